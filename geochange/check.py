@@ -1,0 +1,85 @@
+"""Whatever can be refused is refused here, in the first second, before torch or Dask are loaded."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from geochange.config import RunOptions
+from geochange.errors import OptionError, OutputError
+from geochange.geo.align import Bands, Pair, align
+from geochange.geo.radiometry import Stretch, parse_stretch
+from geochange.geo.raster import inspect
+from geochange.geo.tiling import TilePlan
+from geochange.geo.vector import check_output
+from geochange.models import check_name, wanted_bands
+from geochange.mosaic.blend import TAPERS
+
+logger = logging.getLogger(__name__)
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A run that can begin: everything a user may have got wrong has been looked at.
+
+    out, raster: the polygons and, beside them, the probability.
+    """
+
+    pair: Pair
+    plan: TilePlan
+    stretch: str | Stretch
+    options: RunOptions
+    out: Path
+    raster: Path
+
+
+def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions) -> Checked:
+    """Look at inputs, options and outputs; nothing is written and no picture is read.
+
+    Raises InputError, OptionError, OutputError or MissingDependencyError, one line each.
+    """
+    if options.taper not in TAPERS:
+        raise OptionError(f"--taper {options.taper}: not known; choose {', '.join(TAPERS)}")
+    stretch = parse_stretch(options.stretch)
+    check_name(options.model)
+    first, second = _source(before), _source(after)
+    out_path = Path(out).expanduser().absolute()
+    raster = _raster_beside(out_path, [first, second, options.grid])
+    check_output(out_path)
+    pair = _pair(first, second, options)
+    plan = TilePlan(pair.grid.shape, options.tile, options.overlap, options.block)
+    return Checked(pair, plan, stretch, options, out_path, raster)
+
+
+def _source(path: PathLike) -> str:
+    """A raster's name as GDAL takes it, the same from every folder a worker may run in."""
+    text = os.fspath(path)
+    local = Path(text).expanduser()
+    return str(local.absolute()) if local.exists() else text
+
+
+def _raster_beside(out: Path, inputs: list[str]) -> Path:
+    raster = out.with_suffix(".tif")
+    for name in inputs:
+        for target in (out, raster):
+            if target.exists() and Path(name).exists() and target.samefile(name):
+                raise OutputError(
+                    f"--out {out.name}: would overwrite the input {target.name}; give another name"
+                )
+    if raster.is_dir():
+        raise OutputError(f"{raster}: is a folder where the raster should go; give another --out")
+    return raster
+
+
+def _pair(before: str, after: str, options: RunOptions) -> Pair:
+    first, second = inspect(before), inspect(after)
+    if options.bands is None:
+        bands = Bands.default(first, second, wanted_bands(options.model))
+    else:
+        bands = Bands.parse(options.bands)
+    grid = options.grid if options.grid in ("before", "after") else _source(options.grid)
+    return align(first, second, grid, bands)

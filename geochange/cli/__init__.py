@@ -1,0 +1,1 @@
+"""The command `geochange`: words to options, errors to exit codes."""

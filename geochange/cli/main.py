@@ -1,0 +1,101 @@
+"""`geochange`: the group of commands, and what becomes of errors.
+
+Commands are imported when they are called, so that `geochange --help` is instant.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from typing import Any
+
+import click
+
+from geochange import __version__
+from geochange.errors import GeochangeError, RunError
+
+COMMANDS = {
+    "run": ("geochange.cli.run:run", "Find what changed between two rasters, as polygons."),
+    "demo": ("geochange.cli.demo:demo", "Make a pair with known changes and find them."),
+}
+"""Commands by name: where each lives, and its line in the help of the group."""
+
+DONE, FAULT, REFUSED, INTERRUPTED = 0, 1, 2, 130
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called or its own help is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of COMMANDS."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with: geochange demo   or: geochange run before.tif after.tif --out changes.gpkg",
+)
+@click.version_option(__version__, prog_name="geochange")
+def cli() -> None:
+    """Two georeferenced pictures of the same ground in, polygons of what changed out."""
+
+
+def main() -> None:
+    """Run the command and leave with its exit code.
+
+    0 done, 1 fault, 2 refused input or options, 130 interrupted.
+    """
+    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
+    sys.exit(_exit_code(sys.argv[1:]))
+
+
+def _exit_code(arguments: list[str]) -> int:
+    try:
+        # With standalone_mode=False click returns the exit code of --help, and raises the rest.
+        return cli.main(arguments, prog_name="geochange", standalone_mode=False) or DONE
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "")
+        return DONE
+    except click.ClickException as error:
+        _say(error.format_message(), _hint(error))
+        return REFUSED
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted; the same command again goes on where it was")
+        return INTERRUPTED
+    except RunError as error:
+        _say(str(error), "; the same command again goes on where it was")
+        return FAULT
+    except GeochangeError as error:
+        _say(str(error))
+        return REFUSED
+    except Exception as error:  # the last resort of the command: one line, not a traceback
+        if os.environ.get("GEOCHANGE_DEBUG"):
+            raise
+        reason = " ".join(str(error).split()) or "no reason given"
+        _say(f"fault: {type(error).__name__}: {reason}", " (GEOCHANGE_DEBUG=1 shows where)")
+        return FAULT
+
+
+def _hint(error: click.ClickException) -> str:
+    context: Any = getattr(error, "ctx", None)
+    return f" (see {context.command_path} --help)" if context is not None else ""
+
+
+def _say(message: str, hint: str = "") -> None:
+    click.echo(f"geochange: {message}{hint}", err=True)

@@ -1,0 +1,51 @@
+"""Options of a command from the fields of its validated options: one home for names and defaults."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any, Union, get_args, get_origin
+
+import click
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+Command = Callable[..., Any]
+
+
+def options_of(model: type[BaseModel]) -> Callable[[Command], Command]:
+    """A decorator that gives a command an option for every field of `model`."""
+
+    def decorate(command: Command) -> Command:
+        for name, field in reversed(model.model_fields.items()):
+            command = _option(name, field)(command)
+        return command
+
+    return decorate
+
+
+def _option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
+    kind = _plain_type(field.annotation)
+    flag = f"--{name.replace('_', '-')}"
+    if kind is bool:
+        return click.option(flag, is_flag=True, default=field.default, help=field.description)
+    return click.option(
+        flag,
+        type=kind,
+        default=field.default,
+        show_default=field.default is not None,
+        metavar=_metavar(kind),
+        help=field.description,
+    )
+
+
+def _plain_type(annotation: Any) -> type:
+    """`int` from `int | None`."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        annotation = next(kind for kind in get_args(annotation) if kind is not type(None))
+    kind: type = annotation
+    return kind
+
+
+def _metavar(kind: type) -> str:
+    return {int: "N", float: "X", str: "TEXT"}[kind]

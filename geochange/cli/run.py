@@ -1,0 +1,73 @@
+"""`geochange run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from geochange.check import check
+from geochange.cli.options import options_of
+from geochange.cli.screen import area, closing_table, say_json, screen
+from geochange.config import RunOptions
+
+if TYPE_CHECKING:
+    from geochange.detect import Result
+
+
+@click.command(
+    epilog="Example: geochange run 2015.tif 2024.tif --out changes.gpkg --min-area 50",
+)
+@click.argument("before")
+@click.argument("after")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="polygons: .gpkg, .geojson, .fgb or .parquet; the probability goes beside it as .tif",
+)
+@options_of(RunOptions)
+@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
+def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **options: Any) -> None:
+    """Find what changed between the rasters BEFORE and AFTER.
+
+    Both may be any raster GDAL opens, files or addresses, with different CRS, resolution and
+    extent. The polygons open styled in QGIS; the probability of change lies beside them as a
+    cloud-optimised GeoTIFF. An interrupted run goes on when the same command is given again.
+    """
+    checked = check(before, after, out, RunOptions.parse(options))
+    # Behind the check: loading torch takes longer than any refusal may.
+    from geochange.detect import run as run_checked
+
+    with screen(quiet, log_json) as report:
+        result = run_checked(checked, report)
+    announce(result, quiet, log_json)
+
+
+def announce(result: Result, quiet: bool, log_json: bool) -> None:
+    """Say what was found and where it lies."""
+    if log_json:
+        say_json(
+            "result",
+            out=str(result.out),
+            raster=str(result.raster),
+            polygons=result.polygons,
+            changed_m2=result.changed_m2,
+            seconds=result.seconds,
+            megapixels_per_s=result.megapixels_per_s,
+        )
+    elif not quiet:
+        if result.polygons == 0:
+            click.echo("Nothing changed: the files are written, valid and empty.")
+        rows = {
+            "changed": area(result.changed_m2),
+            "polygons": f"{result.polygons:,}",
+            "seconds": f"{result.seconds:.1f}",
+            "Mpx/s": f"{result.megapixels_per_s:.2f}",
+            "polygons in": str(result.out),
+            "probability in": str(result.raster),
+        }
+        closing_table(rows, "Changes")

@@ -1,0 +1,104 @@
+"""What the command shows: a bar per stage, JSON lines, or nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from geochange.progress import Progress as Report
+from geochange.progress import silent
+
+LOG_EVERY_S = 1.0
+
+
+class _RateColumn(ProgressColumn):
+    """Megapixels a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed / 1e6:.2f} Mpx/s", style="cyan")
+
+
+@contextmanager
+def screen(quiet: bool, log_json: bool) -> Iterator[Report]:
+    """A progress callable that draws as asked, for as long as the context lasts."""
+    if log_json:
+        yield _json_lines()
+    elif quiet:
+        yield silent
+    else:
+        with _bars() as report:
+            yield report
+
+
+def _json_lines() -> Report:
+    last: dict[str, float] = {}
+
+    def report(stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done >= total or now - last.get(stage, -LOG_EVERY_S) >= LOG_EVERY_S:
+            last[stage] = now
+            say_json("progress", stage=stage, done_px=done, total_px=total)
+
+    return report
+
+
+def say_json(event: str, **values: Any) -> None:
+    """One line of JSON on standard output."""
+    click.echo(json.dumps({"event": event, "time": time.time(), **values}))
+
+
+@contextmanager
+def _bars() -> Iterator[Report]:
+    tasks: dict[str, TaskID] = {}
+    with Progress(
+        TextColumn("{task.description:<9}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>4.0f} %"),
+        _RateColumn(),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        console=Console(stderr=True),
+    ) as bars:
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield report
+
+
+def closing_table(rows: dict[str, str], title: str) -> None:
+    """A small table of names and values on standard output."""
+    table = Table(title=title, show_header=False, title_justify="left")
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    for name, value in rows.items():
+        table.add_row(name, value)
+    Console().print(table)
+
+
+def area(square_metres: float) -> str:
+    """An area in the unit people would say it in."""
+    if square_metres >= 1e6:
+        return f"{square_metres / 1e6:,.2f} km²"
+    if square_metres >= 1e4:
+        return f"{square_metres / 1e4:,.2f} ha"
+    return f"{square_metres:,.0f} m²"

@@ -1,0 +1,60 @@
+"""Options: validated once, frozen, and refused with a line that names what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from geochange.errors import OptionError
+
+
+class RunOptions(BaseModel):
+    """How `run` works a pair; the defaults are those of the command."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bands: str | None = Field(None, description="bands to compare, such as 4,3,2 or 4,3,2:3,2,1")
+    grid: str = Field("before", description="before, after, or a raster whose grid is taken")
+    stretch: str = Field("joint", description="joint, per-date, none, or LOW,HIGH")
+    model: str = Field("cva", description="a model's name, or package.module:Class")
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
+    tile: int = Field(256, ge=32, le=4096, description="tile size in pixels")
+    overlap: int = Field(64, ge=0, description="pixels a tile shares with the next")
+    taper: str = Field("hann", description="how tiles fade into each other: hann, linear, flat")
+    block: int = Field(8, ge=1, le=64, description="tiles along a side of a block, one task")
+    batch: int = Field(16, ge=1, le=4096, description="chips the network sees at once")
+    threshold: float | None = Field(None, gt=0, le=1, description="probability that is change")
+    min_area: float | None = Field(None, ge=0, description="smallest polygon in square metres")
+    simplify: float = Field(0.5, ge=0, le=100, description="how far outlines may move, in pixels")
+    scheduler: str | None = Field(None, description="address of a Dask scheduler")
+    workers: int = Field(0, ge=0, le=1024, description="worker processes; 0 works in this one")
+    threads: int | None = Field(None, ge=1, le=1024, description="threads of each worker")
+    keep_work: bool = Field(False, description="leave the work folder behind")
+
+    @model_validator(mode="after")
+    def _overlap_fits(self) -> RunOptions:
+        if self.overlap > self.tile * 7 // 8:
+            raise ValueError(
+                f"overlap {self.overlap} does not fit tile {self.tile}; at most {self.tile * 7 // 8}"
+            )
+        return self
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> RunOptions:
+        """Validate options given by name. Raises OptionError with one line."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise OptionError(_one_line(error, cls)) from error
+
+
+def _one_line(error: ValidationError, options: type[BaseModel]) -> str:
+    first = error.errors()[0]
+    name = ".".join(map(str, first["loc"]))
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        return f"no option {name}; there are {', '.join(options.model_fields)}"
+    if not name:
+        return message
+    return f"--{name.replace('_', '-')} {first['input']}: {message[0].lower()}{message[1:]}"

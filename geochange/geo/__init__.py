@@ -1,0 +1,1 @@
+"""WHERE: grids, rasters, tiles, polygons; never torch."""

@@ -1,0 +1,261 @@
+"""Two rasters on one grid: the pair that a run works on, warped lazily and window by window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import rasterio.crs
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window as RasterioWindow
+
+from geochange.chip import Pixels
+from geochange.errors import InputError, OptionError, RunError
+from geochange.geo.grid import Grid, common_window
+from geochange.geo.raster import RasterInfo, Valid, inspect, opened, read_window
+from geochange.geo.tiling import Window
+
+WARP_CELL_PX = 512
+"""Warped pixels are always computed in cells of this lattice.
+
+GDAL approximates a reprojection along the rows of whatever window is asked for, so the same pixel
+differs from one window to another; from a fixed cell it is always the same.
+"""
+
+WARP_MEMORY_MB = 64
+
+ReadWindow = Callable[[Window], tuple[Pixels, Valid]]
+
+
+@dataclass(frozen=True)
+class Date:
+    """One picture as seen on the grid of the run.
+
+    offset_px: (rows, cols) from the grid's origin to the raster's, where their pixels coincide;
+    None where the raster must be warped.
+    """
+
+    info: RasterInfo
+    bands: tuple[int, ...]
+    grid: Grid
+    offset_px: tuple[int, int] | None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What `read` gives: the raster's own type, float32 where warping needs NaN for nodata."""
+        return np.dtype(np.float32) if self._warps_to_nan else self.info.dtype
+
+    @property
+    def _warps_to_nan(self) -> bool:
+        kind = self.info.dtype.kind
+        return self.offset_px is None and (kind == "f" or self.info.sentinel is not None)
+
+    @contextmanager
+    def reader(self) -> Iterator[ReadWindow]:
+        """Open the raster; gives a function from a window of the grid, which may overhang, to pixels.
+
+        A handle belongs to the thread that opened it.
+        """
+        with opened(self.info.path) as dataset:
+            if self.offset_px is not None:
+                yield lambda window: self._read_shifted(dataset, window)
+                return
+            with self._warped(dataset) as warped:
+                yield lambda window: self._read_cells(warped, window)
+
+    def _blank(self, window: Window) -> tuple[Pixels, Valid]:
+        shape = (window.height, window.width)
+        return np.zeros((*shape, len(self.bands)), self.dtype), np.zeros(shape, np.bool_)
+
+    def _read_shifted(self, dataset: Any, window: Window) -> tuple[Pixels, Valid]:
+        rows, cols = self.offset_px or (0, 0)
+        wanted = window.moved(-rows, -cols)
+        inside = wanted.intersection(self.info.grid.whole)
+        if inside is None:
+            return self._blank(window)
+        with _named_faults(self.info.path, inside):
+            read = read_window(dataset, self.info, self.bands, inside)
+        if inside == wanted:
+            return read
+        pixels, valid = self._blank(window)
+        place = inside.within(wanted)
+        pixels[place], valid[place] = read
+        return pixels, valid
+
+    def _warped(self, dataset: Any) -> WarpedVRT:
+        options: dict[str, Any] = {}
+        if self._warps_to_nan:
+            options = {"dtype": "float32", "nodata": float("nan"), "src_nodata": self.info.nodata}
+            if self.info.nodata is None:
+                options["src_nodata"] = float("nan")
+            options["UNIFIED_SRC_NODATA"] = "NO"
+        else:
+            options = {"UNIFIED_SRC_NODATA": "YES"}
+        if self.info.alpha is None and (self.info.masked or not self._warps_to_nan):
+            options["add_alpha"] = True
+        height, width = self.grid.shape
+        return WarpedVRT(
+            dataset,
+            crs=rasterio.crs.CRS.from_wkt(self.grid.crs.to_wkt()),
+            transform=self.grid.transform,
+            height=height,
+            width=width,
+            resampling=Resampling.bilinear,
+            warp_mem_limit=WARP_MEMORY_MB,
+            **options,
+        )
+
+    def _read_cells(self, warped: WarpedVRT, window: Window) -> tuple[Pixels, Valid]:
+        pixels, valid = self._blank(window)
+        for cell in _cells(window, self.grid.whole):
+            part = cell.intersection(window)
+            if part is None:
+                continue
+            with _named_faults(self.info.path, cell):
+                cell_pixels, cell_valid = self._read_cell(warped, cell)
+            place, source = part.within(window), part.within(cell)
+            pixels[place], valid[place] = cell_pixels[source], cell_valid[source]
+        return pixels, valid
+
+    def _read_cell(self, warped: WarpedVRT, cell: Window) -> tuple[Pixels, Valid]:
+        source = RasterioWindow(cell.col, cell.row, cell.width, cell.height)
+        bands = np.asarray(warped.read(list(self.bands), window=source))
+        valid = np.ones(bands.shape[1:], np.bool_)
+        if bands.dtype.kind == "f":
+            valid &= np.isfinite(bands).all(axis=0)
+        alphas = [i + 1 for i, kind in enumerate(warped.colorinterp) if kind.name == "alpha"]
+        if alphas and alphas[-1] not in self.bands:
+            valid &= warped.read(alphas[-1], window=source) > 0
+        return np.moveaxis(bands, 0, -1), valid
+
+
+def _cells(window: Window, whole: Window) -> Iterator[Window]:
+    """The cells of the warping lattice that `window` touches, cut to the grid."""
+    inside = window.intersection(whole)
+    if inside is None:
+        return
+    size = WARP_CELL_PX
+    for row in range(inside.row // size * size, inside.row_stop, size):
+        for col in range(inside.col // size * size, inside.col_stop, size):
+            cell = Window(row, col, size, size).intersection(whole)
+            if cell is not None:
+                yield cell
+
+
+@contextmanager
+def _named_faults(path: str, window: Window) -> Iterator[None]:
+    try:
+        yield
+    except RasterioError as error:
+        raise RunError(
+            f"{path}: pixels of rows {window.row}-{window.row_stop - 1}, columns "
+            f"{window.col}-{window.col_stop - 1} cannot be read ({error})"
+        ) from error
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two dates on one grid, cropped to their common ground."""
+
+    before: Date
+    after: Date
+    grid: Grid
+
+
+def align(before: RasterInfo, after: RasterInfo, grid: str, bands: Bands) -> Pair:
+    """Put two rasters on one grid over their common ground; nothing is read yet.
+
+    grid: "before", "after", or the path of a raster whose grid is taken.
+    Raises InputError where there is no common ground, OptionError for bands that do not exist.
+    """
+    named = {"before": before.grid, "after": after.grid}
+    target = named[grid] if grid in named else inspect(grid).grid
+    window = common_window(target, [before.grid, after.grid])
+    if window is None:
+        raise InputError(_why_disjoint(before, after))
+    cropped = target.crop(window)
+    _check_bands(before, bands.before)
+    _check_bands(after, bands.after)
+    return Pair(
+        before=_on_grid(before, bands.before, cropped),
+        after=_on_grid(after, bands.after, cropped),
+        grid=cropped,
+    )
+
+
+def _on_grid(info: RasterInfo, bands: tuple[int, ...], grid: Grid) -> Date:
+    return Date(info, bands, grid, grid.same_lattice(info.grid))
+
+
+def _why_disjoint(before: RasterInfo, after: RasterInfo) -> str:
+    def place(info: RasterInfo) -> str:
+        west, south, east, north = info.grid.footprint().bounds
+        return f"{info.grid.crs.name} {west:.6g} {south:.6g} {east:.6g} {north:.6g}"
+
+    return (
+        f"no common ground: {before.path} covers {place(before)}, {after.path} covers "
+        f"{place(after)}; give two rasters of one place, each with its true CRS"
+    )
+
+
+@dataclass(frozen=True)
+class Bands:
+    """The bands that are compared, 1-based, in order: as many of one date as of the other."""
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Bands:
+        """From "4,3,2", or "4,3,2:3,2,1" where the dates differ. Raises OptionError."""
+        before, _, after = text.partition(":")
+        bands = cls(_numbers(before, text), _numbers(after or before, text))
+        if len(bands.before) != len(bands.after):
+            raise OptionError(
+                f"--bands {text}: {len(bands.before)} bands before, {len(bands.after)} after; "
+                "name as many of each"
+            )
+        return bands
+
+    @classmethod
+    def default(cls, before: RasterInfo, after: RasterInfo, wanted: int | None) -> Bands:
+        """The first three bands both dates have, or as many as the model wants."""
+        shared = min(before.bands, after.bands)
+        count = min(3, shared) if wanted is None else wanted
+        if count > shared:
+            poor = before if before.bands < count else after
+            repeated = ",".join(["1"] * count)
+            raise InputError(
+                f"{poor.path}: too few bands, the model needs {count} and it has {poor.bands}; "
+                f"repeat one (--bands {repeated}) or choose a model of any number (--model cva)"
+            )
+        numbers = tuple(_data_bands(before)[:count]), tuple(_data_bands(after)[:count])
+        return cls(*numbers)
+
+
+def _data_bands(info: RasterInfo) -> list[int]:
+    total = info.bands + (info.alpha is not None)
+    return [band for band in range(1, total + 1) if band != info.alpha]
+
+
+def _numbers(part: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in part.split(","))
+    except ValueError:
+        raise OptionError(
+            f"--bands {text}: not a list of band numbers; write it like 4,3,2 or 4,3,2:3,2,1"
+        ) from None
+
+
+def _check_bands(info: RasterInfo, bands: tuple[int, ...]) -> None:
+    total = info.bands + (info.alpha is not None)
+    wrong = [band for band in bands if not 1 <= band <= total]
+    if wrong:
+        raise OptionError(
+            f"--bands: {info.path} has no band {wrong[0]}; it has {total}, counted from 1"
+        )

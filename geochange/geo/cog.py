@@ -1,0 +1,146 @@
+"""The probability raster as a cloud-optimised GeoTIFF (COG), written a block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS
+
+# GDAL's own complaints, which rasterio passes on from a copy but has no public name for.
+from rasterio._err import CPLE_BaseError
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.shutil import copy
+from rasterio.windows import Window
+
+from geochange.errors import OutputError
+from geochange.geo.raster import gdal_environment
+from geochange.geo.style import NODATA, probability_colormap
+from geochange.geo.vector import aside
+
+Block = tuple[int, int, NDArray[np.uint8]]
+"""Row and column of a block's upper left pixel, and its pixels (height, width)."""
+
+TILE: Final = 512
+"""Side of the file's tiles in pixels; overviews end where the whole fits into one tile."""
+
+
+def write_cog(
+    blocks: Iterable[Block],
+    path: Path,
+    shape: tuple[int, int],
+    crs: CRS,
+    transform: Affine,
+    scratch: Path,
+) -> None:
+    """Write blocks of uint8 probabilities (0 to 254 = 0 to 100 %, NODATA) as one coloured COG.
+
+    blocks: in any order, of any size, no pixel twice; what no block covers is nodata.
+    shape: (height, width) of the raster in pixels.
+    scratch: an existing folder with room for 1.4 bytes a pixel while this runs.
+
+    Memory holds one block and GDAL's cache, however large the raster. The file appears whole or
+    not at all. Raises OutputError when it cannot be written; what `blocks` raises goes through.
+    """
+    plain = scratch / f"{path.name}.plain.tif"
+    plain.unlink(missing_ok=True)  # what a killed run left
+    try:
+        with gdal_environment():
+            with _as_output_error(path):
+                _create_plain(plain, shape, crs, transform)
+            total = _fill(plain, blocks, path)
+            with _as_output_error(path), aside(path) as part:
+                _add_overviews_then_colors(plain, shape)
+                _copy_as_cog(plain, part)
+                _prove_whole(part, total)
+    finally:
+        plain.unlink(missing_ok=True)
+
+
+@contextmanager
+def _as_output_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RasterioError, CPLE_BaseError) as error:
+        raise OutputError(
+            f"cannot write {path} ({error}): check the free space there and in the work folder"
+        ) from error
+
+
+def _create_plain(path: Path, shape: tuple[int, int], crs: CRS, transform: Affine) -> None:
+    """A tiled GeoTIFF without compression: a block may cut tiles and leaves no holes in it."""
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=shape[0],
+        width=shape[1],
+        count=1,
+        dtype="uint8",
+        nodata=NODATA,
+        crs=crs,
+        transform=transform,
+        tiled=True,
+        blockxsize=TILE,
+        blockysize=TILE,
+        sparse_ok=True,
+        bigtiff="IF_SAFER",
+    ) as raster:
+        raster.set_band_description(1, "change probability, 0 to 254 = 0 to 100 %")
+
+
+def _fill(plain: Path, blocks: Iterable[Block], path: Path) -> int:
+    """Write the blocks into the plain raster; the sum of all its pixels, as it must be now."""
+    with rasterio.open(plain, "r+") as raster:
+        total: int = NODATA * raster.height * raster.width
+        for row, column, pixels in blocks:
+            window = Window(column, row, pixels.shape[1], pixels.shape[0])
+            with _as_output_error(path):
+                raster.write(pixels, 1, window=window)
+            total += int(pixels.sum(dtype=np.int64)) - NODATA * pixels.size
+    return total
+
+
+def _add_overviews_then_colors(plain: Path, shape: tuple[int, int]) -> None:
+    """Overviews that are averages of probabilities, and only then the colour table.
+
+    The order matters: of a band with a palette GDAL makes nearest-neighbour overviews, or it
+    averages colours and takes the entry closest to the result.
+    """
+    levels = ((max(shape) - 1) // TILE).bit_length()
+    with rasterio.open(plain, "r+") as raster:
+        if levels:
+            raster.build_overviews([2**level for level in range(1, levels + 1)], Resampling.average)
+    with rasterio.open(plain, "r+") as raster:
+        raster.write_colormap(1, probability_colormap())
+
+
+def _copy_as_cog(plain: Path, path: Path) -> None:
+    """Reorder and compress: DEFLATE, which every reader of TIFF has; ZSTD saves under 1 %."""
+    copy(
+        plain,
+        path,
+        driver="COG",
+        BLOCKSIZE=str(TILE),
+        OVERVIEWS="FORCE_USE_EXISTING",
+        COMPRESS="DEFLATE",
+        PREDICTOR="YES",
+        BIGTIFF="IF_SAFER",
+        NUM_THREADS="ALL_CPUS",
+    )
+
+
+def _prove_whole(path: Path, total: int) -> None:
+    """Read every pixel back: GDAL says nothing of a disk found full only when a file is closed."""
+    with rasterio.open(path) as raster:
+        windows = (window for _, window in raster.block_windows(1))
+        found = sum(int(raster.read(1, window=window).sum(dtype=np.int64)) for window in windows)
+    if found != total:
+        raise OSError("not all of it arrived")

@@ -1,0 +1,111 @@
+"""Grid: where the pixels lie. A small immutable value: CRS, affine transform, shape."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+
+from geochange.geo.tiling import Window
+
+G = TypeVar("G", bound=shapely.Geometry)
+
+LATTICE_TOLERANCE_PX = 0.01
+"""Two grids whose pixel corners agree this well, everywhere, are read without resampling."""
+
+DENSIFY = 32
+"""Points an edge of a footprint is cut into before it is moved to another CRS, where it bends."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Pixels on the ground: `transform` maps (col, row) of a pixel corner to coordinates in `crs`."""
+
+    crs: CRS
+    transform: Affine
+    shape: tuple[int, int]
+
+    @property
+    def whole(self) -> Window:
+        """Every pixel."""
+        return Window(0, 0, *self.shape)
+
+    @property
+    def pixel_size(self) -> tuple[float, float]:
+        """(height, width) of a pixel, in CRS units."""
+        a, b, _, d, e, _ = self.transform[:6]
+        return math.hypot(b, e), math.hypot(a, d)
+
+    def crop(self, window: Window) -> Grid:
+        """The grid of a window of this one."""
+        origin = self.transform @ Affine.translation(window.col, window.row)
+        return Grid(self.crs, origin, (window.height, window.width))
+
+    def footprint(self) -> shapely.Polygon:
+        """The outline in CRS coordinates, with points along the edges."""
+        height, width = self.shape
+        outline = shapely.segmentize(shapely.box(0, 0, width, height), max(height, width) / DENSIFY)
+        return to_ground(outline, self.transform)
+
+    def same_lattice(self, other: Grid) -> tuple[int, int] | None:
+        """How many (rows, cols) `other` starts below and right of this one, if their pixels coincide."""
+        if not self.crs.equals(other.crs, ignore_axis_order=True):
+            return None
+        between = ~self.transform @ other.transform
+        height, width = other.shape
+        offset = (round(between.f), round(between.c))
+        for col, row in ((0, 0), (width, 0), (0, height), (width, height)):
+            x, y = between @ (col, row)
+            gap = max(abs(x - col - offset[1]), abs(y - row - offset[0]))
+            if gap > LATTICE_TOLERANCE_PX:
+                return None
+        return offset
+
+
+def to_ground(geometry: G, transform: Affine) -> G:
+    """Move geometry from (col, row) pixel corners to ground coordinates."""
+    a, b, c, d, e, f = transform[:6]
+    matrix = np.array([[a, d], [b, e]])
+
+    def place(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(xy @ matrix + np.array([c, f]))
+
+    placed: G = shapely.transform(geometry, place)
+    return placed
+
+
+def reproject(geometry: G, source: CRS, target: CRS) -> G:
+    """Move geometry from one CRS to another; points without an image become infinite."""
+    if source.equals(target, ignore_axis_order=True):
+        return geometry
+    transformer = Transformer.from_crs(source, target, always_xy=True)
+    moved: G = shapely.transform(geometry, transformer.transform, interleaved=False)
+    return moved
+
+
+def common_window(grid: Grid, others: list[Grid]) -> Window | None:
+    """The smallest window of `grid` that holds the ground it shares with every other grid.
+
+    None where there is no common ground.
+    """
+    ground: shapely.Geometry = shapely.box(0, 0, grid.shape[1], grid.shape[0])
+    for other in others:
+        outline = reproject(other.footprint(), other.crs, grid.crs)
+        if not np.isfinite(shapely.get_coordinates(outline)).all():
+            return None
+        pixels = to_ground(outline, ~grid.transform)
+        ground = shapely.intersection(ground, shapely.make_valid(pixels))
+    if shapely.area(ground) <= LATTICE_TOLERANCE_PX:
+        return None
+    left, top, right, bottom = shapely.bounds(ground)
+    row, col = math.floor(top + LATTICE_TOLERANCE_PX), math.floor(left + LATTICE_TOLERANCE_PX)
+    row_stop = math.ceil(bottom - LATTICE_TOLERANCE_PX)
+    col_stop = math.ceil(right - LATTICE_TOLERANCE_PX)
+    window = Window(row, col, row_stop - row, col_stop - col)
+    return window.intersection(grid.whole)

@@ -1,0 +1,112 @@
+"""Radiometry: from the numbers of a raster to 8 bits, once for the scene, never per tile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geochange.chip import Pixels
+from geochange.errors import OptionError
+
+PERCENTILES = (0.5, 99.5)
+"""Between which values of a scene the 8 bits are spent; the tails are clouds, glints and shadow."""
+
+MODES = ("joint", "per-date", "none")
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A linear map per band: `low` becomes 0, `high` becomes 255, what lies beyond is clipped."""
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def apply(self, pixels: Pixels) -> NDArray[np.uint8]:
+        """(height, width, band) of any type to uint8; NaN becomes 0."""
+        low = np.asarray(self.low, np.float32)
+        span = np.maximum(np.asarray(self.high, np.float32) - low, np.finfo(np.float32).tiny)
+        scaled = (pixels.astype(np.float32) - low) * (np.float32(255) / span)
+        scaled = np.nan_to_num(scaled, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
+        return np.asarray(np.rint(np.clip(scaled, 0, 255)), dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class Radiometry:
+    """How each date's numbers become pixels; None leaves them as they are."""
+
+    before: Stretch | None
+    after: Stretch | None
+
+    def apply(self, before: Pixels, after: Pixels) -> tuple[Pixels, Pixels]:
+        """Both dates in one dtype: uint8 if both are 8-bit by now, else float32."""
+        first = before if self.before is None else self.before.apply(before)
+        second = after if self.after is None else self.after.apply(after)
+        if first.dtype == second.dtype == np.uint8:
+            return first, second
+        return (
+            np.nan_to_num(first.astype(np.float32), copy=False, posinf=0.0, neginf=0.0),
+            np.nan_to_num(second.astype(np.float32), copy=False, posinf=0.0, neginf=0.0),
+        )
+
+
+AS_IT_IS = Radiometry(None, None)
+
+
+def parse_stretch(text: str) -> str | Stretch:
+    """A mode of MODES, or LOW,HIGH in the raster's own units as one Stretch. Raises OptionError."""
+    if text in MODES:
+        return text
+    try:
+        low, high = (float(word) for word in text.split(","))
+    except ValueError:
+        raise OptionError(
+            f"--stretch {text}: not one of {', '.join(MODES)} or LOW,HIGH such as 0,3000"
+        ) from None
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise OptionError(f"--stretch {text}: LOW must be below HIGH, as in 0,3000")
+    return Stretch((low,), (high,))
+
+
+def choose(mode: str | Stretch, before: Sampled, after: Sampled) -> Radiometry:
+    """The radiometry of a scene from a decimated sample of each date.
+
+    "joint" spends the 8 bits on the percentiles of both dates together, so equal numbers stay
+    equal; 8-bit pictures pass as they are. Two dates of different types have no common numbers:
+    each is stretched by its own. "per-date" does so for any type.
+    """
+    if isinstance(mode, Stretch):
+        return Radiometry(mode, mode)
+    if mode == "none" or (mode == "joint" and before.is_8bit and after.is_8bit):
+        return AS_IT_IS
+    if mode == "joint" and before.values.dtype == after.values.dtype:
+        both = spread(np.concatenate([before.values, after.values]))
+        return Radiometry(both, both)
+    keep_8bit = mode == "joint"
+    return Radiometry(
+        None if keep_8bit and before.is_8bit else spread(before.values),
+        None if keep_8bit and after.is_8bit else spread(after.values),
+    )
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Valid pixels of one date, (pixel, band), spread over the scene."""
+
+    values: NDArray[Any]
+
+    @property
+    def is_8bit(self) -> bool:
+        """Whether the raster's own type is uint8."""
+        return self.values.dtype == np.uint8
+
+
+def spread(values: NDArray[Any]) -> Stretch:
+    """The stretch between PERCENTILES of (pixel, band) values; a scene without pixels gives 0..1."""
+    if len(values) == 0:
+        count = values.shape[1]
+        return Stretch((0.0,) * count, (1.0,) * count)
+    low, high = np.percentile(values.astype(np.float64), PERCENTILES, axis=0)
+    return Stretch(tuple(map(float, low)), tuple(map(float, high)))

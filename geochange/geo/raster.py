@@ -1,0 +1,195 @@
+"""The only door to a raster: what it is (`inspect`) and its pixels (`RasterReader`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.windows import Window as RasterioWindow
+
+from geochange.chip import Pixels
+from geochange.errors import InputError
+from geochange.geo.grid import Grid
+from geochange.geo.tiling import Window
+
+CACHE_MB = 128
+"""GDAL's block cache. Its own default is a share of the machine's memory, which would make ours grow."""
+
+Valid = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class RasterInfo:
+    """What a raster says of itself, read without its pixels.
+
+    bands: how many bands hold data; an alpha band is not counted.
+    alpha: the 1-based number of the alpha band, or None.
+    masked: whether it carries a mask of its own (inside the file or as .msk).
+    """
+
+    path: str
+    grid: Grid
+    dtype: np.dtype[Any]
+    bands: int
+    nodata: float | None
+    alpha: int | None
+    masked: bool
+    overviews: tuple[int, ...]
+    tags: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def sentinel(self) -> float | None:
+        """The nodata value, if one such value in one band is enough to call the pixel missing.
+
+        An unsigned 0 or 255 is also an honest dark or bright value, so there every band must hold
+        it; -9999 or NaN never is.
+        """
+        return None if self.dtype.kind == "u" else self.nodata
+
+
+def gdal_environment() -> rasterio.Env:
+    """The GDAL settings every read and write of ours runs under."""
+    return rasterio.Env(
+        GDAL_CACHEMAX=CACHE_MB * 2**20,
+        GDAL_HTTP_MAX_RETRY=3,
+        GDAL_HTTP_RETRY_DELAY=1,
+        CPL_DEBUG=False,
+    )
+
+
+@contextmanager
+def opened(path: str) -> Iterator[Any]:
+    """Open a raster for reading; whatever GDAL says becomes one line with its cure.
+
+    Raises InputError.
+    """
+    with gdal_environment():
+        try:
+            dataset = rasterio.open(path)
+        except (RasterioIOError, RasterioError) as error:
+            raise InputError(_why_unreadable(path, error)) from error
+        with dataset:
+            yield dataset
+
+
+def _why_unreadable(path: str, error: Exception) -> str:
+    local = Path(path)
+    if "://" not in path and not path.startswith("/vsi") and ":" not in path:
+        if not local.exists():
+            return f"{path}: no such file; check the path"
+        if local.is_file() and local.stat().st_size == 0:
+            return f"{path}: the file is empty; fetch or export it again"
+        if local.is_file() and not os.access(local, os.R_OK):
+            return f"{path}: no permission to read it; check its access rights"
+        return f"{path}: not a raster GDAL can read; give a GeoTIFF or another georeferenced raster"
+    reason = " ".join(str(error).split())
+    return f"{path}: cannot be opened ({reason}); check the address and your access to it"
+
+
+def inspect(path: str | os.PathLike[str]) -> RasterInfo:
+    """Read what a raster says of itself, and prove that its last pixels are there.
+
+    Raises InputError if it is no raster, has no georeference, or is cut off.
+    """
+    name = os.fspath(path)
+    with opened(name) as dataset:
+        info = _describe(name, dataset)
+        _prove_complete(name, dataset)
+    return info
+
+
+def _describe(path: str, dataset: Any) -> RasterInfo:
+    if dataset.count == 0:
+        raise InputError(
+            f"{path}: holds no band of its own; name one of its {len(dataset.subdatasets)} "
+            "subdatasets as GDAL writes them"
+        )
+    interpretations = dataset.colorinterp
+    alphas = [i + 1 for i, kind in enumerate(interpretations) if kind == ColorInterp.alpha]
+    dtype = np.dtype(dataset.dtypes[0])
+    if dtype.kind == "c":
+        raise InputError(f"{path}: holds complex numbers; export its amplitude first")
+    return RasterInfo(
+        path=path,
+        grid=_read_grid(path, dataset),
+        dtype=dtype,
+        bands=dataset.count - len(alphas),
+        nodata=dataset.nodata,
+        alpha=alphas[0] if alphas else None,
+        masked=not alphas and MaskFlags.per_dataset in dataset.mask_flag_enums[0],
+        overviews=tuple(dataset.overviews(1)),
+        tags=tuple(sorted(dataset.tags().items())),
+    )
+
+
+def _read_grid(path: str, dataset: Any) -> Grid:
+    if dataset.crs is None or dataset.transform.is_identity:
+        found = "ground control points only" if dataset.gcps[0] else "no georeference"
+        raise InputError(
+            f"{path}: has {found}; give it a CRS and a transform first "
+            "(QGIS: Raster > Georeferencer, or gdalwarp -t_srs)"
+        )
+    try:
+        crs = CRS.from_wkt(dataset.crs.to_wkt(version="WKT2_2019"))
+    except (CRSError, RasterioError) as error:
+        raise InputError(
+            f"{path}: its CRS is not understood; assign one (gdal_edit -a_srs)"
+        ) from error
+    if crs.is_engineering or crs.geodetic_crs is None:
+        raise InputError(
+            f"{path}: its CRS ({crs.name}) is not tied to the Earth; assign a real one "
+            "(gdal_edit -a_srs)"
+        )
+    if abs(dataset.transform.determinant) == 0:
+        raise InputError(
+            f"{path}: its transform gives pixels no area; repair it (gdal_edit -a_ullr)"
+        )
+    return Grid(crs, dataset.transform, (dataset.height, dataset.width))
+
+
+def _prove_complete(path: str, dataset: Any) -> None:
+    """Read the first and the last pixel: a download that was cut off lacks the last."""
+    for row, col in ((0, 0), (dataset.height - 1, dataset.width - 1)):
+        try:
+            dataset.read(1, window=RasterioWindow(col, row, 1, 1))
+        except (RasterioIOError, RasterioError) as error:
+            raise InputError(
+                f"{path}: damaged or cut off, pixel (row {row}, col {col}) cannot be read; "
+                "fetch it again"
+            ) from error
+
+
+def read_window(
+    dataset: Any, info: RasterInfo, bands: tuple[int, ...], window: Window
+) -> tuple[Pixels, Valid]:
+    """Pixels (height, width, band) and validity (height, width) of a window inside the dataset."""
+    source = RasterioWindow(window.col, window.row, window.width, window.height)
+    pixels = dataset.read(list(bands), window=source)
+    valid = validity(pixels, info)
+    if info.alpha is not None and info.alpha not in bands:
+        valid &= dataset.read(info.alpha, window=source) > 0
+    elif info.masked:
+        valid &= dataset.read_masks(bands[0], window=source) > 0
+    return np.moveaxis(pixels, 0, -1), valid
+
+
+def validity(pixels: NDArray[Any], info: RasterInfo) -> Valid:
+    """Where (band, height, width) pixels hold data, by nodata value and NaN."""
+    valid = np.ones(pixels.shape[1:], dtype=np.bool_)
+    if pixels.dtype.kind == "f":
+        valid &= np.isfinite(pixels).all(axis=0)
+    if info.nodata is not None and not np.isnan(info.nodata):
+        missing = pixels == info.nodata
+        valid &= ~(missing.all(axis=0) if info.sentinel is None else missing.any(axis=0))
+    return valid

@@ -1,0 +1,172 @@
+"""How changes look in QGIS: polygons by confidence, and the colours of the probability raster."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+Rgb = tuple[int, int, int]
+Rgba = tuple[int, int, int, int]
+
+NODATA: Final = 255
+"""Pixel value of the probability raster where nothing is known; 0 to 254 are 0 to 100 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidenceClass:
+    """Changes with a mean confidence from `lower` to `upper` (0 to 1), their label and colour."""
+
+    lower: float
+    upper: float
+    label: str
+    color: Rgb
+
+
+CLASSES: Final = (
+    # The first reaches down to 0, so that no change is invisible when the threshold is low.
+    ConfidenceClass(0.0, 0.6, "below 60 %", (255, 237, 160)),
+    ConfidenceClass(0.6, 0.7, "60 to 70 %", (254, 178, 76)),
+    ConfidenceClass(0.7, 0.8, "70 to 80 %", (252, 78, 42)),
+    ConfidenceClass(0.8, 0.9, "80 to 90 %", (189, 0, 38)),
+    ConfidenceClass(0.9, 1.0, "90 to 100 %", (128, 0, 38)),
+)
+"""ColorBrewer's YlOrRd: every step is clearly darker, so it survives colour blindness and grey."""
+
+RAMP: Final[tuple[tuple[float, Rgb], ...]] = (
+    (0.0, (255, 255, 255)),
+    *((at, band.color) for at, band in zip((0.55, 0.65, 0.75, 0.85, 0.95), CLASSES, strict=True)),
+    (1.0, (103, 0, 31)),
+)
+"""Colours by probability: white at 0, the classes' colours at the middle of each ten per cent."""
+
+_FILL_ALPHA: Final = 100  # of 255: the photo below stays readable
+_LINE_MM: Final = 0.5
+_CASING_MM: Final = 1.1
+_LIGHT_CASING: Final[Rgba] = (255, 255, 255, 200)
+_DARK_CASING: Final[Rgba] = (40, 20, 10, 200)
+
+
+def probability_colormap() -> dict[int, Rgba]:
+    """Colour of every pixel value of the probability raster; NODATA is transparent."""
+    colors = {value: (*_ramp_color(value / (NODATA - 1)), 255) for value in range(NODATA)}
+    return {**colors, NODATA: (0, 0, 0, 0)}
+
+
+def polygon_qml(attribute: str = "confidence_mean") -> str:
+    """QGIS's style document (QML) for polygons coloured by an attribute from 0 to 1.
+
+    Written in the words of QGIS 3.22, which later versions read too.
+    """
+    root = ET.Element("qgis", version="3.22.0", styleCategories="Symbology")
+    root.append(_renderer(attribute))
+    ET.SubElement(root, "blendMode").text = "0"
+    ET.SubElement(root, "featureBlendMode").text = "0"
+    ET.SubElement(root, "layerGeometryType").text = "2"  # polygons
+    ET.indent(root)
+    doctype = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+    return doctype + ET.tostring(root, encoding="unicode")
+
+
+def _ramp_color(probability: float) -> Rgb:
+    """The colour of RAMP at a probability from 0 to 1, linear between its stops."""
+    for (low, start), (high, end) in pairwise(RAMP):
+        if probability <= high:
+            share = (probability - low) / (high - low)
+            red, green, blue = (round(a + (b - a) * share) for a, b in zip(start, end, strict=True))
+            return red, green, blue
+    raise ValueError(f"{probability} is no probability: it must lie from 0 to 1")
+
+
+def _renderer(attribute: str) -> ET.Element:
+    """A renderer of graduated symbols: a range and a symbol for each of CLASSES."""
+    renderer = ET.Element(
+        "renderer-v2",
+        type="graduatedSymbol",  # QGIS turns any misspelling into a single grey symbol, unsaid
+        attr=attribute,
+        graduatedMethod="GraduatedColor",
+        symbollevels="0",
+        enableorderby="0",
+        forceraster="0",
+    )
+    ranges = ET.SubElement(renderer, "ranges")
+    symbols = ET.SubElement(renderer, "symbols")
+    for number, band in enumerate(CLASSES):
+        ET.SubElement(
+            ranges,
+            "range",
+            lower=f"{band.lower:.15f}",
+            upper=f"{band.upper:.15f}",
+            label=band.label,
+            symbol=str(number),
+            render="true",
+        )
+        symbols.append(_symbol(str(number), band.color))
+    renderer.append(_color_ramp())
+    ET.SubElement(renderer, "classificationMethod", id="Custom")
+    return renderer
+
+
+def _symbol(name: str, color: Rgb) -> ET.Element:
+    """A translucent fill under a coloured line that a casing lifts off any photo."""
+    symbol = ET.Element("symbol", name=name, type="fill", alpha="1", clip_to_extent="1")
+    casing = _DARK_CASING if _luma(color) > 128 else _LIGHT_CASING
+    fill = {"color": _text((*color, _FILL_ALPHA)), "style": "solid", "outline_style": "no"}
+    symbol.append(_symbol_layer("SimpleFill", fill))
+    symbol.append(_symbol_layer("SimpleLine", _line(casing, _CASING_MM)))
+    symbol.append(_symbol_layer("SimpleLine", _line((*color, 255), _LINE_MM)))
+    return symbol
+
+
+def _line(color: Rgba, width_mm: float) -> dict[str, str]:
+    return {
+        "line_color": _text(color),
+        "line_style": "solid",
+        "line_width": str(width_mm),
+        "line_width_unit": "MM",
+        "joinstyle": "round",
+        "capstyle": "round",
+    }
+
+
+def _symbol_layer(kind: str, properties: Mapping[str, str]) -> ET.Element:
+    layer = ET.Element("layer", {"class": kind, "enabled": "1", "locked": "0", "pass": "0"})
+    _add_properties(layer, properties)
+    return layer
+
+
+def _color_ramp() -> ET.Element:
+    """The classes' colours as a gradient: what QGIS takes when a user reclassifies."""
+    steps = len(CLASSES) - 1
+    inner = (f"{i / steps};{_text((*CLASSES[i].color, 255))}" for i in range(1, steps))
+    properties = {
+        "color1": _text((*CLASSES[0].color, 255)),
+        "color2": _text((*CLASSES[-1].color, 255)),
+        "stops": ":".join(inner),
+        "discrete": "0",
+        "rampType": "gradient",
+    }
+    ramp = ET.Element("colorramp", type="gradient", name="[source]")
+    _add_properties(ramp, properties)
+    return ramp
+
+
+def _add_properties(parent: ET.Element, properties: Mapping[str, str]) -> None:
+    """Say properties twice: as <Option>, which QGIS since 3.20 reads, and <prop>, for older."""
+    options = ET.SubElement(parent, "Option", type="Map")
+    for key, value in properties.items():
+        ET.SubElement(options, "Option", name=key, type="QString", value=value)
+    for key, value in properties.items():
+        ET.SubElement(parent, "prop", k=key, v=value)
+
+
+def _text(color: Rgba) -> str:
+    return ",".join(map(str, color))
+
+
+def _luma(color: Rgb) -> float:
+    """How light a colour looks, 0 to 255 (Rec. 709 weights on the stored values)."""
+    red, green, blue = color
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

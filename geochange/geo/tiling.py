@@ -1,0 +1,215 @@
+"""TilePlan: which tiles, blocks of tiles and output blocks a raster is worked in; pure integers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+Index = tuple[int, int]
+"""(row, col) of a tile, a block of tiles or an output block, counted from the top left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rectangle of whole pixels: its first row and column, and its size. It may overhang a raster."""
+
+    row: int
+    col: int
+    height: int
+    width: int
+
+    @property
+    def row_stop(self) -> int:
+        """The first row below."""
+        return self.row + self.height
+
+    @property
+    def col_stop(self) -> int:
+        """The first column to the right."""
+        return self.col + self.width
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels it holds."""
+        return self.height * self.width
+
+    def intersection(self, other: Window) -> Window | None:
+        """The part shared with `other`; None where there is none."""
+        row, col = max(self.row, other.row), max(self.col, other.col)
+        height = min(self.row_stop, other.row_stop) - row
+        width = min(self.col_stop, other.col_stop) - col
+        return Window(row, col, height, width) if height > 0 and width > 0 else None
+
+    def within(self, outer: Window) -> tuple[slice, slice]:
+        """Where this window lies in an array that holds `outer`."""
+        row, col = self.row - outer.row, self.col - outer.col
+        return slice(row, row + self.height), slice(col, col + self.width)
+
+    def moved(self, rows: int, cols: int) -> Window:
+        """The same size, `rows` down and `cols` to the right."""
+        return Window(self.row + rows, self.col + cols, self.height, self.width)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Tiles along one axis: each `tile_px` long, `overlap_px` shared with the next.
+
+    The last tile is pushed inward so that it ends with the raster, which needs no code of its own
+    anywhere else; a raster shorter than a tile has one tile that overhangs it.
+    """
+
+    size_px: int
+    tile_px: int
+    overlap_px: int
+    block_tiles: int
+
+    @property
+    def stride_px(self) -> int:
+        """From the start of one tile to that of the next."""
+        return self.tile_px - self.overlap_px
+
+    @cached_property
+    def tiles(self) -> int:
+        """How many tiles cover the axis."""
+        return 1 + max(0, -(-(self.size_px - self.tile_px) // self.stride_px))
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks hold those tiles."""
+        return -(-self.tiles // self.block_tiles)
+
+    @property
+    def output_px(self) -> int:
+        """Length of an output block: what the tiles of a block own, that is, their strides."""
+        return self.block_tiles * self.stride_px
+
+    @property
+    def outputs(self) -> int:
+        """How many output blocks cover the axis."""
+        return -(-self.size_px // self.output_px)
+
+    def start(self, tile: int) -> int:
+        """First pixel of a tile."""
+        return min(tile * self.stride_px, max(0, self.size_px - self.tile_px))
+
+    def block_range(self, block: int) -> range:
+        """The tiles of a block."""
+        return range(block * self.block_tiles, min(self.tiles, (block + 1) * self.block_tiles))
+
+    def output_span(self, output: int) -> tuple[int, int]:
+        """First pixel of an output block and the first behind it."""
+        return output * self.output_px, min(self.size_px, (output + 1) * self.output_px)
+
+    def touching(self, start: int, stop: int) -> range:
+        """The tiles that hold at least one pixel of start..stop."""
+        first = max(0, (start - self.tile_px) // self.stride_px + 1)
+        first = min(first, self.tiles - 1)
+        last = min(self.tiles - 1, (stop - 1) // self.stride_px)
+        if self.start(self.tiles - 1) < stop:
+            last = self.tiles - 1
+        return range(first, last + 1)
+
+
+@dataclass(frozen=True)
+class TilePlan:
+    """How a raster of `shape` is cut into tiles, tiles into blocks, and the answer into output blocks.
+
+    A block of tiles is what one task infers; an output block is what one task stitches and
+    vectorises. Neither may change the answer.
+    """
+
+    shape: tuple[int, int]
+    tile_px: int = 256
+    overlap_px: int = 64
+    block_tiles: int = 8
+
+    def __post_init__(self) -> None:
+        if min(self.shape) < 1 or self.tile_px < 1 or self.block_tiles < 1:
+            raise ValueError(f"a plan needs pixels: {self}")
+        if not 0 <= self.overlap_px < self.tile_px:
+            raise ValueError(
+                f"overlap of {self.overlap_px} px does not fit tiles of {self.tile_px} px"
+            )
+
+    @cached_property
+    def rows(self) -> Axis:
+        """The tiles from top to bottom."""
+        return Axis(self.shape[0], self.tile_px, self.overlap_px, self.block_tiles)
+
+    @cached_property
+    def cols(self) -> Axis:
+        """The tiles from left to right."""
+        return Axis(self.shape[1], self.tile_px, self.overlap_px, self.block_tiles)
+
+    @property
+    def tiles(self) -> tuple[int, int]:
+        """(rows, cols) of tiles."""
+        return self.rows.tiles, self.cols.tiles
+
+    @property
+    def tile_count(self) -> int:
+        """How many tiles there are."""
+        return self.rows.tiles * self.cols.tiles
+
+    @property
+    def outputs(self) -> tuple[int, int]:
+        """(rows, cols) of output blocks."""
+        return self.rows.outputs, self.cols.outputs
+
+    @property
+    def whole(self) -> Window:
+        """The raster."""
+        return Window(0, 0, *self.shape)
+
+    def blocks(self) -> Iterator[Index]:
+        """Every block of tiles, row by row."""
+        return ((row, col) for row in range(self.rows.blocks) for col in range(self.cols.blocks))
+
+    def tile_window(self, tile: Index) -> Window:
+        """The pixels of a tile; it overhangs a raster smaller than a tile."""
+        return Window(
+            self.rows.start(tile[0]), self.cols.start(tile[1]), self.tile_px, self.tile_px
+        )
+
+    def block_tile_ranges(self, block: Index) -> tuple[range, range]:
+        """The tile rows and tile columns of a block."""
+        return self.rows.block_range(block[0]), self.cols.block_range(block[1])
+
+    def block_window(self, block: Index) -> Window:
+        """The pixels that a block of tiles needs."""
+        tile_rows, tile_cols = self.block_tile_ranges(block)
+        first = self.tile_window((tile_rows[0], tile_cols[0]))
+        last = self.tile_window((tile_rows[-1], tile_cols[-1]))
+        return Window(first.row, first.col, last.row_stop - first.row, last.col_stop - first.col)
+
+    def output_window(self, output: Index) -> Window:
+        """The pixels of an output block; together they cover the raster, each pixel once."""
+        row, row_stop = self.rows.output_span(output[0])
+        col, col_stop = self.cols.output_span(output[1])
+        return Window(row, col, row_stop - row, col_stop - col)
+
+    def output_windows(self) -> Iterator[Window]:
+        """The windows of all output blocks, row by row."""
+        rows, cols = self.outputs
+        return (self.output_window((row, col)) for row in range(rows) for col in range(cols))
+
+    def touching_tiles(self, window: Window) -> tuple[range, range]:
+        """The tile rows and tile columns that hold a pixel of `window`."""
+        return (
+            self.rows.touching(window.row, window.row_stop),
+            self.cols.touching(window.col, window.col_stop),
+        )
+
+    def needed_blocks(self, output: Index) -> tuple[Index, ...]:
+        """The blocks of tiles an output block gathers from, in index order."""
+        tile_rows, tile_cols = self.touching_tiles(self.output_window(output))
+        return tuple(
+            (row, col)
+            for row in range(
+                tile_rows[0] // self.block_tiles, tile_rows[-1] // self.block_tiles + 1
+            )
+            for col in range(
+                tile_cols[0] // self.block_tiles, tile_cols[-1] // self.block_tiles + 1
+            )
+        )

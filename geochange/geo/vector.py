@@ -1,0 +1,247 @@
+"""Changes as a vector file: one row of WRITERS a format, each file whole or not there at all."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import geopandas as gpd
+import pandas as pd
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+
+from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
+from geochange.geo.style import polygon_qml
+
+LAYER: Final = "changes"
+RUN_TABLE: Final = "geochange_run"
+
+COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "id": "int64",
+        "area_m2": "float64",  # square metres on the ellipsoid, holes taken off
+        "perimeter_m": "float64",  # metres on the ellipsoid, holes included
+        "confidence_mean": "float64",  # 0 to 1
+        "confidence_max": "float64",  # 0 to 1
+        "touches_edge": "bool",  # the change may go on outside the raster
+    }
+)
+"""The attributes of a change and their dtypes, in the order in which files list them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """One vector format.
+
+    name: what users call it.
+    write: writes changes that have the columns of COLUMNS to a new path, with their provenance.
+    check: raises MissingDependencyError when the format needs a package that is not there.
+    """
+
+    name: str
+    write: Callable[[gpd.GeoDataFrame, Path, Mapping[str, str]], None]
+    check: Callable[[], None]
+
+
+def empty_changes(crs: Any) -> gpd.GeoDataFrame:
+    """No changes at all, in a CRS: the full schema with no rows."""
+    columns = {name: pd.Series(dtype=dtype) for name, dtype in COLUMNS.items()}
+    return gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries([], crs=crs))
+
+
+def check_output(path: Path) -> None:
+    """Refuse, before any work is done, a path that `write_changes` could not write.
+
+    Raises OptionError for an unknown suffix, MissingDependencyError for a format whose package
+    is not installed, OutputError for a folder that is missing or cannot be written.
+    """
+    _writer_of(path).check()
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder: name a file in it, as in {path / 'changes.gpkg'}")
+    if not path.parent.is_dir():
+        raise OutputError(f"no folder {path.parent}: create it, or name another place")
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"cannot write in {path.parent} ({error.strerror}): name another place"
+        ) from error
+
+
+def write_changes(changes: gpd.GeoDataFrame, path: Path, provenance: Mapping[str, str]) -> None:
+    """Write polygons in the format of the path's suffix, over whatever was there before.
+
+    changes: the columns of COLUMNS and Polygon geometries, in any CRS; no rows is fine.
+    provenance: what the run was (inputs, options, versions); GeoPackage keeps it as a table,
+        the others in the file's own metadata.
+
+    Raises OptionError for an unknown suffix, InputError for other columns, geometries or no CRS,
+    OutputError when the file cannot be written; whatever was at `path` is then still there.
+    """
+    writer = _writer_of(path)
+    changes = _conform(changes)
+    with aside(path) as part:
+        try:
+            writer.write(changes, part, provenance)
+        except (OSError, DataSourceError, DataLayerError, FeatureError) as error:
+            raise OutputError(
+                f"cannot write {path} as {writer.name} ({error}): check the free space, "
+                f"or take another of {', '.join(WRITERS)}"
+            ) from error
+
+
+@contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """Lend a path to write to, which becomes `path` at the end, or nothing if the body raises.
+
+    The lent path has the same file name, in a hidden folder beside `path` that also catches
+    what drivers put beside their files (journals, .aux.xml) and that goes away in the end. Its
+    name is always the same, so that what a killed run left is cleared by the next.
+    """
+    folder = path.with_name(f".{path.name}.part")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder / path.name
+        os.replace(folder / path.name, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _writer_of(path: Path) -> Writer:
+    writer = WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise OptionError(
+            f"cannot tell the format of {path.name!r}: end its name in {', '.join(WRITERS)}"
+        )
+    return writer
+
+
+def _conform(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The columns of COLUMNS with their dtypes, then `geometry`; nothing is dropped unsaid."""
+    if changes.crs is None:
+        raise InputError("the changes have no CRS: set one with set_crs before writing them")
+    attributes = pd.DataFrame(changes.drop(columns=changes.geometry.name))
+    if set(attributes) != set(COLUMNS):
+        odd = ", ".join(sorted(map(str, set(attributes) ^ set(COLUMNS))))
+        raise InputError(f"changes need the columns {', '.join(COLUMNS)}: they differ in {odd}")
+    if not (changes.geom_type == "Polygon").all():
+        raise InputError("changes need Polygon geometries, one change a row: explode them first")
+    typed = attributes[list(COLUMNS)].astype(dict(COLUMNS))
+    return gpd.GeoDataFrame(typed, geometry=changes.geometry).reset_index(drop=True)
+
+
+def _write_gpkg(changes: gpd.GeoDataFrame, path: Path, provenance: Mapping[str, str]) -> None:
+    """GeoPackage 1.3, which QGIS 3.22's GDAL reads without a warning; styled by default."""
+    options = {"GEOMETRY_NAME": "geom", "SPATIAL_INDEX": "YES"}
+    _write_layer(changes, path, "GPKG", options, dataset_options={"VERSION": "1.3"})
+    run = pd.DataFrame({"key": list(provenance), "value": list(provenance.values())}, dtype="str")
+    _add_table(path, RUN_TABLE, run)
+    _add_table(path, "layer_styles", _default_style())
+
+
+def _write_layer(
+    changes: gpd.GeoDataFrame,
+    path: Path,
+    driver: str,
+    layer_options: Mapping[str, str],
+    dataset_options: Mapping[str, str] | None = None,
+) -> None:
+    """Write the layer of changes by one of GDAL's drivers, and prove that every row is there."""
+    pyogrio.write_dataframe(
+        changes,
+        path,
+        layer=LAYER,
+        driver=driver,
+        geometry_type="Polygon",
+        layer_options=layer_options,
+        dataset_options=dataset_options,
+    )
+    # GDAL says nothing of a disk that is found full only when a file is closed.
+    _, _, geometries, _ = pyogrio.raw.read(path, layer=LAYER, columns=[])
+    if len(geometries) != len(changes):
+        raise OSError(f"{len(geometries)} of {len(changes)} rows arrived")
+
+
+def _add_table(path: Path, name: str, rows: pd.DataFrame) -> None:
+    """Add a table without geometry; GDAL registers it in gpkg_contents as `attributes`."""
+    pyogrio.write_dataframe(rows, path, layer=name, driver="GPKG", layer_options={"FID": "id"})
+
+
+def _default_style() -> pd.DataFrame:
+    """The one row of QGIS's layer_styles table: its columns, names and empty strings are QGIS's."""
+    row = {
+        "f_table_catalog": "",
+        "f_table_schema": "",
+        "f_table_name": LAYER,
+        "f_geometry_column": "geom",
+        "styleName": "confidence",
+        "styleQML": polygon_qml(),
+        "styleSLD": "",
+        "useAsDefault": True,
+        "description": "Changes by mean confidence",
+        "owner": "",
+        "ui": "",
+        "update_time": pd.Timestamp.now("UTC").floor("ms"),
+    }
+    return pd.DataFrame([row])
+
+
+def _write_geojson(changes: gpd.GeoDataFrame, path: Path, provenance: Mapping[str, str]) -> None:
+    """RFC 7946: longitude and latitude, outer rings to the left, cut at the antimeridian."""
+    options = {
+        "RFC7946": "YES",
+        "COORDINATE_PRECISION": "8",  # of a degree: about 1 mm, far below any pixel
+        "DESCRIPTION": json.dumps(dict(provenance)),
+    }
+    _write_layer(changes, path, "GeoJSON", options)
+
+
+def _write_fgb(changes: gpd.GeoDataFrame, path: Path, provenance: Mapping[str, str]) -> None:
+    """FlatGeobuf; its spatial index puts the rows in the order of a Hilbert curve."""
+    _write_layer(changes, path, "FlatGeobuf", {"DESCRIPTION": json.dumps(dict(provenance))})
+
+
+def _write_parquet(changes: gpd.GeoDataFrame, path: Path, provenance: Mapping[str, str]) -> None:
+    """GeoParquet 1.1; provenance is the file's key `geochange_run`, as JSON."""
+    from pyarrow import parquet  # optional: nothing else of geochange needs it
+
+    changes.to_parquet(path, index=False, schema_version="1.1.0")
+    table = parquet.read_table(path)
+    geo = json.loads(table.schema.metadata[b"geo"])
+    # geopandas lists the types it saw: for no rows, none. Polygons are promised either way.
+    geo["columns"]["geometry"]["geometry_types"] = ["Polygon"]
+    extra = {b"geo": json.dumps(geo), RUN_TABLE.encode(): json.dumps(dict(provenance))}
+    parquet.write_table(table.replace_schema_metadata({**table.schema.metadata, **extra}), path)
+
+
+def _nothing_to_check() -> None:
+    """The format needs no package beyond geochange's own."""
+
+
+def _check_pyarrow() -> None:
+    if importlib.util.find_spec("pyarrow") is None:
+        raise MissingDependencyError(
+            'GeoParquet needs pyarrow: pip install "geochange[parquet]", or write a .gpkg'
+        )
+
+
+WRITERS: Final[Mapping[str, Writer]] = MappingProxyType(
+    {
+        ".gpkg": Writer("GeoPackage", _write_gpkg, _nothing_to_check),
+        ".geojson": Writer("GeoJSON", _write_geojson, _nothing_to_check),
+        ".fgb": Writer("FlatGeobuf", _write_fgb, _nothing_to_check),
+        ".parquet": Writer("GeoParquet", _write_parquet, _check_pyarrow),
+    }
+)
+"""Vector formats by the suffix of the output's name."""

@@ -1,0 +1,229 @@
+"""The baselines that need no training: change vectors, and IR-MAD."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import chi2
+from skimage.filters import threshold_otsu
+
+from geochange.chip import Chip
+from geochange.models.batch import Batch, collate
+from geochange.models.protocol import Statistics
+
+SIGMA_PX = 2.0
+"""Gaussian that takes the grain off a change magnitude: a pixel alone is noise or a shifted edge."""
+
+STEEPNESS = 4.0
+"""Logit = STEEPNESS * (magnitude / threshold - 1): no difference at all is 2 % probable change."""
+
+Array = NDArray[np.float64]
+
+
+def smooth(picture: torch.Tensor, sigma_px: float) -> torch.Tensor:
+    """Gaussian of (batch, height, width) float32, mirrored at the rim.
+
+    Written as sums of shifted pictures: a convolution may add in another order for another batch
+    size, and the answer may not depend on that.
+    """
+    radius = math.ceil(3 * sigma_px)
+    bell = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma_px) ** 2)
+    taps = (bell / bell.sum()).tolist()
+    for axis in (1, 2):
+        size = picture.shape[axis]
+        index = _mirrored(size, radius).to(picture.device)
+        padded = picture.index_select(axis, index)
+        total = padded.narrow(axis, 0, size) * taps[0]
+        for offset, tap in enumerate(taps[1:], start=1):
+            total += padded.narrow(axis, offset, size) * tap
+        picture = total
+    return picture
+
+
+def _mirrored(size: int, radius: int) -> torch.Tensor:
+    """Positions -radius..size+radius-1 folded back into 0..size-1, at the rim as in a mirror."""
+    index = torch.arange(-radius, size + radius) % (2 * size)
+    return torch.minimum(index, 2 * size - 1 - index)
+
+
+@dataclass(frozen=True)
+class _Affine:
+    """A linear map of bands: (pixels - offset) @ matrix, on (batch, band, height, width)."""
+
+    offset: list[float]
+    matrix: list[list[float]]
+
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        # Band by band and not as a matrix product, for the same bits in every batch.
+        shifted = [pixels[:, i].float() - value for i, value in enumerate(self.offset)]
+        columns = range(len(self.matrix[0]))
+        mapped = []
+        for column in columns:
+            total = shifted[0] * self.matrix[0][column]
+            for i in range(1, len(shifted)):
+                total += shifted[i] * self.matrix[i][column]
+            mapped.append(total)
+        return torch.stack(mapped, dim=1)
+
+
+class ClassicalModel:
+    """What the training-free models share: magnitude of difference -> smooth -> Otsu -> logit.
+
+    A subclass says how the bands of each date are mapped so that no change is no difference.
+    """
+
+    bands: int | None = None
+    threshold: float = 0.5
+
+    def __init__(self) -> None:
+        self._before = _Affine([0.0], [[1.0]])
+        self._after = self._before
+        self._cut = 1.0
+
+    def fit(self, sample: Sequence[Chip]) -> Statistics:
+        """Maps of both dates from all valid pixels of the sample, then Otsu's cut on the result."""
+        if not sample:
+            return {}
+        before = np.concatenate([chip.before[chip.valid] for chip in sample]).astype(np.float64)
+        after = np.concatenate([chip.after[chip.valid] for chip in sample]).astype(np.float64)
+        statistics = {**self._fit_maps(before, after), "cut": 1.0}
+        self.adopt(statistics)
+        return {**statistics, "cut": self._fit_cut(sample)}
+
+    def _fit_maps(self, before: Array, after: Array) -> dict[str, Any]:
+        raise TypeError(f"{type(self).__name__} does not say how bands are mapped")
+
+    def _fit_cut(self, sample: Sequence[Chip]) -> float:
+        """The magnitude that best splits the sample in two (Otsu 1979)."""
+        values = []
+        for chip in sample:
+            magnitude = self._magnitude(collate([chip]))[0].numpy()
+            values.append(magnitude[chip.valid])
+        found = np.concatenate(values)
+        if found.max() <= found.min():
+            return 1.0
+        return float(threshold_otsu(found, nbins=512))
+
+    def adopt(self, statistics: Statistics) -> None:
+        """Take the maps and the cut that `fit` found."""
+        if statistics:
+            self._before = _Affine(statistics["before_offset"], statistics["before_matrix"])
+            self._after = _Affine(statistics["after_offset"], statistics["after_matrix"])
+            self._cut = statistics["cut"]
+
+    def _magnitude(self, batch: Batch) -> torch.Tensor:
+        difference = self._before(batch.before) - self._after(batch.after)
+        total = difference[:, 0] ** 2
+        for band in range(1, difference.shape[1]):
+            total += difference[:, band] ** 2
+        # A pixel without data carries its twin's numbers, which two maps would still set apart.
+        return smooth(torch.sqrt(total) * batch.valid, SIGMA_PX)
+
+    def change_logits(self, batch: Batch) -> torch.Tensor:
+        """(batch, height, width) float32; 0 where the smoothed magnitude equals Otsu's cut."""
+        return STEEPNESS * (self._magnitude(batch) / self._cut - 1)
+
+
+class ChangeVector(ClassicalModel):
+    """`cva`: the length of the change vector between standardised bands (Malila 1980).
+
+    Each band of each date is brought to mean 0 and deviation 1 over the scene, which takes out
+    light and haze that are the same everywhere.
+    """
+
+    def _fit_maps(self, before: Array, after: Array) -> dict[str, Any]:
+        maps: dict[str, Any] = {}
+        for name, values in (("before", before), ("after", after)):
+            deviation = values.std(axis=0)
+            scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+            maps[f"{name}_offset"] = values.mean(axis=0).tolist()
+            maps[f"{name}_matrix"] = np.diag(scale).tolist()
+        return maps
+
+
+class IterativelyReweightedMAD(ClassicalModel):
+    """`irmad`: iteratively reweighted multivariate alteration detection.
+
+    Canonical correlation analysis finds the combinations of bands that agree best between the
+    dates; their differences, in units of what unchanged pixels show, are the change. Each round
+    weighs pixels by how unchanged the last one found them (Nielsen 2007, doi
+    10.1109/TIP.2006.888195). Immune to any linear change of light, gain or band order.
+    """
+
+    rounds = 50
+    tolerance = 1e-4
+    ridge = 1e-6
+
+    def _fit_maps(self, before: Array, after: Array) -> dict[str, Any]:
+        weight = np.ones(len(before))
+        known = np.zeros(before.shape[1])
+        for _ in range(self.rounds):
+            view = _canonical(before, after, weight, self.ridge)
+            squares = (view.differences(before, after) ** 2).sum(axis=1)
+            weight = chi2.sf(squares, df=view.correlation.size)
+            if weight.sum() < before.shape[1] + 1:
+                break
+            moved = np.abs(view.correlation - known).max()
+            known = view.correlation
+            if moved < self.tolerance:
+                break
+        return {
+            "before_offset": view.before_mean.tolist(),
+            "before_matrix": (view.before / view.deviation).tolist(),
+            "after_offset": view.after_mean.tolist(),
+            "after_matrix": (view.after / view.deviation).tolist(),
+        }
+
+
+@dataclass(frozen=True)
+class _CanonicalView:
+    """Canonical variates of two dates: (values - mean) @ matrix has variance 1 in each column."""
+
+    before_mean: Array
+    after_mean: Array
+    before: Array
+    after: Array
+    correlation: Array
+
+    @property
+    def deviation(self) -> Array:
+        """Of the difference of two variates, sqrt(2 (1 - correlation)), for unchanged pixels."""
+        return np.asarray(np.sqrt(np.maximum(2 * (1 - self.correlation), 1e-6)))
+
+    def differences(self, before: Array, after: Array) -> Array:
+        """(pixel, variate) MAD variates in units of their deviation."""
+        one = (before - self.before_mean) @ self.before
+        other = (after - self.after_mean) @ self.after
+        return np.asarray((one - other) / self.deviation)
+
+
+def _canonical(before: Array, after: Array, weight: Array, ridge: float) -> _CanonicalView:
+    """Weighted canonical correlation analysis by whitening each date and one SVD.
+
+    ridge: share of the mean variance added to every band, so that constant or repeated bands,
+    which have no inverse covariance, do no harm.
+    """
+    mass = weight / weight.sum()
+    before_mean, after_mean = mass @ before, mass @ after
+    one, other = before - before_mean, after - after_mean
+    whiten_one = _whitener((one * mass[:, None]).T @ one, ridge)
+    whiten_other = _whitener((other * mass[:, None]).T @ other, ridge)
+    left, correlation, right = np.linalg.svd(
+        whiten_one.T @ ((one * mass[:, None]).T @ other) @ whiten_other
+    )
+    return _CanonicalView(
+        before_mean, after_mean, whiten_one @ left, whiten_other @ right.T, correlation.clip(0, 1)
+    )
+
+
+def _whitener(covariance: Array, ridge: float) -> Array:
+    """The matrix W with W.T @ covariance @ W = 1, up to the ridge."""
+    floor = ridge * max(float(np.trace(covariance)) / len(covariance), 1e-12)
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors / np.sqrt(np.maximum(values, 0) + floor))

@@ -1,0 +1,44 @@
+"""ChangeModel: what a network is to the rest of the house."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+
+from geochange.chip import Chip
+from geochange.models.batch import Batch
+
+Statistics = Mapping[str, Any]
+"""What a model learnt of one scene: plain numbers and lists, so that it travels and is stored as JSON."""
+
+
+@runtime_checkable
+class ChangeModel(Protocol):
+    """Finds change in batches of chips.
+
+    bands: how many bands a date must have; None takes any number.
+    threshold: the probability from which a pixel is called changed, unless the user says otherwise.
+    """
+
+    bands: int | None
+    threshold: float
+
+    def fit(self, sample: Sequence[Chip]) -> Statistics:
+        """Learn scene-wide statistics from chips spread over the scene; {} where none are needed.
+
+        Called once per run, before tiling, in one process.
+        """
+        ...
+
+    def adopt(self, statistics: Statistics) -> None:
+        """Take statistics that `fit` returned, here or in another process."""
+        ...
+
+    def change_logits(self, batch: Batch) -> torch.Tensor:
+        """(batch, height, width) float32: the logit of change, that of class 1 less that of class 0.
+
+        A chip's answer must not depend on the chips it shares the batch with.
+        """
+        ...

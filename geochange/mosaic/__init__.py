@@ -1,0 +1,1 @@
+"""JOINING: tapers, stores, stitching and the schedule; neither torch nor rasterio."""

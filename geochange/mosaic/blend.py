@@ -1,0 +1,36 @@
+"""Tapers: how much a tile has to say about each of its pixels. Strictly positive everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Profile = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""From positions in 0..1 along a tile (pixel centres, never 0 or 1) to weights above 0."""
+
+
+def _hann(position: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.sin(np.pi * position) ** 2)
+
+
+def _linear(position: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(1 - np.abs(2 * position - 1))
+
+
+def _flat(position: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.ones_like(position)
+
+
+TAPERS: dict[str, Profile] = {"hann": _hann, "linear": _linear, "flat": _flat}
+
+
+def weights(taper: str, tile_px: int) -> NDArray[np.float32]:
+    """(tile, tile) float32 weights of a taper of TAPERS.
+
+    Sampled at pixel centres, so the outermost pixel still weighs more than nothing and the rim of
+    the raster, which one tile alone covers, needs no code of its own.
+    """
+    profile = TAPERS[taper]((np.arange(tile_px) + 0.5) / tile_px)
+    return np.outer(profile, profile).astype(np.float32)

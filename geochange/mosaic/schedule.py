@@ -1,0 +1,125 @@
+"""Bounded submission: a job list of any length, of which Dask holds a handful at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import dask
+from dask.system import CPU_COUNT
+from distributed import Client, Future, LocalCluster, as_completed
+
+from geochange.errors import OptionError
+
+CONNECT_S = 10
+READ_AHEAD = 64
+"""Jobs that may wait for others before the list is read no further."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A call for a worker, and the keys of the earlier jobs that it has to wait for."""
+
+    key: Hashable
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    after: tuple[Hashable, ...] = ()
+
+
+@contextmanager
+def connect(scheduler: str | None, workers: int, threads: int | None) -> Iterator[Client]:
+    """A Dask client: of `scheduler`, of `workers` processes, or (0 workers) inside this process.
+
+    threads: of each worker; None shares the machine's cores out.
+    Our own submission bounds memory; Dask's spilling and pausing would only hide that.
+    Raises OptionError if the scheduler does not answer.
+    """
+    if scheduler is not None:
+        try:
+            client = Client(scheduler, timeout=CONNECT_S)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise OptionError(
+                f"--scheduler {scheduler}: does not answer; start one with `dask scheduler` and "
+                "give its address, such as tcp://host:8786"
+            ) from error
+        with client:
+            yield client
+        return
+    settings = {
+        "distributed.worker.memory.target": False,
+        "distributed.worker.memory.spill": False,
+        "distributed.worker.memory.pause": False,
+        "distributed.worker.memory.terminate": False,
+        "distributed.admin.tick.limit": "1h",
+    }
+    with (
+        dask.config.set(settings),
+        LocalCluster(
+            n_workers=max(1, workers),
+            threads_per_worker=threads or max(1, CPU_COUNT // max(1, workers)),
+            processes=workers > 0,
+            dashboard_address=None,
+            memory_limit=0,
+            silence_logs=50,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def run_bounded(
+    client: Client,
+    jobs: Iterable[Job],
+    done: Callable[[Job, Any], None],
+) -> None:
+    """Run jobs, few enough submitted at once; `done` sees each result, as it comes.
+
+    Every thread has a job and the next one waiting: more would only hold memory on the scheduler.
+    A job that waits for others is passed over until they are done. Every result is read: the first
+    failure cancels the rest and is raised.
+    """
+    pending = iter(jobs)
+    waiting: list[Job] = []
+    finished: set[Hashable] = set()
+    live: dict[Future[Any], Job] = {}
+    stream = as_completed()
+    limit = 2 * max(1, sum(client.nthreads().values()))
+    try:
+        while True:
+            for job in _ready(waiting, pending, finished, limit - len(live)):
+                future = client.submit(job.function, *job.arguments, pure=False)
+                live[future] = job
+                stream.add(future)
+            if not live:
+                return
+            future = next(stream)
+            job = live.pop(future)
+            done(job, future.result())
+            finished.add(job.key)
+    finally:
+        client.cancel(list(live), force=True)
+
+
+def _ready(
+    waiting: list[Job], pending: Iterator[Job], finished: set[Hashable], room: int
+) -> list[Job]:
+    """Up to `room` jobs that can start: those that waited first, then new ones from the list.
+
+    Reading ahead stops at READ_AHEAD waiting jobs, so the list may be as long as it likes.
+    """
+    ready: list[Job] = []
+    for job in list(waiting):
+        if len(ready) < room and finished.issuperset(job.after):
+            waiting.remove(job)
+            ready.append(job)
+    while len(ready) < room and len(waiting) < READ_AHEAD:
+        job_or_none = next(pending, None)
+        if job_or_none is None:
+            break
+        if finished.issuperset(job_or_none.after):
+            ready.append(job_or_none)
+        else:
+            waiting.append(job_or_none)
+    return ready

@@ -1,0 +1,110 @@
+"""Stores of a run in its work folder: logits by tile, probability by pixel; zarr 3, ours alone.
+
+A task writes whole chunks that no other task writes, so there is nothing to lock, and a chunk
+that exists is complete: zarr renames it into place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.core.array_spec import ArrayConfigParams
+
+from geochange.geo.probability import NODATA
+from geochange.geo.tiling import Index, TilePlan, Window
+
+EVERY_CHUNK: ArrayConfigParams = {"write_empty_chunks": True}
+"""A chunk that equals its fill value must still appear: its file says that the task is done."""
+
+LOGIT_LIMIT = 1e4
+"""Logits are kept in half precision, whose largest finite number is 65504."""
+
+
+def _create(path: Path, **layout: Any) -> zarr.Array[Any]:
+    return zarr.create_array(
+        store=path, zarr_format=3, compressors=None, config=EVERY_CHUNK, **layout
+    )
+
+
+def _open(path: Path) -> zarr.Array[Any]:
+    return zarr.open_array(store=path, mode="r+", config=EVERY_CHUNK)
+
+
+@dataclass(frozen=True)
+class LogitStore:
+    """Logits of change of every tile: (tile row, tile col, height, width) float16, NaN = no data.
+
+    A chunk holds a block of tiles.
+    """
+
+    path: Path
+    plan: TilePlan
+
+    def create(self) -> None:
+        """Lay the store out, empty."""
+        plan = self.plan
+        tile = (plan.tile_px, plan.tile_px)
+        block = (min(plan.block_tiles, plan.tiles[0]), min(plan.block_tiles, plan.tiles[1]))
+        _create(
+            self.path,
+            shape=(*plan.tiles, *tile),
+            chunks=(*block, *tile),
+            dtype="float16",
+            fill_value=float("nan"),
+        )
+
+    def has(self, block: Index) -> bool:
+        """Whether a block is there, whole."""
+        return (self.path / "c" / str(block[0]) / str(block[1]) / "0" / "0").exists()
+
+    def put(self, block: Index, logits: NDArray[np.float32]) -> None:
+        """Keep the (tile rows, tile cols, height, width) logits of a block."""
+        rows, cols = self.plan.block_tile_ranges(block)
+        kept = np.clip(logits, -LOGIT_LIMIT, LOGIT_LIMIT).astype(np.float16)
+        _open(self.path)[rows.start : rows.stop, cols.start : cols.stop] = kept
+
+    def get(self, rows: range, cols: range) -> NDArray[np.float16]:
+        """The logits of a rectangle of tiles."""
+        tiles = _open(self.path)[rows.start : rows.stop, cols.start : cols.stop]
+        return np.asarray(tiles)
+
+    def drop(self, block: Index) -> None:
+        """Give the disk space of a block back."""
+        (self.path / "c" / str(block[0]) / str(block[1]) / "0" / "0").unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class ProbabilityStore:
+    """The stitched probability of change, (height, width) uint8; a chunk is an output block."""
+
+    path: Path
+    plan: TilePlan
+
+    def create(self) -> None:
+        """Lay the store out, empty."""
+        plan = self.plan
+        _create(
+            self.path,
+            shape=plan.shape,
+            chunks=(plan.rows.output_px, plan.cols.output_px),
+            dtype="uint8",
+            fill_value=NODATA,
+        )
+
+    def has(self, output: Index) -> bool:
+        """Whether an output block is there, whole."""
+        return (self.path / "c" / str(output[0]) / str(output[1])).exists()
+
+    def put(self, output: Index, probability: NDArray[np.uint8]) -> None:
+        """Keep the probability of an output block."""
+        window = self.plan.output_window(output)
+        _open(self.path)[window.within(self.plan.whole)] = probability
+
+    def get(self, window: Window) -> NDArray[np.uint8]:
+        """The probability in any window of the raster."""
+        return np.asarray(_open(self.path)[window.within(self.plan.whole)])

@@ -1,0 +1,83 @@
+"""What a result came from: for the user to read, and for a later run to know its own work again."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from geochange import __version__
+from geochange.check import Checked
+from geochange.tasks import Work
+
+PACKAGES = ("torch", "rasterio", "shapely", "geopandas", "dask", "zarr", "numpy")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When a run began."""
+
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    ticks: float = field(default_factory=time.monotonic)
+
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self.ticks
+
+
+def fingerprint(work: Work) -> dict[str, Any]:
+    """Everything the logits and probabilities of a run depend on, as plain JSON."""
+    return {
+        "geochange": __version__,
+        "inputs": [_identity(date.info.path) for date in (work.pair.before, work.pair.after)],
+        "bands": [work.pair.before.bands, work.pair.after.bands],
+        "crs": work.pair.grid.crs.to_wkt(),
+        "transform": list(work.pair.grid.transform)[:6],
+        "shape": work.plan.shape,
+        "tiles": [work.plan.tile_px, work.plan.overlap_px, work.plan.block_tiles],
+        "taper": work.taper,
+        "radiometry": repr(work.radiometry),
+        "model": work.spec.key(),
+    }
+
+
+def _identity(path: str) -> list[Any]:
+    if not Path(path).exists():
+        return [path]
+    status = os.stat(path)
+    return [path, status.st_size, status.st_mtime_ns]
+
+
+def record(checked: Checked, work: Work, clock: Clock) -> dict[str, str]:
+    """The run as a table of names and values, for the metadata of the output."""
+    ended = datetime.now(UTC)
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {
+        "before": work.pair.before.info.path,
+        "after": work.pair.after.info.path,
+        "bands_before": ",".join(map(str, work.pair.before.bands)),
+        "bands_after": ",".join(map(str, work.pair.after.bands)),
+        "crs": work.pair.grid.crs.to_string(),
+        "transform": json.dumps(list(work.pair.grid.transform)[:6]),
+        "shape": json.dumps(work.plan.shape),
+        "options": checked.options.model_dump_json(),
+        "probability_level": str(work.level),
+        "radiometry": repr(work.radiometry),
+        "model": work.spec.name,
+        "model_sha256": hashlib.sha256(work.spec.key().encode()).hexdigest(),
+        "model_statistics": json.dumps(dict(work.spec.statistics), sort_keys=True),
+        "device": work.spec.device,
+        "geochange": __version__,
+        "python": platform.python_version(),
+        "versions": json.dumps(versions),
+        "started": clock.began.isoformat(timespec="seconds"),
+        "finished": ended.isoformat(timespec="seconds"),
+        "seconds": f"{clock.seconds():.1f}",
+    }
