@@ -22,6 +22,7 @@ from geochange.geo.probability import level
 from geochange.geo.radiometry import choose
 from geochange.geo.sampling import sample_scene
 from geochange.geo.vector import write_changes
+from geochange.memory import settle
 from geochange.models import ModelSpec, build
 from geochange.models.predict import choose_device
 from geochange.mosaic.schedule import Job, connect, run_bounded
@@ -80,6 +81,7 @@ def detect(
 
 def run(checked: Checked, progress: Progress = silent) -> Result:
     """Work a checked pair; see `detect`."""
+    settle()
     clock = provenance.Clock()
     work = plan_work(checked)
     with _work_folder(checked, work) as resumed:
@@ -150,7 +152,7 @@ def _work_blocks(checked: Checked, work: Work, progress: Progress) -> Regions:
             tiles_done += answer
             progress("infer", plan.whole.pixels * tiles_done // plan.tile_count, plan.whole.pixels)
 
-    with connect(options.scheduler, options.workers, options.threads) as client:
+    with connect(options.scheduler, options.workers, options.threads, work.folder) as client:
         run_bounded(client, jobs(work), take)
     return joiner.finish()
 

@@ -14,6 +14,7 @@ from geochange.geo.polygons import BlockRegions, trace
 from geochange.geo.probability import to_bytes
 from geochange.geo.radiometry import Radiometry
 from geochange.geo.tiling import Index, TilePlan, Window
+from geochange.memory import settle
 from geochange.models import ModelSpec
 from geochange.models.predict import predict
 from geochange.mosaic.schedule import Job
@@ -47,10 +48,15 @@ class Work:
 
 def infer(work: Work, block: Index) -> int:
     """Logits of the tiles of a block, each tile once, into the store; gives how many tiles."""
+    settle()
     tile_rows, tile_cols = work.plan.block_tile_ranges(block)
     count = len(tile_rows) * len(tile_cols)
-    if work.logits.has(block):
-        return count
+    if not work.logits.has(block):
+        _infer_tiles(work, block, tile_rows, tile_cols)
+    return count
+
+
+def _infer_tiles(work: Work, block: Index, tile_rows: range, tile_cols: range) -> None:
     window = work.plan.block_window(block)
     ground = read_chip(work, window)
     tiles = [
@@ -60,7 +66,6 @@ def infer(work: Work, block: Index) -> int:
     ]
     logits = predict(work.spec, tiles, work.batch)
     work.logits.put(block, logits.reshape(len(tile_rows), len(tile_cols), *logits.shape[1:]))
-    return count
 
 
 def read_chip(work: Work, window: Window) -> Chip:
@@ -80,6 +85,7 @@ def _cut(ground: Chip, tile: Window, window: Window) -> Chip:
 
 def finish(work: Work, output: Index) -> BlockRegions:
     """Stitch an output block, keep its probability, and give its regions of change."""
+    settle()
     window = work.plan.output_window(output)
     if work.probability.has(output):
         probability = work.probability.get(window)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -24,6 +24,9 @@ from rich.text import Text
 
 from geochange.progress import Progress as Report
 from geochange.progress import silent
+
+if TYPE_CHECKING:
+    from geochange.demo import Score
 
 LOG_EVERY_S = 1.0
 
@@ -102,3 +105,16 @@ def area(square_metres: float) -> str:
     if square_metres >= 1e4:
         return f"{square_metres / 1e4:,.2f} ha"
     return f"{square_metres:,.0f} m²"
+
+
+def demo_table(scores: Sequence[Score], true_share: float) -> None:
+    """What was found of what was planted, a row a kind."""
+    table = Table(title="Planted and found", title_justify="left")
+    table.add_column("kind")
+    for name in ("planted", "found", "area covered"):
+        table.add_column(name, justify="right")
+    for score in scores:
+        row = (str(score.planted), str(score.found), f"{score.covered:.0%}")
+        table.add_row(score.kind, *row)
+    Console().print(table)
+    click.echo(f"{true_share:.0%} of the area found lies on planted changes.")

@@ -10,6 +10,9 @@ from pyproj import CRS, Transformer
 from geochange.geo.grid import Grid, to_ground
 from geochange.geo.polygons import Geometries
 
+CHUNK = 4096
+"""Polygons measured at once, copies and all."""
+
 LONGEST_EDGE_PX = 64.0
 """Edges are cut to this length before measuring: a straight line on the map is no geodesic."""
 
@@ -23,9 +26,11 @@ def geodesic(polygons: Geometries, grid: Grid) -> tuple[NDArray[np.float64], NDA
     geod = grid.crs.get_geod()
     if geod is None:
         raise ValueError(f"{grid.crs.name} has no ellipsoid")
-    ground = to_ground(shapely.segmentize(polygons, LONGEST_EDGE_PX), grid.transform)
-    lonlat = _to_degrees(ground, grid.crs)
-    measured = [geod.geometry_area_perimeter(polygon) for polygon in shapely.normalize(lonlat)]
+    measured: list[tuple[float, float]] = []
+    for start in range(0, len(polygons), CHUNK):
+        part = shapely.segmentize(polygons[start : start + CHUNK], LONGEST_EDGE_PX)
+        lonlat = _to_degrees(to_ground(part, grid.transform), grid.crs)
+        measured += map(geod.geometry_area_perimeter, shapely.normalize(lonlat))
     table = np.abs(np.array(measured, np.float64).reshape(-1, 2))
     return table[:, 0], table[:, 1]
 

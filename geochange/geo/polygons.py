@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 import rasterio.features
@@ -128,7 +127,7 @@ def _outline(labels: NDArray[np.int32], count: int, window: Window) -> Geometrie
     for outline, label in shapes:
         shell, *holes = outline["coordinates"]
         outlines[int(label) - 1] = shapely.Polygon(shell, holes)
-    return outlines
+    return canonical(outlines)
 
 
 @dataclass
@@ -224,11 +223,12 @@ def _unite(polygons: Geometries, group: NDArray[np.int64], count: int) -> Geomet
     """The union of each group, without the points that a block border left on straight edges."""
     order = np.argsort(group, kind="stable")
     bounds = np.searchsorted(group[order], np.arange(count + 1))
-    united = np.empty(count, np.object_)
-    for i, (start, stop) in enumerate(pairwise(bounds)):
-        members = polygons[order[start:stop]]
-        united[i] = members[0] if len(members) == 1 else shapely.union_all(members)
-    return canonical(united)
+    united = polygons[order[bounds[:-1]]]
+    joined = np.flatnonzero(np.diff(bounds) > 1)
+    for i in joined:
+        united[i] = shapely.union_all(polygons[order[bounds[i] : bounds[i + 1]]])
+    united[joined] = canonical(united[joined])
+    return united
 
 
 def canonical(polygons: Geometries) -> Geometries:

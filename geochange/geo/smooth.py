@@ -21,6 +21,9 @@ from geochange.geo.polygons import Geometries, canonical
 HALF_PX = 0.5
 """No cut moves an outline further than this: the corner beside a stair lies half a pixel off the cut."""
 
+CHUNK = 4096
+"""Polygons whose points are worked on at once."""
+
 CAP_REACH_PX = 1.0
 """How far a cut runs along an edge that is no step of a slope (the top of a bump, a long wall)."""
 
@@ -35,18 +38,37 @@ def smooth(polygons: Geometries, tolerance_px: float) -> Geometries:
     """
     if tolerance_px <= 0 or len(polygons) == 0:
         return polygons
-    cut = _cut_stairs(polygons, min(tolerance_px, HALF_PX))
-    spare = tolerance_px - HALF_PX
-    return _thin(cut, spare) if spare > 0 else cut
+    reach_px = _longest_reach(min(tolerance_px, HALF_PX))
+    touching = _touching_places(polygons)
+    cut = polygons.copy()
+    for start in range(0, len(cut), CHUNK):
+        part = slice(start, start + CHUNK)
+        cut[part] = _cut_stairs(polygons[part], touching, reach_px)
+    spare_px = tolerance_px - HALF_PX
+    return _thin(cut, spare_px) if spare_px > 0 else cut
 
 
-def _cut_stairs(polygons: Geometries, tolerance_px: float) -> Geometries:
+def _places(points: Coordinates) -> NDArray[np.int64]:
+    """Pixel corners as one whole number each."""
+    col, row = points.astype(np.int64).T
+    return (row << np.int64(32)) + col
+
+
+def _touching_places(polygons: Geometries) -> NDArray[np.int64]:
+    """Corners that occur more than once: there two outlines, or two parts of one, touch."""
+    _, points, (ring_offsets, _) = shapely.to_ragged_array(list(polygons))
+    closing = np.zeros(len(points), np.bool_)
+    closing[np.asarray(ring_offsets)[1:] - 1] = True
+    places = np.sort(_places(points[~closing]))
+    return np.unique(places[1:][places[1:] == places[:-1]])
+
+
+def _cut_stairs(polygons: Geometries, touching: NDArray[np.int64], reach_px: float) -> Geometries:
     kind, points, (ring_offsets, polygon_offsets) = shapely.to_ragged_array(list(polygons))
     corners = _Corners(points, np.asarray(ring_offsets))
-    cut_points, counts = corners.cut(tolerance_px)
+    cut_points, counts = corners.cut(np.isin(_places(points), touching), reach_px)
     offsets = np.concatenate([[0], np.cumsum(np.add.reduceat(counts, ring_offsets[:-1]))])
-    made = shapely.from_ragged_array(kind, cut_points, (offsets, polygon_offsets))
-    return canonical(made)
+    return canonical(shapely.from_ragged_array(kind, cut_points, (offsets, polygon_offsets)))
 
 
 class _Corners:
@@ -57,47 +79,31 @@ class _Corners:
 
     def __init__(self, points: Coordinates, ring_offsets: NDArray[np.int64]) -> None:
         self.points = points
-        first, last = ring_offsets[:-1], ring_offsets[1:] - 1
+        self.first, self.last = ring_offsets[:-1], ring_offsets[1:] - 1
         index = np.arange(len(points))
         self.after, self.before = index + 1, index - 1
-        self.after[last] = first + 1
-        self.before[first] = last - 1
-        self.closing = np.zeros(len(points), np.bool_)
-        self.closing[last] = True
-        self.first, self.last = first, last
+        self.after[self.last] = self.first + 1
+        self.before[self.first] = self.last - 1
 
-    def cut(self, tolerance_px: float) -> tuple[Coordinates, NDArray[np.int64]]:
-        """New points, closed rings again, and how many each old point gave (0, 1 or 2)."""
+    def cut(
+        self, fixed: NDArray[np.bool_], reach_px: float
+    ) -> tuple[Coordinates, NDArray[np.int64]]:
+        """New points, closed rings again, and how many each old point gave (1 or 2)."""
         ahead = self.points[self.after] - self.points
         length = np.abs(ahead).sum(axis=1)
-        stair = self._stairs(ahead, length)
-        cut = (stair | stair[self.before]) & ~self._touching()
-        reach = np.where(self._slopes(ahead), length / 2, np.minimum(length / 2, CAP_REACH_PX))
-        reach = np.minimum(reach, _longest_reach(tolerance_px))
-        riser = np.minimum(HALF_PX, reach)
-        reach_ahead = np.where(stair, riser, reach)
-        return self._cut_points(cut, ahead / length[:, None], reach_ahead)
-
-    def _turns(self, ahead: Coordinates) -> NDArray[np.float64]:
-        behind = ahead[self.before]
-        return np.sign(behind[:, 0] * ahead[:, 1] - behind[:, 1] * ahead[:, 0])
+        slope = self._slopes(ahead)
+        stair = slope & (length == 1)
+        cut = (stair | stair[self.before]) & ~fixed
+        cut[self.last] = False
+        reach = np.where(slope, length / 2, np.minimum(length / 2, CAP_REACH_PX))
+        reach = np.minimum(reach, reach_px)
+        return self._cut_points(cut, ahead / length[:, None], reach)
 
     def _slopes(self, ahead: Coordinates) -> NDArray[np.bool_]:
         """Whether the edge ahead of a point turns one way at its start and the other at its end."""
-        turns = self._turns(ahead)
+        behind = ahead[self.before]
+        turns = np.sign(behind[:, 0] * ahead[:, 1] - behind[:, 1] * ahead[:, 0])
         return np.asarray(turns != turns[self.after])
-
-    def _stairs(self, ahead: Coordinates, length: NDArray[np.float64]) -> NDArray[np.bool_]:
-        return np.asarray(self._slopes(ahead) & (length == 1))
-
-    def _touching(self) -> NDArray[np.bool_]:
-        """Points that occur more than once: there two outlines, or two parts of one, touch."""
-        _, inverse, counts = np.unique(
-            self.points[~self.closing], axis=0, return_inverse=True, return_counts=True
-        )
-        touching = np.zeros(len(self.points), np.bool_)
-        touching[~self.closing] = counts[inverse.ravel()] > 1
-        return touching
 
     def _cut_points(
         self, cut: NDArray[np.bool_], direction: Coordinates, reach: NDArray[np.float64]
@@ -106,9 +112,8 @@ class _Corners:
         leaving = self.points + direction * reach[:, None]
         pairs = np.stack([np.where(cut[:, None], entering, self.points), leaving], axis=1)
         pairs[self.last, 0] = pairs[self.first, 0]
-        counts = np.where(self.closing, 1, 1 + cut)
-        keep = np.stack([counts > 0, counts > 1], axis=1)
-        return pairs[keep], counts
+        keep = np.stack([np.ones_like(cut), cut], axis=1)
+        return pairs[keep], 1 + cut.astype(np.int64)
 
 
 def _longest_reach(tolerance_px: float) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -14,6 +16,9 @@ from distributed import Client, Future, LocalCluster, as_completed
 from geochange.errors import OptionError
 
 CONNECT_S = 10
+LOCAL_PORT = "127.0.0.1:0"
+"""Dask's status page: any free port, seen from this machine alone."""
+
 READ_AHEAD = 64
 """Jobs that may wait for others before the list is read no further."""
 
@@ -29,10 +34,13 @@ class Job:
 
 
 @contextmanager
-def connect(scheduler: str | None, workers: int, threads: int | None) -> Iterator[Client]:
+def connect(
+    scheduler: str | None, workers: int, threads: int | None, scratch: Path
+) -> Iterator[Client]:
     """A Dask client: of `scheduler`, of `workers` processes, or (0 workers) inside this process.
 
-    threads: of each worker; None shares the machine's cores out.
+    threads: of each worker; None shares the machine's cores out. scratch: a folder for Dask's own
+    files.
     Our own submission bounds memory; Dask's spilling and pausing would only hide that.
     Raises OptionError if the scheduler does not answer.
     """
@@ -47,6 +55,8 @@ def connect(scheduler: str | None, workers: int, threads: int | None) -> Iterato
         with client:
             yield client
         return
+    # Importing distributed turns its log of every connection on; that is its business, not ours.
+    logging.getLogger("distributed").setLevel(logging.ERROR)
     settings = {
         "distributed.worker.memory.target": False,
         "distributed.worker.memory.spill": False,
@@ -60,9 +70,12 @@ def connect(scheduler: str | None, workers: int, threads: int | None) -> Iterato
             n_workers=max(1, workers),
             threads_per_worker=threads or max(1, CPU_COUNT // max(1, workers)),
             processes=workers > 0,
-            dashboard_address=None,
+            dashboard_address=LOCAL_PORT,
+            worker_dashboard_address=LOCAL_PORT,
+            local_directory=str(scratch),
+            host="127.0.0.1" if workers else None,
             memory_limit=0,
-            silence_logs=50,
+            silence_logs=logging.ERROR,
         ) as cluster,
         Client(cluster) as client,
     ):

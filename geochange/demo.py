@@ -1,0 +1,115 @@
+"""The story of `demo`: make a pair with known changes, run on it, and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from affine import Affine
+from pyproj import CRS
+
+from geochange.detect import Result, detect
+from geochange.errors import OutputError
+from geochange.geo.grid import Grid, to_ground
+from geochange.geo.picture import write_picture
+from geochange.landscape import PIXEL_M, Landscape, Planted, make_landscape
+from geochange.progress import Progress, silent
+
+ORIGIN_M = (691_000.0, 5_335_000.0)
+"""(east, north) in UTM zone 32N, where the made-up land is laid; nothing there is real."""
+
+FOUND_SHARE = 0.3
+"""A planted change counts as found once so much of its area lies under polygons."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """What was found of one kind of planted change.
+
+    covered: share of their area under polygons.
+    """
+
+    kind: str
+    planted: int
+    found: int
+    covered: float
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """The pair that was made, the run on it, and how it did.
+
+    true_share: share of the polygons' area that lies on planted changes.
+    """
+
+    before: Path
+    after: Path
+    result: Result
+    scores: tuple[Score, ...]
+    true_share: float
+
+
+def demonstrate(
+    folder: Path, size: int = 1536, seed: int = 7, progress: Progress = silent
+) -> Demonstration:
+    """Write before.tif, after.tif and planted.geojson into `folder`, run on them, and score.
+
+    Raises OutputError if the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror}); name another") from error
+    landscape = make_landscape(size, seed)
+    grid = _grid(size)
+    before, after = folder / "before.tif", folder / "after.tif"
+    write_picture(before, landscape.before, grid)
+    write_picture(after, landscape.after, grid)
+    planted = _planted(landscape, grid)
+    planted.to_file(folder / "planted.geojson", driver="GeoJSON")
+    result = detect(before, after, folder / "changes.gpkg", progress)
+    found = shapely.union_all(np.asarray(result.changes.geometry))
+    return Demonstration(
+        before,
+        after,
+        result,
+        _scores(landscape.planted, planted, found),
+        _true_share(planted, found),
+    )
+
+
+def _grid(size: int) -> Grid:
+    transform = Affine.translation(*ORIGIN_M) @ Affine.scale(PIXEL_M, -PIXEL_M)
+    return Grid(CRS.from_epsg(32632), transform, (size, size))
+
+
+def _planted(landscape: Landscape, grid: Grid) -> gpd.GeoDataFrame:
+    outlines = [to_ground(change.outline, grid.transform) for change in landscape.planted]
+    kinds = [change.kind for change in landscape.planted]
+    return gpd.GeoDataFrame({"kind": kinds}, geometry=outlines, crs=grid.crs)
+
+
+def _scores(
+    changes: Sequence[Planted], planted: gpd.GeoDataFrame, found: shapely.Geometry
+) -> tuple[Score, ...]:
+    outlines = np.asarray(planted.geometry)
+    area = shapely.area(outlines)
+    covered = shapely.area(shapely.intersection(outlines, found))
+    kinds = np.array([change.kind for change in changes])
+    scores = []
+    for kind in dict.fromkeys(kinds.tolist()):
+        mine = kinds == kind
+        hits = int((covered[mine] >= FOUND_SHARE * area[mine]).sum())
+        share = float(covered[mine].sum() / area[mine].sum())
+        scores.append(Score(kind, int(mine.sum()), hits, share))
+    return tuple(scores)
+
+
+def _true_share(planted: gpd.GeoDataFrame, found: shapely.Geometry) -> float:
+    truth = shapely.union_all(np.asarray(planted.geometry))
+    total = shapely.area(found)
+    return float(shapely.area(shapely.intersection(found, truth)) / total) if total else 0.0
