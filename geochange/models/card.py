@@ -1,0 +1,89 @@
+"""Card: what a checkpoint says about its weights, as JSON in the file's header."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, TypeVar, get_args
+
+from geochange.errors import InputError
+from geochange.models.changeclip import ChangeClipOptions
+from geochange.models.clip_text import TextOptions
+from geochange.models.clip_visual import ResNetOptions, VitOptions
+from geochange.models.context import ContextOptions
+from geochange.models.decoder import DecoderOptions
+from geochange.models.prompts import Names, PromptMode, published_vocabulary
+
+FORMAT = "changeclip/1"
+_TOWERS: dict[str, type[ResNetOptions] | type[VitOptions]] = {
+    "resnet": ResNetOptions,
+    "vit": VitOptions,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The options and history of one network.
+
+    threshold: the probability from which a pixel is called changed.
+    metrics: what it reached, by name. provenance: whence it comes (source, data, commit ...).
+    """
+
+    options: ChangeClipOptions
+    vocabulary: Names = field(default_factory=published_vocabulary)
+    prompts: PromptMode = "per-date"
+    threshold: float = 0.5
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    licence: str = "unknown"
+
+    def to_json(self) -> str:
+        """One line of JSON that `from_json` takes back."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        options = asdict(self.options)
+        kind = next(k for k, tower in _TOWERS.items() if isinstance(self.options.visual, tower))
+        options["visual"]["kind"] = kind
+        values |= {"format": FORMAT, "options": options}
+        return json.dumps(values, ensure_ascii=False, sort_keys=True, default=dict)
+
+    @classmethod
+    def from_json(cls, text: str) -> Card:
+        """Read a card. Raises InputError where it is not one of this format, or not whole."""
+        try:
+            values = dict(json.loads(text))
+            if (form := values.pop("format", None)) != FORMAT:
+                raise InputError(f"it is of format {form!r}, and this geochange reads {FORMAT!r}")
+            card = cls(**values | {"options": _options(values["options"])})
+            return replace(_checked(card), vocabulary=tuple(card.vocabulary))
+        except (TypeError, KeyError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"the checkpoint's card cannot be read ({error})") from error
+
+
+def _checked(card: Card) -> Card:
+    if card.prompts not in get_args(PromptMode):
+        raise InputError(f"prompts {card.prompts!r}: one of {', '.join(get_args(PromptMode))}")
+    if not 0.0 < card.threshold < 1.0:
+        raise InputError(f"a threshold of {card.threshold}: it lies between 0 and 1")
+    return card
+
+
+_Options = TypeVar("_Options")
+
+
+def _part(kind: type[_Options], values: Mapping[str, Any]) -> _Options:
+    frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return kind(**frozen)
+
+
+def _options(values: Mapping[str, Any]) -> ChangeClipOptions:
+    visual = dict(values["visual"])
+    tower = _TOWERS[visual.pop("kind")]
+    return ChangeClipOptions(
+        visual=_part(tower, visual),
+        text=_part(TextOptions, values["text"]),
+        context=_part(ContextOptions, values["context"]),
+        decoder=_part(DecoderOptions, values["decoder"]),
+    )

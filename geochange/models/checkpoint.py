@@ -1,0 +1,203 @@
+"""Weights on disk: our own checkpoints, the authors', CLIP's. The only file here that knows paths.
+
+Our format is safetensors with a Card in its header. Foreign files are recognised by their
+tensors' names, and pickles among them are read without running anything (see pickles.py).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from geochange.errors import InputError, OutputError
+from geochange.models.card import Card
+from geochange.models.changeclip import ChangeClip
+from geochange.models.foreign import fill, infer_options, plain_names, recognise
+from geochange.models.openclip import Published, download, published
+from geochange.models.pickles import read_archive, read_stream
+from geochange.models.prompts import Names, parse_vocabulary
+
+FOLDER = "GEOCHANGE_WEIGHTS"
+"""The environment variable that names a folder of weights, looked into first."""
+DEFAULT_CLIP = "ViT-B-16-quickgelu/openai"
+_HEADER = "geochange"
+_SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A network's card and its tensors, on the CPU."""
+
+    card: Card
+    tensors: Mapping[str, torch.Tensor]
+
+    def build(self) -> ChangeClip:
+        """The network, in evaluation mode. Raises InputError where the tensors do not fit."""
+        network = ChangeClip(self.card.options)
+        fill(network, self.tensors)
+        return network.eval()
+
+
+@dataclass(frozen=True, slots=True)
+class ClipWeights:
+    """CLIP's tensors, plainly named; whether they want QuickGELU; where they were found."""
+
+    tensors: Mapping[str, torch.Tensor]
+    quickgelu: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    tensors: dict[str, torch.Tensor]
+    header: Mapping[str, str]
+    script: bool
+
+
+def weights_folder() -> Path | None:
+    """The folder GEOCHANGE_WEIGHTS names; None where it is not set."""
+    named = os.environ.get(FOLDER)
+    return Path(named).expanduser() if named else None
+
+
+def list_weights() -> list[Path]:
+    """The files of weights in the folder GEOCHANGE_WEIGHTS names, by name."""
+    folder = weights_folder()
+    if folder is None or not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)
+
+
+def locate(file: str | os.PathLike[str]) -> Path:
+    """A file of weights as given, or of that name in the folder. Raises InputError."""
+    given = Path(file).expanduser()
+    folder = weights_folder()
+    for candidate in (given, *([folder / given] if folder else [])):
+        if candidate.is_file():
+            return candidate
+    looked = f", nor in {folder}" if folder else f"; {FOLDER} may name a folder to look in"
+    raise InputError(f"no weights at {given}{looked}")
+
+
+def _read(path: Path) -> _Contents:
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(9)
+            stream.seek(0)
+            if start[:2] == b"PK":
+                tensors, script = read_archive(stream)
+                return _Contents(plain_names(tensors), {}, script)
+            if start[8:] == b"{":
+                with safe_open(path, framework="pt") as file:
+                    found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator
+                    return _Contents(plain_names(found), file.metadata() or {}, False)
+            return _Contents(plain_names(read_stream(stream)), {}, False)
+    except SafetensorError as error:
+        raise InputError(f"{path}: the file is truncated or damaged ({error})") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def read_checkpoint(file: str | os.PathLike[str]) -> Checkpoint:
+    """Read a ChangeCLIP checkpoint, ours or the authors'. Raises InputError."""
+    path = locate(file)
+    contents = _read(path)
+    try:
+        if _HEADER in contents.header:
+            return Checkpoint(Card.from_json(contents.header[_HEADER]), contents.tensors)
+        if recognise(contents.tensors) == "clip":
+            raise InputError("CLIP's weights, not ChangeCLIP's; --clip takes them")
+        options = infer_options(contents.tensors)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return Checkpoint(Card(options, provenance={"source": path.name}), contents.tensors)
+
+
+def write_checkpoint(file: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
+    """Write one file that holds all; it appears whole or not at all. Raises OutputError."""
+    path = Path(file)
+    aside = path.with_name(path.name + ".part")
+    tensors = {name: value.contiguous() for name, value in checkpoint.tensors.items()}
+    try:
+        save_file(tensors, aside, metadata={_HEADER: checkpoint.card.to_json()})
+        aside.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"{path} cannot be written: {error}") from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def convert(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> Card:
+    """Rewrite a checkpoint of any kind that is read as one of ours; returns its card."""
+    checkpoint = read_checkpoint(source)
+    fill(ChangeClip(checkpoint.card.options), checkpoint.tensors)
+    write_checkpoint(target, checkpoint)
+    return checkpoint.card
+
+
+def read_clip(name: str = DEFAULT_CLIP) -> ClipWeights:
+    """CLIP's weights by `MODEL/TAG` of open_clip, as a file, or as `MODEL@FILE`.
+
+    A file alone is taken to want QuickGELU where it is OpenAI's archive; with `MODEL@FILE` the
+    model's name decides. Published weights are looked for in the folder GEOCHANGE_WEIGHTS names,
+    then in open_clip's cache, then downloaded. Raises InputError.
+    """
+    model, at, file = name.rpartition("@")
+    if at:
+        return _clip_file(locate(file), quickgelu="quickgelu" in model)
+    if name.endswith(_SUFFIXES) or Path(name).expanduser().is_file():
+        return _clip_file(locate(name))
+    model, _, tag = name.partition("/")
+    entry = published(model, tag or "openai")
+    if entry is None:
+        raise InputError(
+            f"--clip {name}: neither a file nor a MODEL/TAG of open_clip such as {DEFAULT_CLIP}"
+        )
+    return _clip_file(_fetch(entry, download), entry.quickgelu)
+
+
+def _fetch(entry: Published, download: Callable[[Published], str]) -> Path:
+    here = {path.name: path for path in list_weights()}
+    plain = (f"{entry.model}-{entry.tag}{suffix}" for suffix in _SUFFIXES)
+    for name in (entry.file, *plain):
+        if name in here:
+            return here[name]
+    try:
+        return Path(download(entry))
+    except Exception as error:
+        # The network fails in ways of its own (urllib, Hugging Face, hashes); the cure is one.
+        folder = weights_folder() or f"a folder that {FOLDER} names"
+        raise InputError(
+            f"CLIP's weights {entry.model}/{entry.tag} are not here and cannot be downloaded "
+            f"({error}): fetch {entry.url or entry.hub} and put it as {entry.file} into {folder}, "
+            "or use --prompts fixed, which needs no CLIP"
+        ) from error
+
+
+def _clip_file(path: Path, quickgelu: bool | None = None) -> ClipWeights:
+    contents = _read(path)
+    try:
+        if recognise(contents.tensors) != "clip":
+            raise InputError("ChangeCLIP's weights, not CLIP's; --model takes them")
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    quick = contents.script if quickgelu is None else quickgelu
+    return ClipWeights(contents.tensors, quick, str(path))
+
+
+def read_vocabulary(file: str | os.PathLike[str]) -> Names:
+    """Class names, one a line. Raises InputError."""
+    try:
+        return parse_vocabulary(Path(file).read_text("utf-8"))
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} cannot be read as a vocabulary: {error}") from error

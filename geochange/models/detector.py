@@ -1,0 +1,221 @@
+"""ChangeCLIP as a ChangeModel: network, prompter and caches, ready for batches of chips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from geochange.chip import Chip
+from geochange.errors import InputError, OptionError
+from geochange.models.batch import Batch
+from geochange.models.card import Card
+from geochange.models.changeclip import STRIDE
+from geochange.models.checkpoint import DEFAULT_CLIP, Checkpoint, read_checkpoint, read_clip
+from geochange.models.precision import Precision, choose
+from geochange.models.prompts import FIXED, Names, PromptCache, PromptMode, best_names
+from geochange.models.protocol import Statistics
+from geochange.models.scorer import ClipScorer, build_scorer
+
+Scores = tuple[torch.Tensor, torch.Tensor]
+"""Class probabilities (B, V) of the date before and of the date after."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorSpec:
+    """What is needed to build a detector anywhere: it travels to workers, models do not.
+
+    model: a checkpoint's file. clip: see `read_clip`. vocabulary, prompts: the checkpoint's own
+    where None. fixed: both dates' names where prompts are `fixed`. precision: `auto` takes
+    bfloat16 where it is faster. compiled: through torch.compile. cache: texts kept.
+    """
+
+    model: str
+    device: str = "cpu"
+    precision: Precision = "auto"
+    clip: str = DEFAULT_CLIP
+    vocabulary: Names | None = None
+    prompts: PromptMode | None = None
+    fixed: tuple[Names, Names] = (FIXED, FIXED)
+    compiled: bool = False
+    cache: int = 4096
+
+    def build(self) -> ChangeClipDetector:
+        """Read checkpoint and CLIP, and put all of it on the device. Raises InputError."""
+        checkpoint = read_checkpoint(self.model)
+        card = checkpoint.card
+        scorer = None
+        if (self.prompts or card.prompts) != "fixed":
+            clip = read_clip(self.clip)
+            scorer = build_scorer(clip.tensors, clip.quickgelu, self.vocabulary or card.vocabulary)
+        return ChangeClipDetector(self, checkpoint, scorer)
+
+
+class ChangeClipDetector:
+    """A ChangeModel over 8-bit RGB; class 1 less class 0 of the network is its logit.
+
+    On a CPU chips go through one at a time, which costs nothing there and makes a chip's answer
+    independent of its batch to the last bit; on a GPU the batch goes through as one, and sums
+    may be rounded otherwise in batches of another size.
+    """
+
+    bands: int | None = 3
+
+    def __init__(
+        self, spec: DetectorSpec, checkpoint: Checkpoint, scorer: ClipScorer | None = None
+    ) -> None:
+        card: Card = checkpoint.card
+        self.device = torch.device(spec.device)
+        self.threshold = card.threshold
+        self.card = card
+        self.prompts: PromptMode = spec.prompts or card.prompts
+        self.vocabulary: Names = spec.vocabulary or card.vocabulary
+        self.fixed = spec.fixed
+        self.dtype = choose(spec.precision, self.device)
+        self.network = checkpoint.build().requires_grad_(False)
+        self.scorer = scorer
+        self._settle(spec)
+
+    def _settle(self, spec: DetectorSpec) -> None:
+        for module in (self.network, self.scorer):
+            if module is not None and self.dtype == torch.bfloat16:
+                module.lower()
+            if module is not None:
+                module.to(self.device).to(memory_format=torch.channels_last)
+        forward: Callable[..., torch.Tensor] = self.network
+        self._forward = torch.compile(self.network) if spec.compiled else forward
+        self._alone = self.device.type == "cpu"
+        places = self.card.options.text.places
+        self._cache = PromptCache(
+            self.network.encode_texts, places, spec.cache, together=not self._alone
+        )
+
+    @property
+    def classes(self) -> Names:
+        """The names that `class_scores` scores; none where prompts are fixed."""
+        return () if self.prompts == "fixed" else self.vocabulary
+
+    def fit(self, sample: Sequence[Chip]) -> Statistics:
+        """Nothing: the network knows what it needs."""
+        return {}
+
+    def adopt(self, statistics: Statistics) -> None:
+        """Nothing to take."""
+
+    @torch.inference_mode()
+    def class_scores(self, batch: Batch) -> Scores:
+        """(B, V) probabilities of `classes` at both dates; V is 0 where prompts are fixed."""
+        _check(batch)
+        if self.prompts == "fixed":
+            empty = torch.zeros(len(batch), 0, device=self.device)
+            return empty, empty
+        if self.scorer is None:
+            raise OptionError("this model was loaded without CLIP, which prompts per chip need")
+        parts = [self.scorer(torch.cat(pair)).chunk(2) for pair in self._passes(batch)]
+        before, after = zip(*parts, strict=True)
+        return torch.cat(before), torch.cat(after)
+
+    @torch.inference_mode()
+    def change_logits(self, batch: Batch, scores: Scores | None = None) -> torch.Tensor:
+        """(B, H, W) float32; `scores` are what `class_scores` said, computed here where None."""
+        _check(batch)
+        names = self.names(self.class_scores(batch) if scores is None else scores)
+        logits = self._logits(batch, *names)
+        return logits[:, 1] - logits[:, 0]
+
+    def names(self, scores: Scores) -> tuple[list[Names], list[Names]]:
+        """Each chip's class names at both dates, as the prompt mode has it."""
+        if self.prompts == "fixed":
+            count = len(scores[0])
+            return [self.fixed[0]] * count, [self.fixed[1]] * count
+        before = best_names(scores[0], self.vocabulary)
+        if self.prompts == "published":
+            return before, before
+        return before, best_names(scores[1], self.vocabulary)
+
+    @torch.inference_mode()
+    def logits(
+        self,
+        before: NDArray[np.uint8],
+        after: NDArray[np.uint8],
+        names_before: Sequence[Sequence[str]],
+        names_after: Sequence[Sequence[str]],
+    ) -> NDArray[np.float32]:
+        """(B, H, W, 3) uint8 RGB of both dates, class names per chip -> (B, 2, H, W) float32."""
+        one, two = (
+            torch.from_numpy(np.ascontiguousarray(date)).to(self.device).permute(0, 3, 1, 2)
+            for date in (before, after)
+        )
+        batch = Batch(one, two, torch.ones_like(one[:, 0], dtype=torch.bool))
+        _check(batch)
+        if not len(batch) == len(two) == len(names_before) == len(names_after):
+            raise InputError("pictures and lists of names must be as many at both dates")
+        names = ([tuple(n) for n in date] for date in (names_before, names_after))
+        return np.asarray(self._logits(batch, *names).cpu().numpy(), dtype=np.float32)
+
+    def _passes(self, batch: Batch) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Both dates' pictures, chip by chip where that is free, else all at once."""
+        step = 1 if self._alone else max(1, len(batch))
+        return list(zip(batch.before.split(step), batch.after.split(step), strict=True))
+
+    def _logits(
+        self, batch: Batch, names_before: list[Names], names_after: list[Names]
+    ) -> torch.Tensor:
+        # One call for both dates: what is missing from the cache is encoded together.
+        texts = self._cache.texts(names_before + names_after, self.device)
+        start, parts = 0, []
+        for before, after in self._passes(batch):
+            end = start + len(before)
+            one, two = texts[start:end], texts[len(batch) + start : len(batch) + end]
+            parts.append(self._pass(before, after, one, two))
+            start = end
+        return torch.cat(parts)
+
+    def _pass(
+        self, before: torch.Tensor, after: torch.Tensor, one: torch.Tensor, two: torch.Tensor
+    ) -> torch.Tensor:
+        height, width = before.shape[2:]
+        padded = (pad(date) for date in (before, after))
+        return self._forward(*padded, one, two)[:, :, :height, :width]
+
+
+def pad(pictures: torch.Tensor) -> torch.Tensor:
+    """Repeat the last row and column until both sides are multiples of 32.
+
+    Both dates are padded alike, so the padding shows no change that the border does not.
+    """
+    down, right = (-side % STRIDE for side in pictures.shape[2:])
+    if not down and not right:
+        return pictures
+    return F.pad(pictures.float(), (0, right, 0, down), mode="replicate")
+
+
+def _check(batch: Batch) -> None:
+    """Refuse what is not RGB in 0-255 at both dates, before the network makes sense of it."""
+    for date in (batch.before, batch.after):
+        if date.ndim != 4 or date.shape[1] != 3 or date.shape != batch.before.shape:
+            raise InputError(f"pixels of shape {tuple(date.shape)}: RGB of both dates is needed")
+        if date.dtype == torch.uint8 or not len(date):
+            continue
+        low, high = (float(edge) for edge in date.float().aminmax())
+        if not (low >= 0.0 and high <= 255.0):
+            raise InputError(
+                f"pixels from {low:g} to {high:g}: ChangeCLIP takes 8-bit RGB, so stretch the "
+                "rasters to 0-255 first"
+            )
+
+
+def load_model(
+    file: str, *, device: str = "cpu", precision: Precision = "float32"
+) -> ChangeClipDetector:
+    """A checkpoint's network, for `logits` with class names of your own; no CLIP is read.
+
+    file: one of ours or the authors' .pth. Raises InputError. For CLIP to name the classes build
+    a DetectorSpec.
+    """
+    spec = DetectorSpec(file, device=device, precision=precision)
+    return ChangeClipDetector(spec, read_checkpoint(file))

@@ -1,0 +1,148 @@
+"""Recognise weights by their tensors' names, and fit them into a network or say why they do not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from torch import nn
+
+from geochange.errors import InputError
+from geochange.models.changeclip import ChangeClipOptions
+from geochange.models.clip_text import TextOptions
+from geochange.models.clip_visual import ResNetOptions, VisualOptions, VitOptions
+from geochange.models.context import ContextOptions
+from geochange.models.decoder import DecoderOptions
+
+Tensors = Mapping[str, torch.Tensor]
+_HEAD = 64  # CLIP's and ChangeCLIP's attention heads are all this wide
+_NOT_WEIGHTS = ("num_batches_tracked", "relative_position_index")
+_SHOWN = 4
+
+
+def plain_names(tensors: Tensors) -> dict[str, torch.Tensor]:
+    """Drop what wrappers put before names: `module.` (data parallel), `text.` (open_clip)."""
+    names = list(tensors)
+    for prefix in ("module.", "model."):
+        if names and all(name.startswith(prefix) for name in names):
+            names = [name[len(prefix) :] for name in names]
+    plain = dict(zip(names, tensors.values(), strict=True))
+    if "text.token_embedding.weight" in plain:
+        plain = {name.removeprefix("text."): value for name, value in plain.items()}
+    for extra in ("input_resolution", "context_length", "vocab_size"):
+        plain.pop(extra, None)
+    return plain
+
+
+def recognise(tensors: Tensors) -> Literal["changeclip", "clip"]:
+    """Which model these tensors, plainly named, belong to. Raises InputError for any other."""
+    if "contexts2" in tensors and "decode_head.conv_seg.weight" in tensors:
+        return "changeclip"
+    if "text_projection" in tensors and any(name.startswith("visual.") for name in tensors):
+        return "clip"
+    some = ", ".join(list(tensors)[:_SHOWN]) or "none at all"
+    raise InputError(f"neither ChangeCLIP's nor CLIP's weights; its tensors are {some} ...")
+
+
+def _count(tensors: Tensors, prefix: str) -> int:
+    return len({n[len(prefix) :].split(".")[0] for n in tensors if n.startswith(prefix)})
+
+
+def _heads(width: int) -> int:
+    return max(1, width // _HEAD)
+
+
+def _grid(positions: torch.Tensor) -> int:
+    return math.isqrt(positions.shape[0] - 1)
+
+
+def infer_options(tensors: Tensors) -> ChangeClipOptions:
+    """The options of the authors' network that has these tensors: variant, sizes, input size."""
+    try:
+        return ChangeClipOptions(
+            visual=_visual(tensors),
+            text=_text(tensors),
+            context=_context(tensors),
+            decoder=_decoder(tensors),
+        )
+    except KeyError as missing:
+        raise InputError(f"ChangeCLIP's weights without the tensor {missing}") from None
+
+
+def _visual(t: Tensors) -> VisualOptions:
+    if "backbone.class_embedding" in t:
+        width, embed = t["backbone.proj"].shape
+        return replace(
+            # The published ViT was trained with the class embedding counted twice.
+            VitOptions(double_class_token=True),
+            layers=_count(t, "backbone.transformer.resblocks."),
+            width=width,
+            heads=_heads(width),
+            grid=_grid(t["backbone.positional_embedding"]),
+            embed=embed,
+        )
+    embed, channels = t["backbone.attnpool.c_proj.weight"].shape
+    return ResNetOptions(
+        blocks=tuple(_count(t, f"backbone.layer{stage}.") for stage in (1, 2, 3, 4)),
+        width=channels // 32,
+        heads=_heads(channels),
+        grid=_grid(t["backbone.attnpool.positional_embedding"]),
+        embed=embed,
+    )
+
+
+def _text(t: Tensors) -> TextOptions:
+    words, width = t["text_encoder.token_embedding.weight"].shape
+    contexts = t["contexts2"].shape[2]
+    return TextOptions(
+        layers=_count(t, "text_encoder.transformer.resblocks."),
+        width=width,
+        heads=_heads(width),
+        words=words,
+        places=t["text_encoder.positional_embedding"].shape[0] - contexts,
+        contexts=contexts,
+    )
+
+
+def _context(t: Tensors) -> ContextOptions:
+    width = t["context_decoder.memory_proj.1.weight"].shape[0]
+    layers = _count(t, "context_decoder.decoder.")
+    return ContextOptions(layers=layers, width=width, heads=_heads(width))
+
+
+def _decoder(t: Tensors) -> DecoderOptions:
+    block = "decode_head.layer1.up.layer.blocks.0."
+    offsets, heads = t[block + "attn.relative_position_bias_table"].shape
+    rank, width = t[block + "low_rank_bilinear.WQ.weight"].shape
+    squeezed, joined = t["channel_att.0.conv1.conv.weight"].shape[:2]
+    return DecoderOptions(
+        channels=t["neck.fpn_convs.0.conv.weight"].shape[0],
+        width=width,
+        heads=heads,
+        window=(round(offsets**0.5) + 1) // 2,
+        rank=rank,
+        squeeze=joined // squeezed,
+    )
+
+
+def fill(network: nn.Module, tensors: Tensors) -> None:
+    """Put all of `tensors` into `network`.
+
+    Raises InputError listing the first few that are missing, left over or of another shape.
+    """
+    wanted = network.state_dict()
+    computed = {name for name in wanted if name.rsplit(".", 1)[-1] in _NOT_WEIGHTS}
+    wrong = [f"{name} is missing" for name in wanted if name not in tensors.keys() | computed]
+    wrong += [f"{name} has no place" for name in tensors if name not in wanted]
+    wrong += [
+        f"{name} is {tuple(tensors[name].shape)}, expected {tuple(wanted[name].shape)}"
+        for name in wanted
+        if name in tensors and tensors[name].shape != wanted[name].shape
+    ]
+    if wrong:
+        more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        raise InputError(f"the weights do not fit: {'; '.join(wrong[:_SHOWN])}{more}")
+    network.load_state_dict(dict(tensors), strict=False)

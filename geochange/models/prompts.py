@@ -1,0 +1,136 @@
+"""What the texts say: the vocabulary, a chip's nine best names, their tokens and embeddings."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Literal
+
+import torch
+
+from geochange.errors import InputError
+from geochange.models.openclip import encoder
+
+BACKGROUND = "remote sensing image background objects"
+FOREGROUND = "remote sensing image foreground objects, "
+NAMES = 9
+"""How many class names a text holds."""
+START, END = 49406, 49407
+
+Names = tuple[str, ...]
+"""A chip's class names at one date, the most probable first."""
+
+PromptMode = Literal["per-date", "published", "fixed"]
+"""per-date: each date's own names. published: the date before gives both dates their names, as
+the authors' test code does. fixed: the same names for every chip, and CLIP is not run."""
+
+FIXED: Names = (
+    *("building", "road", "tree", "bare land", "farmland"),
+    *("parking lot", "cars", "river", "shrubbery"),
+)
+"""Both dates' names where CLIP is not run: what most pictures of settled land show."""
+
+
+def parse_vocabulary(text: str) -> Names:
+    """One class name a line. Raises InputError where fewer than nine are left, or one is twice."""
+    names = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"the vocabulary has {', '.join(twice)} more than once; keep one of each")
+    if len(names) < NAMES:
+        raise InputError(f"the vocabulary has {len(names)} names, and each text needs {NAMES}")
+    return names
+
+
+@lru_cache(maxsize=1)
+def published_vocabulary() -> Names:
+    """The authors' 56 class names of remote sensing scenes."""
+    return parse_vocabulary(files(__package__).joinpath("vocabulary.txt").read_text("utf-8"))
+
+
+def tokenise(text: str, places: int) -> list[int]:
+    """CLIP's tokens of one text, `places` of them, zeros behind the end token.
+
+    A text that is too long loses its last tokens, never its end token.
+    """
+    tokens = [START, *encoder()(text)[: places - 2], END]
+    return tokens + [0] * (places - len(tokens))
+
+
+def foreground_tokens(names: Sequence[str], places: int) -> list[int]:
+    """Tokens of the foreground text; where it is too long, its last names are left out whole."""
+    kept = list(names)
+    while len(kept) > 1 and len(encoder()(FOREGROUND + ", ".join(kept))) > places - 2:
+        kept.pop()
+    return tokenise(FOREGROUND + ", ".join(kept), places)
+
+
+def best_names(scores: torch.Tensor, vocabulary: Names) -> list[Names]:
+    """(B, V) class scores -> each chip's nine best names; of equal ones the earlier is better."""
+    order = scores.float().cpu().sort(dim=1, descending=True, stable=True).indices[:, :NAMES]
+    return [tuple(vocabulary[i] for i in row) for row in order.tolist()]
+
+
+Encode = Callable[[torch.Tensor], torch.Tensor]
+"""(T, places) tokens -> (T, C) embeddings."""
+
+
+@dataclass(slots=True)
+class _Entries:
+    background: torch.Tensor | None
+    foreground: OrderedDict[Names, torch.Tensor]
+
+
+class PromptCache:
+    """Embedded texts, each computed once: the background for good, foregrounds by their names.
+
+    places: tokens a text has; size: foreground texts kept, the longest unused going first.
+    One text is encoded at a time, cut behind its own end, so that an embedding depends on its
+    names alone, to the last bit, and not on the texts that happened to be asked for with it;
+    `together` encodes all that are missing at once, which is faster where launches cost most.
+    """
+
+    def __init__(self, encode: Encode, places: int, size: int = 4096, *, together: bool) -> None:
+        if size < 1:
+            raise ValueError(f"a cache of {size} texts")
+        self._encode = encode
+        self._places = places
+        self._size = size
+        self._together = together
+        self._known = _Entries(None, OrderedDict())
+
+    def __len__(self) -> int:
+        return len(self._known.foreground)
+
+    def texts(self, names: Sequence[Names], device: torch.device) -> torch.Tensor:
+        """(B, 2, C): for each chip the background's embedding and that of its names."""
+        if self._known.background is None:
+            background = torch.tensor([tokenise(BACKGROUND, self._places)], device=device)
+            self._known.background = self._encode(background)[0]
+        found = self._foreground(names, device)
+        return torch.stack([torch.stack([self._known.background, found[n]]) for n in names])
+
+    def _foreground(
+        self, names: Sequence[Names], device: torch.device
+    ) -> dict[Names, torch.Tensor]:
+        known = self._known.foreground
+        missing = [n for n in dict.fromkeys(names) if n not in known]
+        fresh = dict(zip(missing, self._encode_all(missing, device), strict=True))
+        found = {n: fresh[n] if n in fresh else known[n] for n in dict.fromkeys(names)}
+        for n, embedding in found.items():
+            known[n] = embedding
+            known.move_to_end(n)
+        while len(known) > self._size:
+            known.popitem(last=False)
+        return found
+
+    def _encode_all(self, names: Sequence[Names], device: torch.device) -> list[torch.Tensor]:
+        if not names:
+            return []
+        rows = [foreground_tokens(n, self._places) for n in names]
+        tokens = torch.tensor(rows, device=device)
+        batches = [tokens] if self._together else list(tokens.split(1))
+        # A row of a larger result would keep all of it alive for as long as it stays here.
+        return [row.clone() for batch in batches for row in self._encode(batch)]

@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from changeclip_cases import CLIP_SHAPE, SMALL, small, small_clip
+from safetensors.torch import save_file
+
+from geochange.errors import InputError, OutputError
+from geochange.models import checkpoint as module
+from geochange.models.card import Card
+from geochange.models.checkpoint import (
+    FOLDER,
+    Checkpoint,
+    convert,
+    list_weights,
+    locate,
+    read_checkpoint,
+    read_clip,
+    read_vocabulary,
+    write_checkpoint,
+)
+from geochange.models.openclip import Published, read_shape
+from geochange.models.prompts import published_vocabulary
+
+
+@pytest.fixture(autouse=True)
+def no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(FOLDER, raising=False)
+
+
+def _checkpoint(kind: str = "resnet") -> Checkpoint:
+    card = Card(
+        SMALL[kind],
+        prompts="published",
+        threshold=0.4,
+        metrics={"iou": 0.71},
+        provenance={"data": "SYSU-CD"},
+        licence="CC-BY-4.0",
+    )
+    return Checkpoint(card, small(kind).state_dict())
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_what_is_written_is_read(kind: str, tmp_path: Path) -> None:
+    written = _checkpoint(kind)
+    write_checkpoint(tmp_path / "model.safetensors", written)
+    read = read_checkpoint(tmp_path / "model.safetensors")
+    assert read.card == written.card
+    state = read.build().state_dict()
+    assert all(torch.equal(state[name], value) for name, value in written.tensors.items())
+    assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_checkpoint(tmp_path / "none" / "model.safetensors", _checkpoint())
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_the_authors_file_is_known_by_its_tensors(kind: str, tmp_path: Path) -> None:
+    state = small(kind).state_dict()
+    torch.save({"meta": {"epoch": 3}, "state_dict": state}, tmp_path / "best.pth")
+    read = read_checkpoint(tmp_path / "best.pth")
+    assert read.card.options == SMALL[kind]
+    assert (read.card.prompts, read.card.threshold) == ("per-date", 0.5)
+    assert read.card.vocabulary == published_vocabulary()
+    assert torch.equal(read.build().gamma, state["gamma"])
+
+
+def test_data_parallel_names_are_plain_again(tmp_path: Path) -> None:
+    state = {f"module.{name}": value for name, value in small("vit").state_dict().items()}
+    torch.save(state, tmp_path / "best.pth")
+    assert read_checkpoint(tmp_path / "best.pth").card.options == SMALL["vit"]
+
+
+def test_convert(tmp_path: Path) -> None:
+    torch.save({"state_dict": small("vit").state_dict()}, tmp_path / "best.pth")
+    card = convert(tmp_path / "best.pth", tmp_path / "ours.safetensors")
+    assert card.provenance == {"source": "best.pth"}
+    assert read_checkpoint(tmp_path / "ours.safetensors").card == card
+
+
+def test_wrong_tensors_are_listed(tmp_path: Path) -> None:
+    tensors = dict(small("resnet").state_dict())
+    tensors["gamma"] = torch.ones(7)
+    del tensors["backbone.conv1.weight"]
+    tensors["surplus"] = torch.ones(1)
+    checkpoint = Checkpoint(Card(SMALL["resnet"]), tensors)
+    with pytest.raises(InputError) as refused:
+        checkpoint.build()
+    message = str(refused.value)
+    assert "backbone.conv1.weight is missing" in message
+    assert "surplus has no place" in message
+    assert "gamma is (7,), expected (32,)" in message
+
+
+def test_only_the_first_few_wrong_tensors_are_listed() -> None:
+    with pytest.raises(InputError, match=r"4 missing|; .* and \d+ more$"):
+        Checkpoint(Card(SMALL["resnet"]), {}).build()
+
+
+@pytest.mark.parametrize("size", [100, 5000])
+@pytest.mark.parametrize("name", ["model.safetensors", "model.pth"])
+def test_a_truncated_file_is_named(name: str, size: int, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if name.endswith("pth"):
+        torch.save({"state_dict": small("resnet").state_dict()}, path)
+    else:
+        write_checkpoint(path, _checkpoint())
+    path.write_bytes(path.read_bytes()[:-size])
+    with pytest.raises(InputError, match=r"model\.(safetensors|pth): .*truncated or damaged"):
+        read_checkpoint(path)
+
+
+def test_neither_changeclip_nor_clip(tmp_path: Path) -> None:
+    save_file({"conv.weight": torch.ones(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match=r"neither ChangeCLIP's nor CLIP's.*conv\.weight"):
+        read_checkpoint(tmp_path / "other.safetensors")
+
+
+def test_one_models_weights_given_for_the_others(tmp_path: Path) -> None:
+    save_file(small_clip().state_dict(), tmp_path / "clip.safetensors")
+    write_checkpoint(tmp_path / "model.safetensors", _checkpoint())
+    with pytest.raises(InputError, match="--clip takes them"):
+        read_checkpoint(tmp_path / "clip.safetensors")
+    with pytest.raises(InputError, match="--model takes them"):
+        read_clip(str(tmp_path / "model.safetensors"))
+
+
+def test_the_folder_of_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match=f"no weights at model.pth; {FOLDER} may name"):
+        locate("model.pth")
+    assert list_weights() == []
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    for name in ("model.pth", "notes.txt"):
+        (tmp_path / name).touch()
+    assert locate("model.pth") == tmp_path / "model.pth"
+    assert list_weights() == [tmp_path / "model.pth"]
+    with pytest.raises(InputError, match="nor in"):
+        locate("other.pth")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_clip_files_of_every_kind(tmp_path: Path) -> None:
+    state = small_clip().state_dict()
+    save_file(state, tmp_path / "a.safetensors")
+    torch.save(state, tmp_path / "b.bin")
+    torch.save({"state_dict": {f"module.{n}": v for n, v in state.items()}}, tmp_path / "c.pt")
+    custom = {n if n.startswith(("visual.", "logit")) else f"text.{n}": v for n, v in state.items()}
+    torch.save(custom, tmp_path / "d.bin")
+    for name in ("a.safetensors", "b.bin", "c.pt", "d.bin"):
+        read = read_clip(str(tmp_path / name))
+        assert not read.quickgelu
+        assert read.tensors.keys() == state.keys()
+        assert all(torch.equal(read.tensors[n], state[n]) for n in state)
+        assert read_shape(read.tensors) == CLIP_SHAPE
+    assert read_clip(f"ViT-B-32-quickgelu@{tmp_path / 'b.bin'}").quickgelu
+
+
+class _Archived(torch.nn.Module):
+    """Laid out as OpenAI's archives are: the model, and three numbers beside it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name, child in small_clip().named_children():
+            self.add_module(name, child)
+        for name, parameter in small_clip().named_parameters(recurse=False):
+            self.register_parameter(name, parameter)
+        for name in ("input_resolution", "context_length", "vocab_size"):
+            self.register_buffer(name, torch.tensor(32))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        seen: torch.Tensor = self.visual(image)
+        return seen
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_openais_archive_wants_quickgelu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    traced = torch.jit.trace(_Archived(), torch.zeros(1, 3, 32, 32))
+    torch.jit.save(traced, tmp_path / "ViT-B-16.pt")
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    for name in ("ViT-B-16.pt", "ViT-B-16-quickgelu/openai", "ViT-B-16-quickgelu"):
+        read = read_clip(name)
+        assert read.quickgelu
+        assert read.tensors.keys() == small_clip().state_dict().keys()
+
+
+def test_no_network_and_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(entry: Published) -> str:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(module, "download", fail)
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    with pytest.raises(InputError) as refused:
+        read_clip("ViT-B-16-quickgelu/openai")
+    for part in ("no route", "https://", "as ViT-B-16.pt into", str(tmp_path), "--prompts fixed"):
+        assert part in str(refused.value)
+
+
+def test_a_clip_nobody_knows() -> None:
+    with pytest.raises(InputError, match="neither a file nor a MODEL/TAG"):
+        read_clip("ViT-Q-16")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (('"changeclip/1"', '"changeclip/9"'), "'changeclip/9'"),
+        (('"published"', '"sometimes"'), "sometimes"),
+        (('"threshold": 0.4', '"threshold": 4'), "between 0 and 1"),
+        (('"licence"', '"license"'), "license"),
+        (('"blocks"', '"bricks"'), "bricks"),
+        (("{", "["), "cannot be read"),
+    ],
+)
+def test_a_card_that_cannot_be_right(change: tuple[str, str], says: str) -> None:
+    text = _checkpoint().card.to_json()
+    assert change[0] in text
+    with pytest.raises(InputError, match=says):
+        Card.from_json(text.replace(*change, 1))
+
+
+def test_vocabulary_files(tmp_path: Path) -> None:
+    path = tmp_path / "names.txt"
+    path.write_text("\n".join("abcdefghij\n"))
+    assert read_vocabulary(path) == tuple("abcdefghij")
+    path.write_text("a\n")
+    with pytest.raises(InputError, match=r"names\.txt: the vocabulary has 1 names"):
+        read_vocabulary(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_vocabulary(tmp_path / "none.txt")
+
+
+def test_the_card_keeps_a_vocabulary_of_ones_own() -> None:
+    card = replace(_checkpoint().card, vocabulary=tuple("abcdefghij"))
+    assert Card.from_json(card.to_json()) == card

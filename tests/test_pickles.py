@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import types
+import zipfile
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from geochange.errors import InputError
+from geochange.models.pickles import read_archive, read_stream
+
+WEIGHTS = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.n": torch.tensor(3)}
+
+
+class _Calls:
+    """Pickles as a call of whatever it is given."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> Any:
+        return self.call
+
+
+def _saved(value: object, archive: bool = True) -> BytesIO:
+    stream = BytesIO()
+    torch.save(value, stream, _use_new_zipfile_serialization=archive)
+    stream.seek(0)
+    return stream
+
+
+def _read(stream: BytesIO) -> dict[str, torch.Tensor]:
+    archive = stream.read(2) == b"PK"
+    stream.seek(0)
+    return read_archive(stream)[0] if archive else read_stream(stream)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Callable[[], types.ModuleType]:
+    """A package that is there to write a pickle and gone when it is read, as mm* packages are."""
+    module = types.ModuleType("mmengine_like")
+
+    class History:
+        def __init__(self) -> None:
+            self.values = np.arange(3.0)
+            self.methods = {"mean": History.mean}
+
+        @staticmethod
+        def mean() -> None: ...
+
+    class Settings(dict):  # type: ignore[type-arg]  # any keys
+        pass
+
+    for kind in (History, Settings):
+        kind.__module__, kind.__qualname__ = module.__name__, kind.__name__
+        setattr(module, kind.__name__, kind)
+    module.History.mean.__module__ = module.__name__
+    module.History.mean.__qualname__ = "History.mean"
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    def leave() -> None:
+        monkeypatch.delitem(sys.modules, module.__name__)
+
+    module.leave = leave  # type: ignore[attr-defined]  # made above
+    return module  # type: ignore[return-value]  # a module, used as one
+
+
+@pytest.mark.parametrize("archive", [True, False])
+def test_tensors_come_back_as_they_were(archive: bool) -> None:
+    base = torch.arange(24.0).reshape(4, 6)
+    tensors = {
+        **{"half": base.half(), "bf16": base.bfloat16(), "long": base.long(), "bool": base > 3},
+        **{"turned": base.T, "part": base[1:3, ::2], "empty": torch.empty(0, 3), "one": base[0, 0]},
+        "parameter": torch.nn.Parameter(base),
+    }
+    read = _read(_saved(OrderedDict(tensors), archive))
+    assert read.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        assert read[name].dtype == tensor.dtype
+        assert torch.equal(read[name], tensor)
+
+
+@pytest.mark.parametrize("archive", [True, False])
+def test_all_but_the_weights_is_stepped_over(elsewhere: Any, archive: bool) -> None:
+    saved = _saved(
+        {
+            "meta": {"time": "today", "score": np.float64(0.5), "at": Path("/x"), "s": {1, 2}},
+            "message_hub": {"log": elsewhere.History(), "cfg": elsewhere.Settings(a=1)},
+            "optimizer": {"state": {0: {"exp_avg": torch.ones(3)}}, "groups": [{"lr": 1e-4}]},
+            "counts": defaultdict(list, {"a": [1]}),
+            "state_dict": OrderedDict(WEIGHTS),
+        },
+        archive,
+    )
+    elsewhere.leave()
+    read = _read(saved)
+    assert read.keys() == WEIGHTS.keys()
+    assert all(torch.equal(read[name], WEIGHTS[name]) for name in WEIGHTS)
+
+
+@pytest.mark.parametrize("archive", [True, False])
+@pytest.mark.parametrize(
+    ("function", "arguments", "named"),
+    [
+        (os.system, ("touch pwned",), "system"),
+        (eval, ("open('pwned', 'w')",), "builtins.eval"),
+        (exec, ("open('pwned', 'w')",), "builtins.exec"),
+        (subprocess.Popen, (["touch", "pwned"],), "subprocess.Popen"),
+        (torch.hub.load, ("x", "y"), "torch.hub.load"),
+        (pytest.main, ([],), "main"),
+    ],
+)
+def test_what_wants_to_be_called_is_refused_by_name(
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    named: str,
+    archive: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    value = {"state_dict": WEIGHTS, "message_hub": [_Calls(function, *arguments)]}
+    with pytest.raises(InputError, match=f"nothing of it was run: it wants .*{named}"):
+        _read(_saved(value, archive))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_of_calls_cannot_be_called() -> None:
+    # getattr("", "upper")(), in the pickle machine's own words
+    program = b"\x80\x02c__builtin__\ngetattr\nX\x00\x00\x00\x00X\x05\x00\x00\x00upper\x86R)R."
+    assert pickle.loads(program) == ""
+    with pytest.raises(InputError, match=r"call what builtins\.getattr returns"):
+        read_stream(BytesIO(program))
+
+
+def test_a_plain_pickle_is_refused_even_where_harmless() -> None:
+    with pytest.raises(InputError, match="holds no torch tensors"):
+        read_stream(BytesIO(pickle.dumps({"a": 1})))
+
+
+def test_bytes_that_are_no_pickle() -> None:
+    with pytest.raises(InputError, match="the pickle is damaged"):
+        read_stream(BytesIO(b"\x00\x01 not a pickle"))
+
+
+def _rewritten(stream: BytesIO, change: Callable[[str, bytes], bytes]) -> BytesIO:
+    made = BytesIO()
+    with zipfile.ZipFile(stream) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, change(name, old.read(name)))
+    made.seek(0)
+    return made
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.9, 0.999])
+@pytest.mark.parametrize("archive", [True, False])
+def test_a_truncated_file(archive: bool, keep: float) -> None:
+    whole = _saved({"state_dict": {"a": torch.ones(1000)}}, archive).getvalue()
+    with pytest.raises(InputError, match=r"truncated|damaged"):
+        _read(BytesIO(whole[: int(keep * len(whole))]))
+
+
+def test_a_storage_cut_short() -> None:
+    def cut(name: str, data: bytes) -> bytes:
+        return data[:-4] if "/data/" in name else data
+
+    with pytest.raises(InputError, match="storage 0 is cut short"):
+        read_archive(_rewritten(_saved({"a": torch.ones(5)}), cut))
+
+
+def test_a_tensor_that_reaches_beyond_its_bytes() -> None:
+    def widen(name: str, data: bytes) -> bytes:
+        # The pickle says BININT1 5 for the size as for the storage's count: change the size alone.
+        head, found, tail = data.rpartition(b"K\x05\x85")
+        return head + b"K\x7f\x85" + tail if found and name.endswith("data.pkl") else data
+
+    with pytest.raises(InputError, match=r"a tensor of \(127,\) in 5 values"):
+        read_archive(_rewritten(_saved({"a": torch.ones(5)}), widen))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_torchscript_archive_is_read_without_running_it() -> None:
+    module = torch.nn.Sequential(OrderedDict(a=torch.nn.Linear(2, 3), b=torch.nn.BatchNorm1d(3)))
+    stream = BytesIO()
+    torch.jit.save(torch.jit.trace(module.eval(), torch.zeros(1, 2)), stream)
+    stream.seek(0)
+    read, script = read_archive(stream)
+    assert script
+    expected = module.state_dict()
+    assert read.keys() == expected.keys()
+    assert all(torch.equal(read[name], expected[name]) for name in expected)
