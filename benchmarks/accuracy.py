@@ -15,7 +15,7 @@ import rasterio
 import rasterio.features
 from numpy.typing import NDArray
 
-from geochange.detect import detect
+from geochange.detection import detect
 
 PAIRS = {
     "LEVIR-CD": (("levir_test_1", "levir_test_2"), "1,2,3"),
@@ -44,7 +44,9 @@ def main() -> None:
             for name, (pairs, bands) in PAIRS.items():
                 here = [folder / pair for pair in pairs if (folder / pair).is_dir()]
                 if len(here) < len(pairs):
-                    print(f"{name}: {len(pairs) - len(here)} of {len(pairs)} pairs are not in {folder}")
+                    print(
+                        f"{name}: {len(pairs) - len(here)} of {len(pairs)} pairs are not in {folder}"
+                    )
                 if here:
                     out = Path(scratch) / "changes.gpkg"
                     right, false, missed = sum(compare(pair, model, bands, out) for pair in here)

@@ -71,7 +71,9 @@ def measure(folder: Path, size: int, extra: list[str]) -> None:
     )
     seconds = time.monotonic() - started
     rate = np.square(size / 1e3) / seconds
-    print(f"{size} px: peak {said.stdout.strip()} MB, {seconds:.0f} s, {rate:.1f} Mpx/s", flush=True)
+    print(
+        f"{size} px: peak {said.stdout.strip()} MB, {seconds:.0f} s, {rate:.1f} Mpx/s", flush=True
+    )
 
 
 def main() -> None:

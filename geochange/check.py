@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,8 +43,9 @@ def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions)
 
     Raises InputError, OptionError, OutputError or MissingDependencyError, one line each.
     """
-    if options.taper not in TAPERS:
-        raise OptionError(f"--taper {options.taper}: not known; choose {', '.join(TAPERS)}")
+    _choice("taper", options.taper, TAPERS)
+    _choice("prompts", options.prompts, (None, "per-date", "published", "fixed"))
+    _choice("precision", options.precision, ("auto", "float32", "bfloat16"))
     stretch = parse_stretch(options.stretch)
     check_name(options.model)
     first, second = _source(before), _source(after)
@@ -53,6 +55,12 @@ def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions)
     pair = _pair(first, second, options)
     plan = TilePlan(pair.grid.shape, options.tile, options.overlap, options.block)
     return Checked(pair, plan, stretch, options, out_path, raster)
+
+
+def _choice(name: str, value: str | None, choices: Iterable[str | None]) -> None:
+    if value not in choices:
+        known = ", ".join(choice for choice in choices if choice)
+        raise OptionError(f"--{name} {value}: not known; choose {known}")
 
 
 def _source(path: PathLike) -> str:

@@ -12,7 +12,7 @@ import shapely
 from affine import Affine
 from pyproj import CRS
 
-from geochange.detect import Result, detect
+from geochange.detection import Result, detect
 from geochange.errors import OutputError
 from geochange.geo.grid import Grid, to_ground
 from geochange.geo.picture import write_picture

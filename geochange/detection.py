@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,12 @@ from geochange.geo.radiometry import choose
 from geochange.geo.sampling import sample_scene
 from geochange.geo.vector import write_changes
 from geochange.memory import settle
-from geochange.models import ModelSpec, build
-from geochange.models.predict import choose_device
-from geochange.mosaic.schedule import Job, connect, run_bounded
+from geochange.models import ModelSpec, Prompting, kind_of, resident
+from geochange.models.checkpoint import read_vocabulary
+from geochange.models.precision import choose_precision
+from geochange.models.predict import choose_device, classes_of
+from geochange.models.weights import locate
+from geochange.mosaic.schedule import Client, Job, connect, run_bounded
 from geochange.progress import Progress, silent
 from geochange.tasks import Work, jobs
 from geochange.workfolder import WorkFolder
@@ -84,11 +87,13 @@ def run(checked: Checked, progress: Progress = silent) -> Result:
     settle()
     clock = provenance.Clock()
     work = plan_work(checked)
-    with _work_folder(checked, work) as resumed:
-        regions = _work_blocks(checked, work, progress)
-        changes = to_changes(
-            regions, checked.pair.grid, checked.options.simplify, checked.options.min_area
-        )
+    options = checked.options
+    with (
+        connect(options.scheduler, options.workers, options.threads) as client,
+        _work_folder(checked, work) as resumed,
+    ):
+        regions = _work_blocks(client, work, progress)
+        changes = to_changes(regions, checked.pair.grid, options.simplify, options.min_area)
         _write(checked, work, changes, clock, progress)
     return Result(
         out=checked.out,
@@ -103,8 +108,8 @@ def run(checked: Checked, progress: Progress = silent) -> Result:
 def plan_work(checked: Checked) -> Work:
     """Take from the scene what must be the same for all its tiles: stretch and statistics."""
     options = checked.options
-    device = choose_device(options.device)
-    model = build(options.model, device)
+    spec = _choose_model(options)
+    model = resident(spec)
     sample = sample_scene(checked.pair)
     radiometry = choose(checked.stretch, *sample.pixels())
     statistics = model.fit(sample.chips(radiometry))
@@ -113,12 +118,24 @@ def plan_work(checked: Checked) -> Work:
         pair=checked.pair,
         plan=checked.plan,
         radiometry=radiometry,
-        spec=ModelSpec(options.model, device, statistics),
+        spec=replace(spec, statistics=statistics),
         taper=options.taper,
         batch=options.batch,
         level=level(threshold),
         folder=WorkFolder.beside(checked.out).path,
+        classes=classes_of(model),
     )
+
+
+def _choose_model(options: RunOptions) -> ModelSpec:
+    """What every worker will build; what is measured or read is so once, here."""
+    device = choose_device(options.device)
+    if kind_of(options.model) == "class":
+        return ModelSpec(options.model, device)
+    vocabulary = read_vocabulary(options.vocabulary) if options.vocabulary else None
+    precision = choose_precision(options.precision, device)
+    prompting = Prompting(options.clip, vocabulary, options.prompts, precision, options.compile)
+    return ModelSpec(str(locate(options.model).absolute()), device, {}, prompting)
 
 
 @contextmanager
@@ -128,19 +145,20 @@ def _work_folder(checked: Checked, work: Work) -> Iterator[bool]:
     fingerprint = provenance.fingerprint(work)
     resumed = folder.begin(fingerprint)
     if not resumed:
-        work.logits.create()
-        work.probability.create()
+        work.create_stores()
         folder.commit(fingerprint)
     yield resumed
     if not checked.options.keep_work:
         folder.remove()
 
 
-def _work_blocks(checked: Checked, work: Work, progress: Progress) -> Regions:
+def _work_blocks(client: Client, work: Work, progress: Progress) -> Regions:
     """Infer, stitch and vectorise every block; the regions come back joined."""
-    options, plan = checked.options, work.plan
+    plan = work.plan
     joiner = Joiner(plan.shape)
     tiles_done = pixels_done = 0
+    progress("infer", 0, plan.whole.pixels)
+    progress("polygons", 0, plan.whole.pixels)
 
     def take(job: Job, answer: int | BlockRegions) -> None:
         nonlocal tiles_done, pixels_done
@@ -152,8 +170,7 @@ def _work_blocks(checked: Checked, work: Work, progress: Progress) -> Regions:
             tiles_done += answer
             progress("infer", plan.whole.pixels * tiles_done // plan.tile_count, plan.whole.pixels)
 
-    with connect(options.scheduler, options.workers, options.threads, work.folder) as client:
-        run_bounded(client, jobs(work), take)
+    run_bounded(client, jobs(work), take)
     return joiner.finish()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -45,6 +44,7 @@ def fingerprint(work: Work) -> dict[str, Any]:
         "taper": work.taper,
         "radiometry": repr(work.radiometry),
         "model": work.spec.key(),
+        "weights": work.spec.sha256(),
     }
 
 
@@ -71,7 +71,8 @@ def record(checked: Checked, work: Work, clock: Clock) -> dict[str, str]:
         "probability_level": str(work.level),
         "radiometry": repr(work.radiometry),
         "model": work.spec.name,
-        "model_sha256": hashlib.sha256(work.spec.key().encode()).hexdigest(),
+        "model_sha256": work.spec.sha256(),
+        "prompting": json.dumps(vars(work.spec.prompting)),
         "model_statistics": json.dumps(dict(work.spec.statistics), sort_keys=True),
         "device": work.spec.device,
         "geochange": __version__,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +14,21 @@ from geochange.geo.align import Pair
 from geochange.geo.polygons import BlockRegions, trace
 from geochange.geo.probability import to_bytes
 from geochange.geo.radiometry import Radiometry
-from geochange.geo.tiling import Index, TilePlan, Window
+from geochange.geo.tiling import Axis, Index, TilePlan, Window
 from geochange.memory import settle
 from geochange.models import ModelSpec
 from geochange.models.predict import predict
 from geochange.mosaic.schedule import Job
 from geochange.mosaic.stitch import stitch
-from geochange.mosaic.store import LogitStore, ProbabilityStore
+from geochange.mosaic.store import LogitStore, ProbabilityStore, ScoreStore
 
 
 @dataclass(frozen=True)
 class Work:
-    """All that the tasks of a run need to know; it travels to the workers, so it is small."""
+    """All that the tasks of a run need to know; it travels to the workers, so it is small.
+
+    level: the smallest byte of probability that is change. classes: the names the model scores.
+    """
 
     pair: Pair
     plan: TilePlan
@@ -34,11 +38,24 @@ class Work:
     batch: int
     level: int
     folder: Path
+    classes: tuple[str, ...] = ()
 
     @property
     def logits(self) -> LogitStore:
         """Logits by tile."""
         return LogitStore(self.folder / "logits.zarr", self.plan)
+
+    @property
+    def scores(self) -> ScoreStore:
+        """Class scores by tile; unused by models that name no classes."""
+        return ScoreStore(self.folder / "scores.zarr", self.plan, self.classes)
+
+    def create_stores(self) -> None:
+        """Lay out, empty, all that the tasks write into."""
+        self.logits.create()
+        self.probability.create()
+        if self.classes:
+            self.scores.create()
 
     @property
     def probability(self) -> ProbabilityStore:
@@ -64,8 +81,12 @@ def _infer_tiles(work: Work, block: Index, tile_rows: range, tile_cols: range) -
         for row in tile_rows
         for col in tile_cols
     ]
-    logits = predict(work.spec, tiles, work.batch)
-    work.logits.put(block, logits.reshape(len(tile_rows), len(tile_cols), *logits.shape[1:]))
+    prediction = predict(work.spec, tiles, work.batch)
+    grid = len(tile_rows), len(tile_cols)
+    if work.classes:
+        work.scores.put(block, prediction.scores.reshape(*grid, 2, -1))
+    # Last, for a block whose logits are there counts as done.
+    work.logits.put(block, prediction.logits.reshape(*grid, *tiles[0].shape))
 
 
 def read_chip(work: Work, window: Window) -> Chip:
@@ -97,17 +118,19 @@ def finish(work: Work, output: Index) -> BlockRegions:
 
 def jobs(work: Work) -> Iterator[Job]:
     """Every task of a run, each output block right behind the last block of tiles it needs."""
-    for block in work.plan.blocks():
+    plan = work.plan
+    rows, cols = (_last_needed(axis) for axis in (plan.rows, plan.cols))
+    for block in plan.blocks():
         yield Job(("infer", block), infer, (work, block))
-        for output in _completed_by(work.plan, block):
-            needed = tuple(("infer", other) for other in work.plan.needed_blocks(output))
+        for output in product(rows.get(block[0], ()), cols.get(block[1], ())):
+            needed = tuple(("infer", other) for other in plan.needed_blocks(output))
             yield Job(("finish", output), finish, (work, output), needed)
 
 
-def _completed_by(plan: TilePlan, block: Index) -> Iterator[Index]:
-    """The output blocks whose last needed block this is: its own, or a neighbour's."""
-    rows, cols = plan.outputs
-    for row in range(max(0, block[0] - 1), min(rows, block[0] + 2)):
-        for col in range(max(0, block[1] - 1), min(cols, block[1] + 2)):
-            if plan.needed_blocks((row, col))[-1] == block:
-                yield row, col
+def _last_needed(axis: Axis) -> dict[int, list[int]]:
+    """Along an axis: for a block of tiles, the output blocks of which it is the last one needed."""
+    outputs: dict[int, list[int]] = {}
+    for output in range(axis.outputs):
+        last = axis.touching(*axis.output_span(output))[-1] // axis.block_tiles
+        outputs.setdefault(last, []).append(output)
+    return outputs

@@ -37,16 +37,20 @@ class WorkFolder:
         Raises OutputError if something that is not ours stands in its place.
         """
         record = self.path / RECORD
+        stale = self.path.is_dir() and not any(self.path.iterdir())
         wanted = json.dumps(fingerprint, sort_keys=True, indent=1)
         if self.path.exists():
-            if not record.is_file():
+            if not record.is_file() and not stale:
                 raise OutputError(f"{self.path}: in the way and not geochange's; move it elsewhere")
-            if record.read_text() == wanted:
+            found = "" if stale else record.read_text()
+            if found == wanted:
                 return True
-            logger.warning("inputs or options changed since the last run: starting afresh")
+            if found:
+                logger.warning("inputs or options changed since the last run: starting afresh")
             self.remove()
         try:
             self.path.mkdir()
+            record.touch()
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be made ({error.strerror})") from error
         return False

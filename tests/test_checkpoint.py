@@ -12,11 +12,8 @@ from geochange.errors import InputError, OutputError
 from geochange.models import checkpoint as module
 from geochange.models.card import Card
 from geochange.models.checkpoint import (
-    FOLDER,
     Checkpoint,
     convert,
-    list_weights,
-    locate,
     read_checkpoint,
     read_clip,
     read_vocabulary,
@@ -24,6 +21,7 @@ from geochange.models.checkpoint import (
 )
 from geochange.models.openclip import Published, read_shape
 from geochange.models.prompts import published_vocabulary
+from geochange.models.weights import FOLDER, list_weights, locate
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ from geochange.errors import GeochangeError, RunError
 COMMANDS = {
     "run": ("geochange.cli.run:run", "Find what changed between two rasters, as polygons."),
     "demo": ("geochange.cli.demo:demo", "Make a pair with known changes and find them."),
+    "weights": ("geochange.cli.weights:weights", "Show, convert and list files of weights."),
 }
 """Commands by name: where each lives, and its line in the help of the group."""
 

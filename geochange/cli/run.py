@@ -13,7 +13,7 @@ from geochange.cli.screen import area, closing_table, say_json, screen
 from geochange.config import RunOptions
 
 if TYPE_CHECKING:
-    from geochange.detect import Result
+    from geochange.detection import Result
 
 
 @click.command(
@@ -40,7 +40,7 @@ def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **optio
     """
     checked = check(before, after, out, RunOptions.parse(options))
     # Behind the check: loading torch takes longer than any refusal may.
-    from geochange.detect import run as run_checked
+    from geochange.detection import run as run_checked
 
     with screen(quiet, log_json) as report:
         result = run_checked(checked, report)

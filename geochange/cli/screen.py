@@ -71,21 +71,27 @@ def say_json(event: str, **values: Any) -> None:
 @contextmanager
 def _bars() -> Iterator[Report]:
     tasks: dict[str, TaskID] = {}
-    with Progress(
+    bars = Progress(
         TextColumn("{task.description:<9}"),
         BarColumn(),
         TextColumn("{task.percentage:>4.0f} %"),
         _RateColumn(),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         console=Console(stderr=True),
-    ) as bars:
+    )
 
-        def report(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
+    def report(stage: str, done: int, total: int) -> None:
+        # Not before: bars that never showed anything would still leave an empty line.
+        bars.start()
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(stage, total=total)
+        bars.update(tasks[stage], completed=done, total=total)
 
+    try:
         yield report
+    finally:
+        if tasks:
+            bars.stop()
 
 
 def closing_table(rows: dict[str, str], title: str) -> None:

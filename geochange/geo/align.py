@@ -213,8 +213,8 @@ class Bands:
     @classmethod
     def parse(cls, text: str) -> Bands:
         """From "4,3,2", or "4,3,2:3,2,1" where the dates differ. Raises OptionError."""
-        before, _, after = text.partition(":")
-        bands = cls(_numbers(before, text), _numbers(after or before, text))
+        before, colon, after = text.partition(":")
+        bands = cls(_numbers(before, text), _numbers(after if colon else before, text))
         if len(bands.before) != len(bands.after):
             raise OptionError(
                 f"--bands {text}: {len(bands.before)} bands before, {len(bands.after)} after; "

@@ -30,7 +30,10 @@ def geodesic(polygons: Geometries, grid: Grid) -> tuple[NDArray[np.float64], NDA
     for start in range(0, len(polygons), CHUNK):
         part = shapely.segmentize(polygons[start : start + CHUNK], LONGEST_EDGE_PX)
         lonlat = _to_degrees(to_ground(part, grid.transform), grid.crs)
-        measured += map(geod.geometry_area_perimeter, shapely.normalize(lonlat))
+        areas = [geod.geometry_area_perimeter(polygon)[0] for polygon in shapely.normalize(lonlat)]
+        # The perimeter above leaves holes out.
+        lengths = [geod.geometry_length(outline) for outline in shapely.boundary(lonlat)]
+        measured += zip(areas, lengths, strict=True)
     table = np.abs(np.array(measured, np.float64).reshape(-1, 2))
     return table[:, 0], table[:, 1]
 

@@ -122,10 +122,11 @@ def _outline(labels: NDArray[np.int32], count: int, window: Window) -> Geometrie
         labels,
         mask=labels > 0,
         connectivity=4,
-        transform=Affine.translation(window.col, window.row),
+        # rasterio takes an identity for a missing georeference and warns; so one pixel off and back.
+        transform=Affine.translation(window.col + 1, window.row + 1),
     )
     for outline, label in shapes:
-        shell, *holes = outline["coordinates"]
+        shell, *holes = (np.asarray(ring) - 1 for ring in outline["coordinates"])
         outlines[int(label) - 1] = shapely.Polygon(shell, holes)
     return canonical(outlines)
 

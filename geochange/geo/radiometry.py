@@ -28,7 +28,9 @@ class Stretch:
         """(height, width, band) of any type to uint8; NaN becomes 0."""
         low = np.asarray(self.low, np.float32)
         span = np.maximum(np.asarray(self.high, np.float32) - low, np.finfo(np.float32).tiny)
-        scaled = (pixels.astype(np.float32) - low) * (np.float32(255) / span)
+        # Beyond the ends of a constant band everything overflows, to be clipped like the rest.
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = (pixels.astype(np.float32) - low) * (np.float32(255) / span)
         scaled = np.nan_to_num(scaled, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
         return np.asarray(np.rint(np.clip(scaled, 0, 255)), dtype=np.uint8)
 
@@ -81,7 +83,7 @@ def choose(mode: str | Stretch, before: Sampled, after: Sampled) -> Radiometry:
         return Radiometry(mode, mode)
     if mode == "none" or (mode == "joint" and before.is_8bit and after.is_8bit):
         return AS_IT_IS
-    if mode == "joint" and before.values.dtype == after.values.dtype:
+    if mode == "joint" and before.dtype == after.dtype:
         both = spread(np.concatenate([before.values, after.values]))
         return Radiometry(both, both)
     keep_8bit = mode == "joint"
@@ -93,14 +95,18 @@ def choose(mode: str | Stretch, before: Sampled, after: Sampled) -> Radiometry:
 
 @dataclass(frozen=True)
 class Sampled:
-    """Valid pixels of one date, (pixel, band), spread over the scene."""
+    """Valid pixels of one date, (pixel, band), spread over the scene.
+
+    dtype: the raster's own type; a warp gives its numbers in another.
+    """
 
     values: NDArray[Any]
+    dtype: np.dtype[Any]
 
     @property
     def is_8bit(self) -> bool:
         """Whether the raster's own type is uint8."""
-        return self.values.dtype == np.uint8
+        return self.dtype == np.uint8
 
 
 def spread(values: NDArray[Any]) -> Stretch:

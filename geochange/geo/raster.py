@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,6 +89,8 @@ def _why_unreadable(path: str, error: Exception) -> str:
     if "://" not in path and not path.startswith("/vsi") and ":" not in path:
         if not local.exists():
             return f"{path}: no such file; check the path"
+        if local.is_dir():
+            return f"{path}: is a folder; name the raster in it"
         if local.is_file() and local.stat().st_size == 0:
             return f"{path}: the file is empty; fetch or export it again"
         if local.is_file() and not os.access(local, os.R_OK):
@@ -103,7 +106,8 @@ def inspect(path: str | os.PathLike[str]) -> RasterInfo:
     Raises InputError if it is no raster, has no georeference, or is cut off.
     """
     name = os.fspath(path)
-    with opened(name) as dataset:
+    # What rasterio warns of, a missing georeference, is refused here in our own words.
+    with warnings.catch_warnings(action="ignore"), opened(name) as dataset:
         info = _describe(name, dataset)
         _prove_complete(name, dataset)
     return info

@@ -40,10 +40,12 @@ class SceneSample:
 
     before: tuple[RawWindow, ...]
     after: tuple[RawWindow, ...]
+    dtypes: tuple[np.dtype[Any], np.dtype[Any]]
 
     def pixels(self) -> tuple[Sampled, Sampled]:
         """Valid pixels of each date, (pixel, band)."""
-        return _valid_pixels(self.before), _valid_pixels(self.after)
+        before, after = self.dtypes
+        return Sampled(_valid(self.before), before), Sampled(_valid(self.after), after)
 
     def chips(self, radiometry: Radiometry) -> list[Chip]:
         """The windows as the network will see them; those without a valid pixel are left out."""
@@ -56,8 +58,8 @@ class SceneSample:
         return chips
 
 
-def _valid_pixels(windows: tuple[RawWindow, ...]) -> Sampled:
-    return Sampled(np.concatenate([window.pixels[window.valid] for window in windows]))
+def _valid(windows: tuple[RawWindow, ...]) -> NDArray[Any]:
+    return np.concatenate([window.pixels[window.valid] for window in windows])
 
 
 def sample_windows(shape: tuple[int, int], bands: int) -> list[Window]:
@@ -80,7 +82,8 @@ def _spread(length: int, most: int) -> list[tuple[int, int]]:
 def sample_scene(pair: Pair) -> SceneSample:
     """Read the sample of a pair, date by date."""
     windows = sample_windows(pair.grid.shape, len(pair.before.bands))
-    return SceneSample(_read_all(pair.before, windows), _read_all(pair.after, windows))
+    before, after = _read_all(pair.before, windows), _read_all(pair.after, windows)
+    return SceneSample(before, after, (pair.before.info.dtype, pair.after.info.dtype))
 
 
 def _read_all(date: Date, windows: list[Window]) -> tuple[RawWindow, ...]:

@@ -51,7 +51,7 @@ def smooth(polygons: Geometries, tolerance_px: float) -> Geometries:
 def _places(points: Coordinates) -> NDArray[np.int64]:
     """Pixel corners as one whole number each."""
     col, row = points.astype(np.int64).T
-    return (row << np.int64(32)) + col
+    return np.asarray((row << np.int64(32)) + col)
 
 
 def _touching_places(polygons: Geometries) -> NDArray[np.int64]:

@@ -1,16 +1,19 @@
-"""Networks and baselines behind one protocol: `build` makes one from its spec."""
+"""SEEING: networks and baselines behind one protocol; `resident` gives the model of a spec."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from geochange.errors import OptionError
+from geochange.models.weights import SUFFIXES, locate
 
 if TYPE_CHECKING:
     from geochange.models.protocol import ChangeModel
@@ -23,6 +26,23 @@ BUILTIN: dict[str, str] = {
 
 DEFAULT = "cva"
 
+Kind = Literal["class", "weights"]
+
+
+@dataclass(frozen=True)
+class Prompting:
+    """How ChangeCLIP is run; what is None is the checkpoint's or the package's own choice.
+
+    clip: MODEL/TAG, FILE or MODEL@FILE. vocabulary: class names. prompts: per-date, published or
+    fixed. precision: float32 or bfloat16. compiled: through torch.compile.
+    """
+
+    clip: str | None = None
+    vocabulary: tuple[str, ...] | None = None
+    prompts: str | None = None
+    precision: str = "float32"
+    compiled: bool = False
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -31,17 +51,80 @@ class ModelSpec:
     name: str
     device: str = "cpu"
     statistics: Mapping[str, Any] = field(default_factory=dict)
+    prompting: Prompting = Prompting()
 
     def key(self) -> str:
         """The spec as one string."""
-        return json.dumps([self.name, self.device, dict(self.statistics)], sort_keys=True)
+        parts = [self.name, self.device, dict(self.statistics), vars(self.prompting)]
+        return json.dumps(parts, sort_keys=True)
+
+    def sha256(self) -> str:
+        """Of the weights where there are any, else of the spec."""
+        if kind_of(self.name) == "class":
+            return hashlib.sha256(self.key().encode()).hexdigest()
+        with locate(self.name).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def kind_of(name: str) -> Kind:
+    """Whether a model is a class or a file of weights, by its name. Raises OptionError."""
+    if name in BUILTIN:
+        return "class"
+    if Path(name).suffix in SUFFIXES:
+        return "weights"
+    if ":" in name:
+        return "class"
+    raise OptionError(
+        f"--model {name}: not known; choose {', '.join(BUILTIN)}, a file of weights "
+        f"({', '.join(SUFFIXES)}) or package.module:Class"
+    )
+
+
+def check_name(name: str) -> None:
+    """Refuse a model that is not there, before anything is loaded. Raises OptionError, InputError."""
+    if kind_of(name) == "weights":
+        locate(name)
+
+
+def wanted_bands(name: str) -> int | None:
+    """How many bands a model must be given, if that is known without loading it; else None."""
+    return 3 if kind_of(name) == "weights" else None
+
+
+_building = threading.Lock()
+
+
+def resident(spec: ModelSpec) -> ChangeModel:
+    """The model of a spec, built once per process and kept. Raises OptionError, InputError."""
+    with _building:
+        return _resident(spec.key())
+
+
+@lru_cache(maxsize=2)
+def _resident(key: str) -> ChangeModel:
+    name, device, statistics, prompting = json.loads(key)
+    if kind_of(name) == "weights":
+        return _detector(name, device, prompting)
+    model = build(name, device)
+    model.adopt(statistics)
+    return model
+
+
+def _detector(file: str, device: str, prompting: Mapping[str, Any]) -> ChangeModel:
+    from geochange.models.detector import DetectorSpec  # torch, which a refusal must not wait for
+
+    given = {name: value for name, value in prompting.items() if value is not None}
+    if "vocabulary" in given:
+        given["vocabulary"] = tuple(given["vocabulary"])
+    return DetectorSpec(str(locate(file)), device, **given).build()
 
 
 def build(name: str, device: str = "cpu") -> ChangeModel:
     """A model of BUILTIN, or package.module:Class. Raises OptionError."""
-    from geochange.models.protocol import ChangeModel  # torch, which a refusal must not wait for
+    from geochange.models.protocol import ChangeModel  # torch, as above
 
-    made = _locate(name)()
+    kind_of(name)
+    made = _locate_class(name)()
     if not isinstance(made, ChangeModel):
         raise OptionError(
             f"--model {name}: {type(made).__name__} is no ChangeModel; it needs bands, threshold, "
@@ -53,43 +136,11 @@ def build(name: str, device: str = "cpu") -> ChangeModel:
     return made
 
 
-def check_name(name: str) -> None:
-    """Refuse a model that cannot be meant, before anything is loaded. Raises OptionError."""
-    if name not in BUILTIN and ":" not in name:
-        raise OptionError(
-            f"--model {name}: not known; choose {', '.join(BUILTIN)} or package.module:Class"
-        )
-
-
-def wanted_bands(name: str) -> int | None:
-    """How many bands a model must be given, if that is known without loading it; else None."""
-    return None
-
-
-def _locate(name: str) -> Callable[[], Any]:
-    check_name(name)
+def _locate_class(name: str) -> Any:
     module_name, _, attribute = BUILTIN.get(name, name).partition(":")
     try:
-        found: Callable[[], Any] = getattr(importlib.import_module(module_name), attribute)
+        return getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise OptionError(
             f"--model {name}: cannot be imported ({error}); is its package installed here?"
         ) from error
-    return found
-
-
-_building = threading.Lock()
-
-
-def resident(spec: ModelSpec) -> ChangeModel:
-    """The model of a spec, built once per process and kept."""
-    with _building:
-        return _resident(spec.key())
-
-
-@lru_cache(maxsize=2)
-def _resident(key: str) -> ChangeModel:
-    name, device, statistics = json.loads(key)
-    model = build(name, device)
-    model.adopt(statistics)
-    return model

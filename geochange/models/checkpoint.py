@@ -1,4 +1,4 @@
-"""Weights on disk: our own checkpoints, the authors', CLIP's. The only file here that knows paths.
+"""Weights on disk: our own checkpoints, the authors', CLIP's.
 
 Our format is safetensors with a Card in its header. Foreign files are recognised by their
 tensors' names, and pickles among them are read without running anything (see pickles.py).
@@ -22,12 +22,10 @@ from geochange.models.foreign import fill, infer_options, plain_names, recognise
 from geochange.models.openclip import Published, download, published
 from geochange.models.pickles import read_archive, read_stream
 from geochange.models.prompts import Names, parse_vocabulary
+from geochange.models.weights import FOLDER, SUFFIXES, list_weights, locate, weights_folder
 
-FOLDER = "GEOCHANGE_WEIGHTS"
-"""The environment variable that names a folder of weights, looked into first."""
 DEFAULT_CLIP = "ViT-B-16-quickgelu/openai"
 _HEADER = "geochange"
-_SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +56,6 @@ class _Contents:
     tensors: dict[str, torch.Tensor]
     header: Mapping[str, str]
     script: bool
-
-
-def weights_folder() -> Path | None:
-    """The folder GEOCHANGE_WEIGHTS names; None where it is not set."""
-    named = os.environ.get(FOLDER)
-    return Path(named).expanduser() if named else None
-
-
-def list_weights() -> list[Path]:
-    """The files of weights in the folder GEOCHANGE_WEIGHTS names, by name."""
-    folder = weights_folder()
-    if folder is None or not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)
-
-
-def locate(file: str | os.PathLike[str]) -> Path:
-    """A file of weights as given, or of that name in the folder. Raises InputError."""
-    given = Path(file).expanduser()
-    folder = weights_folder()
-    for candidate in (given, *([folder / given] if folder else [])):
-        if candidate.is_file():
-            return candidate
-    looked = f", nor in {folder}" if folder else f"; {FOLDER} may name a folder to look in"
-    raise InputError(f"no weights at {given}{looked}")
 
 
 def _read(path: Path) -> _Contents:
@@ -153,7 +126,7 @@ def read_clip(name: str = DEFAULT_CLIP) -> ClipWeights:
     model, at, file = name.rpartition("@")
     if at:
         return _clip_file(locate(file), quickgelu="quickgelu" in model)
-    if name.endswith(_SUFFIXES) or Path(name).expanduser().is_file():
+    if name.endswith(SUFFIXES) or Path(name).expanduser().is_file():
         return _clip_file(locate(name))
     model, _, tag = name.partition("/")
     entry = published(model, tag or "openai")
@@ -166,7 +139,7 @@ def read_clip(name: str = DEFAULT_CLIP) -> ClipWeights:
 
 def _fetch(entry: Published, download: Callable[[Published], str]) -> Path:
     here = {path.name: path for path in list_weights()}
-    plain = (f"{entry.model}-{entry.tag}{suffix}" for suffix in _SUFFIXES)
+    plain = (f"{entry.model}-{entry.tag}{suffix}" for suffix in SUFFIXES)
     for name in (entry.file, *plain):
         if name in here:
             return here[name]

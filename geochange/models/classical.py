@@ -23,6 +23,9 @@ SIGMA_PX = 2.0
 STEEPNESS = 4.0
 """Logit = STEEPNESS * (magnitude / threshold - 1): no difference at all is 2 % probable change."""
 
+FAINT_DEVIATIONS = 0.5
+"""Change vectors shorter than this, in deviations of the scene, are sensor and light."""
+
 Array = NDArray[np.float64]
 
 
@@ -100,15 +103,20 @@ class ClassicalModel:
         raise TypeError(f"{type(self).__name__} does not say how bands are mapped")
 
     def _fit_cut(self, sample: Sequence[Chip]) -> float:
-        """The magnitude that best splits the sample in two (Otsu 1979)."""
+        """The magnitude that best splits the sample in two (Otsu 1979), if that is more than noise."""
         values = []
         for chip in sample:
             magnitude = self._magnitude(collate([chip]))[0].numpy()
             values.append(magnitude[chip.valid])
         found = np.concatenate(values)
-        if found.max() <= found.min():
-            return 1.0
-        return float(threshold_otsu(found, nbins=512))
+        faintest = self._faintest(sample[0].before.shape[2])
+        if found.max() - found.min() <= faintest:
+            return max(faintest, float(found.max()))
+        return max(faintest, float(threshold_otsu(found, nbins=512)))
+
+    def _faintest(self, bands: int) -> float:
+        """The least magnitude that may be called change: where nothing changed Otsu splits noise."""
+        raise TypeError(f"{type(self).__name__} does not say what is noise")
 
     def adopt(self, statistics: Statistics) -> None:
         """Take the maps and the cut that `fit` found."""
@@ -137,6 +145,9 @@ class ChangeVector(ClassicalModel):
     light and haze that are the same everywhere.
     """
 
+    def _faintest(self, bands: int) -> float:
+        return FAINT_DEVIATIONS
+
     def _fit_maps(self, before: Array, after: Array) -> dict[str, Any]:
         maps: dict[str, Any] = {}
         for name, values in (("before", before), ("after", after)):
@@ -159,6 +170,10 @@ class IterativelyReweightedMAD(ClassicalModel):
     rounds = 50
     tolerance = 1e-4
     ridge = 1e-6
+
+    def _faintest(self, bands: int) -> float:
+        """What one unchanged pixel in a hundred exceeds (chi-square of as many variates)."""
+        return float(np.sqrt(chi2.isf(0.01, df=bands)))
 
     def _fit_maps(self, before: Array, after: Array) -> dict[str, Any]:
         weight = np.ones(len(before))

@@ -44,3 +44,10 @@ def _seconds(dtype: torch.dtype, patience: float) -> float:
         if best > 10 * patience:
             break
     return best
+
+
+def choose_precision(precision: str, device: str) -> str:
+    """`auto` settled for a device, so that all workers compute in the same numbers."""
+    if precision != "auto":
+        return precision
+    return str(choose("auto", torch.device(device))).removeprefix("torch.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from geochange.chip import Chip
 from geochange.errors import OptionError
 from geochange.models import ModelSpec, resident
-from geochange.models.batch import collate
+from geochange.models.batch import Batch, collate
+from geochange.models.protocol import ChangeModel, NamesClasses
 
 logger = logging.getLogger(__name__)
 
@@ -44,27 +46,52 @@ def _lock(device: str) -> threading.Lock:
         return _locks.setdefault(device, threading.Lock())
 
 
-def predict(spec: ModelSpec, chips: Sequence[Chip], batch_size: int) -> NDArray[np.float32]:
-    """(chip, height, width) float32 logits of change of chips of one shape; NaN without data.
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of chips.
+
+    logits: (chip, height, width) float32 of change, NaN without data.
+    scores: (chip, date, class) float32; no classes where the model names none, NaN where a chip
+    holds no data.
+    """
+
+    logits: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+
+def classes_of(model: ChangeModel) -> tuple[str, ...]:
+    """The names of the classes a model scores on its way; most models name none."""
+    return model.classes if isinstance(model, NamesClasses) else ()
+
+
+def predict(spec: ModelSpec, chips: Sequence[Chip], batch_size: int) -> Prediction:
+    """Show chips of one shape to a model, in batches.
 
     One batch is on a device at a time; threads that wait for it read and write meanwhile. A chip
-    without any data is not shown to the network.
+    without any data is not shown.
     """
+    model = resident(spec)
     logits = np.full((len(chips), *chips[0].shape), np.nan, np.float32)
+    scores = np.full((len(chips), 2, len(classes_of(model))), np.nan, np.float32)
     seen = [i for i, chip in enumerate(chips) if chip.valid.any()]
     for start in range(0, len(seen), batch_size):
         part = seen[start : start + batch_size]
-        logits[part] = _predict_batch(spec, [chips[i] for i in part])
+        batch = collate([chips[i] for i in part], spec.device)
+        with _lock(spec.device), torch.no_grad():
+            logits[part], scores[part] = _look(model, batch)
     for i in seen:
+        if not np.isfinite(logits[i]).all():
+            raise FloatingPointError(f"model {spec.name} answered with numbers that are not finite")
         logits[i][~chips[i].valid] = np.nan
-    return logits
+    return Prediction(logits, scores)
 
 
-def _predict_batch(spec: ModelSpec, chips: Sequence[Chip]) -> NDArray[np.float32]:
-    model = resident(spec)
-    batch = collate(chips, spec.device)
-    with _lock(spec.device), torch.no_grad():
-        answer = model.change_logits(batch).float().cpu().numpy()
-    if not np.isfinite(answer).all():
-        raise FloatingPointError(f"model {spec.name} answered with numbers that are not finite")
-    return np.asarray(answer)
+def _look(model: ChangeModel, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    if not isinstance(model, NamesClasses) or not model.classes:
+        return _numbers(model.change_logits(batch)), np.empty((len(batch), 2, 0), np.float32)
+    scores = model.class_scores(batch)
+    return _numbers(model.change_logits(batch, scores)), _numbers(torch.stack(scores, dim=1))
+
+
+def _numbers(answer: torch.Tensor) -> NDArray[np.float32]:
+    return np.asarray(answer.float().cpu().numpy())

@@ -42,3 +42,26 @@ class ChangeModel(Protocol):
         A chip's answer must not depend on the chips it shares the batch with.
         """
         ...
+
+
+@runtime_checkable
+class NamesClasses(Protocol):
+    """A ChangeModel that, on its way, scores what each chip shows.
+
+    classes: the names it scores; none where it was told not to.
+    """
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names, in the order of the scores."""
+        ...
+
+    def class_scores(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """(batch, class) probabilities of `classes` at the date before and at the date after."""
+        ...
+
+    def change_logits(
+        self, batch: Batch, scores: tuple[torch.Tensor, torch.Tensor] | None = None
+    ) -> torch.Tensor:
+        """As ChangeModel's; `scores` are what `class_scores` said of this batch."""
+        ...

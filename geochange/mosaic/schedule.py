@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import dask
@@ -15,9 +15,20 @@ from distributed import Client, Future, LocalCluster, as_completed
 
 from geochange.errors import OptionError
 
+__all__ = ["Client", "Job", "connect", "run_bounded"]
+
 CONNECT_S = 10
 LOCAL_PORT = "127.0.0.1:0"
 """Dask's status page: any free port, seen from this machine alone."""
+
+OUR_MEMORY = {
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": False,
+    "distributed.admin.tick.limit": "1h",
+}
+"""Our own submission bounds memory; Dask's spilling and pausing would only hide that."""
 
 READ_AHEAD = 64
 """Jobs that may wait for others before the list is read no further."""
@@ -34,52 +45,51 @@ class Job:
 
 
 @contextmanager
-def connect(
-    scheduler: str | None, workers: int, threads: int | None, scratch: Path
-) -> Iterator[Client]:
+def connect(scheduler: str | None, workers: int, threads: int | None) -> Iterator[Client]:
     """A Dask client: of `scheduler`, of `workers` processes, or (0 workers) inside this process.
 
-    threads: of each worker; None shares the machine's cores out. scratch: a folder for Dask's own
-    files.
-    Our own submission bounds memory; Dask's spilling and pausing would only hide that.
+    threads: of each worker; None shares the machine's cores out.
     Raises OptionError if the scheduler does not answer.
     """
+    # Importing distributed turns its log of every connection on, and a failed task's traceback;
+    # whatever fails reaches us as its future's exception.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     if scheduler is not None:
-        try:
-            client = Client(scheduler, timeout=CONNECT_S)
-        except (OSError, TimeoutError, ValueError) as error:
-            raise OptionError(
-                f"--scheduler {scheduler}: does not answer; start one with `dask scheduler` and "
-                "give its address, such as tcp://host:8786"
-            ) from error
-        with client:
+        with _client_of(scheduler) as client:
             yield client
         return
-    # Importing distributed turns its log of every connection on; that is its business, not ours.
-    logging.getLogger("distributed").setLevel(logging.ERROR)
-    settings = {
-        "distributed.worker.memory.target": False,
-        "distributed.worker.memory.spill": False,
-        "distributed.worker.memory.pause": False,
-        "distributed.worker.memory.terminate": False,
-        "distributed.admin.tick.limit": "1h",
-    }
+    threads = threads or max(1, CPU_COUNT // max(1, workers))
     with (
-        dask.config.set(settings),
-        LocalCluster(
-            n_workers=max(1, workers),
-            threads_per_worker=threads or max(1, CPU_COUNT // max(1, workers)),
-            processes=workers > 0,
-            dashboard_address=LOCAL_PORT,
-            worker_dashboard_address=LOCAL_PORT,
-            local_directory=str(scratch),
-            host="127.0.0.1" if workers else None,
-            memory_limit=0,
-            silence_logs=logging.ERROR,
-        ) as cluster,
+        tempfile.TemporaryDirectory(prefix="geochange-") as scratch,
+        dask.config.set(OUR_MEMORY),
+        _cluster(workers, threads, scratch) as cluster,
         Client(cluster) as client,
     ):
         yield client
+
+
+def _client_of(scheduler: str) -> Client:
+    try:
+        return Client(scheduler, timeout=CONNECT_S)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise OptionError(
+            f"--scheduler {scheduler}: does not answer; start one with `dask scheduler` and "
+            "give its address, such as tcp://host:8786"
+        ) from error
+
+
+def _cluster(workers: int, threads: int, scratch: str) -> LocalCluster:
+    return LocalCluster(
+        n_workers=max(1, workers),
+        threads_per_worker=threads,
+        processes=workers > 0,
+        host="127.0.0.1" if workers else None,
+        dashboard_address=LOCAL_PORT,
+        worker_dashboard_address=LOCAL_PORT,
+        local_directory=scratch,
+        memory_limit=0,
+        silence_logs=logging.CRITICAL,
+    )
 
 
 def run_bounded(
@@ -106,6 +116,8 @@ def run_bounded(
                 live[future] = job
                 stream.add(future)
             if not live:
+                if waiting:
+                    raise RuntimeError(f"jobs wait for what was never listed: {waiting[0].key}")
                 return
             future = next(stream)
             job = live.pop(future)

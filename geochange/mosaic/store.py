@@ -32,7 +32,8 @@ def _create(path: Path, **layout: Any) -> zarr.Array[Any]:
 
 
 def _open(path: Path) -> zarr.Array[Any]:
-    return zarr.open_array(store=path, mode="r+", config=EVERY_CHUNK)
+    # open_array takes a config too, and lets it fall.
+    return zarr.open_array(store=path, mode="r+").with_config(EVERY_CHUNK)
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,40 @@ class LogitStore:
     def drop(self, block: Index) -> None:
         """Give the disk space of a block back."""
         (self.path / "c" / str(block[0]) / str(block[1]) / "0" / "0").unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class ScoreStore:
+    """Class scores of every tile: (tile row, tile col, date, class) float32, NaN = not scored.
+
+    What changed, by name, is told from them; a chunk holds a block of tiles.
+    """
+
+    path: Path
+    plan: TilePlan
+    classes: tuple[str, ...]
+
+    def create(self) -> None:
+        """Lay the store out, empty; the names of the classes go with it."""
+        plan = self.plan
+        block = (min(plan.block_tiles, plan.tiles[0]), min(plan.block_tiles, plan.tiles[1]))
+        _create(
+            self.path,
+            shape=(*plan.tiles, 2, len(self.classes)),
+            chunks=(*block, 2, len(self.classes)),
+            dtype="float32",
+            fill_value=float("nan"),
+            attributes={"classes": list(self.classes)},
+        )
+
+    def put(self, block: Index, scores: NDArray[np.float32]) -> None:
+        """Keep the (tile rows, tile cols, date, class) scores of a block."""
+        rows, cols = self.plan.block_tile_ranges(block)
+        _open(self.path)[rows.start : rows.stop, cols.start : cols.stop] = scores
+
+    def get(self) -> NDArray[np.float32]:
+        """All scores: a hundred numbers a tile."""
+        return np.asarray(_open(self.path)[:])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,22 @@
+"""What several test files share: a small pair of rasters that differ in one square."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from makers import make_raster, noise
+
+
+@pytest.fixture
+def pair_paths(tmp_path: Path) -> tuple[Path, Path]:
+    """before.tif and after.tif, (20, 30, 3) uint8 on one grid; rows 5-9, columns 8-13 changed."""
+    before = noise((20, 30, 3))
+    after = before.copy()
+    after[5:10, 8:14] = 255 - after[5:10, 8:14]
+    assert not np.array_equal(before, after)
+    return (
+        make_raster(tmp_path / "before.tif", before),
+        make_raster(tmp_path / "after.tif", after),
+    )

@@ -1,0 +1,179 @@
+"""The command as a stranger meets it: one line with the cure, exit code 2, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from makers import make_raster, noise
+from pyproj import CRS
+
+from geochange.cli.main import COMMANDS, _exit_code
+
+
+@pytest.fixture
+def inputs(tmp_path: Path, pair_paths: tuple[Path, Path]) -> Path:
+    """A folder of rasters, good and bad, and an empty folder `out`."""
+    make_raster(tmp_path / "far.tif", noise((20, 30, 3)), crs=CRS.from_epsg(32615))
+    whole = make_raster(tmp_path / "whole.tif", noise((200, 300, 3))).read_bytes()
+    (tmp_path / "cut.tif").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.tif").write_text("no raster\n")
+    (tmp_path / "empty.tif").touch()
+    (tmp_path / "folder.tif").mkdir()
+    (tmp_path / "out").mkdir()
+    return tmp_path
+
+
+REFUSED = {
+    "cut off": ("before.tif cut.tif", "cut off"),
+    "text named .tif": ("text.tif after.tif", "not a raster"),
+    "empty file": ("before.tif empty.tif", "empty"),
+    "missing file": ("before.tif nowhere.tif", "no such file"),
+    "folder": ("folder.tif after.tif", "is a folder"),
+    "disjoint": ("before.tif far.tif", "no common ground"),
+    "band that is not there": ("before.tif after.tif --bands 3,4,5", "no band 4"),
+    "bands that are no numbers": ("before.tif after.tif --bands red", "not a list of band numbers"),
+    "uneven bands": ("before.tif after.tif --bands 1,2:3", "as many of each"),
+    "unknown suffix": ("before.tif after.tif --out out/x.shp", ".gpkg"),
+    "missing folder": ("before.tif after.tif --out nowhere/x.gpkg", "create it"),
+    "unwritable folder": ("before.tif after.tif --out /proc/x.gpkg", "cannot write"),
+    "over an input": ("before.tif after.tif --out before.gpkg", "would overwrite"),
+    "unknown model": ("before.tif after.tif --model best", "choose cva"),
+    "model that cannot be imported": ("before.tif after.tif --model no.such:Thing", "imported"),
+    "model that is none": ("before.tif after.tif --model os:getcwd", "no ChangeModel"),
+    "overlap too large": ("before.tif after.tif --tile 64 --overlap 64", "does not fit"),
+    "threshold beyond 1": ("before.tif after.tif --threshold 2", "--threshold"),
+    "negative area": ("before.tif after.tif --min-area -1", "--min-area"),
+    "area that is no number": ("before.tif after.tif --min-area many", "--min-area"),
+    "unknown taper": ("before.tif after.tif --taper round", "choose hann"),
+    "stretch upside down": ("before.tif after.tif --stretch 9,1", "below HIGH"),
+    "grid that is not there": ("before.tif after.tif --grid nowhere.tif", "no such file"),
+    "unknown option": ("before.tif after.tif --frobnicate", "--frobnicate"),
+    "one raster": ("before.tif", "AFTER"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refusals(
+    case: str, inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words, said = REFUSED[case]
+    monkeypatch.chdir(inputs)
+    there = sorted(inputs.rglob("*"))
+    arguments = ["run", *words.split()]
+    if "--out" not in arguments:
+        arguments += ["--out", "out/x.gpkg"]
+    assert _exit_code(arguments) == 2
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1, captured.err
+    assert said in captured.err
+    assert sorted(inputs.rglob("*")) == there, "something was left behind"
+
+
+def test_a_scheduler_that_is_not_there(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("geochange.mosaic.schedule.CONNECT_S", 1)
+    monkeypatch.chdir(inputs)
+    words = "run before.tif after.tif --out out/x.gpkg --quiet --scheduler tcp://127.0.0.1:9"
+    assert _exit_code(words.split()) == 2
+    assert "does not answer" in capfd.readouterr().err
+    assert not list((inputs / "out").iterdir())
+
+
+@pytest.mark.parametrize("command", [[], ["--help"], *([name, "--help"] for name in COMMANDS)])
+def test_help_ends_with_an_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert _exit_code(command) == 0
+    shown = capsys.readouterr().out
+    assert "geochange" in shown.splitlines()[0]
+    last = shown.strip().splitlines()[-3:]
+    assert "geochange " in " ".join(last)
+
+
+def test_json_lines_and_quiet(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(inputs)
+    run = "run before.tif after.tif --out out/x.geojson --min-area 0"
+    assert _exit_code([*run.split(), "--log-json"]) == 0
+    events = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert events[-1]["event"] == "result"
+    assert Path(events[-1]["out"]) == inputs / "out" / "x.geojson"
+    assert {event.get("stage") for event in events[:-1]} == {"infer", "polygons", "write"}
+    assert _exit_code([*run.split(), "--quiet"]) == 0
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+    assert sorted(path.name for path in (inputs / "out").iterdir()) == ["x.geojson", "x.tif"]
+
+
+def test_nothing_changed_is_said(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(inputs)
+    assert _exit_code(["run", "before.tif", "before.tif", "--out", "out/x.gpkg"]) == 0
+    assert "Nothing changed" in capfd.readouterr().out
+
+
+def test_a_fault_is_one_line_and_exit_1(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.delenv("GEOCHANGE_DEBUG", raising=False)
+    monkeypatch.setattr("geochange.detection.run", fail)
+    monkeypatch.chdir(inputs)
+    assert _exit_code(["run", "before.tif", "after.tif", "--out", "out/x.gpkg", "--quiet"]) == 1
+    assert capfd.readouterr().err.startswith("geochange: fault: ZeroDivisionError: by zero")
+
+
+def test_an_interrupt_says_how_to_go_on(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("geochange.detection.run", interrupt)
+    monkeypatch.chdir(inputs)
+    assert _exit_code(["run", "before.tif", "after.tif", "--out", "out/x.gpkg", "--quiet"]) == 130
+    assert "same command again" in capfd.readouterr().err
+
+
+def in_fresh_process(code: str) -> str:
+    answer = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=os.environ
+    )
+    return answer.stdout
+
+
+def test_help_and_refusals_load_neither_torch_nor_dask() -> None:
+    code = (
+        "import sys\n"
+        "from geochange.cli.main import _exit_code\n"
+        "_exit_code(['--help']); light = 'numpy' not in sys.modules\n"
+        "_exit_code(['run', 'a.tif', 'b.tif', '--out', 'c.gpkg'])\n"
+        "print(light, 'torch' in sys.modules, 'distributed' in sys.modules)"
+    )
+    assert in_fresh_process(code).splitlines()[-1] == "True False False"
+
+
+@pytest.mark.slow
+def test_demo_finds_what_it_planted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    assert _exit_code(["demo", "--out", str(tmp_path / "demo"), "--size", "700"]) == 0
+    shown = capfd.readouterr().out
+    for kind in ("building", "road", "felled", "drained"):
+        row = next(line for line in shown.splitlines() if kind in line)
+        planted, found = (int(cell) for cell in row.replace("│", " ").split()[1:3])
+        assert found == planted > 0
+    names = {path.name for path in (tmp_path / "demo").iterdir()}
+    assert names == {"before.tif", "after.tif", "planted.geojson", "changes.gpkg", "changes.tif"}
+    assert np.unique([path.stat().st_size > 0 for path in (tmp_path / "demo").iterdir()]).all()

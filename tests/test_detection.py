@@ -1,0 +1,194 @@
+"""Whole runs: the same bits from any blocks, threads and processes; broken runs go on."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from affine import Affine
+from makers import make_raster
+from pyproj import CRS, Transformer
+from rasterio.warp import Resampling, reproject
+
+import geochange
+from geochange.detection import Result, detect
+from geochange.errors import OutputError
+from geochange.geo.grid import Grid
+from geochange.geo.picture import write_picture
+from geochange.landscape import make_landscape
+from geochange.models.classical import ChangeVector
+
+SIZE = 640
+UTM = Affine(0.5, 0, 691000, 0, -0.5, 5335000)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with before.tif, after.tif and turned.tif: `after` in another CRS, rotated."""
+    folder = tmp_path_factory.mktemp("scene")
+    land = make_landscape(SIZE)
+    grid = Grid(CRS.from_epsg(32632), UTM, (SIZE, SIZE))
+    write_picture(folder / "before.tif", land.before, grid)
+    write_picture(folder / "after.tif", land.after, grid)
+    to_laea = Transformer.from_crs(32632, 3035, always_xy=True)
+    middle = to_laea.transform(*(UTM @ (SIZE / 2, SIZE / 2)))
+    centred = Affine.scale(0.7, -0.7) @ Affine.translation(-300, -300)
+    turned = Affine.translation(*middle) @ Affine.rotation(20) @ centred
+    pixels = np.zeros((3, 600, 600), np.uint8)
+    reproject(
+        np.moveaxis(land.after, -1, 0),
+        pixels,
+        src_transform=UTM,
+        src_crs="EPSG:32632",
+        dst_transform=turned,
+        dst_crs=CRS.from_epsg(3035),
+        resampling=Resampling.bilinear,
+    )
+    make_raster(
+        folder / "turned.tif",
+        np.moveaxis(pixels, 0, -1),
+        crs=CRS.from_epsg(3035),
+        transform=turned,
+        nodata=0,
+    )
+    return folder
+
+
+def fingerprint(result: Result) -> tuple[str, str, int]:
+    outlines = b"".join(shapely.to_wkb(np.asarray(result.changes.geometry)))
+    raster = result.raster.read_bytes()
+    return hashlib.sha256(raster).hexdigest(), hashlib.sha256(outlines).hexdigest(), result.polygons
+
+
+def run(scene: Path, out: Path, after: str = "after.tif", **options: Any) -> Result:
+    options = {"tile": 128, "overlap": 32, "block": 2, **options}
+    return detect(scene / "before.tif", scene / after, out, **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", ["after.tif", "turned.tif"])
+def test_blocks_threads_and_processes_leave_no_trace(
+    scene: Path, tmp_path: Path, after: str
+) -> None:
+    out = tmp_path / "changes.gpkg"
+    first = fingerprint(run(scene, out, after, block=2, threads=1))
+    assert first[2] > 5
+    ways: list[dict[str, int]] = [
+        {"block": 4, "threads": 4},
+        {"block": 8, "threads": 2, "batch": 3},
+        {"block": 2, "workers": 1, "threads": 2},
+        {"block": 4, "workers": 2},
+    ]
+    for way in ways:
+        assert fingerprint(run(scene, out, after, **way)) == first, way
+    assert not list(tmp_path.glob(".*")), "a work folder was left behind"
+
+
+@pytest.mark.slow
+def test_planted_changes_are_found_whatever_the_grid(scene: Path, tmp_path: Path) -> None:
+    straight = run(scene, tmp_path / "a.gpkg").changes.union_all()
+    turned = run(scene, tmp_path / "b.gpkg", "turned.tif").changes.union_all()
+    shared = straight.intersection(turned).area
+    assert shared > 0.7 * turned.area
+    onto_after = run(scene, tmp_path / "c.gpkg", "turned.tif", grid="after")
+    assert onto_after.changes.crs.to_epsg() == 3035
+    placed = onto_after.changes.to_crs(32632).union_all()
+    assert placed.intersection(turned).area > 0.7 * turned.area
+
+
+def test_files_say_what_the_result_says(scene: Path, tmp_path: Path) -> None:
+    seen: list[tuple[str, int, int]] = []
+    result = run(scene, tmp_path / "changes.gpkg", progress=lambda *event: seen.append(event))
+    read = gpd.read_file(result.out, layer="changes")
+    assert len(read) == result.polygons > 5
+    np.testing.assert_allclose(read["area_m2"].sum(), result.changed_m2)
+    # Half-metre pixels: the geodesic area is that of the plane within UTM's scale, 0.08 %.
+    np.testing.assert_allclose(read.geometry.area, read["area_m2"], rtol=2e-3)
+    assert read["confidence_mean"].between(0.5, 1).all()
+    assert (read["confidence_max"] >= read["confidence_mean"]).all()
+    with rasterio.open(result.raster) as raster:
+        assert (raster.nodata, raster.dtypes[0], raster.shape) == (255, "uint8", (SIZE, SIZE))
+        assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert raster.overviews(1)
+        assert raster.colormap(1)
+    table = gpd.read_file(result.out, layer="geochange_run").set_index("key")["value"]
+    assert table["model"] == "cva"
+    assert table["before"] == str(scene / "before.tif")
+    assert '"tile":128' in table["options"]
+    stages = {stage for stage, done, total in seen if done == total}
+    assert stages == {"infer", "polygons", "write"}
+
+
+def test_nothing_changed_is_a_valid_empty_answer(scene: Path, tmp_path: Path) -> None:
+    result = detect(scene / "before.tif", scene / "before.tif", tmp_path / "changes.gpkg")
+    assert result.polygons == 0
+    assert len(gpd.read_file(result.out, layer="changes")) == 0
+    with rasterio.open(result.raster) as raster:
+        assert raster.read(1).max() < 127
+
+
+def test_min_area_and_threshold_are_obeyed(scene: Path, tmp_path: Path) -> None:
+    loose = run(scene, tmp_path / "a.gpkg", min_area=0)
+    strict = run(scene, tmp_path / "a.gpkg", min_area=100, threshold=0.8)
+    assert strict.changes["area_m2"].min() >= 100
+    assert strict.changes["confidence_mean"].min() >= 0.8
+    assert 0 < strict.polygons < loose.polygons
+    assert strict.changed_m2 < loose.changed_m2
+
+
+class Broken(ChangeVector):
+    """A change vector model whose third batch fails, until mended."""
+
+    mended = False
+    calls = 0
+
+    def change_logits(self, batch: Any) -> Any:
+        """Count, and fail."""
+        Broken.calls += 1
+        if Broken.calls > 2 and not Broken.mended:
+            raise RuntimeError("the network fell over")
+        return super().change_logits(batch)
+
+
+def test_a_broken_run_writes_nothing_and_goes_on_where_it_was(scene: Path, tmp_path: Path) -> None:
+    out = tmp_path / "changes.gpkg"
+    model = f"{Broken.__module__}:{Broken.__name__}"
+    options = {"model": model, "batch": 4, "threads": 1, "block": 2}
+    Broken.mended, Broken.calls = False, 0
+    with pytest.raises(RuntimeError, match="fell over"):
+        run(scene, out, **options)
+    assert [path.name for path in tmp_path.iterdir()] == [".changes.gpkg.work"]
+    Broken.mended, Broken.calls = True, 0
+    resumed = run(scene, out, **options)
+    assert resumed.resumed
+    # 7 x 7 tiles in 16 blocks, a batch each; two were done before the network fell over.
+    assert Broken.calls == 14
+    undisturbed = run(scene, tmp_path / "other.gpkg", **options)
+    assert fingerprint(resumed) == fingerprint(undisturbed)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_other_options_start_afresh(scene: Path, tmp_path: Path) -> None:
+    out = tmp_path / "changes.gpkg"
+    kept = run(scene, out, keep_work=True)
+    assert (tmp_path / ".changes.gpkg.work").is_dir()
+    assert not kept.resumed
+    assert run(scene, out, keep_work=True).resumed
+    assert not run(scene, out, overlap=16).resumed
+
+
+def test_an_input_is_never_overwritten(scene: Path) -> None:
+    with pytest.raises(OutputError, match="would overwrite"):
+        detect(scene / "before.tif", scene / "after.tif", scene / "after.gpkg")
+
+
+def test_the_public_name_is_the_function() -> None:
+    importlib.import_module("geochange.detection")
+    assert geochange.detect is detect

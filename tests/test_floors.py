@@ -1,0 +1,208 @@
+"""Imports point one way, each library has one home, and files and functions stay small."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "geochange"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+GROUND = {"chip", "errors", "progress"}
+"""Imports nothing of geochange but its own floor."""
+
+MIDDLE = {"geo", "models", "training", "config", "landscape", "memory"}
+"""Rooms that never see each other."""
+
+JOINING = {"mosaic"}
+
+TOP = {"", "cli", "detection", "train", "tasks", "check", "demo", "provenance", "workfolder"}
+
+MAY_IMPORT = {
+    **dict.fromkeys(TOP, TOP | JOINING | MIDDLE | GROUND),
+    "mosaic": {"mosaic", "geo", *GROUND},
+    **{room: {room, *GROUND} for room in MIDDLE},
+    **dict.fromkeys(GROUND, GROUND),
+    "landscape": {"landscape", "errors"},
+}
+
+PURE = {"geochange.geo.tiling", "geochange.geo.probability"}
+"""What mosaic/ may take from geo/: integers and bytes, no raster library behind them."""
+
+HOMES = {
+    "rasterio": ("geo/",),
+    "pyogrio": ("geo/",),
+    "pyproj": ("geo/", "demo.py"),
+    "geopandas": ("geo/", "detection.py", "demo.py"),
+    "torch": ("models/", "training/"),
+    "torchvision": ("models/", "training/"),
+    "safetensors": ("models/checkpoint.py",),
+    "open_clip": ("models/openclip.py",),
+    "zarr": ("mosaic/store.py",),
+    "dask": ("mosaic/schedule.py",),
+    "distributed": ("mosaic/schedule.py",),
+    "click": ("cli/",),
+    "rich": ("cli/",),
+    "pydantic": ("config.py", "cli/options.py"),
+}
+"""The only places a library may be imported in: to swap it is to touch them and nothing else."""
+
+LANDSCAPE = {"numpy", "scipy", "skimage", "shapely", "geochange"}
+
+LINES, FUNCTION_LINES, ARGUMENTS = 300, 40, 6
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room_of(path: Path) -> str:
+    """The folder or module directly in the package; "" for its __init__."""
+    first = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return "" if first == "__init__" else first
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Every imported name in full, wherever in the file, in type checking too."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)}:{node.lineno}: a relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def libraries_of(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imports_of(path)}
+
+
+def functions_of(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert {"geo/raster.py", "models/protocol.py", "mosaic/stitch.py"} <= set(map(name_of, FILES))
+
+
+def test_every_room_has_a_floor() -> None:
+    homeless = {room_of(path) for path in FILES} - MAY_IMPORT.keys()
+    assert homeless == set(), "say in tests/test_floors.py on which floor it lives"
+
+
+def test_rooms_look_down_only() -> None:
+    astray = {}
+    for path in FILES:
+        ours = {name.split(".")[1] for name in imports_of(path) if name.startswith("geochange.")}
+        room = room_of(path)
+        astray[name_of(path)] = ours - MAY_IMPORT.get(room, set()) - {room, "__version__"}
+    assert {name: rooms for name, rooms in astray.items() if rooms} == {}
+
+
+def test_every_library_stays_at_home() -> None:
+    astray = [
+        (name_of(path), library)
+        for path in FILES
+        for library in libraries_of(path) & HOMES.keys()
+        if not name_of(path).startswith(HOMES[library])
+    ]
+    assert astray == []
+
+
+def test_joining_takes_only_what_is_pure_from_geo() -> None:
+    joining = [path for path in FILES if room_of(path) == "mosaic"]
+    assert len(joining) > 3
+    taken = {name.rpartition(".")[0] for path in joining for name in imports_of(path)}
+    assert {name for name in taken if name.startswith("geochange.geo")} <= PURE
+    for module in PURE:
+        path = ROOT / f"{module.replace('.', '/')}.py"
+        assert libraries_of(path) <= {"numpy"} | sys.stdlib_module_names
+
+
+def test_the_landscape_is_made_of_numbers_and_shapes() -> None:
+    used = set().union(*(libraries_of(path) for path in FILES if room_of(path) == "landscape"))
+    assert used - sys.stdlib_module_names <= LANDSCAPE
+    assert "numpy" in used
+
+
+def test_files_stay_small() -> None:
+    lines = {name_of(path): len(path.read_text().splitlines()) for path in FILES}
+    assert {name: count for name, count in lines.items() if count > LINES} == {}
+
+
+def test_functions_stay_small() -> None:
+    lines = {
+        (name_of(path), f.name): (f.end_lineno or 0) - f.lineno + 1
+        for path in FILES
+        for f in functions_of(path)
+    }
+    assert {name: count for name, count in lines.items() if count > FUNCTION_LINES} == {}
+
+
+def test_signatures_stay_small() -> None:
+    counts = {
+        (name_of(path), f.name): count_arguments(f) for path in FILES for f in functions_of(path)
+    }
+    assert {name: count for name, count in counts.items() if count > ARGUMENTS} == {}
+
+
+def count_arguments(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    arguments = function.args
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    gathered = [arg for arg in (arguments.vararg, arguments.kwarg) if arg is not None]
+    return len([arg for arg in named if arg.arg not in ("self", "cls")]) + len(gathered)
+
+
+def test_the_library_never_prints() -> None:
+    calls = [
+        (name_of(path), node.lineno)
+        for path in FILES
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+    ]
+    assert calls == []
+
+
+def test_no_failure_is_hidden() -> None:
+    """Whoever catches everything raises something; only the command turns it into an exit code."""
+    hiding = {
+        name_of(path)
+        for path in FILES
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
+        and not isinstance(node.body[-1], ast.Raise)
+    }
+    assert hiding == {"cli/main.py"}
+
+
+HEAVY = ("torch", "rasterio", "geopandas", "dask", "zarr", "pydantic", "numpy")
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import geochange", HEAVY),
+        ("import geochange.cli.main", HEAVY),
+        ("import geochange.cli.run", ("torch", "dask", "distributed", "zarr")),
+    ],
+)
+def test_importing_stays_light(statement: str, absent: tuple[str, ...]) -> None:
+    probe = f"import sys; {statement}; print(*[m for m in {absent!r} if m in sys.modules])"
+    told = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert told.stdout.split() == []

@@ -1,0 +1,165 @@
+"""Chips in, logits out, in order: what has no data is not shown, what is not finite is a fault."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from makers import make_chip, noise
+
+from geochange.chip import Chip
+from geochange.errors import OptionError
+from geochange.models import ModelSpec
+from geochange.models.batch import Batch
+from geochange.models.predict import choose_device, predict
+
+SEEN: list[int] = []
+
+
+class Difference:
+    """Logit = first band of after less that of before; a value of 13 in before breaks it."""
+
+    bands = None
+    threshold = 0.5
+    busy = threading.Lock()
+
+    def fit(self, sample: Any) -> dict[str, Any]:
+        return {}
+
+    def adopt(self, statistics: Any) -> None:
+        pass
+
+    def change_logits(self, batch: Batch) -> torch.Tensor:
+        assert self.busy.acquire(blocking=False), "two batches at a time on one device"
+        try:
+            SEEN.append(len(batch))
+            time.sleep(0.001)  # for other threads to come by
+            assert not torch.is_grad_enabled()
+            before, after = batch.before[:, 0].double(), batch.after[:, 0].double()
+            return (after - before) / (before != 13)
+        finally:
+            self.busy.release()
+
+
+class Naming(Difference):
+    """Scores two classes: the mean and the peak of the first band."""
+
+    classes = ("mean", "peak")
+
+    def class_scores(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        dates = (date[:, 0].float().flatten(1) for date in (batch.before, batch.after))
+        before, after = (torch.stack([d.mean(1), d.amax(1)], dim=1) for d in dates)
+        return before, after
+
+    def change_logits(self, batch: Batch, scores: Any = None) -> torch.Tensor:
+        _, after = scores
+        return after[:, :1, None].expand(batch.valid.shape)
+
+
+def mean_and_peak(picture: np.ndarray) -> tuple[float, float]:
+    return float(picture[..., 0].mean()), float(picture[..., 0].max())
+
+
+SPEC = ModelSpec("test_predict:Difference")
+
+
+@pytest.fixture(autouse=True)
+def nothing_seen() -> None:
+    SEEN.clear()
+
+
+def chips_of(count: int, seed: int = 0) -> list[Chip]:
+    pictures = 20 + noise((count, 2, 6, 5, 2), seed) // 2
+    return [make_chip(before, after) for before, after in pictures]
+
+
+def difference(chip: Chip) -> np.ndarray:
+    return chip.after[..., 0].astype(np.float32) - chip.before[..., 0]
+
+
+@pytest.mark.parametrize(
+    ("size", "batches"), [(1, [1] * 7), (2, [2, 2, 2, 1]), (7, [7]), (64, [7])]
+)
+def test_answers_come_in_the_order_of_the_chips(size: int, batches: list[int]) -> None:
+    chips = chips_of(7)
+    prediction = predict(SPEC, chips, size)
+    assert prediction.logits.dtype == np.float32
+    assert prediction.scores.shape == (7, 2, 0)
+    np.testing.assert_array_equal(prediction.logits, [difference(chip) for chip in chips])
+    assert batches == SEEN
+
+
+def test_pixels_without_data_are_nan_and_no_others() -> None:
+    chips = chips_of(3)
+    chips[1].valid[2:4, 1] = False
+    logits = predict(SPEC, chips, 2).logits
+    np.testing.assert_array_equal(np.isnan(logits), [~chip.valid for chip in chips])
+    np.testing.assert_array_equal(logits[1][chips[1].valid], difference(chips[1])[chips[1].valid])
+
+
+def test_a_chip_without_data_is_not_shown_to_the_network() -> None:
+    chips = chips_of(4)
+    chips[0].valid[:] = chips[2].valid[:] = False
+    logits = predict(SPEC, chips, 4).logits
+    assert SEEN == [2]
+    assert np.isnan(logits[[0, 2]]).all()
+    np.testing.assert_array_equal(logits[[1, 3]], [difference(chips[1]), difference(chips[3])])
+
+
+def test_chips_without_data_alone_are_an_answer_without_a_look() -> None:
+    chips = chips_of(2)
+    for chip in chips:
+        chip.valid[:] = False
+    assert np.isnan(predict(SPEC, chips, 4).logits).all()
+    assert SEEN == []
+
+
+def test_classes_are_scored_by_chip_and_date() -> None:
+    chips = chips_of(5)
+    chips[3].valid[:] = False
+    prediction = predict(ModelSpec("test_predict:Naming"), chips, 2)
+    expected = np.array([[mean_and_peak(chip.before), mean_and_peak(chip.after)] for chip in chips])
+    assert prediction.scores.dtype == np.float32
+    assert np.isnan(prediction.scores[3]).all()
+    kept = [0, 1, 2, 4]
+    np.testing.assert_allclose(prediction.scores[kept], expected[kept], rtol=1e-6)
+    # The network is given the scores of its own batch, and here its logits are made of them.
+    np.testing.assert_allclose(prediction.logits[kept, 0, 0], expected[kept, 1, 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("after", [13, 50])
+def test_an_answer_that_is_not_finite_is_a_fault_and_not_no_change(after: int) -> None:
+    chips = chips_of(2)
+    chips[1].before[0, 0, 0], chips[1].after[0, 0, 0] = 13, after
+    with pytest.raises(FloatingPointError, match="test_predict:Difference answered with numbers"):
+        predict(SPEC, chips, 1)
+
+
+def test_threads_take_turns_on_a_device() -> None:
+    chips = [chips_of(8, seed) for seed in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda part: predict(SPEC, part, 2).logits, chips))
+    for part, logits in zip(chips, answers, strict=True):
+        np.testing.assert_array_equal(logits, [difference(chip) for chip in part])
+
+
+def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for here, device in ((True, "cuda:0"), (False, "cpu")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda here=here: here)
+        assert choose_device("auto") == device
+
+
+def test_the_cpu_may_be_named() -> None:
+    assert choose_device("cpu") == "cpu"
+
+
+@pytest.mark.parametrize("wanted", ["", "gpu", "cuda:99", "cpu,cuda", "cpu:x"])
+def test_a_device_that_is_not_here_is_refused(wanted: str) -> None:
+    with pytest.raises(OptionError, match=f"^--device {wanted}: not usable here") as caught:
+        choose_device(wanted)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,106 @@
+"""The scene sample: whole windows spread evenly, few enough, and of both dates the same."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from makers import NORTH_UP, UTM, make_raster, noise
+
+from geochange.geo.align import Bands, Pair, align
+from geochange.geo.radiometry import AS_IT_IS, choose
+from geochange.geo.raster import inspect
+from geochange.geo.sampling import VALUES, WINDOW_PX, sample_scene, sample_windows
+from geochange.geo.tiling import Window
+
+ONE = Bands((1,), (1,))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 10**6), st.integers(1, 10**6), st.sampled_from([1, 3, 4, 13, 200]))
+def test_windows_lie_inside_apart_and_are_few(height: int, width: int, bands: int) -> None:
+    windows = sample_windows((height, width), bands)
+    assert sum(window.pixels for window in windows) * bands <= max(VALUES, WINDOW_PX**2 * bands)
+    whole = Window(0, 0, height, width)
+    assert all(window.intersection(whole) == window for window in windows)
+    assert all(max(window.height, window.width) <= WINDOW_PX for window in windows)
+    for rows in ({w.row: w.row_stop for w in windows}, {w.col: w.col_stop for w in windows}):
+        spans = sorted(rows.items())
+        assert all(stop <= start for (_, stop), (start, _) in pairwise(spans))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (256, 256), (257, 40), (2048, 2048), (1000, 700)])
+def test_a_small_scene_is_sampled_whole(shape: tuple[int, int]) -> None:
+    windows = sample_windows(shape, 3)
+    assert sum(window.pixels for window in windows) == shape[0] * shape[1]
+
+
+def test_a_large_scene_is_sampled_from_rim_to_rim() -> None:
+    windows = sample_windows((10_000, 50_000), 3)
+    assert len(windows) == 64
+    assert windows[0] == Window(0, 0, WINDOW_PX, WINDOW_PX)
+    assert (windows[-1].row_stop, windows[-1].col_stop) == (10_000, 50_000)
+    cols = sorted({window.col for window in windows})
+    assert np.ptp(np.diff(cols)) <= 1
+
+
+def pair_of(tmp_path: Path, dtype: str, after: Affine, nodata: float | None = None) -> Pair:
+    dates = noise((2, 20, 30, 1), dtype=dtype)
+    if nodata is not None:
+        dates[:, :4, :5] = nodata
+    paths = [
+        make_raster(tmp_path / f"{name}.tif", pixels, UTM, transform, nodata=nodata)
+        for name, pixels, transform in zip(
+            ("before", "after"), dates, (NORTH_UP, after), strict=True
+        )
+    ]
+    return align(inspect(paths[0]), inspect(paths[1]), "before", ONE)
+
+
+def test_the_sample_holds_the_valid_pixels_of_each_date(tmp_path: Path) -> None:
+    pair = pair_of(tmp_path, "int16", NORTH_UP, nodata=-9999)
+    sample = sample_scene(pair)
+    before, after = sample.pixels()
+    assert before.values.shape == after.values.shape == (600 - 20, 1)
+    np.testing.assert_array_equal(before.values, noise((2, 20, 30, 1))[0].reshape(600, 1)[_kept()])
+    assert -9999 not in after.values
+
+
+def _kept() -> np.ndarray:
+    rows, cols = np.indices((20, 30)).reshape(2, -1)
+    return np.asarray(~((rows < 4) & (cols < 5)))
+
+
+def test_chips_are_the_windows_as_the_network_sees_them(tmp_path: Path) -> None:
+    sample = sample_scene(pair_of(tmp_path, "uint8", NORTH_UP, nodata=255))
+    (chip,) = sample.chips(AS_IT_IS)
+    assert chip.shape == (20, 30)
+    assert chip.before.dtype == np.uint8
+    np.testing.assert_array_equal(chip.valid.ravel(), _kept())
+
+
+def test_a_window_without_data_is_no_chip(tmp_path: Path) -> None:
+    path = make_raster(tmp_path / "void.tif", np.zeros((20, 30), np.uint8), nodata=0)
+    sample = sample_scene(align(inspect(path), inspect(path), "before", ONE))
+    assert sample.chips(AS_IT_IS) == []
+    assert [date.values.shape for date in sample.pixels()] == [(0, 1), (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "nodata"),
+    [("uint16", None), ("uint16", 0), ("int16", None), ("int16", -9999), ("float32", -9999)],
+)
+def test_a_warp_does_not_turn_a_joint_stretch_into_two(
+    tmp_path: Path, dtype: str, nodata: float | None
+) -> None:
+    """Two dates of one type have common numbers, whether or not one of them is resampled."""
+    half = NORTH_UP @ Affine.translation(0.5, 0.5)
+    sample = sample_scene(pair_of(tmp_path, dtype, half, nodata))
+    radiometry = choose("joint", *sample.pixels())
+    assert radiometry.before is not None
+    assert radiometry.before == radiometry.after

@@ -1,0 +1,193 @@
+"""A job list of any length: a handful at a time, in a possible order, and no failure hidden."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import pytest
+from distributed import Client, Future
+
+from geochange.errors import OptionError
+from geochange.mosaic.schedule import Job, connect, run_bounded
+
+THREADS = 2
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with connect(None, 0, THREADS) as made:
+        yield made
+
+
+class Watched:
+    """A client that counts what is submitted and not yet handed over, and what is cancelled."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.live = self.most = self.submitted = 0
+        self.cancelled: list[Future[Any]] = []
+
+    def nthreads(self) -> Any:
+        return self.client.nthreads()
+
+    def submit(self, function: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:
+        self.submitted += 1
+        self.live += 1
+        self.most = max(self.most, self.live)
+        return self.client.submit(function, *arguments, **settings)
+
+    def cancel(self, futures: list[Future[Any]], **settings: Any) -> None:
+        self.cancelled += futures
+        self.client.cancel(futures, **settings)
+
+
+def run(client: Client, jobs: Any) -> tuple[dict[Any, Any], Watched]:
+    watched = Watched(client)
+    answers: dict[Any, Any] = {}
+
+    def done(job: Job, answer: Any) -> None:
+        watched.live -= 1
+        assert job.key not in answers
+        answers[job.key] = answer
+
+    run_bounded(cast(Client, watched), jobs, done)
+    return answers, watched
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def fail(number: int) -> int:
+    raise ValueError(f"job {number} broke")
+
+
+# What follows is sent to the workers by name: threads of this process, so they see the same gate.
+GATE = threading.Event()
+STARTED: list[int] = []
+
+
+def wait(number: int) -> int:
+    assert GATE.wait(10)
+    return number
+
+
+def open_gate(number: int) -> int:
+    GATE.set()
+    return number
+
+
+def note(number: int) -> int:
+    STARTED.append(number)
+    return number
+
+
+@pytest.fixture(autouse=True)
+def closed_gate() -> Iterator[None]:
+    GATE.clear()
+    STARTED.clear()
+    yield
+    GATE.set()
+
+
+def test_every_answer_arrives_once_and_few_jobs_live_at_a_time(client: Client) -> None:
+    answers, watched = run(client, (Job(number, double, (number,)) for number in range(40)))
+    assert answers == {number: 2 * number for number in range(40)}
+    assert watched.submitted == 40
+    assert watched.most == 2 * THREADS
+    assert watched.cancelled == []
+
+
+def test_equal_calls_are_two_jobs(client: Client) -> None:
+    answers, _ = run(client, [Job("a", double, (1,)), Job("b", double, (1,))])
+    assert answers == {"a": 2, "b": 2}
+
+
+def test_no_job_is_no_answer(client: Client) -> None:
+    assert run(client, [])[0] == {}
+
+
+def test_a_job_starts_after_those_it_waits_for(client: Client) -> None:
+    jobs = [Job(key, note, (key,), tuple(range(max(0, key - 3), key))) for key in range(20)]
+    answers, _ = run(client, jobs)
+    assert STARTED == list(answers) == list(range(20))
+
+
+def test_those_that_wait_do_not_hold_up_the_others(client: Client) -> None:
+    late = [Job(("late", number), double, (number,), ("slow",)) for number in range(5)]
+    answers, _ = run(client, [Job("slow", wait, (1,)), *late, Job("gate", open_gate, (1,))])
+    assert len(answers) == 7
+    assert set(list(answers)[:2]) == {"slow", "gate"}
+
+
+def test_the_list_is_read_no_further_than_needed(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead, read = 8, []
+    monkeypatch.setattr("geochange.mosaic.schedule.READ_AHEAD", ahead)
+
+    def listed() -> Iterator[Job]:
+        yield Job("first", wait, (1,))
+        for number in range(3 * ahead):
+            read.append(number)
+            if number == ahead - 1:
+                GATE.set()
+            yield Job(number, double, (number,), ("first",))
+
+    def done(job: Job, answer: Any) -> None:
+        if job.key == "first":
+            read_at_first.append(len(read))
+
+    read_at_first: list[int] = []
+    run_bounded(client, listed(), done)
+    assert read_at_first == [ahead]
+    assert len(read) == 3 * ahead
+
+
+def test_the_first_failure_is_raised_and_the_rest_cancelled(client: Client) -> None:
+    read = []
+
+    def listed() -> Iterator[Job]:
+        for number in range(1000):
+            read.append(number)
+            # Only one thread may wait at the gate: the other has to reach the failure.
+            yield Job(number, {2: wait, 4: fail}.get(number, double), (number,))
+
+    watched = Watched(client)
+    seen: list[Any] = []
+
+    def done(job: Job, answer: Any) -> None:
+        seen.append(job.key)
+
+    with pytest.raises(ValueError, match="job 4 broke"):
+        run_bounded(cast(Client, watched), listed(), done)
+    assert {2, 4}.isdisjoint(seen)
+    assert len(read) < 1000
+    assert len(watched.cancelled) == watched.submitted - len(seen) - 1 > 0
+
+
+def test_a_failure_of_the_one_who_takes_answers_is_raised_too(client: Client) -> None:
+    def done(job: Job, answer: Any) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        run_bounded(client, [Job(i, double, (i,)) for i in range(50)], done)
+    assert run(client, [Job(1, double, (1,))])[0] == {1: 2}
+
+
+def test_a_job_that_can_never_start_is_a_fault_and_not_forgotten(client: Client) -> None:
+    with pytest.raises(RuntimeError):
+        run(client, [Job("a", double, (1,)), Job("b", double, (2,), ("nobody",))])
+
+
+def test_a_scheduler_that_does_not_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("geochange.mosaic.schedule.CONNECT_S", 0.1)
+    with (
+        pytest.raises(
+            OptionError, match=r"--scheduler tcp://127\.0\.0\.1:9: does not answer; start"
+        ),
+        connect("tcp://127.0.0.1:9", 0, None),
+    ):
+        raise AssertionError("connected to nobody")

@@ -1,0 +1,136 @@
+"""What a task puts is what another gets; a chunk that is there is whole, and nothing else is."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from geochange.geo.probability import NODATA
+from geochange.geo.tiling import TilePlan, Window
+from geochange.mosaic.store import LOGIT_LIMIT, LogitStore, ProbabilityStore, ScoreStore
+
+PLAN = TilePlan((60, 88), tile_px=16, overlap_px=4, block_tiles=2)
+
+
+@pytest.fixture
+def logits(tmp_path: Path) -> LogitStore:
+    store = LogitStore(tmp_path / "logits.zarr", PLAN)
+    store.create()
+    return store
+
+
+@pytest.fixture
+def probability(tmp_path: Path) -> ProbabilityStore:
+    store = ProbabilityStore(tmp_path / "probability.zarr", PLAN)
+    store.create()
+    return store
+
+
+def block_of(plan: TilePlan, block: tuple[int, int]) -> np.ndarray:
+    """Logits that tell their tile: row * 100 + col + a little for the pixel."""
+    rows, cols = plan.block_tile_ranges(block)
+    tile = np.arange(plan.tile_px) / 64
+    places = np.array([[row * 100 + col for col in cols] for row in rows])
+    return (places[..., None, None] + tile[:, None] + 0 * tile).astype(np.float32)
+
+
+def test_tiles_come_back_from_any_rectangle(logits: LogitStore) -> None:
+    for block in PLAN.blocks():
+        logits.put(block, block_of(PLAN, block))
+    found = logits.get(range(1, 4), range(0, 3))
+    assert found.dtype == np.float16
+    assert found.shape == (3, 3, 16, 16)
+    for (i, row), (j, col) in product(enumerate(range(1, 4)), enumerate(range(3))):
+        np.testing.assert_allclose(found[i, j, :, 0], row * 100 + col + np.arange(16) / 64, 1e-3)
+
+
+def test_a_block_is_there_once_it_is_put_and_until_it_is_dropped(logits: LogitStore) -> None:
+    blocks = list(PLAN.blocks())
+    assert [logits.has(block) for block in blocks] == [False] * len(blocks)
+    logits.put(blocks[1], block_of(PLAN, blocks[1]))
+    assert [block for block in blocks if logits.has(block)] == [blocks[1]]
+    logits.drop(blocks[1])
+    logits.drop(blocks[1])
+    assert not logits.has(blocks[1])
+    rows, cols = PLAN.block_tile_ranges(blocks[1])
+    assert np.isnan(logits.get(rows, cols)).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.0])
+def test_a_block_of_nothing_is_there_too(logits: LogitStore, value: float) -> None:
+    logits.put((0, 0), np.full((2, 2, 16, 16), value, np.float32))
+    assert logits.has((0, 0))
+
+
+def test_the_last_block_may_be_narrower(logits: LogitStore) -> None:
+    last = list(PLAN.blocks())[-1]
+    rows, cols = PLAN.block_tile_ranges(last)
+    assert (len(rows), len(cols)) != (2, 2)
+    logits.put(last, block_of(PLAN, last))
+    np.testing.assert_allclose(logits.get(rows, cols), block_of(PLAN, last), rtol=1e-3)
+
+
+@pytest.mark.filterwarnings("error")
+def test_logits_beyond_half_precision_stay_finite(logits: LogitStore) -> None:
+    wild = np.zeros((2, 2, 16, 16), np.float32)
+    wild[0, 0, 0, :4] = 1e30, -1e30, 70_000, np.nan
+    logits.put((0, 0), wild)
+    found = logits.get(range(1), range(1))[0, 0, 0, :4]
+    np.testing.assert_array_equal(found, [LOGIT_LIMIT, -LOGIT_LIMIT, LOGIT_LIMIT, np.nan])
+
+
+def test_a_raster_below_a_tile_has_a_store_of_one(tmp_path: Path) -> None:
+    plan = TilePlan((3, 2), tile_px=16, overlap_px=4, block_tiles=8)
+    store = LogitStore(tmp_path / "logits.zarr", plan)
+    store.create()
+    store.put((0, 0), np.ones((1, 1, 16, 16), np.float32))
+    assert store.has((0, 0))
+    assert (store.get(range(1), range(1)) == 1).all()
+
+
+def test_a_chunk_of_logits_is_one_block(logits: LogitStore) -> None:
+    for block in PLAN.blocks():
+        logits.put(block, block_of(PLAN, block))
+    chunks = [path for path in (logits.path / "c").rglob("*") if path.is_file()]
+    assert len(chunks) == len(list(PLAN.blocks()))
+
+
+def test_probability_comes_back_from_any_window(probability: ProbabilityStore) -> None:
+    whole = np.arange(60 * 88).reshape(60, 88).astype(np.uint8)
+    rows, cols = PLAN.outputs
+    for output in product(range(rows), range(cols)):
+        assert not probability.has(output)
+        probability.put(output, whole[PLAN.output_window(output).within(PLAN.whole)])
+        assert probability.has(output)
+    np.testing.assert_array_equal(probability.get(PLAN.whole), whole)
+    window = Window(11, 20, 30, 33)
+    np.testing.assert_array_equal(probability.get(window), whole[window.within(PLAN.whole)])
+    chunks = [path for path in (probability.path / "c").rglob("*") if path.is_file()]
+    assert len(chunks) == rows * cols
+
+
+def test_what_nobody_put_is_no_data(probability: ProbabilityStore) -> None:
+    assert (probability.get(PLAN.whole) == NODATA).all()
+
+
+def test_an_output_without_data_is_there_too(probability: ProbabilityStore) -> None:
+    window = PLAN.output_window((0, 0))
+    probability.put((0, 0), np.full((window.height, window.width), NODATA, np.uint8))
+    assert probability.has((0, 0))
+
+
+def test_scores_come_back_by_tile_date_and_class(tmp_path: Path) -> None:
+    store = ScoreStore(tmp_path / "scores.zarr", PLAN, ("house", "field", "pond"))
+    store.create()
+    rows, cols = PLAN.tiles
+    scores = np.random.default_rng(0).random((rows, cols, 2, 3), np.float32)
+    *blocks, forgotten = PLAN.blocks()
+    for block in blocks:
+        tile_rows, tile_cols = PLAN.block_tile_ranges(block)
+        store.put(block, scores[tile_rows.start : tile_rows.stop, tile_cols.start : tile_cols.stop])
+    tile_rows, tile_cols = PLAN.block_tile_ranges(forgotten)
+    scores[tile_rows.start :, tile_cols.start :] = np.nan
+    np.testing.assert_array_equal(store.get(), scores)

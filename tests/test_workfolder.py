@@ -1,0 +1,88 @@
+"""The work folder is taken up again, started afresh, or left alone, as its fingerprint says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from geochange.errors import OutputError
+from geochange.workfolder import WorkFolder
+
+MINE = {"model": "cva", "shape": [3, 4], "nested": {"b": 1, "a": 2}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> WorkFolder:
+    return WorkFolder.beside(tmp_path / "changes.gpkg")
+
+
+def leave_work(folder: WorkFolder) -> Path:
+    folder.begin(MINE)
+    kept = folder.path / "logits.zarr"
+    kept.mkdir()
+    folder.commit(MINE)
+    return kept
+
+
+def test_it_is_hidden_beside_the_output(folder: WorkFolder, tmp_path: Path) -> None:
+    assert folder.path == tmp_path / ".changes.gpkg.work"
+
+
+def test_the_same_fingerprint_goes_on_where_it_was(folder: WorkFolder) -> None:
+    kept = leave_work(folder)
+    reordered = {"nested": {"a": 2, "b": 1}, "shape": [3, 4], "model": "cva"}
+    assert folder.begin(reordered) is True
+    assert kept.is_dir()
+
+
+def test_a_new_run_does_not_go_on(folder: WorkFolder) -> None:
+    assert folder.begin(MINE) is False
+    assert folder.path.is_dir()
+
+
+def test_another_fingerprint_starts_afresh_and_says_so(
+    folder: WorkFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = leave_work(folder)
+    assert folder.begin({**MINE, "model": "irmad"}) is False
+    assert not kept.exists()
+    assert folder.path.is_dir()
+    assert "starting afresh" in caplog.text
+    folder.commit({**MINE, "model": "irmad"})
+    assert folder.begin({**MINE, "model": "irmad"}) is True
+
+
+def test_a_run_killed_before_its_stores_were_ready_begins_again(folder: WorkFolder) -> None:
+    folder.begin(MINE)
+    half = folder.path / "logits.zarr"
+    half.mkdir()
+    assert folder.begin(MINE) is False
+    assert not half.exists()
+
+
+def test_a_strange_folder_is_refused_and_left_alone(folder: WorkFolder) -> None:
+    folder.path.mkdir()
+    thesis = folder.path / "thesis.txt"
+    thesis.write_text("years of work")
+    with pytest.raises(OutputError, match="in the way and not geochange's"):
+        folder.begin(MINE)
+    assert thesis.read_text() == "years of work"
+
+
+def test_a_file_in_the_way_is_refused(folder: WorkFolder) -> None:
+    folder.path.write_text("")
+    with pytest.raises(OutputError, match="in the way"):
+        folder.begin(MINE)
+
+
+def test_a_place_that_cannot_hold_it_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be made"):
+        WorkFolder.beside(tmp_path / "missing" / "changes.gpkg").begin(MINE)
+
+
+def test_remove_leaves_nothing_and_may_be_repeated(folder: WorkFolder, tmp_path: Path) -> None:
+    leave_work(folder)
+    folder.remove()
+    folder.remove()
+    assert list(tmp_path.iterdir()) == []
