@@ -85,9 +85,15 @@ def _raster_beside(out: Path, inputs: list[str]) -> Path:
 
 def _pair(before: str, after: str, options: RunOptions) -> Pair:
     first, second = inspect(before), inspect(after)
+    wanted = wanted_bands(options.model)
     if options.bands is None:
-        bands = Bands.default(first, second, wanted_bands(options.model))
+        bands = Bands.default(first, second, wanted)
     else:
         bands = Bands.parse(options.bands)
+        if wanted not in (None, len(bands.before)):
+            raise OptionError(
+                f"--bands {options.bands}: the model needs {wanted} bands, such as 4,3,2; "
+                "--model cva takes any number"
+            )
     grid = options.grid if options.grid in ("before", "after") else _source(options.grid)
     return align(first, second, grid, bands)
