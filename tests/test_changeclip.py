@@ -27,6 +27,8 @@ from geochange.models.precision import choose
 from geochange.models.prompts import published_vocabulary
 from geochange.models.scorer import ClipScorer
 
+pytestmark = pytest.mark.slow
+
 CASES = ("", "_same_prompts", "_288x352")
 
 

@@ -23,6 +23,8 @@ from geochange.models.openclip import Published, read_shape
 from geochange.models.prompts import published_vocabulary
 from geochange.models.weights import FOLDER, list_weights, locate
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def no_folder(monkeypatch: pytest.MonkeyPatch) -> None:

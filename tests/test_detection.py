@@ -25,6 +25,8 @@ from geochange.geo.picture import write_picture
 from geochange.landscape import make_landscape
 from geochange.models.classical import ChangeVector
 
+pytestmark = pytest.mark.slow
+
 SIZE = 640
 UTM = Affine(0.5, 0, 691000, 0, -0.5, 5335000)
 

@@ -20,6 +20,8 @@ from geochange.models.card import Card
 from geochange.models.checkpoint import Checkpoint, write_checkpoint
 from geochange.models.prompts import published_vocabulary
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {"tile": 64, "overlap": 16, "precision": "float32"}
 
 

@@ -18,6 +18,8 @@ from geochange.models.detector import ChangeClipDetector, DetectorSpec, load_mod
 from geochange.models.prompts import FIXED, foreground_tokens, tokenise
 from geochange.models.protocol import ChangeModel
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

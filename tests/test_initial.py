@@ -13,6 +13,8 @@ from geochange.models.initial import start_from_clip
 from geochange.models.layers import resize_grid
 from geochange.models.openclip import build_clip
 
+pytestmark = pytest.mark.slow
+
 VIT = replace(
     SMALL["vit"],
     visual=VitOptions(layers=2, width=64, heads=1, grid=16, embed=32, taps=(1, 1, 2, 2)),

@@ -17,6 +17,8 @@ from geochange.landscape.scene import planted_in
 from geochange.landscape.seasons import EARLY_AUTUMN, EARLY_SUMMER
 from geochange.landscape.shapes import Box, cover_ribbon, pixels_of
 
+pytestmark = pytest.mark.slow
+
 SIZE_PX = 512
 KINDS = {"building", "demolished", "road", "felled", "drained"}
 

@@ -93,7 +93,7 @@ def test_the_first_two_commands_of_the_readme_are_the_whole_setup() -> None:
             "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt"
         )
     assert install_and_run.endswith(".venv/bin/geochange demo")
-    assert install_and_test.endswith(".venv/bin/python -m pytest")
+    assert install_and_test.endswith(".venv/bin/python -m pytest -n 2")
     assert '".[test]"' in install_and_test
 
 

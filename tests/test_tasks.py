@@ -23,6 +23,8 @@ from geochange.geo.tiling import TilePlan
 from geochange.models import ModelSpec
 from geochange.tasks import Work, jobs
 
+pytestmark = pytest.mark.slow
+
 TILE, OVERLAP = 32, 8
 CVA = {
     "before_offset": [0.0],
