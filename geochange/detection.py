@@ -23,11 +23,8 @@ from geochange.geo.radiometry import choose
 from geochange.geo.sampling import sample_scene
 from geochange.geo.vector import write_changes
 from geochange.memory import settle
-from geochange.models import ModelSpec, Prompting, kind_of, resident
-from geochange.models.checkpoint import read_vocabulary
-from geochange.models.precision import choose_precision
+from geochange.models import ModelSpec, Prompting, kind_of, resident, weights_spec
 from geochange.models.predict import choose_device, classes_of
-from geochange.models.weights import locate
 from geochange.mosaic.schedule import Client, Job, connect, run_bounded
 from geochange.progress import Progress, silent
 from geochange.tasks import Work, jobs
@@ -132,10 +129,13 @@ def _choose_model(options: RunOptions) -> ModelSpec:
     device = choose_device(options.device)
     if kind_of(options.model) == "class":
         return ModelSpec(options.model, device)
-    vocabulary = read_vocabulary(options.vocabulary) if options.vocabulary else None
-    precision = choose_precision(options.precision, device)
-    prompting = Prompting(options.clip, vocabulary, options.prompts, precision, options.compile)
-    return ModelSpec(str(locate(options.model).absolute()), device, {}, prompting)
+    prompting = Prompting(
+        clip=options.clip,
+        prompts=options.prompts,
+        precision=options.precision,
+        compiled=options.compile,
+    )
+    return weights_spec(options.model, device, prompting, options.vocabulary)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import importlib
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -89,6 +89,23 @@ def check_name(name: str) -> None:
 def wanted_bands(name: str) -> int | None:
     """How many bands a model must be given, if that is known without loading it; else None."""
     return 3 if kind_of(name) == "weights" else None
+
+
+def weights_spec(
+    name: str, device: str, prompting: Prompting, vocabulary_file: str | None
+) -> ModelSpec:
+    """The spec of a file of weights, with what is measured or read on this machine settled.
+
+    All workers then compute in the same numbers and name the same classes.
+    Raises InputError for a vocabulary that cannot be read.
+    """
+    from geochange.models.checkpoint import read_vocabulary  # open_clip, which takes seconds
+    from geochange.models.precision import choose_precision
+
+    vocabulary = read_vocabulary(vocabulary_file) if vocabulary_file else None
+    precision = choose_precision(prompting.precision, device)
+    settled = replace(prompting, vocabulary=vocabulary, precision=precision)
+    return ModelSpec(str(locate(name).absolute()), device, {}, settled)
 
 
 _building = threading.Lock()

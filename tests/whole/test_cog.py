@@ -18,8 +18,6 @@ from geochange.geo import cog
 from geochange.geo.cog import TILE, Block, write_cog
 from geochange.geo.style import NODATA, probability_colormap
 
-pytestmark = pytest.mark.slow
-
 UTM = CRS.from_epsg(32632)
 CUSTOM = CRS.from_proj4("+proj=laea +lat_0=52.3 +lon_0=9.7 +x_0=1000 +y_0=7 +ellps=GRS80 +units=m")
 ROTATED = Affine(0.5, 0.1, 500_000, 0.1, -0.5, 5_000_000)
