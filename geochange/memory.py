@@ -9,8 +9,12 @@ from functools import cache
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
 """Names of glibc's mallopt parameters (malloc.h)."""
 
-LARGE_BYTES = 8 * 2**20
-"""What is larger lives outside the heap and goes back to the system when freed."""
+LARGE_BYTES = 5 * 2**20
+"""What is larger lives outside the heap and goes back to the system when freed.
+
+The pictures of a block are larger, one band of a batch of 16 tiles is not: taking those from the
+system anew each time would cost a quarter of the run.
+"""
 
 
 @cache

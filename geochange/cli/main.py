@@ -99,4 +99,6 @@ def _hint(error: click.ClickException) -> str:
 
 
 def _say(message: str, hint: str = "") -> None:
-    click.echo(f"geochange: {message}{hint}", err=True)
+    # Names from files end up in messages; what steers a terminal stays out.
+    plain = "".join(c if c.isprintable() else " " for c in f"{message}{hint}")
+    click.echo(f"geochange: {plain}", err=True)

@@ -28,6 +28,9 @@ from geochange.geo.vector import aside
 Block = tuple[int, int, NDArray[np.uint8]]
 """Row and column of a block's upper left pixel, and its pixels (height, width)."""
 
+CACHE_MB: Final = 32
+"""Of GDAL's cache: pixels go through once, so more of it would only be filled."""
+
 TILE: Final = 512
 """Side of the file's tiles in pixels; overviews end where the whole fits into one tile."""
 
@@ -52,7 +55,7 @@ def write_cog(
     plain = scratch / f"{path.name}.plain.tif"
     plain.unlink(missing_ok=True)  # what a killed run left
     try:
-        with gdal_environment():
+        with gdal_environment(CACHE_MB):
             with _as_output_error(path):
                 _create_plain(plain, shape, crs, transform)
             total = _fill(plain, blocks, path)

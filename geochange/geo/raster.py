@@ -59,10 +59,10 @@ class RasterInfo:
         return None if self.dtype.kind == "u" else self.nodata
 
 
-def gdal_environment() -> rasterio.Env:
+def gdal_environment(cache_mb: int = CACHE_MB) -> rasterio.Env:
     """The GDAL settings every read and write of ours runs under."""
     return rasterio.Env(
-        GDAL_CACHEMAX=CACHE_MB * 2**20,
+        GDAL_CACHEMAX=cache_mb * 2**20,
         GDAL_HTTP_MAX_RETRY=3,
         GDAL_HTTP_RETRY_DELAY=1,
         CPL_DEBUG=False,

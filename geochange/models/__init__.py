@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from geochange.errors import OptionError
+from geochange.errors import GeochangeError, InputError, OptionError
 from geochange.models.weights import SUFFIXES, locate
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ BUILTIN: dict[str, str] = {
 DEFAULT = "cva"
 
 Kind = Literal["class", "weights"]
+
+UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What comes of weights whose values are of another kind or shape than their names promise."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,13 @@ def _detector(file: str, device: str, prompting: Mapping[str, Any]) -> ChangeMod
     given = {name: value for name, value in prompting.items() if value is not None}
     if "vocabulary" in given:
         given["vocabulary"] = tuple(given["vocabulary"])
-    return DetectorSpec(str(locate(file)), device, **given).build()
+    try:
+        return DetectorSpec(str(locate(file)), device, **given).build()
+    except UNFIT as error:
+        if isinstance(error, GeochangeError):
+            raise
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"{file}: its card or tensors make no sense ({why})") from error
 
 
 def build(name: str, device: str = "cpu") -> ChangeModel:

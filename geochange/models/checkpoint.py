@@ -101,6 +101,8 @@ def write_checkpoint(file: str | os.PathLike[str], checkpoint: Checkpoint) -> No
     tensors = {name: value.contiguous() for name, value in checkpoint.tensors.items()}
     try:
         save_file(tensors, aside, metadata={_HEADER: checkpoint.card.to_json()})
+        # safetensors gives files to their owner alone; workers may run as somebody else.
+        aside.chmod(0o644)
         aside.replace(path)
     except (OSError, SafetensorError) as error:
         raise OutputError(f"{path} cannot be written: {error}") from error
@@ -123,8 +125,8 @@ def read_clip(name: str = DEFAULT_CLIP) -> ClipWeights:
     model's name decides. Published weights are looked for in the folder GEOCHANGE_WEIGHTS names,
     then in open_clip's cache, then downloaded. Raises InputError.
     """
-    model, at, file = name.rpartition("@")
-    if at:
+    model, at, file = name.partition("@")
+    if at and "/" not in model:
         return _clip_file(locate(file), quickgelu="quickgelu" in model)
     if name.endswith(SUFFIXES) or Path(name).expanduser().is_file():
         return _clip_file(locate(name))

@@ -1,0 +1,185 @@
+"""What a chip pair costs ChangeCLIP: time, floating-point operations and chips per second.
+
+python benchmarks/network.py [--device cuda] [--variants rn50 vit_b16] [--precisions float32 bf16]
+[--batches 1 4 16] [--prompting off on]: a row for each, on the GPU where there is one. Weights are
+random, so no file is needed; prompting is by a ViT-B/16 CLIP at 224 px, its texts embedded before.
+A row that would take longer than --limit is left out and says so. Operations are torch's count of
+the same chip pair in float32, a multiplication and an addition counting as two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from geochange.models.batch import Batch
+from geochange.models.card import Card
+from geochange.models.changeclip import ChangeClip, ChangeClipOptions
+from geochange.models.checkpoint import Checkpoint
+from geochange.models.clip_visual import VitOptions
+from geochange.models.detector import ChangeClipDetector, DetectorSpec
+from geochange.models.openclip import ClipShape, build_clip
+from geochange.models.precision import Precision
+from geochange.models.prompts import PromptMode
+from geochange.models.scorer import ClipScorer
+
+VARIANTS = {
+    "rn50": ChangeClipOptions(),
+    "vit_b16": ChangeClipOptions(visual=VitOptions(double_class_token=True)),
+}
+PRECISIONS: dict[str, Precision] = {"float32": "float32", "bf16": "bfloat16"}
+PROMPTING: dict[str, PromptMode] = {"off": "fixed", "on": "per-date"}
+# Its text tower is used once, before anything is timed, so one layer does.
+CLIP = ClipShape(
+    512,
+    {"layers": 12, "width": 768, "head_width": 64, "patch_size": 16, "image_size": 224},
+    {"context_length": 77, "vocab_size": 49408, "width": 512, "heads": 8, "layers": 1},
+)
+COLUMNS = "variant  precision  prompting  batch   ms/pair  GFLOP/pair  chips/s  GFLOP/s  runs"
+
+
+def random_checkpoint(variant: str) -> Checkpoint:
+    torch.manual_seed(0)
+    network = ChangeClip(VARIANTS[variant])
+    return Checkpoint(Card(network.options), network.state_dict())
+
+
+def build(checkpoint: Checkpoint, spec: DetectorSpec) -> ChangeClipDetector:
+    scorer = ClipScorer(build_clip(CLIP, quickgelu=True), checkpoint.card.vocabulary, 224)
+    return ChangeClipDetector(spec, checkpoint, scorer)
+
+
+def make_batch(count: int, size: int, device: str) -> Batch:
+    """The same random chip pair `count` times, so that texts are in the cache after the first."""
+    drawn = torch.Generator().manual_seed(0)
+    shape = (2, 1, 3, size, size)
+    pair = torch.randint(0, 256, shape, dtype=torch.uint8, generator=drawn).to(device)
+    before, after = pair.expand(2, count, 3, size, size)
+    valid = torch.ones(count, size, size, dtype=torch.bool, device=device)
+    return Batch(before.contiguous(), after.contiguous(), valid)
+
+
+def seconds(work: Callable[[], torch.Tensor]) -> float:
+    """How long once takes; the answer is on the CPU by then, so a GPU has done its work."""
+    start = time.perf_counter()
+    work().cpu()
+    return time.perf_counter() - start
+
+
+@contextmanager
+def countable() -> Iterator[None]:
+    """Attention in its plain operations: the counter knows no fused one of the CPU's."""
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+
+
+def count_gflop(detector: ChangeClipDetector, batch: Batch) -> float:
+    """Of a batch of one whose texts are known."""
+    detector.change_logits(batch)
+    with countable(), FlopCounterMode(display=False) as counter:
+        detector.change_logits(batch)
+    flops: int = counter.get_total_flops()
+    return flops / 1e9
+
+
+def count_all(
+    checkpoint: Checkpoint, spec: DetectorSpec, size: int, prompting: list[str]
+) -> dict[str, float]:
+    """GFLOP per chip pair with and without prompting, the same in any precision."""
+    detector = build(checkpoint, replace(spec, precision="float32", compiled=False))
+    batch, counts = make_batch(1, size, spec.device), {}
+    for name in prompting:
+        detector.prompts = PROMPTING[name]
+        counts[name] = count_gflop(detector, batch)
+    return counts
+
+
+def warm_up(detector: ChangeClipDetector, size: int) -> float:
+    """About how long a chip pair takes, in seconds; behind this, its texts are known."""
+    batch = make_batch(1, size, str(detector.device))
+    calls = 1 if detector.device.type == "cpu" else 3
+    return min(seconds(lambda: detector.change_logits(batch)) for _ in range(calls))
+
+
+def measure(detector: ChangeClipDetector, batch: Batch, budget: float) -> tuple[float, int]:
+    """The fastest of a batch's runs in `budget` seconds, at least one, and how many there were.
+
+    What else runs on the machine makes a run slower, never faster.
+    """
+    # A CPU takes chips one by one and is warm by now; a GPU chooses anew for each size of batch.
+    for _ in range(0 if detector.device.type == "cpu" else 3):
+        detector.change_logits(batch).cpu()
+    taken: list[float] = []
+    while not taken or sum(taken) + taken[-1] < budget:
+        taken.append(seconds(lambda: detector.change_logits(batch)))
+    return min(taken), len(taken)
+
+
+def rows(
+    detector: ChangeClipDetector, counts: dict[str, float], options: argparse.Namespace
+) -> Iterator[str]:
+    """One configuration's rows: what was measured, or why it was not."""
+    for name, gflop in counts.items():
+        detector.prompts = PROMPTING[name]
+        pair = warm_up(detector, options.size)
+        for count in options.batches:
+            start = f"{name:<9}  {count:>5}"
+            if (expected := pair * count) > options.limit:
+                yield f"{start}   left out: about {expected:.0f} s a row (--limit)"
+                continue
+            batch = make_batch(count, options.size, str(detector.device))
+            fastest, runs = measure(detector, batch, options.seconds)
+            pair = fastest / count
+            speed = f"{1 / pair:>7.2f}  {gflop / pair:>7.0f}"
+            yield f"{start}  {pair * 1e3:>8.1f}  {gflop:>10.1f}  {speed}  {runs:>4}"
+
+
+def parse() -> argparse.Namespace:
+    there = "cuda" if torch.cuda.is_available() else "cpu"
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default=there)
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 4, 16])
+    parser.add_argument("--prompting", nargs="+", choices=PROMPTING, default=list(PROMPTING))
+    parser.add_argument("--size", type=int, default=256, help="pixels a side of a chip")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of measuring a row")
+    parser.add_argument("--limit", type=float, default=60.0, help="the most seconds a row may take")
+    parser.add_argument("--compile", action="store_true", help="through torch.compile")
+    return parser.parse_args()
+
+
+def describe(options: argparse.Namespace) -> str:
+    name = f"{torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
+    if torch.device(options.device).type == "cuda":
+        name = torch.cuda.get_device_name(options.device)
+    return f"{options.device} ({name}), torch {torch.__version__}, {options.size} px chips"
+
+
+def main() -> None:
+    options = parse()
+    print(describe(options), COLUMNS, sep="\n", flush=True)
+    for variant in options.variants:
+        checkpoint = random_checkpoint(variant)
+        spec = DetectorSpec("", options.device, compiled=options.compile)
+        counts = count_all(checkpoint, spec, options.size, options.prompting)
+        for precision in options.precisions:
+            detector = build(checkpoint, replace(spec, precision=PRECISIONS[precision]))
+            for row in rows(detector, counts, options):
+                print(f"{variant:<7}  {precision:<9}  {row}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
