@@ -12,7 +12,7 @@ from geochange.config import RunOptions
 from geochange.errors import OptionError, OutputError
 from geochange.geo.align import Bands, Pair, align
 from geochange.geo.radiometry import Stretch, parse_stretch
-from geochange.geo.raster import inspect
+from geochange.geo.raster import RasterInfo, inspect, is_ours
 from geochange.geo.tiling import TilePlan
 from geochange.geo.vector import check_output
 from geochange.models import check_name, wanted_bands
@@ -50,11 +50,20 @@ def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions)
     check_name(options.model)
     first, second = _source(before), _source(after)
     out_path = Path(out).expanduser().absolute()
-    raster = _raster_beside(out_path, [first, second, options.grid])
     check_output(out_path)
     pair = _pair(first, second, options)
+    raster = _raster_beside(out_path, pair)
     plan = TilePlan(pair.grid.shape, options.tile, options.overlap, options.block)
     return Checked(pair, plan, stretch, options, out_path, raster)
+
+
+def _need_8bit(*dates: RasterInfo) -> None:
+    for info in dates:
+        if info.dtype != "uint8":
+            raise OptionError(
+                f"--stretch none: {info.path} is {info.dtype} and the network takes 8 bits; "
+                "use joint, per-date or LOW,HIGH"
+            )
 
 
 def _choice(name: str, value: str | None, choices: Iterable[str | None]) -> None:
@@ -70,16 +79,19 @@ def _source(path: PathLike) -> str:
     return str(local.absolute()) if local.exists() else text
 
 
-def _raster_beside(out: Path, inputs: list[str]) -> Path:
+def _raster_beside(out: Path, pair: Pair) -> Path:
     raster = out.with_suffix(".tif")
-    for name in inputs:
-        for target in (out, raster):
-            if target.exists() and Path(name).exists() and target.samefile(name):
-                raise OutputError(
-                    f"--out {out.name}: would overwrite the input {target.name}; give another name"
-                )
-    if raster.is_dir():
-        raise OutputError(f"{raster}: is a folder where the raster should go; give another --out")
+    inputs = [Path(file) for date in (pair.before, pair.after) for file in date.info.files]
+    for target in (out, raster):
+        if target.exists() and any(file.exists() and target.samefile(file) for file in inputs):
+            raise OutputError(
+                f"--out {out.name}: would overwrite the input {target.name}; give another name"
+            )
+    if raster.exists() and not is_ours(raster):
+        raise OutputError(
+            f"{raster}: stands where the probability raster goes and is none; move it, or give "
+            "another --out"
+        )
     return raster
 
 
@@ -95,5 +107,7 @@ def _pair(before: str, after: str, options: RunOptions) -> Pair:
                 f"--bands {options.bands}: the model needs {wanted} bands, such as 4,3,2; "
                 "--model cva takes any number"
             )
+    if wanted is not None and options.stretch == "none":
+        _need_8bit(first, second)
     grid = options.grid if options.grid in ("before", "after") else _source(options.grid)
     return align(first, second, grid, bands)

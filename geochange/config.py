@@ -19,7 +19,9 @@ class RunOptions(BaseModel):
     stretch: str = Field("joint", description="joint, per-date, none, or LOW,HIGH")
     model: str = Field("cva", description="cva, irmad, a file of weights, or package.module:Class")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
-    clip: str | None = Field(None, description="CLIP that names classes: MODEL/TAG or a file")
+    clip: str | None = Field(
+        None, description="CLIP that names classes: MODEL/TAG, FILE or MODEL@FILE"
+    )
     vocabulary: str | None = Field(None, description="file of class names, one a line")
     prompts: str | None = Field(None, description="per-date, published, or fixed (needs no CLIP)")
     precision: str = Field("auto", description="auto, float32 or bfloat16")
@@ -29,8 +31,15 @@ class RunOptions(BaseModel):
     taper: str = Field("hann", description="how tiles fade into each other: hann, linear, flat")
     block: int = Field(8, ge=1, le=64, description="tiles along a side of a block, one task")
     batch: int = Field(16, ge=1, le=4096, description="chips the network sees at once")
-    threshold: float | None = Field(None, gt=0, le=1, description="probability that is change")
-    min_area: float | None = Field(None, ge=0, description="smallest polygon in square metres")
+    threshold: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="probability that is change; else the model's own",
+    )
+    min_area: float | None = Field(
+        None, ge=0, description="smallest polygon, square metres; else 16 pixels"
+    )
     simplify: float = Field(0.5, ge=0, le=100, description="how far outlines may move, in pixels")
     scheduler: str | None = Field(None, description="address of a Dask scheduler")
     workers: int = Field(0, ge=0, le=1024, description="worker processes; 0 works in this one")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from geochange import provenance
 from geochange.check import Checked, PathLike, check
 from geochange.config import RunOptions
+from geochange.errors import InputError, OptionError
 from geochange.geo.changes import to_changes
 from geochange.geo.cog import write_cog
 from geochange.geo.polygons import BlockRegions, Joiner, Regions
@@ -23,8 +24,8 @@ from geochange.geo.radiometry import choose
 from geochange.geo.sampling import sample_scene
 from geochange.geo.vector import write_changes
 from geochange.memory import settle
-from geochange.models import ModelSpec, Prompting, kind_of, resident, weights_spec
-from geochange.models.predict import choose_device, classes_of
+from geochange.models import ModelSpec, Prompting, class_spec, kind_of, resident, weights_spec
+from geochange.models.predict import choose_device, classes_of, cores
 from geochange.mosaic.schedule import Client, Job, connect, run_bounded
 from geochange.progress import Progress, silent
 from geochange.tasks import Work, jobs
@@ -86,7 +87,7 @@ def run(checked: Checked, progress: Progress = silent) -> Result:
     work = plan_work(checked)
     options = checked.options
     with (
-        connect(options.scheduler, options.workers, options.threads) as client,
+        connect(options.scheduler, options.workers, options.threads, cores()) as client,
         _work_folder(checked, work) as resumed,
     ):
         regions = _work_blocks(client, work, progress)
@@ -128,7 +129,7 @@ def _choose_model(options: RunOptions) -> ModelSpec:
     """What every worker will build; what is measured or read is so once, here."""
     device = choose_device(options.device)
     if kind_of(options.model) == "class":
-        return ModelSpec(options.model, device)
+        return class_spec(options.model, device)
     prompting = Prompting(
         clip=options.clip,
         prompts=options.prompts,
@@ -147,7 +148,13 @@ def _work_folder(checked: Checked, work: Work) -> Iterator[bool]:
     if not resumed:
         work.create_stores()
         folder.commit(fingerprint)
-    yield resumed
+    try:
+        yield resumed
+    except (InputError, OptionError):
+        # Refused after all: a refusal leaves nothing behind, what an earlier run did stays.
+        if not resumed:
+            folder.remove()
+        raise
     if not checked.options.keep_work:
         folder.remove()
 

@@ -44,7 +44,6 @@ def fingerprint(work: Work) -> dict[str, Any]:
         "taper": work.taper,
         "radiometry": repr(work.radiometry),
         "model": work.spec.key(),
-        "weights": work.spec.sha256(),
     }
 
 
@@ -71,7 +70,7 @@ def record(checked: Checked, work: Work, clock: Clock) -> dict[str, str]:
         "probability_level": str(work.level),
         "radiometry": repr(work.radiometry),
         "model": work.spec.name,
-        "model_sha256": work.spec.sha256(),
+        "model_sha256": work.spec.sha256,
         "prompting": json.dumps(vars(work.spec.prompting)),
         "model_statistics": json.dumps(dict(work.spec.statistics), sort_keys=True),
         "device": work.spec.device,

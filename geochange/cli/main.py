@@ -62,6 +62,8 @@ def main() -> None:
 
     0 done, 1 fault, 2 refused input or options, 130 interrupted.
     """
+    # As `python script.py` has it: a model of one's own may lie in the current folder.
+    sys.path.append(os.getcwd())
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
     sys.exit(_exit_code(sys.argv[1:]))
 

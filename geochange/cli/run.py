@@ -67,7 +67,8 @@ def announce(result: Result, quiet: bool, log_json: bool) -> None:
             "polygons": f"{result.polygons:,}",
             "seconds": f"{result.seconds:.1f}",
             "Mpx/s": f"{result.megapixels_per_s:.2f}",
-            "polygons in": str(result.out),
-            "probability in": str(result.raster),
         }
         closing_table(rows, "Changes")
+        # Not in the table, which would cut a long path.
+        click.echo(f"polygons     {result.out}")
+        click.echo(f"probability  {result.raster}")

@@ -18,6 +18,7 @@ from geochange.chip import Pixels
 from geochange.errors import InputError, OptionError, RunError
 from geochange.geo.grid import Grid, common_window
 from geochange.geo.raster import RasterInfo, Valid, inspect, opened, read_window
+from geochange.geo.subset import subset_vrt
 from geochange.geo.tiling import Window
 
 WARP_CELL_PX = 512
@@ -65,7 +66,10 @@ class Date:
             if self.offset_px is not None:
                 yield lambda window: self._read_shifted(dataset, window)
                 return
-            with self._warped(dataset) as warped:
+            with (
+                opened(subset_vrt(dataset, self.info, self.bands)) as chosen,
+                self._warped(chosen) as warped,
+            ):
                 yield lambda window: self._read_cells(warped, window)
 
     def _blank(self, window: Window) -> tuple[Pixels, Valid]:
@@ -124,13 +128,13 @@ class Date:
 
     def _read_cell(self, warped: WarpedVRT, cell: Window) -> tuple[Pixels, Valid]:
         source = RasterioWindow(cell.col, cell.row, cell.width, cell.height)
-        bands = np.asarray(warped.read(list(self.bands), window=source))
+        count = len(self.bands)
+        bands = np.asarray(warped.read(list(range(1, count + 1)), window=source))
         valid = np.ones(bands.shape[1:], np.bool_)
         if bands.dtype.kind == "f":
             valid &= np.isfinite(bands).all(axis=0)
-        alphas = [i + 1 for i, kind in enumerate(warped.colorinterp) if kind.name == "alpha"]
-        if alphas and alphas[-1] not in self.bands:
-            valid &= warped.read(alphas[-1], window=source) > 0
+        if warped.count > count:
+            valid &= warped.read(count + 1, window=source) > 0
         return np.moveaxis(bands, 0, -1), valid
 
 

@@ -21,7 +21,7 @@ from rasterio.shutil import copy
 from rasterio.windows import Window
 
 from geochange.errors import OutputError
-from geochange.geo.raster import gdal_environment
+from geochange.geo.raster import PROBABILITY_BAND, gdal_environment
 from geochange.geo.style import NODATA, probability_colormap
 from geochange.geo.vector import aside
 
@@ -96,7 +96,7 @@ def _create_plain(path: Path, shape: tuple[int, int], crs: CRS, transform: Affin
         sparse_ok=True,
         bigtiff="IF_SAFER",
     ) as raster:
-        raster.set_band_description(1, "change probability, 0 to 254 = 0 to 100 %")
+        raster.set_band_description(1, PROBABILITY_BAND)
 
 
 def _fill(plain: Path, blocks: Iterable[Block], path: Path) -> int:

@@ -89,6 +89,33 @@ def reproject(geometry: G, source: CRS, target: CRS) -> G:
     return moved
 
 
+LONLAT = CRS.from_epsg(4326)
+
+
+def _seen_from(grid: Grid, other: Grid) -> shapely.Geometry | None:
+    """What `grid` may share of the outline of `other`, in the CRS of `grid`; None if it has no image.
+
+    A mosaic of the world has no sensible image in a local CRS, so the smaller of the two is moved
+    into the CRS of the larger.
+    """
+    mine, theirs = (_spread_degrees(each) for each in (grid, other))
+    if theirs <= mine:
+        outline = reproject(other.footprint(), other.crs, grid.crs)
+    else:
+        moved = reproject(grid.footprint(), grid.crs, other.crs)
+        if not np.isfinite(shapely.get_coordinates(moved)).all():
+            return None
+        shared = shapely.intersection(shapely.make_valid(moved), other.footprint())
+        outline = reproject(shared, other.crs, grid.crs)
+    return outline if np.isfinite(shapely.get_coordinates(outline)).all() else None
+
+
+def _spread_degrees(grid: Grid) -> float:
+    """Size of the footprint's bounds in square degrees: to tell the world from a place."""
+    points = shapely.get_coordinates(reproject(grid.footprint(), grid.crs, LONLAT))
+    return float(np.prod(np.ptp(points, axis=0))) if np.isfinite(points).all() else np.inf
+
+
 def common_window(grid: Grid, others: list[Grid]) -> Window | None:
     """The smallest window of `grid` that holds the ground it shares with every other grid.
 
@@ -96,8 +123,8 @@ def common_window(grid: Grid, others: list[Grid]) -> Window | None:
     """
     ground: shapely.Geometry = shapely.box(0, 0, grid.shape[1], grid.shape[0])
     for other in others:
-        outline = reproject(other.footprint(), other.crs, grid.crs)
-        if not np.isfinite(shapely.get_coordinates(outline)).all():
+        outline = _seen_from(grid, other)
+        if outline is None:
             return None
         pixels = to_ground(outline, ~grid.transform)
         ground = shapely.intersection(ground, shapely.make_valid(pixels))

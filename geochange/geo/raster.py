@@ -27,6 +27,9 @@ from geochange.geo.tiling import Window
 CACHE_MB = 128
 """GDAL's block cache. Its own default is a share of the machine's memory, which would make ours grow."""
 
+PROBABILITY_BAND = "change probability, 0 to 254 = 0 to 100 %"
+"""What the band of a probability raster is called in the file."""
+
 Valid = NDArray[np.bool_]
 
 
@@ -37,6 +40,7 @@ class RasterInfo:
     bands: how many bands hold data; an alpha band is not counted.
     alpha: the 1-based number of the alpha band, or None.
     masked: whether it carries a mask of its own (inside the file or as .msk).
+    files: every file it is made of, those behind a VRT too.
     """
 
     path: str
@@ -47,7 +51,7 @@ class RasterInfo:
     alpha: int | None
     masked: bool
     overviews: tuple[int, ...]
-    tags: tuple[tuple[str, str], ...] = ()
+    files: tuple[str, ...] = ()
 
     @property
     def sentinel(self) -> float | None:
@@ -122,6 +126,11 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
     interpretations = dataset.colorinterp
     alphas = [i + 1 for i, kind in enumerate(interpretations) if kind == ColorInterp.alpha]
     dtype = np.dtype(dataset.dtypes[0])
+    if interpretations[0] == ColorInterp.palette:
+        raise InputError(
+            f"{path}: holds numbers of a palette, not colours; expand it first "
+            "(gdal_translate -expand rgb)"
+        )
     if dtype.kind == "c":
         raise InputError(f"{path}: holds complex numbers; export its amplitude first")
     return RasterInfo(
@@ -133,7 +142,7 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
         alpha=alphas[0] if alphas else None,
         masked=not alphas and MaskFlags.per_dataset in dataset.mask_flag_enums[0],
         overviews=tuple(dataset.overviews(1)),
-        tags=tuple(sorted(dataset.tags().items())),
+        files=tuple(dataset.files),
     )
 
 
@@ -166,12 +175,21 @@ def _prove_complete(path: str, dataset: Any) -> None:
     """Read the first and the last pixel: a download that was cut off lacks the last."""
     for row, col in ((0, 0), (dataset.height - 1, dataset.width - 1)):
         try:
-            dataset.read(1, window=RasterioWindow(col, row, 1, 1))
+            dataset.read(window=RasterioWindow(col, row, 1, 1))
         except (RasterioIOError, RasterioError) as error:
             raise InputError(
                 f"{path}: damaged or cut off, pixel (row {row}, col {col}) cannot be read; "
                 "fetch it again"
             ) from error
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a probability raster that a run wrote, and may be replaced by another."""
+    try:
+        with opened(str(path)) as dataset:
+            return bool(dataset.descriptions and dataset.descriptions[0] == PROBABILITY_BAND)
+    except InputError:
+        return False
 
 
 def read_window(

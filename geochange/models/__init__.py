@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -49,24 +50,34 @@ class Prompting:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Everything a worker needs to have the model: small, plain, and the same on every machine."""
+    """Everything a worker needs to have the model: small, plain, and the same on every machine.
+
+    sha256: of the weights (and CLIP's, where they are a file), or of the code of a class: another
+    content is another model, in what is resumed and in what a process keeps.
+    """
 
     name: str
     device: str = "cpu"
     statistics: Mapping[str, Any] = field(default_factory=dict)
     prompting: Prompting = Prompting()
+    sha256: str = ""
 
     def key(self) -> str:
         """The spec as one string."""
-        parts = [self.name, self.device, dict(self.statistics), vars(self.prompting)]
+        parts = [self.name, self.device, dict(self.statistics), vars(self.prompting), self.sha256]
         return json.dumps(parts, sort_keys=True)
 
-    def sha256(self) -> str:
-        """Of the weights where there are any, else of the spec."""
-        if kind_of(self.name) == "class":
-            return hashlib.sha256(self.key().encode()).hexdigest()
-        with locate(self.name).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+def class_spec(name: str, device: str) -> ModelSpec:
+    """The spec of a model that is a class; its hash is that of the file that defines it."""
+    module = sys.modules.get(getattr(_locate_class(name), "__module__", ""))
+    source = getattr(module, "__file__", None)
+    return ModelSpec(name, device, sha256=_sha256(Path(source)) if source else "")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def kind_of(name: str) -> Kind:
@@ -107,8 +118,25 @@ def weights_spec(
 
     vocabulary = read_vocabulary(vocabulary_file) if vocabulary_file else None
     precision = choose_precision(prompting.precision, device)
-    settled = replace(prompting, vocabulary=vocabulary, precision=precision)
-    return ModelSpec(str(locate(name).absolute()), device, {}, settled)
+    clip_path, clip = _settle_clip(prompting.clip)
+    settled = replace(prompting, vocabulary=vocabulary, precision=precision, clip=clip)
+    weights = locate(name).absolute()
+    hashes = [_sha256(path) for path in (weights, clip_path) if path is not None]
+    return ModelSpec(str(weights), device, {}, settled, "+".join(hashes))
+
+
+def _settle_clip(clip: str | None) -> tuple[Path | None, str | None]:
+    """CLIP's file, if it is one, and its name with the place made absolute."""
+    if clip is None:
+        return None, None
+    model, at, file = clip.partition("@")
+    if at and "/" not in model:
+        path = locate(file).absolute()
+        return path, f"{model}@{path}"
+    if Path(clip).suffix in SUFFIXES:
+        path = locate(clip).absolute()
+        return path, str(path)
+    return None, clip
 
 
 _building = threading.Lock()
@@ -122,7 +150,7 @@ def resident(spec: ModelSpec) -> ChangeModel:
 
 @lru_cache(maxsize=2)
 def _resident(key: str) -> ChangeModel:
-    name, device, statistics, prompting = json.loads(key)
+    name, device, statistics, prompting, _ = json.loads(key)
     if kind_of(name) == "weights":
         return _detector(name, device, prompting)
     model = build(name, device)

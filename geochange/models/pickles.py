@@ -8,6 +8,7 @@ admits tensors and plain containers; objects of classes it does not know become 
 
 from __future__ import annotations
 
+import math
 import pickle
 import sys
 import zipfile
@@ -89,7 +90,9 @@ class LazyTensor:
         reach = sum((n - 1) * step for n, step in zip(self.size, self.stride, strict=True))
         numbers = (self.offset, *self.size, *self.stride)
         inside = 0 in self.size or self.offset + reach < self.storage.count
-        if min(numbers) < 0 or not inside:
+        # A stride of 0 would make a whole memory of one number.
+        grown = math.prod(self.size) > self.storage.count
+        if min(numbers) < 0 or not inside or grown:
             raise ValueError(f"a tensor of {self.size} in {self.storage.count} values")
         flat = storages(self.storage)
         return flat.as_strided(self.size, self.stride, self.offset).clone()

@@ -41,6 +41,11 @@ def choose_device(wanted: str) -> str:
     return str(device)
 
 
+def cores() -> int:
+    """Over how many threads torch splits a sum in this process, and all workers should."""
+    return torch.get_num_threads()
+
+
 def _lock(device: str) -> threading.Lock:
     with _locks_guard:
         return _locks.setdefault(device, threading.Lock())

@@ -30,6 +30,9 @@ OUR_MEMORY = {
 }
 """Our own submission bounds memory; Dask's spilling and pausing would only hide that."""
 
+SPLITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""What says over how many threads a worker process splits a sum; Dask would have it be one."""
+
 READ_AHEAD = 64
 """Jobs that may wait for others before the list is read no further."""
 
@@ -45,15 +48,19 @@ class Job:
 
 
 @contextmanager
-def connect(scheduler: str | None, workers: int, threads: int | None) -> Iterator[Client]:
+def connect(
+    scheduler: str | None, workers: int, threads: int | None, cores: int = CPU_COUNT
+) -> Iterator[Client]:
     """A Dask client: of `scheduler`, of `workers` processes, or (0 workers) inside this process.
 
-    threads: of each worker; None shares the machine's cores out.
+    threads: of each worker; None shares the machine's cores out. cores: how many threads a sum
+    within a worker is split over; a network's last bits depend on it.
     Raises OptionError if the scheduler does not answer.
     """
     # Importing distributed turns its log of every connection on, and a failed task's traceback;
     # whatever fails reaches us as its future's exception.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     if scheduler is not None:
         with _client_of(scheduler) as client:
             yield client
@@ -62,6 +69,7 @@ def connect(scheduler: str | None, workers: int, threads: int | None) -> Iterato
     with (
         tempfile.TemporaryDirectory(prefix="geochange-") as scratch,
         dask.config.set(OUR_MEMORY),
+        dask.config.set({f"distributed.nanny.pre-spawn-environ.{n}": cores for n in SPLITS}),
         _cluster(workers, threads, scratch) as cluster,
         Client(cluster) as client,
     ):
@@ -70,12 +78,20 @@ def connect(scheduler: str | None, workers: int, threads: int | None) -> Iterato
 
 def _client_of(scheduler: str) -> Client:
     try:
-        return Client(scheduler, timeout=CONNECT_S)
+        client = Client(scheduler, timeout=CONNECT_S)
     except (OSError, TimeoutError, ValueError) as error:
         raise OptionError(
             f"--scheduler {scheduler}: does not answer; start one with `dask scheduler` and "
             "give its address, such as tcp://host:8786"
         ) from error
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_S)
+    except TimeoutError as error:
+        client.close()
+        raise OptionError(
+            f"--scheduler {scheduler}: has no workers; start one with `dask worker {scheduler}`"
+        ) from error
+    return client
 
 
 def _cluster(workers: int, threads: int, scratch: str) -> LocalCluster:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import torch
 import zarr
 from changeclip_cases import SMALL, small, small_clip
 from makers import make_raster, noise
@@ -116,3 +117,23 @@ def test_without_network_or_file_the_cure_is_named(
     with pytest.raises(InputError, match="--prompts fixed") as refusal:
         detect(*pair, folder / "x.gpkg", model=model, **OPTIONS)
     assert "ViT-B-16.pt" in str(refusal.value)
+
+
+def test_other_weights_in_the_same_file_are_another_model(folder: Path) -> None:
+    pair = folder / "before.tif", folder / "after.tif"
+    model = {"model": str(folder / "model.safetensors"), "prompts": "fixed"}
+    first = detect(*pair, folder / "x.gpkg", **model, **OPTIONS).raster.read_bytes()
+    tensors = dict(small("resnet").state_dict())
+    tensors["decode_head.conv_seg.bias"] = torch.tensor([0.0, 5.0])
+    assert tensors.keys() == small("resnet").state_dict().keys()
+    write_checkpoint(folder / "model.safetensors", Checkpoint(Card(SMALL["resnet"]), tensors))
+    assert detect(*pair, folder / "x.gpkg", **model, **OPTIONS).raster.read_bytes() != first
+
+
+@pytest.mark.slow
+def test_worker_processes_give_the_same_bits(folder: Path) -> None:
+    pair = folder / "before.tif", folder / "after.tif"
+    model = {"model": str(folder / "model.safetensors"), "prompts": "fixed"}
+    alone = detect(*pair, folder / "x.gpkg", **model, **OPTIONS).raster.read_bytes()
+    two = detect(*pair, folder / "x.gpkg", **model, **OPTIONS, workers=2, block=1)
+    assert two.raster.read_bytes() == alone

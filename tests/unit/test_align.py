@@ -438,3 +438,25 @@ def test_too_few_bands_for_a_model_is_refused(tmp_path: Path) -> None:
         InputError, match=r"grey\.tif: too few bands, the model needs 3 and it has 1"
     ):
         Bands.default(colour, grey, wanted=3)
+
+
+def test_a_warp_heeds_the_nodata_of_the_bands_that_are_compared(tmp_path: Path) -> None:
+    pixels = noise((40, 50, 4), dtype=np.uint16)
+    pixels[10:20, 10:30, :3] = 0
+    shifted = NORTH_UP @ Affine.translation(0.4, 0.4)
+    before = inspect(make_raster(tmp_path / "before.tif", noise((40, 50, 4), dtype=np.uint16)))
+    after = inspect(make_raster(tmp_path / "after.tif", pixels, transform=shifted, nodata=0))
+    pair = align(before, after, "before", Bands((3, 1, 2), (3, 1, 2)))
+    assert pair.after.offset_px is None
+    with pair.after.reader() as read:
+        warped, valid = read(pair.grid.whole)
+    assert not valid[12:18, 13:27].any()
+    assert valid[25:38, 5:45].all()
+    assert warped.shape == (*pair.grid.shape, 3)
+
+
+def test_a_mosaic_of_the_world_shares_ground_with_a_place(tmp_path: Path) -> None:
+    place = inspect(make_raster(tmp_path / "place.tif", noise((40, 50, 3))))
+    world = Affine(1, 0, -180, 0, -1, 90)
+    globe = inspect(make_raster(tmp_path / "world.tif", noise((180, 360, 3)), LONLAT, world))
+    assert align(place, globe, "before", Bands((1, 2, 3), (1, 2, 3))).grid.shape == (40, 50)

@@ -13,7 +13,7 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
-from makers import make_raster
+from makers import make_raster, noise
 from pyproj import CRS, Transformer
 from rasterio.warp import Resampling, reproject
 
@@ -194,3 +194,45 @@ def test_an_input_is_never_overwritten(scene: Path) -> None:
 def test_the_public_name_is_the_function() -> None:
     importlib.import_module("geochange.detection")
     assert geochange.detect is detect
+
+
+def test_other_code_of_ones_own_model_starts_afresh(
+    scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        "from geochange.models.classical import ChangeVector\n"
+        "class Mine(ChangeVector):\n    threshold = {}\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = tmp_path / "mine_of_the_test.py"
+    out = tmp_path / "changes.gpkg"
+    module.write_text(code.format(0.5))
+    run(scene, out, model="mine_of_the_test:Mine", keep_work=True)
+    assert run(scene, out, model="mine_of_the_test:Mine", keep_work=True).resumed
+    module.write_text(code.format(0.75))
+    assert not run(scene, out, model="mine_of_the_test:Mine").resumed
+
+
+def test_what_lies_behind_a_vrt_is_an_input_too(tmp_path: Path) -> None:
+    make_raster(tmp_path / "source.tif", noise((40, 50, 3)))
+    make_raster(tmp_path / "after.tif", noise((40, 50, 3), seed=1))
+    band = (
+        '<VRTRasterBand dataType="Byte" band="1"><SimpleSource><SourceFilename relativeToVRT="1">'
+        "source.tif</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"
+    )
+    (tmp_path / "source.vrt").write_text(
+        '<VRTDataset rasterXSize="50" rasterYSize="40"><SRS>EPSG:32632</SRS>'
+        f"<GeoTransform>500000, 10, 0, 5000000, 0, -10</GeoTransform>{band}</VRTDataset>"
+    )
+    with pytest.raises(OutputError, match=r"would overwrite the input source\.tif"):
+        detect(tmp_path / "source.vrt", tmp_path / "after.tif", tmp_path / "source.gpkg")
+
+
+def test_a_raster_that_is_not_ours_is_not_replaced(scene: Path, tmp_path: Path) -> None:
+    labels = make_raster(tmp_path / "labels.tif", noise((40, 50)))
+    there = labels.read_bytes()
+    with pytest.raises(OutputError, match="is none"):
+        run(scene, tmp_path / "labels.gpkg")
+    assert labels.read_bytes() == there
+    run(scene, tmp_path / "changes.gpkg")
+    run(scene, tmp_path / "changes.gpkg")
