@@ -197,7 +197,6 @@ HEAVY = ("torch", "rasterio", "geopandas", "dask", "zarr", "pydantic", "numpy")
     [
         ("import geochange", HEAVY),
         ("import geochange.cli.main", HEAVY),
-        ("import geochange.cli.run", ("torch", "dask", "distributed", "zarr")),
     ],
 )
 def test_importing_stays_light(statement: str, absent: tuple[str, ...]) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from geochange.geo.tiling import TilePlan, Window
-from geochange.tasks import Work, jobs
 
 
 @st.composite
@@ -112,30 +110,6 @@ def test_needed_blocks_are_those_whose_tiles_touch(plan: TilePlan) -> None:
         size = plan.block_tiles
         expected = sorted({(row // size, col // size) for row, col in touching})
         assert list(plan.needed_blocks(output)) == expected
-
-
-@each_plan
-@given(plans())
-@wide_overlap
-def test_every_output_is_a_job_once_and_behind_all_it_needs(plan: TilePlan) -> None:
-    listed = list(jobs(cast(Work, SimpleNamespace(plan=plan))))
-    place = {job.key: i for i, job in enumerate(listed)}
-    assert len(place) == len(listed)
-    blocks = {("infer", block) for block in plan.blocks()}
-    outputs = {("finish", output) for output in every_output(plan)}
-    assert set(place) == blocks | outputs
-    for job in listed:
-        kind, index = cast(tuple[str, Any], job.key)
-        needed = plan.needed_blocks(index) if kind == "finish" else ()
-        assert job.after == tuple(("infer", block) for block in needed)
-        assert all(place[key] < place[job.key] for key in job.after)
-
-
-def test_an_output_waits_no_longer_than_it_must() -> None:
-    plan = TilePlan((100, 100), 16, 4, 2)
-    listed = [job.key for job in jobs(cast(Work, SimpleNamespace(plan=plan)))]
-    first_output = listed.index(("finish", (0, 0)))
-    assert first_output < len(list(plan.blocks()))
 
 
 @pytest.mark.parametrize(
