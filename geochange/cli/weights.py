@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from geochange.errors import InputError, OptionError, OutputError
-from geochange.models import UNFIT
-from geochange.models.weights import FOLDER, list_weights, locate, weights_folder
+from geochange.models.weights import FOLDER, list_weights, locate, sensible, weights_folder
+from geochange.places import check_folder
 
 if TYPE_CHECKING:
     from geochange.models.card import Card
@@ -103,12 +102,10 @@ def describe(file: str) -> dict[str, Any]:
 def _refusing(path: Path) -> Iterator[None]:
     """Refuse, in one line with the file's name, whatever its contents break."""
     try:
-        yield
+        with sensible(path):
+            yield
     except InputError as error:
         raise InputError(f"{path}: {_line(_bare(error, path))}") from error
-    except UNFIT as error:
-        why = f"{type(error).__name__}: {_line(str(error))}"
-        raise InputError(f"{path}: its card or tensors make no sense ({why})") from error
 
 
 _Told = TypeVar("_Told")
@@ -272,15 +269,7 @@ def _check_target(target: Path) -> None:
         )
     if target.is_dir():
         raise OutputError(f"{target} is a folder: name a file in it")
-    if not target.parent.is_dir():
-        raise OutputError(f"no folder {target.parent}: create it, or name another place")
-    try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}."):
-            pass
-    except OSError as error:
-        raise OutputError(
-            f"cannot write in {target.parent} ({error.strerror}): name another place"
-        ) from error
+    check_folder(target)
 
 
 def _check_apart(source: Path, target: Path) -> None:

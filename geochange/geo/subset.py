@@ -21,7 +21,7 @@ def subset_vrt(dataset: Any, info: RasterInfo, bands: tuple[int, ...]) -> str:
     chosen = [*bands, *([info.alpha] if info.alpha and info.alpha not in bands else [])]
     for number, band in enumerate(chosen, start=1):
         is_alpha = band == info.alpha and band not in bands
-        _add_band(vrt, dataset, info, (number, str(band)), is_alpha)
+        _add_band(vrt, dataset, info, number, band, is_alpha)
     if info.masked:
         mask = ET.SubElement(ET.SubElement(vrt, "MaskBand"), "VRTRasterBand", dataType="Byte")
         _add_source(mask, info.path, f"mask,{bands[0]}")
@@ -29,16 +29,15 @@ def subset_vrt(dataset: Any, info: RasterInfo, bands: tuple[int, ...]) -> str:
 
 
 def _add_band(
-    vrt: ET.Element, dataset: Any, info: RasterInfo, numbers: tuple[int, str], is_alpha: bool
+    vrt: ET.Element, dataset: Any, info: RasterInfo, number: int, source: int, is_alpha: bool
 ) -> None:
-    number, source = numbers
-    kind = _gdal_type(dataset.dtypes[int(source) - 1])
+    kind = _gdal_type(dataset.dtypes[source - 1])
     band = ET.SubElement(vrt, "VRTRasterBand", dataType=kind, band=str(number))
     if info.nodata is not None:
         ET.SubElement(band, "NoDataValue").text = repr(info.nodata)
     if is_alpha:
         ET.SubElement(band, "ColorInterp").text = "Alpha"
-    _add_source(band, info.path, source)
+    _add_source(band, info.path, str(source))
 
 
 def _gdal_type(dtype: str) -> str:

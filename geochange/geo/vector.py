@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
 from geochange.geo.style import polygon_qml
+from geochange.places import check_folder
 
 LAYER: Final = "changes"
 RUN_TABLE: Final = "geochange_run"
@@ -67,15 +67,7 @@ def check_output(path: Path) -> None:
     _writer_of(path).check()
     if path.is_dir():
         raise OutputError(f"{path} is a folder: name a file in it, as in {path / 'changes.gpkg'}")
-    if not path.parent.is_dir():
-        raise OutputError(f"no folder {path.parent}: create it, or name another place")
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
-            pass
-    except OSError as error:
-        raise OutputError(
-            f"cannot write in {path.parent} ({error.strerror}): name another place"
-        ) from error
+    check_folder(path)
 
 
 def write_changes(changes: gpd.GeoDataFrame, path: Path, provenance: Mapping[str, str]) -> None:

@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from geochange.errors import GeochangeError, InputError, OptionError
-from geochange.models.weights import SUFFIXES, locate
+from geochange.errors import OptionError
+from geochange.models.weights import SUFFIXES, clip_file, locate, sensible
 
 if TYPE_CHECKING:
     from geochange.models.protocol import ChangeModel
@@ -28,9 +28,6 @@ BUILTIN: dict[str, str] = {
 DEFAULT = "cva"
 
 Kind = Literal["class", "weights"]
-
-UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-"""What comes of weights whose values are of another kind or shape than their names promise."""
 
 
 @dataclass(frozen=True)
@@ -129,14 +126,11 @@ def _settle_clip(clip: str | None) -> tuple[Path | None, str | None]:
     """CLIP's file, if it is one, and its name with the place made absolute."""
     if clip is None:
         return None, None
-    model, at, file = clip.partition("@")
-    if at and "/" not in model:
-        path = locate(file).absolute()
-        return path, f"{model}@{path}"
-    if Path(clip).suffix in SUFFIXES:
-        path = locate(clip).absolute()
-        return path, str(path)
-    return None, clip
+    model, file = clip_file(clip)
+    if file is None:
+        return None, clip
+    path = file.absolute()
+    return path, f"{model}@{path}" if model else str(path)
 
 
 _building = threading.Lock()
@@ -164,13 +158,8 @@ def _detector(file: str, device: str, prompting: Mapping[str, Any]) -> ChangeMod
     given = {name: value for name, value in prompting.items() if value is not None}
     if "vocabulary" in given:
         given["vocabulary"] = tuple(given["vocabulary"])
-    try:
+    with sensible(file):
         return DetectorSpec(str(locate(file)), device, **given).build()
-    except UNFIT as error:
-        if isinstance(error, GeochangeError):
-            raise
-        why = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"{file}: its card or tensors make no sense ({why})") from error
 
 
 def build(name: str, device: str = "cpu") -> ChangeModel:

@@ -22,7 +22,14 @@ from geochange.models.foreign import fill, infer_options, plain_names, recognise
 from geochange.models.openclip import Published, download, published
 from geochange.models.pickles import read_archive, read_stream
 from geochange.models.prompts import Names, parse_vocabulary
-from geochange.models.weights import FOLDER, SUFFIXES, list_weights, locate, weights_folder
+from geochange.models.weights import (
+    FOLDER,
+    SUFFIXES,
+    clip_file,
+    list_weights,
+    locate,
+    weights_folder,
+)
 
 DEFAULT_CLIP = "ViT-B-16-quickgelu/openai"
 _HEADER = "geochange"
@@ -125,11 +132,9 @@ def read_clip(name: str = DEFAULT_CLIP) -> ClipWeights:
     model's name decides. Published weights are looked for in the folder GEOCHANGE_WEIGHTS names,
     then in open_clip's cache, then downloaded. Raises InputError.
     """
-    model, at, file = name.partition("@")
-    if at and "/" not in model:
-        return _clip_file(locate(file), quickgelu="quickgelu" in model)
-    if name.endswith(SUFFIXES) or Path(name).expanduser().is_file():
-        return _clip_file(locate(name))
+    model, file = clip_file(name)
+    if file is not None:
+        return _clip_file(file, "quickgelu" in model if model else None)
     model, _, tag = name.partition("/")
     entry = published(model, tag or "openai")
     if entry is None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from geochange.errors import InputError
+from geochange.errors import GeochangeError, InputError
 
 FOLDER = "GEOCHANGE_WEIGHTS"
 """The environment variable that names a folder of weights, looked into first."""
 
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
+
+UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What comes of weights whose values are of another kind or shape than their names promise."""
 
 
 def weights_folder() -> Path | None:
@@ -36,3 +41,29 @@ def locate(file: str | os.PathLike[str]) -> Path:
             return candidate
     looked = f", nor in {folder}" if folder else f"; {FOLDER} may name a folder to look in"
     raise InputError(f"no weights at {given}{looked}")
+
+
+def clip_file(name: str) -> tuple[str, Path | None]:
+    """The model and the file that a CLIP's name names: MODEL@FILE, FILE, or MODEL/TAG.
+
+    The file is None for MODEL/TAG, the model empty unless it is said. Raises InputError for a file
+    that is not there.
+    """
+    model, at, file = name.partition("@")
+    if at and "/" not in model:
+        return model, locate(file)
+    if name.endswith(SUFFIXES) or Path(name).expanduser().is_file():
+        return "", locate(name)
+    return "", None
+
+
+@contextmanager
+def sensible(file: str | os.PathLike[str]) -> Iterator[None]:
+    """Refuse a file of weights, by name, for whatever its contents break. Raises InputError."""
+    try:
+        yield
+    except GeochangeError:
+        raise
+    except UNFIT as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"{file}: its card or tensors make no sense ({why})") from error

@@ -31,6 +31,11 @@ def _create(path: Path, **layout: Any) -> zarr.Array[Any]:
     )
 
 
+def _block_tiles(plan: TilePlan) -> tuple[int, int]:
+    """(rows, cols) of tiles in a chunk: a block, or all there are."""
+    return min(plan.block_tiles, plan.tiles[0]), min(plan.block_tiles, plan.tiles[1])
+
+
 def _open(path: Path) -> zarr.Array[Any]:
     # open_array takes a config too, and lets it fall.
     return zarr.open_array(store=path, mode="r+").with_config(EVERY_CHUNK)
@@ -50,11 +55,10 @@ class LogitStore:
         """Lay the store out, empty."""
         plan = self.plan
         tile = (plan.tile_px, plan.tile_px)
-        block = (min(plan.block_tiles, plan.tiles[0]), min(plan.block_tiles, plan.tiles[1]))
         _create(
             self.path,
             shape=(*plan.tiles, *tile),
-            chunks=(*block, *tile),
+            chunks=(*_block_tiles(plan), *tile),
             dtype="float16",
             fill_value=float("nan"),
         )
@@ -93,11 +97,10 @@ class ScoreStore:
     def create(self) -> None:
         """Lay the store out, empty; the names of the classes go with it."""
         plan = self.plan
-        block = (min(plan.block_tiles, plan.tiles[0]), min(plan.block_tiles, plan.tiles[1]))
         _create(
             self.path,
             shape=(*plan.tiles, 2, len(self.classes)),
-            chunks=(*block, 2, len(self.classes)),
+            chunks=(*_block_tiles(plan), 2, len(self.classes)),
             dtype="float32",
             fill_value=float("nan"),
             attributes={"classes": list(self.classes)},

@@ -5,28 +5,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import given
+from plans import each_plan, every_output, plans, wide_overlap
 
 from geochange.geo.tiling import TilePlan
 from geochange.tasks import Work, jobs
-
-
-@st.composite
-def plans(draw: st.DrawFn) -> TilePlan:
-    """From 1 x 1 pixel to three tiles and one; all overlaps and blocks that options allow."""
-    tile = draw(st.integers(1, 8))
-    overlap = draw(st.integers(0, tile * 7 // 8)) if tile > 1 else 0
-    sizes = st.integers(1, 3 * tile + 1)
-    return TilePlan((draw(sizes), draw(sizes)), tile, overlap, draw(st.integers(1, 4)))
-
-
-def every_output(plan: TilePlan) -> list[tuple[int, int]]:
-    return [(row, col) for row in range(plan.outputs[0]) for col in range(plan.outputs[1])]
-
-
-each_plan = settings(max_examples=40, deadline=None)
-wide_overlap = example(TilePlan((9, 9), 8, 7, 1))
 
 
 @each_plan
