@@ -1,31 +1,25 @@
-"""Options: validated once, frozen, and refused with a line that names what is wrong."""
+"""RunOptions: how `run` works a pair."""
 
 from __future__ import annotations
 
-from typing import Any
+from pydantic import Field, model_validator
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from geochange.config.base import Options
+from geochange.config.model import ModelOptions
 
-from geochange.errors import OptionError
 
-
-class RunOptions(BaseModel):
-    """How `run` works a pair; the defaults are those of the command."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Pair(Options):
+    """What is compared, and by what; the first in the help."""
 
     bands: str | None = Field(None, description="bands to compare, such as 4,3,2 or 4,3,2:3,2,1")
     grid: str = Field("before", description="before, after, or a raster whose grid is taken")
     stretch: str = Field("joint", description="joint, per-date, none, or LOW,HIGH")
     model: str = Field("cva", description="cva, irmad, a file of weights, or package.module:Class")
-    device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
-    clip: str | None = Field(
-        None, description="CLIP that names classes: MODEL/TAG, FILE or MODEL@FILE"
-    )
-    vocabulary: str | None = Field(None, description="file of class names, one a line")
-    prompts: str | None = Field(None, description="per-date, published, or fixed (needs no CLIP)")
-    precision: str = Field("auto", description="auto, float32 or bfloat16")
-    compile: bool = Field(False, description="run the network through torch.compile")
+
+
+class RunOptions(ModelOptions, _Pair):
+    """How `run` works a pair; the defaults are those of the command."""
+
     tile: int = Field(256, ge=32, le=4096, description="tile size in pixels")
     overlap: int = Field(64, ge=0, description="pixels a tile shares with the next")
     taper: str = Field("hann", description="how tiles fade into each other: hann, linear, flat")
@@ -53,22 +47,3 @@ class RunOptions(BaseModel):
                 f"overlap {self.overlap} does not fit tile {self.tile}; at most {self.tile * 7 // 8}"
             )
         return self
-
-    @classmethod
-    def parse(cls, values: dict[str, Any]) -> RunOptions:
-        """Validate options given by name. Raises OptionError with one line."""
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            raise OptionError(_one_line(error, cls)) from error
-
-
-def _one_line(error: ValidationError, options: type[BaseModel]) -> str:
-    first = error.errors()[0]
-    name = ".".join(map(str, first["loc"]))
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        return f"no option {name}; there are {', '.join(options.model_fields)}"
-    if not name:
-        return message
-    return f"--{name.replace('_', '-')} {first['input']}: {message[0].lower()}{message[1:]}"

@@ -1,0 +1,14 @@
+"""Options: validated once, frozen, and refused with a line that names what is wrong."""
+
+from geochange.config.evaluate import CompareOptions, EvaluateOptions
+from geochange.config.model import ModelOptions
+from geochange.config.run import RunOptions
+from geochange.config.train import TrainOptions
+
+__all__ = [
+    "CompareOptions",
+    "EvaluateOptions",
+    "ModelOptions",
+    "RunOptions",
+    "TrainOptions",
+]

@@ -1,0 +1,50 @@
+"""Options: frozen, and refused in one line that names what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from geochange.errors import OptionError
+
+
+class Options(BaseModel):
+    """Options that are validated once; an unknown name is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> Self:
+        """Validate options given by name. Raises OptionError with one line."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise OptionError(one_line(error, cls)) from error
+
+
+def one_line(error: ValidationError, options: type[BaseModel], sign: str = "--") -> str:
+    """The first thing that is wrong; `sign` stands before an option's name."""
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        section = _section(options, place[:-1])
+        return f"no option {'.'.join(place)}; there are {', '.join(section.model_fields)}"
+    if not place:
+        return message
+    name = sign + ".".join(place)
+    return f"{name.replace('_', '-') if sign else name} {first['input']}: {_lower(message)}"
+
+
+def _section(options: type[BaseModel], place: list[str]) -> type[BaseModel]:
+    """The options that a place in nested ones leads to."""
+    for name in place:
+        kind = options.model_fields[name].annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            options = kind
+    return options
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]

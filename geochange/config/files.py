@@ -1,0 +1,112 @@
+"""YAML files that override defaults, `--set` that overrides files, and options written out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from geochange.config.base import Options, one_line
+from geochange.errors import InputError, OptionError
+
+LARGEST_BYTES = 1_000_000
+"""A larger file is no set of options."""
+
+_Read = TypeVar("_Read", bound=Options)
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values alone, and no key twice: of two, one would be silently lost."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """A mapping whose keys differ."""
+        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
+        if twice := sorted({str(key) for key in keys if keys.count(key) > 1}):
+            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]} stands there twice")
+        return dict(super().construct_mapping(node, deep))
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """A node; aliases, which can grow a small file into an endless one, are refused."""
+        if self.check_event(yaml.events.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not read")
+        return super().compose_node(parent, index)
+
+
+def read_options(kind: type[_Read], file: Path, overrides: Mapping[str, Any]) -> _Read:
+    """Options from a YAML file; `overrides`, by dotted name, come on top.
+
+    Raises InputError for a file that cannot be read, OptionError for what it says.
+    """
+    values = _read_yaml(file)
+    for name, value in overrides.items():
+        _put(values, name.split("."), value)
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        raise OptionError(f"{file}: {one_line(error, kind, sign='')}") from error
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """`optim.lr=1e-4` as a dotted name and a value of YAML. Raises OptionError."""
+    name, sign, value = text.partition("=")
+    if not sign or not all(name.split(".")):
+        raise OptionError(f"--set {text}: say it as NAME=VALUE, such as optim.lr=1e-4")
+    try:
+        return name, yaml.load(value, _Loader)
+    except yaml.YAMLError as error:
+        raise OptionError(f"--set {text}: {value!r} is no value of YAML") from error
+
+
+def write_out(options: Options) -> str:
+    """Every option with its value and what it means, as YAML that reads the same again."""
+    return "\n".join(_lines(options, 0)) + "\n"
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        if file.stat().st_size > LARGEST_BYTES:
+            raise InputError(f"{file}: too large for a file of options; is it another one?")
+        values = yaml.load(file.read_text("utf-8"), _Loader)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InputError(
+            f"{file} cannot be read ({reason}); name a YAML file of options"
+        ) from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise InputError(f"{file}: no valid YAML ({' '.join(str(error).split())})") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise InputError(f"{file}: not a list of options by name, such as optim: {{lr: 1e-4}}")
+    return values
+
+
+def _put(values: dict[str, Any], place: Sequence[str], value: Any) -> None:
+    for part in place[:-1]:
+        inner = values.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise OptionError(f"--set {'.'.join(place)}: {part} is no section")
+        values = inner
+    values[place[-1]] = value
+
+
+def _lines(options: BaseModel, depth: int) -> Iterator[str]:
+    indent = "  " * depth
+    for name, field in type(options).model_fields.items():
+        value = getattr(options, name)
+        if isinstance(value, BaseModel):
+            yield f"{indent}{name}:  # {(type(value).__doc__ or '').splitlines()[0]}"
+            yield from _lines(value, depth + 1)
+        else:
+            yield f"{indent}{name}: {_flow(value)}  # {field.description}"
+
+
+def _flow(value: Any) -> str:
+    """A value on one line, as YAML reads it back."""
+    plain = dict(value) if isinstance(value, Mapping) else value
+    plain = list(plain) if isinstance(plain, tuple) else plain
+    text = yaml.safe_dump(plain, default_flow_style=True, width=10_000, sort_keys=False)
+    return text.removesuffix("...\n").strip()

@@ -1,0 +1,160 @@
+"""TrainOptions: how `train` teaches a network. The defaults are the published recipe.
+
+Source of every number, unless said otherwise: ChangeCLIP (Dong et al. 2024), sec. 4.2, and the
+configurations published with its code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from geochange.config.base import Options
+
+
+class DataOptions(Options):
+    """The labelled chips."""
+
+    root: str | None = Field(None, description="folder of the data set; --data says it too")
+    name: str | None = Field(None, description="its folder under CDPATH, where no root is given")
+    layout: str = Field("auto", description="auto looks; or sysu, levir, cdd, list, pairs")
+    bands: str | None = Field(None, description="bands that are red, green, blue, such as 4,3,2")
+    train: str = Field("train", description="split to learn from")
+    val: str = Field("val", description="split to validate on, and to choose the threshold on")
+    workers: int | None = Field(None, ge=0, description="loading processes a device; null chooses")
+
+
+class NetworkOptions(Options):
+    """What is trained, and from what it starts."""
+
+    variant: str = Field("rn50", description="sizes by name: rn50, vit-b16, tiny")
+    start: str | None = Field(
+        "clip", description="clip: the variant's OpenAI CLIP; MODEL/TAG or a file; null: random"
+    )
+    double_class_token: bool = Field(
+        False, description="vit-b16: the published weights' quirk, for resuming from those"
+    )
+    dropout: float = Field(0.1, ge=0, lt=1, description="context decoder, and before the head")
+    drop_path: float = Field(0.2, ge=0, lt=1, description="of each decoder stage's second block")
+    tower_drop_path: float = Field(0.1, ge=0, lt=1, description="of the last block of vit-b16")
+    batch_norm: Literal["each", "synced", "frozen"] = Field(
+        "each", description="statistics of a device's own chips, of all devices', or as they are"
+    )
+    batch_norm_dates: Literal["apart", "together"] = Field(
+        "apart", description="statistics of each date by itself, as published, or of both at once"
+    )
+
+
+class PromptOptions(Options):
+    """How the texts come about."""
+
+    mode: Literal["per-date", "published", "fixed"] = Field(
+        "per-date",
+        description="per-date: each date's own names; published: the same while training, the date "
+        "before names both afterwards; fixed: no CLIP",
+    )
+    clip: str | None = Field(None, description="CLIP that names classes; null: OpenAI's ViT-B/16")
+    vocabulary: str | None = Field(None, description="file of class names; null: the published 56")
+
+
+class AugmentOptions(Options):
+    """What is done to chips while they are learnt from."""
+
+    size: int = Field(256, ge=32, le=4096, multiple_of=32, description="pixels a side of a crop")
+    rotate_degrees: float = Field(180.0, ge=0, le=180, description="rotation to either side")
+    rotate: float = Field(0.5, ge=0, le=1, description="probability of a rotation")
+    crop_share: float = Field(
+        0.75, gt=0, le=1, description="most of a crop that one class may fill"
+    )
+    flip: float = Field(0.5, ge=0, le=1, description="probability of a flip, along each axis")
+    photometric: float = Field(0.5, ge=0, le=1, description="probability of each distortion below")
+    brightness: float = Field(10.0, ge=0, le=255, description="added, to either side, of 255")
+    contrast: float = Field(0.2, ge=0, lt=1, description="multiplied by 1 less to 1 plus this")
+    saturation: float = Field(0.2, ge=0, lt=1, description="multiplied by 1 less to 1 plus this")
+    hue_degrees: float = Field(20.0, ge=0, le=180, description="turned, to either side, of 360")
+    swap: float = Field(0.0, ge=0, le=1, description="probability that the dates change places")
+
+
+class OptimOptions(Options):
+    """How the weights move."""
+
+    loss: str = Field("cross_entropy", description="cross_entropy, focal, cross_entropy+dice")
+    lr: float = Field(1e-4, gt=0, description="learning rate; 3e-5 on SYSU-CD")
+    weight_decay: float = Field(0.01, ge=0, description="none on norms and relative positions")
+    betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW's two")
+    steps: int = Field(20_000, ge=1, description="steps in all")
+    warmup_steps: int = Field(1500, ge=0, description="steps of linear warm-up")
+    warmup_factor: float = Field(1e-6, gt=0, le=1, description="of lr, where the warm-up starts")
+    power: float = Field(1.0, gt=0, description="of the polynomial decay to 0")
+    batch: int | Mapping[str, int] = Field(
+        {"rn50": 40, "vit-b16": 24, "tiny": 8}, description="chips a step, all devices together"
+    )
+    micro_batch: int | None = Field(
+        None, ge=1, description="chips a device sees at once; null: its whole share of the batch"
+    )
+    clip_norm: float = Field(0.0, ge=0, description="largest norm of the gradient; 0: any")
+    ema: float = Field(0.0, ge=0, lt=1, description="decay of averaged weights; 0: none are kept")
+
+
+class ValidationOptions(Options):
+    """How it is seen whether the network got better."""
+
+    every: int = Field(500, ge=1, description="steps between validations")
+    best: Literal["iou", "miou", "f1"] = Field("iou", description="the authors keep the best miou")
+    batch: int = Field(16, ge=1, description="chips at once")
+    sheet: int = Field(8, ge=0, le=64, description="chips on the contact sheet; 0: no sheet")
+
+
+class DeviceOptions(Options):
+    """On what it runs."""
+
+    accelerator: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: GPUs if any")
+    devices: int | Literal["auto"] = Field("auto", description="how many of them; auto: all")
+    nodes: int = Field(1, ge=1, description="machines, each with so many devices")
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="of the arithmetic; weights stay float32"
+    )
+    threads: int | None = Field(
+        None, ge=1, description="of a CPU, for each device; null: torch's choice"
+    )
+    compile: bool = Field(False, description="run the network through torch.compile")
+
+    @model_validator(mode="after")
+    def _some(self) -> DeviceOptions:
+        if self.devices != "auto" and self.devices < 1:
+            raise ValueError(f"devices {self.devices}: at least 1, or auto")
+        return self
+
+
+class TrainOptions(Options):
+    """All of it."""
+
+    seed: int = Field(0, ge=0, lt=2**32, description="of weights, order and augmentation")
+    data: DataOptions = DataOptions()
+    network: NetworkOptions = NetworkOptions()
+    prompts: PromptOptions = PromptOptions()
+    augment: AugmentOptions = AugmentOptions()
+    optim: OptimOptions = OptimOptions()
+    validation: ValidationOptions = ValidationOptions()
+    device: DeviceOptions = DeviceOptions()
+    log_every: int = Field(50, ge=1, description="steps between lines of metrics.csv")
+
+    @model_validator(mode="after")
+    def _batch_is_known(self) -> TrainOptions:
+        batch = self.optim.batch
+        if isinstance(batch, Mapping) and self.network.variant not in batch:
+            raise ValueError(
+                f"optim.batch has no number for network.variant {self.network.variant}; "
+                f"add it, or give one number for all"
+            )
+        if self.batch < 1:
+            raise ValueError(f"optim.batch {self.batch}: at least 1")
+        return self
+
+    @property
+    def batch(self) -> int:
+        """Chips a step, all devices together."""
+        batch = self.optim.batch
+        return batch[self.network.variant] if isinstance(batch, Mapping) else batch
