@@ -1,19 +1,92 @@
-"""Writing a picture: 8-bit bands as a tiled GeoTIFF that every GIS opens."""
+"""Pictures without a place: PNG, JPEG and TIFF of any depth, read; and 8 bits of a place, written."""
 
 from __future__ import annotations
 
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from geochange.chip import Pixels
+from geochange.errors import InputError, OptionError
 from geochange.geo.grid import Grid
-from geochange.geo.raster import gdal_environment
+from geochange.geo.raster import Valid, gdal_environment, opened
+
+DRIVERS = ("PNG", "JPEG", "GTiff")
+"""By GDAL's names. What else GDAL opens may point to other files, and those anywhere."""
+
+RGB = 3
+"""Bands of a chip."""
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True, slots=True)
+class PictureInfo:
+    """What a picture says of itself, read without its pixels.
+
+    bands: those that hold data, without alpha; a palette's colours are three.
+    """
+
+    path: Path
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    bands: int
+
+
+def describe_picture(path: Path) -> PictureInfo:
+    """Shape, type and bands of a picture. Raises InputError."""
+    with _picture(path) as dataset:
+        return _describe(path, dataset)
+
+
+def read_picture(path: Path, bands: tuple[int, ...] | None) -> tuple[Pixels, Valid]:
+    """Pixels (height, width, band) and where they hold data (height, width).
+
+    bands: 1-based; None takes the first three, or the only one three times. Alpha, nodata and NaN
+    hold no data. Raises InputError, and OptionError for a band that is not there.
+    """
+    with _picture(path) as dataset:
+        chosen = _chosen(_describe(path, dataset), bands)
+        if _has_palette(dataset):
+            pixels, valid = _read_palette(path, dataset)
+            return pixels[..., [band - 1 for band in chosen]], valid
+        raw = _read(path, dataset, chosen)
+        valid = _valid(dataset, raw, chosen)
+    return np.stack(list(raw), axis=-1), valid
+
+
+def read_label(path: Path) -> tuple[NDArray[Any], Valid]:
+    """The values (height, width) of a label, grey however it was saved, and where there are any.
+
+    A nodata of 0 is a value: those who rasterise polygons leave it behind. White of a PNG of few
+    bits is 255. Raises InputError, for colours that are not grey too.
+    """
+    with _picture(path) as dataset:
+        info = _describe(path, dataset)
+        if _has_palette(dataset):
+            colours, valid = _read_palette(path, dataset)
+            return _grey(path, colours), valid
+        bands = tuple(range(1, info.bands + 1))
+        raw = _read(path, dataset, bands)
+        valid = np.ones(raw.shape[1:], np.bool_)
+        if dataset.nodata != 0:
+            valid = _valid(dataset, raw, bands)
+    return _grey(path, np.moveaxis(raw, 0, -1)), valid
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8], grid: Grid) -> None:
-    """Write (height, width, band) uint8 pixels of `grid`."""
+    """Write (height, width, band) uint8 pixels of `grid` as a tiled GeoTIFF that every GIS opens."""
     profile = {
         "driver": "GTiff",
         "dtype": "uint8",
@@ -29,3 +102,151 @@ def write_picture(path: Path, pixels: NDArray[np.uint8], grid: Grid) -> None:
     }
     with gdal_environment(), rasterio.open(path, "w", **profile) as raster:
         raster.write(np.moveaxis(pixels, -1, 0))
+
+
+@contextmanager
+def _picture(path: Path) -> Iterator[Any]:
+    # A file it must be: of the other names that GDAL opens, some lead out into the network.
+    if not path.exists():
+        raise InputError(f"{path}: no such file; check the path")
+    strict = {
+        # A JPEG that is cut off would end in grey, with no word said.
+        "GDAL_ERROR_ON_LIBJPEG_WARNING": True,
+        "GDAL_PNG_WHOLE_IMAGE_OPTIM": _is_whole_png(path),
+        # Thousands of neighbours need not be listed to find the files beside this one.
+        "GDAL_DISABLE_READDIR_ON_OPEN": True,
+    }
+    with _QUIET, rasterio.Env(**strict), opened(str(path)) as dataset:
+        if dataset.driver not in DRIVERS:
+            raise InputError(f"{path}: is no PNG, JPEG or TIFF but {dataset.driver}; convert it")
+        yield dataset
+
+
+def _is_whole_png(path: Path) -> bool:
+    """Whether a PNG's chunks follow one another to the last.
+
+    GDAL's quick way through a PNG reads one that is cut off as other pixels, without an error;
+    libpng's, which takes twice as long, refuses it.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_SIGNATURE)) != _SIGNATURE:
+                return False
+            while len(head := file.read(8)) == 8 and head[4:].isalpha():
+                if head[4:] == b"IEND":
+                    return len(file.read(4)) == 4
+                file.seek(int.from_bytes(head[:4], "big") + 4, os.SEEK_CUR)
+    except OSError:  # what keeps it from being read is said when it is opened
+        pass
+    return False
+
+
+class _Quiet:
+    """No word of rasterio's about a missing georeference, in whichever thread a picture is read.
+
+    Python's filters are the whole process's: the first who comes sets them, the last who goes
+    puts them back.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+        self._kept = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._kept = warnings.catch_warnings()
+                self._kept.__enter__()
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._kept.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
+
+
+def _describe(path: Path, dataset: Any) -> PictureInfo:
+    if dataset.count == 0:
+        raise InputError(f"{path}: holds no picture of its own; export one of those in it")
+    dtype = np.dtype(dataset.dtypes[0])
+    if dtype.kind == "c":
+        raise InputError(f"{path}: holds complex numbers; export its amplitude first")
+    bands = RGB if _has_palette(dataset) else dataset.count - len(_alphas(dataset))
+    if bands == 0:
+        raise InputError(f"{path}: holds nothing but alpha; export its colours")
+    return PictureInfo(path, (dataset.height, dataset.width), dtype, bands)
+
+
+def _has_palette(dataset: Any) -> bool:
+    return bool(dataset.colorinterp[0] == ColorInterp.palette)
+
+
+def _alphas(dataset: Any) -> list[int]:
+    return [i + 1 for i, kind in enumerate(dataset.colorinterp) if kind == ColorInterp.alpha]
+
+
+def _chosen(info: PictureInfo, bands: tuple[int, ...] | None) -> tuple[int, ...]:
+    if bands is None:
+        if info.bands == 2:
+            raise InputError(
+                f"{info.path}: has 2 bands and chips hold three; repeat one (--bands 1,2,2)"
+            )
+        return (1, 2, 3) if info.bands >= RGB else (1, 1, 1)
+    for band in bands:
+        if not 1 <= band <= info.bands:
+            raise OptionError(
+                f"--bands: {info.path} has no band {band}; it has {info.bands}, counted from 1"
+            )
+    return bands
+
+
+def _read(path: Path, dataset: Any, bands: tuple[int, ...]) -> NDArray[Any]:
+    """(band, height, width); of a PNG of few bits, white is 255 as of any other."""
+    try:
+        pixels: NDArray[Any] = dataset.read(list(bands))
+    except (RasterioError, MemoryError, ValueError) as error:
+        raise InputError(
+            f"{path}: damaged or cut off, its pixels cannot be read; fetch it again"
+        ) from error
+    deepest = 2 ** int(dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8)) - 1
+    if dataset.driver == "PNG" and deepest < 255 and not _has_palette(dataset):
+        pixels *= np.uint8(255 // deepest)
+    return pixels
+
+
+def _valid(dataset: Any, pixels: NDArray[Any], bands: tuple[int, ...]) -> Valid:
+    """Where (band, height, width) pixels hold data, by NaN, alpha, mask and nodata."""
+    valid = np.ones(pixels.shape[1:], np.bool_)
+    if pixels.dtype.kind == "f":
+        valid &= np.isfinite(pixels).all(axis=0)
+    if any(MaskFlags.all_valid not in dataset.mask_flag_enums[band - 1] for band in bands):
+        masks = dataset.read_masks(list(bands)) > 0
+        # An unsigned nodata is also an honest dark or bright value in one band.
+        valid &= masks.any(axis=0) if pixels.dtype.kind == "u" else masks.all(axis=0)
+    return valid
+
+
+def _read_palette(path: Path, dataset: Any) -> tuple[NDArray[np.uint8], Valid]:
+    """The colours (height, width, 3) behind the numbers, and where they are not transparent."""
+    numbers = _read(path, dataset, (1,))
+    palette = dataset.colormap(1)
+    colours = np.zeros((max(palette, default=0) + 1, 4), np.uint8)
+    for number, colour in palette.items():
+        colours[number] = colour
+    if numbers.max(initial=0) >= len(colours):
+        raise InputError(f"{path}: has numbers beyond its palette; save it as RGB")
+    seen = colours[numbers[0]]
+    return seen[..., :RGB], (seen[..., RGB] > 0) & _valid(dataset, numbers, (1,))
+
+
+def _grey(path: Path, colours: NDArray[Any]) -> NDArray[Any]:
+    """The one channel of (height, width, band) that all others repeat."""
+    first: NDArray[Any] = colours[..., 0]
+    if (colours != colours[..., :1]).any():
+        raise InputError(f"{path}: its colours are not grey; save labels as grey 0 and 255")
+    return first

@@ -1,0 +1,93 @@
+"""Where two files of polygons are compared: the grid of the run that made one, or a metric one."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio
+import shapely
+from affine import Affine
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from geochange.errors import InputError, OptionError
+from geochange.geo.grid import LONLAT, Grid, reproject
+from geochange.geo.outlines import Layer
+from geochange.geo.vector import RUN_TABLE
+
+MOST_PX = 10**11
+"""A grid of more pixels is refused: a metre for the whole of Germany has 4 * 10**11."""
+
+
+def run_grid(path: Path) -> Grid | None:
+    """The grid of the run that wrote a file of changes; None where the file tells of none.
+
+    Raises InputError where what it tells makes no sense.
+    """
+    told = _provenance(path)
+    if not {"crs", "transform", "shape"} <= told.keys():
+        return None
+    try:
+        transform = Affine(*map(float, json.loads(told["transform"])))
+        height, width = map(int, json.loads(told["shape"]))
+        crs = CRS.from_user_input(told["crs"])
+    except (ValueError, TypeError, CRSError) as error:
+        raise InputError(
+            f"{path}: its table {RUN_TABLE} is damaged ({' '.join(str(error).split())}); run again"
+        ) from error
+    if transform.determinant == 0 or not 0 < height * width <= MOST_PX:
+        raise InputError(f"{path}: its table {RUN_TABLE} tells of no grid; run again")
+    return Grid(crs, transform, (height, width))
+
+
+def _provenance(path: Path) -> dict[str, Any]:
+    """Names and values that `write_changes` left in a file."""
+    if RUN_TABLE in {name for name, _ in pyogrio.list_layers(path)}:
+        rows = pyogrio.read_dataframe(path, layer=RUN_TABLE)
+        if {"key", "value"} <= set(rows):
+            return dict(zip(rows["key"], rows["value"], strict=True))
+    metadata = pyogrio.read_info(path)["layer_metadata"] or {}
+    try:
+        told = json.loads(metadata.get("DESCRIPTION", "{}"))
+    except json.JSONDecodeError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def metric_grid(layers: list[Layer], pixel_m: float) -> Grid:
+    """A grid of square pixels over all that the layers hold, true to area round their middle.
+
+    Lambert's azimuthal equal-area projection. Raises OptionError for more than MOST_PX pixels.
+    """
+    boxes = [_lonlat_box(layer) for layer in layers if layer.bounds is not None]
+    middle = shapely.union_all(boxes).envelope.centroid if boxes else shapely.Point(0, 0)
+    place = {"proj": "laea", "lon_0": middle.x, "lat_0": middle.y, "datum": "WGS84", "units": "m"}
+    crs = CRS.from_dict(place)
+    ground = [shapely.bounds(reproject(box, LONLAT, crs)) for box in boxes]
+    if not np.isfinite(ground).all():
+        raise OptionError("the polygons lie all over the Earth; compare a part of them (--within)")
+    west, south, east, north = _around(ground) if ground else (0.0, 0.0, 0.0, 0.0)
+    height, width = (math.ceil(size / pixel_m) + 1 for size in (north - south, east - west))
+    if height * width > MOST_PX:
+        raise OptionError(
+            f"pixels of {pixel_m:g} m: both files cover {height:,} x {width:,} of them, too many; "
+            "take larger ones, or check that both show one place"
+        )
+    corner = Affine(pixel_m, 0, west - pixel_m / 2, 0, -pixel_m, north + pixel_m / 2)
+    return Grid(crs, corner, (height, width))
+
+
+def _lonlat_box(layer: Layer) -> shapely.Geometry:
+    assert layer.bounds is not None
+    box = shapely.box(*layer.bounds)
+    size = max(box.bounds[2] - box.bounds[0], box.bounds[3] - box.bounds[1])
+    return reproject(shapely.segmentize(box, max(size / 32, 1e-9)), layer.crs, LONLAT)
+
+
+def _around(boxes: list[Any]) -> tuple[float, float, float, float]:
+    west, south, east, north = np.array(boxes).T
+    return float(west.min()), float(south.min()), float(east.max()), float(north.max())

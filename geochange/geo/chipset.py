@@ -1,0 +1,104 @@
+"""ChipSet: labelled chips on their way into a folder, as PNG, with an account of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geochange.chip import Chip
+from geochange.geo.labels import CHANGE, NONE, UNKNOWN
+from geochange.geo.png import read_png, write_png
+from geochange.geo.tiling import Window
+
+BEFORE, AFTER, LABEL = "time1", "time2", "label"
+"""The folders of a split."""
+
+WHITE = 255
+"""Change in labels where no pixel is unknown, so that they can be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A chip that was written: where it went, and where it lay in the pair.
+
+    row, col: its first pixel. known_px: labelled, with data at both dates. changed_px: of those.
+    """
+
+    name: str
+    split: str
+    row: int
+    col: int
+    known_px: int
+    changed_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a split holds."""
+
+    chips: int
+    known_px: int
+    changed_px: int
+
+    @property
+    def change_share(self) -> float:
+        """Of the known pixels; a share of nothing is 0."""
+        return self.changed_px / self.known_px if self.known_px else 0.0
+
+
+@dataclass
+class ChipSet:
+    """Chips under FOLDER/SPLIT/{time1,time2,label}, named NAME_row_col.png.
+
+    digits: of a row and a column, so that names sort as chips lie.
+    """
+
+    folder: Path
+    name: str
+    digits: int
+    accounts: list[Account] = field(default_factory=list)
+    unknown: bool = False
+
+    def add(self, chip: Chip, label: NDArray[np.uint8], split: str, window: Window) -> None:
+        """Write a chip. Raises OutputError."""
+        row, col = (f"{place:0{self.digits}}" for place in (window.row, window.col))
+        name = f"{self.name}_{row}_{col}"
+        for kind, pixels in ((BEFORE, chip.before), (AFTER, chip.after), (LABEL, label)):
+            path = self._path(split, kind, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_png(path, pixels)
+        known, changed = int((label != UNKNOWN).sum()), int((label == CHANGE).sum())
+        self.unknown |= known < label.size
+        self.accounts.append(Account(name, split, window.row, window.col, known, changed))
+
+    def tallies(self, splits: tuple[str, ...]) -> dict[str, Tally]:
+        """What each split holds, nothing included."""
+        return {split: self._tally(split) for split in splits}
+
+    def _tally(self, split: str) -> Tally:
+        mine = [account for account in self.accounts if account.split == split]
+        known, changed = sum(a.known_px for a in mine), sum(a.changed_px for a in mine)
+        return Tally(len(mine), known, changed)
+
+    def settle(self) -> Mapping[int, str]:
+        """Give labels without an unknown pixel in the whole set a change that can be seen.
+
+        Gives what each value of the labels means. To be called once, when all chips are there.
+        """
+        if self.unknown:
+            return {NONE: "none", CHANGE: "change", UNKNOWN: "unknown"}
+        for account in self.accounts:
+            path = self._path(account.split, LABEL, account.name)
+            write_png(path, np.where(read_png(path) == CHANGE, np.uint8(WHITE), np.uint8(NONE)))
+        return {NONE: "none", WHITE: "change"}
+
+    def listed(self) -> list[dict[str, object]]:
+        """The account of every chip, as plain values."""
+        return [asdict(account) for account in self.accounts]
+
+    def _path(self, split: str, kind: str, name: str) -> Path:
+        return self.folder / split / kind / f"{name}.png"

@@ -1,0 +1,88 @@
+"""Objects: polygons of two files matched one to one by how much they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geochange.geo.outlines import areal
+from geochange.geo.polygons import Geometries
+
+CHUNK = 4096
+"""Polygons whose overlaps are measured at once."""
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Pairs of polygons, by falling intersection over union; none stands in two pairs.
+
+    found, reference: positions in the two lists. iou: what each pair shares, above 0.
+    """
+
+    found: NDArray[np.intp]
+    reference: NDArray[np.intp]
+    iou: NDArray[np.float64]
+
+    def above(self, least: float) -> Matches:
+        """The pairs that share so much at least."""
+        kept = self.iou >= least
+        return Matches(self.found[kept], self.reference[kept], self.iou[kept])
+
+
+def match(found: Geometries, reference: Geometries, least_iou: float) -> Matches:
+    """Match polygons one to one, the pair of the largest IoU first, down to `least_iou`.
+
+    Greedy, as COCO and its kin do it: every threshold takes a beginning of the same list, and from
+    an IoU of 0.5 on, where polygons of one file do not overlap, no other matching exists (Kirillov
+    et al., "Panoptic Segmentation", CVPR 2019, sec. 4.1). Below that an optimal assignment might
+    find a pair more by splitting up a better one, and needs a matrix of all pairs.
+    """
+    ours, theirs, iou = _overlaps(found, reference)
+    order = np.lexsort((theirs, ours, -iou))
+    order = order[iou[order] >= least_iou]
+    free_ours, free_theirs = np.ones(len(found), np.bool_), np.ones(len(reference), np.bool_)
+    kept = []
+    for pair in order.tolist():
+        if free_ours[ours[pair]] and free_theirs[theirs[pair]]:
+            free_ours[ours[pair]] = free_theirs[theirs[pair]] = False
+            kept.append(pair)
+    return Matches(ours[kept], theirs[kept], iou[kept])
+
+
+def _overlaps(
+    found: Geometries, reference: Geometries
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Every pair that shares ground, and its IoU.
+
+    In pixels, whose size cancels out: a ratio of areas is the same in any affine picture of them.
+    """
+    tree = shapely.STRtree(reference)
+    pairs, ious = [np.empty((2, 0), np.intp)], [np.empty(0)]
+    for start in range(0, len(found), CHUNK):
+        part = found[start : start + CHUNK]
+        ours, theirs = tree.query(part, predicate="intersects")
+        shared = shapely.area(shapely.intersection(part[ours], reference[theirs]))
+        union = shapely.area(part[ours]) + shapely.area(reference[theirs]) - shared
+        iou = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+        pairs.append(np.stack([ours + start, theirs])[:, iou > 0])
+        ious.append(iou[iou > 0])
+    ours, theirs = np.concatenate(pairs, axis=1)
+    return ours, theirs, np.concatenate(ious)
+
+
+def explode(outlines: Geometries, area: shapely.Geometry) -> Geometries:
+    """Single polygons from polygons and MultiPolygons, each cut to an area.
+
+    One that is left in several pieces by the cut stays one object.
+    """
+    outlines = outlines.copy()
+    broken = ~shapely.is_valid(outlines)  # a ring that a change of CRS let touch itself
+    outlines[broken] = [areal(mended) for mended in shapely.make_valid(outlines[broken])]
+    parts = shapely.get_parts(outlines)
+    shapely.prepare(area)
+    across = ~shapely.contains_properly(area, parts)
+    parts[across] = [areal(cut) for cut in shapely.intersection(parts[across], area)]
+    return np.asarray(parts[shapely.area(parts) > 0], dtype=np.object_)

@@ -1,0 +1,215 @@
+"""Polygons of a vector file, in any CRS, as outlines in the pixels of a grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import rasterio.features
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from geochange.errors import InputError
+from geochange.geo.grid import Grid, reproject, to_ground
+from geochange.geo.polygons import Geometries
+from geochange.geo.tiling import Window
+from geochange.geo.vector import LAYER
+
+VECTORS = (".gpkg", ".geojson", ".json", ".fgb", ".shp")
+"""Suffixes of files that are read as polygons."""
+
+BOX_MARGIN = 0.05
+"""Polygons are looked for in the outline of a grid and this share of its size around it."""
+
+LONGEST_EDGE = 1 / 128
+"""Edges longer than this share of a grid are cut before they move to another CRS, and bend there."""
+
+_UNREADABLE = (DataSourceError, DataLayerError, FeatureError, OSError)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of polygons in a vector file.
+
+    bounds: (west, south, east, north) in `crs`; None where the layer holds nothing.
+    """
+
+    path: Path
+    name: str
+    crs: CRS
+    features: int
+    bounds: tuple[float, float, float, float] | None
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What tells these polygons from those of another file or of another day."""
+        return str(self.path), self.name, self.path.stat().st_mtime_ns
+
+
+def is_vector(path: Path) -> bool:
+    """Whether a file's name says that it holds polygons."""
+    return path.suffix.lower() in VECTORS
+
+
+def find_layer(path: Path) -> Layer:
+    """The layer `changes` of a file, or its only one. Raises InputError."""
+    if not path.exists():
+        raise InputError(f"{path}: no such file; check the path")
+    try:
+        listed = pyogrio.list_layers(path)
+        names = [str(name) for name, geometry in listed if geometry is not None]
+        layer = _one_of(path, names)
+        about = pyogrio.read_info(path, layer, force_feature_count=True, force_total_bounds=True)
+    except _UNREADABLE as error:
+        raise InputError(
+            f"{path}: not a vector file GDAL can read; give polygons as {', '.join(VECTORS)}"
+        ) from error
+    bounds = about["total_bounds"]
+    return Layer(
+        path=path,
+        name=layer,
+        crs=_crs_of(path, about["crs"]),
+        features=about["features"],
+        bounds=bounds if about["features"] and np.isfinite(bounds).all() else None,
+    )
+
+
+def _one_of(path: Path, names: list[str]) -> str:
+    if LAYER in names or len(names) == 1:
+        return LAYER if LAYER in names else names[0]
+    if not names:
+        raise InputError(f"{path}: holds no layer of polygons; export one into it")
+    raise InputError(
+        f"{path}: holds the layers {', '.join(names)}; call the one that is meant {LAYER!r}, or "
+        "export it alone"
+    )
+
+
+def _crs_of(path: Path, text: str | None) -> CRS:
+    if text is None:
+        raise InputError(f"{path}: has no CRS; set it first (QGIS: Layer > Set CRS, then export)")
+    try:
+        crs = CRS.from_user_input(text)
+    except CRSError as error:
+        raise InputError(f"{path}: its CRS is not understood; assign one in QGIS") from error
+    if crs.is_engineering or crs.geodetic_crs is None:
+        raise InputError(
+            f"{path}: its CRS ({crs.name}) is not tied to the Earth; assign a real one"
+        )
+    return crs
+
+
+def read_outlines(layer: Layer, grid: Grid) -> Geometries:
+    """The polygons of a layer that touch a grid, in its pixels: (x, y) = (col, row) of corners.
+
+    Polygons and MultiPolygons, none empty; what lies far outside of the grid is cut off. Raises
+    InputError for geometry that is no polygon or is invalid.
+    """
+    box = _search_box(grid, layer.crs)
+    drawn = _within(_checked(layer, box), box)
+    if not layer.crs.equals(grid.crs, ignore_axis_order=True):
+        extent = np.subtract(box[2:], box[:2]) if box else np.ptp(_bounds(drawn), axis=0)
+        drawn = shapely.segmentize(drawn, max(float(np.max(extent)) * LONGEST_EDGE, 1e-9))
+    moved = to_ground(reproject(drawn, layer.crs, grid.crs), ~grid.transform)
+    whole = shapely.box(0, 0, grid.shape[1], grid.shape[0])
+    bounds = shapely.bounds(moved).reshape(-1, 4)
+    kept = np.isfinite(bounds).all(axis=1)
+    kept[kept] = shapely.intersects(whole, shapely.box(*bounds[kept].T))
+    return np.asarray(moved[kept], dtype=np.object_)
+
+
+Box = tuple[float, float, float, float]
+
+
+def _search_box(grid: Grid, crs: CRS) -> Box | None:
+    """Where in another CRS a grid lies, with a margin; None where it has no image there."""
+    west, south, east, north = shapely.bounds(reproject(grid.footprint(), grid.crs, crs))
+    if not np.isfinite([west, south, east, north]).all():
+        return None
+    x, y = BOX_MARGIN * (east - west), BOX_MARGIN * (north - south)
+    return float(west - x), float(south - y), float(east + x), float(north + y)
+
+
+def _bounds(geometries: Geometries) -> NDArray[np.float64]:
+    """The corners of what holds all geometries, (2, 2)."""
+    return np.asarray(np.nan_to_num(shapely.total_bounds(geometries)).reshape(2, 2))
+
+
+def _checked(layer: Layer, box: Box | None) -> Geometries:
+    """The geometries in a box, each a valid polygon. Rows without geometry are left out."""
+    try:
+        _, fids, packed, _ = pyogrio.raw.read(
+            layer.path, layer.name, columns=[], bbox=box, force_2d=True, return_fids=True
+        )
+    except _UNREADABLE as error:
+        raise InputError(
+            f"{layer.path}: damaged, its polygons cannot be read ({_line(error)}); export it again"
+        ) from error
+    there = np.array([item is not None for item in packed], np.bool_)
+    fids, shapes = fids[there], shapely.from_wkb(packed[there], on_invalid="ignore")
+    polygonal = np.isin(shapely.get_type_id(shapes), (3, 6)) | shapely.is_missing(shapes)
+    for fid, shape in zip(fids[~polygonal], shapes[~polygonal], strict=True):
+        raise InputError(
+            f"{layer.path}: feature {fid} is a {shape.geom_type}, no polygon; leave only polygons "
+            "in it"
+        )
+    for number in np.flatnonzero(~shapely.is_valid(shapes)):
+        reason = shapely.is_valid_reason(shapes[number]) or "a ring that is not closed"
+        raise InputError(
+            f"{layer.path}: feature {fids[number]} is no valid polygon ({reason}); repair it "
+            "(QGIS: Fix geometries)"
+        )
+    return np.asarray(shapes[~shapely.is_empty(shapes)], dtype=np.object_)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _within(shapes: Geometries, box: Box | None) -> Geometries:
+    """Polygons cut to a box: what lies beyond may have no image in another CRS."""
+    if box is None or len(shapes) == 0:
+        return shapes
+    frame = shapely.box(*box)
+    shapely.prepare(frame)
+    across = ~shapely.contains_properly(frame, shapes)
+    shapes = shapes.copy()
+    shapes[across] = [areal(cut) for cut in shapely.intersection(shapes[across], frame)]
+    return np.asarray(shapes[~shapely.is_empty(shapes)], dtype=np.object_)
+
+
+def areal(geometry: shapely.Geometry) -> shapely.Geometry:
+    """A geometry without the points and lines in it that have no area."""
+    if geometry.geom_type in ("Polygon", "MultiPolygon"):
+        return geometry
+    parts = shapely.get_parts(geometry)
+    parts = shapely.get_parts(parts)  # a collection may hold a MultiPolygon
+    return shapely.multipolygons(parts[shapely.get_type_id(parts) == 3])
+
+
+class Burner:
+    """Outlines that are drawn into windows of their grid, whichever are asked for."""
+
+    def __init__(self, outlines: Geometries) -> None:
+        self.outlines = outlines
+        self._tree = shapely.STRtree(outlines)
+
+    def burn(self, window: Window) -> NDArray[np.bool_]:
+        """(height, width) bool: where a pixel's middle lies in an outline.
+
+        The same for a pixel whatever the window: outlines are moved by whole pixels only.
+        """
+        frame = shapely.box(window.col, window.row, window.col_stop, window.row_stop)
+        near = self.outlines[np.sort(self._tree.query(frame))]
+        shape = (window.height, window.width)
+        if len(near) == 0:
+            return np.zeros(shape, np.bool_)
+        corner = Affine.translation(window.col, window.row)
+        burnt = rasterio.features.rasterize(near, shape, transform=corner, dtype="uint8")
+        return np.asarray(burnt, np.bool_)

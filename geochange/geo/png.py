@@ -1,0 +1,47 @@
+"""PNG: a picture or a label without a place, written as plain as every tool reads it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import MemoryFile
+
+from geochange.errors import OutputError
+from geochange.geo.raster import opened
+
+
+def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write (height, width, 3) colours or (height, width) grey. Raises OutputError."""
+    bands = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+    count, height, width = bands.shape
+    profile = {"driver": "PNG", "dtype": "uint8", "count": count, "height": height, "width": width}
+    with _without_place(), MemoryFile() as memory:
+        with memory.open(**profile) as picture:
+            picture.write(bands)
+        packed = memory.read()
+    try:
+        path.write_bytes(packed)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path} ({error.strerror}): check the free space"
+        ) from error
+
+
+def read_png(path: Path) -> NDArray[np.uint8]:
+    """The (height, width) grey values of a label that `write_png` wrote. Raises InputError."""
+    with _without_place(), opened(str(path)) as picture:
+        return np.asarray(picture.read(1), np.uint8)
+
+
+@contextmanager
+def _without_place() -> Iterator[None]:
+    """No word of rasterio's about a missing georeference, which a PNG never has."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield

@@ -1,0 +1,42 @@
+"""Files of polygons that tests make, drawn in the pixels of makers.NORTH_UP unless said otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import shapely
+from affine import Affine
+from makers import NORTH_UP, UTM
+from pyproj import CRS
+
+from geochange.geo.grid import Grid, to_ground
+
+DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf", ".shp": "ESRI Shapefile"}
+
+
+def square(row: float, col: float, size: float, width: float | None = None) -> shapely.Polygon:
+    """A rectangle in pixels, by its first row and column."""
+    return shapely.box(col, row, col + (width or size), row + size)
+
+
+def make_polygons(
+    path: Path,
+    polygons: Sequence[shapely.Geometry | None],
+    crs: CRS | None = UTM,
+    transform: Affine = NORTH_UP,
+    **options: Any,
+) -> Path:
+    """Write polygons, said in pixels of a grid in UTM, in any CRS; without one where it is None."""
+    ground = [None if shape is None else to_ground(shape, transform) for shape in polygons]
+    frame = gpd.GeoDataFrame(geometry=gpd.GeoSeries(ground, crs=UTM))
+    frame = frame.set_crs(None, allow_override=True) if crs is None else frame.to_crs(crs)
+    frame.to_file(path, driver=DRIVERS[path.suffix], **options)
+    return path
+
+
+def grid_of(shape: tuple[int, int], transform: Affine = NORTH_UP) -> Grid:
+    """A grid in UTM."""
+    return Grid(UTM, transform, shape)
