@@ -1,0 +1,23 @@
+"""`geochange data`: the group of commands about labelled chips."""
+
+from __future__ import annotations
+
+import click
+
+from geochange.cli.lazy import lazy_group
+
+COMMANDS = {
+    "check": ("geochange.cli.data_check:check", "Count, and look for leaks and odd labels."),
+    "index": ("geochange.cli.data_index:index", "Write train.txt, val.txt and test.txt."),
+    "prompts": ("geochange.cli.data_prompts:prompts", "Let CLIP name what every chip shows."),
+    "chips": ("geochange.cli.data_chips:chips", "Cut a labelled pair of rasters into chips."),
+}
+"""Commands by name: where each lives, and its line in the help of the group."""
+
+
+@click.group(
+    cls=lazy_group(COMMANDS),
+    epilog="Start with: geochange data check SYSU-CD   or: geochange data chips --help",
+)
+def data() -> None:
+    """Labelled chips: time1/ time2/ label/ under train/, val/ and test/, and what belongs to them."""

@@ -1,0 +1,116 @@
+"""`geochange data check`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from geochange.cli.screen import screen
+from geochange.errors import OutputError
+from geochange.places import check_folder
+
+if TYPE_CHECKING:
+    from geochange.dataset import Leak, SplitSurvey, Survey
+
+NAMED = 3
+"""So many chips that leak are named; --json names all."""
+
+
+@click.command(epilog="Example: geochange data check SYSU-CD --json sysu.json")
+@click.argument("root", type=click.Path(path_type=Path))
+@click.option("--layout", default="auto", show_default=True, metavar="NAME", help="how it is kept")
+@click.option("--bands", metavar="TEXT", help="bands that are red, green, blue, such as 4,3,2")
+@click.option("--json", "file", type=click.Path(path_type=Path), help="write it as JSON, too")
+@click.option("--quiet", is_flag=True, help="print nothing but errors")
+def check(root: Path, layout: str, bands: str | None, file: Path | None, quiet: bool) -> None:
+    """Open every chip of ROOT, count, and look for leaks between splits.
+
+    ROOT holds train/, val/ and test/ with time1/ time2/ label/ (sysu), A/ B/ label/ (levir, whu),
+    A/ B/ OUT/ (cdd) or NAME/before.tif (pairs), or train.txt, val.txt, test.txt (list). What cannot
+    be used ends it with the name of the file; leaks are reported.
+    """
+    if file is not None:
+        _check_target(file)
+    # Behind the check: loading rasterio takes longer than a refused option may.
+    from geochange.dataset import survey
+
+    with screen(quiet, log_json=False) as report:
+        found = survey(root, layout=layout, bands=bands, progress=report)
+    if file is not None:
+        _write(file, found)
+    if not quiet:
+        Console().print(_table(found))
+
+
+def _check_target(file: Path) -> None:
+    if file.is_dir():
+        raise OutputError(f"{file} is a folder: name a file in it")
+    check_folder(file)
+
+
+def _write(file: Path, found: Survey) -> None:
+    aside = file.with_name(f".{file.name}.part")
+    try:
+        aside.write_text(json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n", "utf-8")
+        aside.replace(file)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise OutputError(f"cannot write {file} ({error.strerror}): free its place") from error
+
+
+def _table(found: Survey) -> Table:
+    table = Table(title="Data set", title_justify="left")
+    table.add_column(style="bold", no_wrap=True)
+    for split in found.splits:
+        table.add_column(split, justify="right", overflow="fold")
+    rows = {split: _rows(found.layouts[split], told) for split, told in found.splits.items()}
+    for name in next(iter(rows.values())):
+        table.add_row(name, *(row[name] for row in rows.values()))
+    table.add_section()
+    for leak in found.leaks:
+        cells = [_names(leak) if split == leak.splits[1] else "" for split in found.splits]
+        # Text, since names of files are no markup.
+        label = Text(f"{leak.what} as in {leak.splits[0]}", style="yellow")
+        table.add_row(label, *(Text(cell, style="yellow") for cell in cells))
+    if not found.leaks:
+        table.add_row("leaks", *("none" for _ in found.splits))
+    return table
+
+
+def _rows(layout: str, split: SplitSurvey) -> dict[str, str]:
+    meanings = {
+        0: "none",
+        split.change: "change",
+        **({} if split.change == 255 else {255: "unknown"}),
+    }
+    pixels = split.known_px + split.unknown_px
+    return {
+        "layout": layout,
+        "chips": f"{split.chips:,}",
+        "height x width px": "\n".join(_sizes(split)),
+        "type": ", ".join(split.dtypes),
+        "labels": ", ".join(f"{value} {meanings[value]}" for value in split.label_values),
+        "change": f"{split.change_share:.2%}",
+        "unknown": f"{split.unknown_px / pixels:.2%}" if split.unknown_px else "none",
+        "chips without change": f"{split.without_change:,} ({split.without_change / split.chips:.0%})",
+    }
+
+
+def _sizes(split: SplitSurvey) -> list[str]:
+    if len(split.sizes) == 1:
+        return list(split.sizes)
+    told = [f"{size}: {count:,}" for size, count in list(split.sizes.items())[:NAMED]]
+    return told + ([f"{len(split.sizes) - NAMED} more"] if len(split.sizes) > NAMED else [])
+
+
+def _names(leak: Leak) -> str:
+    names = [second for _, second in leak.chips]
+    plain = ("".join(c if c.isprintable() else "?" for c in name) for name in names[:NAMED])
+    more = ", ..." if len(names) > NAMED else ""
+    return f"{len(names):,}: {', '.join(plain)}{more}"

@@ -1,0 +1,54 @@
+"""`geochange data chips`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from geochange.cli.options import options_of
+from geochange.cli.screen import closing_table, screen
+from geochange.config.cut import CutOptions
+
+
+@click.command(
+    epilog="Example: geochange data chips 2015.tif 2024.tif drawn.gpkg --out chips --block 2",
+)
+@click.argument("before")
+@click.argument("after")
+@click.argument("labels", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="ROOT",
+    help="folder for train/, val/ and test/; new or empty",
+)
+@options_of(CutOptions)
+@click.option("--quiet", is_flag=True, help="print nothing but errors")
+def chips(before: str, after: str, labels: Path, out: Path, quiet: bool, **options: Any) -> None:
+    """Cut the rasters BEFORE and AFTER and their LABELS into chips to train on.
+
+    BEFORE and AFTER are read as `geochange run` reads them. LABELS are polygons of what changed
+    (.gpkg, .geojson, .fgb, .shp) or a raster: 0 none, 1 change, 255 unknown. Chips go into
+    ROOT/SPLIT/time1, time2 and label as PNG; blocks of neighbours stay in one split.
+    """
+    CutOptions.parse(options)
+    # Behind the check: loading rasterio takes longer than a refused option may.
+    from geochange.cutting import cut
+
+    with screen(quiet, log_json=False) as report:
+        done = cut(before, after, labels, out, report, **options)
+    if quiet:
+        return
+    rows = {
+        split: f"{tally.chips:,} chips, {tally.change_share:.2%} change"
+        for split, tally in done.splits.items()
+    }
+    left_out = {reason: count for reason, count in done.left_out.items() if count}
+    rows |= {f"left out, {reason}": f"{count:,} chips" for reason, count in left_out.items()}
+    rows["labels"] = ", ".join(f"{value} {what}" for value, what in done.label_values.items())
+    closing_table(rows, "Chips")
+    # Not in the table, which would cut a long path.
+    click.echo(f"data set  {done.root}")

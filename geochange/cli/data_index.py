@@ -1,0 +1,34 @@
+"""`geochange data index`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(epilog="Example: geochange data index SYSU-CD")
+@click.argument("root", type=click.Path(path_type=Path))
+@click.option("--layout", default="auto", show_default=True, metavar="NAME", help="how it is kept")
+@click.option("--quiet", is_flag=True, help="print nothing but errors")
+def index(root: Path, layout: str, quiet: bool) -> None:
+    """Write train.txt, val.txt and test.txt of the chips in ROOT.
+
+    A line holds the paths of a chip before, after and of its label, two spaces between them,
+    relative to ROOT. Lists that are there are replaced; another file of such a name is refused.
+    """
+    from geochange.dataset import records_of, splits_of
+    from geochange.errors import InputError
+    from geochange.training.layouts import LAYOUTS
+    from geochange.training.lists import write_lists
+
+    splits = [split for split in splits_of(root, layout) if (root / split).is_dir()]
+    if not splits or layout not in ("auto", *LAYOUTS):
+        raise InputError(
+            f"{root}: holds no folders of chips to list; it needs train/, val/ or test/"
+        )
+    chips = {split: records_of(root, split, layout) for split in splits}
+    write_lists({root / f"{split}.txt": chips[split] for split in splits}, root)
+    if not quiet:
+        for split in splits:
+            click.echo(f"{root / split}.txt  {len(chips[split]):,} chips")

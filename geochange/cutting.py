@@ -1,0 +1,223 @@
+"""The story of `data chips`: a labelled pair in, a data set of chips out, split by blocks."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geochange import __version__
+from geochange.chip import Chip
+from geochange.config.cut import CutOptions
+from geochange.errors import InputError, OutputError
+from geochange.geo.align import Bands
+from geochange.geo.blocks import Blocks, share_out
+from geochange.geo.chipset import ChipSet, Tally
+from geochange.geo.labels import CHANGE, UNKNOWN
+from geochange.geo.tiling import Index, TilePlan, Window
+from geochange.pairs import PathLike, Scene, open_scene
+from geochange.places import check_folder
+from geochange.progress import Progress, silent
+from geochange.training.source import SPLITS
+
+READ_PX = 2048
+"""Chips are cut from windows of about this size, each read once, whatever the pair's size."""
+
+ACCOUNT = "chips.json"
+"""What the chips came from, and where each of them lay."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A data set of chips: where it lies and what each split holds.
+
+    label_values: what each value in the labels means.
+    left_out: how many chips were not written, by the reason.
+    """
+
+    root: Path
+    splits: Mapping[str, Tally]
+    label_values: Mapping[int, str]
+    left_out: Mapping[str, int]
+
+
+def cut(
+    before: PathLike,
+    after: PathLike,
+    labels: PathLike,
+    out: PathLike,
+    progress: Progress = silent,
+    **options: Any,
+) -> Cut:
+    """Cut a georeferenced pair and its labels into OUT/SPLIT/{time1,time2,label}/NAME_row_col.png.
+
+    before, after: any rasters `run` takes, read and stretched as it does. labels: polygons, or a
+    raster. out: a folder that is new or empty. options: the fields of CutOptions. Chips of
+    different splits share no pixel. Labels are 0 and 255, or 0, 1 and 255 = unknown if any pixel
+    of the whole set is unknown. OUT/chips.json says where each chip lay and what it came from.
+
+    Raises InputError, OptionError or OutputError; nothing is written then.
+    """
+    chosen = CutOptions.parse(options)
+    root = Path(out).expanduser().absolute()
+    check_root(root)
+    bands = None if chosen.bands is None else Bands.parse(chosen.bands)
+    scene = open_scene(before, after, labels, bands, chosen.grid, chosen.stretch)
+    shape = scene.pair.grid.shape
+    plan = TilePlan(shape, chosen.size, chosen.overlap, chosen.block)
+    blocks = share_out(plan, _shares(chosen), chosen.seed, chosen.gap)
+    with _folder_aside(root) as part:
+        chips = ChipSet(part, chosen.name or _name_of(before), len(str(max(shape))))
+        cutter = _Cutter(scene, chosen, blocks, chips)
+        cutter.work(progress)
+        splits = chips.tallies(blocks.splits)
+        _check(splits, chips.unknown)
+        result = Cut(root, splits, chips.settle(), dict(cutter.left_out))
+        account = {**_account(scene, chosen), **_told(result), "chips": chips.listed()}
+        text = json.dumps(account, indent=1, ensure_ascii=False)
+        (part / ACCOUNT).write_text(f"{text}\n", encoding="utf-8")
+    return result
+
+
+def check_root(root: Path) -> None:
+    """Refuse a place where chips cannot be written. Raises OutputError."""
+    check_folder(root)
+    if root.exists() and not root.is_dir():
+        raise OutputError(f"{root}: is a file; name a new folder for the chips")
+    if root.is_dir() and any(root.iterdir()):
+        raise OutputError(f"{root}: is not empty; name a new folder for the chips")
+
+
+@contextmanager
+def _folder_aside(root: Path) -> Iterator[Path]:
+    """Lend a folder to fill, which becomes `root` at the end, or nothing if the body raises."""
+    part = root.with_name(f".{root.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir()
+        yield part
+        if root.is_dir():
+            root.rmdir()
+        os.replace(part, root)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write {root} ({error.strerror}): name another place") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _shares(options: CutOptions) -> dict[str, float]:
+    shares = (1 - options.val - options.test, options.val, options.test)
+    return {split: share for split, share in zip(SPLITS, shares, strict=True) if share > 0}
+
+
+def _name_of(before: PathLike) -> str:
+    """The file's name without its suffix, in characters that every tool takes."""
+    stem = Path(before).stem
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in stem)
+
+
+@dataclass
+class _Cutter:
+    """Takes from a scene the chips that a split may have, and counts the others by the reason."""
+
+    scene: Scene
+    options: CutOptions
+    blocks: Blocks
+    chips: ChipSet
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def work(self, progress: Progress) -> None:
+        """Cut every chip; one read per date and window of READ_PX."""
+        size, overlap = self.options.size, self.options.overlap
+        together = max(1, READ_PX // (size - overlap))
+        plan = TilePlan(self.scene.pair.grid.shape, size, overlap, together)
+        done, total = 0, plan.whole.pixels
+        progress("cut", done, total)
+        with self.scene.reader() as read:
+            for block in plan.blocks():
+                tiles = list(product(*plan.block_tile_ranges(block)))
+                owned = self._owned(plan, tiles)
+                if owned:
+                    around = plan.block_window(block)
+                    ground = read(around)
+                    for window, split in owned:
+                        self._take(_part(ground, window.within(around)), split, window)
+                done += len(tiles)
+                progress("cut", total * done // plan.tile_count, total)
+
+    def _owned(self, plan: TilePlan, tiles: list[Index]) -> list[tuple[Window, str]]:
+        """The windows that belong to one split alone, and which."""
+        windows = [plan.tile_window(tile) for tile in tiles]
+        splits = [self.blocks.split_of(window) for window in windows]
+        self.left_out["at a border of splits"] += splits.count(None)
+        return [(w, split) for w, split in zip(windows, splits, strict=True) if split is not None]
+
+    def _take(self, chip: Chip, split: str, window: Window) -> None:
+        label = label_of(chip)
+        if chip.valid.mean() < self.options.min_valid:
+            self.left_out["too little data"] += 1
+        elif (label == UNKNOWN).all():
+            self.left_out["no label"] += 1
+        elif split == SPLITS[0] and not (label == CHANGE).any() and not self._stays(window):
+            self.left_out["without change"] += 1
+        else:
+            self.chips.add(chip, label, split, window)
+
+    def _stays(self, window: Window) -> bool:
+        """Whether an empty chip does: by its place, not by what was cut before it."""
+        chance = np.random.default_rng((self.options.seed, window.row, window.col)).random()
+        return bool(chance < self.options.empty)
+
+
+def _part(ground: Chip, place: tuple[slice, slice]) -> Chip:
+    label = label_of(ground)[place]
+    return Chip(ground.before[place], ground.after[place], ground.valid[place], label)
+
+
+def label_of(chip: Chip) -> NDArray[np.uint8]:
+    """The label of a chip that has one."""
+    if chip.label is None:
+        raise ValueError("the chip has no label")
+    return chip.label
+
+
+def _check(splits: Mapping[str, Tally], unknown: bool) -> None:
+    cure = "try another --seed or --block, less --overlap or --gap, or a lower --min-valid"
+    for split, tally in splits.items():
+        if tally.chips == 0:
+            raise InputError(f"no chip is left for {split}; {cure}")
+        if unknown and tally.changed_px == 0:
+            # Such labels would hold 0 and 255 alone, and be taken for change.
+            raise InputError(f"the chips of {split} hold unknown pixels and no change; {cure}")
+
+
+def _account(scene: Scene, options: CutOptions) -> dict[str, Any]:
+    pair = scene.pair
+    return {
+        "geochange": __version__,
+        "before": pair.before.info.path,
+        "after": pair.after.info.path,
+        "labels": str(scene.labels.path),
+        "options": options.model_dump(),
+        "bands": {"before": pair.before.bands, "after": pair.after.bands},
+        "radiometry": repr(scene.radiometry),
+        "crs": pair.grid.crs.to_string(),
+        "transform": list(pair.grid.transform)[:6],
+        "shape": pair.grid.shape,
+    }
+
+
+def _told(result: Cut) -> dict[str, Any]:
+    return {"label_values": dict(result.label_values), "left_out": dict(result.left_out)}

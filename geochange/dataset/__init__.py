@@ -1,0 +1,21 @@
+"""Data sets on disk: found, opened split by split, checked and surveyed."""
+
+from __future__ import annotations
+
+from geochange.dataset.opening import LAYOUT_NAMES, find_root, open_split, records_of, splits_of
+from geochange.dataset.source import FileSource
+from geochange.dataset.survey import Leak, SplitSurvey, Survey, check_split, survey
+
+__all__ = [
+    "LAYOUT_NAMES",
+    "FileSource",
+    "Leak",
+    "SplitSurvey",
+    "Survey",
+    "check_split",
+    "find_root",
+    "open_split",
+    "records_of",
+    "splits_of",
+    "survey",
+]

@@ -1,0 +1,231 @@
+"""Opening: from the place of a data set and the name of a split to its chips."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from geochange.dataset.source import (
+    CHANGE,
+    NONE,
+    UNKNOWN,
+    FileSource,
+    LabelCode,
+    read_date,
+    read_values,
+)
+from geochange.errors import InputError, OptionError
+from geochange.geo.align import Bands
+from geochange.geo.picture import RGB, describe_picture
+from geochange.geo.radiometry import AS_IT_IS, Radiometry, Sampled, choose
+from geochange.pairs import PairSource, find_pairs
+from geochange.training.layouts import LAYOUTS, find_layout, records
+from geochange.training.lists import read_list
+from geochange.training.source import SPLITS, ChipSource, Record
+
+PLACE = "CDPATH"
+"""The environment variable that names the folder of data sets, as the published configurations do."""
+
+AUTO, LIST, PAIRS = "auto", "list", "pairs"
+LAYOUT_NAMES = (AUTO, *LAYOUTS, LIST, PAIRS)
+"""What a layout may be called; "auto" looks."""
+
+STRETCH_CHIPS = 256
+"""From so many chips, spread over the split, a stretch is chosen."""
+
+STRETCH_PIXELS = 4 * 1024**2
+"""And from so many pixels of each date."""
+
+WITNESSES = 500
+"""So many labels of each other split are asked what 255 means, where a split's own leave it open."""
+
+Where = str | os.PathLike[str]
+_Item = TypeVar("_Item")
+_Made = TypeVar("_Made")
+
+
+def find_root(root: str | None, name: str | None) -> Path:
+    """The folder of a data set: as given, or `name` in a folder that CDPATH names.
+
+    Raises InputError where it is not there, and OptionError where nothing says it.
+    """
+    ways = f"name the folder by --data, by data.root in the YAML, or {PLACE} with data.name"
+    if root is not None:
+        return _folder(Path(root).expanduser(), ways)
+    # Shells keep several folders there.
+    places = [Path(place) for place in os.environ.get(PLACE, "").split(os.pathsep) if place]
+    if name is None or not places:
+        raise OptionError(f"no data set is named; {ways}")
+    found = [place.expanduser() / name for place in places]
+    return next((path for path in found if path.is_dir()), None) or _folder(found[0], ways)
+
+
+def splits_of(root: Where, layout: str = AUTO) -> tuple[str, ...]:
+    """Those of train, val and test that are there. Raises InputError where none is."""
+    place = _checked(root, layout)
+    found = tuple(split for split in SPLITS if _is_there(place, split, layout))
+    if not found:
+        raise InputError(
+            f"{place}: holds neither train/, val/, test/ nor lists of such names; check the path"
+        )
+    return found
+
+
+def layout_of(root: Where, split: str, layout: str = AUTO) -> str:
+    """The name of a split's layout, found by looking if need be.
+
+    Raises InputError where it looks like none.
+    """
+    place = _checked(root, layout)
+    if layout != AUTO:
+        return layout
+    if (place / split).is_dir():
+        if found := find_layout(place):
+            return found
+        if any((place / split).glob("*/before.tif")):
+            return PAIRS
+    if _is_there(place, split, LIST):
+        return LIST
+    kinds = dict.fromkeys("/ ".join(kind.folders) + "/" for kind in LAYOUTS.values())
+    raise InputError(
+        f"{place / split}: holds no known layout ({'; '.join(kinds)}; NAME/before.tif), and there "
+        f"is no {split}.txt; check the path, or name the layout by --layout"
+    )
+
+
+def records_of(root: Where, split: str, layout: str = AUTO) -> tuple[Record, ...]:
+    """The chips of a split that lie in files of their own. Raises InputError."""
+    place, kind = Path(root), layout_of(root, split, layout)
+    if kind == PAIRS:
+        raise InputError(f"{place / split}: holds whole rasters, no chips; cut them (data chips)")
+    if kind == LIST:
+        return read_list(place / f"{split}.txt", place)
+    return records(place, LAYOUTS[kind], split)
+
+
+def open_split(
+    root: Where,
+    split: str,
+    *,
+    layout: str = AUTO,
+    bands: str | tuple[int, ...] | None = None,
+) -> ChipSource:
+    """The chips of a split. Every label is read once, to know what its values mean.
+
+    bands: three, 1-based, or in words such as "4,3,2"; None takes the first three.
+    Pictures of 8 bits pass as they are; others get one stretch for the data set, as `run` chooses
+    it for a scene, from the chips to train on where there are any.
+
+    Raises InputError and OptionError.
+    """
+    place, chosen = Path(root), _bands(bands)
+    if layout_of(place, split, layout) == PAIRS:
+        return PairSource(find_pairs(place / split), chosen)
+    chips = records_of(place, split, layout)
+    dtypes = _dtypes(chips[0])
+    radiometry = AS_IT_IS
+    if any(dtype != np.uint8 for dtype in dtypes):
+        base = (
+            records_of(place, SPLITS[0], layout) if _is_there(place, SPLITS[0], layout) else chips
+        )
+        dtypes = _dtypes(base[0])
+        radiometry = _stretch(base, chosen, dtypes)
+    return FileSource(place, chips, chosen, dtypes, radiometry, _code(place, split, layout, chips))
+
+
+def each(make: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iterator[_Made]:
+    """What is made of each item, in order and in threads: decoding runs beside Python's lock."""
+    with ThreadPoolExecutor() as threads:
+        yield from threads.map(make, items)
+
+
+def _folder(path: Path, ways: str) -> Path:
+    if not path.is_dir():
+        raise InputError(f"{path}: no such folder; {ways}")
+    return path
+
+
+def _checked(root: Where, layout: str) -> Path:
+    if layout not in LAYOUT_NAMES:
+        raise OptionError(f"layout {layout} is not known; choose {', '.join(LAYOUT_NAMES)}")
+    return _folder(Path(root), "name the folder that holds train/, val/ or test/")
+
+
+def _is_there(root: Path, split: str, layout: str) -> bool:
+    listed = (root / f"{split}.txt").is_file()
+    inside = (root / split).is_dir()
+    return listed if layout == LIST else inside or (layout == AUTO and listed)
+
+
+def _bands(bands: str | tuple[int, ...] | None) -> tuple[int, ...] | None:
+    if bands is None:
+        return None
+    chosen = Bands.parse(bands) if isinstance(bands, str) else Bands(bands, bands)
+    if len(chosen.before) != RGB or chosen.before != chosen.after:
+        raise OptionError("--bands: chips hold three bands, the same of both dates; name 4,3,2")
+    return chosen.before
+
+
+def _dtypes(chip: Record) -> tuple[np.dtype[Any], np.dtype[Any]]:
+    return describe_picture(chip.before).dtype, describe_picture(chip.after).dtype
+
+
+def _stretch(
+    chips: Sequence[Record],
+    bands: tuple[int, ...] | None,
+    dtypes: tuple[np.dtype[Any], np.dtype[Any]],
+) -> Radiometry:
+    sample = _spread(chips, STRETCH_CHIPS)
+    budget = STRETCH_PIXELS // len(sample)
+
+    def thinned(path: Path, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+        pixels, valid = read_date(path, bands, dtype)
+        held = pixels[valid]
+        return held[:: -(-len(held) // budget) or 1]
+
+    before = list(each(lambda chip: thinned(chip.before, dtypes[0]), sample))
+    after = list(each(lambda chip: thinned(chip.after, dtypes[1]), sample))
+    dates = zip((before, after), dtypes, strict=True)
+    return choose("joint", *(Sampled(np.concatenate(values), dtype) for values, dtype in dates))
+
+
+def _code(root: Path, split: str, layout: str, chips: Sequence[Record]) -> LabelCode:
+    """What the labels of a split mean: 255 is unknown if the data set holds a 1, else change."""
+    values = _values(chips)
+    change = CHANGE
+    if UNKNOWN in values and CHANGE not in values:
+        others = (other for other in SPLITS if other != split and _is_there(root, other, layout))
+        told = any(CHANGE in _witnessed(root, other, layout) for other in others)
+        change = CHANGE if told else UNKNOWN
+    return LabelCode(change, tuple(sorted(values)))
+
+
+def _values(chips: Sequence[Record]) -> set[int]:
+    return set().union(*each(_values_in, chips))
+
+
+def _values_in(chip: Record) -> set[int]:
+    values, _ = read_values(chip.label)
+    return {value for value in (NONE, CHANGE, UNKNOWN) if (values == value).any()}
+
+
+def _witnessed(root: Path, split: str, layout: str) -> set[int]:
+    """What some labels of another split hold; nothing, if it cannot be read.
+
+    What is wrong with a split is said when it is opened, and keeps nobody from this one.
+    """
+    try:
+        return _values(_spread(records_of(root, split, layout), WITNESSES))
+    except InputError:
+        return set()
+
+
+def _spread(chips: Sequence[Record], count: int) -> list[Record]:
+    """So many chips, or all, evenly spread."""
+    numbers = np.linspace(0, len(chips) - 1, min(count, len(chips))).round().astype(int)
+    return [chips[number] for number in numbers]

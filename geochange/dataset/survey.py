@@ -1,0 +1,216 @@
+"""Survey: every chip of a data set opened once, counted, and looked for in the other splits."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geochange.chip import Chip
+from geochange.dataset.opening import AUTO, Where, each, layout_of, open_split, splits_of
+from geochange.dataset.source import CHANGE, UNKNOWN, FileSource
+from geochange.pairs import PairSource
+from geochange.progress import Progress, silent
+from geochange.training.source import ChipSource
+
+STAGE = "check"
+
+DIGEST_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSurvey:
+    """What the chips of a split are.
+
+    sizes: chips by "HEIGHT x WIDTH". dtypes: of the files. label_values: those in the files; of pairs,
+    those of the chips.
+    change: the value among them that is change. known_px: labelled, with data at both dates;
+    changed_px: of those. without_change: chips without a changed pixel.
+    """
+
+    chips: int
+    sizes: Mapping[str, int]
+    dtypes: tuple[str, ...]
+    label_values: tuple[int, ...]
+    change: int
+    known_px: int
+    changed_px: int
+    unknown_px: int
+    without_change: int
+
+    @property
+    def change_share(self) -> float:
+        """Of the known pixels; a share of nothing is 0."""
+        return self.changed_px / self.known_px if self.known_px else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Chips of one split that another has too.
+
+    what: "same pixels" of either date, or "same file". chips: their names in both, in pairs.
+    """
+
+    what: str
+    splits: tuple[str, str]
+    chips: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a data set holds, split by split, and what lies in it twice."""
+
+    root: str
+    layouts: Mapping[str, str]
+    splits: Mapping[str, SplitSurvey]
+    leaks: tuple[Leak, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; shares beside the counts."""
+        values = asdict(self)
+        for name, split in self.splits.items():
+            values["splits"][name]["change_share"] = split.change_share
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A chip, once its pixels are gone. prints: of the pictures that show anything."""
+
+    shape: tuple[int, int]
+    values: tuple[int, ...]
+    known_px: int
+    changed_px: int
+    prints: tuple[bytes, ...]
+
+
+def check_split(source: ChipSource, progress: Progress = silent) -> None:
+    """Open every chip once, as training will. Raises InputError, which names the file."""
+    shapes = each(lambda number: source[number].shape, range(len(source)))
+    for done, _ in enumerate(shapes, 1):
+        progress(STAGE, done, len(source))
+
+
+def survey(
+    root: Where,
+    *,
+    layout: str = AUTO,
+    bands: str | tuple[int, ...] | None = None,
+    progress: Progress = silent,
+) -> Survey:
+    """Open every chip of every split. Raises InputError, which names the file, and OptionError."""
+    splits = splits_of(root, layout)
+    sources = {split: open_split(root, split, layout=layout, bands=bands) for split in splits}
+    total, done = sum(map(len, sources.values())), 0
+    seen: dict[str, list[_Seen]] = {split: [] for split in splits}
+    for split, source in sources.items():
+        for chip in _look(source):
+            seen[split].append(chip)
+            done += 1
+            progress(STAGE, done, total)
+    return Survey(
+        root=os.fspath(root),
+        layouts={split: layout_of(root, split, layout) for split in splits},
+        splits={split: _sum_up(sources[split], seen[split]) for split in splits},
+        leaks=(*_same_pixels(sources, seen), *_same_files(sources)),
+    )
+
+
+def _look(source: ChipSource) -> Iterator[_Seen]:
+    return each(lambda number: _see(source[number]), range(len(source)))
+
+
+def _see(chip: Chip) -> _Seen:
+    label = np.zeros(chip.shape, np.uint8) if chip.label is None else chip.label
+    counts = np.bincount(label.ravel(), minlength=UNKNOWN + 1)
+    prints = (_print(chip.before), _print(chip.after))
+    return _Seen(
+        shape=chip.shape,
+        values=tuple(np.flatnonzero(counts).tolist()),
+        known_px=int(label.size - counts[UNKNOWN]),
+        changed_px=int(counts[CHANGE]),
+        prints=tuple(dict.fromkeys(found for found in prints if found is not None)),
+    )
+
+
+def _print(pixels: NDArray[Any]) -> bytes | None:
+    """What tells a picture from others; None for one of a single colour, which tells nothing."""
+    if (pixels == pixels[:1, :1]).all():
+        return None
+    told = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=DIGEST_BYTES)
+    told.update(np.ascontiguousarray(pixels).data)
+    return told.digest()
+
+
+def _sum_up(source: ChipSource, seen: Sequence[_Seen]) -> SplitSurvey:
+    pixels = sum(chip.shape[0] * chip.shape[1] for chip in seen)
+    known = sum(chip.known_px for chip in seen)
+    sizes = Counter(f"{height} x {width}" for height, width in (chip.shape for chip in seen))
+    values, change = sorted({value for chip in seen for value in chip.values}), CHANGE
+    if isinstance(source, FileSource):
+        values, change = list(source.code.values), source.code.change
+    return SplitSurvey(
+        chips=len(seen),
+        sizes=dict(sizes.most_common()),
+        dtypes=_dtypes(source),
+        label_values=tuple(values),
+        change=change,
+        known_px=known,
+        changed_px=sum(chip.changed_px for chip in seen),
+        unknown_px=pixels - known,
+        without_change=sum(chip.changed_px == 0 for chip in seen),
+    )
+
+
+def _dtypes(source: ChipSource) -> tuple[str, ...]:
+    """Of the files; what only makes chips is known by those."""
+    found: list[np.dtype[Any]] = [np.dtype(np.uint8)]
+    if isinstance(source, FileSource):
+        found = list(source.dtypes)
+    elif isinstance(source, PairSource):
+        pairs = [scene.pair for scene in source.scenes]
+        found = [date.info.dtype for pair in pairs for date in (pair.before, pair.after)]
+    return tuple(dict.fromkeys(map(str, found)))
+
+
+def _same_pixels(
+    sources: Mapping[str, ChipSource], seen: Mapping[str, Sequence[_Seen]]
+) -> Iterator[Leak]:
+    """Chips of different splits that share a picture, whichever date it is of in either."""
+    where = {
+        split: {told: number for number, chip in enumerate(chips) for told in chip.prints}
+        for split, chips in seen.items()
+    }
+    for first, second in combinations(seen, 2):
+        pairs = {
+            number: where[first][told]
+            for number, chip in enumerate(seen[second])
+            for told in chip.prints
+            if told in where[first]
+        }
+        if pairs:
+            names = ((sources[first].name(a), sources[second].name(b)) for b, a in pairs.items())
+            yield Leak("same pixels", (first, second), tuple(names))
+
+
+def _same_files(sources: Mapping[str, ChipSource]) -> Iterator[Leak]:
+    """Chips that are listed twice, within a split or in two."""
+    listed: dict[str, tuple[str, str]] = {}
+    leaks: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for split, source in sources.items():
+        if not isinstance(source, FileSource):
+            continue
+        for number, record in enumerate(source.records):
+            name = source.name(number)
+            earlier = listed.setdefault(os.path.realpath(record.before), (split, name))
+            if earlier != (split, name):
+                leaks.setdefault((earlier[0], split), []).append((earlier[1], name))
+    for splits, chips in leaks.items():
+        yield Leak("same file", splits, tuple(chips))

@@ -1,0 +1,237 @@
+"""Labelled pairs: two rasters and their labels, read as chips of one grid, as `run` would see them."""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+
+from geochange.chip import Chip, fill_invalid
+from geochange.errors import InputError, OptionError
+from geochange.geo.align import Bands, Date, Pair, align
+from geochange.geo.labels import UNKNOWN, Labels, open_labels
+from geochange.geo.radiometry import Radiometry, Sampled, Stretch, choose, parse_stretch
+from geochange.geo.raster import RasterInfo, inspect
+from geochange.geo.sampling import sample_scene
+from geochange.geo.tiling import TilePlan, Window
+
+LABELS = ("labels.gpkg", "labels.geojson", "labels.fgb", "labels.tif")
+"""What the labels of a pair may be called; the first that is there is taken."""
+
+RGB = 3
+"""Bands of a chip."""
+
+PathLike = str | os.PathLike[str]
+ReadChip = Callable[[Window], Chip]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A labelled pair on one grid, with the stretch of the whole; small enough to travel."""
+
+    pair: Pair
+    radiometry: Radiometry
+    labels: Labels
+
+    @contextmanager
+    def reader(self) -> Iterator[ReadChip]:
+        """Open all three; gives a function from a window, which may overhang, to a labelled chip.
+
+        The chip is 8-bit RGB; its label is unknown wherever a date holds no data. The handles
+        belong to the thread that opened them.
+        """
+        with (
+            self.pair.before.reader() as before,
+            self.pair.after.reader() as after,
+            self.labels.reader() as label,
+        ):
+
+            def read(window: Window) -> Chip:
+                first, first_valid = before(window)
+                second, second_valid = after(window)
+                first, second = self.radiometry.apply(first, second)
+                chip = fill_invalid(first, first_valid, second, second_valid)
+                known = np.where(chip.valid, label(window), np.uint8(UNKNOWN))
+                return replace(chip, label=known)
+
+            yield read
+
+
+def open_scene(
+    before: PathLike,
+    after: PathLike,
+    labels: PathLike,
+    bands: Bands | None = None,
+    grid: str = "before",
+    stretch: str = "joint",
+) -> Scene:
+    """Put a pair and its labels on one grid, and take the stretch from the scene as `run` does.
+
+    bands: three of each date; None takes the first three, or the only one three times.
+    grid: "before", "after", or the path of a raster whose grid is taken.
+
+    Raises InputError or OptionError for whatever cannot be used.
+    """
+    mode = parse_stretch(stretch)
+    first, second = inspect(_source(before)), inspect(_source(after))
+    chosen = _default_bands(first, second) if bands is None else bands
+    if len(chosen.before) != RGB:
+        raise OptionError(f"--bands: chips hold three bands, not {len(chosen.before)}; name three")
+    if mode == "none":
+        _need_8bit(first, second)
+    pair = align(first, second, grid if grid in ("before", "after") else _source(grid), chosen)
+    found = open_labels(Path(_source(labels)), pair.grid)
+    return Scene(pair, _radiometry(pair, mode), found)
+
+
+def _source(path: PathLike) -> str:
+    """A file's name as GDAL takes it, the same from every folder a process may run in."""
+    text = os.fspath(path)
+    local = Path(text).expanduser()
+    return str(local.absolute()) if local.exists() else text
+
+
+def _default_bands(before: RasterInfo, after: RasterInfo) -> Bands:
+    bands = Bands.default(before, after, None)
+    if len(bands.before) == 1:
+        return Bands(bands.before * RGB, bands.after * RGB)
+    if len(bands.before) < RGB:
+        poor = before if before.bands < RGB else after
+        raise InputError(
+            f"{poor.path}: has {poor.bands} bands and chips hold three; repeat one (--bands 1,2,2)"
+        )
+    return bands
+
+
+def _need_8bit(*dates: RasterInfo) -> None:
+    for info in dates:
+        if info.dtype != np.uint8:
+            raise OptionError(
+                f"--stretch none: {info.path} is {info.dtype} and chips are 8-bit; use joint, "
+                "per-date or LOW,HIGH"
+            )
+
+
+def _radiometry(pair: Pair, mode: str | Stretch) -> Radiometry:
+    dates = pair.before, pair.after
+    eight_bit = all(date.info.dtype == np.uint8 for date in dates)
+    if isinstance(mode, Stretch) or (eight_bit and mode != "per-date"):
+        return choose(mode, *map(_unread, dates))
+    return choose(mode, *sample_scene(pair).pixels())
+
+
+def _unread(date: Date) -> Sampled:
+    """No sample, for a stretch that does not depend on one."""
+    return Sampled(np.empty((0, len(date.bands))), date.info.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPair:
+    """A folder that holds before.tif, after.tif and labels."""
+
+    name: str
+    before: Path
+    after: Path
+    labels: Path
+
+
+def find_pairs(folder: Path) -> tuple[LabelledPair, ...]:
+    """The pairs of a split: its folders NAME/ with before.tif, after.tif and labels, by name.
+
+    Labels are the first of LABELS that is there. Raises InputError for a folder that is missing,
+    holds no pair, or holds one that is not whole.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; put pairs into it, as NAME/before.tif")
+    places = sorted(place for place in folder.iterdir() if (place / "before.tif").exists())
+    if not places:
+        raise InputError(f"{folder}: holds no pair; put them into it, as NAME/before.tif")
+    return tuple(map(_pair_in, places))
+
+
+def _pair_in(place: Path) -> LabelledPair:
+    after = place / "after.tif"
+    if not after.exists():
+        raise InputError(f"{after}: is missing beside before.tif; put the second date there")
+    labels = next((place / name for name in LABELS if (place / name).exists()), None)
+    if labels is None:
+        raise InputError(f"{place}: holds no labels; put one of {', '.join(LABELS)} there")
+    return LabelledPair(place.name, place / "before.tif", after, labels)
+
+
+@dataclass(frozen=True)
+class PairSource:
+    """Chips of labelled pairs, read on the fly: a ChipSource, in the order of pairs and tiles.
+
+    bands: three, 1-based, the same of both dates; None takes the first three. Chips overlap by
+    `overlap_px`, the last of a row or column by more; one of a pair smaller than a chip overhangs
+    it, and is unknown there.
+
+    Raises InputError or OptionError for a pair that cannot be used, when made.
+    """
+
+    pairs: tuple[LabelledPair, ...]
+    bands: tuple[int, ...] | None = None
+    size_px: int = 256
+    overlap_px: int = 0
+    stretch: str = "joint"
+
+    def __post_init__(self) -> None:
+        _ = self.scenes
+
+    @cached_property
+    def scenes(self) -> tuple[Scene, ...]:
+        """Each pair on its grid."""
+        bands = None if self.bands is None else Bands(self.bands, self.bands)
+        return tuple(
+            open_scene(pair.before, pair.after, pair.labels, bands, stretch=self.stretch)
+            for pair in self.pairs
+        )
+
+    @cached_property
+    def _plans(self) -> tuple[TilePlan, ...]:
+        return tuple(
+            TilePlan(scene.pair.grid.shape, self.size_px, self.overlap_px, 1)
+            for scene in self.scenes
+        )
+
+    @cached_property
+    def _ends(self) -> tuple[int, ...]:
+        """The number of the first chip behind each pair's."""
+        return tuple(accumulate(plan.tile_count for plan in self._plans))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, number: int) -> Chip:
+        """A chip with its label. Raises RunError where pixels cannot be read."""
+        pair, window = self._place(number)
+        with self.scenes[pair].reader() as read:
+            return read(window)
+
+    def pictures(self, number: int) -> tuple[str, str]:
+        """What each date's chip is called: NAME/before/NAME_row_col, of the first pixel."""
+        pair, _ = self._place(number)
+        name, folder = self.name(number), self.pairs[pair].name
+        return f"{folder}/before/{name}", f"{folder}/after/{name}"
+
+    def name(self, number: int) -> str:
+        """NAME_row_col, of the first pixel."""
+        pair, window = self._place(number)
+        return f"{self.pairs[pair].name}_{window.row}_{window.col}"
+
+    def _place(self, number: int) -> tuple[int, Window]:
+        """The pair of a chip, by number, and its window there."""
+        if not 0 <= number < len(self):
+            raise IndexError(f"chip {number} of {len(self)}")
+        pair = bisect_right(self._ends, number)
+        plan = self._plans[pair]
+        within = number - (self._ends[pair - 1] if pair else 0)
+        return pair, plan.tile_window(divmod(within, plan.cols.tiles))

@@ -1,0 +1,96 @@
+"""Class files: what CLIP saw on every chip of a split at one date, as the authors store it.
+
+A list of objects of JSON, indented by four: `image_path` first, then every name of the vocabulary
+in falling order of its probability, which is a string of four decimals. Training reads the first
+nine. Source: ChangeCLIP (Dong et al. 2024), the files published with its code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from geochange.errors import InputError, OutputError
+
+NAMES = 9
+"""How many names of a chip are read."""
+
+PATH = "image_path"
+
+Ranking = Sequence[tuple[str, float]]
+"""Names with their probabilities, the most probable first."""
+
+
+def read_classes(file: Path) -> Mapping[str, tuple[str, ...]]:
+    """The nine best names of every picture, by its path as the file has it, in the file's order.
+
+    Raises InputError, which names the file and the entry.
+    """
+    entries = _read(file)
+    if not isinstance(entries, list) or not entries:
+        raise InputError(f"{file}: not a list of pictures with their class names; {_CURE}")
+    found: dict[str, tuple[str, ...]] = {}
+    for number, entry in enumerate(entries, start=1):
+        try:
+            path, names = _entry(entry)
+        except ValueError as error:
+            raise InputError(f"{file}: entry {number} {error}; {_CURE}") from error
+        if path in found:
+            raise InputError(f"{file}: entry {number} is of {path}, as is one before; keep one")
+        found[path] = names
+    return found
+
+
+def write_classes(file: Path, entries: Iterable[tuple[str, Ranking]]) -> None:
+    """Write pictures' paths and rankings; the file appears whole or not at all.
+
+    Raises OutputError.
+    """
+    plain = [{PATH: path, **{name: f"{p:.4f}" for name, p in names}} for path, names in entries]
+    aside = file.with_name(f".{file.name}.part")
+    try:
+        text = json.dumps(plain, indent=4, ensure_ascii=False)
+        # A path that is no text in UTF-8 becomes an escape of JSON, which reads the same again.
+        aside.write_bytes(text.encode("utf-8", "backslashreplace"))
+        aside.replace(file)
+    except OSError as error:
+        raise OutputError(f"{file} cannot be written: {error.strerror or error}") from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+_CURE = "remove the file, and `geochange data prompts` makes it anew"
+
+
+def _read(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text("utf-8-sig"), object_pairs_hook=_object)
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{file}: cut off or no valid JSON ({error}); {_CURE}") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object none of whose keys is silently lost."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"{twice} stands twice in one object")
+    return made
+
+
+def _entry(entry: Any) -> tuple[str, tuple[str, ...]]:
+    """A picture's path and its names. Raises ValueError, which says what is wrong."""
+    if not isinstance(entry, dict):
+        raise ValueError("is no object")
+    path = entry.get(PATH)
+    if not isinstance(path, str) or not path:
+        raise ValueError(f"has no {PATH}")
+    names = tuple(name for name in entry if name != PATH)
+    if len(names) < NAMES:
+        raise ValueError(f"({path}) has {len(names)} class names, and {NAMES} are needed")
+    return path, names[:NAMES]

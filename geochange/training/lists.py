@@ -1,0 +1,112 @@
+"""Lists of chips: a text file with the paths before, after and label of a chip on a line.
+
+Two spaces stand between paths, as in the lists published with ChangeCLIP (Dong et al. 2024), so a
+path may hold single ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from geochange.errors import InputError, OutputError
+from geochange.training.layouts import SUFFIXES
+from geochange.training.source import Record
+
+BETWEEN = "  "
+"""What stands between paths."""
+
+_LARGEST_BYTES = 1 << 30
+"""A larger file is no list."""
+
+
+def read_list(file: Path, root: Path) -> tuple[Record, ...]:
+    """The chips that a list names, in its order; relative paths start at `root`.
+
+    Whether the files are there is not looked at. Raises InputError, which names the line.
+    """
+    chips = tuple(Record(*(root / path for path in paths)) for paths in _lines(file))
+    if not chips:
+        raise InputError(f"{file}: lists no chip; write it anew (geochange data index {root})")
+    return chips
+
+
+def write_list(file: Path, chips: Sequence[Record], root: Path) -> None:
+    """Write one list; see `write_lists`."""
+    write_lists({file: chips}, root)
+
+
+def write_lists(lists: Mapping[Path, Sequence[Record]], root: Path) -> None:
+    """Write all lists, or none; paths under `root` are relative to it, others absolute.
+
+    Raises InputError for a path that no list can hold, and OutputError where a file cannot be
+    written, or is there and no such list.
+    """
+    texts = {file: "".join(_line(chip, root) for chip in chips) for file, chips in lists.items()}
+    for file in lists:
+        if file.exists() and not is_list(file):
+            raise OutputError(
+                f"{file}: is there and no list of chips; move it, or give it another name"
+            )
+    with ExitStack() as leftovers:
+        try:
+            for file, text in texts.items():
+                leftovers.callback(_aside(file).unlink, missing_ok=True)
+                _aside(file).write_text(text, "utf-8", newline="\n")
+            for file in lists:
+                _aside(file).replace(file)
+        except OSError as error:
+            raise OutputError(f"cannot write {file} ({error.strerror}): free its place") from error
+
+
+def is_list(file: Path) -> bool:
+    """Whether a file is a list of chips, and may be replaced by another."""
+    try:
+        return all(Path(path).suffix.lower() in SUFFIXES for line in _lines(file) for path in line)
+    except InputError:
+        return False
+
+
+def listed(path: Path, root: Path) -> str:
+    """What a path is called in a list: relative to `root` where it lies there, else absolute."""
+    whole, start = path.absolute(), root.absolute()
+    return (whole.relative_to(start) if whole.is_relative_to(start) else whole).as_posix()
+
+
+def _aside(file: Path) -> Path:
+    return file.with_name(f".{file.name}.part")
+
+
+def _line(chip: Record, root: Path) -> str:
+    paths = [listed(path, root) for path in (chip.before, chip.after, chip.label)]
+    line = BETWEEN.join(paths)
+    if list(_split([line])) != [tuple(paths)] or not line.isprintable():
+        raise InputError(f"{chip.before}: a list holds no such name; take spaces out of it")
+    return f"{line}\n"
+
+
+def _lines(file: Path) -> Iterator[tuple[str, ...]]:
+    try:
+        if file.stat().st_size > _LARGEST_BYTES:
+            raise InputError(f"{file}: too large for a list of chips; is it another file?")
+        text = file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InputError(f"{file}: cannot be read ({reason}); name a list of chips") from error
+    for number, paths in enumerate(_split(text.split("\n")), 1):
+        if paths is None or "\0" in "".join(paths):
+            raise InputError(
+                f"{file}, line {number}: holds no three paths with two spaces between; "
+                "write before, after and label on it"
+            )
+        if paths:
+            yield paths
+
+
+def _split(lines: Iterable[str]) -> Iterator[tuple[str, ...] | None]:
+    """The paths on each line: three, none on an empty one, None where it is another number."""
+    for line in lines:
+        paths = tuple(re.split(r" {2,}", line.strip())) if line.strip() else ()
+        yield paths if len(paths) in (0, 3) else None

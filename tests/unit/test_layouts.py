@@ -1,0 +1,84 @@
+"""Layouts: every row of the table is found by looking, and read in the order of names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from geochange.errors import InputError
+from geochange.training.layouts import LAYOUTS, SUFFIXES, Layout, find_layout, records
+
+SYSU = LAYOUTS["sysu"]
+
+
+def lay_out(root: Path, layout: Layout, *names: str, split: str = "train") -> Path:
+    """Empty files in all three folders of a split."""
+    for folder in layout.folders:
+        place = root / split / folder
+        place.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (place / name).touch()
+    return root
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_layout_is_found_and_read(tmp_path: Path, name: str, split: str) -> None:
+    layout = LAYOUTS[name]
+    lay_out(tmp_path, layout, "b.png", "a.png", "C.png", split=split)
+    found = find_layout(tmp_path)
+    assert found is not None and LAYOUTS[found] == layout
+    chips = records(tmp_path, layout, split)
+    assert [chip.name for chip in chips] == ["C", "a", "b"]
+    assert [path.parent.name for path in (chips[0].before, chips[0].after, chips[0].label)] == list(
+        layout.folders
+    )
+    assert all(path.is_file() for chip in chips for path in (chip.before, chip.after, chip.label))
+
+
+def test_nothing_is_found_where_a_folder_lacks(tmp_path: Path) -> None:
+    assert find_layout(tmp_path) is None
+    (tmp_path / "train" / "A").mkdir(parents=True)
+    (tmp_path / "train" / "B").mkdir()
+    assert find_layout(tmp_path) is None
+
+
+@pytest.mark.parametrize("suffix", [*SUFFIXES, *map(str.upper, SUFFIXES)])
+def test_twins_may_differ_in_suffix(tmp_path: Path, suffix: str) -> None:
+    lay_out(tmp_path, SYSU, "a.b.png")
+    label = tmp_path / "train" / "label"
+    (label / "a.b.png").rename(label / f"a.b{suffix}")
+    (chip,) = records(tmp_path, SYSU, "train")
+    assert (chip.name, chip.before.name, chip.label.name) == ("a.b", "a.b.png", f"a.b{suffix}")
+
+
+def test_what_is_no_picture_is_passed_over(tmp_path: Path) -> None:
+    lay_out(tmp_path, SYSU, "a.png", "._a.png", "Thumbs.db", "a.png.aux.xml")
+    (tmp_path / "train" / "time1" / "b.png").mkdir()
+    assert [chip.name for chip in records(tmp_path, SYSU, "train")] == ["a"]
+
+
+@pytest.mark.parametrize("folder", SYSU.folders)
+def test_a_missing_twin_is_named(tmp_path: Path, folder: str) -> None:
+    lay_out(tmp_path, SYSU, "a.png", "b.png")
+    (tmp_path / "train" / folder / "b.png").unlink()
+    with pytest.raises(InputError, match=rf"b\.png: has no twin in \S*/{folder}; add b there"):
+        records(tmp_path, SYSU, "train")
+
+
+def test_two_of_one_name_are_refused(tmp_path: Path) -> None:
+    lay_out(tmp_path, SYSU, "a.png")
+    (tmp_path / "train" / "time2" / "a.TIF").touch()
+    with pytest.raises(InputError, match=r"time2/a\.png: has the name of a\.TIF"):
+        records(tmp_path, SYSU, "train")
+
+
+def test_empty_and_missing_splits_are_refused(tmp_path: Path) -> None:
+    lay_out(tmp_path, SYSU)
+    with pytest.raises(InputError, match="train: holds no chips"):
+        records(tmp_path, SYSU, "train")
+    with pytest.raises(InputError, match="test: no such folder; the splits that are there: train"):
+        records(tmp_path, SYSU, "test")
+    with pytest.raises(InputError, match="train/A: no such folder"):
+        records(tmp_path, LAYOUTS["levir"], "train")
