@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar, get_args
@@ -26,7 +27,8 @@ _TOWERS: dict[str, type[ResNetOptions] | type[VitOptions]] = {
 class Card:
     """The options and history of one network.
 
-    threshold: the probability from which a pixel is called changed.
+    threshold: the probability from which a pixel is called changed. temperature: what logits are
+    divided by for probabilities to be as often right as they say (Guo et al., ICML 2017, sec. 4.2).
     metrics: what it reached, by name. provenance: whence it comes (source, data, commit ...).
     """
 
@@ -34,6 +36,7 @@ class Card:
     vocabulary: Names = field(default_factory=published_vocabulary)
     prompts: PromptMode = "per-date"
     threshold: float = 0.5
+    temperature: float = 1.0
     metrics: Mapping[str, float] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
     licence: str = "unknown"
@@ -67,6 +70,8 @@ def _checked(card: Card) -> Card:
         raise InputError(f"prompts {card.prompts!r}: one of {', '.join(get_args(PromptMode))}")
     if not 0.0 < card.threshold < 1.0:
         raise InputError(f"a threshold of {card.threshold}: it lies between 0 and 1")
+    if not 0.0 < card.temperature < math.inf:
+        raise InputError(f"a temperature of {card.temperature}: it is a number above 0")
     return card
 
 

@@ -68,6 +68,9 @@ class ChangeClip(nn.Module):
         visual, decoder = options.visual, options.decoder
         embed, channels = visual.embed, decoder.channels
         self.options = options
+        # Batch norm learns from each date by itself, as published, or from both at once, as it
+        # is used afterwards.
+        self.dates_together = False
         self.contexts2 = nn.Parameter(torch.empty(1, 1, options.text.contexts, options.text.width))
         self.gamma = nn.Parameter(torch.full((embed,), GAMMA))
         nn.init.trunc_normal_(self.contexts2)
@@ -126,8 +129,7 @@ class ChangeClip(nn.Module):
         text_after: torch.Tensor,
     ) -> tuple[DateView, DateView]:
         """View both dates; shapes as in `forward`."""
-        if self.training:
-            # Batch norm learns from each date by itself, as published.
+        if self.training and not self.dates_together:
             return self.view(before, text_before), self.view(after, text_after)
         both = self.view(torch.cat([before, after]), torch.cat([text_before, text_after]))
         return _half(both, 0), _half(both, 1)

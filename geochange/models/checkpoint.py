@@ -6,10 +6,12 @@ tensors' names, and pickles among them are read without running anything (see pi
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -33,6 +35,8 @@ from geochange.models.weights import (
 
 DEFAULT_CLIP = "ViT-B-16-quickgelu/openai"
 _HEADER = "geochange"
+_MEMORY = "geochange.training"
+_REMEMBERED = "training/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,17 @@ class Checkpoint:
         network = ChangeClip(self.card.options)
         fill(network, self.tensors)
         return network.eval()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What training needs to go on, beside the network: tensors by name, and plain facts.
+
+    It lies in the same file as the network, under names that no network has.
+    """
+
+    tensors: Mapping[str, torch.Tensor]
+    facts: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +90,8 @@ def _read(path: Path) -> _Contents:
                 return _Contents(plain_names(tensors), {}, script)
             if start[8:] == b"{":
                 with safe_open(path, framework="pt") as file:
-                    found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator
+                    names = [n for n in file.keys() if not n.startswith(_REMEMBERED)]  # noqa: SIM118 - no iterator
+                    found = {name: file.get_tensor(name) for name in names}
                     return _Contents(plain_names(found), file.metadata() or {}, False)
             return _Contents(plain_names(read_stream(stream)), {}, False)
     except SafetensorError as error:
@@ -101,13 +117,36 @@ def read_checkpoint(file: str | os.PathLike[str]) -> Checkpoint:
     return Checkpoint(Card(options, provenance={"source": path.name}), contents.tensors)
 
 
-def write_checkpoint(file: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
+def read_memory(file: str | os.PathLike[str]) -> Memory:
+    """What training left in a checkpoint of ours. Raises InputError where it left nothing."""
+    path = locate(file)
+    try:
+        with safe_open(path, framework="pt") as opened:
+            facts = (opened.metadata() or {}).get(_MEMORY)
+            if facts is None:
+                raise InputError(f"{path}: nothing that training could go on from; start afresh")
+            names = [n for n in opened.keys() if n.startswith(_REMEMBERED)]  # noqa: SIM118 - no iterator
+            tensors = {n.removeprefix(_REMEMBERED): opened.get_tensor(n) for n in names}
+            return Memory(tensors, dict(json.loads(facts)))
+    except (SafetensorError, OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: the file is truncated or damaged ({error})") from error
+
+
+def write_checkpoint(
+    file: str | os.PathLike[str], checkpoint: Checkpoint, memory: Memory | None = None
+) -> None:
     """Write one file that holds all; it appears whole or not at all. Raises OutputError."""
     path = Path(file)
     aside = path.with_name(path.name + ".part")
     tensors = {name: value.contiguous() for name, value in checkpoint.tensors.items()}
+    header = {_HEADER: checkpoint.card.to_json()}
+    if memory is not None:
+        tensors |= {_REMEMBERED + name: x.contiguous() for name, x in memory.tensors.items()}
+        header[_MEMORY] = json.dumps(dict(memory.facts), sort_keys=True)
     try:
-        save_file(tensors, aside, metadata={_HEADER: checkpoint.card.to_json()})
+        save_file(tensors, aside, metadata=header)
         # safetensors gives files to their owner alone; workers may run as somebody else.
         aside.chmod(0o644)
         aside.replace(path)

@@ -14,8 +14,8 @@ from geochange.chip import Chip
 from geochange.errors import InputError, OptionError
 from geochange.models.batch import Batch
 from geochange.models.card import Card
-from geochange.models.changeclip import STRIDE
-from geochange.models.checkpoint import DEFAULT_CLIP, Checkpoint, read_checkpoint, read_clip
+from geochange.models.changeclip import STRIDE, ChangeClip
+from geochange.models.checkpoint import DEFAULT_CLIP, read_checkpoint, read_clip
 from geochange.models.precision import Precision, choose
 from geochange.models.prompts import FIXED, Names, PromptCache, PromptMode, best_names
 from geochange.models.protocol import Statistics
@@ -23,6 +23,9 @@ from geochange.models.scorer import ClipScorer, build_scorer
 
 Scores = tuple[torch.Tensor, torch.Tensor]
 """Class probabilities (B, V) of the date before and of the date after."""
+
+BothNames = tuple[Sequence[Names], Sequence[Names]]
+"""Each chip's class names at the date before, and at the date after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,13 @@ class DetectorSpec:
         if (self.prompts or card.prompts) != "fixed":
             clip = read_clip(self.clip)
             scorer = build_scorer(clip.tensors, clip.quickgelu, self.vocabulary or card.vocabulary)
-        return ChangeClipDetector(self, checkpoint, scorer)
+        return ChangeClipDetector(self, checkpoint.build().requires_grad_(False), card, scorer)
 
 
 class ChangeClipDetector:
-    """A ChangeModel over 8-bit RGB; class 1 less class 0 of the network is its logit.
+    """A ChangeModel over 8-bit RGB.
+
+    Class 1 less class 0 of the network, over the card's temperature, is its logit.
 
     On a CPU chips go through one at a time, which costs nothing there and makes a chip's answer
     independent of its batch to the last bit; on a GPU the batch goes through as one, and sums
@@ -66,9 +71,8 @@ class ChangeClipDetector:
     bands: int | None = 3
 
     def __init__(
-        self, spec: DetectorSpec, checkpoint: Checkpoint, scorer: ClipScorer | None = None
+        self, spec: DetectorSpec, network: ChangeClip, card: Card, scorer: ClipScorer | None = None
     ) -> None:
-        card: Card = checkpoint.card
         self.device = torch.device(spec.device)
         self.threshold = card.threshold
         self.card = card
@@ -76,7 +80,7 @@ class ChangeClipDetector:
         self.vocabulary: Names = spec.vocabulary or card.vocabulary
         self.fixed = spec.fixed
         self.dtype = choose(spec.precision, self.device)
-        self.network = checkpoint.build().requires_grad_(False)
+        self.network = network
         self.scorer = scorer
         self._settle(spec)
 
@@ -123,15 +127,20 @@ class ChangeClipDetector:
     def change_logits(self, batch: Batch, scores: Scores | None = None) -> torch.Tensor:
         """(B, H, W) float32; `scores` are what `class_scores` said, computed here where None."""
         _check(batch)
-        names = self.names(self.class_scores(batch) if scores is None else scores)
-        logits = self._logits(batch, *names)
-        return logits[:, 1] - logits[:, 0]
+        return self.named_logits(batch, self.names(batch, scores))
 
-    def names(self, scores: Scores) -> tuple[list[Names], list[Names]]:
+    @torch.inference_mode()
+    def named_logits(self, batch: Batch, names: BothNames) -> torch.Tensor:
+        """(B, H, W) float32 with every chip's class names given, those before and those after."""
+        _check(batch)
+        logits = self._logits(batch, *names)
+        return (logits[:, 1] - logits[:, 0]) / self.card.temperature
+
+    def names(self, batch: Batch, scores: Scores | None = None) -> BothNames:
         """Each chip's class names at both dates, as the prompt mode has it."""
         if self.prompts == "fixed":
-            count = len(scores[0])
-            return [self.fixed[0]] * count, [self.fixed[1]] * count
+            return [self.fixed[0]] * len(batch), [self.fixed[1]] * len(batch)
+        scores = self.class_scores(batch) if scores is None else scores
         before = best_names(scores[0], self.vocabulary)
         if self.prompts == "published":
             return before, before
@@ -163,10 +172,10 @@ class ChangeClipDetector:
         return list(zip(batch.before.split(step), batch.after.split(step), strict=True))
 
     def _logits(
-        self, batch: Batch, names_before: list[Names], names_after: list[Names]
+        self, batch: Batch, names_before: Sequence[Names], names_after: Sequence[Names]
     ) -> torch.Tensor:
         # One call for both dates: what is missing from the cache is encoded together.
-        texts = self._cache.texts(names_before + names_after, self.device)
+        texts = self._cache.texts([*names_before, *names_after], self.device)
         start, parts = 0, []
         for before, after in self._passes(batch):
             end = start + len(before)
@@ -218,4 +227,5 @@ def load_model(
     a DetectorSpec.
     """
     spec = DetectorSpec(file, device=device, precision=precision)
-    return ChangeClipDetector(spec, read_checkpoint(file))
+    checkpoint = read_checkpoint(file)
+    return ChangeClipDetector(spec, checkpoint.build().requires_grad_(False), checkpoint.card)

@@ -65,3 +65,9 @@ class NamesClasses(Protocol):
     ) -> torch.Tensor:
         """As ChangeModel's; `scores` are what `class_scores` said of this batch."""
         ...
+
+    def named_logits(
+        self, batch: Batch, names: tuple[Sequence[tuple[str, ...]], Sequence[tuple[str, ...]]]
+    ) -> torch.Tensor:
+        """As `change_logits`, with the class names of every chip at both dates given."""
+        ...

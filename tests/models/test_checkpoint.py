@@ -13,9 +13,11 @@ from geochange.models import checkpoint as module
 from geochange.models.card import Card
 from geochange.models.checkpoint import (
     Checkpoint,
+    Memory,
     convert,
     read_checkpoint,
     read_clip,
+    read_memory,
     read_vocabulary,
     write_checkpoint,
 )
@@ -52,6 +54,41 @@ def test_what_is_written_is_read(kind: str, tmp_path: Path) -> None:
     state = read.build().state_dict()
     assert all(torch.equal(state[name], value) for name, value in written.tensors.items())
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_what_training_left_lies_beside_the_network_and_is_not_part_of_it(tmp_path: Path) -> None:
+    written, file = _checkpoint(), tmp_path / "last.safetensors"
+    memory = Memory(
+        {"optimiser.a.exp_avg": torch.arange(3.0)}, {"step": 7, "options": {"lr": 1e-4}}
+    )
+    write_checkpoint(file, written, memory)
+    read, remembered = read_checkpoint(file), read_memory(file)
+    assert read.card == written.card and read.tensors.keys() == written.tensors.keys()
+    assert remembered.facts == memory.facts
+    assert remembered.tensors.keys() == memory.tensors.keys()
+    assert torch.equal(remembered.tensors["optimiser.a.exp_avg"], torch.arange(3.0))
+    convert(file, tmp_path / "slim.safetensors")
+    assert (tmp_path / "slim.safetensors").stat().st_size < file.stat().st_size
+    with pytest.raises(InputError, match="nothing that training could go on from"):
+        read_memory(tmp_path / "slim.safetensors")
+
+
+def test_a_damaged_memory_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "last.safetensors"
+    write_checkpoint(file, _checkpoint(), Memory({}, {}))
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(InputError, match="truncated or damaged"):
+        read_memory(file)
+    save_file({}, file, metadata={"geochange.training": "{"})
+    with pytest.raises(InputError, match="truncated or damaged"):
+        read_memory(file)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_temperature_that_is_none_is_refused(temperature: float) -> None:
+    text = Card(SMALL["resnet"], temperature=temperature).to_json()
+    with pytest.raises(InputError, match="temperature"):
+        Card.from_json(text)
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:

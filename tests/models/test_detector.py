@@ -72,7 +72,7 @@ def test_a_chips_answer_does_not_depend_on_its_batch(spec: DetectorSpec) -> None
 
 def test_caches_and_cuts_change_nothing(detector: ChangeClipDetector) -> None:
     batch = _batch(2)
-    one, two = detector.names(detector.class_scores(batch))
+    one, two = detector.names(batch)
     network, plain = small("vit"), []
     for i in range(2):
         texts = []
@@ -106,13 +106,13 @@ def test_prompt_modes(spec: DetectorSpec) -> None:
     own, published, fixed = (
         replace(spec, prompts=mode).build() for mode in ("per-date", "published", "fixed")
     )
-    before, after = own.names(own.class_scores(batch))
+    before, after = own.names(batch)
     assert before != after
-    assert published.names(published.class_scores(batch)) == (before, before)
+    assert published.names(batch) == (before, before)
     scores = fixed.class_scores(batch)
     assert fixed.classes == ()
     assert [date.shape for date in scores] == [(3, 0), (3, 0)]
-    assert fixed.names(scores) == ([FIXED] * 3, [FIXED] * 3)
+    assert fixed.names(batch, scores) == ([FIXED] * 3, [FIXED] * 3)
     assert fixed.change_logits(batch).isfinite().all()
 
 
@@ -125,7 +125,7 @@ def test_fixed_prompts_need_no_clip(spec: DetectorSpec) -> None:
 def test_a_vocabulary_of_ones_own(spec: DetectorSpec) -> None:
     detector = replace(spec, vocabulary=tuple("abcdefghij")).build()
     assert detector.class_scores(_batch())[0].shape == (3, 10)
-    assert set(detector.names(detector.class_scores(_batch()))[0][0]) < set("abcdefghij")
+    assert set(detector.names(_batch())[0][0]) < set("abcdefghij")
 
 
 def test_sizes_that_are_no_multiple_of_32(detector: ChangeClipDetector) -> None:
@@ -163,7 +163,7 @@ def test_other_than_three_bands_are_refused(detector: ChangeClipDetector) -> Non
 
 def test_load_model_takes_names_of_ones_own(folder: Path, detector: ChangeClipDetector) -> None:
     batch = _batch(2)
-    names = detector.names(detector.class_scores(batch))
+    names = detector.names(batch)
     model = load_model(str(folder / "model.safetensors"))
     arrays = (date.permute(0, 2, 3, 1).numpy() for date in (batch.before, batch.after))
     logits = model.logits(*arrays, *([list(n) for n in date] for date in names))

@@ -16,7 +16,7 @@ from geochange.chip import Chip
 from geochange.errors import OptionError
 from geochange.models import ModelSpec
 from geochange.models.batch import Batch
-from geochange.models.predict import choose_device, predict
+from geochange.models.predict import choose_device, predict, show, show_turned
 
 SEEN: list[int] = []
 
@@ -59,6 +59,10 @@ class Naming(Difference):
     def change_logits(self, batch: Batch, scores: Any = None) -> torch.Tensor:
         _, after = scores
         return after[:, :1, None].expand(batch.valid.shape)
+
+    def named_logits(self, batch: Batch, names: Any) -> torch.Tensor:
+        lengths = [len(one) - 10.0 * len(other) for one, other in zip(*names, strict=True)]
+        return torch.tensor(lengths)[:, None, None].expand(batch.valid.shape)
 
 
 def mean_and_peak(picture: np.ndarray) -> tuple[float, float]:
@@ -163,3 +167,54 @@ def test_a_device_that_is_not_here_is_refused(wanted: str) -> None:
     with pytest.raises(OptionError, match=f"^--device {wanted}: not usable here") as caught:
         choose_device(wanted)
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_in_hand_answers_as_that_of_its_spec() -> None:
+    chips = chips_of(5)
+    shown = show(Difference(), chips, 2, "cpu")
+    np.testing.assert_array_equal(shown.logits, predict(SPEC, chips, 2).logits)
+    assert shown.scores.shape == (5, 2, 0)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+def test_class_names_that_are_given_go_with_their_chips(batch_size: int) -> None:
+    chips = chips_of(5)
+    chips[1].valid[:] = False
+    names = [(("a",) * i, ("b",) * (5 - i)) for i in range(5)]
+    shown = show(Naming(), chips, batch_size, "cpu", names)
+    assert np.isnan(shown.logits[1]).all()
+    for i in (0, 2, 3, 4):
+        assert (shown.logits[i] == i - 10 * (5 - i)).all()
+    assert shown.scores.shape == (5, 2, 0)
+
+
+class Corner(Difference):
+    """The upper left corner of the date before, wherever the chip was turned."""
+
+    def change_logits(self, batch: Batch) -> torch.Tensor:
+        logits = torch.zeros(batch.valid.shape)
+        logits[:, 0, 0] = batch.before[:, 0, 0, 0].float()
+        return logits
+
+
+def test_turned_chips_are_turned_back() -> None:
+    # A model of single pixels gives each view the same answer.
+    chips = chips_of(3)
+    chips[2].valid[0, 1:3] = False
+    plain = show(Difference(), chips, 2, "cpu").logits
+    np.testing.assert_array_equal(show_turned(Difference(), chips, 2, "cpu"), plain)
+
+
+def test_each_way_to_turn_is_shown_once() -> None:
+    (chip,) = chips_of(1)
+    (logits,) = show_turned(Corner(), [chip], 1, "cpu")
+    # Every corner is the upper left one twice: of a turned chip, and of a mirrored one.
+    expected = np.zeros(chip.shape, np.float32)
+    for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+        expected[corner] = chip.before[corner][0] * 2 / 8
+    np.testing.assert_array_equal(logits, expected)
+
+
+def test_turned_chips_keep_their_names() -> None:
+    names = [(("a",) * 3, ("b",))]
+    assert (show_turned(Naming(), chips_of(1), 1, "cpu", names) == 3 - 10).all()

@@ -1,0 +1,130 @@
+"""Learner: ChangeCLIP as it is trained, texts and all, in one forward pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from geochange.errors import InputError, OptionError
+from geochange.models.card import Card
+from geochange.models.changeclip import ChangeClip, ChangeClipOptions
+from geochange.models.checkpoint import Checkpoint, read_checkpoint, read_clip
+from geochange.models.initial import start_from_clip
+from geochange.models.variants import (
+    Regularisation,
+    find_variant,
+    regularised,
+    with_double_class_token,
+)
+from geochange.models.weights import clip_file
+
+_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
+_CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+
+
+class Learner(nn.Module):
+    """The network and the encoding of its texts, so that gradients reach both towers.
+
+    One module, because what computes gradients on several devices wraps one forward pass.
+    frozen: batch norms keep their statistics; their scale and offset go on learning.
+    together: batch norms see both dates at once, not one after the other.
+    """
+
+    def __init__(
+        self, network: ChangeClip, *, frozen: bool = False, together: bool = False
+    ) -> None:
+        super().__init__()
+        self.network = network
+        network.dates_together = together
+        self.frozen = frozen
+
+    def forward(
+        self, before: torch.Tensor, after: torch.Tensor, tokens: torch.Tensor, texts: torch.Tensor
+    ) -> torch.Tensor:
+        """Look at a Lesson's inputs; returns (batch, 2, height, width) float32 logits."""
+        encoded = self.network.encode_texts(tokens)
+        background = encoded[:1].expand(len(texts), -1)
+        one, two = (torch.stack([background, encoded[row]], dim=1) for row in texts.unbind(1))
+        logits: torch.Tensor = self.network(before, after, one, two)
+        return logits
+
+    def synchronise(self) -> None:
+        """Let batch norms take their statistics over the chips of all devices."""
+        self.network = nn.SyncBatchNorm.convert_sync_batchnorm(self.network)
+
+    def settle(self, device: torch.device) -> None:
+        """Go to a device, convolutions laid out as `run` lays them out: the same bits come out."""
+        self.to(device)
+        for module in self.modules():
+            if isinstance(module, _CONVOLUTIONS):
+                module.to(memory_format=torch.channels_last)
+
+    def train(self, mode: bool = True) -> Learner:
+        """Go to training mode, frozen norms excepted."""
+        super().train(mode)
+        if self.frozen:
+            for module in self.modules():
+                if isinstance(module, _NORMS):
+                    module.eval()
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a network is before it learns; see NetworkOptions for what each means."""
+
+    variant: str
+    weights: str | None
+    regularisation: Regularisation
+    double_class_token: bool = False
+    seed: int = 0
+
+    def check(self) -> None:
+        """Raise OptionError for a variant that is not there, or that has no CLIP of its own."""
+        if self.weights == "clip" and find_variant(self.variant).clip is None:
+            raise OptionError(f"network.start clip: {self.variant} has none; say null, or a file")
+        find_variant(self.variant)
+
+
+def begin(start: Start) -> tuple[ChangeClip, Card]:
+    """A network to teach, and the card it begins with.
+
+    weights: "clip" for the variant's own CLIP, another CLIP by MODEL/TAG or file, a ChangeCLIP
+    checkpoint (whose sizes then count, not the variant's), or None for random ones.
+    Raises OptionError, InputError.
+    """
+    start.check()
+    torch.manual_seed(start.seed)
+    chosen = find_variant(start.variant)
+    options = regularised(chosen.options, start.regularisation)
+    options = with_double_class_token(options, start.double_class_token)
+    if start.weights is None:
+        return ChangeClip(options), Card(options)
+    name = str(chosen.clip) if start.weights == "clip" else start.weights
+    if clip_file(name)[1] is not None and "@" not in name:
+        try:
+            return _go_on(read_checkpoint(name), start.regularisation)
+        except InputError as refused:
+            return _from_clip(name, options, refused)
+    return _from_clip(name, options, None)
+
+
+def _go_on(checkpoint: Checkpoint, how: Regularisation) -> tuple[ChangeClip, Card]:
+    """What it was called good at is no longer true once it learns on."""
+    card = checkpoint.card
+    options = regularised(card.options, how)
+    network = replace(checkpoint, card=replace(card, options=options)).build()
+    return network, replace(card, options=options, threshold=0.5, temperature=1.0, metrics={})
+
+
+def _from_clip(
+    name: str, options: ChangeClipOptions, refused: InputError | None
+) -> tuple[ChangeClip, Card]:
+    try:
+        clip = read_clip(name)
+    except InputError as error:
+        # A file that is neither: what it lacks as a checkpoint says more.
+        raise (refused or error) from None
+    return start_from_clip(options, clip.tensors), Card(options)

@@ -1,0 +1,89 @@
+"""Lesson: labelled chips and their texts on a device, as a network learns from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from geochange.chip import Chip
+from geochange.models.batch import Batch, collate
+from geochange.models.prompts import BACKGROUND, Names, foreground_tokens, tokenise
+
+Taught = tuple[Chip, tuple[Names, Names]]
+"""A labelled chip and the names of what it shows before and after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """Chips, labels and texts.
+
+    labels: (batch, height, width) uint8, 1 = change, 0 = none, 255 = unknown.
+    tokens: (text, places) int64, no text twice; the background's first.
+    texts: (batch, date) int64, which of them tells of a chip's foreground.
+    """
+
+    batch: Batch
+    labels: torch.Tensor
+    tokens: torch.Tensor
+    texts: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.batch)
+
+    def to(self, device: torch.device) -> Lesson:
+        """The same on another device."""
+        batch = Batch(*(_sent(x, device) for x in (self.before, self.after, self.batch.valid)))
+        return Lesson(batch, *(_sent(x, device) for x in (self.labels, self.tokens, self.texts)))
+
+    def pin_memory(self) -> Lesson:
+        """The same in memory that a GPU copies from while it computes."""
+        batch = Batch(*(x.pin_memory() for x in (self.before, self.after, self.batch.valid)))
+        return Lesson(batch, *(x.pin_memory() for x in (self.labels, self.tokens, self.texts)))
+
+    @property
+    def before(self) -> torch.Tensor:
+        """(batch, 3, height, width) RGB of the first date."""
+        return self.batch.before
+
+    @property
+    def after(self) -> torch.Tensor:
+        """(batch, 3, height, width) RGB of the second date."""
+        return self.batch.after
+
+    @property
+    def inputs(self) -> tuple[torch.Tensor, ...]:
+        """What a Learner takes."""
+        return self.before, self.after, self.tokens, self.texts
+
+    @property
+    def known(self) -> int:
+        """Pixels whose label is known."""
+        return int((self.labels != 255).sum())
+
+
+def _sent(x: torch.Tensor, device: torch.device) -> torch.Tensor:
+    return x.to(device, non_blocking=True)
+
+
+def collate_lesson(taught: Sequence[Taught], places: int) -> Lesson:
+    """Stack labelled chips of one shape, each text of theirs once; `places` tokens a text."""
+    chips = [chip for chip, _ in taught]
+    names = dict.fromkeys(name for _, both in taught for name in both)
+    rows = {name: number for number, name in enumerate(names, start=1)}
+    tokens = [tokenise(BACKGROUND, places), *(foreground_tokens(n, places) for n in names)]
+    labels = np.stack([_label(chip) for chip in chips])
+    return Lesson(
+        collate(chips),
+        torch.from_numpy(labels),
+        torch.tensor(tokens),
+        torch.tensor([[rows[name] for name in both] for _, both in taught]),
+    )
+
+
+def _label(chip: Chip) -> np.ndarray:
+    if chip.label is None:
+        raise ValueError("a chip without a label teaches nothing")
+    return chip.label

@@ -1,0 +1,118 @@
+"""Naming: which classes of a vocabulary a CLIP sees on chips, and what tells its answers apart."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import torch
+
+from geochange.chip import Chip
+from geochange.errors import InputError
+from geochange.models.batch import collate
+from geochange.models.checkpoint import read_clip
+from geochange.models.prompts import Names, published_vocabulary
+from geochange.models.scorer import ClipScorer, build_scorer
+from geochange.models.weights import clip_file, sensible
+
+Ranking = tuple[tuple[str, float], ...]
+"""Every name of a vocabulary with its probability, the most probable first."""
+
+PUBLISHED_CLIP = "vit16"
+"""What the authors call OpenAI's ViT-B/16 in names of files."""
+
+_PUBLISHED_SHA256 = "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"
+_DIGITS = 8
+
+
+class Namer:
+    """A CLIP that ranks the names of a vocabulary by how well they fit a chip.
+
+    Computes in float32. On a CPU chips go through one at a time, as in the detector, so that the
+    nine best names are the very ones that it would say; on a GPU all of one shape together.
+    """
+
+    def __init__(self, scorer: ClipScorer, vocabulary: Names, device: str = "cpu") -> None:
+        self.device = torch.device(device)
+        self.scorer = scorer.to(self.device).to(memory_format=torch.channels_last)
+        self.vocabulary = vocabulary
+
+    @torch.inference_mode()
+    def rank(self, chips: Sequence[Chip]) -> list[tuple[Ranking, Ranking]]:
+        """Each chip's names before and after; of equally probable ones the earlier comes first."""
+        ranked: list[tuple[Ranking, Ranking]] = []
+        for together in self._passes(chips):
+            batch = collate(together, self.device)
+            scores = self.scorer(torch.cat([batch.before, batch.after])).float().cpu()
+            both = rankings(scores, self.vocabulary)
+            count = len(together)
+            ranked += zip(both[:count], both[count:], strict=True)
+        return ranked
+
+    def _passes(self, chips: Sequence[Chip]) -> Iterator[list[Chip]]:
+        if self.device.type == "cpu":
+            yield from ([chip] for chip in chips)
+        else:
+            yield from (list(alike) for _, alike in groupby(chips, key=lambda chip: chip.shape))
+
+
+def rankings(scores: torch.Tensor, vocabulary: Names) -> list[Ranking]:
+    """(B, V) probabilities -> each row's names in falling order; of equal ones the earlier first."""
+    falling = scores.sort(dim=1, descending=True, stable=True)
+    rows = zip(falling.indices.tolist(), falling.values.tolist(), strict=True)
+    return [
+        tuple((vocabulary[place], value) for place, value in zip(places, values, strict=True))
+        for places, values in rows
+    ]
+
+
+def read_namer(clip: str, vocabulary: Names, device: str) -> Namer:
+    """Read a CLIP, by any name that `read_clip` knows, and embed a vocabulary. Raises InputError."""
+    found = read_clip(clip)
+    with sensible(found.source):
+        scorer = build_scorer(found.tensors, found.quickgelu, vocabulary)
+    return Namer(scorer, vocabulary, device)
+
+
+def clip_tag(name: str) -> str:
+    """A short word for a CLIP, fit for a file's name; another word for every other CLIP.
+
+    OpenAI's ViT-B/16 is `vit16`, as published, whatever it is named by. Others are their MODEL/TAG
+    in small letters, or a file's name and the start of its SHA-256. Raises InputError for a file
+    that is not there.
+    """
+    model, file = clip_file(name)
+    if file is not None:
+        digest = _sha256(file)
+        if digest == _PUBLISHED_SHA256 and (not model or "quickgelu" in model):
+            return PUBLISHED_CLIP
+        return f"{_slug(model or file.stem)}-{digest[:_DIGITS]}"
+    model, _, tag = name.partition("/")
+    tag = tag or "openai"
+    # The tag says that OpenAI's weights want QuickGELU, whether the model's name does or not.
+    if (model.removesuffix("-quickgelu"), tag) == ("ViT-B-16", "openai"):
+        return PUBLISHED_CLIP
+    return _slug(f"{model}-{tag}")
+
+
+def vocabulary_tag(vocabulary: Names) -> str:
+    """How many names there are; behind it, unless they are the published 56, whose they are."""
+    count = str(len(vocabulary))
+    if vocabulary == published_vocabulary():
+        return count
+    return f"{count}-{hashlib.sha256(chr(10).join(vocabulary).encode()).hexdigest()[:_DIGITS]}"
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _sha256(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,74 @@
+"""Variants: the networks that can be trained, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from geochange.errors import OptionError
+from geochange.models.changeclip import ChangeClipOptions
+from geochange.models.clip_text import TextOptions
+from geochange.models.clip_visual import ResNetOptions, VitOptions
+from geochange.models.context import ContextOptions
+from geochange.models.decoder import DecoderOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Sizes, and the CLIP (MODEL/TAG of open_clip) that both towers start from, if there is one."""
+
+    options: ChangeClipOptions
+    clip: str | None = None
+
+
+VARIANTS: Mapping[str, Variant] = {
+    "rn50": Variant(ChangeClipOptions(), "RN50-quickgelu/openai"),
+    "vit-b16": Variant(ChangeClipOptions(visual=VitOptions()), "ViT-B-16-quickgelu/openai"),
+    "tiny": Variant(
+        ChangeClipOptions(
+            visual=ResNetOptions(blocks=(1, 1, 1, 1), width=16, heads=4, grid=8, embed=64),
+            text=TextOptions(layers=1, width=64, heads=1),
+            context=ContextOptions(layers=1, width=64, heads=1),
+            decoder=DecoderOptions(channels=32, width=32, heads=1, rank=16, groups=8, squeeze=4),
+        )
+    ),
+}
+"""The two published ones, and one that a CPU trains in a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regularisation:
+    """What of a network's options says how it is trained, not what it is; see NetworkOptions."""
+
+    dropout: float = 0.1
+    drop_path: float = 0.2
+    tower_drop_path: float = 0.1
+
+
+def find_variant(name: str) -> Variant:
+    """A variant by its name. Raises OptionError."""
+    if name not in VARIANTS:
+        raise OptionError(f"network.variant {name}: there are {', '.join(VARIANTS)}")
+    return VARIANTS[name]
+
+
+def regularised(options: ChangeClipOptions, how: Regularisation) -> ChangeClipOptions:
+    """The same network, trained in another way."""
+    visual = options.visual
+    if isinstance(visual, VitOptions):
+        visual = replace(visual, drop_path=how.tower_drop_path)
+    return replace(
+        options,
+        visual=visual,
+        context=replace(options.context, dropout=how.dropout),
+        decoder=replace(options.decoder, dropout=how.dropout, drop_path=how.drop_path),
+    )
+
+
+def with_double_class_token(options: ChangeClipOptions, double: bool) -> ChangeClipOptions:
+    """The same network with the class embedding of a ViT counted twice, or once."""
+    if not isinstance(options.visual, VitOptions):
+        return options
+    changes: dict[str, Any] = {"double_class_token": double}
+    return replace(options, visual=replace(options.visual, **changes))
