@@ -1,0 +1,101 @@
+"""`geochange train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from geochange.cli.screen import closing_table, say_json, screen
+from geochange.config import TrainOptions
+from geochange.config.files import parse_setting, read_options, write_out
+
+if TYPE_CHECKING:
+    from geochange.learning import Trained
+
+
+@click.command(epilog="Example: geochange train configs/smoke.yaml --data CHIPS --out runs/smoke")
+@click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--data", metavar="ROOT", help="folder of the data set, with train/ and val/ in it")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="folder for checkpoints, figures and pictures; else runs/ and the name of CONFIG",
+)
+@click.option(
+    "--from",
+    "start",
+    metavar="MODEL",
+    help="weights to start from: a checkpoint, or CLIP as MODEL/TAG or a file",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="such as optim.lr=1e-4"
+)
+@click.option("--resume", is_flag=True, help="go on with what was interrupted in --out")
+@click.option("--show", is_flag=True, help="print every option with its value, and do nothing")
+@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
+def train(
+    config: Path, out: Path | None, resume: bool, show: bool, quiet: bool, **given: Any
+) -> None:
+    """Train ChangeCLIP on labelled chips, with the options of the YAML file CONFIG.
+
+    The data set holds train/ and val/, each with time1/, time2/ and label/ (or A/, B/ and label/
+    or OUT/). What is learnt lies in DIR: best.safetensors, which `geochange run --model` takes,
+    last.safetensors, metrics.csv, pictures of every validation, and what TensorBoard reads. An
+    interrupted training goes on with --resume, to the same weights.
+    """
+    options = _read(config, given["data"], given["start"], given["settings"])
+    if show:
+        click.echo(write_out(options), nl=False)
+        return
+    from geochange.learning import train as learn  # torch: not before the options are right
+
+    log_json = given["log_json"]
+    with screen(quiet, log_json) as report:
+        trained = learn(options, out or Path("runs") / config.stem, resume=resume, watch=report)
+    if trained.first:
+        _announce(trained, quiet, log_json)
+
+
+def _read(
+    config: Path, data: str | None, start: str | None, settings: tuple[str, ...]
+) -> TrainOptions:
+    overrides = dict(parse_setting(text) for text in settings)
+    overrides |= {"data.root": data} if data is not None else {}
+    overrides |= {"network.start": start} if start is not None else {}
+    return read_options(TrainOptions, config, overrides)
+
+
+def _announce(trained: Trained, quiet: bool, log_json: bool) -> None:
+    if log_json:
+        say_json(
+            "result",
+            best=str(trained.best),
+            steps=trained.steps,
+            figures=dict(trained.figures),
+            threshold=trained.threshold,
+            temperature=trained.temperature,
+            seconds=trained.seconds,
+            waiting=trained.waiting,
+        )
+    elif not quiet:
+        figures = trained.figures
+        rows = {
+            "IoU of change": f"{figures['iou']:.3f}",
+            "F1 of change": f"{figures['f1']:.3f}",
+            "threshold": f"{trained.threshold:.3f}",
+            "F1 at the threshold": f"{figures['f1_at_threshold']:.3f}",
+            "temperature": f"{trained.temperature:.2f}",
+            "calibration error": f"{figures['ece_before']:.4f} -> {figures['ece_after']:.4f}",
+            "steps": f"{trained.steps:,}",
+            "seconds": f"{trained.seconds:.1f}",
+            "waiting for data": f"{trained.waiting:.1%}",
+        }
+        closing_table(rows, "Best on validation")
+        click.echo(f"checkpoint  {trained.best}")
+        click.echo(
+            f"try it      geochange run before.tif after.tif --out changes.gpkg --model {trained.best}"
+        )

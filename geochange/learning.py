@@ -1,0 +1,210 @@
+"""The story of `train`: check, name, learn, validate, keep the best, calibrate."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from geochange.config import TrainOptions
+from geochange.keeper import Keeper, Reached, calibrate
+from geochange.models.card import Card
+from geochange.models.changeclip import ChangeClip
+from geochange.models.checkpoint import read_checkpoint
+from geochange.models.learner import Learner, begin
+from geochange.models.lesson import Lesson, collate_lesson
+from geochange.models.prompts import Names
+from geochange.preparation import Prepared, prepare
+from geochange.progress import Watch, noted, unwatched
+from geochange.recipe import (
+    augmentation_of,
+    course_of,
+    devices_of,
+    loading_processes,
+    share_of,
+    start_of,
+)
+from geochange.training.fabric import Fabric, is_first
+from geochange.training.interrupt import deferred
+from geochange.training.journal import Journal
+from geochange.training.lessons import Lessons, Loader
+from geochange.training.schedule import parameter_groups
+from geochange.training.sheet import write_sheet
+from geochange.training.student import Student
+from geochange.validation import Examiner, Verdict, spread
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training.
+
+    figures: what the card of the best checkpoint says of it. threshold, temperature: as there.
+    waiting: share of the time that the network waited for chips. first: whether this process
+    speaks for all that took part.
+    """
+
+    best: Path
+    steps: int
+    figures: Mapping[str, float]
+    threshold: float
+    temperature: float
+    seconds: float
+    waiting: float
+    first: bool
+
+
+def train(
+    options: TrainOptions,
+    out: str | os.PathLike[str],
+    *,
+    resume: bool = False,
+    watch: Watch = unwatched,
+) -> Trained:
+    """Train ChangeCLIP on labelled chips; checkpoints, figures and pictures lie in `out`.
+
+    With `resume` a training that was interrupted goes on in `out`, to the same weights.
+    Raises GeochangeError for what cannot be used, before the first step.
+    """
+    began = time.monotonic()
+    prepared = prepare(options, Path(out), resume)
+    if is_first():
+        prepared.check_chips(watch)
+        prepared.split_names(watch)
+    fabric = devices_of(options).fabric()
+    training = Training(prepared, fabric, watch if fabric.is_global_zero else unwatched)
+    training.learn()
+    card = training.calibrate()
+    return Trained(
+        best=training.keeper.best,
+        steps=training.reached.step,
+        figures=card.metrics,
+        threshold=card.threshold,
+        temperature=card.temperature,
+        seconds=time.monotonic() - began,
+        waiting=training.loader.waiting.share,
+        first=fabric.is_global_zero,
+    )
+
+
+class Training:
+    """A student with its lessons and its examiner, and how far they are."""
+
+    def __init__(self, prepared: Prepared, fabric: Fabric, watch: Watch) -> None:
+        self.options, self.out = prepared.options, prepared.out
+        self.fabric, self.watch = fabric, watch
+        self.began, self.losses = time.monotonic(), list[float]()
+        taught, examined = prepared.split_names(watch)
+        self.student, self.keeper = _student(prepared, fabric)
+        self.reached = self.keeper.resume()
+        self.loader = self._loader(prepared, taught)
+        self.examiner = self._examiner(prepared, examined)
+
+    def _loader(self, prepared: Prepared, names: list[tuple[Names, Names]]) -> Loader[Lesson]:
+        options, fabric = self.options, self.fabric
+        seed, augmentation = options.seed, augmentation_of(options)
+        return Loader(
+            Lessons(prepared.train, names, augmentation, seed),
+            partial(collate_lesson, places=self.keeper.card.options.text.places),
+            share_of(options, fabric.global_rank, fabric.world_size),
+            loading_processes(options, fabric),
+            pin=fabric.device.type == "cuda",
+        )
+
+    def _examiner(self, prepared: Prepared, names: list[tuple[Names, Names]]) -> Examiner:
+        validation, fabric = self.options.validation, self.fabric
+        if self.options.prompts.mode == "published":
+            names = [(before, before) for before, _ in names]
+        numbers = range(fabric.global_rank, len(prepared.val), fabric.world_size)
+        shown = spread(len(prepared.val), validation.sheet)
+        return Examiner(prepared.val, names, numbers, shown, validation.batch)
+
+    def learn(self) -> None:
+        """Take all steps that are left, validating on the way.
+
+        Raises KeyboardInterrupt after the step in which Ctrl-C came, with that step kept.
+        """
+        steps, every = self.options.optim.steps, self.options.validation.every
+        with self._journal() as journal, deferred(self.fabric.world_size == 1) as asked:
+            for step, lessons in self.loader.steps(self.reached.step, steps):
+                self.losses.append(self.student.learn(step, lessons))
+                self.reached = Reached(step + 1, self.reached.best)
+                self._tell(journal)
+                if (step + 1) % every == 0 or step + 1 == steps:
+                    self._validate(journal)
+                elif asked.is_set():
+                    self.keeper.keep(self.reached, {}, best=False)
+                if asked.is_set():
+                    raise KeyboardInterrupt
+
+    def _journal(self) -> AbstractContextManager[Journal | None]:
+        first = self.fabric.is_global_zero
+        return closing(Journal(self.out, self.reached.step)) if first else nullcontext()
+
+    def _tell(self, journal: Journal | None) -> None:
+        """Show the loss, and every so often write it."""
+        step, steps = self.reached.step, self.options.optim.steps
+        mean = sum(self.losses) / len(self.losses)
+        best = f", best {self.options.validation.best} {self.reached.best:.3f}"
+        self.watch("learn", step, steps, f"loss {mean:.4f}{best if self.reached.best >= 0 else ''}")
+        if step % self.options.log_every and step != steps:
+            return
+        self.losses.clear()
+        seconds = time.monotonic() - self.began
+        values = {"lr": self.student.course.rate(step - 1), "loss": mean, "seconds": seconds}
+        if journal is not None:
+            journal.note(step, values)
+
+    def _validate(self, journal: Journal | None) -> None:
+        """Judge the network, keep it, and keep it as the best where it is."""
+        verdict = self._examine()
+        figures = verdict.figures()
+        figure = figures[self.options.validation.best]
+        best = figure > self.reached.best
+        self.reached = Reached(self.reached.step, max(figure, self.reached.best))
+        if journal is None:
+            return
+        self.keeper.keep(self.reached, figures, best)
+        journal.note(self.reached.step, figures)
+        if verdict.rows:
+            sheets = self.out / "sheets"
+            sheets.mkdir(exist_ok=True)
+            write_sheet(sheets / f"{self.reached.step:07d}.png", verdict.rows)
+
+    def _examine(self) -> Verdict:
+        watch, device = self.watch, str(self.fabric.device)
+        network = cast(ChangeClip, self.student.best_network)
+        report = noted(watch, f"step {self.reached.step}")
+        own = self.examiner.examine(network, self.keeper.card, device, report)
+        return own.over(self.fabric)
+
+    def calibrate(self) -> Card:
+        """Fit temperature and threshold of the best and the last checkpoint; the best one's card."""
+        for file in (self.keeper.last, self.keeper.best):
+            self.fabric.barrier()
+            self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
+            verdict = self._examine()
+            if self.fabric.is_global_zero:
+                calibrate(file, verdict)
+        self.fabric.barrier()
+        return read_checkpoint(self.keeper.best).card
+
+
+def _student(prepared: Prepared, fabric: Fabric) -> tuple[Student, Keeper]:
+    options = prepared.options
+    network, card = begin(start_of(options))
+    learner = Learner(
+        network,
+        frozen=options.network.batch_norm == "frozen",
+        together=options.network.batch_norm_dates == "together",
+    )
+    if options.network.batch_norm == "synced":
+        learner.synchronise()
+    learner.settle(fabric.device)
+    groups = parameter_groups(learner, options.optim.weight_decay)
+    student = Student(fabric, learner, groups, course_of(options))
+    return student, Keeper(prepared, student, card)

@@ -1,0 +1,150 @@
+"""Preparation: everything that `train` needs and can refuse before the first step."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geochange.config import TrainOptions
+from geochange.dataset import check_split, find_root, open_split
+from geochange.errors import InputError, OptionError, OutputError
+from geochange.models.checkpoint import DEFAULT_CLIP, read_vocabulary
+from geochange.models.prompts import FIXED, Names
+from geochange.models.weights import clip_file, locate
+from geochange.progress import Watch, noted
+from geochange.prompting import name_chips
+from geochange.recipe import course_of, devices_of, start_of
+from geochange.training.source import ChipSource
+
+BEST, LAST = "best.safetensors", "last.safetensors"
+
+FREE = {
+    *("data.root", "data.workers", "validation.batch", "validation.sheet", "log_every"),
+    *("device.accelerator", "device.devices", "device.nodes", "device.compile"),
+}
+"""Options that a training may go on with changed: its weights do not follow from them."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A training whose data and places are there.
+
+    resume: the checkpoint to go on from, if that is wanted and there is one.
+    """
+
+    options: TrainOptions
+    out: Path
+    root: Path
+    train: ChipSource
+    val: ChipSource
+    resume: Path | None
+
+    def check_chips(self, watch: Watch) -> None:
+        """Open every chip once. Raises InputError, which names the file."""
+        data = self.options.data
+        for split, source in ((data.train, self.train), (data.val, self.val)):
+            check_split(source, noted(watch, split))
+
+    def names(self, split: str, source: ChipSource, watch: Watch) -> list[tuple[Names, Names]]:
+        """The class names of a split's chips; CLIP is asked unless they are stored beside them."""
+        prompts = self.options.prompts
+        if prompts.mode == "fixed":
+            return [(FIXED, FIXED)] * len(source)
+        return name_chips(
+            source,
+            self.root,
+            split,
+            prompts.clip or DEFAULT_CLIP,
+            self.vocabulary(),
+            progress=noted(watch, split),
+        )
+
+    def vocabulary(self) -> Names | None:
+        """The class names of a file, where one is given. Raises InputError."""
+        file = self.options.prompts.vocabulary
+        return read_vocabulary(file) if file else None
+
+    def split_names(self, watch: Watch) -> tuple[list[tuple[Names, Names]], ...]:
+        """Those of the chips to learn from, and of those to validate on."""
+        data = self.options.data
+        return (self.names(data.train, self.train, watch), self.names(data.val, self.val, watch))
+
+
+def prepare(options: TrainOptions, out: Path, resume: bool) -> Prepared:
+    """Find the data and the place to write to.
+
+    Raises InputError, OptionError, OutputError.
+    """
+    check_options(options)
+    data = options.data
+    root = find_root(data.root, data.name)
+    train, val = (
+        open_split(root, split, layout=data.layout, bands=data.bands)
+        for split in (data.train, data.val)
+    )
+    return Prepared(options, out, root, train, val, _place(out, resume))
+
+
+def check_options(options: TrainOptions) -> None:
+    """Refuse what is not there, before anything is loaded. Raises InputError, OptionError."""
+    course_of(options)
+    start_of(options).check()
+    world = devices_of(options).world()
+    if options.batch % world:
+        raise OptionError(
+            f"optim.batch {options.batch} cannot be shared out among {world} devices; "
+            f"take a multiple of {world}"
+        )
+    start, prompts = options.network.start, options.prompts
+    if start not in (None, "clip"):
+        clip_file(str(start))
+    if prompts.mode != "fixed" and prompts.clip:
+        clip_file(prompts.clip)
+    if prompts.vocabulary and not Path(prompts.vocabulary).is_file():
+        raise InputError(f"prompts.vocabulary {prompts.vocabulary}: no such file")
+
+
+def _place(out: Path, resume: bool) -> Path | None:
+    """Make the folder, or find in it what to go on from."""
+    last = out / LAST
+    if last.is_file():
+        if not resume:
+            raise OutputError(
+                f"{out} holds a training already; --resume goes on with it, or name another --out"
+            )
+        return locate(last)
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out} is a file; name a folder as --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"cannot write in {out} ({error.strerror}): name another --out"
+        ) from error
+    return None
+
+
+def check_same(options: TrainOptions, facts: Mapping[str, Any], file: Path) -> None:
+    """Refuse to go on with other options than a training began with. Raises OptionError."""
+    before, now = (
+        dict(_flat(values)) for values in (facts["options"], options.model_dump(mode="json"))
+    )
+    for name in sorted((before.keys() | now.keys()) - FREE):
+        if before.get(name) != now.get(name):
+            raise OptionError(
+                f"{file} was begun with {name} {before.get(name)}, and now it is {now.get(name)}: "
+                "say the same, or train into another --out"
+            )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping) and name != "batch":
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value

@@ -1,0 +1,90 @@
+"""What the options of `train` mean to the rooms that do the work."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+from geochange.config import TrainOptions
+from geochange.models.learner import Start
+from geochange.models.variants import Regularisation
+from geochange.training.augment import Augmentation
+from geochange.training.fabric import Devices, Fabric
+from geochange.training.losses import find_loss
+from geochange.training.order import Share
+from geochange.training.schedule import learning_rate
+from geochange.training.student import Course
+
+
+def start_of(options: TrainOptions) -> Start:
+    """What the network is before it learns."""
+    network = options.network
+    how = Regularisation(network.dropout, network.drop_path, network.tower_drop_path)
+    return Start(network.variant, network.start, how, network.double_class_token, seed=options.seed)
+
+
+def devices_of(options: TrainOptions) -> Devices:
+    """Where it learns."""
+    device = options.device
+    return Devices(
+        device.accelerator, device.devices, device.nodes, device.precision, device.threads
+    )
+
+
+def share_of(options: TrainOptions, rank: int, world: int) -> Share:
+    """What one process of all does of every step."""
+    own = options.batch // world
+    return Share(options.batch, min(own, options.optim.micro_batch or own), rank, world)
+
+
+def course_of(options: TrainOptions) -> Course:
+    """How it learns. Raises OptionError for a loss that is not there."""
+    optim = options.optim
+    rate = partial(
+        learning_rate,
+        base=optim.lr,
+        warmup_steps=optim.warmup_steps,
+        warmup_factor=optim.warmup_factor,
+        total_steps=optim.steps,
+        power=optim.power,
+    )
+    return Course(
+        find_loss(optim.loss),
+        rate,
+        betas=optim.betas,
+        clip_norm=optim.clip_norm,
+        ema=optim.ema,
+        seed=options.seed,
+        compiled=options.device.compile,
+    )
+
+
+def augmentation_of(options: TrainOptions) -> Augmentation:
+    """What is done to its chips."""
+    a = options.augment
+    return Augmentation(
+        size_px=a.size,
+        rotate_degrees=a.rotate_degrees,
+        rotate=a.rotate,
+        crop_share=a.crop_share,
+        flip=a.flip,
+        photometric=a.photometric,
+        brightness=a.brightness,
+        contrast=a.contrast,
+        saturation=a.saturation,
+        hue_degrees=a.hue_degrees,
+        swap=a.swap,
+    )
+
+
+def loading_processes(options: TrainOptions, fabric: Fabric) -> int:
+    """How many processes load chips for each process that learns.
+
+    Unless said: the cores that are left to each; on a CPU one, since learning takes them all.
+    """
+    if options.data.workers is not None:
+        return options.data.workers
+    if fabric.device.type == "cpu":
+        return 1
+    here = max(1, fabric.world_size // options.device.nodes)
+    return max(1, min(16, (os.cpu_count() or 1) // here - 1))

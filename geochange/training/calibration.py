@@ -1,0 +1,176 @@
+"""Calibration: logits of change counted in fine bins, and all that can be fitted to them.
+
+Bins are so narrow that what follows from them is as good as from the pixels themselves, in memory
+that does not grow with the data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit
+
+from geochange.training.counts import UNKNOWN, Counts
+
+WIDTH = 0.01
+"""Of a bin, in logits."""
+
+LARGEST = 40.0
+"""Logits beyond it, to either side, count as it; only networks far too sure of themselves say so."""
+
+BINS = round(2 * LARGEST / WIDTH)
+_EDGES = (np.arange(BINS + 1) - BINS // 2) * WIDTH
+_CENTRES = (np.arange(BINS) - (BINS - 1) / 2) * WIDTH
+
+THRESHOLDS = (0.005, 0.995)
+"""Between these a threshold is looked for: probabilities are written in steps of 1/254."""
+
+TEMPERATURES = (0.05, 20.0)
+"""Between these a temperature is looked for."""
+
+Metric = Literal["f1", "iou"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Pixels by the probability they were given, in bins of equal width; arrays of (bin,).
+
+    pixels: how many. stated: their mean probability. observed: the share that did change. Both
+    are NaN in a bin without pixels.
+    """
+
+    pixels: NDArray[np.int64]
+    stated: NDArray[np.float64]
+    observed: NDArray[np.float64]
+
+    @property
+    def ece(self) -> float:
+        """Mean gap between stated and observed, weighed by pixels; 0 of no pixels."""
+        total = int(self.pixels.sum())
+        gaps = np.abs(self.stated - self.observed)[self.pixels > 0]
+        return float(gaps @ self.pixels[self.pixels > 0]) / total if total else 0.0
+
+    def to_json(self) -> Mapping[str, list[float | None]]:
+        """The arrays as lists, None where there is no number."""
+        return {
+            "pixels": self.pixels.tolist(),
+            **{
+                name: [None if math.isnan(value) else value for value in values.tolist()]
+                for name, values in (("stated", self.stated), ("observed", self.observed))
+            },
+        }
+
+
+def _zeros() -> NDArray[np.int64]:
+    return np.zeros((2, BINS), np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class LogitHistogram:
+    """Pixels by label and logit; histograms of parts add up to that of the whole.
+
+    pixels: (label, bin) int64; bin b holds logits from -40 + 0.01 b on.
+    """
+
+    pixels: NDArray[np.int64] = field(default_factory=_zeros)
+
+    def __add__(self, other: LogitHistogram) -> LogitHistogram:
+        return LogitHistogram(self.pixels + other.pixels)
+
+    @classmethod
+    def of(cls, logits: NDArray[np.float32], label: NDArray[np.uint8]) -> LogitHistogram:
+        """Count pixels of logits and labels of one shape; unknown ones (255) are left out.
+
+        Raises ValueError where a known pixel has a logit that is no number.
+        """
+        known = label != UNKNOWN
+        z = logits[known].astype(np.float64)
+        if np.isnan(z).any():
+            raise ValueError("logits of known pixels are not a number")
+        number = np.floor(z.clip(-LARGEST, LARGEST) / WIDTH).astype(np.int64) + BINS // 2
+        number = number.clip(0, BINS - 1) + BINS * (label[known] == 1)
+        return cls(np.bincount(number, minlength=2 * BINS).reshape(2, BINS))
+
+    def counts(self, threshold: float, temperature: float = 1.0) -> Counts:
+        """What is right and wrong where change is a probability of at least `threshold`.
+
+        Exact for thresholds that `best_threshold` returns; others are moved to the nearest edge of
+        a bin.
+        """
+        edge = round(float(logit(threshold)) * temperature / WIDTH) + BINS // 2
+        edge = min(max(edge, 0), BINS)
+        (fp, tp), (tn, fn) = (
+            self.pixels[:, edge:].sum(axis=1).tolist(),
+            self.pixels[:, :edge].sum(axis=1).tolist(),
+        )
+        return Counts(tp, fp, fn, tn)
+
+    def best_threshold(self, temperature: float = 1.0, metric: Metric = "f1") -> float:
+        """The probability, after `temperature`, from which calling a pixel changed scores best.
+
+        Of several the one nearest to one half; that, too, where there is but one class.
+        """
+        if not self.pixels.any(axis=1).all():
+            return 0.5
+        low, high = (float(logit(p)) for p in THRESHOLDS)
+        edges = _EDGES / temperature
+        allowed = np.flatnonzero((edges >= low) & (edges <= high))
+        wrong, right = (_above(row)[allowed] for row in self.pixels)
+        missed = int(self.pixels[1].sum()) - right
+        # f1 and iou as one formula: true positives weigh twice in the one, once in the other.
+        weight = {"f1": 2, "iou": 1}[metric]
+        score = weight * right / (weight * right + wrong + missed)
+        best = allowed[score == score.max()]
+        edge = best[np.abs(edges[best]).argmin()]
+        return float(expit(edges[edge]))
+
+    def fit_temperature(self) -> float:
+        """What logits are to be divided by for the least negative log-likelihood.
+
+        Source: Guo et al., ICML 2017, sec. 4.2. 1 where there is but one class, since then no
+        temperature is the best.
+        """
+        if not self.pixels.any(axis=1).all():
+            return 1.0
+        bounds = tuple(math.log(t) for t in TEMPERATURES)
+        best = minimize_scalar(
+            lambda log_t: self.nll(math.exp(log_t)), bounds=bounds, method="bounded"
+        )
+        return math.exp(float(best.x))
+
+    def nll(self, temperature: float = 1.0) -> float:
+        """Mean negative log-likelihood of the labels; 0 of no pixels."""
+        z = _CENTRES / temperature
+        none, change = self.pixels
+        total = int(self.pixels.sum())
+        loss = float(none @ np.logaddexp(0, z) + change @ np.logaddexp(0, -z))
+        return loss / total if total else 0.0
+
+    def reliability(self, temperature: float = 1.0, bins: int = 15) -> Reliability:
+        """How often pixels changed, by the probability of change that they were given."""
+        p = expit(_CENTRES / temperature)
+        number = np.minimum((p * bins).astype(np.int64), bins - 1)
+        none, change = self.pixels
+        count = np.bincount(number, none + change, bins)
+        with np.errstate(invalid="ignore"):
+            stated = np.bincount(number, (none + change) * p, bins) / count
+            observed = np.bincount(number, change, bins) / count
+        return Reliability(count.astype(np.int64), stated, observed)
+
+    def ece(self, temperature: float = 1.0, bins: int = 15) -> float:
+        """Expected calibration error of the probability of change, over all pixels.
+
+        Source: Naeini et al., AAAI 2015; Guo et al., ICML 2017, eq. 3, there of the likelier class.
+        """
+        return self.reliability(temperature, bins).ece
+
+
+def _above(pixels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(bin + 1,) how many pixels lie in a bin or above it, by bin."""
+    return np.append(pixels[::-1].cumsum()[::-1], 0)

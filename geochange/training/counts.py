@@ -1,0 +1,60 @@
+"""Counts: what a prediction got right and wrong, pixel by pixel, as whole numbers that add up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNKNOWN = 255
+"""The label of a pixel that nobody looked at; it counts nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The four cells of a confusion matrix, change being the positive class."""
+
+    tp: int = 0
+    fp: int = 0
+    fn: int = 0
+    tn: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn
+        )
+
+    @classmethod
+    def of(cls, changed: NDArray[np.bool_], label: NDArray[np.uint8]) -> Counts:
+        """Compare a prediction with a label of the same shape; 255 (unknown) is left out."""
+        known, truth = label != UNKNOWN, label == 1
+        positive, right = int((changed & known).sum()), int((changed & truth).sum())
+        true, pixels = int(truth.sum()), int(known.sum())
+        return cls(right, positive - right, true - right, pixels - positive - true + right)
+
+    def figures(self) -> Mapping[str, float]:
+        """Figures of the change class, and of both where they say so; each from 0 to 1.
+
+        iou, f1, precision, recall: of change. accuracy: overall. miou: mean of both classes'
+        intersection over union. kappa: Cohen's. A share of nothing is 0.
+        """
+        tp, fp, fn, tn = self.tp, self.fp, self.fn, self.tn
+        total = tp + fp + fn + tn
+        chance = _share((tp + fp) * (tp + fn) + (tn + fn) * (tn + fp), total * total)
+        accuracy = _share(tp + tn, total)
+        iou = _share(tp, tp + fp + fn)
+        return {
+            "iou": iou,
+            "f1": _share(2 * tp, 2 * tp + fp + fn),
+            "precision": _share(tp, tp + fp),
+            "recall": _share(tp, tp + fn),
+            "accuracy": accuracy,
+            "miou": (iou + _share(tn, tn + fp + fn)) / 2,
+            "kappa": (accuracy - chance) / (1 - chance) if chance < 1 else 0.0,
+        }
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0

@@ -1,0 +1,47 @@
+"""Drawing: what pictures for people share, from letters to the file."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from PIL import Image, ImageFont
+
+from geochange.training.whole import whole
+
+Colour = tuple[int, int, int]
+
+PAPER: Colour = (255, 255, 255)
+INK: Colour = (34, 34, 34)
+FAINT: Colour = (120, 120, 120)
+RULE: Colour = (222, 222, 222)
+
+# Okabe and Ito's colours, which all kinds of colour vision tell apart.
+SKY: Colour = (86, 180, 233)
+YELLOW: Colour = (240, 228, 66)
+VERMILION: Colour = (213, 94, 0)
+BLUE: Colour = (0, 114, 178)
+
+
+@cache
+def font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own letters at a size."""
+    return ImageFont.load_default(size_px)
+
+
+def fit(text: str, width_px: int, letters: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """A text that is no wider, its middle left out where it would be."""
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    if letters.getlength(plain) <= width_px:
+        return plain
+    for kept in range(len(plain) // 2, 0, -1):
+        shorter = f"{plain[:kept]}...{plain[-kept:]}"
+        if letters.getlength(shorter) <= width_px:
+            return shorter
+    return ""
+
+
+def save_png(image: Image.Image, path: Path) -> None:
+    """Write a picture, whole or not at all. Raises OutputError."""
+    with whole(path) as aside:
+        image.save(aside, format="PNG")

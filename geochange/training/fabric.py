@@ -1,0 +1,92 @@
+"""Devices: which, how many, in what precision, through Lightning Fabric."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
+from numpy.typing import NDArray
+
+from geochange.errors import OptionError
+
+__all__ = ["PRECISIONS", "Devices", "Fabric", "is_first", "summed"]
+
+PRECISIONS: Mapping[str, Any] = {
+    "float32": "32-true",
+    "bfloat16": "bf16-mixed",
+    "float16": "16-mixed",
+}
+"""Ours, and what Fabric calls them."""
+
+_RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
+"""Where whoever starts processes says which one is which; a process started by hand has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """See DeviceOptions for what each means."""
+
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int | Literal["auto"] = "auto"
+    nodes: int = 1
+    precision: str = "float32"
+    threads: int | None = None
+
+    def fabric(self) -> Fabric:
+        """Take the devices; on several, every process after this runs the same program.
+
+        Raises OptionError where they are not here.
+        """
+        accelerator, count = self._settled()
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        several = count * self.nodes > 1
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=count,
+            num_nodes=self.nodes,
+            precision=PRECISIONS[self.precision],
+            strategy=DDPStrategy() if several else "auto",
+        )
+        fabric.launch()
+        return fabric
+
+    def _settled(self) -> tuple[str, int]:
+        here = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        accelerator = self.accelerator
+        if accelerator == "auto":
+            accelerator = "cuda" if here else "cpu"
+        if accelerator == "cuda" and not here:
+            raise OptionError("device.accelerator cuda: no GPU is usable here; say cpu or auto")
+        count = self.devices
+        if count == "auto":
+            count = here if accelerator == "cuda" else 1
+        if accelerator == "cuda" and count > here:
+            raise OptionError(f"device.devices {count}: there are {here} GPUs here")
+        if accelerator == "cpu" and self.precision == "float16":
+            raise OptionError("device.precision float16: needs a GPU; say bfloat16 or float32")
+        return accelerator, count
+
+    def world(self) -> int:
+        """How many processes take part. Raises OptionError as `fabric` does."""
+        return self._settled()[1] * self.nodes
+
+
+def is_first() -> bool:
+    """Whether this process speaks for all, asked before Fabric has started the others."""
+    return all(int(os.environ.get(name, 0)) == 0 for name in _RANKS)
+
+
+def summed(fabric: Fabric, numbers: NDArray[Any]) -> NDArray[Any]:
+    """The sum of an array over all processes, exact for whole numbers."""
+    if fabric.world_size == 1:
+        return numbers
+    tensor = torch.from_numpy(np.ascontiguousarray(numbers)).to(fabric.device)
+    reduced = fabric.all_reduce(tensor, reduce_op="sum")
+    return np.asarray(reduced.cpu().numpy()) if isinstance(reduced, torch.Tensor) else numbers

@@ -1,0 +1,33 @@
+"""Interruptions that wait until a step is whole."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def deferred(alone: bool = True) -> Iterator[threading.Event]:
+    """Ctrl-C sets the event and nothing else; the second one interrupts at once, as always.
+
+    alone: False where other processes work on the same step, which would wait for ever for one
+    that has stopped: there every Ctrl-C interrupts at once.
+    """
+    asked = threading.Event()
+    if not alone or threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    usual = signal.getsignal(signal.SIGINT)
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, usual)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, usual)

@@ -1,0 +1,51 @@
+"""Journal: what was measured while a network learnt, as metrics.csv and for TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from tensorboardX import SummaryWriter
+
+COLUMNS = (
+    *("step", "lr", "loss", "val_loss", "iou", "f1", "precision", "recall"),
+    *("accuracy", "miou", "kappa", "seconds"),
+)
+"""Of metrics.csv; the loss is the mean since the line before, the figures are of validation."""
+
+
+class Journal:
+    """Lines by step, appended as they come; what an interrupted training wrote too far goes.
+
+    step: where the training goes on; lines of later steps are of a future that did not come.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self._file = folder / "metrics.csv"
+        kept = _until(self._file, step) if step else []
+        with self._file.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, COLUMNS)
+            writer.writeheader()
+            writer.writerows(kept)
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+
+    def note(self, step: int, values: Mapping[str, float]) -> None:
+        """Write a line; values that are not measured now are left empty."""
+        with self._file.open("a", newline="") as stream:
+            line = {name: f"{value:.6g}" for name, value in values.items()}
+            csv.DictWriter(stream, COLUMNS).writerow({"step": step, **line})
+        for name, value in values.items():
+            self._board.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Finish what TensorBoard reads."""
+        self._board.close()
+
+
+def _until(file: Path, step: int) -> list[dict[str, str]]:
+    if not file.is_file():
+        return []
+    with file.open(newline="") as stream:
+        lines = [line for line in csv.DictReader(stream) if tuple(line) == COLUMNS]
+    return [line for line in lines if line["step"].isdigit() and int(line["step"]) <= step]

@@ -1,0 +1,97 @@
+"""Lessons: augmented chips in the order of the steps, loaded beside the computing."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from geochange.chip import Chip
+from geochange.training.augment import Augmentation, augment
+from geochange.training.order import Share, StepSampler, chip_at, seed_at
+from geochange.training.source import ChipSource
+
+BothNames = tuple[tuple[str, ...], tuple[str, ...]]
+"""The class names of a chip, before and after."""
+
+_Lesson = TypeVar("_Lesson")
+
+
+class Lessons(Dataset[tuple[Chip, BothNames]]):
+    """Augmented chips and their names, by the number of the sample."""
+
+    def __init__(
+        self, source: ChipSource, names: Sequence[BothNames], augmentation: Augmentation, seed: int
+    ) -> None:
+        self.source, self.names = source, names
+        self.augmentation, self.seed = augmentation, seed
+
+    def __getitem__(self, sample: int) -> tuple[Chip, BothNames]:
+        number = chip_at(sample, len(self.source), self.seed)
+        chip = augment(self.source[number], self.augmentation, seed_at(sample, self.seed))
+        return chip, self.names[number]
+
+
+@dataclass(slots=True)
+class Waiting:
+    """How long the computing waited for chips, of how long it all took."""
+
+    waited_s: float = 0.0
+    total_s: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1."""
+        return self.waited_s / self.total_s if self.total_s else 0.0
+
+
+class Loader(Generic[_Lesson]):
+    """The micro-batches of each step, loaded by processes of their own.
+
+    collate: what makes a lesson of chips and names. workers: 0 loads in this process.
+    """
+
+    def __init__(
+        self,
+        lessons: Lessons,
+        collate: Callable[[list[tuple[Chip, BothNames]]], _Lesson],
+        share: Share,
+        workers: int,
+        *,
+        pin: bool = False,
+    ) -> None:
+        self.lessons, self.collate, self.share = lessons, collate, share
+        self.workers, self.pin = workers, pin
+        self.waiting = Waiting()
+
+    def steps(self, first: int, last: int) -> Iterator[tuple[int, list[_Lesson]]]:
+        """Each step's number and its lessons."""
+        loader: DataLoader[Any] = DataLoader(
+            self.lessons,
+            batch_sampler=StepSampler(self.share, first, last),
+            num_workers=self.workers,
+            collate_fn=self.collate,
+            pin_memory=self.pin,
+            worker_init_fn=_settle,
+            prefetch_factor=4 if self.workers else None,
+        )
+        lessons = iter(loader)
+        for step in range(first, last):
+            start = time.perf_counter()
+            parts = [next(lessons) for _ in self.share.parts(step)]
+            loaded = time.perf_counter()
+            yield step, parts
+            self.waiting.waited_s += loaded - start
+            self.waiting.total_s += time.perf_counter() - start
+
+
+def _settle(worker: int) -> None:
+    # Each worker is a core's worth of work; more threads would only fight over the cores.
+    torch.set_num_threads(1)
+    # Ctrl-C is the learning process's to answer; it ends its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

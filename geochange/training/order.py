@@ -1,0 +1,66 @@
+"""Order: which chip is learnt from when, as a function of the seed and the step alone.
+
+A training that was interrupted, or is spread over other devices, therefore sees the same chips,
+turned and coloured the same way, at every step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from torch.utils.data import Sampler
+
+_ORDER, _AUGMENT = 0, 1  # streams of random numbers that must not meet
+
+
+@lru_cache(maxsize=4)
+def _shuffled(seed: int, epoch: int, count: int) -> np.ndarray:
+    return np.random.default_rng([seed, _ORDER, epoch]).permutation(count)
+
+
+def chip_at(sample: int, count: int, seed: int) -> int:
+    """The chip that is the `sample`th to be looked at, of `count`; all are seen once an epoch."""
+    epoch, place = divmod(sample, count)
+    return int(_shuffled(seed, epoch, count)[place])
+
+
+def seed_at(sample: int, seed: int) -> int:
+    """What the augmentation of the `sample`th chip is drawn from."""
+    return int(
+        np.random.SeedSequence([seed, _AUGMENT, sample]).generate_state(1, np.uint64)[0] >> 1
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part of every step that one process does.
+
+    batch: chips a step, of all processes. micro_batch: chips at once. rank, world: which process
+    of how many.
+    """
+
+    batch: int
+    micro_batch: int
+    rank: int = 0
+    world: int = 1
+
+    def parts(self, step: int) -> list[list[int]]:
+        """The samples of a step that this process takes, as many at once as fit."""
+        size = self.batch // self.world
+        start = step * self.batch + self.rank * size
+        samples = list(range(start, start + size))
+        return [samples[at : at + self.micro_batch] for at in range(0, size, self.micro_batch)]
+
+
+class StepSampler(Sampler[list[int]]):
+    """The samples of steps `first` to `last` less one, in micro-batches."""
+
+    def __init__(self, share: Share, first: int, last: int) -> None:
+        self.share, self.first, self.last = share, first, last
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in range(self.first, self.last):
+            yield from self.share.parts(step)

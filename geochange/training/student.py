@@ -1,0 +1,165 @@
+"""Student: a network that learns, step by step, with everything that it needs to go on later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from geochange.errors import InputError
+from geochange.training.fabric import Fabric
+
+Loss = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
+"""(logits, labels, known pixels of the whole step) -> the part's share of the step's loss."""
+
+Rate = Callable[[int], float]
+"""The learning rate of a step."""
+
+_EMA, _OPTIMISER, _NETWORK = "average.", "optimiser.", "network."
+
+
+class Taught(Protocol):
+    """A micro-batch: what a network takes, and what it should answer."""
+
+    @property
+    def inputs(self) -> tuple[torch.Tensor, ...]:
+        """The arguments of the network."""
+        ...
+
+    @property
+    def labels(self) -> torch.Tensor:
+        """(batch, height, width) uint8."""
+        ...
+
+    @property
+    def known(self) -> int:
+        """Pixels whose label is known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a student learns; see OptimOptions for what each means."""
+
+    loss: Loss
+    rate: Rate
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip_norm: float = 0.0
+    ema: float = 0.0
+    seed: int = 0
+    compiled: bool = False
+
+
+class Student:
+    """A module, its optimiser and, where wanted, its average; on the devices of a Fabric.
+
+    groups: parameters with their weight decay.
+    """
+
+    def __init__(
+        self, fabric: Fabric, module: nn.Module, groups: Sequence[Mapping[str, Any]], course: Course
+    ) -> None:
+        self.fabric, self.module, self.course = fabric, module, course
+        self._moments = torch.optim.AdamW(
+            [dict(group) for group in groups], lr=course.rate(0), betas=course.betas
+        )
+        forward = torch.compile(module) if course.compiled else module
+        self._forward, self._optimiser = fabric.setup(forward, self._moments)  # type: ignore[arg-type]
+        self._average = None
+        if course.ema:
+            average = get_ema_multi_avg_fn(course.ema)
+            self._average = AveragedModel(module, multi_avg_fn=average, use_buffers=True)
+
+    @property
+    def best_module(self) -> nn.Module:
+        """The module to judge and to keep: the average where one is kept."""
+        return self.module if self._average is None else self._average.module
+
+    @property
+    def best_network(self) -> nn.Module:
+        """That of `best_module`, without what it is wrapped in to learn."""
+        network: nn.Module = self.best_module.get_submodule("network")
+        return network
+
+    def learn(self, step: int, parts: Sequence[Taught]) -> float:
+        """Take one step from its micro-batches; returns this process's share of the loss.
+
+        Gradients are those of the mean over all known pixels of the step, however the step is
+        split into micro-batches and processes.
+        """
+        fabric, course = self.fabric, self.course
+        self._forward.train()
+        for group in self._optimiser.param_groups:
+            group["lr"] = course.rate(step)
+        known = self._known(parts)
+        # Dropout is drawn anew from the step, so that a training that goes on draws the same.
+        torch.manual_seed((course.seed * 1_000_003 + step) * fabric.world_size + fabric.global_rank)
+        total = 0.0
+        for number, part in enumerate(parts, start=1):
+            with fabric.no_backward_sync(self._forward, enabled=number < len(parts)):
+                logits = self._forward(*(x.to(fabric.device) for x in part.inputs))
+                loss = course.loss(logits, part.labels.to(fabric.device), known)
+                fabric.backward(loss)
+            total += loss.item()
+        if course.clip_norm:
+            fabric.clip_gradients(self._forward, self._optimiser, max_norm=course.clip_norm)
+        self._optimiser.step()
+        self._optimiser.zero_grad()
+        if self._average is not None:
+            self._average.update_parameters(self.module)
+        return total
+
+    def _known(self, parts: Sequence[Taught]) -> float:
+        """Known pixels of the step, per process: gradients are averaged over the processes."""
+        count = torch.tensor(float(sum(part.known for part in parts)), dtype=torch.float64)
+        if self.fabric.world_size > 1:
+            count = self.fabric.all_reduce(count.to(self.fabric.device), reduce_op="mean")  # type: ignore[assignment]
+        return max(1.0, count.item())
+
+    def remember(self) -> dict[str, torch.Tensor]:
+        """Everything that learning changes, beside `best_module`, as tensors by name."""
+        names = {id(parameter): name for name, parameter in self.module.named_parameters()}
+        kept = {
+            f"{_OPTIMISER}{name}.{key}": torch.as_tensor(value).detach().cpu()
+            for parameter, values in self._moments.state.items()
+            for name in [names[id(parameter)]]
+            for key, value in values.items()
+        }
+        if self._average is not None:
+            kept[f"{_EMA}count"] = self._average.n_averaged.cpu()
+            own = self.module.state_dict()
+            kept |= {f"{_NETWORK}{name}": value.cpu() for name, value in own.items()}
+        return kept
+
+    def recall(self, kept: Mapping[str, torch.Tensor]) -> None:
+        """Go on where `remember` was called; `best_module` holds what it held then.
+
+        Raises InputError where the tensors are of another network.
+        """
+        parameters = dict(self.module.named_parameters())
+        try:
+            for name, parameter in parameters.items():
+                self._moments.state[parameter] = {
+                    key: _alike(kept[f"{_OPTIMISER}{name}.{key}"], parameter, key)
+                    for key in ("step", "exp_avg", "exp_avg_sq")
+                }
+            if self._average is not None:
+                self._average.n_averaged.copy_(kept[f"{_EMA}count"])
+                own = {n: kept[_NETWORK + n] for n in self.module.state_dict()}
+                self.module.load_state_dict(own)
+        except (KeyError, RuntimeError) as error:
+            raise InputError(
+                f"what is to be gone on from is of another network ({error}); start afresh"
+            ) from error
+
+
+def _alike(value: torch.Tensor, parameter: torch.Tensor, key: str) -> torch.Tensor:
+    """A moment, laid out as its parameter; the step's count stays where AdamW keeps it."""
+    if key == "step":
+        return value.clone()
+    moment = torch.empty_like(parameter, requires_grad=False)
+    return moment.copy_(value)

@@ -1,0 +1,143 @@
+"""Validation: how good a network in the making is on chips that it does not learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from geochange.models.card import Card
+from geochange.models.changeclip import ChangeClip
+from geochange.models.detector import ChangeClipDetector, DetectorSpec
+from geochange.models.predict import show
+from geochange.models.prompts import Names
+from geochange.progress import Progress, silent
+from geochange.training.calibration import LogitHistogram
+from geochange.training.counts import UNKNOWN, Counts
+from geochange.training.fabric import Fabric, summed
+from geochange.training.sheet import SheetRow
+from geochange.training.source import ChipSource
+
+USUAL_PX = 256
+
+BothNames = tuple[Names, Names]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What validation found; verdicts on parts of the chips add up.
+
+    counts: at a probability of one half, as published. loss: cross-entropy summed over known
+    pixels. histogram: of the logits, for what is fitted afterwards. rows: of the contact sheet.
+    """
+
+    counts: Counts = field(default_factory=Counts)
+    loss: float = 0.0
+    histogram: LogitHistogram = field(default_factory=LogitHistogram)
+    rows: tuple[SheetRow, ...] = ()
+
+    def __add__(self, other: Verdict) -> Verdict:
+        return Verdict(
+            self.counts + other.counts,
+            self.loss + other.loss,
+            self.histogram + other.histogram,
+            self.rows + other.rows,
+        )
+
+    def over(self, fabric: Fabric) -> Verdict:
+        """The sum over all processes; rows stay those of each."""
+        c = self.counts
+        whole = summed(fabric, np.array([c.tp, c.fp, c.fn, c.tn]))
+        loss = float(summed(fabric, np.array([self.loss]))[0])
+        pixels = summed(fabric, self.histogram.pixels)
+        return Verdict(Counts(*whole.tolist()), loss, LogitHistogram(pixels), self.rows)
+
+    @property
+    def known(self) -> int:
+        """Known pixels."""
+        c = self.counts
+        return c.tp + c.fp + c.fn + c.tn
+
+    def figures(self) -> dict[str, float]:
+        """Loss and figures by the names of the journal."""
+        return {"val_loss": self.loss / max(1, self.known), **self.counts.figures()}
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """The chips to validate on.
+
+    numbers: those that this process takes. shown: those that come onto the contact sheet.
+    """
+
+    source: ChipSource
+    names: Sequence[BothNames]
+    numbers: Sequence[int]
+    shown: frozenset[int]
+    batch: int
+
+    def examine(
+        self, network: ChangeClip, card: Card, device: str, progress: Progress = silent
+    ) -> Verdict:
+        """Show the chips to a network, as `run` would; it stays in the mode that it was in."""
+        learning = network.training
+        network.eval()
+        try:
+            return self._examine(live(network, card, device), device, progress)
+        finally:
+            network.train(learning)
+
+    def _examine(self, model: Any, device: str, progress: Progress) -> Verdict:
+        verdict, numbers = Verdict(), self.numbers
+        step = self._at_once()
+        for start in range(0, len(numbers), step):
+            part = numbers[start : start + step]
+            verdict += self._show(model, device, part)
+            progress("validate", start + len(part), len(numbers))
+        return verdict
+
+    def _at_once(self) -> int:
+        """Fewer of larger chips: a batch is meant of chips of the usual size."""
+        height, width = self.source[0].shape
+        return max(1, self.batch * USUAL_PX**2 // max(USUAL_PX**2, height * width))
+
+    def _show(self, model: Any, device: str, part: Sequence[int]) -> Verdict:
+        chips = [self.source[number] for number in part]
+        names = [self.names[number] for number in part]
+        verdict = Verdict()
+        for number, chip, logits in zip(
+            part, chips, show(model, chips, self.batch, device, names).logits, strict=True
+        ):
+            label = np.asarray(chip.label)
+            shown: tuple[SheetRow, ...] = ()
+            if number in self.shown:
+                probability = expit(np.nan_to_num(logits, nan=-np.inf))
+                shown = (SheetRow(chip, probability, self.source.name(number), ""),)
+            verdict += Verdict(
+                Counts.of(logits > 0, label),
+                _cross_entropy(logits, label),
+                LogitHistogram.of(logits, label),
+                shown,
+            )
+        return verdict
+
+
+def live(network: ChangeClip, card: Card, device: str) -> ChangeClipDetector:
+    """A network in the making as the model that `run` would make of it."""
+    return ChangeClipDetector(DetectorSpec("", device, precision="float32"), network, card)
+
+
+def spread(count: int, most: int) -> frozenset[int]:
+    """At most so many numbers below `count`, evenly spread."""
+    return frozenset(np.linspace(0, count - 1, min(count, most)).round().astype(int).tolist())
+
+
+def _cross_entropy(logits: NDArray[np.float32], label: NDArray[np.uint8]) -> float:
+    """Summed over known pixels."""
+    known = label != UNKNOWN
+    z = logits[known].astype(np.float64)
+    return float((np.logaddexp(0.0, z) - z * (label[known] == 1)).sum())

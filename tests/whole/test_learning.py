@@ -1,0 +1,391 @@
+"""`train`: from labelled chips to a checkpoint that `run` takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from affine import Affine
+from chip_folders import built, make_chips
+from makers import make_raster
+from PIL import Image
+from scipy.special import expit
+
+from geochange.cli.main import _exit_code
+from geochange.config import RunOptions, TrainOptions
+from geochange.dataset import open_split
+from geochange.detection import detect
+from geochange.errors import GeochangeError, InputError, OptionError, OutputError
+from geochange.learning import Trained, train
+from geochange.models import Prompting, weights_spec
+from geochange.models.checkpoint import read_checkpoint, read_memory
+from geochange.models.predict import predict
+from geochange.models.prompts import FIXED
+from geochange.preparation import FREE
+from geochange.validation import Examiner
+
+pytestmark = pytest.mark.slow
+
+SMALL: Mapping[str, Any] = {
+    "network": {"variant": "tiny", "start": None},
+    "prompts": {"mode": "fixed"},
+    "augment": {"size": 64},
+    "optim": {"lr": 1e-4, "steps": 6, "warmup_steps": 2, "batch": 4},
+    "validation": {"every": 2, "sheet": 2},
+    "data": {"workers": 0},
+    "device": {"threads": 1},
+    "log_every": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def chips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_chips(tmp_path_factory.mktemp("chips"), {"train": 6, "val": 3})
+
+
+def options(root: Path, **changes: Mapping[str, Any]) -> TrainOptions:
+    values = {**SMALL, "data": {**SMALL["data"], "root": str(root)}}
+    for section, some in changes.items():
+        values[section] = {**values.get(section, {}), **some}
+    return TrainOptions.parse(values)
+
+
+@pytest.fixture(scope="module")
+def trained(chips: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trained]:
+    out = tmp_path_factory.mktemp("runs") / "deep" / "small"
+    return out, train(options(chips), out)
+
+
+def test_everything_that_is_promised_lies_in_the_folder(trained: tuple[Path, Trained]) -> None:
+    out, result = trained
+    assert sorted(path.name for path in out.iterdir()) == [
+        *("best.safetensors", "last.safetensors", "metrics.csv", "sheets", "tensorboard"),
+    ]
+    sheets = sorted((out / "sheets").iterdir())
+    assert [sheet.stem for sheet in sheets] == ["0000002", "0000004", "0000006"]
+    assert Image.open(sheets[0]).width > 4 * 64
+    assert result.best == out / "best.safetensors" and result.steps == 6
+    assert 0 <= result.waiting <= 1
+
+
+def test_the_card_says_what_came_of_it(trained: tuple[Path, Trained]) -> None:
+    out, result = trained
+    card = read_checkpoint(out / "best.safetensors").card
+    assert card.prompts == "fixed"
+    assert 0 < card.threshold < 1 and card.temperature != 1.0
+    assert {"iou", "f1", "miou", "kappa", "val_loss", "ece_before", "ece_after"} <= set(
+        card.metrics
+    )
+    assert card.metrics["ece_after"] <= card.metrics["ece_before"] + 0.02
+    assert dict(card.metrics) == dict(result.figures)
+    assert card.provenance["variant"] == "tiny"
+    facts = read_memory(out / "last.safetensors").facts
+    assert facts["step"] == 6
+    assert facts["options"]["optim"]["steps"] == 6
+
+
+def test_a_chip_gets_the_same_bits_from_train_and_run(
+    trained: tuple[Path, Trained], chips: Path
+) -> None:
+    """Read as a labelled chip and judged live, or as what a checkpoint says of pixels."""
+    out, _ = trained
+    source = open_split(chips, "val")
+    checkpoint = read_checkpoint(out / "best.safetensors")
+    network = checkpoint.build()
+    spec = weights_spec(str(out / "best.safetensors"), "cpu", Prompting(precision="float32"), None)
+    by_run = predict(spec, [source[0], source[1]], 2).logits
+    examiner = Examiner(source, [(FIXED, FIXED)] * 3, [0, 1], frozenset([0, 1]), batch=2)
+    verdict = examiner.examine(network.train(), checkpoint.card, "cpu")
+    by_training = [row.probability for row in verdict.rows]
+    assert network.training
+    for logits, probability in zip(by_run, by_training, strict=True):
+        assert np.array_equal(expit(logits), probability)
+
+
+def test_run_takes_the_checkpoint(trained: tuple[Path, Trained], tmp_path: Path) -> None:
+    out, result = trained
+    metre = Affine(0.5, 0, 500_000, 0, -0.5, 5_000_000)
+    before, after, _ = built(300, 5)
+    pair = [
+        make_raster(tmp_path / f"{n}.tif", date, transform=metre)
+        for n, date in (("before", before), ("after", after))
+    ]
+    found = detect(*pair, tmp_path / "changes.gpkg", model=str(out / "best.safetensors"))
+    assert found.raster.is_file()
+    assert RunOptions().threshold is None  # so that it was the checkpoint's own
+    again = detect(
+        *pair,
+        tmp_path / "same.gpkg",
+        model=str(out / "best.safetensors"),
+        threshold=result.threshold,
+    )
+    assert found.polygons == again.polygons and found.changed_m2 == again.changed_m2
+
+
+def weights(file: Path) -> dict[str, torch.Tensor]:
+    memory = {f"training/{n}": x for n, x in read_memory(file).tensors.items()}
+    return dict(read_checkpoint(file).tensors) | memory
+
+
+def same(one: Path, other: Path) -> bool:
+    a, b = weights(one), weights(other)
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("after", [1, 3, 5])
+def test_going_on_gives_the_weights_of_never_having_stopped(
+    trained: tuple[Path, Trained], chips: Path, tmp_path: Path, after: int
+) -> None:
+    whole, _ = trained
+
+    def watch(stage: str, done: int, total: int, note: str) -> None:
+        if stage == "learn" and done == after:
+            raise RuntimeError("the power went")
+
+    with pytest.raises(RuntimeError, match="the power went"):
+        train(options(chips), tmp_path / "out", watch=watch)
+    begun = (tmp_path / "out" / "last.safetensors").is_file()
+    assert begun is (after > 2)
+    train(options(chips), tmp_path / "out", resume=True)
+    for name in ("last.safetensors", "best.safetensors"):
+        assert same(whole / name, tmp_path / "out" / name)
+        theirs, ours = (read_checkpoint(p / name).card for p in (whole, tmp_path / "out"))
+        assert (theirs.threshold, theirs.temperature) == (ours.threshold, ours.temperature)
+        assert theirs.metrics == ours.metrics
+    lines = [
+        [line.rsplit(",", 1)[0] for line in (p / "metrics.csv").read_text().splitlines()]
+        for p in (whole, tmp_path / "out")
+    ]
+    assert lines[0] == lines[1]
+
+
+def test_an_averaged_network_goes_on_as_well(chips: Path, tmp_path: Path) -> None:
+    with_ema = options(chips, optim={"ema": 0.5, "steps": 4})
+
+    def watch(stage: str, done: int, total: int, note: str) -> None:
+        if stage == "learn" and done == 3 and not (tmp_path / "stopped").exists():
+            (tmp_path / "stopped").touch()
+            raise RuntimeError("the power went")
+
+    with pytest.raises(RuntimeError):
+        train(with_ema, tmp_path / "a", watch=watch)
+    train(with_ema, tmp_path / "a", resume=True)
+    train(with_ema, tmp_path / "b")
+    assert same(tmp_path / "a" / "last.safetensors", tmp_path / "b" / "last.safetensors")
+
+
+def test_ctrl_c_keeps_the_step_it_came_in(chips: Path, tmp_path: Path) -> None:
+    def watch(stage: str, done: int, total: int, note: str) -> None:
+        if stage == "learn" and done == 3:
+            os.kill(os.getpid(), 2)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(options(chips), tmp_path, watch=watch)
+    assert read_memory(tmp_path / "last.safetensors").facts["step"] == 3
+
+
+def test_loading_processes_change_nothing(
+    trained: tuple[Path, Trained], chips: Path, tmp_path: Path
+) -> None:
+    whole, _ = trained
+    train(options(chips, data={"workers": 2}), tmp_path)
+    assert same(whole / "last.safetensors", tmp_path / "last.safetensors")
+
+
+def test_two_processes_learn_what_one_does_with_the_whole_batch(
+    chips: Path, tmp_path: Path
+) -> None:
+    # Adam makes steps of full size of gradients that are rounding alone (a key's bias has none),
+    # so a large rate would show those, and nothing of what is asked here.
+    file = tmp_path / "options.yaml"
+    still = {"dropout": 0.0, "drop_path": 0.0, "tower_drop_path": 0.0, "batch_norm": "frozen"}
+    values = options(chips, network=still).model_dump(mode="json")
+    file.write_text(json.dumps(values))
+    for devices in (1, 2):
+        command = [
+            *(str(Path(sys.executable).with_name("geochange")), "train", str(file)),
+            *("--set", f"device.devices={devices}", "--out", str(tmp_path / str(devices))),
+        ]
+        told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        assert told.returncode == 0, told.stderr
+        assert told.stdout.count("checkpoint ") == 1
+    one, two = (
+        read_checkpoint(tmp_path / devices / "last.safetensors").tensors for devices in "12"
+    )
+    worst = max((one[name].float() - two[name].float()).abs().max().item() for name in one)
+    assert worst < 1e-5
+    figures = [read_checkpoint(tmp_path / d / "last.safetensors").card.metrics for d in "12"]
+    assert figures[0]["val_loss"] == pytest.approx(figures[1]["val_loss"], abs=1e-5)
+
+
+def test_micro_batches_are_only_a_matter_of_memory(chips: Path, tmp_path: Path) -> None:
+    still = {"dropout": 0.0, "drop_path": 0.0, "tower_drop_path": 0.0, "batch_norm": "frozen"}
+    for micro in (None, 1):
+        changed = options(chips, network=still, optim={"micro_batch": micro, "steps": 2})
+        train(changed, tmp_path / str(micro))
+    one, other = (
+        read_checkpoint(tmp_path / name / "last.safetensors").tensors for name in ("None", "1")
+    )
+    assert max((one[n].float() - other[n].float()).abs().max().item() for n in one) < 1e-5
+
+
+def test_half_precision_learns_too(chips: Path, tmp_path: Path) -> None:
+    changed = options(chips, device={"precision": "bfloat16"}, optim={"steps": 2})
+    assert np.isfinite(list(train(changed, tmp_path).figures.values())).all()
+
+
+def test_a_small_network_learns_what_is_planted(tmp_path: Path) -> None:
+    root = make_chips(tmp_path / "chips", {"train": 8, "val": 4})
+    long = options(root, optim={"lr": 2e-3, "steps": 60, "batch": 8}, validation={"every": 30})
+    assert train(long, tmp_path / "out").figures["f1"] > 0.8
+
+
+CHIPS = Path(__file__).parents[3] / "shared" / "data" / "chips"
+NOTHING = dict.fromkeys(("rotate", "flip", "photometric"), 0.0)
+
+
+@pytest.mark.skipif(not (CHIPS / "levir").is_dir(), reason="measured on chips that are not here")
+def test_eight_real_chips_are_learnt_by_heart(tmp_path: Path) -> None:
+    """Those of LEVIR-CD with the most change, seen at once and unchanged, at every step."""
+    labels = sorted(
+        (CHIPS / "levir").glob("*/label/*"), key=lambda p: -np.asarray(Image.open(p)).mean()
+    )
+    for label in labels[:8]:
+        for split in ("train", "val"):
+            for folder in ("time1", "time2", "label"):
+                (tmp_path / split / folder).mkdir(parents=True, exist_ok=True)
+                place = tmp_path / split / folder / label.name
+                place.symlink_to(label.parent.parent / folder / label.name)
+    by_heart = options(
+        tmp_path,
+        network={"dropout": 0.0, "drop_path": 0.0, "batch_norm_dates": "together"},
+        augment={"size": 256, "crop_share": 1.0, **NOTHING},
+        optim={
+            **{"lr": 6e-3, "steps": 110, "warmup_steps": 10, "batch": 8, "clip_norm": 1.0},
+            **{"loss": "cross_entropy+dice", "betas": [0.9, 0.95], "power": 0.7},
+        },
+        validation={"every": 110},
+        device={"threads": 2},
+    )
+    trained = train(by_heart, tmp_path / "out")
+    assert trained.figures["f1"] >= 0.95
+    assert trained.steps == 110
+
+
+def test_class_names_that_are_stored_are_taught(chips: Path, tmp_path: Path) -> None:
+    """Prompted training needs no CLIP where the names lie beside the chips."""
+    from geochange.models.prompts import published_vocabulary
+    from geochange.training.classfile import write_classes
+
+    root = make_chips(tmp_path / "chips", {"train": 2, "val": 2})
+    vocabulary = published_vocabulary()
+    for split in ("train", "val"):
+        for date, names in (("time1", vocabulary), ("time2", vocabulary[::-1])):
+            entries = [
+                (f"/elsewhere/{date}/{n:03d}.png", [(name, 1 / 56) for name in names])
+                for n in range(2)
+            ]
+            write_classes(root / split / f"{date}_clipcls_56_vit16.json", entries)
+    prompted = options(root, prompts={"mode": "per-date"}, optim={"steps": 2, "batch": 2})
+    result = train(prompted, tmp_path / "out")
+    assert read_checkpoint(result.best).card.prompts == "per-date"
+
+
+def refused(kind: type[GeochangeError], told: str, values: TrainOptions, out: Path) -> None:
+    with pytest.raises(kind, match=told) as error:
+        train(values, out)
+    assert "\n" not in str(error.value)
+    assert not (out / "last.safetensors").exists()
+
+
+def test_what_cannot_be_trained_is_refused_before_the_first_step(
+    chips: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    refused(InputError, "missing", options(tmp_path / "missing"), out)
+    refused(InputError, "no weights at", options(chips, network={"start": "x.pth"}), out)
+    refused(OptionError, "optim.loss hinge", options(chips, optim={"loss": "hinge"}), out)
+    refused(OptionError, "tiny has none", options(chips, network={"start": "clip"}), out)
+    refused(
+        InputError,
+        "no such file",
+        options(chips, prompts={"mode": "per-date", "vocabulary": "none.txt"}),
+        out,
+    )
+    on_cpu = {"accelerator": "cpu", "precision": "float16"}
+    refused(OptionError, "float16: needs a GPU", options(chips, device=on_cpu), out)
+    refused(OptionError, "batch", options(chips, device={"devices": 2}, optim={"batch": 3}), out)
+
+
+def test_a_folder_that_holds_a_training_is_not_begun_anew(
+    trained: tuple[Path, Trained], chips: Path, tmp_path: Path
+) -> None:
+    whole, _ = trained
+    with pytest.raises(OutputError, match="--resume goes on"):
+        train(options(chips), whole)
+    with pytest.raises(OptionError, match=r"optim\.lr 0\.0001, and now it is 0\.5"):
+        train(options(chips, optim={"lr": 0.5}), whole, resume=True)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="is a file"):
+        train(options(chips), tmp_path / "file")
+
+
+def test_what_may_change_between_are_options() -> None:
+    def leaves(values: Mapping[str, Any], prefix: str = "") -> set[str]:
+        return {
+            name
+            for key, value in values.items()
+            for name in (leaves(value, f"{key}.") if isinstance(value, dict) else {prefix + key})
+        }
+
+    assert leaves(TrainOptions().model_dump()) >= FREE
+
+
+def test_the_command(chips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "options.yaml"
+    file.write_text(json.dumps({**options(chips).model_dump(mode="json")}))
+    arguments = ["train", str(file), "--set", "optim.steps=2", "--out", str(tmp_path / "out")]
+    assert _exit_code([*arguments, "--log-json"]) == 0
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert last["event"] == "result" and last["steps"] == 2
+    assert _exit_code(arguments) == 2
+    assert "--resume goes on" in capsys.readouterr().err
+    assert _exit_code([*arguments, "--resume"]) == 0
+    assert "F1 of change" in capsys.readouterr().out
+    assert _exit_code(["train", str(file), "--show", "--set", "seed=9"]) == 0
+    assert "seed: 9  # " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nowhere.yaml"], "cannot be read"),
+        (["{file}", "--set", "optim.lr"], "NAME=VALUE"),
+        (["{file}", "--set", "optim.lrr=1"], "no option optim.lrr"),
+        (["{file}", "--data", "nowhere"], "nowhere"),
+        (["{file}"], "CDPATH"),
+    ],
+)
+def test_refusals_of_the_command(
+    arguments: list[str],
+    told: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CDPATH", raising=False)
+    (tmp_path / "options.yaml").write_text("network: {variant: tiny, start: null}")
+    words = [word.replace("{file}", "options.yaml") for word in arguments]
+    assert _exit_code(["train", *words]) == 2
+    said = capsys.readouterr().err
+    assert told in said and said.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["options.yaml"]
