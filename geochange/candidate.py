@@ -1,0 +1,129 @@
+"""Candidates: a model in front of the labelled chips that it is measured on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geochange.chip import Chip
+from geochange.config import EvaluateOptions
+from geochange.detection import choose_model
+from geochange.errors import OptionError
+from geochange.models import ModelSpec, kind_of, resident
+from geochange.models.checkpoint import DEFAULT_CLIP, read_checkpoint
+from geochange.models.detector import ChangeClipDetector, DetectorSpec
+from geochange.models.predict import BothNames, show, show_turned
+from geochange.models.protocol import ChangeModel
+from geochange.models.weights import sensible
+from geochange.prompting import stored_names
+from geochange.training.source import ChipSource
+
+SAMPLE_PX = 64 * 256**2
+"""At most so many pixels of a split does a model without weights learn from."""
+
+BANDS = 3
+"""Of chips."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model in front of the chips that it is measured on.
+
+    names: the class names of every chip, where they are stored.
+    """
+
+    spec: ModelSpec
+    model: ChangeModel
+    source: ChipSource
+    options: EvaluateOptions
+    names: Sequence[BothNames] | None = None
+
+    @property
+    def naming(self) -> str:
+        """Where class names come from."""
+        if self.names is not None:
+            return "stored"
+        return "CLIP" if getattr(self.model, "classes", ()) else "none"
+
+    def answers(self, numbers: Sequence[int]) -> Iterator[tuple[int, Chip, NDArray[np.float32]]]:
+        """Each chip with its logits, NaN without data; a batch is in memory, and the next."""
+        for chips in _batches(self.source, numbers, self.options.batch):
+            for _, alike in groupby(chips, key=lambda item: item[1].shape):
+                part = list(alike)
+                for (number, chip), logits in zip(part, self._show(part), strict=True):
+                    yield number, chip, logits
+
+    def _show(self, part: Sequence[tuple[int, Chip]]) -> NDArray[np.float32]:
+        chips = [chip for _, chip in part]
+        names = None if self.names is None else [self.names[number] for number, _ in part]
+        given = (self.model, chips, self.options.batch, self.spec.device, names)
+        return show_turned(*given) if self.options.tta else show(*given).logits
+
+
+def candidate(name: str, root: Path, source: ChipSource, options: EvaluateOptions) -> Candidate:
+    """The model of a name as `run` takes it; one without weights learns from chips of the split.
+
+    Raises OptionError, InputError.
+    """
+    spec = choose_model(name, options)
+    if kind_of(name) == "weights":
+        return _network(spec, root, source, options)
+    model = resident(spec)
+    if model.bands not in (None, BANDS):
+        raise OptionError(f"model {name} takes {model.bands} bands, and chips hold {BANDS}")
+    fitted = replace(spec, statistics=model.fit(_sample(source)))
+    return Candidate(fitted, resident(fitted), source, options)
+
+
+def _network(
+    spec: ModelSpec, root: Path, source: ChipSource, options: EvaluateOptions
+) -> Candidate:
+    """ChangeCLIP, without CLIP where the names of all chips lie beside the data."""
+    checkpoint = read_checkpoint(spec.name)
+    mode = options.prompts or checkpoint.card.prompts
+    vocabulary = spec.prompting.vocabulary or checkpoint.card.vocabulary
+    names = None
+    if mode != "fixed":
+        names = stored_names(root, options.split, source, options.clip or DEFAULT_CLIP, vocabulary)
+    if names is None:
+        return Candidate(spec, resident(spec), source, options)
+    if mode == "published":
+        names = [(before, before) for before, _ in names]
+    given: dict[str, Any] = {k: v for k, v in vars(spec.prompting).items() if v is not None}
+    detector = DetectorSpec(spec.name, spec.device, **given)
+    with sensible(spec.name):
+        network = checkpoint.build().requires_grad_(False)
+        model = ChangeClipDetector(detector, network, checkpoint.card)
+    return Candidate(spec, model, source, options, names)
+
+
+def _sample(source: ChipSource) -> list[Chip]:
+    """Chips spread over the split, without those that hold no data."""
+    count = max(1, SAMPLE_PX // math.prod(source[0].shape))
+    numbers = np.linspace(0, len(source) - 1, min(count, len(source))).round().astype(int)
+    chips = (source[number] for number in numbers.tolist())
+    return [chip for chip in chips if chip.valid.any()]
+
+
+def _batches(
+    source: ChipSource, numbers: Sequence[int], size: int
+) -> Iterator[list[tuple[int, Chip]]]:
+    """Numbered chips; a batch is read while the one before is looked at."""
+    with ThreadPoolExecutor() as pool:
+
+        def read(start: int) -> list[Future[Chip]]:
+            return [pool.submit(source.__getitem__, n) for n in numbers[start : start + size]]
+
+        ahead = read(0)
+        for start in range(0, len(numbers), size):
+            here, ahead = ahead, read(start + size)
+            chips = [chip.result() for chip in here]
+            yield list(zip(numbers[start : start + size], chips, strict=True))

@@ -1,0 +1,211 @@
+"""`geochange evaluate`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from geochange.cli.options import options_of
+from geochange.cli.screen import say_json, screen
+from geochange.cli.tables import show_comparison, show_evaluation
+from geochange.config import CompareOptions, EvaluateOptions
+from geochange.errors import InputError, OptionError, OutputError
+from geochange.models import check_name
+from geochange.places import check_folder
+from geochange.training.whole import write_text
+
+if TYPE_CHECKING:
+    from geochange.comparison import Comparison
+
+WORST = 12
+"""Chips on the contact sheet."""
+
+_OF_CHIPS = {*EvaluateOptions.model_fields, "csv", "plots"} - {"tolerance"}
+_OF_POLYGONS = {*CompareOptions.model_fields} - {"tolerance"}
+
+
+@click.command(
+    epilog="Example: geochange evaluate best.safetensors SYSU-CD --split test --plots pictures",
+)
+@click.argument("subject", metavar="MODEL|FOUND")
+@click.argument("truth", metavar="ROOT|REFERENCE", type=click.Path(path_type=Path))
+@options_of(EvaluateOptions)
+@click.option("--pixel", type=float, metavar="X", help="of polygons: pixels of so many metres")
+@click.option("--extent", metavar="RASTER", help="of polygons: compare on the grid of this raster")
+@click.option("--within", metavar="FILE", help="of polygons: nothing counts outside of these")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="all figures"
+)
+@click.option("--csv", type=click.Path(path_type=Path), metavar="FILE", help="a row a chip")
+@click.option(
+    "--plots",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="folder for reliability.png and worst.png",
+)
+@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
+@click.pass_context
+def evaluate(
+    context: click.Context,
+    /,
+    subject: str,
+    truth: Path,
+    json_file: Path | None,
+    quiet: bool,
+    **given: Any,
+) -> None:
+    """Measure a model on labelled chips, or polygons against a reference.
+
+    MODEL is whatever `geochange run --model` takes: a checkpoint, cva, irmad, package.module:Class;
+    ROOT the folder of a data set. The intervals hold 95 % of the figures when chips are drawn anew.
+
+    FOUND and REFERENCE are files of polygons (.gpkg, .geojson, .fgb, .shp). They are compared on
+    the grid of the run that wrote FOUND, pixel by pixel and polygon by polygon.
+    """
+    chosen = {name for name in given if _is_given(context, name)}
+    # Behind --help: a library of polygons takes a moment.
+    from geochange.geo.outlines import is_vector
+
+    if is_vector(Path(subject)) or is_vector(truth):
+        _check_polygons(Path(subject), truth, chosen, json_file)
+        values = {name: given[name] for name in CompareOptions.model_fields}
+        _compare(Path(subject), truth, values, json_file, (quiet, given["log_json"]))
+        return
+    if extra := sorted(chosen & _OF_POLYGONS):
+        raise OptionError(
+            f"--{extra[0]} is for files of polygons; leave it out, or name two of them"
+        )
+    values = {name: given[name] for name in EvaluateOptions.model_fields}
+    _check_chips(subject, truth, values)
+    files = {"json": json_file, "csv": given["csv"], "plots": given["plots"]}
+    _check_files(files)
+    _measure(subject, truth, values, files, (quiet, given["log_json"]))
+
+
+def _is_given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def _check_polygons(found: Path, reference: Path, chosen: set[str], json_file: Path | None) -> None:
+    from geochange.geo.outlines import VECTORS, is_vector
+
+    for path in (found, reference):
+        if not is_vector(path):
+            raise OptionError(
+                f"{path}: no file of polygons ({', '.join(VECTORS)}), as the other one is; "
+                "give two of them, or a model and a folder of chips"
+            )
+        if not path.exists():
+            raise InputError(f"{path}: no such file; check the path")
+        if json_file is not None and json_file.exists() and json_file.samefile(path):
+            raise OutputError(f"--json {json_file}: would overwrite the input; give another name")
+    if extra := sorted(chosen & _OF_CHIPS):
+        raise OptionError(f"--{extra[0]} is for models and chips; leave it out to compare polygons")
+    _check_file("json", json_file, ".json")
+
+
+def _check_chips(model: str, root: Path, values: Mapping[str, Any]) -> None:
+    """Refuse what is wrong before torch is loaded."""
+    EvaluateOptions.parse(dict(values))
+    check_name(model)
+    if not root.expanduser().is_dir():
+        raise InputError(f"{root}: no such folder; name the one that holds {values['split']}/")
+    vocabulary = values["vocabulary"]
+    if vocabulary and not Path(vocabulary).is_file():
+        raise InputError(f"--vocabulary {vocabulary}: no such file; name one of class names")
+    from geochange.dataset import splits_of  # rasterio
+
+    there = splits_of(root, values["layout"])
+    if values["split"] not in there:
+        raise OptionError(f"--split {values['split']}: {root} has {', '.join(there)}")
+
+
+def _check_files(files: Mapping[str, Path | None]) -> None:
+    """Refuse places that cannot be written. Raises OutputError."""
+    for name in ("json", "csv"):
+        _check_file(name, files[name], f".{name}")
+    plots = files["plots"]
+    if plots is not None and plots.exists() and not plots.is_dir():
+        raise OutputError(f"--plots {plots}: is a file; name a folder")
+    if plots is not None:
+        check_folder(plots / "worst.png" if plots.is_dir() else plots)
+
+
+def _check_file(name: str, path: Path | None, suffix: str) -> None:
+    if path is None:
+        return
+    if path.suffix.lower() != suffix or path.is_dir():
+        raise OutputError(f"--{name} {path}: name a file that ends in {suffix}")
+    check_folder(path)
+
+
+def _measure(
+    model: str,
+    root: Path,
+    values: Mapping[str, Any],
+    files: Mapping[str, Path | None],
+    silence: tuple[bool, bool],
+) -> None:
+    # Behind the checks: loading torch takes longer than any refusal may.
+    from geochange.evaluation import evaluate as measure
+
+    quiet, log_json = silence
+    worst = WORST if files["plots"] else 0
+    with screen(quiet, log_json) as report:
+        found = measure(model, root, report, worst=worst, **values)
+    writers = {"json": found.write_json, "csv": found.write_csv, "plots": found.write_plots}
+    for name, path in files.items():
+        if path is not None:
+            writers[name](path)
+    if log_json:
+        say_json("result", **found.to_json())
+    elif not quiet:
+        show_evaluation(found)
+        _say_files(files)
+
+
+def _compare(
+    found: Path,
+    reference: Path,
+    values: Mapping[str, Any],
+    json_file: Path | None,
+    silence: tuple[bool, bool],
+) -> None:
+    options = CompareOptions.parse(dict(values))
+    # Behind the checks, as above.
+    from geochange.comparison import compare
+
+    quiet, log_json = silence
+    comparison = compare(
+        found,
+        reference,
+        pixel_m=options.pixel,
+        tolerance_px=options.tolerance,
+        extent=Path(options.extent) if options.extent else None,
+        within=Path(options.within) if options.within else None,
+    )
+    _tell(comparison, json_file, quiet, log_json)
+
+
+def _tell(comparison: Comparison, json_file: Path | None, quiet: bool, log_json: bool) -> None:
+    if json_file is not None:
+        text = json.dumps(comparison.to_json(), indent=2, ensure_ascii=False)
+        write_text(json_file, text + "\n")
+    if log_json:
+        say_json("result", **comparison.to_json())
+    elif not quiet:
+        show_comparison(comparison)
+        _say_files({"json": json_file})
+
+
+def _say_files(files: Mapping[str, Path | None]) -> None:
+    # Not in a table, which would cut a long path.
+    for name, path in files.items():
+        if path is not None:
+            click.echo(f"{name:<6} {path}")

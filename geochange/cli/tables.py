@@ -1,0 +1,61 @@
+"""Tables of `geochange evaluate` on standard output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from geochange.comparison import Comparison
+    from geochange.evaluation import Evaluation
+
+FIGURES = {
+    "iou": "IoU of change",
+    "f1": "F1 of change",
+    "precision": "precision",
+    "recall": "recall",
+    "accuracy": "overall accuracy",
+    "miou": "mean IoU of both classes",
+    "kappa": "Cohen's kappa",
+}
+"""Of pixels, in the order in which they are shown, with what they are called."""
+
+
+def show_evaluation(found: Evaluation) -> None:
+    """Each figure with its interval."""
+    title = f"{len(found.chips):,} chips of {found.options.split}, threshold {found.threshold:.3g}"
+    table = _table(title, "figure", "value", "95 % interval")
+    boundary = {"boundary_f1": f"boundary F1, {found.options.tolerance} px"}
+    for name, label in (FIGURES | boundary | {"ece": "calibration error (ECE)"}).items():
+        figure = found.figures[name]
+        between = "" if figure.low is None else f"{figure.low:.4f} to {figure.high:.4f}"
+        table.add_row(label, f"{figure.value:.4f}", between)
+    Console().print(table)
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """Pixels and boundaries, then objects by size, a table for each IoU."""
+    console, figures = Console(), comparison.pixels.figures()
+    table = _table("Pixels", "figure", "value")
+    for name, label in FIGURES.items():
+        table.add_row(label, f"{figures[name]:.4f}")
+    label = f"boundary F1, {comparison.tolerance_px} px"
+    table.add_row(label, f"{comparison.boundary.f1:.4f}")
+    console.print(table)
+    for iou, sizes in comparison.objects.items():
+        title = f"Polygons that share {iou:.0%} and more (IoU)"
+        table = _table(title, "size", "found", "reference", "precision", "recall", "F1")
+        for size, counts in sizes.items():
+            told = (f"{value:.3f}" for value in counts.figures().values())
+            table.add_row(size, f"{counts.found:,}", f"{counts.reference:,}", *told)
+        console.print(table)
+
+
+def _table(title: str, first: str, *others: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column(first, style="bold")
+    for name in others:
+        table.add_column(name, justify="right")
+    return table

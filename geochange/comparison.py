@@ -1,0 +1,268 @@
+"""The story of comparing polygons: a common grid, pixels, boundaries, objects, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geochange.errors import InputError, OptionError
+from geochange.geo.arena import metric_grid, run_grid
+from geochange.geo.grid import Grid
+from geochange.geo.measure import geodesic
+from geochange.geo.objects import explode, match
+from geochange.geo.outlines import Burner, find_layer, read_outlines
+from geochange.geo.polygons import Geometries
+from geochange.geo.raster import inspect
+from geochange.geo.tiling import TilePlan, Window
+from geochange.training.boundary import BoundaryCounts, boundary_counts
+from geochange.training.counts import UNKNOWN, Counts
+
+IOUS = (0.1, 0.5)
+"""How much two polygons share, at least, to be one object."""
+
+SIZES_M2 = (100.0, 1_000.0, 10_000.0)
+"""Where one class of sizes ends and the next begins."""
+
+WINDOW_PX = 2048
+"""Pixels are compared in squares of this size, whatever the extent."""
+
+TOLERANCE_PX = 2
+"""How far apart two boundaries may lie and still agree."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectCounts:
+    """Polygons of each file, and how many of them have a partner in the other.
+
+    Of a class of sizes, found polygons are counted by their own size and those of the reference by
+    theirs, so that partners may stand in different classes.
+    """
+
+    found: int = 0
+    reference: int = 0
+    found_matched: int = 0
+    reference_matched: int = 0
+
+    def figures(self) -> Mapping[str, float]:
+        """precision, recall and f1, each from 0 to 1; a share of nothing is 0."""
+        precision = self.found_matched / self.found if self.found else 0.0
+        recall = self.reference_matched / self.reference if self.reference else 0.0
+        both = precision + recall
+        return {
+            "precision": precision,
+            "recall": recall,
+            "f1": 2 * precision * recall / both if both else 0.0,
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How polygons that were found agree with a reference, on the ground of `grid`.
+
+    pixel_m2: the area of a pixel in the middle. objects: by IoU, then by class of sizes, `all` the
+    first.
+    """
+
+    grid: Grid
+    pixel_m2: float
+    tolerance_px: int
+    pixels: Counts
+    boundary: BoundaryCounts
+    objects: Mapping[float, Mapping[str, ObjectCounts]]
+
+    def to_json(self) -> dict[str, object]:
+        """Everything as plain values, figures beside the counts they come from."""
+        return {
+            "grid": {
+                "crs": self.grid.crs.to_string(),
+                "transform": list(self.grid.transform)[:6],
+                "shape": list(self.grid.shape),
+                "pixel_m2": self.pixel_m2,
+            },
+            "pixels": {**asdict(self.pixels), **self.pixels.figures()},
+            "boundary": {
+                "tolerance_px": self.tolerance_px,
+                **asdict(self.boundary),
+                "precision": self.boundary.precision,
+                "recall": self.boundary.recall,
+                "f1": self.boundary.f1,
+            },
+            "objects": {
+                f"iou_{iou:g}": {
+                    size: {**asdict(counts), **counts.figures()} for size, counts in sizes.items()
+                }
+                for iou, sizes in self.objects.items()
+            },
+        }
+
+
+def rows(comparison: Comparison) -> dict[str, str]:
+    """The comparison as names and values of a table."""
+    figures = comparison.pixels.figures()
+    names = ("f1", "iou", "precision", "recall", "accuracy", "kappa")
+    table = {f"pixel {name}": f"{figures[name]:.4f}" for name in names}
+    table[f"boundary f1, {comparison.tolerance_px} px"] = f"{comparison.boundary.f1:.4f}"
+    for iou, sizes in comparison.objects.items():
+        for size, counts in sizes.items():
+            told = ", ".join(f"{name} {value:.3f}" for name, value in counts.figures().items())
+            table[f"objects at IoU {iou:g}, {size}"] = (
+                f"{told} ({counts.found:,} found, {counts.reference:,} in the reference)"
+            )
+    return table
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is compared where. within: polygons outside of which nothing counts; None for all."""
+
+    grid: Grid
+    within: Geometries | None = None
+
+    @property
+    def area(self) -> shapely.Geometry:
+        """All that counts, in pixels of the grid."""
+        height, width = self.grid.shape
+        whole = shapely.box(0, 0, width, height)
+        if self.within is None:
+            return whole
+        return shapely.intersection(shapely.union_all(shapely.make_valid(self.within)), whole)
+
+
+def compare(
+    found: Path,
+    reference: Path,
+    *,
+    pixel_m: float | None = None,
+    tolerance_px: int = TOLERANCE_PX,
+    extent: Path | None = None,
+    within: Path | None = None,
+) -> Comparison:
+    """Compare polygons with a reference, both in any CRS.
+
+    The grid is that of the raster `extent`, else that of pixels of `pixel_m` metres over all
+    polygons of both files, else the one of the run that wrote `found`. Polygons beyond it, or
+    outside of those of `within`, count for nothing; those across its border are cut there.
+    A file without polygons is an honest nothing.
+
+    Raises InputError for a file that cannot be used, OptionError where there is no grid.
+    """
+    grid = _grid(found, reference, pixel_m, extent)
+    ground = Ground(grid, None if within is None else _area_of_interest(within, grid))
+    ours, theirs = (read_outlines(find_layer(path), grid) for path in (found, reference))
+    pixels, boundary = _compare_pixels(Burner(ours), Burner(theirs), ground, tolerance_px)
+    return Comparison(
+        grid=grid,
+        pixel_m2=_pixel_m2(grid),
+        tolerance_px=tolerance_px,
+        pixels=pixels,
+        boundary=boundary,
+        objects=_compare_objects(ours, theirs, ground),
+    )
+
+
+def _grid(found: Path, reference: Path, pixel_m: float | None, extent: Path | None) -> Grid:
+    if extent is not None and pixel_m is not None:
+        raise OptionError("an extent has pixels of its own; give it, or the size of a pixel")
+    layers = [find_layer(path) for path in (found, reference)]
+    if extent is not None:
+        return inspect(extent).grid
+    if pixel_m is not None:
+        if not 0 < pixel_m < float("inf"):
+            raise OptionError(f"pixels of {pixel_m:g} m: give a size above 0")
+        return metric_grid(layers, pixel_m)
+    grid = run_grid(found)
+    if grid is None:
+        raise OptionError(
+            f"{found}: does not tell the grid it was found on; give the size of a pixel in metres"
+        )
+    return grid
+
+
+def _area_of_interest(within: Path, grid: Grid) -> Geometries:
+    area = read_outlines(find_layer(within), grid)
+    if len(area) == 0:
+        raise InputError(f"{within}: none of its polygons lies on the ground that is compared")
+    return area
+
+
+def _pixel_m2(grid: Grid) -> float:
+    row, col = grid.shape[0] // 2, grid.shape[1] // 2
+    pixel = np.array([shapely.box(col, row, col + 1, row + 1)], dtype=np.object_)
+    return float(geodesic(pixel, grid)[0][0])
+
+
+def _compare_pixels(
+    ours: Burner, theirs: Burner, ground: Ground, tolerance_px: int
+) -> tuple[Counts, BoundaryCounts]:
+    """Counts of both kinds, window by window; the same as of the whole at once."""
+    known = None if ground.within is None else Burner(ground.within)
+    pixels, boundary = Counts(), BoundaryCounts()
+    for core, window in _windows(ground.grid, margin_px=tolerance_px + 1):
+        changed, label = ours.burn(window), theirs.burn(window).astype(np.uint8)
+        if known is not None:
+            label[~known.burn(window)] = UNKNOWN
+        inner = core.within(window)
+        pixels += Counts.of(changed[inner], label[inner])
+        boundary += boundary_counts(changed, label, tolerance_px, inner)
+    return pixels, boundary
+
+
+def _windows(grid: Grid, margin_px: int) -> Iterator[tuple[Window, Window]]:
+    """Windows that cover the grid, each pixel once, and each with a margin as far as there is one."""
+    for core in TilePlan(grid.shape, WINDOW_PX, 0, 1).output_windows():
+        grown = Window(
+            core.row - margin_px,
+            core.col - margin_px,
+            core.height + 2 * margin_px,
+            core.width + 2 * margin_px,
+        )
+        window = grown.intersection(grid.whole)
+        assert window is not None
+        yield core, window
+
+
+def _compare_objects(
+    ours: Geometries, theirs: Geometries, ground: Ground
+) -> dict[float, dict[str, ObjectCounts]]:
+    area = ground.area
+    found, reference = explode(ours, area), explode(theirs, area)
+    found_sizes, reference_sizes = (_sizes(each, ground.grid) for each in (found, reference))
+    matches = match(found, reference, min(IOUS))
+    table: dict[float, dict[str, ObjectCounts]] = {}
+    for iou in IOUS:
+        chosen = matches.above(iou)
+        columns = [
+            _tally(sizes)
+            for sizes in (
+                found_sizes,
+                reference_sizes,
+                found_sizes[chosen.found],
+                reference_sizes[chosen.reference],
+            )
+        ]
+        counts = [ObjectCounts(*row) for row in zip(*columns, strict=True)]
+        table[iou] = dict(zip(("all", *size_names()), counts, strict=True))
+    return table
+
+
+def _sizes(objects: Geometries, grid: Grid) -> NDArray[np.intp]:
+    """The class of each object, by its area on the ellipsoid."""
+    return np.digitize(geodesic(objects, grid)[0], SIZES_M2)
+
+
+def _tally(sizes: NDArray[np.intp]) -> list[int]:
+    """How many in all, then in each class."""
+    return [len(sizes), *np.bincount(sizes, minlength=len(SIZES_M2) + 1).tolist()]
+
+
+def size_names() -> list[str]:
+    """What the classes of sizes are called, from small to large."""
+    edges = [f"{edge:,.0f}" for edge in SIZES_M2]
+    between = [f"{low} to {high} m2" for low, high in pairwise(edges)]
+    return [f"below {edges[0]} m2", *between, f"{edges[-1]} m2 and more"]

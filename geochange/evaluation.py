@@ -1,0 +1,220 @@
+"""The story of `evaluate`: a model, labelled chips, what it gets right, and how sure that is."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from geochange import __version__
+from geochange.candidate import Candidate, candidate
+from geochange.chip import Chip
+from geochange.config import EvaluateOptions
+from geochange.dataset import open_split
+from geochange.errors import OutputError
+from geochange.models import ModelSpec
+from geochange.progress import Progress, silent
+from geochange.training.bootstrap import interval
+from geochange.training.boundary import BoundaryCounts, boundary_counts
+from geochange.training.calibration import LogitHistogram
+from geochange.training.counts import UNKNOWN, Counts
+from geochange.training.plots import write_reliability
+from geochange.training.sheet import SheetRow, write_sheet
+from geochange.training.whole import write_text
+
+LEVEL = 0.95
+"""Of the intervals."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChipScore:
+    """What a model got right on one chip; before and after as lists of chips call them."""
+
+    name: str
+    before: str
+    after: str
+    counts: Counts
+    boundary: BoundaryCounts
+
+    @property
+    def wrong_px(self) -> int:
+        """False alarms and misses."""
+        return self.counts.fp + self.counts.fn
+
+    def row(self) -> dict[str, str | int | float]:
+        """The chip as a row of a table."""
+        plain = {"name": self.name, "before": self.before, "after": self.after}
+        edge = {f"boundary_{name}": x for name, x in self.boundary.figures().items()}
+        return {**plain, **asdict(self.counts), **self.counts.figures(), **edge}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure from 0 to 1 with its interval, where it has one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How good a model is on a split.
+
+    threshold: the probability from which a pixel counts as changed. tta: whether logits are means
+    over turned and mirrored chips. names: where class names came from: the files beside the data,
+    CLIP, or nowhere. chips: in the order of the split. histogram: of the logits. worst: rows of a
+    contact sheet, the chip with the most wrong pixels first.
+    """
+
+    spec: ModelSpec
+    root: Path
+    options: EvaluateOptions
+    threshold: float
+    names: str
+    chips: tuple[ChipScore, ...]
+    histogram: LogitHistogram = field(repr=False)
+    worst: tuple[SheetRow, ...] = field(default=(), repr=False)
+
+    @cached_property
+    def counts(self) -> Counts:
+        """Of all chips together."""
+        return sum((chip.counts for chip in self.chips), Counts())
+
+    @cached_property
+    def boundary(self) -> BoundaryCounts:
+        """Of all chips together."""
+        return sum((chip.boundary for chip in self.chips), BoundaryCounts())
+
+    @cached_property
+    def figures(self) -> Mapping[str, Figure]:
+        """Pooled figures by name, with intervals by drawing chips; `ece` has none."""
+        pixel = interval([chip.counts for chip in self.chips], LEVEL)
+        edge = interval([chip.boundary for chip in self.chips], LEVEL)
+        return {
+            **{name: Figure(x, *pixel[name]) for name, x in self.counts.figures().items()},
+            **{f"boundary_{n}": Figure(x, *edge[n]) for n, x in self.boundary.figures().items()},
+            "ece": Figure(self.histogram.ece()),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the chips, as plain values."""
+        return {
+            "geochange": __version__,
+            "model": self.spec.name,
+            "model_sha256": self.spec.sha256,
+            "data": str(self.root),
+            "options": self.options.model_dump(mode="json"),
+            "threshold": self.threshold,
+            "class_names": self.names,
+            "chips": len(self.chips),
+            "level": LEVEL,
+            "figures": {name: asdict(figure) for name, figure in self.figures.items()},
+            "counts": asdict(self.counts),
+            "boundary": {"tolerance_px": self.options.tolerance, **asdict(self.boundary)},
+            "reliability": self.histogram.reliability().to_json(),
+        }
+
+    def write_json(self, path: Path) -> None:
+        """Write `to_json`; the file appears whole or not at all, as all here. Raises OutputError."""
+        write_text(path, json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n")
+
+    def write_csv(self, path: Path) -> None:
+        """Write a row a chip. Raises OutputError."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(self.chips[0].row()), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(chip.row() for chip in self.chips)
+        write_text(path, text.getvalue())
+
+    def write_plots(self, folder: Path) -> None:
+        """Write reliability.png, and worst.png where worst chips were kept. Raises OutputError."""
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder} cannot be made: {error.strerror or error}") from error
+        write_reliability(folder / "reliability.png", self.histogram.reliability())
+        if self.worst:
+            write_sheet(folder / "worst.png", self.worst, self.threshold)
+
+
+def evaluate(
+    model: str,
+    root: str | Path,
+    progress: Progress = silent,
+    *,
+    worst: int = 0,
+    **options: Any,
+) -> Evaluation:
+    """Measure a model on a split of labelled chips.
+
+    model: whatever `run` takes. root: the folder of the data set. worst: how many of the worst
+    chips to keep for a contact sheet. options: the fields of EvaluateOptions.
+
+    The threshold is the model's own unless given. A model without weights learns the scene from
+    chips spread over the split, as `run` lets it. A pixel without data at either date counts
+    nowhere. Raises InputError, OptionError.
+    """
+    chosen = EvaluateOptions.parse(options)
+    place = Path(root).expanduser()
+    source = open_split(place, chosen.split, layout=chosen.layout, bands=chosen.bands)
+    examined = candidate(model, place, source, chosen)
+    own = examined.model.threshold
+    threshold = own if chosen.threshold is None else chosen.threshold
+    scores, histogram = [], LogitHistogram()
+    progress("evaluate", 0, len(source))
+    for number, chip, logits in examined.answers(range(len(source))):
+        score, part = _score(examined, number, chip, logits, threshold)
+        scores.append(score)
+        histogram += part
+        # A batch at a time, as they come: chip by chip the rate would be that of counting.
+        if len(scores) % chosen.batch == 0 or len(scores) == len(source):
+            progress("evaluate", len(scores), len(source))
+    order = sorted(range(len(scores)), key=lambda number: -scores[number].wrong_px)
+    rows = _rows(examined, scores, order[:worst])
+    names = examined.naming
+    return Evaluation(
+        examined.spec, place, chosen, threshold, names, tuple(scores), histogram, rows
+    )
+
+
+def _label(chip: Chip) -> NDArray[np.uint8]:
+    """Unknown wherever there is no data."""
+    return np.where(chip.valid, np.asarray(chip.label), np.uint8(UNKNOWN))
+
+
+def _score(
+    examined: Candidate, number: int, chip: Chip, logits: NDArray[np.float32], threshold: float
+) -> tuple[ChipScore, LogitHistogram]:
+    label = _label(chip)
+    changed = logits >= np.float64(logit(threshold))
+    score = ChipScore(
+        examined.source.name(number),
+        *examined.source.pictures(number),
+        Counts.of(changed, label),
+        boundary_counts(changed, label, examined.options.tolerance),
+    )
+    return score, LogitHistogram.of(logits, label)
+
+
+def _rows(
+    examined: Candidate, scores: Sequence[ChipScore], numbers: Sequence[int]
+) -> tuple[SheetRow, ...]:
+    """Chips as rows of a contact sheet; they are shown to the model once more."""
+    rows = []
+    for number, chip, logits in examined.answers(numbers):
+        score = scores[number]
+        iou = score.counts.figures()["iou"]
+        note = f"{score.wrong_px:,} px wrong, IoU {iou:.3f}"
+        known = replace(chip, label=_label(chip))
+        rows.append(SheetRow(known, expit(logits), score.name, note))
+    return tuple(rows)

@@ -1,0 +1,157 @@
+"""Reliability diagrams: how often pixels changed, by the probability that they were given."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from geochange.training.calibration import Reliability
+from geochange.training.drawing import (
+    BLUE,
+    FAINT,
+    INK,
+    PAPER,
+    RULE,
+    SKY,
+    VERMILION,
+    Colour,
+    font,
+    save_png,
+)
+
+FINE = 3
+"""Everything is drawn so much larger, then shrunk, for smooth lines and letters."""
+
+_SIZE = 560, 660
+_LEFT, _RIGHT = 84, 532
+_TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Axes:
+    """A box on the picture, where 0 to 1 goes from left to right and from bottom to top."""
+
+    draw: ImageDraw.ImageDraw
+    top: int
+    bottom: int
+
+    def x(self, value: float) -> float:
+        return FINE * (_LEFT + value * (_RIGHT - _LEFT))
+
+    def y(self, value: float) -> float:
+        return FINE * (self.bottom - value * (self.bottom - self.top))
+
+    def bar(self, left: float, right: float, height: float, colour: Colour) -> None:
+        if height > 0:
+            gap = FINE
+            box = self.x(left) + gap, self.y(height), self.x(right) - gap, self.y(0)
+            self.draw.rectangle(box, colour)
+
+    def line(self, start: tuple[float, float], end: tuple[float, float], colour: Colour) -> None:
+        points = [(self.x(x), self.y(y)) for x, y in (start, end)]
+        self.draw.line(points, colour, FINE)
+
+    def write(self, x: float, y: float, text: str, anchor: str, shift_px: tuple[int, int]) -> None:
+        place = self.x(x) + FINE * shift_px[0], self.y(y) + FINE * shift_px[1]
+        self.draw.text(place, text, INK, font(13 * FINE), anchor=anchor)
+
+    def frame(self) -> None:
+        box = self.x(0), self.y(1), self.x(1), self.y(0)
+        self.draw.rectangle(box, outline=FAINT, width=FINE)
+
+
+def write_reliability(path: Path, reliability: Reliability) -> None:
+    """Write the diagram as a PNG, whole or not at all. Raises OutputError.
+
+    Above, the share of pixels that changed in each bin of probability, with the calibration error
+    in the title; below, on a logarithmic scale, how many pixels there are.
+    """
+    save_png(draw_reliability(reliability), path)
+
+
+def draw_reliability(reliability: Reliability) -> Image.Image:
+    """The diagram as a picture."""
+    width, height = _SIZE
+    picture = Image.new("RGB", (width * FINE, height * FINE), PAPER)
+    draw = ImageDraw.Draw(picture)
+    title = f"Calibration error (ECE) {reliability.ece:.4f}"
+    draw.text((_LEFT * FINE, 28 * FINE), title, INK, font(18 * FINE), anchor="lm")
+    _draw_shares(_Axes(draw, top=82, bottom=440), reliability)
+    _draw_pixels(_Axes(draw, top=468, bottom=600), reliability)
+    _draw_side_text(picture, "share that changed", (82 + 440) // 2)
+    _draw_side_text(picture, "pixels", (468 + 600) // 2)
+    middle = (_LEFT + _RIGHT) // 2 * FINE, (height - 20) * FINE
+    draw.text(middle, "probability of change", INK, font(14 * FINE), anchor="mm")
+    return picture.resize(_SIZE, Image.Resampling.LANCZOS)
+
+
+def _draw_shares(axes: _Axes, reliability: Reliability) -> None:
+    _draw_key(axes)
+    for tick in _TICKS:
+        axes.line((0, tick), (1, tick), RULE)
+        axes.write(0, tick, f"{tick:.1f}", "rm", (-8, 0))
+    bins = len(reliability.pixels)
+    for number, share in enumerate(reliability.observed):
+        axes.bar(number / bins, (number + 1) / bins, float(np.nan_to_num(share)), SKY)
+    axes.line((0, 0), (1, 1), INK)
+    radius = 4 * FINE
+    for stated, observed in zip(reliability.stated, reliability.observed, strict=True):
+        if not math.isnan(stated):
+            x, y = axes.x(stated), axes.y(observed)
+            axes.draw.ellipse((x - radius, y - radius, x + radius, y + radius), VERMILION)
+    axes.frame()
+
+
+def _draw_key(axes: _Axes) -> None:
+    """What bars, dots and line are."""
+    left, middle, size = axes.x(0), FINE * (axes.top - 24), 12 * FINE
+    for word in ("observed", "at its mean probability", "as it should be"):
+        top, bottom = middle - size // 2, middle + size // 2
+        if word == "observed":
+            axes.draw.rectangle((left, top, left + size, bottom), SKY)
+        elif word == "as it should be":
+            axes.draw.line(((left, bottom), (left + size, top)), INK, FINE)
+        else:
+            inset = 2 * FINE
+            box = left + inset, top + inset, left + size - inset, bottom - inset
+            axes.draw.ellipse(box, VERMILION)
+        left += size + 6 * FINE
+        axes.draw.text((left, middle), word, INK, font(13 * FINE), anchor="lm")
+        left += font(13 * FINE).getlength(word) + 22 * FINE
+
+
+def _draw_pixels(axes: _Axes, reliability: Reliability) -> None:
+    """Bars from one pixel to the next power of ten above the fullest bin."""
+    most = max(1, math.ceil(math.log10(max(1, int(reliability.pixels.max())))))
+    for power in range(0, most + 1, max(1, most // 4)):
+        axes.line((0, power / most), (1, power / most), RULE)
+        axes.write(0, power / most, _count(10**power), "rm", (-8, 0))
+    bins = len(reliability.pixels)
+    for number, pixels in enumerate(reliability.pixels.tolist()):
+        height = max(0.01, math.log10(pixels) / most) if pixels else 0.0
+        axes.bar(number / bins, (number + 1) / bins, height, BLUE)
+    for tick in _TICKS:
+        axes.write(tick, 0, f"{tick:.1f}", "mt", (0, 8))
+    axes.frame()
+
+
+def _count(number: int) -> str:
+    """10,000 as 10k."""
+    for size, sign in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if number >= size:
+            return f"{number // size}{sign}"
+    return str(number)
+
+
+def _draw_side_text(picture: Image.Image, text: str, middle: int) -> None:
+    """A word from below to above, left of an axis."""
+    letters = font(14 * FINE)
+    width, height = round(letters.getlength(text)) + 4, 24 * FINE
+    strip = Image.new("RGB", (width, height), PAPER)
+    ImageDraw.Draw(strip).text((width // 2, height // 2), text, INK, letters, anchor="mm")
+    turned = strip.rotate(90, expand=True)
+    picture.paste(turned, (10 * FINE, middle * FINE - turned.height // 2))
