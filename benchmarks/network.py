@@ -53,7 +53,7 @@ def random_checkpoint(variant: str) -> Checkpoint:
 
 def build(checkpoint: Checkpoint, spec: DetectorSpec) -> ChangeClipDetector:
     scorer = ClipScorer(build_clip(CLIP, quickgelu=True), checkpoint.card.vocabulary, 224)
-    return ChangeClipDetector(spec, checkpoint, scorer)
+    return ChangeClipDetector(spec, checkpoint.build(), checkpoint.card, scorer)
 
 
 def make_batch(count: int, size: int, device: str) -> Batch:

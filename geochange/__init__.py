@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from geochange.detection import Result, detect
+    from geochange.evaluation import evaluate
+    from geochange.learning import train
     from geochange.models.detector import load_model
 
 __version__ = "0.1.0.dev0"
@@ -14,14 +16,16 @@ __version__ = "0.1.0.dev0"
 _HOMES = {
     "detect": "geochange.detection",
     "Result": "geochange.detection",
+    "evaluate": "geochange.evaluation",
     "load_model": "geochange.models.detector",
+    "train": "geochange.learning",
 }
 """Public names and where they live; loaded when first used, for `import geochange` to be instant.
 
 No module is named like a function here: importing it would put it in the function's place.
 """
 
-__all__ = ["Result", "__version__", "detect", "load_model"]
+__all__ = ["Result", "__version__", "detect", "evaluate", "load_model", "train"]
 
 
 def __getattr__(name: str) -> Any:

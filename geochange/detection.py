@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geochange import provenance
 from geochange.check import Checked, PathLike, check
-from geochange.config import RunOptions
+from geochange.config import ModelOptions, RunOptions
 from geochange.errors import InputError, OptionError
 from geochange.geo.changes import to_changes
 from geochange.geo.cog import write_cog
@@ -106,7 +106,7 @@ def run(checked: Checked, progress: Progress = silent) -> Result:
 def plan_work(checked: Checked) -> Work:
     """Take from the scene what must be the same for all its tiles: stretch and statistics."""
     options = checked.options
-    spec = _choose_model(options)
+    spec = choose_model(options.model, options)
     model = resident(spec)
     sample = sample_scene(checked.pair)
     radiometry = choose(checked.stretch, *sample.pixels())
@@ -125,18 +125,21 @@ def plan_work(checked: Checked) -> Work:
     )
 
 
-def _choose_model(options: RunOptions) -> ModelSpec:
-    """What every worker will build; what is measured or read is so once, here."""
+def choose_model(name: str, options: ModelOptions) -> ModelSpec:
+    """What every worker will build; what is measured or read is so once, here.
+
+    Raises OptionError, InputError.
+    """
     device = choose_device(options.device)
-    if kind_of(options.model) == "class":
-        return class_spec(options.model, device)
+    if kind_of(name) == "class":
+        return class_spec(name, device)
     prompting = Prompting(
         clip=options.clip,
         prompts=options.prompts,
         precision=options.precision,
         compiled=options.compile,
     )
-    return weights_spec(options.model, device, prompting, options.vocabulary)
+    return weights_spec(name, device, prompting, options.vocabulary)
 
 
 @contextmanager

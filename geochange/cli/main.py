@@ -1,11 +1,7 @@
-"""`geochange`: the group of commands, and what becomes of errors.
-
-Commands are imported when they are called, so that `geochange --help` is instant.
-"""
+"""`geochange`: the group of commands, and what becomes of errors."""
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import sys
@@ -14,41 +10,24 @@ from typing import Any
 import click
 
 from geochange import __version__
+from geochange.cli.lazy import lazy_group
 from geochange.errors import GeochangeError, RunError
 
 COMMANDS = {
     "run": ("geochange.cli.run:run", "Find what changed between two rasters, as polygons."),
-    "demo": ("geochange.cli.demo:demo", "Make a pair with known changes and find them."),
+    "train": ("geochange.cli.train:train", "Train ChangeCLIP on labelled chips."),
+    "evaluate": ("geochange.cli.evaluate:evaluate", "Measure a model or polygons against labels."),
+    "data": ("geochange.cli.data:data", "Make, list and check labelled chips."),
     "weights": ("geochange.cli.weights:weights", "Show, convert and list files of weights."),
+    "demo": ("geochange.cli.demo:demo", "Make a pair with known changes and find them."),
 }
 """Commands by name: where each lives, and its line in the help of the group."""
 
 DONE, FAULT, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command when it is called or its own help is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of COMMANDS."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a name, imported now."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, from the table alone."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
-
-
 @click.group(
-    cls=LazyGroup,
+    cls=lazy_group(COMMANDS),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with: geochange demo   or: geochange run before.tif after.tif --out changes.gpkg",
 )

@@ -6,7 +6,8 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 from rich.console import Console
@@ -22,21 +23,43 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from geochange.progress import Progress as Report
-from geochange.progress import silent
-
 if TYPE_CHECKING:
     from geochange.demo import Score
 
 LOG_EVERY_S = 1.0
 
 
+class Report(Protocol):
+    """Draws how far a stage is; `note` is what there is to say beside it."""
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
+        """`done` of `total` are done."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What is counted: its sign, how many of what is reported make one, its name in JSON."""
+
+    sign: str
+    size: float
+    key: str
+
+
+PIXELS = Unit("Mpx", 1e6, "px")
+CHIPS = Unit("chips", 1, "chips")
+STEPS = Unit("steps", 1, "steps")
+UNITS = {"learn": STEPS, **dict.fromkeys(("check", "prompts", "validate", "evaluate"), CHIPS)}
+"""By stage; all others count pixels."""
+
+
 class _RateColumn(ProgressColumn):
-    """Megapixels a second."""
+    """Units a second."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed / 1e6:.2f} Mpx/s", style="cyan")
+        speed, unit = task.finished_speed or task.speed, UNITS.get(task.description, PIXELS)
+        rate = "" if speed is None else f"{speed / unit.size:.2f} {unit.sign}/s"
+        return Text(rate, style="cyan")
 
 
 @contextmanager
@@ -45,20 +68,26 @@ def screen(quiet: bool, log_json: bool) -> Iterator[Report]:
     if log_json:
         yield _json_lines()
     elif quiet:
-        yield silent
+        yield _silent
     else:
         with _bars() as report:
             yield report
 
 
+def _silent(stage: str, done: int, total: int, note: str = "") -> None:
+    pass
+
+
 def _json_lines() -> Report:
     last: dict[str, float] = {}
 
-    def report(stage: str, done: int, total: int) -> None:
+    def report(stage: str, done: int, total: int, note: str = "") -> None:
         now = time.monotonic()
         if done >= total or now - last.get(stage, -LOG_EVERY_S) >= LOG_EVERY_S:
             last[stage] = now
-            say_json("progress", stage=stage, done_px=done, total_px=total)
+            unit = UNITS.get(stage, PIXELS)
+            counts = {f"done_{unit.key}": done, f"total_{unit.key}": total}
+            say_json("progress", stage=stage, **counts, **({"note": note} if note else {}))
 
     return report
 
@@ -77,15 +106,16 @@ def _bars() -> Iterator[Report]:
         TextColumn("{task.percentage:>4.0f} %"),
         _RateColumn(),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        TextColumn("{task.fields[note]}"),
         console=Console(stderr=True),
     )
 
-    def report(stage: str, done: int, total: int) -> None:
+    def report(stage: str, done: int, total: int, note: str = "") -> None:
         # Not before: bars that never showed anything would still leave an empty line.
         bars.start()
         if stage not in tasks:
-            tasks[stage] = bars.add_task(stage, total=total)
-        bars.update(tasks[stage], completed=done, total=total)
+            tasks[stage] = bars.add_task(stage, total=total, note=note)
+        bars.update(tasks[stage], completed=done, total=total, note=note)
 
     try:
         yield report

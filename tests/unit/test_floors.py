@@ -23,7 +23,11 @@ MIDDLE = {"geo", "models", "training", "config", "landscape", "memory"}
 
 JOINING = {"mosaic"}
 
-TOP = {"", "cli", "detection", "train", "tasks", "check", "demo", "provenance", "workfolder"}
+TOP = {
+    *("", "cli", "detection", "tasks", "check", "demo", "provenance", "workfolder"),
+    *("learning", "preparation", "recipe", "keeper", "validation", "evaluation", "candidate"),
+    *("dataset", "pairs", "prompting", "cutting", "comparison"),
+}
 
 MAY_IMPORT = {
     **dict.fromkeys(TOP, TOP | JOINING | MIDDLE | GROUND),
@@ -50,7 +54,11 @@ HOMES = {
     "distributed": ("mosaic/schedule.py",),
     "click": ("cli/",),
     "rich": ("cli/",),
-    "pydantic": ("config.py", "cli/options.py"),
+    "pydantic": ("config/", "cli/options.py"),
+    "yaml": ("config/",),
+    "lightning_fabric": ("training/fabric.py",),
+    "tensorboardX": ("training/journal.py",),
+    "PIL": ("training/",),
 }
 """The only places a library may be imported in: to swap it is to touch them and nothing else."""
 

@@ -1,0 +1,33 @@
+"""Groups whose commands are imported when they are called, so that `--help` is instant."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+
+import click
+
+Commands = Mapping[str, tuple[str, str]]
+"""By name: `package.module:attribute` where a command lives, and its line in the group's help."""
+
+
+def lazy_group(commands: Commands) -> type[click.Group]:
+    """A class of groups that imports a command when it is called or its own help is asked for."""
+
+    class LazyGroup(click.Group):
+        def list_commands(self, ctx: click.Context) -> list[str]:
+            return list(commands)
+
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+            if cmd_name not in commands:
+                return None
+            module, _, attribute = commands[cmd_name][0].partition(":")
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+            return command
+
+        def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+            # From the table alone: nothing is imported for a list of names.
+            with formatter.section("Commands"):
+                formatter.write_dl([(name, line) for name, (_, line) in commands.items()])
+
+    return LazyGroup
