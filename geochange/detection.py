@@ -26,8 +26,11 @@ from geochange.geo.vector import write_changes
 from geochange.memory import settle
 from geochange.models import ModelSpec, Prompting, class_spec, kind_of, resident, weights_spec
 from geochange.models.predict import choose_device, classes_of, cores
-from geochange.mosaic.schedule import Client, Job, connect, run_bounded
+from geochange.mosaic.release import Release
+from geochange.mosaic.schedule import Client, Job, connect, in_flight, run_bounded
+from geochange.places import claimed
 from geochange.progress import Progress, silent
+from geochange.space import check_space, space_of
 from geochange.tasks import Work, jobs
 from geochange.workfolder import WorkFolder
 
@@ -82,15 +85,20 @@ def detect(
 
 def run(checked: Checked, progress: Progress = silent) -> Result:
     """Work a checked pair; see `detect`."""
+    with claimed(checked.raster):
+        return _run_alone(checked, progress)
+
+
+def _run_alone(checked: Checked, progress: Progress) -> Result:
     settle()
     clock = provenance.Clock()
     work = plan_work(checked)
     options = checked.options
     with (
         connect(options.scheduler, options.workers, options.threads, cores()) as client,
-        _work_folder(checked, work) as resumed,
+        _work_folder(checked, work, in_flight(client)) as resumed,
     ):
-        regions = _work_blocks(client, work, progress)
+        regions = _work_blocks(client, work, options.keep_work, progress)
         changes = to_changes(regions, checked.pair.grid, options.simplify, options.min_area)
         _write(checked, work, changes, clock, progress)
     return Result(
@@ -143,9 +151,14 @@ def choose_model(name: str, options: ModelOptions) -> ModelSpec:
 
 
 @contextmanager
-def _work_folder(checked: Checked, work: Work) -> Iterator[bool]:
-    """The stores of this run, new or as an earlier one left them; removed once all is written."""
+def _work_folder(checked: Checked, work: Work, tasks: int) -> Iterator[bool]:
+    """The stores of this run, new or as an earlier one left them; removed once all is written.
+
+    tasks: how many will be submitted at once.
+    """
     folder = WorkFolder(work.folder)
+    space = space_of(work.plan, len(work.classes), tasks, checked.options.keep_work)
+    check_space(space, checked.out.parent, work.folder)
     fingerprint = provenance.fingerprint(work)
     resumed = folder.begin(fingerprint)
     if not resumed:
@@ -162,10 +175,11 @@ def _work_folder(checked: Checked, work: Work) -> Iterator[bool]:
         folder.remove()
 
 
-def _work_blocks(client: Client, work: Work, progress: Progress) -> Regions:
+def _work_blocks(client: Client, work: Work, keep_logits: bool, progress: Progress) -> Regions:
     """Infer, stitch and vectorise every block; the regions come back joined."""
     plan = work.plan
     joiner = Joiner(plan.shape)
+    release = Release(work.logits)
     tiles_done = pixels_done = 0
     progress("infer", 0, plan.whole.pixels)
     progress("polygons", 0, plan.whole.pixels)
@@ -174,6 +188,8 @@ def _work_blocks(client: Client, work: Work, progress: Progress) -> Regions:
         nonlocal tiles_done, pixels_done
         if isinstance(answer, BlockRegions):
             joiner.add(answer)
+            if not keep_logits:
+                release.finished(job.arguments[1])
             pixels_done += answer.window.pixels
             progress("polygons", pixels_done, plan.whole.pixels)
         else:

@@ -1,9 +1,13 @@
-"""Places to write to, looked at before any work is done."""
+"""Places to write to, looked at before any work is done, and held while it is."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from geochange.errors import OutputError
 
@@ -22,3 +26,28 @@ def check_folder(path: Path) -> None:
         raise OutputError(
             f"cannot write in {path.parent} ({error.strerror}): name another place"
         ) from error
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[None]:
+    """Hold a place to write to: a second process that claims it meanwhile is refused.
+
+    The claim is a lock of the operating system, so it ends with its process, however that ends; the
+    hidden file it is taken on goes with it. Raises OutputError.
+    """
+    file = path.with_name(f".{path.name}.lock")
+    lock = FileLock(file, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise OutputError(
+            f"{path}: another run is writing it; wait for it to end, or give another --out"
+        ) from error
+    except OSError as error:
+        raise OutputError(f"{file}: cannot be locked ({error.strerror})") from error
+    try:
+        yield
+    finally:
+        # While it is still held: who waits for this very file then finds it gone, and makes its own.
+        file.unlink(missing_ok=True)
+        lock.release()

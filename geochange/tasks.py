@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from geochange.chip import Chip, fill_invalid
+from geochange.errors import RunError
 from geochange.geo.align import Pair
 from geochange.geo.polygons import BlockRegions, trace
 from geochange.geo.probability import to_bytes
@@ -67,10 +68,14 @@ def infer(work: Work, block: Index) -> int:
     """Logits of the tiles of a block, each tile once, into the store; gives how many tiles."""
     settle()
     tile_rows, tile_cols = work.plan.block_tile_ranges(block)
-    count = len(tile_rows) * len(tile_cols)
-    if not work.logits.has(block):
+    if not (work.logits.has(block) or _is_stitched(work, block)):
         _infer_tiles(work, block, tile_rows, tile_cols)
-    return count
+    return len(tile_rows) * len(tile_cols)
+
+
+def _is_stitched(work: Work, block: Index) -> bool:
+    """Whether an earlier run has made all it could of a block, whose logits it may have dropped."""
+    return all(work.probability.has(output) for output in work.plan.outputs_of(block))
 
 
 def _infer_tiles(work: Work, block: Index, tile_rows: range, tile_cols: range) -> None:
@@ -111,9 +116,19 @@ def finish(work: Work, output: Index) -> BlockRegions:
     if work.probability.has(output):
         probability = work.probability.get(window)
     else:
+        _need_logits(work, output)
         probability = to_bytes(stitch(work.plan, output, work.taper, work.logits))
         work.probability.put(output, probability)
     return trace(np.asarray(probability), window, work.level, work.plan.shape[1])
+
+
+def _need_logits(work: Work, output: Index) -> None:
+    """A chunk that is not there reads as no data, which would be a result."""
+    missing = [block for block in work.plan.needed_blocks(output) if not work.logits.has(block)]
+    if missing:
+        raise RunError(
+            f"{work.folder}: the logits of block {missing[0]} are gone; has it been cleared?"
+        )
 
 
 def jobs(work: Work) -> Iterator[Job]:

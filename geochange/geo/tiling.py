@@ -101,6 +101,12 @@ class Axis:
         """First pixel of an output block and the first behind it."""
         return output * self.output_px, min(self.size_px, (output + 1) * self.output_px)
 
+    def outputs_of(self, block: int) -> range:
+        """The output blocks that hold at least one pixel of the tiles of a block."""
+        tiles = self.block_range(block)
+        stop = min(self.size_px, self.start(tiles[-1]) + self.tile_px)
+        return range(self.start(tiles[0]) // self.output_px, (stop - 1) // self.output_px + 1)
+
     def touching(self, start: int, stop: int) -> range:
         """The tiles that hold at least one pixel of start..stop."""
         first = max(0, (start - self.tile_px) // self.stride_px + 1)
@@ -200,6 +206,11 @@ class TilePlan:
             self.rows.touching(window.row, window.row_stop),
             self.cols.touching(window.col, window.col_stop),
         )
+
+    def outputs_of(self, block: Index) -> tuple[Index, ...]:
+        """The output blocks that gather from a block of tiles: `needed_blocks`, asked backwards."""
+        rows, cols = self.rows.outputs_of(block[0]), self.cols.outputs_of(block[1])
+        return tuple((row, col) for row in rows for col in cols)
 
     def needed_blocks(self, output: Index) -> tuple[Index, ...]:
         """The blocks of tiles an output block gathers from, in index order."""

@@ -108,6 +108,12 @@ def _cluster(workers: int, threads: int, scratch: str) -> LocalCluster:
     )
 
 
+def in_flight(client: Client) -> int:
+    """How many jobs are submitted at once: every thread has one, and the next one waiting."""
+    threads: int = sum(client.nthreads().values())
+    return 2 * max(1, threads)
+
+
 def run_bounded(
     client: Client,
     jobs: Iterable[Job],
@@ -115,7 +121,7 @@ def run_bounded(
 ) -> None:
     """Run jobs, few enough submitted at once; `done` sees each result, as it comes.
 
-    Every thread has a job and the next one waiting: more would only hold memory on the scheduler.
+    More than `in_flight` would only hold memory on the scheduler.
     A job that waits for others is passed over until they are done. Every result is read: the first
     failure cancels the rest and is raised.
     """
@@ -124,7 +130,7 @@ def run_bounded(
     finished: set[Hashable] = set()
     live: dict[Future[Any], Job] = {}
     stream = as_completed()
-    limit = 2 * max(1, sum(client.nthreads().values()))
+    limit = in_flight(client)
     try:
         while True:
             for job in _ready(waiting, pending, finished, limit - len(live)):

@@ -26,7 +26,7 @@ JOINING = {"mosaic"}
 TOP = {
     *("", "cli", "detection", "tasks", "check", "demo", "provenance", "workfolder"),
     *("learning", "preparation", "recipe", "keeper", "validation", "evaluation", "candidate"),
-    *("dataset", "pairs", "prompting", "cutting", "comparison"),
+    *("dataset", "pairs", "prompting", "cutting", "comparison", "space"),
 }
 
 MAY_IMPORT = {
@@ -50,6 +50,7 @@ HOMES = {
     "safetensors": ("models/checkpoint.py",),
     "open_clip": ("models/openclip.py",),
     "zarr": ("mosaic/store.py",),
+    "filelock": ("places.py",),
     "dask": ("mosaic/schedule.py",),
     "distributed": ("mosaic/schedule.py",),
     "click": ("cli/",),

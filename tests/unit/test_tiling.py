@@ -96,6 +96,15 @@ def test_needed_blocks_are_those_whose_tiles_touch(plan: TilePlan) -> None:
         assert list(plan.needed_blocks(output)) == expected
 
 
+@each_plan
+@given(plans())
+@wide_overlap
+def test_outputs_of_a_block_are_those_that_need_it(plan: TilePlan) -> None:
+    for block in plan.blocks():
+        expected = [output for output in every_output(plan) if block in plan.needed_blocks(output)]
+        assert list(plan.outputs_of(block)) == expected
+
+
 @pytest.mark.parametrize(
     ("one", "other", "shared"),
     [

@@ -1,0 +1,111 @@
+"""What `run` adds to its network, and how fast it is where the network costs nothing.
+
+python benchmarks/pipeline.py [--size 10000] [--ms 20 0] [--threads N] [--workers N]: an 8-bit RGB
+pair of that side, deflate, tiles of 512 px, as tools write it. For each cost of a tile: seconds of
+the whole run, of the bare network on as many tiles that lie in memory, the share of the one in the
+other, and megapixels a second. Beside it: how long GDAL takes to copy both inputs and write the
+output, by one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.shutil import copy
+from rasterio.windows import Window
+
+from geochange.geo.tiling import TilePlan
+from geochange.landscape import make_landscape
+
+HERE = Path(__file__).parent
+LAND_PX = 1024
+
+
+def make_pair(folder: Path, size: int) -> tuple[Path, Path]:
+    """before.tif and after.tif: a landscape repeated, no two copies compressed as one."""
+    land = make_landscape(LAND_PX)
+    paths = folder / "before.tif", folder / "after.tif"
+    for path, picture in zip(paths, (land.before, land.after), strict=True):
+        pixels = np.moveaxis(picture, -1, 0)
+        with rasterio.open(
+            path,
+            "w",
+            driver="GTiff",
+            height=size,
+            width=size,
+            count=3,
+            dtype="uint8",
+            crs="EPSG:32632",
+            transform=Affine(0.5, 0, 691000, 0, -0.5, 5335000),
+            compress="deflate",
+            predictor=2,
+            tiled=True,
+            blockxsize=512,
+            blockysize=512,
+            num_threads="all_cpus",
+            bigtiff="if_safer",
+        ) as raster:
+            for row in range(0, size, LAND_PX):
+                for col in range(0, size, LAND_PX):
+                    height, width = min(LAND_PX, size - row), min(LAND_PX, size - col)
+                    window = Window(col, row, width, height)
+                    raster.write(pixels[:, :height, :width], window=window)
+    return paths
+
+
+def run_seconds(pair: tuple[Path, Path], out: Path, model: str, ms: float, extra: list[str]) -> float:
+    """Of the command, from start to end."""
+    before, after = map(str, pair)
+    command = ["geochange", "run", before, after, "--out", str(out), "--quiet", "--model", model]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]),
+        "STANDIN_MS": str(ms),
+    }
+    started = time.perf_counter()
+    subprocess.run([*command, *extra], check=True, env=environment)
+    return time.perf_counter() - started
+
+
+def copy_seconds(pair: tuple[Path, Path], out: Path) -> float:
+    """Of GDAL alone: both inputs copied as they are compressed, and the output."""
+    started = time.perf_counter()
+    for source in (*pair, out.with_suffix(".tif")):
+        copied = source.with_suffix(".copy.tif")
+        with rasterio.open(source) as raster:
+            copy(raster, copied, driver="GTiff", compress="deflate", predictor=2, tiled=True)
+        copied.unlink()
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=10_000)
+    parser.add_argument("--ms", type=float, nargs="*", default=[0.0, 20.0])
+    words, extra = parser.parse_known_args()
+    plan = TilePlan((words.size, words.size))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        pair = make_pair(folder, words.size)
+        out = folder / "changes.gpkg"
+        for ms in words.ms:
+            model = "standin:Slow" if ms else "standin:Free"
+            seconds = run_seconds(pair, out, model, ms, extra)
+            bare = plan.tile_count * ms / 1000
+            share = f", {bare / seconds:.3f} of the bare network" if ms else ""
+            rate = plan.whole.pixels / 1e6 / seconds
+            print(f"{ms:g} ms a tile: {seconds:.1f} s, {rate:.1f} Mpx/s{share}", flush=True)
+        print(f"GDAL copies both inputs and the output: {copy_seconds(pair, out):.1f} s")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

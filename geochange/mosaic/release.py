@@ -1,0 +1,30 @@
+"""Releasing: logits leave the disk as soon as nothing is left to be stitched from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from geochange.geo.tiling import Index
+from geochange.mosaic.store import LogitStore
+
+
+@dataclass
+class Release:
+    """Drops each block of logits behind the last output block that gathers from it.
+
+    Told of finished output blocks in any order, each once; it remembers only the blocks on the
+    front between finished and unfinished ones.
+    """
+
+    store: LogitStore
+    _left: dict[Index, int] = field(default_factory=dict)
+
+    def finished(self, output: Index) -> None:
+        """An output block is done and kept."""
+        plan = self.store.plan
+        for block in plan.needed_blocks(output):
+            left = self._left.pop(block, len(plan.outputs_of(block))) - 1
+            if left:
+                self._left[block] = left
+            else:
+                self.store.drop(block)

@@ -1,0 +1,100 @@
+"""Disk space: what a run takes while it works, known before it starts and refused if it is not there."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from geochange.errors import OutputError
+from geochange.geo.tiling import Axis, TilePlan
+
+LOGIT_BYTES, SCORE_BYTES, PROBABILITY_BYTES = 2, 4, 1
+
+PLAIN_BYTES = 4 / 3
+"""A pixel of the raster before it is compressed: itself, and its share of the overviews."""
+
+COG_BYTES = 0.25
+"""A pixel of the compressed raster; between 0.1 and 0.5 in what was measured."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """Bytes on the disk of the outputs while a run works.
+
+    infer: the most there is until the last block is stitched. write: while the raster is written.
+    """
+
+    infer: int
+    write: int
+
+    @property
+    def peak(self) -> int:
+        """The most there ever is."""
+        return max(self.infer, self.write)
+
+
+def space_of(plan: TilePlan, classes: int, in_flight: int, keep_work: bool) -> Space:
+    """What a run of a plan takes.
+
+    classes: how many the model scores. in_flight: how many tasks are submitted at once.
+    keep_work: whether logits stay behind those that gather from them.
+    """
+    tile = plan.tile_px**2 * LOGIT_BYTES
+    logits = plan.tile_count * tile
+    scores = plan.tile_count * 2 * classes * SCORE_BYTES
+    probability = plan.whole.pixels * PROBABILITY_BYTES
+    front = logits if keep_work else min(logits, front_tiles(plan, in_flight) * tile)
+    raster = int(plan.whole.pixels * (PLAIN_BYTES + COG_BYTES))
+    kept = logits if keep_work else 0
+    return Space(front + scores + probability, kept + scores + probability + raster)
+
+
+def front_tiles(plan: TilePlan, in_flight: int) -> int:
+    """How many tiles may wait at once for the last output block that gathers from them.
+
+    Blocks come row by row: those of the row above still wait, but for the columns already passed.
+    """
+    rows = _depth(plan.rows) - 1
+    blocks = rows * plan.cols.blocks + _depth(plan.cols) - 1 + in_flight
+    height, width = (min(axis.block_tiles, axis.tiles) for axis in (plan.rows, plan.cols))
+    return min(plan.tile_count, blocks * height * width)
+
+
+def _depth(axis: Axis) -> int:
+    """From how many blocks of tiles an output block gathers along an axis, at most."""
+    spans = (axis.touching(*axis.output_span(output)) for output in range(axis.outputs))
+    return max(
+        span[-1] // axis.block_tiles - span[0] // axis.block_tiles + 1 for span in spans if span
+    )
+
+
+def check_space(space: Space, folder: Path, work_folder: Path) -> None:
+    """Refuse a run for which there is too little space; what an earlier one left is its own.
+
+    Raises OutputError.
+    """
+    there = shutil.disk_usage(folder).free + size_of(work_folder)
+    if space.peak > there:
+        raise OutputError(
+            f"{folder}: the run needs {as_gb(space.peak)} while it works and there are "
+            f"{as_gb(there)}; make room, or put --out on another disk"
+        )
+
+
+def size_of(folder: Path) -> int:
+    """Bytes in the files of a folder; 0 if there is none."""
+    total = 0
+    for file in folder.rglob("*"):
+        try:
+            status = file.lstat()
+            total += status.st_size if stat.S_ISREG(status.st_mode) else 0
+        except FileNotFoundError:  # gone since it was listed
+            continue
+    return total
+
+
+def as_gb(size: float) -> str:
+    """Bytes as people read them."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -1,0 +1,65 @@
+"""A place is looked at before work begins, and one run at a time writes to it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from geochange.errors import OutputError
+from geochange.places import check_folder, claimed
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from geochange.places import claimed
+with claimed(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_folder_that_is_missing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="create it"):
+        check_folder(tmp_path / "missing" / "changes.gpkg")
+    check_folder(tmp_path / "changes.gpkg")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_claim_leaves_nothing_and_may_be_made_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        with claimed(tmp_path / "changes.tif"):
+            assert [path.name for path in tmp_path.iterdir()] == [".changes.tif.lock"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_claim_ends_with_what_breaks(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), claimed(tmp_path / "changes.tif"):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_process_is_refused_until_the_first_is_dead(tmp_path: Path) -> None:
+    place = tmp_path / "changes.tif"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(place)], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(OutputError, match=r"changes\.tif: another run is writing it"):
+            claimed(place).__enter__()
+        with claimed(tmp_path / "elsewhere.tif"):
+            pass
+        other.kill()
+        other.wait()
+    with claimed(place):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_locked_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".changes.tif.lock").mkdir()
+    with pytest.raises(OutputError, match="cannot be locked"):
+        claimed(tmp_path / "changes.tif").__enter__()

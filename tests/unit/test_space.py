@@ -1,0 +1,81 @@
+"""Disk space is known before a run starts: never less than what then lies there, nor much more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from plans import each_plan, every_output, plans, wide_overlap
+
+from geochange.errors import OutputError
+from geochange.geo.tiling import TilePlan
+from geochange.space import Space, as_gb, check_space, front_tiles, size_of, space_of
+
+IN_FLIGHT = 4
+
+
+def most_tiles(plan: TilePlan) -> int:
+    """Tiles on the disk at once when blocks come in order and each output follows its last block."""
+    there: dict[tuple[int, int], int] = {}
+    left = {output: set(plan.needed_blocks(output)) for output in every_output(plan)}
+    most = 0
+    for block in plan.blocks():
+        rows, cols = plan.block_tile_ranges(block)
+        there[block] = len(rows) * len(cols)
+        most = max(most, sum(there.values()))
+        for needed in left.values():
+            needed.discard(block)
+        done = {output for output, needed in left.items() if not needed}
+        for kept in list(there):
+            if done.issuperset(plan.outputs_of(kept)):
+                del there[kept]
+    return most
+
+
+@each_plan
+@given(plans())
+@wide_overlap
+def test_no_more_tiles_wait_than_were_foretold(plan: TilePlan) -> None:
+    assert most_tiles(plan) <= front_tiles(plan, IN_FLIGHT)
+
+
+def test_a_large_raster_needs_little_more_than_its_probability() -> None:
+    plan = TilePlan((200_000, 200_000))
+    space = space_of(plan, 56, IN_FLIGHT, keep_work=False)
+    assert space.infer / plan.whole.pixels < 1.1
+    assert 2.3 < space.peak / plan.whole.pixels < 2.8
+
+
+def test_logits_that_are_kept_are_counted() -> None:
+    plan = TilePlan((10_000, 10_000))
+    kept = space_of(plan, 0, IN_FLIGHT, keep_work=True)
+    released = space_of(plan, 0, IN_FLIGHT, keep_work=False)
+    logits = plan.tile_count * plan.tile_px**2 * 2
+    assert kept.write - released.write == logits
+    assert kept.infer == logits + plan.whole.pixels
+    assert released.peak <= 4.5 * plan.whole.pixels
+
+
+def test_too_little_space_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = tmp_path / ".work"
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_500_000))
+    check_space(Space(1_000_000, 1_500_000), tmp_path, work)
+    with pytest.raises(OutputError, match=r"needs 2 MB while it works and there are 2 MB; make"):
+        check_space(Space(1_600_000, 0), tmp_path, work)
+    work.mkdir()
+    (work / "chunk").write_bytes(bytes(100_000))
+    check_space(Space(1_600_000, 0), tmp_path, work)
+
+
+def test_the_size_of_a_folder_is_that_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "c" / "0").mkdir(parents=True)
+    (tmp_path / "c" / "0" / "0").write_bytes(bytes(70))
+    (tmp_path / "zarr.json").write_bytes(bytes(30))
+    assert size_of(tmp_path) == 100
+    assert size_of(tmp_path / "missing") == 0
+
+
+def test_bytes_as_people_read_them() -> None:
+    assert [as_gb(size) for size in (2.5e6, 1e9, 41.26e9)] == ["2 MB", "1.0 GB", "41.3 GB"]
