@@ -45,7 +45,8 @@ def _open(path: Path) -> zarr.Array[Any]:
 class LogitStore:
     """Logits of change of every tile: (tile row, tile col, height, width) float16, NaN = no data.
 
-    A chunk holds a block of tiles.
+    A chunk holds a row of tiles of a block: an output block that needs the last row of the blocks
+    above need not read all of them.
     """
 
     path: Path
@@ -58,14 +59,19 @@ class LogitStore:
         _create(
             self.path,
             shape=(*plan.tiles, *tile),
-            chunks=(*_block_tiles(plan), *tile),
+            chunks=(1, _block_tiles(plan)[1], *tile),
             dtype="float16",
             fill_value=float("nan"),
         )
 
     def has(self, block: Index) -> bool:
         """Whether a block is there, whole."""
-        return (self.path / "c" / str(block[0]) / str(block[1]) / "0" / "0").exists()
+        return all(chunk.exists() for chunk in self._chunks(block))
+
+    def _chunks(self, block: Index) -> list[Path]:
+        """The files of a block."""
+        rows, _ = self.plan.block_tile_ranges(block)
+        return [self.path / "c" / str(row) / str(block[1]) / "0" / "0" for row in rows]
 
     def put(self, block: Index, logits: NDArray[np.float32]) -> None:
         """Keep the (tile rows, tile cols, height, width) logits of a block."""
@@ -80,7 +86,8 @@ class LogitStore:
 
     def drop(self, block: Index) -> None:
         """Give the disk space of a block back."""
-        (self.path / "c" / str(block[0]) / str(block[1]) / "0" / "0").unlink(missing_ok=True)
+        for chunk in self._chunks(block):
+            chunk.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

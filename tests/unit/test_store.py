@@ -91,11 +91,19 @@ def test_a_raster_below_a_tile_has_a_store_of_one(tmp_path: Path) -> None:
     assert (store.get(range(1), range(1)) == 1).all()
 
 
-def test_a_chunk_of_logits_is_one_block(logits: LogitStore) -> None:
+def test_a_block_of_logits_shares_no_chunk_with_another(logits: LogitStore) -> None:
     for block in PLAN.blocks():
         logits.put(block, block_of(PLAN, block))
     chunks = [path for path in (logits.path / "c").rglob("*") if path.is_file()]
-    assert len(chunks) == len(list(PLAN.blocks()))
+    rows = [len(PLAN.block_tile_ranges(block)[0]) for block in PLAN.blocks()]
+    assert len(chunks) == sum(rows)
+
+
+def test_a_block_that_lacks_a_chunk_is_not_there(logits: LogitStore) -> None:
+    logits.put((0, 1), block_of(PLAN, (0, 1)))
+    assert logits.has((0, 1))
+    (logits.path / "c" / "1" / "1" / "0" / "0").unlink()
+    assert not logits.has((0, 1))
 
 
 def test_probability_comes_back_from_any_window(probability: ProbabilityStore) -> None:
