@@ -1,0 +1,83 @@
+"""Memory: what a run takes at its peak, and how many threads fit into what it may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from geochange.errors import OptionError
+from geochange.geo.radiometry import Radiometry
+from geochange.geo.raster import CACHE_MB
+from geochange.geo.align import Date, Pair
+from geochange.geo.tiling import TilePlan
+from geochange.space import as_gb
+
+LOGIT_BYTES = 4 + 4 + 2
+"""A pixel of a tile on its way into the store: as answered, clipped, and in half precision."""
+
+VALID_BYTES = 3
+"""A pixel's validity: of both dates and together."""
+
+STRETCH_BYTES = 8
+"""A number of a band while it is stretched: in float32, and scaled."""
+
+MAY_TAKE = 0.6
+"""The share of the machine's memory that a run may take unless it is told otherwise."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Bytes of memory that a run takes.
+
+    process: what each process holds before its first block: libraries, weights, caches.
+    network: what the model takes, beside its weights, for the batch it works on.
+    block: what each thread holds of the block it works on.
+    processes: 0 where the main process does the work itself.
+    """
+
+    process: int
+    network: int
+    block: int
+    processes: int
+    threads: int
+
+    @property
+    def peak(self) -> int:
+        """The most that all processes take together."""
+        working = self.process + self.network + self.threads * self.block
+        return working * self.processes + self.process if self.processes else working
+
+    def within(self, limit: int) -> Budget:
+        """The same run with as many of its threads as fit. Raises OptionError if none does."""
+        for threads in range(self.threads, 0, -1):
+            fitting = replace(self, threads=threads)
+            if fitting.peak <= limit:
+                return fitting
+        least = replace(self, threads=1).peak
+        raise OptionError(
+            f"--max-memory {limit / 1e9:.1f}: the run takes {as_gb(least)} with one thread; allow it "
+            "more, or use a smaller --block, --batch or --tile, or fewer --workers"
+        )
+
+
+def block_bytes(pair: Pair, plan: TilePlan, radiometry: Radiometry) -> int:
+    """What a thread holds of a block of tiles; stitching and vectorising take less."""
+    first, *_ = plan.blocks()
+    rows, cols = plan.block_tile_ranges(first)
+    window = plan.block_window(first)
+    dates = (pair.before, radiometry.before), (pair.after, radiometry.after)
+    pixel = VALID_BYTES + sum(_date_bytes(date, stretch is not None) for date, stretch in dates)
+    logits = len(rows) * len(cols) * plan.tile_px**2 * LOGIT_BYTES
+    return window.pixels * pixel + logits
+
+
+def _date_bytes(date: Date, stretched: bool) -> int:
+    """A pixel of one date: its numbers, and what becomes of them."""
+    number = date.dtype.itemsize + (STRETCH_BYTES + 1 if stretched else 0)
+    return len(date.bands) * number
+
+
+def cache_bytes(pair: Pair, processes: int) -> int:
+    """What GDAL keeps of the rasters, at most."""
+    whole = pair.grid.whole.pixels
+    rasters = sum(whole * len(date.bands) * date.info.dtype.itemsize for date in (pair.before, pair.after))
+    return min(CACHE_MB * 2**20, rasters)

@@ -1,0 +1,117 @@
+"""The dry run: what a run will take, from its plan and a few seconds of the real thing."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from geochange.check import Checked
+from geochange.detection import open_client, plan_work
+from geochange.geo.tiling import TilePlan, Window
+from geochange.memory import settle
+from geochange.mosaic.schedule import Client, in_flight, run_bounded
+from geochange.space import space_of
+from geochange.tasks import Work, jobs
+
+PROBE_S = 3.0
+"""How long the real network is watched."""
+
+WRITE_S_PER_MPX = 0.015
+"""What writing raster and polygons takes behind the last block."""
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a run will do and take.
+
+    shape: (rows, cols) of the common ground, in pixels. tiles, blocks: how many.
+    memory_bytes: the peak of all local processes. disk_bytes: the peak beside the output.
+    seconds: from the first block to the last file.
+    """
+
+    shape: tuple[int, int]
+    tiles: int
+    blocks: int
+    threads: int
+    device: str
+    memory_bytes: int
+    disk_bytes: int
+    seconds: float
+
+
+def rehearse(checked: Checked) -> Rehearsal:
+    """Say what a run would take, without running it; nothing stays behind.
+
+    Raises what the run itself would be refused with, but for too little space.
+    """
+    settle()
+    work = plan_work(checked)
+    with open_client(checked.options, work) as (client, budget):
+        tile_s = _tile_seconds(client, work)
+        space = space_of(
+            work.plan, len(work.classes), in_flight(client), checked.options.keep_work
+        )
+        pixels = work.plan.whole.pixels
+        return Rehearsal(
+            shape=work.plan.shape,
+            tiles=work.plan.tile_count,
+            blocks=work.plan.rows.blocks * work.plan.cols.blocks,
+            threads=sum(client.nthreads().values()),
+            device=work.spec.device,
+            memory_bytes=budget.peak,
+            disk_bytes=space.peak,
+            seconds=tile_s * work.plan.tile_count + WRITE_S_PER_MPX * pixels / 1e6,
+        )
+
+
+def _tile_seconds(client: Client, work: Work) -> float:
+    """What a tile takes when all run side by side, measured in the middle of the scene."""
+    _work_part(client, work, 1)  # loads the model and warms it up
+    alone = _work_part(client, work, 1)
+    side = math.isqrt(max(1, int(PROBE_S / alone)))
+    if side == 1:
+        return alone
+    seconds = 0.0
+    while True:
+        part = _part(work.plan, side)
+        seconds = _work_part(client, work, side)
+        whole = part.height >= work.plan.shape[0] and part.width >= work.plan.shape[1]
+        if whole or seconds >= PROBE_S / 2:
+            return seconds / replace(work.plan, shape=(part.height, part.width)).tile_count
+        # Blocks side by side went faster than one tile alone had promised.
+        side = max(side + 1, int(side * math.sqrt(PROBE_S / seconds)))
+
+
+def _work_part(client: Client, work: Work, side: int) -> float:
+    """Seconds for the middle `side` x `side` tiles, through the very tasks of a run."""
+    window = _part(work.plan, side)
+    with _elsewhere(work.folder) as folder:
+        part = replace(
+            work,
+            pair=work.pair.crop(window),
+            plan=replace(work.plan, shape=(window.height, window.width)),
+            folder=folder,
+        )
+        part.create_stores()
+        started = time.perf_counter()
+        run_bounded(client, jobs(part), lambda job, answer: None)
+        return time.perf_counter() - started
+
+
+@contextmanager
+def _elsewhere(folder: Path) -> Iterator[Path]:
+    """A work folder for a moment, on the disk of the true one."""
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}-") as scratch:
+        yield Path(scratch)
+
+
+def _part(plan: TilePlan, side: int) -> Window:
+    """The pixels of `side` x `side` tiles in the middle of the raster, or all there are."""
+    length = plan.tile_px + (side - 1) * (plan.tile_px - plan.overlap_px)
+    height, width = min(length, plan.shape[0]), min(length, plan.shape[1])
+    return Window((plan.shape[0] - height) // 2, (plan.shape[1] - width) // 2, height, width)

@@ -1,0 +1,198 @@
+"""Killed, interrupted, out of room, twice at once: the same command goes on, and the answer is one."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import psutil
+import pytest
+from makers import make_raster, noise
+from scipy import ndimage
+
+from geochange.geo.tiling import TilePlan
+
+pytestmark = pytest.mark.slow
+
+SIZE = 640
+PLAN = TilePlan((SIZE, SIZE), 64, 16, 2)
+OPTIONS = ["--tile", "64", "--overlap", "16", "--block", "2", "--threads", "2", "--min-area", "0"]
+KILLS = 10
+
+NETWORK = '''
+"""A network that takes its time, and notes how many tiles it saw."""
+import os, time
+import torch
+
+class Slow:
+    bands, threshold = 1, 0.5
+
+    def fit(self, sample):
+        return {}
+
+    def adopt(self, statistics):
+        pass
+
+    def change_logits(self, batch):
+        count = len(batch)
+        time.sleep(count * float(os.environ.get("TILE_S", "0.02")))
+        with open(os.environ["SEEN"], "a") as seen:
+            seen.write(f"{count}\\n")
+        return (batch.after - batch.before.float())[:, 0] / 8 - 4
+'''
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    """A folder with before.tif, after.tif, and the network in slow.py."""
+    before = noise((SIZE, SIZE)) // 4
+    blobs = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=(SIZE, SIZE)), 5) > 0.03
+    make_raster(tmp_path / "before.tif", before)
+    make_raster(tmp_path / "after.tif", (before + 120 * blobs).astype(np.uint8))
+    (tmp_path / "slow.py").write_text(NETWORK)
+    return tmp_path
+
+
+class Run:
+    """`geochange run` of the scene in a process of its own."""
+
+    def __init__(self, scene: Path, out: str = "changes.gpkg", *extra: str, **settings: Any) -> None:
+        self.seen = scene / f"{out}.seen"
+        environment = {**os.environ, "SEEN": str(self.seen), **settings.pop("environment", {})}
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "geochange", "run", "before.tif", "after.tif"),
+                *("--out", out, "--model", "slow:Slow", "--quiet", *OPTIONS, *extra),
+            ],
+            cwd=scene,
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+            **settings,
+        )
+
+    def wait_for_work(self) -> None:
+        """Until the network has seen a tile of this run."""
+        known = self.seen.stat().st_size if self.seen.exists() else 0
+        while self.process.poll() is None:
+            if self.seen.exists() and self.seen.stat().st_size > known:
+                return
+            time.sleep(0.01)
+
+    def end(self) -> tuple[int, str]:
+        """Exit code, and what was said."""
+        _, said = self.process.communicate(timeout=120)
+        return self.process.returncode, said
+
+    @property
+    def tiles(self) -> int:
+        """How many tiles all runs with this output have shown the network."""
+        return sum(map(int, self.seen.read_text().split()))
+
+
+@pytest.fixture
+def undisturbed(scene: Path) -> Path:
+    run = Run(scene, "undisturbed.gpkg", environment={"TILE_S": "0"})
+    assert run.end() == (0, "")
+    assert run.tiles == PLAN.tile_count
+    return scene / "undisturbed.gpkg"
+
+
+def assert_same(one: Path, other: Path) -> None:
+    """The bytes of the rasters and every polygon with its attributes."""
+    assert one.with_suffix(".tif").read_bytes() == other.with_suffix(".tif").read_bytes()
+    first, second = gpd.read_file(one, layer="changes"), gpd.read_file(other, layer="changes")
+    assert len(first) > 20
+    assert first.equals(second)
+
+
+def test_killed_ten_times_it_goes_on_where_it_was(scene: Path, undisturbed: Path) -> None:
+    dice = random.Random(5)
+    for _ in range(KILLS):
+        run = Run(scene)
+        run.wait_for_work()
+        time.sleep(dice.uniform(0, 0.3))
+        run.process.kill()
+        run.process.wait()
+        assert not (scene / "changes.gpkg").exists() or run.process.returncode == 0
+    run = Run(scene)
+    assert run.end() == (0, "")
+    assert_same(scene / "changes.gpkg", undisturbed)
+    assert not list(scene.glob(".*"))
+    # Each thread had a block in hand when it was killed.
+    assert PLAN.tile_count < run.tiles <= PLAN.tile_count + KILLS * 2 * PLAN.block_tiles**2
+
+
+def test_interrupted_it_stops_at_once_and_says_how_to_go_on(scene: Path) -> None:
+    run = Run(scene, environment={"TILE_S": "0.1"})
+    run.wait_for_work()
+    started = time.monotonic()
+    run.process.send_signal(signal.SIGINT)
+    code, said = run.end()
+    assert time.monotonic() - started < 5
+    assert code == 130
+    assert said.strip() == "geochange: interrupted; the same command again goes on where it was"
+    assert not list(scene.glob("changes.*[gt]*f")) and not (scene / "changes.gpkg").exists()
+    seen = run.tiles
+    assert Run(scene, environment={"TILE_S": "0"}).end() == (0, "")
+    assert run.tiles < seen + PLAN.tile_count
+
+
+def test_a_second_run_with_the_same_output_is_refused(scene: Path, undisturbed: Path) -> None:
+    first = Run(scene, environment={"TILE_S": "0.05"})
+    first.wait_for_work()
+    # The raster beside the polygons is the same for both.
+    for out in ("changes.gpkg", "changes.geojson"):
+        code, said = Run(scene, out).end()
+        assert code == 2
+        assert "another run is writing it; wait for it to end" in said
+    assert first.end() == (0, "")
+    assert_same(scene / "changes.gpkg", undisturbed)
+
+
+def room(size: int) -> dict[str, Any]:
+    """Files of at most `size` bytes: a disk that is full, for one process."""
+    return {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))}
+
+
+@pytest.mark.parametrize("size", [4_000, 100_000])
+def test_a_full_disk_is_named_and_nothing_is_half_written(
+    scene: Path, undisturbed: Path, size: int
+) -> None:
+    run = Run(scene, environment={"TILE_S": "0"}, **room(size))
+    code, said = run.end()
+    assert code == 1
+    assert said.count("\n") == 1
+    assert "free space" in said
+    assert "the same command again goes on" in said
+    assert [path.name for path in scene.glob("*changes*") if not path.name.endswith(".seen")] == [
+        ".changes.gpkg.work"
+    ]
+    assert Run(scene, environment={"TILE_S": "0"}).end() == (0, "")
+    assert_same(scene / "changes.gpkg", undisturbed)
+
+
+def workers_of(run: Run) -> Iterator[psutil.Process]:
+    for child in psutil.Process(run.process.pid).children(recursive=True):
+        if "spawn_main" in " ".join(child.cmdline()):
+            yield child
+
+
+def test_a_worker_that_dies_loses_nothing(scene: Path, undisturbed: Path) -> None:
+    run = Run(scene, "changes.gpkg", "--workers", "2", "--threads", "1")
+    run.wait_for_work()
+    victim = next(workers_of(run))
+    victim.kill()
+    assert run.end() == (0, "")
+    assert_same(scene / "changes.gpkg", undisturbed)
+    assert run.tiles <= PLAN.tile_count + 2 * PLAN.block_tiles**2
