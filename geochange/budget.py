@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 
 from geochange.errors import OptionError
+from geochange.geo.align import Date, Pair
 from geochange.geo.radiometry import Radiometry
 from geochange.geo.raster import CACHE_MB
-from geochange.geo.align import Date, Pair
 from geochange.geo.tiling import TilePlan
 from geochange.space import as_gb
+
+logger = logging.getLogger(__name__)
 
 LOGIT_BYTES = 4 + 4 + 2
 """A pixel of a tile on its way into the store: as answered, clipped, and in half precision."""
@@ -76,8 +79,22 @@ def _date_bytes(date: Date, stretched: bool) -> int:
     return len(date.bands) * number
 
 
-def cache_bytes(pair: Pair, processes: int) -> int:
-    """What GDAL keeps of the rasters, at most."""
-    whole = pair.grid.whole.pixels
-    rasters = sum(whole * len(date.bands) * date.info.dtype.itemsize for date in (pair.before, pair.after))
-    return min(CACHE_MB * 2**20, rasters)
+def cache_bytes(pair: Pair) -> int:
+    """What GDAL keeps of the rasters in each process, at most."""
+    dates = pair.before, pair.after
+    pixel = sum(len(date.bands) * date.info.dtype.itemsize for date in dates)
+    return min(CACHE_MB * 2**20, pair.grid.whole.pixels * pixel)
+
+
+def check_limit(budget: Budget, limit_gb: float | None, machine: int) -> Budget:
+    """The run with as many threads as the limit, or MAY_TAKE of the machine, allows.
+
+    Raises OptionError if one is too many.
+    """
+    limit = machine * MAY_TAKE if limit_gb is None else limit_gb * 1e9
+    fitting = budget.within(int(limit))
+    if fitting.threads < budget.threads:
+        logger.warning(
+            "%d of %d threads fit into %s of memory", fitting.threads, budget.threads, as_gb(limit)
+        )
+    return fitting

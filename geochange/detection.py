@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange import provenance
+from geochange.budget import Budget, block_bytes, cache_bytes, check_limit
 from geochange.check import Checked, PathLike, check
 from geochange.config import ModelOptions, RunOptions
 from geochange.errors import InputError, OptionError
@@ -23,15 +24,23 @@ from geochange.geo.probability import level
 from geochange.geo.radiometry import choose
 from geochange.geo.sampling import sample_scene
 from geochange.geo.vector import write_changes
-from geochange.memory import settle
+from geochange.memory import resident_bytes, settle
 from geochange.models import ModelSpec, Prompting, class_spec, kind_of, resident, weights_spec
 from geochange.models.predict import choose_device, classes_of, cores
 from geochange.mosaic.release import Release
-from geochange.mosaic.schedule import Client, Job, connect, in_flight, run_bounded
+from geochange.mosaic.schedule import (
+    Client,
+    Job,
+    connect,
+    in_flight,
+    machine_bytes,
+    run_bounded,
+    threads_of,
+)
 from geochange.places import claimed
 from geochange.progress import Progress, silent
 from geochange.space import check_space, space_of
-from geochange.tasks import Work, jobs
+from geochange.tasks import Work, jobs, network_bytes
 from geochange.workfolder import WorkFolder
 
 
@@ -95,7 +104,7 @@ def _run_alone(checked: Checked, progress: Progress) -> Result:
     work = plan_work(checked)
     options = checked.options
     with (
-        connect(options.scheduler, options.workers, options.threads, cores()) as client,
+        open_client(options, work) as (client, _),
         _work_folder(checked, work, in_flight(client)) as resumed,
     ):
         regions = _work_blocks(client, work, options.keep_work, progress)
@@ -148,6 +157,27 @@ def choose_model(name: str, options: ModelOptions) -> ModelSpec:
         compiled=options.compile,
     )
     return weights_spec(name, device, prompting, options.vocabulary)
+
+
+@contextmanager
+def open_client(options: RunOptions, work: Work) -> Iterator[tuple[Client, Budget]]:
+    """The workers of a run, as many threads of them as fit into memory, and what they will take.
+
+    What the workers of another machine's scheduler may take is for those who started them.
+    Raises OptionError.
+    """
+    threads = options.threads or threads_of(options.workers)
+    budget = Budget(
+        process=resident_bytes() + cache_bytes(work.pair),
+        network=network_bytes(work),
+        block=block_bytes(work.pair, work.plan, work.radiometry),
+        processes=options.workers,
+        threads=threads,
+    )
+    if options.scheduler is None:
+        budget = check_limit(budget, options.max_memory, machine_bytes())
+    with connect(options.scheduler, options.workers, budget.threads, cores()) as client:
+        yield client, budget
 
 
 @contextmanager

@@ -1,10 +1,16 @@
-"""The heap of this process, kept from growing with the number of pictures that passed through it."""
+"""The memory of this process: kept from growing with the pictures that pass through it, and measured."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
+import threading
+from collections.abc import Callable
 from functools import cache
+
+import psutil
+
+LOOK_EVERY_S = 0.001
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
 """Names of glibc's mallopt parameters (malloc.h)."""
@@ -30,3 +36,27 @@ def settle() -> None:
     if mallopt is not None:
         mallopt(MMAP_THRESHOLD, LARGE_BYTES)
         mallopt(TRIM_THRESHOLD, LARGE_BYTES)
+
+
+def resident_bytes() -> int:
+    """What this process holds in memory by now."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def rise_bytes(call: Callable[[], object]) -> int:
+    """By how much the memory of this process rises, at most, while `call` runs."""
+    before, ended, peak = resident_bytes(), threading.Event(), 0
+
+    def watch() -> None:
+        nonlocal peak
+        while not ended.wait(LOOK_EVERY_S):
+            peak = max(peak, resident_bytes())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        call()
+    finally:
+        ended.set()
+        watcher.join()
+    return max(0, peak - before, resident_bytes() - before)

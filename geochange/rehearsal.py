@@ -53,9 +53,7 @@ def rehearse(checked: Checked) -> Rehearsal:
     work = plan_work(checked)
     with open_client(checked.options, work) as (client, budget):
         tile_s = _tile_seconds(client, work)
-        space = space_of(
-            work.plan, len(work.classes), in_flight(client), checked.options.keep_work
-        )
+        space = space_of(work.plan, len(work.classes), in_flight(client), checked.options.keep_work)
         pixels = work.plan.whole.pixels
         return Rehearsal(
             shape=work.plan.shape,

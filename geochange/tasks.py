@@ -16,7 +16,7 @@ from geochange.geo.polygons import BlockRegions, trace
 from geochange.geo.probability import to_bytes
 from geochange.geo.radiometry import Radiometry
 from geochange.geo.tiling import Axis, Index, TilePlan, Window
-from geochange.memory import settle
+from geochange.memory import rise_bytes, settle
 from geochange.models import ModelSpec
 from geochange.models.predict import predict
 from geochange.mosaic.schedule import Job
@@ -92,6 +92,17 @@ def _infer_tiles(work: Work, block: Index, tile_rows: range, tile_cols: range) -
         work.scores.put(block, prediction.scores.reshape(*grid, 2, -1))
     # Last, for a block whose logits are there counts as done.
     work.logits.put(block, prediction.logits.reshape(*grid, *tiles[0].shape))
+
+
+def network_bytes(work: Work) -> int:
+    """What the model takes beside its weights for a batch, in the memory of a process."""
+    if work.spec.device != "cpu":
+        return 0
+    side, bands = work.plan.tile_px, len(work.pair.before.bands)
+    dark = np.zeros((side, side, bands), np.uint8)
+    chip = Chip(dark, dark, np.ones((side, side), np.bool_))
+    predict(work.spec, [chip], 1)  # what is set up once is there from now on
+    return rise_bytes(lambda: predict(work.spec, [chip], 1)) * work.batch
 
 
 def read_chip(work: Work, window: Window) -> Chip:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,13 @@ import click
 
 from geochange.check import check
 from geochange.cli.options import options_of
-from geochange.cli.screen import area, closing_table, say_json, screen
+from geochange.cli.screen import area, closing_table, duration, say_json, screen
 from geochange.config import RunOptions
+from geochange.space import as_gb
 
 if TYPE_CHECKING:
     from geochange.detection import Result
+    from geochange.rehearsal import Rehearsal
 
 
 @click.command(
@@ -29,9 +32,18 @@ if TYPE_CHECKING:
     help="polygons: .gpkg, .geojson, .fgb or .parquet; the probability goes beside it as .tif",
 )
 @options_of(RunOptions)
+@click.option("--dry-run", is_flag=True, help="say what it would take, and do nothing")
 @click.option("--quiet", is_flag=True, help="print nothing but errors")
 @click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
-def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **options: Any) -> None:
+def run(
+    before: str,
+    after: str,
+    out: Path,
+    dry_run: bool,
+    quiet: bool,
+    log_json: bool,
+    **options: Any,
+) -> None:
     """Find what changed between the rasters BEFORE and AFTER.
 
     Both may be any raster GDAL opens, files or addresses, with different CRS, resolution and
@@ -39,12 +51,34 @@ def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **optio
     cloud-optimised GeoTIFF. An interrupted run goes on when the same command is given again.
     """
     checked = check(before, after, out, RunOptions.parse(options))
+    if dry_run:
+        from geochange.rehearsal import rehearse
+
+        foretell(rehearse(checked), log_json)
+        return
     # Behind the check: loading torch takes longer than any refusal may.
     from geochange.detection import run as run_checked
 
     with screen(quiet, log_json) as report:
         result = run_checked(checked, report)
     announce(result, quiet, log_json)
+
+
+def foretell(rehearsal: Rehearsal, log_json: bool) -> None:
+    """Say what a run would take."""
+    if log_json:
+        say_json("plan", **asdict(rehearsal))
+        return
+    height, width = rehearsal.shape
+    rows = {
+        "common ground": f"{width:,} x {height:,} px",
+        "tiles": f"{rehearsal.tiles:,} in {rehearsal.blocks:,} blocks",
+        "on": f"{rehearsal.device}, {rehearsal.threads} threads",
+        "memory": as_gb(rehearsal.memory_bytes),
+        "temporary disk": as_gb(rehearsal.disk_bytes),
+        "time": duration(rehearsal.seconds),
+    }
+    closing_table(rows, "What the run would take")
 
 
 def announce(result: Result, quiet: bool, log_json: bool) -> None:

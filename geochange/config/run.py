@@ -38,6 +38,9 @@ class RunOptions(ModelOptions, _Pair):
     scheduler: str | None = Field(None, description="address of a Dask scheduler")
     workers: int = Field(0, ge=0, le=1024, description="worker processes; 0 works in this one")
     threads: int | None = Field(None, ge=1, le=1024, description="threads of each worker")
+    max_memory: float | None = Field(
+        None, gt=0, description="gigabytes to take at most; else 60 % of the machine's"
+    )
     keep_work: bool = Field(False, description="leave the work folder behind")
 
     @model_validator(mode="after")

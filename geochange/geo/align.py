@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -169,6 +169,18 @@ class Pair:
     before: Date
     after: Date
     grid: Grid
+
+    def crop(self, window: Window) -> Pair:
+        """The part of both in a window of the grid."""
+        grid = self.grid.crop(window)
+        return Pair(_cropped(self.before, window, grid), _cropped(self.after, window, grid), grid)
+
+
+def _cropped(date: Date, window: Window, grid: Grid) -> Date:
+    if date.offset_px is None:
+        return replace(date, grid=grid)
+    rows, cols = date.offset_px
+    return replace(date, grid=grid, offset_px=(rows - window.row, cols - window.col))
 
 
 def align(before: RasterInfo, after: RasterInfo, grid: str, bands: Bands) -> Pair:

@@ -12,6 +12,7 @@ from typing import Any
 import dask
 from dask.system import CPU_COUNT
 from distributed import Client, Future, LocalCluster, as_completed
+from distributed.system import MEMORY_LIMIT
 
 from geochange.errors import OptionError
 
@@ -47,6 +48,16 @@ class Job:
     after: tuple[Hashable, ...] = ()
 
 
+def threads_of(workers: int) -> int:
+    """Threads of each worker that share the machine's cores out; 0 workers is this process."""
+    return max(1, CPU_COUNT // max(1, workers))
+
+
+def machine_bytes() -> int:
+    """The memory of this machine, or of the container that it is."""
+    return int(MEMORY_LIMIT)
+
+
 @contextmanager
 def connect(
     scheduler: str | None, workers: int, threads: int | None, cores: int = CPU_COUNT
@@ -65,7 +76,7 @@ def connect(
         with _client_of(scheduler) as client:
             yield client
         return
-    threads = threads or max(1, CPU_COUNT // max(1, workers))
+    threads = threads or threads_of(workers)
     with (
         tempfile.TemporaryDirectory(prefix="geochange-") as scratch,
         dask.config.set(OUR_MEMORY),

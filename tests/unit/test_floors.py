@@ -27,6 +27,7 @@ TOP = {
     *("", "cli", "detection", "tasks", "check", "demo", "provenance", "workfolder"),
     *("learning", "preparation", "recipe", "keeper", "validation", "evaluation", "candidate"),
     *("dataset", "pairs", "prompting", "cutting", "comparison", "space"),
+    *("budget", "rehearsal", "__main__"),
 }
 
 MAY_IMPORT = {

@@ -66,7 +66,9 @@ def scene(tmp_path: Path) -> Path:
 class Run:
     """`geochange run` of the scene in a process of its own."""
 
-    def __init__(self, scene: Path, out: str = "changes.gpkg", *extra: str, **settings: Any) -> None:
+    def __init__(
+        self, scene: Path, out: str = "changes.gpkg", *extra: str, **settings: Any
+    ) -> None:
         self.seen = scene / f"{out}.seen"
         environment = {**os.environ, "SEEN": str(self.seen), **settings.pop("environment", {})}
         self.process = subprocess.Popen(

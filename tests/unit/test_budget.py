@@ -1,0 +1,79 @@
+"""What a run takes of the memory is known, and as many threads work as fit."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from makers import make_raster, noise
+
+from geochange.budget import Budget, block_bytes, cache_bytes, check_limit
+from geochange.errors import OptionError
+from geochange.geo.align import Bands, Pair, align
+from geochange.geo.radiometry import AS_IT_IS, Radiometry, Stretch
+from geochange.geo.raster import CACHE_MB, inspect
+from geochange.geo.tiling import TilePlan
+
+MB = 10**6
+ALONE = Budget(process=500 * MB, network=100 * MB, block=50 * MB, processes=0, threads=4)
+
+
+def pair_of(tmp_path: Path, shape: tuple[int, ...], dtype: str = "uint8") -> Pair:
+    info = inspect(make_raster(tmp_path / "picture.tif", noise(shape, dtype=dtype)))
+    numbers = tuple(range(1, shape[2] + 1))
+    return align(info, info, "before", Bands(numbers, numbers))
+
+
+def test_the_peak_is_that_of_all_processes() -> None:
+    assert ALONE.peak == 800 * MB
+    workers = Budget(500 * MB, 100 * MB, 50 * MB, processes=3, threads=2)
+    assert workers.peak == 3 * 700 * MB + 500 * MB
+
+
+def test_fewer_threads_where_not_all_fit(caplog: pytest.LogCaptureFixture) -> None:
+    assert check_limit(ALONE, 0.8, 10**12) == ALONE
+    assert caplog.records == []
+    with caplog.at_level(logging.WARNING):
+        assert check_limit(ALONE, 0.72, 10**12).threads == 2
+    assert "2 of 4 threads fit into 720 MB" in caplog.text
+
+
+def test_the_machine_is_the_limit_where_none_is_given() -> None:
+    assert check_limit(ALONE, None, 1500 * MB).threads == 4
+    assert check_limit(ALONE, None, 1200 * MB).threads == 2
+
+
+def test_less_than_one_thread_is_refused() -> None:
+    with pytest.raises(OptionError, match=r"--max-memory 0\.6: the run takes 650 MB with one"):
+        check_limit(ALONE, 0.6, 10**12)
+
+
+def test_a_block_holds_pixels_of_both_dates_and_logits_of_its_tiles(tmp_path: Path) -> None:
+    pair = pair_of(tmp_path, (100, 100, 3))
+    plan = TilePlan((100, 100), 32, 8, 2)
+    window, tiles = 56 * 56, 4 * 32 * 32
+    assert block_bytes(pair, plan, AS_IT_IS) == window * (2 * 3 + 3) + tiles * 10
+    wider = TilePlan((100, 100), 32, 8, 4)
+    assert block_bytes(pair, wider, AS_IT_IS) > 3 * block_bytes(pair, plan, AS_IT_IS)
+
+
+def test_a_stretch_takes_more(tmp_path: Path) -> None:
+    pair = pair_of(tmp_path, (60, 60, 1), "uint16")
+    plan, both = TilePlan((60, 60), 32, 8, 1), Stretch((0.0,), (1.0,))
+    plain = block_bytes(pair, plan, AS_IT_IS)
+    assert block_bytes(pair, plan, Radiometry(both, both)) - plain == 32 * 32 * 2 * 9
+    assert block_bytes(pair, plan, Radiometry(both, None)) - plain == 32 * 32 * 9
+
+
+def test_no_more_is_kept_of_a_raster_than_it_holds(tmp_path: Path) -> None:
+    assert cache_bytes(pair_of(tmp_path, (60, 50, 3))) == 60 * 50 * 6
+    (tmp_path / "large").mkdir()
+    # Sparse: its pixels take no room.
+    large = make_raster(
+        tmp_path / "large" / "picture.tif", np.zeros((9000, 9000), np.uint8), sparse_ok=True
+    )
+    info = inspect(large)
+    one = Bands((1,), (1,))
+    assert cache_bytes(align(info, info, "before", one)) == CACHE_MB * 2**20

@@ -1,0 +1,32 @@
+"""The memory of this process is measured while something runs in it."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from geochange.memory import resident_bytes, rise_bytes
+
+MB = 2**20
+
+
+def fill_for_a_moment() -> None:
+    held = np.ones(64 * MB, np.uint8)
+    time.sleep(0.05)
+    del held
+
+
+def test_what_is_held_meanwhile_is_seen() -> None:
+    assert 60 * MB < rise_bytes(fill_for_a_moment) < 100 * MB
+
+
+def test_nothing_is_nothing() -> None:
+    assert rise_bytes(lambda: None) < 8 * MB
+    assert resident_bytes() > 10 * MB
+
+
+def test_what_breaks_is_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        rise_bytes(lambda: 1 // 0)
