@@ -35,21 +35,14 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="say what it would take, and do nothing")
 @click.option("--quiet", is_flag=True, help="print nothing but errors")
 @click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
-def run(
-    before: str,
-    after: str,
-    out: Path,
-    dry_run: bool,
-    quiet: bool,
-    log_json: bool,
-    **options: Any,
-) -> None:
+def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **options: Any) -> None:
     """Find what changed between the rasters BEFORE and AFTER.
 
     Both may be any raster GDAL opens, files or addresses, with different CRS, resolution and
     extent. The polygons open styled in QGIS; the probability of change lies beside them as a
     cloud-optimised GeoTIFF. An interrupted run goes on when the same command is given again.
     """
+    dry_run = options.pop("dry_run")
     checked = check(before, after, out, RunOptions.parse(options))
     if dry_run:
         from geochange.rehearsal import rehearse
