@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,12 +17,14 @@ from geochange import provenance
 from geochange.check import Checked, PathLike, check
 from geochange.config import ModelOptions, RunOptions
 from geochange.errors import InputError, OptionError
+from geochange.faults import Faults, say_skipped, say_unsampled
 from geochange.geo.changes import to_changes
 from geochange.geo.cog import write_cog
 from geochange.geo.polygons import BlockRegions, Joiner, Regions
 from geochange.geo.probability import level
 from geochange.geo.radiometry import choose
 from geochange.geo.sampling import sample_scene
+from geochange.geo.unreadable import NOTHING, Unreadable
 from geochange.geo.vector import write_changes
 from geochange.memory import settle
 from geochange.models import ModelSpec, Prompting, class_spec, kind_of, resident, weights_spec
@@ -31,12 +34,15 @@ from geochange.progress import Progress, silent
 from geochange.tasks import Work, jobs
 from geochange.workfolder import WorkFolder
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Result:
     """What a run gives: the files, the polygons, and figures about both.
 
     pixels: of the common ground. resumed: whether an earlier, broken run had begun the work.
+    unreadable: what is nodata for want of its pixels.
     """
 
     out: Path
@@ -45,6 +51,7 @@ class Result:
     pixels: int
     seconds: float
     resumed: bool
+    unreadable: Unreadable = NOTHING
 
     @property
     def polygons(self) -> int:
@@ -84,6 +91,7 @@ def run(checked: Checked, progress: Progress = silent) -> Result:
     """Work a checked pair; see `detect`."""
     settle()
     clock = provenance.Clock()
+    inputs = provenance.inputs(checked.pair)
     work = plan_work(checked)
     options = checked.options
     with (
@@ -92,7 +100,11 @@ def run(checked: Checked, progress: Progress = silent) -> Result:
     ):
         regions = _work_blocks(client, work, progress)
         changes = to_changes(regions, checked.pair.grid, options.simplify, options.min_area)
-        _write(checked, work, changes, clock, progress)
+        provenance.refuse_changed(checked.pair, inputs)
+        unreadable = work.records.get()
+        say_skipped(checked.pair, unreadable)
+        record = provenance.record(checked, work, clock, unreadable)
+        _write(checked, work, changes, record, progress)
     return Result(
         out=checked.out,
         raster=checked.raster,
@@ -100,6 +112,7 @@ def run(checked: Checked, progress: Progress = silent) -> Result:
         pixels=checked.plan.whole.pixels,
         seconds=clock.seconds(),
         resumed=resumed,
+        unreadable=unreadable,
     )
 
 
@@ -108,7 +121,8 @@ def plan_work(checked: Checked) -> Work:
     options = checked.options
     spec = choose_model(options.model, options)
     model = resident(spec)
-    sample = sample_scene(checked.pair)
+    sample = sample_scene(checked.pair, spare=True)
+    say_unsampled(checked.pair, sample.unreadable)
     radiometry = choose(checked.stretch, *sample.pixels())
     statistics = model.fit(sample.chips(radiometry))
     threshold = model.threshold if options.threshold is None else options.threshold
@@ -122,6 +136,8 @@ def plan_work(checked: Checked) -> Work:
         level=level(threshold),
         folder=WorkFolder.beside(checked.out).path,
         classes=classes_of(model),
+        skip_unreadable=options.skip_unreadable,
+        unsampled=sample.unreadable,
     )
 
 
@@ -146,6 +162,10 @@ def choose_model(name: str, options: ModelOptions) -> ModelSpec:
 def _work_folder(checked: Checked, work: Work) -> Iterator[bool]:
     """The stores of this run, new or as an earlier one left them; removed once all is written."""
     folder = WorkFolder(work.folder)
+    if not work.skip_unreadable and work.records.any():
+        # An earlier run went on without what it could not read; this one may not.
+        logger.warning("the last run skipped unreadable pixels: starting afresh")
+        folder.remove()
     fingerprint = provenance.fingerprint(work)
     resumed = folder.begin(fingerprint)
     if not resumed:
@@ -169,6 +189,7 @@ def _work_blocks(client: Client, work: Work, progress: Progress) -> Regions:
     tiles_done = pixels_done = 0
     progress("infer", 0, plan.whole.pixels)
     progress("polygons", 0, plan.whole.pixels)
+    faults = Faults(work.pair)
 
     def take(job: Job, answer: int | BlockRegions) -> None:
         nonlocal tiles_done, pixels_done
@@ -178,9 +199,12 @@ def _work_blocks(client: Client, work: Work, progress: Progress) -> Regions:
             progress("polygons", pixels_done, plan.whole.pixels)
         else:
             tiles_done += answer
+            faults.worked()
             progress("infer", plan.whole.pixels * tiles_done // plan.tile_count, plan.whole.pixels)
 
-    run_bounded(client, jobs(work), take)
+    run_bounded(client, jobs(work), take, faults.spare)
+    if not work.skip_unreadable:
+        faults.settle(work.unsampled)
     return joiner.finish()
 
 
@@ -188,14 +212,14 @@ def _write(
     checked: Checked,
     work: Work,
     changes: gpd.GeoDataFrame,
-    clock: provenance.Clock,
+    record: dict[str, str],
     progress: Progress,
 ) -> None:
     """The raster first: polygons without it would look finished."""
     grid, total = checked.pair.grid, work.plan.whole.pixels
     blocks = _probability_blocks(work, progress)
     write_cog(blocks, checked.raster, grid.shape, grid.crs, grid.transform, work.folder)
-    write_changes(changes, checked.out, provenance.record(checked, work, clock))
+    write_changes(changes, checked.out, record)
     progress("write", total, total)
 
 

@@ -38,6 +38,9 @@ class RunOptions(ModelOptions, _Pair):
     scheduler: str | None = Field(None, description="address of a Dask scheduler")
     workers: int = Field(0, ge=0, le=1024, description="worker processes; 0 works in this one")
     threads: int | None = Field(None, ge=1, le=1024, description="threads of each worker")
+    skip_unreadable: bool = Field(
+        False, description="take pixels that cannot be read for nodata, and say which"
+    )
     keep_work: bool = Field(False, description="leave the work folder behind")
 
     @model_validator(mode="after")

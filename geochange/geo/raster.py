@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +21,10 @@ from rasterio.windows import Window as RasterioWindow
 
 from geochange.chip import Pixels
 from geochange.errors import InputError
+from geochange.geo import patience
 from geochange.geo.grid import Grid
+from geochange.geo.quiet import QUIET
+from geochange.geo.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
 from geochange.geo.tiling import Window
 
 CACHE_MB = 128
@@ -41,6 +44,8 @@ class RasterInfo:
     alpha: the 1-based number of the alpha band, or None.
     masked: whether it carries a mask of its own (inside the file or as .msk).
     files: every file it is made of, those behind a VRT too.
+    block_px: (rows, cols) of the pieces its pixels are kept in, which are read whole or not at all.
+    blurred: whether other pieces lie behind those (a mosaic's files, a mask's own blocks).
     """
 
     path: str
@@ -52,6 +57,8 @@ class RasterInfo:
     masked: bool
     overviews: tuple[int, ...]
     files: tuple[str, ...] = ()
+    block_px: tuple[int, int] = (256, 256)
+    blurred: bool = False
 
     @property
     def sentinel(self) -> float | None:
@@ -63,29 +70,52 @@ class RasterInfo:
         return None if self.dtype.kind == "u" else self.nodata
 
 
-def gdal_environment(cache_mb: int = CACHE_MB) -> rasterio.Env:
-    """The GDAL settings every read and write of ours runs under."""
+STRICT = {
+    # A JPEG that is cut off would end in grey, with no word said.
+    "GDAL_ERROR_ON_LIBJPEG_WARNING": True,
+    # GDAL's quick way through a PNG reads one that is cut off as other pixels, without an error.
+    "GDAL_PNG_WHOLE_IMAGE_OPTIM": False,
+}
+"""What is damaged must not pass for pixels."""
+
+
+def gdal_environment(cache_mb: int = CACHE_MB, **options: Any) -> rasterio.Env:
+    """The GDAL settings every read and write of ours runs under, and `options` above them.
+
+    Where the user's environment says otherwise, it has its way.
+    """
     return rasterio.Env(
-        GDAL_CACHEMAX=cache_mb * 2**20,
-        GDAL_HTTP_MAX_RETRY=3,
-        GDAL_HTTP_RETRY_DELAY=1,
-        CPL_DEBUG=False,
+        GDAL_CACHEMAX=cache_mb * 2**20, CPL_DEBUG=False, **unless_set({**HTTP, **STRICT, **options})
     )
 
 
 @contextmanager
-def opened(path: str) -> Iterator[Any]:
+def opened(path: str, **options: Any) -> Iterator[Any]:
     """Open a raster for reading; whatever GDAL says becomes one line with its cure.
 
+    A server that does not answer is asked again, after a pause. options: GDAL's, above ours.
     Raises InputError.
     """
-    with gdal_environment():
-        try:
-            dataset = rasterio.open(path)
-        except (RasterioIOError, RasterioError) as error:
-            raise InputError(_why_unreadable(path, error)) from error
-        with dataset:
-            yield dataset
+    if is_remote(path):
+        # No server need list its folder; a mask or georeference in a file of its own is not found.
+        options = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", **options}
+    with gdal_environment(**options), _open(path) as dataset:
+        yield dataset
+
+
+def _open(path: str) -> Any:
+    try:
+        return rasterio.open(path)
+    except RasterioError as error:
+        fault: RasterioError = error
+    if may_pass(path, fault):
+        for _ in patience.pauses():
+            try:
+                with rasterio.Env(**NOT_REMEMBERED):
+                    return rasterio.open(path)
+            except RasterioError as error:
+                fault = error
+    raise InputError(_why_unreadable(path, fault)) from fault
 
 
 def _why_unreadable(path: str, error: Exception) -> str:
@@ -101,7 +131,8 @@ def _why_unreadable(path: str, error: Exception) -> str:
             return f"{path}: no permission to read it; check its access rights"
         return f"{path}: not a raster GDAL can read; give a GeoTIFF or another georeferenced raster"
     reason = " ".join(str(error).split())
-    return f"{path}: cannot be opened ({reason}); check the address and your access to it"
+    tried = f", tried {patience.TRIES} times" if may_pass(path, error) else ""
+    return f"{path}: cannot be opened ({reason}{tried}); check the address and your access to it"
 
 
 def inspect(path: str | os.PathLike[str]) -> RasterInfo:
@@ -111,7 +142,7 @@ def inspect(path: str | os.PathLike[str]) -> RasterInfo:
     """
     name = os.fspath(path)
     # What rasterio warns of, a missing georeference, is refused here in our own words.
-    with warnings.catch_warnings(action="ignore"), opened(name) as dataset:
+    with QUIET, opened(name) as dataset:
         info = _describe(name, dataset)
         _prove_complete(name, dataset)
     return info
@@ -133,6 +164,7 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
         )
     if dtype.kind == "c":
         raise InputError(f"{path}: holds complex numbers; export its amplitude first")
+    masked = not alphas and MaskFlags.per_dataset in dataset.mask_flag_enums[0]
     return RasterInfo(
         path=path,
         grid=_read_grid(path, dataset),
@@ -140,10 +172,18 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
         bands=dataset.count - len(alphas),
         nodata=dataset.nodata,
         alpha=alphas[0] if alphas else None,
-        masked=not alphas and MaskFlags.per_dataset in dataset.mask_flag_enums[0],
+        masked=masked,
         overviews=tuple(dataset.overviews(1)),
         files=tuple(dataset.files),
+        block_px=_block_px(dataset),
+        blurred=dataset.driver == "VRT" or masked,
     )
+
+
+def _block_px(dataset: Any) -> tuple[int, int]:
+    """The smallest pieces that are whole blocks of every band."""
+    rows, cols = (math.lcm(*lengths) for lengths in zip(*dataset.block_shapes, strict=True))
+    return min(rows, dataset.height), min(cols, dataset.width)
 
 
 def _read_grid(path: str, dataset: Any) -> Grid:
