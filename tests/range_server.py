@@ -26,12 +26,24 @@ ENDLESS = 1_000_000
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls requests number `first` to `last` of those for bytes from `start` on."""
+    """What befalls requests number `first` to `last`; with `stop`, of those for bytes before it.
+
+    Such bytes are those from `start` on; requests for a whole file are then spared.
+    """
 
     kind: str
     first: int = 1
     last: int = ENDLESS
     start: int = 0
+    stop: int = 0
+
+    def befalls(self, number: int, span: tuple[int | None, int | None]) -> bool:
+        if not self.first <= number <= self.last:
+            return False
+        first, last = span
+        if not self.stop:
+            return True
+        return first is not None and first < self.stop and (last is None or last >= self.start)
 
 
 @dataclass(frozen=True)
@@ -79,24 +91,19 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer("GET")
 
-    def _fate(self, verb: str, first: int | None, tags: list[bool]) -> str:
+    def _fate(self, verb: str, span: tuple[int | None, int | None]) -> tuple[str, bool]:
+        """What befalls this request, and whether answers carry tags."""
         with self.lock:
             rules = json.loads((self.notes / "rules").read_text())
             with (self.notes / "asked").open("a") as log:
-                log.write(f"{verb} {self.path} {-1 if first is None else first}\n")
-            asked = [int(line.split()[2]) for line in (self.notes / "asked").open()]
-        tags.append(rules["tags"])
-        for fault in (Fault(**values) for values in rules["faults"]):
-            if fault.start and (first is None or first < fault.start):
-                continue
-            number = sum(start >= fault.start for start in asked) if fault.start else len(asked)
-            if fault.first <= number <= fault.last:
-                return fault.kind
-        return ""
+                log.write(f"{verb} {self.path} {-1 if span[0] is None else span[0]}\n")
+            number = len((self.notes / "asked").read_text().splitlines())
+        faults = (Fault(**values) for values in rules["faults"])
+        return next((f.kind for f in faults if f.befalls(number, span)), ""), rules["tags"]
 
     def _answer(self, verb: str) -> None:
-        (first, last), tags = self._range(), list[bool]()
-        fate = self._fate(verb, first, tags)
+        first, last = span = self._range()
+        fate, tags = self._fate(verb, span)
         if fate == STALL:
             time.sleep(60)
         if fate in (STALL, CLOSE):
@@ -111,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Accept-Ranges", "bytes")
-        if status in (200, 206) and tags[0]:
+        if status in (200, 206) and tags:
             changed = file.stat().st_mtime_ns
             self.send_header("ETag", f'"{changed:x}-{whole:x}"')
             self.send_header("Last-Modified", self.date_time_string(changed // 10**9))

@@ -75,15 +75,23 @@ class Date:
     @contextmanager
     def _open(self) -> Iterator[Any]:
         with ExitStack() as stack:
-            try:
-                dataset = stack.enter_context(opened(self.info.path))
-                if self.offset_px is None:
-                    chosen = subset_vrt(dataset, self.info, self.bands)
-                    dataset = stack.enter_context(opened(chosen))
-                    dataset = stack.enter_context(self._warped(dataset))
-            except (InputError, RasterioError) as error:
-                raise RunError(f"{error}; it could be opened when the run began") from error
-            yield dataset
+            opening = self._open_in(stack)
+            if isinstance(opening, Exception):
+                # Not from within its handler: GDAL's own errors cannot travel between processes.
+                raise RunError(f"{opening}; it could be opened when the run began")
+            yield opening
+
+    def _open_in(self, stack: ExitStack) -> Any:
+        """The open raster, or what keeps it from being opened."""
+        try:
+            dataset = stack.enter_context(opened(self.info.path))
+            if self.offset_px is None:
+                chosen = subset_vrt(dataset, self.info, self.bands)
+                dataset = stack.enter_context(opened(chosen))
+                dataset = stack.enter_context(self._warped(dataset))
+        except (InputError, RasterioError) as error:
+            return error
+        return dataset
 
     def _read(self, handle: Handle, window: Window, lost: set[Window] | None) -> Read:
         inside = window.intersection(self._extent)

@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from geochange.errors import RunError
+from geochange.errors import InputError, RunError
 from geochange.geo import patience
 from geochange.geo.raster import RasterInfo, inspect
 
@@ -45,8 +45,13 @@ def _files(info: RasterInfo) -> list[str]:
         if file in found or file.endswith(ASIDE):
             continue
         found[file] = None
+        if Path(f"{file}.msk").is_file():  # a mosaic does not list its files' masks
+            left.append(f"{file}.msk")
         if file.endswith(_COMPLEX) and file != info.path:
-            left += inspect(file).files
+            try:
+                left += inspect(file).files
+            except InputError:  # gone by now, or no picture by itself: its own stamp says so
+                continue
     return list(found)
 
 

@@ -50,15 +50,17 @@ class Handle:
         self.dataset = self._stack.enter_context(self._open())
 
 
-def insist(handle: Handle, read: Callable[[Any], T]) -> T | RasterioError:
-    """What `read` gives for the open raster, or the error of the last of TRIES."""
+def insist(
+    handle: Handle, read: Callable[[Any], T], pauses_s: Iterable[float] = PAUSES_S
+) -> T | RasterioError:
+    """What `read` gives for the open raster, or the error of the last try."""
     answer = _attempt(handle, read)
-    if isinstance(answer, RasterioError):
-        for _ in pauses():
-            handle.afresh()
-            answer = _attempt(handle, read)
-            if not isinstance(answer, RasterioError):
-                break
+    for pause_s in pauses_s:
+        if not isinstance(answer, RasterioError):
+            break
+        sleep(pause_s)
+        handle.afresh()
+        answer = _attempt(handle, read)
     return answer
 
 

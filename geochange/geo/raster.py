@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.chip import Pixels
@@ -141,10 +142,11 @@ def inspect(path: str | os.PathLike[str]) -> RasterInfo:
     Raises InputError if it is no raster, has no georeference, or is cut off.
     """
     name = os.fspath(path)
-    # What rasterio warns of, a missing georeference, is refused here in our own words.
-    with QUIET, opened(name) as dataset:
-        info = _describe(name, dataset)
-        _prove_complete(name, dataset)
+    # What rasterio warns of, a missing georeference, is refused here in our own words. And what
+    # an earlier run in this process saw on a server may have changed since.
+    with QUIET, patience.Handle(lambda: opened(name, **NOT_REMEMBERED)) as handle:
+        info = _describe(name, handle.dataset)
+        _prove_complete(info, handle)
     return info
 
 
@@ -211,16 +213,23 @@ def _read_grid(path: str, dataset: Any) -> Grid:
     return Grid(crs, dataset.transform, (dataset.height, dataset.width))
 
 
-def _prove_complete(path: str, dataset: Any) -> None:
+def _prove_complete(info: RasterInfo, handle: patience.Handle) -> None:
     """Read the first and the last pixel: a download that was cut off lacks the last."""
-    for row, col in ((0, 0), (dataset.height - 1, dataset.width - 1)):
-        try:
-            dataset.read(window=RasterioWindow(col, row, 1, 1))
-        except (RasterioIOError, RasterioError) as error:
+    height, width = info.grid.shape
+    for row, col in ((0, 0), (height - 1, width - 1)):
+        pixel = RasterioWindow(col, row, 1, 1)
+        # A server may be well again in a moment; what is wrong with a file stays wrong.
+        pauses_s = patience.PAUSES_S if is_remote(info.path) else ()
+        fault = patience.insist(handle, partial(_read_pixel, pixel), pauses_s)
+        if isinstance(fault, RasterioError):
             raise InputError(
-                f"{path}: damaged or cut off, pixel (row {row}, col {col}) cannot be read; "
+                f"{info.path}: damaged or cut off, pixel (row {row}, col {col}) cannot be read; "
                 "fetch it again"
-            ) from error
+            ) from fault
+
+
+def _read_pixel(pixel: RasterioWindow, dataset: Any) -> None:
+    dataset.read(window=pixel)
 
 
 def is_ours(path: Path) -> bool:
