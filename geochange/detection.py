@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,12 +18,14 @@ from geochange.budget import Budget, block_bytes, cache_bytes, check_limit
 from geochange.check import Checked, PathLike, check
 from geochange.config import ModelOptions, RunOptions
 from geochange.errors import InputError, OptionError
+from geochange.faults import Faults, say_skipped, say_unsampled
 from geochange.geo.changes import to_changes
 from geochange.geo.cog import write_cog
 from geochange.geo.polygons import BlockRegions, Joiner, Regions
 from geochange.geo.probability import level
 from geochange.geo.radiometry import choose
 from geochange.geo.sampling import sample_scene
+from geochange.geo.unreadable import NOTHING, Unreadable
 from geochange.geo.vector import write_changes
 from geochange.memory import resident_bytes, settle
 from geochange.models import ModelSpec, Prompting, class_spec, kind_of, resident, weights_spec
@@ -43,12 +46,15 @@ from geochange.space import check_space, space_of
 from geochange.tasks import Work, jobs, network_bytes
 from geochange.workfolder import WorkFolder
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Result:
     """What a run gives: the files, the polygons, and figures about both.
 
     pixels: of the common ground. resumed: whether an earlier, broken run had begun the work.
+    unreadable: what is nodata for want of its pixels.
     """
 
     out: Path
@@ -57,6 +63,7 @@ class Result:
     pixels: int
     seconds: float
     resumed: bool
+    unreadable: Unreadable = NOTHING
 
     @property
     def polygons(self) -> int:
@@ -101,6 +108,7 @@ def run(checked: Checked, progress: Progress = silent) -> Result:
 def _run_alone(checked: Checked, progress: Progress) -> Result:
     settle()
     clock = provenance.Clock()
+    inputs = provenance.inputs(checked.pair)
     work = plan_work(checked)
     options = checked.options
     with (
@@ -109,7 +117,11 @@ def _run_alone(checked: Checked, progress: Progress) -> Result:
     ):
         regions = _work_blocks(client, work, options.keep_work, progress)
         changes = to_changes(regions, checked.pair.grid, options.simplify, options.min_area)
-        _write(checked, work, changes, clock, progress)
+        provenance.refuse_changed(checked.pair, inputs)
+        unreadable = work.records.get()
+        say_skipped(checked.pair, unreadable)
+        record = provenance.record(checked, work, clock, unreadable)
+        _write(checked, work, changes, record, progress)
     return Result(
         out=checked.out,
         raster=checked.raster,
@@ -117,6 +129,7 @@ def _run_alone(checked: Checked, progress: Progress) -> Result:
         pixels=checked.plan.whole.pixels,
         seconds=clock.seconds(),
         resumed=resumed,
+        unreadable=unreadable,
     )
 
 
@@ -125,7 +138,8 @@ def plan_work(checked: Checked) -> Work:
     options = checked.options
     spec = choose_model(options.model, options)
     model = resident(spec)
-    sample = sample_scene(checked.pair)
+    sample = sample_scene(checked.pair, spare=True)
+    say_unsampled(checked.pair, sample.unreadable)
     radiometry = choose(checked.stretch, *sample.pixels())
     statistics = model.fit(sample.chips(radiometry))
     threshold = model.threshold if options.threshold is None else options.threshold
@@ -139,6 +153,8 @@ def plan_work(checked: Checked) -> Work:
         level=level(threshold),
         folder=WorkFolder.beside(checked.out).path,
         classes=classes_of(model),
+        skip_unreadable=options.skip_unreadable,
+        unsampled=sample.unreadable,
     )
 
 
@@ -189,6 +205,10 @@ def _work_folder(checked: Checked, work: Work, tasks: int) -> Iterator[bool]:
     folder = WorkFolder(work.folder)
     space = space_of(work.plan, len(work.classes), tasks, checked.options.keep_work)
     check_space(space, checked.out.parent, work.folder)
+    if not work.skip_unreadable and work.records.any():
+        # An earlier run went on without what it could not read; this one may not.
+        logger.warning("the last run skipped unreadable pixels: starting afresh")
+        folder.remove()
     fingerprint = provenance.fingerprint(work)
     resumed = folder.begin(fingerprint)
     if not resumed:
@@ -213,6 +233,7 @@ def _work_blocks(client: Client, work: Work, keep_logits: bool, progress: Progre
     tiles_done = pixels_done = 0
     progress("infer", 0, plan.whole.pixels)
     progress("polygons", 0, plan.whole.pixels)
+    faults = Faults(work.pair)
 
     def take(job: Job, answer: int | BlockRegions) -> None:
         nonlocal tiles_done, pixels_done
@@ -224,9 +245,12 @@ def _work_blocks(client: Client, work: Work, keep_logits: bool, progress: Progre
             progress("polygons", pixels_done, plan.whole.pixels)
         else:
             tiles_done += answer
+            faults.worked()
             progress("infer", plan.whole.pixels * tiles_done // plan.tile_count, plan.whole.pixels)
 
-    run_bounded(client, jobs(work), take)
+    run_bounded(client, jobs(work), take, faults.spare)
+    if not work.skip_unreadable:
+        faults.settle(work.unsampled)
     return joiner.finish()
 
 
@@ -234,14 +258,14 @@ def _write(
     checked: Checked,
     work: Work,
     changes: gpd.GeoDataFrame,
-    clock: provenance.Clock,
+    record: dict[str, str],
     progress: Progress,
 ) -> None:
     """The raster first: polygons without it would look finished."""
     grid, total = checked.pair.grid, work.plan.whole.pixels
     blocks = _probability_blocks(work, progress)
     write_cog(blocks, checked.raster, grid.shape, grid.crs, grid.transform, work.folder)
-    write_changes(changes, checked.out, provenance.record(checked, work, clock))
+    write_changes(changes, checked.out, record)
     progress("write", total, total)
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import platform
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from geochange import __version__
 from geochange.check import Checked
+from geochange.errors import RunError
+from geochange.geo.align import Pair
+from geochange.geo.identity import identity
+from geochange.geo.unreadable import NOTHING, Unreadable
 from geochange.tasks import Work
 
 PACKAGES = ("torch", "rasterio", "shapely", "geopandas", "dask", "zarr", "numpy")
@@ -35,7 +37,7 @@ def fingerprint(work: Work) -> dict[str, Any]:
     """Everything the logits and probabilities of a run depend on, as plain JSON."""
     return {
         "geochange": __version__,
-        "inputs": [_identity(date.info.path) for date in (work.pair.before, work.pair.after)],
+        "inputs": inputs(work.pair),
         "bands": [work.pair.before.bands, work.pair.after.bands],
         "crs": work.pair.grid.crs.to_wkt(),
         "transform": list(work.pair.grid.transform)[:6],
@@ -47,14 +49,24 @@ def fingerprint(work: Work) -> dict[str, Any]:
     }
 
 
-def _identity(path: str) -> list[Any]:
-    if not Path(path).exists():
-        return [path]
-    status = os.stat(path)
-    return [path, status.st_size, status.st_mtime_ns]
+def inputs(pair: Pair) -> list[list[Any]]:
+    """What the rasters of a pair are at this moment; see `identity`."""
+    return [identity(date.info) for date in (pair.before, pair.after)]
 
 
-def record(checked: Checked, work: Work, clock: Clock) -> dict[str, str]:
+def refuse_changed(pair: Pair, began: list[list[Any]]) -> None:
+    """Raise RunError if an input is no longer what it was when the run began."""
+    for date, then, now in zip((pair.before, pair.after), began, inputs(pair), strict=True):
+        if then != now:
+            raise RunError(
+                f"{date.info.path}: changed while the run read it, so nothing is written; give "
+                "the same command when it is left alone, which starts afresh"
+            )
+
+
+def record(
+    checked: Checked, work: Work, clock: Clock, unreadable: Unreadable = NOTHING
+) -> dict[str, str]:
     """The run as a table of names and values, for the metadata of the output."""
     ended = datetime.now(UTC)
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
@@ -69,6 +81,8 @@ def record(checked: Checked, work: Work, clock: Clock) -> dict[str, str]:
         "options": checked.options.model_dump_json(),
         "probability_level": str(work.level),
         "radiometry": repr(work.radiometry),
+        "unreadable": json.dumps(unreadable.merged().to_json()),
+        "unsampled": json.dumps(work.unsampled.merged().to_json()),
         "model": work.spec.name,
         "model_sha256": work.spec.sha256,
         "prompting": json.dumps(vars(work.spec.prompting)),

@@ -11,11 +11,13 @@ import numpy as np
 
 from geochange.chip import Chip, fill_invalid
 from geochange.errors import RunError
+from geochange.faults import Records, places
 from geochange.geo.align import Pair
 from geochange.geo.polygons import BlockRegions, trace
 from geochange.geo.probability import to_bytes
 from geochange.geo.radiometry import Radiometry
 from geochange.geo.tiling import Axis, Index, TilePlan, Window
+from geochange.geo.unreadable import NOTHING, Unreadable, UnreadableError, in_short
 from geochange.memory import rise_bytes, settle
 from geochange.models import ModelSpec
 from geochange.models.predict import predict
@@ -29,6 +31,8 @@ class Work:
     """All that the tasks of a run need to know; it travels to the workers, so it is small.
 
     level: the smallest byte of probability that is change. classes: the names the model scores.
+    skip_unreadable: whether what cannot be read is nodata, else its block fails. unsampled: what
+    of the scene sample could not be read.
     """
 
     pair: Pair
@@ -40,6 +44,8 @@ class Work:
     level: int
     folder: Path
     classes: tuple[str, ...] = ()
+    skip_unreadable: bool = False
+    unsampled: Unreadable = NOTHING
 
     @property
     def logits(self) -> LogitStore:
@@ -57,6 +63,11 @@ class Work:
         self.probability.create()
         if self.classes:
             self.scores.create()
+
+    @property
+    def records(self) -> Records:
+        """What blocks of tiles went without."""
+        return Records(self.folder / "unreadable")
 
     @property
     def probability(self) -> ProbabilityStore:
@@ -80,7 +91,8 @@ def _is_stitched(work: Work, block: Index) -> bool:
 
 def _infer_tiles(work: Work, block: Index, tile_rows: range, tile_cols: range) -> None:
     window = work.plan.block_window(block)
-    ground = read_chip(work, window)
+    ground, unreadable = read_chip(work, window)
+    _keep_or_fail(work, block, unreadable)
     tiles = [
         _cut(ground, work.plan.tile_window((row, col)), window)
         for row in tile_rows
@@ -105,14 +117,22 @@ def network_bytes(work: Work) -> int:
     return rise_bytes(lambda: predict(work.spec, [chip], 1)) * work.batch
 
 
-def read_chip(work: Work, window: Window) -> Chip:
-    """Both dates of a window as the network takes them: one read per date."""
-    with work.pair.before.reader() as read:
+def _keep_or_fail(work: Work, block: Index, unreadable: Unreadable) -> None:
+    if unreadable and not work.skip_unreadable:
+        raise UnreadableError(in_short(places(work.pair, unreadable)), unreadable)
+    work.records.put(block, unreadable)
+
+
+def read_chip(work: Work, window: Window) -> tuple[Chip, Unreadable]:
+    """Both dates of a window as the network takes them, one read per date, and what is missing."""
+    lost_before, lost_after = set[Window](), set[Window]()
+    with work.pair.before.reader(lost_before) as read:
         before, before_valid = read(window)
-    with work.pair.after.reader() as read:
+    with work.pair.after.reader(lost_after) as read:
         after, after_valid = read(window)
     before, after = work.radiometry.apply(before, after)
-    return fill_invalid(before, before_valid, after, after_valid)
+    chip = fill_invalid(before, before_valid, after, after_valid)
+    return chip, Unreadable.of(lost_before, lost_after)
 
 
 def _cut(ground: Chip, tile: Window, window: Window) -> Chip:

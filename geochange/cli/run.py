@@ -85,6 +85,7 @@ def announce(result: Result, quiet: bool, log_json: bool) -> None:
             changed_m2=result.changed_m2,
             seconds=result.seconds,
             megapixels_per_s=result.megapixels_per_s,
+            unreadable=result.unreadable.merged().to_json(),
         )
     elif not quiet:
         if result.polygons == 0:
@@ -95,6 +96,10 @@ def announce(result: Result, quiet: bool, log_json: bool) -> None:
             "seconds": f"{result.seconds:.1f}",
             "Mpx/s": f"{result.megapixels_per_s:.2f}",
         }
+        if result.unreadable:
+            whole = result.unreadable.merged()
+            count = len({*whole.before, *whole.after})
+            rows["unreadable"] = f"{count:,} places, nodata in the output"
         closing_table(rows, "Changes")
         # Not in the table, which would cut a long path.
         click.echo(f"polygons     {result.out}")

@@ -41,6 +41,9 @@ class RunOptions(ModelOptions, _Pair):
     max_memory: float | None = Field(
         None, gt=0, description="gigabytes to take at most; else 60 % of the machine's"
     )
+    skip_unreadable: bool = Field(
+        False, description="take pixels that cannot be read for nodata, and say which"
+    )
     keep_work: bool = Field(False, description="leave the work folder behind")
 
     @model_validator(mode="after")

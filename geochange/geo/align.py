@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,12 +14,14 @@ from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
-from geochange.chip import Pixels
 from geochange.errors import InputError, OptionError, RunError
+from geochange.geo.cells import Read, lattice, put, widened
 from geochange.geo.grid import Grid, common_window
-from geochange.geo.raster import RasterInfo, Valid, inspect, opened, read_window
+from geochange.geo.patience import PAUSES_S, Handle, insist, sift
+from geochange.geo.raster import RasterInfo, inspect, opened, read_window
 from geochange.geo.subset import subset_vrt
 from geochange.geo.tiling import Window
+from geochange.geo.unreadable import UnreadableError, describe, in_short, merged
 
 WARP_CELL_PX = 512
 """Warped pixels are always computed in cells of this lattice.
@@ -30,7 +32,7 @@ differs from one window to another; from a fixed cell it is always the same.
 
 WARP_MEMORY_MB = 64
 
-ReadWindow = Callable[[Window], tuple[Pixels, Valid]]
+ReadWindow = Callable[[Window], Read]
 
 
 @dataclass(frozen=True)
@@ -57,39 +59,102 @@ class Date:
         return self.offset_px is None and (kind == "f" or self.info.sentinel is not None)
 
     @contextmanager
-    def reader(self) -> Iterator[ReadWindow]:
+    def reader(self, lost: set[Window] | None = None) -> Iterator[ReadWindow]:
         """Open the raster; gives a function from a window of the grid, which may overhang, to pixels.
 
-        A handle belongs to the thread that opened it.
-        """
-        with opened(self.info.path) as dataset:
-            if self.offset_px is not None:
-                yield lambda window: self._read_shifted(dataset, window)
-                return
-            with (
-                opened(subset_vrt(dataset, self.info, self.bands)) as chosen,
-                self._warped(chosen) as warped,
-            ):
-                yield lambda window: self._read_cells(warped, window)
+        What cannot be read is tried again, from the raster opened afresh. If it still cannot, it
+        is invalid and added to `lost`, as cells of the grid that do not depend on the window read:
+        the raster's own blocks, or those of the warping lattice. A handle belongs to the thread
+        that opened it.
 
-    def _blank(self, window: Window) -> tuple[Pixels, Valid]:
+        Raises RunError if the raster can no longer be opened, UnreadableError without a `lost`.
+        """
+        with Handle(self._open) as handle:
+            yield lambda window: self._read(handle, window, lost)
+
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
+        with ExitStack() as stack:
+            opening = self._open_in(stack)
+            if isinstance(opening, Exception):
+                # Not from within its handler: GDAL's own errors cannot travel between processes.
+                raise RunError(f"{opening}; it could be opened when the run began")
+            yield opening
+
+    def _open_in(self, stack: ExitStack) -> Any:
+        """The open raster, or what keeps it from being opened."""
+        try:
+            dataset = stack.enter_context(opened(self.info.path))
+            if self.offset_px is None:
+                chosen = subset_vrt(dataset, self.info, self.bands)
+                dataset = stack.enter_context(opened(chosen))
+                dataset = stack.enter_context(self._warped(dataset))
+        except (InputError, RasterioError) as error:
+            return error
+        return dataset
+
+    def _read(self, handle: Handle, window: Window, lost: set[Window] | None) -> Read:
+        inside = window.intersection(self._extent)
+        if inside is None:
+            return self._blank(window)
+        if self.offset_px is not None:
+            # Where other pieces lie behind the blocks, only whole blocks fail alike.
+            wide = widened(inside, self._cells(inside)) if self.info.blurred else inside
+            read = insist(handle, lambda dataset: self._read_piece(dataset, wide))
+            if not isinstance(read, RasterioError):
+                return read if wide == window else self._placed(window, wide, read)
+            inside = wide
+        return self._read_cells(handle, window, inside, lost)
+
+    @property
+    def _extent(self) -> Window:
+        """Where there are pixels to read, on the grid."""
+        if self.offset_px is None:
+            return self.grid.whole
+        return self.info.grid.whole.moved(*self.offset_px)
+
+    def _cells(self, window: Window) -> Iterator[Window]:
+        """The cells that `window` touches, each of which is readable or is not."""
+        if self.offset_px is None:
+            return lattice(window, (WARP_CELL_PX, WARP_CELL_PX), (0, 0), self._extent)
+        return lattice(window, self.info.block_px, self.offset_px, self._extent)
+
+    def _blank(self, window: Window) -> Read:
         shape = (window.height, window.width)
         return np.zeros((*shape, len(self.bands)), self.dtype), np.zeros(shape, np.bool_)
 
-    def _read_shifted(self, dataset: Any, window: Window) -> tuple[Pixels, Valid]:
-        rows, cols = self.offset_px or (0, 0)
-        wanted = window.moved(-rows, -cols)
-        inside = wanted.intersection(self.info.grid.whole)
-        if inside is None:
-            return self._blank(window)
-        with _named_faults(self.info.path, inside):
-            read = read_window(dataset, self.info, self.bands, inside)
-        if inside == wanted:
-            return read
-        pixels, valid = self._blank(window)
-        place = inside.within(wanted)
-        pixels[place], valid[place] = read
-        return pixels, valid
+    def _placed(self, window: Window, piece: Window, read: Read) -> Read:
+        answer = self._blank(window)
+        put(answer, window, piece, read)
+        return answer
+
+    def _read_piece(self, dataset: Any, piece: Window) -> Read:
+        if self.offset_px is None:
+            return self._read_warped(dataset, piece)
+        rows, cols = self.offset_px
+        return read_window(dataset, self.info, self.bands, piece.moved(-rows, -cols))
+
+    def _read_cells(
+        self, handle: Handle, window: Window, inside: Window, lost: set[Window] | None
+    ) -> Read:
+        """The pixels of a window cell by cell, without those that cannot be read."""
+        answer = self._blank(window)
+
+        def take(cell: Window, dataset: Any) -> None:
+            # A cell of the warp is computed whole; a raster's own block need not be.
+            part = cell if self.offset_px is None else cell.intersection(inside)
+            if part is not None:
+                put(answer, window, part, self._read_piece(dataset, part))
+
+        # Of a window that was tried again as a whole, once more is enough.
+        waits = PAUSES_S if self.offset_px is None else (0.0,)
+        failed = sift(handle, self._cells(inside), take, waits)
+        bad = {cell.intersection(self.grid.whole) or cell for cell in failed}
+        if failed and lost is None:
+            raise UnreadableError(in_short(describe(self.info, self.grid, merged(bad))))
+        if lost is not None:
+            lost |= bad
+        return answer
 
     def _warped(self, dataset: Any) -> WarpedVRT:
         options: dict[str, Any] = {}
@@ -114,19 +179,7 @@ class Date:
             **options,
         )
 
-    def _read_cells(self, warped: WarpedVRT, window: Window) -> tuple[Pixels, Valid]:
-        pixels, valid = self._blank(window)
-        for cell in _cells(window, self.grid.whole):
-            part = cell.intersection(window)
-            if part is None:
-                continue
-            with _named_faults(self.info.path, cell):
-                cell_pixels, cell_valid = self._read_cell(warped, cell)
-            place, source = part.within(window), part.within(cell)
-            pixels[place], valid[place] = cell_pixels[source], cell_valid[source]
-        return pixels, valid
-
-    def _read_cell(self, warped: WarpedVRT, cell: Window) -> tuple[Pixels, Valid]:
+    def _read_warped(self, warped: WarpedVRT, cell: Window) -> Read:
         source = RasterioWindow(cell.col, cell.row, cell.width, cell.height)
         count = len(self.bands)
         bands = np.asarray(warped.read(list(range(1, count + 1)), window=source))
@@ -136,30 +189,6 @@ class Date:
         if warped.count > count:
             valid &= warped.read(count + 1, window=source) > 0
         return np.moveaxis(bands, 0, -1), valid
-
-
-def _cells(window: Window, whole: Window) -> Iterator[Window]:
-    """The cells of the warping lattice that `window` touches, cut to the grid."""
-    inside = window.intersection(whole)
-    if inside is None:
-        return
-    size = WARP_CELL_PX
-    for row in range(inside.row // size * size, inside.row_stop, size):
-        for col in range(inside.col // size * size, inside.col_stop, size):
-            cell = Window(row, col, size, size).intersection(whole)
-            if cell is not None:
-                yield cell
-
-
-@contextmanager
-def _named_faults(path: str, window: Window) -> Iterator[None]:
-    try:
-        yield
-    except RasterioError as error:
-        raise RunError(
-            f"{path}: pixels of rows {window.row}-{window.row_stop - 1}, columns "
-            f"{window.col}-{window.col_stop - 1} cannot be read ({error})"
-        ) from error
 
 
 @dataclass(frozen=True)

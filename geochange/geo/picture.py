@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +13,12 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 
 from geochange.chip import Pixels
 from geochange.errors import InputError, OptionError
 from geochange.geo.grid import Grid
+from geochange.geo.quiet import QUIET
 from geochange.geo.raster import Valid, gdal_environment, opened
 
 DRIVERS = ("PNG", "JPEG", "GTiff")
@@ -109,14 +108,12 @@ def _picture(path: Path) -> Iterator[Any]:
     # A file it must be: of the other names that GDAL opens, some lead out into the network.
     if not path.exists():
         raise InputError(f"{path}: no such file; check the path")
-    strict = {
-        # A JPEG that is cut off would end in grey, with no word said.
-        "GDAL_ERROR_ON_LIBJPEG_WARNING": True,
+    options = {
         "GDAL_PNG_WHOLE_IMAGE_OPTIM": _is_whole_png(path),
         # Thousands of neighbours need not be listed to find the files beside this one.
         "GDAL_DISABLE_READDIR_ON_OPEN": True,
     }
-    with _QUIET, rasterio.Env(**strict), opened(str(path)) as dataset:
+    with QUIET, opened(str(path), **options) as dataset:
         if dataset.driver not in DRIVERS:
             raise InputError(f"{path}: is no PNG, JPEG or TIFF but {dataset.driver}; convert it")
         yield dataset
@@ -139,35 +136,6 @@ def _is_whole_png(path: Path) -> bool:
     except OSError:  # what keeps it from being read is said when it is opened
         pass
     return False
-
-
-class _Quiet:
-    """No word of rasterio's about a missing georeference, in whichever thread a picture is read.
-
-    Python's filters are the whole process's: the first who comes sets them, the last who goes
-    puts them back.
-    """
-
-    def __init__(self) -> None:
-        self._lock, self._inside = threading.Lock(), 0
-        self._kept = warnings.catch_warnings()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._inside == 0:
-                self._kept = warnings.catch_warnings()
-                self._kept.__enter__()
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            self._inside += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                self._kept.__exit__(None, None, None)
-
-
-_QUIET = _Quiet()
 
 
 def _describe(path: Path, dataset: Any) -> PictureInfo:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
 from geochange.errors import OutputError
+from geochange.geo.quiet import QUIET
 from geochange.geo.raster import opened
 
 
@@ -21,7 +18,7 @@ def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
     bands = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
     count, height, width = bands.shape
     profile = {"driver": "PNG", "dtype": "uint8", "count": count, "height": height, "width": width}
-    with _without_place(), MemoryFile() as memory:
+    with QUIET, MemoryFile() as memory:
         with memory.open(**profile) as picture:
             picture.write(bands)
         packed = memory.read()
@@ -35,13 +32,5 @@ def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
 
 def read_png(path: Path) -> NDArray[np.uint8]:
     """The (height, width) grey values of a label that `write_png` wrote. Raises InputError."""
-    with _without_place(), opened(str(path)) as picture:
+    with QUIET, opened(str(path)) as picture:
         return np.asarray(picture.read(1), np.uint8)
-
-
-@contextmanager
-def _without_place() -> Iterator[None]:
-    """No word of rasterio's about a missing georeference, which a PNG never has."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        yield

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,15 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.chip import Pixels
 from geochange.errors import InputError
+from geochange.geo import patience
 from geochange.geo.grid import Grid
+from geochange.geo.quiet import QUIET
+from geochange.geo.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
 from geochange.geo.tiling import Window
 
 CACHE_MB = 128
@@ -41,6 +45,8 @@ class RasterInfo:
     alpha: the 1-based number of the alpha band, or None.
     masked: whether it carries a mask of its own (inside the file or as .msk).
     files: every file it is made of, those behind a VRT too.
+    block_px: (rows, cols) of the pieces its pixels are kept in, which are read whole or not at all.
+    blurred: whether other pieces lie behind those (a mosaic's files, a mask's own blocks).
     """
 
     path: str
@@ -52,6 +58,8 @@ class RasterInfo:
     masked: bool
     overviews: tuple[int, ...]
     files: tuple[str, ...] = ()
+    block_px: tuple[int, int] = (256, 256)
+    blurred: bool = False
 
     @property
     def sentinel(self) -> float | None:
@@ -63,29 +71,52 @@ class RasterInfo:
         return None if self.dtype.kind == "u" else self.nodata
 
 
-def gdal_environment(cache_mb: int = CACHE_MB) -> rasterio.Env:
-    """The GDAL settings every read and write of ours runs under."""
+STRICT = {
+    # A JPEG that is cut off would end in grey, with no word said.
+    "GDAL_ERROR_ON_LIBJPEG_WARNING": True,
+    # GDAL's quick way through a PNG reads one that is cut off as other pixels, without an error.
+    "GDAL_PNG_WHOLE_IMAGE_OPTIM": False,
+}
+"""What is damaged must not pass for pixels."""
+
+
+def gdal_environment(cache_mb: int = CACHE_MB, **options: Any) -> rasterio.Env:
+    """The GDAL settings every read and write of ours runs under, and `options` above them.
+
+    Where the user's environment says otherwise, it has its way.
+    """
     return rasterio.Env(
-        GDAL_CACHEMAX=cache_mb * 2**20,
-        GDAL_HTTP_MAX_RETRY=3,
-        GDAL_HTTP_RETRY_DELAY=1,
-        CPL_DEBUG=False,
+        GDAL_CACHEMAX=cache_mb * 2**20, CPL_DEBUG=False, **unless_set({**HTTP, **STRICT, **options})
     )
 
 
 @contextmanager
-def opened(path: str) -> Iterator[Any]:
+def opened(path: str, **options: Any) -> Iterator[Any]:
     """Open a raster for reading; whatever GDAL says becomes one line with its cure.
 
+    A server that does not answer is asked again, after a pause. options: GDAL's, above ours.
     Raises InputError.
     """
-    with gdal_environment():
-        try:
-            dataset = rasterio.open(path)
-        except (RasterioIOError, RasterioError) as error:
-            raise InputError(_why_unreadable(path, error)) from error
-        with dataset:
-            yield dataset
+    if is_remote(path):
+        # No server need list its folder; a mask or georeference in a file of its own is not found.
+        options = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", **options}
+    with gdal_environment(**options), _open(path) as dataset:
+        yield dataset
+
+
+def _open(path: str) -> Any:
+    try:
+        return rasterio.open(path)
+    except RasterioError as error:
+        fault: RasterioError = error
+    if may_pass(path, fault):
+        for _ in patience.pauses():
+            try:
+                with rasterio.Env(**NOT_REMEMBERED):
+                    return rasterio.open(path)
+            except RasterioError as error:
+                fault = error
+    raise InputError(_why_unreadable(path, fault)) from fault
 
 
 def _why_unreadable(path: str, error: Exception) -> str:
@@ -101,7 +132,8 @@ def _why_unreadable(path: str, error: Exception) -> str:
             return f"{path}: no permission to read it; check its access rights"
         return f"{path}: not a raster GDAL can read; give a GeoTIFF or another georeferenced raster"
     reason = " ".join(str(error).split())
-    return f"{path}: cannot be opened ({reason}); check the address and your access to it"
+    tried = f", tried {patience.TRIES} times" if may_pass(path, error) else ""
+    return f"{path}: cannot be opened ({reason}{tried}); check the address and your access to it"
 
 
 def inspect(path: str | os.PathLike[str]) -> RasterInfo:
@@ -110,10 +142,11 @@ def inspect(path: str | os.PathLike[str]) -> RasterInfo:
     Raises InputError if it is no raster, has no georeference, or is cut off.
     """
     name = os.fspath(path)
-    # What rasterio warns of, a missing georeference, is refused here in our own words.
-    with warnings.catch_warnings(action="ignore"), opened(name) as dataset:
-        info = _describe(name, dataset)
-        _prove_complete(name, dataset)
+    # What rasterio warns of, a missing georeference, is refused here in our own words. And what
+    # an earlier run in this process saw on a server may have changed since.
+    with QUIET, patience.Handle(lambda: opened(name, **NOT_REMEMBERED)) as handle:
+        info = _describe(name, handle.dataset)
+        _prove_complete(info, handle)
     return info
 
 
@@ -133,6 +166,7 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
         )
     if dtype.kind == "c":
         raise InputError(f"{path}: holds complex numbers; export its amplitude first")
+    masked = not alphas and MaskFlags.per_dataset in dataset.mask_flag_enums[0]
     return RasterInfo(
         path=path,
         grid=_read_grid(path, dataset),
@@ -140,10 +174,18 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
         bands=dataset.count - len(alphas),
         nodata=dataset.nodata,
         alpha=alphas[0] if alphas else None,
-        masked=not alphas and MaskFlags.per_dataset in dataset.mask_flag_enums[0],
+        masked=masked,
         overviews=tuple(dataset.overviews(1)),
         files=tuple(dataset.files),
+        block_px=_block_px(dataset),
+        blurred=dataset.driver == "VRT" or masked,
     )
+
+
+def _block_px(dataset: Any) -> tuple[int, int]:
+    """The smallest pieces that are whole blocks of every band."""
+    rows, cols = (math.lcm(*lengths) for lengths in zip(*dataset.block_shapes, strict=True))
+    return min(rows, dataset.height), min(cols, dataset.width)
 
 
 def _read_grid(path: str, dataset: Any) -> Grid:
@@ -171,16 +213,23 @@ def _read_grid(path: str, dataset: Any) -> Grid:
     return Grid(crs, dataset.transform, (dataset.height, dataset.width))
 
 
-def _prove_complete(path: str, dataset: Any) -> None:
+def _prove_complete(info: RasterInfo, handle: patience.Handle) -> None:
     """Read the first and the last pixel: a download that was cut off lacks the last."""
-    for row, col in ((0, 0), (dataset.height - 1, dataset.width - 1)):
-        try:
-            dataset.read(window=RasterioWindow(col, row, 1, 1))
-        except (RasterioIOError, RasterioError) as error:
+    height, width = info.grid.shape
+    for row, col in ((0, 0), (height - 1, width - 1)):
+        pixel = RasterioWindow(col, row, 1, 1)
+        # A server may be well again in a moment; what is wrong with a file stays wrong.
+        pauses_s = patience.PAUSES_S if is_remote(info.path) else ()
+        fault = patience.insist(handle, partial(_read_pixel, pixel), pauses_s)
+        if isinstance(fault, RasterioError):
             raise InputError(
-                f"{path}: damaged or cut off, pixel (row {row}, col {col}) cannot be read; "
+                f"{info.path}: damaged or cut off, pixel (row {row}, col {col}) cannot be read; "
                 "fetch it again"
-            ) from error
+            ) from fault
+
+
+def _read_pixel(pixel: RasterioWindow, dataset: Any) -> None:
+    dataset.read(window=pixel)
 
 
 def is_ours(path: Path) -> bool:

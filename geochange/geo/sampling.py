@@ -19,6 +19,7 @@ from geochange.chip import Chip, fill_invalid
 from geochange.geo.align import Date, Pair
 from geochange.geo.radiometry import Radiometry, Sampled
 from geochange.geo.tiling import Window
+from geochange.geo.unreadable import NOTHING, Unreadable
 
 WINDOW_PX = 256
 WINDOWS_PER_AXIS = 8
@@ -36,11 +37,15 @@ class RawWindow:
 
 @dataclass(frozen=True)
 class SceneSample:
-    """The same windows of both dates, before any stretch."""
+    """The same windows of both dates, before any stretch.
+
+    unreadable: what of them could not be read and is invalid.
+    """
 
     before: tuple[RawWindow, ...]
     after: tuple[RawWindow, ...]
     dtypes: tuple[np.dtype[Any], np.dtype[Any]]
+    unreadable: Unreadable = NOTHING
 
     def pixels(self) -> tuple[Sampled, Sampled]:
         """Valid pixels of each date, (pixel, band)."""
@@ -79,13 +84,21 @@ def _spread(length: int, most: int) -> list[tuple[int, int]]:
     return [(int(start), WINDOW_PX) for start in starts]
 
 
-def sample_scene(pair: Pair) -> SceneSample:
-    """Read the sample of a pair, date by date."""
+def sample_scene(pair: Pair, spare: bool = False) -> SceneSample:
+    """Read the sample of a pair, date by date.
+
+    spare: what cannot be read is left out of the sample; else UnreadableError is raised.
+    """
     windows = sample_windows(pair.grid.shape, len(pair.before.bands))
-    before, after = _read_all(pair.before, windows), _read_all(pair.after, windows)
-    return SceneSample(before, after, (pair.before.info.dtype, pair.after.info.dtype))
+    lost_before, lost_after = set[Window](), set[Window]()
+    return SceneSample(
+        _read_all(pair.before, windows, lost_before if spare else None),
+        _read_all(pair.after, windows, lost_after if spare else None),
+        (pair.before.info.dtype, pair.after.info.dtype),
+        Unreadable.of(lost_before, lost_after),
+    )
 
 
-def _read_all(date: Date, windows: list[Window]) -> tuple[RawWindow, ...]:
-    with date.reader() as read:
+def _read_all(date: Date, windows: list[Window], lost: set[Window] | None) -> tuple[RawWindow, ...]:
+    with date.reader(lost) as read:
         return tuple(RawWindow(*read(window)) for window in windows)

@@ -129,21 +129,25 @@ def run_bounded(
     client: Client,
     jobs: Iterable[Job],
     done: Callable[[Job, Any], None],
+    spare: Callable[[BaseException], bool] = lambda error: False,
 ) -> None:
     """Run jobs, few enough submitted at once; `done` sees each result, as it comes.
 
     More than `in_flight` would only hold memory on the scheduler.
     A job that waits for others is passed over until they are done. Every result is read: the first
-    failure cancels the rest and is raised.
+    failure that `spare` does not let pass cancels the rest and is raised; after one that it does,
+    all that waits for the job is left out.
     """
-    pending = iter(jobs)
     waiting: list[Job] = []
     finished: set[Hashable] = set()
+    lost: set[Hashable] = set()
+    pending = (job for job in jobs if not _drop(job, lost))
     live: dict[Future[Any], Job] = {}
     stream = as_completed()
     limit = in_flight(client)
     try:
         while True:
+            waiting[:] = [job for job in waiting if not _drop(job, lost)]
             for job in _ready(waiting, pending, finished, limit - len(live)):
                 future = client.submit(job.function, *job.arguments, pure=False)
                 live[future] = job
@@ -154,10 +158,21 @@ def run_bounded(
                 return
             future = next(stream)
             job = live.pop(future)
-            done(job, future.result())
-            finished.add(job.key)
+            if (error := future.exception()) is not None and spare(error):
+                lost.add(job.key)
+            else:
+                done(job, future.result())
+                finished.add(job.key)
     finally:
         client.cancel(list(live), force=True)
+
+
+def _drop(job: Job, lost: set[Hashable]) -> bool:
+    """Whether a job waits for what will never be there; then others wait for it in vain too."""
+    if lost.isdisjoint(job.after):
+        return False
+    lost.add(job.key)
+    return True
 
 
 def _ready(

@@ -24,7 +24,7 @@ MIDDLE = {"geo", "models", "training", "config", "landscape", "memory"}
 JOINING = {"mosaic"}
 
 TOP = {
-    *("", "cli", "detection", "tasks", "check", "demo", "provenance", "workfolder"),
+    *("", "cli", "detection", "tasks", "check", "demo", "provenance", "workfolder", "faults"),
     *("learning", "preparation", "recipe", "keeper", "validation", "evaluation", "candidate"),
     *("dataset", "pairs", "prompting", "cutting", "comparison", "space"),
     *("budget", "rehearsal", "__main__"),

@@ -233,3 +233,20 @@ def test_a_file_cut_off_behind_its_first_band_is_refused(tmp_path: Path) -> None
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 8 // 10])
     with pytest.raises(InputError, match="cut off"):
         inspect(path)
+
+
+def test_a_png_cut_off_is_refused_not_read_as_other_pixels(tmp_path: Path) -> None:
+    pixels = (np.indices((600, 500)).sum(0) % 200)[..., None].repeat(3, 2).astype(np.uint8)
+    path = make_raster(tmp_path / "a.png", pixels + noise((600, 500, 3)) // 20, driver="PNG")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match="damaged or cut off"):
+        inspect(path)
+
+
+def test_blocks_are_those_of_all_bands(tmp_path: Path) -> None:
+    tiled = make_raster(
+        tmp_path / "a.tif", noise((70, 90)), tiled=True, blockxsize=32, blockysize=16
+    )
+    strips = make_raster(tmp_path / "b.tif", noise((70, 90)), blockysize=8)
+    assert (inspect(tiled).block_px, inspect(tiled).blurred) == ((16, 32), False)
+    assert inspect(strips).block_px == (8, 90)

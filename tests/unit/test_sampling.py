@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from affine import Affine
+from damage import ruin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import NORTH_UP, UTM, make_raster, noise
 
+from geochange.geo import patience
 from geochange.geo.align import Bands, Pair, align
 from geochange.geo.radiometry import AS_IT_IS, choose
 from geochange.geo.raster import inspect
 from geochange.geo.sampling import VALUES, WINDOW_PX, sample_scene, sample_windows
 from geochange.geo.tiling import Window
+from geochange.geo.unreadable import Unreadable, UnreadableError
 
 ONE = Bands((1,), (1,))
 
@@ -104,3 +107,22 @@ def test_a_warp_does_not_turn_a_joint_stretch_into_two(
     radiometry = choose("joint", *sample.pixels())
     assert radiometry.before is not None
     assert radiometry.before == radiometry.after
+
+
+def test_what_cannot_be_read_is_left_out_of_the_sample_or_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "sleep", lambda pause_s: None)
+    profile = {"compress": "deflate", "tiled": True, "blockxsize": 32, "blockysize": 32}
+    before = make_raster(tmp_path / "before.tif", noise((100, 90)), **profile)
+    after = make_raster(tmp_path / "after.tif", noise((100, 90), 1), **profile)
+    pair = align(inspect(before), inspect(after), "before", Bands((1,), (1,)))
+    ruin(after, (1, 0))
+    sample = sample_scene(pair, spare=True)
+    assert sample.unreadable == Unreadable((), (Window(32, 0, 32, 32),))
+    first, second = sample.pixels()
+    assert len(first.values) == 9000
+    kept = np.delete(noise((100, 90), 1).ravel(), np.arange(9000).reshape(100, 90)[32:64, :32])
+    np.testing.assert_array_equal(np.sort(second.values.ravel()), np.sort(kept))
+    with pytest.raises(UnreadableError, match="rows 32-63, columns 0-31"):
+        sample_scene(pair)

@@ -191,3 +191,28 @@ def test_a_scheduler_that_does_not_answer_is_refused(monkeypatch: pytest.MonkeyP
         connect("tcp://127.0.0.1:9", 0, None),
     ):
         raise AssertionError("connected to nobody")
+
+
+def test_a_failure_that_is_spared_costs_what_waits_for_it_and_nothing_else(client: Client) -> None:
+    spared: list[str] = []
+
+    def spare(error: BaseException) -> bool:
+        spared.append(str(error))
+        return isinstance(error, ValueError)
+
+    jobs = [
+        Job("a", fail, (1,)),
+        Job("b", double, (2,)),
+        Job("c", double, (3,), ("a", "b")),
+        Job("d", double, (4,), ("c",)),
+        Job("e", double, (5,), ("b",)),
+    ]
+    answers: dict[Any, Any] = {}
+    run_bounded(client, jobs, lambda job, answer: answers.update({job.key: answer}), spare)
+    assert answers == {"b": 4, "e": 10}
+    assert spared == ["job 1 broke"]
+
+
+def test_a_failure_that_is_not_spared_still_ends_it(client: Client) -> None:
+    with pytest.raises(ValueError, match="job 1 broke"):
+        run_bounded(client, [Job("a", fail, (1,))], lambda *_: None, lambda error: False)

@@ -1,0 +1,113 @@
+"""Faults: the ground of a run that cannot be read; kept by block, told at the end."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from geochange.errors import RunError
+from geochange.geo.align import Pair
+from geochange.geo.patience import TRIES
+from geochange.geo.remote import is_remote
+from geochange.geo.tiling import Index
+from geochange.geo.unreadable import NOTHING, Unreadable, UnreadableError, describe, in_short
+
+logger = logging.getLogger(__name__)
+
+GIVE_UP = 8
+"""After so many blocks in a row that a server does not give, the rest is not asked for."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """What blocks of tiles went without, a small file each in a folder of its own."""
+
+    folder: Path
+
+    def put(self, block: Index, unreadable: Unreadable) -> None:
+        """Keep what a block went without, whole or not at all; nothing, if nothing."""
+        aside = self.folder / f"{block[0]}_{block[1]}.part"
+        if not unreadable:
+            aside.with_suffix(".json").unlink(missing_ok=True)
+            return
+        self.folder.mkdir(exist_ok=True)
+        aside.write_text(json.dumps(unreadable.to_json()))
+        aside.replace(aside.with_suffix(".json"))
+
+    def any(self) -> bool:
+        """Whether some block went without something."""
+        return next(self.folder.glob("*.json"), None) is not None
+
+    def get(self) -> Unreadable:
+        """All that all blocks went without."""
+        found = NOTHING
+        for file in sorted(self.folder.glob("*.json")):
+            found |= Unreadable.from_json(json.loads(file.read_text()))
+        return found
+
+
+def places(pair: Pair, unreadable: Unreadable) -> list[str]:
+    """A few words on each place."""
+    whole = unreadable.merged()
+    return [
+        place
+        for date, windows in ((pair.before, whole.before), (pair.after, whole.after))
+        for place in describe(date.info, pair.grid, windows)
+    ]
+
+
+@dataclass
+class Faults:
+    """What a run met so far: it goes on without the blocks that cannot be read."""
+
+    pair: Pair
+    found: Unreadable = NOTHING
+    blocks: int = 0
+    _in_a_row: int = field(default=0, repr=False)
+
+    def spare(self, error: BaseException) -> bool:
+        """Whether the run goes on without the job that failed so."""
+        if not isinstance(error, UnreadableError):
+            return False
+        if not self.found:
+            logger.warning("%s; going on with the rest", error)
+        self.found |= error.unreadable
+        self.blocks += 1
+        self._in_a_row += 1
+        if self._in_a_row >= GIVE_UP and self._remote():
+            raise RunError(
+                f"{in_short(places(self.pair, error.unreadable))}; so were the {GIVE_UP - 1} "
+                f"blocks before it, each tried {TRIES} times: is the server well?"
+            )
+        return True
+
+    def _remote(self) -> bool:
+        dates = ((self.pair.before, self.found.before), (self.pair.after, self.found.after))
+        return any(lost and is_remote(date.info.path) for date, lost in dates)
+
+    def worked(self) -> None:
+        """A block was read."""
+        self._in_a_row = 0
+
+    def settle(self, unsampled: Unreadable) -> None:
+        """Raise RunError if anything could not be read, with all places and the cure."""
+        found = self.found | unsampled
+        if found:
+            raise RunError(
+                f"{in_short(places(self.pair, found))}; tried {TRIES} times, all else is done and "
+                "kept; fetch the file again, or add --skip-unreadable to take it for nodata"
+            )
+
+
+def say_unsampled(pair: Pair, unsampled: Unreadable) -> None:
+    """Warn of what the stretch and the model's statistics are taken without."""
+    if unsampled:
+        logger.warning("%s; left out of the scene sample", in_short(places(pair, unsampled)))
+
+
+def say_skipped(pair: Pair, unreadable: Unreadable) -> None:
+    """Warn of what is nodata in the output for want of its pixels."""
+    if unreadable:
+        logger.warning("%s; nodata in the output", in_short(places(pair, unreadable)))

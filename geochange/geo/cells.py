@@ -1,0 +1,58 @@
+"""Cells of a fixed lattice: what is read, or cannot be, the same from whatever window is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from geochange.chip import Pixels
+from geochange.geo.raster import Valid
+from geochange.geo.tiling import Window
+
+WIDEST_PX = 1024
+"""A window is widened to whole cells only along the axis where they are no longer than this."""
+
+Read = tuple[Pixels, Valid]
+"""(height, width, band) pixels of a window and (height, width), where they hold data."""
+
+
+def lattice(
+    window: Window, size: tuple[int, int], origin: tuple[int, int], extent: Window
+) -> Iterator[Window]:
+    """The cells of `size`, counted from `origin`, that `window` touches, cut to the extent."""
+    inside = window.intersection(extent)
+    if inside is None:
+        return
+    for row in _starts(inside.row, inside.row_stop, size[0], origin[0]):
+        for col in _starts(inside.col, inside.col_stop, size[1], origin[1]):
+            cell = Window(row, col, *size).intersection(extent)
+            if cell is not None:
+                yield cell
+
+
+def _starts(start: int, stop: int, size: int, origin: int) -> Iterable[int]:
+    return range((start - origin) // size * size + origin, stop, size)
+
+
+def widened(window: Window, cells: Iterable[Window]) -> Window:
+    """The window that holds every one of the cells a window touches.
+
+    Along an axis whose cells are very long it stays as it is: strips run through the whole raster.
+    """
+    touched = list(cells)
+    row, col = min(cell.row for cell in touched), min(cell.col for cell in touched)
+    row_stop = max(cell.row_stop for cell in touched)
+    col_stop = max(cell.col_stop for cell in touched)
+    if max(cell.height for cell in touched) > WIDEST_PX:
+        row, row_stop = window.row, window.row_stop
+    if max(cell.width for cell in touched) > WIDEST_PX:
+        col, col_stop = window.col, window.col_stop
+    return Window(row, col, row_stop - row, col_stop - col)
+
+
+def put(answer: Read, window: Window, piece: Window, read: Read) -> None:
+    """Lay what was read of a piece where it belongs in the answer for a window."""
+    part = piece.intersection(window)
+    if part is not None:
+        place, source = part.within(window), part.within(piece)
+        for whole, pixels in zip(answer, read, strict=True):
+            whole[place] = pixels[source]

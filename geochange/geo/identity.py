@@ -1,0 +1,103 @@
+"""Identity: by what a raster that changed since is told from what it was."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from geochange.errors import InputError, RunError
+from geochange.geo import patience
+from geochange.geo.raster import RasterInfo, inspect
+
+ASIDE = (".aux.xml", ".ovr")
+"""Statistics and overviews, which QGIS writes beside a raster it shows: no pixel depends on them."""
+
+ANSWER_S = 15
+
+_WEB = re.compile(r"^(/vsicurl/)?(?=https?://)")
+_COMPLEX = (".vrt", ".gti")
+
+
+def identity(info: RasterInfo) -> list[Any]:
+    """Plain values that change with the raster: its files, and what it says of itself.
+
+    A local file has size and time, one on a web server what that tells of it without sending it;
+    other places have their address alone. Raises RunError where a server does not answer.
+    """
+    place = [info.grid.crs.to_wkt(), list(info.grid.transform)[:6], list(info.grid.shape)]
+    said = [str(info.dtype), info.nodata, info.alpha, info.masked]
+    if said[1] != said[1]:  # NaN, which would never equal itself
+        said[1] = "nan"
+    return [info.path, place, said, *(_stamp(file) for file in _files(info))]
+
+
+def _files(info: RasterInfo) -> list[str]:
+    """Every file behind a raster, through VRTs of VRTs too; its path where GDAL lists none."""
+    found: dict[str, None] = {}
+    left = [info.path, *info.files]
+    while left:
+        file = left.pop(0)
+        if file in found or file.endswith(ASIDE):
+            continue
+        found[file] = None
+        if Path(f"{file}.msk").is_file():  # a mosaic does not list its files' masks
+            left.append(f"{file}.msk")
+        if file.endswith(_COMPLEX) and file != info.path:
+            try:
+                left += inspect(file).files
+            except InputError:  # gone by now, or no picture by itself: its own stamp says so
+                continue
+    return list(found)
+
+
+def _stamp(path: str) -> list[Any]:
+    if _WEB.match(path):
+        return [path, *_told(_WEB.sub("", path))]
+    # Of a file in an archive, the archive.
+    local = next((p for p in (Path(path), *_behind(path)) if p.is_file()), None)
+    if local is None:
+        return [path]
+    status = os.stat(local)
+    return [path, status.st_size, status.st_mtime_ns]
+
+
+def _behind(path: str) -> tuple[Path, ...]:
+    inner = re.sub(r"^(/vsi(zip|tar|gzip|7z|rar|subfile[^/]*)/+|(zip|tar|gzip|file)://)", "/", path)
+    plain = Path(inner.replace("!", "/"))
+    return (plain, *plain.parents) if inner != path else ()
+
+
+def _told(url: str) -> list[Any]:
+    """Size and tag, or time, that a server tells of a file; nothing from one that will not."""
+    fault = _ask(url)
+    if isinstance(fault, OSError):
+        for _ in patience.pauses():
+            fault = _ask(url)
+            if not isinstance(fault, OSError):
+                break
+    if isinstance(fault, OSError):
+        raise RunError(f"{url}: does not answer ({fault}), asked {patience.TRIES} times") from fault
+    return fault
+
+
+def _ask(url: str) -> list[Any] | OSError:
+    """What a server tells; [] where it does not tell us, its fault where it may do so later."""
+    try:
+        request = urllib.request.Request(url, method="HEAD")
+        with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
+            tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
+            return [answer.headers.get("Content-Length"), tag]
+    except urllib.error.HTTPError as error:
+        # GDAL may have other ways in (a signature, a header of its own); this one stays shut.
+        return error if error.code in (408, 425, 429) or error.code >= 500 else []
+    except (http.client.InvalidURL, ValueError):
+        return []
+    except http.client.HTTPException as error:
+        return ConnectionError(str(error) or type(error).__name__)
+    except OSError as error:
+        return error

@@ -1,0 +1,93 @@
+"""Patience: what fails is tried again, after a pause and with the raster opened afresh."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
+from typing import Any, TypeVar
+
+import rasterio
+from rasterio.errors import RasterioError
+
+from geochange.geo.remote import NOT_REMEMBERED
+
+T = TypeVar("T")
+
+PAUSES_S = (0.5, 2.0)
+"""How long to wait before each further try."""
+
+TRIES = 1 + len(PAUSES_S)
+
+sleep = time.sleep
+
+
+def pauses() -> Iterator[None]:
+    """Once for every further try, when it is time for it."""
+    for pause_s in PAUSES_S:
+        sleep(pause_s)
+        yield
+
+
+class Handle:
+    """A raster held open, which can be opened afresh: GDAL may keep what failed in its caches."""
+
+    def __init__(self, open_raster: Callable[[], AbstractContextManager[Any]]) -> None:
+        self._open, self._stack = open_raster, ExitStack()
+
+    def __enter__(self) -> Handle:
+        self.dataset = self._stack.enter_context(self._open())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def afresh(self) -> None:
+        """Close it and open it again, as if never seen; raises what opening raises."""
+        self._stack.close()
+        self._stack.enter_context(rasterio.Env(**NOT_REMEMBERED))
+        self.dataset = self._stack.enter_context(self._open())
+
+
+def insist(
+    handle: Handle, read: Callable[[Any], T], pauses_s: Iterable[float] = PAUSES_S
+) -> T | RasterioError:
+    """What `read` gives for the open raster, or the error of the last try."""
+    answer = _attempt(handle, read)
+    for pause_s in pauses_s:
+        if not isinstance(answer, RasterioError):
+            break
+        sleep(pause_s)
+        handle.afresh()
+        answer = _attempt(handle, read)
+    return answer
+
+
+def sift(
+    handle: Handle,
+    pieces: Iterable[T],
+    read: Callable[[T, Any], None],
+    pauses_s: Iterable[float] = PAUSES_S,
+) -> list[T]:
+    """Read every piece; those that cannot be read even from a raster opened afresh."""
+    failed = _unread(handle, pieces, read)
+    for pause_s in pauses_s:
+        if not failed:
+            break
+        sleep(pause_s)
+        handle.afresh()
+        failed = _unread(handle, failed, read)
+    return failed
+
+
+def _unread(handle: Handle, pieces: Iterable[T], read: Callable[[T, Any], None]) -> list[T]:
+    answers = ((piece, _attempt(handle, partial(read, piece))) for piece in pieces)
+    return [piece for piece, answer in answers if isinstance(answer, RasterioError)]
+
+
+def _attempt(handle: Handle, read: Callable[[Any], T]) -> T | RasterioError:
+    try:
+        return read(handle.dataset)
+    except RasterioError as error:
+        return error

@@ -1,0 +1,122 @@
+"""Unreadable ground: windows whose pixels no try could read, told by file, grid and coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from geochange.errors import RunError
+from geochange.geo.grid import Grid, common_window
+from geochange.geo.raster import RasterInfo
+from geochange.geo.tiling import Window
+
+NAMED = 3
+"""So many places are named in a message; the rest are counted."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Ground of the run's grid that cannot be read, of each date: cells of a fixed lattice."""
+
+    before: tuple[Window, ...] = ()
+    after: tuple[Window, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.before or self.after)
+
+    def __or__(self, other: Unreadable) -> Unreadable:
+        return Unreadable.of({*self.before, *other.before}, {*self.after, *other.after})
+
+    @classmethod
+    def of(cls, before: Iterable[Window], after: Iterable[Window]) -> Unreadable:
+        """Cells of each date in any order."""
+        return cls(tuple(sorted(before, key=_corner)), tuple(sorted(after, key=_corner)))
+
+    def merged(self) -> Unreadable:
+        """The same ground in fewer windows."""
+        return Unreadable(merged(self.before), merged(self.after))
+
+    def to_json(self) -> dict[str, list[list[int]]]:
+        """[row, col, height, width] of each window, by date."""
+        return {
+            name: [[w.row, w.col, w.height, w.width] for w in windows]
+            for name, windows in (("before", self.before), ("after", self.after))
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Unreadable:
+        """What `to_json` gave."""
+        return cls(*(tuple(Window(*numbers) for numbers in values[n]) for n in ("before", "after")))
+
+
+NOTHING = Unreadable()
+
+
+class UnreadableError(RunError):
+    """Pixels cannot be read; says where, and carries it if there is more to say of it."""
+
+    def __init__(self, message: str, unreadable: Unreadable = NOTHING) -> None:
+        super().__init__(message, unreadable)
+        self.unreadable = unreadable
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def _corner(window: Window) -> tuple[int, int]:
+    return window.row, window.col
+
+
+def merged(windows: Iterable[Window]) -> tuple[Window, ...]:
+    """Cells of one lattice, each once, neighbours joined to larger windows; in order of place."""
+    rows = _joined(sorted(set(windows), key=lambda w: (w.row, w.height, w.col)), down=False)
+    columns = _joined(sorted(rows, key=lambda w: (w.col, w.width, w.row)), down=True)
+    return tuple(sorted(columns, key=_corner))
+
+
+def _joined(windows: list[Window], down: bool) -> list[Window]:
+    """Each window joined with the one before where both make a rectangle."""
+    joined: list[Window] = []
+    for window in windows:
+        last = joined[-1] if joined else None
+        if last is None or window != _next(last, window, down):
+            joined.append(window)
+        elif down:
+            joined[-1] = Window(last.row, last.col, last.height + window.height, last.width)
+        else:
+            joined[-1] = Window(last.row, last.col, last.height, last.width + window.width)
+    return joined
+
+
+def _next(last: Window, window: Window, down: bool) -> Window:
+    """Where a window of that length would continue the last one."""
+    if down:
+        return Window(last.row_stop, last.col, window.height, last.width)
+    return Window(last.row, last.col_stop, last.height, window.width)
+
+
+def describe(info: RasterInfo, grid: Grid, windows: Iterable[Window]) -> list[str]:
+    """A few words on each window: file, its pixels there and on the grid, its middle on the ground."""
+    return [_place(info, grid, window) for window in windows]
+
+
+def _place(info: RasterInfo, grid: Grid, window: Window) -> str:
+    source = common_window(info.grid, [grid.crop(window)]) or info.grid.whole
+    x, y = grid.transform @ (window.col + window.width / 2, window.row + window.height / 2)
+    digits = 10 if grid.crs.is_projected else 9
+    on_grid = "" if source == window else f"{_span(window)} of the run's grid, "
+    return (
+        f"{info.path}: pixels of {_span(source)} cannot be read ({on_grid}around "
+        f"{x:.{digits}g} {y:.{digits}g} in {grid.crs.name})"
+    )
+
+
+def _span(window: Window) -> str:
+    return f"rows {window.row}-{window.row_stop - 1}, columns {window.col}-{window.col_stop - 1}"
+
+
+def in_short(places: list[str]) -> str:
+    """The first few places and how many more there are, in one line."""
+    more = f" (and {len(places) - NAMED} more places)" if len(places) > NAMED else ""
+    return "; ".join(places[:NAMED]) + more
