@@ -10,7 +10,8 @@ from pathlib import Path
 
 from geochange.config import RunOptions
 from geochange.errors import OptionError, OutputError
-from geochange.geo.align import Bands, Pair, align
+from geochange.geo.align import Pair, align
+from geochange.geo.bands import Bands
 from geochange.geo.radiometry import Stretch, parse_stretch
 from geochange.geo.raster import RasterInfo, inspect, is_ours
 from geochange.geo.tiling import TilePlan

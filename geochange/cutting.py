@@ -20,7 +20,7 @@ from geochange import __version__
 from geochange.chip import Chip
 from geochange.config.cut import CutOptions
 from geochange.errors import InputError, OutputError
-from geochange.geo.align import Bands
+from geochange.geo.bands import Bands
 from geochange.geo.blocks import Blocks, share_out
 from geochange.geo.chipset import ChipSet, Tally
 from geochange.geo.labels import CHANGE, UNKNOWN

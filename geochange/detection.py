@@ -23,8 +23,7 @@ from geochange.geo.changes import to_changes
 from geochange.geo.cog import write_cog
 from geochange.geo.polygons import BlockRegions, Joiner, Regions
 from geochange.geo.probability import level
-from geochange.geo.radiometry import choose
-from geochange.geo.sampling import sample_scene
+from geochange.geo.sampling import SceneSample
 from geochange.geo.unreadable import NOTHING, Unreadable
 from geochange.geo.vector import write_changes
 from geochange.memory import resident_bytes, settle
@@ -138,10 +137,10 @@ def plan_work(checked: Checked) -> Work:
     options = checked.options
     spec = choose_model(options.model, options)
     model = resident(spec)
-    sample = sample_scene(checked.pair, spare=True)
-    say_unsampled(checked.pair, sample.unreadable)
-    radiometry = choose(checked.stretch, *sample.pixels())
+    sample = SceneSample(checked.pair, spare=True)
+    radiometry = sample.radiometry(checked.stretch)
     statistics = model.fit(sample.chips(radiometry))
+    say_unsampled(checked.pair, sample.unreadable)
     threshold = model.threshold if options.threshold is None else options.threshold
     return Work(
         pair=checked.pair,

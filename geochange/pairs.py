@@ -15,11 +15,12 @@ import numpy as np
 
 from geochange.chip import Chip, fill_invalid
 from geochange.errors import InputError, OptionError
-from geochange.geo.align import Bands, Date, Pair, align
+from geochange.geo.align import Pair, align
+from geochange.geo.bands import Bands
 from geochange.geo.labels import UNKNOWN, Labels, open_labels
-from geochange.geo.radiometry import Radiometry, Sampled, Stretch, choose, parse_stretch
+from geochange.geo.radiometry import Radiometry, parse_stretch
 from geochange.geo.raster import RasterInfo, inspect
-from geochange.geo.sampling import sample_scene
+from geochange.geo.sampling import SceneSample
 from geochange.geo.tiling import TilePlan, Window
 
 LABELS = ("labels.gpkg", "labels.geojson", "labels.fgb", "labels.tif")
@@ -88,7 +89,7 @@ def open_scene(
         _need_8bit(first, second)
     pair = align(first, second, grid if grid in ("before", "after") else _source(grid), chosen)
     found = open_labels(Path(_source(labels)), pair.grid)
-    return Scene(pair, _radiometry(pair, mode), found)
+    return Scene(pair, SceneSample(pair).radiometry(mode), found)
 
 
 def _source(path: PathLike) -> str:
@@ -117,19 +118,6 @@ def _need_8bit(*dates: RasterInfo) -> None:
                 f"--stretch none: {info.path} is {info.dtype} and chips are 8-bit; use joint, "
                 "per-date or LOW,HIGH"
             )
-
-
-def _radiometry(pair: Pair, mode: str | Stretch) -> Radiometry:
-    dates = pair.before, pair.after
-    eight_bit = all(date.info.dtype == np.uint8 for date in dates)
-    if isinstance(mode, Stretch) or (eight_bit and mode != "per-date"):
-        return choose(mode, *map(_unread, dates))
-    return choose(mode, *sample_scene(pair).pixels())
-
-
-def _unread(date: Date) -> Sampled:
-    """No sample, for a stretch that does not depend on one."""
-    return Sampled(np.empty((0, len(date.bands))), date.info.dtype)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,14 @@ from geochange.geo.radiometry import Radiometry
 from geochange.geo.tiling import Axis, Index, TilePlan, Window
 from geochange.geo.unreadable import NOTHING, Unreadable, UnreadableError, in_short
 from geochange.memory import rise_bytes, settle
-from geochange.models import ModelSpec
+from geochange.models import ModelSpec, kind_of
 from geochange.models.predict import predict
 from geochange.mosaic.schedule import Job
 from geochange.mosaic.stitch import stitch
 from geochange.mosaic.store import LogitStore, ProbabilityStore, ScoreStore
+
+CLASS_BYTES = 100
+"""What a model without weights takes of memory for a pixel: a few bands in float32, a few times."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +110,14 @@ def _infer_tiles(work: Work, block: Index, tile_rows: range, tile_cols: range) -
 
 
 def network_bytes(work: Work) -> int:
-    """What the model takes beside its weights for a batch, in the memory of a process."""
+    """What the model takes beside its weights for a batch, in the memory of a process.
+
+    Measured with a dark chip for a network; a class may count its chips, and is small.
+    """
     if work.spec.device != "cpu":
         return 0
+    if kind_of(work.spec.name) == "class":
+        return work.batch * work.plan.tile_px**2 * CLASS_BYTES
     side, bands = work.plan.tile_px, len(work.pair.before.bands)
     dark = np.zeros((side, side, bands), np.uint8)
     chip = Chip(dark, dark, np.ones((side, side), np.bool_))
@@ -126,9 +134,10 @@ def _keep_or_fail(work: Work, block: Index, unreadable: Unreadable) -> None:
 def read_chip(work: Work, window: Window) -> tuple[Chip, Unreadable]:
     """Both dates of a window as the network takes them, one read per date, and what is missing."""
     lost_before, lost_after = set[Window](), set[Window]()
-    with work.pair.before.reader(lost_before) as read:
+    finely = work.skip_unreadable
+    with work.pair.before.reader(lost_before, finely) as read:
         before, before_valid = read(window)
-    with work.pair.after.reader(lost_after) as read:
+    with work.pair.after.reader(lost_after, finely) as read:
         after, after_valid = read(window)
     before, after = work.radiometry.apply(before, after)
     chip = fill_invalid(before, before_valid, after, after_valid)

@@ -20,7 +20,7 @@ from geochange.dataset.source import (
     read_values,
 )
 from geochange.errors import InputError, OptionError
-from geochange.geo.align import Bands
+from geochange.geo.bands import Bands
 from geochange.geo.picture import RGB, describe_picture
 from geochange.geo.radiometry import AS_IT_IS, Radiometry, Sampled, choose
 from geochange.pairs import PairSource, find_pairs

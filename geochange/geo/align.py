@@ -14,11 +14,13 @@ from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
-from geochange.errors import InputError, OptionError, RunError
+from geochange.errors import InputError, RunError
+from geochange.geo.bands import Bands, check_bands
 from geochange.geo.cells import Read, lattice, put, widened
 from geochange.geo.grid import Grid, common_window
 from geochange.geo.patience import PAUSES_S, Handle, insist, sift
 from geochange.geo.raster import RasterInfo, inspect, opened, read_window
+from geochange.geo.remote import is_remote
 from geochange.geo.subset import subset_vrt
 from geochange.geo.tiling import Window
 from geochange.geo.unreadable import UnreadableError, describe, in_short, merged
@@ -59,18 +61,19 @@ class Date:
         return self.offset_px is None and (kind == "f" or self.info.sentinel is not None)
 
     @contextmanager
-    def reader(self, lost: set[Window] | None = None) -> Iterator[ReadWindow]:
+    def reader(self, lost: set[Window] | None = None, finely: bool = True) -> Iterator[ReadWindow]:
         """Open the raster; gives a function from a window of the grid, which may overhang, to pixels.
 
         What cannot be read is tried again, from the raster opened afresh. If it still cannot, it
         is invalid and added to `lost`, as cells of the grid that do not depend on the window read:
-        the raster's own blocks, or those of the warping lattice. A handle belongs to the thread
-        that opened it.
+        the raster's own blocks, or those of the warping lattice. Without `finely`, all cells of a
+        window are given up at once that a server does not give: to ask for each takes minutes.
+        A handle belongs to the thread that opened it.
 
         Raises RunError if the raster can no longer be opened, UnreadableError without a `lost`.
         """
         with Handle(self._open) as handle:
-            yield lambda window: self._read(handle, window, lost)
+            yield lambda window: self._read(handle, window, lost, finely)
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
@@ -93,7 +96,7 @@ class Date:
             return error
         return dataset
 
-    def _read(self, handle: Handle, window: Window, lost: set[Window] | None) -> Read:
+    def _read(self, handle: Handle, window: Window, lost: set[Window] | None, finely: bool) -> Read:
         inside = window.intersection(self._extent)
         if inside is None:
             return self._blank(window)
@@ -103,6 +106,9 @@ class Date:
             read = insist(handle, lambda dataset: self._read_piece(dataset, wide))
             if not isinstance(read, RasterioError):
                 return read if wide == window else self._placed(window, wide, read)
+            if lost is not None and not finely and is_remote(self.info.path):
+                lost |= set(self._cells(inside))
+                return self._blank(window)
             inside = wide
         return self._read_cells(handle, window, inside, lost)
 
@@ -224,8 +230,8 @@ def align(before: RasterInfo, after: RasterInfo, grid: str, bands: Bands) -> Pai
     if window is None:
         raise InputError(_why_disjoint(before, after))
     cropped = target.crop(window)
-    _check_bands(before, bands.before)
-    _check_bands(after, bands.after)
+    check_bands(before, bands.before)
+    check_bands(after, bands.after)
     return Pair(
         before=_on_grid(before, bands.before, cropped),
         after=_on_grid(after, bands.after, cropped),
@@ -246,61 +252,3 @@ def _why_disjoint(before: RasterInfo, after: RasterInfo) -> str:
         f"no common ground: {before.path} covers {place(before)}, {after.path} covers "
         f"{place(after)}; give two rasters of one place, each with its true CRS"
     )
-
-
-@dataclass(frozen=True)
-class Bands:
-    """The bands that are compared, 1-based, in order: as many of one date as of the other."""
-
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-
-    @classmethod
-    def parse(cls, text: str) -> Bands:
-        """From "4,3,2", or "4,3,2:3,2,1" where the dates differ. Raises OptionError."""
-        before, colon, after = text.partition(":")
-        bands = cls(_numbers(before, text), _numbers(after if colon else before, text))
-        if len(bands.before) != len(bands.after):
-            raise OptionError(
-                f"--bands {text}: {len(bands.before)} bands before, {len(bands.after)} after; "
-                "name as many of each"
-            )
-        return bands
-
-    @classmethod
-    def default(cls, before: RasterInfo, after: RasterInfo, wanted: int | None) -> Bands:
-        """The first three bands both dates have, or as many as the model wants."""
-        shared = min(before.bands, after.bands)
-        count = min(3, shared) if wanted is None else wanted
-        if count > shared:
-            poor = before if before.bands < count else after
-            repeated = ",".join(["1"] * count)
-            raise InputError(
-                f"{poor.path}: too few bands, the model needs {count} and it has {poor.bands}; "
-                f"repeat one (--bands {repeated}) or choose a model of any number (--model cva)"
-            )
-        numbers = tuple(_data_bands(before)[:count]), tuple(_data_bands(after)[:count])
-        return cls(*numbers)
-
-
-def _data_bands(info: RasterInfo) -> list[int]:
-    total = info.bands + (info.alpha is not None)
-    return [band for band in range(1, total + 1) if band != info.alpha]
-
-
-def _numbers(part: str, text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(word) for word in part.split(","))
-    except ValueError:
-        raise OptionError(
-            f"--bands {text}: not a list of band numbers; write it like 4,3,2 or 4,3,2:3,2,1"
-        ) from None
-
-
-def _check_bands(info: RasterInfo, bands: tuple[int, ...]) -> None:
-    total = info.bands + (info.alpha is not None)
-    wrong = [band for band in bands if not 1 <= band <= total]
-    if wrong:
-        raise OptionError(
-            f"--bands: {info.path} has no band {wrong[0]}; it has {total}, counted from 1"
-        )

@@ -93,6 +93,13 @@ def choose(mode: str | Stretch, before: Sampled, after: Sampled) -> Radiometry:
     )
 
 
+def is_settled(mode: str | Stretch, before: np.dtype[Any], after: np.dtype[Any]) -> bool:
+    """Whether the dates' types alone settle the radiometry, so that no pixel need be sampled."""
+    if isinstance(mode, Stretch) or mode == "none":
+        return True
+    return mode == "joint" and before == after == np.uint8
+
+
 @dataclass(frozen=True)
 class Sampled:
     """Valid pixels of one date, (pixel, band), spread over the scene.

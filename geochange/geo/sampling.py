@@ -8,18 +8,20 @@ is not read from end to end for it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geochange.chip import Chip, fill_invalid
 from geochange.geo.align import Date, Pair
-from geochange.geo.radiometry import Radiometry, Sampled
+from geochange.geo.radiometry import Radiometry, Sampled, Stretch, choose, is_settled
 from geochange.geo.tiling import Window
-from geochange.geo.unreadable import NOTHING, Unreadable
+from geochange.geo.unreadable import Unreadable
 
 WINDOW_PX = 256
 WINDOWS_PER_AXIS = 8
@@ -37,30 +39,86 @@ class RawWindow:
 
 @dataclass(frozen=True)
 class SceneSample:
-    """The same windows of both dates, before any stretch.
+    """The same windows of both dates, before any stretch; each date is read when first asked for.
 
-    unreadable: what of them could not be read and is invalid.
+    8-bit pictures that a network takes as they are need no sample at all.
+    spare: what cannot be read is left out of the sample; else UnreadableError is raised.
     """
 
-    before: tuple[RawWindow, ...]
-    after: tuple[RawWindow, ...]
-    dtypes: tuple[np.dtype[Any], np.dtype[Any]]
-    unreadable: Unreadable = NOTHING
+    pair: Pair
+    spare: bool = False
+    _lost: tuple[set[Window], set[Window]] = field(
+        default_factory=lambda: (set(), set()), repr=False, compare=False
+    )
+
+    @cached_property
+    def before(self) -> tuple[RawWindow, ...]:
+        """The windows at the date before."""
+        return self._read(self.pair.before, self._lost[0])
+
+    @cached_property
+    def after(self) -> tuple[RawWindow, ...]:
+        """The windows at the date after."""
+        return self._read(self.pair.after, self._lost[1])
+
+    def _read(self, date: Date, lost: set[Window]) -> tuple[RawWindow, ...]:
+        windows = sample_windows(self.pair.grid.shape, len(self.pair.before.bands))
+        with date.reader(lost if self.spare else None) as read:
+            return tuple(RawWindow(*read(window)) for window in windows)
+
+    @property
+    def unreadable(self) -> Unreadable:
+        """What of the dates read so far could not be, and is invalid."""
+        return Unreadable.of(*self._lost)
 
     def pixels(self) -> tuple[Sampled, Sampled]:
         """Valid pixels of each date, (pixel, band)."""
-        before, after = self.dtypes
-        return Sampled(_valid(self.before), before), Sampled(_valid(self.after), after)
+        dates = (self.pair.before, self.before), (self.pair.after, self.after)
+        before, after = (Sampled(_valid(windows), date.info.dtype) for date, windows in dates)
+        return before, after
 
-    def chips(self, radiometry: Radiometry) -> list[Chip]:
-        """The windows as the network will see them; those without a valid pixel are left out."""
+    def radiometry(self, mode: str | Stretch) -> Radiometry:
+        """The radiometry of the scene, read only as far as it depends on pixels."""
+        dates = self.pair.before, self.pair.after
+        if not is_settled(mode, *(date.info.dtype for date in dates)):
+            return choose(mode, *self.pixels())
+        unread = (Sampled(np.empty((0, len(date.bands))), date.info.dtype) for date in dates)
+        return choose(mode, *unread)
+
+    def chips(self, radiometry: Radiometry) -> Sequence[Chip]:
+        """The windows as the network will see them; those without a valid pixel are left out.
+
+        They are made when first looked at: most networks learn nothing of a scene.
+        """
+        return _Chips(self, radiometry)
+
+
+@dataclass(frozen=True)
+class _Chips(Sequence[Chip]):
+    sample: SceneSample
+    radiometry: Radiometry
+
+    @cached_property
+    def _made(self) -> list[Chip]:
         chips = []
-        for before, after in zip(self.before, self.after, strict=True):
-            first, second = radiometry.apply(before.pixels, after.pixels)
+        for before, after in zip(self.sample.before, self.sample.after, strict=True):
+            first, second = self.radiometry.apply(before.pixels, after.pixels)
             chip = fill_invalid(first, before.valid, second, after.valid)
             if chip.valid.any():
                 chips.append(chip)
         return chips
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    @overload
+    def __getitem__(self, index: int) -> Chip: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Chip]: ...
+
+    def __getitem__(self, index: int | slice) -> Chip | Sequence[Chip]:
+        return self._made[index]
 
 
 def _valid(windows: tuple[RawWindow, ...]) -> NDArray[Any]:
@@ -82,23 +140,3 @@ def _spread(length: int, most: int) -> list[tuple[int, int]]:
         return [(start, stop - start) for start, stop in pairwise(edges)]
     starts = np.linspace(0, length - WINDOW_PX, most).round().astype(int)
     return [(int(start), WINDOW_PX) for start in starts]
-
-
-def sample_scene(pair: Pair, spare: bool = False) -> SceneSample:
-    """Read the sample of a pair, date by date.
-
-    spare: what cannot be read is left out of the sample; else UnreadableError is raised.
-    """
-    windows = sample_windows(pair.grid.shape, len(pair.before.bands))
-    lost_before, lost_after = set[Window](), set[Window]()
-    return SceneSample(
-        _read_all(pair.before, windows, lost_before if spare else None),
-        _read_all(pair.after, windows, lost_after if spare else None),
-        (pair.before.info.dtype, pair.after.info.dtype),
-        Unreadable.of(lost_before, lost_after),
-    )
-
-
-def _read_all(date: Date, windows: list[Window], lost: set[Window] | None) -> tuple[RawWindow, ...]:
-    with date.reader(lost) as read:
-        return tuple(RawWindow(*read(window)) for window in windows)

@@ -16,7 +16,8 @@ from pyproj import CRS, Transformer
 
 from geochange.errors import InputError, OptionError, RunError
 from geochange.geo import align as align_module
-from geochange.geo.align import Bands, Pair, align
+from geochange.geo.align import Pair, align
+from geochange.geo.bands import Bands
 from geochange.geo.raster import inspect
 from geochange.geo.tiling import Window
 

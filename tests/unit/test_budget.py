@@ -11,7 +11,8 @@ from makers import make_raster, noise
 
 from geochange.budget import Budget, block_bytes, cache_bytes, check_limit
 from geochange.errors import OptionError
-from geochange.geo.align import Bands, Pair, align
+from geochange.geo.align import Pair, align
+from geochange.geo.bands import Bands
 from geochange.geo.radiometry import AS_IT_IS, Radiometry, Stretch
 from geochange.geo.raster import CACHE_MB, inspect
 from geochange.geo.tiling import TilePlan

@@ -10,7 +10,8 @@ from makers import make_raster, noise
 
 from geochange.errors import RunError
 from geochange.faults import GIVE_UP, Faults, Records
-from geochange.geo.align import Bands, Pair, align
+from geochange.geo.align import Pair, align
+from geochange.geo.bands import Bands
 from geochange.geo.raster import inspect
 from geochange.geo.tiling import Window
 from geochange.geo.unreadable import NOTHING, Unreadable, UnreadableError

@@ -12,10 +12,11 @@ from makers import LONLAT, NORTH_UP, make_raster, noise
 from polygon_files import make_polygons, square
 
 from geochange.errors import InputError, OptionError
-from geochange.geo.align import Bands, align
+from geochange.geo.align import align
+from geochange.geo.bands import Bands
 from geochange.geo.radiometry import choose
 from geochange.geo.raster import inspect
-from geochange.geo.sampling import sample_scene
+from geochange.geo.sampling import SceneSample
 from geochange.geo.tiling import Window
 from geochange.pairs import PairSource, find_pairs, open_scene
 
@@ -107,7 +108,7 @@ def test_the_stretch_is_that_of_a_run(tmp_path: Path) -> None:
     make_polygons(folder / "labels.geojson", [square(0, 0, 9)])
     dates = inspect(folder / "before.tif"), inspect(folder / "after.tif")
     pair = align(*dates, "before", Bands((4, 2, 1), (4, 2, 1)))
-    radiometry = choose("joint", *sample_scene(pair).pixels())
+    radiometry = choose("joint", *SceneSample(pair).pixels())
     raw = [noise((*SHAPE, 4), number).astype(np.uint16)[..., [3, 1, 0]] * 31 for number in (0, 1)]
     expected = radiometry.apply(*raw)
     source = PairSource(find_pairs(tmp_path), bands=(4, 2, 1), size_px=50)

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from makers import NORTH_UP, UTM, make_raster, noise
 
 from geochange.geo import patience
-from geochange.geo.align import Bands, Pair, align
-from geochange.geo.radiometry import AS_IT_IS, choose
+from geochange.geo.align import Pair, align
+from geochange.geo.bands import Bands
+from geochange.geo.radiometry import AS_IT_IS, Stretch, choose
 from geochange.geo.raster import inspect
-from geochange.geo.sampling import VALUES, WINDOW_PX, sample_scene, sample_windows
+from geochange.geo.sampling import VALUES, WINDOW_PX, SceneSample, sample_windows
 from geochange.geo.tiling import Window
 from geochange.geo.unreadable import Unreadable, UnreadableError
 
@@ -67,7 +68,7 @@ def pair_of(tmp_path: Path, dtype: str, after: Affine, nodata: float | None = No
 
 def test_the_sample_holds_the_valid_pixels_of_each_date(tmp_path: Path) -> None:
     pair = pair_of(tmp_path, "int16", NORTH_UP, nodata=-9999)
-    sample = sample_scene(pair)
+    sample = SceneSample(pair)
     before, after = sample.pixels()
     assert before.values.shape == after.values.shape == (600 - 20, 1)
     np.testing.assert_array_equal(before.values, noise((2, 20, 30, 1))[0].reshape(600, 1)[_kept()])
@@ -80,7 +81,7 @@ def _kept() -> np.ndarray:
 
 
 def test_chips_are_the_windows_as_the_network_sees_them(tmp_path: Path) -> None:
-    sample = sample_scene(pair_of(tmp_path, "uint8", NORTH_UP, nodata=255))
+    sample = SceneSample(pair_of(tmp_path, "uint8", NORTH_UP, nodata=255))
     (chip,) = sample.chips(AS_IT_IS)
     assert chip.shape == (20, 30)
     assert chip.before.dtype == np.uint8
@@ -89,8 +90,8 @@ def test_chips_are_the_windows_as_the_network_sees_them(tmp_path: Path) -> None:
 
 def test_a_window_without_data_is_no_chip(tmp_path: Path) -> None:
     path = make_raster(tmp_path / "void.tif", np.zeros((20, 30), np.uint8), nodata=0)
-    sample = sample_scene(align(inspect(path), inspect(path), "before", ONE))
-    assert sample.chips(AS_IT_IS) == []
+    sample = SceneSample(align(inspect(path), inspect(path), "before", ONE))
+    assert list(sample.chips(AS_IT_IS)) == []
     assert [date.values.shape for date in sample.pixels()] == [(0, 1), (0, 1)]
 
 
@@ -103,7 +104,7 @@ def test_a_warp_does_not_turn_a_joint_stretch_into_two(
 ) -> None:
     """Two dates of one type have common numbers, whether or not one of them is resampled."""
     half = NORTH_UP @ Affine.translation(0.5, 0.5)
-    sample = sample_scene(pair_of(tmp_path, dtype, half, nodata))
+    sample = SceneSample(pair_of(tmp_path, dtype, half, nodata))
     radiometry = choose("joint", *sample.pixels())
     assert radiometry.before is not None
     assert radiometry.before == radiometry.after
@@ -118,11 +119,34 @@ def test_what_cannot_be_read_is_left_out_of_the_sample_or_refused(
     after = make_raster(tmp_path / "after.tif", noise((100, 90), 1), **profile)
     pair = align(inspect(before), inspect(after), "before", Bands((1,), (1,)))
     ruin(after, (1, 0))
-    sample = sample_scene(pair, spare=True)
-    assert sample.unreadable == Unreadable((), (Window(32, 0, 32, 32),))
+    sample = SceneSample(pair, spare=True)
     first, second = sample.pixels()
+    assert sample.unreadable == Unreadable((), (Window(32, 0, 32, 32),))
     assert len(first.values) == 9000
     kept = np.delete(noise((100, 90), 1).ravel(), np.arange(9000).reshape(100, 90)[32:64, :32])
     np.testing.assert_array_equal(np.sort(second.values.ravel()), np.sort(kept))
     with pytest.raises(UnreadableError, match="rows 32-63, columns 0-31"):
-        sample_scene(pair)
+        SceneSample(pair).pixels()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "mode", "reads"),
+    [
+        ("uint8", "joint", False),
+        ("uint8", "per-date", True),
+        ("uint16", "joint", True),
+        ("uint16", "none", False),
+        ("uint16", Stretch((0.0,), (9.0,)), False),
+    ],
+)
+def test_no_pixel_is_read_that_nothing_depends_on(
+    tmp_path: Path, dtype: str, mode: str | Stretch, reads: bool
+) -> None:
+    pair = pair_of(tmp_path, dtype, NORTH_UP)
+    sample = SceneSample(pair)
+    radiometry = sample.radiometry(mode)
+    assert radiometry == choose(mode, *SceneSample(pair).pixels())
+    chips = sample.chips(radiometry)
+    assert ("before" in vars(sample), "after" in vars(sample)) == (reads, reads)
+    assert len(chips) == len(list(chips)) == 1
+    assert "before" in vars(sample)

@@ -18,7 +18,8 @@ from rasterio.errors import RasterioIOError
 
 from geochange.errors import RunError
 from geochange.geo import patience
-from geochange.geo.align import Bands, Date, Pair, align
+from geochange.geo.align import Date, Pair, align
+from geochange.geo.bands import Bands
 from geochange.geo.raster import inspect
 from geochange.geo.tiling import Window
 from geochange.geo.unreadable import Unreadable, UnreadableError, in_short, merged

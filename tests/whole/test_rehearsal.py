@@ -14,7 +14,8 @@ from geochange.budget import MAY_TAKE
 from geochange.check import check
 from geochange.cli.main import cli
 from geochange.config import RunOptions
-from geochange.geo.align import Bands, align
+from geochange.geo.align import align
+from geochange.geo.bands import Bands
 from geochange.geo.raster import inspect
 from geochange.geo.tiling import Window
 from geochange.mosaic.schedule import machine_bytes

@@ -14,7 +14,8 @@ from makers import make_raster
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from geochange.geo.align import Bands, align
+from geochange.geo.align import align
+from geochange.geo.bands import Bands
 from geochange.geo.polygons import BlockRegions, Joiner, Regions
 from geochange.geo.probability import NODATA
 from geochange.geo.radiometry import AS_IT_IS
