@@ -17,7 +17,7 @@ from geochange import provenance
 from geochange.budget import Budget, block_bytes, cache_bytes, check_limit
 from geochange.check import Checked, PathLike, check
 from geochange.config import ModelOptions, RunOptions
-from geochange.errors import InputError, OptionError
+from geochange.errors import InputError, OptionError, OutputError, RunError
 from geochange.faults import Faults, say_skipped, say_unsampled
 from geochange.geo.changes import to_changes
 from geochange.geo.cog import write_cog
@@ -120,7 +120,8 @@ def _run_alone(checked: Checked, progress: Progress) -> Result:
         unreadable = work.records.get()
         say_skipped(checked.pair, unreadable)
         record = provenance.record(checked, work, clock, unreadable)
-        _write(checked, work, changes, record, progress)
+        with _worth_going_on():
+            _write(checked, work, changes, record, progress)
     return Result(
         out=checked.out,
         raster=checked.raster,
@@ -130,6 +131,15 @@ def _run_alone(checked: Checked, progress: Progress) -> Result:
         resumed=resumed,
         unreadable=unreadable,
     )
+
+
+@contextmanager
+def _worth_going_on() -> Iterator[None]:
+    """What cannot be written by now is no refusal: all that was worked is kept."""
+    try:
+        yield
+    except OutputError as error:
+        raise RunError(str(error)) from error
 
 
 def plan_work(checked: Checked) -> Work:
