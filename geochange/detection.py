@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import geopandas as gpd
 import numpy as np
@@ -16,13 +17,15 @@ from geochange import provenance
 from geochange.check import Checked, PathLike, check
 from geochange.config import ModelOptions, RunOptions
 from geochange.errors import InputError, OptionError
-from geochange.geo.changes import to_changes
+from geochange.geo.changes import Tally, to_changes
 from geochange.geo.cog import write_cog
-from geochange.geo.polygons import BlockRegions, Joiner, Regions
+from geochange.geo.joiner import Joiner
 from geochange.geo.probability import level
 from geochange.geo.radiometry import choose
+from geochange.geo.regions import BlockRegions
 from geochange.geo.sampling import sample_scene
-from geochange.geo.vector import write_changes
+from geochange.geo.spill import Shelf, Spill
+from geochange.geo.vector import read_changes, write_batches
 from geochange.memory import settle
 from geochange.models import ModelSpec, Prompting, class_spec, kind_of, resident, weights_spec
 from geochange.models.predict import choose_device, classes_of, cores
@@ -31,30 +34,30 @@ from geochange.progress import Progress, silent
 from geochange.tasks import Work, jobs
 from geochange.workfolder import WorkFolder
 
+OUTLINES = "outlines.bin"
+"""In the work folder: the corners of regions that are whole."""
+
 
 @dataclass(frozen=True)
 class Result:
-    """What a run gives: the files, the polygons, and figures about both.
+    """What a run gives: the files, and figures about them.
 
+    polygons: how many were written. changed_m2: their area, square metres on the ellipsoid.
     pixels: of the common ground. resumed: whether an earlier, broken run had begun the work.
     """
 
     out: Path
     raster: Path
-    changes: gpd.GeoDataFrame
+    polygons: int
+    changed_m2: float
     pixels: int
     seconds: float
     resumed: bool
 
-    @property
-    def polygons(self) -> int:
-        """How many polygons were written."""
-        return len(self.changes)
-
-    @property
-    def changed_m2(self) -> float:
-        """Area of all polygons, square metres on the ellipsoid."""
-        return float(self.changes["area_m2"].sum())
+    @cached_property
+    def changes(self) -> gpd.GeoDataFrame:
+        """The polygons with their attributes, read from `out`; memory must hold them all."""
+        return read_changes(self.out)
 
     @property
     def megapixels_per_s(self) -> float:
@@ -89,14 +92,15 @@ def run(checked: Checked, progress: Progress = silent) -> Result:
     with (
         connect(options.scheduler, options.workers, options.threads, cores()) as client,
         _work_folder(checked, work) as resumed,
+        open(work.folder / OUTLINES, "w+b") as file,
     ):
-        regions = _work_blocks(client, work, progress)
-        changes = to_changes(regions, checked.pair.grid, options.simplify, options.min_area)
-        _write(checked, work, changes, clock, progress)
+        shelf = _work_blocks(client, work, file, progress)
+        tally = _write(checked, work, shelf, clock, progress)
     return Result(
         out=checked.out,
         raster=checked.raster,
-        changes=changes,
+        polygons=tally.polygons,
+        changed_m2=tally.changed_m2,
         pixels=checked.plan.whole.pixels,
         seconds=clock.seconds(),
         resumed=resumed,
@@ -162,10 +166,10 @@ def _work_folder(checked: Checked, work: Work) -> Iterator[bool]:
         folder.remove()
 
 
-def _work_blocks(client: Client, work: Work, progress: Progress) -> Regions:
-    """Infer, stitch and vectorise every block; the regions come back joined."""
+def _work_blocks(client: Client, work: Work, file: BinaryIO, progress: Progress) -> Shelf:
+    """Infer, stitch and vectorise every block; the regions come back joined, their outlines on disk."""
     plan = work.plan
-    joiner = Joiner(plan.shape)
+    joiner, spill = Joiner(plan.shape), Spill(file)
     tiles_done = pixels_done = 0
     progress("infer", 0, plan.whole.pixels)
     progress("polygons", 0, plan.whole.pixels)
@@ -173,7 +177,7 @@ def _work_blocks(client: Client, work: Work, progress: Progress) -> Regions:
     def take(job: Job, answer: int | BlockRegions) -> None:
         nonlocal tiles_done, pixels_done
         if isinstance(answer, BlockRegions):
-            joiner.add(answer)
+            spill.put(joiner.add(answer))
             pixels_done += answer.window.pixels
             progress("polygons", pixels_done, plan.whole.pixels)
         else:
@@ -181,22 +185,21 @@ def _work_blocks(client: Client, work: Work, progress: Progress) -> Regions:
             progress("infer", plan.whole.pixels * tiles_done // plan.tile_count, plan.whole.pixels)
 
     run_bounded(client, jobs(work), take)
-    return joiner.finish()
+    return spill.finish(joiner.finish())
 
 
 def _write(
-    checked: Checked,
-    work: Work,
-    changes: gpd.GeoDataFrame,
-    clock: provenance.Clock,
-    progress: Progress,
-) -> None:
+    checked: Checked, work: Work, shelf: Shelf, clock: provenance.Clock, progress: Progress
+) -> Tally:
     """The raster first: polygons without it would look finished."""
-    grid, total = checked.pair.grid, work.plan.whole.pixels
+    grid, total, options = checked.pair.grid, work.plan.whole.pixels, checked.options
     blocks = _probability_blocks(work, progress)
     write_cog(blocks, checked.raster, grid.shape, grid.crs, grid.transform, work.folder)
-    write_changes(changes, checked.out, provenance.record(checked, work, clock))
+    tally = Tally()
+    changes = to_changes(shelf, grid, options.simplify, options.min_area)
+    write_batches(tally.of(changes), checked.out, provenance.record(checked, work, clock))
     progress("write", total, total)
+    return tally
 
 
 def _probability_blocks(

@@ -11,9 +11,9 @@ import numpy as np
 
 from geochange.chip import Chip, fill_invalid
 from geochange.geo.align import Pair
-from geochange.geo.polygons import BlockRegions, trace
 from geochange.geo.probability import to_bytes
 from geochange.geo.radiometry import Radiometry
+from geochange.geo.regions import BlockRegions, trace
 from geochange.geo.tiling import Axis, Index, TilePlan, Window
 from geochange.memory import settle
 from geochange.models import ModelSpec
