@@ -54,7 +54,9 @@ class Spill:
         self._rows.clear()
         starts = np.cumsum(rows["corners"], dtype=np.int64) - rows["corners"]
         order = np.argsort(rows["first"])
-        return Shelf(rows[order], starts[order], touching, self.file)
+        for name in REGION.names or ():  # one by one: memory must not hold all of them twice
+            rows[name] = rows[name][order]
+        return Shelf(rows, starts[order], touching, self.file)
 
 
 @dataclass(frozen=True)
