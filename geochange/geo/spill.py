@@ -35,13 +35,13 @@ class Spill:
     """
 
     file: BinaryIO
-    _rows: list[Table] = field(default_factory=list)
+    _rows: bytearray = field(default_factory=bytearray)
 
     def put(self, regions: Regions) -> None:
         """Append regions. Raises OutputError where the disk is full."""
         with _disk():
             self.file.write(regions.corners.tobytes())
-        self._rows.append(regions.rows)
+        self._rows += regions.rows.tobytes()
 
     def finish(self, touching: Places) -> Shelf:
         """All regions in the order of their first pixels. touching: what Joiner.finish gave.
@@ -50,11 +50,10 @@ class Spill:
         """
         with _disk():
             self.file.flush()
-        rows = np.concatenate([np.empty(0, REGION), *self._rows])
-        self._rows.clear()
+        rows = np.frombuffer(self._rows, REGION)
         starts = np.cumsum(rows["corners"], dtype=np.int64) - rows["corners"]
         order = np.argsort(rows["first"])
-        for name in REGION.names or ():  # one by one: memory must not hold all of them twice
+        for name in REGION.names or ():  # in place: memory must not hold all of them twice
             rows[name] = rows[name][order]
         return Shelf(rows, starts[order], touching, self.file)
 
