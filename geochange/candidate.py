@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip
 from geochange.config import EvaluateOptions
-from geochange.detection import choose_model
 from geochange.errors import OptionError
 from geochange.models import ModelSpec, kind_of, resident
 from geochange.models.checkpoint import DEFAULT_CLIP, read_checkpoint
@@ -25,6 +24,7 @@ from geochange.models.protocol import ChangeModel
 from geochange.models.weights import sensible
 from geochange.prompting import stored_names
 from geochange.training.source import ChipSource
+from geochange.workers import choose_model
 
 SAMPLE_PX = 64 * 256**2
 """At most so many pixels of a split does a model without weights learn from."""

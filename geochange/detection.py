@@ -6,73 +6,62 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
-from numpy.typing import NDArray
 
 from geochange import provenance
-from geochange.budget import Budget, block_bytes, cache_bytes, check_limit
+from geochange.blocks import work_blocks
 from geochange.check import Checked, PathLike, check
-from geochange.config import ModelOptions, RunOptions
-from geochange.errors import InputError, OptionError, OutputError, RunError
-from geochange.faults import Faults, say_skipped, say_unsampled
-from geochange.geo.changes import to_changes
-from geochange.geo.cog import write_cog
-from geochange.geo.polygons import BlockRegions, Joiner, Regions
+from geochange.config import RunOptions
+from geochange.errors import InputError, OptionError
+from geochange.faults import say_skipped, say_unsampled
 from geochange.geo.probability import level
 from geochange.geo.sampling import SceneSample
 from geochange.geo.unreadable import NOTHING, Unreadable
-from geochange.geo.vector import write_changes
-from geochange.memory import resident_bytes, settle
-from geochange.models import ModelSpec, Prompting, class_spec, kind_of, resident, weights_spec
-from geochange.models.predict import choose_device, classes_of, cores
-from geochange.mosaic.release import Release
-from geochange.mosaic.schedule import (
-    Client,
-    Job,
-    connect,
-    in_flight,
-    machine_bytes,
-    run_bounded,
-    threads_of,
-)
+from geochange.geo.vector import read_changes
+from geochange.memory import settle
+from geochange.models import resident
+from geochange.models.predict import classes_of
+from geochange.mosaic.schedule import in_flight
 from geochange.places import claimed
 from geochange.progress import Progress, silent
 from geochange.space import check_space, space_of
-from geochange.tasks import Work, jobs, network_bytes
+from geochange.tasks import Work
+from geochange.workers import choose_model, open_client
 from geochange.workfolder import WorkFolder
+from geochange.writing import write
 
 logger = logging.getLogger(__name__)
+
+OUTLINES = "outlines.bin"
+"""In the work folder: the corners of regions that are whole."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run gives: the files, the polygons, and figures about both.
+    """What a run gives: the files, and figures about them.
 
+    polygons: how many were written. changed_m2: their area, square metres on the ellipsoid.
     pixels: of the common ground. resumed: whether an earlier, broken run had begun the work.
     unreadable: what is nodata for want of its pixels.
     """
 
     out: Path
     raster: Path
-    changes: gpd.GeoDataFrame
+    polygons: int
+    changed_m2: float
     pixels: int
     seconds: float
     resumed: bool
     unreadable: Unreadable = NOTHING
 
-    @property
-    def polygons(self) -> int:
-        """How many polygons were written."""
-        return len(self.changes)
-
-    @property
-    def changed_m2(self) -> float:
-        """Area of all polygons, square metres on the ellipsoid."""
-        return float(self.changes["area_m2"].sum())
+    @cached_property
+    def changes(self) -> gpd.GeoDataFrame:
+        """The polygons with their attributes, read from `out`; memory must hold them all."""
+        return read_changes(self.out)
 
     @property
     def megapixels_per_s(self) -> float:
@@ -109,37 +98,27 @@ def _run_alone(checked: Checked, progress: Progress) -> Result:
     clock = provenance.Clock()
     inputs = provenance.inputs(checked.pair)
     work = plan_work(checked)
-    options = checked.options
     with (
-        open_client(options, work) as (client, _),
+        open_client(checked.options, work) as (client, _),
         _work_folder(checked, work, in_flight(client)) as resumed,
+        open(work.folder / OUTLINES, "w+b") as outlines,
     ):
-        regions = _work_blocks(client, work, options.keep_work, progress)
-        changes = to_changes(regions, checked.pair.grid, options.simplify, options.min_area)
+        shelf = work_blocks(client, work, outlines, checked.options.keep_work, progress)
         provenance.refuse_changed(checked.pair, inputs)
         unreadable = work.records.get()
         say_skipped(checked.pair, unreadable)
         record = provenance.record(checked, work, clock, unreadable)
-        with _worth_going_on():
-            _write(checked, work, changes, record, progress)
+        tally = write(checked, work, shelf, record, progress)
     return Result(
         out=checked.out,
         raster=checked.raster,
-        changes=changes,
+        polygons=tally.polygons,
+        changed_m2=tally.changed_m2,
         pixels=checked.plan.whole.pixels,
         seconds=clock.seconds(),
         resumed=resumed,
         unreadable=unreadable,
     )
-
-
-@contextmanager
-def _worth_going_on() -> Iterator[None]:
-    """What cannot be written by now is no refusal: all that was worked is kept."""
-    try:
-        yield
-    except OutputError as error:
-        raise RunError(str(error)) from error
 
 
 def plan_work(checked: Checked) -> Work:
@@ -165,44 +144,6 @@ def plan_work(checked: Checked) -> Work:
         skip_unreadable=options.skip_unreadable,
         unsampled=sample.unreadable,
     )
-
-
-def choose_model(name: str, options: ModelOptions) -> ModelSpec:
-    """What every worker will build; what is measured or read is so once, here.
-
-    Raises OptionError, InputError.
-    """
-    device = choose_device(options.device)
-    if kind_of(name) == "class":
-        return class_spec(name, device)
-    prompting = Prompting(
-        clip=options.clip,
-        prompts=options.prompts,
-        precision=options.precision,
-        compiled=options.compile,
-    )
-    return weights_spec(name, device, prompting, options.vocabulary)
-
-
-@contextmanager
-def open_client(options: RunOptions, work: Work) -> Iterator[tuple[Client, Budget]]:
-    """The workers of a run, as many threads of them as fit into memory, and what they will take.
-
-    What the workers of another machine's scheduler may take is for those who started them.
-    Raises OptionError.
-    """
-    threads = options.threads or threads_of(options.workers)
-    budget = Budget(
-        process=resident_bytes() + cache_bytes(work.pair),
-        network=network_bytes(work),
-        block=block_bytes(work.pair, work.plan, work.radiometry),
-        processes=options.workers,
-        threads=threads,
-    )
-    if options.scheduler is None:
-        budget = check_limit(budget, options.max_memory, machine_bytes())
-    with connect(options.scheduler, options.workers, budget.threads, cores()) as client:
-        yield client, budget
 
 
 @contextmanager
@@ -232,58 +173,3 @@ def _work_folder(checked: Checked, work: Work, tasks: int) -> Iterator[bool]:
         raise
     if not checked.options.keep_work:
         folder.remove()
-
-
-def _work_blocks(client: Client, work: Work, keep_logits: bool, progress: Progress) -> Regions:
-    """Infer, stitch and vectorise every block; the regions come back joined."""
-    plan = work.plan
-    joiner = Joiner(plan.shape)
-    release = Release(work.logits)
-    tiles_done = pixels_done = 0
-    progress("infer", 0, plan.whole.pixels)
-    progress("polygons", 0, plan.whole.pixels)
-    faults = Faults(work.pair)
-
-    def take(job: Job, answer: int | BlockRegions) -> None:
-        nonlocal tiles_done, pixels_done
-        if isinstance(answer, BlockRegions):
-            joiner.add(answer)
-            if not keep_logits:
-                release.finished(job.arguments[1])
-            pixels_done += answer.window.pixels
-            progress("polygons", pixels_done, plan.whole.pixels)
-        else:
-            tiles_done += answer
-            faults.worked()
-            progress("infer", plan.whole.pixels * tiles_done // plan.tile_count, plan.whole.pixels)
-
-    run_bounded(client, jobs(work), take, faults.spare)
-    if not work.skip_unreadable:
-        faults.settle(work.unsampled)
-    return joiner.finish()
-
-
-def _write(
-    checked: Checked,
-    work: Work,
-    changes: gpd.GeoDataFrame,
-    record: dict[str, str],
-    progress: Progress,
-) -> None:
-    """The raster first: polygons without it would look finished."""
-    grid, total = checked.pair.grid, work.plan.whole.pixels
-    blocks = _probability_blocks(work, progress)
-    write_cog(blocks, checked.raster, grid.shape, grid.crs, grid.transform, work.folder)
-    write_changes(changes, checked.out, record)
-    progress("write", total, total)
-
-
-def _probability_blocks(
-    work: Work, progress: Progress
-) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
-    done = 0
-    for window in work.plan.output_windows():
-        yield window.row, window.col, work.probability.get(window)
-        done += window.pixels
-        # Overviews and the reordering into a COG take as long again as the blocks themselves.
-        progress("write", done // 2, work.plan.whole.pixels)

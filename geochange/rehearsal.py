@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geochange.check import Checked
-from geochange.detection import open_client, plan_work
+from geochange.detection import plan_work
 from geochange.geo.tiling import TilePlan, Window
 from geochange.memory import settle
 from geochange.mosaic.schedule import Client, in_flight, run_bounded
 from geochange.space import space_of
 from geochange.tasks import Work, jobs
+from geochange.workers import open_client
 
 PROBE_S = 3.0
 """How long the real network is watched."""

@@ -40,7 +40,9 @@ def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **optio
 
     Both may be any raster GDAL opens, files or addresses, with different CRS, resolution and
     extent. The polygons open styled in QGIS; the probability of change lies beside them as a
-    cloud-optimised GeoTIFF. An interrupted run goes on when the same command is given again.
+    cloud-optimised GeoTIFF. A .gpkg is written part by part, for any number of polygons; the other
+    formats need all of them in memory at the end. An interrupted run goes on when the same command
+    is given again.
     """
     dry_run = options.pop("dry_run")
     checked = check(before, after, out, RunOptions.parse(options))

@@ -2,49 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
 import geopandas as gpd
 import numpy as np
 import shapely
 
 from geochange.geo.grid import Grid, to_ground
 from geochange.geo.measure import geodesic
-from geochange.geo.polygons import Regions
 from geochange.geo.probability import FULL
-from geochange.geo.smooth import smooth
+from geochange.geo.spill import Shelf
+from geochange.geo.thin import draw
 from geochange.geo.vector import empty_changes
 
 SPECK_PX = 16
 """Smallest polygon unless the user says otherwise: what is below 4 x 4 pixels is rarely a thing."""
 
 
+@dataclass
+class Tally:
+    """How many polygons there are, and their area in square metres on the ellipsoid."""
+
+    polygons: int = 0
+    changed_m2: float = 0.0
+
+    def of(self, changes: Iterable[gpd.GeoDataFrame]) -> Iterator[gpd.GeoDataFrame]:
+        """Count what passes through."""
+        for batch in changes:
+            self.polygons += len(batch)
+            self.changed_m2 += float(batch["area_m2"].sum())
+            yield batch
+
+
 def to_changes(
-    regions: Regions, grid: Grid, simplify_px: float, min_area_m2: float | None
-) -> gpd.GeoDataFrame:
+    shelf: Shelf, grid: Grid, simplify_px: float, min_area_m2: float | None
+) -> Iterator[gpd.GeoDataFrame]:
     """Polygons on the ground with their attributes, in the order of their first pixels.
 
+    They come some at a time, of which the first may be none at all; ids go on from one to the next.
     simplify_px: how far outlines may move. min_area_m2: what is smaller is left out; None stands
     for SPECK_PX pixels at the middle of the grid.
     """
-    smallest = _speck_m2(grid) if min_area_m2 is None else min_area_m2
-    outlines = smooth(regions.polygon, simplify_px)
-    area_m2, perimeter_m = geodesic(outlines, grid)
     # A hair of tolerance: exactly the smallest area is not below it.
-    kept = np.flatnonzero(area_m2 >= smallest * (1 - 1e-9))
-    if len(kept) == 0:
-        return empty_changes(grid.crs)
-    chosen = regions.take(kept)
-    return gpd.GeoDataFrame(
-        {
-            "id": np.arange(1, len(kept) + 1, dtype=np.int64),
-            "area_m2": area_m2[kept],
-            "perimeter_m": perimeter_m[kept],
-            "confidence_mean": chosen.total / chosen.pixels / FULL,
-            "confidence_max": chosen.peak / FULL,
-            "touches_edge": chosen.at_edge,
-        },
-        geometry=to_ground(outlines[kept], grid.transform),
-        crs=grid.crs,
-    )
+    smallest = (_speck_m2(grid) if min_area_m2 is None else min_area_m2) * (1 - 1e-9)
+    outlines = draw(shelf, simplify_px)
+    count = 0
+    yield empty_changes(grid.crs)
+    for chosen in shelf.batches():
+        polygons = outlines.of(chosen)
+        area_m2, perimeter_m = geodesic(polygons, grid)
+        kept = np.flatnonzero(area_m2 >= smallest)
+        if len(kept) == 0:
+            continue
+        rows = shelf.rows[chosen[kept]]
+        yield gpd.GeoDataFrame(
+            {
+                "id": np.arange(count + 1, count + len(kept) + 1, dtype=np.int64),
+                "area_m2": area_m2[kept],
+                "perimeter_m": perimeter_m[kept],
+                "confidence_mean": rows["total"] / rows["pixels"] / FULL,
+                "confidence_max": rows["peak"] / FULL,
+                "touches_edge": rows["at_edge"],
+            },
+            geometry=to_ground(polygons[kept], grid.transform),
+            crs=grid.crs,
+        )
+        count += len(kept)
 
 
 def _speck_m2(grid: Grid) -> float:

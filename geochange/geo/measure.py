@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+
 import numpy as np
 import shapely
 from numpy.typing import NDArray
@@ -10,7 +13,9 @@ from pyproj import CRS, Transformer
 from geochange.geo.grid import Grid, to_ground
 from geochange.geo.polygons import Geometries
 
-CHUNK = 4096
+Floats = NDArray[np.float64]
+
+CHUNK = 8192
 """Polygons measured at once, copies and all."""
 
 LONGEST_EDGE_PX = 64.0
@@ -26,25 +31,37 @@ def geodesic(polygons: Geometries, grid: Grid) -> tuple[NDArray[np.float64], NDA
     geod = grid.crs.get_geod()
     if geod is None:
         raise ValueError(f"{grid.crs.name} has no ellipsoid")
-    measured: list[tuple[float, float]] = []
+    to_degrees = _to_degrees(grid.crs)
+    areas: list[float] = []
+    lengths: list[float] = []
     for start in range(0, len(polygons), CHUNK):
         part = shapely.segmentize(polygons[start : start + CHUNK], LONGEST_EDGE_PX)
-        lonlat = _to_degrees(to_ground(part, grid.transform), grid.crs)
-        areas = [geod.geometry_area_perimeter(polygon)[0] for polygon in shapely.normalize(lonlat)]
-        # The perimeter above leaves holes out.
-        lengths = [geod.geometry_length(outline) for outline in shapely.boundary(lonlat)]
-        measured += zip(areas, lengths, strict=True)
-    table = np.abs(np.array(measured, np.float64).reshape(-1, 2))
-    return table[:, 0], table[:, 1]
+        lonlat = shapely.transform(to_ground(part, grid.transform), to_degrees, interleaved=False)
+        lengths += _by_polygon(lonlat, geod.line_length)
+        # Outer rings one way round, holes the other.
+        lonlat = shapely.normalize(lonlat)
+        areas += _by_polygon(lonlat, lambda lon, lat: geod.polygon_area_perimeter(lon, lat)[0])
+    return np.abs(np.array(areas, np.float64)), np.array(lengths, np.float64)
 
 
-def _to_degrees(ground: Geometries, crs: CRS) -> Geometries:
-    """Longitude and latitude on the CRS's own datum, so that no datum shift enters an area."""
+def _by_polygon(polygons: Geometries, measure: Callable[[Floats, Floats], float]) -> list[float]:
+    """The sum over the rings of each polygon."""
+    _, points, (rings, offsets) = shapely.to_ragged_array(list(polygons))
+    lon, lat = np.ascontiguousarray(points.T)
+    spans = itertools.pairwise(rings.tolist())
+    measured = [measure(lon[first:stop], lat[first:stop]) for first, stop in spans]
+    return [sum(measured[first:stop]) for first, stop in itertools.pairwise(offsets.tolist())]
+
+
+def _to_degrees(crs: CRS) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
+    """To longitude and latitude on the CRS's own datum, so that no datum shift enters an area."""
     geographic = crs.geodetic_crs
     transformer = Transformer.from_crs(crs, geographic, always_xy=True)
     degrees = CRS.from_epsg(4326).axis_info[0].unit_conversion_factor
     factor = (geographic or crs).axis_info[0].unit_conversion_factor / degrees
-    moved = shapely.transform(ground, transformer.transform, interleaved=False)
-    if factor != 1:
-        moved = shapely.transform(moved, lambda xy: xy * factor)
-    return np.asarray(moved, dtype=np.object_)
+
+    def move(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        lon, lat = transformer.transform(x, y)
+        return (lon, lat) if factor == 1 else (lon * factor, lat * factor)
+
+    return move

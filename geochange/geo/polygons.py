@@ -1,242 +1,129 @@
-"""From a raster of probability to polygons, block by block, then joined as if cut from the whole.
+"""Polygons from the corners of pixel regions, in pixel coordinates: (x, y) = (col, row).
 
-Geometry here is in pixel coordinates of the whole raster, (x, y) = (col, row) of pixel corners:
-small integers, exact in float64, so joining needs no tolerance.
+A corner of a region is a place where the second difference of its mask is not zero: with the four
+pixels around it, upper left - upper right - lower left + lower right. That number is its weight:
+1 or -1 at a bend, 2 or -2 where the region touches itself diagonally. Corners say everything about
+a region, and the corners of a union of regions that share no pixel are the sum of theirs. So
+regions are joined across block borders by adding whole numbers, without any tolerance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-
 import numpy as np
-import rasterio.features
 import shapely
-from affine import Affine
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-
-from geochange.geo.probability import NODATA
-from geochange.geo.tiling import Index, Window
 
 Geometries = NDArray[np.object_]
-Borders = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
+Places = NDArray[np.int64]
+"""Pixel corners, one whole number each; they sort by row, then by column."""
 
-UNSEEN = -1
-"""On a border: a pixel without data. 0 is no change, k the k-th region of the block."""
+CORNER = np.dtype([("place", np.int64), ("weight", np.int8)])
+"""A corner of a region; a table of corners is in the order of its regions, then of places."""
+
+Table = NDArray[np.void]
+"""A structured array, here of CORNER."""
+
+_COL_BITS = 32
 
 
-@dataclass(frozen=True)
-class Regions:
-    """Connected regions of change (pixels sharing an edge), one row each.
+def place_of(row: NDArray[np.int64], col: NDArray[np.int64]) -> Places:
+    """Pixel corners by row and column."""
+    return np.asarray((row << _COL_BITS) | col)
 
-    polygon: outline in pixel coordinates, holes kept.
-    first: row * raster width + col of the region's first pixel, its name whatever the blocks.
-    pixels, total, peak: how many pixels, the sum and the largest of their uint8 probability.
-    at_edge: whether it meets the raster's edge or a pixel without data.
+
+def row_col(place: Places) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows and columns of pixel corners."""
+    return place >> _COL_BITS, place & ((1 << _COL_BITS) - 1)
+
+
+def add_up(owner: NDArray[np.int64], corners: Table) -> tuple[NDArray[np.int64], Table]:
+    """The corners of unions, in order, and who owns each: `owner` says to which union a corner goes."""
+    order = np.lexsort((corners["place"], owner))
+    owner, corners = owner[order], corners[order]
+    if len(corners) == 0:
+        return owner, corners
+    place = corners["place"]
+    new = (np.diff(owner, prepend=-1) != 0) | (np.diff(place, prepend=-1) != 0)
+    starts = np.flatnonzero(new)
+    weight = np.add.reduceat(corners["weight"], starts)
+    left = starts[weight != 0]
+    summed = corners[left]
+    summed["weight"] = weight[weight != 0]
+    return owner[left], summed
+
+
+def expand(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The whole numbers of many spans, one span after the other."""
+    before = np.cumsum(lengths) - lengths
+    steps = np.arange(int(lengths.sum()), dtype=np.int64)
+    return np.asarray(steps + np.repeat(starts - before, lengths))
+
+
+def polygons_of(corners: Table, counts: NDArray[np.int64]) -> Geometries:
+    """Valid polygons, holes kept, each ring with its bends alone and in the order of `normalize`.
+
+    corners: those of each region in turn. counts: how many corners each region has. The pixels of a
+    region hang together by their edges: it has one outer ring, and that passes its first corner.
     """
-
-    polygon: Geometries
-    first: NDArray[np.int64]
-    pixels: NDArray[np.int64]
-    total: NDArray[np.int64]
-    peak: NDArray[np.uint8]
-    at_edge: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.first)
-
-    def take(self, rows: NDArray[np.intp]) -> Regions:
-        """Some of the regions, in the order of `rows`."""
-        return Regions(
-            self.polygon[rows],
-            self.first[rows],
-            self.pixels[rows],
-            self.total[rows],
-            self.peak[rows],
-            self.at_edge[rows],
-        )
-
-
-@dataclass(frozen=True)
-class BlockRegions:
-    """The regions of one block and, along its four borders, which region holds each pixel.
-
-    borders: top, bottom, left, right; UNSEEN, 0, or the region's row + 1.
-    """
-
-    window: Window
-    regions: Regions
-    borders: Borders
-
-
-def trace(
-    probability: NDArray[np.uint8], window: Window, level: int, width_px: int
-) -> BlockRegions:
-    """The regions of a block.
-
-    probability: (height, width) uint8 of `window`. level: the smallest value that is change.
-    width_px: width of the whole raster.
-    """
-    unseen = probability == NODATA
-    labels, count = ndimage.label((probability >= level) & ~unseen)
-    labels = labels.astype(np.int32, copy=False)
-    regions = _measure(probability, labels, count, window, width_px, unseen)
-    marked = np.where(unseen, np.int32(UNSEEN), labels)
-    borders = (marked[0], marked[-1], marked[:, 0], marked[:, -1])
-    return BlockRegions(window, regions, tuple(np.array(b) for b in borders))  # type: ignore[arg-type]  # four in, four out
-
-
-def _measure(
-    probability: NDArray[np.uint8],
-    labels: NDArray[np.int32],
-    count: int,
-    window: Window,
-    width_px: int,
-    unseen: NDArray[np.bool_],
-) -> Regions:
-    place = np.flatnonzero(labels)
-    label = labels.ravel()[place]
-    value = probability.ravel()[place]
-    pixels = np.bincount(label, minlength=count + 1)[1:]
-    total = np.bincount(label, weights=value, minlength=count + 1)[1:].astype(np.int64)
-    peak = np.zeros(count + 1, np.uint8)
-    np.maximum.at(peak, label, value)
-    _, seen_first = np.unique(label, return_index=True)
-    row, col = np.divmod(place[seen_first], window.width)
-    first = (row + window.row).astype(np.int64) * width_px + col + window.col
-    at_edge = np.zeros(count + 1, np.bool_)
-    if unseen.any():
-        at_edge[labels[ndimage.binary_dilation(unseen) & (labels > 0)]] = True
-    return Regions(_outline(labels, count, window), first, pixels, total, peak[1:], at_edge[1:])
-
-
-def _outline(labels: NDArray[np.int32], count: int, window: Window) -> Geometries:
-    """One polygon a label, in label order."""
-    outlines = np.empty(count, np.object_)
-    if count == 0:
-        return outlines
-    shapes = rasterio.features.shapes(
-        labels,
-        mask=labels > 0,
-        connectivity=4,
-        # rasterio takes an identity for a missing georeference and warns; so one pixel off and back.
-        transform=Affine.translation(window.col + 1, window.row + 1),
+    if len(counts) == 0:
+        return np.empty(0, np.object_)
+    times = np.abs(corners["weight"].astype(np.int64))
+    region = np.repeat(np.repeat(np.arange(len(counts)), counts), times)
+    row, col = (np.repeat(each, times) for each in row_col(corners["place"]))
+    ends, order = _edges(region, (row, col), corners["weight"], times)
+    steps, stops = _walk(order)
+    ring = ends[steps].ravel()
+    firsts = ring[2 * np.concatenate([[0], stops[:-1]])]
+    closed = np.insert(ring, 2 * stops, firsts)
+    rings = np.bincount(region[firsts], minlength=len(counts))
+    points = np.stack([col[closed], row[closed]], axis=1).astype(np.float64)
+    offsets = (
+        np.concatenate([[0], 2 * stops + np.arange(1, len(stops) + 1)]),
+        np.concatenate([[0], np.cumsum(rings)]),
     )
-    for outline, label in shapes:
-        shell, *holes = (np.asarray(ring) - 1 for ring in outline["coordinates"])
-        outlines[int(label) - 1] = shapely.Polygon(shell, holes)
-    return canonical(outlines)
+    polygons = shapely.from_ragged_array(shapely.GeometryType.POLYGON, points, offsets)
+    return np.asarray(shapely.normalize(polygons), dtype=np.object_)
 
 
-@dataclass
-class Joiner:
-    """Joins the regions of blocks, given in any order, where they continue across a border.
+def _edges(
+    region: NDArray[np.int64],
+    row_col: tuple[NDArray[np.int64], NDArray[np.int64]],
+    weight: NDArray[np.int8],
+    times: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The edges along rows: (edge, 2) the vertices where each starts and ends, and the edge after it.
 
-    A border is compared, and forgotten, as soon as the blocks on both sides are there.
+    Vertices are corners, those of weight 2 and -2 twice. By rows, vertices 2k and 2k + 1 bound edge
+    k; by columns likewise. Edges run so that the region lies to their right.
     """
-
-    shape: tuple[int, int]
-    _parts: list[Regions] = field(default_factory=list)
-    _count: int = 0
-    _borders: dict[tuple[str, Index], tuple[NDArray[np.int64], bool]] = field(default_factory=dict)
-    _links: list[NDArray[np.int64]] = field(default_factory=list)
-    _at_edge: list[NDArray[np.int64]] = field(default_factory=list)
-
-    def add(self, block: BlockRegions) -> None:
-        """Take the regions of one more block."""
-        window = block.window
-        top, bottom, left, right = (self._numbered(border) for border in block.borders)
-        self._parts.append(block.regions)
-        self._count += len(block.regions)
-        self._meet("row", (window.row, window.col), top, window.row == 0)
-        self._meet("row", (window.row_stop, window.col), bottom, window.row_stop == self.shape[0])
-        self._meet("col", (window.row, window.col), left, window.col == 0)
-        self._meet("col", (window.row, window.col_stop), right, window.col_stop == self.shape[1])
-
-    def _numbered(self, border: NDArray[np.int32]) -> NDArray[np.int64]:
-        wide = border.astype(np.int64)
-        return np.where(wide > 0, wide + self._count, wide)
-
-    def _meet(self, side: str, place: Index, border: NDArray[np.int64], outer: bool) -> None:
-        if outer:
-            self._at_edge.append(border[border > 0])
-            return
-        other = self._borders.pop((side, place), None)
-        if other is None:
-            self._borders[side, place] = border, outer
-            return
-        facing = other[0]
-        both = (border > 0) & (facing > 0)
-        if both.any():
-            self._links.append(np.unique(np.stack([border[both], facing[both]]), axis=1))
-        self._at_edge.append(border[(border > 0) & (facing == UNSEEN)])
-        self._at_edge.append(facing[(facing > 0) & (border == UNSEEN)])
-
-    def finish(self) -> Regions:
-        """All regions, in the order of their first pixels."""
-        parts = _concatenate(self._parts)
-        at_edge = parts.at_edge.copy()
-        if self._at_edge:
-            at_edge[np.concatenate(self._at_edge) - 1] = True
-        group = _components(len(parts), self._links)
-        whole = _merge(parts, at_edge, group)
-        return whole.take(np.argsort(whole.first, kind="stable"))
+    row, col = row_col
+    second = np.ones(len(row), np.bool_)
+    second[np.cumsum(times) - times] = False
+    sign = np.repeat(np.sign(weight), times)
+    # Where a region touches itself diagonally, rings turn so as to stay with the empty pixels: these
+    # do not hang together there, so that no ring passes a place twice, and the polygon is valid.
+    second ^= np.repeat(weight == 2, times)
+    by_column = np.lexsort((second, row, col, region)).reshape(-1, 2)
+    along_column = np.empty(len(row), np.int64)
+    along_column[by_column] = by_column[:, ::-1]
+    ends = np.arange(len(row)).reshape(-1, 2)
+    backward = sign[0::2] < 0
+    ends[backward] = ends[backward, ::-1]
+    return ends, along_column[ends[:, 1]] // 2
 
 
-def _concatenate(parts: Sequence[Regions]) -> Regions:
-    if not parts:
-        empty = np.empty(0, np.int64)
-        return Regions(
-            np.empty(0, np.object_), empty, empty, empty, empty.astype(np.uint8), empty.astype(bool)
-        )
-    names = ("polygon", "first", "pixels", "total", "peak", "at_edge")
-    return Regions(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-
-def _components(count: int, links: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """The group of each of `count` parts, given pairs of 1-based parts that belong together."""
-    if not links:
-        return np.arange(count, dtype=np.int64)
-    one, other = np.concatenate(links, axis=1) - 1
-    graph = coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(count, count))
-    _, group = connected_components(graph, directed=False)
-    return np.asarray(group, np.int64)
-
-
-def _merge(parts: Regions, at_edge: NDArray[np.bool_], group: NDArray[np.int64]) -> Regions:
-    """One region a group; whole numbers only are summed, so the order does not matter."""
-    count = int(group.max()) + 1 if len(group) else 0
-    first = np.full(count, np.iinfo(np.int64).max)
-    np.minimum.at(first, group, parts.first)
-    pixels, total = np.zeros((2, count), np.int64)
-    np.add.at(pixels, group, parts.pixels)
-    np.add.at(total, group, parts.total)
-    peak, edge = np.zeros(count, np.uint8), np.zeros(count, np.bool_)
-    np.maximum.at(peak, group, parts.peak)
-    np.logical_or.at(edge, group, at_edge)
-    return Regions(_unite(parts.polygon, group, count), first, pixels, total, peak, edge)
-
-
-def _unite(polygons: Geometries, group: NDArray[np.int64], count: int) -> Geometries:
-    """The union of each group, without the points that a block border left on straight edges."""
-    order = np.argsort(group, kind="stable")
-    bounds = np.searchsorted(group[order], np.arange(count + 1))
-    united = polygons[order[bounds[:-1]]]
-    joined = np.flatnonzero(np.diff(bounds) > 1)
-    for i in joined:
-        united[i] = shapely.union_all(polygons[order[bounds[i] : bounds[i + 1]]])
-    united[joined] = canonical(united[joined])
-    return united
-
-
-def canonical(polygons: Geometries) -> Geometries:
-    """Valid polygons without collinear points, rings and starting points in a fixed order."""
-    broken = ~shapely.is_valid(polygons)
-    if broken.any():
-        # A ring that touches itself at a pixel corner: the same ground, said as shell and hole.
-        polygons = polygons.copy()
-        polygons[broken] = shapely.buffer(polygons[broken], 0)
-    return np.asarray(shapely.normalize(shapely.simplify(polygons, 0)), dtype=np.object_)
+def _walk(order: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The cycles of a permutation, one after the other by their smallest members, and their stops."""
+    following, seen = order.tolist(), bytearray(len(order))
+    steps: list[int] = []
+    stops: list[int] = []
+    for start in range(len(following)):
+        if seen[start]:
+            continue
+        at = start
+        while not seen[at]:
+            seen[at] = True
+            steps.append(at)
+            at = following[at]
+        stops.append(len(steps))
+    return np.array(steps, np.int64), np.array(stops, np.int64)

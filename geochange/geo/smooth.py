@@ -16,13 +16,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geochange.geo.polygons import Geometries, canonical
+from geochange.geo.polygons import Geometries, Places, place_of
 
 HALF_PX = 0.5
 """No cut moves an outline further than this: the corner beside a stair lies half a pixel off the cut."""
-
-CHUNK = 4096
-"""Polygons whose points are worked on at once."""
 
 CAP_REACH_PX = 1.0
 """How far a cut runs along an edge that is no step of a slope (the top of a bump, a long wall)."""
@@ -30,60 +27,78 @@ CAP_REACH_PX = 1.0
 Coordinates = NDArray[np.float64]
 
 
-def smooth(polygons: Geometries, tolerance_px: float) -> Geometries:
-    """Outlines in whole pixels, smoothed; no point moves further than `tolerance_px`.
+def smooth(polygons: Geometries, tolerance_px: float, touching: Places) -> Geometries:
+    """Outlines in whole pixels, with their stairs cut; no point moves further than `tolerance_px`.
 
-    0 keeps the stairs. Up to half a pixel shortens the cuts; what is above half a pixel is spent on
-    fewer points (Douglas & Peucker, 1973), and given up for polygons that would then overlap.
+    touching: the places, in order, where regions of change meet diagonally. 0 keeps the stairs; more
+    than half a pixel does no more than half a pixel does. Each outline is worked by itself.
     """
     if tolerance_px <= 0 or len(polygons) == 0:
         return polygons
     reach_px = _longest_reach(min(tolerance_px, HALF_PX))
-    touching = _touching_places(polygons)
-    cut = polygons.copy()
-    for start in range(0, len(cut), CHUNK):
-        part = slice(start, start + CHUNK)
-        cut[part] = _cut_stairs(polygons[part], touching, reach_px)
-    spare_px = tolerance_px - HALF_PX
-    return _thin(cut, spare_px) if spare_px > 0 else cut
-
-
-def _places(points: Coordinates) -> NDArray[np.int64]:
-    """Pixel corners as one whole number each."""
-    col, row = points.astype(np.int64).T
-    return np.asarray((row << np.int64(32)) + col)
-
-
-def _touching_places(polygons: Geometries) -> NDArray[np.int64]:
-    """Corners that occur more than once: there two outlines, or two parts of one, touch."""
-    _, points, (ring_offsets, _) = shapely.to_ragged_array(list(polygons))
-    closing = np.zeros(len(points), np.bool_)
-    closing[np.asarray(ring_offsets)[1:] - 1] = True
-    places = np.sort(_places(points[~closing]))
-    return np.unique(places[1:][places[1:] == places[:-1]])
-
-
-def _cut_stairs(polygons: Geometries, touching: NDArray[np.int64], reach_px: float) -> Geometries:
     kind, points, (ring_offsets, polygon_offsets) = shapely.to_ragged_array(list(polygons))
-    corners = _Corners(points, np.asarray(ring_offsets))
-    cut_points, counts = corners.cut(np.isin(_places(points), touching), reach_px)
+    corners = _Corners(points, _Rings(np.asarray(ring_offsets)))
+    cut_points, counts = corners.cut(_among(touching, points), reach_px)
     offsets = np.concatenate([[0], np.cumsum(np.add.reduceat(counts, ring_offsets[:-1]))])
-    return canonical(shapely.from_ragged_array(kind, cut_points, (offsets, polygon_offsets)))
+    bends, offsets = _bends(cut_points, offsets)
+    smoothed = shapely.from_ragged_array(kind, bends, (offsets, polygon_offsets))
+    return np.asarray(shapely.normalize(smoothed), dtype=np.object_)
 
 
-class _Corners:
-    """The points of many closed rings at once; the last point of a ring repeats its first.
+def _among(touching: Places, points: Coordinates) -> NDArray[np.bool_]:
+    col, row = points.astype(np.int64).T
+    place = place_of(row, col)
+    found = np.searchsorted(touching, place)
+    return np.asarray(np.append(touching, -1)[found] == place)
 
-    Arrays have a row for every point, the closing ones too, so that counts stay aligned with rings.
+
+class _Rings:
+    """Where the points of many closed rings have their neighbours.
+
+    The last point of a ring repeats its first. Arrays have a row for every point, the closing ones
+    too, so that counts stay aligned with rings.
     """
 
-    def __init__(self, points: Coordinates, ring_offsets: NDArray[np.int64]) -> None:
-        self.points = points
-        self.first, self.last = ring_offsets[:-1], ring_offsets[1:] - 1
-        index = np.arange(len(points))
+    def __init__(self, offsets: NDArray[np.int64]) -> None:
+        self.first, self.last = offsets[:-1], offsets[1:] - 1
+        index = np.arange(offsets[-1])
         self.after, self.before = index + 1, index - 1
         self.after[self.last] = self.first + 1
         self.before[self.first] = self.last - 1
+
+    def keep(self, kept: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """The points of the same rings without some of their points, closed again, and offsets."""
+        kept = kept.copy()
+        kept[self.last] = False
+        counts = np.add.reduceat(kept, self.first, dtype=np.int64)
+        stops = np.cumsum(counts)
+        points = np.flatnonzero(kept)
+        closed = np.insert(points, stops, points[stops - counts])
+        return closed, np.concatenate([[0], stops + np.arange(1, len(stops) + 1)])
+
+
+def _bends(
+    points: Coordinates, offsets: NDArray[np.int64]
+) -> tuple[Coordinates, NDArray[np.int64]]:
+    """Rings without the points that repeat the one before or lie on a straight line, and offsets."""
+    rings = _Rings(offsets)
+    distinct, offsets = rings.keep((points != points[rings.before]).any(axis=1))
+    points = points[distinct]
+    rings = _Rings(offsets)
+    behind = points[rings.before]
+    off, chord = behind - points, points[rings.after] - behind
+    straight = off[:, 1] * chord[:, 0] == off[:, 0] * chord[:, 1]
+    bends, offsets = rings.keep(~straight)
+    return points[bends], offsets
+
+
+class _Corners:
+    """The points of closed rings of stairs."""
+
+    def __init__(self, points: Coordinates, rings: _Rings) -> None:
+        self.points = points
+        self.first, self.last = rings.first, rings.last
+        self.before, self.after = rings.before, rings.after
 
     def cut(
         self, fixed: NDArray[np.bool_], reach_px: float
@@ -124,22 +139,3 @@ def _longest_reach(tolerance_px: float) -> float:
     if tolerance_px >= HALF_PX:
         return np.inf
     return float(HALF_PX * tolerance_px / np.sqrt(HALF_PX**2 - tolerance_px**2))
-
-
-def _thin(polygons: Geometries, spare_px: float) -> Geometries:
-    """Fewer points; polygons whose thinned outlines would meet keep their own."""
-    # GEOS may drop a ring's starting point after the rest: two errors of one tolerance each.
-    thinned = np.asarray(shapely.simplify(polygons, spare_px / 2, preserve_topology=True))
-    keep = ~shapely.is_valid(thinned) | (shapely.get_type_id(thinned) != 3)
-    while True:
-        result = np.where(keep, polygons, thinned)
-        tree = shapely.STRtree(result)
-        one, other = tree.query(result, predicate="intersects")
-        pairs = one < other
-        one, other = one[pairs], other[pairs]
-        shared = shapely.area(shapely.intersection(result[one], result[other])) > 0
-        worse = np.zeros(len(result), np.bool_)
-        worse[one[shared]] = worse[other[shared]] = True
-        if not (worse & ~keep).any():
-            return np.asarray(result, dtype=np.object_)
-        keep |= worse

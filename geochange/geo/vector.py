@@ -19,6 +19,7 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
+from geochange.geo.layers import Batches, add_table, gather, write_geopackage, write_whole
 from geochange.geo.style import polygon_qml
 from geochange.places import check_folder
 
@@ -43,12 +44,13 @@ class Writer:
     """One vector format.
 
     name: what users call it.
-    write: writes changes that have the columns of COLUMNS to a new path, with their provenance.
+    write: writes changes, which have the columns of COLUMNS and come some at a time, to a new path,
+        with their provenance.
     check: raises MissingDependencyError when the format needs a package that is not there.
     """
 
     name: str
-    write: Callable[[gpd.GeoDataFrame, Path, Mapping[str, str]], None]
+    write: Callable[[Batches, Path, Mapping[str, str]], None]
     check: Callable[[], None]
 
 
@@ -71,25 +73,45 @@ def check_output(path: Path) -> None:
 
 
 def write_changes(changes: gpd.GeoDataFrame, path: Path, provenance: Mapping[str, str]) -> None:
+    """`write_batches` of one table."""
+    write_batches([changes], path, provenance)
+
+
+def write_batches(changes: Batches, path: Path, provenance: Mapping[str, str]) -> None:
     """Write polygons in the format of the path's suffix, over whatever was there before.
 
-    changes: the columns of COLUMNS and Polygon geometries, in any CRS; no rows is fine.
+    changes: the columns of COLUMNS and Polygon geometries, in any CRS; no rows is fine, no table is
+        not. A GeoPackage is written table by table, the others need all of them in memory at once.
     provenance: what the run was (inputs, options, versions); GeoPackage keeps it as a table,
         the others in the file's own metadata.
 
     Raises OptionError for an unknown suffix, InputError for other columns, geometries or no CRS,
-    OutputError when the file cannot be written; whatever was at `path` is then still there.
+    OutputError when the file cannot be written; whatever was at `path` is then still there. What
+    `changes` raises goes through.
     """
     writer = _writer_of(path)
-    changes = _conform(changes)
     with aside(path) as part:
         try:
-            writer.write(changes, part, provenance)
+            writer.write(map(_conform, changes), part, provenance)
         except (OSError, DataSourceError, DataLayerError, FeatureError) as error:
             raise OutputError(
                 f"cannot write {path} as {writer.name} ({error}): check the free space, "
                 f"or take another of {', '.join(WRITERS)}"
             ) from error
+
+
+def read_changes(path: Path) -> gpd.GeoDataFrame:
+    """The changes in a file that `write_changes` wrote, by their ids, with the columns of COLUMNS.
+
+    GeoJSON gives longitudes and latitudes.
+    """
+    if path.suffix.lower() == ".parquet":
+        changes = gpd.read_parquet(path)
+    else:
+        changes = pyogrio.read_dataframe(path, layer=LAYER)
+    if len(changes) == 0:
+        return empty_changes(changes.crs)
+    return _conform(changes).sort_values("id", ignore_index=True)
 
 
 @contextmanager
@@ -133,41 +155,12 @@ def _conform(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(typed, geometry=changes.geometry).reset_index(drop=True)
 
 
-def _write_gpkg(changes: gpd.GeoDataFrame, path: Path, provenance: Mapping[str, str]) -> None:
-    """GeoPackage 1.3, which QGIS 3.22's GDAL reads without a warning; styled by default."""
-    options = {"GEOMETRY_NAME": "geom", "SPATIAL_INDEX": "YES"}
-    _write_layer(changes, path, "GPKG", options, dataset_options={"VERSION": "1.3"})
+def _write_gpkg(changes: Batches, path: Path, provenance: Mapping[str, str]) -> None:
+    """GeoPackage, a batch in memory at a time; styled by default."""
+    write_geopackage(changes, path, LAYER)
     run = pd.DataFrame({"key": list(provenance), "value": list(provenance.values())}, dtype="str")
-    _add_table(path, RUN_TABLE, run)
-    _add_table(path, "layer_styles", _default_style())
-
-
-def _write_layer(
-    changes: gpd.GeoDataFrame,
-    path: Path,
-    driver: str,
-    layer_options: Mapping[str, str],
-    dataset_options: Mapping[str, str] | None = None,
-) -> None:
-    """Write the layer of changes by one of GDAL's drivers, and prove that every row is there."""
-    pyogrio.write_dataframe(
-        changes,
-        path,
-        layer=LAYER,
-        driver=driver,
-        geometry_type="Polygon",
-        layer_options=layer_options,
-        dataset_options=dataset_options,
-    )
-    # GDAL says nothing of a disk that is found full only when a file is closed.
-    _, _, geometries, _ = pyogrio.raw.read(path, layer=LAYER, columns=[])
-    if len(geometries) != len(changes):
-        raise OSError(f"{len(geometries)} of {len(changes)} rows arrived")
-
-
-def _add_table(path: Path, name: str, rows: pd.DataFrame) -> None:
-    """Add a table without geometry; GDAL registers it in gpkg_contents as `attributes`."""
-    pyogrio.write_dataframe(rows, path, layer=name, driver="GPKG", layer_options={"FID": "id"})
+    add_table(path, RUN_TABLE, run)
+    add_table(path, "layer_styles", _default_style())
 
 
 def _default_style() -> pd.DataFrame:
@@ -189,26 +182,26 @@ def _default_style() -> pd.DataFrame:
     return pd.DataFrame([row])
 
 
-def _write_geojson(changes: gpd.GeoDataFrame, path: Path, provenance: Mapping[str, str]) -> None:
+def _write_geojson(changes: Batches, path: Path, provenance: Mapping[str, str]) -> None:
     """RFC 7946: longitude and latitude, outer rings to the left, cut at the antimeridian."""
     options = {
         "RFC7946": "YES",
         "COORDINATE_PRECISION": "8",  # of a degree: about 1 mm, far below any pixel
         "DESCRIPTION": json.dumps(dict(provenance)),
     }
-    _write_layer(changes, path, "GeoJSON", options)
+    write_whole(changes, path, LAYER, "GeoJSON", options)
 
 
-def _write_fgb(changes: gpd.GeoDataFrame, path: Path, provenance: Mapping[str, str]) -> None:
+def _write_fgb(changes: Batches, path: Path, provenance: Mapping[str, str]) -> None:
     """FlatGeobuf; its spatial index puts the rows in the order of a Hilbert curve."""
-    _write_layer(changes, path, "FlatGeobuf", {"DESCRIPTION": json.dumps(dict(provenance))})
+    write_whole(changes, path, LAYER, "FlatGeobuf", {"DESCRIPTION": json.dumps(dict(provenance))})
 
 
-def _write_parquet(changes: gpd.GeoDataFrame, path: Path, provenance: Mapping[str, str]) -> None:
+def _write_parquet(changes: Batches, path: Path, provenance: Mapping[str, str]) -> None:
     """GeoParquet 1.1; provenance is the file's key `geochange_run`, as JSON."""
     from pyarrow import parquet  # optional: nothing else of geochange needs it
 
-    changes.to_parquet(path, index=False, schema_version="1.1.0")
+    gather(changes).to_parquet(path, index=False, schema_version="1.1.0")
     table = parquet.read_table(path)
     geo = json.loads(table.schema.metadata[b"geo"])
     # geopandas lists the types it saw: for no rows, none. Polygons are promised either way.

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from makers import NORTH_UP, UTM
 from numpy.typing import NDArray
+from shelves import blobs, shelf_of
 
-from geochange.geo.changes import SPECK_PX, to_changes
+from geochange.geo import spill
+from geochange.geo.changes import SPECK_PX, Tally, to_changes
 from geochange.geo.grid import Grid
-from geochange.geo.polygons import Joiner, Regions, trace
+from geochange.geo.layers import gather
 from geochange.geo.probability import NODATA
-from geochange.geo.tiling import Window
 from geochange.geo.vector import COLUMNS
 
 SHAPE = (30, 40)
@@ -31,14 +34,14 @@ def scene() -> NDArray[np.uint8]:
     return raster
 
 
-def regions(raster: NDArray[np.uint8]) -> Regions:
-    joiner = Joiner(SHAPE)
-    joiner.add(trace(raster, Window(0, 0, *SHAPE), 127, SHAPE[1]))
-    return joiner.finish()
+def changes_of(
+    raster: NDArray[np.uint8], simplify_px: float, min_area_m2: float | None
+) -> gpd.GeoDataFrame:
+    return gather(to_changes(shelf_of(raster), GRID, simplify_px, min_area_m2))
 
 
 def test_attributes_are_those_of_the_pixels() -> None:
-    changes = to_changes(regions(scene()), GRID, simplify_px=0, min_area_m2=0)
+    changes = changes_of(scene(), simplify_px=0, min_area_m2=0)
     assert {name: str(changes[name].dtype) for name in COLUMNS} == dict(COLUMNS)
     assert changes["id"].tolist() == [1, 2, 3, 4]
     np.testing.assert_allclose(
@@ -55,29 +58,29 @@ def test_attributes_are_those_of_the_pixels() -> None:
 
 
 def test_polygons_lie_on_the_ground() -> None:
-    changes = to_changes(regions(scene()), GRID, simplify_px=0, min_area_m2=0)
+    changes = changes_of(scene(), simplify_px=0, min_area_m2=0)
     assert changes.crs == UTM
     assert changes.geometry[1].bounds == (500_200, 4_999_860, 500_240, 4_999_900)
 
 
 def test_specks_are_left_out_and_ids_have_no_gaps() -> None:
-    changes = to_changes(regions(scene()), GRID, simplify_px=0, min_area_m2=None)
+    changes = changes_of(scene(), simplify_px=0, min_area_m2=None)
     assert changes["id"].tolist() == [1, 2]
     assert changes.geometry.area.tolist() == [30 * 100, SPECK_PX * 100]
 
 
 @pytest.mark.parametrize(("smallest", "count"), [(0, 4), (101, 3), (1501, 3), (1602, 1), (4000, 0)])
 def test_the_smallest_area_is_in_square_metres(smallest: float, count: int) -> None:
-    assert len(to_changes(regions(scene()), GRID, 0, smallest)) == count
+    assert len(changes_of(scene(), 0, smallest)) == count
 
 
 def test_exactly_the_smallest_area_is_kept() -> None:
-    exact = to_changes(regions(scene()), GRID, 0, 0)["area_m2"].min()
-    assert len(to_changes(regions(scene()), GRID, 0, exact)) == 4
+    exact = changes_of(scene(), 0, 0)["area_m2"].min()
+    assert len(changes_of(scene(), 0, exact)) == 4
 
 
 def test_nothing_changed_is_an_empty_table_with_all_columns() -> None:
-    changes = to_changes(regions(np.zeros(SHAPE, np.uint8)), GRID, 0.5, None)
+    changes = changes_of(np.zeros(SHAPE, np.uint8), 0.5, None)
     assert len(changes) == 0
     assert {name: str(changes[name].dtype) for name in COLUMNS} == dict(COLUMNS)
     assert changes.crs == UTM
@@ -86,8 +89,35 @@ def test_nothing_changed_is_an_empty_table_with_all_columns() -> None:
 def test_area_is_that_of_the_outline_that_is_written() -> None:
     raster = np.zeros(SHAPE, np.uint8)
     raster[np.tril_indices(20)] = 254
-    stairs, smooth = (to_changes(regions(raster), GRID, px, 0) for px in (0, 0.5))
+    stairs, smooth = (changes_of(raster, px, 0) for px in (0, 0.5))
     assert not shapely.equals(stairs.geometry[0], smooth.geometry[0])
     ratio = smooth["area_m2"][0] / stairs["area_m2"][0]
     assert ratio == pytest.approx(smooth.geometry[0].area / stairs.geometry[0].area, rel=1e-7)
     assert smooth["perimeter_m"][0] < stairs["perimeter_m"][0] * 0.9
+
+
+@pytest.mark.parametrize("simplify_px", [0, 0.3, 0.5, 1.5, 4])
+@pytest.mark.parametrize("batch", [1, 3, 50])
+def test_blocks_and_batches_leave_no_trace(
+    simplify_px: float, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raster = blobs(3, 120).astype(np.uint8) * 254
+    grid = Grid(UTM, NORTH_UP, raster.shape)
+    expected = gather(to_changes(shelf_of(raster), grid, simplify_px, 400))
+    monkeypatch.setattr(spill, "BATCH_REGIONS", batch)
+    shelf = shelf_of(raster, (31, 17), order=2)
+    tables = list(to_changes(shelf, grid, simplify_px, 400))
+    assert len(expected) > 3 and max(map(len, tables)) <= batch
+    found = gather(tables)
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(found.drop(columns="geometry")),
+        pd.DataFrame(expected.drop(columns="geometry")),
+        check_exact=True,
+    )
+    assert found.geometry.to_wkb().tolist() == expected.geometry.to_wkb().tolist()
+
+
+def test_a_tally_counts_what_passes_through() -> None:
+    tally = Tally()
+    (table,) = [t for t in tally.of(to_changes(shelf_of(scene()), GRID, 0, 0)) if len(t)]
+    assert tally == Tally(4, pytest.approx(table["area_m2"].sum()))

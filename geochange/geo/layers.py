@@ -1,0 +1,83 @@
+"""Layers of vector files by GDAL's drivers, at once or some rows at a time, and proof of every row."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pyogrio
+
+Batches = Iterable[gpd.GeoDataFrame]
+"""Rows, some at a time; there is at least one batch, which may have no rows."""
+
+
+def gather(batches: Batches) -> gpd.GeoDataFrame:
+    """All batches in one, for drivers that cannot append."""
+    tables = list(batches)
+    filled = [table for table in tables if len(table)] or tables[:1]
+    return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), crs=tables[0].crs)
+
+
+def write_whole(
+    batches: Batches, path: Path, layer: str, driver: str, options: Mapping[str, str]
+) -> None:
+    """Write polygons with all rows in memory. Raises OSError where not every row arrives."""
+    rows = gather(batches)
+    _write(rows, path, layer, driver=driver, layer_options=options)
+    _prove(len(rows), _count(path, layer))
+
+
+def write_geopackage(batches: Batches, path: Path, layer: str) -> None:
+    """Write polygons batch by batch. Raises OSError where not every row arrives.
+
+    Version 1.3, which QGIS 3.22's GDAL reads without a warning.
+    """
+    rows = 0
+    for batch in batches:
+        if rows:
+            _write(batch, path, layer, driver="GPKG", append=True)
+        else:
+            path.unlink(missing_ok=True)  # a batch without rows
+            options = {"GEOMETRY_NAME": "geom", "SPATIAL_INDEX": "YES"}
+            version = {"VERSION": "1.3"}
+            _write(
+                batch, path, layer, driver="GPKG", layer_options=options, dataset_options=version
+            )
+        rows += len(batch)
+    _prove(rows, _count_in_geopackage(path, layer))
+
+
+def add_table(path: Path, name: str, rows: pd.DataFrame) -> None:
+    """Add a table without geometry; GDAL registers it in gpkg_contents as `attributes`."""
+    pyogrio.write_dataframe(rows, path, layer=name, driver="GPKG", layer_options={"FID": "id"})
+
+
+def _write(rows: gpd.GeoDataFrame, path: Path, layer: str, **how: Any) -> None:
+    pyogrio.write_dataframe(rows, path, layer=layer, geometry_type="Polygon", **how)
+
+
+def _count(path: Path, layer: str) -> int:
+    """How many outlines can be read."""
+    _, _, outlines, _ = pyogrio.raw.read(path, layer=layer, columns=[])
+    return len(outlines)
+
+
+def _count_in_geopackage(path: Path, layer: str) -> int:
+    """How many outlines can be read to their last byte, one in memory at a time."""
+    with closing(sqlite3.connect(path)) as database:
+        try:
+            read = f"SELECT count(*) FROM \"{layer}\" WHERE hex(geom) <> ''"
+            return int(database.execute(read).fetchone()[0])
+        except sqlite3.Error as error:
+            raise OSError(str(error)) from error
+
+
+def _prove(rows: int, found: int) -> None:
+    """GDAL says nothing of a disk that is found full only when a file is closed."""
+    if found != rows:
+        raise OSError(f"{found} of {rows} rows arrived")

@@ -1,0 +1,105 @@
+"""Regions cut from blocks and joined are those of the whole raster, bit for bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from shelves import (
+    CHESS,
+    KNOT,
+    RING,
+    Bytes,
+    assert_same,
+    crowded,
+    joined,
+    rasters,
+    shelf_of,
+    traced,
+)
+
+from geochange.geo.joiner import Joiner
+from geochange.geo.probability import NODATA
+
+some = settings(max_examples=60, deadline=None)
+
+
+@some
+@given(rasters(), st.integers(1, 13), st.integers(1, 13), st.integers(0, 9))
+@example(KNOT, 2, 2, 0)
+@example(RING, 2, 1, 1)
+@example(CHESS, 3, 3, 2)
+def test_blocks_give_what_the_whole_gives(
+    raster: Bytes, height: int, width: int, order: int
+) -> None:
+    assert_same(joined(raster, (height, width), order), joined(raster))
+
+
+@some
+@given(rasters(), st.integers(1, 13), st.integers(1, 13), st.integers(0, 9))
+@example(KNOT, 2, 2, 0)
+@example(RING, 2, 1, 1)
+@example(CHESS, 1, 1, 2)
+def test_places_where_change_meets_diagonally_are_found_across_blocks(
+    raster: Bytes, height: int, width: int, order: int
+) -> None:
+    shelf = shelf_of(raster, (height, width), order)
+    outlines = shelf.read(np.arange(len(shelf))).polygons()
+    np.testing.assert_array_equal(shelf.touching, crowded(outlines))
+
+
+@some
+@given(rasters(), st.integers(1, 13), st.integers(1, 13), st.integers(0, 9))
+def test_no_region_waits_for_blocks_it_does_not_touch(
+    raster: Bytes, height: int, width: int, order: int
+) -> None:
+    joiner, given_away = Joiner(raster.shape), set()
+    seen = np.zeros(raster.shape, np.bool_)
+    whole = joined(raster)
+    for block in traced(raster, (height, width), order):
+        window = block.window
+        given_away |= set(joiner.add(block).rows["first"].tolist())
+        seen[window.row : window.row_stop, window.col : window.col_stop] = True
+        complete = set()
+        for i, first in enumerate(whole.rows["first"].tolist()):
+            (outline,) = whole.take(np.array([i])).polygons()
+            left, top, right, bottom = (int(side) for side in outline.bounds)
+            # All around the region's box is there: then so is all that it waits for.
+            if seen[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1].all():
+                complete.add(first)
+        assert complete <= given_away
+    assert not joiner._groups and not joiner._parts and not joiner._borders
+
+
+def test_no_block_is_no_region() -> None:
+    assert len(Joiner((4, 4)).finish()) == 0
+
+
+def test_missing_blocks_are_noticed() -> None:
+    joiner = Joiner((2, 4))
+    joiner.add(next(traced(np.zeros((2, 4), np.uint8), (2, 2))))
+    with pytest.raises(ValueError, match="missing"):
+        joiner.finish()
+
+
+def test_a_hole_across_block_borders_is_kept() -> None:
+    raster = np.full((6, 6), 254, np.uint8)
+    raster[2:4, 2:4] = 0
+    (polygon,) = joined(raster, (3, 3)).polygons()
+    assert polygon.area == 32
+    assert len(polygon.interiors) == 1
+
+
+def test_corners_do_not_join() -> None:
+    raster = np.array([[254, 0], [0, 254]], np.uint8)
+    assert len(joined(raster, (1, 1))) == len(joined(raster)) == 2
+
+
+def test_a_region_beside_missing_pixels_of_the_next_block_touches_the_edge() -> None:
+    raster = np.zeros((5, 6), np.uint8)
+    raster[2, 2], raster[2, 3], raster[2, 0] = 254, NODATA, NODATA
+    for block in ((5, 3), (5, 1), (1, 1), (5, 6)):
+        assert joined(raster, block).rows["at_edge"].tolist() == [True]
+    raster[2, 3] = 0
+    assert joined(raster, (5, 3)).rows["at_edge"].tolist() == [False]
