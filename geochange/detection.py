@@ -28,7 +28,7 @@ from geochange.models.predict import classes_of
 from geochange.mosaic.schedule import in_flight
 from geochange.places import claimed
 from geochange.progress import Progress, silent
-from geochange.space import check_space, space_of
+from geochange.space import check_space, room_in, space_of
 from geochange.tasks import Work
 from geochange.workers import choose_model, open_client
 from geochange.workfolder import WorkFolder
@@ -89,7 +89,7 @@ def detect(
 
 def run(checked: Checked, progress: Progress = silent) -> Result:
     """Work a checked pair; see `detect`."""
-    with claimed(checked.raster):
+    with claimed(checked.raster), room_in(checked.out.parent):
         return _run_alone(checked, progress)
 
 

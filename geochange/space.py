@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from geochange.errors import OutputError
+from geochange.errors import OutputError, RunError
 from geochange.geo.tiling import Axis, TilePlan
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says of a disk, a share of it or a file that can grow no further."""
 
 LOGIT_BYTES, SCORE_BYTES, PROBABILITY_BYTES = 2, 4, 1
 
@@ -81,6 +87,19 @@ def check_space(space: Space, folder: Path, work_folder: Path) -> None:
             f"{folder}: the run needs {as_gb(space.peak)} while it works and there are "
             f"{as_gb(there)}; make room, or put --out on another disk"
         )
+
+
+@contextmanager
+def room_in(folder: Path) -> Iterator[None]:
+    """A disk found full is the user's to mend, and the run worth going on with. Raises RunError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise RunError(
+            f"cannot write in {folder} ({error.strerror}): check the free space there"
+        ) from error
 
 
 def size_of(folder: Path) -> int:

@@ -6,8 +6,6 @@ that exists is complete: zarr renames it into place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,6 @@ import zarr
 from numpy.typing import NDArray
 from zarr.core.array_spec import ArrayConfigParams
 
-from geochange.errors import RunError
 from geochange.geo.probability import NODATA
 from geochange.geo.tiling import Index, TilePlan, Window
 
@@ -32,17 +29,6 @@ def _create(path: Path, **layout: Any) -> zarr.Array[Any]:
     return zarr.create_array(
         store=path, zarr_format=3, compressors=None, config=EVERY_CHUNK, **layout
     )
-
-
-@contextmanager
-def _room(path: Path) -> Iterator[None]:
-    """A disk that is full is the user's to mend, and worth going on after."""
-    try:
-        yield
-    except OSError as error:
-        raise RunError(
-            f"{path.parent}: cannot be written ({error.strerror}); check the free space there"
-        ) from error
 
 
 def _block_tiles(plan: TilePlan) -> tuple[int, int]:
@@ -91,8 +77,7 @@ class LogitStore:
         """Keep the (tile rows, tile cols, height, width) logits of a block."""
         rows, cols = self.plan.block_tile_ranges(block)
         kept = np.clip(logits, -LOGIT_LIMIT, LOGIT_LIMIT).astype(np.float16)
-        with _room(self.path):
-            _open(self.path)[rows.start : rows.stop, cols.start : cols.stop] = kept
+        _open(self.path)[rows.start : rows.stop, cols.start : cols.stop] = kept
 
     def get(self, rows: range, cols: range) -> NDArray[np.float16]:
         """The logits of a rectangle of tiles."""
@@ -131,8 +116,7 @@ class ScoreStore:
     def put(self, block: Index, scores: NDArray[np.float32]) -> None:
         """Keep the (tile rows, tile cols, date, class) scores of a block."""
         rows, cols = self.plan.block_tile_ranges(block)
-        with _room(self.path):
-            _open(self.path)[rows.start : rows.stop, cols.start : cols.stop] = scores
+        _open(self.path)[rows.start : rows.stop, cols.start : cols.stop] = scores
 
     def get(self) -> NDArray[np.float32]:
         """All scores: a hundred numbers a tile."""
@@ -164,8 +148,7 @@ class ProbabilityStore:
     def put(self, output: Index, probability: NDArray[np.uint8]) -> None:
         """Keep the probability of an output block."""
         window = self.plan.output_window(output)
-        with _room(self.path):
-            _open(self.path)[window.within(self.plan.whole)] = probability
+        _open(self.path)[window.within(self.plan.whole)] = probability
 
     def get(self, window: Window) -> NDArray[np.uint8]:
         """The probability in any window of the raster."""

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geochange.errors import InputError, OutputError
@@ -31,6 +31,7 @@ WORD = st.text(
 NAME = st.lists(WORD, min_size=1, max_size=3).map(" ".join)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(NAME, NAME, NAME), min_size=1, max_size=5))
 def test_lists_round_trip(names: list[tuple[str, str, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,9 +10,9 @@ import pytest
 from hypothesis import given
 from plans import each_plan, every_output, plans, wide_overlap
 
-from geochange.errors import OutputError
+from geochange.errors import OutputError, RunError
 from geochange.geo.tiling import TilePlan
-from geochange.space import Space, as_gb, check_space, front_tiles, size_of, space_of
+from geochange.space import Space, as_gb, check_space, front_tiles, room_in, size_of, space_of
 
 IN_FLIGHT = 4
 
@@ -79,3 +80,11 @@ def test_the_size_of_a_folder_is_that_of_its_files(tmp_path: Path) -> None:
 
 def test_bytes_as_people_read_them() -> None:
     assert [as_gb(size) for size in (2.5e6, 1e9, 41.26e9)] == ["2 MB", "1.0 GB", "41.3 GB"]
+
+
+def test_a_disk_found_full_is_named_and_other_faults_are_not(tmp_path: Path) -> None:
+    full = r"\(No space left on device\): check the free space"
+    with pytest.raises(RunError, match=full), room_in(tmp_path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(PermissionError), room_in(tmp_path):
+        raise PermissionError(errno.EACCES, "Permission denied")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from geochange.errors import RunError
 from geochange.geo.probability import NODATA
 from geochange.geo.tiling import TilePlan, Window
 from geochange.mosaic.store import LOGIT_LIMIT, LogitStore, ProbabilityStore, ScoreStore
@@ -82,16 +80,6 @@ def test_logits_beyond_half_precision_stay_finite(logits: LogitStore) -> None:
     logits.put((0, 0), wild)
     found = logits.get(range(1), range(1))[0, 0, 0, :4]
     np.testing.assert_array_equal(found, [LOGIT_LIMIT, -LOGIT_LIMIT, LOGIT_LIMIT, np.nan])
-
-
-def test_a_full_disk_is_named(logits: LogitStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("zarr.Array.__setitem__", full)
-    with pytest.raises(RunError, match=r"cannot be written \(No space left .* free space there"):
-        logits.put((0, 0), block_of(PLAN, (0, 0)))
-    assert not logits.has((0, 0))
 
 
 def test_a_raster_below_a_tile_has_a_store_of_one(tmp_path: Path) -> None:
