@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from geochange import provenance
 from geochange.check import Checked, PathLike, check
 from geochange.config import ModelOptions, RunOptions
 from geochange.errors import InputError, OptionError
+from geochange.fleet import settle_workers
 from geochange.geo.changes import to_changes
 from geochange.geo.cog import write_cog
 from geochange.geo.polygons import BlockRegions, Joiner, Regions
@@ -25,7 +26,8 @@ from geochange.geo.sampling import sample_scene
 from geochange.geo.vector import write_changes
 from geochange.memory import settle
 from geochange.models import ModelSpec, Prompting, class_spec, kind_of, resident, weights_spec
-from geochange.models.predict import choose_device, classes_of, cores
+from geochange.models.devices import choose_devices
+from geochange.models.predict import classes_of, cores
 from geochange.mosaic.schedule import Client, Job, connect, run_bounded
 from geochange.progress import Progress, silent
 from geochange.tasks import Work, jobs
@@ -86,10 +88,13 @@ def run(checked: Checked, progress: Progress = silent) -> Result:
     clock = provenance.Clock()
     work = plan_work(checked)
     options = checked.options
-    with (
-        connect(options.scheduler, options.workers, options.threads, cores()) as client,
-        _work_folder(checked, work) as resumed,
-    ):
+    with ExitStack() as stack:
+        client = stack.enter_context(
+            connect(options.scheduler, options.workers, options.threads, cores())
+        )
+        if options.scheduler is not None:
+            work = replace(work, spec=settle_workers(client, work.spec, options))
+        resumed = stack.enter_context(_work_folder(checked, work))
         regions = _work_blocks(client, work, progress)
         changes = to_changes(regions, checked.pair.grid, options.simplify, options.min_area)
         _write(checked, work, changes, clock, progress)
@@ -106,7 +111,8 @@ def run(checked: Checked, progress: Progress = silent) -> Result:
 def plan_work(checked: Checked) -> Work:
     """Take from the scene what must be the same for all its tiles: stretch and statistics."""
     options = checked.options
-    spec = choose_model(options.model, options)
+    # With a scheduler the workers settle their devices by themselves; see `settle_workers`.
+    spec = choose_model(options.model, options, "auto" if options.scheduler else options.device)
     model = resident(spec)
     sample = sample_scene(checked.pair)
     radiometry = choose(checked.stretch, *sample.pixels())
@@ -125,12 +131,12 @@ def plan_work(checked: Checked) -> Work:
     )
 
 
-def choose_model(name: str, options: ModelOptions) -> ModelSpec:
+def choose_model(name: str, options: ModelOptions, devices: str | None = None) -> ModelSpec:
     """What every worker will build; what is measured or read is so once, here.
 
-    Raises OptionError, InputError.
+    devices: one, or a list of GPUs; that of the options where None. Raises OptionError, InputError.
     """
-    device = choose_device(options.device)
+    device = ",".join(choose_devices(devices or options.device))
     if kind_of(name) == "class":
         return class_spec(name, device)
     prompting = Prompting(

@@ -27,7 +27,8 @@ from geochange.mosaic.store import LogitStore, ProbabilityStore, ScoreStore
 class Work:
     """All that the tasks of a run need to know; it travels to the workers, so it is small.
 
-    level: the smallest byte of probability that is change. classes: the names the model scores.
+    batch: the most tiles at once, found by each worker where None. level: the smallest byte of
+    probability that is change. classes: the names the model scores.
     """
 
     pair: Pair
@@ -35,7 +36,7 @@ class Work:
     radiometry: Radiometry
     spec: ModelSpec
     taper: str
-    batch: int
+    batch: int | None
     level: int
     folder: Path
     classes: tuple[str, ...] = ()

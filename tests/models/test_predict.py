@@ -16,7 +16,8 @@ from geochange.chip import Chip
 from geochange.errors import OptionError
 from geochange.models import ModelSpec
 from geochange.models.batch import Batch
-from geochange.models.predict import choose_device, predict, show, show_turned
+from geochange.models.devices import choose_device
+from geochange.models.predict import predict, show, show_turned
 
 SEEN: list[int] = []
 

@@ -26,7 +26,7 @@ JOINING = {"mosaic"}
 TOP = {
     *("", "cli", "detection", "tasks", "check", "demo", "provenance", "workfolder"),
     *("learning", "preparation", "recipe", "keeper", "validation", "evaluation", "candidate"),
-    *("dataset", "pairs", "prompting", "cutting", "comparison"),
+    *("dataset", "fleet", "pairs", "prompting", "cutting", "comparison"),
 }
 
 MAY_IMPORT = {
