@@ -26,7 +26,7 @@ from geochange.geo.sampling import sample_scene
 from geochange.geo.vector import write_changes
 from geochange.memory import settle
 from geochange.models import ModelSpec, Prompting, class_spec, kind_of, resident, weights_spec
-from geochange.models.devices import choose_devices
+from geochange.models.devices import choose_device, choose_devices
 from geochange.models.predict import classes_of, cores
 from geochange.mosaic.schedule import Client, Job, connect, run_bounded
 from geochange.progress import Progress, silent
@@ -136,7 +136,8 @@ def choose_model(name: str, options: ModelOptions, devices: str | None = None) -
 
     devices: one, or a list of GPUs; that of the options where None. Raises OptionError, InputError.
     """
-    device = ",".join(choose_devices(devices or options.device))
+    here = (choose_device(options.device),) if devices is None else choose_devices(devices)
+    device = ",".join(here)
     if kind_of(name) == "class":
         return class_spec(name, device)
     prompting = Prompting(

@@ -112,7 +112,7 @@ def weights_spec(
     Raises InputError for a vocabulary that cannot be read.
     """
     from geochange.models.checkpoint import read_vocabulary  # open_clip, which takes seconds
-    from geochange.models.precision import choose_precision
+    from geochange.models.precision import common_precision
 
     vocabulary = read_vocabulary(vocabulary_file) if vocabulary_file else None
     precision = common_precision(prompting.precision, device.split(","))

@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 
 from geochange.errors import OptionError
-from geochange.models.precision import choose_precision
+from geochange.models.precision import common_precision
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +58,7 @@ class Found:
 def find(wanted: str, precision: str) -> Found:
     """Look for devices and measure on this machine. Raises OptionError."""
     devices = choose_devices(wanted)
-    by_each = {choose_precision(precision, device) for device in devices}
-    return Found(devices, _common(by_each))
+    return Found(devices, common_precision(precision, devices))
 
 
 def agree(workers: Mapping[str, Found | Exception]) -> str:
@@ -72,16 +71,12 @@ def agree(workers: Mapping[str, Found | Exception]) -> str:
         if isinstance(found, Exception):
             raise OptionError(f"worker {address}: {found}") from found
     seen = [found for found in workers.values() if isinstance(found, Found)]
-    precision = _common({found.precision for found in seen})
-    if any(found.precision != precision for found in seen):
+    precisions = {found.precision for found in seen}
+    if len(precisions) > 1:
         logger.warning(
             "workers differ: some would compute in bfloat16, so all take float32; "
             "--precision bfloat16 insists"
         )
     if len({device.partition(":")[0] for found in seen for device in found.devices}) > 1:
         logger.warning("some workers have a GPU and some none: their last bits differ")
-    return precision
-
-
-def _common(precisions: set[str]) -> str:
     return precisions.pop() if len(precisions) == 1 else "float32"

@@ -66,6 +66,10 @@ class Feed:
         with self._guard:
             return sum(request.left for request in self._open)
 
+    def batch_of(self, request: Request) -> int:
+        """The most chips at once, of the kind of a request that has its answers."""
+        return self._size(request)
+
     def submit(self, request: Request) -> None:
         """Stand in line; `answer` must follow. Raises RunError where nobody serves it any more."""
         with self._guard:

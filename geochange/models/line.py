@@ -29,7 +29,8 @@ class Line:
         with self._changed:
             if self._closed:
                 raise RunError("nobody serves this device any more; begin anew")
-            self._waiting.append((request, deque(request.seen)))
+            if request.seen:
+                self._waiting.append((request, deque(request.seen)))
             self._changed.notify_all()
 
     def drop(self, request: Request) -> None:
