@@ -30,7 +30,7 @@ from geochange.places import claimed
 from geochange.progress import Progress, silent
 from geochange.space import check_space, room_in, space_of
 from geochange.tasks import Work
-from geochange.workers import choose_model, open_client
+from geochange.workers import choose_model, open_crew
 from geochange.workfolder import WorkFolder
 from geochange.writing import write
 
@@ -99,11 +99,12 @@ def _run_alone(checked: Checked, progress: Progress) -> Result:
     inputs = provenance.inputs(checked.pair)
     work = plan_work(checked)
     with (
-        open_client(checked.options, work) as (client, _),
-        _work_folder(checked, work, in_flight(client)) as resumed,
+        open_crew(checked.options, work) as crew,
+        _work_folder(checked, crew.work, in_flight(crew.client)) as resumed,
         open(work.folder / OUTLINES, "w+b") as outlines,
     ):
-        shelf = work_blocks(client, work, outlines, checked.options.keep_work, progress)
+        work = crew.work
+        shelf = work_blocks(crew.client, work, outlines, checked.options.keep_work, progress)
         provenance.refuse_changed(checked.pair, inputs)
         unreadable = work.records.get()
         say_skipped(checked.pair, unreadable)
@@ -124,7 +125,8 @@ def _run_alone(checked: Checked, progress: Progress) -> Result:
 def plan_work(checked: Checked) -> Work:
     """Take from the scene what must be the same for all its tiles: stretch and statistics."""
     options = checked.options
-    spec = choose_model(options.model, options)
+    # With a scheduler the workers settle their devices by themselves; see `settle_spec`.
+    spec = choose_model(options.model, options, "auto" if options.scheduler else options.device)
     model = resident(spec)
     sample = SceneSample(checked.pair, spare=True)
     radiometry = sample.radiometry(checked.stretch)

@@ -21,8 +21,8 @@ from geochange import __version__
 from geochange.chip import Chip
 from geochange.errors import InputError, OutputError
 from geochange.models.checkpoint import DEFAULT_CLIP
+from geochange.models.devices import choose_device
 from geochange.models.naming import Namer, Ranking, clip_tag, read_namer, vocabulary_tag
-from geochange.models.predict import choose_device
 from geochange.models.prompts import Names, published_vocabulary
 from geochange.places import check_folder
 from geochange.progress import Progress, silent

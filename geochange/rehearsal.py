@@ -17,7 +17,7 @@ from geochange.memory import settle
 from geochange.mosaic.schedule import Client, in_flight, run_bounded
 from geochange.space import space_of
 from geochange.tasks import Work, jobs
-from geochange.workers import open_client
+from geochange.workers import open_crew
 
 PROBE_S = 3.0
 """How long the real network is watched."""
@@ -52,17 +52,18 @@ def rehearse(checked: Checked) -> Rehearsal:
     """
     settle()
     work = plan_work(checked)
-    with open_client(checked.options, work) as (client, budget):
-        tile_s = _tile_seconds(client, work)
-        space = space_of(work.plan, len(work.classes), in_flight(client), checked.options.keep_work)
+    with open_crew(checked.options, work) as crew:
+        work, tasks = crew.work, in_flight(crew.client)
+        tile_s = _tile_seconds(crew.client, work)
+        space = space_of(work.plan, len(work.classes), tasks, checked.options.keep_work)
         pixels = work.plan.whole.pixels
         return Rehearsal(
             shape=work.plan.shape,
             tiles=work.plan.tile_count,
             blocks=work.plan.rows.blocks * work.plan.cols.blocks,
-            threads=sum(client.nthreads().values()),
+            threads=tasks // 2,
             device=work.spec.device,
-            memory_bytes=budget.peak,
+            memory_bytes=crew.budget.peak,
             disk_bytes=space.peak,
             seconds=tile_s * work.plan.tile_count + WRITE_S_PER_MPX * pixels / 1e6,
         )

@@ -18,6 +18,9 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 LOGIT_BYTES, SCORE_BYTES, PROBABILITY_BYTES = 2, 4, 1
 
+OUTLINE_BYTES = 0.2
+"""A pixel's share of the outlines that wait to be written, where a few per cent changed."""
+
 PLAIN_BYTES = 4 / 3
 """A pixel of the raster before it is compressed: itself, and its share of the overviews."""
 
@@ -52,9 +55,11 @@ def space_of(plan: TilePlan, classes: int, in_flight: int, keep_work: bool) -> S
     scores = plan.tile_count * 2 * classes * SCORE_BYTES
     probability = plan.whole.pixels * PROBABILITY_BYTES
     front = logits if keep_work else min(logits, front_tiles(plan, in_flight) * tile)
+    outlines = int(plan.whole.pixels * OUTLINE_BYTES)
     raster = int(plan.whole.pixels * (PLAIN_BYTES + COG_BYTES))
     kept = logits if keep_work else 0
-    return Space(front + scores + probability, kept + scores + probability + raster)
+    always = scores + probability + outlines
+    return Space(always + front, always + kept + raster)
 
 
 def front_tiles(plan: TilePlan, in_flight: int) -> int:

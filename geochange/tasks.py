@@ -11,16 +11,17 @@ import numpy as np
 
 from geochange.chip import Chip, fill_invalid
 from geochange.errors import RunError
-from geochange.faults import Records, places
+from geochange.faults import Records
 from geochange.geo.align import Pair
 from geochange.geo.probability import to_bytes
 from geochange.geo.radiometry import Radiometry
 from geochange.geo.regions import BlockRegions, trace
 from geochange.geo.tiling import Axis, Index, TilePlan, Window
-from geochange.geo.unreadable import NOTHING, Unreadable, UnreadableError, in_short
+from geochange.geo.unreadable import NOTHING, Unreadable
 from geochange.memory import rise_bytes, settle
-from geochange.models import ModelSpec, kind_of
-from geochange.models.predict import predict
+from geochange.models import ModelSpec, kind_of, resident
+from geochange.models.capacity import CPU_CHIPS
+from geochange.models.predict import predict, show
 from geochange.mosaic.schedule import Job
 from geochange.mosaic.stitch import stitch
 from geochange.mosaic.store import LogitStore, ProbabilityStore, ScoreStore
@@ -33,7 +34,8 @@ CLASS_BYTES = 100
 class Work:
     """All that the tasks of a run need to know; it travels to the workers, so it is small.
 
-    level: the smallest byte of probability that is change. classes: the names the model scores.
+    batch: the most tiles at once, found by each worker where None. level: the smallest byte of
+    probability that is change. classes: the names the model scores.
     skip_unreadable: whether what cannot be read is nodata, else its block fails. unsampled: what
     of the scene sample could not be read.
     """
@@ -43,7 +45,7 @@ class Work:
     radiometry: Radiometry
     spec: ModelSpec
     taper: str
-    batch: int
+    batch: int | None
     level: int
     folder: Path
     classes: tuple[str, ...] = ()
@@ -116,19 +118,18 @@ def network_bytes(work: Work) -> int:
     """
     if work.spec.device != "cpu":
         return 0
+    batch = work.batch or CPU_CHIPS
     if kind_of(work.spec.name) == "class":
-        return work.batch * work.plan.tile_px**2 * CLASS_BYTES
+        return batch * work.plan.tile_px**2 * CLASS_BYTES
     side, bands = work.plan.tile_px, len(work.pair.before.bands)
     dark = np.zeros((side, side, bands), np.uint8)
     chip = Chip(dark, dark, np.ones((side, side), np.bool_))
-    predict(work.spec, [chip], 1)  # what is set up once is there from now on
-    return rise_bytes(lambda: predict(work.spec, [chip], 1)) * work.batch
 
+    def look() -> None:
+        show(resident(work.spec), [chip], 1, work.spec.device)
 
-def _keep_or_fail(work: Work, block: Index, unreadable: Unreadable) -> None:
-    if unreadable and not work.skip_unreadable:
-        raise UnreadableError(in_short(places(work.pair, unreadable)), unreadable)
-    work.records.put(block, unreadable)
+    look()  # what is set up once is there from now on
+    return rise_bytes(look) * batch
 
 
 def read_chip(work: Work, window: Window) -> tuple[Chip, Unreadable]:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from geochange.budget import Budget, block_bytes, cache_bytes, check_limit
 from geochange.config import ModelOptions, RunOptions
 from geochange.memory import resident_bytes
 from geochange.models import ModelSpec, Prompting, class_spec, kind_of, weights_spec
-from geochange.models.predict import choose_device, cores
+from geochange.models.devices import agree, choose_device, choose_devices, find
+from geochange.models.predict import cores
 from geochange.mosaic.schedule import Client, connect, machine_bytes, threads_of
 from geochange.tasks import Work, network_bytes
 
 
-def choose_model(name: str, options: ModelOptions) -> ModelSpec:
+def choose_model(name: str, options: ModelOptions, devices: str | None = None) -> ModelSpec:
     """What every worker will build; what is measured or read is so once, here.
 
-    Raises OptionError, InputError.
+    devices: one, or a list of GPUs; that of the options where None. Raises OptionError, InputError.
     """
-    device = choose_device(options.device)
+    here = (choose_device(options.device),) if devices is None else choose_devices(devices)
+    device = ",".join(here)
     if kind_of(name) == "class":
         return class_spec(name, device)
     prompting = Prompting(
@@ -31,22 +34,46 @@ def choose_model(name: str, options: ModelOptions) -> ModelSpec:
     return weights_spec(name, device, prompting, options.vocabulary)
 
 
+@dataclass(frozen=True)
+class Crew:
+    """Workers at hand, what they take of this machine's memory, and the work as all can do it."""
+
+    client: Client
+    budget: Budget
+    work: Work
+
+
 @contextmanager
-def open_client(options: RunOptions, work: Work) -> Iterator[tuple[Client, Budget]]:
-    """The workers of a run, as many threads of them as fit into memory, and what they will take.
+def open_crew(options: RunOptions, work: Work) -> Iterator[Crew]:
+    """The workers of a run, as many threads of them as fit into memory.
 
     What the workers of another machine's scheduler may take is for those who started them.
     Raises OptionError.
     """
-    threads = options.threads or threads_of(options.workers)
     budget = Budget(
         process=resident_bytes() + cache_bytes(work.pair),
         network=network_bytes(work),
         block=block_bytes(work.pair, work.plan, work.radiometry),
         processes=options.workers,
-        threads=threads,
+        threads=options.threads or threads_of(options.workers),
     )
     if options.scheduler is None:
         budget = check_limit(budget, options.max_memory, machine_bytes())
     with connect(options.scheduler, options.workers, budget.threads, cores()) as client:
-        yield client, budget
+        if options.scheduler is not None:
+            work = replace(work, spec=settle_spec(client, work.spec, options))
+        yield Crew(client, budget, work)
+
+
+def settle_spec(client: Client, spec: ModelSpec, options: RunOptions) -> ModelSpec:
+    """A spec that every worker takes to its own devices, whatever this machine has.
+
+    Precision is settled for all of them, by what each one finds. Raises OptionError of a worker
+    without the devices that were asked for.
+    """
+    found = client.run(find, options.device, options.precision, on_error="return")
+    precision = agree(found)
+    if kind_of(spec.name) == "class":
+        return replace(spec, device=options.device)
+    prompting = replace(spec.prompting, precision=precision)
+    return replace(spec, device=options.device, prompting=prompting)

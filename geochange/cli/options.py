@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Union, get_args, get_origin
 
 import click
-from pydantic import BaseModel
+from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 
 Command = Callable[..., Any]
@@ -26,17 +26,26 @@ def options_of(model: type[BaseModel]) -> Callable[[Command], Command]:
 
 def _option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
     kind = _plain_type(field.annotation)
-    flag = f"--{name.replace('_', '-')}"
+    flags = [f"--{also.replace('_', '-')}" for also in _names(name, field)]
     if kind is bool:
-        return click.option(flag, is_flag=True, default=field.default, help=field.description)
+        return click.option(
+            *flags, name, is_flag=True, default=field.default, help=field.description
+        )
     return click.option(
-        flag,
+        *flags,
+        name,
         type=kind,
         default=field.default,
         show_default=field.default is not None,
         metavar=_metavar(kind),
         help=field.description,
     )
+
+
+def _names(name: str, field: FieldInfo) -> list[str]:
+    """What the option may be called, the field's own name first."""
+    alias = field.validation_alias
+    return [str(also) for also in alias.choices] if isinstance(alias, AliasChoices) else [name]
 
 
 def _plain_type(annotation: Any) -> type:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from geochange.config.base import Options
-from geochange.config.model import ModelOptions
+from geochange.config.model import ModelOptions, named_devices
 
 
 class _Pair(Options):
@@ -24,7 +24,14 @@ class RunOptions(ModelOptions, _Pair):
     overlap: int = Field(64, ge=0, description="pixels a tile shares with the next")
     taper: str = Field("hann", description="how tiles fade into each other: hann, linear, flat")
     block: int = Field(8, ge=1, le=64, description="tiles along a side of a block, one task")
-    batch: int = Field(16, ge=1, le=4096, description="chips the network sees at once")
+    batch: int | None = Field(
+        None, ge=1, le=4096, description="most chips the network sees at once; else what fits"
+    )
+    device: str = Field(
+        "auto",
+        validation_alias=AliasChoices("device", "devices"),
+        description="auto, cpu, cuda:N, or several GPUs, such as 0,1",
+    )
     threshold: float | None = Field(
         None,
         gt=0,
@@ -45,6 +52,11 @@ class RunOptions(ModelOptions, _Pair):
         False, description="take pixels that cannot be read for nodata, and say which"
     )
     keep_work: bool = Field(False, description="leave the work folder behind")
+
+    @field_validator("device")
+    @classmethod
+    def _devices_are_named(cls, device: str) -> str:
+        return named_devices(device)
 
     @model_validator(mode="after")
     def _overlap_fits(self) -> RunOptions:

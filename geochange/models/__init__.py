@@ -7,9 +7,9 @@ import importlib
 import json
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -49,6 +49,7 @@ class Prompting:
 class ModelSpec:
     """Everything a worker needs to have the model: small, plain, and the same on every machine.
 
+    device: one, a list such as "cuda:0,cuda:1", or "auto", which each machine settles for itself.
     sha256: of the weights (and CLIP's, where they are a file), or of the code of a class: another
     content is another model, in what is resumed and in what a process keeps.
     """
@@ -60,8 +61,8 @@ class ModelSpec:
     sha256: str = ""
 
     def key(self) -> str:
-        """The spec as one string."""
-        parts = [self.name, self.device, dict(self.statistics), vars(self.prompting), self.sha256]
+        """All that answers depend on, as one string: where they are computed is no part of it."""
+        parts = [self.name, dict(self.statistics), vars(self.prompting), self.sha256]
         return json.dumps(parts, sort_keys=True)
 
 
@@ -111,10 +112,10 @@ def weights_spec(
     Raises InputError for a vocabulary that cannot be read.
     """
     from geochange.models.checkpoint import read_vocabulary  # open_clip, which takes seconds
-    from geochange.models.precision import choose_precision
+    from geochange.models.precision import common_precision
 
     vocabulary = read_vocabulary(vocabulary_file) if vocabulary_file else None
-    precision = choose_precision(prompting.precision, device)
+    precision = common_precision(prompting.precision, device.split(","))
     clip_path, clip = _settle_clip(prompting.clip)
     settled = replace(prompting, vocabulary=vocabulary, precision=precision, clip=clip)
     weights = locate(name).absolute()
@@ -136,15 +137,25 @@ def _settle_clip(clip: str | None) -> tuple[Path | None, str | None]:
 _building = threading.Lock()
 
 
-def resident(spec: ModelSpec) -> ChangeModel:
-    """The model of a spec, built once per process and kept. Raises OptionError, InputError."""
+def resident(spec: ModelSpec, device: str | None = None) -> ChangeModel:
+    """The model of a spec on one of its devices, built once per process and kept.
+
+    device: the spec's first where None. Raises OptionError, InputError.
+    """
+    from geochange.models.devices import devices_of  # torch, which a refusal must not wait for
+
     with _building:
-        return _resident(spec.key())
+        return _shelf(device or devices_of(spec.device)[0])(spec.key())
 
 
-@lru_cache(maxsize=2)
-def _resident(key: str) -> ChangeModel:
-    name, device, statistics, prompting, _ = json.loads(key)
+@cache
+def _shelf(device: str) -> Callable[[str], ChangeModel]:
+    """The models of a device, the last two by their keys."""
+    return lru_cache(maxsize=2)(partial(_build, device))
+
+
+def _build(device: str, key: str) -> ChangeModel:
+    name, statistics, prompting, _ = json.loads(key)
     if kind_of(name) == "weights":
         return _detector(name, device, prompting)
     model = build(name, device)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from geochange.chip import Chip
 
@@ -26,19 +28,38 @@ class Batch:
     def __len__(self) -> int:
         return int(self.valid.shape[0])
 
+    def __getitem__(self, part: slice) -> Batch:
+        """Some of the chips, without a copy."""
+        return Batch(self.before[part], self.after[part], self.valid[part])
 
-def _stack(pictures: Sequence[np.ndarray], device: torch.device) -> torch.Tensor:
-    stacked = torch.from_numpy(np.ascontiguousarray(np.stack(pictures)))
-    # The dtype travels as it is (uint8 is a quarter of float32 on the bus); networks cast on the device.
-    return stacked.to(device, non_blocking=True).permute(0, 3, 1, 2)
+    def to(self, device: torch.device) -> Batch:
+        """The same chips on a device; from pinned memory the copy is only begun."""
+        # The dtype travels as it is (uint8 is a quarter of float32 on the bus); networks cast there.
+        before, after, valid = (
+            date.to(device, non_blocking=True) for date in (self.before, self.after, self.valid)
+        )
+        return Batch(before, after, valid)
+
+
+def _stack(arrays: Sequence[NDArray[Any]], pinned: bool) -> torch.Tensor:
+    kind = torch.from_numpy(np.empty(0, arrays[0].dtype)).dtype
+    stacked = torch.empty((len(arrays), *arrays[0].shape), dtype=kind, pin_memory=pinned)
+    np.stack(arrays, out=stacked.numpy())
+    return stacked
+
+
+def stack(chips: Sequence[Chip], pinned: bool = False) -> Batch:
+    """Stack chips of one shape in the host's memory, pinned for a GPU to fetch from it.
+
+    Bands stay innermost in memory, which is channels_last to torch.
+    """
+    before, after = (
+        _stack(date, pinned).permute(0, 3, 1, 2)
+        for date in ([chip.before for chip in chips], [chip.after for chip in chips])
+    )
+    return Batch(before, after, _stack([chip.valid for chip in chips], pinned))
 
 
 def collate(chips: Sequence[Chip], device: torch.device | str = "cpu") -> Batch:
     """Stack chips of one shape into a Batch on `device`."""
-    target = torch.device(device)
-    valid = torch.from_numpy(np.stack([chip.valid for chip in chips])).to(target, non_blocking=True)
-    return Batch(
-        before=_stack([chip.before for chip in chips], target),
-        after=_stack([chip.after for chip in chips], target),
-        valid=valid,
-    )
+    return stack(chips).to(torch.device(device))

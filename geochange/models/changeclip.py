@@ -16,7 +16,7 @@ from geochange.models.clip_text import TextOptions, TextTower, last_end
 from geochange.models.clip_visual import ResNetOptions, VisualOptions, build_tower
 from geochange.models.context import ContextDecoder, ContextOptions
 from geochange.models.decoder import DecodeHead, DecoderOptions
-from geochange.models.layers import named_conv
+from geochange.models.layers import named_conv, per_band
 from geochange.models.neck import FeaturePyramid, Fusion, difference, score_map
 
 STRIDE = 32
@@ -55,8 +55,7 @@ class DateView:
 
 def normalise(pictures: torch.Tensor) -> torch.Tensor:
     """(B, 3, H, W) RGB in 0-255, any dtype -> float32 as the network was trained on."""
-    mean = torch.tensor(MEAN, device=pictures.device).view(3, 1, 1)
-    std = torch.tensor(STD, device=pictures.device).view(3, 1, 1)
+    mean, std = (per_band(numbers, pictures.device) for numbers in (MEAN, STD))
     return (pictures.float() - mean) / std
 
 
@@ -98,8 +97,13 @@ class ChangeClip(nn.Module):
         return self
 
     def encode_texts(self, tokens: torch.Tensor) -> torch.Tensor:
-        """(T, places) tokens -> (T, C) embeddings, computed no further than the last end."""
-        encoded: torch.Tensor = self.text_encoder(tokens, self.contexts2[0, 0], last_end(tokens))
+        """(T, places) tokens -> (T, C) embeddings, computed no further than the last end.
+
+        Tokens may be on the host: where they end is then known without waiting for the device.
+        """
+        cut, contexts = last_end(tokens), self.contexts2[0, 0]
+        there = tokens.to(contexts.device, non_blocking=True)
+        encoded: torch.Tensor = self.text_encoder(there, contexts, cut)
         return encoded
 
     def forward(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -56,3 +57,11 @@ def resize_grid(positions: torch.Tensor, height: int, width: int) -> torch.Tenso
     square = positions[1:].T.reshape(1, -1, grid, grid)
     resized = F.interpolate(square.float(), size=(height, width), mode="bilinear")
     return torch.cat([positions[:1], resized.flatten(2)[0].T.to(positions.dtype)])
+
+
+def per_band(numbers: Sequence[float], device: torch.device) -> torch.Tensor:
+    """(band, 1, 1) float32 on a device.
+
+    Filled there: copied from the host, they would have the host wait for all the device does.
+    """
+    return torch.cat([torch.full((1, 1, 1), number, device=device) for number in numbers])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Literal
 
 import torch
@@ -51,3 +52,9 @@ def choose_precision(precision: str, device: str) -> str:
     if precision != "auto":
         return precision
     return str(choose("auto", torch.device(device))).removeprefix("torch.")
+
+
+def common_precision(precision: str, devices: Iterable[str]) -> str:
+    """`auto` settled for several devices: float32, in which all can compute, where they differ."""
+    by_each = {choose_precision(precision, device) for device in devices}
+    return by_each.pop() if len(by_each) == 1 else "float32"

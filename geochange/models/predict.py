@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-import logging
+import atexit
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from geochange.chip import Chip
-from geochange.errors import OptionError
 from geochange.models import ModelSpec, resident
-from geochange.models.batch import Batch, collate
-from geochange.models.protocol import ChangeModel, NamesClasses
+from geochange.models.devices import devices_of
+from geochange.models.feed import Feed
+from geochange.models.looker import Looker
+from geochange.models.protocol import ChangeModel
+from geochange.models.request import BothNames, Prediction, Request, classes_of
 
-logger = logging.getLogger(__name__)
+__all__ = ["BothNames", "Prediction", "classes_of", "cores", "predict", "show", "show_turned"]
 
-BothNames = tuple[tuple[str, ...], tuple[str, ...]]
-"""A chip's class names at the date before and at the date after."""
-
-_locks: dict[str, threading.Lock] = {}
-_locks_guard = threading.Lock()
-
-
-def choose_device(wanted: str) -> str:
-    """The device for "auto" (the first GPU, else the CPU) or the one named, if it is here.
-
-    Raises OptionError.
-    """
-    if wanted == "auto":
-        return "cuda:0" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(wanted)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise OptionError(
-            f"--device {wanted}: not usable here ({reason}); choose cpu or auto"
-        ) from error
-    return str(device)
+_feeds: dict[str, tuple[tuple[str, int | None], Feed]] = {}
+"""By device: the feed in use, and the model's key and the batch that it was made for."""
+_feeds_guard = threading.Lock()
 
 
 def cores() -> int:
@@ -49,32 +30,45 @@ def cores() -> int:
     return torch.get_num_threads()
 
 
-def _lock(device: str) -> threading.Lock:
-    with _locks_guard:
-        return _locks.setdefault(device, threading.Lock())
+def predict(spec: ModelSpec, chips: Sequence[Chip], batch_size: int | None = None) -> Prediction:
+    """Show chips of one shape to the model of a spec, beside those of all other threads.
 
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a model says of chips.
-
-    logits: (chip, height, width) float32 of change, NaN without data.
-    scores: (chip, date, class) float32; no classes where the model names none, NaN where a chip
-    holds no data.
+    They go to the device of the spec that has the fewest chips waiting. batch_size: the most at
+    once; None finds it. Raises what a batch with one of these chips raised, RunError where memory
+    does not suffice for a single one, FloatingPointError for an answer that is no number.
     """
+    with _feeds_guard:
+        feed = min(
+            (_feed(spec, device, batch_size) for device in devices_of(spec.device)), key=_load
+        )
+        request = Request(feed.model, chips, None)
+        feed.submit(request)
+    return feed.answer(request)
 
-    logits: NDArray[np.float32]
-    scores: NDArray[np.float32]
+
+def _load(feed: Feed) -> int:
+    return feed.waiting
 
 
-def classes_of(model: ChangeModel) -> tuple[str, ...]:
-    """The names of the classes a model scores on its way; most models name none."""
-    return model.classes if isinstance(model, NamesClasses) else ()
+def _feed(spec: ModelSpec, device: str, batch_size: int | None) -> Feed:
+    """The feed of a device; one for another model or batch is closed once its callers are done."""
+    wanted = spec.key(), batch_size
+    made_for, feed = _feeds.get(device, (None, None))
+    if feed is None or made_for != wanted or not feed.alive:
+        if feed is not None:
+            feed.close()
+        feed = Feed(resident(spec, device), device, batch_size)
+        _feeds[device] = wanted, feed
+    return feed
 
 
-def predict(spec: ModelSpec, chips: Sequence[Chip], batch_size: int) -> Prediction:
-    """Show chips of one shape to the model of a spec, in batches; see `show`."""
-    return show(resident(spec), chips, batch_size, spec.device)
+@atexit.register
+def _end() -> None:
+    """Let the threads end before the interpreter does: one cut off in torch would take it down."""
+    with _feeds_guard:
+        for _, feed in _feeds.values():
+            feed.abandon()
+        _feeds.clear()
 
 
 def show(
@@ -84,29 +78,18 @@ def show(
     device: str,
     names: Sequence[BothNames] | None = None,
 ) -> Prediction:
-    """Show chips of one shape to a model, in batches.
+    """Show chips of one shape to a model in hand, batch by batch, from this thread.
 
-    One batch is on a device at a time; threads that wait for it read and write meanwhile. A chip
-    without any data is not shown.
-    names: the class names of every chip at both dates, for a model that takes them (NamesClasses);
-    it then scores none itself, and the scores are of no classes.
+    A chip without any data is not shown. names: the class names of every chip at both dates, for
+    a model that takes them (NamesClasses); it then scores none itself, and the scores are of no
+    classes. Raises as `predict` does.
     """
-    logits = np.full((len(chips), *chips[0].shape), np.nan, np.float32)
-    classes = classes_of(model) if names is None else ()
-    scores = np.full((len(chips), 2, len(classes)), np.nan, np.float32)
-    seen = [i for i, chip in enumerate(chips) if chip.valid.any()]
-    for start in range(0, len(seen), batch_size):
-        part = seen[start : start + batch_size]
-        batch = collate([chips[i] for i in part], device)
-        known = None if names is None else [names[i] for i in part]
-        with _lock(device), torch.no_grad():
-            logits[part], scores[part] = _look(model, batch, known)
-    for i in seen:
-        if not np.isfinite(logits[i]).all():
-            name = f"{type(model).__module__}:{type(model).__qualname__}"
-            raise FloatingPointError(f"model {name} answered with numbers that are not finite")
-        logits[i][~chips[i].valid] = np.nan
-    return Prediction(logits, scores)
+    looker, request = Looker(model, device), Request(model, chips, names)
+    for start in range(0, len(request.seen), batch_size):
+        rows = [(request, place) for place in request.seen[start : start + batch_size]]
+        looker.look(looker.load(rows, batch_size))
+        request.take_delivered()
+    return request.gather()
 
 
 def show_turned(
@@ -136,22 +119,3 @@ def _turned(chip: Chip, turns: int, mirrored: bool) -> Chip:
     dates = (np.rot90(picture, turns) for picture in (chip.before, chip.after, chip.valid))
     before, after, valid = (date[:, ::-1] if mirrored else date for date in dates)
     return Chip(before, after, valid)
-
-
-def _look(
-    model: ChangeModel, batch: Batch, names: Sequence[BothNames] | None
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    nothing = np.empty((len(batch), 2, 0), np.float32)
-    if not isinstance(model, NamesClasses):
-        return _numbers(model.change_logits(batch)), nothing
-    if names is not None:
-        before, after = zip(*names, strict=True)
-        return _numbers(model.named_logits(batch, (before, after))), nothing
-    if not model.classes:
-        return _numbers(model.change_logits(batch)), nothing
-    scores = model.class_scores(batch)
-    return _numbers(model.change_logits(batch, scores)), _numbers(torch.stack(scores, dim=1))
-
-
-def _numbers(answer: torch.Tensor) -> NDArray[np.float32]:
-    return np.asarray(answer.float().cpu().numpy())

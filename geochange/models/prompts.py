@@ -74,7 +74,11 @@ def best_names(scores: torch.Tensor, vocabulary: Names) -> list[Names]:
 
 
 Encode = Callable[[torch.Tensor], torch.Tensor]
-"""(T, places) tokens -> (T, C) embeddings."""
+"""(T, places) tokens on the host -> (T, C) embeddings on the device."""
+
+
+def _tokens(rows: list[list[int]], device: torch.device) -> torch.Tensor:
+    return torch.tensor(rows, pin_memory=device.type == "cuda")
 
 
 @dataclass(slots=True)
@@ -107,7 +111,7 @@ class PromptCache:
     def texts(self, names: Sequence[Names], device: torch.device) -> torch.Tensor:
         """(B, 2, C): for each chip the background's embedding and that of its names."""
         if self._known.background is None:
-            background = torch.tensor([tokenise(BACKGROUND, self._places)], device=device)
+            background = _tokens([tokenise(BACKGROUND, self._places)], device)
             self._known.background = self._encode(background)[0]
         found = self._foreground(names, device)
         return torch.stack([torch.stack([self._known.background, found[n]]) for n in names])
@@ -130,7 +134,7 @@ class PromptCache:
         if not names:
             return []
         rows = [foreground_tokens(n, self._places) for n in names]
-        tokens = torch.tensor(rows, device=device)
+        tokens = _tokens(rows, device)
         batches = [tokens] if self._together else list(tokens.split(1))
         # A row of a larger result would keep all of it alive for as long as it stays here.
         return [row.clone() for batch in batches for row in self._encode(batch)]

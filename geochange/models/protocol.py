@@ -63,7 +63,7 @@ class NamesClasses(Protocol):
     def change_logits(
         self, batch: Batch, scores: tuple[torch.Tensor, torch.Tensor] | None = None
     ) -> torch.Tensor:
-        """As ChangeModel's; `scores` are what `class_scores` said of this batch."""
+        """As ChangeModel's; `scores` are what `class_scores` said of this batch, on the host."""
         ...
 
     def named_logits(

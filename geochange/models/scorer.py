@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from geochange.models.foreign import Tensors, fill
+from geochange.models.layers import per_band
 from geochange.models.openclip import MEAN, STD, build_clip, read_shape
 from geochange.models.prompts import tokenise
 
@@ -29,7 +30,7 @@ def preprocess(pictures: torch.Tensor, size: int) -> torch.Tensor:
         x = F.interpolate(x, size=target, mode="bicubic", antialias=True).clamp(0, 255).round()
     top, left = (round((side - size) / 2) for side in target)
     x = x[:, :, top : top + size, left : left + size] / 255
-    mean, std = (torch.tensor(v, device=x.device).view(3, 1, 1) for v in (MEAN, STD))
+    mean, std = (per_band(numbers, x.device) for numbers in (MEAN, STD))
     return (x - mean) / std
 
 

@@ -7,16 +7,18 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import feeding as fed
 import numpy as np
 import pytest
 import torch
 from makers import make_chip, noise
 
 from geochange.chip import Chip
-from geochange.errors import OptionError
-from geochange.models import ModelSpec
+from geochange.models import ModelSpec, feed, looker
+from geochange.models import predict as predicting
 from geochange.models.batch import Batch
-from geochange.models.predict import choose_device, predict, show, show_turned
+from geochange.models.predict import predict, show, show_turned
+from geochange.models.transfer import HostCarrier
 
 SEEN: list[int] = []
 
@@ -152,23 +154,6 @@ def test_threads_take_turns_on_a_device() -> None:
         np.testing.assert_array_equal(logits, [difference(chip) for chip in part])
 
 
-def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    for here, device in ((True, "cuda:0"), (False, "cpu")):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda here=here: here)
-        assert choose_device("auto") == device
-
-
-def test_the_cpu_may_be_named() -> None:
-    assert choose_device("cpu") == "cpu"
-
-
-@pytest.mark.parametrize("wanted", ["", "gpu", "cuda:99", "cpu,cuda", "cpu:x"])
-def test_a_device_that_is_not_here_is_refused(wanted: str) -> None:
-    with pytest.raises(OptionError, match=f"^--device {wanted}: not usable here") as caught:
-        choose_device(wanted)
-    assert "\n" not in str(caught.value)
-
-
 def test_a_model_in_hand_answers_as_that_of_its_spec() -> None:
     chips = chips_of(5)
     shown = show(Difference(), chips, 2, "cpu")
@@ -218,3 +203,59 @@ def test_each_way_to_turn_is_shown_once() -> None:
 def test_turned_chips_keep_their_names() -> None:
     names = [(("a",) * 3, ("b",))]
     assert (show_turned(Naming(), chips_of(1), 1, "cpu", names) == 3 - 10).all()
+
+
+@pytest.fixture
+def two_devices(monkeypatch: pytest.MonkeyPatch) -> dict[str, fed.Difference]:
+    """Devices "one" and "two", each with a model of its own; both are the CPU."""
+    models = {"one": fed.Difference(), "two": fed.Difference()}
+    monkeypatch.setattr(predicting, "devices_of", lambda wanted: tuple(wanted.split(",")))
+    monkeypatch.setattr(predicting, "resident", lambda spec, device: models[device])
+    monkeypatch.setattr(looker, "carrier_to", lambda device: HostCarrier())
+    monkeypatch.setattr(feed, "measure", lambda look, device: 16)
+    return models
+
+
+def test_blocks_go_to_the_device_with_the_fewest_chips_waiting(
+    two_devices: dict[str, fed.Difference],
+) -> None:
+    spec, parts = ModelSpec("two", "one,two"), [fed.chips_of(n, n) for n in (5, 3, 1, 2)]
+    for model in two_devices.values():
+        model.gate.clear()
+    with ThreadPoolExecutor(4) as pool:
+        answers, waiting = [], 0
+        for part in parts:
+            answers.append(pool.submit(predict, spec, part))
+            waiting += len(part)
+            while sum(f.waiting for _, f in predicting._feeds.values()) != waiting:
+                time.sleep(0.001)
+        shares = [predicting._feeds[device][1].waiting for device in ("one", "two")]
+        for model in two_devices.values():
+            model.gate.set()
+        for part, answer in zip(parts, answers, strict=True):
+            np.testing.assert_array_equal(answer.result().logits, fed.differences(part))
+    # 5 to the first; 3, then 1 to the second, which has fewer; 2 again, for 4 is less than 5.
+    assert shares == [5, 6]
+
+
+def test_a_feed_is_kept_for_a_model_and_made_anew_for_another(
+    two_devices: dict[str, fed.Difference],
+) -> None:
+    spec = ModelSpec("two", "one")
+    kept = []
+    for given in (spec, spec, ModelSpec("other", "one"), spec):
+        predict(given, fed.chips_of(1), 4)
+        kept.append(predicting._feeds["one"][1])
+    assert kept[0] is kept[1]
+    assert len({id(one) for one in kept}) == 3
+    kept[-1].close(30)
+    predict(spec, fed.chips_of(1), 4)
+    assert predicting._feeds["one"][1] is not kept[-1], "one that ended is replaced"
+
+
+def test_nobody_waits_for_a_process_that_ends(two_devices: dict[str, fed.Difference]) -> None:
+    predict(ModelSpec("two", "one,two"), fed.chips_of(2))
+    feeds = [one for _, one in predicting._feeds.values()]
+    predicting._end()
+    assert not any(one.alive for one in feeds)
+    assert predicting._feeds == {}

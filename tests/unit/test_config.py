@@ -27,6 +27,9 @@ def test_defaults_are_those_the_readme_promises() -> None:
         ({"overlap": -1}, "--overlap -1: input should be greater than or equal to 0"),
         ({"block": 0}, "--block 0: input should be greater than or equal to 1"),
         ({"batch": 0}, "--batch 0: input should be greater than or equal to 1"),
+        ({"device": "cpu,0"}, "--device cpu,0: several devices must be GPUs"),
+        ({"devices": "0,cuda:0"}, "--devices 0,cuda:0: cuda:0 is there twice"),
+        ({"device": "0,,1"}, "--device 0,,1: several devices must be GPUs"),
         ({"threshold": 0}, "--threshold 0: input should be greater than 0"),
         ({"threshold": 1.5}, "--threshold 1.5: input should be less than or equal to 1"),
         ({"threshold": float("nan")}, "--threshold nan: input should be"),
@@ -72,3 +75,20 @@ def test_options_do_not_change_afterwards() -> None:
 
 def test_every_option_says_what_it_is() -> None:
     assert [name for name, field in RunOptions.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "device"),
+    [
+        ("auto", "auto"),
+        ("cpu", "cpu"),
+        ("1", "cuda:1"),
+        ("cuda", "cuda:0"),
+        ("0, 1", "cuda:0,cuda:1"),
+        ("cuda:3,cuda,2", "cuda:3,cuda:0,cuda:2"),
+        ("mps", "mps"),
+    ],
+)
+@pytest.mark.parametrize("name", ["device", "devices"])
+def test_devices_have_their_full_names(name: str, given: str, device: str) -> None:
+    assert RunOptions.parse({name: given}).device == device

@@ -45,8 +45,8 @@ def test_no_more_tiles_wait_than_were_foretold(plan: TilePlan) -> None:
 def test_a_large_raster_needs_little_more_than_its_probability() -> None:
     plan = TilePlan((200_000, 200_000))
     space = space_of(plan, 56, IN_FLIGHT, keep_work=False)
-    assert space.infer / plan.whole.pixels < 1.1
-    assert 2.3 < space.peak / plan.whole.pixels < 2.8
+    assert space.infer / plan.whole.pixels < 1.3
+    assert 2.5 < space.peak / plan.whole.pixels < 2.9
 
 
 def test_logits_that_are_kept_are_counted() -> None:
@@ -55,7 +55,7 @@ def test_logits_that_are_kept_are_counted() -> None:
     released = space_of(plan, 0, IN_FLIGHT, keep_work=False)
     logits = plan.tile_count * plan.tile_px**2 * 2
     assert kept.write - released.write == logits
-    assert kept.infer == logits + plan.whole.pixels
+    assert kept.infer == logits + int(1.2 * plan.whole.pixels)
     assert released.peak <= 4.5 * plan.whole.pixels
 
 

@@ -1,0 +1,82 @@
+"""Devices: which are named, which are here, and what several workers can all compute in."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+
+from geochange.errors import OptionError
+from geochange.models.precision import common_precision
+
+logger = logging.getLogger(__name__)
+
+
+def choose_device(wanted: str) -> str:
+    """The device for "auto" (the first GPU, else the CPU) or the one named, if it is here.
+
+    Raises OptionError.
+    """
+    if wanted == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(wanted)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise OptionError(
+            f"--device {wanted}: not usable here ({reason}); choose cpu or auto"
+        ) from error
+    return "cuda:0" if str(device) == "cuda" else str(device)
+
+
+def choose_devices(wanted: str) -> tuple[str, ...]:
+    """The devices of a list such as "cuda:0,cuda:1", or of one as above, if all are here.
+
+    Raises OptionError.
+    """
+    return tuple(choose_device(part) for part in wanted.split(","))
+
+
+@lru_cache(maxsize=8)
+def devices_of(wanted: str) -> tuple[str, ...]:
+    """As `choose_devices`, looked for once in a process."""
+    return choose_devices(wanted)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a worker has: its devices, and the precision it would take by itself."""
+
+    devices: tuple[str, ...]
+    precision: str
+
+
+def find(wanted: str, precision: str) -> Found:
+    """Look for devices and measure on this machine. Raises OptionError."""
+    devices = choose_devices(wanted)
+    return Found(devices, common_precision(precision, devices))
+
+
+def agree(workers: Mapping[str, Found | Exception]) -> str:
+    """The precision that all workers compute in, by what `find` gave on each, by address.
+
+    Where they would differ it is float32, in which all can. Raises OptionError of a worker that
+    has no such device.
+    """
+    for address, found in workers.items():
+        if isinstance(found, Exception):
+            raise OptionError(f"worker {address}: {found}") from found
+    seen = [found for found in workers.values() if isinstance(found, Found)]
+    precisions = {found.precision for found in seen}
+    if len(precisions) > 1:
+        logger.warning(
+            "workers differ: some would compute in bfloat16, so all take float32; "
+            "--precision bfloat16 insists"
+        )
+    if len({device.partition(":")[0] for found in seen for device in found.devices}) > 1:
+        logger.warning("some workers have a GPU and some none: their last bits differ")
+    return precisions.pop() if len(precisions) == 1 else "float32"

@@ -1,0 +1,204 @@
+"""Feed: what keeps one device busy with the chips of all callers of a process.
+
+Two threads serve a device: one stacks the next batch and sends it, the other launches the model on
+the present one. Callers wait for their answers and take them in themselves.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from geochange.errors import RunError
+from geochange.models.capacity import measure
+from geochange.models.line import Line
+from geochange.models.looker import Load, Looker, Row, Scored
+from geochange.models.protocol import ChangeModel
+from geochange.models.request import Prediction, Reaching, Request
+from geochange.models.transfer import Coming
+
+AHEAD = 2
+"""Batches that may be launched and not yet answered: one is computed, the next stands ready."""
+
+CLOSING_S = 30.0
+"""How long the end of the process waits for a batch that is being computed."""
+
+
+class Feed:
+    """Chips in, answers out, for one model on one device.
+
+    batch: the most chips at once; None finds it, by what memory is free when the first come.
+    """
+
+    def __init__(self, model: ChangeModel, device: str, batch: int | None) -> None:
+        self.model = model
+        self._looker = Looker(model, device)
+        self._batch = batch
+        self._sizes: dict[tuple[Any, ...], int] = {}
+        self._line = Line()
+        self._loads: SimpleQueue[Load | None] = SimpleQueue()
+        self._room = threading.Semaphore()
+        self._flying: deque[tuple[Load, list[Coming]]] = deque()
+        self._open: set[Request] = set()
+        self._guard = threading.Lock()
+        self._finished = False
+        self._threads = [
+            threading.Thread(target=work, name=f"{name} {device}", daemon=True)
+            for name, work in (("load", self._load_all), ("launch", self._launch_all))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether chips are still taken."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    @property
+    def waiting(self) -> int:
+        """How many chips have no answer yet."""
+        with self._guard:
+            return sum(request.left for request in self._open)
+
+    def batch_of(self, request: Request) -> int:
+        """The most chips at once, of the kind of a request that has its answers."""
+        return self._size(request)
+
+    def submit(self, request: Request) -> None:
+        """Stand in line; `answer` must follow. Raises RunError where nobody serves it any more."""
+        with self._guard:
+            self._open.add(request)
+        self._line.add(request)
+
+    def answer(self, request: Request) -> Prediction:
+        """Wait until all chips have an answer. Raises what a batch with one of them raised."""
+        try:
+            return request.gather()
+        finally:
+            self._line.drop(request)
+            with self._guard:
+                self._open.discard(request)
+
+    def close(self, wait_s: float = 0.0) -> None:
+        """Take no more; both threads end once who waits is served."""
+        self._line.close()
+        for thread in self._threads:
+            thread.join(wait_s)
+
+    def abandon(self) -> None:
+        """Fail whoever waits, then close: the process is about to end."""
+        self._line.close(emptied=True)
+        self._fail_all("the process ends")
+        self.close(CLOSING_S)
+
+    def _fail_all(self, reason: str) -> None:
+        with self._guard:
+            for request in self._open:
+                request.fail(
+                    RunError(f"{self._looker.device}: {reason} before its tiles were seen")
+                )
+
+    @contextmanager
+    def _serving(self) -> Iterator[None]:
+        """A thread that fell over leaves no caller waiting, nor the other thread."""
+        whole = False
+        try:
+            yield
+            whole = True
+        finally:
+            if not whole:
+                self._line.close(emptied=True)
+                self._fail_all("what serves the device broke down")
+                self._loads.put(None)
+                self._room.release()
+
+    def _load_all(self) -> None:
+        with self._serving():
+            while (first := self._await_chips()) is not None:
+                load = None
+                with Reaching([first]):
+                    size = self._size(first)
+                    rows = self._line.take(size, self._looker.carrier.full)
+                    load = self._load(rows, size) if rows else None
+                if load is None:
+                    self._room.release()
+                else:
+                    self._loads.put(load)
+            self._loads.put(None)
+
+    def _await_chips(self) -> Request | None:
+        """Who is served next, once there is room for a batch; None at the end."""
+        self._room.acquire()
+        return self._line.first()
+
+    def _load(self, rows: list[Row], size: int) -> Load | None:
+        with Reaching(dict.fromkeys(request for request, _ in rows)):
+            return self._looker.load(rows, size)
+        return None
+
+    def _size(self, request: Request) -> int:
+        if request.kind not in self._sizes:
+            self._sizes[request.kind] = self._batch or measure(
+                partial(self._looker.probe, request), self._looker.device
+            )
+        return min(self._sizes[request.kind], self._looker.most or sys.maxsize)
+
+    def _launch_all(self) -> None:
+        with self._serving():
+            scored = None
+            while scored is not None or not self._finished:
+                load = self._next(wait=scored is None)
+                # Classes of the next batch are scored before the present one is decided on: the
+                # host needs them for names, and has them when it comes to that batch.
+                fresh = None if load is None else self._score(load)
+                if scored is not None:
+                    self._decide(scored)
+                scored = fresh
+
+    def _next(self, wait: bool) -> Load | None:
+        """The next batch; None at the end, or if there is none yet and nobody wants to wait."""
+        try:
+            load = self._loads.get_nowait()
+        except Empty:
+            if not wait:
+                return None
+            self._land(1)
+            self._line.set_idle(True)
+            load = self._loads.get()
+            self._line.set_idle(False)
+        self._room.release()
+        self._finished = load is None
+        return load
+
+    def _score(self, load: Load) -> Scored | None:
+        if all(request.failed for request in load.requests):
+            return None
+        with Reaching(load.requests):
+            scored = self._looker.score(load)
+            if scored is None:
+                self._fly(load, self._looker.look(load))
+            return scored
+        return None
+
+    def _decide(self, scored: Scored) -> None:
+        with Reaching(scored.load.requests):
+            self._fly(scored.load, self._looker.decide(scored))
+
+    def _fly(self, load: Load, coming: list[Coming]) -> None:
+        """Keep what the device still reads until its answers have arrived."""
+        if any(answer.arrived is not None for answer in coming):
+            self._flying.append((load, coming))
+            self._land(AHEAD)
+
+    def _land(self, most: int) -> None:
+        while len(self._flying) > most:
+            load, coming = self._flying.popleft()
+            with Reaching(load.requests):
+                for answer in coming:
+                    answer.wait()

@@ -1,0 +1,144 @@
+"""Request: the chips that one caller hands in, and where their answers gather."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geochange.chip import Chip
+from geochange.models.protocol import ChangeModel, NamesClasses
+from geochange.models.transfer import Coming
+
+BothNames = tuple[tuple[str, ...], tuple[str, ...]]
+"""A chip's class names at the date before and at the date after."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of chips.
+
+    logits: (chip, height, width) float32 of change, NaN without data.
+    scores: (chip, date, class) float32; no classes where the model names none, NaN where a chip
+    holds no data.
+    """
+
+    logits: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a batch says of some chips of a request: their places there, and rows of the batch."""
+
+    places: list[int]
+    rows: list[int]
+    logits: Coming
+    scores: Coming | None
+
+
+def classes_of(model: ChangeModel) -> tuple[str, ...]:
+    """The names of the classes a model scores on its way; most models name none."""
+    return model.classes if isinstance(model, NamesClasses) else ()
+
+
+class Reaching:
+    """A context: what goes wrong in it is raised by the callers of these requests, not here."""
+
+    def __init__(self, requests: Iterable[Request]) -> None:
+        self._requests = list(requests)
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        for request in self._requests:
+            request.fail(error)
+        return True
+
+
+class Request:
+    """Chips of one shape, shown in any number of batches; a chip without any data is not shown.
+
+    names: the class names of every chip at both dates, for a model that takes them.
+    Made and gathered by the caller's thread; `deliver` and `fail` are for others.
+    """
+
+    def __init__(
+        self, model: ChangeModel, chips: Sequence[Chip], names: Sequence[BothNames] | None
+    ) -> None:
+        self.chips = chips
+        self.names = names
+        self.model_name = f"{type(model).__module__}:{type(model).__qualname__}"
+        self.seen = [i for i, chip in enumerate(chips) if chip.valid.any()]
+        self.kind = _kind(chips[0], names)
+        if any(_kind(chip, names) != self.kind for chip in chips):
+            raise ValueError("chips that are shown together are of one shape, bands and type")
+        self.failed = False
+        self._left = len(self.seen)
+        self._inbox: SimpleQueue[Answer | Exception] = SimpleQueue()
+        self._classes = len(classes_of(model)) if names is None else 0
+
+    @property
+    def left(self) -> int:
+        """How many chips have no answer yet."""
+        return self._left
+
+    @cached_property
+    def _said(self) -> Prediction:
+        """What is known so far; it takes memory from the first answer on."""
+        shape = len(self.chips), *self.chips[0].shape
+        scores = np.full((len(self.chips), 2, self._classes), np.nan, np.float32)
+        return Prediction(np.full(shape, np.nan, np.float32), scores)
+
+    def deliver(self, answer: Answer) -> None:
+        """Hand over what a batch says."""
+        self._inbox.put(answer)
+
+    def fail(self, error: Exception) -> None:
+        """Have the caller raise this; it waits for no more answers."""
+        self.failed = True
+        self._inbox.put(error)
+
+    def gather(self) -> Prediction:
+        """Wait for the answers to all chips. Raises what their batches raised."""
+        while self._left:
+            self._take()
+        return self._said
+
+    def take_delivered(self) -> None:
+        """Take in what is there, so that memory for it is free again."""
+        while not self._inbox.empty():
+            self._take()
+
+    def _take(self) -> None:
+        answer = self._inbox.get()
+        if isinstance(answer, Exception):
+            raise answer
+        self._said.logits[answer.places] = answer.logits.numbers()[answer.rows]
+        if answer.scores is not None:
+            self._said.scores[answer.places] = answer.scores.numbers()[answer.rows]
+        for place in answer.places:
+            self._check(place)
+        self._left -= len(answer.places)
+
+    def _check(self, place: int) -> None:
+        logits = self._said.logits[place]
+        if not np.isfinite(logits).all():
+            raise FloatingPointError(
+                f"model {self.model_name} answered with numbers that are not finite"
+            )
+        logits[~self.chips[place].valid] = np.nan
+
+
+def _kind(chip: Chip, names: Sequence[BothNames] | None) -> tuple[Any, ...]:
+    """What chips of one batch have in common."""
+    return (*chip.before.shape, chip.before.dtype.str, names is not None)
