@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from geochange import __version__
 from geochange.chip import Chip
 from geochange.config.cut import CutOptions
+from geochange.dataset.meaning import ACCOUNT
 from geochange.errors import InputError, OutputError
 from geochange.geo.align import Bands
 from geochange.geo.blocks import Blocks, share_out
@@ -32,9 +33,6 @@ from geochange.training.source import SPLITS
 
 READ_PX = 2048
 """Chips are cut from windows of about this size, each read once, whatever the pair's size."""
-
-ACCOUNT = "chips.json"
-"""What the chips came from, and where each of them lay."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +197,7 @@ def _check(splits: Mapping[str, Tally], unknown: bool) -> None:
         if tally.chips == 0:
             raise InputError(f"no chip is left for {split}; {cure}")
         if unknown and tally.changed_px == 0:
-            # Such labels would hold 0 and 255 alone, and be taken for change.
+            # Without the account such labels would be taken for change.
             raise InputError(f"the chips of {split} hold unknown pixels and no change; {cure}")
 
 

@@ -42,11 +42,14 @@ class Prepared:
     val: ChipSource
     resume: Path | None
 
-    def check_chips(self, watch: Watch) -> None:
-        """Open every chip once. Raises InputError, which names the file."""
+    def check_chips(self, watch: Watch) -> dict[str, str]:
+        """Open every chip once; gives what tells the data from others. Raises InputError."""
         data = self.options.data
-        for split, source in ((data.train, self.train), (data.val, self.val)):
-            check_split(source, noted(watch, split))
+        splits = {"train": (data.train, self.train), "val": (data.val, self.val)}
+        return {
+            role: check_split(source, f"{self.root}, {split}", noted(watch, split))
+            for role, (split, source) in splits.items()
+        }
 
     def names(self, split: str, source: ChipSource, watch: Watch) -> list[tuple[Names, Names]]:
         """The class names of a split's chips; CLIP is asked unless they are stored beside them."""
