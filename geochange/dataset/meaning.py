@@ -1,4 +1,4 @@
-"""Meaning: what the values in labels say, 255 above all, which is change to some and unknown to others."""
+"""Meaning: what labels say, above all with 255, which is change to some and unknown to others."""
 
 from __future__ import annotations
 

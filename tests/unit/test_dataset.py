@@ -130,9 +130,11 @@ def test_one_and_white_both_as_change_are_refused_with_a_file_of_each(
     put(tmp_path, splits[0], "a", first)
     put(tmp_path, splits[1], "b", second)
     told = rf"{splits[1]}/label/b\.png: holds 255 and no 1, and .*{splits[0]}/label/a\.png"
+    first_split, *_ = splits
+    if splits == ("train", "val"):
+        open_split(tmp_path, first_split)
     with pytest.raises(InputError, match=told) as refused:
-        for split in dict.fromkeys(splits):
-            open_split(tmp_path, split)
+        open_split(tmp_path, splits[1])
     assert "\n" not in str(refused.value)
 
 
