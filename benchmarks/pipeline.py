@@ -62,9 +62,7 @@ def make_pair(folder: Path, size: int) -> tuple[Path, Path]:
     return paths
 
 
-def run_seconds(
-    pair: tuple[Path, Path], out: Path, model: str, ms: float, extra: list[str]
-) -> float:
+def run_seconds(pair: tuple[Path, Path], out: Path, model: str, ms: float, extra: list[str]) -> float:
     """Of the command, from start to end."""
     before, after = map(str, pair)
     command = ["geochange", "run", before, after, "--out", str(out), "--quiet", "--model", model]

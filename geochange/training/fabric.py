@@ -82,7 +82,7 @@ class Devices:
         if self.nodes > 1 and not _is_launched():
             raise OptionError(
                 f"device.nodes {self.nodes}: nothing says which machine this is, and it would wait "
-                "for the others for ever; start the command by torchrun or srun"
+                "for the others for ever; start the command by torchrun or srun (docs/several-machines.md)"
             )
         return accelerator, count
 
