@@ -49,7 +49,7 @@ def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions)
     _choice("precision", options.precision, ("auto", "float32", "bfloat16"))
     stretch = parse_stretch(options.stretch)
     check_name(options.model)
-    first, second = _source(before), _source(after)
+    first, second = source_of(before), source_of(after)
     out_path = Path(out).expanduser().absolute()
     check_output(out_path)
     pair = _pair(first, second, options)
@@ -58,11 +58,12 @@ def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions)
     return Checked(pair, plan, stretch, options, out_path, raster)
 
 
-def _need_8bit(*dates: RasterInfo) -> None:
+def need_8bit(*dates: RasterInfo) -> None:
+    """Refuse to show deeper rasters as they are. Raises OptionError."""
     for info in dates:
         if info.dtype != "uint8":
             raise OptionError(
-                f"--stretch none: {info.path} is {info.dtype} and the network takes 8 bits; "
+                f"--stretch none: {info.path} is {info.dtype} and pictures are of 8 bits; "
                 "use joint, per-date or LOW,HIGH"
             )
 
@@ -73,7 +74,7 @@ def _choice(name: str, value: str | None, choices: Iterable[str | None]) -> None
         raise OptionError(f"--{name} {value}: not known; choose {known}")
 
 
-def _source(path: PathLike) -> str:
+def source_of(path: PathLike) -> str:
     """A raster's name as GDAL takes it, the same from every folder a worker may run in."""
     text = os.fspath(path)
     local = Path(text).expanduser()
@@ -109,6 +110,6 @@ def _pair(before: str, after: str, options: RunOptions) -> Pair:
                 "--model cva takes any number"
             )
     if wanted is not None and options.stretch == "none":
-        _need_8bit(first, second)
-    grid = options.grid if options.grid in ("before", "after") else _source(options.grid)
+        need_8bit(first, second)
+    grid = options.grid if options.grid in ("before", "after") else source_of(options.grid)
     return align(first, second, grid, bands)

@@ -16,7 +16,7 @@ from geochange.geo.arena import metric_grid, run_grid
 from geochange.geo.grid import Grid
 from geochange.geo.measure import geodesic
 from geochange.geo.objects import explode, match
-from geochange.geo.outlines import Burner, find_layer, read_outlines
+from geochange.geo.outlines import Burner, Layer, find_layer, read_outlines
 from geochange.geo.polygons import Geometries
 from geochange.geo.raster import inspect
 from geochange.geo.tiling import TilePlan, Window
@@ -65,13 +65,14 @@ class ObjectCounts:
 class Comparison:
     """How polygons that were found agree with a reference, on the ground of `grid`.
 
-    pixel_m2: the area of a pixel in the middle. objects: by IoU, then by class of sizes, `all` the
-    first.
+    pixel_m2: the area of a pixel in the middle. left_out: how many features of each file lie
+    elsewhere. objects: by IoU, then by class of sizes, `all` the first.
     """
 
     grid: Grid
     pixel_m2: float
     tolerance_px: int
+    left_out: Mapping[str, int]
     pixels: Counts
     boundary: BoundaryCounts
     objects: Mapping[float, Mapping[str, ObjectCounts]]
@@ -85,6 +86,7 @@ class Comparison:
                 "shape": list(self.grid.shape),
                 "pixel_m2": self.pixel_m2,
             },
+            "left_out": dict(self.left_out),
             "pixels": {**asdict(self.pixels), **self.pixels.figures()},
             "boundary": {
                 "tolerance_px": self.tolerance_px,
@@ -100,21 +102,6 @@ class Comparison:
                 for iou, sizes in self.objects.items()
             },
         }
-
-
-def rows(comparison: Comparison) -> dict[str, str]:
-    """The comparison as names and values of a table."""
-    figures = comparison.pixels.figures()
-    names = ("f1", "iou", "precision", "recall", "accuracy", "kappa")
-    table = {f"pixel {name}": f"{figures[name]:.4f}" for name in names}
-    table[f"boundary f1, {comparison.tolerance_px} px"] = f"{comparison.boundary.f1:.4f}"
-    for iou, sizes in comparison.objects.items():
-        for size, counts in sizes.items():
-            told = ", ".join(f"{name} {value:.3f}" for name, value in counts.figures().items())
-            table[f"objects at IoU {iou:g}, {size}"] = (
-                f"{told} ({counts.found:,} found, {counts.reference:,} in the reference)"
-            )
-    return table
 
 
 @dataclass(frozen=True)
@@ -150,16 +137,22 @@ def compare(
     outside of those of `within`, count for nothing; those across its border are cut there.
     A file without polygons is an honest nothing.
 
-    Raises InputError for a file that cannot be used, OptionError where there is no grid.
+    Raises InputError for a file that cannot be used or whose polygons all lie elsewhere,
+    OptionError where there is no grid.
     """
     grid = _grid(found, reference, pixel_m, extent)
     ground = Ground(grid, None if within is None else _area_of_interest(within, grid))
-    ours, theirs = (read_outlines(find_layer(path), grid) for path in (found, reference))
+    layers = [find_layer(path) for path in (found, reference)]
+    ours, theirs = (_outlines(layer, grid) for layer in layers)
     pixels, boundary = _compare_pixels(Burner(ours), Burner(theirs), ground, tolerance_px)
     return Comparison(
         grid=grid,
         pixel_m2=_pixel_m2(grid),
         tolerance_px=tolerance_px,
+        left_out={
+            "found": layers[0].features - len(ours),
+            "reference": layers[1].features - len(theirs),
+        },
         pixels=pixels,
         boundary=boundary,
         objects=_compare_objects(ours, theirs, ground),
@@ -179,16 +172,28 @@ def _grid(found: Path, reference: Path, pixel_m: float | None, extent: Path | No
     grid = run_grid(found)
     if grid is None:
         raise OptionError(
-            f"{found}: does not tell the grid it was found on; give the size of a pixel in metres"
+            f"{found}: does not tell the grid it was found on; give the size of a pixel in metres "
+            "(--pixel 0.5), or a raster of that grid (--extent)"
         )
     return grid
 
 
 def _area_of_interest(within: Path, grid: Grid) -> Geometries:
-    area = read_outlines(find_layer(within), grid)
+    layer = find_layer(within)
+    area = _outlines(layer, grid)
     if len(area) == 0:
-        raise InputError(f"{within}: none of its polygons lies on the ground that is compared")
+        raise InputError(f"{within}: holds no polygon; leave it out, or draw one")
     return area
+
+
+def _outlines(layer: Layer, grid: Grid) -> Geometries:
+    outlines = read_outlines(layer, grid)
+    if layer.bounds is not None and len(outlines) == 0:
+        raise InputError(
+            f"{layer.path}: none of its polygons lies on the ground that is compared; check its "
+            "CRS and place"
+        )
+    return outlines
 
 
 def _pixel_m2(grid: Grid) -> float:

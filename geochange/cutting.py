@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from geochange import __version__
 from geochange.chip import Chip
 from geochange.config.cut import CutOptions
+from geochange.dataset.meaning import ACCOUNT
 from geochange.errors import InputError, OutputError
 from geochange.geo.bands import Bands
-from geochange.geo.blocks import Blocks, share_out
+from geochange.geo.blocks import Blocks, count_blocks, share_out
 from geochange.geo.chipset import ChipSet, Tally
 from geochange.geo.labels import CHANGE, UNKNOWN
 from geochange.geo.tiling import Index, TilePlan, Window
@@ -30,11 +31,11 @@ from geochange.places import check_folder
 from geochange.progress import Progress, silent
 from geochange.training.source import SPLITS
 
+BLOCKS = (4, 3, 2, 1)
+"""Chips along a side of a block, where it is not said."""
+
 READ_PX = 2048
 """Chips are cut from windows of about this size, each read once, whatever the pair's size."""
-
-ACCOUNT = "chips.json"
-"""What the chips came from, and where each of them lay."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def cut(
     bands = None if chosen.bands is None else Bands.parse(chosen.bands)
     scene = open_scene(before, after, labels, bands, chosen.grid, chosen.stretch)
     shape = scene.pair.grid.shape
-    plan = TilePlan(shape, chosen.size, chosen.overlap, chosen.block)
+    plan = _plan(shape, chosen)
+    chosen = chosen.model_copy(update={"block": plan.block_tiles})
     blocks = share_out(plan, _shares(chosen), chosen.seed, chosen.gap)
     with _folder_aside(root) as part:
         chips = ChipSet(part, chosen.name or _name_of(before), len(str(max(shape))))
@@ -115,6 +117,14 @@ def _folder_aside(root: Path) -> Iterator[Path]:
         raise OutputError(f"cannot write {root} ({error.strerror}): name another place") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _plan(shape: tuple[int, int], options: CutOptions) -> TilePlan:
+    """With blocks as large as is said, else with the largest of which every split may have two."""
+    sizes = BLOCKS if options.block is None else (options.block,)
+    plans = [TilePlan(shape, options.size, options.overlap, size) for size in sizes]
+    enough = 2 * len(_shares(options))
+    return next((plan for plan in plans if count_blocks(plan) >= enough), plans[-1])
 
 
 def _shares(options: CutOptions) -> dict[str, float]:
@@ -199,7 +209,7 @@ def _check(splits: Mapping[str, Tally], unknown: bool) -> None:
         if tally.chips == 0:
             raise InputError(f"no chip is left for {split}; {cure}")
         if unknown and tally.changed_px == 0:
-            # Such labels would hold 0 and 255 alone, and be taken for change.
+            # Without the account such labels would be taken for change.
             raise InputError(f"the chips of {split} hold unknown pixels and no change; {cure}")
 
 

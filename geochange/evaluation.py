@@ -29,7 +29,7 @@ from geochange.training.calibration import LogitHistogram
 from geochange.training.counts import UNKNOWN, Counts
 from geochange.training.plots import write_reliability
 from geochange.training.sheet import SheetRow, write_sheet
-from geochange.training.whole import write_text
+from geochange.whole import write_text
 
 LEVEL = 0.95
 """Of the intervals."""
@@ -50,11 +50,11 @@ class ChipScore:
         """False alarms and misses."""
         return self.counts.fp + self.counts.fn
 
-    def row(self) -> dict[str, str | int | float]:
-        """The chip as a row of a table."""
+    def row(self) -> dict[str, str | int | float | None]:
+        """The chip as a row of a table; a share of nothing is None."""
         plain = {"name": self.name, "before": self.before, "after": self.after}
-        edge = {f"boundary_{name}": x for name, x in self.boundary.figures().items()}
-        return {**plain, **asdict(self.counts), **self.counts.figures(), **edge}
+        edge = {f"boundary_{name}": x for name, x in self.boundary.defined().items()}
+        return {**plain, **asdict(self.counts), **self.counts.defined(), **edge}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Evaluation:
     threshold: the probability from which a pixel counts as changed. tta: whether logits are means
     over turned and mirrored chips. names: where class names came from: the files beside the data,
     CLIP, or nowhere. chips: in the order of the split. histogram: of the logits. worst: rows of a
-    contact sheet, the chip with the most wrong pixels first.
+    contact sheet, the chip with the most wrong pixels first, none without any.
     """
 
     spec: ModelSpec
@@ -107,13 +107,15 @@ class Evaluation:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the chips, as plain values."""
+        """Everything but the chips, as plain values; `options` as given, the rest as it was."""
         return {
             "geochange": __version__,
             "model": self.spec.name,
             "model_sha256": self.spec.sha256,
             "data": str(self.root),
             "options": self.options.model_dump(mode="json"),
+            "device": self.spec.device,
+            "precision": self.spec.prompting.precision,
             "threshold": self.threshold,
             "class_names": self.names,
             "chips": len(self.chips),
@@ -179,7 +181,8 @@ def evaluate(
         # A batch at a time, as they come: chip by chip the rate would be that of counting.
         if len(scores) % chosen.batch == 0 or len(scores) == len(source):
             progress("evaluate", len(scores), len(source))
-    order = sorted(range(len(scores)), key=lambda number: -scores[number].wrong_px)
+    wrong = [number for number, score in enumerate(scores) if score.wrong_px]
+    order = sorted(wrong, key=lambda number: -scores[number].wrong_px)
     rows = _rows(examined, scores, order[:worst])
     names = examined.naming
     return Evaluation(

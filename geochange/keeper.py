@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from geochange import __version__
 from geochange.models.card import Card
@@ -16,24 +18,47 @@ from geochange.models.checkpoint import (
     read_memory,
     write_checkpoint,
 )
-from geochange.preparation import BEST, LAST, Prepared, check_same
+from geochange.preparation import BEST, CALIBRATED, LAST, Prepared
 from geochange.training.student import Student
 from geochange.validation import Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How far a training is: steps taken, and the best figure that a validation showed."""
+    """How far a training is.
+
+    step: steps taken. best, best_loss: the best figure that a validation showed, and the loss of
+    that validation. losses: of the steps since the last line of metrics.csv. seconds: so far, those
+    before an interruption included.
+    """
 
     step: int = 0
     best: float = -1.0
+    best_loss: float = math.inf
+    losses: tuple[float, ...] = ()
+    seconds: float = 0.0
+
+    def is_beaten(self, figure: float, loss: float) -> bool:
+        """Whether a validation is better: of equal figures by its loss, of equal losses as later."""
+        return (figure, -loss) >= (self.best, -self.best_loss)
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Reached:
+        """From the facts of a checkpoint."""
+        known = {each.name: facts[each.name] for each in fields(cls) if each.name in facts}
+        return cls(**{**known, "losses": tuple(facts.get("losses", ()))})
 
 
 class Keeper:
-    """Writes best.safetensors and last.safetensors, and goes on from the latter."""
+    """Writes best.safetensors and last.safetensors, and goes on from the latter.
 
-    def __init__(self, prepared: Prepared, student: Student, card: Card) -> None:
-        self.prepared, self.student = prepared, student
+    data: what tells the chips of both splits from others.
+    """
+
+    def __init__(
+        self, prepared: Prepared, student: Student, card: Card, data: Mapping[str, str]
+    ) -> None:
+        self.prepared, self.student, self.data = prepared, student, data
         self.best, self.last = prepared.out / BEST, prepared.out / LAST
         self.card = replace(
             card,
@@ -44,24 +69,27 @@ class Keeper:
     def resume(self) -> Reached:
         """Bring the student to where the last checkpoint left it; a fresh one stays as it is.
 
-        Raises InputError, OptionError for a checkpoint of another training.
+        Raises InputError for a checkpoint of another network.
         """
         file = self.prepared.resume
         if file is None:
             return Reached()
         memory = read_memory(file)
-        check_same(self.prepared.options, memory.facts, file)
         self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
         self.student.recall(memory.tensors)
-        return Reached(int(memory.facts["step"]), float(memory.facts["best"]))
+        return Reached.of(memory.facts)
 
     def keep(self, reached: Reached, figures: Mapping[str, float], best: bool) -> None:
-        """Write last.safetensors, and best.safetensors where it is the best so far."""
+        """Write last.safetensors, and best.safetensors where it is the best so far.
+
+        Raises RunError, and leaves both as they are, where a weight is no finite number.
+        """
+        self.student.check(reached.step)
         network = self.student.best_network
         tensors = {name: value.detach().cpu() for name, value in network.state_dict().items()}
         facts = {
-            "step": reached.step,
-            "best": reached.best,
+            **asdict(reached),
+            "data": dict(self.data),
             "options": self.prepared.options.model_dump(mode="json"),
         }
         checkpoint = Checkpoint(self._card(reached.step, figures), tensors)
@@ -76,7 +104,7 @@ class Keeper:
             metrics={name: round(value, 6) for name, value in figures.items()},
             provenance={
                 "source": f"geochange {__version__} train",
-                "data": str(options.data.name or self.prepared.root.name),
+                "data": self.prepared.root.resolve().name,
                 "variant": options.network.variant,
                 "start": str(options.network.start),
                 "step": str(step),
@@ -108,4 +136,5 @@ def calibrate(file: Path, verdict: Verdict) -> None:
         threshold=threshold,
         metrics={name: round(value, 6) for name, value in metrics.items()},
     )
-    write_checkpoint(file, replace(checkpoint, card=card), memory)
+    facts = {**memory.facts, CALIBRATED: True}
+    write_checkpoint(file, replace(checkpoint, card=card), replace(memory, facts=facts))

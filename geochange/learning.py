@@ -6,20 +6,21 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
 
 from geochange.config import TrainOptions
-from geochange.keeper import Keeper, Reached, calibrate
+from geochange.keeper import Keeper, calibrate
 from geochange.models.card import Card
 from geochange.models.changeclip import ChangeClip
 from geochange.models.checkpoint import read_checkpoint
 from geochange.models.learner import Learner, begin
 from geochange.models.lesson import Lesson, collate_lesson
 from geochange.models.prompts import Names
-from geochange.preparation import Prepared, prepare
+from geochange.places import make_folder
+from geochange.preparation import BEST, Prepared, prepare, spoken
 from geochange.progress import Watch, noted, unwatched
 from geochange.recipe import (
     augmentation_of,
@@ -45,7 +46,7 @@ class Trained:
 
     figures: what the card of the best checkpoint says of it. threshold, temperature: as there.
     waiting: share of the time that the network waited for chips. first: whether this process
-    speaks for all that took part.
+    speaks for all that took part. already: whether there was nothing left to do.
     """
 
     best: Path
@@ -56,6 +57,7 @@ class Trained:
     seconds: float
     waiting: float
     first: bool
+    already: bool = False
 
 
 def train(
@@ -67,40 +69,59 @@ def train(
 ) -> Trained:
     """Train ChangeCLIP on labelled chips; checkpoints, figures and pictures lie in `out`.
 
-    With `resume` a training that was interrupted goes on in `out`, to the same weights.
-    Raises GeochangeError for what cannot be used, before the first step.
+    With `resume` a training that was interrupted goes on in `out`, to the same weights; one that
+    came to its end is left as it is. Raises GeochangeError for what cannot be used, before the
+    first step, and RunError where the training diverges.
     """
     began = time.monotonic()
-    prepared = prepare(options, Path(out), resume)
+    with spoken():
+        prepared = prepare(options, Path(out), resume)
+        prints = prepared.check_chips(watch) if is_first() else {}
+    if prepared.finished:
+        return _told(prepared, began, is_first(), already=True)
     if is_first():
-        prepared.check_chips(watch)
         prepared.split_names(watch)
     fabric = devices_of(options).fabric()
-    training = Training(prepared, fabric, watch if fabric.is_global_zero else unwatched)
+    training = Training(prepared, fabric, watch if fabric.is_global_zero else unwatched, prints)
     training.learn()
-    card = training.calibrate()
+    training.calibrate()
+    trained = _told(prepared, began, fabric.is_global_zero)
+    return replace(trained, waiting=training.loader.waiting.share)
+
+
+def _told(prepared: Prepared, began: float, first: bool, already: bool = False) -> Trained:
+    """What the card of the best checkpoint says."""
+    best = prepared.out / BEST
+    card = read_checkpoint(best).card
     return Trained(
-        best=training.keeper.best,
-        steps=training.reached.step,
+        best=best,
+        steps=prepared.options.optim.steps,
         figures=card.metrics,
         threshold=card.threshold,
         temperature=card.temperature,
         seconds=time.monotonic() - began,
-        waiting=training.loader.waiting.share,
-        first=fabric.is_global_zero,
+        waiting=0.0,
+        first=first,
+        already=already,
     )
 
 
 class Training:
-    """A student with its lessons and its examiner, and how far they are."""
+    """A student with its lessons and its examiner, and how far they are.
 
-    def __init__(self, prepared: Prepared, fabric: Fabric, watch: Watch) -> None:
+    data: what tells the chips from others.
+    """
+
+    def __init__(
+        self, prepared: Prepared, fabric: Fabric, watch: Watch, data: Mapping[str, str]
+    ) -> None:
         self.options, self.out = prepared.options, prepared.out
         self.fabric, self.watch = fabric, watch
-        self.began, self.losses = time.monotonic(), list[float]()
         taught, examined = prepared.split_names(watch)
-        self.student, self.keeper = _student(prepared, fabric)
+        self.student, card = _student(prepared, fabric)
+        self.keeper = Keeper(prepared, self.student, card, data)
         self.reached = self.keeper.resume()
+        self.began = time.monotonic() - self.reached.seconds
         self.loader = self._loader(prepared, taught)
         self.examiner = self._examiner(prepared, examined)
 
@@ -126,13 +147,14 @@ class Training:
     def learn(self) -> None:
         """Take all steps that are left, validating on the way.
 
-        Raises KeyboardInterrupt after the step in which Ctrl-C came, with that step kept.
+        Raises KeyboardInterrupt after the step in which Ctrl-C came, with that step kept, and
+        RunError where the training diverges.
         """
         steps, every = self.options.optim.steps, self.options.validation.every
         with self._journal() as journal, deferred(self.fabric.world_size == 1) as asked:
             for step, lessons in self.loader.steps(self.reached.step, steps):
-                self.losses.append(self.student.learn(step, lessons))
-                self.reached = Reached(step + 1, self.reached.best)
+                loss = self.student.learn(step, lessons)
+                self._count(step + 1, loss)
                 self._tell(journal)
                 if (step + 1) % every == 0 or step + 1 == steps:
                     self._validate(journal)
@@ -142,30 +164,38 @@ class Training:
                     raise KeyboardInterrupt
 
     def _journal(self) -> AbstractContextManager[Journal | None]:
-        first = self.fabric.is_global_zero
-        return closing(Journal(self.out, self.reached.step)) if first else nullcontext()
+        if not self.fabric.is_global_zero:
+            return nullcontext()
+        make_folder(self.out)
+        return closing(Journal(self.out, self.reached.step))
+
+    def _count(self, step: int, loss: float) -> None:
+        losses, seconds = (*self.reached.losses, loss), time.monotonic() - self.began
+        self.reached = replace(self.reached, step=step, losses=losses, seconds=seconds)
 
     def _tell(self, journal: Journal | None) -> None:
         """Show the loss, and every so often write it."""
-        step, steps = self.reached.step, self.options.optim.steps
-        mean = sum(self.losses) / len(self.losses)
+        step, steps, losses = self.reached.step, self.options.optim.steps, self.reached.losses
+        mean = sum(losses) / len(losses)
         best = f", best {self.options.validation.best} {self.reached.best:.3f}"
         self.watch("learn", step, steps, f"loss {mean:.4f}{best if self.reached.best >= 0 else ''}")
         if step % self.options.log_every and step != steps:
             return
-        self.losses.clear()
-        seconds = time.monotonic() - self.began
-        values = {"lr": self.student.course.rate(step - 1), "loss": mean, "seconds": seconds}
+        rate, seconds = self.student.course.rate(step - 1), self.reached.seconds
+        self.reached = replace(self.reached, losses=())
+        values = {"lr": rate, "loss": mean, "seconds": seconds}
         if journal is not None:
             journal.note(step, values)
 
     def _validate(self, journal: Journal | None) -> None:
         """Judge the network, keep it, and keep it as the best where it is."""
+        self.student.check(self.reached.step)
         verdict = self._examine()
         figures = verdict.figures()
-        figure = figures[self.options.validation.best]
-        best = figure > self.reached.best
-        self.reached = Reached(self.reached.step, max(figure, self.reached.best))
+        figure, loss = figures[self.options.validation.best], figures["val_loss"]
+        best = self.reached.is_beaten(figure, loss)
+        if best:
+            self.reached = replace(self.reached, best=figure, best_loss=loss)
         if journal is None:
             return
         self.keeper.keep(self.reached, figures, best)
@@ -182,8 +212,8 @@ class Training:
         own = self.examiner.examine(network, self.keeper.card, device, report)
         return own.over(self.fabric)
 
-    def calibrate(self) -> Card:
-        """Fit temperature and threshold of the best and the last checkpoint; the best one's card."""
+    def calibrate(self) -> None:
+        """Fit temperature and threshold of the best and the last checkpoint."""
         for file in (self.keeper.last, self.keeper.best):
             self.fabric.barrier()
             self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
@@ -191,10 +221,9 @@ class Training:
             if self.fabric.is_global_zero:
                 calibrate(file, verdict)
         self.fabric.barrier()
-        return read_checkpoint(self.keeper.best).card
 
 
-def _student(prepared: Prepared, fabric: Fabric) -> tuple[Student, Keeper]:
+def _student(prepared: Prepared, fabric: Fabric) -> tuple[Student, Card]:
     options = prepared.options
     network, card = begin(start_of(options))
     learner = Learner(
@@ -206,5 +235,4 @@ def _student(prepared: Prepared, fabric: Fabric) -> tuple[Student, Keeper]:
         learner.synchronise()
     learner.settle(fabric.device)
     groups = parameter_groups(learner, options.optim.weight_decay)
-    student = Student(fabric, learner, groups, course_of(options))
-    return student, Keeper(prepared, student, card)
+    return Student(fabric, learner, groups, course_of(options)), card

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from geochange.check import need_8bit, source_of
 from geochange.chip import Chip, fill_invalid
 from geochange.errors import InputError, OptionError
 from geochange.geo.align import Pair, align
@@ -81,22 +82,15 @@ def open_scene(
     Raises InputError or OptionError for whatever cannot be used.
     """
     mode = parse_stretch(stretch)
-    first, second = inspect(_source(before)), inspect(_source(after))
+    first, second = inspect(source_of(before)), inspect(source_of(after))
     chosen = _default_bands(first, second) if bands is None else bands
     if len(chosen.before) != RGB:
         raise OptionError(f"--bands: chips hold three bands, not {len(chosen.before)}; name three")
     if mode == "none":
-        _need_8bit(first, second)
-    pair = align(first, second, grid if grid in ("before", "after") else _source(grid), chosen)
-    found = open_labels(Path(_source(labels)), pair.grid)
+        need_8bit(first, second)
+    pair = align(first, second, grid if grid in ("before", "after") else source_of(grid), chosen)
+    found = open_labels(Path(source_of(labels)), pair.grid)
     return Scene(pair, SceneSample(pair).radiometry(mode), found)
-
-
-def _source(path: PathLike) -> str:
-    """A file's name as GDAL takes it, the same from every folder a process may run in."""
-    text = os.fspath(path)
-    local = Path(text).expanduser()
-    return str(local.absolute()) if local.exists() else text
 
 
 def _default_bands(before: RasterInfo, after: RasterInfo) -> Bands:
@@ -109,15 +103,6 @@ def _default_bands(before: RasterInfo, after: RasterInfo) -> Bands:
             f"{poor.path}: has {poor.bands} bands and chips hold three; repeat one (--bands 1,2,2)"
         )
     return bands
-
-
-def _need_8bit(*dates: RasterInfo) -> None:
-    for info in dates:
-        if info.dtype != np.uint8:
-            raise OptionError(
-                f"--stretch none: {info.path} is {info.dtype} and chips are 8-bit; use joint, "
-                "per-date or LOW,HIGH"
-            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,16 @@ def check_folder(path: Path) -> None:
         ) from error
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those it lies in. Raises OutputError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be made ({error.strerror}): name another place"
+        ) from error
+
+
 @contextmanager
 def claimed(path: Path) -> Iterator[None]:
     """Hold a place to write to: a second process that claims it meanwhile is refused.

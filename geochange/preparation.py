@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,22 @@ from typing import Any
 from geochange.config import TrainOptions
 from geochange.dataset import check_split, find_root, open_split
 from geochange.errors import InputError, OptionError, OutputError
-from geochange.models.checkpoint import DEFAULT_CLIP, read_vocabulary
+from geochange.models.checkpoint import DEFAULT_CLIP, read_facts, read_vocabulary
 from geochange.models.prompts import FIXED, Names
 from geochange.models.weights import clip_file, locate
+from geochange.places import check_folder
 from geochange.progress import Watch, noted
 from geochange.prompting import name_chips
 from geochange.recipe import course_of, devices_of, start_of
 from geochange.training.source import ChipSource
 
 BEST, LAST = "best.safetensors", "last.safetensors"
+
+CALIBRATED = "calibrated"
+"""The fact of a checkpoint to which nothing will be done any more."""
+
+SPOKEN = {"--bands": "data.bands", "--layout": "data.layout"}
+"""What options of other commands are called where one trains."""
 
 FREE = {
     *("data.root", "data.workers", "validation.batch", "validation.sheet", "log_every"),
@@ -42,11 +49,25 @@ class Prepared:
     val: ChipSource
     resume: Path | None
 
-    def check_chips(self, watch: Watch) -> None:
-        """Open every chip once. Raises InputError, which names the file."""
+    def check_chips(self, watch: Watch) -> dict[str, str]:
+        """Open every chip once; gives what tells the data from others.
+
+        Raises InputError for a chip that cannot be used, OptionError to go on with other chips.
+        """
         data = self.options.data
-        for split, source in ((data.train, self.train), (data.val, self.val)):
-            check_split(source, noted(watch, split))
+        splits = {"train": (data.train, self.train), "val": (data.val, self.val)}
+        prints = {
+            role: check_split(source, f"{self.root}, {split}", noted(watch, split))
+            for role, (split, source) in splits.items()
+        }
+        began = read_facts(self.resume).get("data", {}) if self.resume else {}
+        for role, told in began.items():
+            if prints.get(role) != told:
+                raise OptionError(
+                    f"{self.resume} was begun with other chips than those in {self.root}, "
+                    f"{splits[role][0]}: name the same as --data, or train into another --out"
+                )
+        return prints
 
     def names(self, split: str, source: ChipSource, watch: Watch) -> list[tuple[Names, Names]]:
         """The class names of a split's chips; CLIP is asked unless they are stored beside them."""
@@ -60,6 +81,14 @@ class Prepared:
             prompts.clip or DEFAULT_CLIP,
             self.vocabulary(),
             progress=noted(watch, split),
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        files = (self.out / LAST, self.out / BEST)
+        return self.resume is not None and all(
+            file.is_file() and read_facts(file).get(CALIBRATED) for file in files
         )
 
     def vocabulary(self) -> Names | None:
@@ -79,13 +108,27 @@ def prepare(options: TrainOptions, out: Path, resume: bool) -> Prepared:
     Raises InputError, OptionError, OutputError.
     """
     check_options(options)
-    data = options.data
+    data, last = options.data, _place(out, resume)
+    if last is not None:
+        check_same(options, read_facts(last), last)
     root = find_root(data.root, data.name)
     train, val = (
         open_split(root, split, layout=data.layout, bands=data.bands)
         for split in (data.train, data.val)
     )
-    return Prepared(options, out, root, train, val, _place(out, resume))
+    return Prepared(options, out, root, train, val, last)
+
+
+@contextmanager
+def spoken() -> Iterator[None]:
+    """Name options, in what is refused, as the options of a training are named."""
+    try:
+        yield
+    except (InputError, OptionError) as error:
+        told = str(error)
+        for theirs, ours in SPOKEN.items():
+            told = told.replace(theirs, ours)
+        raise type(error)(told) from error
 
 
 def check_options(options: TrainOptions) -> None:
@@ -108,7 +151,7 @@ def check_options(options: TrainOptions) -> None:
 
 
 def _place(out: Path, resume: bool) -> Path | None:
-    """Make the folder, or find in it what to go on from."""
+    """Look whether the folder can be made, or find in it what to go on from."""
     last = out / LAST
     if last.is_file():
         if not resume:
@@ -118,14 +161,8 @@ def _place(out: Path, resume: bool) -> Path | None:
         return locate(last)
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file; name a folder as --out")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise OutputError(
-            f"cannot write in {out} ({error.strerror}): name another --out"
-        ) from error
+    here = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
+    check_folder(here / LAST)
     return None
 
 

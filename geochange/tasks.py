@@ -132,6 +132,12 @@ def network_bytes(work: Work) -> int:
     return rise_bytes(look) * batch
 
 
+def _keep_or_fail(work: Work, block: Index, unreadable: Unreadable) -> None:
+    if unreadable and not work.skip_unreadable:
+        raise UnreadableError(in_short(places(work.pair, unreadable)), unreadable)
+    work.records.put(block, unreadable)
+
+
 def read_chip(work: Work, window: Window) -> tuple[Chip, Unreadable]:
     """Both dates of a window as the network takes them, one read per date, and what is missing."""
     lost_before, lost_after = set[Window](), set[Window]()

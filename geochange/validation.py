@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby, islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from geochange.chip import Chip
 from geochange.models.card import Card
 from geochange.models.changeclip import ChangeClip
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
@@ -92,26 +94,29 @@ class Examiner:
             network.train(learning)
 
     def _examine(self, model: Any, device: str, progress: Progress) -> Verdict:
-        verdict, numbers = Verdict(), self.numbers
-        step = self._at_once()
-        for start in range(0, len(numbers), step):
-            part = numbers[start : start + step]
+        verdict, done = Verdict(), 0
+        for part in self._batches():
             verdict += self._show(model, device, part)
-            progress("validate", start + len(part), len(numbers))
+            done += len(part)
+            progress("validate", done, len(self.numbers))
         return verdict
 
-    def _at_once(self) -> int:
-        """Fewer of larger chips: a batch is meant of chips of the usual size."""
-        height, width = self.source[0].shape
-        return max(1, self.batch * USUAL_PX**2 // max(USUAL_PX**2, height * width))
+    def _batches(self) -> Iterator[list[tuple[int, Chip]]]:
+        """Chips of one shape that follow each other, with their numbers.
 
-    def _show(self, model: Any, device: str, part: Sequence[int]) -> Verdict:
-        chips = [self.source[number] for number in part]
-        names = [self.names[number] for number in part]
+        Fewer of larger chips: a batch is meant of chips of the usual size.
+        """
+        chips = ((number, self.source[number]) for number in self.numbers)
+        for (height, width), alike in groupby(chips, key=lambda item: item[1].shape):
+            size = max(1, self.batch * USUAL_PX**2 // max(USUAL_PX**2, height * width))
+            while part := list(islice(alike, size)):
+                yield part
+
+    def _show(self, model: Any, device: str, part: Sequence[tuple[int, Chip]]) -> Verdict:
+        names = [self.names[number] for number, _ in part]
+        answers = show(model, [chip for _, chip in part], self.batch, device, names).logits
         verdict = Verdict()
-        for number, chip, logits in zip(
-            part, chips, show(model, chips, self.batch, device, names).logits, strict=True
-        ):
+        for (number, chip), logits in zip(part, answers, strict=True):
             label = np.asarray(chip.label)
             shown: tuple[SheetRow, ...] = ()
             if number in self.shown:

@@ -11,9 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from geochange.cli.again import again
+from geochange.cli.options import Folder
 from geochange.cli.screen import screen
 from geochange.errors import OutputError
 from geochange.places import check_folder
+from geochange.whole import write_text
 
 if TYPE_CHECKING:
     from geochange.dataset import Leak, SplitSurvey, Survey
@@ -23,7 +26,7 @@ NAMED = 3
 
 
 @click.command(epilog="Example: geochange data check SYSU-CD --json sysu.json")
-@click.argument("root", type=click.Path(path_type=Path))
+@click.argument("root", type=Folder())
 @click.option("--layout", default="auto", show_default=True, metavar="NAME", help="how it is kept")
 @click.option("--bands", metavar="TEXT", help="bands that are red, green, blue, such as 4,3,2")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="write it as JSON, too")
@@ -40,10 +43,10 @@ def check(root: Path, layout: str, bands: str | None, file: Path | None, quiet: 
     # Behind the check: loading rasterio takes longer than a refused option may.
     from geochange.dataset import survey
 
-    with screen(quiet, log_json=False) as report:
+    with again("the same command again starts afresh"), screen(quiet, log_json=False) as report:
         found = survey(root, layout=layout, bands=bands, progress=report)
     if file is not None:
-        _write(file, found)
+        write_text(file, json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")
     if not quiet:
         Console().print(_table(found))
 
@@ -52,16 +55,6 @@ def _check_target(file: Path) -> None:
     if file.is_dir():
         raise OutputError(f"{file} is a folder: name a file in it")
     check_folder(file)
-
-
-def _write(file: Path, found: Survey) -> None:
-    aside = file.with_name(f".{file.name}.part")
-    try:
-        aside.write_text(json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n", "utf-8")
-        aside.replace(file)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {file} ({error.strerror}): free its place") from error
 
 
 def _table(found: Survey) -> Table:

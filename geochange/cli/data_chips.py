@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from geochange.cli.options import options_of
+from geochange.cli.again import again
+from geochange.cli.options import Folder, options_of
 from geochange.cli.screen import closing_table, screen
 from geochange.config.cut import CutOptions
 
@@ -21,7 +22,7 @@ from geochange.config.cut import CutOptions
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path),
+    type=Folder(),
     metavar="ROOT",
     help="folder for train/, val/ and test/; new or empty",
 )
@@ -38,7 +39,7 @@ def chips(before: str, after: str, labels: Path, out: Path, quiet: bool, **optio
     # Behind the check: loading rasterio takes longer than a refused option may.
     from geochange.cutting import cut
 
-    with screen(quiet, log_json=False) as report:
+    with again("the same command again starts afresh"), screen(quiet, log_json=False) as report:
         done = cut(before, after, labels, out, report, **options)
     if quiet:
         return

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from geochange.cli.options import Folder
+
 
 @click.command(epilog="Example: geochange data index SYSU-CD")
-@click.argument("root", type=click.Path(path_type=Path))
+@click.argument("root", type=Folder())
 @click.option("--layout", default="auto", show_default=True, metavar="NAME", help="how it is kept")
 @click.option("--quiet", is_flag=True, help="print nothing but errors")
 def index(root: Path, layout: str, quiet: bool) -> None:

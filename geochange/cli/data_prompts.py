@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from geochange.cli.options import Folder
 from geochange.cli.screen import closing_table, say_json, screen
 from geochange.errors import InputError, OptionError
 from geochange.models.weights import clip_file
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: geochange data prompts SYSU-CD --split train --split val")
-@click.argument("root", type=click.Path(path_type=Path))
+@click.argument("root", type=Folder())
 @click.option("--split", "splits", multiple=True, metavar="NAME", help="else all that there are")
 @click.option("--clip", metavar="MODEL", help="MODEL/TAG, FILE or MODEL@FILE; else OpenAI ViT-B/16")
 @click.option(

@@ -10,20 +10,24 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from geochange.cli.options import options_of
+from geochange.cli.again import again
+from geochange.cli.options import Folder, options_of
 from geochange.cli.screen import say_json, screen
 from geochange.cli.tables import show_comparison, show_evaluation
 from geochange.config import CompareOptions, EvaluateOptions
 from geochange.errors import InputError, OptionError, OutputError
 from geochange.models import check_name
 from geochange.places import check_folder
-from geochange.training.whole import write_text
+from geochange.whole import write_text
 
 if TYPE_CHECKING:
     from geochange.comparison import Comparison
 
 WORST = 12
 """Chips on the contact sheet."""
+
+AFRESH = "the same command again starts afresh"
+"""After an interruption."""
 
 _OF_CHIPS = {*EvaluateOptions.model_fields, "csv", "plots"} - {"tolerance"}
 _OF_POLYGONS = {*CompareOptions.model_fields} - {"tolerance"}
@@ -33,7 +37,7 @@ _OF_POLYGONS = {*CompareOptions.model_fields} - {"tolerance"}
     epilog="Example: geochange evaluate best.safetensors SYSU-CD --split test --plots pictures",
 )
 @click.argument("subject", metavar="MODEL|FOUND")
-@click.argument("truth", metavar="ROOT|REFERENCE", type=click.Path(path_type=Path))
+@click.argument("truth", metavar="ROOT|REFERENCE", type=Folder())
 @options_of(EvaluateOptions)
 @click.option("--pixel", type=float, metavar="X", help="of polygons: pixels of so many metres")
 @click.option("--extent", metavar="RASTER", help="of polygons: compare on the grid of this raster")
@@ -157,7 +161,7 @@ def _measure(
 
     quiet, log_json = silence
     worst = WORST if files["plots"] else 0
-    with screen(quiet, log_json) as report:
+    with again(AFRESH), screen(quiet, log_json) as report:
         found = measure(model, root, report, worst=worst, **values)
     writers = {"json": found.write_json, "csv": found.write_csv, "plots": found.write_plots}
     for name, path in files.items():
@@ -182,14 +186,15 @@ def _compare(
     from geochange.comparison import compare
 
     quiet, log_json = silence
-    comparison = compare(
-        found,
-        reference,
-        pixel_m=options.pixel,
-        tolerance_px=options.tolerance,
-        extent=Path(options.extent) if options.extent else None,
-        within=Path(options.within) if options.within else None,
-    )
+    with again(AFRESH):
+        comparison = compare(
+            found,
+            reference,
+            pixel_m=options.pixel,
+            tolerance_px=options.tolerance,
+            extent=Path(options.extent) if options.extent else None,
+            within=Path(options.within) if options.within else None,
+        )
     _tell(comparison, json_file, quiet, log_json)
 
 

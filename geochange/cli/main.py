@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from geochange import __version__
+from geochange.cli.again import words_of
 from geochange.cli.lazy import lazy_group
 from geochange.errors import GeochangeError, RunError
 
@@ -61,11 +62,11 @@ def _exit_code(arguments: list[str]) -> int:
     except click.ClickException as error:
         _say(error.format_message(), _hint(error))
         return REFUSED
-    except (KeyboardInterrupt, click.Abort):
-        _say("interrupted; the same command again goes on where it was")
+    except (KeyboardInterrupt, click.Abort) as error:
+        _say(f"interrupted; {words_of(error)}")
         return INTERRUPTED
     except RunError as error:
-        _say(str(error), "; the same command again goes on where it was")
+        _say("; ".join(filter(None, (str(error), words_of(error)))))
         return FAULT
     except GeochangeError as error:
         _say(str(error))

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
 import click
 from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
+
+
+class Folder(click.Path):
+    """A folder's path as a pathlib.Path; an empty name, which would be the current one, is none."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. Fails for an empty name."""
+        if value == "":
+            self.fail("an empty text names no folder; the current one is called .", param, ctx)
+        return super().convert(value, param, ctx)
+
 
 Command = Callable[..., Any]
 

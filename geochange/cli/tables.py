@@ -51,6 +51,9 @@ def show_comparison(comparison: Comparison) -> None:
             told = (f"{value:.3f}" for value in counts.figures().values())
             table.add_row(size, f"{counts.found:,}", f"{counts.reference:,}", *told)
         console.print(table)
+    for file, count in comparison.left_out.items():
+        if count:
+            console.print(f"{file}: {count:,} polygons lie elsewhere and are left out")
 
 
 def _table(title: str, first: str, *others: str) -> Table:

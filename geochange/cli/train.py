@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from geochange.cli.again import again
+from geochange.cli.options import Folder
 from geochange.cli.screen import closing_table, say_json, screen
 from geochange.config import TrainOptions
 from geochange.config.files import parse_setting, read_options, write_out
@@ -14,10 +16,18 @@ from geochange.config.files import parse_setting, read_options, write_out
 if TYPE_CHECKING:
     from geochange.learning import Trained
 
+RESUME = "add --resume to go on where it was"
+"""After an interruption; harmless where it came before anything was kept."""
+
 
 @click.command(epilog="Example: geochange train configs/smoke.yaml --data CHIPS --out runs/smoke")
 @click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--data", metavar="ROOT", help="folder of the data set, with train/ and val/ in it")
+@click.option(
+    "--data",
+    type=Folder(),
+    metavar="ROOT",
+    help="folder of the data set, with train/ and val/ in it",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -54,17 +64,17 @@ def train(
     from geochange.learning import train as learn  # torch: not before the options are right
 
     log_json = given["log_json"]
-    with screen(quiet, log_json) as report:
+    with again(RESUME), screen(quiet, log_json) as report:
         trained = learn(options, out or Path("runs") / config.stem, resume=resume, watch=report)
     if trained.first:
         _announce(trained, quiet, log_json)
 
 
 def _read(
-    config: Path, data: str | None, start: str | None, settings: tuple[str, ...]
+    config: Path, data: Path | None, start: str | None, settings: tuple[str, ...]
 ) -> TrainOptions:
     overrides = dict(parse_setting(text) for text in settings)
-    overrides |= {"data.root": data} if data is not None else {}
+    overrides |= {"data.root": str(data)} if data is not None else {}
     overrides |= {"network.start": start} if start is not None else {}
     return read_options(TrainOptions, config, overrides)
 
@@ -80,22 +90,31 @@ def _announce(trained: Trained, quiet: bool, log_json: bool) -> None:
             temperature=trained.temperature,
             seconds=trained.seconds,
             waiting=trained.waiting,
+            already=trained.already,
         )
     elif not quiet:
-        figures = trained.figures
-        rows = {
-            "IoU of change": f"{figures['iou']:.3f}",
-            "F1 of change": f"{figures['f1']:.3f}",
-            "threshold": f"{trained.threshold:.3f}",
-            "F1 at the threshold": f"{figures['f1_at_threshold']:.3f}",
-            "temperature": f"{trained.temperature:.2f}",
-            "calibration error": f"{figures['ece_before']:.4f} -> {figures['ece_after']:.4f}",
-            "steps": f"{trained.steps:,}",
-            "seconds": f"{trained.seconds:.1f}",
-            "waiting for data": f"{trained.waiting:.1%}",
-        }
-        closing_table(rows, "Best on validation")
+        title = f"Best on validation, threshold {trained.threshold:.3f}"
+        closing_table(_rows(trained), title)
+        if trained.already:
+            click.echo("nothing left to do: this training has come to its end, and stays as it is")
         click.echo(f"checkpoint  {trained.best}")
         click.echo(
             f"try it      geochange run before.tif after.tif --out changes.gpkg --model {trained.best}"
         )
+
+
+def _rows(trained: Trained) -> dict[str, str]:
+    """The figures as `run` will have them first, then those at one half, as published."""
+    figures = trained.figures
+    told = {
+        "IoU of change": f"{figures['iou_at_threshold']:.3f}",
+        "F1 of change": f"{figures['f1_at_threshold']:.3f}",
+        "IoU, F1 at 0.5": f"{figures['iou']:.3f}, {figures['f1']:.3f}",
+        "temperature": f"{trained.temperature:.2f}",
+        "calibration error": f"{figures['ece_before']:.4f} -> {figures['ece_after']:.4f}",
+        "steps": f"{trained.steps:,}",
+    }
+    if trained.already:
+        return told
+    timed = {"seconds": f"{trained.seconds:.1f}", "waiting for data": f"{trained.waiting:.1%}"}
+    return told | timed

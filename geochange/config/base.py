@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -33,8 +34,20 @@ def one_line(error: ValidationError, options: type[BaseModel], sign: str = "--")
         return f"no option {'.'.join(place)}; there are {', '.join(section.model_fields)}"
     if not place:
         return message
+    if first["type"] == "value_error" and isinstance(first["input"], (Mapping, BaseModel)):
+        # Of a whole section: the message names its options itself.
+        return message
+    if first["type"].startswith("model_"):
+        inner = _section(options, place)
+        name = ".".join(place)
+        return f"{sign}{name} is a section; set options in it, such as {name}.{_first(inner)}"
     name = sign + ".".join(place)
     return f"{name.replace('_', '-') if sign else name} {first['input']}: {_lower(message)}"
+
+
+def _first(options: type[BaseModel]) -> str:
+    """The name of an option that there is."""
+    return next(iter(options.model_fields))
 
 
 def _section(options: type[BaseModel], place: list[str]) -> type[BaseModel]:

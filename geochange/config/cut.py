@@ -16,7 +16,9 @@ class CutOptions(Options):
     overlap: int = Field(0, ge=0, description="pixels a chip shares with the next")
     val: float = Field(0.2, ge=0, lt=1, description="share of the chips for validation")
     test: float = Field(0.0, ge=0, lt=1, description="share of the chips for testing")
-    block: int = Field(4, ge=1, le=1024, description="chips along a side of a block, one split")
+    block: int | None = Field(
+        None, ge=1, le=1024, description="chips along a side of a block, one split; else 4 at most"
+    )
     gap: int = Field(0, ge=0, le=8192, description="pixels between chips of different splits")
     seed: int = Field(0, ge=0, description="which blocks go where, and which empty chips stay")
     bands: str | None = Field(None, description="three bands, such as 4,3,2 or 4,3,2:3,2,1")

@@ -46,7 +46,8 @@ def read_options(kind: type[_Read], file: Path, overrides: Mapping[str, Any]) ->
     try:
         return kind(**values)
     except ValidationError as error:
-        raise OptionError(f"{file}: {one_line(error, kind, sign='')}") from error
+        where = _where(file, overrides, error.errors()[0]["loc"])
+        raise OptionError(f"{where}: {one_line(error, kind, sign='')}") from error
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
@@ -82,6 +83,15 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise InputError(f"{file}: not a list of options by name, such as optim: {{lr: 1e-4}}")
     return values
+
+
+def _where(file: Path, overrides: Mapping[str, Any], place: Sequence[Any]) -> str:
+    """Whether the file said it, or what stands beside it, or both together."""
+    wrong = ".".join(map(str, place))
+    if any(f"{wrong}.".startswith(f"{name}.") for name in overrides):
+        return "--set"
+    beside = [name for name in overrides if not wrong or name.startswith(f"{wrong}.")]
+    return f"{file} and --set {', '.join(beside)}" if beside else str(file)
 
 
 def _put(values: dict[str, Any], place: Sequence[str], value: Any) -> None:

@@ -25,6 +25,15 @@ class DataOptions(Options):
     val: str = Field("val", description="split to validate on, and to choose the threshold on")
     workers: int | None = Field(None, ge=0, description="loading processes a device; null chooses")
 
+    @model_validator(mode="after")
+    def _apart(self) -> DataOptions:
+        if self.train == self.val:
+            raise ValueError(
+                f"data.train and data.val are both {self.train}; validate on chips that are not "
+                "learnt from"
+            )
+        return self
+
 
 class NetworkOptions(Options):
     """What is trained, and from what it starts."""
@@ -96,6 +105,15 @@ class OptimOptions(Options):
     )
     clip_norm: float = Field(0.0, ge=0, description="largest norm of the gradient; 0: any")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of averaged weights; 0: none are kept")
+
+    @model_validator(mode="after")
+    def _warm_in_time(self) -> OptimOptions:
+        if self.warmup_steps > self.steps:
+            raise ValueError(
+                f"optim.warmup_steps {self.warmup_steps} is more than optim.steps {self.steps}; "
+                "say less, such as 0"
+            )
+        return self
 
 
 class ValidationOptions(Options):

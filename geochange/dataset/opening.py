@@ -5,20 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from geochange.dataset.source import (
-    CHANGE,
-    NONE,
-    UNKNOWN,
-    FileSource,
-    LabelCode,
-    read_date,
-    read_values,
-)
+from geochange.dataset.meaning import Seen, code_of, see
+from geochange.dataset.source import FileSource, read_date
 from geochange.errors import InputError, OptionError
 from geochange.geo.bands import Bands
 from geochange.geo.picture import RGB, describe_picture
@@ -42,7 +36,7 @@ STRETCH_PIXELS = 4 * 1024**2
 """And from so many pixels of each date."""
 
 WITNESSES = 500
-"""So many labels of each other split are asked what 255 means, where a split's own leave it open."""
+"""So many labels of each other split are asked what 255 means, where a split holds it."""
 
 Where = str | os.PathLike[str]
 _Item = TypeVar("_Item")
@@ -91,10 +85,16 @@ def layout_of(root: Where, split: str, layout: str = AUTO) -> str:
             return PAIRS
     if _is_there(place, split, LIST):
         return LIST
+    if not (place / split).is_dir():
+        there = ", ".join(other for other in SPLITS if _is_there(place, other, AUTO))
+        raise InputError(
+            f"{place}: has neither {split}/ nor {split}.txt{f', but {there}' if there else ''}; "
+            "check the path"
+        )
     kinds = dict.fromkeys("/ ".join(kind.folders) + "/" for kind in LAYOUTS.values())
     raise InputError(
         f"{place / split}: holds no known layout ({'; '.join(kinds)}; NAME/before.tif), and there "
-        f"is no {split}.txt; check the path, or name the layout by --layout"
+        f"is no {split}.txt; check the path, or name the layout (--layout)"
     )
 
 
@@ -135,7 +135,9 @@ def open_split(
         )
         dtypes = _dtypes(base[0])
         radiometry = _stretch(base, chosen, dtypes)
-    return FileSource(place, chips, chosen, dtypes, radiometry, _code(place, split, layout, chips))
+    labels = list(each(see, (chip.label for chip in chips)))
+    code = code_of(place, labels, lambda: _witnesses(place, split, layout))
+    return FileSource(place, chips, chosen, dtypes, radiometry, code)
 
 
 def each(make: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iterator[_Made]:
@@ -194,35 +196,16 @@ def _stretch(
     return choose("joint", *(Sampled(np.concatenate(values), dtype) for values, dtype in dates))
 
 
-def _code(root: Path, split: str, layout: str, chips: Sequence[Record]) -> LabelCode:
-    """What the labels of a split mean: 255 is unknown if the data set holds a 1, else change."""
-    values = _values(chips)
-    change = CHANGE
-    if UNKNOWN in values and CHANGE not in values:
-        others = (other for other in SPLITS if other != split and _is_there(root, other, layout))
-        told = any(CHANGE in _witnessed(root, other, layout) for other in others)
-        change = CHANGE if told else UNKNOWN
-    return LabelCode(change, tuple(sorted(values)))
-
-
-def _values(chips: Sequence[Record]) -> set[int]:
-    return set().union(*each(_values_in, chips))
-
-
-def _values_in(chip: Record) -> set[int]:
-    values, _ = read_values(chip.label)
-    return {value for value in (NONE, CHANGE, UNKNOWN) if (values == value).any()}
-
-
-def _witnessed(root: Path, split: str, layout: str) -> set[int]:
-    """What some labels of another split hold; nothing, if it cannot be read.
+def _witnesses(root: Path, split: str, layout: str) -> Iterator[Seen]:
+    """Some labels of each other split; none of one that cannot be read.
 
     What is wrong with a split is said when it is opened, and keeps nobody from this one.
     """
-    try:
-        return _values(_spread(records_of(root, split, layout), WITNESSES))
-    except InputError:
-        return set()
+    for other in SPLITS:
+        if other != split and _is_there(root, other, layout):
+            with suppress(InputError):
+                chips = _spread(records_of(root, other, layout), WITNESSES)
+                yield from list(each(see, (chip.label for chip in chips)))
 
 
 def _spread(chips: Sequence[Record], count: int) -> list[Record]:

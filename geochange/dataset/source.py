@@ -29,7 +29,7 @@ _NAMED = 4
 class LabelCode:
     """What the values in the labels of a split mean.
 
-    change: 1, or 255 where the data set holds no 1; where it is 1, 255 is unknown.
+    change: 1 or 255; where it is 1, 255 is unknown.
     values: those that the labels of the split hold, in order.
     """
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from geochange.chip import Chip
 from geochange.dataset.opening import AUTO, Where, each, layout_of, open_split, splits_of
 from geochange.dataset.source import CHANGE, UNKNOWN, FileSource
+from geochange.errors import InputError
 from geochange.pairs import PairSource
 from geochange.progress import Progress, silent
 from geochange.training.source import ChipSource
@@ -91,11 +92,36 @@ class _Seen:
     prints: tuple[bytes, ...]
 
 
-def check_split(source: ChipSource, progress: Progress = silent) -> None:
-    """Open every chip once, as training will. Raises InputError, which names the file."""
-    shapes = each(lambda number: source[number].shape, range(len(source)))
-    for done, _ in enumerate(shapes, 1):
+def check_split(source: ChipSource, split: str, progress: Progress = silent) -> str:
+    """Open every chip once, as training will; gives what tells the split from any other.
+
+    That is a hash of every chip's name and pixels. Raises InputError for a chip that cannot be
+    used, which names the file, and for a split in which nothing changes.
+    """
+    told, changed_px = hashlib.blake2b(digest_size=DIGEST_BYTES), 0
+
+    def look(number: int) -> tuple[bytes, int]:
+        return _whole_print(source.name(number), source[number])
+
+    for done, (found, changed) in enumerate(each(look, range(len(source))), 1):
+        told.update(found)
+        changed_px += changed
         progress(STAGE, done, len(source))
+    if not changed_px:
+        raise InputError(
+            f"{split}: none of its {len(source):,} chips holds a pixel of change; check the labels "
+            "(geochange data check), or name another split"
+        )
+    return told.hexdigest()
+
+
+def _whole_print(name: str, chip: Chip) -> tuple[bytes, int]:
+    """What tells a chip and its label from others, and how many pixels of it changed."""
+    label = _label(chip)
+    told = hashlib.blake2b(f"{name} {chip.shape}".encode(), digest_size=DIGEST_BYTES)
+    for pixels in (chip.before, chip.after, label):
+        told.update(np.ascontiguousarray(pixels).data)
+    return told.digest(), int((label == CHANGE).sum())
 
 
 def survey(
@@ -128,7 +154,7 @@ def _look(source: ChipSource) -> Iterator[_Seen]:
 
 
 def _see(chip: Chip) -> _Seen:
-    label = np.zeros(chip.shape, np.uint8) if chip.label is None else chip.label
+    label = _label(chip)
     counts = np.bincount(label.ravel(), minlength=UNKNOWN + 1)
     prints = (_print(chip.before), _print(chip.after))
     return _Seen(
@@ -138,6 +164,11 @@ def _see(chip: Chip) -> _Seen:
         changed_px=int(counts[CHANGE]),
         prints=tuple(dict.fromkeys(found for found in prints if found is not None)),
     )
+
+
+def _label(chip: Chip) -> NDArray[np.uint8]:
+    """The label of a chip; of one without, that nothing changed."""
+    return np.zeros(chip.shape, np.uint8) if chip.label is None else chip.label
 
 
 def _print(pixels: NDArray[Any]) -> bytes | None:

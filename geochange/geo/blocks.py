@@ -58,6 +58,11 @@ def _blocks_of(starts: tuple[int, ...], start: int, stop: int) -> range:
     return range(first, max(first + 1, bisect_right(starts, stop - 1)))
 
 
+def count_blocks(plan: TilePlan) -> int:
+    """How many blocks there are to share out."""
+    return len(_chips_by_block(plan.rows)) * len(_chips_by_block(plan.cols))
+
+
 def share_out(plan: TilePlan, shares: Mapping[str, float], seed: int, gap_px: int = 0) -> Blocks:
     """Give the blocks of a plan to splits by chance, so that each gets about its share of the chips.
 

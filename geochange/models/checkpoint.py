@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,13 @@ from geochange.models.weights import (
     locate,
     weights_folder,
 )
+from geochange.whole import whole
 
 DEFAULT_CLIP = "ViT-B-16-quickgelu/openai"
 _HEADER = "geochange"
 _MEMORY = "geochange.training"
 _REMEMBERED = "training/"
+_PICKLE = b"\x80"  # as torch writes them, which is protocol 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,10 @@ def _read(path: Path) -> _Contents:
                     names = [n for n in file.keys() if not n.startswith(_REMEMBERED)]  # noqa: SIM118 - no iterator
                     found = {name: file.get_tensor(name) for name in names}
                     return _Contents(plain_names(found), file.metadata() or {}, False)
+            if start and start[:1] != _PICKLE:
+                raise InputError(
+                    "holds no weights of torch or safetensors; give a .pth or .safetensors"
+                )
             return _Contents(plain_names(read_stream(stream)), {}, False)
     except SafetensorError as error:
         raise InputError(f"{path}: the file is truncated or damaged ({error})") from error
@@ -120,17 +127,31 @@ def read_checkpoint(file: str | os.PathLike[str]) -> Checkpoint:
 def read_memory(file: str | os.PathLike[str]) -> Memory:
     """What training left in a checkpoint of ours. Raises InputError where it left nothing."""
     path = locate(file)
+    with _remembering(path) as (opened, facts):
+        names = [name for name in opened.keys() if name.startswith(_REMEMBERED)]  # noqa: SIM118 - no iterator
+        tensors = {n.removeprefix(_REMEMBERED): opened.get_tensor(n) for n in names}
+        return Memory(tensors, facts)
+
+
+def read_facts(file: str | os.PathLike[str]) -> Mapping[str, Any]:
+    """The plain facts of `read_memory`, without any tensor. Raises InputError as that does."""
+    path = locate(file)
+    with _remembering(path) as (_, facts):
+        return facts
+
+
+@contextmanager
+def _remembering(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """A file that training left something in, and its facts. Raises InputError."""
     try:
         with safe_open(path, framework="pt") as opened:
             facts = (opened.metadata() or {}).get(_MEMORY)
             if facts is None:
                 raise InputError(f"{path}: nothing that training could go on from; start afresh")
-            names = [n for n in opened.keys() if n.startswith(_REMEMBERED)]  # noqa: SIM118 - no iterator
-            tensors = {n.removeprefix(_REMEMBERED): opened.get_tensor(n) for n in names}
-            return Memory(tensors, dict(json.loads(facts)))
+            yield opened, dict(json.loads(facts))
+    except InputError:
+        raise
     except (SafetensorError, OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{path}: the file is truncated or damaged ({error})") from error
 
 
@@ -139,21 +160,18 @@ def write_checkpoint(
 ) -> None:
     """Write one file that holds all; it appears whole or not at all. Raises OutputError."""
     path = Path(file)
-    aside = path.with_name(path.name + ".part")
     tensors = {name: value.contiguous() for name, value in checkpoint.tensors.items()}
     header = {_HEADER: checkpoint.card.to_json()}
     if memory is not None:
         tensors |= {_REMEMBERED + name: x.contiguous() for name, x in memory.tensors.items()}
         header[_MEMORY] = json.dumps(dict(memory.facts), sort_keys=True)
-    try:
-        save_file(tensors, aside, metadata=header)
+    with whole(path) as aside:
+        try:
+            save_file(tensors, aside, metadata=header)
+        except SafetensorError as error:
+            raise OutputError(f"{path} cannot be written: {error}") from error
         # safetensors gives files to their owner alone; workers may run as somebody else.
         aside.chmod(0o644)
-        aside.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise OutputError(f"{path} cannot be written: {error}") from error
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def convert(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> Card:
@@ -164,12 +182,15 @@ def convert(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> C
     return checkpoint.card
 
 
-def read_clip(name: str = DEFAULT_CLIP) -> ClipWeights:
+def read_clip(
+    name: str = DEFAULT_CLIP, without: str = "use --prompts fixed, which needs no CLIP"
+) -> ClipWeights:
     """CLIP's weights by `MODEL/TAG` of open_clip, as a file, or as `MODEL@FILE`.
 
     A file alone is taken to want QuickGELU where it is OpenAI's archive; with `MODEL@FILE` the
     model's name decides. Published weights are looked for in the folder GEOCHANGE_WEIGHTS names,
-    then in open_clip's cache, then downloaded. Raises InputError.
+    then in open_clip's cache, then downloaded. without: how the caller can do without.
+    Raises InputError.
     """
     model, file = clip_file(name)
     if file is not None:
@@ -178,12 +199,12 @@ def read_clip(name: str = DEFAULT_CLIP) -> ClipWeights:
     entry = published(model, tag or "openai")
     if entry is None:
         raise InputError(
-            f"--clip {name}: neither a file nor a MODEL/TAG of open_clip such as {DEFAULT_CLIP}"
+            f"CLIP {name}: neither a file nor a MODEL/TAG of open_clip such as {DEFAULT_CLIP}"
         )
-    return _clip_file(_fetch(entry, download), entry.quickgelu)
+    return _clip_file(_fetch(entry, download, without), entry.quickgelu)
 
 
-def _fetch(entry: Published, download: Callable[[Published], str]) -> Path:
+def _fetch(entry: Published, download: Callable[[Published], str], without: str) -> Path:
     here = {path.name: path for path in list_weights()}
     plain = (f"{entry.model}-{entry.tag}{suffix}" for suffix in SUFFIXES)
     for name in (entry.file, *plain):
@@ -197,7 +218,7 @@ def _fetch(entry: Published, download: Callable[[Published], str]) -> Path:
         raise InputError(
             f"CLIP's weights {entry.model}/{entry.tag} are not here and cannot be downloaded "
             f"({error}): fetch {entry.url or entry.hub} and put it as {entry.file} into {folder}, "
-            "or use --prompts fixed, which needs no CLIP"
+            f"or {without}"
         ) from error
 
 

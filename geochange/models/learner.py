@@ -123,7 +123,7 @@ def _from_clip(
     name: str, options: ChangeClipOptions, refused: InputError | None
 ) -> tuple[ChangeClip, Card]:
     try:
-        clip = read_clip(name)
+        clip = read_clip(name, "start from random weights (network.start=null)")
     except InputError as error:
         # A file that is neither: what it lacks as a checkpoint says more.
         raise (refused or error) from None

@@ -71,7 +71,7 @@ def rankings(scores: torch.Tensor, vocabulary: Names) -> list[Ranking]:
 
 def read_namer(clip: str, vocabulary: Names, device: str) -> Namer:
     """Read a CLIP, by any name that `read_clip` knows, and embed a vocabulary. Raises InputError."""
-    found = read_clip(clip)
+    found = read_clip(clip, "train with prompts.mode=fixed, which needs no CLIP")
     with sensible(found.source):
         scorer = build_scorer(found.tensors, found.quickgelu, vocabulary)
     return Namer(scorer, vocabulary, device)

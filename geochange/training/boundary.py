@@ -55,6 +55,15 @@ class BoundaryCounts:
         """Precision, recall and f1 by name."""
         return {"precision": self.precision, "recall": self.recall, "f1": self.f1}
 
+    def defined(self) -> Mapping[str, float | None]:
+        """The same, None for a share of nothing."""
+        known = {
+            "precision": self.found > 0,
+            "recall": self.true > 0,
+            "f1": self.found + self.true > 0,
+        }
+        return {name: value if known[name] else None for name, value in self.figures().items()}
+
 
 def boundary_counts(
     changed: NDArray[np.bool_],

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from geochange.errors import InputError, OutputError
+from geochange.errors import InputError
+from geochange.whole import whole
 
 NAMES = 9
 """How many names of a chip are read."""
@@ -49,16 +50,10 @@ def write_classes(file: Path, entries: Iterable[tuple[str, Ranking]]) -> None:
     Raises OutputError.
     """
     plain = [{PATH: path, **{name: f"{p:.4f}" for name, p in names}} for path, names in entries]
-    aside = file.with_name(f".{file.name}.part")
-    try:
-        text = json.dumps(plain, indent=4, ensure_ascii=False)
+    text = json.dumps(plain, indent=4, ensure_ascii=False)
+    with whole(file) as aside:
         # A path that is no text in UTF-8 becomes an escape of JSON, which reads the same again.
         aside.write_bytes(text.encode("utf-8", "backslashreplace"))
-        aside.replace(file)
-    except OSError as error:
-        raise OutputError(f"{file} cannot be written: {error.strerror or error}") from error
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 _CURE = "remove the file, and `geochange data prompts` makes it anew"

@@ -55,6 +55,19 @@ class Counts:
             "kappa": (accuracy - chance) / (1 - chance) if chance < 1 else 0.0,
         }
 
+    def defined(self) -> Mapping[str, float | None]:
+        """The same, None for a share of nothing."""
+        tp, fp, fn, tn = self.tp, self.fp, self.fn, self.tn
+        change, none = tp + fp + fn > 0, tn + fp + fn > 0
+        known = {
+            **dict.fromkeys(("iou", "f1"), change),
+            "precision": tp + fp > 0,
+            "recall": tp + fn > 0,
+            "accuracy": change or none,
+            **dict.fromkeys(("miou", "kappa"), change and none),
+        }
+        return {name: value if known[name] else None for name, value in self.figures().items()}
+
 
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0

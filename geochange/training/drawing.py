@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageFont
 
-from geochange.training.whole import whole
+from geochange.whole import whole
 
 Colour = tuple[int, int, int]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
 from numpy.typing import NDArray
 
@@ -23,6 +26,9 @@ PRECISIONS: Mapping[str, Any] = {
     "float16": "16-mixed",
 }
 """Ours, and what Fabric calls them."""
+
+_FIXED = ("MASTER_ADDR",), ("NODE_RANK", "GROUP_RANK")
+"""Who starts processes by hand on several machines sets one of each."""
 
 _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
 """Where whoever starts processes says which one is which; a process started by hand has none."""
@@ -44,6 +50,8 @@ class Devices:
         Raises OptionError where they are not here.
         """
         accelerator, count = self._settled()
+        # It says how many take part, and in what numbers, though nobody asked.
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
         if self.threads is not None:
             torch.set_num_threads(self.threads)
         several = count * self.nodes > 1
@@ -71,11 +79,24 @@ class Devices:
             raise OptionError(f"device.devices {count}: there are {here} GPUs here")
         if accelerator == "cpu" and self.precision == "float16":
             raise OptionError("device.precision float16: needs a GPU; say bfloat16 or float32")
+        if self.nodes > 1 and not _is_launched():
+            raise OptionError(
+                f"device.nodes {self.nodes}: nothing says which machine this is, and it would wait "
+                "for the others for ever; start the command by torchrun or srun "
+                "(docs/several-machines.md)"
+            )
         return accelerator, count
 
     def world(self) -> int:
         """How many processes take part. Raises OptionError as `fabric` does."""
         return self._settled()[1] * self.nodes
+
+
+def _is_launched() -> bool:
+    """Whether something that starts processes on several machines has started this one."""
+    if TorchElasticEnvironment.detect() or SLURMEnvironment.detect():
+        return True
+    return all(any(name in os.environ for name in names) for names in _FIXED)
 
 
 def is_first() -> bool:

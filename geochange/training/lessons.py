@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -71,16 +72,7 @@ class Loader(Generic[_Lesson]):
 
     def steps(self, first: int, last: int) -> Iterator[tuple[int, list[_Lesson]]]:
         """Each step's number and its lessons."""
-        loader: DataLoader[Any] = DataLoader(
-            self.lessons,
-            batch_sampler=StepSampler(self.share, first, last),
-            num_workers=self.workers,
-            collate_fn=self.collate,
-            pin_memory=self.pin,
-            worker_init_fn=_settle,
-            prefetch_factor=4 if self.workers else None,
-        )
-        lessons = iter(loader)
+        lessons = self._load(first, last)
         for step in range(first, last):
             start = time.perf_counter()
             parts = [next(lessons) for _ in self.share.parts(step)]
@@ -88,6 +80,21 @@ class Loader(Generic[_Lesson]):
             yield step, parts
             self.waiting.waited_s += loaded - start
             self.waiting.total_s += time.perf_counter() - start
+
+    def _load(self, first: int, last: int) -> Iterator[_Lesson]:
+        with warnings.catch_warnings():
+            # As many as were asked for, whatever torch thinks of it.
+            warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
+            loader: DataLoader[Any] = DataLoader(
+                self.lessons,
+                batch_sampler=StepSampler(self.share, first, last),
+                num_workers=self.workers,
+                collate_fn=self.collate,
+                pin_memory=self.pin,
+                worker_init_fn=_settle,
+                prefetch_factor=4 if self.workers else None,
+            )
+            return iter(loader)
 
 
 def _settle(worker: int) -> None:

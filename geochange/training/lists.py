@@ -14,6 +14,7 @@ from pathlib import Path
 from geochange.errors import InputError, OutputError
 from geochange.training.layouts import SUFFIXES
 from geochange.training.source import Record
+from geochange.whole import whole
 
 BETWEEN = "  "
 """What stands between paths."""
@@ -33,11 +34,6 @@ def read_list(file: Path, root: Path) -> tuple[Record, ...]:
     return chips
 
 
-def write_list(file: Path, chips: Sequence[Record], root: Path) -> None:
-    """Write one list; see `write_lists`."""
-    write_lists({file: chips}, root)
-
-
 def write_lists(lists: Mapping[Path, Sequence[Record]], root: Path) -> None:
     """Write all lists, or none; paths under `root` are relative to it, others absolute.
 
@@ -50,15 +46,9 @@ def write_lists(lists: Mapping[Path, Sequence[Record]], root: Path) -> None:
             raise OutputError(
                 f"{file}: is there and no list of chips; move it, or give it another name"
             )
-    with ExitStack() as leftovers:
-        try:
-            for file, text in texts.items():
-                leftovers.callback(_aside(file).unlink, missing_ok=True)
-                _aside(file).write_text(text, "utf-8", newline="\n")
-            for file in lists:
-                _aside(file).replace(file)
-        except OSError as error:
-            raise OutputError(f"cannot write {file} ({error.strerror}): free its place") from error
+    with ExitStack() as files:
+        for file, text in texts.items():
+            files.enter_context(whole(file)).write_text(text, "utf-8", newline="\n")
 
 
 def is_list(file: Path) -> bool:
@@ -73,10 +63,6 @@ def listed(path: Path, root: Path) -> str:
     """What a path is called in a list: relative to `root` where it lies there, else absolute."""
     whole, start = path.absolute(), root.absolute()
     return (whole.relative_to(start) if whole.is_relative_to(start) else whole).as_posix()
-
-
-def _aside(file: Path) -> Path:
-    return file.with_name(f".{file.name}.part")
 
 
 def _line(chip: Record, root: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from geochange.errors import InputError
+from geochange.errors import InputError, RunError
 from geochange.training.fabric import Fabric
 
 Loss = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
@@ -18,6 +19,11 @@ Loss = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
 
 Rate = Callable[[int], float]
 """The learning rate of a step."""
+
+DIVERGED = (
+    "the training diverges: lower optim.lr, or set optim.clip_norm=1, and train into another --out"
+)
+"""What it means that numbers are not finite, and what cures it."""
 
 _EMA, _OPTIMISER, _NETWORK = "average.", "optimiser.", "network."
 
@@ -86,10 +92,11 @@ class Student:
         return network
 
     def learn(self, step: int, parts: Sequence[Taught]) -> float:
-        """Take one step from its micro-batches; returns this process's share of the loss.
+        """Take one step from its micro-batches; returns the loss of the step.
 
         Gradients are those of the mean over all known pixels of the step, however the step is
-        split into micro-batches and processes.
+        split into micro-batches and processes. Raises RunError, on all processes alike, where the
+        loss is no finite number; nothing is learnt from it.
         """
         fabric, course = self.fabric, self.course
         self._forward.train()
@@ -105,6 +112,9 @@ class Student:
                 loss = course.loss(logits, part.labels.to(fabric.device), known)
                 fabric.backward(loss)
             total += loss.item()
+        total = self._mean(total)
+        if not math.isfinite(total):
+            raise RunError(f"step {step + 1}: the loss is {total}; {DIVERGED}")
         if course.clip_norm:
             fabric.clip_gradients(self._forward, self._optimiser, max_norm=course.clip_norm)
         self._optimiser.step()
@@ -115,10 +125,21 @@ class Student:
 
     def _known(self, parts: Sequence[Taught]) -> float:
         """Known pixels of the step, per process: gradients are averaged over the processes."""
-        count = torch.tensor(float(sum(part.known for part in parts)), dtype=torch.float64)
-        if self.fabric.world_size > 1:
-            count = self.fabric.all_reduce(count.to(self.fabric.device), reduce_op="mean")  # type: ignore[assignment]
-        return max(1.0, count.item())
+        return max(1.0, self._mean(float(sum(part.known for part in parts))))
+
+    def _mean(self, value: float) -> float:
+        """Over the processes."""
+        if self.fabric.world_size == 1:
+            return value
+        tensor = torch.tensor(value, dtype=torch.float64, device=self.fabric.device)
+        mean = self.fabric.all_reduce(tensor, reduce_op="mean")
+        return float(mean.item()) if isinstance(mean, torch.Tensor) else value
+
+    def check(self, step: int) -> None:
+        """Raise RunError where a weight is no finite number, after so many steps."""
+        for name, value in self.module.state_dict().items():
+            if not torch.isfinite(value).all():
+                raise RunError(f"step {step}: {name} is not finite any more; {DIVERGED}")
 
     def remember(self) -> dict[str, torch.Tensor]:
         """Everything that learning changes, beside `best_module`, as tensors by name."""

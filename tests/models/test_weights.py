@@ -93,11 +93,16 @@ def _card_says(old: str, new: str) -> Callable[[Path], None]:
     return write
 
 
+def _picture(path: Path) -> None:
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
+
+
 UNFIT = {
     "hostile": ("bad.pth", _hostile, "nothing of it was run: it wants posix.system"),
     "truncated": ("bad.safetensors", _truncated, "truncated or damaged"),
     "truncated archive": ("bad.pth", _truncated_pth, "truncated or damaged"),
     "empty": ("bad.pth", Path.touch, "damaged"),
+    "a picture": ("bad.pth", _picture, "holds no weights of torch or safetensors"),
     "wrong shape": (
         "bad.safetensors",
         _changed(gamma=torch.ones(7)),

@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.nn import functional as F
 
-from geochange.errors import InputError
+from geochange.errors import InputError, RunError
 from geochange.training.student import Course, Student
 
 
@@ -131,6 +131,25 @@ def test_gradients_are_clipped() -> None:
     # Adam's step has the size of its rate whatever the gradient, unless it drowns in epsilon.
     moved, barely = ((weights(pupil) - before).abs().max() for pupil in (free, held))
     assert moved > 5e-3 and barely < 2e-3
+
+
+def test_a_loss_that_is_no_number_ends_the_training_and_nothing_is_learnt_from_it() -> None:
+    pupil = student()
+    pupil.learn(0, [part(0)])
+    before, blown = weights(pupil).clone(), part(1)
+    blown.pictures.mul_(torch.inf)
+    with pytest.raises(RunError, match=r"step 2: the loss is nan; .*optim\.lr"):
+        pupil.learn(1, [blown])
+    assert torch.equal(weights(pupil), before)
+
+
+def test_weights_that_are_no_numbers_are_not_passed_on() -> None:
+    pupil = student()
+    pupil.check(1)
+    with torch.no_grad():
+        next(pupil.module.parameters()).view(-1)[0] = torch.nan
+    with pytest.raises(RunError, match=r"step 7: network\.0\.weight is not finite"):
+        pupil.check(7)
 
 
 def test_what_another_network_left_is_refused() -> None:

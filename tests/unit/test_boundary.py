@@ -47,6 +47,20 @@ def near(one: list[tuple[int, int]], other: list[tuple[int, int]], tolerance_px:
     )
 
 
+@pytest.mark.parametrize(
+    ("counts", "nothing"),
+    [
+        (BoundaryCounts(), ["precision", "recall", "f1"]),
+        (BoundaryCounts(found=3), ["recall"]),
+        (BoundaryCounts(true=3), ["precision"]),
+        (BoundaryCounts(3, 2, 4, 1), []),
+    ],
+)
+def test_a_share_of_nothing_is_not_defined(counts: BoundaryCounts, nothing: list[str]) -> None:
+    expected = {**counts.figures(), **dict.fromkeys(nothing)}
+    assert counts.defined() == expected
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 14), st.integers(1, 14), st.integers(0, 4))
 def test_it_is_what_a_plain_count_gives(

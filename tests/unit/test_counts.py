@@ -23,6 +23,26 @@ def masks(seed: int, shape: tuple[int, int] = (40, 50)) -> tuple[NDArray, NDArra
     return changed, label
 
 
+NO_CHANGE = {
+    "accuracy": 1.0,
+    **dict.fromkeys(("iou", "f1", "precision", "recall", "miou", "kappa")),
+}
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        (Counts(tn=9), NO_CHANGE),
+        (Counts(), dict.fromkeys(NO_CHANGE)),
+        (Counts(fp=1, tn=9), {**Counts(fp=1, tn=9).figures(), "recall": None}),
+        (Counts(fn=1, tn=9), {**Counts(fn=1, tn=9).figures(), "precision": None}),
+        (Counts(1, 2, 3, 4), Counts(1, 2, 3, 4).figures()),
+    ],
+)
+def test_a_share_of_nothing_is_not_defined(counts: Counts, expected: dict[str, float]) -> None:
+    assert counts.defined() == expected
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_figures_are_those_of_scikit_learn(seed: int) -> None:
     changed, label = masks(seed)

@@ -23,7 +23,7 @@ from geochange.dataset import (
     survey,
 )
 from geochange.errors import InputError, OptionError
-from geochange.training.lists import write_list
+from geochange.training.lists import write_lists
 from geochange.training.source import Record
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -34,6 +34,7 @@ SQUARE = NOTHING.copy()
 SQUARE[2:6, 3:9] = 1
 HIDDEN = NOTHING.copy()
 HIDDEN[10:, :] = 255
+BLACK = np.zeros((*SHAPE, 3), np.uint8)
 
 
 def put(root: Path, split: str, name: str, label: NDArray[Any], **pictures: Any) -> Record:
@@ -102,19 +103,85 @@ def test_one_and_white_are_change(tmp_path: Path, white: int) -> None:
     np.testing.assert_array_equal(square, SQUARE)
 
 
-def test_white_is_unknown_wherever_the_split_holds_a_one(tmp_path: Path) -> None:
-    put(tmp_path, "train", "a", HIDDEN)
+def test_white_is_unknown_where_it_never_stands_without_a_one(tmp_path: Path) -> None:
+    put(tmp_path, "train", "a", HIDDEN | SQUARE)
     put(tmp_path, "train", "b", SQUARE)
     hidden, _ = labels(opened(tmp_path))
-    np.testing.assert_array_equal(hidden, HIDDEN)
+    np.testing.assert_array_equal(hidden, HIDDEN | SQUARE)
 
 
-def test_another_split_tells_what_white_means(tmp_path: Path) -> None:
+STRAY = SQUARE * np.uint8(255)
+STRAY[0, 0] = 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "splits"),
+    [
+        (STRAY, SQUARE * np.uint8(255), ("train", "train")),
+        (STRAY, SQUARE * np.uint8(255), ("val", "train")),
+        (SQUARE, SQUARE * np.uint8(255), ("train", "train")),
+        (SQUARE, SQUARE * np.uint8(255), ("train", "val")),
+    ],
+    ids=["a stray pixel", "a stray pixel elsewhere", "both kinds", "a kind a split"],
+)
+def test_one_and_white_both_as_change_are_refused_with_a_file_of_each(
+    tmp_path: Path, first: NDArray[Any], second: NDArray[Any], splits: tuple[str, str]
+) -> None:
+    put(tmp_path, splits[0], "a", first)
+    put(tmp_path, splits[1], "b", second)
+    told = rf"{splits[1]}/label/b\.png: holds 255 and no 1, and .*{splits[0]}/label/a\.png"
+    first_split, *_ = splits
+    if splits == ("train", "val"):
+        open_split(tmp_path, first_split)
+    with pytest.raises(InputError, match=told) as refused:
+        open_split(tmp_path, splits[1])
+    assert "\n" not in str(refused.value)
+
+
+def test_an_account_of_the_set_says_what_white_means(tmp_path: Path) -> None:
     put(tmp_path, "train", "a", SQUARE)
     put(tmp_path, "val", "a", HIDDEN)
+    account = tmp_path / "chips.json"
+    account.write_text('{"label_values": {"0": "none", "1": "change", "255": "unknown"}}')
     source = opened(tmp_path, "val")
     assert (source.code.change, source.code.values) == (1, (0, 255))
     np.testing.assert_array_equal(labels(source)[0], HIDDEN)
+    account.write_text('{"label_values": {"0": "none", "255": "change"}}')
+    assert opened(tmp_path, "val").code.change == 255
+    with pytest.raises(InputError, match=r"train/label/a\.png: holds a 1, and change is 255"):
+        open_split(tmp_path, "train")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("{", "cannot be read as JSON"), ('{"label_values": {}}', "name no change")]
+)
+def test_an_account_that_says_nothing_sensible_is_refused(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    put(tmp_path, "train", "a", SQUARE)
+    (tmp_path / "chips.json").write_text(text)
+    with pytest.raises(InputError, match=told):
+        open_split(tmp_path, "train")
+
+
+def test_a_split_in_which_nothing_changes_is_refused(tmp_path: Path) -> None:
+    put(tmp_path, "train", "a", NOTHING)
+    with pytest.raises(InputError, match="val: none of its 1 chips holds a pixel of change"):
+        check_split(open_split(tmp_path, "train"), "val")
+
+
+def test_the_print_of_a_split_changes_with_any_pixel_or_name(tmp_path: Path) -> None:
+    def told(place: str, name: str, label: NDArray[Any]) -> str:
+        put(tmp_path / place, "train", name, label, before=noise((*SHAPE, 3), 1), after=BLACK)
+        return check_split(open_split(tmp_path / place, "train"), "train")
+
+    prints = [
+        told("one", "a", SQUARE),
+        told("two", "a", SQUARE),
+        told("three", "b", SQUARE),
+        told("four", "a", SQUARE[::-1]),
+    ]
+    assert prints[0] == prints[1] and len(set(prints)) == 3
 
 
 def test_a_broken_split_keeps_nobody_from_another(tmp_path: Path) -> None:
@@ -207,25 +274,25 @@ def test_a_check_names_the_file(tmp_path: Path, parts: dict[str, Any], told: str
         put(tmp_path, "train", "b", parts.pop("label", SQUARE), **parts)
     source = open_split(tmp_path, "train")
     with pytest.raises(InputError, match=told):
-        check_split(source)
+        check_split(source, "train")
 
 
 def test_a_check_opens_every_chip(tmp_path: Path) -> None:
     for number in range(5):
         put(tmp_path, "train", f"{number}", SQUARE)
     source, told = open_split(tmp_path, "train"), []
-    check_split(source, lambda *step: told.append(step))
+    check_split(source, "train", lambda *step: told.append(step))
     assert told == [("check", done, 5) for done in range(1, 6)]
     last = tmp_path / "train/time2/4.png"
     last.write_bytes(last.read_bytes()[:-200])
     with pytest.raises(InputError, match=r"time2/4\.png: damaged"):
-        check_split(source)
+        check_split(source, "train")
 
 
 def test_lists_are_opened(tmp_path: Path) -> None:
     first = put(tmp_path, "a", "x", SQUARE)
     second = put(tmp_path, "b", "x", SQUARE)
-    write_list(tmp_path / "train.txt", [second, first], tmp_path)
+    write_lists({tmp_path / "train.txt": [second, first]}, tmp_path)
     source = opened(tmp_path)
     assert splits_of(tmp_path) == ("train",)
     assert source.records == (second, first)
@@ -236,16 +303,16 @@ def test_lists_are_opened(tmp_path: Path) -> None:
 def test_folders_come_before_lists_unless_asked(tmp_path: Path) -> None:
     first = put(tmp_path, "train", "a", SQUARE)
     put(tmp_path, "train", "b", SQUARE)
-    write_list(tmp_path / "train.txt", [first], tmp_path)
+    write_lists({tmp_path / "train.txt": [first]}, tmp_path)
     assert len(open_split(tmp_path, "train")) == 2
     assert len(open_split(tmp_path, "train", layout="list")) == 1
-    write_list(tmp_path / "mine.txt", [first], tmp_path)
+    write_lists({tmp_path / "mine.txt": [first]}, tmp_path)
     assert records_of(tmp_path, "mine") == (first,)
 
 
 def test_a_list_names_what_is_not_there(tmp_path: Path) -> None:
     chip = put(tmp_path, "x", "a", SQUARE)
-    write_list(tmp_path / "train.txt", [chip], tmp_path)
+    write_lists({tmp_path / "train.txt": [chip]}, tmp_path)
     chip.label.unlink()
     with pytest.raises(InputError, match=r"label/a\.png: no such file"):
         open_split(tmp_path, "train")
@@ -257,6 +324,9 @@ def test_what_looks_like_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     with pytest.raises(InputError, match=r"time1/ time2/ label/; A/ B/ label/.* no train\.txt"):
         open_split(tmp_path, "train")
+    (tmp_path / "val").mkdir()
+    with pytest.raises(InputError, match=r"has neither test/ nor test\.txt, but train, val"):
+        open_split(tmp_path, "test")
     with pytest.raises(OptionError, match="layout sysv is not known; choose auto, sysu"):
         open_split(tmp_path, "train", layout="sysv")
     with pytest.raises(InputError, match="no such folder"):
@@ -284,6 +354,7 @@ def test_a_survey_counts(tmp_path: Path) -> None:
     put(tmp_path, "train", "a", SQUARE)
     put(tmp_path, "train", "b", HIDDEN)
     put(tmp_path, "val", "c", NOTHING)
+    (tmp_path / "chips.json").write_text('{"label_values": {"1": "change", "255": "unknown"}}')
     found = survey(tmp_path)
     train, val = found.splits["train"], found.splits["val"]
     assert (train.chips, train.sizes, train.dtypes) == (2, {"16 x 20": 2}, ("uint8",))
@@ -307,7 +378,7 @@ def test_a_survey_finds_the_same_pixels_at_either_date(tmp_path: Path) -> None:
 
 def test_a_survey_finds_files_listed_twice(tmp_path: Path) -> None:
     first, second = (put(tmp_path, "x", name, SQUARE) for name in "ab")
-    write_list(tmp_path / "train.txt", [first, second, first], tmp_path)
+    write_lists({tmp_path / "train.txt": [first, second, first]}, tmp_path)
     (leak,) = survey(tmp_path).leaks
     assert (leak.what, leak.splits, leak.chips) == (
         "same file",

@@ -22,8 +22,10 @@ def read(tmp_path: Path, text: str, **overrides: object) -> TrainOptions:
 
 
 def test_a_file_overrides_defaults_and_settings_override_the_file(tmp_path: Path) -> None:
-    options = read(tmp_path, "optim: {lr: 3e-5, steps: 7}", **{"optim.steps": 9, "data.root": "x"})
-    assert (options.optim.lr, options.optim.steps, options.data.root) == (3e-5, 9, "x")
+    options = read(
+        tmp_path, "optim: {lr: 3e-5, steps: 1700}", **{"optim.steps": 1900, "data.root": "x"}
+    )
+    assert (options.optim.lr, options.optim.steps, options.data.root) == (3e-5, 1900, "x")
     assert options.optim.warmup_steps == 1500
 
 
@@ -45,7 +47,12 @@ def test_every_option_says_what_it_means() -> None:
         ("optimm: {lr: 1}", "no option optimm; there are seed, "),
         ("optim: {lr: -1}", "optim.lr -1"),
         ("optim: {lr: fast}", "optim.lr fast"),
-        ("optim: 3", "optim 3"),
+        ("optim: 3", "optim is a section; set options in it, such as optim.loss"),
+        (
+            "optim: {steps: 4, warmup_steps: 5}",
+            "options.yaml: optim.warmup_steps 5 is more than optim.steps 4",
+        ),
+        ("data: {train: val}", "options.yaml: data.train and data.val are both val"),
         ("augment: {size: 100}", "augment.size 100"),
         ("network: {variant: huge}", "optim.batch has no number for network.variant huge"),
         ("device: {devices: 0}", "at least 1"),
@@ -105,6 +112,26 @@ def test_settings_that_are_none_are_refused(text: str) -> None:
 def test_a_setting_inside_a_value_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="seed is no section"):
         read(tmp_path, "seed: 3", **{"seed.x": 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "setting", "blamed"),
+    [
+        ("optim: {lr: 1}", "optim.lr=-1", "--set: optim.lr -1"),
+        ("optim: {lr: 1}", "optim=3", "--set: optim is a section"),
+        ("optim: {lr: 1}", "optim.lrr=1", "--set: no option optim.lrr"),
+        ("optim: {lr: -1}", "seed=3", "options.yaml: optim.lr -1"),
+        ("optim: {warmup_steps: 9}", "optim.steps=4", "options.yaml and --set optim.steps: "),
+        ("network: {variant: huge}", "seed=1", "options.yaml and --set seed: optim.batch"),
+    ],
+)
+def test_a_mistake_is_blamed_on_whoever_made_it(
+    tmp_path: Path, text: str, setting: str, blamed: str
+) -> None:
+    with pytest.raises(OptionError) as refused:
+        read(tmp_path, text, **dict([parse_setting(setting)]))
+    assert blamed in str(refused.value)
+    assert blamed.startswith("options.yaml") or "options.yaml" not in str(refused.value)
 
 
 def test_there_is_a_configuration_of_every_set() -> None:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "geochange"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-GROUND = {"chip", "errors", "places", "progress"}
+GROUND = {"chip", "errors", "places", "progress", "whole"}
 """Imports nothing of geochange but its own floor."""
 
 MIDDLE = {"geo", "models", "training", "config", "landscape", "memory"}

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geochange.errors import InputError, OutputError
-from geochange.training.lists import is_list, listed, read_list, write_list, write_lists
+from geochange.training.lists import is_list, listed, read_list, write_lists
 from geochange.training.source import Record
 
 
@@ -19,7 +19,7 @@ def chip(root: Path, name: str) -> Record:
 
 
 def test_a_line_is_as_published(tmp_path: Path) -> None:
-    write_list(tmp_path / "train.txt", [chip(tmp_path, "00 1.png")], tmp_path)
+    write_lists({tmp_path / "train.txt": [chip(tmp_path, "00 1.png")]}, tmp_path)
     assert (tmp_path / "train.txt").read_bytes() == (
         b"train/time1/00 1.png  train/time2/00 1.png  train/label/00 1.png\n"
     )
@@ -37,7 +37,7 @@ def test_lists_round_trip(names: list[tuple[str, str, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root, file = Path(folder), Path(folder) / "train.txt"
         chips = tuple(Record(*(root / f"{name}.png" for name in three)) for three in names)
-        write_list(file, chips, root)
+        write_lists({file: chips}, root)
         assert read_list(file, root) == chips
         assert is_list(file)
 
@@ -47,7 +47,7 @@ def test_paths_elsewhere_stay_absolute(tmp_path: Path) -> None:
     assert listed(other, root) == other.as_posix()
     assert listed(root / "c" / "x.png", root) == "c/x.png"
     file = tmp_path / "train.txt"
-    write_list(file, [Record(other, root / "x.png", root / "y.png")], root)
+    write_lists({file: [Record(other, root / "x.png", root / "y.png")]}, root)
     assert file.read_text() == f"{other.as_posix()}  x.png  y.png\n"
     assert read_list(file, root)[0].before == other
 
@@ -87,7 +87,7 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
 def test_names_that_a_list_cannot_hold_are_refused(tmp_path: Path) -> None:
     for name in ("a  b.png", "a\n.png", "a.png "):
         with pytest.raises(InputError, match="a list holds no such name"):
-            write_list(tmp_path / "train.txt", [chip(tmp_path, name)], tmp_path)
+            write_lists({tmp_path / "train.txt": [chip(tmp_path, name)]}, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -103,13 +103,13 @@ def test_all_are_written_or_none(tmp_path: Path) -> None:
 def test_lists_are_replaced(tmp_path: Path) -> None:
     file = tmp_path / "train.txt"
     for name in ("a.png", "b.png"):
-        write_list(file, [chip(tmp_path, name)], tmp_path)
+        write_lists({file: [chip(tmp_path, name)]}, tmp_path)
     assert read_list(file, tmp_path) == (chip(tmp_path, "b.png"),)
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="cannot write"):
-        write_list(tmp_path / "nowhere" / "train.txt", [chip(tmp_path, "a.png")], tmp_path)
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_lists({tmp_path / "nowhere" / "train.txt": [chip(tmp_path, "a.png")]}, tmp_path)
 
 
 def test_pictures_alone_make_a_list(tmp_path: Path) -> None:

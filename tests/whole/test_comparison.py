@@ -14,7 +14,7 @@ from makers import LONLAT, NORTH_UP, UTM, make_raster
 from polygon_files import make_polygons, square
 from sklearn import metrics
 
-from geochange.comparison import Comparison, ObjectCounts, compare, rows
+from geochange.comparison import ObjectCounts, compare
 from geochange.errors import InputError, OptionError
 from geochange.geo.vector import empty_changes, write_changes
 from geochange.training.boundary import boundary_counts
@@ -123,6 +123,7 @@ def test_the_grid_of_the_run_is_the_extent(tmp_path: Path) -> None:
     assert result.grid.shape == SHAPE
     assert result.pixels == Counts(tp=80, fp=20, fn=20 + 100, tn=SHAPE[0] * SHAPE[1] - 220)
     assert result.objects[0.5]["all"] == ObjectCounts(1, 2, 1, 1)
+    assert result.left_out == {"found": 0, "reference": 1}
 
 
 def test_nothing_counts_outside_of_an_area(tmp_path: Path, extent: Path) -> None:
@@ -157,23 +158,20 @@ def test_metric_pixels(tmp_path: Path) -> None:
     assert result.pixel_m2 == pytest.approx(1, rel=1e-6)
 
 
-def test_plain_values_and_rows(tmp_path: Path, extent: Path) -> None:
+def test_plain_values(tmp_path: Path, extent: Path) -> None:
     found = make_polygons(tmp_path / "a.gpkg", [square(0, 0, 20)])
     result = compare(found, found, extent=extent, tolerance_px=3)
     plain = json.loads(json.dumps(result.to_json()))
     assert plain["pixels"]["f1"] == plain["boundary"]["f1"] == 1
     assert plain["objects"]["iou_0.5"]["all"]["recall"] == 1
     assert plain["grid"]["shape"] == list(SHAPE)
-    table = rows(result)
-    assert isinstance(result, Comparison) and table["pixel f1"] == "1.0000"
-    assert table["boundary f1, 3 px"] == "1.0000"
-    assert "1 found" in table["objects at IoU 0.5, all"]
+    assert plain["left_out"] == {"found": 0, "reference": 0}
 
 
 def test_refusals(tmp_path: Path, extent: Path) -> None:
     drawn = make_polygons(tmp_path / "a.gpkg", [square(0, 0, 20)])
     far = make_polygons(tmp_path / "far.gpkg", [square(900, 900, 20)])
-    with pytest.raises(OptionError, match="does not tell the grid"):
+    with pytest.raises(OptionError, match=r"does not tell the grid .*--pixel 0\.5"):
         compare(drawn, drawn)
     with pytest.raises(OptionError, match="above 0"):
         compare(drawn, drawn, pixel_m=0)
@@ -181,5 +179,8 @@ def test_refusals(tmp_path: Path, extent: Path) -> None:
         compare(drawn, drawn, pixel_m=1, extent=extent)
     with pytest.raises(InputError, match="none of its polygons"):
         compare(drawn, drawn, extent=extent, within=far)
+    for pair in ((drawn, far), (far, drawn)):
+        with pytest.raises(InputError, match=r"far\.gpkg: none of its polygons lies on the ground"):
+            compare(*pair, extent=extent)
     with pytest.raises(InputError, match="no such file"):
         compare(drawn, tmp_path / "nowhere.gpkg", extent=extent)

@@ -13,7 +13,7 @@ from polygon_files import make_polygons, square
 
 from geochange.cli.main import _exit_code
 from geochange.cutting import Cut, cut
-from geochange.errors import InputError
+from geochange.errors import InputError, OptionError
 
 SHAPE = (128, 192)
 CUT = {"size": 32, "block": 1, "val": 0.25}
@@ -198,3 +198,13 @@ def test_the_command(
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")
     assert (pair / "more" / "test" / "label").is_dir()
+
+
+def test_blocks_fit_a_small_pair_unless_they_are_given(pair: Path) -> None:
+    """4 x 6 chips: two blocks of four a side, four of three, of which two splits may have two."""
+    given: dict[str, object] = {"block": None}
+    done = cut_here(pair, **given)
+    assert min(tally.chips for tally in done.splits.values()) > 0
+    assert json.loads((done.root / "chips.json").read_text())["options"]["block"] == 2
+    with pytest.raises(OptionError, match="--block 8: the pair has 1 block"):
+        cut_here(pair, "more", block=8)

@@ -170,6 +170,18 @@ def test_the_worst_chips_come_first(root: Path) -> None:
     assert np.ptp(row.probability) == pytest.approx(0.4, abs=1e-3)
 
 
+def test_a_perfect_chip_without_change_has_no_share_of_nothing(
+    found: Evaluation, root: Path, tmp_path: Path
+) -> None:
+    found.write_csv(tmp_path / "a.csv")
+    with (tmp_path / "a.csv").open() as stream:
+        rows = {row["name"]: row for row in csv.DictReader(stream)}
+    assert (rows["2"]["iou"], rows["2"]["boundary_f1"], rows["2"]["accuracy"]) == ("", "", "1.0")
+    assert rows["0"]["iou"] == "0.75"
+    shown = [row.name for row in evaluate(READER, root, worst=CHIPS).worst]
+    assert len(shown) == CHIPS - 1 and "2" not in shown
+
+
 def test_the_own_baseline_learns_the_scene_first(root: Path) -> None:
     found = evaluate("cva", root)
     assert found.figures["f1"].value > 0.6
@@ -223,8 +235,10 @@ def test_names_beside_the_data_are_used_and_clip_is_not(
 
 
 def test_fixed_prompts_need_no_clip(root: Path, weights: Path) -> None:
-    found = evaluate(str(weights / "m.safetensors"), root, prompts="fixed")
-    assert found.names == "none"
+    found = evaluate(str(weights / "m.safetensors"), root, prompts="fixed", precision="bfloat16")
+    told = found.to_json()
+    assert (found.names, told["device"], told["precision"]) == ("none", "cpu", "bfloat16")
+    assert evaluate(READER, root).to_json()["precision"] == "float32"
     assert np.isfinite(found.figures["ece"].value)
 
 
@@ -306,7 +320,8 @@ REFUSED = {
     "options of chips": ("FOUND TRUE --tta", "--tta is for models"),
     "plots of polygons": ("FOUND TRUE --plots p", "--plots is for models"),
     "json over an input": ("FOUND true.json --json true.json", "would overwrite the input"),
-    "no grid": ("FOUND TRUE", "give the size of a pixel"),
+    "no grid": ("FOUND TRUE", "--pixel 0.5"),
+    "an empty name": ("cva EMPTY", "names no folder"),
     "pixels of no size": ("FOUND TRUE --pixel 0", "--pixel 0.0: input should be greater than 0"),
     "nothing": ("cva", "ROOT|REFERENCE"),
 }
@@ -322,7 +337,7 @@ def test_what_cannot_be_is_refused_in_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     words, part = REFUSED[case]
-    places = {"ROOT": root, "FOUND": polygons[0], "TRUE": polygons[1]}
+    places = {"EMPTY": "", "ROOT": root, "FOUND": polygons[0], "TRUE": polygons[1]}
     (tmp_path / "text.txt").touch()
     (tmp_path / "true.json").write_bytes(polygons[1].read_bytes())
     monkeypatch.chdir(tmp_path)

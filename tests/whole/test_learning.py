@@ -182,6 +182,90 @@ def test_an_averaged_network_goes_on_as_well(chips: Path, tmp_path: Path) -> Non
     assert same(tmp_path / "a" / "last.safetensors", tmp_path / "b" / "last.safetensors")
 
 
+def test_the_journal_goes_on_as_if_it_had_never_stopped(chips: Path, tmp_path: Path) -> None:
+    """Stopped between two lines, of which the second tells of all steps since the first."""
+    longer = options(chips, validation={"every": 2})
+    longer = longer.model_copy(update={"log_every": 3})
+    train(longer, tmp_path / "through")
+
+    def watch(stage: str, done: int, total: int, note: str) -> None:
+        if stage == "learn" and done == 5:
+            os.kill(os.getpid(), 2)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(longer, tmp_path / "stopped", watch=watch)
+    train(longer, tmp_path / "stopped", resume=True)
+    through, stopped = (
+        [line.split(",") for line in (tmp_path / out / "metrics.csv").read_text().splitlines()]
+        for out in ("through", "stopped")
+    )
+    assert [line[:-1] for line in through] == [line[:-1] for line in stopped]
+    seconds = [float(line[-1]) for line in stopped[1:] if line[-1]]
+    assert len(seconds) == 2 and seconds == sorted(seconds)
+
+
+def test_other_chips_are_no_training_to_go_on_with(
+    trained: tuple[Path, Trained], tmp_path: Path
+) -> None:
+    whole, _ = trained
+    other = make_chips(tmp_path / "chips", {"train": 6, "val": 3})
+    label = Image.open(other / "val" / "label" / "002.png")
+    label.putpixel((0, 0), 255)
+    label.save(other / "val" / "label" / "002.png")
+    before = {path: path.read_bytes() for path in whole.glob("*.safetensors")}
+    with pytest.raises(OptionError, match=r"begun with other chips than .*, val: name the same"):
+        train(options(other), whole, resume=True)
+    assert {path: path.read_bytes() for path in whole.glob("*.safetensors")} == before
+
+
+def test_a_training_that_came_to_its_end_is_left_alone(
+    trained: tuple[Path, Trained], tmp_path: Path
+) -> None:
+    whole, result = trained
+    moved = make_chips(tmp_path / "moved", {"train": 6, "val": 3})
+    times = {path: path.stat().st_mtime_ns for path in whole.rglob("*")}
+    again = train(options(moved), whole, resume=True)
+    assert {path: path.stat().st_mtime_ns for path in whole.rglob("*")} == times
+    assert again.already and not result.already
+    assert (again.figures, again.steps) == (result.figures, result.steps)
+
+
+def test_a_training_that_diverges_stops_at_once_and_keeps_no_broken_weights(
+    chips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "options.yaml"
+    file.write_text(json.dumps(options(chips, validation={"every": 6}).model_dump(mode="json")))
+    told = ["train", str(file), "--set", "optim.lr=1e30", "--set", "optim.warmup_steps=0"]
+    assert _exit_code([*told, "--out", str(tmp_path / "out"), "--quiet"]) == 1
+    said = capsys.readouterr().err
+    assert "the training diverges: lower optim.lr" in said and said.count("\n") == 1
+    assert "same command" not in said and "fault" not in said
+    assert not list((tmp_path / "out").glob("*.safetensors"))
+
+
+def test_what_stops_before_the_first_step_leaves_no_folder(
+    chips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise InputError("CLIP's weights are not here")
+
+    monkeypatch.setattr("geochange.preparation.name_chips", refuse)
+    prompted = options(chips, prompts={"mode": "per-date"})
+    with pytest.raises(InputError, match="not here"):
+        train(prompted, tmp_path / "deep" / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_chips_of_several_sizes_are_learnt_from_and_validated_on(tmp_path: Path) -> None:
+    root = make_chips(tmp_path / "chips", {"train": 4, "val": 3})
+    for split in ("train", "val"):
+        for folder in ("time1", "time2", "label"):
+            picture = root / split / folder / "001.png"
+            Image.open(picture).resize((80, 96), Image.Resampling.NEAREST).save(picture)
+    result = train(options(root, optim={"steps": 2}), tmp_path / "out")
+    assert np.isfinite(list(result.figures.values())).all()
+
+
 def test_ctrl_c_keeps_the_step_it_came_in(chips: Path, tmp_path: Path) -> None:
     def watch(stage: str, done: int, total: int, note: str) -> None:
         if stage == "learn" and done == 3:
@@ -320,6 +404,8 @@ def test_what_cannot_be_trained_is_refused_before_the_first_step(
         options(chips, prompts={"mode": "per-date", "vocabulary": "none.txt"}),
         out,
     )
+    refused(OptionError, r"data\.bands: .* no band 9", options(chips, data={"bands": "1,2,9"}), out)
+    refused(OptionError, "layout x is not known", options(chips, data={"layout": "x"}), out)
     on_cpu = {"accelerator": "cpu", "precision": "float16"}
     refused(OptionError, "float16: needs a GPU", options(chips, device=on_cpu), out)
     refused(OptionError, "batch", options(chips, device={"devices": 2}, optim={"batch": 3}), out)
@@ -359,7 +445,8 @@ def test_the_command(chips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert _exit_code(arguments) == 2
     assert "--resume goes on" in capsys.readouterr().err
     assert _exit_code([*arguments, "--resume"]) == 0
-    assert "F1 of change" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "threshold 0." in told and "F1 of change" in told and "nothing left to do" in told
     assert _exit_code(["train", str(file), "--show", "--set", "seed=9"]) == 0
     assert "seed: 9  # " in capsys.readouterr().out
 
@@ -372,6 +459,7 @@ def test_the_command(chips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
         (["{file}", "--set", "optim.lrr=1"], "no option optim.lrr"),
         (["{file}", "--data", "nowhere"], "nowhere"),
         (["{file}"], "CDPATH"),
+        (["{file}", "--data", ""], "names no folder"),
     ],
 )
 def test_refusals_of_the_command(

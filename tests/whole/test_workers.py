@@ -52,7 +52,7 @@ def test_workers_that_differ_take_what_all_can() -> None:
 
 def test_devices_that_are_named_are_asked_of_every_worker() -> None:
     workers = Workers(a=Found(("cuda:0", "cuda:1"), "bfloat16"), b=OptionError("--device: none"))
-    with pytest.raises(OptionError, match="^worker b: --device: none"):
+    with pytest.raises(OptionError, match=r"^worker b: --device: none"):
         settle(NETWORK, workers, devices="0,1")
     assert workers.asked == ("find", "cuda:0,cuda:1", "auto")
 

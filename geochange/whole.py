@@ -19,6 +19,8 @@ def whole(path: Path) -> Iterator[Path]:
     try:
         yield aside
         aside.replace(path)
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:

@@ -1,0 +1,77 @@
+"""Devices: what is refused before any is taken, and who speaks for all."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from geochange.errors import OptionError
+from geochange.training.fabric import Devices, is_first
+
+LAUNCHERS = (
+    *("TORCHELASTIC_RUN_ID", "SLURM_NTASKS", "SLURM_JOB_NAME", "MASTER_ADDR", "NODE_RANK"),
+    *("GROUP_RANK", "RANK", "LOCAL_RANK", "SLURM_PROCID"),
+)
+
+
+@pytest.fixture(autouse=True)
+def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in LAUNCHERS:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_several_machines_by_hand_are_refused_instead_of_waited_for() -> None:
+    for devices in (Devices("cpu", 1, nodes=2).world, Devices("cpu", 1, nodes=2).fabric):
+        with pytest.raises(OptionError, match=r"device\.nodes 2: .* torchrun or srun"):
+            devices()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"TORCHELASTIC_RUN_ID": "x"},
+        {"SLURM_NTASKS": "4"},
+        {"MASTER_ADDR": "one", "NODE_RANK": "1"},
+        {"MASTER_ADDR": "one", "GROUP_RANK": "0"},
+    ],
+)
+def test_a_launcher_says_which_machine_this_is(
+    told: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert Devices("cpu", 3, nodes=2).world() == 6
+
+
+@pytest.mark.parametrize(
+    "told", [{"MASTER_ADDR": "one"}, {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "bash"}]
+)
+def test_half_a_launcher_is_none(told: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(OptionError, match="torchrun"):
+        Devices("cpu", 1, nodes=2).world()
+
+
+def test_half_precision_of_a_processor_is_refused() -> None:
+    with pytest.raises(OptionError, match="float16: needs a GPU"):
+        Devices("cpu", 1, precision="float16").world()
+
+
+def test_nobody_hears_of_precision(caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("lightning_fabric").setLevel(logging.INFO)
+    with caplog.at_level(logging.INFO):
+        Devices("cpu", 1, precision="bfloat16").fabric()
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("told", "first"), [({}, True), ({"RANK": "0"}, True), ({"SLURM_PROCID": "3"}, False)]
+)
+def test_one_process_speaks_for_all(
+    told: dict[str, str], first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert is_first() is first

@@ -1,0 +1,104 @@
+"""Keeper: which validation is the best, and what is remembered of how far a training is."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from changeclip_cases import SMALL, small
+
+from geochange.config import TrainOptions
+from geochange.errors import RunError
+from geochange.keeper import Keeper, Reached, calibrate
+from geochange.models.card import Card
+from geochange.models.checkpoint import read_checkpoint, read_facts
+from geochange.preparation import CALIBRATED, Prepared
+from geochange.training.calibration import LogitHistogram
+from geochange.training.counts import Counts
+from geochange.validation import Verdict
+
+
+def test_any_validation_beats_none() -> None:
+    assert Reached().is_beaten(0.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("figure", "loss", "beaten"),
+    [(0.6, 9.0, True), (0.4, 0.0, False), (0.5, 0.1, True), (0.5, 0.3, False), (0.5, 0.2, True)],
+    ids=["higher", "lower", "equal, less loss", "equal, more loss", "equal, later"],
+)
+def test_of_equals_the_one_with_less_loss_is_the_best(
+    figure: float, loss: float, beaten: bool
+) -> None:
+    assert Reached(step=3, best=0.5, best_loss=0.2).is_beaten(figure, loss) is beaten
+
+
+def test_how_far_a_training_is_survives_json() -> None:
+    for reached in (Reached(), Reached(7, 0.25, 0.1, (1 / 3, 2e-9), 12.5)):
+        facts = json.loads(json.dumps({**asdict(reached), "options": {}, "calibrated": True}))
+        assert Reached.of(facts) == reached
+    assert Reached.of({"step": 3, "best": 0.5}) == Reached(3, 0.5, math.inf)
+
+
+class Pupil:
+    """As a Student, of one network."""
+
+    def __init__(self) -> None:
+        self.best_network = small("vit")
+        self.finite = True
+
+    def remember(self) -> dict[str, torch.Tensor]:
+        return {"optimiser.step": torch.ones(1)}
+
+    def check(self, step: int) -> None:
+        if not self.finite:
+            raise RunError("not finite")
+
+
+def keeper(tmp_path: Path, place: Path, **data: Any) -> tuple[Keeper, Pupil]:
+    values = {"prompts": {"mode": "fixed"}, "data": data}
+    none: Any = SimpleNamespace()
+    prepared = Prepared(TrainOptions.parse(values), tmp_path, place, none, none, None)
+    pupil = Pupil()
+    given: Any = pupil
+    return Keeper(prepared, given, Card(SMALL["vit"]), {"train": "a", "val": "b"}), pupil
+
+
+def test_a_card_names_the_data_that_were_learnt_from(tmp_path: Path) -> None:
+    kept, _ = keeper(tmp_path, tmp_path / "OTHER", name="SYSU-CD", root=str(tmp_path / "OTHER"))
+    kept.keep(Reached(4, 0.5, 0.1, (0.25,), 3.0), {"iou": 0.5}, best=False)
+    card, facts = read_checkpoint(kept.last).card, read_facts(kept.last)
+    assert (card.provenance["data"], card.provenance["step"]) == ("OTHER", "4")
+    assert facts["data"] == {"train": "a", "val": "b"}
+    assert Reached.of(facts) == Reached(4, 0.5, 0.1, (0.25,), 3.0)
+    assert not kept.best.exists()
+
+
+def test_weights_that_are_no_numbers_are_not_kept(tmp_path: Path) -> None:
+    kept, pupil = keeper(tmp_path, tmp_path)
+    pupil.finite = False
+    with pytest.raises(RunError):
+        kept.keep(Reached(4), {}, best=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_calibrated_says_so_and_keeps_what_it_knew(tmp_path: Path) -> None:
+    kept, _ = keeper(tmp_path, tmp_path)
+    kept.keep(Reached(4), {"iou": 0.5}, best=True)
+    assert CALIBRATED not in read_facts(kept.best)
+    logits = torch.linspace(-4, 4, 64).reshape(8, 8).numpy()
+    label = (logits > 1).astype("uint8")
+    histogram = LogitHistogram.of(logits, label)
+    calibrate(kept.best, Verdict(Counts.of(logits > 0, label), 1.0, histogram))
+    facts, card = read_facts(kept.best), read_checkpoint(kept.best).card
+    assert facts == {**read_facts(kept.last), CALIBRATED: True}
+    assert card.metrics["f1_at_threshold"] >= card.metrics["f1"]
+    assert replace(card, metrics={}, threshold=0.5, temperature=1.0) == replace(
+        read_checkpoint(kept.last).card, metrics={}
+    )

@@ -1,0 +1,42 @@
+"""What is said after an interruption is true of the command that was interrupted."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from geochange.cli import main
+from geochange.cli.again import again
+from geochange.errors import RunError
+
+
+@pytest.fixture
+def ended_by(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]  # a local function
+    def end(error: type[BaseException], words: str | None) -> tuple[int, str]:
+        @click.command()
+        def command() -> None:
+            if words is None:
+                raise error("broke")
+            with again(words):
+                raise error("broke")
+
+        monkeypatch.setattr(main, "cli", command)
+        code = main._exit_code([])
+        return code, capsys.readouterr().err.strip().splitlines()[-1]
+
+    return end
+
+
+def test_an_interruption(ended_by) -> None:  # type: ignore[no-untyped-def]  # as above
+    usual = (130, "geochange: interrupted; the same command again goes on where it was")
+    assert ended_by(KeyboardInterrupt, None) == usual
+    assert ended_by(KeyboardInterrupt, "add --resume") == (
+        130,
+        "geochange: interrupted; add --resume",
+    )
+
+
+def test_a_fault(ended_by) -> None:  # type: ignore[no-untyped-def]  # as above
+    usual = (1, "geochange: broke; the same command again goes on where it was")
+    assert ended_by(RunError, None) == usual
+    assert ended_by(RunError, "add --resume") == (1, "geochange: broke")
