@@ -11,13 +11,13 @@ import numpy as np
 
 from geochange.chip import Chip, fill_invalid
 from geochange.errors import RunError
-from geochange.faults import Records
+from geochange.faults import Records, places
 from geochange.geo.align import Pair
 from geochange.geo.probability import to_bytes
 from geochange.geo.radiometry import Radiometry
 from geochange.geo.regions import BlockRegions, trace
 from geochange.geo.tiling import Axis, Index, TilePlan, Window
-from geochange.geo.unreadable import NOTHING, Unreadable
+from geochange.geo.unreadable import NOTHING, Unreadable, UnreadableError, in_short
 from geochange.memory import rise_bytes, settle
 from geochange.models import ModelSpec, kind_of, resident
 from geochange.models.capacity import CPU_CHIPS
