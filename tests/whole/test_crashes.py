@@ -167,6 +167,28 @@ def test_a_second_run_with_the_same_output_is_refused(scene: Path, undisturbed: 
     assert_same(scene / "changes.gpkg", undisturbed)
 
 
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_machine_that_slept_goes_on(scene: Path, undisturbed: Path, workers: str) -> None:
+    """Longer than Dask waits for a sign of life of its workers, if it may."""
+    hold = scene / "hold"
+    hold.touch()
+    patience = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "2s"}
+    run = Run(
+        scene, "changes.gpkg", "--workers", workers, environment={"HOLD": str(hold), **patience}
+    )
+    run.wait_for_work()
+    asleep = [run.process, *psutil.Process(run.process.pid).children(recursive=True)]
+    for process in asleep:
+        process.send_signal(signal.SIGSTOP)
+    time.sleep(5)
+    for process in asleep:
+        process.send_signal(signal.SIGCONT)
+    time.sleep(3)
+    hold.unlink()
+    assert run.end() == (0, "")
+    assert_same(scene / "changes.gpkg", undisturbed)
+
+
 def room(size: int) -> dict[str, Any]:
     """Files of at most `size` bytes: a disk that is full, for one process."""
     return {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))}
