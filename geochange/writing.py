@@ -12,6 +12,7 @@ from geochange.check import Checked
 from geochange.errors import OutputError, RunError
 from geochange.geo.changes import Tally, to_changes
 from geochange.geo.cog import write_cog
+from geochange.geo.pen import pen_for
 from geochange.geo.spill import Shelf
 from geochange.geo.vector import write_batches
 from geochange.progress import Progress
@@ -25,7 +26,8 @@ def write(
     grid, total, options = checked.pair.grid, work.plan.whole.pixels, checked.options
     blocks = _probability_blocks(work, progress)
     tally = Tally()
-    changes = to_changes(shelf, grid, options.simplify, options.min_area)
+    pen = pen_for(grid, options.simplify, options.smooth, options.orthogonal)
+    changes = to_changes(shelf, grid, pen, options.min_area)
     with _worth_going_on():
         write_cog(blocks, checked.raster, grid.shape, grid.crs, grid.transform, work.folder)
         write_batches(tally.of(changes), checked.out, record)

@@ -17,7 +17,22 @@ class _Pair(Options):
     model: str = Field("cva", description="cva, irmad, a file of weights, or package.module:Class")
 
 
-class RunOptions(ModelOptions, _Pair):
+class OutlineOptions(Options):
+    """Which polygons are written, and how they are drawn."""
+
+    min_area: float | None = Field(
+        None, ge=0, description="smallest polygon, square metres; else 16 pixels"
+    )
+    simplify: float = Field(
+        0.5, ge=0, le=100, description="how far outlines may move to have fewer points, in pixels"
+    )
+    smooth: int = Field(0, ge=0, le=3, description="how often corners are cut, to round outlines")
+    orthogonal: bool = Field(
+        False, description="right angles for outlines with straight walls, such as buildings"
+    )
+
+
+class RunOptions(OutlineOptions, ModelOptions, _Pair):
     """How `run` works a pair; the defaults are those of the command."""
 
     tile: int = Field(256, ge=32, le=4096, description="tile size in pixels")
@@ -38,10 +53,6 @@ class RunOptions(ModelOptions, _Pair):
         le=1,
         description="probability that is change; else the model's own",
     )
-    min_area: float | None = Field(
-        None, ge=0, description="smallest polygon, square metres; else 16 pixels"
-    )
-    simplify: float = Field(0.5, ge=0, le=100, description="how far outlines may move, in pixels")
     scheduler: str | None = Field(None, description="address of a Dask scheduler")
     workers: int = Field(0, ge=0, le=1024, description="worker processes; 0 works in this one")
     threads: int | None = Field(None, ge=1, le=1024, description="threads of each worker")

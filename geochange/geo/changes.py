@@ -11,6 +11,7 @@ import shapely
 
 from geochange.geo.grid import Grid, to_ground
 from geochange.geo.measure import geodesic
+from geochange.geo.pen import Pen
 from geochange.geo.probability import FULL
 from geochange.geo.spill import Shelf
 from geochange.geo.thin import draw
@@ -36,17 +37,17 @@ class Tally:
 
 
 def to_changes(
-    shelf: Shelf, grid: Grid, simplify_px: float, min_area_m2: float | None
+    shelf: Shelf, grid: Grid, pen: Pen, min_area_m2: float | None
 ) -> Iterator[gpd.GeoDataFrame]:
     """Polygons on the ground with their attributes, in the order of their first pixels.
 
     They come some at a time, of which the first may be none at all; ids go on from one to the next.
-    simplify_px: how far outlines may move. min_area_m2: what is smaller is left out; None stands
+    pen: how outlines are drawn. min_area_m2: what is smaller is left out; None stands
     for SPECK_PX pixels at the middle of the grid.
     """
     # A hair of tolerance: exactly the smallest area is not below it.
     smallest = (_speck_m2(grid) if min_area_m2 is None else min_area_m2) * (1 - 1e-9)
-    outlines = draw(shelf, simplify_px)
+    outlines = draw(shelf, pen)
     count = 0
     yield empty_changes(grid.crs)
     for chosen in shelf.batches():
