@@ -68,8 +68,6 @@ def record(
     checked: Checked, work: Work, clock: Clock, unreadable: Unreadable = NOTHING
 ) -> dict[str, str]:
     """The run as a table of names and values, for the metadata of the output."""
-    ended = datetime.now(UTC)
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {
         "before": work.pair.before.info.path,
         "after": work.pair.after.info.path,
@@ -88,10 +86,18 @@ def record(
         "prompting": json.dumps(vars(work.spec.prompting)),
         "model_statistics": json.dumps(dict(work.spec.statistics), sort_keys=True),
         "device": work.spec.device,
+        **stamp(clock),
+    }
+
+
+def stamp(clock: Clock) -> dict[str, str]:
+    """With what, and when."""
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {
         "geochange": __version__,
         "python": platform.python_version(),
         "versions": json.dumps(versions),
         "started": clock.began.isoformat(timespec="seconds"),
-        "finished": ended.isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": f"{clock.seconds():.1f}",
     }

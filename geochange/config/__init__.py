@@ -2,13 +2,15 @@
 
 from geochange.config.evaluate import CompareOptions, EvaluateOptions
 from geochange.config.model import ModelOptions
-from geochange.config.run import RunOptions
+from geochange.config.run import OutlineOptions, PolygonizeOptions, RunOptions
 from geochange.config.train import TrainOptions
 
 __all__ = [
     "CompareOptions",
     "EvaluateOptions",
     "ModelOptions",
+    "OutlineOptions",
+    "PolygonizeOptions",
     "RunOptions",
     "TrainOptions",
 ]

@@ -32,6 +32,14 @@ class OutlineOptions(Options):
     )
 
 
+class PolygonizeOptions(OutlineOptions):
+    """How `polygonize` draws the polygons of a run again."""
+
+    threshold: float | None = Field(
+        None, gt=0, le=1, description="probability that is change; else that of the run"
+    )
+
+
 class RunOptions(OutlineOptions, ModelOptions, _Pair):
     """How `run` works a pair; the defaults are those of the command."""
 

@@ -169,7 +169,7 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
     masked = not alphas and MaskFlags.per_dataset in dataset.mask_flag_enums[0]
     return RasterInfo(
         path=path,
-        grid=_read_grid(path, dataset),
+        grid=read_grid(path, dataset),
         dtype=dtype,
         bands=dataset.count - len(alphas),
         nodata=dataset.nodata,
@@ -188,7 +188,8 @@ def _block_px(dataset: Any) -> tuple[int, int]:
     return min(rows, dataset.height), min(cols, dataset.width)
 
 
-def _read_grid(path: str, dataset: Any) -> Grid:
+def read_grid(path: str, dataset: Any) -> Grid:
+    """Where the pixels of an open raster lie. Raises InputError."""
     if dataset.crs is None or dataset.transform.is_identity:
         found = "ground control points only" if dataset.gcps[0] else "no georeference"
         raise InputError(

@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 GROUND = {"chip", "errors", "places", "progress", "whole"}
 """Imports nothing of geochange but its own floor."""
 
-MIDDLE = {"geo", "models", "training", "config", "landscape", "memory"}
+MIDDLE = {"geo", "models", "training", "config", "landscape", "memory", "report"}
 """Rooms that never see each other."""
 
 JOINING = {"mosaic"}
@@ -28,6 +28,7 @@ TOP = {
     *("learning", "preparation", "recipe", "keeper", "validation", "evaluation", "candidate"),
     *("dataset", "pairs", "prompting", "cutting", "comparison", "space"),
     *("budget", "rehearsal", "__main__", "workers", "blocks", "writing"),
+    *("polygonizing", "preview", "reporting"),
 }
 
 MAY_IMPORT = {
