@@ -19,7 +19,7 @@ from geochange.geo.bands import Bands, check_bands
 from geochange.geo.cells import Read, lattice, put, widened
 from geochange.geo.grid import Grid, common_window
 from geochange.geo.patience import PAUSES_S, Handle, insist, sift
-from geochange.geo.raster import RasterInfo, inspect, opened, read_window
+from geochange.geo.raster import RasterInfo, inspect, opened, read_window, thinning
 from geochange.geo.remote import is_remote
 from geochange.geo.subset import subset_vrt
 from geochange.geo.tiling import Window
@@ -134,11 +134,26 @@ class Date:
         put(answer, window, piece, read)
         return answer
 
-    def _read_piece(self, dataset: Any, piece: Window) -> Read:
+    def thinned(self, window: Window, shape: tuple[int, int]) -> Read:
+        """A window of the grid at about (rows, cols) of `shape`, pixels averaged; for the eye alone.
+
+        Overviews serve where there are any, else every pixel is read. What lies outside of the
+        raster, or cannot be read, is invalid. Raises RunError if it can no longer be opened.
+        """
+        inside = window.intersection(self._extent)
+        if inside is None:
+            return self._blank(Window(0, 0, *shape))
+        with Handle(self._open) as handle:
+            read = insist(handle, lambda dataset: self._read_piece(dataset, inside, shape))
+        return self._blank(Window(0, 0, *shape)) if isinstance(read, RasterioError) else read
+
+    def _read_piece(
+        self, dataset: Any, piece: Window, shape: tuple[int, int] | None = None
+    ) -> Read:
         if self.offset_px is None:
-            return self._read_warped(dataset, piece)
+            return self._read_warped(dataset, piece, shape)
         rows, cols = self.offset_px
-        return read_window(dataset, self.info, self.bands, piece.moved(-rows, -cols))
+        return read_window(dataset, self.info, self.bands, piece.moved(-rows, -cols), shape)
 
     def _read_cells(
         self, handle: Handle, window: Window, inside: Window, lost: set[Window] | None
@@ -185,15 +200,15 @@ class Date:
             **options,
         )
 
-    def _read_warped(self, warped: WarpedVRT, cell: Window) -> Read:
+    def _read_warped(self, warped: WarpedVRT, cell: Window, shape: tuple[int, int] | None) -> Read:
         source = RasterioWindow(cell.col, cell.row, cell.width, cell.height)
-        count = len(self.bands)
-        bands = np.asarray(warped.read(list(range(1, count + 1)), window=source))
+        count, how = len(self.bands), {"window": source, **thinning(shape)}
+        bands = np.asarray(warped.read(list(range(1, count + 1)), **how))
         valid = np.ones(bands.shape[1:], np.bool_)
         if bands.dtype.kind == "f":
             valid &= np.isfinite(bands).all(axis=0)
         if warped.count > count:
-            valid &= warped.read(count + 1, window=source) > 0
+            valid &= warped.read(count + 1, **how) > 0
         return np.moveaxis(bands, 0, -1), valid
 
 

@@ -16,7 +16,7 @@ import rasterio
 from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
@@ -243,17 +243,30 @@ def is_ours(path: Path) -> bool:
 
 
 def read_window(
-    dataset: Any, info: RasterInfo, bands: tuple[int, ...], window: Window
+    dataset: Any,
+    info: RasterInfo,
+    bands: tuple[int, ...],
+    window: Window,
+    shape: tuple[int, int] | None = None,
 ) -> tuple[Pixels, Valid]:
-    """Pixels (height, width, band) and validity (height, width) of a window inside the dataset."""
+    """Pixels (height, width, band) and validity (height, width) of a window inside the dataset.
+
+    shape: (rows, cols) to thin it out to, each pixel the mean of those it stands for.
+    """
     source = RasterioWindow(window.col, window.row, window.width, window.height)
-    pixels = dataset.read(list(bands), window=source)
+    how = {"window": source, **thinning(shape)}
+    pixels = dataset.read(list(bands), **how)
     valid = validity(pixels, info)
     if info.alpha is not None and info.alpha not in bands:
-        valid &= dataset.read(info.alpha, window=source) > 0
+        valid &= dataset.read(info.alpha, **how) > 0
     elif info.masked:
-        valid &= dataset.read_masks(bands[0], window=source) > 0
+        valid &= dataset.read_masks(bands[0], **how) > 0
     return np.moveaxis(pixels, 0, -1), valid
+
+
+def thinning(shape: tuple[int, int] | None) -> dict[str, Any]:
+    """How rasterio is told to read fewer pixels than there are; overviews serve where there are any."""
+    return {} if shape is None else {"out_shape": shape, "resampling": Resampling.average}
 
 
 def validity(pixels: NDArray[Any], info: RasterInfo) -> Valid:

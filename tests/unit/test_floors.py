@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "geochange"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-GROUND = {"chip", "errors", "places", "progress", "whole"}
+GROUND = {"chip", "drawing", "errors", "places", "progress", "whole"}
 """Imports nothing of geochange but its own floor."""
 
 MIDDLE = {"geo", "models", "training", "config", "landscape", "memory", "report"}
@@ -61,7 +61,10 @@ HOMES = {
     "yaml": ("config/",),
     "lightning_fabric": ("training/fabric.py",),
     "tensorboardX": ("training/journal.py",),
-    "PIL": ("training/",),
+    # Letters, translucent lines and JPEG, for what people look at: sheets, reports, previews.
+    "PIL": ("drawing.py", "report/", "training/"),
+    "jinja2": ("report/page.py",),
+    "pystac": ("report/item.py",),
 }
 """The only places a library may be imported in: to swap it is to touch them and nothing else."""
 
