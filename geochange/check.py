@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from geochange.beside import MODES, Beside, beside
 from geochange.config import RunOptions
 from geochange.errors import OptionError, OutputError
 from geochange.geo.align import Pair, align
@@ -28,7 +29,7 @@ PathLike = str | os.PathLike[str]
 class Checked:
     """A run that can begin: everything a user may have got wrong has been looked at.
 
-    out, raster: the polygons and, beside them, the probability.
+    out, raster: the polygons and, beside them, the probability. beside: the report, if any.
     """
 
     pair: Pair
@@ -37,6 +38,7 @@ class Checked:
     options: RunOptions
     out: Path
     raster: Path
+    beside: Beside | None = None
 
 
 def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions) -> Checked:
@@ -47,6 +49,7 @@ def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions)
     _choice("taper", options.taper, TAPERS)
     _choice("prompts", options.prompts, (None, "per-date", "published", "fixed"))
     _choice("precision", options.precision, ("auto", "float32", "bfloat16"))
+    _choice("report", options.report, MODES)
     stretch = parse_stretch(options.stretch)
     check_name(options.model)
     first, second = source_of(before), source_of(after)
@@ -55,7 +58,8 @@ def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions)
     pair = _pair(first, second, options)
     raster = _raster_beside(out_path, pair)
     plan = TilePlan(pair.grid.shape, options.tile, options.overlap, options.block)
-    return Checked(pair, plan, stretch, options, out_path, raster)
+    places = beside(out_path, options.report)
+    return Checked(pair, plan, stretch, options, out_path, raster, places)
 
 
 def need_8bit(*dates: RasterInfo) -> None:

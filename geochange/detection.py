@@ -32,7 +32,7 @@ from geochange.space import check_space, room_in, space_of
 from geochange.tasks import Work
 from geochange.workers import choose_model, open_crew
 from geochange.workfolder import WorkFolder
-from geochange.writing import write
+from geochange.writing import Ending, write
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ OUTLINES = "outlines.bin"
 class Result:
     """What a run gives: the files, and figures about them.
 
+    report: the page, or the facts as JSON; None where none was asked for.
     polygons: how many were written. changed_m2: their area, square metres on the ellipsoid.
     pixels: of the common ground. resumed: whether an earlier, broken run had begun the work.
     unreadable: what is nodata for want of its pixels.
@@ -57,6 +58,7 @@ class Result:
     seconds: float
     resumed: bool
     unreadable: Unreadable = NOTHING
+    report: Path | None = None
 
     @cached_property
     def changes(self) -> gpd.GeoDataFrame:
@@ -97,19 +99,21 @@ def _run_alone(checked: Checked, progress: Progress) -> Result:
     settle()
     clock = provenance.Clock()
     inputs = provenance.inputs(checked.pair)
-    work = plan_work(checked)
+    with clock.stage("look at the scene and plan"):
+        work = plan_work(checked)
     with (
         open_crew(checked.options, work) as crew,
         _work_folder(checked, crew.work, in_flight(crew.client)) as resumed,
         open(work.folder / OUTLINES, "w+b") as outlines,
     ):
         work = crew.work
-        shelf = work_blocks(crew.client, work, outlines, checked.options.keep_work, progress)
+        with clock.stage("infer, stitch and trace"):
+            shelf = work_blocks(crew.client, work, outlines, checked.options.keep_work, progress)
         provenance.refuse_changed(checked.pair, inputs)
         unreadable = work.records.get()
         say_skipped(checked.pair, unreadable)
         record = provenance.record(checked, work, clock, unreadable)
-        tally = write(checked, work, shelf, record, progress)
+        tally = write(checked, work, shelf, Ending(record, clock, unreadable), progress)
     return Result(
         out=checked.out,
         raster=checked.raster,
@@ -119,6 +123,7 @@ def _run_alone(checked: Checked, progress: Progress) -> Result:
         seconds=clock.seconds(),
         resumed=resumed,
         unreadable=unreadable,
+        report=None if checked.beside is None else checked.beside.report,
     )
 
 

@@ -6,6 +6,8 @@ import importlib.metadata
 import json
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,14 +25,24 @@ PACKAGES = ("torch", "rasterio", "shapely", "geopandas", "dask", "zarr", "numpy"
 
 @dataclass(frozen=True)
 class Clock:
-    """When a run began."""
+    """When a run began, and how long its stages took, in seconds."""
 
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     ticks: float = field(default_factory=time.monotonic)
+    stages: dict[str, float] = field(default_factory=dict)
 
     def seconds(self) -> float:
         """Since it began."""
         return time.monotonic() - self.ticks
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Take the time of a part of the run."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.stages[name] = self.stages.get(name, 0.0) + time.monotonic() - start
 
 
 def fingerprint(work: Work) -> dict[str, Any]:

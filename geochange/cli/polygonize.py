@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from geochange.cli.options import options_of
-from geochange.cli.screen import area, closing_table, say_json, screen
+from geochange.cli.screen import closing_table, say_json, screen
 from geochange.config import PolygonizeOptions
+from geochange.words import area
 
 
 @click.command(

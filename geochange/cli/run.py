@@ -10,9 +10,10 @@ import click
 
 from geochange.check import check
 from geochange.cli.options import options_of
-from geochange.cli.screen import area, closing_table, duration, say_json, screen
+from geochange.cli.screen import closing_table, say_json, screen
 from geochange.config import RunOptions
 from geochange.space import as_gb
+from geochange.words import area, duration
 
 if TYPE_CHECKING:
     from geochange.detection import Result
@@ -83,6 +84,7 @@ def announce(result: Result, quiet: bool, log_json: bool) -> None:
             "result",
             out=str(result.out),
             raster=str(result.raster),
+            report=result.report and str(result.report),
             polygons=result.polygons,
             changed_m2=result.changed_m2,
             seconds=result.seconds,
@@ -106,3 +108,5 @@ def announce(result: Result, quiet: bool, log_json: bool) -> None:
         # Not in the table, which would cut a long path.
         click.echo(f"polygons     {result.out}")
         click.echo(f"probability  {result.raster}")
+        if result.report:
+            click.echo(f"report       {result.report}")

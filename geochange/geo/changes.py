@@ -23,10 +23,14 @@ SPECK_PX = 16
 
 @dataclass
 class Tally:
-    """How many polygons there are, and their area in square metres on the ellipsoid."""
+    """How many polygons there are, and their area in square metres on the ellipsoid.
+
+    seen_px: pixels of the raster of probability that hold data.
+    """
 
     polygons: int = 0
     changed_m2: float = 0.0
+    seen_px: int = 0
 
     def of(self, changes: Iterable[gpd.GeoDataFrame]) -> Iterator[gpd.GeoDataFrame]:
         """Count what passes through."""

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "geochange"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-GROUND = {"chip", "drawing", "errors", "places", "progress", "whole"}
+GROUND = {"chip", "drawing", "errors", "places", "progress", "whole", "words"}
 """Imports nothing of geochange but its own floor."""
 
 MIDDLE = {"geo", "models", "training", "config", "landscape", "memory", "report"}
@@ -28,7 +28,7 @@ TOP = {
     *("learning", "preparation", "recipe", "keeper", "validation", "evaluation", "candidate"),
     *("dataset", "pairs", "prompting", "cutting", "comparison", "space"),
     *("budget", "rehearsal", "__main__", "workers", "blocks", "writing"),
-    *("polygonizing", "preview", "reporting"),
+    *("polygonizing", "preview", "reporting", "looking", "beside", "telling", "sketching"),
 }
 
 MAY_IMPORT = {
@@ -42,11 +42,14 @@ MAY_IMPORT = {
 PURE = {"geochange.geo.tiling", "geochange.geo.probability"}
 """What mosaic/ may take from geo/: integers and bytes, no raster library behind them."""
 
+STREAMS = ("reporting.py", "sketching.py", "writing.py", "preview.py")
+"""Tables of changes pass through; they are made and read in geo/ alone."""
+
 HOMES = {
     "rasterio": ("geo/",),
     "pyogrio": ("geo/",),
     "pyproj": ("geo/", "demo.py"),
-    "geopandas": ("geo/", "detection.py", "demo.py"),
+    "geopandas": ("geo/", "detection.py", "demo.py", *STREAMS),
     "torch": ("models/", "training/"),
     "torchvision": ("models/", "training/"),
     "safetensors": ("models/checkpoint.py",),
