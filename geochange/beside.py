@@ -9,7 +9,7 @@ from geochange.errors import OutputError
 
 MODES = ("html", "json", "none")
 
-LOOKED_AT = 4096
+LOOKED_AT = 2**16
 """So many bytes of a file are enough to tell whether it is ours."""
 
 
