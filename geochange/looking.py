@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from geochange.chip import Pixels
 from geochange.geo.align import Pair
 from geochange.geo.glance import Glance, glance, small_shape
-from geochange.geo.radiometry import Radiometry, Sampled, Stretch, choose
+from geochange.geo.radiometry import Radiometry, Stretch, spread
 from geochange.geo.tiling import Window
 
 NOWHERE = 230
 """How bright the picture is where there is no data."""
 
 RGB = 3
+
+REACH = 2.5
+"""What lies further from the middle than so many times the spread of the middle half is cut off."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +51,32 @@ class Look:
         return Photos(_photo(before, seen[0]), _photo(after, seen[1]), shape, sparse)
 
 
-def look_at(pair: Pair, stretch: str | Stretch, longest_px: int) -> Look:
+def look_at(pair: Pair, longest_px: int) -> Look:
     """How to look at a pair: 8-bit pictures as they are, others by percentiles of a glance at all.
 
-    Raises RunError if a raster is gone.
+    Two dates of one type are toned alike. Raises RunError if a raster is gone.
     """
-    dates = pair.before, pair.after
-    seen = [glance(date, pair.grid.whole, longest_px) for date in dates]
-    samples = [
-        Sampled(each.pixels[each.valid], date.info.dtype)
-        for date, each in zip(dates, seen, strict=True)
-    ]
-    # Numbers of more than 8 bits that a model takes as they are, people cannot.
-    mode = "joint" if stretch == "none" else stretch
-    return Look(pair, choose(mode, *samples))
+    seen = [glance(date, pair.grid.whole, longest_px) for date in (pair.before, pair.after)]
+    values = [each.pixels[each.valid].astype(np.float32) for each in seen]
+    kinds = [date.info.dtype for date in (pair.before, pair.after)]
+    if kinds[0] == kinds[1]:
+        values = [np.concatenate(values)] * 2
+    before, after = (
+        None if kind == np.uint8 else tone(value) for kind, value in zip(kinds, values, strict=True)
+    )
+    return Look(pair, Radiometry(before, after))
+
+
+def tone(values: NDArray[np.float32]) -> Stretch:
+    """A stretch of (pixel, band) values for the eye: clouds may turn white, for the land to be seen."""
+    if len(values) == 0:
+        return spread(values)
+    low, quarter, middle, most, high = np.percentile(values, (1, 25, 50, 75, 99), axis=0)
+    reach = REACH * (most - quarter)
+    return Stretch(
+        tuple(np.maximum(low, middle - reach).tolist()),
+        tuple(np.minimum(high, middle + reach).tolist()),
+    )
 
 
 def _photo(pixels: Pixels, seen: Glance) -> NDArray[np.uint8]:

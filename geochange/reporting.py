@@ -71,7 +71,7 @@ class Reporter:
     def _pictures(self, facts: Facts) -> Pictures | None:
         pair = self.checked.pair
         try:
-            look = look_at(pair, self.checked.stretch, SCENE_PX)
+            look = look_at(pair, SCENE_PX)
             scene = look.at(pair.grid.whole, SCENE_PX)
             top = self._close_ups(look)
         except RunError as error:  # an input is gone by now; all that counts is written

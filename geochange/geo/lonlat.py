@@ -46,9 +46,8 @@ def _eastward(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def on_the_globe(outline: shapely.Polygon) -> tuple[dict[str, Any], list[float]]:
     """GeoJSON geometry and bbox of an outline, cut at the antimeridian as RFC 7946 has it."""
-    outline = shapely.simplify(
-        outline, FLAT * max(np.ptp(outline.bounds[::2]), np.ptp(outline.bounds[1::2]))
-    )
+    size = np.ptp(shapely.get_coordinates(outline), axis=0).max()
+    outline = shapely.simplify(outline, FLAT * size)
     outline = shapely.orient_polygons(shapely.set_precision(outline, 1e-8))
     west, south, east, north = map(float, outline.bounds)
     if east <= TURN / 2:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from geochange.drawing import INK, PAPER, Colour, font
 
@@ -112,8 +112,9 @@ def sized(photo: Photo, shape: tuple[int, int]) -> Image.Image:
 
 def muted(picture: Image.Image) -> Image.Image:
     """The same, pale and nearly grey, as a ground for what is drawn on it."""
-    grey = Image.blend(picture, picture.convert("L").convert("RGB"), 0.7)
-    return Image.blend(grey, Image.new("RGB", grey.size, (255, 255, 255)), 0.25)
+    bright = ImageOps.autocontrast(picture, cutoff=1)
+    grey = Image.blend(bright, bright.convert("L").convert("RGB"), 0.7)
+    return Image.blend(grey, Image.new("RGB", grey.size, PAPER), 0.3)
 
 
 def add_scale_bar(picture: Image.Image, metres_per_px: float, letters_px: int) -> None:
