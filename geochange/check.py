@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geochange.beside import MODES, Beside, beside
-from geochange.config import RunOptions
+from geochange.config import PairOptions, RunOptions
 from geochange.errors import OptionError, OutputError
 from geochange.geo.align import Pair, align
+from geochange.geo.area import Area, read_area
 from geochange.geo.bands import Bands
-from geochange.geo.radiometry import Stretch, parse_stretch
+from geochange.geo.radiometry import MATCHES, Stretch, parse_stretch
 from geochange.geo.raster import RasterInfo, inspect, is_ours
 from geochange.geo.tiling import TilePlan
 from geochange.geo.vector import check_output
@@ -29,10 +30,12 @@ PathLike = str | os.PathLike[str]
 class Checked:
     """A run that can begin: everything a user may have got wrong has been looked at.
 
+    pair, area: where the dates are on one grid, cropped to the area if there is one.
     out, raster: the polygons and, beside them, the probability. beside: the report, if any.
     """
 
     pair: Pair
+    area: Area | None
     plan: TilePlan
     stretch: str | Stretch
     options: RunOptions
@@ -50,16 +53,36 @@ def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions)
     _choice("prompts", options.prompts, (None, "per-date", "published", "fixed"))
     _choice("precision", options.precision, ("auto", "float32", "bfloat16"))
     _choice("report", options.report, MODES)
+    _choice("match", options.match, MATCHES)
     stretch = parse_stretch(options.stretch)
     check_name(options.model)
-    first, second = source_of(before), source_of(after)
     out_path = Path(out).expanduser().absolute()
     check_output(out_path)
-    pair = _pair(first, second, options)
-    raster = _raster_beside(out_path, pair)
+    pair, area = open_pair(before, after, options, wanted_bands(options.model))
+    if wanted_bands(options.model) is not None and options.stretch == "none":
+        need_8bit(pair.before.info, pair.after.info)
+    raster = _raster_beside(out_path, pair, options.aoi)
     plan = TilePlan(pair.grid.shape, options.tile, options.overlap, options.block)
     places = beside(out_path, options.report)
-    return Checked(pair, plan, stretch, options, out_path, raster, places)
+    return Checked(pair, area, plan, stretch, options, out_path, raster, places)
+
+
+def open_pair(
+    before: PathLike, after: PathLike, options: PairOptions, wanted: int | None = None
+) -> tuple[Pair, Area | None]:
+    """Two rasters on one grid, cropped to the area that is meant if one is named.
+
+    wanted: how many bands are compared; None for any number. Raises InputError, OptionError.
+    """
+    first, second = inspect(source_of(before)), inspect(source_of(after))
+    bands = _bands(first, second, options.bands, wanted)
+    grid = options.grid if options.grid in ("before", "after") else source_of(options.grid)
+    pair = align(first, second, grid, bands)
+    if options.aoi is None:
+        return pair, None
+    area = read_area(Path(source_of(options.aoi)), pair.grid)
+    window = area.window.intersection(pair.grid.whole) or pair.grid.whole
+    return pair.crop(window), area.moved(-window.row, -window.col)
 
 
 def need_8bit(*dates: RasterInfo) -> None:
@@ -85,9 +108,10 @@ def source_of(path: PathLike) -> str:
     return str(local.absolute()) if local.exists() else text
 
 
-def _raster_beside(out: Path, pair: Pair) -> Path:
+def _raster_beside(out: Path, pair: Pair, aoi: str | None) -> Path:
     raster = out.with_suffix(".tif")
     inputs = [Path(file) for date in (pair.before, pair.after) for file in date.info.files]
+    inputs += [] if aoi is None else [Path(source_of(aoi))]
     for target in (out, raster):
         if target.exists() and any(file.exists() and target.samefile(file) for file in inputs):
             raise OutputError(
@@ -101,19 +125,13 @@ def _raster_beside(out: Path, pair: Pair) -> Path:
     return raster
 
 
-def _pair(before: str, after: str, options: RunOptions) -> Pair:
-    first, second = inspect(before), inspect(after)
-    wanted = wanted_bands(options.model)
-    if options.bands is None:
-        bands = Bands.default(first, second, wanted)
-    else:
-        bands = Bands.parse(options.bands)
-        if wanted not in (None, len(bands.before)):
-            raise OptionError(
-                f"--bands {options.bands}: the model needs {wanted} bands, such as 4,3,2; "
-                "--model cva takes any number"
-            )
-    if wanted is not None and options.stretch == "none":
-        need_8bit(first, second)
-    grid = options.grid if options.grid in ("before", "after") else source_of(options.grid)
-    return align(first, second, grid, bands)
+def _bands(first: RasterInfo, second: RasterInfo, named: str | None, wanted: int | None) -> Bands:
+    if named is None:
+        return Bands.default(first, second, wanted)
+    bands = Bands.parse(named)
+    if wanted not in (None, len(bands.before)):
+        raise OptionError(
+            f"--bands {named}: the model needs {wanted} bands, such as 4,3,2; "
+            "--model cva takes any number"
+        )
+    return bands

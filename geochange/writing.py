@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import numpy as np
@@ -45,7 +45,9 @@ def write(checked: Checked, work: Work, shelf: Shelf, ending: Ending, progress: 
     """
     grid, total, clock = checked.pair.grid, work.plan.whole.pixels, ending.clock
     tally = Tally()
-    reporter = None if checked.beside is None else Reporter(checked, checked.beside)
+    # Of the pair as it was worked: a shift may have been put back.
+    worked = replace(checked, pair=work.pair)
+    reporter = None if checked.beside is None else Reporter(worked, checked.beside)
     blocks = _probability_blocks(work, tally, progress)
     changes = tally.of(_drawn(checked, shelf))
     with _worth_going_on():

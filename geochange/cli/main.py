@@ -22,6 +22,7 @@ COMMANDS = {
         "Draw the polygons again, from the probability.",
     ),
     "preview": ("geochange.cli.preview:preview", "Draw before, after and changes as a PNG."),
+    "check": ("geochange.cli.check:check", "Look at a pair before it is compared."),
     "train": ("geochange.cli.train:train", "Train ChangeCLIP on labelled chips."),
     "evaluate": ("geochange.cli.evaluate:evaluate", "Measure a model or polygons against labels."),
     "data": ("geochange.cli.data:data", "Make, list and check labelled chips."),

@@ -6,14 +6,22 @@ from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from geochange.config.base import Options
 from geochange.config.model import ModelOptions, named_devices
+from geochange.config.pair import PairOptions
 
 
-class _Pair(Options):
+class _Pair(PairOptions):
     """What is compared, and by what; the first in the help."""
 
-    bands: str | None = Field(None, description="bands to compare, such as 4,3,2 or 4,3,2:3,2,1")
-    grid: str = Field("before", description="before, after, or a raster whose grid is taken")
+    coregister: bool = Field(
+        False, description="measure how far the dates are off each other and put that right"
+    )
+    match: str = Field(
+        "none", description="histogram: give after the colours of before, scene-wide; or none"
+    )
     stretch: str = Field("joint", description="joint, per-date, none, or LOW,HIGH")
+    skip_checks: bool = Field(
+        False, description="do not look at dates, shift, clouds and histograms first"
+    )
     model: str = Field("cva", description="cva, irmad, a file of weights, or package.module:Class")
 
 

@@ -23,6 +23,7 @@ from rasterio.windows import Window as RasterioWindow
 from geochange.chip import Pixels
 from geochange.errors import InputError
 from geochange.geo import patience
+from geochange.geo.acquired import Acquired, acquired
 from geochange.geo.grid import Grid
 from geochange.geo.quiet import QUIET
 from geochange.geo.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
@@ -47,6 +48,7 @@ class RasterInfo:
     files: every file it is made of, those behind a VRT too.
     block_px: (rows, cols) of the pieces its pixels are kept in, which are read whole or not at all.
     blurred: whether other pieces lie behind those (a mosaic's files, a mask's own blocks).
+    acquired: when it was taken, if it says so.
     """
 
     path: str
@@ -60,6 +62,7 @@ class RasterInfo:
     files: tuple[str, ...] = ()
     block_px: tuple[int, int] = (256, 256)
     blurred: bool = False
+    acquired: Acquired | None = None
 
     @property
     def sentinel(self) -> float | None:
@@ -178,7 +181,8 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
         overviews=tuple(dataset.overviews(1)),
         files=tuple(dataset.files),
         block_px=_block_px(dataset),
-        blurred=dataset.driver == "VRT" or masked,
+        blurred=dataset.driver in ("VRT", "GTI") or masked,
+        acquired=acquired({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path),
     )
 
 

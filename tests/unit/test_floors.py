@@ -27,8 +27,8 @@ TOP = {
     *("", "cli", "detection", "tasks", "check", "demo", "provenance", "workfolder", "faults"),
     *("learning", "preparation", "recipe", "keeper", "validation", "evaluation", "candidate"),
     *("dataset", "pairs", "prompting", "cutting", "comparison", "space"),
-    *("budget", "rehearsal", "__main__", "workers", "blocks", "writing"),
     *("polygonizing", "preview", "reporting", "looking", "beside", "telling", "sketching"),
+    *("inspection", "scope", "budget", "rehearsal", "__main__", "workers", "blocks", "writing"),
 }
 
 MAY_IMPORT = {
