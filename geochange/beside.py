@@ -30,7 +30,7 @@ def beside(out: Path, mode: str) -> Beside | None:
         return None
     places = Beside(out.with_suffix(f".{mode}"), out.with_suffix(".stac.json"))
     for path in (places.report, places.item):
-        if path.exists() and not _is_ours(path):
+        if path.exists() and not is_ours(path):
             raise OutputError(
                 f"{path}: stands where the report goes and is none of geochange's; move it, give "
                 "another --out, or take --report none"
@@ -38,7 +38,8 @@ def beside(out: Path, mode: str) -> Beside | None:
     return places
 
 
-def _is_ours(path: Path) -> bool:
+def is_ours(path: Path) -> bool:
+    """Whether a page, picture or JSON file was written by geochange, and may be replaced."""
     try:
         with path.open("rb") as file:
             return b"geochange" in file.read(LOOKED_AT)

@@ -17,7 +17,7 @@ from geochange.geo.lonlat import on_the_globe, outline_of
 from geochange.geo.style import CLASSES
 from geochange.geo.summary import Summary
 from geochange.looking import Look, Photos, look_at
-from geochange.report.canvas import Picture, add_scale_bar, embedded, muted, sized
+from geochange.report.canvas import Picture, embedded, muted, scale_of, sized
 from geochange.report.facts import Facts
 from geochange.report.item import Footprint, item_of
 from geochange.report.page import Pictures, Shade, render
@@ -79,9 +79,9 @@ class Reporter:
             return None
         shape = self.sketcher.shape
         changes = self.sketcher.overlay.over(muted(sized(scene.after, shape)))
-        add_scale_bar(changes, facts.place.size_m[1] / shape[1], max(shape) // 28)
         before, after = _both(scene, shape)
-        return Pictures(before, after, embedded(changes, FINE), top, scene.sparse)
+        scale = scale_of(facts.place.size_m[1])
+        return Pictures(before, after, embedded(changes, FINE), scale, top, scene.sparse)
 
     def _close_ups(self, look: Look) -> list[tuple[Picture, Picture, Picture]]:
         top = self.summary.top

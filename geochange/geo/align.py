@@ -101,7 +101,7 @@ class Date:
         return dataset
 
     def _read(self, handle: Handle, window: Window, lost: set[Window] | None, finely: bool) -> Read:
-        inside = window.intersection(self._extent)
+        inside = window.intersection(self.extent)
         if inside is None:
             return self._blank(window)
         if self.offset_px is not None:
@@ -117,7 +117,7 @@ class Date:
         return self._read_cells(handle, window, inside, lost)
 
     @property
-    def _extent(self) -> Window:
+    def extent(self) -> Window:
         """Where there are pixels to read, on the grid."""
         if self.offset_px is None:
             return self.grid.whole
@@ -126,8 +126,8 @@ class Date:
     def _cells(self, window: Window) -> Iterator[Window]:
         """The cells that `window` touches, each of which is readable or is not."""
         if self.offset_px is None:
-            return lattice(window, (WARP_CELL_PX, WARP_CELL_PX), (0, 0), self._extent)
-        return lattice(window, self.info.block_px, self.offset_px, self._extent)
+            return lattice(window, (WARP_CELL_PX, WARP_CELL_PX), (0, 0), self.extent)
+        return lattice(window, self.info.block_px, self.offset_px, self.extent)
 
     def _blank(self, window: Window) -> Read:
         shape = (window.height, window.width)
@@ -139,16 +139,13 @@ class Date:
         return answer
 
     def thinned(self, window: Window, shape: tuple[int, int]) -> Read:
-        """A window of the grid at about (rows, cols) of `shape`, pixels averaged; for the eye alone.
+        """A window inside of `extent` at (rows, cols) of `shape`, pixels averaged; for the eye alone.
 
-        Overviews serve where there are any, else every pixel is read. What lies outside of the
-        raster, or cannot be read, is invalid. Raises RunError if it can no longer be opened.
+        Overviews serve where there are any, else every pixel is read. What cannot be read is
+        invalid. Raises RunError if the raster can no longer be opened.
         """
-        inside = window.intersection(self._extent)
-        if inside is None:
-            return self._blank(Window(0, 0, *shape))
         with Handle(self._open) as handle:
-            read = insist(handle, lambda dataset: self._read_piece(dataset, inside, shape))
+            read = insist(handle, lambda dataset: self._read_piece(dataset, window, shape))
         return self._blank(Window(0, 0, *shape)) if isinstance(read, RasterioError) else read
 
     def _read_piece(
@@ -265,14 +262,19 @@ def align(before: RasterInfo, after: RasterInfo, grid: str, bands: Bands) -> Pai
     window = common_window(target, [before.grid, after.grid])
     if window is None:
         raise InputError(_why_disjoint(before, after))
-    cropped = target.crop(window)
+    return on_grid(before, after, target.crop(window), bands)
+
+
+def on_grid(before: RasterInfo, after: RasterInfo, grid: Grid, bands: Bands) -> Pair:
+    """Put two rasters on a grid that is known, such as that of an earlier run.
+
+    Raises InputError where they share no ground on it, OptionError for bands that do not exist.
+    """
+    if common_window(grid, [before.grid, after.grid]) is None:
+        raise InputError(_why_disjoint(before, after))
     check_bands(before, bands.before)
     check_bands(after, bands.after)
-    return Pair(
-        before=_on_grid(before, bands.before, cropped),
-        after=_on_grid(after, bands.after, cropped),
-        grid=cropped,
-    )
+    return Pair(_on_grid(before, bands.before, grid), _on_grid(after, bands.after, grid), grid)
 
 
 def _on_grid(info: RasterInfo, bands: tuple[int, ...], grid: Grid) -> Date:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from geochange.chip import Pixels
 from geochange.geo.align import Date, ReadWindow
-from geochange.geo.cells import Read
+from geochange.geo.cells import Read, put
 from geochange.geo.raster import Valid
 from geochange.geo.tiling import Window
 
@@ -47,8 +47,21 @@ def glance(date: Date, window: Window, longest_px: int) -> Glance:
     """
     shape = small_shape(window, longest_px)
     if _cost_px(date, window, shape) <= _budget_px(date):
-        return Glance(*date.thinned(window, shape))
+        return Glance(*_thinned(date, window, shape))
     return Glance(*_spots(date, window, shape), sparse=True)
+
+
+def _thinned(date: Date, window: Window, shape: tuple[int, int]) -> Read:
+    """The means of a window, which may reach beyond the raster."""
+    pixels = np.zeros((*shape, len(date.bands)), date.dtype)
+    answer = pixels, np.zeros(shape, np.bool_)
+    inside = window.intersection(date.extent)
+    if inside is not None:
+        scale = shape[0] / window.height, shape[1] / window.width
+        part = inside.moved(-window.row, -window.col).scaled(*scale)
+        read = date.thinned(inside, (part.height, part.width))
+        put(answer, Window(0, 0, *shape), part, read)
+    return answer
 
 
 def small_shape(window: Window, longest_px: int) -> tuple[int, int]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
-from geochange.drawing import INK, PAPER, Colour, font
+from geochange.drawing import PAPER, Colour
 
 Photo = NDArray[np.uint8]
 """(height, width, 3)."""
@@ -25,6 +25,9 @@ FINER = 2
 
 FILL_ALPHA = 130
 LIGHT, DARK = (255, 255, 255, 210), (40, 20, 10, 210)
+
+LONGEST_BAR = 0.3
+"""Of a picture's width, what the bar of its scale takes at most."""
 
 CASED = 8
 """Polygons of fewer line widths are drawn without a casing, which would hide them."""
@@ -117,28 +120,20 @@ def muted(picture: Image.Image) -> Image.Image:
     return Image.blend(grey, Image.new("RGB", grey.size, PAPER), 0.3)
 
 
-def add_scale_bar(picture: Image.Image, metres_per_px: float, letters_px: int) -> None:
-    """Draw a bar of a round length into the lower left corner; none where lengths are not known."""
-    if not (math.isfinite(metres_per_px) and metres_per_px > 0):
-        return
-    metres = round_length(metres_per_px * picture.width * 0.3)
-    width = metres / metres_per_px
-    text = f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
-    draw, letters = ImageDraw.Draw(picture, "RGBA"), font(letters_px)
-    pad = letters_px * 0.6
-    left, bottom = pad * 1.4, picture.height - pad * 1.4
-    box_width = max(width, letters.getlength(text)) + 2 * pad
-    top = bottom - letters_px - 1.6 * pad
-    draw.rounded_rectangle(
-        (left - pad * 0.6, top - pad * 0.4, left + box_width - pad * 0.6, bottom + pad * 0.6),
-        pad * 0.5,
-        fill=(*PAPER, 215),
-    )
-    draw.text((left + pad * 0.4, top), text, fill=INK, font=letters)
-    tick = pad * 0.6
-    bar = [(left + pad * 0.4, bottom - tick), (left + pad * 0.4, bottom)]
-    bar += [(left + pad * 0.4 + width, bottom), (left + pad * 0.4 + width, bottom - tick)]
-    draw.line(bar, fill=INK, width=max(2, letters_px // 8))
+@dataclass(frozen=True)
+class Scale:
+    """A bar of a round length: what it says, and how much of a picture's width it takes."""
+
+    label: str
+    share: float
+
+
+def scale_of(width_m: float) -> Scale | None:
+    """The bar for a picture of ground so wide; None where that is not known."""
+    if not (math.isfinite(width_m) and width_m > 0):
+        return None
+    metres = round_length(width_m * LONGEST_BAR)
+    return Scale(f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m", metres / width_m)
 
 
 def round_length(most: float) -> float:

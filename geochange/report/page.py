@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from geochange import __version__, words
-from geochange.report.canvas import Picture
+from geochange.report.canvas import Picture, Scale
 from geochange.report.facts import Facts
 from geochange.report.sketch import sketch_of
 
@@ -34,13 +34,14 @@ class Shade:
 class Pictures:
     """The pictures of a page: of the whole scene, and of each of the top changes.
 
-    top: before, after and outline of each change of Facts.top. sparse: whether the scene is seen
-    by samples only.
+    scale: of the scene; None where lengths are not known. top: before, after and outline of each
+    change of Facts.top. sparse: whether the scene is seen by samples only.
     """
 
     before: Picture
     after: Picture
     changes: Picture
+    scale: Scale | None
     top: Sequence[tuple[Picture, Picture, Picture]]
     sparse: bool = False
 

@@ -27,7 +27,7 @@ TOP = {
     *("", "cli", "detection", "tasks", "check", "demo", "provenance", "workfolder", "faults"),
     *("learning", "preparation", "recipe", "keeper", "validation", "evaluation", "candidate"),
     *("dataset", "pairs", "prompting", "cutting", "comparison", "space"),
-    *("polygonizing", "preview", "reporting", "looking", "beside", "telling", "sketching"),
+    *("polygonizing", "preview", "reporting", "looking", "beside", "telling", "sketching", "origin"),
     *("inspection", "scope", "budget", "rehearsal", "__main__", "workers", "blocks", "writing"),
 }
 
