@@ -89,12 +89,13 @@ def _around(change: gpd.GeoDataFrame, grid: Grid) -> Window:
 def _draw(view: View, panel_px: int) -> Drawn:
     look = look_at(view.pair, panel_px)
     photos, shape = look.at(view.window, panel_px), shown_shape(view.window, panel_px)
-    sketcher = Sketcher(view.pair.grid, view.window, shape, max(1.0, panel_px / FINE))
+    line_px, all_of_it = max(1.0, panel_px / FINE), view.chosen is None
+    sketcher = Sketcher(view.pair.grid, view.window, shape, line_px, filled=all_of_it)
     tally = Tally()
     for batch in tally.of(changes_in(view.origin.layer, view.pair.grid)):
         sketcher.add(batch)
     ground = sized(photos.after, shape)
-    if view.chosen is None:
+    if all_of_it:
         ground = muted(ground)
     changes = sketcher.overlay.over(ground)
     legend = list(zip(LABELS, COLOURS, strict=True))

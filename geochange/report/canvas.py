@@ -23,7 +23,10 @@ Rings = Sequence[NDArray[np.float64]]
 FINER = 2
 """Lines are drawn so much larger and then made smaller, which smooths their stairs."""
 
-FILL_ALPHA = 130
+FILL_ALPHA = 120
+
+CASING = 2
+"""By so much, in finer pixels, a line's casing is wider than the line."""
 LIGHT, DARK = (255, 255, 255, 210), (40, 20, 10, 210)
 
 LONGEST_BAR = 0.3
@@ -73,7 +76,7 @@ class Overlay:
         if (high - low).max() > CASED * width:
             casing = DARK if _luma(colour) > 128 else LIGHT
             for line in lines:
-                draw.line(line, fill=casing, width=width * 2, joint="curve")
+                draw.line(line, fill=casing, width=width + CASING, joint="curve")
         for line in lines:
             draw.line(line, fill=(*colour, 255), width=width, joint="curve")
 

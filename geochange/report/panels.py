@@ -31,22 +31,35 @@ def side_by_side(
     width, height = panels[0].picture.size
     text = max(13, round(max(width, height) / 42))
     margin, gap = 2 * text, round(text * 0.9)
-    above, below = round(6.2 * text), round(4.2 * text)
+    above, below = round(7 * text), round(4.2 * text)
     total = 2 * margin + len(panels) * width + (len(panels) - 1) * gap
     sheet = Image.new("RGB", (total, above + height + below), PAPER)
     draw = ImageDraw.Draw(sheet)
     large = font(round(text * 1.7))
-    draw.text((margin, round(text * 1.1)), fit(title, total - 2 * margin, large), INK, large)
+    draw.text((margin, text), fit(title, total - 2 * margin, large), INK, large)
     small = font(text)
-    draw.text((margin, round(text * 3.2)), fit(subtitle, total - 2 * margin, small), FAINT, small)
+    place = (margin, round(text * 3.2))
+    _write(draw, place, fit(subtitle, total - 2 * margin, small), text)
     for number, panel in enumerate(panels):
         left = margin + number * (width + gap)
-        _label(draw, panel, (left, above - round(text * 1.5)), width, text)
+        _label(draw, panel, (left, above - round(text * 1.6)), width, text)
         sheet.paste(panel.picture, (left, above))
     foot = above + height + text
     used = _legend(draw, legend, (margin, foot), text)
     _scale(draw, scale, (total - margin, foot), width, text, used)
     return sheet
+
+
+def _write(draw: ImageDraw.ImageDraw, place: tuple[float, float], words: str, text: int) -> None:
+    """Letters that may hold a raised 2, which the font at hand lacks."""
+    left, top = place
+    for number, part in enumerate(words.split("²")):
+        if number:
+            raised = font(round(text * 0.65))
+            draw.text((left, top - text * 0.1), "2", FAINT, raised)
+            left += raised.getlength("2")
+        draw.text((left, top), part, FAINT, font(text))
+        left += font(text).getlength(part)
 
 
 def _label(
