@@ -14,7 +14,7 @@ from geochange.geo.measure import geodesic
 from geochange.geo.probability import FULL
 from geochange.geo.spill import Shelf
 from geochange.geo.thin import draw
-from geochange.geo.vector import empty_changes
+from geochange.geo.vector import empty_changes, table_of
 
 SPECK_PX = 16
 """Smallest polygon unless the user says otherwise: what is below 4 x 4 pixels is rarely a thing."""
@@ -56,7 +56,7 @@ def to_changes(
         if len(kept) == 0:
             continue
         rows = shelf.rows[chosen[kept]]
-        yield gpd.GeoDataFrame(
+        yield table_of(
             {
                 "id": np.arange(count + 1, count + len(kept) + 1, dtype=np.int64),
                 "area_m2": area_m2[kept],
@@ -65,8 +65,8 @@ def to_changes(
                 "confidence_max": rows["peak"] / FULL,
                 "touches_edge": rows["at_edge"],
             },
-            geometry=to_ground(polygons[kept], grid.transform),
-            crs=grid.crs,
+            to_ground(polygons[kept], grid.transform),
+            grid.crs,
         )
         count += len(kept)
 
