@@ -189,6 +189,7 @@ def _change(row: Mapping[Any, Any], centre: tuple[float, float] | None) -> Chang
         centre=centre,
         before_class=_text(row.get("before_class")),
         after_class=_text(row.get("after_class")),
+        change=_text(row.get("change")),
     )
 
 

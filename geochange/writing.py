@@ -19,6 +19,7 @@ from geochange.geo.probability import NODATA
 from geochange.geo.spill import Shelf
 from geochange.geo.unreadable import Unreadable
 from geochange.geo.vector import write_batches
+from geochange.naming import Namer, chosen_classes
 from geochange.progress import Progress
 from geochange.provenance import Clock
 from geochange.reporting import Reporter
@@ -49,7 +50,7 @@ def write(checked: Checked, work: Work, shelf: Shelf, ending: Ending, progress: 
     worked = replace(checked, pair=work.pair)
     reporter = None if checked.beside is None else Reporter(worked, checked.beside)
     blocks = _probability_blocks(work, tally, progress)
-    changes = tally.of(_drawn(checked, shelf))
+    changes = tally.of(_drawn(checked, work, shelf))
     with _worth_going_on():
         with clock.stage("write the probability"):
             write_cog(blocks, checked.raster, grid.shape, grid.crs, grid.transform, work.folder)
@@ -63,10 +64,12 @@ def write(checked: Checked, work: Work, shelf: Shelf, ending: Ending, progress: 
     return tally
 
 
-def _drawn(checked: Checked, shelf: Shelf) -> Iterator[gpd.GeoDataFrame]:
+def _drawn(checked: Checked, work: Work, shelf: Shelf) -> Iterator[gpd.GeoDataFrame]:
     grid, options = checked.pair.grid, checked.options
     pen = pen_for(grid, options.simplify, options.smooth, options.orthogonal)
-    return to_changes(shelf, grid, pen, options.min_area)
+    only = chosen_classes(options.only, work.classes)
+    name = Namer(work.scores, only) if work.classes else None
+    return to_changes(shelf, grid, pen, options.min_area, name)
 
 
 @contextmanager

@@ -70,6 +70,10 @@ class RunOptions(OutlineOptions, ModelOptions, _Pair):
         description="probability that is change; else the model's own",
     )
     report: str = Field("html", description="html (a page to read), json (the same facts), or none")
+    only: str | None = Field(
+        None,
+        description="classes, such as building,road, of which one must be there before or after",
+    )
     scheduler: str | None = Field(None, description="address of a Dask scheduler")
     workers: int = Field(0, ge=0, le=1024, description="worker processes; 0 works in this one")
     threads: int | None = Field(None, ge=1, le=1024, description="threads of each worker")

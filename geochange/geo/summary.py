@@ -91,6 +91,4 @@ def _decades(areas_m2: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _names(batch: gpd.GeoDataFrame) -> NDArray[np.object_]:
-    if "change" not in batch:
-        return np.full(len(batch), UNNAMED, object)
-    return np.asarray(batch["change"].astype(object).where(batch["change"].notna(), UNNAMED))
+    return np.asarray(batch["change"].fillna(UNNAMED), dtype=np.object_)

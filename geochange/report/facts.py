@@ -61,7 +61,8 @@ class Group:
 class Change:
     """One change. centre: (longitude, latitude) of a point in it; None where it has none.
 
-    before_class, after_class: what a network sees there, None where none did.
+    before_class, after_class, change: what a network sees there, as in "farmland -> building"; None
+    where none did.
     """
 
     id: int
@@ -73,6 +74,7 @@ class Change:
     centre: Point | None
     before_class: str | None = None
     after_class: str | None = None
+    change: str | None = None
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,18 @@ TOP = {
     *("", "cli", "detection", "tasks", "check", "demo", "provenance", "workfolder", "faults"),
     *("learning", "preparation", "recipe", "keeper", "validation", "evaluation", "candidate"),
     *("dataset", "pairs", "prompting", "cutting", "comparison", "space"),
-    *("polygonizing", "preview", "reporting", "looking", "beside", "telling", "sketching", "origin"),
+    *(
+        "polygonizing",
+        "preview",
+        "reporting",
+        "looking",
+        "beside",
+        "telling",
+        "sketching",
+        "origin",
+    ),
     *("inspection", "scope", "budget", "rehearsal", "__main__", "workers", "blocks", "writing"),
+    "naming",
 }
 
 MAY_IMPORT = {

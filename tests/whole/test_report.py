@@ -38,7 +38,7 @@ def make_pair(folder: Path, **where: Any) -> tuple[Path, Path]:
     before = texture(SIZE).clip(1, 255).astype(np.uint8)
     after = before.copy()
     after[100:140, 50:110] = 255 - after[100:140, 50:110]
-    after[200:220, 200:220] = 255 - after[200:220, 200:220]
+    after[200:220, 200:220] += 128
     after[:30, :30] = 0
     made = [
         make_raster(folder / f"{name}.tif", pixels, nodata=0, **where)
