@@ -75,8 +75,9 @@ def resolve_item(text: str) -> Resolved:
 
 
 def _read(place: str) -> Mapping[str, Any]:
+    text = _bytes(place)
     try:
-        item = json.loads(_bytes(place))
+        item = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: no JSON, so no STAC item") from error
     if not isinstance(item, dict) or item.get("type") != "Feature" or "assets" not in item:
