@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geochange.beside import MODES, Beside, beside
@@ -14,8 +14,13 @@ from geochange.errors import OptionError, OutputError
 from geochange.geo.align import Pair, align
 from geochange.geo.area import Area, read_area
 from geochange.geo.bands import Bands
+from geochange.geo.identity import files_of
 from geochange.geo.radiometry import MATCHES, Stretch, parse_stretch
 from geochange.geo.raster import RasterInfo, inspect, is_ours
+from geochange.geo.stac import is_item, resolve_item
+from geochange.geo.stack import PLUS, is_stack
+from geochange.geo.stack import files_of as stacked
+from geochange.geo.tileset import is_tileset
 from geochange.geo.tiling import TilePlan
 from geochange.geo.vector import check_output
 from geochange.models import check_name, wanted_bands
@@ -74,7 +79,7 @@ def open_pair(
 
     wanted: how many bands are compared; None for any number. Raises InputError, OptionError.
     """
-    first, second = inspect(source_of(before)), inspect(source_of(after))
+    first, second = inspect_source(before), inspect_source(after)
     bands = _bands(first, second, options.bands, wanted)
     grid = options.grid if options.grid in ("before", "after") else source_of(options.grid)
     pair = align(first, second, grid, bands)
@@ -102,15 +107,28 @@ def _choice(name: str, value: str | None, choices: Iterable[str | None]) -> None
 
 
 def source_of(path: PathLike) -> str:
-    """A raster's name as GDAL takes it, the same from every folder a worker may run in."""
+    """A raster's name, the same from every folder a worker may run in."""
     text = os.fspath(path)
-    local = Path(text).expanduser()
-    return str(local.absolute()) if local.exists() else text
+    if is_stack(text):
+        return PLUS.join(source_of(part) for part in stacked(text))
+    prefix, name = (text[:4], text[4:]) if text.startswith("GTI:") else ("", text)
+    local = Path(name).expanduser()
+    return prefix + str(local.absolute()) if local.exists() or is_tileset(text) else text
+
+
+def inspect_source(path: PathLike) -> RasterInfo:
+    """What a raster, several of them as one, or a STAC item says of itself. Raises InputError."""
+    text = os.fspath(path)
+    if not is_item(text):
+        return inspect(source_of(text))
+    found = resolve_item(text)
+    info = inspect(found.path)
+    return replace(info, acquired=found.acquired or info.acquired)
 
 
 def _raster_beside(out: Path, pair: Pair, aoi: str | None) -> Path:
     raster = out.with_suffix(".tif")
-    inputs = [Path(file) for date in (pair.before, pair.after) for file in date.info.files]
+    inputs = [Path(file) for date in (pair.before, pair.after) for file in files_of(date.info)]
     inputs += [] if aoi is None else [Path(source_of(aoi))]
     for target in (out, raster):
         if target.exists() and any(file.exists() and target.samefile(file) for file in inputs):

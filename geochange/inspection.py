@@ -49,7 +49,7 @@ class DateSeen:
         told: dict[str, str | None] = {"acquired": None, "acquired_from": None}
         if self.acquired is not None:
             told = {"acquired": self.acquired.when, "acquired_from": self.acquired.said_by}
-        return {**vars(self), **told}
+        return {**vars(self), "shape": list(self.shape), **told}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from geochange.cli.options import options_of
+from geochange.cli.options import GroupedCommand, options_of
 from geochange.config import CheckOptions
 from geochange.places import check_target
 from geochange.whole import write_text
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from geochange.inspection import DateSeen, Inspection
 
 
-@click.command(epilog="Example: geochange check 2015.tif 2024.tif --json check.json")
+@click.command(
+    cls=GroupedCommand, epilog="Example: geochange check 2015.tif 2024.tif --json check.json"
+)
 @click.argument("before")
 @click.argument("after")
 @options_of(CheckOptions)
@@ -70,7 +72,7 @@ def _dates(seen: Inspection) -> Table:
 
 
 def _rows(date: DateSeen) -> Iterator[tuple[str, str]]:
-    yield "file", Path(date.path).name or date.path
+    yield "file", " + ".join(Path(file).name for file in date.path.split(" + "))
     taken = date.acquired
     yield "taken", "not said" if taken is None else f"{taken.when} ({taken.said_by})"
     yield "CRS", date.crs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from geochange.config.base import Options
@@ -10,7 +12,9 @@ from geochange.config.pair import PairOptions
 
 
 class _Pair(PairOptions):
-    """What is compared, and by what; the first in the help."""
+    """How the dates are brought together."""
+
+    help_group: ClassVar[str] = "How the dates are brought together"
 
     coregister: bool = Field(
         False, description="measure how far the dates are off each other and put that right"
@@ -22,11 +26,20 @@ class _Pair(PairOptions):
     skip_checks: bool = Field(
         False, description="do not look at dates, shift, clouds and histograms first"
     )
+
+
+class _Model(Options):
+    """What sees the change."""
+
+    help_group: ClassVar[str] = ModelOptions.help_group
+
     model: str = Field("cva", description="cva, irmad, a file of weights, or package.module:Class")
 
 
 class OutlineOptions(Options):
     """Which polygons are written, and how they are drawn."""
+
+    help_group: ClassVar[str] = "What is written"
 
     min_area: float | None = Field(
         None, ge=0, description="smallest polygon, square metres; else 16 pixels"
@@ -48,8 +61,25 @@ class PolygonizeOptions(OutlineOptions):
     )
 
 
-class RunOptions(OutlineOptions, ModelOptions, _Pair):
+class _Written(OutlineOptions):
+    """What is written."""
+
+    help_group: ClassVar[str] = OutlineOptions.help_group
+
+    threshold: float | None = Field(
+        None, gt=0, le=1, description="probability that is change; else the model's own"
+    )
+    only: str | None = Field(
+        None,
+        description="classes, such as building,road, of which one must be there before or after",
+    )
+    report: str = Field("html", description="html (a page to read), json (the same facts), or none")
+
+
+class RunOptions(_Written, ModelOptions, _Model, _Pair):
     """How `run` works a pair; the defaults are those of the command."""
+
+    help_group: ClassVar[str] = "How it is worked"
 
     tile: int = Field(256, ge=32, le=4096, description="tile size in pixels")
     overlap: int = Field(64, ge=0, description="pixels a tile shares with the next")
@@ -62,17 +92,6 @@ class RunOptions(OutlineOptions, ModelOptions, _Pair):
         "auto",
         validation_alias=AliasChoices("device", "devices"),
         description="auto, cpu, cuda:N, or several GPUs, such as 0,1",
-    )
-    threshold: float | None = Field(
-        None,
-        gt=0,
-        le=1,
-        description="probability that is change; else the model's own",
-    )
-    report: str = Field("html", description="html (a page to read), json (the same facts), or none")
-    only: str | None = Field(
-        None,
-        description="classes, such as building,road, of which one must be there before or after",
     )
     scheduler: str | None = Field(None, description="address of a Dask scheduler")
     workers: int = Field(0, ge=0, le=1024, description="worker processes; 0 works in this one")

@@ -63,7 +63,7 @@ class Area:
 
     def moved(self, rows: int, cols: int) -> Area:
         """The same ground, where pixels are counted from elsewhere."""
-        return Area(shapely.transform(self.pieces, lambda xy: xy + (cols, rows)))
+        return Area(shapely.transform(self.pieces, lambda xy: np.add(xy, (cols, rows))))
 
     def touched(self, windows: list[Window]) -> NDArray[np.bool_]:
         """Which windows have a part in it; a window that it only borders may count, too."""

@@ -17,7 +17,7 @@ ENOUGH_PX = 2**19
 """So many pixels of a date are enough for figures of two digits."""
 
 CLOUD = 3.0
-"""A cloud is, in every band, so many times farther above the middle than 95 % of either scene."""
+"""A cloud is, in every band, so many times farther above the middle than 95 % of a clear scene."""
 
 WHITE_8BIT = 250
 """8-bit pixels as bright as this in every band are saturated, whatever is around them."""
@@ -44,18 +44,18 @@ def distances(before: Values, after: Values) -> tuple[float, ...]:
 def cloud_shares(before: Values, after: Values) -> tuple[float, float]:
     """The share of each date's pixels that look like cloud; 0 for a date without pixels.
 
-    What both dates show at most is the measure, so that one that is half cloud has no say in it.
+    The date with less of it is the measure, so that one that is half cloud has no say in it.
     """
     if len(before) == 0 or len(after) == 0:
         return 0.0, 0.0
     first, second = _thinned(before).astype(np.float64), _thinned(after).astype(np.float64)
-    middles = np.median(first, axis=0), np.median(second, axis=0)
-    reach = [
-        np.percentile(values, 95, axis=0) - middle
-        for values, middle in zip((first, second), middles, strict=True)
-    ]
-    bright = np.minimum(*middles) + CLOUD * np.minimum(*reach)
+    bright = np.minimum(*(_brightest_ground(values) for values in (first, second)))
     return _share(first, bright, before.dtype), _share(second, bright, after.dtype)
+
+
+def _brightest_ground(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    middle, most = np.percentile(values, (50, 95), axis=0)
+    return np.asarray(middle + CLOUD * (most - middle))
 
 
 def _share(values: Values, bright: NDArray[np.float64], dtype: np.dtype[Any]) -> float:
