@@ -15,8 +15,9 @@ from geochange.geo.align import Pair, align
 from geochange.geo.area import Area, read_area
 from geochange.geo.bands import Bands
 from geochange.geo.identity import files_of
+from geochange.geo.probability_raster import is_probability
 from geochange.geo.radiometry import MATCHES, Stretch, parse_stretch
-from geochange.geo.raster import RasterInfo, inspect, is_ours
+from geochange.geo.raster import RasterInfo, inspect
 from geochange.geo.stac import is_item, resolve_item
 from geochange.geo.stack import PLUS, is_stack
 from geochange.geo.stack import files_of as stacked
@@ -135,7 +136,7 @@ def _raster_beside(out: Path, pair: Pair, aoi: str | None) -> Path:
             raise OutputError(
                 f"--out {out.name}: would overwrite the input {target.name}; give another name"
             )
-    if raster.exists() and not is_ours(raster):
+    if raster.exists() and not is_probability(raster):
         raise OutputError(
             f"{raster}: stands where the probability raster goes and is none; move it, or give "
             "another --out"

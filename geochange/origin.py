@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geochange.check import PathLike, source_of
+from geochange.check import PathLike, inspect_source
 from geochange.errors import InputError
 from geochange.geo.align import Pair, align, on_grid
 from geochange.geo.arena import run_grid
 from geochange.geo.bands import Bands
 from geochange.geo.outlines import Layer, find_layer
-from geochange.geo.raster import RasterInfo, inspect
+from geochange.geo.raster import RasterInfo
 from geochange.geo.record import read_record
-from geochange.geo.remote import is_remote
 
 Rasters = tuple[PathLike | None, PathLike | None]
 """Before and after where the user names them; None where the file of changes does."""
@@ -58,15 +57,18 @@ class Origin:
     def _raster(self, name: str, given: PathLike | None) -> RasterInfo:
         path = self.layer.path
         if given is not None:
-            return inspect(source_of(given))
+            return inspect_source(given)
         told = self.record.get(name)
         if not told:
             raise InputError(
                 f"{path}: does not say which rasters it was made of; name them (--before, --after)"
             )
-        if "/vsi" not in told and not is_remote(told) and not Path(told).exists():
-            raise InputError(f"{path}: {told} is no longer there; say where it is (--{name} FILE)")
-        return inspect(told)
+        try:
+            return inspect_source(told)
+        except InputError as error:
+            gone = Path(told).is_absolute() and not Path(told).exists()
+            fault = f"{told} is no longer there" if gone else str(error)
+            raise InputError(f"{path}: {fault}; say where it is (--{name} FILE)") from error
 
     def _bands(self, before: RasterInfo, after: RasterInfo) -> Bands:
         told = self.record.get("bands_before"), self.record.get("bands_after")

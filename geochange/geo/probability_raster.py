@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,15 @@ class ProbabilityRaster:
                 yield dataset
         except RasterioError as error:
             raise InputError(f"{self.path}: damaged or cut off, run again to write it") from error
+
+
+def is_probability(path: Path) -> bool:
+    """Whether a file is a probability raster that a run wrote, and may be replaced by another."""
+    try:
+        ProbabilityRaster.of(str(path))
+    except InputError:
+        return False
+    return True
 
 
 def _as_rasterio(window: Window) -> RasterioWindow:

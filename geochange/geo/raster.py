@@ -260,15 +260,6 @@ def _read_pixel(pixel: RasterioWindow, dataset: Any) -> None:
     dataset.read(window=pixel)
 
 
-def is_ours(path: Path) -> bool:
-    """Whether a file is a probability raster that a run wrote, and may be replaced by another."""
-    try:
-        with opened(str(path)) as dataset:
-            return bool(dataset.descriptions and dataset.descriptions[0] == PROBABILITY_BAND)
-    except InputError:
-        return False
-
-
 def read_window(
     dataset: Any,
     info: RasterInfo,

@@ -9,6 +9,8 @@ from typing import Any
 Point = tuple[float, float]
 Ring = tuple[Point, ...]
 
+SEVERAL = " + "
+
 
 @dataclass(frozen=True)
 class Place:
@@ -36,7 +38,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Source:
-    """One of the two rasters. date: ISO 8601, or None where nothing tells it."""
+    """One of the two dates.
+
+    path: a raster's, or those of several with SEVERAL between them. date: ISO 8601, or None where
+    nothing tells it.
+    """
 
     path: str
     date: str | None
@@ -44,8 +50,13 @@ class Source:
 
     @property
     def name(self) -> str:
-        """The last part of its path or address."""
-        return PurePosixPath(self.path.replace("\\", "/")).name or self.path
+        """The last part of its path or address, or of each."""
+        return SEVERAL.join(PurePosixPath(part).name or part for part in self.parts)
+
+    @property
+    def parts(self) -> list[str]:
+        """The paths of all rasters."""
+        return self.path.split(SEVERAL)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
-from urllib.parse import quote, urlparse
+from urllib.parse import quote
 
 import pystac
 from pystac.extensions.projection import ProjectionExtension
@@ -73,7 +73,8 @@ def item_of(facts: Facts, footprint: Footprint, assets: dict[str, str]) -> dict[
     for key, name in assets.items():
         item.add_asset(key, _asset(key, name))
     for source in (facts.before, facts.after):
-        item.add_link(pystac.Link("via", _address(source), title=source.name))
+        for address in _addresses(source):
+            item.add_link(pystac.Link("via", address))
     return item.to_dict(include_self_link=False, transform_hrefs=False)
 
 
@@ -151,8 +152,8 @@ def _at(text: str) -> str:
     return _moment(text).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _address(source: Source) -> str:
-    """A raster's address, or the path of a file as one."""
-    if Path(source.path).is_absolute():
-        return Path(source.path).as_uri()
-    return source.path if urlparse(source.path).scheme else quote(source.path)
+def _addresses(source: Source) -> list[str]:
+    """Where its rasters are, as addresses; those of whole sets by a pattern have none."""
+    single = [part for part in source.parts if not set(part) & set("*?[") or "://" in part]
+    paths = [(part, PurePath(part)) for part in single if not part.startswith("GTI:")]
+    return [path.as_uri() if path.is_absolute() else quote(part, ":/?&=%") for part, path in paths]
