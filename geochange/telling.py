@@ -207,7 +207,7 @@ def _warnings(checked: Checked, checks: Mapping[str, Any], unreadable: Unreadabl
 
 def _plain(value: Any) -> str:
     if value is None:
-        return "by itself"
+        return "\N{EN DASH}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)

@@ -23,7 +23,7 @@ Rings = Sequence[NDArray[np.float64]]
 FINER = 2
 """Lines are drawn so much larger and then made smaller, which smooths their stairs."""
 
-FILL_ALPHA = 120
+FILL_ALPHA = 100
 
 CASING = 2
 """By so much, in finer pixels, a line's casing is wider than the line."""
@@ -94,7 +94,9 @@ class Overlay:
         for number, ring in enumerate(rings):
             points = (ring - corner).ravel().tolist()
             draw.polygon(points, fill=0 if number else FILL_ALPHA)
-        self.image.paste(Image.new("RGBA", mask.size, (*colour, FILL_ALPHA)), tuple(corner), mask)
+        tint = Image.new("RGBA", mask.size, colour)
+        tint.putalpha(mask)
+        self.image.alpha_composite(tint, (int(corner[0]), int(corner[1])))
 
     def over(self, photo: Image.Image) -> Image.Image:
         """A photo of this shape, or a smaller one made larger, with the polygons on top."""
