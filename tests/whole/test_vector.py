@@ -131,7 +131,7 @@ def test_failure_leaves_the_old_file_alone(
     path = tmp_path / f"out{suffix}"
     path.write_text("old")
 
-    def fail(changes: gpd.GeoDataFrame, part: Path, provenance: object) -> None:
+    def fail(changes: gpd.GeoDataFrame, part: Path, provenance: object, scene: object) -> None:
         part.write_text("half")
         raise DataSourceError("disk full")
 
