@@ -14,6 +14,7 @@ from geochange.geo.align import Pair, align
 from geochange.geo.bands import Bands
 from geochange.geo.radiometry import Stretch, parse_stretch
 from geochange.geo.raster import RasterInfo, inspect, is_ours
+from geochange.geo.review import refuse_reviewed
 from geochange.geo.tiling import TilePlan
 from geochange.geo.vector import check_output
 from geochange.models import check_name, wanted_bands
@@ -52,6 +53,7 @@ def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions)
     first, second = source_of(before), source_of(after)
     out_path = Path(out).expanduser().absolute()
     check_output(out_path)
+    refuse_reviewed(out_path, options.overwrite)
     pair = _pair(first, second, options)
     raster = _raster_beside(out_path, pair)
     plan = TilePlan(pair.grid.shape, options.tile, options.overlap, options.block)

@@ -14,6 +14,7 @@ from geochange.geo.changes import Tally, to_changes
 from geochange.geo.cog import write_cog
 from geochange.geo.coverage import Coverage
 from geochange.geo.project import Scene
+from geochange.geo.review import refuse_reviewed
 from geochange.geo.showing import picture_of
 from geochange.geo.spill import Shelf
 from geochange.geo.vector import write_batches
@@ -33,6 +34,7 @@ def write(
     name = Namer(work.scores, only) if work.classes else None
     changes = to_changes(shelf, grid, options.simplify, options.min_area, name)
     with _worth_going_on():
+        refuse_reviewed(checked.out, options.overwrite)  # somebody may have begun meanwhile
         write_cog(blocks, checked.raster, grid.shape, grid.crs, grid.transform, work.folder)
         scene = Scene(
             grid=grid,
