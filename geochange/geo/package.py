@@ -141,7 +141,14 @@ def _describe_columns(
     database.executemany(
         "INSERT INTO gpkg_data_columns VALUES (?, ?, ?, ?, ?, NULL, ?)",
         [
-            (layer, name, name, field.alias, field.description, STATUS if name == STATUS else None)
+            (
+                layer,
+                name,
+                field.alias,
+                field.alias,
+                field.description,
+                STATUS if name == STATUS else None,
+            )
             for name, field in fields.items()
         ],
     )
