@@ -14,8 +14,12 @@ from geochange.check import Checked
 from geochange.errors import OutputError, RunError
 from geochange.geo.changes import Tally, to_changes
 from geochange.geo.cog import write_cog
+from geochange.geo.coverage import Coverage
 from geochange.geo.pen import pen_for
 from geochange.geo.probability import NODATA
+from geochange.geo.project import Scene
+from geochange.geo.review import refuse_reviewed
+from geochange.geo.showing import picture_of
 from geochange.geo.spill import Shelf
 from geochange.geo.unreadable import Unreadable
 from geochange.geo.vector import write_batches
@@ -45,23 +49,36 @@ def write(checked: Checked, work: Work, shelf: Shelf, ending: Ending, progress: 
     Raises RunError.
     """
     grid, total, clock = checked.pair.grid, work.plan.whole.pixels, ending.clock
-    tally = Tally()
+    coverage, tally = Coverage(grid), Tally()
     # Of the pair as it was worked: a shift may have been put back.
     worked = replace(checked, pair=work.pair)
     reporter = None if checked.beside is None else Reporter(worked, checked.beside)
-    blocks = _probability_blocks(work, tally, progress)
+    blocks = _probability_blocks(work, tally, coverage, progress)
     changes = tally.of(_drawn(checked, work, shelf))
     with _worth_going_on():
+        refuse_reviewed(checked.out, checked.options.overwrite)  # somebody may have begun meanwhile
         with clock.stage("write the probability"):
             write_cog(blocks, checked.raster, grid.shape, grid.crs, grid.transform, work.folder)
         with clock.stage("draw and write polygons"):
             seen = changes if reporter is None else reporter.of(changes)
-            write_batches(seen, checked.out, ending.record)
+            write_batches(seen, checked.out, ending.record, _scene(checked, work, coverage))
         if reporter is not None:
             told = Told(ending.record, tally.seen_px, clock.stages, ending.unreadable)
             reporter.write(told)
     progress("write", total, total)
     return tally
+
+
+def _scene(checked: Checked, work: Work, coverage: Coverage) -> Scene:
+    """What a map of the run shows beside the polygons, once the probability is written."""
+    return Scene(
+        grid=checked.pair.grid,
+        coverage=coverage.polygons(),
+        before=picture_of(work.pair.before, work.radiometry.before),
+        after=picture_of(work.pair.after, work.radiometry.after),
+        probability=checked.raster,
+        folder=checked.out.parent,
+    )
 
 
 def _drawn(checked: Checked, work: Work, shelf: Shelf) -> Iterator[gpd.GeoDataFrame]:
@@ -82,12 +99,13 @@ def _worth_going_on() -> Iterator[None]:
 
 
 def _probability_blocks(
-    work: Work, tally: Tally, progress: Progress
+    work: Work, tally: Tally, coverage: Coverage, progress: Progress
 ) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
     done = 0
     for window in work.plan.output_windows():
         block = work.probability.get(window)
         tally.seen_px += int((block != NODATA).sum())
+        coverage.add(window, block)
         yield window.row, window.col, block
         done += window.pixels
         # Overviews and the reordering into a COG take as long again as the blocks themselves.

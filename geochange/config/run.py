@@ -51,6 +51,9 @@ class OutlineOptions(Options):
     orthogonal: bool = Field(
         False, description="right angles for outlines with straight walls, such as buildings"
     )
+    overwrite: bool = Field(
+        False, description="replace polygons of which somebody has accepted or rejected some"
+    )
 
 
 class PolygonizeOptions(OutlineOptions):
