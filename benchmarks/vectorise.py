@@ -29,6 +29,7 @@ from scipy import ndimage
 from geochange.geo.changes import Tally, to_changes
 from geochange.geo.grid import Grid
 from geochange.geo.joiner import Joiner
+from geochange.geo.pen import Pen
 from geochange.geo.regions import trace
 from geochange.geo.spill import Shelf, Spill
 from geochange.geo.tiling import Window
@@ -105,7 +106,7 @@ def work(block: Bytes, rows: int, cols: int, folder: Path, clock: Clock) -> tupl
     with open(folder / "outlines.bin", "w+b") as file:
         shelf = gather(block, rows, cols, Spill(file), clock)
         tally = Tally()
-        tables = clock.each("smooth, measure", to_changes(shelf, grid, 0.5, 0))
+        tables = clock.each("smooth, measure", to_changes(shelf, grid, Pen(), 0))
         write = write_batches
         clock.time("all", lambda: write(tally.of(tables), folder / "changes.gpkg", {}))
     # While it wrote, it also waited for the tables.

@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from geochange.evaluation import evaluate
     from geochange.learning import train
     from geochange.models.detector import load_model
+    from geochange.polygonizing import polygonize
 
 __version__ = "0.1.0.dev0"
 
 _HOMES = {
     "detect": "geochange.detection",
+    "polygonize": "geochange.polygonizing",
     "Result": "geochange.detection",
     "evaluate": "geochange.evaluation",
     "load_model": "geochange.models.detector",
@@ -25,7 +27,7 @@ _HOMES = {
 No module is named like a function here: importing it would put it in the function's place.
 """
 
-__all__ = ["Result", "__version__", "detect", "evaluate", "load_model", "train"]
+__all__ = ["Result", "__version__", "detect", "evaluate", "load_model", "polygonize", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,8 @@ import importlib.metadata
 import json
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,14 +25,24 @@ PACKAGES = ("torch", "rasterio", "shapely", "geopandas", "dask", "zarr", "numpy"
 
 @dataclass(frozen=True)
 class Clock:
-    """When a run began."""
+    """When a run began, and how long its stages took, in seconds."""
 
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     ticks: float = field(default_factory=time.monotonic)
+    stages: dict[str, float] = field(default_factory=dict)
 
     def seconds(self) -> float:
         """Since it began."""
         return time.monotonic() - self.ticks
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Take the time of a part of the run."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.stages[name] = self.stages.get(name, 0.0) + time.monotonic() - start
 
 
 def fingerprint(work: Work) -> dict[str, Any]:
@@ -43,6 +55,8 @@ def fingerprint(work: Work) -> dict[str, Any]:
         "transform": list(work.pair.grid.transform)[:6],
         "shape": work.plan.shape,
         "tiles": [work.plan.tile_px, work.plan.overlap_px, work.plan.block_tiles],
+        "shift_px": [work.pair.before.shift_px, work.pair.after.shift_px],
+        "area": work.area,
         "taper": work.taper,
         "radiometry": repr(work.radiometry),
         "model": work.spec.key(),
@@ -68,8 +82,6 @@ def record(
     checked: Checked, work: Work, clock: Clock, unreadable: Unreadable = NOTHING
 ) -> dict[str, str]:
     """The run as a table of names and values, for the metadata of the output."""
-    ended = datetime.now(UTC)
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {
         "before": work.pair.before.info.path,
         "after": work.pair.after.info.path,
@@ -81,6 +93,7 @@ def record(
         "options": checked.options.model_dump_json(),
         "probability_level": str(work.level),
         "radiometry": repr(work.radiometry),
+        "checks": json.dumps(None if work.checks is None else work.checks.to_json()),
         "unreadable": json.dumps(unreadable.merged().to_json()),
         "unsampled": json.dumps(work.unsampled.merged().to_json()),
         "model": work.spec.name,
@@ -88,10 +101,18 @@ def record(
         "prompting": json.dumps(vars(work.spec.prompting)),
         "model_statistics": json.dumps(dict(work.spec.statistics), sort_keys=True),
         "device": work.spec.device,
+        **stamp(clock),
+    }
+
+
+def stamp(clock: Clock) -> dict[str, str]:
+    """With what, and when."""
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {
         "geochange": __version__,
         "python": platform.python_version(),
         "versions": json.dumps(versions),
         "started": clock.began.isoformat(timespec="seconds"),
-        "finished": ended.isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": f"{clock.seconds():.1f}",
     }

@@ -17,6 +17,12 @@ from geochange.errors import GeochangeError, RunError
 
 COMMANDS = {
     "run": ("geochange.cli.run:run", "Find what changed between two rasters, as polygons."),
+    "polygonize": (
+        "geochange.cli.polygonize:polygonize",
+        "Draw the polygons again, from the probability.",
+    ),
+    "preview": ("geochange.cli.preview:preview", "Draw before, after and changes as a PNG."),
+    "check": ("geochange.cli.check:check", "Look at a pair before it is compared."),
     "train": ("geochange.cli.train:train", "Train ChangeCLIP on labelled chips."),
     "evaluate": ("geochange.cli.evaluate:evaluate", "Measure a model or polygons against labels."),
     "data": ("geochange.cli.data:data", "Make, list and check labelled chips."),

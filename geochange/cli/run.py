@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geochange.check import check
-from geochange.cli.options import options_of
-from geochange.cli.screen import area, closing_table, duration, say_json, screen
+from geochange.cli.options import GroupedCommand, options_of
+from geochange.cli.screen import closing_table, say_json, screen
 from geochange.config import RunOptions
 from geochange.space import as_gb
+from geochange.words import area, duration
 
 if TYPE_CHECKING:
     from geochange.detection import Result
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="Example: geochange run 2015.tif 2024.tif --out changes.gpkg --min-area 50",
 )
 @click.argument("before")
@@ -39,7 +41,12 @@ def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **optio
     """Find what changed between the rasters BEFORE and AFTER.
 
     Both may be any raster GDAL opens, files or addresses, with different CRS, resolution and
-    extent. The polygons open styled in QGIS; the probability of change lies beside them as a
+    extent; tiles side by side ("before/*.tif", or a tile index "GTI:index.gpkg"); bands in files
+    of their own ("B04.tif + B03.tif + B02.tif"); or a STAC item, file or address, whose asset may
+    be named (item.json#visual). What a server asks for, GDAL takes from its environment variables,
+    such as AWS_PROFILE, AWS_REQUEST_PAYER or GDAL_HTTP_HEADERS.
+
+    The polygons open styled in QGIS; the probability of change lies beside them as a
     cloud-optimised GeoTIFF. A .gpkg is written part by part, for any number of polygons; the other
     formats need all of them in memory at the end. An interrupted run goes on when the same command
     is given again.
@@ -83,6 +90,7 @@ def announce(result: Result, quiet: bool, log_json: bool) -> None:
             "result",
             out=str(result.out),
             raster=str(result.raster),
+            report=result.report and str(result.report),
             polygons=result.polygons,
             changed_m2=result.changed_m2,
             seconds=result.seconds,
@@ -106,3 +114,5 @@ def announce(result: Result, quiet: bool, log_json: bool) -> None:
         # Not in the table, which would cut a long path.
         click.echo(f"polygons     {result.out}")
         click.echo(f"probability  {result.raster}")
+        if result.report:
+            click.echo(f"report       {result.report}")

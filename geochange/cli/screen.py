@@ -134,22 +134,6 @@ def closing_table(rows: dict[str, str], title: str) -> None:
     Console().print(table)
 
 
-def area(square_metres: float) -> str:
-    """An area in the unit people would say it in."""
-    if square_metres >= 1e6:
-        return f"{square_metres / 1e6:,.2f} km²"
-    if square_metres >= 1e4:
-        return f"{square_metres / 1e4:,.2f} ha"
-    return f"{square_metres:,.0f} m²"
-
-
-def duration(seconds: float) -> str:
-    """A time as people would say it."""
-    if seconds >= 3600:
-        return f"{seconds // 3600:.0f} h {seconds % 3600 / 60:.0f} min"
-    return f"{seconds / 60:.1f} min" if seconds >= 90 else f"{seconds:.1f} s"
-
-
 def demo_table(scores: Sequence[Score], true_share: float) -> None:
     """What was found of what was planted, a row a kind."""
     table = Table(title="Planted and found", title_justify="left")

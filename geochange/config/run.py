@@ -2,23 +2,87 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from geochange.config.base import Options
 from geochange.config.model import ModelOptions, named_devices
+from geochange.config.pair import PairOptions
 
 
-class _Pair(Options):
-    """What is compared, and by what; the first in the help."""
+class _Pair(PairOptions):
+    """How the dates are brought together."""
 
-    bands: str | None = Field(None, description="bands to compare, such as 4,3,2 or 4,3,2:3,2,1")
-    grid: str = Field("before", description="before, after, or a raster whose grid is taken")
+    help_group: ClassVar[str] = "How the dates are brought together"
+
+    coregister: bool = Field(
+        False, description="measure how far the dates are off each other and put that right"
+    )
+    match: str = Field(
+        "none", description="histogram: give after the colours of before, scene-wide; or none"
+    )
     stretch: str = Field("joint", description="joint, per-date, none, or LOW,HIGH")
+    skip_checks: bool = Field(
+        False, description="do not look at dates, shift, clouds and histograms first"
+    )
+
+
+class _Model(Options):
+    """What sees the change."""
+
+    help_group: ClassVar[str] = ModelOptions.help_group
+
     model: str = Field("cva", description="cva, irmad, a file of weights, or package.module:Class")
 
 
-class RunOptions(ModelOptions, _Pair):
+class OutlineOptions(Options):
+    """Which polygons are written, and how they are drawn."""
+
+    help_group: ClassVar[str] = "What is written"
+
+    min_area: float | None = Field(
+        None, ge=0, description="smallest polygon, square metres; else 16 pixels"
+    )
+    simplify: float = Field(
+        0.5, ge=0, le=100, description="how far outlines may move to have fewer points, in pixels"
+    )
+    smooth: int = Field(0, ge=0, le=3, description="how often corners are cut, to round outlines")
+    orthogonal: bool = Field(
+        False, description="right angles for outlines with straight walls, such as buildings"
+    )
+    overwrite: bool = Field(
+        False, description="replace polygons of which somebody has accepted or rejected some"
+    )
+
+
+class PolygonizeOptions(OutlineOptions):
+    """How `polygonize` draws the polygons of a run again."""
+
+    threshold: float | None = Field(
+        None, gt=0, le=1, description="probability that is change; else that of the run"
+    )
+
+
+class _Written(OutlineOptions):
+    """What is written."""
+
+    help_group: ClassVar[str] = OutlineOptions.help_group
+
+    threshold: float | None = Field(
+        None, gt=0, le=1, description="probability that is change; else the model's own"
+    )
+    only: str | None = Field(
+        None,
+        description="classes, such as building,road, of which one must be there before or after",
+    )
+    report: str = Field("html", description="html (a page to read), json (the same facts), or none")
+
+
+class RunOptions(_Written, ModelOptions, _Model, _Pair):
     """How `run` works a pair; the defaults are those of the command."""
+
+    help_group: ClassVar[str] = "How it is worked"
 
     tile: int = Field(256, ge=32, le=4096, description="tile size in pixels")
     overlap: int = Field(64, ge=0, description="pixels a tile shares with the next")
@@ -32,16 +96,6 @@ class RunOptions(ModelOptions, _Pair):
         validation_alias=AliasChoices("device", "devices"),
         description="auto, cpu, cuda:N, or several GPUs, such as 0,1",
     )
-    threshold: float | None = Field(
-        None,
-        gt=0,
-        le=1,
-        description="probability that is change; else the model's own",
-    )
-    min_area: float | None = Field(
-        None, ge=0, description="smallest polygon, square metres; else 16 pixels"
-    )
-    simplify: float = Field(0.5, ge=0, le=100, description="how far outlines may move, in pixels")
     scheduler: str | None = Field(None, description="address of a Dask scheduler")
     workers: int = Field(0, ge=0, le=1024, description="worker processes; 0 works in this one")
     threads: int | None = Field(None, ge=1, le=1024, description="threads of each worker")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import rasterio.crs
+from affine import Affine
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
@@ -19,7 +20,7 @@ from geochange.geo.bands import Bands, check_bands
 from geochange.geo.cells import Read, lattice, put, widened
 from geochange.geo.grid import Grid, common_window
 from geochange.geo.patience import PAUSES_S, Handle, insist, sift
-from geochange.geo.raster import RasterInfo, inspect, opened, read_window
+from geochange.geo.raster import RasterInfo, inspect, opened, read_window, thinning
 from geochange.geo.remote import is_remote
 from geochange.geo.subset import subset_vrt
 from geochange.geo.tiling import Window
@@ -43,12 +44,15 @@ class Date:
 
     offset_px: (rows, cols) from the grid's origin to the raster's, where their pixels coincide;
     None where the raster must be warped.
+    shift_px: (rows, cols) of the grid that the raster's things lie too far down and to the right;
+    the warp puts them back.
     """
 
     info: RasterInfo
     bands: tuple[int, ...]
     grid: Grid
     offset_px: tuple[int, int] | None
+    shift_px: tuple[float, float] = (0.0, 0.0)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -97,7 +101,7 @@ class Date:
         return dataset
 
     def _read(self, handle: Handle, window: Window, lost: set[Window] | None, finely: bool) -> Read:
-        inside = window.intersection(self._extent)
+        inside = window.intersection(self.extent)
         if inside is None:
             return self._blank(window)
         if self.offset_px is not None:
@@ -113,7 +117,7 @@ class Date:
         return self._read_cells(handle, window, inside, lost)
 
     @property
-    def _extent(self) -> Window:
+    def extent(self) -> Window:
         """Where there are pixels to read, on the grid."""
         if self.offset_px is None:
             return self.grid.whole
@@ -122,8 +126,8 @@ class Date:
     def _cells(self, window: Window) -> Iterator[Window]:
         """The cells that `window` touches, each of which is readable or is not."""
         if self.offset_px is None:
-            return lattice(window, (WARP_CELL_PX, WARP_CELL_PX), (0, 0), self._extent)
-        return lattice(window, self.info.block_px, self.offset_px, self._extent)
+            return lattice(window, (WARP_CELL_PX, WARP_CELL_PX), (0, 0), self.extent)
+        return lattice(window, self.info.block_px, self.offset_px, self.extent)
 
     def _blank(self, window: Window) -> Read:
         shape = (window.height, window.width)
@@ -134,11 +138,23 @@ class Date:
         put(answer, window, piece, read)
         return answer
 
-    def _read_piece(self, dataset: Any, piece: Window) -> Read:
+    def thinned(self, window: Window, shape: tuple[int, int]) -> Read:
+        """A window inside of `extent` at (rows, cols) of `shape`, pixels averaged; for the eye alone.
+
+        Overviews serve where there are any, else every pixel is read. What cannot be read is
+        invalid. Raises RunError if the raster can no longer be opened.
+        """
+        with Handle(self._open) as handle:
+            read = insist(handle, lambda dataset: self._read_piece(dataset, window, shape))
+        return self._blank(Window(0, 0, *shape)) if isinstance(read, RasterioError) else read
+
+    def _read_piece(
+        self, dataset: Any, piece: Window, shape: tuple[int, int] | None = None
+    ) -> Read:
         if self.offset_px is None:
-            return self._read_warped(dataset, piece)
+            return self._read_warped(dataset, piece, shape)
         rows, cols = self.offset_px
-        return read_window(dataset, self.info, self.bands, piece.moved(-rows, -cols))
+        return read_window(dataset, self.info, self.bands, piece.moved(-rows, -cols), shape)
 
     def _read_cells(
         self, handle: Handle, window: Window, inside: Window, lost: set[Window] | None
@@ -174,10 +190,11 @@ class Date:
         if self.info.alpha is None and (self.info.masked or not self._warps_to_nan):
             options["add_alpha"] = True
         height, width = self.grid.shape
+        rows, cols = self.shift_px
         return WarpedVRT(
             dataset,
             crs=rasterio.crs.CRS.from_wkt(self.grid.crs.to_wkt()),
-            transform=self.grid.transform,
+            transform=self.grid.transform @ Affine.translation(cols, rows),
             height=height,
             width=width,
             resampling=Resampling.bilinear,
@@ -185,15 +202,15 @@ class Date:
             **options,
         )
 
-    def _read_warped(self, warped: WarpedVRT, cell: Window) -> Read:
+    def _read_warped(self, warped: WarpedVRT, cell: Window, shape: tuple[int, int] | None) -> Read:
         source = RasterioWindow(cell.col, cell.row, cell.width, cell.height)
-        count = len(self.bands)
-        bands = np.asarray(warped.read(list(range(1, count + 1)), window=source))
+        count, how = len(self.bands), {"window": source, **thinning(shape)}
+        bands = np.asarray(warped.read(list(range(1, count + 1)), **how))
         valid = np.ones(bands.shape[1:], np.bool_)
         if bands.dtype.kind == "f":
             valid &= np.isfinite(bands).all(axis=0)
         if warped.count > count:
-            valid &= warped.read(count + 1, window=source) > 0
+            valid &= warped.read(count + 1, **how) > 0
         return np.moveaxis(bands, 0, -1), valid
 
 
@@ -209,6 +226,22 @@ class Pair:
         """The part of both in a window of the grid."""
         grid = self.grid.crop(window)
         return Pair(_cropped(self.before, window, grid), _cropped(self.after, window, grid), grid)
+
+    def coregistered(self, shift_px: tuple[float, float]) -> Pair:
+        """The pair with one date put back whose things lie `shift_px` (rows, cols) off.
+
+        shift_px: from where things are in `before` to where they are in `after`. The date that is
+        resampled anyway is moved; `after`, if both or neither are.
+        """
+        rows, cols = shift_px
+        if self.before.offset_px is None and self.after.offset_px is not None:
+            return replace(self, before=_moved(self.before, (-rows, -cols)))
+        return replace(self, after=_moved(self.after, (rows, cols)))
+
+
+def _moved(date: Date, shift_px: tuple[float, float]) -> Date:
+    rows, cols = date.shift_px
+    return replace(date, offset_px=None, shift_px=(rows + shift_px[0], cols + shift_px[1]))
 
 
 def _cropped(date: Date, window: Window, grid: Grid) -> Date:
@@ -229,14 +262,19 @@ def align(before: RasterInfo, after: RasterInfo, grid: str, bands: Bands) -> Pai
     window = common_window(target, [before.grid, after.grid])
     if window is None:
         raise InputError(_why_disjoint(before, after))
-    cropped = target.crop(window)
+    return on_grid(before, after, target.crop(window), bands)
+
+
+def on_grid(before: RasterInfo, after: RasterInfo, grid: Grid, bands: Bands) -> Pair:
+    """Put two rasters on a grid that is known, such as that of an earlier run.
+
+    Raises InputError where they share no ground on it, OptionError for bands that do not exist.
+    """
+    if common_window(grid, [before.grid, after.grid]) is None:
+        raise InputError(_why_disjoint(before, after))
     check_bands(before, bands.before)
     check_bands(after, bands.after)
-    return Pair(
-        before=_on_grid(before, bands.before, cropped),
-        after=_on_grid(after, bands.after, cropped),
-        grid=cropped,
-    )
+    return Pair(_on_grid(before, bands.before, grid), _on_grid(after, bands.after, grid), grid)
 
 
 def _on_grid(info: RasterInfo, bands: tuple[int, ...], grid: Grid) -> Date:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyogrio
 import shapely
 from affine import Affine
 from pyproj import CRS
@@ -17,6 +16,7 @@ from pyproj.exceptions import CRSError
 from geochange.errors import InputError, OptionError
 from geochange.geo.grid import LONLAT, Grid, reproject
 from geochange.geo.outlines import Layer
+from geochange.geo.record import read_record
 from geochange.geo.vector import RUN_TABLE
 
 MOST_PX = 10**11
@@ -28,7 +28,7 @@ def run_grid(path: Path) -> Grid | None:
 
     Raises InputError where what it tells makes no sense.
     """
-    told = _provenance(path)
+    told = read_record(path)
     if not {"crs", "transform", "shape"} <= told.keys():
         return None
     try:
@@ -42,20 +42,6 @@ def run_grid(path: Path) -> Grid | None:
     if transform.determinant == 0 or not 0 < height * width <= MOST_PX:
         raise InputError(f"{path}: its table {RUN_TABLE} tells of no grid; run again")
     return Grid(crs, transform, (height, width))
-
-
-def _provenance(path: Path) -> dict[str, Any]:
-    """Names and values that `write_changes` left in a file."""
-    if RUN_TABLE in {name for name, _ in pyogrio.list_layers(path)}:
-        rows = pyogrio.read_dataframe(path, layer=RUN_TABLE)
-        if {"key", "value"} <= set(rows):
-            return dict(zip(rows["key"], rows["value"], strict=True))
-    metadata = pyogrio.read_info(path)["layer_metadata"] or {}
-    try:
-        told = json.loads(metadata.get("DESCRIPTION", "{}"))
-    except json.JSONDecodeError:
-        return {}
-    return told if isinstance(told, dict) else {}
 
 
 def metric_grid(layers: list[Layer], pixel_m: float) -> Grid:

@@ -50,6 +50,13 @@ class Window:
         """The same size, `rows` down and `cols` to the right."""
         return Window(self.row + rows, self.col + cols, self.height, self.width)
 
+    def scaled(self, rows: float, cols: float) -> Window:
+        """The same part of a raster whose pixels are so many times as many; one pixel at least."""
+        row, col = round(self.row * rows), round(self.col * cols)
+        height = round(self.row_stop * rows) - row
+        width = round(self.col_stop * cols) - col
+        return Window(row, col, max(1, height), max(1, width))
+
 
 @dataclass(frozen=True)
 class Axis:

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from geochange.training.calibration import Reliability
-from geochange.training.drawing import (
+from geochange.drawing import (
     BLUE,
     FAINT,
     INK,
@@ -22,6 +21,7 @@ from geochange.training.drawing import (
     font,
     save_png,
 )
+from geochange.training.calibration import Reliability
 
 FINE = 3
 """Everything is drawn so much larger, then shrunk, for smooth lines and letters."""

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from geochange.chip import Chip
-from geochange.training.counts import UNKNOWN
-from geochange.training.drawing import (
+from geochange.drawing import (
     FAINT,
     INK,
     PAPER,
@@ -24,6 +23,7 @@ from geochange.training.drawing import (
     font,
     save_png,
 )
+from geochange.training.counts import UNKNOWN
 
 HEADS = ("before", "after", "label", "probability", "errors")
 HIT, MISSED, FALSE_ALARM = SKY, YELLOW, VERMILION

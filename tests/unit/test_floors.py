@@ -15,10 +15,10 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "geochange"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-GROUND = {"chip", "errors", "places", "progress", "whole"}
+GROUND = {"chip", "drawing", "errors", "places", "progress", "whole", "words"}
 """Imports nothing of geochange but its own floor."""
 
-MIDDLE = {"geo", "models", "training", "config", "landscape", "memory"}
+MIDDLE = {"geo", "models", "training", "config", "landscape", "memory", "report"}
 """Rooms that never see each other."""
 
 JOINING = {"mosaic"}
@@ -27,7 +27,18 @@ TOP = {
     *("", "cli", "detection", "tasks", "check", "demo", "provenance", "workfolder", "faults"),
     *("learning", "preparation", "recipe", "keeper", "validation", "evaluation", "candidate"),
     *("dataset", "pairs", "prompting", "cutting", "comparison", "space"),
-    *("budget", "rehearsal", "__main__", "workers", "blocks", "writing"),
+    *(
+        "polygonizing",
+        "preview",
+        "reporting",
+        "looking",
+        "beside",
+        "telling",
+        "sketching",
+        "origin",
+    ),
+    *("inspection", "scope", "budget", "rehearsal", "__main__", "workers", "blocks", "writing"),
+    "naming",
 }
 
 MAY_IMPORT = {
@@ -41,11 +52,14 @@ MAY_IMPORT = {
 PURE = {"geochange.geo.tiling", "geochange.geo.probability"}
 """What mosaic/ may take from geo/: integers and bytes, no raster library behind them."""
 
+STREAMS = ("reporting.py", "sketching.py", "writing.py", "preview.py")
+"""Tables of changes pass through; they are made and read in geo/ alone."""
+
 HOMES = {
     "rasterio": ("geo/",),
     "pyogrio": ("geo/",),
     "pyproj": ("geo/", "demo.py"),
-    "geopandas": ("geo/", "detection.py", "demo.py"),
+    "geopandas": ("geo/", "detection.py", "demo.py", *STREAMS),
     "torch": ("models/", "training/"),
     "torchvision": ("models/", "training/"),
     "safetensors": ("models/checkpoint.py",),
@@ -60,7 +74,10 @@ HOMES = {
     "yaml": ("config/",),
     "lightning_fabric": ("training/fabric.py",),
     "tensorboardX": ("training/journal.py",),
-    "PIL": ("training/",),
+    # Letters, translucent lines and JPEG, for what people look at: sheets, reports, previews.
+    "PIL": ("drawing.py", "report/", "training/"),
+    "jinja2": ("report/page.py",),
+    "pystac": ("report/item.py",),
 }
 """The only places a library may be imported in: to swap it is to touch them and nothing else."""
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from geochange.drawing import BLUE, SKY
 from geochange.errors import OutputError
 from geochange.training.calibration import LogitHistogram, Reliability
-from geochange.training.drawing import BLUE, SKY
 from geochange.training.plots import draw_reliability, write_reliability
 
 BINS = 10

@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field
 
 from geochange.cli.main import COMMANDS, cli
 from geochange.cli.options import options_of
-from geochange.cli.screen import area, screen
+from geochange.cli.screen import screen
 from geochange.config import RunOptions
+from geochange.words import area
 
 
 @pytest.mark.parametrize(

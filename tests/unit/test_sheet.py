@@ -12,8 +12,8 @@ from makers import noise
 from PIL import Image
 
 from geochange.chip import Chip
+from geochange.drawing import SKY, VERMILION, YELLOW, fit, font
 from geochange.errors import OutputError
-from geochange.training.drawing import SKY, VERMILION, YELLOW, fit, font
 from geochange.training.sheet import (
     HEADS,
     NOWHERE,

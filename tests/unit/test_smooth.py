@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from shelves import blobs, shelf_of
 
+from geochange.geo.pen import Pen
 from geochange.geo.polygons import Geometries
 from geochange.geo.smooth import smooth
 from geochange.geo.thin import draw
@@ -24,7 +25,7 @@ ALONE = np.empty(0, np.int64)
 def drawn(mask: Mask, tolerance_px: float) -> Geometries:
     """The outlines of a mask as they are written."""
     shelf = shelf_of(mask.astype(np.uint8) * 254)
-    return draw(shelf, tolerance_px).of(np.arange(len(shelf)))
+    return draw(shelf, Pen(tolerance_px)).of(np.arange(len(shelf)))
 
 
 def regions_of(mask: Mask) -> Geometries:

@@ -12,6 +12,7 @@ from scipy import ndimage
 from shelves import blobs, shelf_of
 
 from geochange.geo import spill
+from geochange.geo.pen import Pen
 from geochange.geo.polygons import Geometries
 from geochange.geo.smooth import smooth
 from geochange.geo.spill import Shelf
@@ -31,7 +32,7 @@ def split(seed: int, size: int) -> Mask:
 
 
 def drawn(of: Shelf, tolerance_px: float) -> Geometries:
-    return draw(of, tolerance_px).of(np.arange(len(of)))
+    return draw(of, Pen(tolerance_px)).of(np.arange(len(of)))
 
 
 def all_at_once(of: Shelf, tolerance_px: float) -> Geometries:
@@ -61,7 +62,7 @@ def test_batches_decide_as_all_at_once(seed: int, tolerance_px: float, batch: in
 
 
 def test_some_outlines_do_keep_their_points() -> None:
-    outlines = draw(shelf(split(0, 120)), 4)
+    outlines = draw(shelf(split(0, 120)), Pen(4))
     assert 0 < outlines.whole.sum() < len(outlines.whole)
 
 

@@ -109,7 +109,8 @@ def test_json_lines_and_quiet(
     assert _exit_code([*run.split(), "--quiet"]) == 0
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")
-    assert sorted(path.name for path in (inputs / "out").iterdir()) == ["x.geojson", "x.tif"]
+    names = {path.name for path in (inputs / "out").iterdir()}
+    assert names == {"x.geojson", "x.tif", "x.html", "x.stac.json"}
 
 
 def test_nothing_changed_is_said(
@@ -175,5 +176,7 @@ def test_demo_finds_what_it_planted(
         planted, found = (int(cell) for cell in row.replace("│", " ").split()[1:3])
         assert found == planted > 0
     names = {path.name for path in (tmp_path / "demo").iterdir()}
-    assert names == {"before.tif", "after.tif", "planted.geojson", "changes.gpkg", "changes.tif"}
+    made = {"before.tif", "after.tif", "planted.geojson"}
+    written = {f"changes.{suffix}" for suffix in ("gpkg", "tif", "html", "stac.json")}
+    assert names == made | written
     assert np.unique([path.stat().st_size > 0 for path in (tmp_path / "demo").iterdir()]).all()

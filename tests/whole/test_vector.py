@@ -6,6 +6,8 @@ import dataclasses
 import json
 import sqlite3
 import tempfile
+import xml.etree.ElementTree as ET
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,17 @@ from pyproj import CRS
 
 from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
 from geochange.geo import vector
-from geochange.geo.style import polygon_qml
-from geochange.geo.vector import COLUMNS, WRITERS, check_output, empty_changes, write_changes
+from geochange.geo.fields import FIELDS
+from geochange.geo.style import PALETTE, polygon_qml
+from geochange.geo.vector import (
+    COLUMNS,
+    WRITERS,
+    check_output,
+    empty_changes,
+    read_changes,
+    table_of,
+    write_changes,
+)
 
 UTM = CRS.from_epsg(32632)
 CUSTOM = CRS.from_proj4("+proj=laea +lat_0=52.3 +lon_0=9.7 +x_0=1000 +y_0=7 +ellps=GRS80 +units=m")
@@ -48,8 +59,14 @@ def some_changes(crs: CRS = UTM) -> gpd.GeoDataFrame:
         "confidence_mean": [0.75, 0.5],
         "confidence_max": [0.9, 1.0],
         "touches_edge": [True, False],
+        "before_class": ["farmland", None],
+        "after_class": ["building", None],
+        "change": ["farmland -> building", None],
+        "before_score": [0.8, None],
+        "after_score": [0.25, None],
+        "status": ["reject", "unset"],
     }
-    return gpd.GeoDataFrame(attributes, geometry=shapes, crs=crs)
+    return table_of(attributes, shapes, crs)
 
 
 def read(path: Path) -> gpd.GeoDataFrame:
@@ -75,8 +92,7 @@ def test_round_trip(tmp_path: Path, suffix: str, crs: CRS) -> None:
         changes = changes.to_crs(4326)
     assert back.crs == changes.crs
     pd.testing.assert_frame_equal(
-        pd.DataFrame(back[list(COLUMNS)]).astype({"id": "int64"}),
-        pd.DataFrame(changes[list(COLUMNS)]),
+        pd.DataFrame(read_changes(path)[list(COLUMNS)]), pd.DataFrame(changes[list(COLUMNS)])
     )
     for ours, theirs in zip(changes.geometry, back.geometry, strict=True):
         assert shapely.equals_exact(ours.normalize(), theirs.normalize(), 1e-7)
@@ -91,7 +107,10 @@ def test_no_changes_is_a_valid_file(tmp_path: Path, suffix: str) -> None:
         return
     back = read(path)
     assert len(back) == 0 and back.crs == CUSTOM
-    assert {name: str(back[name].dtype) for name in COLUMNS} == dict(COLUMNS)
+    kinds = {
+        name: "string" if back[name].dtype == object else str(back[name].dtype) for name in COLUMNS
+    }
+    assert kinds == dict(COLUMNS)
     if suffix == ".parquet":
         assert geo_metadata(path)["geo"]["columns"]["geometry"]["geometry_types"] == ["Polygon"]
     else:
@@ -115,7 +134,7 @@ def test_failure_leaves_the_old_file_alone(
     path = tmp_path / f"out{suffix}"
     path.write_text("old")
 
-    def fail(changes: gpd.GeoDataFrame, part: Path, provenance: object) -> None:
+    def fail(changes: gpd.GeoDataFrame, part: Path, provenance: object, scene: object) -> None:
         part.write_text("half")
         raise DataSourceError("disk full")
 
@@ -155,6 +174,24 @@ def test_columns_come_in_one_order_whatever_the_input(tmp_path: Path, suffix: st
     odd = some_changes().astype({"id": "int32"}).rename_geometry("shape")
     write_changes(odd[["shape", *reversed(list(COLUMNS))]], path, {})
     assert list(read(path).columns) == [*COLUMNS, "geometry"]
+
+
+@every_format
+@pytest.mark.parametrize("rows", [0, 2])
+def test_unnamed_changes_have_columns_of_text(tmp_path: Path, suffix: str, rows: int) -> None:
+    path, changes = tmp_path / f"out{suffix}", some_changes().iloc[:rows]
+    unsaid = changes[
+        ["id", "area_m2", "perimeter_m", "confidence_mean", "confidence_max", "touches_edge"]
+    ]
+    write_changes(table_of(unsaid, changes.geometry, UTM), path, {})
+    found = read_changes(path)
+    assert found[["before_class", "after_class", "change"]].isna().all(axis=None)
+    assert found[["before_score", "after_score"]].isna().all(axis=None)
+    assert found["status"].tolist() == ["unset"] * rows
+    if suffix == ".parquet":
+        from pyarrow import parquet
+
+        assert "string" in str(parquet.read_schema(path).field("change").type)
 
 
 def test_input_that_is_not_changes_is_refused(tmp_path: Path) -> None:
@@ -204,7 +241,19 @@ def test_geopackage_inside(tmp_path: Path, rows: int) -> None:
     assert ask("SELECT * FROM gpkg_geometry_columns") == [
         ("changes", "geom", "POLYGON", 32632, 0, 0)
     ]
-    assert ask("SELECT extension_name FROM gpkg_extensions") == [("gpkg_rtree_index",)]
+    assert ask("SELECT table_name, extension_name FROM gpkg_extensions ORDER BY 1") == [
+        ("changes", "gpkg_rtree_index"),
+        ("gpkg_data_column_constraints", "gpkg_schema"),
+        ("gpkg_data_columns", "gpkg_schema"),
+    ]
+    told = ask("SELECT column_name, title, constraint_name FROM gpkg_data_columns")
+    assert told == [(n, f.alias, "status" if n == "status" else None) for n, f in FIELDS.items()]
+    assert list(FIELDS) == list(COLUMNS)
+    statuses = ask(
+        "SELECT value FROM gpkg_data_column_constraints "
+        "WHERE constraint_name = 'status' AND constraint_type = 'enum' ORDER BY rowid"
+    )
+    assert statuses == [("unset",), ("accept",), ("reject",)]
     assert ask('SELECT count(*) FROM "rtree_changes_geom"') == [(rows,)]
     database.close()
 
@@ -214,13 +263,38 @@ def test_geopackage_style_row(tmp_path: Path) -> None:
     write_changes(some_changes(), path, PROVENANCE)
     database = sqlite3.connect(path)
     database.row_factory = sqlite3.Row
-    (row,) = database.execute("SELECT * FROM layer_styles").fetchall()
+    rows = database.execute("SELECT * FROM layer_styles ORDER BY id").fetchall()
     database.close()
-    assert (row["f_table_name"], row["f_geometry_column"]) == ("changes", "geom")
-    assert (row["f_table_catalog"], row["f_table_schema"]) == ("", "")  # QGIS finds no NULLs
-    assert row["useAsDefault"] == 1
-    assert row["styleQML"] == polygon_qml()
-    assert row["update_time"].endswith("Z") and "T" in row["update_time"]
+    assert [(row["styleName"], row["useAsDefault"]) for row in rows] == [
+        ("confidence", 1),
+        ("change", 0),
+        ("review", 0),
+    ]
+    assert rows[0]["styleQML"] == polygon_qml()
+    for row in rows:
+        assert (row["f_table_name"], row["f_geometry_column"]) == ("changes", "geom")
+        assert (row["f_table_catalog"], row["f_table_schema"]) == ("", "")  # QGIS finds no NULLs
+        assert row["update_time"].endswith("Z") and "T" in row["update_time"]
+
+
+def test_changes_by_name_have_a_style_of_those_present(tmp_path: Path) -> None:
+    path, some = tmp_path / "changes.gpkg", some_changes()
+    rows = gpd.GeoDataFrame(pd.concat([some] * 20, ignore_index=True), crs=some.crs)
+    # One that is frequent, one a quoted nuisance, and more than there are colours.
+    rows["change"] = (
+        ["a -> 'b' & <c>"] * 8 + ["within pond"] * 12 + [f"n {i:02}" for i in range(20)]
+    )
+    write_changes(rows, path, {})
+    with closing(sqlite3.connect(path)) as database:
+        ask = "SELECT styleQML FROM layer_styles WHERE styleName = 'change'"
+        (qml,) = database.execute(ask).fetchone()
+    categories = [each.get("value") for each in ET.fromstring(qml).iter("category")]
+    most = len(PALETTE) - 2
+    few = [f"n {i:02}" for i in range(most)]
+    assert categories == ["within pond", "a -> 'b' & <c>", *few, ""]
+    write_changes(rows.assign(change=pd.NA), path, {})
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute(ask).fetchone() is None
 
 
 def test_geojson_follows_rfc_7946(tmp_path: Path) -> None:

@@ -6,8 +6,12 @@ from functools import cache
 from pathlib import Path
 
 from PIL import Image, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from geochange.whole import whole
+
+Drawn = Image.Image
+"""A picture to draw on."""
 
 Colour = tuple[int, int, int]
 
@@ -43,5 +47,7 @@ def fit(text: str, width_px: int, letters: ImageFont.FreeTypeFont | ImageFont.Im
 
 def save_png(image: Image.Image, path: Path) -> None:
     """Write a picture, whole or not at all. Raises OutputError."""
+    said = PngInfo()
+    said.add_text("Software", "geochange")
     with whole(path) as aside:
-        image.save(aside, format="PNG")
+        image.save(aside, format="PNG", pnginfo=said)

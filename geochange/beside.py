@@ -1,0 +1,47 @@
+"""What lies beside the polygons of a run: its report and its entry for a catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from geochange.errors import OutputError
+
+MODES = ("html", "json", "none")
+
+LOOKED_AT = 2**16
+"""So many bytes of a file are enough to tell whether it is ours."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Where the report goes, and the STAC item."""
+
+    report: Path
+    item: Path
+
+
+def beside(out: Path, mode: str) -> Beside | None:
+    """What a run that writes `out` writes beside it; None for mode "none".
+
+    Raises OutputError where something stands there that geochange did not write.
+    """
+    if mode == "none":
+        return None
+    places = Beside(out.with_suffix(f".{mode}"), out.with_suffix(".stac.json"))
+    for path in (places.report, places.item):
+        if path.exists() and not is_ours(path):
+            raise OutputError(
+                f"{path}: stands where the report goes and is none of geochange's; move it, give "
+                "another --out, or take --report none"
+            )
+    return places
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a page, picture or JSON file was written by geochange, and may be replaced."""
+    try:
+        with path.open("rb") as file:
+            return b"geochange" in file.read(LOOKED_AT)
+    except OSError:  # a folder, or one that may not be read: not to be replaced
+        return False

@@ -1,0 +1,47 @@
+"""`geochange preview`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(
+    epilog="Example: geochange preview changes.gpkg   or, one change: geochange preview "
+    "changes.gpkg --id 12",
+)
+@click.argument("changes", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE.png",
+    help="the picture; else beside CHANGES",
+)
+@click.option("--before", metavar="FILE", help="the raster before, if it was moved since")
+@click.option("--after", metavar="FILE", help="the raster after, if it was moved since")
+@click.option(
+    "--id", "number", type=click.IntRange(1), metavar="N", help="look at one change closely"
+)
+@click.option(
+    "--size",
+    type=click.IntRange(100, 4000),
+    default=800,
+    show_default=True,
+    metavar="N",
+    help="pixels along the longer side of each panel",
+)
+@click.option("--quiet", is_flag=True, help="print nothing but errors")
+def preview(
+    changes: Path, out: Path | None, number: int | None, size: int, quiet: bool, **rasters: str
+) -> None:
+    """Draw CHANGES, a file that `geochange run` wrote, as one picture: before, after, changes.
+
+    Polygons are coloured by their mean confidence, as in QGIS. The rasters are found by what the
+    file says of its run; of large ones only a small part is read.
+    """
+    from geochange.preview import preview as draw
+
+    picture = draw(changes, out, (rasters["before"], rasters["after"]), number, size)
+    if not quiet:
+        click.echo(f"picture  {picture}")

@@ -1,0 +1,94 @@
+"""Pen: how outlines are drawn, from those of pixels to what users want to see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geochange.geo import square
+from geochange.geo.grid import Grid
+from geochange.geo.polygons import Geometries
+from geochange.geo.rounding import round_off
+from geochange.geo.smooth import HALF_PX
+
+POLYGON = 3
+"""GEOS's number of the type."""
+
+PIXELS = ((1.0, 0.0), (0.0, 1.0))
+
+
+@dataclass(frozen=True)
+class Pen:
+    """How outlines are drawn.
+
+    simplify_px: how far they may move for smoother lines of fewer points. rounds: how often corners
+    are cut. orthogonal: whether what has straight walls gets right angles.
+    metric: from pixels to lengths on the ground; see `square`.
+    """
+
+    simplify_px: float = HALF_PX
+    rounds: int = 0
+    orthogonal: bool = False
+    metric: tuple[tuple[float, float], tuple[float, float]] = PIXELS
+
+    @property
+    def may_meet(self) -> bool:
+        """Whether outlines drawn with it can come to overlap, so that neighbours must be looked at."""
+        return self.simplify_px > HALF_PX or self.rounds > 0 or self.orthogonal
+
+    @property
+    def margin_px(self) -> float:
+        """How far an outline may leave the box of its region."""
+        if not self.orthogonal:
+            return 0.0
+        # Pixels may be longer on the ground one way than the other.
+        return square.REACH_PX * float(np.linalg.norm(np.linalg.inv(np.array(self.metric)), 2))
+
+    def draw(self, outlines: Geometries, plain: NDArray[np.bool_]) -> Geometries:
+        """Smooth outlines as this pen draws them, each by itself; valid, for else it stays as it is.
+
+        plain: those that stay as they are. Neighbours may come to overlap.
+        """
+        if not self.may_meet or len(outlines) == 0:
+            return outlines
+        drawn = _thin(outlines, self.simplify_px - HALF_PX)
+        squared = np.zeros(len(outlines), np.bool_)
+        if self.orthogonal:
+            squares, squared = square.square(outlines, np.array(self.metric))
+            drawn = np.where(squared, squares, drawn)
+        rounded = np.where(squared, drawn, round_off(drawn, self.rounds))
+        drawn = np.where(_is_polygon(rounded), rounded, drawn)
+        return np.asarray(np.where(plain, outlines, drawn), dtype=np.object_)
+
+
+def _thin(outlines: Geometries, spare_px: float) -> Geometries:
+    """Fewer points (Douglas & Peucker, 1973); an outline that breaks by it keeps its own."""
+    if spare_px <= 0:
+        return outlines
+    # GEOS may drop a ring's starting point after the rest: two errors of one tolerance each.
+    thin = np.asarray(shapely.simplify(outlines, spare_px / 2, preserve_topology=True))
+    return np.asarray(np.where(_is_polygon(thin), thin, outlines), dtype=np.object_)
+
+
+def _is_polygon(outlines: Geometries) -> NDArray[np.bool_]:
+    return np.asarray(shapely.is_valid(outlines) & (shapely.get_type_id(outlines) == POLYGON))
+
+
+def pen_for(grid: Grid, simplify_px: float, rounds: int, orthogonal: bool) -> Pen:
+    """A pen whose right angles are right on the ground of a grid, as far as its CRS lets them be."""
+    return Pen(simplify_px, rounds, orthogonal, _metric(grid) if orthogonal else PIXELS)
+
+
+def _metric(grid: Grid) -> tuple[tuple[float, float], tuple[float, float]]:
+    a, b, _, d, e, _ = grid.transform[:6]
+    matrix = np.array([[a, b], [d, e]])
+    if grid.crs.is_geographic:
+        # A degree of longitude shrinks towards the poles.
+        latitude = shapely.centroid(grid.footprint()).y
+        matrix[0] *= np.cos(np.radians(latitude))
+    matrix /= np.sqrt(abs(np.linalg.det(matrix)))
+    (p, q), (r, s) = matrix.tolist()
+    return (p, q), (r, s)

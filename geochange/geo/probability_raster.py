@@ -1,0 +1,84 @@
+"""The probability raster that a run wrote, read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.windows import Window as RasterioWindow
+
+from geochange.errors import InputError
+from geochange.geo.cog import TILE
+from geochange.geo.grid import Grid
+from geochange.geo.quiet import QUIET
+from geochange.geo.raster import PROBABILITY_BAND, opened, read_grid
+from geochange.geo.tiling import Window
+
+BLOCK_PX = 4 * TILE
+"""Side of the pieces it is read in, whole tiles of the file each."""
+
+
+@dataclass(frozen=True)
+class ProbabilityRaster:
+    """A file of change probability: 0 to 254 = 0 to 100 %, NODATA beyond."""
+
+    path: str
+    grid: Grid
+
+    @classmethod
+    def of(cls, path: str) -> ProbabilityRaster:
+        """Raises InputError if the file is not one that a run wrote."""
+        with QUIET, opened(path) as dataset:
+            if (dataset.descriptions or ("",))[0] != PROBABILITY_BAND:
+                raise InputError(
+                    f"{path}: is no probability raster of geochange run; give the .tif that lies "
+                    "beside its polygons"
+                )
+            return cls(path, read_grid(path, dataset))
+
+    def blocks(self) -> Iterator[tuple[Window, NDArray[np.uint8]]]:
+        """All pixels, a block at a time, row by row. Raises InputError for damage."""
+        height, width = self.grid.shape
+        with self._reading() as dataset:
+            for row, col in product(range(0, height, BLOCK_PX), range(0, width, BLOCK_PX)):
+                window = Window(row, col, BLOCK_PX, BLOCK_PX).intersection(self.grid.whole)
+                assert window is not None
+                yield window, dataset.read(1, window=_as_rasterio(window))
+
+    def thinned(self, window: Window, shape: tuple[int, int]) -> NDArray[np.uint8]:
+        """The mean probability of a window inside, (rows, cols) of `shape`, through overviews."""
+        with self._reading() as dataset:
+            return np.asarray(
+                dataset.read(
+                    1, window=_as_rasterio(window), out_shape=shape, resampling=Resampling.average
+                )
+            )
+
+    @contextmanager
+    def _reading(self) -> Iterator[Any]:
+        try:
+            with opened(self.path) as dataset:
+                yield dataset
+        except RasterioError as error:
+            raise InputError(f"{self.path}: damaged or cut off, run again to write it") from error
+
+
+def is_probability(path: Path) -> bool:
+    """Whether a file is a probability raster that a run wrote, and may be replaced by another."""
+    try:
+        ProbabilityRaster.of(str(path))
+    except InputError:
+        return False
+    return True
+
+
+def _as_rasterio(window: Window) -> RasterioWindow:
+    return RasterioWindow(window.col, window.row, window.width, window.height)

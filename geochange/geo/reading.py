@@ -1,0 +1,61 @@
+"""Changes read back from a file, some at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import geopandas as gpd
+import numpy as np
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+
+from geochange.errors import InputError, OptionError
+from geochange.geo.grid import Grid, reproject
+from geochange.geo.outlines import Layer
+
+BATCH = 20_000
+
+NEEDED = ("id", "area_m2", "confidence_mean")
+"""What a file of changes holds, whatever else is in it."""
+
+_UNREADABLE = (DataSourceError, DataLayerError, FeatureError, OSError)
+
+
+def changes_in(layer: Layer, grid: Grid) -> Iterator[gpd.GeoDataFrame]:
+    """The changes of a layer in the CRS of a grid; those without an image there are left out.
+
+    Raises InputError for a file that is damaged or holds no changes of a run.
+    """
+    start = 0
+    while start < layer.features or start == 0:
+        yield _on(_read(layer, skip_features=start, max_features=BATCH), layer, grid)
+        start += BATCH
+
+
+def change_of(layer: Layer, number: int, grid: Grid) -> gpd.GeoDataFrame:
+    """The one change with an id, as a table. Raises InputError, OptionError where it is not there."""
+    found = _on(_read(layer, where=f"id = {number:d}"), layer, grid)
+    if len(found) == 0:
+        raise OptionError(f"--id {number}: {layer.path} holds no change with that id")
+    return found.iloc[:1]
+
+
+def _read(layer: Layer, **which: int | str) -> gpd.GeoDataFrame:
+    try:
+        rows = pyogrio.read_dataframe(layer.path, layer=layer.name, **which)
+    except _UNREADABLE as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{layer.path}: its polygons cannot be read ({reason})") from error
+    if missing := [name for name in NEEDED if name not in rows]:
+        raise InputError(
+            f"{layer.path}: holds no changes of geochange run: there is no {missing[0]}"
+        )
+    return rows
+
+
+def _on(rows: gpd.GeoDataFrame, layer: Layer, grid: Grid) -> gpd.GeoDataFrame:
+    rows = rows[rows.geometry.notna() & (rows.geom_type == "Polygon")]
+    moved = reproject(np.asarray(rows.geometry, dtype=np.object_), layer.crs, grid.crs)
+    placed = gpd.GeoDataFrame(rows.drop(columns=rows.geometry.name), geometry=moved, crs=grid.crs)
+    finite = np.isfinite(placed.geometry.bounds.to_numpy()).all(axis=1)
+    return placed[finite]

@@ -1,0 +1,94 @@
+"""Summary: what many changes come to, while they pass by a batch at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+TOP = 10
+"""How many changes are kept whole."""
+
+BINS = 20
+"""Bars of the histogram of confidence, from 0 to 1."""
+
+DECADES = (-1, 9)
+"""Changes are counted by the power of ten of their area in square metres, within these."""
+
+UNNAMED = ""
+"""What a change is called where no network named its classes."""
+
+
+@dataclass
+class Sums:
+    """How many, and how large together in square metres."""
+
+    polygons: int = 0
+    area_m2: float = 0.0
+
+    def add(self, areas_m2: NDArray[np.float64]) -> None:
+        """Count changes of these areas."""
+        self.polygons += len(areas_m2)
+        self.area_m2 += float(areas_m2.sum())
+
+
+@dataclass
+class Summary:
+    """Running sums over changes, and the most confident of them.
+
+    by_confidence: how many in each of BINS. by_decade: by the power of ten of their area.
+    by_change: by what they are called, as in "farmland -> building".
+    top: TOP rows at most, the most confident first, the larger first of two alike.
+    """
+
+    total: Sums = field(default_factory=Sums)
+    by_confidence: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
+    by_decade: dict[int, Sums] = field(default_factory=dict)
+    by_change: dict[str, Sums] = field(default_factory=dict)
+    top: gpd.GeoDataFrame | None = None
+
+    def of(self, changes: Iterable[gpd.GeoDataFrame]) -> Iterator[gpd.GeoDataFrame]:
+        """Sum up what passes through."""
+        for batch in changes:
+            self.add(batch)
+            yield batch
+
+    def add(self, batch: gpd.GeoDataFrame) -> None:
+        """Sum up some more changes."""
+        if len(batch) == 0:
+            return
+        areas = np.asarray(batch["area_m2"], np.float64)
+        self.total.add(areas)
+        _count(self.by_decade, _decades(areas), areas)
+        _count(self.by_change, _names(batch), areas)
+        bins = np.minimum(np.asarray(batch["confidence_mean"]) * BINS, BINS - 1).astype(np.int64)
+        self.by_confidence += np.bincount(bins, minlength=BINS)
+        seen = batch if self.top is None else pd.concat([self.top, _best(batch)])
+        self.top = _best(gpd.GeoDataFrame(seen, crs=batch.crs))
+
+
+def _best(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    order = changes.sort_values(
+        ["confidence_mean", "area_m2", "id"], ascending=[False, False, True], kind="stable"
+    )
+    return order.head(TOP).copy()
+
+
+def _count(sums: dict[Any, Sums], keys: NDArray[Any], areas: NDArray[np.float64]) -> None:
+    for key in pd.unique(keys):
+        sums.setdefault(key, Sums()).add(areas[keys == key])
+
+
+def _decades(areas_m2: NDArray[np.float64]) -> NDArray[np.int64]:
+    powers = np.floor(np.log10(np.maximum(areas_m2, math.pow(10, DECADES[0]))))
+    return np.asarray(np.clip(powers, *DECADES).astype(np.int64))
+
+
+def _names(batch: gpd.GeoDataFrame) -> NDArray[np.object_]:
+    return np.asarray(batch["change"].fillna(UNNAMED), dtype=np.object_)

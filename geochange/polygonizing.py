@@ -1,0 +1,143 @@
+"""The story of `polygonize`: the polygons of a run again, from its probability raster alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from geochange.check import PathLike, source_of
+from geochange.config import OutlineOptions, PolygonizeOptions
+from geochange.errors import OptionError
+from geochange.geo.changes import Tally, to_changes
+from geochange.geo.joiner import Joiner
+from geochange.geo.pen import pen_for
+from geochange.geo.probability import FULL, level
+from geochange.geo.probability_raster import ProbabilityRaster
+from geochange.geo.record import read_record
+from geochange.geo.regions import trace
+from geochange.geo.remote import is_remote
+from geochange.geo.review import refuse_reviewed
+from geochange.geo.spill import Shelf, Spill
+from geochange.geo.vector import check_output, write_batches
+from geochange.places import claimed
+from geochange.progress import Progress, silent
+from geochange.provenance import Clock, stamp
+from geochange.space import room_in
+
+EVEN = 0.5
+"""The threshold where neither the user nor a run beside the raster names one."""
+
+
+@dataclass(frozen=True)
+class Polygonized:
+    """The file of polygons, and figures about it; see `Result` of a run."""
+
+    out: Path
+    polygons: int
+    changed_m2: float
+    threshold: float
+    seconds: float
+
+
+def polygonize(
+    raster: PathLike, out: PathLike | None = None, progress: Progress = silent, **options: Any
+) -> Polygonized:
+    """Draw the polygons of a run again, at another threshold or otherwise, without its network.
+
+    raster: the probability that a run wrote. out: beside it, with the threshold in its name, where
+    None. options: the fields of PolygonizeOptions. The same options give the polygons of the run;
+    what CLIP named is not in the raster, and null.
+
+    Raises InputError, OptionError or OutputError.
+    """
+    wanted = PolygonizeOptions.parse(options)
+    clock = Clock()
+    source = ProbabilityRaster.of(source_of(raster))
+    record = _record_beside(source)
+    chosen = _threshold(wanted, record)
+    path = _out_path(source, out, chosen)
+    check_output(path)
+    refuse_reviewed(path, wanted.overwrite)
+    lowest = level(chosen)
+    record |= _changed_record(record, wanted, source, lowest)
+    with (
+        claimed(path),
+        room_in(path.parent),
+        tempfile.TemporaryFile(dir=path.parent) as outlines,
+    ):
+        shelf = _trace(source, lowest, cast(BinaryIO, outlines), progress)
+        tally = _write(source, shelf, wanted, path, record | stamp(clock))
+    return Polygonized(path, tally.polygons, tally.changed_m2, chosen, clock.seconds())
+
+
+def _threshold(options: PolygonizeOptions, record: Mapping[str, str]) -> float:
+    if options.threshold is not None:
+        return options.threshold
+    told = record.get("probability_level", "")
+    return int(told) / FULL if told.isdecimal() else EVEN
+
+
+def _out_path(source: ProbabilityRaster, out: PathLike | None, threshold: float) -> Path:
+    if out is not None:
+        return Path(out).expanduser().absolute()
+    if is_remote(source.path):
+        raise OptionError("--out: needed where the raster lies on a server")
+    # Not over the run's own file, in which somebody may have reviewed the polygons.
+    beside = Path(source.path)
+    return beside.with_name(f"{beside.stem}-{threshold:.3g}.gpkg")
+
+
+def _record_beside(source: ProbabilityRaster) -> dict[str, str]:
+    """What the run that wrote the raster said of itself, if its polygons still lie beside it."""
+    for suffix in (".gpkg", ".geojson", ".fgb"):
+        beside = Path(os.fspath(source.path)).with_suffix(suffix)
+        if beside.is_file():
+            record = read_record(beside)
+            if record.get("shape") == json.dumps(source.grid.shape):
+                return record
+    return {}
+
+
+def _changed_record(
+    record: Mapping[str, str], options: OutlineOptions, source: ProbabilityRaster, lowest: int
+) -> dict[str, str]:
+    """What is no longer as it was in the run."""
+    before = json.loads(record.get("options", "{}"))
+    return {
+        "probability": source.path,
+        "crs": source.grid.crs.to_string(),
+        "transform": json.dumps(list(source.grid.transform)[:6]),
+        "shape": json.dumps(source.grid.shape),
+        "options": json.dumps(before | options.model_dump(mode="json")),
+        "probability_level": str(lowest),
+    }
+
+
+def _trace(source: ProbabilityRaster, lowest: int, outlines: BinaryIO, progress: Progress) -> Shelf:
+    """The regions of the whole raster, joined across its blocks."""
+    joiner, spill = Joiner(source.grid.shape), Spill(outlines)
+    total, done = source.grid.whole.pixels, 0
+    for window, pixels in source.blocks():
+        spill.put(joiner.add(trace(pixels, window, lowest, source.grid.shape[1])))
+        done += window.pixels
+        progress("polygons", done, total)
+    return spill.finish(joiner.finish())
+
+
+def _write(
+    source: ProbabilityRaster,
+    shelf: Shelf,
+    options: OutlineOptions,
+    path: Path,
+    record: Mapping[str, str],
+) -> Tally:
+    tally = Tally()
+    pen = pen_for(source.grid, options.simplify, options.smooth, options.orthogonal)
+    changes = to_changes(shelf, source.grid, pen, options.min_area)
+    write_batches(tally.of(changes), path, record)
+    return tally

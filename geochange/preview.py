@@ -1,0 +1,137 @@
+"""The story of `preview`: a file of changes as one picture, before | after | changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+
+from geochange.beside import is_ours
+from geochange.check import PathLike
+from geochange.drawing import Drawn, save_png
+from geochange.errors import OptionError, OutputError
+from geochange.geo.align import Pair
+from geochange.geo.changes import Tally
+from geochange.geo.grid import Grid
+from geochange.geo.lonlat import points_in, size_m
+from geochange.geo.reading import change_of, changes_in
+from geochange.geo.tiling import Window
+from geochange.looking import Photos, look_at
+from geochange.origin import Origin, Rasters
+from geochange.places import check_folder
+from geochange.report.canvas import muted, scale_of, sized
+from geochange.report.panels import Panel, side_by_side
+from geochange.sketching import COLOURS, LABELS, Sketcher, shown_shape, window_around
+from geochange.words import area, day, lonlat, share
+
+PANEL_PX = 800
+"""The longer side of each of the three pictures, unless the user says otherwise."""
+
+FINE = 500
+"""Lines are a pixel wide in a picture of so many."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What is looked at: a window of a pair, all of it or the surroundings of one change."""
+
+    origin: Origin
+    pair: Pair
+    window: Window
+    chosen: gpd.GeoDataFrame | None
+
+
+def preview(
+    changes: PathLike,
+    out: PathLike | None = None,
+    rasters: Rasters = (None, None),
+    number: int | None = None,
+    panel_px: int = PANEL_PX,
+) -> Path:
+    """Draw before, after and changes side by side as a PNG; gives its path.
+
+    changes: a file that a run wrote. out: beside it where None. rasters: before and after, where
+    they are not where the file says. number: the id of one change, to look at it closely.
+
+    Raises InputError, OptionError or OutputError.
+    """
+    path = Path(changes).expanduser().absolute()
+    origin = Origin.of(path)
+    picture = _out_path(path, out, number)
+    pair = origin.pair(rasters)
+    chosen = None if number is None else change_of(origin.layer, number, pair.grid)
+    window = pair.grid.whole if chosen is None else _around(chosen, pair.grid)
+    save_png(_draw(View(origin, pair, window, chosen), panel_px), picture)
+    return picture
+
+
+def _out_path(changes: Path, out: PathLike | None, number: int | None) -> Path:
+    if out is None:
+        suffix = ".png" if number is None else f"-{number}.png"
+        path = changes.with_name(f"{changes.stem}{suffix}")
+    else:
+        path = Path(out).expanduser().absolute()
+    if path.suffix.lower() != ".png":
+        raise OptionError(f"--out {path.name}: the picture is a PNG; end its name in .png")
+    check_folder(path)
+    if path.exists() and not is_ours(path):
+        raise OutputError(
+            f"{path}: is there and none of geochange's; move it, or give another --out"
+        )
+    return path
+
+
+def _around(change: gpd.GeoDataFrame, grid: Grid) -> Window:
+    return window_around(change.geometry.iloc[0], grid)
+
+
+def _draw(view: View, panel_px: int) -> Drawn:
+    look = look_at(view.pair, panel_px)
+    photos, shape = look.at(view.window, panel_px), shown_shape(view.window, panel_px)
+    line_px, all_of_it = max(1.0, panel_px / FINE), view.chosen is None
+    sketcher = Sketcher(view.pair.grid, view.window, shape, line_px, filled=all_of_it)
+    tally = Tally()
+    for batch in tally.of(changes_in(view.origin.layer, view.pair.grid)):
+        sketcher.add(batch)
+    ground = sized(photos.after, shape)
+    if all_of_it:
+        ground = muted(ground)
+    changes = sketcher.overlay.over(ground)
+    legend = list(zip(LABELS, COLOURS, strict=True))
+    scale = scale_of(size_m(view.pair.grid.crop(view.window))[1])
+    title, subtitle = _words(view, tally)
+    return side_by_side(title, subtitle, _panels(view, photos, changes), legend, scale)
+
+
+def _panels(view: View, photos: Photos, changes: Drawn) -> list[Panel]:
+    shape = changes.height, changes.width
+    dates = view.origin.told("checks").get("dates") or {}
+    notes = [
+        day(dates[name]) if dates.get(name) else Path(date.info.path).name
+        for name, date in (("before", view.pair.before), ("after", view.pair.after))
+    ]
+    return [
+        Panel(sized(photos.before, shape), "Before", notes[0]),
+        Panel(sized(photos.after, shape), "After", notes[1]),
+        Panel(changes, "Changes", "by mean confidence"),
+    ]
+
+
+def _words(view: View, tally: Tally) -> tuple[str, str]:
+    """The title, and the line below it."""
+    name, grid = view.origin.layer.path.name, view.pair.grid
+    if view.chosen is None:
+        middle = grid.footprint().centroid
+        words = f"{tally.polygons:,} polygons, {area(tally.changed_m2)}"
+    else:
+        row = view.chosen.iloc[0]
+        middle = row.geometry
+        words = f"{area(row['area_m2'])}, mean confidence {share(row['confidence_mean'])}"
+        name = f"No. {row['id']} of {name}{_kind(row.get('change'))}"
+    (centre,) = points_in([middle], grid.crs)
+    return name, words if centre is None else f"{words}; around {lonlat(centre)}"
+
+
+def _kind(change: object) -> str:
+    return f": {change}" if isinstance(change, str) and change else ""

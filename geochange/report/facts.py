@@ -1,0 +1,136 @@
+"""Facts: everything a report says, in plain values, before it is a page or a file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+Point = tuple[float, float]
+Ring = tuple[Point, ...]
+
+SEVERAL = " + "
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where. Outlines are rings of (longitude, latitude), empty where they have no image there.
+
+    bounds: west, south, east, north in degrees. centre: (longitude, latitude).
+    shape: (rows, cols) of the common grid. size_m: the same on the ground.
+    pixel: (height, width) of a pixel in `unit`.
+    common_m2: the common ground. seen_m2: the part of it with data at both dates.
+    """
+
+    crs: str
+    centre: Point | None
+    bounds: tuple[float, float, float, float] | None
+    outline: Ring
+    outline_before: Ring
+    outline_after: Ring
+    shape: tuple[int, int]
+    size_m: tuple[float, float]
+    pixel: tuple[float, float]
+    unit: str
+    common_m2: float
+    seen_m2: float
+
+
+@dataclass(frozen=True)
+class Source:
+    """One of the two dates.
+
+    path: a raster's, or those of several with SEVERAL between them. date: ISO 8601, or None where
+    nothing tells it.
+    """
+
+    path: str
+    date: str | None
+    bands: str
+
+    @property
+    def name(self) -> str:
+        """The last part of its path or address, or of each."""
+        return SEVERAL.join(PurePosixPath(part).name or part for part in self.parts)
+
+    @property
+    def parts(self) -> list[str]:
+        """The paths of all rasters."""
+        return self.path.split(SEVERAL)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some of the changes: what they have in common, how many, how large together."""
+
+    name: str
+    polygons: int
+    area_m2: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change. centre: (longitude, latitude) of a point in it; None where it has none.
+
+    before_class, after_class, change: what a network sees there, as in "farmland -> building"; None
+    where none did.
+    """
+
+    id: int
+    area_m2: float
+    perimeter_m: float
+    confidence_mean: float
+    confidence_max: float
+    touches_edge: bool
+    centre: Point | None
+    before_class: str | None = None
+    after_class: str | None = None
+    change: str | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the run and how long it took."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a report says.
+
+    histogram: how many changes in each of as many equal steps of confidence from 0 to 1.
+    options: by name, as texts; `unusual` are those that are not the defaults.
+    files: names of the outputs beside the report, by what they are.
+    """
+
+    title: str
+    before: Source
+    after: Source
+    place: Place
+    polygons: int
+    changed_m2: float
+    threshold: float
+    by_change: tuple[Group, ...]
+    by_size: tuple[Group, ...]
+    histogram: tuple[int, ...]
+    top: tuple[Change, ...]
+    warnings: tuple[str, ...]
+    model: str
+    options: dict[str, str]
+    unusual: tuple[str, ...]
+    versions: dict[str, str]
+    stages: tuple[Stage, ...]
+    started: str
+    finished: str
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def changed_share(self) -> float:
+        """Of the ground seen at both dates, 0 to 1."""
+        return self.changed_m2 / self.place.seen_m2 if self.place.seen_m2 else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain JSON."""
+        return {**asdict(self), "changed_share": self.changed_share}

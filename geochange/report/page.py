@@ -1,0 +1,87 @@
+"""The page: one file of HTML that needs neither network nor script.
+
+Jinja2, which torch and distributed bring along anyway: it escapes whatever is put into the page
+unless told not to, and a template with loops reads like the page it makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from geochange import __version__, words
+from geochange.report.canvas import Picture, Scale
+from geochange.report.facts import Facts
+from geochange.report.sketch import sketch_of
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Shade:
+    """A step of the legend: its words, where it begins (0 to 1), and its colour as CSS has it."""
+
+    label: str
+    lower: float
+    colour: str
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of a page: of the whole scene, and of each of the top changes.
+
+    scale: of the scene; None where lengths are not known. top: before, after and outline of each
+    change of Facts.top. sparse: whether the scene is seen by samples only.
+    """
+
+    before: Picture
+    after: Picture
+    changes: Picture
+    scale: Scale | None
+    top: Sequence[tuple[Picture, Picture, Picture]]
+    sparse: bool = False
+
+
+def render(facts: Facts, pictures: Pictures | None, shades: Sequence[Shade]) -> str:
+    """The page as text; everything that comes from the run is escaped.
+
+    pictures: None where the rasters could no longer be looked at.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for word in (words.area, words.distance, words.share, words.duration, words.lonlat, words.day):
+        environment.filters[word.__name__] = word
+    environment.filters["shade"] = lambda value: _shade(value, shades).colour
+    return environment.get_template("page.html.j2").render(
+        facts=facts,
+        pictures=pictures,
+        shades=shades,
+        sketch=sketch_of(facts.place),
+        # Ours, and nobody's words are in it.
+        css=Markup((HERE / "page.css").read_text("utf-8")),
+        version=__version__,
+        most=_most(facts),
+    )
+
+
+def _shade(value: float, shades: Sequence[Shade]) -> Shade:
+    return max((shade for shade in shades if shade.lower <= value), key=lambda each: each.lower)
+
+
+def _most(facts: Facts) -> dict[str, float]:
+    """What the longest bar of each chart stands for."""
+    return {
+        "change": max((group.area_m2 for group in facts.by_change), default=0) or 1,
+        "size": max((group.area_m2 for group in facts.by_size), default=0) or 1,
+        "histogram": max(facts.histogram, default=0) or 1,
+        "seconds": max((stage.seconds for stage in facts.stages), default=0) or 1,
+    }

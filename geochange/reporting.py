@@ -1,0 +1,120 @@
+"""The report of a run: what passes by while the polygons are written, and the files made of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import geopandas as gpd
+
+from geochange.beside import Beside
+from geochange.check import Checked
+from geochange.errors import RunError
+from geochange.geo.grid import Grid
+from geochange.geo.lonlat import on_the_globe, outline_of
+from geochange.geo.style import CLASSES
+from geochange.geo.summary import Summary
+from geochange.looking import Look, Photos, look_at
+from geochange.report.canvas import Picture, embedded, muted, scale_of, sized
+from geochange.report.facts import Facts
+from geochange.report.item import Footprint, item_of
+from geochange.report.page import Pictures, Shade, render
+from geochange.sketching import Sketcher, shown_shape, window_around
+from geochange.telling import Told, tell
+from geochange.whole import write_text
+
+logger = logging.getLogger(__name__)
+
+SCENE_PX, CHANGE_PX = 800, 320
+"""The longer side of the pictures of the scene, and of a single change."""
+
+SCENE_LINE_PX, CHANGE_LINE_PX = 1.5, 2.5
+
+FINE = 88
+"""JPEG quality of pictures with lines drawn on them."""
+
+SHADES = tuple(
+    Shade(each.label, each.lower, f"rgb({','.join(map(str, each.color))})") for each in CLASSES
+)
+
+
+class Reporter:
+    """Sums up and sketches the changes of a run while they are written, then writes the report."""
+
+    def __init__(self, checked: Checked, places: Beside) -> None:
+        self.checked, self.places = checked, places
+        self.summary = Summary()
+        grid = checked.pair.grid
+        self.sketcher = Sketcher(grid, grid.whole, shown_shape(grid.whole, SCENE_PX), SCENE_LINE_PX)
+
+    def of(self, changes: Iterable[gpd.GeoDataFrame]) -> Iterator[gpd.GeoDataFrame]:
+        """Look at what passes through."""
+        for batch in self.summary.of(changes):
+            self.sketcher.add(batch)
+            yield batch
+
+    def write(self, told: Told) -> None:
+        """Write the report and the STAC item, each whole or not at all. Raises OutputError."""
+        checked, places = self.checked, self.places
+        outputs = {"changes": checked.out, "probability": checked.raster, "report": places.report}
+        names = {key: path.name for key, path in outputs.items()}
+        facts = tell(checked, self.summary, told, {**names, "STAC item": places.item.name})
+        if places.report.suffix == ".html":
+            text = render(facts, self._pictures(facts), SHADES)
+        else:
+            text = _as_json({"geochange": facts.versions["geochange"], **facts.to_json()})
+        write_text(places.report, text)
+        write_text(places.item, _as_json(item_of(facts, _footprint(checked.pair.grid), names)))
+
+    def _pictures(self, facts: Facts) -> Pictures | None:
+        pair = self.checked.pair
+        try:
+            look = look_at(pair, SCENE_PX)
+            scene = look.at(pair.grid.whole, SCENE_PX)
+            top = self._close_ups(look)
+        except RunError as error:  # an input is gone by now; all that counts is written
+            logger.warning("%s; the report has no pictures", error)
+            return None
+        shape = self.sketcher.shape
+        changes = self.sketcher.overlay.over(muted(sized(scene.after, shape)))
+        before, after = _both(scene, shape)
+        scale = scale_of(facts.place.size_m[1])
+        return Pictures(before, after, embedded(changes, FINE), scale, top, scene.sparse)
+
+    def _close_ups(self, look: Look) -> list[tuple[Picture, Picture, Picture]]:
+        top = self.summary.top
+        return [] if top is None else [_close_up(look, top.iloc[[i]]) for i in range(len(top))]
+
+
+def _close_up(look: Look, change: gpd.GeoDataFrame) -> tuple[Picture, Picture, Picture]:
+    """Before, after, and after with the outline, of one change."""
+    window = window_around(change.geometry.iloc[0], look.pair.grid)
+    photos, shape = look.at(window, CHANGE_PX), shown_shape(window, CHANGE_PX)
+    sketcher = Sketcher(look.pair.grid, window, shape, CHANGE_LINE_PX, filled=False)
+    sketcher.add(change)
+    outlined = sketcher.overlay.over(sized(photos.after, shape))
+    return (*_both(photos, shape), embedded(outlined, FINE))
+
+
+def _both(photos: Photos, shape: tuple[int, int]) -> tuple[Picture, Picture]:
+    return embedded(sized(photos.before, shape)), embedded(sized(photos.after, shape))
+
+
+def _footprint(grid: Grid) -> Footprint:
+    outline = outline_of(grid)
+    geometry, bbox = (None, None) if outline is None else on_the_globe(outline)
+    authority = grid.crs.to_authority()
+    return Footprint(
+        geometry=geometry,
+        bbox=bbox,
+        code=":".join(authority) if authority else None,
+        wkt=grid.crs.to_wkt(),
+        transform=list(grid.transform)[:6],
+        shape=grid.shape,
+    )
+
+
+def _as_json(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

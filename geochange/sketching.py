@@ -1,0 +1,73 @@
+"""Changes drawn over pictures of the ground, coloured by confidence as in QGIS."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from affine import Affine
+
+from geochange.geo.grid import Grid, to_ground
+from geochange.geo.style import CLASSES
+from geochange.geo.tiling import Window
+from geochange.report.canvas import Overlay, Rings
+
+COLOURS = tuple(each.color for each in CLASSES)
+LABELS = tuple(each.label for each in CLASSES)
+
+AROUND, LEAST_PX = 1.7, 48
+"""A change is shown in a square so much larger than itself, of so many pixels at least."""
+
+_LOWER = np.array([each.lower for each in CLASSES])
+
+
+class Sketcher:
+    """Draws polygons, as they pass, over a picture of (rows, cols) of `shape` of a window."""
+
+    def __init__(
+        self,
+        grid: Grid,
+        window: Window,
+        shape: tuple[int, int],
+        line_px: float,
+        filled: bool = True,
+    ) -> None:
+        self.shape = shape
+        self.overlay = Overlay(shape, COLOURS, line_px, filled)
+        scale = Affine.scale(shape[1] / window.width, shape[0] / window.height)
+        # From the ground to the pixels of the picture.
+        self._to_picture = scale @ ~(grid.transform @ Affine.translation(window.col, window.row))
+
+    def add(self, changes: gpd.GeoDataFrame) -> None:
+        """Draw some more. changes: in the CRS of the grid, with `confidence_mean`."""
+        if len(changes) == 0:
+            return
+        placed = to_ground(np.asarray(changes.geometry, dtype=np.object_), self._to_picture)
+        confidence = np.asarray(changes["confidence_mean"], np.float64)
+        colours = np.maximum(np.searchsorted(_LOWER, confidence, side="right") - 1, 0)
+        left, top, right, bottom = shapely.bounds(placed).T
+        speck = np.maximum(right - left, bottom - top) < 1
+        middles = np.column_stack([left + right, top + bottom])[speck] / 2
+        self.overlay.add_specks(middles, colours[speck])
+        self.overlay.add([_rings(each) for each in placed[~speck]], colours[~speck].tolist())
+
+
+def _rings(polygon: shapely.Polygon) -> Rings:
+    """The rings of a polygon as plain points, the outer first."""
+    return [np.asarray(ring.coords)[:, :2] for ring in (polygon.exterior, *polygon.interiors)]
+
+
+def shown_shape(window: Window, longest_px: int) -> tuple[int, int]:
+    """(rows, cols) of a picture of a window whose longer side is exactly `longest_px`."""
+    scale = longest_px / max(window.height, window.width)
+    return max(1, round(window.height * scale)), max(1, round(window.width * scale))
+
+
+def window_around(geometry: shapely.Geometry, grid: Grid) -> Window:
+    """A square window with a change in its middle, moved and cut to lie within the grid."""
+    left, top, right, bottom = to_ground(geometry, ~grid.transform).bounds
+    side = max(LEAST_PX, round(AROUND * max(right - left, bottom - top)))
+    height, width = (min(side, length) for length in grid.shape)
+    row = min(max(round((top + bottom - height) / 2), 0), grid.shape[0] - height)
+    col = min(max(round((left + right - width) / 2), 0), grid.shape[1] - width)
+    return Window(row, col, height, width)

@@ -1,0 +1,225 @@
+"""From what a run was and found to the plain facts of its report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+
+from geochange.check import Checked
+from geochange.config import RunOptions
+from geochange.faults import places
+from geochange.geo.align import Date
+from geochange.geo.grid import Grid
+from geochange.geo.lonlat import outline_of, points_in, size_m
+from geochange.geo.measure import geodesic
+from geochange.geo.probability import FULL
+from geochange.geo.summary import DECADES, UNNAMED, Summary, Sums
+from geochange.geo.unreadable import Unreadable
+from geochange.report.facts import Change, Facts, Group, Place, Ring, Source, Stage
+from geochange.words import area
+
+NAMED = 12
+"""So many kinds of change are listed, the largest; the rest together."""
+
+POINTS = 64
+"""An outline in a report has about so many."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a run says of itself at its end: its record, and what is not in it.
+
+    seen_px: pixels with data at both dates. seconds: by stage.
+    """
+
+    record: Mapping[str, str]
+    seen_px: int
+    seconds: Mapping[str, float]
+    unreadable: Unreadable
+
+
+def tell(checked: Checked, summary: Summary, told: Told, files: Mapping[str, str]) -> Facts:
+    """The facts of a run. files: names of the outputs, by what they are."""
+    record = told.record
+    checks = _json(record.get("checks"))
+    options = _json(record.get("options"))
+    return Facts(
+        title=checked.out.name,
+        before=_source(checked.pair.before, _date(checks, 0)),
+        after=_source(checked.pair.after, _date(checks, 1)),
+        place=_place(checked, told.seen_px),
+        polygons=summary.total.polygons,
+        changed_m2=summary.total.area_m2,
+        threshold=int(record["probability_level"]) / FULL,
+        by_change=_by_change(summary.by_change),
+        by_size=_by_size(summary.by_decade),
+        histogram=tuple(summary.by_confidence.tolist()),
+        top=_top(summary),
+        warnings=tuple(_warnings(checked, checks, told.unreadable)),
+        model=record["model"],
+        options={name: _plain(value) for name, value in options.items()},
+        unusual=_unusual(options),
+        versions=_versions(record),
+        stages=tuple(Stage(name, seconds) for name, seconds in told.seconds.items()),
+        started=record["started"],
+        finished=record["finished"],
+        files=dict(files),
+    )
+
+
+def _json(text: str | None) -> dict[str, Any]:
+    found = json.loads(text) if text else {}
+    return found if isinstance(found, dict) else {}
+
+
+def _date(checks: Mapping[str, Any], which: int) -> str | None:
+    """When a picture was taken, if the checks found it."""
+    dates = checks.get("dates") or {}
+    found = dates.get(("before", "after")[which]) if isinstance(dates, dict) else dates[which]
+    return str(found) if found else None
+
+
+def _source(date: Date, when: str | None) -> Source:
+    return Source(date.info.path, when, ",".join(map(str, date.bands)))
+
+
+def _place(checked: Checked, seen_px: int) -> Place:
+    pair, grid = checked.pair, checked.pair.grid
+    outline = outline_of(grid)
+    whole = np.array([shapely.box(0, 0, grid.shape[1], grid.shape[0])], dtype=np.object_)
+    common_m2 = float(geodesic(whole, grid)[0][0])
+    middle = (grid.shape[1] / 2, grid.shape[0] / 2)
+    centre = shapely.points([grid.transform @ middle])
+    bounds = None if outline is None else outline.bounds
+    return Place(
+        crs=_crs(grid),
+        centre=points_in(centre, grid.crs)[0],
+        bounds=bounds and tuple(map(float, bounds)),
+        outline=_ring(grid),
+        outline_before=_ring(pair.before.info.grid),
+        outline_after=_ring(pair.after.info.grid),
+        shape=grid.shape,
+        size_m=size_m(grid),
+        pixel=grid.pixel_size,
+        unit=_unit(grid),
+        common_m2=common_m2,
+        seen_m2=common_m2 * seen_px / grid.whole.pixels,
+    )
+
+
+def _crs(grid: Grid) -> str:
+    authority = grid.crs.to_authority()
+    return f"{grid.crs.name} ({':'.join(authority)})" if authority else str(grid.crs.name)
+
+
+def _unit(grid: Grid) -> str:
+    unit = str(grid.crs.axis_info[0].unit_name)
+    return {"metre": "m", "degree": "°"}.get(unit, unit)
+
+
+def _ring(grid: Grid) -> Ring:
+    """The outline of a grid in degrees, empty where it has no image there."""
+    outline = outline_of(grid)
+    if outline is None:
+        return ()
+    points = np.asarray(outline.exterior.coords)
+    thin = points[:: max(1, len(points) // POINTS)]
+    return tuple((float(x), float(y)) for x, y in thin)
+
+
+def _by_change(sums: Mapping[str, Sums]) -> tuple[Group, ...]:
+    """The largest first; nothing where no change has a name."""
+    if not any(name != UNNAMED for name in sums):
+        return ()
+    order = sorted(sums, key=lambda name: -sums[name].area_m2)
+    groups = [Group(name or "not named", sums[name].polygons, sums[name].area_m2) for name in order]
+    if len(groups) <= NAMED:
+        return tuple(groups)
+    rest = groups[NAMED - 1 :]
+    others = Group(
+        f"{len(rest)} others", sum(g.polygons for g in rest), sum(g.area_m2 for g in rest)
+    )
+    return (*groups[: NAMED - 1], others)
+
+
+def _by_size(sums: Mapping[int, Sums]) -> tuple[Group, ...]:
+    return tuple(
+        Group(_decade(power), sums[power].polygons, sums[power].area_m2) for power in sorted(sums)
+    )
+
+
+def _decade(power: int) -> str:
+    least, most = 10.0**power, 10.0 ** (power + 1)
+    if power == DECADES[0]:
+        return "under 1 m²"
+    if power == DECADES[1]:
+        return f"over {area(least)}"
+    return f"{_round(least)} to {_round(most)}"
+
+
+def _round(square_metres: float) -> str:
+    """A power of ten: 100 m², 1 ha, 10 ha, 1 km²."""
+    for size, unit in ((1e6, "km²"), (1e4, "ha")):
+        if square_metres >= size:
+            return f"{square_metres / size:,.0f} {unit}"
+    return f"{square_metres:,.0f} m²"
+
+
+def _top(summary: Summary) -> tuple[Change, ...]:
+    if summary.top is None:
+        return ()
+    rows = summary.top.to_dict("records")
+    centres = points_in(summary.top.geometry.to_numpy(), summary.top.crs)
+    return tuple(_change(row, centre) for row, centre in zip(rows, centres, strict=True))
+
+
+def _change(row: Mapping[Any, Any], centre: tuple[float, float] | None) -> Change:
+    return Change(
+        id=int(row["id"]),
+        area_m2=float(row["area_m2"]),
+        perimeter_m=float(row["perimeter_m"]),
+        confidence_mean=float(row["confidence_mean"]),
+        confidence_max=float(row["confidence_max"]),
+        touches_edge=bool(row["touches_edge"]),
+        centre=centre,
+        before_class=_text(row.get("before_class")),
+        after_class=_text(row.get("after_class")),
+        change=_text(row.get("change")),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _warnings(checked: Checked, checks: Mapping[str, Any], unreadable: Unreadable) -> Iterable[str]:
+    yield from map(str, checks.get("warnings") or ())
+    lost = places(checked.pair, unreadable)
+    yield from (f"could not be read, so nothing is said of it: {place}" for place in lost[:NAMED])
+    if len(lost) > NAMED:
+        yield f"and {len(lost) - NAMED} more places that could not be read"
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "\N{EN DASH}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _unusual(options: Mapping[str, Any]) -> tuple[str, ...]:
+    fields = RunOptions.model_fields
+    return tuple(
+        name for name, value in options.items() if name in fields and value != fields[name].default
+    )
+
+
+def _versions(record: Mapping[str, str]) -> dict[str, str]:
+    ours = {name: record[name] for name in ("geochange", "python")}
+    return ours | {name: str(version) for name, version in _json(record["versions"]).items()}

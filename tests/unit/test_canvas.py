@@ -1,0 +1,118 @@
+"""What is drawn over pictures lies where it should, and a scale is a round length."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from makers import NORTH_UP, UTM
+from PIL import Image
+
+from geochange.geo.grid import Grid, to_ground
+from geochange.geo.tiling import Window
+from geochange.report.canvas import Overlay, embedded, muted, round_length, scale_of, sized
+from geochange.sketching import LEAST_PX, Sketcher, shown_shape, window_around
+
+RED, BLUE = (200, 0, 0), (0, 0, 200)
+GRID = Grid(UTM, NORTH_UP, (200, 300))
+
+
+def ring(*corners: tuple[float, float]) -> np.ndarray:
+    return np.array([*corners, corners[0]], float)
+
+
+def over_white(overlay: Overlay) -> np.ndarray:
+    rows, cols = overlay.shape
+    return np.asarray(overlay.over(Image.new("RGB", (cols, rows), "white"))).astype(int)
+
+
+def test_a_polygon_is_tinted_but_for_its_holes() -> None:
+    overlay = Overlay((60, 80), [RED, BLUE])
+    shell = ring((10, 10), (70, 10), (70, 50), (10, 50))
+    hole = ring((30, 20), (50, 20), (50, 40), (30, 40))
+    overlay.add([[shell, hole]], [1])
+    seen = over_white(overlay)
+    assert (seen[0, 0] == 255).all() and (seen[30, 40] == 255).all()
+    np.testing.assert_allclose(seen[15, 15], [155, 155, 233], atol=2)
+    assert seen[30, 10, 0] < 60 and seen[30, 10, 2] > 150
+
+
+def test_an_outline_alone_leaves_the_ground_as_it_is() -> None:
+    overlay = Overlay((60, 80), [RED], filled=False)
+    overlay.add([[ring((10, 10), (70, 10), (70, 50), (10, 50))]], [0])
+    seen = over_white(overlay)
+    assert (seen[30, 40] == 255).all()
+    assert seen[30, 10, 1] < 90
+
+
+def test_specks_are_drawn_by_the_thousand() -> None:
+    overlay = Overlay((60, 80), [RED, BLUE])
+    overlay.add_specks(np.array([[20.0, 30.0], [60.4, 10.2]]), np.array([0, 1]))
+    seen = over_white(overlay)
+    assert tuple(seen[30, 20]) == RED and tuple(seen[10, 60]) == BLUE
+    assert (seen == 255).all(axis=-1).sum() >= 60 * 80 - 4
+
+
+def test_what_lies_outside_does_not_matter() -> None:
+    overlay = Overlay((60, 80), [RED])
+    overlay.add([[ring((-500, -500), (-400, -500), (-400, -400))]], [0])
+    overlay.add([[ring((-10, 20), (1000, 20), (1000, 40), (-10, 40))]], [0])
+    seen = over_white(overlay)
+    assert (seen[5] == 255).all() and (seen[30, :, 1] < 200).all()
+
+
+def test_polygons_on_the_ground_lie_on_their_pixels() -> None:
+    window = Window(50, 100, 100, 100)
+    sketcher = Sketcher(GRID, window, (400, 400), line_px=1)
+    house = to_ground(shapely.box(125, 75, 150, 100), GRID.transform)
+    sketcher.add(gpd.GeoDataFrame({"confidence_mean": [0.95]}, geometry=[house], crs=UTM))
+    seen = over_white(sketcher.overlay)
+    rows, cols = np.nonzero(seen.sum(axis=-1) < 700)
+    assert abs(rows.min() - 100) <= 3 and abs(rows.max() - 200) <= 3
+    assert abs(cols.min() - 100) <= 3 and abs(cols.max() - 200) <= 3
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (90, 140), (195, 290)])
+def test_a_change_is_shown_with_what_lies_around_it(corner: tuple[int, int]) -> None:
+    row, col = corner
+    change = to_ground(shapely.box(col, row, col + 5, row + 5), GRID.transform)
+    window = window_around(change, GRID)
+    assert (window.height, window.width) == (LEAST_PX, LEAST_PX)
+    assert window.intersection(GRID.whole) == window
+    assert window.row <= row and row + 5 <= window.row_stop
+    assert window.col <= col and col + 5 <= window.col_stop
+
+
+def test_a_change_as_large_as_all_is_shown_with_all() -> None:
+    everything = GRID.footprint()
+    assert window_around(everything, GRID) == GRID.whole
+
+
+def test_pictures_have_the_shape_of_the_ground() -> None:
+    assert shown_shape(Window(0, 0, 200, 300), 600) == (400, 600)
+    assert shown_shape(Window(0, 0, 10**6, 2), 600) == (600, 1)
+    assert sized(np.zeros((5, 7, 3), np.uint8), (50, 70)).size == (70, 50)
+    assert muted(Image.new("RGB", (7, 5), (10, 90, 10))).size == (7, 5)
+
+
+@pytest.mark.parametrize(("most", "round_one"), [(7, 5), (5, 5), (4.99, 2), (1, 1), (950, 500)])
+def test_lengths_are_round(most: float, round_one: float) -> None:
+    assert round_length(most) == pytest.approx(round_one)
+
+
+def test_a_scale_says_how_long_it_is() -> None:
+    scale = scale_of(10_000)
+    assert scale is not None and (scale.label, scale.share) == ("2 km", pytest.approx(0.2))
+    assert scale_of(0) is None and scale_of(float("nan")) is None
+
+
+def test_a_picture_travels_in_its_address() -> None:
+    packed = embedded(Image.new("RGB", (30, 20), RED))
+    head, _, body = packed.uri.partition(",")
+    assert head == "data:image/jpeg;base64" and (packed.width, packed.height) == (30, 20)
+    with Image.open(io.BytesIO(base64.b64decode(body))) as picture:
+        assert picture.size == (30, 20)

@@ -1,0 +1,310 @@
+"""The report of a run: what it says is so, nothing in it is read as HTML, and STAC accepts its item."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pystac
+import pytest
+import rasterio
+from affine import Affine
+from click.testing import CliRunner
+from jsonschema import Draft7Validator
+from makers import LONLAT, NORTH_UP, UTM, make_raster, texture
+from pystac.validation.local_validator import get_local_schema_cache
+from referencing import Registry, Resource
+
+from geochange import detect
+from geochange.cli.main import cli
+from geochange.detection import Result
+from geochange.errors import OptionError, OutputError
+
+pytestmark = pytest.mark.slow
+
+SIZE = 300
+HOSTILE = "<script>alert(\"1\")</script> & 'x' {{ 7*7 }}"
+
+
+def make_pair(folder: Path, **where: Any) -> tuple[Path, Path]:
+    """Texture at two dates; a 40 x 60 and a 20 x 20 change, and a corner without data."""
+    folder.mkdir(parents=True, exist_ok=True)
+    before = texture(SIZE).clip(1, 255).astype(np.uint8)
+    after = before.copy()
+    after[100:140, 50:110] = 255 - after[100:140, 50:110]
+    after[200:220, 200:220] += 128
+    after[:30, :30] = 0
+    made = [
+        make_raster(folder / f"{name}.tif", pixels, nodata=0, **where)
+        for name, pixels in (("before", before), ("after", after))
+    ]
+    for path, when in zip(made, ("2015:06:01 10:30:00", "2021:07:02 11:00:00"), strict=True):
+        with rasterio.open(path, "r+") as raster:
+            raster.update_tags(TIFFTAG_DATETIME=when)
+    return made[0], made[1]
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    folder = tmp_path_factory.mktemp("report")
+    return detect(*make_pair(folder), folder / "changes.gpkg")
+
+
+def facts_of(tmp_path: Path, **options: Any) -> tuple[Result, dict[str, Any]]:
+    result = detect(*make_pair(tmp_path), tmp_path / "changes.gpkg", report="json", **options)
+    assert result.report is not None
+    return result, json.loads(result.report.read_text("utf-8"))
+
+
+class _Reader(HTMLParser):
+    """Collects tags with their attributes, and the text outside of style."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "br", "path"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def read_page(path: Path) -> _Reader:
+    reader = _Reader()
+    reader.feed(path.read_text("utf-8"))
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def test_the_page_says_what_the_table_holds(ran: Result) -> None:
+    changes = gpd.read_file(ran.out, layer="changes")
+    assert ran.report == ran.out.with_suffix(".html")
+    text = read_page(ran.report).text
+    seen_m2 = (SIZE**2 - 30 * 30) * 100 / 0.9996**2
+    assert f"changed {ran.changed_m2 / 1e4:,.2f} ha" in text
+    assert f"{100 * ran.changed_m2 / seen_m2:.2f} %" in text
+    assert f"polygons {len(changes)}" in text
+    assert "1 June 2015" in text and "2 July 2021" in text
+    assert "WGS 84 / UTM zone 32N (EPSG:32632)" in text
+    for number in changes.nlargest(10, "confidence_mean")["id"]:
+        assert f"No. {number}" in text
+    for stage in ("look at the scene", "infer, stitch and trace", "draw and write polygons"):
+        assert stage in text
+
+
+def test_the_page_asks_the_network_for_nothing(ran: Result) -> None:
+    assert ran.report is not None
+    page = read_page(ran.report)
+    assert not {"script", "link", "iframe", "object", "base", "form"} & {
+        tag for tag, _ in page.tags
+    }
+    loaded = [a for tag, a in page.tags if tag in ("img", "source", "image", "use", "video")]
+    assert len(loaded) >= 3 + 3 * min(10, ran.polygons)
+    assert all(str(a["src"]).startswith("data:image/jpeg;base64,") and a["alt"] for a in loaded)
+    assert not any(name.startswith("on") for _, a in page.tags for name in a)
+    source = ran.report.read_text("utf-8")
+    assert "@import" not in source and "url(" not in source
+    (policy,) = (a["content"] for t, a in page.tags if a.get("http-equiv"))
+    assert policy is not None and policy.startswith("default-src 'none'")
+
+
+def test_nothing_from_outside_becomes_html(tmp_path: Path) -> None:
+    before, after = make_pair(tmp_path / HOSTILE.replace("/", "\N{DIVISION SLASH}"))
+    out = tmp_path / f"{HOSTILE.replace('/', '')}.gpkg"
+    result = detect(before, after, out)
+    assert result.report is not None
+    page = read_page(result.report)
+    assert not {"script"} & {tag for tag, _ in page.tags}
+    assert "alert" in page.text and "{{ 7*7 }}" in page.text
+    links = [str(a["href"]) for tag, a in page.tags if tag == "a"]
+    files = [link for link in links if not link.startswith("https://www.openstreetmap.org/")]
+    assert len(files) == 4 and all(link.startswith("%3Cscript%3E") for link in files)
+    item = json.loads(out.with_suffix(".stac.json").read_text("utf-8"))
+    assert validity(item) == []
+
+
+def test_json_has_the_same_facts(tmp_path: Path) -> None:
+    result, facts = facts_of(tmp_path, min_area=500)
+    changes = gpd.read_file(result.out, layer="changes")
+    assert result.report == tmp_path / "changes.json"
+    assert not (tmp_path / "changes.html").exists()
+    assert facts["polygons"] == len(changes) == sum(facts["histogram"])
+    assert facts["changed_m2"] == pytest.approx(changes["area_m2"].sum())
+    assert sum(group["polygons"] for group in facts["by_size"]) == len(changes)
+    assert facts["place"]["seen_m2"] == pytest.approx((SIZE**2 - 900) * 100 / 0.9996**2, rel=1e-4)
+    assert facts["changed_share"] == pytest.approx(facts["changed_m2"] / facts["place"]["seen_m2"])
+    top = changes.sort_values(["confidence_mean", "area_m2"], ascending=False).head(10)
+    assert [change["id"] for change in facts["top"]] == top["id"].tolist()
+    west, south, east, north = facts["place"]["bounds"]
+    for change in facts["top"]:
+        lon, lat = change["centre"]
+        assert west < lon < east and south < lat < north
+    assert facts["before"]["date"].startswith("2015-06-01")
+    assert "min_area" in facts["unusual"] and "tile" not in facts["unusual"]
+    assert facts["files"]["STAC item"] == "changes.stac.json"
+    assert all(stage["seconds"] >= 0 for stage in facts["stages"]) and len(facts["stages"]) == 4
+
+
+def test_none_writes_none(tmp_path: Path) -> None:
+    result = detect(*make_pair(tmp_path), tmp_path / "changes.gpkg", report="none")
+    assert result.report is None
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"before.tif", "after.tif", "changes.gpkg", "changes.tif"}
+
+
+def test_nothing_changed_is_said(tmp_path: Path) -> None:
+    before, _ = make_pair(tmp_path)
+    result = detect(before, before, tmp_path / "changes.gpkg", threshold=1)
+    assert result.polygons == 0 and result.report is not None
+    assert "Nothing changed" in read_page(result.report).text
+
+
+@pytest.mark.parametrize("name", ["changes.html", "changes.stac.json"])
+def test_what_is_not_ours_is_not_replaced(tmp_path: Path, name: str) -> None:
+    pair = make_pair(tmp_path)
+    (tmp_path / name).write_text("my own notes")
+    with pytest.raises(OutputError, match=f"{name}: stands where"):
+        detect(*pair, tmp_path / "changes.gpkg")
+    assert (tmp_path / name).read_text() == "my own notes"
+    assert not (tmp_path / "changes.gpkg").exists()
+
+
+def test_a_second_run_replaces_the_first_report(tmp_path: Path) -> None:
+    pair, out = make_pair(tmp_path), tmp_path / "changes.gpkg"
+    first = detect(*pair, out)
+    assert first.report is not None
+    was = first.report.read_bytes()
+    detect(*pair, out, min_area=1e6)
+    assert first.report.read_bytes() != was
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_another_kind_of_report_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="--report pdf: not known; choose html, json, none"):
+        detect(*make_pair(tmp_path), tmp_path / "changes.gpkg", report="pdf")
+
+
+def test_the_command_names_the_report(tmp_path: Path) -> None:
+    before, after = make_pair(tmp_path)
+    told = CliRunner().invoke(
+        cli, ["run", str(before), str(after), "--out", str(tmp_path / "changes.gpkg")]
+    )
+    assert told.exit_code == 0, told.output
+    assert re.search(r"report +\S+changes\.html", told.output)
+
+
+def validity(item: dict[str, Any]) -> list[str]:
+    """What STAC's own schema has against an item; its copy is pystac's, so no network is needed."""
+    schemas = get_local_schema_cache()
+    registry: Registry[Any] = Registry().with_resources(
+        [(uri, Resource.from_contents(schema)) for uri, schema in schemas.items()]
+    )
+    uri = f"https://schemas.stacspec.org/v{item['stac_version']}/item-spec/json-schema/item.json"
+    validator = Draft7Validator(
+        schemas[uri], registry=registry, format_checker=Draft7Validator.FORMAT_CHECKER
+    )
+    return [f"{list(error.path)}: {error.message}" for error in validator.iter_errors(item)]
+
+
+def item_of(out: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(out.with_suffix(".stac.json").read_text("utf-8"))
+    return found
+
+
+def test_the_schema_is_looked_at(ran: Result) -> None:
+    item = item_of(ran.out)
+    assert validity(item) == []
+    del item["properties"]["start_datetime"]
+    assert validity(item) != []
+
+
+def test_the_item_lists_the_outputs(ran: Result) -> None:
+    item = pystac.Item.from_dict(item_of(ran.out))
+    assert set(item.assets) == {"changes", "probability", "report"}
+    for asset in item.assets.values():
+        assert (ran.out.parent / asset.href).is_file()
+    assert item.assets["changes"].media_type == pystac.MediaType.GEOPACKAGE
+    assert item.assets["probability"].media_type == pystac.MediaType.COG
+    assert {link.rel for link in item.links} == {"via"}
+
+
+def test_the_item_says_when_and_where(ran: Result) -> None:
+    item = pystac.Item.from_dict(item_of(ran.out))
+    assert item.datetime is None
+    times = item.common_metadata
+    assert times.start_datetime is not None and times.end_datetime is not None
+    assert times.start_datetime.isoformat() == "2015-06-01T10:30:00+00:00"
+    assert times.end_datetime.isoformat() == "2021-07-02T11:00:00+00:00"
+    lonlat = gpd.read_file(ran.out, layer="changes").to_crs(4326)
+    west, south, east, north = item.bbox or [0, 0, 0, 0]
+    assert west < lonlat.total_bounds[0] and lonlat.total_bounds[2] < east
+    assert south < lonlat.total_bounds[1] and lonlat.total_bounds[3] < north
+    projection = item.ext.proj
+    with rasterio.open(ran.raster) as raster:
+        assert projection.code == "EPSG:32632"
+        assert projection.shape == list(raster.shape)
+        assert projection.transform == list(raster.transform)[:6]
+
+
+def without_dates(folder: Path, **where: Any) -> tuple[Path, Path]:
+    before, after = make_pair(folder, **where)
+    for path in (before, after):
+        with rasterio.open(path, "r+") as raster:
+            raster.update_tags(TIFFTAG_DATETIME="")
+    return before, after
+
+
+def test_without_dates_the_item_says_so(tmp_path: Path) -> None:
+    result = detect(*without_dates(tmp_path), tmp_path / "changes.geojson")
+    item = item_of(result.out)
+    assert validity(item) == []
+    assert "dates of the pictures are not known" in item["properties"]["description"]
+    assert datetime.fromisoformat(item["properties"]["datetime"]).year >= 2024
+    assert item["assets"]["changes"]["type"] == "application/geo+json"
+
+
+@pytest.mark.parametrize(
+    ("crs", "transform"),
+    [
+        (LONLAT, Affine(1e-4, 0, 179.99, 0, -1e-4, -16)),
+        (UTM.from_epsg(32760), Affine(10, 0, 808_000, 0, -10, 8_110_000)),
+        (UTM.from_epsg(32632), NORTH_UP @ Affine.rotation(30)),
+        (UTM.from_proj4("+proj=laea +lat_0=52 +lon_0=10 +ellps=GRS80"), NORTH_UP),
+    ],
+)
+def test_any_crs_gives_a_valid_item(tmp_path: Path, crs: Any, transform: Affine) -> None:
+    pair = make_pair(tmp_path, crs=crs, transform=transform)
+    item = item_of(detect(*pair, tmp_path / "changes.gpkg").out)
+    assert validity(item) == []
+    assert ("proj:wkt2" in item["properties"]) == (crs.to_authority() is None)
+    lon, lat = np.array(_flat(item["geometry"]["coordinates"])).T
+    assert (np.abs(lon) <= 180).all() and (np.abs(lat) <= 90).all()
+
+
+def _flat(coordinates: Any) -> list[list[float]]:
+    if isinstance(coordinates[0], float | int):
+        return [coordinates]
+    return [point for part in coordinates for point in _flat(part)]
