@@ -24,7 +24,6 @@ from geochange.preparation import BEST, CALIBRATED, LAST, Prepared
 from geochange.training.student import Student
 from geochange.validation import Verdict
 
-
 PRIOR = "prior"
 """The fact of a checkpoint that says threshold and temperature of what it began as."""
 
