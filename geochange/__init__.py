@@ -6,7 +6,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from geochange.cli.main import run_command
+    from geochange.cli.screen import closing_table, screen
+    from geochange.comparison import compare
+    from geochange.cutting import cut
     from geochange.detection import Result, detect
+    from geochange.errors import GeochangeError
     from geochange.evaluation import evaluate
     from geochange.learning import train
     from geochange.models.detector import load_model
@@ -16,16 +21,35 @@ __version__ = "0.1.0.dev0"
 _HOMES = {
     "detect": "geochange.detection",
     "Result": "geochange.detection",
+    "GeochangeError": "geochange.errors",
     "evaluate": "geochange.evaluation",
+    "compare": "geochange.comparison",
+    "cut": "geochange.cutting",
     "load_model": "geochange.models.detector",
     "train": "geochange.learning",
+    "run_command": "geochange.cli.main",
+    "screen": "geochange.cli.screen",
+    "closing_table": "geochange.cli.screen",
 }
 """Public names and where they live; loaded when first used, for `import geochange` to be instant.
 
 No module is named like a function here: importing it would put it in the function's place.
 """
 
-__all__ = ["Result", "__version__", "detect", "evaluate", "load_model", "train"]
+__all__ = [
+    "GeochangeError",
+    "Result",
+    "__version__",
+    "closing_table",
+    "compare",
+    "cut",
+    "detect",
+    "evaluate",
+    "load_model",
+    "run_command",
+    "screen",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:
