@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 
 def pipeline(name: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run pipelines/NAME.py to its end, on this tree's geochange."""
-    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    given = (environment.pop("PYTHONPATH", ""), str(ROOT), os.environ.get("PYTHONPATH"))
+    paths = os.pathsep.join(filter(None, given))
     return subprocess.run(
         [sys.executable, str(ROOT / "pipelines" / f"{name}.py"), *words],
         capture_output=True,
