@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import product
 from typing import BinaryIO
 
 from geochange.faults import Faults
 from geochange.geo.joiner import Joiner
-from geochange.geo.regions import BlockRegions
+from geochange.geo.regions import BlockRegions, unseen
 from geochange.geo.spill import Shelf, Spill
 from geochange.mosaic.release import Release
 from geochange.mosaic.schedule import Client, Job, run_bounded
 from geochange.progress import Progress
+from geochange.scope import Scope
 from geochange.tasks import Work, jobs
 
 
@@ -23,6 +25,7 @@ def work_blocks(
     Blocks that cannot be read are gone on without, and named when all else is done: RunError.
     """
     yard = _Yard(work, Spill(outlines), keep_logits, progress)
+    yard.leave_out()
     faults = Faults(work.pair)
 
     def take(job: Job, answer: int | BlockRegions) -> None:
@@ -48,21 +51,33 @@ class _Yard:
     progress: Progress
     joiner: Joiner = field(init=False)
     release: Release = field(init=False)
+    scope: Scope = field(init=False)
     tiles: int = 0
     pixels: int = 0
 
     def __post_init__(self) -> None:
         self.joiner = Joiner(self.work.plan.shape)
-        self.release = Release(self.work.logits)
+        self.scope = self.work.scope
+        self.release = Release(self.work.logits, self.scope)
         for stage in ("infer", "polygons"):
-            self.progress(stage, 0, self.work.plan.whole.pixels)
+            self.progress(stage, 0, self.scope.pixels)
+
+    def leave_out(self) -> None:
+        """Tell the joiner of the output blocks that are not worked."""
+        if self.scope.area is None:
+            return
+        plan = self.work.plan
+        worked = set(self.scope.outputs())
+        rows, cols = plan.outputs
+        for output in product(range(rows), range(cols)):
+            if output not in worked:
+                self.joiner.add(unseen(plan.output_window(output)))
 
     def inferred(self, tiles: int) -> None:
         """A block of tiles has its logits."""
         self.tiles += tiles
-        plan = self.work.plan
-        total = plan.whole.pixels
-        self.progress("infer", total * self.tiles // plan.tile_count, total)
+        total = self.scope.pixels
+        self.progress("infer", total * self.tiles // self.scope.counts[0], total)
 
     def finished(self, job: Job, regions: BlockRegions) -> None:
         """An output block is stitched, kept and vectorised."""
@@ -70,4 +85,4 @@ class _Yard:
         if not self.keep_logits:
             self.release.finished(job.arguments[1])
         self.pixels += regions.window.pixels
-        self.progress("polygons", self.pixels, self.work.plan.whole.pixels)
+        self.progress("polygons", self.pixels, self.scope.pixels)

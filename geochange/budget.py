@@ -20,6 +20,9 @@ LOGIT_BYTES = 4 + 4 + 2
 VALID_BYTES = 3
 """A pixel's validity: of both dates and together."""
 
+MATCH_BYTES, WIDE_BYTES = 4, 16
+"""A number of `after` once it is matched, and one of a single band while it is."""
+
 STRETCH_BYTES = 8
 """A number of a band while it is stretched: in float32, and scaled."""
 
@@ -67,8 +70,11 @@ def block_bytes(pair: Pair, plan: TilePlan, radiometry: Radiometry) -> int:
     first, *_ = plan.blocks()
     rows, cols = plan.block_tile_ranges(first)
     window = plan.block_window(first)
-    dates = (pair.before, radiometry.before), (pair.after, radiometry.after)
-    pixel = VALID_BYTES + sum(_date_bytes(date, stretch is not None) for date, stretch in dates)
+    after_worked = radiometry.after is not None or radiometry.match is not None
+    dates = (pair.before, radiometry.before is not None), (pair.after, after_worked)
+    pixel = VALID_BYTES + sum(_date_bytes(date, worked) for date, worked in dates)
+    if radiometry.match is not None:
+        pixel += len(pair.after.bands) * MATCH_BYTES + WIDE_BYTES
     logits = len(rows) * len(cols) * plan.tile_px**2 * LOGIT_BYTES
     return window.pixels * pixel + logits
 

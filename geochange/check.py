@@ -5,15 +5,21 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from geochange.config import RunOptions
+from geochange.config import PairOptions, RunOptions
 from geochange.errors import OptionError, OutputError
 from geochange.geo.align import Pair, align
+from geochange.geo.area import Area, read_area
 from geochange.geo.bands import Bands
-from geochange.geo.radiometry import Stretch, parse_stretch
+from geochange.geo.identity import files_of
+from geochange.geo.radiometry import MATCHES, Stretch, parse_stretch
 from geochange.geo.raster import RasterInfo, inspect, is_ours
+from geochange.geo.stac import is_item, resolve_item
+from geochange.geo.stack import PLUS, is_stack
+from geochange.geo.stack import files_of as stacked
+from geochange.geo.tileset import is_tileset
 from geochange.geo.tiling import TilePlan
 from geochange.geo.vector import check_output
 from geochange.models import check_name, wanted_bands
@@ -28,10 +34,12 @@ PathLike = str | os.PathLike[str]
 class Checked:
     """A run that can begin: everything a user may have got wrong has been looked at.
 
+    pair, area: where the dates are on one grid, cropped to the area if there is one.
     out, raster: the polygons and, beside them, the probability.
     """
 
     pair: Pair
+    area: Area | None
     plan: TilePlan
     stretch: str | Stretch
     options: RunOptions
@@ -47,15 +55,35 @@ def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions)
     _choice("taper", options.taper, TAPERS)
     _choice("prompts", options.prompts, (None, "per-date", "published", "fixed"))
     _choice("precision", options.precision, ("auto", "float32", "bfloat16"))
+    _choice("match", options.match, MATCHES)
     stretch = parse_stretch(options.stretch)
     check_name(options.model)
-    first, second = source_of(before), source_of(after)
     out_path = Path(out).expanduser().absolute()
     check_output(out_path)
-    pair = _pair(first, second, options)
-    raster = _raster_beside(out_path, pair)
+    pair, area = open_pair(before, after, options, wanted_bands(options.model))
+    if wanted_bands(options.model) is not None and options.stretch == "none":
+        need_8bit(pair.before.info, pair.after.info)
+    raster = _raster_beside(out_path, pair, options.aoi)
     plan = TilePlan(pair.grid.shape, options.tile, options.overlap, options.block)
-    return Checked(pair, plan, stretch, options, out_path, raster)
+    return Checked(pair, area, plan, stretch, options, out_path, raster)
+
+
+def open_pair(
+    before: PathLike, after: PathLike, options: PairOptions, wanted: int | None = None
+) -> tuple[Pair, Area | None]:
+    """Two rasters on one grid, cropped to the area that is meant if one is named.
+
+    wanted: how many bands are compared; None for any number. Raises InputError, OptionError.
+    """
+    first, second = inspect_source(before), inspect_source(after)
+    bands = _bands(first, second, options.bands, wanted)
+    grid = options.grid if options.grid in ("before", "after") else source_of(options.grid)
+    pair = align(first, second, grid, bands)
+    if options.aoi is None:
+        return pair, None
+    area = read_area(Path(source_of(options.aoi)), pair.grid)
+    window = area.window.intersection(pair.grid.whole) or pair.grid.whole
+    return pair.crop(window), area.moved(-window.row, -window.col)
 
 
 def need_8bit(*dates: RasterInfo) -> None:
@@ -75,15 +103,29 @@ def _choice(name: str, value: str | None, choices: Iterable[str | None]) -> None
 
 
 def source_of(path: PathLike) -> str:
-    """A raster's name as GDAL takes it, the same from every folder a worker may run in."""
+    """A raster's name, the same from every folder a worker may run in."""
     text = os.fspath(path)
-    local = Path(text).expanduser()
-    return str(local.absolute()) if local.exists() else text
+    if is_stack(text):
+        return PLUS.join(source_of(part) for part in stacked(text))
+    prefix, name = (text[:4], text[4:]) if text.startswith("GTI:") else ("", text)
+    local = Path(name).expanduser()
+    return prefix + str(local.absolute()) if local.exists() or is_tileset(text) else text
 
 
-def _raster_beside(out: Path, pair: Pair) -> Path:
+def inspect_source(path: PathLike) -> RasterInfo:
+    """What a raster, several of them as one, or a STAC item says of itself. Raises InputError."""
+    text = os.fspath(path)
+    if not is_item(text):
+        return inspect(source_of(text))
+    found = resolve_item(text)
+    info = inspect(found.path)
+    return replace(info, acquired=found.acquired or info.acquired)
+
+
+def _raster_beside(out: Path, pair: Pair, aoi: str | None) -> Path:
     raster = out.with_suffix(".tif")
-    inputs = [Path(file) for date in (pair.before, pair.after) for file in date.info.files]
+    inputs = [Path(file) for date in (pair.before, pair.after) for file in files_of(date.info)]
+    inputs += [] if aoi is None else [Path(source_of(aoi))]
     for target in (out, raster):
         if target.exists() and any(file.exists() and target.samefile(file) for file in inputs):
             raise OutputError(
@@ -97,19 +139,13 @@ def _raster_beside(out: Path, pair: Pair) -> Path:
     return raster
 
 
-def _pair(before: str, after: str, options: RunOptions) -> Pair:
-    first, second = inspect(before), inspect(after)
-    wanted = wanted_bands(options.model)
-    if options.bands is None:
-        bands = Bands.default(first, second, wanted)
-    else:
-        bands = Bands.parse(options.bands)
-        if wanted not in (None, len(bands.before)):
-            raise OptionError(
-                f"--bands {options.bands}: the model needs {wanted} bands, such as 4,3,2; "
-                "--model cva takes any number"
-            )
-    if wanted is not None and options.stretch == "none":
-        need_8bit(first, second)
-    grid = options.grid if options.grid in ("before", "after") else source_of(options.grid)
-    return align(first, second, grid, bands)
+def _bands(first: RasterInfo, second: RasterInfo, named: str | None, wanted: int | None) -> Bands:
+    if named is None:
+        return Bands.default(first, second, wanted)
+    bands = Bands.parse(named)
+    if wanted not in (None, len(bands.before)):
+        raise OptionError(
+            f"--bands {named}: the model needs {wanted} bands, such as 4,3,2; "
+            "--model cva takes any number"
+        )
+    return bands

@@ -22,12 +22,14 @@ from geochange.geo.probability import level
 from geochange.geo.sampling import SceneSample
 from geochange.geo.unreadable import NOTHING, Unreadable
 from geochange.geo.vector import read_changes
+from geochange.inspection import Inspection, coregister, inspect_scene
 from geochange.memory import settle
 from geochange.models import resident
 from geochange.models.predict import classes_of
 from geochange.mosaic.schedule import in_flight
 from geochange.places import claimed
 from geochange.progress import Progress, silent
+from geochange.scope import know_area
 from geochange.space import check_space, room_in, space_of
 from geochange.tasks import Work
 from geochange.workers import choose_model, open_crew
@@ -45,7 +47,7 @@ class Result:
     """What a run gives: the files, and figures about them.
 
     polygons: how many were written. changed_m2: their area, square metres on the ellipsoid.
-    pixels: of the common ground. resumed: whether an earlier, broken run had begun the work.
+    pixels: of the ground that was worked. resumed: whether an earlier, broken run had begun the work.
     unreadable: what is nodata for want of its pixels.
     """
 
@@ -115,7 +117,7 @@ def _run_alone(checked: Checked, progress: Progress) -> Result:
         raster=checked.raster,
         polygons=tally.polygons,
         changed_m2=tally.changed_m2,
-        pixels=checked.plan.whole.pixels,
+        pixels=work.scope.pixels,
         seconds=clock.seconds(),
         resumed=resumed,
         unreadable=unreadable,
@@ -123,18 +125,18 @@ def _run_alone(checked: Checked, progress: Progress) -> Result:
 
 
 def plan_work(checked: Checked) -> Work:
-    """Take from the scene what must be the same for all its tiles: stretch and statistics."""
+    """Take from the scene what must be the same for all its tiles: shift, stretch, statistics."""
     options = checked.options
     # With a scheduler the workers settle their devices by themselves; see `settle_spec`.
     spec = choose_model(options.model, options, "auto" if options.scheduler else options.device)
     model = resident(spec)
-    sample = SceneSample(checked.pair, spare=True)
-    radiometry = sample.radiometry(checked.stretch)
+    sample, checks = _look(checked)
+    radiometry = sample.radiometry(checked.stretch, options.match)
     statistics = model.fit(sample.chips(radiometry))
     say_unsampled(checked.pair, sample.unreadable)
     threshold = model.threshold if options.threshold is None else options.threshold
     return Work(
-        pair=checked.pair,
+        pair=sample.pair,
         plan=checked.plan,
         radiometry=radiometry,
         spec=replace(spec, statistics=statistics),
@@ -145,7 +147,24 @@ def plan_work(checked: Checked) -> Work:
         classes=classes_of(model),
         skip_unreadable=options.skip_unreadable,
         unsampled=sample.unreadable,
+        area=None if checked.area is None else know_area(checked.area),
+        checks=checks,
     )
+
+
+def _look(checked: Checked) -> tuple[SceneSample, Inspection | None]:
+    """The scene sample, of the pair as it will be worked, and what it shows of the pair."""
+    sample = SceneSample(checked.pair, spare=True, area=checked.area)
+    if checked.options.skip_checks and not checked.options.coregister:
+        return sample, None
+    seen = inspect_scene(sample)
+    if checked.options.coregister:
+        sample, seen = coregister(sample, seen)
+        if seen.put_back is None and not seen.shift.trusted:
+            logger.warning("--coregister: %s; nothing was moved", seen.shift.doubt)
+    for warning in seen.warnings:
+        logger.warning("%s", warning)
+    return sample, seen
 
 
 @contextmanager
@@ -155,7 +174,8 @@ def _work_folder(checked: Checked, work: Work, tasks: int) -> Iterator[bool]:
     tasks: how many will be submitted at once.
     """
     folder = WorkFolder(work.folder)
-    space = space_of(work.plan, len(work.classes), tasks, checked.options.keep_work)
+    share = work.scope.share
+    space = space_of(work.plan, len(work.classes), tasks, checked.options.keep_work, share)
     check_space(space, checked.out.parent, work.folder)
     if not work.skip_unreadable and work.records.any():
         # An earlier run went on without what it could not read; this one may not.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from geochange.check import need_8bit, source_of
+from geochange.check import inspect_source, need_8bit, source_of
 from geochange.chip import Chip, fill_invalid
 from geochange.errors import InputError, OptionError
 from geochange.geo.align import Pair, align
@@ -22,7 +22,7 @@ from geochange.geo.bands import Bands
 from geochange.geo.grid import Grid
 from geochange.geo.labels import UNKNOWN, Labels, PolygonLabels, open_labels
 from geochange.geo.radiometry import Radiometry, parse_stretch
-from geochange.geo.raster import RasterInfo, inspect
+from geochange.geo.raster import RasterInfo
 from geochange.geo.review import ACCEPT, REJECT, ReviewedLabels, open_reviewed, statuses_of
 from geochange.geo.sampling import SceneSample
 from geochange.geo.tiling import TilePlan, Window
@@ -94,7 +94,7 @@ def open_scene(
     Raises InputError or OptionError for whatever cannot be used.
     """
     mode = parse_stretch(stretch)
-    first, second = inspect(source_of(before)), inspect(source_of(after))
+    first, second = inspect_source(before), inspect_source(after)
     chosen = _default_bands(first, second) if bands is None else bands
     if len(chosen.before) != RGB:
         raise OptionError(f"--bands: chips hold three bands, not {len(chosen.before)}; name three")

@@ -28,6 +28,13 @@ def check_folder(path: Path) -> None:
         ) from error
 
 
+def check_target(file: Path) -> None:
+    """Refuse a file that cannot be written, or is a folder. Raises OutputError."""
+    if file.is_dir():
+        raise OutputError(f"{file} is a folder: name a file in it")
+    check_folder(file)
+
+
 def make_folder(path: Path) -> None:
     """Make a folder, and those it lies in. Raises OutputError."""
     try:

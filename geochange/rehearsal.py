@@ -12,7 +12,7 @@ from pathlib import Path
 
 from geochange.check import Checked
 from geochange.detection import plan_work
-from geochange.geo.tiling import TilePlan, Window
+from geochange.geo.tiling import Window
 from geochange.memory import settle
 from geochange.mosaic.schedule import Client, in_flight, run_bounded
 from geochange.space import space_of
@@ -54,18 +54,21 @@ def rehearse(checked: Checked) -> Rehearsal:
     work = plan_work(checked)
     with open_crew(checked.options, work) as crew:
         work, tasks = crew.work, in_flight(crew.client)
+        scope = work.scope
         tile_s = _tile_seconds(crew.client, work)
-        space = space_of(work.plan, len(work.classes), tasks, checked.options.keep_work)
+        space = space_of(
+            work.plan, len(work.classes), tasks, checked.options.keep_work, scope.share
+        )
         pixels = work.plan.whole.pixels
         return Rehearsal(
             shape=work.plan.shape,
-            tiles=work.plan.tile_count,
-            blocks=work.plan.rows.blocks * work.plan.cols.blocks,
+            tiles=scope.counts[0],
+            blocks=scope.counts[1],
             threads=tasks // 2,
             device=work.spec.device,
             memory_bytes=crew.budget.peak,
             disk_bytes=space.peak,
-            seconds=tile_s * work.plan.tile_count + WRITE_S_PER_MPX * pixels / 1e6,
+            seconds=tile_s * scope.counts[0] + WRITE_S_PER_MPX * pixels / 1e6,
         )
 
 
@@ -78,7 +81,7 @@ def _tile_seconds(client: Client, work: Work) -> float:
         return alone
     seconds = 0.0
     while True:
-        part = _part(work.plan, side)
+        part = _part(work, side)
         seconds = _work_part(client, work, side)
         whole = part.height >= work.plan.shape[0] and part.width >= work.plan.shape[1]
         if whole or seconds >= PROBE_S / 2:
@@ -89,13 +92,14 @@ def _tile_seconds(client: Client, work: Work) -> float:
 
 def _work_part(client: Client, work: Work, side: int) -> float:
     """Seconds for the middle `side` x `side` tiles, through the very tasks of a run."""
-    window = _part(work.plan, side)
+    window = _part(work, side)
     with _elsewhere(work.folder) as folder:
         part = replace(
             work,
             pair=work.pair.crop(window),
             plan=replace(work.plan, shape=(window.height, window.width)),
             folder=folder,
+            area=None,
         )
         part.create_stores()
         started = time.perf_counter()
@@ -110,8 +114,12 @@ def _elsewhere(folder: Path) -> Iterator[Path]:
         yield Path(scratch)
 
 
-def _part(plan: TilePlan, side: int) -> Window:
-    """The pixels of `side` x `side` tiles in the middle of the raster, or all there are."""
+def _part(work: Work, side: int) -> Window:
+    """The pixels of `side` x `side` tiles in the middle of what is worked, or all there are."""
+    plan, middle = work.plan, work.scope.middle
     length = plan.tile_px + (side - 1) * (plan.tile_px - plan.overlap_px)
     height, width = min(length, plan.shape[0]), min(length, plan.shape[1])
-    return Window((plan.shape[0] - height) // 2, (plan.shape[1] - width) // 2, height, width)
+    row = middle.row + (middle.height - height) // 2
+    col = middle.col + (middle.width - width) // 2
+    row, col = max(0, min(row, plan.shape[0] - height)), max(0, min(col, plan.shape[1] - width))
+    return Window(row, col, height, width)

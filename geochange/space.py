@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import shutil
 import stat
 from collections.abc import Iterator
@@ -44,16 +45,20 @@ class Space:
         return max(self.infer, self.write)
 
 
-def space_of(plan: TilePlan, classes: int, in_flight: int, keep_work: bool) -> Space:
+def space_of(
+    plan: TilePlan, classes: int, in_flight: int, keep_work: bool, share: float = 1.0
+) -> Space:
     """What a run of a plan takes.
 
     classes: how many the model scores. in_flight: how many tasks are submitted at once.
-    keep_work: whether logits stay behind those that gather from them.
+    keep_work: whether logits stay behind those that gather from them. share: of the tiles that are
+    worked.
     """
     tile = plan.tile_px**2 * LOGIT_BYTES
-    logits = plan.tile_count * tile
-    scores = plan.tile_count * 2 * classes * SCORE_BYTES
-    probability = plan.whole.pixels * PROBABILITY_BYTES
+    tiles = math.ceil(plan.tile_count * share)
+    logits = tiles * tile
+    scores = tiles * 2 * classes * SCORE_BYTES
+    probability = int(plan.whole.pixels * share) * PROBABILITY_BYTES
     front = logits if keep_work else min(logits, front_tiles(plan, in_flight) * tile)
     outlines = int(plan.whole.pixels * OUTLINE_BYTES)
     raster = int(plan.whole.pixels * (PLAIN_BYTES + COG_BYTES))

@@ -8,16 +8,18 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geochange.chip import Chip, fill_invalid
 from geochange.errors import RunError
 from geochange.faults import Records, places
 from geochange.geo.align import Pair
-from geochange.geo.probability import to_bytes
+from geochange.geo.probability import NODATA, to_bytes
 from geochange.geo.radiometry import Radiometry
 from geochange.geo.regions import BlockRegions, trace
 from geochange.geo.tiling import Axis, Index, TilePlan, Window
 from geochange.geo.unreadable import NOTHING, Unreadable, UnreadableError, in_short
+from geochange.inspection import Inspection
 from geochange.memory import rise_bytes, settle
 from geochange.models import ModelSpec, kind_of, resident
 from geochange.models.capacity import CPU_CHIPS
@@ -25,6 +27,7 @@ from geochange.models.predict import predict, show
 from geochange.mosaic.schedule import Job
 from geochange.mosaic.stitch import stitch
 from geochange.mosaic.store import LogitStore, ProbabilityStore, ScoreStore
+from geochange.scope import Scope, area_of, keep_area
 
 CLASS_BYTES = 100
 """What a model without weights takes of memory for a pixel: a few bands in float32, a few times."""
@@ -37,7 +40,8 @@ class Work:
     batch: the most tiles at once, found by each worker where None. level: the smallest byte of
     probability that is change. classes: the names the model scores.
     skip_unreadable: whether what cannot be read is nodata, else its block fails. unsampled: what
-    of the scene sample could not be read.
+    of the scene sample could not be read. area: the digest of the area that is worked, which lies
+    in the work folder; None for all. checks: what was found of the pair beforehand.
     """
 
     pair: Pair
@@ -51,6 +55,13 @@ class Work:
     classes: tuple[str, ...] = ()
     skip_unreadable: bool = False
     unsampled: Unreadable = NOTHING
+    area: str | None = None
+    checks: Inspection | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """What of the plan is worked."""
+        return Scope(self.plan, None if self.area is None else area_of(self.area, self.folder))
 
     @property
     def logits(self) -> LogitStore:
@@ -66,6 +77,8 @@ class Work:
         """Lay out, empty, all that the tasks write into."""
         self.logits.create()
         self.probability.create()
+        if self.area is not None:
+            keep_area(self.area, self.folder)
         if self.classes:
             self.scores.create()
 
@@ -83,32 +96,39 @@ class Work:
 def infer(work: Work, block: Index) -> int:
     """Logits of the tiles of a block, each tile once, into the store; gives how many tiles."""
     settle()
-    tile_rows, tile_cols = work.plan.block_tile_ranges(block)
-    if not (work.logits.has(block) or _is_stitched(work, block)):
-        _infer_tiles(work, block, tile_rows, tile_cols)
-    return len(tile_rows) * len(tile_cols)
+    scope = work.scope
+    if not (work.logits.has(block) or _is_stitched(work, scope, block)):
+        _infer_tiles(work, scope, block)
+    return len(scope.tiles_of(block))
 
 
-def _is_stitched(work: Work, block: Index) -> bool:
+def _is_stitched(work: Work, scope: Scope, block: Index) -> bool:
     """Whether an earlier run has made all it could of a block, whose logits it may have dropped."""
-    return all(work.probability.has(output) for output in work.plan.outputs_of(block))
+    return all(work.probability.has(output) for output in scope.outputs_of(block))
 
 
-def _infer_tiles(work: Work, block: Index, tile_rows: range, tile_cols: range) -> None:
-    window = work.plan.block_window(block)
-    ground, unreadable = read_chip(work, window)
+def _infer_tiles(work: Work, scope: Scope, block: Index) -> None:
+    tiles: list[Chip] = []
+    unreadable = NOTHING
+    for window, inside in scope.runs_of(block):
+        ground, lost = read_chip(work, window)
+        unreadable |= lost
+        tiles += [_cut(ground, work.plan.tile_window(tile), window) for tile in inside]
     _keep_or_fail(work, block, unreadable)
-    tiles = [
-        _cut(ground, work.plan.tile_window((row, col)), window)
-        for row in tile_rows
-        for col in tile_cols
-    ]
     prediction = predict(work.spec, tiles, work.batch)
-    grid = len(tile_rows), len(tile_cols)
     if work.classes:
-        work.scores.put(block, prediction.scores.reshape(*grid, 2, -1))
+        work.scores.put(block, _laid_out(scope, block, prediction.scores))
     # Last, for a block whose logits are there counts as done.
-    work.logits.put(block, prediction.logits.reshape(*grid, *tiles[0].shape))
+    work.logits.put(block, _laid_out(scope, block, prediction.logits))
+
+
+def _laid_out(scope: Scope, block: Index, answers: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Answers for the tiles of a block by (tile row, tile col); NaN for those not inferred."""
+    rows, cols = scope.plan.block_tile_ranges(block)
+    whole = np.full((len(rows), len(cols), *answers.shape[1:]), np.nan, np.float32)
+    for (row, col), answer in zip(scope.tiles_of(block), answers, strict=True):
+        whole[row - rows[0], col - cols[0]] = answer
+    return whole
 
 
 def network_bytes(work: Work) -> int:
@@ -163,15 +183,18 @@ def finish(work: Work, output: Index) -> BlockRegions:
     if work.probability.has(output):
         probability = work.probability.get(window)
     else:
-        _need_logits(work, output)
+        scope = work.scope
+        _need_logits(work, scope, output)
         probability = to_bytes(stitch(work.plan, output, work.taper, work.logits))
+        if scope.area is not None:
+            probability[~scope.area.mask(window)] = NODATA
         work.probability.put(output, probability)
     return trace(np.asarray(probability), window, work.level, work.plan.shape[1])
 
 
-def _need_logits(work: Work, output: Index) -> None:
+def _need_logits(work: Work, scope: Scope, output: Index) -> None:
     """A chunk that is not there reads as no data, which would be a result."""
-    missing = [block for block in work.plan.needed_blocks(output) if not work.logits.has(block)]
+    missing = [block for block in scope.needed_blocks(output) if not work.logits.has(block)]
     if missing:
         raise RunError(
             f"{work.folder}: the logits of block {missing[0]} are gone; has it been cleared?"
@@ -180,13 +203,15 @@ def _need_logits(work: Work, output: Index) -> None:
 
 def jobs(work: Work) -> Iterator[Job]:
     """Every task of a run, each output block right behind the last block of tiles it needs."""
-    plan = work.plan
+    plan, scope = work.plan, work.scope
     rows, cols = (_last_needed(axis) for axis in (plan.rows, plan.cols))
     for block in plan.blocks():
-        yield Job(("infer", block), infer, (work, block))
+        if scope.tiles_of(block):
+            yield Job(("infer", block), infer, (work, block))
         for output in product(rows.get(block[0], ()), cols.get(block[1], ())):
-            needed = tuple(("infer", other) for other in plan.needed_blocks(output))
-            yield Job(("finish", output), finish, (work, output), needed)
+            if scope.has_output(output):
+                needed = tuple(("infer", other) for other in scope.needed_blocks(output))
+                yield Job(("finish", output), finish, (work, output), needed)
 
 
 def _last_needed(axis: Axis) -> dict[int, list[int]]:

@@ -14,8 +14,7 @@ from rich.text import Text
 from geochange.cli.again import again
 from geochange.cli.options import Folder
 from geochange.cli.screen import screen
-from geochange.errors import OutputError
-from geochange.places import check_folder
+from geochange.places import check_target
 from geochange.whole import write_text
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def check(root: Path, layout: str, bands: str | None, file: Path | None, quiet: 
     be used ends it with the name of the file; leaks are reported.
     """
     if file is not None:
-        _check_target(file)
+        check_target(file)
     # Behind the check: loading rasterio takes longer than a refused option may.
     from geochange.dataset import survey
 
@@ -49,12 +48,6 @@ def check(root: Path, layout: str, bands: str | None, file: Path | None, quiet: 
         write_text(file, json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")
     if not quiet:
         Console().print(_table(found))
-
-
-def _check_target(file: Path) -> None:
-    if file.is_dir():
-        raise OutputError(f"{file} is a folder: name a file in it")
-    check_folder(file)
 
 
 def _table(found: Survey) -> Table:

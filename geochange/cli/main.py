@@ -17,6 +17,7 @@ from geochange.errors import GeochangeError, RunError
 
 COMMANDS = {
     "run": ("geochange.cli.run:run", "Find what changed between two rasters, as polygons."),
+    "check": ("geochange.cli.check:check", "Look at a pair before it is compared."),
     "train": ("geochange.cli.train:train", "Train ChangeCLIP on labelled chips."),
     "evaluate": ("geochange.cli.evaluate:evaluate", "Measure a model or polygons against labels."),
     "data": ("geochange.cli.data:data", "Make, list and check labelled chips."),

@@ -33,22 +33,54 @@ def options_of(model: type[BaseModel]) -> Callable[[Command], Command]:
 
     def decorate(command: Command) -> Command:
         for name, field in reversed(model.model_fields.items()):
-            command = _option(name, field)(command)
+            command = _option(name, field, _group_of(model, name))(command)
         return command
 
     return decorate
 
 
-def _option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
+class GroupedOption(click.Option):
+    """An option that stands under a heading of its own in the help."""
+
+    group = ""
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists its options under their headings, those without one first."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write them."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            line = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if line is not None:
+                groups.setdefault(getattr(param, "group", ""), []).append(line)
+        for title, lines in [("Options", groups.pop("", [])), *groups.items()]:
+            if lines:
+                with formatter.section(title):
+                    formatter.write_dl(lines)
+
+
+def _group_of(model: type[BaseModel], name: str) -> str:
+    """The heading that the class gives which first names the option."""
+    owner = next(
+        c for c in reversed(model.__mro__) if name in c.__dict__.get("__annotations__", {})
+    )
+    return str(owner.__dict__.get("help_group", ""))
+
+
+def _option(name: str, field: FieldInfo, group: str) -> Callable[[Command], Command]:
     kind = _plain_type(field.annotation)
     flags = [f"--{also.replace('_', '-')}" for also in _names(name, field)]
+    under = type("Option", (GroupedOption,), {"group": group})
     if kind is bool:
         return click.option(
-            *flags, name, is_flag=True, default=field.default, help=field.description
+            *flags, name, cls=under, is_flag=True, default=field.default, help=field.description
         )
     return click.option(
         *flags,
         name,
+        cls=under,
         type=kind,
         default=field.default,
         show_default=field.default is not None,

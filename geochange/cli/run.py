@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geochange.check import check
-from geochange.cli.options import options_of
+from geochange.cli.options import GroupedCommand, options_of
 from geochange.cli.screen import area, closing_table, duration, say_json, screen
 from geochange.config import RunOptions
 from geochange.space import as_gb
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="Example: geochange run 2015.tif 2024.tif --out changes.gpkg --min-area 50",
 )
 @click.argument("before")
@@ -39,7 +40,12 @@ def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **optio
     """Find what changed between the rasters BEFORE and AFTER.
 
     Both may be any raster GDAL opens, files or addresses, with different CRS, resolution and
-    extent. The polygons open styled in QGIS; the probability of change lies beside them as a
+    extent; tiles side by side ("before/*.tif", or a tile index "GTI:index.gpkg"); bands in files
+    of their own ("B04.tif + B03.tif + B02.tif"); or a STAC item, file or address, whose asset may
+    be named (item.json#visual). What a server asks for, GDAL takes from its environment variables,
+    such as AWS_PROFILE, AWS_REQUEST_PAYER or GDAL_HTTP_HEADERS.
+
+    The polygons open styled in QGIS; the probability of change lies beside them as a
     cloud-optimised GeoTIFF. A .gpkg is written part by part, for any number of polygons; the other
     formats need all of them in memory at the end. An interrupted run goes on when the same command
     is given again.

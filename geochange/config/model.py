@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, field_validator
 
 from geochange.config.base import Options
@@ -9,6 +11,8 @@ from geochange.config.base import Options
 
 class ModelOptions(Options):
     """How a model is run; what is None is the model's own choice."""
+
+    help_group: ClassVar[str] = "The model"
 
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
     clip: str | None = Field(

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from geochange.config.base import Options
 from geochange.config.model import ModelOptions, named_devices
+from geochange.config.pair import PairOptions
 
 
-class _Pair(Options):
-    """What is compared, and by what; the first in the help."""
+class _Pair(PairOptions):
+    """How the dates are brought together."""
 
-    bands: str | None = Field(None, description="bands to compare, such as 4,3,2 or 4,3,2:3,2,1")
-    grid: str = Field("before", description="before, after, or a raster whose grid is taken")
+    help_group: ClassVar[str] = "How the dates are brought together"
+
+    coregister: bool = Field(
+        False, description="measure how far the dates are off each other and put that right"
+    )
+    match: str = Field(
+        "none", description="histogram: give after the colours of before, scene-wide; or none"
+    )
     stretch: str = Field("joint", description="joint, per-date, none, or LOW,HIGH")
+    skip_checks: bool = Field(
+        False, description="do not look at dates, shift, clouds and histograms first"
+    )
+
+
+class _Model(Options):
+    """What sees the change."""
+
+    help_group: ClassVar[str] = ModelOptions.help_group
+
     model: str = Field("cva", description="cva, irmad, a file of weights, or package.module:Class")
 
 
-class RunOptions(ModelOptions, _Pair):
+class RunOptions(ModelOptions, _Model, _Pair):
     """How `run` works a pair; the defaults are those of the command."""
+
+    help_group: ClassVar[str] = "How it is worked"
 
     tile: int = Field(256, ge=32, le=4096, description="tile size in pixels")
     overlap: int = Field(64, ge=0, description="pixels a tile shares with the next")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import rasterio.crs
+from affine import Affine
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
@@ -43,12 +44,15 @@ class Date:
 
     offset_px: (rows, cols) from the grid's origin to the raster's, where their pixels coincide;
     None where the raster must be warped.
+    shift_px: (rows, cols) of the grid that the raster's things lie too far down and to the right;
+    the warp puts them back.
     """
 
     info: RasterInfo
     bands: tuple[int, ...]
     grid: Grid
     offset_px: tuple[int, int] | None
+    shift_px: tuple[float, float] = (0.0, 0.0)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -174,10 +178,11 @@ class Date:
         if self.info.alpha is None and (self.info.masked or not self._warps_to_nan):
             options["add_alpha"] = True
         height, width = self.grid.shape
+        rows, cols = self.shift_px
         return WarpedVRT(
             dataset,
             crs=rasterio.crs.CRS.from_wkt(self.grid.crs.to_wkt()),
-            transform=self.grid.transform,
+            transform=self.grid.transform @ Affine.translation(cols, rows),
             height=height,
             width=width,
             resampling=Resampling.bilinear,
@@ -209,6 +214,22 @@ class Pair:
         """The part of both in a window of the grid."""
         grid = self.grid.crop(window)
         return Pair(_cropped(self.before, window, grid), _cropped(self.after, window, grid), grid)
+
+    def coregistered(self, shift_px: tuple[float, float]) -> Pair:
+        """The pair with one date put back whose things lie `shift_px` (rows, cols) off.
+
+        shift_px: from where things are in `before` to where they are in `after`. The date that is
+        resampled anyway is moved; `after`, if both or neither are.
+        """
+        rows, cols = shift_px
+        if self.before.offset_px is None and self.after.offset_px is not None:
+            return replace(self, before=_moved(self.before, (-rows, -cols)))
+        return replace(self, after=_moved(self.after, (rows, cols)))
+
+
+def _moved(date: Date, shift_px: tuple[float, float]) -> Date:
+    rows, cols = date.shift_px
+    return replace(date, offset_px=None, shift_px=(rows + shift_px[0], cols + shift_px[1]))
 
 
 def _cropped(date: Date, window: Window, grid: Grid) -> Date:

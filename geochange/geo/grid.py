@@ -116,11 +116,8 @@ def _spread_degrees(grid: Grid) -> float:
     return float(np.prod(np.ptp(points, axis=0))) if np.isfinite(points).all() else np.inf
 
 
-def common_window(grid: Grid, others: list[Grid]) -> Window | None:
-    """The smallest window of `grid` that holds the ground it shares with every other grid.
-
-    None where there is no common ground.
-    """
+def common_ground(grid: Grid, others: list[Grid]) -> shapely.Geometry | None:
+    """The outline, in pixels of `grid`, of the ground it shares with every other grid, or None."""
     ground: shapely.Geometry = shapely.box(0, 0, grid.shape[1], grid.shape[0])
     for other in others:
         outline = _seen_from(grid, other)
@@ -128,7 +125,16 @@ def common_window(grid: Grid, others: list[Grid]) -> Window | None:
             return None
         pixels = to_ground(outline, ~grid.transform)
         ground = shapely.intersection(ground, shapely.make_valid(pixels))
-    if shapely.area(ground) <= LATTICE_TOLERANCE_PX:
+    return None if shapely.area(ground) <= LATTICE_TOLERANCE_PX else ground
+
+
+def common_window(grid: Grid, others: list[Grid]) -> Window | None:
+    """The smallest window of `grid` that holds the ground it shares with every other grid.
+
+    None where there is no common ground.
+    """
+    ground = common_ground(grid, others)
+    if ground is None:
         return None
     left, top, right, bottom = shapely.bounds(ground)
     row, col = math.floor(top + LATTICE_TOLERANCE_PX), math.floor(left + LATTICE_TOLERANCE_PX)

@@ -13,6 +13,9 @@ from typing import Any
 from geochange.errors import InputError, RunError
 from geochange.geo import patience
 from geochange.geo.raster import RasterInfo, inspect
+from geochange.geo.stack import files_of as stacked
+from geochange.geo.stack import is_stack
+from geochange.geo.tileset import is_tileset, tiles_of
 
 ASIDE = (".aux.xml", ".ovr")
 """Statistics and overviews, which QGIS writes beside a raster it shows: no pixel depends on them."""
@@ -33,11 +36,14 @@ def identity(info: RasterInfo) -> list[Any]:
     said = [str(info.dtype), info.nodata, info.alpha, info.masked]
     if said[1] != said[1]:  # NaN, which would never equal itself
         said[1] = "nan"
-    return [info.path, place, said, *(_stamp(file) for file in _files(info))]
+    return [info.path, place, said, *(_stamp(file) for file in files_of(info))]
 
 
-def _files(info: RasterInfo) -> list[str]:
-    """Every file behind a raster, through VRTs of VRTs too; its path where GDAL lists none."""
+def files_of(info: RasterInfo) -> list[str]:
+    """Every file behind a raster, through VRTs of VRTs too; its path where GDAL lists none.
+
+    Those of a pattern or an index are listed anew: one more or less is another raster.
+    """
     found: dict[str, None] = {}
     left = [info.path, *info.files]
     while left:
@@ -45,6 +51,10 @@ def _files(info: RasterInfo) -> list[str]:
         if file in found or file.endswith(ASIDE):
             continue
         found[file] = None
+        if is_stack(file):
+            left += stacked(file)
+        elif is_tileset(file):
+            left += tiles_of(file)
         if Path(f"{file}.msk").is_file():  # a mosaic does not list its files' masks
             left.append(f"{file}.msk")
         if file.endswith(_COMPLEX) and file != info.path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,15 @@ PERCENTILES = (0.5, 99.5)
 """Between which values of a scene the 8 bits are spent; the tails are clouds, glints and shadow."""
 
 MODES = ("joint", "per-date", "none")
+
+MATCHES = ("none", "histogram")
+"""How `after` may be brought to the numbers of `before`."""
+
+RANKS = 65
+"""Knots of a match, from the least number to the largest."""
+
+ENOUGH_PX = 2**20
+"""A match is taken from about so many pixels."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +45,40 @@ class Stretch:
 
 
 @dataclass(frozen=True)
+class Match:
+    """A rising map per band: numbers of `after` become those of the same rank in `before`.
+
+    after, before: by band, the numbers between which it is linear; beyond the ends it is flat.
+    """
+
+    after: tuple[tuple[float, ...], ...]
+    before: tuple[tuple[float, ...], ...]
+
+    def apply(self, pixels: Pixels) -> NDArray[np.float32]:
+        """(..., band) of any type to float32, in the numbers of `before`; NaN stays."""
+        matched = np.empty(pixels.shape, np.float32)
+        for band, knots in enumerate(zip(self.after, self.before, strict=True)):
+            matched[..., band] = np.interp(pixels[..., band], *knots)
+        return matched
+
+
+@dataclass(frozen=True)
 class Radiometry:
-    """How each date's numbers become pixels; None leaves them as they are."""
+    """How each date's numbers become pixels; None leaves them as they are.
+
+    match: brings `after` to the numbers of `before` first, so that both stretches are in those.
+    """
 
     before: Stretch | None
     after: Stretch | None
+    match: Match | None = None
 
     def apply(self, before: Pixels, after: Pixels) -> tuple[Pixels, Pixels]:
         """Both dates in one dtype: uint8 if both are 8-bit by now, else float32."""
+        if self.match is not None:
+            after = self.match.apply(after)
+            if self.after is None and before.dtype == np.uint8:
+                after = np.nan_to_num(np.rint(after)).astype(np.uint8)
         first = before if self.before is None else self.before.apply(before)
         second = after if self.after is None else self.after.apply(after)
         if first.dtype == second.dtype == np.uint8:
@@ -72,13 +107,46 @@ def parse_stretch(text: str) -> str | Stretch:
     return Stretch((low,), (high,))
 
 
-def choose(mode: str | Stretch, before: Sampled, after: Sampled) -> Radiometry:
+def match_ranks(before: NDArray[Any], after: NDArray[Any]) -> Match | None:
+    """The match of two samples of the same pixels, (pixel, band); None where there are none.
+
+    Histogram matching (Gonzalez and Woods, Digital Image Processing, 3.3.2) as a map that holds for
+    the whole scene: what changed within it must be the smaller part.
+    """
+    if len(before) == 0:
+        return None
+    ranks = np.linspace(0, 1, RANKS)
+    step = -(-len(before) // ENOUGH_PX)
+    there, here = (
+        np.quantile(values[::step].astype(np.float64), ranks, axis=0).T
+        for values in (before, after)
+    )
+    knots = [_rising(x, y) for x, y in zip(here, there, strict=True)]
+    return Match(tuple(x for x, _ in knots), tuple(y for _, y in knots))
+
+
+def _rising(
+    x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Each number once, with the mean of what it stands for."""
+    numbers, place = np.unique(x, return_inverse=True)
+    means = np.bincount(place, y) / np.bincount(place)
+    return tuple(numbers.tolist()), tuple(means.tolist())
+
+
+def choose(
+    mode: str | Stretch, before: Sampled, after: Sampled, *, match: Match | None = None
+) -> Radiometry:
     """The radiometry of a scene from a decimated sample of each date.
 
     "joint" spends the 8 bits on the percentiles of both dates together, so equal numbers stay
     equal; 8-bit pictures pass as they are. Two dates of different types have no common numbers:
-    each is stretched by its own. "per-date" does so for any type.
+    each is stretched by its own. "per-date" does so for any type. With a match, `after` has the
+    numbers and the type of `before` by then.
     """
+    if match is not None:
+        matched = Sampled(match.apply(after.values), before.dtype)
+        return replace(choose(mode, before, matched), match=match)
     if isinstance(mode, Stretch):
         return Radiometry(mode, mode)
     if mode == "none" or (mode == "joint" and before.is_8bit and after.is_8bit):

@@ -23,9 +23,13 @@ from rasterio.windows import Window as RasterioWindow
 from geochange.chip import Pixels
 from geochange.errors import InputError
 from geochange.geo import patience
+from geochange.geo.acquired import Acquired, acquired
 from geochange.geo.grid import Grid
+from geochange.geo.made import Made
 from geochange.geo.quiet import QUIET
 from geochange.geo.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
+from geochange.geo.stack import is_stack, make_stack
+from geochange.geo.tileset import is_tileset, make_tileset
 from geochange.geo.tiling import Window
 
 CACHE_MB = 128
@@ -47,6 +51,7 @@ class RasterInfo:
     files: every file it is made of, those behind a VRT too.
     block_px: (rows, cols) of the pieces its pixels are kept in, which are read whole or not at all.
     blurred: whether other pieces lie behind those (a mosaic's files, a mask's own blocks).
+    acquired: when it was taken, if it says so.
     """
 
     path: str
@@ -60,6 +65,7 @@ class RasterInfo:
     files: tuple[str, ...] = ()
     block_px: tuple[int, int] = (256, 256)
     blurred: bool = False
+    acquired: Acquired | None = None
 
     @property
     def sentinel(self) -> float | None:
@@ -105,18 +111,34 @@ def opened(path: str, **options: Any) -> Iterator[Any]:
 
 
 def _open(path: str) -> Any:
+    name = _gdal_name(path)
     try:
-        return rasterio.open(path)
+        return rasterio.open(name)
     except RasterioError as error:
         fault: RasterioError = error
     if may_pass(path, fault):
         for _ in patience.pauses():
             try:
                 with rasterio.Env(**NOT_REMEMBERED):
-                    return rasterio.open(path)
+                    return rasterio.open(name)
             except RasterioError as error:
                 fault = error
     raise InputError(_why_unreadable(path, fault)) from fault
+
+
+_made: dict[str, Made] = {}
+"""By name: the rasters of several files that this process has made."""
+
+
+def _gdal_name(path: str) -> str:
+    """How GDAL opens a raster in this process: by its name, or what is made of several files."""
+    maker = make_stack if is_stack(path) else make_tileset if is_tileset(path) else None
+    if maker is None:
+        return path
+    made = _made.get(path)
+    if made is None:
+        made = _made.setdefault(path, maker(path, opened))
+    return made.name
 
 
 def _why_unreadable(path: str, error: Exception) -> str:
@@ -142,6 +164,7 @@ def inspect(path: str | os.PathLike[str]) -> RasterInfo:
     Raises InputError if it is no raster, has no georeference, or is cut off.
     """
     name = os.fspath(path)
+    _made.pop(name, None)  # its files may be others by now
     # What rasterio warns of, a missing georeference, is refused here in our own words. And what
     # an earlier run in this process saw on a server may have changed since.
     with QUIET, patience.Handle(lambda: opened(name, **NOT_REMEMBERED)) as handle:
@@ -176,9 +199,13 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
         alpha=alphas[0] if alphas else None,
         masked=masked,
         overviews=tuple(dataset.overviews(1)),
-        files=tuple(dataset.files),
+        # Of many files, which travel with every task, the name alone; see `identity`.
+        files=() if path in _made else tuple(dataset.files),
         block_px=_block_px(dataset),
         blurred=dataset.driver == "VRT" or masked,
+        acquired=_made[path].acquired
+        if path in _made
+        else acquired({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path),
     )
 
 

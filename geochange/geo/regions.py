@@ -83,6 +83,13 @@ class BlockRegions:
     rim: Table
 
 
+def unseen(window: Window) -> BlockRegions:
+    """A block without data, of which nothing was read."""
+    along, down = (np.full(length, UNSEEN, np.int32) for length in (window.width, window.height))
+    nowhere, no_corners = np.empty(0, np.int64), np.empty(0, CORNER)
+    return BlockRegions(window, no_regions(), (along, along, down, down), nowhere, no_corners)
+
+
 @dataclass(frozen=True)
 class _Runs:
     """Spans of change along rows, in order; pixel (row, col) has number row * (width + 1) + col.

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip, fill_invalid
 from geochange.geo.align import Date, Pair
-from geochange.geo.radiometry import Radiometry, Sampled, Stretch, choose, is_settled
+from geochange.geo.area import Area
+from geochange.geo.radiometry import Radiometry, Sampled, Stretch, choose, is_settled, match_ranks
 from geochange.geo.tiling import Window
 from geochange.geo.unreadable import Unreadable
 
@@ -43,10 +44,12 @@ class SceneSample:
 
     8-bit pictures that a network takes as they are need no sample at all.
     spare: what cannot be read is left out of the sample; else UnreadableError is raised.
+    area: what lies outside of it is neither read nor valid; all is meant where it is None.
     """
 
     pair: Pair
     spare: bool = False
+    area: Area | None = None
     _lost: tuple[set[Window], set[Window]] = field(
         default_factory=lambda: (set(), set()), repr=False, compare=False
     )
@@ -61,10 +64,31 @@ class SceneSample:
         """The windows at the date after."""
         return self._read(self.pair.after, self._lost[1])
 
+    @cached_property
+    def windows(self) -> list[Window]:
+        """Where the sample is taken."""
+        return sample_windows(self.pair.grid.shape, len(self.pair.before.bands), self.area)
+
     def _read(self, date: Date, lost: set[Window]) -> tuple[RawWindow, ...]:
-        windows = sample_windows(self.pair.grid.shape, len(self.pair.before.bands))
         with date.reader(lost if self.spare else None) as read:
-            return tuple(RawWindow(*read(window)) for window in windows)
+            return tuple(self._limited(window, RawWindow(*read(window))) for window in self.windows)
+
+    def _limited(self, window: Window, read: RawWindow) -> RawWindow:
+        if self.area is None:
+            return read
+        return RawWindow(read.pixels, read.valid & self.area.mask(window))
+
+    def nodata_shares(self) -> tuple[float, float]:
+        """The share of the sampled pixels that hold no data, at each date."""
+        meant = sum(
+            window.pixels if self.area is None else int(self.area.mask(window).sum())
+            for window in self.windows
+        )
+        before, after = (
+            1 - sum(int(window.valid.sum()) for window in windows) / max(1, meant)
+            for windows in (self.before, self.after)
+        )
+        return before, after
 
     @property
     def unreadable(self) -> Unreadable:
@@ -77,8 +101,22 @@ class SceneSample:
         before, after = (Sampled(_valid(windows), date.info.dtype) for date, windows in dates)
         return before, after
 
-    def radiometry(self, mode: str | Stretch) -> Radiometry:
-        """The radiometry of the scene, read only as far as it depends on pixels."""
+    def seen_twice(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The same pixels of both dates, valid at both, (pixel, band)."""
+        both = [one.valid & two.valid for one, two in zip(self.before, self.after, strict=True)]
+        before, after = (
+            np.concatenate([w.pixels[valid] for w, valid in zip(windows, both, strict=True)])
+            for windows in (self.before, self.after)
+        )
+        return before, after
+
+    def radiometry(self, mode: str | Stretch, match: str = "none") -> Radiometry:
+        """The radiometry of the scene, read only as far as it depends on pixels.
+
+        match: one of MATCHES.
+        """
+        if match == "histogram":
+            return choose(mode, *self.pixels(), match=match_ranks(*self.seen_twice()))
         dates = self.pair.before, self.pair.after
         if not is_settled(mode, *(date.info.dtype for date in dates)):
             return choose(mode, *self.pixels())
@@ -125,11 +163,26 @@ def _valid(windows: tuple[RawWindow, ...]) -> NDArray[Any]:
     return np.concatenate([window.pixels[window.valid] for window in windows])
 
 
-def sample_windows(shape: tuple[int, int], bands: int) -> list[Window]:
-    """Windows evenly spread over a raster, all of it where it is small."""
+def sample_windows(shape: tuple[int, int], bands: int, area: Area | None = None) -> list[Window]:
+    """Windows evenly spread over a raster, or over an area in it; all of it where it is small."""
     budget = max(1, math.isqrt(VALUES // (WINDOW_PX**2 * max(4, bands))))
-    rows, cols = (_spread(length, min(WINDOWS_PER_AXIS, budget)) for length in shape)
+    most = min(WINDOWS_PER_AXIS, budget)
+    if area is not None:
+        return _windows_of(area, shape, most**2)
+    rows, cols = (_spread(length, most) for length in shape)
     return [Window(row, col, height, width) for row, height in rows for col, width in cols]
+
+
+def _windows_of(area: Area, shape: tuple[int, int], most: int) -> list[Window]:
+    """Windows side by side that an area touches, no more than `most` of them, evenly chosen."""
+    rows, cols = (_spread(length, length) for length in shape)
+    touched: list[Window] = []
+    for row, height in rows:
+        line = [Window(row, col, height, width) for col, width in cols]
+        found = area.touched(line)
+        touched += [window for window, here in zip(line, found, strict=True) if here]
+    step = max(1.0, len(touched) / most)
+    return [touched[int(i * step)] for i in range(min(most, len(touched)))]
 
 
 def _spread(length: int, most: int) -> list[tuple[int, int]]:

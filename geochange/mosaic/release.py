@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from geochange.geo.tiling import Index
 from geochange.mosaic.store import LogitStore
+
+
+class Gathering(Protocol):
+    """Which output blocks gather from which blocks of tiles."""
+
+    def needed_blocks(self, output: Index) -> tuple[Index, ...]:
+        """The blocks of tiles an output block gathers from."""
+        ...
+
+    def outputs_of(self, block: Index) -> tuple[Index, ...]:
+        """The output blocks that gather from a block of tiles."""
+        ...
 
 
 @dataclass
@@ -14,14 +27,17 @@ class Release:
 
     Told of finished output blocks in any order, each once; it remembers only the blocks on the
     front between finished and unfinished ones.
+    gathering: which output blocks gather from which blocks of tiles; all of the store's plan where
+    it is None.
     """
 
     store: LogitStore
+    gathering: Gathering | None = None
     _left: dict[Index, int] = field(default_factory=dict)
 
     def finished(self, output: Index) -> None:
         """An output block is done and kept."""
-        plan = self.store.plan
+        plan = self.gathering or self.store.plan
         for block in plan.needed_blocks(output):
             left = self._left.pop(block, len(plan.outputs_of(block))) - 1
             if left:

@@ -27,7 +27,7 @@ TOP = {
     *("", "cli", "detection", "tasks", "check", "demo", "provenance", "workfolder", "faults"),
     *("learning", "preparation", "recipe", "keeper", "validation", "evaluation", "candidate"),
     *("dataset", "pairs", "prompting", "cutting", "sharing", "comparison", "space"),
-    *("budget", "rehearsal", "__main__", "workers", "blocks", "writing"),
+    *("inspection", "scope", "budget", "rehearsal", "__main__", "workers", "blocks", "writing"),
 }
 
 MAY_IMPORT = {

@@ -1,0 +1,114 @@
+"""`geochange check`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from geochange.cli.options import GroupedCommand, options_of
+from geochange.config import CheckOptions
+from geochange.places import check_target
+from geochange.whole import write_text
+
+if TYPE_CHECKING:
+    from geochange.inspection import DateSeen, Inspection
+
+
+@click.command(
+    cls=GroupedCommand, epilog="Example: geochange check 2015.tif 2024.tif --json check.json"
+)
+@click.argument("before")
+@click.argument("after")
+@options_of(CheckOptions)
+@click.option("--json", "file", type=click.Path(path_type=Path), help="write it as JSON, too")
+@click.option("--quiet", is_flag=True, help="print nothing but errors")
+def check(before: str, after: str, file: Path | None, quiet: bool, **options: Any) -> None:
+    """Look at the rasters BEFORE and AFTER as a careful analyst would, before comparing them.
+
+    Says where and when they are, what they share, how far one lies off the other, what is missing
+    or cloudy, and how far their histograms are apart, with what can be done about it. It reads
+    windows spread over the scene, never the whole. Ends with exit code 2 and one line where the
+    two cannot be compared at all. `run` makes the same checks and keeps them with its result.
+    """
+    if file is not None:
+        check_target(file)
+    from geochange.inspection import look
+
+    seen = look(before, after, **options)
+    if file is not None:
+        write_text(file, json.dumps(seen.to_json(), indent=2, ensure_ascii=False) + "\n")
+    if not quiet:
+        show(seen)
+
+
+def show(seen: Inspection) -> None:
+    """Both dates side by side, the pair below, then what should be thought of."""
+    console = Console()
+    console.print(_dates(seen))
+    console.print(_pair(seen))
+    for warning in seen.warnings:
+        console.print(Text.assemble(("! ", "bold yellow"), warning))
+    if not seen.warnings:
+        console.print("Nothing speaks against comparing them.")
+
+
+def _dates(seen: Inspection) -> Table:
+    table = Table(title="The dates", title_justify="left")
+    table.add_column(style="bold", no_wrap=True)
+    for name in ("before", "after"):
+        table.add_column(name, overflow="fold")
+    columns = [dict(_rows(date)) for date in (seen.before, seen.after)]
+    for name in columns[0]:
+        # Text, since what files say is no markup.
+        table.add_row(name, *(Text(_plain(column[name])) for column in columns))
+    return table
+
+
+def _rows(date: DateSeen) -> Iterator[tuple[str, str]]:
+    yield "file", " + ".join(Path(file).name for file in date.path.split(" + "))
+    taken = date.acquired
+    yield "taken", "not said" if taken is None else f"{taken.when} ({taken.said_by})"
+    yield "CRS", date.crs
+    yield "size", f"{date.shape[1]:,} x {date.shape[0]:,} px of {date.pixel_m:.3g} m"
+    yield "bands", f"{date.bands}, {date.dtype}"
+    yield "nodata", f"{date.nodata:.1%}"
+    yield "like cloud", f"{date.cloud:.1%}"
+
+
+def _pair(seen: Inspection) -> Table:
+    table = Table(title="The pair", title_justify="left", show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    ground, shift = seen.ground, seen.shift
+    table.add_row(
+        "common ground",
+        f"{ground.km2:,.3g} km², {ground.of_before:.0%} of before, {ground.of_after:.0%} of after",
+    )
+    table.add_row("grid", f"{seen.shape[1]:,} x {seen.shape[0]:,} px, {_plain(seen.crs)}")
+    if seen.resolution_ratio > 1.005:
+        table.add_row("resolution", f"one {seen.resolution_ratio:.2f} times coarser")
+    bands = (",".join(map(str, numbers)) for numbers in dict.fromkeys(seen.compared))
+    table.add_row("bands compared", " with ".join(bands))
+    if seen.histogram_distance:
+        told = ", ".join(f"{distance:.0%}" for distance in seen.histogram_distance)
+        table.add_row("histograms apart", f"{told} of their range")
+    told = shift.doubt
+    if shift.trusted:
+        way = f" {seen.offset.towards}, {seen.offset.said}" if shift.length_px >= 0.05 else ""
+        told = (
+            f"{shift.length_px:.1f} px{way} (spread {shift.spread_px:.1f} px; "
+            f"{shift.confidence:.0%} of {shift.votes} places agree)"
+        )
+    table.add_row("shift of after", told)
+    return table
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,0 +1,64 @@
+"""When a picture was taken, from what its file says of itself or, failing that, from its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import PurePosixPath
+
+TAGS = (
+    *("ACQUISITIONDATETIME", "ACQUISITION_DATETIME", "ACQUISITION_DATE", "ACQUISITIONDATE"),
+    *("DATETIME", "DATATAKE_1_DATATAKE_SENSING_START", "PRODUCT_START_TIME", "SENSING_TIME"),
+    *("SCENE_CENTER_TIME", "DATE_ACQUIRED", "START_DATETIME", "START_DATE", "DATE"),
+    "TIFFTAG_DATETIME",
+)
+"""Names under which files say it, whatever their case; TIFFTAG_DATETIME, often when the file was
+made, comes last."""
+
+NAME = "its name"
+
+_DATE = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)[-_:/]?(0[1-9]|1[0-2])[-_:/]?(0[1-9]|[12]\d|3[01])"
+    r"(?:[T _]?([01]\d|2[0-3]):?([0-5]\d)(?::?([0-5]\d))?(?!\d)|(?!\d))"
+)
+
+
+@dataclass(frozen=True)
+class Acquired:
+    """A moment, or a day, and what says it.
+
+    when: ISO 8601, "2016-07-07" or "2016-07-07T15:36:31". said_by: a tag, or NAME.
+    """
+
+    when: str
+    said_by: str
+
+    @property
+    def day(self) -> date:
+        """The day."""
+        return date.fromisoformat(self.when[:10])
+
+
+def acquired(tags: Mapping[str, str], path: str) -> Acquired | None:
+    """The first that is a date; None where nothing is."""
+    told = {name.upper(): text for name, text in tags.items()}
+    for tag in TAGS:
+        moment = moment_of(told.get(tag, ""))
+        if moment is not None:
+            return Acquired(moment, tag)
+    moment = moment_of(PurePosixPath(path.partition("?")[0]).stem)
+    return None if moment is None else Acquired(moment, NAME)
+
+
+def moment_of(text: str) -> str | None:
+    """The first date in a text as ISO 8601; None where there is none."""
+    for found in _DATE.finditer(text):
+        year, month, day, hour, minute, second = found.groups()
+        try:
+            when = date(int(year), int(month), int(day)).isoformat()
+        except ValueError:  # the 30th of February
+            continue
+        return when if hour is None else f"{when}T{hour}:{minute}:{second or '00'}"
+    return None

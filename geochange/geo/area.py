@@ -1,0 +1,124 @@
+"""Area: the ground that a run is limited to, as polygons in the pixels of its grid.
+
+It is cut into small pieces once, along whole pixels: a coast of a million corners costs a window
+no more than what lies in that window.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geochange.errors import InputError
+from geochange.geo.grid import Grid
+from geochange.geo.outlines import Burner, areal, find_layer, read_outlines
+from geochange.geo.polygons import Geometries
+from geochange.geo.tiling import Window
+
+PIECE_POINTS = 256
+"""A piece with more corners is cut in two,"""
+
+PIECE_PX = 64
+"""unless it is as small as this."""
+
+
+class Area:
+    """Which pixels of a grid are meant: those whose middle lies in it.
+
+    pieces: polygons in pixels of the grid, (x, y) = (col, row) of corners.
+    """
+
+    def __init__(self, pieces: Geometries) -> None:
+        self.pieces = pieces
+        self._burner = Burner(pieces)
+        self._tree = shapely.STRtree(pieces)
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells it from another."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """As WKB."""
+        return bytes(shapely.to_wkb(shapely.geometrycollections(self.pieces)))
+
+    @classmethod
+    def from_bytes(cls, packed: bytes) -> Area:
+        """What `to_bytes` gave."""
+        return cls(shapely.get_parts(shapely.from_wkb(packed)))
+
+    @property
+    def window(self) -> Window:
+        """The smallest window that holds it."""
+        left, top, right, bottom = shapely.total_bounds(self.pieces)
+        row, col = math.floor(top), math.floor(left)
+        return Window(row, col, math.ceil(bottom) - row, math.ceil(right) - col)
+
+    def moved(self, rows: int, cols: int) -> Area:
+        """The same ground, where pixels are counted from elsewhere."""
+        return Area(shapely.transform(self.pieces, lambda xy: np.add(xy, (cols, rows))))
+
+    def touched(self, windows: list[Window]) -> NDArray[np.bool_]:
+        """Which windows have a part in it; a window that it only borders may count, too."""
+        edges = np.array([(w.col, w.row, w.col_stop, w.row_stop) for w in windows], float)
+        found = np.zeros(len(windows), np.bool_)
+        if len(windows):
+            boxes = shapely.box(*edges.T)
+            found[np.unique(self._tree.query(boxes, predicate="intersects")[0])] = True
+        return found
+
+    def touches(self, window: Window) -> bool:
+        """Whether a window has a part in it."""
+        return bool(self.touched([window])[0])
+
+    def mask(self, window: Window) -> NDArray[np.bool_]:
+        """(height, width) bool: the pixels of a window that are meant; the same whatever the window."""
+        return self._burner.burn(window)
+
+
+def read_area(path: Path, grid: Grid) -> Area:
+    """The polygons of a vector file that lie on a grid, in its pixels.
+
+    Raises InputError for a file that cannot be read, has no CRS, holds no polygon, or none here.
+    """
+    layer = find_layer(path)
+    if layer.features == 0:
+        raise InputError(f"{path}: holds no polygon; draw the area in it, or leave --aoi out")
+    whole = shapely.box(0, 0, grid.shape[1], grid.shape[0])
+    outlines = [areal(shapely.intersection(o, whole)) for o in read_outlines(layer, grid)]
+    pieces = [piece for outline in outlines for piece in _pieces(outline)]
+    if not pieces:
+        raise InputError(
+            f"{path}: no polygon of it lies on the common ground of the rasters; check its CRS and "
+            "place"
+        )
+    area = Area(np.array(pieces, dtype=np.object_))
+    if shapely.area(area.pieces).sum() < 1:
+        raise InputError(f"{path}: its polygons cover less than a pixel; draw a larger area")
+    return area
+
+
+def _pieces(outline: shapely.Geometry) -> Iterator[shapely.Geometry]:
+    """An outline in pieces of few corners each; where it is cut, it is along whole pixels."""
+    if shapely.is_empty(outline):
+        return
+    left, top, right, bottom = shapely.bounds(outline)
+    height, width = bottom - top, right - left
+    if shapely.get_num_coordinates(outline) <= PIECE_POINTS or max(height, width) <= PIECE_PX:
+        yield from shapely.get_parts(outline)
+        return
+    if width >= height:
+        middle = round((left + right) / 2)
+        halves = (left, top, middle, bottom), (middle, top, right, bottom)
+    else:
+        middle = round((top + bottom) / 2)
+        halves = (left, top, right, middle), (left, middle, right, bottom)
+    for half in halves:
+        yield from _pieces(areal(shapely.intersection(outline, shapely.box(*half))))

@@ -1,0 +1,208 @@
+"""Shift: how far the picture of one date lies from that of the other, and how sure that is.
+
+Phase correlation (Kuglin and Hines 1975; sub-pixel by a matrix-multiplied Fourier transform,
+Guizar-Sicairos 2008, doi 10.1364/OL.33.000156) of gradient magnitudes, which light, season and
+sensor change less than colours, on windows spread over the scene. Each window votes; what counts
+is where most of them agree.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geochange.geo.sampling import RawWindow, SceneSample
+from geochange.geo.tiling import Window
+
+LOOKS_PX = {1: 64, 8: 128}
+"""Up to so many windows are cut into looks of about this size, to have more votes."""
+
+SMALLEST_LOOK_PX = 32
+
+GRAIN_PX = 1.0
+"""Sigma of the Gaussian whose gradient is taken."""
+
+STEPS_PER_PX = 50
+
+SEEN = 0.5
+"""A look must be valid, at both dates, on this share of its pixels."""
+
+ALIKE = 0.15
+"""Looks that correlate less, put over each other, are of cloud, water or change and have no vote."""
+
+AGREE_PX = 0.5
+"""Votes no farther from the median than this agree with it."""
+
+LEAST_VOTES, LEAST_CONFIDENCE = 3, 0.5
+
+NEGLIGIBLE_PX = math.sqrt(0.5)
+"""Half a pixel's diagonal: below, the nearest pixel is still the right one and resampling would
+blur for nothing."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Where things of `before` are found in `after`: rows down and columns to the right.
+
+    row_px, col_px: the median vote, pixels of the run's grid; 0 where there is no vote.
+    spread_px: the median distance of the votes from it. looks, votes: how many were looked at, and
+    had something to say. confidence: the share of the votes that agree, 0 to 1.
+    """
+
+    row_px: float = 0.0
+    col_px: float = 0.0
+    spread_px: float = 0.0
+    confidence: float = 0.0
+    votes: int = 0
+    looks: int = 0
+
+    @property
+    def length_px(self) -> float:
+        """How far it is."""
+        return math.hypot(self.row_px, self.col_px)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether enough looks agree."""
+        return self.votes >= LEAST_VOTES and self.confidence >= LEAST_CONFIDENCE
+
+    @property
+    def matters(self) -> bool:
+        """Whether it is there beyond doubt and long enough to be corrected."""
+        return self.trusted and self.length_px > NEGLIGIBLE_PX
+
+    @property
+    def doubt(self) -> str:
+        """Why it is not trusted."""
+        if self.votes < LEAST_VOTES:
+            return f"only {self.votes} of {self.looks} places show the same at both dates"
+        return (
+            f"the places disagree about the shift ({self.confidence:.0%} of {self.votes} agree, "
+            f"half are {self.spread_px:.1f} px off)"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Its figures by name."""
+        return {**asdict(self), "trusted": self.trusted}
+
+
+def measure_shift(sample: SceneSample) -> Shift:
+    """The shift between the dates of a scene sample.
+
+    Raises UnreadableError for what cannot be read, unless the sample spares it.
+    """
+    looks = list(_looks(sample.before, sample.after))
+    first = _votes(looks, (0, 0))
+    if not first:
+        return Shift(looks=len(looks))
+    row, col = np.rint(np.median(first, axis=0)).astype(int).tolist()
+    # Once more with the looks over each other: what only one of them shows pulls the answer to 0.
+    second = first if (row, col) == (0, 0) else _votes(looks, (row, col))
+    return _median(np.array(second).reshape(-1, 2), len(looks))
+
+
+def _votes(looks: Sequence[Look], near: tuple[int, int]) -> list[tuple[float, float]]:
+    return [vote for look in looks if (vote := _vote(*look, near)) is not None]
+
+
+def _median(votes: NDArray[np.float64], looks: int) -> Shift:
+    if len(votes) == 0:
+        return Shift(looks=looks)
+    middle = np.median(votes, axis=0)
+    away = np.hypot(*(votes - middle).T)
+    return Shift(
+        row_px=float(middle[0]),
+        col_px=float(middle[1]),
+        spread_px=float(np.median(away)),
+        confidence=float((away <= AGREE_PX).mean()),
+        votes=len(votes),
+        looks=looks,
+    )
+
+
+Grey = NDArray[np.float32]
+Look = tuple[Grey, Grey, NDArray[np.bool_]]
+"""(height, width) gradients of both dates, and where both are valid."""
+
+
+def _looks(before: Sequence[RawWindow], after: Sequence[RawWindow]) -> Iterator[Look]:
+    """All that is large enough and valid enough to be looked at."""
+    size = next((px for most, px in LOOKS_PX.items() if len(before) <= most), None)
+    for one, other in zip(before, after, strict=True):
+        valid = one.valid & other.valid
+        edges = _edges(one.pixels, valid), _edges(other.pixels, valid)
+        for place in _cuts(valid.shape, size):
+            seen = valid[place]
+            if min(seen.shape) >= SMALLEST_LOOK_PX and seen.mean() >= SEEN:
+                yield edges[0][place], edges[1][place], seen
+
+
+def _cuts(shape: tuple[int, ...], size: int | None) -> Iterator[tuple[slice, slice]]:
+    counts = [1 if size is None else max(1, round(length / size)) for length in shape]
+    rows, cols = (
+        np.linspace(0, length, count + 1).round().astype(int).tolist()
+        for length, count in zip(shape, counts, strict=True)
+    )
+    for row, row_stop in pairwise(rows):
+        for col, col_stop in pairwise(cols):
+            yield slice(row, row_stop), slice(col, col_stop)
+
+
+def _edges(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> Grey:
+    """(height, width) gradient magnitude of the mean band; 0 near pixels without data."""
+    from scipy import ndimage
+
+    grey = np.where(valid, pixels.astype(np.float32).mean(axis=-1), np.float32(0))
+    grey = np.where(valid, grey, grey[valid].mean() if valid.any() else np.float32(0))
+    edges = ndimage.gaussian_gradient_magnitude(grey, GRAIN_PX)
+    if not valid.all():
+        edges[~ndimage.binary_erosion(valid, iterations=3, border_value=1)] = 0
+    return np.asarray(edges, np.float32)
+
+
+def _vote(
+    before: Grey, after: Grey, seen: NDArray[np.bool_], near: tuple[int, int]
+) -> tuple[float, float] | None:
+    """The shift of a look by phase correlation; None of one that says nothing.
+
+    near: whole pixels that it is known to be near of.
+    """
+    from skimage.registration import phase_cross_correlation
+
+    first, second = _over_each_other(before, after, near)
+    if min(first.shape) < SMALLEST_LOOK_PX or first.std() == 0 or second.std() == 0:
+        return None
+    faded = np.outer(*(np.hanning(length) for length in first.shape))
+    moved, _, _ = phase_cross_correlation(
+        (first - first.mean()) * faded,
+        (second - second.mean()) * faded,
+        upsample_factor=STEPS_PER_PX,
+    )
+    row, col = (near[0] - float(moved[0]), near[1] - float(moved[1]))
+    if _likeness(before, after, (round(row), round(col))) < ALIKE:
+        return None
+    return row, col
+
+
+def _over_each_other(one: Grey, other: Grey, by: tuple[int, int]) -> tuple[Grey, Grey]:
+    """What two looks share if things lie `by` (rows, cols) farther in the other."""
+    height, width = one.shape
+    whole = Window(0, 0, height, width)
+    shared = whole.intersection(whole.moved(-by[0], -by[1]))
+    if shared is None:
+        return one[:0], other[:0]
+    return one[shared.within(whole)], other[shared.moved(*by).within(whole)]
+
+
+def _likeness(one: Grey, other: Grey, by: tuple[int, int]) -> float:
+    """The correlation of two looks put over each other; 0 where nothing can be compared."""
+    first, second = _over_each_other(one, other, by)
+    if min(first.shape) < SMALLEST_LOOK_PX // 2 or first.std() == 0 or second.std() == 0:
+        return 0.0
+    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])

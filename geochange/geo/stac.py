@@ -1,0 +1,209 @@
+"""STAC items as inputs: JSON that says where rasters lie and when they were taken.
+
+Versions 1.0 and 1.1 (stacspec.org). What an item says is somebody else's word: it may send us to a
+web server or to files beside it, nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from geochange.errors import InputError
+from geochange.geo import patience
+from geochange.geo.acquired import Acquired, moment_of
+from geochange.geo.stack import PLUS
+
+logger = logging.getLogger(__name__)
+
+LARGEST_BYTES = 5_000_000
+"""A larger file is no item."""
+
+ANSWER_S = 15
+
+COLOURS = ("red", "green", "blue")
+
+RASTERS = (".tif", ".tiff", ".jp2", ".vrt", ".img", ".cog")
+ELSEWHERE = ("http", "https", "s3", "gs", "az")
+"""Schemes of addresses that an item may name."""
+
+NO_DATA_ROLES = {"thumbnail", "overview", "metadata"}
+
+_ADDRESS = re.compile(r"^https?://", re.IGNORECASE)
+_ITEM = re.compile(r"(\.(geo)?json|/items/[^/]+)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What an item stands for: a raster, or a stack of them, and when it was taken."""
+
+    path: str
+    acquired: Acquired | None
+
+
+def is_item(text: str) -> bool:
+    """Whether a name is that of a STAC item, with or without #ASSET."""
+    name = text.partition("#")[0]
+    return _ITEM.search(urlsplit(name).path if _ADDRESS.match(name) else name) is not None
+
+
+def resolve_item(text: str) -> Resolved:
+    """The raster of an item: `item.json#KEY`, `#KEY,KEY` for a stack, or what fits without.
+
+    Without a key: the asset `visual`, else those of red, green and blue, else the only one that
+    holds data. Raises InputError.
+    """
+    place, _, keys = text.partition("#")
+    item = _read(place)
+    assets = _assets(place, item)
+    chosen = [key for key in keys.split(",") if key] or _best(place, assets)
+    for key in chosen:
+        if key not in assets:
+            raise InputError(f"{place}: has no asset {key!r}; it has {_listed(assets)}")
+    if not keys:
+        logger.info("%s: takes %s", place, ", ".join(chosen))
+    paths = [_located(place, assets[key], key) for key in chosen]
+    return Resolved(PLUS.join(paths), _when(item))
+
+
+def _read(place: str) -> Mapping[str, Any]:
+    try:
+        item = json.loads(_bytes(place))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{place}: no JSON, so no STAC item") from error
+    if not isinstance(item, dict) or item.get("type") != "Feature" or "assets" not in item:
+        raise InputError(f"{place}: no STAC item; name one Item, not a Catalog or a Collection")
+    return item
+
+
+def _bytes(place: str) -> bytes:
+    if not _ADDRESS.match(place):
+        file = Path(place).expanduser()
+        if not file.is_file():
+            raise InputError(f"{place}: no such file; check the path")
+        if file.stat().st_size > LARGEST_BYTES:
+            raise InputError(f"{place}: too large for a STAC item")
+        return file.read_bytes()
+    answer = _ask(place)
+    for _ in patience.pauses() if isinstance(answer, Exception) else ():
+        answer = _ask(place)
+        if not isinstance(answer, Exception):
+            break
+    if isinstance(answer, Exception):
+        raise InputError(f"{place}: cannot be fetched ({answer}); check the address") from answer
+    if len(answer) > LARGEST_BYTES:
+        raise InputError(f"{place}: too large for a STAC item")
+    return answer
+
+
+def _ask(address: str) -> bytes | Exception:
+    try:
+        with urllib.request.urlopen(address, timeout=ANSWER_S) as answer:
+            return bytes(answer.read(LARGEST_BYTES + 1))
+    except (OSError, HTTPException, ValueError) as error:
+        return error
+
+
+def _assets(place: str, item: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The assets that are rasters, by key."""
+    found = item["assets"]
+    if not isinstance(found, dict):
+        raise InputError(f"{place}: its assets are no list by name; is it a STAC item?")
+    rasters = {key: asset for key, asset in found.items() if _is_raster(asset)}
+    if not rasters:
+        raise InputError(f"{place}: none of its {len(found)} assets is a raster")
+    return rasters
+
+
+def _is_raster(asset: Any) -> bool:
+    if not isinstance(asset, dict) or not isinstance(asset.get("href"), str):
+        return False
+    kind, roles = asset.get("type"), asset.get("roles")
+    if isinstance(roles, list) and NO_DATA_ROLES & {r for r in roles if isinstance(r, str)}:
+        return False
+    if isinstance(kind, str):
+        return kind.lower().startswith(("image/tiff", "image/jp2", "image/vnd.stac.geotiff"))
+    return urlsplit(asset["href"]).path.lower().endswith(RASTERS)
+
+
+def _best(place: str, assets: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    if "visual" in assets:
+        return ["visual"]
+    by_colour = {colour: key for key, asset in assets.items() for colour in _colours(key, asset)}
+    if all(colour in by_colour for colour in COLOURS):
+        return [by_colour[colour] for colour in COLOURS]
+    if len(assets) == 1:
+        return list(assets)
+    first = next(iter(assets))
+    raise InputError(
+        f"{place}: which asset is meant? it has {_listed(assets)}; name one as "
+        f"{Path(place).name}#{first}, or several, for bands, with commas between"
+    )
+
+
+def _colours(key: str, asset: Mapping[str, Any]) -> list[str]:
+    """The colour of an asset of a single band, said by the band or by the key."""
+    bands = asset.get("eo:bands") or asset.get("bands")
+    if isinstance(bands, list) and bands:
+        only = bands[0] if len(bands) == 1 and isinstance(bands[0], dict) else {}
+        name = only.get("common_name") or only.get("eo:common_name") or only.get("name")
+        return [name] if isinstance(name, str) and name in COLOURS else []
+    return [key.lower()] if key.lower() in COLOURS else []
+
+
+def _listed(assets: Mapping[str, Any], most: int = 12) -> str:
+    names = [name[:40] for name in assets]
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _located(place: str, asset: Mapping[str, Any], key: str) -> str:
+    """Where an asset lies, as GDAL takes it. Raises InputError for places an item may not name."""
+    href = str(asset["href"]).strip()
+    refused = InputError(
+        f"{place}: its asset {key!r} points to {href[:80]!r}; an item may name files beside it or on "
+        "a web server, so name that raster itself"
+    )
+    scheme = urlsplit(href).scheme.lower() if re.match(r"^[a-zA-Z][\w+.-]*:", href) else ""
+    if not href or PLUS in href or _ITEM.search(urlsplit(href).path) or "\n" in href:
+        raise refused
+    if _ADDRESS.match(place) and not scheme:
+        href = urljoin(place, href)
+        scheme = urlsplit(href).scheme.lower()
+    if scheme in ELSEWHERE:
+        return href
+    if _ADDRESS.match(place) or scheme not in ("", "file"):
+        raise refused
+    return _beside(
+        Path(place).expanduser().absolute(),
+        unquote(urlsplit(href).path) if scheme else href,
+        refused,
+    )
+
+
+def _beside(item: Path, href: str, refused: InputError) -> str:
+    """A file in the item's folder, or below it."""
+    folder = item.parent.resolve()
+    file = (folder / href).resolve()
+    if href.startswith("/vsi") or not file.is_relative_to(folder):
+        raise refused
+    return str(file)
+
+
+def _when(item: Mapping[str, Any]) -> Acquired | None:
+    properties = item.get("properties")
+    if not isinstance(properties, dict):
+        return None
+    for name in ("datetime", "start_datetime"):
+        text = properties.get(name)
+        moment = moment_of(text) if isinstance(text, str) else None
+        if moment is not None:
+            return Acquired(moment, f"STAC {name}")
+    return None

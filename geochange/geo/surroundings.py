@@ -1,0 +1,75 @@
+"""Surroundings of a pair in metres: its common ground, its pixels, and the way of a shift."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from pyproj import Geod
+
+from geochange.geo.align import Pair
+from geochange.geo.grid import LONLAT, Grid, common_ground, reproject, to_ground
+from geochange.geo.measure import geodesic
+
+EARTH = Geod(ellps="WGS84")
+
+WINDS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The common ground: square kilometres on the ellipsoid, and its share of each date."""
+
+    km2: float
+    of_before: float
+    of_after: float
+
+
+@dataclass(frozen=True)
+class Offset:
+    """A way on the ground: how far, and towards which of the eight winds."""
+
+    metres: float
+    towards: str
+
+    @property
+    def said(self) -> str:
+        """How far, as people say it."""
+        return f"{self.metres:.2f} m" if self.metres < 10 else f"{self.metres:.0f} m"
+
+
+def common_ground_of(pair: Pair) -> Ground:
+    """What the two rasters of a pair share."""
+    grids = [date.info.grid for date in (pair.before, pair.after)]
+    whole = shapely.box(0, 0, pair.grid.shape[1], pair.grid.shape[0])
+    shared = _area_m2(common_ground(pair.grid, grids) or whole, pair.grid)
+    of_dates = (_area_m2(shapely.box(0, 0, grid.shape[1], grid.shape[0]), grid) for grid in grids)
+    before, after = (min(1.0, shared / area) if area else 0.0 for area in of_dates)
+    return Ground(shared / 1e6, before, after)
+
+
+def _area_m2(outline: shapely.Geometry, grid: Grid) -> float:
+    parts = shapely.get_parts(outline)
+    polygons = parts[shapely.get_type_id(parts) == 3]
+    return float(geodesic(polygons, grid)[0].sum()) if len(polygons) else 0.0
+
+
+def pixel_m(grid: Grid, where: Grid) -> float:
+    """The side of a pixel of `grid`, metres on the ellipsoid, in the middle of `where` it can be."""
+    row, col = grid.shape[0] // 2, grid.shape[1] // 2
+    if (shared := common_ground(grid, [where])) is not None:
+        point = shapely.point_on_surface(shared)
+        row, col = math.floor(point.y), math.floor(point.x)
+    pixel = np.array([shapely.box(col, row, col + 1, row + 1)], dtype=np.object_)
+    return math.sqrt(float(geodesic(pixel, grid)[0][0]))
+
+
+def offset_of(grid: Grid, shift_px: tuple[float, float]) -> Offset:
+    """The way on the ground of (rows, cols) in the middle of a grid."""
+    row, col = grid.shape[0] / 2, grid.shape[1] / 2
+    way = shapely.linestrings([(col, row), (col + shift_px[1], row + shift_px[0])])
+    points = shapely.get_coordinates(reproject(to_ground(way, grid.transform), grid.crs, LONLAT))
+    azimuth, _, metres = EARTH.inv(*points[0], *points[1])
+    return Offset(float(metres), WINDS[round(azimuth / 45) % 8])

@@ -1,0 +1,182 @@
+"""Tile sets: many files side by side as one raster, by a pattern such as before/*.tif or an index.
+
+They become virtual rasters in memory on two floors: one of groups, each a virtual raster of some
+tiles, opened when it is touched. So opening takes and holds the root of their number, and a tile
+that cannot be read is an error, where GDAL's tile index driver would go on without it.
+"""
+
+from __future__ import annotations
+
+import glob
+import math
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyogrio
+import shapely
+from affine import Affine
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from geochange.errors import InputError
+from geochange.geo.made import Made, in_memory
+from geochange.geo.parts import Opener, Part, check_alike, earliest, read_parts
+from geochange.geo.vrt import Band, Source, Virtual, sources_of
+
+OFF_PX = 0.05
+"""How far tiles may lie off each other's pixels."""
+
+LOCATION = "location"
+"""The field of a tile index that names the files."""
+
+BLOCK_PX = (128, 128)
+"""Blocks of GDAL's virtual rasters."""
+
+Corner = tuple[int, int]
+
+LARGEST_PX = 2**31 - 1
+"""What GDAL counts pixels with."""
+
+CURE = "make them alike first (gdalwarp -t_srs -tr -tap), or name fewer files"
+
+_INDEX = re.compile(r"^GTI:|\.gti\.[a-z]+$", re.IGNORECASE)
+
+
+def is_tileset(path: str) -> bool:
+    """Whether a name stands for many files: a pattern with *, ? or [, or a tile index."""
+    if _INDEX.search(path):
+        return True
+    plain = "://" not in path and not path.startswith(("/vsi", "<"))
+    return plain and glob.has_magic(path) and not Path(path).exists()
+
+
+def tiles_of(path: str) -> list[str]:
+    """The files that a name stands for, in order; those later in it lie on top. Raises InputError."""
+    if _INDEX.search(path):
+        return _indexed(path[4:] if path.upper().startswith("GTI:") else path)
+    found = sorted(name for name in glob.glob(path, recursive=True) if Path(name).is_file())
+    if not found:
+        raise InputError(f"{path}: no file has such a name; check the folder and the pattern")
+    return found
+
+
+def _indexed(index: str) -> list[str]:
+    try:
+        about, _, _, values = pyogrio.raw.read(index, read_geometry=False)
+    except (DataSourceError, DataLayerError) as error:
+        raise InputError(
+            f"{index}: not a tile index that can be read; make it by gdaltindex"
+        ) from error
+    if LOCATION not in about["fields"]:
+        raise InputError(f"{index}: has no field {LOCATION!r}; make it by gdaltindex")
+    locations = values[list(about["fields"]).index(LOCATION)]
+    found = [_beside(index, str(location)) for location in locations if location]
+    if not found:
+        raise InputError(f"{index}: lists no tile; make it by gdaltindex")
+    return found
+
+
+def _beside(index: str, location: str) -> str:
+    """A path in an index is from the index, or else from here."""
+    beside = Path(index).parent / location
+    return str(beside) if beside.exists() else location
+
+
+def make_tileset(path: str, opener: Opener) -> Made:
+    """Lay the virtual raster of a tile set out in memory.
+
+    Raises InputError for tiles that are none, or that differ in CRS, type, bands, nodata or pixels.
+    """
+    tiles = tiles_of(path)
+    parts = read_parts(tiles, opener)
+    check_alike(parts, CURE)
+    sources, origin = _laid_out(parts)
+    frame = _Frame(parts[0], origin, _needs_mask(parts, sources))
+    memory = []
+    groups = []
+    for members in _grouped(sources):
+        at, shape = _extent(members)
+        memory.append(in_memory(frame.virtual(at, shape, members)))
+        groups.append(Source(memory[-1].name, shape, BLOCK_PX, at))
+    memory.append(in_memory(frame.virtual((0, 0), _extent(sources)[1], groups)))
+    return Made(memory[-1].name, tuple(tiles), earliest(parts), tuple(memory))
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What all the virtual rasters of a tile set have in common."""
+
+    like: Part
+    origin: Affine
+    masked: bool
+
+    def virtual(self, at: Corner, shape: Corner, sources: Sequence[Source]) -> Virtual:
+        """The one of some sources, whose first pixel lies `at` (row, col) of the whole."""
+        row, col = at
+        here = [replace(s, at=(s.at[0] - row, s.at[1] - col)) for s in sources]
+        bands = tuple(
+            Band(dtype, sources_of(number, here), is_alpha=number == self.like.alpha)
+            for number, dtype in enumerate(self.like.dtypes, start=1)
+        )
+        corner = self.origin @ Affine.translation(col, row)
+        mask = tuple(here) if self.masked else None
+        return Virtual(self.like.crs, corner, shape, bands, self.like.nodata, mask)
+
+
+def _laid_out(parts: Sequence[Part]) -> tuple[list[Source], Affine]:
+    """Every tile at its place in the whole, and the transform of that. Raises InputError."""
+    places = [_place(parts[0], part) for part in parts]
+    top, left = min(row for row, _ in places), min(col for _, col in places)
+    sources = [
+        Source(part.opens, part.shape, part.block_px, (row - top, col - left))
+        for part, (row, col) in zip(parts, places, strict=True)
+    ]
+    if max(_extent(sources)[1]) > LARGEST_PX:
+        raise InputError(f"{parts[0].path} and others lie too far apart for one raster; name fewer")
+    return sources, parts[0].transform @ Affine.translation(left, top)
+
+
+def _place(first: Part, part: Part) -> Corner:
+    """(row, col) of a tile in the pixels of the first. Raises InputError."""
+    between = ~first.transform @ part.transform
+    a, b, col, d, e, row = between[:6]
+    if max(abs(a - 1), abs(b), abs(d), abs(e - 1)) * max(part.shape) > OFF_PX:
+        raise InputError(
+            f"{part.path}: its pixels are of another size or turn than those of "
+            f"{first.path}; {CURE}"
+        )
+    if max(abs(col - round(col)), abs(row - round(row))) > OFF_PX:
+        raise InputError(
+            f"{part.path}: lies {col % 1:.2f} px right and {row % 1:.2f} px down of the pixels of "
+            f"{first.path}; {CURE}"
+        )
+    return round(row), round(col)
+
+
+def _needs_mask(parts: Sequence[Part], sources: Sequence[Source]) -> bool:
+    """Whether something but nodata and alpha must say where there is no tile, or no data in it."""
+    if parts[0].alpha is not None or parts[0].nodata is not None:
+        return False
+    height, width = _extent(sources)[1]
+    boxes = [shapely.box(c, r, c + s.shape[1], r + s.shape[0]) for s in sources for r, c in [s.at]]
+    return any(part.masked for part in parts) or shapely.union_all(boxes).area < height * width
+
+
+def _extent(sources: Sequence[Source]) -> tuple[Corner, Corner]:
+    """(row, col) of the first pixel of all, and (height, width)."""
+    row, col = min(s.at[0] for s in sources), min(s.at[1] for s in sources)
+    row_stop = max(s.at[0] + s.shape[0] for s in sources)
+    col_stop = max(s.at[1] + s.shape[1] for s in sources)
+    return (row, col), (row_stop - row, col_stop - col)
+
+
+def _grouped(sources: Sequence[Source]) -> list[list[Source]]:
+    """Neighbours together, about the root of their number in each group."""
+    height, width = _extent(sources)[1]
+    side = max(1, math.isqrt(height * width // math.ceil(math.sqrt(len(sources)))))
+    groups: dict[Corner, list[Source]] = defaultdict(list)
+    for source in sources:
+        groups[source.at[0] // side, source.at[1] // side].append(source)
+    return [groups[cell] for cell in sorted(groups)]

@@ -1,0 +1,236 @@
+"""Inspection: what a careful analyst looks at in a pair before anything is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from geochange.check import PathLike, open_pair
+from geochange.config import CheckOptions
+from geochange.geo.acquired import Acquired
+from geochange.geo.align import Date, Pair
+from geochange.geo.sampling import SceneSample
+from geochange.geo.shift import Shift, measure_shift
+from geochange.geo.surroundings import Ground, Offset, common_ground_of, offset_of, pixel_m
+from geochange.geo.tones import cloud_shares, distances
+
+CLOUDY = 0.02
+"""More of a date that looks like cloud is worth a word; bright roofs and sand stay below."""
+
+FAR_APART = 0.15
+"""Histograms as far apart as this tell of light, season or calibration, more than of change."""
+
+COARSER = 1.5
+LITTLE_SHARED = 0.1
+SEASON_DAYS = 60
+MOSTLY_EMPTY = 0.5
+
+
+@dataclass(frozen=True)
+class DateSeen:
+    """One date of a pair.
+
+    pixel_m: side of its pixels on the ground. nodata, cloud: shares of the sampled pixels.
+    """
+
+    path: str
+    acquired: Acquired | None
+    crs: str
+    shape: tuple[int, int]
+    pixel_m: float
+    bands: int
+    dtype: str
+    nodata: float
+    cloud: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Its figures by name."""
+        told: dict[str, str | None] = {"acquired": None, "acquired_from": None}
+        if self.acquired is not None:
+            told = {"acquired": self.acquired.when, "acquired_from": self.acquired.said_by}
+        return {**vars(self), **told}
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found, and what should be said of it.
+
+    shape: (rows, cols) of the grid of the run. compared: the bands of each date.
+    histogram_distance: by band, 0 to 1. put_back: what --coregister moved the pair by, (rows, cols),
+    and `residual` what is left of it by the same measure; None where nothing was moved.
+    """
+
+    before: DateSeen
+    after: DateSeen
+    crs: str
+    shape: tuple[int, int]
+    ground: Ground
+    compared: tuple[tuple[int, ...], tuple[int, ...]]
+    histogram_distance: tuple[float, ...]
+    shift: Shift
+    offset: Offset
+    put_back: tuple[float, float] | None = None
+    residual: Shift | None = None
+
+    @property
+    def resolution_ratio(self) -> float:
+        """How much coarser the coarser date is."""
+        sizes = self.before.pixel_m, self.after.pixel_m
+        return max(sizes) / min(sizes)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What should be thought of before a result is believed, with what can be done."""
+        return tuple(_warnings(self))
+
+    def corrected(self, residual: Shift) -> Inspection:
+        """The same once its shift is put back."""
+        return replace(self, put_back=(self.shift.row_px, self.shift.col_px), residual=residual)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain values; `shift_px` is null where it cannot be told."""
+        trusted = self.shift.trusted
+        return {
+            "warnings": list(self.warnings),
+            "dates": {
+                name: date.acquired.when if date.acquired else None
+                for name, date in (("before", self.before), ("after", self.after))
+            },
+            "shift_px": [self.shift.row_px, self.shift.col_px] if trusted else None,
+            "shift_m": self.offset.metres if trusted else None,
+            "shift_towards": self.offset.towards if trusted else None,
+            "shift": self.shift.to_json(),
+            "coregistered_px": None if self.put_back is None else list(self.put_back),
+            "residual": None if self.residual is None else self.residual.to_json(),
+            "crs": self.crs,
+            "shape": list(self.shape),
+            "common_ground": vars(self.ground),
+            "resolution_ratio": self.resolution_ratio,
+            "compared": [list(bands) for bands in self.compared],
+            "histogram_distance": list(self.histogram_distance),
+            "before": self.before.to_json(),
+            "after": self.after.to_json(),
+        }
+
+
+def look(before: PathLike, after: PathLike, **options: Any) -> Inspection:
+    """Look at a pair as `geochange check` does.
+
+    options: the fields of CheckOptions. Raises InputError or OptionError where the two cannot be
+    compared at all, UnreadableError for pixels that cannot be read.
+    """
+    chosen = CheckOptions.parse(options)
+    pair, area = open_pair(before, after, chosen)
+    return inspect_scene(SceneSample(pair, area=area))
+
+
+def inspect_scene(sample: SceneSample) -> Inspection:
+    """What a scene sample shows, and what the rasters say of themselves."""
+    pair, shift = sample.pair, measure_shift(sample)
+    both = sample.seen_twice()
+    clouds, empty = cloud_shares(*both), sample.nodata_shares()
+    first, second = (
+        _seen(date, pair, *shares)
+        for date, *shares in zip((pair.before, pair.after), empty, clouds, strict=True)
+    )
+    return Inspection(
+        before=first,
+        after=second,
+        crs=pair.grid.crs.name,
+        shape=pair.grid.shape,
+        ground=common_ground_of(pair),
+        compared=(pair.before.bands, pair.after.bands),
+        histogram_distance=distances(*both),
+        shift=shift,
+        offset=offset_of(pair.grid, (shift.row_px, shift.col_px)),
+    )
+
+
+def coregister(sample: SceneSample, seen: Inspection) -> tuple[SceneSample, Inspection]:
+    """The sample with the shift between its dates put back, if there is one beyond doubt.
+
+    What is left is measured again. A pair that lies as it should is given back as it is.
+    """
+    if not seen.shift.matters:
+        return sample, seen
+    pair = sample.pair.coregistered((seen.shift.row_px, seen.shift.col_px))
+    moved = replace(sample, pair=pair)
+    return moved, seen.corrected(measure_shift(moved))
+
+
+def _seen(date: Date, pair: Pair, nodata: float, cloud: float) -> DateSeen:
+    info = date.info
+    return DateSeen(
+        path=info.path,
+        acquired=info.acquired,
+        crs=info.grid.crs.name,
+        shape=info.grid.shape,
+        pixel_m=pixel_m(info.grid, pair.grid),
+        bands=info.bands,
+        dtype=str(info.dtype),
+        nodata=nodata,
+        cloud=cloud,
+    )
+
+
+def _warnings(seen: Inspection) -> Iterator[str]:
+    yield from _of_the_shift(seen)
+    yield from _of_the_dates(seen)
+    yield from _of_the_ground(seen)
+    for name, date in (("before", seen.before), ("after", seen.after)):
+        if date.cloud >= CLOUDY:
+            yield (
+                f"{date.cloud:.0%} of {name} is as bright as cloud, which the other date is not: "
+                "make it nodata, take another date, or expect it among the changes"
+            )
+        if date.nodata >= MOSTLY_EMPTY:
+            yield f"{date.nodata:.0%} of the common ground is nodata in {name}"
+    if max(seen.histogram_distance, default=0) >= FAR_APART:
+        yield (
+            f"the histograms lie {max(seen.histogram_distance):.0%} of their range apart: "
+            "light or calibration differ; try --match histogram"
+        )
+
+
+def _of_the_shift(seen: Inspection) -> Iterator[str]:
+    where = f"after lies {seen.shift.length_px:.1f} px {seen.offset.towards} ({seen.offset.said})"
+    if seen.residual is not None:
+        yield f"{where} of before: put back, {seen.residual.length_px:.1f} px are left"
+    elif seen.shift.matters:
+        yield f"{where}: --coregister puts it back"
+
+
+def _of_the_dates(seen: Inspection) -> Iterator[str]:
+    if seen.before.acquired is None or seen.after.acquired is None:
+        return
+    first, second = seen.before.acquired.day, seen.after.acquired.day
+    if second < first:
+        yield f"before is of {first}, after of {second}: is it the other way round?"
+    apart = abs(first.timetuple().tm_yday - second.timetuple().tm_yday)
+    apart = min(apart, 365 - apart)
+    if apart > SEASON_DAYS:
+        yield (
+            f"{first} and {second} lie {apart} days apart in the year: expect fields, leaves and "
+            "shadows among the changes"
+        )
+
+
+def _of_the_ground(seen: Inspection) -> Iterator[str]:
+    ground = seen.ground
+    least = min(ground.of_before, ground.of_after)
+    if least < LITTLE_SHARED:
+        name = "before" if ground.of_before == least else "after"
+        yield f"the dates share {least:.1%} of {name}: are they the right two?"
+    if seen.resolution_ratio >= COARSER:
+        coarse = max(seen.before, seen.after, key=lambda date: date.pixel_m)
+        name = "before" if coarse is seen.before else "after"
+        yield (
+            f"{name} is {seen.resolution_ratio:.1f} times coarser: nothing below "
+            f"{coarse.pixel_m:.3g} m can be compared; --grid {name} works on its pixels"
+        )
+    if seen.before.dtype != seen.after.dtype:
+        yield (
+            f"before is {seen.before.dtype}, after {seen.after.dtype}: their numbers differ in "
+            "meaning; each is stretched by its own, or try --match histogram"
+        )

@@ -1,0 +1,141 @@
+"""Scope: what of a plan is worked, all of it or what an area touches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import shapely
+
+from geochange.errors import RunError
+from geochange.geo.area import Area
+from geochange.geo.tiling import Index, TilePlan, Window
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The tiles that are read and inferred and the output blocks that are stitched from them.
+
+    Every pixel of the area lies in such tiles alone, so what is left out changes nothing in it.
+    """
+
+    plan: TilePlan
+    area: Area | None = None
+
+    def tiles_of(self, block: Index) -> tuple[Index, ...]:
+        """The tiles of a block that are inferred, row by row."""
+        tiles = list(product(*self.plan.block_tile_ranges(block)))
+        if self.area is None:
+            return tuple(tiles)
+        if not self.area.touches(self.plan.block_window(block)):
+            return ()
+        touched = self.area.touched([self.plan.tile_window(tile) for tile in tiles])
+        return tuple(tile for tile, here in zip(tiles, touched, strict=True) if here)
+
+    def has_output(self, output: Index) -> bool:
+        """Whether an output block is stitched."""
+        return self.area is None or self.area.touches(self.plan.output_window(output))
+
+    def outputs(self) -> Iterator[Index]:
+        """The output blocks that are stitched, row by row."""
+        rows, cols = self.plan.outputs
+        for row in range(rows):
+            indices = [(row, col) for col in range(cols)]
+            if self.area is None:
+                yield from indices
+            else:
+                touched = self.area.touched([self.plan.output_window(each) for each in indices])
+                yield from (each for each, here in zip(indices, touched, strict=True) if here)
+
+    def outputs_of(self, block: Index) -> tuple[Index, ...]:
+        """The output blocks that gather from a block of tiles."""
+        return tuple(output for output in self.plan.outputs_of(block) if self.has_output(output))
+
+    def needed_blocks(self, output: Index) -> tuple[Index, ...]:
+        """The blocks of tiles an output block gathers from, in index order."""
+        needed = self.plan.needed_blocks(output)
+        return needed if self.area is None else tuple(b for b in needed if self.tiles_of(b))
+
+    def runs_of(self, block: Index) -> list[tuple[Window, list[Index]]]:
+        """Windows to read for a block, each with the tiles in it; of tiles left out, no pixel.
+
+        One window where all tiles are inferred, else one for each run of neighbours in a row.
+        """
+        tiles = self.tiles_of(block)
+        rows, cols = self.plan.block_tile_ranges(block)
+        if len(tiles) == len(rows) * len(cols):
+            return [(self.plan.block_window(block), list(tiles))]
+        runs: list[list[Index]] = []
+        for tile in tiles:
+            if runs and runs[-1][-1] == (tile[0], tile[1] - 1):
+                runs[-1].append(tile)
+            else:
+                runs.append([tile])
+        return [(self._around(run), run) for run in runs]
+
+    def _around(self, run: list[Index]) -> Window:
+        first, last = self.plan.tile_window(run[0]), self.plan.tile_window(run[-1])
+        return Window(first.row, first.col, first.height, last.col_stop - first.col)
+
+    @cached_property
+    def counts(self) -> tuple[int, int]:
+        """How many tiles there are to infer, in how many blocks."""
+        if self.area is None:
+            return self.plan.tile_count, self.plan.rows.blocks * self.plan.cols.blocks
+        tiles = [len(self.tiles_of(block)) for block in self.plan.blocks()]
+        return sum(tiles), int(np.count_nonzero(tiles))
+
+    @property
+    def share(self) -> float:
+        """The share of the plan's tiles that is inferred."""
+        return self.counts[0] / self.plan.tile_count
+
+    @cached_property
+    def pixels(self) -> int:
+        """How many pixels the output blocks hold that are stitched."""
+        if self.area is None:
+            return self.plan.whole.pixels
+        return sum(self.plan.output_window(output).pixels for output in self.outputs())
+
+    @property
+    def middle(self) -> Window:
+        """A tile in the midst of what is worked, or the whole."""
+        if self.area is None:
+            return self.plan.whole
+        worked = [block for block in self.plan.blocks() if self.tiles_of(block)]
+        tiles = self.tiles_of(worked[len(worked) // 2])
+        return self.plan.tile_window(tiles[len(tiles) // 2])
+
+
+_areas: dict[str, Area] = {}
+"""By digest: the areas that this process works in."""
+
+AREA_FILE = "area.wkb"
+
+
+def know_area(area: Area) -> str:
+    """Keep an area at hand in this process; gives the digest by which `area_of` finds it."""
+    _areas[area.digest] = area
+    return area.digest
+
+
+def keep_area(digest: str, folder: Path) -> None:
+    """Lay an area that is at hand into a work folder, for the other processes of a run."""
+    aside = folder / f"{AREA_FILE}.part"
+    aside.write_bytes(_areas[digest].to_bytes())
+    aside.replace(folder / AREA_FILE)
+
+
+def area_of(digest: str, folder: Path) -> Area:
+    """The area of a digest, from the work folder if it is not at hand. Raises RunError."""
+    if digest not in _areas:
+        try:
+            area = Area.from_bytes((folder / AREA_FILE).read_bytes())
+        except (OSError, shapely.errors.GEOSException) as error:
+            raise RunError(f"{folder / AREA_FILE}: cannot be read; has it been cleared?") from error
+        know_area(area)
+    return _areas[digest]
