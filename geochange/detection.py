@@ -27,6 +27,7 @@ from geochange.memory import settle
 from geochange.models import resident
 from geochange.models.predict import classes_of
 from geochange.mosaic.schedule import in_flight
+from geochange.naming import chosen_classes
 from geochange.places import claimed
 from geochange.progress import Progress, silent
 from geochange.scope import know_area
@@ -130,6 +131,7 @@ def plan_work(checked: Checked) -> Work:
     # With a scheduler the workers settle their devices by themselves; see `settle_spec`.
     spec = choose_model(options.model, options, "auto" if options.scheduler else options.device)
     model = resident(spec)
+    chosen_classes(options.only, classes_of(model))  # refused before anything is read
     sample, checks = _look(checked)
     radiometry = sample.radiometry(checked.stretch, options.match)
     statistics = model.fit(sample.chips(radiometry))

@@ -14,6 +14,7 @@ from geochange.geo.changes import Tally, to_changes
 from geochange.geo.cog import write_cog
 from geochange.geo.spill import Shelf
 from geochange.geo.vector import write_batches
+from geochange.naming import Namer, chosen_classes
 from geochange.progress import Progress
 from geochange.tasks import Work
 
@@ -25,7 +26,9 @@ def write(
     grid, total, options = checked.pair.grid, work.plan.whole.pixels, checked.options
     blocks = _probability_blocks(work, progress)
     tally = Tally()
-    changes = to_changes(shelf, grid, options.simplify, options.min_area)
+    only = chosen_classes(options.only, work.classes)
+    name = Namer(work.scores, only) if work.classes else None
+    changes = to_changes(shelf, grid, options.simplify, options.min_area, name)
     with _worth_going_on():
         write_cog(blocks, checked.raster, grid.shape, grid.crs, grid.transform, work.folder)
         write_batches(tally.of(changes), checked.out, record)

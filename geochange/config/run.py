@@ -62,6 +62,10 @@ class RunOptions(ModelOptions, _Model, _Pair):
     min_area: float | None = Field(
         None, ge=0, description="smallest polygon, square metres; else 16 pixels"
     )
+    only: str | None = Field(
+        None,
+        description="classes, such as building,road, of which one must be there before or after",
+    )
     simplify: float = Field(0.5, ge=0, le=100, description="how far outlines may move, in pixels")
     scheduler: str | None = Field(None, description="address of a Dask scheduler")
     workers: int = Field(0, ge=0, le=1024, description="worker processes; 0 works in this one")

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from geochange.geo.grid import Grid, to_ground
 from geochange.geo.measure import geodesic
+from geochange.geo.polygons import Table
 from geochange.geo.probability import FULL
+from geochange.geo.regions import Regions
 from geochange.geo.spill import Shelf
-from geochange.geo.thin import draw
-from geochange.geo.vector import empty_changes
+from geochange.geo.thin import Rows, draw
+from geochange.geo.vector import empty_changes, table_of
 
 SPECK_PX = 16
 """Smallest polygon unless the user says otherwise: what is below 4 x 4 pixels is rarely a thing."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """What regions are called, and which of them are wanted.
+
+    attributes: some of COLUMNS, one value a region. wanted: (region,) bool.
+    """
+
+    attributes: Mapping[str, Any]
+    wanted: NDArray[np.bool_]
+
+
+Naming = Callable[[Regions], Named]
 
 
 @dataclass
@@ -36,13 +54,17 @@ class Tally:
 
 
 def to_changes(
-    shelf: Shelf, grid: Grid, simplify_px: float, min_area_m2: float | None
+    shelf: Shelf,
+    grid: Grid,
+    simplify_px: float,
+    min_area_m2: float | None,
+    name: Naming | None = None,
 ) -> Iterator[gpd.GeoDataFrame]:
     """Polygons on the ground with their attributes, in the order of their first pixels.
 
     They come some at a time, of which the first may be none at all; ids go on from one to the next.
     simplify_px: how far outlines may move. min_area_m2: what is smaller is left out; None stands
-    for SPECK_PX pixels at the middle of the grid.
+    for SPECK_PX pixels at the middle of the grid. name: what names them, if anything does.
     """
     # A hair of tolerance: exactly the smallest area is not below it.
     smallest = (_speck_m2(grid) if min_area_m2 is None else min_area_m2) * (1 - 1e-9)
@@ -52,23 +74,37 @@ def to_changes(
     for chosen in shelf.batches():
         polygons = outlines.of(chosen)
         area_m2, perimeter_m = geodesic(polygons, grid)
-        kept = np.flatnonzero(area_m2 >= smallest)
+        kept, names = _name(shelf, chosen, np.flatnonzero(area_m2 >= smallest), name)
         if len(kept) == 0:
             continue
-        rows = shelf.rows[chosen[kept]]
-        yield gpd.GeoDataFrame(
-            {
-                "id": np.arange(count + 1, count + len(kept) + 1, dtype=np.int64),
-                "area_m2": area_m2[kept],
-                "perimeter_m": perimeter_m[kept],
-                "confidence_mean": rows["total"] / rows["pixels"] / FULL,
-                "confidence_max": rows["peak"] / FULL,
-                "touches_edge": rows["at_edge"],
-            },
-            geometry=to_ground(polygons[kept], grid.transform),
-            crs=grid.crs,
-        )
+        figures = {
+            "id": np.arange(count + 1, count + len(kept) + 1, dtype=np.int64),
+            "area_m2": area_m2[kept],
+            "perimeter_m": perimeter_m[kept],
+            **_figures(shelf.rows[chosen[kept]]),
+        }
+        yield table_of({**figures, **names}, to_ground(polygons[kept], grid.transform), grid.crs)
         count += len(kept)
+
+
+def _figures(rows: Table) -> dict[str, Any]:
+    return {
+        "confidence_mean": rows["total"] / rows["pixels"] / FULL,
+        "confidence_max": rows["peak"] / FULL,
+        "touches_edge": rows["at_edge"],
+    }
+
+
+def _name(
+    shelf: Shelf, chosen: Rows, kept: Rows, name: Naming | None
+) -> tuple[Rows, dict[str, Any]]:
+    """Which of the kept are wanted, and their names."""
+    if name is None:
+        return kept, {}
+    named = name(shelf.read(chosen[kept]))
+    wanted = named.wanted
+    names = {key: np.asarray(every)[wanted] for key, every in named.attributes.items()}
+    return kept[wanted], names
 
 
 def _speck_m2(grid: Grid) -> float:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
@@ -34,9 +35,27 @@ COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
         "confidence_mean": "float64",  # 0 to 1
         "confidence_max": "float64",  # 0 to 1
         "touches_edge": "bool",  # the change may go on outside the raster
+        "before_class": "string",  # what was there; null where no model named it
+        "after_class": "string",
+        "change": "string",  # "farmland -> building", or "within farmland"; null likewise
+        "before_score": "float64",  # 0 to 1, of before_class; null likewise
+        "after_score": "float64",
+        "status": "string",  # one of STATUSES: what a reviewer says of it
     }
 )
 """The attributes of a change and their dtypes, in the order in which files list them."""
+
+STATUSES: Final = ("unset", "accept", "reject")
+"""What a reviewer may say of a change; the first until somebody does."""
+
+_UNSAID: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        **dict.fromkeys(("before_class", "after_class", "change"), pd.NA),
+        **dict.fromkeys(("before_score", "after_score"), np.nan),
+        "status": STATUSES[0],
+    }
+)
+"""What a change has of the attributes that nobody gave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +73,23 @@ class Writer:
     check: Callable[[], None]
 
 
+def table_of(attributes: Mapping[str, Any], geometry: Any, crs: Any) -> gpd.GeoDataFrame:
+    """Changes as a table with the columns of COLUMNS, some of which may be left unsaid.
+
+    attributes: by name, one value a polygon; without names of classes they are null, without a
+    status it is unset. geometry: as many Polygons.
+    """
+    rows = len(geometry)
+    columns = {
+        name: pd.Series(attributes.get(name, [_UNSAID.get(name)] * rows), dtype=dtype)
+        for name, dtype in COLUMNS.items()
+    }
+    return gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries(geometry, crs=crs))
+
+
 def empty_changes(crs: Any) -> gpd.GeoDataFrame:
     """No changes at all, in a CRS: the full schema with no rows."""
-    columns = {name: pd.Series(dtype=dtype) for name, dtype in COLUMNS.items()}
-    return gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries([], crs=crs))
+    return table_of({}, [], crs)
 
 
 def check_output(path: Path) -> None:

@@ -118,9 +118,9 @@ class ScoreStore:
         rows, cols = self.plan.block_tile_ranges(block)
         _open(self.path)[rows.start : rows.stop, cols.start : cols.stop] = scores
 
-    def get(self) -> NDArray[np.float32]:
-        """All scores: a hundred numbers a tile."""
-        return np.asarray(_open(self.path)[:])
+    def get(self, rows: range, cols: range) -> NDArray[np.float32]:
+        """The scores of a rectangle of tiles."""
+        return np.asarray(_open(self.path)[rows.start : rows.stop, cols.start : cols.stop])
 
 
 @dataclass(frozen=True)

@@ -141,4 +141,5 @@ def test_scores_come_back_by_tile_date_and_class(tmp_path: Path) -> None:
         store.put(block, scores[tile_rows.start : tile_rows.stop, tile_cols.start : tile_cols.stop])
     tile_rows, tile_cols = PLAN.block_tile_ranges(forgotten)
     scores[tile_rows.start :, tile_cols.start :] = np.nan
-    np.testing.assert_array_equal(store.get(), scores)
+    np.testing.assert_array_equal(store.get(range(rows), range(cols)), scores)
+    np.testing.assert_array_equal(store.get(range(1, 3), range(2, 5)), scores[1:3, 2:5])

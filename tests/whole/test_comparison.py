@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio.features
@@ -16,7 +15,7 @@ from sklearn import metrics
 
 from geochange.comparison import ObjectCounts, compare
 from geochange.errors import InputError, OptionError
-from geochange.geo.vector import empty_changes, write_changes
+from geochange.geo.vector import empty_changes, table_of, write_changes
 from geochange.training.boundary import boundary_counts
 from geochange.training.counts import Counts
 
@@ -110,7 +109,7 @@ def written_by_a_run(path: Path, *outlines: shapely.Polygon) -> Path:
                 ("area_m2", "perimeter_m", "confidence_mean", "confidence_max"), np.ones(count)
             ),
         }
-        changes = gpd.GeoDataFrame(columns, geometry=ground, crs=UTM)
+        changes = table_of(columns, ground, UTM)
     told = {"transform": json.dumps(list(NORTH_UP)[:6]), "shape": json.dumps(SHAPE)}
     write_changes(changes, path, {"crs": "EPSG:32632", **told})
     return path

@@ -17,7 +17,7 @@ from pyproj import CRS
 
 from geochange.errors import OutputError
 from geochange.geo.layers import gather
-from geochange.geo.vector import COLUMNS, empty_changes, read_changes, write_batches
+from geochange.geo.vector import COLUMNS, empty_changes, read_changes, table_of, write_batches
 
 UTM = CRS.from_epsg(32632)
 ROWS = 11
@@ -25,7 +25,7 @@ ROWS = 11
 
 def table() -> gpd.GeoDataFrame:
     number = np.arange(1, ROWS + 1)
-    return gpd.GeoDataFrame(
+    return table_of(
         {
             "id": number,
             "area_m2": number * 100.0,
@@ -33,9 +33,12 @@ def table() -> gpd.GeoDataFrame:
             "confidence_mean": number / 20,
             "confidence_max": number / 12,
             "touches_edge": number % 3 == 0,
+            # The first batch, which makes the columns, has no name at all.
+            "change": [None] * 5 + ["farmland -> pond"] * (ROWS - 5),
+            "before_score": [None] * 5 + [0.5] * (ROWS - 5),
         },
-        geometry=shapely.box(500_000 + number, 5_000_000, 500_000 + 2 * number, 5_000_003),
-        crs=UTM,
+        shapely.box(500_000 + number, 5_000_000, 500_000 + 2 * number, 5_000_003),
+        UTM,
     )
 
 

@@ -25,7 +25,7 @@ from pyproj import CRS
 
 from geochange.geo.cog import write_cog
 from geochange.geo.style import CLASSES, NODATA, probability_colormap
-from geochange.geo.vector import COLUMNS, empty_changes, write_changes
+from geochange.geo.vector import COLUMNS, empty_changes, table_of, write_changes
 
 QGIS_PYTHON = os.environ.get("GEOCHANGE_QGIS_PYTHON", "/usr/bin/python3")
 SCRIPT = Path(__file__).with_name("qgis_render.py")
@@ -76,9 +76,13 @@ def some_changes() -> gpd.GeoDataFrame:
         shapely.box(500_155, 5_000_025, 500_180, 5_000_085),
     ]
     mean = [0.1, 0.61, 0.75, 0.85, 0.95, 1.0]
-    attributes = {name: [0.0] * len(mean) for name in COLUMNS}
-    attributes |= {"id": [1, 2, 3, 4, 5, 6], "confidence_mean": mean}
-    return gpd.GeoDataFrame(attributes, geometry=shapes, crs=CRS_HERE)
+    figures = ("area_m2", "perimeter_m", "confidence_max", "touches_edge")
+    attributes = {
+        **dict.fromkeys(figures, [0.0] * len(mean)),
+        "id": [1, 2, 3, 4, 5, 6],
+        "confidence_mean": mean,
+    }
+    return table_of(attributes, shapes, CRS_HERE)
 
 
 def probabilities() -> NDArray[np.uint8]:

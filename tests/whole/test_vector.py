@@ -20,7 +20,15 @@ from pyproj import CRS
 from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
 from geochange.geo import vector
 from geochange.geo.style import polygon_qml
-from geochange.geo.vector import COLUMNS, WRITERS, check_output, empty_changes, write_changes
+from geochange.geo.vector import (
+    COLUMNS,
+    WRITERS,
+    check_output,
+    empty_changes,
+    read_changes,
+    table_of,
+    write_changes,
+)
 
 UTM = CRS.from_epsg(32632)
 CUSTOM = CRS.from_proj4("+proj=laea +lat_0=52.3 +lon_0=9.7 +x_0=1000 +y_0=7 +ellps=GRS80 +units=m")
@@ -48,8 +56,14 @@ def some_changes(crs: CRS = UTM) -> gpd.GeoDataFrame:
         "confidence_mean": [0.75, 0.5],
         "confidence_max": [0.9, 1.0],
         "touches_edge": [True, False],
+        "before_class": ["farmland", None],
+        "after_class": ["building", None],
+        "change": ["farmland -> building", None],
+        "before_score": [0.8, None],
+        "after_score": [0.25, None],
+        "status": ["reject", "unset"],
     }
-    return gpd.GeoDataFrame(attributes, geometry=shapes, crs=crs)
+    return table_of(attributes, shapes, crs)
 
 
 def read(path: Path) -> gpd.GeoDataFrame:
@@ -75,8 +89,7 @@ def test_round_trip(tmp_path: Path, suffix: str, crs: CRS) -> None:
         changes = changes.to_crs(4326)
     assert back.crs == changes.crs
     pd.testing.assert_frame_equal(
-        pd.DataFrame(back[list(COLUMNS)]).astype({"id": "int64"}),
-        pd.DataFrame(changes[list(COLUMNS)]),
+        pd.DataFrame(read_changes(path)[list(COLUMNS)]), pd.DataFrame(changes[list(COLUMNS)])
     )
     for ours, theirs in zip(changes.geometry, back.geometry, strict=True):
         assert shapely.equals_exact(ours.normalize(), theirs.normalize(), 1e-7)
@@ -91,7 +104,10 @@ def test_no_changes_is_a_valid_file(tmp_path: Path, suffix: str) -> None:
         return
     back = read(path)
     assert len(back) == 0 and back.crs == CUSTOM
-    assert {name: str(back[name].dtype) for name in COLUMNS} == dict(COLUMNS)
+    kinds = {
+        name: "string" if back[name].dtype == object else str(back[name].dtype) for name in COLUMNS
+    }
+    assert kinds == dict(COLUMNS)
     if suffix == ".parquet":
         assert geo_metadata(path)["geo"]["columns"]["geometry"]["geometry_types"] == ["Polygon"]
     else:
@@ -155,6 +171,24 @@ def test_columns_come_in_one_order_whatever_the_input(tmp_path: Path, suffix: st
     odd = some_changes().astype({"id": "int32"}).rename_geometry("shape")
     write_changes(odd[["shape", *reversed(list(COLUMNS))]], path, {})
     assert list(read(path).columns) == [*COLUMNS, "geometry"]
+
+
+@every_format
+@pytest.mark.parametrize("rows", [0, 2])
+def test_unnamed_changes_have_columns_of_text(tmp_path: Path, suffix: str, rows: int) -> None:
+    path, changes = tmp_path / f"out{suffix}", some_changes().iloc[:rows]
+    unsaid = changes[
+        ["id", "area_m2", "perimeter_m", "confidence_mean", "confidence_max", "touches_edge"]
+    ]
+    write_changes(table_of(unsaid, changes.geometry, UTM), path, {})
+    found = read_changes(path)
+    assert found[["before_class", "after_class", "change"]].isna().all(axis=None)
+    assert found[["before_score", "after_score"]].isna().all(axis=None)
+    assert found["status"].tolist() == ["unset"] * rows
+    if suffix == ".parquet":
+        from pyarrow import parquet
+
+        assert "string" in str(parquet.read_schema(path).field("change").type)
 
 
 def test_input_that_is_not_changes_is_refused(tmp_path: Path) -> None:

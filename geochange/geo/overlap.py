@@ -1,0 +1,153 @@
+"""How many pixels of each region lie in each tile, counted exactly from corners alone.
+
+A region's mask is the running sum, down and to the right, of the weights of its corners. So a
+corner adds to a window its weight times the pixels of the window below and to the right of it; no
+region is drawn for this, however large it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geochange.geo.polygons import expand, row_col
+from geochange.geo.regions import Ints, Regions
+from geochange.geo.tiling import Axis, TilePlan
+
+AT_ONCE = 1 << 20
+"""So many pairs of a corner and a tile are worked at once."""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Pairs of a region and a tile that share pixels, and how many: arrays of one length."""
+
+    region: Ints
+    tile_row: Ints
+    tile_col: Ints
+    pixels: Ints
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def take(self, chosen: NDArray[np.intp]) -> Overlap:
+        """Some of the pairs."""
+        parts = (self.region, self.tile_row, self.tile_col, self.pixels)
+        return Overlap(*(part[chosen] for part in parts))
+
+
+@dataclass(frozen=True)
+class _Spans:
+    """Along one axis: where each tile starts, its length, and the tiles that each region may touch."""
+
+    start: Ints
+    tile_px: int
+    first: Ints
+    stop: Ints
+
+    @classmethod
+    def of(cls, axis: Axis, low: Ints, high: Ints) -> _Spans:
+        """Regions lie from pixel `low` to the pixel before `high`."""
+        start = np.array([axis.start(tile) for tile in range(axis.tiles)], np.int64)
+        first = np.searchsorted(start + axis.tile_px, low, side="right")
+        return cls(start, axis.tile_px, first, np.searchsorted(start, high))
+
+    @property
+    def tiles(self) -> Ints:
+        """How many each region may touch."""
+        return self.stop - self.first
+
+    def beyond(self, tile: Ints, place: Ints) -> Ints:
+        """How many pixels of a tile lie at or behind a place, by broadcasting."""
+        return np.asarray(np.clip(self.start[tile] + self.tile_px - place, 0, self.tile_px))
+
+
+@dataclass(frozen=True)
+class _Corners:
+    """The corners of all regions in turn; those of a region start at `start` and are `count`."""
+
+    row: Ints
+    col: Ints
+    weight: Ints
+    start: Ints
+    count: Ints
+
+
+def overlaps(regions: Regions, plan: TilePlan) -> Iterator[Overlap]:
+    """All pairs of a region and a tile that share pixels, some regions at a time.
+
+    A pixel where tiles overlap counts for each of them.
+    """
+    if len(regions) == 0:
+        return
+    row, col = row_col(regions.corners["place"])
+    count = regions.rows["corners"].astype(np.int64)
+    start = np.cumsum(count) - count
+    weight = regions.corners["weight"].astype(np.int64)
+    corners = _Corners(row, col, weight, start, count)
+    rows, cols = (
+        _Spans.of(axis, np.minimum.reduceat(at, start), np.maximum.reduceat(at, start))
+        for axis, at in ((plan.rows, row), (plan.cols, col))
+    )
+    effort = count * rows.tiles * cols.tiles
+    for few in _runs(effort):
+        large = len(few) == 1 and effort[few[0]] > AT_ONCE
+        found = _large(corners, few[0], rows, cols) if large else _small(corners, few, rows, cols)
+        yield found.take(np.flatnonzero(found.pixels))
+
+
+def _runs(effort: Ints) -> Iterator[Ints]:
+    """Regions that follow one another, of at most AT_ONCE together, or one alone."""
+    first = 0
+    while first < len(effort):
+        reach = np.cumsum(effort[first : first + AT_ONCE])
+        stop = first + max(1, int(np.searchsorted(reach, AT_ONCE, side="right")))
+        yield np.arange(first, stop)
+        first = stop
+
+
+def _small(corners: _Corners, few: Ints, rows: _Spans, cols: _Spans) -> Overlap:
+    """Every corner of each region against every tile that the region may touch."""
+    tiles = rows.tiles[few] * cols.tiles[few]
+    region = np.repeat(few, tiles)
+    down, right = np.divmod(expand(np.zeros_like(tiles), tiles), cols.tiles[region])
+    tile_row, tile_col = rows.first[region] + down, cols.first[region] + right
+    count = corners.count[region]
+    corner = expand(corners.start[region], count)
+    pair = np.repeat(np.arange(len(region)), count)
+    high = rows.beyond(tile_row[pair], corners.row[corner])
+    wide = cols.beyond(tile_col[pair], corners.col[corner])
+    pixels = np.add.reduceat(corners.weight[corner] * high * wide, np.cumsum(count) - count)
+    return Overlap(region, tile_row, tile_col, pixels)
+
+
+def _large(corners: _Corners, region: np.int64, rows: _Spans, cols: _Spans) -> Overlap:
+    """One region, some corners at a time; memory holds 16 bytes of each tile it may touch.
+
+    Corners come by rows. To all tiles that start below them they add alike: said once, at the first.
+    """
+    tile_row = np.arange(rows.first[region], rows.stop[region])
+    tile_col = np.arange(cols.first[region], cols.stop[region])
+    pixels, alike = np.zeros((2, len(tile_row), len(tile_col)), np.int64)
+    start, count = int(corners.start[region]), int(corners.count[region])
+    step = max(1, AT_ONCE // len(tile_col))
+    for low in range(start, start + count, step):
+        some = slice(low, min(low + step, start + count))
+        row, col, weight = corners.row[some], corners.col[some, None], corners.weight[some, None]
+        wide = weight * cols.beyond(tile_col, col)
+        reached = int(np.searchsorted(rows.start[tile_row] + rows.tile_px, row[0], side="right"))
+        below = int(np.searchsorted(rows.start[tile_row], row[-1]))
+        if below < len(tile_row):
+            alike[below] += rows.tile_px * wide.sum(axis=0)
+        among = tile_row[reached:below]
+        high = rows.beyond(among, row[:, None])
+        # Whole numbers far below 2**53, which floating point adds exactly in any order.
+        product = high.T.astype(np.float64) @ wide.astype(np.float64)
+        pixels[reached:below] += product.astype(np.int64)
+    pixels += np.cumsum(alike, axis=0)
+    at = np.indices(pixels.shape).reshape(2, -1)
+    owner = np.full(pixels.size, region)
+    return Overlap(owner, tile_row[at[0]], tile_col[at[1]], pixels.ravel())

@@ -1,0 +1,136 @@
+"""What changed, by name: the classes of a change at both dates, from the scores of its tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from geochange.errors import OptionError
+from geochange.geo.changes import Named
+from geochange.geo.overlap import Overlap, overlaps
+from geochange.geo.regions import Ints, Regions
+from geochange.geo.tiling import Index
+from geochange.mosaic.store import ScoreStore
+
+UNIT = 1 << 20
+"""Scores are added as whole millionths or so: their sums are exact, whatever the order."""
+
+NEAR = 3
+"""So many names are offered for one that is not known."""
+
+
+@dataclass(frozen=True)
+class Namer:
+    """Names regions by the class scores of the tiles they lie in.
+
+    A region's score is the mean of its tiles', each tile counting by the pixels of the region in
+    it; where tiles overlap, a pixel counts for each that saw it. Its class is the one of the
+    highest score, of equal ones the first of the vocabulary. Memory holds one block of tiles, and a
+    number for each region and class.
+
+    only: the classes of which one must be there before or after; None keeps every region.
+    """
+
+    scores: ScoreStore
+    only: frozenset[str] | None = None
+
+    def __call__(self, regions: Regions) -> Named:
+        """The names of some regions, and which of them are wanted."""
+        mean = self._mean(regions)
+        known = ~np.isnan(mean).any(axis=(1, 2))
+        best = np.where(np.isnan(mean), -1, mean).argmax(axis=2)
+        classes = np.array(self.scores.classes, dtype=np.object_)
+        before, after = classes[best[:, 0]], classes[best[:, 1]]
+        before[~known] = after[~known] = None
+        top = mean.max(axis=2)
+        attributes = {
+            "before_class": before,
+            "after_class": after,
+            "change": [_told(*both) for both in zip(before, after, strict=True)],
+            "before_score": top[:, 0],
+            "after_score": top[:, 1],
+        }
+        return Named(attributes, self._wanted(before, after))
+
+    def _wanted(self, before: NDArray[np.object_], after: NDArray[np.object_]) -> NDArray[np.bool_]:
+        if self.only is None:
+            return np.ones(len(before), np.bool_)
+        both = zip(before, after, strict=True)
+        return np.array([not self.only.isdisjoint(names) for names in both], np.bool_)
+
+    def _mean(self, regions: Regions) -> NDArray[np.float64]:
+        """(region, date, class) scores from 0 to 1; NaN where no tile of a region was scored."""
+        classes = len(self.scores.classes)
+        # In the last column the pixels themselves, of tiles that were scored.
+        sums = np.zeros((len(regions), 2 * classes + 1), np.int64)
+        for found in overlaps(regions, self.scores.plan):
+            for block, part in self._by_block(found):
+                self._add(sums, block, part)
+        pixels = np.where(sums[:, -1] > 0, sums[:, -1], np.nan)
+        means: NDArray[np.float64] = sums[:, :-1] / pixels[:, None] / UNIT
+        return means.reshape(-1, 2, classes)
+
+    def _by_block(self, found: Overlap) -> Iterator[tuple[Index, Overlap]]:
+        """Pairs of regions and tiles, by the blocks of the tiles, which are kept together."""
+        plan = self.scores.plan
+        across, size = plan.cols.blocks, plan.block_tiles
+        block = found.tile_row // size * across + found.tile_col // size
+        order = np.argsort(block, kind="stable")
+        for part in np.split(order, np.flatnonzero(np.diff(block[order])) + 1):
+            if len(part):
+                row, col = divmod(int(block[part[0]]), across)
+                yield (row, col), found.take(part)
+
+    def _add(self, sums: Ints, block: Index, part: Overlap) -> None:
+        rows, cols = self.scores.plan.block_tile_ranges(block)
+        scores = self.scores.get(rows, cols).reshape(len(rows) * len(cols), -1)
+        scored = np.asarray(np.isfinite(scores).all(axis=1))
+        units = np.rint(np.where(scored[:, None], scores, 0).astype(np.float64) * UNIT)
+        columns = np.column_stack([units.astype(np.int64), scored])
+        tile = (part.tile_row - rows.start) * len(cols) + part.tile_col - cols.start
+        owner, place = np.unique(part.region, return_inverse=True)
+        shared = csr_array((part.pixels, (place, tile)), shape=(len(owner), len(columns)))
+        sums[owner] += shared @ columns
+
+
+def _told(before: str | None, after: str | None) -> str | None:
+    """A change in words. Most are smaller than a tile, whose class they need not change."""
+    if before is None or after is None:
+        return None
+    return f"within {after}" if before == after else f"{before} -> {after}"
+
+
+def chosen_classes(only: str | None, classes: tuple[str, ...]) -> frozenset[str] | None:
+    """The classes that `--only` names, by commas, in any case. Raises OptionError.
+
+    classes: those the model scores; none where it names none.
+    """
+    if only is None:
+        return None
+    if not classes:
+        raise OptionError(
+            f"--only {only}: this model names no classes; it takes weights of ChangeCLIP, without "
+            "--prompts fixed"
+        )
+    known = {name.casefold(): name for name in classes}
+    asked = [" ".join(word.split()) for word in only.split(",") if word.strip()]
+    for word in asked:
+        if word.casefold() not in known:
+            raise OptionError(f"--only {word}: not in the vocabulary; {_near(word, known)}")
+    if not asked:
+        raise OptionError("--only: names no class; write it like building,road")
+    return frozenset(known[word.casefold()] for word in asked)
+
+
+def _near(word: str, known: dict[str, str]) -> str:
+    word = word.casefold()
+    alike = get_close_matches(word, known, NEAR, 0.6)
+    alike += [name for name in known if word in name and name not in alike]
+    if alike:
+        return f"did you mean {' or '.join(known[name] for name in alike[:NEAR])}?"
+    return f"it has {', '.join(known.values())}"

@@ -1,0 +1,136 @@
+"""Names from planted scores: by hand, whatever the blocks; and only those that are asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from makers import NORTH_UP, UTM
+from numpy.typing import NDArray
+from shelves import blobs, shelf_of
+
+from geochange.errors import OptionError
+from geochange.geo.changes import to_changes
+from geochange.geo.grid import Grid
+from geochange.geo.layers import gather
+from geochange.geo.tiling import TilePlan
+from geochange.mosaic.store import ScoreStore
+from geochange.naming import Namer, chosen_classes
+
+CLASSES = ("farmland", "building", "pond")
+NAMES = ["before_class", "after_class", "change", "before_score", "after_score"]
+
+
+def store_of(folder: Path, plan: TilePlan, scores: NDArray[np.float32]) -> ScoreStore:
+    """(tile row, tile col, date, class) scores, as a run leaves them."""
+    store = ScoreStore(folder / f"scores-{plan.block_tiles}.zarr", plan, CLASSES)
+    store.create()
+    for block in plan.blocks():
+        rows, cols = plan.block_tile_ranges(block)
+        store.put(block, scores[rows.start : rows.stop, cols.start : cols.stop])
+    return store
+
+
+def named(raster: NDArray[np.uint8], store: ScoreStore, only: str | None = None) -> pd.DataFrame:
+    namer = Namer(store, chosen_classes(only, CLASSES))
+    grid = Grid(UTM, NORTH_UP, raster.shape)
+    return gather(to_changes(shelf_of(raster), grid, 0, 0, namer))
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> tuple[NDArray[np.uint8], ScoreStore]:
+    """A row of three tiles of 8 px that share 2; a change in one, in two, in three, in none scored."""
+    plan = TilePlan((8, 26), 8, 2, 2)
+    assert plan.tiles == (1, 4)
+    scores = np.zeros((1, 4, 2, 3), np.float32)
+    scores[0, 0] = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]]
+    scores[0, 1] = [[0.3, 0.1, 0.6], [0.3, 0.1, 0.6]]
+    scores[0, 2] = [[0.1, 0.1, 0.8], [0.1, 0.1, 0.8]]
+    scores[0, 3] = np.nan
+    raster = np.zeros((8, 26), np.uint8)
+    raster[0, 0:6] = 254  # 6 px in the first tile
+    raster[2, 4:12] = 254  # 4 px in the first, 6 in the second: 2 of 8 lie in both
+    raster[4, 8:12] = 254  # 4 px in the second
+    raster[6, 20:26] = 254  # in the last alone, which nobody scored
+    return raster, store_of(tmp_path, plan, scores)
+
+
+def test_names_are_those_of_the_tiles_by_overlap(
+    planted: tuple[NDArray[np.uint8], ScoreStore],
+) -> None:
+    found = named(*planted)
+    assert found["before_class"].tolist() == ["farmland", "farmland", "pond", pd.NA]
+    assert found["after_class"].tolist() == ["building", "pond", "pond", pd.NA]
+    assert found["change"].tolist() == [
+        "farmland -> building",
+        "farmland -> pond",
+        "within pond",
+        pd.NA,
+    ]
+    before = [0.7, (4 * 0.7 + 6 * 0.3) / 10, 0.6, np.nan]
+    after = [0.8, (4 * 0.1 + 6 * 0.6) / 10, 0.6, np.nan]
+    np.testing.assert_allclose(found["before_score"], before, atol=2e-6)
+    np.testing.assert_allclose(found["after_score"], after, atol=2e-6)
+
+
+def test_of_equal_scores_the_first_class_is_taken(tmp_path: Path) -> None:
+    plan = TilePlan((8, 8), 8, 0, 1)
+    scores = np.full((1, 1, 2, 3), 0.25, np.float32)
+    found = named(np.full((8, 8), 254, np.uint8), store_of(tmp_path, plan, scores))
+    assert found[["change", "before_score"]].values.tolist() == [["within farmland", 0.25]]
+
+
+@pytest.mark.parametrize(
+    ("only", "ids"),
+    [("building", 1), ("FARMLAND", 2), (" pond , building", 3), ("pond,pond", 2)],
+)
+def test_only_what_is_asked_for_is_kept(
+    planted: tuple[NDArray[np.uint8], ScoreStore], only: str, ids: int
+) -> None:
+    found, wanted = named(*planted, only), chosen_classes(only, CLASSES)
+    assert wanted is not None
+    assert found["id"].tolist() == list(range(1, ids + 1))
+    assert (found["before_class"].isin(wanted) | found["after_class"].isin(wanted)).all()
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    seed=st.integers(0, 99),
+    tile=st.integers(4, 30),
+    overlap=st.integers(0, 3),
+    blocks=st.lists(st.integers(1, 9), min_size=2, max_size=2),
+)
+def test_blocks_leave_no_trace(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, tile: int, overlap: int, blocks: list[int]
+) -> None:
+    raster = blobs(seed, 60).astype(np.uint8) * 254
+    plans = [TilePlan(raster.shape, tile, overlap, block) for block in blocks]
+    rng = np.random.default_rng(seed)
+    scores = rng.dirichlet(np.ones(3), (*plans[0].tiles, 2)).astype(np.float32)
+    scores[rng.random(plans[0].tiles) < 0.1] = np.nan
+    one, other = (
+        named(raster, store_of(tmp_path_factory.mktemp("scores"), plan, scores)) for plan in plans
+    )
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(one[NAMES]), pd.DataFrame(other[NAMES]), check_exact=True
+    )
+
+
+def test_names_that_are_not_there_are_refused_with_those_near() -> None:
+    assert chosen_classes(None, ()) is None
+    for only, why in (
+        ("bulding", "--only bulding: not in the vocabulary; did you mean building?"),
+        ("building,lake", "--only lake: .* it has farmland, building, pond"),
+        ("land", "did you mean farmland?"),
+        (" , ", "names no class"),
+    ):
+        with pytest.raises(OptionError, match=why):
+            chosen_classes(only, CLASSES)
+    with pytest.raises(OptionError, match="names no classes"):
+        chosen_classes("building", ())
