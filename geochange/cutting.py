@@ -25,7 +25,7 @@ from geochange.geo.bands import Bands
 from geochange.geo.blocks import Blocks
 from geochange.geo.chipset import ChipSet, Tally
 from geochange.geo.labels import CHANGE, UNKNOWN
-from geochange.geo.review import REJECT, ReviewedLabels
+from geochange.geo.reviewed import REJECT, ReviewedLabels
 from geochange.geo.tiling import Index, TilePlan, Window
 from geochange.pairs import PathLike, Reviewed, Scene, open_scene
 from geochange.places import check_folder

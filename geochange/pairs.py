@@ -23,7 +23,7 @@ from geochange.geo.grid import Grid
 from geochange.geo.labels import UNKNOWN, Labels, PolygonLabels, open_labels
 from geochange.geo.radiometry import Radiometry, parse_stretch
 from geochange.geo.raster import RasterInfo
-from geochange.geo.review import ACCEPT, REJECT, ReviewedLabels, open_reviewed, statuses_of
+from geochange.geo.reviewed import ACCEPT, REJECT, ReviewedLabels, open_reviewed, statuses_of
 from geochange.geo.sampling import SceneSample
 from geochange.geo.tiling import TilePlan, Window
 
@@ -73,7 +73,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """A file of polygons that count as they were reviewed; see `geochange.geo.review`."""
+    """A file of polygons that count as they were reviewed; see `geochange.geo.reviewed`."""
 
     path: PathLike
 

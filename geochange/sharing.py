@@ -8,7 +8,7 @@ from itertools import product
 from geochange.config.cut import CutOptions
 from geochange.errors import InputError
 from geochange.geo.blocks import Blocks, count_blocks, share_out
-from geochange.geo.review import ACCEPT, REJECT, ReviewedLabels
+from geochange.geo.reviewed import ACCEPT, REJECT, ReviewedLabels
 from geochange.geo.tiling import TilePlan, Window
 from geochange.pairs import Scene
 from geochange.training.source import SPLITS

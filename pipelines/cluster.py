@@ -113,7 +113,8 @@ def local(given: Chosen) -> Any:
     dask.config.set({f"distributed.nanny.pre-spawn-environ.{n}": v for n, v in split.items()})
     workers = given["workers"] or max(1, cores // given["threads"])
     # No limit of memory: geochange bounds it, for few tasks are submitted at once.
-    return LocalCluster(workers, given["threads"], dashboard_address=":0", memory_limit=0)
+    own = {"n_workers": workers, "threads_per_worker": given["threads"], "memory_limit": 0}
+    return LocalCluster(**own, dashboard_address=":0")
 
 
 def gpus(given: Chosen) -> Any:
@@ -126,11 +127,9 @@ def gpus(given: Chosen) -> Any:
 def slurm(given: Chosen) -> Any:
     """A job for each worker, with a GPU of its own."""
     asked: Chosen = {**SLURM, **pairs_of(given["asked"])}
-    lines = [f"--gres={asked.pop('gres')}"]
+    asked |= {"cores": given["threads"], "job_extra_directives": [f"--gres={asked.pop('gres')}"]}
     try:
-        made = package("slurm").SLURMCluster(
-            cores=given["threads"], processes=1, job_extra_directives=lines, **asked
-        )
+        made = package("slurm").SLURMCluster(processes=1, **asked)
     except (TypeError, ValueError) as error:
         raise click.ClickException(f"--slurm: {error}") from error
     made.scale(jobs=given["workers"] or 1)

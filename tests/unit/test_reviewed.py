@@ -13,7 +13,7 @@ from makers import LONLAT, make_raster
 from polygon_files import grid_of, make_polygons, square
 
 from geochange.errors import InputError
-from geochange.geo.review import ReviewedLabels, open_reviewed
+from geochange.geo.reviewed import ReviewedLabels, open_reviewed
 from geochange.geo.tiling import Window
 
 SHAPE = (20, 40)
