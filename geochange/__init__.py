@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from geochange.detection import Result, detect
     from geochange.errors import GeochangeError
     from geochange.evaluation import evaluate
+    from geochange.geo.scenes import bounds_of, date_of
+    from geochange.geo.timeline import Span, write_timeline
+    from geochange.geo.vector import read_changes
     from geochange.learning import train
     from geochange.models.detector import load_model
 
@@ -30,6 +33,11 @@ _HOMES = {
     "run_command": "geochange.cli.main",
     "screen": "geochange.cli.screen",
     "closing_table": "geochange.cli.screen",
+    "bounds_of": "geochange.geo.scenes",
+    "date_of": "geochange.geo.scenes",
+    "read_changes": "geochange.geo.vector",
+    "Span": "geochange.geo.timeline",
+    "write_timeline": "geochange.geo.timeline",
 }
 """Public names and where they live; loaded when first used, for `import geochange` to be instant.
 
@@ -39,16 +47,21 @@ No module is named like a function here: importing it would put it in the functi
 __all__ = [
     "GeochangeError",
     "Result",
+    "Span",
     "__version__",
+    "bounds_of",
     "closing_table",
     "compare",
     "cut",
+    "date_of",
     "detect",
     "evaluate",
     "load_model",
+    "read_changes",
     "run_command",
     "screen",
     "train",
+    "write_timeline",
 ]
 
 

@@ -16,6 +16,7 @@ from geochange.geo.bands import Bands
 from geochange.geo.identity import files_of
 from geochange.geo.radiometry import MATCHES, Stretch, parse_stretch
 from geochange.geo.raster import RasterInfo, inspect, is_ours
+from geochange.geo.review import refuse_reviewed
 from geochange.geo.stac import is_item, resolve_item
 from geochange.geo.stack import PLUS, is_stack
 from geochange.geo.stack import files_of as stacked
@@ -60,6 +61,7 @@ def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions)
     check_name(options.model)
     out_path = Path(out).expanduser().absolute()
     check_output(out_path)
+    refuse_reviewed(out_path, options.overwrite)
     pair, area = open_pair(before, after, options, wanted_bands(options.model))
     if wanted_bands(options.model) is not None and options.stretch == "none":
         need_8bit(pair.before.info, pair.after.info)

@@ -12,6 +12,10 @@ from geochange.check import Checked
 from geochange.errors import OutputError, RunError
 from geochange.geo.changes import Tally, to_changes
 from geochange.geo.cog import write_cog
+from geochange.geo.coverage import Coverage
+from geochange.geo.project import Scene
+from geochange.geo.review import refuse_reviewed
+from geochange.geo.showing import picture_of
 from geochange.geo.spill import Shelf
 from geochange.geo.vector import write_batches
 from geochange.naming import Namer, chosen_classes
@@ -24,14 +28,23 @@ def write(
 ) -> Tally:
     """The raster first: polygons without it would look finished. Raises RunError."""
     grid, total, options = checked.pair.grid, work.plan.whole.pixels, checked.options
-    blocks = _probability_blocks(work, progress)
-    tally = Tally()
+    coverage, tally = Coverage(grid), Tally()
+    blocks = _probability_blocks(work, coverage, progress)
     only = chosen_classes(options.only, work.classes)
     name = Namer(work.scores, only) if work.classes else None
     changes = to_changes(shelf, grid, options.simplify, options.min_area, name)
     with _worth_going_on():
+        refuse_reviewed(checked.out, options.overwrite)  # somebody may have begun meanwhile
         write_cog(blocks, checked.raster, grid.shape, grid.crs, grid.transform, work.folder)
-        write_batches(tally.of(changes), checked.out, record)
+        scene = Scene(
+            grid=grid,
+            coverage=coverage.polygons(),
+            before=picture_of(work.pair.before, work.radiometry.before),
+            after=picture_of(work.pair.after, work.radiometry.after),
+            probability=checked.raster,
+            folder=checked.out.parent,
+        )
+        write_batches(tally.of(changes), checked.out, record, scene)
     progress("write", total, total)
     return tally
 
@@ -46,11 +59,13 @@ def _worth_going_on() -> Iterator[None]:
 
 
 def _probability_blocks(
-    work: Work, progress: Progress
+    work: Work, coverage: Coverage, progress: Progress
 ) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
     done = 0
     for window in work.plan.output_windows():
-        yield window.row, window.col, work.probability.get(window)
+        probability = work.probability.get(window)
+        coverage.add(window, probability)
+        yield window.row, window.col, probability
         done += window.pixels
         # Overviews and the reordering into a COG take as long again as the blocks themselves.
         progress("write", done // 2, work.plan.whole.pixels)

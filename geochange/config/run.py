@@ -76,6 +76,9 @@ class RunOptions(ModelOptions, _Model, _Pair):
     skip_unreadable: bool = Field(
         False, description="take pixels that cannot be read for nodata, and say which"
     )
+    overwrite: bool = Field(
+        False, description="replace polygons of which somebody has accepted or rejected some"
+    )
     keep_work: bool = Field(False, description="leave the work folder behind")
 
     @field_validator("device")

@@ -52,6 +52,13 @@ def write_geopackage(batches: Batches, path: Path, layer: str) -> None:
     _prove(rows, _count_in_geopackage(path, layer))
 
 
+def add_layer(rows: gpd.GeoDataFrame, path: Path, layer: str) -> None:
+    """Add a layer of polygons to a GeoPackage. Raises OSError where not every row arrives."""
+    options = {"GEOMETRY_NAME": "geom", "SPATIAL_INDEX": "YES"}
+    _write(rows, path, layer, driver="GPKG", layer_options=options)
+    _prove(len(rows), _count_in_geopackage(path, layer))
+
+
 def add_table(path: Path, name: str, rows: pd.DataFrame) -> None:
     """Add a table without geometry; GDAL registers it in gpkg_contents as `attributes`."""
     pyogrio.write_dataframe(rows, path, layer=name, driver="GPKG", layer_options={"FID": "id"})

@@ -14,16 +14,14 @@ import pyogrio
 from numpy.typing import NDArray
 
 from geochange.errors import InputError
+from geochange.geo.fields import STATUS, STATUSES
 from geochange.geo.grid import Grid
 from geochange.geo.labels import CHANGE, KEPT_FILES, NONE, UNKNOWN, ReadLabel
 from geochange.geo.outlines import UNREADABLE, Burner, Layer, find_layer, is_vector, read_outlines
 from geochange.geo.tiling import Window
 
-STATUS = "status"
-"""The attribute in which a review is kept."""
-
-UNSET, REJECT, ACCEPT = "unset", "reject", "accept"
-"""What it may say; an empty one is unset."""
+UNSET, ACCEPT, REJECT = STATUSES
+"""What a review may say; an empty one is unset."""
 
 LABELS: Mapping[str, int] = {UNSET: UNKNOWN, REJECT: NONE, ACCEPT: CHANGE}
 """What becomes of a polygon, the later over the earlier where polygons overlap."""

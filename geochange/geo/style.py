@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
+
+from geochange.geo.fields import FIELDS, Field, form_of
 
 Rgb = tuple[int, int, int]
 Rgba = tuple[int, int, int, int]
@@ -42,6 +44,19 @@ RAMP: Final[tuple[tuple[float, Rgb], ...]] = (
 )
 """Colours by probability: white at 0, the classes' colours at the middle of each ten per cent."""
 
+PALETTE: Final[tuple[Rgb, ...]] = (
+    *((228, 26, 28), (55, 126, 184), (77, 175, 74), (152, 78, 163), (255, 127, 0)),
+    *((255, 217, 47), (166, 86, 40), (247, 129, 191), (0, 187, 187), (102, 194, 165)),
+    *((141, 160, 203), (179, 222, 105), (251, 128, 114), (128, 128, 0), (188, 128, 189)),
+)
+"""Colours of categories, the most frequent first; ColorBrewer's Set1, Set2 and Set3 in the main."""
+
+OTHER_COLOR: Final[Rgb] = (150, 150, 150)
+
+STATUS_COLORS: Final[tuple[Rgb, ...]] = ((255, 217, 47), (26, 150, 65), (202, 0, 32))
+"""Of STATUSES: yellow waits, green stays, red goes."""
+
+_COVERAGE_LINE: Final[Rgba] = (30, 60, 110, 255)
 _FILL_ALPHA: Final = 100  # of 255: the photo below stays readable
 _LINE_MM: Final = 0.5
 _CASING_MM: Final = 1.1
@@ -56,12 +71,17 @@ def probability_colormap() -> dict[int, Rgba]:
 
 
 def polygon_qml(attribute: str = "confidence_mean") -> str:
-    """QGIS's style document (QML) for polygons coloured by an attribute from 0 to 1.
+    """QGIS's style document (QML) for polygons coloured by an attribute from 0 to 1."""
+    return document(graduated(attribute), FIELDS)
+
+
+def document(renderer: ET.Element, fields: Mapping[str, Field]) -> str:
+    """A style document (QML) of a layer of polygons: how they are drawn, how their fields are shown.
 
     Written in the words of QGIS 3.22, which later versions read too.
     """
-    root = ET.Element("qgis", version="3.22.0", styleCategories="Symbology")
-    root.append(_renderer(attribute))
+    root = ET.Element("qgis", version="3.22.0", styleCategories="Symbology|Fields|Forms")
+    root.extend([renderer, *form_of(fields)])
     ET.SubElement(root, "blendMode").text = "0"
     ET.SubElement(root, "featureBlendMode").text = "0"
     ET.SubElement(root, "layerGeometryType").text = "2"  # polygons
@@ -80,17 +100,9 @@ def _ramp_color(probability: float) -> Rgb:
     raise ValueError(f"{probability} is no probability: it must lie from 0 to 1")
 
 
-def _renderer(attribute: str) -> ET.Element:
+def graduated(attribute: str) -> ET.Element:
     """A renderer of graduated symbols: a range and a symbol for each of CLASSES."""
-    renderer = ET.Element(
-        "renderer-v2",
-        type="graduatedSymbol",  # QGIS turns any misspelling into a single grey symbol, unsaid
-        attr=attribute,
-        graduatedMethod="GraduatedColor",
-        symbollevels="0",
-        enableorderby="0",
-        forceraster="0",
-    )
+    renderer = _renderer("graduatedSymbol", attr=attribute, graduatedMethod="GraduatedColor")
     ranges = ET.SubElement(renderer, "ranges")
     symbols = ET.SubElement(renderer, "symbols")
     for number, band in enumerate(CLASSES):
@@ -107,6 +119,40 @@ def _renderer(attribute: str) -> ET.Element:
     renderer.append(_color_ramp())
     ET.SubElement(renderer, "classificationMethod", id="Custom")
     return renderer
+
+
+def categorised(attribute: str, values: Sequence[str], colors: Sequence[Rgb]) -> ET.Element:
+    """A renderer of a symbol a value, and a grey one for all other values and for none.
+
+    values, colors: in the order of the legend, one colour a value.
+    """
+    renderer = _renderer("categorizedSymbol", attr=attribute)
+    categories = ET.SubElement(renderer, "categories")
+    symbols = ET.SubElement(renderer, "symbols")
+    listed = [*zip(values, values, colors, strict=True), ("", "other", OTHER_COLOR)]
+    for number, (value, label, color) in enumerate(listed):
+        ET.SubElement(
+            categories, "category", value=value, label=label, symbol=str(number), render="true"
+        )
+        symbols.append(_symbol(str(number), color))
+    return renderer
+
+
+def outlined() -> ET.Element:
+    """A renderer of one symbol: a dashed line round ground that was seen, nothing inside."""
+    renderer = _renderer("singleSymbol")
+    symbol = ET.Element("symbol", name="0", type="fill", alpha="1", clip_to_extent="1")
+    symbol.append(_symbol_layer("SimpleLine", _line(_LIGHT_CASING, 0.9)))
+    dashed = {**_line(_COVERAGE_LINE, 0.4), "line_style": "dash"}
+    symbol.append(_symbol_layer("SimpleLine", dashed))
+    ET.SubElement(renderer, "symbols").append(symbol)
+    return renderer
+
+
+def _renderer(kind: str, **attributes: str) -> ET.Element:
+    """QGIS turns any misspelt kind into a single grey symbol, unsaid."""
+    plain = {"symbollevels": "0", "enableorderby": "0", "forceraster": "0"}
+    return ET.Element("renderer-v2", {"type": kind, **attributes, **plain})
 
 
 def _symbol(name: str, color: Rgb) -> ET.Element:

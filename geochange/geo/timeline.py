@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,10 +16,11 @@ import geopandas as gpd
 import pandas as pd
 
 from geochange.errors import InputError, OutputError
-from geochange.geo.layers import add_table, write_geopackage
+from geochange.geo.layers import write_geopackage
 from geochange.geo.outlines import UNREADABLE
-from geochange.geo.style import polygon_qml
-from geochange.geo.vector import LAYER, aside, check_output, style_row
+from geochange.geo.package import furnish
+from geochange.geo.review import refuse_reviewed
+from geochange.geo.vector import LAYER, aside, check_output
 
 FROM, TO = "date_from", "date_to"
 """The attributes that say between which dates a change came about."""
@@ -48,33 +51,42 @@ class Span:
     changes: gpd.GeoDataFrame
 
 
-def write_timeline(spans: Sequence[Span], path: Path) -> int:
+def write_timeline(spans: Sequence[Span], path: Path, overwrite: bool = False) -> int:
     """Write all changes with their dates, styled and timed for QGIS; gives how many.
 
-    They go into the CRS of the first span, and are numbered anew. Raises InputError for no span,
-    OptionError or OutputError where `path` is no GeoPackage that can be written; what was there
-    stays then.
+    They go into the CRS of the first span, and are numbered anew. overwrite: reviews of an earlier
+    file may go. Raises InputError for no span, OptionError or OutputError where `path` is no
+    GeoPackage that can be written or holds reviews; what was there stays then.
     """
     if not spans:
         raise InputError(f"{path}: there is no pair whose changes could be written")
     if path.suffix.lower() != ".gpkg":
         raise OutputError(f"{path}: a timeline is a GeoPackage; end its name in .gpkg")
     check_output(path)
+    refuse_reviewed(path, overwrite)
     rows = _gathered(spans)
     with aside(path) as part:
         try:
             write_geopackage([rows], part, LAYER)
-            add_table(part, "layer_styles", pd.DataFrame([style_row(LAYER, "time", timed_qml())]))
-        except UNREADABLE as error:
+            furnish(part, LAYER, None)
+            _time_styles(part)
+        except (*UNREADABLE, sqlite3.Error) as error:
             raise OutputError(f"cannot write {path} ({error}): check the free space") from error
     return len(rows)
 
 
-def timed_qml() -> str:
-    """The style of changes, with what QGIS's temporal controller needs to play them."""
-    doctype, _, text = polygon_qml().partition("\n")
+def _time_styles(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        for number, qml in database.execute("SELECT id, styleQML FROM layer_styles").fetchall():
+            change = "UPDATE layer_styles SET styleQML = ? WHERE id = ?"
+            database.execute(change, (timed(qml), number))
+
+
+def timed(qml: str) -> str:
+    """A style of changes, with what QGIS's temporal controller needs to play them."""
+    doctype, _, text = qml.partition("\n")
     root = ET.fromstring(text)
-    root.set("styleCategories", "Symbology|Temporal")
+    root.set("styleCategories", f"{root.get('styleCategories')}|Temporal")
     temporal = ET.SubElement(root, "temporal", dict(_TEMPORAL))
     fixed = ET.SubElement(temporal, "fixedRange")
     for name in ("start", "end"):

@@ -20,8 +20,10 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
+from geochange.geo.fields import STATUSES as STATUSES
 from geochange.geo.layers import Batches, add_table, gather, write_geopackage, write_whole
-from geochange.geo.style import polygon_qml
+from geochange.geo.package import furnish
+from geochange.geo.project import Scene
 from geochange.places import check_folder
 
 LAYER: Final = "changes"
@@ -45,9 +47,6 @@ COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """The attributes of a change and their dtypes, in the order in which files list them."""
 
-STATUSES: Final = ("unset", "accept", "reject")
-"""What a reviewer may say of a change; the first until somebody does."""
-
 _UNSAID: Final[Mapping[str, Any]] = MappingProxyType(
     {
         **dict.fromkeys(("before_class", "after_class", "change"), pd.NA),
@@ -64,12 +63,12 @@ class Writer:
 
     name: what users call it.
     write: writes changes, which have the columns of COLUMNS and come some at a time, to a new path,
-        with their provenance.
+        with their provenance, and what lies around them if the format has a place for it.
     check: raises MissingDependencyError when the format needs a package that is not there.
     """
 
     name: str
-    write: Callable[[Batches, Path, Mapping[str, str]], None]
+    write: Callable[[Batches, Path, Mapping[str, str], Scene | None], None]
     check: Callable[[], None]
 
 
@@ -109,13 +108,16 @@ def write_changes(changes: gpd.GeoDataFrame, path: Path, provenance: Mapping[str
     write_batches([changes], path, provenance)
 
 
-def write_batches(changes: Batches, path: Path, provenance: Mapping[str, str]) -> None:
+def write_batches(
+    changes: Batches, path: Path, provenance: Mapping[str, str], scene: Scene | None = None
+) -> None:
     """Write polygons in the format of the path's suffix, over whatever was there before.
 
     changes: the columns of COLUMNS and Polygon geometries, in any CRS; no rows is fine, no table is
         not. A GeoPackage is written table by table, the others need all of them in memory at once.
     provenance: what the run was (inputs, options, versions); GeoPackage keeps it as a table,
         the others in the file's own metadata.
+    scene: what lies around them; GeoPackage makes a layer and a project of it.
 
     Raises OptionError for an unknown suffix, InputError for other columns, geometries or no CRS,
     OutputError when the file cannot be written; whatever was at `path` is then still there. What
@@ -124,7 +126,7 @@ def write_batches(changes: Batches, path: Path, provenance: Mapping[str, str]) -
     writer = _writer_of(path)
     with aside(path) as part:
         try:
-            writer.write(map(_conform, changes), part, provenance)
+            writer.write(map(_conform, changes), part, provenance, scene)
         except (OSError, DataSourceError, DataLayerError, FeatureError) as error:
             raise OutputError(
                 f"cannot write {path} as {writer.name} ({error}): check the free space, "
@@ -187,34 +189,19 @@ def _conform(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(typed, geometry=changes.geometry).reset_index(drop=True)
 
 
-def _write_gpkg(changes: Batches, path: Path, provenance: Mapping[str, str]) -> None:
-    """GeoPackage, a batch in memory at a time; styled by default."""
+def _write_gpkg(
+    changes: Batches, path: Path, provenance: Mapping[str, str], scene: Scene | None
+) -> None:
+    """GeoPackage, a batch in memory at a time; styled, its fields described, with a project."""
     write_geopackage(changes, path, LAYER)
     run = pd.DataFrame({"key": list(provenance), "value": list(provenance.values())}, dtype="str")
     add_table(path, RUN_TABLE, run)
-    add_table(path, "layer_styles", _default_style())
+    furnish(path, LAYER, scene)
 
 
-def _default_style() -> pd.DataFrame:
-    """The one row of QGIS's layer_styles table: its columns, names and empty strings are QGIS's."""
-    row = {
-        "f_table_catalog": "",
-        "f_table_schema": "",
-        "f_table_name": LAYER,
-        "f_geometry_column": "geom",
-        "styleName": "confidence",
-        "styleQML": polygon_qml(),
-        "styleSLD": "",
-        "useAsDefault": True,
-        "description": "Changes by mean confidence",
-        "owner": "",
-        "ui": "",
-        "update_time": pd.Timestamp.now("UTC").floor("ms"),
-    }
-    return pd.DataFrame([row])
-
-
-def _write_geojson(changes: Batches, path: Path, provenance: Mapping[str, str]) -> None:
+def _write_geojson(
+    changes: Batches, path: Path, provenance: Mapping[str, str], _: Scene | None
+) -> None:
     """RFC 7946: longitude and latitude, outer rings to the left, cut at the antimeridian."""
     options = {
         "RFC7946": "YES",
@@ -224,12 +211,16 @@ def _write_geojson(changes: Batches, path: Path, provenance: Mapping[str, str]) 
     write_whole(changes, path, LAYER, "GeoJSON", options)
 
 
-def _write_fgb(changes: Batches, path: Path, provenance: Mapping[str, str]) -> None:
+def _write_fgb(
+    changes: Batches, path: Path, provenance: Mapping[str, str], _: Scene | None
+) -> None:
     """FlatGeobuf; its spatial index puts the rows in the order of a Hilbert curve."""
     write_whole(changes, path, LAYER, "FlatGeobuf", {"DESCRIPTION": json.dumps(dict(provenance))})
 
 
-def _write_parquet(changes: Batches, path: Path, provenance: Mapping[str, str]) -> None:
+def _write_parquet(
+    changes: Batches, path: Path, provenance: Mapping[str, str], _: Scene | None
+) -> None:
     """GeoParquet 1.1; provenance is the file's key `geochange_run`, as JSON."""
     from pyarrow import parquet  # optional: nothing else of geochange needs it
 

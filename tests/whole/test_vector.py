@@ -6,6 +6,8 @@ import dataclasses
 import json
 import sqlite3
 import tempfile
+import xml.etree.ElementTree as ET
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from pyproj import CRS
 
 from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
 from geochange.geo import vector
-from geochange.geo.style import polygon_qml
+from geochange.geo.fields import FIELDS
+from geochange.geo.style import PALETTE, polygon_qml
 from geochange.geo.vector import (
     COLUMNS,
     WRITERS,
@@ -131,7 +134,7 @@ def test_failure_leaves_the_old_file_alone(
     path = tmp_path / f"out{suffix}"
     path.write_text("old")
 
-    def fail(changes: gpd.GeoDataFrame, part: Path, provenance: object) -> None:
+    def fail(changes: gpd.GeoDataFrame, part: Path, provenance: object, scene: object) -> None:
         part.write_text("half")
         raise DataSourceError("disk full")
 
@@ -238,7 +241,19 @@ def test_geopackage_inside(tmp_path: Path, rows: int) -> None:
     assert ask("SELECT * FROM gpkg_geometry_columns") == [
         ("changes", "geom", "POLYGON", 32632, 0, 0)
     ]
-    assert ask("SELECT extension_name FROM gpkg_extensions") == [("gpkg_rtree_index",)]
+    assert ask("SELECT table_name, extension_name FROM gpkg_extensions ORDER BY 1") == [
+        ("changes", "gpkg_rtree_index"),
+        ("gpkg_data_column_constraints", "gpkg_schema"),
+        ("gpkg_data_columns", "gpkg_schema"),
+    ]
+    told = ask("SELECT column_name, title, constraint_name FROM gpkg_data_columns")
+    assert told == [(n, f.alias, "status" if n == "status" else None) for n, f in FIELDS.items()]
+    assert list(FIELDS) == list(COLUMNS)
+    statuses = ask(
+        "SELECT value FROM gpkg_data_column_constraints "
+        "WHERE constraint_name = 'status' AND constraint_type = 'enum'"
+    )
+    assert statuses == [("unset",), ("accept",), ("reject",)]
     assert ask('SELECT count(*) FROM "rtree_changes_geom"') == [(rows,)]
     database.close()
 
@@ -248,13 +263,38 @@ def test_geopackage_style_row(tmp_path: Path) -> None:
     write_changes(some_changes(), path, PROVENANCE)
     database = sqlite3.connect(path)
     database.row_factory = sqlite3.Row
-    (row,) = database.execute("SELECT * FROM layer_styles").fetchall()
+    rows = database.execute("SELECT * FROM layer_styles ORDER BY id").fetchall()
     database.close()
-    assert (row["f_table_name"], row["f_geometry_column"]) == ("changes", "geom")
-    assert (row["f_table_catalog"], row["f_table_schema"]) == ("", "")  # QGIS finds no NULLs
-    assert row["useAsDefault"] == 1
-    assert row["styleQML"] == polygon_qml()
-    assert row["update_time"].endswith("Z") and "T" in row["update_time"]
+    assert [(row["styleName"], row["useAsDefault"]) for row in rows] == [
+        ("confidence", 1),
+        ("change", 0),
+        ("review", 0),
+    ]
+    assert rows[0]["styleQML"] == polygon_qml()
+    for row in rows:
+        assert (row["f_table_name"], row["f_geometry_column"]) == ("changes", "geom")
+        assert (row["f_table_catalog"], row["f_table_schema"]) == ("", "")  # QGIS finds no NULLs
+        assert row["update_time"].endswith("Z") and "T" in row["update_time"]
+
+
+def test_changes_by_name_have_a_style_of_those_present(tmp_path: Path) -> None:
+    path, some = tmp_path / "changes.gpkg", some_changes()
+    rows = gpd.GeoDataFrame(pd.concat([some] * 20, ignore_index=True), crs=some.crs)
+    # One that is frequent, one a quoted nuisance, and more than there are colours.
+    rows["change"] = (
+        ["a -> 'b' & <c>"] * 8 + ["within pond"] * 12 + [f"n {i:02}" for i in range(20)]
+    )
+    write_changes(rows, path, {})
+    with closing(sqlite3.connect(path)) as database:
+        ask = "SELECT styleQML FROM layer_styles WHERE styleName = 'change'"
+        (qml,) = database.execute(ask).fetchone()
+    categories = [each.get("value") for each in ET.fromstring(qml).iter("category")]
+    most = len(PALETTE) - 2
+    few = [f"n {i:02}" for i in range(most)]
+    assert categories == ["within pond", "a -> 'b' & <c>", *few, ""]
+    write_changes(rows.assign(change=pd.NA), path, {})
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute(ask).fetchone() is None
 
 
 def test_geojson_follows_rfc_7946(tmp_path: Path) -> None:

@@ -1,0 +1,89 @@
+"""Coverage: the ground a run has seen, as polygons, gathered block by block."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from geochange.geo.grid import Grid, to_ground
+from geochange.geo.joiner import Joiner
+from geochange.geo.measure import geodesic
+from geochange.geo.probability import FULL, NODATA
+from geochange.geo.regions import trace
+from geochange.geo.spill import Spill
+from geochange.geo.thin import draw
+from geochange.geo.tiling import Window
+
+MOST_CELLS = 2048
+"""Cells along a side: a larger raster is seen in cells of several pixels, so that memory and the
+number of corners stay the same however large it is."""
+
+SPECK_CELLS = 15
+"""Holes, then islands, of so few cells are left out: they are noise in the inputs' nodata."""
+
+SMOOTH_CELLS = 0.5
+"""How far outlines may move: enough to make a straight line of stairs."""
+
+
+class Coverage:
+    """Counts the pixels with data in each cell; a cell is seen if half of its pixels are."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self.cell_px = -(-max(grid.shape) // MOST_CELLS)
+        rows, cols = (-(-side // self.cell_px) for side in grid.shape)
+        self._seen_px = np.zeros((rows, cols), np.int32)
+
+    def add(self, window: Window, probability: NDArray[np.uint8]) -> None:
+        """Take one block of the raster of probability; no pixel twice."""
+        rows = self._cuts(window.row, window.row_stop)
+        cols = self._cuts(window.col, window.col_stop)
+        seen = np.add.reduceat(probability != NODATA, rows - window.row, axis=0, dtype=np.int32)
+        seen = np.add.reduceat(seen, cols - window.col, axis=1)
+        row, col = rows[0] // self.cell_px, cols[0] // self.cell_px
+        self._seen_px[row : row + len(rows), col : col + len(cols)] += seen
+
+    def _cuts(self, start: int, stop: int) -> NDArray[np.int64]:
+        """Where cells begin along an axis, from the first pixel of a block on."""
+        return np.maximum(
+            np.arange(start // self.cell_px * self.cell_px, stop, self.cell_px), start
+        )
+
+    def mask(self) -> NDArray[np.bool_]:
+        """(row, col) of cells: which are seen."""
+        height, width = (
+            np.minimum(self.cell_px, side - np.arange(0, side, self.cell_px))
+            for side in self.grid.shape
+        )
+        seen = 2 * self._seen_px >= height[:, None] * width
+        return _without_specks(~_without_specks(~seen))
+
+    def polygons(self) -> gpd.GeoDataFrame:
+        """The ground that was seen: id, area_m2 on the ellipsoid, Polygons in the grid's CRS."""
+        seen = self.mask()
+        joiner, spill = Joiner(seen.shape), Spill(BytesIO())
+        whole = Window(0, 0, *seen.shape)
+        spill.put(joiner.add(trace(seen.astype(np.uint8) * np.uint8(FULL), whole, 1, whole.width)))
+        shelf = spill.finish(joiner.finish())
+        drawn = draw(shelf, SMOOTH_CELLS).of(np.arange(len(shelf)))
+        height, width = self.grid.shape
+        # The last cells are cut off by the raster's edge.
+        placed = shapely.transform(drawn, lambda xy: np.minimum(xy * self.cell_px, (width, height)))
+        area_m2, _ = geodesic(placed, self.grid)
+        return gpd.GeoDataFrame(
+            {"id": np.arange(1, len(placed) + 1, dtype=np.int64), "area_m2": area_m2},
+            geometry=gpd.GeoSeries(to_ground(placed, self.grid.transform), crs=self.grid.crs),
+        )
+
+
+def _without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Only what hangs together in more than SPECK_CELLS cells."""
+    label, _ = ndimage.label(mask)
+    kept = np.bincount(label.ravel()) > SPECK_CELLS
+    kept[0] = False
+    return np.asarray(kept[label])

@@ -1,0 +1,156 @@
+"""What makes a GeoPackage of changes a finished piece of work: styles, field names, a project.
+
+GDAL writes the layers; the rest is rows of tables that its driver has no words for, of the
+GeoPackage standard 1.3 (annex F.9, schema) and of QGIS (layer_styles, qgis_projects).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from geochange.geo.fields import COVERAGE_FIELDS, FIELDS, STATUS, STATUSES, Field
+from geochange.geo.layers import add_layer, add_table
+from geochange.geo.project import Scene, Styles, project_of, zipped
+from geochange.geo.style import (
+    PALETTE,
+    STATUS_COLORS,
+    categorised,
+    document,
+    outlined,
+    polygon_qml,
+)
+
+COVERAGE: Final = "coverage"
+"""The layer of what was seen."""
+
+PROJECT: Final = "changes"
+"""The name of the QGIS project within the file."""
+
+_SCHEMA_SQL: Final = """
+CREATE TABLE gpkg_data_columns (
+  table_name TEXT NOT NULL, column_name TEXT NOT NULL, name TEXT, title TEXT, description TEXT,
+  mime_type TEXT, constraint_name TEXT,
+  CONSTRAINT pk_gdc PRIMARY KEY (table_name, column_name),
+  CONSTRAINT gdc_tn UNIQUE (table_name, name));
+CREATE TABLE gpkg_data_column_constraints (
+  constraint_name TEXT NOT NULL, constraint_type TEXT NOT NULL, value TEXT, min NUMERIC,
+  min_is_inclusive BOOLEAN, max NUMERIC, max_is_inclusive BOOLEAN, description TEXT,
+  CONSTRAINT gdcc_ntv UNIQUE (constraint_name, constraint_type, value));
+CREATE TABLE IF NOT EXISTS gpkg_extensions (
+  table_name TEXT, column_name TEXT, extension_name TEXT NOT NULL, definition TEXT NOT NULL,
+  scope TEXT NOT NULL, CONSTRAINT ge_tce UNIQUE (table_name, column_name, extension_name));
+"""
+
+_PROJECTS_SQL: Final = (
+    "CREATE TABLE qgis_projects(name TEXT PRIMARY KEY, metadata BLOB, content BLOB)"
+)
+
+_EXTENSION: Final = "http://www.geopackage.org/spec121/#extension_schema"
+
+
+def furnish(path: Path, layer: str, scene: Scene | None) -> None:
+    """Finish a GeoPackage whose layer of changes is written; without a scene, of that alone.
+
+    Raises OSError where it cannot be written.
+    """
+    styles = Styles(_styles_of(path, layer), {})
+    if scene is not None:
+        add_layer(scene.coverage, path, COVERAGE)
+        styles = Styles(styles.changes, {"outline": document(outlined(), COVERAGE_FIELDS)})
+    rows = _style_rows(layer, styles.changes)
+    if scene is not None:
+        rows += _style_rows(COVERAGE, styles.coverage)
+    add_table(path, "layer_styles", pd.DataFrame(rows))
+    try:
+        with closing(sqlite3.connect(path)) as database, database:
+            _describe_fields(database, layer, FIELDS)
+            if scene is not None:
+                _describe_columns(database, COVERAGE, COVERAGE_FIELDS)
+                _add_project(database, project_of(path.name, layer, scene, styles))
+    except sqlite3.Error as error:
+        raise OSError(str(error)) from error
+
+
+def _styles_of(path: Path, layer: str) -> dict[str, str]:
+    """QML by the names of styles, the default first: by confidence, by change, by review."""
+    styles = {"confidence": polygon_qml()}
+    if changes := _frequent(path, layer):
+        colors = PALETTE[: len(changes)]
+        styles["change"] = document(categorised("change", changes, colors), FIELDS)
+    styles["review"] = document(categorised(STATUS, STATUSES, STATUS_COLORS), FIELDS)
+    return styles
+
+
+def _frequent(path: Path, layer: str) -> list[str]:
+    """What changed by name, the most frequent first, as many as there are colours."""
+    ask = (
+        f'SELECT change FROM "{layer}" WHERE change IS NOT NULL '
+        f"GROUP BY change ORDER BY count(*) DESC, change LIMIT {len(PALETTE)}"
+    )
+    with closing(sqlite3.connect(path)) as database:
+        return [str(change) for (change,) in database.execute(ask)]
+
+
+def _style_rows(layer: str, styles: Mapping[str, str]) -> list[dict[str, object]]:
+    """Rows of QGIS's layer_styles: its columns, names and empty strings are QGIS's."""
+    now = pd.Timestamp.now("UTC").floor("ms")
+    return [
+        {
+            "f_table_catalog": "",
+            "f_table_schema": "",
+            "f_table_name": layer,
+            "f_geometry_column": "geom",
+            "styleName": name,
+            "styleQML": qml,
+            "styleSLD": "",
+            "useAsDefault": number == 0,
+            "description": f"The layer {layer} by {name}",
+            "owner": "",
+            "ui": "",
+            "update_time": now,
+        }
+        for number, (name, qml) in enumerate(styles.items())
+    ]
+
+
+def _describe_fields(database: sqlite3.Connection, layer: str, fields: Mapping[str, Field]) -> None:
+    """The tables of the schema extension, with the fields of the changes and the list of statuses."""
+    database.executescript(_SCHEMA_SQL)
+    database.executemany(
+        "INSERT INTO gpkg_extensions VALUES (?, NULL, 'gpkg_schema', ?, 'read-write')",
+        [(table, _EXTENSION) for table in ("gpkg_data_columns", "gpkg_data_column_constraints")],
+    )
+    database.executemany(
+        "INSERT INTO gpkg_data_column_constraints (constraint_name, constraint_type, value) "
+        "VALUES (?, 'enum', ?)",
+        [(STATUS, status) for status in STATUSES],
+    )
+    _describe_columns(database, layer, fields)
+
+
+def _describe_columns(
+    database: sqlite3.Connection, layer: str, fields: Mapping[str, Field]
+) -> None:
+    database.executemany(
+        "INSERT INTO gpkg_data_columns VALUES (?, ?, ?, ?, ?, NULL, ?)",
+        [
+            (layer, name, name, field.alias, field.description, STATUS if name == STATUS else None)
+            for name, field in fields.items()
+        ],
+    )
+
+
+def _add_project(database: sqlite3.Connection, document_xml: str) -> None:
+    """Keep a project as QGIS does: a zipped .qgs in hexadecimal digits."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    told = f'{{"last_modified_time": "{now}", "last_modified_user": "geochange" }}'
+    database.execute(_PROJECTS_SQL)
+    content = zipped(document_xml, f"{PROJECT}.qgs").hex()
+    database.execute("INSERT INTO qgis_projects VALUES (?, ?, ?)", (PROJECT, told, content))

@@ -1,0 +1,271 @@
+"""A QGIS project of a run: before, after, probability, coverage and changes, in the words of 3.22."""
+
+from __future__ import annotations
+
+import io
+import re
+import xml.etree.ElementTree as ET
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import geopandas as gpd
+from pyproj import CRS
+
+from geochange.geo.grid import Grid
+from geochange.geo.style import NODATA, RAMP
+
+Extent = tuple[float, float, float, float]
+"""(west, south, east, north) in the CRS of the grid."""
+
+_NO_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What a file may be called and no XML may hold."""
+
+MARGIN: Final = 0.05
+"""Round what is shown first, as a share of its size."""
+
+_MULTIPLY: Final = "6"
+"""QGIS's number of the blend mode: white, where nothing changed, leaves what lies below."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One date, as QGIS shows it.
+
+    source: what GDAL opens. bands: 1-based, as compared; the first three are red, green and blue.
+    low, high: of each band, shown darkest and brightest; None shows the numbers as they are.
+    """
+
+    source: str
+    crs: CRS
+    bands: tuple[int, ...]
+    low: tuple[float, ...] | None = None
+    high: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What lies around the changes: the ground that was seen, and the rasters of the run.
+
+    folder: where the polygons will lie; what lies there or below is named from there.
+    """
+
+    grid: Grid
+    coverage: gpd.GeoDataFrame
+    before: Picture
+    after: Picture
+    probability: Path
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Styles:
+    """QML by the names of styles, the default first."""
+
+    changes: Mapping[str, str]
+    coverage: Mapping[str, str]
+
+
+def project_of(file: str, layer: str, scene: Scene, styles: Styles) -> str:
+    """The project's document (.qgs). file: the GeoPackage's name. layer: that of the changes."""
+    root = ET.Element("qgis", version="3.22.0", projectname="geochange")
+    ET.SubElement(root, "title").text = "geochange"
+    ET.SubElement(root, "projectCrs").append(_reference(scene.grid.crs))
+    here = f"./{file}"
+    # The newest on top.
+    layers = [
+        _polygons("changes", f"{here}|layername={layer}", scene.grid.crs, styles.changes),
+        _polygons("coverage", f"{here}|layername=coverage", scene.grid.crs, styles.coverage),
+        _probability(_named(str(scene.probability), scene.folder), scene.grid.crs),
+        _picture("after", scene.after, scene.folder),
+        _picture("before", scene.before, scene.folder),
+    ]
+    root.append(_tree(layers))
+    root.append(_canvas(scene))
+    ET.SubElement(root, "projectlayers").extend(layers)
+    order = ET.SubElement(root, "layerorder")
+    for each in layers:
+        ET.SubElement(order, "layer", id=each.findtext("id") or "")
+    root.append(_properties())
+    root.append(_first_view(scene))
+    ET.indent(root)
+    doctype = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+    return doctype + ET.tostring(root, encoding="unicode")
+
+
+def zipped(document: str, name: str) -> bytes:
+    """A document as the only file of an archive (.qgz)."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(name, document.encode())
+    return archive.getvalue()
+
+
+def _named(source: str, folder: Path) -> str:
+    """A file in the folder or below as seen from there, so that all may move together."""
+    path = Path(source)
+    if path.is_absolute() and path.is_relative_to(folder):
+        return f"./{path.relative_to(folder).as_posix()}"
+    return source
+
+
+def _tree(layers: list[ET.Element]) -> ET.Element:
+    """The list of layers; the probability waits unseen, for it would cover the pictures."""
+    tree = ET.Element("layer-tree-group")
+    for layer in layers:
+        name = layer.findtext("layername") or ""
+        ET.SubElement(
+            tree,
+            "layer-tree-layer",
+            id=layer.findtext("id") or "",
+            name=name,
+            source=layer.findtext("datasource") or "",
+            providerKey=layer.findtext("provider") or "",
+            checked="Qt::Unchecked" if name == "probability" else "Qt::Checked",
+            expanded="1" if name == "changes" else "0",
+        )
+    return tree
+
+
+def _properties() -> ET.Element:
+    """Names of files are relative, and layers in other CRSs are brought into the project's."""
+    properties = ET.Element("properties")
+    paths = ET.SubElement(properties, "Paths")
+    ET.SubElement(paths, "Absolute", type="bool").text = "false"
+    reference = ET.SubElement(properties, "SpatialRefSys")
+    ET.SubElement(reference, "ProjectionsEnabled", type="int").text = "1"
+    return properties
+
+
+def _canvas(scene: Scene) -> ET.Element:
+    canvas = ET.Element("mapcanvas", name="theMapCanvas", annotationsVisible="1")
+    ET.SubElement(canvas, "units").text = "degrees" if scene.grid.crs.is_geographic else "meters"
+    extent = ET.SubElement(canvas, "extent")
+    for name, value in zip(("xmin", "ymin", "xmax", "ymax"), _view(scene), strict=True):
+        ET.SubElement(extent, name).text = repr(value)
+    ET.SubElement(canvas, "rotation").text = "0"
+    ET.SubElement(canvas, "destinationsrs").append(_reference(scene.grid.crs))
+    return canvas
+
+
+def _first_view(scene: Scene) -> ET.Element:
+    """What QGIS shows when it opens the project, from 3.18 on."""
+    settings = ET.Element("ProjectViewSettings", UseProjectScales="0", rotation="0")
+    names = zip(("xmin", "ymin", "xmax", "ymax"), map(repr, _view(scene)), strict=True)
+    view = ET.SubElement(settings, "DefaultViewExtent", dict(names))
+    view.append(_reference(scene.grid.crs))
+    return settings
+
+
+def _view(scene: Scene) -> Extent:
+    """The ground of the run with a margin."""
+    west, south, east, north = scene.grid.footprint().bounds
+    x, y = MARGIN * (east - west), MARGIN * (north - south)
+    return west - x, south - y, east + x, north + y
+
+
+def _layer(kind: str, name: str, source: str, crs: CRS) -> ET.Element:
+    layer = ET.Element("maplayer", type=kind, styleCategories="AllStyleCategories")
+    ET.SubElement(layer, "id").text = f"geochange_{name}"
+    ET.SubElement(layer, "datasource").text = _NO_XML.sub("?", source)
+    ET.SubElement(layer, "layername").text = name
+    ET.SubElement(layer, "srs").append(_reference(crs))
+    return layer
+
+
+def _reference(crs: CRS) -> ET.Element:
+    reference = ET.Element("spatialrefsys")
+    ET.SubElement(reference, "wkt").text = crs.to_wkt("WKT2_2019")
+    authority = crs.to_authority()
+    ET.SubElement(reference, "authid").text = ":".join(authority) if authority else ""
+    ET.SubElement(reference, "description").text = crs.name
+    ET.SubElement(reference, "geographicflag").text = str(crs.is_geographic).lower()
+    return reference
+
+
+def _polygons(name: str, source: str, crs: CRS, styles: Mapping[str, str]) -> ET.Element:
+    """A layer of polygons in the first of its styles; the others are there to be chosen."""
+    layer = _layer("vector", name, source, crs)
+    layer.set("geometry", "Polygon")
+    ET.SubElement(layer, "provider", encoding="UTF-8").text = "ogr"
+    manager = ET.SubElement(layer, "map-layer-style-manager", current=next(iter(styles)))
+    for number, (style, qml) in enumerate(styles.items()):
+        kept, parsed = ET.SubElement(manager, "map-layer-style", name=style), ET.fromstring(qml)
+        if number == 0:
+            layer.extend(parsed)
+        else:
+            kept.append(parsed)
+    return layer
+
+
+def _picture(name: str, picture: Picture, folder: Path) -> ET.Element:
+    """A date in the colours of the bands that were compared; grey, of fewer than three."""
+    layer = _layer("raster", name, _named(picture.source, folder), picture.crs)
+    ET.SubElement(layer, "provider").text = "gdal"
+    if len(picture.bands) >= 3:
+        numbers = zip(("redBand", "greenBand", "blueBand"), map(str, picture.bands), strict=False)
+        renderer = ET.Element("rasterrenderer", dict(numbers), type="multibandcolor")
+        names = [f"{color}ContrastEnhancement" for color in ("red", "green", "blue")]
+    else:
+        band = str(picture.bands[0])
+        renderer = ET.Element("rasterrenderer", type="singlebandgray", grayBand=band)
+        renderer.set("gradient", "BlackToWhite")
+        names = ["contrastEnhancement"]
+    for number, contrast in enumerate(names):
+        if picture.low is not None and picture.high is not None:
+            # One number may stand for all bands.
+            low, high = (ends[min(number, len(ends) - 1)] for ends in (picture.low, picture.high))
+            renderer.append(_contrast(contrast, low, high))
+    return _piped(layer, renderer, smooth=True)
+
+
+def _contrast(name: str, low: float, high: float) -> ET.Element:
+    contrast = ET.Element(name)
+    ET.SubElement(contrast, "minValue").text = repr(float(low))
+    ET.SubElement(contrast, "maxValue").text = repr(float(high))
+    ET.SubElement(contrast, "algorithm").text = "StretchToMinimumMaximum"
+    return contrast
+
+
+def _probability(source: str, crs: CRS) -> ET.Element:
+    """The probability in the colours of the changes, as a tint of what lies below."""
+    layer = _layer("raster", "probability", source, crs)
+    ET.SubElement(layer, "provider").text = "gdal"
+    full = str(NODATA - 1)
+    renderer = ET.Element("rasterrenderer", type="singlebandpseudocolor", band="1")
+    renderer.set("classificationMin", "0")
+    renderer.set("classificationMax", full)
+    ends = {"minimumValue": "0", "maximumValue": full, "colorRampType": "INTERPOLATED"}
+    shader = ET.SubElement(
+        ET.SubElement(renderer, "rastershader"), "colorrampshader", ends, classificationMode="1"
+    )
+    for at, color in RAMP:
+        value, label = repr(at * (NODATA - 1)), f"{at:.0%}".replace("%", " %")
+        name = "#{:02x}{:02x}{:02x}".format(*color)
+        ET.SubElement(shader, "item", value=value, label=label, color=name, alpha="255")
+    _piped(layer, renderer, smooth=False)
+    ET.SubElement(layer, "blendMode").text = _MULTIPLY
+    return layer
+
+
+def _piped(layer: ET.Element, renderer: ET.Element, smooth: bool) -> ET.Element:
+    renderer.set("opacity", "1")
+    renderer.set("alphaBand", "-1")
+    renderer.set("nodataColor", "")
+    pipe = ET.SubElement(layer, "pipe")
+    ET.SubElement(
+        ET.SubElement(pipe, "provider"),
+        "resampling",
+        enabled="false",
+        maxOversampling="2",
+        zoomedInResamplingMethod="nearestNeighbour",
+        zoomedOutResamplingMethod="nearestNeighbour",
+    )
+    pipe.append(renderer)
+    resampler = ET.SubElement(pipe, "rasterresampler", maxOversampling="2")
+    if smooth:
+        resampler.set("zoomedOutResampler", "bilinear")
+    ET.SubElement(pipe, "resamplingStage").text = "resamplingFilter"
+    return layer
