@@ -22,17 +22,16 @@ from geochange.config.cut import CutOptions
 from geochange.dataset.meaning import ACCOUNT
 from geochange.errors import InputError, OutputError
 from geochange.geo.bands import Bands
-from geochange.geo.blocks import Blocks, count_blocks, share_out
+from geochange.geo.blocks import Blocks
 from geochange.geo.chipset import ChipSet, Tally
 from geochange.geo.labels import CHANGE, UNKNOWN
+from geochange.geo.reviewed import REJECT, ReviewedLabels
 from geochange.geo.tiling import Index, TilePlan, Window
-from geochange.pairs import PathLike, Scene, open_scene
+from geochange.pairs import PathLike, Reviewed, Scene, open_scene
 from geochange.places import check_folder
 from geochange.progress import Progress, silent
+from geochange.sharing import share
 from geochange.training.source import SPLITS
-
-BLOCKS = (4, 3, 2, 1)
-"""Chips along a side of a block, where it is not said."""
 
 READ_PX = 2048
 """Chips are cut from windows of about this size, each read once, whatever the pair's size."""
@@ -63,9 +62,11 @@ def cut(
     """Cut a georeferenced pair and its labels into OUT/SPLIT/{time1,time2,label}/NAME_row_col.png.
 
     before, after: any rasters `run` takes, read and stretched as it does. labels: polygons, or a
-    raster. out: a folder that is new or empty. options: the fields of CutOptions. Chips of
-    different splits share no pixel. Labels are 0 and 255, or 0, 1 and 255 = unknown if any pixel
-    of the whole set is unknown. OUT/chips.json says where each chip lay and what it came from.
+    raster; with `reviewed` polygons that were accepted (change), rejected (none, and their chips
+    are kept) or left unset (unknown), the ground outside of them being none. out: a folder that is
+    new or empty. options: the fields of CutOptions. Chips of different splits share no pixel.
+    Labels are 0 and 255, or 0, 1 and 255 = unknown if any pixel of the whole set is unknown.
+    OUT/chips.json says where each chip lay and what it came from.
 
     Raises InputError, OptionError or OutputError; nothing is written then.
     """
@@ -73,13 +74,12 @@ def cut(
     root = Path(out).expanduser().absolute()
     check_root(root)
     bands = None if chosen.bands is None else Bands.parse(chosen.bands)
-    scene = open_scene(before, after, labels, bands, chosen.grid, chosen.stretch)
-    shape = scene.pair.grid.shape
-    plan = _plan(shape, chosen)
-    chosen = chosen.model_copy(update={"block": plan.block_tiles})
-    blocks = share_out(plan, _shares(chosen), chosen.seed, chosen.gap)
+    drawn = Reviewed(labels) if chosen.reviewed else labels
+    scene = open_scene(before, after, drawn, bands, chosen.grid, chosen.stretch)
+    blocks, chosen = share(scene, chosen)
     with _folder_aside(root) as part:
-        chips = ChipSet(part, chosen.name or _name_of(before), len(str(max(shape))))
+        digits = len(str(max(scene.pair.grid.shape)))
+        chips = ChipSet(part, chosen.name or _name_of(before), digits)
         cutter = _Cutter(scene, chosen, blocks, chips)
         cutter.work(progress)
         splits = chips.tallies(blocks.splits)
@@ -117,19 +117,6 @@ def _folder_aside(root: Path) -> Iterator[Path]:
         raise OutputError(f"cannot write {root} ({error.strerror}): name another place") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-
-
-def _plan(shape: tuple[int, int], options: CutOptions) -> TilePlan:
-    """With blocks as large as is said, else with the largest of which every split may have two."""
-    sizes = BLOCKS if options.block is None else (options.block,)
-    plans = [TilePlan(shape, options.size, options.overlap, size) for size in sizes]
-    enough = 2 * len(_shares(options))
-    return next((plan for plan in plans if count_blocks(plan) >= enough), plans[-1])
-
-
-def _shares(options: CutOptions) -> dict[str, float]:
-    shares = (1 - options.val - options.test, options.val, options.test)
-    return {split: share for split, share in zip(SPLITS, shares, strict=True) if share > 0}
 
 
 def _name_of(before: PathLike) -> str:
@@ -186,7 +173,13 @@ class _Cutter:
             self.chips.add(chip, label, split, window)
 
     def _stays(self, window: Window) -> bool:
-        """Whether an empty chip does: by its place, not by what was cut before it."""
+        """Whether an empty chip does: by its place, not by what was cut before it.
+
+        One with what was taken for change and rejected does: nothing teaches more.
+        """
+        labels = self.scene.labels
+        if isinstance(labels, ReviewedLabels) and labels.holds(REJECT, window):
+            return True
         chance = np.random.default_rng((self.options.seed, window.row, window.col)).random()
         return bool(chance < self.options.empty)
 

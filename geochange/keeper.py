@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from scipy.special import expit, logit
+
 from geochange import __version__
 from geochange.models.card import Card
 from geochange.models.checkpoint import (
@@ -21,6 +23,12 @@ from geochange.models.checkpoint import (
 from geochange.preparation import BEST, CALIBRATED, LAST, Prepared
 from geochange.training.student import Student
 from geochange.validation import Verdict
+
+PRIOR = "prior"
+"""The fact of a checkpoint that says threshold and temperature of what it began as."""
+
+ENOUGH = 12
+"""From so many validation chips with change on, what fits them best is taken as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ class Keeper:
         self.best, self.last = prepared.out / BEST, prepared.out / LAST
         self.card = replace(
             card,
-            prompts=prepared.options.prompts.mode,
+            prompts=prepared.options.prompts.mode or card.prompts,
             vocabulary=prepared.vocabulary() or card.vocabulary,
         )
 
@@ -87,8 +95,10 @@ class Keeper:
         self.student.check(reached.step)
         network = self.student.best_network
         tensors = {name: value.detach().cpu() for name, value in network.state_dict().items()}
+        start = self.prepared.start or Card(self.card.options)
         facts = {
             **asdict(reached),
+            PRIOR: {"threshold": start.threshold, "temperature": start.temperature},
             "data": dict(self.data),
             "options": self.prepared.options.model_dump(mode="json"),
         }
@@ -113,16 +123,23 @@ class Keeper:
         )
 
 
+def _between(one: float, other: float, share: float) -> float:
+    """A probability so far on the way from one to another, in logits."""
+    return float(expit((1 - share) * logit(one) + share * logit(other)))
+
+
 def calibrate(file: Path, verdict: Verdict) -> None:
     """Fit temperature and threshold on validation, and write both into a checkpoint.
 
     verdict: on the checkpoint's network at a temperature of 1. The threshold is that of the best
-    F1, after the temperature was fitted.
+    F1, after the temperature was fitted. Pixels of one chip are much alike: of fewer chips than
+    ENOUGH both are drawn, on the scale of logits, towards what the network began with.
     """
     checkpoint, memory = read_checkpoint(file), read_memory(file)
     histogram, figures = verdict.histogram, verdict.figures()
-    temperature = histogram.fit_temperature()
-    threshold = histogram.best_threshold(temperature)
+    prior, trust = memory.facts[PRIOR], min(1.0, verdict.changed_chips / ENOUGH)
+    temperature = prior["temperature"] ** (1 - trust) * histogram.fit_temperature() ** trust
+    threshold = _between(prior["threshold"], histogram.best_threshold(temperature), trust)
     counts = histogram.counts(threshold, temperature)
     metrics = {
         **figures,

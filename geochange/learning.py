@@ -9,9 +9,11 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from geochange.config import TrainOptions
+from geochange.config.files import read_options
+from geochange.errors import OptionError
 from geochange.keeper import Keeper, calibrate
 from geochange.models.card import Card
 from geochange.models.changeclip import ChangeClip
@@ -61,19 +63,27 @@ class Trained:
 
 
 def train(
-    options: TrainOptions,
+    options: TrainOptions | str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
+    settings: Mapping[str, Any] | None = None,
     resume: bool = False,
     watch: Watch = unwatched,
 ) -> Trained:
     """Train ChangeCLIP on labelled chips; checkpoints, figures and pictures lie in `out`.
+
+    options: as they are, or a YAML file of them, such as those of configs/. settings: values that
+    override the file's, by dotted names: {"data.root": "chips", "network.start": "model.pth"}.
 
     With `resume` a training that was interrupted goes on in `out`, to the same weights; one that
     came to its end is left as it is. Raises GeochangeError for what cannot be used, before the
     first step, and RunError where the training diverges.
     """
     began = time.monotonic()
+    if not isinstance(options, TrainOptions):
+        options = read_options(TrainOptions, Path(options), settings or {})
+    elif settings:
+        raise OptionError("settings override a file of options; change the options themselves")
     with spoken():
         prepared = prepare(options, Path(out), resume)
         prints = prepared.check_chips(watch) if is_first() else {}

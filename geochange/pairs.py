@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -18,11 +19,15 @@ from geochange.chip import Chip, fill_invalid
 from geochange.errors import InputError, OptionError
 from geochange.geo.align import Pair, align
 from geochange.geo.bands import Bands
-from geochange.geo.labels import UNKNOWN, Labels, open_labels
+from geochange.geo.grid import Grid
+from geochange.geo.labels import UNKNOWN, Labels, PolygonLabels, open_labels
 from geochange.geo.radiometry import Radiometry, parse_stretch
 from geochange.geo.raster import RasterInfo
+from geochange.geo.reviewed import ACCEPT, REJECT, ReviewedLabels, open_reviewed, statuses_of
 from geochange.geo.sampling import SceneSample
 from geochange.geo.tiling import TilePlan, Window
+
+logger = logging.getLogger(__name__)
 
 LABELS = ("labels.gpkg", "labels.geojson", "labels.fgb", "labels.tif")
 """What the labels of a pair may be called; the first that is there is taken."""
@@ -40,7 +45,7 @@ class Scene:
 
     pair: Pair
     radiometry: Radiometry
-    labels: Labels
+    labels: Labels | ReviewedLabels
 
     @contextmanager
     def reader(self) -> Iterator[ReadChip]:
@@ -66,10 +71,17 @@ class Scene:
             yield read
 
 
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """A file of polygons that count as they were reviewed; see `geochange.geo.reviewed`."""
+
+    path: PathLike
+
+
 def open_scene(
     before: PathLike,
     after: PathLike,
-    labels: PathLike,
+    labels: PathLike | Reviewed,
     bands: Bands | None = None,
     grid: str = "before",
     stretch: str = "joint",
@@ -89,8 +101,22 @@ def open_scene(
     if mode == "none":
         need_8bit(first, second)
     pair = align(first, second, grid if grid in ("before", "after") else source_of(grid), chosen)
-    found = open_labels(Path(source_of(labels)), pair.grid)
+    found = _open_labels(labels, pair.grid)
     return Scene(pair, SceneSample(pair).radiometry(mode), found)
+
+
+def _open_labels(labels: PathLike | Reviewed, grid: Grid) -> Labels | ReviewedLabels:
+    if isinstance(labels, Reviewed):
+        return open_reviewed(Path(source_of(labels.path)), grid)
+    found = open_labels(Path(source_of(labels)), grid)
+    if isinstance(found, PolygonLabels):
+        counts = statuses_of(found.layer)
+        if counts and counts[ACCEPT] + counts[REJECT]:
+            logger.warning(
+                "%s: is reviewed, and all of it is taken for change; --reviewed heeds it",
+                found.path,
+            )
+    return found
 
 
 def _default_bands(before: RasterInfo, after: RasterInfo) -> Bands:

@@ -11,7 +11,9 @@ from typing import Any
 from geochange.config import TrainOptions
 from geochange.dataset import check_split, find_root, open_split
 from geochange.errors import InputError, OptionError, OutputError
+from geochange.models.card import Card
 from geochange.models.checkpoint import DEFAULT_CLIP, read_facts, read_vocabulary
+from geochange.models.learner import start_card
 from geochange.models.prompts import FIXED, Names
 from geochange.models.weights import clip_file, locate
 from geochange.places import check_folder
@@ -39,7 +41,8 @@ FREE = {
 class Prepared:
     """A training whose data and places are there.
 
-    resume: the checkpoint to go on from, if that is wanted and there is one.
+    resume: the checkpoint to go on from, if that is wanted and there is one. start: the card of the
+    ChangeCLIP that the network begins as, if it does.
     """
 
     options: TrainOptions
@@ -48,6 +51,7 @@ class Prepared:
     train: ChipSource
     val: ChipSource
     resume: Path | None
+    start: Card | None = None
 
     def check_chips(self, watch: Watch) -> dict[str, str]:
         """Open every chip once; gives what tells the data from others.
@@ -92,9 +96,11 @@ class Prepared:
         )
 
     def vocabulary(self) -> Names | None:
-        """The class names of a file, where one is given. Raises InputError."""
+        """The class names of a file, or of the start; None for the published. Raises InputError."""
         file = self.options.prompts.vocabulary
-        return read_vocabulary(file) if file else None
+        if file:
+            return read_vocabulary(file)
+        return self.start.vocabulary if self.start else None
 
     def split_names(self, watch: Watch) -> tuple[list[tuple[Names, Names]], ...]:
         """Those of the chips to learn from, and of those to validate on."""
@@ -108,6 +114,7 @@ def prepare(options: TrainOptions, out: Path, resume: bool) -> Prepared:
     Raises InputError, OptionError, OutputError.
     """
     check_options(options)
+    options, start = _settled(options)
     data, last = options.data, _place(out, resume)
     if last is not None:
         check_same(options, read_facts(last), last)
@@ -116,7 +123,24 @@ def prepare(options: TrainOptions, out: Path, resume: bool) -> Prepared:
         open_split(root, split, layout=data.layout, bands=data.bands)
         for split in (data.train, data.val)
     )
-    return Prepared(options, out, root, train, val, last)
+    return Prepared(options, out, root, train, val, last, start)
+
+
+def _settled(options: TrainOptions) -> tuple[TrainOptions, Card | None]:
+    """What is left to the model that is started from, as that has it, and its card.
+
+    Raises OptionError where that is no ChangeCLIP, and InputError.
+    """
+    prompts, card = options.prompts, start_card(start_of(options))
+    if prompts.mode is not None:
+        return options, card
+    if card is None:
+        raise OptionError(
+            "prompts.mode null is that of the model to start from, and none is named: say --from "
+            "MODEL, a checkpoint of ChangeCLIP"
+        )
+    settled = prompts.model_copy(update={"mode": card.prompts})
+    return options.model_copy(update={"prompts": settled}), card
 
 
 @contextmanager

@@ -35,12 +35,14 @@ class Verdict:
 
     counts: at a probability of one half, as published. loss: cross-entropy summed over known
     pixels. histogram: of the logits, for what is fitted afterwards. rows: of the contact sheet.
+    changed_chips: how many hold a pixel of change.
     """
 
     counts: Counts = field(default_factory=Counts)
     loss: float = 0.0
     histogram: LogitHistogram = field(default_factory=LogitHistogram)
     rows: tuple[SheetRow, ...] = ()
+    changed_chips: int = 0
 
     def __add__(self, other: Verdict) -> Verdict:
         return Verdict(
@@ -48,15 +50,18 @@ class Verdict:
             self.loss + other.loss,
             self.histogram + other.histogram,
             self.rows + other.rows,
+            self.changed_chips + other.changed_chips,
         )
 
     def over(self, fabric: Fabric) -> Verdict:
         """The sum over all processes; rows stay those of each."""
         c = self.counts
-        whole = summed(fabric, np.array([c.tp, c.fp, c.fn, c.tn]))
+        *whole, changed = summed(
+            fabric, np.array([c.tp, c.fp, c.fn, c.tn, self.changed_chips])
+        ).tolist()
         loss = float(summed(fabric, np.array([self.loss]))[0])
         pixels = summed(fabric, self.histogram.pixels)
-        return Verdict(Counts(*whole.tolist()), loss, LogitHistogram(pixels), self.rows)
+        return Verdict(Counts(*whole), loss, LogitHistogram(pixels), self.rows, changed)
 
     @property
     def known(self) -> int:
@@ -127,6 +132,7 @@ class Examiner:
                 _cross_entropy(logits, label),
                 LogitHistogram.of(logits, label),
                 shown,
+                int((label == 1).any()),
             )
         return verdict
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,12 @@ def make_polygons(
     polygons: Sequence[shapely.Geometry | None],
     crs: CRS | None = UTM,
     transform: Affine = NORTH_UP,
+    columns: Mapping[str, Sequence[Any]] | None = None,
     **options: Any,
 ) -> Path:
     """Write polygons, said in pixels of a grid in UTM, in any CRS; without one where it is None."""
     ground = [None if shape is None else to_ground(shape, transform) for shape in polygons]
-    frame = gpd.GeoDataFrame(geometry=gpd.GeoSeries(ground, crs=UTM))
+    frame = gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries(ground, crs=UTM))
     frame = frame.set_crs(None, allow_override=True) if crs is None else frame.to_crs(crs)
     frame.to_file(path, driver=DRIVERS[path.suffix], **options)
     return path

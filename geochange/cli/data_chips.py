@@ -14,7 +14,7 @@ from geochange.config.cut import CutOptions
 
 
 @click.command(
-    epilog="Example: geochange data chips 2015.tif 2024.tif drawn.gpkg --out chips --block 2",
+    epilog="Example: geochange data chips 2015.tif 2024.tif changes.gpkg --out chips --reviewed",
 )
 @click.argument("before")
 @click.argument("after")
@@ -32,7 +32,9 @@ def chips(before: str, after: str, labels: Path, out: Path, quiet: bool, **optio
     """Cut the rasters BEFORE and AFTER and their LABELS into chips to train on.
 
     BEFORE and AFTER are read as `geochange run` reads them. LABELS are polygons of what changed
-    (.gpkg, .geojson, .fgb, .shp) or a raster: 0 none, 1 change, 255 unknown. Chips go into
+    (.gpkg, .geojson, .fgb, .shp) or a raster: 0 none, 1 change, 255 unknown. With --reviewed they
+    are what `geochange run` found and you accepted or rejected in QGIS (attribute `status`), and
+    what it missed and you drew and accepted. Chips go into
     ROOT/SPLIT/time1, time2 and label as PNG; blocks of neighbours stay in one split.
     """
     CutOptions.parse(options)

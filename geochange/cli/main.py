@@ -6,7 +6,7 @@ import gc
 import logging
 import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -45,23 +45,29 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command and leave with its exit code.
+    """Run `geochange` and leave with its exit code; see `run_command`."""
+    run_command(cli, "geochange")
 
-    0 done, 1 fault, 2 refused input or options, 130 interrupted.
+
+def run_command(command: click.Command, name: str | None = None) -> NoReturn:
+    """Run a command with the words of the command line and leave with its exit code.
+
+    0 done, 1 fault, 2 refused input or options, 130 interrupted; what went wrong is one line.
+    name: what it is called in its help; else the file's own.
     """
     # As `python script.py` has it: a model of one's own may lie in the current folder.
     sys.path.append(os.getcwd())
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
-    code = _exit_code(sys.argv[1:])
+    code = _exit_code(sys.argv[1:], command, name or os.path.basename(sys.argv[0]))
     # Python would look through all of torch for cycles before it lets go: half a second.
     gc.freeze()
     sys.exit(code)
 
 
-def _exit_code(arguments: list[str]) -> int:
+def _exit_code(arguments: list[str], command: click.Command = cli, name: str = "geochange") -> int:
     try:
         # With standalone_mode=False click returns the exit code of --help, and raises the rest.
-        return cli.main(arguments, prog_name="geochange", standalone_mode=False) or DONE
+        return command.main(arguments, prog_name=name, standalone_mode=False) or DONE
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "")
         return DONE

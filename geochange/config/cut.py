@@ -30,6 +30,11 @@ class CutOptions(Options):
     empty: float = Field(
         1.0, ge=0, le=1, description="share of training chips without change that is kept"
     )
+    reviewed: bool = Field(
+        False,
+        description="LABELS are polygons of a run with a status: accept is change, reject none, "
+        "unset unknown, and so none is all the ground outside of them",
+    )
     name: str | None = Field(None, description="what chips are called; else the name of BEFORE")
 
     @model_validator(mode="after")

@@ -59,13 +59,15 @@ class NetworkOptions(Options):
 class PromptOptions(Options):
     """How the texts come about."""
 
-    mode: Literal["per-date", "published", "fixed"] = Field(
+    mode: Literal["per-date", "published", "fixed"] | None = Field(
         "per-date",
         description="per-date: each date's own names; published: the same while training, the date "
-        "before names both afterwards; fixed: no CLIP",
+        "before names both afterwards; fixed: no CLIP; null: as the model that is started from",
     )
     clip: str | None = Field(None, description="CLIP that names classes; null: OpenAI's ViT-B/16")
-    vocabulary: str | None = Field(None, description="file of class names; null: the published 56")
+    vocabulary: str | None = Field(
+        None, description="file of class names; null: those of the start, else the published 56"
+    )
 
 
 class AugmentOptions(Options):

@@ -30,7 +30,8 @@ BOX_MARGIN = 0.05
 LONGEST_EDGE = 1 / 128
 """Edges longer than this share of a grid are cut before they move to another CRS, and bend there."""
 
-_UNREADABLE = (DataSourceError, DataLayerError, FeatureError, OSError)
+UNREADABLE = (DataSourceError, DataLayerError, FeatureError, OSError)
+"""What GDAL's drivers raise at files that they cannot read."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def find_layer(path: Path) -> Layer:
         names = [str(name) for name, geometry in listed if geometry is not None]
         layer = _one_of(path, names)
         about = pyogrio.read_info(path, layer, force_feature_count=True, force_total_bounds=True)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InputError(
             f"{path}: not a vector file GDAL can read; give polygons as {', '.join(VECTORS)}"
         ) from error
@@ -105,14 +106,16 @@ def _crs_of(path: Path, text: str | None) -> CRS:
     return crs
 
 
-def read_outlines(layer: Layer, grid: Grid) -> Geometries:
+def read_outlines(layer: Layer, grid: Grid, where: str | None = None) -> Geometries:
     """The polygons of a layer that touch a grid, in its pixels: (x, y) = (col, row) of corners.
+
+    where: a condition on their attributes, in SQL.
 
     Polygons and MultiPolygons, none empty; what lies far outside of the grid is cut off. Raises
     InputError for geometry that is no polygon or is invalid.
     """
     box = _search_box(grid, layer.crs)
-    drawn = _within(_checked(layer, box), box)
+    drawn = _within(_checked(layer, box, where), box)
     if not layer.crs.equals(grid.crs, ignore_axis_order=True):
         extent = np.subtract(box[2:], box[:2]) if box else np.ptp(_bounds(drawn), axis=0)
         drawn = shapely.segmentize(drawn, max(float(np.max(extent)) * LONGEST_EDGE, 1e-9))
@@ -141,13 +144,20 @@ def _bounds(geometries: Geometries) -> NDArray[np.float64]:
     return np.asarray(np.nan_to_num(shapely.total_bounds(geometries)).reshape(2, 2))
 
 
-def _checked(layer: Layer, box: Box | None) -> Geometries:
+def _checked(layer: Layer, box: Box | None, where: str | None = None) -> Geometries:
     """The geometries in a box, each a valid polygon. Rows without geometry are left out."""
     try:
         _, fids, packed, _ = pyogrio.raw.read(
-            layer.path, layer.name, columns=[], bbox=box, force_2d=True, return_fids=True
+            layer.path,
+            layer.name,
+            # Some drivers know nothing of attributes that are not read, in a condition either.
+            columns=None if where else [],
+            bbox=box,
+            where=where,
+            force_2d=True,
+            return_fids=True,
         )
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InputError(
             f"{layer.path}: damaged, its polygons cannot be read ({_line(error)}); export it again"
         ) from error

@@ -103,12 +103,27 @@ def begin(start: Start) -> tuple[ChangeClip, Card]:
     if start.weights is None:
         return ChangeClip(options), Card(options)
     name = str(chosen.clip) if start.weights == "clip" else start.weights
-    if clip_file(name)[1] is not None and "@" not in name:
+    if _is_file(name):
         try:
             return _go_on(read_checkpoint(name), start.regularisation)
         except InputError as refused:
             return _from_clip(name, options, refused)
     return _from_clip(name, options, None)
+
+
+def start_card(start: Start) -> Card | None:
+    """The card of the ChangeCLIP that a network begins as; None where it begins as no such."""
+    if start.weights in (None, "clip") or not _is_file(str(start.weights)):
+        return None
+    try:
+        return read_checkpoint(str(start.weights)).card
+    except InputError:
+        return None  # CLIP's, or neither: `begin` tells
+
+
+def _is_file(name: str) -> bool:
+    """Whether a start is a file that says itself what it holds."""
+    return clip_file(name)[1] is not None and "@" not in name
 
 
 def _go_on(checkpoint: Checkpoint, how: Regularisation) -> tuple[ChangeClip, Card]:

@@ -8,14 +8,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import ANY
 
+import numpy as np
 import pytest
 import torch
 from changeclip_cases import SMALL, small
 
 from geochange.config import TrainOptions
 from geochange.errors import RunError
-from geochange.keeper import Keeper, Reached, calibrate
+from geochange.keeper import ENOUGH, Keeper, Reached, calibrate
 from geochange.models.card import Card
 from geochange.models.checkpoint import read_checkpoint, read_facts
 from geochange.preparation import CALIBRATED, Prepared
@@ -102,3 +104,32 @@ def test_what_is_calibrated_says_so_and_keeps_what_it_knew(tmp_path: Path) -> No
     assert replace(card, metrics={}, threshold=0.5, temperature=1.0) == replace(
         read_checkpoint(kept.last).card, metrics={}
     )
+
+
+def calibrated(tmp_path: Path, chips: int, start: Card | None) -> Card:
+    """What is fitted to logits that are four times too sure and best cut at 2, from so many chips."""
+    kept, _ = keeper(tmp_path, tmp_path)
+    kept.prepared = replace(kept.prepared, start=start)
+    kept.keep(Reached(4), {"iou": 0.5}, best=True)
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 3, (64, 64)).astype("float32")
+    label = (rng.random((64, 64)) < 1 / (1 + np.exp((2 - logits) / 4))).astype("uint8")
+    histogram = LogitHistogram.of(logits, label)
+    counts = Counts.of(logits > 0, label)
+    calibrate(kept.best, Verdict(counts, 1.0, histogram, changed_chips=chips))
+    return read_checkpoint(kept.best).card
+
+
+def test_few_chips_move_threshold_and_temperature_little(tmp_path: Path) -> None:
+    start = Card(SMALL["vit"], threshold=0.3, temperature=0.8)
+    none, few, many = (calibrated(tmp_path, count, start) for count in (0, ENOUGH // 2, ENOUGH))
+    assert (none.threshold, none.temperature) == pytest.approx((0.3, 0.8))
+    assert few.temperature == pytest.approx((none.temperature * many.temperature) ** 0.5)
+    assert min(none.threshold, many.threshold) < few.threshold < max(none.threshold, many.threshold)
+    assert many.temperature > 2
+    assert calibrated(tmp_path, 2 * ENOUGH, start) == replace(many, provenance=ANY)
+
+
+def test_a_network_from_nothing_starts_at_one_half(tmp_path: Path) -> None:
+    card = calibrated(tmp_path, 0, None)
+    assert (card.threshold, card.temperature) == pytest.approx((0.5, 1.0))

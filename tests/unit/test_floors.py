@@ -26,19 +26,10 @@ JOINING = {"mosaic"}
 TOP = {
     *("", "cli", "detection", "tasks", "check", "demo", "provenance", "workfolder", "faults"),
     *("learning", "preparation", "recipe", "keeper", "validation", "evaluation", "candidate"),
-    *("dataset", "pairs", "prompting", "cutting", "comparison", "space"),
-    *(
-        "polygonizing",
-        "preview",
-        "reporting",
-        "looking",
-        "beside",
-        "telling",
-        "sketching",
-        "origin",
-    ),
+    *("dataset", "pairs", "prompting", "cutting", "sharing", "comparison", "space", "naming"),
+    *("polygonizing", "preview", "reporting", "looking", "beside", "telling", "sketching"),
     *("inspection", "scope", "budget", "rehearsal", "__main__", "workers", "blocks", "writing"),
-    "naming",
+    "origin",
 }
 
 MAY_IMPORT = {

@@ -1,0 +1,141 @@
+"""Reviews: polygons that a person has accepted or rejected, as labels to learn from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+from numpy.typing import NDArray
+
+from geochange.errors import InputError
+from geochange.geo.fields import STATUS, STATUSES
+from geochange.geo.grid import Grid
+from geochange.geo.labels import CHANGE, KEPT_FILES, NONE, UNKNOWN, ReadLabel
+from geochange.geo.outlines import UNREADABLE, Burner, Layer, find_layer, is_vector, read_outlines
+from geochange.geo.tiling import Window
+
+UNSET, ACCEPT, REJECT = STATUSES
+"""What a review may say; an empty one is unset."""
+
+LABELS: Mapping[str, int] = {UNSET: UNKNOWN, REJECT: NONE, ACCEPT: CHANGE}
+"""What becomes of a polygon, the later over the earlier where polygons overlap."""
+
+CURE = f"set {STATUS} to {ACCEPT} or {REJECT} in QGIS, save, and try again"
+
+
+@dataclass(frozen=True)
+class ReviewedLabels:
+    """Accepted polygons are change, rejected ones are none, those that nobody looked at unknown.
+
+    The ground outside of all polygons is none: whoever reviews a file looks at all of it, and what
+    the run missed there is drawn and accepted like the rest.
+    """
+
+    layer: Layer
+    grid: Grid
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.layer.path
+
+    @contextmanager
+    def reader(self) -> Iterator[ReadLabel]:
+        """Read the polygons, or take them as they were read before in this process."""
+        burners = self._burners()
+
+        def read(window: Window) -> NDArray[np.uint8]:
+            label = np.full((window.height, window.width), UNKNOWN, np.uint8)
+            inside = window.intersection(self.grid.whole)
+            if inside is not None:
+                place = inside.within(window)
+                label[place] = NONE
+                for status, value in LABELS.items():
+                    label[place][burners[status].burn(inside)] = value
+            return label
+
+        yield read
+
+    def holds(self, status: str, window: Window) -> bool:
+        """Whether a pixel of a window, which may overhang, lies in a polygon of this status."""
+        return bool(self._burners()[status].burn(window).any())
+
+    def count(self, status: str) -> int:
+        """How many polygons of this status lie on the grid."""
+        return len(self._burners()[status].outlines)
+
+    def _burners(self) -> Mapping[str, Burner]:
+        return _burners_of(self.layer.key, self)
+
+
+@lru_cache(KEPT_FILES)
+def _burners_of(key: tuple[str, str, int], labels: ReviewedLabels) -> Mapping[str, Burner]:
+    """The polygons of each status; key: for a file that was saved again to be read again."""
+    return {
+        status: Burner(read_outlines(labels.layer, labels.grid, where=_where(status)))
+        for status in LABELS
+    }
+
+
+def _where(status: str) -> str:
+    """A condition in SQL."""
+    said = f"{STATUS} = '{status}'"
+    return f"{said} OR {STATUS} IS NULL OR {STATUS} = ''" if status == UNSET else said
+
+
+def open_reviewed(path: Path, grid: Grid) -> ReviewedLabels:
+    """The labels of a grid from a reviewed file.
+
+    Raises InputError for a file that is none, and for one in which nothing on the grid is accepted.
+    """
+    if not is_vector(path):
+        raise InputError(
+            f"{path}: is no file of polygons; --reviewed takes those of a run (changes.gpkg)"
+        )
+    layer = find_layer(path)
+    counts = statuses_of(layer)
+    if counts is None:
+        raise InputError(
+            f"{path}: has no attribute {STATUS!r}; review the polygons of a run, or leave "
+            "--reviewed out to take all for change"
+        )
+    if odd := sorted(counts.keys() - LABELS.keys()):
+        raise InputError(
+            f"{path}: holds the {STATUS} {odd[0]!r}; it may be {', '.join(LABELS)}, or empty"
+        )
+    if not counts[ACCEPT] + counts[REJECT]:
+        raise InputError(f"{path}: none of its {layer.features:,} polygons is reviewed; {CURE}")
+    labels = ReviewedLabels(layer, grid)
+    if not labels.count(ACCEPT):
+        where = "lies on the pair" if counts[ACCEPT] else f"has the {STATUS} {ACCEPT}"
+        raise InputError(
+            f"{path}: no accepted polygon {where}; accept some, or draw what changed and accept it"
+        )
+    return labels
+
+
+def statuses_of(layer: Layer) -> Counter[str] | None:
+    """How many polygons have which status, an empty one being unset; None without such a column.
+
+    Raises InputError for a file that cannot be read.
+    """
+    try:
+        if STATUS not in pyogrio.read_info(layer.path, layer.name)["fields"]:
+            return None
+        _, _, _, (values,) = pyogrio.raw.read(
+            layer.path, layer.name, columns=[STATUS], read_geometry=False
+        )
+    except UNREADABLE as error:
+        raise InputError(f"{layer.path}: damaged, it cannot be read; export it again") from error
+    return Counter(_text(value) or UNSET for value in values.tolist())
+
+
+def _text(value: object) -> str:
+    """A value of whatever type the column is; empty where there is none."""
+    return "" if value is None or value != value else str(value)

@@ -1,0 +1,107 @@
+"""Changes of several pairs in one GeoPackage, each with the time it belongs to, for QGIS to play."""
+
+from __future__ import annotations
+
+import sqlite3
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import geopandas as gpd
+import pandas as pd
+
+from geochange.errors import InputError, OutputError
+from geochange.geo.layers import write_geopackage
+from geochange.geo.outlines import UNREADABLE
+from geochange.geo.package import furnish
+from geochange.geo.review import refuse_reviewed
+from geochange.geo.vector import LAYER, aside, check_output
+
+FROM, TO = "date_from", "date_to"
+"""The attributes that say between which dates a change came about."""
+
+_TEMPORAL: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "enabled": "1",
+        "mode": "2",  # QGIS's ModeFeatureDateTimeStartAndEndFromFields
+        "startField": FROM,
+        "endField": TO,
+        "limitMode": "0",  # the start belongs to the span, the end to the next one
+        "fixedDuration": "0",
+        "durationUnit": "d",
+        "durationField": "",
+        "accumulate": "0",
+        "startExpression": "",
+        "endExpression": "",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Span:
+    """The changes between two days."""
+
+    start: date
+    end: date
+    changes: gpd.GeoDataFrame
+
+
+def write_timeline(spans: Sequence[Span], path: Path, overwrite: bool = False) -> int:
+    """Write all changes with their dates, styled and timed for QGIS; gives how many.
+
+    They go into the CRS of the first span, and are numbered anew. overwrite: reviews of an earlier
+    file may go. Raises InputError for no span, OptionError or OutputError where `path` is no
+    GeoPackage that can be written or holds reviews; what was there stays then.
+    """
+    if not spans:
+        raise InputError(f"{path}: there is no pair whose changes could be written")
+    if path.suffix.lower() != ".gpkg":
+        raise OutputError(f"{path}: a timeline is a GeoPackage; end its name in .gpkg")
+    check_output(path)
+    refuse_reviewed(path, overwrite)
+    rows = _gathered(spans)
+    with aside(path) as part:
+        try:
+            write_geopackage([rows], part, LAYER)
+            furnish(part, LAYER, None)
+            _time_styles(part)
+        except (*UNREADABLE, sqlite3.Error) as error:
+            raise OutputError(f"cannot write {path} ({error}): check the free space") from error
+    return len(rows)
+
+
+def _time_styles(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        for number, qml in database.execute("SELECT id, styleQML FROM layer_styles").fetchall():
+            change = "UPDATE layer_styles SET styleQML = ? WHERE id = ?"
+            database.execute(change, (timed(qml), number))
+
+
+def timed(qml: str) -> str:
+    """A style of changes, with what QGIS's temporal controller needs to play them."""
+    doctype, _, text = qml.partition("\n")
+    root = ET.fromstring(text)
+    root.set("styleCategories", f"{root.get('styleCategories')}|Temporal")
+    temporal = ET.SubElement(root, "temporal", dict(_TEMPORAL))
+    fixed = ET.SubElement(temporal, "fixedRange")
+    for name in ("start", "end"):
+        ET.SubElement(fixed, name)
+    ET.indent(root)
+    return f"{doctype}\n{ET.tostring(root, encoding='unicode')}"
+
+
+def _gathered(spans: Sequence[Span]) -> gpd.GeoDataFrame:
+    crs = spans[0].changes.crs
+    tables = []
+    for span in spans:
+        days = {FROM: pd.Timestamp(span.start), TO: pd.Timestamp(span.end)}
+        tables.append(span.changes.to_crs(crs).assign(**days))
+    filled = [table for table in tables if len(table)] or tables[:1]
+    rows = gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), crs=crs)
+    rows[[FROM, TO]] = rows[[FROM, TO]].astype("datetime64[ms]")
+    return rows.assign(id=range(1, len(rows) + 1))

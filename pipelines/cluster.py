@@ -1,0 +1,149 @@
+"""One huge pair over many GPUs or machines: the same answer as on one, to the bit.
+
+    python pipelines/cluster.py before.tif after.tif --out changes.gpkg --on gpus
+    python pipelines/cluster.py before.tif after.tif --out changes.gpkg --on slurm --workers 32
+    python pipelines/cluster.py before.tif after.tif --out changes.gpkg --on tcp://host:8786
+
+One worker for each GPU: dask-cuda pins it to a GPU of this machine, SLURM gives each job one. Both
+rasters and the folder of --out lie on a disk that all workers see.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+import geochange
+
+PACKAGES = {"gpus": ("dask_cuda", "dask-cuda"), "slurm": ("dask_jobqueue", "dask-jobqueue")}
+SLURM = {"memory": "32GB", "walltime": "12:00:00", "gres": "gpu:1"}
+"""What a job asks for, unless --slurm says otherwise."""
+
+Chosen = dict[str, Any]
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: python pipelines/cluster.py before.tif after.tif --out changes.gpkg --on gpus "
+    "--set model=best.safetensors",
+)
+@click.argument("before")
+@click.argument("after")
+@click.option("--out", required=True, type=Path, metavar="FILE", help="polygons, as of run")
+@click.option(
+    "--on",
+    "where",
+    default="local",
+    show_default=True,
+    metavar="WHERE",
+    help="local (processes here), gpus (those here, by dask-cuda), slurm (by dask-jobqueue), or "
+    "the address of a scheduler, such as tcp://host:8786",
+)
+@click.option("--workers", type=click.IntRange(1), help="GPUs, jobs or processes; else all here")
+@click.option("--threads", type=click.IntRange(1), default=4, show_default=True, help="of each")
+@click.option(
+    "--slurm",
+    "asked",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="what a job asks for: queue=gpu, account=geo, memory=32GB, walltime=12:00:00, gres=gpu:1",
+)
+@click.option("--wait", default=10.0, show_default=True, help="minutes for workers to come up")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="of run: tile=512")
+@click.option("--quiet", is_flag=True, help="print nothing but errors")
+def cluster(before: str, after: str, out: Path, where: str, quiet: bool, **given: Any) -> None:
+    """Find what changed between BEFORE and AFTER with the workers of a cluster.
+
+    Interrupted, the same command goes on where it was, on whatever cluster.
+    """
+    options = pairs_of(given["settings"])
+    with workers_on(where, given) as address, geochange.screen(quiet, log_json=False) as report:
+        result = geochange.detect(before, after, out, report, scheduler=address, **options)
+    if not quiet:
+        click.echo(f"polygons     {result.out}  {result.polygons:,}")
+        click.echo(f"probability  {result.raster}")
+        click.echo(f"seconds      {result.seconds:.1f}, {result.megapixels_per_s:.2f} Mpx/s")
+
+
+def pairs_of(texts: tuple[str, ...]) -> dict[str, str]:
+    """NAME=VALUE as names and values."""
+    return dict(text.partition("=")[::2] for text in texts)
+
+
+@contextmanager
+def workers_on(where: str, given: Chosen) -> Iterator[str]:
+    """The address of a scheduler whose workers are up; they go when the context ends."""
+    if "://" in where:
+        yield where
+        return
+    makers = {"local": local, "gpus": gpus, "slurm": slurm}
+    if where not in makers:
+        known = f"{', '.join(makers)}, or an address such as tcp://host:8786"
+        raise click.BadParameter(f"{where}: say {known}", param_hint="--on")
+    from dask.distributed import Client
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it tells of every connection
+    with makers[where](given) as made, Client(made) as client:
+        wanted = given["workers"] or len(made.worker_spec)
+        try:
+            client.wait_for_workers(wanted, timeout=given["wait"] * 60)
+        except TimeoutError as error:
+            raise click.ClickException(
+                f"not all of {wanted} workers came up in {given['wait']:g} minutes; --wait longer, "
+                "or ask for fewer --workers"
+            ) from error
+        yield made.scheduler_address
+
+
+def local(given: Chosen) -> Any:
+    """Processes on this machine."""
+    import dask
+    from dask.distributed import LocalCluster
+
+    cores = os.cpu_count() or 1
+    # Over how many threads a network splits a sum decides its last bits: as many as without Dask.
+    split = {name: os.environ.get(name, cores) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    dask.config.set({f"distributed.nanny.pre-spawn-environ.{n}": v for n, v in split.items()})
+    workers = given["workers"] or max(1, cores // given["threads"])
+    # No limit of memory: geochange bounds it, for few tasks are submitted at once.
+    own = {"n_workers": workers, "threads_per_worker": given["threads"], "memory_limit": 0}
+    return LocalCluster(**own, dashboard_address=":0")
+
+
+def gpus(given: Chosen) -> Any:
+    """A process for each GPU of this machine, which is the first one that it sees."""
+    some = {"CUDA_VISIBLE_DEVICES": list(range(given["workers"]))} if given["workers"] else {}
+    made = package("gpus").LocalCUDACluster
+    return made(threads_per_worker=given["threads"], dashboard_address=":0", memory_limit=0, **some)
+
+
+def slurm(given: Chosen) -> Any:
+    """A job for each worker, with a GPU of its own."""
+    asked: Chosen = {**SLURM, **pairs_of(given["asked"])}
+    asked |= {"cores": given["threads"], "job_extra_directives": [f"--gres={asked.pop('gres')}"]}
+    try:
+        made = package("slurm").SLURMCluster(processes=1, **asked)
+    except (TypeError, ValueError) as error:
+        raise click.ClickException(f"--slurm: {error}") from error
+    made.scale(jobs=given["workers"] or 1)
+    return made
+
+
+def package(where: str) -> Any:
+    """The package that starts workers there. Refused where it is not installed."""
+    module, name = PACKAGES[where]
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise click.ClickException(f"--on {where} needs {name}: pip install {name}") from error
+
+
+if __name__ == "__main__":
+    geochange.run_command(cluster)

@@ -1,0 +1,152 @@
+"""pipelines/cluster.py: processes give what one process gives; what is missing is said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from geopandas.testing import assert_geodataframe_equal
+from makers import make_raster, texture
+from pipeline_runs import pipeline
+
+import geochange
+from geochange.geo.vector import read_changes
+from geochange.models.checkpoint import Checkpoint, write_checkpoint
+from geochange.models.learner import Start, begin
+from geochange.models.variants import Regularisation
+
+pytestmark = pytest.mark.slow
+
+OPTIONS = {"tile": 64, "overlap": 16, "block": 2}
+WORDS = [word for name, value in OPTIONS.items() for word in ("--set", f"{name}={value}")]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("cluster")
+    before = texture(320).clip(0, 255).astype(np.uint8)
+    after = before.copy()
+    after[40:90, 60:110] = 255 - after[40:90, 60:110]  # across tiles and blocks
+    after[200:230, 250:290] = 20
+    return (
+        make_raster(folder / "before.tif", before),
+        make_raster(folder / "after.tif", after),
+    )
+
+
+@pytest.fixture(scope="module")
+def alone(pair: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> geochange.Result:
+    return geochange.detect(*pair, tmp_path_factory.mktemp("alone") / "changes.gpkg", **OPTIONS)
+
+
+def same(out: Path, alone: geochange.Result) -> None:
+    assert alone.polygons >= 2
+    assert out.with_suffix(".tif").read_bytes() == alone.raster.read_bytes()
+    assert_geodataframe_equal(read_changes(out), alone.changes)
+
+
+def test_two_processes_give_the_bits_of_one(
+    pair: tuple[Path, Path], alone: geochange.Result, tmp_path: Path
+) -> None:
+    out = tmp_path / "changes.gpkg"
+    done = pipeline("cluster", *map(str, pair), "--out", str(out), "--workers", "2", *WORDS)
+    assert done.returncode == 0, done.stderr
+    assert f"polygons     {out}  {alone.polygons}" in done.stdout
+    same(out, alone)
+
+
+def test_two_processes_give_the_bits_of_one_for_a_network_too(
+    pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    network, card = begin(Start("tiny", None, Regularisation()))
+    model = tmp_path / "tiny.safetensors"
+    write_checkpoint(model, Checkpoint(replace(card, prompts="fixed"), network.state_dict()))
+    alone = geochange.detect(
+        *pair, tmp_path / "alone.gpkg", model=str(model), threshold=0.5, **OPTIONS
+    )
+    out = tmp_path / "changes.gpkg"
+    network_words = ["--set", f"model={model}", "--set", "threshold=0.5"]
+    done = pipeline(
+        *("cluster", *map(str, pair), "--out", str(out), "--workers", "2", "--threads", "1"),
+        *(*network_words, *WORDS, "--quiet"),
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert out.with_suffix(".tif").read_bytes() == alone.raster.read_bytes()
+    assert_geodataframe_equal(read_changes(out), alone.changes)
+
+
+FAKE = """
+import json, os
+from distributed import LocalCluster
+
+class {name}(LocalCluster):
+    def __init__(self, {first}, **options):
+        options |= {{{told}}}
+        with open(os.environ["FAKE_TOLD"], "w") as file:
+            json.dump(options, file)
+        super().__init__(n_workers=1, threads_per_worker=2, dashboard_address=":0", memory_limit=0)
+
+    def scale(self, jobs):
+        super().scale(jobs)
+"""
+"""A package that starts processes and tells what it was asked for, in the place of one that needs
+GPUs or SLURM."""
+
+
+def test_slurm_is_asked_for_a_job_a_worker_with_a_gpu_each(
+    pair: tuple[Path, Path], alone: geochange.Result, tmp_path: Path
+) -> None:
+    fake = FAKE.format(name="SLURMCluster", first="cores", told='"cores": cores')
+    (tmp_path / "dask_jobqueue.py").write_text(fake)
+    out, told = tmp_path / "changes.gpkg", tmp_path / "told.json"
+    done = pipeline(
+        *("cluster", *map(str, pair), "--out", str(out), "--on", "slurm", "--workers", "2"),
+        *("--slurm", "queue=gpu", "--slurm", "walltime=01:00:00", "--threads", "3", *WORDS),
+        PYTHONPATH=str(tmp_path),
+        FAKE_TOLD=str(told),
+    )
+    assert done.returncode == 0, done.stderr
+    same(out, alone)
+    assert json.loads(told.read_text()) == {
+        **{"cores": 3, "processes": 1, "memory": "32GB", "walltime": "01:00:00", "queue": "gpu"},
+        "job_extra_directives": ["--gres=gpu:1"],
+    }
+
+
+def test_gpus_have_a_worker_each(
+    pair: tuple[Path, Path], alone: geochange.Result, tmp_path: Path
+) -> None:
+    fake = FAKE.format(name="LocalCUDACluster", first="threads_per_worker", told="")
+    (tmp_path / "dask_cuda.py").write_text(fake)
+    out, told = tmp_path / "changes.gpkg", tmp_path / "told.json"
+    done = pipeline(
+        *("cluster", *map(str, pair), "--out", str(out), "--on", "gpus", "--workers", "1", *WORDS),
+        PYTHONPATH=str(tmp_path),
+        FAKE_TOLD=str(told),
+    )
+    assert done.returncode == 0, done.stderr
+    same(out, alone)
+    assert json.loads(told.read_text())["CUDA_VISIBLE_DEVICES"] == [0]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--on", "gpus"], "--on gpus needs dask-cuda: pip install dask-cuda"),
+        (["--on", "slurm"], "--on slurm needs dask-jobqueue: pip install dask-jobqueue"),
+        (["--on", "moon"], "moon: say local, gpus, slurm, or an address"),
+        (["--on", "tcp://127.0.0.1:9"], "does not answer"),
+        (["--set", "tyle=512", "--workers", "1"], "no option tyle"),
+        (["--workers", "0"], "--workers"),
+    ],
+)
+def test_refusals_are_one_line(
+    words: list[str], said: str, pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    done = pipeline("cluster", *map(str, pair), "--out", str(tmp_path / "c.gpkg"), *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr and done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

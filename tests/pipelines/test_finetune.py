@@ -1,0 +1,79 @@
+"""pipelines/finetune.py: a reviewed pair in, a better model and what it gained out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pipeline_runs import pipeline
+from reviewed_pairs import make_pair, on_the_ground, set_status, teach_parent
+
+import geochange
+
+pytestmark = pytest.mark.slow
+
+ROOFS = [(20, 20, 24), (30, 150, 20), (150, 40, 26), (160, 190, 22), (210, 110, 20)]
+PONDS = [(70, 90, 22), (90, 200, 24), (215, 30, 20), (120, 120, 18)]
+SMALL = ["--size", "64", "--set", "device.threads=1", "--set", "data.workers=0"]
+
+
+@pytest.fixture(scope="module")
+def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the parent, a reviewed pair and another one."""
+    folder = tmp_path_factory.mktemp("finetune")
+    parent = teach_parent(folder)
+    before, after = make_pair(folder / "here", 256, 3, ROOFS, PONDS)
+    options = {"model": str(parent), "tile": 64, "overlap": 16}
+    changes = geochange.detect(before, after, folder / "changes.gpkg", **options).changes
+    roofs = changes.intersects(on_the_ground(ROOFS))
+    verdicts = {
+        n: "accept" if roof else "reject" for n, roof in zip(changes.id, roofs, strict=True)
+    }
+    set_status(folder / "changes.gpkg", verdicts)
+    make_pair(folder / "new", 256, 9, [(40, 60, 24)], [(60, 180, 22)])
+    return folder
+
+
+def words(folder: Path, out: str, *more: str) -> list[str]:
+    pair = [f"{folder}/here/before.tif", f"{folder}/here/after.tif", f"{folder}/changes.gpkg"]
+    parent = f"{folder}/parent/best.safetensors"
+    return [*pair, "--reviewed", "--from", parent, "--out", f"{folder}/{out}", *SMALL, *more]
+
+
+def test_tuning_gains_and_says_so(reviewed: Path) -> None:
+    new = ("--new", f"{reviewed}/new/before.tif", f"{reviewed}/new/after.tif")
+    done = pipeline("finetune", *words(reviewed, "tuned", *new))
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((reviewed / "tuned" / "gain.json").read_text())
+    assert figures["after"]["precision"] > figures["before"]["precision"] + 0.2
+    assert figures["after"]["f1"] > figures["before"]["f1"]
+    assert "precision" in done.stdout and "+0." in done.stdout
+    assert (reviewed / "tuned" / "training" / "best.safetensors").is_file()
+    found = geochange.load_model(str(reviewed / "tuned" / "training" / "best.safetensors"))
+    assert 0.3 < found.threshold < 0.7
+    assert (reviewed / "tuned" / "changes.gpkg").is_file() and "1 polygons" in done.stdout
+    again = pipeline("finetune", *words(reviewed, "tuned", "--quiet"))
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"here/before.tif": "nowhere.tif"}, "no such file"),
+        ({"changes.gpkg": "nowhere.gpkg"}, "nowhere.gpkg"),
+        ({"parent/best.safetensors": "nowhere.safetensors"}, "no weights at"),
+        ({"device.threads=1": "device.thread=1"}, "no option device.thread"),
+    ],
+)
+def test_refusals_are_one_line(
+    change: dict[str, str], said: str, reviewed: Path, tmp_path: Path
+) -> None:
+    given = words(reviewed, "refused")
+    for old, new in change.items():
+        given = [word.replace(old, new) for word in given]
+    given[given.index("--out") + 1] = str(tmp_path / "out")
+    done = pipeline("finetune", *given)
+    assert done.returncode == 2
+    assert said in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
+    assert not (tmp_path / "out" / "training").exists()

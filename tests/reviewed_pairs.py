@@ -1,0 +1,110 @@
+"""Pairs for the loop of review and training: roofs that are built, ponds that only fill with water."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import shapely
+from affine import Affine
+from makers import make_raster
+from numpy.typing import NDArray
+from PIL import Image
+
+from geochange.config import TrainOptions
+from geochange.learning import train
+
+METRE = Affine(1, 0, 500_000, 0, -1, 5_000_000)
+"""Pixels of 1 m in UTM zone 32."""
+
+ROOF, POND = (225, 120, 95), (40, 70, 120)
+"""Colours of what appears: a change that is wanted, and one that is not."""
+
+Place = tuple[int, int, int]
+"""First row and column of a square, and its side."""
+
+
+def scene(
+    side: int, seed: int, roofs: Sequence[Place], ponds: Sequence[Place]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Before and after, (side, side, 3), of smooth ground on which squares appear."""
+    rng = np.random.default_rng(seed)
+    rows, cols = np.indices((side, side)) / 16
+    ground = (100 + 25 * np.sin(rows + seed) * np.cos(cols - seed))[..., None]
+    before, after = (ground + rng.normal(0, 5, (side, side, 3)) for _ in range(2))
+    for places, colour in ((roofs, ROOF), (ponds, POND)):
+        for row, col, size in places:
+            spot = after[row : row + size, col : col + size]
+            spot[:] = np.array(colour) + rng.normal(0, 5, spot.shape)
+    first, second = (date.clip(0, 255).astype(np.uint8) for date in (before, after))
+    return first, second
+
+
+def make_pair(
+    folder: Path, side: int, seed: int, roofs: Sequence[Place], ponds: Sequence[Place]
+) -> tuple[Path, Path]:
+    """Write before.tif and after.tif."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ("before.tif", "after.tif")
+    dates = scene(side, seed, roofs, ponds)
+    before, after = (
+        make_raster(folder / name, date, transform=METRE)
+        for name, date in zip(names, dates, strict=True)
+    )
+    return before, after
+
+
+def on_the_ground(places: Sequence[Place]) -> shapely.Geometry:
+    """The squares in the CRS of the pair."""
+    squares = [shapely.box(col, -row - size, col + size, -row) for row, col, size in places]
+    return shapely.affinity.translate(shapely.union_all(squares), 500_000, 5_000_000)
+
+
+def make_chips_of_both(root: Path, splits: dict[str, int], side: int = 64) -> Path:
+    """Chips whose labels call roofs and ponds alike change: what a model learns that knows no better."""
+    for number, (split, count) in enumerate(splits.items()):
+        for chip in range(count):
+            rng = np.random.default_rng(1000 * number + chip)
+            size = int(rng.integers(14, 24))
+            place = (*map(int, rng.integers(2, side - size - 2, 2)), size)
+            roofs, ponds = ([place], []) if chip % 2 else ([], [place])
+            label = np.zeros((side, side), np.uint8)
+            label[place[0] : place[0] + size, place[1] : place[1] + size] = 255
+            pictures = (*scene(side, 1000 * number + chip, roofs, ponds), label)
+            for folder, picture in zip(("time1", "time2", "label"), pictures, strict=True):
+                file = root / split / folder / f"{chip:03d}.png"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(picture).save(file)
+    return root
+
+
+def set_status(changes: Path, statuses: Mapping[int, str]) -> None:
+    """Fill `status` in by the ids of changes, in the file itself, as QGIS does when one saves."""
+    with closing(sqlite3.connect(changes)) as database, database:
+        for function in ("ST_IsEmpty", "ST_MinX", "ST_MaxX", "ST_MinY", "ST_MaxY"):
+            # GeoPackage's triggers name them; none fires for an attribute.
+            database.create_function(function, 1, lambda _: 0)
+        columns = [row[1] for row in database.execute("PRAGMA table_info(changes)")]
+        if "status" not in columns:
+            database.execute("ALTER TABLE changes ADD COLUMN status TEXT")
+        for number, status in statuses.items():
+            database.execute("UPDATE changes SET status = ? WHERE id = ?", (status, number))
+
+
+def teach_parent(folder: Path) -> Path:
+    """Train a small network that calls roofs and ponds alike change; gives its checkpoint."""
+    make_chips_of_both(folder / "chips", {"train": 8, "val": 4})
+    optim = {"lr": 2e-3, "steps": 60, "warmup_steps": 5, "batch": 8, "loss": "cross_entropy+dice"}
+    options = {
+        "network": {"variant": "tiny", "start": None, "batch_norm_dates": "together"},
+        "prompts": {"mode": "fixed"},
+        "augment": {"size": 64},
+        "optim": optim,
+        "validation": {"every": 60},
+        "data": {"root": str(folder / "chips"), "workers": 0},
+        "device": {"threads": 1},
+    }
+    return train(TrainOptions.parse(options), folder / "parent").best
