@@ -189,7 +189,8 @@ def _warnings(seen: Inspection) -> Iterator[str]:
     if max(seen.histogram_distance, default=0) >= FAR_APART:
         yield (
             f"the histograms lie {max(seen.histogram_distance):.0%} of their range apart: "
-            "light or calibration differ; try --match histogram"
+            "light or calibration differ; cva and irmad even that out, for a network try --match "
+            "histogram"
         )
 
 
@@ -232,5 +233,5 @@ def _of_the_ground(seen: Inspection) -> Iterator[str]:
     if seen.before.dtype != seen.after.dtype:
         yield (
             f"before is {seen.before.dtype}, after {seen.after.dtype}: their numbers differ in "
-            "meaning; each is stretched by its own, or try --match histogram"
+            "meaning, so each is stretched by its own"
         )
