@@ -61,6 +61,12 @@ class Area:
         row, col = math.floor(top), math.floor(left)
         return Window(row, col, math.ceil(bottom) - row, math.ceil(right) - col)
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """(row, col) of a pixel in its largest piece."""
+        point = shapely.point_on_surface(self.pieces[np.argmax(shapely.area(self.pieces))])
+        return math.floor(point.y), math.floor(point.x)
+
     def moved(self, rows: int, cols: int) -> Area:
         """The same ground, where pixels are counted from elsewhere."""
         return Area(shapely.transform(self.pieces, lambda xy: np.add(xy, (cols, rows))))

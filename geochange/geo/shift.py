@@ -31,7 +31,7 @@ SMALLEST_LOOK_PX = 32
 GRAIN_PX = 1.0
 """Sigma of the Gaussian whose gradient is taken."""
 
-STEPS_PER_PX = 50
+STEPS_PER_PX, DIGITS = 50, 3
 
 SEEN = 0.5
 """A look must be valid, at both dates, on this share of its pixels."""
@@ -127,9 +127,9 @@ def _median(votes: NDArray[np.float64], looks: int) -> Shift:
     middle = np.median(votes, axis=0)
     away = np.hypot(*(votes - middle).T)
     return Shift(
-        row_px=float(middle[0]),
-        col_px=float(middle[1]),
-        spread_px=float(np.median(away)),
+        row_px=round(float(middle[0]), DIGITS),
+        col_px=round(float(middle[1]), DIGITS),
+        spread_px=round(float(np.median(away)), DIGITS),
         confidence=float((away <= AGREE_PX).mean()),
         votes=len(votes),
         looks=looks,
