@@ -104,6 +104,15 @@ def test_an_index_names_its_tiles(tmp_path: Path) -> None:
     path = str(tmp_path / "index.gti.gpkg")
     assert tiles_of(path) == tiles_of(f"GTI:{path}") == [str(file) for file in files]
     np.testing.assert_array_equal(read(path)[0], pixels)
+    (tmp_path / "index.gti").write_text(
+        "<GDALTileIndexDataset><IndexDataset>index.gti.gpkg</IndexDataset></GDALTileIndexDataset>"
+    )
+    assert tiles_of(str(tmp_path / "index.gti")) == tiles_of(path)
+    (tmp_path / "odd.gti").write_text(
+        "<GDALTileIndexDataset><IndexDataset>a</IndexDataset><Filter>x</Filter></GDALTileIndexDataset>"
+    )
+    with pytest.raises(InputError, match="says Filter"):
+        tiles_of(str(tmp_path / "odd.gti"))
     with pytest.raises(InputError, match="no field 'location'"):
         inspect(write_plain(tmp_path))
     with pytest.raises(InputError, match="not a tile index"):
