@@ -13,6 +13,7 @@ from scipy import ndimage
 from geochange.geo.grid import Grid, to_ground
 from geochange.geo.joiner import Joiner
 from geochange.geo.measure import geodesic
+from geochange.geo.pen import Pen
 from geochange.geo.probability import FULL, NODATA
 from geochange.geo.regions import trace
 from geochange.geo.spill import Spill
@@ -70,7 +71,7 @@ class Coverage:
         whole = Window(0, 0, *seen.shape)
         spill.put(joiner.add(trace(seen.astype(np.uint8) * np.uint8(FULL), whole, 1, whole.width)))
         shelf = spill.finish(joiner.finish())
-        drawn = draw(shelf, SMOOTH_CELLS).of(np.arange(len(shelf)))
+        drawn = draw(shelf, Pen(SMOOTH_CELLS)).of(np.arange(len(shelf)))
         height, width = self.grid.shape
         # The last cells are cut off by the raster's edge.
         placed = shapely.transform(drawn, lambda xy: np.minimum(xy * self.cell_px, (width, height)))
