@@ -11,7 +11,7 @@ from geochange.errors import RunError
 
 
 @pytest.fixture
-def ended_by(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]  # a local function
+def ended_by(capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]  # a local function
     def end(error: type[BaseException], words: str | None) -> tuple[int, str]:
         @click.command()
         def command() -> None:
@@ -20,8 +20,7 @@ def ended_by(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
             with again(words):
                 raise error("broke")
 
-        monkeypatch.setattr(main, "cli", command)
-        code = main._exit_code([])
+        code = main._exit_code([], command)
         return code, capsys.readouterr().err.strip().splitlines()[-1]
 
     return end
