@@ -74,8 +74,8 @@ def _scene(checked: Checked, work: Work, coverage: Coverage) -> Scene:
     return Scene(
         grid=checked.pair.grid,
         coverage=coverage.polygons(),
-        before=picture_of(work.pair.before, work.radiometry.before),
-        after=picture_of(work.pair.after, work.radiometry.after),
+        before=picture_of(work.pair.before),
+        after=picture_of(work.pair.after),
         probability=checked.raster,
         folder=checked.out.parent,
     )

@@ -17,6 +17,7 @@ from geochange.errors import OptionError
 from geochange.geo.changes import to_changes
 from geochange.geo.grid import Grid
 from geochange.geo.layers import gather
+from geochange.geo.pen import Pen
 from geochange.geo.tiling import TilePlan
 from geochange.mosaic.store import ScoreStore
 from geochange.naming import Namer, chosen_classes
@@ -38,7 +39,7 @@ def store_of(folder: Path, plan: TilePlan, scores: NDArray[np.float32]) -> Score
 def named(raster: NDArray[np.uint8], store: ScoreStore, only: str | None = None) -> pd.DataFrame:
     namer = Namer(store, chosen_classes(only, CLASSES))
     grid = Grid(UTM, NORTH_UP, raster.shape)
-    return gather(to_changes(shelf_of(raster), grid, 0, 0, namer))
+    return gather(to_changes(shelf_of(raster), grid, Pen(0), 0, namer))
 
 
 @pytest.fixture

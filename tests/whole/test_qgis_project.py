@@ -115,6 +115,7 @@ def test_fields_have_names_and_the_status_a_list(found: dict[str, Any]) -> None:
 
 
 def test_styles_are_there_to_choose(found: dict[str, Any]) -> None:
+    assert found["layers"][0]["style"] == "confidence"
     assert found["layers"][0]["styled"] == {
         "confidence": ["graduatedSymbol", []],
         "review": ["categorizedSymbol", ["unset", "accept", "reject", "other"]],
