@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,7 @@ SETS = {
 """The options of each set, and the published IoU and F1 of change (ChangeCLIP, best tower)."""
 
 FIGURES = {"iou": "IoU", "f1": "F1", "precision": "precision", "recall": "recall", "accuracy": "OA"}
-SUFFIXES = (".safetensors", ".pth")
-
+WHOLE = ("before", "after", "label")
 Row = dict[str, Any]
 
 
@@ -65,38 +64,27 @@ def reproduce(out: Path, quiet: bool, **given: Any) -> None:
     if not quiet:
         click.echo((out / "table.md").read_text(), nl=False)
     if any(row["note"].startswith("failed") for row in rows):
-        raise SystemExit(1)
+        sys.exit(1)
 
 
 def rows_of(name: str, out: Path, given: dict[str, Any], report: Any) -> list[Row]:
     """The rows of a set: its chips, and of WHU-CD the whole area, too."""
     root = given["data"] / name
+    whole = root / "whole"
     if not root.is_dir():
         return [row(name, note=f"missing: no {root}")]
     try:
         model = checkpoint(name, out, given, report)
+        if model is None:
+            return [row(name, note="missing: no checkpoint; --checkpoints DIR has it, or --train")]
+        rows = [row(name, on_chips(model, root, report))]
+        if name == "WHU-CD" and all((whole / f"{x}.tif").is_file() for x in WHOLE):
+            rows.append(row(f"{name}, whole", on_whole(model, whole, out, report)))
+        elif name == "WHU-CD":
+            rows.append(row(f"{name}, whole", note=f"missing: no {', '.join(WHOLE)} in {whole}"))
+        return rows
     except GeochangeError as error:
         return [row(name, note=f"failed: {' '.join(str(error).split())}")]
-    if model is None:
-        return [row(name, note="missing: no checkpoint; --checkpoints DIR has it, or --train")]
-    rows = [attempt(name, lambda: on_chips(model, root, report))]
-    if name == "WHU-CD":
-        whole = root / "whole"
-        there = all((whole / f"{part}.tif").is_file() for part in ("before", "after", "label"))
-        label = f"{name}, whole"
-        if there:
-            rows.append(attempt(label, lambda: on_whole(model, whole, out, report)))
-        else:
-            rows.append(row(label, note=f"missing: no {whole}/before.tif, after.tif, label.tif"))
-    return rows
-
-
-def attempt(name: str, measure: Callable[[], dict[str, float]]) -> Row:
-    """A row of figures, or of what went wrong."""
-    try:
-        return row(name, measure())
-    except GeochangeError as error:
-        return row(name, note=f"failed: {' '.join(str(error).split())}")
 
 
 def row(name: str, figures: dict[str, float] | None = None, note: str = "") -> Row:
@@ -109,7 +97,7 @@ def row(name: str, figures: dict[str, float] | None = None, note: str = "") -> R
 def checkpoint(name: str, out: Path, given: dict[str, Any], report: Any) -> str | None:
     """The checkpoint of a set: one that is there, else one that is trained now."""
     folder = given["checkpoints"]
-    files = [folder / f"{name}{suffix}" for suffix in SUFFIXES] if folder else []
+    files = [folder / f"{name}{suffix}" for suffix in (".safetensors", ".pth")] if folder else []
     if found := next((file for file in files if file.is_file()), None):
         return str(found)
     if not given["teach"]:
@@ -140,13 +128,7 @@ def on_whole(model: str, whole: Path, out: Path, report: Any) -> dict[str, float
             kind = 2 * (byte[seen] >= math.ceil(0.5 * 254)) + truth[seen]
             counts += np.bincount(kind, minlength=4)
     none, missed, wrong, right = counts.tolist()
-    return {
-        "iou": right / max(1, right + wrong + missed),
-        "f1": 2 * right / max(1, 2 * right + wrong + missed),
-        "precision": right / max(1, right + wrong),
-        "recall": right / max(1, right + missed),
-        "accuracy": (right + none) / max(1, none + missed + wrong + right),
-    }
+    return dict(geochange.Counts(right, wrong, missed, none).figures())
 
 
 def write(rows: list[Row], out: Path) -> None:
@@ -156,13 +138,10 @@ def write(rows: list[Row], out: Path) -> None:
         writer.writeheader()
         writer.writerows(rows)
     lines = [list(rows[0]), ["---"] * len(rows[0])]
-    lines += [[cell(value) for value in line.values()] for line in rows]
+    for line in rows:
+        shares = (f"{100 * x:.2f}" if isinstance(x, float) else x or "" for x in line.values())
+        lines.append(list(shares))
     (out / "table.md").write_text("".join(f"| {' | '.join(line)} |\n" for line in lines))
-
-
-def cell(value: Any) -> str:
-    """A share in per cent, as papers have it."""
-    return f"{100 * value:.2f}" if isinstance(value, float) else str(value or "")
 
 
 if __name__ == "__main__":

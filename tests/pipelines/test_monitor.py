@@ -8,7 +8,8 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pytest
-from makers import make_raster, texture
+from affine import Affine
+from makers import NORTH_UP, make_raster, noise, texture
 from pipeline_runs import pipeline
 from polygon_files import make_polygons, square
 from range_server import served
@@ -44,17 +45,17 @@ def spans(out: Path) -> set[tuple[str, str]]:
 
 def test_each_pair_is_run_once_and_says_its_dates(scenes: Path, tmp_path: Path) -> None:
     out = tmp_path / "watch"
-    done = pipeline("monitor", str(scenes), "--out", str(out), "--set", "tile=64")
+    done = pipeline("monitor", str(scenes), "--out", str(out), "--set", "tile=96")
     assert done.returncode == 0, done.stderr
     assert spans(out) == {(DAYS[0], DAYS[1]), (DAYS[1], DAYS[2])}
     made = {file: file.stat().st_mtime_ns for file in (out / "pairs").glob("*.gpkg")}
     assert len(made) == 2
-    again = pipeline("monitor", str(scenes), "--out", str(out), "--set", "tile=64", "--quiet")
+    again = pipeline("monitor", str(scenes), "--out", str(out), "--set", "tile=96", "--quiet")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
     assert made == {file: file.stat().st_mtime_ns for file in made}
     last = make_raster(scenes / "place_20240101.tif", texture(128).clip(0, 255).astype(np.uint8))
     assert last.exists()
-    more = pipeline("monitor", str(scenes), "--out", str(out), "--set", "tile=64")
+    more = pipeline("monitor", str(scenes), "--out", str(out), "--set", "tile=96")
     assert more.returncode == 0 and (DAYS[2], "2024-01-01") in spans(out)
     assert made == {file: file.stat().st_mtime_ns for file in made}, "only the new pair was run"
 
@@ -66,7 +67,8 @@ def test_the_first_and_the_last_alone(scenes: Path, tmp_path: Path) -> None:
 
 
 def test_a_pair_that_fails_is_named_and_the_rest_go_on(scenes: Path, tmp_path: Path) -> None:
-    make_raster(scenes / "place_20240101.tif", np.ones((16, 16, 2), np.float32))
+    elsewhere = NORTH_UP @ Affine.translation(9000, 9000)
+    make_raster(scenes / "place_20240101.tif", noise((64, 64, 3)), transform=elsewhere)
     done = pipeline("monitor", str(scenes), "--out", str(tmp_path / "w"))
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert f"{DAYS[2]} to 2024-01-01: " in done.stderr
