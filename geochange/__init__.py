@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from geochange.learning import train
     from geochange.models.detector import load_model
     from geochange.polygonizing import polygonize
+    from geochange.training.counts import Counts
 
 __version__ = "0.1.0.dev0"
 
@@ -38,6 +39,7 @@ _HOMES = {
     "bounds_of": "geochange.geo.scenes",
     "date_of": "geochange.geo.scenes",
     "read_changes": "geochange.geo.vector",
+    "Counts": "geochange.training.counts",
     "Span": "geochange.geo.timeline",
     "write_timeline": "geochange.geo.timeline",
 }
@@ -47,6 +49,7 @@ No module is named like a function here: importing it would put it in the functi
 """
 
 __all__ = [
+    "Counts",
     "GeochangeError",
     "Result",
     "Span",

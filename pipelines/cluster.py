@@ -105,13 +105,13 @@ def workers_on(where: str, given: Chosen) -> Iterator[str]:
 def local(given: Chosen) -> Any:
     """Processes on this machine."""
     import dask
+    import torch
     from dask.distributed import LocalCluster
 
-    cores = os.cpu_count() or 1
     # Over how many threads a network splits a sum decides its last bits: as many as without Dask.
-    split = {name: os.environ.get(name, cores) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-    dask.config.set({f"distributed.nanny.pre-spawn-environ.{n}": v for n, v in split.items()})
-    workers = given["workers"] or max(1, cores // given["threads"])
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        dask.config.set({f"distributed.nanny.pre-spawn-environ.{name}": torch.get_num_threads()})
+    workers = given["workers"] or max(1, (os.cpu_count() or 1) // given["threads"])
     # No limit of memory: geochange bounds it, for few tasks are submitted at once.
     own = {"n_workers": workers, "threads_per_worker": given["threads"], "memory_limit": 0}
     return LocalCluster(**own, dashboard_address=":0")

@@ -11,6 +11,7 @@ open changes.gpkg, View > Panels > Temporal Controller, play.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Mapping
 from datetime import date
@@ -118,10 +119,12 @@ def search(api: str, given: dict[str, Any]) -> dict[date, str]:
     missing = [name for name in ("collection", "aoi", "dates") if not given[name]]
     if missing:
         raise click.ClickException(f"a search needs --{' and --'.join(missing)}")
+    bounds = geochange.bounds_of(given["aoi"])
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it tells of every retry
     try:
         found = Client.open(api).search(
             collections=[given["collection"]],
-            bbox=geochange.bounds_of(given["aoi"]),
+            bbox=bounds,
             datetime=given["dates"],
         )
         items = list(found.items())

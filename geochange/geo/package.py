@@ -78,7 +78,7 @@ def _furnish(path: Path, layer: str, scene: Scene | None) -> None:
         _describe_fields(database, layer, FIELDS)
         if scene is not None:
             _describe_columns(database, COVERAGE, COVERAGE_FIELDS)
-            _add_project(database, project_of(path.name, layer, scene, styles))
+            add_project(database, project_of(path.name, layer, scene, styles))
 
 
 def _styles_of(path: Path, layer: str) -> dict[str, str]:
@@ -157,7 +157,7 @@ def _describe_columns(
     )
 
 
-def _add_project(database: sqlite3.Connection, document_xml: str) -> None:
+def add_project(database: sqlite3.Connection, document_xml: str) -> None:
     """Keep a project as QGIS does: a zipped .qgs in hexadecimal digits."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     told = f'{{"last_modified_time": "{now}", "last_modified_user": "geochange" }}'

@@ -95,6 +95,20 @@ def project_of(file: str, layer: str, scene: Scene, styles: Styles) -> str:
     return doctype + ET.tostring(root, encoding="unicode")
 
 
+def plain_project(file: str, layer: str, crs: CRS, styles: Mapping[str, str]) -> str:
+    """The document of a project of changes alone; see `project_of`."""
+    root = ET.Element("qgis", version="3.22.0", projectname="geochange")
+    ET.SubElement(root, "title").text = "geochange"
+    ET.SubElement(root, "projectCrs").append(_reference(crs))
+    layers = [_polygons("changes", f"./{file}|layername={layer}", crs, styles)]
+    root.append(_tree(layers))
+    ET.SubElement(root, "projectlayers").extend(layers)
+    root.append(_properties())
+    ET.indent(root)
+    doctype = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+    return doctype + ET.tostring(root, encoding="unicode")
+
+
 def zipped(document: str, name: str) -> bytes:
     """A document as the only file of an archive (.qgz)."""
     archive = io.BytesIO()

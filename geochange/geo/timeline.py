@@ -14,11 +14,13 @@ from typing import Final
 
 import geopandas as gpd
 import pandas as pd
+from pyproj import CRS
 
 from geochange.errors import InputError, OutputError
 from geochange.geo.layers import write_geopackage
 from geochange.geo.outlines import UNREADABLE
-from geochange.geo.package import furnish
+from geochange.geo.package import add_project, furnish
+from geochange.geo.project import plain_project
 from geochange.geo.review import refuse_reviewed
 from geochange.geo.vector import LAYER, aside, check_output
 
@@ -69,17 +71,22 @@ def write_timeline(spans: Sequence[Span], path: Path, overwrite: bool = False) -
         try:
             write_geopackage([rows], part, LAYER)
             furnish(part, LAYER, None)
-            _time_styles(part)
+            _time(part, CRS.from_user_input(rows.crs))
         except (*UNREADABLE, sqlite3.Error) as error:
             raise OutputError(f"cannot write {path} ({error}): check the free space") from error
     return len(rows)
 
 
-def _time_styles(path: Path) -> None:
+def _time(path: Path, crs: CRS) -> None:
+    """Time the styles, and add a project: a layer opened by itself QGIS 3.22 leaves unplayed."""
     with closing(sqlite3.connect(path)) as database, database:
-        for number, qml in database.execute("SELECT id, styleQML FROM layer_styles").fetchall():
+        found = "SELECT id, styleName, styleQML FROM layer_styles ORDER BY id"
+        styles = {}
+        for number, name, qml in database.execute(found).fetchall():
+            styles[name] = timed(qml)
             change = "UPDATE layer_styles SET styleQML = ? WHERE id = ?"
-            database.execute(change, (timed(qml), number))
+            database.execute(change, (styles[name], number))
+        add_project(database, plain_project(path.name, LAYER, crs, styles))
 
 
 def timed(qml: str) -> str:

@@ -65,10 +65,16 @@ def test_two_processes_give_the_bits_of_one_for_a_network_too(
     model = tmp_path / "tiny.safetensors"
     write_checkpoint(model, Checkpoint(replace(card, prompts="fixed"), network.state_dict()))
     alone = geochange.detect(
-        *pair, tmp_path / "alone.gpkg", model=str(model), threshold=0.5, **OPTIONS
+        *pair,
+        tmp_path / "alone.gpkg",
+        model=str(model),
+        threshold=0.5,
+        precision="float32",
+        **OPTIONS,
     )
     out = tmp_path / "changes.gpkg"
     network_words = ["--set", f"model={model}", "--set", "threshold=0.5"]
+    network_words += ["--set", "precision=float32"]  # what a CPU takes it measures, under any load
     done = pipeline(
         *("cluster", *map(str, pair), "--out", str(out), "--workers", "2", "--threads", "1"),
         *(*network_words, *WORDS, "--quiet"),

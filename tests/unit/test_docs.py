@@ -1,0 +1,105 @@
+"""Every command of the README and the pages is one that there is, with options that it has."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from geochange.cli.main import cli
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SETUP = ("python3 -m venv", "python benchmarks/")
+
+
+def commands_of(page: Path) -> list[str]:
+    """The lines of its bash blocks, continued ones as one."""
+    blocks = re.findall(r"```bash\n(.*?)\n```", page.read_text(), flags=re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [line for line in lines if line.strip() and not line.startswith("#")]
+
+
+def pipeline_command(path: Path) -> click.Command:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    command = getattr(module, path.stem)
+    assert isinstance(command, click.Command)
+    return command
+
+
+def parsed(line: str) -> click.Context:
+    """What click makes of a line: of geochange, or of a pipeline, whatever starts it."""
+    words = shlex.split(line)
+    start = next(
+        n for n, word in enumerate(words) if re.search(r"(geochange|pipelines/\w+\.py)$", word)
+    )
+    name, rest = words[start], words[start + 1 :]
+    if name.endswith(".py"):
+        return pipeline_command(ROOT / name).make_context(name, rest)
+    command: click.Command = cli
+    while isinstance(command, click.Group):
+        found = command.get_command(click.Context(command), rest[0])
+        assert found is not None, rest[0]
+        command, rest = found, rest[1:]
+    return command.make_context(command.name, rest)
+
+
+LINES = [
+    pytest.param(line, id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, line in enumerate(commands_of(page))
+    if not line.startswith(SETUP)
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_commands_have_the_options_that_are_shown(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("changes.gpkg", "drawn.gpkg"):
+        (tmp_path / name).touch()
+    monkeypatch.setenv("CDPATH", str(tmp_path))
+    parsed(line)
+
+
+def test_there_are_commands() -> None:
+    assert len(LINES) > 10
+
+
+def test_every_pipeline_is_short_has_an_example_and_a_place_on_its_page() -> None:
+    page = (ROOT / "docs" / "pipelines.md").read_text()
+    files = sorted((ROOT / "pipelines").glob("*.py"))
+    assert len(files) == 4
+    for file in files:
+        assert len(file.read_text().splitlines()) <= 150, file.name
+        assert f"python pipelines/{file.name}" in page
+        command = pipeline_command(file)
+        assert (command.epilog or "").startswith("Example: ") and command.help
+        assert all(option.help for option in command.params if isinstance(option, click.Option))
+
+
+def test_errors_that_are_explained_are_raised() -> None:
+    said = re.findall(r"^\| `(.+?)` \|", (ROOT / "docs" / "faq.md").read_text(), flags=re.MULTILINE)
+    assert len(said) > 10
+    source = "\n".join(path.read_text() for path in (ROOT / "geochange").rglob("*.py"))
+    # Messages are joined from literals over several lines.
+    source = re.sub(r'"\s*\n\s*f?"', "", source)
+    assert [words for words in said if words not in source] == []
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_readme_stays_within_two_screens() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
