@@ -8,6 +8,7 @@ from typing import Any
 
 from geochange.check import PathLike, open_pair
 from geochange.config import CheckOptions
+from geochange.faults import say_unsampled
 from geochange.geo.acquired import Acquired
 from geochange.geo.align import Date, Pair
 from geochange.geo.sampling import SceneSample
@@ -49,7 +50,7 @@ class DateSeen:
         told: dict[str, str | None] = {"acquired": None, "acquired_from": None}
         if self.acquired is not None:
             told = {"acquired": self.acquired.when, "acquired_from": self.acquired.said_by}
-        return {**vars(self), **told}
+        return {**vars(self), "shape": list(self.shape), **told}
 
 
 @dataclass(frozen=True)
@@ -117,12 +118,15 @@ class Inspection:
 def look(before: PathLike, after: PathLike, **options: Any) -> Inspection:
     """Look at a pair as `geochange check` does.
 
-    options: the fields of CheckOptions. Raises InputError or OptionError where the two cannot be
-    compared at all, UnreadableError for pixels that cannot be read.
+    options: the fields of CheckOptions. What cannot be read is warned of, and left out. Raises
+    InputError or OptionError where the two cannot be compared at all.
     """
     chosen = CheckOptions.parse(options)
     pair, area = open_pair(before, after, chosen)
-    return inspect_scene(SceneSample(pair, area=area))
+    sample = SceneSample(pair, spare=True, area=area)
+    seen = inspect_scene(sample)
+    say_unsampled(pair, sample.unreadable)
+    return seen
 
 
 def inspect_scene(sample: SceneSample) -> Inspection:
@@ -189,7 +193,8 @@ def _warnings(seen: Inspection) -> Iterator[str]:
     if max(seen.histogram_distance, default=0) >= FAR_APART:
         yield (
             f"the histograms lie {max(seen.histogram_distance):.0%} of their range apart: "
-            "light or calibration differ; try --match histogram"
+            "light or calibration differ; cva and irmad even that out, for a network try --match "
+            "histogram"
         )
 
 
@@ -232,5 +237,5 @@ def _of_the_ground(seen: Inspection) -> Iterator[str]:
     if seen.before.dtype != seen.after.dtype:
         yield (
             f"before is {seen.before.dtype}, after {seen.after.dtype}: their numbers differ in "
-            "meaning; each is stretched by its own, or try --match histogram"
+            "meaning, so each is stretched by its own"
         )

@@ -103,12 +103,12 @@ class Scope:
 
     @property
     def middle(self) -> Window:
-        """A tile in the midst of what is worked, or the whole."""
+        """A tile within what is worked, or the whole."""
         if self.area is None:
             return self.plan.whole
-        worked = [block for block in self.plan.blocks() if self.tiles_of(block)]
-        tiles = self.tiles_of(worked[len(worked) // 2])
-        return self.plan.tile_window(tiles[len(tiles) // 2])
+        row, col = self.area.place
+        rows, cols = self.plan.touching_tiles(Window(row, col, 1, 1))
+        return self.plan.tile_window((rows[len(rows) // 2], cols[len(cols) // 2]))
 
 
 _areas: dict[str, Area] = {}

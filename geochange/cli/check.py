@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from geochange.cli.again import again
 from geochange.cli.options import GroupedCommand, options_of
 from geochange.config import CheckOptions
 from geochange.places import check_target
@@ -41,7 +42,8 @@ def check(before: str, after: str, file: Path | None, quiet: bool, **options: An
         check_target(file)
     from geochange.inspection import look
 
-    seen = look(before, after, **options)
+    with again("the same command again starts afresh"):
+        seen = look(before, after, **options)
     if file is not None:
         write_text(file, json.dumps(seen.to_json(), indent=2, ensure_ascii=False) + "\n")
     if not quiet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -63,10 +64,8 @@ class GroupedCommand(click.Command):
 
 def _group_of(model: type[BaseModel], name: str) -> str:
     """The heading that the class gives which first names the option."""
-    owner = next(
-        c for c in reversed(model.__mro__) if name in c.__dict__.get("__annotations__", {})
-    )
-    return str(owner.__dict__.get("help_group", ""))
+    owner = next(c for c in reversed(model.__mro__) if name in inspect.get_annotations(c))
+    return str(vars(owner).get("help_group", ""))
 
 
 def _option(name: str, field: FieldInfo, group: str) -> Callable[[Command], Command]:

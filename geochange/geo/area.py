@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -61,6 +61,12 @@ class Area:
         row, col = math.floor(top), math.floor(left)
         return Window(row, col, math.ceil(bottom) - row, math.ceil(right) - col)
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """(row, col) of a pixel in its largest piece."""
+        point = shapely.point_on_surface(self.pieces[np.argmax(shapely.area(self.pieces))])
+        return math.floor(point.y), math.floor(point.x)
+
     def moved(self, rows: int, cols: int) -> Area:
         """The same ground, where pixels are counted from elsewhere."""
         return Area(shapely.transform(self.pieces, lambda xy: np.add(xy, (cols, rows))))
@@ -92,7 +98,8 @@ def read_area(path: Path, grid: Grid) -> Area:
     if layer.features == 0:
         raise InputError(f"{path}: holds no polygon; draw the area in it, or leave --aoi out")
     whole = shapely.box(0, 0, grid.shape[1], grid.shape[0])
-    outlines = [areal(shapely.intersection(o, whole)) for o in read_outlines(layer, grid)]
+    bounds = shapely.bounds(whole)
+    outlines = [_cut(outline, bounds) for outline in read_outlines(layer, grid)]
     pieces = [piece for outline in outlines for piece in _pieces(outline)]
     if not pieces:
         raise InputError(
@@ -121,4 +128,14 @@ def _pieces(outline: shapely.Geometry) -> Iterator[shapely.Geometry]:
         middle = round((top + bottom) / 2)
         halves = (left, top, right, middle), (left, middle, right, bottom)
     for half in halves:
-        yield from _pieces(areal(shapely.intersection(outline, shapely.box(*half))))
+        yield from _pieces(_cut(outline, half))
+
+
+def _cut(outline: shapely.Geometry, box: Iterable[float]) -> shapely.Geometry:
+    """What of an outline lies in a box (left, top, right, bottom)."""
+    box = tuple(box)
+    # Quick, and unclean where an outline runs along the box; then slowly.
+    part = shapely.clip_by_rect(outline, *box)
+    if not shapely.is_valid(part):
+        part = shapely.intersection(outline, shapely.box(*box))
+    return areal(part)

@@ -23,12 +23,15 @@ from geochange.geo.tiling import Window
 LOOKS_PX = {1: 64, 8: 128}
 """Up to so many windows are cut into looks of about this size, to have more votes."""
 
+MOST_WINDOWS = 25
+"""Of more windows, so many are looked at, evenly chosen: they say the same, and sooner."""
+
 SMALLEST_LOOK_PX = 32
 
 GRAIN_PX = 1.0
 """Sigma of the Gaussian whose gradient is taken."""
 
-STEPS_PER_PX = 50
+STEPS_PER_PX, DIGITS = 50, 3
 
 SEEN = 0.5
 """A look must be valid, at both dates, on this share of its pixels."""
@@ -97,7 +100,9 @@ def measure_shift(sample: SceneSample) -> Shift:
 
     Raises UnreadableError for what cannot be read, unless the sample spares it.
     """
-    looks = list(_looks(sample.before, sample.after))
+    chosen = _chosen(len(sample.before))
+    dates = ([windows[i] for i in chosen] for windows in (sample.before, sample.after))
+    looks = list(_looks(*dates))
     first = _votes(looks, (0, 0))
     if not first:
         return Shift(looks=len(looks))
@@ -105,6 +110,11 @@ def measure_shift(sample: SceneSample) -> Shift:
     # Once more with the looks over each other: what only one of them shows pulls the answer to 0.
     second = first if (row, col) == (0, 0) else _votes(looks, (row, col))
     return _median(np.array(second).reshape(-1, 2), len(looks))
+
+
+def _chosen(windows: int) -> list[int]:
+    step = max(1.0, windows / MOST_WINDOWS)
+    return [int(i * step) for i in range(min(windows, MOST_WINDOWS))]
 
 
 def _votes(looks: Sequence[Look], near: tuple[int, int]) -> list[tuple[float, float]]:
@@ -117,9 +127,9 @@ def _median(votes: NDArray[np.float64], looks: int) -> Shift:
     middle = np.median(votes, axis=0)
     away = np.hypot(*(votes - middle).T)
     return Shift(
-        row_px=float(middle[0]),
-        col_px=float(middle[1]),
-        spread_px=float(np.median(away)),
+        row_px=round(float(middle[0]), DIGITS),
+        col_px=round(float(middle[1]), DIGITS),
+        spread_px=round(float(np.median(away)), DIGITS),
         confidence=float((away <= AGREE_PX).mean()),
         votes=len(votes),
         looks=looks,
@@ -178,7 +188,7 @@ def _vote(
     first, second = _over_each_other(before, after, near)
     if min(first.shape) < SMALLEST_LOOK_PX or first.std() == 0 or second.std() == 0:
         return None
-    faded = np.outer(*(np.hanning(length) for length in first.shape))
+    faded = np.outer(*(np.hanning(length) for length in first.shape)).astype(np.float32)
     moved, _, _ = phase_cross_correlation(
         (first - first.mean()) * faded,
         (second - second.mean()) * faded,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import urllib.request
 from collections.abc import Mapping
@@ -75,8 +76,9 @@ def resolve_item(text: str) -> Resolved:
 
 
 def _read(place: str) -> Mapping[str, Any]:
+    text = _bytes(place)
     try:
-        item = json.loads(_bytes(place))
+        item = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: no JSON, so no STAC item") from error
     if not isinstance(item, dict) or item.get("type") != "Feature" or "assets" not in item:
@@ -106,10 +108,17 @@ def _bytes(place: str) -> bytes:
 
 def _ask(address: str) -> bytes | Exception:
     try:
-        with urllib.request.urlopen(address, timeout=ANSWER_S) as answer:
+        request = urllib.request.Request(address, headers=_headers())
+        with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
             return bytes(answer.read(LARGEST_BYTES + 1))
     except (OSError, HTTPException, ValueError) as error:
         return error
+
+
+def _headers() -> dict[str, str]:
+    """What GDAL is told to send along with its own requests: "Name: value,Other: value"."""
+    told = (pair.partition(":") for pair in os.environ.get("GDAL_HTTP_HEADERS", "").split(","))
+    return {name.strip(): value.strip() for name, colon, value in told if colon}
 
 
 def _assets(place: str, item: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pyogrio
 import shapely
@@ -31,6 +32,8 @@ OFF_PX = 0.05
 LOCATION = "location"
 """The field of a tile index that names the files."""
 
+LARGEST_BYTES = 1_000_000
+
 BLOCK_PX = (128, 128)
 """Blocks of GDAL's virtual rasters."""
 
@@ -41,7 +44,13 @@ LARGEST_PX = 2**31 - 1
 
 CURE = "make them alike first (gdalwarp -t_srs -tr -tap), or name fewer files"
 
-_INDEX = re.compile(r"^GTI:|\.gti\.[a-z]+$", re.IGNORECASE)
+_INDEX = re.compile(r"^GTI:|\.gti(\.[a-z]+)?$", re.IGNORECASE)
+
+UNDERSTOOD = {
+    *("IndexDataset", "SRS", "ResX", "ResY", "BandCount", "Band"),
+    *("MinX", "MinY", "MaxX", "MaxY", "DataType", "ColorInterp", "BlockXSize", "BlockYSize"),
+}
+"""What a .gti file may say: where its index is, and what the tiles say themselves."""
 
 
 def is_tileset(path: str) -> bool:
@@ -63,6 +72,8 @@ def tiles_of(path: str) -> list[str]:
 
 
 def _indexed(index: str) -> list[str]:
+    if index.lower().endswith(".gti"):
+        index = _index_of(Path(index))
     try:
         about, _, _, values = pyogrio.raw.read(index, read_geometry=False)
     except (DataSourceError, DataLayerError) as error:
@@ -76,6 +87,20 @@ def _indexed(index: str) -> list[str]:
     if not found:
         raise InputError(f"{index}: lists no tile; make it by gdaltindex")
     return found
+
+
+def _index_of(file: Path) -> str:
+    """The index that a .gti file names. Raises InputError."""
+    try:
+        said = ET.fromstring(file.read_bytes()[:LARGEST_BYTES])
+    except (OSError, ET.ParseError) as error:
+        raise InputError(f"{file}: no .gti file that can be read; name the index itself") from error
+    odd = {child.tag for child in said} - UNDERSTOOD
+    index = said.findtext("IndexDataset")
+    if odd or not index:
+        why = f"says {sorted(odd)[0]}, which is not heeded" if odd else "names no IndexDataset"
+        raise InputError(f"{file}: {why}; name the index itself, as GTI:index.gpkg")
+    return _beside(str(file), index)
 
 
 def _beside(index: str, location: str) -> str:

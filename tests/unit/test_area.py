@@ -118,6 +118,7 @@ def raster_file(tmp_path: Path) -> Path:
     return tmp_path / "area.gpkg"
 
 
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
 @pytest.mark.parametrize(
     ("make", "said"),
     [

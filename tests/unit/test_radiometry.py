@@ -11,10 +11,12 @@ from geochange.errors import OptionError
 from geochange.geo.radiometry import (
     AS_IT_IS,
     MODES,
+    Match,
     Radiometry,
     Sampled,
     Stretch,
     choose,
+    match_ranks,
     parse_stretch,
     spread,
 )
@@ -140,3 +142,63 @@ def test_nothing_that_is_not_finite_goes_on() -> None:
     for date in AS_IT_IS.apply(pixels, pixels):
         assert date.ravel().tolist() == [0, 0, 0, 3]
     assert np.isnan(pixels[0, 0, 0])
+
+
+def matched(before: np.ndarray, after: np.ndarray) -> Match:
+    found = match_ranks(before, after)
+    assert found is not None
+    return found
+
+
+def test_a_match_undoes_another_light() -> None:
+    before = np.random.default_rng(0).gamma(4, 200, (50_000, 2))
+    after = before * [0.5, 2.0] + [300, -40]
+    found = matched(before, after).apply(after.astype(np.float32))
+    middle = slice(*np.searchsorted(np.sort(before[:, 0]), np.percentile(before[:, 0], [1, 99])))
+    order = np.argsort(before[:, 0])[middle]
+    np.testing.assert_allclose(found[order], before[order], rtol=0.03, atol=8)
+
+
+def test_a_match_of_a_scene_with_itself_changes_little() -> None:
+    values = np.random.default_rng(0).integers(0, 256, (50_000, 3)).astype(np.uint8)
+    found = np.rint(matched(values, values).apply(values))
+    assert np.abs(found - values).max() <= 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=50), st.integers(0, 99))
+def test_a_match_keeps_order_and_stays_within(numbers: list[int], seed: int) -> None:
+    after = np.array(numbers, np.uint8)[:, None]
+    before = np.random.default_rng(seed).integers(0, 65536, after.shape).astype(np.uint16)
+    found = matched(before, after).apply(np.arange(-3, 14, dtype=np.float32)[:, None])
+    assert (np.diff(found[:, 0]) >= 0).all()
+    assert before.min() <= found.min() and found.max() <= before.max()
+
+
+def test_a_match_of_nothing_is_none() -> None:
+    assert match_ranks(np.empty((0, 2)), np.empty((0, 2))) is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_8_bits_stay_8_bits_when_they_are_matched() -> None:
+    before, after = sampled(100, 200, "uint8"), sampled(0, 50, "uint8")
+    found = choose("joint", before, after, match=match_ranks(before.values, after.values))
+    assert (found.before, found.after) == (None, None)
+    first, second = found.apply(
+        np.array([[[150]]], np.uint8), np.array([[[25]], [[0]], [[255]]], np.uint8)
+    )
+    assert (first.dtype, second.dtype) == (np.uint8, np.uint8)
+    assert second.ravel().tolist() == [150, 100, 200]
+
+
+def test_a_match_comes_before_the_stretch_and_gives_both_dates_one() -> None:
+    before, after = sampled(0, 10_000, "uint16"), sampled(0, 1, "float32")
+    match = match_ranks(before.values, after.values)
+    found = choose("joint", before, after, match=match)
+    assert found.match == match
+    assert found.before == found.after
+    first, second = found.apply(
+        np.array([[[2500]]], np.uint16), np.array([[[0.25]], [[np.nan]]], np.float32)
+    )
+    assert first[0, 0, 0] == second[0, 0, 0]
+    assert second[1, 0, 0] == 0

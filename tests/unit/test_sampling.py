@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 from affine import Affine
 from damage import ruin
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from makers import NORTH_UP, UTM, make_raster, noise
 
 from geochange.geo import patience
 from geochange.geo.align import Pair, align
+from geochange.geo.area import Area
 from geochange.geo.bands import Bands
 from geochange.geo.radiometry import AS_IT_IS, Stretch, choose
 from geochange.geo.raster import inspect
@@ -150,3 +152,37 @@ def test_no_pixel_is_read_that_nothing_depends_on(
     assert ("before" in vars(sample), "after" in vars(sample)) == (reads, reads)
     assert len(chips) == len(list(chips)) == 1
     assert "before" in vars(sample)
+
+
+def test_an_area_is_sampled_in_its_windows_alone() -> None:
+    area = Area(np.array([shapely.box(40_000, 9_000, 40_700, 9_600)], dtype=object))
+    windows = sample_windows((50_000, 50_000), 3, area)
+    assert 9 <= len(windows) <= 16
+    assert all(area.touches(window) for window in windows)
+    wide = Area(np.array([shapely.box(0, 0, 50_000, 50_000)], dtype=object))
+    assert len(sample_windows((50_000, 50_000), 3, wide)) == 64
+
+
+def test_what_lies_outside_of_the_area_is_not_valid(tmp_path: Path) -> None:
+    pair = pair_of(tmp_path, "uint8", NORTH_UP)
+    area = Area(np.array([shapely.box(3, 2, 13, 12)], dtype=object))
+    sample = SceneSample(pair, area=area)
+    assert sum(window.valid.sum() for window in sample.before) == 100
+    assert sample.nodata_shares() == (0, 0)
+    first, second = sample.seen_twice()
+    assert first.shape == second.shape == (100, 1)
+
+
+def test_what_is_nodata_is_told_by_date(tmp_path: Path) -> None:
+    dates = noise((2, 20, 30), dtype="uint8")
+    dates[1, :10] = 255
+    paths = [make_raster(tmp_path / f"{i}.tif", date, nodata=255) for i, date in enumerate(dates)]
+    sample = SceneSample(align(inspect(paths[0]), inspect(paths[1]), "before", ONE))
+    assert sample.nodata_shares() == (0, 0.5)
+    assert sample.seen_twice()[0].shape == (300, 1)
+
+
+def test_a_match_reads_both_dates(tmp_path: Path) -> None:
+    sample = SceneSample(pair_of(tmp_path, "uint8", NORTH_UP))
+    assert sample.radiometry("joint", "histogram").match is not None
+    assert sample.radiometry("joint", "none") == AS_IT_IS

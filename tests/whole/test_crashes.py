@@ -26,7 +26,19 @@ pytestmark = pytest.mark.slow
 
 SIZE = 640
 PLAN = TilePlan((SIZE, SIZE), 64, 16, 2)
-OPTIONS = ["--tile", "64", "--overlap", "16", "--block", "2", "--threads", "2", "--min-area", "0"]
+OPTIONS = [
+    "--tile",
+    "64",
+    "--overlap",
+    "16",
+    "--block",
+    "2",
+    "--threads",
+    "2",
+    "--min-area",
+    "0",
+    "--skip-checks",
+]
 KILLS = 10
 
 NETWORK = '''

@@ -1,0 +1,182 @@
+"""STAC items: the right asset, the date, and one line for what an item may not say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from makers import make_raster, noise
+
+from geochange.check import inspect_source
+from geochange.errors import InputError
+from geochange.geo.acquired import Acquired
+from geochange.geo.stac import LARGEST_BYTES, is_item, resolve_item
+
+GEOTIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
+
+
+def item(folder: Path, assets: Any, **properties: Any) -> Path:
+    path = folder / "item.json"
+    told = {"type": "Feature", "stac_version": "1.0.0", "properties": properties, "assets": assets}
+    path.write_text(json.dumps(told))
+    return path
+
+
+def asset(href: str, **more: Any) -> dict[str, Any]:
+    return {"href": href, "type": GEOTIFF, **more}
+
+
+COLOURS = {
+    "B02": asset("B02.tif", **{"eo:bands": [{"name": "B02", "common_name": "blue"}]}),
+    "B03": asset("B03.tif", bands=[{"name": "green"}]),
+    "B04": asset("B04.tif", **{"eo:bands": [{"common_name": "red"}]}),
+    "B08": asset("B08.tif", **{"eo:bands": [{"common_name": "nir"}]}),
+    "preview": asset("preview.tif", roles=["overview"]),
+    "meta": {"href": "meta.xml", "type": "application/xml"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "yes"),
+    [
+        ("item.json", True),
+        ("folder/ITEM.JSON#visual", True),
+        ("https://host/collections/s2/items/S2A_1", True),
+        ("https://host/item.json?token=1#red", True),
+        ("https://host/raster.tif", False),
+        ("raster.tif", False),
+        ("/vsizip/a.zip/b.tif", False),
+    ],
+)
+def test_what_is_taken_for_an_item(name: str, yes: bool) -> None:
+    assert is_item(name) is yes
+
+
+def test_the_visual_asset_comes_first_then_colours_then_the_only_one(tmp_path: Path) -> None:
+    folder = tmp_path.resolve()
+    found = resolve_item(str(item(tmp_path, {**COLOURS, "visual": asset("./TCI.tif")})))
+    assert found.path == str(folder / "TCI.tif")
+    found = resolve_item(str(item(tmp_path, COLOURS)))
+    assert found.path == " + ".join(str(folder / f"B0{n}.tif") for n in (4, 3, 2))
+    found = resolve_item(
+        str(item(tmp_path, {"image": asset("deep/naip.tif"), "t": COLOURS["meta"]}))
+    )
+    assert found.path == str(folder / "deep" / "naip.tif")
+
+
+def test_assets_are_named_behind_a_hash(tmp_path: Path) -> None:
+    path = item(tmp_path, COLOURS, datetime="2020-05-06T10:11:12Z")
+    found = resolve_item(f"{path}#B08,B04")
+    assert [Path(part).name for part in found.path.split(" + ")] == ["B08.tif", "B04.tif"]
+    assert found.acquired == Acquired("2020-05-06T10:11:12", "STAC datetime")
+    with pytest.raises(InputError, match="no asset 'B99'; it has B02, B03"):
+        resolve_item(f"{path}#B99")
+
+
+def test_a_range_of_dates_begins_with_its_first(tmp_path: Path) -> None:
+    path = item(tmp_path, COLOURS, datetime=None, start_datetime="2020-05-01T00:00:00Z")
+    found = resolve_item(str(path))
+    assert found.acquired == Acquired("2020-05-01T00:00:00", "STAC start_datetime")
+
+
+def test_an_item_is_opened_with_its_date(tmp_path: Path) -> None:
+    make_raster(tmp_path / "a_19990101.tif", noise((8, 9, 3)))
+    path = item(tmp_path, {"data": asset("a_19990101.tif")}, datetime="2020-05-06T10:11:12Z")
+    info = inspect_source(path)
+    assert info.bands == 3
+    assert info.acquired == Acquired("2020-05-06T10:11:12", "STAC datetime")
+    assert inspect_source(tmp_path / "a_19990101.tif").acquired == Acquired(
+        "1999-01-01", "its name"
+    )
+
+
+def test_hrefs_of_an_address_are_relative_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"type": "Feature", "properties": {}, "assets": {"a": asset("../x/a.tif")}}
+    monkeypatch.setattr("geochange.geo.stac._ask", lambda url: json.dumps(told).encode())
+    found = resolve_item("https://host/c/items/one")
+    assert found.path == "https://host/c/x/a.tif"
+    for href in ("s3://bucket/a.tif", "https://other/a.tif?sig=1"):
+        told["assets"] = {"a": asset(href)}
+        assert resolve_item("https://host/c/items/one").path == href
+    for href in ("/etc/passwd", "file:///etc/a.tif", "/vsizip/x.zip/a.tif", "GTI:a.tif", "a.json"):
+        told["assets"] = {"a": asset(href)}
+        if href.startswith("/"):  # from the server's root
+            assert resolve_item("https://host/c/items/one").path == f"https://host{href}"
+        else:
+            with pytest.raises(InputError, match="points to"):
+                resolve_item("https://host/c/items/one")
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "/etc/a.tif",
+        "../outside.tif",
+        "file:///etc/a.tif",
+        "/vsicurl/http://host/a.tif",
+        "item.json",
+        "other.json#visual",
+        "<VRTDataset/>",
+        "GTI:index.gpkg",
+        "javascript:alert(1)",
+        "a.tif + /etc/b.tif",
+        "a.tif\n/etc/b.tif",
+        "",
+    ],
+)
+def test_places_that_an_item_may_not_name(tmp_path: Path, href: str) -> None:
+    with pytest.raises(InputError) as refused:
+        inspect_source(item(tmp_path, {"a": asset(href)}))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_file_beside_it_may_be_named_in_full(tmp_path: Path) -> None:
+    path = make_raster(tmp_path / "a b.tif", noise((8, 9, 3)))
+    for href in (str(path), f"file://{path}", path.as_uri()):
+        assert inspect_source(item(tmp_path, {"a": asset(href)})).path == str(path.resolve())
+
+
+BROKEN = {
+    "[1, 2]": "no STAC item",
+    '{"type": "FeatureCollection", "features": []}': "no STAC item",
+    '{"type": "Catalog", "links": []}': "no STAC item",
+    '{"type": "Feature", "assets": []}': "no list by name",
+    '{"type": "Feature", "assets": {"a": 7, "b": null}}': "none of its 2 assets",
+    '{"type": "Feature", "assets": {"a": {"href": 7}}}': "none of its 1 assets",
+    '{"type": "Feature", "assets": {}}': "none of its 0 assets",
+    '{"type": "Feature", "assets": {"a": {"href": "a.tif"}, "b": {"href": "b.tif"}}}': "which asset",
+    "[" * 100_000: "no JSON",
+    "no json": "no JSON",
+    "\udcff": "no JSON",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_what_is_no_item(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "item.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(InputError, match=BROKEN[text]) as refused:
+        inspect_source(path)
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 400
+
+
+def test_a_huge_or_absent_one(tmp_path: Path) -> None:
+    path = tmp_path / "item.json"
+    with pytest.raises(InputError, match="no such file"):
+        inspect_source(path)
+    with path.open("wb") as stream:
+        stream.truncate(LARGEST_BYTES + 1)
+    with pytest.raises(InputError, match="too large"):
+        inspect_source(path)
+
+
+def test_odd_types_where_words_belong(tmp_path: Path) -> None:
+    odd = asset("a.tif", roles=[{}, 3], **{"eo:bands": [7]}, bands={"x": 1})
+    make_raster(tmp_path / "a.tif", noise((8, 9, 3)))
+    path = item(tmp_path, {"a": odd}, datetime=["2020"], start_datetime={})
+    assert inspect_source(path).acquired is None
+    path.write_text(json.dumps({"type": "Feature", "properties": 3, "assets": {"a": odd}}))
+    assert inspect_source(path).bands == 3

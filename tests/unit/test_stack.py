@@ -1,0 +1,96 @@
+"""Bands in files of their own are one raster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from affine import Affine
+from makers import NORTH_UP, make_raster, noise
+
+from geochange.check import source_of
+from geochange.errors import InputError
+from geochange.geo.align import align
+from geochange.geo.bands import Bands
+from geochange.geo.identity import files_of
+from geochange.geo.raster import inspect
+from geochange.geo.stack import PLUS, is_stack
+
+RGB = Bands((1, 2, 3), (1, 2, 3))
+
+
+def stack(folder: Path, pixels: np.ndarray, **profile: object) -> str:
+    paths = [
+        make_raster(folder / f"B{band}.tif", pixels[..., band], **profile)
+        for band in range(pixels.shape[-1])
+    ]
+    return PLUS.join(map(str, paths))
+
+
+@pytest.mark.parametrize("after", [NORTH_UP, NORTH_UP @ Affine.translation(0.5, 0.5)])
+def test_it_reads_as_one_file_would(tmp_path: Path, after: Affine) -> None:
+    pixels = noise((30, 40, 3), dtype="uint16")
+    path = stack(tmp_path, pixels, nodata=0)
+    whole = make_raster(tmp_path / "whole.tif", pixels, nodata=0)
+    other = inspect(make_raster(tmp_path / "other.tif", pixels, transform=after))
+    for grid in ("before", "after"):
+        dates = [align(inspect(name), other, grid, RGB).before for name in (path, str(whole))]
+        answers = []
+        for date in dates:
+            with date.reader() as read:
+                answers.append(read(date.grid.whole))
+        for one, two in zip(*answers, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+def test_masks_of_the_first_file_count(tmp_path: Path) -> None:
+    mask = noise((30, 40)) > 50
+    path = stack(tmp_path, noise((30, 40, 3)), mask=mask)
+    info = inspect(path)
+    with align(info, info, "before", RGB).before.reader() as read:
+        np.testing.assert_array_equal(read(info.grid.whole)[1], mask)
+
+
+def test_its_name_holds_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = stack(tmp_path, noise((8, 9, 2)))
+    monkeypatch.chdir(tmp_path)
+    assert source_of("B0.tif + B1.tif") == path
+    assert files_of(inspect(path))[1:] == path.split(PLUS)
+    odd = make_raster(tmp_path / "a + b.tif", noise((8, 9)))
+    assert not is_stack(str(odd))
+    assert inspect(odd).bands == 1
+
+
+def test_tile_sets_can_be_stacked(tmp_path: Path) -> None:
+    pixels = noise((20, 40, 2))
+    for band in range(2):
+        for part in range(2):
+            corner = NORTH_UP @ Affine.translation(20 * part, 0)
+            here = pixels[:, 20 * part : 20 * part + 20, band]
+            make_raster(tmp_path / f"B{band}_{part}.tif", here, transform=corner)
+    info = inspect(PLUS.join(str(tmp_path / f"B{band}_*.tif") for band in range(2)))
+    with align(info, info, "before", Bands((1, 2), (1, 2))).before.reader() as read:
+        np.testing.assert_array_equal(read(info.grid.whole)[0], pixels)
+    assert len(files_of(info)) == 7
+
+
+@pytest.mark.parametrize(
+    ("profile", "said"),
+    [
+        ({"transform": NORTH_UP @ Affine.scale(2)}, "another grid"),
+        ({"dtype": "uint16"}, "type uint16"),
+        ({"nodata": 3}, "nodata 3"),
+    ],
+)
+def test_misfits_are_named(tmp_path: Path, profile: dict[str, object], said: str) -> None:
+    pixels = noise((8, 9)).astype(str(profile.pop("dtype", "uint8")))
+    one = make_raster(tmp_path / "one.tif", noise((8, 9)))
+    two = make_raster(tmp_path / "two.tif", pixels, **profile)
+    with pytest.raises(InputError, match=said) as refused:
+        inspect(f"{one}{PLUS}{two}")
+    assert "two.tif" in str(refused.value)
+    with pytest.raises(InputError, match="name up to"):
+        inspect(f"{one}{PLUS}{PLUS}{one}")
+    with pytest.raises(InputError, match="no such file"):
+        inspect(f"{one}{PLUS}{tmp_path / 'gone.tif'}")

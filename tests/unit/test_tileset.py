@@ -1,0 +1,204 @@
+"""Many files as one raster: the pixels of the whole, gaps that are nodata, and one line for misfits."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from affine import Affine
+from damage import ruin
+from makers import NORTH_UP, UTM, make_raster, noise
+from pyproj import CRS
+
+from geochange.errors import InputError
+from geochange.geo import patience
+from geochange.geo.align import align
+from geochange.geo.bands import Bands
+from geochange.geo.identity import files_of, identity
+from geochange.geo.raster import inspect, opened
+from geochange.geo.tileset import is_tileset, tiles_of
+from geochange.geo.tiling import Window
+from geochange.geo.unreadable import UnreadableError
+
+SIDE, ROWS, COLS = 20, 5, 7
+WHOLE = Window(0, 0, SIDE * ROWS, SIDE * COLS)
+
+
+def tile(folder: Path, pixels: np.ndarray, row: int, col: int, **profile: object) -> Path:
+    here = pixels[row * SIDE : (row + 1) * SIDE, col * SIDE : (col + 1) * SIDE]
+    corner = NORTH_UP @ Affine.translation(col * SIDE, row * SIDE)
+    folder.mkdir(exist_ok=True)
+    return make_raster(folder / f"t_{row}_{col}.tif", here, transform=corner, **profile)
+
+
+def tiles(folder: Path, pixels: np.ndarray, gap: bool = False, **profile: object) -> str:
+    for row in range(ROWS):
+        for col in range(COLS):
+            if not gap or (row, col) != (1, 2):
+                tile(folder, pixels, row, col, **profile)
+    return str(folder / "*.tif")
+
+
+def read(path: str, band: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    info, numbers = inspect(path), tuple(range(1, band + 1))
+    date = align(info, info, "before", Bands(numbers, numbers)).before
+    with date.reader() as reader:
+        return reader(WHOLE)
+
+
+def test_a_pattern_is_one_raster(tmp_path: Path) -> None:
+    pixels = noise((SIDE * ROWS, SIDE * COLS, 3))
+    path = tiles(tmp_path / "tiles", pixels)
+    assert is_tileset(path)
+    info = inspect(path)
+    assert (info.grid.shape, info.bands, info.masked) == (pixels.shape[:2], 3, False)
+    assert info.grid.transform == NORTH_UP
+    found, valid = read(path)
+    np.testing.assert_array_equal(found, pixels)
+    assert valid.all()
+
+
+@pytest.mark.parametrize("nodata", [None, 0, 255])
+def test_where_no_tile_lies_there_is_no_data(tmp_path: Path, nodata: int | None) -> None:
+    pixels = noise((SIDE * ROWS, SIDE * COLS, 3))
+    found, valid = read(tiles(tmp_path / "tiles", pixels, gap=True, nodata=nodata))
+    gap = np.zeros(valid.shape, bool)
+    gap[SIDE : 2 * SIDE, 2 * SIDE : 3 * SIDE] = True
+    np.testing.assert_array_equal(valid, ~gap)
+    np.testing.assert_array_equal(found[~gap], pixels[~gap])
+
+
+def test_masks_and_alpha_of_tiles_count(tmp_path: Path) -> None:
+    pixels = noise((SIDE * ROWS, SIDE * COLS, 4))
+    pixels[..., 3] = 255
+    pixels[5:9, 5:9, 3] = 0
+    found, valid = read(tiles(tmp_path / "alpha", pixels, alpha=True))
+    np.testing.assert_array_equal(valid, pixels[..., 3] > 0)
+    np.testing.assert_array_equal(found, pixels[..., :3])
+    path = tiles(tmp_path / "masked", pixels[..., :3])
+    tile(tmp_path / "masked", pixels[..., :3], 0, 0, mask=pixels[:SIDE, :SIDE, 3] > 0)
+    np.testing.assert_array_equal(read(path)[1], pixels[..., 3] > 0)
+
+
+def test_what_a_tile_lacks_does_not_cover_its_neighbour(tmp_path: Path) -> None:
+    pixels = noise((SIDE, SIDE, 1))
+    make_raster(tmp_path / "a.tif", pixels, nodata=0)
+    make_raster(tmp_path / "b.tif", np.zeros_like(pixels), nodata=0)
+    info = inspect(str(tmp_path / "?.tif"))
+    with opened(info.path) as dataset:
+        np.testing.assert_array_equal(dataset.read(1), pixels[..., 0])
+
+
+def test_an_index_names_its_tiles(tmp_path: Path) -> None:
+    pixels = noise((SIDE * ROWS, SIDE * COLS, 3))
+    tiles(tmp_path / "tiles", pixels)
+    files = sorted((tmp_path / "tiles").iterdir())
+    names = [str(file.relative_to(tmp_path)) for file in files]
+    table = gpd.GeoDataFrame({"location": names}, geometry=[shapely.box(0, 0, 1, 1)] * 35, crs=UTM)
+    table.to_file(tmp_path / "index.gti.gpkg")
+    path = str(tmp_path / "index.gti.gpkg")
+    assert tiles_of(path) == tiles_of(f"GTI:{path}") == [str(file) for file in files]
+    np.testing.assert_array_equal(read(path)[0], pixels)
+    (tmp_path / "index.gti").write_text(
+        "<GDALTileIndexDataset><IndexDataset>index.gti.gpkg</IndexDataset></GDALTileIndexDataset>"
+    )
+    assert tiles_of(str(tmp_path / "index.gti")) == tiles_of(path)
+    (tmp_path / "odd.gti").write_text(
+        "<GDALTileIndexDataset><IndexDataset>a</IndexDataset><Filter>x</Filter></GDALTileIndexDataset>"
+    )
+    with pytest.raises(InputError, match="says Filter"):
+        tiles_of(str(tmp_path / "odd.gti"))
+    with pytest.raises(InputError, match="no field 'location'"):
+        inspect(write_plain(tmp_path))
+    with pytest.raises(InputError, match="not a tile index"):
+        inspect("GTI:" + str(files[0]))
+
+
+def write_plain(folder: Path) -> str:
+    table = gpd.GeoDataFrame({"name": ["a"]}, geometry=[shapely.box(0, 0, 1, 1)], crs=UTM)
+    table.to_file(folder / "plain.gpkg")
+    return f"GTI:{folder / 'plain.gpkg'}"
+
+
+def test_a_tile_that_cannot_be_read_is_no_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "sleep", lambda pause_s: None)
+    pixels = noise((SIDE * ROWS, SIDE * COLS, 3))
+    profile = {"compress": "deflate", "tiled": True, "blockxsize": 16, "blockysize": 16}
+    path = tiles(tmp_path / "tiles", pixels, **profile)
+    info = inspect(path)
+    date = align(info, info, "before", Bands((1,), (1,))).before
+    ruin(tmp_path / "tiles" / "t_2_3.tif", (0, 0))
+    with date.reader() as reader, pytest.raises(UnreadableError, match="cannot be read"):
+        reader(Window(2 * SIDE, 3 * SIDE, SIDE, SIDE))
+    (tmp_path / "tiles" / "t_4_4.tif").unlink()
+    with date.reader() as reader, pytest.raises(UnreadableError, match="cannot be read"):
+        reader(Window(4 * SIDE, 4 * SIDE, SIDE, SIDE))
+
+
+def test_identity_sees_every_tile_and_new_ones(tmp_path: Path) -> None:
+    pixels = noise((SIDE * ROWS, SIDE * COLS, 3))
+    info = inspect(tiles(tmp_path / "tiles", pixels))
+    assert info.files == ()
+    assert len(files_of(info)) == 36
+    was = identity(info)
+    touched = tmp_path / "tiles" / "t_2_3.tif"
+    os.utime(touched, ns=(1, 1))
+    assert identity(info) != was
+    was = identity(info)
+    make_raster(tmp_path / "tiles" / "t_9.tif", pixels[:SIDE, :SIDE])
+    assert identity(info) != was
+
+
+MISFITS = {
+    "CRS": {"crs": CRS.from_epsg(32633)},
+    "type uint16": {"dtype": "uint16"},
+    "nodata 7": {"nodata": 7},
+    "another size": {"transform": NORTH_UP @ Affine.scale(2)},
+    "0.50 px right": {"transform": NORTH_UP @ Affine.translation(0.5, 0)},
+    "too far apart": {"transform": NORTH_UP @ Affine.translation(3e9, 0)},
+}
+
+
+@pytest.mark.parametrize("said", MISFITS)
+def test_misfits_are_named(tmp_path: Path, said: str) -> None:
+    make_raster(tmp_path / "a.tif", noise((8, 9, 3)))
+    options = dict(MISFITS[said])
+    pixels = noise((8, 9, 3)).astype(str(options.pop("dtype", "uint8")))
+    make_raster(tmp_path / "b.tif", pixels, **options)
+    with pytest.raises(InputError, match=said) as refused:
+        inspect(str(tmp_path / "*.tif"))
+    assert ".tif" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_fewer_bands_and_no_raster_at_all(tmp_path: Path) -> None:
+    make_raster(tmp_path / "a.tif", noise((8, 9, 3)))
+    make_raster(tmp_path / "b.tif", noise((8, 9, 1)))
+    with pytest.raises(InputError, match="bands 1"):
+        inspect(str(tmp_path / "*.tif"))
+    (tmp_path / "b.tif").write_text("no raster")
+    with pytest.raises(InputError, match=r"b\.tif: not a raster"):
+        inspect(str(tmp_path / "*.tif"))
+    with pytest.raises(InputError, match="no file has such a name"):
+        inspect(str(tmp_path / "*.jp2"))
+
+
+def test_a_file_with_brackets_in_its_name_is_itself(tmp_path: Path) -> None:
+    path = make_raster(tmp_path / "a[1].tif", noise((8, 9, 3)))
+    assert not is_tileset(str(path))
+    assert inspect(path).grid.shape == (8, 9)
+    assert not is_tileset("https://host/a.tif?x=[1]")
+
+
+def test_opening_holds_few_sources_at_a_time(tmp_path: Path) -> None:
+    pixels = noise((SIDE * ROWS, SIDE * COLS, 1))
+    path = tiles(tmp_path / "tiles", pixels)
+    with opened(path) as dataset, rasterio.open(dataset.name) as again:
+        assert len(again.files) - 1 < ROWS * COLS / 2
