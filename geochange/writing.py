@@ -39,8 +39,8 @@ def write(
         scene = Scene(
             grid=grid,
             coverage=coverage.polygons(),
-            before=picture_of(work.pair.before, work.radiometry.before),
-            after=picture_of(work.pair.after, work.radiometry.after),
+            before=picture_of(work.pair.before),
+            after=picture_of(work.pair.after),
             probability=checked.raster,
             folder=checked.out.parent,
         )

@@ -60,22 +60,25 @@ def furnish(path: Path, layer: str, scene: Scene | None) -> None:
 
     Raises OSError where it cannot be written.
     """
+    try:
+        _furnish(path, layer, scene)
+    except sqlite3.Error as error:  # a disk found full, as often as not
+        raise OSError(str(error)) from error
+
+
+def _furnish(path: Path, layer: str, scene: Scene | None) -> None:
     styles = Styles(_styles_of(path, layer), {})
+    rows = _style_rows(layer, styles.changes)
     if scene is not None:
         add_layer(scene.coverage, path, COVERAGE)
         styles = Styles(styles.changes, {"outline": document(outlined(), COVERAGE_FIELDS)})
-    rows = _style_rows(layer, styles.changes)
-    if scene is not None:
         rows += _style_rows(COVERAGE, styles.coverage)
     add_table(path, "layer_styles", pd.DataFrame(rows))
-    try:
-        with closing(sqlite3.connect(path)) as database, database:
-            _describe_fields(database, layer, FIELDS)
-            if scene is not None:
-                _describe_columns(database, COVERAGE, COVERAGE_FIELDS)
-                add_project(database, project_of(path.name, layer, scene, styles))
-    except sqlite3.Error as error:
-        raise OSError(str(error)) from error
+    with closing(sqlite3.connect(path)) as database, database:
+        _describe_fields(database, layer, FIELDS)
+        if scene is not None:
+            _describe_columns(database, COVERAGE, COVERAGE_FIELDS)
+            add_project(database, project_of(path.name, layer, scene, styles))
 
 
 def _styles_of(path: Path, layer: str) -> dict[str, str]:
@@ -141,7 +144,14 @@ def _describe_columns(
     database.executemany(
         "INSERT INTO gpkg_data_columns VALUES (?, ?, ?, ?, ?, NULL, ?)",
         [
-            (layer, name, name, field.alias, field.description, STATUS if name == STATUS else None)
+            (
+                layer,
+                name,
+                field.alias,
+                field.alias,
+                field.description,
+                STATUS if name == STATUS else None,
+            )
             for name, field in fields.items()
         ],
     )

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from geochange.geo.align import Date
 from geochange.geo.project import Picture
-from geochange.geo.radiometry import Stretch, spread
 from geochange.geo.sampling import sample_windows
 from geochange.geo.tiling import Window
 
+PERCENTILES = (2.0, 98.0)
+"""Between which values a deep picture is shown; the run's own ends leave clouds their light, and
+the ground none."""
 
-def picture_of(date: Date, stretch: Stretch | None) -> Picture:
-    """A date in its bands, with the run's own stretch; without one, 8 bits as they are.
+WINDOWS = 16
+"""Of the scene sample, so many are enough to show a picture."""
 
-    Deeper numbers that the run took as they are, too, are stretched by a sample of them.
-    """
-    if stretch is None and date.info.dtype != np.uint8:
-        stretch = _sampled(date)
-    low, high = (None, None) if stretch is None else (stretch.low, stretch.high)
+
+def picture_of(date: Date) -> Picture:
+    """A date in the bands of the run: 8 bits as they are, deeper numbers stretched by a sample."""
+    bands = replace(date, bands=date.bands[:3])
+    low, high = (None, None) if date.info.dtype == np.uint8 else _ends(bands)
     return Picture(_source(date), date.info.grid.crs, date.bands, low, high)
 
 
@@ -29,8 +33,14 @@ def _source(date: Date) -> str:
     return files[0] if on_server else path
 
 
-def _sampled(date: Date) -> Stretch:
+def _ends(date: Date) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """What is shown darkest and brightest of each band."""
+    windows = sample_windows(date.grid.shape, len(date.bands))
     lost: set[Window] = set()
     with date.reader(lost, finely=False) as read:
-        windows = [read(window) for window in sample_windows(date.grid.shape, len(date.bands))]
-    return spread(np.concatenate([pixels[valid] for pixels, valid in windows]))
+        parts = [read(window) for window in windows[:: -(-len(windows) // WINDOWS)]]
+    values = np.concatenate([pixels[valid] for pixels, valid in parts])
+    if len(values) == 0:
+        return (0.0,) * len(date.bands), (1.0,) * len(date.bands)
+    low, high = np.percentile(values.astype(np.float64), PERCENTILES, axis=0).tolist()
+    return tuple(low), tuple(high)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 import torch
@@ -16,7 +17,7 @@ from safetensors.torch import save_file
 
 from geochange.cli.main import _exit_code
 from geochange.detection import detect
-from geochange.errors import InputError
+from geochange.errors import InputError, OptionError
 from geochange.models.card import Card
 from geochange.models.checkpoint import Checkpoint, write_checkpoint
 from geochange.models.prompts import published_vocabulary
@@ -137,3 +138,32 @@ def test_worker_processes_give_the_same_bits(folder: Path) -> None:
     alone = detect(*pair, folder / "x.gpkg", **model, **OPTIONS).raster.read_bytes()
     two = detect(*pair, folder / "x.gpkg", **model, **OPTIONS, workers=2, block=1)
     assert two.raster.read_bytes() == alone
+
+
+def test_changes_are_named_whatever_the_blocks(folder: Path) -> None:
+    model = {
+        "model": str(folder / "model.safetensors"),
+        "clip": f"ViT-B-16-quickgelu@{folder / 'clip.safetensors'}",
+        "threshold": 0.01,
+        "min_area": 0,
+    }
+    pair = folder / "before.tif", folder / "after.tif"
+    first = detect(*pair, folder / "a.gpkg", **model, **OPTIONS, block=2).changes
+    other = detect(*pair, folder / "b.gpkg", **model, **OPTIONS, block=1, threads=1).changes
+    assert len(first) > 0
+    vocabulary = set(published_vocabulary())
+    assert set(first["before_class"]) | set(first["after_class"]) <= vocabulary
+    assert first["before_score"].between(0, 1).all() and first["after_score"].between(0, 1).all()
+    pd.testing.assert_frame_equal(pd.DataFrame(first), pd.DataFrame(other), check_exact=True)
+    named = str(first["after_class"][0])
+    only = detect(*pair, folder / "c.gpkg", **model, **OPTIONS, only=f"{named.upper()},bridge")
+    assert (
+        0
+        < only.polygons
+        == int((first[["before_class", "after_class"]].isin([named, "bridge"])).any(axis=1).sum())
+    )
+    with pytest.raises(OptionError, match="did you mean building"):
+        detect(*pair, folder / "d.gpkg", **model, **OPTIONS, only="bulding")
+    with pytest.raises(OptionError, match="names no classes"):
+        detect(*pair, folder / "d.gpkg", **model, **OPTIONS, only="building", prompts="fixed")
+    assert not list(folder.glob(".d.gpkg*")) and not (folder / "d.gpkg").exists()

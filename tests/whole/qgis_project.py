@@ -39,13 +39,14 @@ def describe(layer):
             found["widget"] = [setup.type(), setup.config()]
             found["default"] = layer.defaultValueDefinition(status).expression()
             found["styled"] = {}
-            for style in layer.styleManager().styles():
+            found["style"] = layer.styleManager().currentStyle()
+            for style in found["styles"]:
                 layer.styleManager().setCurrentStyle(style)
                 renderer = layer.renderer()
                 kind = renderer.type()
                 listed = renderer.categories() if kind == "categorizedSymbol" else []
                 found["styled"][style] = [kind, [category.label() for category in listed]]
-            layer.styleManager().setCurrentStyle(found["styles"][0])
+            layer.styleManager().setCurrentStyle(found["style"])
     elif found["renderer"] == "multibandcolor":
         renderer = layer.renderer()
         found["bands"] = [renderer.redBand(), renderer.greenBand(), renderer.blueBand()]
@@ -88,7 +89,7 @@ def main(package, picture):
     draw(project, visible, picture)
     draw(project, order, picture.replace(".png", "-all.png"))
     changes = order[0]
-    for style in changes.styleManager().styles()[1:]:
+    for style in changes.styleManager().styles():
         changes.styleManager().setCurrentStyle(style)
         draw(project, visible, picture.replace(".png", f"-{style}.png"))
     # QGIS may wait for ever at its end for what a GeoPackage's connections hold.

@@ -251,7 +251,7 @@ def test_geopackage_inside(tmp_path: Path, rows: int) -> None:
     assert list(FIELDS) == list(COLUMNS)
     statuses = ask(
         "SELECT value FROM gpkg_data_column_constraints "
-        "WHERE constraint_name = 'status' AND constraint_type = 'enum'"
+        "WHERE constraint_name = 'status' AND constraint_type = 'enum' ORDER BY rowid"
     )
     assert statuses == [("unset",), ("accept",), ("reject",)]
     assert ask('SELECT count(*) FROM "rtree_changes_geom"') == [(rows,)]
