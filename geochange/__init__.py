@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from geochange.cli.main import run_command
     from geochange.cli.screen import closing_table, screen
     from geochange.comparison import compare
+    from geochange.config.files import parse_setting
     from geochange.cutting import cut
     from geochange.detection import Result, detect
     from geochange.errors import GeochangeError
@@ -31,6 +32,7 @@ _HOMES = {
     "evaluate": "geochange.evaluation",
     "compare": "geochange.comparison",
     "cut": "geochange.cutting",
+    "parse_setting": "geochange.config.files",
     "load_model": "geochange.models.detector",
     "train": "geochange.learning",
     "run_command": "geochange.cli.main",
@@ -62,6 +64,7 @@ __all__ = [
     "detect",
     "evaluate",
     "load_model",
+    "parse_setting",
     "polygonize",
     "read_changes",
     "run_command",

@@ -56,7 +56,7 @@ def finetune(out: Path, model: str, new: tuple[str, str] | None, quiet: bool, **
     say = (lambda text: None) if quiet else click.echo
     with geochange.screen(quiet, log_json=False) as report:
         cut_once(chips, given, report)
-        settings = dict(setting.partition("=")[::2] for setting in given["settings"])
+        settings = dict(map(geochange.parse_setting, given["settings"]))
         trained = geochange.train(
             given["config"],
             out / "training",

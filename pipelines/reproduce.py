@@ -103,7 +103,7 @@ def checkpoint(name: str, out: Path, given: dict[str, Any], report: Any) -> str 
     if not given["teach"]:
         return None
     settings = {"data.root": str(given["data"] / name), "network.variant": given["variant"]}
-    settings |= dict(text.partition("=")[::2] for text in given["settings"])
+    settings |= dict(map(geochange.parse_setting, given["settings"]))
     how = {"settings": settings, "resume": True, "watch": report}
     return str(geochange.train(CONFIGS / SETS[name][0], out / "training" / name, **how).best)
 
