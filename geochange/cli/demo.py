@@ -45,4 +45,4 @@ def demo(out: Path, size: int, seed: int, quiet: bool) -> None:
     announce(shown.result, quiet, log_json=False)
     if not quiet:
         demo_table(shown.scores, shown.true_share)
-        click.echo(f"Open in QGIS: {shown.result.out}, over {shown.after}")
+        click.echo("In QGIS: Project > Open From > GeoPackage, project changes of that file")
