@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from geochange import __version__
-from geochange.models.card import Card
+from geochange.models.card import OWN_CLIP, Card
 from geochange.models.checkpoint import (
     Checkpoint,
     Memory,
     read_checkpoint,
+    read_clip,
     read_memory,
     write_checkpoint,
 )
@@ -60,10 +61,13 @@ class Keeper:
     ) -> None:
         self.prepared, self.student, self.data = prepared, student, data
         self.best, self.last = prepared.out / BEST, prepared.out / LAST
+        own = prepared.own_clip
+        self.clip = read_clip(str(own)).tensors if own else {}
         self.card = replace(
             card,
             prompts=prepared.options.prompts.mode,
             vocabulary=prepared.vocabulary() or card.vocabulary,
+            clip=OWN_CLIP if self.clip else "",
         )
 
     def resume(self) -> Reached:
@@ -92,7 +96,7 @@ class Keeper:
             "data": dict(self.data),
             "options": self.prepared.options.model_dump(mode="json"),
         }
-        checkpoint = Checkpoint(self._card(reached.step, figures), tensors)
+        checkpoint = Checkpoint(self._card(reached.step, figures), tensors, self.clip)
         memory = Memory(self.student.remember(), facts)
         for file in (self.last, *([self.best] if best else [])):
             write_checkpoint(file, checkpoint, memory)

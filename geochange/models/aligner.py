@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from geochange.errors import OptionError
+from geochange.models.clip_visual import ResNetOptions
 from geochange.models.layers import per_band
 from geochange.models.openclip import MEAN, STD, ClipShape, build_clip
 from geochange.models.prompts import tokenise
@@ -19,8 +21,13 @@ LARGEST_SCALE = 100.0
 
 
 def clip_shape(variant: Variant) -> ClipShape:
-    """The CLIP whose towers a variant's are: read_shape of its tensors gives the same."""
+    """The CLIP whose towers a variant's are: read_shape of its tensors gives the same.
+
+    Raises OptionError for a variant whose image tower is no ResNet.
+    """
     visual, text = variant.options.visual, variant.options.text
+    if not isinstance(visual, ResNetOptions):
+        raise OptionError("network.start scenes: needs a ResNet; say network.variant small or tiny")
     places = text.places + text.contexts
     return ClipShape(
         visual.embed,

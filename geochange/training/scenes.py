@@ -155,7 +155,7 @@ def _moves(count: int, draw: torch.Generator) -> torch.Tensor:
     def uniform(low: float, high: float) -> torch.Tensor:
         return torch.rand(count, generator=draw) * (high - low) + low
 
-    size = uniform(0.2, 1.0).sqrt()
+    size = uniform(0.35, 1.0).sqrt()
     shape = uniform(-0.2, 0.2).exp()
     quarter = torch.randint(4, (count,), generator=draw) * (torch.pi / 2)
     angle = quarter + uniform(-0.35, 0.35)

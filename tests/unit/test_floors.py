@@ -26,7 +26,7 @@ JOINING = {"mosaic"}
 TOP = {
     *("", "cli", "detection", "tasks", "check", "demo", "provenance", "workfolder", "faults"),
     *("learning", "preparation", "recipe", "keeper", "validation", "evaluation", "candidate"),
-    *("dataset", "pairs", "prompting", "cutting", "comparison", "space"),
+    *("dataset", "pairs", "prompting", "planted", "pretraining", "cutting", "comparison", "space"),
     *("budget", "rehearsal", "__main__", "workers", "blocks", "writing"),
 }
 
