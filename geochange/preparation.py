@@ -18,7 +18,7 @@ from geochange.models.prompts import FIXED, Names
 from geochange.models.variants import find_variant
 from geochange.models.weights import clip_file, locate
 from geochange.places import check_folder
-from geochange.planted import name_planted
+from geochange.planted import PlantedNames, name_planted
 from geochange.progress import Watch, noted
 from geochange.prompting import name_chips
 from geochange.recipe import SCENES, course_of, devices_of, planted_of, start_of
@@ -87,8 +87,15 @@ class Prepared:
         clip = prompts.clip or (str(self.own_clip) if self.own_clip else DEFAULT_CLIP)
         progress = noted(watch, split)
         if isinstance(source, PlantedSource):
-            return name_planted(source, clip, self.vocabulary(), progress)
+            if split not in self._planted:
+                self._planted[split] = name_planted(source, clip, self.vocabulary(), progress)
+            return self._planted[split]
         return name_chips(source, self.root, split, clip, self.vocabulary(), progress=progress)
+
+    @cached_property
+    def _planted(self) -> dict[str, PlantedNames]:
+        """By split; these lie in no file."""
+        return {}
 
     @cached_property
     def own_clip(self) -> Path | None:
@@ -168,7 +175,7 @@ def check_options(options: TrainOptions) -> None:
         )
     start, prompts = options.network.start, options.prompts
     if start == SCENES:
-        clip_shape(find_variant(options.network.variant))
+        clip_shape(find_variant(options.network.variant), options.scenes.size)
     if start not in (None, "clip", SCENES):
         clip_file(str(start))
     if prompts.mode != "fixed" and prompts.clip:

@@ -7,34 +7,34 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from geochange.config import TrainOptions
-from geochange.models.aligner import Aligner, caption_tokens, clip_shape
+from geochange.models.aligner import Aligner, caption_tokens, describe
 from geochange.models.checkpoint import Memory, read_clip, read_facts, read_memory, write_clip
+from geochange.models.clip_text import TextOptions
 from geochange.models.prompts import published_vocabulary
 from geochange.models.variants import find_variant
 from geochange.places import make_folder
 from geochange.preparation import Prepared
 from geochange.progress import Watch
 from geochange.recipe import SCENES, devices_of
-from geochange.training.order import chip_at
 from geochange.training.scenes import (
     TEMPLATES,
-    SceneLesson,
+    SceneLessons,
     Scenes,
     caption_loss,
     caption_targets,
-    look_again,
-    mix,
     names_of,
     read_scenes,
+    share_among,
 )
 from geochange.training.schedule import learning_rate, parameter_groups
 from geochange.training.student import Course, Student
 
 STAGE = "align"
 DONE = "done"
+MIXED = 0.85
+"""Share of the steps in which pictures are mixed; the last see them as they are."""
+
 SEEN_PX = 256
 """Of a side: scenes are kept so large in memory, and cropped from there."""
 
@@ -69,19 +69,28 @@ class Alignment:
 
     def __init__(self, options: TrainOptions, root: Path, file: Path) -> None:
         self.options, self.scenes, self.file = options, options.scenes, file
-        folder = root / self.scenes.folder
-        self.shown = read_scenes(folder, SEEN_PX, kept_out=False)
-        self.judged = read_scenes(folder, self.scenes.size, kept_out=True)
-        self.captions = _captions(self.shown)
-        torch.manual_seed(options.seed)
-        self.aligner = Aligner(_shape(options))
+        self.judged = read_scenes(root / self.scenes.folder, self.scenes.size, kept_out=True)
+        shown = read_scenes(root / self.scenes.folder, SEEN_PX, kept_out=False)
+        self.captions = _captions(shown)
+        variant = find_variant(options.network.variant)
+        self.aligner = Aligner(variant, self.scenes.size, options.seed)
         self.student = self._student()
-        places = find_variant(options.network.variant).options.text
-        self.tokens = [
-            caption_tokens([t.format(c) for c in self.captions], places.places + places.contexts)
-            for t in TEMPLATES
-        ]
-        self.targets = caption_targets(self.shown.classes, self.captions, self.scenes.smoothing)
+        self.lessons = self._lessons(shown, variant.options.text)
+
+    def _lessons(self, shown: Scenes, text: TextOptions) -> SceneLessons:
+        s, places = self.scenes, text.places + text.contexts
+        written = [[template.format(c) for c in self.captions] for template in TEMPLATES]
+        return SceneLessons(
+            scenes=shown,
+            tokens=[caption_tokens(captions, places) for captions in written],
+            targets=caption_targets(shown.classes, self.captions, s.smoothing),
+            batch=s.batch,
+            side_px=s.size,
+            small_steps=s.small * s.steps,
+            mixing=s.mix,
+            mixed_steps=MIXED * s.steps,
+            seed=self.options.seed,
+        )
 
     def _student(self) -> Student:
         s = self.scenes
@@ -105,37 +114,20 @@ class Alignment:
         first = self._resume()
         told = ""
         for step in range(first, self.scenes.steps):
-            loss = self.student.learn(step, [self._lesson(step)])
+            loss = self.student.learn(step, [self.lessons[step]])
             if (step + 1) % self.scenes.every == 0 or step + 1 == self.scenes.steps:
                 judged = self.judge()
                 self._keep(step + 1, judged)
                 told = f", first {judged.first:.3f}, of three {judged.among_three:.3f}"
             watch(STAGE, step + 1, self.scenes.steps, f"loss {loss:.3f}{told}")
 
-    def _lesson(self, step: int) -> SceneLesson:
-        """The pictures of a step: a function of its number alone."""
-        s, seed = self.scenes, self.options.seed
-        draw = torch.Generator().manual_seed(seed * 1_000_003 + step)
-        samples = range(step * s.batch, (step + 1) * s.batch)
-        numbers = [chip_at(sample, len(self.shown), seed) for sample in samples]
-        pictures = look_again(self.shown.pictures[numbers], s.size, draw)
-        wanted = self.targets[self.shown.labels[numbers]]
-        pictures, wanted = mix(pictures, wanted, s.mix if step < 0.9 * s.steps else 0.0, draw)
-        tokens = self.tokens[int(torch.randint(len(self.tokens), (1,), generator=draw))]
-        return SceneLesson((pictures, tokens), wanted)
-
-    @torch.no_grad()
     def judge(self) -> Judged:
         """How well pictures that were kept out are named, by each class's plainest name."""
-        module = self.student.best_module.eval()
+        told = (self.judged.pictures, self.lessons.tokens[0], self.scenes.batch)
+        logits = describe(self.student.best_module, *told)
         plain = [self.captions.index(names_of(name)[0]) for name in self.judged.classes]
-        device = self.student.fabric.device
-        parts = self.judged.pictures.split(self.scenes.batch)
-        tokens = self.tokens[0].to(device)
-        logits = torch.cat([module(part.to(device).float(), tokens).cpu() for part in parts])
-        order = logits[:, plain].argsort(dim=1, descending=True)
-        place = (order == self.judged.labels[:, None]).float().argmax(dim=1)
-        return Judged(*(float((place < most).float().mean()) for most in (1, 3)))
+        first, three = (share_among(logits, self.judged.labels, plain, most) for most in (1, 3))
+        return Judged(first, three)
 
     def _keep(self, step: int, judged: Judged) -> None:
         tensors = {n: x.detach().cpu() for n, x in self.student.best_network.state_dict().items()}
@@ -150,11 +142,6 @@ class Alignment:
         self.student.best_network.load_state_dict(dict(read_clip(str(self.file)).tensors))
         self.student.recall(memory.tensors)
         return int(memory.facts["step"])
-
-
-def _shape(options: TrainOptions) -> Any:
-    shape = clip_shape(find_variant(options.network.variant))
-    return replace(shape, vision={**shape.vision, "image_size": options.scenes.size})
 
 
 def _captions(scenes: Scenes) -> tuple[str, ...]:

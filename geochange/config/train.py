@@ -78,7 +78,8 @@ class SceneOptions(Options):
     """A CLIP of the network's own, where network.start is scenes: pictures against captions."""
 
     folder: str = Field("scenes/ucm", description="in the data root: a folder for each class")
-    size: int = Field(128, ge=64, le=512, multiple_of=32, description="pixels a side it sees")
+    size: int = Field(128, ge=64, le=512, multiple_of=64, description="pixels a side it sees")
+    small: float = Field(0.6, ge=0, le=1, description="share of the steps at half the size")
     steps: int = Field(20_000, ge=1, description="steps in all")
     warmup_steps: int = Field(150, ge=0, description="steps of linear warm-up")
     batch: int = Field(64, ge=2, description="pictures a step")
@@ -127,6 +128,7 @@ class OptimOptions(Options):
     lr: float = Field(1e-4, gt=0, description="learning rate; 3e-5 on SYSU-CD")
     weight_decay: float = Field(0.01, ge=0, description="none on norms and relative positions")
     betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW's two")
+    small: float = Field(0.6, ge=0, le=1, description="share of the steps at half the size")
     steps: int = Field(20_000, ge=1, description="steps in all")
     warmup_steps: int = Field(1500, ge=0, description="steps of linear warm-up")
     warmup_factor: float = Field(1e-6, gt=0, le=1, description="of lr, where the warm-up starts")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from geochange.errors import OptionError
-from geochange.models.clip_visual import ResNetOptions
+from geochange.models.clip_visual import DenseAttentionPool, ResNetOptions
 from geochange.models.layers import per_band
 from geochange.models.openclip import MEAN, STD, ClipShape, build_clip
 from geochange.models.prompts import tokenise
@@ -20,8 +21,8 @@ LARGEST_SCALE = 100.0
 """Of cosines in the softmax, as CLIP has it."""
 
 
-def clip_shape(variant: Variant) -> ClipShape:
-    """The CLIP whose towers a variant's are: read_shape of its tensors gives the same.
+def clip_shape(variant: Variant, side_px: int) -> ClipShape:
+    """The CLIP whose towers a variant's are, for pictures of `side_px`.
 
     Raises OptionError for a variant whose image tower is no ResNet.
     """
@@ -34,7 +35,7 @@ def clip_shape(variant: Variant) -> ClipShape:
         {
             "layers": visual.blocks,
             "width": visual.width,
-            "image_size": visual.grid * 32,
+            "image_size": side_px,
             "patch_size": None,
         },
         {
@@ -47,12 +48,32 @@ def clip_shape(variant: Variant) -> ClipShape:
     )
 
 
-class Aligner(nn.Module):
-    """CLIP's two towers as they are trained: how well each caption fits each picture."""
+class _WholePool(DenseAttentionPool):
+    """The pool's answer for the whole picture, of whatever size the picture is."""
 
-    def __init__(self, shape: ClipShape) -> None:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, channels, H, W) -> (B, embed)."""
+        return super().forward(x)[:, 0]
+
+
+class Aligner(nn.Module):
+    """CLIP's two towers as they are trained: how well each caption fits each picture.
+
+    Pictures may be of any size that 32 divides: what is learnt from small ones, at a fraction of
+    the cost, large ones go on with. The tensors are those of open_clip's CLIP.
+    """
+
+    def __init__(self, variant: Variant, side_px: int, seed: int = 0) -> None:
         super().__init__()
-        self.network: Any = build_clip(shape, quickgelu=True)
+        torch.manual_seed(seed)
+        visual = variant.options.visual
+        shape = clip_shape(variant, side_px)
+        assert isinstance(visual, ResNetOptions)
+        clip: Any = build_clip(shape, quickgelu=True)
+        # Whoever reads the tensors takes CLIP's heads to be 64 wide.
+        options = replace(visual, grid=side_px // 32, heads=visual.channels[-1] // 64)
+        clip.visual.attnpool = _WholePool(visual.channels[-1], options)
+        self.network = clip
 
     def forward(self, pictures: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """(B, 3, S, S) RGB in 0-255 and (T, places) tokens -> (B, T) logits."""
@@ -69,3 +90,16 @@ class Aligner(nn.Module):
 def caption_tokens(captions: Sequence[str], places: int) -> torch.Tensor:
     """(caption, places) tokens."""
     return torch.tensor([tokenise(caption, places) for caption in captions])
+
+
+@torch.inference_mode()
+def describe(
+    aligner: nn.Module, pictures: torch.Tensor, tokens: torch.Tensor, batch: int
+) -> torch.Tensor:
+    """(B, 3, S, S) uint8 pictures and captions' tokens -> (B, T) logits on the host."""
+    learning, device = aligner.training, next(aligner.parameters()).device
+    aligner.eval()
+    there = tokens.to(device)
+    parts = [aligner(part.to(device).float(), there).cpu() for part in pictures.split(batch)]
+    aligner.train(learning)
+    return torch.cat(parts)

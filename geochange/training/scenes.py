@@ -16,6 +16,11 @@ from PIL import Image, UnidentifiedImageError
 from torch.nn import functional as F
 
 from geochange.errors import InputError
+from geochange.training.looks import look_again, mix
+from geochange.training.order import chip_at
+
+MIXED_EVERY = 3
+"""Pictures of every so many-th step are mixed."""
 
 KEPT_OUT = 5
 """Every so many-th picture of a class is for judging alone."""
@@ -138,75 +143,45 @@ def caption_targets(
     return own / own.sum(1, keepdim=True) * (1 - smoothing) + smoothing / len(captions)
 
 
-def look_again(pictures: torch.Tensor, side_px: int, draw: torch.Generator) -> torch.Tensor:
-    """Random crops, turns, flips, stretches and colours of (batch, 3, s, s) uint8.
+@dataclass(frozen=True)
+class SceneLessons:
+    """Every step's pictures and captions, as functions of its number alone.
 
-    Returns (batch, 3, side_px, side_px) float in 0-255.
+    tokens: (caption, places) for each template. targets: (class, caption). side_px, small_steps:
+    of the pictures, of half that size in the first so many steps. mixed_steps: those in which
+    pictures are mixed, as strongly as `mixing` says.
     """
-    x = F.avg_pool2d(F.pad(pictures.float(), (0, 1, 0, 1), "replicate"), 2, 1)
-    grid = F.affine_grid(_moves(len(x), draw), [len(x), 3, side_px, side_px], align_corners=False)
-    x = F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
-    return _recolour(x, draw)
+
+    scenes: Scenes
+    tokens: Sequence[torch.Tensor]
+    targets: torch.Tensor
+    batch: int
+    side_px: int
+    small_steps: float
+    mixing: float
+    mixed_steps: float
+    seed: int
+
+    def __getitem__(self, step: int) -> SceneLesson:
+        """The lesson of a step."""
+        draw = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        samples = range(step * self.batch, (step + 1) * self.batch)
+        numbers = [chip_at(sample, len(self.scenes), self.seed) for sample in samples]
+        side = self.side_px // 2 if step < self.small_steps else self.side_px
+        pictures = look_again(self.scenes.pictures[numbers], side, draw)
+        wanted = self.targets[self.scenes.labels[numbers]]
+        if step < self.mixed_steps and step % MIXED_EVERY == 0:
+            pictures, wanted = mix(pictures, wanted, self.mixing, draw)
+        tokens = self.tokens[int(torch.randint(len(self.tokens), (1,), generator=draw))]
+        return SceneLesson((pictures, tokens), wanted)
 
 
-def _moves(count: int, draw: torch.Generator) -> torch.Tensor:
-    """(count, 2, 3): from the crop's places to the picture's, both from -1 to 1."""
+def share_among(
+    logits: torch.Tensor, labels: torch.Tensor, captions: Sequence[int], most: int
+) -> float:
+    """Share of pictures whose class is among the `most` best of all.
 
-    def uniform(low: float, high: float) -> torch.Tensor:
-        return torch.rand(count, generator=draw) * (high - low) + low
-
-    size = uniform(0.35, 1.0).sqrt()
-    shape = uniform(-0.2, 0.2).exp()
-    quarter = torch.randint(4, (count,), generator=draw) * (torch.pi / 2)
-    angle = quarter + uniform(-0.35, 0.35)
-    flip = 1.0 - 2.0 * torch.randint(2, (count,), generator=draw)
-    wide, high = size * shape * flip, size / shape
-    rows = [angle.cos() * wide, -angle.sin() * high, angle.sin() * wide, angle.cos() * high]
-    shift = [uniform(-1, 1) * (1 - size), uniform(-1, 1) * (1 - size)]
-    return torch.stack([rows[0], rows[1], shift[0], rows[2], rows[3], shift[1]], 1).view(-1, 2, 3)
-
-
-def _recolour(x: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
-    """Contrast, brightness, saturation and the tint of the light."""
-    count = len(x)
-
-    def factor(width: float, channels: int = 1) -> torch.Tensor:
-        drawn = torch.randn(count, channels, 1, 1, generator=draw)
-        return (width * drawn).clamp(-2 * width, 2 * width).exp()
-
-    mean = x.mean((1, 2, 3), keepdim=True)
-    x = (x - mean) * factor(0.25) + mean * factor(0.2)
-    grey = x.mean(1, keepdim=True)
-    x = grey + (x - grey) * factor(0.35)
-    return (x * factor(0.08, 3)).clamp(0, 255)
-
-
-def mix(
-    pictures: torch.Tensor, labels: torch.Tensor, strength: float, draw: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Every picture with its neighbour: as a blend, or a box of it (mixup, CutMix).
-
-    strength: of the beta distribution that the shares are drawn from; 0 leaves all as it is.
-    Source: Zhang et al., ICLR 2018; Yun et al., ICCV 2019.
+    logits: (picture, caption). captions: for each class the caption that stands for it.
     """
-    if strength <= 0:
-        return pictures, labels
-    concentration = np.random.default_rng(int(torch.randint(2**31, (1,), generator=draw)))
-    share = float(concentration.beta(strength, strength))
-    if concentration.random() < 0.5:
-        mixed = share * pictures + (1 - share) * pictures.roll(1, 0)
-    else:
-        mixed, share = _box(pictures, share, concentration)
-    return mixed, share * labels + (1 - share) * labels.roll(1, 0)
-
-
-def _box(
-    pictures: torch.Tensor, share: float, draw: np.random.Generator
-) -> tuple[torch.Tensor, float]:
-    height, width = pictures.shape[2:]
-    rows, cols = (max(1, round(side * (1 - share) ** 0.5)) for side in (height, width))
-    top, left = draw.integers(height - rows + 1), draw.integers(width - cols + 1)
-    mixed = pictures.clone()
-    part = slice(top, top + rows), slice(left, left + cols)
-    mixed[:, :, *part] = pictures.roll(1, 0)[:, :, *part]
-    return mixed, 1 - rows * cols / (height * width)
+    order = logits[:, list(captions)].argsort(dim=1, descending=True)
+    return float((order[:, :most] == labels[:, None]).any(dim=1).float().mean())
