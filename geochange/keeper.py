@@ -117,16 +117,16 @@ class Keeper:
         )
 
 
-def calibrate(file: Path, verdict: Verdict) -> None:
+def calibrate(file: Path, verdict: Verdict, most_false: float = 1.0) -> None:
     """Fit temperature and threshold on validation, and write both into a checkpoint.
 
     verdict: on the checkpoint's network at a temperature of 1. The threshold is that of the best
-    F1, after the temperature was fitted.
+    F1, after the temperature was fitted. most_false: see LogitHistogram.best_threshold.
     """
     checkpoint, memory = read_checkpoint(file), read_memory(file)
     histogram, figures = verdict.histogram, verdict.figures()
     temperature = histogram.fit_temperature()
-    threshold = histogram.best_threshold(temperature)
+    threshold = histogram.best_threshold(temperature, most_false=most_false)
     counts = histogram.counts(threshold, temperature)
     metrics = {
         **figures,

@@ -221,7 +221,7 @@ class Training:
             self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
             verdict = self._examine()
             if self.fabric.is_global_zero:
-                calibrate(file, verdict)
+                calibrate(file, verdict, self.options.validation.most_false)
         self.fabric.barrier()
 
 

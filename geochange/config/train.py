@@ -159,6 +159,9 @@ class ValidationOptions(Options):
     every: int = Field(500, ge=1, description="steps between validations")
     best: Literal["iou", "miou", "f1"] = Field("iou", description="the authors keep the best miou")
     batch: int = Field(16, ge=1, description="chips at once")
+    most_false: float = Field(
+        1.0, gt=0, le=1, description="most of unchanged pixels that the threshold may call changed"
+    )
     sheet: int = Field(8, ge=0, le=64, description="chips on the contact sheet; 0: no sheet")
 
 

@@ -42,7 +42,7 @@ VARIANTS: Mapping[str, Variant] = {
         )
     ),
 }
-"""The two published ones, one that a CPU trains in a minute, and the one that is shipped."""
+"""The two published ones, one that a CPU trains in a minute, and one for two cores."""
 
 
 @dataclass(frozen=True, slots=True)

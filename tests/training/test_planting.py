@@ -45,7 +45,7 @@ def library() -> Library:
 
 def label(chip: Chip) -> np.ndarray:
     assert chip.label is not None
-    return chip.label
+    return np.asarray(chip.label)
 
 
 def alike(one: Chip, two: Chip) -> bool:

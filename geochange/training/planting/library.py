@@ -74,7 +74,7 @@ def read_library(folder: Path, *, kept_out: bool = False) -> Library:
     groups += [(group, False) for group in once]
     if not groups:
         raise InputError(
-            f"{folder}: holds no pictures in revisits/ or scenes/; see docs/default.md"
+            f"{folder}: holds no pictures in revisits/ or scenes/; see docs/default-network.md"
         )
     return Library(tuple(_place(files, folder, far) for files, far in groups))
 
