@@ -60,7 +60,18 @@ def measure(folder: Path, size: int, extra: list[str]) -> None:
     before, after = (make_mosaic(folder, name, size) for name in ("before", "after"))
     out = folder / f"changes_{size}.gpkg"
     started = time.monotonic()
-    command = ["geochange", "run", str(before), str(after), "--out", str(out), "--quiet", *extra]
+    command = [
+        sys.executable,
+        "-m",
+        "geochange",
+        "run",
+        str(before),
+        str(after),
+        "--out",
+        str(out),
+        "--quiet",
+        *extra,
+    ]
     code = (
         "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); "
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"

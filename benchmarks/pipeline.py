@@ -67,7 +67,19 @@ def run_seconds(
 ) -> float:
     """Of the command, from start to end."""
     before, after = map(str, pair)
-    command = ["geochange", "run", before, after, "--out", str(out), "--quiet", "--model", model]
+    command = [
+        sys.executable,
+        "-m",
+        "geochange",
+        "run",
+        before,
+        after,
+        "--out",
+        str(out),
+        "--quiet",
+        "--model",
+        model,
+    ]
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]),

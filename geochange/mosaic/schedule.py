@@ -22,14 +22,16 @@ CONNECT_S = 10
 LOCAL_PORT = "127.0.0.1:0"
 """Dask's status page: any free port, seen from this machine alone."""
 
-OUR_MEMORY = {
+OURS = {
+    "distributed.scheduler.worker-ttl": None,
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": False,
     "distributed.admin.tick.limit": "1h",
 }
-"""Our own submission bounds memory; Dask's spilling and pausing would only hide that."""
+"""Our own submission bounds memory; Dask's spilling and pausing would only hide that. And a machine
+that slept is no worker that died: those that do close their connection, or are this process."""
 
 SPLITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """What says over how many threads a worker process splits a sum; Dask would have it be one."""
@@ -79,7 +81,7 @@ def connect(
     threads = threads or threads_of(workers)
     with (
         tempfile.TemporaryDirectory(prefix="geochange-") as scratch,
-        dask.config.set(OUR_MEMORY),
+        dask.config.set(OURS),
         dask.config.set({f"distributed.nanny.pre-spawn-environ.{n}": cores for n in SPLITS}),
         _cluster(workers, threads, scratch) as cluster,
         Client(cluster) as client,

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.special import expit
+from scipy.special import expit, logit
 
-from geochange.training.calibration import LARGEST, WIDTH, LogitHistogram
+from geochange.training.calibration import LARGEST, THRESHOLDS, WIDTH, LogitHistogram
 from geochange.training.counts import UNKNOWN, Counts
 
 
@@ -58,6 +58,7 @@ def test_logits_however_large_are_counted() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.floats(0.3, 4), st.sampled_from(["f1", "iou"]))
+@example(645, 0.3046875, "f1")  # whose best cut of all is no threshold that is allowed
 def test_no_threshold_scores_better_than_the_best(seed: int, temperature: float, name: str) -> None:
     logits, label = pixels(300, seed=seed)
     found = LogitHistogram.of(logits, label)
@@ -65,10 +66,14 @@ def test_no_threshold_scores_better_than_the_best(seed: int, temperature: float,
     assert 0 < threshold < 1
     best = Counts.of(expit(logits.astype(float) / temperature) >= threshold, label).figures()[name]
     assert best == found.counts(threshold, temperature).figures()[name]
-    everything = (Counts.of(logits >= cut, label).figures()[name] for cut in np.unique(logits))
+    low, high = (float(logit(p)) * temperature for p in THRESHOLDS)
+    cuts = np.unique(logits)
+    allowed = cuts[(cuts >= low) & (cuts <= high)]
+    everything = (Counts.of(logits >= cut, label).figures()[name] for cut in allowed)
     # Between two logits of one bin there is no threshold.
     assert best >= max(everything) - 0.02
     edges = np.arange(-500, 500) * WIDTH
+    edges = edges[(edges >= low) & (edges <= high)]
     assert best >= max(Counts.of(logits >= edge, label).figures()[name] for edge in edges)
 
 

@@ -48,6 +48,8 @@ class Slow:
         time.sleep(count * float(os.environ.get("TILE_S", "0.02")))
         with open(os.environ["SEEN"], "a") as seen:
             seen.write(f"{count}\\n")
+        while os.path.exists(os.environ.get("HOLD", "")):
+            time.sleep(0.01)
         return (batch.after - batch.before.float())[:, 0] / 8 - 4
 '''
 
@@ -151,14 +153,39 @@ def test_interrupted_it_stops_at_once_and_says_how_to_go_on(scene: Path) -> None
 
 
 def test_a_second_run_with_the_same_output_is_refused(scene: Path, undisturbed: Path) -> None:
-    first = Run(scene, environment={"TILE_S": "0.05"})
+    hold = scene / "hold"
+    hold.touch()
+    first = Run(scene, environment={"HOLD": str(hold)})
     first.wait_for_work()
     # The raster beside the polygons is the same for both.
     for out in ("changes.gpkg", "changes.geojson"):
         code, said = Run(scene, out).end()
         assert code == 2
         assert "another run is writing it; wait for it to end" in said
+    hold.unlink()
     assert first.end() == (0, "")
+    assert_same(scene / "changes.gpkg", undisturbed)
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_machine_that_slept_goes_on(scene: Path, undisturbed: Path, workers: str) -> None:
+    """Longer than Dask waits for a sign of life of its workers, if it may."""
+    hold = scene / "hold"
+    hold.touch()
+    patience = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "2s"}
+    run = Run(
+        scene, "changes.gpkg", "--workers", workers, environment={"HOLD": str(hold), **patience}
+    )
+    run.wait_for_work()
+    asleep = [run.process, *psutil.Process(run.process.pid).children(recursive=True)]
+    for process in asleep:
+        process.send_signal(signal.SIGSTOP)
+    time.sleep(5)
+    for process in asleep:
+        process.send_signal(signal.SIGCONT)
+    time.sleep(3)
+    hold.unlink()
+    assert run.end() == (0, "")
     assert_same(scene / "changes.gpkg", undisturbed)
 
 

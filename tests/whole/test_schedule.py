@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from distributed import Client, Future
 
 from geochange.errors import OptionError
-from geochange.mosaic.schedule import Job, connect, run_bounded
+from geochange.geo.tiling import TilePlan
+from geochange.mosaic.schedule import READ_AHEAD, Job, connect, run_bounded
+from geochange.tasks import Work, jobs
 
 THREADS = 2
 
@@ -144,6 +149,32 @@ def test_the_list_is_read_no_further_than_needed(
     run_bounded(client, listed(), done)
     assert read_at_first == [ahead]
     assert len(read) == 3 * ahead
+
+
+def test_a_huge_raster_keeps_few_tasks_on_the_scheduler(client: Client) -> None:
+    """200,000 x 200,000 px: its first three rows of blocks, worked by a call that costs nothing."""
+    plan = TilePlan((200_000, 200_000))
+    work = cast(Work, SimpleNamespace(plan=plan))
+    row = plan.cols.blocks + plan.cols.outputs
+    tasks = client.cluster.scheduler.tasks
+    live, handed, done = [], 0, 0
+
+    def sample() -> Iterator[Job]:
+        nonlocal handed
+        for handed, job in enumerate(islice(jobs(work), 3 * row), start=1):
+            yield replace(job, function=double, arguments=(handed,))
+
+    def take(job: Job, answer: int) -> None:
+        nonlocal done
+        done += 1
+        live.append((len(tasks), handed - done))
+
+    run_bounded(client, sample(), take)
+    assert done == handed == 3 * row > 700
+    most_tasks, most_read = map(max, zip(*live, strict=True))
+    # What is submitted, and what the scheduler has been told to forget but has not yet.
+    assert most_tasks <= 4 * THREADS
+    assert most_read <= 2 * THREADS + READ_AHEAD
 
 
 def test_the_first_failure_is_raised_and_the_rest_cancelled(client: Client) -> None:
