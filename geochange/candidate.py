@@ -92,7 +92,8 @@ def _network(
     vocabulary = spec.prompting.vocabulary or checkpoint.card.vocabulary
     names = None
     if mode != "fixed":
-        names = stored_names(root, options.split, source, options.clip or DEFAULT_CLIP, vocabulary)
+        clip = options.clip or (spec.name if checkpoint.own_clip() else DEFAULT_CLIP)
+        names = stored_names(root, options.split, source, clip, vocabulary)
     if names is None:
         return Candidate(spec, resident(spec), source, options)
     if mode == "published":

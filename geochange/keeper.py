@@ -12,11 +12,12 @@ from typing import Any
 from scipy.special import expit, logit
 
 from geochange import __version__
-from geochange.models.card import Card
+from geochange.models.card import OWN_CLIP, Card
 from geochange.models.checkpoint import (
     Checkpoint,
     Memory,
     read_checkpoint,
+    read_clip,
     read_memory,
     write_checkpoint,
 )
@@ -68,10 +69,13 @@ class Keeper:
     ) -> None:
         self.prepared, self.student, self.data = prepared, student, data
         self.best, self.last = prepared.out / BEST, prepared.out / LAST
+        own = prepared.own_clip
+        self.clip = read_clip(str(own)).tensors if own else {}
         self.card = replace(
             card,
             prompts=prepared.options.prompts.mode or card.prompts,
             vocabulary=prepared.vocabulary() or card.vocabulary,
+            clip=OWN_CLIP if self.clip else "",
         )
 
     def resume(self) -> Reached:
@@ -102,7 +106,7 @@ class Keeper:
             "data": dict(self.data),
             "options": self.prepared.options.model_dump(mode="json"),
         }
-        checkpoint = Checkpoint(self._card(reached.step, figures), tensors)
+        checkpoint = Checkpoint(self._card(reached.step, figures), tensors, self.clip)
         memory = Memory(self.student.remember(), facts)
         for file in (self.last, *([self.best] if best else [])):
             write_checkpoint(file, checkpoint, memory)
@@ -128,18 +132,20 @@ def _between(one: float, other: float, share: float) -> float:
     return float(expit((1 - share) * logit(one) + share * logit(other)))
 
 
-def calibrate(file: Path, verdict: Verdict) -> None:
+def calibrate(file: Path, verdict: Verdict, most_false: float = 1.0) -> None:
     """Fit temperature and threshold on validation, and write both into a checkpoint.
 
     verdict: on the checkpoint's network at a temperature of 1. The threshold is that of the best
     F1, after the temperature was fitted. Pixels of one chip are much alike: of fewer chips than
-    ENOUGH both are drawn, on the scale of logits, towards what the network began with.
+    ENOUGH both are drawn, on the scale of logits, towards what the network began with. most_false:
+    see LogitHistogram.best_threshold.
     """
     checkpoint, memory = read_checkpoint(file), read_memory(file)
     histogram, figures = verdict.histogram, verdict.figures()
     prior, trust = memory.facts[PRIOR], min(1.0, verdict.changed_chips / ENOUGH)
     temperature = prior["temperature"] ** (1 - trust) * histogram.fit_temperature() ** trust
-    threshold = _between(prior["threshold"], histogram.best_threshold(temperature), trust)
+    best = histogram.best_threshold(temperature, most_false=most_false)
+    threshold = _between(prior["threshold"], best, trust)
     counts = histogram.counts(threshold, temperature)
     metrics = {
         **figures,

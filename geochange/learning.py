@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,6 +23,7 @@ from geochange.models.lesson import Lesson, collate_lesson
 from geochange.models.prompts import Names
 from geochange.places import make_folder
 from geochange.preparation import BEST, Prepared, prepare, spoken
+from geochange.pretraining import align_scenes
 from geochange.progress import Watch, noted, unwatched
 from geochange.recipe import (
     augmentation_of,
@@ -90,6 +91,7 @@ def train(
     if prepared.finished:
         return _told(prepared, began, is_first(), already=True)
     if is_first():
+        align_scenes(prepared, watch)
         prepared.split_names(watch)
     fabric = devices_of(options).fabric()
     training = Training(prepared, fabric, watch if fabric.is_global_zero else unwatched, prints)
@@ -135,7 +137,7 @@ class Training:
         self.loader = self._loader(prepared, taught)
         self.examiner = self._examiner(prepared, examined)
 
-    def _loader(self, prepared: Prepared, names: list[tuple[Names, Names]]) -> Loader[Lesson]:
+    def _loader(self, prepared: Prepared, names: Sequence[tuple[Names, Names]]) -> Loader[Lesson]:
         options, fabric = self.options, self.fabric
         seed, augmentation = options.seed, augmentation_of(options)
         return Loader(
@@ -146,7 +148,7 @@ class Training:
             pin=fabric.device.type == "cuda",
         )
 
-    def _examiner(self, prepared: Prepared, names: list[tuple[Names, Names]]) -> Examiner:
+    def _examiner(self, prepared: Prepared, names: Sequence[tuple[Names, Names]]) -> Examiner:
         validation, fabric = self.options.validation, self.fabric
         if self.options.prompts.mode == "published":
             names = [(before, before) for before, _ in names]
@@ -229,13 +231,13 @@ class Training:
             self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
             verdict = self._examine()
             if self.fabric.is_global_zero:
-                calibrate(file, verdict)
+                calibrate(file, verdict, self.options.validation.most_false)
         self.fabric.barrier()
 
 
 def _student(prepared: Prepared, fabric: Fabric) -> tuple[Student, Card]:
     options = prepared.options
-    network, card = begin(start_of(options))
+    network, card = begin(start_of(options, prepared.own_clip))
     learner = Learner(
         network,
         frozen=options.network.batch_norm == "frozen",

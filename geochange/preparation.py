@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from geochange.config import TrainOptions
 from geochange.dataset import check_split, find_root, open_split
 from geochange.errors import InputError, OptionError, OutputError
+from geochange.models.aligner import clip_shape
 from geochange.models.card import Card
-from geochange.models.checkpoint import DEFAULT_CLIP, read_facts, read_vocabulary
+from geochange.models.checkpoint import DEFAULT_CLIP, read_facts, read_own_clip, read_vocabulary
 from geochange.models.learner import start_card
 from geochange.models.prompts import FIXED, Names
+from geochange.models.variants import find_variant
 from geochange.models.weights import clip_file, locate
 from geochange.places import check_folder
+from geochange.planted import PlantedNames, name_planted
 from geochange.progress import Watch, noted
 from geochange.prompting import name_chips
-from geochange.recipe import course_of, devices_of, start_of
+from geochange.recipe import SCENES, course_of, devices_of, planted_of, start_of
+from geochange.training.planting import PlantedSource
 from geochange.training.source import ChipSource
 
-BEST, LAST = "best.safetensors", "last.safetensors"
+BEST, LAST, CLIP = "best.safetensors", "last.safetensors", "clip.safetensors"
+
+PLANTED = "planted"
+"""The layout of a data root whose pictures have no labels: pairs are made of them."""
 
 CALIBRATED = "calibrated"
 """The fact of a checkpoint to which nothing will be done any more."""
@@ -61,7 +69,9 @@ class Prepared:
         data = self.options.data
         splits = {"train": (data.train, self.train), "val": (data.val, self.val)}
         prints = {
-            role: check_split(source, f"{self.root}, {split}", noted(watch, split))
+            role: source.fingerprint()
+            if isinstance(source, PlantedSource)
+            else check_split(source, f"{self.root}, {split}", noted(watch, split))
             for role, (split, source) in splits.items()
         }
         began = read_facts(self.resume).get("data", {}) if self.resume else {}
@@ -73,19 +83,32 @@ class Prepared:
                 )
         return prints
 
-    def names(self, split: str, source: ChipSource, watch: Watch) -> list[tuple[Names, Names]]:
+    def names(self, split: str, source: ChipSource, watch: Watch) -> Sequence[tuple[Names, Names]]:
         """The class names of a split's chips; CLIP is asked unless they are stored beside them."""
         prompts = self.options.prompts
         if prompts.mode == "fixed":
             return [(FIXED, FIXED)] * len(source)
-        return name_chips(
-            source,
-            self.root,
-            split,
-            prompts.clip or DEFAULT_CLIP,
-            self.vocabulary(),
-            progress=noted(watch, split),
-        )
+        clip = prompts.clip or (str(self.own_clip) if self.own_clip else DEFAULT_CLIP)
+        progress = noted(watch, split)
+        if isinstance(source, PlantedSource):
+            if split not in self._planted:
+                self._planted[split] = name_planted(source, clip, self.vocabulary(), progress)
+            return self._planted[split]
+        return name_chips(source, self.root, split, clip, self.vocabulary(), progress=progress)
+
+    @cached_property
+    def _planted(self) -> dict[str, PlantedNames]:
+        """By split; these lie in no file."""
+        return {}
+
+    @cached_property
+    def own_clip(self) -> Path | None:
+        """The file of the network's own CLIP, trained before it or with what it starts from."""
+        start = self.options.network.start
+        if start == SCENES:
+            return self.out / CLIP
+        file = clip_file(start)[1] if start and start != "clip" and "@" not in start else None
+        return file if file and read_own_clip(file) else None
 
     @property
     def finished(self) -> bool:
@@ -102,7 +125,7 @@ class Prepared:
             return read_vocabulary(file)
         return self.start.vocabulary if self.start else None
 
-    def split_names(self, watch: Watch) -> tuple[list[tuple[Names, Names]], ...]:
+    def split_names(self, watch: Watch) -> tuple[Sequence[tuple[Names, Names]], ...]:
         """Those of the chips to learn from, and of those to validate on."""
         data = self.options.data
         return (self.names(data.train, self.train, watch), self.names(data.val, self.val, watch))
@@ -119,11 +142,20 @@ def prepare(options: TrainOptions, out: Path, resume: bool) -> Prepared:
     if last is not None:
         check_same(options, read_facts(last), last)
     root = find_root(data.root, data.name)
-    train, val = (
+    return Prepared(options, out, root, *_sources(options, root), last, start)
+
+
+def _sources(options: TrainOptions, root: Path) -> tuple[ChipSource, ChipSource]:
+    """The chips to learn from, and those to validate on."""
+    data = options.data
+    if data.layout == PLANTED:
+        train, val = (planted_of(options, root, kept_out=kept_out) for kept_out in (False, True))
+        return train, val
+    one, two = (
         open_split(root, split, layout=data.layout, bands=data.bands)
         for split in (data.train, data.val)
     )
-    return Prepared(options, out, root, train, val, last, start)
+    return one, two
 
 
 def _settled(options: TrainOptions) -> tuple[TrainOptions, Card | None]:
@@ -166,7 +198,9 @@ def check_options(options: TrainOptions) -> None:
             f"take a multiple of {world}"
         )
     start, prompts = options.network.start, options.prompts
-    if start not in (None, "clip"):
+    if start == SCENES:
+        clip_shape(find_variant(options.network.variant), options.scenes.size)
+    if start not in (None, "clip", SCENES):
         clip_file(str(start))
     if prompts.mode != "fixed" and prompts.clip:
         clip_file(prompts.clip)

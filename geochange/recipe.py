@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from pathlib import Path
 
 from geochange.config import TrainOptions
 from geochange.models.learner import Start
@@ -12,15 +13,32 @@ from geochange.training.augment import Augmentation
 from geochange.training.fabric import Devices, Fabric
 from geochange.training.losses import find_loss
 from geochange.training.order import Share
+from geochange.training.planting import Nuisances, PlantedSource, Planting
 from geochange.training.schedule import learning_rate
 from geochange.training.student import Course
 
+SCENES = "scenes"
+"""The start from a CLIP of the network's own, trained before it."""
 
-def start_of(options: TrainOptions) -> Start:
-    """What the network is before it learns."""
+
+def start_of(options: TrainOptions, own_clip: Path | None = None) -> Start:
+    """What the network is before it learns. own_clip: the file of the CLIP trained before it."""
     network = options.network
     how = Regularisation(network.dropout, network.drop_path, network.tower_drop_path)
-    return Start(network.variant, network.start, how, network.double_class_token, seed=options.seed)
+    weights = network.start
+    if weights == SCENES:
+        weights = str(own_clip) if own_clip else None
+    return Start(network.variant, weights, how, network.double_class_token, seed=options.seed)
+
+
+def planted_of(options: TrainOptions, root: Path, *, kept_out: bool) -> PlantedSource:
+    """Pairs made of the pictures in `root`: those to learn from, or those to validate on."""
+    p = options.planting
+    made = Nuisances(p.light, p.air, p.optics, p.place)
+    again = Nuisances(0.5 * p.light, 0.3 * p.air, 0.7 * p.optics, 0.4 * p.place)
+    planting = Planting(p.size, p.revisits, p.far, p.unchanged, p.things, made, again)
+    count = p.val_chips if kept_out else p.chips
+    return PlantedSource(root, planting, count, options.seed, kept_out)
 
 
 def devices_of(options: TrainOptions) -> Devices:

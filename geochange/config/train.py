@@ -19,7 +19,7 @@ class DataOptions(Options):
 
     root: str | None = Field(None, description="folder of the data set; --data says it too")
     name: str | None = Field(None, description="its folder under CDPATH, where no root is given")
-    layout: str = Field("auto", description="auto looks; or sysu, levir, cdd, list, pairs")
+    layout: str = Field("auto", description="auto looks; or sysu, levir, cdd, list, pairs, planted")
     bands: str | None = Field(None, description="bands that are red, green, blue, such as 4,3,2")
     train: str = Field("train", description="split to learn from")
     val: str = Field("val", description="split to validate on, and to choose the threshold on")
@@ -38,9 +38,11 @@ class DataOptions(Options):
 class NetworkOptions(Options):
     """What is trained, and from what it starts."""
 
-    variant: str = Field("rn50", description="sizes by name: rn50, vit-b16, tiny")
+    variant: str = Field("rn50", description="sizes by name: rn50, vit-b16, small, tiny")
     start: str | None = Field(
-        "clip", description="clip: the variant's OpenAI CLIP; MODEL/TAG or a file; null: random"
+        "clip",
+        description="clip: the variant's OpenAI CLIP; scenes: a CLIP of its own, trained first; "
+        "MODEL/TAG or a file; null: random",
     )
     double_class_token: bool = Field(
         False, description="vit-b16: the published weights' quirk, for resuming from those"
@@ -54,6 +56,39 @@ class NetworkOptions(Options):
     batch_norm_dates: Literal["apart", "together"] = Field(
         "apart", description="statistics of each date by itself, as published, or of both at once"
     )
+
+
+class PlantingOptions(Options):
+    """Pairs made of unlabelled pictures, where data.layout is planted."""
+
+    chips: int = Field(100_000, ge=1, description="pairs to learn from; no two are alike")
+    val_chips: int = Field(256, ge=1, description="pairs to validate on, of cities kept out")
+    size: int = Field(128, ge=64, le=512, multiple_of=32, description="pixels a side")
+    revisits: float = Field(0.5, ge=0, le=1, description="share that are two real visits")
+    far: float = Field(0.2, ge=0, le=1, description="share that shows ten metres a pixel")
+    unchanged: float = Field(0.35, ge=0, lt=1, description="share without any change")
+    things: int = Field(3, ge=1, le=20, description="most changes, and most things of both dates")
+    light: float = Field(1.0, ge=0, le=3, description="how much brightness and colour differ")
+    air: float = Field(1.0, ge=0, le=3, description="how often there is haze or cloud shadow")
+    optics: float = Field(1.0, ge=0, le=2, description="how often there is blur, noise, JPEG")
+    place: float = Field(1.0, ge=0, le=3, description="how far the dates are shifted and warped")
+
+
+class SceneOptions(Options):
+    """A CLIP of the network's own, where network.start is scenes: pictures against captions."""
+
+    folder: str = Field("scenes/ucm", description="in the data root: a folder for each class")
+    size: int = Field(128, ge=64, le=512, multiple_of=64, description="pixels a side it sees")
+    small: float = Field(0.6, ge=0, le=1, description="share of the steps at half the size")
+    steps: int = Field(20_000, ge=1, description="steps in all")
+    warmup_steps: int = Field(150, ge=0, description="steps of linear warm-up")
+    batch: int = Field(64, ge=2, description="pictures a step")
+    lr: float = Field(2e-3, gt=0, description="learning rate")
+    weight_decay: float = Field(0.05, ge=0, description="none on norms")
+    smoothing: float = Field(0.1, ge=0, lt=1, description="of the captions' shares")
+    mix: float = Field(0.2, ge=0, description="how strongly pictures are mixed; 0: not at all")
+    ema: float = Field(0.995, ge=0, lt=1, description="decay of averaged weights; 0: none")
+    every: int = Field(500, ge=1, description="steps between validations")
 
 
 class PromptOptions(Options):
@@ -95,12 +130,14 @@ class OptimOptions(Options):
     lr: float = Field(1e-4, gt=0, description="learning rate; 3e-5 on SYSU-CD")
     weight_decay: float = Field(0.01, ge=0, description="none on norms and relative positions")
     betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW's two")
+    small: float = Field(0.6, ge=0, le=1, description="share of the steps at half the size")
     steps: int = Field(20_000, ge=1, description="steps in all")
     warmup_steps: int = Field(1500, ge=0, description="steps of linear warm-up")
     warmup_factor: float = Field(1e-6, gt=0, le=1, description="of lr, where the warm-up starts")
     power: float = Field(1.0, gt=0, description="of the polynomial decay to 0")
     batch: int | Mapping[str, int] = Field(
-        {"rn50": 40, "vit-b16": 24, "tiny": 8}, description="chips a step, all devices together"
+        {"rn50": 40, "vit-b16": 24, "small": 32, "tiny": 8},
+        description="chips a step, all devices together",
     )
     micro_batch: int | None = Field(
         None, ge=1, description="chips a device sees at once; null: its whole share of the batch"
@@ -124,6 +161,9 @@ class ValidationOptions(Options):
     every: int = Field(500, ge=1, description="steps between validations")
     best: Literal["iou", "miou", "f1"] = Field("iou", description="the authors keep the best miou")
     batch: int = Field(16, ge=1, description="chips at once")
+    most_false: float = Field(
+        1.0, gt=0, le=1, description="most of unchanged pixels that the threshold may call changed"
+    )
     sheet: int = Field(8, ge=0, le=64, description="chips on the contact sheet; 0: no sheet")
 
 
@@ -153,6 +193,8 @@ class TrainOptions(Options):
 
     seed: int = Field(0, ge=0, lt=2**32, description="of weights, order and augmentation")
     data: DataOptions = DataOptions()
+    planting: PlantingOptions = PlantingOptions()
+    scenes: SceneOptions = SceneOptions()
     network: NetworkOptions = NetworkOptions()
     prompts: PromptOptions = PromptOptions()
     augment: AugmentOptions = AugmentOptions()

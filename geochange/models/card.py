@@ -17,6 +17,8 @@ from geochange.models.decoder import DecoderOptions
 from geochange.models.prompts import Names, PromptMode, published_vocabulary
 
 FORMAT = "changeclip/1"
+OWN_CLIP = "own"
+"""Where a card says CLIP is: in the same file as the network."""
 _TOWERS: dict[str, type[ResNetOptions] | type[VitOptions]] = {
     "resnet": ResNetOptions,
     "vit": VitOptions,
@@ -30,6 +32,7 @@ class Card:
     threshold: the probability from which a pixel is called changed. temperature: what logits are
     divided by for probabilities to be as often right as they say (Guo et al., ICML 2017, sec. 4.2).
     metrics: what it reached, by name. provenance: whence it comes (source, data, commit ...).
+    clip: "own" where the file holds the CLIP that names classes, "" where it is looked for elsewhere.
     """
 
     options: ChangeClipOptions
@@ -40,6 +43,7 @@ class Card:
     metrics: Mapping[str, float] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
     licence: str = "unknown"
+    clip: str = ""
 
     def to_json(self) -> str:
         """One line of JSON that `from_json` takes back."""
@@ -68,6 +72,8 @@ class Card:
 def _checked(card: Card) -> Card:
     if card.prompts not in get_args(PromptMode):
         raise InputError(f"prompts {card.prompts!r}: one of {', '.join(get_args(PromptMode))}")
+    if card.clip not in ("", OWN_CLIP):
+        raise InputError(f"a CLIP {card.clip!r}: it is {OWN_CLIP!r}, or left out")
     if not 0.0 < card.threshold < 1.0:
         raise InputError(f"a threshold of {card.threshold}: it lies between 0 and 1")
     if not 0.0 < card.temperature < math.inf:

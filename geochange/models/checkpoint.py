@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from geochange.errors import InputError, OutputError
-from geochange.models.card import Card
+from geochange.models.card import OWN_CLIP, Card
 from geochange.models.changeclip import ChangeClip
 from geochange.models.foreign import fill, infer_options, plain_names, recognise
 from geochange.models.openclip import Published, download, published
@@ -40,20 +40,31 @@ _HEADER = "geochange"
 _MEMORY = "geochange.training"
 _REMEMBERED = "training/"
 _PICKLE = b"\x80"  # as torch writes them, which is protocol 2
+_OWN = "clip."
+"""What stands before the names of a network's own CLIP."""
+_QUICK = "geochange.clip"
+"""The header of a CLIP of ours; its text tower is activated as OpenAI's are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A network's card and its tensors, on the CPU."""
+    """A network's card and its tensors, on the CPU; and its own CLIP's, if it has one."""
 
     card: Card
     tensors: Mapping[str, torch.Tensor]
+    clip: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     def build(self) -> ChangeClip:
         """The network, in evaluation mode. Raises InputError where the tensors do not fit."""
         network = ChangeClip(self.card.options)
         fill(network, self.tensors)
         return network.eval()
+
+    def own_clip(self) -> ClipWeights | None:
+        """The CLIP that the card says is in the file; None where it says none."""
+        if self.card.clip != OWN_CLIP:
+            return None
+        return ClipWeights(self.clip, True, "the checkpoint's own CLIP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +126,24 @@ def read_checkpoint(file: str | os.PathLike[str]) -> Checkpoint:
     contents = _read(path)
     try:
         if _HEADER in contents.header:
-            return Checkpoint(Card.from_json(contents.header[_HEADER]), contents.tensors)
+            return _ours(Card.from_json(contents.header[_HEADER]), contents.tensors)
         if recognise(contents.tensors) == "clip":
             raise InputError("CLIP's weights, not ChangeCLIP's; --clip takes them")
         options = infer_options(contents.tensors)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return Checkpoint(Card(options, provenance={"source": path.name}), contents.tensors)
+
+
+def _ours(card: Card, tensors: Mapping[str, torch.Tensor]) -> Checkpoint:
+    """Told apart from its CLIP. Raises InputError where the card says that there is one, in vain."""
+    if card.clip != OWN_CLIP:
+        return Checkpoint(card, tensors)
+    clip = {n.removeprefix(_OWN): x for n, x in tensors.items() if n.startswith(_OWN)}
+    if not clip:
+        raise InputError("its card says that it holds its own CLIP, and it does not")
+    network = {n: x for n, x in tensors.items() if not n.startswith(_OWN)}
+    return Checkpoint(card, network, clip)
 
 
 def read_memory(file: str | os.PathLike[str]) -> Memory:
@@ -161,10 +183,32 @@ def write_checkpoint(
     """Write one file that holds all; it appears whole or not at all. Raises OutputError."""
     path = Path(file)
     tensors = {name: value.contiguous() for name, value in checkpoint.tensors.items()}
+    tensors |= {_OWN + name: value.contiguous() for name, value in checkpoint.clip.items()}
     header = {_HEADER: checkpoint.card.to_json()}
     if memory is not None:
         tensors |= {_REMEMBERED + name: x.contiguous() for name, x in memory.tensors.items()}
         header[_MEMORY] = json.dumps(dict(memory.facts), sort_keys=True)
+    _save(path, tensors, header)
+
+
+def write_clip(
+    file: str | os.PathLike[str],
+    tensors: Mapping[str, torch.Tensor],
+    memory: Memory | None = None,
+) -> None:
+    """Write a CLIP of ours, plainly named, and what its training needs to go on.
+
+    Raises OutputError.
+    """
+    kept = {name: value.contiguous() for name, value in tensors.items()}
+    header = {_QUICK: "quickgelu"}
+    if memory is not None:
+        kept |= {_REMEMBERED + name: x.contiguous() for name, x in memory.tensors.items()}
+        header[_MEMORY] = json.dumps(dict(memory.facts), sort_keys=True)
+    _save(Path(file), kept, header)
+
+
+def _save(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, str]) -> None:
     with whole(path) as aside:
         try:
             save_file(tensors, aside, metadata=header)
@@ -223,14 +267,26 @@ def _fetch(entry: Published, download: Callable[[Published], str], without: str)
 
 
 def _clip_file(path: Path, quickgelu: bool | None = None) -> ClipWeights:
+    if (own := read_own_clip(path)) is not None:
+        return own
     contents = _read(path)
     try:
         if recognise(contents.tensors) != "clip":
             raise InputError("ChangeCLIP's weights, not CLIP's; --model takes them")
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    quick = contents.script if quickgelu is None else quickgelu
-    return ClipWeights(contents.tensors, quick, str(path))
+    known = contents.script or _QUICK in contents.header
+    return ClipWeights(contents.tensors, known if quickgelu is None else quickgelu, str(path))
+
+
+def read_own_clip(path: Path) -> ClipWeights | None:
+    """The CLIP within a ChangeCLIP checkpoint of ours; None where there is none. Raises InputError."""
+    with path.open("rb") as stream:
+        ours = stream.read(9)[8:] == b"{"
+    if not ours or _HEADER not in (_read(path)).header:
+        return None
+    own = read_checkpoint(path).own_clip()
+    return replace(own, source=str(path)) if own else None
 
 
 def read_vocabulary(file: str | os.PathLike[str]) -> Names:

@@ -32,15 +32,16 @@ BothNames = tuple[Sequence[Names], Sequence[Names]]
 class DetectorSpec:
     """What is needed to build a detector anywhere: it travels to workers, models do not.
 
-    model: a checkpoint's file. clip: see `read_clip`. vocabulary, prompts: the checkpoint's own
-    where None. fixed: both dates' names where prompts are `fixed`. precision: `auto` takes
-    bfloat16 where it is faster. compiled: through torch.compile. cache: texts kept.
+    model: a checkpoint's file. clip: see `read_clip`; where None the checkpoint's own, if it has
+    one, else the default. vocabulary, prompts: the checkpoint's own where None. fixed: both dates'
+    names where prompts are `fixed`. precision: `auto` takes bfloat16 where it is faster. compiled:
+    through torch.compile. cache: texts kept.
     """
 
     model: str
     device: str = "cpu"
     precision: Precision = "auto"
-    clip: str = DEFAULT_CLIP
+    clip: str | None = None
     vocabulary: Names | None = None
     prompts: PromptMode | None = None
     fixed: tuple[Names, Names] = (FIXED, FIXED)
@@ -53,7 +54,8 @@ class DetectorSpec:
         card = checkpoint.card
         scorer = None
         if (self.prompts or card.prompts) != "fixed":
-            clip = read_clip(self.clip)
+            own = None if self.clip else checkpoint.own_clip()
+            clip = own or read_clip(self.clip or DEFAULT_CLIP)
             scorer = build_scorer(clip.tensors, clip.quickgelu, self.vocabulary or card.vocabulary)
         return ChangeClipDetector(self, checkpoint.build().requires_grad_(False), card, scorer)
 

@@ -33,8 +33,16 @@ VARIANTS: Mapping[str, Variant] = {
             decoder=DecoderOptions(channels=32, width=32, heads=1, rank=16, groups=8, squeeze=4),
         )
     ),
+    "small": Variant(
+        ChangeClipOptions(
+            visual=ResNetOptions(blocks=(2, 2, 2, 2), width=24, heads=12, grid=8, embed=128),
+            text=TextOptions(layers=2, width=32, heads=1),
+            context=ContextOptions(layers=1, width=64, heads=1),
+            decoder=DecoderOptions(channels=48, width=48, heads=2, rank=24, groups=8, squeeze=8),
+        )
+    ),
 }
-"""The two published ones, and one that a CPU trains in a minute."""
+"""The two published ones, one that a CPU trains in a minute, and one for two cores."""
 
 
 @dataclass(frozen=True, slots=True)

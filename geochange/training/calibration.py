@@ -111,10 +111,14 @@ class LogitHistogram:
         )
         return Counts(tp, fp, fn, tn)
 
-    def best_threshold(self, temperature: float = 1.0, metric: Metric = "f1") -> float:
+    def best_threshold(
+        self, temperature: float = 1.0, metric: Metric = "f1", most_false: float = 1.0
+    ) -> float:
         """The probability, after `temperature`, from which calling a pixel changed scores best.
 
         Of several the one nearest to one half; that, too, where there is but one class.
+        most_false: the largest share of unchanged pixels that may be called changed; where no
+        threshold keeps to it the highest is taken.
         """
         if not self.pixels.any(axis=1).all():
             return 0.5
@@ -122,6 +126,10 @@ class LogitHistogram:
         edges = _EDGES / temperature
         allowed = np.flatnonzero((edges >= low) & (edges <= high))
         wrong, right = (_above(row)[allowed] for row in self.pixels)
+        kept = wrong <= most_false * self.pixels[0].sum()
+        if not kept.any():
+            return float(expit(edges[allowed[-1]]))
+        allowed, wrong, right = allowed[kept], wrong[kept], right[kept]
         missed = int(self.pixels[1].sum()) - right
         # f1 and iou as one formula: true positives weigh twice in the one, once in the other.
         weight = {"f1": 2, "iou": 1}[metric]

@@ -162,3 +162,17 @@ def test_thresholds_are_applied_as_to_pixels() -> None:
         )
     assert found.counts(1e-12).tn == found.counts(1e-12).fn == 0
     assert found.counts(1 - 1e-12).tp == found.counts(1 - 1e-12).fp == 0
+
+
+def test_a_threshold_keeps_false_alarms_below_a_share() -> None:
+    draw = np.random.default_rng(8)
+    label = (np.arange(20_000) < 4000).astype(np.uint8)
+    logits = (draw.normal(0, 1, label.size) + 1.5 * label).astype(np.float32)
+    histogram = LogitHistogram.of(logits, label)
+    free, bound = (histogram.best_threshold(most_false=most) for most in (1.0, 0.02))
+    unchanged = logits[label == 0]
+    assert (unchanged >= np.log(free / (1 - free))).mean() > 0.05
+    share = (unchanged >= np.log(bound / (1 - bound)) - 1e-9).mean()
+    assert 0.018 < share <= 0.02
+    none = histogram.best_threshold(most_false=1e-9)
+    assert not (unchanged >= np.log(none / (1 - none)) + 1e-6).any()

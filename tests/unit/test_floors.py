@@ -29,7 +29,7 @@ TOP = {
     *("dataset", "pairs", "prompting", "cutting", "sharing", "comparison", "space", "naming"),
     *("polygonizing", "preview", "reporting", "looking", "beside", "telling", "sketching"),
     *("inspection", "scope", "budget", "rehearsal", "__main__", "workers", "blocks", "writing"),
-    "origin",
+    *("origin", "planted", "pretraining"),
 }
 
 MAY_IMPORT = {

@@ -1,0 +1,105 @@
+"""Aligner: a small CLIP as it is trained from nothing, pictures against captions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from geochange.errors import OptionError
+from geochange.models.clip_visual import DenseAttentionPool, ResNetOptions
+from geochange.models.layers import per_band
+from geochange.models.openclip import MEAN, STD, ClipShape, build_clip
+from geochange.models.prompts import tokenise
+from geochange.models.variants import Variant
+
+LARGEST_SCALE = 100.0
+"""Of cosines in the softmax, as CLIP has it."""
+
+
+def clip_shape(variant: Variant, side_px: int) -> ClipShape:
+    """The CLIP whose towers a variant's are, for pictures of `side_px`.
+
+    Raises OptionError for a variant whose image tower is no ResNet.
+    """
+    visual, text = variant.options.visual, variant.options.text
+    if not isinstance(visual, ResNetOptions):
+        raise OptionError("network.start scenes: needs a ResNet; say network.variant small or tiny")
+    places = text.places + text.contexts
+    return ClipShape(
+        visual.embed,
+        {
+            "layers": visual.blocks,
+            "width": visual.width,
+            "image_size": side_px,
+            "patch_size": None,
+        },
+        {
+            "context_length": places,
+            "vocab_size": text.words,
+            "width": text.width,
+            "heads": text.heads,
+            "layers": text.layers,
+        },
+    )
+
+
+class _WholePool(DenseAttentionPool):
+    """The pool's answer for the whole picture, of whatever size the picture is."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, channels, H, W) -> (B, embed)."""
+        return super().forward(x)[:, 0]
+
+
+class Aligner(nn.Module):
+    """CLIP's two towers as they are trained: how well each caption fits each picture.
+
+    Pictures may be of any size that 32 divides: what is learnt from small ones, at a fraction of
+    the cost, large ones go on with. The tensors are those of open_clip's CLIP.
+    """
+
+    def __init__(self, variant: Variant, side_px: int, seed: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        visual = variant.options.visual
+        shape = clip_shape(variant, side_px)
+        assert isinstance(visual, ResNetOptions)
+        clip: Any = build_clip(shape, quickgelu=True)
+        # Whoever reads the tensors takes CLIP's heads to be 64 wide.
+        options = replace(visual, grid=side_px // 32, heads=visual.channels[-1] // 64)
+        clip.visual.attnpool = _WholePool(visual.channels[-1], options)
+        self.network = clip
+
+    def forward(self, pictures: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        """(B, 3, S, S) RGB in 0-255 and (T, places) tokens -> (B, T) logits."""
+        mean, std = (per_band(numbers, pictures.device) for numbers in (MEAN, STD))
+        seen = F.normalize(self.network.visual((pictures / 255 - mean) / std).float(), dim=1)
+        # Short as they are, texts gain nothing from smaller numbers, and lose time to them.
+        with torch.autocast(pictures.device.type, enabled=False):
+            told = self.network.encode_text(tokens, normalize=True)
+        scale = self.network.logit_scale.exp().clamp(max=LARGEST_SCALE)
+        logits: torch.Tensor = scale * seen @ told.T
+        return logits
+
+
+def caption_tokens(captions: Sequence[str], places: int) -> torch.Tensor:
+    """(caption, places) tokens."""
+    return torch.tensor([tokenise(caption, places) for caption in captions])
+
+
+@torch.inference_mode()
+def describe(
+    aligner: nn.Module, pictures: torch.Tensor, tokens: torch.Tensor, batch: int
+) -> torch.Tensor:
+    """(B, 3, S, S) uint8 pictures and captions' tokens -> (B, T) logits on the host."""
+    learning, device = aligner.training, next(aligner.parameters()).device
+    aligner.eval()
+    there = tokens.to(device)
+    parts = [aligner(part.to(device).float(), there).cpu() for part in pictures.split(batch)]
+    aligner.train(learning)
+    return torch.cat(parts)

@@ -1,0 +1,67 @@
+"""Planted: the class names of pairs that are made on the fly, those of the pictures they show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+
+from geochange.chip import Chip
+from geochange.models.devices import choose_device
+from geochange.models.naming import read_namer
+from geochange.models.prompts import NAMES, Names, published_vocabulary
+from geochange.progress import Progress, silent
+from geochange.training.planting import Place, PlantedSource
+
+STAGE = "prompts"
+
+
+@dataclass(frozen=True)
+class PlantedNames(Sequence[tuple[Names, Names]]):
+    """Each pair's names before and after, looked up when they are wanted. by_picture: by file."""
+
+    source: PlantedSource
+    by_picture: Mapping[str, Names]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @overload
+    def __getitem__(self, number: int) -> tuple[Names, Names]: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[tuple[Names, Names]]: ...
+
+    def __getitem__(
+        self, number: int | slice
+    ) -> tuple[Names, Names] | Sequence[tuple[Names, Names]]:
+        if isinstance(number, slice):
+            return [self[each] for each in range(*number.indices(len(self)))]
+        before, after = self.source.pictures(number)
+        return self.by_picture[before], self.by_picture[after]
+
+
+def name_planted(
+    source: PlantedSource, clip: str, vocabulary: Names | None, progress: Progress = silent
+) -> PlantedNames:
+    """Ask CLIP once what every picture shows: pairs made of it are named alike.
+
+    What is planted is not seen by it; it is small beside the picture. Raises InputError.
+    """
+    namer = read_namer(clip, vocabulary or published_vocabulary(), choose_device("auto"))
+    found: dict[str, Names] = {}
+    places = source.places()
+    for done, place in enumerate(places, start=1):
+        for name, ranking in zip(
+            place.names, (both[0] for both in namer.rank(_chips(place))), strict=True
+        ):
+            found[name] = tuple(each for each, _ in ranking[:NAMES])
+        progress(STAGE, done, len(places))
+    return PlantedNames(source, found)
+
+
+def _chips(place: Place) -> list[Chip]:
+    """Each visit as a pair with itself."""
+    return [Chip(v, v, np.ones(v.shape[:2], bool)) for v in place.visits]

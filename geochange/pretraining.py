@@ -1,0 +1,153 @@
+"""The story of a CLIP of the network's own: small, and trained from nothing on scenes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from geochange.config import TrainOptions
+from geochange.models.aligner import Aligner, caption_tokens, describe
+from geochange.models.checkpoint import Memory, read_clip, read_facts, read_memory, write_clip
+from geochange.models.clip_text import TextOptions
+from geochange.models.prompts import published_vocabulary
+from geochange.models.variants import find_variant
+from geochange.places import make_folder
+from geochange.preparation import Prepared
+from geochange.progress import Watch
+from geochange.recipe import SCENES, devices_of
+from geochange.training.scenes import (
+    TEMPLATES,
+    SceneLessons,
+    Scenes,
+    caption_loss,
+    caption_targets,
+    names_of,
+    read_scenes,
+    share_among,
+)
+from geochange.training.schedule import learning_rate, parameter_groups
+from geochange.training.student import Course, Student
+
+STAGE = "align"
+DONE = "done"
+MIXED = 0.85
+"""Share of the steps in which pictures are mixed; the last see them as they are."""
+
+SEEN_PX = 256
+"""Of a side: scenes are kept so large in memory, and cropped from there."""
+
+
+def align_scenes(prepared: Prepared, watch: Watch) -> None:
+    """Train the CLIP that a training starts from, unless it is there, or none of its own is asked.
+
+    It is written to its file again and again, and gone on with from there. Raises InputError where
+    there are no scenes.
+    """
+    file, options = prepared.own_clip, prepared.options
+    if (
+        file is None
+        or options.network.start != SCENES
+        or (file.is_file() and read_facts(file).get(DONE))
+    ):
+        return
+    make_folder(file.parent)
+    Alignment(options, prepared.root, file).learn(watch)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Shares of the pictures kept out whose class came first, and among the first three."""
+
+    first: float
+    among_three: float
+
+
+class Alignment:
+    """A small CLIP that learns, its scenes, and how far it is."""
+
+    def __init__(self, options: TrainOptions, root: Path, file: Path) -> None:
+        self.options, self.scenes, self.file = options, options.scenes, file
+        self.judged = read_scenes(root / self.scenes.folder, self.scenes.size, kept_out=True)
+        shown = read_scenes(root / self.scenes.folder, SEEN_PX, kept_out=False)
+        self.captions = _captions(shown)
+        variant = find_variant(options.network.variant)
+        self.aligner = Aligner(variant, self.scenes.size, options.seed)
+        self.student = self._student()
+        self.lessons = self._lessons(shown, variant.options.text)
+
+    def _lessons(self, shown: Scenes, text: TextOptions) -> SceneLessons:
+        s, places = self.scenes, text.places + text.contexts
+        written = [[template.format(c) for c in self.captions] for template in TEMPLATES]
+        return SceneLessons(
+            scenes=shown,
+            tokens=[caption_tokens(captions, places) for captions in written],
+            targets=caption_targets(shown.classes, self.captions, s.smoothing),
+            batch=s.batch,
+            side_px=s.size,
+            small_steps=s.small * s.steps,
+            mixing=s.mix,
+            mixed_steps=MIXED * s.steps,
+            seed=self.options.seed,
+        )
+
+    def _student(self) -> Student:
+        s = self.scenes
+        rate = partial(
+            learning_rate,
+            base=s.lr,
+            warmup_steps=min(s.warmup_steps, s.steps - 1),
+            warmup_factor=1e-3,
+            total_steps=s.steps,
+            power=1.0,
+        )
+        device = replace(devices_of(self.options), devices=1, nodes=1)
+        fabric = device.fabric()
+        self.aligner.to(fabric.device)
+        course = Course(caption_loss, rate, (0.9, 0.98), 1.0, s.ema, self.options.seed)
+        groups = parameter_groups(self.aligner, s.weight_decay)
+        return Student(fabric, self.aligner, groups, course)
+
+    def learn(self, watch: Watch) -> None:
+        """Take all steps that are left; the file holds the last that were judged."""
+        first = self._resume()
+        told = ""
+        for step in range(first, self.scenes.steps):
+            loss = self.student.learn(step, [self.lessons[step]])
+            if (step + 1) % self.scenes.every == 0 or step + 1 == self.scenes.steps:
+                judged = self.judge()
+                self._keep(step + 1, judged)
+                told = f", first {judged.first:.3f}, of three {judged.among_three:.3f}"
+            watch(STAGE, step + 1, self.scenes.steps, f"loss {loss:.3f}{told}")
+
+    def judge(self) -> Judged:
+        """How well pictures that were kept out are named, by each class's plainest name."""
+        told = (self.judged.pictures, self.lessons.tokens[0], self.scenes.batch)
+        logits = describe(self.student.best_module, *told)
+        plain = [self.captions.index(names_of(name)[0]) for name in self.judged.classes]
+        first, three = (share_among(logits, self.judged.labels, plain, most) for most in (1, 3))
+        return Judged(first, three)
+
+    def _keep(self, step: int, judged: Judged) -> None:
+        tensors = {n: x.detach().cpu() for n, x in self.student.best_network.state_dict().items()}
+        facts: dict[str, Any] = {"step": step, DONE: step == self.scenes.steps}
+        facts |= {"first": judged.first, "among_three": judged.among_three}
+        write_clip(self.file, tensors, Memory(self.student.remember(), facts))
+
+    def _resume(self) -> int:
+        if not self.file.is_file():
+            return 0
+        memory = read_memory(self.file)
+        self.student.best_network.load_state_dict(dict(read_clip(str(self.file)).tensors))
+        self.student.recall(memory.tensors)
+        return int(memory.facts["step"])
+
+
+def _captions(scenes: Scenes) -> tuple[str, ...]:
+    """The published vocabulary, and behind it what else the classes are called.
+
+    Names of it that no class has are taught to fit none of the pictures.
+    """
+    own = [name for scene in scenes.classes for name in names_of(scene)]
+    return tuple(dict.fromkeys([*published_vocabulary(), *own]))

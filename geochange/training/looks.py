@@ -1,0 +1,84 @@
+"""Looks: the same pictures seen otherwise, many times over, as a CLIP learns from few of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+
+def look_again(pictures: torch.Tensor, side_px: int, draw: torch.Generator) -> torch.Tensor:
+    """Random crops, turns, flips, stretches and colours of (batch, 3, s, s) uint8.
+
+    Returns (batch, 3, side_px, side_px) float in 0-255.
+    """
+    x = pictures.float()
+    fine = max(1, pictures.shape[-1] // (2 * side_px))
+    x = F.avg_pool2d(x, fine) if fine > 1 else x
+    x = F.avg_pool2d(F.pad(x, (0, 1, 0, 1), "replicate"), 2, 1)
+    grid = F.affine_grid(_moves(len(x), draw), [len(x), 3, side_px, side_px], align_corners=False)
+    x = F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+    return _recolour(x, draw)
+
+
+def _moves(count: int, draw: torch.Generator) -> torch.Tensor:
+    """(count, 2, 3): from the crop's places to the picture's, both from -1 to 1."""
+
+    def uniform(low: float, high: float) -> torch.Tensor:
+        return torch.rand(count, generator=draw) * (high - low) + low
+
+    size = uniform(0.35, 1.0).sqrt()
+    shape = uniform(-0.2, 0.2).exp()
+    quarter = torch.randint(4, (count,), generator=draw) * (torch.pi / 2)
+    angle = quarter + uniform(-0.35, 0.35)
+    flip = 1.0 - 2.0 * torch.randint(2, (count,), generator=draw)
+    wide, high = size * shape * flip, size / shape
+    rows = [angle.cos() * wide, -angle.sin() * high, angle.sin() * wide, angle.cos() * high]
+    shift = [uniform(-1, 1) * (1 - size), uniform(-1, 1) * (1 - size)]
+    return torch.stack([rows[0], rows[1], shift[0], rows[2], rows[3], shift[1]], 1).view(-1, 2, 3)
+
+
+def _recolour(x: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+    """Contrast, brightness, saturation and the tint of the light."""
+    count = len(x)
+
+    def factor(width: float, channels: int = 1) -> torch.Tensor:
+        drawn = torch.randn(count, channels, 1, 1, generator=draw)
+        return (width * drawn).clamp(-2 * width, 2 * width).exp()
+
+    mean = x.mean((1, 2, 3), keepdim=True)
+    x = (x - mean) * factor(0.25) + mean * factor(0.2)
+    grey = x.mean(1, keepdim=True)
+    x = grey + (x - grey) * factor(0.35)
+    return (x * factor(0.08, 3)).clamp(0, 255)
+
+
+def mix(
+    pictures: torch.Tensor, labels: torch.Tensor, strength: float, draw: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Every picture with its neighbour: as a blend, or a box of it (mixup, CutMix).
+
+    strength: of the beta distribution that the shares are drawn from; 0 leaves all as it is.
+    Source: Zhang et al., ICLR 2018; Yun et al., ICCV 2019.
+    """
+    if strength <= 0:
+        return pictures, labels
+    concentration = np.random.default_rng(int(torch.randint(2**31, (1,), generator=draw)))
+    share = float(concentration.beta(strength, strength))
+    if concentration.random() < 0.5:
+        mixed = share * pictures + (1 - share) * pictures.roll(1, 0)
+    else:
+        mixed, share = _box(pictures, share, concentration)
+    return mixed, share * labels + (1 - share) * labels.roll(1, 0)
+
+
+def _box(
+    pictures: torch.Tensor, share: float, draw: np.random.Generator
+) -> tuple[torch.Tensor, float]:
+    height, width = pictures.shape[2:]
+    rows, cols = (max(1, round(side * (1 - share) ** 0.5)) for side in (height, width))
+    top, left = draw.integers(height - rows + 1), draw.integers(width - cols + 1)
+    mixed = pictures.clone()
+    part = slice(top, top + rows), slice(left, left + cols)
+    mixed[:, :, *part] = pictures.roll(1, 0)[:, :, *part]
+    return mixed, 1 - rows * cols / (height * width)

@@ -1,0 +1,18 @@
+"""PLANTING: labelled pairs made of unlabelled pictures, by planting changes that are known."""
+
+from __future__ import annotations
+
+from geochange.training.planting.camera import Nuisances
+from geochange.training.planting.library import Library, Place, read_library
+from geochange.training.planting.pair import Planting, plant
+from geochange.training.planting.source import PlantedSource
+
+__all__ = [
+    "Library",
+    "Nuisances",
+    "Place",
+    "PlantedSource",
+    "Planting",
+    "plant",
+    "read_library",
+]

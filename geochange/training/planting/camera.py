@@ -1,0 +1,111 @@
+"""Camera: light, air, optics, sensor and file, which differ between any two visits."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+from torch.nn import functional as F
+
+from geochange.training.planting.outlines import Colours, waves
+
+GREY = np.array([0.3, 0.59, 0.11], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Nuisances:
+    """How much two visits may differ though nothing changed; 1 is as much as is usual.
+
+    light: of brightness, contrast, colour and vegetation. air: of haze. optics: of blur, noise
+    and compression. place: of shift and warp.
+    """
+
+    light: float = 1.0
+    air: float = 1.0
+    optics: float = 1.0
+    place: float = 1.0
+
+
+def photograph(
+    colours: Colours, nuisances: Nuisances, draw: np.random.Generator
+) -> NDArray[np.uint8]:
+    """(side, side, 3) colours 0-255 as a camera of that day has them."""
+    x = _displaced(colours, nuisances.place, draw)
+    x = _lit(x, nuisances.light, draw)
+    x = _hazy(x, nuisances.air, draw)
+    return _recorded(x, nuisances.optics, draw)
+
+
+def _displaced(colours: Colours, amount: float, draw: np.random.Generator) -> Colours:
+    """Shifted by a pixel or so, and warped a little."""
+    side = len(colours)
+    by = draw.normal(0, 0.9 * amount, 2)
+    bend = amount * draw.uniform(0, 1.2) * (draw.random() < 0.5)
+    field = [by[axis] + bend * waves(side, side / 2, draw) for axis in (0, 1)]
+    centres = (np.arange(side, dtype=np.float32) * 2 + 1) / side - 1
+    across, down = np.meshgrid(centres, centres)
+    grid = np.stack([across + field[1] * 2 / side, down + field[0] * 2 / side], -1)
+    picture = torch.from_numpy(np.ascontiguousarray(colours.transpose(2, 0, 1)))[None]
+    moved = F.grid_sample(
+        picture,
+        torch.from_numpy(grid.astype(np.float32))[None],
+        mode="bilinear",
+        padding_mode="reflection",
+        align_corners=False,
+    )
+    return np.asarray(moved[0].numpy().transpose(1, 2, 0))
+
+
+def _lit(x: Colours, amount: float, draw: np.random.Generator) -> Colours:
+    """Vegetation of another season, then exposure, contrast, white balance, saturation, gamma."""
+    strong = amount * (1.8 if draw.random() < 0.15 else 1.0)
+    x = _grown(x, amount, draw)
+    mean = x.mean()
+    gain = np.exp(draw.normal(0, 0.16 * strong))
+    x = (x - mean) * np.exp(draw.normal(0, 0.16 * strong)) + mean * gain
+    balance = np.exp(draw.normal(0, 0.06 * strong, 3))
+    x = x * balance.astype(np.float32) + draw.normal(0, 6 * strong)
+    grey = (x @ GREY)[..., None]
+    x = grey + (x - grey) * np.exp(draw.normal(0, 0.25 * strong))
+    power = np.exp(draw.normal(0, 0.16 * strong))
+    return np.asarray(255 * (np.clip(x, 0, 255) / 255) ** power, np.float32)
+
+
+def _grown(x: Colours, amount: float, draw: np.random.Generator) -> Colours:
+    """Green becomes fresher or drier."""
+    green = np.clip((2 * x[..., 1] - x[..., 0] - x[..., 2]) / 60, 0, 1)[..., None]
+    season = np.exp(draw.normal(0, 0.12 * amount, 3)).astype(np.float32)
+    return np.asarray(x * (1 + green * (season - 1)), np.float32)
+
+
+def _hazy(x: Colours, amount: float, draw: np.random.Generator) -> Colours:
+    """Haze, or the shadow of a cloud, here and there."""
+    if draw.random() > 0.2 * amount:
+        return x
+    side = len(x)
+    thick = np.clip(waves(side, side * draw.uniform(0.3, 1), draw) + draw.uniform(-0.3, 0.6), 0, 1)
+    colour = draw.uniform(200, 250) if draw.random() < 0.6 else draw.uniform(0, 40)
+    veil = (thick * draw.uniform(0.1, 0.4))[..., None].astype(np.float32)
+    return np.asarray(x + veil * (colour - x), np.float32)
+
+
+def _recorded(x: Colours, amount: float, draw: np.random.Generator) -> NDArray[np.uint8]:
+    """Blur or sharpening, noise, and JPEG."""
+    if draw.random() < 0.5 * amount:
+        blurred = ndimage.gaussian_filter(x, (*[draw.uniform(0.3, 1.1)] * 2, 0))
+        x = blurred if draw.random() < 0.75 else x + draw.uniform(0.2, 0.8) * (x - blurred)
+    if draw.random() < 0.4 * amount:
+        x = x + draw.uniform(1, 6) * draw.standard_normal(x.shape).astype(np.float32)
+    if draw.random() < 0.04 * amount:
+        x = np.repeat((x @ GREY)[..., None], 3, axis=2)
+    pixels = np.clip(np.rint(x), 0, 255).astype(np.uint8)
+    if draw.random() < 0.4 * amount:
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, "JPEG", quality=int(draw.integers(40, 95)))
+        pixels = np.asarray(Image.open(stream))
+    return pixels

@@ -1,0 +1,111 @@
+"""Library: the pictures that pairs are made of, in memory, by how much ground a pixel shows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from geochange.errors import InputError
+
+Picture = NDArray[np.uint8]
+"""(height, width, 3) RGB."""
+
+KEPT_OUT = ("bishop", "eureka", "santa_monica", "chico")
+"""Cities of revisits that nothing is learnt from."""
+
+SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+LARGEST_PX = 1024
+"""Of larger pictures the middle is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place as it was seen, once or more often.
+
+    visits: pictures of one size. names: what the visits are called: their files' paths within the
+    library. far: whether a pixel shows ten metres and not one.
+    """
+
+    visits: tuple[Picture, ...]
+    names: tuple[str, ...]
+    far: bool
+
+
+@dataclass(frozen=True)
+class Library:
+    """Places at which something can be planted, and pictures that it can be cut from."""
+
+    places: tuple[Place, ...]
+
+    def of(self, far: bool, often: bool) -> list[int]:
+        """The numbers of places by ground resolution, and by whether they were seen again."""
+        return self._kinds[far, often]
+
+    @cached_property
+    def _kinds(self) -> Mapping[tuple[bool, bool], list[int]]:
+        kinds: Mapping[tuple[bool, bool], list[int]] = defaultdict(list)
+        for number, place in enumerate(self.places):
+            kinds[place.far, len(place.visits) > 1].append(number)
+        return kinds
+
+
+def read_library(folder: Path, *, kept_out: bool = False) -> Library:
+    """Read all that is there of a folder's revisits/ and scenes/.
+
+    revisits/naip: CITY_YEAR_INDEX.jpg, places seen again from the air. revisits/sentinel2: time1/
+    and time2/ with pictures of one name, seen again from orbit. scenes/: pictures of single
+    places, from the air. kept_out: only the cities that are for judging, else only the others.
+    Raises InputError where there is no picture, or one cannot be read.
+    """
+    near, far = folder / "revisits" / "naip", folder / "revisits" / "sentinel2"
+    again = [group for group in _visits(near) if _is_kept_out(group[0]) == kept_out]
+    dates = [_files(far / date) for date in ("time1", "time2")]
+    orbit = [] if kept_out else [list(pair) for pair in zip(*dates, strict=True)]
+    once = [] if kept_out else [[file] for file in _files(folder / "scenes", "**/*")]
+    groups = [(group, False) for group in again] + [(group, True) for group in orbit]
+    groups += [(group, False) for group in once]
+    if not groups:
+        raise InputError(
+            f"{folder}: holds no pictures in revisits/ or scenes/; see docs/default-network.md"
+        )
+    return Library(tuple(_place(files, folder, far) for files, far in groups))
+
+
+def _files(folder: Path, pattern: str = "*") -> list[Path]:
+    return sorted(path for path in folder.glob(pattern) if path.suffix.lower() in SUFFIXES)
+
+
+def _visits(folder: Path) -> Iterable[list[Path]]:
+    """Pictures of one city and index, by year."""
+    places: Mapping[tuple[str, str], list[Path]] = defaultdict(list)
+    for file in _files(folder):
+        city, _, index = file.stem.rsplit("_", 2)
+        places[city, index].append(file)
+    return places.values()
+
+
+def _is_kept_out(file: Path) -> bool:
+    return file.stem.rsplit("_", 2)[0] in KEPT_OUT
+
+
+def _place(files: list[Path], root: Path, far: bool) -> Place:
+    visits = [_read(file) for file in files]
+    height, width = (min(v.shape[axis] for v in visits) for axis in (0, 1))
+    names = tuple(str(file.relative_to(root)) for file in files)
+    return Place(tuple(v[:height, :width] for v in visits), names, far)
+
+
+def _read(file: Path) -> Picture:
+    try:
+        with Image.open(file) as image:
+            return np.asarray(image.convert("RGB"))[:LARGEST_PX, :LARGEST_PX]
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise InputError(f"{file} cannot be read as a picture; remove it") from error

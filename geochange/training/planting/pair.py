@@ -1,0 +1,152 @@
+"""Pair: one place seen twice, with changes that are known and all else that is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from geochange.chip import Chip
+from geochange.training.planting.camera import Nuisances, photograph
+from geochange.training.planting.library import Library, Picture, Place
+from geochange.training.planting.outlines import Colours, Mask
+from geochange.training.planting.things import Ground, Thing, make_thing
+
+VISIBLE = 14.0
+"""Of 255: what differs less in the mean, once planted, is not called a change."""
+
+
+USUAL, ON_TOP = Nuisances(), Nuisances(0.5, 0.3, 0.7, 0.4)
+
+
+@dataclass(frozen=True, slots=True)
+class Planting:
+    """How pairs are made.
+
+    size_px: of a side. revisits: share of pairs that are two real visits; far: share that shows
+    ten metres a pixel. unchanged: share without any change. things: most changes of a pair, and
+    most things planted at both dates alike. nuisances: of pictures seen once; `again` those that
+    come on top of what two real visits differ by.
+    """
+
+    size_px: int = 128
+    revisits: float = 0.5
+    far: float = 0.2
+    unchanged: float = 0.35
+    things: int = 3
+    nuisances: Nuisances = USUAL
+    again: Nuisances = ON_TOP
+
+
+def plant(library: Library, planting: Planting, seed: int) -> Chip:
+    """Make a pair: a function of its arguments alone."""
+    draw = np.random.default_rng(seed)
+    place, visits, again = choose(library, planting, draw)
+    views = _views([place.visits[v] for v in visits], planting.size_px, place.far, draw)
+    label = _plant_into(views, library, planting, place.far, draw)
+    nuisances = planting.again if again else planting.nuisances
+    if place.far:
+        nuisances = replace(nuisances, place=nuisances.place * 0.6)
+    before, after = (photograph(view, nuisances, draw) for view in views)
+    return Chip(before, after, np.ones(label.shape, bool), label.astype(np.uint8))
+
+
+def choose(
+    library: Library, planting: Planting, draw: np.random.Generator
+) -> tuple[Place, tuple[int, int], bool]:
+    """The place of a pair, which of its visits are the dates, and whether they are two.
+
+    `plant` draws this first. Where a library lacks what is wanted, something else of it is taken.
+    """
+    far = draw.random() < planting.far
+    again = draw.random() < planting.revisits
+    wanted = ((far, again), (far, not again), (not far, True), (not far, False))
+    numbers = next(found for kind in wanted if (found := library.of(*kind)))
+    place = library.places[numbers[draw.integers(len(numbers))]]
+    if again and len(place.visits) > 1:
+        one, two = draw.choice(len(place.visits), 2, replace=False).tolist()
+        return place, (one, two), True
+    one = int(draw.integers(len(place.visits)))
+    return place, (one, one), False
+
+
+def _views(visits: list[Picture], side: int, far: bool, draw: np.random.Generator) -> list[Colours]:
+    """The same part of each visit, nearer or farther, turned and mirrored alike."""
+    height, width = visits[0].shape[:2]
+    low, high = (0.6, 1.2) if far else (0.55, 2.0)
+    size = min(np.exp(draw.uniform(np.log(low), np.log(high))) * side, height, width)
+    top, left = draw.uniform(0, 1, 2) * (height - size, width - size)
+    box = (left, top, left + size, top + size)
+    turns, mirrored = int(draw.integers(4)), draw.random() < 0.5
+    return [_view(visit, box, side, turns, mirrored) for visit in visits]
+
+
+def _view(
+    picture: Picture, box: tuple[float, float, float, float], side: int, turns: int, mirrored: bool
+) -> Colours:
+    image = Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC, box)
+    turned = np.rot90(np.asarray(image), turns)
+    return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned, np.float32)
+
+
+def _plant_into(
+    views: list[Colours],
+    library: Library,
+    planting: Planting,
+    far: bool,
+    draw: np.random.Generator,
+) -> Mask:
+    """Plant in both views alike, then in one or the other; returns where they differ by it."""
+    suns = [draw.uniform(-1, 1, 2) * draw.uniform(1, 3 if far else 9) for _ in views]
+    if draw.random() < 0.5:
+        suns[1] = suns[0]
+
+    def ground(host: Colours) -> Ground:
+        numbers = library.of(far, draw.random() < 0.5) or library.of(far, True)
+        donor = library.places[numbers[draw.integers(len(numbers))]] if numbers else None
+        visits = [host.astype(np.uint8)] if donor is None else [donor.visits[0]]
+        return Ground(host, _views(visits, planting.size_px, far, draw)[0], far)
+
+    for _ in range(draw.integers(planting.things + 1)):
+        thing = make_thing(ground(views[draw.integers(2)]), draw)
+        for date in (0, 1):
+            views[date] = _planted(views[date], thing, suns[date], draw)
+    changed = np.zeros(views[0].shape[:2], bool)
+    if draw.random() < planting.unchanged:
+        return changed
+    for _ in range(draw.integers(1, planting.things + 1)):
+        date = int(draw.integers(2))
+        thing = make_thing(ground(views[date]), draw)
+        views[date], there = _changed(views[date], thing, suns[date], draw)
+        changed |= there
+    return changed
+
+
+def _changed(
+    view: Colours, thing: Thing, sun: NDArray[np.float64], draw: np.random.Generator
+) -> tuple[Colours, Mask]:
+    """A view with a thing, and where that is a change to be seen."""
+    if not thing.mask.any():
+        return view, thing.mask
+    after = _planted(view, thing, sun, draw)
+    difference = np.abs(after - view).mean(axis=2)
+    if difference[thing.mask].mean() < VISIBLE:
+        return view, np.zeros_like(thing.mask)
+    return after, thing.mask
+
+
+def _planted(
+    view: Colours, thing: Thing, sun: NDArray[np.float64], draw: np.random.Generator
+) -> Colours:
+    """A view with a thing in it, its edge as soft as the picture's, and its shadow."""
+    alpha = ndimage.gaussian_filter(thing.mask.astype(np.float32), thing.soft_px)
+    if thing.soft_px > 0.6:
+        alpha = np.minimum(alpha * 1.2, 1)
+    mixed = view + alpha[..., None] * (thing.colours * np.exp(draw.normal(0, 0.04)) - view)
+    if thing.houses is not None:
+        shade = ndimage.gaussian_filter(thing.houses.shadow(sun).astype(np.float32), 0.5)
+        mixed = mixed * (1 - draw.uniform(0.3, 0.65) * shade[..., None])
+    return np.asarray(np.clip(mixed, 0, 255), np.float32)

@@ -1,0 +1,67 @@
+"""PlantedSource: pairs made on the fly, as chips by number."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from geochange.chip import Chip
+from geochange.training.planting.library import Library, Place, read_library
+from geochange.training.planting.pair import Planting, choose, plant
+
+APART = 1_000_003
+"""Seeds of the pairs of one source are this far from those of the next."""
+
+
+@dataclass(frozen=True)
+class PlantedSource:
+    """Pairs made of the pictures in `root`; see `geochange.training.source.ChipSource`.
+
+    kept_out: made of the cities that are for judging alone. The pictures are read once in every
+    process that asks for a pair, or inherited from the one that started it.
+    """
+
+    root: Path
+    planting: Planting
+    count: int
+    seed: int
+    kept_out: bool
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, number: int) -> Chip:
+        """A pair with its label. Raises InputError for a picture that cannot be read."""
+        return plant(self.library, self.planting, self._seed(number))
+
+    def pictures(self, number: int) -> tuple[str, str]:
+        """The files of the two visits that a pair is made of."""
+        draw = np.random.default_rng(self._seed(number))
+        place, (before, after), _ = choose(self.library, self.planting, draw)
+        return place.names[before], place.names[after]
+
+    def name(self, number: int) -> str:
+        """The number, as no two are made alike."""
+        return f"planted_{number:0{len(str(self.count))}}"
+
+    def places(self) -> tuple[Place, ...]:
+        """All places, for whoever wants to know what they show."""
+        return self.library.places
+
+    def fingerprint(self) -> str:
+        """What tells these pairs from others, without making them all."""
+        files = [(place.names, place.visits[0].shape) for place in self.library.places]
+        told = repr((files, self.planting, self.count, self.seed, self.kept_out))
+        return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+
+    @cached_property
+    def library(self) -> Library:
+        """The pictures. Raises InputError where there are none."""
+        return read_library(self.root, kept_out=self.kept_out)
+
+    def _seed(self, number: int) -> int:
+        return (2 * self.seed + self.kept_out) * APART**2 + number

@@ -1,0 +1,128 @@
+"""Things: what is planted, as a mask and the colours that it has there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from geochange.training.planting.houses import Houses, build
+from geochange.training.planting.outlines import Colours, Mask, anywhere, flood, road, waves
+
+SHARE, SHARE_FAR = (0.002, 0.12), (0.001, 0.03)
+"""Of the picture that one thing covers: the least and the most, near and far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """Something to be planted.
+
+    mask: where it counts. colours: what is there then. houses: those of it that cast a shadow.
+    soft_px: deviation of its edge.
+    """
+
+    mask: Mask
+    colours: Colours
+    houses: Houses | None = None
+    soft_px: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where things are planted, and another picture to take from, both (side, side, 3) 0-255."""
+
+    host: Colours
+    donor: Colours
+    far: bool
+
+    @property
+    def share(self) -> tuple[float, float]:
+        """What a thing may cover."""
+        return SHARE_FAR if self.far else SHARE
+
+
+def make_thing(ground: Ground, draw: np.random.Generator) -> Thing:
+    """A thing of a random kind."""
+    kinds = [_houses, _estate, _cut_out, _texture, _field, _strip, _cleared]
+    chances = np.array([0.34, 0.14, 0.12, 0.14, 0.1, 0.06, 0.1])
+    if ground.far:
+        chances = np.array([0.4, 0.25, 0.05, 0.15, 0.0, 0.1, 0.05])
+    kind = kinds[draw.choice(len(kinds), p=chances)]
+    return kind(ground, draw)
+
+
+def _houses(ground: Ground, draw: np.random.Generator) -> Thing:
+    houses = build(len(ground.host), ground.far, draw)
+    return Thing(houses.mask, houses.colours, houses)
+
+
+def _estate(ground: Ground, draw: np.random.Generator) -> Thing:
+    """Houses and the bared ground around them."""
+    houses = build(len(ground.host), ground.far, draw)
+    margin = int(draw.integers(1, 3 if ground.far else 9))
+    yard = ndimage.binary_closing(np.pad(houses.mask, margin), iterations=margin)
+    yard = ndimage.binary_dilation(yard, iterations=margin)[margin:-margin, margin:-margin]
+    colours = np.where(houses.mask[..., None], houses.colours, _soil(ground, draw))
+    return Thing(yard, colours, houses, draw.uniform(0.4, 1.2))
+
+
+def _cut_out(ground: Ground, draw: np.random.Generator) -> Thing:
+    """What another picture has within one of its own outlines."""
+    mask = flood(ground.donor, ground.share, draw)
+    if mask is None:
+        return _texture(ground, draw)
+    return Thing(mask, _accustomed(ground, draw), None, draw.uniform(0.3, 0.9))
+
+
+def _texture(ground: Ground, draw: np.random.Generator) -> Thing:
+    """What another picture has, within an outline of this one."""
+    mask = anywhere(ground.host, ground.share, draw)
+    return Thing(mask, _accustomed(ground, draw), None, draw.uniform(0.4, 1.5))
+
+
+def _field(ground: Ground, draw: np.random.Generator) -> Thing:
+    """The same ground grown over, mown or ploughed: its texture fainter, its colour another's."""
+    mask = anywhere(ground.host, (0.01, 0.25), draw)
+    own = ground.host[mask].mean(axis=0) if mask.any() else ground.host.mean(axis=(0, 1))
+    row, col = draw.integers(len(ground.donor), size=2)
+    other = ndimage.uniform_filter(ground.donor, (7, 7, 0))[row, col]
+    furrows = draw.uniform(0, 10) * waves(len(mask), draw.uniform(4, 20), draw)
+    colours = (ground.host - own) * draw.uniform(0.1, 0.8) + other + furrows[..., None]
+    return Thing(mask, colours.astype(np.float32), None, draw.uniform(0.4, 1.5))
+
+
+def _strip(ground: Ground, draw: np.random.Generator) -> Thing:
+    """A road or a track."""
+    return Thing(road(len(ground.host), draw), _soil(ground, draw), None, draw.uniform(0.4, 1))
+
+
+def _cleared(ground: Ground, draw: np.random.Generator) -> Thing:
+    """What stood there is gone: the ground beside it is there instead."""
+    mask = anywhere(ground.host, ground.share, draw)
+    by = draw.choice([-1, 1], 2) * draw.integers(len(mask) // 6, len(mask) // 2, 2)
+    elsewhere = np.roll(ground.host, tuple(by), (0, 1))
+    if draw.random() < 0.5:
+        mixed = ndimage.uniform_filter(elsewhere, (9, 9, 0))
+        elsewhere = mixed + draw.normal(0, 4, mask.shape)[..., None].astype(np.float32)
+    return Thing(mask, elsewhere.astype(np.float32), None, draw.uniform(0.5, 1.5))
+
+
+def _soil(ground: Ground, draw: np.random.Generator) -> Colours:
+    """Sand, clay, gravel or asphalt, uneven."""
+    light = draw.uniform(70, 215)
+    warm = np.array([draw.uniform(0, 0.12), 0.0, -draw.uniform(0, 0.2)]) * (draw.random() < 0.7)
+    side = len(ground.host)
+    uneven = 1 + draw.uniform(0.02, 0.1) * waves(side, draw.uniform(5, 40), draw)
+    grain = draw.uniform(0, 5) * draw.standard_normal((side, side))
+    colours: Colours = ((light * uneven + grain)[..., None] * (1 + warm)).astype(np.float32)
+    return colours
+
+
+def _accustomed(ground: Ground, draw: np.random.Generator) -> Colours:
+    """The donor's colours, more or less in the light of the host."""
+    weight = draw.uniform(0, 0.8)
+    host, donor = ground.host.reshape(-1, 3), ground.donor.reshape(-1, 3)
+    scale = (host.std(axis=0) + 5) / (donor.std(axis=0) + 5)
+    adapted = (ground.donor - donor.mean(axis=0)) * scale + host.mean(axis=0)
+    return np.asarray(ground.donor + weight * (adapted - ground.donor), np.float32)

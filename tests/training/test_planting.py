@@ -1,0 +1,172 @@
+"""Planted pairs: known by their seed, labelled where they differ by what was planted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from geochange.chip import Chip
+from geochange.errors import InputError
+from geochange.training.planting import (
+    Library,
+    Nuisances,
+    Place,
+    PlantedSource,
+    Planting,
+    plant,
+    read_library,
+)
+from geochange.training.planting.contact import write_contact
+from geochange.training.planting.houses import build, shifted
+from geochange.training.planting.outlines import blob, flood, rectangle, waves
+
+STILL = Nuisances(0, 0, 0, 0)
+CALM = Planting(size_px=96, revisits=0, far=0, nuisances=STILL, again=STILL)
+
+
+def land(seed: int, side: int = 160) -> np.ndarray:
+    draw = np.random.default_rng(seed)
+    smooth = ndimage.gaussian_filter(draw.uniform(0, 255, (side, side, 3)), (9, 9, 0))
+    bright = (smooth - smooth.min()) / np.ptp(smooth) * 200 + 20
+    return (bright + draw.normal(0, 4, bright.shape)).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    once = [Place((land(n),), (f"scenes/a/{n}.jpg",), False) for n in range(4)]
+    again = [Place((land(9), land(9)), ("one", "two"), far) for far in (False, True)]
+    return Library((*once, *again))
+
+
+def label(chip: Chip) -> np.ndarray:
+    assert chip.label is not None
+    return np.asarray(chip.label)
+
+
+def alike(one: Chip, two: Chip) -> bool:
+    pairs = ((one.before, two.before), (one.after, two.after), (label(one), label(two)))
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_a_pair_is_known_by_its_seed(library: Library) -> None:
+    assert alike(plant(library, Planting(), 5), plant(library, Planting(), 5))
+    assert not alike(plant(library, Planting(), 5), plant(library, Planting(), 6))
+
+
+def test_pairs_differ_where_the_label_says_and_hardly_elsewhere(library: Library) -> None:
+    quiet = replace(CALM, unchanged=0, things=1)
+    inside, outside = [], []
+    for seed in range(30):
+        chip = plant(library, quiet, seed)
+        changed = label(chip) == 1
+        # Shadows and soft edges are no change, and lie beside it.
+        far_off = ~ndimage.binary_dilation(changed, iterations=14)
+        apart = np.abs(chip.before.astype(int) - chip.after).mean(axis=2)
+        inside += apart[changed].tolist()
+        outside += apart[far_off].tolist()
+    assert np.mean(inside) > 25
+    assert np.mean(outside) < 3
+
+
+def test_what_is_planted_at_both_dates_has_no_label(library: Library) -> None:
+    for seed in range(10):
+        chip = plant(library, replace(CALM, unchanged=1), seed)
+        assert not label(chip).any()
+
+
+def test_some_pairs_change_and_some_do_not(library: Library) -> None:
+    shares = [np.mean(label(plant(library, Planting(), seed))) for seed in range(60)]
+    assert 10 < sum(share == 0 for share in shares) < 45
+    assert 0.01 < np.mean(shares) < 0.2
+
+
+@pytest.mark.parametrize("far", [False, True])
+def test_pairs_are_8_bit_rgb_of_the_size_asked_for(library: Library, far: bool) -> None:
+    chip = plant(library, Planting(size_px=64, far=float(far)), 3)
+    assert chip.before.shape == chip.after.shape == (64, 64, 3)
+    assert chip.before.dtype == np.uint8
+    assert set(np.unique(label(chip))) <= {0, 1}
+
+
+def test_outlines_cover_what_they_should() -> None:
+    draw = np.random.default_rng(1)
+    for make in (blob, rectangle):
+        masks = [make(100, (0.01, 0.05), draw) for _ in range(20)]
+        assert 0.001 < np.mean([mask.mean() for mask in masks]) < 0.08
+    found = flood(land(2)[:100, :100].astype(np.float32), (0.01, 0.2), draw)
+    assert found is not None and 0 < found.mean() < 0.4
+    assert np.abs(waves(64, 8, draw)).max() < 2
+
+
+def test_houses_have_roofs_and_shadows_beside_them() -> None:
+    houses = build(96, False, np.random.default_rng(4))
+    assert houses.mask.any()
+    assert (houses.colours[houses.mask] > 0).any()
+    shadow = houses.shadow(np.array([4.0, 3.0]))
+    assert shadow.any() and not (shadow & houses.mask).any()
+
+
+def test_a_mask_moves_without_coming_in_again() -> None:
+    mask = np.zeros((4, 4), bool)
+    mask[0, 0] = mask[3, 3] = True
+    assert np.argwhere(shifted(mask, (1, 2))).tolist() == [[1, 2]]
+    assert np.argwhere(shifted(mask, (0, -1))).tolist() == [[3, 2]]
+
+
+def folder(root: Path) -> Path:
+    for number, city in enumerate(("claremont", "bishop")):
+        for year in (2016, 2018):
+            file = root / "revisits" / "naip" / f"{city}_{year}_{number}.jpg"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(land(number)).save(file)
+    scene = root / "scenes" / "ucm" / "forest" / "forest00.jpg"
+    scene.parent.mkdir(parents=True)
+    Image.fromarray(land(7)).save(scene)
+    return root
+
+
+def test_cities_are_kept_out(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    learnt, judged = read_library(root), read_library(root, kept_out=True)
+    names = [name for place in learnt.places for name in place.names]
+    assert "revisits/naip/claremont_2018_0.jpg" in names
+    assert "scenes/ucm/forest/forest00.jpg" in names
+    assert [len(place.visits) for place in judged.places] == [2]
+    assert all("bishop" in name for name in judged.places[0].names)
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no pictures in revisits/ or scenes/"):
+        read_library(tmp_path)
+
+
+def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
+    bad = folder(tmp_path) / "scenes" / "ucm" / "forest" / "bad.jpg"
+    bad.write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"bad\.jpg cannot be read as a picture"):
+        read_library(tmp_path)
+
+
+def test_a_source_tells_what_its_pairs_are_made_of(tmp_path: Path) -> None:
+    source = PlantedSource(folder(tmp_path), Planting(size_px=64), 8, 3, kept_out=False)
+    assert len(source) == 8
+    assert alike(source[2], source[2]) and not alike(source[2], source[3])
+    known = {name for place in source.places() for name in place.names}
+    assert {name for n in range(8) for name in source.pictures(n)} <= known
+    assert len({source.name(n) for n in range(8)}) == 8
+    other = replace(source, seed=4)
+    assert source.fingerprint() != other.fingerprint()
+    assert not alike(source[2], other[2])
+
+
+def test_the_contact_sheet_shows_every_pair(tmp_path: Path, library: Library) -> None:
+    chips = [plant(library, Planting(size_px=64), seed) for seed in range(5)]
+    write_contact(tmp_path / "sheet.png", chips)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (4 * 3 * 68 + 4, 2 * 68 + 4)
+        assert np.array_equal(np.asarray(sheet)[4:68, 4:68], chips[0].before)

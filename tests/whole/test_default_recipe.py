@@ -1,0 +1,119 @@
+"""The recipe of the default network: a CLIP of its own, then planted changes; interrupted too."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy import ndimage
+
+from geochange.config import TrainOptions
+from geochange.config.files import read_options
+from geochange.learning import train
+from geochange.models.checkpoint import read_checkpoint, read_clip
+
+ROOT = Path(__file__).parents[2]
+FEW = {
+    "network.variant": "tiny",
+    **{"scenes.steps": 4, "scenes.every": 2, "scenes.batch": 4, "scenes.size": 64},
+    **{"planting.size": 64, "planting.val_chips": 6, "augment.size": 64},
+    **{"optim.steps": 4, "optim.warmup_steps": 1, "optim.batch": 4, "validation.every": 2},
+    **{"data.workers": 0, "device.precision": "float32", "device.accelerator": "cpu"},
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("pictures")
+    draw = np.random.default_rng(1)
+
+    def save(file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        smooth = ndimage.gaussian_filter(draw.uniform(0, 255, (128, 128, 3)), (6, 6, 0))
+        bright = (smooth - smooth.min()) / np.ptp(smooth) * 220
+        Image.fromarray(bright.astype(np.uint8)).save(file)
+
+    for city in ("claremont", "bishop"):
+        for year in (2016, 2018):
+            save(root / "revisits" / "naip" / f"{city}_{year}_0.jpg")
+    for name in ("beach", "forest"):
+        for number in range(6):
+            save(root / "scenes" / "ucm" / name / f"{name}{number:02}.jpg")
+    return root
+
+
+def options(data: Path, **more: object) -> TrainOptions:
+    given = FEW | {"data.root": str(data)} | more
+    return read_options(TrainOptions, ROOT / "configs" / "default.yaml", given)
+
+
+@pytest.mark.slow
+def test_the_recipe_makes_a_network_with_its_own_clip(data: Path, tmp_path: Path) -> None:
+    trained = train(options(data), tmp_path / "out")
+    checkpoint = read_checkpoint(trained.best)
+    own = checkpoint.own_clip()
+    assert own is not None and checkpoint.card.prompts == "per-date"
+    first = read_clip(str(tmp_path / "out" / "clip.safetensors"))
+    assert first.quickgelu
+    assert all(torch.equal(own.tensors[name], x) for name, x in first.tensors.items())
+    assert list((tmp_path / "out" / "sheets").glob("*.png"))
+
+
+@pytest.mark.slow
+def test_it_goes_on_from_its_own_clip(data: Path, tmp_path: Path) -> None:
+    best = train(options(data), tmp_path / "first").best
+    more = options(data, **{"network.start": str(best)})
+    tuned = read_checkpoint(train(more, tmp_path / "second").best)
+    before = read_checkpoint(best)
+    assert tuned.clip.keys() == before.clip.keys() and tuned.card.clip == "own"
+    assert all(torch.equal(tuned.clip[name], value) for name, value in before.clip.items())
+
+
+@pytest.mark.slow
+def test_an_interrupted_clip_goes_on(data: Path, tmp_path: Path) -> None:
+    def stop(stage: str, done: int, total: int, note: str = "") -> None:
+        if stage == "align" and done == 3:
+            raise KeyboardInterrupt
+
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    train(options(data), whole)
+    with pytest.raises(KeyboardInterrupt):
+        train(options(data), broken, watch=stop)
+    train(options(data), broken)
+    one, two = (read_clip(str(place / "clip.safetensors")).tensors for place in (whole, broken))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def say(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "geochange", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def test_a_vision_transformer_has_no_clip_of_its_own(data: Path, tmp_path: Path) -> None:
+    way = ("configs/default.yaml", "--data", data, "--out", tmp_path / "out")
+    told = say("train", *way, "--set", "network.variant=vit-b16")
+    assert told.returncode == 2
+    assert "network.start scenes: needs a ResNet" in told.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_sheet_is_written(data: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    way = ("--sheet", sheet, "--count", 6, "--config", "configs/default.yaml")
+    told = say("data", "planted", data, *way)
+    assert told.returncode == 0, told.stderr
+    assert "6 pairs" in told.stdout
+    with Image.open(sheet) as picture:
+        assert picture.width > 1000
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+    told = say("data", "planted", tmp_path, "--sheet", tmp_path / "x.png")
+    assert told.returncode == 2
+    assert "holds no pictures" in told.stderr
+    assert list(tmp_path.iterdir()) == []
