@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from geopandas.testing import assert_geodataframe_equal
 from makers import make_raster, texture
 from pipeline_runs import pipeline
@@ -58,6 +60,17 @@ def test_two_processes_give_the_bits_of_one(
     same(out, alone)
 
 
+@pytest.fixture
+def whole_sums(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Over how many threads a sum is split decides its last bits: one, here and there."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("whole_sums")
 def test_two_processes_give_the_bits_of_one_for_a_network_too(
     pair: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ from distributed import Client, Future
 from geochange.errors import OptionError
 from geochange.geo.tiling import TilePlan
 from geochange.mosaic.schedule import READ_AHEAD, Job, connect, run_bounded
+from geochange.scope import Scope
 from geochange.tasks import Work, jobs
 
 THREADS = 2
@@ -154,7 +155,7 @@ def test_the_list_is_read_no_further_than_needed(
 def test_a_huge_raster_keeps_few_tasks_on_the_scheduler(client: Client) -> None:
     """200,000 x 200,000 px: its first three rows of blocks, worked by a call that costs nothing."""
     plan = TilePlan((200_000, 200_000))
-    work = cast(Work, SimpleNamespace(plan=plan))
+    work = cast(Work, SimpleNamespace(plan=plan, scope=Scope(plan)))
     row = plan.cols.blocks + plan.cols.outputs
     tasks = client.cluster.scheduler.tasks
     live, handed, done = [], 0, 0
