@@ -52,8 +52,9 @@ def align_scenes(prepared: Prepared, watch: Watch) -> None:
         or (file.is_file() and read_facts(file).get(DONE))
     ):
         return
+    alignment = Alignment(options, prepared.root, file)
     make_folder(file.parent)
-    Alignment(options, prepared.root, file).learn(watch)
+    alignment.learn(watch)
 
 
 @dataclass(frozen=True)

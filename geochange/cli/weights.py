@@ -226,6 +226,7 @@ def _rows(described: Mapping[str, Any]) -> dict[str, str]:
         return rows | {"QuickGELU": "yes" if described["quickgelu"] else "no"}
     return rows | {
         "prompts": described["prompts"],
+        "CLIP": "its own, in the file" if described["clip"] else "not in the file",
         "vocabulary": f"{described['vocabulary_size']} names",
         "metrics": _pairs(described["metrics"]) or "none recorded",
         "threshold": f"{described['threshold']:g}",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -148,3 +150,9 @@ def test_small_pictures_are_seen_too(aligner: Aligner) -> None:
 def test_the_shape_is_that_of_its_tensors(aligner: Aligner) -> None:
     found, wanted = read_shape(aligner.network.state_dict()), clip_shape(TINY, SIDE_PX)
     assert (found.embed, found.text, found.vision) == (wanted.embed, wanted.text, wanted.vision)
+
+
+def test_weights_show_says_where_clip_is(file: Path) -> None:
+    command = [sys.executable, "-m", "geochange", "weights", "show", str(file)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "its own, in the file" in told.stdout

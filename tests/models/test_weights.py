@@ -171,6 +171,7 @@ def test_show_tells_all_of_the_card(shelf: Path, capsys: Captured) -> None:
         "input size": "64 x 64 px",
         "context": "dropout 0.1, heads 1, layers 1, width 64",
         "prompts": "published",
+        "CLIP": "not in the file",
         "vocabulary": "56 names",
         "metrics": "iou 0.71",
         "threshold": "0.4",
