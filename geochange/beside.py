@@ -38,6 +38,13 @@ def beside(out: Path, mode: str) -> Beside | None:
     return places
 
 
+def left_over(out: Path, places: Beside | None) -> list[Path]:
+    """Reports and STAC items of an earlier run that this one does not replace."""
+    kept = () if places is None else (places.report, places.item)
+    every = (out.with_suffix(suffix) for suffix in (".html", ".json", ".stac.json"))
+    return [path for path in every if path not in kept and path.is_file() and is_ours(path)]
+
+
 def is_ours(path: Path) -> bool:
     """Whether a page, picture or JSON file was written by geochange, and may be replaced."""
     try:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from geochange.beside import MODES, Beside, beside
+from geochange.beside import MODES, Beside, beside, left_over
 from geochange.config import PairOptions, RunOptions
 from geochange.errors import OptionError, OutputError
 from geochange.geo.align import Pair, align
@@ -18,7 +18,7 @@ from geochange.geo.identity import files_of
 from geochange.geo.probability_raster import is_probability
 from geochange.geo.radiometry import MATCHES, Stretch, parse_stretch
 from geochange.geo.raster import RasterInfo, inspect
-from geochange.geo.review import refuse_reviewed
+from geochange.geo.review import refuse_foreign, refuse_reviewed
 from geochange.geo.stac import is_item, resolve_item
 from geochange.geo.stack import PLUS, is_stack
 from geochange.geo.stack import files_of as stacked
@@ -70,8 +70,11 @@ def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions)
     if wanted_bands(options.model) is not None and options.stretch == "none":
         need_8bit(pair.before.info, pair.after.info)
     raster = _raster_beside(out_path, pair, options.aoi)
+    refuse_foreign(out_path, options.overwrite)
     plan = TilePlan(pair.grid.shape, options.tile, options.overlap, options.block)
     places = beside(out_path, options.report)
+    for path in left_over(out_path, places):
+        logger.warning("%s tells of an earlier run and is not written anew: delete it", path)
     return Checked(pair, area, plan, stretch, options, out_path, raster, places)
 
 

@@ -49,7 +49,8 @@ class Result:
 
     report: the page, or the facts as JSON; None where none was asked for.
     polygons: how many were written. changed_m2: their area, square metres on the ellipsoid.
-    pixels: of the ground that was worked. resumed: whether an earlier, broken run had begun the work.
+    pixels: of the ground that was worked. seen_px: those of them with data at both dates.
+    resumed: whether an earlier, broken run had begun the work.
     unreadable: what is nodata for want of its pixels.
     """
 
@@ -58,6 +59,7 @@ class Result:
     polygons: int
     changed_m2: float
     pixels: int
+    seen_px: int
     seconds: float
     resumed: bool
     unreadable: Unreadable = NOTHING
@@ -123,6 +125,7 @@ def _run_alone(checked: Checked, progress: Progress) -> Result:
         polygons=tally.polygons,
         changed_m2=tally.changed_m2,
         pixels=work.scope.pixels,
+        seen_px=tally.seen_px,
         seconds=clock.seconds(),
         resumed=resumed,
         unreadable=unreadable,

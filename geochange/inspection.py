@@ -179,6 +179,8 @@ def _seen(date: Date, pair: Pair, nodata: float, cloud: float) -> DateSeen:
 
 
 def _warnings(seen: Inspection) -> Iterator[str]:
+    if seen.before.path == seen.after.path:
+        yield "before and after are the same file, so nothing can differ; name another date"
     yield from _of_the_shift(seen)
     yield from _of_the_dates(seen)
     yield from _of_the_ground(seen)

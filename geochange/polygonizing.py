@@ -21,7 +21,7 @@ from geochange.geo.probability_raster import ProbabilityRaster
 from geochange.geo.record import read_record
 from geochange.geo.regions import trace
 from geochange.geo.remote import is_remote
-from geochange.geo.review import refuse_reviewed
+from geochange.geo.review import refuse_foreign, refuse_reviewed
 from geochange.geo.spill import Shelf, Spill
 from geochange.geo.vector import check_output, write_batches
 from geochange.places import claimed
@@ -62,6 +62,7 @@ def polygonize(
     chosen = _threshold(wanted, record)
     path = _out_path(source, out, chosen)
     check_output(path)
+    refuse_foreign(path, wanted.overwrite)
     refuse_reviewed(path, wanted.overwrite)
     lowest = level(chosen)
     record |= _changed_record(record, wanted, source, lowest)

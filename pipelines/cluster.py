@@ -57,7 +57,7 @@ Chosen = dict[str, Any]
 )
 @click.option("--wait", default=10.0, show_default=True, help="minutes for workers to come up")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="of run: tile=512")
-@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def cluster(before: str, after: str, out: Path, where: str, quiet: bool, **given: Any) -> None:
     """Find what changed between BEFORE and AFTER with the workers of a cluster.
 

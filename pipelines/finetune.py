@@ -43,7 +43,7 @@ SHOWN = {"f1": "F1", "iou": "IoU", "precision": "precision", "recall": "recall"}
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="such as optim.steps=200"
 )
-@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def finetune(out: Path, model: str, new: tuple[str, str] | None, quiet: bool, **given: Any) -> None:
     """Tune MODEL on the change between BEFORE and AFTER that POLYGONS show.
 

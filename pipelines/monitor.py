@@ -47,7 +47,7 @@ RASTERS = {".tif", ".tiff", ".jp2", ".vrt", ".img"}
 @click.option("--clouds", default=20.0, show_default=True, help="per cent that an item may have")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="of run: tile=512")
 @click.option("--overwrite", is_flag=True, help="reviews in an earlier changes.gpkg may go")
-@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def monitor(source: str, out: Path, quiet: bool, **given: Any) -> None:
     """Find what changed from date to date in SOURCE: a folder of rasters, or a STAC API's address.
 

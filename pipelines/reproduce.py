@@ -48,7 +48,7 @@ Row = dict[str, Any]
 @click.option("--train", "teach", is_flag=True, help="train where there is no checkpoint")
 @click.option("--variant", default="rn50", show_default=True, help="of a training: rn50, vit-b16")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="of a training")
-@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def reproduce(out: Path, quiet: bool, **given: Any) -> None:
     """Evaluate on the test split of every set that is there; what is missing is said in its row."""
     if not given["data"].is_dir():

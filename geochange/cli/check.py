@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.argument("after")
 @options_of(CheckOptions)
 @click.option("--json", "file", type=click.Path(path_type=Path), help="write it as JSON, too")
-@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def check(before: str, after: str, file: Path | None, quiet: bool, **options: Any) -> None:
     """Look at the rasters BEFORE and AFTER as a careful analyst would, before comparing them.
 

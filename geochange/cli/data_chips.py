@@ -27,7 +27,7 @@ from geochange.config.cut import CutOptions
     help="folder for train/, val/ and test/; new or empty",
 )
 @options_of(CutOptions)
-@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def chips(before: str, after: str, labels: Path, out: Path, quiet: bool, **options: Any) -> None:
     """Cut the rasters BEFORE and AFTER and their LABELS into chips to train on.
 

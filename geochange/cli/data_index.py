@@ -12,7 +12,7 @@ from geochange.cli.options import Folder
 @click.command(epilog="Example: geochange data index SYSU-CD")
 @click.argument("root", type=Folder())
 @click.option("--layout", default="auto", show_default=True, metavar="NAME", help="how it is kept")
-@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def index(root: Path, layout: str, quiet: bool) -> None:
     """Write train.txt, val.txt and test.txt of the chips in ROOT.
 

@@ -21,7 +21,7 @@ CONFIG = click.Path(path_type=Path, dir_okay=False)
 @click.option("--count", type=click.IntRange(1, 400), default=32, show_default=True, metavar="N")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N")
 @click.option("--kept-out", is_flag=True, help="pairs to validate on, of the cities kept out")
-@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def planted(root: Path, sheet: Path, config: Path | None, quiet: bool, **given: Any) -> None:
     """Show pairs with planted changes, made of the pictures in ROOT, as training makes them.
 

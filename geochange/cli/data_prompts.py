@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 )
 @click.option("--layout", default="auto", show_default=True, help="sysu, levir, cdd, list, pairs")
 @click.option("--bands", metavar="LIST", help="bands that are red, green, blue, such as 4,3,2")
-@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 @click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
 def prompts(root: Path, quiet: bool, log_json: bool, **given: Any) -> None:
     """Let CLIP name what every chip of ROOT shows, at both dates.

@@ -28,7 +28,7 @@ from geochange.cli.screen import demo_table, screen
     help="pixels a side",
 )
 @click.option("--seed", type=int, default=7, show_default=True, metavar="N", help="which landscape")
-@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def demo(out: Path, size: int, seed: int, quiet: bool) -> None:
     """Make a pair of pictures with known changes and find them.
 

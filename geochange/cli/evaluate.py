@@ -52,7 +52,7 @@ _OF_POLYGONS = {*CompareOptions.model_fields} - {"tolerance"}
     metavar="DIR",
     help="folder for reliability.png and worst.png",
 )
-@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 @click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
 @click.pass_context
 def evaluate(

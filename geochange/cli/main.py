@@ -58,6 +58,8 @@ def run_command(command: click.Command, name: str | None = None) -> NoReturn:
     # As `python script.py` has it: a model of one's own may lie in the current folder.
     sys.path.append(os.getcwd())
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
+    # What GDAL says of a failure stands in the line that names it.
+    logging.getLogger("rasterio").setLevel(logging.ERROR)
     code = _exit_code(sys.argv[1:], command, name or os.path.basename(sys.argv[0]))
     # Python would look through all of torch for cycles before it lets go: half a second.
     gc.freeze()

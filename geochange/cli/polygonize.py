@@ -25,7 +25,7 @@ from geochange.words import area
     "its name",
 )
 @options_of(PolygonizeOptions)
-@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 @click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
 def polygonize(raster: str, out: Path | None, quiet: bool, log_json: bool, **options: Any) -> None:
     """Draw the polygons of a run again from RASTER, the probability that it wrote.

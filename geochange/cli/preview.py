@@ -31,7 +31,7 @@ import click
     metavar="N",
     help="pixels along the longer side of each panel",
 )
-@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def preview(
     changes: Path, out: Path | None, number: int | None, size: int, quiet: bool, **rasters: str
 ) -> None:

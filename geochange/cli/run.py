@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 )
 @options_of(RunOptions)
 @click.option("--dry-run", is_flag=True, help="say what it would take, and do nothing")
-@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 @click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
 def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **options: Any) -> None:
     """Find what changed between the rasters BEFORE and AFTER.
@@ -98,7 +98,9 @@ def announce(result: Result, quiet: bool, log_json: bool) -> None:
             unreadable=result.unreadable.merged().to_json(),
         )
     elif not quiet:
-        if result.polygons == 0:
+        if result.seen_px == 0:
+            click.echo("Nothing was seen: no pixel holds data at both dates (geochange check).")
+        elif result.polygons == 0:
             click.echo("Nothing changed: the files are written, valid and empty.")
         rows = {
             "changed": area(result.changed_m2),

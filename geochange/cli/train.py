@@ -43,9 +43,9 @@ RESUME = "add --resume to go on where it was"
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="such as optim.lr=1e-4"
 )
-@click.option("--resume", is_flag=True, help="go on with what was interrupted in --out")
+@click.option("--resume", is_flag=True, help="go on with what is in --out, or begin")
 @click.option("--show", is_flag=True, help="print every option with its value, and do nothing")
-@click.option("--quiet", is_flag=True, help="print nothing but errors")
+@click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 @click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
 def train(
     config: Path, out: Path | None, resume: bool, show: bool, quiet: bool, **given: Any

@@ -52,7 +52,7 @@ class OutlineOptions(Options):
         False, description="right angles for outlines with straight walls, such as buildings"
     )
     overwrite: bool = Field(
-        False, description="replace polygons of which somebody has accepted or rejected some"
+        False, description="replace polygons that somebody has reviewed, or a file of other things"
     )
 
 

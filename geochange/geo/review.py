@@ -1,4 +1,4 @@
-"""Reviews: what people have said of changes is not written over by the next run."""
+"""What stands where changes are to go: other people's files, and reviews, are not written over."""
 
 from __future__ import annotations
 
@@ -10,9 +10,51 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldE
 
 from geochange.errors import OutputError
 from geochange.geo.fields import STATUS, STATUSES
-from geochange.geo.vector import LAYER
+from geochange.geo.package import COVERAGE
+from geochange.geo.vector import LAYER, RUN_TABLE
 
 _NOT_OURS = (DataSourceError, DataLayerError, FeatureError, FieldError, OSError, ValueError)
+
+_TABLES = {LAYER, COVERAGE, RUN_TABLE, "layer_styles", "qgis_projects"}
+_FIELDS = {"area_m2", "confidence_mean", "confidence_max"}
+"""By what a file of changes is known: its tables in a GeoPackage, else its fields."""
+
+
+def refuse_foreign(path: Path, overwrite: bool) -> None:
+    """Refuse to replace a file that holds anything but changes of an earlier run.
+
+    Raises OutputError.
+    """
+    if overwrite or not path.exists() or path.is_dir():
+        return
+    if path.suffix.lower() == ".gpkg":
+        tables = _tables(path)
+        strange = sorted(tables - _TABLES) if RUN_TABLE in tables else sorted(tables) or ["nothing"]
+        held = ", ".join(strange[:3])
+    else:
+        held = "" if _fields(path) >= _FIELDS else "what no run wrote"
+    if held:
+        raise OutputError(
+            f"{path}: holds {held}, which would be lost; give another --out, or add --overwrite"
+        )
+
+
+def _tables(path: Path) -> set[str]:
+    try:
+        return set(pyogrio.list_layers(path)[:, 0])
+    except _NOT_OURS:
+        return set()
+
+
+def _fields(path: Path) -> set[str]:
+    try:
+        if path.suffix.lower() == ".parquet":
+            from pyarrow import parquet  # optional, and there if such a file was asked for
+
+            return set(parquet.read_schema(path).names)
+        return set(pyogrio.read_info(path)["fields"])
+    except _NOT_OURS:
+        return set()
 
 
 def refuse_reviewed(path: Path, overwrite: bool) -> None:

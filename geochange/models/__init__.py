@@ -178,7 +178,12 @@ def build(name: str, device: str = "cpu") -> ChangeModel:
     from geochange.models.protocol import ChangeModel  # torch, as above
 
     kind_of(name)
-    made = _locate_class(name)()
+    try:
+        made = _locate_class(name)()
+    except TypeError as error:
+        raise OptionError(
+            f"--model {name}: cannot be made ({error}); name a class that takes no arguments"
+        ) from error
     if not isinstance(made, ChangeModel):
         raise OptionError(
             f"--model {name}: {type(made).__name__} is no ChangeModel; it needs bands, threshold, "

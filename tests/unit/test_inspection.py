@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from dated_scenes import ground, moved
-from makers import NORTH_UP, make_raster
+from makers import NORTH_UP, make_raster, noise
 
 from geochange.geo.sampling import SceneSample
 from geochange.inspection import Inspection, coregister, inspect_scene, look
@@ -117,3 +117,9 @@ def test_coarser_smaller_and_of_another_type(tmp_path: Path) -> None:
     found = seen(tmp_path, pixels, pixels, transform=far)
     assert "the dates share 5.0% of before" in " ".join(found.warnings)
     assert math.isclose(found.ground.of_after, 0.05, rel_tol=1e-3)
+
+
+def test_a_file_against_itself_is_said(tmp_path: Path) -> None:
+    one = make_raster(tmp_path / "one.tif", noise((64, 64, 3)))
+    seen = look(one, one)
+    assert "the same file" in seen.warnings[0]

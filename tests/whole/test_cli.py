@@ -46,6 +46,7 @@ REFUSED = {
     "unknown model": ("before.tif after.tif --model best", "choose cva"),
     "model that cannot be imported": ("before.tif after.tif --model no.such:Thing", "imported"),
     "model that is none": ("before.tif after.tif --model os:getcwd", "no ChangeModel"),
+    "model that wants more": ("before.tif after.tif --model json:dumps", "takes no arguments"),
     "overlap too large": ("before.tif after.tif --tile 64 --overlap 64", "does not fit"),
     "threshold beyond 1": ("before.tif after.tif --threshold 2", "--threshold"),
     "negative area": ("before.tif after.tif --min-area -1", "--min-area"),

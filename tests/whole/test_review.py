@@ -6,6 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import geopandas as gpd
+import pyogrio
 import pytest
 import shapely
 from makers import UTM, make_raster, noise
@@ -13,8 +15,8 @@ from makers import UTM, make_raster, noise
 from geochange.check import check
 from geochange.config import RunOptions
 from geochange.errors import OutputError
-from geochange.geo.review import refuse_reviewed, reviewed
-from geochange.geo.vector import WRITERS, table_of, write_changes
+from geochange.geo.review import refuse_foreign, refuse_reviewed, reviewed
+from geochange.geo.vector import WRITERS, empty_changes, table_of, write_changes
 
 
 def write(path: Path, *statuses: str) -> Path:
@@ -61,3 +63,29 @@ def test_reviews_that_were_not_written_home_yet_count(tmp_path: Path) -> None:
         database.commit()
         with pytest.raises(OutputError, match="open in another program"):
             refuse_reviewed(out, overwrite=True)
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".fgb", ".parquet"])
+def test_what_no_run_wrote_is_not_replaced(tmp_path: Path, suffix: str) -> None:
+    out = tmp_path / f"parcels{suffix}"
+    parcels = gpd.GeoDataFrame({"owner": ["A"]}, geometry=[shapely.box(0, 0, 1, 1)], crs=32632)
+    if suffix == ".parquet":
+        parcels.to_parquet(out)
+    else:
+        pyogrio.write_dataframe(parcels, out)
+    kept = out.read_bytes()
+    with pytest.raises(OutputError, match="which would be lost; give another --out") as error:
+        refuse_foreign(out, overwrite=False)
+    assert "\n" not in str(error.value)
+    refuse_foreign(out, overwrite=True)
+    assert out.read_bytes() == kept
+
+
+def test_a_layer_of_ones_own_beside_changes_is_not_lost(tmp_path: Path) -> None:
+    out = tmp_path / "changes.gpkg"
+    write_changes(empty_changes("EPSG:32632"), out, {"geochange": "0"})
+    refuse_foreign(out, overwrite=False)
+    notes = gpd.GeoDataFrame({"note": ["look"]}, geometry=[shapely.Point(0, 0)], crs=32632)
+    pyogrio.write_dataframe(notes, out, layer="notes", append=True)
+    with pytest.raises(OutputError, match="holds notes"):
+        refuse_foreign(out, overwrite=False)
