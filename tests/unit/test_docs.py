@@ -103,3 +103,27 @@ def test_links_lead_somewhere() -> None:
 
 def test_the_readme_stays_within_two_screens() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
+def commands_in(group: click.Group) -> list[click.Command]:
+    context, found = click.Context(group), list[click.Command]()
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        found += commands_in(command) if isinstance(command, click.Group) else [command]
+    return found
+
+
+def test_every_help_carries_an_example_that_parses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("SYSU-CD", "CHIPS", "DATA"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "changes.gpkg").touch()
+    examples = {command.name: command.epilog or "" for command in commands_in(cli)}
+    assert len(examples) > 12
+    for name, example in examples.items():
+        assert example.startswith("Example: "), name
+        for line in re.split(r"   or,? ?[^:]*: ", example.removeprefix("Example: ")):
+            parsed(line)
