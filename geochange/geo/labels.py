@@ -55,7 +55,7 @@ class PolygonLabels:
     def reader(self) -> Iterator[ReadLabel]:
         """Read the polygons, or take them as they were read before in this process."""
         burner = _burner(self.layer.key, self)
-        yield lambda window: _inside(burner.burn(window), window, self.grid)
+        yield lambda window: on_grid(burner.burn(window), window, self.grid)
 
 
 @lru_cache(KEPT_FILES)
@@ -63,13 +63,13 @@ def _burner(key: tuple[str, str, int], labels: PolygonLabels) -> Burner:
     return Burner(read_outlines(labels.layer, labels.grid))
 
 
-def _inside(changed: NDArray[np.bool_], window: Window, grid: Grid) -> NDArray[np.uint8]:
-    """A label of what lies on the grid, unknown where the window overhangs."""
-    label = np.full(changed.shape, UNKNOWN, np.uint8)
+def on_grid(drawn: NDArray[Any], window: Window, grid: Grid) -> NDArray[np.uint8]:
+    """The label that is drawn in a window, unknown where the window overhangs the grid."""
+    label = np.full(drawn.shape, UNKNOWN, np.uint8)
     inside = window.intersection(grid.whole)
     if inside is not None:
         place = inside.within(window)
-        label[place] = changed[place]
+        label[place] = drawn[place]
     return label
 
 

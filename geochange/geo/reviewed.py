@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from geochange.errors import InputError
 from geochange.geo.fields import STATUS, STATUSES
 from geochange.geo.grid import Grid
-from geochange.geo.labels import CHANGE, KEPT_FILES, NONE, UNKNOWN, ReadLabel
+from geochange.geo.labels import CHANGE, KEPT_FILES, NONE, UNKNOWN, ReadLabel, on_grid
 from geochange.geo.outlines import UNREADABLE, Burner, Layer, find_layer, is_vector, read_outlines
 from geochange.geo.tiling import Window
 
@@ -51,14 +51,10 @@ class ReviewedLabels:
         burners = self._burners()
 
         def read(window: Window) -> NDArray[np.uint8]:
-            label = np.full((window.height, window.width), UNKNOWN, np.uint8)
-            inside = window.intersection(self.grid.whole)
-            if inside is not None:
-                place = inside.within(window)
-                label[place] = NONE
-                for status, value in LABELS.items():
-                    label[place][burners[status].burn(inside)] = value
-            return label
+            drawn = np.full((window.height, window.width), NONE, np.uint8)
+            for status, value in LABELS.items():
+                drawn[burners[status].burn(window)] = value
+            return on_grid(drawn, window, self.grid)
 
         yield read
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,40 +116,38 @@ class {name}(LocalCluster):
 GPUs or SLURM."""
 
 
+def asked_of(package: str, fake: str, out: Path, words: list[str]) -> dict[str, Any]:
+    """What a run of the pipeline asks a stand-in for a package for; the run must succeed."""
+    (out.parent / f"{package}.py").write_text(fake)
+    told = out.parent / "told.json"
+    done = pipeline("cluster", *words, PYTHONPATH=str(out.parent), FAKE_TOLD=str(told))
+    assert done.returncode == 0, done.stderr
+    asked: dict[str, Any] = json.loads(told.read_text())
+    return asked
+
+
 def test_slurm_is_asked_for_a_job_a_worker_with_a_gpu_each(
     pair: tuple[Path, Path], alone: geochange.Result, tmp_path: Path
 ) -> None:
     fake = FAKE.format(name="SLURMCluster", first="cores", told='"cores": cores')
-    (tmp_path / "dask_jobqueue.py").write_text(fake)
-    out, told = tmp_path / "changes.gpkg", tmp_path / "told.json"
-    done = pipeline(
-        *("cluster", *map(str, pair), "--out", str(out), "--on", "slurm", "--workers", "2"),
-        *("--slurm", "queue=gpu", "--slurm", "walltime=01:00:00", "--threads", "3", *WORDS),
-        PYTHONPATH=str(tmp_path),
-        FAKE_TOLD=str(told),
-    )
-    assert done.returncode == 0, done.stderr
-    same(out, alone)
-    assert json.loads(told.read_text()) == {
+    out = tmp_path / "changes.gpkg"
+    words = [*map(str, pair), "--out", str(out), "--on", "slurm", "--workers", "2"]
+    words += ["--slurm", "queue=gpu", "--slurm", "walltime=01:00:00", "--threads", "3", *WORDS]
+    assert asked_of("dask_jobqueue", fake, out, words) == {
         **{"cores": 3, "processes": 1, "memory": "32GB", "walltime": "01:00:00", "queue": "gpu"},
         "job_extra_directives": ["--gres=gpu:1"],
     }
+    same(out, alone)
 
 
 def test_gpus_have_a_worker_each(
     pair: tuple[Path, Path], alone: geochange.Result, tmp_path: Path
 ) -> None:
     fake = FAKE.format(name="LocalCUDACluster", first="threads_per_worker", told="")
-    (tmp_path / "dask_cuda.py").write_text(fake)
-    out, told = tmp_path / "changes.gpkg", tmp_path / "told.json"
-    done = pipeline(
-        *("cluster", *map(str, pair), "--out", str(out), "--on", "gpus", "--workers", "1", *WORDS),
-        PYTHONPATH=str(tmp_path),
-        FAKE_TOLD=str(told),
-    )
-    assert done.returncode == 0, done.stderr
+    out = tmp_path / "changes.gpkg"
+    words = [*map(str, pair), "--out", str(out), "--on", "gpus", "--workers", "1", *WORDS]
+    assert asked_of("dask_cuda", fake, out, words)["CUDA_VISIBLE_DEVICES"] == [0]
     same(out, alone)
-    assert json.loads(told.read_text())["CUDA_VISIBLE_DEVICES"] == [0]
 
 
 @pytest.mark.parametrize(
