@@ -124,7 +124,9 @@ class FakeCuda:
         self.free = free
         self.reserved = self.allocated = self.peak = 0
         self._streams = iter(("there", "back", *map(str, range(100))))
-        self.current = FakeStream(self, "compute")
+        self._compute = FakeStream(self, "compute")
+        # As in torch, what is the current stream of one thread is not that of another.
+        self._current = threading.local()
 
     def Stream(self, device: Any) -> FakeStream:  # noqa: N802  torch's name
         return FakeStream(self, next(self._streams))
@@ -133,13 +135,13 @@ class FakeCuda:
         return FakeEvent(self, blocking)
 
     def current_stream(self, device: Any) -> FakeStream:
-        return self.current
+        return getattr(self._current, "stream", self._compute)
 
     @contextmanager
     def stream(self, stream: FakeStream) -> Iterator[None]:
-        before, self.current = self.current, stream
+        before, self._current.stream = self.current_stream(None), stream
         yield
-        self.current = before
+        self._current.stream = before
 
     @contextmanager
     def device(self, device: Any) -> Iterator[None]:

@@ -31,7 +31,9 @@ def test_a_batch_is_sent_on_a_stream_of_its_own_and_only_the_computing_waits(
     sent: list[str] = []
     move = transfer.Batch.to
     monkeypatch.setattr(
-        transfer.Batch, "to", lambda *given: sent.append(cuda.current.name) or move(*given)
+        transfer.Batch,
+        "to",
+        lambda *given: sent.append(cuda.current_stream(None).name) or move(*given),
     )
     way = carrier()
     batch, ready = way.send(stack(chips_of(3)))
