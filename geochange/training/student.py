@@ -20,6 +20,11 @@ Loss = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
 Rate = Callable[[int], float]
 """The learning rate of a step."""
 
+Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
+
+Average = Callable[[Tensors, Tensors, torch.Tensor | int], None]
+"""(averaged tensors, current tensors, updates so far) -> None; the former are moved."""
+
 DIVERGED = (
     "the training diverges: lower optim.lr, or set optim.clip_norm=1, and train into another --out"
 )
@@ -77,7 +82,7 @@ class Student:
         self._forward, self._optimiser = fabric.setup(forward, self._moments)  # type: ignore[arg-type]
         self._average = None
         if course.ema:
-            average = get_ema_multi_avg_fn(course.ema)
+            average = _moving_average(course.ema)
             self._average = AveragedModel(module, multi_avg_fn=average, use_buffers=True)
 
     @property
@@ -176,6 +181,18 @@ class Student:
             raise InputError(
                 f"what is to be gone on from is of another network ({error}); start afresh"
             ) from error
+
+
+def _moving_average(decay: float) -> Average:
+    """Torch's exponential moving average; what is infinite, as a mask is, is taken as it is."""
+    move = get_ema_multi_avg_fn(decay)
+
+    def update(averaged: Tensors, current: Tensors, count: torch.Tensor | int) -> None:
+        move(averaged, current, count)
+        for mean, value in zip(averaged, current, strict=True):
+            mean.copy_(torch.where(value.isinf(), value, mean))
+
+    return update
 
 
 def _alike(value: torch.Tensor, parameter: torch.Tensor, key: str) -> torch.Tensor:

@@ -75,6 +75,18 @@ def test_micro_batches_change_nothing() -> None:
     torch.testing.assert_close(weights(whole), weights(split), atol=1e-6, rtol=0)
 
 
+def test_an_average_keeps_what_a_mask_hides() -> None:
+    pupil = student(ema=0.5)
+    assert pupil._average is not None
+    module, average = pupil.module, pupil.best_module
+    for net in (module, average):
+        hides = torch.full((2, 2), float("-inf")).triu(1)
+        net.register_buffer("mask", hides, persistent=False)
+    for step in range(3):
+        pupil.learn(step, [part(step)])
+    torch.testing.assert_close(average.mask, module.mask)
+
+
 def test_the_loss_goes_down() -> None:
     pupil = student()
     losses = [pupil.learn(step, [part(0)]) for step in range(30)]

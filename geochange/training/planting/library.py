@@ -17,7 +17,7 @@ from geochange.errors import InputError
 Picture = NDArray[np.uint8]
 """(height, width, 3) RGB."""
 
-KEPT_OUT = ("bishop", "eureka", "santa_monica", "chico")
+KEPT_OUT = ("bishop", "eureka", "santa_monica", "chico", "montpellier", "norcia")
 """Cities of revisits that nothing is learnt from."""
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
@@ -68,7 +68,8 @@ def read_library(folder: Path, *, kept_out: bool = False) -> Library:
     near, far = folder / "revisits" / "naip", folder / "revisits" / "sentinel2"
     again = [group for group in _visits(near) if _is_kept_out(group[0]) == kept_out]
     dates = [_files(far / date) for date in ("time1", "time2")]
-    orbit = [] if kept_out else [list(pair) for pair in zip(*dates, strict=True)]
+    orbit = [list(pair) for pair in zip(*dates, strict=True)]
+    orbit = [pair for pair in orbit if (pair[0].stem in KEPT_OUT) == kept_out]
     once = [] if kept_out else [[file] for file in _files(folder / "scenes", "**/*")]
     groups = [(group, False) for group in again] + [(group, True) for group in orbit]
     groups += [(group, False) for group in once]

@@ -19,6 +19,10 @@ VISIBLE = 14.0
 """Of 255: what differs less in the mean, once planted, is not called a change."""
 
 
+AGAIN_FAR = 0.2
+"""Cities grow between two visits from orbit, and nobody labelled it: such pairs teach some light
+and season, and too many of them that new quarters are no change."""
+
 USUAL, ON_TOP = Nuisances(), Nuisances(0.5, 0.3, 0.7, 0.4)
 
 
@@ -26,9 +30,10 @@ USUAL, ON_TOP = Nuisances(), Nuisances(0.5, 0.3, 0.7, 0.4)
 class Planting:
     """How pairs are made.
 
-    size_px: of a side. revisits: share of pairs that are two real visits; far: share that shows
-    ten metres a pixel. unchanged: share without any change. things: most changes of a pair, and
-    most things planted at both dates alike. nuisances: of pictures seen once; `again` those that
+    size_px: of a side. revisits: share of pairs that are two real visits (of AGAIN_FAR of those that
+    are far); far: share that shows ten metres a pixel. unchanged: share without any change. things:
+    most changes of a pair, and most things planted at both dates alike. large: share of things that
+    may cover most of the picture. nuisances: of pictures seen once; `again` those that
     come on top of what two real visits differ by.
     """
 
@@ -37,6 +42,7 @@ class Planting:
     far: float = 0.2
     unchanged: float = 0.35
     things: int = 3
+    large: float = 0.2
     nuisances: Nuisances = USUAL
     again: Nuisances = ON_TOP
 
@@ -62,7 +68,7 @@ def choose(
     `plant` draws this first. Where a library lacks what is wanted, something else of it is taken.
     """
     far = draw.random() < planting.far
-    again = draw.random() < planting.revisits
+    again = draw.random() < planting.revisits * (AGAIN_FAR if far else 1)
     wanted = ((far, again), (far, not again), (not far, True), (not far, False))
     numbers = next(found for kind in wanted if (found := library.of(*kind)))
     place = library.places[numbers[draw.integers(len(numbers))]]
@@ -108,7 +114,8 @@ def _plant_into(
         numbers = library.of(far, draw.random() < 0.5) or library.of(far, True)
         donor = library.places[numbers[draw.integers(len(numbers))]] if numbers else None
         visits = [host.astype(np.uint8)] if donor is None else [donor.visits[0]]
-        return Ground(host, _views(visits, planting.size_px, far, draw)[0], far)
+        large = draw.random() < planting.large
+        return Ground(host, _views(visits, planting.size_px, far, draw)[0], far, large)
 
     for _ in range(draw.integers(planting.things + 1)):
         thing = make_thing(ground(views[draw.integers(2)]), draw)

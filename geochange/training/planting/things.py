@@ -11,6 +11,7 @@ from geochange.training.planting.houses import Houses, build
 from geochange.training.planting.outlines import Colours, Mask, anywhere, flood, road, waves
 
 SHARE, SHARE_FAR = (0.002, 0.12), (0.001, 0.03)
+LARGE, LARGE_FAR = (0.12, 0.7), (0.03, 0.3)
 """Of the picture that one thing covers: the least and the most, near and far."""
 
 
@@ -30,15 +31,22 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where things are planted, and another picture to take from, both (side, side, 3) 0-255."""
+    """Where things are planted, and another picture to take from, both (side, side, 3) 0-255.
+
+    large: whether a thing may cover most of it: whole quarters change, and most of such a change is
+    far from its seam.
+    """
 
     host: Colours
     donor: Colours
     far: bool
+    large: bool = False
 
     @property
     def share(self) -> tuple[float, float]:
         """What a thing may cover."""
+        if self.large:
+            return LARGE_FAR if self.far else LARGE
         return SHARE_FAR if self.far else SHARE
 
 
