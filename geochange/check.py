@@ -18,10 +18,10 @@ from geochange.geo.identity import files_of
 from geochange.geo.probability_raster import is_probability
 from geochange.geo.radiometry import MATCHES, Stretch, parse_stretch
 from geochange.geo.raster import RasterInfo, inspect
-from geochange.geo.review import refuse_foreign, refuse_reviewed
 from geochange.geo.stac import is_item, resolve_item
 from geochange.geo.stack import PLUS, is_stack
 from geochange.geo.stack import files_of as stacked
+from geochange.geo.standing import refuse_foreign, refuse_reviewed
 from geochange.geo.tileset import is_tileset
 from geochange.geo.tiling import TilePlan
 from geochange.geo.vector import check_output

@@ -20,6 +20,8 @@ from geochange import __version__
 from geochange.chip import Chip
 from geochange.config.cut import CutOptions
 from geochange.dataset.meaning import ACCOUNT
+from geochange.dataset.pairs import PathLike, Reviewed, Scene, open_scene
+from geochange.dataset.sharing import share
 from geochange.errors import InputError, OutputError
 from geochange.geo.bands import Bands
 from geochange.geo.blocks import Blocks
@@ -27,10 +29,8 @@ from geochange.geo.chipset import ChipSet, Tally
 from geochange.geo.labels import CHANGE, UNKNOWN
 from geochange.geo.reviewed import REJECT, ReviewedLabels
 from geochange.geo.tiling import Index, TilePlan, Window
-from geochange.pairs import PathLike, Reviewed, Scene, open_scene
 from geochange.places import check_folder
 from geochange.progress import Progress, silent
-from geochange.sharing import share
 from geochange.training.source import SPLITS
 
 READ_PX = 2048

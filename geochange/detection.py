@@ -12,8 +12,6 @@ from typing import Any
 
 import geopandas as gpd
 
-from geochange import provenance
-from geochange.blocks import work_blocks
 from geochange.check import Checked, PathLike, check
 from geochange.config import RunOptions
 from geochange.errors import InputError, OptionError
@@ -27,15 +25,17 @@ from geochange.memory import settle
 from geochange.models import resident
 from geochange.models.predict import classes_of
 from geochange.mosaic.schedule import in_flight
-from geochange.naming import chosen_classes
 from geochange.places import claimed
 from geochange.progress import Progress, silent
-from geochange.scope import know_area
-from geochange.space import check_space, room_in, space_of
-from geochange.tasks import Work
-from geochange.workers import choose_model, open_crew
-from geochange.workfolder import WorkFolder
-from geochange.writing import Ending, write
+from geochange.running import provenance
+from geochange.running.blocks import work_blocks
+from geochange.running.naming import chosen_classes
+from geochange.running.scope import know_area
+from geochange.running.space import check_space, room_in, space_of
+from geochange.running.tasks import Work
+from geochange.running.workers import choose_model, open_crew
+from geochange.running.workfolder import WorkFolder
+from geochange.running.writing import Ending, write
 
 logger = logging.getLogger(__name__)
 

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from geochange import __version__
-from geochange.candidate import Candidate, candidate
 from geochange.chip import Chip
 from geochange.config import EvaluateOptions
 from geochange.dataset import open_split
 from geochange.errors import OutputError
 from geochange.models import ModelSpec
 from geochange.progress import Progress, silent
+from geochange.trainer.candidate import Candidate, candidate
 from geochange.training.bootstrap import interval
 from geochange.training.boundary import BoundaryCounts, boundary_counts
 from geochange.training.calibration import LogitHistogram

@@ -14,7 +14,6 @@ from typing import Any, cast
 from geochange.config import TrainOptions
 from geochange.config.files import read_options
 from geochange.errors import OptionError
-from geochange.keeper import Keeper, calibrate
 from geochange.models.card import Card
 from geochange.models.changeclip import ChangeClip
 from geochange.models.checkpoint import read_checkpoint
@@ -22,10 +21,11 @@ from geochange.models.learner import Learner, begin
 from geochange.models.lesson import Lesson, collate_lesson
 from geochange.models.prompts import Names
 from geochange.places import make_folder
-from geochange.preparation import BEST, Prepared, prepare, spoken
-from geochange.pretraining import align_scenes
 from geochange.progress import Watch, noted, unwatched
-from geochange.recipe import (
+from geochange.trainer.keeper import Keeper, calibrate
+from geochange.trainer.preparation import BEST, Prepared, prepare, spoken
+from geochange.trainer.pretraining import align_scenes
+from geochange.trainer.recipe import (
     augmentation_of,
     course_of,
     devices_of,
@@ -33,6 +33,7 @@ from geochange.recipe import (
     share_of,
     start_of,
 )
+from geochange.trainer.validation import Examiner, Verdict, spread
 from geochange.training.fabric import Fabric, is_first
 from geochange.training.interrupt import deferred
 from geochange.training.journal import Journal
@@ -40,7 +41,6 @@ from geochange.training.lessons import Lessons, Loader
 from geochange.training.schedule import parameter_groups
 from geochange.training.sheet import write_sheet
 from geochange.training.student import Student
-from geochange.validation import Examiner, Verdict, spread
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,13 @@ from geochange.geo.probability_raster import ProbabilityRaster
 from geochange.geo.record import read_record
 from geochange.geo.regions import trace
 from geochange.geo.remote import is_remote
-from geochange.geo.review import refuse_foreign, refuse_reviewed
 from geochange.geo.spill import Shelf, Spill
+from geochange.geo.standing import refuse_foreign, refuse_reviewed
 from geochange.geo.vector import check_output, write_batches
 from geochange.places import claimed
 from geochange.progress import Progress, silent
-from geochange.provenance import Clock, stamp
-from geochange.space import room_in
+from geochange.running.provenance import Clock, stamp
+from geochange.running.space import room_in
 
 EVEN = 0.5
 """The threshold where neither the user nor a run beside the raster names one."""

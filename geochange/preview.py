@@ -7,6 +7,9 @@ from pathlib import Path
 
 import geopandas as gpd
 
+from geochange.account.looking import Photos, look_at
+from geochange.account.origin import Origin, Rasters
+from geochange.account.sketching import COLOURS, LABELS, Sketcher, shown_shape, window_around
 from geochange.beside import is_ours
 from geochange.check import PathLike
 from geochange.drawing import Drawn, save_png
@@ -17,12 +20,9 @@ from geochange.geo.grid import Grid
 from geochange.geo.lonlat import points_in, size_m
 from geochange.geo.reading import change_of, changes_in
 from geochange.geo.tiling import Window
-from geochange.looking import Photos, look_at
-from geochange.origin import Origin, Rasters
 from geochange.places import check_folder
 from geochange.report.canvas import muted, scale_of, sized
 from geochange.report.panels import Panel, side_by_side
-from geochange.sketching import COLOURS, LABELS, Sketcher, shown_shape, window_around
 from geochange.words import area, day, lonlat, share
 
 PANEL_PX = 800

@@ -15,9 +15,9 @@ from geochange.detection import plan_work
 from geochange.geo.tiling import Window
 from geochange.memory import settle
 from geochange.mosaic.schedule import Client, in_flight, run_bounded
-from geochange.space import space_of
-from geochange.tasks import Work, jobs
-from geochange.workers import open_crew
+from geochange.running.space import space_of
+from geochange.running.tasks import Work, jobs
+from geochange.running.workers import open_crew
 
 PROBE_S = 3.0
 """How long the real network is watched."""

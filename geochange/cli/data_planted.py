@@ -30,7 +30,7 @@ def planted(root: Path, sheet: Path, config: Path | None, quiet: bool, **given: 
     """
     from geochange.config import TrainOptions
     from geochange.config.files import read_options
-    from geochange.recipe import planted_of
+    from geochange.trainer.recipe import planted_of
     from geochange.training.planting.contact import write_contact
 
     options = read_options(TrainOptions, config, {}) if config else TrainOptions()

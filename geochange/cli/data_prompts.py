@@ -51,7 +51,7 @@ def prompts(root: Path, quiet: bool, log_json: bool, **given: Any) -> None:
     sources = _sources(root, given["splits"], given["layout"], given["bands"])
     # Behind the checks: loading torch takes longer than any refusal may.
     from geochange.models.checkpoint import DEFAULT_CLIP, read_vocabulary
-    from geochange.prompting import Prompter
+    from geochange.trainer.prompting import Prompter
 
     names = read_vocabulary(vocabulary) if vocabulary else None
     prompter = Prompter(clip or DEFAULT_CLIP, names, given["device"], given["batch"])

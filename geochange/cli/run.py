@@ -12,7 +12,7 @@ from geochange.check import check
 from geochange.cli.options import GroupedCommand, options_of
 from geochange.cli.screen import closing_table, say_json, screen
 from geochange.config import RunOptions
-from geochange.space import as_gb
+from geochange.running.space import as_gb
 from geochange.words import area, duration
 
 if TYPE_CHECKING:

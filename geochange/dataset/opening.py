@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from geochange.dataset.meaning import Seen, code_of, see
+from geochange.dataset.pairs import PairSource, find_pairs
 from geochange.dataset.source import FileSource, read_date
 from geochange.errors import InputError, OptionError
 from geochange.geo.bands import Bands
 from geochange.geo.picture import RGB, describe_picture
 from geochange.geo.radiometry import AS_IT_IS, Radiometry, Sampled, choose
-from geochange.pairs import PairSource, find_pairs
 from geochange.training.layouts import LAYOUTS, find_layout, records
 from geochange.training.lists import read_list
 from geochange.training.source import SPLITS, ChipSource, Record

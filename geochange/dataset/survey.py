@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip
 from geochange.dataset.opening import AUTO, Where, each, layout_of, open_split, splits_of
+from geochange.dataset.pairs import PairSource
 from geochange.dataset.source import CHANGE, UNKNOWN, FileSource
 from geochange.errors import InputError
-from geochange.pairs import PairSource
 from geochange.progress import Progress, silent
 from geochange.training.source import ChipSource
 

@@ -21,7 +21,7 @@ from geochange.geo.layers import write_geopackage
 from geochange.geo.outlines import UNREADABLE
 from geochange.geo.package import add_project, furnish
 from geochange.geo.project import plain_project
-from geochange.geo.review import refuse_reviewed
+from geochange.geo.standing import refuse_reviewed
 from geochange.geo.vector import LAYER, aside, check_output
 
 FROM, TO = "date_from", "date_to"

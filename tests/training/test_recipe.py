@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 
 from geochange.config import TrainOptions
 from geochange.errors import OptionError
-from geochange.recipe import (
+from geochange.trainer.recipe import (
     augmentation_of,
     course_of,
     devices_of,

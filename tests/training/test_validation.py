@@ -9,10 +9,10 @@ import pytest
 import torch
 from makers import noise
 
-from geochange import validation
 from geochange.chip import Chip
 from geochange.models.batch import Batch
-from geochange.validation import USUAL_PX, Examiner, spread
+from geochange.trainer import validation
+from geochange.trainer.validation import USUAL_PX, Examiner, spread
 
 SHAPES = ((32, 32), (32, 32), (48, 32), (32, 32), (32, 32), (32, 32))
 

@@ -20,7 +20,7 @@ from geochange.geo.layers import gather
 from geochange.geo.pen import Pen
 from geochange.geo.tiling import TilePlan
 from geochange.mosaic.store import ScoreStore
-from geochange.naming import Namer, chosen_classes
+from geochange.running.naming import Namer, chosen_classes
 
 CLASSES = ("farmland", "building", "pond")
 NAMES = ["before_class", "after_class", "change", "before_score", "after_score"]

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "geochange"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-GROUND = {"chip", "drawing", "errors", "places", "progress", "whole", "words"}
+GROUND = {"beside", "chip", "drawing", "errors", "places", "progress", "whole", "words"}
 """Imports nothing of geochange but its own floor."""
 
 MIDDLE = {"geo", "models", "training", "config", "landscape", "memory", "report"}
@@ -23,17 +23,24 @@ MIDDLE = {"geo", "models", "training", "config", "landscape", "memory", "report"
 
 JOINING = {"mosaic"}
 
-TOP = {
-    *("", "cli", "detection", "tasks", "check", "demo", "provenance", "workfolder", "faults"),
-    *("learning", "preparation", "recipe", "keeper", "validation", "evaluation", "candidate"),
-    *("dataset", "pairs", "prompting", "cutting", "sharing", "comparison", "space", "naming"),
-    *("polygonizing", "preview", "reporting", "looking", "beside", "telling", "sketching"),
-    *("inspection", "scope", "budget", "rehearsal", "__main__", "workers", "blocks", "writing"),
-    *("origin", "planted", "pretraining"),
+LOOKING = {"check", "faults", "inspection"}
+"""What is known of a pair before anything is made of it."""
+
+STORIES = {
+    *("", "__main__", "cli", "detection", "rehearsal", "demo", "learning", "evaluation"),
+    *("comparison", "cutting", "polygonizing", "preview"),
 }
+"""One module for each thing that a user asks for, told from top to bottom."""
+
+BELOW = JOINING | MIDDLE | GROUND | LOOKING
 
 MAY_IMPORT = {
-    **dict.fromkeys(TOP, TOP | JOINING | MIDDLE | GROUND),
+    **dict.fromkeys(STORIES, STORIES | {"running", "trainer", "account", "dataset"} | BELOW),
+    "running": {"running", "account", *BELOW},
+    "trainer": {"trainer", "dataset", "running", *BELOW},
+    "account": {"account", *BELOW},
+    "dataset": {"dataset", *BELOW},
+    **dict.fromkeys(LOOKING, BELOW),
     "mosaic": {"mosaic", "geo", *GROUND},
     **{room: {room, *GROUND} for room in MIDDLE},
     **dict.fromkeys(GROUND, GROUND),
@@ -43,7 +50,7 @@ MAY_IMPORT = {
 PURE = {"geochange.geo.tiling", "geochange.geo.probability"}
 """What mosaic/ may take from geo/: integers and bytes, no raster library behind them."""
 
-STREAMS = ("reporting.py", "sketching.py", "writing.py", "preview.py")
+STREAMS = ("account/", "running/writing.py", "preview.py")
 """Tables of changes pass through; they are made and read in geo/ alone."""
 
 HOMES = {

@@ -11,6 +11,7 @@ from affine import Affine
 from makers import LONLAT, NORTH_UP, make_raster, noise
 from polygon_files import make_polygons, square
 
+from geochange.dataset.pairs import PairSource, find_pairs, open_scene
 from geochange.errors import InputError, OptionError
 from geochange.geo.align import align
 from geochange.geo.bands import Bands
@@ -18,7 +19,6 @@ from geochange.geo.radiometry import choose
 from geochange.geo.raster import inspect
 from geochange.geo.sampling import SceneSample
 from geochange.geo.tiling import Window
-from geochange.pairs import PairSource, find_pairs, open_scene
 
 SHAPE = (50, 70)
 

@@ -14,7 +14,7 @@ from plans import each_plan, every_output, plans
 from geochange.errors import RunError
 from geochange.geo import area as areas
 from geochange.geo.tiling import TilePlan
-from geochange.scope import Scope, area_of, keep_area, know_area
+from geochange.running.scope import Scope, area_of, keep_area, know_area
 
 corners = st.tuples(st.floats(0, 24), st.floats(0, 24), st.floats(0.5, 9), st.floats(0.5, 9))
 
@@ -95,8 +95,8 @@ def test_workers_find_the_area_in_the_work_folder(
 ) -> None:
     digest = know_area(some_area([(1, 1, 5, 5)]))
     keep_area(digest, tmp_path)
-    monkeypatch.setattr("geochange.scope._areas", {})
+    monkeypatch.setattr("geochange.running.scope._areas", {})
     assert area_of(digest, tmp_path).digest == digest
-    monkeypatch.setattr("geochange.scope._areas", {})
+    monkeypatch.setattr("geochange.running.scope._areas", {})
     with pytest.raises(RunError, match="cleared"):
         area_of(digest, tmp_path / "elsewhere")

@@ -12,7 +12,15 @@ from plans import each_plan, every_output, plans, wide_overlap
 
 from geochange.errors import OutputError, RunError
 from geochange.geo.tiling import TilePlan
-from geochange.space import Space, as_gb, check_space, front_tiles, room_in, size_of, space_of
+from geochange.running.space import (
+    Space,
+    as_gb,
+    check_space,
+    front_tiles,
+    room_in,
+    size_of,
+    space_of,
+)
 
 IN_FLIGHT = 4
 

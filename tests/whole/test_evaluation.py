@@ -17,7 +17,6 @@ from PIL import Image
 from polygon_files import make_polygons, square
 from safetensors.torch import save_file
 
-from geochange import candidate as candidates
 from geochange.cli.main import _exit_code
 from geochange.dataset import open_split
 from geochange.errors import InputError, OptionError
@@ -25,7 +24,8 @@ from geochange.evaluation import Evaluation, evaluate
 from geochange.models.batch import Batch
 from geochange.models.card import Card
 from geochange.models.checkpoint import Checkpoint, write_checkpoint
-from geochange.prompting import name_chips, stored_names
+from geochange.trainer import candidate as candidates
+from geochange.trainer.prompting import name_chips, stored_names
 from geochange.training.counts import Counts
 
 SIDE, CHIPS = 32, 5

@@ -9,8 +9,8 @@ from hypothesis import given
 from plans import each_plan, every_output, plans, wide_overlap
 
 from geochange.geo.tiling import TilePlan
-from geochange.scope import Scope
-from geochange.tasks import Work, jobs
+from geochange.running.scope import Scope
+from geochange.running.tasks import Work, jobs
 
 
 @each_plan

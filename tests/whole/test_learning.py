@@ -29,8 +29,8 @@ from geochange.models import Prompting, weights_spec
 from geochange.models.checkpoint import read_checkpoint, read_memory
 from geochange.models.predict import predict
 from geochange.models.prompts import FIXED
-from geochange.preparation import FREE
-from geochange.validation import Examiner
+from geochange.trainer.preparation import FREE
+from geochange.trainer.validation import Examiner
 
 pytestmark = pytest.mark.slow
 
@@ -249,7 +249,7 @@ def test_what_stops_before_the_first_step_leaves_no_folder(
     def refuse(*_: Any, **__: Any) -> None:
         raise InputError("CLIP's weights are not here")
 
-    monkeypatch.setattr("geochange.preparation.name_chips", refuse)
+    monkeypatch.setattr("geochange.trainer.preparation.name_chips", refuse)
     prompted = options(chips, prompts={"mode": "per-date"})
     with pytest.raises(InputError, match="not here"):
         train(prompted, tmp_path / "deep" / "out")

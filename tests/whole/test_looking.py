@@ -23,7 +23,7 @@ from geochange.geo import align
 from geochange.geo.grid import to_ground
 from geochange.geo.tiling import TilePlan, Window
 from geochange.rehearsal import rehearse
-from geochange.scope import Scope
+from geochange.running.scope import Scope
 
 pytestmark = pytest.mark.slow
 

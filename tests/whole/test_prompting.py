@@ -16,14 +16,14 @@ from makers import noise
 from PIL import Image
 from safetensors.torch import save_file
 
-from geochange import prompting
 from geochange.chip import Chip
 from geochange.cli.main import _exit_code
 from geochange.errors import InputError, OutputError
 from geochange.models.checkpoint import DEFAULT_CLIP
 from geochange.models.naming import Namer, clip_tag
 from geochange.models.prompts import published_vocabulary
-from geochange.prompting import Prompter, name_chips, stored_names
+from geochange.trainer import prompting
+from geochange.trainer.prompting import Prompter, name_chips, stored_names
 from geochange.training.classfile import read_classes, write_classes
 
 VOCABULARY = published_vocabulary()

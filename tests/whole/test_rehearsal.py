@@ -10,7 +10,6 @@ import pytest
 from click.testing import CliRunner
 from makers import NORTH_UP, make_raster, noise
 
-from geochange.budget import MAY_TAKE
 from geochange.check import check
 from geochange.cli.main import cli
 from geochange.config import RunOptions
@@ -20,6 +19,7 @@ from geochange.geo.raster import inspect
 from geochange.geo.tiling import Window
 from geochange.mosaic.schedule import machine_bytes
 from geochange.rehearsal import rehearse
+from geochange.running.budget import MAY_TAKE
 
 OPTIONS = {"tile": 64, "overlap": 16, "block": 2, "threads": 2}
 

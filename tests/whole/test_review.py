@@ -15,7 +15,7 @@ from makers import UTM, make_raster, noise
 from geochange.check import check
 from geochange.config import RunOptions
 from geochange.errors import OutputError
-from geochange.geo.review import refuse_foreign, refuse_reviewed, reviewed
+from geochange.geo.standing import refuse_foreign, refuse_reviewed, reviewed
 from geochange.geo.vector import WRITERS, empty_changes, table_of, write_changes
 
 

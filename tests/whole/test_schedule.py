@@ -15,8 +15,8 @@ from distributed import Client, Future
 from geochange.errors import OptionError
 from geochange.geo.tiling import TilePlan
 from geochange.mosaic.schedule import READ_AHEAD, Job, connect, run_bounded
-from geochange.scope import Scope
-from geochange.tasks import Work, jobs
+from geochange.running.scope import Scope
+from geochange.running.tasks import Work, jobs
 
 THREADS = 2
 

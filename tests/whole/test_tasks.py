@@ -25,7 +25,7 @@ from geochange.geo.regions import BlockRegions, Regions
 from geochange.geo.spill import Spill
 from geochange.geo.tiling import TilePlan
 from geochange.models import ModelSpec
-from geochange.tasks import Work, jobs
+from geochange.running.tasks import Work, jobs
 
 pytestmark = pytest.mark.slow
 

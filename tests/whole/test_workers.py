@@ -15,7 +15,7 @@ from geochange.config import RunOptions
 from geochange.errors import OptionError
 from geochange.models import ModelSpec, Prompting
 from geochange.models.devices import Found
-from geochange.workers import settle_spec
+from geochange.running.workers import settle_spec
 
 NETWORK = ModelSpec("model.safetensors", "cpu", prompting=Prompting(precision="float32"))
 

@@ -22,9 +22,9 @@ from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.predict import BothNames, show, show_turned
 from geochange.models.protocol import ChangeModel
 from geochange.models.weights import sensible
-from geochange.prompting import stored_names
+from geochange.running.workers import choose_model
+from geochange.trainer.prompting import stored_names
 from geochange.training.source import ChipSource
-from geochange.workers import choose_model
 
 SAMPLE_PX = 64 * 256**2
 """At most so many pixels of a split does a model without weights learn from."""

@@ -21,9 +21,9 @@ from geochange.models.checkpoint import (
     read_memory,
     write_checkpoint,
 )
-from geochange.preparation import BEST, CALIBRATED, LAST, Prepared
+from geochange.trainer.preparation import BEST, CALIBRATED, LAST, Prepared
+from geochange.trainer.validation import Verdict
 from geochange.training.student import Student
-from geochange.validation import Verdict
 
 PRIOR = "prior"
 """The fact of a checkpoint that says threshold and temperature of what it began as."""

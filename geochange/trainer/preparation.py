@@ -20,10 +20,10 @@ from geochange.models.prompts import FIXED, Names
 from geochange.models.variants import find_variant
 from geochange.models.weights import clip_file, locate
 from geochange.places import check_folder
-from geochange.planted import PlantedNames, name_planted
 from geochange.progress import Watch, noted
-from geochange.prompting import name_chips
-from geochange.recipe import SCENES, course_of, devices_of, planted_of, start_of
+from geochange.trainer.planted import PlantedNames, name_planted
+from geochange.trainer.prompting import name_chips
+from geochange.trainer.recipe import SCENES, course_of, devices_of, planted_of, start_of
 from geochange.training.planting import PlantedSource
 from geochange.training.source import ChipSource
 

@@ -27,7 +27,7 @@ from geochange.models.predict import predict, show
 from geochange.mosaic.schedule import Job
 from geochange.mosaic.stitch import stitch
 from geochange.mosaic.store import LogitStore, ProbabilityStore, ScoreStore
-from geochange.scope import Scope, area_of, keep_area
+from geochange.running.scope import Scope, area_of, keep_area
 
 CLASS_BYTES = 100
 """What a model without weights takes of memory for a pixel: a few bands in float32, a few times."""

@@ -13,8 +13,8 @@ from geochange.geo.spill import Shelf, Spill
 from geochange.mosaic.release import Release
 from geochange.mosaic.schedule import Client, Job, run_bounded
 from geochange.progress import Progress
-from geochange.scope import Scope
-from geochange.tasks import Work, jobs
+from geochange.running.scope import Scope
+from geochange.running.tasks import Work, jobs
 
 
 def work_blocks(

@@ -10,7 +10,7 @@ from geochange.geo.align import Date, Pair
 from geochange.geo.radiometry import Radiometry
 from geochange.geo.raster import CACHE_MB
 from geochange.geo.tiling import TilePlan
-from geochange.space import as_gb
+from geochange.running.space import as_gb
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from geochange.errors import RunError
 from geochange.geo.align import Pair
 from geochange.geo.identity import identity
 from geochange.geo.unreadable import NOTHING, Unreadable
-from geochange.tasks import Work
+from geochange.running.tasks import Work
 
 PACKAGES = ("torch", "rasterio", "shapely", "geopandas", "dask", "zarr", "numpy")
 

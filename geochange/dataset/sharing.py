@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from itertools import product
 
 from geochange.config.cut import CutOptions
+from geochange.dataset.pairs import Scene
 from geochange.errors import InputError
 from geochange.geo.blocks import Blocks, count_blocks, share_out
 from geochange.geo.reviewed import ACCEPT, REJECT, ReviewedLabels
 from geochange.geo.tiling import TilePlan, Window
-from geochange.pairs import Scene
 from geochange.training.source import SPLITS
 
 BLOCKS = (4, 3, 2, 1)

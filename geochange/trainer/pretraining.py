@@ -14,9 +14,9 @@ from geochange.models.clip_text import TextOptions
 from geochange.models.prompts import published_vocabulary
 from geochange.models.variants import find_variant
 from geochange.places import make_folder
-from geochange.preparation import Prepared
 from geochange.progress import Watch
-from geochange.recipe import SCENES, devices_of
+from geochange.trainer.preparation import Prepared
+from geochange.trainer.recipe import SCENES, devices_of
 from geochange.training.scenes import (
     TEMPLATES,
     SceneLessons,

@@ -10,6 +10,8 @@ import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
 
+from geochange.account.reporting import Reporter
+from geochange.account.telling import Told
 from geochange.check import Checked
 from geochange.errors import OutputError, RunError
 from geochange.geo.changes import Tally, to_changes
@@ -18,17 +20,15 @@ from geochange.geo.coverage import Coverage
 from geochange.geo.pen import pen_for
 from geochange.geo.probability import NODATA
 from geochange.geo.project import Scene
-from geochange.geo.review import refuse_reviewed
 from geochange.geo.showing import picture_of
 from geochange.geo.spill import Shelf
+from geochange.geo.standing import refuse_reviewed
 from geochange.geo.unreadable import Unreadable
 from geochange.geo.vector import write_batches
-from geochange.naming import Namer, chosen_classes
 from geochange.progress import Progress
-from geochange.provenance import Clock
-from geochange.reporting import Reporter
-from geochange.tasks import Work
-from geochange.telling import Told
+from geochange.running.naming import Namer, chosen_classes
+from geochange.running.provenance import Clock
+from geochange.running.tasks import Work
 
 
 @dataclass(frozen=True)

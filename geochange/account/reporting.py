@@ -9,6 +9,9 @@ from typing import Any
 
 import geopandas as gpd
 
+from geochange.account.looking import Look, Photos, look_at
+from geochange.account.sketching import Sketcher, shown_shape, window_around
+from geochange.account.telling import Told, tell
 from geochange.beside import Beside
 from geochange.check import Checked
 from geochange.errors import RunError
@@ -16,13 +19,10 @@ from geochange.geo.grid import Grid
 from geochange.geo.lonlat import on_the_globe, outline_of
 from geochange.geo.style import CLASSES
 from geochange.geo.summary import Summary
-from geochange.looking import Look, Photos, look_at
 from geochange.report.canvas import Picture, embedded, muted, scale_of, sized
 from geochange.report.facts import Facts
 from geochange.report.item import Footprint, item_of
 from geochange.report.page import Pictures, Shade, render
-from geochange.sketching import Sketcher, shown_shape, window_around
-from geochange.telling import Told, tell
 from geochange.whole import write_text
 
 logger = logging.getLogger(__name__)

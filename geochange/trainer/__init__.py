@@ -1,0 +1,1 @@
+"""TRAINER: what `train` prepares, names, keeps and measures around the steps themselves."""
