@@ -1,13 +1,12 @@
-"""The pictures of docs/pipelines.md: each pipeline run on a made-up landscape, and drawn.
+"""Pictures of docs/pipelines.md: a pipeline run on a made-up landscape, and drawn.
 
 python docs/pictures.py FOLDER [NAME ...]: FOLDER keeps what was made and found, so that a second
-call only draws. NAME is a pipeline; all four without one. Some ten minutes on two cores.
+call only draws. NAME is cluster or monitor; both without one. A minute on two cores.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,13 +19,11 @@ import numpy as np
 import rasterio
 import shapely
 from affine import Affine
-from distributed import LocalCluster, WorkerPlugin
 from numpy.typing import NDArray
 from PIL import Image
 from pyproj import CRS
 
 import geochange
-from geochange.config import TrainOptions
 from geochange.geo.grid import Grid, to_ground
 from geochange.geo.picture import write_picture
 from geochange.landscape import PIXEL_M, make_landscape
@@ -48,7 +45,7 @@ CORNER_M = (691_000.0, 5_335_000.0)
 
 # Okabe and Ito's colours, which all kinds of colour vision tell apart.
 PALETTE = (213, 94, 0), (0, 114, 178), (0, 158, 115), (240, 228, 66)
-VERMILION, BLUE, GREEN, YELLOW = PALETTE
+VERMILION, BLUE, *_ = PALETTE
 
 Photo = NDArray[np.uint8]
 Window = tuple[slice, slice]
@@ -94,7 +91,8 @@ def place(folder: Path, size: int, seed: int) -> Place:
 def run_pipeline(name: str, *words: object) -> None:
     """Run a pipeline of this repository as the command line does."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "pipelines" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     command: click.Command = getattr(module, name)
@@ -108,7 +106,8 @@ def photo_of(path: Path, window: Window) -> Photo:
 
 def outlines(file: Path) -> Sequence[shapely.Geometry]:
     """Polygons in (col, row) of the grid they were made on."""
-    table = gpd.read_file(file)
+    layer = "changes" if file.suffix == ".gpkg" else None
+    table = gpd.read_file(file, layer=layer)
     shapes = to_ground(np.asarray(table.geometry, dtype=np.object_), ~grid_of(1).transform)
     return list(shapely.get_parts(shapes))
 
@@ -145,141 +144,63 @@ def keep(name: str, title: str, subtitle: str, panels: list[Panel], **more: Any)
     sheet.save(ROOT / "docs" / f"{name}.jpg", quality=QUALITY, optimize=True, subsampling=0)
 
 
-# Finetune: a model that calls every difference a change is taught to call buildings alone one.
-
-TINY = ("data.workers=0", "device.threads=1", "log_every=50")
-LEARN = {
-    "network": {"variant": "tiny", "start": None, "batch_norm_dates": "together"},
-    "prompts": {"mode": "fixed"},
-    "augment": {"size": 64},
-    "optim": {"lr": 2e-3, "steps": 300, "warmup_steps": 10, "batch": 8, "loss": "cross_entropy+dice"},
-    "validation": {"every": 300},
-    "device": {"threads": 1},
-}
-
-
-def parent(folder: Path) -> Path:
-    """A small model that learnt what `cva` says of a pair: harvests and shadows, too."""
-    best = folder / "parent" / "best.safetensors"
-    if not best.is_file():
-        there = place(folder / "there", 1024, 3)
-        geochange.detect(*there.pair, folder / "there/all.gpkg")
-        geochange.cut(*there.pair, folder / "there/all.gpkg", folder / "there/chips", size=128)
-        data = {"root": str(folder / "there/chips"), "workers": 0}
-        geochange.train(TrainOptions.parse({**LEARN, "data": data}), folder / "parent")
-    return best
-
-
-def tuned(folder: Path) -> Path:
-    """What pipelines/finetune.py makes of the parent with the buildings of a place, drawn."""
-    here, new = place(folder / "here", 1024, 7), place(folder / "new", 768, 11)
-    words = [*here.pair, here.buildings, "--from", parent(folder), "--out", folder / "tuned"]
-    words += ["--new", *new.pair, "--size", 128, "--set", "optim.lr=1e-3"]
-    words += ["--set", "optim.steps=400", "--set", "optim.batch=8", "--set", "augment.size=64"]
-    run_pipeline("finetune", *words, *(word for each in TINY for word in ("--set", each)))
-    return folder / "tuned" / "training" / "best.safetensors"
-
-
-def finetune(folder: Path) -> None:
-    """A new place: after, what the parent finds there, and what the tuned model finds."""
-    tuned(folder)
-    new, side = place(folder / "new", 768, 11), panel_px(3)
-    untuned = folder / "new" / "untuned.gpkg"
-    geochange.detect(*new.pair, untuned, model=str(parent(folder)), overwrite=True)
-    gain = json.loads((folder / "tuned" / "gain.json").read_text())
-    window = np.s_[0:768, 0:768]
-    photo = photo_of(new.pair[1], window)
-    truth = outlines(new.buildings)
-    panels = [Panel(drawn(photo, window, truth, [1] * len(truth), side), "After", "new, or gone")]
-    for name, file in (("before", untuned), ("after", folder / "tuned" / "changes.gpkg")):
-        found = outlines(file)
-        picture = drawn(photo, window, found, [0] * len(found), side, pale=True)
-        panels.append(Panel(picture, f"Found {name} tuning", f"{len(found)} polygons"))
-    said = ", ".join(f"{gain[n]['f1']:.2f} {n}" for n in ("before", "after"))
-    legend = [("building built or pulled down", BLUE), ("found", VERMILION)]
-    keep(
-        "finetune",
-        "A place that the model has not seen",
-        f"taught on the buildings of one other place; F1 on chips kept out: {said}",
-        panels,
-        legend=legend,
-        scale=scale_of(768 * PIXEL_M),
-    )
-
-
-# Cluster: who worked which block.
-
-
-class Ledger(WorkerPlugin):
-    """Notes in `took` that its worker took a block of tiles."""
-
-    def __init__(self, took: dict[tuple[int, int], int], number: int) -> None:
-        self.took, self.number = took, number
-
-    def setup(self, worker: Any) -> None:
-        self.worker = worker
-
-    def transition(self, key: Any, start: str, finish: str, **more: Any) -> None:
-        if finish == "executing":
-            task = self.worker.state.tasks[key].run_spec
-            if getattr(task.func, "__name__", "") == "infer":
-                self.took[task.args[1]] = self.number
+# Cluster: the blocks that are shared out, and what comes of them.
 
 
 TILE, OVERLAP, BLOCK = 128, 32, 2
 
 
-def shared_out(pair: tuple[Path, Path], out: Path) -> dict[tuple[int, int], int]:
-    """Run on four workers; which of them took which block."""
-    took: dict[tuple[int, int], int] = {}
-    options = {"tile": TILE, "overlap": OVERLAP, "block": BLOCK}
-    settings = [word for name, n in options.items() for word in ("--set", f"{name}={n}")]
-    with LocalCluster(4, threads_per_worker=1, processes=False, dashboard_address=None) as made:
-        for number, worker in enumerate(made.workers.values()):
-            made.sync(worker.plugin_add, Ledger(took, number))
-        words = [*pair, "--out", out, "--on", made.scheduler_address, *settings]
-        run_pipeline("cluster", *words)
-    return took
-
-
 def cluster(folder: Path) -> None:
-    """Changes of a pair, and the blocks of it by the worker that took them."""
+    """Changes of a pair, and the blocks that two processes shared."""
     size = 1536
     here, side = place(folder / "wide", size, 7), panel_px(2)
     out = folder / "cluster" / "changes.gpkg"
     out.parent.mkdir(exist_ok=True)
-    took = shared_out(here.pair, out)
+    options = {"tile": TILE, "overlap": OVERLAP, "block": BLOCK, "overwrite": True}
+    settings = [word for name, n in options.items() for word in ("--set", f"{name}={n}")]
+    run_pipeline("cluster", *here.pair, "--out", out, "--workers", 2, *settings)
     step = BLOCK * (TILE - OVERLAP)
+    starts = range(0, size - OVERLAP, step)
     squares = [
-        shapely.box(c * step, r * step, min(size, (c + 1) * step), min(size, (r + 1) * step))
-        for r, c in took
+        shapely.box(c, r, min(size, c + step), min(size, r + step)) for r in starts for c in starts
     ]
     window = np.s_[0:size, 0:size]
     photo, found = photo_of(here.pair[1], window), outlines(out)
-    blocks = drawn(photo, window, squares, list(took.values()), side, pale=True)
+    blocks = drawn(photo, window, squares, [1] * len(squares), side, pale=True)
     changes = drawn(photo, window, found, [0] * len(found), side)
     keep(
         "cluster",
-        "Four workers, one answer",
-        "each takes the next block of tiles that nobody has; the polygons know nothing of blocks",
-        [Panel(blocks, "Blocks", "by worker"), Panel(changes, "Changes", f"{len(found)} polygons")],
-        legend=[(f"worker {n + 1}", colour) for n, colour in enumerate(PALETTE)],
+        "Many workers, one answer",
+        "each worker takes the next block of tiles; the polygons know nothing of blocks",
+        [
+            Panel(blocks, "Shared out", f"{len(squares)} blocks"),
+            Panel(changes, "Put together", f"{len(found)} polygons"),
+        ],
+        legend=[("block of tiles", BLUE), ("changed", VERMILION)],
         scale=scale_of(size * PIXEL_M),
     )
 
 
 # Monitor: an estate that grows from year to year.
 
+HOUSE_PX = 1200
+"""A new building that is larger is a hall, and lies apart."""
+
 DAYS = ("2021-06-12", "2022-06-18", "2023-06-09", "2024-06-15")
+
+
+def is_new_house(each: Building) -> bool:
+    """Whether it is built between the dates of the landscape, and no hall."""
+    return each.stands is Stands.NEW and each.box.outline().area < HOUSE_PX
 
 
 def as_of(plan: Plan, year: int, years: int) -> Plan:
     """The plan in a year: of the new houses a share stands, of those that go none goes."""
-    new = [each for each in plan.buildings if each.stands is Stands.NEW]
+    new = [each for each in plan.buildings if is_new_house(each)]
     built = set(map(id, new[: round(len(new) * year / (years - 1))]))
 
     def now(each: Building) -> bool:
-        return each.stands is not Stands.NEW or id(each) in built
+        return not is_new_house(each) or id(each) in built
 
     stay = {"stands": Stands.ALWAYS}
     roads = [road for road in plan.roads if year or road.stands is not Stands.NEW]
@@ -300,7 +221,7 @@ def years(folder: Path, size: int, seed: int) -> Window:
         then = as_of(plan, year, len(DAYS))
         photo = photograph(build(then, parcels, trees, 0.0), haze, plan.stream(20 + year))
         write_picture(folder / f"place_{day}.tif", photo, grid_of(size))
-    new = [each.box.outline() for each in plan.buildings if each.stands is Stands.NEW]
+    new = [each.box.outline() for each in plan.buildings if is_new_house(each)]
     left, top, right, bottom = shapely.union_all(new).bounds
     half, row, col = int(max(right - left, bottom - top) / 2) + 24, top + bottom, left + right
     row, col = (int(min(max(middle / 2 - half, 0), size - 2 * half)) for middle in (row, col))
@@ -327,14 +248,12 @@ def monitor(folder: Path) -> None:
         "An estate grows",
         "changes.gpkg: each change with date_from and date_to, which QGIS plays",
         panels,
-        legend=[("changed since the day before it", VERMILION)],
+        legend=[("changed since the date to its left", VERMILION)],
         scale=scale_of((window[1].stop - window[1].start) * PIXEL_M),
     )
 
 
-PIPELINES: dict[str, Callable[[Path], None]] = {
-    each.__name__: each for each in (finetune, cluster, monitor)
-}
+PIPELINES: dict[str, Callable[[Path], None]] = {each.__name__: each for each in (cluster, monitor)}
 
 
 def main() -> None:
