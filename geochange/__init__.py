@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from geochange.polygonizing import polygonize
     from geochange.training.counts import Counts
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 _HOMES = {
     "detect": "geochange.detection",

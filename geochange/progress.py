@@ -7,10 +7,6 @@ from collections.abc import Callable
 Progress = Callable[[str, int, int], None]
 """Called as progress(stage, done, total), in pixels of the raster; done == total ends a stage."""
 
-STAGES = ("infer", "polygons", "write")
-"""Stages in the order in which they end; `infer` and `polygons` run side by side."""
-
-
 Watch = Callable[[str, int, int, str], None]
 """Called as watch(stage, done, total, note), where there is something to say beside the numbers."""
 

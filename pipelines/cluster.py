@@ -112,6 +112,7 @@ def local(given: Chosen) -> Any:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         dask.config.set({f"distributed.nanny.pre-spawn-environ.{name}": torch.get_num_threads()})
     workers = given["workers"] or max(1, (os.cpu_count() or 1) // given["threads"])
+    dask.config.set({"distributed.scheduler.worker-ttl": None})  # who slept did not die
     # No limit of memory: geochange bounds it, for few tasks are submitted at once.
     own = {"n_workers": workers, "threads_per_worker": given["threads"], "memory_limit": 0}
     return LocalCluster(**own, dashboard_address=":0")

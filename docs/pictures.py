@@ -1,0 +1,266 @@
+"""Pictures of docs/pipelines.md: a pipeline run on a made-up landscape, and drawn.
+
+python docs/pictures.py FOLDER [NAME ...]: FOLDER keeps what was made and found, so that a second
+call only draws. NAME is cluster or monitor; both without one. A minute on two cores.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import geopandas as gpd
+import numpy as np
+import rasterio
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from PIL import Image
+from pyproj import CRS
+
+import geochange
+from geochange.geo.grid import Grid, to_ground
+from geochange.geo.picture import write_picture
+from geochange.landscape import PIXEL_M, make_landscape
+from geochange.landscape.layout import lay_out
+from geochange.landscape.light import photograph
+from geochange.landscape.parcels import divide
+from geochange.landscape.scene import build
+from geochange.landscape.seasons import EARLY_SUMMER
+from geochange.landscape.things import Building, Plan, Stands
+from geochange.landscape.trees import grow
+from geochange.report.canvas import Overlay, muted, scale_of, sized
+from geochange.report.panels import Panel, side_by_side
+
+ROOT = Path(__file__).resolve().parents[1]
+PAPER_PX, QUALITY = 940, 84
+"""How wide a picture is, and what its JPEG keeps."""
+
+CORNER_M = (691_000.0, 5_335_000.0)
+
+# Okabe and Ito's colours, which all kinds of colour vision tell apart.
+PALETTE = (213, 94, 0), (0, 114, 178), (0, 158, 115), (240, 228, 66)
+VERMILION, BLUE, *_ = PALETTE
+
+Photo = NDArray[np.uint8]
+Window = tuple[slice, slice]
+"""Rows and columns of a landscape."""
+
+
+def grid_of(size: int) -> Grid:
+    transform = Affine.translation(*CORNER_M) @ Affine.scale(PIXEL_M, -PIXEL_M)
+    return Grid(CRS.from_epsg(32632), transform, (size, size))
+
+
+@dataclass(frozen=True)
+class Place:
+    """A made pair in a folder, and the buildings that are new or gone in it."""
+
+    folder: Path
+    size: int
+
+    @property
+    def pair(self) -> tuple[Path, Path]:
+        return self.folder / "before.tif", self.folder / "after.tif"
+
+    @property
+    def buildings(self) -> Path:
+        return self.folder / "buildings.geojson"
+
+
+def place(folder: Path, size: int, seed: int) -> Place:
+    """A landscape at two seasons, and what was built or pulled down."""
+    made = Place(folder, size)
+    if made.buildings.is_file():
+        return made
+    folder.mkdir(parents=True, exist_ok=True)
+    land, grid = make_landscape(size, seed), grid_of(size)
+    for path, photo in zip(made.pair, (land.before, land.after), strict=True):
+        write_picture(path, photo, grid)
+    shapes = [each.outline for each in land.planted if each.kind in ("building", "demolished")]
+    ground = [to_ground(shape, grid.transform) for shape in shapes]
+    gpd.GeoDataFrame(geometry=ground, crs=grid.crs).to_file(made.buildings, driver="GeoJSON")
+    return made
+
+
+def run_pipeline(name: str, *words: object) -> None:
+    """Run a pipeline of this repository as the command line does."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "pipelines" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    command: click.Command = getattr(module, name)
+    command.main([str(word) for word in words], standalone_mode=False)
+
+
+def photo_of(path: Path, window: Window) -> Photo:
+    with rasterio.open(path) as raster:
+        return np.moveaxis(raster.read(), 0, -1)[window]
+
+
+def outlines(file: Path) -> Sequence[shapely.Geometry]:
+    """Polygons in (col, row) of the grid they were made on."""
+    layer = "changes" if file.suffix == ".gpkg" else None
+    table = gpd.read_file(file, layer=layer)
+    shapes = to_ground(np.asarray(table.geometry, dtype=np.object_), ~grid_of(1).transform)
+    return list(shapely.get_parts(shapes))
+
+
+def drawn(
+    photo: Photo,
+    window: Window,
+    shapes: Sequence[shapely.Geometry],
+    colours: Sequence[int],
+    side: int,
+    pale: bool = False,
+    palette: Sequence[tuple[int, int, int]] = PALETTE,
+) -> Image.Image:
+    """A photo of a window, `side` wide, with polygons on it in colours by number."""
+    scale = side / photo.shape[1]
+    overlay = Overlay((round(photo.shape[0] * scale), side), palette, 1.6)
+    corner = np.array([window[1].start or 0, window[0].start or 0])
+    rings = [
+        [(np.asarray(ring.coords)[:, :2] - corner) * scale for ring in (s.exterior, *s.interiors)]
+        for s in shapes
+    ]
+    overlay.add(rings, colours)
+    ground = sized(photo, overlay.shape)
+    return overlay.over(muted(ground) if pale else ground)
+
+
+def panel_px(count: int) -> int:
+    """How wide each of some panels is, for the paper to be PAPER_PX."""
+    return (PAPER_PX - 4 * 13 - (count - 1) * 12) // count
+
+
+def keep(name: str, title: str, subtitle: str, panels: list[Panel], **more: Any) -> None:
+    sheet = side_by_side(title, subtitle, panels, more.get("legend", ()), more.get("scale"))
+    sheet.save(ROOT / "docs" / f"{name}.jpg", quality=QUALITY, optimize=True, subsampling=0)
+
+
+# Cluster: the blocks that are shared out, and what comes of them.
+
+
+TILE, OVERLAP, BLOCK = 128, 32, 2
+
+
+def cluster(folder: Path) -> None:
+    """Changes of a pair, and the blocks that two processes shared."""
+    size = 1536
+    here, side = place(folder / "wide", size, 7), panel_px(2)
+    out = folder / "cluster" / "changes.gpkg"
+    out.parent.mkdir(exist_ok=True)
+    options = {"tile": TILE, "overlap": OVERLAP, "block": BLOCK, "overwrite": True}
+    settings = [word for name, n in options.items() for word in ("--set", f"{name}={n}")]
+    run_pipeline("cluster", *here.pair, "--out", out, "--workers", 2, *settings)
+    step = BLOCK * (TILE - OVERLAP)
+    starts = range(0, size - OVERLAP, step)
+    squares = [
+        shapely.box(c, r, min(size, c + step), min(size, r + step)) for r in starts for c in starts
+    ]
+    window = np.s_[0:size, 0:size]
+    photo, found = photo_of(here.pair[1], window), outlines(out)
+    blocks = drawn(photo, window, squares, [1] * len(squares), side, pale=True)
+    changes = drawn(photo, window, found, [0] * len(found), side)
+    keep(
+        "cluster",
+        "Many workers, one answer",
+        "each worker takes the next block of tiles; the polygons know nothing of blocks",
+        [
+            Panel(blocks, "Shared out", f"{len(squares)} blocks"),
+            Panel(changes, "Put together", f"{len(found)} polygons"),
+        ],
+        legend=[("block of tiles", BLUE), ("changed", VERMILION)],
+        scale=scale_of(size * PIXEL_M),
+    )
+
+
+# Monitor: an estate that grows from year to year.
+
+HOUSE_PX = 1200
+"""A new building that is larger is a hall, and lies apart."""
+
+DAYS = ("2021-06-12", "2022-06-18", "2023-06-09", "2024-06-15")
+
+
+def is_new_house(each: Building) -> bool:
+    """Whether it is built between the dates of the landscape, and no hall."""
+    return each.stands is Stands.NEW and each.box.outline().area < HOUSE_PX
+
+
+def as_of(plan: Plan, year: int, years: int) -> Plan:
+    """The plan in a year: of the new houses a share stands, of those that go none goes."""
+    new = [each for each in plan.buildings if is_new_house(each)]
+    built = set(map(id, new[: round(len(new) * year / (years - 1))]))
+
+    def now(each: Building) -> bool:
+        return not is_new_house(each) or id(each) in built
+
+    stay = {"stands": Stands.ALWAYS}
+    roads = [road for road in plan.roads if year or road.stands is not Stands.NEW]
+    return replace(
+        plan,
+        buildings=tuple(replace(each, **stay) for each in plan.buildings if now(each)),
+        roads=tuple(replace(road, **stay) for road in roads),
+    )
+
+
+def years(folder: Path, size: int, seed: int) -> Window:
+    """A raster of each day, and the window of what is built in them."""
+    plan = lay_out(size, seed)
+    parcels = divide(plan)
+    trees = grow(plan, parcels.outlines)
+    for year, day in enumerate(DAYS):
+        haze = replace(EARLY_SUMMER, haze=0.03 + 0.01 * year, balance=(1, 1, 1 - 0.01 * year))
+        then = as_of(plan, year, len(DAYS))
+        photo = photograph(build(then, parcels, trees, 0.0), haze, plan.stream(20 + year))
+        write_picture(folder / f"place_{day}.tif", photo, grid_of(size))
+    new = [each.box.outline() for each in plan.buildings if is_new_house(each)]
+    left, top, right, bottom = shapely.union_all(new).bounds
+    half, row, col = int(max(right - left, bottom - top) / 2) + 24, top + bottom, left + right
+    row, col = (int(min(max(middle / 2 - half, 0), size - 2 * half)) for middle in (row, col))
+    return slice(row, row + 2 * half), slice(col, col + 2 * half)
+
+
+def monitor(folder: Path) -> None:
+    """A strip of days, with what appeared at each."""
+    scenes, watch = folder / "scenes", folder / "watch"
+    scenes.mkdir(exist_ok=True)
+    window = years(scenes, 1024, 7)
+    run_pipeline("monitor", scenes, "--out", watch, "--set", "min_area=20", "--overwrite")
+    side, panels = panel_px(len(DAYS)), []
+    for number, day in enumerate(DAYS):
+        photo = photo_of(scenes / f"place_{day}.tif", window)
+        pair = watch / "pairs" / f"{DAYS[number - 1]}_{day}.gpkg"
+        found = outlines(pair) if number else []
+        here = shapely.box(window[1].start, window[0].start, window[1].stop, window[0].stop)
+        found = [each for each in found if each.intersects(here)]
+        note = f"{len(found)} new" if number else ""
+        panels.append(Panel(drawn(photo, window, found, [0] * len(found), side), day, note))
+    keep(
+        "monitor",
+        "An estate grows",
+        "changes.gpkg: each change with date_from and date_to, which QGIS plays",
+        panels,
+        legend=[("changed since the date to its left", VERMILION)],
+        scale=scale_of((window[1].stop - window[1].start) * PIXEL_M),
+    )
+
+
+PIPELINES: dict[str, Callable[[Path], None]] = {each.__name__: each for each in (cluster, monitor)}
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]).absolute()
+    for name in sys.argv[2:] or PIPELINES:
+        PIPELINES[name](folder)
+
+
+if __name__ == "__main__":
+    main()
