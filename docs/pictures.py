@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from pyproj import CRS
 
-import geochange
 from geochange.geo.grid import Grid, to_ground
 from geochange.geo.picture import write_picture
 from geochange.landscape import PIXEL_M, make_landscape
@@ -101,7 +100,8 @@ def run_pipeline(name: str, *words: object) -> None:
 
 def photo_of(path: Path, window: Window) -> Photo:
     with rasterio.open(path) as raster:
-        return np.moveaxis(raster.read(), 0, -1)[window]
+        pixels: Photo = np.moveaxis(raster.read(), 0, -1)[window]
+        return pixels
 
 
 def outlines(file: Path) -> Sequence[shapely.Geometry]:
@@ -202,12 +202,13 @@ def as_of(plan: Plan, year: int, years: int) -> Plan:
     def now(each: Building) -> bool:
         return not is_new_house(each) or id(each) in built
 
-    stay = {"stands": Stands.ALWAYS}
     roads = [road for road in plan.roads if year or road.stands is not Stands.NEW]
     return replace(
         plan,
-        buildings=tuple(replace(each, **stay) for each in plan.buildings if now(each)),
-        roads=tuple(replace(road, **stay) for road in roads),
+        buildings=tuple(
+            replace(each, stands=Stands.ALWAYS) for each in plan.buildings if now(each)
+        ),
+        roads=tuple(replace(road, stands=Stands.ALWAYS) for road in roads),
     )
 
 
