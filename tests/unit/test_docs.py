@@ -2,53 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import shlex
 from pathlib import Path
 
 import click
 import pytest
+from pages import PAGES, ROOT, commands_of, parsed, pipeline_command
 
 from geochange.cli.main import cli
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-SETUP = ("python3 -m venv", "python benchmarks/")
-
-
-def commands_of(page: Path) -> list[str]:
-    """The lines of its bash blocks, continued ones as one."""
-    blocks = re.findall(r"```bash\n(.*?)\n```", page.read_text(), flags=re.DOTALL)
-    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    return [line for line in lines if line.strip() and not line.startswith("#")]
-
-
-def pipeline_command(path: Path) -> click.Command:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    command = getattr(module, path.stem)
-    assert isinstance(command, click.Command)
-    return command
-
-
-def parsed(line: str) -> click.Context:
-    """What click makes of a line: of geochange, or of a pipeline, whatever starts it."""
-    words = shlex.split(line)
-    start = next(
-        n for n, word in enumerate(words) if re.search(r"(geochange|pipelines/\w+\.py)$", word)
-    )
-    name, rest = words[start], words[start + 1 :]
-    if name.endswith(".py"):
-        return pipeline_command(ROOT / name).make_context(name, rest)
-    command: click.Command = cli
-    while isinstance(command, click.Group):
-        found = command.get_command(click.Context(command), rest[0])
-        assert found is not None, rest[0]
-        command, rest = found, rest[1:]
-    return command.make_context(command.name, rest)
+SETUP = "python3 -m venv"
 
 
 LINES = [
@@ -66,6 +29,7 @@ def test_commands_have_the_options_that_are_shown(
     monkeypatch.chdir(tmp_path)
     for name in ("changes.gpkg", "drawn.gpkg"):
         (tmp_path / name).touch()
+    (tmp_path / "DATA").mkdir()
     monkeypatch.setenv("CDPATH", str(tmp_path))
     parsed(line)
 

@@ -6,11 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
-from scipy import ndimage
+from unlabelled_pictures import FEW, make_pictures
 
 from geochange.config import TrainOptions
 from geochange.config.files import read_options
@@ -18,33 +17,11 @@ from geochange.learning import train
 from geochange.models.checkpoint import read_checkpoint, read_clip
 
 ROOT = Path(__file__).parents[2]
-FEW = {
-    "network.variant": "tiny",
-    **{"scenes.steps": 4, "scenes.every": 2, "scenes.batch": 4, "scenes.size": 64},
-    **{"planting.size": 64, "planting.val_chips": 6, "augment.size": 64},
-    **{"optim.steps": 4, "optim.warmup_steps": 1, "optim.batch": 4, "validation.every": 2},
-    **{"data.workers": 0, "device.precision": "float32", "device.accelerator": "cpu"},
-}
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("pictures")
-    draw = np.random.default_rng(1)
-
-    def save(file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        smooth = ndimage.gaussian_filter(draw.uniform(0, 255, (128, 128, 3)), (6, 6, 0))
-        bright = (smooth - smooth.min()) / np.ptp(smooth) * 220
-        Image.fromarray(bright.astype(np.uint8)).save(file)
-
-    for city in ("claremont", "bishop"):
-        for year in (2016, 2018):
-            save(root / "revisits" / "naip" / f"{city}_{year}_0.jpg")
-    for name in ("beach", "forest"):
-        for number in range(6):
-            save(root / "scenes" / "ucm" / name / f"{name}{number:02}.jpg")
-    return root
+    return make_pictures(tmp_path_factory.mktemp("pictures"))
 
 
 def options(data: Path, **more: object) -> TrainOptions:
