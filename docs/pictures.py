@@ -1,15 +1,15 @@
 """Pictures of docs/pipelines.md: a pipeline run on a made-up landscape, and drawn.
 
-python docs/pictures.py FOLDER [NAME ...]: FOLDER keeps what was made and found, so that a second
-call only draws. NAME is cluster or monitor; both without one. A minute on two cores.
+python docs/pictures.py FOLDER [NAME ...]: FOLDER keeps what was made and found. NAME is
+cluster or monitor; both without one. A minute on two cores.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import runpy
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,7 @@ PAPER_PX, QUALITY = 940, 84
 CORNER_M = (691_000.0, 5_335_000.0)
 
 # Okabe and Ito's colours, which all kinds of colour vision tell apart.
-PALETTE = (213, 94, 0), (0, 114, 178), (0, 158, 115), (240, 228, 66)
-VERMILION, BLUE, *_ = PALETTE
+VERMILION, BLUE = PALETTE = (213, 94, 0), (0, 114, 178)
 
 Photo = NDArray[np.uint8]
 Window = tuple[slice, slice]
@@ -56,45 +55,18 @@ def grid_of(size: int) -> Grid:
     return Grid(CRS.from_epsg(32632), transform, (size, size))
 
 
-@dataclass(frozen=True)
-class Place:
-    """A made pair in a folder, and the buildings that are new or gone in it."""
-
-    folder: Path
-    size: int
-
-    @property
-    def pair(self) -> tuple[Path, Path]:
-        return self.folder / "before.tif", self.folder / "after.tif"
-
-    @property
-    def buildings(self) -> Path:
-        return self.folder / "buildings.geojson"
-
-
-def place(folder: Path, size: int, seed: int) -> Place:
-    """A landscape at two seasons, and what was built or pulled down."""
-    made = Place(folder, size)
-    if made.buildings.is_file():
-        return made
+def make_pair(folder: Path, size: int, seed: int) -> tuple[Path, Path]:
+    """A landscape at two seasons, as before.tif and after.tif."""
     folder.mkdir(parents=True, exist_ok=True)
-    land, grid = make_landscape(size, seed), grid_of(size)
-    for path, photo in zip(made.pair, (land.before, land.after), strict=True):
-        write_picture(path, photo, grid)
-    shapes = [each.outline for each in land.planted if each.kind in ("building", "demolished")]
-    ground = [to_ground(shape, grid.transform) for shape in shapes]
-    gpd.GeoDataFrame(geometry=ground, crs=grid.crs).to_file(made.buildings, driver="GeoJSON")
-    return made
+    paths, land = (folder / "before.tif", folder / "after.tif"), make_landscape(size, seed)
+    for path, photo in zip(paths, (land.before, land.after), strict=True):
+        write_picture(path, photo, grid_of(size))
+    return paths
 
 
 def run_pipeline(name: str, *words: object) -> None:
     """Run a pipeline of this repository as the command line does."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "pipelines" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    command: click.Command = getattr(module, name)
+    command: click.Command = runpy.run_path(str(ROOT / "pipelines" / f"{name}.py"))[name]
     command.main([str(word) for word in words], standalone_mode=False)
 
 
@@ -106,8 +78,7 @@ def photo_of(path: Path, window: Window) -> Photo:
 
 def outlines(file: Path) -> Sequence[shapely.Geometry]:
     """Polygons in (col, row) of the grid they were made on."""
-    layer = "changes" if file.suffix == ".gpkg" else None
-    table = gpd.read_file(file, layer=layer)
+    table = gpd.read_file(file, layer="changes")
     shapes = to_ground(np.asarray(table.geometry, dtype=np.object_), ~grid_of(1).transform)
     return list(shapely.get_parts(shapes))
 
@@ -119,11 +90,10 @@ def drawn(
     colours: Sequence[int],
     side: int,
     pale: bool = False,
-    palette: Sequence[tuple[int, int, int]] = PALETTE,
 ) -> Image.Image:
     """A photo of a window, `side` wide, with polygons on it in colours by number."""
     scale = side / photo.shape[1]
-    overlay = Overlay((round(photo.shape[0] * scale), side), palette, 1.6)
+    overlay = Overlay((round(photo.shape[0] * scale), side), PALETTE, 1.6)
     corner = np.array([window[1].start or 0, window[0].start or 0])
     rings = [
         [(np.asarray(ring.coords)[:, :2] - corner) * scale for ring in (s.exterior, *s.interiors)]
@@ -153,19 +123,19 @@ TILE, OVERLAP, BLOCK = 128, 32, 2
 def cluster(folder: Path) -> None:
     """Changes of a pair, and the blocks that two processes shared."""
     size = 1536
-    here, side = place(folder / "wide", size, 7), panel_px(2)
+    pair, side = make_pair(folder / "wide", size, 7), panel_px(2)
     out = folder / "cluster" / "changes.gpkg"
     out.parent.mkdir(exist_ok=True)
     options = {"tile": TILE, "overlap": OVERLAP, "block": BLOCK, "overwrite": True}
     settings = [word for name, n in options.items() for word in ("--set", f"{name}={n}")]
-    run_pipeline("cluster", *here.pair, "--out", out, "--workers", 2, *settings)
+    run_pipeline("cluster", *pair, "--out", out, "--workers", 2, *settings)
     step = BLOCK * (TILE - OVERLAP)
     starts = range(0, size - OVERLAP, step)
     squares = [
         shapely.box(c, r, min(size, c + step), min(size, r + step)) for r in starts for c in starts
     ]
     window = np.s_[0:size, 0:size]
-    photo, found = photo_of(here.pair[1], window), outlines(out)
+    photo, found = photo_of(pair[1], window), outlines(out)
     blocks = drawn(photo, window, squares, [1] * len(squares), side, pale=True)
     changes = drawn(photo, window, found, [0] * len(found), side)
     keep(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -24,11 +24,7 @@ def commands_of(page: Path) -> list[str]:
 
 def pipeline_command(path: Path) -> click.Command:
     """The command of a pipeline's file."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    command = getattr(module, path.stem)
+    command = runpy.run_path(str(path))[path.stem]
     assert isinstance(command, click.Command)
     return command
 

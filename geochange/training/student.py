@@ -20,11 +20,6 @@ Loss = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
 Rate = Callable[[int], float]
 """The learning rate of a step."""
 
-Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
-
-Average = Callable[[Tensors, Tensors, torch.Tensor | int], None]
-"""(averaged tensors, current tensors, updates so far) -> None; the former are moved."""
-
 DIVERGED = (
     "the training diverges: lower optim.lr, or set optim.clip_norm=1, and train into another --out"
 )
@@ -82,7 +77,7 @@ class Student:
         self._forward, self._optimiser = fabric.setup(forward, self._moments)  # type: ignore[arg-type]
         self._average = None
         if course.ema:
-            average = _moving_average(course.ema)
+            average = get_ema_multi_avg_fn(course.ema)
             self._average = AveragedModel(module, multi_avg_fn=average, use_buffers=True)
 
     @property
@@ -126,6 +121,7 @@ class Student:
         self._optimiser.zero_grad()
         if self._average is not None:
             self._average.update_parameters(self.module)
+            _keep_infinities(self._average.module, self.module)
         return total
 
     def _known(self, parts: Sequence[Taught]) -> float:
@@ -183,16 +179,10 @@ class Student:
             ) from error
 
 
-def _moving_average(decay: float) -> Average:
-    """Torch's exponential moving average; what is infinite, as a mask is, is taken as it is."""
-    move = get_ema_multi_avg_fn(decay)
-
-    def update(averaged: Tensors, current: Tensors, count: torch.Tensor | int) -> None:
-        move(averaged, current, count)
-        for mean, value in zip(averaged, current, strict=True):
-            mean.copy_(torch.where(value.isinf(), value, mean))
-
-    return update
+def _keep_infinities(average: nn.Module, module: nn.Module) -> None:
+    """Of two infinities, as a mask holds them, the mean is no number: the average has the module's."""
+    for mean, value in zip(average.buffers(), module.buffers(), strict=True):
+        mean.copy_(torch.where(value.isinf(), value, mean))
 
 
 def _alike(value: torch.Tensor, parameter: torch.Tensor, key: str) -> torch.Tensor:
