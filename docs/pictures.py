@@ -1,12 +1,13 @@
 """Pictures of docs/pipelines.md: a pipeline run on a made-up landscape, and drawn.
 
 python docs/pictures.py FOLDER [NAME ...]: FOLDER keeps what was made and found. NAME is
-cluster or monitor; both without one. A minute on two cores.
+finetune, cluster, monitor or reproduce; all without one. Five minutes on two cores.
 """
 
 from __future__ import annotations
 
 import runpy
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,7 +23,9 @@ from affine import Affine
 from numpy.typing import NDArray
 from PIL import Image
 from pyproj import CRS
+from roofs import CHIP_PX, Ground, cut, make_ground, teach
 
+import geochange
 from geochange.geo.grid import Grid, to_ground
 from geochange.geo.picture import write_picture
 from geochange.landscape import PIXEL_M, make_landscape
@@ -43,7 +46,7 @@ PAPER_PX, QUALITY = 940, 84
 CORNER_M = (691_000.0, 5_335_000.0)
 
 # Okabe and Ito's colours, which all kinds of colour vision tell apart.
-VERMILION, BLUE = PALETTE = (213, 94, 0), (0, 114, 178)
+VERMILION, BLUE, YELLOW = PALETTE = (213, 94, 0), (0, 114, 178), (240, 228, 66)
 
 Photo = NDArray[np.uint8]
 Window = tuple[slice, slice]
@@ -57,10 +60,16 @@ def grid_of(size: int) -> Grid:
 
 def make_pair(folder: Path, size: int, seed: int) -> tuple[Path, Path]:
     """A landscape at two seasons, as before.tif and after.tif."""
+    land = make_landscape(size, seed)
+    return write_pair(folder, land.before, land.after)
+
+
+def write_pair(folder: Path, *photos: Photo) -> tuple[Path, Path]:
+    """Both dates, as before.tif and after.tif in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths, land = (folder / "before.tif", folder / "after.tif"), make_landscape(size, seed)
-    for path, photo in zip(paths, (land.before, land.after), strict=True):
-        write_picture(path, photo, grid_of(size))
+    paths = folder / "before.tif", folder / "after.tif"
+    for path, photo in zip(paths, photos, strict=True):
+        write_picture(path, photo, grid_of(len(photo)))
     return paths
 
 
@@ -112,6 +121,89 @@ def panel_px(count: int) -> int:
 def keep(name: str, title: str, subtitle: str, panels: list[Panel], **more: Any) -> None:
     sheet = side_by_side(title, subtitle, panels, more.get("legend", ()), more.get("scale"))
     sheet.save(ROOT / "docs" / f"{name}.jpg", quality=QUALITY, optimize=True, subsampling=0)
+
+
+# Finetune: a model that calls all that is new a change is told that only roofs are meant.
+
+
+def finetune(folder: Path) -> None:
+    """What a model finds at a new place, before and after it was told."""
+    model, folder, side = teach(folder / "roofs"), folder / "finetune", panel_px(3)
+    here, new = make_ground(512, 40, 33), make_ground(512, 24, 34)
+    pairs = [write_pair(folder / n, g.before, g.after) for n, g in (("here", here), ("new", new))]
+    status = review(*pairs[0], model, here, folder)
+    words = ["--reviewed", "--from", model, "--out", folder / "tuned", "--size", CHIP_PX]
+    run_pipeline("finetune", *pairs[0], folder / "reviewed.geojson", *words, "--new", *pairs[1])
+    geochange.detect(*pairs[1], folder / "untuned.gpkg", model=str(model), overwrite=True)
+    window = np.s_[0:512, 0:512]
+    roofs = sum(thing.is_roof for thing in new.things)
+    note = f"{roofs} roofs and {len(new.things) - roofs} ponds are new"
+    panels = [Panel(sized(new.after, (side, side)), "After", note)]
+    for name, file in (("before", "untuned.gpkg"), ("after", "tuned/changes.gpkg")):
+        found = outlines(folder / file)
+        picture = drawn(new.after, window, found, [0] * len(found), side)
+        panels.append(Panel(picture, f"Found {name} tuning", f"{len(found)} polygons"))
+    keep(
+        "finetune",
+        "Roofs, not ponds",
+        f"of another place {status.count('accept')} changes were accepted in review, "
+        f"{status.count('reject')} rejected",
+        panels,
+        legend=[("found", VERMILION)],
+        scale=scale_of(512 * PIXEL_M),
+    )
+
+
+def review(before: Path, after: Path, model: Path, ground: Ground, folder: Path) -> list[str]:
+    """reviewed.geojson: what the model finds, roofs accepted and all else rejected, as in QGIS."""
+    found = geochange.detect(before, after, folder / "found.gpkg", model=str(model), overwrite=True)
+    roofs = shapely.union_all([thing.box for thing in ground.things if thing.is_roof])
+    shapes = outlines(found.out)
+    status = ["accept" if shape.intersects(roofs) else "reject" for shape in shapes]
+    found.changes.assign(status=status).to_file(folder / "reviewed.geojson", driver="GeoJSON")
+    return status
+
+
+# Reproduce: WHU-CD in one piece, as its official split has it; made-up ground stands in for it.
+
+
+def reproduce(folder: Path) -> None:
+    """The whole area beside its label, and where the two differ."""
+    model, folder, side = teach(folder / "roofs"), folder / "reproduce", panel_px(3)
+    ground = make_ground(512, 40, 35)
+    data, weights = folder / "data" / "WHU-CD", folder / "weights"
+    whole = data / "whole"
+    write_pair(whole, ground.before, ground.after)
+    label = np.repeat(ground.label[..., None], 3, axis=2)
+    write_picture(whole / "label.tif", label, grid_of(512))
+    cut(ground, data / "test")
+    weights.mkdir(exist_ok=True)
+    shutil.copy(model, weights / "WHU-CD.safetensors")
+    out = folder / "table"
+    shutil.rmtree(out, ignore_errors=True)
+    run_pipeline("reproduce", "--data", data.parent, "--checkpoints", weights, "--out", out)
+    with rasterio.open(out / "whole.tif") as raster:
+        found = raster.read(1) >= 127
+    changed = ground.label > 0
+    judged = np.array(muted(sized(ground.after, (512, 512))))
+    for which, colour in (
+        (changed & found, BLUE),
+        (found & ~changed, YELLOW),
+        (changed & ~found, VERMILION),
+    ):
+        judged[which] = colour
+    keep(
+        "reproduce",
+        "A whole area beside its label",
+        "stitched from overlapping tiles, at a probability of one half (made-up ground)",
+        [
+            Panel(sized(ground.after, (side, side)), "After"),
+            Panel(sized(label, (side, side)), "Label"),
+            Panel(sized(judged, (side, side)), "Judged"),
+        ],
+        legend=[("right", BLUE), ("false alarm", YELLOW), ("missed", VERMILION)],
+        scale=scale_of(512 * PIXEL_M),
+    )
 
 
 # Cluster: the blocks that are shared out, and what comes of them.
@@ -224,7 +316,9 @@ def monitor(folder: Path) -> None:
     )
 
 
-PIPELINES: dict[str, Callable[[Path], None]] = {each.__name__: each for each in (cluster, monitor)}
+PIPELINES: dict[str, Callable[[Path], None]] = {
+    each.__name__: each for each in (finetune, cluster, monitor, reproduce)
+}
 
 
 def main() -> None:

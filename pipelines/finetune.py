@@ -74,12 +74,16 @@ def finetune(out: Path, model: str, new: tuple[str, str] | None, quiet: bool, **
             for name, which in (("before", model), ("after", str(trained.best)))
         }
         (out / "gain.json").write_text(json.dumps(figures, indent=1) + "\n")
+        lost = figures["after"]["f1"] < figures["before"]["f1"]
         result = None
         if new:
-            options = {"model": str(trained.best), "bands": given["bands"]}
+            options = {"model": model if lost else str(trained.best), "bands": given["bands"]}
             result = geochange.detect(*new, out / "changes.gpkg", report, **options)
     say(gain(figures))
     say(f"checkpoint  {trained.best}")
+    if lost:
+        then = f"; the new pair was worked by {model}" if new else ""
+        click.echo(f"geochange: tuning lost F1{then}; give more polygons, reviewed ones", err=True)
     if result:
         say(f"changes     {result.out}  {result.polygons:,} polygons, {result.changed_m2:,.0f} m2")
 

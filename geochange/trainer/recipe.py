@@ -36,7 +36,9 @@ def planted_of(options: TrainOptions, root: Path, *, kept_out: bool) -> PlantedS
     p = options.planting
     made = Nuisances(p.light, p.air, p.optics, p.place)
     again = Nuisances(0.5 * p.light, 0.3 * p.air, 0.7 * p.optics, 0.4 * p.place)
-    planting = Planting(p.size, p.revisits, p.far, p.unchanged, p.things, p.large, made, again)
+    planting = Planting(
+        p.size, p.revisits, p.far, p.unchanged, p.things, p.large, p.relief, made, again
+    )
     count = p.val_chips if kept_out else p.chips
     return PlantedSource(root, planting, count, options.seed, kept_out)
 

@@ -96,7 +96,7 @@ class Student:
 
         Gradients are those of the mean over all known pixels of the step, however the step is
         split into micro-batches and processes. Raises RunError, on all processes alike, where the
-        loss is no finite number; nothing is learnt from it.
+        loss or the gradient is no finite number; nothing is learnt from it.
         """
         fabric, course = self.fabric, self.course
         self._forward.train()
@@ -116,13 +116,24 @@ class Student:
         if not math.isfinite(total):
             raise RunError(f"step {step + 1}: the loss is {total}; {DIVERGED}")
         if course.clip_norm:
-            fabric.clip_gradients(self._forward, self._optimiser, max_norm=course.clip_norm)
+            self._clip(step)
         self._optimiser.step()
         self._optimiser.zero_grad()
         if self._average is not None:
             self._average.update_parameters(self.module)
             _keep_infinities(self._average.module, self.module)
         return total
+
+    def _clip(self, step: int) -> None:
+        """Shorten the gradient to the longest that it may be. Raises RunError for one without end."""
+        length = self.fabric.clip_gradients(
+            self._forward,
+            self._optimiser,
+            max_norm=self.course.clip_norm,
+            error_if_nonfinite=False,
+        )
+        if length is not None and not math.isfinite(length):
+            raise RunError(f"step {step + 1}: the gradient is {float(length)}; {DIVERGED}")
 
     def _known(self, parts: Sequence[Taught]) -> float:
         """Known pixels of the step, per process: gradients are averaged over the processes."""

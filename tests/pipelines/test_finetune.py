@@ -57,6 +57,18 @@ def test_tuning_gains_and_says_so(reviewed: Path) -> None:
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
 
+def test_a_tuning_that_loses_is_said_and_not_used(reviewed: Path) -> None:
+    new = ("--new", f"{reviewed}/new/before.tif", f"{reviewed}/new/after.tif")
+    reckless = ("--set", "optim.lr=0.02", "--set", "optim.steps=6", "--set", "optim.warmup_steps=0")
+    done = pipeline("finetune", *words(reviewed, "lost", *reckless, *new))
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((reviewed / "lost" / "gain.json").read_text())
+    assert figures["after"]["f1"] < figures["before"]["f1"]
+    assert "tuning lost F1; the new pair was worked by" in done.stderr.splitlines()[-1]
+    record = geochange.read_changes(reviewed / "lost" / "changes.gpkg")
+    assert len(record) == 2  # the parent finds roof and pond
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

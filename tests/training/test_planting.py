@@ -25,9 +25,10 @@ from geochange.training.planting import (
 from geochange.training.planting.contact import write_contact
 from geochange.training.planting.houses import build, shifted
 from geochange.training.planting.outlines import blob, flood, rectangle, waves
+from geochange.training.planting.relief import raised
 
 STILL = Nuisances(0, 0, 0, 0)
-CALM = Planting(size_px=96, revisits=0, far=0, nuisances=STILL, again=STILL)
+CALM = Planting(size_px=96, revisits=0, far=0, relief=0, nuisances=STILL, again=STILL)
 
 
 def land(seed: int, side: int = 160) -> np.ndarray:
@@ -118,6 +119,29 @@ def test_a_mask_moves_without_coming_in_again() -> None:
     mask[0, 0] = mask[3, 3] = True
     assert np.argwhere(shifted(mask, (1, 2))).tolist() == [[1, 2]]
     assert np.argwhere(shifted(mask, (0, -1))).tolist() == [[3, 2]]
+
+
+def test_what_stands_up_is_seen_from_two_sides_without_a_label(library: Library) -> None:
+    leaning = replace(CALM, unchanged=1, things=0, relief=1)
+    chips = [plant(library, leaning, seed) for seed in range(12)]
+    assert not any(label(chip).any() for chip in chips)
+    differ = [np.mean(np.abs(chip.before.astype(int) - chip.after) > 5) for chip in chips]
+    assert np.mean([share > 0 for share in differ]) > 0.5
+    assert max(differ) < 0.4
+
+
+def test_a_raised_roof_moves_as_a_whole() -> None:
+    flat = np.full((96, 96, 3), 90, np.float32)
+    flat[30:50, 30:55] = 200
+    moved = []
+    for seed in range(40):
+        seen = raised(flat, np.random.default_rng(seed))
+        assert seen.shape == flat.shape and seen.min() >= 0 and seen.max() <= 200.5
+        roof = (seen > 150).all(axis=2)
+        if roof.any() and (seen != flat).any():
+            rows, cols = np.nonzero(roof)
+            moved.append(np.hypot(rows.mean() - 39.5, cols.mean() - 42))
+    assert len(moved) > 10 and 1 < max(moved) < 9
 
 
 def folder(root: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -85,6 +85,19 @@ def test_an_average_keeps_what_a_mask_hides() -> None:
     for step in range(3):
         pupil.learn(step, [part(step)])
     torch.testing.assert_close(average.mask, module.mask)
+
+
+def test_a_gradient_without_end_ends_the_training_before_it_is_learnt_from() -> None:
+    def steep(logits: torch.Tensor, labels: torch.Tensor, known: float) -> torch.Tensor:
+        # sqrt has an infinite slope at 0, and a finite value.
+        return loss(logits, labels, known) + torch.sqrt(logits.abs().sum() * 0)
+
+    pupil = student(clip_norm=1.0)
+    before = weights(pupil)
+    pupil.course = replace(pupil.course, loss=steep)
+    with pytest.raises(RunError, match="step 1: the gradient is nan; the training diverges"):
+        pupil.learn(0, [part(0)])
+    assert torch.equal(weights(pupil), before)
 
 
 def test_the_loss_goes_down() -> None:

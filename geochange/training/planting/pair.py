@@ -13,6 +13,7 @@ from geochange.chip import Chip
 from geochange.training.planting.camera import Nuisances, photograph
 from geochange.training.planting.library import Library, Picture, Place
 from geochange.training.planting.outlines import Colours, Mask
+from geochange.training.planting.relief import raised
 from geochange.training.planting.things import Ground, Thing, make_thing
 
 VISIBLE = 14.0
@@ -33,8 +34,9 @@ class Planting:
     size_px: of a side. revisits: share of pairs that are two real visits (of AGAIN_FAR of those that
     are far); far: share that shows ten metres a pixel. unchanged: share without any change. things:
     most changes of a pair, and most things planted at both dates alike. large: share of things that
-    may cover most of the picture. nuisances: of pictures seen once; `again` those that
-    come on top of what two real visits differ by.
+    may cover most of the picture. relief: share of near pairs whose dates are seen from two sides.
+    nuisances: of pictures seen once; `again` those that come on top of what two real visits differ
+    by.
     """
 
     size_px: int = 128
@@ -43,6 +45,7 @@ class Planting:
     unchanged: float = 0.35
     things: int = 3
     large: float = 0.2
+    relief: float = 0.5
     nuisances: Nuisances = USUAL
     again: Nuisances = ON_TOP
 
@@ -52,6 +55,9 @@ def plant(library: Library, planting: Planting, seed: int) -> Chip:
     draw = np.random.default_rng(seed)
     place, visits, again = choose(library, planting, draw)
     views = _views([place.visits[v] for v in visits], planting.size_px, place.far, draw)
+    if not place.far and draw.random() < planting.relief:
+        date = int(draw.integers(2))
+        views[date] = raised(views[date], draw)
     label = _plant_into(views, library, planting, place.far, draw)
     nuisances = planting.again if again else planting.nuisances
     if place.far:

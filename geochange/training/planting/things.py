@@ -11,7 +11,7 @@ from geochange.training.planting.houses import Houses, build
 from geochange.training.planting.outlines import Colours, Mask, anywhere, flood, road, waves
 
 SHARE, SHARE_FAR = (0.002, 0.12), (0.001, 0.03)
-LARGE, LARGE_FAR = (0.12, 0.7), (0.03, 0.3)
+LARGE, LARGE_FAR = (0.12, 0.9), (0.03, 0.4)
 """Of the picture that one thing covers: the least and the most, near and far."""
 
 

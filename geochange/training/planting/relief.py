@@ -1,0 +1,64 @@
+"""Relief: what stands up leans otherwise, and throws its shadow elsewhere, at another visit."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from geochange.training.planting.houses import shifted
+from geochange.training.planting.outlines import Colours, Mask, flood
+
+SHARE = (0.002, 0.08)
+"""Of the picture that one thing standing up covers."""
+
+MOST = 4
+"""Things that stand up in one picture."""
+
+LEAN_PX, SHADOW_PX = 7.0, 10.0
+"""The farthest that a top is seen from its foot, and that a shadow reaches."""
+
+
+def raised(view: Colours, draw: np.random.Generator) -> Colours:
+    """The view with some of its outlines seen as things of some height: (side, side, 3), 0-255.
+
+    All lean one way and are lit from one side, by as much as each is tall. None of it is a change.
+    """
+    lean, sun = (_direction(draw) * reach for reach in (LEAN_PX, SHADOW_PX))
+    seen = view.copy()
+    for _ in range(draw.integers(1, MOST + 1)):
+        mask = flood(view, SHARE, draw)
+        if mask is None:
+            continue
+        height = draw.uniform(0.1, 1)
+        if draw.random() < 0.5:
+            _cast(seen, mask, height * sun, draw)
+        if draw.random() < 0.7:
+            _tilt(seen, view, mask, height * lean, draw)
+    return seen
+
+
+def _direction(draw: np.random.Generator) -> NDArray[np.float64]:
+    angle = draw.uniform(0, 2 * np.pi)
+    return np.array([np.sin(angle), np.cos(angle)])
+
+
+def _tilt(
+    seen: Colours, view: Colours, mask: Mask, by: NDArray[np.float64], draw: np.random.Generator
+) -> None:
+    """Move the top; where it was, a wall is seen."""
+    step = tuple(np.rint(by).astype(int))
+    top = shifted(mask, step)
+    wall = view[mask].mean(axis=0) * draw.uniform(0.4, 1.0)
+    for part, colours in ((mask & ~top, wall), (top, np.roll(view, step, (0, 1)))):
+        soft = ndimage.gaussian_filter(part.astype(np.float32), 0.5)[..., None]
+        seen += soft * (colours - seen)
+
+
+def _cast(seen: Colours, mask: Mask, by: NDArray[np.float64], draw: np.random.Generator) -> None:
+    """Darken the ground that a thing keeps the sun from."""
+    shade = np.zeros_like(mask)
+    for part in (0.35, 0.7, 1.0):
+        shade |= shifted(mask, tuple(np.rint(part * by).astype(int)))
+    soft = ndimage.gaussian_filter((shade & ~mask).astype(np.float32), 0.5)[..., None]
+    seen *= 1 - draw.uniform(0.3, 0.65) * soft
