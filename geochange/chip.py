@@ -46,13 +46,15 @@ def fill_invalid(
     A pixel invalid at one date takes the other date's value, so the difference there is zero;
     one invalid at both is zero at both.
     """
+    valid = before_valid & after_valid
+    if valid.all():
+        return Chip(before, after, valid)
     before_only = before_valid & ~after_valid
     after_only = after_valid & ~before_valid
     neither = ~(before_valid | after_valid)
-    if before_only.any() or after_only.any() or neither.any():
-        before, after = before.copy(), after.copy()
-        after[before_only] = before[before_only]
-        before[after_only] = after[after_only]
-        before[neither] = 0
-        after[neither] = 0
-    return Chip(before, after, before_valid & after_valid)
+    before, after = before.copy(), after.copy()
+    after[before_only] = before[before_only]
+    before[after_only] = after[after_only]
+    before[neither] = 0
+    after[neither] = 0
+    return Chip(before, after, valid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from geochange.check import Checked, PathLike, check
 from geochange.config import RunOptions
 from geochange.errors import InputError, OptionError
 from geochange.faults import say_skipped, say_unsampled
+from geochange.geo.held import HELD
 from geochange.geo.probability import level
 from geochange.geo.sampling import SceneSample
 from geochange.geo.unreadable import NOTHING, Unreadable
@@ -107,6 +108,7 @@ def _run_alone(checked: Checked, progress: Progress) -> Result:
     with clock.stage("look at the scene and plan"):
         work = plan_work(checked)
     with (
+        closing(HELD),
         open_crew(checked.options, work) as crew,
         _work_folder(checked, crew.work, in_flight(crew.client)) as resumed,
         open(work.folder / OUTLINES, "w+b") as outlines,

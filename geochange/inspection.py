@@ -10,7 +10,8 @@ from geochange.check import PathLike, open_pair
 from geochange.config import CheckOptions
 from geochange.faults import say_unsampled
 from geochange.geo.acquired import Acquired
-from geochange.geo.align import Date, Pair
+from geochange.geo.align import Pair
+from geochange.geo.date import Date
 from geochange.geo.sampling import SceneSample
 from geochange.geo.shift import Shift, measure_shift
 from geochange.geo.surroundings import Ground, Offset, common_ground_of, offset_of, pixel_m

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from geochange.chip import Pixels
 from geochange.geo.align import Pair
 from geochange.geo.glance import Glance, glance, small_shape
-from geochange.geo.radiometry import Radiometry, Stretch, spread
+from geochange.geo.radiometry import AS_IT_IS, Radiometry, Stretch, spread
 from geochange.geo.tiling import Window
 
 NOWHERE = 230
@@ -44,7 +45,7 @@ class Look:
 
     def at(self, window: Window, longest_px: int) -> Photos:
         """A window, its longer side `longest_px` at most. Raises RunError if a raster is gone."""
-        seen = [glance(date, window, longest_px) for date in (self.pair.before, self.pair.after)]
+        seen = self.pair.each(partial(glance, window=window, longest_px=longest_px))
         before, after = self.toning.apply(*(each.pixels for each in seen))
         shape = small_shape(window, longest_px)
         sparse = seen[0].sparse or seen[1].sparse
@@ -56,9 +57,11 @@ def look_at(pair: Pair, longest_px: int) -> Look:
 
     Two dates of one type are toned alike. Raises RunError if a raster is gone.
     """
-    seen = [glance(date, pair.grid.whole, longest_px) for date in (pair.before, pair.after)]
-    values = [each.pixels[each.valid].astype(np.float32) for each in seen]
     kinds = [date.info.dtype for date in (pair.before, pair.after)]
+    if all(kind == np.uint8 for kind in kinds):
+        return Look(pair, AS_IT_IS)
+    seen = pair.each(partial(glance, window=pair.grid.whole, longest_px=longest_px))
+    values = [each.pixels[each.valid].astype(np.float32) for each in seen]
     if kinds[0] == kinds[1]:
         values = [np.concatenate(values)] * 2
     before, after = (

@@ -13,7 +13,7 @@ import shapely
 from geochange.check import Checked
 from geochange.config import RunOptions
 from geochange.faults import places
-from geochange.geo.align import Date
+from geochange.geo.date import Date
 from geochange.geo.grid import Grid
 from geochange.geo.lonlat import outline_of, points_in, size_m
 from geochange.geo.measure import geodesic

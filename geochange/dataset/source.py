@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from geochange.chip import Chip, Pixels, fill_invalid
 from geochange.errors import InputError
 from geochange.geo.picture import read_label, read_picture
+from geochange.geo.pixels import Valid
 from geochange.geo.radiometry import Radiometry
-from geochange.geo.raster import Valid
 from geochange.training.lists import listed
 from geochange.training.source import Record
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from geochange.chip import Pixels
-from geochange.geo.raster import Valid
+from geochange.geo.pixels import Valid
 from geochange.geo.tiling import Window
 
 WIDEST_PX = 1024

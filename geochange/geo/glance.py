@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.chip import Pixels
-from geochange.geo.align import Date, ReadWindow
 from geochange.geo.cells import Read, put
-from geochange.geo.raster import Valid
+from geochange.geo.date import Date, ReadWindow
+from geochange.geo.pixels import Valid
 from geochange.geo.tiling import Window
 
 MOST_PX = 2**26

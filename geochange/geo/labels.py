@@ -17,10 +17,11 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.errors import InputError
-from geochange.geo.align import Date
+from geochange.geo.date import Date
 from geochange.geo.grid import Grid, common_window
 from geochange.geo.outlines import Burner, Layer, find_layer, is_vector, read_outlines
-from geochange.geo.raster import RasterInfo, inspect, opened, read_window
+from geochange.geo.pixels import read_window
+from geochange.geo.raster import RasterInfo, inspect, opened
 from geochange.geo.tiling import TilePlan, Window
 
 NONE, CHANGE, UNKNOWN = 0, 1, 255

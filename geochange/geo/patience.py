@@ -31,10 +31,18 @@ def pauses() -> Iterator[None]:
 
 
 class Handle:
-    """A raster held open, which can be opened afresh: GDAL may keep what failed in its caches."""
+    """A raster held open, which can be opened afresh: GDAL may keep what failed in its caches.
 
-    def __init__(self, open_raster: Callable[[], AbstractContextManager[Any]]) -> None:
+    open_afresh: how, where not as at first.
+    """
+
+    def __init__(
+        self,
+        open_raster: Callable[[], AbstractContextManager[Any]],
+        open_afresh: Callable[[], AbstractContextManager[Any]] | None = None,
+    ) -> None:
         self._open, self._stack = open_raster, ExitStack()
+        self._open_afresh = open_afresh or open_raster
 
     def __enter__(self) -> Handle:
         self.dataset = self._stack.enter_context(self._open())
@@ -45,9 +53,10 @@ class Handle:
 
     def afresh(self) -> None:
         """Close it and open it again, as if never seen; raises what opening raises."""
+        self.dataset.close()  # so that nobody else is handed it
         self._stack.close()
         self._stack.enter_context(rasterio.Env(**NOT_REMEMBERED))
-        self.dataset = self._stack.enter_context(self._open())
+        self.dataset = self._stack.enter_context(self._open_afresh())
 
 
 def insist(

@@ -18,8 +18,9 @@ from rasterio.errors import RasterioError
 from geochange.chip import Pixels
 from geochange.errors import InputError, OptionError
 from geochange.geo.grid import Grid
+from geochange.geo.pixels import Valid
 from geochange.geo.quiet import QUIET
-from geochange.geo.raster import Valid, gdal_environment, opened
+from geochange.geo.raster import gdal_environment, opened
 
 DRIVERS = ("PNG", "JPEG", "GTiff")
 """By GDAL's names. What else GDAL opens may point to other files, and those anywhere."""

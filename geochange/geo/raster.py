@@ -1,4 +1,4 @@
-"""The only door to a raster: what it is (`inspect`) and its pixels (`RasterReader`)."""
+"""The only door to a raster: how it is opened, and what it is (`inspect`)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
-from rasterio.enums import ColorInterp, MaskFlags, Resampling
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
-from geochange.chip import Pixels
 from geochange.errors import InputError
 from geochange.geo import patience
 from geochange.geo.acquired import Acquired, acquired
@@ -30,15 +28,12 @@ from geochange.geo.quiet import QUIET
 from geochange.geo.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
 from geochange.geo.stack import is_stack, make_stack
 from geochange.geo.tileset import is_tileset, make_tileset
-from geochange.geo.tiling import Window
 
 CACHE_MB = 128
 """GDAL's block cache. Its own default is a share of the machine's memory, which would make ours grow."""
 
 PROBABILITY_BAND = "change probability, 0 to 254 = 0 to 100 %"
 """What the band of a probability raster is called in the file."""
-
-Valid = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -106,11 +101,12 @@ def opened(path: str, **options: Any) -> Iterator[Any]:
     if is_remote(path):
         # No server need list its folder; a mask or georeference in a file of its own is not found.
         options = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", **options}
-    with gdal_environment(**options), _open(path) as dataset:
+    with gdal_environment(**options), open_raster(path) as dataset:
         yield dataset
 
 
-def _open(path: str) -> Any:
+def open_raster(path: str) -> Any:
+    """Open a raster under the settings of `gdal_environment`; see `opened`. Raises InputError."""
     name = _gdal_name(path)
     try:
         return rasterio.open(name)
@@ -258,41 +254,3 @@ def _prove_complete(info: RasterInfo, handle: patience.Handle) -> None:
 
 def _read_pixel(pixel: RasterioWindow, dataset: Any) -> None:
     dataset.read(window=pixel)
-
-
-def read_window(
-    dataset: Any,
-    info: RasterInfo,
-    bands: tuple[int, ...],
-    window: Window,
-    shape: tuple[int, int] | None = None,
-) -> tuple[Pixels, Valid]:
-    """Pixels (height, width, band) and validity (height, width) of a window inside the dataset.
-
-    shape: (rows, cols) to thin it out to, each pixel the mean of those it stands for.
-    """
-    source = RasterioWindow(window.col, window.row, window.width, window.height)
-    how = {"window": source, **thinning(shape)}
-    pixels = dataset.read(list(bands), **how)
-    valid = validity(pixels, info)
-    if info.alpha is not None and info.alpha not in bands:
-        valid &= dataset.read(info.alpha, **how) > 0
-    elif info.masked:
-        valid &= dataset.read_masks(bands[0], **how) > 0
-    return np.moveaxis(pixels, 0, -1), valid
-
-
-def thinning(shape: tuple[int, int] | None) -> dict[str, Any]:
-    """How rasterio is told to read fewer pixels than there are; overviews serve where there are any."""
-    return {} if shape is None else {"out_shape": shape, "resampling": Resampling.average}
-
-
-def validity(pixels: NDArray[Any], info: RasterInfo) -> Valid:
-    """Where (band, height, width) pixels hold data, by nodata value and NaN."""
-    valid = np.ones(pixels.shape[1:], dtype=np.bool_)
-    if pixels.dtype.kind == "f":
-        valid &= np.isfinite(pixels).all(axis=0)
-    if info.nodata is not None and not np.isnan(info.nodata):
-        missing = pixels == info.nodata
-        valid &= ~(missing.all(axis=0) if info.sentinel is None else missing.any(axis=0))
-    return valid

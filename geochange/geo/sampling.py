@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -18,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.chip import Chip, fill_invalid
-from geochange.geo.align import Date, Pair
+from geochange.geo.align import Pair
 from geochange.geo.area import Area
+from geochange.geo.date import Date
 from geochange.geo.radiometry import Radiometry, Sampled, Stretch, choose, is_settled, match_ranks
 from geochange.geo.tiling import Window
 from geochange.geo.unreadable import Unreadable
@@ -54,15 +56,22 @@ class SceneSample:
         default_factory=lambda: (set(), set()), repr=False, compare=False
     )
 
-    @cached_property
+    @property
     def before(self) -> tuple[RawWindow, ...]:
         """The windows at the date before."""
-        return self._read(self.pair.before, self._lost[0])
+        return self._both[0]
 
-    @cached_property
+    @property
     def after(self) -> tuple[RawWindow, ...]:
         """The windows at the date after."""
-        return self._read(self.pair.after, self._lost[1])
+        return self._both[1]
+
+    @cached_property
+    def _both(self) -> tuple[tuple[RawWindow, ...], tuple[RawWindow, ...]]:
+        with ThreadPoolExecutor(2) as pool:  # GDAL decodes side by side
+            dates = self.pair.before, self.pair.after
+            before, after = pool.map(self._read, dates, self._lost)
+        return before, after
 
     @cached_property
     def windows(self) -> list[Window]:

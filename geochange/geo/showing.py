@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from geochange.geo.align import Date
+from geochange.geo.date import Date
 from geochange.geo.project import Picture
 from geochange.geo.sampling import sample_windows
 from geochange.geo.tiling import Window

@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from geochange.chip import Chip
@@ -30,6 +31,13 @@ class Prediction:
 
     logits: NDArray[np.float32]
     scores: NDArray[np.float32]
+
+    def half(self, limit: float) -> NDArray[np.float16]:
+        """The logits in half precision, none beyond `limit`; torch is four times as fast at it."""
+        kept = np.empty(self.logits.shape, np.float16)
+        for one, half in zip(self.logits, kept, strict=True):
+            torch.from_numpy(half).copy_(torch.from_numpy(one).clamp(-limit, limit))
+        return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +103,10 @@ class Request:
     @cached_property
     def _said(self) -> Prediction:
         """What is known so far; it takes memory from the first answer on."""
-        shape = len(self.chips), *self.chips[0].shape
+        logits = np.empty((len(self.chips), *self.chips[0].shape), np.float32)
+        logits[sorted(set(range(len(self.chips))).difference(self.seen))] = np.nan
         scores = np.full((len(self.chips), 2, self._classes), np.nan, np.float32)
-        return Prediction(np.full(shape, np.nan, np.float32), scores)
+        return Prediction(logits, scores)
 
     def deliver(self, answer: Answer) -> None:
         """Hand over what a batch says."""
@@ -123,7 +132,9 @@ class Request:
         answer = self._inbox.get()
         if isinstance(answer, Exception):
             raise answer
-        self._said.logits[answer.places] = answer.logits.numbers()[answer.rows]
+        logits = answer.logits.numbers()
+        for place, row in zip(answer.places, answer.rows, strict=True):
+            self._said.logits[place] = logits[row]
         if answer.scores is not None:
             self._said.scores[answer.places] = answer.scores.numbers()[answer.rows]
         for place in answer.places:
@@ -131,12 +142,13 @@ class Request:
         self._left -= len(answer.places)
 
     def _check(self, place: int) -> None:
-        logits = self._said.logits[place]
+        logits, valid = self._said.logits[place], self.chips[place].valid
         if not np.isfinite(logits).all():
             raise FloatingPointError(
                 f"model {self.model_name} answered with numbers that are not finite"
             )
-        logits[~self.chips[place].valid] = np.nan
+        if not valid.all():
+            logits[~valid] = np.nan
 
 
 def _kind(chip: Chip, names: Sequence[BothNames] | None) -> tuple[Any, ...]:

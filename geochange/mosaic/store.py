@@ -73,11 +73,10 @@ class LogitStore:
         rows, _ = self.plan.block_tile_ranges(block)
         return [self.path / "c" / str(row) / str(block[1]) / "0" / "0" for row in rows]
 
-    def put(self, block: Index, logits: NDArray[np.float32]) -> None:
-        """Keep the (tile rows, tile cols, height, width) logits of a block."""
+    def put(self, block: Index, logits: NDArray[np.float16]) -> None:
+        """Keep the (tile rows, tile cols, height, width) logits of a block, within LOGIT_LIMIT."""
         rows, cols = self.plan.block_tile_ranges(block)
-        kept = np.clip(logits, -LOGIT_LIMIT, LOGIT_LIMIT).astype(np.float16)
-        _open(self.path)[rows.start : rows.stop, cols.start : cols.stop] = kept
+        _open(self.path)[rows.start : rows.stop, cols.start : cols.stop] = logits
 
     def get(self, rows: range, cols: range) -> NDArray[np.float16]:
         """The logits of a rectangle of tiles."""

@@ -6,7 +6,8 @@ import logging
 from dataclasses import dataclass, replace
 
 from geochange.errors import OptionError
-from geochange.geo.align import Date, Pair
+from geochange.geo.align import Pair
+from geochange.geo.date import Date
 from geochange.geo.radiometry import Radiometry
 from geochange.geo.raster import CACHE_MB
 from geochange.geo.tiling import TilePlan

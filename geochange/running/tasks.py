@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +28,10 @@ from geochange.models.capacity import CPU_CHIPS
 from geochange.models.predict import predict, show
 from geochange.mosaic.schedule import Job
 from geochange.mosaic.stitch import stitch
-from geochange.mosaic.store import LogitStore, ProbabilityStore, ScoreStore
+from geochange.mosaic.store import LOGIT_LIMIT, LogitStore, ProbabilityStore, ScoreStore
 from geochange.running.scope import Scope, area_of, keep_area
+
+Real = TypeVar("Real", np.float16, np.float32)
 
 CLASS_BYTES = 100
 """What a model without weights takes of memory for a pixel: a few bands in float32, a few times."""
@@ -41,7 +45,8 @@ class Work:
     probability that is change. classes: the names the model scores.
     skip_unreadable: whether what cannot be read is nodata, else its block fails. unsampled: what
     of the scene sample could not be read. area: the digest of the area that is worked, which lies
-    in the work folder; None for all. checks: what was found of the pair beforehand.
+    in the work folder; None for all. checks: what was found of the pair beforehand. run: what tells
+    this run from any other.
     """
 
     pair: Pair
@@ -57,6 +62,7 @@ class Work:
     unsampled: Unreadable = NOTHING
     area: str | None = None
     checks: Inspection | None = None
+    run: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)
 
     @property
     def scope(self) -> Scope:
@@ -119,13 +125,15 @@ def _infer_tiles(work: Work, scope: Scope, block: Index) -> None:
     if work.classes:
         work.scores.put(block, _laid_out(scope, block, prediction.scores))
     # Last, for a block whose logits are there counts as done.
-    work.logits.put(block, _laid_out(scope, block, prediction.logits))
+    work.logits.put(block, _laid_out(scope, block, prediction.half(LOGIT_LIMIT)))
 
 
-def _laid_out(scope: Scope, block: Index, answers: NDArray[np.float32]) -> NDArray[np.float32]:
+def _laid_out(scope: Scope, block: Index, answers: NDArray[Real]) -> NDArray[Real]:
     """Answers for the tiles of a block by (tile row, tile col); NaN for those not inferred."""
     rows, cols = scope.plan.block_tile_ranges(block)
-    whole = np.full((len(rows), len(cols), *answers.shape[1:]), np.nan, np.float32)
+    if len(answers) == len(rows) * len(cols):
+        return answers.reshape(len(rows), len(cols), *answers.shape[1:])
+    whole = np.full((len(rows), len(cols), *answers.shape[1:]), np.nan, answers.dtype)
     for (row, col), answer in zip(scope.tiles_of(block), answers, strict=True):
         whole[row - rows[0], col - cols[0]] = answer
     return whole
@@ -162,9 +170,9 @@ def read_chip(work: Work, window: Window) -> tuple[Chip, Unreadable]:
     """Both dates of a window as the network takes them, one read per date, and what is missing."""
     lost_before, lost_after = set[Window](), set[Window]()
     finely = work.skip_unreadable
-    with work.pair.before.reader(lost_before, finely) as read:
+    with work.pair.before.reader(lost_before, finely, work.run) as read:
         before, before_valid = read(window)
-    with work.pair.after.reader(lost_after, finely) as read:
+    with work.pair.after.reader(lost_after, finely, work.run) as read:
         after, after_valid = read(window)
     before, after = work.radiometry.apply(before, after)
     chip = fill_invalid(before, before_valid, after, after_valid)

@@ -15,7 +15,7 @@ from makers import LONLAT, NORTH_UP, UTM, make_raster, noise, ramp
 from pyproj import CRS, Transformer
 
 from geochange.errors import InputError, OptionError, RunError
-from geochange.geo import align as align_module
+from geochange.geo import date as date_module
 from geochange.geo.align import Pair, align
 from geochange.geo.bands import Bands
 from geochange.geo.raster import inspect
@@ -256,7 +256,7 @@ def assert_parts_of_the_whole(pair: Pair, windows: list[Window]) -> None:
 def test_a_window_is_the_same_part_of_the_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(align_module, "WARP_CELL_PX", 8)
+    monkeypatch.setattr(date_module, "WARP_CELL_PX", 8)
     layout = SAME if name == "same" else in_neighbour(LAYOUTS[name])
     pixels = noise(layout.shape, seed=4, dtype=np.float32)
     pixels[::7, ::5] = np.nan
@@ -269,7 +269,7 @@ def test_a_window_is_the_same_part_where_the_map_bends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over 700 pixels GDAL's straight lines leave the curve, by window if it were left to itself."""
-    monkeypatch.setattr(align_module, "WARP_CELL_PX", 256)
+    monkeypatch.setattr(date_module, "WARP_CELL_PX", 256)
     coarse = Affine(100, 0, 500_000, 0, -100, 5_000_000)
     before = make_raster(tmp_path / "before.tif", np.zeros((150, 700), np.uint8), UTM, coarse)
     around = Affine(0.001, 0, 8.95, 0, -0.001, 45.18)

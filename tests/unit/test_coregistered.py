@@ -10,8 +10,9 @@ from affine import Affine
 from dated_scenes import ground, pair_of
 from makers import NORTH_UP, make_raster, ramp
 
-from geochange.geo.align import Date, align
+from geochange.geo.align import align
 from geochange.geo.bands import Bands
+from geochange.geo.date import Date
 from geochange.geo.raster import inspect
 from geochange.geo.sampling import SceneSample
 from geochange.geo.shift import measure_shift

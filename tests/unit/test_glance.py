@@ -14,8 +14,9 @@ from makers import NORTH_UP, UTM, make_raster, noise
 from rasterio.enums import Resampling
 
 from geochange.geo import glance as glancing
-from geochange.geo.align import Date, align
+from geochange.geo.align import align
 from geochange.geo.bands import Bands
+from geochange.geo.date import Date
 from geochange.geo.glance import glance
 from geochange.geo.raster import inspect
 from geochange.geo.tiling import Window

@@ -15,7 +15,8 @@ from makers import NORTH_UP, UTM, make_raster, noise
 from pyproj import CRS
 
 from geochange.errors import InputError
-from geochange.geo.raster import inspect, opened, read_window
+from geochange.geo.pixels import read_window
+from geochange.geo.raster import inspect, opened
 from geochange.geo.tiling import Window
 
 SHAPE = (6, 8)

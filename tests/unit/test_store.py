@@ -10,7 +10,7 @@ import pytest
 
 from geochange.geo.probability import NODATA
 from geochange.geo.tiling import TilePlan, Window
-from geochange.mosaic.store import LOGIT_LIMIT, LogitStore, ProbabilityStore, ScoreStore
+from geochange.mosaic.store import LogitStore, ProbabilityStore, ScoreStore
 
 PLAN = TilePlan((60, 88), tile_px=16, overlap_px=4, block_tiles=2)
 
@@ -34,7 +34,7 @@ def block_of(plan: TilePlan, block: tuple[int, int]) -> np.ndarray:
     rows, cols = plan.block_tile_ranges(block)
     tile = np.arange(plan.tile_px) / 64
     places = np.array([[row * 100 + col for col in cols] for row in rows])
-    return (places[..., None, None] + tile[:, None] + 0 * tile).astype(np.float32)
+    return (places[..., None, None] + tile[:, None] + 0 * tile).astype(np.float16)
 
 
 def test_tiles_come_back_from_any_rectangle(logits: LogitStore) -> None:
@@ -61,7 +61,7 @@ def test_a_block_is_there_once_it_is_put_and_until_it_is_dropped(logits: LogitSt
 
 @pytest.mark.parametrize("value", [np.nan, 0.0])
 def test_a_block_of_nothing_is_there_too(logits: LogitStore, value: float) -> None:
-    logits.put((0, 0), np.full((2, 2, 16, 16), value, np.float32))
+    logits.put((0, 0), np.full((2, 2, 16, 16), value, np.float16))
     assert logits.has((0, 0))
 
 
@@ -73,20 +73,11 @@ def test_the_last_block_may_be_narrower(logits: LogitStore) -> None:
     np.testing.assert_allclose(logits.get(rows, cols), block_of(PLAN, last), rtol=1e-3)
 
 
-@pytest.mark.filterwarnings("error")
-def test_logits_beyond_half_precision_stay_finite(logits: LogitStore) -> None:
-    wild = np.zeros((2, 2, 16, 16), np.float32)
-    wild[0, 0, 0, :4] = 1e30, -1e30, 70_000, np.nan
-    logits.put((0, 0), wild)
-    found = logits.get(range(1), range(1))[0, 0, 0, :4]
-    np.testing.assert_array_equal(found, [LOGIT_LIMIT, -LOGIT_LIMIT, LOGIT_LIMIT, np.nan])
-
-
 def test_a_raster_below_a_tile_has_a_store_of_one(tmp_path: Path) -> None:
     plan = TilePlan((3, 2), tile_px=16, overlap_px=4, block_tiles=8)
     store = LogitStore(tmp_path / "logits.zarr", plan)
     store.create()
-    store.put((0, 0), np.ones((1, 1, 16, 16), np.float32))
+    store.put((0, 0), np.ones((1, 1, 16, 16), np.float16))
     assert store.has((0, 0))
     assert (store.get(range(1), range(1)) == 1).all()
 

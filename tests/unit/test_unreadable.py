@@ -18,8 +18,9 @@ from rasterio.errors import RasterioIOError
 
 from geochange.errors import RunError
 from geochange.geo import patience
-from geochange.geo.align import Date, Pair, align
+from geochange.geo.align import Pair, align
 from geochange.geo.bands import Bands
+from geochange.geo.date import Date
 from geochange.geo.raster import inspect
 from geochange.geo.tiling import Window
 from geochange.geo.unreadable import Unreadable, UnreadableError, in_short, merged
@@ -225,6 +226,9 @@ def test_a_handle_gives_up_after_its_tries(naps: list[float]) -> None:
             opened.append(self)
             return self
 
+        def close(self) -> None:
+            shut.append(self)
+
         def __exit__(self, *_: object) -> None:
             closed.append(self)
 
@@ -234,11 +238,13 @@ def test_a_handle_gives_up_after_its_tries(naps: list[float]) -> None:
 
     opened: list[Raster] = []
     closed: list[Raster] = []
+    shut: list[Raster] = []
     read_from: list[Raster] = []
     with patience.Handle(Raster) as handle:
         assert isinstance(patience.insist(handle, fail), RasterioIOError)
     assert len(read_from) == patience.TRIES == len(opened) == len(closed)
     assert read_from == opened == closed
+    assert shut == opened[:-1]  # what failed is not handed on
     assert naps == list(patience.PAUSES_S)
 
 
