@@ -85,7 +85,8 @@ def finetune(out: Path, model: str, new: tuple[str, str] | None, quiet: bool, **
         then = f"; the new pair was worked by {model}" if new else ""
         click.echo(f"geochange: tuning lost F1{then}; give more polygons, reviewed ones", err=True)
     if result:
-        say(f"changes     {result.out}  {result.polygons:,} polygons, {result.changed_m2:,.0f} m2")
+        count = f"{result.polygons:,} polygon{'s' * (result.polygons != 1)}"
+        say(f"changes     {result.out}  {count}, {result.changed_m2:,.0f} m2")
 
 
 def make_folder(out: Path) -> None:

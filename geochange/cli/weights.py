@@ -58,7 +58,8 @@ def show(file: str, as_json: bool) -> None:
 @weights.command(epilog="Example: geochange weights convert best.pth changeclip-rn50.safetensors")
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-def convert(source: str, target: Path) -> None:
+@click.option("--half", is_flag=True, help="in float16: half the size, answers hardly different")
+def convert(source: str, target: Path, half: bool) -> None:
     """Rewrite a ChangeCLIP checkpoint as one of ours.
 
     IN is a checkpoint of ours or the authors' .pth. OUT ends in .safetensors and holds tensors
@@ -73,7 +74,7 @@ def convert(source: str, target: Path) -> None:
     from geochange.models.checkpoint import convert as rewrite
 
     with _refusing(path):
-        card = rewrite(path, target)
+        card = rewrite(path, target, half=half)
     click.echo(f"{target}: {_title(card)}, {target.stat().st_size / 1e6:,.0f} MB")
 
 

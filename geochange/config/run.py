@@ -33,7 +33,10 @@ class _Model(Options):
 
     help_group: ClassVar[str] = ModelOptions.help_group
 
-    model: str = Field("cva", description="cva, irmad, a file of weights, or package.module:Class")
+    model: str = Field(
+        "changeclip-small",
+        description="changeclip-small, cva, irmad, a file of weights, or package.module:Class",
+    )
 
 
 class OutlineOptions(Options):

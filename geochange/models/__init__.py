@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from geochange.errors import OptionError
-from geochange.models.weights import SUFFIXES, clip_file, locate, sensible
+from geochange.models.weights import SHIPPED, SUFFIXES, clip_file, locate, sensible
 
 if TYPE_CHECKING:
     from geochange.models.protocol import ChangeModel
@@ -25,7 +25,8 @@ BUILTIN: dict[str, str] = {
 }
 """Models by name, each as package.module:Class; a class takes no arguments."""
 
-DEFAULT = "cva"
+DEFAULT = "changeclip-small"
+"""What a run takes unless told otherwise; its weights are shipped."""
 
 Kind = Literal["class", "weights"]
 
@@ -82,12 +83,12 @@ def kind_of(name: str) -> Kind:
     """Whether a model is a class or a file of weights, by its name. Raises OptionError."""
     if name in BUILTIN:
         return "class"
-    if Path(name).suffix in SUFFIXES:
+    if name in SHIPPED or Path(name).suffix in SUFFIXES:
         return "weights"
     if ":" in name:
         return "class"
     raise OptionError(
-        f"--model {name}: not known; choose {', '.join(BUILTIN)}, a file of weights "
+        f"--model {name}: not known; choose {', '.join([*SHIPPED, *BUILTIN])}, a file of weights "
         f"({', '.join(SUFFIXES)}) or package.module:Class"
     )
 

@@ -14,6 +14,12 @@ FOLDER = "GEOCHANGE_WEIGHTS"
 
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 
+SHIPPED = {
+    name: Path(__file__).parent / "shipped" / f"{name}.safetensors"
+    for name in ("changeclip-small",)
+}
+"""Weights that the package holds, by the name that they are asked for by."""
+
 UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What comes of weights whose values are of another kind or shape than their names promise."""
 
@@ -33,7 +39,12 @@ def list_weights() -> list[Path]:
 
 
 def locate(file: str | os.PathLike[str]) -> Path:
-    """A file of weights as given, or of that name in the folder. Raises InputError."""
+    """Weights of SHIPPED by name, a file as given, or of that name in the folder.
+
+    Raises InputError.
+    """
+    if str(file) in SHIPPED:
+        return SHIPPED[str(file)]
     given = Path(file).expanduser()
     folder = weights_folder()
     for candidate in (given, *([folder / given] if folder else [])):

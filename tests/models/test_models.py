@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from geochange.errors import OptionError
-from geochange.models import BUILTIN, DEFAULT, ModelSpec, build, check_name, resident
+from geochange.models import BUILTIN, DEFAULT, SHIPPED, ModelSpec, build, check_name, resident
 from geochange.models.protocol import ChangeModel
 
 
@@ -46,7 +46,7 @@ COUNTED = "test_models:Counted"
 
 
 def test_the_default_is_built_in() -> None:
-    assert DEFAULT in BUILTIN
+    assert DEFAULT in SHIPPED and SHIPPED[DEFAULT].is_file()
 
 
 @pytest.mark.parametrize("name", ["cva", "irmad"])
@@ -68,7 +68,7 @@ def test_a_dotted_path_is_built_and_put_on_the_device() -> None:
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("cav", "--model cav: not known; choose cva, irmad"),
+        ("cav", "--model cav: not known; choose changeclip-small, cva, irmad"),
         ("", "--model : not known"),
         ("nowhere.at.all:Model", "--model nowhere.at.all:Model: cannot be imported"),
         ("test_models:Missing", "--model test_models:Missing: cannot be imported"),

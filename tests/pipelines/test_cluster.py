@@ -23,7 +23,7 @@ from geochange.models.variants import Regularisation
 
 pytestmark = pytest.mark.slow
 
-OPTIONS = {"tile": 64, "overlap": 16, "block": 2}
+OPTIONS = {"model": "cva", "tile": 64, "overlap": 16, "block": 2}
 WORDS = [word for name, value in OPTIONS.items() for word in ("--set", f"{name}={value}")]
 
 
@@ -81,17 +81,16 @@ def test_two_processes_give_the_bits_of_one_for_a_network_too(
     alone = geochange.detect(
         *pair,
         tmp_path / "alone.gpkg",
-        model=str(model),
         threshold=0.5,
         precision="float32",
-        **OPTIONS,
+        **{**OPTIONS, "model": str(model)},
     )
     out = tmp_path / "changes.gpkg"
     network_words = ["--set", f"model={model}", "--set", "threshold=0.5"]
     network_words += ["--set", "precision=float32"]  # what a CPU takes it measures, under any load
     done = pipeline(
         *("cluster", *map(str, pair), "--out", str(out), "--workers", "2", "--threads", "1"),
-        *(*network_words, *WORDS, "--quiet"),
+        *(*WORDS, *network_words, "--quiet"),
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert out.with_suffix(".tif").read_bytes() == alone.raster.read_bytes()

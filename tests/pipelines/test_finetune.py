@@ -52,7 +52,7 @@ def test_tuning_gains_and_says_so(reviewed: Path) -> None:
     assert (reviewed / "tuned" / "training" / "best.safetensors").is_file()
     found = geochange.load_model(str(reviewed / "tuned" / "training" / "best.safetensors"))
     assert 0.3 < found.threshold < 0.7
-    assert (reviewed / "tuned" / "changes.gpkg").is_file() and "1 polygons" in done.stdout
+    assert (reviewed / "tuned" / "changes.gpkg").is_file() and "1 polygon, " in done.stdout
     again = pipeline("finetune", *words(reviewed, "tuned", "--quiet"))
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 

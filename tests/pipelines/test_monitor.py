@@ -45,17 +45,31 @@ def spans(out: Path) -> set[tuple[str, str]]:
 
 def test_each_pair_is_run_once_and_says_its_dates(scenes: Path, tmp_path: Path) -> None:
     out = tmp_path / "watch"
-    done = pipeline("monitor", str(scenes), "--out", str(out), "--set", "tile=96")
+    done = pipeline(
+        "monitor", str(scenes), "--out", str(out), "--set", "tile=96", "--set", "model=cva"
+    )
     assert done.returncode == 0, done.stderr
     assert spans(out) == {(DAYS[0], DAYS[1]), (DAYS[1], DAYS[2])}
     made = {file: file.stat().st_mtime_ns for file in (out / "pairs").glob("*.gpkg")}
     assert len(made) == 2
-    again = pipeline("monitor", str(scenes), "--out", str(out), "--set", "tile=96", "--quiet")
+    again = pipeline(
+        "monitor",
+        str(scenes),
+        "--out",
+        str(out),
+        "--set",
+        "tile=96",
+        "--set",
+        "model=cva",
+        "--quiet",
+    )
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
     assert made == {file: file.stat().st_mtime_ns for file in made}
     last = make_raster(scenes / "place_20240101.tif", texture(128).clip(0, 255).astype(np.uint8))
     assert last.exists()
-    more = pipeline("monitor", str(scenes), "--out", str(out), "--set", "tile=96")
+    more = pipeline(
+        "monitor", str(scenes), "--out", str(out), "--set", "tile=96", "--set", "model=cva"
+    )
     assert more.returncode == 0 and (DAYS[2], "2024-01-01") in spans(out)
     assert made == {file: file.stat().st_mtime_ns for file in made}, "only the new pair was run"
 
@@ -92,7 +106,17 @@ def test_a_stac_search_gives_the_clearest_of_each_day(scenes: Path, tmp_path: Pa
         with serving(items) as (url, asked):
             words = ["--collection", "scenes", "--dates", "2021-01-01/2024-01-01"]
             done = pipeline(
-                *("monitor", url, "--out", str(tmp_path / "w"), "--aoi", str(aoi), *words)
+                *(
+                    "monitor",
+                    url,
+                    "--out",
+                    str(tmp_path / "w"),
+                    "--aoi",
+                    str(aoi),
+                    *words,
+                    "--set",
+                    "model=cva",
+                )
             )
     assert done.returncode == 0, done.stderr
     assert spans(tmp_path / "w") == {(DAYS[0], DAYS[1]), (DAYS[1], DAYS[2])}

@@ -43,7 +43,7 @@ REFUSED = {
     "missing folder": ("before.tif after.tif --out nowhere/x.gpkg", "create it"),
     "unwritable folder": ("before.tif after.tif --out /proc/x.gpkg", "cannot write"),
     "over an input": ("before.tif after.tif --out before.gpkg", "would overwrite"),
-    "unknown model": ("before.tif after.tif --model best", "choose cva"),
+    "unknown model": ("before.tif after.tif --model best", "choose changeclip-small, cva"),
     "model that cannot be imported": ("before.tif after.tif --model no.such:Thing", "imported"),
     "model that is none": ("before.tif after.tif --model os:getcwd", "no ChangeModel"),
     "model that wants more": ("before.tif after.tif --model json:dumps", "takes no arguments"),
@@ -68,7 +68,7 @@ def test_refusals(
     there = sorted(inputs.rglob("*"))
     arguments = ["run", *words.split()]
     if "--out" not in arguments:
-        arguments += ["--out", "out/x.gpkg"]
+        arguments += ["--out", "out/x.gpkg", "--model", "cva"]
     assert _exit_code(arguments) == 2
     captured = capfd.readouterr()
     assert captured.out == ""
@@ -118,7 +118,10 @@ def test_nothing_changed_is_said(
     inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(inputs)
-    assert _exit_code(["run", "before.tif", "before.tif", "--out", "out/x.gpkg"]) == 0
+    assert (
+        _exit_code(["run", "before.tif", "before.tif", "--out", "out/x.gpkg", "--model", "cva"])
+        == 0
+    )
     assert "Nothing changed" in capfd.readouterr().out
 
 
@@ -131,7 +134,12 @@ def test_a_fault_is_one_line_and_exit_1(
     monkeypatch.delenv("GEOCHANGE_DEBUG", raising=False)
     monkeypatch.setattr("geochange.detection.run", fail)
     monkeypatch.chdir(inputs)
-    assert _exit_code(["run", "before.tif", "after.tif", "--out", "out/x.gpkg", "--quiet"]) == 1
+    assert (
+        _exit_code(
+            ["run", "before.tif", "after.tif", "--out", "out/x.gpkg", "--model", "cva", "--quiet"]
+        )
+        == 1
+    )
     assert capfd.readouterr().err.startswith("geochange: fault: ZeroDivisionError: by zero")
 
 
@@ -143,7 +151,12 @@ def test_an_interrupt_says_how_to_go_on(
 
     monkeypatch.setattr("geochange.detection.run", interrupt)
     monkeypatch.chdir(inputs)
-    assert _exit_code(["run", "before.tif", "after.tif", "--out", "out/x.gpkg", "--quiet"]) == 130
+    assert (
+        _exit_code(
+            ["run", "before.tif", "after.tif", "--out", "out/x.gpkg", "--model", "cva", "--quiet"]
+        )
+        == 130
+    )
     assert "same command again" in capfd.readouterr().err
 
 
@@ -159,7 +172,7 @@ def test_help_and_refusals_load_neither_torch_nor_dask() -> None:
         "import sys\n"
         "from geochange.cli.main import _exit_code\n"
         "_exit_code(['--help']); light = 'numpy' not in sys.modules\n"
-        "_exit_code(['run', 'a.tif', 'b.tif', '--out', 'c.gpkg'])\n"
+        "_exit_code(['run', 'a.tif', 'b.tif', '--out', 'c.gpkg', '--model', 'cva'])\n"
         "print(light, 'torch' in sys.modules, 'distributed' in sys.modules)"
     )
     assert in_fresh_process(code).splitlines()[-1] == "True False False"

@@ -70,7 +70,7 @@ def fingerprint(result: Result) -> tuple[str, str, int]:
 
 
 def run(scene: Path, out: Path, after: str = "after.tif", **options: Any) -> Result:
-    options = {"tile": 128, "overlap": 32, "block": 2, **options}
+    options = {"model": "cva", "tile": 128, "overlap": 32, "block": 2, **options}
     return detect(scene / "before.tif", scene / after, out, **options)
 
 
@@ -129,7 +129,9 @@ def test_files_say_what_the_result_says(scene: Path, tmp_path: Path) -> None:
 
 
 def test_nothing_changed_is_a_valid_empty_answer(scene: Path, tmp_path: Path) -> None:
-    result = detect(scene / "before.tif", scene / "before.tif", tmp_path / "changes.gpkg")
+    result = detect(
+        scene / "before.tif", scene / "before.tif", tmp_path / "changes.gpkg", model="cva"
+    )
     assert result.polygons == 0
     assert len(gpd.read_file(result.out, layer="changes")) == 0
     with rasterio.open(result.raster) as raster:

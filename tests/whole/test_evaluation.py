@@ -297,7 +297,7 @@ def test_polygons_are_compared(
 
 
 REFUSED = {
-    "model that is not known": ("best ROOT", "choose cva"),
+    "model that is not known": ("best ROOT", "choose changeclip-small, cva"),
     "weights that are not there": ("no.safetensors ROOT", "no weights at"),
     "no such folder": ("cva nowhere", "no such folder"),
     "split that is not there": ("cva ROOT --split val", "has test"),

@@ -63,7 +63,8 @@ def lay_out(folder: Path, transform: Affine = NORTH_UP, compress: str = "deflate
 
 
 def run(folder: Path, name: str = "changes.gpkg", **options: Any) -> Result:
-    options = {"tile": 64, "overlap": 16, "block": 2, "threads": 2, "min_area": 0, **options}
+    small = {"tile": 64, "overlap": 16, "block": 2, "threads": 2, "min_area": 0}
+    options = {"model": "cva", **small, **options}
     return detect(folder / "before.tif", folder / "after.tif", folder / name, **options)
 
 
@@ -194,7 +195,12 @@ def test_the_command_ends_with_1_and_then_says_what_it_left_out(
 ) -> None:
     lay_out(tmp_path)
     damage(tmp_path)
-    words = ["run", *(str(tmp_path / name) for name in ("before.tif", "after.tif"))]
+    words = [
+        "run",
+        "--model",
+        "cva",
+        *(str(tmp_path / name) for name in ("before.tif", "after.tif")),
+    ]
     words += ["--out", str(tmp_path / "changes.gpkg"), "--tile", "64", "--overlap", "16"]
     assert _exit_code([*words, "--quiet"]) == 1
     said = capfd.readouterr().err.splitlines()[-1]

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 SIZE = 520
 PLAN = TilePlan((SIZE, SIZE), 64, 16, 2)
-OPTIONS: dict[str, Any] = {"tile": 64, "overlap": 16, "block": 2}
+OPTIONS: dict[str, Any] = {"model": "cva", "tile": 64, "overlap": 16, "block": 2}
 
 
 def changed(pixels: np.ndarray) -> np.ndarray:

@@ -53,7 +53,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         made = make_pair(folder / "pair", 256, seed, *places)
         for file, name in zip(made, (before, after), strict=True):
             shutil.copy(file, folder / f"{name}.tif")
-    found = geochange.detect(folder / "before.tif", folder / "after.tif", folder / "reviewed.gpkg")
+    pair = folder / "before.tif", folder / "after.tif"
+    found = geochange.detect(*pair, folder / "reviewed.gpkg", model="cva")
     roofs = found.changes.intersects(on_the_ground(ROOFS))
     verdicts = zip(found.changes.id, roofs, strict=True)
     set_status(

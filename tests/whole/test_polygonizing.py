@@ -46,7 +46,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def ran(pair: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Result:
-    return detect(*pair, tmp_path_factory.mktemp("run") / "changes.gpkg", report="none")
+    return detect(
+        *pair, tmp_path_factory.mktemp("run") / "changes.gpkg", report="none", model="cva"
+    )
 
 
 def table(path: Path) -> gpd.GeoDataFrame:
@@ -83,7 +85,7 @@ def test_the_same_options_give_the_same_polygons(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(probability_raster, "BLOCK_PX", 128)
-    anew = detect(*pair, tmp_path / "anew.gpkg", report="none", **options)
+    anew = detect(*pair, tmp_path / "anew.gpkg", report="none", model="cva", **options)
     again = polygonize(ran.raster, tmp_path / "again.gpkg", **options)
     assert_same(again.out, anew.out)
     assert again.polygons == anew.polygons

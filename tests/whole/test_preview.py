@@ -37,7 +37,7 @@ def make_run(folder: Path, name: str = "changes.gpkg") -> Path:
     after += rng.integers(0, 6, after.shape, np.uint8)
     after[80:120, 130:170] = WHITE
     pair = make_raster(folder / "before.tif", before), make_raster(folder / "after.tif", after)
-    return detect(*pair, folder / name, report="none", min_area=0).out
+    return detect(*pair, folder / name, report="none", min_area=0, model="cva").out
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("made")
     make_pair(made)
     first, second = made / "before <1> & 'é'.tif", made / "after.tif"
-    detect(first, second, made / "changes.gpkg", bands="3,2,1", tile=64, overlap=16, threads=1)
+    detect(
+        first,
+        second,
+        made / "changes.gpkg",
+        bands="3,2,1",
+        tile=64,
+        overlap=16,
+        threads=1,
+        model="cva",
+    )
     moved = tmp_path_factory.mktemp("moved") / "elsewhere"
     shutil.move(made, moved)
     return moved
@@ -180,7 +189,13 @@ def test_dates_on_other_grids_open_too(tmp_path: Path) -> None:
     make_raster(pictures / "before.tif", ground, transform=PLACE)
     lonlat = Affine(0.0001, 0, 9.0, 0, -0.0001, 45.153)
     make_raster(pictures / "after.tif", ground, crs=CRS.from_epsg(4326), transform=lonlat)
-    detect(pictures / "before.tif", pictures / "after.tif", out / "changes.gpkg", threads=1)
+    detect(
+        pictures / "before.tif",
+        pictures / "after.tif",
+        out / "changes.gpkg",
+        threads=1,
+        model="cva",
+    )
     found = open_project(out / "changes.gpkg", out / "picture.png")
     assert found["opened"] and all(layer["valid"] for layer in found["layers"])
     assert [layer["crs"] for layer in found["layers"][3:]] == ["EPSG:4326", "EPSG:32632"]

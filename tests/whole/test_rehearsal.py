@@ -21,7 +21,7 @@ from geochange.mosaic.schedule import machine_bytes
 from geochange.rehearsal import rehearse
 from geochange.running.budget import MAY_TAKE
 
-OPTIONS = {"tile": 64, "overlap": 16, "block": 2, "threads": 2}
+OPTIONS = {"model": "cva", "tile": 64, "overlap": 16, "block": 2, "threads": 2}
 
 
 @pytest.fixture
@@ -57,6 +57,8 @@ def test_the_command_says_it_as_a_table_and_as_json(
         "--dry-run",
         "--threads",
         "1",
+        "--model",
+        "cva",
     ]
     said = CliRunner().invoke(cli, words)
     assert said.exit_code == 0

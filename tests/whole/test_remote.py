@@ -57,7 +57,8 @@ def server(tmp_path: Path) -> Iterator[RangeServer]:
 
 
 def run(source: str | Path, out: Path, **options: Any) -> Result:
-    options = {"tile": 64, "overlap": 16, "block": 2, "threads": 2, "min_area": 0, **options}
+    small = {"tile": 64, "overlap": 16, "block": 2, "threads": 2, "min_area": 0}
+    options = {"model": "cva", **small, **options}
     return detect(f"{source}/before.tif", f"{source}/after.tif", out, **options)
 
 
@@ -139,6 +140,7 @@ def test_bytes_that_a_server_never_gives_are_named_and_skipped_when_asked(
     offset, size = place_of(server.folder / "before.tif", lost)
     server.behave(Fault(REFUSE, start=offset, stop=offset + size))
     words = ["run", f"{server.url}/before.tif", f"{server.url}/after.tif", "--quiet"]
+    words += ["--model", "cva"]
     words += ["--out", str(tmp_path / "x.gpkg"), "--tile", "64", "--overlap", "16", "--block", "2"]
     assert _exit_code(words) == 1
     said = capfd.readouterr().err.splitlines()[-1]

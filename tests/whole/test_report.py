@@ -53,11 +53,13 @@ def make_pair(folder: Path, **where: Any) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Result:
     folder = tmp_path_factory.mktemp("report")
-    return detect(*make_pair(folder), folder / "changes.gpkg")
+    return detect(*make_pair(folder), folder / "changes.gpkg", model="cva")
 
 
 def facts_of(tmp_path: Path, **options: Any) -> tuple[Result, dict[str, Any]]:
-    result = detect(*make_pair(tmp_path), tmp_path / "changes.gpkg", report="json", **options)
+    result = detect(
+        *make_pair(tmp_path), tmp_path / "changes.gpkg", report="json", **options, model="cva"
+    )
     assert result.report is not None
     return result, json.loads(result.report.read_text("utf-8"))
 
@@ -134,7 +136,7 @@ def test_the_page_asks_the_network_for_nothing(ran: Result) -> None:
 def test_nothing_from_outside_becomes_html(tmp_path: Path) -> None:
     before, after = make_pair(tmp_path / HOSTILE.replace("/", "\N{DIVISION SLASH}"))
     out = tmp_path / f"{HOSTILE.replace('/', '')}.gpkg"
-    result = detect(before, after, out)
+    result = detect(before, after, out, model="cva")
     assert result.report is not None
     page = read_page(result.report)
     assert not {"script"} & {tag for tag, _ in page.tags}
@@ -169,7 +171,7 @@ def test_json_has_the_same_facts(tmp_path: Path) -> None:
 
 
 def test_none_writes_none(tmp_path: Path) -> None:
-    result = detect(*make_pair(tmp_path), tmp_path / "changes.gpkg", report="none")
+    result = detect(*make_pair(tmp_path), tmp_path / "changes.gpkg", report="none", model="cva")
     assert result.report is None
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"before.tif", "after.tif", "changes.gpkg", "changes.tif"}
@@ -177,7 +179,7 @@ def test_none_writes_none(tmp_path: Path) -> None:
 
 def test_nothing_changed_is_said(tmp_path: Path) -> None:
     before, _ = make_pair(tmp_path)
-    result = detect(before, before, tmp_path / "changes.gpkg", threshold=1)
+    result = detect(before, before, tmp_path / "changes.gpkg", threshold=1, model="cva")
     assert result.polygons == 0 and result.report is not None
     assert "Nothing changed" in read_page(result.report).text
 
@@ -187,30 +189,31 @@ def test_what_is_not_ours_is_not_replaced(tmp_path: Path, name: str) -> None:
     pair = make_pair(tmp_path)
     (tmp_path / name).write_text("my own notes")
     with pytest.raises(OutputError, match=f"{name}: stands where"):
-        detect(*pair, tmp_path / "changes.gpkg")
+        detect(*pair, tmp_path / "changes.gpkg", model="cva")
     assert (tmp_path / name).read_text() == "my own notes"
     assert not (tmp_path / "changes.gpkg").exists()
 
 
 def test_a_second_run_replaces_the_first_report(tmp_path: Path) -> None:
     pair, out = make_pair(tmp_path), tmp_path / "changes.gpkg"
-    first = detect(*pair, out)
+    first = detect(*pair, out, model="cva")
     assert first.report is not None
     was = first.report.read_bytes()
-    detect(*pair, out, min_area=1e6)
+    detect(*pair, out, min_area=1e6, model="cva")
     assert first.report.read_bytes() != was
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 def test_another_kind_of_report_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="--report pdf: not known; choose html, json, none"):
-        detect(*make_pair(tmp_path), tmp_path / "changes.gpkg", report="pdf")
+        detect(*make_pair(tmp_path), tmp_path / "changes.gpkg", report="pdf", model="cva")
 
 
 def test_the_command_names_the_report(tmp_path: Path) -> None:
     before, after = make_pair(tmp_path)
     told = CliRunner().invoke(
-        cli, ["run", str(before), str(after), "--out", str(tmp_path / "changes.gpkg")]
+        cli,
+        ["run", str(before), str(after), "--out", str(tmp_path / "changes.gpkg"), "--model", "cva"],
     )
     assert told.exit_code == 0, told.output
     assert re.search(r"report +\S+changes\.html", told.output)
@@ -278,7 +281,7 @@ def without_dates(folder: Path, **where: Any) -> tuple[Path, Path]:
 
 
 def test_without_dates_the_item_says_so(tmp_path: Path) -> None:
-    result = detect(*without_dates(tmp_path), tmp_path / "changes.geojson")
+    result = detect(*without_dates(tmp_path), tmp_path / "changes.geojson", model="cva")
     item = item_of(result.out)
     assert validity(item) == []
     assert "dates of the pictures are not known" in item["properties"]["description"]
@@ -297,7 +300,7 @@ def test_without_dates_the_item_says_so(tmp_path: Path) -> None:
 )
 def test_any_crs_gives_a_valid_item(tmp_path: Path, crs: Any, transform: Affine) -> None:
     pair = make_pair(tmp_path, crs=crs, transform=transform)
-    item = item_of(detect(*pair, tmp_path / "changes.gpkg").out)
+    item = item_of(detect(*pair, tmp_path / "changes.gpkg", model="cva").out)
     assert validity(item) == []
     assert ("proj:wkt2" in item["properties"]) == (crs.to_authority() is None)
     lon, lat = np.array(_flat(item["geometry"]["coordinates"])).T

@@ -74,8 +74,10 @@ def scheduler() -> Iterator[str]:
 def test_a_scheduler_changes_nothing(
     scheduler: str, pair_paths: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    alone = detect(*pair_paths, tmp_path / "a.gpkg", tile=32, overlap=8)
-    shared = detect(*pair_paths, tmp_path / "b.gpkg", tile=32, overlap=8, scheduler=scheduler)
+    alone = detect(*pair_paths, tmp_path / "a.gpkg", tile=32, overlap=8, model="cva")
+    shared = detect(
+        *pair_paths, tmp_path / "b.gpkg", tile=32, overlap=8, model="cva", scheduler=scheduler
+    )
     assert shared.raster.read_bytes() == alone.raster.read_bytes()
 
 

@@ -1,0 +1,89 @@
+"""Where the default network fails: pairs in which hardly anything changed, and what it calls change.
+
+python benchmarks/failures.py DATA OUT.jpg [MODEL]: DATA holds revisits/naip. Of the cities kept out,
+the pairs of most false alarms, no two of one kind that somebody chose by eye: see PLACES.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from PIL import Image
+from pyproj import CRS
+
+from geochange.detection import detect
+from geochange.geo.grid import Grid, to_ground
+from geochange.geo.picture import write_picture
+from geochange.report.canvas import Overlay, scale_of, sized
+from geochange.report.panels import Panel, side_by_side
+from geochange.training.planting import Place, read_library
+
+SIDE_PX, PIXEL_M = 290, 0.6
+VERMILION = (213, 94, 0)
+GRID = Grid(CRS.from_epsg(32611), Affine(PIXEL_M, 0, 361_000, 0, -PIXEL_M, 3_766_000), (256, 256))
+
+Photo = NDArray[np.uint8]
+
+
+def share_of(place: Place, model: str, folder: Path) -> tuple[float, Image.Image]:
+    """The share of a place that is called change, and its last visit with the outlines."""
+    paths = folder / "before.tif", folder / "after.tif"
+    for path, photo in zip(paths, (place.visits[0], place.visits[-1]), strict=True):
+        write_picture(path, photo, GRID)
+    found = detect(
+        *paths, folder / "c.gpkg", model=model, report="none", skip_checks=True, overwrite=True
+    ).changes
+    scale = SIDE_PX / 256
+    overlay = Overlay((SIDE_PX, SIDE_PX), (VERMILION,), 1.6)
+    shapes = to_ground(np.asarray(found.geometry, dtype=np.object_), ~GRID.transform)
+    rings = [
+        [np.asarray(ring.coords)[:, :2] * scale for ring in (s.exterior, *s.interiors)]
+        for s in shapes
+    ]
+    overlay.add(rings, [0] * len(rings))
+    area_px = float(sum(s.area for s in shapes))
+    return area_px / 256**2, overlay.over(sized(place.visits[-1], overlay.shape))
+
+
+def main() -> None:
+    data, out = Path(sys.argv[1]), Path(sys.argv[2])
+    model = sys.argv[3] if len(sys.argv) > 3 else "changeclip-small"
+    places = [
+        p for p in read_library(data, kept_out=True).places if len(p.visits) > 1 and not p.far
+    ]
+    with tempfile.TemporaryDirectory() as scratch:
+        found = [(place, *share_of(place, model, Path(scratch))) for place in places]
+    found.sort(key=lambda each: -each[1])
+    sheets = []
+    for place, share, picture in found[:6]:
+        name = Path(place.names[0]).stem.rsplit("_", 2)
+        first = sized(place.visits[0], (SIDE_PX, SIDE_PX))
+        last = sized(place.visits[-1], (SIDE_PX, SIDE_PX))
+        years = [Path(n).stem.rsplit("_", 2)[1] for n in (place.names[0], place.names[-1])]
+        panels = [Panel(first, years[0]), Panel(last, years[1]), Panel(picture, "Called change")]
+        sheets.append(
+            side_by_side(
+                f"{name[0].replace('_', ' ').title()} {name[2]}",
+                f"{100 * share:.0f} % of it is called change",
+                panels,
+                (),
+                scale_of(256 * PIXEL_M),
+            )
+        )
+    paper = Image.new("RGB", (sheets[0].width, sum(sheet.height for sheet in sheets)), "white")
+    top = 0
+    for sheet in sheets:
+        paper.paste(sheet, (0, top))
+        top += sheet.height
+    paper.save(out, quality=84, optimize=True)
+    for place, share, _ in found[:20]:
+        print(f"{share:.3f} {place.names[0]} {place.names[-1]}")
+
+
+if __name__ == "__main__":
+    main()
