@@ -12,8 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +66,9 @@ def chips(folder: Path, name: str, scratch: Path) -> Iterator[Case]:
 
 
 def revisits(folder: Path, scratch: Path) -> Iterator[Case]:
-    """The first and the last visit of every place seen from the air in a city that is kept out."""
+    """Each visit and the next of every place seen from the air in a city that is kept out."""
     for place in read_library(folder, kept_out=True).places:
-        if len(place.visits) > 1 and not place.far:
-            dates = [place.visits[0], place.visits[-1]]
+        for dates in [] if place.far else pairwise(place.visits):
             yield _laid_down(dates, np.zeros(dates[0].shape[:2], np.bool_), scratch)
 
 
@@ -77,7 +77,7 @@ def _photo(file: Path) -> Photo:
         return np.asarray(image.convert("RGB"))
 
 
-def _laid_down(dates: list[Photo], changed: NDArray[np.bool_], scratch: Path) -> Case:
+def _laid_down(dates: Sequence[Photo], changed: NDArray[np.bool_], scratch: Path) -> Case:
     """Pictures without a place, somewhere in UTM zone 32N at half a metre."""
     transform = Affine(0.5, 0, 691_000, 0, -0.5, 5_335_000)
     paths = scratch / "before.tif", scratch / "after.tif"

@@ -71,7 +71,7 @@ def convert(source: str, target: Path, half: bool) -> None:
     path = locate(source)
     _check_apart(path, target)
     # Behind the checks: loading torch takes longer than any refusal may.
-    from geochange.models.checkpoint import convert as rewrite
+    from geochange.models.converting import convert as rewrite
 
     with _refusing(path):
         card = rewrite(path, target, half=half)

@@ -22,7 +22,7 @@ class _Pair(PairOptions):
     match: str = Field(
         "none", description="histogram: give after the colours of before, scene-wide; or none"
     )
-    stretch: str = Field("joint", description="joint, per-date, none, or LOW,HIGH")
+    stretch: str = Field("auto", description="auto, joint, per-date, none, or LOW,HIGH")
     skip_checks: bool = Field(
         False, description="do not look at dates, shift, clouds and histograms first"
     )

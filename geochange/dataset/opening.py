@@ -193,7 +193,7 @@ def _stretch(
     before = list(each(lambda chip: thinned(chip.before, dtypes[0]), sample))
     after = list(each(lambda chip: thinned(chip.after, dtypes[1]), sample))
     dates = zip((before, after), dtypes, strict=True)
-    return choose("joint", *(Sampled(np.concatenate(values), dtype) for values, dtype in dates))
+    return choose("auto", *(Sampled(np.concatenate(values), dtype) for values, dtype in dates))
 
 
 def _witnesses(root: Path, split: str, layout: str) -> Iterator[Seen]:

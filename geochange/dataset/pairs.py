@@ -84,7 +84,7 @@ def open_scene(
     labels: PathLike | Reviewed,
     bands: Bands | None = None,
     grid: str = "before",
-    stretch: str = "joint",
+    stretch: str = "auto",
 ) -> Scene:
     """Put a pair and its labels on one grid, and take the stretch from the scene as `run` does.
 
@@ -180,7 +180,7 @@ class PairSource:
     bands: tuple[int, ...] | None = None
     size_px: int = 256
     overlap_px: int = 0
-    stretch: str = "joint"
+    stretch: str = "auto"
 
     def __post_init__(self) -> None:
         _ = self.scenes

@@ -14,7 +14,10 @@ from geochange.errors import OptionError
 PERCENTILES = (0.5, 99.5)
 """Between which values of a scene the 8 bits are spent; the tails are clouds, glints and shadow."""
 
-MODES = ("joint", "per-date", "none")
+MODES = ("auto", "joint", "per-date", "none")
+
+KEEPING = ("auto", "joint")
+"""Those that leave 8-bit pictures as they are."""
 
 MATCHES = ("none", "histogram")
 """How `after` may be brought to the numbers of `before`."""
@@ -139,22 +142,23 @@ def choose(
 ) -> Radiometry:
     """The radiometry of a scene from a decimated sample of each date.
 
-    "joint" spends the 8 bits on the percentiles of both dates together, so equal numbers stay
-    equal; 8-bit pictures pass as they are. Two dates of different types have no common numbers:
-    each is stretched by its own. "per-date" does so for any type. With a match, `after` has the
-    numbers and the type of `before` by then.
+    "auto" leaves 8-bit pictures as they are, and spends the 8 bits on the percentiles of each other
+    date by itself: haze and season differ. "joint" takes those of both dates together, so equal
+    numbers stay equal; two dates of different types have no common numbers, and are stretched as by
+    "auto". "per-date" stretches 8-bit pictures, too. With a match, `after` has the numbers and the
+    type of `before` by then.
     """
     if match is not None:
         matched = Sampled(match.apply(after.values), before.dtype)
         return replace(choose(mode, before, matched), match=match)
     if isinstance(mode, Stretch):
         return Radiometry(mode, mode)
-    if mode == "none" or (mode == "joint" and before.is_8bit and after.is_8bit):
+    if mode == "none" or (mode in KEEPING and before.is_8bit and after.is_8bit):
         return AS_IT_IS
     if mode == "joint" and before.dtype == after.dtype:
         both = spread(np.concatenate([before.values, after.values]))
         return Radiometry(both, both)
-    keep_8bit = mode == "joint"
+    keep_8bit = mode in KEEPING
     return Radiometry(
         None if keep_8bit and before.is_8bit else spread(before.values),
         None if keep_8bit and after.is_8bit else spread(after.values),
@@ -165,7 +169,7 @@ def is_settled(mode: str | Stretch, before: np.dtype[Any], after: np.dtype[Any])
     """Whether the dates' types alone settle the radiometry, so that no pixel need be sampled."""
     if isinstance(mode, Stretch) or mode == "none":
         return True
-    return mode == "joint" and before == after == np.uint8
+    return mode in KEEPING and before == after == np.uint8
 
 
 @dataclass(frozen=True)

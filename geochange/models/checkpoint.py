@@ -218,26 +218,6 @@ def _save(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, str]) 
         aside.chmod(0o644)
 
 
-def convert(
-    source: str | os.PathLike[str], target: str | os.PathLike[str], *, half: bool = False
-) -> Card:
-    """Rewrite a checkpoint of any kind that is read as one of ours; returns its card.
-
-    half: in float16, which is half the size; what it is read into is float32 again.
-    """
-    checkpoint = read_checkpoint(source)
-    fill(ChangeClip(checkpoint.card.options), checkpoint.tensors)
-    if half:
-        tensors, clip = _halved(checkpoint.tensors), _halved(checkpoint.clip)
-        checkpoint = replace(checkpoint, tensors=tensors, clip=clip)
-    write_checkpoint(target, checkpoint)
-    return checkpoint.card
-
-
-def _halved(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: x.half() if x.is_floating_point() else x for name, x in tensors.items()}
-
-
 def read_clip(
     name: str = DEFAULT_CLIP, without: str = "use --prompts fixed, which needs no CLIP"
 ) -> ClipWeights:

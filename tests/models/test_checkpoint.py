@@ -14,13 +14,13 @@ from geochange.models.card import Card
 from geochange.models.checkpoint import (
     Checkpoint,
     Memory,
-    convert,
     read_checkpoint,
     read_clip,
     read_memory,
     read_vocabulary,
     write_checkpoint,
 )
+from geochange.models.converting import convert
 from geochange.models.openclip import Published, read_shape
 from geochange.models.prompts import published_vocabulary
 from geochange.models.weights import FOLDER, list_weights, locate
@@ -118,6 +118,18 @@ def test_convert(tmp_path: Path) -> None:
     card = convert(tmp_path / "best.pth", tmp_path / "ours.safetensors")
     assert card.provenance == {"source": "best.pth"}
     assert read_checkpoint(tmp_path / "ours.safetensors").card == card
+
+
+def test_convert_to_half_precision(tmp_path: Path) -> None:
+    torch.save({"state_dict": small("vit").state_dict()}, tmp_path / "best.pth")
+    convert(tmp_path / "best.pth", tmp_path / "whole.safetensors")
+    convert(tmp_path / "best.pth", tmp_path / "half.safetensors", half=True)
+    whole, half = (tmp_path / f"{name}.safetensors" for name in ("whole", "half"))
+    assert half.stat().st_size < 0.52 * whole.stat().st_size
+    built = read_checkpoint(half).build().state_dict()
+    for name, value in read_checkpoint(whole).build().state_dict().items():
+        assert built[name].dtype == value.dtype
+        torch.testing.assert_close(built[name], value, atol=1e-4, rtol=1e-3)
 
 
 def test_wrong_tensors_are_listed(tmp_path: Path) -> None:

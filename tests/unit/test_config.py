@@ -14,7 +14,11 @@ from geochange.errors import OptionError
 def test_defaults_are_those_the_readme_promises() -> None:
     options = RunOptions.parse({})
     assert (options.tile, options.overlap, options.taper, options.block) == (256, 64, "hann", 8)
-    assert (options.model, options.grid, options.stretch) == ("cva", "before", "joint")
+    assert (options.model, options.grid, options.stretch) == (
+        "changeclip-small",
+        "before",
+        "auto",
+    )
     assert (options.simplify, options.threshold, options.min_area) == (0.5, None, None)
 
 

@@ -108,7 +108,7 @@ def test_the_stretch_is_that_of_a_run(tmp_path: Path) -> None:
     make_polygons(folder / "labels.geojson", [square(0, 0, 9)])
     dates = inspect(folder / "before.tif"), inspect(folder / "after.tif")
     pair = align(*dates, "before", Bands((4, 2, 1), (4, 2, 1)))
-    radiometry = choose("joint", *SceneSample(pair).pixels())
+    radiometry = choose("auto", *SceneSample(pair).pixels())
     raw = [noise((*SHAPE, 4), number).astype(np.uint16)[..., [3, 1, 0]] * 31 for number in (0, 1)]
     expected = radiometry.apply(*raw)
     source = PairSource(find_pairs(tmp_path), bands=(4, 2, 1), size_px=50)

@@ -27,6 +27,15 @@ def sampled(low: float, high: float, dtype: str, bands: int = 1) -> Sampled:
     return Sampled(values.astype(dtype), np.dtype(dtype))
 
 
+def test_auto_keeps_8_bits_and_stretches_each_other_date_by_itself() -> None:
+    assert choose("auto", sampled(0, 255, "uint8"), sampled(9, 20, "uint8")) == AS_IT_IS
+    deep, bright = sampled(0, 1000, "uint16"), sampled(2000, 3000, "uint16")
+    found = choose("auto", deep, bright)
+    assert found == Radiometry(spread(deep.values), spread(bright.values))
+    mixed = choose("auto", sampled(0, 255, "uint8"), bright)
+    assert mixed == Radiometry(None, spread(bright.values))
+
+
 def test_a_stretch_maps_low_and_high_band_by_band() -> None:
     stretch = Stretch((0, 100), (1000, 200))
     pixels = np.array([[[0, 100], [500, 150], [1000, 200], [-5, 99], [9999, 201]]], np.int16)
@@ -113,7 +122,7 @@ def test_modes_are_words(mode: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "auto", "0", "1,2,3", "a,b", "3000,0", "5,5", "nan,1", "0,inf"]
+    "text", ["", "automatic", "0", "1,2,3", "a,b", "3000,0", "5,5", "nan,1", "0,inf"]
 )
 def test_a_stretch_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(OptionError, match=f"^--stretch {text}: "):
