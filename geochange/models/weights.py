@@ -63,7 +63,7 @@ def clip_file(name: str) -> tuple[str, Path | None]:
     model, at, file = name.partition("@")
     if at and "/" not in model:
         return model, locate(file)
-    if name.endswith(SUFFIXES) or Path(name).expanduser().is_file():
+    if name in SHIPPED or name.endswith(SUFFIXES) or Path(name).expanduser().is_file():
         return "", locate(name)
     return "", None
 

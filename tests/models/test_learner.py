@@ -102,6 +102,12 @@ def test_a_start_from_a_checkpoint_takes_its_sizes_and_forgets_its_praise(tmp_pa
     assert found.licence == "mine"
 
 
+def test_the_shipped_network_is_a_start_by_its_name() -> None:
+    network, card = begin(Start("rn50", "changeclip-small", Regularisation()))
+    assert card.clip == "own" and card.threshold == 0.5
+    assert sum(p.numel() for p in network.parameters()) < 15e6
+
+
 def test_a_start_from_clip_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "clip.safetensors"
     save_file(dict(small_clip().state_dict()), file)

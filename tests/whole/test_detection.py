@@ -227,7 +227,9 @@ def test_what_lies_behind_a_vrt_is_an_input_too(tmp_path: Path) -> None:
         f"<GeoTransform>500000, 10, 0, 5000000, 0, -10</GeoTransform>{band}</VRTDataset>"
     )
     with pytest.raises(OutputError, match=r"would overwrite the input source\.tif"):
-        detect(tmp_path / "source.vrt", tmp_path / "after.tif", tmp_path / "source.gpkg")
+        detect(
+            tmp_path / "source.vrt", tmp_path / "after.tif", tmp_path / "source.gpkg", model="cva"
+        )
 
 
 def test_a_raster_that_is_not_ours_is_not_replaced(scene: Path, tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_what_cannot_work_ends_with_2(
     area_file(tmp_path / "line.gpkg", shapely.LineString([(5, 5), (90, 90)]))
     monkeypatch.chdir(tmp_path)
     there = sorted(tmp_path.rglob("*"))
-    out = ["--out", "x.gpkg"] if command == "run" else []
+    out = ["--out", "x.gpkg", "--model", "cva"] if command == "run" else []
     assert _exit_code([command, str(scene / "before.tif"), *words.split(), *out]) == 2
     said = capfd.readouterr()
     assert said.out == ""
@@ -294,7 +294,7 @@ def test_an_area_is_never_overwritten(
     aoi = area_file(tmp_path / "x.gpkg", *AREAS)
     was = aoi.read_bytes()
     words = ["run", str(scene / "before.tif"), str(scene / "after.tif"), "--aoi", str(aoi)]
-    assert _exit_code([*words, "--out", str(aoi)]) == 2
+    assert _exit_code([*words, "--out", str(aoi), "--model", "cva"]) == 2
     assert "would overwrite the input" in capfd.readouterr().err
     assert aoi.read_bytes() == was
 
