@@ -23,7 +23,7 @@ from geochange.geo.stack import PLUS, is_stack
 from geochange.geo.stack import files_of as stacked
 from geochange.geo.standing import refuse_foreign, refuse_reviewed
 from geochange.geo.tileset import is_tileset
-from geochange.geo.tiling import TilePlan
+from geochange.geo.tiling import TilePlan, fitting_tile
 from geochange.geo.vector import check_output
 from geochange.models import check_name, wanted_bands
 from geochange.mosaic.blend import TAPERS
@@ -71,7 +71,8 @@ def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions)
         need_8bit(pair.before.info, pair.after.info)
     raster = _raster_beside(out_path, pair, options.aoi)
     refuse_foreign(out_path, options.overwrite)
-    plan = TilePlan(pair.grid.shape, options.tile, options.overlap, options.block)
+    tile = fitting_tile(options.tile, pair.grid.shape)
+    plan = TilePlan(pair.grid.shape, tile, options.overlap, options.block)
     places = beside(out_path, options.report)
     for path in left_over(out_path, places):
         logger.warning("%s tells of an earlier run and is not written anew: delete it", path)

@@ -62,6 +62,17 @@ class GroupedCommand(click.Command):
                     formatter.write_dl(lines)
 
 
+def said(options: dict[str, Any]) -> dict[str, Any]:
+    """Those options of the command at work that its user gave; the others are for their own default."""
+    context = click.get_current_context()
+    by_default = click.core.ParameterSource.DEFAULT
+    return {
+        name: value
+        for name, value in options.items()
+        if context.get_parameter_source(name) is not by_default
+    }
+
+
 def _group_of(model: type[BaseModel], name: str) -> str:
     """The heading that the class gives which first names the option."""
     owner = next(c for c in reversed(model.__mro__) if name in inspect.get_annotations(c))

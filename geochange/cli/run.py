@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geochange.check import check
-from geochange.cli.options import GroupedCommand, options_of
+from geochange.cli.options import GroupedCommand, options_of, said
 from geochange.cli.screen import closing_table, say_json, screen
 from geochange.config import RunOptions
 from geochange.running.space import as_gb
@@ -52,7 +52,7 @@ def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **optio
     is given again.
     """
     dry_run = options.pop("dry_run")
-    checked = check(before, after, out, RunOptions.parse(options))
+    checked = check(before, after, out, RunOptions.parse(said(options)))
     if dry_run:
         from geochange.rehearsal import rehearse
 

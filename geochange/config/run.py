@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
@@ -26,6 +26,11 @@ class _Pair(PairOptions):
     skip_checks: bool = Field(
         False, description="do not look at dates, shift, clouds and histograms first"
     )
+
+
+LIKED = {"changeclip-small": {"tile": 512, "block": 4}}
+"""By model: what it takes where no tile is said. A small network is twice as fast on larger tiles,
+and sees more of what lies around; a block of them is as large as of others."""
 
 
 class _Model(Options):
@@ -87,7 +92,9 @@ class RunOptions(_Written, ModelOptions, _Model, _Pair):
 
     help_group: ClassVar[str] = "How it is worked"
 
-    tile: int = Field(256, ge=32, le=4096, description="tile size in pixels")
+    tile: int = Field(
+        256, ge=32, le=4096, description="tile size in pixels; else 512 of changeclip-small"
+    )
     overlap: int = Field(64, ge=0, description="pixels a tile shares with the next")
     taper: str = Field("hann", description="how tiles fade into each other: hann, linear, flat")
     block: int = Field(8, ge=1, le=64, description="tiles along a side of a block, one task")
@@ -109,6 +116,12 @@ class RunOptions(_Written, ModelOptions, _Model, _Pair):
         False, description="take pixels that cannot be read for nodata, and say which"
     )
     keep_work: bool = Field(False, description="leave the work folder behind")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_model_likes_it(cls, given: Any) -> Any:
+        model = given.get("model", cls.model_fields["model"].default)
+        return given if "tile" in given else {**LIKED.get(model, {}), **given}
 
     @field_validator("device")
     @classmethod

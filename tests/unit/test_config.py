@@ -13,7 +13,7 @@ from geochange.errors import OptionError
 
 def test_defaults_are_those_the_readme_promises() -> None:
     options = RunOptions.parse({})
-    assert (options.tile, options.overlap, options.taper, options.block) == (256, 64, "hann", 8)
+    assert (options.tile, options.overlap, options.taper, options.block) == (512, 64, "hann", 4)
     assert (options.model, options.grid, options.stretch) == (
         "changeclip-small",
         "before",
@@ -96,3 +96,14 @@ def test_every_option_says_what_it_is() -> None:
 @pytest.mark.parametrize("name", ["device", "devices"])
 def test_devices_have_their_full_names(name: str, given: str, device: str) -> None:
     assert RunOptions.parse({name: given}).device == device
+
+
+def test_tiles_are_as_the_model_likes_them_unless_they_are_said() -> None:
+    def tiles(**given: object) -> tuple[int, int]:
+        options = RunOptions.parse(dict(given))
+        return options.tile, options.block
+
+    assert tiles() == tiles(model="changeclip-small") == (512, 4)
+    assert tiles(model="cva") == (256, 8)
+    assert tiles(tile=256) == tiles(model="changeclip-small", tile=256) == (256, 8)
+    assert tiles(block=2) == (512, 2)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plans import each_plan, every_output, plans, wide_overlap
 
-from geochange.geo.tiling import TilePlan, Window
+from geochange.geo.tiling import TilePlan, Window, fitting_tile
 
 
 def every_tile(plan: TilePlan) -> list[tuple[int, int]]:
@@ -140,3 +140,21 @@ def test_a_plan_without_pixels_is_refused(arguments: Any) -> None:
 def test_an_overlap_that_does_not_fit_is_refused(overlap: int) -> None:
     with pytest.raises(ValueError, match="does not fit tiles of 4 px"):
         TilePlan((5, 5), 4, overlap)
+
+
+@pytest.mark.parametrize(
+    ("tile", "shape", "fits"),
+    [
+        (512, (9000, 9000), 512),
+        (512, (600, 530), 512),
+        (512, (600, 500), 480),
+        (512, (256, 256), 256),
+        (512, (40, 50), 256),
+        (256, (40, 50), 256),
+        (128, (40, 50), 128),
+    ],
+)
+def test_a_large_tile_hardly_overhangs_a_small_raster(
+    tile: int, shape: tuple[int, int], fits: int
+) -> None:
+    assert fitting_tile(tile, shape) == fits
