@@ -160,6 +160,7 @@ def embedded(picture: Image.Image, quality: int = 82) -> Picture:
     """A JPEG as a data URI; of drawn lines, colours are kept at full resolution."""
     packed = io.BytesIO()
     drawn = quality > 85
-    picture.save(packed, "JPEG", quality=quality, optimize=True, subsampling=0 if drawn else 2)
+    # Not optimised: Pillow guesses how large the result may be, and fails where ground is like noise.
+    picture.save(packed, "JPEG", quality=quality, subsampling=0 if drawn else 2)
     text = base64.b64encode(packed.getvalue()).decode("ascii")
     return Picture(f"data:image/jpeg;base64,{text}", picture.width, picture.height)

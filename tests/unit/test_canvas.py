@@ -116,3 +116,14 @@ def test_a_picture_travels_in_its_address() -> None:
     assert head == "data:image/jpeg;base64" and (packed.width, packed.height) == (30, 20)
     with Image.open(io.BytesIO(base64.b64decode(body))) as picture:
         assert picture.size == (30, 20)
+
+
+@pytest.mark.parametrize("quality", [82, 88, 95])
+def test_ground_like_noise_is_embedded_too(quality: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    picture = embedded(Image.fromarray(noise), quality)
+    kind, _, text = picture.uri.partition(",")
+    assert kind == "data:image/jpeg;base64"
+    with Image.open(io.BytesIO(base64.b64decode(text))) as read:
+        assert read.size == (400, 300)
+        read.load()
