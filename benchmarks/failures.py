@@ -1,7 +1,7 @@
 """Where the default network fails: pairs in which hardly anything changed, and what it calls change.
 
 python benchmarks/failures.py DATA OUT.jpg [MODEL]: DATA holds revisits/naip. Of the cities kept out,
-the pairs of most false alarms, no two of one kind that somebody chose by eye: see PLACES.
+the six of most false alarms.
 """
 
 from __future__ import annotations
@@ -10,24 +10,20 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 from PIL import Image
 from pyproj import CRS
 
+from geochange.account.sketching import Sketcher
 from geochange.detection import detect
-from geochange.geo.grid import Grid, to_ground
+from geochange.geo.grid import Grid
 from geochange.geo.picture import write_picture
-from geochange.report.canvas import Overlay, scale_of, sized
+from geochange.report.canvas import scale_of, sized
 from geochange.report.panels import Panel, side_by_side
 from geochange.training.planting import Place, read_library
 
 SIDE_PX, PIXEL_M = 290, 0.6
-VERMILION = (213, 94, 0)
 GRID = Grid(CRS.from_epsg(32611), Affine(PIXEL_M, 0, 361_000, 0, -PIXEL_M, 3_766_000), (256, 256))
-
-Photo = NDArray[np.uint8]
 
 
 def share_of(place: Place, model: str, folder: Path) -> tuple[float, Image.Image]:
@@ -38,16 +34,10 @@ def share_of(place: Place, model: str, folder: Path) -> tuple[float, Image.Image
     found = detect(
         *paths, folder / "c.gpkg", model=model, report="none", skip_checks=True, overwrite=True
     ).changes
-    scale = SIDE_PX / 256
-    overlay = Overlay((SIDE_PX, SIDE_PX), (VERMILION,), 1.6)
-    shapes = to_ground(np.asarray(found.geometry, dtype=np.object_), ~GRID.transform)
-    rings = [
-        [np.asarray(ring.coords)[:, :2] * scale for ring in (s.exterior, *s.interiors)]
-        for s in shapes
-    ]
-    overlay.add(rings, [0] * len(rings))
-    area_px = float(sum(s.area for s in shapes))
-    return area_px / 256**2, overlay.over(sized(place.visits[-1], overlay.shape))
+    sketcher = Sketcher(GRID, GRID.whole, (SIDE_PX, SIDE_PX), 1.6, filled=False)
+    sketcher.add(found)
+    share = float(found.area.sum()) / (GRID.whole.pixels * PIXEL_M**2)
+    return share, sketcher.overlay.over(sized(place.visits[-1], sketcher.shape))
 
 
 def main() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from geochange.errors import InputError
 from geochange.geo.bands import Bands, check_bands
@@ -25,13 +25,13 @@ class Pair:
     after: Date
     grid: Grid
 
-    def each(self, look: Callable[[Date], T]) -> tuple[T, T]:
+    def each(self, look: Callable[..., T], *more: Iterable[Any]) -> tuple[T, T]:
         """What `look` gives for each date, both at once: GDAL reads and decodes side by side.
 
-        Raises what it raises.
+        more: what else it takes, for the one date and for the other. Raises what it raises.
         """
         with ThreadPoolExecutor(2) as pool:
-            before, after = pool.map(look, (self.before, self.after))
+            before, after = pool.map(look, (self.before, self.after), *more)
         return before, after
 
     def crop(self, window: Window) -> Pair:

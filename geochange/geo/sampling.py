@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -68,10 +67,7 @@ class SceneSample:
 
     @cached_property
     def _both(self) -> tuple[tuple[RawWindow, ...], tuple[RawWindow, ...]]:
-        with ThreadPoolExecutor(2) as pool:  # GDAL decodes side by side
-            dates = self.pair.before, self.pair.after
-            before, after = pool.map(self._read, dates, self._lost)
-        return before, after
+        return self.pair.each(self._read, self._lost)
 
     @cached_property
     def windows(self) -> list[Window]:

@@ -25,9 +25,6 @@ BUILTIN: dict[str, str] = {
 }
 """Models by name, each as package.module:Class; a class takes no arguments."""
 
-DEFAULT = "changeclip-small"
-"""What a run takes unless told otherwise; its weights are shipped."""
-
 Kind = Literal["class", "weights"]
 
 

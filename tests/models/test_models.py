@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 import pytest
 
+from geochange.config import RunOptions
 from geochange.errors import OptionError
-from geochange.models import BUILTIN, DEFAULT, SHIPPED, ModelSpec, build, check_name, resident
+from geochange.models import BUILTIN, SHIPPED, ModelSpec, build, check_name, resident
 from geochange.models.protocol import ChangeModel
 
 
@@ -46,7 +47,8 @@ COUNTED = "test_models:Counted"
 
 
 def test_the_default_is_built_in() -> None:
-    assert DEFAULT in SHIPPED and SHIPPED[DEFAULT].is_file()
+    default = RunOptions().model
+    assert default in SHIPPED and SHIPPED[default].is_file()
 
 
 @pytest.mark.parametrize("name", ["cva", "irmad"])
