@@ -55,11 +55,22 @@ def show(file: str, as_json: bool) -> None:
         _table(_rows(described))
 
 
+def _of_our_own(command: Callable[..., None]) -> Callable[..., None]:
+    """How weights of ours are written."""
+    half = click.option("--half", is_flag=True, help="in float16: half the size, nearly one answer")
+    threshold = click.option(
+        "--threshold",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        help="probability from which a run calls a pixel changed; left out: as it is",
+    )
+    return half(threshold(command))
+
+
 @weights.command(epilog="Example: geochange weights convert best.pth changeclip-rn50.safetensors")
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--half", is_flag=True, help="in float16: half the size, answers hardly different")
-def convert(source: str, target: Path, half: bool) -> None:
+@_of_our_own
+def convert(source: str, target: Path, half: bool, threshold: float | None) -> None:
     """Rewrite a ChangeCLIP checkpoint as one of ours.
 
     IN is a checkpoint of ours or the authors' .pth. OUT ends in .safetensors and holds tensors
@@ -74,7 +85,37 @@ def convert(source: str, target: Path, half: bool) -> None:
     from geochange.models.converting import convert as rewrite
 
     with _refusing(path):
-        card = rewrite(path, target, half=half)
+        card = rewrite(path, target, half=half, threshold=threshold)
+    _say_written(target, card)
+
+
+@weights.command(
+    epilog="Example: geochange weights average a.safetensors b.safetensors mean.safetensors"
+)
+@click.argument("sources", metavar="IN...", nargs=-1, required=True)
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@_of_our_own
+def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float | None) -> None:
+    """Write the mean of several states of one network, which errs less than any of them.
+
+    Each IN is a checkpoint of the same training, or of trainings that began with the same weights.
+    OUT is as in `convert`; its threshold is the mean of theirs.
+    """
+    if len(sources) < 2:
+        raise OptionError(f"a mean of {sources[0]} alone; name two states of a network, then OUT")
+    target = target.expanduser()
+    _check_target(target)
+    paths = [locate(source) for source in sources]
+    for path in paths:
+        _check_apart(path, target)
+    # Behind the checks, as above.
+    from geochange.models.converting import average as write_mean
+
+    card = write_mean(paths, target, half=half, threshold=threshold)
+    _say_written(target, card)
+
+
+def _say_written(target: Path, card: Card) -> None:
     click.echo(f"{target}: {_title(card)}, {target.stat().st_size / 1e6:,.0f} MB")
 
 

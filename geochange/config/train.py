@@ -70,6 +70,9 @@ class PlantingOptions(Options):
     things: int = Field(3, ge=1, le=20, description="most changes, and most things of both dates")
     large: float = Field(0.2, ge=0, le=1, description="share of things that may cover most of it")
     relief: float = Field(0.5, ge=0, le=1, description="share of near pairs seen from two sides")
+    season: float = Field(
+        0.3, ge=0, le=1, description="share of pairs with fields greener or drier"
+    )
     light: float = Field(1.0, ge=0, le=3, description="how much brightness and colour differ")
     air: float = Field(1.0, ge=0, le=3, description="how often there is haze or cloud shadow")
     optics: float = Field(1.0, ge=0, le=2, description="how often there is blur, noise, JPEG")

@@ -1,31 +1,119 @@
-"""Converting: any checkpoint that is read, as one of ours."""
+"""Converting: any checkpoint that is read, or the mean of several, as one of ours."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from statistics import mean
 
 import torch
 
+from geochange.errors import InputError
 from geochange.models.card import Card
 from geochange.models.changeclip import ChangeClip
-from geochange.models.checkpoint import read_checkpoint, write_checkpoint
+from geochange.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from geochange.models.foreign import fill
+from geochange.models.weights import sensible
 
 
 def convert(
-    source: str | os.PathLike[str], target: str | os.PathLike[str], *, half: bool = False
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    half: bool = False,
+    threshold: float | None = None,
 ) -> Card:
     """Rewrite a checkpoint of any kind that is read as one of ours; returns its card.
 
-    half: in float16, which is half the size; what it is read into is float32 again.
+    half: in float16, which is half the size; what it is read into is float32 again. threshold: the
+    one it is to have; None: its own.
     """
-    checkpoint = read_checkpoint(source)
+    return _rewritten(read_checkpoint(source), target, half=half, threshold=threshold)
+
+
+def average(
+    sources: Sequence[str | os.PathLike[str]],
+    target: str | os.PathLike[str],
+    *,
+    half: bool = False,
+    threshold: float | None = None,
+) -> Card:
+    """Write the mean of several states of one network, and return its card: `mean_of` them."""
+    return _rewritten(mean_of(sources), target, half=half, threshold=threshold)
+
+
+def mean_of(sources: Sequence[str | os.PathLike[str]]) -> Checkpoint:
+    """One network whose every weight is the mean of those of several states of it.
+
+    States of a training at a high learning rate err each in its own way, and their mean less than
+    any (Izmailov et al., UAI 2018, sec. 3). Threshold and temperature are means as well; whole
+    numbers and the rest of the card are the first one's, less its figures. Raises InputError where
+    they are not states of one network.
+    """
+    first = _read(sources[0])
+    total = {name: x.double() for name, x in first.tensors.items() if x.is_floating_point()}
+    cards = [first.card]
+    for source in sources[1:]:
+        other = _read(source)
+        if differing := _differing(first, other):
+            raise InputError(f"{source}: {differing} than {sources[0]}; give states of one network")
+        for name, tensor in total.items():
+            tensor += other.tensors[name].double()
+        cards.append(other.card)
+    tensors = {
+        name: (total[name] / len(sources)).to(x.dtype) if name in total else x
+        for name, x in first.tensors.items()
+    }
+    card = replace(
+        first.card,
+        threshold=mean([card.threshold for card in cards]),
+        temperature=mean([card.temperature for card in cards]),
+        metrics={},
+        provenance={**first.card.provenance, "mean of": f"{len(sources)} states"},
+    )
+    return replace(first, card=card, tensors=tensors)
+
+
+def _read(source: str | os.PathLike[str]) -> Checkpoint:
+    with sensible(source):
+        return read_checkpoint(source)
+
+
+def _differing(first: Checkpoint, other: Checkpoint) -> str:
+    """In what two are not states of one network; nothing where they are."""
+    for what, ours, theirs in (
+        ("another shape", first.card.options, other.card.options),
+        ("other names of classes", first.card.vocabulary, other.card.vocabulary),
+        ("other prompts", first.card.prompts, other.card.prompts),
+        ("other tensors", _shapes(first.tensors), _shapes(other.tensors)),
+        ("another CLIP of its own", _shapes(first.clip), _shapes(other.clip)),
+    ):
+        if ours != theirs:
+            return what
+    same = all(torch.equal(x, other.clip[name]) for name, x in first.clip.items())
+    return "" if same else "another CLIP of its own"
+
+
+def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {name: x.shape for name, x in tensors.items()}
+
+
+def _rewritten(
+    checkpoint: Checkpoint,
+    target: str | os.PathLike[str],
+    *,
+    half: bool = False,
+    threshold: float | None = None,
+) -> Card:
+    """Write a checkpoint that fits its network; see `convert`."""
     fill(ChangeClip(checkpoint.card.options), checkpoint.tensors)
     if half:
         tensors, clip = _halved(checkpoint.tensors), _halved(checkpoint.clip)
         checkpoint = replace(checkpoint, tensors=tensors, clip=clip)
+    if threshold is not None:
+        card = replace(checkpoint.card, threshold=threshold)
+        checkpoint = replace(checkpoint, card=card)
     write_checkpoint(target, checkpoint)
     return checkpoint.card
 

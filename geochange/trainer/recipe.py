@@ -37,7 +37,16 @@ def planted_of(options: TrainOptions, root: Path, *, kept_out: bool) -> PlantedS
     made = Nuisances(p.light, p.air, p.optics, p.place)
     again = Nuisances(0.5 * p.light, 0.3 * p.air, 0.7 * p.optics, 0.4 * p.place)
     planting = Planting(
-        p.size, p.revisits, p.far, p.unchanged, p.things, p.large, p.relief, made, again
+        size_px=p.size,
+        revisits=p.revisits,
+        far=p.far,
+        unchanged=p.unchanged,
+        things=p.things,
+        large=p.large,
+        relief=p.relief,
+        season=p.season,
+        nuisances=made,
+        again=again,
     )
     count = p.val_chips if kept_out else p.chips
     return PlantedSource(root, planting, count, options.seed, kept_out)

@@ -282,6 +282,73 @@ def test_convert_refuses_places(words: str, said: str, here: Path, capsys: Captu
     assert (here / "in.safetensors").read_text() == "weights"
 
 
+def test_average_is_the_mean(here: Path, capsys: Captured) -> None:
+    for name, add, threshold in (("a", 0.0, 0.5), ("b", 0.5, 0.6), ("c", 1.0, 0.7)):
+        card = Card(TINY["vit"], threshold=threshold, metrics={"iou": 0.7})
+        state = _network("vit").state_dict()
+        moved = {k: x + add if x.is_floating_point() else x for k, x in state.items()}
+        write_checkpoint(here / f"{name}.safetensors", Checkpoint(card, moved))
+    files = [f"{name}.safetensors" for name in "abc"]
+    assert _exit_code(["weights", "average", *files, "mean.safetensors"]) == 0
+    assert "mean.safetensors: ChangeCLIP" in capsys.readouterr().out
+    mean, middle = read_checkpoint("mean.safetensors"), read_checkpoint("b.safetensors")
+    for name, value in middle.tensors.items():
+        torch.testing.assert_close(mean.tensors[name], value, atol=1e-6, rtol=1e-6)
+    assert mean.card.threshold == pytest.approx(0.6)
+    assert mean.card.metrics == {}
+    assert mean.card.provenance["mean of"] == "3 states"
+    chosen = ["weights", "average", *files, "half.safetensors", "--half", "--threshold", "0.72"]
+    assert _exit_code(chosen) == 0
+    half = read_checkpoint("half.safetensors")
+    assert half.card.threshold == 0.72
+    assert (here / "half.safetensors").stat().st_size < 0.6 * (here / files[0]).stat().st_size
+
+
+def _card(**changes: Any) -> Callable[[Path], None]:
+    return lambda path: write_checkpoint(
+        path, Checkpoint(Card(TINY["vit"], **changes), _network("vit").state_dict())
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (_theirs, "another shape"),
+        (_card(vocabulary=("house", "road")), "other names of classes"),
+        (_card(prompts="fixed"), "other prompts"),
+        (_truncated, "other: the file is truncated or damaged"),
+        (_hostile, "other: the pickle is refused"),
+    ],
+)
+def test_only_states_of_one_network_are_averaged(
+    make: Callable[[Path], None], said: str, here: Path, capsys: Captured
+) -> None:
+    _card(prompts="published")(here / "one.safetensors")
+    make(here / "other")
+    words = ["weights", "average", "one.safetensors", "other", "mean.safetensors"]
+    assert said in _refused(words, capsys)
+    assert not (here / "mean.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("one.safetensors out.safetensors", "a mean of one.safetensors alone; name two states"),
+        ("one.safetensors one.safetensors", "a mean of one.safetensors alone; name two states"),
+        ("one.safetensors two.safetensors one.safetensors", "would overwrite the input"),
+        ("one.safetensors two.safetensors out.pth", "name it out.safetensors"),
+        ("one.safetensors nothing.pth out.safetensors", "no weights at nothing.pth"),
+        ("out.safetensors", "Missing argument 'IN...'"),
+        ("one.safetensors two.safetensors out.safetensors --threshold 1", "not in the range"),
+    ],
+)
+def test_average_refuses_places(words: str, said: str, here: Path, capsys: Captured) -> None:
+    for name in ("one", "two"):
+        (here / f"{name}.safetensors").write_text("weights")
+    assert said in _refused(["weights", "average", *words.split()], capsys)
+    assert (here / "one.safetensors").read_text() == "weights"
+
+
 def test_clips_weights_are_not_converted(shelf: Path, capsys: Captured) -> None:
     words = ["weights", "convert", str(shelf / "clip.bin"), "out.safetensors"]
     assert "--clip takes them" in _refused(words, capsys)

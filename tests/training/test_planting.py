@@ -26,9 +26,10 @@ from geochange.training.planting.contact import write_contact
 from geochange.training.planting.houses import build, shifted
 from geochange.training.planting.outlines import blob, flood, rectangle, waves
 from geochange.training.planting.relief import raised
+from geochange.training.planting.season import regrown
 
 STILL = Nuisances(0, 0, 0, 0)
-CALM = Planting(size_px=96, revisits=0, far=0, relief=0, nuisances=STILL, again=STILL)
+CALM = Planting(size_px=96, revisits=0, far=0, relief=0, season=0, nuisances=STILL, again=STILL)
 
 
 def land(seed: int, side: int = 160) -> np.ndarray:
@@ -142,6 +143,27 @@ def test_a_raised_roof_moves_as_a_whole() -> None:
             rows, cols = np.nonzero(roof)
             moved.append(np.hypot(rows.mean() - 39.5, cols.mean() - 42))
     assert len(moved) > 10 and 1 < max(moved) < 9
+
+
+def test_fields_are_of_another_season_without_a_label(library: Library) -> None:
+    greened = replace(CALM, unchanged=1, things=0, season=1)
+    chips = [plant(library, greened, seed) for seed in range(12)]
+    assert not any(label(chip).any() for chip in chips)
+    assert any(np.abs(chip.before.astype(int) - chip.after).max() > 20 for chip in chips)
+
+
+def test_only_what_grows_is_of_another_season() -> None:
+    view = np.empty((96, 96, 3), np.float32)
+    view[:] = 172, 154, 118  # straw
+    view[:, 32:64] = 128  # concrete
+    view[:, 64:] = 190, 110, 80  # tiles
+    moved = np.zeros((96, 96), np.float32)
+    for seed in range(20):
+        seen = regrown(view, np.random.default_rng(seed))
+        assert seen.min() >= 0 and seen.max() <= 255
+        moved = np.maximum(moved, np.abs(seen - view).max(axis=2))
+    assert moved[:, :24].min() > 30
+    assert moved[:, 40:56].max() == 0 and moved[:, 72:].max() == 0
 
 
 def folder(root: Path) -> Path:

@@ -14,6 +14,7 @@ from geochange.training.planting.camera import Nuisances, photograph
 from geochange.training.planting.library import Library, Picture, Place
 from geochange.training.planting.outlines import Colours, Mask
 from geochange.training.planting.relief import raised
+from geochange.training.planting.season import regrown
 from geochange.training.planting.things import Ground, Thing, make_thing
 
 VISIBLE = 14.0
@@ -35,6 +36,7 @@ class Planting:
     are far); far: share that shows ten metres a pixel. unchanged: share without any change. things:
     most changes of a pair, and most things planted at both dates alike. large: share of things that
     may cover most of the picture. relief: share of near pairs whose dates are seen from two sides.
+    season: share of pairs whose meadows are greener or drier at one date.
     nuisances: of pictures seen once; `again` those that come on top of what two real visits differ
     by.
     """
@@ -46,6 +48,7 @@ class Planting:
     things: int = 3
     large: float = 0.2
     relief: float = 0.5
+    season: float = 0.3
     nuisances: Nuisances = USUAL
     again: Nuisances = ON_TOP
 
@@ -58,6 +61,9 @@ def plant(library: Library, planting: Planting, seed: int) -> Chip:
     if not place.far and draw.random() < planting.relief:
         date = int(draw.integers(2))
         views[date] = raised(views[date], draw)
+    if draw.random() < planting.season:
+        date = int(draw.integers(2))
+        views[date] = regrown(views[date], draw)
     label = _plant_into(views, library, planting, place.far, draw)
     nuisances = planting.again if again else planting.nuisances
     if place.far:

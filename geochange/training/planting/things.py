@@ -90,13 +90,12 @@ def _texture(ground: Ground, draw: np.random.Generator) -> Thing:
 
 
 def _field(ground: Ground, draw: np.random.Generator) -> Thing:
-    """The same ground grown over, mown or ploughed: its texture fainter, its colour another's."""
+    """The same ground ploughed or bared: its texture fainter, its colour that of soil."""
     mask = anywhere(ground.host, (0.01, 0.25), draw)
     own = ground.host[mask].mean(axis=0) if mask.any() else ground.host.mean(axis=(0, 1))
-    row, col = draw.integers(len(ground.donor), size=2)
-    other = ndimage.uniform_filter(ground.donor, (7, 7, 0))[row, col]
     furrows = draw.uniform(0, 10) * waves(len(mask), draw.uniform(4, 20), draw)
-    colours = (ground.host - own) * draw.uniform(0.1, 0.8) + other + furrows[..., None]
+    faint = (ground.host - own) * draw.uniform(0.1, 0.6)
+    colours = faint + _soil(ground, draw) + furrows[..., None]
     return Thing(mask, colours.astype(np.float32), None, draw.uniform(0.4, 1.5))
 
 

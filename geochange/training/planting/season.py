@@ -1,0 +1,49 @@
+"""Season: what grows is green at one visit and straw at another, field by field."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from geochange.training.planting.outlines import Colours, anywhere
+
+SHARE = (0.03, 0.7)
+"""Of the picture that one field covers."""
+
+MOST = 3
+"""Fields of another season in one picture."""
+
+STRAW, GREEN = np.array([172.0, 154.0, 118.0]), np.array([66.0, 94.0, 54.0])
+
+
+def regrown(view: Colours, draw: np.random.Generator) -> Colours:
+    """The view with meadows and fields of another season: (side, side, 3), 0-255.
+
+    Only what looks like grass, crops or straw takes the colour; none of it is a change.
+    """
+    seen = view.copy()
+    for _ in range(draw.integers(1, MOST + 1)):
+        mask = np.ones(view.shape[:2], bool)
+        if draw.random() < 0.7:
+            mask = anywhere(view, SHARE, draw)
+        alpha = ndimage.gaussian_filter(_growing(view) * mask, draw.uniform(0.4, 1.5))[..., None]
+        if alpha.sum() < 1:
+            continue
+        own = (view * alpha).sum(axis=(0, 1)) / alpha.sum()
+        there = (view - own) * draw.uniform(0.5, 1.2) + _colour(draw)
+        seen += draw.uniform(0.3, 1) * alpha * (there.astype(np.float32) - seen)
+    return np.asarray(np.clip(seen, 0, 255), np.float32)
+
+
+def _growing(view: Colours) -> NDArray[np.float32]:
+    """How much each pixel looks like what grows: its blue is least, and it is not red."""
+    red, green, blue = ndimage.uniform_filter(view, (3, 3, 0)).transpose(2, 0, 1)
+    least = np.clip((np.minimum(red, green) - blue - 2) / 14, 0, 1)
+    return np.asarray(least * np.clip((30 - (red - green)) / 10, 0, 1), np.float32)
+
+
+def _colour(draw: np.random.Generator) -> NDArray[np.float64]:
+    """Anything between fresh grass and straw, in some light."""
+    mixed = STRAW + draw.uniform(-0.1, 1.1) * (GREEN - STRAW)
+    return np.asarray(mixed * np.exp(draw.normal(0, 0.15)))
