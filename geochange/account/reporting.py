@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future
 from typing import Any
 
 import geopandas as gpd
@@ -32,6 +33,8 @@ SCENE_PX, CHANGE_PX = 800, 320
 
 SCENE_LINE_PX, CHANGE_LINE_PX = 1.5, 2.5
 
+HTML = ".html"
+
 FINE = 88
 """JPEG quality of pictures with lines drawn on them."""
 
@@ -48,6 +51,17 @@ class Reporter:
         self.summary = Summary()
         grid = checked.pair.grid
         self.sketcher = Sketcher(grid, grid.whole, shown_shape(grid.whole, SCENE_PX), SCENE_LINE_PX)
+        self._seen: Future[tuple[Look, Photos]] | None = None
+
+    def look_ahead(self, pool: Executor) -> None:
+        """Have the pair looked at for the page by another thread, while changes pass through."""
+        if self.places.report.suffix == HTML:
+            self._seen = pool.submit(self._see)
+
+    def _see(self) -> tuple[Look, Photos]:
+        """How to look at the pair, and all of it."""
+        look = look_at(self.checked.pair, SCENE_PX)
+        return look, look.at(self.checked.pair.grid.whole, SCENE_PX)
 
     def of(self, changes: Iterable[gpd.GeoDataFrame]) -> Iterator[gpd.GeoDataFrame]:
         """Look at what passes through."""
@@ -61,7 +75,7 @@ class Reporter:
         outputs = {"changes": checked.out, "probability": checked.raster, "report": places.report}
         names = {key: path.name for key, path in outputs.items()}
         facts = tell(checked, self.summary, told, {**names, "STAC item": places.item.name})
-        if places.report.suffix == ".html":
+        if places.report.suffix == HTML:
             text = render(facts, self._pictures(facts), SHADES)
         else:
             text = _as_json({"geochange": facts.versions["geochange"], **facts.to_json()})
@@ -69,10 +83,8 @@ class Reporter:
         write_text(places.item, _as_json(item_of(facts, _footprint(checked.pair.grid), names)))
 
     def _pictures(self, facts: Facts) -> Pictures | None:
-        pair = self.checked.pair
         try:
-            look = look_at(pair, SCENE_PX)
-            scene = look.at(pair.grid.whole, SCENE_PX)
+            look, scene = self._see() if self._seen is None else self._seen.result()
             top = self._close_ups(look)
         except RunError as error:  # an input is gone by now; all that counts is written
             logger.warning("%s; the report has no pictures", error)

@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from geochange.cli.weights_words import describe, in_a_line, one_line, refusing, rows_of, title_of
 from geochange.errors import InputError, OptionError, OutputError
-from geochange.models.weights import FOLDER, list_weights, locate, sensible, weights_folder
+from geochange.models.weights import FOLDER, list_weights, locate, weights_folder
 from geochange.places import check_folder
 
 if TYPE_CHECKING:
     from geochange.models.card import Card
-    from geochange.models.checkpoint import Checkpoint, ClipWeights
-    from geochange.models.openclip import ClipShape
-
-_KNOWN = {
-    ("resnet", (3, 4, 6, 3), 64): "RN50",
-    ("resnet", (3, 4, 23, 3), 64): "RN101",
-    ("vit", 12, 768, 16): "ViT-B/16",
-    ("vit", 12, 768, 32): "ViT-B/32",
-    ("vit", 24, 1024, 14): "ViT-L/14",
-}
-"""CLIP's names for image towers: a ResNet's blocks and width; a ViT's blocks, width and patch."""
 
 
 @click.group(epilog="Start with: geochange weights list   or: geochange weights show model.pth")
 def weights() -> None:
-    """Show, convert and list files of weights."""
+    """Show, convert, average and list files of weights."""
 
 
 @weights.command(epilog="Example: geochange weights show best_mIoU_iter_40000.pth")
@@ -52,7 +41,7 @@ def show(file: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(described, ensure_ascii=False))
     else:
-        _table(_rows(described))
+        _table(rows_of(described))
 
 
 def _of_our_own(command: Callable[..., None]) -> Callable[..., None]:
@@ -84,7 +73,7 @@ def convert(source: str, target: Path, half: bool, threshold: float | None) -> N
     # Behind the checks: loading torch takes longer than any refusal may.
     from geochange.models.converting import convert as rewrite
 
-    with _refusing(path):
+    with refusing(path):
         card = rewrite(path, target, half=half, threshold=threshold)
     _say_written(target, card)
 
@@ -116,7 +105,7 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
 
 
 def _say_written(target: Path, card: Card) -> None:
-    click.echo(f"{target}: {_title(card)}, {target.stat().st_size / 1e6:,.0f} MB")
+    click.echo(f"{target}: {title_of(card)}, {target.stat().st_size / 1e6:,.0f} MB")
 
 
 @weights.command("list", epilog="Example: GEOCHANGE_WEIGHTS=~/weights geochange weights list")
@@ -130,168 +119,7 @@ def list_command() -> None:
     elif not (files := list_weights()):
         click.echo(f"No weights (.pt, .pth, .bin or .safetensors) in {folder}.")
     else:
-        _table({path.name: _what(path) for path in files})
-
-
-def describe(file: str) -> dict[str, Any]:
-    """What a file holds, as plain values. Raises InputError where it is no whole set of weights."""
-    path = locate(file)
-    with _refusing(path):
-        return {"file": str(path), **_read(path, _changeclip, _clip)}
-
-
-@contextmanager
-def _refusing(path: Path) -> Iterator[None]:
-    """Refuse, in one line with the file's name, whatever its contents break."""
-    try:
-        with sensible(path):
-            yield
-    except InputError as error:
-        raise InputError(f"{path}: {_line(_bare(error, path))}") from error
-
-
-_Told = TypeVar("_Told")
-
-
-def _read(
-    path: Path, changeclip: Callable[[Checkpoint], _Told], clip: Callable[[ClipWeights], _Told]
-) -> _Told:
-    """Read weights of either kind, and tell of them as that kind is told of."""
-    from geochange.models.checkpoint import read_checkpoint, read_clip
-
-    try:
-        checkpoint = read_checkpoint(path)
-    except InputError as refused:
-        try:
-            found = read_clip(str(path))
-        except InputError:
-            raise refused from None
-        return clip(found)
-    return changeclip(checkpoint)
-
-
-def _changeclip(checkpoint: Checkpoint) -> dict[str, Any]:
-    card, network = checkpoint.card, checkpoint.build()
-    return {
-        "kind": "ChangeCLIP",
-        "variant": _variant(card),
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "input_px": _input_px(card),
-        "vocabulary_size": len(card.vocabulary),
-        **json.loads(card.to_json()),
-    }
-
-
-def _clip(found: ClipWeights) -> dict[str, Any]:
-    from geochange.models.foreign import fill
-    from geochange.models.openclip import build_clip
-
-    shape = _shape(found)
-    clip = build_clip(shape, found.quickgelu)
-    fill(clip, found.tensors)
-    return {
-        "kind": "CLIP",
-        "variant": _tower(shape.vision),
-        "parameters": sum(p.numel() for p in clip.parameters()),
-        "input_px": shape.vision["image_size"],
-        "options": {"embed": shape.embed, "visual": shape.vision, "text": shape.text},
-        "quickgelu": found.quickgelu,
-    }
-
-
-def _shape(found: ClipWeights) -> ClipShape:
-    from geochange.models.openclip import read_shape
-
-    try:
-        return read_shape(found.tensors)
-    except KeyError as missing:
-        raise InputError(f"CLIP's weights without the tensor {missing}") from None
-
-
-def _variant(card: Card) -> str:
-    from geochange.models.clip_visual import ResNetOptions
-
-    visual = card.options.visual
-    blocks = visual.blocks if isinstance(visual, ResNetOptions) else visual.layers
-    return _tower({"layers": blocks, "width": visual.width, "patch_size": 16})
-
-
-def _tower(vision: Mapping[str, Any]) -> str:
-    blocks, width, patch = vision["layers"], vision["width"], vision["patch_size"]
-    if isinstance(blocks, int):
-        own = f"ViT of {blocks} blocks, {width} wide, patches of {patch} px"
-        return _KNOWN.get(("vit", blocks, width, patch), own)
-    own = f"ResNet of {'-'.join(map(str, blocks))} blocks, {width} wide"
-    return _KNOWN.get(("resnet", blocks, width), own)
-
-
-def _input_px(card: Card) -> int:
-    from geochange.models.clip_visual import ResNetOptions
-
-    visual = card.options.visual
-    return visual.grid * (32 if isinstance(visual, ResNetOptions) else 16)
-
-
-def _title(card: Card) -> str:
-    return f"ChangeCLIP {_variant(card)}, {_input_px(card)} px, prompts {card.prompts}"
-
-
-def _what(path: Path) -> str:
-    """A file in a line. Whether its tensors fit is not looked at: `show` does, and takes seconds."""
-    try:
-        with _refusing(path):
-            return _read(
-                path, lambda c: _title(c.card), lambda c: f"CLIP {_tower(_shape(c).vision)}"
-            )
-    except InputError as error:
-        return f"cannot be used: {_bare(error, path)}"
-
-
-def _bare(error: InputError, path: Path) -> str:
-    return str(error).removeprefix(f"{path}: ")
-
-
-def _line(text: str) -> str:
-    """A file's own words on one line, without what would steer the terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def _rows(described: Mapping[str, Any]) -> dict[str, str]:
-    side = described["input_px"]
-    rows = {
-        **{name: described[name] for name in ("file", "kind", "variant")},
-        "parameters": f"{described['parameters']:,}",
-        "input size": f"{side} x {side} px",
-        **{name: _pairs(part) for name, part in _parts(described["options"])},
-    }
-    if described["kind"] == "CLIP":
-        return rows | {"QuickGELU": "yes" if described["quickgelu"] else "no"}
-    return rows | {
-        "prompts": described["prompts"],
-        "CLIP": "its own, in the file" if described["clip"] else "not in the file",
-        "vocabulary": f"{described['vocabulary_size']} names",
-        "metrics": _pairs(described["metrics"]) or "none recorded",
-        "threshold": f"{described['threshold']:g}",
-        "provenance": _pairs(described["provenance"]) or "none recorded",
-        "licence": str(described["licence"]),
-    }
-
-
-def _parts(options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Options as rows: those of each part of the network, and what belongs to none."""
-    alone = {name: value for name, value in options.items() if not isinstance(value, dict)}
-    parts = [(f"  {name}", value) for name, value in options.items() if isinstance(value, dict)]
-    return [("options", alone), *parts]
-
-
-def _pairs(values: Any) -> str:
-    if not isinstance(values, Mapping):
-        return str(values)  # a card that another hand wrote
-    return ", ".join(f"{name} {_plain(value)}" for name, value in values.items())
-
-
-def _plain(value: Any) -> str:
-    return "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        _table({path.name: in_a_line(path) for path in files})
 
 
 def _table(rows: Mapping[str, str]) -> None:
@@ -301,7 +129,7 @@ def _table(rows: Mapping[str, str]) -> None:
     table.add_column(overflow="fold")
     for name, value in rows.items():
         # Text, since a file's own words are no markup.
-        table.add_row(Text(_line(name)), Text(_line(value)))
+        table.add_row(Text(one_line(name)), Text(one_line(value)))
     Console().print(table)
 
 

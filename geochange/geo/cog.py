@@ -107,7 +107,7 @@ def _fill(plain: Path, blocks: Iterable[Block], path: Path) -> int:
             window = Window(column, row, pixels.shape[1], pixels.shape[0])
             with _as_output_error(path):
                 raster.write(pixels, 1, window=window)
-            total += int(pixels.sum(dtype=np.int64)) - NODATA * pixels.size
+            total += _sum(pixels) - NODATA * pixels.size
     return total
 
 
@@ -144,6 +144,11 @@ def _prove_whole(path: Path, total: int) -> None:
     """Read every pixel back: GDAL says nothing of a disk found full only when a file is closed."""
     with rasterio.open(path) as raster:
         windows = (window for _, window in raster.block_windows(1))
-        found = sum(int(raster.read(1, window=window).sum(dtype=np.int64)) for window in windows)
+        found = sum(_sum(raster.read(1, window=window)) for window in windows)
     if found != total:
         raise OSError("not all of it arrived")
+
+
+def _sum(pixels: NDArray[np.uint8]) -> int:
+    """Of bytes; a row of fewer than 16 million fits into 32 bits, which are summed twice as fast."""
+    return int(pixels.sum(axis=1, dtype=np.uint32).sum(dtype=np.int64))

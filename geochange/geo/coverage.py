@@ -44,8 +44,15 @@ class Coverage:
         """Take one block of the raster of probability; no pixel twice."""
         rows = self._cuts(window.row, window.row_stop)
         cols = self._cuts(window.col, window.col_stop)
-        seen = np.add.reduceat(probability != NODATA, rows - window.row, axis=0, dtype=np.int32)
-        seen = np.add.reduceat(seen, cols - window.col, axis=1)
+        there = probability != NODATA
+        if there.all():
+            # As nearly every block: no pixel need be counted.
+            seen = np.outer(
+                np.diff(rows, append=window.row_stop), np.diff(cols, append=window.col_stop)
+            )
+        else:
+            seen = np.add.reduceat(there, rows - window.row, axis=0, dtype=np.int32)
+            seen = np.add.reduceat(seen, cols - window.col, axis=1)
         row, col = rows[0] // self.cell_px, cols[0] // self.cell_px
         self._seen_px[row : row + len(rows), col : col + len(cols)] += seen
 

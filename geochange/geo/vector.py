@@ -56,6 +56,9 @@ _UNSAID: Final[Mapping[str, Any]] = MappingProxyType(
 )
 """What a change has of the attributes that nobody gave it."""
 
+SceneOf = Callable[[], Scene]
+"""Asked once the changes are written: what lies around them may take as long to be known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Writer:
@@ -68,7 +71,7 @@ class Writer:
     """
 
     name: str
-    write: Callable[[Batches, Path, Mapping[str, str], Scene | None], None]
+    write: Callable[[Batches, Path, Mapping[str, str], SceneOf | None], None]
     check: Callable[[], None]
 
 
@@ -109,7 +112,10 @@ def write_changes(changes: gpd.GeoDataFrame, path: Path, provenance: Mapping[str
 
 
 def write_batches(
-    changes: Batches, path: Path, provenance: Mapping[str, str], scene: Scene | None = None
+    changes: Batches,
+    path: Path,
+    provenance: Mapping[str, str],
+    scene: SceneOf | None = None,
 ) -> None:
     """Write polygons in the format of the path's suffix, over whatever was there before.
 
@@ -117,7 +123,8 @@ def write_batches(
         not. A GeoPackage is written table by table, the others need all of them in memory at once.
     provenance: what the run was (inputs, options, versions); GeoPackage keeps it as a table,
         the others in the file's own metadata.
-    scene: what lies around them; GeoPackage makes a layer and a project of it.
+    scene: gives what lies around them, once they are written; GeoPackage makes a layer and a
+        project of it.
 
     Raises OptionError for an unknown suffix, InputError for other columns, geometries or no CRS,
     OutputError when the file cannot be written; whatever was at `path` is then still there. What
@@ -190,17 +197,17 @@ def _conform(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _write_gpkg(
-    changes: Batches, path: Path, provenance: Mapping[str, str], scene: Scene | None
+    changes: Batches, path: Path, provenance: Mapping[str, str], scene: SceneOf | None
 ) -> None:
     """GeoPackage, a batch in memory at a time; styled, its fields described, with a project."""
     write_geopackage(changes, path, LAYER)
     run = pd.DataFrame({"key": list(provenance), "value": list(provenance.values())}, dtype="str")
     add_table(path, RUN_TABLE, run)
-    furnish(path, LAYER, scene)
+    furnish(path, LAYER, None if scene is None else scene())
 
 
 def _write_geojson(
-    changes: Batches, path: Path, provenance: Mapping[str, str], _: Scene | None
+    changes: Batches, path: Path, provenance: Mapping[str, str], _: SceneOf | None
 ) -> None:
     """RFC 7946: longitude and latitude, outer rings to the left, cut at the antimeridian."""
     options = {
@@ -212,14 +219,14 @@ def _write_geojson(
 
 
 def _write_fgb(
-    changes: Batches, path: Path, provenance: Mapping[str, str], _: Scene | None
+    changes: Batches, path: Path, provenance: Mapping[str, str], _: SceneOf | None
 ) -> None:
     """FlatGeobuf; its spatial index puts the rows in the order of a Hilbert curve."""
     write_whole(changes, path, LAYER, "FlatGeobuf", {"DESCRIPTION": json.dumps(dict(provenance))})
 
 
 def _write_parquet(
-    changes: Batches, path: Path, provenance: Mapping[str, str], _: Scene | None
+    changes: Batches, path: Path, provenance: Mapping[str, str], _: SceneOf | None
 ) -> None:
     """GeoParquet 1.1; provenance is the file's key `geochange_run`, as JSON."""
     from pyarrow import parquet  # optional: nothing else of geochange needs it

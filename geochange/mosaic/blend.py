@@ -26,11 +26,16 @@ def _flat(position: NDArray[np.float64]) -> NDArray[np.float64]:
 TAPERS: dict[str, Profile] = {"hann": _hann, "linear": _linear, "flat": _flat}
 
 
-def weights(taper: str, tile_px: int) -> NDArray[np.float32]:
-    """(tile, tile) float32 weights of a taper of TAPERS.
+def profile(taper: str, tile_px: int) -> NDArray[np.float64]:
+    """(tile,) weights of a taper of TAPERS along an axis of a tile.
 
     Sampled at pixel centres, so the outermost pixel still weighs more than nothing and the rim of
     the raster, which one tile alone covers, needs no code of its own.
     """
-    profile = TAPERS[taper]((np.arange(tile_px) + 0.5) / tile_px)
-    return np.outer(profile, profile).astype(np.float32)
+    return TAPERS[taper]((np.arange(tile_px) + 0.5) / tile_px)
+
+
+def weights(taper: str, tile_px: int) -> NDArray[np.float32]:
+    """(tile, tile) float32 weights of a taper: at each pixel the product of what both axes say."""
+    along = profile(taper, tile_px)
+    return np.outer(along, along).astype(np.float32)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from geochange.geo.tiling import Index, TilePlan
-from geochange.mosaic.blend import weights
+from geochange.geo.tiling import Axis, Index, TilePlan
+from geochange.mosaic.blend import profile, weights
 from geochange.mosaic.store import LogitStore
+
+ALONE = 2**14
+"""Of so few numbers torch makes a sum in the thread that asks for it, and in the processor's cache:
+threads that it shares more of them with would wait for the next, busily, while others have work."""
 
 
 def stitch(plan: TilePlan, output: Index, taper: str, store: LogitStore) -> NDArray[np.float32]:
@@ -15,21 +22,50 @@ def stitch(plan: TilePlan, output: Index, taper: str, store: LogitStore) -> NDAr
 
     sum(w * logit) / sum(w) over the tiles that touch the block, gathered in index order and summed
     in float32, so that a pixel's bits do not depend on the block it is computed in. NaN marks a
-    pixel in every tile that holds it, and passes through the sum.
+    pixel in every tile that holds it, and passes through the sum. w is a product of what each axis
+    says, and so is its sum.
     """
     window = plan.output_window(output)
     tile_rows, tile_cols = plan.touching_tiles(window)
-    tiles = store.get(tile_rows, tile_cols)
-    taper_weights = weights(taper, plan.tile_px)
-    total = np.zeros((window.height, window.width), np.float32)
-    weight = np.zeros_like(total)
+    # By torch, which reads half precision several times as fast as numpy does.
+    tiles = torch.from_numpy(store.get(tile_rows, tile_cols))
+    taper_weights = torch.from_numpy(weights(taper, plan.tile_px))
+    total = torch.from_numpy(np.zeros((window.height, window.width), np.float32))
     for i, row in enumerate(tile_rows):
         for j, col in enumerate(tile_cols):
             tile = plan.tile_window((row, col))
             shared = tile.intersection(window)
-            if shared is None:
-                continue
-            source, place = shared.within(tile), shared.within(window)
-            total[place] += tiles[i, j][source].astype(np.float32) * taper_weights[source]
-            weight[place] += taper_weights[source]
-    return np.divide(total, weight, out=total)
+            if shared is not None:
+                source, place = shared.within(tile), shared.within(window)
+                _add(total[place], tiles[i, j][source], taper_weights[source])
+    said = (
+        _said(taper, plan.rows, window.row, window.row_stop, tile_rows),
+        _said(taper, plan.cols, window.col, window.col_stop, tile_cols),
+    )
+    for strip in _strips(total):
+        total[strip].div_(said[0][strip, None] * said[1])
+    return np.asarray(total.numpy())
+
+
+def _add(total: torch.Tensor, logits: torch.Tensor, taper_weights: torch.Tensor) -> None:
+    for strip in _strips(total):
+        total[strip].add_(logits[strip].float().mul_(taper_weights[strip]))
+
+
+def _strips(pixels: torch.Tensor) -> Iterator[slice]:
+    """Rows of (height, width) pixels, no more than ALONE at once."""
+    step = max(1, ALONE // pixels.shape[1])
+    return (slice(row, row + step) for row in range(0, len(pixels), step))
+
+
+def _said(taper: str, axis: Axis, start: int, stop: int, tiles: range) -> torch.Tensor:
+    """Along an axis: the weights of all tiles at each pixel from `start` to `stop`, summed."""
+    shape = profile(taper, axis.tile_px)
+    total = np.zeros(stop - start)
+    for tile in tiles:
+        first = axis.start(tile)
+        here = slice(max(first, start), min(first + axis.tile_px, stop))
+        total[here.start - start : here.stop - start] += shape[
+            here.start - first : here.stop - first
+        ]
+    return torch.from_numpy(total.astype(np.float32))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from threading import Event
 
 import geopandas as gpd
 import numpy as np
-from numpy.typing import NDArray
 
 from geochange.account.reporting import Reporter
 from geochange.account.telling import Told
 from geochange.check import Checked
 from geochange.errors import OutputError, RunError
 from geochange.geo.changes import Tally, to_changes
-from geochange.geo.cog import write_cog
+from geochange.geo.cog import Block, write_cog
 from geochange.geo.coverage import Coverage
 from geochange.geo.pen import pen_for
 from geochange.geo.probability import NODATA
@@ -44,29 +47,54 @@ class Ending:
 
 
 def write(checked: Checked, work: Work, shelf: Shelf, ending: Ending, progress: Progress) -> Tally:
-    """The raster first: polygons without it would look finished; then the report.
+    """Raster and polygons side by side, then the report.
 
-    Raises RunError.
+    The raster is in its place first: polygons without it would look finished. Raises RunError.
     """
-    grid, total, clock = checked.pair.grid, work.plan.whole.pixels, ending.clock
-    coverage, tally = Coverage(grid), Tally()
+    clock, tally, coverage = ending.clock, Tally(), Coverage(checked.pair.grid)
     # Of the pair as it was worked: a shift may have been put back.
     worked = replace(checked, pair=work.pair)
     reporter = None if checked.beside is None else Reporter(worked, checked.beside)
-    blocks = _probability_blocks(work, tally, coverage, progress)
     changes = tally.of(_drawn(checked, work, shelf))
-    with _worth_going_on():
+    with _worth_going_on(), _meanwhile() as (pool, failed):
         refuse_reviewed(checked.out, checked.options.overwrite)  # somebody may have begun meanwhile
-        with clock.stage("write the probability"):
-            write_cog(blocks, checked.raster, grid.shape, grid.crs, grid.transform, work.folder)
+        blocks = _probability_blocks(work, tally, coverage, failed, progress)
+        raster = pool.submit(_write_raster, checked, work, blocks, clock)
+        if reporter is not None:
+            reporter.look_ahead(pool)
         with clock.stage("draw and write polygons"):
             seen = changes if reporter is None else reporter.of(changes)
-            write_batches(seen, checked.out, ending.record, _scene(checked, work, coverage))
+            scene = partial(_scene, checked, work, coverage)
+            write_batches(chain(seen, _nothing_after(raster)), checked.out, ending.record, scene)
         if reporter is not None:
             told = Told(ending.record, tally.seen_px, clock.stages, ending.unreadable)
             reporter.write(told)
-    progress("write", total, total)
+    progress("write", work.plan.whole.pixels, work.plan.whole.pixels)
     return tally
+
+
+@contextmanager
+def _meanwhile() -> Iterator[tuple[ThreadPoolExecutor, Event]]:
+    """Threads for what is done beside, and what is set for them to stop once the body fails."""
+    failed = Event()
+    with ThreadPoolExecutor(2, "write") as pool:
+        try:
+            yield pool, failed
+        except BaseException:
+            failed.set()
+            raise
+
+
+def _nothing_after(other: Future[None]) -> Iterator[gpd.GeoDataFrame]:
+    """No table at all, but not before the other is done. Raises what that raised."""
+    other.result()
+    yield from ()
+
+
+def _write_raster(checked: Checked, work: Work, blocks: Iterable[Block], clock: Clock) -> None:
+    grid = checked.pair.grid
+    with clock.stage("write the probability"):
+        write_cog(blocks, checked.raster, grid.shape, grid.crs, grid.transform, work.folder)
 
 
 def _scene(checked: Checked, work: Work, coverage: Coverage) -> Scene:
@@ -99,12 +127,14 @@ def _worth_going_on() -> Iterator[None]:
 
 
 def _probability_blocks(
-    work: Work, tally: Tally, coverage: Coverage, progress: Progress
-) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
+    work: Work, tally: Tally, coverage: Coverage, failed: Event, progress: Progress
+) -> Iterator[Block]:
     done = 0
     for window in work.plan.output_windows():
+        if failed.is_set():
+            raise RunError("stopped with the rest of the run")
         block = work.probability.get(window)
-        tally.seen_px += int((block != NODATA).sum())
+        tally.seen_px += int(np.count_nonzero(block != NODATA))
         coverage.add(window, block)
         yield window.row, window.col, block
         done += window.pixels

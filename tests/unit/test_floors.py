@@ -58,7 +58,7 @@ HOMES = {
     "pyogrio": ("geo/",),
     "pyproj": ("geo/", "demo.py"),
     "geopandas": ("geo/", "detection.py", "demo.py", *STREAMS),
-    "torch": ("models/", "training/"),
+    "torch": ("models/", "training/", "mosaic/stitch.py"),
     "torchvision": ("models/", "training/"),
     "safetensors": ("models/checkpoint.py",),
     "open_clip": ("models/openclip.py",),
