@@ -12,6 +12,7 @@ from typing import Any
 
 import geopandas as gpd
 
+from geochange.account.reporting import picture_px
 from geochange.check import Checked, PathLike, check
 from geochange.config import RunOptions
 from geochange.errors import InputError, OptionError
@@ -161,6 +162,7 @@ def plan_work(checked: Checked) -> Work:
         unsampled=sample.unreadable,
         area=None if checked.area is None else know_area(checked.area),
         checks=checks,
+        picture_px=picture_px(checked),
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
 
-from geochange.account.looking import Photos, look_at
+from geochange.account.looking import Photos, glance_at, look_at
 from geochange.account.origin import Origin, Rasters
 from geochange.account.sketching import COLOURS, LABELS, Sketcher, shown_shape, window_around
 from geochange.beside import is_ours
@@ -87,7 +88,7 @@ def _around(change: gpd.GeoDataFrame, grid: Grid) -> Window:
 
 
 def _draw(view: View, panel_px: int) -> Drawn:
-    look = look_at(view.pair, panel_px)
+    look = look_at(view.pair, partial(glance_at, view.pair, view.pair.grid.whole, panel_px))
     photos, shape = look.at(view.window, panel_px), shown_shape(view.window, panel_px)
     line_px, all_of_it = max(1.0, panel_px / FINE), view.chosen is None
     sketcher = Sketcher(view.pair.grid, view.window, shape, line_px, filled=all_of_it)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -11,13 +12,14 @@ from numpy.typing import NDArray
 from geochange.chip import Pixels
 from geochange.geo.align import Pair
 from geochange.geo.glance import Glance, glance, small_shape
+from geochange.geo.miniature import SHOWN_BANDS
 from geochange.geo.radiometry import AS_IT_IS, Radiometry, Stretch, spread
 from geochange.geo.tiling import Window
 
 NOWHERE = 230
 """How bright the picture is where there is no data."""
 
-RGB = 3
+Glances = tuple[Glance, Glance]
 
 REACH = 2.5
 """What lies further from the middle than so many times the spread of the middle half is cut off."""
@@ -45,23 +47,35 @@ class Look:
 
     def at(self, window: Window, longest_px: int) -> Photos:
         """A window, its longer side `longest_px` at most. Raises RunError if a raster is gone."""
-        seen = self.pair.each(partial(glance, window=window, longest_px=longest_px))
+        return self.of(glance_at(self.pair, window, longest_px), small_shape(window, longest_px))
+
+    def of(self, seen: Glances, shape: tuple[int, int]) -> Photos:
+        """What was seen of both dates already, to be shown as (rows, cols) of `shape`."""
         before, after = self.toning.apply(*(each.pixels for each in seen))
-        shape = small_shape(window, longest_px)
         sparse = seen[0].sparse or seen[1].sparse
         return Photos(_photo(before, seen[0]), _photo(after, seen[1]), shape, sparse)
 
 
-def look_at(pair: Pair, longest_px: int) -> Look:
-    """How to look at a pair: 8-bit pictures as they are, others by percentiles of a glance at all.
+def glance_at(pair: Pair, window: Window, longest_px: int) -> Glances:
+    """A glance at both dates, of what is shown of them. Raises RunError if a raster is gone."""
+    before, after = pair.each(partial(glance, window=window, longest_px=longest_px))
+    return _shown(before), _shown(after)
 
-    Two dates of one type are toned alike. Raises RunError if a raster is gone.
+
+def _shown(seen: Glance) -> Glance:
+    return replace(seen, pixels=seen.pixels[..., :SHOWN_BANDS])
+
+
+def look_at(pair: Pair, whole: Callable[[], Glances]) -> Look:
+    """How to look at a pair: 8-bit pictures as they are, others by percentiles of what all is like.
+
+    whole: gives a glance at all of both dates, and is asked only where it matters. Two dates of one
+    type are toned alike. Raises what `whole` does.
     """
     kinds = [date.info.dtype for date in (pair.before, pair.after)]
     if all(kind == np.uint8 for kind in kinds):
         return Look(pair, AS_IT_IS)
-    seen = pair.each(partial(glance, window=pair.grid.whole, longest_px=longest_px))
-    values = [each.pixels[each.valid].astype(np.float32) for each in seen]
+    values = [each.pixels[each.valid].astype(np.float32) for each in whole()]
     if kinds[0] == kinds[1]:
         values = [np.concatenate(values)] * 2
     before, after = (
@@ -84,7 +98,7 @@ def tone(values: NDArray[np.float32]) -> Stretch:
 
 def _photo(pixels: Pixels, seen: Glance) -> NDArray[np.uint8]:
     """Three colours of a picture: its first three bands, or its first as grey."""
-    bands = pixels[..., :RGB] if pixels.shape[-1] >= RGB else pixels[..., [0, 0, 0]]
+    bands = pixels if pixels.shape[-1] == SHOWN_BANDS else pixels[..., [0, 0, 0]]
     photo = np.clip(np.nan_to_num(bands), 0, 255).astype(np.uint8)
     photo[~seen.valid] = NOWHERE
     return np.asarray(photo)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from typing import Any
 
 import geopandas as gpd
 
-from geochange.account.looking import Look, Photos, look_at
+from geochange.account.looking import Glances, Look, Photos, glance_at, look_at
 from geochange.account.sketching import Sketcher, shown_shape, window_around
 from geochange.account.telling import Told, tell
 from geochange.beside import Beside
 from geochange.check import Checked
 from geochange.errors import RunError
+from geochange.geo.glance import is_sparse, small_shape
 from geochange.geo.grid import Grid
 from geochange.geo.lonlat import on_the_globe, outline_of
 from geochange.geo.style import CLASSES
@@ -43,11 +44,25 @@ SHADES = tuple(
 )
 
 
+def picture_px(checked: Checked) -> int | None:
+    """The longer side of the pictures that a run should keep for its page.
+
+    None where a glance at the rasters shows as much, or there will be no page.
+    """
+    if checked.beside is None or checked.beside.report.suffix != HTML:
+        return None
+    dates, whole = (checked.pair.before, checked.pair.after), checked.pair.grid.whole
+    return SCENE_PX if any(is_sparse(date, whole, SCENE_PX) for date in dates) else None
+
+
 class Reporter:
     """Sums up and sketches the changes of a run while they are written, then writes the report."""
 
-    def __init__(self, checked: Checked, places: Beside) -> None:
-        self.checked, self.places = checked, places
+    def __init__(
+        self, checked: Checked, places: Beside, pictures: Callable[[], Glances | None]
+    ) -> None:
+        """pictures: gives both dates as the run saw them, where it kept that."""
+        self.checked, self.places, self.pictures = checked, places, pictures
         self.summary = Summary()
         grid = checked.pair.grid
         self.sketcher = Sketcher(grid, grid.whole, shown_shape(grid.whole, SCENE_PX), SCENE_LINE_PX)
@@ -60,8 +75,10 @@ class Reporter:
 
     def _see(self) -> tuple[Look, Photos]:
         """How to look at the pair, and all of it."""
-        look = look_at(self.checked.pair, SCENE_PX)
-        return look, look.at(self.checked.pair.grid.whole, SCENE_PX)
+        pair, whole = self.checked.pair, self.checked.pair.grid.whole
+        seen = self.pictures() or glance_at(pair, whole, SCENE_PX)
+        look = look_at(pair, lambda: seen)
+        return look, look.of(seen, small_shape(whole, SCENE_PX))
 
     def of(self, changes: Iterable[gpd.GeoDataFrame]) -> Iterator[gpd.GeoDataFrame]:
         """Look at what passes through."""

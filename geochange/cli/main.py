@@ -26,7 +26,10 @@ COMMANDS = {
     "train": ("geochange.cli.train:train", "Train ChangeCLIP on labelled chips."),
     "evaluate": ("geochange.cli.evaluate:evaluate", "Measure a model or polygons against labels."),
     "data": ("geochange.cli.data:data", "Make, list and check labelled chips."),
-    "weights": ("geochange.cli.weights:weights", "Show, convert, average and list files of weights."),
+    "weights": (
+        "geochange.cli.weights:weights",
+        "Show, convert, average and list files of weights.",
+    ),
     "demo": ("geochange.cli.demo:demo", "Make a pair with known changes and find them."),
 }
 """Commands by name: where each lives, and its line in the help of the group."""

@@ -39,6 +39,11 @@ class Glance:
     sparse: bool = False
 
 
+def is_sparse(date: Date, window: Window, longest_px: int) -> bool:
+    """Whether a glance shows spots only."""
+    return _cost_px(date, window, small_shape(window, longest_px)) > _budget_px(date)
+
+
 def glance(date: Date, window: Window, longest_px: int) -> Glance:
     """A picture of a window of the date's grid, its longer side `longest_px` at most.
 
@@ -46,9 +51,9 @@ def glance(date: Date, window: Window, longest_px: int) -> Glance:
     from end to end. What cannot be read is invalid. Raises RunError if it can no longer be opened.
     """
     shape = small_shape(window, longest_px)
-    if _cost_px(date, window, shape) <= _budget_px(date):
-        return Glance(*_thinned(date, window, shape))
-    return Glance(*_spots(date, window, shape), sparse=True)
+    if is_sparse(date, window, longest_px):
+        return Glance(*_spots(date, window, shape), sparse=True)
+    return Glance(*_thinned(date, window, shape))
 
 
 def _thinned(date: Date, window: Window, shape: tuple[int, int]) -> Read:

@@ -108,6 +108,11 @@ class Axis:
         """First pixel of an output block and the first behind it."""
         return output * self.output_px, min(self.size_px, (output + 1) * self.output_px)
 
+    def owned_span(self, block: int) -> tuple[int, int]:
+        """What of the axis belongs to a block of tiles and to no other: the last one has the rest."""
+        last = block == self.blocks - 1
+        return block * self.output_px, self.size_px if last else (block + 1) * self.output_px
+
     def outputs_of(self, block: int) -> range:
         """The output blocks that hold at least one pixel of the tiles of a block."""
         tiles = self.block_range(block)
@@ -204,6 +209,12 @@ class TilePlan:
         first = self.tile_window((tile_rows[0], tile_cols[0]))
         last = self.tile_window((tile_rows[-1], tile_cols[-1]))
         return Window(first.row, first.col, last.row_stop - first.row, last.col_stop - first.col)
+
+    def owned_window(self, block: Index) -> Window:
+        """The pixels of a block of tiles that count as its own; it reads them all."""
+        row, row_stop = self.rows.owned_span(block[0])
+        col, col_stop = self.cols.owned_span(block[1])
+        return Window(row, col, row_stop - row, col_stop - col)
 
     def output_window(self, output: Index) -> Window:
         """The pixels of an output block; together they cover the raster, each pixel once."""

@@ -15,6 +15,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.core.array_spec import ArrayConfigParams
 
+from geochange.geo.miniature import Miniature, Small
 from geochange.geo.probability import NODATA
 from geochange.geo.tiling import Index, TilePlan, Window
 
@@ -152,3 +153,50 @@ class ProbabilityStore:
     def get(self, window: Window) -> NDArray[np.uint8]:
         """The probability in any window of the raster."""
         return np.asarray(_open(self.path)[window.within(self.plan.whole)])
+
+
+@dataclass(frozen=True)
+class PictureStore:
+    """A miniature of one date, by block of tiles: (block row, block col, row, col, band).
+
+    The last band says where there is data. A chunk is what a block saw; it is larger than some
+    blocks need. like: (band,) of the dtype and the bands of the pixels.
+    """
+
+    path: Path
+    plan: TilePlan
+    miniature: Miniature
+    like: NDArray[Any]
+
+    def create(self) -> None:
+        """Lay the store out, empty."""
+        blocks = self.plan.rows.blocks, self.plan.cols.blocks
+        rows, cols = (
+            max(len(cells.owned(*axis.owned_span(block))) for block in range(axis.blocks))
+            for cells, axis in zip(
+                self.miniature.axes, (self.plan.rows, self.plan.cols), strict=True
+            )
+        )
+        chunk = (1, 1, max(1, rows), max(1, cols), len(self.like) + 1)
+        shape = (*blocks, *chunk[2:])
+        _create(self.path, shape=shape, chunks=chunk, dtype=self.like.dtype, fill_value=0)
+
+    def put(self, block: Index, small: Small) -> None:
+        """Keep what a block saw in its own cells."""
+        pixels, valid = small
+        store = _open(self.path)
+        chunk = np.zeros(store.shape[2:], self.like.dtype)
+        height, width = valid.shape
+        chunk[:height, :width, :-1] = pixels
+        chunk[:height, :width, -1] = valid
+        store[block[0], block[1]] = chunk
+
+    def get(self) -> Small:
+        """All that was seen: (rows, cols, band) of cells, and where there is data."""
+        store, cells = _open(self.path), self.miniature.whole
+        whole = np.zeros((cells.height, cells.width, len(self.like) + 1), self.like.dtype)
+        for block in self.plan.blocks():
+            own = self.miniature.owned(self.plan.owned_window(block))
+            chunk = np.asarray(store[block[0], block[1]])
+            whole[own.within(cells)] = chunk[: own.height, : own.width]
+        return whole[..., :-1], whole[..., -1] > 0

@@ -16,6 +16,7 @@ from geochange.chip import Chip, fill_invalid
 from geochange.errors import RunError
 from geochange.faults import Records, places
 from geochange.geo.align import Pair
+from geochange.geo.cells import Read
 from geochange.geo.probability import NODATA, to_bytes
 from geochange.geo.radiometry import Radiometry
 from geochange.geo.regions import BlockRegions, trace
@@ -29,6 +30,7 @@ from geochange.models.predict import predict, show
 from geochange.mosaic.schedule import Job
 from geochange.mosaic.stitch import stitch
 from geochange.mosaic.store import LOGIT_LIMIT, LogitStore, ProbabilityStore, ScoreStore
+from geochange.running.picturing import Pictures
 from geochange.running.scope import Scope, area_of, keep_area
 
 Real = TypeVar("Real", np.float16, np.float32)
@@ -45,7 +47,8 @@ class Work:
     probability that is change. classes: the names the model scores.
     skip_unreadable: whether what cannot be read is nodata, else its block fails. unsampled: what
     of the scene sample could not be read. area: the digest of the area that is worked, which lies
-    in the work folder; None for all. checks: what was found of the pair beforehand. run: what tells
+    in the work folder; None for all. checks: what was found of the pair beforehand. picture_px:
+    the longer side of the small pictures that are made on the way; None for none. run: what tells
     this run from any other.
     """
 
@@ -62,6 +65,7 @@ class Work:
     unsampled: Unreadable = NOTHING
     area: str | None = None
     checks: Inspection | None = None
+    picture_px: int | None = None
     run: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)
 
     @property
@@ -79,9 +83,18 @@ class Work:
         """Class scores by tile; unused by models that name no classes."""
         return ScoreStore(self.folder / "scores.zarr", self.plan, self.classes)
 
+    @property
+    def pictures(self) -> Pictures | None:
+        """Small pictures of both dates, for the report."""
+        if self.picture_px is None:
+            return None
+        return Pictures(self.pair, self.plan, self.folder, self.picture_px)
+
     def create_stores(self) -> None:
         """Lay out, empty, all that the tasks write into."""
         self.logits.create()
+        if self.pictures is not None:
+            self.pictures.create()
         self.probability.create()
         if self.area is not None:
             keep_area(self.area, self.folder)
@@ -116,11 +129,17 @@ def _is_stitched(work: Work, scope: Scope, block: Index) -> bool:
 def _infer_tiles(work: Work, scope: Scope, block: Index) -> None:
     tiles: list[Chip] = []
     unreadable = NOTHING
+    sketches = None if work.pictures is None else work.pictures.of(block)
     for window, inside in scope.runs_of(block):
-        ground, lost = read_chip(work, window)
+        before, after, lost = read_both(work, window)
         unreadable |= lost
+        if sketches is not None:
+            sketches.add(window, before, after)
+        ground = _as_shown(work, before, after)
         tiles += [_cut(ground, work.plan.tile_window(tile), window) for tile in inside]
     _keep_or_fail(work, block, unreadable)
+    if sketches is not None:
+        sketches.keep()
     prediction = predict(work.spec, tiles, work.batch)
     if work.classes:
         work.scores.put(block, _laid_out(scope, block, prediction.scores))
@@ -166,17 +185,21 @@ def _keep_or_fail(work: Work, block: Index, unreadable: Unreadable) -> None:
     work.records.put(block, unreadable)
 
 
-def read_chip(work: Work, window: Window) -> tuple[Chip, Unreadable]:
-    """Both dates of a window as the network takes them, one read per date, and what is missing."""
+def read_both(work: Work, window: Window) -> tuple[Read, Read, Unreadable]:
+    """Both dates of a window as their rasters have them, one read per date, and what is missing."""
     lost_before, lost_after = set[Window](), set[Window]()
     finely = work.skip_unreadable
     with work.pair.before.reader(lost_before, finely, work.run) as read:
-        before, before_valid = read(window)
+        before = read(window)
     with work.pair.after.reader(lost_after, finely, work.run) as read:
-        after, after_valid = read(window)
-    before, after = work.radiometry.apply(before, after)
-    chip = fill_invalid(before, before_valid, after, after_valid)
-    return chip, Unreadable.of(lost_before, lost_after)
+        after = read(window)
+    return before, after, Unreadable.of(lost_before, lost_after)
+
+
+def _as_shown(work: Work, before: Read, after: Read) -> Chip:
+    """Both dates as the network takes them."""
+    shown = work.radiometry.apply(before[0], after[0])
+    return fill_invalid(shown[0], before[1], shown[1], after[1])
 
 
 def _cut(ground: Chip, tile: Window, window: Window) -> Chip:

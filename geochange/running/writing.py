@@ -20,6 +20,7 @@ from geochange.errors import OutputError, RunError
 from geochange.geo.changes import Tally, to_changes
 from geochange.geo.cog import Block, write_cog
 from geochange.geo.coverage import Coverage
+from geochange.geo.glance import Glance
 from geochange.geo.pen import pen_for
 from geochange.geo.probability import NODATA
 from geochange.geo.project import Scene
@@ -54,7 +55,9 @@ def write(checked: Checked, work: Work, shelf: Shelf, ending: Ending, progress: 
     clock, tally, coverage = ending.clock, Tally(), Coverage(checked.pair.grid)
     # Of the pair as it was worked: a shift may have been put back.
     worked = replace(checked, pair=work.pair)
-    reporter = None if checked.beside is None else Reporter(worked, checked.beside)
+    reporter = (
+        None if checked.beside is None else Reporter(worked, checked.beside, partial(_seen, work))
+    )
     changes = tally.of(_drawn(checked, work, shelf))
     with _worth_going_on(), _meanwhile() as (pool, failed):
         refuse_reviewed(checked.out, checked.options.overwrite)  # somebody may have begun meanwhile
@@ -95,6 +98,12 @@ def _write_raster(checked: Checked, work: Work, blocks: Iterable[Block], clock: 
     grid = checked.pair.grid
     with clock.stage("write the probability"):
         write_cog(blocks, checked.raster, grid.shape, grid.crs, grid.transform, work.folder)
+
+
+def _seen(work: Work) -> tuple[Glance, Glance] | None:
+    """Both dates as inference saw them, if it kept that."""
+    small = None if work.pictures is None else work.pictures.get()
+    return None if small is None else (Glance(*small[0]), Glance(*small[1]))
 
 
 def _scene(checked: Checked, work: Work, coverage: Coverage) -> Scene:

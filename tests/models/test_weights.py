@@ -396,7 +396,9 @@ def test_list_without_a_folder(
     assert "no such folder; create it" in _refused(["weights", "list"], capsys)
 
 
-@pytest.mark.parametrize("words", ["", "--help", *(f"{c} -h" for c in ("show", "convert", "average", "list"))])
+@pytest.mark.parametrize(
+    "words", ["", "--help", *(f"{c} -h" for c in ("show", "convert", "average", "list"))]
+)
 def test_help_ends_with_an_example(words: str, capsys: Captured) -> None:
     assert _exit_code(["weights", *words.split()]) == 0
     captured = capsys.readouterr()

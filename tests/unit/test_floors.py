@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "landscape": {"landscape", "errors"},
 }
 
-PURE = {"geochange.geo.tiling", "geochange.geo.probability"}
+PURE = {"geochange.geo.tiling", "geochange.geo.probability", "geochange.geo.miniature"}
 """What mosaic/ may take from geo/: integers and bytes, no raster library behind them."""
 
 STREAMS = ("account/", "running/writing.py", "preview.py")
@@ -154,7 +154,11 @@ def test_joining_takes_only_what_is_pure_from_geo() -> None:
     assert {name for name in taken if name.startswith("geochange.geo")} <= PURE
     for module in PURE:
         path = ROOT / f"{module.replace('.', '/')}.py"
-        assert libraries_of(path) <= {"numpy"} | sys.stdlib_module_names
+        assert libraries_of(path) <= {"numpy", "geochange"} | sys.stdlib_module_names
+        ours = {
+            name.rpartition(".")[0] for name in imports_of(path) if name.startswith("geochange")
+        }
+        assert ours <= PURE
 
 
 def test_the_landscape_is_made_of_numbers_and_shapes() -> None:

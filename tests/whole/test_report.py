@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from datetime import datetime
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from affine import Affine
 from click.testing import CliRunner
 from jsonschema import Draft7Validator
 from makers import LONLAT, NORTH_UP, UTM, make_raster, texture
+from numpy.typing import NDArray
+from PIL import Image
 from pystac.validation.local_validator import get_local_schema_cache
 from referencing import Registry, Resource
 
@@ -146,6 +150,39 @@ def test_nothing_from_outside_becomes_html(tmp_path: Path) -> None:
     assert len(files) == 4 and all(link.startswith("%3Cscript%3E") for link in files)
     item = json.loads(out.with_suffix(".stac.json").read_text("utf-8"))
     assert validity(item) == []
+
+
+def pictures_of(page: Path) -> list[NDArray[np.uint8]]:
+    found = re.findall(r"data:image/jpeg;base64,([^\"')]+)", page.read_text())
+    return [np.asarray(Image.open(BytesIO(b64decode(each)))) for each in found]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_raster_too_large_to_glance_at_is_shown_as_it_was_read(
+    dtype: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geochange.geo.glance.MOST_PX", 2**10)
+    made = make_pair(tmp_path)
+    for path in made if dtype is np.uint16 else ():
+        with rasterio.open(path) as raster:
+            pixels = raster.read().astype(dtype) * 16
+        make_raster(path, np.moveaxis(pixels, 0, -1), nodata=0)
+    options = {"model": "cva", "tile": 64, "overlap": 16}
+    result = detect(*made, tmp_path / "changes.gpkg", block=2, **options)
+    assert result.report is not None and "made of samples" not in result.report.read_text()
+    shown = pictures_of(result.report)
+    for path, picture in zip(made, shown[:2], strict=True):
+        with rasterio.open(path) as raster:
+            truth = np.moveaxis(raster.read([1, 2, 3]), 0, -1).astype(np.float32)
+        small = np.asarray(Image.fromarray(picture).resize((SIZE, SIZE), Image.Resampling.BOX))
+        seen = truth[..., 0] > 0
+        likeness = np.corrcoef(small[seen].ravel(), truth[seen].ravel())[0, 1]
+        assert likeness > 0.95  # of spots it is 0.4
+        assert (small[5:20, 5:20] > 200).all() or path.name != "after.tif"
+    # The picture is the one that inference saw, in blocks of any size.
+    again = detect(*made, tmp_path / "again.gpkg", block=5, workers=1, **options)
+    assert again.report is not None
+    np.testing.assert_array_equal(pictures_of(again.report)[1], shown[1])
 
 
 def test_json_has_the_same_facts(tmp_path: Path) -> None:

@@ -1,0 +1,78 @@
+"""Picturing: small pictures of both dates, made of what inference reads anyway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geochange.geo.align import Pair
+from geochange.geo.cells import Read
+from geochange.geo.date import Date
+from geochange.geo.miniature import SHOWN_BANDS, Gathering, Miniature, Small
+from geochange.geo.tiling import Index, TilePlan, Window
+from geochange.mosaic.store import PictureStore
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The miniatures of a run, in its work folder."""
+
+    pair: Pair
+    plan: TilePlan
+    folder: Path
+    longest: int
+
+    @property
+    def stores(self) -> tuple[PictureStore, PictureStore]:
+        """Of the date before and of the date after."""
+        miniature = Miniature(self.plan.shape, self.longest)
+        before, after = (
+            PictureStore(self.folder / f"{name}.zarr", self.plan, miniature, _like(date))
+            for name, date in (("before", self.pair.before), ("after", self.pair.after))
+        )
+        return before, after
+
+    def create(self) -> None:
+        """Lay the stores out, empty."""
+        for store in self.stores:
+            store.create()
+
+    def of(self, block: Index) -> Sketches:
+        """Begin to see a block of tiles."""
+        return Sketches(self, block)
+
+    def get(self) -> tuple[Small, Small] | None:
+        """Both dates as they were seen; None where an earlier run began without."""
+        before, after = self.stores
+        return (before.get(), after.get()) if before.path.exists() and after.path.exists() else None
+
+
+def _like(date: Date) -> NDArray[Any]:
+    return np.empty(min(SHOWN_BANDS, len(date.bands)), date.dtype)
+
+
+class Sketches:
+    """Both dates as a block of tiles comes to see them."""
+
+    def __init__(self, pictures: Pictures, block: Index) -> None:
+        self.stores, self.block = pictures.stores, block
+        window = pictures.plan.owned_window(block)
+        self.parts = [
+            Gathering(store.miniature, store.miniature.owned(window), store.like)
+            for store in self.stores
+        ]
+
+    def add(self, window: Window, before: Read, after: Read) -> None:
+        """Look at what was read of both dates."""
+        for part, (pixels, valid) in zip(self.parts, (before, after), strict=True):
+            part.add(window, pixels, valid)
+
+    def keep(self) -> None:
+        """Into the work folder; nothing where the run began without."""
+        for store, part in zip(self.stores, self.parts, strict=True):
+            if store.path.exists():
+                store.put(self.block, part.seen())
