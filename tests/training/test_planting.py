@@ -26,7 +26,7 @@ from geochange.training.planting.contact import write_contact
 from geochange.training.planting.houses import build, shifted
 from geochange.training.planting.outlines import blob, flood, rectangle, waves
 from geochange.training.planting.relief import raised
-from geochange.training.planting.season import regrown
+from geochange.training.planting.season import growing, regrown
 
 STILL = Nuisances(0, 0, 0, 0)
 CALM = Planting(size_px=96, revisits=0, far=0, relief=0, season=0, nuisances=STILL, again=STILL)
@@ -164,6 +164,27 @@ def test_only_what_grows_is_of_another_season() -> None:
         moved = np.maximum(moved, np.abs(seen - view).max(axis=2))
     assert moved[:, :24].min() > 30
     assert moved[:, 40:56].max() == 0 and moved[:, 72:].max() == 0
+
+
+def grass(seed: int) -> np.ndarray:
+    draw = np.random.default_rng(seed)
+    base = np.array([70, 100, 55]) * draw.uniform(0.6, 1.6)
+    return np.asarray((base + draw.normal(0, 9, (160, 160, 1))).clip(0, 255), np.uint8)
+
+
+def test_what_grows_where_it_grew_is_no_change() -> None:
+    meadows = Library(tuple(Place((grass(n),), (f"{n}",), False) for n in range(5)))
+    quiet = replace(CALM, unchanged=0, things=1)
+    labelled, unlabelled = 0, 0
+    for seed in range(60):
+        chip = plant(meadows, quiet, seed)
+        changed, apart = label(chip) == 1, np.abs(chip.before.astype(int) - chip.after)
+        labelled += changed.any()
+        unlabelled += not changed.any() and (apart.max(axis=2) > 25).mean() > 0.01
+        if changed.any():
+            dates = (date.astype(np.float32) for date in (chip.before, chip.after))
+            assert min(growing(date)[changed].mean() for date in dates) < 0.7
+    assert labelled > 20 and unlabelled > 3
 
 
 def folder(root: Path) -> Path:
