@@ -32,6 +32,7 @@ from geochange.progress import Progress, silent
 from geochange.running import provenance
 from geochange.running.blocks import work_blocks
 from geochange.running.naming import chosen_classes
+from geochange.running.rastering import rastering
 from geochange.running.scope import know_area
 from geochange.running.space import check_space, room_in, space_of
 from geochange.running.tasks import Work
@@ -113,15 +114,16 @@ def _run_alone(checked: Checked, progress: Progress) -> Result:
         open_crew(checked.options, work) as crew,
         _work_folder(checked, crew.work, in_flight(crew.client)) as resumed,
         open(work.folder / OUTLINES, "w+b") as outlines,
+        rastering(checked, crew.work, clock, progress) as raster,
     ):
-        work = crew.work
+        work, keep = crew.work, checked.options.keep_work
         with clock.stage("infer, stitch and trace"):
-            shelf = work_blocks(crew.client, work, outlines, checked.options.keep_work, progress)
+            shelf = work_blocks(crew.client, work, outlines, keep, progress, raster)
         provenance.refuse_changed(checked.pair, inputs)
         unreadable = work.records.get()
         say_skipped(checked.pair, unreadable)
         record = provenance.record(checked, work, clock, unreadable)
-        tally = write(checked, work, shelf, Ending(record, clock, unreadable), progress)
+        tally = write(checked, work, shelf, Ending(record, clock, unreadable, raster), progress)
     return Result(
         out=checked.out,
         raster=checked.raster,

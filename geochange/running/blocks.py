@@ -13,18 +13,25 @@ from geochange.geo.spill import Shelf, Spill
 from geochange.mosaic.release import Release
 from geochange.mosaic.schedule import Client, Job, run_bounded
 from geochange.progress import Progress
+from geochange.running.rastering import Rastering
 from geochange.running.scope import Scope
 from geochange.running.tasks import Work, jobs
 
 
 def work_blocks(
-    client: Client, work: Work, outlines: BinaryIO, keep_logits: bool, progress: Progress
+    client: Client,
+    work: Work,
+    outlines: BinaryIO,
+    keep_logits: bool,
+    progress: Progress,
+    raster: Rastering,
 ) -> Shelf:
     """Work every block; the regions come back joined, their outlines in a file.
 
     Blocks that cannot be read are gone on without, and named when all else is done: RunError.
+    raster: is told of each output block whose probability is kept.
     """
-    yard = _Yard(work, Spill(outlines), keep_logits, progress)
+    yard = _Yard(work, Spill(outlines), keep_logits, progress, raster)
     yard.leave_out()
     faults = Faults(work.pair)
 
@@ -49,6 +56,7 @@ class _Yard:
     spill: Spill
     keep_logits: bool
     progress: Progress
+    raster: Rastering
     joiner: Joiner = field(init=False)
     release: Release = field(init=False)
     scope: Scope = field(init=False)
@@ -81,6 +89,7 @@ class _Yard:
 
     def finished(self, job: Job, regions: BlockRegions) -> None:
         """An output block is stitched, kept and vectorised."""
+        self.raster.add(job.arguments[1])
         self.spill.put(self.joiner.add(regions))
         if not self.keep_logits:
             self.release.finished(job.arguments[1])

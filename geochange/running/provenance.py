@@ -42,7 +42,11 @@ class Clock:
         try:
             yield
         finally:
-            self.stages[name] = self.stages.get(name, 0.0) + time.monotonic() - start
+            self.add(name, time.monotonic() - start)
+
+    def add(self, name: str, seconds: float) -> None:
+        """A part of the run took so long."""
+        self.stages[name] = self.stages.get(name, 0.0) + seconds
 
 
 def fingerprint(work: Work) -> dict[str, Any]:

@@ -28,6 +28,9 @@ PLAIN_BYTES = 4 / 3
 COG_BYTES = 0.25
 """A pixel of the compressed raster; between 0.1 and 0.5 in what was measured."""
 
+EARLY_PX, EARLY_BLOCKS = 2**24, 25
+"""Of so many output blocks, logits of less than half are waiting at any time."""
+
 
 @dataclass(frozen=True)
 class Space:
@@ -59,12 +62,22 @@ def space_of(
     logits = tiles * tile
     scores = tiles * 2 * classes * SCORE_BYTES
     probability = int(plan.whole.pixels * share) * PROBABILITY_BYTES
+    early = int(plan.whole.pixels * PLAIN_BYTES) if writes_early(plan) else 0
     front = logits if keep_work else min(logits, front_tiles(plan, in_flight) * tile)
     outlines = int(plan.whole.pixels * OUTLINE_BYTES)
     raster = int(plan.whole.pixels * (PLAIN_BYTES + COG_BYTES))
     kept = logits if keep_work else 0
     always = scores + probability + outlines
-    return Space(always + front, always + kept + raster)
+    return Space(always + front + early, always + kept + raster)
+
+
+def writes_early(plan: TilePlan) -> bool:
+    """Whether the raster is filled while tiles are inferred yet, for a large one takes a while.
+
+    In few blocks nearly all logits wait at the same time, and the disk is not to hold both.
+    """
+    blocks = plan.rows.outputs * plan.cols.outputs
+    return plan.whole.pixels >= EARLY_PX and blocks >= EARLY_BLOCKS
 
 
 def front_tiles(plan: TilePlan, in_flight: int) -> int:

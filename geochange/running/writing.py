@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from threading import Event
 
 import geopandas as gpd
-import numpy as np
 
 from geochange.account.reporting import Reporter
 from geochange.account.telling import Told
 from geochange.check import Checked
 from geochange.errors import OutputError, RunError
 from geochange.geo.changes import Tally, to_changes
-from geochange.geo.cog import Block, write_cog
 from geochange.geo.coverage import Coverage
 from geochange.geo.glance import Glance
 from geochange.geo.pen import pen_for
-from geochange.geo.probability import NODATA
 from geochange.geo.project import Scene
 from geochange.geo.showing import picture_of
 from geochange.geo.spill import Shelf
@@ -32,6 +28,7 @@ from geochange.geo.vector import write_batches
 from geochange.progress import Progress
 from geochange.running.naming import Namer, chosen_classes
 from geochange.running.provenance import Clock
+from geochange.running.rastering import Rastering
 from geochange.running.tasks import Work
 
 
@@ -39,12 +36,13 @@ from geochange.running.tasks import Work
 class Ending:
     """What the files of a run tell beside what was found.
 
-    record: for their metadata. clock: takes the time of each.
+    record: for their metadata. clock: takes the time of each. raster: has every block by now.
     """
 
     record: dict[str, str]
     clock: Clock
     unreadable: Unreadable
+    raster: Rastering
 
 
 def write(checked: Checked, work: Work, shelf: Shelf, ending: Ending, progress: Progress) -> Tally:
@@ -52,40 +50,24 @@ def write(checked: Checked, work: Work, shelf: Shelf, ending: Ending, progress: 
 
     The raster is in its place first: polygons without it would look finished. Raises RunError.
     """
-    clock, tally, coverage = ending.clock, Tally(), Coverage(checked.pair.grid)
-    # Of the pair as it was worked: a shift may have been put back.
-    worked = replace(checked, pair=work.pair)
-    reporter = (
-        None if checked.beside is None else Reporter(worked, checked.beside, partial(_seen, work))
-    )
+    clock, raster, tally = ending.clock, ending.raster, Tally()
+    reporter = _reporter(checked, work)
     changes = tally.of(_drawn(checked, work, shelf))
-    with _worth_going_on(), _meanwhile() as (pool, failed):
+    with _worth_going_on(), ThreadPoolExecutor(1, "look") as pool:
         refuse_reviewed(checked.out, checked.options.overwrite)  # somebody may have begun meanwhile
-        blocks = _probability_blocks(work, tally, coverage, failed, progress)
-        raster = pool.submit(_write_raster, checked, work, blocks, clock)
+        written = raster.end()
         if reporter is not None:
             reporter.look_ahead(pool)
         with clock.stage("draw and write polygons"):
             seen = changes if reporter is None else reporter.of(changes)
-            scene = partial(_scene, checked, work, coverage)
-            write_batches(chain(seen, _nothing_after(raster)), checked.out, ending.record, scene)
+            scene = partial(_scene, checked, work, raster.coverage)
+            write_batches(chain(seen, _nothing_after(written)), checked.out, ending.record, scene)
+        tally.seen_px = raster.seen_px
         if reporter is not None:
             told = Told(ending.record, tally.seen_px, clock.stages, ending.unreadable)
             reporter.write(told)
     progress("write", work.plan.whole.pixels, work.plan.whole.pixels)
     return tally
-
-
-@contextmanager
-def _meanwhile() -> Iterator[tuple[ThreadPoolExecutor, Event]]:
-    """Threads for what is done beside, and what is set for them to stop once the body fails."""
-    failed = Event()
-    with ThreadPoolExecutor(2, "write") as pool:
-        try:
-            yield pool, failed
-        except BaseException:
-            failed.set()
-            raise
 
 
 def _nothing_after(other: Future[None]) -> Iterator[gpd.GeoDataFrame]:
@@ -94,10 +76,11 @@ def _nothing_after(other: Future[None]) -> Iterator[gpd.GeoDataFrame]:
     yield from ()
 
 
-def _write_raster(checked: Checked, work: Work, blocks: Iterable[Block], clock: Clock) -> None:
-    grid = checked.pair.grid
-    with clock.stage("write the probability"):
-        write_cog(blocks, checked.raster, grid.shape, grid.crs, grid.transform, work.folder)
+def _reporter(checked: Checked, work: Work) -> Reporter | None:
+    if checked.beside is None:
+        return None
+    # Of the pair as it was worked: a shift may have been put back.
+    return Reporter(replace(checked, pair=work.pair), checked.beside, partial(_seen, work))
 
 
 def _seen(work: Work) -> tuple[Glance, Glance] | None:
@@ -133,19 +116,3 @@ def _worth_going_on() -> Iterator[None]:
         yield
     except OutputError as error:
         raise RunError(str(error)) from error
-
-
-def _probability_blocks(
-    work: Work, tally: Tally, coverage: Coverage, failed: Event, progress: Progress
-) -> Iterator[Block]:
-    done = 0
-    for window in work.plan.output_windows():
-        if failed.is_set():
-            raise RunError("stopped with the rest of the run")
-        block = work.probability.get(window)
-        tally.seen_px += int(np.count_nonzero(block != NODATA))
-        coverage.add(window, block)
-        yield window.row, window.col, block
-        done += window.pixels
-        # Overviews and the reordering into a COG take as long again as the blocks themselves.
-        progress("write", done // 2, work.plan.whole.pixels)

@@ -1,0 +1,104 @@
+"""Rastering: the raster of probability, written by a thread of its own as blocks are finished."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+
+import numpy as np
+
+from geochange.check import Checked
+from geochange.errors import RunError
+from geochange.geo.cog import Block, write_cog
+from geochange.geo.coverage import Coverage
+from geochange.geo.probability import NODATA
+from geochange.geo.tiling import Index
+from geochange.progress import Progress
+from geochange.running.provenance import Clock
+from geochange.running.space import writes_early
+from geochange.running.tasks import Work
+
+STAGE = "write the probability"
+
+
+@dataclass
+class Rastering:
+    """Takes output blocks as they are finished; the file appears once there are no more.
+
+    coverage, seen_px: of the blocks taken so far; whole once `wait` has returned.
+    """
+
+    checked: Checked
+    work: Work
+    clock: Clock
+    progress: Progress
+    coverage: Coverage = field(init=False)
+    seen_px: int = 0
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "raster"))
+    _ready: SimpleQueue[Index | None] = field(default_factory=SimpleQueue)
+    _written: Future[None] | None = None
+    _failed: bool = False
+
+    def __post_init__(self) -> None:
+        self.coverage = Coverage(self.checked.pair.grid)
+        if writes_early(self.work.plan):
+            self._begin()
+
+    def add(self, output: Index) -> None:
+        """Take an output block whose probability is kept."""
+        self._ready.put(output)
+
+    def end(self) -> Future[None]:
+        """There are no more blocks; gives what is done once the file is in its place."""
+        ended = time.monotonic()
+        self._ready.put(None)
+        written = self._begin()
+        written.add_done_callback(lambda _: self.clock.add(STAGE, time.monotonic() - ended))
+        return written
+
+    def stop(self) -> None:
+        """Give up, and leave no file."""
+        self._failed = True
+        self._ready.put(None)
+        self._pool.shutdown()
+
+    def _begin(self) -> Future[None]:
+        if self._written is None:
+            self._written = self._pool.submit(self._write)
+        return self._written
+
+    def _write(self) -> None:
+        grid, work = self.checked.pair.grid, self.work
+        raster = self.checked.raster
+        write_cog(self._blocks(), raster, grid.shape, grid.crs, grid.transform, work.folder)
+
+    def _blocks(self) -> Iterator[Block]:
+        done, total = 0, self.work.plan.whole.pixels
+        while (output := self._ready.get()) is not None and not self._failed:
+            window = self.work.plan.output_window(output)
+            block = self.work.probability.get(window)
+            self.seen_px += int(np.count_nonzero(block != NODATA))
+            self.coverage.add(window, block)
+            yield window.row, window.col, block
+            done += window.pixels
+            # Overviews and the reordering into a COG take as long again as the blocks themselves.
+            self.progress("write", done // 2, total)
+        if self._failed:
+            raise RunError("stopped with the rest of the run")  # which says why
+
+
+@contextmanager
+def rastering(
+    checked: Checked, work: Work, clock: Clock, progress: Progress
+) -> Iterator[Rastering]:
+    """The raster of a run, which is given up where the body fails."""
+    raster = Rastering(checked, work, clock, progress)
+    try:
+        yield raster
+    finally:
+        # A file that is whole by now stays.
+        raster.stop()
