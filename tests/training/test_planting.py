@@ -26,7 +26,7 @@ from geochange.training.planting.contact import write_contact
 from geochange.training.planting.houses import build, shifted
 from geochange.training.planting.outlines import blob, flood, rectangle, waves
 from geochange.training.planting.relief import raised
-from geochange.training.planting.season import growing, regrown
+from geochange.training.planting.season import greenness, regrown
 
 STILL = Nuisances(0, 0, 0, 0)
 CALM = Planting(size_px=96, revisits=0, far=0, relief=0, season=0, nuisances=STILL, again=STILL)
@@ -172,7 +172,7 @@ def grass(seed: int) -> np.ndarray:
     return np.asarray((base + draw.normal(0, 9, (160, 160, 1))).clip(0, 255), np.uint8)
 
 
-def test_what_grows_where_it_grew_is_no_change() -> None:
+def test_green_in_place_of_green_is_no_change() -> None:
     meadows = Library(tuple(Place((grass(n),), (f"{n}",), False) for n in range(5)))
     quiet = replace(CALM, unchanged=0, things=1)
     labelled, unlabelled = 0, 0
@@ -183,7 +183,7 @@ def test_what_grows_where_it_grew_is_no_change() -> None:
         unlabelled += not changed.any() and (apart.max(axis=2) > 25).mean() > 0.01
         if changed.any():
             dates = (date.astype(np.float32) for date in (chip.before, chip.after))
-            assert min(growing(date)[changed].mean() for date in dates) < 0.7
+            assert min(greenness(date)[changed].mean() for date in dates) < 0.7
     assert labelled > 20 and unlabelled > 3
 
 

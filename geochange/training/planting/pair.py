@@ -14,14 +14,14 @@ from geochange.training.planting.camera import Nuisances, photograph
 from geochange.training.planting.library import Library, Picture, Place
 from geochange.training.planting.outlines import Colours, Mask
 from geochange.training.planting.relief import raised
-from geochange.training.planting.season import growing, regrown
+from geochange.training.planting.season import greenness, regrown
 from geochange.training.planting.things import Ground, Thing, make_thing
 
 VISIBLE = 14.0
 """Of 255: what differs less in the mean, once planted, is not called a change."""
 
-GROWN = 0.6
-"""Where so much of a thing's ground looks like what grows, it does."""
+GREEN = 0.6
+"""Ground of which so much is green is."""
 
 AGAIN_FAR = 0.2
 """Cities grow between two visits from orbit, and nobody labelled it: such pairs teach some light
@@ -151,12 +151,12 @@ def _changed(
 ) -> tuple[Colours, Mask]:
     """A view with a thing, and where that is a change to be seen.
 
-    What grows in place of what grew is none: woods are thinned, and meadows mown, without end.
+    Green in place of green is none: woods are thinned, and meadows mown, without end.
     """
     if not thing.mask.any():
         return view, thing.mask
     after = _planted(view, thing, sun, draw)
-    if all(growing(each)[thing.mask].mean() > GROWN for each in (view, after)):
+    if all(greenness(each)[thing.mask].mean() > GREEN for each in (view, after)):
         return after, np.zeros_like(thing.mask)
     difference = np.abs(after - view).mean(axis=2)
     if difference[thing.mask].mean() < VISIBLE:

@@ -27,7 +27,7 @@ def regrown(view: Colours, draw: np.random.Generator) -> Colours:
         mask = np.ones(view.shape[:2], bool)
         if draw.random() < 0.7:
             mask = anywhere(view, SHARE, draw)
-        alpha = ndimage.gaussian_filter(growing(view) * mask, draw.uniform(0.4, 1.5))[..., None]
+        alpha = ndimage.gaussian_filter(_growing(view) * mask, draw.uniform(0.4, 1.5))[..., None]
         if alpha.sum() < 1:
             continue
         own = (view * alpha).sum(axis=(0, 1)) / alpha.sum()
@@ -36,17 +36,19 @@ def regrown(view: Colours, draw: np.random.Generator) -> Colours:
     return np.asarray(np.clip(seen, 0, 255), np.float32)
 
 
-def growing(view: Colours) -> NDArray[np.float32]:
-    """(side, side) 0-1: how much each pixel looks like what grows, be it green or straw.
-
-    Green is more than the others, as in the excess green index (Woebbecke et al. 1995); or blue is
-    least, and it is not red.
-    """
+def greenness(view: Colours) -> NDArray[np.float32]:
+    """(side, side) 0-1: how green each pixel is, by excess green (Woebbecke et al. 1995)."""
     red, green, blue = ndimage.uniform_filter(view, (3, 3, 0)).transpose(2, 0, 1)
     excess = (2 * green - red - blue) / (red + green + blue + 1)
+    return np.asarray(np.clip(excess / 0.05, 0, 1), np.float32)
+
+
+def _growing(view: Colours) -> NDArray[np.float32]:
+    """How much each pixel looks like what grows, or has: it is green, or like straw."""
+    red, green, blue = ndimage.uniform_filter(view, (3, 3, 0)).transpose(2, 0, 1)
     straw = np.clip((np.minimum(red, green) - blue - 2) / 14, 0, 1)
     straw = straw * np.clip((30 - (red - green)) / 10, 0, 1)
-    return np.asarray(np.maximum(np.clip(excess / 0.05, 0, 1), straw), np.float32)
+    return np.asarray(np.maximum(greenness(view), straw), np.float32)
 
 
 def _colour(draw: np.random.Generator) -> NDArray[np.float64]:
