@@ -12,7 +12,7 @@ from queue import SimpleQueue
 import numpy as np
 
 from geochange.check import Checked
-from geochange.errors import RunError
+from geochange.errors import OutputError, RunError
 from geochange.geo.cog import Block, write_cog
 from geochange.geo.coverage import Coverage
 from geochange.geo.probability import NODATA
@@ -29,7 +29,7 @@ STAGE = "write the probability"
 class Rastering:
     """Takes output blocks as they are finished; the file appears once there are no more.
 
-    coverage, seen_px: of the blocks taken so far; whole once `wait` has returned.
+    coverage, seen_px: of the blocks taken so far; of all once the file is in its place.
     """
 
     checked: Checked
@@ -49,7 +49,9 @@ class Rastering:
             self._begin()
 
     def add(self, output: Index) -> None:
-        """Take an output block whose probability is kept."""
+        """Take an output block whose probability is kept. Raises RunError if writing failed."""
+        if self._written is not None and self._written.done():
+            self._written.result()
         self._ready.put(output)
 
     def end(self) -> Future[None]:
@@ -74,7 +76,8 @@ class Rastering:
     def _write(self) -> None:
         grid, work = self.checked.pair.grid, self.work
         raster = self.checked.raster
-        write_cog(self._blocks(), raster, grid.shape, grid.crs, grid.transform, work.folder)
+        with worth_going_on():
+            write_cog(self._blocks(), raster, grid.shape, grid.crs, grid.transform, work.folder)
 
     def _blocks(self) -> Iterator[Block]:
         done, total = 0, self.work.plan.whole.pixels
@@ -89,6 +92,15 @@ class Rastering:
             self.progress("write", done // 2, total)
         if self._failed:
             raise RunError("stopped with the rest of the run")  # which says why
+
+
+@contextmanager
+def worth_going_on() -> Iterator[None]:
+    """What cannot be written by now is no refusal: all that was worked is kept."""
+    try:
+        yield
+    except OutputError as error:
+        raise RunError(str(error)) from error
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -14,7 +13,6 @@ import geopandas as gpd
 from geochange.account.reporting import Reporter
 from geochange.account.telling import Told
 from geochange.check import Checked
-from geochange.errors import OutputError, RunError
 from geochange.geo.changes import Tally, to_changes
 from geochange.geo.coverage import Coverage
 from geochange.geo.glance import Glance
@@ -28,7 +26,7 @@ from geochange.geo.vector import write_batches
 from geochange.progress import Progress
 from geochange.running.naming import Namer, chosen_classes
 from geochange.running.provenance import Clock
-from geochange.running.rastering import Rastering
+from geochange.running.rastering import Rastering, worth_going_on
 from geochange.running.tasks import Work
 
 
@@ -53,7 +51,7 @@ def write(checked: Checked, work: Work, shelf: Shelf, ending: Ending, progress: 
     clock, raster, tally = ending.clock, ending.raster, Tally()
     reporter = _reporter(checked, work)
     changes = tally.of(_drawn(checked, work, shelf))
-    with _worth_going_on(), ThreadPoolExecutor(1, "look") as pool:
+    with worth_going_on(), ThreadPoolExecutor(1, "look") as pool:
         refuse_reviewed(checked.out, checked.options.overwrite)  # somebody may have begun meanwhile
         written = raster.end()
         if reporter is not None:
@@ -107,12 +105,3 @@ def _drawn(checked: Checked, work: Work, shelf: Shelf) -> Iterator[gpd.GeoDataFr
     only = chosen_classes(options.only, work.classes)
     name = Namer(work.scores, only) if work.classes else None
     return to_changes(shelf, grid, pen, options.min_area, name)
-
-
-@contextmanager
-def _worth_going_on() -> Iterator[None]:
-    """What cannot be written by now is no refusal: all that was worked is kept."""
-    try:
-        yield
-    except OutputError as error:
-        raise RunError(str(error)) from error
