@@ -130,7 +130,7 @@ def _run_alone(checked: Checked, progress: Progress) -> Result:
         polygons=tally.polygons,
         changed_m2=tally.changed_m2,
         pixels=work.scope.pixels,
-        seen_px=tally.seen_px,
+        seen_px=raster.seen_px,
         seconds=clock.seconds(),
         resumed=resumed,
         unreadable=unreadable,

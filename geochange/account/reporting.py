@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from typing import Any
 
 import geopandas as gpd
@@ -66,12 +66,12 @@ class Reporter:
         self.summary = Summary()
         grid = checked.pair.grid
         self.sketcher = Sketcher(grid, grid.whole, shown_shape(grid.whole, SCENE_PX), SCENE_LINE_PX)
-        self._seen: Future[tuple[Look, Photos]] | None = None
+        self._seen = self._see
 
     def look_ahead(self, pool: Executor) -> None:
         """Have the pair looked at for the page by another thread, while changes pass through."""
         if self.places.report.suffix == HTML:
-            self._seen = pool.submit(self._see)
+            self._seen = pool.submit(self._see).result
 
     def _see(self) -> tuple[Look, Photos]:
         """How to look at the pair, and all of it."""
@@ -101,7 +101,7 @@ class Reporter:
 
     def _pictures(self, facts: Facts) -> Pictures | None:
         try:
-            look, scene = self._see() if self._seen is None else self._seen.result()
+            look, scene = self._seen()
             top = self._close_ups(look)
         except RunError as error:  # an input is gone by now; all that counts is written
             logger.warning("%s; the report has no pictures", error)

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from geochange.cli.again import again
-from geochange.cli.options import Folder, options_of
+from geochange.cli.options import Folder, options_of, said
 from geochange.cli.screen import say_json, screen
 from geochange.cli.tables import show_comparison, show_evaluation
 from geochange.config import CompareOptions, EvaluateOptions
@@ -54,10 +53,7 @@ _OF_POLYGONS = {*CompareOptions.model_fields} - {"tolerance"}
 )
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 @click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
-@click.pass_context
 def evaluate(
-    context: click.Context,
-    /,
     subject: str,
     truth: Path,
     json_file: Path | None,
@@ -72,7 +68,7 @@ def evaluate(
     FOUND and REFERENCE are files of polygons (.gpkg, .geojson, .fgb, .shp). They are compared on
     the grid of the run that wrote FOUND, pixel by pixel and polygon by polygon.
     """
-    chosen = {name for name in given if _is_given(context, name)}
+    chosen = set(said(given))
     # Behind --help: a library of polygons takes a moment.
     from geochange.geo.outlines import is_vector
 
@@ -90,10 +86,6 @@ def evaluate(
     files = {"json": json_file, "csv": given["csv"], "plots": given["plots"]}
     _check_files(files)
     _measure(subject, truth, values, files, (quiet, given["log_json"]))
-
-
-def _is_given(context: click.Context, name: str) -> bool:
-    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _check_polygons(found: Path, reference: Path, chosen: set[str], json_file: Path | None) -> None:

@@ -41,14 +41,10 @@ Naming = Callable[[Regions], Named]
 
 @dataclass
 class Tally:
-    """How many polygons there are, and their area in square metres on the ellipsoid.
-
-    seen_px: pixels of the raster of probability that hold data.
-    """
+    """How many polygons there are, and their area in square metres on the ellipsoid."""
 
     polygons: int = 0
     changed_m2: float = 0.0
-    seen_px: int = 0
 
     def of(self, changes: Iterable[gpd.GeoDataFrame]) -> Iterator[gpd.GeoDataFrame]:
         """Count what passes through."""

@@ -110,8 +110,8 @@ class Axis:
 
     def owned_span(self, block: int) -> tuple[int, int]:
         """What of the axis belongs to a block of tiles and to no other: the last one has the rest."""
-        last = block == self.blocks - 1
-        return block * self.output_px, self.size_px if last else (block + 1) * self.output_px
+        start, stop = self.output_span(block)
+        return start, self.size_px if block == self.blocks - 1 else stop
 
     def outputs_of(self, block: int) -> range:
         """The output blocks that hold at least one pixel of the tiles of a block."""
@@ -127,6 +127,11 @@ class Axis:
         if self.start(self.tiles - 1) < stop:
             last = self.tiles - 1
         return range(first, last + 1)
+
+
+def _between(rows: tuple[int, int], cols: tuple[int, int]) -> Window:
+    """The window of a span along either axis: the first pixel, and the first behind."""
+    return Window(rows[0], cols[0], rows[1] - rows[0], cols[1] - cols[0])
 
 
 USUAL_PX, STEP_PX = 256, 32
@@ -212,15 +217,11 @@ class TilePlan:
 
     def owned_window(self, block: Index) -> Window:
         """The pixels of a block of tiles that count as its own; it reads them all."""
-        row, row_stop = self.rows.owned_span(block[0])
-        col, col_stop = self.cols.owned_span(block[1])
-        return Window(row, col, row_stop - row, col_stop - col)
+        return _between(self.rows.owned_span(block[0]), self.cols.owned_span(block[1]))
 
     def output_window(self, output: Index) -> Window:
         """The pixels of an output block; together they cover the raster, each pixel once."""
-        row, row_stop = self.rows.output_span(output[0])
-        col, col_stop = self.cols.output_span(output[1])
-        return Window(row, col, row_stop - row, col_stop - col)
+        return _between(self.rows.output_span(output[0]), self.cols.output_span(output[1]))
 
     def output_windows(self) -> Iterator[Window]:
         """The windows of all output blocks, row by row."""

@@ -131,7 +131,7 @@ def _infer_tiles(work: Work, scope: Scope, block: Index) -> None:
     unreadable = NOTHING
     sketches = None if work.pictures is None else work.pictures.of(block)
     for window, inside in scope.runs_of(block):
-        before, after, lost = read_both(work, window)
+        before, after, lost = _read_both(work, window)
         unreadable |= lost
         if sketches is not None:
             sketches.add(window, before, after)
@@ -185,7 +185,7 @@ def _keep_or_fail(work: Work, block: Index, unreadable: Unreadable) -> None:
     work.records.put(block, unreadable)
 
 
-def read_both(work: Work, window: Window) -> tuple[Read, Read, Unreadable]:
+def _read_both(work: Work, window: Window) -> tuple[Read, Read, Unreadable]:
     """Both dates of a window as their rasters have them, one read per date, and what is missing."""
     lost_before, lost_after = set[Window](), set[Window]()
     finely = work.skip_unreadable

@@ -60,9 +60,8 @@ def write(checked: Checked, work: Work, shelf: Shelf, ending: Ending, progress: 
             seen = changes if reporter is None else reporter.of(changes)
             scene = partial(_scene, checked, work, raster.coverage)
             write_batches(chain(seen, _nothing_after(written)), checked.out, ending.record, scene)
-        tally.seen_px = raster.seen_px
         if reporter is not None:
-            told = Told(ending.record, tally.seen_px, clock.stages, ending.unreadable)
+            told = Told(ending.record, raster.seen_px, clock.stages, ending.unreadable)
             reporter.write(told)
     progress("write", work.plan.whole.pixels, work.plan.whole.pixels)
     return tally

@@ -8,6 +8,8 @@ from scipy import ndimage
 
 from geochange.training.planting.outlines import Colours, anywhere
 
+Band = NDArray[np.float32]
+
 SHARE = (0.03, 0.7)
 """Of the picture that one field covers."""
 
@@ -38,17 +40,26 @@ def regrown(view: Colours, draw: np.random.Generator) -> Colours:
 
 def greenness(view: Colours) -> NDArray[np.float32]:
     """(side, side) 0-1: how green each pixel is, by excess green (Woebbecke et al. 1995)."""
-    red, green, blue = ndimage.uniform_filter(view, (3, 3, 0)).transpose(2, 0, 1)
+    return _greenness(*_bands(view))
+
+
+def _greenness(red: Band, green: Band, blue: Band) -> Band:
     excess = (2 * green - red - blue) / (red + green + blue + 1)
     return np.asarray(np.clip(excess / 0.05, 0, 1), np.float32)
 
 
-def _growing(view: Colours) -> NDArray[np.float32]:
+def _growing(view: Colours) -> Band:
     """How much each pixel looks like what grows, or has: it is green, or like straw."""
-    red, green, blue = ndimage.uniform_filter(view, (3, 3, 0)).transpose(2, 0, 1)
+    red, green, blue = _bands(view)
     straw = np.clip((np.minimum(red, green) - blue - 2) / 14, 0, 1)
     straw = straw * np.clip((30 - (red - green)) / 10, 0, 1)
-    return np.asarray(np.maximum(greenness(view), straw), np.float32)
+    return np.asarray(np.maximum(_greenness(red, green, blue), straw), np.float32)
+
+
+def _bands(view: Colours) -> tuple[Band, Band, Band]:
+    """Red, green and blue, without their grain."""
+    red, green, blue = ndimage.uniform_filter(view, (3, 3, 0)).transpose(2, 0, 1)
+    return red, green, blue
 
 
 def _colour(draw: np.random.Generator) -> NDArray[np.float64]:
