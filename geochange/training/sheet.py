@@ -95,9 +95,14 @@ def panels_of(row: SheetRow, threshold: float) -> Iterator[Panel]:
     seen = ~np.isnan(row.probability)
     yield chip.before
     yield chip.after
-    yield _where(label != UNKNOWN, np.repeat((label == 1)[..., None] * np.uint8(255), 3, axis=2))
+    yield labelled(label)
     yield _where(seen, glow(np.nan_to_num(row.probability)))
     yield _errors(chip, label, row.probability, threshold)
+
+
+def labelled(label: NDArray[np.uint8]) -> Panel:
+    """A label: change white, none black, and grey where it is unknown."""
+    return _where(label != UNKNOWN, np.repeat((label == 1)[..., None] * np.uint8(255), 3, axis=2))
 
 
 def glow(probability: NDArray[np.float32]) -> Panel:

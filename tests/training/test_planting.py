@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from geochange.chip import Chip
 from geochange.errors import InputError
+from geochange.training.counts import UNKNOWN
 from geochange.training.planting import (
     Library,
     Nuisances,
@@ -27,6 +28,7 @@ from geochange.training.planting.houses import build, shifted
 from geochange.training.planting.outlines import blob, flood, rectangle, waves
 from geochange.training.planting.relief import raised
 from geochange.training.planting.season import greenness, regrown
+from geochange.training.planting.things import Ground, make_thing
 
 STILL = Nuisances(0, 0, 0, 0)
 CALM = Planting(size_px=96, revisits=0, far=0, relief=0, season=0, nuisances=STILL, again=STILL)
@@ -175,7 +177,7 @@ def grass(seed: int) -> np.ndarray:
 def test_green_in_place_of_green_is_no_change() -> None:
     meadows = Library(tuple(Place((grass(n),), (f"{n}",), False) for n in range(5)))
     quiet = replace(CALM, unchanged=0, things=1)
-    labelled, unlabelled = 0, 0
+    labelled, unlabelled, green = 0, 0, 0
     for seed in range(60):
         chip = plant(meadows, quiet, seed)
         changed, apart = label(chip) == 1, np.abs(chip.before.astype(int) - chip.after)
@@ -183,8 +185,49 @@ def test_green_in_place_of_green_is_no_change() -> None:
         unlabelled += not changed.any() and (apart.max(axis=2) > 25).mean() > 0.01
         if changed.any():
             dates = (date.astype(np.float32) for date in (chip.before, chip.after))
-            assert min(greenness(date)[changed].mean() for date in dates) < 0.7
+            green += min(greenness(date)[changed].mean() for date in dates) > 0.7
     assert labelled > 20 and unlabelled > 3
+    assert green < labelled / 5  # a roof may be green
+
+
+def grown_city() -> Library:
+    """A place from orbit, where a bright quarter stands at the second visit."""
+    first = land(9)
+    second = first.copy()
+    second[60:80, 70:95] = 250
+    return Library((Place((first, second), ("one", "two"), True),))
+
+
+def test_what_may_have_grown_between_visits_from_orbit_is_unknown() -> None:
+    still = replace(CALM, far=1, revisits=1, unchanged=1, things=0)
+    unknown = 0
+    for seed in range(30):
+        chip = plant(grown_city(), still, seed)
+        apart = np.abs(chip.before.astype(int) - chip.after).mean(axis=2)
+        assert not (label(chip) == 1).any()
+        differs = ndimage.binary_erosion(apart > 100, iterations=3)
+        assert (label(chip)[differs] == UNKNOWN).all()
+        assert (label(chip)[ndimage.uniform_filter(apart, 9) < 4] == 0).mean() > 0.98
+        unknown += (label(chip) == UNKNOWN).any()
+    assert 5 < unknown < 25
+
+
+def test_what_is_planted_counts_where_the_rest_is_unknown() -> None:
+    busy = replace(CALM, far=1, revisits=1, unchanged=0)
+    labels = [label(plant(grown_city(), busy, seed)) for seed in range(40)]
+    both = [set(np.unique(each)) == {0, 1, UNKNOWN} for each in labels]
+    assert sum(both) > 5
+
+
+def test_from_orbit_things_are_no_brighter_than_what_is_around_them() -> None:
+    host = (land(3) / 255 * 40 + 30).astype(np.float32)
+    apart = {}
+    for far in (False, True):
+        things = [make_thing(Ground(host, host, far), np.random.default_rng(n)) for n in range(60)]
+        drawn = [thing for thing in things if thing.mask.any() and thing.houses is not None]
+        apart[far] = np.mean([np.abs(each.colours - host)[each.mask].mean() for each in drawn])
+        assert not far or min(thing.soft_px for thing in things) >= 0.4
+    assert apart[True] < 0.75 * apart[False]
 
 
 def folder(root: Path) -> Path:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from geochange.chip import Chip
 from geochange.drawing import PAPER, save_png
+from geochange.training.sheet import labelled
 
 ACROSS = 4
 """Pairs in a row; each is before, after and label."""
@@ -32,4 +33,4 @@ def write_contact(path: Path, chips: Sequence[Chip]) -> None:
 
 def _panels(chip: Chip) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     label = np.zeros(chip.shape, np.uint8) if chip.label is None else chip.label
-    return chip.before, chip.after, np.repeat((label == 1)[..., None] * np.uint8(255), 3, axis=2)
+    return chip.before, chip.after, labelled(label)

@@ -10,6 +10,7 @@ from PIL import Image
 from scipy import ndimage
 
 from geochange.chip import Chip
+from geochange.training.counts import UNKNOWN
 from geochange.training.planting.camera import Nuisances, photograph
 from geochange.training.planting.library import Library, Picture, Place
 from geochange.training.planting.outlines import Colours, Mask
@@ -17,15 +18,21 @@ from geochange.training.planting.relief import raised
 from geochange.training.planting.season import greenness, regrown
 from geochange.training.planting.things import Ground, Thing, make_thing
 
-VISIBLE = 14.0
+VISIBLE, VISIBLE_FAR = 14.0, 8.0
 """Of 255: what differs less in the mean, once planted, is not called a change."""
 
 GREEN = 0.6
 """Ground of which so much is green is."""
 
-AGAIN_FAR = 0.2
-"""Cities grow between two visits from orbit, and nobody labelled it: such pairs teach some light
-and season, and too many of them that new quarters are no change."""
+AGAIN_FAR = 0.5
+"""Of the pairs from orbit, by `revisits`: two visits teach light and season, but there are few."""
+
+GROWN = 1.2
+"""Deviations. Cities grow between two visits from orbit, and nobody labelled it: where these differ
+by more, once alike in light, whether it changed is unknown."""
+
+UNCHANGED_FAR = 2
+"""From orbit, a picture shows a quarter and not a street: both halves of it must be unchanged."""
 
 USUAL, ON_TOP = Nuisances(), Nuisances(0.5, 0.3, 0.7, 0.4)
 
@@ -60,6 +67,7 @@ def plant(library: Library, planting: Planting, seed: int) -> Chip:
     draw = np.random.default_rng(seed)
     place, visits, again = choose(library, planting, draw)
     views = _views([place.visits[v] for v in visits], planting.size_px, place.far, draw)
+    unknown = place.far and again and _grown(views)
     if not place.far and draw.random() < planting.relief:
         date = int(draw.integers(2))
         views[date] = raised(views[date], draw)
@@ -71,7 +79,9 @@ def plant(library: Library, planting: Planting, seed: int) -> Chip:
     if place.far:
         nuisances = replace(nuisances, place=nuisances.place * 0.6)
     before, after = (photograph(view, nuisances, draw) for view in views)
-    return Chip(before, after, np.ones(label.shape, bool), label.astype(np.uint8))
+    known = label.astype(np.uint8)
+    known[unknown & ~label] = UNKNOWN
+    return Chip(before, after, np.ones(label.shape, bool), known)
 
 
 def choose(
@@ -112,6 +122,18 @@ def _view(
     return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned, np.float32)
 
 
+def _grown(views: list[Colours]) -> Mask:
+    """Where two visits differ by more than light and haze would have it."""
+    apart = np.abs(np.subtract(*(_standardised(view) for view in views))).mean(axis=2)
+    return np.asarray(ndimage.gaussian_filter(apart, 1) > GROWN)
+
+
+def _standardised(view: Colours) -> Colours:
+    """Each band about its median, in standard deviations, as most of the picture has them."""
+    low, middle, high = np.percentile(view, (16, 50, 84), axis=(0, 1))
+    return np.asarray((view - middle) / ((high - low) / 2 + 1), np.float32)
+
+
 def _plant_into(
     views: list[Colours],
     library: Library,
@@ -136,30 +158,37 @@ def _plant_into(
         for date in (0, 1):
             views[date] = _planted(views[date], thing, suns[date], draw)
     changed = np.zeros(views[0].shape[:2], bool)
-    if draw.random() < planting.unchanged:
+    if draw.random() < planting.unchanged ** (UNCHANGED_FAR if far else 1):
         return changed
+    visible = VISIBLE_FAR if far else VISIBLE
     for _ in range(draw.integers(1, planting.things + 1)):
         date = int(draw.integers(2))
         thing = make_thing(ground(views[date]), draw)
-        views[date], there = _changed(views[date], thing, suns[date], draw)
+        views[date], there = _changed(views[date], thing, suns[date], draw, visible)
         changed |= there
     return changed
 
 
 def _changed(
-    view: Colours, thing: Thing, sun: NDArray[np.float64], draw: np.random.Generator
+    view: Colours,
+    thing: Thing,
+    sun: NDArray[np.float64],
+    draw: np.random.Generator,
+    visible: float,
 ) -> tuple[Colours, Mask]:
     """A view with a thing, and where that is a change to be seen.
 
-    Green in place of green is none: woods are thinned, and meadows mown, without end.
+    Green in place of green is none: woods are thinned, and meadows mown, without end. A roof of
+    the colour of straw is.
     """
     if not thing.mask.any():
         return view, thing.mask
     after = _planted(view, thing, sun, draw)
-    if all(greenness(each)[thing.mask].mean() > GREEN for each in (view, after)):
+    grown = [greenness(each)[thing.mask].mean() > GREEN for each in (view, after)]
+    if thing.houses is None and all(grown):
         return after, np.zeros_like(thing.mask)
     difference = np.abs(after - view).mean(axis=2)
-    if difference[thing.mask].mean() < VISIBLE:
+    if difference[thing.mask].mean() < visible:
         return view, np.zeros_like(thing.mask)
     return after, thing.mask
 

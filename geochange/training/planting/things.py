@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -13,6 +13,9 @@ from geochange.training.planting.outlines import Colours, Mask, anywhere, flood,
 SHARE, SHARE_FAR = (0.002, 0.12), (0.001, 0.03)
 LARGE, LARGE_FAR = (0.12, 0.9), (0.03, 0.4)
 """Of the picture that one thing covers: the least and the most, near and far."""
+
+MID_GREY, GREY_SPREAD = 128.0, 55.0
+"""Of what is planted from nothing: its mean, and how far it goes to either side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,24 @@ def make_thing(ground: Ground, draw: np.random.Generator) -> Thing:
     if ground.far:
         chances = np.array([0.4, 0.25, 0.05, 0.15, 0.0, 0.1, 0.05])
     kind = kinds[draw.choice(len(kinds), p=chances)]
-    return kind(ground, draw)
+    return _settled(kind(ground, draw), ground, draw)
+
+
+def _settled(thing: Thing, ground: Ground, draw: np.random.Generator) -> Thing:
+    """A thing in the light of its surroundings, more or less, and its edge as soft as theirs.
+
+    From orbit nothing is as bright, nor any edge as sharp, as what is painted there; and the air
+    gives all of it one tint. From nearby a roof on a meadow is not green.
+    """
+    if not ground.far and draw.random() < 0.5:
+        return thing
+    host = ground.host.reshape(-1, 3)
+    light = host if ground.far else host.mean(axis=1, keepdims=True)
+    spread = (thing.colours - MID_GREY) / GREY_SPREAD
+    muted = spread * (light.std(axis=0) + 6) + light.mean(axis=0)
+    colours = thing.colours + draw.uniform(0, 1) * (muted - thing.colours)
+    soft_px = max(thing.soft_px, draw.uniform(0.4, 1.2))
+    return replace(thing, colours=colours.astype(np.float32), soft_px=soft_px)
 
 
 def _houses(ground: Ground, draw: np.random.Generator) -> Thing:
