@@ -128,7 +128,9 @@ def _assets(place: str, item: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]
         raise InputError(f"{place}: its assets are no list by name; is it a STAC item?")
     rasters = {key: asset for key, asset in found.items() if _is_raster(asset)}
     if not rasters:
-        raise InputError(f"{place}: none of its {len(found)} assets is a raster")
+        raise InputError(
+            f"{place}: none of its {len(found)} assets is a raster; name an item that has one"
+        )
     return rasters
 
 

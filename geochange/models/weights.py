@@ -50,6 +50,8 @@ def locate(file: str | os.PathLike[str]) -> Path:
     for candidate in (given, *([folder / given] if folder else [])):
         if candidate.is_file():
             return candidate
+    if given.is_dir():
+        raise InputError(f"{given}: is a folder; name the file of weights in it")
     looked = f", nor in {folder}" if folder else f"; {FOLDER} may name a folder to look in"
     raise InputError(f"no weights at {given}{looked}")
 

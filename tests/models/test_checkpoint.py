@@ -190,6 +190,8 @@ def test_the_folder_of_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert list_weights() == [tmp_path / "model.pth"]
     with pytest.raises(InputError, match="nor in"):
         locate("other.pth")
+    with pytest.raises(InputError, match="is a folder; name the file"):
+        locate(tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
