@@ -18,6 +18,11 @@ from geochange.training.planting.relief import raised
 from geochange.training.planting.season import greenness, regrown
 from geochange.training.planting.things import Ground, Thing, make_thing
 
+Label = NDArray[np.uint8]
+"""1 where it changed, 0 where not, 255 where nobody knows."""
+
+CHANGE = 1
+
 VISIBLE, VISIBLE_FAR = 14.0, 8.0
 """Of 255: what differs less in the mean, once planted, is not called a change."""
 
@@ -67,21 +72,21 @@ def plant(library: Library, planting: Planting, seed: int) -> Chip:
     draw = np.random.default_rng(seed)
     place, visits, again = choose(library, planting, draw)
     views = _views([place.visits[v] for v in visits], planting.size_px, place.far, draw)
-    unknown = place.far and again and _grown(views)
+    label = np.zeros(views[0].shape[:2], np.uint8)
+    if place.far and again:
+        label[_grown(views)] = UNKNOWN
     if not place.far and draw.random() < planting.relief:
         date = int(draw.integers(2))
         views[date] = raised(views[date], draw)
     if draw.random() < planting.season:
         date = int(draw.integers(2))
         views[date] = regrown(views[date], draw)
-    label = _plant_into(views, library, planting, place.far, draw)
+    _plant_into(views, label, library, planting, place.far, draw)
     nuisances = planting.again if again else planting.nuisances
     if place.far:
         nuisances = replace(nuisances, place=nuisances.place * 0.6)
     before, after = (photograph(view, nuisances, draw) for view in views)
-    known = label.astype(np.uint8)
-    known[unknown & ~label] = UNKNOWN
-    return Chip(before, after, np.ones(label.shape, bool), known)
+    return Chip(before, after, np.ones(label.shape, bool), label)
 
 
 def choose(
@@ -136,12 +141,13 @@ def _standardised(view: Colours) -> Colours:
 
 def _plant_into(
     views: list[Colours],
+    label: Label,
     library: Library,
     planting: Planting,
     far: bool,
     draw: np.random.Generator,
-) -> Mask:
-    """Plant in both views alike, then in one or the other; returns where they differ by it."""
+) -> None:
+    """Plant in both views alike, then in one or the other, and label where they differ by it."""
     suns = [draw.uniform(-1, 1, 2) * draw.uniform(1, 3 if far else 9) for _ in views]
     if draw.random() < 0.5:
         suns[1] = suns[0]
@@ -157,40 +163,33 @@ def _plant_into(
         thing = make_thing(ground(views[draw.integers(2)]), draw)
         for date in (0, 1):
             views[date] = _planted(views[date], thing, suns[date], draw)
-    changed = np.zeros(views[0].shape[:2], bool)
     if draw.random() < planting.unchanged ** (UNCHANGED_FAR if far else 1):
-        return changed
+        return
     visible = VISIBLE_FAR if far else VISIBLE
     for _ in range(draw.integers(1, planting.things + 1)):
         date = int(draw.integers(2))
         thing = make_thing(ground(views[date]), draw)
-        views[date], there = _changed(views[date], thing, suns[date], draw, visible)
-        changed |= there
-    return changed
+        after = _planted(views[date], thing, suns[date], draw)
+        known = _known(views[date], after, thing)
+        if known == CHANGE and not _is_seen(views[date], after, thing.mask, visible):
+            continue
+        views[date] = after
+        label[thing.mask & ((label == 0) | (known == CHANGE))] = known
 
 
-def _changed(
-    view: Colours,
-    thing: Thing,
-    sun: NDArray[np.float64],
-    draw: np.random.Generator,
-    visible: float,
-) -> tuple[Colours, Mask]:
-    """A view with a thing, and where that is a change to be seen.
+def _known(before: Colours, after: Colours, thing: Thing) -> int:
+    """What a thing is labelled: whether green in place of green is a change, nobody can say.
 
-    Green in place of green is none: woods are thinned, and meadows mown, without end. A roof of
-    the colour of straw is.
+    Woods are planted and thinned, and meadows mown, without end. A roof of the colour of straw is.
     """
-    if not thing.mask.any():
-        return view, thing.mask
-    after = _planted(view, thing, sun, draw)
-    grown = [greenness(each)[thing.mask].mean() > GREEN for each in (view, after)]
-    if thing.houses is None and all(grown):
-        return after, np.zeros_like(thing.mask)
-    difference = np.abs(after - view).mean(axis=2)
-    if difference[thing.mask].mean() < visible:
-        return view, np.zeros_like(thing.mask)
-    return after, thing.mask
+    if thing.houses is not None or not thing.mask.any():
+        return CHANGE
+    green = (greenness(each)[thing.mask].mean() > GREEN for each in (before, after))
+    return UNKNOWN if all(green) else CHANGE
+
+
+def _is_seen(before: Colours, after: Colours, mask: Mask, visible: float) -> bool:
+    return bool(mask.any() and np.abs(after - before).mean(axis=2)[mask].mean() >= visible)
 
 
 def _planted(
