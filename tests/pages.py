@@ -44,8 +44,11 @@ def parsed(line: str) -> click.Context:
     if name.endswith(".py"):
         return pipeline_command(ROOT / name).make_context(name, rest)
     command: click.Command = cli
+    context: click.Context | None = None
     while isinstance(command, click.Group):
-        found = command.get_command(click.Context(command), rest[0])
+        # As click nests them: a command keeps the names of its help from the first it is seen in.
+        context = click.Context(command, context, command.name, **command.context_settings)
+        found = command.get_command(context, rest[0])
         assert found is not None, rest[0]
         command, rest = found, rest[1:]
-    return command.make_context(command.name, rest)
+    return command.make_context(command.name, rest, parent=context)
