@@ -20,6 +20,11 @@ class Beside:
     report: Path
     item: Path
 
+    @property
+    def is_page(self) -> bool:
+        """Whether the report is a page with pictures, and not facts alone."""
+        return self.report.suffix == ".html"
+
 
 def beside(out: Path, mode: str) -> Beside | None:
     """What a run that writes `out` writes beside it; None for mode "none".

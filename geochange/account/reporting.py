@@ -34,8 +34,6 @@ SCENE_PX, CHANGE_PX = 800, 320
 
 SCENE_LINE_PX, CHANGE_LINE_PX = 1.5, 2.5
 
-HTML = ".html"
-
 FINE = 88
 """JPEG quality of pictures with lines drawn on them."""
 
@@ -49,7 +47,7 @@ def picture_px(checked: Checked) -> int | None:
 
     None where a glance at the rasters shows as much, or there will be no page.
     """
-    if checked.beside is None or checked.beside.report.suffix != HTML:
+    if checked.beside is None or not checked.beside.is_page:
         return None
     dates, whole = (checked.pair.before, checked.pair.after), checked.pair.grid.whole
     return SCENE_PX if any(is_sparse(date, whole, SCENE_PX) for date in dates) else None
@@ -70,7 +68,7 @@ class Reporter:
 
     def look_ahead(self, pool: Executor) -> None:
         """Have the pair looked at for the page by another thread, while changes pass through."""
-        if self.places.report.suffix == HTML:
+        if self.places.is_page:
             self._seen = pool.submit(self._see).result
 
     def _see(self) -> tuple[Look, Photos]:
@@ -92,7 +90,7 @@ class Reporter:
         outputs = {"changes": checked.out, "probability": checked.raster, "report": places.report}
         names = {key: path.name for key, path in outputs.items()}
         facts = tell(checked, self.summary, told, {**names, "STAC item": places.item.name})
-        if places.report.suffix == HTML:
+        if places.is_page:
             text = render(facts, self._pictures(facts), SHADES)
         else:
             text = _as_json({"geochange": facts.versions["geochange"], **facts.to_json()})

@@ -21,8 +21,6 @@ from geochange.training.planting.things import Ground, Thing, make_thing
 Label = NDArray[np.uint8]
 """1 where it changed, 0 where not, 255 where nobody knows."""
 
-CHANGE = 1
-
 VISIBLE, VISIBLE_FAR = 14.0, 8.0
 """Of 255: what differs less in the mean, once planted, is not called a change."""
 
@@ -170,26 +168,24 @@ def _plant_into(
         date = int(draw.integers(2))
         thing = make_thing(ground(views[date]), draw)
         after = _planted(views[date], thing, suns[date], draw)
-        known = _known(views[date], after, thing)
-        if known == CHANGE and not _is_seen(views[date], after, thing.mask, visible):
-            continue
-        views[date] = after
-        label[thing.mask & ((label == 0) | (known == CHANGE))] = known
+        value = _label_of(thing, views[date], after, visible)
+        if value:
+            views[date] = after
+            label[thing.mask & ((label == 0) | (value == 1))] = value
 
 
-def _known(before: Colours, after: Colours, thing: Thing) -> int:
-    """What a thing is labelled: whether green in place of green is a change, nobody can say.
+def _label_of(thing: Thing, before: Colours, after: Colours, visible: float) -> int:
+    """What a thing is labelled where it was planted: 1, 255 where nobody knows, 0 if it is unseen.
 
-    Woods are planted and thinned, and meadows mown, without end. A roof of the colour of straw is.
+    Whether green in place of green is a change, nobody can say: woods are planted and thinned, and
+    meadows mown, without end. A roof of the colour of straw is one.
     """
-    if thing.houses is not None or not thing.mask.any():
-        return CHANGE
+    if not thing.mask.any():
+        return 0
     green = (greenness(each)[thing.mask].mean() > GREEN for each in (before, after))
-    return UNKNOWN if all(green) else CHANGE
-
-
-def _is_seen(before: Colours, after: Colours, mask: Mask, visible: float) -> bool:
-    return bool(mask.any() and np.abs(after - before).mean(axis=2)[mask].mean() >= visible)
+    if thing.houses is None and all(green):
+        return UNKNOWN
+    return int(np.abs(after - before).mean(axis=2)[thing.mask].mean() >= visible)
 
 
 def _planted(
