@@ -1,1 +1,0 @@
-"""WHERE: grids, rasters, tiles, polygons; never torch."""
