@@ -26,13 +26,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from pyproj import CRS
 
-from geochange.detection import detect
 from geochange.errors import GeochangeError
-from geochange.geo.grid import Grid
-from geochange.geo.picture import write_picture
-from geochange.training.bootstrap import interval
-from geochange.training.counts import Counts
+from geochange.grid.grid import Grid
+from geochange.raster.pictures.image import write_picture
+from geochange.training.metrics.bootstrap import interval
+from geochange.training.metrics.counts import Counts
 from geochange.training.planting import read_library
+from geochange.workflows.detect import detect
 
 SQUARE_PX = 256
 

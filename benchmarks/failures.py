@@ -14,13 +14,13 @@ from affine import Affine
 from PIL import Image
 from pyproj import CRS
 
-from geochange.account.sketching import Sketcher
-from geochange.detection import detect
-from geochange.geo.grid import Grid
-from geochange.geo.picture import write_picture
+from geochange.grid.grid import Grid
+from geochange.raster.pictures.image import write_picture
 from geochange.report.canvas import scale_of, sized
 from geochange.report.panels import Panel, side_by_side
+from geochange.report.run.sketches import Sketcher
 from geochange.training.planting import Place, read_library
+from geochange.workflows.detect import detect
 
 SIDE_PX, PIXEL_M = 290, 0.6
 GRID = Grid(CRS.from_epsg(32611), Affine(PIXEL_M, 0, 361_000, 0, -PIXEL_M, 3_766_000), (256, 256))

@@ -22,16 +22,16 @@ from network import CLIP, count_gflop, make_batch  # beside this file
 from torch.profiler import ProfilerActivity, profile
 
 from geochange.chip import Chip
-from geochange.models.batch import Batch, collate
-from geochange.models.card import Card
-from geochange.models.changeclip import ChangeClip
-from geochange.models.checkpoint import Checkpoint
+from geochange.models.changeclip.network import ChangeClip
+from geochange.models.changeclip.variants import VARIANTS
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
-from geochange.models.feed import Feed
-from geochange.models.openclip import build_clip
-from geochange.models.request import Request
+from geochange.models.inference.batch import Batch, collate
+from geochange.models.inference.feed import Feed
+from geochange.models.inference.request import Request
 from geochange.models.scorer import ClipScorer
-from geochange.models.variants import VARIANTS
+from geochange.models.weights.card import Card
+from geochange.models.weights.checkpoint import Checkpoint
+from geochange.models.weights.openclip import build_clip
 
 PEAKS_TFLOPS = {
     "B200": (2250, 80),

@@ -16,9 +16,9 @@ import numpy as np
 from affine import Affine
 from pyproj import CRS
 
-from geochange.geo.grid import Grid
-from geochange.geo.picture import write_picture
+from geochange.grid.grid import Grid
 from geochange.landscape import make_landscape
+from geochange.raster.pictures.image import write_picture
 
 TILE_PX = 1024
 

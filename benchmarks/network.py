@@ -19,16 +19,16 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from geochange.models.batch import Batch
-from geochange.models.card import Card
-from geochange.models.changeclip import ChangeClip, ChangeClipOptions
-from geochange.models.checkpoint import Checkpoint
-from geochange.models.clip_visual import VitOptions
+from geochange.models.changeclip.image_tower import VitOptions
+from geochange.models.changeclip.network import ChangeClip, ChangeClipOptions
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
-from geochange.models.openclip import ClipShape, build_clip
-from geochange.models.precision import Precision
+from geochange.models.inference.batch import Batch
+from geochange.models.inference.precision import Precision
 from geochange.models.prompts import PromptMode
 from geochange.models.scorer import ClipScorer
+from geochange.models.weights.card import Card
+from geochange.models.weights.checkpoint import Checkpoint
+from geochange.models.weights.openclip import ClipShape, build_clip
 
 VARIANTS = {
     "rn50": ChangeClipOptions(),

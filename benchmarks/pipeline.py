@@ -24,7 +24,7 @@ from affine import Affine
 from rasterio.shutil import copy
 from rasterio.windows import Window
 
-from geochange.geo.tiling import TilePlan
+from geochange.grid.tiling import TilePlan
 from geochange.landscape import make_landscape
 
 HERE = Path(__file__).parent

@@ -12,7 +12,7 @@ import torch
 from scipy import ndimage
 
 from geochange.chip import Chip
-from geochange.models.batch import Batch
+from geochange.models.inference.batch import Batch
 
 CHANGED_SHARE = 0.02
 MOST = 4096

@@ -26,15 +26,15 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from scipy import ndimage
 
-from geochange.geo.changes import Tally, to_changes
-from geochange.geo.grid import Grid
-from geochange.geo.joiner import Joiner
-from geochange.geo.pen import Pen
-from geochange.geo.regions import trace
-from geochange.geo.spill import Shelf, Spill
-from geochange.geo.tiling import Window
-from geochange.geo.vector import write_batches
+from geochange.grid.grid import Grid
+from geochange.grid.tiling import Window
 from geochange.memory import settle
+from geochange.vector.changes import Tally, to_changes
+from geochange.vector.files.writers import write_batches
+from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.tracing.join import Joiner
+from geochange.vector.tracing.regions import trace
+from geochange.vector.tracing.spill import Shelf, Spill
 
 BLOCK_PX = 1536
 LEVEL = 127

@@ -26,16 +26,16 @@ from pyproj import CRS
 from roofs import CHIP_PX, Ground, cut, make_ground, teach
 
 import geochange
-from geochange.geo.grid import Grid, to_ground
-from geochange.geo.picture import write_picture
+from geochange.grid.grid import Grid, to_ground
 from geochange.landscape import PIXEL_M, make_landscape
-from geochange.landscape.layout import lay_out
-from geochange.landscape.light import photograph
-from geochange.landscape.parcels import divide
+from geochange.landscape.plan.layout import lay_out
+from geochange.landscape.plan.parcels import divide
+from geochange.landscape.plan.things import Building, Plan, Stands
+from geochange.landscape.plan.trees import grow
+from geochange.landscape.render.light import photograph
+from geochange.landscape.render.seasons import EARLY_SUMMER
 from geochange.landscape.scene import build
-from geochange.landscape.seasons import EARLY_SUMMER
-from geochange.landscape.things import Building, Plan, Stands
-from geochange.landscape.trees import grow
+from geochange.raster.pictures.image import write_picture
 from geochange.report.canvas import Overlay, muted, scale_of, sized
 from geochange.report.panels import Panel, side_by_side
 

@@ -8,42 +8,42 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from geochange.cli.main import run_command
     from geochange.cli.screen import closing_table, screen
-    from geochange.comparison import compare
     from geochange.config.files import parse_setting
-    from geochange.cutting import cut
-    from geochange.detection import Result, detect
     from geochange.errors import GeochangeError
-    from geochange.evaluation import evaluate
-    from geochange.geo.scenes import bounds_of, date_of
-    from geochange.geo.timeline import Span, write_timeline
-    from geochange.geo.vector import read_changes
-    from geochange.learning import train
     from geochange.models.detector import load_model
-    from geochange.polygonizing import polygonize
-    from geochange.training.counts import Counts
+    from geochange.training.metrics.counts import Counts
+    from geochange.vector.files.timeline import Span, write_timeline
+    from geochange.vector.files.writers import read_changes
+    from geochange.workflows.compare import compare
+    from geochange.workflows.cut_chips import cut
+    from geochange.workflows.detect import Result, detect
+    from geochange.workflows.evaluate import evaluate
+    from geochange.workflows.polygonize import polygonize
+    from geochange.workflows.search_terms import bounds_of, date_of
+    from geochange.workflows.train import train
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "detect": "geochange.detection",
-    "polygonize": "geochange.polygonizing",
-    "Result": "geochange.detection",
+    "detect": "geochange.workflows.detect",
+    "polygonize": "geochange.workflows.polygonize",
+    "Result": "geochange.workflows.detect",
     "GeochangeError": "geochange.errors",
-    "evaluate": "geochange.evaluation",
-    "compare": "geochange.comparison",
-    "cut": "geochange.cutting",
+    "evaluate": "geochange.workflows.evaluate",
+    "compare": "geochange.workflows.compare",
+    "cut": "geochange.workflows.cut_chips",
     "parse_setting": "geochange.config.files",
     "load_model": "geochange.models.detector",
-    "train": "geochange.learning",
+    "train": "geochange.workflows.train",
     "run_command": "geochange.cli.main",
     "screen": "geochange.cli.screen",
     "closing_table": "geochange.cli.screen",
-    "bounds_of": "geochange.geo.scenes",
-    "date_of": "geochange.geo.scenes",
-    "read_changes": "geochange.geo.vector",
-    "Counts": "geochange.training.counts",
-    "Span": "geochange.geo.timeline",
-    "write_timeline": "geochange.geo.timeline",
+    "bounds_of": "geochange.workflows.search_terms",
+    "date_of": "geochange.workflows.search_terms",
+    "read_changes": "geochange.vector.files.writers",
+    "Counts": "geochange.training.metrics.counts",
+    "Span": "geochange.vector.files.timeline",
+    "write_timeline": "geochange.vector.files.timeline",
 }
 """Public names and where they live; loaded when first used, for `import geochange` to be instant.
 

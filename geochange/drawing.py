@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from geochange.whole import whole
+from geochange.files.atomic import whole
 
 Drawn = Image.Image
 """A picture to draw on."""

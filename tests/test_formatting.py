@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from geochange.words import area, day, distance, duration, lonlat, share
+from geochange.formatting import area, day, distance, duration, lonlat, share
 
 
 @pytest.mark.parametrize(

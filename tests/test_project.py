@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from geochange import __version__
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 CONDA_NAMES = {"torch": "pytorch"}

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from geochange.comparison import Comparison
-    from geochange.evaluation import Evaluation
+    from geochange.workflows.compare import Comparison
+    from geochange.workflows.evaluate import Evaluation
 
 FIGURES = {
     "iou": "IoU of change",

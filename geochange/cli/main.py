@@ -11,26 +11,35 @@ from typing import Any, NoReturn
 import click
 
 from geochange import __version__
-from geochange.cli.again import words_of
 from geochange.cli.lazy import lazy_group
+from geochange.cli.rerun import words_of
 from geochange.errors import GeochangeError, RunError
 
 COMMANDS = {
-    "run": ("geochange.cli.run:run", "Find what changed between two rasters, as polygons."),
+    "run": (
+        "geochange.cli.commands.run:run",
+        "Find what changed between two rasters, as polygons.",
+    ),
     "polygonize": (
-        "geochange.cli.polygonize:polygonize",
+        "geochange.cli.commands.polygonize:polygonize",
         "Draw the polygons again, from the probability.",
     ),
-    "preview": ("geochange.cli.preview:preview", "Draw before, after and changes as a PNG."),
-    "check": ("geochange.cli.check:check", "Look at a pair before it is compared."),
-    "train": ("geochange.cli.train:train", "Train ChangeCLIP on labelled chips."),
-    "evaluate": ("geochange.cli.evaluate:evaluate", "Measure a model or polygons against labels."),
-    "data": ("geochange.cli.data:data", "Make, list and check labelled chips."),
+    "preview": (
+        "geochange.cli.commands.preview:preview",
+        "Draw before, after and changes as a PNG.",
+    ),
+    "check": ("geochange.cli.commands.check:check", "Look at a pair before it is compared."),
+    "train": ("geochange.cli.commands.train:train", "Train ChangeCLIP on labelled chips."),
+    "evaluate": (
+        "geochange.cli.commands.evaluate:evaluate",
+        "Measure a model or polygons against labels.",
+    ),
+    "data": ("geochange.cli.commands.data:data", "Make, list and check labelled chips."),
     "weights": (
-        "geochange.cli.weights:weights",
+        "geochange.cli.commands.weights:weights",
         "Show, convert, average and list files of weights.",
     ),
-    "demo": ("geochange.cli.demo:demo", "Make a pair with known changes and find them."),
+    "demo": ("geochange.cli.commands.demo:demo", "Make a pair with known changes and find them."),
 }
 """Commands by name: where each lives, and its line in the help of the group."""
 

@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from geochange.demo import Score
+    from geochange.workflows.demo import Score
 
 LOG_EVERY_S = 1.0
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from geochange.errors import InputError
-from geochange.models.weights import locate, sensible
+from geochange.models.weights.locate import locate, sensible
 
 if TYPE_CHECKING:
-    from geochange.models.card import Card
-    from geochange.models.checkpoint import Checkpoint, ClipWeights
-    from geochange.models.openclip import ClipShape
+    from geochange.models.weights.card import Card
+    from geochange.models.weights.checkpoint import Checkpoint, ClipWeights
+    from geochange.models.weights.openclip import ClipShape
 
 _KNOWN = {
     ("resnet", (3, 4, 6, 3), 64): "RN50",
@@ -100,7 +100,7 @@ def _read(
     path: Path, changeclip: Callable[[Checkpoint], _Told], clip: Callable[[ClipWeights], _Told]
 ) -> _Told:
     """Read weights of either kind, and tell of them as that kind is told of."""
-    from geochange.models.checkpoint import read_checkpoint, read_clip
+    from geochange.models.weights.checkpoint import read_checkpoint, read_clip
 
     try:
         checkpoint = read_checkpoint(path)
@@ -126,8 +126,8 @@ def _changeclip(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _clip(found: ClipWeights) -> dict[str, Any]:
-    from geochange.models.foreign import fill
-    from geochange.models.openclip import build_clip
+    from geochange.models.weights.foreign import fill
+    from geochange.models.weights.openclip import build_clip
 
     shape = _shape(found)
     clip = build_clip(shape, found.quickgelu)
@@ -143,7 +143,7 @@ def _clip(found: ClipWeights) -> dict[str, Any]:
 
 
 def _shape(found: ClipWeights) -> ClipShape:
-    from geochange.models.openclip import read_shape
+    from geochange.models.weights.openclip import read_shape
 
     try:
         return read_shape(found.tensors)
@@ -152,7 +152,7 @@ def _shape(found: ClipWeights) -> ClipShape:
 
 
 def _variant(card: Card) -> str:
-    from geochange.models.clip_visual import ResNetOptions
+    from geochange.models.changeclip.image_tower import ResNetOptions
 
     visual = card.options.visual
     blocks = visual.blocks if isinstance(visual, ResNetOptions) else visual.layers
@@ -169,7 +169,7 @@ def _tower(vision: Mapping[str, Any]) -> str:
 
 
 def _input_px(card: Card) -> int:
-    from geochange.models.clip_visual import ResNetOptions
+    from geochange.models.changeclip.image_tower import ResNetOptions
 
     visual = card.options.visual
     return visual.grid * (32 if isinstance(visual, ResNetOptions) else 16)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from geochange.dataset.opening import LAYOUT_NAMES, find_root, open_split, records_of, splits_of
-from geochange.dataset.source import FileSource
+from geochange.dataset.chip_files import FileSource
+from geochange.dataset.open import LAYOUT_NAMES, find_root, open_split, records_of, splits_of
 from geochange.dataset.survey import Leak, SplitSurvey, Survey, check_split, survey
 
 __all__ = [

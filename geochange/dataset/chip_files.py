@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.chip import Chip, Pixels, fill_invalid
+from geochange.dataset.chip_lists import listed
 from geochange.errors import InputError
-from geochange.geo.picture import read_label, read_picture
-from geochange.geo.pixels import Valid
-from geochange.geo.radiometry import Radiometry
-from geochange.training.lists import listed
-from geochange.training.source import Record
+from geochange.raster.pictures.image import read_label, read_picture
+from geochange.raster.pixels import Valid
+from geochange.raster.scene.radiometry import Radiometry
+from geochange.training.chip_source import Record
 
 NONE, CHANGE, UNKNOWN = 0, 1, 255
 """What a label says of a pixel."""
@@ -67,7 +67,7 @@ def read_values(path: Path) -> tuple[NDArray[Any], Valid]:
 
 @dataclass(frozen=True)
 class FileSource:
-    """Chips in the order of `records`; see `geochange.training.source.ChipSource`.
+    """Chips in the order of `records`; see `geochange.training.chip_source.ChipSource`.
 
     bands: three, 1-based; None takes the first three, or the only one three times.
     dtypes: of the files before and after. radiometry: how their numbers become 8 bits.

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from geochange.dataset.layouts import SUFFIXES
 from geochange.errors import InputError, OutputError
-from geochange.training.layouts import SUFFIXES
-from geochange.training.source import Record
-from geochange.whole import whole
+from geochange.files.atomic import whole
+from geochange.training.chip_source import Record
 
 BETWEEN = "  "
 """What stands between paths."""

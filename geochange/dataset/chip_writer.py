@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.chip import Chip
-from geochange.geo.labels import CHANGE, NONE, UNKNOWN
-from geochange.geo.png import read_png, write_png
-from geochange.geo.tiling import Window
+from geochange.dataset.labels import CHANGE, NONE, UNKNOWN
+from geochange.grid.tiling import Window
+from geochange.raster.pictures.png import read_png, write_png
 
 BEFORE, AFTER, LABEL = "time1", "time2", "label"
 """The folders of a split."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geochange.dataset.source import CHANGE, NONE, UNKNOWN, LabelCode, read_values
+from geochange.dataset.chip_files import CHANGE, NONE, UNKNOWN, LabelCode, read_values
 from geochange.errors import InputError
 
 ACCOUNT = "chips.json"

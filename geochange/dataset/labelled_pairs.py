@@ -14,18 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
-from geochange.check import inspect_source, need_8bit, source_of
 from geochange.chip import Chip, fill_invalid
+from geochange.dataset.labels import UNKNOWN, Labels, PolygonLabels, open_labels
+from geochange.dataset.reviewed import ACCEPT, REJECT, ReviewedLabels, open_reviewed, statuses_of
 from geochange.errors import InputError, OptionError
-from geochange.geo.align import Pair, align
-from geochange.geo.bands import Bands
-from geochange.geo.grid import Grid
-from geochange.geo.labels import UNKNOWN, Labels, PolygonLabels, open_labels
-from geochange.geo.radiometry import Radiometry, parse_stretch
-from geochange.geo.raster import RasterInfo
-from geochange.geo.reviewed import ACCEPT, REJECT, ReviewedLabels, open_reviewed, statuses_of
-from geochange.geo.sampling import SceneSample
-from geochange.geo.tiling import TilePlan, Window
+from geochange.grid.grid import Grid
+from geochange.grid.tiling import TilePlan, Window
+from geochange.raster.bands import Bands
+from geochange.raster.pair import Pair, align
+from geochange.raster.reader import RasterInfo
+from geochange.raster.scene.radiometry import Radiometry, parse_stretch
+from geochange.raster.scene.sampling import SceneSample
+from geochange.workflows.preflight import inspect_source, need_8bit, source_of
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """A file of polygons that count as they were reviewed; see `geochange.geo.reviewed`."""
+    """A file of polygons that count as they were reviewed; see `geochange.dataset.reviewed`."""
 
     path: PathLike
 

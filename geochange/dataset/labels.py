@@ -17,12 +17,18 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.errors import InputError
-from geochange.geo.date import Date
-from geochange.geo.grid import Grid, common_window
-from geochange.geo.outlines import Burner, Layer, find_layer, is_vector, read_outlines
-from geochange.geo.pixels import read_window
-from geochange.geo.raster import RasterInfo, inspect, opened
-from geochange.geo.tiling import TilePlan, Window
+from geochange.grid.grid import Grid, common_window
+from geochange.grid.tiling import TilePlan, Window
+from geochange.raster.aligned import Date
+from geochange.raster.pixels import read_window
+from geochange.raster.reader import RasterInfo, inspect, opened
+from geochange.vector.files.polygon_reader import (
+    Burner,
+    Layer,
+    find_layer,
+    is_vector,
+    read_outlines,
+)
 
 NONE, CHANGE, UNKNOWN = 0, 1, 255
 """What a label says of a pixel."""

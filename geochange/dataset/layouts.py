@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geochange.errors import InputError
-from geochange.training.source import SPLITS, Record
+from geochange.training.chip_source import SPLITS, Record
 
 
 @dataclass(frozen=True, slots=True)

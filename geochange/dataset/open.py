@@ -11,16 +11,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from geochange.dataset.meaning import Seen, code_of, see
-from geochange.dataset.pairs import PairSource, find_pairs
-from geochange.dataset.source import FileSource, read_date
+from geochange.dataset.chip_files import FileSource, read_date
+from geochange.dataset.chip_lists import read_list
+from geochange.dataset.label_values import Seen, code_of, see
+from geochange.dataset.labelled_pairs import PairSource, find_pairs
+from geochange.dataset.layouts import LAYOUTS, find_layout, records
 from geochange.errors import InputError, OptionError
-from geochange.geo.bands import Bands
-from geochange.geo.picture import RGB, describe_picture
-from geochange.geo.radiometry import AS_IT_IS, Radiometry, Sampled, choose
-from geochange.training.layouts import LAYOUTS, find_layout, records
-from geochange.training.lists import read_list
-from geochange.training.source import SPLITS, ChipSource, Record
+from geochange.raster.bands import Bands
+from geochange.raster.pictures.image import RGB, describe_picture
+from geochange.raster.scene.radiometry import AS_IT_IS, Radiometry, Sampled, choose
+from geochange.training.chip_source import SPLITS, ChipSource, Record
 
 PLACE = "CDPATH"
 """The environment variable that names the folder of data sets, as the published configurations do."""

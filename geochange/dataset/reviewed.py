@@ -13,12 +13,19 @@ import numpy as np
 import pyogrio
 from numpy.typing import NDArray
 
+from geochange.dataset.labels import CHANGE, KEPT_FILES, NONE, UNKNOWN, ReadLabel, on_grid
 from geochange.errors import InputError
-from geochange.geo.fields import STATUS, STATUSES
-from geochange.geo.grid import Grid
-from geochange.geo.labels import CHANGE, KEPT_FILES, NONE, UNKNOWN, ReadLabel, on_grid
-from geochange.geo.outlines import UNREADABLE, Burner, Layer, find_layer, is_vector, read_outlines
-from geochange.geo.tiling import Window
+from geochange.grid.grid import Grid
+from geochange.grid.tiling import Window
+from geochange.qgis.schema import STATUS, STATUSES
+from geochange.vector.files.polygon_reader import (
+    UNREADABLE,
+    Burner,
+    Layer,
+    find_layer,
+    is_vector,
+    read_outlines,
+)
 
 UNSET, ACCEPT, REJECT = STATUSES
 """What a review may say; an empty one is unset."""

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from itertools import product
 
 from geochange.config.cut import CutOptions
-from geochange.dataset.pairs import Scene
+from geochange.dataset.labelled_pairs import Scene
+from geochange.dataset.reviewed import ACCEPT, REJECT, ReviewedLabels
 from geochange.errors import InputError
-from geochange.geo.blocks import Blocks, count_blocks, share_out
-from geochange.geo.reviewed import ACCEPT, REJECT, ReviewedLabels
-from geochange.geo.tiling import TilePlan, Window
-from geochange.training.source import SPLITS
+from geochange.grid.spatial_blocks import Blocks, count_blocks, share_out
+from geochange.grid.tiling import TilePlan, Window
+from geochange.training.chip_source import SPLITS
 
 BLOCKS = (4, 3, 2, 1)
 """Chips along a side of a block, where it is not said."""

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.chip import Chip
-from geochange.dataset.opening import AUTO, Where, each, layout_of, open_split, splits_of
-from geochange.dataset.pairs import PairSource
-from geochange.dataset.source import CHANGE, UNKNOWN, FileSource
+from geochange.dataset.chip_files import CHANGE, UNKNOWN, FileSource
+from geochange.dataset.labelled_pairs import PairSource
+from geochange.dataset.open import AUTO, Where, each, layout_of, open_split, splits_of
 from geochange.errors import InputError
 from geochange.progress import Progress, silent
-from geochange.training.source import ChipSource
+from geochange.training.chip_source import ChipSource
 
 STAGE = "check"
 

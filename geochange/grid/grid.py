@@ -12,7 +12,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
 
 G = TypeVar("G", bound=shapely.Geometry)
 

@@ -9,7 +9,7 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from geochange.geo.grid import LONLAT, Grid, reproject
+from geochange.grid.grid import LONLAT, Grid, reproject
 
 TURN = 360.0
 

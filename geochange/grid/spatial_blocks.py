@@ -16,7 +16,7 @@ from itertools import product
 import numpy as np
 
 from geochange.errors import OptionError
-from geochange.geo.tiling import Axis, TilePlan, Window
+from geochange.grid.tiling import Axis, TilePlan, Window
 
 
 @dataclass(frozen=True)

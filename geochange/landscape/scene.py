@@ -9,21 +9,21 @@ from numpy.typing import NDArray
 from shapely import Polygon, box
 
 from geochange.errors import OptionError
-from geochange.landscape.buildings import paint_buildings, paint_slabs
-from geochange.landscape.canvas import Canvas, blank_canvas
-from geochange.landscape.clearings import paint_floors
-from geochange.landscape.crowns import paint_trees
-from geochange.landscape.fields import paint_fields
-from geochange.landscape.gardens import paint_gardens
-from geochange.landscape.layout import lay_out
-from geochange.landscape.light import photograph
-from geochange.landscape.parcels import Parcels, divide
-from geochange.landscape.roads import paint_roads
-from geochange.landscape.seasons import EARLY_AUTUMN, EARLY_SUMMER
+from geochange.landscape.plan.layout import lay_out
+from geochange.landscape.plan.parcels import Parcels, divide
+from geochange.landscape.plan.things import Plan, Stands
+from geochange.landscape.plan.trees import Trees, grow
+from geochange.landscape.render.buildings import paint_buildings, paint_slabs
+from geochange.landscape.render.canvas import Canvas, blank_canvas
+from geochange.landscape.render.clearings import paint_floors
+from geochange.landscape.render.crowns import paint_trees
+from geochange.landscape.render.fields import paint_fields
+from geochange.landscape.render.gardens import paint_gardens
+from geochange.landscape.render.light import photograph
+from geochange.landscape.render.roads import paint_roads
+from geochange.landscape.render.seasons import EARLY_AUTUMN, EARLY_SUMMER
+from geochange.landscape.render.water import paint_water
 from geochange.landscape.shapes import ribbon
-from geochange.landscape.things import Plan, Stands
-from geochange.landscape.trees import Trees, grow
-from geochange.landscape.water import paint_water
 
 SMALLEST_PX = 512
 PIXEL_M = 0.5

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from geochange.errors import OptionError
-from geochange.models.weights import SHIPPED, SUFFIXES, clip_file, locate, sensible
+from geochange.models.weights.locate import SHIPPED, SUFFIXES, clip_file, locate, sensible
 
 if TYPE_CHECKING:
     from geochange.models.protocol import ChangeModel
@@ -109,8 +109,10 @@ def weights_spec(
     All workers then compute in the same numbers and name the same classes.
     Raises InputError for a vocabulary that cannot be read.
     """
-    from geochange.models.checkpoint import read_vocabulary  # open_clip, which takes seconds
-    from geochange.models.precision import common_precision
+    from geochange.models.inference.precision import common_precision
+    from geochange.models.weights.checkpoint import (
+        read_vocabulary,  # open_clip, which takes seconds
+    )
 
     vocabulary = read_vocabulary(vocabulary_file) if vocabulary_file else None
     precision = common_precision(prompting.precision, device.split(","))
@@ -140,7 +142,9 @@ def resident(spec: ModelSpec, device: str | None = None) -> ChangeModel:
 
     device: the spec's first where None. Raises OptionError, InputError.
     """
-    from geochange.models.devices import devices_of  # torch, which a refusal must not wait for
+    from geochange.models.inference.devices import (
+        devices_of,  # torch, which a refusal must not wait for
+    )
 
     with _building:
         return _shelf(device or devices_of(spec.device)[0])(spec.key())

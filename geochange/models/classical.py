@@ -14,7 +14,7 @@ from scipy.stats import chi2
 from skimage.filters import threshold_otsu
 
 from geochange.chip import Chip
-from geochange.models.batch import Batch, collate
+from geochange.models.inference.batch import Batch, collate
 from geochange.models.protocol import Statistics
 
 SIGMA_PX = 2.0

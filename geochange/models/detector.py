@@ -12,14 +12,14 @@ from torch.nn import functional as F
 
 from geochange.chip import Chip
 from geochange.errors import InputError, OptionError
-from geochange.models.batch import Batch
-from geochange.models.card import Card
-from geochange.models.changeclip import STRIDE, ChangeClip
-from geochange.models.checkpoint import DEFAULT_CLIP, read_checkpoint, read_clip
-from geochange.models.precision import Precision, choose
+from geochange.models.changeclip.network import STRIDE, ChangeClip
+from geochange.models.inference.batch import Batch
+from geochange.models.inference.precision import Precision, choose
 from geochange.models.prompts import FIXED, Names, PromptCache, PromptMode, best_names
 from geochange.models.protocol import Statistics
 from geochange.models.scorer import ClipScorer, build_scorer
+from geochange.models.weights.card import Card
+from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_checkpoint, read_clip
 
 Scores = tuple[torch.Tensor, torch.Tensor]
 """Class probabilities (B, V) of the date before and of the date after."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from geochange.chip import Chip
-from geochange.models.batch import Batch, collate
+from geochange.models.inference.batch import Batch, collate
 from geochange.models.prompts import BACKGROUND, Names, foreground_tokens, tokenise
 
 Taught = tuple[Chip, tuple[Names, Names]]

@@ -12,11 +12,11 @@ import torch
 
 from geochange.chip import Chip
 from geochange.errors import InputError
-from geochange.models.batch import collate
-from geochange.models.checkpoint import read_clip
+from geochange.models.inference.batch import collate
 from geochange.models.prompts import Names, published_vocabulary
 from geochange.models.scorer import ClipScorer, build_scorer
-from geochange.models.weights import clip_file, sensible
+from geochange.models.weights.checkpoint import read_clip
+from geochange.models.weights.locate import clip_file, sensible
 
 Ranking = tuple[tuple[str, float], ...]
 """Every name of a vocabulary with its probability, the most probable first."""

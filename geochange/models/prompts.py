@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 
 from geochange.errors import InputError
-from geochange.models.openclip import encoder
+from geochange.models.weights.openclip import encoder
 
 BACKGROUND = "remote sensing image background objects"
 FOREGROUND = "remote sensing image foreground objects, "

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from geochange.chip import Chip
-from geochange.models.batch import Batch
+from geochange.models.inference.batch import Batch
 
 Statistics = Mapping[str, Any]
 """What a model learnt of one scene: plain numbers and lists, so that it travels and is stored as JSON."""

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from geochange.models.foreign import Tensors, fill
-from geochange.models.layers import per_band
-from geochange.models.openclip import MEAN, STD, build_clip, read_shape
+from geochange.models.changeclip.layers import per_band
 from geochange.models.prompts import tokenise
+from geochange.models.weights.foreign import Tensors, fill
+from geochange.models.weights.openclip import MEAN, STD, build_clip, read_shape
 
 
 def preprocess(pictures: torch.Tensor, size: int) -> torch.Tensor:

@@ -8,17 +8,17 @@ import torch
 from torch import nn
 
 from geochange.errors import InputError, OptionError
-from geochange.models.card import Card
-from geochange.models.changeclip import ChangeClip, ChangeClipOptions
-from geochange.models.checkpoint import Checkpoint, read_checkpoint, read_clip
-from geochange.models.initial import start_from_clip
-from geochange.models.variants import (
+from geochange.models.changeclip.network import ChangeClip, ChangeClipOptions
+from geochange.models.changeclip.variants import (
     Regularisation,
     find_variant,
     regularised,
     with_double_class_token,
 )
-from geochange.models.weights import clip_file
+from geochange.models.weights.card import Card
+from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, read_clip
+from geochange.models.weights.initial import start_from_clip
+from geochange.models.weights.locate import clip_file
 
 _NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)

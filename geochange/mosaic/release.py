@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from geochange.geo.tiling import Index
+from geochange.grid.tiling import Index
 from geochange.mosaic.store import LogitStore
 
 

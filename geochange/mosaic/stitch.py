@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from geochange.geo.tiling import Axis, Index, TilePlan
-from geochange.mosaic.blend import profile, weights
+from geochange.grid.tiling import Axis, Index, TilePlan
 from geochange.mosaic.store import LogitStore
+from geochange.mosaic.taper import profile, weights
 
 ALONE = 2**14
 """Of so few numbers torch makes a sum in the thread that asks for it, and in the processor's cache:

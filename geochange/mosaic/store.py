@@ -15,9 +15,9 @@ import zarr
 from numpy.typing import NDArray
 from zarr.core.array_spec import ArrayConfigParams
 
-from geochange.geo.miniature import Miniature, Small
-from geochange.geo.probability import NODATA
-from geochange.geo.tiling import Index, TilePlan, Window
+from geochange.grid.probability import NODATA
+from geochange.grid.tiling import Index, TilePlan, Window
+from geochange.raster.pictures.thumbnail import Miniature, Small
 
 EVERY_CHUNK: ArrayConfigParams = {"write_empty_chunks": True}
 """A chunk that equals its fill value must still appear: its file says that the task is done."""

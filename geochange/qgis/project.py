@@ -14,8 +14,8 @@ from typing import Final
 import geopandas as gpd
 from pyproj import CRS
 
-from geochange.geo.grid import Grid
-from geochange.geo.style import NODATA, RAMP
+from geochange.grid.grid import Grid
+from geochange.qgis.style import NODATA, RAMP
 
 Extent = tuple[float, float, float, float]
 """(west, south, east, north) in the CRS of the grid."""

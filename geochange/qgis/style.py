@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from geochange.geo.fields import FIELDS, Field, form_of
+from geochange.qgis.schema import FIELDS, Field, form_of
 
 Rgb = tuple[int, int, int]
 Rgba = tuple[int, int, int, int]

@@ -17,16 +17,16 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.errors import InputError, RunError
-from geochange.geo.cells import Read, lattice, put, widened
-from geochange.geo.grid import Grid
-from geochange.geo.held import HELD
-from geochange.geo.patience import PAUSES_S, Handle, insist, sift
-from geochange.geo.pixels import read_window, thinning
-from geochange.geo.raster import RasterInfo, opened
-from geochange.geo.remote import is_remote
-from geochange.geo.subset import subset_vrt
-from geochange.geo.tiling import Window
-from geochange.geo.unreadable import UnreadableError, describe, in_short, merged
+from geochange.grid.grid import Grid
+from geochange.grid.tiling import Window
+from geochange.raster.handles import HELD
+from geochange.raster.lattice import Read, lattice, put, widened
+from geochange.raster.pixels import read_window, thinning
+from geochange.raster.reader import RasterInfo, opened
+from geochange.raster.remote import is_remote
+from geochange.raster.retry import PAUSES_S, Handle, insist, sift
+from geochange.raster.sources.subset import subset_vrt
+from geochange.raster.unreadable import UnreadableError, describe, in_short, merged
 
 WARP_CELL_PX = 512
 """Warped pixels are always computed in cells of this lattice.

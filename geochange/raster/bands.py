@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from geochange.errors import InputError, OptionError
-from geochange.geo.raster import RasterInfo
+from geochange.raster.reader import RasterInfo
 
 
 @dataclass(frozen=True)

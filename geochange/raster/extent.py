@@ -9,9 +9,9 @@ import numpy as np
 import shapely
 from pyproj import Geod
 
-from geochange.geo.align import Pair
-from geochange.geo.grid import LONLAT, Grid, common_ground, reproject, to_ground
-from geochange.geo.measure import geodesic
+from geochange.grid.grid import LONLAT, Grid, common_ground, reproject, to_ground
+from geochange.raster.pair import Pair
+from geochange.vector.geodesic import geodesic
 
 EARTH = Geod(ellps="WGS84")
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from geochange.errors import InputError, RunError
-from geochange.geo import patience
-from geochange.geo.raster import RasterInfo, inspect
-from geochange.geo.stack import files_of as stacked
-from geochange.geo.stack import is_stack
-from geochange.geo.tileset import is_tileset, tiles_of
+from geochange.raster import retry
+from geochange.raster.reader import RasterInfo, inspect
+from geochange.raster.sources.band_stack import files_of as stacked
+from geochange.raster.sources.band_stack import is_stack
+from geochange.raster.sources.mosaic import is_tileset, tiles_of
 
 ASIDE = (".aux.xml", ".ovr")
 """Statistics and overviews, which QGIS writes beside a raster it shows: no pixel depends on them."""
@@ -86,12 +86,12 @@ def _told(url: str) -> list[Any]:
     """Size and tag, or time, that a server tells of a file; nothing from one that will not."""
     fault = _ask(url)
     if isinstance(fault, OSError):
-        for _ in patience.pauses():
+        for _ in retry.pauses():
             fault = _ask(url)
             if not isinstance(fault, OSError):
                 break
     if isinstance(fault, OSError):
-        raise RunError(f"{url}: does not answer ({fault}), asked {patience.TRIES} times") from fault
+        raise RunError(f"{url}: does not answer ({fault}), asked {retry.TRIES} times") from fault
     return fault
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from geochange.geo.raster import gdal_environment, open_raster
+from geochange.raster.reader import gdal_environment, open_raster
 
 
 class Held:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from geochange.chip import Pixels
-from geochange.geo.pixels import Valid
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
+from geochange.raster.pixels import Valid
 
 WIDEST_PX = 1024
 """A window is widened to whole cells only along the axis where they are no longer than this."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from geochange.errors import InputError
-from geochange.geo.bands import Bands, check_bands
-from geochange.geo.date import Date
-from geochange.geo.grid import Grid, common_window
-from geochange.geo.raster import RasterInfo, inspect
-from geochange.geo.tiling import Window
+from geochange.grid.grid import Grid, common_window
+from geochange.grid.tiling import Window
+from geochange.raster.aligned import Date
+from geochange.raster.bands import Bands, check_bands
+from geochange.raster.reader import RasterInfo, inspect
 
 T = TypeVar("T")
 

@@ -10,8 +10,8 @@ from rasterio.enums import Resampling
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.chip import Pixels
-from geochange.geo.raster import RasterInfo
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
+from geochange.raster.reader import RasterInfo
 
 Valid = NDArray[np.bool_]
 

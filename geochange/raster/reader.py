@@ -20,14 +20,14 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.errors import InputError
-from geochange.geo import patience
-from geochange.geo.acquired import Acquired, acquired
-from geochange.geo.grid import Grid
-from geochange.geo.made import Made
-from geochange.geo.quiet import QUIET
-from geochange.geo.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
-from geochange.geo.stack import is_stack, make_stack
-from geochange.geo.tileset import is_tileset, make_tileset
+from geochange.grid.grid import Grid
+from geochange.raster import retry
+from geochange.raster.acquisition import Acquired, acquired
+from geochange.raster.gdal_log import QUIET
+from geochange.raster.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
+from geochange.raster.sources.band_stack import is_stack, make_stack
+from geochange.raster.sources.mosaic import is_tileset, make_tileset
+from geochange.raster.sources.virtual import Made
 
 CACHE_MB = 128
 """GDAL's block cache. Its own default is a share of the machine's memory, which would make ours grow."""
@@ -113,7 +113,7 @@ def open_raster(path: str) -> Any:
     except RasterioError as error:
         fault: RasterioError = error
     if may_pass(path, fault):
-        for _ in patience.pauses():
+        for _ in retry.pauses():
             try:
                 with rasterio.Env(**NOT_REMEMBERED):
                     return rasterio.open(name)
@@ -150,7 +150,7 @@ def _why_unreadable(path: str, error: Exception) -> str:
             return f"{path}: no permission to read it; check its access rights"
         return f"{path}: not a raster GDAL can read; give a GeoTIFF or another georeferenced raster"
     reason = " ".join(str(error).split())
-    tried = f", tried {patience.TRIES} times" if may_pass(path, error) else ""
+    tried = f", tried {retry.TRIES} times" if may_pass(path, error) else ""
     return f"{path}: cannot be opened ({reason}{tried}); check the address and your access to it"
 
 
@@ -163,7 +163,7 @@ def inspect(path: str | os.PathLike[str]) -> RasterInfo:
     _made.pop(name, None)  # its files may be others by now
     # What rasterio warns of, a missing georeference, is refused here in our own words. And what
     # an earlier run in this process saw on a server may have changed since.
-    with QUIET, patience.Handle(lambda: opened(name, **NOT_REMEMBERED)) as handle:
+    with QUIET, retry.Handle(lambda: opened(name, **NOT_REMEMBERED)) as handle:
         info = _describe(name, handle.dataset)
         _prove_complete(info, handle)
     return info
@@ -237,14 +237,14 @@ def read_grid(path: str, dataset: Any) -> Grid:
     return Grid(crs, dataset.transform, (dataset.height, dataset.width))
 
 
-def _prove_complete(info: RasterInfo, handle: patience.Handle) -> None:
+def _prove_complete(info: RasterInfo, handle: retry.Handle) -> None:
     """Read the first and the last pixel: a download that was cut off lacks the last."""
     height, width = info.grid.shape
     for row, col in ((0, 0), (height - 1, width - 1)):
         pixel = RasterioWindow(col, row, 1, 1)
         # A server may be well again in a moment; what is wrong with a file stays wrong.
-        pauses_s = patience.PAUSES_S if is_remote(info.path) else ()
-        fault = patience.insist(handle, partial(_read_pixel, pixel), pauses_s)
+        pauses_s = retry.PAUSES_S if is_remote(info.path) else ()
+        fault = retry.insist(handle, partial(_read_pixel, pixel), pauses_s)
         if isinstance(fault, RasterioError):
             raise InputError(
                 f"{info.path}: damaged or cut off, pixel (row {row}, col {col}) cannot be read; "

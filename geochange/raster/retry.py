@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import rasterio
 from rasterio.errors import RasterioError
 
-from geochange.geo.remote import NOT_REMEMBERED
+from geochange.raster.remote import NOT_REMEMBERED
 
 T = TypeVar("T")
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from geochange.errors import RunError
-from geochange.geo.grid import Grid, common_window
-from geochange.geo.raster import RasterInfo
-from geochange.geo.tiling import Window
+from geochange.grid.grid import Grid, common_window
+from geochange.grid.tiling import Window
+from geochange.raster.reader import RasterInfo
 
 NAMED = 3
 """So many places are named in a message; the rest are counted."""

@@ -13,10 +13,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from geochange import __version__, words
+from geochange import __version__, formatting
 from geochange.report.canvas import Picture, Scale
+from geochange.report.extent_sketch import sketch_of
 from geochange.report.facts import Facts
-from geochange.report.sketch import sketch_of
 
 HERE = Path(__file__).parent
 
@@ -58,7 +58,14 @@ def render(facts: Facts, pictures: Pictures | None, shades: Sequence[Shade]) -> 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for word in (words.area, words.distance, words.share, words.duration, words.lonlat, words.day):
+    for word in (
+        formatting.area,
+        formatting.distance,
+        formatting.share,
+        formatting.duration,
+        formatting.lonlat,
+        formatting.day,
+    ):
         environment.filters[word.__name__] = word
     environment.filters["shade"] = lambda value: _shade(value, shades).colour
     return environment.get_template("page.html.j2").render(

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import BinaryIO
 
-from geochange.faults import Faults
-from geochange.geo.joiner import Joiner
-from geochange.geo.regions import BlockRegions, unseen
-from geochange.geo.spill import Shelf, Spill
 from geochange.mosaic.release import Release
 from geochange.mosaic.schedule import Client, Job, run_bounded
 from geochange.progress import Progress
-from geochange.running.rastering import Rastering
+from geochange.running.raster_writer import Rastering
+from geochange.running.read_failures import Faults
 from geochange.running.scope import Scope
 from geochange.running.tasks import Work, jobs
+from geochange.vector.tracing.join import Joiner
+from geochange.vector.tracing.regions import BlockRegions, unseen
+from geochange.vector.tracing.spill import Shelf, Spill
 
 
 def work_blocks(

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from geochange.errors import OptionError
-from geochange.geo.changes import Named
-from geochange.geo.overlap import Overlap, overlaps
-from geochange.geo.regions import Ints, Regions
-from geochange.geo.tiling import Index
+from geochange.grid.tiling import Index
 from geochange.mosaic.store import ScoreStore
+from geochange.vector.changes import Named
+from geochange.vector.tracing.overlap import Overlap, overlaps
+from geochange.vector.tracing.regions import Ints, Regions
 
 UNIT = 1 << 20
 """Scores are added as whole millionths or so: their sums are exact, whatever the order."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geochange.errors import OutputError, RunError
-from geochange.geo.tiling import Axis, TilePlan
+from geochange.grid.tiling import Axis, TilePlan
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says of a disk, a share of it or a file that can grow no further."""

@@ -6,12 +6,12 @@ import logging
 from dataclasses import dataclass, replace
 
 from geochange.errors import OptionError
-from geochange.geo.align import Pair
-from geochange.geo.date import Date
-from geochange.geo.radiometry import Radiometry
-from geochange.geo.raster import CACHE_MB
-from geochange.geo.tiling import TilePlan
-from geochange.running.space import as_gb
+from geochange.grid.tiling import TilePlan
+from geochange.raster.aligned import Date
+from geochange.raster.pair import Pair
+from geochange.raster.reader import CACHE_MB
+from geochange.raster.scene.radiometry import Radiometry
+from geochange.running.disk_space import as_gb
 
 logger = logging.getLogger(__name__)
 

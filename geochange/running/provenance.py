@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from geochange import __version__
-from geochange.check import Checked
 from geochange.errors import RunError
-from geochange.geo.align import Pair
-from geochange.geo.identity import identity
-from geochange.geo.unreadable import NOTHING, Unreadable
+from geochange.raster.fingerprint import identity
+from geochange.raster.pair import Pair
+from geochange.raster.unreadable import NOTHING, Unreadable
 from geochange.running.tasks import Work
+from geochange.workflows.preflight import Checked
 
 PACKAGES = ("torch", "rasterio", "shapely", "geopandas", "dask", "zarr", "numpy")
 

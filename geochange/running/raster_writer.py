@@ -11,16 +11,16 @@ from queue import SimpleQueue
 
 import numpy as np
 
-from geochange.check import Checked
 from geochange.errors import OutputError, RunError
-from geochange.geo.cog import Block, write_cog
-from geochange.geo.coverage import Coverage
-from geochange.geo.probability import NODATA
-from geochange.geo.tiling import Index
+from geochange.grid.probability import NODATA
+from geochange.grid.tiling import Index
 from geochange.progress import Progress
+from geochange.raster.output.cog import Block, write_cog
+from geochange.running.disk_space import writes_early
 from geochange.running.provenance import Clock
-from geochange.running.space import writes_early
 from geochange.running.tasks import Work
+from geochange.vector.tracing.coverage import Coverage
+from geochange.workflows.preflight import Checked
 
 STAGE = "write the probability"
 

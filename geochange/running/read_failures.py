@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from geochange.errors import RunError
-from geochange.geo.align import Pair
-from geochange.geo.patience import TRIES
-from geochange.geo.remote import is_remote
-from geochange.geo.tiling import Index
-from geochange.geo.unreadable import NOTHING, Unreadable, UnreadableError, describe, in_short
+from geochange.grid.tiling import Index
+from geochange.raster.pair import Pair
+from geochange.raster.remote import is_remote
+from geochange.raster.retry import TRIES
+from geochange.raster.unreadable import NOTHING, Unreadable, UnreadableError, describe, in_short
 
 logger = logging.getLogger(__name__)
 

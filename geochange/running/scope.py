@@ -12,8 +12,8 @@ import numpy as np
 import shapely
 
 from geochange.errors import RunError
-from geochange.geo.area import Area
-from geochange.geo.tiling import Index, TilePlan, Window
+from geochange.grid.tiling import Index, TilePlan, Window
+from geochange.vector.aoi import Area
 
 
 @dataclass(frozen=True)

@@ -14,24 +14,24 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip, fill_invalid
 from geochange.errors import RunError
-from geochange.faults import Records, places
-from geochange.geo.align import Pair
-from geochange.geo.cells import Read
-from geochange.geo.probability import NODATA, to_bytes
-from geochange.geo.radiometry import Radiometry
-from geochange.geo.regions import BlockRegions, trace
-from geochange.geo.tiling import Axis, Index, TilePlan, Window
-from geochange.geo.unreadable import NOTHING, Unreadable, UnreadableError, in_short
-from geochange.inspection import Inspection
+from geochange.grid.probability import NODATA, to_bytes
+from geochange.grid.tiling import Axis, Index, TilePlan, Window
 from geochange.memory import rise_bytes, settle
 from geochange.models import ModelSpec, kind_of, resident
-from geochange.models.capacity import CPU_CHIPS
-from geochange.models.predict import predict, show
+from geochange.models.inference.batch_size import CPU_CHIPS
+from geochange.models.inference.predict import predict, show
 from geochange.mosaic.schedule import Job
 from geochange.mosaic.stitch import stitch
 from geochange.mosaic.store import LOGIT_LIMIT, LogitStore, ProbabilityStore, ScoreStore
-from geochange.running.picturing import Pictures
+from geochange.raster.lattice import Read
+from geochange.raster.pair import Pair
+from geochange.raster.scene.radiometry import Radiometry
+from geochange.raster.unreadable import NOTHING, Unreadable, UnreadableError, in_short
+from geochange.running.read_failures import Records, places
 from geochange.running.scope import Scope, area_of, keep_area
+from geochange.running.thumbnails import Pictures
+from geochange.vector.tracing.regions import BlockRegions, trace
+from geochange.workflows.inspect_pair import Inspection
 
 Real = TypeVar("Real", np.float16, np.float32)
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.geo.align import Pair
-from geochange.geo.cells import Read
-from geochange.geo.date import Date
-from geochange.geo.miniature import SHOWN_BANDS, Gathering, Miniature, Small
-from geochange.geo.tiling import Index, TilePlan, Window
+from geochange.grid.tiling import Index, TilePlan, Window
 from geochange.mosaic.store import PictureStore
+from geochange.raster.aligned import Date
+from geochange.raster.lattice import Read
+from geochange.raster.pair import Pair
+from geochange.raster.pictures.thumbnail import SHOWN_BANDS, Gathering, Miniature, Small
 
 
 @dataclass(frozen=True)

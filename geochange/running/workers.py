@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from geochange.config import ModelOptions, RunOptions
 from geochange.memory import resident_bytes
 from geochange.models import ModelSpec, Prompting, class_spec, kind_of, weights_spec
-from geochange.models.devices import agree, choose_device, choose_devices, find
-from geochange.models.predict import cores
+from geochange.models.inference.devices import agree, choose_device, choose_devices, find
+from geochange.models.inference.predict import cores
 from geochange.mosaic.schedule import Client, connect, machine_bytes, threads_of
-from geochange.running.budget import Budget, block_bytes, cache_bytes, check_limit
+from geochange.running.memory_budget import Budget, block_bytes, cache_bytes, check_limit
 from geochange.running.tasks import Work, network_bytes
 
 

@@ -10,24 +10,24 @@ from itertools import chain
 
 import geopandas as gpd
 
-from geochange.account.reporting import Reporter
-from geochange.account.telling import Told
-from geochange.check import Checked
-from geochange.geo.changes import Tally, to_changes
-from geochange.geo.coverage import Coverage
-from geochange.geo.glance import Glance
-from geochange.geo.pen import pen_for
-from geochange.geo.project import Scene
-from geochange.geo.showing import picture_of
-from geochange.geo.spill import Shelf
-from geochange.geo.standing import refuse_reviewed
-from geochange.geo.unreadable import Unreadable
-from geochange.geo.vector import write_batches
 from geochange.progress import Progress
-from geochange.running.naming import Namer, chosen_classes
+from geochange.qgis.project import Scene
+from geochange.raster.pictures.overview import Glance
+from geochange.raster.unreadable import Unreadable
+from geochange.report.run.gather_facts import Told
+from geochange.report.run.write import Reporter
+from geochange.running.change_names import Namer, chosen_classes
 from geochange.running.provenance import Clock
-from geochange.running.rastering import Rastering, worth_going_on
+from geochange.running.raster_writer import Rastering, worth_going_on
 from geochange.running.tasks import Work
+from geochange.vector.changes import Tally, to_changes
+from geochange.vector.files.overwrite import refuse_reviewed
+from geochange.vector.files.writers import write_batches
+from geochange.vector.generalization.outline_style import pen_for
+from geochange.vector.tracing.coverage import Coverage
+from geochange.vector.tracing.spill import Shelf
+from geochange.workflows.layer_sources import picture_of
+from geochange.workflows.preflight import Checked
 
 
 @dataclass(frozen=True)

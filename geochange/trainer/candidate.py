@@ -17,14 +17,14 @@ from geochange.chip import Chip
 from geochange.config import EvaluateOptions
 from geochange.errors import OptionError
 from geochange.models import ModelSpec, kind_of, resident
-from geochange.models.checkpoint import DEFAULT_CLIP, read_checkpoint
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
-from geochange.models.predict import BothNames, show, show_turned
+from geochange.models.inference.predict import BothNames, show, show_turned
 from geochange.models.protocol import ChangeModel
-from geochange.models.weights import sensible
+from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_checkpoint
+from geochange.models.weights.locate import sensible
 from geochange.running.workers import choose_model
 from geochange.trainer.prompting import stored_names
-from geochange.training.source import ChipSource
+from geochange.training.chip_source import ChipSource
 
 SAMPLE_PX = 64 * 256**2
 """At most so many pixels of a split does a model without weights learn from."""

@@ -12,8 +12,8 @@ from typing import Any
 from scipy.special import expit, logit
 
 from geochange import __version__
-from geochange.models.card import OWN_CLIP, Card
-from geochange.models.checkpoint import (
+from geochange.models.weights.card import OWN_CLIP, Card
+from geochange.models.weights.checkpoint import (
     Checkpoint,
     Memory,
     read_checkpoint,
@@ -23,7 +23,7 @@ from geochange.models.checkpoint import (
 )
 from geochange.trainer.preparation import BEST, CALIBRATED, LAST, Prepared
 from geochange.trainer.validation import Verdict
-from geochange.training.student import Student
+from geochange.training.training_state import Student
 
 PRIOR = "prior"
 """The fact of a checkpoint that says threshold and temperature of what it began as."""

@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from geochange.config import TrainOptions
-from geochange.models.aligner import Aligner, caption_tokens, describe
-from geochange.models.checkpoint import Memory, read_clip, read_facts, read_memory, write_clip
-from geochange.models.clip_text import TextOptions
+from geochange.files.output_paths import make_folder
+from geochange.models.changeclip.clip_alignment import Aligner, caption_tokens, describe
+from geochange.models.changeclip.text_tower import TextOptions
+from geochange.models.changeclip.variants import find_variant
 from geochange.models.prompts import published_vocabulary
-from geochange.models.variants import find_variant
-from geochange.places import make_folder
+from geochange.models.weights.checkpoint import (
+    Memory,
+    read_clip,
+    read_facts,
+    read_memory,
+    write_clip,
+)
 from geochange.progress import Watch
 from geochange.trainer.preparation import Prepared
 from geochange.trainer.recipe import SCENES, devices_of
@@ -28,7 +34,7 @@ from geochange.training.scenes import (
     share_among,
 )
 from geochange.training.schedule import learning_rate, parameter_groups
-from geochange.training.student import Course, Student
+from geochange.training.training_state import Course, Student
 
 STAGE = "align"
 DONE = "done"

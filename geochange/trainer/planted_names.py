@@ -9,7 +9,7 @@ from typing import overload
 import numpy as np
 
 from geochange.chip import Chip
-from geochange.models.devices import choose_device
+from geochange.models.inference.devices import choose_device
 from geochange.models.naming import read_namer
 from geochange.models.prompts import NAMES, Names, published_vocabulary
 from geochange.progress import Progress, silent

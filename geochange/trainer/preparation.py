@@ -12,20 +12,25 @@ from typing import Any
 from geochange.config import TrainOptions
 from geochange.dataset import check_split, find_root, open_split
 from geochange.errors import InputError, OptionError, OutputError
-from geochange.models.aligner import clip_shape
-from geochange.models.card import Card
-from geochange.models.checkpoint import DEFAULT_CLIP, read_facts, read_own_clip, read_vocabulary
-from geochange.models.learner import start_card
+from geochange.files.output_paths import check_folder
+from geochange.models.changeclip.clip_alignment import clip_shape
+from geochange.models.changeclip.variants import find_variant
 from geochange.models.prompts import FIXED, Names
-from geochange.models.variants import find_variant
-from geochange.models.weights import clip_file, locate
-from geochange.places import check_folder
+from geochange.models.trainable import start_card
+from geochange.models.weights.card import Card
+from geochange.models.weights.checkpoint import (
+    DEFAULT_CLIP,
+    read_facts,
+    read_own_clip,
+    read_vocabulary,
+)
+from geochange.models.weights.locate import clip_file, locate
 from geochange.progress import Watch, noted
-from geochange.trainer.planted import PlantedNames, name_planted
+from geochange.trainer.planted_names import PlantedNames, name_planted
 from geochange.trainer.prompting import name_chips
 from geochange.trainer.recipe import SCENES, course_of, devices_of, planted_of, start_of
+from geochange.training.chip_source import ChipSource
 from geochange.training.planting import PlantedSource
-from geochange.training.source import ChipSource
 
 BEST, LAST, CLIP = "best.safetensors", "last.safetensors", "clip.safetensors"
 

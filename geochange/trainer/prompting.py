@@ -20,14 +20,14 @@ from typing import Any, BinaryIO
 from geochange import __version__
 from geochange.chip import Chip
 from geochange.errors import InputError, OutputError
-from geochange.models.checkpoint import DEFAULT_CLIP
-from geochange.models.devices import choose_device
+from geochange.files.output_paths import check_folder
+from geochange.models.inference.devices import choose_device
 from geochange.models.naming import Namer, Ranking, clip_tag, read_namer, vocabulary_tag
 from geochange.models.prompts import Names, published_vocabulary
-from geochange.places import check_folder
+from geochange.models.weights.checkpoint import DEFAULT_CLIP
 from geochange.progress import Progress, silent
-from geochange.training.classfile import NAMES, PATH, read_classes, write_classes
-from geochange.training.source import ChipSource
+from geochange.training.chip_source import ChipSource
+from geochange.training.class_file import NAMES, PATH, read_classes, write_classes
 
 DATES = ("time1", "time2")
 """What the dates are called in files that are written."""

@@ -7,15 +7,15 @@ from functools import partial
 from pathlib import Path
 
 from geochange.config import TrainOptions
-from geochange.models.learner import Start
-from geochange.models.variants import Regularisation
+from geochange.models.changeclip.variants import Regularisation
+from geochange.models.trainable import Start
 from geochange.training.augment import Augmentation
 from geochange.training.fabric import Devices, Fabric
 from geochange.training.losses import find_loss
-from geochange.training.order import Share
 from geochange.training.planting import Nuisances, PlantedSource, Planting
+from geochange.training.sampler import Share
 from geochange.training.schedule import learning_rate
-from geochange.training.student import Course
+from geochange.training.training_state import Course
 
 SCENES = "scenes"
 """The start from a CLIP of the network's own, trained before it."""

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from geochange.chip import Chip
-from geochange.models.card import Card
-from geochange.models.changeclip import ChangeClip
+from geochange.models.changeclip.network import ChangeClip
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
-from geochange.models.predict import show
+from geochange.models.inference.predict import show
 from geochange.models.prompts import Names
+from geochange.models.weights.card import Card
 from geochange.progress import Progress, silent
-from geochange.training.calibration import LogitHistogram
-from geochange.training.counts import UNKNOWN, Counts
+from geochange.training.chip_source import ChipSource
+from geochange.training.contact_sheet import SheetRow
 from geochange.training.fabric import Fabric, summed
-from geochange.training.sheet import SheetRow
-from geochange.training.source import ChipSource
+from geochange.training.metrics.calibration import LogitHistogram
+from geochange.training.metrics.counts import UNKNOWN, Counts
 
 USUAL_PX = 256
 

@@ -17,7 +17,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from geochange.chip import Chip, Pixels
-from geochange.training.counts import UNKNOWN
+from geochange.training.metrics.counts import UNKNOWN
 
 ATTEMPTS = 10
 """How many crops are looked at before one is taken that a single class fills."""

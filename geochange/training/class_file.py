@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from geochange.errors import InputError
-from geochange.whole import whole
+from geochange.files.atomic import whole
 
 NAMES = 9
 """How many names of a chip are read."""

@@ -23,7 +23,7 @@ from geochange.drawing import (
     font,
     save_png,
 )
-from geochange.training.counts import UNKNOWN
+from geochange.training.metrics.counts import UNKNOWN
 
 HEADS = ("before", "after", "label", "probability", "errors")
 HIT, MISSED, FALSE_ALARM = SKY, YELLOW, VERMILION

@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from geochange.chip import Chip
 from geochange.training.augment import Augmentation, augment
-from geochange.training.order import Share, StepSampler, chip_at, seed_at
-from geochange.training.source import ChipSource
+from geochange.training.chip_source import ChipSource
+from geochange.training.sampler import Share, StepSampler, chip_at, seed_at
 
 BothNames = tuple[tuple[str, ...], tuple[str, ...]]
 """The class names of a chip, before and after."""

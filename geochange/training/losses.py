@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from geochange.errors import OptionError
-from geochange.training.counts import UNKNOWN
+from geochange.training.metrics.counts import UNKNOWN
 
 Loss = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
 """(logits, labels, known) -> scalar.

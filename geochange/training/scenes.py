@@ -16,8 +16,8 @@ from PIL import Image, UnidentifiedImageError
 from torch.nn import functional as F
 
 from geochange.errors import InputError
-from geochange.training.looks import look_again, mix
-from geochange.training.order import chip_at
+from geochange.training.sampler import chip_at
+from geochange.training.views import look_again, mix
 
 MIXED_EVERY = 3
 """Pictures of every so many-th step are mixed."""

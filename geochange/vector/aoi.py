@@ -17,10 +17,10 @@ import shapely
 from numpy.typing import NDArray
 
 from geochange.errors import InputError
-from geochange.geo.grid import Grid
-from geochange.geo.outlines import Burner, areal, find_layer, read_outlines
-from geochange.geo.polygons import Geometries
-from geochange.geo.tiling import Window
+from geochange.grid.grid import Grid
+from geochange.grid.tiling import Window
+from geochange.vector.files.polygon_reader import Burner, areal, find_layer, read_outlines
+from geochange.vector.tracing.polygons import Geometries
 
 PIECE_POINTS = 256
 """A piece with more corners is cut in two,"""

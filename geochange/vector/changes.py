@@ -11,15 +11,15 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geochange.geo.grid import Grid, to_ground
-from geochange.geo.measure import geodesic
-from geochange.geo.pen import Pen
-from geochange.geo.polygons import Table
-from geochange.geo.probability import FULL
-from geochange.geo.regions import Regions
-from geochange.geo.spill import Shelf
-from geochange.geo.thin import Rows, draw
-from geochange.geo.vector import empty_changes, table_of
+from geochange.grid.grid import Grid, to_ground
+from geochange.grid.probability import FULL
+from geochange.vector.files.writers import empty_changes, table_of
+from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.generalization.simplify import Rows, draw
+from geochange.vector.geodesic import geodesic
+from geochange.vector.tracing.polygons import Table
+from geochange.vector.tracing.regions import Regions
+from geochange.vector.tracing.spill import Shelf
 
 SPECK_PX = 16
 """Smallest polygon unless the user says otherwise: what is below 4 x 4 pixels is rarely a thing."""

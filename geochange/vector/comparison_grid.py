@@ -14,10 +14,10 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from geochange.errors import InputError, OptionError
-from geochange.geo.grid import LONLAT, Grid, reproject
-from geochange.geo.outlines import Layer
-from geochange.geo.record import read_record
-from geochange.geo.vector import RUN_TABLE
+from geochange.grid.grid import LONLAT, Grid, reproject
+from geochange.vector.files.polygon_reader import Layer
+from geochange.vector.files.run_record import read_record
+from geochange.vector.files.writers import RUN_TABLE
 
 MOST_PX = 10**11
 """A grid of more pixels is refused: a metre for the whole of Germany has 4 * 10**11."""

@@ -10,8 +10,8 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
-from geochange.geo.grid import Grid, to_ground
-from geochange.geo.polygons import Geometries
+from geochange.grid.grid import Grid, to_ground
+from geochange.vector.tracing.polygons import Geometries
 
 Floats = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geochange.geo.outlines import areal
-from geochange.geo.polygons import Geometries
+from geochange.vector.files.polygon_reader import areal
+from geochange.vector.tracing.polygons import Geometries
 
 CHUNK = 4096
 """Polygons whose overlaps are measured at once."""

@@ -12,16 +12,16 @@ import shapely
 from numpy.typing import NDArray
 
 from geochange.errors import InputError, OptionError
-from geochange.geo.arena import metric_grid, run_grid
-from geochange.geo.grid import Grid
-from geochange.geo.measure import geodesic
-from geochange.geo.objects import explode, match
-from geochange.geo.outlines import Burner, Layer, find_layer, read_outlines
-from geochange.geo.polygons import Geometries
-from geochange.geo.raster import inspect
-from geochange.geo.tiling import TilePlan, Window
-from geochange.training.boundary import BoundaryCounts, boundary_counts
-from geochange.training.counts import UNKNOWN, Counts
+from geochange.grid.grid import Grid
+from geochange.grid.tiling import TilePlan, Window
+from geochange.raster.reader import inspect
+from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
+from geochange.training.metrics.counts import UNKNOWN, Counts
+from geochange.vector.comparison_grid import metric_grid, run_grid
+from geochange.vector.files.polygon_reader import Burner, Layer, find_layer, read_outlines
+from geochange.vector.geodesic import geodesic
+from geochange.vector.objects import explode, match
+from geochange.vector.tracing.polygons import Geometries
 
 IOUS = (0.1, 0.5)
 """How much two polygons share, at least, to be one object."""

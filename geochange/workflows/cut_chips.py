@@ -19,19 +19,19 @@ from numpy.typing import NDArray
 from geochange import __version__
 from geochange.chip import Chip
 from geochange.config.cut import CutOptions
-from geochange.dataset.meaning import ACCOUNT
-from geochange.dataset.pairs import PathLike, Reviewed, Scene, open_scene
-from geochange.dataset.sharing import share
+from geochange.dataset.chip_writer import ChipSet, Tally
+from geochange.dataset.label_values import ACCOUNT
+from geochange.dataset.labelled_pairs import PathLike, Reviewed, Scene, open_scene
+from geochange.dataset.labels import CHANGE, UNKNOWN
+from geochange.dataset.reviewed import REJECT, ReviewedLabels
+from geochange.dataset.splits import share
 from geochange.errors import InputError, OutputError
-from geochange.geo.bands import Bands
-from geochange.geo.blocks import Blocks
-from geochange.geo.chipset import ChipSet, Tally
-from geochange.geo.labels import CHANGE, UNKNOWN
-from geochange.geo.reviewed import REJECT, ReviewedLabels
-from geochange.geo.tiling import Index, TilePlan, Window
-from geochange.places import check_folder
+from geochange.files.output_paths import check_folder
+from geochange.grid.spatial_blocks import Blocks
+from geochange.grid.tiling import Index, TilePlan, Window
 from geochange.progress import Progress, silent
-from geochange.training.source import SPLITS
+from geochange.raster.bands import Bands
+from geochange.training.chip_source import SPLITS
 
 READ_PX = 2048
 """Chips are cut from windows of about this size, each read once, whatever the pair's size."""

@@ -12,12 +12,12 @@ import shapely
 from affine import Affine
 from pyproj import CRS
 
-from geochange.detection import Result, detect
 from geochange.errors import OutputError
-from geochange.geo.grid import Grid, to_ground
-from geochange.geo.picture import write_picture
+from geochange.grid.grid import Grid, to_ground
 from geochange.landscape import PIXEL_M, Landscape, Planted, make_landscape
 from geochange.progress import Progress, silent
+from geochange.raster.pictures.image import write_picture
+from geochange.workflows.detect import Result, detect
 
 ORIGIN_M = (691_000.0, 5_335_000.0)
 """(east, north) in UTM zone 32N, where the made-up land is laid; nothing there is real."""

@@ -12,33 +12,33 @@ from typing import Any
 
 import geopandas as gpd
 
-from geochange.account.reporting import picture_px
-from geochange.check import Checked, PathLike, check
 from geochange.config import RunOptions
 from geochange.errors import InputError, OptionError
-from geochange.faults import say_skipped, say_unsampled
-from geochange.geo.held import HELD
-from geochange.geo.probability import level
-from geochange.geo.sampling import SceneSample
-from geochange.geo.unreadable import NOTHING, Unreadable
-from geochange.geo.vector import read_changes
-from geochange.inspection import Inspection, coregister, inspect_scene
+from geochange.files.output_paths import claimed
+from geochange.grid.probability import level
 from geochange.memory import settle
 from geochange.models import resident
-from geochange.models.predict import classes_of
+from geochange.models.inference.predict import classes_of
 from geochange.mosaic.schedule import in_flight
-from geochange.places import claimed
 from geochange.progress import Progress, silent
+from geochange.raster.handles import HELD
+from geochange.raster.scene.sampling import SceneSample
+from geochange.raster.unreadable import NOTHING, Unreadable
+from geochange.report.run.write import picture_px
 from geochange.running import provenance
 from geochange.running.blocks import work_blocks
-from geochange.running.naming import chosen_classes
-from geochange.running.rastering import rastering
+from geochange.running.change_names import chosen_classes
+from geochange.running.disk_space import check_space, room_in, space_of
+from geochange.running.raster_writer import rastering
+from geochange.running.read_failures import say_skipped, say_unsampled
 from geochange.running.scope import know_area
-from geochange.running.space import check_space, room_in, space_of
 from geochange.running.tasks import Work
+from geochange.running.work_folder import WorkFolder
 from geochange.running.workers import choose_model, open_crew
-from geochange.running.workfolder import WorkFolder
-from geochange.running.writing import Ending, write
+from geochange.running.write_outputs import Ending, write
+from geochange.vector.files.writers import read_changes
+from geochange.workflows.inspect_pair import Inspection, coregister, inspect_scene
+from geochange.workflows.preflight import Checked, PathLike, check
 
 logger = logging.getLogger(__name__)
 

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from geochange.check import Checked
-from geochange.detection import plan_work
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
 from geochange.memory import settle
 from geochange.mosaic.schedule import Client, in_flight, run_bounded
-from geochange.running.space import space_of
+from geochange.running.disk_space import space_of
 from geochange.running.tasks import Work, jobs
 from geochange.running.workers import open_crew
+from geochange.workflows.detect import plan_work
+from geochange.workflows.preflight import Checked
 
 PROBE_S = 3.0
 """How long the real network is watched."""

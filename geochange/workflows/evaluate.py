@@ -20,16 +20,16 @@ from geochange.chip import Chip
 from geochange.config import EvaluateOptions
 from geochange.dataset import open_split
 from geochange.errors import OutputError
+from geochange.files.atomic import write_text
 from geochange.models import ModelSpec
 from geochange.progress import Progress, silent
 from geochange.trainer.candidate import Candidate, candidate
-from geochange.training.bootstrap import interval
-from geochange.training.boundary import BoundaryCounts, boundary_counts
-from geochange.training.calibration import LogitHistogram
-from geochange.training.counts import UNKNOWN, Counts
-from geochange.training.plots import write_reliability
-from geochange.training.sheet import SheetRow, write_sheet
-from geochange.whole import write_text
+from geochange.training.contact_sheet import SheetRow, write_sheet
+from geochange.training.metrics.bootstrap import interval
+from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
+from geochange.training.metrics.calibration import LogitHistogram
+from geochange.training.metrics.counts import UNKNOWN, Counts
+from geochange.training.metrics.reliability_plots import write_reliability
 
 LEVEL = 0.95
 """Of the intervals."""

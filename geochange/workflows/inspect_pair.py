@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from geochange.check import PathLike, open_pair
 from geochange.config import CheckOptions
-from geochange.faults import say_unsampled
-from geochange.geo.acquired import Acquired
-from geochange.geo.align import Pair
-from geochange.geo.date import Date
-from geochange.geo.sampling import SceneSample
-from geochange.geo.shift import Shift, measure_shift
-from geochange.geo.surroundings import Ground, Offset, common_ground_of, offset_of, pixel_m
-from geochange.geo.tones import cloud_shares, distances
+from geochange.raster.acquisition import Acquired
+from geochange.raster.aligned import Date
+from geochange.raster.extent import Ground, Offset, common_ground_of, offset_of, pixel_m
+from geochange.raster.pair import Pair
+from geochange.raster.scene.coregistration import Shift, measure_shift
+from geochange.raster.scene.histograms import cloud_shares, distances
+from geochange.raster.scene.sampling import SceneSample
+from geochange.running.read_failures import say_unsampled
+from geochange.workflows.preflight import PathLike, open_pair
 
 CLOUDY = 0.02
 """More of a date that looks like cloud is worth a word; bright roofs and sand stay below."""

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from geochange.geo.date import Date
-from geochange.geo.project import Picture
-from geochange.geo.sampling import sample_windows
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
+from geochange.qgis.project import Picture
+from geochange.raster.aligned import Date
+from geochange.raster.scene.sampling import sample_windows
 
 PERCENTILES = (2.0, 98.0)
 """Between which values a deep picture is shown; the run's own ends leave clouds their light, and

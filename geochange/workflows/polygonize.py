@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from geochange.check import PathLike, source_of
 from geochange.config import OutlineOptions, PolygonizeOptions
 from geochange.errors import OptionError
-from geochange.geo.changes import Tally, to_changes
-from geochange.geo.joiner import Joiner
-from geochange.geo.pen import pen_for
-from geochange.geo.probability import FULL, level
-from geochange.geo.probability_raster import ProbabilityRaster
-from geochange.geo.record import read_record
-from geochange.geo.regions import trace
-from geochange.geo.remote import is_remote
-from geochange.geo.spill import Shelf, Spill
-from geochange.geo.standing import refuse_foreign, refuse_reviewed
-from geochange.geo.vector import check_output, write_batches
-from geochange.places import claimed
+from geochange.files.output_paths import claimed
+from geochange.grid.probability import FULL, level
 from geochange.progress import Progress, silent
+from geochange.raster.output.probability_raster import ProbabilityRaster
+from geochange.raster.remote import is_remote
+from geochange.running.disk_space import room_in
 from geochange.running.provenance import Clock, stamp
-from geochange.running.space import room_in
+from geochange.vector.changes import Tally, to_changes
+from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
+from geochange.vector.files.run_record import read_record
+from geochange.vector.files.writers import check_output, write_batches
+from geochange.vector.generalization.outline_style import pen_for
+from geochange.vector.tracing.join import Joiner
+from geochange.vector.tracing.regions import trace
+from geochange.vector.tracing.spill import Shelf, Spill
+from geochange.workflows.preflight import PathLike, source_of
 
 EVEN = 0.5
 """The threshold where neither the user nor a run beside the raster names one."""

@@ -8,25 +8,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from geochange.beside import MODES, Beside, beside, left_over
 from geochange.config import PairOptions, RunOptions
 from geochange.errors import OptionError, OutputError
-from geochange.geo.align import Pair, align
-from geochange.geo.area import Area, read_area
-from geochange.geo.bands import Bands
-from geochange.geo.identity import files_of
-from geochange.geo.probability_raster import is_probability
-from geochange.geo.radiometry import MATCHES, Stretch, parse_stretch
-from geochange.geo.raster import RasterInfo, inspect
-from geochange.geo.stac import is_item, resolve_item
-from geochange.geo.stack import PLUS, is_stack
-from geochange.geo.stack import files_of as stacked
-from geochange.geo.standing import refuse_foreign, refuse_reviewed
-from geochange.geo.tileset import is_tileset
-from geochange.geo.tiling import TilePlan, fitting_tile
-from geochange.geo.vector import check_output
+from geochange.files.sidecars import MODES, Beside, beside, left_over
+from geochange.grid.tiling import TilePlan, fitting_tile
 from geochange.models import check_name, wanted_bands
-from geochange.mosaic.blend import TAPERS
+from geochange.mosaic.taper import TAPERS
+from geochange.raster.bands import Bands
+from geochange.raster.fingerprint import files_of
+from geochange.raster.output.probability_raster import is_probability
+from geochange.raster.pair import Pair, align
+from geochange.raster.reader import RasterInfo, inspect
+from geochange.raster.scene.radiometry import MATCHES, Stretch, parse_stretch
+from geochange.raster.sources.band_stack import PLUS, is_stack
+from geochange.raster.sources.band_stack import files_of as stacked
+from geochange.raster.sources.mosaic import is_tileset
+from geochange.raster.sources.stac import is_item, resolve_item
+from geochange.vector.aoi import Area, read_area
+from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
+from geochange.vector.files.writers import check_output
 
 logger = logging.getLogger(__name__)
 

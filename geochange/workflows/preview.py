@@ -8,23 +8,23 @@ from pathlib import Path
 
 import geopandas as gpd
 
-from geochange.account.looking import Photos, glance_at, look_at
-from geochange.account.origin import Origin, Rasters
-from geochange.account.sketching import COLOURS, LABELS, Sketcher, shown_shape, window_around
-from geochange.beside import is_ours
-from geochange.check import PathLike
 from geochange.drawing import Drawn, save_png
 from geochange.errors import OptionError, OutputError
-from geochange.geo.align import Pair
-from geochange.geo.changes import Tally
-from geochange.geo.grid import Grid
-from geochange.geo.lonlat import points_in, size_m
-from geochange.geo.reading import change_of, changes_in
-from geochange.geo.tiling import Window
-from geochange.places import check_folder
+from geochange.files.output_paths import check_folder
+from geochange.files.sidecars import is_ours
+from geochange.formatting import area, day, lonlat, share
+from geochange.grid.grid import Grid
+from geochange.grid.lonlat import points_in, size_m
+from geochange.grid.tiling import Window
+from geochange.raster.pair import Pair
 from geochange.report.canvas import muted, scale_of, sized
 from geochange.report.panels import Panel, side_by_side
-from geochange.words import area, day, lonlat, share
+from geochange.report.run.origin import Origin, Rasters
+from geochange.report.run.pictures import Photos, glance_at, look_at
+from geochange.report.run.sketches import COLOURS, LABELS, Sketcher, shown_shape, window_around
+from geochange.vector.changes import Tally
+from geochange.vector.files.change_reader import change_of, changes_in
+from geochange.workflows.preflight import PathLike
 
 PANEL_PX = 800
 """The longer side of each of the three pictures, unless the user says otherwise."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from pyproj import Transformer
 
 from geochange.errors import InputError
-from geochange.geo.outlines import find_layer
-from geochange.geo.raster import inspect
+from geochange.raster.reader import inspect
+from geochange.vector.files.polygon_reader import find_layer
 
 
 def date_of(raster: str | os.PathLike[str]) -> date | None:

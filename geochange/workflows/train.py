@@ -14,17 +14,17 @@ from typing import Any, cast
 from geochange.config import TrainOptions
 from geochange.config.files import read_options
 from geochange.errors import OptionError
-from geochange.models.card import Card
-from geochange.models.changeclip import ChangeClip
-from geochange.models.checkpoint import read_checkpoint
-from geochange.models.learner import Learner, begin
-from geochange.models.lesson import Lesson, collate_lesson
+from geochange.files.output_paths import make_folder
+from geochange.models.changeclip.network import ChangeClip
+from geochange.models.labelled_batch import Lesson, collate_lesson
 from geochange.models.prompts import Names
-from geochange.places import make_folder
+from geochange.models.trainable import Learner, begin
+from geochange.models.weights.card import Card
+from geochange.models.weights.checkpoint import read_checkpoint
 from geochange.progress import Watch, noted, unwatched
-from geochange.trainer.keeper import Keeper, calibrate
+from geochange.trainer.checkpoints import Keeper, calibrate
+from geochange.trainer.clip_pretraining import align_scenes
 from geochange.trainer.preparation import BEST, Prepared, prepare, spoken
-from geochange.trainer.pretraining import align_scenes
 from geochange.trainer.recipe import (
     augmentation_of,
     course_of,
@@ -34,13 +34,13 @@ from geochange.trainer.recipe import (
     start_of,
 )
 from geochange.trainer.validation import Examiner, Verdict, spread
+from geochange.training.contact_sheet import write_sheet
 from geochange.training.fabric import Fabric, is_first
 from geochange.training.interrupt import deferred
 from geochange.training.journal import Journal
-from geochange.training.lessons import Lessons, Loader
+from geochange.training.loader import Lessons, Loader
 from geochange.training.schedule import parameter_groups
-from geochange.training.sheet import write_sheet
-from geochange.training.student import Student
+from geochange.training.training_state import Student
 
 
 @dataclass(frozen=True)

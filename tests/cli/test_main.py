@@ -135,7 +135,7 @@ def test_a_fault_is_one_line_and_exit_1(
         raise ZeroDivisionError("by zero")
 
     monkeypatch.delenv("GEOCHANGE_DEBUG", raising=False)
-    monkeypatch.setattr("geochange.detection.run", fail)
+    monkeypatch.setattr("geochange.workflows.detect.run", fail)
     monkeypatch.chdir(inputs)
     assert (
         _exit_code(
@@ -152,7 +152,7 @@ def test_an_interrupt_says_how_to_go_on(
     def interrupt(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("geochange.detection.run", interrupt)
+    monkeypatch.setattr("geochange.workflows.detect.run", interrupt)
     monkeypatch.chdir(inputs)
     assert (
         _exit_code(

@@ -6,7 +6,7 @@ import click
 import pytest
 
 from geochange.cli import main
-from geochange.cli.again import again
+from geochange.cli.rerun import again
 from geochange.errors import RunError
 
 

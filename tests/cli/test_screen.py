@@ -13,7 +13,7 @@ from geochange.cli.main import COMMANDS, cli
 from geochange.cli.options import options_of
 from geochange.cli.screen import screen
 from geochange.config import RunOptions
-from geochange.words import area
+from geochange.formatting import area
 
 
 @pytest.mark.parametrize(

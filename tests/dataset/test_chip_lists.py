@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geochange.dataset.chip_lists import is_list, listed, read_list, write_lists
 from geochange.errors import InputError, OutputError
-from geochange.training.lists import is_list, listed, read_list, write_lists
-from geochange.training.source import Record
+from geochange.training.chip_source import Record
 
 
 def chip(root: Path, name: str) -> Record:

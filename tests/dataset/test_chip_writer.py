@@ -10,10 +10,10 @@ import pytest
 from makers import make_chip, noise
 from PIL import Image
 
+from geochange.dataset.chip_writer import Account, ChipSet, Tally
 from geochange.errors import OutputError
-from geochange.geo.chipset import Account, ChipSet, Tally
-from geochange.geo.png import read_png, write_png
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
+from geochange.raster.pictures.png import read_png, write_png
 
 SPLITS = ("train", "val")
 

@@ -22,9 +22,9 @@ from geochange.dataset import (
     splits_of,
     survey,
 )
+from geochange.dataset.chip_lists import write_lists
 from geochange.errors import InputError, OptionError
-from geochange.training.lists import write_lists
-from geochange.training.source import Record
+from geochange.training.chip_source import Record
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 

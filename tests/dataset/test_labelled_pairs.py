@@ -11,14 +11,14 @@ from affine import Affine
 from makers import LONLAT, NORTH_UP, make_raster, noise
 from polygon_files import make_polygons, square
 
-from geochange.dataset.pairs import PairSource, find_pairs, open_scene
+from geochange.dataset.labelled_pairs import PairSource, find_pairs, open_scene
 from geochange.errors import InputError, OptionError
-from geochange.geo.align import align
-from geochange.geo.bands import Bands
-from geochange.geo.radiometry import choose
-from geochange.geo.raster import inspect
-from geochange.geo.sampling import SceneSample
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
+from geochange.raster.bands import Bands
+from geochange.raster.pair import align
+from geochange.raster.reader import inspect
+from geochange.raster.scene.radiometry import choose
+from geochange.raster.scene.sampling import SceneSample
 
 SHAPE = (50, 70)
 

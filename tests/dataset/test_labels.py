@@ -13,9 +13,9 @@ from makers import LONLAT, NORTH_UP, make_raster
 from polygon_files import grid_of, make_polygons, square
 from pyproj import CRS
 
+from geochange.dataset.labels import PolygonLabels, RasterLabels, open_labels
 from geochange.errors import InputError
-from geochange.geo.labels import PolygonLabels, RasterLabels, open_labels
-from geochange.geo.tiling import TilePlan, Window
+from geochange.grid.tiling import TilePlan, Window
 
 SHAPE = (20, 30)
 GRID = grid_of(SHAPE)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from geochange.dataset.layouts import LAYOUTS, SUFFIXES, Layout, find_layout, records
 from geochange.errors import InputError
-from geochange.training.layouts import LAYOUTS, SUFFIXES, Layout, find_layout, records
 
 SYSU = LAYOUTS["sysu"]
 

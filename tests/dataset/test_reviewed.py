@@ -12,9 +12,9 @@ import pytest
 from makers import LONLAT, make_raster
 from polygon_files import grid_of, make_polygons, square
 
+from geochange.dataset.reviewed import ReviewedLabels, open_reviewed
 from geochange.errors import InputError
-from geochange.geo.reviewed import ReviewedLabels, open_reviewed
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
 
 SHAPE = (20, 40)
 GRID = grid_of(SHAPE)

@@ -13,8 +13,8 @@ from PIL import Image
 from polygon_files import make_polygons, square
 
 from geochange.cli.main import _exit_code
-from geochange.cutting import Cut, cut
 from geochange.errors import InputError
+from geochange.workflows.cut_chips import Cut, cut
 
 SIDE = 256
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from geochange.errors import InputError, OutputError
-from geochange.whole import whole, write_text
+from geochange.files.atomic import whole, write_text
 
 
 def test_a_file_appears_at_the_end(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from geochange.errors import OutputError
-from geochange.places import check_folder, claimed
+from geochange.files.output_paths import check_folder, claimed
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from geochange.places import claimed
+from geochange.files.output_paths import claimed
 with claimed(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

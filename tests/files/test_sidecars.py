@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from geochange.beside import beside, left_over
+from geochange.files.sidecars import beside, left_over
 
 
 def test_what_is_left_of_an_earlier_run(tmp_path: Path) -> None:

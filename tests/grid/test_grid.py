@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from makers import LONLAT, NORTH_UP, UTM
 from pyproj import CRS
 
-from geochange.geo.grid import Grid, common_window, reproject, to_ground
-from geochange.geo.tiling import Window
+from geochange.grid.grid import Grid, common_window, reproject, to_ground
+from geochange.grid.tiling import Window
 
 GRID = Grid(UTM, NORTH_UP, (40, 60))
 ROTATED = Affine.translation(500_100, 4_999_900) @ Affine.rotation(30) @ Affine.scale(7, -7)

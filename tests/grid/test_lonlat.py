@@ -9,8 +9,8 @@ from affine import Affine
 from makers import LONLAT, NORTH_UP, UTM
 from pyproj import CRS, Transformer
 
-from geochange.geo.grid import Grid, to_ground
-from geochange.geo.lonlat import on_the_globe, outline_of, points_in, size_m
+from geochange.grid.grid import Grid, to_ground
+from geochange.grid.lonlat import on_the_globe, outline_of, points_in, size_m
 
 OVER = Grid(LONLAT, Affine(0.1, 0, 179, 0, -0.1, -16), (10, 20))
 FIJI = Grid(CRS.from_epsg(32760), Affine(1000, 0, 780_000, 0, -1000, 8_110_000), (50, 100))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geochange.geo.probability import FULL, NODATA, level, to_bytes
+from geochange.grid.probability import FULL, NODATA, level, to_bytes
 
 
 @settings(max_examples=40, deadline=None)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geochange.errors import OptionError
-from geochange.geo.blocks import Blocks, share_out
-from geochange.geo.tiling import TilePlan, Window
+from geochange.grid.spatial_blocks import Blocks, share_out
+from geochange.grid.tiling import TilePlan, Window
 
 SHARES = {"train": 0.7, "val": 0.2, "test": 0.1}
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plans import each_plan, every_output, plans, wide_overlap
 
-from geochange.geo.tiling import TilePlan, Window, fitting_tile
+from geochange.grid.tiling import TilePlan, Window, fitting_tile
 
 
 def every_tile(plan: TilePlan) -> list[tuple[int, int]]:

@@ -10,11 +10,11 @@ from shapely import Point, Polygon, box
 
 from geochange.errors import OptionError
 from geochange.landscape import Landscape, make_landscape
-from geochange.landscape.layout import lay_out
-from geochange.landscape.light import cast_shadow, expose, gentle_slope
-from geochange.landscape.noise import fractal_noise
+from geochange.landscape.plan.layout import lay_out
+from geochange.landscape.render.light import cast_shadow, expose, gentle_slope
+from geochange.landscape.render.noise import fractal_noise
+from geochange.landscape.render.seasons import EARLY_AUTUMN, EARLY_SUMMER
 from geochange.landscape.scene import planted_in
-from geochange.landscape.seasons import EARLY_AUTUMN, EARLY_SUMMER
 from geochange.landscape.shapes import Box, cover_ribbon, pixels_of
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip
 from geochange.models import BUILTIN, build
-from geochange.models.batch import collate
 from geochange.models.classical import STEEPNESS, ChangeVector, IterativelyReweightedMAD, smooth
+from geochange.models.inference.batch import collate
 from geochange.models.protocol import ChangeModel
 
 SIZE = 64

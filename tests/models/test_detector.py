@@ -11,12 +11,12 @@ from changeclip_cases import SMALL, pictures, small, small_clip
 from safetensors.torch import save_file
 
 from geochange.errors import InputError, OptionError
-from geochange.models.batch import Batch
-from geochange.models.card import Card
-from geochange.models.checkpoint import Checkpoint, write_checkpoint
 from geochange.models.detector import ChangeClipDetector, DetectorSpec, load_model, pad
+from geochange.models.inference.batch import Batch
 from geochange.models.prompts import FIXED, foreground_tokens, tokenise
 from geochange.models.protocol import ChangeModel
+from geochange.models.weights.card import Card
+from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
 
 pytestmark = pytest.mark.slow
 

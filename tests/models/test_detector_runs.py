@@ -16,11 +16,11 @@ from makers import make_raster, noise
 from safetensors.torch import save_file
 
 from geochange.cli.main import _exit_code
-from geochange.detection import detect
 from geochange.errors import InputError, OptionError
-from geochange.models.card import Card
-from geochange.models.checkpoint import Checkpoint, write_checkpoint
 from geochange.models.prompts import published_vocabulary
+from geochange.models.weights.card import Card
+from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
+from geochange.workflows.detect import detect
 
 pytestmark = pytest.mark.slow
 
@@ -112,7 +112,7 @@ def test_without_network_or_file_the_cure_is_named(
     def offline(entry: object) -> str:
         raise OSError("no route to host")
 
-    monkeypatch.setattr("geochange.models.checkpoint.download", offline)
+    monkeypatch.setattr("geochange.models.weights.checkpoint.download", offline)
     model = str(folder / "model.safetensors")
     pair = folder / "before.tif", folder / "after.tif"
     with pytest.raises(InputError, match="--prompts fixed") as refusal:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from geochange.chip import Chip
-from geochange.models.lesson import Lesson, collate_lesson
+from geochange.models.labelled_batch import Lesson, collate_lesson
 from geochange.models.prompts import BACKGROUND, foreground_tokens, tokenise
 
 ONE = ("building", "road")

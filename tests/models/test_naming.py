@@ -15,13 +15,13 @@ from safetensors.torch import save_file
 from geochange.chip import Chip
 from geochange.errors import InputError
 from geochange.models import naming
-from geochange.models.batch import collate
-from geochange.models.card import Card
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
+from geochange.models.inference.batch import collate
 from geochange.models.naming import Namer, clip_tag, rankings, read_namer, vocabulary_tag
 from geochange.models.prompts import NAMES, best_names, published_vocabulary
 from geochange.models.scorer import ClipScorer
-from geochange.training import classfile
+from geochange.models.weights.card import Card
+from geochange.training import class_file
 
 
 def chips(count: int, side: int = 64, seed: int = 0) -> list[Chip]:
@@ -50,7 +50,7 @@ def test_the_best_of_a_ranking_are_the_best_names() -> None:
 
 
 def test_a_file_holds_as_many_names_as_a_text_takes() -> None:
-    assert classfile.NAMES == NAMES
+    assert class_file.NAMES == NAMES
 
 
 def test_it_names_what_the_detector_would_name() -> None:

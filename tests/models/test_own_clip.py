@@ -16,23 +16,23 @@ from safetensors.torch import save_file
 
 from geochange.chip import Chip
 from geochange.errors import InputError
-from geochange.models.aligner import Aligner, caption_tokens, clip_shape
-from geochange.models.batch import collate
-from geochange.models.card import OWN_CLIP, Card
-from geochange.models.changeclip import ChangeClip
-from geochange.models.checkpoint import (
+from geochange.models.changeclip.clip_alignment import Aligner, caption_tokens, clip_shape
+from geochange.models.changeclip.network import ChangeClip
+from geochange.models.changeclip.variants import VARIANTS
+from geochange.models.detector import DetectorSpec
+from geochange.models.inference.batch import collate
+from geochange.models.prompts import published_vocabulary
+from geochange.models.scorer import build_scorer, preprocess
+from geochange.models.weights.card import OWN_CLIP, Card
+from geochange.models.weights.checkpoint import (
     Checkpoint,
     read_checkpoint,
     read_clip,
     write_checkpoint,
     write_clip,
 )
-from geochange.models.detector import DetectorSpec
-from geochange.models.initial import start_from_clip
-from geochange.models.openclip import read_shape
-from geochange.models.prompts import published_vocabulary
-from geochange.models.scorer import build_scorer, preprocess
-from geochange.models.variants import VARIANTS
+from geochange.models.weights.initial import start_from_clip
+from geochange.models.weights.openclip import read_shape
 
 SIDE_PX = 64
 TINY = VARIANTS["tiny"]

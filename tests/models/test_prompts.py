@@ -5,7 +5,6 @@ import torch
 from changeclip_cases import golden
 
 from geochange.errors import InputError
-from geochange.models.openclip import encoder
 from geochange.models.prompts import (
     BACKGROUND,
     END,
@@ -18,6 +17,7 @@ from geochange.models.prompts import (
     published_vocabulary,
     tokenise,
 )
+from geochange.models.weights.openclip import encoder
 
 CPU = torch.device("cpu")
 

@@ -13,14 +13,14 @@ from torch import nn
 
 from geochange.chip import Chip
 from geochange.errors import InputError, OptionError
-from geochange.models.card import Card
-from geochange.models.changeclip import ChangeClip
-from geochange.models.checkpoint import Checkpoint, write_checkpoint
+from geochange.models.changeclip.network import ChangeClip
+from geochange.models.changeclip.variants import VARIANTS, Regularisation, find_variant, regularised
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
-from geochange.models.learner import Learner, Start, begin
-from geochange.models.lesson import collate_lesson
+from geochange.models.labelled_batch import collate_lesson
 from geochange.models.prompts import published_vocabulary
-from geochange.models.variants import VARIANTS, Regularisation, find_variant, regularised
+from geochange.models.trainable import Learner, Start, begin
+from geochange.models.weights.card import Card
+from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
 
 HOW = Regularisation(0.3, 0.4, 0.5)
 NAMES = published_vocabulary()[:9], published_vocabulary()[9:18]

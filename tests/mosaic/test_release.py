@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from plans import each_plan, every_output, plans
 
-from geochange.geo.tiling import Index, TilePlan
+from geochange.grid.tiling import Index, TilePlan
 from geochange.mosaic.release import Release
 from geochange.mosaic.store import LogitStore
 

@@ -13,7 +13,7 @@ import pytest
 from distributed import Client, Future
 
 from geochange.errors import OptionError
-from geochange.geo.tiling import TilePlan
+from geochange.grid.tiling import TilePlan
 from geochange.mosaic.schedule import READ_AHEAD, Job, connect, run_bounded
 from geochange.running.scope import Scope
 from geochange.running.tasks import Work, jobs

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from geochange.geo.tiling import TilePlan
-from geochange.mosaic.blend import TAPERS, weights
+from geochange.grid.tiling import TilePlan
 from geochange.mosaic.stitch import stitch
 from geochange.mosaic.store import LogitStore
+from geochange.mosaic.taper import TAPERS, weights
 
 every_taper = pytest.mark.parametrize("taper", list(TAPERS))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geochange.geo.probability import NODATA
-from geochange.geo.tiling import TilePlan, Window
+from geochange.grid.probability import NODATA
+from geochange.grid.tiling import TilePlan, Window
 from geochange.mosaic.store import LogitStore, ProbabilityStore, ScoreStore
 
 PLAN = TilePlan((60, 88), tile_px=16, overlap_px=4, block_tiles=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from geochange.mosaic.blend import TAPERS, weights
+from geochange.mosaic.taper import TAPERS, weights
 
 every_taper = pytest.mark.parametrize("taper", list(TAPERS))
 every_size = pytest.mark.parametrize("tile_px", [1, 2, 31, 32, 256, 1024])

@@ -16,10 +16,10 @@ from makers import make_raster, texture
 from pipeline_runs import pipeline
 
 import geochange
-from geochange.geo.vector import read_changes
-from geochange.models.checkpoint import Checkpoint, write_checkpoint
-from geochange.models.learner import Start, begin
-from geochange.models.variants import Regularisation
+from geochange.models.changeclip.variants import Regularisation
+from geochange.models.trainable import Start, begin
+from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
+from geochange.vector.files.writers import read_changes
 
 pytestmark = pytest.mark.slow
 

@@ -18,9 +18,9 @@ from PIL import Image
 from pyproj import CRS
 from test_qgis import QGIS_PYTHON, qgis_is_there, run_qgis_python
 
-from geochange.detection import detect
-from geochange.geo.style import CLASSES
-from geochange.geo.vector import COLUMNS
+from geochange.qgis.style import CLASSES
+from geochange.vector.files.writers import COLUMNS
+from geochange.workflows.detect import detect
 
 SCRIPT = Path(__file__).with_name("qgis_project.py")
 PLACE = Affine(10, 0, 500_000, 0, -10, 5_000_000)

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from pyproj import CRS
 
-from geochange.geo.cog import write_cog
-from geochange.geo.style import CLASSES, NODATA, probability_colormap
-from geochange.geo.vector import COLUMNS, empty_changes, table_of, write_changes
+from geochange.qgis.style import CLASSES, NODATA, probability_colormap
+from geochange.raster.output.cog import write_cog
+from geochange.vector.files.writers import COLUMNS, empty_changes, table_of, write_changes
 
 QGIS_PYTHON = os.environ.get("GEOCHANGE_QGIS_PYTHON", "/usr/bin/python3")
 SCRIPT = Path(__file__).with_name("qgis_render.py")

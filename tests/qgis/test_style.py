@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from geochange.geo.style import CLASSES, NODATA, Rgb, polygon_qml, probability_colormap
+from geochange.qgis.style import CLASSES, NODATA, Rgb, polygon_qml, probability_colormap
 
 
 def lightness(color: Rgb) -> float:

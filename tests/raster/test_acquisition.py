@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from geochange.geo.acquired import NAME, Acquired, acquired, moment_of
+from geochange.raster.acquisition import NAME, Acquired, acquired, moment_of
 
 
 @pytest.mark.parametrize(

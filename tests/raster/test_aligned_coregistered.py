@@ -10,13 +10,13 @@ from affine import Affine
 from dated_scenes import ground, pair_of
 from makers import NORTH_UP, make_raster, ramp
 
-from geochange.geo.align import align
-from geochange.geo.bands import Bands
-from geochange.geo.date import Date
-from geochange.geo.raster import inspect
-from geochange.geo.sampling import SceneSample
-from geochange.geo.shift import measure_shift
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
+from geochange.raster.aligned import Date
+from geochange.raster.bands import Bands
+from geochange.raster.pair import align
+from geochange.raster.reader import inspect
+from geochange.raster.scene.coregistration import measure_shift
+from geochange.raster.scene.sampling import SceneSample
 
 ONE = Bands((1,), (1,))
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from makers import make_raster, noise
 
-from geochange.check import inspect_source
 from geochange.errors import InputError
-from geochange.geo import patience
+from geochange.raster import retry
+from geochange.workflows.preflight import inspect_source
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,7 @@ class Guarded(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(patience, "sleep", lambda pause_s: None)
+    monkeypatch.setattr(retry, "sleep", lambda pause_s: None)
     make_raster(tmp_path / "a.tif", noise((8, 9, 3)))
     item = {"type": "Feature", "properties": {}, "assets": {"a": {"href": "a.tif"}}}
     (tmp_path / "item.json").write_text(json.dumps(item))

@@ -10,11 +10,11 @@ from affine import Affine
 from makers import LONLAT, NORTH_UP, UTM, make_raster
 from pyproj import CRS
 
-from geochange.geo.align import align
-from geochange.geo.bands import Bands
-from geochange.geo.grid import Grid
-from geochange.geo.raster import inspect
-from geochange.geo.surroundings import common_ground_of, offset_of, pixel_m
+from geochange.grid.grid import Grid
+from geochange.raster.bands import Bands
+from geochange.raster.extent import common_ground_of, offset_of, pixel_m
+from geochange.raster.pair import align
+from geochange.raster.reader import inspect
 
 
 @pytest.mark.parametrize(

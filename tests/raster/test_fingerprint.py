@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from makers import make_raster, noise
 
-from geochange.geo.identity import identity
-from geochange.geo.raster import inspect
+from geochange.raster.fingerprint import identity
+from geochange.raster.reader import inspect
 
 
 def mosaic(path: Path, source: str) -> Path:

@@ -9,7 +9,7 @@ import pytest
 import rasterio
 
 from geochange.errors import InputError
-from geochange.geo.held import Held
+from geochange.raster.handles import Held
 
 
 @pytest.fixture

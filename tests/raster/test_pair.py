@@ -15,11 +15,11 @@ from makers import LONLAT, NORTH_UP, UTM, make_raster, noise, ramp
 from pyproj import CRS, Transformer
 
 from geochange.errors import InputError, OptionError, RunError
-from geochange.geo import date as date_module
-from geochange.geo.align import Pair, align
-from geochange.geo.bands import Bands
-from geochange.geo.raster import inspect
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
+from geochange.raster import aligned as date_module
+from geochange.raster.bands import Bands
+from geochange.raster.pair import Pair, align
+from geochange.raster.reader import inspect
 
 SHAPE = (24, 30)
 ONE = Bands((1,), (1,))

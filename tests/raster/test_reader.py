@@ -15,9 +15,9 @@ from makers import NORTH_UP, UTM, make_raster, noise
 from pyproj import CRS
 
 from geochange.errors import InputError
-from geochange.geo.pixels import read_window
-from geochange.geo.raster import inspect, opened
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
+from geochange.raster.pixels import read_window
+from geochange.raster.reader import inspect, opened
 
 SHAPE = (6, 8)
 WHOLE = Window(0, 0, *SHAPE)

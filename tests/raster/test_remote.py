@@ -16,12 +16,12 @@ from makers import make_raster, noise
 from range_server import CLOSE, DROP, REFUSE, STALL, Fault, RangeServer, served
 
 from geochange.cli.main import _exit_code
-from geochange.detection import Result, detect
 from geochange.errors import InputError, RunError
-from geochange.geo import patience
-from geochange.geo.identity import identity
-from geochange.geo.raster import gdal_environment, inspect, opened
-from geochange.geo.remote import HTTP, is_remote, may_pass
+from geochange.raster import retry
+from geochange.raster.fingerprint import identity
+from geochange.raster.reader import gdal_environment, inspect, opened
+from geochange.raster.remote import HTTP, is_remote, may_pass
+from geochange.workflows.detect import Result, detect
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,7 @@ PATIENCE = {
 @pytest.fixture(autouse=True)
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slept: list[float] = []
-    monkeypatch.setattr(patience, "sleep", slept.append)
+    monkeypatch.setattr(retry, "sleep", slept.append)
     for name, value in PATIENCE.items():
         monkeypatch.setenv(name, value)
     return slept
@@ -100,7 +100,7 @@ def test_a_server_that_never_answers_is_named_with_what_was_tried(
         inspect(url)
     assert str(caught.value).startswith(f"{url}: cannot be opened (")
     assert "\n" not in str(caught.value)
-    assert naps == list(patience.PAUSES_S)
+    assert naps == list(retry.PAUSES_S)
     assert len(server.asked()) <= 18
 
 

@@ -17,13 +17,13 @@ from makers import NORTH_UP, make_raster, noise
 from rasterio.errors import RasterioIOError
 
 from geochange.errors import RunError
-from geochange.geo import patience
-from geochange.geo.align import Pair, align
-from geochange.geo.bands import Bands
-from geochange.geo.date import Date
-from geochange.geo.raster import inspect
-from geochange.geo.tiling import Window
-from geochange.geo.unreadable import Unreadable, UnreadableError, in_short, merged
+from geochange.grid.tiling import Window
+from geochange.raster import retry
+from geochange.raster.aligned import Date
+from geochange.raster.bands import Bands
+from geochange.raster.pair import Pair, align
+from geochange.raster.reader import inspect
+from geochange.raster.unreadable import Unreadable, UnreadableError, in_short, merged
 
 SHAPE = (160, 192)
 TILE = 32
@@ -40,7 +40,7 @@ WARPED = NORTH_UP @ Affine.translation(-1.5, -1.5)
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long was slept, without sleeping."""
     slept: list[float] = []
-    monkeypatch.setattr(patience, "sleep", slept.append)
+    monkeypatch.setattr(retry, "sleep", slept.append)
     return slept
 
 
@@ -204,11 +204,11 @@ def test_what_fails_is_tried_again_after_a_pause_from_the_file_opened_afresh(
         if len(naps) == 2:  # the disk comes back
             path.write_bytes(sound)
 
-    monkeypatch.setattr(patience, "sleep", sleep)
+    monkeypatch.setattr(retry, "sleep", sleep)
     lost = set[Window]()
     with date.reader(lost) as read:
         pixels, valid = read(date.grid.whole)
-    assert naps == list(patience.PAUSES_S)
+    assert naps == list(retry.PAUSES_S)
     assert valid.all() and not lost
     np.testing.assert_array_equal(pixels, noise((SHAPE[0] + 8, SHAPE[1] + 8, 3), 2)[:160, :192])
 
@@ -240,12 +240,12 @@ def test_a_handle_gives_up_after_its_tries(naps: list[float]) -> None:
     closed: list[Raster] = []
     shut: list[Raster] = []
     read_from: list[Raster] = []
-    with patience.Handle(Raster) as handle:
-        assert isinstance(patience.insist(handle, fail), RasterioIOError)
-    assert len(read_from) == patience.TRIES == len(opened) == len(closed)
+    with retry.Handle(Raster) as handle:
+        assert isinstance(retry.insist(handle, fail), RasterioIOError)
+    assert len(read_from) == retry.TRIES == len(opened) == len(closed)
     assert read_from == opened == closed
     assert shut == opened[:-1]  # what failed is not handed on
-    assert naps == list(patience.PAUSES_S)
+    assert naps == list(retry.PAUSES_S)
 
 
 def test_the_error_travels_between_processes() -> None:

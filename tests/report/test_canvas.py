@@ -12,10 +12,10 @@ import shapely
 from makers import NORTH_UP, UTM
 from PIL import Image
 
-from geochange.account.sketching import LEAST_PX, Sketcher, shown_shape, window_around
-from geochange.geo.grid import Grid, to_ground
-from geochange.geo.tiling import Window
+from geochange.grid.grid import Grid, to_ground
+from geochange.grid.tiling import Window
 from geochange.report.canvas import Overlay, embedded, muted, round_length, scale_of, sized
+from geochange.report.run.sketches import LEAST_PX, Sketcher, shown_shape, window_around
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 GRID = Grid(UTM, NORTH_UP, (200, 300))

@@ -27,8 +27,8 @@ from referencing import Registry, Resource
 
 from geochange import detect
 from geochange.cli.main import cli
-from geochange.detection import Result
 from geochange.errors import OptionError, OutputError
+from geochange.workflows.detect import Result
 
 pytestmark = pytest.mark.slow
 
@@ -161,7 +161,7 @@ def pictures_of(page: Path) -> list[NDArray[np.uint8]]:
 def test_a_raster_too_large_to_glance_at_is_shown_as_it_was_read(
     dtype: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("geochange.geo.glance.MOST_PX", 2**10)
+    monkeypatch.setattr("geochange.raster.pictures.overview.MOST_PX", 2**10)
     made = make_pair(tmp_path)
     for path in made if dtype is np.uint16 else ():
         with rasterio.open(path) as raster:

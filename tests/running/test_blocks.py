@@ -8,7 +8,7 @@ from typing import Any, cast
 from hypothesis import given
 from plans import each_plan, every_output, plans, wide_overlap
 
-from geochange.geo.tiling import TilePlan
+from geochange.grid.tiling import TilePlan
 from geochange.running.scope import Scope
 from geochange.running.tasks import Work, jobs
 

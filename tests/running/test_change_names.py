@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from shelves import blobs, shelf_of
 
 from geochange.errors import OptionError
-from geochange.geo.changes import to_changes
-from geochange.geo.grid import Grid
-from geochange.geo.layers import gather
-from geochange.geo.pen import Pen
-from geochange.geo.tiling import TilePlan
+from geochange.grid.grid import Grid
+from geochange.grid.tiling import TilePlan
 from geochange.mosaic.store import ScoreStore
-from geochange.running.naming import Namer, chosen_classes
+from geochange.running.change_names import Namer, chosen_classes
+from geochange.vector.changes import to_changes
+from geochange.vector.files.layers import gather
+from geochange.vector.generalization.outline_style import Pen
 
 CLASSES = ("farmland", "building", "pond")
 NAMES = ["before_class", "after_class", "change", "before_score", "after_score"]

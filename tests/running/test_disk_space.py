@@ -11,8 +11,8 @@ from hypothesis import given
 from plans import each_plan, every_output, plans, wide_overlap
 
 from geochange.errors import OutputError, RunError
-from geochange.geo.tiling import TilePlan
-from geochange.running.space import (
+from geochange.grid.tiling import TilePlan
+from geochange.running.disk_space import (
     Space,
     as_gb,
     check_space,

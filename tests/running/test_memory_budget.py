@@ -10,12 +10,12 @@ import pytest
 from makers import make_raster, noise
 
 from geochange.errors import OptionError
-from geochange.geo.align import Pair, align
-from geochange.geo.bands import Bands
-from geochange.geo.radiometry import AS_IT_IS, Radiometry, Stretch
-from geochange.geo.raster import CACHE_MB, inspect
-from geochange.geo.tiling import TilePlan
-from geochange.running.budget import Budget, block_bytes, cache_bytes, check_limit
+from geochange.grid.tiling import TilePlan
+from geochange.raster.bands import Bands
+from geochange.raster.pair import Pair, align
+from geochange.raster.reader import CACHE_MB, inspect
+from geochange.raster.scene.radiometry import AS_IT_IS, Radiometry, Stretch
+from geochange.running.memory_budget import Budget, block_bytes, cache_bytes, check_limit
 
 MB = 10**6
 ALONE = Budget(process=500 * MB, network=100 * MB, block=50 * MB, processes=0, threads=4)

@@ -13,8 +13,8 @@ from makers import make_raster, texture
 
 import geochange
 from geochange.errors import OutputError, RunError
-from geochange.models.batch import Batch
-from geochange.running import rastering, space
+from geochange.models.inference.batch import Batch
+from geochange.running import disk_space, raster_writer
 
 pytestmark = pytest.mark.slow
 
@@ -36,8 +36,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture
 def early(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(space, "EARLY_PX", 1)
-    monkeypatch.setattr(space, "EARLY_BLOCKS", 1)
+    monkeypatch.setattr(disk_space, "EARLY_PX", 1)
+    monkeypatch.setattr(disk_space, "EARLY_BLOCKS", 1)
 
 
 def threads() -> list[str]:
@@ -52,7 +52,7 @@ def test_early_or_late_the_bytes_are_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     late = geochange.detect(*pair, tmp_path / "late.gpkg", **OPTIONS)
-    monkeypatch.setattr(space, "EARLY_PX", 1)
+    monkeypatch.setattr(disk_space, "EARLY_PX", 1)
     soon = geochange.detect(*pair, tmp_path / "soon.gpkg", **{**OPTIONS, **options})
     assert soon.raster.read_bytes() == late.raster.read_bytes()
     assert (soon.polygons, soon.seen_px) == (late.polygons, late.seen_px)
@@ -101,7 +101,7 @@ def test_what_cannot_be_written_ends_the_run_at_once(
 
     seen: list[int] = []
     with monkeypatch.context() as patched:
-        patched.setattr(rastering, "write_cog", refuse)
+        patched.setattr(raster_writer, "write_cog", refuse)
         with pytest.raises(RunError, match="check the free space there"):
             geochange.detect(
                 *pair,

@@ -9,12 +9,12 @@ import pytest
 from makers import make_raster, noise
 
 from geochange.errors import RunError
-from geochange.faults import GIVE_UP, Faults, Records
-from geochange.geo.align import Pair, align
-from geochange.geo.bands import Bands
-from geochange.geo.raster import inspect
-from geochange.geo.tiling import Window
-from geochange.geo.unreadable import NOTHING, Unreadable, UnreadableError
+from geochange.grid.tiling import Window
+from geochange.raster.bands import Bands
+from geochange.raster.pair import Pair, align
+from geochange.raster.reader import inspect
+from geochange.raster.unreadable import NOTHING, Unreadable, UnreadableError
+from geochange.running.read_failures import GIVE_UP, Faults, Records
 
 HOLE = Unreadable((Window(0, 0, 2, 2),))
 OTHER = Unreadable((Window(0, 2, 2, 2),), (Window(4, 4, 2, 2),))

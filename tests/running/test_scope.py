@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from plans import each_plan, every_output, plans
 
 from geochange.errors import RunError
-from geochange.geo import area as areas
-from geochange.geo.tiling import TilePlan
+from geochange.grid.tiling import TilePlan
 from geochange.running.scope import Scope, area_of, keep_area, know_area
+from geochange.vector import aoi as areas
 
 corners = st.tuples(st.floats(0, 24), st.floats(0, 24), st.floats(0.5, 9), st.floats(0.5, 9))
 

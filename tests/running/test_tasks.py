@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from shelves import assert_same
 
-from geochange.geo.align import align
-from geochange.geo.bands import Bands
-from geochange.geo.joiner import Joiner
-from geochange.geo.probability import NODATA
-from geochange.geo.radiometry import AS_IT_IS
-from geochange.geo.raster import inspect
-from geochange.geo.regions import BlockRegions, Regions
-from geochange.geo.spill import Spill
-from geochange.geo.tiling import TilePlan
+from geochange.grid.probability import NODATA
+from geochange.grid.tiling import TilePlan
 from geochange.models import ModelSpec
+from geochange.raster.bands import Bands
+from geochange.raster.pair import align
+from geochange.raster.reader import inspect
+from geochange.raster.scene.radiometry import AS_IT_IS
 from geochange.running.tasks import Work, jobs
+from geochange.vector.tracing.join import Joiner
+from geochange.vector.tracing.regions import BlockRegions, Regions
+from geochange.vector.tracing.spill import Spill
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from geochange.errors import OutputError
-from geochange.running.workfolder import WorkFolder
+from geochange.running.work_folder import WorkFolder
 
 MINE = {"model": "cva", "shape": [3, 4], "nested": {"b": 1, "a": 2}}
 

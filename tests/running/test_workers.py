@@ -14,7 +14,7 @@ from geochange import detect
 from geochange.config import RunOptions
 from geochange.errors import OptionError
 from geochange.models import ModelSpec, Prompting
-from geochange.models.devices import Found
+from geochange.models.inference.devices import Found
 from geochange.running.workers import settle_spec
 
 NETWORK = ModelSpec("model.safetensors", "cpu", prompting=Prompting(precision="float32"))

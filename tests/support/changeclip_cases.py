@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from geochange.models.changeclip import ChangeClip, ChangeClipOptions
-from geochange.models.clip_text import TextOptions
-from geochange.models.clip_visual import ResNetOptions, VitOptions
-from geochange.models.context import ContextOptions
-from geochange.models.decoder import DecoderOptions
-from geochange.models.openclip import ClipShape, build_clip
+from geochange.models.changeclip.context_decoder import ContextOptions
+from geochange.models.changeclip.decoder import DecoderOptions
+from geochange.models.changeclip.image_tower import ResNetOptions, VitOptions
+from geochange.models.changeclip.network import ChangeClip, ChangeClipOptions
+from geochange.models.changeclip.text_tower import TextOptions
+from geochange.models.weights.openclip import ClipShape, build_clip
 
 # Networks this small lose by threads, tenfold where the cores are shared with others.
 torch.set_num_threads(1)
 
-FOLDER = Path(__file__).parent / "fixtures" / "changeclip"
+FOLDER = Path(__file__).parents[1] / "fixtures" / "changeclip"
 PUBLISHED = {
     "rn50": ChangeClipOptions(),
     "vit_b16": ChangeClipOptions(visual=VitOptions(double_class_token=True)),

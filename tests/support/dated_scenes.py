@@ -10,9 +10,9 @@ from makers import make_raster
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from geochange.geo.align import Pair, align
-from geochange.geo.bands import Bands
-from geochange.geo.raster import inspect
+from geochange.raster.bands import Bands
+from geochange.raster.pair import Pair, align
+from geochange.raster.reader import inspect
 
 
 def ground(size: int, seed: int = 0) -> NDArray[np.float32]:

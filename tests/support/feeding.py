@@ -12,7 +12,7 @@ import torch
 from makers import make_chip, noise
 
 from geochange.chip import Chip
-from geochange.models.batch import Batch
+from geochange.models.inference.batch import Batch
 
 
 def chips_of(count: int, seed: int = 0, size: int = 5) -> list[Chip]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def pipeline(name: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, settings
 from hypothesis import strategies as st
 
-from geochange.geo.tiling import TilePlan
+from geochange.grid.tiling import TilePlan
 
 
 @st.composite

@@ -12,7 +12,7 @@ from affine import Affine
 from makers import NORTH_UP, UTM
 from pyproj import CRS
 
-from geochange.geo.grid import Grid, to_ground
+from geochange.grid.grid import Grid, to_ground
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf", ".shp": "ESRI Shapefile"}
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from geochange.config import TrainOptions
-from geochange.learning import train
+from geochange.workflows.train import train
 
 METRE = Affine(1, 0, 500_000, 0, -1, 5_000_000)
 """Pixels of 1 m in UTM zone 32."""

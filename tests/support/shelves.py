@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from geochange.geo.joiner import Joiner
-from geochange.geo.polygons import Geometries, Places
-from geochange.geo.probability import NODATA
-from geochange.geo.regions import BlockRegions, Regions, trace
-from geochange.geo.spill import Shelf, Spill
-from geochange.geo.tiling import Window
+from geochange.grid.probability import NODATA
+from geochange.grid.tiling import Window
+from geochange.vector.tracing.join import Joiner
+from geochange.vector.tracing.polygons import Geometries, Places
+from geochange.vector.tracing.regions import BlockRegions, Regions, trace
+from geochange.vector.tracing.spill import Shelf, Spill
 
 LEVEL = 127
 VALUES = (0, 126, 127, 200, 254, NODATA)

@@ -17,13 +17,13 @@ from changeclip_cases import SMALL, small
 
 from geochange.config import TrainOptions
 from geochange.errors import RunError
-from geochange.models.card import Card
-from geochange.models.checkpoint import read_checkpoint, read_facts
-from geochange.trainer.keeper import ENOUGH, Keeper, Reached, calibrate
+from geochange.models.weights.card import Card
+from geochange.models.weights.checkpoint import read_checkpoint, read_facts
+from geochange.trainer.checkpoints import ENOUGH, Keeper, Reached, calibrate
 from geochange.trainer.preparation import CALIBRATED, Prepared
 from geochange.trainer.validation import Verdict
-from geochange.training.calibration import LogitHistogram
-from geochange.training.counts import Counts
+from geochange.training.metrics.calibration import LogitHistogram
+from geochange.training.metrics.counts import Counts
 
 
 def test_any_validation_beats_none() -> None:

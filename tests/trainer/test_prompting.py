@@ -19,12 +19,12 @@ from safetensors.torch import save_file
 from geochange.chip import Chip
 from geochange.cli.main import _exit_code
 from geochange.errors import InputError, OutputError
-from geochange.models.checkpoint import DEFAULT_CLIP
 from geochange.models.naming import Namer, clip_tag
 from geochange.models.prompts import published_vocabulary
+from geochange.models.weights.checkpoint import DEFAULT_CLIP
 from geochange.trainer import prompting
 from geochange.trainer.prompting import Prompter, name_chips, stored_names
-from geochange.training.classfile import read_classes, write_classes
+from geochange.training.class_file import read_classes, write_classes
 
 VOCABULARY = published_vocabulary()
 PUBLISHED = "clipcls_56_vit16.json"

@@ -10,7 +10,7 @@ import torch
 from makers import noise
 
 from geochange.chip import Chip
-from geochange.models.batch import Batch
+from geochange.models.inference.batch import Batch
 from geochange.trainer import validation
 from geochange.trainer.validation import USUAL_PX, Examiner, spread
 

@@ -14,7 +14,7 @@ from PIL import Image
 from geochange.chip import Chip
 from geochange.drawing import SKY, VERMILION, YELLOW, fit, font
 from geochange.errors import OutputError
-from geochange.training.sheet import (
+from geochange.training.contact_sheet import (
     HEADS,
     NOWHERE,
     SheetRow,

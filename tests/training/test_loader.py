@@ -10,8 +10,8 @@ from makers import noise
 
 from geochange.chip import Chip
 from geochange.training.augment import Augmentation
-from geochange.training.lessons import BothNames, Lessons, Loader
-from geochange.training.order import Share
+from geochange.training.loader import BothNames, Lessons, Loader
+from geochange.training.sampler import Share
 
 
 class Chips:

@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 
 from geochange.errors import InputError
-from geochange.training.looks import look_again, mix
 from geochange.training.scenes import (
     caption_loss,
     caption_targets,
@@ -18,6 +17,7 @@ from geochange.training.scenes import (
     read_scenes,
     share_among,
 )
+from geochange.training.views import look_again, mix
 
 
 @pytest.fixture

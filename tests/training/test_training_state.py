@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from geochange.errors import InputError, RunError
-from geochange.training.student import Course, Student
+from geochange.training.training_state import Course, Student
 
 
 class Net(nn.Module):

@@ -12,9 +12,9 @@ from makers import LONLAT, NORTH_UP, UTM
 from rasterio.features import rasterize
 
 from geochange.errors import InputError
-from geochange.geo.area import PIECE_POINTS, PIECE_PX, Area, read_area
-from geochange.geo.grid import Grid, to_ground
-from geochange.geo.tiling import TilePlan, Window
+from geochange.grid.grid import Grid, to_ground
+from geochange.grid.tiling import TilePlan, Window
+from geochange.vector.aoi import PIECE_POINTS, PIECE_PX, Area, read_area
 
 GRID = Grid(UTM, NORTH_UP, (400, 600))
 

@@ -11,13 +11,13 @@ from makers import NORTH_UP, UTM
 from numpy.typing import NDArray
 from shelves import blobs, shelf_of
 
-from geochange.geo import spill
-from geochange.geo.changes import SPECK_PX, Tally, to_changes
-from geochange.geo.grid import Grid
-from geochange.geo.layers import gather
-from geochange.geo.pen import Pen
-from geochange.geo.probability import NODATA
-from geochange.geo.vector import COLUMNS
+from geochange.grid.grid import Grid
+from geochange.grid.probability import NODATA
+from geochange.vector.changes import SPECK_PX, Tally, to_changes
+from geochange.vector.files.layers import gather
+from geochange.vector.files.writers import COLUMNS
+from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.tracing import spill
 
 SHAPE = (30, 40)
 GRID = Grid(UTM, NORTH_UP, SHAPE)

@@ -12,10 +12,10 @@ from makers import LONLAT, NORTH_UP, UTM
 from polygon_files import make_polygons, square
 
 from geochange.errors import InputError, OptionError
-from geochange.geo.arena import metric_grid, run_grid
-from geochange.geo.measure import geodesic
-from geochange.geo.outlines import find_layer, read_outlines
-from geochange.geo.vector import empty_changes, write_changes
+from geochange.vector.comparison_grid import metric_grid, run_grid
+from geochange.vector.files.polygon_reader import find_layer, read_outlines
+from geochange.vector.files.writers import empty_changes, write_changes
+from geochange.vector.geodesic import geodesic
 
 TOLD = {
     "crs": UTM.to_string(),

@@ -11,8 +11,8 @@ from affine import Affine
 from makers import LONLAT, UTM
 from pyproj import CRS, Proj, Transformer
 
-from geochange.geo.grid import Grid
-from geochange.geo.measure import geodesic
+from geochange.grid.grid import Grid
+from geochange.vector.geodesic import geodesic
 
 WGS84_A, WGS84_F = 6_378_137.0, 1 / 298.257223563
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polygon_files import square
 
-from geochange.geo import objects as objects_module
-from geochange.geo.objects import explode, match
+from geochange.vector import objects as objects_module
+from geochange.vector.objects import explode, match
 
 WHOLE = shapely.box(0, 0, 100, 100)
 

@@ -8,8 +8,8 @@ import pytest
 import shapely
 from makers import UTM
 
-from geochange.geo.summary import BINS, DECADES, TOP, UNNAMED, Summary
-from geochange.geo.vector import table_of
+from geochange.vector.files.writers import table_of
+from geochange.vector.summary import BINS, DECADES, TOP, UNNAMED, Summary
 
 NAMES = np.array(["farmland -> building", "within farmland", None], dtype=object)
 

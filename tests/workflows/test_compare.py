@@ -13,11 +13,11 @@ from makers import LONLAT, NORTH_UP, UTM, make_raster
 from polygon_files import make_polygons, square
 from sklearn import metrics
 
-from geochange.comparison import ObjectCounts, compare
 from geochange.errors import InputError, OptionError
-from geochange.geo.vector import empty_changes, table_of, write_changes
-from geochange.training.boundary import boundary_counts
-from geochange.training.counts import Counts
+from geochange.training.metrics.boundary import boundary_counts
+from geochange.training.metrics.counts import Counts
+from geochange.vector.files.writers import empty_changes, table_of, write_changes
+from geochange.workflows.compare import ObjectCounts, compare
 
 SHAPE = (60, 80)
 
@@ -46,7 +46,7 @@ def blobs(seed: int) -> np.ndarray:
 def test_figures_are_scikit_learns(
     tmp_path: Path, extent: Path, seed: int, window_px: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("geochange.comparison.WINDOW_PX", window_px)
+    monkeypatch.setattr("geochange.workflows.compare.WINDOW_PX", window_px)
     ours, theirs = blobs(seed), blobs(seed + 50)
     theirs[:, :40] = ours[:, :40]
     files = mask_file(tmp_path / "a.gpkg", ours), mask_file(tmp_path / "b.geojson", theirs)

@@ -20,7 +20,7 @@ import pytest
 from makers import make_raster, noise
 from scipy import ndimage
 
-from geochange.geo.tiling import TilePlan
+from geochange.grid.tiling import TilePlan
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,8 @@ from PIL import Image
 from polygon_files import make_polygons, square
 
 from geochange.cli.main import _exit_code
-from geochange.cutting import Cut, cut
 from geochange.errors import InputError, OptionError
+from geochange.workflows.cut_chips import Cut, cut
 
 SHAPE = (128, 192)
 CUT = {"size": 32, "block": 1, "val": 0.25}
@@ -93,7 +93,7 @@ def test_memory_is_that_of_a_window_and_chips_do_not_depend_on_it(
     pair: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = cut_here(pair, "a", overlap=8, block=2)
-    monkeypatch.setattr("geochange.cutting.READ_PX", 1)
+    monkeypatch.setattr("geochange.workflows.cut_chips.READ_PX", 1)
     small = cut_here(pair, "b", overlap=8, block=2)
     names = [path.relative_to(whole.root) for path in whole.root.rglob("*.png")]
     assert len(names) > 30

@@ -13,8 +13,8 @@ from unlabelled_pictures import FEW, make_pictures
 
 from geochange.config import TrainOptions
 from geochange.config.files import read_options
-from geochange.learning import train
-from geochange.models.checkpoint import read_checkpoint, read_clip
+from geochange.models.weights.checkpoint import read_checkpoint, read_clip
+from geochange.workflows.train import train
 
 ROOT = Path(__file__).parents[2]
 

@@ -18,12 +18,12 @@ from pyproj import CRS, Transformer
 from rasterio.warp import Resampling, reproject
 
 import geochange
-from geochange.detection import Result, detect
 from geochange.errors import OutputError
-from geochange.geo.grid import Grid
-from geochange.geo.picture import write_picture
+from geochange.grid.grid import Grid
 from geochange.landscape import make_landscape
 from geochange.models.classical import ChangeVector
+from geochange.raster.pictures.image import write_picture
+from geochange.workflows.detect import Result, detect
 
 pytestmark = pytest.mark.slow
 
@@ -194,7 +194,7 @@ def test_an_input_is_never_overwritten(scene: Path) -> None:
 
 
 def test_the_public_name_is_the_function() -> None:
-    importlib.import_module("geochange.detection")
+    importlib.import_module("geochange.workflows.detect")
     assert geochange.detect is detect
 
 

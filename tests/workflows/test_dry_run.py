@@ -10,16 +10,16 @@ import pytest
 from click.testing import CliRunner
 from makers import NORTH_UP, make_raster, noise
 
-from geochange.check import check
 from geochange.cli.main import cli
 from geochange.config import RunOptions
-from geochange.geo.align import align
-from geochange.geo.bands import Bands
-from geochange.geo.raster import inspect
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
 from geochange.mosaic.schedule import machine_bytes
-from geochange.rehearsal import rehearse
-from geochange.running.budget import MAY_TAKE
+from geochange.raster.bands import Bands
+from geochange.raster.pair import align
+from geochange.raster.reader import inspect
+from geochange.running.memory_budget import MAY_TAKE
+from geochange.workflows.dry_run import rehearse
+from geochange.workflows.preflight import check
 
 OPTIONS = {"model": "cva", "tile": 64, "overlap": 16, "block": 2, "threads": 2}
 

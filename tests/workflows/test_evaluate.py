@@ -20,13 +20,13 @@ from safetensors.torch import save_file
 from geochange.cli.main import _exit_code
 from geochange.dataset import open_split
 from geochange.errors import InputError, OptionError
-from geochange.evaluation import Evaluation, evaluate
-from geochange.models.batch import Batch
-from geochange.models.card import Card
-from geochange.models.checkpoint import Checkpoint, write_checkpoint
+from geochange.models.inference.batch import Batch
+from geochange.models.weights.card import Card
+from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
 from geochange.trainer import candidate as candidates
 from geochange.trainer.prompting import name_chips, stored_names
-from geochange.training.counts import Counts
+from geochange.training.metrics.counts import Counts
+from geochange.workflows.evaluate import Evaluation, evaluate
 
 SIDE, CHIPS = 32, 5
 

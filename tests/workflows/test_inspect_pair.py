@@ -13,8 +13,8 @@ from affine import Affine
 from dated_scenes import ground, moved
 from makers import NORTH_UP, make_raster, noise
 
-from geochange.geo.sampling import SceneSample
-from geochange.inspection import Inspection, coregister, inspect_scene, look
+from geochange.raster.scene.sampling import SceneSample
+from geochange.workflows.inspect_pair import Inspection, coregister, inspect_scene, look
 
 SIZE = 400
 

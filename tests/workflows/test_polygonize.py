@@ -16,10 +16,10 @@ from makers import NORTH_UP, make_raster, texture
 
 from geochange import detect, polygonize
 from geochange.cli.main import cli
-from geochange.detection import Result
 from geochange.errors import InputError, OptionError, OutputError
-from geochange.geo import probability_raster
-from geochange.geo.record import read_record
+from geochange.raster.output import probability_raster
+from geochange.vector.files.run_record import read_record
+from geochange.workflows.detect import Result
 
 pytestmark = pytest.mark.slow
 

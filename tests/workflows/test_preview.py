@@ -17,7 +17,7 @@ from PIL import Image
 from geochange import detect
 from geochange.cli.main import cli
 from geochange.errors import InputError, OptionError, OutputError
-from geochange.preview import preview
+from geochange.workflows.preview import preview
 
 pytestmark = pytest.mark.slow
 

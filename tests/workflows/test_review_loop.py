@@ -10,8 +10,8 @@ import pytest
 from reviewed_pairs import Place, make_pair, on_the_ground, set_status, teach_parent
 
 from geochange.cli.main import _exit_code
-from geochange.geo.vector import read_changes
-from geochange.models.checkpoint import read_checkpoint
+from geochange.models.weights.checkpoint import read_checkpoint
+from geochange.vector.files.writers import read_changes
 
 pytestmark = pytest.mark.slow
 

@@ -15,15 +15,15 @@ from dated_scenes import ground, moved
 from makers import NORTH_UP, UTM, make_raster, noise
 from pyproj import CRS
 
-from geochange.check import check
 from geochange.cli.main import _exit_code
 from geochange.config import RunOptions
-from geochange.detection import Result, detect
-from geochange.geo import align
-from geochange.geo.grid import to_ground
-from geochange.geo.tiling import TilePlan, Window
-from geochange.rehearsal import rehearse
+from geochange.grid.grid import to_ground
+from geochange.grid.tiling import TilePlan, Window
+from geochange.raster import pair
 from geochange.running.scope import Scope
+from geochange.workflows.detect import Result, detect
+from geochange.workflows.dry_run import rehearse
+from geochange.workflows.preflight import check
 
 pytestmark = pytest.mark.slow
 
@@ -244,13 +244,13 @@ def test_what_lies_outside_is_never_read_nor_inferred(
         needed[checked.plan.tile_window(tile).within(checked.plan.whole)] = True
     assert 0.1 < needed.mean() < 0.5
     read = np.zeros(checked.plan.shape, int)
-    plain = align.Date._read
+    plain = pair.Date._read
 
     def watched(self: Any, handle: Any, window: Window, *how: Any) -> Any:
         read[window.within(checked.plan.whole)] += 1
         return plain(self, handle, window, *how)
 
-    monkeypatch.setattr(align.Date, "_read", watched)
+    monkeypatch.setattr(pair.Date, "_read", watched)
     inferred: list[int] = []
     result = run(
         scene,
@@ -274,7 +274,7 @@ def test_what_lies_outside_is_never_read_nor_inferred(
 
 
 def sampled(checked: Any) -> list[Window]:
-    from geochange.geo.sampling import sample_windows
+    from geochange.raster.scene.sampling import sample_windows
 
     return sample_windows(checked.plan.shape, 1, checked.area)
 

@@ -22,15 +22,15 @@ from scipy.special import expit
 from geochange.cli.main import _exit_code
 from geochange.config import RunOptions, TrainOptions
 from geochange.dataset import open_split
-from geochange.detection import detect
 from geochange.errors import GeochangeError, InputError, OptionError, OutputError
-from geochange.learning import Trained, train
 from geochange.models import Prompting, weights_spec
-from geochange.models.checkpoint import read_checkpoint, read_memory
-from geochange.models.predict import predict
+from geochange.models.inference.predict import predict
 from geochange.models.prompts import FIXED
+from geochange.models.weights.checkpoint import read_checkpoint, read_memory
 from geochange.trainer.preparation import FREE
 from geochange.trainer.validation import Examiner
+from geochange.workflows.detect import detect
+from geochange.workflows.train import Trained, train
 
 pytestmark = pytest.mark.slow
 
@@ -367,7 +367,7 @@ def test_eight_real_chips_are_learnt_by_heart(tmp_path: Path) -> None:
 def test_class_names_that_are_stored_are_taught(chips: Path, tmp_path: Path) -> None:
     """Prompted training needs no CLIP where the names lie beside the chips."""
     from geochange.models.prompts import published_vocabulary
-    from geochange.training.classfile import write_classes
+    from geochange.training.class_file import write_classes
 
     root = make_chips(tmp_path / "chips", {"train": 2, "val": 2})
     vocabulary = published_vocabulary()

@@ -17,11 +17,11 @@ from damage import cut_in, ruin
 from makers import NORTH_UP, make_raster, noise
 
 from geochange.cli.main import _exit_code
-from geochange.detection import Result, detect
 from geochange.errors import RunError
-from geochange.geo import patience
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
 from geochange.models.classical import ChangeVector
+from geochange.raster import retry
+from geochange.workflows.detect import Result, detect
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ TILED = {"tiled": True, "blockxsize": TILE, "blockysize": TILE}
 
 @pytest.fixture(autouse=True)
 def naps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "sleep", lambda pause_s: None)
+    monkeypatch.setattr(retry, "sleep", lambda pause_s: None)
 
 
 class Counted(ChangeVector):

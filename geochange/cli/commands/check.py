@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from geochange.cli.again import again
 from geochange.cli.options import GroupedCommand, options_of
+from geochange.cli.rerun import again
 from geochange.config import CheckOptions
-from geochange.places import check_target
-from geochange.whole import write_text
+from geochange.files.atomic import write_text
+from geochange.files.output_paths import check_target
 
 if TYPE_CHECKING:
-    from geochange.inspection import DateSeen, Inspection
+    from geochange.workflows.inspect_pair import DateSeen, Inspection
 
 
 @click.command(
@@ -40,7 +40,7 @@ def check(before: str, after: str, file: Path | None, quiet: bool, **options: An
     """
     if file is not None:
         check_target(file)
-    from geochange.inspection import look
+    from geochange.workflows.inspect_pair import look
 
     with again("the same command again starts afresh"):
         seen = look(before, after, **options)

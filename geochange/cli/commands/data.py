@@ -7,11 +7,23 @@ import click
 from geochange.cli.lazy import lazy_group
 
 COMMANDS = {
-    "check": ("geochange.cli.data_check:check", "Count, and look for leaks and odd labels."),
-    "index": ("geochange.cli.data_index:index", "Write train.txt, val.txt and test.txt."),
-    "prompts": ("geochange.cli.data_prompts:prompts", "Let CLIP name what every chip shows."),
-    "planted": ("geochange.cli.data_planted:planted", "Show pairs made by planting changes."),
-    "chips": ("geochange.cli.data_chips:chips", "Cut a labelled pair of rasters into chips."),
+    "check": (
+        "geochange.cli.commands.data_check:check",
+        "Count, and look for leaks and odd labels.",
+    ),
+    "index": ("geochange.cli.commands.data_index:index", "Write train.txt, val.txt and test.txt."),
+    "prompts": (
+        "geochange.cli.commands.data_prompts:prompts",
+        "Let CLIP name what every chip shows.",
+    ),
+    "planted": (
+        "geochange.cli.commands.data_planted:planted",
+        "Show pairs made by planting changes.",
+    ),
+    "chips": (
+        "geochange.cli.commands.data_chips:chips",
+        "Cut a labelled pair of rasters into chips.",
+    ),
 }
 """Commands by name: where each lives, and its line in the help of the group."""
 

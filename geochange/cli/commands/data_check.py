@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from geochange.cli.again import again
 from geochange.cli.options import Folder
+from geochange.cli.rerun import again
 from geochange.cli.screen import screen
-from geochange.places import check_target
-from geochange.whole import write_text
+from geochange.files.atomic import write_text
+from geochange.files.output_paths import check_target
 
 if TYPE_CHECKING:
     from geochange.dataset import Leak, SplitSurvey, Survey

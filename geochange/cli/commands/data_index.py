@@ -20,9 +20,9 @@ def index(root: Path, layout: str, quiet: bool) -> None:
     relative to ROOT. Lists that are there are replaced; another file of such a name is refused.
     """
     from geochange.dataset import records_of, splits_of
+    from geochange.dataset.chip_lists import write_lists
+    from geochange.dataset.layouts import LAYOUTS
     from geochange.errors import InputError
-    from geochange.training.layouts import LAYOUTS
-    from geochange.training.lists import write_lists
 
     splits = [split for split in splits_of(root, layout) if (root / split).is_dir()]
     if not splits or layout not in ("auto", *LAYOUTS):

@@ -10,10 +10,10 @@ import click
 from geochange.cli.options import Folder
 from geochange.cli.screen import closing_table, say_json, screen
 from geochange.errors import InputError, OptionError
-from geochange.models.weights import clip_file
+from geochange.models.weights.locate import clip_file
 
 if TYPE_CHECKING:
-    from geochange.training.source import ChipSource
+    from geochange.training.chip_source import ChipSource
 
 
 @click.command(epilog="Example: geochange data prompts SYSU-CD --split train --split val")
@@ -50,7 +50,7 @@ def prompts(root: Path, quiet: bool, log_json: bool, **given: Any) -> None:
         raise InputError(f"--vocabulary {vocabulary}: no such file; name one of class names")
     sources = _sources(root, given["splits"], given["layout"], given["bands"])
     # Behind the checks: loading torch takes longer than any refusal may.
-    from geochange.models.checkpoint import DEFAULT_CLIP, read_vocabulary
+    from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_vocabulary
     from geochange.trainer.prompting import Prompter
 
     names = read_vocabulary(vocabulary) if vocabulary else None

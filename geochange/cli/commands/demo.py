@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from geochange.cli.run import announce
+from geochange.cli.commands.run import announce
 from geochange.cli.screen import demo_table, screen
 
 
@@ -36,7 +36,7 @@ def demo(out: Path, size: int, seed: int, quiet: bool) -> None:
     and a hall, a new road, a felled forest, a drained pond. Then the same as `geochange run`, and
     what was found of what was planted.
     """
-    from geochange.demo import demonstrate  # torch: not before the options are right
+    from geochange.workflows.demo import demonstrate  # torch: not before the options are right
 
     if not quiet:
         click.echo(f"Making a landscape of {size} x {size} pixels in {out}/ ...", err=True)

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geochange.cli.again import again
+from geochange.cli.evaluation_tables import show_comparison, show_evaluation
 from geochange.cli.options import Folder, options_of, said
+from geochange.cli.rerun import again
 from geochange.cli.screen import say_json, screen
-from geochange.cli.tables import show_comparison, show_evaluation
 from geochange.config import CompareOptions, EvaluateOptions
 from geochange.errors import InputError, OptionError, OutputError
+from geochange.files.atomic import write_text
+from geochange.files.output_paths import check_folder
 from geochange.models import check_name
-from geochange.places import check_folder
-from geochange.whole import write_text
 
 if TYPE_CHECKING:
-    from geochange.comparison import Comparison
+    from geochange.workflows.compare import Comparison
 
 WORST = 12
 """Chips on the contact sheet."""
@@ -70,7 +70,7 @@ def evaluate(
     """
     chosen = set(said(given))
     # Behind --help: a library of polygons takes a moment.
-    from geochange.geo.outlines import is_vector
+    from geochange.vector.files.polygon_reader import is_vector
 
     if is_vector(Path(subject)) or is_vector(truth):
         _check_polygons(Path(subject), truth, chosen, json_file)
@@ -89,7 +89,7 @@ def evaluate(
 
 
 def _check_polygons(found: Path, reference: Path, chosen: set[str], json_file: Path | None) -> None:
-    from geochange.geo.outlines import VECTORS, is_vector
+    from geochange.vector.files.polygon_reader import VECTORS, is_vector
 
     for path in (found, reference):
         if not is_vector(path):
@@ -149,7 +149,7 @@ def _measure(
     silence: tuple[bool, bool],
 ) -> None:
     # Behind the checks: loading torch takes longer than any refusal may.
-    from geochange.evaluation import evaluate as measure
+    from geochange.workflows.evaluate import evaluate as measure
 
     quiet, log_json = silence
     worst = WORST if files["plots"] else 0
@@ -175,7 +175,7 @@ def _compare(
 ) -> None:
     options = CompareOptions.parse(dict(values))
     # Behind the checks, as above.
-    from geochange.comparison import compare
+    from geochange.workflows.compare import compare
 
     quiet, log_json = silence
     with again(AFRESH):

@@ -10,7 +10,7 @@ import click
 from geochange.cli.options import options_of
 from geochange.cli.screen import closing_table, say_json, screen
 from geochange.config import PolygonizeOptions
-from geochange.words import area
+from geochange.formatting import area
 
 
 @click.command(
@@ -34,7 +34,7 @@ def polygonize(raster: str, out: Path | None, quiet: bool, log_json: bool, **opt
     the options of the run the polygons are those of the run, but for the classes that CLIP named,
     which the raster does not hold.
     """
-    from geochange.polygonizing import polygonize as draw_again
+    from geochange.workflows.polygonize import polygonize as draw_again
 
     with screen(quiet, log_json) as report:
         drawn = draw_again(raster, out, report, **options)

@@ -40,7 +40,7 @@ def preview(
     Polygons are coloured by their mean confidence, as in QGIS. The rasters are found by what the
     file says of its run; of large ones only a small part is read.
     """
-    from geochange.preview import preview as draw
+    from geochange.workflows.preview import preview as draw
 
     picture = draw(changes, out, (rasters["before"], rasters["after"]), number, size)
     if not quiet:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geochange.check import check
 from geochange.cli.options import GroupedCommand, options_of, said
 from geochange.cli.screen import closing_table, say_json, screen
 from geochange.config import RunOptions
-from geochange.running.space import as_gb
-from geochange.words import area, duration
+from geochange.formatting import area, duration
+from geochange.running.disk_space import as_gb
+from geochange.workflows.preflight import check
 
 if TYPE_CHECKING:
-    from geochange.detection import Result
-    from geochange.rehearsal import Rehearsal
+    from geochange.workflows.detect import Result
+    from geochange.workflows.dry_run import Rehearsal
 
 
 @click.command(
@@ -54,12 +54,12 @@ def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **optio
     dry_run = options.pop("dry_run")
     checked = check(before, after, out, RunOptions.parse(said(options)))
     if dry_run:
-        from geochange.rehearsal import rehearse
+        from geochange.workflows.dry_run import rehearse
 
         foretell(rehearse(checked), log_json)
         return
     # Behind the check: loading torch takes longer than any refusal may.
-    from geochange.detection import run as run_checked
+    from geochange.workflows.detect import run as run_checked
 
     with screen(quiet, log_json) as report:
         result = run_checked(checked, report)

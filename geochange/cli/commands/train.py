@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geochange.cli.again import again
 from geochange.cli.options import Folder
+from geochange.cli.rerun import again
 from geochange.cli.screen import closing_table, say_json, screen
 from geochange.config import TrainOptions
 from geochange.config.files import parse_setting, read_options, write_out
 
 if TYPE_CHECKING:
-    from geochange.learning import Trained
+    from geochange.workflows.train import Trained
 
 RESUME = "add --resume to go on where it was"
 """After an interruption; harmless where it came before anything was kept."""
@@ -61,7 +61,7 @@ def train(
     if show:
         click.echo(write_out(options), nl=False)
         return
-    from geochange.learning import train as learn  # torch: not before the options are right
+    from geochange.workflows.train import train as learn  # torch: not before the options are right
 
     log_json = given["log_json"]
     with again(RESUME), screen(quiet, log_json) as report:

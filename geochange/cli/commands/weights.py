@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from geochange.cli.weights_words import describe, in_a_line, one_line, refusing, rows_of, title_of
+from geochange.cli.weights_tables import describe, in_a_line, one_line, refusing, rows_of, title_of
 from geochange.errors import InputError, OptionError, OutputError
-from geochange.models.weights import FOLDER, list_weights, locate, weights_folder
-from geochange.places import check_folder
+from geochange.files.output_paths import check_folder
+from geochange.models.weights.locate import FOLDER, list_weights, locate, weights_folder
 
 if TYPE_CHECKING:
-    from geochange.models.card import Card
+    from geochange.models.weights.card import Card
 
 
 @click.group(epilog="Start with: geochange weights list   or: geochange weights show model.pth")
@@ -71,7 +71,7 @@ def convert(source: str, target: Path, half: bool, threshold: float | None) -> N
     path = locate(source)
     _check_apart(path, target)
     # Behind the checks: loading torch takes longer than any refusal may.
-    from geochange.models.converting import convert as rewrite
+    from geochange.models.weights.convert import convert as rewrite
 
     with refusing(path):
         card = rewrite(path, target, half=half, threshold=threshold)
@@ -98,7 +98,7 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
     for path in paths:
         _check_apart(path, target)
     # Behind the checks, as above.
-    from geochange.models.converting import average as write_mean
+    from geochange.models.weights.convert import average as write_mean
 
     card = write_mean(paths, target, half=half, threshold=threshold)
     _say_written(target, card)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from geochange.landscape.parish import Draft, Parish
+from geochange.landscape.plan.draft import Draft, Parish
+from geochange.landscape.plan.things import Pond, Road, Wood
 from geochange.landscape.shapes import Points, blob
-from geochange.landscape.things import Pond, Road, Wood
 
 ASPHALT = (124, 123, 124)
 GRAVEL = (184, 174, 152)

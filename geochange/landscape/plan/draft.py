@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from shapely import Polygon
 
+from geochange.landscape.plan.things import Building, Plot, Pond, Road, Slab, Wood
 from geochange.landscape.shapes import ribbon
-from geochange.landscape.things import Building, Plot, Pond, Road, Slab, Wood
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from geochange.landscape.countryside import GRAVEL, TRACK_HALF_PX
-from geochange.landscape.house import car, dwelling
-from geochange.landscape.parish import Draft, Parish
+from geochange.landscape.plan.countryside import GRAVEL, TRACK_HALF_PX
+from geochange.landscape.plan.draft import Draft, Parish
+from geochange.landscape.plan.house import car, dwelling
+from geochange.landscape.plan.things import Building, Road, Slab, Stands
 from geochange.landscape.shapes import Box, Points
-from geochange.landscape.things import Building, Road, Slab, Stands
 
 CONCRETE = (178, 174, 166)
 SILAGE = (104, 102, 94)

@@ -6,9 +6,9 @@ import numpy as np
 import shapely
 from shapely import Polygon
 
-from geochange.landscape.countryside import RIVER_HALF_PX
+from geochange.landscape.plan.countryside import RIVER_HALF_PX
+from geochange.landscape.plan.things import Plan
 from geochange.landscape.shapes import Points, densify
-from geochange.landscape.things import Plan
 
 PITCH_PX = 9.0
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from geochange.landscape.canvas import Colour
-from geochange.landscape.parish import Draft
+from geochange.landscape.plan.draft import Draft
+from geochange.landscape.plan.things import Building, Plot, Slab, Stands
+from geochange.landscape.render.canvas import Colour
 from geochange.landscape.shapes import Box
-from geochange.landscape.things import Building, Plot, Slab, Stands
 
 ROOFS: tuple[Colour, ...] = (
     (166, 96, 74),

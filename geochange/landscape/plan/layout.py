@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from geochange.landscape.countryside import (
+from geochange.landscape.plan.countryside import (
     RIVER_HALF_PX,
     add_pond,
     add_woods,
     main_road,
     river,
 )
-from geochange.landscape.parish import Draft, Parish
+from geochange.landscape.plan.draft import Draft, Parish
+from geochange.landscape.plan.things import Plan
+from geochange.landscape.plan.village import settle
 from geochange.landscape.shapes import Points, ribbon
-from geochange.landscape.things import Plan
-from geochange.landscape.village import settle
 
 PARISH_PX = 1536
 

@@ -11,9 +11,9 @@ from shapely import LineString, Polygon, box
 from shapely.affinity import rotate
 from shapely.ops import split
 
-from geochange.landscape.noise import Floats
+from geochange.landscape.plan.things import Plan
+from geochange.landscape.render.noise import Floats
 from geochange.landscape.shapes import pixels_of
-from geochange.landscape.things import Plan
 
 FIELD_PX2 = 52_000
 LAY_OF_THE_LAND_DEG = 11

@@ -8,7 +8,7 @@ from enum import Enum
 import numpy as np
 from shapely import Polygon
 
-from geochange.landscape.canvas import Colour
+from geochange.landscape.render.canvas import Colour
 from geochange.landscape.shapes import Box, Points
 
 

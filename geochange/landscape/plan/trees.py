@@ -9,8 +9,8 @@ import shapely
 from numpy.typing import NDArray
 from shapely import Polygon
 
-from geochange.landscape.countryside import RIVER_HALF_PX
-from geochange.landscape.groves import (
+from geochange.landscape.plan.countryside import RIVER_HALF_PX
+from geochange.landscape.plan.groves import (
     along,
     around,
     forest,
@@ -18,8 +18,8 @@ from geochange.landscape.groves import (
     hedgerow,
     lone_trees,
 )
+from geochange.landscape.plan.things import Plan
 from geochange.landscape.shapes import Points, ribbon
-from geochange.landscape.things import Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from geochange.landscape.countryside import MAIN_HALF_PX, add_ride
-from geochange.landscape.farm import add_farm
-from geochange.landscape.house import add_church, add_house
-from geochange.landscape.parish import Draft, Parish
+from geochange.landscape.plan.countryside import MAIN_HALF_PX, add_ride
+from geochange.landscape.plan.draft import Draft, Parish
+from geochange.landscape.plan.farm import add_farm
+from geochange.landscape.plan.house import add_church, add_house
+from geochange.landscape.plan.things import Plot, Road, Stands
 from geochange.landscape.shapes import Box, Points, densify
-from geochange.landscape.things import Plot, Road, Stands
 
 STREET = (140, 138, 136)
 FRESH_ASPHALT = (74, 74, 82)

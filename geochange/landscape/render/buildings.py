@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.landscape.canvas import Canvas
+from geochange.landscape.plan.things import Building, Plan, Slab, Stands
+from geochange.landscape.render.canvas import Canvas
 from geochange.landscape.shapes import Box, Cover, cover_box
-from geochange.landscape.things import Building, Plan, Slab, Stands
 
 RUBBLE = (172, 158, 136)
 WINDSCREEN = (44, 50, 58)

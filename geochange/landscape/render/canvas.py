@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from geochange.landscape.noise import Floats, fractal_noise
+from geochange.landscape.render.noise import Floats, fractal_noise
 from geochange.landscape.shapes import Cover, Extent
 
 Colour = Sequence[float]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from shapely import Polygon
 
-from geochange.landscape.canvas import Canvas
+from geochange.landscape.plan.things import Plan
+from geochange.landscape.render.canvas import Canvas
 from geochange.landscape.shapes import Box, cover_area, cover_box
-from geochange.landscape.things import Plan
 
 FLOOR = (74, 84, 52)
 BROWN = (143, 121, 95)

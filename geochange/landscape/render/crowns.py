@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.landscape.canvas import Canvas
-from geochange.landscape.noise import Floats
+from geochange.landscape.plan.trees import Trees
+from geochange.landscape.render.canvas import Canvas
+from geochange.landscape.render.noise import Floats
 from geochange.landscape.shapes import Extent
-from geochange.landscape.trees import Trees
 
 Window = tuple[slice, slice]
 LEAF = np.array((88.0, 108.0, 64.0))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.landscape.canvas import Colour
-from geochange.landscape.noise import Floats, fractal_noise, line_noise
-from geochange.landscape.parcels import Parcels
-from geochange.landscape.things import Plan
+from geochange.landscape.plan.parcels import Parcels
+from geochange.landscape.plan.things import Plan
+from geochange.landscape.render.canvas import Colour
+from geochange.landscape.render.noise import Floats, fractal_noise, line_noise
 
 TRAM_SPACING_PX = 46.0
 HEADLAND_PX = 22.0

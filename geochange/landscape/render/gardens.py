@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from geochange.landscape.canvas import Canvas
+from geochange.landscape.plan.things import Plan, Plot
+from geochange.landscape.render.canvas import Canvas
 from geochange.landscape.shapes import Box, Cover, cover_box
-from geochange.landscape.things import Plan, Plot
 
 HEDGE = (72, 96, 50)
 BARE = (158, 140, 108)

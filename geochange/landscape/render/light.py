@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d, gaussian_filter
 
-from geochange.landscape.canvas import Canvas
-from geochange.landscape.noise import Floats
-from geochange.landscape.seasons import Season
+from geochange.landscape.render.canvas import Canvas
+from geochange.landscape.render.noise import Floats
+from geochange.landscape.render.seasons import Season
 
 SKY = np.array([0.27, 0.30, 0.36], np.float32)
 """Light that reaches shade, as a share of full light, for red, green, blue."""

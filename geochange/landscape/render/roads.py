@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.landscape.canvas import Canvas
+from geochange.landscape.plan.things import Plan, Road
+from geochange.landscape.render.canvas import Canvas
 from geochange.landscape.shapes import Cover, cover_ribbon
-from geochange.landscape.things import Plan, Road
 
 LINE = (222, 222, 216)
 VERGE = (132, 140, 88)

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from geochange.landscape.canvas import Canvas
-from geochange.landscape.countryside import RIVER_HALF_PX
-from geochange.landscape.noise import line_noise
+from geochange.landscape.plan.countryside import RIVER_HALF_PX
+from geochange.landscape.plan.things import Plan, Pond
+from geochange.landscape.render.canvas import Canvas
+from geochange.landscape.render.noise import line_noise
 from geochange.landscape.shapes import Cover, Points, cover_area, cover_ribbon
-from geochange.landscape.things import Plan, Pond
 
 DEEP = np.array((52.0, 66.0, 64.0))
 SHALLOW = np.array((92.0, 98.0, 78.0))

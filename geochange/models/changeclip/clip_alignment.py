@@ -11,11 +11,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from geochange.errors import OptionError
-from geochange.models.clip_visual import DenseAttentionPool, ResNetOptions
-from geochange.models.layers import per_band
-from geochange.models.openclip import MEAN, STD, ClipShape, build_clip
+from geochange.models.changeclip.image_tower import DenseAttentionPool, ResNetOptions
+from geochange.models.changeclip.layers import per_band
+from geochange.models.changeclip.variants import Variant
 from geochange.models.prompts import tokenise
-from geochange.models.variants import Variant
+from geochange.models.weights.openclip import MEAN, STD, ClipShape, build_clip
 
 LARGEST_SCALE = 100.0
 """Of cosines in the softmax, as CLIP has it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from geochange.models.swin import SwinPair
+from geochange.models.changeclip.swin import SwinPair
 
 
 @dataclass(frozen=True, slots=True)

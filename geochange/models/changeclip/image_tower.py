@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from geochange.models.layers import resize_grid
-from geochange.models.openclip import blocks_of, modified_resnet, transformer
+from geochange.models.changeclip.layers import resize_grid
+from geochange.models.weights.openclip import blocks_of, modified_resnet, transformer
 
 
 @dataclass(frozen=True, slots=True)

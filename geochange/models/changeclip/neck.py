@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from geochange.models.layers import named_conv
+from geochange.models.changeclip.layers import named_conv
 
 
 class FeaturePyramid(nn.Module):

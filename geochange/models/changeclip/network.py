@@ -12,12 +12,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from geochange.models.clip_text import TextOptions, TextTower, last_end
-from geochange.models.clip_visual import ResNetOptions, VisualOptions, build_tower
-from geochange.models.context import ContextDecoder, ContextOptions
-from geochange.models.decoder import DecodeHead, DecoderOptions
-from geochange.models.layers import named_conv, per_band
-from geochange.models.neck import FeaturePyramid, Fusion, difference, score_map
+from geochange.models.changeclip.context_decoder import ContextDecoder, ContextOptions
+from geochange.models.changeclip.decoder import DecodeHead, DecoderOptions
+from geochange.models.changeclip.image_tower import ResNetOptions, VisualOptions, build_tower
+from geochange.models.changeclip.layers import named_conv, per_band
+from geochange.models.changeclip.neck import FeaturePyramid, Fusion, difference, score_map
+from geochange.models.changeclip.text_tower import TextOptions, TextTower, last_end
 
 STRIDE = 32
 """Height and width of the network's input are multiples of this."""

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from geochange.models.layers import DropPath
+from geochange.models.changeclip.layers import DropPath
 
 _APART = -100.0  # the shift mask's value: finite, as published, and after a softmax as good as zero
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from geochange.models.openclip import blocks_of, transformer
+from geochange.models.weights.openclip import blocks_of, transformer
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from geochange.errors import OptionError
-from geochange.models.changeclip import ChangeClipOptions
-from geochange.models.clip_text import TextOptions
-from geochange.models.clip_visual import ResNetOptions, VitOptions
-from geochange.models.context import ContextOptions
-from geochange.models.decoder import DecoderOptions
+from geochange.models.changeclip.context_decoder import ContextOptions
+from geochange.models.changeclip.decoder import DecoderOptions
+from geochange.models.changeclip.image_tower import ResNetOptions, VitOptions
+from geochange.models.changeclip.network import ChangeClipOptions
+from geochange.models.changeclip.text_tower import TextOptions
 
 
 @dataclass(frozen=True, slots=True)

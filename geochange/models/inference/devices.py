@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 
 from geochange.errors import OptionError
-from geochange.models.precision import common_precision
+from geochange.models.inference.precision import common_precision
 
 logger = logging.getLogger(__name__)
 

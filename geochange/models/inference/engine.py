@@ -13,10 +13,10 @@ from typing import Any, TypeVar, cast
 import torch
 
 from geochange.errors import RunError
-from geochange.models.batch import Batch, stack
+from geochange.models.inference.batch import Batch, stack
+from geochange.models.inference.request import Answer, Request, classes_of
+from geochange.models.inference.transfer import Coming, carrier_to
 from geochange.models.protocol import ChangeModel, NamesClasses
-from geochange.models.request import Answer, Request, classes_of
-from geochange.models.transfer import Coming, carrier_to
 
 logger = logging.getLogger(__name__)
 

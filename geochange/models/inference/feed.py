@@ -16,12 +16,12 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from geochange.errors import RunError
-from geochange.models.capacity import measure
-from geochange.models.line import Line
-from geochange.models.looker import Load, Looker, Row, Scored
+from geochange.models.inference.batch_size import measure
+from geochange.models.inference.engine import Load, Looker, Row, Scored
+from geochange.models.inference.queue import Line
+from geochange.models.inference.request import Prediction, Reaching, Request
+from geochange.models.inference.transfer import Coming
 from geochange.models.protocol import ChangeModel
-from geochange.models.request import Prediction, Reaching, Request
-from geochange.models.transfer import Coming
 
 AHEAD = 2
 """Batches that may be launched and not yet answered: one is computed, the next stands ready."""

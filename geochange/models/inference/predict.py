@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip
 from geochange.models import ModelSpec, resident
-from geochange.models.devices import devices_of
-from geochange.models.feed import Feed
-from geochange.models.looker import Looker
+from geochange.models.inference.devices import devices_of
+from geochange.models.inference.engine import Looker
+from geochange.models.inference.feed import Feed
+from geochange.models.inference.request import BothNames, Prediction, Request, classes_of
 from geochange.models.protocol import ChangeModel
-from geochange.models.request import BothNames, Prediction, Request, classes_of
 
 __all__ = ["BothNames", "Prediction", "classes_of", "cores", "predict", "show", "show_turned"]
 

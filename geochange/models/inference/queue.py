@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterator
 
 from geochange.errors import RunError
-from geochange.models.looker import Row
-from geochange.models.request import Request
+from geochange.models.inference.engine import Row
+from geochange.models.inference.request import Request
 
 
 class Line:

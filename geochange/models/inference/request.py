@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from geochange.chip import Chip
+from geochange.models.inference.transfer import Coming
 from geochange.models.protocol import ChangeModel, NamesClasses
-from geochange.models.transfer import Coming
 
 ALONE = 2**14
 """Of so few numbers torch does a sum in the thread that asks for it, and wakes no others."""

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import cuda
 
-from geochange.models.batch import Batch
+from geochange.models.inference.batch import Batch
 
 
 @dataclass(frozen=True, slots=True)

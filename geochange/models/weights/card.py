@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar, get_args
 
 from geochange.errors import InputError
-from geochange.models.changeclip import ChangeClipOptions
-from geochange.models.clip_text import TextOptions
-from geochange.models.clip_visual import ResNetOptions, VitOptions
-from geochange.models.context import ContextOptions
-from geochange.models.decoder import DecoderOptions
+from geochange.models.changeclip.context_decoder import ContextOptions
+from geochange.models.changeclip.decoder import DecoderOptions
+from geochange.models.changeclip.image_tower import ResNetOptions, VitOptions
+from geochange.models.changeclip.network import ChangeClipOptions
+from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.prompts import Names, PromptMode, published_vocabulary
 
 FORMAT = "changeclip/1"

@@ -19,13 +19,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from geochange.errors import InputError, OutputError
-from geochange.models.card import OWN_CLIP, Card
-from geochange.models.changeclip import ChangeClip
-from geochange.models.foreign import fill, infer_options, plain_names, recognise
-from geochange.models.openclip import Published, download, published
-from geochange.models.pickles import read_archive, read_stream
+from geochange.files.atomic import whole
+from geochange.models.changeclip.network import ChangeClip
 from geochange.models.prompts import Names, parse_vocabulary
-from geochange.models.weights import (
+from geochange.models.weights.card import OWN_CLIP, Card
+from geochange.models.weights.foreign import fill, infer_options, plain_names, recognise
+from geochange.models.weights.locate import (
     FOLDER,
     SUFFIXES,
     clip_file,
@@ -33,7 +32,8 @@ from geochange.models.weights import (
     locate,
     weights_folder,
 )
-from geochange.whole import whole
+from geochange.models.weights.openclip import Published, download, published
+from geochange.models.weights.safe_pickle import read_archive, read_stream
 
 DEFAULT_CLIP = "ViT-B-16-quickgelu/openai"
 _HEADER = "geochange"

@@ -10,11 +10,11 @@ from statistics import mean
 import torch
 
 from geochange.errors import InputError
-from geochange.models.card import Card
-from geochange.models.changeclip import ChangeClip
-from geochange.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from geochange.models.foreign import fill
-from geochange.models.weights import sensible
+from geochange.models.changeclip.network import ChangeClip
+from geochange.models.weights.card import Card
+from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from geochange.models.weights.foreign import fill
+from geochange.models.weights.locate import sensible
 
 
 def convert(

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from geochange.errors import InputError
-from geochange.models.changeclip import ChangeClipOptions
-from geochange.models.clip_text import TextOptions
-from geochange.models.clip_visual import ResNetOptions, VisualOptions, VitOptions
-from geochange.models.context import ContextOptions
-from geochange.models.decoder import DecoderOptions
+from geochange.models.changeclip.context_decoder import ContextOptions
+from geochange.models.changeclip.decoder import DecoderOptions
+from geochange.models.changeclip.image_tower import ResNetOptions, VisualOptions, VitOptions
+from geochange.models.changeclip.network import ChangeClipOptions
+from geochange.models.changeclip.text_tower import TextOptions
 
 Tensors = Mapping[str, torch.Tensor]
 _HEAD = 64  # CLIP's and ChangeCLIP's attention heads are all this wide

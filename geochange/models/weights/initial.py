@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 
 from geochange.errors import InputError
-from geochange.models.changeclip import ChangeClip, ChangeClipOptions
-from geochange.models.foreign import fill
-from geochange.models.layers import resize_grid
+from geochange.models.changeclip.layers import resize_grid
+from geochange.models.changeclip.network import ChangeClip, ChangeClipOptions
+from geochange.models.weights.foreign import fill
 
 _TEXT_PARTS = (
     *("token_embedding.", "positional_embedding", "transformer.", "ln_final."),

@@ -15,7 +15,7 @@ FOLDER = "GEOCHANGE_WEIGHTS"
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 
 SHIPPED = {
-    name: Path(__file__).parent / "shipped" / f"{name}.safetensors"
+    name: Path(__file__).parents[1] / "shipped" / f"{name}.safetensors"
     for name in ("changeclip-small",)
 }
 """Weights that the package holds, by the name that they are asked for by."""

@@ -22,7 +22,7 @@ from open_clip.transformer import (  # type: ignore[import-untyped, unused-ignor
 )
 from torch import nn
 
-from geochange.models.layers import DropPath
+from geochange.models.changeclip.layers import DropPath
 
 MEAN: tuple[float, float, float] = open_clip.OPENAI_DATASET_MEAN
 """What CLIP subtracts from RGB in 0-1, and what it divides by."""

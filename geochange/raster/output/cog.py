@@ -21,9 +21,9 @@ from rasterio.shutil import copy
 from rasterio.windows import Window
 
 from geochange.errors import OutputError
-from geochange.geo.raster import PROBABILITY_BAND, gdal_environment
-from geochange.geo.style import NODATA, probability_colormap
-from geochange.geo.vector import aside
+from geochange.qgis.style import NODATA, probability_colormap
+from geochange.raster.reader import PROBABILITY_BAND, gdal_environment
+from geochange.vector.files.writers import aside
 
 Block = tuple[int, int, NDArray[np.uint8]]
 """Row and column of a block's upper left pixel, and its pixels (height, width)."""

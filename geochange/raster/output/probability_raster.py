@@ -16,11 +16,11 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.errors import InputError
-from geochange.geo.cog import TILE
-from geochange.geo.grid import Grid
-from geochange.geo.quiet import QUIET
-from geochange.geo.raster import PROBABILITY_BAND, opened, read_grid
-from geochange.geo.tiling import Window
+from geochange.grid.grid import Grid
+from geochange.grid.tiling import Window
+from geochange.raster.gdal_log import QUIET
+from geochange.raster.output.cog import TILE
+from geochange.raster.reader import PROBABILITY_BAND, opened, read_grid
 
 BLOCK_PX = 4 * TILE
 """Side of the pieces it is read in, whole tiles of the file each."""

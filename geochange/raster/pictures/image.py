@@ -17,10 +17,10 @@ from rasterio.errors import RasterioError
 
 from geochange.chip import Pixels
 from geochange.errors import InputError, OptionError
-from geochange.geo.grid import Grid
-from geochange.geo.pixels import Valid
-from geochange.geo.quiet import QUIET
-from geochange.geo.raster import gdal_environment, opened
+from geochange.grid.grid import Grid
+from geochange.raster.gdal_log import QUIET
+from geochange.raster.pixels import Valid
+from geochange.raster.reader import gdal_environment, opened
 
 DRIVERS = ("PNG", "JPEG", "GTiff")
 """By GDAL's names. What else GDAL opens may point to other files, and those anywhere."""

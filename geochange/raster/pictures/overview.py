@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.chip import Pixels
-from geochange.geo.cells import Read, put
-from geochange.geo.date import Date, ReadWindow
-from geochange.geo.pixels import Valid
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
+from geochange.raster.aligned import Date, ReadWindow
+from geochange.raster.lattice import Read, put
+from geochange.raster.pixels import Valid
 
 MOST_PX = 2**26
 """So many pixels may be read for a glance, or MOST_SHARE of the raster, whichever is more."""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
 from geochange.errors import OutputError
-from geochange.geo.quiet import QUIET
-from geochange.geo.raster import opened
+from geochange.raster.gdal_log import QUIET
+from geochange.raster.reader import opened
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
 
 Small = tuple[NDArray[Any], NDArray[np.bool_]]
 """(rows, cols, band) of cells, and which hold data."""

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.geo.sampling import RawWindow, SceneSample
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
+from geochange.raster.scene.sampling import RawWindow, SceneSample
 
 LOOKS_PX = {1: 64, 8: 128}
 """Up to so many windows are cut into looks of about this size, to have more votes."""

@@ -18,12 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.chip import Chip, fill_invalid
-from geochange.geo.align import Pair
-from geochange.geo.area import Area
-from geochange.geo.date import Date
-from geochange.geo.radiometry import Radiometry, Sampled, Stretch, choose, is_settled, match_ranks
-from geochange.geo.tiling import Window
-from geochange.geo.unreadable import Unreadable
+from geochange.grid.tiling import Window
+from geochange.raster.aligned import Date
+from geochange.raster.pair import Pair
+from geochange.raster.scene.radiometry import (
+    Radiometry,
+    Sampled,
+    Stretch,
+    choose,
+    is_settled,
+    match_ranks,
+)
+from geochange.raster.unreadable import Unreadable
+from geochange.vector.aoi import Area
 
 WINDOW_PX = 256
 WINDOWS_PER_AXIS = 8

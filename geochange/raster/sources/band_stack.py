@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from geochange.errors import InputError
-from geochange.geo.made import Made, in_memory
-from geochange.geo.parts import Opener, check_alike, earliest, read_parts
-from geochange.geo.vrt import Band, Source, Virtual
+from geochange.raster.sources.members import Opener, check_alike, earliest, read_parts
+from geochange.raster.sources.virtual import Made, in_memory
+from geochange.raster.sources.vrt import Band, Source, Virtual
 
 PLUS = " + "
 

@@ -13,7 +13,7 @@ from pyproj import CRS
 from rasterio.enums import ColorInterp, MaskFlags
 
 from geochange.errors import InputError
-from geochange.geo.acquired import Acquired, acquired
+from geochange.raster.acquisition import Acquired, acquired
 
 Opener = Callable[[str], AbstractContextManager[Any]]
 """Opens a raster for reading, or raises InputError."""

@@ -22,9 +22,9 @@ from affine import Affine
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from geochange.errors import InputError
-from geochange.geo.made import Made, in_memory
-from geochange.geo.parts import Opener, Part, check_alike, earliest, read_parts
-from geochange.geo.vrt import Band, Source, Virtual, sources_of
+from geochange.raster.sources.members import Opener, Part, check_alike, earliest, read_parts
+from geochange.raster.sources.virtual import Made, in_memory
+from geochange.raster.sources.vrt import Band, Source, Virtual, sources_of
 
 OFF_PX = 0.05
 """How far tiles may lie off each other's pixels."""

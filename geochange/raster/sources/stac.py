@@ -19,9 +19,9 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from geochange.errors import InputError
-from geochange.geo import patience
-from geochange.geo.acquired import Acquired, moment_of
-from geochange.geo.stack import PLUS
+from geochange.raster import retry
+from geochange.raster.acquisition import Acquired, moment_of
+from geochange.raster.sources.band_stack import PLUS
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def _bytes(place: str) -> bytes:
             raise InputError(f"{place}: too large for a STAC item")
         return file.read_bytes()
     answer = _ask(place)
-    for _ in patience.pauses() if isinstance(answer, Exception) else ():
+    for _ in retry.pauses() if isinstance(answer, Exception) else ():
         answer = _ask(place)
         if not isinstance(answer, Exception):
             break

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from geochange.geo.raster import RasterInfo
-from geochange.geo.vrt import gdal_type
+from geochange.raster.reader import RasterInfo
+from geochange.raster.sources.vrt import gdal_type
 
 
 def subset_vrt(dataset: Any, info: RasterInfo, bands: tuple[int, ...]) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from rasterio.io import MemoryFile
 
-from geochange.geo.acquired import Acquired
-from geochange.geo.vrt import Virtual
+from geochange.raster.acquisition import Acquired
+from geochange.raster.sources.vrt import Virtual
 
 
 @dataclass(frozen=True)

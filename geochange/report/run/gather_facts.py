@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import shapely
 
-from geochange.check import Checked
 from geochange.config import RunOptions
-from geochange.faults import places
-from geochange.geo.date import Date
-from geochange.geo.grid import Grid
-from geochange.geo.lonlat import outline_of, points_in, size_m
-from geochange.geo.measure import geodesic
-from geochange.geo.probability import FULL
-from geochange.geo.summary import DECADES, UNNAMED, Summary, Sums
-from geochange.geo.unreadable import Unreadable
+from geochange.formatting import area
+from geochange.grid.grid import Grid
+from geochange.grid.lonlat import outline_of, points_in, size_m
+from geochange.grid.probability import FULL
+from geochange.raster.aligned import Date
+from geochange.raster.unreadable import Unreadable
 from geochange.report.facts import Change, Facts, Group, Place, Ring, Source, Stage
-from geochange.words import area
+from geochange.running.read_failures import places
+from geochange.vector.geodesic import geodesic
+from geochange.vector.summary import DECADES, UNNAMED, Summary, Sums
+from geochange.workflows.preflight import Checked
 
 NAMED = 12
 """So many kinds of change are listed, the largest; the rest together."""

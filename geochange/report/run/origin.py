@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geochange.check import PathLike, inspect_source
 from geochange.errors import InputError
-from geochange.geo.align import Pair, align, on_grid
-from geochange.geo.arena import run_grid
-from geochange.geo.bands import Bands
-from geochange.geo.outlines import Layer, find_layer
-from geochange.geo.raster import RasterInfo
-from geochange.geo.record import read_record
+from geochange.raster.bands import Bands
+from geochange.raster.pair import Pair, align, on_grid
+from geochange.raster.reader import RasterInfo
+from geochange.vector.comparison_grid import run_grid
+from geochange.vector.files.polygon_reader import Layer, find_layer
+from geochange.vector.files.run_record import read_record
+from geochange.workflows.preflight import PathLike, inspect_source
 
 Rasters = tuple[PathLike | None, PathLike | None]
 """Before and after where the user names them; None where the file of changes does."""

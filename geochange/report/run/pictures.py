@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.chip import Pixels
-from geochange.geo.align import Pair
-from geochange.geo.glance import Glance, glance, small_shape
-from geochange.geo.miniature import SHOWN_BANDS
-from geochange.geo.radiometry import AS_IT_IS, Radiometry, Stretch, spread
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
+from geochange.raster.pair import Pair
+from geochange.raster.pictures.overview import Glance, glance, small_shape
+from geochange.raster.pictures.thumbnail import SHOWN_BANDS
+from geochange.raster.scene.radiometry import AS_IT_IS, Radiometry, Stretch, spread
 
 NOWHERE = 230
 """How bright the picture is where there is no data."""

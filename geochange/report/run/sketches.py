@@ -7,9 +7,9 @@ import numpy as np
 import shapely
 from affine import Affine
 
-from geochange.geo.grid import Grid, to_ground
-from geochange.geo.style import CLASSES
-from geochange.geo.tiling import Window
+from geochange.grid.grid import Grid, to_ground
+from geochange.grid.tiling import Window
+from geochange.qgis.style import CLASSES
 from geochange.report.canvas import Overlay, Rings
 
 COLOURS = tuple(each.color for each in CLASSES)

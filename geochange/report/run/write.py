@@ -10,22 +10,22 @@ from typing import Any
 
 import geopandas as gpd
 
-from geochange.account.looking import Glances, Look, Photos, glance_at, look_at
-from geochange.account.sketching import Sketcher, shown_shape, window_around
-from geochange.account.telling import Told, tell
-from geochange.beside import Beside
-from geochange.check import Checked
 from geochange.errors import RunError
-from geochange.geo.glance import is_sparse, small_shape
-from geochange.geo.grid import Grid
-from geochange.geo.lonlat import on_the_globe, outline_of
-from geochange.geo.style import CLASSES
-from geochange.geo.summary import Summary
+from geochange.files.atomic import write_text
+from geochange.files.sidecars import Beside
+from geochange.grid.grid import Grid
+from geochange.grid.lonlat import on_the_globe, outline_of
+from geochange.qgis.style import CLASSES
+from geochange.raster.pictures.overview import is_sparse, small_shape
 from geochange.report.canvas import Picture, embedded, muted, scale_of, sized
 from geochange.report.facts import Facts
-from geochange.report.item import Footprint, item_of
 from geochange.report.page import Pictures, Shade, render
-from geochange.whole import write_text
+from geochange.report.run.gather_facts import Told, tell
+from geochange.report.run.pictures import Glances, Look, Photos, glance_at, look_at
+from geochange.report.run.sketches import Sketcher, shown_shape, window_around
+from geochange.report.stac_item import Footprint, item_of
+from geochange.vector.summary import Summary
+from geochange.workflows.preflight import Checked
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from dataclasses import astuple
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.training.boundary import BoundaryCounts
-from geochange.training.counts import Counts
+from geochange.training.metrics.boundary import BoundaryCounts
+from geochange.training.metrics.counts import Counts
 
 AT_ONCE = 1 << 22
 """So many chips are drawn at once, whatever the number of draws."""

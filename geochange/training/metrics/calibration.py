@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
-from geochange.training.counts import UNKNOWN, Counts
+from geochange.training.metrics.counts import UNKNOWN, Counts
 
 WIDTH = 0.01
 """Of a bin, in logits."""

@@ -21,7 +21,7 @@ from geochange.drawing import (
     font,
     save_png,
 )
-from geochange.training.calibration import Reliability
+from geochange.training.metrics.calibration import Reliability
 
 FINE = 3
 """Everything is drawn so much larger, then shrunk, for smooth lines and letters."""

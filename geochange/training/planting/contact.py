@@ -10,7 +10,7 @@ from PIL import Image
 
 from geochange.chip import Chip
 from geochange.drawing import PAPER, save_png
-from geochange.training.sheet import labelled
+from geochange.training.contact_sheet import labelled
 
 ACROSS = 4
 """Pairs in a row; each is before, after and label."""

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy import ndimage
 
 from geochange.chip import Chip
-from geochange.training.counts import UNKNOWN
+from geochange.training.metrics.counts import UNKNOWN
 from geochange.training.planting.camera import Nuisances, photograph
 from geochange.training.planting.library import Library, Picture, Place
 from geochange.training.planting.outlines import Colours, Mask

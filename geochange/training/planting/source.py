@@ -19,7 +19,7 @@ APART = 1_000_003
 
 @dataclass(frozen=True)
 class PlantedSource:
-    """Pairs made of the pictures in `root`; see `geochange.training.source.ChipSource`.
+    """Pairs made of the pictures in `root`; see `geochange.training.chip_source.ChipSource`.
 
     kept_out: made of the cities that are for judging alone. The pictures are read once in every
     process that asks for a pair, or inherited from the one that started it.

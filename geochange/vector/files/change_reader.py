@@ -10,8 +10,8 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from geochange.errors import InputError, OptionError
-from geochange.geo.grid import Grid, reproject
-from geochange.geo.outlines import Layer
+from geochange.grid.grid import Grid, reproject
+from geochange.vector.files.polygon_reader import Layer
 
 BATCH = 20_000
 

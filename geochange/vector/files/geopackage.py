@@ -15,10 +15,9 @@ from typing import Final
 
 import pandas as pd
 
-from geochange.geo.fields import COVERAGE_FIELDS, FIELDS, STATUS, STATUSES, Field
-from geochange.geo.layers import add_layer, add_table
-from geochange.geo.project import Scene, Styles, project_of, zipped
-from geochange.geo.style import (
+from geochange.qgis.project import Scene, Styles, project_of, zipped
+from geochange.qgis.schema import COVERAGE_FIELDS, FIELDS, STATUS, STATUSES, Field
+from geochange.qgis.style import (
     PALETTE,
     STATUS_COLORS,
     categorised,
@@ -26,6 +25,7 @@ from geochange.geo.style import (
     outlined,
     polygon_qml,
 )
+from geochange.vector.files.layers import add_layer, add_table
 
 COVERAGE: Final = "coverage"
 """The layer of what was seen."""

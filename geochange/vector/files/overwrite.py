@@ -9,9 +9,9 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError
 
 from geochange.errors import OutputError
-from geochange.geo.fields import STATUS, STATUSES
-from geochange.geo.package import COVERAGE
-from geochange.geo.vector import LAYER, RUN_TABLE
+from geochange.qgis.schema import STATUS, STATUSES
+from geochange.vector.files.geopackage import COVERAGE
+from geochange.vector.files.writers import LAYER, RUN_TABLE
 
 _NOT_OURS = (DataSourceError, DataLayerError, FeatureError, FieldError, OSError, ValueError)
 

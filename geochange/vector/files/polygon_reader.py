@@ -16,10 +16,10 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from geochange.errors import InputError
-from geochange.geo.grid import Grid, reproject, to_ground
-from geochange.geo.polygons import Geometries
-from geochange.geo.tiling import Window
-from geochange.geo.vector import LAYER
+from geochange.grid.grid import Grid, reproject, to_ground
+from geochange.grid.tiling import Window
+from geochange.vector.files.writers import LAYER
+from geochange.vector.tracing.polygons import Geometries
 
 VECTORS = (".gpkg", ".geojson", ".json", ".fgb", ".shp")
 """Suffixes of files that are read as polygons."""

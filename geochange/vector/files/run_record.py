@@ -8,7 +8,7 @@ from pathlib import Path
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
-from geochange.geo.vector import RUN_TABLE
+from geochange.vector.files.writers import RUN_TABLE
 
 
 def read_record(path: Path) -> dict[str, str]:

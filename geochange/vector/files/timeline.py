@@ -17,12 +17,12 @@ import pandas as pd
 from pyproj import CRS
 
 from geochange.errors import InputError, OutputError
-from geochange.geo.layers import write_geopackage
-from geochange.geo.outlines import UNREADABLE
-from geochange.geo.package import add_project, furnish
-from geochange.geo.project import plain_project
-from geochange.geo.standing import refuse_reviewed
-from geochange.geo.vector import LAYER, aside, check_output
+from geochange.qgis.project import plain_project
+from geochange.vector.files.geopackage import add_project, furnish
+from geochange.vector.files.layers import write_geopackage
+from geochange.vector.files.overwrite import refuse_reviewed
+from geochange.vector.files.polygon_reader import UNREADABLE
+from geochange.vector.files.writers import LAYER, aside, check_output
 
 FROM, TO = "date_from", "date_to"
 """The attributes that say between which dates a change came about."""

@@ -20,11 +20,11 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
-from geochange.geo.fields import STATUSES as STATUSES
-from geochange.geo.layers import Batches, add_table, gather, write_geopackage, write_whole
-from geochange.geo.package import furnish
-from geochange.geo.project import Scene
-from geochange.places import check_folder
+from geochange.files.output_paths import check_folder
+from geochange.qgis.project import Scene
+from geochange.qgis.schema import STATUSES as STATUSES
+from geochange.vector.files.geopackage import furnish
+from geochange.vector.files.layers import Batches, add_table, gather, write_geopackage, write_whole
 
 LAYER: Final = "changes"
 RUN_TABLE: Final = "geochange_run"

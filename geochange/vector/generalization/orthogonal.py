@@ -13,7 +13,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geochange.geo.polygons import Geometries
+from geochange.vector.tracing.polygons import Geometries
 
 Points = NDArray[np.float64]
 

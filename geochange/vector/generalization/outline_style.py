@@ -8,11 +8,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geochange.geo import square
-from geochange.geo.grid import Grid
-from geochange.geo.polygons import Geometries
-from geochange.geo.rounding import round_off
-from geochange.geo.smooth import HALF_PX
+from geochange.grid.grid import Grid
+from geochange.vector.generalization import orthogonal
+from geochange.vector.generalization.rounding import round_off
+from geochange.vector.generalization.smooth import HALF_PX
+from geochange.vector.tracing.polygons import Geometries
 
 POLYGON = 3
 """GEOS's number of the type."""
@@ -45,7 +45,7 @@ class Pen:
         if not self.orthogonal:
             return 0.0
         # Pixels may be longer on the ground one way than the other.
-        return square.REACH_PX * float(np.linalg.norm(np.linalg.inv(np.array(self.metric)), 2))
+        return orthogonal.REACH_PX * float(np.linalg.norm(np.linalg.inv(np.array(self.metric)), 2))
 
     def draw(self, outlines: Geometries, plain: NDArray[np.bool_]) -> Geometries:
         """Smooth outlines as this pen draws them, each by itself; valid, for else it stays as it is.
@@ -57,7 +57,7 @@ class Pen:
         drawn = _thin(outlines, self.simplify_px - HALF_PX)
         squared = np.zeros(len(outlines), np.bool_)
         if self.orthogonal:
-            squares, squared = square.square(outlines, np.array(self.metric))
+            squares, squared = orthogonal.square(outlines, np.array(self.metric))
             drawn = np.where(squared, squares, drawn)
         rounded = np.where(squared, drawn, round_off(drawn, self.rounds))
         drawn = np.where(_is_polygon(rounded), rounded, drawn)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
-from geochange.geo.polygons import Geometries
+from geochange.vector.tracing.polygons import Geometries
 
 SHARE = 0.25
 """Of an edge, what is cut off at either end."""

@@ -13,10 +13,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geochange.geo.pen import Pen
-from geochange.geo.polygons import Geometries
-from geochange.geo.smooth import smooth
-from geochange.geo.spill import Shelf
+from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.generalization.smooth import smooth
+from geochange.vector.tracing.polygons import Geometries
+from geochange.vector.tracing.spill import Shelf
 
 Rows = NDArray[np.intp]
 

@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geochange.geo.polygons import Geometries, Places, place_of
+from geochange.vector.tracing.polygons import Geometries, Places, place_of
 
 HALF_PX = 0.5
 """No cut moves an outline further than this: the corner beside a stair lies half a pixel off the cut."""

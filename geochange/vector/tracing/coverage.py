@@ -10,15 +10,15 @@ import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from geochange.geo.grid import Grid, to_ground
-from geochange.geo.joiner import Joiner
-from geochange.geo.measure import geodesic
-from geochange.geo.pen import Pen
-from geochange.geo.probability import FULL, NODATA
-from geochange.geo.regions import trace
-from geochange.geo.spill import Spill
-from geochange.geo.thin import draw
-from geochange.geo.tiling import Window
+from geochange.grid.grid import Grid, to_ground
+from geochange.grid.probability import FULL, NODATA
+from geochange.grid.tiling import Window
+from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.generalization.simplify import draw
+from geochange.vector.geodesic import geodesic
+from geochange.vector.tracing.join import Joiner
+from geochange.vector.tracing.regions import trace
+from geochange.vector.tracing.spill import Spill
 
 MOST_CELLS = 2048
 """Cells along a side: a larger raster is seen in cells of several pixels, so that memory and the

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.geo.polygons import CORNER, Places, Table, add_up
-from geochange.geo.regions import REGION, UNSEEN, BlockRegions, Regions, no_regions
-from geochange.geo.tiling import Index
+from geochange.grid.tiling import Index
+from geochange.vector.tracing.polygons import CORNER, Places, Table, add_up
+from geochange.vector.tracing.regions import REGION, UNSEEN, BlockRegions, Regions, no_regions
 
 Border = NDArray[np.int64]
 """The part that holds each pixel, counted over all blocks from 1; else 0 or UNSEEN."""

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.geo.polygons import expand, row_col
-from geochange.geo.regions import Ints, Regions
-from geochange.geo.tiling import Axis, TilePlan
+from geochange.grid.tiling import Axis, TilePlan
+from geochange.vector.tracing.polygons import expand, row_col
+from geochange.vector.tracing.regions import Ints, Regions
 
 AT_ONCE = 1 << 20
 """So many pairs of a corner and a tile are worked at once."""

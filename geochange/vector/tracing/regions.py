@@ -9,9 +9,17 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from geochange.geo.polygons import CORNER, Geometries, Places, Table, expand, place_of, polygons_of
-from geochange.geo.probability import NODATA
-from geochange.geo.tiling import Window
+from geochange.grid.probability import NODATA
+from geochange.grid.tiling import Window
+from geochange.vector.tracing.polygons import (
+    CORNER,
+    Geometries,
+    Places,
+    Table,
+    expand,
+    place_of,
+    polygons_of,
+)
 
 Ints = NDArray[np.int64]
 Borders = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.errors import OutputError
-from geochange.geo.polygons import CORNER, Places, Table, row_col
-from geochange.geo.regions import REGION, Regions
+from geochange.vector.tracing.polygons import CORNER, Places, Table, row_col
+from geochange.vector.tracing.regions import REGION, Regions
 
 BATCH_REGIONS = 8192
 BATCH_CORNERS = 250_000

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from geochange.models.neck import FeaturePyramid, Fusion, difference, score_map
+from geochange.models.changeclip.neck import FeaturePyramid, Fusion, difference, score_map
 
 
 def test_difference_runs_from_alike_to_opposite() -> None:

@@ -20,12 +20,12 @@ from changeclip_cases import (
 )
 from torch.utils.flop_counter import FlopCounterMode
 
-from geochange.models.changeclip import ChangeClip, DateView
-from geochange.models.foreign import infer_options
-from geochange.models.openclip import ClipShape, build_clip
-from geochange.models.precision import choose
+from geochange.models.changeclip.network import ChangeClip, DateView
+from geochange.models.inference.precision import choose
 from geochange.models.prompts import published_vocabulary
 from geochange.models.scorer import ClipScorer
+from geochange.models.weights.foreign import infer_options
+from geochange.models.weights.openclip import ClipShape, build_clip
 
 pytestmark = pytest.mark.slow
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from geochange.models.swin import (
+from geochange.models.changeclip.swin import (
     SwinBlock,
     from_windows,
     relative_index,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from changeclip_cases import small_clip
 
-from geochange.models.clip_text import TextOptions, TextTower, last_end
+from geochange.models.changeclip.text_tower import TextOptions, TextTower, last_end
 from geochange.models.prompts import tokenise
 
 OPTIONS = TextOptions(layers=2, width=32, heads=2)

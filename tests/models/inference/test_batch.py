@@ -7,7 +7,7 @@ import pytest
 import torch
 from makers import make_chip, noise
 
-from geochange.models.batch import collate
+from geochange.models.inference.batch import collate
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])

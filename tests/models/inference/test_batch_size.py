@@ -8,8 +8,8 @@ from feeding import FakeCuda
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geochange.models import capacity
-from geochange.models.capacity import CPU_CHIPS, MOST_CHIPS, SHARE, fitting, measure
+from geochange.models.inference import batch_size
+from geochange.models.inference.batch_size import CPU_CHIPS, MOST_CHIPS, SHARE, fitting, measure
 
 
 def never(count: int) -> None:
@@ -39,7 +39,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, free: int, fixed: int, each: int, 
         setting_up = 10**9 if len(looks) == 1 else 0
         cuda.peak = max(cuda.peak, cuda.allocated + fixed + each * count + setting_up)
 
-    monkeypatch.setattr(capacity, "cuda", cuda)
+    monkeypatch.setattr(batch_size, "cuda", cuda)
     found = measure(look, "cuda:1")
     assert looks == [1, 1, 2], "the first look sets up what is no part of a batch"
     return found
@@ -65,5 +65,5 @@ def test_where_two_do_not_fit_it_is_one(monkeypatch: pytest.MonkeyPatch) -> None
         if count > 1:
             raise torch.OutOfMemoryError("no")
 
-    monkeypatch.setattr(capacity, "cuda", FakeCuda(10**6))
+    monkeypatch.setattr(batch_size, "cuda", FakeCuda(10**6))
     assert measure(look, "cuda:0") == 1

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from geochange.errors import OptionError
-from geochange.models import devices
-from geochange.models.devices import Found, agree, choose_device, choose_devices, find
+from geochange.models.inference import devices
+from geochange.models.inference.devices import Found, agree, choose_device, choose_devices, find
 
 
 def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

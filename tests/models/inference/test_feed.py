@@ -22,10 +22,10 @@ from makers import make_chip, noise
 
 from geochange.chip import Chip
 from geochange.errors import RunError
-from geochange.models import transfer
-from geochange.models.feed import AHEAD, Feed
-from geochange.models.looker import Looker
-from geochange.models.request import Prediction, Request
+from geochange.models.inference import transfer
+from geochange.models.inference.engine import Looker
+from geochange.models.inference.feed import AHEAD, Feed
+from geochange.models.inference.request import Prediction, Request
 
 WAIT_S = 30
 
@@ -144,7 +144,7 @@ def test_a_chip_that_cannot_be_stacked_fails_its_caller(monkeypatch: pytest.Monk
 
     with feeding(Difference()) as feed:
         with monkeypatch.context() as patch:
-            patch.setattr("geochange.models.looker.stack", full)
+            patch.setattr("geochange.models.inference.engine.stack", full)
             with pytest.raises(MemoryError, match="no room"):
                 ask(feed, chips_of(2))
         np.testing.assert_array_equal(ask(feed, chips_of(2)).logits, differences(chips_of(2)))
@@ -206,10 +206,10 @@ def test_the_interpreter_ends_while_a_feed_works(tmp_path: Path) -> None:
     script = tmp_path / "ends.py"
     script.write_text(
         "import sys, threading\n"
-        f"sys.path[:0] = {[str(p) for p in Path(__file__).parents[:2]]!r}\n"
+        f"sys.path[:0] = {[str(Path(__file__).parents[2] / 'support')]!r}\n"
         "from feeding import chips_of\n"
         "from geochange.models import ModelSpec\n"
-        "from geochange.models.predict import predict\n"
+        "from geochange.models.inference.predict import predict\n"
         "spec = ModelSpec('cva', 'cpu', {'before_offset': [0, 0], 'before_matrix': [[1], [1]],\n"
         "                 'after_offset': [0, 0], 'after_matrix': [[1], [1]], 'cut': 1.0})\n"
         "work = lambda: [predict(spec, chips_of(64, size=128), 4) for _ in range(1000)]\n"
@@ -360,7 +360,7 @@ class TestOnAGpu:
     def test_the_size_is_measured_with_the_first_chips(
         self, cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("geochange.models.capacity.cuda", FakeCuda(10**6))
+        monkeypatch.setattr("geochange.models.inference.batch_size.cuda", FakeCuda(10**6))
         with feeding(Difference(), None, "cuda:0") as feed:
             ask(feed, chips_of(100))
             ask(feed, chips_of(3))

@@ -5,8 +5,8 @@ import time
 import pytest
 import torch
 
-from geochange.models import precision
-from geochange.models.precision import choose
+from geochange.models.inference import precision
+from geochange.models.inference.precision import choose
 
 CPU = torch.device("cpu")
 

@@ -14,11 +14,12 @@ import torch
 from makers import make_chip, noise
 
 from geochange.chip import Chip
-from geochange.models import ModelSpec, feed, looker
-from geochange.models import predict as predicting
-from geochange.models.batch import Batch
-from geochange.models.predict import predict, show, show_turned
-from geochange.models.transfer import HostCarrier
+from geochange.models import ModelSpec
+from geochange.models.inference import engine, feed
+from geochange.models.inference import predict as predicting
+from geochange.models.inference.batch import Batch
+from geochange.models.inference.predict import predict, show, show_turned
+from geochange.models.inference.transfer import HostCarrier
 
 SEEN: list[int] = []
 
@@ -211,7 +212,7 @@ def two_devices(monkeypatch: pytest.MonkeyPatch) -> dict[str, fed.Difference]:
     models = {"one": fed.Difference(), "two": fed.Difference()}
     monkeypatch.setattr(predicting, "devices_of", lambda wanted: tuple(wanted.split(",")))
     monkeypatch.setattr(predicting, "resident", lambda spec, device: models[device])
-    monkeypatch.setattr(looker, "carrier_to", lambda device: HostCarrier())
+    monkeypatch.setattr(engine, "carrier_to", lambda device: HostCarrier())
     monkeypatch.setattr(feed, "measure", lambda look, device: 16)
     return models
 

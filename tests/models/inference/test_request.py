@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from geochange.chip import Chip
-from geochange.models.predict import show
-from geochange.models.request import Prediction
+from geochange.models.inference.predict import show
+from geochange.models.inference.request import Prediction
 from geochange.mosaic.store import LOGIT_LIMIT
 
 

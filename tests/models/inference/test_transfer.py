@@ -8,9 +8,9 @@ import pytest
 import torch
 from feeding import FakeCuda, chips_of
 
-from geochange.models import transfer
-from geochange.models.batch import stack
-from geochange.models.transfer import CudaCarrier, HostCarrier, PlainCarrier, carrier_to
+from geochange.models.inference import transfer
+from geochange.models.inference.batch import stack
+from geochange.models.inference.transfer import CudaCarrier, HostCarrier, PlainCarrier, carrier_to
 
 
 @pytest.fixture

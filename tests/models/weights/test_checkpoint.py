@@ -9,9 +9,9 @@ from changeclip_cases import CLIP_SHAPE, SMALL, small, small_clip
 from safetensors.torch import save_file
 
 from geochange.errors import InputError, OutputError
-from geochange.models import checkpoint as module
-from geochange.models.card import Card
-from geochange.models.checkpoint import (
+from geochange.models.prompts import published_vocabulary
+from geochange.models.weights.card import Card
+from geochange.models.weights.checkpoint import (
     Checkpoint,
     Memory,
     read_checkpoint,
@@ -20,10 +20,10 @@ from geochange.models.checkpoint import (
     read_vocabulary,
     write_checkpoint,
 )
-from geochange.models.converting import convert
-from geochange.models.openclip import Published, read_shape
-from geochange.models.prompts import published_vocabulary
-from geochange.models.weights import FOLDER, list_weights, locate
+from geochange.models.weights.convert import convert
+from geochange.models.weights.locate import FOLDER, list_weights, locate
+from geochange.models.weights.locate import checkpoint as module
+from geochange.models.weights.openclip import Published, read_shape
 
 pytestmark = pytest.mark.slow
 

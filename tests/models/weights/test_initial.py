@@ -7,11 +7,11 @@ import torch
 from changeclip_cases import CLIP_SHAPE, SMALL
 
 from geochange.errors import InputError
-from geochange.models.changeclip import ChangeClipOptions
-from geochange.models.clip_visual import VitOptions
-from geochange.models.initial import start_from_clip
-from geochange.models.layers import resize_grid
-from geochange.models.openclip import build_clip
+from geochange.models.changeclip.image_tower import VitOptions
+from geochange.models.changeclip.layers import resize_grid
+from geochange.models.changeclip.network import ChangeClipOptions
+from geochange.models.weights.initial import start_from_clip
+from geochange.models.weights.openclip import build_clip
 
 pytestmark = pytest.mark.slow
 

@@ -18,11 +18,11 @@ from changeclip_cases import CLIP_SHAPE, SMALL, fill_by_name, pictures, texts
 from safetensors.torch import save_file
 
 from geochange.cli.main import _exit_code
-from geochange.models.card import Card
-from geochange.models.changeclip import ChangeClip
-from geochange.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from geochange.models.openclip import build_clip
-from geochange.models.weights import FOLDER
+from geochange.models.changeclip.network import ChangeClip
+from geochange.models.weights.card import Card
+from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from geochange.models.weights.locate import FOLDER
+from geochange.models.weights.openclip import build_clip
 
 pytestmark = pytest.mark.slow
 

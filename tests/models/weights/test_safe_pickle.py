@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from geochange.errors import InputError
-from geochange.models.pickles import read_archive, read_stream
+from geochange.models.weights.safe_pickle import read_archive, read_stream
 
 WEIGHTS = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.n": torch.tensor(3)}
 

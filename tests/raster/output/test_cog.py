@@ -14,9 +14,9 @@ from pyproj import CRS
 from rasterio.enums import ColorInterp
 
 from geochange.errors import InputError, OutputError
-from geochange.geo import cog
-from geochange.geo.cog import TILE, Block, write_cog
-from geochange.geo.style import NODATA, probability_colormap
+from geochange.qgis.style import NODATA, probability_colormap
+from geochange.raster.output import cog
+from geochange.raster.output.cog import TILE, Block, write_cog
 
 UTM = CRS.from_epsg(32632)
 CUSTOM = CRS.from_proj4("+proj=laea +lat_0=52.3 +lon_0=9.7 +x_0=1000 +y_0=7 +ellps=GRS80 +units=m")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from geochange.errors import InputError, OptionError
-from geochange.geo.picture import describe_picture, read_label, read_picture
+from geochange.raster.pictures.image import describe_picture, read_label, read_picture
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 

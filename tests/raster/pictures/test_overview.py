@@ -13,13 +13,13 @@ from affine import Affine
 from makers import NORTH_UP, UTM, make_raster, noise
 from rasterio.enums import Resampling
 
-from geochange.geo import glance as glancing
-from geochange.geo.align import align
-from geochange.geo.bands import Bands
-from geochange.geo.date import Date
-from geochange.geo.glance import glance
-from geochange.geo.raster import inspect
-from geochange.geo.tiling import Window
+from geochange.grid.tiling import Window
+from geochange.raster.aligned import Date
+from geochange.raster.bands import Bands
+from geochange.raster.pair import align
+from geochange.raster.pictures import overview as glancing
+from geochange.raster.pictures.overview import glance
+from geochange.raster.reader import inspect
 
 
 def date_of(path: Path, other: Path | None = None) -> Date:
@@ -135,6 +135,6 @@ def test_what_cannot_be_read_is_invalid(tmp_path: Path) -> None:
     damaged[len(damaged) // 2 : len(damaged) // 2 + 60_000] = b"\0" * 60_000
     path.write_bytes(damaged)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("geochange.geo.patience.sleep", lambda _: None)
+        patch.setattr("geochange.raster.retry.sleep", lambda _: None)
         seen = glance(date, Window(0, 0, 600, 600), 100)
     assert not seen.valid.any()

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from plans import plans
 
-from geochange.geo.miniature import Gathering, Miniature, Small
-from geochange.geo.tiling import TilePlan, Window
+from geochange.grid.tiling import TilePlan, Window
 from geochange.mosaic.store import PictureStore
+from geochange.raster.pictures.thumbnail import Gathering, Miniature, Small
 
 LIKE = np.empty(3, np.uint8)
 

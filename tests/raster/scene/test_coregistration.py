@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from dated_scenes import ground, moved, pair_of
 
-from geochange.geo.sampling import SceneSample
-from geochange.geo.shift import NEGLIGIBLE_PX, Shift, measure_shift
+from geochange.raster.scene.coregistration import NEGLIGIBLE_PX, Shift, measure_shift
+from geochange.raster.scene.sampling import SceneSample
 
 
 def measured(folder: Path, before: np.ndarray, after: np.ndarray, **profile: float) -> Shift:

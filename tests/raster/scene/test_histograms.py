@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from geochange.geo.tones import cloud_shares, distances
+from geochange.raster.scene.histograms import cloud_shares, distances
 
 
 def land(seed: int, bands: int = 3) -> np.ndarray:

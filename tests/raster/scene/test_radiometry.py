@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geochange.errors import OptionError
-from geochange.geo.radiometry import (
+from geochange.raster.scene.radiometry import (
     AS_IT_IS,
     MODES,
     Match,

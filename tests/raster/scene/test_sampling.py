@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import NORTH_UP, UTM, make_raster, noise
 
-from geochange.geo import patience
-from geochange.geo.align import Pair, align
-from geochange.geo.area import Area
-from geochange.geo.bands import Bands
-from geochange.geo.radiometry import AS_IT_IS, Stretch, choose
-from geochange.geo.raster import inspect
-from geochange.geo.sampling import VALUES, WINDOW_PX, SceneSample, sample_windows
-from geochange.geo.tiling import Window
-from geochange.geo.unreadable import Unreadable, UnreadableError
+from geochange.grid.tiling import Window
+from geochange.raster import retry
+from geochange.raster.bands import Bands
+from geochange.raster.pair import Pair, align
+from geochange.raster.reader import inspect
+from geochange.raster.scene.radiometry import AS_IT_IS, Stretch, choose
+from geochange.raster.scene.sampling import VALUES, WINDOW_PX, SceneSample, sample_windows
+from geochange.raster.unreadable import Unreadable, UnreadableError
+from geochange.vector.aoi import Area
 
 ONE = Bands((1,), (1,))
 
@@ -115,7 +115,7 @@ def test_a_warp_does_not_turn_a_joint_stretch_into_two(
 def test_what_cannot_be_read_is_left_out_of_the_sample_or_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "sleep", lambda pause_s: None)
+    monkeypatch.setattr(retry, "sleep", lambda pause_s: None)
     profile = {"compress": "deflate", "tiled": True, "blockxsize": 32, "blockysize": 32}
     before = make_raster(tmp_path / "before.tif", noise((100, 90)), **profile)
     after = make_raster(tmp_path / "after.tif", noise((100, 90), 1), **profile)

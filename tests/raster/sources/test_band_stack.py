@@ -9,13 +9,13 @@ import pytest
 from affine import Affine
 from makers import NORTH_UP, make_raster, noise
 
-from geochange.check import source_of
 from geochange.errors import InputError
-from geochange.geo.align import align
-from geochange.geo.bands import Bands
-from geochange.geo.identity import files_of
-from geochange.geo.raster import inspect
-from geochange.geo.stack import PLUS, is_stack
+from geochange.raster.bands import Bands
+from geochange.raster.fingerprint import files_of
+from geochange.raster.pair import align
+from geochange.raster.reader import inspect
+from geochange.raster.sources.band_stack import PLUS, is_stack
+from geochange.workflows.preflight import source_of
 
 RGB = Bands((1, 2, 3), (1, 2, 3))
 

@@ -16,14 +16,14 @@ from makers import NORTH_UP, UTM, make_raster, noise
 from pyproj import CRS
 
 from geochange.errors import InputError
-from geochange.geo import patience
-from geochange.geo.align import align
-from geochange.geo.bands import Bands
-from geochange.geo.identity import files_of, identity
-from geochange.geo.raster import inspect, opened
-from geochange.geo.tileset import is_tileset, tiles_of
-from geochange.geo.tiling import Window
-from geochange.geo.unreadable import UnreadableError
+from geochange.grid.tiling import Window
+from geochange.raster import retry
+from geochange.raster.bands import Bands
+from geochange.raster.fingerprint import files_of, identity
+from geochange.raster.pair import align
+from geochange.raster.reader import inspect, opened
+from geochange.raster.sources.mosaic import is_tileset, tiles_of
+from geochange.raster.unreadable import UnreadableError
 
 SIDE, ROWS, COLS = 20, 5, 7
 WHOLE = Window(0, 0, SIDE * ROWS, SIDE * COLS)
@@ -128,7 +128,7 @@ def write_plain(folder: Path) -> str:
 def test_a_tile_that_cannot_be_read_is_no_gap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "sleep", lambda pause_s: None)
+    monkeypatch.setattr(retry, "sleep", lambda pause_s: None)
     pixels = noise((SIDE * ROWS, SIDE * COLS, 3))
     profile = {"compress": "deflate", "tiled": True, "blockxsize": 16, "blockysize": 16}
     path = tiles(tmp_path / "tiles", pixels, **profile)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from makers import make_raster, noise
 
-from geochange.check import inspect_source
 from geochange.errors import InputError
-from geochange.geo.acquired import Acquired
-from geochange.geo.stac import LARGEST_BYTES, is_item, resolve_item
+from geochange.raster.acquisition import Acquired
+from geochange.raster.sources.stac import LARGEST_BYTES, is_item, resolve_item
+from geochange.workflows.preflight import inspect_source
 
 GEOTIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
 
@@ -94,7 +94,7 @@ def test_an_item_is_opened_with_its_date(tmp_path: Path) -> None:
 
 def test_hrefs_of_an_address_are_relative_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     told = {"type": "Feature", "properties": {}, "assets": {"a": asset("../x/a.tif")}}
-    monkeypatch.setattr("geochange.geo.stac._ask", lambda url: json.dumps(told).encode())
+    monkeypatch.setattr("geochange.raster.sources.stac._ask", lambda url: json.dumps(told).encode())
     found = resolve_item("https://host/c/items/one")
     assert found.path == "https://host/c/x/a.tif"
     for href in ("s3://bucket/a.tif", "https://other/a.tif?sig=1"):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from geochange.training import bootstrap
-from geochange.training.bootstrap import interval
-from geochange.training.boundary import BoundaryCounts
-from geochange.training.counts import Counts
+from geochange.training.metrics import bootstrap
+from geochange.training.metrics.bootstrap import interval
+from geochange.training.metrics.boundary import BoundaryCounts
+from geochange.training.metrics.counts import Counts
 
 
 def chips(count: int, seed: int = 0) -> list[Counts]:

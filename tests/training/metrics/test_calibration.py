@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
-from geochange.training.calibration import LARGEST, THRESHOLDS, WIDTH, LogitHistogram
-from geochange.training.counts import UNKNOWN, Counts
+from geochange.training.metrics.calibration import LARGEST, THRESHOLDS, WIDTH, LogitHistogram
+from geochange.training.metrics.counts import UNKNOWN, Counts
 
 
 def pixels(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from geochange.training.counts import UNKNOWN, Counts
+from geochange.training.metrics.counts import UNKNOWN, Counts
 
 CELLS = st.integers(0, 2**40)
 

@@ -15,7 +15,7 @@ from torchmetrics.classification import (
     MulticlassJaccardIndex,
 )
 
-from geochange.training.counts import UNKNOWN, Counts
+from geochange.training.metrics.counts import UNKNOWN, Counts
 
 
 def test_figures_are_those_of_torchmetrics() -> None:

@@ -10,8 +10,8 @@ from PIL import Image
 
 from geochange.drawing import BLUE, SKY
 from geochange.errors import OutputError
-from geochange.training.calibration import LogitHistogram, Reliability
-from geochange.training.plots import draw_reliability, write_reliability
+from geochange.training.metrics.calibration import LogitHistogram, Reliability
+from geochange.training.metrics.reliability_plots import draw_reliability, write_reliability
 
 BINS = 10
 LEFT, RIGHT, TOP, BOTTOM = 84, 532, 82, 440

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from geochange.chip import Chip
 from geochange.errors import InputError
-from geochange.training.counts import UNKNOWN
+from geochange.training.metrics.counts import UNKNOWN
 from geochange.training.planting import (
     Library,
     Nuisances,

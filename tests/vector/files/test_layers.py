@@ -16,8 +16,14 @@ import shapely
 from pyproj import CRS
 
 from geochange.errors import OutputError
-from geochange.geo.layers import gather
-from geochange.geo.vector import COLUMNS, empty_changes, read_changes, table_of, write_batches
+from geochange.vector.files.layers import gather
+from geochange.vector.files.writers import (
+    COLUMNS,
+    empty_changes,
+    read_changes,
+    table_of,
+    write_batches,
+)
 
 UTM = CRS.from_epsg(32632)
 ROWS = 11

@@ -12,11 +12,11 @@ import pytest
 import shapely
 from makers import UTM, make_raster, noise
 
-from geochange.check import check
 from geochange.config import RunOptions
 from geochange.errors import OutputError
-from geochange.geo.standing import refuse_foreign, refuse_reviewed, reviewed
-from geochange.geo.vector import WRITERS, empty_changes, table_of, write_changes
+from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed, reviewed
+from geochange.vector.files.writers import WRITERS, empty_changes, table_of, write_changes
+from geochange.workflows.preflight import check
 
 
 def write(path: Path, *statuses: str) -> Path:

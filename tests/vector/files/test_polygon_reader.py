@@ -19,8 +19,8 @@ from polygon_files import DRIVERS, grid_of, make_polygons, square
 from pyproj import CRS, Transformer
 
 from geochange.errors import InputError
-from geochange.geo.outlines import Burner, areal, find_layer, read_outlines
-from geochange.geo.tiling import TilePlan, Window
+from geochange.grid.tiling import TilePlan, Window
+from geochange.vector.files.polygon_reader import Burner, areal, find_layer, read_outlines
 
 SHAPE = (30, 40)
 WHOLE = Window(0, 0, *SHAPE)

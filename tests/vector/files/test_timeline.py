@@ -12,8 +12,8 @@ import shapely
 from makers import UTM
 
 from geochange.errors import InputError, OutputError
-from geochange.geo.timeline import Span, write_timeline
-from geochange.geo.vector import empty_changes, table_of
+from geochange.vector.files.timeline import Span, write_timeline
+from geochange.vector.files.writers import empty_changes, table_of
 
 SCRIPT = """
 import sys

@@ -20,10 +20,10 @@ from pyogrio.errors import DataSourceError
 from pyproj import CRS
 
 from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
-from geochange.geo import vector
-from geochange.geo.fields import FIELDS
-from geochange.geo.style import PALETTE, polygon_qml
-from geochange.geo.vector import (
+from geochange.qgis.schema import FIELDS
+from geochange.qgis.style import PALETTE, polygon_qml
+from geochange.vector.files import writers
+from geochange.vector.files.writers import (
     COLUMNS,
     WRITERS,
     check_output,
@@ -139,7 +139,7 @@ def test_failure_leaves_the_old_file_alone(
         raise DataSourceError("disk full")
 
     broken = dataclasses.replace(WRITERS[suffix], write=fail)
-    monkeypatch.setattr(vector, "WRITERS", {**WRITERS, suffix: broken})
+    monkeypatch.setattr(writers, "WRITERS", {**WRITERS, suffix: broken})
     with pytest.raises(OutputError, match=r"disk full.*free space"):
         write_changes(some_changes(), path, PROVENANCE)
     assert path.read_text() == "old"

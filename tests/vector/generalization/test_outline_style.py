@@ -13,11 +13,11 @@ from makers import LONLAT, NORTH_UP, UTM
 from numpy.typing import NDArray
 from shelves import blobs, shelf_of
 
-from geochange.geo.grid import Grid, to_ground
-from geochange.geo.pen import Pen, pen_for
-from geochange.geo.polygons import Geometries
-from geochange.geo.square import REACH_PX
-from geochange.geo.thin import draw
+from geochange.grid.grid import Grid, to_ground
+from geochange.vector.generalization.orthogonal import REACH_PX
+from geochange.vector.generalization.outline_style import Pen, pen_for
+from geochange.vector.generalization.simplify import draw
+from geochange.vector.tracing.polygons import Geometries
 
 Mask = NDArray[np.bool_]
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from shelves import blobs, shelf_of
 
-from geochange.geo import spill
-from geochange.geo.pen import Pen
-from geochange.geo.polygons import Geometries
-from geochange.geo.smooth import smooth
-from geochange.geo.spill import Shelf
-from geochange.geo.thin import draw
+from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.generalization.simplify import draw
+from geochange.vector.generalization.smooth import smooth
+from geochange.vector.tracing import spill
+from geochange.vector.tracing.polygons import Geometries
+from geochange.vector.tracing.spill import Shelf
 
 Mask = NDArray[np.bool_]
 

@@ -11,10 +11,10 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from shelves import blobs, shelf_of
 
-from geochange.geo.pen import Pen
-from geochange.geo.polygons import Geometries
-from geochange.geo.smooth import smooth
-from geochange.geo.thin import draw
+from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.generalization.simplify import draw
+from geochange.vector.generalization.smooth import smooth
+from geochange.vector.tracing.polygons import Geometries
 
 Mask = NDArray[np.bool_]
 

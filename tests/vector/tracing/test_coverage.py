@@ -11,11 +11,11 @@ from makers import NORTH_UP, UTM
 from numpy.typing import NDArray
 from shelves import blobs
 
-from geochange.geo import coverage
-from geochange.geo.coverage import Coverage
-from geochange.geo.grid import Grid
-from geochange.geo.probability import NODATA
-from geochange.geo.tiling import Window
+from geochange.grid.grid import Grid
+from geochange.grid.probability import NODATA
+from geochange.grid.tiling import Window
+from geochange.vector.tracing import coverage
+from geochange.vector.tracing.coverage import Coverage
 
 SHAPE = (61, 83)
 

@@ -19,8 +19,8 @@ from shelves import (
     traced,
 )
 
-from geochange.geo.joiner import Joiner
-from geochange.geo.probability import NODATA
+from geochange.grid.probability import NODATA
+from geochange.vector.tracing.join import Joiner
 
 some = settings(max_examples=60, deadline=None)
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from shelves import KNOT, LEVEL, RING, Bytes, blobs, joined
 
-from geochange.geo import overlap
-from geochange.geo.overlap import overlaps
-from geochange.geo.probability import NODATA
-from geochange.geo.tiling import TilePlan, Window
+from geochange.grid.probability import NODATA
+from geochange.grid.tiling import TilePlan, Window
+from geochange.vector.tracing import overlap
+from geochange.vector.tracing.overlap import overlaps
 
 Counts = dict[tuple[int, int, int], int]
 

@@ -8,7 +8,7 @@ import shapely
 from hypothesis import example, given, settings
 from shelves import CHESS, KNOT, RING, Bytes, blobs, joined, polygonised, rasters
 
-from geochange.geo.polygons import CORNER, add_up, place_of, polygons_of, row_col
+from geochange.vector.tracing.polygons import CORNER, add_up, place_of, polygons_of, row_col
 
 some = settings(max_examples=60, deadline=None)
 

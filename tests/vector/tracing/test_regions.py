@@ -8,9 +8,9 @@ import shapely
 from hypothesis import example, given, settings
 from shelves import CHESS, KNOT, LEVEL, RING, Bytes, joined, rasters
 
-from geochange.geo.probability import NODATA
-from geochange.geo.regions import UNSEEN, trace
-from geochange.geo.tiling import Window
+from geochange.grid.probability import NODATA
+from geochange.grid.tiling import Window
+from geochange.vector.tracing.regions import UNSEEN, trace
 
 
 def flooded(raster: Bytes) -> list[set[tuple[int, int]]]:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from shelves import Bytes, joined, rasters, shelf_of, traced
 
 from geochange.errors import OutputError
-from geochange.geo import spill
-from geochange.geo.joiner import Joiner
-from geochange.geo.spill import Spill
+from geochange.vector.tracing import spill
+from geochange.vector.tracing.join import Joiner
+from geochange.vector.tracing.spill import Spill
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,0 +1,1 @@
+"""The plan of a landscape: what stands where."""

@@ -1,0 +1,1 @@
+"""The landscape rendered: ground, buildings, trees, light and camera."""

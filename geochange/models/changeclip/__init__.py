@@ -1,0 +1,1 @@
+"""ChangeCLIP (Dong et al., ISPRS 2024): its towers, neck, context decoder and decoder."""

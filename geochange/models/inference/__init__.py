@@ -1,0 +1,1 @@
+"""Inference: chips in batches on devices, in order, within memory."""

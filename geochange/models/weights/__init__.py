@@ -1,0 +1,1 @@
+"""Weights: found, read without running anything, checked, and written."""

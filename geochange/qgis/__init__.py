@@ -1,0 +1,1 @@
+"""QGIS: the schema of changes, styles and projects, written as XML without QGIS."""

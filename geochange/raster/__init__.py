@@ -1,0 +1,1 @@
+"""RASTER: the only door to rasters, through rasterio; never torch."""

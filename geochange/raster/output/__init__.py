@@ -1,0 +1,1 @@
+"""Rasters that a run writes: the probability of change as a cloud-optimised GeoTIFF."""

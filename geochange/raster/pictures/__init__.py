@@ -1,0 +1,1 @@
+"""Pictures: overviews and thumbnails of a raster, and PNG, JPEG and TIFF without a CRS."""

@@ -1,0 +1,1 @@
+"""Sources that several files make up: mosaics, band stacks, STAC items, virtual rasters."""

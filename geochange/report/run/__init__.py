@@ -1,0 +1,1 @@
+"""The report of one run: its facts gathered, its pictures taken, its files written."""

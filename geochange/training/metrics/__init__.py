@@ -1,0 +1,1 @@
+"""Metrics: counts, boundaries, intervals and calibration."""

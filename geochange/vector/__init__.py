@@ -1,0 +1,1 @@
+"""VECTOR: regions of change become polygons, and polygons become files (shapely, pyogrio)."""

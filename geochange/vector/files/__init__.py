@@ -1,0 +1,1 @@
+"""Vector files: layers, formats, GeoPackages, and what is read back from them."""

@@ -1,0 +1,1 @@
+"""Generalization: outlines smoothed, simplified or drawn with right angles."""

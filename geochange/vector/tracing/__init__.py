@@ -1,0 +1,1 @@
+"""Tracing: regions of pixels, joined across block borders, and their outlines."""

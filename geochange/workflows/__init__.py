@@ -1,0 +1,1 @@
+"""WORKFLOWS: one story a file, told from top to bottom, for each command."""
