@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from geochange.errors import InputError, OutputError
 from geochange.models.prompts import published_vocabulary
+from geochange.models.weights import checkpoint as module
 from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import (
     Checkpoint,
@@ -22,7 +23,6 @@ from geochange.models.weights.checkpoint import (
 )
 from geochange.models.weights.convert import convert
 from geochange.models.weights.locate import FOLDER, list_weights, locate
-from geochange.models.weights.locate import checkpoint as module
 from geochange.models.weights.openclip import Published, read_shape
 
 pytestmark = pytest.mark.slow
