@@ -17,7 +17,7 @@ Taught = tuple[Chip, tuple[Names, Names]]
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class LabelledBatch:
     """Chips, labels and texts.
 
     labels: (batch, height, width) uint8, 1 = change, 0 = none, 255 = unknown.
@@ -33,15 +33,19 @@ class Lesson:
     def __len__(self) -> int:
         return len(self.batch)
 
-    def to(self, device: torch.device) -> Lesson:
+    def to(self, device: torch.device) -> LabelledBatch:
         """The same on another device."""
         batch = Batch(*(_sent(x, device) for x in (self.before, self.after, self.batch.valid)))
-        return Lesson(batch, *(_sent(x, device) for x in (self.labels, self.tokens, self.texts)))
+        return LabelledBatch(
+            batch, *(_sent(x, device) for x in (self.labels, self.tokens, self.texts))
+        )
 
-    def pin_memory(self) -> Lesson:
+    def pin_memory(self) -> LabelledBatch:
         """The same in memory that a GPU copies from while it computes."""
         batch = Batch(*(x.pin_memory() for x in (self.before, self.after, self.batch.valid)))
-        return Lesson(batch, *(x.pin_memory() for x in (self.labels, self.tokens, self.texts)))
+        return LabelledBatch(
+            batch, *(x.pin_memory() for x in (self.labels, self.tokens, self.texts))
+        )
 
     @property
     def before(self) -> torch.Tensor:
@@ -68,14 +72,14 @@ def _sent(x: torch.Tensor, device: torch.device) -> torch.Tensor:
     return x.to(device, non_blocking=True)
 
 
-def collate_lesson(taught: Sequence[Taught], places: int) -> Lesson:
+def collate_labelled(taught: Sequence[Taught], places: int) -> LabelledBatch:
     """Stack labelled chips of one shape, each text of theirs once; `places` tokens a text."""
     chips = [chip for chip, _ in taught]
     names = dict.fromkeys(name for _, both in taught for name in both)
     rows = {name: number for number, name in enumerate(names, start=1)}
     tokens = [tokenise(BACKGROUND, places), *(foreground_tokens(n, places) for n in names)]
     labels = np.stack([_label(chip) for chip in chips])
-    return Lesson(
+    return LabelledBatch(
         collate(chips),
         torch.from_numpy(labels),
         torch.tensor(tokens),

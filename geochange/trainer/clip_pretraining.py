@@ -14,10 +14,10 @@ from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.changeclip.variants import find_variant
 from geochange.models.prompts import published_vocabulary
 from geochange.models.weights.checkpoint import (
-    Memory,
+    ResumeState,
     read_clip,
     read_facts,
-    read_memory,
+    read_resume_state,
     write_clip,
 )
 from geochange.progress import Watch
@@ -25,8 +25,8 @@ from geochange.trainer.preparation import Prepared
 from geochange.trainer.recipe import SCENES, devices_of
 from geochange.training.scenes import (
     TEMPLATES,
-    SceneLessons,
-    Scenes,
+    LabelledScenes,
+    SceneLoader,
     caption_loss,
     caption_targets,
     names_of,
@@ -34,7 +34,7 @@ from geochange.training.scenes import (
     share_among,
 )
 from geochange.training.schedule import learning_rate, parameter_groups
-from geochange.training.training_state import Course, Student
+from geochange.training.training_state import OptimizerSettings, TrainingState
 
 STAGE = "align"
 DONE = "done"
@@ -64,7 +64,7 @@ def align_scenes(prepared: Prepared, watch: Watch) -> None:
 
 
 @dataclass(frozen=True)
-class Judged:
+class NamingAccuracy:
     """Shares of the pictures kept out whose class came first, and among the first three."""
 
     first: float
@@ -84,10 +84,10 @@ class Alignment:
         self.student = self._student()
         self.lessons = self._lessons(shown, variant.options.text)
 
-    def _lessons(self, shown: Scenes, text: TextOptions) -> SceneLessons:
+    def _lessons(self, shown: LabelledScenes, text: TextOptions) -> SceneLoader:
         s, places = self.scenes, text.places + text.contexts
         written = [[template.format(c) for c in self.captions] for template in TEMPLATES]
-        return SceneLessons(
+        return SceneLoader(
             scenes=shown,
             tokens=[caption_tokens(captions, places) for captions in written],
             targets=caption_targets(shown.classes, self.captions, s.smoothing),
@@ -99,7 +99,7 @@ class Alignment:
             seed=self.options.seed,
         )
 
-    def _student(self) -> Student:
+    def _student(self) -> TrainingState:
         s = self.scenes
         rate = partial(
             learning_rate,
@@ -112,9 +112,9 @@ class Alignment:
         device = replace(devices_of(self.options), devices=1, nodes=1)
         fabric = device.fabric()
         self.aligner.to(fabric.device)
-        course = Course(caption_loss, rate, (0.9, 0.98), 1.0, s.ema, self.options.seed)
+        course = OptimizerSettings(caption_loss, rate, (0.9, 0.98), 1.0, s.ema, self.options.seed)
         groups = parameter_groups(self.aligner, s.weight_decay)
-        return Student(fabric, self.aligner, groups, course)
+        return TrainingState(fabric, self.aligner, groups, course)
 
     def learn(self, watch: Watch) -> None:
         """Take all steps that are left; the file holds the last that were judged."""
@@ -128,30 +128,30 @@ class Alignment:
                 told = f", first {judged.first:.3f}, of three {judged.among_three:.3f}"
             watch(STAGE, step + 1, self.scenes.steps, f"loss {loss:.3f}{told}")
 
-    def judge(self) -> Judged:
+    def judge(self) -> NamingAccuracy:
         """How well pictures that were kept out are named, by each class's plainest name."""
         told = (self.judged.pictures, self.lessons.tokens[0], self.scenes.batch)
         logits = describe(self.student.best_module, *told)
         plain = [self.captions.index(names_of(name)[0]) for name in self.judged.classes]
         first, three = (share_among(logits, self.judged.labels, plain, most) for most in (1, 3))
-        return Judged(first, three)
+        return NamingAccuracy(first, three)
 
-    def _keep(self, step: int, judged: Judged) -> None:
+    def _keep(self, step: int, judged: NamingAccuracy) -> None:
         tensors = {n: x.detach().cpu() for n, x in self.student.best_network.state_dict().items()}
         facts: dict[str, Any] = {"step": step, DONE: step == self.scenes.steps}
         facts |= {"first": judged.first, "among_three": judged.among_three}
-        write_clip(self.file, tensors, Memory(self.student.remember(), facts))
+        write_clip(self.file, tensors, ResumeState(self.student.remember(), facts))
 
     def _resume(self) -> int:
         if not self.file.is_file():
             return 0
-        memory = read_memory(self.file)
+        memory = read_resume_state(self.file)
         self.student.best_network.load_state_dict(dict(read_clip(str(self.file)).tensors))
         self.student.recall(memory.tensors)
         return int(memory.facts["step"])
 
 
-def _captions(scenes: Scenes) -> tuple[str, ...]:
+def _captions(scenes: LabelledScenes) -> tuple[str, ...]:
     """The published vocabulary, and behind it what else the classes are called.
 
     Names of it that no class has are taught to fit none of the pictures.

@@ -8,27 +8,29 @@ from pathlib import Path
 
 from geochange.config import TrainOptions
 from geochange.models.changeclip.variants import Regularisation
-from geochange.models.trainable import Start
+from geochange.models.trainable import NetworkStart
 from geochange.training.augment import Augmentation
 from geochange.training.fabric import Devices, Fabric
 from geochange.training.losses import find_loss
 from geochange.training.planting import Nuisances, PlantedSource, Planting
-from geochange.training.sampler import Share
+from geochange.training.sampler import BatchShare
 from geochange.training.schedule import learning_rate
-from geochange.training.training_state import Course
+from geochange.training.training_state import OptimizerSettings
 
 SCENES = "scenes"
 """The start from a CLIP of the network's own, trained before it."""
 
 
-def start_of(options: TrainOptions, own_clip: Path | None = None) -> Start:
+def start_of(options: TrainOptions, own_clip: Path | None = None) -> NetworkStart:
     """What the network is before it learns. own_clip: the file of the CLIP trained before it."""
     network = options.network
     how = Regularisation(network.dropout, network.drop_path, network.tower_drop_path)
     weights = network.start
     if weights == SCENES:
         weights = str(own_clip) if own_clip else None
-    return Start(network.variant, weights, how, network.double_class_token, seed=options.seed)
+    return NetworkStart(
+        network.variant, weights, how, network.double_class_token, seed=options.seed
+    )
 
 
 def planted_of(options: TrainOptions, root: Path, *, kept_out: bool) -> PlantedSource:
@@ -60,13 +62,13 @@ def devices_of(options: TrainOptions) -> Devices:
     )
 
 
-def share_of(options: TrainOptions, rank: int, world: int) -> Share:
+def share_of(options: TrainOptions, rank: int, world: int) -> BatchShare:
     """What one process of all does of every step."""
     own = options.batch // world
-    return Share(options.batch, min(own, options.optim.micro_batch or own), rank, world)
+    return BatchShare(options.batch, min(own, options.optim.micro_batch or own), rank, world)
 
 
-def course_of(options: TrainOptions) -> Course:
+def course_of(options: TrainOptions) -> OptimizerSettings:
     """How it learns. Raises OptionError for a loss that is not there."""
     optim = options.optim
     rate = partial(
@@ -77,7 +79,7 @@ def course_of(options: TrainOptions) -> Course:
         total_steps=optim.steps,
         power=optim.power,
     )
-    return Course(
+    return OptimizerSettings(
         find_loss(optim.loss),
         rate,
         betas=optim.betas,

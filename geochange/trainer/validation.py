@@ -30,7 +30,7 @@ BothNames = tuple[Names, Names]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ValidationResult:
     """What validation found; verdicts on parts of the chips add up.
 
     counts: at a probability of one half, as published. loss: cross-entropy summed over known
@@ -44,8 +44,8 @@ class Verdict:
     rows: tuple[SheetRow, ...] = ()
     changed_chips: int = 0
 
-    def __add__(self, other: Verdict) -> Verdict:
-        return Verdict(
+    def __add__(self, other: ValidationResult) -> ValidationResult:
+        return ValidationResult(
             self.counts + other.counts,
             self.loss + other.loss,
             self.histogram + other.histogram,
@@ -53,7 +53,7 @@ class Verdict:
             self.changed_chips + other.changed_chips,
         )
 
-    def over(self, fabric: Fabric) -> Verdict:
+    def over(self, fabric: Fabric) -> ValidationResult:
         """The sum over all processes; rows stay those of each."""
         c = self.counts
         *whole, changed = summed(
@@ -61,7 +61,7 @@ class Verdict:
         ).tolist()
         loss = float(summed(fabric, np.array([self.loss]))[0])
         pixels = summed(fabric, self.histogram.pixels)
-        return Verdict(Counts(*whole), loss, LogitHistogram(pixels), self.rows, changed)
+        return ValidationResult(Counts(*whole), loss, LogitHistogram(pixels), self.rows, changed)
 
     @property
     def known(self) -> int:
@@ -75,7 +75,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Examiner:
+class Validator:
     """The chips to validate on.
 
     numbers: those that this process takes. shown: those that come onto the contact sheet.
@@ -89,7 +89,7 @@ class Examiner:
 
     def examine(
         self, network: ChangeClip, card: Card, device: str, progress: Progress = silent
-    ) -> Verdict:
+    ) -> ValidationResult:
         """Show the chips to a network, as `run` would; it stays in the mode that it was in."""
         learning = network.training
         network.eval()
@@ -98,8 +98,8 @@ class Examiner:
         finally:
             network.train(learning)
 
-    def _examine(self, model: Any, device: str, progress: Progress) -> Verdict:
-        verdict, done = Verdict(), 0
+    def _examine(self, model: Any, device: str, progress: Progress) -> ValidationResult:
+        verdict, done = ValidationResult(), 0
         for part in self._batches():
             verdict += self._show(model, device, part)
             done += len(part)
@@ -117,17 +117,17 @@ class Examiner:
             while part := list(islice(alike, size)):
                 yield part
 
-    def _show(self, model: Any, device: str, part: Sequence[tuple[int, Chip]]) -> Verdict:
+    def _show(self, model: Any, device: str, part: Sequence[tuple[int, Chip]]) -> ValidationResult:
         names = [self.names[number] for number, _ in part]
         answers = show(model, [chip for _, chip in part], self.batch, device, names).logits
-        verdict = Verdict()
+        verdict = ValidationResult()
         for (number, chip), logits in zip(part, answers, strict=True):
             label = np.asarray(chip.label)
             shown: tuple[SheetRow, ...] = ()
             if number in self.shown:
                 probability = expit(np.nan_to_num(logits, nan=-np.inf))
                 shown = (SheetRow(chip, probability, self.source.name(number), ""),)
-            verdict += Verdict(
+            verdict += ValidationResult(
                 Counts.of(logits > 0, label),
                 _cross_entropy(logits, label),
                 LogitHistogram.of(logits, label),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from geochange.errors import InputError
-from geochange.files.atomic import whole
+from geochange.files.atomic import atomic_path
 
 NAMES = 9
 """How many names of a chip are read."""
@@ -51,7 +51,7 @@ def write_classes(file: Path, entries: Iterable[tuple[str, Ranking]]) -> None:
     """
     plain = [{PATH: path, **{name: f"{p:.4f}" for name, p in names}} for path, names in entries]
     text = json.dumps(plain, indent=4, ensure_ascii=False)
-    with whole(file) as aside:
+    with atomic_path(file) as aside:
         # A path that is no text in UTF-8 becomes an escape of JSON, which reads the same again.
         aside.write_bytes(text.encode("utf-8", "backslashreplace"))
 

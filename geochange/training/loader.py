@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from geochange.chip import Chip
 from geochange.training.augment import Augmentation, augment
 from geochange.training.chip_source import ChipSource
-from geochange.training.sampler import Share, StepSampler, chip_at, seed_at
+from geochange.training.sampler import BatchShare, StepSampler, chip_at, seed_at
 
 BothNames = tuple[tuple[str, ...], tuple[str, ...]]
 """The class names of a chip, before and after."""
@@ -23,7 +23,7 @@ BothNames = tuple[tuple[str, ...], tuple[str, ...]]
 _Lesson = TypeVar("_Lesson")
 
 
-class Lessons(Dataset[tuple[Chip, BothNames]]):
+class ChipDataset(Dataset[tuple[Chip, BothNames]]):
     """Augmented chips and their names, by the number of the sample."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Lessons(Dataset[tuple[Chip, BothNames]]):
 
 
 @dataclass(slots=True)
-class Waiting:
+class LoaderWait:
     """How long the computing waited for chips, of how long it all took."""
 
     waited_s: float = 0.0
@@ -59,16 +59,16 @@ class Loader(Generic[_Lesson]):
 
     def __init__(
         self,
-        lessons: Lessons,
+        lessons: ChipDataset,
         collate: Callable[[list[tuple[Chip, BothNames]]], _Lesson],
-        share: Share,
+        share: BatchShare,
         workers: int,
         *,
         pin: bool = False,
     ) -> None:
         self.lessons, self.collate, self.share = lessons, collate, share
         self.workers, self.pin = workers, pin
-        self.waiting = Waiting()
+        self.waiting = LoaderWait()
 
     def steps(self, first: int, last: int) -> Iterator[tuple[int, list[_Lesson]]]:
         """Each step's number and its lessons."""

@@ -35,7 +35,7 @@ def seed_at(sample: int, seed: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class BatchShare:
     """The part of every step that one process does.
 
     batch: chips a step, of all processes. micro_batch: chips at once. rank, world: which process
@@ -58,7 +58,7 @@ class Share:
 class StepSampler(Sampler[list[int]]):
     """The samples of steps `first` to `last` less one, in micro-batches."""
 
-    def __init__(self, share: Share, first: int, last: int) -> None:
+    def __init__(self, share: BatchShare, first: int, last: int) -> None:
         self.share, self.first, self.last = share, first, last
 
     def __iter__(self) -> Iterator[list[int]]:

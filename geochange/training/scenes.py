@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from geochange.errors import InputError
 from geochange.training.sampler import chip_at
-from geochange.training.views import look_again, mix
+from geochange.training.views import mix, random_view
 
 MIXED_EVERY = 3
 """Pictures of every so many-th step are mixed."""
@@ -65,7 +65,7 @@ TEMPLATES = (
 
 
 @dataclass(frozen=True)
-class Scenes:
+class LabelledScenes:
     """Pictures in memory: (picture, 3, side, side) uint8, and the class of each."""
 
     pictures: torch.Tensor
@@ -81,7 +81,7 @@ def names_of(scene: str) -> tuple[str, ...]:
     return WORDINGS.get(scene, (scene.replace("_", " ").replace("-", " "),))
 
 
-def read_scenes(folder: Path, side_px: int, *, kept_out: bool) -> Scenes:
+def read_scenes(folder: Path, side_px: int, *, kept_out: bool) -> LabelledScenes:
     """The pictures of a folder that are learnt from, or those kept out, as squares of a size.
 
     Raises InputError where there is none, or one cannot be read.
@@ -96,7 +96,7 @@ def read_scenes(folder: Path, side_px: int, *, kept_out: bool) -> Scenes:
     if len(set(labels)) < 2:
         raise InputError(f"{folder}: holds no folders of pictures, one for each class of scenes")
     stacked = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
-    return Scenes(stacked, torch.tensor(labels), tuple(place.name for place in classes))
+    return LabelledScenes(stacked, torch.tensor(labels), tuple(place.name for place in classes))
 
 
 def _read(file: Path, side_px: int) -> np.ndarray:
@@ -109,7 +109,7 @@ def _read(file: Path, side_px: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class SceneLesson:
+class SceneBatch:
     """Pictures and captions as a CLIP learns from them.
 
     inputs: (batch, 3, side, side) float RGB in 0-255, and (caption, places) tokens. labels:
@@ -144,7 +144,7 @@ def caption_targets(
 
 
 @dataclass(frozen=True)
-class SceneLessons:
+class SceneLoader:
     """Every step's pictures and captions, as functions of its number alone.
 
     tokens: (caption, places) for each template. targets: (class, caption). side_px, small_steps:
@@ -152,7 +152,7 @@ class SceneLessons:
     pictures are mixed, as strongly as `mixing` says.
     """
 
-    scenes: Scenes
+    scenes: LabelledScenes
     tokens: Sequence[torch.Tensor]
     targets: torch.Tensor
     batch: int
@@ -162,18 +162,18 @@ class SceneLessons:
     mixed_steps: float
     seed: int
 
-    def __getitem__(self, step: int) -> SceneLesson:
+    def __getitem__(self, step: int) -> SceneBatch:
         """The lesson of a step."""
         draw = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         samples = range(step * self.batch, (step + 1) * self.batch)
         numbers = [chip_at(sample, len(self.scenes), self.seed) for sample in samples]
         side = self.side_px // 2 if step < self.small_steps else self.side_px
-        pictures = look_again(self.scenes.pictures[numbers], side, draw)
+        pictures = random_view(self.scenes.pictures[numbers], side, draw)
         wanted = self.targets[self.scenes.labels[numbers]]
         if step < self.mixed_steps and step % MIXED_EVERY == 0:
             pictures, wanted = mix(pictures, wanted, self.mixing, draw)
         tokens = self.tokens[int(torch.randint(len(self.tokens), (1,), generator=draw))]
-        return SceneLesson((pictures, tokens), wanted)
+        return SceneBatch((pictures, tokens), wanted)
 
 
 def share_among(

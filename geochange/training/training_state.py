@@ -28,7 +28,7 @@ DIVERGED = (
 _EMA, _OPTIMISER, _NETWORK = "average.", "optimiser.", "network."
 
 
-class Taught(Protocol):
+class LabelledInputs(Protocol):
     """A micro-batch: what a network takes, and what it should answer."""
 
     @property
@@ -48,7 +48,7 @@ class Taught(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class OptimizerSettings:
     """How a student learns; see OptimOptions for what each means."""
 
     loss: Loss
@@ -60,14 +60,18 @@ class Course:
     compiled: bool = False
 
 
-class Student:
+class TrainingState:
     """A module, its optimiser and, where wanted, its average; on the devices of a Fabric.
 
     groups: parameters with their weight decay.
     """
 
     def __init__(
-        self, fabric: Fabric, module: nn.Module, groups: Sequence[Mapping[str, Any]], course: Course
+        self,
+        fabric: Fabric,
+        module: nn.Module,
+        groups: Sequence[Mapping[str, Any]],
+        course: OptimizerSettings,
     ) -> None:
         self.fabric, self.module, self.course = fabric, module, course
         self._moments = torch.optim.AdamW(
@@ -91,7 +95,7 @@ class Student:
         network: nn.Module = self.best_module.get_submodule("network")
         return network
 
-    def learn(self, step: int, parts: Sequence[Taught]) -> float:
+    def learn(self, step: int, parts: Sequence[LabelledInputs]) -> float:
         """Take one step from its micro-batches; returns the loss of the step.
 
         Gradients are those of the mean over all known pixels of the step, however the step is
@@ -135,7 +139,7 @@ class Student:
         if length is not None and not math.isfinite(length):
             raise RunError(f"step {step + 1}: the gradient is {float(length)}; {DIVERGED}")
 
-    def _known(self, parts: Sequence[Taught]) -> float:
+    def _known(self, parts: Sequence[LabelledInputs]) -> float:
         """Known pixels of the step, per process: gradients are averaged over the processes."""
         return max(1.0, self._mean(float(sum(part.known for part in parts))))
 

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 
-def look_again(pictures: torch.Tensor, side_px: int, draw: torch.Generator) -> torch.Tensor:
+def random_view(pictures: torch.Tensor, side_px: int, draw: torch.Generator) -> torch.Tensor:
     """Random crops, turns, flips, stretches and colours of (batch, 3, s, s) uint8.
 
     Returns (batch, 3, side_px, side_px) float in 0-255.

@@ -64,7 +64,7 @@ class VitOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ImageFeatures:
     """What a tower saw. C: the embedding's channels, H and W: the size of the score level.
 
     pyramid: four maps (B, channels, height / s, width / s) for s = 4, 8, 16, 32.
@@ -129,7 +129,7 @@ class ResNetTower(nn.Module):
         for name, child in trunk.named_children():
             self.add_module(name, child)
 
-    def forward(self, x: torch.Tensor) -> Seen:
+    def forward(self, x: torch.Tensor) -> ImageFeatures:
         """See (B, 3, H, W) normalised RGB, H and W multiples of 32."""
         for name in _STEM:
             x = self.get_submodule(name)(x)
@@ -138,7 +138,7 @@ class ResNetTower(nn.Module):
             x = self.get_submodule(stage)(x)
             pyramid.append(x)
         tokens = self.get_submodule("attnpool")(x)
-        return Seen(pyramid, tokens[:, 0], to_map(tokens[:, 1:], x.shape[2], x.shape[3]))
+        return ImageFeatures(pyramid, tokens[:, 0], to_map(tokens[:, 1:], x.shape[2], x.shape[3]))
 
 
 class VitTower(nn.Module):
@@ -168,7 +168,7 @@ class VitTower(nn.Module):
         self.fpn3 = nn.GroupNorm(1, width)
         self.fpn4 = nn.Sequential(nn.GroupNorm(1, width), nn.MaxPool2d(2))
 
-    def forward(self, x: torch.Tensor) -> Seen:
+    def forward(self, x: torch.Tensor) -> ImageFeatures:
         """See (B, 3, H, W) normalised RGB, H and W multiples of 32."""
         patches = self.conv1(x)
         height, width = patches.shape[2:]
@@ -183,7 +183,7 @@ class VitTower(nn.Module):
             for head, number in zip(heads, self.options.taps, strict=True)
         ]
         tokens = self.ln_post(x) @ self.proj
-        return Seen(pyramid, tokens[:, 0], to_map(tokens[:, 1:], height, width))
+        return ImageFeatures(pyramid, tokens[:, 0], to_map(tokens[:, 1:], height, width))
 
     def _embed(self, patches: torch.Tensor) -> torch.Tensor:
         batch, _, height, width = patches.shape

@@ -33,10 +33,10 @@ def measure(look: Callable[[int], None], device: str) -> int:
         return 1
     each = max(two - one, 1)
     fixed = max(one - each, 0)
-    return fitting(int((_room(target) * SHARE - fixed) // each))
+    return fitting_batch(int((_room(target) * SHARE - fixed) // each))
 
 
-def fitting(chips: int) -> int:
+def fitting_batch(chips: int) -> int:
     """The largest power of two that is no more than `chips`, between 1 and MOST_CHIPS."""
     return 1 << (max(1, min(chips, MOST_CHIPS)).bit_length() - 1)
 

@@ -48,20 +48,20 @@ def devices_of(wanted: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Found:
+class DeviceSummary:
     """What a worker has: its devices, and the precision it would take by itself."""
 
     devices: tuple[str, ...]
     precision: str
 
 
-def find(wanted: str, precision: str) -> Found:
+def find(wanted: str, precision: str) -> DeviceSummary:
     """Look for devices and measure on this machine. Raises OptionError."""
     devices = choose_devices(wanted)
-    return Found(devices, common_precision(precision, devices))
+    return DeviceSummary(devices, common_precision(precision, devices))
 
 
-def agree(workers: Mapping[str, Found | Exception]) -> str:
+def agree(workers: Mapping[str, DeviceSummary | Exception]) -> str:
     """The precision that all workers compute in, by what `find` gave on each, by address.
 
     Where they would differ it is float32, in which all can. Raises OptionError of a worker that
@@ -70,7 +70,7 @@ def agree(workers: Mapping[str, Found | Exception]) -> str:
     for address, found in workers.items():
         if isinstance(found, Exception):
             raise OptionError(f"worker {address}: {found}") from found
-    seen = [found for found in workers.values() if isinstance(found, Found)]
+    seen = [found for found in workers.values() if isinstance(found, DeviceSummary)]
     precisions = {found.precision for found in seen}
     if len(precisions) > 1:
         logger.warning(

@@ -36,7 +36,7 @@ def _lock(device: str) -> threading.Lock:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Load:
+class LoadedBatch:
     """A batch on its device, or on its way there, and whose chips it holds.
 
     The batch may hold more chips than there are rows, which only fill it. ready: see Carrier.
@@ -60,26 +60,26 @@ class Load:
         before, after = zip(*given, strict=True)
         return list(before), list(after)
 
-    def halves(self) -> list[Load]:
+    def halves(self) -> list[LoadedBatch]:
         """The same chips in two batches; one, where the second would only be filling."""
         middle = (len(self.batch) + 1) // 2
         parts = (slice(None, middle), slice(middle, None))
-        loads = [Load(self.rows[part], self.batch[part], self.ready) for part in parts]
+        loads = [LoadedBatch(self.rows[part], self.batch[part], self.ready) for part in parts]
         return [load for load in loads if load.rows]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scored:
+class ScoredBatch:
     """A batch whose classes are scored, where the model does so.
 
     scores: (chip, date, class), on their way to the host, which names the classes.
     """
 
-    load: Load
+    load: LoadedBatch
     scores: Coming | None
 
 
-class Looker:
+class InferenceEngine:
     """What shows batches to a model; it knows how many chips at once were too many.
 
     Every step is launched under the lock of the device, so threads that share it take turns.
@@ -92,15 +92,15 @@ class Looker:
         self.most: int | None = None
         self._lock = _lock(device)
 
-    def load(self, rows: Sequence[Row], size: int) -> Load:
+    def load(self, rows: Sequence[Row], size: int) -> LoadedBatch:
         """Stack chips and send them. A GPU gets one of few sizes, for which it is set up once."""
         chips = [request.chips[place] for request, place in rows]
         if self.carrier.full:
             room = min(1 << (len(chips) - 1).bit_length(), size)
             chips += [chips[-1]] * (room - len(chips))
-        return Load(rows, *self.carrier.send(stack(chips, self.carrier.pinned)))
+        return LoadedBatch(rows, *self.carrier.send(stack(chips, self.carrier.pinned)))
 
-    def look(self, load: Load) -> list[Coming]:
+    def look(self, load: LoadedBatch) -> list[Coming]:
         """Show a batch and deliver its answers; in smaller parts if memory does not suffice.
 
         Gives what is on its way. Raises RunError where there is too little for a single chip.
@@ -114,11 +114,11 @@ class Looker:
                 coming += done
         return coming
 
-    def score(self, load: Load) -> Scored | None:
+    def score(self, load: LoadedBatch) -> ScoredBatch | None:
         """The first step of `look`; None where memory did not suffice for it."""
         return None if self._too_many(load) else self._attempt(load, self._score)
 
-    def decide(self, scored: Scored) -> list[Coming]:
+    def decide(self, scored: ScoredBatch) -> list[Coming]:
         """The second step, which delivers; all of `look` anew if memory did not suffice."""
         done = self._attempt(scored.load, lambda _: self._decide(scored))
         return self.look(scored.load) if done is None else done
@@ -134,10 +134,10 @@ class Looker:
         with self._lock, self.carrier.here(), torch.no_grad():
             yield
 
-    def _too_many(self, load: Load) -> bool:
+    def _too_many(self, load: LoadedBatch) -> bool:
         return self.most is not None and len(load.batch) > self.most
 
-    def _attempt(self, load: Load, step: Callable[[Load], T]) -> T | None:
+    def _attempt(self, load: LoadedBatch, step: Callable[[LoadedBatch], T]) -> T | None:
         """A step under the lock; None, with `most` lowered, if memory did not suffice."""
         try:
             with self._turn():
@@ -148,7 +148,7 @@ class Looker:
         self._shrink(load, reason)
         return None
 
-    def _shrink(self, load: Load, reason: str) -> None:
+    def _shrink(self, load: LoadedBatch, reason: str) -> None:
         with self._turn():
             self.carrier.settle()
         count, (height, width) = len(load.batch), load.batch.valid.shape[1:]
@@ -165,17 +165,17 @@ class Looker:
             )
         self.most = min(count // 2, self.most or count)
 
-    def _both(self, load: Load) -> list[Coming]:
+    def _both(self, load: LoadedBatch) -> list[Coming]:
         return self._decide(self._score(load))
 
-    def _score(self, load: Load) -> Scored:
+    def _score(self, load: LoadedBatch) -> ScoredBatch:
         self.carrier.receive(load.ready)
         if load.rows[0][0].names is not None or not classes_of(self.model):
-            return Scored(load, None)
+            return ScoredBatch(load, None)
         scores = cast(NamesClasses, self.model).class_scores(load.batch)
-        return Scored(load, self.carrier.fetch(torch.stack(scores, dim=1)))
+        return ScoredBatch(load, self.carrier.fetch(torch.stack(scores, dim=1)))
 
-    def _decide(self, scored: Scored) -> list[Coming]:
+    def _decide(self, scored: ScoredBatch) -> list[Coming]:
         logits = self._logits(scored)
         rows = enumerate(scored.load.rows)
         for request, items in groupby(rows, key=lambda item: item[1][0]):
@@ -184,7 +184,7 @@ class Looker:
             request.deliver(Answer(places, list(numbers), logits, scored.scores))
         return [logits]
 
-    def _logits(self, scored: Scored) -> Coming:
+    def _logits(self, scored: ScoredBatch) -> Coming:
         load, model = scored.load, self.model
         if names := load.names():
             logits = cast(NamesClasses, model).named_logits(load.batch, names)

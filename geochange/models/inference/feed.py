@@ -17,8 +17,8 @@ from typing import Any
 
 from geochange.errors import RunError
 from geochange.models.inference.batch_size import measure
-from geochange.models.inference.engine import Load, Looker, Row, Scored
-from geochange.models.inference.queue import Line
+from geochange.models.inference.engine import InferenceEngine, LoadedBatch, Row, ScoredBatch
+from geochange.models.inference.queue import ChipQueue
 from geochange.models.inference.request import Prediction, Reaching, Request
 from geochange.models.inference.transfer import Coming
 from geochange.models.protocol import ChangeModel
@@ -30,7 +30,7 @@ CLOSING_S = 30.0
 """How long the end of the process waits for a batch that is being computed."""
 
 
-class Feed:
+class DeviceFeed:
     """Chips in, answers out, for one model on one device.
 
     batch: the most chips at once; None finds it, by what memory is free when the first come.
@@ -38,13 +38,13 @@ class Feed:
 
     def __init__(self, model: ChangeModel, device: str, batch: int | None) -> None:
         self.model = model
-        self._looker = Looker(model, device)
+        self._looker = InferenceEngine(model, device)
         self._batch = batch
         self._sizes: dict[tuple[Any, ...], int] = {}
-        self._line = Line()
-        self._loads: SimpleQueue[Load | None] = SimpleQueue()
+        self._line = ChipQueue()
+        self._loads: SimpleQueue[LoadedBatch | None] = SimpleQueue()
         self._room = threading.Semaphore()
-        self._flying: deque[tuple[Load, list[Coming]]] = deque()
+        self._flying: deque[tuple[LoadedBatch, list[Coming]]] = deque()
         self._open: set[Request] = set()
         self._guard = threading.Lock()
         self._finished = False
@@ -137,7 +137,7 @@ class Feed:
         self._room.acquire()
         return self._line.first()
 
-    def _load(self, rows: list[Row], size: int) -> Load | None:
+    def _load(self, rows: list[Row], size: int) -> LoadedBatch | None:
         with Reaching(dict.fromkeys(request for request, _ in rows)):
             return self._looker.load(rows, size)
         return None
@@ -161,7 +161,7 @@ class Feed:
                     self._decide(scored)
                 scored = fresh
 
-    def _next(self, wait: bool) -> Load | None:
+    def _next(self, wait: bool) -> LoadedBatch | None:
         """The next batch; None at the end, or if there is none yet and nobody wants to wait."""
         try:
             load = self._loads.get_nowait()
@@ -176,7 +176,7 @@ class Feed:
         self._finished = load is None
         return load
 
-    def _score(self, load: Load) -> Scored | None:
+    def _score(self, load: LoadedBatch) -> ScoredBatch | None:
         if all(request.failed for request in load.requests):
             return None
         with Reaching(load.requests):
@@ -186,11 +186,11 @@ class Feed:
             return scored
         return None
 
-    def _decide(self, scored: Scored) -> None:
+    def _decide(self, scored: ScoredBatch) -> None:
         with Reaching(scored.load.requests):
             self._fly(scored.load, self._looker.decide(scored))
 
-    def _fly(self, load: Load, coming: list[Coming]) -> None:
+    def _fly(self, load: LoadedBatch, coming: list[Coming]) -> None:
         """Keep what the device still reads until its answers have arrived."""
         if any(answer.arrived is not None for answer in coming):
             self._flying.append((load, coming))

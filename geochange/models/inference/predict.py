@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from geochange.chip import Chip
 from geochange.models import ModelSpec, resident
 from geochange.models.inference.devices import devices_of
-from geochange.models.inference.engine import Looker
-from geochange.models.inference.feed import Feed
+from geochange.models.inference.engine import InferenceEngine
+from geochange.models.inference.feed import DeviceFeed
 from geochange.models.inference.request import BothNames, Prediction, Request, classes_of
 from geochange.models.protocol import ChangeModel
 
 __all__ = ["BothNames", "Prediction", "classes_of", "cores", "predict", "show", "show_turned"]
 
-_feeds: dict[str, tuple[tuple[str, int | None], Feed]] = {}
+_feeds: dict[str, tuple[tuple[str, int | None], DeviceFeed]] = {}
 """By device: the feed in use, and the model's key and the batch that it was made for."""
 _feeds_guard = threading.Lock()
 
@@ -46,18 +46,18 @@ def predict(spec: ModelSpec, chips: Sequence[Chip], batch_size: int | None = Non
     return feed.answer(request)
 
 
-def _load(feed: Feed) -> int:
+def _load(feed: DeviceFeed) -> int:
     return feed.waiting
 
 
-def _feed(spec: ModelSpec, device: str, batch_size: int | None) -> Feed:
+def _feed(spec: ModelSpec, device: str, batch_size: int | None) -> DeviceFeed:
     """The feed of a device; one for another model or batch is closed once its callers are done."""
     wanted = spec.key(), batch_size
     made_for, feed = _feeds.get(device, (None, None))
     if feed is None or made_for != wanted or not feed.alive:
         if feed is not None:
             feed.close()
-        feed = Feed(resident(spec, device), device, batch_size)
+        feed = DeviceFeed(resident(spec, device), device, batch_size)
         _feeds[device] = wanted, feed
     return feed
 
@@ -84,7 +84,7 @@ def show(
     a model that takes them (NamesClasses); it then scores none itself, and the scores are of no
     classes. Raises as `predict` does.
     """
-    looker, request = Looker(model, device), Request(model, chips, names)
+    looker, request = InferenceEngine(model, device), Request(model, chips, names)
     for start in range(0, len(request.seen), batch_size):
         rows = [(request, place) for place in request.seen[start : start + batch_size]]
         looker.look(looker.load(rows, batch_size))

@@ -11,7 +11,7 @@ from geochange.models.inference.engine import Row
 from geochange.models.inference.request import Request
 
 
-class Line:
+class ChipQueue:
     """Requests stand behind each other and are served one by one, so that the first is done first.
 
     Were they served in turns, all would be done at the same moment, and then the device would

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from geochange.errors import InputError, OutputError
-from geochange.files.atomic import whole
+from geochange.files.atomic import atomic_path
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.prompts import Names, parse_vocabulary
 from geochange.models.weights.card import OWN_CLIP, Card
@@ -68,7 +68,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class ResumeState:
     """What training needs to go on, beside the network: tensors by name, and plain facts.
 
     It lies in the same file as the network, under names that no network has.
@@ -146,17 +146,17 @@ def _ours(card: Card, tensors: Mapping[str, torch.Tensor]) -> Checkpoint:
     return Checkpoint(card, network, clip)
 
 
-def read_memory(file: str | os.PathLike[str]) -> Memory:
+def read_resume_state(file: str | os.PathLike[str]) -> ResumeState:
     """What training left in a checkpoint of ours. Raises InputError where it left nothing."""
     path = locate(file)
     with _remembering(path) as (opened, facts):
         names = [name for name in opened.keys() if name.startswith(_REMEMBERED)]  # noqa: SIM118 - no iterator
         tensors = {n.removeprefix(_REMEMBERED): opened.get_tensor(n) for n in names}
-        return Memory(tensors, facts)
+        return ResumeState(tensors, facts)
 
 
 def read_facts(file: str | os.PathLike[str]) -> Mapping[str, Any]:
-    """The plain facts of `read_memory`, without any tensor. Raises InputError as that does."""
+    """The plain facts of `read_resume_state`, without any tensor. Raises InputError as that does."""
     path = locate(file)
     with _remembering(path) as (_, facts):
         return facts
@@ -178,7 +178,7 @@ def _remembering(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
 
 
 def write_checkpoint(
-    file: str | os.PathLike[str], checkpoint: Checkpoint, memory: Memory | None = None
+    file: str | os.PathLike[str], checkpoint: Checkpoint, memory: ResumeState | None = None
 ) -> None:
     """Write one file that holds all; it appears whole or not at all. Raises OutputError."""
     path = Path(file)
@@ -194,7 +194,7 @@ def write_checkpoint(
 def write_clip(
     file: str | os.PathLike[str],
     tensors: Mapping[str, torch.Tensor],
-    memory: Memory | None = None,
+    memory: ResumeState | None = None,
 ) -> None:
     """Write a CLIP of ours, plainly named, and what its training needs to go on.
 
@@ -209,7 +209,7 @@ def write_clip(
 
 
 def _save(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, str]) -> None:
-    with whole(path) as aside:
+    with atomic_path(path) as aside:
         try:
             save_file(tensors, aside, metadata=header)
         except SafetensorError as error:

@@ -15,13 +15,13 @@ from geochange.formatting import area
 from geochange.grid.grid import Grid
 from geochange.grid.lonlat import outline_of, points_in, size_m
 from geochange.grid.probability import FULL
-from geochange.raster.aligned import Date
+from geochange.raster.aligned import AlignedRaster
 from geochange.raster.unreadable import Unreadable
 from geochange.report.facts import Change, Facts, Group, Place, Ring, Source, Stage
-from geochange.running.read_failures import places
+from geochange.running.read_failures import describe_failures
 from geochange.vector.geodesic import geodesic
 from geochange.vector.summary import DECADES, UNNAMED, Summary, Sums
-from geochange.workflows.preflight import Checked
+from geochange.workflows.preflight import CheckedRun
 
 NAMED = 12
 """So many kinds of change are listed, the largest; the rest together."""
@@ -31,7 +31,7 @@ POINTS = 64
 
 
 @dataclass(frozen=True)
-class Told:
+class RunOutcome:
     """What a run says of itself at its end: its record, and what is not in it.
 
     seen_px: pixels with data at both dates. seconds: by stage.
@@ -43,7 +43,9 @@ class Told:
     unreadable: Unreadable
 
 
-def tell(checked: Checked, summary: Summary, told: Told, files: Mapping[str, str]) -> Facts:
+def gather_facts(
+    checked: CheckedRun, summary: Summary, told: RunOutcome, files: Mapping[str, str]
+) -> Facts:
     """The facts of a run. files: names of the outputs, by what they are."""
     record = told.record
     checks = _json(record.get("checks"))
@@ -84,11 +86,11 @@ def _date(checks: Mapping[str, Any], which: int) -> str | None:
     return str(found) if found else None
 
 
-def _source(date: Date, when: str | None) -> Source:
+def _source(date: AlignedRaster, when: str | None) -> Source:
     return Source(date.info.path, when, ",".join(map(str, date.bands)))
 
 
-def _place(checked: Checked, seen_px: int) -> Place:
+def _place(checked: CheckedRun, seen_px: int) -> Place:
     pair, grid = checked.pair, checked.pair.grid
     outline = outline_of(grid)
     whole = np.array([shapely.box(0, 0, grid.shape[1], grid.shape[0])], dtype=np.object_)
@@ -197,9 +199,11 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _warnings(checked: Checked, checks: Mapping[str, Any], unreadable: Unreadable) -> Iterable[str]:
+def _warnings(
+    checked: CheckedRun, checks: Mapping[str, Any], unreadable: Unreadable
+) -> Iterable[str]:
     yield from map(str, checks.get("warnings") or ())
-    lost = places(checked.pair, unreadable)
+    lost = describe_failures(checked.pair, unreadable)
     yield from (f"could not be read, so nothing is said of it: {place}" for place in lost[:NAMED])
     if len(lost) > NAMED:
         yield f"and {len(lost) - NAMED} more places that could not be read"

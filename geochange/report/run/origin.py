@@ -9,9 +9,9 @@ from typing import Any
 
 from geochange.errors import InputError
 from geochange.raster.bands import Bands
-from geochange.raster.pair import Pair, align, on_grid
+from geochange.raster.pair import RasterPair, align_pair, on_grid
 from geochange.raster.reader import RasterInfo
-from geochange.vector.comparison_grid import run_grid
+from geochange.vector.comparison_grid import grid_of_run
 from geochange.vector.files.polygon_reader import Layer, find_layer
 from geochange.vector.files.run_record import read_record
 from geochange.workflows.preflight import PathLike, inspect_source
@@ -21,14 +21,14 @@ Rasters = tuple[PathLike | None, PathLike | None]
 
 
 @dataclass(frozen=True)
-class Origin:
+class RunOrigin:
     """A file of changes, and the record of the run that wrote it; empty where it has none."""
 
     layer: Layer
     record: dict[str, str]
 
     @classmethod
-    def of(cls, path: Path) -> Origin:
+    def of(cls, path: Path) -> RunOrigin:
         """Raises InputError where the file is none of polygons."""
         return cls(find_layer(path), read_record(path))
 
@@ -40,16 +40,16 @@ class Origin:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def pair(self, rasters: Rasters) -> Pair:
+    def pair(self, rasters: Rasters) -> RasterPair:
         """Both dates. Raises InputError where a raster is not where it was, with its cure."""
         before, after = (
             self._raster(name, given)
             for name, given in zip(("before", "after"), rasters, strict=True)
         )
         bands = self._bands(before, after)
-        grid = run_grid(self.layer.path)
+        grid = grid_of_run(self.layer.path)
         if grid is None:
-            return align(before, after, "before", bands)
+            return align_pair(before, after, "before", bands)
         pair = on_grid(before, after, grid, bands)
         shift_px = self.told("checks").get("coregistered_px")
         return pair.coregistered((shift_px[0], shift_px[1])) if shift_px else pair

@@ -12,7 +12,7 @@ import geopandas as gpd
 
 from geochange.errors import RunError
 from geochange.files.atomic import write_text
-from geochange.files.sidecars import Beside
+from geochange.files.sidecars import Sidecars
 from geochange.grid.grid import Grid
 from geochange.grid.lonlat import on_the_globe, outline_of
 from geochange.qgis.style import CLASSES
@@ -20,12 +20,18 @@ from geochange.raster.pictures.overview import is_sparse, small_shape
 from geochange.report.canvas import Picture, embedded, muted, scale_of, sized
 from geochange.report.facts import Facts
 from geochange.report.page import Pictures, Shade, render
-from geochange.report.run.gather_facts import Told, tell
-from geochange.report.run.pictures import Glances, Look, Photos, glance_at, look_at
+from geochange.report.run.gather_facts import RunOutcome, gather_facts
+from geochange.report.run.pictures import (
+    Overviews,
+    Photos,
+    PictureReader,
+    read_overviews,
+    read_pictures,
+)
 from geochange.report.run.sketches import Sketcher, shown_shape, window_around
 from geochange.report.stac_item import Footprint, item_of
 from geochange.vector.summary import Summary
-from geochange.workflows.preflight import Checked
+from geochange.workflows.preflight import CheckedRun
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +48,7 @@ SHADES = tuple(
 )
 
 
-def picture_px(checked: Checked) -> int | None:
+def picture_px(checked: CheckedRun) -> int | None:
     """The longer side of the pictures that a run should keep for its page.
 
     None where a glance at the rasters shows as much, or there will be no page.
@@ -57,7 +63,7 @@ class Reporter:
     """Sums up and sketches the changes of a run while they are written, then writes the report."""
 
     def __init__(
-        self, checked: Checked, places: Beside, pictures: Callable[[], Glances | None]
+        self, checked: CheckedRun, places: Sidecars, pictures: Callable[[], Overviews | None]
     ) -> None:
         """pictures: gives both dates as the run saw them, where it kept that."""
         self.checked, self.places, self.pictures = checked, places, pictures
@@ -71,25 +77,25 @@ class Reporter:
         if self.places.is_page:
             self._seen = pool.submit(self._see).result
 
-    def _see(self) -> tuple[Look, Photos]:
+    def _see(self) -> tuple[PictureReader, Photos]:
         """How to look at the pair, and all of it."""
         pair, whole = self.checked.pair, self.checked.pair.grid.whole
-        seen = self.pictures() or glance_at(pair, whole, SCENE_PX)
-        look = look_at(pair, lambda: seen)
+        seen = self.pictures() or read_overviews(pair, whole, SCENE_PX)
+        look = read_pictures(pair, lambda: seen)
         return look, look.of(seen, small_shape(whole, SCENE_PX))
 
     def of(self, changes: Iterable[gpd.GeoDataFrame]) -> Iterator[gpd.GeoDataFrame]:
-        """Look at what passes through."""
+        """PictureReader at what passes through."""
         for batch in self.summary.of(changes):
             self.sketcher.add(batch)
             yield batch
 
-    def write(self, told: Told) -> None:
+    def write(self, told: RunOutcome) -> None:
         """Write the report and the STAC item, each whole or not at all. Raises OutputError."""
         checked, places = self.checked, self.places
         outputs = {"changes": checked.out, "probability": checked.raster, "report": places.report}
         names = {key: path.name for key, path in outputs.items()}
-        facts = tell(checked, self.summary, told, {**names, "STAC item": places.item.name})
+        facts = gather_facts(checked, self.summary, told, {**names, "STAC item": places.item.name})
         if places.is_page:
             text = render(facts, self._pictures(facts), SHADES)
         else:
@@ -110,12 +116,12 @@ class Reporter:
         scale = scale_of(facts.place.size_m[1])
         return Pictures(before, after, embedded(changes, FINE), scale, top, scene.sparse)
 
-    def _close_ups(self, look: Look) -> list[tuple[Picture, Picture, Picture]]:
+    def _close_ups(self, look: PictureReader) -> list[tuple[Picture, Picture, Picture]]:
         top = self.summary.top
         return [] if top is None else [_close_up(look, top.iloc[[i]]) for i in range(len(top))]
 
 
-def _close_up(look: Look, change: gpd.GeoDataFrame) -> tuple[Picture, Picture, Picture]:
+def _close_up(look: PictureReader, change: gpd.GeoDataFrame) -> tuple[Picture, Picture, Picture]:
     """Before, after, and after with the outline, of one change."""
     window = window_around(change.geometry.iloc[0], look.pair.grid)
     photos, shape = look.at(window, CHANGE_PX), shown_shape(window, CHANGE_PX)
