@@ -1,4 +1,4 @@
-"""Looker: a model on its device, shown one batch at a time, in as many parts as memory allows."""
+"""Inference engine: runs a model on its device, batch by batch, in parts where memory is short."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from geochange.models.protocol import ChangeModel, NamesClasses
 logger = logging.getLogger(__name__)
 
 Row = tuple[Request, int]
-"""A chip of a batch: whose it is, and its place among that caller's chips."""
+"""A chip of a batch: its request, and its position in that request."""
 
 Names = tuple[str, ...]
 T = TypeVar("T")
@@ -37,9 +37,9 @@ def _lock(device: str) -> threading.Lock:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedBatch:
-    """A batch on its device, or on its way there, and whose chips it holds.
+    """A batch on its device, or on its way there, with the requests of its chips.
 
-    The batch may hold more chips than there are rows, which only fill it. ready: see Carrier.
+    The batch may hold more chips than rows; those are padding. ready: see Carrier.
     """
 
     rows: Sequence[Row]
@@ -48,11 +48,11 @@ class LoadedBatch:
 
     @property
     def requests(self) -> list[Request]:
-        """Everyone with a chip in the batch."""
+        """All requests with a chip in the batch."""
         return list(dict.fromkeys(request for request, _ in self.rows))
 
     def names(self) -> tuple[list[Names], list[Names]] | None:
-        """The class names of every chip of the batch at both dates, where they are given."""
+        """The class names of every chip at both dates, where they are given."""
         given = [request.names[place] for request, place in self.rows if request.names is not None]
         if not given:
             return None
@@ -61,7 +61,7 @@ class LoadedBatch:
         return list(before), list(after)
 
     def halves(self) -> list[LoadedBatch]:
-        """The same chips in two batches; one, where the second would only be filling."""
+        """The same chips in two batches; in one, where the second would be padding alone."""
         middle = (len(self.batch) + 1) // 2
         parts = (slice(None, middle), slice(middle, None))
         loads = [LoadedBatch(self.rows[part], self.batch[part], self.ready) for part in parts]
@@ -70,9 +70,9 @@ class LoadedBatch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredBatch:
-    """A batch whose classes are scored, where the model does so.
+    """A batch with the class scores of a model that has classes.
 
-    scores: (chip, date, class), on their way to the host, which names the classes.
+    scores: (chip, date, class), on their way to the host, which chooses the names.
     """
 
     load: LoadedBatch
@@ -80,7 +80,7 @@ class ScoredBatch:
 
 
 class InferenceEngine:
-    """What shows batches to a model; it knows how many chips at once were too many.
+    """Runs a model on batches; it remembers how many chips at once did not fit.
 
     Every step is launched under the lock of the device, so threads that share it take turns.
     """
@@ -93,7 +93,7 @@ class InferenceEngine:
         self._lock = _lock(device)
 
     def load(self, rows: Sequence[Row], size: int) -> LoadedBatch:
-        """Stack chips and send them. A GPU gets one of few sizes, for which it is set up once."""
+        """Stack chips and send them. A GPU gets few different sizes, each of which is set up once."""
         chips = [request.chips[place] for request, place in rows]
         if self.carrier.full:
             room = min(1 << (len(chips) - 1).bit_length(), size)
@@ -101,9 +101,9 @@ class InferenceEngine:
         return LoadedBatch(rows, *self.carrier.send(stack(chips, self.carrier.pinned)))
 
     def look(self, load: LoadedBatch) -> list[Coming]:
-        """Show a batch and deliver its answers; in smaller parts if memory does not suffice.
+        """Run the model on a batch and deliver the answers; in smaller parts where memory is short.
 
-        Gives what is on its way. Raises RunError where there is too little for a single chip.
+        Returns the copies on their way. Raises RunError where a single chip does not fit.
         """
         waiting, coming = [load], []
         while waiting:
@@ -115,16 +115,18 @@ class InferenceEngine:
         return coming
 
     def score(self, load: LoadedBatch) -> ScoredBatch | None:
-        """The first step of `look`; None where memory did not suffice for it."""
+        """The first step of `look`: score the classes. None where memory was short."""
         return None if self._too_many(load) else self._attempt(load, self._score)
 
     def decide(self, scored: ScoredBatch) -> list[Coming]:
-        """The second step, which delivers; all of `look` anew if memory did not suffice."""
+        """The second step of `look`: compute and deliver the logits; all anew where memory was
+        short.
+        """
         done = self._attempt(scored.load, lambda _: self._decide(scored))
         return self.look(scored.load) if done is None else done
 
     def probe(self, request: Request, count: int) -> None:
-        """Show the first chip of a request, so many times, and wait; the answer goes nowhere."""
+        """Run the model on `count` copies of the first chip and wait; the answer is dropped."""
         load = self.load([(request, request.seen[0])] * count, count)
         with self._turn():
             self._logits(self._score(load)).wait()
@@ -138,13 +140,14 @@ class InferenceEngine:
         return self.most is not None and len(load.batch) > self.most
 
     def _attempt(self, load: LoadedBatch, step: Callable[[LoadedBatch], T]) -> T | None:
-        """A step under the lock; None, with `most` lowered, if memory did not suffice."""
+        """Run a step under the lock; None, with a lower `most`, where memory was short."""
         try:
             with self._turn():
                 return step(load)
         except torch.OutOfMemoryError as error:
             reason = str(error).splitlines()[0]
-        # Behind the except: the traceback would keep alive what the failed step had made.
+        # Outside of the except block: the traceback would keep the tensors of the failed step
+        # alive.
         self._shrink(load, reason)
         return None
 
@@ -191,7 +194,7 @@ class InferenceEngine:
         elif scored.scores is None:
             logits = model.change_logits(load.batch)
         else:
-            # On the host, where names are chosen: asking the device would have it wait for us.
+            # On the host, which chooses the names: reading from the device would make it wait.
             scored.scores.wait()
             before, after = scored.scores.host.unbind(1)
             logits = cast(NamesClasses, model).change_logits(load.batch, (before, after))
