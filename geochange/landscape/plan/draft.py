@@ -1,4 +1,4 @@
-"""LandSquare and draft: a square of land to be furnished, and the list of what it got so far."""
+"""LandSquare and Draft: a square of land to fill, and the list of what it holds so far."""
 
 from __future__ import annotations
 

@@ -119,9 +119,7 @@ class InferenceEngine:
         return None if self._too_many(load) else self._attempt(load, self._score)
 
     def decide(self, scored: ScoredBatch) -> list[Coming]:
-        """The second step of `look`: compute and deliver the logits; all anew where memory was
-        short.
-        """
+        """The second step of `look`: compute and deliver logits; all anew where memory was short."""
         done = self._attempt(scored.load, lambda _: self._decide(scored))
         return self.look(scored.load) if done is None else done
 
