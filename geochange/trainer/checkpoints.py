@@ -1,4 +1,4 @@
-"""Keeper: the checkpoints of a training, each with all that `run` and `--resume` need."""
+"""Checkpoints of a training, each with all that `run` and `--resume` need."""
 
 from __future__ import annotations
 
@@ -26,19 +26,21 @@ from geochange.trainer.validation import ValidationResult
 from geochange.training.training_state import TrainingState
 
 PRIOR = "prior"
-"""The fact of a checkpoint that says threshold and temperature of what it began as."""
+"""The fact of a checkpoint that holds threshold and temperature of the model it started from."""
 
 ENOUGH = 12
-"""From so many validation chips with change on, what fits them best is taken as it is."""
+"""With so many changed validation chips, the fitted threshold and temperature are taken as they
+are.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingProgress:
-    """How far a training is.
+    """The progress of a training.
 
-    step: steps taken. best, best_loss: the best figure that a validation showed, and the loss of
-    that validation. losses: of the steps since the last line of metrics.csv. seconds: so far, those
-    before an interruption included.
+    step: steps taken. best, best_loss: the best figure of a validation, and its loss. losses: of
+    the steps since the last line of metrics.csv. seconds: so far, including those before an
+    interruption.
     """
 
     step: int = 0
@@ -48,20 +50,20 @@ class TrainingProgress:
     seconds: float = 0.0
 
     def is_beaten(self, figure: float, loss: float) -> bool:
-        """Whether a validation is better: of equal figures by its loss, of equal losses as later."""
+        """Whether a validation is better: by its figure, then by its loss; a later one wins a tie."""
         return (figure, -loss) >= (self.best, -self.best_loss)
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> TrainingProgress:
-        """From the facts of a checkpoint."""
+        """Read the progress from the facts of a checkpoint."""
         known = {each.name: facts[each.name] for each in fields(cls) if each.name in facts}
         return cls(**{**known, "losses": tuple(facts.get("losses", ()))})
 
 
 class CheckpointKeeper:
-    """Writes best.safetensors and last.safetensors, and goes on from the latter.
+    """Writes best.safetensors and last.safetensors, and resumes from the latter.
 
-    data: what tells the chips of both splits from others.
+    data: the fingerprint of the chips of both splits.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class CheckpointKeeper:
         )
 
     def resume(self) -> TrainingProgress:
-        """Bring the student to where the last checkpoint left it; a fresh one stays as it is.
+        """Restore the state of the last checkpoint; a fresh state stays as it is.
 
         Raises InputError for a checkpoint of another network.
         """
@@ -94,7 +96,7 @@ class CheckpointKeeper:
     def keep(self, reached: TrainingProgress, figures: Mapping[str, float], best: bool) -> None:
         """Write last.safetensors, and best.safetensors where it is the best so far.
 
-        Raises RunError, and leaves both as they are, where a weight is no finite number.
+        Raises RunError where a weight is not finite; both files stay as they are.
         """
         self.student.check(reached.step)
         network = self.student.best_network
@@ -128,16 +130,16 @@ class CheckpointKeeper:
 
 
 def _between(one: float, other: float, share: float) -> float:
-    """A probability so far on the way from one to another, in logits."""
+    """Interpolate between two probabilities, in logits."""
     return float(expit((1 - share) * logit(one) + share * logit(other)))
 
 
 def calibrate(file: Path, verdict: ValidationResult, most_false: float = 1.0) -> None:
     """Fit temperature and threshold on validation, and write both into a checkpoint.
 
-    verdict: on the checkpoint's network at a temperature of 1. The threshold is that of the best
-    F1, after the temperature was fitted. Pixels of one chip are much alike: of fewer chips than
-    ENOUGH both are drawn, on the scale of logits, towards what the network began with. most_false:
+    verdict: of the checkpoint's network at temperature 1. The threshold is that of the best F1,
+    after the temperature was fitted. Pixels of one chip are much alike: with fewer chips than
+    ENOUGH both are interpolated, in logits, towards those of the model at the start. most_false:
     see LogitHistogram.best_threshold.
     """
     checkpoint, memory = read_checkpoint(file), read_resume_state(file)

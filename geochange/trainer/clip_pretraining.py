@@ -1,4 +1,4 @@
-"""The story of a CLIP of the network's own: small, and trained from nothing on scenes."""
+"""Pretraining of a small CLIP of the network's own, from scratch, on scenes."""
 
 from __future__ import annotations
 
@@ -39,17 +39,16 @@ from geochange.training.training_state import OptimizerSettings, TrainingState
 STAGE = "align"
 DONE = "done"
 MIXED = 0.85
-"""Share of the steps in which pictures are mixed; the last see them as they are."""
+"""The share of steps with mixed pictures; the last steps use them as they are."""
 
 SEEN_PX = 256
-"""Of a side: scenes are kept so large in memory, and cropped from there."""
+"""Side of the scenes in memory; crops are taken from them."""
 
 
 def align_scenes(prepared: Prepared, watch: Watch) -> None:
-    """Train the CLIP that a training starts from, unless it is there, or none of its own is asked.
+    """Train the CLIP that a training starts from, if it needs one and does not have it yet.
 
-    It is written to its file again and again, and gone on with from there. Raises InputError where
-    there are no scenes.
+    It is written regularly and resumed from its file. Raises InputError where there are no scenes.
     """
     file, options = prepared.own_clip, prepared.options
     if (
@@ -65,14 +64,14 @@ def align_scenes(prepared: Prepared, watch: Watch) -> None:
 
 @dataclass(frozen=True)
 class NamingAccuracy:
-    """Shares of the pictures kept out whose class came first, and among the first three."""
+    """Shares of the kept-out pictures whose class ranks first, and among the first three."""
 
     first: float
     among_three: float
 
 
 class Alignment:
-    """A small CLIP that learns, its scenes, and how far it is."""
+    """A small CLIP in training, its scenes and its progress."""
 
     def __init__(self, options: TrainOptions, root: Path, file: Path) -> None:
         self.options, self.scenes, self.file = options, options.scenes, file
@@ -117,7 +116,7 @@ class Alignment:
         return TrainingState(fabric, self.aligner, groups, course)
 
     def learn(self, watch: Watch) -> None:
-        """Take all steps that are left; the file holds the last that were judged."""
+        """Take the remaining steps; the file holds the last state that was judged."""
         first = self._resume()
         told = ""
         for step in range(first, self.scenes.steps):
@@ -129,7 +128,7 @@ class Alignment:
             watch(STAGE, step + 1, self.scenes.steps, f"loss {loss:.3f}{told}")
 
     def judge(self) -> NamingAccuracy:
-        """How well pictures that were kept out are named, by each class's plainest name."""
+        """How well kept-out pictures are named, by the plainest name of each class."""
         told = (self.judged.pictures, self.lessons.tokens[0], self.scenes.batch)
         logits = describe(self.student.best_module, *told)
         plain = [self.captions.index(names_of(name)[0]) for name in self.judged.classes]
@@ -152,9 +151,9 @@ class Alignment:
 
 
 def _captions(scenes: LabelledScenes) -> tuple[str, ...]:
-    """The published vocabulary, and behind it what else the classes are called.
+    """The published vocabulary, followed by the other names of the classes.
 
-    Names of it that no class has are taught to fit none of the pictures.
+    Names that belong to no class are trained to fit no picture.
     """
     own = [name for scene in scenes.classes for name in names_of(scene)]
     return tuple(dict.fromkeys([*published_vocabulary(), *own]))

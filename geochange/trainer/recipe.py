@@ -1,4 +1,4 @@
-"""What the options of `train` mean to the rooms that do the work."""
+"""From the options of `train` to the values that each room takes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from geochange.training.schedule import learning_rate
 from geochange.training.training_state import OptimizerSettings
 
 SCENES = "scenes"
-"""The start from a CLIP of the network's own, trained before it."""
+"""Start from a CLIP of the network's own, pretrained on scenes."""
 
 
 def start_of(options: TrainOptions, own_clip: Path | None = None) -> NetworkStart:
-    """What the network is before it learns. own_clip: the file of the CLIP trained before it."""
+    """The start of the network. own_clip: the file of the pretrained CLIP."""
     network = options.network
     how = Regularisation(network.dropout, network.drop_path, network.tower_drop_path)
     weights = network.start
@@ -34,7 +34,7 @@ def start_of(options: TrainOptions, own_clip: Path | None = None) -> NetworkStar
 
 
 def planted_of(options: TrainOptions, root: Path, *, kept_out: bool) -> PlantedSource:
-    """Pairs made of the pictures in `root`: those to learn from, or those to validate on."""
+    """Pairs made of the pictures in `root`, for training or for validation."""
     p = options.planting
     made = Nuisances(p.light, p.air, p.optics, p.place)
     again = Nuisances(0.5 * p.light, 0.3 * p.air, 0.7 * p.optics, 0.4 * p.place)
@@ -55,7 +55,7 @@ def planted_of(options: TrainOptions, root: Path, *, kept_out: bool) -> PlantedS
 
 
 def devices_of(options: TrainOptions) -> Devices:
-    """Where it learns."""
+    """The devices of the training."""
     device = options.device
     return Devices(
         device.accelerator, device.devices, device.nodes, device.precision, device.threads
@@ -63,13 +63,13 @@ def devices_of(options: TrainOptions) -> Devices:
 
 
 def share_of(options: TrainOptions, rank: int, world: int) -> BatchShare:
-    """What one process of all does of every step."""
+    """The part of every step that one process computes."""
     own = options.batch // world
     return BatchShare(options.batch, min(own, options.optim.micro_batch or own), rank, world)
 
 
 def course_of(options: TrainOptions) -> OptimizerSettings:
-    """How it learns. Raises OptionError for a loss that is not there."""
+    """The settings of the optimizer. Raises OptionError for an unknown loss."""
     optim = options.optim
     rate = partial(
         learning_rate,
@@ -91,7 +91,7 @@ def course_of(options: TrainOptions) -> OptimizerSettings:
 
 
 def augmentation_of(options: TrainOptions) -> Augmentation:
-    """What is done to its chips."""
+    """The augmentation of the chips."""
     a = options.augment
     return Augmentation(
         size_px=a.size,
@@ -109,9 +109,9 @@ def augmentation_of(options: TrainOptions) -> Augmentation:
 
 
 def loading_processes(options: TrainOptions, fabric: Fabric) -> int:
-    """How many processes load chips for each process that learns.
+    """How many processes load chips for each training process.
 
-    Unless said: the cores that are left to each; on a CPU one, since learning takes them all.
+    By default the cores that are left to each; one on a CPU, where training takes all cores.
     """
     if options.data.workers is not None:
         return options.data.workers

@@ -1,4 +1,4 @@
-"""Validation: how good a network in the making is on chips that it does not learn from."""
+"""Validation: the figures of a network in training on chips that it does not learn from."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ BothNames = tuple[Names, Names]
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """What validation found; verdicts on parts of the chips add up.
+    """The result of a validation; results on parts of the chips add up.
 
-    counts: at a probability of one half, as published. loss: cross-entropy summed over known
-    pixels. histogram: of the logits, for what is fitted afterwards. rows: of the contact sheet.
-    changed_chips: how many hold a pixel of change.
+    counts: at a probability of 0.5, as published. loss: cross-entropy summed over known pixels.
+    histogram: of the logits, for calibration. rows: of the contact sheet. changed_chips: how many
+    hold a changed pixel.
     """
 
     counts: Counts = field(default_factory=Counts)
@@ -54,7 +54,7 @@ class ValidationResult:
         )
 
     def over(self, fabric: Fabric) -> ValidationResult:
-        """The sum over all processes; rows stay those of each."""
+        """The sum over all processes; each keeps its own rows."""
         c = self.counts
         *whole, changed = summed(
             fabric, np.array([c.tp, c.fp, c.fn, c.tn, self.changed_chips])
@@ -70,15 +70,15 @@ class ValidationResult:
         return c.tp + c.fp + c.fn + c.tn
 
     def figures(self) -> dict[str, float]:
-        """Loss and figures by the names of the journal."""
+        """Loss and figures, by their names in the journal."""
         return {"val_loss": self.loss / max(1, self.known), **self.counts.figures()}
 
 
 @dataclass(frozen=True)
 class Validator:
-    """The chips to validate on.
+    """The validation chips.
 
-    numbers: those that this process takes. shown: those that come onto the contact sheet.
+    numbers: those of this process. shown: those on the contact sheet.
     """
 
     source: ChipSource
@@ -90,7 +90,7 @@ class Validator:
     def examine(
         self, network: ChangeClip, card: Card, device: str, progress: Progress = silent
     ) -> ValidationResult:
-        """Show the chips to a network, as `run` would; it stays in the mode that it was in."""
+        """Predict the chips as `run` would; the network stays in its mode."""
         learning = network.training
         network.eval()
         try:
@@ -107,9 +107,9 @@ class Validator:
         return verdict
 
     def _batches(self) -> Iterator[list[tuple[int, Chip]]]:
-        """Chips of one shape that follow each other, with their numbers.
+        """Consecutive chips of one shape, with their numbers.
 
-        Fewer of larger chips: a batch is meant of chips of the usual size.
+        Batches of larger chips are smaller: their size is meant for chips of the usual size.
         """
         chips = ((number, self.source[number]) for number in self.numbers)
         for (height, width), alike in groupby(chips, key=lambda item: item[1].shape):
@@ -138,12 +138,12 @@ class Validator:
 
 
 def live(network: ChangeClip, card: Card, device: str) -> ChangeClipDetector:
-    """A network in the making as the model that `run` would make of it."""
+    """A network in training as the model that `run` would make of it."""
     return ChangeClipDetector(DetectorSpec("", device, precision="float32"), network, card)
 
 
 def spread(count: int, most: int) -> frozenset[int]:
-    """At most so many numbers below `count`, evenly spread."""
+    """At most `most` numbers below `count`, evenly spread."""
     return frozenset(np.linspace(0, count - 1, min(count, most)).round().astype(int).tolist())
 
 

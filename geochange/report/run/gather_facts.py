@@ -1,4 +1,4 @@
-"""From what a run was and found to the plain facts of its report."""
+"""Gather the facts of a run for its report."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from geochange.vector.summary import DECADES, UNNAMED, Summary, Sums
 from geochange.workflows.preflight import CheckedRun
 
 NAMED = 12
-"""So many kinds of change are listed, the largest; the rest together."""
+"""The number of kinds of change that are listed; the rest is summed."""
 
 POINTS = 64
-"""An outline in a report has about so many."""
+"""The approximate number of points of an outline in a report."""
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What a run says of itself at its end: its record, and what is not in it.
+    """What is known at the end of a run: its record, and what the record lacks.
 
     seen_px: pixels with data at both dates. seconds: by stage.
     """
@@ -80,7 +80,7 @@ def _json(text: str | None) -> dict[str, Any]:
 
 
 def _date(checks: Mapping[str, Any], which: int) -> str | None:
-    """When a picture was taken, if the checks found it."""
+    """The date of a picture, if the checks found it."""
     dates = checks.get("dates") or {}
     found = dates.get(("before", "after")[which]) if isinstance(dates, dict) else dates[which]
     return str(found) if found else None
@@ -125,7 +125,7 @@ def _unit(grid: Grid) -> str:
 
 
 def _ring(grid: Grid) -> Ring:
-    """The outline of a grid in degrees, empty where it has no image there."""
+    """The outline of a grid in degrees, empty where it has no lon/lat."""
     outline = outline_of(grid)
     if outline is None:
         return ()
@@ -135,7 +135,7 @@ def _ring(grid: Grid) -> Ring:
 
 
 def _by_change(sums: Mapping[str, Sums]) -> tuple[Group, ...]:
-    """The largest first; nothing where no change has a name."""
+    """Groups by change, the largest first; empty where no change has a name."""
     if not any(name != UNNAMED for name in sums):
         return ()
     order = sorted(sums, key=lambda name: -sums[name].area_m2)
@@ -165,7 +165,7 @@ def _decade(power: int) -> str:
 
 
 def _round(square_metres: float) -> str:
-    """A power of ten: 100 m², 1 ha, 10 ha, 1 km²."""
+    """A power of ten as text: 100 m², 1 ha, 10 ha, 1 km²."""
     for size, unit in ((1e6, "km²"), (1e4, "ha")):
         if square_metres >= size:
             return f"{square_metres / size:,.0f} {unit}"

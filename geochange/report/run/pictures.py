@@ -1,4 +1,4 @@
-"""Photos of a pair for people to look at: any window, toned alike, at a bounded cost."""
+"""Pictures of a pair: any window, with one stretch for both dates, at a bounded cost."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from geochange.raster.pictures.thumbnail import SHOWN_BANDS
 from geochange.raster.scene.radiometry import UNCHANGED, Radiometry, Stretch, spread
 
 NOWHERE = 230
-"""How bright the picture is where there is no data."""
+"""The brightness of pixels without data."""
 
 Overviews = tuple[Overview, Overview]
 
 REACH = 2.5
-"""What lies further from the middle than so many times the spread of the middle half is cut off."""
+"""Values are clipped at this many interquartile ranges from the median."""
 
 
 @dataclass(frozen=True)
@@ -40,26 +40,29 @@ class Photos:
 
 @dataclass(frozen=True)
 class PictureReader:
-    """A pair, and how its numbers become colours."""
+    """Reads windows of a pair with one stretch."""
 
     pair: RasterPair
     toning: Radiometry
 
     def at(self, window: Window, longest_px: int) -> Photos:
-        """A window, its longer side `longest_px` at most. Raises RunError if a raster is gone."""
+        """Both dates of a window, its longer side at most `longest_px`.
+
+        Raises RunError if a raster is gone.
+        """
         return self.of(
             read_overviews(self.pair, window, longest_px), small_shape(window, longest_px)
         )
 
     def of(self, seen: Overviews, shape: tuple[int, int]) -> Photos:
-        """What was seen of both dates already, to be shown as (rows, cols) of `shape`."""
+        """Both dates from overviews that were read before, for a picture of `shape` (rows, cols)."""
         before, after = self.toning.apply(*(each.pixels for each in seen))
         sparse = seen[0].sparse or seen[1].sparse
         return Photos(_photo(before, seen[0]), _photo(after, seen[1]), shape, sparse)
 
 
 def read_overviews(pair: RasterPair, window: Window, longest_px: int) -> Overviews:
-    """A glance at both dates, of what is shown of them. Raises RunError if a raster is gone."""
+    """Overviews of both dates, of the bands that are shown. Raises RunError if a raster is gone."""
     before, after = pair.each(partial(read_overview, window=window, longest_px=longest_px))
     return _shown(before), _shown(after)
 
@@ -69,10 +72,10 @@ def _shown(seen: Overview) -> Overview:
 
 
 def read_pictures(pair: RasterPair, whole: Callable[[], Overviews]) -> PictureReader:
-    """How to look at a pair: 8-bit pictures as they are, others by percentiles of what all is like.
+    """A reader of the pair; pictures deeper than 8 bits are stretched by percentiles of the scene.
 
-    whole: gives a glance at all of both dates, and is asked only where it matters. Two dates of one
-    type are toned alike. Raises what `whole` does.
+    whole: gives overviews of both dates; it is called only where a stretch needs them. Two dates of
+    one type share a stretch. Raises what `whole` raises.
     """
     kinds = [date.info.dtype for date in (pair.before, pair.after)]
     if all(kind == np.uint8 for kind in kinds):
@@ -87,7 +90,7 @@ def read_pictures(pair: RasterPair, whole: Callable[[], Overviews]) -> PictureRe
 
 
 def tone(values: NDArray[np.float32]) -> Stretch:
-    """A stretch of (pixel, band) values for the eye: clouds may turn white, for the land to be seen."""
+    """A stretch of (pixel, band) values for display; clouds may saturate, so that land is visible."""
     if len(values) == 0:
         return spread(values)
     low, quarter, middle, most, high = np.percentile(values, (1, 25, 50, 75, 99), axis=0)
@@ -99,7 +102,7 @@ def tone(values: NDArray[np.float32]) -> Stretch:
 
 
 def _photo(pixels: Pixels, seen: Overview) -> NDArray[np.uint8]:
-    """Three colours of a picture: its first three bands, or its first as grey."""
+    """An RGB picture of the first three bands, or of the first as grey."""
     bands = pixels if pixels.shape[-1] == SHOWN_BANDS else pixels[..., [0, 0, 0]]
     photo = np.clip(np.nan_to_num(bands), 0, 255).astype(np.uint8)
     photo[~seen.valid] = NOWHERE

@@ -1,4 +1,4 @@
-"""The report of a run: what passes by while the polygons are written, and the files made of it."""
+"""The report of a run: it collects figures while polygons are written, then writes its files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SCENE_PX, CHANGE_PX = 800, 320
 SCENE_LINE_PX, CHANGE_LINE_PX = 1.5, 2.5
 
 FINE = 88
-"""JPEG quality of pictures with lines drawn on them."""
+"""JPEG quality of pictures with drawn lines."""
 
 SHADES = tuple(
     Shade(each.label, each.lower, f"rgb({','.join(map(str, each.color))})") for each in CLASSES
@@ -49,9 +49,9 @@ SHADES = tuple(
 
 
 def picture_px(checked: CheckedRun) -> int | None:
-    """The longer side of the pictures that a run should keep for its page.
+    """The longer side of the pictures that a run keeps for its page.
 
-    None where a glance at the rasters shows as much, or there will be no page.
+    None where overviews of the rasters show as much, or where there is no page.
     """
     if checked.beside is None or not checked.beside.is_page:
         return None
@@ -60,12 +60,12 @@ def picture_px(checked: CheckedRun) -> int | None:
 
 
 class Reporter:
-    """Sums up and sketches the changes of a run while they are written, then writes the report."""
+    """Sums up and draws the changes of a run while they are written, then writes the report."""
 
     def __init__(
         self, checked: CheckedRun, places: Sidecars, pictures: Callable[[], Overviews | None]
     ) -> None:
-        """pictures: gives both dates as the run saw them, where it kept that."""
+        """pictures: gives both dates as the run read them, where they were kept."""
         self.checked, self.places, self.pictures = checked, places, pictures
         self.summary = Summary()
         grid = checked.pair.grid
@@ -73,19 +73,19 @@ class Reporter:
         self._seen = self._see
 
     def look_ahead(self, pool: Executor) -> None:
-        """Have the pair looked at for the page by another thread, while changes pass through."""
+        """Read the pictures of the page in another thread, while changes are written."""
         if self.places.is_page:
             self._seen = pool.submit(self._see).result
 
     def _see(self) -> tuple[PictureReader, Photos]:
-        """How to look at the pair, and all of it."""
+        """The reader of the pair, and its picture of the whole scene."""
         pair, whole = self.checked.pair, self.checked.pair.grid.whole
         seen = self.pictures() or read_overviews(pair, whole, SCENE_PX)
         look = read_pictures(pair, lambda: seen)
         return look, look.of(seen, small_shape(whole, SCENE_PX))
 
     def of(self, changes: Iterable[gpd.GeoDataFrame]) -> Iterator[gpd.GeoDataFrame]:
-        """PictureReader at what passes through."""
+        """Pass changes through, and add each batch to sums and drawings."""
         for batch in self.summary.of(changes):
             self.sketcher.add(batch)
             yield batch
@@ -107,7 +107,7 @@ class Reporter:
         try:
             look, scene = self._seen()
             top = self._close_ups(look)
-        except RunError as error:  # an input is gone by now; all that counts is written
+        except RunError as error:  # an input is gone; the outputs are complete without pictures
             logger.warning("%s; the report has no pictures", error)
             return None
         shape = self.sketcher.shape
