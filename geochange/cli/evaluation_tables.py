@@ -20,11 +20,11 @@ FIGURES = {
     "miou": "mean IoU of both classes",
     "kappa": "Cohen's kappa",
 }
-"""Of pixels, in the order in which they are shown, with what they are called."""
+"""Figures of pixels in the order of the table, with their names."""
 
 
 def show_evaluation(found: Evaluation) -> None:
-    """Each figure with its interval."""
+    """Show each figure with its interval."""
     title = f"{len(found.chips):,} chips of {found.options.split}, threshold {found.threshold:.3g}"
     table = _table(title, "figure", "value", "95 % interval")
     boundary = {"boundary_f1": f"boundary F1, {found.options.tolerance} px"}
@@ -36,7 +36,7 @@ def show_evaluation(found: Evaluation) -> None:
 
 
 def show_comparison(comparison: Comparison) -> None:
-    """Pixels and boundaries, then objects by size, a table for each IoU."""
+    """Show pixels and boundaries, then objects by size, one table for each IoU."""
     console, figures = Console(), comparison.pixels.figures()
     table = _table("Pixels", "figure", "value")
     for name, label in FIGURES.items():

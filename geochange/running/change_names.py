@@ -1,4 +1,4 @@
-"""What changed, by name: the classes of a change at both dates, from the scores of its tiles."""
+"""Names of changes: the class of a change at each date, from the scores of its tiles."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from geochange.vector.tracing.overlap import Overlap, overlaps
 from geochange.vector.tracing.regions import Ints, Regions
 
 UNIT = 1 << 20
-"""Scores are added as whole millionths or so: their sums are exact, whatever the order."""
+"""Scores are summed as integers of about a millionth, so that sums are exact in any order."""
 
 NEAR = 3
-"""So many names are offered for one that is not known."""
+"""The number of similar names offered for an unknown one."""
 
 
 @dataclass(frozen=True)
 class ChangeNamer:
     """Names regions by the class scores of the tiles they lie in.
 
-    A region's score is the mean of its tiles', each tile counting by the pixels of the region in
-    it; where tiles overlap, a pixel counts for each that saw it. Its class is the one of the
-    highest score, of equal ones the first of the vocabulary. Memory holds one block of tiles, and a
-    number for each region and class.
+    The score of a region is the mean of its tiles' scores, weighted by the pixels of the region in
+    each tile; a pixel in several tiles counts for each. The class is the one of the highest score,
+    of equal ones the first of the vocabulary. Memory holds one block of tiles, and a number for
+    each region and class.
 
     only: the classes of which one must be there before or after; None keeps every region.
     """
@@ -40,7 +40,7 @@ class ChangeNamer:
     only: frozenset[str] | None = None
 
     def __call__(self, regions: Regions) -> ChangeNames:
-        """The names of some regions, and which of them are wanted."""
+        """The names of regions, and which of them are wanted."""
         mean = self._mean(regions)
         known = ~np.isnan(mean).any(axis=(1, 2))
         best = np.where(np.isnan(mean), -1, mean).argmax(axis=2)
@@ -66,7 +66,7 @@ class ChangeNamer:
     def _mean(self, regions: Regions) -> NDArray[np.float64]:
         """(region, date, class) scores from 0 to 1; NaN where no tile of a region was scored."""
         classes = len(self.scores.classes)
-        # In the last column the pixels themselves, of tiles that were scored.
+        # The last column counts the pixels in scored tiles.
         sums = np.zeros((len(regions), 2 * classes + 1), np.int64)
         for found in overlaps(regions, self.scores.plan):
             for block, part in self._by_block(found):
@@ -76,7 +76,7 @@ class ChangeNamer:
         return means.reshape(-1, 2, classes)
 
     def _by_block(self, found: Overlap) -> Iterator[tuple[Index, Overlap]]:
-        """Pairs of regions and tiles, by the blocks of the tiles, which are kept together."""
+        """Pairs of regions and tiles, by the blocks of the tiles, which are stored together."""
         plan = self.scores.plan
         across, size = plan.cols.blocks, plan.block_tiles
         block = found.tile_row // size * across + found.tile_col // size
@@ -99,16 +99,16 @@ class ChangeNamer:
 
 
 def _told(before: str | None, after: str | None) -> str | None:
-    """A change in words. Most are smaller than a tile, whose class they need not change."""
+    """A change in words. Most changes are smaller than a tile, whose class may stay the same."""
     if before is None or after is None:
         return None
     return f"within {after}" if before == after else f"{before} -> {after}"
 
 
 def chosen_classes(only: str | None, classes: tuple[str, ...]) -> frozenset[str] | None:
-    """The classes that `--only` names, by commas, in any case. Raises OptionError.
+    """The classes that `--only` names, separated by commas, in any case. Raises OptionError.
 
-    classes: those the model scores; none where it names none.
+    classes: those that the model scores; none where it has no classes.
     """
     if only is None:
         return None

@@ -1,4 +1,4 @@
-"""Picturing: small pictures of both dates, made of what inference reads anyway."""
+"""Thumbnails of both dates, made of the pixels that inference reads anyway."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from geochange.raster.pictures.thumbnail import SHOWN_BANDS, Small, Thumbnail, T
 
 @dataclass(frozen=True)
 class ThumbnailStores:
-    """The miniatures of a run, in its work folder."""
+    """The thumbnails of a run, in its work folder."""
 
     pair: RasterPair
     plan: TilePlan
@@ -37,16 +37,16 @@ class ThumbnailStores:
         return before, after
 
     def create(self) -> None:
-        """Lay the stores out, empty."""
+        """Create the empty stores."""
         for store in self.stores:
             store.create()
 
     def of(self, block: Index) -> BlockThumbnails:
-        """Begin to see a block of tiles."""
+        """Start the thumbnails of a block of tiles."""
         return BlockThumbnails(self, block)
 
     def get(self) -> tuple[Small, Small] | None:
-        """Both dates as they were seen; None where an earlier run began without."""
+        """The thumbnails of both dates; None where an earlier run began without."""
         before, after = self.stores
         return (before.get(), after.get()) if before.path.exists() and after.path.exists() else None
 
@@ -56,7 +56,7 @@ def _like(date: AlignedRaster) -> NDArray[Any]:
 
 
 class BlockThumbnails:
-    """Both dates as a block of tiles comes to see them."""
+    """The thumbnails of a block of tiles at both dates."""
 
     def __init__(self, pictures: ThumbnailStores, block: Index) -> None:
         self.stores, self.block = pictures.stores, block
@@ -67,12 +67,12 @@ class BlockThumbnails:
         ]
 
     def add(self, window: Window, before: Read, after: Read) -> None:
-        """Look at what was read of both dates."""
+        """Add a window that was read of both dates."""
         for part, (pixels, valid) in zip(self.parts, (before, after), strict=True):
             part.add(window, pixels, valid)
 
     def keep(self) -> None:
-        """Into the work folder; nothing where the run began without."""
+        """Store them in the work folder; nothing where the run began without."""
         for store, part in zip(self.stores, self.parts, strict=True):
             if store.path.exists():
                 store.put(self.block, part.seen())

@@ -1,4 +1,4 @@
-"""The files of a run: the raster of probability, and the polygons, batch by batch."""
+"""Write the outputs of a run: the probability raster, and the polygons batch by batch."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from geochange.workflows.preflight import CheckedRun
 
 @dataclass(frozen=True)
 class RunEnd:
-    """What the files of a run tell beside what was found.
+    """What the outputs need at the end of a run.
 
-    record: for their metadata. clock: takes the time of each. raster: has every block by now.
+    record: their metadata. clock: takes the time of each. raster: the writer, which has all blocks.
     """
 
     record: dict[str, str]
@@ -46,15 +46,17 @@ class RunEnd:
 def write_outputs(
     checked: CheckedRun, work: RunSpec, shelf: RegionFile, ending: RunEnd, progress: Progress
 ) -> ChangeTotals:
-    """Raster and polygons side by side, then the report.
+    """Write raster and polygons side by side, then the report.
 
-    The raster is in its place first: polygons without it would look finished. Raises RunError.
+    The raster is in its place first: polygons without it would look complete. Raises RunError.
     """
     clock, raster, tally = ending.clock, ending.raster, ChangeTotals()
     reporter = _reporter(checked, work)
     changes = tally.of(_drawn(checked, work, shelf))
     with worth_going_on(), ThreadPoolExecutor(1, "look") as pool:
-        refuse_reviewed(checked.out, checked.options.overwrite)  # somebody may have begun meanwhile
+        refuse_reviewed(
+            checked.out, checked.options.overwrite
+        )  # another process may have written it
         written = raster.end()
         if reporter is not None:
             reporter.look_ahead(pool)
@@ -70,7 +72,7 @@ def write_outputs(
 
 
 def _nothing_after(other: Future[None]) -> Iterator[gpd.GeoDataFrame]:
-    """No table at all, but not before the other is done. Raises what that raised."""
+    """No table at all, after the other future is done. Raises its error."""
     other.result()
     yield from ()
 
@@ -78,18 +80,18 @@ def _nothing_after(other: Future[None]) -> Iterator[gpd.GeoDataFrame]:
 def _reporter(checked: CheckedRun, work: RunSpec) -> Reporter | None:
     if checked.beside is None:
         return None
-    # Of the pair as it was worked: a shift may have been put back.
+    # Of the pair as it was processed, with its coregistration.
     return Reporter(replace(checked, pair=work.pair), checked.beside, partial(_seen, work))
 
 
 def _seen(work: RunSpec) -> tuple[Overview, Overview] | None:
-    """Both dates as inference saw them, if it kept that."""
+    """Both dates as inference read them, if it kept thumbnails."""
     small = None if work.pictures is None else work.pictures.get()
     return None if small is None else (Overview(*small[0]), Overview(*small[1]))
 
 
 def _scene(checked: CheckedRun, work: RunSpec, coverage: Coverage) -> Scene:
-    """What a map of the run shows beside the polygons, once the probability is written."""
+    """What a map of the run shows besides the polygons, once the probability is written."""
     return Scene(
         grid=checked.pair.grid,
         coverage=coverage.polygons(),

@@ -31,12 +31,13 @@ if TYPE_CHECKING:
 @click.option("--json", "file", type=click.Path(path_type=Path), help="write it as JSON, too")
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def check(before: str, after: str, file: Path | None, quiet: bool, **options: Any) -> None:
-    """Look at the rasters BEFORE and AFTER as a careful analyst would, before comparing them.
+    """Inspect the rasters BEFORE and AFTER before they are compared.
 
-    Says where and when they are, what they share, how far one lies off the other, what is missing
-    or cloudy, and how far their histograms are apart, with what can be done about it. It reads
-    windows spread over the scene, never the whole. Ends with exit code 2 and one line where the
-    two cannot be compared at all. `run` makes the same checks and keeps them with its result.
+    Shows where and when they were taken, what ground they share, how far one is shifted against the
+    other, what is missing or cloudy, and how much their histograms differ, with a cure for each. It
+    reads windows spread over the scene, never the whole. It ends with exit code 2 and one line
+    where the two cannot be compared at all. `run` makes the same checks and stores them with its
+    result.
     """
     if file is not None:
         check_target(file)
@@ -51,7 +52,7 @@ def check(before: str, after: str, file: Path | None, quiet: bool, **options: An
 
 
 def show(seen: Inspection) -> None:
-    """Both dates side by side, the pair below, then what should be thought of."""
+    """Show both dates side by side, then the pair, then the warnings."""
     console = Console()
     console.print(_dates(seen))
     console.print(_pair(seen))
@@ -68,7 +69,7 @@ def _dates(seen: Inspection) -> Table:
         table.add_column(name, overflow="fold")
     columns = [dict(_rows(date)) for date in (seen.before, seen.after)]
     for name in columns[0]:
-        # Text, since what files say is no markup.
+        # Text, so that file names are not read as markup.
         table.add_row(name, *(Text(_plain(column[name])) for column in columns))
     return table
 

@@ -23,10 +23,10 @@ CONFIG = click.Path(path_type=Path, dir_okay=False)
 @click.option("--kept-out", is_flag=True, help="pairs to validate on, of the cities kept out")
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def planted(root: Path, sheet: Path, config: Path | None, quiet: bool, **given: Any) -> None:
-    """Show pairs with planted changes, made of the pictures in ROOT, as training makes them.
+    """Show pairs with planted changes, made of the pictures in ROOT, as in training.
 
     ROOT holds revisits/naip/CITY_YEAR_INDEX.jpg, revisits/sentinel2/time1 and time2, and
-    scenes/SET/CLASS/*.jpg; not all need be there. Each pair is before, after and label.
+    scenes/SET/CLASS/*.jpg; each of them is optional. A row shows before, after and label.
     """
     from geochange.config import TrainOptions
     from geochange.config.files import read_options
