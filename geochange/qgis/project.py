@@ -15,7 +15,8 @@ import geopandas as gpd
 from pyproj import CRS
 
 from geochange.grid.grid import Grid
-from geochange.qgis.style import NODATA, RAMP
+from geochange.grid.probability import NODATA
+from geochange.qgis.style import RAMP
 
 Extent = tuple[float, float, float, float]
 """(west, south, east, north) in the CRS of the grid."""

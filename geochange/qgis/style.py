@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from geochange.grid.probability import NODATA
 from geochange.qgis.schema import FIELDS, Field, form_of
 
 Rgb = tuple[int, int, int]
 Rgba = tuple[int, int, int, int]
-
-NODATA: Final = 255
-"""Pixel value of the probability raster without data; 0 to 254 are 0 to 100 %."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geochange.chip import UNKNOWN
 from geochange.errors import InputError, OptionError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
 from geochange.raster.reader import inspect
 from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
-from geochange.training.metrics.counts import UNKNOWN, Counts
+from geochange.training.metrics.counts import Counts
 from geochange.vector.comparison_grid import grid_of_run, metric_grid
 from geochange.vector.files.polygon_reader import Burner, Layer, find_layer, read_outlines
 from geochange.vector.geodesic import geodesic

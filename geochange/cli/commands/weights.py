@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from geochange.cli.tables import print_grid
 from geochange.cli.weights_tables import describe, in_a_line, one_line, refusing, rows_of, title_of
 from geochange.errors import InputError, OptionError, OutputError
 from geochange.files.output_paths import check_folder
@@ -41,7 +39,7 @@ def show(file: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(described, ensure_ascii=False))
     else:
-        _table(rows_of(described))
+        print_grid(_on_lines(rows_of(described)))
 
 
 def _of_our_own(command: Callable[..., None]) -> Callable[..., None]:
@@ -119,18 +117,12 @@ def list_command() -> None:
     elif not (files := list_weights()):
         click.echo(f"No weights (.pt, .pth, .bin or .safetensors) in {folder}.")
     else:
-        _table({path.name: in_a_line(path) for path in files})
+        print_grid(_on_lines({path.name: in_a_line(path) for path in files}))
 
 
-def _table(rows: Mapping[str, str]) -> None:
-    """Print names and values in two columns."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows.items():
-        # Text, so that words of a file are not read as markup.
-        table.add_row(Text(one_line(name)), Text(one_line(value)))
-    Console().print(table)
+def _on_lines(rows: Mapping[str, str]) -> dict[str, str]:
+    """Rows whose words, which come from files, stay on one line each."""
+    return {one_line(name): one_line(value) for name, value in rows.items()}
 
 
 def _check_target(target: Path) -> None:

@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from geochange.chip import Chip
 from geochange.models.inference.transfer import Coming
 from geochange.models.protocol import ChangeModel, NamesClasses
-
-ALONE = 2**14
-"""Torch sums so few numbers in the calling thread, without waking others."""
+from geochange.parallelism import SERIAL_VALUES
 
 BothNames = tuple[tuple[str, ...], tuple[str, ...]]
 """The class names of a chip at both dates."""
@@ -39,8 +37,8 @@ class Prediction:
         """The logits as float16, clipped to `limit`; torch is four times as fast at it as numpy."""
         kept = np.empty(self.logits.shape, np.float16)
         whole, half = torch.from_numpy(self.logits).view(-1), torch.from_numpy(kept).view(-1)
-        for start in range(0, len(whole), ALONE):
-            part = slice(start, start + ALONE)
+        for start in range(0, len(whole), SERIAL_VALUES):
+            part = slice(start, start + SERIAL_VALUES)
             half[part].copy_(whole[part].clamp(-limit, limit))
         return kept
 

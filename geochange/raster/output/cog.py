@@ -21,7 +21,8 @@ from rasterio.shutil import copy
 from rasterio.windows import Window
 
 from geochange.errors import OutputError
-from geochange.qgis.style import NODATA, probability_colormap
+from geochange.grid.probability import NODATA
+from geochange.qgis.style import probability_colormap
 from geochange.raster.reader import PROBABILITY_BAND, gdal_environment
 from geochange.vector.files.writers import aside
 

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from geochange.chip import Chip
-from geochange.training.metrics.counts import UNKNOWN
+from geochange.chip import UNKNOWN, Chip
 from geochange.training.planting.camera import Nuisances, photograph
 from geochange.training.planting.library import Library, Picture, Place
 from geochange.training.planting.outlines import Colours, Mask
