@@ -73,7 +73,7 @@ def _burner(key: tuple[str, str, int], labels: PolygonLabels) -> Burner:
 def on_grid(drawn: NDArray[Any], window: Window, grid: Grid) -> NDArray[np.uint8]:
     """The label that is drawn in a window, unknown where the window overhangs the grid."""
     label = np.full(drawn.shape, UNKNOWN, np.uint8)
-    inside = window.intersection(grid.whole)
+    inside = window.intersection(grid.full_window)
     if inside is not None:
         place = inside.within(window)
         label[place] = drawn[place]
@@ -135,7 +135,7 @@ class RasterLabels:
     ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         pixels = np.zeros((window.height, window.width, 1), warped.dtypes[0])
         valid = np.zeros((window.height, window.width), np.bool_)
-        inside = window.intersection(self.grid.whole)
+        inside = window.intersection(self.grid.full_window)
         if inside is not None:
             source = RasterioWindow(inside.col, inside.row, inside.width, inside.height)
             place = inside.within(window)

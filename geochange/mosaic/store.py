@@ -148,11 +148,11 @@ class ProbabilityStore:
     def put(self, output: Index, probability: NDArray[np.uint8]) -> None:
         """Keep the probability of an output block."""
         window = self.plan.output_window(output)
-        _open(self.path)[window.within(self.plan.whole)] = probability
+        _open(self.path)[window.within(self.plan.full_window)] = probability
 
     def get(self, window: Window) -> NDArray[np.uint8]:
         """The probability in any window of the raster."""
-        return np.asarray(_open(self.path)[window.within(self.plan.whole)])
+        return np.asarray(_open(self.path)[window.within(self.plan.full_window)])
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ class ThumbnailStore:
 
     def get(self) -> Small:
         """All that was seen: (rows, cols, band) of cells, and where there is data."""
-        store, cells = _open(self.path), self.miniature.whole
+        store, cells = _open(self.path), self.miniature.full_window
         whole = np.zeros((cells.height, cells.width, len(self.like) + 1), self.like.dtype)
         for block in self.plan.blocks():
             own = self.miniature.owned(self.plan.owned_window(block))

@@ -99,7 +99,7 @@ class AlignedRaster:
         """The open raster, or what keeps it from being opened."""
         path = self.info.path
         try:
-            dataset = stack.enter_context(HANDLES.lent(run, path) if run else opened(path))
+            dataset = stack.enter_context(HANDLES.borrow(run, path) if run else opened(path))
             if self.offset_px is None:
                 chosen = subset_vrt(dataset, self.info, self.bands)
                 dataset = stack.enter_context(opened(chosen))
@@ -128,8 +128,8 @@ class AlignedRaster:
     def extent(self) -> Window:
         """Where there are pixels to read, on the grid."""
         if self.offset_px is None:
-            return self.grid.whole
-        return self.info.grid.whole.moved(*self.offset_px)
+            return self.grid.full_window
+        return self.info.grid.full_window.moved(*self.offset_px)
 
     def _cells(self, window: Window) -> Iterator[Window]:
         """The cells that `window` touches, each of which is readable or is not."""
@@ -179,7 +179,7 @@ class AlignedRaster:
         # Of a window that was tried again as a whole, once more is enough.
         waits = PAUSES_S if self.offset_px is None else (0.0,)
         failed = sift(handle, self._cells(inside), take, waits)
-        bad = {cell.intersection(self.grid.whole) or cell for cell in failed}
+        bad = {cell.intersection(self.grid.full_window) or cell for cell in failed}
         if failed and lost is None:
             raise UnreadableError(summarise(describe(self.info, self.grid, merged(bad))))
         if lost is not None:

@@ -61,11 +61,11 @@ def disk_space_of(
     tiles = math.ceil(plan.tile_count * share)
     logits = tiles * tile
     scores = tiles * 2 * classes * SCORE_BYTES
-    probability = int(plan.whole.pixels * share) * PROBABILITY_BYTES
-    early = int(plan.whole.pixels * PLAIN_BYTES) if writes_early(plan) else 0
+    probability = int(plan.full_window.pixels * share) * PROBABILITY_BYTES
+    early = int(plan.full_window.pixels * PLAIN_BYTES) if writes_early(plan) else 0
     front = logits if keep_work else min(logits, front_tiles(plan, in_flight) * tile)
-    outlines = int(plan.whole.pixels * OUTLINE_BYTES)
-    raster = int(plan.whole.pixels * (PLAIN_BYTES + COG_BYTES))
+    outlines = int(plan.full_window.pixels * OUTLINE_BYTES)
+    raster = int(plan.full_window.pixels * (PLAIN_BYTES + COG_BYTES))
     kept = logits if keep_work else 0
     always = scores + probability + outlines
     return DiskSpace(always + front + early, always + kept + raster)
@@ -77,7 +77,7 @@ def writes_early(plan: TilePlan) -> bool:
     In few blocks nearly all logits wait at the same time, and the disk is not to hold both.
     """
     blocks = plan.rows.outputs * plan.cols.outputs
-    return plan.whole.pixels >= EARLY_PX and blocks >= EARLY_BLOCKS
+    return plan.full_window.pixels >= EARLY_PX and blocks >= EARLY_BLOCKS
 
 
 def front_tiles(plan: TilePlan, in_flight: int) -> int:

@@ -90,7 +90,7 @@ def cache_bytes(pair: RasterPair) -> int:
     """What GDAL keeps of the rasters in each process, at most."""
     dates = pair.before, pair.after
     pixel = sum(len(date.bands) * date.info.dtype.itemsize for date in dates)
-    return min(CACHE_MB * 2**20, pair.grid.whole.pixels * pixel)
+    return min(CACHE_MB * 2**20, pair.grid.full_window.pixels * pixel)
 
 
 def check_limit(budget: MemoryBudget, limit_gb: float | None, machine: int) -> MemoryBudget:

@@ -99,14 +99,14 @@ class Scope:
     def pixels(self) -> int:
         """The number of pixels of the output blocks that are stitched."""
         if self.area is None:
-            return self.plan.whole.pixels
+            return self.plan.full_window.pixels
         return sum(self.plan.output_window(output).pixels for output in self.outputs())
 
     @property
     def middle(self) -> Window:
         """The window of a tile in the middle, or the whole raster."""
         if self.area is None:
-            return self.plan.whole
+            return self.plan.full_window
         row, col = self.area.place
         rows, cols = self.plan.touching_tiles(Window(row, col, 1, 1))
         return self.plan.tile_window((rows[len(rows) // 2], cols[len(cols) // 2]))

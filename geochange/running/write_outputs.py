@@ -67,7 +67,7 @@ def write_outputs(
         if reporter is not None:
             told = RunOutcome(ending.record, raster.seen_px, clock.stages, ending.unreadable)
             reporter.write(told)
-    progress("write", work.plan.whole.pixels, work.plan.whole.pixels)
+    progress("write", work.plan.full_window.pixels, work.plan.full_window.pixels)
     return tally
 
 
@@ -78,10 +78,10 @@ def _nothing_after(other: Future[None]) -> Iterator[gpd.GeoDataFrame]:
 
 
 def _reporter(checked: CheckedRun, work: RunSpec) -> Reporter | None:
-    if checked.beside is None:
+    if checked.sidecars is None:
         return None
     # Of the pair as it was processed, with its coregistration.
-    return Reporter(replace(checked, pair=work.pair), checked.beside, partial(_seen, work))
+    return Reporter(replace(checked, pair=work.pair), checked.sidecars, partial(_seen, work))
 
 
 def _seen(work: RunSpec) -> tuple[Overview, Overview] | None:

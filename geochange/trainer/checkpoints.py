@@ -90,7 +90,7 @@ class CheckpointKeeper:
             return TrainingProgress()
         memory = read_resume_state(file)
         self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
-        self.student.recall(memory.tensors)
+        self.student.restore(memory.tensors)
         return TrainingProgress.of(memory.facts)
 
     def keep(self, reached: TrainingProgress, figures: Mapping[str, float], best: bool) -> None:
@@ -109,7 +109,7 @@ class CheckpointKeeper:
             "options": self.prepared.options.model_dump(mode="json"),
         }
         checkpoint = Checkpoint(self._card(reached.step, figures), tensors, self.clip)
-        memory = ResumeState(self.student.remember(), facts)
+        memory = ResumeState(self.student.state(), facts)
         for file in (self.last, *([self.best] if best else [])):
             write_checkpoint(file, checkpoint, memory)
 

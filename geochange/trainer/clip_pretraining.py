@@ -139,14 +139,14 @@ class Alignment:
         tensors = {n: x.detach().cpu() for n, x in self.student.best_network.state_dict().items()}
         facts: dict[str, Any] = {"step": step, DONE: step == self.scenes.steps}
         facts |= {"first": judged.first, "among_three": judged.among_three}
-        write_clip(self.file, tensors, ResumeState(self.student.remember(), facts))
+        write_clip(self.file, tensors, ResumeState(self.student.state(), facts))
 
     def _resume(self) -> int:
         if not self.file.is_file():
             return 0
         memory = read_resume_state(self.file)
         self.student.best_network.load_state_dict(dict(read_clip(str(self.file)).tensors))
-        self.student.recall(memory.tensors)
+        self.student.restore(memory.tensors)
         return int(memory.facts["step"])
 
 

@@ -157,7 +157,7 @@ class TrainingState:
             if not torch.isfinite(value).all():
                 raise RunError(f"step {step}: {name} is not finite any more; {DIVERGED}")
 
-    def remember(self) -> dict[str, torch.Tensor]:
+    def state(self) -> dict[str, torch.Tensor]:
         """All tensors by name that training changes, besides `best_module`."""
         names = {id(parameter): name for name, parameter in self.module.named_parameters()}
         kept = {
@@ -172,8 +172,8 @@ class TrainingState:
             kept |= {f"{_NETWORK}{name}": value.cpu() for name, value in own.items()}
         return kept
 
-    def recall(self, kept: Mapping[str, torch.Tensor]) -> None:
-        """Restore what `remember` returned; `best_module` holds the same weights as then.
+    def restore(self, kept: Mapping[str, torch.Tensor]) -> None:
+        """Restore what `state` returned; `best_module` holds the same weights as then.
 
         Raises InputError where the tensors are of another network.
         """

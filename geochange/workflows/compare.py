@@ -228,7 +228,7 @@ def _windows(grid: Grid, margin_px: int) -> Iterator[tuple[Window, Window]]:
             core.height + 2 * margin_px,
             core.width + 2 * margin_px,
         )
-        window = grown.intersection(grid.whole)
+        window = grown.intersection(grid.full_window)
         assert window is not None
         yield core, window
 

@@ -140,7 +140,7 @@ class _Cutter:
         size, overlap = self.options.size, self.options.overlap
         together = max(1, READ_PX // (size - overlap))
         plan = TilePlan(self.scene.pair.grid.shape, size, overlap, together)
-        done, total = 0, plan.whole.pixels
+        done, total = 0, plan.full_window.pixels
         progress("cut", done, total)
         with self.scene.reader() as read:
             for block in plan.blocks():

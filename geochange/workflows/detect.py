@@ -136,7 +136,7 @@ def _run_alone(checked: CheckedRun, progress: Progress) -> Result:
         seconds=clock.seconds(),
         resumed=resumed,
         unreadable=unreadable,
-        report=None if checked.beside is None else checked.beside.report,
+        report=None if checked.sidecars is None else checked.sidecars.report,
     )
 
 
@@ -160,7 +160,7 @@ def plan_work(checked: CheckedRun) -> RunSpec:
         taper=options.taper,
         batch=options.batch,
         level=level(threshold),
-        folder=WorkFolder.beside(checked.out).path,
+        folder=WorkFolder.for_output(checked.out).path,
         classes=classes_of(model),
         skip_unreadable=options.skip_unreadable,
         unsampled=sample.unreadable,

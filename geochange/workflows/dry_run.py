@@ -59,7 +59,7 @@ def estimate_run(checked: CheckedRun) -> DryRun:
         space = disk_space_of(
             work.plan, len(work.classes), tasks, checked.options.keep_work, scope.share
         )
-        pixels = work.plan.whole.pixels
+        pixels = work.plan.full_window.pixels
         return DryRun(
             shape=work.plan.shape,
             tiles=scope.counts[0],

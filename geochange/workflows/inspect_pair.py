@@ -50,7 +50,7 @@ class DateReport:
         """Its figures by name."""
         told: dict[str, str | None] = {"acquired": None, "acquired_from": None}
         if self.acquired is not None:
-            told = {"acquired": self.acquired.when, "acquired_from": self.acquired.said_by}
+            told = {"acquired": self.acquired.when, "acquired_from": self.acquired.source_tag}
         return {**vars(self), "shape": list(self.shape), **told}
 
 
@@ -133,7 +133,7 @@ def inspect_pair(before: PathLike, after: PathLike, **options: Any) -> Inspectio
 def inspect_scene(sample: SceneSample) -> Inspection:
     """What a scene sample shows, and what the rasters say of themselves."""
     pair, shift = sample.pair, measure_shift(sample)
-    both = sample.seen_twice()
+    both = sample.valid_at_both()
     clouds, empty = cloud_shares(*both), sample.nodata_shares()
     first, second = (
         _seen(date, pair, *shares)

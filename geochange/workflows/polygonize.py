@@ -124,7 +124,7 @@ def _trace(
 ) -> RegionFile:
     """The regions of the whole raster, joined across its blocks."""
     joiner, spill = RegionJoiner(source.grid.shape), RegionSpill(outlines)
-    total, done = source.grid.whole.pixels, 0
+    total, done = source.grid.full_window.pixels, 0
     for window, pixels in source.blocks():
         spill.put(joiner.add(trace(pixels, window, lowest, source.grid.shape[1])))
         done += window.pixels

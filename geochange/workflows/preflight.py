@@ -48,7 +48,7 @@ class CheckedRun:
     options: RunOptions
     out: Path
     raster: Path
-    beside: Sidecars | None = None
+    sidecars: Sidecars | None = None
 
 
 def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOptions) -> CheckedRun:
@@ -93,7 +93,7 @@ def open_pair(
     if options.aoi is None:
         return pair, None
     area = read_aoi(Path(source_of(options.aoi)), pair.grid)
-    window = area.window.intersection(pair.grid.whole) or pair.grid.whole
+    window = area.window.intersection(pair.grid.full_window) or pair.grid.full_window
     return pair.crop(window), area.moved(-window.row, -window.col)
 
 

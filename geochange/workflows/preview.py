@@ -62,7 +62,7 @@ def preview(
     picture = _out_path(path, out, number)
     pair = origin.pair(rasters)
     chosen = None if number is None else change_of(origin.layer, number, pair.grid)
-    window = pair.grid.whole if chosen is None else _around(chosen, pair.grid)
+    window = pair.grid.full_window if chosen is None else _around(chosen, pair.grid)
     save_png(_draw(View(origin, pair, window, chosen), panel_px), picture)
     return picture
 
@@ -89,7 +89,7 @@ def _around(change: gpd.GeoDataFrame, grid: Grid) -> Window:
 
 def _draw(view: View, panel_px: int) -> Drawn:
     look = read_pictures(
-        view.pair, partial(read_overviews, view.pair, view.pair.grid.whole, panel_px)
+        view.pair, partial(read_overviews, view.pair, view.pair.grid.full_window, panel_px)
     )
     photos, shape = look.at(view.window, panel_px), shown_shape(view.window, panel_px)
     line_px, all_of_it = max(1.0, panel_px / FINE), view.chosen is None

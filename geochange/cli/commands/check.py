@@ -75,7 +75,7 @@ def _dates(seen: Inspection) -> Table:
 def _rows(date: DateReport) -> Iterator[tuple[str, str]]:
     yield "file", " + ".join(Path(file).name for file in date.path.split(" + "))
     taken = date.acquired
-    yield "taken", "not said" if taken is None else f"{taken.when} ({taken.said_by})"
+    yield "taken", "not said" if taken is None else f"{taken.when} ({taken.source_tag})"
     yield "CRS", date.crs
     yield "size", f"{date.shape[1]:,} x {date.shape[0]:,} px of {date.pixel_m:.3g} m"
     yield "bands", f"{date.bands}, {date.dtype}"

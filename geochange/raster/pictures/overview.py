@@ -76,7 +76,7 @@ def small_shape(window: Window, longest_px: int) -> tuple[int, int]:
 
 
 def _budget_px(date: AlignedRaster) -> float:
-    return max(MOST_PX, date.grid.whole.pixels * MOST_SHARE)
+    return max(MOST_PX, date.grid.full_window.pixels * MOST_SHARE)
 
 
 def _cost_px(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> float:

@@ -113,7 +113,7 @@ class SceneSample:
         before, after = (Sampled(_valid(windows), date.info.dtype) for date, windows in dates)
         return before, after
 
-    def seen_twice(self) -> tuple[NDArray[Any], NDArray[Any]]:
+    def valid_at_both(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """The same pixels of both dates, valid at both, (pixel, band)."""
         both = [one.valid & two.valid for one, two in zip(self.before, self.after, strict=True)]
         before, after = (
@@ -128,7 +128,7 @@ class SceneSample:
         match: one of MATCHES.
         """
         if match == "histogram":
-            return choose(mode, *self.pixels(), match=match_ranks(*self.seen_twice()))
+            return choose(mode, *self.pixels(), match=match_ranks(*self.valid_at_both()))
         dates = self.pair.before, self.pair.after
         if not is_settled(mode, *(date.info.dtype for date in dates)):
             return choose(mode, *self.pixels())

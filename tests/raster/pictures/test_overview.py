@@ -75,7 +75,7 @@ def test_a_warped_date_is_averaged_too(tmp_path: Path) -> None:
     after = make_raster(tmp_path / "b.tif", slope((200, 200)), transform=turned)
     date = date_of(after, before)
     assert date.offset_px is None
-    whole = date.grid.whole
+    whole = date.grid.full_window
     seen = read_overview(date, whole, max(whole.height, whole.width) // 5)
     with date.reader() as read:
         full, valid = read(whole)

@@ -39,7 +39,7 @@ def test_it_reads_as_one_file_would(tmp_path: Path, after: Affine) -> None:
         answers = []
         for date in dates:
             with date.reader() as read:
-                answers.append(read(date.grid.whole))
+                answers.append(read(date.grid.full_window))
         for one, two in zip(*answers, strict=True):
             np.testing.assert_array_equal(one, two)
 
@@ -49,7 +49,7 @@ def test_masks_of_the_first_file_count(tmp_path: Path) -> None:
     path = stack(tmp_path, noise((30, 40, 3)), mask=mask)
     info = inspect(path)
     with align_pair(info, info, "before", RGB).before.reader() as read:
-        np.testing.assert_array_equal(read(info.grid.whole)[1], mask)
+        np.testing.assert_array_equal(read(info.grid.full_window)[1], mask)
 
 
 def test_its_name_holds_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_tile_sets_can_be_stacked(tmp_path: Path) -> None:
             make_raster(tmp_path / f"B{band}_{part}.tif", here, transform=corner)
     info = inspect(PLUS.join(str(tmp_path / f"B{band}_*.tif") for band in range(2)))
     with align_pair(info, info, "before", Bands((1, 2), (1, 2))).before.reader() as read:
-        np.testing.assert_array_equal(read(info.grid.whole)[0], pixels)
+        np.testing.assert_array_equal(read(info.grid.full_window)[0], pixels)
     assert len(files_of(info)) == 7
 
 
