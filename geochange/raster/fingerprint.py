@@ -33,9 +33,11 @@ def identity(info: RasterInfo) -> list[Any]:
     other places have their address alone. Raises RunError where a server does not answer.
     """
     place = [info.grid.crs.to_wkt(), list(info.grid.transform)[:6], list(info.grid.shape)]
-    said = [str(info.dtype), info.nodata, info.alpha, info.masked]
-    if said[1] != said[1]:  # NaN, which would never equal itself
-        said[1] = "nan"
+    # As text, for NaN does not equal itself.
+    said = [
+        [str(band.dtype), repr(band.nodata), band.mask, band.role, list(band.fills)]
+        for band in info.bands
+    ]
     return [info.path, place, said, *(_stamp(file) for file in files_of(info))]
 
 

@@ -72,7 +72,7 @@ def look_at(pair: Pair, whole: Callable[[], Glances]) -> Look:
     whole: gives a glance at all of both dates, and is asked only where it matters. Two dates of one
     type are toned alike. Raises what `whole` does.
     """
-    kinds = [date.info.dtype for date in (pair.before, pair.after)]
+    kinds = [date.dtype for date in (pair.before, pair.after)]
     if all(kind == np.uint8 for kind in kinds):
         return Look(pair, AS_IT_IS)
     values = [each.pixels[each.valid].astype(np.float32) for each in whole()]
