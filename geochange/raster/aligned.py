@@ -184,11 +184,21 @@ class Date:
         Overviews serve where there are any, else every pixel is read. What cannot be read is
         invalid. Raises RunError if the raster can no longer be opened.
         """
+        if self.offset_px is not None and self._is_missing_in_two_ways:
+            return replace(self, offset_px=None).thinned(window, shape)
         target = self._thin_target(window, shape)
         piece = Window(0, 0, *shape) if self.offset_px is None else window
         with Handle(lambda: self._open(target=target)) as handle:
             read = insist(handle, lambda dataset: self._read_piece(dataset, piece, shape))
         return self._blank(Window(0, 0, *shape)) if isinstance(read, RasterioError) else read
+
+    @property
+    def _is_missing_in_two_ways(self) -> bool:
+        """Whether a mask and numbers mark missing pixels: GDAL's plain means heed one of them."""
+        bands = self.info.chosen(self.bands)
+        is_masked = self.info.alpha is not None or any(band.mask is not None for band in bands)
+        has_fills = any(band.fills for band in bands)
+        return has_fills or (is_masked and any(band.marks for band in bands))
 
     def _thin_target(self, window: Window, shape: tuple[int, int]) -> Target:
         rows, cols = window.height / shape[0], window.width / shape[1]

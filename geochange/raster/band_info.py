@@ -46,7 +46,7 @@ class BandInfo:
 
 def describe_bands(dataset: Any) -> tuple[BandInfo, ...]:
     """Every band of an open raster, in the order of the file."""
-    with np.errstate(over="ignore"):  # rasterio casts a nodata value that the type cannot hold
+    with np.errstate(over="ignore"):  # rasterio casts a nodata value that its type cannot hold
         nodatavals = dataset.nodatavals
     flags = dataset.mask_flag_enums
     shared = next((i for i, each in enumerate(flags, 1) if _is_shared_mask(each)), None)

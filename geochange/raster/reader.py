@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import rasterio
 from pyproj import CRS
 from pyproj.exceptions import CRSError
@@ -113,17 +114,22 @@ def open_raster(path: str) -> Any:
     """Open a raster under the settings of `gdal_environment`; see `opened`. Raises InputError."""
     name = _gdal_name(path)
     try:
-        return rasterio.open(name)
+        return _open(name)
     except RasterioError as error:
         fault: RasterioError = error
     if may_pass(path, fault):
         for _ in retry.pauses():
             try:
                 with rasterio.Env(**NOT_REMEMBERED):
-                    return rasterio.open(name)
+                    return _open(name)
             except RasterioError as error:
                 fault = error
     raise InputError(_why_unreadable(path, fault)) from fault
+
+
+def _open(name: str) -> Any:
+    with np.errstate(over="ignore"):  # rasterio casts a nodata value that its type cannot hold
+        return rasterio.open(name)
 
 
 _made: dict[str, Made] = {}
