@@ -16,6 +16,7 @@ from geochange.raster.reader import RasterInfo, inspect
 from geochange.raster.sources.band_stack import files_of as stacked
 from geochange.raster.sources.band_stack import is_stack
 from geochange.raster.sources.mosaic import is_tileset, tiles_of
+from geochange.raster.sources.vrt import mask_files
 
 ASIDE = (".aux.xml", ".ovr")
 """Statistics and overviews, which QGIS writes beside a raster it shows: no pixel depends on them."""
@@ -59,6 +60,8 @@ def files_of(info: RasterInfo) -> list[str]:
             left += tiles_of(file)
         if Path(f"{file}.msk").is_file():  # a mosaic does not list its files' masks
             left.append(f"{file}.msk")
+        if file.endswith(".vrt"):
+            left += mask_files(file)
         if file.endswith(_COMPLEX) and file != info.path:
             try:
                 left += inspect(file).files

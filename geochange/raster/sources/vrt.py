@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from affine import Affine
@@ -11,6 +12,10 @@ from affine import Affine
 from geochange.raster.band_info import Role
 from geochange.raster.sources.masks import Mask, number
 from geochange.raster.sources.source import Source, add_source, gdal_type
+
+
+LARGEST_BYTES = 50_000_000
+"""A larger file is not looked through for the files behind its masks."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,26 @@ class Virtual:
             add_source(node, source, str(of), dtype, turns)
         if band.mask is not None and self.mask is None:
             band.mask.add_to(node, self.shape)
+
+
+def mask_files(path: str) -> list[str]:
+    """The files behind the masks of a virtual raster on disk, which GDAL does not list."""
+    file = Path(path)
+    if not file.is_file() or file.stat().st_size > LARGEST_BYTES:
+        return []
+    text = file.read_bytes()
+    if b"<MaskBand" not in text:
+        return []
+    try:
+        vrt = ET.fromstring(text)
+    except ET.ParseError:  # what GDAL cannot read either is said when it is opened
+        return []
+    return [
+        str(file.parent / source.text) if source.get("relativeToVRT") == "1" else source.text
+        for mask in vrt.iter("MaskBand")
+        for source in mask.iter("SourceFilename")
+        if source.text
+    ]
 
 
 def sources_of(
