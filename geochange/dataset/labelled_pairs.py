@@ -24,7 +24,7 @@ from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import RasterInfo
 from geochange.raster.scene.radiometry import Radiometry, parse_stretch
-from geochange.raster.scene.sampling import SceneSample
+from geochange.raster.scene.sampling import SceneSample, say_fills
 from geochange.workflows.preflight import inspect_source, need_8bit, source_of
 
 logger = logging.getLogger(__name__)
@@ -98,13 +98,15 @@ def open_scene(
     chosen = _default_bands(first, second) if bands is None else bands
     if len(chosen.before) != RGB:
         raise OptionError(f"--bands: chips hold three bands, not {len(chosen.before)}; name three")
-    if mode == "none":
-        need_8bit(first, second)
     pair = align_pair(
         first, second, grid if grid in ("before", "after") else source_of(grid), chosen
     )
+    if mode == "none":
+        need_8bit(pair.before, pair.after)
     found = _open_labels(labels, pair.grid)
-    return Scene(pair, SceneSample(pair).radiometry(mode), found)
+    sample = SceneSample(pair).heeding_fills()
+    say_fills(sample)
+    return Scene(sample.pair, sample.radiometry(mode), found)
 
 
 def _open_labels(labels: PathLike | Reviewed, grid: Grid) -> Labels | ReviewedLabels:
@@ -126,9 +128,10 @@ def _default_bands(before: RasterInfo, after: RasterInfo) -> Bands:
     if len(bands.before) == 1:
         return Bands(bands.before * RGB, bands.after * RGB)
     if len(bands.before) < RGB:
-        poor = before if before.bands < RGB else after
+        poor = before if len(before.data_bands) < RGB else after
         raise InputError(
-            f"{poor.path}: has {poor.bands} bands and chips hold three; repeat one (--bands 1,2,2)"
+            f"{poor.path}: has {len(poor.data_bands)} bands and chips hold three; "
+            "repeat one (--bands 1,2,2)"
         )
     return bands
 

@@ -97,12 +97,17 @@ class RasterLabels:
         """The file."""
         return Path(self.info.path)
 
+    @property
+    def band(self) -> int:
+        """The 1-based number of the band that is no alpha."""
+        return self.info.data_bands[0]
+
     @contextmanager
     def reader(self) -> Iterator[ReadLabel]:
         """Open the raster; a handle belongs to the thread that opened it."""
         offset = self.grid.same_lattice(self.info.grid)
         if offset is not None:
-            with AlignedRaster(self.info, (1,), self.grid, offset).reader() as read:
+            with AlignedRaster(self.info, (self.band,), self.grid, offset).reader() as read:
                 yield lambda window: self._label(*read(window))
             return
         with opened(self.info.path) as dataset, self._warped(dataset) as warped:
@@ -116,8 +121,9 @@ class RasterLabels:
 
     def _warped(self, dataset: Any) -> WarpedVRT:
         height, width = self.grid.shape
-        options: dict[str, Any] = {"src_nodata": self.info.nodata, "nodata": self.info.nodata}
-        if self.info.nodata is None and self.info.alpha is None:
+        nodata = self.info.bands[self.band - 1].nodata
+        options: dict[str, Any] = {"src_nodata": nodata, "nodata": nodata}
+        if nodata is None and self.info.alpha is None:
             options["add_alpha"] = True
         return WarpedVRT(
             dataset,
@@ -133,13 +139,13 @@ class RasterLabels:
     def _read_warped(
         self, warped: WarpedVRT, window: Window
     ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        pixels = np.zeros((window.height, window.width, 1), warped.dtypes[0])
+        pixels = np.zeros((window.height, window.width, 1), warped.dtypes[self.band - 1])
         valid = np.zeros((window.height, window.width), np.bool_)
         inside = window.intersection(self.grid.full_window)
         if inside is not None:
             source = RasterioWindow(inside.col, inside.row, inside.width, inside.height)
             place = inside.within(window)
-            pixels[place] = warped.read([1], window=source)[0, ..., None]
+            pixels[place] = warped.read([self.band], window=source)[0, ..., None]
             valid[place] = warped.dataset_mask(window=source) > 0
         return pixels, valid
 
@@ -168,14 +174,14 @@ def _open_polygons(path: Path, grid: Grid) -> PolygonLabels:
 
 def _open_raster(path: Path, grid: Grid) -> RasterLabels:
     info = inspect(path)
-    if info.bands > 1:
+    if len(info.data_bands) > 1:
         raise InputError(
-            f"{path}: holds {info.bands} bands; give labels of one (gdal_translate -b)"
+            f"{path}: holds {len(info.data_bands)} bands; give labels of one (gdal_translate -b)"
         )
     if common_window(grid, [info.grid]) is None:
         raise InputError(f"{path}: covers nothing of the pair; check its CRS and place")
-    if info.nodata == NONE:
-        info = replace(info, nodata=None)
+    bands = (replace(b, nodata=None) if b.nodata == NONE else b for b in info.bands)
+    info = replace(info, bands=tuple(bands))
     return RasterLabels(info, grid, _change_value(info))
 
 
@@ -185,7 +191,7 @@ def _change_value(info: RasterInfo) -> int:
     plan = TilePlan(info.grid.shape, SCAN_PX, 0, 1)
     with opened(info.path) as dataset:
         for window in plan.output_windows():
-            pixels, valid = read_window(dataset, info, (1,), window)
+            pixels, valid = read_window(dataset, info, info.data_bands, window)
             values |= set(np.unique(pixels[valid]).tolist())
     odd = sorted(values - {NONE, CHANGE, UNKNOWN})
     if odd:

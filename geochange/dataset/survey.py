@@ -207,7 +207,7 @@ def _dtypes(source: ChipSource) -> tuple[str, ...]:
         found = list(source.dtypes)
     elif isinstance(source, PairChips):
         pairs = [scene.pair for scene in source.scenes]
-        found = [date.info.dtype for pair in pairs for date in (pair.before, pair.after)]
+        found = [date.dtype for pair in pairs for date in (pair.before, pair.after)]
     return tuple(dict.fromkeys(map(str, found)))
 
 

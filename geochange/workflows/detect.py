@@ -22,7 +22,7 @@ from geochange.models.inference.predict import classes_of
 from geochange.mosaic.schedule import in_flight
 from geochange.progress import Progress, silent
 from geochange.raster.handles import HANDLES
-from geochange.raster.scene.sampling import SceneSample
+from geochange.raster.scene.sampling import SceneSample, say_fills
 from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable
 from geochange.report.run.write import picture_px
 from geochange.running import provenance
@@ -172,8 +172,9 @@ def plan_work(checked: CheckedRun) -> RunSpec:
 
 def _look(checked: CheckedRun) -> tuple[SceneSample, Inspection | None]:
     """The scene sample, of the pair as it will be worked, and what it shows of the pair."""
-    sample = SceneSample(checked.pair, spare=True, area=checked.area)
+    sample = SceneSample(checked.pair, spare=True, area=checked.area).heeding_fills()
     if checked.options.skip_checks and not checked.options.coregister:
+        say_fills(sample)
         return sample, None
     seen = inspect_scene(sample)
     if checked.options.coregister:

@@ -14,6 +14,7 @@ from geochange.files.sidecars import MODES, Sidecars, sidecars_of, stale_sidecar
 from geochange.grid.tiling import TilePlan, fitting_tile
 from geochange.models import check_name, wanted_bands
 from geochange.mosaic.taper import TAPERS
+from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
 from geochange.raster.fingerprint import files_of
 from geochange.raster.output.probability_raster import is_probability
@@ -68,7 +69,7 @@ def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOpti
     refuse_reviewed(out_path, options.overwrite)
     pair, area = open_pair(before, after, options, wanted_bands(options.model))
     if wanted_bands(options.model) is not None and options.stretch == "none":
-        need_8bit(pair.before.info, pair.after.info)
+        need_8bit(pair.before, pair.after)
     raster = _raster_beside(out_path, pair, options.aoi)
     refuse_foreign(out_path, options.overwrite)
     tile = fitting_tile(options.tile, pair.grid.shape)
@@ -97,12 +98,12 @@ def open_pair(
     return pair.crop(window), area.moved(-window.row, -window.col)
 
 
-def need_8bit(*dates: RasterInfo) -> None:
-    """Refuse to show deeper rasters as they are. Raises OptionError."""
-    for info in dates:
-        if info.dtype != "uint8":
+def need_8bit(*dates: AlignedRaster) -> None:
+    """Refuse to show deeper bands as they are. Raises OptionError."""
+    for date in dates:
+        if date.dtype != "uint8":
             raise OptionError(
-                f"--stretch none: {info.path} is {info.dtype} and pictures are of 8 bits; "
+                f"--stretch none: {date.info.path} is {date.dtype} and pictures are of 8 bits; "
                 "use joint, per-date or LOW,HIGH"
             )
 

@@ -25,10 +25,7 @@ from geochange.raster.reader import inspect
 def date_of(path: Path, other: Path | None = None) -> AlignedRaster:
     """The raster as the date after, on the grid of another, or its own."""
     before, after = inspect(other or path), inspect(path)
-    bands = tuple(range(1, after.bands + 1))
-    return align_pair(
-        before, after, "before", Bands(tuple(range(1, before.bands + 1)), bands)
-    ).after
+    return align_pair(before, after, "before", Bands(before.data_bands, after.data_bands)).after
 
 
 def slope(shape: tuple[int, int]) -> np.ndarray[Any, Any]:

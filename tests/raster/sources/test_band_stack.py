@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from affine import Affine
-from makers import NORTH_UP, make_raster, noise
+from makers import LONLAT, NORTH_UP, make_raster, noise
 
 from geochange.errors import InputError
 from geochange.raster.bands import Bands
@@ -59,7 +59,7 @@ def test_its_name_holds_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert files_of(inspect(path))[1:] == path.split(PLUS)
     odd = make_raster(tmp_path / "a + b.tif", noise((8, 9)))
     assert not is_stack(str(odd))
-    assert inspect(odd).bands == 1
+    assert inspect(odd).data_bands == (1,)
 
 
 def test_tile_sets_can_be_stacked(tmp_path: Path) -> None:
@@ -79,14 +79,12 @@ def test_tile_sets_can_be_stacked(tmp_path: Path) -> None:
     ("profile", "said"),
     [
         ({"transform": NORTH_UP @ Affine.scale(2)}, "another grid"),
-        ({"dtype": "uint16"}, "type uint16"),
-        ({"nodata": 3}, "nodata 3"),
+        ({"crs": LONLAT}, "CRS WGS 84"),
     ],
 )
 def test_misfits_are_named(tmp_path: Path, profile: dict[str, object], said: str) -> None:
-    pixels = noise((8, 9)).astype(str(profile.pop("dtype", "uint8")))
     one = make_raster(tmp_path / "one.tif", noise((8, 9)))
-    two = make_raster(tmp_path / "two.tif", pixels, **profile)
+    two = make_raster(tmp_path / "two.tif", noise((8, 9)), **profile)
     with pytest.raises(InputError, match=said) as refused:
         inspect(f"{one}{PLUS}{two}")
     assert "two.tif" in str(refused.value)

@@ -85,7 +85,7 @@ def test_an_item_is_opened_with_its_date(tmp_path: Path) -> None:
     make_raster(tmp_path / "a_19990101.tif", noise((8, 9, 3)))
     path = item(tmp_path, {"data": asset("a_19990101.tif")}, datetime="2020-05-06T10:11:12Z")
     info = inspect_source(path)
-    assert info.bands == 3
+    assert info.data_bands == (1, 2, 3)
     assert info.acquired == Acquisition("2020-05-06T10:11:12", "STAC datetime")
     assert inspect_source(tmp_path / "a_19990101.tif").acquired == Acquisition(
         "1999-01-01", "its name"
@@ -179,4 +179,4 @@ def test_odd_types_where_words_belong(tmp_path: Path) -> None:
     path = item(tmp_path, {"a": odd}, datetime=["2020"], start_datetime={})
     assert inspect_source(path).acquired is None
     path.write_text(json.dumps({"type": "Feature", "properties": 3, "assets": {"a": odd}}))
-    assert inspect_source(path).bands == 3
+    assert inspect_source(path).data_bands == (1, 2, 3)
