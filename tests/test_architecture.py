@@ -69,7 +69,7 @@ HOMES = {
     "geopandas": ("vector/", "qgis/", "workflows/", *STREAMS),
     "torch": ("models/", "training/", "mosaic/stitch.py"),
     "torchvision": ("models/", "training/"),
-    "safetensors": ("models/weights/checkpoint.py",),
+    "safetensors": ("models/weights/tensor_file.py",),
     "open_clip": ("models/weights/openclip.py",),
     "zarr": ("mosaic/store.py",),
     "filelock": ("files/output_paths.py",),

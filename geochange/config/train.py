@@ -1,4 +1,4 @@
-"""TrainOptions: how `train` teaches a network. The defaults are the published recipe.
+"""TrainOptions: how `train` trains a network. The defaults are the published recipe.
 
 Source of every number, unless said otherwise: ChangeCLIP (Dong et al. 2024), sec. 4.2, and the
 configurations published with its code.
@@ -36,7 +36,7 @@ class DataOptions(Options):
 
 
 class NetworkOptions(Options):
-    """What is trained, and from what it starts."""
+    """The network, and what it starts from."""
 
     variant: str = Field("rn50", description="sizes by name: rn50, vit-b16, small, tiny")
     start: str | None = Field(
@@ -80,7 +80,7 @@ class PlantingOptions(Options):
 
 
 class SceneOptions(Options):
-    """A CLIP of the network's own, where network.start is scenes: pictures against captions."""
+    """The pretraining of a CLIP of the network's own, where network.start is scenes."""
 
     folder: str = Field("scenes/ucm", description="in the data root: a folder for each class")
     size: int = Field(128, ge=64, le=512, multiple_of=64, description="pixels a side it sees")
@@ -97,7 +97,7 @@ class SceneOptions(Options):
 
 
 class PromptOptions(Options):
-    """How the texts come about."""
+    """How the texts are made."""
 
     mode: Literal["per-date", "published", "fixed"] | None = Field(
         "per-date",
@@ -111,7 +111,7 @@ class PromptOptions(Options):
 
 
 class AugmentOptions(Options):
-    """What is done to chips while they are learnt from."""
+    """The augmentation of training chips."""
 
     size: int = Field(256, ge=32, le=4096, multiple_of=32, description="pixels a side of a crop")
     rotate_degrees: float = Field(180.0, ge=0, le=180, description="rotation to either side")
@@ -129,7 +129,7 @@ class AugmentOptions(Options):
 
 
 class OptimOptions(Options):
-    """How the weights move."""
+    """The optimizer and its schedule."""
 
     loss: str = Field("cross_entropy", description="cross_entropy, focal, cross_entropy+dice")
     lr: float = Field(1e-4, gt=0, description="learning rate; 3e-5 on SYSU-CD")
@@ -161,7 +161,7 @@ class OptimOptions(Options):
 
 
 class ValidationOptions(Options):
-    """How it is seen whether the network got better."""
+    """How validation is done."""
 
     every: int = Field(500, ge=1, description="steps between validations")
     best: Literal["iou", "miou", "f1"] = Field("iou", description="the authors keep the best miou")
@@ -173,7 +173,7 @@ class ValidationOptions(Options):
 
 
 class DeviceOptions(Options):
-    """On what it runs."""
+    """The devices of a training."""
 
     accelerator: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: GPUs if any")
     devices: int | Literal["auto"] = Field("auto", description="how many of them; auto: all")
@@ -194,7 +194,7 @@ class DeviceOptions(Options):
 
 
 class TrainOptions(Options):
-    """All of it."""
+    """All options of a training."""
 
     seed: int = Field(0, ge=0, lt=2**32, description="of weights, order and augmentation")
     data: DataOptions = DataOptions()
@@ -222,6 +222,6 @@ class TrainOptions(Options):
 
     @property
     def batch(self) -> int:
-        """Chips a step, all devices together."""
+        """Chips a step, over all devices."""
         batch = self.optim.batch
         return batch[self.network.variant] if isinstance(batch, Mapping) else batch

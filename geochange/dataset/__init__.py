@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from geochange.dataset.chip_files import FileSource
+from geochange.dataset.chip_files import FileChips
 from geochange.dataset.open import LAYOUT_NAMES, find_root, open_split, records_of, splits_of
 from geochange.dataset.survey import Leak, SplitSurvey, Survey, check_split, survey
 
 __all__ = [
     "LAYOUT_NAMES",
-    "FileSource",
+    "FileChips",
     "Leak",
     "SplitSurvey",
     "Survey",

@@ -1,4 +1,4 @@
-"""FileSource: labelled chips in files of their own, as a ChipSource."""
+"""FileChips: labelled chips in files of their own, as a ChipSource."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NAMED = 4
 
 
 @dataclass(frozen=True)
-class LabelCode:
+class LabelEncoding:
     """What the values in the labels of a split mean.
 
     change: 1 or 255; where it is 1, 255 is unknown.
@@ -66,7 +66,7 @@ def read_values(path: Path) -> tuple[NDArray[Any], Valid]:
 
 
 @dataclass(frozen=True)
-class FileSource:
+class FileChips:
     """Chips in the order of `records`; see `geochange.training.chip_source.ChipSource`.
 
     bands: three, 1-based; None takes the first three, or the only one three times.
@@ -78,7 +78,7 @@ class FileSource:
     bands: tuple[int, ...] | None
     dtypes: tuple[np.dtype[Any], np.dtype[Any]]
     radiometry: Radiometry
-    code: LabelCode
+    code: LabelEncoding
 
     def __len__(self) -> int:
         return len(self.records)

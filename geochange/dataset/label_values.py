@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geochange.dataset.chip_files import CHANGE, NONE, UNKNOWN, LabelCode, read_values
+from geochange.dataset.chip_files import CHANGE, NONE, UNKNOWN, LabelEncoding, read_values
 from geochange.errors import InputError
 
 ACCOUNT = "chips.json"
@@ -18,20 +18,22 @@ _SAID = {"label_values": {"0": "none", "1": "change", "255": "unknown"}}
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LabelValues:
     """A label and which of 0, 1 and 255 it holds."""
 
     label: Path
     values: frozenset[int]
 
 
-def see(label: Path) -> Seen:
+def read_label_values(label: Path) -> LabelValues:
     """Read a label. Raises InputError for other values."""
     values, _ = read_values(label)
-    return Seen(label, frozenset(v for v in (NONE, CHANGE, UNKNOWN) if (values == v).any()))
+    return LabelValues(label, frozenset(v for v in (NONE, CHANGE, UNKNOWN) if (values == v).any()))
 
 
-def code_of(root: Path, own: Sequence[Seen], others: Callable[[], Iterable[Seen]]) -> LabelCode:
+def code_of(
+    root: Path, own: Sequence[LabelValues], others: Callable[[], Iterable[LabelValues]]
+) -> LabelEncoding:
     """What the labels of a split mean.
 
     What the account in `root` says counts. Without one, 255 is change where no label of the set
@@ -49,10 +51,12 @@ def code_of(root: Path, own: Sequence[Seen], others: Callable[[], Iterable[Seen]
         raise InputError(
             f"{odd}: holds a 1, and change is 255 as {root / ACCOUNT} has it; correct one of them"
         )
-    return LabelCode(change, tuple(sorted(values)))
+    return LabelEncoding(change, tuple(sorted(values)))
 
 
-def _guessed(root: Path, own: Sequence[Seen], others: Callable[[], Iterable[Seen]]) -> int:
+def _guessed(
+    root: Path, own: Sequence[LabelValues], others: Callable[[], Iterable[LabelValues]]
+) -> int:
     seen = [*own, *others()]
     one = next((each for each in seen if CHANGE in each.values), None)
     white = next((e for e in seen if UNKNOWN in e.values and CHANGE not in e.values), None)

@@ -21,7 +21,7 @@ from geochange.errors import InputError, OptionError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
 from geochange.raster.bands import Bands
-from geochange.raster.pair import Pair, align
+from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import RasterInfo
 from geochange.raster.scene.radiometry import Radiometry, parse_stretch
 from geochange.raster.scene.sampling import SceneSample
@@ -43,7 +43,7 @@ ReadChip = Callable[[Window], Chip]
 class Scene:
     """A labelled pair on one grid, with the stretch of the whole; small enough to travel."""
 
-    pair: Pair
+    pair: RasterPair
     radiometry: Radiometry
     labels: Labels | ReviewedLabels
 
@@ -100,7 +100,9 @@ def open_scene(
         raise OptionError(f"--bands: chips hold three bands, not {len(chosen.before)}; name three")
     if mode == "none":
         need_8bit(first, second)
-    pair = align(first, second, grid if grid in ("before", "after") else source_of(grid), chosen)
+    pair = align_pair(
+        first, second, grid if grid in ("before", "after") else source_of(grid), chosen
+    )
     found = _open_labels(labels, pair.grid)
     return Scene(pair, SceneSample(pair).radiometry(mode), found)
 
@@ -166,7 +168,7 @@ def _pair_in(place: Path) -> LabelledPair:
 
 
 @dataclass(frozen=True)
-class PairSource:
+class PairChips:
     """Chips of labelled pairs, read on the fly: a ChipSource, in the order of pairs and tiles.
 
     bands: three, 1-based, the same of both dates; None takes the first three. Chips overlap by

@@ -19,7 +19,7 @@ from rasterio.windows import Window as RasterioWindow
 from geochange.errors import InputError
 from geochange.grid.grid import Grid, common_window
 from geochange.grid.tiling import TilePlan, Window
-from geochange.raster.aligned import Date
+from geochange.raster.aligned import AlignedRaster
 from geochange.raster.pixels import read_window
 from geochange.raster.reader import RasterInfo, inspect, opened
 from geochange.vector.files.polygon_reader import (
@@ -102,7 +102,7 @@ class RasterLabels:
         """Open the raster; a handle belongs to the thread that opened it."""
         offset = self.grid.same_lattice(self.info.grid)
         if offset is not None:
-            with Date(self.info, (1,), self.grid, offset).reader() as read:
+            with AlignedRaster(self.info, (1,), self.grid, offset).reader() as read:
                 yield lambda window: self._label(*read(window))
             return
         with opened(self.info.path) as dataset, self._warped(dataset) as warped:

@@ -10,7 +10,7 @@ from geochange.errors import OutputError
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path) -> Iterator[Path]:
     """Lend a path to write to, which becomes `path` at the end, or nothing if the body raises.
 
     Raises OutputError where it cannot be written.
@@ -29,5 +29,5 @@ def whole(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text. Raises OutputError."""
-    with whole(path) as aside:
+    with atomic_path(path) as aside:
         aside.write_text(text, "utf-8")

@@ -46,7 +46,7 @@ def make_folder(path: Path) -> None:
 
 
 @contextmanager
-def claimed(path: Path) -> Iterator[None]:
+def lock_output(path: Path) -> Iterator[None]:
     """Hold a place to write to: a second process that claims it meanwhile is refused.
 
     The claim is a lock of the operating system, so it ends with its process, however that ends; the

@@ -9,12 +9,12 @@ from geochange.errors import OutputError
 
 MODES = ("html", "json", "none")
 
-LOOKED_AT = 2**16
+PROBE_BYTES = 2**16
 """So many bytes of a file are enough to tell whether it is ours."""
 
 
 @dataclass(frozen=True)
-class Beside:
+class Sidecars:
     """Where the report goes, and the STAC item."""
 
     report: Path
@@ -26,16 +26,16 @@ class Beside:
         return self.report.suffix == ".html"
 
 
-def beside(out: Path, mode: str) -> Beside | None:
+def sidecars_of(out: Path, mode: str) -> Sidecars | None:
     """What a run that writes `out` writes beside it; None for mode "none".
 
     Raises OutputError where something stands there that geochange did not write.
     """
     if mode == "none":
         return None
-    places = Beside(out.with_suffix(f".{mode}"), out.with_suffix(".stac.json"))
+    places = Sidecars(out.with_suffix(f".{mode}"), out.with_suffix(".stac.json"))
     for path in (places.report, places.item):
-        if path.exists() and not is_ours(path):
+        if path.exists() and not written_by_geochange(path):
             raise OutputError(
                 f"{path}: stands where the report goes and is none of geochange's; move it, give "
                 "another --out, or take --report none"
@@ -43,17 +43,19 @@ def beside(out: Path, mode: str) -> Beside | None:
     return places
 
 
-def left_over(out: Path, places: Beside | None) -> list[Path]:
+def stale_sidecars(out: Path, places: Sidecars | None) -> list[Path]:
     """Reports and STAC items of an earlier run that this one does not replace."""
     kept = () if places is None else (places.report, places.item)
     every = (out.with_suffix(suffix) for suffix in (".html", ".json", ".stac.json"))
-    return [path for path in every if path not in kept and path.is_file() and is_ours(path)]
+    return [
+        path for path in every if path not in kept and path.is_file() and written_by_geochange(path)
+    ]
 
 
-def is_ours(path: Path) -> bool:
+def written_by_geochange(path: Path) -> bool:
     """Whether a page, picture or JSON file was written by geochange, and may be replaced."""
     try:
         with path.open("rb") as file:
-            return b"geochange" in file.read(LOOKED_AT)
+            return b"geochange" in file.read(PROBE_BYTES)
     except OSError:  # a folder, or one that may not be read: not to be replaced
         return False

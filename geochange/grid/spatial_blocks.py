@@ -20,7 +20,7 @@ from geochange.grid.tiling import Axis, TilePlan, Window
 
 
 @dataclass(frozen=True)
-class Blocks:
+class SpatialBlocks:
     """Which split owns which pixels.
 
     rows, cols: the first row and column of each block; the last runs to the raster's end.
@@ -63,7 +63,9 @@ def count_blocks(plan: TilePlan) -> int:
     return len(_chips_by_block(plan.rows)) * len(_chips_by_block(plan.cols))
 
 
-def share_out(plan: TilePlan, shares: Mapping[str, float], seed: int, gap_px: int = 0) -> Blocks:
+def assign_splits(
+    plan: TilePlan, shares: Mapping[str, float], seed: int, gap_px: int = 0
+) -> SpatialBlocks:
     """Give the blocks of a plan to splits by chance, so that each gets about its share of the chips.
 
     shares: by split, all above 0 and 1 together, the one that gets what is left over first.
@@ -86,7 +88,7 @@ def share_out(plan: TilePlan, shares: Mapping[str, float], seed: int, gap_px: in
             block = order.pop()
             owners[block] = number
             had += chips[block]
-    return Blocks(
+    return SpatialBlocks(
         rows=_starts(plan.rows, len(rows)),
         cols=_starts(plan.cols, len(cols)),
         owners=tuple(map(int, owners)),

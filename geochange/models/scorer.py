@@ -21,8 +21,8 @@ TOGETHER = 256
 def preprocess(pictures: torch.Tensor, size: int) -> torch.Tensor:
     """CLIP's own preprocessing, on the device.
 
-    pictures: (B, 3, H, W) RGB in 0-255; the shorter side becomes `size` px (bicubic, antialiased,
-    rounded to whole values as an 8-bit picture would be), the centre is kept, and what results is
+    pictures: (B, 3, H, W) RGB in 0-255. The shorter side is resized to `size` px (bicubic,
+    antialiased, rounded as an 8-bit picture would be), the centre is cropped, and the result is
     normalised: (B, 3, size, size) float32.
     """
     height, width = pictures.shape[2:]
@@ -38,10 +38,10 @@ def preprocess(pictures: torch.Tensor, size: int) -> torch.Tensor:
 
 
 class ClipScorer(nn.Module):
-    """A CLIP image tower beside the embedded names of a vocabulary.
+    """A CLIP image tower with the embedded names of a vocabulary.
 
-    The names are used bare, with no sentence round them, and embedded once; the text tower is
-    then let go. Source: ChangeCLIP, sec. 3.2 (and CLIP, Radford 2021, sec. 3.1.2).
+    The names are used bare, without a sentence, and embedded once; then the text tower is freed.
+    Source: ChangeCLIP, sec. 3.2 (and CLIP, Radford 2021, sec. 3.1.2).
     """
 
     classes: torch.Tensor
@@ -73,7 +73,7 @@ class ClipScorer(nn.Module):
 
 
 def build_scorer(tensors: Tensors, quickgelu: bool, vocabulary: Sequence[str]) -> ClipScorer:
-    """A scorer of CLIP's weights, plainly named. Raises InputError where they do not fit."""
+    """A scorer from CLIP's weights. Raises InputError where they do not fit."""
     shape = read_shape(tensors)
     clip = build_clip(shape, quickgelu)
     fill(clip, tensors)

@@ -24,7 +24,7 @@ _NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
-class Learner(nn.Module):
+class TrainableChangeClip(nn.Module):
     """The network and the encoding of its texts, so that gradients reach both towers.
 
     One module, because what computes gradients on several devices wraps one forward pass.
@@ -61,7 +61,7 @@ class Learner(nn.Module):
             if isinstance(module, _CONVOLUTIONS):
                 module.to(memory_format=torch.channels_last)
 
-    def train(self, mode: bool = True) -> Learner:
+    def train(self, mode: bool = True) -> TrainableChangeClip:
         """Go to training mode, frozen norms excepted."""
         super().train(mode)
         if self.frozen:
@@ -72,7 +72,7 @@ class Learner(nn.Module):
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class NetworkStart:
     """What a network is before it learns; see NetworkOptions for what each means."""
 
     variant: str
@@ -88,7 +88,7 @@ class Start:
         find_variant(self.variant)
 
 
-def begin(start: Start) -> tuple[ChangeClip, Card]:
+def start_network(start: NetworkStart) -> tuple[ChangeClip, Card]:
     """A network to teach, and the card it begins with.
 
     weights: "clip" for the variant's own CLIP, another CLIP by MODEL/TAG or file, a ChangeCLIP
@@ -111,14 +111,14 @@ def begin(start: Start) -> tuple[ChangeClip, Card]:
     return _from_clip(name, options, None)
 
 
-def start_card(start: Start) -> Card | None:
+def start_card(start: NetworkStart) -> Card | None:
     """The card of the ChangeCLIP that a network begins as; None where it begins as no such."""
     if start.weights in (None, "clip") or not _is_file(str(start.weights)):
         return None
     try:
         return read_checkpoint(str(start.weights)).card
     except InputError:
-        return None  # CLIP's, or neither: `begin` tells
+        return None  # CLIP's, or neither: `start_network` tells
 
 
 def _is_file(name: str) -> bool:

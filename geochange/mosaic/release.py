@@ -9,7 +9,7 @@ from geochange.grid.tiling import Index
 from geochange.mosaic.store import LogitStore
 
 
-class Gathering(Protocol):
+class OutputGathering(Protocol):
     """Which output blocks gather from which blocks of tiles."""
 
     def needed_blocks(self, output: Index) -> tuple[Index, ...]:
@@ -22,7 +22,7 @@ class Gathering(Protocol):
 
 
 @dataclass
-class Release:
+class LogitRelease:
     """Drops each block of logits behind the last output block that gathers from it.
 
     Told of finished output blocks in any order, each once; it remembers only the blocks on the
@@ -32,7 +32,7 @@ class Release:
     """
 
     store: LogitStore
-    gathering: Gathering | None = None
+    gathering: OutputGathering | None = None
     _left: dict[Index, int] = field(default_factory=dict)
 
     def finished(self, output: Index) -> None:

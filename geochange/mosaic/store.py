@@ -17,7 +17,7 @@ from zarr.core.array_spec import ArrayConfigParams
 
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import Index, TilePlan, Window
-from geochange.raster.pictures.thumbnail import Miniature, Small
+from geochange.raster.pictures.thumbnail import Small, Thumbnail
 
 EVERY_CHUNK: ArrayConfigParams = {"write_empty_chunks": True}
 """A chunk that equals its fill value must still appear: its file says that the task is done."""
@@ -156,7 +156,7 @@ class ProbabilityStore:
 
 
 @dataclass(frozen=True)
-class PictureStore:
+class ThumbnailStore:
     """A miniature of one date, by block of tiles: (block row, block col, row, col, band).
 
     The last band says where there is data. A chunk is what a block saw; it is larger than some
@@ -165,7 +165,7 @@ class PictureStore:
 
     path: Path
     plan: TilePlan
-    miniature: Miniature
+    miniature: Thumbnail
     like: NDArray[Any]
 
     def create(self) -> None:

@@ -19,14 +19,14 @@ from rasterio.windows import Window as RasterioWindow
 from geochange.errors import InputError, RunError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
-from geochange.raster.handles import HELD
+from geochange.raster.handles import HANDLES
 from geochange.raster.lattice import Read, lattice, put, widened
 from geochange.raster.pixels import read_window, thinning
 from geochange.raster.reader import RasterInfo, opened
 from geochange.raster.remote import is_remote
-from geochange.raster.retry import PAUSES_S, Handle, insist, sift
+from geochange.raster.retry import PAUSES_S, Handle, retry_read, sift
 from geochange.raster.sources.subset import subset_vrt
-from geochange.raster.unreadable import UnreadableError, describe, in_short, merged
+from geochange.raster.unreadable import UnreadableError, describe, merged, summarise
 
 WARP_CELL_PX = 512
 """Warped pixels are always computed in cells of this lattice.
@@ -41,7 +41,7 @@ ReadWindow = Callable[[Window], Read]
 
 
 @dataclass(frozen=True)
-class Date:
+class AlignedRaster:
     """One picture as seen on the grid of the run.
 
     offset_px: (rows, cols) from the grid's origin to the raster's, where their pixels coincide;
@@ -99,7 +99,7 @@ class Date:
         """The open raster, or what keeps it from being opened."""
         path = self.info.path
         try:
-            dataset = stack.enter_context(HELD.lent(run, path) if run else opened(path))
+            dataset = stack.enter_context(HANDLES.lent(run, path) if run else opened(path))
             if self.offset_px is None:
                 chosen = subset_vrt(dataset, self.info, self.bands)
                 dataset = stack.enter_context(opened(chosen))
@@ -115,7 +115,7 @@ class Date:
         if self.offset_px is not None:
             # Where other pieces lie behind the blocks, only whole blocks fail alike.
             wide = widened(inside, self._cells(inside)) if self.info.blurred else inside
-            read = insist(handle, lambda dataset: self._read_piece(dataset, wide))
+            read = retry_read(handle, lambda dataset: self._read_piece(dataset, wide))
             if not isinstance(read, RasterioError):
                 return read if wide == window else self._placed(window, wide, read)
             if lost is not None and not finely and is_remote(self.info.path):
@@ -153,7 +153,7 @@ class Date:
         invalid. Raises RunError if the raster can no longer be opened.
         """
         with Handle(self._open) as handle:
-            read = insist(handle, lambda dataset: self._read_piece(dataset, window, shape))
+            read = retry_read(handle, lambda dataset: self._read_piece(dataset, window, shape))
         return self._blank(Window(0, 0, *shape)) if isinstance(read, RasterioError) else read
 
     def _read_piece(
@@ -181,7 +181,7 @@ class Date:
         failed = sift(handle, self._cells(inside), take, waits)
         bad = {cell.intersection(self.grid.whole) or cell for cell in failed}
         if failed and lost is None:
-            raise UnreadableError(in_short(describe(self.info, self.grid, merged(bad))))
+            raise UnreadableError(summarise(describe(self.info, self.grid, merged(bad))))
         if lost is not None:
             lost |= bad
         return answer

@@ -26,7 +26,7 @@ _WEB = re.compile(r"^(/vsicurl/)?(?=https?://)")
 _COMPLEX = (".vrt", ".gti")
 
 
-def identity(info: RasterInfo) -> list[Any]:
+def fingerprint_of(info: RasterInfo) -> list[Any]:
     """Plain values that change with the raster: its files, and what it says of itself.
 
     A local file has size and time, one on a web server what that tells of it without sending it;

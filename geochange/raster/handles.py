@@ -10,7 +10,7 @@ from typing import Any
 from geochange.raster.reader import gdal_environment, open_raster
 
 
-class Held:
+class HandlePool:
     """Open local rasters of one run, each lent to one reader at a time.
 
     The last one returned is lent first: its blocks are the likeliest to be in the cache still.
@@ -63,5 +63,5 @@ class Held:
         self._idle.clear()
 
 
-HELD = Held()
+HANDLES = HandlePool()
 """Those of this process."""

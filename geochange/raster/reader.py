@@ -22,12 +22,12 @@ from rasterio.windows import Window as RasterioWindow
 from geochange.errors import InputError
 from geochange.grid.grid import Grid
 from geochange.raster import retry
-from geochange.raster.acquisition import Acquired, acquired
+from geochange.raster.acquisition import Acquisition, acquisition_of
 from geochange.raster.gdal_log import QUIET
 from geochange.raster.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
 from geochange.raster.sources.band_stack import is_stack, make_stack
 from geochange.raster.sources.mosaic import is_tileset, make_tileset
-from geochange.raster.sources.virtual import Made
+from geochange.raster.sources.virtual import VirtualFile
 
 CACHE_MB = 128
 """GDAL's block cache. Its own default is a share of the machine's memory, which would make ours grow."""
@@ -60,7 +60,7 @@ class RasterInfo:
     files: tuple[str, ...] = ()
     block_px: tuple[int, int] = (256, 256)
     blurred: bool = False
-    acquired: Acquired | None = None
+    acquired: Acquisition | None = None
 
     @property
     def sentinel(self) -> float | None:
@@ -122,7 +122,7 @@ def open_raster(path: str) -> Any:
     raise InputError(_why_unreadable(path, fault)) from fault
 
 
-_made: dict[str, Made] = {}
+_made: dict[str, VirtualFile] = {}
 """By name: the rasters of several files that this process has made."""
 
 
@@ -201,7 +201,7 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
         blurred=dataset.driver == "VRT" or masked,
         acquired=_made[path].acquired
         if path in _made
-        else acquired({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path),
+        else acquisition_of({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path),
     )
 
 
@@ -244,7 +244,7 @@ def _prove_complete(info: RasterInfo, handle: retry.Handle) -> None:
         pixel = RasterioWindow(col, row, 1, 1)
         # A server may be well again in a moment; what is wrong with a file stays wrong.
         pauses_s = retry.PAUSES_S if is_remote(info.path) else ()
-        fault = retry.insist(handle, partial(_read_pixel, pixel), pauses_s)
+        fault = retry.retry_read(handle, partial(_read_pixel, pixel), pauses_s)
         if isinstance(fault, RasterioError):
             raise InputError(
                 f"{info.path}: damaged or cut off, pixel (row {row}, col {col}) cannot be read; "

@@ -59,7 +59,7 @@ class Handle:
         self.dataset = self._stack.enter_context(self._open_afresh())
 
 
-def insist(
+def retry_read(
     handle: Handle, read: Callable[[Any], T], pauses_s: Iterable[float] = PAUSES_S
 ) -> T | RasterioError:
     """What `read` gives for the open raster, or the error of the last try."""

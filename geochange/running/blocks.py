@@ -6,34 +6,34 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import BinaryIO
 
-from geochange.mosaic.release import Release
+from geochange.mosaic.release import LogitRelease
 from geochange.mosaic.schedule import Client, Job, run_bounded
 from geochange.progress import Progress
-from geochange.running.raster_writer import Rastering
-from geochange.running.read_failures import Faults
+from geochange.running.raster_writer import RasterWriter
+from geochange.running.read_failures import ReadFailures
 from geochange.running.scope import Scope
-from geochange.running.tasks import Work, jobs
-from geochange.vector.tracing.join import Joiner
+from geochange.running.tasks import RunSpec, jobs
+from geochange.vector.tracing.join import RegionJoiner
 from geochange.vector.tracing.regions import BlockRegions, unseen
-from geochange.vector.tracing.spill import Shelf, Spill
+from geochange.vector.tracing.spill import RegionFile, RegionSpill
 
 
-def work_blocks(
+def process_blocks(
     client: Client,
-    work: Work,
+    work: RunSpec,
     outlines: BinaryIO,
     keep_logits: bool,
     progress: Progress,
-    raster: Rastering,
-) -> Shelf:
-    """Work every block; the regions come back joined, their outlines in a file.
+    raster: RasterWriter,
+) -> RegionFile:
+    """RunSpec every block; the regions come back joined, their outlines in a file.
 
     Blocks that cannot be read are gone on without, and named when all else is done: RunError.
     raster: is told of each output block whose probability is kept.
     """
-    yard = _Yard(work, Spill(outlines), keep_logits, progress, raster)
+    yard = _BlockLoop(work, RegionSpill(outlines), keep_logits, progress, raster)
     yard.leave_out()
-    faults = Faults(work.pair)
+    faults = ReadFailures(work.pair)
 
     def take(job: Job, answer: int | BlockRegions) -> None:
         if isinstance(answer, BlockRegions):
@@ -49,24 +49,24 @@ def work_blocks(
 
 
 @dataclass
-class _Yard:
+class _BlockLoop:
     """Where the answers of workers are put, in whatever order they come."""
 
-    work: Work
-    spill: Spill
+    work: RunSpec
+    spill: RegionSpill
     keep_logits: bool
     progress: Progress
-    raster: Rastering
-    joiner: Joiner = field(init=False)
-    release: Release = field(init=False)
+    raster: RasterWriter
+    joiner: RegionJoiner = field(init=False)
+    release: LogitRelease = field(init=False)
     scope: Scope = field(init=False)
     tiles: int = 0
     pixels: int = 0
 
     def __post_init__(self) -> None:
-        self.joiner = Joiner(self.work.plan.shape)
+        self.joiner = RegionJoiner(self.work.plan.shape)
         self.scope = self.work.scope
-        self.release = Release(self.work.logits, self.scope)
+        self.release = LogitRelease(self.work.logits, self.scope)
         for stage in ("infer", "polygons"):
             self.progress(stage, 0, self.scope.pixels)
 

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from geochange.errors import OptionError
 from geochange.grid.tiling import Index
 from geochange.mosaic.store import ScoreStore
-from geochange.vector.changes import Named
+from geochange.vector.changes import ChangeNames
 from geochange.vector.tracing.overlap import Overlap, overlaps
 from geochange.vector.tracing.regions import Ints, Regions
 
@@ -25,7 +25,7 @@ NEAR = 3
 
 
 @dataclass(frozen=True)
-class Namer:
+class ChangeNamer:
     """Names regions by the class scores of the tiles they lie in.
 
     A region's score is the mean of its tiles', each tile counting by the pixels of the region in
@@ -39,7 +39,7 @@ class Namer:
     scores: ScoreStore
     only: frozenset[str] | None = None
 
-    def __call__(self, regions: Regions) -> Named:
+    def __call__(self, regions: Regions) -> ChangeNames:
         """The names of some regions, and which of them are wanted."""
         mean = self._mean(regions)
         known = ~np.isnan(mean).any(axis=(1, 2))
@@ -55,7 +55,7 @@ class Namer:
             "before_score": top[:, 0],
             "after_score": top[:, 1],
         }
-        return Named(attributes, self._wanted(before, after))
+        return ChangeNames(attributes, self._wanted(before, after))
 
     def _wanted(self, before: NDArray[np.object_], after: NDArray[np.object_]) -> NDArray[np.bool_]:
         if self.only is None:

@@ -33,7 +33,7 @@ EARLY_PX, EARLY_BLOCKS = 2**24, 25
 
 
 @dataclass(frozen=True)
-class Space:
+class DiskSpace:
     """Bytes on the disk of the outputs while a run works.
 
     infer: the most there is until the last block is stitched. write: while the raster is written.
@@ -48,9 +48,9 @@ class Space:
         return max(self.infer, self.write)
 
 
-def space_of(
+def disk_space_of(
     plan: TilePlan, classes: int, in_flight: int, keep_work: bool, share: float = 1.0
-) -> Space:
+) -> DiskSpace:
     """What a run of a plan takes.
 
     classes: how many the model scores. in_flight: how many tasks are submitted at once.
@@ -68,7 +68,7 @@ def space_of(
     raster = int(plan.whole.pixels * (PLAIN_BYTES + COG_BYTES))
     kept = logits if keep_work else 0
     always = scores + probability + outlines
-    return Space(always + front + early, always + kept + raster)
+    return DiskSpace(always + front + early, always + kept + raster)
 
 
 def writes_early(plan: TilePlan) -> bool:
@@ -99,7 +99,7 @@ def _depth(axis: Axis) -> int:
     )
 
 
-def check_space(space: Space, folder: Path, work_folder: Path) -> None:
+def check_space(space: DiskSpace, folder: Path, work_folder: Path) -> None:
     """Refuse a run for which there is too little space; what an earlier one left is its own.
 
     Raises OutputError.

@@ -14,11 +14,11 @@ from typing import Any
 
 from geochange import __version__
 from geochange.errors import RunError
-from geochange.raster.fingerprint import identity
-from geochange.raster.pair import Pair
-from geochange.raster.unreadable import NOTHING, Unreadable
-from geochange.running.tasks import Work
-from geochange.workflows.preflight import Checked
+from geochange.raster.fingerprint import fingerprint_of
+from geochange.raster.pair import RasterPair
+from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable
+from geochange.running.tasks import RunSpec
+from geochange.workflows.preflight import CheckedRun
 
 PACKAGES = ("torch", "rasterio", "shapely", "geopandas", "dask", "zarr", "numpy")
 
@@ -49,7 +49,7 @@ class Clock:
         self.stages[name] = self.stages.get(name, 0.0) + seconds
 
 
-def fingerprint(work: Work) -> dict[str, Any]:
+def fingerprint(work: RunSpec) -> dict[str, Any]:
     """Everything the logits and probabilities of a run depend on, as plain JSON."""
     return {
         "geochange": __version__,
@@ -67,12 +67,12 @@ def fingerprint(work: Work) -> dict[str, Any]:
     }
 
 
-def inputs(pair: Pair) -> list[list[Any]]:
-    """What the rasters of a pair are at this moment; see `identity`."""
-    return [identity(date.info) for date in (pair.before, pair.after)]
+def inputs(pair: RasterPair) -> list[list[Any]]:
+    """What the rasters of a pair are at this moment; see `fingerprint_of`."""
+    return [fingerprint_of(date.info) for date in (pair.before, pair.after)]
 
 
-def refuse_changed(pair: Pair, began: list[list[Any]]) -> None:
+def refuse_changed(pair: RasterPair, began: list[list[Any]]) -> None:
     """Raise RunError if an input is no longer what it was when the run began."""
     for date, then, now in zip((pair.before, pair.after), began, inputs(pair), strict=True):
         if then != now:
@@ -83,7 +83,7 @@ def refuse_changed(pair: Pair, began: list[list[Any]]) -> None:
 
 
 def record(
-    checked: Checked, work: Work, clock: Clock, unreadable: Unreadable = NOTHING
+    checked: CheckedRun, work: RunSpec, clock: Clock, unreadable: Unreadable = NOTHING_UNREADABLE
 ) -> dict[str, str]:
     """The run as a table of names and values, for the metadata of the output."""
     return {

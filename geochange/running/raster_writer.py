@@ -18,22 +18,22 @@ from geochange.progress import Progress
 from geochange.raster.output.cog import Block, write_cog
 from geochange.running.disk_space import writes_early
 from geochange.running.provenance import Clock
-from geochange.running.tasks import Work
+from geochange.running.tasks import RunSpec
 from geochange.vector.tracing.coverage import Coverage
-from geochange.workflows.preflight import Checked
+from geochange.workflows.preflight import CheckedRun
 
 STAGE = "write the probability"
 
 
 @dataclass
-class Rastering:
+class RasterWriter:
     """Takes output blocks as they are finished; the file appears once there are no more.
 
     coverage, seen_px: of the blocks taken so far; of all once the file is in its place.
     """
 
-    checked: Checked
-    work: Work
+    checked: CheckedRun
+    work: RunSpec
     clock: Clock
     progress: Progress
     coverage: Coverage = field(init=False)
@@ -104,11 +104,11 @@ def worth_going_on() -> Iterator[None]:
 
 
 @contextmanager
-def rastering(
-    checked: Checked, work: Work, clock: Clock, progress: Progress
-) -> Iterator[Rastering]:
+def open_raster_writer(
+    checked: CheckedRun, work: RunSpec, clock: Clock, progress: Progress
+) -> Iterator[RasterWriter]:
     """The raster of a run, which is given up where the body fails."""
-    raster = Rastering(checked, work, clock, progress)
+    raster = RasterWriter(checked, work, clock, progress)
     try:
         yield raster
     finally:

@@ -9,10 +9,16 @@ from pathlib import Path
 
 from geochange.errors import RunError
 from geochange.grid.tiling import Index
-from geochange.raster.pair import Pair
+from geochange.raster.pair import RasterPair
 from geochange.raster.remote import is_remote
 from geochange.raster.retry import TRIES
-from geochange.raster.unreadable import NOTHING, Unreadable, UnreadableError, describe, in_short
+from geochange.raster.unreadable import (
+    NOTHING_UNREADABLE,
+    Unreadable,
+    UnreadableError,
+    describe,
+    summarise,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +27,7 @@ GIVE_UP = 8
 
 
 @dataclass(frozen=True)
-class Records:
+class FailureRecords:
     """What blocks of tiles went without, a small file each in a folder of its own."""
 
     folder: Path
@@ -42,13 +48,13 @@ class Records:
 
     def get(self) -> Unreadable:
         """All that all blocks went without."""
-        found = NOTHING
+        found = NOTHING_UNREADABLE
         for file in sorted(self.folder.glob("*.json")):
             found |= Unreadable.from_json(json.loads(file.read_text()))
         return found
 
 
-def places(pair: Pair, unreadable: Unreadable) -> list[str]:
+def describe_failures(pair: RasterPair, unreadable: Unreadable) -> list[str]:
     """A few words on each place."""
     whole = unreadable.merged()
     return [
@@ -59,11 +65,11 @@ def places(pair: Pair, unreadable: Unreadable) -> list[str]:
 
 
 @dataclass
-class Faults:
+class ReadFailures:
     """What a run met so far: it goes on without the blocks that cannot be read."""
 
-    pair: Pair
-    found: Unreadable = NOTHING
+    pair: RasterPair
+    found: Unreadable = NOTHING_UNREADABLE
     blocks: int = 0
     _in_a_row: int = field(default=0, repr=False)
 
@@ -78,7 +84,7 @@ class Faults:
         self._in_a_row += 1
         if self._in_a_row >= GIVE_UP and self._remote():
             raise RunError(
-                f"{in_short(places(self.pair, error.unreadable))}; so were the {GIVE_UP - 1} "
+                f"{summarise(describe_failures(self.pair, error.unreadable))}; so were the {GIVE_UP - 1} "
                 f"blocks before it, each tried {TRIES} times: is the server well?"
             )
         return True
@@ -96,18 +102,21 @@ class Faults:
         found = self.found | unsampled
         if found:
             raise RunError(
-                f"{in_short(places(self.pair, found))}; tried {TRIES} times, all else is done and "
-                "kept; fetch the file again, or add --skip-unreadable to take it for nodata"
+                f"{summarise(describe_failures(self.pair, found))}; tried {TRIES} times, "
+                "all else is done and kept; fetch the file again, or add --skip-unreadable "
+                "to take it for nodata"
             )
 
 
-def say_unsampled(pair: Pair, unsampled: Unreadable) -> None:
+def warn_unsampled(pair: RasterPair, unsampled: Unreadable) -> None:
     """Warn of what the stretch and the model's statistics are taken without."""
     if unsampled:
-        logger.warning("%s; left out of the scene sample", in_short(places(pair, unsampled)))
+        logger.warning(
+            "%s; left out of the scene sample", summarise(describe_failures(pair, unsampled))
+        )
 
 
-def say_skipped(pair: Pair, unreadable: Unreadable) -> None:
+def warn_skipped(pair: RasterPair, unreadable: Unreadable) -> None:
     """Warn of what is nodata in the output for want of its pixels."""
     if unreadable:
-        logger.warning("%s; nodata in the output", in_short(places(pair, unreadable)))
+        logger.warning("%s; nodata in the output", summarise(describe_failures(pair, unreadable)))

@@ -13,7 +13,7 @@ import shapely
 
 from geochange.errors import RunError
 from geochange.grid.tiling import Index, TilePlan, Window
-from geochange.vector.aoi import Area
+from geochange.vector.aoi import AreaOfInterest
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Scope:
     """
 
     plan: TilePlan
-    area: Area | None = None
+    area: AreaOfInterest | None = None
 
     def tiles_of(self, block: Index) -> tuple[Index, ...]:
         """The tiles of a block that are inferred, row by row."""
@@ -111,13 +111,13 @@ class Scope:
         return self.plan.tile_window((rows[len(rows) // 2], cols[len(cols) // 2]))
 
 
-_areas: dict[str, Area] = {}
+_areas: dict[str, AreaOfInterest] = {}
 """By digest: the areas that this process works in."""
 
 AREA_FILE = "area.wkb"
 
 
-def know_area(area: Area) -> str:
+def register_area(area: AreaOfInterest) -> str:
     """Keep an area at hand in this process; gives the digest by which `area_of` finds it."""
     _areas[area.digest] = area
     return area.digest
@@ -130,12 +130,12 @@ def keep_area(digest: str, folder: Path) -> None:
     aside.replace(folder / AREA_FILE)
 
 
-def area_of(digest: str, folder: Path) -> Area:
+def area_of(digest: str, folder: Path) -> AreaOfInterest:
     """The area of a digest, from the work folder if it is not at hand. Raises RunError."""
     if digest not in _areas:
         try:
-            area = Area.from_bytes((folder / AREA_FILE).read_bytes())
+            area = AreaOfInterest.from_bytes((folder / AREA_FILE).read_bytes())
         except (OSError, shapely.errors.GEOSException) as error:
             raise RunError(f"{folder / AREA_FILE}: cannot be read; has it been cleared?") from error
-        know_area(area)
+        register_area(area)
     return _areas[digest]

@@ -10,28 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.grid.tiling import Index, TilePlan, Window
-from geochange.mosaic.store import PictureStore
-from geochange.raster.aligned import Date
+from geochange.mosaic.store import ThumbnailStore
+from geochange.raster.aligned import AlignedRaster
 from geochange.raster.lattice import Read
-from geochange.raster.pair import Pair
-from geochange.raster.pictures.thumbnail import SHOWN_BANDS, Gathering, Miniature, Small
+from geochange.raster.pair import RasterPair
+from geochange.raster.pictures.thumbnail import SHOWN_BANDS, Small, Thumbnail, ThumbnailBuilder
 
 
 @dataclass(frozen=True)
-class Pictures:
+class ThumbnailStores:
     """The miniatures of a run, in its work folder."""
 
-    pair: Pair
+    pair: RasterPair
     plan: TilePlan
     folder: Path
     longest: int
 
     @property
-    def stores(self) -> tuple[PictureStore, PictureStore]:
+    def stores(self) -> tuple[ThumbnailStore, ThumbnailStore]:
         """Of the date before and of the date after."""
-        miniature = Miniature(self.plan.shape, self.longest)
+        miniature = Thumbnail(self.plan.shape, self.longest)
         before, after = (
-            PictureStore(self.folder / f"{name}.zarr", self.plan, miniature, _like(date))
+            ThumbnailStore(self.folder / f"{name}.zarr", self.plan, miniature, _like(date))
             for name, date in (("before", self.pair.before), ("after", self.pair.after))
         )
         return before, after
@@ -41,9 +41,9 @@ class Pictures:
         for store in self.stores:
             store.create()
 
-    def of(self, block: Index) -> Sketches:
+    def of(self, block: Index) -> BlockThumbnails:
         """Begin to see a block of tiles."""
-        return Sketches(self, block)
+        return BlockThumbnails(self, block)
 
     def get(self) -> tuple[Small, Small] | None:
         """Both dates as they were seen; None where an earlier run began without."""
@@ -51,18 +51,18 @@ class Pictures:
         return (before.get(), after.get()) if before.path.exists() and after.path.exists() else None
 
 
-def _like(date: Date) -> NDArray[Any]:
+def _like(date: AlignedRaster) -> NDArray[Any]:
     return np.empty(min(SHOWN_BANDS, len(date.bands)), date.dtype)
 
 
-class Sketches:
+class BlockThumbnails:
     """Both dates as a block of tiles comes to see them."""
 
-    def __init__(self, pictures: Pictures, block: Index) -> None:
+    def __init__(self, pictures: ThumbnailStores, block: Index) -> None:
         self.stores, self.block = pictures.stores, block
         window = pictures.plan.owned_window(block)
         self.parts = [
-            Gathering(store.miniature, store.miniature.owned(window), store.like)
+            ThumbnailBuilder(store.miniature, store.miniature.owned(window), store.like)
             for store in self.stores
         ]
 

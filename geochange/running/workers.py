@@ -12,8 +12,8 @@ from geochange.models import ModelSpec, Prompting, class_spec, kind_of, weights_
 from geochange.models.inference.devices import agree, choose_device, choose_devices, find
 from geochange.models.inference.predict import cores
 from geochange.mosaic.schedule import Client, connect, machine_bytes, threads_of
-from geochange.running.memory_budget import Budget, block_bytes, cache_bytes, check_limit
-from geochange.running.tasks import Work, network_bytes
+from geochange.running.memory_budget import MemoryBudget, block_bytes, cache_bytes, check_limit
+from geochange.running.tasks import RunSpec, network_bytes
 
 
 def choose_model(name: str, options: ModelOptions, devices: str | None = None) -> ModelSpec:
@@ -35,22 +35,22 @@ def choose_model(name: str, options: ModelOptions, devices: str | None = None) -
 
 
 @dataclass(frozen=True)
-class Crew:
+class WorkerPool:
     """Workers at hand, what they take of this machine's memory, and the work as all can do it."""
 
     client: Client
-    budget: Budget
-    work: Work
+    budget: MemoryBudget
+    work: RunSpec
 
 
 @contextmanager
-def open_crew(options: RunOptions, work: Work) -> Iterator[Crew]:
+def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
     """The workers of a run, as many threads of them as fit into memory.
 
     What the workers of another machine's scheduler may take is for those who started them.
     Raises OptionError.
     """
-    budget = Budget(
+    budget = MemoryBudget(
         process=resident_bytes() + cache_bytes(work.pair),
         network=network_bytes(work),
         block=block_bytes(work.pair, work.plan, work.radiometry),
@@ -62,7 +62,7 @@ def open_crew(options: RunOptions, work: Work) -> Iterator[Crew]:
     with connect(options.scheduler, options.workers, budget.threads, cores()) as client:
         if options.scheduler is not None:
             work = replace(work, spec=settle_spec(client, work.spec, options))
-        yield Crew(client, budget, work)
+        yield WorkerPool(client, budget, work)
 
 
 def settle_spec(client: Client, spec: ModelSpec, options: RunOptions) -> ModelSpec:

@@ -1,4 +1,4 @@
-"""Keeper: the checkpoints of a training, each with all that `run` and `--resume` need."""
+"""Checkpoints of a training, each with all that `run` and `--resume` need."""
 
 from __future__ import annotations
 
@@ -15,30 +15,32 @@ from geochange import __version__
 from geochange.models.weights.card import OWN_CLIP, Card
 from geochange.models.weights.checkpoint import (
     Checkpoint,
-    Memory,
+    ResumeState,
     read_checkpoint,
     read_clip,
-    read_memory,
+    read_resume_state,
     write_checkpoint,
 )
 from geochange.trainer.preparation import BEST, CALIBRATED, LAST, Prepared
-from geochange.trainer.validation import Verdict
-from geochange.training.training_state import Student
+from geochange.trainer.validation import ValidationResult
+from geochange.training.training_state import TrainingState
 
 PRIOR = "prior"
-"""The fact of a checkpoint that says threshold and temperature of what it began as."""
+"""The fact of a checkpoint that holds threshold and temperature of the model it started from."""
 
 ENOUGH = 12
-"""From so many validation chips with change on, what fits them best is taken as it is."""
+"""With so many changed validation chips, the fitted threshold and temperature are taken as they
+are.
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
-    """How far a training is.
+class TrainingProgress:
+    """The progress of a training.
 
-    step: steps taken. best, best_loss: the best figure that a validation showed, and the loss of
-    that validation. losses: of the steps since the last line of metrics.csv. seconds: so far, those
-    before an interruption included.
+    step: steps taken. best, best_loss: the best figure of a validation, and its loss. losses: of
+    the steps since the last line of metrics.csv. seconds: so far, including those before an
+    interruption.
     """
 
     step: int = 0
@@ -48,24 +50,24 @@ class Reached:
     seconds: float = 0.0
 
     def is_beaten(self, figure: float, loss: float) -> bool:
-        """Whether a validation is better: of equal figures by its loss, of equal losses as later."""
+        """Whether a validation is better: by its figure, then by its loss; a later one wins a tie."""
         return (figure, -loss) >= (self.best, -self.best_loss)
 
     @classmethod
-    def of(cls, facts: Mapping[str, Any]) -> Reached:
-        """From the facts of a checkpoint."""
+    def of(cls, facts: Mapping[str, Any]) -> TrainingProgress:
+        """Read the progress from the facts of a checkpoint."""
         known = {each.name: facts[each.name] for each in fields(cls) if each.name in facts}
         return cls(**{**known, "losses": tuple(facts.get("losses", ()))})
 
 
-class Keeper:
-    """Writes best.safetensors and last.safetensors, and goes on from the latter.
+class CheckpointKeeper:
+    """Writes best.safetensors and last.safetensors, and resumes from the latter.
 
-    data: what tells the chips of both splits from others.
+    data: the fingerprint of the chips of both splits.
     """
 
     def __init__(
-        self, prepared: Prepared, student: Student, card: Card, data: Mapping[str, str]
+        self, prepared: Prepared, student: TrainingState, card: Card, data: Mapping[str, str]
     ) -> None:
         self.prepared, self.student, self.data = prepared, student, data
         self.best, self.last = prepared.out / BEST, prepared.out / LAST
@@ -78,23 +80,23 @@ class Keeper:
             clip=OWN_CLIP if self.clip else "",
         )
 
-    def resume(self) -> Reached:
-        """Bring the student to where the last checkpoint left it; a fresh one stays as it is.
+    def resume(self) -> TrainingProgress:
+        """Restore the state of the last checkpoint; a fresh state stays as it is.
 
         Raises InputError for a checkpoint of another network.
         """
         file = self.prepared.resume
         if file is None:
-            return Reached()
-        memory = read_memory(file)
+            return TrainingProgress()
+        memory = read_resume_state(file)
         self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
         self.student.recall(memory.tensors)
-        return Reached.of(memory.facts)
+        return TrainingProgress.of(memory.facts)
 
-    def keep(self, reached: Reached, figures: Mapping[str, float], best: bool) -> None:
+    def keep(self, reached: TrainingProgress, figures: Mapping[str, float], best: bool) -> None:
         """Write last.safetensors, and best.safetensors where it is the best so far.
 
-        Raises RunError, and leaves both as they are, where a weight is no finite number.
+        Raises RunError where a weight is not finite; both files stay as they are.
         """
         self.student.check(reached.step)
         network = self.student.best_network
@@ -107,7 +109,7 @@ class Keeper:
             "options": self.prepared.options.model_dump(mode="json"),
         }
         checkpoint = Checkpoint(self._card(reached.step, figures), tensors, self.clip)
-        memory = Memory(self.student.remember(), facts)
+        memory = ResumeState(self.student.remember(), facts)
         for file in (self.last, *([self.best] if best else [])):
             write_checkpoint(file, checkpoint, memory)
 
@@ -128,19 +130,19 @@ class Keeper:
 
 
 def _between(one: float, other: float, share: float) -> float:
-    """A probability so far on the way from one to another, in logits."""
+    """Interpolate between two probabilities, in logits."""
     return float(expit((1 - share) * logit(one) + share * logit(other)))
 
 
-def calibrate(file: Path, verdict: Verdict, most_false: float = 1.0) -> None:
+def calibrate(file: Path, verdict: ValidationResult, most_false: float = 1.0) -> None:
     """Fit temperature and threshold on validation, and write both into a checkpoint.
 
-    verdict: on the checkpoint's network at a temperature of 1. The threshold is that of the best
-    F1, after the temperature was fitted. Pixels of one chip are much alike: of fewer chips than
-    ENOUGH both are drawn, on the scale of logits, towards what the network began with. most_false:
+    verdict: of the checkpoint's network at temperature 1. The threshold is that of the best F1,
+    after the temperature was fitted. Pixels of one chip are much alike: with fewer chips than
+    ENOUGH both are interpolated, in logits, towards those of the model at the start. most_false:
     see LogitHistogram.best_threshold.
     """
-    checkpoint, memory = read_checkpoint(file), read_memory(file)
+    checkpoint, memory = read_checkpoint(file), read_resume_state(file)
     histogram, figures = verdict.histogram, verdict.figures()
     prior, trust = memory.facts[PRIOR], min(1.0, verdict.changed_chips / ENOUGH)
     temperature = prior["temperature"] ** (1 - trust) * histogram.fit_temperature() ** trust

@@ -1,4 +1,4 @@
-"""The story of a CLIP of the network's own: small, and trained from nothing on scenes."""
+"""Pretraining of a small CLIP of the network's own, from scratch, on scenes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.changeclip.variants import find_variant
 from geochange.models.prompts import published_vocabulary
 from geochange.models.weights.checkpoint import (
-    Memory,
+    ResumeState,
     read_clip,
     read_facts,
-    read_memory,
+    read_resume_state,
     write_clip,
 )
 from geochange.progress import Watch
@@ -25,8 +25,8 @@ from geochange.trainer.preparation import Prepared
 from geochange.trainer.recipe import SCENES, devices_of
 from geochange.training.scenes import (
     TEMPLATES,
-    SceneLessons,
-    Scenes,
+    LabelledScenes,
+    SceneLoader,
     caption_loss,
     caption_targets,
     names_of,
@@ -34,22 +34,21 @@ from geochange.training.scenes import (
     share_among,
 )
 from geochange.training.schedule import learning_rate, parameter_groups
-from geochange.training.training_state import Course, Student
+from geochange.training.training_state import OptimizerSettings, TrainingState
 
 STAGE = "align"
 DONE = "done"
 MIXED = 0.85
-"""Share of the steps in which pictures are mixed; the last see them as they are."""
+"""The share of steps with mixed pictures; the last steps use them as they are."""
 
 SEEN_PX = 256
-"""Of a side: scenes are kept so large in memory, and cropped from there."""
+"""Side of the scenes in memory; crops are taken from them."""
 
 
 def align_scenes(prepared: Prepared, watch: Watch) -> None:
-    """Train the CLIP that a training starts from, unless it is there, or none of its own is asked.
+    """Train the CLIP that a training starts from, if it needs one and does not have it yet.
 
-    It is written to its file again and again, and gone on with from there. Raises InputError where
-    there are no scenes.
+    It is written regularly and resumed from its file. Raises InputError where there are no scenes.
     """
     file, options = prepared.own_clip, prepared.options
     if (
@@ -64,15 +63,15 @@ def align_scenes(prepared: Prepared, watch: Watch) -> None:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Shares of the pictures kept out whose class came first, and among the first three."""
+class NamingAccuracy:
+    """Shares of the kept-out pictures whose class ranks first, and among the first three."""
 
     first: float
     among_three: float
 
 
 class Alignment:
-    """A small CLIP that learns, its scenes, and how far it is."""
+    """A small CLIP in training, its scenes and its progress."""
 
     def __init__(self, options: TrainOptions, root: Path, file: Path) -> None:
         self.options, self.scenes, self.file = options, options.scenes, file
@@ -84,10 +83,10 @@ class Alignment:
         self.student = self._student()
         self.lessons = self._lessons(shown, variant.options.text)
 
-    def _lessons(self, shown: Scenes, text: TextOptions) -> SceneLessons:
+    def _lessons(self, shown: LabelledScenes, text: TextOptions) -> SceneLoader:
         s, places = self.scenes, text.places + text.contexts
         written = [[template.format(c) for c in self.captions] for template in TEMPLATES]
-        return SceneLessons(
+        return SceneLoader(
             scenes=shown,
             tokens=[caption_tokens(captions, places) for captions in written],
             targets=caption_targets(shown.classes, self.captions, s.smoothing),
@@ -99,7 +98,7 @@ class Alignment:
             seed=self.options.seed,
         )
 
-    def _student(self) -> Student:
+    def _student(self) -> TrainingState:
         s = self.scenes
         rate = partial(
             learning_rate,
@@ -112,12 +111,12 @@ class Alignment:
         device = replace(devices_of(self.options), devices=1, nodes=1)
         fabric = device.fabric()
         self.aligner.to(fabric.device)
-        course = Course(caption_loss, rate, (0.9, 0.98), 1.0, s.ema, self.options.seed)
+        course = OptimizerSettings(caption_loss, rate, (0.9, 0.98), 1.0, s.ema, self.options.seed)
         groups = parameter_groups(self.aligner, s.weight_decay)
-        return Student(fabric, self.aligner, groups, course)
+        return TrainingState(fabric, self.aligner, groups, course)
 
     def learn(self, watch: Watch) -> None:
-        """Take all steps that are left; the file holds the last that were judged."""
+        """Take the remaining steps; the file holds the last state that was judged."""
         first = self._resume()
         told = ""
         for step in range(first, self.scenes.steps):
@@ -128,33 +127,33 @@ class Alignment:
                 told = f", first {judged.first:.3f}, of three {judged.among_three:.3f}"
             watch(STAGE, step + 1, self.scenes.steps, f"loss {loss:.3f}{told}")
 
-    def judge(self) -> Judged:
-        """How well pictures that were kept out are named, by each class's plainest name."""
+    def judge(self) -> NamingAccuracy:
+        """How well kept-out pictures are named, by the plainest name of each class."""
         told = (self.judged.pictures, self.lessons.tokens[0], self.scenes.batch)
         logits = describe(self.student.best_module, *told)
         plain = [self.captions.index(names_of(name)[0]) for name in self.judged.classes]
         first, three = (share_among(logits, self.judged.labels, plain, most) for most in (1, 3))
-        return Judged(first, three)
+        return NamingAccuracy(first, three)
 
-    def _keep(self, step: int, judged: Judged) -> None:
+    def _keep(self, step: int, judged: NamingAccuracy) -> None:
         tensors = {n: x.detach().cpu() for n, x in self.student.best_network.state_dict().items()}
         facts: dict[str, Any] = {"step": step, DONE: step == self.scenes.steps}
         facts |= {"first": judged.first, "among_three": judged.among_three}
-        write_clip(self.file, tensors, Memory(self.student.remember(), facts))
+        write_clip(self.file, tensors, ResumeState(self.student.remember(), facts))
 
     def _resume(self) -> int:
         if not self.file.is_file():
             return 0
-        memory = read_memory(self.file)
+        memory = read_resume_state(self.file)
         self.student.best_network.load_state_dict(dict(read_clip(str(self.file)).tensors))
         self.student.recall(memory.tensors)
         return int(memory.facts["step"])
 
 
-def _captions(scenes: Scenes) -> tuple[str, ...]:
-    """The published vocabulary, and behind it what else the classes are called.
+def _captions(scenes: LabelledScenes) -> tuple[str, ...]:
+    """The published vocabulary, followed by the other names of the classes.
 
-    Names of it that no class has are taught to fit none of the pictures.
+    Names that belong to no class are trained to fit no picture.
     """
     own = [name for scene in scenes.classes for name in names_of(scene)]
     return tuple(dict.fromkeys([*published_vocabulary(), *own]))

@@ -1,4 +1,4 @@
-"""Preparation: everything that `train` needs and can refuse before the first step."""
+"""Preparation: everything that `train` needs, and can refuse, before the first step."""
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ from geochange.training.planting import PlantedSource
 BEST, LAST, CLIP = "best.safetensors", "last.safetensors", "clip.safetensors"
 
 PLANTED = "planted"
-"""The layout of a data root whose pictures have no labels: pairs are made of them."""
+"""The layout of a data root with unlabelled pictures, of which pairs are made."""
 
 CALIBRATED = "calibrated"
-"""The fact of a checkpoint to which nothing will be done any more."""
+"""The fact of a checkpoint that is complete."""
 
 SPOKEN = {"--bands": "data.bands", "--layout": "data.layout"}
-"""What options of other commands are called where one trains."""
+"""Names of options of other commands in the options of a training."""
 
 FREE = {
     *("data.root", "data.workers", "validation.batch", "validation.sheet", "log_every"),
     *("device.accelerator", "device.devices", "device.nodes", "device.compile"),
 }
-"""Options that a training may go on with changed: its weights do not follow from them."""
+"""Options that may differ on resume: the weights do not depend on them."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A training whose data and places are there.
+    """A training whose data and output folder exist.
 
-    resume: the checkpoint to go on from, if that is wanted and there is one. start: the card of the
-    ChangeCLIP that the network begins as, if it does.
+    resume: the checkpoint to resume from, if wanted and there. start: the card of the ChangeCLIP
+    that the network starts as, if any.
     """
 
     options: TrainOptions
@@ -67,9 +67,9 @@ class Prepared:
     start: Card | None = None
 
     def check_chips(self, watch: Watch) -> dict[str, str]:
-        """Open every chip once; gives what tells the data from others.
+        """Open every chip once; returns the fingerprint of the data.
 
-        Raises InputError for a chip that cannot be used, OptionError to go on with other chips.
+        Raises InputError for a chip that cannot be used, OptionError on resume with other chips.
         """
         data = self.options.data
         splits = {"train": (data.train, self.train), "val": (data.val, self.val)}
@@ -89,7 +89,7 @@ class Prepared:
         return prints
 
     def names(self, split: str, source: ChipSource, watch: Watch) -> Sequence[tuple[Names, Names]]:
-        """The class names of a split's chips; CLIP is asked unless they are stored beside them."""
+        """The class names of the chips of a split; CLIP is asked unless they are stored."""
         prompts = self.options.prompts
         if prompts.mode == "fixed":
             return [(FIXED, FIXED)] * len(source)
@@ -103,12 +103,12 @@ class Prepared:
 
     @cached_property
     def _planted(self) -> dict[str, PlantedNames]:
-        """By split; these lie in no file."""
+        """Names of planted pairs by split; they are stored in no file."""
         return {}
 
     @cached_property
     def own_clip(self) -> Path | None:
-        """The file of the network's own CLIP, trained before it or with what it starts from."""
+        """The file of the network's own CLIP, pretrained or part of the start."""
         start = self.options.network.start
         if start == SCENES:
             return self.out / CLIP
@@ -117,27 +117,30 @@ class Prepared:
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Whether nothing is left to do."""
         files = (self.out / LAST, self.out / BEST)
         return self.resume is not None and all(
             file.is_file() and read_facts(file).get(CALIBRATED) for file in files
         )
 
     def vocabulary(self) -> Names | None:
-        """The class names of a file, or of the start; None for the published. Raises InputError."""
+        """The class names of a file, or of the start; None for the published ones.
+
+        Raises InputError.
+        """
         file = self.options.prompts.vocabulary
         if file:
             return read_vocabulary(file)
         return self.start.vocabulary if self.start else None
 
     def split_names(self, watch: Watch) -> tuple[Sequence[tuple[Names, Names]], ...]:
-        """Those of the chips to learn from, and of those to validate on."""
+        """The class names of the training chips, and of the validation chips."""
         data = self.options.data
         return (self.names(data.train, self.train, watch), self.names(data.val, self.val, watch))
 
 
 def prepare(options: TrainOptions, out: Path, resume: bool) -> Prepared:
-    """Find the data and the place to write to.
+    """Find the data and the output folder.
 
     Raises InputError, OptionError, OutputError.
     """
@@ -151,7 +154,7 @@ def prepare(options: TrainOptions, out: Path, resume: bool) -> Prepared:
 
 
 def _sources(options: TrainOptions, root: Path) -> tuple[ChipSource, ChipSource]:
-    """The chips to learn from, and those to validate on."""
+    """The training chips and the validation chips."""
     data = options.data
     if data.layout == PLANTED:
         train, val = (planted_of(options, root, kept_out=kept_out) for kept_out in (False, True))
@@ -164,9 +167,9 @@ def _sources(options: TrainOptions, root: Path) -> tuple[ChipSource, ChipSource]
 
 
 def _settled(options: TrainOptions) -> tuple[TrainOptions, Card | None]:
-    """What is left to the model that is started from, as that has it, and its card.
+    """Options with the values of the model that is started from, and its card.
 
-    Raises OptionError where that is no ChangeCLIP, and InputError.
+    Raises InputError, or OptionError where it is no ChangeCLIP.
     """
     prompts, card = options.prompts, start_card(start_of(options))
     if prompts.mode is not None:
@@ -182,7 +185,7 @@ def _settled(options: TrainOptions) -> tuple[TrainOptions, Card | None]:
 
 @contextmanager
 def spoken() -> Iterator[None]:
-    """Name options, in what is refused, as the options of a training are named."""
+    """Name options in errors as a training names them."""
     try:
         yield
     except (InputError, OptionError) as error:
@@ -193,7 +196,10 @@ def spoken() -> Iterator[None]:
 
 
 def check_options(options: TrainOptions) -> None:
-    """Refuse what is not there, before anything is loaded. Raises InputError, OptionError."""
+    """Refuse missing files and bad options, before anything is loaded.
+
+    Raises InputError, OptionError.
+    """
     course_of(options)
     start_of(options).check()
     world = devices_of(options).world()
@@ -214,7 +220,7 @@ def check_options(options: TrainOptions) -> None:
 
 
 def _place(out: Path, resume: bool) -> Path | None:
-    """Look whether the folder can be made, or find in it what to go on from."""
+    """Check that the folder can be made, or find the checkpoint to resume from."""
     last = out / LAST
     if last.is_file():
         if not resume:
@@ -230,7 +236,7 @@ def _place(out: Path, resume: bool) -> Path | None:
 
 
 def check_same(options: TrainOptions, facts: Mapping[str, Any], file: Path) -> None:
-    """Refuse to go on with other options than a training began with. Raises OptionError."""
+    """Refuse to resume with options that the training did not start with. Raises OptionError."""
     before, now = (
         dict(_flat(values)) for values in (facts["options"], options.model_dump(mode="json"))
     )

@@ -1,9 +1,9 @@
-"""Prompting: the class names of a split's chips, read where they are stored, else asked of CLIP.
+"""Prompting: the class names of the chips of a split, stored beside the data or asked of CLIP.
 
-They lie beside the data as `time1_clipcls_56_vit16.json` and `time2_...`: in ROOT/SPLIT/, or, where
-that is no folder, in ROOT/ with SPLIT_ before the name. 56 is the size of the vocabulary, vit16 the
-CLIP; another vocabulary or CLIP has another word there (see `vocabulary_tag` and `clip_tag`), so
-that what one said is never taken for the other's.
+The files are `time1_clipcls_56_vit16.json` and `time2_...` in ROOT/SPLIT/, or in ROOT/ with SPLIT_
+before the name, where there is no such folder. 56 is the size of the vocabulary, vit16 the CLIP.
+Each vocabulary and each CLIP has a tag of its own (see `vocabulary_tag` and `clip_tag`), so answers
+of one are never taken for another's.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from geochange.training.chip_source import ChipSource
 from geochange.training.class_file import NAMES, PATH, read_classes, write_classes
 
 DATES = ("time1", "time2")
-"""What the dates are called in files that are written."""
+"""Names of the dates in files that are written."""
 
 BothNames = tuple[Names, Names]
-"""A chip's nine best names before and after."""
+"""The nine best names of a chip, before and after."""
 
 Seen = tuple[dict[str, str], dict[str, str]]
-"""A chip's entries before and after, as class files hold them."""
+"""Entries of a chip, before and after, as in class files."""
 
 
 def stored_names(
@@ -46,12 +46,12 @@ def stored_names(
     clip: str = DEFAULT_CLIP,
     vocabulary: Names | None = None,
 ) -> list[BothNames] | None:
-    """The names of every chip of a split, in order, from files beside the data; None without them.
+    """The names of every chip of a split, in order, from files beside the data; None without files.
 
-    Written by `name_chips` or by the authors, whose dates may also be called as the folders of
-    the pictures (A_clipcls_56_vit16.json). Pictures are known by the last part of their path, or
-    by as many as it takes to tell them apart, since files come from other machines.
-    Raises InputError where a file is damaged, is there for one date alone, or lacks a chip.
+    They were written by `name_chips` or by the authors, who also name dates like the folders of the
+    pictures (A_clipcls_56_vit16.json). Files come from other machines, so a picture is found by the
+    last part of its path, or by as many parts as make it unique.
+    Raises InputError where a file is damaged, exists for one date only, or lacks a chip.
     """
     return Prompter(clip, vocabulary).stored(source, root, split)
 
@@ -71,7 +71,7 @@ def name_chips(
 
 @dataclass(frozen=True)
 class Prompter:
-    """Who names the classes of chips: a CLIP, by any name that `read_clip` knows.
+    """Names the classes of chips by a CLIP, under any name that `read_clip` knows.
 
     vocabulary: None for the published one. device: auto, cpu, cuda, cuda:N. batch: chips at once.
     """
@@ -84,10 +84,10 @@ class Prompter:
     def names(
         self, source: ChipSource, root: Path, split: str, progress: Progress = silent
     ) -> list[BothNames]:
-        """Read what is stored, else ask CLIP and store it.
+        """Read the stored names, else ask CLIP and store them.
 
-        What was asked for before an interruption is not asked again.
-        Raises InputError, OptionError; OutputError where the answers cannot be kept.
+        Answers from before an interruption are kept. Raises InputError, OptionError, and
+        OutputError where the answers cannot be stored.
         """
         stored = self.stored(source, root, split)
         if stored is not None:
@@ -96,7 +96,7 @@ class Prompter:
         part = _part(root, split, self._kind)
         _check_writable(part)
         seen = self._see(source, part, progress)
-        # A picture that belongs to several chips has one entry, and they all have its names.
+        # A picture of several chips has one entry, shared by all of them.
         entries = [{both[date][PATH]: both[date] for both in seen} for date in (0, 1)]
         for file, of_date in zip(files, entries, strict=True):
             write_classes(file, [(path, _ranking(entry)) for path, entry in of_date.items()])
@@ -105,7 +105,7 @@ class Prompter:
         return [(before[one[PATH]], after[two[PATH]]) for one, two in seen]
 
     def stored(self, source: ChipSource, root: Path, split: str) -> list[BothNames] | None:
-        """Read what is stored; None where nothing is. Raises InputError as `stored_names` does."""
+        """The stored names; None where there are none. Raises InputError as `stored_names` does."""
         files = _find(root, split, source, self._kind)
         if files is None:
             return None
@@ -115,7 +115,7 @@ class Prompter:
 
     @cached_property
     def _kind(self) -> str:
-        """The words in names of files that say who said it: the vocabulary's, and the CLIP's."""
+        """The tags of vocabulary and CLIP in file names."""
         return f"{vocabulary_tag(self._vocabulary)}_{clip_tag(self.clip)}"
 
     @cached_property
@@ -130,8 +130,8 @@ class Prompter:
         return read_namer(self.clip, self._vocabulary, choose_device(self.device))
 
     def _see(self, source: ChipSource, part: Path, progress: Progress) -> list[Seen]:
-        """What CLIP sees on every chip; each batch is in the file `part` before the next."""
-        namer = self._namer  # a CLIP that is not there leaves nothing behind
+        """CLIP's answer for every chip; each batch is in the file `part` before the next begins."""
+        namer = self._namer  # a missing CLIP leaves nothing behind
         seen = _resume(part, source)
         progress("prompts", len(seen), len(source))
         for chips in _batches(source, len(seen), self.batch):
@@ -151,20 +151,20 @@ def _file(root: Path, split: str, date: str, kind: str) -> Path:
 
 
 def _part(root: Path, split: str, kind: str) -> Path:
-    """Where answers are kept until all are there."""
+    """The file of the answers until all are there."""
     both = _file(root, split, "both", kind)
     return both.with_name(f".{both.name}l.part")
 
 
 def _find(root: Path, split: str, source: ChipSource, kind: str) -> tuple[Path, Path] | None:
-    """The files of both dates. Raises InputError where there is one of them alone."""
+    """The files of both dates. Raises InputError where only one of them exists."""
     own = tuple(PurePosixPath(path).parent.name for path in source.pictures(0))
     for dates in dict.fromkeys((DATES, own)):
         one, two = (_file(root, split, date, kind) for date in dates)
         here = [file for file in (one, two) if file.is_file()]
         if here == [one, two]:
             return one, two
-        # With answers left over, whoever wrote it has not come to its end.
+        # An unfinished part means that the run which wrote it did not end.
         if here and one != two and not _part(root, split, kind).exists():
             gone = two if here == [one] else one
             raise InputError(f"{here[0]} is there without {gone.name}; put it beside, or remove it")
@@ -193,7 +193,7 @@ def _match(file: Path, paths: Sequence[str]) -> list[Names]:
 
 
 def _tail(path: str, depth: int = 0) -> tuple[str, ...]:
-    """The last parts of a path of any machine; all of them for 0."""
+    """The last parts of a path of any operating system; all of them for 0."""
     return tuple(path.replace("\\", "/").split("/")[-depth:])
 
 
@@ -208,7 +208,7 @@ def _check_writable(part: Path) -> None:
 
 
 def _keep(part: Path, seen: Sequence[Seen]) -> None:
-    """Write at the end of `part`. Raises OutputError."""
+    """Append to `part`. Raises OutputError."""
     try:
         with part.open("ab") as stream:
             stream.write(b"".join(map(_line, seen)))
@@ -219,7 +219,7 @@ def _keep(part: Path, seen: Sequence[Seen]) -> None:
 
 
 def _resume(part: Path, source: ChipSource) -> list[Seen]:
-    """What an earlier run wrote of the chips, as far as it is whole; the rest is cut off."""
+    """The complete lines that an earlier run wrote; the rest is cut off."""
     head = _line({"geochange": __version__, "pixels": "RGB"})
     try:
         with part.open("r+b" if part.exists() else "w+b") as stream:
@@ -247,7 +247,7 @@ def _read_on(stream: BinaryIO, source: ChipSource) -> list[Seen]:
 
 
 def _parse(line: bytes) -> Seen | None:
-    """A line of `part`; None where the disk filled up, or somebody else wrote it."""
+    """A line of `part`; None where it is incomplete or not ours."""
     try:
         one, two = json.loads(line)
         for entry in (one, two):
@@ -275,7 +275,7 @@ def _line(value: Any) -> bytes:
 
 
 def _batches(source: ChipSource, first: int, size: int) -> Iterator[list[Chip]]:
-    """Chips from number `first` on; a batch is read while the one before is looked at."""
+    """Chips from number `first` on; the next batch is read while the present one is used."""
     with ThreadPoolExecutor(min(16, (os.cpu_count() or 1))) as pool:
 
         def read(start: int) -> list[Future[Chip]]:

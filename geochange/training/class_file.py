@@ -1,8 +1,8 @@
-"""Class files: what CLIP saw on every chip of a split at one date, as the authors store it.
+"""Class files: CLIP's class names for every chip of a split at one date, in the authors' format.
 
-A list of objects of JSON, indented by four: `image_path` first, then every name of the vocabulary
-in falling order of its probability, which is a string of four decimals. Training reads the first
-nine. Source: ChangeCLIP (Dong et al. 2024), the files published with its code.
+A JSON list of objects, indented by four: `image_path` first, then every name of the vocabulary in
+falling order of its probability, which is a string of four decimals. Training reads the first nine.
+Source: ChangeCLIP (Dong et al. 2024), the files published with its code.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from geochange.errors import InputError
-from geochange.files.atomic import whole
+from geochange.files.atomic import atomic_path
 
 NAMES = 9
-"""How many names of a chip are read."""
+"""The number of names that are read per chip."""
 
 PATH = "image_path"
 
@@ -25,7 +25,7 @@ Ranking = Sequence[tuple[str, float]]
 
 
 def read_classes(file: Path) -> Mapping[str, tuple[str, ...]]:
-    """The nine best names of every picture, by its path as the file has it, in the file's order.
+    """The nine best names of every picture, by its path, in the order of the file.
 
     Raises InputError, which names the file and the entry.
     """
@@ -45,14 +45,14 @@ def read_classes(file: Path) -> Mapping[str, tuple[str, ...]]:
 
 
 def write_classes(file: Path, entries: Iterable[tuple[str, Ranking]]) -> None:
-    """Write pictures' paths and rankings; the file appears whole or not at all.
+    """Write the paths and rankings of pictures; the file appears whole or not at all.
 
     Raises OutputError.
     """
     plain = [{PATH: path, **{name: f"{p:.4f}" for name, p in names}} for path, names in entries]
     text = json.dumps(plain, indent=4, ensure_ascii=False)
-    with whole(file) as aside:
-        # A path that is no text in UTF-8 becomes an escape of JSON, which reads the same again.
+    with atomic_path(file) as aside:
+        # A path that is not valid UTF-8 becomes a JSON escape, which reads back the same.
         aside.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
@@ -69,7 +69,7 @@ def _read(file: Path) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object none of whose keys is silently lost."""
+    """A JSON object; a duplicate key is an error, since one of the two would be lost."""
     made = dict(pairs)
     if len(made) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -79,7 +79,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _entry(entry: Any) -> tuple[str, tuple[str, ...]]:
-    """A picture's path and its names. Raises ValueError, which says what is wrong."""
+    """The path and the names of a picture. Raises ValueError, which says what is wrong."""
     if not isinstance(entry, dict):
         raise ValueError("is no object")
     path = entry.get(PATH)

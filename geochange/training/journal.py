@@ -1,4 +1,4 @@
-"""Journal: what was measured while a network learnt, as metrics.csv and for TensorBoard."""
+"""Journal: the measurements of a training, in metrics.csv and for TensorBoard."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ COLUMNS = (
     *("step", "lr", "loss", "val_loss", "iou", "f1", "precision", "recall"),
     *("accuracy", "miou", "kappa", "seconds"),
 )
-"""Of metrics.csv; the loss is the mean since the line before, the figures are of validation."""
+"""The columns of metrics.csv. The loss is the mean since the line before; the figures are those of
+validation.
+"""
 
 
 class Journal:
-    """Lines by step, appended as they come; what an interrupted training wrote too far goes.
+    """Lines by step, appended as they come.
 
-    step: where the training goes on; lines of later steps are of a future that did not come.
+    step: where the training goes on. Lines of later steps were written by an interrupted training
+    and are removed.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
@@ -31,7 +34,7 @@ class Journal:
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def note(self, step: int, values: Mapping[str, float]) -> None:
-        """Write a line; values that are not measured now are left empty."""
+        """Append a line; values that were not measured stay empty."""
         with self._file.open("a", newline="") as stream:
             line = {name: f"{value:.6g}" for name, value in values.items()}
             csv.DictWriter(stream, COLUMNS).writerow({"step": step, **line})
@@ -39,7 +42,7 @@ class Journal:
             self._board.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Finish what TensorBoard reads."""
+        """Finish the event file of TensorBoard."""
         self._board.close()
 
 

@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 from geochange.grid.grid import Grid, to_ground
 from geochange.grid.probability import FULL
 from geochange.vector.files.writers import empty_changes, table_of
-from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.generalization.outline_style import OutlineStyle
 from geochange.vector.generalization.simplify import Rows, draw
 from geochange.vector.geodesic import geodesic
 from geochange.vector.tracing.polygons import Table
 from geochange.vector.tracing.regions import Regions
-from geochange.vector.tracing.spill import Shelf
+from geochange.vector.tracing.spill import RegionFile
 
 SPECK_PX = 16
 """Smallest polygon unless the user says otherwise: what is below 4 x 4 pixels is rarely a thing."""
 
 
 @dataclass(frozen=True)
-class Named:
+class ChangeNames:
     """What regions are called, and which of them are wanted.
 
     attributes: some of COLUMNS, one value a region. wanted: (region,) bool.
@@ -36,11 +36,11 @@ class Named:
     wanted: NDArray[np.bool_]
 
 
-Naming = Callable[[Regions], Named]
+NamingFunction = Callable[[Regions], ChangeNames]
 
 
 @dataclass
-class Tally:
+class ChangeTotals:
     """How many polygons there are, and their area in square metres on the ellipsoid."""
 
     polygons: int = 0
@@ -55,11 +55,11 @@ class Tally:
 
 
 def to_changes(
-    shelf: Shelf,
+    shelf: RegionFile,
     grid: Grid,
-    pen: Pen,
+    pen: OutlineStyle,
     min_area_m2: float | None,
-    name: Naming | None = None,
+    name: NamingFunction | None = None,
 ) -> Iterator[gpd.GeoDataFrame]:
     """Polygons on the ground with their attributes, in the order of their first pixels.
 
@@ -97,7 +97,7 @@ def _figures(rows: Table) -> dict[str, Any]:
 
 
 def _name(
-    shelf: Shelf, chosen: Rows, kept: Rows, name: Naming | None
+    shelf: RegionFile, chosen: Rows, kept: Rows, name: NamingFunction | None
 ) -> tuple[Rows, dict[str, Any]]:
     """Which of the kept are wanted, and their names."""
     if name is None:

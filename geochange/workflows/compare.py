@@ -17,7 +17,7 @@ from geochange.grid.tiling import TilePlan, Window
 from geochange.raster.reader import inspect
 from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
 from geochange.training.metrics.counts import UNKNOWN, Counts
-from geochange.vector.comparison_grid import metric_grid, run_grid
+from geochange.vector.comparison_grid import grid_of_run, metric_grid
 from geochange.vector.files.polygon_reader import Burner, Layer, find_layer, read_outlines
 from geochange.vector.geodesic import geodesic
 from geochange.vector.objects import explode, match
@@ -105,7 +105,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Ground:
+class ComparisonArea:
     """What is compared where. within: polygons outside of which nothing counts; None for all."""
 
     grid: Grid
@@ -141,7 +141,7 @@ def compare(
     OptionError where there is no grid.
     """
     grid = _grid(found, reference, pixel_m, extent)
-    ground = Ground(grid, None if within is None else _area_of_interest(within, grid))
+    ground = ComparisonArea(grid, None if within is None else _area_of_interest(within, grid))
     layers = [find_layer(path) for path in (found, reference)]
     ours, theirs = (_outlines(layer, grid) for layer in layers)
     pixels, boundary = _compare_pixels(Burner(ours), Burner(theirs), ground, tolerance_px)
@@ -169,7 +169,7 @@ def _grid(found: Path, reference: Path, pixel_m: float | None, extent: Path | No
         if not 0 < pixel_m < float("inf"):
             raise OptionError(f"pixels of {pixel_m:g} m: give a size above 0")
         return metric_grid(layers, pixel_m)
-    grid = run_grid(found)
+    grid = grid_of_run(found)
     if grid is None:
         raise OptionError(
             f"{found}: does not tell the grid it was found on; give the size of a pixel in metres "
@@ -203,7 +203,7 @@ def _pixel_m2(grid: Grid) -> float:
 
 
 def _compare_pixels(
-    ours: Burner, theirs: Burner, ground: Ground, tolerance_px: int
+    ours: Burner, theirs: Burner, ground: ComparisonArea, tolerance_px: int
 ) -> tuple[Counts, BoundaryCounts]:
     """Counts of both kinds, window by window; the same as of the whole at once."""
     known = None if ground.within is None else Burner(ground.within)
@@ -233,7 +233,7 @@ def _windows(grid: Grid, margin_px: int) -> Iterator[tuple[Window, Window]]:
 
 
 def _compare_objects(
-    ours: Geometries, theirs: Geometries, ground: Ground
+    ours: Geometries, theirs: Geometries, ground: ComparisonArea
 ) -> dict[float, dict[str, ObjectCounts]]:
     area = ground.area
     found, reference = explode(ours, area), explode(theirs, area)

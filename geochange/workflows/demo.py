@@ -40,7 +40,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Demonstration:
+class DemoResult:
     """The pair that was made, the run on it, and how it did.
 
     true_share: share of the polygons' area that lies on planted changes.
@@ -53,9 +53,9 @@ class Demonstration:
     true_share: float
 
 
-def demonstrate(
+def run_demo(
     folder: Path, size: int = 1536, seed: int = 7, progress: Progress = silent
-) -> Demonstration:
+) -> DemoResult:
     """Write before.tif, after.tif and planted.geojson into `folder`, run on them, and score.
 
     Raises OutputError if the folder cannot be made.
@@ -73,7 +73,7 @@ def demonstrate(
     planted.to_file(folder / "planted.geojson", driver="GeoJSON")
     result = detect(before, after, folder / "changes.gpkg", progress)
     found = shapely.union_all(np.asarray(result.changes.geometry))
-    return Demonstration(
+    return DemoResult(
         before,
         after,
         result,

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from geochange.config import CheckOptions
-from geochange.raster.acquisition import Acquired
-from geochange.raster.aligned import Date
-from geochange.raster.extent import Ground, Offset, common_ground_of, offset_of, pixel_m
-from geochange.raster.pair import Pair
+from geochange.raster.acquisition import Acquisition
+from geochange.raster.aligned import AlignedRaster
+from geochange.raster.extent import Offset, SharedGround, common_ground_of, offset_of, pixel_m
+from geochange.raster.pair import RasterPair
 from geochange.raster.scene.coregistration import Shift, measure_shift
 from geochange.raster.scene.histograms import cloud_shares, distances
 from geochange.raster.scene.sampling import SceneSample
-from geochange.running.read_failures import say_unsampled
+from geochange.running.read_failures import warn_unsampled
 from geochange.workflows.preflight import PathLike, open_pair
 
 CLOUDY = 0.02
@@ -30,14 +30,14 @@ MOSTLY_EMPTY = 0.5
 
 
 @dataclass(frozen=True)
-class DateSeen:
+class DateReport:
     """One date of a pair.
 
     pixel_m: side of its pixels on the ground. nodata, cloud: shares of the sampled pixels.
     """
 
     path: str
-    acquired: Acquired | None
+    acquired: Acquisition | None
     crs: str
     shape: tuple[int, int]
     pixel_m: float
@@ -63,11 +63,11 @@ class Inspection:
     and `residual` what is left of it by the same measure; None where nothing was moved.
     """
 
-    before: DateSeen
-    after: DateSeen
+    before: DateReport
+    after: DateReport
     crs: str
     shape: tuple[int, int]
-    ground: Ground
+    ground: SharedGround
     compared: tuple[tuple[int, ...], tuple[int, ...]]
     histogram_distance: tuple[float, ...]
     shift: Shift
@@ -116,7 +116,7 @@ class Inspection:
         }
 
 
-def look(before: PathLike, after: PathLike, **options: Any) -> Inspection:
+def inspect_pair(before: PathLike, after: PathLike, **options: Any) -> Inspection:
     """Look at a pair as `geochange check` does.
 
     options: the fields of CheckOptions. What cannot be read is warned of, and left out. Raises
@@ -126,7 +126,7 @@ def look(before: PathLike, after: PathLike, **options: Any) -> Inspection:
     pair, area = open_pair(before, after, chosen)
     sample = SceneSample(pair, spare=True, area=area)
     seen = inspect_scene(sample)
-    say_unsampled(pair, sample.unreadable)
+    warn_unsampled(pair, sample.unreadable)
     return seen
 
 
@@ -164,9 +164,9 @@ def coregister(sample: SceneSample, seen: Inspection) -> tuple[SceneSample, Insp
     return moved, seen.corrected(measure_shift(moved))
 
 
-def _seen(date: Date, pair: Pair, nodata: float, cloud: float) -> DateSeen:
+def _seen(date: AlignedRaster, pair: RasterPair, nodata: float, cloud: float) -> DateReport:
     info = date.info
-    return DateSeen(
+    return DateReport(
         path=info.path,
         acquired=info.acquired,
         crs=info.grid.crs.name,

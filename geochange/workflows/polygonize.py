@@ -12,21 +12,21 @@ from typing import Any, BinaryIO, cast
 
 from geochange.config import OutlineOptions, PolygonizeOptions
 from geochange.errors import OptionError
-from geochange.files.output_paths import claimed
+from geochange.files.output_paths import lock_output
 from geochange.grid.probability import FULL, level
 from geochange.progress import Progress, silent
 from geochange.raster.output.probability_raster import ProbabilityRaster
 from geochange.raster.remote import is_remote
 from geochange.running.disk_space import room_in
 from geochange.running.provenance import Clock, stamp
-from geochange.vector.changes import Tally, to_changes
+from geochange.vector.changes import ChangeTotals, to_changes
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.run_record import read_record
 from geochange.vector.files.writers import check_output, write_batches
-from geochange.vector.generalization.outline_style import pen_for
-from geochange.vector.tracing.join import Joiner
+from geochange.vector.generalization.outline_style import outline_style_for
+from geochange.vector.tracing.join import RegionJoiner
 from geochange.vector.tracing.regions import trace
-from geochange.vector.tracing.spill import Shelf, Spill
+from geochange.vector.tracing.spill import RegionFile, RegionSpill
 from geochange.workflows.preflight import PathLike, source_of
 
 EVEN = 0.5
@@ -67,7 +67,7 @@ def polygonize(
     lowest = level(chosen)
     record |= _changed_record(record, wanted, source, lowest)
     with (
-        claimed(path),
+        lock_output(path),
         room_in(path.parent),
         tempfile.TemporaryFile(dir=path.parent) as outlines,
     ):
@@ -119,9 +119,11 @@ def _changed_record(
     }
 
 
-def _trace(source: ProbabilityRaster, lowest: int, outlines: BinaryIO, progress: Progress) -> Shelf:
+def _trace(
+    source: ProbabilityRaster, lowest: int, outlines: BinaryIO, progress: Progress
+) -> RegionFile:
     """The regions of the whole raster, joined across its blocks."""
-    joiner, spill = Joiner(source.grid.shape), Spill(outlines)
+    joiner, spill = RegionJoiner(source.grid.shape), RegionSpill(outlines)
     total, done = source.grid.whole.pixels, 0
     for window, pixels in source.blocks():
         spill.put(joiner.add(trace(pixels, window, lowest, source.grid.shape[1])))
@@ -132,13 +134,13 @@ def _trace(source: ProbabilityRaster, lowest: int, outlines: BinaryIO, progress:
 
 def _write(
     source: ProbabilityRaster,
-    shelf: Shelf,
+    shelf: RegionFile,
     options: OutlineOptions,
     path: Path,
     record: Mapping[str, str],
-) -> Tally:
-    tally = Tally()
-    pen = pen_for(source.grid, options.simplify, options.smooth, options.orthogonal)
+) -> ChangeTotals:
+    tally = ChangeTotals()
+    pen = outline_style_for(source.grid, options.simplify, options.smooth, options.orthogonal)
     changes = to_changes(shelf, source.grid, pen, options.min_area)
     write_batches(tally.of(changes), path, record)
     return tally

@@ -10,21 +10,21 @@ from pathlib import Path
 
 from geochange.config import PairOptions, RunOptions
 from geochange.errors import OptionError, OutputError
-from geochange.files.sidecars import MODES, Beside, beside, left_over
+from geochange.files.sidecars import MODES, Sidecars, sidecars_of, stale_sidecars
 from geochange.grid.tiling import TilePlan, fitting_tile
 from geochange.models import check_name, wanted_bands
 from geochange.mosaic.taper import TAPERS
 from geochange.raster.bands import Bands
 from geochange.raster.fingerprint import files_of
 from geochange.raster.output.probability_raster import is_probability
-from geochange.raster.pair import Pair, align
+from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import RasterInfo, inspect
 from geochange.raster.scene.radiometry import MATCHES, Stretch, parse_stretch
 from geochange.raster.sources.band_stack import PLUS, is_stack
 from geochange.raster.sources.band_stack import files_of as stacked
 from geochange.raster.sources.mosaic import is_tileset
 from geochange.raster.sources.stac import is_item, resolve_item
-from geochange.vector.aoi import Area, read_area
+from geochange.vector.aoi import AreaOfInterest, read_aoi
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.writers import check_output
 
@@ -34,24 +34,24 @@ PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedRun:
     """A run that can begin: everything a user may have got wrong has been looked at.
 
     pair, area: where the dates are on one grid, cropped to the area if there is one.
     out, raster: the polygons and, beside them, the probability. beside: the report, if any.
     """
 
-    pair: Pair
-    area: Area | None
+    pair: RasterPair
+    area: AreaOfInterest | None
     plan: TilePlan
     stretch: str | Stretch
     options: RunOptions
     out: Path
     raster: Path
-    beside: Beside | None = None
+    beside: Sidecars | None = None
 
 
-def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions) -> Checked:
+def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOptions) -> CheckedRun:
     """Look at inputs, options and outputs; nothing is written and no picture is read.
 
     Raises InputError, OptionError, OutputError or MissingDependencyError, one line each.
@@ -73,15 +73,15 @@ def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions)
     refuse_foreign(out_path, options.overwrite)
     tile = fitting_tile(options.tile, pair.grid.shape)
     plan = TilePlan(pair.grid.shape, tile, options.overlap, options.block)
-    places = beside(out_path, options.report)
-    for path in left_over(out_path, places):
+    places = sidecars_of(out_path, options.report)
+    for path in stale_sidecars(out_path, places):
         logger.warning("%s tells of an earlier run and is not written anew: delete it", path)
-    return Checked(pair, area, plan, stretch, options, out_path, raster, places)
+    return CheckedRun(pair, area, plan, stretch, options, out_path, raster, places)
 
 
 def open_pair(
     before: PathLike, after: PathLike, options: PairOptions, wanted: int | None = None
-) -> tuple[Pair, Area | None]:
+) -> tuple[RasterPair, AreaOfInterest | None]:
     """Two rasters on one grid, cropped to the area that is meant if one is named.
 
     wanted: how many bands are compared; None for any number. Raises InputError, OptionError.
@@ -89,10 +89,10 @@ def open_pair(
     first, second = inspect_source(before), inspect_source(after)
     bands = _bands(first, second, options.bands, wanted)
     grid = options.grid if options.grid in ("before", "after") else source_of(options.grid)
-    pair = align(first, second, grid, bands)
+    pair = align_pair(first, second, grid, bands)
     if options.aoi is None:
         return pair, None
-    area = read_area(Path(source_of(options.aoi)), pair.grid)
+    area = read_aoi(Path(source_of(options.aoi)), pair.grid)
     window = area.window.intersection(pair.grid.whole) or pair.grid.whole
     return pair.crop(window), area.moved(-window.row, -window.col)
 
@@ -133,7 +133,7 @@ def inspect_source(path: PathLike) -> RasterInfo:
     return replace(info, acquired=found.acquired or info.acquired)
 
 
-def _raster_beside(out: Path, pair: Pair, aoi: str | None) -> Path:
+def _raster_beside(out: Path, pair: RasterPair, aoi: str | None) -> Path:
     raster = out.with_suffix(".tif")
     inputs = [Path(file) for date in (pair.before, pair.after) for file in files_of(date.info)]
     inputs += [] if aoi is None else [Path(source_of(aoi))]

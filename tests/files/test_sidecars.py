@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from geochange.files.sidecars import beside, left_over
+from geochange.files.sidecars import sidecars_of, stale_sidecars
 
 
 def test_what_is_left_of_an_earlier_run(tmp_path: Path) -> None:
@@ -13,8 +13,8 @@ def test_what_is_left_of_an_earlier_run(tmp_path: Path) -> None:
     for path in (page, item):
         path.write_text("by geochange")
     other.write_text("{}")  # somebody else's
-    assert left_over(out, None) == [page, item]
-    assert left_over(out, beside(out, "html")) == []
+    assert stale_sidecars(out, None) == [page, item]
+    assert stale_sidecars(out, sidecars_of(out, "html")) == []
     other.write_text("by geochange")
-    assert left_over(out, beside(out, "html")) == [other]
-    assert left_over(out, beside(out, "json")) == [page]
+    assert stale_sidecars(out, sidecars_of(out, "html")) == [other]
+    assert stale_sidecars(out, sidecars_of(out, "json")) == [page]

@@ -17,7 +17,7 @@ from pipeline_runs import pipeline
 
 import geochange
 from geochange.models.changeclip.variants import Regularisation
-from geochange.models.trainable import Start, begin
+from geochange.models.trainable import NetworkStart, start_network
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
 from geochange.vector.files.writers import read_changes
 
@@ -75,7 +75,7 @@ def whole_sums(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_two_processes_give_the_bits_of_one_for_a_network_too(
     pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    network, card = begin(Start("tiny", None, Regularisation()))
+    network, card = start_network(NetworkStart("tiny", None, Regularisation()))
     model = tmp_path / "tiny.safetensors"
     write_checkpoint(model, Checkpoint(replace(card, prompts="fixed"), network.state_dict()))
     alone = geochange.detect(

@@ -9,7 +9,7 @@ import pytest
 import rasterio
 
 from geochange.errors import InputError
-from geochange.raster.handles import Held
+from geochange.raster.handles import HandlePool
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def raster(tmp_path: Path) -> str:
 
 
 def test_a_raster_is_lent_again_to_the_same_run(raster: str) -> None:
-    held = Held()
+    held = HandlePool()
     with held.lent("one", raster) as first:
         assert first.read().max() == 7
     with held.lent("one", raster) as again:
@@ -32,7 +32,7 @@ def test_a_raster_is_lent_again_to_the_same_run(raster: str) -> None:
 
 
 def test_two_at_once_are_two_and_the_last_one_is_lent_first(raster: str) -> None:
-    held = Held()
+    held = HandlePool()
     with held.lent("one", raster) as first, held.lent("one", raster) as second:
         assert first is not second
     with held.lent("one", raster) as third:
@@ -42,7 +42,7 @@ def test_two_at_once_are_two_and_the_last_one_is_lent_first(raster: str) -> None
 
 
 def test_another_run_never_sees_what_one_had_open(raster: str) -> None:
-    held = Held()
+    held = HandlePool()
     with held.lent("one", raster) as first:
         pass
     with held.lent("two", raster) as other:
@@ -55,7 +55,7 @@ def test_another_run_never_sees_what_one_had_open(raster: str) -> None:
 
 
 def test_what_failed_is_not_lent_again(raster: str) -> None:
-    held = Held()
+    held = HandlePool()
     with held.lent("one", raster) as first:
         first.close()
     with held.lent("one", raster) as second:
@@ -64,5 +64,8 @@ def test_what_failed_is_not_lent_again(raster: str) -> None:
 
 
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such file"), Held().lent("one", f"{tmp_path}/b.tif"):
+    with (
+        pytest.raises(InputError, match="no such file"),
+        HandlePool().lent("one", f"{tmp_path}/b.tif"),
+    ):
         pass

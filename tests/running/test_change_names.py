@@ -17,10 +17,10 @@ from geochange.errors import OptionError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan
 from geochange.mosaic.store import ScoreStore
-from geochange.running.change_names import Namer, chosen_classes
+from geochange.running.change_names import ChangeNamer, chosen_classes
 from geochange.vector.changes import to_changes
 from geochange.vector.files.layers import gather
-from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.generalization.outline_style import OutlineStyle
 
 CLASSES = ("farmland", "building", "pond")
 NAMES = ["before_class", "after_class", "change", "before_score", "after_score"]
@@ -37,9 +37,9 @@ def store_of(folder: Path, plan: TilePlan, scores: NDArray[np.float32]) -> Score
 
 
 def named(raster: NDArray[np.uint8], store: ScoreStore, only: str | None = None) -> pd.DataFrame:
-    namer = Namer(store, chosen_classes(only, CLASSES))
+    namer = ChangeNamer(store, chosen_classes(only, CLASSES))
     grid = Grid(UTM, NORTH_UP, raster.shape)
-    return gather(to_changes(shelf_of(raster), grid, Pen(0), 0, namer))
+    return gather(to_changes(shelf_of(raster), grid, OutlineStyle(0), 0, namer))
 
 
 @pytest.fixture

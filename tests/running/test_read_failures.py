@@ -11,53 +11,53 @@ from makers import make_raster, noise
 from geochange.errors import RunError
 from geochange.grid.tiling import Window
 from geochange.raster.bands import Bands
-from geochange.raster.pair import Pair, align
+from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import inspect
-from geochange.raster.unreadable import NOTHING, Unreadable, UnreadableError
-from geochange.running.read_failures import GIVE_UP, Faults, Records
+from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable, UnreadableError
+from geochange.running.read_failures import GIVE_UP, FailureRecords, ReadFailures
 
 HOLE = Unreadable((Window(0, 0, 2, 2),))
 OTHER = Unreadable((Window(0, 2, 2, 2),), (Window(4, 4, 2, 2),))
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Pair:
+def pair(tmp_path: Path) -> RasterPair:
     info = inspect(make_raster(tmp_path / "a.tif", noise((8, 9))))
-    return align(info, info, "before", Bands((1,), (1,)))
+    return align_pair(info, info, "before", Bands((1,), (1,)))
 
 
-def remote(pair: Pair) -> Pair:
+def remote(pair: RasterPair) -> RasterPair:
     info = replace(pair.before.info, path="https://x.org/a.tif")
     return replace(pair, before=replace(pair.before, info=info))
 
 
 def test_records_are_kept_by_block_and_taken_back(tmp_path: Path) -> None:
-    records = Records(tmp_path / "unreadable")
-    assert not records.any() and records.get() == NOTHING
-    records.put((0, 1), NOTHING)
+    records = FailureRecords(tmp_path / "unreadable")
+    assert not records.any() and records.get() == NOTHING_UNREADABLE
+    records.put((0, 1), NOTHING_UNREADABLE)
     assert not (tmp_path / "unreadable").exists()
     records.put((0, 1), HOLE)
     records.put((2, 0), OTHER)
     records.put((3, 3), HOLE)
     assert records.any()
     assert records.get() == HOLE | OTHER
-    records.put((2, 0), NOTHING)
+    records.put((2, 0), NOTHING_UNREADABLE)
     assert records.get() == HOLE
 
 
-def test_a_run_goes_on_and_ends_with_all_places(pair: Pair) -> None:
-    faults = Faults(pair)
+def test_a_run_goes_on_and_ends_with_all_places(pair: RasterPair) -> None:
+    faults = ReadFailures(pair)
     for _ in range(3 * GIVE_UP):
         assert faults.spare(UnreadableError("there", HOLE))
     assert not faults.spare(RunError("something else"))
     line = r"rows 0-1, columns 0-3 cannot .*; .*rows 4-5, columns 4-5 .*--skip-unreadable"
     with pytest.raises(RunError, match=line):
         faults.settle(OTHER)
-    Faults(pair).settle(NOTHING)
+    ReadFailures(pair).settle(NOTHING_UNREADABLE)
 
 
-def test_a_server_that_gives_nothing_is_given_up(pair: Pair) -> None:
-    faults = Faults(remote(pair))
+def test_a_server_that_gives_nothing_is_given_up(pair: RasterPair) -> None:
+    faults = ReadFailures(remote(pair))
     for _ in range(GIVE_UP - 1):
         assert faults.spare(UnreadableError("there", HOLE))
     faults.worked()

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import Window
-from geochange.vector.tracing.join import Joiner
+from geochange.vector.tracing.join import RegionJoiner
 from geochange.vector.tracing.polygons import Geometries, Places
 from geochange.vector.tracing.regions import BlockRegions, Regions, trace
-from geochange.vector.tracing.spill import Shelf, Spill
+from geochange.vector.tracing.spill import RegionFile, RegionSpill
 
 LEVEL = 127
 VALUES = (0, 126, 127, 200, 254, NODATA)
@@ -62,9 +62,9 @@ def traced(raster: Bytes, block: tuple[int, int], order: int = 0) -> Iterator[Bl
         yield trace(part, windows[i], LEVEL, width)
 
 
-def shelf_of(raster: Bytes, block: tuple[int, int] | None = None, order: int = 0) -> Shelf:
+def shelf_of(raster: Bytes, block: tuple[int, int] | None = None, order: int = 0) -> RegionFile:
     """All regions of a raster; without blocks, of the whole at once."""
-    joiner, spill = Joiner(raster.shape), Spill(BytesIO())
+    joiner, spill = RegionJoiner(raster.shape), RegionSpill(BytesIO())
     for part in traced(raster, block or raster.shape, order):
         spill.put(joiner.add(part))
     return spill.finish(joiner.finish())

@@ -17,7 +17,7 @@ from geochange.training.scenes import (
     read_scenes,
     share_among,
 )
-from geochange.training.views import look_again, mix
+from geochange.training.views import mix, random_view
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_another_look_follows_from_the_draw_alone() -> None:
     pictures = torch.randint(0, 256, (3, 3, 64, 64), dtype=torch.uint8)
 
     def look(seed: int) -> torch.Tensor:
-        return look_again(pictures, 32, torch.Generator().manual_seed(seed))
+        return random_view(pictures, 32, torch.Generator().manual_seed(seed))
 
     assert look(1).shape == (3, 3, 32, 32)
     assert torch.equal(look(1), look(1)) and not torch.equal(look(1), look(2))

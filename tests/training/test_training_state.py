@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from geochange.errors import InputError, RunError
-from geochange.training.training_state import Course, Student
+from geochange.training.training_state import OptimizerSettings, TrainingState
 
 
 class Net(nn.Module):
@@ -55,14 +55,14 @@ def part(step: int, chips: slice = slice(None)) -> Part:
     return Part(pictures[chips], labels[chips])
 
 
-def student(**changes: Any) -> Student:
-    course = Course(loss, lambda step: 0.01 * 0.99**step, **changes)
+def student(**changes: Any) -> TrainingState:
+    course = OptimizerSettings(loss, lambda step: 0.01 * 0.99**step, **changes)
     net = Net()
     groups = [{"params": list(net.parameters()), "weight_decay": 0.01}]
-    return Student(Fabric(accelerator="cpu", devices=1), net, groups, course)
+    return TrainingState(Fabric(accelerator="cpu", devices=1), net, groups, course)
 
 
-def weights(of: Student) -> torch.Tensor:
+def weights(of: TrainingState) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in of.best_network.state_dict().values()])
 
 

@@ -1,4 +1,4 @@
-"""Before and during a run: `check`, --coregister, --match and --aoi, from end to end."""
+"""Before and during a run: `check_run`, --coregister, --match and --aoi, from end to end."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from geochange.grid.tiling import TilePlan, Window
 from geochange.raster import pair
 from geochange.running.scope import Scope
 from geochange.workflows.detect import Result, detect
-from geochange.workflows.dry_run import rehearse
-from geochange.workflows.preflight import check
+from geochange.workflows.dry_run import estimate_run
+from geochange.workflows.preflight import check_run
 
 pytestmark = pytest.mark.slow
 
@@ -231,7 +231,7 @@ def test_what_lies_outside_is_never_read_nor_inferred(
     scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aoi = str(area_file(tmp_path / "aoi.gpkg", *AREAS))
-    checked = check(
+    checked = check_run(
         scene / "before.tif",
         scene / "after.tif",
         tmp_path / "x.gpkg",
@@ -268,7 +268,7 @@ def test_what_lies_outside_is_never_read_nor_inferred(
         tiled[window.within(checked.plan.whole)] = True
     assert (read[~needed & ~tiled] == 0).all()
     assert (read[needed] >= 2).all()
-    foretold = rehearse(checked)
+    foretold = estimate_run(checked)
     assert foretold.tiles == len(tiles) == scope.counts[0] < checked.plan.tile_count
     assert set(inferred) == {scope.pixels, checked.plan.whole.pixels}
 

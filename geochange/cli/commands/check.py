@@ -19,7 +19,7 @@ from geochange.files.atomic import write_text
 from geochange.files.output_paths import check_target
 
 if TYPE_CHECKING:
-    from geochange.workflows.inspect_pair import DateSeen, Inspection
+    from geochange.workflows.inspect_pair import DateReport, Inspection
 
 
 @click.command(
@@ -40,10 +40,10 @@ def check(before: str, after: str, file: Path | None, quiet: bool, **options: An
     """
     if file is not None:
         check_target(file)
-    from geochange.workflows.inspect_pair import look
+    from geochange.workflows.inspect_pair import inspect_pair
 
     with again("the same command again starts afresh"):
-        seen = look(before, after, **options)
+        seen = inspect_pair(before, after, **options)
     if file is not None:
         write_text(file, json.dumps(seen.to_json(), indent=2, ensure_ascii=False) + "\n")
     if not quiet:
@@ -73,7 +73,7 @@ def _dates(seen: Inspection) -> Table:
     return table
 
 
-def _rows(date: DateSeen) -> Iterator[tuple[str, str]]:
+def _rows(date: DateReport) -> Iterator[tuple[str, str]]:
     yield "file", " + ".join(Path(file).name for file in date.path.split(" + "))
     taken = date.acquired
     yield "taken", "not said" if taken is None else f"{taken.when} ({taken.said_by})"

@@ -36,12 +36,12 @@ def demo(out: Path, size: int, seed: int, quiet: bool) -> None:
     and a hall, a new road, a felled forest, a drained pond. Then the same as `geochange run`, and
     what was found of what was planted.
     """
-    from geochange.workflows.demo import demonstrate  # torch: not before the options are right
+    from geochange.workflows.demo import run_demo  # torch: not before the options are right
 
     if not quiet:
         click.echo(f"Making a landscape of {size} x {size} pixels in {out}/ ...", err=True)
     with screen(quiet, log_json=False) as report:
-        shown = demonstrate(out, size, seed, report)
+        shown = run_demo(out, size, seed, report)
     announce(shown.result, quiet, log_json=False)
     if not quiet:
         demo_table(shown.scores, shown.true_share)

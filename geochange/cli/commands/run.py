@@ -13,11 +13,11 @@ from geochange.cli.screen import closing_table, say_json, screen
 from geochange.config import RunOptions
 from geochange.formatting import area, duration
 from geochange.running.disk_space import as_gb
-from geochange.workflows.preflight import check
+from geochange.workflows.preflight import check_run
 
 if TYPE_CHECKING:
     from geochange.workflows.detect import Result
-    from geochange.workflows.dry_run import Rehearsal
+    from geochange.workflows.dry_run import DryRun
 
 
 @click.command(
@@ -52,11 +52,11 @@ def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **optio
     is given again.
     """
     dry_run = options.pop("dry_run")
-    checked = check(before, after, out, RunOptions.parse(said(options)))
+    checked = check_run(before, after, out, RunOptions.parse(said(options)))
     if dry_run:
-        from geochange.workflows.dry_run import rehearse
+        from geochange.workflows.dry_run import estimate_run
 
-        foretell(rehearse(checked), log_json)
+        foretell(estimate_run(checked), log_json)
         return
     # Behind the check: loading torch takes longer than any refusal may.
     from geochange.workflows.detect import run as run_checked
@@ -66,7 +66,7 @@ def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **optio
     announce(result, quiet, log_json)
 
 
-def foretell(rehearsal: Rehearsal, log_json: bool) -> None:
+def foretell(rehearsal: DryRun, log_json: bool) -> None:
     """Say what a run would take."""
     if log_json:
         say_json("plan", **asdict(rehearsal))

@@ -1,4 +1,4 @@
-"""CLIP's image towers made dense: a pyramid, a global embedding and one embedding per place."""
+"""CLIP's image towers made dense: a pyramid, a global embedding and one embedding per position."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ResNetOptions:
 
     @property
     def score_level(self) -> int:
-        """The pyramid's level whose size the local embeddings have."""
+        """The level of the pyramid that has the size of the dense embedding."""
         return 3
 
 
@@ -59,16 +59,16 @@ class VitOptions:
 
     @property
     def score_level(self) -> int:
-        """The pyramid's level whose size the local embeddings have."""
+        """The level of the pyramid that has the size of the dense embedding."""
         return 2
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a tower saw. C: the embedding's channels, H and W: the size of the score level.
+class ImageFeatures:
+    """The features of an image. C: channels of the embedding; H and W: size of the score level.
 
     pyramid: four maps (B, channels, height / s, width / s) for s = 4, 8, 16, 32.
-    whole: (B, C), the image's embedding. places: (B, C, H, W), that of each place.
+    whole: (B, C), the global embedding. places: (B, C, H, W), the dense embedding.
     """
 
     pyramid: list[torch.Tensor]
@@ -83,7 +83,7 @@ def to_map(tokens: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 
 class DenseAttentionPool(nn.Module):
-    """CLIP's attention pool, answering for every position and not for their mean alone.
+    """CLIP's attention pool with an output for every position, not for the mean alone.
 
     Returns (B, 1 + H * W, embed); row 0 is CLIP's global embedding (DenseCLIP, Rao 2022, sec. 3.2).
     """
@@ -117,7 +117,7 @@ _STEM = (*(f"{part}{i}" for i in (1, 2, 3) for part in ("conv", "bn", "act")), "
 
 
 class ResNetTower(nn.Module):
-    """CLIP's ResNet; the stages' outputs are the pyramid (ChangeCLIP's RN50 variant)."""
+    """CLIP's ResNet; the outputs of its stages are the pyramid (ChangeCLIP's RN50 variant)."""
 
     conv1: nn.Conv2d
 
@@ -129,8 +129,8 @@ class ResNetTower(nn.Module):
         for name, child in trunk.named_children():
             self.add_module(name, child)
 
-    def forward(self, x: torch.Tensor) -> Seen:
-        """See (B, 3, H, W) normalised RGB, H and W multiples of 32."""
+    def forward(self, x: torch.Tensor) -> ImageFeatures:
+        """(B, 3, H, W) normalised RGB -> features; H and W are multiples of 32."""
         for name in _STEM:
             x = self.get_submodule(name)(x)
         pyramid = []
@@ -138,11 +138,11 @@ class ResNetTower(nn.Module):
             x = self.get_submodule(stage)(x)
             pyramid.append(x)
         tokens = self.get_submodule("attnpool")(x)
-        return Seen(pyramid, tokens[:, 0], to_map(tokens[:, 1:], x.shape[2], x.shape[3]))
+        return ImageFeatures(pyramid, tokens[:, 0], to_map(tokens[:, 1:], x.shape[2], x.shape[3]))
 
 
 class VitTower(nn.Module):
-    """CLIP's ViT; tokens of four blocks, brought to four strides, are the pyramid."""
+    """CLIP's ViT; the tokens of four blocks, resized to four strides, are the pyramid."""
 
     def __init__(self, options: VitOptions) -> None:
         super().__init__()
@@ -168,8 +168,8 @@ class VitTower(nn.Module):
         self.fpn3 = nn.GroupNorm(1, width)
         self.fpn4 = nn.Sequential(nn.GroupNorm(1, width), nn.MaxPool2d(2))
 
-    def forward(self, x: torch.Tensor) -> Seen:
-        """See (B, 3, H, W) normalised RGB, H and W multiples of 32."""
+    def forward(self, x: torch.Tensor) -> ImageFeatures:
+        """(B, 3, H, W) normalised RGB -> features; H and W are multiples of 32."""
         patches = self.conv1(x)
         height, width = patches.shape[2:]
         x = self.ln_pre(self._embed(patches))
@@ -183,7 +183,7 @@ class VitTower(nn.Module):
             for head, number in zip(heads, self.options.taps, strict=True)
         ]
         tokens = self.ln_post(x) @ self.proj
-        return Seen(pyramid, tokens[:, 0], to_map(tokens[:, 1:], height, width))
+        return ImageFeatures(pyramid, tokens[:, 0], to_map(tokens[:, 1:], height, width))
 
     def _embed(self, patches: torch.Tensor) -> torch.Tensor:
         batch, _, height, width = patches.shape
@@ -198,5 +198,5 @@ VisualOptions = ResNetOptions | VitOptions
 
 
 def build_tower(options: VisualOptions) -> ResNetTower | VitTower:
-    """The image tower these options ask for."""
+    """Build the image tower of these options."""
     return VitTower(options) if isinstance(options, VitOptions) else ResNetTower(options)

@@ -1,4 +1,4 @@
-"""ChangeCLIP: CLIP's two towers, shared by both dates, and a decoder that reads what changed.
+"""ChangeCLIP: CLIP's two towers, shared by both dates, and a decoder of change.
 
 Dong, Wang, Du, Meng: ChangeCLIP. ISPRS J. Photogramm. Remote Sens. 208 (2024) 53-69,
 doi 10.1016/j.isprsjprs.2024.01.004. Modules are named as in the published weights.
@@ -20,12 +20,12 @@ from geochange.models.changeclip.neck import FeaturePyramid, Fusion, difference,
 from geochange.models.changeclip.text_tower import TextOptions, TextTower, last_end
 
 STRIDE = 32
-"""Height and width of the network's input are multiples of this."""
+"""Height and width of the input are multiples of this."""
 MEAN = (123.675, 116.28, 103.53)
-"""Subtracted from RGB in 0-255 (ImageNet's), and what it is then divided by."""
+"""ImageNet's mean and standard deviation of RGB in 0-255."""
 STD = (58.395, 57.12, 57.375)
 GAMMA = 1e-4
-"""How much of the context decoder's answer a fresh network takes."""
+"""The initial weight of the context decoder's output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ class ChangeClipOptions:
 
 @dataclass(frozen=True, slots=True)
 class DateView:
-    """One date as the network understands it.
+    """The features of one date.
 
-    pyramid: four maps, the scores appended at the score level; whole: (B, C); places:
-    (B, C, H, W); text: (B, 2, C), told what the image shows; scores: (B, 2, H, W).
+    pyramid: four maps, the scores concatenated at the score level. whole: (B, C). places: (B, C, H,
+    W). text: (B, 2, C), after the context decoder. scores: (B, 2, H, W).
     """
 
     pyramid: list[torch.Tensor]
@@ -54,7 +54,7 @@ class DateView:
 
 
 def normalise(pictures: torch.Tensor) -> torch.Tensor:
-    """(B, 3, H, W) RGB in 0-255, any dtype -> float32 as the network was trained on."""
+    """(B, 3, H, W) RGB in 0-255, any dtype -> float32, normalised as in training."""
     mean, std = (per_band(numbers, pictures.device) for numbers in (MEAN, STD))
     return (pictures.float() - mean) / std
 
@@ -67,8 +67,8 @@ class ChangeClip(nn.Module):
         visual, decoder = options.visual, options.decoder
         embed, channels = visual.embed, decoder.channels
         self.options = options
-        # Batch norm learns from each date by itself, as published, or from both at once, as it
-        # is used afterwards.
+        # Batch norm takes its statistics from each date alone, as published, or from both together,
+        # as at inference.
         self.dates_together = False
         self.contexts2 = nn.Parameter(torch.empty(1, 1, options.text.contexts, options.text.width))
         self.gamma = nn.Parameter(torch.full((embed,), GAMMA))
@@ -87,19 +87,20 @@ class ChangeClip(nn.Module):
         self.decode_head = DecodeHead(embed, decoder)
 
     def lower(self) -> ChangeClip:
-        """Compute in bfloat16 where the work is: image tower, neck, differences, fusion.
+        """Compute the heavy parts in bfloat16: image tower, neck, differences, fusion.
 
-        What texts go through (text tower, context decoder, decoder), a tenth of the work for
-        ViT-B/16, stays in float32: its residual streams gather half of the whole error.
+        Text tower, context decoder and decoder, a tenth of the work for ViT-B/16, stay in float32:
+        their residual streams would cause half of the whole error.
         """
         for part in (self.backbone, self.neck, self.minus_conv, self.channel_att):
             part.bfloat16()
         return self
 
     def encode_texts(self, tokens: torch.Tensor) -> torch.Tensor:
-        """(T, places) tokens -> (T, C) embeddings, computed no further than the last end.
+        """(T, places) tokens -> (T, C) embeddings, computed only up to the last end token.
 
-        Tokens may be on the host: where they end is then known without waiting for the device.
+        Tokens may be on the host: the position of their end is then known without waiting for the
+        device.
         """
         cut, contexts = last_end(tokens), self.contexts2[0, 0]
         there = tokens.to(contexts.device, non_blocking=True)

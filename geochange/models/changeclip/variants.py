@@ -16,7 +16,7 @@ from geochange.models.changeclip.text_tower import TextOptions
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Sizes, and the CLIP (MODEL/TAG of open_clip) that both towers start from, if there is one."""
+    """The sizes of a network, and the CLIP (MODEL/TAG of open_clip) that its towers start from."""
 
     options: ChangeClipOptions
     clip: str | None = None
@@ -42,12 +42,12 @@ VARIANTS: Mapping[str, Variant] = {
         )
     ),
 }
-"""The two published ones, one that a CPU trains in a minute, and one for two cores."""
+"""The two published variants, one that a CPU trains in a minute, and one for two cores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Regularisation:
-    """What of a network's options says how it is trained, not what it is; see NetworkOptions."""
+    """Options of a network that matter in training alone; NetworkOptions explains them."""
 
     dropout: float = 0.1
     drop_path: float = 0.2
@@ -62,7 +62,7 @@ def find_variant(name: str) -> Variant:
 
 
 def regularised(options: ChangeClipOptions, how: Regularisation) -> ChangeClipOptions:
-    """The same network, trained in another way."""
+    """The same network with other regularisation."""
     visual = options.visual
     if isinstance(visual, VitOptions):
         visual = replace(visual, drop_path=how.tower_drop_path)

@@ -1,4 +1,4 @@
-"""Request: the chips that one caller hands in, and where their answers gather."""
+"""Request: the chips of one caller, and the answers gathered for them."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from geochange.models.inference.transfer import Coming
 from geochange.models.protocol import ChangeModel, NamesClasses
 
 ALONE = 2**14
-"""Of so few numbers torch does a sum in the thread that asks for it, and wakes no others."""
+"""Torch sums so few numbers in the calling thread, without waking others."""
 
 BothNames = tuple[tuple[str, ...], tuple[str, ...]]
-"""A chip's class names at the date before and at the date after."""
+"""The class names of a chip at both dates."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of chips.
+    """The answer of a model.
 
     logits: (chip, height, width) float32 of change, NaN without data.
-    scores: (chip, date, class) float32; no classes where the model names none, NaN where a chip
-    holds no data.
+    scores: (chip, date, class) float32; no classes where the model has none, NaN where a chip holds
+    no data.
     """
 
     logits: NDArray[np.float32]
     scores: NDArray[np.float32]
 
     def half(self, limit: float) -> NDArray[np.float16]:
-        """The logits in half precision, none beyond `limit`; torch is four times as fast at it."""
+        """The logits as float16, clipped to `limit`; torch is four times as fast at it as numpy."""
         kept = np.empty(self.logits.shape, np.float16)
         whole, half = torch.from_numpy(self.logits).view(-1), torch.from_numpy(kept).view(-1)
         for start in range(0, len(whole), ALONE):
@@ -47,7 +47,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a batch says of some chips of a request: their places there, and rows of the batch."""
+    """The answer of a batch for chips of a request: their positions there, and rows of the batch."""
 
     places: list[int]
     rows: list[int]
@@ -56,12 +56,12 @@ class Answer:
 
 
 def classes_of(model: ChangeModel) -> tuple[str, ...]:
-    """The names of the classes a model scores on its way; most models name none."""
+    """The class names that a model scores; most models have none."""
     return model.classes if isinstance(model, NamesClasses) else ()
 
 
 class Reaching:
-    """A context: what goes wrong in it is raised by the callers of these requests, not here."""
+    """A context that passes its errors to the callers of these requests."""
 
     def __init__(self, requests: Iterable[Request]) -> None:
         self._requests = list(requests)
@@ -79,10 +79,10 @@ class Reaching:
 
 
 class Request:
-    """Chips of one shape, shown in any number of batches; a chip without any data is not shown.
+    """Chips of one shape, spread over any number of batches; chips without data are left out.
 
-    names: the class names of every chip at both dates, for a model that takes them.
-    Made and gathered by the caller's thread; `deliver` and `fail` are for others.
+    names: the class names of every chip at both dates, for a model that takes them. The caller's
+    thread creates and gathers it; `deliver` and `fail` are for other threads.
     """
 
     def __init__(
@@ -102,23 +102,23 @@ class Request:
 
     @property
     def left(self) -> int:
-        """How many chips have no answer yet."""
+        """The number of chips without an answer."""
         return self._left
 
     @cached_property
     def _said(self) -> Prediction:
-        """What is known so far; it takes memory from the first answer on."""
+        """The prediction so far; allocated with the first answer."""
         logits = np.empty((len(self.chips), *self.chips[0].shape), np.float32)
         logits[sorted(set(range(len(self.chips))).difference(self.seen))] = np.nan
         scores = np.full((len(self.chips), 2, self._classes), np.nan, np.float32)
         return Prediction(logits, scores)
 
     def deliver(self, answer: Answer) -> None:
-        """Hand over what a batch says."""
+        """Add the answer of a batch."""
         self._inbox.put(answer)
 
     def fail(self, error: Exception) -> None:
-        """Have the caller raise this; it waits for no more answers."""
+        """Fail the request with this error; it waits for no more answers."""
         self.failed = True
         self._inbox.put(error)
 

@@ -73,7 +73,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class ResumeState:
     """What training needs to go on, beside the network: tensors by name, and plain facts.
 
     It lies in the same file as the network, under names that no network has.
@@ -131,17 +131,17 @@ def _apart(card: Card, tensors: Tensors) -> tuple[Tensors, Tensors]:
     return {n: x for n, x in tensors.items() if not n.startswith(_OWN)}, clip
 
 
-def read_memory(file: str | os.PathLike[str]) -> Memory:
+def read_resume_state(file: str | os.PathLike[str]) -> ResumeState:
     """What training left in a checkpoint of ours. Raises InputError where it left nothing."""
     path = locate(file)
     with _remembering(path) as (opened, names, header, facts):
         wanted = {name for name in names if name.startswith(REMEMBERED)}
         tensors = fetch(opened, names, header, wanted)
-        return Memory({n.removeprefix(REMEMBERED): x for n, x in tensors.items()}, facts)
+        return ResumeState({n.removeprefix(REMEMBERED): x for n, x in tensors.items()}, facts)
 
 
 def read_facts(file: str | os.PathLike[str]) -> Mapping[str, Any]:
-    """The plain facts of `read_memory`, without any tensor. Raises InputError as that does."""
+    """The plain facts of `read_resume_state`, without any tensor. Raises InputError as that does."""
     path = locate(file)
     with _remembering(path) as (*_, facts):
         return facts
@@ -165,7 +165,7 @@ def _remembering(
 
 
 def write_checkpoint(
-    file: str | os.PathLike[str], checkpoint: Checkpoint, memory: Memory | None = None
+    file: str | os.PathLike[str], checkpoint: Checkpoint, memory: ResumeState | None = None
 ) -> None:
     """Write one file that holds all; it appears whole or not at all. Raises OutputError."""
     tensors = {**checkpoint.tensors}
@@ -176,7 +176,7 @@ def write_checkpoint(
 def write_clip(
     file: str | os.PathLike[str],
     tensors: Mapping[str, torch.Tensor],
-    memory: Memory | None = None,
+    memory: ResumeState | None = None,
 ) -> None:
     """Write a CLIP of ours, plainly named, and what its training needs to go on.
 
@@ -186,7 +186,7 @@ def write_clip(
 
 
 def _save(
-    path: Path, tensors: dict[str, torch.Tensor], header: dict[str, str], memory: Memory | None
+    path: Path, tensors: dict[str, torch.Tensor], header: dict[str, str], memory: ResumeState | None
 ) -> None:
     if memory is not None:
         tensors |= {REMEMBERED + name: value for name, value in memory.tensors.items()}

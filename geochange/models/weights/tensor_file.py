@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from geochange.errors import InputError, OutputError
-from geochange.files.atomic import whole
+from geochange.files.atomic import atomic_path
 from geochange.models.weights.foreign import plain_names
 from geochange.models.weights.locate import UNFIT
 from geochange.models.weights.safe_pickle import MOST_TENSORS, read_archive, read_stream
@@ -138,7 +138,7 @@ def save_tensors(path: Path, tensors: dict[str, torch.Tensor], header: dict[str,
     """Write a safetensors file with its sum; it appears whole or not at all. Raises OutputError."""
     kept = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
     summed = header | {SUM: _sum(kept.items(), header)}
-    with whole(path) as aside:
+    with atomic_path(path) as aside:
         try:
             save_file(kept, aside, metadata=summed)
         except SafetensorError as error:

@@ -92,7 +92,7 @@ class Radiometry:
         )
 
 
-AS_IT_IS = Radiometry(None, None)
+UNCHANGED = Radiometry(None, None)
 
 
 def parse_stretch(text: str) -> str | Stretch:
@@ -154,7 +154,7 @@ def choose(
     if isinstance(mode, Stretch):
         return Radiometry(mode, mode)
     if mode == "none" or (mode in KEEPING and before.is_8bit and after.is_8bit):
-        return AS_IT_IS
+        return UNCHANGED
     if mode == "joint" and before.dtype == after.dtype:
         both = spread(np.concatenate([before.values, after.values]))
         return Radiometry(both, both)

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip, fill_invalid
 from geochange.grid.tiling import Window
-from geochange.raster.aligned import Date
-from geochange.raster.pair import Pair
+from geochange.raster.aligned import AlignedRaster
+from geochange.raster.pair import RasterPair
 from geochange.raster.scene.radiometry import (
     Radiometry,
     Sampled,
@@ -30,7 +30,7 @@ from geochange.raster.scene.radiometry import (
     match_ranks,
 )
 from geochange.raster.unreadable import Unreadable
-from geochange.vector.aoi import Area
+from geochange.vector.aoi import AreaOfInterest
 
 WINDOW_PX = 256
 WINDOWS_PER_AXIS = 8
@@ -55,9 +55,9 @@ class SceneSample:
     area: what lies outside of it is neither read nor valid; all is meant where it is None.
     """
 
-    pair: Pair
+    pair: RasterPair
     spare: bool = False
-    area: Area | None = None
+    area: AreaOfInterest | None = None
     _lost: tuple[set[Window], set[Window]] = field(
         default_factory=lambda: (set(), set()), repr=False, compare=False
     )
@@ -81,7 +81,7 @@ class SceneSample:
         """Where the sample is taken."""
         return sample_windows(self.pair.grid.shape, len(self.pair.before.bands), self.area)
 
-    def _read(self, date: Date, lost: set[Window]) -> tuple[RawWindow, ...]:
+    def _read(self, date: AlignedRaster, lost: set[Window]) -> tuple[RawWindow, ...]:
         with date.reader(lost if self.spare else None) as read:
             return tuple(self._limited(window, RawWindow(*read(window))) for window in self.windows)
 
@@ -175,7 +175,9 @@ def _valid(windows: tuple[RawWindow, ...]) -> NDArray[Any]:
     return np.concatenate([window.pixels[window.valid] for window in windows])
 
 
-def sample_windows(shape: tuple[int, int], bands: int, area: Area | None = None) -> list[Window]:
+def sample_windows(
+    shape: tuple[int, int], bands: int, area: AreaOfInterest | None = None
+) -> list[Window]:
     """Windows evenly spread over a raster, or over an area in it; all of it where it is small."""
     budget = max(1, math.isqrt(VALUES // (WINDOW_PX**2 * max(4, bands))))
     most = min(WINDOWS_PER_AXIS, budget)
@@ -185,7 +187,7 @@ def sample_windows(shape: tuple[int, int], bands: int, area: Area | None = None)
     return [Window(row, col, height, width) for row, height in rows for col, width in cols]
 
 
-def _windows_of(area: Area, shape: tuple[int, int], most: int) -> list[Window]:
+def _windows_of(area: AreaOfInterest, shape: tuple[int, int], most: int) -> list[Window]:
     """Windows side by side that an area touches, no more than `most` of them, evenly chosen."""
     rows, cols = (_spread(length, length) for length in shape)
     touched: list[Window] = []

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from geochange.errors import InputError
-from geochange.raster.sources.members import Opener, check_alike, earliest, read_parts
-from geochange.raster.sources.virtual import Made, in_memory
-from geochange.raster.sources.vrt import Band, Source, Virtual
+from geochange.raster.sources.members import Opener, check_alike, earliest, read_members
+from geochange.raster.sources.virtual import VirtualFile, in_memory
+from geochange.raster.sources.vrt import Band, Source, VrtDataset
 
 PLUS = " + "
 
@@ -30,13 +30,13 @@ def files_of(path: str) -> list[str]:
     return files
 
 
-def make_stack(path: str, opener: Opener) -> Made:
+def make_stack(path: str, opener: Opener) -> VirtualFile:
     """Lay the virtual raster of a stack out in memory; of each file, all its bands.
 
     Raises InputError for files that are no rasters or differ in more than their bands.
     """
     files = files_of(path)
-    parts = read_parts(files, opener)
+    parts = read_members(files, opener)
     first = parts[0]
     check_alike(parts, CURE, bands=False)
     for part in parts[1:]:
@@ -52,6 +52,6 @@ def make_stack(path: str, opener: Opener) -> Made:
     )
     lead = Source(first.opens, first.shape, first.block_px)
     mask = (lead,) if first.masked or first.alpha is not None else None
-    virtual = Virtual(first.crs, first.transform, first.shape, bands, first.nodata, mask)
+    virtual = VrtDataset(first.crs, first.transform, first.shape, bands, first.nodata, mask)
     memory = in_memory(virtual)
-    return Made(memory.name, tuple(files), earliest(parts), (memory,))
+    return VirtualFile(memory.name, tuple(files), earliest(parts), (memory,))

@@ -13,7 +13,7 @@ from pyproj import CRS
 from rasterio.enums import ColorInterp, MaskFlags
 
 from geochange.errors import InputError
-from geochange.raster.acquisition import Acquired, acquired
+from geochange.raster.acquisition import Acquisition, acquisition_of
 
 Opener = Callable[[str], AbstractContextManager[Any]]
 """Opens a raster for reading, or raises InputError."""
@@ -23,7 +23,7 @@ READERS = 8
 
 
 @dataclass(frozen=True)
-class Part:
+class Member:
     """What a file says of itself.
 
     opens: by which name GDAL opens it. crs: as WKT. alpha: the 1-based number of its alpha band, or
@@ -40,21 +40,21 @@ class Part:
     alpha: int | None
     masked: bool
     block_px: tuple[int, int]
-    acquired: Acquired | None
+    acquired: Acquisition | None
 
 
-def read_parts(paths: Sequence[str], opener: Opener) -> list[Part]:
+def read_members(paths: Sequence[str], opener: Opener) -> list[Member]:
     """What each file says, in order. Raises InputError for the first that is none."""
     with ThreadPoolExecutor(READERS) as pool:
         return list(pool.map(lambda path: _read(path, opener), paths))
 
 
-def _read(path: str, opener: Opener) -> Part:
+def _read(path: str, opener: Opener) -> Member:
     with opener(path) as dataset:
         if dataset.crs is None or dataset.count == 0:
             raise InputError(f"{path}: has no georeference; give it a CRS (gdal_edit -a_srs)")
         kinds = dataset.colorinterp
-        return Part(
+        return Member(
             path=path,
             # Of a raster that is made in memory itself, its name there.
             opens=dataset.name if dataset.name.startswith("/vsimem/") else path,
@@ -66,11 +66,11 @@ def _read(path: str, opener: Opener) -> Part:
             alpha=kinds.index(ColorInterp.alpha) + 1 if ColorInterp.alpha in kinds else None,
             masked=MaskFlags.per_dataset in dataset.mask_flag_enums[0],
             block_px=dataset.block_shapes[0],
-            acquired=acquired({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path),
+            acquired=acquisition_of({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path),
         )
 
 
-def check_alike(parts: Sequence[Part], cure: str, bands: bool = True) -> None:
+def check_alike(parts: Sequence[Member], cure: str, bands: bool = True) -> None:
     """Refuse files that differ in CRS, type or nodata, naming two. Raises InputError.
 
     bands: whether they must have the same, too.
@@ -90,7 +90,7 @@ def check_alike(parts: Sequence[Part], cure: str, bands: bool = True) -> None:
             raise InputError(f"{part.path}: CRS {other}, {first.path}: {one}; {cure}")
 
 
-def earliest(parts: Sequence[Part]) -> Acquired | None:
+def earliest(parts: Sequence[Member]) -> Acquisition | None:
     """The first date of any part that says one."""
     return min(
         (part.acquired for part in parts if part.acquired), key=lambda a: a.when, default=None

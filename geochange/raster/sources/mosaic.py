@@ -22,9 +22,9 @@ from affine import Affine
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from geochange.errors import InputError
-from geochange.raster.sources.members import Opener, Part, check_alike, earliest, read_parts
-from geochange.raster.sources.virtual import Made, in_memory
-from geochange.raster.sources.vrt import Band, Source, Virtual, sources_of
+from geochange.raster.sources.members import Member, Opener, check_alike, earliest, read_members
+from geochange.raster.sources.virtual import VirtualFile, in_memory
+from geochange.raster.sources.vrt import Band, Source, VrtDataset, sources_of
 
 OFF_PX = 0.05
 """How far tiles may lie off each other's pixels."""
@@ -109,13 +109,13 @@ def _beside(index: str, location: str) -> str:
     return str(beside) if beside.exists() else location
 
 
-def make_tileset(path: str, opener: Opener) -> Made:
+def make_tileset(path: str, opener: Opener) -> VirtualFile:
     """Lay the virtual raster of a tile set out in memory.
 
     Raises InputError for tiles that are none, or that differ in CRS, type, bands, nodata or pixels.
     """
     tiles = tiles_of(path)
-    parts = read_parts(tiles, opener)
+    parts = read_members(tiles, opener)
     check_alike(parts, CURE)
     sources, origin = _laid_out(parts)
     frame = _Frame(parts[0], origin, _needs_mask(parts, sources))
@@ -126,18 +126,18 @@ def make_tileset(path: str, opener: Opener) -> Made:
         memory.append(in_memory(frame.virtual(at, shape, members)))
         groups.append(Source(memory[-1].name, shape, BLOCK_PX, at))
     memory.append(in_memory(frame.virtual((0, 0), _extent(sources)[1], groups)))
-    return Made(memory[-1].name, tuple(tiles), earliest(parts), tuple(memory))
+    return VirtualFile(memory[-1].name, tuple(tiles), earliest(parts), tuple(memory))
 
 
 @dataclass(frozen=True)
 class _Frame:
     """What all the virtual rasters of a tile set have in common."""
 
-    like: Part
+    like: Member
     origin: Affine
     masked: bool
 
-    def virtual(self, at: Corner, shape: Corner, sources: Sequence[Source]) -> Virtual:
+    def virtual(self, at: Corner, shape: Corner, sources: Sequence[Source]) -> VrtDataset:
         """The one of some sources, whose first pixel lies `at` (row, col) of the whole."""
         row, col = at
         here = [replace(s, at=(s.at[0] - row, s.at[1] - col)) for s in sources]
@@ -147,10 +147,10 @@ class _Frame:
         )
         corner = self.origin @ Affine.translation(col, row)
         mask = tuple(here) if self.masked else None
-        return Virtual(self.like.crs, corner, shape, bands, self.like.nodata, mask)
+        return VrtDataset(self.like.crs, corner, shape, bands, self.like.nodata, mask)
 
 
-def _laid_out(parts: Sequence[Part]) -> tuple[list[Source], Affine]:
+def _laid_out(parts: Sequence[Member]) -> tuple[list[Source], Affine]:
     """Every tile at its place in the whole, and the transform of that. Raises InputError."""
     places = [_place(parts[0], part) for part in parts]
     top, left = min(row for row, _ in places), min(col for _, col in places)
@@ -163,7 +163,7 @@ def _laid_out(parts: Sequence[Part]) -> tuple[list[Source], Affine]:
     return sources, parts[0].transform @ Affine.translation(left, top)
 
 
-def _place(first: Part, part: Part) -> Corner:
+def _place(first: Member, part: Member) -> Corner:
     """(row, col) of a tile in the pixels of the first. Raises InputError."""
     between = ~first.transform @ part.transform
     a, b, col, d, e, row = between[:6]
@@ -180,7 +180,7 @@ def _place(first: Part, part: Part) -> Corner:
     return round(row), round(col)
 
 
-def _needs_mask(parts: Sequence[Part], sources: Sequence[Source]) -> bool:
+def _needs_mask(parts: Sequence[Member], sources: Sequence[Source]) -> bool:
     """Whether something but nodata and alpha must say where there is no tile, or no data in it."""
     if parts[0].alpha is not None or parts[0].nodata is not None:
         return False

@@ -32,7 +32,7 @@ class Band:
 
 
 @dataclass(frozen=True)
-class Virtual:
+class VrtDataset:
     """A virtual raster. mask: those sources whose masks make its own; None for none."""
 
     crs: str

@@ -1,4 +1,4 @@
-"""Library: the pictures that pairs are made of, in memory, by how much ground a pixel shows."""
+"""Library: the pictures that pairs are made of, in memory, by ground resolution."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Picture = NDArray[np.uint8]
 """(height, width, 3) RGB."""
 
 KEPT_OUT = ("bishop", "eureka", "santa_monica", "chico", "montpellier", "norcia")
-"""Cities of revisits that nothing is learnt from."""
+"""Cities of revisits/ that are kept out of training."""
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 LARGEST_PX = 1024
-"""Of larger pictures the middle is kept."""
+"""Larger pictures are cropped to their middle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One place as it was seen, once or more often.
+    """A place with one or more visits.
 
-    visits: pictures of one size. names: what the visits are called: their files' paths within the
-    library. far: whether a pixel shows ten metres and not one.
+    visits: pictures of one size. names: the path of each visit within the library. far: whether a
+    pixel shows ten metres instead of one.
     """
 
     visits: tuple[Picture, ...]
@@ -41,12 +41,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Library:
-    """Places at which something can be planted, and pictures that it can be cut from."""
+    """Places to plant into, and pictures to cut things from."""
 
     places: tuple[Place, ...]
 
     def of(self, far: bool, often: bool) -> list[int]:
-        """The numbers of places by ground resolution, and by whether they were seen again."""
+        """The numbers of places by ground resolution, and by whether they have several visits."""
         return self._kinds[far, often]
 
     @cached_property
@@ -58,12 +58,12 @@ class Library:
 
 
 def read_library(folder: Path, *, kept_out: bool = False) -> Library:
-    """Read all that is there of a folder's revisits/ and scenes/.
+    """Read revisits/ and scenes/ of a folder.
 
-    revisits/naip: CITY_YEAR_INDEX.jpg, places seen again from the air. revisits/sentinel2: time1/
-    and time2/ with pictures of one name, seen again from orbit. scenes/: pictures of single
-    places, from the air. kept_out: only the cities that are for judging, else only the others.
-    Raises InputError where there is no picture, or one cannot be read.
+    revisits/naip: CITY_YEAR_INDEX.jpg, aerial pictures of places seen again. revisits/sentinel2:
+    time1/ and time2/ with pictures of one name, satellite pictures of places seen again. scenes/:
+    aerial pictures of single places. kept_out: read only the cities kept out for selection, else
+    only the others. Raises InputError where there is no picture, or one cannot be read.
     """
     near, far = folder / "revisits" / "naip", folder / "revisits" / "sentinel2"
     again = [group for group in _visits(near) if _is_kept_out(group[0]) == kept_out]
@@ -85,7 +85,7 @@ def _files(folder: Path, pattern: str = "*") -> list[Path]:
 
 
 def _visits(folder: Path) -> Iterable[list[Path]]:
-    """Pictures of one city and index, by year."""
+    """The pictures of each city and index, by year."""
     places: Mapping[tuple[str, str], list[Path]] = defaultdict(list)
     for file in _files(folder):
         city, _, index = file.stem.rsplit("_", 2)

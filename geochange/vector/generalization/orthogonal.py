@@ -33,7 +33,7 @@ MOST_POINTS = 1000
 """Outlines of more points are no buildings."""
 
 
-def square(outlines: Geometries, metric: NDArray[np.float64]) -> tuple[Geometries, Marks]:
+def orthogonalize(outlines: Geometries, metric: NDArray[np.float64]) -> tuple[Geometries, Marks]:
     """Outlines with right angles on the ground, and which of them: the others are as they were.
 
     outlines: Polygons in pixels. metric: (2, 2), from (x, y) in pixels to lengths on the ground that

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from geochange.grid.grid import Grid
 from geochange.vector.generalization import orthogonal
-from geochange.vector.generalization.rounding import round_off
+from geochange.vector.generalization.rounding import cut_corners
 from geochange.vector.generalization.smooth import HALF_PX
 from geochange.vector.tracing.polygons import Geometries
 
@@ -21,7 +21,7 @@ PIXELS = ((1.0, 0.0), (0.0, 1.0))
 
 
 @dataclass(frozen=True)
-class Pen:
+class OutlineStyle:
     """How outlines are drawn.
 
     simplify_px: how far they may move for smoother lines of fewer points. rounds: how often corners
@@ -57,9 +57,9 @@ class Pen:
         drawn = _thin(outlines, self.simplify_px - HALF_PX)
         squared = np.zeros(len(outlines), np.bool_)
         if self.orthogonal:
-            squares, squared = orthogonal.square(outlines, np.array(self.metric))
+            squares, squared = orthogonal.orthogonalize(outlines, np.array(self.metric))
             drawn = np.where(squared, squares, drawn)
-        rounded = np.where(squared, drawn, round_off(drawn, self.rounds))
+        rounded = np.where(squared, drawn, cut_corners(drawn, self.rounds))
         drawn = np.where(_is_polygon(rounded), rounded, drawn)
         return np.asarray(np.where(plain, outlines, drawn), dtype=np.object_)
 
@@ -77,9 +77,11 @@ def _is_polygon(outlines: Geometries) -> NDArray[np.bool_]:
     return np.asarray(shapely.is_valid(outlines) & (shapely.get_type_id(outlines) == POLYGON))
 
 
-def pen_for(grid: Grid, simplify_px: float, rounds: int, orthogonal: bool) -> Pen:
+def outline_style_for(
+    grid: Grid, simplify_px: float, rounds: int, orthogonal: bool
+) -> OutlineStyle:
     """A pen whose right angles are right on the ground of a grid, as far as its CRS lets them be."""
-    return Pen(simplify_px, rounds, orthogonal, _metric(grid) if orthogonal else PIXELS)
+    return OutlineStyle(simplify_px, rounds, orthogonal, _metric(grid) if orthogonal else PIXELS)
 
 
 def _metric(grid: Grid) -> tuple[tuple[float, float], tuple[float, float]]:

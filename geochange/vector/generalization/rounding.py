@@ -14,7 +14,7 @@ REACH_PX = 2.0
 """The most that is cut off: the corner of a long wall stays near to where it was."""
 
 
-def round_off(outlines: Geometries, rounds: int) -> Geometries:
+def cut_corners(outlines: Geometries, rounds: int) -> Geometries:
     """Polygons with their corners cut `rounds` times, each within its own convex hull.
 
     A ring has twice the points after each round. They may meet others, or themselves: the caller

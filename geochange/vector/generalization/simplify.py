@@ -13,10 +13,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.generalization.outline_style import OutlineStyle
 from geochange.vector.generalization.smooth import smooth
 from geochange.vector.tracing.polygons import Geometries
-from geochange.vector.tracing.spill import Shelf
+from geochange.vector.tracing.spill import RegionFile
 
 Rows = NDArray[np.intp]
 
@@ -29,8 +29,8 @@ class Outlines:
     whole: which regions keep their smooth lines as they are, for else they would overlap another.
     """
 
-    shelf: Shelf
-    pen: Pen
+    shelf: RegionFile
+    pen: OutlineStyle
     whole: NDArray[np.bool_]
 
     def of(self, chosen: Rows) -> Geometries:
@@ -40,7 +40,7 @@ class Outlines:
         return self.pen.draw(outlines, self.whole[chosen])
 
 
-def draw(shelf: Shelf, pen: Pen) -> Outlines:
+def draw(shelf: RegionFile, pen: OutlineStyle) -> Outlines:
     """Outlines as a pen draws them, valid, and none of which overlaps another.
 
     Memory holds 17 bytes of each region beside a few batches of them, and nothing for a pen by which

@@ -13,12 +13,12 @@ from scipy import ndimage
 from geochange.grid.grid import Grid, to_ground
 from geochange.grid.probability import FULL, NODATA
 from geochange.grid.tiling import Window
-from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.generalization.outline_style import OutlineStyle
 from geochange.vector.generalization.simplify import draw
 from geochange.vector.geodesic import geodesic
-from geochange.vector.tracing.join import Joiner
+from geochange.vector.tracing.join import RegionJoiner
 from geochange.vector.tracing.regions import trace
-from geochange.vector.tracing.spill import Spill
+from geochange.vector.tracing.spill import RegionSpill
 
 MOST_CELLS = 2048
 """Cells along a side: a larger raster is seen in cells of several pixels, so that memory and the
@@ -74,11 +74,11 @@ class Coverage:
     def polygons(self) -> gpd.GeoDataFrame:
         """The ground that was seen: id, area_m2 on the ellipsoid, Polygons in the grid's CRS."""
         seen = self.mask()
-        joiner, spill = Joiner(seen.shape), Spill(BytesIO())
+        joiner, spill = RegionJoiner(seen.shape), RegionSpill(BytesIO())
         whole = Window(0, 0, *seen.shape)
         spill.put(joiner.add(trace(seen.astype(np.uint8) * np.uint8(FULL), whole, 1, whole.width)))
         shelf = spill.finish(joiner.finish())
-        drawn = draw(shelf, Pen(SMOOTH_CELLS)).of(np.arange(len(shelf)))
+        drawn = draw(shelf, OutlineStyle(SMOOTH_CELLS)).of(np.arange(len(shelf)))
         height, width = self.grid.shape
         # The last cells are cut off by the raster's edge.
         placed = shapely.transform(drawn, lambda xy: np.minimum(xy * self.cell_px, (width, height)))

@@ -29,7 +29,7 @@ class _Group:
 
 
 @dataclass
-class Joiner:
+class RegionJoiner:
     """Joins the regions of blocks, given in any order, where they continue across a border.
 
     A border is compared, and forgotten, as soon as the blocks on both sides are there, and a region

@@ -28,7 +28,7 @@ def _disk() -> Iterator[None]:
 
 
 @dataclass
-class Spill:
+class RegionSpill:
     """Writes regions to a file as they become whole, 9 bytes a corner, and keeps 38 bytes of each.
 
     The file needs to outlive neither the process nor a crash.
@@ -43,7 +43,7 @@ class Spill:
             self.file.write(regions.corners.tobytes())
         self._rows += regions.rows.tobytes()
 
-    def finish(self, touching: Places) -> Shelf:
+    def finish(self, touching: Places) -> RegionFile:
         """All regions in the order of their first pixels. touching: what Joiner.finish gave.
 
         Raises OutputError where the disk is full.
@@ -55,11 +55,11 @@ class Spill:
         order = np.argsort(rows["first"])
         for name in REGION.names or ():  # in place: memory must not hold all of them twice
             rows[name] = rows[name][order]
-        return Shelf(rows, starts[order], touching, self.file)
+        return RegionFile(rows, starts[order], touching, self.file)
 
 
 @dataclass(frozen=True)
-class Shelf:
+class RegionFile:
     """Regions by number, in the order of their first pixels.
 
     rows: REGION, one a region. starts: where its corners begin in the file, in corners.

@@ -12,7 +12,7 @@ from makers import NORTH_UP, make_raster, noise
 from geochange.errors import InputError
 from geochange.raster.bands import Bands
 from geochange.raster.fingerprint import files_of
-from geochange.raster.pair import align
+from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect
 from geochange.raster.sources.band_stack import PLUS, is_stack
 from geochange.workflows.preflight import source_of
@@ -35,7 +35,7 @@ def test_it_reads_as_one_file_would(tmp_path: Path, after: Affine) -> None:
     whole = make_raster(tmp_path / "whole.tif", pixels, nodata=0)
     other = inspect(make_raster(tmp_path / "other.tif", pixels, transform=after))
     for grid in ("before", "after"):
-        dates = [align(inspect(name), other, grid, RGB).before for name in (path, str(whole))]
+        dates = [align_pair(inspect(name), other, grid, RGB).before for name in (path, str(whole))]
         answers = []
         for date in dates:
             with date.reader() as read:
@@ -48,7 +48,7 @@ def test_masks_of_the_first_file_count(tmp_path: Path) -> None:
     mask = noise((30, 40)) > 50
     path = stack(tmp_path, noise((30, 40, 3)), mask=mask)
     info = inspect(path)
-    with align(info, info, "before", RGB).before.reader() as read:
+    with align_pair(info, info, "before", RGB).before.reader() as read:
         np.testing.assert_array_equal(read(info.grid.whole)[1], mask)
 
 
@@ -70,7 +70,7 @@ def test_tile_sets_can_be_stacked(tmp_path: Path) -> None:
             here = pixels[:, 20 * part : 20 * part + 20, band]
             make_raster(tmp_path / f"B{band}_{part}.tif", here, transform=corner)
     info = inspect(PLUS.join(str(tmp_path / f"B{band}_*.tif") for band in range(2)))
-    with align(info, info, "before", Bands((1, 2), (1, 2))).before.reader() as read:
+    with align_pair(info, info, "before", Bands((1, 2), (1, 2))).before.reader() as read:
         np.testing.assert_array_equal(read(info.grid.whole)[0], pixels)
     assert len(files_of(info)) == 7
 

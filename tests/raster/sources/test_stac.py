@@ -10,7 +10,7 @@ import pytest
 from makers import make_raster, noise
 
 from geochange.errors import InputError
-from geochange.raster.acquisition import Acquired
+from geochange.raster.acquisition import Acquisition
 from geochange.raster.sources.stac import LARGEST_BYTES, is_item, resolve_item
 from geochange.workflows.preflight import inspect_source
 
@@ -70,7 +70,7 @@ def test_assets_are_named_behind_a_hash(tmp_path: Path) -> None:
     path = item(tmp_path, COLOURS, datetime="2020-05-06T10:11:12Z")
     found = resolve_item(f"{path}#B08,B04")
     assert [Path(part).name for part in found.path.split(" + ")] == ["B08.tif", "B04.tif"]
-    assert found.acquired == Acquired("2020-05-06T10:11:12", "STAC datetime")
+    assert found.acquired == Acquisition("2020-05-06T10:11:12", "STAC datetime")
     with pytest.raises(InputError, match="no asset 'B99'; it has B02, B03"):
         resolve_item(f"{path}#B99")
 
@@ -78,7 +78,7 @@ def test_assets_are_named_behind_a_hash(tmp_path: Path) -> None:
 def test_a_range_of_dates_begins_with_its_first(tmp_path: Path) -> None:
     path = item(tmp_path, COLOURS, datetime=None, start_datetime="2020-05-01T00:00:00Z")
     found = resolve_item(str(path))
-    assert found.acquired == Acquired("2020-05-01T00:00:00", "STAC start_datetime")
+    assert found.acquired == Acquisition("2020-05-01T00:00:00", "STAC start_datetime")
 
 
 def test_an_item_is_opened_with_its_date(tmp_path: Path) -> None:
@@ -86,8 +86,8 @@ def test_an_item_is_opened_with_its_date(tmp_path: Path) -> None:
     path = item(tmp_path, {"data": asset("a_19990101.tif")}, datetime="2020-05-06T10:11:12Z")
     info = inspect_source(path)
     assert info.bands == 3
-    assert info.acquired == Acquired("2020-05-06T10:11:12", "STAC datetime")
-    assert inspect_source(tmp_path / "a_19990101.tif").acquired == Acquired(
+    assert info.acquired == Acquisition("2020-05-06T10:11:12", "STAC datetime")
+    assert inspect_source(tmp_path / "a_19990101.tif").acquired == Acquisition(
         "1999-01-01", "its name"
     )
 

@@ -16,7 +16,7 @@ from geochange.config import RunOptions
 from geochange.errors import OutputError
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed, reviewed
 from geochange.vector.files.writers import WRITERS, empty_changes, table_of, write_changes
-from geochange.workflows.preflight import check
+from geochange.workflows.preflight import check_run
 
 
 def write(path: Path, *statuses: str) -> Path:
@@ -48,10 +48,10 @@ def test_a_run_over_reviews_is_refused_before_any_work(tmp_path: Path) -> None:
     out = write(tmp_path / "changes.gpkg", "accept", "unset")
     there = out.read_bytes()
     with pytest.raises(OutputError, match=r"holds 1 reviewed polygons; .*--overwrite"):
-        check(before, after, out, RunOptions())
+        check_run(before, after, out, RunOptions())
     assert out.read_bytes() == there
-    check(before, after, out, RunOptions(overwrite=True))
-    check(before, after, write(out, "unset"), RunOptions())
+    check_run(before, after, out, RunOptions(overwrite=True))
+    check_run(before, after, write(out, "unset"), RunOptions())
 
 
 def test_reviews_that_were_not_written_home_yet_count(tmp_path: Path) -> None:
