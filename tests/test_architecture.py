@@ -71,7 +71,7 @@ HOMES = {
     "torchvision": ("models/", "training/"),
     "safetensors": ("models/weights/tensor_file.py",),
     "open_clip": ("models/weights/openclip.py",),
-    "zarr": ("mosaic/store.py",),
+    "zarr": ("mosaic/checked_array.py",),
     "filelock": ("files/output_paths.py",),
     "dask": ("mosaic/schedule.py",),
     "distributed": ("mosaic/schedule.py",),
