@@ -15,7 +15,14 @@ from geochange.errors import InputError, OptionError
 from geochange.models.changeclip.network import STRIDE, ChangeClip
 from geochange.models.inference.batch import Batch
 from geochange.models.inference.precision import Precision, choose
-from geochange.models.prompts import FIXED, Names, PromptCache, PromptMode, best_names
+from geochange.models.prompts import (
+    FIXED,
+    Names,
+    PromptCache,
+    PromptMode,
+    best_names,
+    check_names,
+)
 from geochange.models.protocol import Statistics
 from geochange.models.scorer import ClipScorer, build_scorer
 from geochange.models.weights.card import Card
@@ -56,8 +63,15 @@ class DetectorSpec:
         if (self.prompts or card.prompts) != "fixed":
             own = None if self.clip else checkpoint.own_clip()
             clip = own or read_clip(self.clip or DEFAULT_CLIP)
-            scorer = build_scorer(clip.tensors, clip.quickgelu, self.vocabulary or card.vocabulary)
+            scorer = build_scorer(clip.tensors, clip.quickgelu, self._names(card))
         return ChangeClipDetector(self, checkpoint.build().requires_grad_(False), card, scorer)
+
+    def _names(self, card: Card) -> Names:
+        """The names that CLIP chooses among. Raises InputError where the card has too few."""
+        try:
+            return check_names(self.vocabulary or card.vocabulary)
+        except InputError as error:
+            raise InputError(f"{self.model}: {error}; name others by --vocabulary") from error
 
 
 class ChangeClipDetector:

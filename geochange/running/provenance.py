@@ -18,6 +18,7 @@ from geochange.raster.fingerprint import fingerprint_of
 from geochange.raster.pair import RasterPair
 from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable
 from geochange.running.tasks import RunSpec
+from geochange.running.work_folder import STORES
 from geochange.workflows.preflight import CheckedRun
 
 PACKAGES = ("torch", "rasterio", "shapely", "geopandas", "dask", "zarr", "numpy")
@@ -53,6 +54,7 @@ def fingerprint(work: RunSpec) -> dict[str, Any]:
     """Everything the logits and probabilities of a run depend on, as plain JSON."""
     return {
         "geochange": __version__,
+        STORES: "crc32c",
         "inputs": inputs(work.pair),
         "bands": [work.pair.before.bands, work.pair.after.bands],
         "crs": work.pair.grid.crs.to_wkt(),

@@ -90,12 +90,16 @@ class RunSpec:
             return None
         return ThumbnailStores(self.pair, self.plan, self.folder, self.picture_px)
 
-    def create_stores(self) -> None:
-        """Lay out, empty, all that the tasks write into."""
+    def create_stores(self, resumed: bool = False) -> None:
+        """Lay out all that the tasks write into; what an earlier run left intact stays.
+
+        resumed: no pictures are made where an earlier run has begun without.
+        """
         self.logits.create()
         if self.pictures is not None:
-            self.pictures.create()
+            self.pictures.repair() if resumed else self.pictures.create()
         self.probability.create()
+        self.records.create()
         if self.area is not None:
             keep_area(self.area, self.folder)
         if self.classes:
@@ -116,9 +120,16 @@ def infer_block(work: RunSpec, block: Index) -> int:
     """Logits of the tiles of a block, each tile once, into the store; gives how many tiles."""
     settle()
     scope = work.scope
-    if not (work.logits.has(block) or _is_stitched(work, scope, block)):
+    if not _is_done(work, scope, block):
         _infer_tiles(work, scope, block)
     return len(scope.tiles_of(block))
+
+
+def _is_done(work: RunSpec, scope: Scope, block: Index) -> bool:
+    """Whether an earlier run has left all that is wanted of a block, each byte as it was."""
+    inferred = work.logits.has(block) or _is_stitched(work, scope, block)
+    scored = not work.classes or work.scores.has(block)
+    return inferred and scored and work.records.has(block)
 
 
 def _is_stitched(work: RunSpec, scope: Scope, block: Index) -> bool:
@@ -225,10 +236,11 @@ def finish_output(work: RunSpec, output: Index) -> BlockRegions:
 
 def _need_logits(work: RunSpec, scope: Scope, output: Index) -> None:
     """A chunk that is not there reads as no data, which would be a result."""
-    missing = [block for block in scope.needed_blocks(output) if not work.logits.has(block)]
+    missing = [block for block in scope.needed_blocks(output) if not work.logits.exists(block)]
     if missing:
         raise RunError(
-            f"{work.folder}: the logits of block {missing[0]} are gone; has it been cleared?"
+            f"{work.folder}: the logits of block {missing[0]} are gone; has it been cleared? the "
+            "same command again computes them anew"
         )
 
 

@@ -85,8 +85,8 @@ def _reporter(checked: CheckedRun, work: RunSpec) -> Reporter | None:
 
 
 def _seen(work: RunSpec) -> tuple[Overview, Overview] | None:
-    """Both dates as inference read them, if it kept thumbnails."""
-    small = None if work.pictures is None else work.pictures.get()
+    """Both dates as inference saw them, if it kept that."""
+    small = None if work.pictures is None else work.pictures.get(work.scope.blocks())
     return None if small is None else (Overview(*small[0]), Overview(*small[1]))
 
 

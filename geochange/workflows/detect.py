@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import geopandas as gpd
@@ -41,9 +42,6 @@ from geochange.workflows.inspect_pair import Inspection, coregister, inspect_sce
 from geochange.workflows.preflight import CheckedRun, PathLike, check_run
 
 logger = logging.getLogger(__name__)
-
-OUTLINES = "outlines.bin"
-"""In the work folder: the corners of regions that are whole."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,8 @@ def _run_alone(checked: CheckedRun, progress: Progress) -> Result:
         closing(HANDLES),
         open_workers(checked.options, work) as crew,
         _work_folder(checked, crew.work, in_flight(crew.client)) as resumed,
-        open(work.folder / OUTLINES, "w+b") as outlines,
+        # It has no name: nobody else can reach it, and it goes with this process.
+        TemporaryFile(dir=work.folder) as outlines,
         open_raster_writer(checked, crew.work, clock, progress) as raster,
     ):
         work, keep = crew.work, checked.options.keep_work
@@ -202,8 +201,8 @@ def _work_folder(checked: CheckedRun, work: RunSpec, tasks: int) -> Iterator[boo
         folder.remove()
     fingerprint = provenance.fingerprint(work)
     resumed = folder.begin(fingerprint)
+    work.create_stores(resumed)
     if not resumed:
-        work.create_stores()
         folder.commit(fingerprint)
     try:
         yield resumed

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from breaking import DAMAGES
 from makers import make_raster, noise
 
 from geochange.errors import RunError
@@ -34,14 +35,36 @@ def remote(pair: RasterPair) -> RasterPair:
 def test_records_are_kept_by_block_and_taken_back(tmp_path: Path) -> None:
     records = FailureRecords(tmp_path / "unreadable")
     assert not records.any() and records.get() == NOTHING_UNREADABLE
+    assert not records.has((0, 1))
     records.put((0, 1), NOTHING_UNREADABLE)
-    assert not (tmp_path / "unreadable").exists()
+    assert records.has((0, 1)) and not records.any()
     records.put((0, 1), HOLE)
     records.put((2, 0), OTHER)
     records.put((3, 3), HOLE)
     assert records.any()
     assert records.get() == HOLE | OTHER
     records.put((2, 0), NOTHING_UNREADABLE)
+    assert records.get() == HOLE
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_record_is_not_there(damage: str, tmp_path: Path) -> None:
+    records = FailureRecords(tmp_path / "unreadable")
+    for block in ((0, 1), (2, 0)):
+        records.put(block, HOLE)
+    DAMAGES[damage](tmp_path / "unreadable" / "0_1.json")
+    assert not records.has((0, 1)) and records.has((2, 0))
+    assert records.get() == HOLE
+    records.create()
+    records.put((0, 1), OTHER)
+    assert records.has((0, 1)) and records.get() == HOLE | OTHER
+
+
+def test_a_file_in_the_place_of_the_records_goes(tmp_path: Path) -> None:
+    (tmp_path / "unreadable").write_text("no folder")
+    records = FailureRecords(tmp_path / "unreadable")
+    records.create()
+    records.put((0, 1), HOLE)
     assert records.get() == HOLE
 
 

@@ -9,16 +9,19 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar, get_args
 
 from geochange.errors import InputError
+from geochange.files.reading import parse_json
 from geochange.models.changeclip.context_decoder import ContextOptions
 from geochange.models.changeclip.decoder import DecoderOptions
 from geochange.models.changeclip.image_tower import ResNetOptions, VitOptions
 from geochange.models.changeclip.network import ChangeClipOptions
 from geochange.models.changeclip.text_tower import TextOptions
-from geochange.models.prompts import Names, PromptMode, published_vocabulary
+from geochange.models.prompts import Names, PromptMode, check_names, published_vocabulary
 
 FORMAT = "changeclip/1"
 OWN_CLIP = "own"
 """Where a card says CLIP is: in the same file as the network."""
+LARGEST = 2**24
+"""No size of a network is so large."""
 _TOWERS: dict[str, type[ResNetOptions] | type[VitOptions]] = {
     "resnet": ResNetOptions,
     "vit": VitOptions,
@@ -58,27 +61,48 @@ class Card:
     def from_json(cls, text: str) -> Card:
         """Read a card. Raises InputError where it is not one of this format, or not whole."""
         try:
-            values = dict(json.loads(text))
+            values = dict(parse_json(text))
             if (form := values.pop("format", None)) != FORMAT:
-                raise InputError(f"it is of format {form!r}, and this geochange reads {FORMAT!r}")
-            card = cls(**values | {"options": _options(values["options"])})
-            return replace(_checked(card), vocabulary=tuple(card.vocabulary))
-        except (TypeError, KeyError, ValueError) as error:
+                raise InputError(
+                    f"it is of format {str(form)[:40]!r}, and this geochange reads {FORMAT!r}"
+                )
+            options = _options(values["options"])
+            return _checked(cls(**values | {"options": options}))
+        except (
+            TypeError,
+            KeyError,
+            ValueError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ) as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError(f"the checkpoint's card cannot be read ({error})") from error
+            raise InputError(
+                f"the checkpoint's card cannot be read ({str(error)[:200]})"
+            ) from error
 
 
 def _checked(card: Card) -> Card:
     if card.prompts not in get_args(PromptMode):
-        raise InputError(f"prompts {card.prompts!r}: one of {', '.join(get_args(PromptMode))}")
+        modes = ", ".join(get_args(PromptMode))
+        raise InputError(f"prompts {str(card.prompts)[:40]!r}: one of {modes}")
     if card.clip not in ("", OWN_CLIP):
-        raise InputError(f"a CLIP {card.clip!r}: it is {OWN_CLIP!r}, or left out")
-    if not 0.0 < card.threshold < 1.0:
+        raise InputError(f"a CLIP {str(card.clip)[:40]!r}: it is {OWN_CLIP!r}, or left out")
+    if not 0.0 < _number(card.threshold) < 1.0:
         raise InputError(f"a threshold of {card.threshold}: it lies between 0 and 1")
-    if not 0.0 < card.temperature < math.inf:
+    if not 0.0 < _number(card.temperature) < math.inf:
         raise InputError(f"a temperature of {card.temperature}: it is a number above 0")
-    return card
+    if not isinstance(card.vocabulary, list | tuple):
+        raise InputError("a vocabulary that is no list of names")
+    # Of a short one every text could name no more: whoever asks for texts refuses it.
+    return replace(card, vocabulary=check_names(card.vocabulary, fewest=0))
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{str(value)[:40]!r} is no number")
+    return float(value)
 
 
 _Options = TypeVar("_Options")
@@ -86,7 +110,24 @@ _Options = TypeVar("_Options")
 
 def _part(kind: type[_Options], values: Mapping[str, Any]) -> _Options:
     frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    return kind(**frozen)
+    made, usual = kind(**frozen), kind()
+    for name in (item.name for item in fields(made)):  # type: ignore[arg-type]  # of dataclasses
+        _check_option(name, getattr(made, name), getattr(usual, name))
+    return made
+
+
+def _check_option(name: str, value: Any, usual: Any) -> None:
+    """Refuse an option of another kind than its usual value, or beyond all bounds."""
+    numbers = value if isinstance(usual, tuple) and isinstance(value, tuple) else (value,)
+    if isinstance(usual, bool):
+        right = isinstance(value, bool)
+    elif isinstance(usual, float):
+        right = 0.0 <= _number(value) < 1.0
+    else:
+        right = all(type(n) is int and 0 < n < LARGEST for n in numbers)
+        right = right and (not isinstance(usual, tuple) or len(numbers) == len(usual))
+    if not right:
+        raise InputError(f"its card makes no sense: {name} {str(value)[:40]!r}")
 
 
 def _options(values: Mapping[str, Any]) -> ChangeClipOptions:

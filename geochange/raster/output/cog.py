@@ -21,6 +21,7 @@ from rasterio.shutil import copy
 from rasterio.windows import Window
 
 from geochange.errors import OutputError
+from geochange.files.checksummed import remove
 from geochange.grid.probability import NODATA
 from geochange.qgis.style import probability_colormap
 from geochange.raster.reader import PROBABILITY_BAND, gdal_environment
@@ -54,7 +55,7 @@ def write_cog(
     not at all. Raises OutputError when it cannot be written; what `blocks` raises goes through.
     """
     plain = scratch / f"{path.name}.plain.tif"
-    plain.unlink(missing_ok=True)  # what a killed run left
+    remove(plain)  # what a killed run left
     try:
         with gdal_environment(CACHE_MB):
             with _as_output_error(path):

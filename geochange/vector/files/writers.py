@@ -20,6 +20,7 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
+from geochange.files.checksummed import remove
 from geochange.files.output_paths import check_folder
 from geochange.qgis.project import Scene
 from geochange.qgis.schema import STATUSES as STATUSES
@@ -164,7 +165,7 @@ def aside(path: Path) -> Iterator[Path]:
     name is always the same, so that what a killed run left is cleared by the next.
     """
     folder = path.with_name(f".{path.name}.part")
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)
     folder.mkdir()
     try:
         yield folder / path.name
