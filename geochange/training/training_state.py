@@ -25,6 +25,9 @@ DIVERGED = (
 )
 """What it means that numbers are not finite, and what cures it."""
 
+PACE = "pace"
+"""What of a group of parameters the learning rate is multiplied by; 1 where it says none."""
+
 _EMA, _OPTIMISER, _NETWORK = "average.", "optimiser.", "network."
 
 
@@ -101,7 +104,7 @@ class Student:
         fabric, course = self.fabric, self.course
         self._forward.train()
         for group in self._optimiser.param_groups:
-            group["lr"] = course.rate(step)
+            group["lr"] = course.rate(step) * group.get(PACE, 1.0)
         known = self._known(parts)
         # Dropout is drawn anew from the step, so that a training that goes on draws the same.
         torch.manual_seed((course.seed * 1_000_003 + step) * fabric.world_size + fabric.global_rank)
@@ -174,8 +177,9 @@ class Student:
         Raises InputError where the tensors are of another network.
         """
         parameters = dict(self.module.named_parameters())
+        learning = {name: each for name, each in parameters.items() if each.requires_grad}
         try:
-            for name, parameter in parameters.items():
+            for name, parameter in learning.items():
                 self._moments.state[parameter] = {
                     key: _alike(kept[f"{_OPTIMISER}{name}.{key}"], parameter, key)
                     for key in ("step", "exp_avg", "exp_avg_sq")

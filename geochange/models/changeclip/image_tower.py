@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from geochange.models.changeclip.efficientnet import EfficientNetOptions, EfficientNetTower
 from geochange.models.changeclip.layers import resize_grid
+from geochange.models.changeclip.seen import Seen
 from geochange.models.weights.openclip import blocks_of, modified_resnet, transformer
+
+MEAN = (123.675, 116.28, 103.53)
+"""Subtracted from RGB in 0-255 (ImageNet's), and what it is then divided by."""
+STD = (58.395, 57.12, 57.375)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,9 @@ class ResNetOptions:
     heads: int = 32
     grid: int = 16
     embed: int = 1024
+
+    mean: ClassVar[tuple[float, float, float]] = MEAN
+    std: ClassVar[tuple[float, float, float]] = STD
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -52,6 +62,9 @@ class VitOptions:
     double_class_token: bool = False
     drop_path: float = 0.1
 
+    mean: ClassVar[tuple[float, float, float]] = MEAN
+    std: ClassVar[tuple[float, float, float]] = STD
+
     @property
     def channels(self) -> tuple[int, ...]:
         """Channels of the pyramid, from stride 4 to stride 32."""
@@ -61,19 +74,6 @@ class VitOptions:
     def score_level(self) -> int:
         """The pyramid's level whose size the local embeddings have."""
         return 2
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a tower saw. C: the embedding's channels, H and W: the size of the score level.
-
-    pyramid: four maps (B, channels, height / s, width / s) for s = 4, 8, 16, 32.
-    whole: (B, C), the image's embedding. places: (B, C, H, W), that of each place.
-    """
-
-    pyramid: list[torch.Tensor]
-    whole: torch.Tensor
-    places: torch.Tensor
 
 
 def to_map(tokens: torch.Tensor, height: int, width: int) -> torch.Tensor:
@@ -194,9 +194,15 @@ class VitTower(nn.Module):
         return tokens + resize_grid(self.positional_embedding, height, width)
 
 
-VisualOptions = ResNetOptions | VitOptions
+VisualOptions = ResNetOptions | VitOptions | EfficientNetOptions
 
 
-def build_tower(options: VisualOptions) -> ResNetTower | VitTower:
+def build_tower(options: VisualOptions) -> ResNetTower | VitTower | EfficientNetTower:
     """The image tower these options ask for."""
-    return VitTower(options) if isinstance(options, VitOptions) else ResNetTower(options)
+    match options:
+        case VitOptions():
+            return VitTower(options)
+        case EfficientNetOptions():
+            return EfficientNetTower(options)
+        case ResNetOptions():
+            return ResNetTower(options)

@@ -11,7 +11,9 @@ from typing import Any, TypeVar, get_args
 from geochange.errors import InputError
 from geochange.models.changeclip.context_decoder import ContextOptions
 from geochange.models.changeclip.decoder import DecoderOptions
-from geochange.models.changeclip.image_tower import ResNetOptions, VitOptions
+from geochange.models.changeclip.efficientnet import EfficientNetOptions
+from geochange.models.changeclip.image_tower import ResNetOptions, VisualOptions, VitOptions
+from geochange.models.changeclip.land_head import LandOptions
 from geochange.models.changeclip.network import ChangeClipOptions
 from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.prompts import Names, PromptMode, published_vocabulary
@@ -19,7 +21,8 @@ from geochange.models.prompts import Names, PromptMode, published_vocabulary
 FORMAT = "changeclip/1"
 OWN_CLIP = "own"
 """Where a card says CLIP is: in the same file as the network."""
-_TOWERS: dict[str, type[ResNetOptions] | type[VitOptions]] = {
+_TOWERS: dict[str, type[VisualOptions]] = {
+    "efficientnet": EfficientNetOptions,
     "resnet": ResNetOptions,
     "vit": VitOptions,
 }
@@ -90,11 +93,12 @@ def _part(kind: type[_Options], values: Mapping[str, Any]) -> _Options:
 
 
 def _options(values: Mapping[str, Any]) -> ChangeClipOptions:
-    visual = dict(values["visual"])
+    visual, land = dict(values["visual"]), values.get("land")
     tower = _TOWERS[visual.pop("kind")]
     return ChangeClipOptions(
         visual=_part(tower, visual),
         text=_part(TextOptions, values["text"]),
         context=_part(ContextOptions, values["context"]),
         decoder=_part(DecoderOptions, values["decoder"]),
+        land=None if land is None else _part(LandOptions, land),
     )
