@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import logit
 from torch.nn import functional as F
 
 from geochange.chip import Chip
 from geochange.errors import InputError, OptionError
-from geochange.models.changeclip.network import STRIDE, ChangeClip
+from geochange.models.changeclip.network import STRIDE, Answer, ChangeClip, joined
 from geochange.models.inference.batch import Batch
 from geochange.models.inference.precision import Precision, choose
 from geochange.models.prompts import FIXED, Names, PromptCache, PromptMode, best_names
@@ -35,7 +36,8 @@ class DetectorSpec:
     model: a checkpoint's file. clip: see `read_clip`; where None the checkpoint's own, if it has
     one, else the default. vocabulary, prompts: the checkpoint's own where None. fixed: both dates'
     names where prompts are `fixed`. precision: `auto` takes bfloat16 where it is faster. compiled:
-    through torch.compile. cache: texts kept.
+    through torch.compile. cache: texts kept. only: classes of the land head; where some are named,
+    a pixel is change if one of them stood or stands there.
     """
 
     model: str
@@ -47,6 +49,7 @@ class DetectorSpec:
     fixed: tuple[Names, Names] = (FIXED, FIXED)
     compiled: bool = False
     cache: int = 4096
+    only: Names = ()
 
     def build(self) -> ChangeClipDetector:
         """Read checkpoint and CLIP, and put all of it on the device. Raises InputError."""
@@ -84,6 +87,7 @@ class ChangeClipDetector:
         self.dtype = choose(spec.precision, self.device)
         self.network = network
         self.scorer = scorer
+        self._only = [self.land_classes.index(name) for name in spec.only]
         self._settle(spec)
 
     def _settle(self, spec: DetectorSpec) -> None:
@@ -92,8 +96,8 @@ class ChangeClipDetector:
                 module.lower()
             if module is not None:
                 module.to(self.device).to(memory_format=torch.channels_last)
-        forward: Callable[..., torch.Tensor] = self.network
-        self._forward = torch.compile(self.network) if spec.compiled else forward
+        answer: Callable[..., Answer] = self.network.answer
+        self._answer = torch.compile(answer) if spec.compiled else answer
         self._alone = self.device.type == "cpu"
         places = self.card.options.text.places
         self._cache = PromptCache(
@@ -104,6 +108,12 @@ class ChangeClipDetector:
     def classes(self) -> Names:
         """The names that `class_scores` scores; none where prompts are fixed."""
         return () if self.prompts == "fixed" else self.vocabulary
+
+    @property
+    def land_classes(self) -> Names:
+        """What the network tells apart on each pixel of a date; none without a land head."""
+        land = self.card.options.land
+        return () if land is None else land.classes
 
     def fit(self, sample: Sequence[Chip]) -> Statistics:
         """Nothing: the network knows what it needs."""
@@ -135,8 +145,13 @@ class ChangeClipDetector:
     def named_logits(self, batch: Batch, names: BothNames) -> torch.Tensor:
         """(B, H, W) float32 with every chip's class names given, those before and those after."""
         _check(batch)
-        logits = self._logits(batch, *names)
-        return (logits[:, 1] - logits[:, 0]) / self.card.temperature
+        answer = self._answers(batch, *names)
+        logits = (answer.change[:, 1] - answer.change[:, 0]) / self.card.temperature
+        if not self._only or answer.land is None:
+            return logits
+        wanted = [standing(land, self._only) for land in answer.land]
+        # As sure as the threshold asks, where it is as likely as not that one of them is there.
+        return torch.minimum(logits, torch.maximum(*wanted) + logit(self.threshold))
 
     def names(self, batch: Batch, scores: Scores | None = None) -> BothNames:
         """Each chip's class names at both dates, as the prompt mode has it."""
@@ -166,16 +181,16 @@ class ChangeClipDetector:
         if not len(batch) == len(two) == len(names_before) == len(names_after):
             raise InputError("pictures and lists of names must be as many at both dates")
         names = ([tuple(n) for n in date] for date in (names_before, names_after))
-        return np.asarray(self._logits(batch, *names).cpu().numpy(), dtype=np.float32)
+        return np.asarray(self._answers(batch, *names).change.cpu().numpy(), dtype=np.float32)
 
     def _passes(self, batch: Batch) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Both dates' pictures, chip by chip where that is free, else all at once."""
         step = 1 if self._alone else max(1, len(batch))
         return list(zip(batch.before.split(step), batch.after.split(step), strict=True))
 
-    def _logits(
+    def _answers(
         self, batch: Batch, names_before: Sequence[Names], names_after: Sequence[Names]
-    ) -> torch.Tensor:
+    ) -> Answer:
         # One call for both dates: what is missing from the cache is encoded together.
         texts = self._cache.texts([*names_before, *names_after], self.device)
         start, parts = 0, []
@@ -184,14 +199,20 @@ class ChangeClipDetector:
             one, two = texts[start:end], texts[len(batch) + start : len(batch) + end]
             parts.append(self._pass(before, after, one, two))
             start = end
-        return torch.cat(parts)
+        return joined(parts)
 
     def _pass(
         self, before: torch.Tensor, after: torch.Tensor, one: torch.Tensor, two: torch.Tensor
-    ) -> torch.Tensor:
+    ) -> Answer:
         height, width = before.shape[2:]
         padded = (pad(date) for date in (before, after))
-        return self._forward(*padded, one, two)[:, :, :height, :width]
+        return self._answer(*padded, one, two).cut(height, width)
+
+
+def standing(land: torch.Tensor, classes: Sequence[int]) -> torch.Tensor:
+    """(B, classes, H, W) logits -> (B, H, W): the logit of one of these classes being there."""
+    others = [number for number in range(land.shape[1]) if number not in classes]
+    return land[:, list(classes)].logsumexp(dim=1) - land[:, others].logsumexp(dim=1)
 
 
 def pad(pictures: torch.Tensor) -> torch.Tensor:

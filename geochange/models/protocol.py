@@ -45,6 +45,16 @@ class ChangeModel(Protocol):
 
 
 @runtime_checkable
+class SeesLand(Protocol):
+    """A ChangeModel that sees what stands on each pixel of a date."""
+
+    @property
+    def land_classes(self) -> tuple[str, ...]:
+        """What it tells apart; none where this network has no head for it."""
+        ...
+
+
+@runtime_checkable
 class NamesClasses(Protocol):
     """A ChangeModel that, on its way, scores what each chip shows.
 

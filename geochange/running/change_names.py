@@ -105,6 +105,37 @@ def _told(before: str | None, after: str | None) -> str | None:
     return f"within {after}" if before == after else f"{before} -> {after}"
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """What `--only` names. land: what stands on a pixel. places: what a tile shows.
+
+    One of them is empty; both are where everything is wanted.
+    """
+
+    land: tuple[str, ...] = ()
+    places: frozenset[str] | None = None
+
+
+def chosen(only: str | None, classes: tuple[str, ...], land: tuple[str, ...]) -> Chosen:
+    """What `--only` asks for: pixels by what stands there, or polygons by what their place shows.
+
+    classes: those the model scores by tile. land: those it sees by pixel, which are meant where
+    both have a name. Raises OptionError.
+    """
+    if only is None or not land:
+        return Chosen(places=chosen_classes(only, classes))
+    every = (*land, *(name for name in classes if name not in land))
+    asked = chosen_classes(only, every) or frozenset()
+    pixels = tuple(name for name in land if name in asked)
+    places = sorted(asked - set(pixels))
+    if pixels and places:
+        raise OptionError(
+            f"--only {only}: {pixels[0]} is seen by pixel and {places[0]} by the place around it; "
+            "name only those of one kind"
+        )
+    return Chosen(pixels, frozenset(places) or None)
+
+
 def chosen_classes(only: str | None, classes: tuple[str, ...]) -> frozenset[str] | None:
     """The classes that `--only` names, by commas, in any case. Raises OptionError.
 

@@ -44,7 +44,8 @@ class Work:
     """All that the tasks of a run need to know; it travels to the workers, so it is small.
 
     batch: the most tiles at once, found by each worker where None. level: the smallest byte of
-    probability that is change. classes: the names the model scores.
+    probability that is change. classes: the names the model scores by tile.
+    land: those it sees by pixel.
     skip_unreadable: whether what cannot be read is nodata, else its block fails. unsampled: what
     of the scene sample could not be read. area: the digest of the area that is worked, which lies
     in the work folder; None for all. checks: what was found of the pair beforehand. picture_px:
@@ -61,6 +62,7 @@ class Work:
     level: int
     folder: Path
     classes: tuple[str, ...] = ()
+    land: tuple[str, ...] = ()
     skip_unreadable: bool = False
     unsampled: Unreadable = NOTHING
     area: str | None = None

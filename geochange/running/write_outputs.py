@@ -16,7 +16,7 @@ from geochange.raster.pictures.overview import Glance
 from geochange.raster.unreadable import Unreadable
 from geochange.report.run.gather_facts import Told
 from geochange.report.run.write import Reporter
-from geochange.running.change_names import Namer, chosen_classes
+from geochange.running.change_names import Namer, chosen
 from geochange.running.provenance import Clock
 from geochange.running.raster_writer import Rastering, worth_going_on
 from geochange.running.tasks import Work
@@ -101,6 +101,6 @@ def _scene(checked: Checked, work: Work, coverage: Coverage) -> Scene:
 def _drawn(checked: Checked, work: Work, shelf: Shelf) -> Iterator[gpd.GeoDataFrame]:
     grid, options = checked.pair.grid, checked.options
     pen = pen_for(grid, options.simplify, options.smooth, options.orthogonal)
-    only = chosen_classes(options.only, work.classes)
-    name = Namer(work.scores, only) if work.classes else None
+    only = chosen(options.only, work.classes, work.land)
+    name = Namer(work.scores, only.places) if work.classes else None
     return to_changes(shelf, grid, pen, options.min_area, name)

@@ -25,6 +25,7 @@ from geochange.models.changeclip.land_head import CLASSES
 from geochange.training.planting.camera import Nuisances, photograph
 from geochange.training.sampler import seed_at
 from geochange.training.scenes import KEPT_OUT
+from geochange.training.zooms import zooms_of
 
 Picture = NDArray[np.uint8]
 """(height, width, 3) RGB."""
@@ -38,20 +39,14 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 ATTEMPTS = 6
 """How many crops are looked at before one of which little is known is taken."""
 
-ZOOMS: Mapping[str, tuple[float, float]] = {
-    "accra": (0.3, 1.1),
-    "austin": (0.5, 1.4),
-    "banepa": (0.2, 1.1),
-    "dubai": (0.6, 1.6),
-    "massachusetts_buildings": (0.7, 2.0),
-    "massachusetts_roads": (0.7, 2.0),
-    "ucm": (0.4, 1.2),
+SHARES: Mapping[str, float] = {
+    "accra": 0.6,
+    "austin": 2.0,
+    "banepa": 1.3,
+    "massachusetts_buildings": 2.0,
+    "massachusetts_roads": 0.8,
+    "ucm": 0.8,
 }
-"""How much nearer or farther the pictures of a set are seen: most networks look at 0.3 to 1.5 m."""
-
-USUAL_ZOOM = (0.6, 1.6)
-
-SHARES: Mapping[str, float] = {"austin": 1.5, "banepa": 1.3, "massachusetts_buildings": 1.3}
 """How often a set is shown, where not once: those whose outlines are the best."""
 
 SCENE_CLASSES: Mapping[str, tuple[str, ...]] = {
@@ -83,7 +78,7 @@ class LandSet:
     @property
     def zooms(self) -> tuple[float, float]:
         """The least and the most that pictures are enlarged."""
-        return ZOOMS.get(self.name, USUAL_ZOOM)
+        return zooms_of(self.name)
 
 
 @dataclass(frozen=True)
@@ -242,7 +237,7 @@ def _read_scenes(folder: Path, kept_out: bool) -> LandSet:
             if (i % KEPT_OUT == KEPT_OUT - 1) == kept_out:
                 pictures.append(_read(file, "RGB"))
                 allowed.append(np.full(pictures[-1].shape[:2], bits, np.uint8))
-    return LandSet("ucm", pictures, allowed)
+    return LandSet("ucm", pictures, allowed, SHARES["ucm"])
 
 
 def _read(file: Path, mode: str) -> NDArray[np.uint8]:

@@ -18,7 +18,7 @@ from geochange.files.output_paths import claimed
 from geochange.grid.probability import level
 from geochange.memory import settle
 from geochange.models import resident
-from geochange.models.inference.predict import classes_of
+from geochange.models.inference.predict import classes_of, land_classes_of
 from geochange.mosaic.schedule import in_flight
 from geochange.progress import Progress, silent
 from geochange.raster.handles import HELD
@@ -27,7 +27,7 @@ from geochange.raster.unreadable import NOTHING, Unreadable
 from geochange.report.run.write import picture_px
 from geochange.running import provenance
 from geochange.running.blocks import work_blocks
-from geochange.running.change_names import chosen_classes
+from geochange.running.change_names import chosen
 from geochange.running.disk_space import check_space, room_in, space_of
 from geochange.running.raster_writer import rastering
 from geochange.running.read_failures import say_skipped, say_unsampled
@@ -144,7 +144,10 @@ def plan_work(checked: Checked) -> Work:
     # With a scheduler the workers settle their devices by themselves; see `settle_spec`.
     spec = choose_model(options.model, options, "auto" if options.scheduler else options.device)
     model = resident(spec)
-    chosen_classes(options.only, classes_of(model))  # refused before anything is read
+    # Refused before anything is read.
+    only = chosen(options.only, classes_of(model), land_classes_of(model))
+    if only.land:
+        spec = replace(spec, prompting=replace(spec.prompting, only=only.land))
     sample, checks = _look(checked)
     radiometry = sample.radiometry(checked.stretch, options.match)
     statistics = model.fit(sample.chips(radiometry))
@@ -160,6 +163,7 @@ def plan_work(checked: Checked) -> Work:
         level=level(threshold),
         folder=WorkFolder.beside(checked.out).path,
         classes=classes_of(model),
+        land=land_classes_of(model),
         skip_unreadable=options.skip_unreadable,
         unsampled=sample.unreadable,
         area=None if checked.area is None else know_area(checked.area),

@@ -6,6 +6,7 @@ doi 10.1016/j.isprsjprs.2024.01.004. Modules are named as in the published weigh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -73,6 +74,22 @@ class Answer:
 
     change: torch.Tensor
     land: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def cut(self, height: int, width: int) -> Answer:
+        """The first rows and columns, which padding lies behind."""
+        part = slice(height), slice(width)
+        land = self.land and (self.land[0][..., *part], self.land[1][..., *part])
+        return Answer(self.change[..., *part], land)
+
+
+def joined(answers: Sequence[Answer]) -> Answer:
+    """Answers about some chips and about others, as one."""
+    change = torch.cat([each.change for each in answers])
+    land = [each.land for each in answers if each.land is not None]
+    if not land:
+        return Answer(change)
+    before, after = zip(*land, strict=True)
+    return Answer(change, (torch.cat(before), torch.cat(after)))
 
 
 def normalise(pictures: torch.Tensor, visual: VisualOptions) -> torch.Tensor:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip
 from geochange.models.inference.transfer import Coming
-from geochange.models.protocol import ChangeModel, NamesClasses
+from geochange.models.protocol import ChangeModel, NamesClasses, SeesLand
 
 ALONE = 2**14
 """Of so few numbers torch does a sum in the thread that asks for it, and wakes no others."""
@@ -58,6 +58,11 @@ class Answer:
 def classes_of(model: ChangeModel) -> tuple[str, ...]:
     """The names of the classes a model scores on its way; most models name none."""
     return model.classes if isinstance(model, NamesClasses) else ()
+
+
+def land_classes_of(model: ChangeModel) -> tuple[str, ...]:
+    """What a model sees on each pixel of a date; most models see nothing there."""
+    return model.land_classes if isinstance(model, SeesLand) else ()
 
 
 class Reaching:
