@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
-from geochange.models.changeclip.network import ChangeClip, normalise
+from geochange.models.changeclip.network import STRIDE, ChangeClip, normalise
 from geochange.models.trainable import lay_out, steady_parts
 
 
@@ -58,3 +60,13 @@ def see_land(network: ChangeClip, pictures: torch.Tensor) -> torch.Tensor:
     seen = network.backbone(x.contiguous(memory_format=torch.channels_last))
     logits, _ = network.land_head(seen.pyramid, seen.fine)
     return F.interpolate(logits.float(), size=pictures.shape[2:], mode="bilinear")
+
+
+@torch.inference_mode()
+def see_classes(network: ChangeClip, picture: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """(height, width) the most probable class of each pixel of a (height, width, 3) picture."""
+    device = next(network.parameters()).device
+    x = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].to(device).float()
+    height, width = x.shape[2:]
+    x = F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+    return np.asarray(see_land(network, x)[0, :, :height, :width].argmax(dim=0).cpu().numpy())

@@ -21,9 +21,9 @@ from geochange.models.weights.checkpoint import (
     write_checkpoint,
 )
 from geochange.progress import Watch
+from geochange.trainer.land_judging import LandFigures, judge_land
 from geochange.trainer.preparation import Prepared
 from geochange.trainer.recipe import devices_of, loading_processes, start_of
-from geochange.training.land_judging import LandFigures, judge_land
 from geochange.training.land_loss import land_loss
 from geochange.training.land_pictures import LandCrops, LandLesson, collate_land, read_land
 from geochange.training.loader import Loader

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from geochange.models.changeclip.land_head import CLASSES
+from geochange.land import BUILDING
 
-BUILDING = CLASSES.index("building")
 SMOOTH_PX = 100.0
 """Added above and below in the dice loss, so that a step without buildings has one."""
 

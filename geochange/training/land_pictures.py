@@ -21,7 +21,7 @@ from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
 from geochange.errors import InputError
-from geochange.models.changeclip.land_head import CLASSES
+from geochange.land import CLASSES
 from geochange.training.planting.camera import Nuisances, photograph
 from geochange.training.sampler import seed_at
 from geochange.training.scenes import KEPT_OUT

@@ -13,8 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-CLASSES = ("building", "road", "vegetation", "water", "other land")
-"""What stands on a pixel, in the order of the logits."""
+from geochange.land import CLASSES
 
 
 @dataclass(frozen=True, slots=True)

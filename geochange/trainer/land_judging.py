@@ -6,13 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
-from geochange.models.changeclip.land_head import CLASSES
-from geochange.models.changeclip.network import STRIDE, ChangeClip
-from geochange.models.land_learner import see_land
+from geochange.land import BUILDING, CLASSES
+from geochange.models.changeclip.network import ChangeClip
+from geochange.models.land_learner import see_classes
 from geochange.training.land_pictures import ANY, Allowed, LandPictures, Picture
 
 WINDOW_PX = 1024
@@ -32,7 +30,7 @@ class LandFigures:
     @property
     def building(self) -> float:
         """Mean IoU of buildings over the sets that label them alone; 0 without any."""
-        found = [self.iou[name, CLASSES[0]] for name in sorted(self.of_buildings)]
+        found = [self.iou[name, CLASSES[BUILDING]] for name in sorted(self.of_buildings)]
         return float(np.mean(found)) if found else 0.0
 
     def told(self) -> dict[str, float]:
@@ -57,12 +55,12 @@ def judge_land(network: ChangeClip, pictures: LandPictures) -> LandFigures:
                 iou[each.name, name] = both / (both + wrong + missed)
     network.train(learning)
     alone = {each.name for each in pictures.sets if _labels_buildings_alone(each.allowed)}
-    return LandFigures(iou, frozenset(name for name in alone if (name, CLASSES[0]) in iou))
+    return LandFigures(iou, frozenset(name for name in alone if (name, CLASSES[BUILDING]) in iou))
 
 
 def _labels_buildings_alone(allowed: Sequence[Allowed]) -> bool:
     """Whether all that is known of some pixels is that no building stands there."""
-    return any((each == ANY & ~1).any() for each in allowed)
+    return any((each == ANY & ~(1 << BUILDING)).any() for each in allowed)
 
 
 def _judges(allowed: Sequence[Allowed], number: int) -> bool:
@@ -76,7 +74,7 @@ def _counts(network: ChangeClip, picture: Picture, allowed: Allowed) -> NDArray[
     """(class, 3): pixels rightly found, wrongly found, and missed."""
     counts = np.zeros((len(CLASSES), 3), np.int64)
     for part in _parts(allowed.shape):
-        found, told = see(network, picture[part]), allowed[part]
+        found, told = see_classes(network, picture[part]), allowed[part]
         for number in range(len(CLASSES)):
             own = 1 << number
             here, truth = found == number, told == own
@@ -89,14 +87,3 @@ def _parts(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
     for row in range(0, shape[0], WINDOW_PX):
         for col in range(0, shape[1], WINDOW_PX):
             yield slice(row, row + WINDOW_PX), slice(col, col + WINDOW_PX)
-
-
-@torch.inference_mode()
-def see(network: ChangeClip, picture: Picture) -> NDArray[np.int64]:
-    """(height, width) the most probable class of each pixel of (height, width, 3)."""
-    device = next(network.parameters()).device
-    x = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].to(device).float()
-    height, width = x.shape[2:]
-    x = F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
-    found = see_land(network, x)[0, :, :height, :width].argmax(dim=0)
-    return np.asarray(found.cpu().numpy())

@@ -1,0 +1,7 @@
+"""Land: what stands on a pixel of one date, in the words and the order that all rooms use."""
+
+from __future__ import annotations
+
+CLASSES = ("building", "road", "vegetation", "water", "other land")
+
+BUILDING = CLASSES.index("building")
