@@ -5,3 +5,6 @@ from __future__ import annotations
 CLASSES = ("building", "road", "vegetation", "water", "other land")
 
 BUILDING = CLASSES.index("building")
+
+UNSEEN = 255
+"""In place of a class's number: a pixel without data."""

@@ -145,7 +145,25 @@ class ChangeClipDetector:
     def named_logits(self, batch: Batch, names: BothNames) -> torch.Tensor:
         """(B, H, W) float32 with every chip's class names given, those before and those after."""
         _check(batch)
-        answer = self._answers(batch, *names)
+        return self._decided(self._answers(batch, *names))
+
+    @torch.inference_mode()
+    def change_and_land(
+        self, batch: Batch, scores: Scores | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, H, W) float32 logits of change, and (B, 2, H, W) uint8, what stands there by number.
+
+        scores: see `change_logits`. Of a network with a land head.
+        """
+        _check(batch)
+        answer = self._answers(batch, *self.names(batch, scores))
+        if answer.land is None:
+            raise ValueError("this network has no land head")
+        dates = [land.argmax(dim=1).to(torch.uint8) for land in answer.land]
+        return self._decided(answer), torch.stack(dates, dim=1)
+
+    def _decided(self, answer: Answer) -> torch.Tensor:
+        """The logits of change, where what was asked for stands or stood."""
         logits = (answer.change[:, 1] - answer.change[:, 0]) / self.card.temperature
         if not self._only or answer.land is None:
             return logits

@@ -17,6 +17,7 @@ from zarr.core.array_spec import ArrayConfigParams
 
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import Index, TilePlan, Window
+from geochange.land import UNSEEN
 from geochange.raster.pictures.thumbnail import Miniature, Small
 
 EVERY_CHUNK: ArrayConfigParams = {"write_empty_chunks": True}
@@ -88,6 +89,40 @@ class LogitStore:
         """Give the disk space of a block back."""
         for chunk in self._chunks(block):
             chunk.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class LandStore:
+    """What stands on the pixels of every tile: (tile row, tile col, date, height, width) uint8.
+
+    Numbers of classes; UNSEEN = no data. It stays until a run has ended: a run that goes on reads
+    it anew.
+    """
+
+    path: Path
+    plan: TilePlan
+
+    def create(self) -> None:
+        """Lay the store out, empty."""
+        plan = self.plan
+        tile = (2, plan.tile_px, plan.tile_px)
+        _create(
+            self.path,
+            shape=(*plan.tiles, *tile),
+            chunks=(1, _block_tiles(plan)[1], *tile),
+            dtype="uint8",
+            fill_value=UNSEEN,
+        )
+
+    def put(self, block: Index, land: NDArray[np.uint8]) -> None:
+        """Keep the (tile rows, tile cols, date, height, width) of a block."""
+        rows, cols = self.plan.block_tile_ranges(block)
+        _open(self.path)[rows.start : rows.stop, cols.start : cols.stop] = land
+
+    def get(self, rows: range, cols: range) -> NDArray[np.uint8]:
+        """Those of a rectangle of tiles."""
+        tiles = _open(self.path)[rows.start : rows.stop, cols.start : cols.stop]
+        return np.asarray(tiles)
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,40 @@ class Namer:
         sums[owner] += shared @ columns
 
 
+SAID = 0.5
+"""A class is named where more of a region's pixels than this are of it."""
+
+
+@dataclass(frozen=True)
+class LandNamer:
+    """Names regions by what stands on their own pixels.
+
+    classes: in the order of the numbers. places: what else they must satisfy, if anything.
+    """
+
+    classes: tuple[str, ...]
+    places: Namer | None = None
+
+    def __call__(self, regions: Regions) -> Named:
+        """The names of some regions, and which of them are wanted."""
+        land = regions.rows["land"].astype(np.float64)
+        pixels = np.maximum(1, regions.rows["pixels"])[:, None]
+        share, best = land.max(axis=2, initial=0) / pixels, land.argmax(axis=2)
+        names = np.array(self.classes, dtype=np.object_)[best]
+        names[share <= SAID] = None
+        score = np.where(share > SAID, share, np.nan)
+        attributes = {
+            "before_class": names[:, 0],
+            "after_class": names[:, 1],
+            "change": [_told(*both) for both in names.tolist()],
+            "before_score": score[:, 0],
+            "after_score": score[:, 1],
+        }
+        if self.places is None:
+            return Named(attributes, np.ones(len(regions), np.bool_))
+        return Named(attributes, self.places(regions).wanted)
+
+
 def _told(before: str | None, after: str | None) -> str | None:
     """A change in words. Most are smaller than a tile, whose class they need not change."""
     if before is None or after is None:

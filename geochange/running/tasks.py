@@ -16,13 +16,15 @@ from geochange.chip import Chip, fill_invalid
 from geochange.errors import RunError
 from geochange.grid.probability import NODATA, to_bytes
 from geochange.grid.tiling import Axis, Index, TilePlan, Window
+from geochange.land import UNSEEN
 from geochange.memory import rise_bytes, settle
 from geochange.models import ModelSpec, kind_of, resident
 from geochange.models.inference.batch_size import CPU_CHIPS
 from geochange.models.inference.predict import predict, show
+from geochange.mosaic.patchwork import patch
 from geochange.mosaic.schedule import Job
 from geochange.mosaic.stitch import stitch
-from geochange.mosaic.store import LOGIT_LIMIT, LogitStore, ProbabilityStore, ScoreStore
+from geochange.mosaic.store import LOGIT_LIMIT, LandStore, LogitStore, ProbabilityStore, ScoreStore
 from geochange.raster.lattice import Read
 from geochange.raster.pair import Pair
 from geochange.raster.scene.radiometry import Radiometry
@@ -33,7 +35,7 @@ from geochange.running.thumbnails import Pictures
 from geochange.vector.tracing.regions import BlockRegions, trace
 from geochange.workflows.inspect_pair import Inspection
 
-Real = TypeVar("Real", np.float16, np.float32)
+Real = TypeVar("Real", np.float16, np.float32, np.uint8)
 
 CLASS_BYTES = 100
 """What a model without weights takes of memory for a pixel: a few bands in float32, a few times."""
@@ -86,6 +88,11 @@ class Work:
         return ScoreStore(self.folder / "scores.zarr", self.plan, self.classes)
 
     @property
+    def land_store(self) -> LandStore:
+        """What stands on each pixel, by tile; unused by models that see none."""
+        return LandStore(self.folder / "land.zarr", self.plan)
+
+    @property
     def pictures(self) -> Pictures | None:
         """Small pictures of both dates, for the report."""
         if self.picture_px is None:
@@ -102,6 +109,8 @@ class Work:
             keep_area(self.area, self.folder)
         if self.classes:
             self.scores.create()
+        if self.land:
+            self.land_store.create()
 
     @property
     def records(self) -> Records:
@@ -144,17 +153,21 @@ def _infer_tiles(work: Work, scope: Scope, block: Index) -> None:
         sketches.keep()
     prediction = predict(work.spec, tiles, work.batch)
     if work.classes:
-        work.scores.put(block, _laid_out(scope, block, prediction.scores))
+        work.scores.put(block, _laid_out(scope, block, prediction.scores, np.nan))
+    if work.land:
+        work.land_store.put(block, _laid_out(scope, block, prediction.land, UNSEEN))
     # Last, for a block whose logits are there counts as done.
-    work.logits.put(block, _laid_out(scope, block, prediction.half(LOGIT_LIMIT)))
+    work.logits.put(block, _laid_out(scope, block, prediction.half(LOGIT_LIMIT), np.nan))
 
 
-def _laid_out(scope: Scope, block: Index, answers: NDArray[Real]) -> NDArray[Real]:
-    """Answers for the tiles of a block by (tile row, tile col); NaN for those not inferred."""
+def _laid_out(
+    scope: Scope, block: Index, answers: NDArray[Real], otherwise: float
+) -> NDArray[Real]:
+    """Answers for the tiles of a block by (tile row, tile col); `otherwise` for those not inferred."""
     rows, cols = scope.plan.block_tile_ranges(block)
     if len(answers) == len(rows) * len(cols):
         return answers.reshape(len(rows), len(cols), *answers.shape[1:])
-    whole = np.full((len(rows), len(cols), *answers.shape[1:]), np.nan, answers.dtype)
+    whole = np.full((len(rows), len(cols), *answers.shape[1:]), otherwise, answers.dtype)
     for (row, col), answer in zip(scope.tiles_of(block), answers, strict=True):
         whole[row - rows[0], col - cols[0]] = answer
     return whole
@@ -222,7 +235,8 @@ def finish(work: Work, output: Index) -> BlockRegions:
         if scope.area is not None:
             probability[~scope.area.mask(window)] = NODATA
         work.probability.put(output, probability)
-    return trace(np.asarray(probability), window, work.level, work.plan.shape[1])
+    land = patch(work.plan, output, work.land_store) if work.land else None
+    return trace(np.asarray(probability), window, work.level, work.plan.shape[1], land)
 
 
 def _need_logits(work: Work, scope: Scope, output: Index) -> None:

@@ -16,11 +16,11 @@ from geochange.raster.pictures.overview import Glance
 from geochange.raster.unreadable import Unreadable
 from geochange.report.run.gather_facts import Told
 from geochange.report.run.write import Reporter
-from geochange.running.change_names import Namer, chosen
+from geochange.running.change_names import LandNamer, Namer, chosen
 from geochange.running.provenance import Clock
 from geochange.running.raster_writer import Rastering, worth_going_on
 from geochange.running.tasks import Work
-from geochange.vector.changes import Tally, to_changes
+from geochange.vector.changes import Naming, Tally, to_changes
 from geochange.vector.files.overwrite import refuse_reviewed
 from geochange.vector.files.writers import write_batches
 from geochange.vector.generalization.outline_style import pen_for
@@ -102,5 +102,8 @@ def _drawn(checked: Checked, work: Work, shelf: Shelf) -> Iterator[gpd.GeoDataFr
     grid, options = checked.pair.grid, checked.options
     pen = pen_for(grid, options.simplify, options.smooth, options.orthogonal)
     only = chosen(options.only, work.classes, work.land)
-    name = Namer(work.scores, only.places) if work.classes else None
+    name: Naming | None = Namer(work.scores, only.places) if work.classes else None
+    if work.land:
+        places = Namer(work.scores, only.places) if only.places else None
+        name = LandNamer(work.land, places)
     return to_changes(shelf, grid, pen, options.min_area, name)

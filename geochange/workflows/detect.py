@@ -195,7 +195,8 @@ def _work_folder(checked: Checked, work: Work, tasks: int) -> Iterator[bool]:
     """
     folder = WorkFolder(work.folder)
     share = work.scope.share
-    space = space_of(work.plan, len(work.classes), tasks, checked.options.keep_work, share)
+    kept, land = checked.options.keep_work, bool(work.land)
+    space = space_of(work.plan, len(work.classes), tasks, kept, share, land)
     check_space(space, checked.out.parent, work.folder)
     if not work.skip_unreadable and work.records.any():
         # An earlier run went on without what it could not read; this one may not.

@@ -29,7 +29,7 @@ def _disk() -> Iterator[None]:
 
 @dataclass
 class Spill:
-    """Writes regions to a file as they become whole, 9 bytes a corner, and keeps 38 bytes of each.
+    """Writes regions to a file as they become whole, 9 bytes a corner, and keeps 78 bytes of each.
 
     The file needs to outlive neither the process nor a crash.
     """
