@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from labelled_pictures import make_labelled, save_label
 
 from geochange.errors import InputError
 from geochange.land import CLASSES
@@ -17,7 +18,6 @@ from geochange.training.land_pictures import (
     collate_land,
     read_land,
 )
-from tests.support.labelled_pictures import make_labelled, save_label
 
 BUILDING, ROAD, VEGETATION = 1, 2, 4
 

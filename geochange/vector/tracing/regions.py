@@ -249,7 +249,8 @@ def _count_land(
         number = numbers.ravel()[pixel].astype(np.int64)
         seen = number < len(CLASSES)
         key = region[seen] * len(CLASSES) + number[seen]
-        counts[:, date] = np.bincount(key, minlength=count * len(CLASSES)).reshape(count, -1)
+        found = np.bincount(key, minlength=count * len(CLASSES))
+        counts[:, date] = found.reshape(count, len(CLASSES))
     return counts
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from changeclip_cases import value_by_name
 
 from geochange.models.changeclip.efficientnet import (
     STAGES,
@@ -13,7 +14,6 @@ from geochange.models.changeclip.efficientnet import (
     SameConv,
 )
 from geochange.models.weights.imagenet import fill_tower, renamed
-from tests.support.changeclip_cases import value_by_name
 
 GOLDEN = {
     # map: (mean of its size, its first value) with weights made from names

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from changeclip_cases import SMALL_LITE, SMALL_RESNET
 from torch.nn import functional as F
 
 from geochange.land import CLASSES
-from geochange.models.changeclip.efficientnet import EfficientNetOptions
 from geochange.models.changeclip.land_head import LandHead, LandOptions
 from geochange.models.changeclip.network import (
     Answer,
@@ -20,10 +20,9 @@ from geochange.models.changeclip.network import (
     matched_colours,
 )
 from geochange.models.weights.card import Card
-from tests.support.changeclip_cases import SMALL_RESNET
 
+OPTIONS = SMALL_LITE
 LAND = LandOptions(channels=8, fine=4)
-OPTIONS = replace(SMALL_RESNET, visual=EfficientNetOptions(embed=32), land=LAND)
 
 
 @pytest.fixture(scope="module")

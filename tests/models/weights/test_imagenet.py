@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from imagenet_package import make_package
 
 from geochange.errors import InputError
 from geochange.models.changeclip.efficientnet import EfficientNetOptions, EfficientNetTower
 from geochange.models.weights import imagenet
-from tests.support.imagenet_package import make_package
 
 
 @pytest.fixture
