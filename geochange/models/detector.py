@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import logit
 from torch.nn import functional as F
 
 from geochange.chip import Chip
@@ -27,6 +26,10 @@ Scores = tuple[torch.Tensor, torch.Tensor]
 
 BothNames = tuple[Sequence[Names], Sequence[Names]]
 """Each chip's class names at the date before, and at the date after."""
+
+
+SURELY_NOT = -12.0
+"""The logit of change where none of the classes that are asked for stands or stood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +171,8 @@ class ChangeClipDetector:
         if not self._only or answer.land is None:
             return logits
         wanted = [standing(land, self._only) for land in answer.land]
-        # As sure as the threshold asks, where it is as likely as not that one of them is there.
-        return torch.minimum(logits, torch.maximum(*wanted) + logit(self.threshold))
+        there = torch.maximum(*wanted) >= 0
+        return torch.where(there, logits, logits.clamp(max=SURELY_NOT))
 
     def names(self, batch: Batch, scores: Scores | None = None) -> BothNames:
         """Each chip's class names at both dates, as the prompt mode has it."""
@@ -230,6 +233,8 @@ class ChangeClipDetector:
 def standing(land: torch.Tensor, classes: Sequence[int]) -> torch.Tensor:
     """(B, classes, H, W) logits -> (B, H, W): the logit of one of these classes being there."""
     others = [number for number in range(land.shape[1]) if number not in classes]
+    if not others:
+        return torch.full_like(land[:, 0], torch.inf)
     return land[:, list(classes)].logsumexp(dim=1) - land[:, others].logsumexp(dim=1)
 
 
