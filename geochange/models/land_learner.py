@@ -66,7 +66,7 @@ def see_land(network: ChangeClip, pictures: torch.Tensor) -> torch.Tensor:
 def see_classes(network: ChangeClip, picture: NDArray[np.uint8]) -> NDArray[np.int64]:
     """(height, width) the most probable class of each pixel of a (height, width, 3) picture."""
     device = next(network.parameters()).device
-    x = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].to(device).float()
+    x = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].to(device).float()
     height, width = x.shape[2:]
     x = F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
     return np.asarray(see_land(network, x)[0, :, :height, :width].argmax(dim=0).cpu().numpy())

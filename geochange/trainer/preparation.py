@@ -30,6 +30,7 @@ from geochange.trainer.planted_names import PlantedNames, name_planted
 from geochange.trainer.prompting import name_chips
 from geochange.trainer.recipe import WITH_OWN_CLIP, course_of, devices_of, planted_of, start_of
 from geochange.training.chip_source import ChipSource
+from geochange.training.land_pictures import check_land
 from geochange.training.planting import PlantedSource
 
 BEST, LAST = "best.safetensors", "last.safetensors"
@@ -153,6 +154,8 @@ def prepare(options: TrainOptions, out: Path, resume: bool) -> Prepared:
     if last is not None:
         check_same(options, read_facts(last), last)
     root = find_root(data.root, data.name)
+    if options.network.start == IMAGENET:
+        check_land(root / options.land.folder)
     return Prepared(options, out, root, *_sources(options, root), last, start)
 
 

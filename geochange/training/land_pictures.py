@@ -36,6 +36,10 @@ Allowed = NDArray[np.uint8]
 UNKNOWN, NONE_OF_THEM = 255, 0
 ANY = (1 << len(CLASSES)) - 1
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+_TOO_FEW = (
+    f"holds no SET/images and SET/labels of {KEPT_OUT} pictures or more; see "
+    "docs/default-network.md"
+)
 ATTEMPTS = 6
 """How many crops are looked at before one of which little is known is taken."""
 
@@ -184,12 +188,16 @@ def read_land(folder: Path, scenes: Path | None, *, kept_out: bool) -> LandPictu
     sets = [_read_set(each, kept_out) for each in sorted(folder.glob("*/labels"))]
     sets = [each for each in sets if each.pictures]
     if not sets:
-        raise InputError(
-            f"{folder}: holds no SET/images and SET/labels with pictures of what stands there"
-        )
+        raise InputError(f"{folder}: {_TOO_FEW}")
     if scenes is not None:
         sets += [each for each in [_read_scenes(scenes, kept_out)] if each.pictures]
     return LandPictures(tuple(sets))
+
+
+def check_land(folder: Path) -> None:
+    """Refuse a folder of too few labelled pictures, without reading them. Raises InputError."""
+    if not any(len(list(each.glob("*.png"))) >= KEPT_OUT for each in folder.glob("*/labels")):
+        raise InputError(f"{folder}: {_TOO_FEW}")
 
 
 def _read_set(labels: Path, kept_out: bool) -> LandSet:
