@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "geochange"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-GROUND = {"errors", "chip", "progress", "formatting", "memory", "parallelism", "drawing", "files"}
+GROUND = {
+    *("errors", "chip", "land", "progress", "formatting", "memory", "parallelism", "drawing"),
+    "files",
+}
 """Below every room: values, words and files. They import nothing of geochange but each other."""
 
 ROOMS = {

@@ -45,6 +45,25 @@ class ChangeModel(Protocol):
 
 
 @runtime_checkable
+class SeesLand(Protocol):
+    """A ChangeModel that sees what stands on each pixel of a date."""
+
+    @property
+    def land_classes(self) -> tuple[str, ...]:
+        """What it tells apart; none where this network has no head for it."""
+        ...
+
+    def change_and_land(
+        self, batch: Batch, scores: tuple[torch.Tensor, torch.Tensor] | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What `change_logits` gives, and (batch, date, height, width) uint8 numbers of classes.
+
+        Asked for where there are `land_classes`. scores: see NamesClasses.
+        """
+        ...
+
+
+@runtime_checkable
 class NamesClasses(Protocol):
     """A ChangeModel that, on its way, scores what each chip shows.
 

@@ -98,11 +98,76 @@ class ChangeNamer:
         sums[owner] += shared @ columns
 
 
+SAID = 0.5
+"""A class is named where more of a region's pixels than this are of it."""
+
+
+@dataclass(frozen=True)
+class LandNamer:
+    """Names regions by what stands on their own pixels.
+
+    classes: in the order of the numbers. places: what else they must satisfy, if anything.
+    """
+
+    classes: tuple[str, ...]
+    places: ChangeNamer | None = None
+
+    def __call__(self, regions: Regions) -> ChangeNames:
+        """The names of some regions, and which of them are wanted."""
+        land = regions.rows["land"].astype(np.float64)
+        pixels = np.maximum(1, regions.rows["pixels"])[:, None]
+        share, best = land.max(axis=2, initial=0) / pixels, land.argmax(axis=2)
+        names = np.array(self.classes, dtype=np.object_)[best]
+        names[share <= SAID] = None
+        score = np.where(share > SAID, share, np.nan)
+        attributes = {
+            "before_class": names[:, 0],
+            "after_class": names[:, 1],
+            "change": [_told(*both) for both in names.tolist()],
+            "before_score": score[:, 0],
+            "after_score": score[:, 1],
+        }
+        if self.places is None:
+            return ChangeNames(attributes, np.ones(len(regions), np.bool_))
+        return ChangeNames(attributes, self.places(regions).wanted)
+
+
 def _told(before: str | None, after: str | None) -> str | None:
     """A change in words. Most changes are smaller than a tile, whose class may stay the same."""
     if before is None or after is None:
         return None
     return f"within {after}" if before == after else f"{before} -> {after}"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What `--only` names. land: what stands on a pixel. places: what a tile shows.
+
+    One of them is empty; both are where everything is wanted.
+    """
+
+    land: tuple[str, ...] = ()
+    places: frozenset[str] | None = None
+
+
+def chosen(only: str | None, classes: tuple[str, ...], land: tuple[str, ...]) -> Chosen:
+    """What `--only` asks for: pixels by what stands there, or polygons by what their place shows.
+
+    classes: those the model scores by tile. land: those it sees by pixel, which are meant where
+    both have a name. Raises OptionError.
+    """
+    if only is None or not land:
+        return Chosen(places=chosen_classes(only, classes))
+    every = (*land, *(name for name in classes if name not in land))
+    asked = chosen_classes(only, every) or frozenset()
+    pixels = tuple(name for name in land if name in asked)
+    places = sorted(asked - set(pixels))
+    if pixels and places:
+        raise OptionError(
+            f"--only {only}: {pixels[0]} is seen by pixel and {places[0]} by the place around it; "
+            "name only those of one kind"
+        )
+    return Chosen(pixels, frozenset(places) or None)
 
 
 def chosen_classes(only: str | None, classes: tuple[str, ...]) -> frozenset[str] | None:

@@ -16,11 +16,11 @@ from geochange.raster.pictures.overview import Overview
 from geochange.raster.unreadable import Unreadable
 from geochange.report.run.gather_facts import RunOutcome
 from geochange.report.run.write import Reporter
-from geochange.running.change_names import ChangeNamer, chosen_classes
+from geochange.running.change_names import ChangeNamer, LandNamer, chosen
 from geochange.running.provenance import Clock
 from geochange.running.raster_writer import RasterWriter, worth_going_on
 from geochange.running.tasks import RunSpec
-from geochange.vector.changes import ChangeTotals, to_changes
+from geochange.vector.changes import ChangeTotals, NamingFunction, to_changes
 from geochange.vector.files.overwrite import refuse_reviewed
 from geochange.vector.files.writers import write_batches
 from geochange.vector.generalization.outline_style import outline_style_for
@@ -105,6 +105,9 @@ def _scene(checked: CheckedRun, work: RunSpec, coverage: Coverage) -> Scene:
 def _drawn(checked: CheckedRun, work: RunSpec, shelf: RegionFile) -> Iterator[gpd.GeoDataFrame]:
     grid, options = checked.pair.grid, checked.options
     pen = outline_style_for(grid, options.simplify, options.smooth, options.orthogonal)
-    only = chosen_classes(options.only, work.classes)
-    name = ChangeNamer(work.scores, only) if work.classes else None
+    only = chosen(options.only, work.classes, work.land)
+    name: NamingFunction | None = ChangeNamer(work.scores, only.places) if work.classes else None
+    if work.land:
+        places = ChangeNamer(work.scores, only.places) if only.places else None
+        name = LandNamer(work.land, places)
     return to_changes(shelf, grid, pen, options.min_area, name)

@@ -22,7 +22,7 @@ from geochange.models.weights.checkpoint import (
 )
 from geochange.progress import Watch
 from geochange.trainer.preparation import Prepared
-from geochange.trainer.recipe import SCENES, devices_of
+from geochange.trainer.recipe import WITH_OWN_CLIP, devices_of
 from geochange.training.scenes import (
     TEMPLATES,
     LabelledScenes,
@@ -53,7 +53,7 @@ def align_scenes(prepared: Prepared, watch: Watch) -> None:
     file, options = prepared.own_clip, prepared.options
     if (
         file is None
-        or options.network.start != SCENES
+        or options.network.start not in WITH_OWN_CLIP
         or (file.is_file() and read_facts(file).get(DONE))
     ):
         return

@@ -25,6 +25,9 @@ DIVERGED = (
 )
 """What a value that is not finite means, and its cure."""
 
+PACE = "pace"
+"""What of a group of parameters the learning rate is multiplied by; 1 where it says none."""
+
 _EMA, _OPTIMISER, _NETWORK = "average.", "optimiser.", "network."
 
 
@@ -105,7 +108,7 @@ class TrainingState:
         fabric, course = self.fabric, self.course
         self._forward.train()
         for group in self._optimiser.param_groups:
-            group["lr"] = course.rate(step)
+            group["lr"] = course.rate(step) * group.get(PACE, 1.0)
         known = self._known(parts)
         # Dropout is seeded by the step, so that a resumed training draws the same numbers.
         torch.manual_seed((course.seed * 1_000_003 + step) * fabric.world_size + fabric.global_rank)
@@ -178,8 +181,9 @@ class TrainingState:
         Raises InputError where the tensors are of another network.
         """
         parameters = dict(self.module.named_parameters())
+        learning = {name: each for name, each in parameters.items() if each.requires_grad}
         try:
-            for name, parameter in parameters.items():
+            for name, parameter in learning.items():
                 self._moments.state[parameter] = {
                     key: _alike(kept[f"{_OPTIMISER}{name}.{key}"], parameter, key)
                     for key in ("step", "exp_avg", "exp_avg_sq")

@@ -19,7 +19,7 @@ from geochange.files.output_paths import lock_output
 from geochange.grid.probability import level
 from geochange.memory import settle
 from geochange.models import resident
-from geochange.models.inference.predict import classes_of
+from geochange.models.inference.predict import classes_of, land_classes_of
 from geochange.mosaic.schedule import in_flight
 from geochange.progress import Progress, silent
 from geochange.raster.handles import HANDLES
@@ -28,7 +28,7 @@ from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable
 from geochange.report.run.write import picture_px
 from geochange.running import provenance
 from geochange.running.blocks import process_blocks
-from geochange.running.change_names import chosen_classes
+from geochange.running.change_names import chosen
 from geochange.running.disk_space import check_space, disk_space_of, room_in
 from geochange.running.raster_writer import open_raster_writer
 from geochange.running.read_failures import warn_skipped, warn_unsampled
@@ -145,7 +145,10 @@ def plan_work(checked: CheckedRun) -> RunSpec:
     # With a scheduler the workers settle their devices by themselves; see `settle_spec`.
     spec = choose_model(options.model, options, "auto" if options.scheduler else options.device)
     model = resident(spec)
-    chosen_classes(options.only, classes_of(model))  # refused before anything is read
+    # Refused before anything is read.
+    only = chosen(options.only, classes_of(model), land_classes_of(model))
+    if only.land:
+        spec = replace(spec, prompting=replace(spec.prompting, only=only.land))
     sample, checks = _look(checked)
     radiometry = sample.radiometry(checked.stretch, options.match)
     statistics = model.fit(sample.chips(radiometry))
@@ -161,6 +164,7 @@ def plan_work(checked: CheckedRun) -> RunSpec:
         level=level(threshold),
         folder=WorkFolder.for_output(checked.out).path,
         classes=classes_of(model),
+        land=land_classes_of(model),
         skip_unreadable=options.skip_unreadable,
         unsampled=sample.unreadable,
         area=None if checked.area is None else register_area(checked.area),
@@ -193,7 +197,8 @@ def _work_folder(checked: CheckedRun, work: RunSpec, tasks: int) -> Iterator[boo
     """
     folder = WorkFolder(work.folder)
     share = work.scope.share
-    space = disk_space_of(work.plan, len(work.classes), tasks, checked.options.keep_work, share)
+    kept, land = checked.options.keep_work, bool(work.land)
+    space = disk_space_of(work.plan, len(work.classes), tasks, kept, share, land)
     check_space(space, checked.out.parent, work.folder)
     if not work.skip_unreadable and work.records.any():
         # An earlier run went on without what it could not read; this one may not.

@@ -12,7 +12,9 @@ from geochange.errors import InputError
 from geochange.files.reading import parse_json
 from geochange.models.changeclip.context_decoder import ContextOptions
 from geochange.models.changeclip.decoder import DecoderOptions
-from geochange.models.changeclip.image_tower import ResNetOptions, VitOptions
+from geochange.models.changeclip.efficientnet import EfficientNetOptions
+from geochange.models.changeclip.image_tower import ResNetOptions, VisualOptions, VitOptions
+from geochange.models.changeclip.land_head import LandOptions
 from geochange.models.changeclip.network import ChangeClipOptions
 from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.prompts import Names, PromptMode, check_names, published_vocabulary
@@ -22,7 +24,8 @@ OWN_CLIP = "own"
 """Where a card says CLIP is: in the same file as the network."""
 LARGEST = 2**24
 """No size of a network is so large."""
-_TOWERS: dict[str, type[ResNetOptions] | type[VitOptions]] = {
+_TOWERS: dict[str, type[VisualOptions]] = {
+    "efficientnet": EfficientNetOptions,
     "resnet": ResNetOptions,
     "vit": VitOptions,
 }
@@ -131,11 +134,12 @@ def _check_option(name: str, value: Any, usual: Any) -> None:
 
 
 def _options(values: Mapping[str, Any]) -> ChangeClipOptions:
-    visual = dict(values["visual"])
+    visual, land = dict(values["visual"]), values.get("land")
     tower = _TOWERS[visual.pop("kind")]
     return ChangeClipOptions(
         visual=_part(tower, visual),
         text=_part(TextOptions, values["text"]),
         context=_part(ContextOptions, values["context"]),
         decoder=_part(DecoderOptions, values["decoder"]),
+        land=None if land is None else _part(LandOptions, land),
     )
