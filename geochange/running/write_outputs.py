@@ -21,7 +21,7 @@ from geochange.running.provenance import Clock
 from geochange.running.raster_writer import Rastering, worth_going_on
 from geochange.running.tasks import Work
 from geochange.vector.changes import Tally, to_changes
-from geochange.vector.files.overwrite import refuse_reviewed
+from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.writers import write_batches
 from geochange.vector.generalization.outline_style import pen_for
 from geochange.vector.tracing.coverage import Coverage
@@ -52,7 +52,9 @@ def write(checked: Checked, work: Work, shelf: Shelf, ending: Ending, progress: 
     reporter = _reporter(checked, work)
     changes = tally.of(_drawn(checked, work, shelf))
     with worth_going_on(), ThreadPoolExecutor(1, "look") as pool:
-        refuse_reviewed(checked.out, checked.options.overwrite)  # somebody may have begun meanwhile
+        # Somebody may have begun to review it meanwhile, or put another file there.
+        refuse_reviewed(checked.out, checked.options.overwrite)
+        refuse_foreign(checked.out, checked.options.overwrite)
         written = raster.end()
         if reporter is not None:
             reporter.look_ahead(pool)
@@ -94,7 +96,7 @@ def _scene(checked: Checked, work: Work, coverage: Coverage) -> Scene:
         before=picture_of(work.pair.before),
         after=picture_of(work.pair.after),
         probability=checked.raster,
-        folder=checked.out.parent,
+        file=checked.out,
     )
 
 

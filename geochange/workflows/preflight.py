@@ -10,6 +10,7 @@ from pathlib import Path
 
 from geochange.config import PairOptions, RunOptions
 from geochange.errors import OptionError, OutputError
+from geochange.files.output_paths import output_path
 from geochange.files.sidecars import MODES, Beside, beside, left_over
 from geochange.grid.tiling import TilePlan, fitting_tile
 from geochange.models import check_name, wanted_bands
@@ -63,7 +64,7 @@ def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions)
     _choice("match", options.match, MATCHES)
     stretch = parse_stretch(options.stretch)
     check_name(options.model)
-    out_path = Path(out).expanduser().absolute()
+    out_path = output_path(out)
     check_output(out_path)
     refuse_reviewed(out_path, options.overwrite)
     pair, area = open_pair(before, after, options, wanted_bands(options.model))

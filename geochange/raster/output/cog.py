@@ -21,9 +21,9 @@ from rasterio.shutil import copy
 from rasterio.windows import Window
 
 from geochange.errors import OutputError
+from geochange.files.atomic import whole_by_driver
 from geochange.qgis.style import NODATA, probability_colormap
 from geochange.raster.reader import PROBABILITY_BAND, gdal_environment
-from geochange.vector.files.writers import aside
 
 Block = tuple[int, int, NDArray[np.uint8]]
 """Row and column of a block's upper left pixel, and its pixels (height, width)."""
@@ -59,7 +59,7 @@ def write_cog(
             with _as_output_error(path):
                 _create_plain(plain, shape, crs, transform)
             total = _fill(plain, blocks, path)
-            with _as_output_error(path), aside(path) as part:
+            with _as_output_error(path), whole_by_driver(path) as part:
                 _add_overviews_then_colors(plain, shape)
                 _copy_as_cog(plain, part)
                 _prove_whole(part, total)
@@ -71,6 +71,8 @@ def write_cog(
 def _as_output_error(path: Path) -> Iterator[None]:
     try:
         yield
+    except OutputError:
+        raise
     except (OSError, RasterioError, CPLE_BaseError) as error:
         raise OutputError(
             f"cannot write {path} ({error}): check the free space there and in the work folder"

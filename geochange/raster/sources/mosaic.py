@@ -25,6 +25,7 @@ from geochange.errors import InputError
 from geochange.raster.sources.members import Opener, Part, check_alike, earliest, read_parts
 from geochange.raster.sources.virtual import Made, in_memory
 from geochange.raster.sources.vrt import Band, Source, Virtual, sources_of
+from geochange.vector.files.readable import need_readable
 
 OFF_PX = 0.05
 """How far tiles may lie off each other's pixels."""
@@ -74,6 +75,8 @@ def tiles_of(path: str) -> list[str]:
 def _indexed(index: str) -> list[str]:
     if index.lower().endswith(".gti"):
         index = _index_of(Path(index))
+    if Path(index).exists():
+        need_readable(Path(index))
     try:
         about, _, _, values = pyogrio.raw.read(index, read_geometry=False)
     except (DataSourceError, DataLayerError) as error:
