@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from geochange.errors import OutputError
+from geochange.errors import GeochangeError, OutputError
 from geochange.files.companions import companions_of
 from geochange.files.database import CURES, obstacle_to
 from geochange.files.output_paths import target_of
@@ -69,10 +69,30 @@ def part_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.part")
 
 
+@contextmanager
+def told_as_output(
+    path: Path, also: tuple[type[Exception], ...] = (), cure: str = "check the free space"
+) -> Iterator[None]:
+    """Turn what goes wrong while a file is written into one line with its cure.
+
+    also: what the library that writes raises beside OSError. Errors of ours go through. Raises
+    OutputError.
+    """
+    kinds: tuple[type[Exception], ...] = (OSError, *also)
+    try:
+        yield
+    except GeochangeError:
+        raise
+    except kinds as error:
+        reason = " ".join(str(error).split())
+        raise OutputError(f"cannot write {path} ({reason}): {cure}") from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text. Raises OutputError."""
     with whole(path) as aside:
-        aside.write_text(text, "utf-8")
+        # Names of files may hold bytes that are no UTF-8.
+        aside.write_text(text, "utf-8", "backslashreplace")
 
 
 def _make_way(path: Path) -> None:

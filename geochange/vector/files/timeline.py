@@ -17,7 +17,7 @@ import pandas as pd
 from pyproj import CRS
 
 from geochange.errors import InputError, OutputError
-from geochange.files.atomic import whole_by_driver
+from geochange.files.atomic import told_as_output, whole_by_driver
 from geochange.qgis.project import plain_project
 from geochange.qgis.xml import parsed, written
 from geochange.vector.files.geopackage import add_project, furnish
@@ -67,16 +67,14 @@ def write_timeline(spans: Sequence[Span], path: Path, overwrite: bool = False) -
         raise InputError(f"{path}: there is no pair whose changes could be written")
     check_timeline(path, overwrite)
     rows = _gathered(spans)
-    try:
-        with whole_by_driver(path) as part, ogr_name(part) as name:
-            write_geopackage([rows], name, LAYER)
-            furnish(name, LAYER, None)
-            _time(name, path.name, CRS.from_user_input(rows.crs))
-    except OutputError:
-        raise
-    except (*UNREADABLE, sqlite3.Error) as error:
-        reason = " ".join(str(error).split())
-        raise OutputError(f"cannot write {path} ({reason}): check the free space") from error
+    with (
+        told_as_output(path, (*UNREADABLE, sqlite3.Error)),
+        whole_by_driver(path) as part,
+        ogr_name(part) as name,
+    ):
+        write_geopackage([rows], name, LAYER)
+        furnish(name, LAYER, None)
+        _time(name, path.name, CRS.from_user_input(rows.crs))
     return len(rows)
 
 

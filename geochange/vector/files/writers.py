@@ -17,14 +17,8 @@ import pandas as pd
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
-from geochange.errors import (
-    GeochangeError,
-    InputError,
-    MissingDependencyError,
-    OptionError,
-    OutputError,
-)
-from geochange.files.atomic import part_of, whole_by_driver
+from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
+from geochange.files.atomic import part_of, told_as_output, whole_by_driver
 from geochange.files.database import LONGEST_PATH
 from geochange.files.names import shown
 from geochange.files.output_paths import check_target, target_of
@@ -139,16 +133,14 @@ def write_batches(
     `changes` raises goes through.
     """
     writer = _writer_of(path)
-    try:
-        with whole_by_driver(path) as part, ogr_name(part) as name:
-            writer.write(map(_conform, changes), name, provenance, scene)
-    except GeochangeError:
-        raise
-    except (OSError, DataSourceError, DataLayerError, FeatureError) as error:
-        raise OutputError(
-            f"cannot write {path} as {writer.name} ({' '.join(str(error).split())}): check the "
-            f"free space, or take another of {', '.join(WRITERS)}"
-        ) from error
+    formats = ", ".join(WRITERS)
+    cure = f"check the free space; where {writer.name} cannot hold it, take another of {formats}"
+    with (
+        told_as_output(path, (DataSourceError, DataLayerError, FeatureError), cure),
+        whole_by_driver(path) as part,
+        ogr_name(part) as name,
+    ):
+        writer.write(map(_conform, changes), name, provenance, scene)
 
 
 def read_changes(path: Path) -> gpd.GeoDataFrame:
