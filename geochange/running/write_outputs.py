@@ -21,7 +21,7 @@ from geochange.running.provenance import Clock
 from geochange.running.raster_writer import RasterWriter, worth_going_on
 from geochange.running.tasks import RunSpec
 from geochange.vector.changes import ChangeTotals, NamingFunction, to_changes
-from geochange.vector.files.overwrite import refuse_reviewed
+from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.writers import write_batches
 from geochange.vector.generalization.outline_style import outline_style_for
 from geochange.vector.tracing.coverage import Coverage
@@ -54,9 +54,9 @@ def write_outputs(
     reporter = _reporter(checked, work)
     changes = tally.of(_drawn(checked, work, shelf))
     with worth_going_on(), ThreadPoolExecutor(1, "look") as pool:
-        refuse_reviewed(
-            checked.out, checked.options.overwrite
-        )  # another process may have written it
+        # Somebody may have begun to review it meanwhile, or put another file there.
+        refuse_reviewed(checked.out, checked.options.overwrite)
+        refuse_foreign(checked.out, checked.options.overwrite)
         written = raster.end()
         if reporter is not None:
             reporter.look_ahead(pool)
@@ -98,7 +98,7 @@ def _scene(checked: CheckedRun, work: RunSpec, coverage: Coverage) -> Scene:
         before=layer_source_of(work.pair.before),
         after=layer_source_of(work.pair.after),
         probability=checked.raster,
-        folder=checked.out.parent,
+        file=checked.out,
     )
 
 

@@ -239,6 +239,9 @@ def _place(out: Path, resume: bool) -> Path | None:
         return locate(last)
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file; name a folder as --out")
+    if (out / BEST).exists():
+        # Of another training, or moved here to be kept.
+        raise OutputError(f"{out} holds {BEST}, which would be lost; name another --out")
     here = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
     check_folder(here / LAST)
     return None

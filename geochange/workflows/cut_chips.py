@@ -26,7 +26,7 @@ from geochange.dataset.labels import CHANGE, UNKNOWN
 from geochange.dataset.reviewed import REJECT, ReviewedLabels
 from geochange.dataset.splits import share
 from geochange.errors import InputError, OutputError
-from geochange.files.output_paths import check_folder
+from geochange.files.output_paths import check_folder, output_path, target_of
 from geochange.grid.spatial_blocks import SpatialBlocks
 from geochange.grid.tiling import Index, TilePlan, Window
 from geochange.progress import Progress, silent
@@ -71,7 +71,7 @@ def cut(
     Raises InputError, OptionError or OutputError; nothing is written then.
     """
     chosen = CutOptions.parse(options)
-    root = Path(out).expanduser().absolute()
+    root = target_of(output_path(out))
     check_root(root)
     bands = None if chosen.bands is None else Bands.parse(chosen.bands)
     drawn = Reviewed(labels) if chosen.reviewed else labels

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from geochange.config import PairOptions, RunOptions
 from geochange.errors import OptionError, OutputError
+from geochange.files.companions import refuse_orphans
+from geochange.files.output_paths import check_target, output_path
 from geochange.files.sidecars import MODES, Sidecars, sidecars_of, stale_sidecars
 from geochange.grid.tiling import TilePlan, fitting_tile
 from geochange.models import check_name, wanted_bands
@@ -64,13 +66,13 @@ def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOpti
     _choice("match", options.match, MATCHES)
     stretch = parse_stretch(options.stretch)
     check_name(options.model)
-    out_path = Path(out).expanduser().absolute()
+    out_path = output_path(out)
     check_output(out_path)
     refuse_reviewed(out_path, options.overwrite)
     pair, area = open_pair(before, after, options, wanted_bands(options.model))
     if wanted_bands(options.model) is not None and options.stretch == "none":
         need_8bit(pair.before, pair.after)
-    raster = _raster_beside(out_path, pair, options.aoi)
+    raster = _raster_beside(out_path, pair, options)
     refuse_foreign(out_path, options.overwrite)
     tile = fitting_tile(options.tile, pair.grid.shape)
     plan = TilePlan(pair.grid.shape, tile, options.overlap, options.block)
@@ -134,15 +136,17 @@ def inspect_source(path: PathLike) -> RasterInfo:
     return replace(info, acquired=found.acquired or info.acquired)
 
 
-def _raster_beside(out: Path, pair: RasterPair, aoi: str | None) -> Path:
+def _raster_beside(out: Path, pair: RasterPair, options: RunOptions) -> Path:
     raster = out.with_suffix(".tif")
     inputs = [Path(file) for date in (pair.before, pair.after) for file in files_of(date.info)]
-    inputs += [] if aoi is None else [Path(source_of(aoi))]
+    inputs += [] if options.aoi is None else [Path(source_of(options.aoi))]
     for target in (out, raster):
         if target.exists() and any(file.exists() and target.samefile(file) for file in inputs):
             raise OutputError(
                 f"--out {out.name}: would overwrite the input {target.name}; give another name"
             )
+    check_target(raster)
+    refuse_orphans(raster, options.overwrite)
     if raster.exists() and not is_probability(raster):
         raise OutputError(
             f"{raster}: stands where the probability raster goes and is none; move it, or give "

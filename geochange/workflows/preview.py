@@ -9,9 +9,9 @@ from pathlib import Path
 import geopandas as gpd
 
 from geochange.drawing import Drawn, save_png
-from geochange.errors import OptionError, OutputError
-from geochange.files.output_paths import check_folder
-from geochange.files.sidecars import written_by_geochange
+from geochange.errors import OptionError
+from geochange.files.output_paths import output_path
+from geochange.files.sidecars import refuse_others
 from geochange.formatting import area, day, lonlat, share
 from geochange.grid.grid import Grid
 from geochange.grid.lonlat import points_in, size_m
@@ -72,14 +72,10 @@ def _out_path(changes: Path, out: PathLike | None, number: int | None) -> Path:
         suffix = ".png" if number is None else f"-{number}.png"
         path = changes.with_name(f"{changes.stem}{suffix}")
     else:
-        path = Path(out).expanduser().absolute()
+        path = output_path(out)
     if path.suffix.lower() != ".png":
         raise OptionError(f"--out {path.name}: the picture is a PNG; end its name in .png")
-    check_folder(path)
-    if path.exists() and not written_by_geochange(path):
-        raise OutputError(
-            f"{path}: is there and none of geochange's; move it, or give another --out"
-        )
+    refuse_others(path, "--out")
     return path
 
 

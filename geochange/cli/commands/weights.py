@@ -12,7 +12,8 @@ import click
 from geochange.cli.tables import print_grid
 from geochange.cli.weights_tables import describe, in_a_line, one_line, refusing, rows_of, title_of
 from geochange.errors import InputError, OptionError, OutputError
-from geochange.files.output_paths import check_folder
+from geochange.files.atomic import part_of
+from geochange.files.output_paths import check_target
 from geochange.models.weights.locate import FOLDER, list_weights, locate, weights_folder
 
 if TYPE_CHECKING:
@@ -130,13 +131,11 @@ def _check_target(target: Path) -> None:
         raise OptionError(
             f"{target}: our weights are .safetensors; name it {target.stem}.safetensors"
         )
-    if target.is_dir():
-        raise OutputError(f"{target} is a folder: name a file in it")
-    check_folder(target)
+    check_target(target)
 
 
 def _check_apart(source: Path, target: Path) -> None:
-    """Refuse to overwrite IN, also under the temporary name of OUT."""
-    for taken in (target, target.with_name(f"{target.name}.part")):
+    """Refuse to write over IN, also by the name under which OUT grows until it is whole."""
+    for taken in (target, part_of(target)):
         if taken.exists() and taken.samefile(source):
             raise OutputError(f"{target}: would overwrite the input {source}; give another name")

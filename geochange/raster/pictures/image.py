@@ -17,6 +17,7 @@ from rasterio.errors import RasterioError
 
 from geochange.chip import Pixels
 from geochange.errors import InputError, OptionError
+from geochange.files.atomic import told_as_output, whole_by_driver
 from geochange.grid.grid import Grid
 from geochange.raster.band_info import describe_bands
 from geochange.raster.gdal_log import QUIET
@@ -89,7 +90,10 @@ def read_label(path: Path) -> tuple[NDArray[Any], Valid]:
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8], grid: Grid) -> None:
-    """Write (height, width, band) uint8 pixels of `grid` as a tiled GeoTIFF that every GIS opens."""
+    """Write (height, width, band) uint8 pixels of `grid` as a tiled GeoTIFF that every GIS opens.
+
+    Raises OutputError.
+    """
     profile = {
         "driver": "GTiff",
         "dtype": "uint8",
@@ -103,7 +107,12 @@ def write_picture(path: Path, pixels: NDArray[np.uint8], grid: Grid) -> None:
         "predictor": 2,
         "photometric": "rgb",
     }
-    with gdal_environment(), rasterio.open(path, "w", **profile) as raster:
+    with (
+        gdal_environment(),
+        told_as_output(path, (RasterioError,)),
+        whole_by_driver(path) as part,
+        rasterio.open(part, "w", **profile) as raster,
+    ):
         raster.write(np.moveaxis(pixels, -1, 0))
 
 

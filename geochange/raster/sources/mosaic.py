@@ -35,6 +35,7 @@ from geochange.raster.sources.members import (
 from geochange.raster.sources.source import Source
 from geochange.raster.sources.virtual import VirtualFile, in_memory
 from geochange.raster.sources.vrt import Band, VrtDataset, sources_of
+from geochange.vector.files.readable import need_readable
 
 OFF_PX = 0.05
 """How far tiles may lie off each other's pixels."""
@@ -84,6 +85,8 @@ def tiles_of(path: str) -> list[str]:
 def _indexed(index: str) -> list[str]:
     if index.lower().endswith(".gti"):
         index = _index_of(Path(index))
+    if Path(index).exists():
+        need_readable(Path(index))
     try:
         about, _, _, values = pyogrio.raw.read(index, read_geometry=False)
     except (DataSourceError, DataLayerError) as error:
