@@ -48,7 +48,6 @@ UP = {
     "running/write_outputs.py": {"workflows"},
     "trainer/candidate.py": {"running"},
     "report/run/gather_facts.py": {"running", "workflows"},
-    "report/run/origin.py": {"workflows"},
     "report/run/write.py": {"workflows"},
     "dataset/labelled_pairs.py": {"workflows"},
 }

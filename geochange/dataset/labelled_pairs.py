@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +24,8 @@ from geochange.raster.pair import Pair, align
 from geochange.raster.reader import RasterInfo
 from geochange.raster.scene.radiometry import Radiometry, parse_stretch
 from geochange.raster.scene.sampling import SceneSample
-from geochange.workflows.preflight import inspect_source, need_8bit, source_of
+from geochange.raster.sources.resolve import PathLike, inspect_source, source_of
+from geochange.workflows.preflight import need_8bit
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,6 @@ LABELS = ("labels.gpkg", "labels.geojson", "labels.fgb", "labels.tif")
 RGB = 3
 """Bands of a chip."""
 
-PathLike = str | os.PathLike[str]
 ReadChip = Callable[[Window], Chip]
 
 

@@ -22,11 +22,11 @@ from geochange.grid.tiling import TilePlan, Window
 from geochange.raster.aligned import Date
 from geochange.raster.pixels import read_window
 from geochange.raster.reader import RasterInfo, inspect, opened
+from geochange.vector.files.formats import is_vector
 from geochange.vector.files.polygon_reader import (
     Burner,
     Layer,
     find_layer,
-    is_vector,
     read_outlines,
 )
 

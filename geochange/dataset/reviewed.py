@@ -18,12 +18,12 @@ from geochange.errors import InputError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
 from geochange.qgis.schema import STATUS, STATUSES
+from geochange.vector.files.formats import is_vector
 from geochange.vector.files.polygon_reader import (
     UNREADABLE,
     Burner,
     Layer,
     find_layer,
-    is_vector,
     read_outlines,
 )
 
@@ -129,10 +129,10 @@ def statuses_of(layer: Layer) -> Counter[str] | None:
     Raises InputError for a file that cannot be read.
     """
     try:
-        if STATUS not in pyogrio.read_info(layer.path, layer.name)["fields"]:
+        if STATUS not in pyogrio.read_info(layer.opens, layer.name)["fields"]:
             return None
         _, _, _, (values,) = pyogrio.raw.read(
-            layer.path, layer.name, columns=[STATUS], read_geometry=False
+            layer.opens, layer.name, columns=[STATUS], read_geometry=False
         )
     except UNREADABLE as error:
         raise InputError(f"{layer.path}: damaged, it cannot be read; export it again") from error

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,10 @@ from geochange.raster.acquisition import Acquired, acquired
 from geochange.raster.gdal_log import QUIET
 from geochange.raster.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
 from geochange.raster.sources.band_stack import is_stack, make_stack
+from geochange.raster.sources.geographic import crs_of
 from geochange.raster.sources.mosaic import is_tileset, make_tileset
+from geochange.raster.sources.subdatasets import refuse_container
+from geochange.raster.sources.unopened import why_unopened
 from geochange.raster.sources.virtual import Made
 
 CACHE_MB = 128
@@ -119,7 +121,7 @@ def open_raster(path: str) -> Any:
                     return rasterio.open(name)
             except RasterioError as error:
                 fault = error
-    raise InputError(_why_unreadable(path, fault)) from fault
+    raise InputError(why_unopened(path, fault)) from fault
 
 
 _made: dict[str, Made] = {}
@@ -135,23 +137,6 @@ def _gdal_name(path: str) -> str:
     if made is None:
         made = _made.setdefault(path, maker(path, opened))
     return made.name
-
-
-def _why_unreadable(path: str, error: Exception) -> str:
-    local = Path(path)
-    if "://" not in path and not path.startswith("/vsi") and ":" not in path:
-        if not local.exists():
-            return f"{path}: no such file; check the path"
-        if local.is_dir():
-            return f"{path}: is a folder; name the raster in it"
-        if local.is_file() and local.stat().st_size == 0:
-            return f"{path}: the file is empty; fetch or export it again"
-        if local.is_file() and not os.access(local, os.R_OK):
-            return f"{path}: no permission to read it; check its access rights"
-        return f"{path}: not a raster GDAL can read; give a GeoTIFF or another georeferenced raster"
-    reason = " ".join(str(error).split())
-    tried = f", tried {retry.TRIES} times" if may_pass(path, error) else ""
-    return f"{path}: cannot be opened ({reason}{tried}); check the address and your access to it"
 
 
 def inspect(path: str | os.PathLike[str]) -> RasterInfo:
@@ -170,18 +155,14 @@ def inspect(path: str | os.PathLike[str]) -> RasterInfo:
 
 
 def _describe(path: str, dataset: Any) -> RasterInfo:
-    if dataset.count == 0:
-        raise InputError(
-            f"{path}: holds no band of its own; name one of its {len(dataset.subdatasets)} "
-            "subdatasets as GDAL writes them"
-        )
+    refuse_container(path, dataset)
     interpretations = dataset.colorinterp
     alphas = [i + 1 for i, kind in enumerate(interpretations) if kind == ColorInterp.alpha]
     dtype = np.dtype(dataset.dtypes[0])
     if interpretations[0] == ColorInterp.palette:
         raise InputError(
             f"{path}: holds numbers of a palette, not colours; expand it first "
-            "(gdal_translate -expand rgb)"
+            "(gdal_translate -expand rgba)"
         )
     if dtype.kind == "c":
         raise InputError(f"{path}: holds complex numbers; export its amplitude first")
@@ -213,14 +194,15 @@ def _block_px(dataset: Any) -> tuple[int, int]:
 
 def read_grid(path: str, dataset: Any) -> Grid:
     """Where the pixels of an open raster lie. Raises InputError."""
-    if dataset.crs is None or dataset.transform.is_identity:
+    found_crs = crs_of(path, dataset)
+    if found_crs is None or dataset.transform.is_identity:
         found = "ground control points only" if dataset.gcps[0] else "no georeference"
         raise InputError(
             f"{path}: has {found}; give it a CRS and a transform first "
             "(QGIS: Raster > Georeferencer, or gdalwarp -t_srs)"
         )
     try:
-        crs = CRS.from_wkt(dataset.crs.to_wkt(version="WKT2_2019"))
+        crs = CRS.from_wkt(found_crs.to_wkt(version="WKT2_2019"))
     except (CRSError, RasterioError) as error:
         raise InputError(
             f"{path}: its CRS is not understood; assign one (gdal_edit -a_srs)"

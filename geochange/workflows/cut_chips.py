@@ -21,7 +21,7 @@ from geochange.chip import Chip
 from geochange.config.cut import CutOptions
 from geochange.dataset.chip_writer import ChipSet, Tally
 from geochange.dataset.label_values import ACCOUNT
-from geochange.dataset.labelled_pairs import PathLike, Reviewed, Scene, open_scene
+from geochange.dataset.labelled_pairs import Reviewed, Scene, open_scene
 from geochange.dataset.labels import CHANGE, UNKNOWN
 from geochange.dataset.reviewed import REJECT, ReviewedLabels
 from geochange.dataset.splits import share
@@ -31,6 +31,7 @@ from geochange.grid.spatial_blocks import Blocks
 from geochange.grid.tiling import Index, TilePlan, Window
 from geochange.progress import Progress, silent
 from geochange.raster.bands import Bands
+from geochange.raster.sources.resolve import PathLike
 from geochange.training.chip_source import SPLITS
 
 READ_PX = 2048

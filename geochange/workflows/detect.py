@@ -23,6 +23,7 @@ from geochange.mosaic.schedule import in_flight
 from geochange.progress import Progress, silent
 from geochange.raster.handles import HELD
 from geochange.raster.scene.sampling import SceneSample
+from geochange.raster.sources.resolve import PathLike
 from geochange.raster.unreadable import NOTHING, Unreadable
 from geochange.report.run.write import picture_px
 from geochange.running import provenance
@@ -38,7 +39,7 @@ from geochange.running.workers import choose_model, open_crew
 from geochange.running.write_outputs import Ending, write
 from geochange.vector.files.writers import read_changes
 from geochange.workflows.inspect_pair import Inspection, coregister, inspect_scene
-from geochange.workflows.preflight import Checked, PathLike, check
+from geochange.workflows.preflight import Checked, check
 
 logger = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ from geochange.grid.probability import FULL, level
 from geochange.progress import Progress, silent
 from geochange.raster.output.probability_raster import ProbabilityRaster
 from geochange.raster.remote import is_remote
+from geochange.raster.sources.resolve import PathLike, source_of
 from geochange.running.disk_space import room_in
 from geochange.running.provenance import Clock, stamp
 from geochange.vector.changes import Tally, to_changes
@@ -27,7 +28,6 @@ from geochange.vector.generalization.outline_style import pen_for
 from geochange.vector.tracing.join import Joiner
 from geochange.vector.tracing.regions import trace
 from geochange.vector.tracing.spill import Shelf, Spill
-from geochange.workflows.preflight import PathLike, source_of
 
 EVEN = 0.5
 """The threshold where neither the user nor a run beside the raster names one."""

@@ -18,7 +18,7 @@ from geochange.config.cut import CutOptions
 )
 @click.argument("before")
 @click.argument("after")
-@click.argument("labels", type=click.Path(path_type=Path))
+@click.argument("labels")
 @click.option(
     "--out",
     required=True,
@@ -28,7 +28,7 @@ from geochange.config.cut import CutOptions
 )
 @options_of(CutOptions)
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
-def chips(before: str, after: str, labels: Path, out: Path, quiet: bool, **options: Any) -> None:
+def chips(before: str, after: str, labels: str, out: Path, quiet: bool, **options: Any) -> None:
     """Cut the rasters BEFORE and AFTER and their LABELS into chips to train on.
 
     BEFORE and AFTER are read as `geochange run` reads them. LABELS are polygons of what changed

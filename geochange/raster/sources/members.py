@@ -14,6 +14,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 
 from geochange.errors import InputError
 from geochange.raster.acquisition import Acquired, acquired
+from geochange.raster.sources.geographic import crs_of
 
 Opener = Callable[[str], AbstractContextManager[Any]]
 """Opens a raster for reading, or raises InputError."""
@@ -51,14 +52,15 @@ def read_parts(paths: Sequence[str], opener: Opener) -> list[Part]:
 
 def _read(path: str, opener: Opener) -> Part:
     with opener(path) as dataset:
-        if dataset.crs is None or dataset.count == 0:
+        crs = crs_of(path, dataset)
+        if crs is None or dataset.count == 0:
             raise InputError(f"{path}: has no georeference; give it a CRS (gdal_edit -a_srs)")
         kinds = dataset.colorinterp
         return Part(
             path=path,
             # Of a raster that is made in memory itself, its name there.
             opens=dataset.name if dataset.name.startswith("/vsimem/") else path,
-            crs=dataset.crs.to_wkt(),
+            crs=crs.to_wkt(),
             transform=dataset.transform,
             shape=dataset.shape,
             dtypes=tuple(dataset.dtypes),

@@ -19,7 +19,7 @@ def subset_vrt(dataset: Any, info: RasterInfo, bands: tuple[int, ...]) -> str:
     path = dataset.name if dataset.name.startswith("/vsimem/") else info.path
     height, width = info.grid.shape
     vrt = ET.Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
-    ET.SubElement(vrt, "SRS").text = dataset.crs.to_wkt()
+    ET.SubElement(vrt, "SRS").text = info.grid.crs.to_wkt()
     ET.SubElement(vrt, "GeoTransform").text = ",".join(map(repr, dataset.transform.to_gdal()))
     chosen = [*bands, *([info.alpha] if info.alpha and info.alpha not in bands else [])]
     for number, band in enumerate(chosen, start=1):

@@ -42,7 +42,7 @@ def change_of(layer: Layer, number: int, grid: Grid) -> gpd.GeoDataFrame:
 
 def _read(layer: Layer, **which: int | str) -> gpd.GeoDataFrame:
     try:
-        rows = pyogrio.read_dataframe(layer.path, layer=layer.name, **which)
+        rows = pyogrio.read_dataframe(layer.opens, layer=layer.name, **which)
     except _UNREADABLE as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{layer.path}: its polygons cannot be read ({reason})") from error

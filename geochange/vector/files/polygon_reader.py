@@ -16,13 +16,12 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from geochange.errors import InputError
+from geochange.files.archives import file_behind
 from geochange.grid.grid import Grid, reproject, to_ground
 from geochange.grid.tiling import Window
+from geochange.vector.files.formats import VECTORS, exists, name_to_open
 from geochange.vector.files.writers import LAYER
 from geochange.vector.tracing.polygons import Geometries
-
-VECTORS = (".gpkg", ".geojson", ".json", ".fgb", ".shp")
-"""Suffixes of files that are read as polygons."""
 
 BOX_MARGIN = 0.05
 """Polygons are looked for in the outline of a grid and this share of its size around it."""
@@ -38,10 +37,12 @@ UNREADABLE = (DataSourceError, DataLayerError, FeatureError, OSError)
 class Layer:
     """A layer of polygons in a vector file.
 
+    opens: by which name pyogrio opens the file.
     bounds: (west, south, east, north) in `crs`; None where the layer holds nothing.
     """
 
     path: Path
+    opens: str
     name: str
     crs: CRS
     features: int
@@ -50,23 +51,19 @@ class Layer:
     @property
     def key(self) -> tuple[str, str, int]:
         """What tells these polygons from those of another file or of another day."""
-        return str(self.path), self.name, self.path.stat().st_mtime_ns
-
-
-def is_vector(path: Path) -> bool:
-    """Whether a file's name says that it holds polygons."""
-    return path.suffix.lower() in VECTORS
+        return str(self.path), self.name, file_behind(self.path).stat().st_mtime_ns
 
 
 def find_layer(path: Path) -> Layer:
     """The layer `changes` of a file, or its only one. Raises InputError."""
-    if not path.exists():
+    if not exists(path):
         raise InputError(f"{path}: no such file; check the path")
+    opens = name_to_open(path)
     try:
-        listed = pyogrio.list_layers(path)
+        listed = pyogrio.list_layers(opens)
         names = [str(name) for name, geometry in listed if geometry is not None]
         layer = _one_of(path, names)
-        about = pyogrio.read_info(path, layer, force_feature_count=True, force_total_bounds=True)
+        about = pyogrio.read_info(opens, layer, force_feature_count=True, force_total_bounds=True)
     except UNREADABLE as error:
         raise InputError(
             f"{path}: not a vector file GDAL can read; give polygons as {', '.join(VECTORS)}"
@@ -74,6 +71,7 @@ def find_layer(path: Path) -> Layer:
     bounds = about["total_bounds"]
     return Layer(
         path=path,
+        opens=opens,
         name=layer,
         crs=_crs_of(path, about["crs"]),
         features=about["features"],
@@ -148,7 +146,7 @@ def _checked(layer: Layer, box: Box | None, where: str | None = None) -> Geometr
     """The geometries in a box, each a valid polygon. Rows without geometry are left out."""
     try:
         _, fids, packed, _ = pyogrio.raw.read(
-            layer.path,
+            layer.opens,
             layer.name,
             # Some drivers know nothing of attributes that are not read, in a condition either.
             columns=None if where else [],
