@@ -13,7 +13,9 @@ import numpy as np
 import pyogrio
 from numpy.typing import NDArray
 
-from geochange.dataset.labels import CHANGE, KEPT_FILES, NONE, UNKNOWN, ReadLabel, on_grid
+from geochange.dataset.label_values import CHANGE, NONE, UNKNOWN
+from geochange.dataset.labels import KEPT_FILES, on_grid
+from geochange.dataset.raster_labels import ReadLabel
 from geochange.errors import InputError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window

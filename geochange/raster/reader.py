@@ -139,13 +139,18 @@ def _gdal_name(path: str) -> str:
     return made.name
 
 
+def forget(path: str) -> None:
+    """Make the raster of several files anew when it is opened next."""
+    _made.pop(path, None)
+
+
 def inspect(path: str | os.PathLike[str]) -> RasterInfo:
     """Read what a raster says of itself, and prove that its last pixels are there.
 
     Raises InputError if it is no raster, has no georeference, or is cut off.
     """
     name = os.fspath(path)
-    _made.pop(name, None)  # its files may be others by now
+    forget(name)  # its files may be others by now
     # What rasterio warns of, a missing georeference, is refused here in our own words. And what
     # an earlier run in this process saw on a server may have changed since.
     with QUIET, retry.Handle(lambda: opened(name, **NOT_REMEMBERED)) as handle:

@@ -117,10 +117,10 @@ def _check_chips(model: str, root: Path, values: Mapping[str, Any]) -> None:
     vocabulary = values["vocabulary"]
     if vocabulary and not Path(vocabulary).is_file():
         raise InputError(f"--vocabulary {vocabulary}: no such file; name one of class names")
-    from geochange.dataset import splits_of  # rasterio
+    from geochange.dataset import has_split, splits_of  # rasterio
 
     there = splits_of(root, values["layout"])
-    if values["split"] not in there:
+    if not has_split(root, values["split"], values["layout"]):
         raise OptionError(f"--split {values['split']}: {root} has {', '.join(there)}")
 
 

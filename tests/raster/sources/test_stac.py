@@ -11,8 +11,8 @@ from makers import make_raster, noise
 
 from geochange.errors import InputError
 from geochange.raster.acquisition import Acquired
-from geochange.raster.sources.stac import LARGEST_BYTES, is_item, resolve_item
 from geochange.raster.sources.resolve import inspect_source
+from geochange.raster.sources.stac import LARGEST_BYTES, is_item, resolve_item
 
 GEOTIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
 
