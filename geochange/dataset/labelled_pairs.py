@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from geochange.chip import Chip, fill_invalid
-from geochange.dataset.labels import UNKNOWN, Labels, PolygonLabels, open_labels
+from geochange.dataset.label_values import UNKNOWN
+from geochange.dataset.labels import Labels, PolygonLabels, holds_change, open_labels
 from geochange.dataset.reviewed import ACCEPT, REJECT, ReviewedLabels, open_reviewed, statuses_of
 from geochange.errors import InputError, OptionError
+from geochange.files.archives import gdal_name
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
 from geochange.raster.bands import Bands
@@ -25,17 +27,23 @@ from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import RasterInfo
 from geochange.raster.scene.radiometry import Radiometry, parse_stretch
 from geochange.raster.scene.sampling import SceneSample, say_fills
-from geochange.workflows.preflight import inspect_source, need_8bit, source_of
+from geochange.raster.sources.resolve import PICTURES, RASTERS, PathLike, inspect_source, source_of
+from geochange.vector.files.formats import VECTORS
+from geochange.workflows.preflight import need_8bit
 
 logger = logging.getLogger(__name__)
 
-LABELS = ("labels.gpkg", "labels.geojson", "labels.fgb", "labels.tif")
+LABELS = tuple(
+    f"labels{suffix}"
+    for suffix in dict.fromkeys(
+        (".gpkg", ".geojson", ".fgb", ".tif", *VECTORS, *RASTERS, *PICTURES)
+    )
+)
 """What the labels of a pair may be called; the first that is there is taken."""
 
 RGB = 3
 """Bands of a chip."""
 
-PathLike = str | os.PathLike[str]
 ReadChip = Callable[[Window], Chip]
 
 
@@ -110,17 +118,28 @@ def open_scene(
 
 
 def _open_labels(labels: PathLike | Reviewed, grid: Grid) -> Labels | ReviewedLabels:
+    found: Labels | ReviewedLabels
     if isinstance(labels, Reviewed):
-        return open_reviewed(Path(source_of(labels.path)), grid)
-    found = open_labels(Path(source_of(labels)), grid)
+        found = open_reviewed(Path(gdal_name(os.fspath(labels.path))), grid)
+    else:
+        found = open_labels(labels, grid)
+    if not holds_change(found):
+        logger.warning(
+            "%s: holds no change on the pair: no pixel there is change; check its numbers and its "
+            "place, or name other labels",
+            found.path,
+        )
     if isinstance(found, PolygonLabels):
-        counts = statuses_of(found.layer)
-        if counts and counts[ACCEPT] + counts[REJECT]:
-            logger.warning(
-                "%s: is reviewed, and all of it is taken for change; --reviewed heeds it",
-                found.path,
-            )
+        _say_reviewed(found)
     return found
+
+
+def _say_reviewed(labels: PolygonLabels) -> None:
+    counts = statuses_of(labels.layer)
+    if counts and counts[ACCEPT] + counts[REJECT]:
+        logger.warning(
+            "%s: is reviewed, and all of it is taken for change; --reviewed heeds it", labels.path
+        )
 
 
 def _default_bands(before: RasterInfo, after: RasterInfo) -> Bands:
@@ -166,7 +185,7 @@ def _pair_in(place: Path) -> LabelledPair:
         raise InputError(f"{after}: is missing beside before.tif; put the second date there")
     labels = next((place / name for name in LABELS if (place / name).exists()), None)
     if labels is None:
-        raise InputError(f"{place}: holds no labels; put one of {', '.join(LABELS)} there")
+        raise InputError(f"{place}: holds no labels; put one of {', '.join(LABELS[:4])} there")
     return LabelledPair(place.name, place / "before.tif", after, labels)
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.chip import Chip
-from geochange.dataset.chip_files import CHANGE, UNKNOWN, FileChips
+from geochange.dataset.chip_files import FileChips
+from geochange.dataset.label_values import CHANGE, UNKNOWN
 from geochange.dataset.labelled_pairs import PairChips
 from geochange.dataset.open import AUTO, Where, each, layout_of, open_split, splits_of
 from geochange.errors import InputError

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,10 @@ from geochange.raster.band_info import BandInfo, describe_bands
 from geochange.raster.gdal_log import QUIET
 from geochange.raster.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
 from geochange.raster.sources.band_stack import is_stack, make_stack
+from geochange.raster.sources.geographic import crs_of
 from geochange.raster.sources.mosaic import is_tileset, make_tileset
+from geochange.raster.sources.subdatasets import refuse_container
+from geochange.raster.sources.unopened import why_unopened
 from geochange.raster.sources.virtual import VirtualFile
 
 CACHE_MB = 128
@@ -124,7 +126,7 @@ def open_raster(path: str) -> Any:
                     return _open(name)
             except RasterioError as error:
                 fault = error
-    raise InputError(_why_unreadable(path, fault)) from fault
+    raise InputError(why_unopened(path, fault)) from fault
 
 
 def _open(name: str) -> Any:
@@ -147,21 +149,9 @@ def _gdal_name(path: str) -> str:
     return made.name
 
 
-def _why_unreadable(path: str, error: Exception) -> str:
-    local = Path(path)
-    if "://" not in path and not path.startswith("/vsi") and ":" not in path:
-        if not local.exists():
-            return f"{path}: no such file; check the path"
-        if local.is_dir():
-            return f"{path}: is a folder; name the raster in it"
-        if local.is_file() and local.stat().st_size == 0:
-            return f"{path}: the file is empty; fetch or export it again"
-        if local.is_file() and not os.access(local, os.R_OK):
-            return f"{path}: no permission to read it; check its access rights"
-        return f"{path}: not a raster GDAL can read; give a GeoTIFF or another georeferenced raster"
-    reason = " ".join(str(error).split())
-    tried = f", tried {retry.TRIES} times" if may_pass(path, error) else ""
-    return f"{path}: cannot be opened ({reason}{tried}); check the address and your access to it"
+def forget(path: str) -> None:
+    """Make the raster of several files anew when it is opened next."""
+    _made.pop(path, None)
 
 
 def inspect(path: str | os.PathLike[str]) -> RasterInfo:
@@ -170,7 +160,7 @@ def inspect(path: str | os.PathLike[str]) -> RasterInfo:
     Raises InputError if it is no raster, has no georeference, or is cut off.
     """
     name = os.fspath(path)
-    _made.pop(name, None)  # its files may be others by now
+    forget(name)  # its files may be others by now
     # What rasterio warns of, a missing georeference, is refused here in our own words. And what
     # an earlier run in this process saw on a server may have changed since.
     with QUIET, retry.Handle(lambda: opened(name, **NOT_REMEMBERED)) as handle:
@@ -180,11 +170,7 @@ def inspect(path: str | os.PathLike[str]) -> RasterInfo:
 
 
 def _describe(path: str, dataset: Any) -> RasterInfo:
-    if dataset.count == 0:
-        raise InputError(
-            f"{path}: holds no band of its own; name one of its {len(dataset.subdatasets)} "
-            "subdatasets as GDAL writes them"
-        )
+    refuse_container(path, dataset)
     bands = describe_bands(dataset)
     _refuse_unusable(path, [band for band in bands if band.role != "alpha"])
     return RasterInfo(
@@ -235,14 +221,15 @@ def _block_px(dataset: Any) -> tuple[int, int]:
 
 def read_grid(path: str, dataset: Any) -> Grid:
     """Where the pixels of an open raster lie. Raises InputError."""
-    if dataset.crs is None or dataset.transform.is_identity:
+    found_crs = crs_of(path, dataset)
+    if found_crs is None or dataset.transform.is_identity:
         found = "ground control points only" if dataset.gcps[0] else "no georeference"
         raise InputError(
             f"{path}: has {found}; give it a CRS and a transform first "
             "(QGIS: Raster > Georeferencer, or gdalwarp -t_srs)"
         )
     try:
-        crs = CRS.from_wkt(dataset.crs.to_wkt(version="WKT2_2019"))
+        crs = CRS.from_wkt(found_crs.to_wkt(version="WKT2_2019"))
     except (CRSError, RasterioError) as error:
         raise InputError(
             f"{path}: its CRS is not understood; assign one (gdal_edit -a_srs)"

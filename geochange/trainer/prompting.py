@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 from geochange import __version__
 from geochange.chip import Chip
+from geochange.dataset.split_names import place_of
 from geochange.errors import InputError, OutputError
 from geochange.files.output_paths import check_folder
 from geochange.models.inference.devices import choose_device
@@ -147,7 +148,8 @@ class Prompter:
 
 def _file(root: Path, split: str, date: str, kind: str) -> Path:
     name = f"{date}_clipcls_{kind}.json"
-    return root / split / name if (root / split).is_dir() else root / f"{split}_{name}"
+    folder = place_of(root, split)
+    return folder / name if folder.is_dir() else root / f"{split}_{name}"
 
 
 def _part(root: Path, split: str, kind: str) -> Path:

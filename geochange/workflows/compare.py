@@ -15,7 +15,7 @@ from geochange.chip import UNKNOWN
 from geochange.errors import InputError, OptionError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
-from geochange.raster.reader import inspect
+from geochange.raster.sources.resolve import PathLike, inspect_source
 from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
 from geochange.training.metrics.counts import Counts
 from geochange.vector.comparison_grid import grid_of_run, metric_grid
@@ -128,7 +128,7 @@ def compare(
     *,
     pixel_m: float | None = None,
     tolerance_px: int = TOLERANCE_PX,
-    extent: Path | None = None,
+    extent: PathLike | None = None,
     within: Path | None = None,
 ) -> Comparison:
     """Compare polygons with a reference, both in any CRS.
@@ -160,12 +160,12 @@ def compare(
     )
 
 
-def _grid(found: Path, reference: Path, pixel_m: float | None, extent: Path | None) -> Grid:
+def _grid(found: Path, reference: Path, pixel_m: float | None, extent: PathLike | None) -> Grid:
     if extent is not None and pixel_m is not None:
         raise OptionError("an extent has pixels of its own; give it, or the size of a pixel")
     layers = [find_layer(path) for path in (found, reference)]
     if extent is not None:
-        return inspect(extent).grid
+        return inspect_source(extent).grid
     if pixel_m is not None:
         if not 0 < pixel_m < float("inf"):
             raise OptionError(f"pixels of {pixel_m:g} m: give a size above 0")

@@ -24,6 +24,7 @@ from geochange.mosaic.schedule import in_flight
 from geochange.progress import Progress, silent
 from geochange.raster.handles import HANDLES
 from geochange.raster.scene.sampling import SceneSample, say_fills
+from geochange.raster.sources.resolve import PathLike
 from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable
 from geochange.report.run.write import picture_px
 from geochange.running import provenance
@@ -39,7 +40,7 @@ from geochange.running.workers import choose_model, open_workers
 from geochange.running.write_outputs import RunEnd, write_outputs
 from geochange.vector.files.writers import read_changes
 from geochange.workflows.inspect_pair import Inspection, coregister, inspect_scene
-from geochange.workflows.preflight import CheckedRun, PathLike, check_run
+from geochange.workflows.preflight import CheckedRun, check_run
 
 logger = logging.getLogger(__name__)
 

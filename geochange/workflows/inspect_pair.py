@@ -16,8 +16,9 @@ from geochange.raster.scene.coregistration import Shift, measure_shift
 from geochange.raster.scene.fills import Fill
 from geochange.raster.scene.histograms import cloud_shares, distances
 from geochange.raster.scene.sampling import SceneSample
+from geochange.raster.sources.resolve import PathLike
 from geochange.running.read_failures import warn_unsampled
-from geochange.workflows.preflight import PathLike, open_pair
+from geochange.workflows.preflight import open_pair
 
 CLOUDY = 0.02
 """More of a date that looks like cloud is worth a word; bright roofs and sand stay below."""

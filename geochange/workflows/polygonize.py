@@ -18,6 +18,7 @@ from geochange.grid.probability import FULL, level
 from geochange.progress import Progress, silent
 from geochange.raster.output.probability_raster import ProbabilityRaster
 from geochange.raster.remote import is_remote
+from geochange.raster.sources.resolve import PathLike, source_of
 from geochange.running.disk_space import room_in
 from geochange.running.provenance import Clock, stamp
 from geochange.vector.changes import ChangeTotals, to_changes
@@ -28,7 +29,6 @@ from geochange.vector.generalization.outline_style import outline_style_for
 from geochange.vector.tracing.join import RegionJoiner
 from geochange.vector.tracing.regions import trace
 from geochange.vector.tracing.spill import RegionFile, RegionSpill
-from geochange.workflows.preflight import PathLike, source_of
 
 logger = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ from geochange.grid.grid import Grid
 from geochange.grid.lonlat import points_in, size_m
 from geochange.grid.tiling import Window
 from geochange.raster.pair import RasterPair
+from geochange.raster.sources.resolve import PathLike
 from geochange.report.canvas import muted, scale_of, sized
 from geochange.report.panels import Panel, side_by_side
 from geochange.report.run.origin import Rasters, RunOrigin
@@ -24,7 +25,6 @@ from geochange.report.run.pictures import Photos, read_overviews, read_pictures
 from geochange.report.run.sketches import COLOURS, LABELS, Sketcher, shown_shape, window_around
 from geochange.vector.changes import ChangeTotals
 from geochange.vector.files.change_reader import change_of, changes_in
-from geochange.workflows.preflight import PathLike
 
 PANEL_PX = 800
 """The longer side of each of the three pictures, unless the user says otherwise."""

@@ -14,7 +14,7 @@ from makers import make_raster, noise
 
 from geochange.errors import InputError
 from geochange.raster import retry
-from geochange.workflows.preflight import inspect_source
+from geochange.raster.sources.resolve import inspect_source
 
 pytestmark = pytest.mark.slow
 

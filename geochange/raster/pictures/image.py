@@ -24,8 +24,11 @@ from geochange.raster.gdal_log import QUIET
 from geochange.raster.pixels import Valid, cleared, declared, measured, unmasked
 from geochange.raster.reader import gdal_environment, opened
 
-DRIVERS = ("PNG", "JPEG", "GTiff")
+DRIVERS = ("PNG", "JPEG", "GTiff", "BMP", "WEBP")
 """By GDAL's names. What else GDAL opens may point to other files, and those anywhere."""
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".webp")
+"""Of files that hold such pictures, in any case."""
 
 RGB = 3
 """Bands of a chip."""
@@ -49,7 +52,7 @@ class PictureInfo:
 
 def describe_picture(path: Path) -> PictureInfo:
     """Shape, type and bands of a picture. Raises InputError."""
-    with _picture(path) as dataset:
+    with open_picture(path) as dataset:
         return _describe(path, dataset)
 
 
@@ -57,9 +60,10 @@ def read_picture(path: Path, bands: tuple[int, ...] | None) -> tuple[Pixels, Val
     """Pixels (height, width, band) and where they hold data (height, width).
 
     bands: 1-based; None takes the first three, or the only one three times. Alpha, nodata and NaN
-    hold no data. Raises InputError, and OptionError for a band that is not there.
+    hold no data. Of a palette the colours are read, not the numbers. Raises InputError, and
+    OptionError for a band that is not there.
     """
-    with _picture(path) as dataset:
+    with open_picture(path) as dataset:
         chosen = _chosen(_describe(path, dataset), bands)
         if _has_palette(dataset):
             pixels, valid = _read_palette(path, dataset)
@@ -68,25 +72,6 @@ def read_picture(path: Path, bands: tuple[int, ...] | None) -> tuple[Pixels, Val
         valid = _valid(dataset, raw, chosen)
         raw = _whitened(dataset, raw)
     return cleared(np.stack(list(raw), axis=-1), valid), valid
-
-
-def read_label(path: Path) -> tuple[NDArray[Any], Valid]:
-    """The values (height, width) of a label, grey however it was saved, and where there are any.
-
-    A nodata of 0 is a value: those who rasterise polygons leave it behind. White of a PNG of few
-    bits is 255. Raises InputError, for colours that are not grey too.
-    """
-    with _picture(path) as dataset:
-        info = _describe(path, dataset)
-        if _has_palette(dataset):
-            colours, valid = _read_palette(path, dataset)
-            return _grey(path, colours), valid
-        raw = _read(path, dataset, info.bands)
-        valid = np.ones(raw.shape[1:], np.bool_)
-        if dataset.nodata != 0:
-            valid = _valid(dataset, raw, info.bands)
-        raw = _whitened(dataset, raw)
-    return _grey(path, np.moveaxis(raw, 0, -1)), valid
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8], grid: Grid) -> None:
@@ -117,7 +102,8 @@ def write_picture(path: Path, pixels: NDArray[np.uint8], grid: Grid) -> None:
 
 
 @contextmanager
-def _picture(path: Path) -> Iterator[Any]:
+def open_picture(path: Path) -> Iterator[Any]:
+    """Open a picture that is a file by itself. Raises InputError."""
     # A file it must be: of the other names that GDAL opens, some lead out into the network.
     if not path.exists():
         raise InputError(f"{path}: no such file; check the path")
@@ -128,7 +114,9 @@ def _picture(path: Path) -> Iterator[Any]:
     }
     with QUIET, opened(str(path), **options) as dataset:
         if dataset.driver not in DRIVERS:
-            raise InputError(f"{path}: is no PNG, JPEG or TIFF but {dataset.driver}; convert it")
+            raise InputError(
+                f"{path}: is no PNG, JPEG or TIFF but {dataset.driver}; convert it to one of them"
+            )
         yield dataset
 
 
@@ -225,11 +213,3 @@ def _read_palette(path: Path, dataset: Any) -> tuple[NDArray[np.uint8], Valid]:
         raise InputError(f"{path}: has numbers beyond its palette; save it as RGB")
     seen = colours[numbers[0]]
     return seen[..., :RGB], (seen[..., RGB] > 0) & _valid(dataset, numbers, (1,))
-
-
-def _grey(path: Path, colours: NDArray[Any]) -> NDArray[Any]:
-    """The one channel of (height, width, band) that all others repeat."""
-    first: NDArray[Any] = colours[..., 0]
-    if (colours != colours[..., :1]).any():
-        raise InputError(f"{path}: its colours are not grey; save labels as grey 0 and 255")
-    return first

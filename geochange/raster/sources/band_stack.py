@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from geochange.errors import InputError
 from geochange.raster.sources.masks import Cover, Mask, alpha_cover, mask_cover
@@ -19,18 +19,41 @@ CURE = "stack bands of one grid"
 MOST = 64
 """More files are no bands of one picture."""
 
+LONGEST = 8
+"""A path holds fewer signs than this."""
+
 
 def is_stack(path: str) -> bool:
     """Whether a name stands for several files, one over the other."""
-    return PLUS in path and not path.startswith("<") and not Path(path).exists()
+    if PLUS not in path or path.startswith("<") or os.path.exists(path):
+        return False
+    return len(_names(path)) > 1
 
 
 def files_of(path: str) -> list[str]:
     """The files of a stack, in order. Raises InputError."""
-    files = [part.strip() for part in path.split(PLUS)]
+    files = _names(path)
     if not all(files) or len(files) > MOST:
         raise InputError(f"{path[:80]}: name up to {MOST} files with {PLUS!r} between them")
     return files
+
+
+def _names(path: str) -> list[str]:
+    """What stands between the signs; a sign in the name of a file or folder that is there is none."""
+    words, names = path.split(PLUS), []
+    while words:
+        ends = range(min(len(words), LONGEST), 1, -1)
+        taken = next((end for end in ends if _is_there(PLUS.join(words[:end]).strip())), 1)
+        names.append(PLUS.join(words[:taken]).strip())
+        words = words[taken:]
+    return names
+
+
+def _is_there(name: str) -> bool:
+    """Whether a file has this name, or its folder has a sign in its own, whatever is in it."""
+    path = os.path.expanduser(name)
+    folder = os.path.dirname(path)
+    return os.path.exists(path) or (PLUS in folder and os.path.isdir(folder))
 
 
 def make_stack(path: str, opener: Opener) -> VirtualFile:

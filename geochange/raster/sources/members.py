@@ -14,6 +14,7 @@ from pyproj import CRS
 from geochange.errors import InputError
 from geochange.raster.acquisition import Acquisition, acquisition_of
 from geochange.raster.band_info import BandInfo, describe_bands
+from geochange.raster.sources.geographic import crs_of
 
 Opener = Callable[[str], AbstractContextManager[Any]]
 """Opens a raster for reading, or raises InputError."""
@@ -52,13 +53,14 @@ def read_members(paths: Sequence[str], opener: Opener) -> list[Member]:
 
 def _read(path: str, opener: Opener) -> Member:
     with opener(path) as dataset:
-        if dataset.crs is None or dataset.count == 0:
+        crs = crs_of(path, dataset)
+        if crs is None or dataset.count == 0:
             raise InputError(f"{path}: has no georeference; give it a CRS (gdal_edit -a_srs)")
         return Member(
             path=path,
             # Of a raster that is made in memory itself, its name there.
             opens=dataset.name if dataset.name.startswith("/vsimem/") else path,
-            crs=dataset.crs.to_wkt(),
+            crs=crs.to_wkt(),
             transform=dataset.transform,
             shape=dataset.shape,
             bands=describe_bands(dataset),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import glob
 import math
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -55,7 +56,7 @@ LARGEST_PX = 2**31 - 1
 
 CURE = "make them alike first (gdalwarp -t_srs -tr -tap), or name fewer files"
 
-_INDEX = re.compile(r"^GTI:|\.gti(\.[a-z]+)?$", re.IGNORECASE)
+_INDEX = re.compile(r"^GTI:|\.gti(\.(gpkg|fgb|shp|geojson|parquet))?$", re.IGNORECASE)
 
 UNDERSTOOD = {
     *("IndexDataset", "SRS", "ResX", "ResY", "BandCount", "Band"),
@@ -67,19 +68,28 @@ UNDERSTOOD = {
 def is_tileset(path: str) -> bool:
     """Whether a name stands for many files: a pattern with *, ? or [, or a tile index."""
     if _INDEX.search(path):
-        return True
+        return not (path.upper().startswith("GTI:") and os.path.exists(path))
     plain = "://" not in path and not path.startswith(("/vsi", "<"))
-    return plain and glob.has_magic(path) and not Path(path).exists()
+    return plain and glob.has_magic(path) and not os.path.exists(path)
 
 
 def tiles_of(path: str) -> list[str]:
     """The files that a name stands for, in order; those later in it lie on top. Raises InputError."""
     if _INDEX.search(path):
         return _indexed(path[4:] if path.upper().startswith("GTI:") else path)
-    found = sorted(name for name in glob.glob(path, recursive=True) if Path(name).is_file())
+    found = sorted(filter(os.path.isfile, glob.glob(_pattern(path), recursive=True)))
     if not found:
         raise InputError(f"{path}: no file has such a name; check the folder and the pattern")
     return found
+
+
+def _pattern(path: str) -> str:
+    """A pattern as glob takes it: a folder that is there has its name, whatever signs are in it."""
+    folder, name = os.path.split(path)
+    while glob.has_magic(folder) and not os.path.isdir(folder):
+        folder, part = os.path.split(folder)
+        name = os.path.join(part, name)
+    return os.path.join(glob.escape(folder), name)
 
 
 def _indexed(index: str) -> list[str]:

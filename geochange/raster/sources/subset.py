@@ -48,7 +48,7 @@ def subset_vrt(
     )
     parts = tuple(_parts(source, info, bands))
     mask = Mask("all", parts) if parts else None
-    return VrtDataset(dataset.crs.to_wkt(), transform, shape, layers, mask).text()
+    return VrtDataset(info.grid.crs.to_wkt(), transform, shape, layers, mask).text()
 
 
 def _parts(source: Source, info: RasterInfo, bands: tuple[int, ...]) -> Iterator[Cover | Mask]:

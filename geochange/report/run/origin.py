@@ -11,10 +11,10 @@ from geochange.errors import InputError
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair, on_grid
 from geochange.raster.reader import RasterInfo
+from geochange.raster.sources.resolve import PathLike, inspect_source
 from geochange.vector.comparison_grid import grid_of_run
 from geochange.vector.files.polygon_reader import Layer, find_layer
 from geochange.vector.files.run_record import read_record
-from geochange.workflows.preflight import PathLike, inspect_source
 
 Rasters = tuple[PathLike | None, PathLike | None]
 """Before and after as the user names them; None takes those of the record."""

@@ -10,7 +10,7 @@ import pyogrio
 
 from geochange.errors import InputError, OptionError
 from geochange.grid.grid import Grid, reproject
-from geochange.vector.files.ogr_name import ogr_name
+from geochange.vector.files.formats import readable_name
 from geochange.vector.files.polygon_reader import UNREADABLE, Layer, one_line
 
 BATCH = 20_000
@@ -40,7 +40,7 @@ def change_of(layer: Layer, number: int, grid: Grid) -> gpd.GeoDataFrame:
 
 def _read(layer: Layer, **which: int | str) -> gpd.GeoDataFrame:
     try:
-        with ogr_name(layer.path) as name:
+        with readable_name(layer.path) as name:
             rows = pyogrio.read_dataframe(name, layer=layer.name, **which)
     except UNREADABLE as error:
         raise InputError(

@@ -16,15 +16,13 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from geochange.errors import InputError
+from geochange.files.archives import file_behind
 from geochange.grid.grid import Grid, reproject, to_ground
 from geochange.grid.tiling import Window
-from geochange.vector.files.ogr_name import ogr_name
+from geochange.vector.files.formats import VECTORS, exists, name_to_open, readable_name
 from geochange.vector.files.readable import need_readable, prove_last
 from geochange.vector.files.writers import LAYER
 from geochange.vector.tracing.polygons import Geometries
-
-VECTORS = (".gpkg", ".geojson", ".json", ".fgb", ".shp")
-"""Suffixes of files that are read as polygons."""
 
 BOX_MARGIN = 0.05
 """Polygons are looked for in the outline of a grid and this share of its size around it."""
@@ -52,19 +50,17 @@ class Layer:
     @property
     def key(self) -> tuple[str, str, int]:
         """What tells these polygons from those of another file or of another day."""
-        return str(self.path), self.name, self.path.stat().st_mtime_ns
-
-
-def is_vector(path: Path) -> bool:
-    """Whether a file's name says that it holds polygons."""
-    return path.suffix.lower() in VECTORS
+        return str(self.path), self.name, file_behind(self.path).stat().st_mtime_ns
 
 
 def find_layer(path: Path) -> Layer:
     """The layer `changes` of a file, or its only one. Raises InputError."""
+    if not exists(path):
+        raise InputError(f"{path}: no such file; check the path")
+    name_to_open(path)  # refuses what is not read, under its own name
     need_readable(path)
     try:
-        with ogr_name(path) as name:
+        with readable_name(path) as name:
             listed = pyogrio.list_layers(name)
             names = [str(name) for name, geometry in listed if geometry is not None]
             layer = _one_of(path, names)
@@ -153,7 +149,7 @@ def _bounds(geometries: Geometries) -> NDArray[np.float64]:
 def _checked(layer: Layer, box: Box | None, where: str | None = None) -> Geometries:
     """The geometries in a box, each a valid polygon. Rows without geometry are left out."""
     try:
-        with ogr_name(layer.path) as name:
+        with readable_name(layer.path) as name:
             _, fids, packed, _ = pyogrio.raw.read(
                 name,
                 layer.name,

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyogrio
 
 from geochange.errors import InputError
+from geochange.files.archives import file_behind
 from geochange.files.database import CURES, Obstacle, obstacle_to
 from geochange.files.names import refuse_unopenable
 
@@ -22,14 +23,17 @@ _SHP_LENGTH = slice(24, 28)
 def need_readable(path: Path) -> None:
     """Refuse a file that is not there, may not be read, is locked or cut off. Raises InputError."""
     refuse_unopenable(path, InputError)
-    if not path.exists():
-        raise InputError(f"{path}: {_missing(path)}")
-    if path.is_dir():
+    file = file_behind(path)
+    if not file.exists():
+        raise InputError(f"{path}: {_missing(file)}")
+    if file.is_dir() and path.suffix.lower() != ".gdb":
         raise InputError(f"{path}: is a folder; name a file in it")
-    if path.stat().st_size == 0 and path.suffix.lower() != ".gpkg":
+    if file.stat().st_size == 0 and path.suffix.lower() != ".gpkg":
         raise InputError(f"{path}: the file is empty; export it again")
-    if not os.access(path, os.R_OK):
+    if not os.access(file, os.R_OK):
         raise InputError(f"{path}: no permission to read it; change its access rights (chmod u+r)")
+    if file != path:
+        return  # in an archive, which nobody writes to
     if path.suffix.lower() == ".gpkg":
         found = obstacle_to(path)
         # GDAL knows a file by its contents: another format under this name is read.
@@ -54,10 +58,10 @@ def _need_whole_shapefile(path: Path) -> None:
         )
 
 
-def prove_last(path: Path, layer: str, features: int) -> None:
+def prove_last(path: str, layer: str, features: int) -> None:
     """Read the last feature of a FlatGeobuf, whose header counts features that may be missing.
 
-    path: as `ogr_name` lends it. Raises what pyogrio raises where it is not there.
+    path: as `readable_name` lends it. Raises what pyogrio raises where it is not there.
     """
-    if path.suffix.lower() == ".fgb" and features:
+    if path.lower().endswith(".fgb") and features:
         pyogrio.raw.read(path, layer, columns=[], fids=[features - 1])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyogrio
 
 from geochange.errors import InputError
-from geochange.vector.files.ogr_name import ogr_name
+from geochange.vector.files.formats import readable_name
 from geochange.vector.files.polygon_reader import UNREADABLE, one_line
 from geochange.vector.files.readable import need_readable
 from geochange.vector.files.writers import RUN_TABLE
@@ -21,7 +21,7 @@ def read_record(path: Path) -> dict[str, str]:
     """
     need_readable(path)
     try:
-        with ogr_name(path) as name:
+        with readable_name(path) as name:
             layers = {layer for layer, _ in pyogrio.list_layers(name)}
             if RUN_TABLE in layers:
                 rows = pyogrio.read_dataframe(name, layer=RUN_TABLE)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from geochange.errors import InputError, OptionError
-from geochange.raster.pictures.image import describe_picture, read_label, read_picture
+from geochange.raster.pictures.image import describe_picture, read_picture
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
@@ -104,43 +104,6 @@ def test_one_band_of_nodata_is_enough_otherwise(tmp_path: Path, missing: float) 
     pixels[3, 4, 1] = missing
     path = make_raster(tmp_path / "a.tif", pixels, crs=None, nodata=missing)
     assert np.argwhere(~read_picture(path, None)[1]).tolist() == [[3, 4]]
-
-
-WRITERS = {
-    "grey": lambda path: save(path, SQUARE * 255),
-    "grey of one bit": lambda path: save(path, SQUARE == 1),
-    "three equal bands": lambda path: save(path, np.dstack([SQUARE * 255] * 3)),
-    "opaque alpha": lambda path: save(
-        path, np.dstack([SQUARE * 255] * 3 + [np.full_like(SQUARE, 255)])
-    ),
-    "palette of grey": lambda path: palette(path, SQUARE, [0, 0, 0, 255, 255, 255], bits=1),
-}
-
-
-@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS.keys())
-def test_a_label_is_the_same_however_it_was_saved(tmp_path: Path, write: Any) -> None:
-    values, valid = read_label(write(tmp_path / "a.png"))
-    np.testing.assert_array_equal(values, SQUARE * 255)
-    assert valid.all()
-
-
-def test_a_nodata_of_zero_is_a_value_of_labels(tmp_path: Path) -> None:
-    values, valid = read_label(make_raster(tmp_path / "a.tif", SQUARE, crs=None, nodata=0))
-    np.testing.assert_array_equal(values, SQUARE)
-    assert valid.all()
-
-
-def test_another_nodata_is_none(tmp_path: Path) -> None:
-    label = np.where(SQUARE == 1, -1, 0).astype(np.int16)
-    _, valid = read_label(make_raster(tmp_path / "a.tif", label, crs=None, nodata=-1))
-    np.testing.assert_array_equal(valid, SQUARE == 0)
-
-
-def test_coloured_labels_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a\.png: its colours are not grey"):
-        read_label(palette(tmp_path / "a.png", SQUARE, [0, 0, 0, 128, 0, 0]))
-    with pytest.raises(InputError, match="not grey"):
-        read_label(save(tmp_path / "b.png", COLOURS))
 
 
 def cut_off(data: bytes) -> bytes:

@@ -15,7 +15,7 @@ from geochange.raster.fingerprint import files_of
 from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect
 from geochange.raster.sources.band_stack import PLUS, is_stack
-from geochange.workflows.preflight import source_of
+from geochange.raster.sources.resolve import source_of
 
 RGB = Bands((1, 2, 3), (1, 2, 3))
 

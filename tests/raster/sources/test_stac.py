@@ -11,8 +11,8 @@ from makers import make_raster, noise
 
 from geochange.errors import InputError
 from geochange.raster.acquisition import Acquisition
+from geochange.raster.sources.resolve import inspect_source
 from geochange.raster.sources.stac import LARGEST_BYTES, is_item, resolve_item
-from geochange.workflows.preflight import inspect_source
 
 GEOTIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
 
