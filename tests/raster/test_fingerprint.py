@@ -14,7 +14,6 @@ from odd_rasters import ODD
 from geochange.raster.fingerprint import identity
 from geochange.raster.reader import inspect
 
-
 ODD_MASKS = ("VRT with a mask", "VRT with a mask in the last band alone")
 
 

@@ -13,7 +13,6 @@ from geochange.raster.band_info import Role
 from geochange.raster.sources.masks import Mask, number
 from geochange.raster.sources.source import Source, add_source, gdal_type
 
-
 LARGEST_BYTES = 50_000_000
 """A larger file is not looked through for the files behind its masks."""
 
