@@ -84,6 +84,14 @@ def refuse_changed(pair: RasterPair, began: list[list[Any]]) -> None:
             )
 
 
+def fills(pair: RasterPair) -> dict[str, dict[int, tuple[float, ...]]]:
+    """By date and 1-based band, what was taken for nodata though the file does not say so."""
+    return {
+        name: {i: band.fills for i, band in enumerate(date.info.bands, 1) if band.fills}
+        for name, date in (("before", pair.before), ("after", pair.after))
+    }
+
+
 def record(
     checked: CheckedRun, work: RunSpec, clock: Clock, unreadable: Unreadable = NOTHING_UNREADABLE
 ) -> dict[str, str]:
@@ -97,6 +105,7 @@ def record(
         "transform": json.dumps(list(work.pair.grid.transform)[:6]),
         "shape": json.dumps(work.plan.shape),
         "options": checked.options.model_dump_json(),
+        "fills": json.dumps(fills(work.pair)),
         "probability_level": str(work.level),
         "radiometry": repr(work.radiometry),
         "checks": json.dumps(None if work.checks is None else work.checks.to_json()),

@@ -215,15 +215,19 @@ def _warnings(seen: Inspection) -> Iterator[str]:
 
 
 def _of_the_alpha(seen: Inspection) -> Iterator[str]:
-    for date, compared in zip((seen.before, seen.after), seen.compared, strict=True):
+    dates = (seen.before, seen.after), (seen.after, seen.before)
+    for (date, other), compared in zip(dates, seen.compared, strict=True):
         band = date.colour_in_alpha
-        if band is not None:
-            others = ",".join(map(str, (band, *compared[: len(compared) - 1])))
-            yield (
-                f"{date.path}: band {band} is flagged as alpha but varies like a colour: it is not "
-                f"compared, and its zeros are nodata; if it is near infrared, compare it "
-                f"(--bands {others}) or take the flag away (gdal_edit -colorinterp_{band} undefined)"
-            )
+        if band is None:
+            continue
+        cure = f"take the flag away (gdal_edit -colorinterp_{band} undefined)"
+        if other.bands + (other.colour_in_alpha is not None) >= band:
+            bands = ",".join(map(str, (band, *compared[:2])))
+            cure = f"compare it (--bands {bands}) or {cure}"
+        yield (
+            f"{date.path}: band {band} is flagged as alpha but varies like a colour: it is not "
+            f"compared, and its zeros are nodata; if it is near infrared, {cure}"
+        )
 
 
 def _of_the_shift(seen: Inspection) -> Iterator[str]:

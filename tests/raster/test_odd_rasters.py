@@ -10,10 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from affine import Affine
 from numpy.typing import NDArray
 from odd_rasters import ODD, REFUSED
+from pyproj import CRS, Transformer
+from rasterio.warp import reproject
 
 from geochange.errors import InputError
+from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import check_bands
@@ -95,6 +99,26 @@ def by_neighbours(valid: NDArray[np.bool_], combine: Any) -> NDArray[np.bool_]:
     """Whether all, or any, of a pixel and its neighbours are valid."""
     shifts = [(row, col) for row in (-1, 0, 1) for col in (-1, 0, 1)]
     return np.asarray(combine.reduce([np.roll(valid, shift, (0, 1)) for shift in shifts]))
+
+
+def test_another_crs_lacks_the_same_ground(odd: Expected) -> None:
+    """Each pixel is missing where the pixel is that lies below its middle, found independently."""
+    own, target = odd.info.grid, CRS.from_epsg(3035)
+    there = Transformer.from_crs(own.crs, target, always_xy=True)
+    left, bottom, right, top = there.transform_bounds(*own.footprint().bounds)
+    transform = Affine((right - left) / 48, 0, left, 0, (bottom - top) / 50, top)
+    nearest = np.zeros((50, 48), np.uint8)
+    reproject(
+        odd.valid.astype(np.uint8), nearest, src_transform=own.transform, dst_transform=transform,
+        src_crs=own.crs.to_wkt(), dst_crs=target.to_wkt(), tolerance=0,
+    )  # fmt: skip
+    grid = Grid(target, transform, nearest.shape)
+    with AlignedRaster(odd.info, odd.bands, grid, None).reader() as read:
+        pixels, seen = read(grid.full_window)
+    assert 0.3 < seen.mean() < 1
+    assert seen[by_neighbours(nearest > 0, np.logical_and)].all()
+    assert not seen[~by_neighbours(nearest > 0, np.logical_or)].any()
+    assert not pixels[~seen].any()
 
 
 @pytest.mark.parametrize("warped", [False, True], ids=["aligned", "warped"])

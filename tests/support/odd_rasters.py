@@ -190,7 +190,7 @@ def _(folder: Path) -> Odd:
 def vrt(folder: Path, bands: list[tuple[NDArray[Any], float | None]], **options: str) -> str:
     """A virtual raster of (height, width) bands in files of their own, each with its nodata.
 
-    bands_say: XML inside each band. says: XML of the whole.
+    options: `says`, XML of the whole, and `band1_says` ..., XML inside of a band.
     """
     text = ""
     for number, (pixels, nodata) in enumerate(bands, start=1):
@@ -204,9 +204,10 @@ def vrt(folder: Path, bands: list[tuple[NDArray[Any], float | None]], **options:
             f"{options.get(f'band{number}_says', '')}</VRTRasterBand>"
         )
     numbers = ",".join(map(repr, NORTH_UP.to_gdal()))
+    height, width = bands[0][0].shape
     path = folder / "a.vrt"
     path.write_text(
-        f'<VRTDataset rasterXSize="{SHAPE[1]}" rasterYSize="{SHAPE[0]}"><SRS>{UTM.to_string()}'
+        f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}"><SRS>{UTM.to_string()}'
         f"</SRS><GeoTransform>{numbers}</GeoTransform>{text}{options.get('says', '')}</VRTDataset>"
     )
     return str(path)

@@ -1,12 +1,14 @@
 """Fills: numbers that stand for missing pixels although the file does not declare them as nodata.
 
 They are looked for once per scene, in the sample of each date, so that no tile decides by itself.
-A fill lies at the end of all numbers of a band, apart from the others, and covers whole places.
+A fill lies at the end of all numbers of a band, apart from the others, and covers whole places; a
+usual one need not, where it stands WELL_APART.
 Some are taken for nodata, for no measurement looks like them; the others are only named:
 
 - Numbers of `pixels.BEYOND` or more, and infinities, are never data. They are named here alone.
 - In signed and float bands, the usual fills (KNOWN) that stand APART from all other numbers are
-  taken, and any other number that stands FAR_APART: above the others too in float bands.
+  taken. So is any other number that stands FAR_APART and is as many times larger than they are:
+  below them in signed bands, on either side in float bands.
 - Every other number that stands APART is named. In unsigned bands these are 0, 255, 65535 and the
   like, which may be black or saturated.
 """
@@ -23,6 +25,7 @@ from numpy.typing import NDArray
 
 from geochange.formatting import share as in_percent
 from geochange.raster.aligned import AlignedRaster
+from geochange.raster.band_info import held
 from geochange.raster.lattice import Read
 from geochange.raster.pair import RasterPair
 from geochange.raster.pixels import BEYOND
@@ -30,7 +33,7 @@ from geochange.raster.pixels import BEYOND
 KNOWN = frozenset({-999, -9999, -99999, -999999, -32767, -32768, -(2**31), -(2**31) + 1})
 """What programs fill with most often where a type is signed."""
 
-APART, FAR_APART = 0.1, 10.0
+APART, WELL_APART, FAR_APART = 0.1, 1.0, 10.0
 """How far a fill lies from all other numbers, in multiples of their own range."""
 
 LEAST_SHARE = 0.001
@@ -65,8 +68,8 @@ class Spike:
 class BandScan:
     """What the sample shows of a band, by its 1-based number.
 
-    low, high, spread: the other numbers' least, largest and range. declares: the nodata value that
-    the file names, which must not be lost.
+    low, high: between which most of the other numbers lie. declares: the nodata value that the file
+    names, which must not be lost.
     """
 
     number: int
@@ -74,13 +77,12 @@ class BandScan:
     spikes: tuple[Spike, ...]
     low: float
     high: float
-    spread: float
     declares: float | None
 
     def distance(self, value: float) -> float:
         """How far a value lies outside of the other numbers, in multiples of their range."""
         gap = max(self.low - value, value - self.high)
-        return gap / self.spread if self.spread > 0 else 0.0
+        return gap / (self.high - self.low) if self.high > self.low else 0.0
 
 
 @dataclass(frozen=True)
@@ -146,9 +148,8 @@ def _scan(date: AlignedRaster, number: int, planes: Planes) -> BandScan:
             break
         spikes.append(spike)
         values = values[values != values.dtype.type(spike.value)]
-    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
     declares = None if band.nodata is None or np.isnan(band.nodata) else band.nodata
-    return BandScan(number, band.dtype, tuple(spikes), low, high, _range(values), declares)
+    return BandScan(number, band.dtype, tuple(spikes), *_range(values), declares)
 
 
 def _beyond(values: NDArray[Any], total: int) -> Spike:
@@ -162,26 +163,25 @@ def _spike(dtype: np.dtype[Any], values: NDArray[Any], planes: Planes, total: in
     for value in (values.min(), values.max()) if len(values) else ():
         there = values == value
         part = int(there.sum()) / total
-        if part < LEAST_SHARE or not any(_covers_a_place(*plane, value) for plane in planes):
-            continue
+        is_wide = part >= LEAST_SHARE and any(_covers_a_place(*plane, value) for plane in planes)
+        is_usual = dtype.kind in "if" and float(value) in KNOWN
         others = values[~there]
-        if len(np.unique(_thinned(others))) < DISTINCT:
+        if not (is_wide or is_usual) or len(np.unique(_thinned(others))) < DISTINCT:
             continue
         gap = max(float(others.min()) - float(value), float(value) - float(others.max()))
-        apart = gap / max(_range(others), np.finfo(np.float64).tiny)
-        if apart >= APART:
-            below = float(value) < float(others.min())
-            return Spike(float(value), part, _is_taken(dtype, float(value), apart, below))
+        low, high = _range(others)
+        if gap >= (APART if is_wide else WELL_APART) * (high - low):
+            return Spike(float(value), part, is_usual or _is_far(dtype, value, gap, (low, high)))
     return None
 
 
-def _is_taken(dtype: np.dtype[Any], value: float, apart: float, below: bool) -> bool:
-    if dtype.kind == "u":
+def _is_far(dtype: np.dtype[Any], value: Any, gap: float, others: tuple[float, float]) -> bool:
+    """Whether a number that is no usual fill cannot be data, so far off it is."""
+    low, high = others
+    # New roofs on even ground stand apart too, but are not ten times as bright.
+    if dtype.kind == "u" or gap < FAR_APART * max(high - low, abs(low), abs(high)):
         return False
-    if value in KNOWN:
-        return True
-    # A signed band saturates at its top.
-    return apart >= FAR_APART and (below or dtype.kind == "f")
+    return bool(dtype.kind == "f" or value < low)  # a signed band saturates at its top
 
 
 def _covers_a_place(plane: NDArray[Any], valid: NDArray[np.bool_], value: Any) -> bool:
@@ -195,11 +195,11 @@ def _covers_a_place(plane: NDArray[Any], valid: NDArray[np.bool_], value: Any) -
     return bool(ndimage.minimum_filter(there, side, mode="constant", cval=0).any())
 
 
-def _range(values: NDArray[Any]) -> float:
+def _range(values: NDArray[Any]) -> tuple[float, float]:
     if len(values) == 0:
-        return 0.0
+        return 0.0, 0.0
     low, high = np.percentile(_thinned(values).astype(np.float64), RANGE)
-    return float(high - low)
+    return float(low), float(high)
 
 
 def _thinned(values: NDArray[Any]) -> NDArray[Any]:
@@ -230,9 +230,7 @@ def _taken(band: BandScan) -> Iterator[Spike]:
 def _belongs(value: float, band: BandScan) -> bool:
     if any(spike.value == value for spike in _taken(band)):
         return True
-    limits = np.iinfo(band.dtype) if band.dtype.kind == "i" else np.finfo(band.dtype)
-    held = float(limits.min) <= value <= float(limits.max)
-    return held and band.distance(value) >= APART
+    return held(value, band.dtype) == value and band.distance(value) >= APART
 
 
 def describe_fills(pair: RasterPair, scans: tuple[Scans, Scans]) -> tuple[Fill, ...]:
@@ -273,4 +271,5 @@ def _cure(value: float, holders: Sequence[BandScan], bands: Scans) -> str:
 
 
 def _text(value: float, dtype: np.dtype[Any]) -> str:
-    return str(dtype.type(value))
+    """In the digits of the type, whole numbers without a point."""
+    return str(dtype.type(value)).removesuffix(".0")

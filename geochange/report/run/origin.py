@@ -55,6 +55,15 @@ class RunOrigin:
         return pair.coregistered((shift_px[0], shift_px[1])) if shift_px else pair
 
     def _raster(self, name: str, given: PathLike | None) -> RasterInfo:
+        return self._heeding_fills(name, self._inspected(name, given))
+
+    def _heeding_fills(self, name: str, info: RasterInfo) -> RasterInfo:
+        """The raster with what the run took for nodata in it."""
+        told = self.told("fills").get(name)
+        fills = told if isinstance(told, dict) else {}
+        return info.with_fills({int(band): tuple(values) for band, values in fills.items()})
+
+    def _inspected(self, name: str, given: PathLike | None) -> RasterInfo:
         path = self.layer.path
         if given is not None:
             return inspect_source(given)
