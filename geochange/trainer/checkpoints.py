@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
@@ -12,6 +14,7 @@ from typing import Any
 from scipy.special import expit, logit
 
 from geochange import __version__
+from geochange.files.atomic import atomic_path
 from geochange.models.weights.card import OWN_CLIP, Card
 from geochange.models.weights.checkpoint import (
     Checkpoint,
@@ -21,9 +24,12 @@ from geochange.models.weights.checkpoint import (
     read_resume_state,
     write_checkpoint,
 )
-from geochange.trainer.preparation import BEST, CALIBRATED, LAST, Prepared
+from geochange.trainer.preparation import CALIBRATED, Prepared
+from geochange.trainer.resume_point import BEST, LAST
 from geochange.trainer.validation import ValidationResult
 from geochange.training.training_state import TrainingState
+
+logger = logging.getLogger(__name__)
 
 PRIOR = "prior"
 """The fact of a checkpoint that holds threshold and temperature of the model it started from."""
@@ -89,9 +95,13 @@ class CheckpointKeeper:
         if file is None:
             return TrainingProgress()
         memory = read_resume_state(file)
+        reached = TrainingProgress.of(memory.facts)
+        if reached.best >= 0 and not self.best.is_file():
+            logger.warning("%s is gone: the best of the steps to come is kept", self.best)
+            reached = replace(reached, best=-1.0, best_loss=math.inf)
         self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
         self.student.restore(memory.tensors)
-        return TrainingProgress.of(memory.facts)
+        return reached
 
     def keep(self, reached: TrainingProgress, figures: Mapping[str, float], best: bool) -> None:
         """Write last.safetensors, and best.safetensors where it is the best so far.
@@ -110,8 +120,15 @@ class CheckpointKeeper:
         }
         checkpoint = Checkpoint(self._card(reached.step, figures), tensors, self.clip)
         memory = ResumeState(self.student.state(), facts)
-        for file in (self.last, *([self.best] if best else [])):
+        # The last comes last: it says how good the best is, which must be there then.
+        for file in (*([self.best] if best else []), self.last):
             write_checkpoint(file, checkpoint, memory)
+
+    def complete(self) -> None:
+        """Take the last checkpoint for the best where that was lost and no step is left."""
+        if not self.best.is_file():
+            with atomic_path(self.best) as aside:
+                shutil.copyfile(self.last, aside)
 
     def _card(self, step: int, figures: Mapping[str, float]) -> Card:
         options = self.prepared.options

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from geochange.config import TrainOptions
+from geochange.errors import InputError
 from geochange.files.output_paths import make_folder
 from geochange.models.changeclip.clip_alignment import Aligner, caption_tokens, describe
 from geochange.models.changeclip.text_tower import TextOptions
@@ -16,7 +18,6 @@ from geochange.models.prompts import published_vocabulary
 from geochange.models.weights.checkpoint import (
     ResumeState,
     read_clip,
-    read_facts,
     read_resume_state,
     write_clip,
 )
@@ -36,6 +37,8 @@ from geochange.training.scenes import (
 from geochange.training.schedule import learning_rate, parameter_groups
 from geochange.training.training_state import OptimizerSettings, TrainingState
 
+logger = logging.getLogger(__name__)
+
 STAGE = "align"
 DONE = "done"
 MIXED = 0.85
@@ -51,15 +54,23 @@ def align_scenes(prepared: Prepared, watch: Watch) -> None:
     It is written regularly and resumed from its file. Raises InputError where there are no scenes.
     """
     file, options = prepared.own_clip, prepared.options
-    if (
-        file is None
-        or options.network.start not in WITH_OWN_CLIP
-        or (file.is_file() and read_facts(file).get(DONE))
-    ):
+    if file is None or options.network.start not in WITH_OWN_CLIP or is_done(file):
         return
     alignment = Alignment(options, prepared.root, file)
     make_folder(file.parent)
     alignment.learn(watch)
+
+
+def is_done(file: Path) -> bool:
+    """Whether the CLIP is there to its last step; a damaged file is removed, for a new one."""
+    if not file.is_file():
+        return False
+    try:
+        return bool(read_resume_state(file).facts.get(DONE))
+    except InputError as error:
+        logger.warning("%s; it is trained anew", error)
+        file.unlink()
+        return False
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from geochange.config import TrainOptions
 from geochange.dataset import check_split, find_root, open_split
-from geochange.errors import InputError, OptionError, OutputError
-from geochange.files.output_paths import check_folder
+from geochange.errors import InputError, OptionError
 from geochange.models.changeclip.clip_alignment import clip_shape
 from geochange.models.changeclip.variants import find_variant
 from geochange.models.prompts import FIXED, Names
@@ -24,17 +22,17 @@ from geochange.models.weights.checkpoint import (
     read_own_clip,
     read_vocabulary,
 )
-from geochange.models.weights.locate import clip_file, locate
+from geochange.models.weights.locate import clip_file
 from geochange.progress import Watch, noted
 from geochange.trainer.planted_names import PlantedNames, name_planted
 from geochange.trainer.prompting import name_chips
 from geochange.trainer.recipe import WITH_OWN_CLIP, course_of, devices_of, planted_of, start_of
+from geochange.trainer.resume_point import BEST, CLIP, LAST, check_same, find_resume_point
 from geochange.training.chip_source import ChipSource
 from geochange.training.land_pictures import check_land
 from geochange.training.planting import PlantedSource
 
-BEST, LAST = "best.safetensors", "last.safetensors"
-CLIP, LAND = "clip.safetensors", "land.safetensors"
+LAND = "land.safetensors"
 
 PLANTED = "planted"
 """The layout of a data root with unlabelled pictures, of which pairs are made."""
@@ -44,12 +42,6 @@ CALIBRATED = "calibrated"
 
 SPOKEN = {"--bands": "data.bands", "--layout": "data.layout"}
 """Names of options of other commands in the options of a training."""
-
-FREE = {
-    *("data.root", "data.workers", "validation.batch", "validation.sheet", "log_every"),
-    *("device.accelerator", "device.devices", "device.nodes", "device.compile"),
-}
-"""Options that may differ on resume: the weights do not depend on them."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +118,8 @@ class Prepared:
     def finished(self) -> bool:
         """Whether nothing is left to do."""
         files = (self.out / LAST, self.out / BEST)
-        return self.resume is not None and all(
+        # With a damaged last checkpoint there are steps to take again.
+        return self.resume == self.out / LAST and all(
             file.is_file() and read_facts(file).get(CALIBRATED) for file in files
         )
 
@@ -153,9 +146,9 @@ def prepare(options: TrainOptions, out: Path, resume: bool) -> Prepared:
     """
     check_options(options)
     options, start = _settled(options)
-    data, last = options.data, _place(out, resume)
+    data, last = options.data, find_resume_point(out, resume)
     if last is not None:
-        check_same(options, read_facts(last), last)
+        check_same(options, last)
     root = find_root(data.root, data.name)
     if options.network.start == IMAGENET:
         check_land(root / options.land.folder)
@@ -226,43 +219,3 @@ def check_options(options: TrainOptions) -> None:
         clip_file(prompts.clip)
     if prompts.vocabulary and not Path(prompts.vocabulary).is_file():
         raise InputError(f"prompts.vocabulary {prompts.vocabulary}: no such file")
-
-
-def _place(out: Path, resume: bool) -> Path | None:
-    """Check that the folder can be made, or find the checkpoint to resume from."""
-    last = out / LAST
-    if last.is_file():
-        if not resume:
-            raise OutputError(
-                f"{out} holds a training already; --resume goes on with it, or name another --out"
-            )
-        return locate(last)
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out} is a file; name a folder as --out")
-    if (out / BEST).exists():
-        # Of another training, or moved here to be kept.
-        raise OutputError(f"{out} holds {BEST}, which would be lost; name another --out")
-    here = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
-    check_folder(here / LAST)
-    return None
-
-
-def check_same(options: TrainOptions, facts: Mapping[str, Any], file: Path) -> None:
-    """Refuse to resume with options that the training did not start with. Raises OptionError."""
-    before, now = (
-        dict(_flat(values)) for values in (facts["options"], options.model_dump(mode="json"))
-    )
-    for name in sorted((before.keys() | now.keys()) - FREE):
-        if before.get(name) != now.get(name):
-            raise OptionError(
-                f"{file} was begun with {name} {before.get(name)}, and now it is {now.get(name)}: "
-                "say the same, or train into another --out"
-            )
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping) and name != "batch":
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value

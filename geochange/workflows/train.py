@@ -25,7 +25,7 @@ from geochange.progress import Watch, noted, unwatched
 from geochange.trainer.checkpoints import CheckpointKeeper, calibrate
 from geochange.trainer.clip_pretraining import align_scenes
 from geochange.trainer.land_pretraining import learn_land
-from geochange.trainer.preparation import BEST, Prepared, prepare, spoken
+from geochange.trainer.preparation import Prepared, prepare, spoken
 from geochange.trainer.recipe import (
     augmentation_of,
     course_of,
@@ -34,6 +34,7 @@ from geochange.trainer.recipe import (
     share_of,
     start_of,
 )
+from geochange.trainer.resume_point import BEST
 from geochange.trainer.validation import ValidationResult, Validator, spread
 from geochange.training.contact_sheet import write_sheet
 from geochange.training.fabric import Fabric, is_first
@@ -218,7 +219,7 @@ class Training:
         journal.note(self.reached.step, figures)
         if verdict.rows:
             sheets = self.out / "sheets"
-            sheets.mkdir(exist_ok=True)
+            make_folder(sheets)
             write_sheet(sheets / f"{self.reached.step:07d}.png", verdict.rows)
 
     def _examine(self) -> ValidationResult:
@@ -230,6 +231,8 @@ class Training:
 
     def calibrate(self) -> None:
         """Fit temperature and threshold of the best and the last checkpoint."""
+        if self.fabric.is_global_zero:
+            self.keeper.complete()
         for file in (self.keeper.last, self.keeper.best):
             self.fabric.barrier()
             self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
