@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from geochange.errors import InputError
@@ -74,6 +76,17 @@ def name_to_open(path: str | os.PathLike[str]) -> str:
     # pyogrio takes names with these signs apart, and GDAL leaves its notes (.gfs) beside a GML.
     is_plain = not set("!;\n\r\t").intersection(str(path)) and str(path) == str(path).strip()
     return str(path) if is_plain and suffix != ".gml" else f"/vsisubfile/0,{path.absolute()}"
+
+
+@contextmanager
+def reading(opens: str) -> Iterator[None]:
+    """Keep GDAL from saying that it leaves no notes beside a GML, for as long as it is read."""
+    if not opens.lower().endswith(".gml"):
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="GFS file saving", category=RuntimeWarning)
+        yield
 
 
 def exists(path: str | os.PathLike[str]) -> bool:

@@ -19,7 +19,7 @@ from geochange.errors import InputError
 from geochange.files.archives import file_behind
 from geochange.grid.grid import Grid, reproject, to_ground
 from geochange.grid.tiling import Window
-from geochange.vector.files.formats import VECTORS, exists, name_to_open
+from geochange.vector.files.formats import VECTORS, exists, name_to_open, reading
 from geochange.vector.files.writers import LAYER
 from geochange.vector.tracing.polygons import Geometries
 
@@ -59,11 +59,13 @@ def find_layer(path: Path) -> Layer:
     if not exists(path):
         raise InputError(f"{path}: no such file; check the path")
     opens = name_to_open(path)
+    whole = {"force_feature_count": True, "force_total_bounds": True}
     try:
-        listed = pyogrio.list_layers(opens)
-        names = [str(name) for name, geometry in listed if geometry is not None]
-        layer = _one_of(path, names)
-        about = pyogrio.read_info(opens, layer, force_feature_count=True, force_total_bounds=True)
+        with reading(opens):
+            listed = pyogrio.list_layers(opens)
+            names = [str(name) for name, geometry in listed if geometry is not None]
+            layer = _one_of(path, names)
+            about = pyogrio.read_info(opens, layer, **whole)
     except UNREADABLE as error:
         raise InputError(
             f"{path}: not a vector file GDAL can read; give polygons as {', '.join(VECTORS)}"
@@ -145,16 +147,17 @@ def _bounds(geometries: Geometries) -> NDArray[np.float64]:
 def _checked(layer: Layer, box: Box | None, where: str | None = None) -> Geometries:
     """The geometries in a box, each a valid polygon. Rows without geometry are left out."""
     try:
-        _, fids, packed, _ = pyogrio.raw.read(
-            layer.opens,
-            layer.name,
-            # Some drivers know nothing of attributes that are not read, in a condition either.
-            columns=None if where else [],
-            bbox=box,
-            where=where,
-            force_2d=True,
-            return_fids=True,
-        )
+        with reading(layer.opens):
+            _, fids, packed, _ = pyogrio.raw.read(
+                layer.opens,
+                layer.name,
+                # Some drivers know nothing of attributes that are not read, in a condition either.
+                columns=None if where else [],
+                bbox=box,
+                where=where,
+                force_2d=True,
+                return_fids=True,
+            )
     except UNREADABLE as error:
         raise InputError(
             f"{layer.path}: damaged, its polygons cannot be read ({_line(error)}); export it again"
