@@ -73,9 +73,10 @@ def name_to_open(path: str | os.PathLike[str]) -> str:
         return inside.gdal_name
     if suffix == ".zip" and path.is_file():
         return Member("zip", path.absolute(), _only_layer(path)).gdal_name
+    name = str(path.absolute())  # a relative one may begin as a URI does
     # pyogrio takes names with these signs apart, and GDAL leaves its notes (.gfs) beside a GML.
-    is_plain = not set("!;\n\r\t").intersection(str(path)) and str(path) == str(path).strip()
-    return str(path) if is_plain and suffix != ".gml" else f"/vsisubfile/0,{path.absolute()}"
+    is_plain = not set("!;\n\r\t").intersection(name) and name == name.strip()
+    return name if is_plain and suffix != ".gml" else f"/vsisubfile/0,{name}"
 
 
 @contextmanager
