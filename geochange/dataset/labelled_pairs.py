@@ -33,13 +33,8 @@ from geochange.workflows.preflight import need_8bit
 
 logger = logging.getLogger(__name__)
 
-LABELS = tuple(
-    f"labels{suffix}"
-    for suffix in dict.fromkeys(
-        (".gpkg", ".geojson", ".fgb", ".tif", *VECTORS, *RASTERS, *PICTURES)
-    )
-)
-"""What the labels of a pair may be called; the first that is there is taken."""
+LABELS = ("labels.gpkg", "labels.geojson", "labels.fgb", "labels.tif")
+"""What the labels of a pair are called; the first that is there is taken, else another format."""
 
 RGB = 3
 """Bands of a chip."""
@@ -183,10 +178,20 @@ def _pair_in(place: Path) -> LabelledPair:
     after = place / "after.tif"
     if not after.exists():
         raise InputError(f"{after}: is missing beside before.tif; put the second date there")
-    labels = next((place / name for name in LABELS if (place / name).exists()), None)
+    return LabelledPair(place.name, place / "before.tif", after, _labels_in(place))
+
+
+def _labels_in(place: Path) -> Path:
+    named = [place / name for name in LABELS]
+    others = [
+        path
+        for path in sorted(place.glob("labels.*"))
+        if path.suffix.lower() in (*VECTORS, *RASTERS, *PICTURES)
+    ]
+    labels = next((path for path in (*named, *others) if path.exists()), None)
     if labels is None:
-        raise InputError(f"{place}: holds no labels; put one of {', '.join(LABELS[:4])} there")
-    return LabelledPair(place.name, place / "before.tif", after, labels)
+        raise InputError(f"{place}: holds no labels; put one of {', '.join(LABELS)} there")
+    return labels
 
 
 @dataclass(frozen=True)

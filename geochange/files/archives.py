@@ -110,13 +110,12 @@ def members_of(archive: Path) -> tuple[str, ...]:
         names = list(_zipped(archive) if kind_of(archive) == "zip" else _tarred(archive))
     except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
         raise InputError(f"{archive}: damaged, or no archive; fetch it again") from error
-    parts = ((name, name.split("/")) for name in names)
-    return tuple(
-        name
-        for name, folders in parts
-        if not any(part.startswith(".") and part not in (".", "..") for part in folders)
-        and "__MACOSX" not in folders
-    )
+    plain = (name.removeprefix("./") for name in names)
+    return tuple(name for name in plain if not any(map(_is_hidden, name.split("/"))))
+
+
+def _is_hidden(part: str) -> bool:
+    return part == "__MACOSX" or (part.startswith(".") and part != "..")
 
 
 def listed(names: list[str]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from geochange.errors import InputError, RunError
+from geochange.files.archives import file_behind
 from geochange.raster import retry
 from geochange.raster.reader import RasterInfo, inspect
 from geochange.raster.sources.band_stack import files_of as stacked
@@ -74,7 +75,7 @@ def _stamp(path: str) -> list[Any]:
     if _WEB.match(path):
         return [path, *_told(_WEB.sub("", path))]
     # Of a file in an archive, the archive.
-    local = next((p for p in (Path(path), *_behind(path)) if p.is_file()), None)
+    local = next((p for p in (file_behind(path), *_behind(path)) if p.is_file()), None)
     if local is None:
         return [path]
     status = os.stat(local)

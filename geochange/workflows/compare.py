@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -23,6 +24,8 @@ from geochange.vector.files.polygon_reader import Burner, Layer, find_layer, rea
 from geochange.vector.geodesic import geodesic
 from geochange.vector.objects import explode, match
 from geochange.vector.tracing.polygons import Geometries
+
+logger = logging.getLogger(__name__)
 
 IOUS = (0.1, 0.5)
 """How much two polygons share, at least, to be one object."""
@@ -144,6 +147,8 @@ def compare(
     grid = _grid(found, reference, pixel_m, extent)
     ground = ComparisonArea(grid, None if within is None else _area_of_interest(within, grid))
     layers = [find_layer(path) for path in (found, reference)]
+    if layers[1].features == 0:
+        logger.warning("%s: holds no change: there is no polygon in the reference", reference)
     ours, theirs = (_outlines(layer, grid) for layer in layers)
     pixels, boundary = _compare_pixels(Burner(ours), Burner(theirs), ground, tolerance_px)
     return Comparison(

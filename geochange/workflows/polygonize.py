@@ -17,7 +17,6 @@ from geochange.files.output_paths import lock_output, output_path
 from geochange.grid.probability import FULL, level
 from geochange.progress import Progress, silent
 from geochange.raster.output.probability_raster import ProbabilityRaster
-from geochange.raster.remote import is_remote
 from geochange.raster.sources.resolve import PathLike, source_of
 from geochange.running.disk_space import room_in
 from geochange.running.provenance import Clock, stamp
@@ -89,8 +88,8 @@ def _threshold(options: PolygonizeOptions, record: Mapping[str, str]) -> float:
 def _out_path(source: ProbabilityRaster, out: PathLike | None, threshold: float) -> Path:
     if out is not None:
         return output_path(out)
-    if is_remote(source.path):
-        raise OptionError("--out: needed where the raster lies on a server")
+    if not Path(source.path).exists():
+        raise OptionError("--out: needed where the raster lies on a server or in an archive")
     # Not over the run's own file, in which somebody may have reviewed the polygons.
     beside = Path(source.path)
     return beside.with_name(f"{beside.stem}-{threshold:.3g}.gpkg")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ import geopandas as gpd
 
 from geochange.drawing import Drawn, save_png
 from geochange.errors import OptionError
+from geochange.files.archives import gdal_name
 from geochange.files.output_paths import output_path
 from geochange.files.sidecars import refuse_others
 from geochange.formatting import area, day, lonlat, share
@@ -57,7 +59,7 @@ def preview(
 
     Raises InputError, OptionError or OutputError.
     """
-    path = Path(changes).expanduser().absolute()
+    path = Path(gdal_name(os.fspath(changes)))
     origin = RunOrigin.of(path)
     picture = _out_path(path, out, number)
     pair = origin.pair(rasters)
@@ -69,6 +71,8 @@ def preview(
 
 def _out_path(changes: Path, out: PathLike | None, number: int | None) -> Path:
     if out is None:
+        if not changes.exists():
+            raise OptionError("--out: needed where the changes lie in an archive")
         suffix = ".png" if number is None else f"-{number}.png"
         path = changes.with_name(f"{changes.stem}{suffix}")
     else:

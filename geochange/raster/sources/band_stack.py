@@ -52,8 +52,8 @@ def _names(path: str) -> list[str]:
 def _is_there(name: str) -> bool:
     """Whether a file has this name, or its folder has a sign in its own, whatever is in it."""
     path = os.path.expanduser(name)
-    folder = os.path.dirname(path)
-    return os.path.exists(path) or (PLUS in folder and os.path.isdir(folder))
+    folder, file = os.path.split(path)
+    return os.path.exists(path) or (PLUS not in file and PLUS in folder and os.path.isdir(folder))
 
 
 def make_stack(path: str, opener: Opener) -> VirtualFile:

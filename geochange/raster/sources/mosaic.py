@@ -70,26 +70,28 @@ def is_tileset(path: str) -> bool:
     if _INDEX.search(path):
         return not (path.upper().startswith("GTI:") and os.path.exists(path))
     plain = "://" not in path and not path.startswith(("/vsi", "<"))
-    return plain and glob.has_magic(path) and not os.path.exists(path)
+    return plain and not os.path.exists(path) and glob.has_magic(_parted(path)[1])
 
 
 def tiles_of(path: str) -> list[str]:
     """The files that a name stands for, in order; those later in it lie on top. Raises InputError."""
     if _INDEX.search(path):
         return _indexed(path[4:] if path.upper().startswith("GTI:") else path)
-    found = sorted(filter(os.path.isfile, glob.glob(_pattern(path), recursive=True)))
+    folder, name = _parted(path)
+    pattern = os.path.join(glob.escape(folder), name)
+    found = sorted(filter(os.path.isfile, glob.glob(pattern, recursive=True)))
     if not found:
         raise InputError(f"{path}: no file has such a name; check the folder and the pattern")
     return found
 
 
-def _pattern(path: str) -> str:
-    """A pattern as glob takes it: a folder that is there has its name, whatever signs are in it."""
+def _parted(path: str) -> tuple[str, str]:
+    """A folder that is there, whatever signs are in its name, and the pattern of what is in it."""
     folder, name = os.path.split(path)
     while glob.has_magic(folder) and not os.path.isdir(folder):
         folder, part = os.path.split(folder)
         name = os.path.join(part, name)
-    return os.path.join(glob.escape(folder), name)
+    return folder, name
 
 
 def _indexed(index: str) -> list[str]:

@@ -103,8 +103,10 @@ def resolve_item(text: str) -> Resolved:
 def _parted(text: str) -> tuple[str, str]:
     """The place of an item and the keys behind "#"; a file of the whole name has none."""
     place, sign, keys = text.rpartition("#")
-    is_whole = not sign or os.path.exists(os.path.expanduser(text))
-    return (text, "") if is_whole else (place, keys)
+    is_whole = not _JSON.search(place) and _JSON.search(text) is not None
+    if not sign or is_whole or os.path.exists(os.path.expanduser(text)):
+        return text, ""
+    return place, keys
 
 
 def _read(place: str) -> Mapping[str, Any]:

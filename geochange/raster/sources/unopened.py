@@ -37,7 +37,7 @@ def why_unopened(path: str, error: Exception) -> str:
     inside = split(path)
     if inside is not None:
         return f"{path}: {_of_what_is_inside(inside)}"
-    if ":" not in path and not path.startswith("/vsi"):
+    if not path.startswith("/vsi") and (path.startswith("/") or ":" not in path):
         return f"{path}: no such file; check the path"
     reason = " ".join(str(error).split())
     tried = f", tried {retry.TRIES} times" if may_pass(path, error) else ""
@@ -52,13 +52,18 @@ def _of_what_is_there(path: Path) -> str:
     if not os.access(path, os.R_OK):
         return "no permission to read it; check its access rights"
     driver = _driver_of(path)
-    with Env() as gdal:
-        if driver is not None and driver not in gdal.drivers():
-            return (
-                f"is {driver}, and GDAL here is built without that driver; convert it to a GeoTIFF "
-                "where it has one (QGIS: Raster > Conversion > Translate)"
-            )
+    if driver is not None and driver not in drivers():
+        return (
+            f"is {driver}, and GDAL here is built without that driver; convert it to a GeoTIFF "
+            "where it has one (QGIS: Raster > Conversion > Translate)"
+        )
     return "not a raster GDAL can read; give a GeoTIFF or another georeferenced raster"
+
+
+def drivers() -> set[str]:
+    """The drivers that GDAL is built with."""
+    with Env() as gdal:
+        return set(gdal.drivers())
 
 
 def _driver_of(path: Path) -> str | None:

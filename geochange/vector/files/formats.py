@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,7 +75,8 @@ def name_to_open(path: str | os.PathLike[str]) -> str:
     if suffix == ".zip" and path.is_file():
         return Member("zip", path.absolute(), _only_layer(path)).gdal_name
     # GDAL leaves its notes (.gfs) beside a GML.
-    return f"/vsisubfile/0,{path.absolute()}" if suffix == ".gml" else str(path)
+    name = path.absolute()  # a relative one may begin as a URI does
+    return f"/vsisubfile/0,{name}" if suffix == ".gml" else str(name)
 
 
 @contextmanager
@@ -83,7 +85,9 @@ def readable_name(path: str | os.PathLike[str]) -> Iterator[str]:
 
     Raises as `name_to_open`.
     """
-    with ogr_name(Path(path)) as plain:
+    with ogr_name(Path(path)) as plain, warnings.catch_warnings():
+        # GDAL says so of every GML, beside which nothing may be left.
+        warnings.filterwarnings("ignore", message="GFS file saving", category=RuntimeWarning)
         yield name_to_open(plain)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from geochange.errors import InputError, OptionError
-from geochange.raster.pictures.image import describe_picture, read_picture
+from geochange.raster.pictures.image import SUFFIXES, describe_picture, read_picture
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
@@ -36,17 +36,22 @@ def palette(path: Path, numbers: NDArray[np.uint8], colours: list[int], **option
     return path
 
 
-@pytest.mark.parametrize("suffix", ["png", "tif", "PNG"])
+FORMATS = {".png": {}, ".tif": {}, ".tiff": {}, ".bmp": {}, ".webp": {"lossless": True}}
+
+
+@pytest.mark.parametrize("suffix", [*FORMATS, ".PNG", ".BMP"])
 def test_colours_are_read_as_they_are(tmp_path: Path, suffix: str) -> None:
-    pixels, valid = read_picture(save(tmp_path / f"a.{suffix}", COLOURS), None)
+    options = FORMATS[suffix.lower()]
+    pixels, valid = read_picture(save(tmp_path / f"a{suffix}", COLOURS, **options), None)
     np.testing.assert_array_equal(pixels, COLOURS)
     assert pixels.dtype == np.uint8 and pixels.flags.c_contiguous
     assert valid.all()
 
 
-def test_a_jpeg_is_nearly_what_went_in(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", sorted({*SUFFIXES} - {*FORMATS}))
+def test_a_jpeg_is_nearly_what_went_in(tmp_path: Path, suffix: str) -> None:
     smooth = np.repeat(texture(64)[..., :1], 3, axis=2).astype(np.uint8)
-    pixels, _ = read_picture(save(tmp_path / "a.jpg", smooth, quality=95), None)
+    pixels, _ = read_picture(save(tmp_path / f"a{suffix}", smooth, quality=95), None)
     assert np.abs(pixels.astype(int) - smooth).mean() < 2
 
 
@@ -75,6 +80,16 @@ def test_a_palette_is_expanded(tmp_path: Path) -> None:
     assert pixels[5, 8].tolist() == [200, 100, 50]
     assert valid.all()
     np.testing.assert_array_equal(read_picture(path, (3, 2, 1))[0], pixels[..., ::-1])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp"])
+def test_a_photo_behind_a_palette_is_its_colours(tmp_path: Path, suffix: str) -> None:
+    photo = Image.fromarray(texture(64).astype(np.uint8))
+    few = photo.quantize(200)
+    few.save(tmp_path / f"a{suffix}")
+    pixels, valid = read_picture(tmp_path / f"a{suffix}", None)
+    np.testing.assert_array_equal(pixels, np.asarray(few.convert("RGB")))
+    assert valid.all() and np.abs(pixels.astype(int) - np.asarray(photo)).mean() < 5
 
 
 def test_transparent_colours_of_a_palette_hold_no_data(tmp_path: Path) -> None:
@@ -121,8 +136,7 @@ def bit_turned(data: bytes) -> bytes:
 
 DAMAGES = [
     *(("png", damage) for damage in (cut_off, middle_lost, bit_turned)),
-    ("jpg", cut_off),
-    ("tif", cut_off),
+    *((suffix, cut_off) for suffix in ("jpg", "tif", "bmp", "webp")),
 ]
 
 

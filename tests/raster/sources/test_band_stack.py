@@ -15,6 +15,7 @@ from geochange.raster.fingerprint import files_of
 from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect
 from geochange.raster.sources.band_stack import PLUS, is_stack
+from geochange.raster.sources.band_stack import files_of as files_of_stack
 from geochange.raster.sources.resolve import source_of
 
 RGB = Bands((1, 2, 3), (1, 2, 3))
@@ -60,6 +61,44 @@ def test_its_name_holds_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     odd = make_raster(tmp_path / "a + b.tif", noise((8, 9)))
     assert not is_stack(str(odd))
     assert inspect(odd).data_bands == (1,)
+
+
+@pytest.mark.parametrize(
+    ("there", "path", "files"),
+    [
+        (["a + b.tif", "c.tif"], "a + b.tif + c.tif", ["a + b.tif", "c.tif"]),
+        (["c.tif", "a + b.tif"], "c.tif + a + b.tif", ["c.tif", "a + b.tif"]),
+        (
+            ["d + e/a.tif", "d + e/b.tif"],
+            "d + e/a.tif + d + e/b.tif",
+            ["d + e/a.tif", "d + e/b.tif"],
+        ),
+        (["d + e/a.tif"], "d + e/a.tif + d + e/gone.tif", ["d + e/a.tif", "d + e/gone.tif"]),
+        (["d + e/a.tif"], "d + e/*.tif + gone.tif", ["d + e/*.tif", "gone.tif"]),
+        (["a.tif", "b.tif"], "a.tif + b.tif", ["a.tif", "b.tif"]),
+        ([], "a.tif + b.tif", ["a.tif", "b.tif"]),
+    ],
+)
+def test_a_sign_in_a_name_that_is_there_parts_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    there: list[str],
+    path: str,
+    files: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in there:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert is_stack(path) and files_of_stack(path) == files
+    assert not any(is_stack(name) for name in there)
+
+
+def test_a_long_stack_is_one(tmp_path: Path) -> None:
+    """Longer than a path may be."""
+    names = [f"{tmp_path}/{'x' * 60}{number}.tif" for number in range(64)]
+    path = PLUS.join(names)
+    assert len(path) > 4096 and is_stack(path) and files_of_stack(path) == names
 
 
 def test_tile_sets_can_be_stacked(tmp_path: Path) -> None:
