@@ -102,8 +102,8 @@ def _drawn(checked: Checked, work: Work, shelf: Shelf) -> Iterator[gpd.GeoDataFr
     grid, options = checked.pair.grid, checked.options
     pen = pen_for(grid, options.simplify, options.smooth, options.orthogonal)
     only = chosen(options.only, work.classes, work.land)
-    name: Naming | None = Namer(work.scores, only.places) if work.classes else None
+    places = Namer(work.scores, only.places, work.naming) if work.classes else None
+    name: Naming | None = places
     if work.land:
-        places = Namer(work.scores, only.places) if only.places else None
-        name = LandNamer(work.land, places)
+        name = LandNamer(work.land, places if only.places else None)
     return to_changes(shelf, grid, pen, options.min_area, name)

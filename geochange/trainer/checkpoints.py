@@ -18,11 +18,14 @@ from geochange.models.weights.checkpoint import (
     Memory,
     read_checkpoint,
     read_clip,
+    read_facts,
     read_memory,
     write_checkpoint,
 )
-from geochange.trainer.preparation import BEST, CALIBRATED, LAST, Prepared
+from geochange.trainer.preparation import BEST, CALIBRATED, LAST, LEAST_SCORE, Prepared
+from geochange.trainer.recipe import WITH_OWN_CLIP
 from geochange.trainer.validation import Verdict
+from geochange.training.scenes import classes_in, meanings_of
 from geochange.training.training_state import Student
 
 PRIOR = "prior"
@@ -72,7 +75,7 @@ class Keeper:
         own = prepared.own_clip
         self.clip = read_clip(str(own)).tensors if own else {}
         self.card = replace(
-            card,
+            _named(card, prepared),
             prompts=prepared.options.prompts.mode or card.prompts,
             vocabulary=prepared.vocabulary() or card.vocabulary,
             clip=OWN_CLIP if self.clip else "",
@@ -125,6 +128,17 @@ class Keeper:
                 "written": datetime.now(UTC).isoformat(timespec="seconds"),
             },
         )
+
+
+def _named(card: Card, prepared: Prepared) -> Card:
+    """The card with the rule by which a CLIP that was trained before says names."""
+    file = prepared.own_clip
+    if file is None or prepared.options.network.start not in WITH_OWN_CLIP:
+        return card
+    vocabulary = prepared.vocabulary() or card.vocabulary
+    scenes = prepared.root / prepared.options.scenes.folder
+    meanings = meanings_of(classes_in(scenes), vocabulary)
+    return replace(card, meanings=meanings, least_score=read_facts(file).get(LEAST_SCORE, 0.0))
 
 
 def _between(one: float, other: float, share: float) -> float:

@@ -21,7 +21,7 @@ from geochange.models.weights.checkpoint import (
     write_clip,
 )
 from geochange.progress import Watch
-from geochange.trainer.preparation import Prepared
+from geochange.trainer.preparation import LEAST_SCORE, Prepared
 from geochange.trainer.recipe import WITH_OWN_CLIP, devices_of
 from geochange.training.scenes import (
     TEMPLATES,
@@ -32,12 +32,15 @@ from geochange.training.scenes import (
     names_of,
     read_scenes,
     share_among,
+    sure_from,
 )
 from geochange.training.schedule import learning_rate, parameter_groups
 from geochange.training.training_state import Course, Student
 
 STAGE = "align"
 DONE = "done"
+SURE = 0.99
+"""Of the names said of pictures kept out; of ground that is none of its classes fewer are right."""
 MIXED = 0.85
 """Share of the steps in which pictures are mixed; the last see them as they are."""
 
@@ -65,10 +68,14 @@ def align_scenes(prepared: Prepared, watch: Watch) -> None:
 
 @dataclass(frozen=True)
 class Judged:
-    """Shares of the pictures kept out whose class came first, and among the first three."""
+    """Shares of the pictures kept out whose class came first, and among the first three.
+
+    least_score: from which score on SURE of what is said of them is right.
+    """
 
     first: float
     among_three: float
+    least_score: float
 
 
 class Alignment:
@@ -134,12 +141,19 @@ class Alignment:
         logits = describe(self.student.best_module, *told)
         plain = [self.captions.index(names_of(name)[0]) for name in self.judged.classes]
         first, three = (share_among(logits, self.judged.labels, plain, most) for most in (1, 3))
-        return Judged(first, three)
+        return Judged(first, three, self._least_score(logits))
+
+    def _least_score(self, logits: Any) -> float:
+        """Of the vocabulary alone, as a run says it."""
+        vocabulary = published_vocabulary()
+        places = [self.captions.index(name) for name in vocabulary]
+        return sure_from(logits[:, places], self.judged, vocabulary, SURE)
 
     def _keep(self, step: int, judged: Judged) -> None:
         tensors = {n: x.detach().cpu() for n, x in self.student.best_network.state_dict().items()}
         facts: dict[str, Any] = {"step": step, DONE: step == self.scenes.steps}
         facts |= {"first": judged.first, "among_three": judged.among_three}
+        facts[LEAST_SCORE] = judged.least_score
         write_clip(self.file, tensors, Memory(self.student.remember(), facts))
 
     def _resume(self) -> int:

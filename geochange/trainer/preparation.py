@@ -39,6 +39,9 @@ CLIP, LAND = "clip.safetensors", "land.safetensors"
 PLANTED = "planted"
 """The layout of a data root whose pictures have no labels: pairs are made of them."""
 
+LEAST_SCORE = "least_score"
+"""The fact of a CLIP from which score on its names are said."""
+
 CALIBRATED = "calibrated"
 """The fact of a checkpoint to which nothing will be done any more."""
 
