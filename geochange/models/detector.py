@@ -23,9 +23,9 @@ from geochange.models.prompts import (
     best_names,
     check_names,
 )
-from geochange.models.protocol import Statistics
+from geochange.models.protocol import ALWAYS, NamingRule, Statistics
 from geochange.models.scorer import ClipScorer, build_scorer
-from geochange.models.weights.card import Card
+from geochange.models.weights.card import OWN_CLIP, Card
 from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_checkpoint, read_clip
 
 Scores = tuple[torch.Tensor, torch.Tensor]
@@ -104,6 +104,7 @@ class ChangeClipDetector:
         self.dtype = choose(spec.precision, self.device)
         self.network = network
         self.scorer = scorer
+        self._other_clip = spec.clip is not None
         self._only = [self.land_classes.index(name) for name in spec.only]
         self._settle(spec)
 
@@ -125,6 +126,13 @@ class ChangeClipDetector:
     def classes(self) -> Names:
         """The names that `class_scores` scores; none where prompts are fixed."""
         return () if self.prompts == "fixed" else self.vocabulary
+
+    @property
+    def naming(self) -> NamingRule:
+        """When a name is said: as the card has it of its own CLIP, always of another."""
+        if self.card.clip != OWN_CLIP or self._other_clip:
+            return ALWAYS
+        return NamingRule(self.card.meanings, self.card.least_score)
 
     @property
     def land_classes(self) -> Names:

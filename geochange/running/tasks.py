@@ -21,6 +21,7 @@ from geochange.memory import rise_bytes, settle
 from geochange.models import ModelSpec, kind_of, resident
 from geochange.models.inference.batch_size import CPU_CHIPS
 from geochange.models.inference.predict import predict, show
+from geochange.models.protocol import ALWAYS, NamingRule
 from geochange.mosaic.patchwork import patch
 from geochange.mosaic.schedule import Job
 from geochange.mosaic.stitch import stitch
@@ -47,7 +48,7 @@ class RunSpec:
 
     batch: the most tiles at once, found by each worker where None. level: the smallest byte of
     probability that is change. classes: the names the model scores by tile.
-    land: those it sees by pixel.
+    land: those it sees by pixel. naming: when a name of a tile is said.
     skip_unreadable: whether what cannot be read is nodata, else its block fails. unsampled: what
     of the scene sample could not be read. area: the digest of the area that is worked, which lies
     in the work folder; None for all. checks: what was found of the pair beforehand. picture_px:
@@ -65,6 +66,7 @@ class RunSpec:
     folder: Path
     classes: tuple[str, ...] = ()
     land: tuple[str, ...] = ()
+    naming: NamingRule = ALWAYS
     skip_unreadable: bool = False
     unsampled: Unreadable = NOTHING_UNREADABLE
     area: str | None = None

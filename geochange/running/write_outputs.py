@@ -106,8 +106,8 @@ def _drawn(checked: CheckedRun, work: RunSpec, shelf: RegionFile) -> Iterator[gp
     grid, options = checked.pair.grid, checked.options
     pen = outline_style_for(grid, options.simplify, options.smooth, options.orthogonal)
     only = chosen(options.only, work.classes, work.land)
-    name: NamingFunction | None = ChangeNamer(work.scores, only.places) if work.classes else None
+    places = ChangeNamer(work.scores, only.places, work.naming) if work.classes else None
+    name: NamingFunction | None = places
     if work.land:
-        places = ChangeNamer(work.scores, only.places) if only.places else None
-        name = LandNamer(work.land, places)
+        name = LandNamer(work.land, places if only.places else None)
     return to_changes(shelf, grid, pen, options.min_area, name)

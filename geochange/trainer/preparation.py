@@ -37,6 +37,9 @@ LAND = "land.safetensors"
 PLANTED = "planted"
 """The layout of a data root with unlabelled pictures, of which pairs are made."""
 
+LEAST_SCORE = "least_score"
+"""The fact of a CLIP from which score on its names are said."""
+
 CALIBRATED = "calibrated"
 """The fact of a checkpoint that is complete."""
 

@@ -19,7 +19,7 @@ from geochange.files.output_paths import lock_output
 from geochange.grid.probability import level
 from geochange.memory import settle
 from geochange.models import resident
-from geochange.models.inference.predict import classes_of, land_classes_of
+from geochange.models.inference.predict import classes_of, land_classes_of, naming_of
 from geochange.mosaic.schedule import in_flight
 from geochange.progress import Progress, silent
 from geochange.raster.handles import HANDLES
@@ -166,6 +166,7 @@ def plan_work(checked: CheckedRun) -> RunSpec:
         folder=WorkFolder.for_output(checked.out).path,
         classes=classes_of(model),
         land=land_classes_of(model),
+        naming=naming_of(model),
         skip_unreadable=options.skip_unreadable,
         unsampled=sample.unreadable,
         area=None if checked.area is None else register_area(checked.area),

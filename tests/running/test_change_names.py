@@ -16,6 +16,7 @@ from shelves import blobs, shelf_of
 from geochange.errors import OptionError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan
+from geochange.models.protocol import NamingRule
 from geochange.mosaic.store import ScoreStore
 from geochange.running.change_names import ChangeNamer, Chosen, LandNamer, chosen, chosen_classes
 from geochange.vector.changes import to_changes
@@ -121,6 +122,35 @@ def test_blocks_leave_no_trace(
     pd.testing.assert_frame_equal(
         pd.DataFrame(one[NAMES]), pd.DataFrame(other[NAMES]), check_exact=True
     )
+
+
+@pytest.mark.parametrize(
+    ("least", "changes"),
+    [
+        (0.0, ["within pond", "within pond", "within pond", None]),
+        (0.85, [None, None, "within pond", None]),
+    ],
+)
+def test_names_of_one_meaning_score_together_and_weak_ones_are_not_said(
+    tmp_path: Path, least: float, changes: list[str | None]
+) -> None:
+    plan = TilePlan((8, 26), 8, 2, 2)
+    scores = np.zeros((1, 4, 2, 3), np.float32)
+    scores[0, :3] = [0.4, 0.25, 0.35]  # farmland is first alone, pond and building are together
+    scores[0, 2] = [0.05, 0.1, 0.85]
+    scores[0, 3] = np.nan
+    raster = np.zeros((8, 26), np.uint8)
+    for row, cols in enumerate((slice(0, 6), slice(8, 12), slice(14, 18), slice(20, 26))):
+        raster[2 * row, cols] = 254
+    rule = NamingRule((("pond", "building", "unheard of"),), least)
+    namer = ChangeNamer(store_of(tmp_path, plan, scores), None, rule)
+    found = gather(
+        to_changes(shelf_of(raster), Grid(UTM, NORTH_UP, raster.shape), OutlineStyle(0), 0, namer)
+    )
+    assert [None if pd.isna(each) else each for each in found["change"]] == changes
+    said = found["change"].notna()
+    assert (found["before_score"].notna() == said).all()
+    assert (found["before_score"][said] >= max(least, 0.6)).all()
 
 
 LAND = ("building", "road", "vegetation", "water", "other land")

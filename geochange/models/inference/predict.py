@@ -21,6 +21,7 @@ from geochange.models.inference.request import (
     Request,
     classes_of,
     land_classes_of,
+    naming_of,
 )
 from geochange.models.protocol import ChangeModel
 
@@ -30,6 +31,7 @@ __all__ = [
     "classes_of",
     "cores",
     "land_classes_of",
+    "naming_of",
     "predict",
     "show",
     "show_turned",

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from geochange.chip import Chip
 from geochange.land import UNSEEN
 from geochange.models.inference.transfer import Coming
-from geochange.models.protocol import ChangeModel, NamesClasses, SeesLand
+from geochange.models.protocol import (
+    ALWAYS,
+    ChangeModel,
+    KnowsItsNames,
+    NamesClasses,
+    NamingRule,
+    SeesLand,
+)
 from geochange.parallelism import SERIAL_VALUES
 
 BothNames = tuple[tuple[str, ...], tuple[str, ...]]
@@ -65,6 +72,11 @@ class Answer:
 def classes_of(model: ChangeModel) -> tuple[str, ...]:
     """The class names that a model scores; most models have none."""
     return model.classes if isinstance(model, NamesClasses) else ()
+
+
+def naming_of(model: ChangeModel) -> NamingRule:
+    """When a model says a name; most say one always."""
+    return model.naming if isinstance(model, KnowsItsNames) else ALWAYS
 
 
 def land_classes_of(model: ChangeModel) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ class Card:
     divided by for probabilities to be as often right as they say (Guo et al., ICML 2017, sec. 4.2).
     metrics: what it reached, by name. provenance: whence it comes (source, data, commit ...).
     clip: "own" where the file holds the CLIP that names classes, "" where it is looked for elsewhere.
+    meanings, least_score: when that CLIP's names are said; see NamingRule.
     """
 
     options: ChangeClipOptions
@@ -50,6 +51,8 @@ class Card:
     provenance: Mapping[str, str] = field(default_factory=dict)
     licence: str = "unknown"
     clip: str = ""
+    meanings: tuple[Names, ...] = ()
+    least_score: float = 0.0
 
     def to_json(self) -> str:
         """One line of JSON that `from_json` takes back."""
@@ -70,7 +73,9 @@ class Card:
                     f"it is of format {str(form)[:40]!r}, and this geochange reads {FORMAT!r}"
                 )
             options = _options(values["options"])
-            return _checked(cls(**values | {"options": options}))
+            card = cls(**values | {"options": options})
+            meanings = tuple(tuple(names) for names in card.meanings)
+            return replace(_checked(card), meanings=meanings)
         except (
             TypeError,
             KeyError,
@@ -94,6 +99,8 @@ def _checked(card: Card) -> Card:
         raise InputError(f"a CLIP {str(card.clip)[:40]!r}: it is {OWN_CLIP!r}, or left out")
     if not 0.0 < _number(card.threshold) < 1.0:
         raise InputError(f"a threshold of {card.threshold}: it lies between 0 and 1")
+    if not 0.0 <= _number(card.least_score) <= 1.0:
+        raise InputError(f"a least score of {card.least_score}: it lies between 0 and 1")
     if not 0.0 < _number(card.temperature) < math.inf:
         raise InputError(f"a temperature of {card.temperature}: it is a number above 0")
     if not isinstance(card.vocabulary, list | tuple):
