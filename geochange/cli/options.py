@@ -12,9 +12,14 @@ import click
 from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 
+from geochange.files.archives import gdal_name
+
 
 class Folder(click.Path):
-    """A folder as a pathlib.Path; an empty name, which would be the current folder, is refused."""
+    """A folder's path as a pathlib.Path; an empty name, which would be the current one, is none.
+
+    A URI (file://, zip://) becomes the path that it means, for pathlib would drop one of its slashes.
+    """
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -23,7 +28,8 @@ class Folder(click.Path):
         """The path. Fails for an empty name."""
         if value == "":
             self.fail("an empty text names no folder; the current one is called .", param, ctx)
-        return super().convert(value, param, ctx)
+        named = gdal_name(value) if isinstance(value, str) and "://" in value else value
+        return super().convert(named, param, ctx)
 
 
 Command = Callable[..., Any]

@@ -20,8 +20,9 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 from rich.text import Text
+
+from geochange.cli.tables import print_rows, titled_table
 
 if TYPE_CHECKING:
     from geochange.workflows.demo import Score
@@ -126,20 +127,12 @@ def _bars() -> Iterator[Report]:
 
 def closing_table(rows: dict[str, str], title: str) -> None:
     """Print a small table of names and values."""
-    table = Table(title=title, show_header=False, title_justify="left")
-    table.add_column(style="bold")
-    table.add_column(justify="right")
-    for name, value in rows.items():
-        table.add_row(name, value)
-    Console().print(table)
+    print_rows(rows, title)
 
 
 def demo_table(scores: Sequence[Score], true_share: float) -> None:
     """Print what was found of what was planted, one row a kind."""
-    table = Table(title="Planted and found", title_justify="left")
-    table.add_column("kind")
-    for name in ("planted", "found", "area covered"):
-        table.add_column(name, justify="right")
+    table = titled_table("Planted and found", "kind", "planted", "found", "area covered")
     for score in scores:
         row = (str(score.planted), str(score.found), f"{score.covered:.0%}")
         table.add_row(score.kind, *row)

@@ -152,9 +152,12 @@ def _shape(found: ClipWeights) -> ClipShape:
 
 
 def _variant(card: Card) -> str:
+    from geochange.models.changeclip.efficientnet import EfficientNetOptions
     from geochange.models.changeclip.image_tower import ResNetOptions
 
     visual = card.options.visual
+    if isinstance(visual, EfficientNetOptions):
+        return "EfficientNet-Lite0"
     blocks = visual.blocks if isinstance(visual, ResNetOptions) else visual.layers
     return _tower({"layers": blocks, "width": visual.width, "patch_size": 16})
 
@@ -169,10 +172,10 @@ def _tower(vision: Mapping[str, Any]) -> str:
 
 
 def _input_px(card: Card) -> int:
-    from geochange.models.changeclip.image_tower import ResNetOptions
+    from geochange.models.changeclip.image_tower import VitOptions
 
     visual = card.options.visual
-    return visual.grid * (32 if isinstance(visual, ResNetOptions) else 16)
+    return visual.grid * (16 if isinstance(visual, VitOptions) else 32)
 
 
 def title_of(card: Card) -> str:

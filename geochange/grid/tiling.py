@@ -193,7 +193,7 @@ class TilePlan:
         return self.rows.outputs, self.cols.outputs
 
     @property
-    def whole(self) -> Window:
+    def full_window(self) -> Window:
         """The window of the whole raster."""
         return Window(0, 0, *self.shape)
 

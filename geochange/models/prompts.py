@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,14 +35,42 @@ FIXED: Names = (
 """The names of both dates where CLIP does not run: common in pictures of settled land."""
 
 
+MOST_NAMES = 4096
+"""Of a vocabulary: CLIP's text tower reads every one before the first chip is seen."""
+
+LONGEST_NAME = 200
+"""Letters of a class name: CLIP reads no more than some seventy syllables of a text."""
+
+
 def parse_vocabulary(text: str) -> Names:
-    """One class name a line. Raises InputError for fewer than nine names, or a duplicate."""
-    names = tuple(line.strip() for line in text.splitlines() if line.strip())
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise InputError(f"the vocabulary has {', '.join(twice)} more than once; keep one of each")
-    if len(names) < NAMES:
-        raise InputError(f"the vocabulary has {len(names)} names, and each text needs {NAMES}")
-    return names
+    """One class name a line. Raises InputError as `check_names` does."""
+    return check_names([line.strip() for line in text.splitlines() if line.strip()])
+
+
+def check_names(names: Sequence[object], fewest: int = NAMES) -> Names:
+    """The class names of a vocabulary.
+
+    fewest: how many there must be. Raises InputError where there are fewer, or more than can be
+    looked for, and where one is no text, empty or too long, or is there twice.
+    """
+    if len(names) > MOST_NAMES:
+        raise InputError(f"the vocabulary has {len(names):,} names; leave {MOST_NAMES:,} at most")
+    kept = tuple(name for name in names if isinstance(name, str) and name.strip())
+    if len(kept) < len(names):
+        odd = next(name for name in names if not isinstance(name, str) or not name.strip())
+        raise InputError(f"the vocabulary holds {str(odd)[:40]!r}, which is no name; take it out")
+    if long := next((name for name in kept if len(name) > LONGEST_NAME), None):
+        raise InputError(
+            f"the vocabulary has a name of {len(long):,} letters ({long[:20]}...); "
+            f"{LONGEST_NAME} are the most"
+        )
+    if twice := sorted(name for name, times in Counter(kept).items() if times > 1):
+        more = f" and {len(twice) - NAMES} more" if len(twice) > NAMES else ""
+        listed = ", ".join(twice[:NAMES])
+        raise InputError(f"the vocabulary has {listed}{more} more than once; keep one of each")
+    if len(kept) < fewest:
+        raise InputError(f"the vocabulary has {len(kept)} names, and each text needs {NAMES}")
+    return kept
 
 
 @lru_cache(maxsize=1)

@@ -14,6 +14,9 @@ from geochange.models.prompts import tokenise
 from geochange.models.weights.foreign import Tensors, fill
 from geochange.models.weights.openclip import MEAN, STD, build_clip, read_shape
 
+TOGETHER = 256
+"""Names that are embedded at once."""
+
 
 def preprocess(pictures: torch.Tensor, size: int) -> torch.Tensor:
     """CLIP's own preprocessing, on the device.
@@ -50,7 +53,8 @@ class ClipScorer(nn.Module):
         places = model.context_length
         tokens = torch.tensor([tokenise(name, places) for name in vocabulary])
         with torch.no_grad():
-            classes = model.encode_text(tokens, normalize=True)
+            parts = [model.encode_text(part, normalize=True) for part in tokens.split(TOGETHER)]
+            classes = torch.cat(parts)
             self.register_buffer("classes", classes, persistent=False)
             self.register_buffer("scale", model.logit_scale.exp(), persistent=False)
         self.visual = model.visual

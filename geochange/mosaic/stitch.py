@@ -11,12 +11,7 @@ from numpy.typing import NDArray
 from geochange.grid.tiling import Axis, Index, TilePlan
 from geochange.mosaic.store import LogitStore
 from geochange.mosaic.taper import profile, weights
-
-ALONE = 2**14
-"""Torch sums so few numbers in the calling thread and in the processor's cache.
-
-With more, its threads would spin while they wait, and take the cores from other work.
-"""
+from geochange.parallelism import SERIAL_VALUES
 
 
 def stitch(plan: TilePlan, output: Index, taper: str, store: LogitStore) -> NDArray[np.float32]:
@@ -54,8 +49,8 @@ def _add(total: torch.Tensor, logits: torch.Tensor, taper_weights: torch.Tensor)
 
 
 def _strips(pixels: torch.Tensor) -> Iterator[slice]:
-    """Slices of rows of (height, width) pixels, with at most ALONE pixels each."""
-    step = max(1, ALONE // pixels.shape[1])
+    """Slices of rows of (height, width) pixels, with at most SERIAL_VALUES pixels each."""
+    step = max(1, SERIAL_VALUES // pixels.shape[1])
     return (slice(row, row + step) for row in range(0, len(pixels), step))
 
 

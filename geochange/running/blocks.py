@@ -39,12 +39,12 @@ def process_blocks(
         if isinstance(answer, BlockRegions):
             yard.finished(job, answer)
         else:
-            faults.worked()
+            faults.note_success()
             yard.inferred(answer)
 
-    run_bounded(client, jobs(work), take, faults.spare)
+    run_bounded(client, jobs(work), take, faults.tolerate)
     if not work.skip_unreadable:
-        faults.settle(work.unsampled)
+        faults.raise_collected(work.unsampled)
     return yard.spill.finish(yard.joiner.finish())
 
 

@@ -18,6 +18,7 @@ from geochange.raster.fingerprint import fingerprint_of
 from geochange.raster.pair import RasterPair
 from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable
 from geochange.running.tasks import RunSpec
+from geochange.running.work_folder import STORES
 from geochange.workflows.preflight import CheckedRun
 
 PACKAGES = ("torch", "rasterio", "shapely", "geopandas", "dask", "zarr", "numpy")
@@ -53,6 +54,7 @@ def fingerprint(work: RunSpec) -> dict[str, Any]:
     """Everything the logits and probabilities of a run depend on, as plain JSON."""
     return {
         "geochange": __version__,
+        STORES: "crc32c",
         "inputs": inputs(work.pair),
         "bands": [work.pair.before.bands, work.pair.after.bands],
         "crs": work.pair.grid.crs.to_wkt(),
@@ -82,6 +84,14 @@ def refuse_changed(pair: RasterPair, began: list[list[Any]]) -> None:
             )
 
 
+def fills(pair: RasterPair) -> dict[str, dict[int, tuple[float, ...]]]:
+    """By date and 1-based band, what was taken for nodata though the file does not say so."""
+    return {
+        name: {i: band.fills for i, band in enumerate(date.info.bands, 1) if band.fills}
+        for name, date in (("before", pair.before), ("after", pair.after))
+    }
+
+
 def record(
     checked: CheckedRun, work: RunSpec, clock: Clock, unreadable: Unreadable = NOTHING_UNREADABLE
 ) -> dict[str, str]:
@@ -95,6 +105,7 @@ def record(
         "transform": json.dumps(list(work.pair.grid.transform)[:6]),
         "shape": json.dumps(work.plan.shape),
         "options": checked.options.model_dump_json(),
+        "fills": json.dumps(fills(work.pair)),
         "probability_level": str(work.level),
         "radiometry": repr(work.radiometry),
         "checks": json.dumps(None if work.checks is None else work.checks.to_json()),

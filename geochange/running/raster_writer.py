@@ -80,7 +80,7 @@ class RasterWriter:
             write_cog(self._blocks(), raster, grid.shape, grid.crs, grid.transform, work.folder)
 
     def _blocks(self) -> Iterator[Block]:
-        done, total = 0, self.work.plan.whole.pixels
+        done, total = 0, self.work.plan.full_window.pixels
         while (output := self._ready.get()) is not None and not self._failed:
             window = self.work.plan.output_window(output)
             block = self.work.probability.get(window)

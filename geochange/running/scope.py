@@ -9,9 +9,9 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-import shapely
 
 from geochange.errors import RunError
+from geochange.files.checksummed import read_checksummed, write_checksummed
 from geochange.grid.tiling import Index, TilePlan, Window
 from geochange.vector.aoi import AreaOfInterest
 
@@ -36,6 +36,10 @@ class Scope:
             return ()
         touched = self.area.touched([self.plan.tile_window(tile) for tile in tiles])
         return tuple(tile for tile, here in zip(tiles, touched, strict=True) if here)
+
+    def blocks(self) -> Iterator[Index]:
+        """The blocks that have tiles to infer, row by row."""
+        return (block for block in self.plan.blocks() if self.tiles_of(block))
 
     def has_output(self, output: Index) -> bool:
         """Whether an output block is stitched."""
@@ -99,14 +103,14 @@ class Scope:
     def pixels(self) -> int:
         """The number of pixels of the output blocks that are stitched."""
         if self.area is None:
-            return self.plan.whole.pixels
+            return self.plan.full_window.pixels
         return sum(self.plan.output_window(output).pixels for output in self.outputs())
 
     @property
     def middle(self) -> Window:
         """The window of a tile in the middle, or the whole raster."""
         if self.area is None:
-            return self.plan.whole
+            return self.plan.full_window
         row, col = self.area.place
         rows, cols = self.plan.touching_tiles(Window(row, col, 1, 1))
         return self.plan.tile_window((rows[len(rows) // 2], cols[len(cols) // 2]))
@@ -125,18 +129,18 @@ def register_area(area: AreaOfInterest) -> str:
 
 
 def keep_area(digest: str, folder: Path) -> None:
-    """Store a registered area in the work folder, for the other processes of a run."""
-    aside = folder / f"{AREA_FILE}.part"
-    aside.write_bytes(_areas[digest].to_bytes())
-    aside.replace(folder / AREA_FILE)
+    """Lay an area that is at hand into a work folder, for the other processes of a run."""
+    write_checksummed(folder / AREA_FILE, _areas[digest].to_bytes())
 
 
 def area_of(digest: str, folder: Path) -> AreaOfInterest:
     """The area of a digest, read from the work folder if it is not registered. Raises RunError."""
     if digest not in _areas:
-        try:
-            area = AreaOfInterest.from_bytes((folder / AREA_FILE).read_bytes())
-        except (OSError, shapely.errors.GEOSException) as error:
-            raise RunError(f"{folder / AREA_FILE}: cannot be read; has it been cleared?") from error
-        register_area(area)
+        packed = read_checksummed(folder / AREA_FILE)
+        if packed is None:
+            raise RunError(
+                f"{folder / AREA_FILE}: cannot be read; has it been cleared? the same command "
+                "again writes it anew"
+            )
+        register_area(AreaOfInterest.from_bytes(packed))
     return _areas[digest]

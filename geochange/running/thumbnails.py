@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.grid.tiling import Index, TilePlan, Window
+from geochange.mosaic.checked_array import DamagedStoreError
 from geochange.mosaic.store import ThumbnailStore
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.lattice import Read
@@ -37,18 +39,34 @@ class ThumbnailStores:
         return before, after
 
     def create(self) -> None:
-        """Create the empty stores."""
+        """Lay the stores out; chunks that are there stay."""
         for store in self.stores:
             store.create()
+
+    def repair(self) -> None:
+        """Lay out anew those that an earlier run has begun with."""
+        for store in self.stores:
+            if store.path.exists():
+                store.create()
 
     def of(self, block: Index) -> BlockThumbnails:
         """Start the thumbnails of a block of tiles."""
         return BlockThumbnails(self, block)
 
-    def get(self) -> tuple[Small, Small] | None:
-        """The thumbnails of both dates; None where an earlier run began without."""
+    def get(self, blocks: Iterable[Index]) -> tuple[Small, Small] | None:
+        """Both dates as they were seen; None where not all of it is there.
+
+        An earlier run may have begun without, or something was lost since. blocks: those that are
+        worked.
+        """
         before, after = self.stores
-        return (before.get(), after.get()) if before.path.exists() and after.path.exists() else None
+        worked = list(blocks)
+        if not (before.exists(worked) and after.exists(worked)):
+            return None
+        try:
+            return before.get(), after.get()
+        except DamagedStoreError:
+            return None
 
 
 def _like(date: AlignedRaster) -> NDArray[Any]:

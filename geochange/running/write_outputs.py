@@ -16,12 +16,12 @@ from geochange.raster.pictures.overview import Overview
 from geochange.raster.unreadable import Unreadable
 from geochange.report.run.gather_facts import RunOutcome
 from geochange.report.run.write import Reporter
-from geochange.running.change_names import ChangeNamer, chosen_classes
+from geochange.running.change_names import ChangeNamer, LandNamer, chosen
 from geochange.running.provenance import Clock
 from geochange.running.raster_writer import RasterWriter, worth_going_on
 from geochange.running.tasks import RunSpec
-from geochange.vector.changes import ChangeTotals, to_changes
-from geochange.vector.files.overwrite import refuse_reviewed
+from geochange.vector.changes import ChangeTotals, NamingFunction, to_changes
+from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.writers import write_batches
 from geochange.vector.generalization.outline_style import outline_style_for
 from geochange.vector.tracing.coverage import Coverage
@@ -54,9 +54,9 @@ def write_outputs(
     reporter = _reporter(checked, work)
     changes = tally.of(_drawn(checked, work, shelf))
     with worth_going_on(), ThreadPoolExecutor(1, "look") as pool:
-        refuse_reviewed(
-            checked.out, checked.options.overwrite
-        )  # another process may have written it
+        # Somebody may have begun to review it meanwhile, or put another file there.
+        refuse_reviewed(checked.out, checked.options.overwrite)
+        refuse_foreign(checked.out, checked.options.overwrite)
         written = raster.end()
         if reporter is not None:
             reporter.look_ahead(pool)
@@ -67,7 +67,7 @@ def write_outputs(
         if reporter is not None:
             told = RunOutcome(ending.record, raster.seen_px, clock.stages, ending.unreadable)
             reporter.write(told)
-    progress("write", work.plan.whole.pixels, work.plan.whole.pixels)
+    progress("write", work.plan.full_window.pixels, work.plan.full_window.pixels)
     return tally
 
 
@@ -78,15 +78,15 @@ def _nothing_after(other: Future[None]) -> Iterator[gpd.GeoDataFrame]:
 
 
 def _reporter(checked: CheckedRun, work: RunSpec) -> Reporter | None:
-    if checked.beside is None:
+    if checked.sidecars is None:
         return None
     # Of the pair as it was processed, with its coregistration.
-    return Reporter(replace(checked, pair=work.pair), checked.beside, partial(_seen, work))
+    return Reporter(replace(checked, pair=work.pair), checked.sidecars, partial(_seen, work))
 
 
 def _seen(work: RunSpec) -> tuple[Overview, Overview] | None:
-    """Both dates as inference read them, if it kept thumbnails."""
-    small = None if work.pictures is None else work.pictures.get()
+    """Both dates as inference saw them, if it kept that."""
+    small = None if work.pictures is None else work.pictures.get(work.scope.blocks())
     return None if small is None else (Overview(*small[0]), Overview(*small[1]))
 
 
@@ -98,13 +98,16 @@ def _scene(checked: CheckedRun, work: RunSpec, coverage: Coverage) -> Scene:
         before=layer_source_of(work.pair.before),
         after=layer_source_of(work.pair.after),
         probability=checked.raster,
-        folder=checked.out.parent,
+        file=checked.out,
     )
 
 
 def _drawn(checked: CheckedRun, work: RunSpec, shelf: RegionFile) -> Iterator[gpd.GeoDataFrame]:
     grid, options = checked.pair.grid, checked.options
     pen = outline_style_for(grid, options.simplify, options.smooth, options.orthogonal)
-    only = chosen_classes(options.only, work.classes)
-    name = ChangeNamer(work.scores, only) if work.classes else None
+    only = chosen(options.only, work.classes, work.land)
+    places = ChangeNamer(work.scores, only.places, work.naming) if work.classes else None
+    name: NamingFunction | None = places
+    if work.land:
+        name = LandNamer(work.land, places if only.places else None)
     return to_changes(shelf, grid, pen, options.min_area, name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
@@ -12,18 +14,25 @@ from typing import Any
 from scipy.special import expit, logit
 
 from geochange import __version__
+from geochange.files.atomic import atomic_path
 from geochange.models.weights.card import OWN_CLIP, Card
 from geochange.models.weights.checkpoint import (
     Checkpoint,
     ResumeState,
     read_checkpoint,
     read_clip,
+    read_facts,
     read_resume_state,
     write_checkpoint,
 )
-from geochange.trainer.preparation import BEST, CALIBRATED, LAST, Prepared
+from geochange.trainer.preparation import CALIBRATED, LEAST_SCORE, Prepared
+from geochange.trainer.recipe import WITH_OWN_CLIP
+from geochange.trainer.resume_point import BEST, LAST
 from geochange.trainer.validation import ValidationResult
+from geochange.training.scenes import classes_in, meanings_of
 from geochange.training.training_state import TrainingState
+
+logger = logging.getLogger(__name__)
 
 PRIOR = "prior"
 """The fact of a checkpoint that holds threshold and temperature of the model it started from."""
@@ -74,7 +83,7 @@ class CheckpointKeeper:
         own = prepared.own_clip
         self.clip = read_clip(str(own)).tensors if own else {}
         self.card = replace(
-            card,
+            _named(card, prepared),
             prompts=prepared.options.prompts.mode or card.prompts,
             vocabulary=prepared.vocabulary() or card.vocabulary,
             clip=OWN_CLIP if self.clip else "",
@@ -89,9 +98,13 @@ class CheckpointKeeper:
         if file is None:
             return TrainingProgress()
         memory = read_resume_state(file)
+        reached = TrainingProgress.of(memory.facts)
+        if reached.best >= 0 and not self.best.is_file():
+            logger.warning("%s is gone: the best of the steps to come is kept", self.best)
+            reached = replace(reached, best=-1.0, best_loss=math.inf)
         self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
-        self.student.recall(memory.tensors)
-        return TrainingProgress.of(memory.facts)
+        self.student.restore(memory.tensors)
+        return reached
 
     def keep(self, reached: TrainingProgress, figures: Mapping[str, float], best: bool) -> None:
         """Write last.safetensors, and best.safetensors where it is the best so far.
@@ -109,9 +122,16 @@ class CheckpointKeeper:
             "options": self.prepared.options.model_dump(mode="json"),
         }
         checkpoint = Checkpoint(self._card(reached.step, figures), tensors, self.clip)
-        memory = ResumeState(self.student.remember(), facts)
-        for file in (self.last, *([self.best] if best else [])):
+        memory = ResumeState(self.student.state(), facts)
+        # The last comes last: it says how good the best is, which must be there then.
+        for file in (*([self.best] if best else []), self.last):
             write_checkpoint(file, checkpoint, memory)
+
+    def complete(self) -> None:
+        """Take the last checkpoint for the best where that was lost and no step is left."""
+        if not self.best.is_file():
+            with atomic_path(self.best) as aside:
+                shutil.copyfile(self.last, aside)
 
     def _card(self, step: int, figures: Mapping[str, float]) -> Card:
         options = self.prepared.options
@@ -127,6 +147,17 @@ class CheckpointKeeper:
                 "written": datetime.now(UTC).isoformat(timespec="seconds"),
             },
         )
+
+
+def _named(card: Card, prepared: Prepared) -> Card:
+    """The card with the rule by which a CLIP that was trained before says names."""
+    file = prepared.own_clip
+    if file is None or prepared.options.network.start not in WITH_OWN_CLIP:
+        return card
+    vocabulary = prepared.vocabulary() or card.vocabulary
+    scenes = prepared.root / prepared.options.scenes.folder
+    meanings = meanings_of(classes_in(scenes), vocabulary)
+    return replace(card, meanings=meanings, least_score=read_facts(file).get(LEAST_SCORE, 0.0))
 
 
 def _between(one: float, other: float, share: float) -> float:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from geochange.config import TrainOptions
 from geochange.dataset import check_split, find_root, open_split
-from geochange.errors import InputError, OptionError, OutputError
-from geochange.files.output_paths import check_folder
+from geochange.errors import InputError, OptionError
 from geochange.models.changeclip.clip_alignment import clip_shape
 from geochange.models.changeclip.variants import find_variant
 from geochange.models.prompts import FIXED, Names
-from geochange.models.trainable import start_card
+from geochange.models.trainable import IMAGENET, start_card
 from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import (
     DEFAULT_CLIP,
@@ -24,30 +22,29 @@ from geochange.models.weights.checkpoint import (
     read_own_clip,
     read_vocabulary,
 )
-from geochange.models.weights.locate import clip_file, locate
+from geochange.models.weights.locate import clip_file
 from geochange.progress import Watch, noted
 from geochange.trainer.planted_names import PlantedNames, name_planted
 from geochange.trainer.prompting import name_chips
-from geochange.trainer.recipe import SCENES, course_of, devices_of, planted_of, start_of
+from geochange.trainer.recipe import WITH_OWN_CLIP, course_of, devices_of, planted_of, start_of
+from geochange.trainer.resume_point import BEST, CLIP, LAST, check_same, find_resume_point
 from geochange.training.chip_source import ChipSource
+from geochange.training.land_pictures import check_land
 from geochange.training.planting import PlantedSource
 
-BEST, LAST, CLIP = "best.safetensors", "last.safetensors", "clip.safetensors"
+LAND = "land.safetensors"
 
 PLANTED = "planted"
 """The layout of a data root with unlabelled pictures, of which pairs are made."""
+
+LEAST_SCORE = "least_score"
+"""The fact of a CLIP from which score on its names are said."""
 
 CALIBRATED = "calibrated"
 """The fact of a checkpoint that is complete."""
 
 SPOKEN = {"--bands": "data.bands", "--layout": "data.layout"}
 """Names of options of other commands in the options of a training."""
-
-FREE = {
-    *("data.root", "data.workers", "validation.batch", "validation.sheet", "log_every"),
-    *("device.accelerator", "device.devices", "device.nodes", "device.compile"),
-}
-"""Options that may differ on resume: the weights do not depend on them."""
 
 
 @dataclass(frozen=True)
@@ -110,16 +107,22 @@ class Prepared:
     def own_clip(self) -> Path | None:
         """The file of the network's own CLIP, pretrained or part of the start."""
         start = self.options.network.start
-        if start == SCENES:
+        if start in WITH_OWN_CLIP:
             return self.out / CLIP
         file = clip_file(start)[1] if start and start != "clip" and "@" not in start else None
         return file if file and read_own_clip(file) else None
 
     @property
+    def land(self) -> Path | None:
+        """The file of the network whose tower and land head are trained first, if they are."""
+        return self.out / LAND if self.options.network.start == IMAGENET else None
+
+    @property
     def finished(self) -> bool:
         """Whether nothing is left to do."""
         files = (self.out / LAST, self.out / BEST)
-        return self.resume is not None and all(
+        # With a damaged last checkpoint there are steps to take again.
+        return self.resume == self.out / LAST and all(
             file.is_file() and read_facts(file).get(CALIBRATED) for file in files
         )
 
@@ -146,10 +149,12 @@ def prepare(options: TrainOptions, out: Path, resume: bool) -> Prepared:
     """
     check_options(options)
     options, start = _settled(options)
-    data, last = options.data, _place(out, resume)
+    data, last = options.data, find_resume_point(out, resume)
     if last is not None:
-        check_same(options, read_facts(last), last)
+        check_same(options, last)
     root = find_root(data.root, data.name)
+    if options.network.start == IMAGENET:
+        check_land(root / options.land.folder)
     return Prepared(options, out, root, *_sources(options, root), last, start)
 
 
@@ -209,48 +214,11 @@ def check_options(options: TrainOptions) -> None:
             f"take a multiple of {world}"
         )
     start, prompts = options.network.start, options.prompts
-    if start == SCENES:
+    if start in WITH_OWN_CLIP:
         clip_shape(find_variant(options.network.variant), options.scenes.size)
-    if start not in (None, "clip", SCENES):
+    if start not in (None, "clip", *WITH_OWN_CLIP):
         clip_file(str(start))
     if prompts.mode != "fixed" and prompts.clip:
         clip_file(prompts.clip)
     if prompts.vocabulary and not Path(prompts.vocabulary).is_file():
         raise InputError(f"prompts.vocabulary {prompts.vocabulary}: no such file")
-
-
-def _place(out: Path, resume: bool) -> Path | None:
-    """Check that the folder can be made, or find the checkpoint to resume from."""
-    last = out / LAST
-    if last.is_file():
-        if not resume:
-            raise OutputError(
-                f"{out} holds a training already; --resume goes on with it, or name another --out"
-            )
-        return locate(last)
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out} is a file; name a folder as --out")
-    here = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
-    check_folder(here / LAST)
-    return None
-
-
-def check_same(options: TrainOptions, facts: Mapping[str, Any], file: Path) -> None:
-    """Refuse to resume with options that the training did not start with. Raises OptionError."""
-    before, now = (
-        dict(_flat(values)) for values in (facts["options"], options.model_dump(mode="json"))
-    )
-    for name in sorted((before.keys() | now.keys()) - FREE):
-        if before.get(name) != now.get(name):
-            raise OptionError(
-                f"{file} was begun with {name} {before.get(name)}, and now it is {now.get(name)}: "
-                "say the same, or train into another --out"
-            )
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping) and name != "batch":
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value

@@ -8,35 +8,38 @@ of one are never taken for another's.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
 
-from geochange import __version__
 from geochange.chip import Chip
-from geochange.errors import InputError, OutputError
-from geochange.files.output_paths import check_folder
+from geochange.dataset.split_names import place_of
+from geochange.errors import InputError
 from geochange.models.inference.devices import choose_device
-from geochange.models.naming import Namer, Ranking, clip_tag, read_namer, vocabulary_tag
+from geochange.models.naming import Namer, clip_tag, read_namer, vocabulary_tag
 from geochange.models.prompts import Names, published_vocabulary
 from geochange.models.weights.checkpoint import DEFAULT_CLIP
 from geochange.progress import Progress, silent
+from geochange.trainer.answer_file import (
+    Seen,
+    best_of,
+    check_writable,
+    entry_of,
+    keep_answers,
+    ranking_of,
+    resume_answers,
+)
 from geochange.training.chip_source import ChipSource
-from geochange.training.class_file import NAMES, PATH, read_classes, write_classes
+from geochange.training.class_file import PATH, read_classes, write_classes
 
 DATES = ("time1", "time2")
 """Names of the dates in files that are written."""
 
 BothNames = tuple[Names, Names]
 """The nine best names of a chip, before and after."""
-
-Seen = tuple[dict[str, str], dict[str, str]]
-"""Entries of a chip, before and after, as in class files."""
 
 
 def stored_names(
@@ -94,14 +97,14 @@ class Prompter:
             return stored
         files = [_file(root, split, date, self._kind) for date in DATES]
         part = _part(root, split, self._kind)
-        _check_writable(part)
+        check_writable(part)
         seen = self._see(source, part, progress)
         # A picture of several chips has one entry, shared by all of them.
         entries = [{both[date][PATH]: both[date] for both in seen} for date in (0, 1)]
         for file, of_date in zip(files, entries, strict=True):
-            write_classes(file, [(path, _ranking(entry)) for path, entry in of_date.items()])
+            write_classes(file, [(path, ranking_of(entry)) for path, entry in of_date.items()])
         part.unlink()
-        before, after = ({path: _best(entry) for path, entry in e.items()} for e in entries)
+        before, after = ({path: best_of(entry) for path, entry in e.items()} for e in entries)
         return [(before[one[PATH]], after[two[PATH]]) for one, two in seen]
 
     def stored(self, source: ChipSource, root: Path, split: str) -> list[BothNames] | None:
@@ -111,7 +114,19 @@ class Prompter:
             return None
         paths = zip(*(source.pictures(number) for number in range(len(source))), strict=True)
         before, after = (_match(*date) for date in zip(files, paths, strict=True))
+        for file, names in zip(files, (before, after), strict=True):
+            self._refuse_unknown(file, names)
         return list(zip(before, after, strict=True))
+
+    def _refuse_unknown(self, file: Path, chips: Sequence[Names]) -> None:
+        """Refuse names that the vocabulary does not have: the file is damaged, or another's."""
+        known = set(self._vocabulary)
+        for names in chips:
+            if unknown := next((name for name in names if name not in known), None):
+                raise InputError(
+                    f"{file}: names {unknown[:40]!r}, which the vocabulary has not; remove the "
+                    "files of both dates, and `geochange data prompts` makes them anew"
+                )
 
     @cached_property
     def _kind(self) -> str:
@@ -132,14 +147,14 @@ class Prompter:
     def _see(self, source: ChipSource, part: Path, progress: Progress) -> list[Seen]:
         """CLIP's answer for every chip; each batch is in the file `part` before the next begins."""
         namer = self._namer  # a missing CLIP leaves nothing behind
-        seen = _resume(part, source)
+        seen = resume_answers(part, source)
         progress("prompts", len(seen), len(source))
         for chips in _batches(source, len(seen), self.batch):
             fresh = []
             for number, both in enumerate(namer.rank(chips), start=len(seen)):
-                one, two = map(_entry, source.pictures(number), both)
+                one, two = map(entry_of, source.pictures(number), both)
                 fresh.append((one, two))
-            _keep(part, fresh)
+            keep_answers(part, fresh)
             seen += fresh
             progress("prompts", len(seen), len(source))
         return seen
@@ -147,7 +162,8 @@ class Prompter:
 
 def _file(root: Path, split: str, date: str, kind: str) -> Path:
     name = f"{date}_clipcls_{kind}.json"
-    return root / split / name if (root / split).is_dir() else root / f"{split}_{name}"
+    folder = place_of(root, split)
+    return folder / name if folder.is_dir() else root / f"{split}_{name}"
 
 
 def _part(root: Path, split: str, kind: str) -> Path:
@@ -195,83 +211,6 @@ def _match(file: Path, paths: Sequence[str]) -> list[Names]:
 def _tail(path: str, depth: int = 0) -> tuple[str, ...]:
     """The last parts of a path of any operating system; all of them for 0."""
     return tuple(path.replace("\\", "/").split("/")[-depth:])
-
-
-def _check_writable(part: Path) -> None:
-    try:
-        check_folder(part)
-    except OutputError as error:
-        raise OutputError(
-            f"cannot write class names in {part.parent}: make it writable, or copy the data to "
-            "where you may write"
-        ) from error
-
-
-def _keep(part: Path, seen: Sequence[Seen]) -> None:
-    """Append to `part`. Raises OutputError."""
-    try:
-        with part.open("ab") as stream:
-            stream.write(b"".join(map(_line, seen)))
-    except OSError as error:
-        raise OutputError(
-            f"{part}: class names cannot be kept ({error.strerror}); make room there"
-        ) from error
-
-
-def _resume(part: Path, source: ChipSource) -> list[Seen]:
-    """The complete lines that an earlier run wrote; the rest is cut off."""
-    head = _line({"geochange": __version__, "pixels": "RGB"})
-    try:
-        with part.open("r+b" if part.exists() else "w+b") as stream:
-            if stream.readline() == head:
-                return _read_on(stream, source)
-            stream.seek(0)
-            stream.truncate()
-            stream.write(head)
-            return []
-    except OSError as error:
-        raise OutputError(f"{part} cannot be written ({error.strerror}); remove it") from error
-
-
-def _read_on(stream: BinaryIO, source: ChipSource) -> list[Seen]:
-    seen: list[Seen] = []
-    end = stream.tell()
-    while len(seen) < len(source) and (line := stream.readline()).endswith(b"\n"):
-        both = _parse(line)
-        if both is None or (both[0][PATH], both[1][PATH]) != source.pictures(len(seen)):
-            break
-        seen.append(both)
-        end = stream.tell()
-    stream.truncate(end)
-    return seen
-
-
-def _parse(line: bytes) -> Seen | None:
-    """A line of `part`; None where it is incomplete or not ours."""
-    try:
-        one, two = json.loads(line)
-        for entry in (one, two):
-            _ranking(entry)
-            entry[PATH]
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
-    return one, two
-
-
-def _entry(path: str, ranking: Ranking) -> dict[str, str]:
-    return {PATH: path, **{name: f"{p:.4f}" for name, p in ranking}}
-
-
-def _ranking(entry: dict[str, str]) -> list[tuple[str, float]]:
-    return [(name, float(p)) for name, p in entry.items() if name != PATH]
-
-
-def _best(entry: dict[str, str]) -> Names:
-    return tuple(name for name in entry if name != PATH)[:NAMES]
-
-
-def _line(value: Any) -> bytes:
-    return json.dumps(value).encode() + b"\n"
 
 
 def _batches(source: ChipSource, first: int, size: int) -> Iterator[list[Chip]]:

@@ -8,12 +8,14 @@ Source: ChangeCLIP (Dong et al. 2024), the files published with its code.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from geochange.errors import InputError
 from geochange.files.atomic import atomic_path
+from geochange.files.reading import read_text
 
 NAMES = 9
 """The number of names that are read per chip."""
@@ -56,26 +58,32 @@ def write_classes(file: Path, entries: Iterable[tuple[str, Ranking]]) -> None:
         aside.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
-_CURE = "remove the file, and `geochange data prompts` makes it anew"
+_CURE = "remove the files of both dates, and `geochange data prompts` makes them anew"
+
+MOST_BYTES = 2**30
+"""A larger file is no class file."""
 
 
 def _read(file: Path) -> Any:
     try:
-        return json.loads(file.read_text("utf-8-sig"), object_pairs_hook=_object)
+        text = read_text(file, MOST_BYTES, "a file of class names")
+        return json.loads(text, object_pairs_hook=_object)
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{file}: cut off or no valid JSON ({error}); {_CURE}") from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; a duplicate key is an error, since one of the two would be lost."""
+    """The first items of a JSON object, as many as are read; a duplicate key is an error."""
     made = dict(pairs)
     if len(made) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"{twice} stands twice in one object")
-    return made
+        counts = Counter(key for key, _ in pairs)
+        raise ValueError(f"{counts.most_common(1)[0][0][:80]} stands twice in one object")
+    read = dict(pairs[: NAMES + 1])
+    return read if PATH not in made else {PATH: made[PATH], **read}
 
 
 def _entry(entry: Any) -> tuple[str, tuple[str, ...]]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tensorboardX import SummaryWriter
+
+from geochange.errors import OutputError
 
 COLUMNS = (
     *("step", "lr", "loss", "val_loss", "iou", "f1", "precision", "recall"),
@@ -21,17 +24,22 @@ class Journal:
     """Lines by step, appended as they come.
 
     step: where the training goes on. Lines of later steps were written by an interrupted training
-    and are removed.
+    and are removed. Raises OutputError.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
         self._file = folder / "metrics.csv"
         kept = _until(self._file, step) if step else []
-        with self._file.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, COLUMNS)
-            writer.writeheader()
-            writer.writerows(kept)
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+        try:
+            with self._file.open("w", newline="") as stream:
+                writer = csv.DictWriter(stream, COLUMNS)
+                writer.writeheader()
+                writer.writerows(kept)
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+        except OSError as error:
+            raise OutputError(
+                f"{error.filename or folder}: cannot be written ({error.strerror}); move it away"
+            ) from error
 
     def note(self, step: int, values: Mapping[str, float]) -> None:
         """Append a line; values that were not measured stay empty."""
@@ -49,6 +57,10 @@ class Journal:
 def _until(file: Path, step: int) -> list[dict[str, str]]:
     if not file.is_file():
         return []
-    with file.open(newline="") as stream:
-        lines = [line for line in csv.DictReader(stream) if tuple(line) == COLUMNS]
+    lines: list[dict[str, str]] = []
+    # Of a damaged file, as many lines are kept as can be read.
+    with file.open(newline="", errors="replace") as stream, suppress(csv.Error):
+        for line in csv.DictReader(stream):
+            if tuple(line) == COLUMNS and None not in line.values():
+                lines.append(line)
     return [line for line in lines if line["step"].isdigit() and int(line["step"]) <= step]

@@ -24,7 +24,8 @@ from geochange.models.weights.checkpoint import read_checkpoint
 from geochange.progress import Watch, noted, unwatched
 from geochange.trainer.checkpoints import CheckpointKeeper, calibrate
 from geochange.trainer.clip_pretraining import align_scenes
-from geochange.trainer.preparation import BEST, Prepared, prepare, spoken
+from geochange.trainer.land_pretraining import learn_land
+from geochange.trainer.preparation import Prepared, prepare, spoken
 from geochange.trainer.recipe import (
     augmentation_of,
     course_of,
@@ -33,6 +34,7 @@ from geochange.trainer.recipe import (
     share_of,
     start_of,
 )
+from geochange.trainer.resume_point import BEST
 from geochange.trainer.validation import ValidationResult, Validator, spread
 from geochange.training.contact_sheet import write_sheet
 from geochange.training.fabric import Fabric, is_first
@@ -92,6 +94,7 @@ def train(
         return _told(prepared, began, is_first(), already=True)
     if is_first():
         align_scenes(prepared, watch)
+        learn_land(prepared, watch)
         prepared.split_names(watch)
     fabric = devices_of(options).fabric()
     training = Training(prepared, fabric, watch if fabric.is_global_zero else unwatched, prints)
@@ -139,7 +142,7 @@ class Training:
 
     def _loader(
         self, prepared: Prepared, names: Sequence[tuple[Names, Names]]
-    ) -> Loader[LabelledBatch]:
+    ) -> Loader[Any, LabelledBatch]:
         options, fabric = self.options, self.fabric
         seed, augmentation = options.seed, augmentation_of(options)
         return Loader(
@@ -216,7 +219,7 @@ class Training:
         journal.note(self.reached.step, figures)
         if verdict.rows:
             sheets = self.out / "sheets"
-            sheets.mkdir(exist_ok=True)
+            make_folder(sheets)
             write_sheet(sheets / f"{self.reached.step:07d}.png", verdict.rows)
 
     def _examine(self) -> ValidationResult:
@@ -228,6 +231,8 @@ class Training:
 
     def calibrate(self) -> None:
         """Fit temperature and threshold of the best and the last checkpoint."""
+        if self.fabric.is_global_zero:
+            self.keeper.complete()
         for file in (self.keeper.last, self.keeper.best):
             self.fabric.barrier()
             self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
@@ -239,11 +244,12 @@ class Training:
 
 def _student(prepared: Prepared, fabric: Fabric) -> tuple[TrainingState, Card]:
     options = prepared.options
-    network, card = start_network(start_of(options, prepared.own_clip))
+    network, card = start_network(start_of(options, prepared.own_clip, prepared.land))
     learner = TrainableChangeClip(
         network,
         frozen=options.network.batch_norm == "frozen",
         together=options.network.batch_norm_dates == "together",
+        steady=options.network.steady,
     )
     if options.network.batch_norm == "synced":
         learner.synchronise()

@@ -27,7 +27,7 @@ from geochange.models import Prompting, weights_spec
 from geochange.models.inference.predict import predict
 from geochange.models.prompts import FIXED
 from geochange.models.weights.checkpoint import read_checkpoint, read_resume_state
-from geochange.trainer.preparation import FREE
+from geochange.trainer.resume_point import FREE
 from geochange.trainer.validation import Validator
 from geochange.workflows.detect import detect
 from geochange.workflows.train import Trained, train

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from geochange.cli.options import GroupedCommand, options_of
 from geochange.cli.rerun import again
+from geochange.cli.tables import titled_table
 from geochange.config import CheckOptions
 from geochange.files.atomic import write_text
 from geochange.files.output_paths import check_target
@@ -63,10 +64,7 @@ def show(seen: Inspection) -> None:
 
 
 def _dates(seen: Inspection) -> Table:
-    table = Table(title="The dates", title_justify="left")
-    table.add_column(style="bold", no_wrap=True)
-    for name in ("before", "after"):
-        table.add_column(name, overflow="fold")
+    table = titled_table("The dates", "", "before", "after", numbers=False)
     columns = [dict(_rows(date)) for date in (seen.before, seen.after)]
     for name in columns[0]:
         # Text, so that file names are not read as markup.
@@ -77,7 +75,7 @@ def _dates(seen: Inspection) -> Table:
 def _rows(date: DateReport) -> Iterator[tuple[str, str]]:
     yield "file", " + ".join(Path(file).name for file in date.path.split(" + "))
     taken = date.acquired
-    yield "taken", "not said" if taken is None else f"{taken.when} ({taken.said_by})"
+    yield "taken", "not said" if taken is None else f"{taken.when} ({taken.source_tag})"
     yield "CRS", date.crs
     yield "size", f"{date.shape[1]:,} x {date.shape[0]:,} px of {date.pixel_m:.3g} m"
     yield "bands", f"{date.bands}, {date.dtype}"
@@ -86,9 +84,7 @@ def _rows(date: DateReport) -> Iterator[tuple[str, str]]:
 
 
 def _pair(seen: Inspection) -> Table:
-    table = Table(title="The pair", title_justify="left", show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+    table = titled_table("The pair", "", "", numbers=False)
     ground, shift = seen.ground, seen.shift
     table.add_row(
         "common ground",

@@ -14,6 +14,7 @@ from rich.text import Text
 from geochange.cli.options import Folder
 from geochange.cli.rerun import again
 from geochange.cli.screen import screen
+from geochange.cli.tables import titled_table
 from geochange.files.atomic import write_text
 from geochange.files.output_paths import check_target
 
@@ -51,10 +52,7 @@ def check(root: Path, layout: str, bands: str | None, file: Path | None, quiet: 
 
 
 def _table(found: Survey) -> Table:
-    table = Table(title="Data set", title_justify="left")
-    table.add_column(style="bold", no_wrap=True)
-    for split in found.splits:
-        table.add_column(split, justify="right", overflow="fold")
+    table = titled_table("Data set", "", *found.splits)
     rows = {split: _rows(found.layouts[split], told) for split, told in found.splits.items()}
     for name in next(iter(rows.values())):
         table.add_row(name, *(row[name] for row in rows.values()))

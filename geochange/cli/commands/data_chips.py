@@ -18,7 +18,7 @@ from geochange.config.cut import CutOptions
 )
 @click.argument("before")
 @click.argument("after")
-@click.argument("labels", type=click.Path(path_type=Path))
+@click.argument("labels")
 @click.option(
     "--out",
     required=True,
@@ -28,8 +28,8 @@ from geochange.config.cut import CutOptions
 )
 @options_of(CutOptions)
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
-def chips(before: str, after: str, labels: Path, out: Path, quiet: bool, **options: Any) -> None:
-    """Cut the rasters BEFORE and AFTER and their LABELS into chips for training.
+def chips(before: str, after: str, labels: str, out: Path, quiet: bool, **options: Any) -> None:
+    """Cut the rasters BEFORE and AFTER and their LABELS into chips to train on.
 
     BEFORE and AFTER are read as by `geochange run`. LABELS are polygons of what changed (.gpkg,
     .geojson, .fgb, .shp) or a raster: 0 unchanged, 1 changed, 255 unknown. With --reviewed they are

@@ -30,9 +30,11 @@ def planted(root: Path, sheet: Path, config: Path | None, quiet: bool, **given: 
     """
     from geochange.config import TrainOptions
     from geochange.config.files import read_options
+    from geochange.files.sidecars import refuse_others
     from geochange.trainer.recipe import planted_of
     from geochange.training.planting.contact import write_contact
 
+    refuse_others(sheet, "--sheet")
     options = read_options(TrainOptions, config, {}) if config else TrainOptions()
     options = options.model_copy(update={"seed": given["seed"]})
     source = planted_of(options, root, kept_out=given["kept_out"])

@@ -78,11 +78,11 @@ def prompts(root: Path, quiet: bool, log_json: bool, **given: Any) -> None:
 def _sources(
     root: Path, wanted: tuple[str, ...], layout: str, bands: str | None
 ) -> dict[str, ChipSource]:
-    """The splits to process, each opened. Raises OptionError for a missing one."""
-    from geochange.dataset import open_split, splits_of  # rasterio, which loads slowly
+    """The splits to work on, each opened. Raises OptionError for one that is not there."""
+    from geochange.dataset import has_split, open_split, splits_of  # rasterio, which takes a while
 
     there = splits_of(root, layout)
     for split in wanted:
-        if split not in there:
+        if not has_split(root, split, layout):
             raise OptionError(f"--split {split}: {root} has {', '.join(there)}")
     return {split: open_split(root, split, layout=layout, bands=bands) for split in wanted or there}

@@ -15,6 +15,7 @@ from geochange.cli.rerun import again
 from geochange.cli.screen import say_json, screen
 from geochange.config import CompareOptions, EvaluateOptions
 from geochange.errors import InputError, OptionError, OutputError
+from geochange.files.archives import file_behind, gdal_name
 from geochange.files.atomic import write_text
 from geochange.files.output_paths import check_folder
 from geochange.models import check_name
@@ -69,13 +70,14 @@ def evaluate(
     the grid of the run that wrote FOUND, pixel by pixel and polygon by polygon.
     """
     chosen = set(said(given))
-    # Imported after --help: the vector libraries load slowly.
-    from geochange.vector.files.polygon_reader import is_vector
+    # Behind --help: a library of polygons takes a moment.
+    from geochange.vector.files.formats import is_vector
 
-    if is_vector(Path(subject)) or is_vector(truth):
-        _check_polygons(Path(subject), truth, chosen, json_file)
+    found, reference = Path(gdal_name(subject)), Path(gdal_name(str(truth)))
+    if is_vector(found) or is_vector(reference):
+        _check_polygons(found, reference, chosen, json_file)
         values = {name: given[name] for name in CompareOptions.model_fields}
-        _compare(Path(subject), truth, values, json_file, (quiet, given["log_json"]))
+        _compare(found, reference, values, json_file, (quiet, given["log_json"]))
         return
     if extra := sorted(chosen & _OF_POLYGONS):
         raise OptionError(
@@ -89,7 +91,7 @@ def evaluate(
 
 
 def _check_polygons(found: Path, reference: Path, chosen: set[str], json_file: Path | None) -> None:
-    from geochange.vector.files.polygon_reader import VECTORS, is_vector
+    from geochange.vector.files.formats import VECTORS, exists, is_vector
 
     for path in (found, reference):
         if not is_vector(path):
@@ -97,9 +99,9 @@ def _check_polygons(found: Path, reference: Path, chosen: set[str], json_file: P
                 f"{path}: no file of polygons ({', '.join(VECTORS)}), as the other one is; "
                 "give two of them, or a model and a folder of chips"
             )
-        if not path.exists():
+        if not exists(path):
             raise InputError(f"{path}: no such file; check the path")
-        if json_file is not None and json_file.exists() and json_file.samefile(path):
+        if json_file is not None and json_file.exists() and json_file.samefile(file_behind(path)):
             raise OutputError(f"--json {json_file}: would overwrite the input; give another name")
     if extra := sorted(chosen & _OF_CHIPS):
         raise OptionError(f"--{extra[0]} is for models and chips; leave it out to compare polygons")
@@ -115,10 +117,10 @@ def _check_chips(model: str, root: Path, values: Mapping[str, Any]) -> None:
     vocabulary = values["vocabulary"]
     if vocabulary and not Path(vocabulary).is_file():
         raise InputError(f"--vocabulary {vocabulary}: no such file; name one of class names")
-    from geochange.dataset import splits_of  # rasterio
+    from geochange.dataset import has_split, splits_of  # rasterio
 
     there = splits_of(root, values["layout"])
-    if values["split"] not in there:
+    if not has_split(root, values["split"], values["layout"]):
         raise OptionError(f"--split {values['split']}: {root} has {', '.join(there)}")
 
 
@@ -184,8 +186,8 @@ def _compare(
             reference,
             pixel_m=options.pixel,
             tolerance_px=options.tolerance,
-            extent=Path(options.extent) if options.extent else None,
-            within=Path(options.within) if options.within else None,
+            extent=options.extent,
+            within=Path(gdal_name(options.within)) if options.within else None,
         )
     _tell(comparison, json_file, quiet, log_json)
 

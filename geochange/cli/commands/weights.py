@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from geochange.cli.tables import print_grid
 from geochange.cli.weights_tables import describe, in_a_line, one_line, refusing, rows_of, title_of
 from geochange.errors import InputError, OptionError, OutputError
-from geochange.files.output_paths import check_folder
+from geochange.files.atomic import part_of
+from geochange.files.output_paths import check_target
 from geochange.models.weights.locate import FOLDER, list_weights, locate, weights_folder
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def show(file: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(described, ensure_ascii=False))
     else:
-        _table(rows_of(described))
+        print_grid(_on_lines(rows_of(described)))
 
 
 def _of_our_own(command: Callable[..., None]) -> Callable[..., None]:
@@ -119,18 +118,12 @@ def list_command() -> None:
     elif not (files := list_weights()):
         click.echo(f"No weights (.pt, .pth, .bin or .safetensors) in {folder}.")
     else:
-        _table({path.name: in_a_line(path) for path in files})
+        print_grid(_on_lines({path.name: in_a_line(path) for path in files}))
 
 
-def _table(rows: Mapping[str, str]) -> None:
-    """Print names and values in two columns."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows.items():
-        # Text, so that words of a file are not read as markup.
-        table.add_row(Text(one_line(name)), Text(one_line(value)))
-    Console().print(table)
+def _on_lines(rows: Mapping[str, str]) -> dict[str, str]:
+    """Rows whose words, which come from files, stay on one line each."""
+    return {one_line(name): one_line(value) for name, value in rows.items()}
 
 
 def _check_target(target: Path) -> None:
@@ -138,13 +131,11 @@ def _check_target(target: Path) -> None:
         raise OptionError(
             f"{target}: our weights are .safetensors; name it {target.stem}.safetensors"
         )
-    if target.is_dir():
-        raise OutputError(f"{target} is a folder: name a file in it")
-    check_folder(target)
+    check_target(target)
 
 
 def _check_apart(source: Path, target: Path) -> None:
-    """Refuse to overwrite IN, also under the temporary name of OUT."""
-    for taken in (target, target.with_name(f"{target.name}.part")):
+    """Refuse to write over IN, also by the name under which OUT grows until it is whole."""
+    for taken in (target, part_of(target)):
         if taken.exists() and taken.samefile(source):
             raise OutputError(f"{target}: would overwrite the input {source}; give another name")

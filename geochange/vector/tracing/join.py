@@ -173,6 +173,7 @@ def _merge(parts: Regions, owner: NDArray[np.int64]) -> Regions:
         ("total", np.add),
         ("peak", np.maximum),
         ("at_edge", np.logical_or),
+        ("land", np.add),
     ):
         rows[name] = joined.reduceat(parts.rows[name], starts)
     owner, corners = add_up(np.repeat(owner, parts.rows["corners"]), parts.corners)

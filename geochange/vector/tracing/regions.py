@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import Window
+from geochange.land import CLASSES
 from geochange.vector.tracing.polygons import (
     CORNER,
     Geometries,
@@ -35,14 +36,16 @@ REGION = np.dtype(
         ("peak", np.uint8),
         ("at_edge", np.bool_),
         ("corners", np.int32),
+        ("land", np.int32, (2, len(CLASSES))),
     ]
 )
 """Statistics of a region.
 
-first: row * raster width + col of its first pixel, an id that does not depend on blocks. pixels,
-total, peak: the number of pixels, the sum and the maximum of their uint8 probability. at_edge:
-whether it touches the raster's edge or a pixel without data. corners: the number of its rows in the
-table of corners.
+first: row * raster width + col of its first pixel, its name whatever the blocks.
+pixels, total, peak: how many pixels, the sum and the largest of their uint8 probability.
+at_edge: whether it meets the raster's edge or a pixel without data.
+corners: how many rows it has in the table of corners.
+land: how many of its pixels are of each class before and after; none where nothing sees it.
 """
 
 
@@ -127,12 +130,16 @@ class _Runs:
 
 
 def trace(
-    probability: NDArray[np.uint8], window: Window, level: int, width_px: int
+    probability: NDArray[np.uint8],
+    window: Window,
+    level: int,
+    width_px: int,
+    land: NDArray[np.uint8] | None = None,
 ) -> BlockRegions:
     """Find the regions of a block.
 
     probability: (height, width) uint8 of `window`. level: the smallest value that is change.
-    width_px: width of the whole raster.
+    width_px: width of the whole raster. land: (date, height, width) numbers of classes.
     """
     runs = _find_runs(probability, level)
     label, count = runs.labels()
@@ -142,6 +149,8 @@ def trace(
     corners["weight"] = weight
     rows = _measure(probability, runs, label, window, width_px)
     rows["corners"] = np.bincount(owner, minlength=count)
+    if land is not None:
+        rows["land"] = _count_land(land, runs, label, count)
     touching, rim = _lump(place, weight, runs.stride, window)
     borders = _borders(probability, runs, label)
     return BlockRegions(window, Regions(rows, corners), borders, touching, rim)
@@ -227,6 +236,22 @@ def _measure(
         beside = np.logical_or.reduceat(_beside_unseen(probability, pixel), firsts)
         rows["at_edge"] = np.logical_or.reduceat(beside[order], starts)
     return rows
+
+
+def _count_land(
+    land: NDArray[np.uint8], runs: _Runs, label: NDArray[np.int32], count: int
+) -> NDArray[np.int64]:
+    """(region, date, class): how many pixels are of it; those without data are of none."""
+    pixel = expand(runs.start - runs.start // runs.stride, runs.length)
+    region = np.repeat(label.astype(np.int64), runs.length)
+    counts = np.zeros((count, 2, len(CLASSES)), np.int64)
+    for date, numbers in enumerate(land):
+        number = numbers.ravel()[pixel].astype(np.int64)
+        seen = number < len(CLASSES)
+        key = region[seen] * len(CLASSES) + number[seen]
+        found = np.bincount(key, minlength=count * len(CLASSES))
+        counts[:, date] = found.reshape(count, len(CLASSES))
+    return counts
 
 
 def _beside_unseen(probability: NDArray[np.uint8], pixel: Ints) -> NDArray[np.bool_]:

@@ -29,7 +29,7 @@ def _disk() -> Iterator[None]:
 
 @dataclass
 class RegionSpill:
-    """Writes completed regions to a file, 9 bytes a corner, and keeps 38 bytes of each in memory.
+    """Writes regions to a file as they become whole, 9 bytes a corner, and keeps 78 bytes of each.
 
     The file is needed only as long as the process lives.
     """

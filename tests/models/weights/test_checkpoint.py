@@ -3,12 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from changeclip_cases import CLIP_SHAPE, SMALL, small, small_clip
 from safetensors.torch import save_file
 
 from geochange.errors import InputError, OutputError
+from geochange.models.detector import DetectorSpec
 from geochange.models.prompts import published_vocabulary
 from geochange.models.weights import checkpoint as module
 from geochange.models.weights.card import Card
@@ -22,7 +24,7 @@ from geochange.models.weights.checkpoint import (
     write_checkpoint,
 )
 from geochange.models.weights.convert import convert
-from geochange.models.weights.locate import FOLDER, list_weights, locate
+from geochange.models.weights.locate import FOLDER, SHIPPED, list_weights, locate
 from geochange.models.weights.openclip import Published, read_shape
 
 pytestmark = pytest.mark.slow
@@ -288,3 +290,40 @@ def test_vocabulary_files(tmp_path: Path) -> None:
 def test_the_card_keeps_a_vocabulary_of_ones_own() -> None:
     card = replace(_checkpoint().card, vocabulary=tuple("abcdefghij"))
     assert Card.from_json(card.to_json()) == card
+
+
+def test_a_flipped_byte_anywhere_is_noticed(tmp_path: Path) -> None:
+    file = tmp_path / "last.safetensors"
+    memory = ResumeState({"optimiser.a.exp_avg": torch.arange(3.0)}, {"step": 7})
+    write_checkpoint(file, _checkpoint(), memory)
+    whole = file.read_bytes()
+    for place in np.linspace(0, len(whole) - 1, 40).astype(int):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(InputError, match=r"last\.safetensors: "):
+            read_checkpoint(file)
+        with pytest.raises(InputError, match=r"last\.safetensors: "):
+            read_resume_state(file)
+
+
+def test_a_file_of_another_writer_needs_no_sum(tmp_path: Path) -> None:
+    written = _checkpoint()
+    save_file(
+        dict(written.tensors), tmp_path / "a.safetensors", {"geochange": written.card.to_json()}
+    )
+    assert read_checkpoint(tmp_path / "a.safetensors").card == written.card
+
+
+def test_what_ships_is_read() -> None:
+    for path in SHIPPED.values():
+        read_checkpoint(path).build()
+
+
+def test_too_few_names_are_refused_where_texts_need_them(tmp_path: Path) -> None:
+    few = replace(_checkpoint(), card=replace(_checkpoint().card, vocabulary=()))
+    write_checkpoint(tmp_path / "few.safetensors", few)
+    save_file(small_clip().state_dict(), tmp_path / "clip.safetensors")
+    spec = DetectorSpec(str(tmp_path / "few.safetensors"), clip=str(tmp_path / "clip.safetensors"))
+    with pytest.raises(InputError, match=r"has 0 names.*; name others by --vocabulary"):
+        spec.build()
+    named = replace(spec, vocabulary=tuple("abcdefghij")).build()
+    assert named.classes == tuple("abcdefghij")
