@@ -131,7 +131,7 @@ def test_other_weights_in_the_same_file_are_another_model(folder: Path) -> None:
     assert detect(*pair, folder / "x.gpkg", **model, **OPTIONS).raster.read_bytes() != first
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("forked_workers")
 def test_worker_processes_give_the_same_bits(folder: Path) -> None:
     pair = folder / "before.tif", folder / "after.tif"
     model = {"model": str(folder / "model.safetensors"), "prompts": "fixed"}

@@ -92,12 +92,11 @@ def test_a_start_from_nothing_is_a_function_of_the_seed() -> None:
 def test_a_start_from_a_checkpoint_takes_its_sizes_and_forgets_its_praise(tmp_path: Path) -> None:
     file = tmp_path / "best.safetensors"
     card = Card(SMALL["vit"], threshold=0.3, temperature=2.0, metrics={"iou": 1.0}, licence="mine")
-    write_checkpoint(file, Checkpoint(card, small("vit").state_dict()))
+    kept = small("vit").state_dict()
+    write_checkpoint(file, Checkpoint(card, kept))
     network, found = start_network(NetworkStart("tiny", str(file), HOW))
     assert isinstance(network, ChangeClip)
-    assert all(
-        torch.equal(v, small("vit").state_dict()[n]) for n, v in network.state_dict().items()
-    )
+    assert all(torch.equal(value, kept[name]) for name, value in network.state_dict().items())
     assert found.options == regularised(SMALL["vit"], HOW) == network.options
     assert (found.threshold, found.temperature, dict(found.metrics)) == (0.5, 1.0, {})
     assert found.licence == "mine"

@@ -44,6 +44,7 @@ def threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("raster")]
 
 
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("options", [{}, {"threads": 1}, {"workers": 1}, {"keep_work": True}])
 def test_early_or_late_the_bytes_are_the_same(
     options: dict[str, Any],

@@ -74,7 +74,7 @@ def run(scene: Path, out: Path, after: str = "after.tif", **options: Any) -> Res
     return detect(scene / "before.tif", scene / after, out, **options)
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("after", ["after.tif", "turned.tif"])
 def test_blocks_threads_and_processes_leave_no_trace(
     scene: Path, tmp_path: Path, after: str

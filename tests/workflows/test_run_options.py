@@ -19,7 +19,7 @@ from geochange.cli.main import _exit_code
 from geochange.config import RunOptions
 from geochange.grid.grid import to_ground
 from geochange.grid.tiling import TilePlan, Window
-from geochange.raster import pair
+from geochange.raster.aligned import AlignedRaster
 from geochange.running.scope import Scope
 from geochange.workflows.detect import Result, detect
 from geochange.workflows.dry_run import estimate_run
@@ -158,6 +158,7 @@ def test_a_run_keeps_its_checks_and_says_them(
     assert bits(unlooked) == bits(result)
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_pair_that_is_off_is_put_back_the_same_whatever_the_tiling(
     scene: Path, tmp_path: Path
 ) -> None:
@@ -209,6 +210,7 @@ def test_matched_light_is_no_change(scene: Path, tmp_path: Path) -> None:
     assert agreement(match="histogram") > max(0.9, agreement())
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_one_area_one_answer(scene: Path, tmp_path: Path) -> None:
     aoi = str(area_file(tmp_path / "aoi.gpkg", *AREAS, crs=UTM))
     first = run(scene, tmp_path / "x.gpkg", aoi=aoi, threads=1)
@@ -244,13 +246,13 @@ def test_what_lies_outside_is_never_read_nor_inferred(
         needed[checked.plan.tile_window(tile).within(checked.plan.full_window)] = True
     assert 0.1 < needed.mean() < 0.5
     read = np.zeros(checked.plan.shape, int)
-    plain = pair.Date._read
+    plain = AlignedRaster._read
 
     def watched(self: Any, handle: Any, window: Window, *how: Any) -> Any:
         read[window.within(checked.plan.full_window)] += 1
         return plain(self, handle, window, *how)
 
-    monkeypatch.setattr(pair.Date, "_read", watched)
+    monkeypatch.setattr(AlignedRaster, "_read", watched)
     inferred: list[int] = []
     result = run(
         scene,
@@ -299,6 +301,7 @@ def test_an_area_is_never_overwritten(
     assert aoi.read_bytes() == was
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_tiles_bands_and_items_give_the_answer_of_one_file(scene: Path, tmp_path: Path) -> None:
     plain = bits(run(scene, tmp_path / "x.gpkg"))
     with rasterio.open(scene / "after.tif") as raster:

@@ -1,0 +1,122 @@
+"""`geochange` in a process of its own: forked from one that has read torch and the rest, or fresh.
+
+A process that is started afresh reads them in seconds; one that forks from Python's fork server
+starts at once, and ends, dies and is waited for like any other.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+PRELOADED = (
+    *("geochange.cli.commands.run", "geochange.workflows.detect", "geochange.running.tasks"),
+    *("geochange.models.classical", "geochange.models.detector", "geochange.report.run.page"),
+    *("distributed", "distributed.nanny", "torch", "geopandas", "pyogrio", "zarr", "skimage"),
+)
+"""What a run reads; a name that is not there costs time alone."""
+
+
+def server() -> ForkServerContext:
+    """The context of processes that fork; its server is started on the first call."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    forkserver.ensure_running()
+    return context
+
+
+class ForkedCommand:
+    """`geochange` with these words in a process of its own."""
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        most_bytes: int | None = None,
+    ) -> None:
+        handle, said = tempfile.mkstemp(dir=folder.parent, suffix=".err")
+        os.close(handle)
+        self._said = Path(said)
+        given = (list(words), folder, dict(environment), said, most_bytes)
+        self._process = server().Process(target=_serve, args=given)
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        """Of the process, while it lives."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        """The exit code, or None while it lives; a signal that ended it is negative."""
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill it without a word."""
+        self._process.kill()
+
+    def wait(self, timeout: float = 120) -> int:
+        """Wait for its end, and give the exit code."""
+        self._process.join(timeout)
+        code = self._process.exitcode
+        assert code is not None, "it does not end"
+        return code
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end; exit code, and what it wrote to stderr."""
+        code = self.wait()
+        return code, self._said.read_text()
+
+
+class FreshCommand:
+    """The same, started as a user starts it."""
+
+    def __init__(self, words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "geochange", *words],
+            cwd=folder,
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.pid, self.poll = self._process.pid, self._process.poll
+        self.send_signal, self.kill = self._process.send_signal, self._process.kill
+
+    def wait(self, timeout: float = 120) -> int:
+        """Wait for its end, and give the exit code."""
+        return self._process.wait(timeout)
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end; exit code, and what it wrote to stderr."""
+        _, said = self._process.communicate(timeout=120)
+        return self._process.returncode, said
+
+
+def _serve(
+    words: list[str], folder: Path, environment: dict[str, str], said: str, most_bytes: int | None
+) -> None:
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    with open(said, "w") as file:
+        os.dup2(file.fileno(), 2)
+    if most_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+    sys.argv = ["geochange", *words]
+    from geochange.cli.main import main
+
+    main()
