@@ -31,8 +31,12 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
         "confidence_mean": Field("Confidence, mean", "Mean probability of its pixels, 0 to 1"),
         "confidence_max": Field("Confidence, highest", "Highest probability of a pixel, 0 to 1"),
         "touches_edge": Field("Touches edge", "May go on outside of what was seen"),
-        "before_class": Field("Class before", "What was there, of its tiles; null if not named"),
-        "after_class": Field("Class after", "What is there now, of its tiles; null if not named"),
+        "before_class": Field(
+            "Class before", "What was there, by pixel or tile; null if not named"
+        ),
+        "after_class": Field(
+            "Class after", "What is there now, by pixel or tile; null if not named"
+        ),
         "change": Field("Change", "Class before -> class after; within, where both are the same"),
         "before_score": Field("Score before", "How well the class before fits, 0 to 1"),
         "after_score": Field("Score after", "How well the class after fits, 0 to 1"),
