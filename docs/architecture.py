@@ -17,7 +17,17 @@ PICTURE = ROOT / "docs" / "architecture.svg"
 
 GROUND = "ground"
 """The modules and small folders that every room may import."""
-BASE = ("errors", "chip", "progress", "formatting", "memory", "drawing", "files")
+BASE = (
+    "errors",
+    "chip",
+    "land",
+    "progress",
+    "formatting",
+    "memory",
+    "parallelism",
+    "drawing",
+    "files",
+)
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 236, 84, 26, 50, 20
 

@@ -9,6 +9,7 @@ pair. Everything lies in --out; an interrupted pipeline goes on when it is start
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ SHOWN = {"f1": "F1", "iou": "IoU", "precision": "precision", "recall": "recall"}
 )
 @click.argument("before")
 @click.argument("after")
-@click.argument("polygons", type=click.Path(path_type=Path, exists=True))
+@click.argument("polygons")
 @click.option("--from", "model", required=True, metavar="MODEL", help="checkpoint to start from")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="for all results"
@@ -105,10 +106,15 @@ def cut_once(chips: Path, given: dict[str, Any], report: Any) -> None:
         options = {name: given[name] for name in names}
         pair = (given["before"], given["after"], given["polygons"])
         geochange.cut(*pair, chips, report, **options)
-    elif account.stat().st_mtime < given["polygons"].stat().st_mtime:
+    elif account.stat().st_mtime < changed_at(given["polygons"]):
         raise click.BadParameter(
             f"{given['polygons']} is newer than the chips in {chips}: name another --out"
         )
+
+
+def changed_at(polygons: str) -> float:
+    """When a file was saved last; 0 of one that lies in an archive."""
+    return os.path.getmtime(polygons) if os.path.exists(polygons) else 0.0
 
 
 def measure(model: str, chips: Path, report: Any) -> dict[str, float]:

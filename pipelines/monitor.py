@@ -60,7 +60,8 @@ def monitor(source: str, out: Path, quiet: bool, **given: Any) -> None:
     (out / "pairs").mkdir(parents=True, exist_ok=True)
     chosen = list(pairwise(days)) if given["pairs"] == "consecutive" else [(days[0], days[-1])]
     options = dict(setting.partition("=")[::2] for setting in given["settings"])
-    options |= {"aoi": str(Path(given["aoi"]).absolute())} if given["aoi"] else {}
+    aoi = given["aoi"]
+    options |= {"aoi": str(Path(aoi).absolute()) if Path(aoi).exists() else aoi} if aoi else {}
     spans, failed = [], 0
     for start, end in chosen:
         try:

@@ -38,11 +38,15 @@ class DataOptions(Options):
 class NetworkOptions(Options):
     """The network, and what it starts from."""
 
-    variant: str = Field("rn50", description="sizes by name: rn50, vit-b16, small, tiny")
+    variant: str = Field("rn50", description="sizes by name: rn50, vit-b16, lite, small, tiny")
     start: str | None = Field(
         "clip",
         description="clip: the variant's OpenAI CLIP; scenes: a CLIP of its own, trained first; "
-        "MODEL/TAG or a file; null: random",
+        "imagenet: of lite, with a CLIP of its own and the land head trained first; MODEL/TAG or a "
+        "file; null: random",
+    )
+    steady: bool = Field(
+        False, description="image tower and land head stay as they are while changes are learnt"
     )
     double_class_token: bool = Field(
         False, description="vit-b16: the published weights' quirk, for resuming from those"
@@ -96,6 +100,22 @@ class SceneOptions(Options):
     every: int = Field(500, ge=1, description="steps between validations")
 
 
+class LandOptions(Options):
+    """What stands on each pixel of one date, learnt first where network.start is imagenet."""
+
+    folder: str = Field("labelled", description="in the data root: a folder for each set")
+    size: int = Field(192, ge=64, le=512, multiple_of=32, description="pixels a side of a crop")
+    steps: int = Field(2400, ge=1, description="steps in all")
+    warmup_steps: int = Field(100, ge=0, description="steps of linear warm-up")
+    batch: int = Field(10, ge=1, description="crops a step")
+    lr: float = Field(1e-3, gt=0, description="learning rate")
+    tower: float = Field(0.3, ge=0, le=1, description="times lr: the rate of the image tower")
+    power: float = Field(0.7, gt=0, description="of the polynomial decay to 0")
+    weight_decay: float = Field(0.02, ge=0, description="none on norms")
+    ema: float = Field(0.998, ge=0, lt=1, description="decay of averaged weights; 0: none")
+    every: int = Field(300, ge=1, description="steps between validations")
+
+
 class PromptOptions(Options):
     """How the texts are made."""
 
@@ -141,7 +161,7 @@ class OptimOptions(Options):
     warmup_factor: float = Field(1e-6, gt=0, le=1, description="of lr, where the warm-up starts")
     power: float = Field(1.0, gt=0, description="of the polynomial decay to 0")
     batch: int | Mapping[str, int] = Field(
-        {"rn50": 40, "vit-b16": 24, "small": 32, "tiny": 8},
+        {"rn50": 40, "vit-b16": 24, "lite": 16, "small": 32, "tiny": 8},
         description="chips a step, all devices together",
     )
     micro_batch: int | None = Field(
@@ -200,6 +220,7 @@ class TrainOptions(Options):
     data: DataOptions = DataOptions()
     planting: PlantingOptions = PlantingOptions()
     scenes: SceneOptions = SceneOptions()
+    land: LandOptions = LandOptions()
     network: NetworkOptions = NetworkOptions()
     prompts: PromptOptions = PromptOptions()
     augment: AugmentOptions = AugmentOptions()

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from geochange.dataset.chip_files import FileChips
-from geochange.dataset.open import LAYOUT_NAMES, find_root, open_split, records_of, splits_of
+from geochange.dataset.open import (
+    LAYOUT_NAMES,
+    find_root,
+    has_split,
+    open_split,
+    records_of,
+    splits_of,
+)
 from geochange.dataset.survey import Leak, SplitSurvey, Survey, check_split, survey
 
 __all__ = [
@@ -14,6 +21,7 @@ __all__ = [
     "Survey",
     "check_split",
     "find_root",
+    "has_split",
     "open_split",
     "records_of",
     "splits_of",

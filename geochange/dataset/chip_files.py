@@ -8,61 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geochange.chip import Chip, Pixels, fill_invalid
 from geochange.dataset.chip_lists import listed
+from geochange.dataset.label_values import UNKNOWN, LabelCode, look_at
 from geochange.errors import InputError
-from geochange.raster.pictures.image import read_label, read_picture
+from geochange.raster.pictures.image import read_picture
+from geochange.raster.pictures.label import read_label
 from geochange.raster.pixels import Valid
 from geochange.raster.scene.radiometry import Radiometry
 from geochange.training.chip_source import Record
-
-NONE, CHANGE, UNKNOWN = 0, 1, 255
-"""What a label says of a pixel."""
-
-_NAMED = 4
-"""So many odd values of a label are named."""
-
-
-@dataclass(frozen=True)
-class LabelEncoding:
-    """What the values in the labels of a split mean.
-
-    change: 1 or 255; where it is 1, 255 is unknown.
-    values: those that the labels of the split hold, in order.
-    """
-
-    change: int
-    values: tuple[int, ...]
-
-    def decode(self, values: NDArray[Any], valid: Valid) -> NDArray[np.uint8]:
-        """Values (height, width) as 1, 0 and 255 (unknown)."""
-        label = np.asarray(values == self.change, np.uint8)
-        unknown = ~valid
-        if self.change != UNKNOWN:
-            unknown |= values == UNKNOWN
-        label[unknown] = UNKNOWN
-        return label
-
-
-def read_values(path: Path) -> tuple[NDArray[Any], Valid]:
-    """The values (height, width) of a label, all of them 0, 1 or 255, and where there are any.
-
-    Raises InputError, which names the values.
-    """
-    values, valid = read_label(path)
-    if not valid.all():
-        values = np.where(valid, values, values.dtype.type(NONE))
-    if not ((values == NONE) | (values == CHANGE) | (values == UNKNOWN)).all():
-        found = [value for value in np.unique(values).tolist() if value not in (0, 1, 255)]
-        told = ", ".join(f"{value:g}" for value in found[:_NAMED])
-        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-        raise InputError(
-            f"{path}: holds the label {told}{more}; save change as 1 or 255 and all else as 0, "
-            "without loss (PNG)"
-        )
-    return values, valid
 
 
 @dataclass(frozen=True)
@@ -78,7 +33,7 @@ class FileChips:
     bands: tuple[int, ...] | None
     dtypes: tuple[np.dtype[Any], np.dtype[Any]]
     radiometry: Radiometry
-    code: LabelEncoding
+    code: LabelCode
 
     def __len__(self) -> int:
         return len(self.records)
@@ -88,12 +43,14 @@ class FileChips:
         record = self.records[number]
         before, before_valid = read_date(record.before, self.bands, self.dtypes[0])
         after, after_valid = read_date(record.after, self.bands, self.dtypes[1])
-        values, known = read_values(record.label)
+        label = read_label(record.label)
+        look_at(str(record.label), label)  # it may be another by now
         _need_shape(record.after, after_valid.shape, record.before, before_valid.shape)
-        _need_shape(record.label, values.shape, record.before, before_valid.shape)
+        _need_shape(record.label, label.raw.shape, record.before, before_valid.shape)
         before, after = self.radiometry.apply(before, after)
         chip = fill_invalid(before, before_valid, after, after_valid)
-        return replace(chip, label=self.code.decode(values, known & chip.valid))
+        known = np.where(chip.valid, self.code.decode(label), np.uint8(UNKNOWN))
+        return replace(chip, label=known)
 
     def pictures(self, number: int) -> tuple[str, str]:
         """The paths of both dates, relative to the root where they lie under it."""

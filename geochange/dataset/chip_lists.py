@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from geochange.dataset.layouts import SUFFIXES
 from geochange.errors import InputError, OutputError
 from geochange.files.atomic import atomic_path
+from geochange.raster.pictures.image import SUFFIXES
 from geochange.training.chip_source import Record
 
 BETWEEN = "  "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.chip import Chip
-from geochange.dataset.labels import CHANGE, NONE, UNKNOWN
+from geochange.dataset.label_values import CHANGE, NONE, UNKNOWN
 from geochange.grid.tiling import Window
 from geochange.raster.pictures.png import read_png, write_png
 

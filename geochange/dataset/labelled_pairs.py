@@ -15,27 +15,30 @@ from pathlib import Path
 import numpy as np
 
 from geochange.chip import Chip, fill_invalid
-from geochange.dataset.labels import UNKNOWN, Labels, PolygonLabels, open_labels
+from geochange.dataset.label_values import UNKNOWN
+from geochange.dataset.labels import Labels, PolygonLabels, holds_change, open_labels
 from geochange.dataset.reviewed import ACCEPT, REJECT, ReviewedLabels, open_reviewed, statuses_of
 from geochange.errors import InputError, OptionError
+from geochange.files.archives import gdal_name
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import RasterInfo
 from geochange.raster.scene.radiometry import Radiometry, parse_stretch
-from geochange.raster.scene.sampling import SceneSample
-from geochange.workflows.preflight import inspect_source, need_8bit, source_of
+from geochange.raster.scene.sampling import SceneSample, say_fills
+from geochange.raster.sources.resolve import PICTURES, RASTERS, PathLike, inspect_source, source_of
+from geochange.vector.files.formats import VECTORS
+from geochange.workflows.preflight import need_8bit
 
 logger = logging.getLogger(__name__)
 
 LABELS = ("labels.gpkg", "labels.geojson", "labels.fgb", "labels.tif")
-"""What the labels of a pair may be called; the first that is there is taken."""
+"""What the labels of a pair are called; the first that is there is taken, else another format."""
 
 RGB = 3
 """Bands of a chip."""
 
-PathLike = str | os.PathLike[str]
 ReadChip = Callable[[Window], Chip]
 
 
@@ -98,27 +101,40 @@ def open_scene(
     chosen = _default_bands(first, second) if bands is None else bands
     if len(chosen.before) != RGB:
         raise OptionError(f"--bands: chips hold three bands, not {len(chosen.before)}; name three")
-    if mode == "none":
-        need_8bit(first, second)
     pair = align_pair(
         first, second, grid if grid in ("before", "after") else source_of(grid), chosen
     )
+    if mode == "none":
+        need_8bit(pair.before, pair.after)
     found = _open_labels(labels, pair.grid)
-    return Scene(pair, SceneSample(pair).radiometry(mode), found)
+    sample = SceneSample(pair).heeding_fills()
+    say_fills(sample)
+    return Scene(sample.pair, sample.radiometry(mode), found)
 
 
 def _open_labels(labels: PathLike | Reviewed, grid: Grid) -> Labels | ReviewedLabels:
+    found: Labels | ReviewedLabels
     if isinstance(labels, Reviewed):
-        return open_reviewed(Path(source_of(labels.path)), grid)
-    found = open_labels(Path(source_of(labels)), grid)
+        found = open_reviewed(Path(gdal_name(os.fspath(labels.path))), grid)
+    else:
+        found = open_labels(labels, grid)
+    if not holds_change(found):
+        logger.warning(
+            "%s: holds no change on the pair: no pixel there is change; check its numbers and its "
+            "place, or name other labels",
+            found.path,
+        )
     if isinstance(found, PolygonLabels):
-        counts = statuses_of(found.layer)
-        if counts and counts[ACCEPT] + counts[REJECT]:
-            logger.warning(
-                "%s: is reviewed, and all of it is taken for change; --reviewed heeds it",
-                found.path,
-            )
+        _say_reviewed(found)
     return found
+
+
+def _say_reviewed(labels: PolygonLabels) -> None:
+    counts = statuses_of(labels.layer)
+    if counts and counts[ACCEPT] + counts[REJECT]:
+        logger.warning(
+            "%s: is reviewed, and all of it is taken for change; --reviewed heeds it", labels.path
+        )
 
 
 def _default_bands(before: RasterInfo, after: RasterInfo) -> Bands:
@@ -126,9 +142,10 @@ def _default_bands(before: RasterInfo, after: RasterInfo) -> Bands:
     if len(bands.before) == 1:
         return Bands(bands.before * RGB, bands.after * RGB)
     if len(bands.before) < RGB:
-        poor = before if before.bands < RGB else after
+        poor = before if len(before.data_bands) < RGB else after
         raise InputError(
-            f"{poor.path}: has {poor.bands} bands and chips hold three; repeat one (--bands 1,2,2)"
+            f"{poor.path}: has {len(poor.data_bands)} bands and chips hold three; "
+            "repeat one (--bands 1,2,2)"
         )
     return bands
 
@@ -161,10 +178,20 @@ def _pair_in(place: Path) -> LabelledPair:
     after = place / "after.tif"
     if not after.exists():
         raise InputError(f"{after}: is missing beside before.tif; put the second date there")
-    labels = next((place / name for name in LABELS if (place / name).exists()), None)
+    return LabelledPair(place.name, place / "before.tif", after, _labels_in(place))
+
+
+def _labels_in(place: Path) -> Path:
+    named = [place / name for name in LABELS]
+    others = [
+        path
+        for path in sorted(place.glob("labels.*"))
+        if path.suffix.lower() in (*VECTORS, *RASTERS, *PICTURES)
+    ]
+    labels = next((path for path in (*named, *others) if path.exists()), None)
     if labels is None:
         raise InputError(f"{place}: holds no labels; put one of {', '.join(LABELS)} there")
-    return LabelledPair(place.name, place / "before.tif", after, labels)
+    return labels
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from geochange.dataset.split_names import place_of, warn_once
 from geochange.errors import InputError
+from geochange.files.archives import listed
+from geochange.raster.pictures.image import SUFFIXES
 from geochange.training.chip_source import SPLITS, Record
 
 
@@ -33,15 +36,37 @@ LAYOUTS: Mapping[str, Layout] = {
 }
 """By the name of a data set that is kept so."""
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-"""Of pictures, in any case; whatever else lies in a folder is passed over."""
+UNREAD = (
+    *(
+        ".gif",
+        ".jp2",
+        ".j2k",
+        ".img",
+        ".vrt",
+        ".npy",
+        ".npz",
+        ".mat",
+        ".h5",
+        ".hdf5",
+        ".tga",
+        ".pcx",
+    ),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".avif", ".jxl", ".svg", ".psd", ".exr"),
+)
+"""Suffixes of pictures that chips are not read from."""
+
+BESIDE = (
+    *(".xml", ".ovr", ".msk", ".tfw", ".tifw", ".pgw", ".pngw", ".jgw", ".jpgw", ".bpw", ".wld"),
+    *(".prj", ".txt", ".md", ".json", ".csv", ".db", ".ini", ".log"),
+)
+"""Suffixes of what may lie beside pictures and is none."""
 
 
 def find_layout(root: Path) -> str | None:
     """The first of LAYOUTS whose three folders a split under `root` has, or None."""
     for split in SPLITS:
         for name, layout in LAYOUTS.items():
-            if all((root / split / folder).is_dir() for folder in layout.folders):
+            if all((place_of(root, split) / folder).is_dir() for folder in layout.folders):
                 return name
     return None
 
@@ -49,12 +74,13 @@ def find_layout(root: Path) -> str | None:
 def records(root: Path, layout: Layout, split: str) -> tuple[Record, ...]:
     """The chips of a split, in the order of their names.
 
-    Raises InputError for a folder that is missing, two pictures of one name, and one without its
-    twins.
+    Raises InputError for a folder that is missing, two pictures of one name, one without its twins,
+    and a picture of a kind that is not read. Of other files, those that lie beside pictures are
+    passed over, and the rest is warned of.
     """
-    folder = root / split
+    folder = place_of(root, split)
     if not folder.is_dir():
-        there = ", ".join(name for name in SPLITS if (root / name).is_dir()) or "none"
+        there = ", ".join(name for name in SPLITS if place_of(root, name).is_dir()) or "none"
         raise InputError(f"{folder}: no such folder; the splits that are there: {there}")
     kinds = [_pictures(folder / name) for name in layout.folders]
     names = sorted(set().union(*kinds))
@@ -73,19 +99,32 @@ def _pictures(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; name the layout by --layout if it is another")
     found: dict[str, Path] = {}
-    with os.scandir(folder) as entries:
-        for path in sorted(Path(entry.path) for entry in entries if _is_picture(entry)):
+    others: list[str] = []
+    for path in _files_in(folder):
+        suffix = path.suffix.lower()
+        if suffix in SUFFIXES:
             if path.stem in found:
                 raise InputError(
                     f"{path}: has the name of {found[path.stem].name}; keep one of the two"
                 )
             found[path.stem] = path
+        elif suffix in UNREAD:
+            raise InputError(
+                f"{path}: chips are not read from {suffix}; save them as {', '.join(SUFFIXES)}, or "
+                "take it away"
+            )
+        elif suffix not in BESIDE:
+            others.append(path.name)
+    if others:
+        warn_once(f"{folder}: holds no pictures by their names, left out: {listed(others)}")
     return found
 
 
-def _is_picture(entry: os.DirEntry[str]) -> bool:
-    suffix = os.path.splitext(entry.name)[1].lower()
-    return suffix in SUFFIXES and not entry.name.startswith(".") and entry.is_file()
+def _files_in(folder: Path) -> list[Path]:
+    """The files of a folder that are not hidden, by name."""
+    with os.scandir(folder) as entries:
+        paths = [entry.path for entry in entries if entry.name[0] != "." and entry.is_file()]
+    return sorted(map(Path, paths))
 
 
 def _need_all(name: str, folder: Path, layout: Layout, kinds: list[dict[str, Path]]) -> None:

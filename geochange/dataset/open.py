@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +14,25 @@ import numpy as np
 
 from geochange.dataset.chip_files import FileChips, read_date
 from geochange.dataset.chip_lists import read_list
-from geochange.dataset.label_values import LabelValues, code_of, read_label_values
+from geochange.dataset.label_values import (
+    LabelCode,
+    LabelValues,
+    code_of,
+    declared_in,
+    read_label_values,
+    remarks,
+)
 from geochange.dataset.labelled_pairs import PairChips, find_pairs
 from geochange.dataset.layouts import LAYOUTS, find_layout, records
+from geochange.dataset.split_names import LIST as LIST_SUFFIX
+from geochange.dataset.split_names import is_there, place_of, warn_once
 from geochange.errors import InputError, OptionError
 from geochange.raster.bands import Bands
 from geochange.raster.pictures.image import RGB, describe_picture
 from geochange.raster.scene.radiometry import UNCHANGED, Radiometry, Sampled, choose
 from geochange.training.chip_source import SPLITS, ChipSource, Record
+
+logger = logging.getLogger(__name__)
 
 PLACE = "CDPATH"
 """The environment variable that names the folder of data sets, as the published configurations do."""
@@ -70,6 +82,11 @@ def splits_of(root: Where, layout: str = AUTO) -> tuple[str, ...]:
     return found
 
 
+def has_split(root: Where, split: str, layout: str = AUTO) -> bool:
+    """Whether a split is there, by one of the names it may have. Raises InputError, OptionError."""
+    return _is_there(_checked(root, layout), split, layout)
+
+
 def layout_of(root: Where, split: str, layout: str = AUTO) -> str:
     """The name of a split's layout, found by looking if need be.
 
@@ -78,14 +95,15 @@ def layout_of(root: Where, split: str, layout: str = AUTO) -> str:
     place = _checked(root, layout)
     if layout != AUTO:
         return layout
-    if (place / split).is_dir():
+    folder = place_of(place, split)
+    if folder.is_dir():
         if found := find_layout(place):
             return found
-        if any((place / split).glob("*/before.tif")):
+        if any(folder.glob("*/before.tif")):
             return PAIRS
     if _is_there(place, split, LIST):
         return LIST
-    if not (place / split).is_dir():
+    if not folder.is_dir():
         there = ", ".join(other for other in SPLITS if _is_there(place, other, AUTO))
         raise InputError(
             f"{place}: has neither {split}/ nor {split}.txt{f', but {there}' if there else ''}; "
@@ -93,7 +111,7 @@ def layout_of(root: Where, split: str, layout: str = AUTO) -> str:
         )
     kinds = dict.fromkeys("/ ".join(kind.folders) + "/" for kind in LAYOUTS.values())
     raise InputError(
-        f"{place / split}: holds no known layout ({'; '.join(kinds)}; NAME/before.tif), and there "
+        f"{folder}: holds no known layout ({'; '.join(kinds)}; NAME/before.tif), and there "
         f"is no {split}.txt; check the path, or name the layout (--layout)"
     )
 
@@ -102,9 +120,10 @@ def records_of(root: Where, split: str, layout: str = AUTO) -> tuple[Record, ...
     """The chips of a split that lie in files of their own. Raises InputError."""
     place, kind = Path(root), layout_of(root, split, layout)
     if kind == PAIRS:
-        raise InputError(f"{place / split}: holds whole rasters, no chips; cut them (data chips)")
+        folder = place_of(place, split)
+        raise InputError(f"{folder}: holds whole rasters, no chips; cut them (data chips)")
     if kind == LIST:
-        return read_list(place / f"{split}.txt", place)
+        return read_list(place_of(place, split, LIST_SUFFIX), place)
     return records(place, LAYOUTS[kind], split)
 
 
@@ -125,7 +144,7 @@ def open_split(
     """
     place, chosen = Path(root), _bands(bands)
     if layout_of(place, split, layout) == PAIRS:
-        return PairChips(find_pairs(place / split), chosen)
+        return PairChips(find_pairs(place_of(place, split)), chosen)
     chips = records_of(place, split, layout)
     dtypes = _dtypes(chips[0])
     radiometry = UNCHANGED
@@ -136,8 +155,23 @@ def open_split(
         dtypes = _dtypes(base[0])
         radiometry = _stretch(base, chosen, dtypes)
     labels = list(each(read_label_values, (chip.label for chip in chips)))
-    code = code_of(place, labels, lambda: _witnesses(place, split, layout))
+    declared = declared_in(place, labels)
+    code = code_of(labels, lambda: _witnesses(place, split, layout), declared)
+    _say(place, split, labels, code)
     return FileChips(place, chips, chosen, dtypes, radiometry, code)
+
+
+def _say(root: Path, split: str, labels: Sequence[LabelValues], code: LabelCode) -> None:
+    """Warn of what is odd in the labels of a split, of what all splits share once."""
+    for remark in remarks(labels, code):
+        warn_once(f"{root}: {remark}")
+    if code.change not in code.values:
+        held = ", ".join(map(str, code.values)) or "no number"
+        logger.warning(
+            "%s, %s: holds no change: none of its %d labels has a pixel of it, they hold %s; check "
+            "them (geochange data check)",
+            *(root, split, len(labels), held),
+        )
 
 
 def each(make: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iterator[_Made]:
@@ -159,8 +193,7 @@ def _checked(root: Where, layout: str) -> Path:
 
 
 def _is_there(root: Path, split: str, layout: str) -> bool:
-    listed = (root / f"{split}.txt").is_file()
-    inside = (root / split).is_dir()
+    listed, inside = is_there(root, split, LIST_SUFFIX), is_there(root, split)
     return listed if layout == LIST else inside or (layout == AUTO and listed)
 
 

@@ -13,17 +13,19 @@ import numpy as np
 import pyogrio
 from numpy.typing import NDArray
 
-from geochange.dataset.labels import CHANGE, KEPT_FILES, NONE, UNKNOWN, ReadLabel, on_grid
+from geochange.dataset.label_values import CHANGE, NONE, UNKNOWN
+from geochange.dataset.labels import KEPT_FILES, on_grid
+from geochange.dataset.raster_labels import ReadLabel
 from geochange.errors import InputError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
 from geochange.qgis.schema import STATUS, STATUSES
+from geochange.vector.files.formats import is_vector, readable_name
 from geochange.vector.files.polygon_reader import (
     UNREADABLE,
     Burner,
     Layer,
     find_layer,
-    is_vector,
     read_outlines,
 )
 
@@ -129,11 +131,12 @@ def statuses_of(layer: Layer) -> Counter[str] | None:
     Raises InputError for a file that cannot be read.
     """
     try:
-        if STATUS not in pyogrio.read_info(layer.path, layer.name)["fields"]:
-            return None
-        _, _, _, (values,) = pyogrio.raw.read(
-            layer.path, layer.name, columns=[STATUS], read_geometry=False
-        )
+        with readable_name(layer.path) as name:
+            if STATUS not in pyogrio.read_info(name, layer.name)["fields"]:
+                return None
+            _, _, _, (values,) = pyogrio.raw.read(
+                name, layer.name, columns=[STATUS], read_geometry=False
+            )
     except UNREADABLE as error:
         raise InputError(f"{layer.path}: damaged, it cannot be read; export it again") from error
     return Counter(_text(value) or UNSET for value in values.tolist())

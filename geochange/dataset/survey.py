@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.chip import Chip
-from geochange.dataset.chip_files import CHANGE, UNKNOWN, FileChips
+from geochange.dataset.chip_files import FileChips
+from geochange.dataset.label_values import CHANGE, UNKNOWN
 from geochange.dataset.labelled_pairs import PairChips
 from geochange.dataset.open import AUTO, Where, each, layout_of, open_split, splits_of
 from geochange.errors import InputError
@@ -207,7 +208,7 @@ def _dtypes(source: ChipSource) -> tuple[str, ...]:
         found = list(source.dtypes)
     elif isinstance(source, PairChips):
         pairs = [scene.pair for scene in source.scenes]
-        found = [date.info.dtype for pair in pairs for date in (pair.before, pair.after)]
+        found = [date.dtype for pair in pairs for date in (pair.before, pair.after)]
     return tuple(dict.fromkeys(map(str, found)))
 
 

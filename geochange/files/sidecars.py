@@ -6,11 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geochange.errors import OutputError
+from geochange.files.output_paths import check_target
 
 MODES = ("html", "json", "none")
 
 PROBE_BYTES = 2**16
 """So many bytes of a file are enough to tell whether it is ours."""
+
+MARKS = (
+    b'<meta name="generator" content="geochange',
+    b'"geochange": "',
+    b'"geochange:version"',
+    b"Software\0geochange",
+)
+"""How pages, facts, STAC items and pictures say that geochange made them."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +38,14 @@ class Sidecars:
 def sidecars_of(out: Path, mode: str) -> Sidecars | None:
     """What a run that writes `out` writes beside it; None for mode "none".
 
-    Raises OutputError where something stands there that geochange did not write.
+    Raises OutputError where something stands there that geochange did not write, or where nothing
+    can be written.
     """
     if mode == "none":
         return None
     places = Sidecars(out.with_suffix(f".{mode}"), out.with_suffix(".stac.json"))
     for path in (places.report, places.item):
+        check_target(path)
         if path.exists() and not written_by_geochange(path):
             raise OutputError(
                 f"{path}: stands where the report goes and is none of geochange's; move it, give "
@@ -56,6 +67,16 @@ def written_by_geochange(path: Path) -> bool:
     """Whether a page, picture or JSON file was written by geochange, and may be replaced."""
     try:
         with path.open("rb") as file:
-            return b"geochange" in file.read(PROBE_BYTES)
+            start = file.read(PROBE_BYTES)
     except OSError:  # a folder, or one that may not be read: not to be replaced
         return False
+    return any(mark in start for mark in MARKS)
+
+
+def refuse_others(path: Path, option: str) -> None:
+    """Refuse to write a picture over one that geochange did not draw. Raises OutputError."""
+    check_target(path)
+    if path.exists() and path.stat().st_size and not written_by_geochange(path):
+        raise OutputError(
+            f"{path}: is there and none of geochange's; move it, or give another {option}"
+        )

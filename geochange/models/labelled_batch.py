@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from geochange.chip import Chip
+from geochange.chip import UNKNOWN, Chip
 from geochange.models.inference.batch import Batch, collate
 from geochange.models.prompts import BACKGROUND, Names, foreground_tokens, tokenise
 
@@ -65,7 +65,7 @@ class LabelledBatch:
     @property
     def known(self) -> int:
         """The number of known pixels."""
-        return int((self.labels != 255).sum())
+        return int((self.labels != UNKNOWN).sum())
 
 
 def _sent(x: torch.Tensor, device: torch.device) -> torch.Tensor:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import Index, TilePlan, Window
+from geochange.land import UNSEEN
 from geochange.mosaic.checked_array import create, is_intact, read, write
 from geochange.raster.pictures.thumbnail import Small, Thumbnail
 
@@ -85,6 +86,49 @@ class LogitStore:
         """Give the disk space of a block back."""
         for chunk in self._chunks(block):
             chunk.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class LandStore:
+    """What stands on the pixels of every tile: (tile row, tile col, date, height, width) uint8.
+
+    Numbers of classes; UNSEEN = no data. It stays until a run has ended: a resumed run reads it
+    again.
+    """
+
+    path: Path
+    plan: TilePlan
+
+    def create(self) -> None:
+        """Lay the store out; chunks that are there stay."""
+        plan = self.plan
+        tile = (2, plan.tile_px, plan.tile_px)
+        create(
+            self.path,
+            shape=(*plan.tiles, *tile),
+            chunks=(1, _block_tiles(plan)[1], *tile),
+            dtype="uint8",
+            fill_value=UNSEEN,
+        )
+
+    def has(self, block: Index) -> bool:
+        """Whether the classes of a block are there and intact, which reads them."""
+        rows, _ = self.plan.block_tile_ranges(block)
+        chunks = [self.path / "c" / str(row) / str(block[1]) / "0" / "0" / "0" for row in rows]
+        there = all(chunk.is_file() for chunk in chunks)
+        return there and is_intact(self.path, self._place(block))
+
+    def _place(self, block: Index) -> tuple[slice, slice]:
+        rows, cols = self.plan.block_tile_ranges(block)
+        return slice(rows.start, rows.stop), slice(cols.start, cols.stop)
+
+    def put(self, block: Index, land: NDArray[np.uint8]) -> None:
+        """Keep the (tile rows, tile cols, date, height, width) classes of a block."""
+        write(self.path, self._place(block), land)
+
+    def get(self, rows: range, cols: range) -> NDArray[np.uint8]:
+        """The classes of a rectangle of tiles. Raises DamagedStoreError."""
+        return read(self.path, (slice(rows.start, rows.stop), slice(cols.start, cols.stop)))
 
 
 @dataclass(frozen=True)
@@ -158,18 +202,18 @@ class ProbabilityStore:
     def put(self, output: Index, probability: NDArray[np.uint8]) -> None:
         """Keep the probability of an output block."""
         window = self.plan.output_window(output)
-        write(self.path, window.within(self.plan.whole), probability)
+        write(self.path, window.within(self.plan.full_window), probability)
 
     def get(self, window: Window) -> NDArray[np.uint8]:
         """The probability in any window of the raster. Raises DamagedStoreError."""
-        return read(self.path, window.within(self.plan.whole))
+        return read(self.path, window.within(self.plan.full_window))
 
 
 @lru_cache(KEPT_ANSWERS)
 def _holds(store: ProbabilityStore, output: Index, stamp: tuple[int, int, int]) -> bool:
     """Whether the chunk of an output block, as of its time and size, is intact."""
     window = store.plan.output_window(output)
-    return is_intact(store.path, window.within(store.plan.whole))
+    return is_intact(store.path, window.within(store.plan.full_window))
 
 
 @dataclass(frozen=True)
@@ -226,7 +270,7 @@ class ThumbnailStore:
 
         Raises DamagedStoreError.
         """
-        cells = self.miniature.whole
+        cells = self.miniature.full_window
         whole = np.zeros((cells.height, cells.width, len(self.like) + 1), self.like.dtype)
         for block in self.plan.blocks():
             own = self.miniature.owned(self.plan.owned_window(block))

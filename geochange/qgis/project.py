@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Mapping
@@ -15,13 +14,12 @@ import geopandas as gpd
 from pyproj import CRS
 
 from geochange.grid.grid import Grid
-from geochange.qgis.style import NODATA, RAMP
+from geochange.grid.probability import NODATA
+from geochange.qgis.style import RAMP
+from geochange.qgis.xml import parsed, written
 
 Extent = tuple[float, float, float, float]
 """(west, south, east, north) in the CRS of the grid."""
-
-_NO_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-"""Characters that file names may hold and XML may not."""
 
 MARGIN: Final = 0.05
 """The margin around the first view, as a share of its size."""
@@ -50,7 +48,8 @@ class Picture:
 class Scene:
     """The layers besides the changes: the ground that was seen, and the rasters of the run.
 
-    folder: of the polygons; files in it or below are named relative to it.
+    file: where the polygons will lie, in a GeoPackage; what lies beside it or below is named from
+    there.
     """
 
     grid: Grid
@@ -58,7 +57,7 @@ class Scene:
     before: Picture
     after: Picture
     probability: Path
-    folder: Path
+    file: Path
 
 
 @dataclass(frozen=True)
@@ -69,19 +68,19 @@ class Styles:
     coverage: Mapping[str, str]
 
 
-def project_of(file: str, layer: str, scene: Scene, styles: Styles) -> str:
-    """The XML of the project (.qgs). file: name of the GeoPackage. layer: name of the changes."""
+def project_of(layer: str, scene: Scene, styles: Styles) -> str:
+    """The project's document (.qgs). layer: the name of that of the changes."""
     root = ET.Element("qgis", version="3.22.0", projectname="geochange")
     ET.SubElement(root, "title").text = "geochange"
     ET.SubElement(root, "projectCrs").append(_reference(scene.grid.crs))
-    here = f"./{file}"
-    # The newest layer is on top.
+    here, folder = f"./{scene.file.name}", scene.file.parent
+    # The newest on top.
     layers = [
         _polygons("changes", f"{here}|layername={layer}", scene.grid.crs, styles.changes),
         _polygons("coverage", f"{here}|layername=coverage", scene.grid.crs, styles.coverage),
-        _probability(_named(str(scene.probability), scene.folder), scene.grid.crs),
-        _picture("after", scene.after, scene.folder),
-        _picture("before", scene.before, scene.folder),
+        _probability(_named(str(scene.probability), folder), scene.grid.crs),
+        _picture("after", scene.after, folder),
+        _picture("before", scene.before, folder),
     ]
     root.append(_tree(layers))
     root.append(_canvas(scene))
@@ -91,9 +90,7 @@ def project_of(file: str, layer: str, scene: Scene, styles: Styles) -> str:
         ET.SubElement(order, "layer", id=each.findtext("id") or "")
     root.append(_properties())
     root.append(_first_view(scene))
-    ET.indent(root)
-    doctype = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-    return doctype + ET.tostring(root, encoding="unicode")
+    return written(root)
 
 
 def plain_project(file: str, layer: str, crs: CRS, styles: Mapping[str, str]) -> str:
@@ -105,9 +102,7 @@ def plain_project(file: str, layer: str, crs: CRS, styles: Mapping[str, str]) ->
     root.append(_tree(layers))
     ET.SubElement(root, "projectlayers").extend(layers)
     root.append(_properties())
-    ET.indent(root)
-    doctype = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-    return doctype + ET.tostring(root, encoding="unicode")
+    return written(root)
 
 
 def zipped(document: str, name: str) -> bytes:
@@ -184,7 +179,7 @@ def _view(scene: Scene) -> Extent:
 def _layer(kind: str, name: str, source: str, crs: CRS) -> ET.Element:
     layer = ET.Element("maplayer", type=kind, styleCategories="AllStyleCategories")
     ET.SubElement(layer, "id").text = f"geochange_{name}"
-    ET.SubElement(layer, "datasource").text = _NO_XML.sub("?", source)
+    ET.SubElement(layer, "datasource").text = source
     ET.SubElement(layer, "layername").text = name
     ET.SubElement(layer, "srs").append(_reference(crs))
     return layer
@@ -207,11 +202,11 @@ def _polygons(name: str, source: str, crs: CRS, styles: Mapping[str, str]) -> ET
     ET.SubElement(layer, "provider", encoding="UTF-8").text = "ogr"
     manager = ET.SubElement(layer, "map-layer-style-manager", current=next(iter(styles)))
     for number, (style, qml) in enumerate(styles.items()):
-        kept, parsed = ET.SubElement(manager, "map-layer-style", name=style), ET.fromstring(qml)
+        kept, found = ET.SubElement(manager, "map-layer-style", name=style), parsed(qml)
         if number == 0:
-            layer.extend(parsed)
+            layer.extend(found)
         else:
-            kept.append(parsed)
+            kept.append(found)
     return layer
 
 

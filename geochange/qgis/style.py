@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from geochange.grid.probability import NODATA
 from geochange.qgis.schema import FIELDS, Field, form_of
+from geochange.qgis.xml import written
 
 Rgb = tuple[int, int, int]
 Rgba = tuple[int, int, int, int]
-
-NODATA: Final = 255
-"""Pixel value of the probability raster without data; 0 to 254 are 0 to 100 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +84,7 @@ def document(renderer: ET.Element, fields: Mapping[str, Field]) -> str:
     ET.SubElement(root, "blendMode").text = "0"
     ET.SubElement(root, "featureBlendMode").text = "0"
     ET.SubElement(root, "layerGeometryType").text = "2"  # polygons
-    ET.indent(root)
-    doctype = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-    return doctype + ET.tostring(root, encoding="unicode")
+    return written(root)
 
 
 def _ramp_color(probability: float) -> Rgb:

@@ -29,11 +29,11 @@ _DATE = re.compile(
 class Acquisition:
     """A moment, or a day, and what says it.
 
-    when: ISO 8601, "2016-07-07" or "2016-07-07T15:36:31". said_by: a tag, or NAME.
+    when: ISO 8601, "2016-07-07" or "2016-07-07T15:36:31". source_tag: a tag, or NAME.
     """
 
     when: str
-    said_by: str
+    source_tag: str
 
     @property
     def day(self) -> date:

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from geochange.errors import InputError, RunError
+from geochange.files.archives import file_behind
 from geochange.raster import retry
 from geochange.raster.reader import RasterInfo, inspect
 from geochange.raster.sources.band_stack import files_of as stacked
 from geochange.raster.sources.band_stack import is_stack
 from geochange.raster.sources.mosaic import is_tileset, tiles_of
+from geochange.raster.sources.vrt import mask_files
 
 ASIDE = (".aux.xml", ".ovr")
 """Statistics and overviews, which QGIS writes beside a raster it shows: no pixel depends on them."""
@@ -33,9 +35,11 @@ def fingerprint_of(info: RasterInfo) -> list[Any]:
     other places have their address alone. Raises RunError where a server does not answer.
     """
     place = [info.grid.crs.to_wkt(), list(info.grid.transform)[:6], list(info.grid.shape)]
-    said = [str(info.dtype), info.nodata, info.alpha, info.masked]
-    if said[1] != said[1]:  # NaN, which would never equal itself
-        said[1] = "nan"
+    # As text, for NaN does not equal itself.
+    said = [
+        [str(band.dtype), repr(band.nodata), band.mask, band.role, list(band.fills)]
+        for band in info.bands
+    ]
     return [info.path, place, said, *(_stamp(file) for file in files_of(info))]
 
 
@@ -57,6 +61,8 @@ def files_of(info: RasterInfo) -> list[str]:
             left += tiles_of(file)
         if Path(f"{file}.msk").is_file():  # a mosaic does not list its files' masks
             left.append(f"{file}.msk")
+        if file.endswith(".vrt"):
+            left += mask_files(file)
         if file.endswith(_COMPLEX) and file != info.path:
             try:
                 left += inspect(file).files
@@ -69,7 +75,7 @@ def _stamp(path: str) -> list[Any]:
     if _WEB.match(path):
         return [path, *_told(_WEB.sub("", path))]
     # Of a file in an archive, the archive.
-    local = next((p for p in (Path(path), *_behind(path)) if p.is_file()), None)
+    local = next((p for p in (file_behind(path), *_behind(path)) if p.is_file()), None)
     if local is None:
         return [path]
     status = os.stat(local)

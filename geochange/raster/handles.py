@@ -23,7 +23,7 @@ class HandlePool:
         self._idle: dict[str, list[Any]] = {}
 
     @contextmanager
-    def lent(self, run: str, path: str) -> Iterator[Any]:
+    def borrow(self, run: str, path: str) -> Iterator[Any]:
         """The raster at `path` for a reader of `run`; closed instead of kept if that closed it.
 
         Raises InputError where it cannot be opened.

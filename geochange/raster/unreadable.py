@@ -102,7 +102,7 @@ def describe(info: RasterInfo, grid: Grid, windows: Iterable[Window]) -> list[st
 
 
 def _place(info: RasterInfo, grid: Grid, window: Window) -> str:
-    source = common_window(info.grid, [grid.crop(window)]) or info.grid.whole
+    source = common_window(info.grid, [grid.crop(window)]) or info.grid.full_window
     x, y = grid.transform @ (window.col + window.width / 2, window.row + window.height / 2)
     digits = 10 if grid.crs.is_projected else 9
     on_grid = "" if source == window else f"{_span(window)} of the run's grid, "

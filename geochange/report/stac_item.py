@@ -95,7 +95,7 @@ def _project(item: pystac.Item, footprint: Footprint) -> None:
 
 
 def _asset(key: str, name: str) -> pystac.Asset:
-    suffix = Path(name).suffix
+    suffix = Path(name).suffix.lower()
     extra = {"bands": [{"name": "change", "data_type": "uint8", "nodata": 255}]}
     return pystac.Asset(
         f"./{quote(name)}",

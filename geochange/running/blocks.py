@@ -1,4 +1,4 @@
-"""All blocks of a run: inferred, stitched and vectorised, as fast as workers take them."""
+"""Process all blocks of a run: infer, stitch and vectorise, as fast as the workers take them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def process_blocks(
     progress: Progress,
     raster: RasterWriter,
 ) -> RegionFile:
-    """RunSpec every block; the regions come back joined, their outlines in a file.
+    """Process every block; returns the joined regions, with their outlines in a file.
 
-    Blocks that cannot be read are gone on without, and named when all else is done: RunError.
-    raster: is told of each output block whose probability is kept.
+    Blocks that cannot be read are skipped, and named when all others are done: RunError. raster: is
+    told of each output block whose probability is stored.
     """
     yard = _BlockLoop(work, RegionSpill(outlines), keep_logits, progress, raster)
     yard.leave_out()
@@ -39,18 +39,18 @@ def process_blocks(
         if isinstance(answer, BlockRegions):
             yard.finished(job, answer)
         else:
-            faults.worked()
+            faults.note_success()
             yard.inferred(answer)
 
-    run_bounded(client, jobs(work), take, faults.spare)
+    run_bounded(client, jobs(work), take, faults.tolerate)
     if not work.skip_unreadable:
-        faults.settle(work.unsampled)
+        faults.raise_collected(work.unsampled)
     return yard.spill.finish(yard.joiner.finish())
 
 
 @dataclass
 class _BlockLoop:
-    """Where the answers of workers are put, in whatever order they come."""
+    """Collects the results of workers in whatever order they come."""
 
     work: RunSpec
     spill: RegionSpill
@@ -71,7 +71,7 @@ class _BlockLoop:
             self.progress(stage, 0, self.scope.pixels)
 
     def leave_out(self) -> None:
-        """Tell the joiner of the output blocks that are not worked."""
+        """Tell the joiner which output blocks are left out."""
         if self.scope.area is None:
             return
         plan = self.work.plan
@@ -88,7 +88,7 @@ class _BlockLoop:
         self.progress("infer", total * self.tiles // self.scope.counts[0], total)
 
     def finished(self, job: Job, regions: BlockRegions) -> None:
-        """An output block is stitched, kept and vectorised."""
+        """An output block is stitched, stored and vectorised."""
         self.raster.add(job.arguments[1])
         self.spill.put(self.joiner.add(regions))
         if not self.keep_logits:

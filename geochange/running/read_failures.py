@@ -87,7 +87,7 @@ class ReadFailures:
     blocks: int = 0
     _in_a_row: int = field(default=0, repr=False)
 
-    def spare(self, error: BaseException) -> bool:
+    def tolerate(self, error: BaseException) -> bool:
         """Whether the run goes on without the job that failed so."""
         if not isinstance(error, UnreadableError):
             return False
@@ -107,11 +107,11 @@ class ReadFailures:
         dates = ((self.pair.before, self.found.before), (self.pair.after, self.found.after))
         return any(lost and is_remote(date.info.path) for date, lost in dates)
 
-    def worked(self) -> None:
+    def note_success(self) -> None:
         """A block was read."""
         self._in_a_row = 0
 
-    def settle(self, unsampled: Unreadable) -> None:
+    def raise_collected(self, unsampled: Unreadable) -> None:
         """Raise RunError if anything could not be read, with all places and the cure."""
         found = self.found | unsampled
         if found:

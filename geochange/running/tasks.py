@@ -16,13 +16,16 @@ from geochange.chip import Chip, fill_invalid
 from geochange.errors import RunError
 from geochange.grid.probability import NODATA, to_bytes
 from geochange.grid.tiling import Axis, Index, TilePlan, Window
+from geochange.land import UNSEEN
 from geochange.memory import rise_bytes, settle
 from geochange.models import ModelSpec, kind_of, resident
 from geochange.models.inference.batch_size import CPU_CHIPS
 from geochange.models.inference.predict import predict, show
+from geochange.models.protocol import ALWAYS, NamingRule
+from geochange.mosaic.patchwork import patch
 from geochange.mosaic.schedule import Job
 from geochange.mosaic.stitch import stitch
-from geochange.mosaic.store import LOGIT_LIMIT, LogitStore, ProbabilityStore, ScoreStore
+from geochange.mosaic.store import LOGIT_LIMIT, LandStore, LogitStore, ProbabilityStore, ScoreStore
 from geochange.raster.lattice import Read
 from geochange.raster.pair import RasterPair
 from geochange.raster.scene.radiometry import Radiometry
@@ -33,7 +36,7 @@ from geochange.running.thumbnails import ThumbnailStores
 from geochange.vector.tracing.regions import BlockRegions, trace
 from geochange.workflows.inspect_pair import Inspection
 
-Real = TypeVar("Real", np.float16, np.float32)
+Real = TypeVar("Real", np.float16, np.float32, np.uint8)
 
 CLASS_BYTES = 100
 """What a model without weights takes of memory for a pixel: a few bands in float32, a few times."""
@@ -44,7 +47,8 @@ class RunSpec:
     """All that the tasks of a run need to know; it travels to the workers, so it is small.
 
     batch: the most tiles at once, found by each worker where None. level: the smallest byte of
-    probability that is change. classes: the names the model scores.
+    probability that is change. classes: the names the model scores by tile.
+    land: those it sees by pixel. naming: when a name of a tile is said.
     skip_unreadable: whether what cannot be read is nodata, else its block fails. unsampled: what
     of the scene sample could not be read. area: the digest of the area that is worked, which lies
     in the work folder; None for all. checks: what was found of the pair beforehand. picture_px:
@@ -61,6 +65,8 @@ class RunSpec:
     level: int
     folder: Path
     classes: tuple[str, ...] = ()
+    land: tuple[str, ...] = ()
+    naming: NamingRule = ALWAYS
     skip_unreadable: bool = False
     unsampled: Unreadable = NOTHING_UNREADABLE
     area: str | None = None
@@ -84,6 +90,11 @@ class RunSpec:
         return ScoreStore(self.folder / "scores.zarr", self.plan, self.classes)
 
     @property
+    def land_store(self) -> LandStore:
+        """What stands on each pixel, by tile; unused by models that see none."""
+        return LandStore(self.folder / "land.zarr", self.plan)
+
+    @property
     def pictures(self) -> ThumbnailStores | None:
         """Small pictures of both dates, for the report."""
         if self.picture_px is None:
@@ -104,6 +115,8 @@ class RunSpec:
             keep_area(self.area, self.folder)
         if self.classes:
             self.scores.create()
+        if self.land:
+            self.land_store.create()
 
     @property
     def records(self) -> FailureRecords:
@@ -129,7 +142,8 @@ def _is_done(work: RunSpec, scope: Scope, block: Index) -> bool:
     """Whether an earlier run has left all that is wanted of a block, each byte as it was."""
     inferred = work.logits.has(block) or _is_stitched(work, scope, block)
     scored = not work.classes or work.scores.has(block)
-    return inferred and scored and work.records.has(block)
+    seen = not work.land or work.land_store.has(block)
+    return inferred and scored and seen and work.records.has(block)
 
 
 def _is_stitched(work: RunSpec, scope: Scope, block: Index) -> bool:
@@ -153,17 +167,21 @@ def _infer_tiles(work: RunSpec, scope: Scope, block: Index) -> None:
         sketches.keep()
     prediction = predict(work.spec, tiles, work.batch)
     if work.classes:
-        work.scores.put(block, _laid_out(scope, block, prediction.scores))
+        work.scores.put(block, _laid_out(scope, block, prediction.scores, np.nan))
+    if work.land:
+        work.land_store.put(block, _laid_out(scope, block, prediction.land, UNSEEN))
     # Last, for a block whose logits are there counts as done.
-    work.logits.put(block, _laid_out(scope, block, prediction.half(LOGIT_LIMIT)))
+    work.logits.put(block, _laid_out(scope, block, prediction.half(LOGIT_LIMIT), np.nan))
 
 
-def _laid_out(scope: Scope, block: Index, answers: NDArray[Real]) -> NDArray[Real]:
-    """Answers for the tiles of a block by (tile row, tile col); NaN for those not inferred."""
+def _laid_out(
+    scope: Scope, block: Index, answers: NDArray[Real], otherwise: float
+) -> NDArray[Real]:
+    """Answers for the tiles of a block by (tile row, tile col); `otherwise` for those not inferred."""
     rows, cols = scope.plan.block_tile_ranges(block)
     if len(answers) == len(rows) * len(cols):
         return answers.reshape(len(rows), len(cols), *answers.shape[1:])
-    whole = np.full((len(rows), len(cols), *answers.shape[1:]), np.nan, answers.dtype)
+    whole = np.full((len(rows), len(cols), *answers.shape[1:]), otherwise, answers.dtype)
     for (row, col), answer in zip(scope.tiles_of(block), answers, strict=True):
         whole[row - rows[0], col - cols[0]] = answer
     return whole
@@ -231,7 +249,8 @@ def finish_output(work: RunSpec, output: Index) -> BlockRegions:
         if scope.area is not None:
             probability[~scope.area.mask(window)] = NODATA
         work.probability.put(output, probability)
-    return trace(np.asarray(probability), window, work.level, work.plan.shape[1])
+    land = patch(work.plan, output, work.land_store) if work.land else None
+    return trace(np.asarray(probability), window, work.level, work.plan.shape[1], land)
 
 
 def _need_logits(work: RunSpec, scope: Scope, output: Index) -> None:

@@ -1,4 +1,4 @@
-"""Picturing: small pictures of both dates, made of what inference reads anyway."""
+"""Thumbnails of both dates, made of the pixels that inference reads anyway."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from geochange.raster.pictures.thumbnail import SHOWN_BANDS, Small, Thumbnail, T
 
 @dataclass(frozen=True)
 class ThumbnailStores:
-    """The miniatures of a run, in its work folder."""
+    """The thumbnails of a run, in its work folder."""
 
     pair: RasterPair
     plan: TilePlan
@@ -50,7 +50,7 @@ class ThumbnailStores:
                 store.create()
 
     def of(self, block: Index) -> BlockThumbnails:
-        """Begin to see a block of tiles."""
+        """Start the thumbnails of a block of tiles."""
         return BlockThumbnails(self, block)
 
     def get(self, blocks: Iterable[Index]) -> tuple[Small, Small] | None:
@@ -74,7 +74,7 @@ def _like(date: AlignedRaster) -> NDArray[Any]:
 
 
 class BlockThumbnails:
-    """Both dates as a block of tiles comes to see them."""
+    """The thumbnails of a block of tiles at both dates."""
 
     def __init__(self, pictures: ThumbnailStores, block: Index) -> None:
         self.stores, self.block = pictures.stores, block
@@ -85,12 +85,12 @@ class BlockThumbnails:
         ]
 
     def add(self, window: Window, before: Read, after: Read) -> None:
-        """Look at what was read of both dates."""
+        """Add a window that was read of both dates."""
         for part, (pixels, valid) in zip(self.parts, (before, after), strict=True):
             part.add(window, pixels, valid)
 
     def keep(self) -> None:
-        """Into the work folder; nothing where the run began without."""
+        """Store them in the work folder; nothing where the run began without."""
         for store, part in zip(self.stores, self.parts, strict=True):
             if store.path.exists():
                 store.put(self.block, part.seen())

@@ -39,7 +39,7 @@ class WorkFolder:
     path: Path
 
     @classmethod
-    def beside(cls, out: Path) -> WorkFolder:
+    def for_output(cls, out: Path) -> WorkFolder:
         """The work folder of an output."""
         return cls(out.with_name(f".{out.name}.work"))
 

@@ -1,4 +1,4 @@
-"""Who does the work: the model that every worker builds, and as many workers as fit into memory."""
+"""Workers: the model that each builds, and as many threads as fit into memory."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from geochange.running.tasks import RunSpec, network_bytes
 
 
 def choose_model(name: str, options: ModelOptions, devices: str | None = None) -> ModelSpec:
-    """What every worker will build; what is measured or read is so once, here.
+    """The spec of the model that every worker builds; files are read and measured once, here.
 
-    devices: one, or a list of GPUs; that of the options where None. Raises OptionError, InputError.
+    devices: one, or a list of GPUs; None takes that of the options. Raises OptionError, InputError.
     """
     here = (choose_device(options.device),) if devices is None else choose_devices(devices)
     device = ",".join(here)
@@ -36,7 +36,7 @@ def choose_model(name: str, options: ModelOptions, devices: str | None = None) -
 
 @dataclass(frozen=True)
 class WorkerPool:
-    """Workers at hand, what they take of this machine's memory, and the work as all can do it."""
+    """A Dask client, the memory budget, and the run as all its workers can compute it."""
 
     client: Client
     budget: MemoryBudget
@@ -45,10 +45,10 @@ class WorkerPool:
 
 @contextmanager
 def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
-    """The workers of a run, as many threads of them as fit into memory.
+    """The workers of a run, with as many threads as fit into memory.
 
-    What the workers of another machine's scheduler may take is for those who started them.
-    Raises OptionError.
+    The memory of workers on another machine's scheduler is the concern of its owner. Raises
+    OptionError.
     """
     budget = MemoryBudget(
         process=resident_bytes() + cache_bytes(work.pair),
@@ -66,10 +66,10 @@ def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
 
 
 def settle_spec(client: Client, spec: ModelSpec, options: RunOptions) -> ModelSpec:
-    """A spec that every worker takes to its own devices, whatever this machine has.
+    """A spec for workers on other machines, each of which takes its own devices.
 
-    Precision is settled for all of them, by what each one finds. Raises OptionError of a worker
-    without the devices that were asked for.
+    All use one precision, agreed from what each one finds. Raises OptionError for a worker without
+    the devices that were asked for.
     """
     found = client.run(find, options.device, options.precision, on_error="return")
     precision = agree(found)

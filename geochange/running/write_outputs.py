@@ -1,4 +1,4 @@
-"""The files of a run: the raster of probability, and the polygons, batch by batch."""
+"""Write the outputs of a run: the probability raster, and the polygons batch by batch."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from geochange.raster.pictures.overview import Overview
 from geochange.raster.unreadable import Unreadable
 from geochange.report.run.gather_facts import RunOutcome
 from geochange.report.run.write import Reporter
-from geochange.running.change_names import ChangeNamer, chosen_classes
+from geochange.running.change_names import ChangeNamer, LandNamer, chosen
 from geochange.running.provenance import Clock
 from geochange.running.raster_writer import RasterWriter, worth_going_on
 from geochange.running.tasks import RunSpec
-from geochange.vector.changes import ChangeTotals, to_changes
-from geochange.vector.files.overwrite import refuse_reviewed
+from geochange.vector.changes import ChangeTotals, NamingFunction, to_changes
+from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.writers import write_batches
 from geochange.vector.generalization.outline_style import outline_style_for
 from geochange.vector.tracing.coverage import Coverage
@@ -32,9 +32,9 @@ from geochange.workflows.preflight import CheckedRun
 
 @dataclass(frozen=True)
 class RunEnd:
-    """What the files of a run tell beside what was found.
+    """What the outputs need at the end of a run.
 
-    record: for their metadata. clock: takes the time of each. raster: has every block by now.
+    record: their metadata. clock: takes the time of each. raster: the writer, which has all blocks.
     """
 
     record: dict[str, str]
@@ -46,15 +46,17 @@ class RunEnd:
 def write_outputs(
     checked: CheckedRun, work: RunSpec, shelf: RegionFile, ending: RunEnd, progress: Progress
 ) -> ChangeTotals:
-    """Raster and polygons side by side, then the report.
+    """Write raster and polygons side by side, then the report.
 
-    The raster is in its place first: polygons without it would look finished. Raises RunError.
+    The raster is in its place first: polygons without it would look complete. Raises RunError.
     """
     clock, raster, tally = ending.clock, ending.raster, ChangeTotals()
     reporter = _reporter(checked, work)
     changes = tally.of(_drawn(checked, work, shelf))
     with worth_going_on(), ThreadPoolExecutor(1, "look") as pool:
-        refuse_reviewed(checked.out, checked.options.overwrite)  # somebody may have begun meanwhile
+        # Somebody may have begun to review it meanwhile, or put another file there.
+        refuse_reviewed(checked.out, checked.options.overwrite)
+        refuse_foreign(checked.out, checked.options.overwrite)
         written = raster.end()
         if reporter is not None:
             reporter.look_ahead(pool)
@@ -65,21 +67,21 @@ def write_outputs(
         if reporter is not None:
             told = RunOutcome(ending.record, raster.seen_px, clock.stages, ending.unreadable)
             reporter.write(told)
-    progress("write", work.plan.whole.pixels, work.plan.whole.pixels)
+    progress("write", work.plan.full_window.pixels, work.plan.full_window.pixels)
     return tally
 
 
 def _nothing_after(other: Future[None]) -> Iterator[gpd.GeoDataFrame]:
-    """No table at all, but not before the other is done. Raises what that raised."""
+    """No table at all, after the other future is done. Raises its error."""
     other.result()
     yield from ()
 
 
 def _reporter(checked: CheckedRun, work: RunSpec) -> Reporter | None:
-    if checked.beside is None:
+    if checked.sidecars is None:
         return None
-    # Of the pair as it was worked: a shift may have been put back.
-    return Reporter(replace(checked, pair=work.pair), checked.beside, partial(_seen, work))
+    # Of the pair as it was processed, with its coregistration.
+    return Reporter(replace(checked, pair=work.pair), checked.sidecars, partial(_seen, work))
 
 
 def _seen(work: RunSpec) -> tuple[Overview, Overview] | None:
@@ -89,20 +91,23 @@ def _seen(work: RunSpec) -> tuple[Overview, Overview] | None:
 
 
 def _scene(checked: CheckedRun, work: RunSpec, coverage: Coverage) -> Scene:
-    """What a map of the run shows beside the polygons, once the probability is written."""
+    """What a map of the run shows besides the polygons, once the probability is written."""
     return Scene(
         grid=checked.pair.grid,
         coverage=coverage.polygons(),
         before=layer_source_of(work.pair.before),
         after=layer_source_of(work.pair.after),
         probability=checked.raster,
-        folder=checked.out.parent,
+        file=checked.out,
     )
 
 
 def _drawn(checked: CheckedRun, work: RunSpec, shelf: RegionFile) -> Iterator[gpd.GeoDataFrame]:
     grid, options = checked.pair.grid, checked.options
     pen = outline_style_for(grid, options.simplify, options.smooth, options.orthogonal)
-    only = chosen_classes(options.only, work.classes)
-    name = ChangeNamer(work.scores, only) if work.classes else None
+    only = chosen(options.only, work.classes, work.land)
+    places = ChangeNamer(work.scores, only.places, work.naming) if work.classes else None
+    name: NamingFunction | None = places
+    if work.land:
+        name = LandNamer(work.land, places if only.places else None)
     return to_changes(shelf, grid, pen, options.min_area, name)

@@ -21,12 +21,15 @@ from geochange.models.weights.checkpoint import (
     ResumeState,
     read_checkpoint,
     read_clip,
+    read_facts,
     read_resume_state,
     write_checkpoint,
 )
-from geochange.trainer.preparation import CALIBRATED, Prepared
+from geochange.trainer.preparation import CALIBRATED, LEAST_SCORE, Prepared
+from geochange.trainer.recipe import WITH_OWN_CLIP
 from geochange.trainer.resume_point import BEST, LAST
 from geochange.trainer.validation import ValidationResult
+from geochange.training.scenes import classes_in, meanings_of
 from geochange.training.training_state import TrainingState
 
 logger = logging.getLogger(__name__)
@@ -80,7 +83,7 @@ class CheckpointKeeper:
         own = prepared.own_clip
         self.clip = read_clip(str(own)).tensors if own else {}
         self.card = replace(
-            card,
+            _named(card, prepared),
             prompts=prepared.options.prompts.mode or card.prompts,
             vocabulary=prepared.vocabulary() or card.vocabulary,
             clip=OWN_CLIP if self.clip else "",
@@ -100,7 +103,7 @@ class CheckpointKeeper:
             logger.warning("%s is gone: the best of the steps to come is kept", self.best)
             reached = replace(reached, best=-1.0, best_loss=math.inf)
         self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
-        self.student.recall(memory.tensors)
+        self.student.restore(memory.tensors)
         return reached
 
     def keep(self, reached: TrainingProgress, figures: Mapping[str, float], best: bool) -> None:
@@ -119,7 +122,7 @@ class CheckpointKeeper:
             "options": self.prepared.options.model_dump(mode="json"),
         }
         checkpoint = Checkpoint(self._card(reached.step, figures), tensors, self.clip)
-        memory = ResumeState(self.student.remember(), facts)
+        memory = ResumeState(self.student.state(), facts)
         # The last comes last: it says how good the best is, which must be there then.
         for file in (*([self.best] if best else []), self.last):
             write_checkpoint(file, checkpoint, memory)
@@ -144,6 +147,17 @@ class CheckpointKeeper:
                 "written": datetime.now(UTC).isoformat(timespec="seconds"),
             },
         )
+
+
+def _named(card: Card, prepared: Prepared) -> Card:
+    """The card with the rule by which a CLIP that was trained before says names."""
+    file = prepared.own_clip
+    if file is None or prepared.options.network.start not in WITH_OWN_CLIP:
+        return card
+    vocabulary = prepared.vocabulary() or card.vocabulary
+    scenes = prepared.root / prepared.options.scenes.folder
+    meanings = meanings_of(classes_in(scenes), vocabulary)
+    return replace(card, meanings=meanings, least_score=read_facts(file).get(LEAST_SCORE, 0.0))
 
 
 def _between(one: float, other: float, share: float) -> float:

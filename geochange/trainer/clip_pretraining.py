@@ -22,8 +22,8 @@ from geochange.models.weights.checkpoint import (
     write_clip,
 )
 from geochange.progress import Watch
-from geochange.trainer.preparation import Prepared
-from geochange.trainer.recipe import SCENES, devices_of
+from geochange.trainer.preparation import LEAST_SCORE, Prepared
+from geochange.trainer.recipe import WITH_OWN_CLIP, devices_of
 from geochange.training.scenes import (
     TEMPLATES,
     LabelledScenes,
@@ -33,6 +33,7 @@ from geochange.training.scenes import (
     names_of,
     read_scenes,
     share_among,
+    sure_from,
 )
 from geochange.training.schedule import learning_rate, parameter_groups
 from geochange.training.training_state import OptimizerSettings, TrainingState
@@ -41,6 +42,8 @@ logger = logging.getLogger(__name__)
 
 STAGE = "align"
 DONE = "done"
+SURE = 0.99
+"""Of the names said of pictures kept out; of ground that is none of its classes fewer are right."""
 MIXED = 0.85
 """The share of steps with mixed pictures; the last steps use them as they are."""
 
@@ -54,7 +57,7 @@ def align_scenes(prepared: Prepared, watch: Watch) -> None:
     It is written regularly and resumed from its file. Raises InputError where there are no scenes.
     """
     file, options = prepared.own_clip, prepared.options
-    if file is None or options.network.start != SCENES or is_done(file):
+    if file is None or options.network.start not in WITH_OWN_CLIP or is_done(file):
         return
     alignment = Alignment(options, prepared.root, file)
     make_folder(file.parent)
@@ -75,10 +78,14 @@ def is_done(file: Path) -> bool:
 
 @dataclass(frozen=True)
 class NamingAccuracy:
-    """Shares of the kept-out pictures whose class ranks first, and among the first three."""
+    """Shares of the pictures kept out whose class came first, and among the first three.
+
+    least_score: from which score on SURE of what is said of them is right.
+    """
 
     first: float
     among_three: float
+    least_score: float
 
 
 class Alignment:
@@ -144,20 +151,27 @@ class Alignment:
         logits = describe(self.student.best_module, *told)
         plain = [self.captions.index(names_of(name)[0]) for name in self.judged.classes]
         first, three = (share_among(logits, self.judged.labels, plain, most) for most in (1, 3))
-        return NamingAccuracy(first, three)
+        return NamingAccuracy(first, three, self._least_score(logits))
+
+    def _least_score(self, logits: Any) -> float:
+        """Of the vocabulary alone, as a run says it."""
+        vocabulary = published_vocabulary()
+        places = [self.captions.index(name) for name in vocabulary]
+        return sure_from(logits[:, places], self.judged, vocabulary, SURE)
 
     def _keep(self, step: int, judged: NamingAccuracy) -> None:
         tensors = {n: x.detach().cpu() for n, x in self.student.best_network.state_dict().items()}
         facts: dict[str, Any] = {"step": step, DONE: step == self.scenes.steps}
         facts |= {"first": judged.first, "among_three": judged.among_three}
-        write_clip(self.file, tensors, ResumeState(self.student.remember(), facts))
+        facts[LEAST_SCORE] = judged.least_score
+        write_clip(self.file, tensors, ResumeState(self.student.state(), facts))
 
     def _resume(self) -> int:
         if not self.file.is_file():
             return 0
         memory = read_resume_state(self.file)
         self.student.best_network.load_state_dict(dict(read_clip(str(self.file)).tensors))
-        self.student.recall(memory.tensors)
+        self.student.restore(memory.tensors)
         return int(memory.facts["step"])
 
 

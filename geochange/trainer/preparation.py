@@ -14,7 +14,7 @@ from geochange.errors import InputError, OptionError
 from geochange.models.changeclip.clip_alignment import clip_shape
 from geochange.models.changeclip.variants import find_variant
 from geochange.models.prompts import FIXED, Names
-from geochange.models.trainable import start_card
+from geochange.models.trainable import IMAGENET, start_card
 from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import (
     DEFAULT_CLIP,
@@ -26,13 +26,19 @@ from geochange.models.weights.locate import clip_file
 from geochange.progress import Watch, noted
 from geochange.trainer.planted_names import PlantedNames, name_planted
 from geochange.trainer.prompting import name_chips
-from geochange.trainer.recipe import SCENES, course_of, devices_of, planted_of, start_of
+from geochange.trainer.recipe import WITH_OWN_CLIP, course_of, devices_of, planted_of, start_of
 from geochange.trainer.resume_point import BEST, CLIP, LAST, check_same, find_resume_point
 from geochange.training.chip_source import ChipSource
+from geochange.training.land_pictures import check_land
 from geochange.training.planting import PlantedSource
+
+LAND = "land.safetensors"
 
 PLANTED = "planted"
 """The layout of a data root with unlabelled pictures, of which pairs are made."""
+
+LEAST_SCORE = "least_score"
+"""The fact of a CLIP from which score on its names are said."""
 
 CALIBRATED = "calibrated"
 """The fact of a checkpoint that is complete."""
@@ -101,10 +107,15 @@ class Prepared:
     def own_clip(self) -> Path | None:
         """The file of the network's own CLIP, pretrained or part of the start."""
         start = self.options.network.start
-        if start == SCENES:
+        if start in WITH_OWN_CLIP:
             return self.out / CLIP
         file = clip_file(start)[1] if start and start != "clip" and "@" not in start else None
         return file if file and read_own_clip(file) else None
+
+    @property
+    def land(self) -> Path | None:
+        """The file of the network whose tower and land head are trained first, if they are."""
+        return self.out / LAND if self.options.network.start == IMAGENET else None
 
     @property
     def finished(self) -> bool:
@@ -142,6 +153,8 @@ def prepare(options: TrainOptions, out: Path, resume: bool) -> Prepared:
     if last is not None:
         check_same(options, last)
     root = find_root(data.root, data.name)
+    if options.network.start == IMAGENET:
+        check_land(root / options.land.folder)
     return Prepared(options, out, root, *_sources(options, root), last, start)
 
 
@@ -201,9 +214,9 @@ def check_options(options: TrainOptions) -> None:
             f"take a multiple of {world}"
         )
     start, prompts = options.network.start, options.prompts
-    if start == SCENES:
+    if start in WITH_OWN_CLIP:
         clip_shape(find_variant(options.network.variant), options.scenes.size)
-    if start not in (None, "clip", SCENES):
+    if start not in (None, "clip", *WITH_OWN_CLIP):
         clip_file(str(start))
     if prompts.mode != "fixed" and prompts.clip:
         clip_file(prompts.clip)

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from geochange.chip import Chip
+from geochange.dataset.split_names import place_of
 from geochange.errors import InputError
 from geochange.models.inference.devices import choose_device
 from geochange.models.naming import Namer, clip_tag, read_namer, vocabulary_tag
@@ -161,7 +162,8 @@ class Prompter:
 
 def _file(root: Path, split: str, date: str, kind: str) -> Path:
     name = f"{date}_clipcls_{kind}.json"
-    return root / split / name if (root / split).is_dir() else root / f"{split}_{name}"
+    folder = place_of(root, split)
+    return folder / name if folder.is_dir() else root / f"{split}_{name}"
 
 
 def _part(root: Path, split: str, kind: str) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from geochange.config import TrainOptions
 from geochange.models.changeclip.variants import Regularisation
-from geochange.models.trainable import NetworkStart
+from geochange.models.trainable import IMAGENET, NetworkStart
 from geochange.training.augment import Augmentation
 from geochange.training.fabric import Devices, Fabric
 from geochange.training.losses import find_loss
@@ -20,14 +20,24 @@ from geochange.training.training_state import OptimizerSettings
 SCENES = "scenes"
 """Start from a CLIP of the network's own, pretrained on scenes."""
 
+WITH_OWN_CLIP = (SCENES, IMAGENET)
+"""The starts before which a CLIP of the network's own is trained."""
 
-def start_of(options: TrainOptions, own_clip: Path | None = None) -> NetworkStart:
-    """The start of the network. own_clip: the file of the pretrained CLIP."""
+
+def start_of(
+    options: TrainOptions, own_clip: Path | None = None, land: Path | None = None
+) -> NetworkStart:
+    """What the network is before it learns changes.
+
+    own_clip: the file of the CLIP trained before it. land: that of its tower and land head.
+    """
     network = options.network
     how = Regularisation(network.dropout, network.drop_path, network.tower_drop_path)
     weights = network.start
     if weights == SCENES:
         weights = str(own_clip) if own_clip else None
+    if weights == IMAGENET and land is not None:
+        weights = str(land)
     return NetworkStart(
         network.variant, weights, how, network.double_class_token, seed=options.seed
     )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from geochange.chip import Chip
+from geochange.chip import UNKNOWN, Chip
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.predict import show
@@ -22,7 +22,7 @@ from geochange.training.chip_source import ChipSource
 from geochange.training.contact_sheet import SheetRow
 from geochange.training.fabric import Fabric, summed
 from geochange.training.metrics.calibration import LogitHistogram
-from geochange.training.metrics.counts import UNKNOWN, Counts
+from geochange.training.metrics.counts import Counts
 
 USUAL_PX = 256
 

@@ -16,8 +16,7 @@ from torchvision import tv_tensors
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
-from geochange.chip import Chip, Pixels
-from geochange.training.metrics.counts import UNKNOWN
+from geochange.chip import UNKNOWN, Chip, Pixels
 
 ATTEMPTS = 10
 """The most crops that are tried until one is found that no single class fills."""

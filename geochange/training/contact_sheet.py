@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from geochange.chip import Chip
+from geochange.chip import UNKNOWN, Chip
 from geochange.drawing import (
     FAINT,
     INK,
@@ -23,7 +23,6 @@ from geochange.drawing import (
     font,
     save_png,
 )
-from geochange.training.metrics.counts import UNKNOWN
 
 HEADS = ("before", "after", "label", "probability", "errors")
 HIT, MISSED, FALSE_ALARM = SKY, YELLOW, VERMILION

@@ -20,6 +20,7 @@ from geochange.training.sampler import BatchShare, StepSampler, chip_at, seed_at
 BothNames = tuple[tuple[str, ...], tuple[str, ...]]
 """The class names of a chip, before and after."""
 
+_Sample = TypeVar("_Sample")
 _Lesson = TypeVar("_Lesson")
 
 
@@ -51,16 +52,16 @@ class LoaderWait:
         return self.waited_s / self.total_s if self.total_s else 0.0
 
 
-class Loader(Generic[_Lesson]):
-    """The micro-batches of each step, loaded by worker processes.
+class Loader(Generic[_Sample, _Lesson]):
+    """The micro-batches of each step, loaded by processes of their own.
 
-    collate: makes one micro-batch of chips and names. workers: 0 loads in this process.
+    collate: what makes a lesson of samples. workers: 0 loads in this process.
     """
 
     def __init__(
         self,
-        lessons: ChipDataset,
-        collate: Callable[[list[tuple[Chip, BothNames]]], _Lesson],
+        lessons: Dataset[_Sample],
+        collate: Callable[[list[_Sample]], _Lesson],
         share: BatchShare,
         workers: int,
         *,

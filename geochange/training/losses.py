@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch.nn import functional as F
 
+from geochange.chip import UNKNOWN
 from geochange.errors import OptionError
-from geochange.training.metrics.counts import UNKNOWN
 
 Loss = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
 """(logits, labels, known) -> scalar.

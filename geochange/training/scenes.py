@@ -85,17 +85,22 @@ def read_scenes(folder: Path, side_px: int, *, kept_out: bool) -> LabelledScenes
 
     Raises InputError where there is none, or one cannot be read.
     """
-    classes = sorted(path for path in folder.glob("*/") if path.is_dir())
+    classes = classes_in(folder)
     pictures, labels = [], []
-    for number, place in enumerate(classes):
-        files = sorted(f for f in place.iterdir() if f.suffix.lower() in SUFFIXES)
+    for number, name in enumerate(classes):
+        files = sorted(f for f in (folder / name).iterdir() if f.suffix.lower() in SUFFIXES)
         chosen = [f for i, f in enumerate(files) if (i % KEPT_OUT == KEPT_OUT - 1) == kept_out]
         pictures += [_read(file, side_px) for file in chosen]
         labels += [number] * len(chosen)
     if len(set(labels)) < 2:
         raise InputError(f"{folder}: holds no folders of pictures, one for each class of scenes")
     stacked = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
-    return LabelledScenes(stacked, torch.tensor(labels), tuple(place.name for place in classes))
+    return LabelledScenes(stacked, torch.tensor(labels), classes)
+
+
+def classes_in(folder: Path) -> tuple[str, ...]:
+    """The classes of a folder of scenes, in order."""
+    return tuple(sorted(path.name for path in folder.glob("*/") if path.is_dir()))
 
 
 def _read(file: Path, side_px: int) -> np.ndarray:
@@ -173,6 +178,32 @@ class SceneLoader:
             pictures, wanted = mix(pictures, wanted, self.mixing, draw)
         tokens = self.tokens[int(torch.randint(len(self.tokens), (1,), generator=draw))]
         return SceneBatch((pictures, tokens), wanted)
+
+
+def meanings_of(classes: Sequence[str], vocabulary: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """The names of each class that are in a vocabulary; for those with several, they mean one thing."""
+    every = (tuple(name for name in names_of(each) if name in vocabulary) for each in classes)
+    return tuple(names for names in every if len(names) > 1)
+
+
+def sure_from(
+    logits: torch.Tensor, scenes: LabelledScenes, vocabulary: Sequence[str], wanted: float
+) -> float:
+    """From which score on so large a share of what is said of scenes is right; 1 from none on.
+
+    logits: (picture, name) of the vocabulary. The names of a class score together.
+    """
+    own = [[i for i, n in enumerate(vocabulary) if n in names_of(each)] for each in scenes.classes]
+    alone = sorted(set(range(len(vocabulary))).difference(*own))
+    scores = logits.softmax(dim=1)
+    groups = [*own, *([number] for number in alone)]
+    top, best = torch.stack([scores[:, group].sum(dim=1) for group in groups], dim=1).max(dim=1)
+    right = best == scenes.labels
+    for step in range(101):
+        said = top >= step / 100
+        if said.any() and float(right[said].float().mean()) >= wanted:
+            return step / 100
+    return 1.0
 
 
 def share_among(

@@ -25,6 +25,9 @@ DIVERGED = (
 )
 """What a value that is not finite means, and its cure."""
 
+PACE = "pace"
+"""What of a group of parameters the learning rate is multiplied by; 1 where it says none."""
+
 _EMA, _OPTIMISER, _NETWORK = "average.", "optimiser.", "network."
 
 
@@ -105,7 +108,7 @@ class TrainingState:
         fabric, course = self.fabric, self.course
         self._forward.train()
         for group in self._optimiser.param_groups:
-            group["lr"] = course.rate(step)
+            group["lr"] = course.rate(step) * group.get(PACE, 1.0)
         known = self._known(parts)
         # Dropout is seeded by the step, so that a resumed training draws the same numbers.
         torch.manual_seed((course.seed * 1_000_003 + step) * fabric.world_size + fabric.global_rank)
@@ -157,7 +160,7 @@ class TrainingState:
             if not torch.isfinite(value).all():
                 raise RunError(f"step {step}: {name} is not finite any more; {DIVERGED}")
 
-    def remember(self) -> dict[str, torch.Tensor]:
+    def state(self) -> dict[str, torch.Tensor]:
         """All tensors by name that training changes, besides `best_module`."""
         names = {id(parameter): name for name, parameter in self.module.named_parameters()}
         kept = {
@@ -172,14 +175,15 @@ class TrainingState:
             kept |= {f"{_NETWORK}{name}": value.cpu() for name, value in own.items()}
         return kept
 
-    def recall(self, kept: Mapping[str, torch.Tensor]) -> None:
-        """Restore what `remember` returned; `best_module` holds the same weights as then.
+    def restore(self, kept: Mapping[str, torch.Tensor]) -> None:
+        """Restore what `state` returned; `best_module` holds the same weights as then.
 
         Raises InputError where the tensors are of another network.
         """
         parameters = dict(self.module.named_parameters())
+        learning = {name: each for name, each in parameters.items() if each.requires_grad}
         try:
-            for name, parameter in parameters.items():
+            for name, parameter in learning.items():
                 self._moments.state[parameter] = {
                     key: _alike(kept[f"{_OPTIMISER}{name}.{key}"], parameter, key)
                     for key in ("step", "exp_avg", "exp_avg_sq")

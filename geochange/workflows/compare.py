@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -11,17 +12,20 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geochange.chip import UNKNOWN
 from geochange.errors import InputError, OptionError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
-from geochange.raster.reader import inspect
+from geochange.raster.sources.resolve import PathLike, inspect_source
 from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
-from geochange.training.metrics.counts import UNKNOWN, Counts
+from geochange.training.metrics.counts import Counts
 from geochange.vector.comparison_grid import grid_of_run, metric_grid
 from geochange.vector.files.polygon_reader import Burner, Layer, find_layer, read_outlines
 from geochange.vector.geodesic import geodesic
 from geochange.vector.objects import explode, match
 from geochange.vector.tracing.polygons import Geometries
+
+logger = logging.getLogger(__name__)
 
 IOUS = (0.1, 0.5)
 """How much two polygons share, at least, to be one object."""
@@ -127,7 +131,7 @@ def compare(
     *,
     pixel_m: float | None = None,
     tolerance_px: int = TOLERANCE_PX,
-    extent: Path | None = None,
+    extent: PathLike | None = None,
     within: Path | None = None,
 ) -> Comparison:
     """Compare polygons with a reference, both in any CRS.
@@ -143,6 +147,8 @@ def compare(
     grid = _grid(found, reference, pixel_m, extent)
     ground = ComparisonArea(grid, None if within is None else _area_of_interest(within, grid))
     layers = [find_layer(path) for path in (found, reference)]
+    if layers[1].features == 0:
+        logger.warning("%s: holds no change: there is no polygon in the reference", reference)
     ours, theirs = (_outlines(layer, grid) for layer in layers)
     pixels, boundary = _compare_pixels(Burner(ours), Burner(theirs), ground, tolerance_px)
     return Comparison(
@@ -159,12 +165,12 @@ def compare(
     )
 
 
-def _grid(found: Path, reference: Path, pixel_m: float | None, extent: Path | None) -> Grid:
+def _grid(found: Path, reference: Path, pixel_m: float | None, extent: PathLike | None) -> Grid:
     if extent is not None and pixel_m is not None:
         raise OptionError("an extent has pixels of its own; give it, or the size of a pixel")
     layers = [find_layer(path) for path in (found, reference)]
     if extent is not None:
-        return inspect(extent).grid
+        return inspect_source(extent).grid
     if pixel_m is not None:
         if not 0 < pixel_m < float("inf"):
             raise OptionError(f"pixels of {pixel_m:g} m: give a size above 0")
@@ -227,7 +233,7 @@ def _windows(grid: Grid, margin_px: int) -> Iterator[tuple[Window, Window]]:
             core.height + 2 * margin_px,
             core.width + 2 * margin_px,
         )
-        window = grown.intersection(grid.whole)
+        window = grown.intersection(grid.full_window)
         assert window is not None
         yield core, window
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections import Counter
@@ -20,18 +21,24 @@ from geochange import __version__
 from geochange.chip import Chip
 from geochange.config.cut import CutOptions
 from geochange.dataset.chip_writer import ChipWriter, SplitTotals
-from geochange.dataset.label_values import ACCOUNT
-from geochange.dataset.labelled_pairs import PathLike, Reviewed, Scene, open_scene
-from geochange.dataset.labels import CHANGE, UNKNOWN
+from geochange.dataset.label_values import ACCOUNT, CHANGE, UNKNOWN
+from geochange.dataset.labelled_pairs import Reviewed, Scene, open_scene
+from geochange.dataset.labels import holds_change
 from geochange.dataset.reviewed import REJECT, ReviewedLabels
 from geochange.dataset.splits import share
 from geochange.errors import InputError, OutputError
-from geochange.files.output_paths import check_folder
+from geochange.files.output_paths import check_folder, output_path, target_of
 from geochange.grid.spatial_blocks import SpatialBlocks
 from geochange.grid.tiling import Index, TilePlan, Window
 from geochange.progress import Progress, silent
 from geochange.raster.bands import Bands
+from geochange.raster.sources.resolve import PathLike
 from geochange.training.chip_source import SPLITS
+
+logger = logging.getLogger(__name__)
+
+CURE = "try another --seed or --block, less --overlap or --gap, or a lower --min-valid"
+"""Where too little of a pair becomes chips."""
 
 READ_PX = 2048
 """Chips are cut from windows of about this size, each read once, whatever the pair's size."""
@@ -71,7 +78,7 @@ def cut(
     Raises InputError, OptionError or OutputError; nothing is written then.
     """
     chosen = CutOptions.parse(options)
-    root = Path(out).expanduser().absolute()
+    root = target_of(output_path(out))
     check_root(root)
     bands = None if chosen.bands is None else Bands.parse(chosen.bands)
     drawn = Reviewed(labels) if chosen.reviewed else labels
@@ -84,6 +91,8 @@ def cut(
         cutter.work(progress)
         splits = chips.tallies(blocks.splits)
         _check(splits, chips.unknown)
+        if not any(tally.changed_px for tally in splits.values()) and holds_change(scene.labels):
+            logger.warning("%s: holds no change: the chips that do were left out; %s", root, CURE)
         result = CutResult(root, splits, chips.settle(), dict(cutter.left_out))
         account = {**_account(scene, chosen), **_told(result), "chips": chips.listed()}
         text = json.dumps(account, indent=1, ensure_ascii=False)
@@ -140,7 +149,7 @@ class _Cutter:
         size, overlap = self.options.size, self.options.overlap
         together = max(1, READ_PX // (size - overlap))
         plan = TilePlan(self.scene.pair.grid.shape, size, overlap, together)
-        done, total = 0, plan.whole.pixels
+        done, total = 0, plan.full_window.pixels
         progress("cut", done, total)
         with self.scene.reader() as read:
             for block in plan.blocks():
@@ -197,13 +206,12 @@ def label_of(chip: Chip) -> NDArray[np.uint8]:
 
 
 def _check(splits: Mapping[str, SplitTotals], unknown: bool) -> None:
-    cure = "try another --seed or --block, less --overlap or --gap, or a lower --min-valid"
     for split, tally in splits.items():
         if tally.chips == 0:
-            raise InputError(f"no chip is left for {split}; {cure}")
+            raise InputError(f"no chip is left for {split}; {CURE}")
         if unknown and tally.changed_px == 0:
             # Without the account such labels would be taken for change.
-            raise InputError(f"the chips of {split} hold unknown pixels and no change; {cure}")
+            raise InputError(f"the chips of {split} hold unknown pixels and no change; {CURE}")
 
 
 def _account(scene: Scene, options: CutOptions) -> dict[str, Any]:

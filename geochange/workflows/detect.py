@@ -19,16 +19,17 @@ from geochange.files.output_paths import lock_output
 from geochange.grid.probability import level
 from geochange.memory import settle
 from geochange.models import resident
-from geochange.models.inference.predict import classes_of
+from geochange.models.inference.predict import classes_of, land_classes_of, naming_of
 from geochange.mosaic.schedule import in_flight
 from geochange.progress import Progress, silent
 from geochange.raster.handles import HANDLES
-from geochange.raster.scene.sampling import SceneSample
+from geochange.raster.scene.sampling import SceneSample, say_fills
+from geochange.raster.sources.resolve import PathLike
 from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable
 from geochange.report.run.write import picture_px
 from geochange.running import provenance
 from geochange.running.blocks import process_blocks
-from geochange.running.change_names import chosen_classes
+from geochange.running.change_names import chosen
 from geochange.running.disk_space import check_space, disk_space_of, room_in
 from geochange.running.raster_writer import open_raster_writer
 from geochange.running.read_failures import warn_skipped, warn_unsampled
@@ -39,7 +40,7 @@ from geochange.running.workers import choose_model, open_workers
 from geochange.running.write_outputs import RunEnd, write_outputs
 from geochange.vector.files.writers import read_changes
 from geochange.workflows.inspect_pair import Inspection, coregister, inspect_scene
-from geochange.workflows.preflight import CheckedRun, PathLike, check_run
+from geochange.workflows.preflight import CheckedRun, check_run
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +136,7 @@ def _run_alone(checked: CheckedRun, progress: Progress) -> Result:
         seconds=clock.seconds(),
         resumed=resumed,
         unreadable=unreadable,
-        report=None if checked.beside is None else checked.beside.report,
+        report=None if checked.sidecars is None else checked.sidecars.report,
     )
 
 
@@ -145,7 +146,10 @@ def plan_work(checked: CheckedRun) -> RunSpec:
     # With a scheduler the workers settle their devices by themselves; see `settle_spec`.
     spec = choose_model(options.model, options, "auto" if options.scheduler else options.device)
     model = resident(spec)
-    chosen_classes(options.only, classes_of(model))  # refused before anything is read
+    # Refused before anything is read.
+    only = chosen(options.only, classes_of(model), land_classes_of(model))
+    if only.land:
+        spec = replace(spec, prompting=replace(spec.prompting, only=only.land))
     sample, checks = _look(checked)
     radiometry = sample.radiometry(checked.stretch, options.match)
     statistics = model.fit(sample.chips(radiometry))
@@ -159,8 +163,10 @@ def plan_work(checked: CheckedRun) -> RunSpec:
         taper=options.taper,
         batch=options.batch,
         level=level(threshold),
-        folder=WorkFolder.beside(checked.out).path,
+        folder=WorkFolder.for_output(checked.out).path,
         classes=classes_of(model),
+        land=land_classes_of(model),
+        naming=naming_of(model),
         skip_unreadable=options.skip_unreadable,
         unsampled=sample.unreadable,
         area=None if checked.area is None else register_area(checked.area),
@@ -171,8 +177,9 @@ def plan_work(checked: CheckedRun) -> RunSpec:
 
 def _look(checked: CheckedRun) -> tuple[SceneSample, Inspection | None]:
     """The scene sample, of the pair as it will be worked, and what it shows of the pair."""
-    sample = SceneSample(checked.pair, spare=True, area=checked.area)
+    sample = SceneSample(checked.pair, spare=True, area=checked.area).heeding_fills()
     if checked.options.skip_checks and not checked.options.coregister:
+        say_fills(sample)
         return sample, None
     seen = inspect_scene(sample)
     if checked.options.coregister:
@@ -192,7 +199,8 @@ def _work_folder(checked: CheckedRun, work: RunSpec, tasks: int) -> Iterator[boo
     """
     folder = WorkFolder(work.folder)
     share = work.scope.share
-    space = disk_space_of(work.plan, len(work.classes), tasks, checked.options.keep_work, share)
+    kept, land = checked.options.keep_work, bool(work.land)
+    space = disk_space_of(work.plan, len(work.classes), tasks, kept, share, land)
     check_space(space, checked.out.parent, work.folder)
     if not work.skip_unreadable and work.records.any():
         # An earlier run went on without what it could not read; this one may not.

@@ -56,10 +56,9 @@ def estimate_run(checked: CheckedRun) -> DryRun:
         work, tasks = crew.work, in_flight(crew.client)
         scope = work.scope
         tile_s = _tile_seconds(crew.client, work)
-        space = disk_space_of(
-            work.plan, len(work.classes), tasks, checked.options.keep_work, scope.share
-        )
-        pixels = work.plan.whole.pixels
+        kept, land = checked.options.keep_work, bool(work.land)
+        space = disk_space_of(work.plan, len(work.classes), tasks, kept, scope.share, land)
+        pixels = work.plan.full_window.pixels
         return DryRun(
             shape=work.plan.shape,
             tiles=scope.counts[0],

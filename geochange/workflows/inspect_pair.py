@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from geochange.config import CheckOptions
@@ -11,11 +11,14 @@ from geochange.raster.acquisition import Acquisition
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.extent import Offset, SharedGround, common_ground_of, offset_of, pixel_m
 from geochange.raster.pair import RasterPair
+from geochange.raster.scene.alpha import colour_in_alpha
 from geochange.raster.scene.coregistration import Shift, measure_shift
+from geochange.raster.scene.fills import Fill
 from geochange.raster.scene.histograms import cloud_shares, distances
 from geochange.raster.scene.sampling import SceneSample
+from geochange.raster.sources.resolve import PathLike
 from geochange.running.read_failures import warn_unsampled
-from geochange.workflows.preflight import PathLike, open_pair
+from geochange.workflows.preflight import open_pair
 
 CLOUDY = 0.02
 """More of a date that looks like cloud is worth a word; bright roofs and sand stay below."""
@@ -33,7 +36,9 @@ MOSTLY_EMPTY = 0.5
 class DateReport:
     """One date of a pair.
 
-    pixel_m: side of its pixels on the ground. nodata, cloud: shares of the sampled pixels.
+    pixel_m: side of its pixels on the ground. bands: how many hold data. dtype: which holds the
+    numbers of all bands that are compared. nodata, cloud: shares of the sampled pixels.
+    colour_in_alpha: the number of an alpha band that varies as a colour does, or None.
     """
 
     path: str
@@ -45,12 +50,13 @@ class DateReport:
     dtype: str
     nodata: float
     cloud: float
+    colour_in_alpha: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Its figures by name."""
         told: dict[str, str | None] = {"acquired": None, "acquired_from": None}
         if self.acquired is not None:
-            told = {"acquired": self.acquired.when, "acquired_from": self.acquired.said_by}
+            told = {"acquired": self.acquired.when, "acquired_from": self.acquired.source_tag}
         return {**vars(self), "shape": list(self.shape), **told}
 
 
@@ -59,7 +65,8 @@ class Inspection:
     """What was found, and what should be said of it.
 
     shape: (rows, cols) of the grid of the run. compared: the bands of each date.
-    histogram_distance: by band, 0 to 1. put_back: what --coregister moved the pair by, (rows, cols),
+    histogram_distance: by band, 0 to 1. fills: numbers that stand for missing pixels although the
+    file does not say so. put_back: what --coregister moved the pair by, (rows, cols),
     and `residual` what is left of it by the same measure; None where nothing was moved.
     """
 
@@ -72,6 +79,7 @@ class Inspection:
     histogram_distance: tuple[float, ...]
     shift: Shift
     offset: Offset
+    fills: tuple[Fill, ...] = ()
     put_back: tuple[float, float] | None = None
     residual: Shift | None = None
 
@@ -111,6 +119,7 @@ class Inspection:
             "resolution_ratio": self.resolution_ratio,
             "compared": [list(bands) for bands in self.compared],
             "histogram_distance": list(self.histogram_distance),
+            "fills": [asdict(fill) for fill in self.fills],
             "before": self.before.to_json(),
             "after": self.after.to_json(),
         }
@@ -124,7 +133,7 @@ def inspect_pair(before: PathLike, after: PathLike, **options: Any) -> Inspectio
     """
     chosen = CheckOptions.parse(options)
     pair, area = open_pair(before, after, chosen)
-    sample = SceneSample(pair, spare=True, area=area)
+    sample = SceneSample(pair, spare=True, area=area).heeding_fills()
     seen = inspect_scene(sample)
     warn_unsampled(pair, sample.unreadable)
     return seen
@@ -133,7 +142,7 @@ def inspect_pair(before: PathLike, after: PathLike, **options: Any) -> Inspectio
 def inspect_scene(sample: SceneSample) -> Inspection:
     """What a scene sample shows, and what the rasters say of themselves."""
     pair, shift = sample.pair, measure_shift(sample)
-    both = sample.seen_twice()
+    both = sample.valid_at_both()
     clouds, empty = cloud_shares(*both), sample.nodata_shares()
     first, second = (
         _seen(date, pair, *shares)
@@ -149,6 +158,7 @@ def inspect_scene(sample: SceneSample) -> Inspection:
         histogram_distance=distances(*both),
         shift=shift,
         offset=offset_of(pair.grid, (shift.row_px, shift.col_px)),
+        fills=sample.fills,
     )
 
 
@@ -160,7 +170,7 @@ def coregister(sample: SceneSample, seen: Inspection) -> tuple[SceneSample, Insp
     if not seen.shift.matters:
         return sample, seen
     pair = sample.pair.coregistered((seen.shift.row_px, seen.shift.col_px))
-    moved = replace(sample, pair=pair)
+    moved = replace(sample, pair=pair, found=sample.fills)
     return moved, seen.corrected(measure_shift(moved))
 
 
@@ -172,16 +182,19 @@ def _seen(date: AlignedRaster, pair: RasterPair, nodata: float, cloud: float) ->
         crs=info.grid.crs.name,
         shape=info.grid.shape,
         pixel_m=pixel_m(info.grid, pair.grid),
-        bands=info.bands,
-        dtype=str(info.dtype),
+        bands=len(info.data_bands),
+        dtype=str(date.dtype),
         nodata=nodata,
         cloud=cloud,
+        colour_in_alpha=colour_in_alpha(date),
     )
 
 
 def _warnings(seen: Inspection) -> Iterator[str]:
     if seen.before.path == seen.after.path:
         yield "before and after are the same file, so nothing can differ; name another date"
+    yield from map(str, seen.fills)
+    yield from _of_the_alpha(seen)
     yield from _of_the_shift(seen)
     yield from _of_the_dates(seen)
     yield from _of_the_ground(seen)
@@ -198,6 +211,22 @@ def _warnings(seen: Inspection) -> Iterator[str]:
             f"the histograms lie {max(seen.histogram_distance):.0%} of their range apart: "
             "light or calibration differ; cva and irmad even that out, for a network try --match "
             "histogram"
+        )
+
+
+def _of_the_alpha(seen: Inspection) -> Iterator[str]:
+    dates = (seen.before, seen.after), (seen.after, seen.before)
+    for (date, other), compared in zip(dates, seen.compared, strict=True):
+        band = date.colour_in_alpha
+        if band is None:
+            continue
+        cure = f"take the flag away (gdal_edit -colorinterp_{band} undefined)"
+        if other.bands + (other.colour_in_alpha is not None) >= band:
+            bands = ",".join(map(str, (band, *compared[:2])))
+            cure = f"compare it (--bands {bands}) or {cure}"
+        yield (
+            f"{date.path}: band {band} is flagged as alpha but varies like a colour: it is not "
+            f"compared, and its zeros are nodata; if it is near infrared, {cure}"
         )
 
 

@@ -22,7 +22,7 @@ WINDOWS = 16
 def layer_source_of(date: AlignedRaster) -> Picture:
     """A date in the bands of the run: 8 bits as they are, deeper numbers stretched by a sample."""
     bands = replace(date, bands=date.bands[:3])
-    low, high = (None, None) if date.info.dtype == np.uint8 else _ends(bands)
+    low, high = (None, None) if date.dtype == np.uint8 else _ends(bands)
     return Picture(_source(date), date.info.grid.crs, date.bands, low, high)
 
 

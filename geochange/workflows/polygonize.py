@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Mapping
@@ -11,12 +12,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from geochange.config import OutlineOptions, PolygonizeOptions
-from geochange.errors import OptionError
-from geochange.files.output_paths import lock_output
+from geochange.errors import InputError, OptionError
+from geochange.files.output_paths import lock_output, output_path
 from geochange.grid.probability import FULL, level
 from geochange.progress import Progress, silent
 from geochange.raster.output.probability_raster import ProbabilityRaster
-from geochange.raster.remote import is_remote
+from geochange.raster.sources.resolve import PathLike, source_of
 from geochange.running.disk_space import room_in
 from geochange.running.provenance import Clock, stamp
 from geochange.vector.changes import ChangeTotals, to_changes
@@ -27,7 +28,8 @@ from geochange.vector.generalization.outline_style import outline_style_for
 from geochange.vector.tracing.join import RegionJoiner
 from geochange.vector.tracing.regions import trace
 from geochange.vector.tracing.spill import RegionFile, RegionSpill
-from geochange.workflows.preflight import PathLike, source_of
+
+logger = logging.getLogger(__name__)
 
 EVEN = 0.5
 """The threshold where neither the user nor a run beside the raster names one."""
@@ -58,7 +60,7 @@ def polygonize(
     wanted = PolygonizeOptions.parse(options)
     clock = Clock()
     source = ProbabilityRaster.of(source_of(raster))
-    record = _record_beside(source)
+    record = _record_beside(source, wanted)
     chosen = _threshold(wanted, record)
     path = _out_path(source, out, chosen)
     check_output(path)
@@ -85,22 +87,34 @@ def _threshold(options: PolygonizeOptions, record: Mapping[str, str]) -> float:
 
 def _out_path(source: ProbabilityRaster, out: PathLike | None, threshold: float) -> Path:
     if out is not None:
-        return Path(out).expanduser().absolute()
-    if is_remote(source.path):
-        raise OptionError("--out: needed where the raster lies on a server")
+        return output_path(out)
+    if not Path(source.path).exists():
+        raise OptionError("--out: needed where the raster lies on a server or in an archive")
     # Not over the run's own file, in which somebody may have reviewed the polygons.
     beside = Path(source.path)
     return beside.with_name(f"{beside.stem}-{threshold:.3g}.gpkg")
 
 
-def _record_beside(source: ProbabilityRaster) -> dict[str, str]:
-    """What the run that wrote the raster said of itself, if its polygons still lie beside it."""
+def _record_beside(source: ProbabilityRaster, options: PolygonizeOptions) -> dict[str, str]:
+    """What the run that wrote the raster said of itself, if its polygons still lie beside it.
+
+    Raises InputError where that cannot be read, and the run's threshold is wanted.
+    """
     for suffix in (".gpkg", ".geojson", ".fgb"):
         beside = Path(os.fspath(source.path)).with_suffix(suffix)
-        if beside.is_file():
+        if not beside.is_file():
+            continue
+        try:
             record = read_record(beside)
-            if record.get("shape") == json.dumps(source.grid.shape):
-                return record
+        except InputError as error:
+            if options.threshold is None:
+                raise InputError(
+                    f"{error}; or say a --threshold, the run's is not known"
+                ) from error
+            logger.warning("%s; nothing is kept of what it says of its run", error)
+            continue
+        if record.get("shape") == json.dumps(source.grid.shape):
+            return record
     return {}
 
 
@@ -124,7 +138,7 @@ def _trace(
 ) -> RegionFile:
     """The regions of the whole raster, joined across its blocks."""
     joiner, spill = RegionJoiner(source.grid.shape), RegionSpill(outlines)
-    total, done = source.grid.whole.pixels, 0
+    total, done = source.grid.full_window.pixels, 0
     for window, pixels in source.blocks():
         spill.put(joiner.add(trace(pixels, window, lowest, source.grid.shape[1])))
         done += window.pixels

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from geochange.config import PairOptions, RunOptions
 from geochange.errors import OptionError, OutputError
+from geochange.files.archives import file_behind, gdal_name
+from geochange.files.companions import refuse_orphans
+from geochange.files.output_paths import check_target, output_path
 from geochange.files.sidecars import MODES, Sidecars, sidecars_of, stale_sidecars
 from geochange.grid.tiling import TilePlan, fitting_tile
 from geochange.models import check_name, wanted_bands
 from geochange.mosaic.taper import TAPERS
+from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
 from geochange.raster.fingerprint import files_of
 from geochange.raster.output.probability_raster import is_probability
 from geochange.raster.pair import RasterPair, align_pair
-from geochange.raster.reader import RasterInfo, inspect
+from geochange.raster.reader import RasterInfo
 from geochange.raster.scene.radiometry import MATCHES, Stretch, parse_stretch
-from geochange.raster.sources.band_stack import PLUS, is_stack
-from geochange.raster.sources.band_stack import files_of as stacked
-from geochange.raster.sources.mosaic import is_tileset
-from geochange.raster.sources.stac import is_item, resolve_item
+from geochange.raster.sources.resolve import PathLike, inspect_source, source_of
 from geochange.vector.aoi import AreaOfInterest, read_aoi
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.writers import check_output
 
 logger = logging.getLogger(__name__)
-
-PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class CheckedRun:
     options: RunOptions
     out: Path
     raster: Path
-    beside: Sidecars | None = None
+    sidecars: Sidecars | None = None
 
 
 def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOptions) -> CheckedRun:
@@ -63,13 +61,13 @@ def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOpti
     _choice("match", options.match, MATCHES)
     stretch = parse_stretch(options.stretch)
     check_name(options.model)
-    out_path = Path(out).expanduser().absolute()
+    out_path = output_path(out)
     check_output(out_path)
     refuse_reviewed(out_path, options.overwrite)
     pair, area = open_pair(before, after, options, wanted_bands(options.model))
     if wanted_bands(options.model) is not None and options.stretch == "none":
-        need_8bit(pair.before.info, pair.after.info)
-    raster = _raster_beside(out_path, pair, options.aoi)
+        need_8bit(pair.before, pair.after)
+    raster = _raster_beside(out_path, pair, options)
     refuse_foreign(out_path, options.overwrite)
     tile = fitting_tile(options.tile, pair.grid.shape)
     plan = TilePlan(pair.grid.shape, tile, options.overlap, options.block)
@@ -92,17 +90,17 @@ def open_pair(
     pair = align_pair(first, second, grid, bands)
     if options.aoi is None:
         return pair, None
-    area = read_aoi(Path(source_of(options.aoi)), pair.grid)
-    window = area.window.intersection(pair.grid.whole) or pair.grid.whole
+    area = read_aoi(Path(gdal_name(options.aoi)), pair.grid)
+    window = area.window.intersection(pair.grid.full_window) or pair.grid.full_window
     return pair.crop(window), area.moved(-window.row, -window.col)
 
 
-def need_8bit(*dates: RasterInfo) -> None:
-    """Refuse to show deeper rasters as they are. Raises OptionError."""
-    for info in dates:
-        if info.dtype != "uint8":
+def need_8bit(*dates: AlignedRaster) -> None:
+    """Refuse to show deeper bands as they are. Raises OptionError."""
+    for date in dates:
+        if date.dtype != "uint8":
             raise OptionError(
-                f"--stretch none: {info.path} is {info.dtype} and pictures are of 8 bits; "
+                f"--stretch none: {date.info.path} is {date.dtype} and pictures are of 8 bits; "
                 "use joint, per-date or LOW,HIGH"
             )
 
@@ -113,35 +111,17 @@ def _choice(name: str, value: str | None, choices: Iterable[str | None]) -> None
         raise OptionError(f"--{name} {value}: not known; choose {known}")
 
 
-def source_of(path: PathLike) -> str:
-    """A raster's name, the same from every folder a worker may run in."""
-    text = os.fspath(path)
-    if is_stack(text):
-        return PLUS.join(source_of(part) for part in stacked(text))
-    prefix, name = (text[:4], text[4:]) if text.startswith("GTI:") else ("", text)
-    local = Path(name).expanduser()
-    return prefix + str(local.absolute()) if local.exists() or is_tileset(text) else text
-
-
-def inspect_source(path: PathLike) -> RasterInfo:
-    """What a raster, several of them as one, or a STAC item says of itself. Raises InputError."""
-    text = os.fspath(path)
-    if not is_item(text):
-        return inspect(source_of(text))
-    found = resolve_item(text)
-    info = inspect(found.path)
-    return replace(info, acquired=found.acquired or info.acquired)
-
-
-def _raster_beside(out: Path, pair: RasterPair, aoi: str | None) -> Path:
+def _raster_beside(out: Path, pair: RasterPair, options: RunOptions) -> Path:
     raster = out.with_suffix(".tif")
     inputs = [Path(file) for date in (pair.before, pair.after) for file in files_of(date.info)]
-    inputs += [] if aoi is None else [Path(source_of(aoi))]
+    inputs += [] if options.aoi is None else [file_behind(gdal_name(options.aoi))]
     for target in (out, raster):
         if target.exists() and any(file.exists() and target.samefile(file) for file in inputs):
             raise OutputError(
                 f"--out {out.name}: would overwrite the input {target.name}; give another name"
             )
+    check_target(raster)
+    refuse_orphans(raster, options.overwrite)
     if raster.exists() and not is_probability(raster):
         raise OutputError(
             f"{raster}: stands where the probability raster goes and is none; move it, or give "

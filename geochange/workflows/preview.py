@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,14 +10,16 @@ from pathlib import Path
 import geopandas as gpd
 
 from geochange.drawing import Drawn, save_png
-from geochange.errors import OptionError, OutputError
-from geochange.files.output_paths import check_folder
-from geochange.files.sidecars import written_by_geochange
+from geochange.errors import OptionError
+from geochange.files.archives import gdal_name
+from geochange.files.output_paths import output_path
+from geochange.files.sidecars import refuse_others
 from geochange.formatting import area, day, lonlat, share
 from geochange.grid.grid import Grid
 from geochange.grid.lonlat import points_in, size_m
 from geochange.grid.tiling import Window
 from geochange.raster.pair import RasterPair
+from geochange.raster.sources.resolve import PathLike
 from geochange.report.canvas import muted, scale_of, sized
 from geochange.report.panels import Panel, side_by_side
 from geochange.report.run.origin import Rasters, RunOrigin
@@ -24,7 +27,6 @@ from geochange.report.run.pictures import Photos, read_overviews, read_pictures
 from geochange.report.run.sketches import COLOURS, LABELS, Sketcher, shown_shape, window_around
 from geochange.vector.changes import ChangeTotals
 from geochange.vector.files.change_reader import change_of, changes_in
-from geochange.workflows.preflight import PathLike
 
 PANEL_PX = 800
 """The longer side of each of the three pictures, unless the user says otherwise."""
@@ -57,29 +59,27 @@ def preview(
 
     Raises InputError, OptionError or OutputError.
     """
-    path = Path(changes).expanduser().absolute()
+    path = Path(gdal_name(os.fspath(changes)))
     origin = RunOrigin.of(path)
     picture = _out_path(path, out, number)
     pair = origin.pair(rasters)
     chosen = None if number is None else change_of(origin.layer, number, pair.grid)
-    window = pair.grid.whole if chosen is None else _around(chosen, pair.grid)
+    window = pair.grid.full_window if chosen is None else _around(chosen, pair.grid)
     save_png(_draw(View(origin, pair, window, chosen), panel_px), picture)
     return picture
 
 
 def _out_path(changes: Path, out: PathLike | None, number: int | None) -> Path:
     if out is None:
+        if not changes.exists():
+            raise OptionError("--out: needed where the changes lie in an archive")
         suffix = ".png" if number is None else f"-{number}.png"
         path = changes.with_name(f"{changes.stem}{suffix}")
     else:
-        path = Path(out).expanduser().absolute()
+        path = output_path(out)
     if path.suffix.lower() != ".png":
         raise OptionError(f"--out {path.name}: the picture is a PNG; end its name in .png")
-    check_folder(path)
-    if path.exists() and not written_by_geochange(path):
-        raise OutputError(
-            f"{path}: is there and none of geochange's; move it, or give another --out"
-        )
+    refuse_others(path, "--out")
     return path
 
 
@@ -89,7 +89,7 @@ def _around(change: gpd.GeoDataFrame, grid: Grid) -> Window:
 
 def _draw(view: View, panel_px: int) -> Drawn:
     look = read_pictures(
-        view.pair, partial(read_overviews, view.pair, view.pair.grid.whole, panel_px)
+        view.pair, partial(read_overviews, view.pair, view.pair.grid.full_window, panel_px)
     )
     photos, shape = look.at(view.window, panel_px), shown_shape(view.window, panel_px)
     line_px, all_of_it = max(1.0, panel_px / FINE), view.chosen is None

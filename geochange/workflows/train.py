@@ -24,6 +24,7 @@ from geochange.models.weights.checkpoint import read_checkpoint
 from geochange.progress import Watch, noted, unwatched
 from geochange.trainer.checkpoints import CheckpointKeeper, calibrate
 from geochange.trainer.clip_pretraining import align_scenes
+from geochange.trainer.land_pretraining import learn_land
 from geochange.trainer.preparation import Prepared, prepare, spoken
 from geochange.trainer.recipe import (
     augmentation_of,
@@ -93,6 +94,7 @@ def train(
         return _told(prepared, began, is_first(), already=True)
     if is_first():
         align_scenes(prepared, watch)
+        learn_land(prepared, watch)
         prepared.split_names(watch)
     fabric = devices_of(options).fabric()
     training = Training(prepared, fabric, watch if fabric.is_global_zero else unwatched, prints)
@@ -140,7 +142,7 @@ class Training:
 
     def _loader(
         self, prepared: Prepared, names: Sequence[tuple[Names, Names]]
-    ) -> Loader[LabelledBatch]:
+    ) -> Loader[Any, LabelledBatch]:
         options, fabric = self.options, self.fabric
         seed, augmentation = options.seed, augmentation_of(options)
         return Loader(
@@ -242,11 +244,12 @@ class Training:
 
 def _student(prepared: Prepared, fabric: Fabric) -> tuple[TrainingState, Card]:
     options = prepared.options
-    network, card = start_network(start_of(options, prepared.own_clip))
+    network, card = start_network(start_of(options, prepared.own_clip, prepared.land))
     learner = TrainableChangeClip(
         network,
         frozen=options.network.batch_norm == "frozen",
         together=options.network.batch_norm_dates == "together",
+        steady=options.network.steady,
     )
     if options.network.batch_norm == "synced":
         learner.synchronise()

@@ -48,6 +48,20 @@ def test_pairs_are_found_by_name(root: Path) -> None:
     assert pairs[1].labels == root / "town" / "labels.gpkg"
 
 
+@pytest.mark.parametrize(
+    "name", ["labels.kml", "labels.geojsonl", "labels.shp.zip", "labels.gml", "labels.png"]
+)
+def test_labels_may_be_of_any_format_that_is_read(root: Path, name: str) -> None:
+    (root / "town" / "labels.gpkg").unlink()
+    (root / "town" / "labels.txt").touch()
+    with pytest.raises(InputError, match=r"town: holds no labels; put one of labels\.gpkg"):
+        find_pairs(root)
+    (root / "town" / name).touch()
+    assert find_pairs(root)[1].labels == root / "town" / name
+    (root / "town" / "labels.tif").touch()
+    assert find_pairs(root)[1].labels == root / "town" / "labels.tif"
+
+
 def test_chips_are_the_pixels_of_the_pair(root: Path) -> None:
     source = PairChips(find_pairs(root), size_px=32)
     assert len(source) == 2 * 2 * 3

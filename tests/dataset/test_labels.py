@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from affine import Affine
-from makers import LONLAT, NORTH_UP, make_raster
+from makers import LONLAT, NORTH_UP, make_raster, noise
 from polygon_files import grid_of, make_polygons, square
 from pyproj import CRS
 
@@ -144,7 +144,7 @@ def test_refusals(tmp_path: Path) -> None:
         make_polygons(tmp_path / "empty.gpkg", []): "holds no polygon",
         make_polygons(tmp_path / "far.gpkg", [square(900, 900, 5)]): "none of its polygons lies on",
         make_raster(tmp_path / "far.tif", planted(1), crs=far): "covers nothing of the pair",
-        make_raster(tmp_path / "rgb.tif", np.zeros((*SHAPE, 3), np.uint8)): "holds 3 bands",
+        make_raster(tmp_path / "rgb.tif", noise((*SHAPE, 3))): "holds 3 bands",
         make_raster(tmp_path / "odd.tif", planted(1, 7)): "holds the label 7",
         tmp_path / "nowhere.tif": "no such file",
         tmp_path / "nowhere.gpkg": "no such file",

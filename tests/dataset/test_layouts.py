@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from geochange.dataset.layouts import LAYOUTS, SUFFIXES, Layout, find_layout, records
+from geochange.dataset.layouts import BESIDE, LAYOUTS, UNREAD, Layout, find_layout, records
 from geochange.errors import InputError
+from geochange.raster.pictures.image import SUFFIXES
 
 SYSU = LAYOUTS["sysu"]
 
@@ -53,10 +54,37 @@ def test_twins_may_differ_in_suffix(tmp_path: Path, suffix: str) -> None:
     assert (chip.name, chip.before.name, chip.label.name) == ("a.b", "a.b.png", f"a.b{suffix}")
 
 
-def test_what_is_no_picture_is_passed_over(tmp_path: Path) -> None:
-    lay_out(tmp_path, SYSU, "a.png", "._a.png", "Thumbs.db", "a.png.aux.xml")
+def test_what_lies_beside_pictures_is_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    beside = ("._a.png", "Thumbs.db", "a.png.aux.xml", *(f"a{suffix}" for suffix in BESIDE))
+    lay_out(tmp_path, SYSU, "a.png", *beside)
     (tmp_path / "train" / "time1" / "b.png").mkdir()
     assert [chip.name for chip in records(tmp_path, SYSU, "train")] == ["a"]
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("folder", SYSU.folders)
+@pytest.mark.parametrize("suffix", [*UNREAD, ".GIF"])
+def test_a_picture_that_is_not_read_is_named(tmp_path: Path, suffix: str, folder: str) -> None:
+    lay_out(tmp_path, SYSU, "a.png")
+    odd = tmp_path / "train" / folder / f"b{suffix}"
+    odd.touch()
+    said = rf"/{folder}/b\{suffix}: chips are not read from \{suffix.lower()}; save them as \.png"
+    with pytest.raises(InputError, match=said):
+        records(tmp_path, SYSU, "train")
+    odd.unlink()
+    assert len(records(tmp_path, SYSU, "train")) == 1
+
+
+def test_what_may_be_a_picture_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lay_out(tmp_path, SYSU, "a.png", "b.dat", "c")
+    assert [chip.name for chip in records(tmp_path, SYSU, "train")] == ["a"]
+    assert len(caplog.messages) == 3
+    folder = tmp_path / "train" / "label"
+    assert caplog.messages[-1] == f"{folder}: holds no pictures by their names, left out: b.dat, c"
 
 
 @pytest.mark.parametrize("folder", SYSU.folders)

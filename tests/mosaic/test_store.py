@@ -104,17 +104,17 @@ def test_probability_comes_back_from_any_window(probability: ProbabilityStore) -
     rows, cols = PLAN.outputs
     for output in product(range(rows), range(cols)):
         assert not probability.has(output)
-        probability.put(output, whole[PLAN.output_window(output).within(PLAN.whole)])
+        probability.put(output, whole[PLAN.output_window(output).within(PLAN.full_window)])
         assert probability.has(output)
-    np.testing.assert_array_equal(probability.get(PLAN.whole), whole)
+    np.testing.assert_array_equal(probability.get(PLAN.full_window), whole)
     window = Window(11, 20, 30, 33)
-    np.testing.assert_array_equal(probability.get(window), whole[window.within(PLAN.whole)])
+    np.testing.assert_array_equal(probability.get(window), whole[window.within(PLAN.full_window)])
     chunks = [path for path in (probability.path / "c").rglob("*") if path.is_file()]
     assert len(chunks) == rows * cols
 
 
 def test_what_nobody_put_is_no_data(probability: ProbabilityStore) -> None:
-    assert (probability.get(PLAN.whole) == NODATA).all()
+    assert (probability.get(PLAN.full_window) == NODATA).all()
 
 
 def test_an_output_without_data_is_there_too(probability: ProbabilityStore) -> None:

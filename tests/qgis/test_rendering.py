@@ -21,7 +21,8 @@ from PIL import Image
 from pyproj import CRS
 from qgis_python import QGIS_PYTHON, qgis_is_there, run_qgis_python
 
-from geochange.qgis.style import CLASSES, NODATA, probability_colormap
+from geochange.grid.probability import NODATA
+from geochange.qgis.style import CLASSES, probability_colormap
 from geochange.raster.output.cog import write_cog
 from geochange.vector.files.writers import COLUMNS, empty_changes, table_of, write_changes
 

@@ -33,7 +33,7 @@ def test_whole_pixels_are_put_back_exactly(tmp_path: Path) -> None:
     inner = Window(10, 10, 60, 60)
     before, after = (read(date, inner)[0] for date in (pair.before, pair.after))
     np.testing.assert_array_equal(before, after)
-    _, valid = read(pair.after, pair.grid.whole)
+    _, valid = read(pair.after, pair.grid.full_window)
     assert valid[:77, 5:].all() and not valid[77:].any() and not valid[:, :5].any()
 
 
@@ -66,10 +66,10 @@ def test_the_date_that_is_resampled_anyway_is_moved(tmp_path: Path, grid: str) -
 def test_any_window_gives_the_same_pixels(tmp_path: Path) -> None:
     pixels = ground(700)
     pair = pair_of(tmp_path, pixels, pixels).coregistered((1.37, -0.61))
-    whole, _ = read(pair.after, pair.grid.whole)
+    whole, _ = read(pair.after, pair.grid.full_window)
     for window in (Window(0, 0, 90, 650), Window(500, 490, 60, 60), Window(333, 12, 1, 1)):
         np.testing.assert_array_equal(
-            read(pair.after, window)[0], whole[window.within(pair.grid.whole)]
+            read(pair.after, window)[0], whole[window.within(pair.grid.full_window)]
         )
     part = pair.crop(Window(100, 200, 300, 300))
     assert part.after.shift_px == pair.after.shift_px

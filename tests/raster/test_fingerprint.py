@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 from makers import make_raster, noise
+from odd_rasters import ODD
 
 from geochange.raster.fingerprint import fingerprint_of
 from geochange.raster.reader import inspect
+
+ODD_MASKS = ("VRT with a mask", "VRT with a mask in the last band alone")
 
 
 def mosaic(path: Path, source: str) -> Path:
@@ -46,6 +49,15 @@ def test_every_file_behind_it_counts(tmp_path: Path, name: str) -> None:
     info = inspect(mosaic(tmp_path / "outer.vrt", "inner.vrt"))
     was = fingerprint_of(info)
     touch(tmp_path / name)
+    assert fingerprint_of(info) != was
+
+
+@pytest.mark.parametrize("name", ODD_MASKS)
+@pytest.mark.parametrize("file", ["m.tif", "a.vrt", "band2.tif"])
+def test_the_file_behind_a_mask_counts(tmp_path: Path, name: str, file: str) -> None:
+    info = inspect(ODD[name](tmp_path).path)
+    was = fingerprint_of(info)
+    touch(tmp_path / file)
     assert fingerprint_of(info) != was
 
 

@@ -33,7 +33,7 @@ def pair_of(before: Path, after: Path, grid: str = "before", bands: Bands = ONE)
 def read(pair: RasterPair, window: Window | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Pixels and validity of the after date, of the whole grid unless said otherwise."""
     with pair.after.reader() as reader:
-        return reader(window or pair.grid.whole)
+        return reader(window or pair.grid.full_window)
 
 
 @dataclass(frozen=True)
@@ -241,9 +241,9 @@ def assert_parts_of_the_whole(pair: RasterPair, windows: list[Window]) -> None:
     for window in windows:
         part, part_valid = read(pair, window)
         assert part.shape == (window.height, window.width, 1)
-        inside = window.intersection(pair.grid.whole)
+        inside = window.intersection(pair.grid.full_window)
         assert inside is not None
-        place, source = inside.within(window), inside.within(pair.grid.whole)
+        place, source = inside.within(window), inside.within(pair.grid.full_window)
         np.testing.assert_array_equal(part[place], whole[source])
         np.testing.assert_array_equal(part_valid[place], whole_valid[source])
         outside = np.ones((window.height, window.width), bool)
@@ -306,7 +306,7 @@ def test_whole_pixels_apart_is_read_without_resampling(
     top, left = max(rows, 0), max(cols, 0)
     assert pair.grid.transform == NORTH_UP @ Affine.translation(left, top)
     with pair.before.reader() as reader:
-        pixels, valid = reader(pair.grid.whole)
+        pixels, valid = reader(pair.grid.full_window)
     assert valid.all()
     np.testing.assert_array_equal(
         pixels[..., 0], before_pixels[top : top + height, left : left + width]
@@ -329,7 +329,7 @@ def test_the_grid_of_after_may_be_taken(tmp_path: Path) -> None:
     assert pair.before.offset_px is None
     assert pair.grid.shape == (8, 10)
     with pair.before.reader() as reader:
-        pixels, valid = reader(pair.grid.whole)
+        pixels, valid = reader(pair.grid.full_window)
     assert valid.all()
     inner = np.s_[1:-1, 1:-1]  # at the rim the filter has pixels on one side only
     np.testing.assert_allclose(pixels[inner], read(pair)[0][inner], atol=1e-3)
@@ -450,7 +450,7 @@ def test_a_warp_heeds_the_nodata_of_the_bands_that_are_compared(tmp_path: Path) 
     pair = align_pair(before, after, "before", Bands((3, 1, 2), (3, 1, 2)))
     assert pair.after.offset_px is None
     with pair.after.reader() as read:
-        warped, valid = read(pair.grid.whole)
+        warped, valid = read(pair.grid.full_window)
     assert not valid[12:18, 13:27].any()
     assert valid[25:38, 5:45].all()
     assert warped.shape == (*pair.grid.shape, 3)

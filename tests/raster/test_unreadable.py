@@ -54,7 +54,7 @@ def pair_of(folder: Path, transform: Affine = NORTH_UP, **profile: Any) -> Raste
 
 def whole_of(date: AlignedRaster) -> tuple[np.ndarray, np.ndarray]:
     with date.reader() as read:
-        return read(date.grid.whole)
+        return read(date.grid.full_window)
 
 
 def by_windows(date: AlignedRaster, side: int, lost: set[Window]) -> tuple[np.ndarray, np.ndarray]:
@@ -176,7 +176,7 @@ def test_a_mosaic_loses_the_same_ground_from_every_window(tmp_path: Path) -> Non
     for valid, lost in answers:
         assert lost == answers[0][1] and lost
         np.testing.assert_array_equal(valid, answers[0][0])
-        assert not valid[GROUND.within(date.grid.whole)].any()
+        assert not valid[GROUND.within(date.grid.full_window)].any()
 
 
 def test_without_leave_to_lose_it_is_an_error_that_names_all(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_without_leave_to_lose_it_is_an_error_that_names_all(tmp_path: Path) -> 
         r"\(rows 57-88, columns 91-154 of the run's grid, around 501230 4999270 in WGS 84 / UTM"
     )
     with date.reader() as read, pytest.raises(UnreadableError, match=line) as caught:
-        read(date.grid.whole)
+        read(date.grid.full_window)
     assert "\n" not in str(caught.value)
 
 
@@ -207,7 +207,7 @@ def test_what_fails_is_tried_again_after_a_pause_from_the_file_opened_afresh(
     monkeypatch.setattr(retry, "sleep", sleep)
     lost = set[Window]()
     with date.reader(lost) as read:
-        pixels, valid = read(date.grid.whole)
+        pixels, valid = read(date.grid.full_window)
     assert naps == list(retry.PAUSES_S)
     assert valid.all() and not lost
     np.testing.assert_array_equal(pixels, noise((SHAPE[0] + 8, SHAPE[1] + 8, 3), 2)[:160, :192])

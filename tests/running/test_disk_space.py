@@ -54,8 +54,8 @@ def test_no_more_tiles_wait_than_were_foretold(plan: TilePlan) -> None:
 def test_a_large_raster_needs_little_more_than_its_probability() -> None:
     plan = TilePlan((200_000, 200_000))
     space = disk_space_of(plan, 56, IN_FLIGHT, keep_work=False)
-    assert space.infer / plan.whole.pixels < 2.6
-    assert 2.5 < space.peak / plan.whole.pixels < 2.9
+    assert space.infer / plan.full_window.pixels < 2.6
+    assert 2.5 < space.peak / plan.full_window.pixels < 2.9
 
 
 def test_logits_that_are_kept_are_counted() -> None:
@@ -64,8 +64,10 @@ def test_logits_that_are_kept_are_counted() -> None:
     released = disk_space_of(plan, 0, IN_FLIGHT, keep_work=False)
     logits = plan.tile_count * plan.tile_px**2 * 2
     assert kept.write - released.write == logits
-    assert kept.infer == logits + int(1.2 * plan.whole.pixels) + int(4 / 3 * plan.whole.pixels)
-    assert released.peak <= 4.5 * plan.whole.pixels
+    assert kept.infer == logits + int(1.2 * plan.full_window.pixels) + int(
+        4 / 3 * plan.full_window.pixels
+    )
+    assert released.peak <= 4.5 * plan.full_window.pixels
 
 
 @pytest.mark.parametrize("tile", [256, 512])
@@ -76,11 +78,11 @@ def test_a_raster_of_many_blocks_is_written_early_and_of_few_is_not(
 ) -> None:
     plan = TilePlan((side, side), tile, block_tiles=block)
     space = disk_space_of(plan, 0, IN_FLIGHT, keep_work=False)
-    waiting = front_tiles(plan, IN_FLIGHT) * tile**2 * 2 + 1.2 * plan.whole.pixels
+    waiting = front_tiles(plan, IN_FLIGHT) * tile**2 * 2 + 1.2 * plan.full_window.pixels
     if writes_early(plan):
         assert plan.rows.outputs * plan.cols.outputs >= 25
-        assert space.infer == pytest.approx(waiting + 4 / 3 * plan.whole.pixels, rel=1e-6)
-        assert space.peak <= 4.5 * plan.whole.pixels
+        assert space.infer == pytest.approx(waiting + 4 / 3 * plan.full_window.pixels, rel=1e-6)
+        assert space.peak <= 4.5 * plan.full_window.pixels
     else:
         assert space.infer == pytest.approx(waiting, rel=1e-6)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from makers import make_raster, noise
+from odd_rasters import vrt
 
 from geochange.errors import OptionError
 from geochange.grid.tiling import TilePlan
@@ -66,6 +67,19 @@ def test_a_stretch_takes_more(tmp_path: Path) -> None:
     plain = block_bytes(pair, plan, UNCHANGED)
     assert block_bytes(pair, plan, Radiometry(both, both)) - plain == 32 * 32 * 2 * 9
     assert block_bytes(pair, plan, Radiometry(both, None)) - plain == 32 * 32 * 9
+
+
+def test_bands_count_with_the_type_that_holds_them_all(tmp_path: Path) -> None:
+    pixels = noise((60, 50), dtype="float64")
+    path = vrt(tmp_path, [(pixels.astype(d), None) for d in ("uint8", "uint32", "float32")])
+    info = inspect(path)
+    pair = align_pair(info, info, "before", Bands((1, 2, 3), (1, 3, 1)))
+    assert (pair.before.dtype, pair.after.dtype) == (np.float64, np.float32)
+    assert cache_bytes(pair) == 60 * 50 * ((1 + 4 + 4) + (1 + 4 + 1))
+    plan, ends = TilePlan((60, 50), 32, 8, 1), Stretch((0.0,) * 3, (1.0,) * 3)
+    plain = block_bytes(pair, plan, UNCHANGED)
+    assert plain == 32 * 32 * (3 * (8 + 4) + 3 + 10)
+    assert block_bytes(pair, plan, Radiometry(ends, None)) - plain == 32 * 32 * 3 * (2 * 8 + 1)
 
 
 def test_no_more_is_kept_of_a_raster_than_it_holds(tmp_path: Path) -> None:

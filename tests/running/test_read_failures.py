@@ -71,20 +71,20 @@ def test_a_file_in_the_place_of_the_records_goes(tmp_path: Path) -> None:
 def test_a_run_goes_on_and_ends_with_all_places(pair: RasterPair) -> None:
     faults = ReadFailures(pair)
     for _ in range(3 * GIVE_UP):
-        assert faults.spare(UnreadableError("there", HOLE))
-    assert not faults.spare(RunError("something else"))
+        assert faults.tolerate(UnreadableError("there", HOLE))
+    assert not faults.tolerate(RunError("something else"))
     line = r"rows 0-1, columns 0-3 cannot .*; .*rows 4-5, columns 4-5 .*--skip-unreadable"
     with pytest.raises(RunError, match=line):
-        faults.settle(OTHER)
-    ReadFailures(pair).settle(NOTHING_UNREADABLE)
+        faults.raise_collected(OTHER)
+    ReadFailures(pair).raise_collected(NOTHING_UNREADABLE)
 
 
 def test_a_server_that_gives_nothing_is_given_up(pair: RasterPair) -> None:
     faults = ReadFailures(remote(pair))
     for _ in range(GIVE_UP - 1):
-        assert faults.spare(UnreadableError("there", HOLE))
-    faults.worked()
+        assert faults.tolerate(UnreadableError("there", HOLE))
+    faults.note_success()
     for _ in range(GIVE_UP - 1):
-        assert faults.spare(UnreadableError("there", HOLE))
+        assert faults.tolerate(UnreadableError("there", HOLE))
     with pytest.raises(RunError, match=r"https://x\.org/a\.tif: pixels .*7 blocks before it"):
-        faults.spare(UnreadableError("there", HOLE))
+        faults.tolerate(UnreadableError("there", HOLE))

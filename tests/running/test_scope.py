@@ -31,7 +31,7 @@ def test_without_an_area_it_is_the_plan(plan: TilePlan) -> None:
     scope = Scope(plan)
     assert scope.counts == (plan.tile_count, plan.rows.blocks * plan.cols.blocks)
     assert list(scope.outputs()) == every_output(plan)
-    assert scope.pixels == plan.whole.pixels
+    assert scope.pixels == plan.full_window.pixels
     assert scope.share == 1
     for block in plan.blocks():
         ((window, tiles),) = scope.runs_of(block)
@@ -47,7 +47,7 @@ def test_every_pixel_of_the_area_has_all_its_tiles(
 ) -> None:
     scope = Scope(plan, some_area(boxes))
     assert scope.area is not None
-    meant = scope.area.mask(plan.whole)
+    meant = scope.area.mask(plan.full_window)
     worked = {tile for block in plan.blocks() for tile in scope.tiles_of(block)}
     outputs = set(scope.outputs())
     assert outputs == {output for output in every_output(plan) if scope.has_output(output)}

@@ -68,7 +68,7 @@ def carry_out(work: RunSpec) -> tuple[NDArray[np.uint8], Regions]:
         if isinstance(answer, BlockRegions):
             spill.put(joiner.add(answer))
     shelf = spill.finish(joiner.finish())
-    return work.probability.get(work.plan.whole), shelf.read(np.arange(len(shelf)))
+    return work.probability.get(work.plan.full_window), shelf.read(np.arange(len(shelf)))
 
 
 @settings(
@@ -102,7 +102,7 @@ def test_what_is_missing_at_one_date_is_nodata_and_never_change(tmp_path: Path) 
     work = lay_out(tmp_path / "a", (70, 90), 2, seed=3)
     probability, regions = carry_out(work)
     with work.pair.after.reader() as read:
-        _, valid = read(work.plan.whole)
+        _, valid = read(work.plan.full_window)
     assert 0 < (~valid).sum() < valid.size
     np.testing.assert_array_equal(probability == NODATA, ~valid)
     assert len(regions) > 0

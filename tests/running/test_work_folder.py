@@ -16,7 +16,7 @@ MINE = {"model": "cva", "shape": [3, 4], "nested": {"b": 1, "a": 2}}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> WorkFolder:
-    return WorkFolder.beside(tmp_path / "changes.gpkg")
+    return WorkFolder.for_output(tmp_path / "changes.gpkg")
 
 
 def leave_work(folder: WorkFolder) -> Path:
@@ -115,7 +115,7 @@ def test_a_file_in_the_way_is_refused(folder: WorkFolder) -> None:
 
 def test_a_place_that_cannot_hold_it_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be made"):
-        WorkFolder.beside(tmp_path / "missing" / "changes.gpkg").begin(MINE)
+        WorkFolder.for_output(tmp_path / "missing" / "changes.gpkg").begin(MINE)
 
 
 def test_remove_leaves_nothing_and_may_be_repeated(folder: WorkFolder, tmp_path: Path) -> None:

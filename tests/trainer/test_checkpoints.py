@@ -55,7 +55,7 @@ class Pupil:
         self.best_network = small("vit")
         self.finite = True
 
-    def remember(self) -> dict[str, torch.Tensor]:
+    def state(self) -> dict[str, torch.Tensor]:
         return {"optimiser.step": torch.ones(1)}
 
     def check(self, step: int) -> None:

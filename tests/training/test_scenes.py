@@ -11,11 +11,14 @@ from PIL import Image
 
 from geochange.errors import InputError
 from geochange.training.scenes import (
+    LabelledScenes,
     caption_loss,
     caption_targets,
+    meanings_of,
     names_of,
     read_scenes,
     share_among,
+    sure_from,
 )
 from geochange.training.views import mix, random_view
 
@@ -90,3 +93,20 @@ def test_shares_count_the_captions_that_stand_for_classes() -> None:
     captions = [1, 2, 3]  # of three classes; the first caption stands for none
     assert share_among(logits, labels, captions, 1) == 0.5
     assert share_among(logits, labels, captions, 2) == 1.0
+
+
+def test_names_of_one_class_mean_one_thing() -> None:
+    vocabulary = ("farmland", "beach", "sea", "lake")
+    assert meanings_of(["beach", "agricultural", "lake"], vocabulary) == (("beach", "sea"),)
+
+
+def test_the_least_score_is_where_what_is_said_is_right() -> None:
+    scenes = LabelledScenes(torch.zeros(3, 3, 1, 1), torch.tensor([0, 1, 1]), ("beach", "river"))
+    vocabulary = ("beach", "sea", "river", "lake")
+    # Together beach and sea have 0.8 of the first and 0.5 of the last, which is a river.
+    shares = torch.tensor([[0.4, 0.4, 0.1, 0.1], [0.05, 0.05, 0.6, 0.3], [0.3, 0.2, 0.4, 0.1]])
+    found = sure_from(shares.log(), scenes, vocabulary, 0.99)
+    assert 0.5 < found <= 0.52
+    assert sure_from(shares.log(), scenes, vocabulary, 0.6) == 0.0
+    wrong = LabelledScenes(scenes.pictures, torch.tensor([1, 0, 0]), scenes.classes)
+    assert sure_from(shares.log(), wrong, vocabulary, 0.99) == 1.0

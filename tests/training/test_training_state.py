@@ -114,11 +114,11 @@ def test_going_on_gives_the_same_bits(ema: float) -> None:
     first = student(ema=ema)
     for step in range(3):
         first.learn(step, [part(step)])
-    kept = {name: value.clone() for name, value in first.remember().items()}
+    kept = {name: value.clone() for name, value in first.state().items()}
     network = {name: value.clone() for name, value in first.best_network.state_dict().items()}
     second = student(ema=ema)
     second.best_network.load_state_dict(network)
-    second.recall(kept)
+    second.restore(kept)
     for step in range(3, 6):
         second.learn(step, [part(step)])
     assert torch.equal(weights(through), weights(second))
@@ -180,7 +180,7 @@ def test_weights_that_are_no_numbers_are_not_passed_on() -> None:
 def test_what_another_network_left_is_refused() -> None:
     pupil = student()
     pupil.learn(0, [part(0)])
-    kept = pupil.remember()
+    kept = pupil.state()
     kept.pop(next(name for name in kept if name.endswith("exp_avg")))
     with pytest.raises(InputError, match="of another network"):
-        student().recall(kept)
+        student().restore(kept)

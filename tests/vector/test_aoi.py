@@ -44,12 +44,12 @@ def test_every_window_sees_the_same_pixels(tmp_path: Path, points: int) -> None:
     outline = coast(points)
     area = read_aoi(write(tmp_path / "area.gpkg", outline), GRID)
     expected = rasterize([outline], GRID.shape).astype(bool)
-    whole = area.mask(GRID.whole)
+    whole = area.mask(GRID.full_window)
     assert (whole != expected).mean() < 1e-4  # corners went through the file, and back
     for tile, overlap in ((64, 0), (37, 9)):
         plan = TilePlan(GRID.shape, tile, overlap, 1)
         for window in plan.output_windows():
-            here = whole[window.within(GRID.whole)]
+            here = whole[window.within(GRID.full_window)]
             np.testing.assert_array_equal(area.mask(window), here)
             assert area.touches(window) or not here.any()
 
@@ -66,7 +66,7 @@ def test_any_crs_and_any_number_of_polygons(tmp_path: Path) -> None:
     shapes = coast(30), shapely.box(500.2, 300.2, 590.6, 390.1)
     plain = read_aoi(write(tmp_path / "a.gpkg", *shapes), GRID)
     turned = read_aoi(write(tmp_path / "b.geojson", *shapes, crs=LONLAT), GRID)
-    first, second = plain.mask(GRID.whole), turned.mask(GRID.whole)
+    first, second = plain.mask(GRID.full_window), turned.mask(GRID.full_window)
     assert first.sum() > 50_000
     assert (first != second).mean() < 1e-3
 

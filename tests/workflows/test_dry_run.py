@@ -85,6 +85,6 @@ def test_a_crop_of_a_pair_shows_the_same_pixels(tmp_path: Path, shift: float) ->
         with whole.reader() as read:
             pixels, valid = read(window)
         with cropped.reader() as read:
-            found, found_valid = read(part.grid.whole)
+            found, found_valid = read(part.grid.full_window)
         np.testing.assert_allclose(found.astype(int), pixels.astype(int), atol=1)
         np.testing.assert_array_equal(found_valid, valid)

@@ -241,13 +241,13 @@ def test_what_lies_outside_is_never_read_nor_inferred(
     tiles = [tile for block in checked.plan.blocks() for tile in scope.tiles_of(block)]
     needed = np.zeros(checked.plan.shape, bool)
     for tile in tiles:
-        needed[checked.plan.tile_window(tile).within(checked.plan.whole)] = True
+        needed[checked.plan.tile_window(tile).within(checked.plan.full_window)] = True
     assert 0.1 < needed.mean() < 0.5
     read = np.zeros(checked.plan.shape, int)
     plain = pair.Date._read
 
     def watched(self: Any, handle: Any, window: Window, *how: Any) -> Any:
-        read[window.within(checked.plan.whole)] += 1
+        read[window.within(checked.plan.full_window)] += 1
         return plain(self, handle, window, *how)
 
     monkeypatch.setattr(pair.Date, "_read", watched)
@@ -265,12 +265,12 @@ def test_what_lies_outside_is_never_read_nor_inferred(
     assert result.polygons >= 2
     tiled = np.zeros(checked.plan.shape, bool)
     for window in sampled(checked):
-        tiled[window.within(checked.plan.whole)] = True
+        tiled[window.within(checked.plan.full_window)] = True
     assert (read[~needed & ~tiled] == 0).all()
     assert (read[needed] >= 2).all()
     foretold = estimate_run(checked)
     assert foretold.tiles == len(tiles) == scope.counts[0] < checked.plan.tile_count
-    assert set(inferred) == {scope.pixels, checked.plan.whole.pixels}
+    assert set(inferred) == {scope.pixels, checked.plan.full_window.pixels}
 
 
 def sampled(checked: Any) -> list[Window]:

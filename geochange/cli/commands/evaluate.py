@@ -15,6 +15,7 @@ from geochange.cli.rerun import again
 from geochange.cli.screen import say_json, screen
 from geochange.config import CompareOptions, EvaluateOptions
 from geochange.errors import InputError, OptionError, OutputError
+from geochange.files.archives import file_behind, gdal_name
 from geochange.files.atomic import write_text
 from geochange.files.output_paths import check_folder
 from geochange.models import check_name
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from geochange.workflows.compare import Comparison
 
 WORST = 12
-"""Chips on the contact sheet."""
+"""The number of chips on the contact sheet."""
 
 AFRESH = "the same command again starts afresh"
-"""After an interruption."""
+"""The hint after an interruption."""
 
 _OF_CHIPS = {*EvaluateOptions.model_fields, "csv", "plots"} - {"tolerance"}
 _OF_POLYGONS = {*CompareOptions.model_fields} - {"tolerance"}
@@ -62,20 +63,21 @@ def evaluate(
 ) -> None:
     """Measure a model on labelled chips, or polygons against a reference.
 
-    MODEL is whatever `geochange run --model` takes: a checkpoint, cva, irmad, package.module:Class;
-    ROOT the folder of a data set. The intervals hold 95 % of the figures when chips are drawn anew.
+    MODEL is any value of `geochange run --model`: a checkpoint, cva, irmad, package.module:Class.
+    ROOT is the folder of a data set. The intervals are bootstrap intervals of 95 %, over chips.
 
     FOUND and REFERENCE are files of polygons (.gpkg, .geojson, .fgb, .shp). They are compared on
     the grid of the run that wrote FOUND, pixel by pixel and polygon by polygon.
     """
     chosen = set(said(given))
     # Behind --help: a library of polygons takes a moment.
-    from geochange.vector.files.polygon_reader import is_vector
+    from geochange.vector.files.formats import is_vector
 
-    if is_vector(Path(subject)) or is_vector(truth):
-        _check_polygons(Path(subject), truth, chosen, json_file)
+    found, reference = Path(gdal_name(subject)), Path(gdal_name(str(truth)))
+    if is_vector(found) or is_vector(reference):
+        _check_polygons(found, reference, chosen, json_file)
         values = {name: given[name] for name in CompareOptions.model_fields}
-        _compare(Path(subject), truth, values, json_file, (quiet, given["log_json"]))
+        _compare(found, reference, values, json_file, (quiet, given["log_json"]))
         return
     if extra := sorted(chosen & _OF_POLYGONS):
         raise OptionError(
@@ -89,7 +91,7 @@ def evaluate(
 
 
 def _check_polygons(found: Path, reference: Path, chosen: set[str], json_file: Path | None) -> None:
-    from geochange.vector.files.polygon_reader import VECTORS, is_vector
+    from geochange.vector.files.formats import VECTORS, exists, is_vector
 
     for path in (found, reference):
         if not is_vector(path):
@@ -97,9 +99,9 @@ def _check_polygons(found: Path, reference: Path, chosen: set[str], json_file: P
                 f"{path}: no file of polygons ({', '.join(VECTORS)}), as the other one is; "
                 "give two of them, or a model and a folder of chips"
             )
-        if not path.exists():
+        if not exists(path):
             raise InputError(f"{path}: no such file; check the path")
-        if json_file is not None and json_file.exists() and json_file.samefile(path):
+        if json_file is not None and json_file.exists() and json_file.samefile(file_behind(path)):
             raise OutputError(f"--json {json_file}: would overwrite the input; give another name")
     if extra := sorted(chosen & _OF_CHIPS):
         raise OptionError(f"--{extra[0]} is for models and chips; leave it out to compare polygons")
@@ -115,15 +117,15 @@ def _check_chips(model: str, root: Path, values: Mapping[str, Any]) -> None:
     vocabulary = values["vocabulary"]
     if vocabulary and not Path(vocabulary).is_file():
         raise InputError(f"--vocabulary {vocabulary}: no such file; name one of class names")
-    from geochange.dataset import splits_of  # rasterio
+    from geochange.dataset import has_split, splits_of  # rasterio
 
     there = splits_of(root, values["layout"])
-    if values["split"] not in there:
+    if not has_split(root, values["split"], values["layout"]):
         raise OptionError(f"--split {values['split']}: {root} has {', '.join(there)}")
 
 
 def _check_files(files: Mapping[str, Path | None]) -> None:
-    """Refuse places that cannot be written. Raises OutputError."""
+    """Refuse output files that cannot be written. Raises OutputError."""
     for name in ("json", "csv"):
         _check_file(name, files[name], f".{name}")
     plots = files["plots"]
@@ -148,7 +150,7 @@ def _measure(
     files: Mapping[str, Path | None],
     silence: tuple[bool, bool],
 ) -> None:
-    # Behind the checks: loading torch takes longer than any refusal may.
+    # Imported after the checks: torch loads slower than a refusal may take.
     from geochange.workflows.evaluate import evaluate as measure
 
     quiet, log_json = silence
@@ -174,7 +176,7 @@ def _compare(
     silence: tuple[bool, bool],
 ) -> None:
     options = CompareOptions.parse(dict(values))
-    # Behind the checks, as above.
+    # Imported after the checks, as above.
     from geochange.workflows.compare import compare
 
     quiet, log_json = silence
@@ -184,8 +186,8 @@ def _compare(
             reference,
             pixel_m=options.pixel,
             tolerance_px=options.tolerance,
-            extent=Path(options.extent) if options.extent else None,
-            within=Path(options.within) if options.within else None,
+            extent=options.extent,
+            within=Path(gdal_name(options.within)) if options.within else None,
         )
     _tell(comparison, json_file, quiet, log_json)
 
@@ -202,7 +204,7 @@ def _tell(comparison: Comparison, json_file: Path | None, quiet: bool, log_json:
 
 
 def _say_files(files: Mapping[str, Path | None]) -> None:
-    # Not in a table, which would cut a long path.
+    # Outside the table, which would cut a long path.
     for name, path in files.items():
         if path is not None:
             click.echo(f"{name:<6} {path}")

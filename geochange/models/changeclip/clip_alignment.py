@@ -26,7 +26,7 @@ def clip_shape(variant: Variant, side_px: int) -> ClipShape:
 
     Raises OptionError for a variant whose image tower is no ResNet.
     """
-    visual, text = variant.options.visual, variant.options.text
+    visual, text = variant.naming or variant.options.visual, variant.options.text
     if not isinstance(visual, ResNetOptions):
         raise OptionError("network.start scenes: needs a ResNet; say network.variant small or tiny")
     places = text.places + text.contexts
@@ -66,7 +66,7 @@ class Aligner(nn.Module):
     def __init__(self, variant: Variant, side_px: int, seed: int = 0) -> None:
         super().__init__()
         torch.manual_seed(seed)
-        visual = variant.options.visual
+        visual = variant.naming or variant.options.visual
         shape = clip_shape(variant, side_px)
         assert isinstance(visual, ResNetOptions)
         clip: Any = build_clip(shape, quickgelu=True)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from geochange.models.changeclip.efficientnet import EfficientNetOptions, EfficientNetTower
 from geochange.models.changeclip.layers import resize_grid
+from geochange.models.changeclip.seen import ImageFeatures
 from geochange.models.weights.openclip import blocks_of, modified_resnet, transformer
+
+MEAN = (123.675, 116.28, 103.53)
+"""Subtracted from RGB in 0-255 (ImageNet's), and what it is then divided by."""
+STD = (58.395, 57.12, 57.375)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,9 @@ class ResNetOptions:
     heads: int = 32
     grid: int = 16
     embed: int = 1024
+
+    mean: ClassVar[tuple[float, float, float]] = MEAN
+    std: ClassVar[tuple[float, float, float]] = STD
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -52,6 +62,9 @@ class VitOptions:
     double_class_token: bool = False
     drop_path: float = 0.1
 
+    mean: ClassVar[tuple[float, float, float]] = MEAN
+    std: ClassVar[tuple[float, float, float]] = STD
+
     @property
     def channels(self) -> tuple[int, ...]:
         """Channels of the pyramid, from stride 4 to stride 32."""
@@ -61,19 +74,6 @@ class VitOptions:
     def score_level(self) -> int:
         """The level of the pyramid that has the size of the dense embedding."""
         return 2
-
-
-@dataclass(frozen=True, slots=True)
-class ImageFeatures:
-    """The features of an image. C: channels of the embedding; H and W: size of the score level.
-
-    pyramid: four maps (B, channels, height / s, width / s) for s = 4, 8, 16, 32.
-    whole: (B, C), the global embedding. places: (B, C, H, W), the dense embedding.
-    """
-
-    pyramid: list[torch.Tensor]
-    whole: torch.Tensor
-    places: torch.Tensor
 
 
 def to_map(tokens: torch.Tensor, height: int, width: int) -> torch.Tensor:
@@ -130,7 +130,7 @@ class ResNetTower(nn.Module):
             self.add_module(name, child)
 
     def forward(self, x: torch.Tensor) -> ImageFeatures:
-        """(B, 3, H, W) normalised RGB -> features; H and W are multiples of 32."""
+        """See (B, 3, H, W) normalised RGB, H and W multiples of 32."""
         for name in _STEM:
             x = self.get_submodule(name)(x)
         pyramid = []
@@ -169,7 +169,7 @@ class VitTower(nn.Module):
         self.fpn4 = nn.Sequential(nn.GroupNorm(1, width), nn.MaxPool2d(2))
 
     def forward(self, x: torch.Tensor) -> ImageFeatures:
-        """(B, 3, H, W) normalised RGB -> features; H and W are multiples of 32."""
+        """See (B, 3, H, W) normalised RGB, H and W multiples of 32."""
         patches = self.conv1(x)
         height, width = patches.shape[2:]
         x = self.ln_pre(self._embed(patches))
@@ -194,9 +194,15 @@ class VitTower(nn.Module):
         return tokens + resize_grid(self.positional_embedding, height, width)
 
 
-VisualOptions = ResNetOptions | VitOptions
+VisualOptions = ResNetOptions | VitOptions | EfficientNetOptions
 
 
-def build_tower(options: VisualOptions) -> ResNetTower | VitTower:
-    """Build the image tower of these options."""
-    return VitTower(options) if isinstance(options, VitOptions) else ResNetTower(options)
+def build_tower(options: VisualOptions) -> ResNetTower | VitTower | EfficientNetTower:
+    """The image tower these options ask for."""
+    match options:
+        case VitOptions():
+            return VitTower(options)
+        case EfficientNetOptions():
+            return EfficientNetTower(options)
+        case ResNetOptions():
+            return ResNetTower(options)

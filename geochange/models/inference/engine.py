@@ -14,9 +14,9 @@ import torch
 
 from geochange.errors import RunError
 from geochange.models.inference.batch import Batch, stack
-from geochange.models.inference.request import Answer, Request, classes_of
+from geochange.models.inference.request import Answer, Request, classes_of, land_classes_of
 from geochange.models.inference.transfer import Coming, carrier_to
-from geochange.models.protocol import ChangeModel, NamesClasses
+from geochange.models.protocol import ChangeModel, NamesClasses, SeesLand
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +127,8 @@ class InferenceEngine:
         """Run the model on `count` copies of the first chip and wait; the answer is dropped."""
         load = self.load([(request, request.seen[0])] * count, count)
         with self._turn():
-            self._logits(self._score(load)).wait()
+            for coming in self._said(self._score(load)):
+                coming.wait()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -177,23 +178,29 @@ class InferenceEngine:
         return ScoredBatch(load, self.carrier.fetch(torch.stack(scores, dim=1)))
 
     def _decide(self, scored: ScoredBatch) -> list[Coming]:
-        logits = self._logits(scored)
+        logits, *land = self._said(scored)
         rows = enumerate(scored.load.rows)
         for request, items in groupby(rows, key=lambda item: item[1][0]):
             numbers, owned = zip(*items, strict=True)
             places = [place for _, place in owned]
-            request.deliver(Answer(places, list(numbers), logits, scored.scores))
-        return [logits]
+            answer = Answer(places, list(numbers), logits, scored.scores, *land)
+            request.deliver(answer)
+        return [logits, *land]
 
-    def _logits(self, scored: ScoredBatch) -> Coming:
+    def _said(self, scored: ScoredBatch) -> list[Coming]:
+        """The logits of change, and what stands there, of a model that sees it."""
         load, model = scored.load, self.model
         if names := load.names():
             logits = cast(NamesClasses, model).named_logits(load.batch, names)
-        elif scored.scores is None:
-            logits = model.change_logits(load.batch)
-        else:
-            # On the host, which chooses the names: reading from the device would make it wait.
+            return [self.carrier.fetch(logits)]
+        scores = None
+        if scored.scores is not None:
+            # On the host, where names are chosen: asking the device would have it wait for us.
             scored.scores.wait()
-            before, after = scored.scores.host.unbind(1)
-            logits = cast(NamesClasses, model).change_logits(load.batch, (before, after))
-        return self.carrier.fetch(logits)
+            scores = cast(tuple[torch.Tensor, torch.Tensor], scored.scores.host.unbind(1))
+        if land_classes_of(model):
+            both = cast(SeesLand, model).change_and_land(load.batch, scores)
+            return [self.carrier.fetch(each) for each in both]
+        if scores is None:
+            return [self.carrier.fetch(model.change_logits(load.batch))]
+        return [self.carrier.fetch(cast(NamesClasses, model).change_logits(load.batch, scores))]

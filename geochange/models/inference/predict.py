@@ -15,10 +15,27 @@ from geochange.models import ModelSpec, resident
 from geochange.models.inference.devices import devices_of
 from geochange.models.inference.engine import InferenceEngine
 from geochange.models.inference.feed import DeviceFeed
-from geochange.models.inference.request import BothNames, Prediction, Request, classes_of
+from geochange.models.inference.request import (
+    BothNames,
+    Prediction,
+    Request,
+    classes_of,
+    land_classes_of,
+    naming_of,
+)
 from geochange.models.protocol import ChangeModel
 
-__all__ = ["BothNames", "Prediction", "classes_of", "cores", "predict", "show", "show_turned"]
+__all__ = [
+    "BothNames",
+    "Prediction",
+    "classes_of",
+    "cores",
+    "land_classes_of",
+    "naming_of",
+    "predict",
+    "show",
+    "show_turned",
+]
 
 _feeds: dict[str, tuple[tuple[str, int | None], DeviceFeed]] = {}
 """By device: the feed in use, with the key of its model and its batch."""

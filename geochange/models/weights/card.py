@@ -12,7 +12,9 @@ from geochange.errors import InputError
 from geochange.files.reading import parse_json
 from geochange.models.changeclip.context_decoder import ContextOptions
 from geochange.models.changeclip.decoder import DecoderOptions
-from geochange.models.changeclip.image_tower import ResNetOptions, VitOptions
+from geochange.models.changeclip.efficientnet import EfficientNetOptions
+from geochange.models.changeclip.image_tower import ResNetOptions, VisualOptions, VitOptions
+from geochange.models.changeclip.land_head import LandOptions
 from geochange.models.changeclip.network import ChangeClipOptions
 from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.prompts import Names, PromptMode, check_names, published_vocabulary
@@ -22,7 +24,8 @@ OWN_CLIP = "own"
 """Where a card says CLIP is: in the same file as the network."""
 LARGEST = 2**24
 """No size of a network is so large."""
-_TOWERS: dict[str, type[ResNetOptions] | type[VitOptions]] = {
+_TOWERS: dict[str, type[VisualOptions]] = {
+    "efficientnet": EfficientNetOptions,
     "resnet": ResNetOptions,
     "vit": VitOptions,
 }
@@ -36,6 +39,7 @@ class Card:
     divided by for probabilities to be as often right as they say (Guo et al., ICML 2017, sec. 4.2).
     metrics: what it reached, by name. provenance: whence it comes (source, data, commit ...).
     clip: "own" where the file holds the CLIP that names classes, "" where it is looked for elsewhere.
+    meanings, least_score: when that CLIP's names are said; see NamingRule.
     """
 
     options: ChangeClipOptions
@@ -47,6 +51,8 @@ class Card:
     provenance: Mapping[str, str] = field(default_factory=dict)
     licence: str = "unknown"
     clip: str = ""
+    meanings: tuple[Names, ...] = ()
+    least_score: float = 0.0
 
     def to_json(self) -> str:
         """One line of JSON that `from_json` takes back."""
@@ -67,7 +73,9 @@ class Card:
                     f"it is of format {str(form)[:40]!r}, and this geochange reads {FORMAT!r}"
                 )
             options = _options(values["options"])
-            return _checked(cls(**values | {"options": options}))
+            card = cls(**values | {"options": options})
+            meanings = tuple(tuple(names) for names in card.meanings)
+            return replace(_checked(card), meanings=meanings)
         except (
             TypeError,
             KeyError,
@@ -91,6 +99,8 @@ def _checked(card: Card) -> Card:
         raise InputError(f"a CLIP {str(card.clip)[:40]!r}: it is {OWN_CLIP!r}, or left out")
     if not 0.0 < _number(card.threshold) < 1.0:
         raise InputError(f"a threshold of {card.threshold}: it lies between 0 and 1")
+    if not 0.0 <= _number(card.least_score) <= 1.0:
+        raise InputError(f"a least score of {card.least_score}: it lies between 0 and 1")
     if not 0.0 < _number(card.temperature) < math.inf:
         raise InputError(f"a temperature of {card.temperature}: it is a number above 0")
     if not isinstance(card.vocabulary, list | tuple):
@@ -131,11 +141,12 @@ def _check_option(name: str, value: Any, usual: Any) -> None:
 
 
 def _options(values: Mapping[str, Any]) -> ChangeClipOptions:
-    visual = dict(values["visual"])
+    visual, land = dict(values["visual"]), values.get("land")
     tower = _TOWERS[visual.pop("kind")]
     return ChangeClipOptions(
         visual=_part(tower, visual),
         text=_part(TextOptions, values["text"]),
         context=_part(ContextOptions, values["context"]),
         decoder=_part(DecoderOptions, values["decoder"]),
+        land=None if land is None else _part(LandOptions, land),
     )

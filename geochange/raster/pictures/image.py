@@ -12,18 +12,23 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 
 from geochange.chip import Pixels
 from geochange.errors import InputError, OptionError
+from geochange.files.atomic import told_as_output, whole_by_driver
 from geochange.grid.grid import Grid
+from geochange.raster.band_info import describe_bands
 from geochange.raster.gdal_log import QUIET
-from geochange.raster.pixels import Valid
+from geochange.raster.pixels import Valid, cleared, declared, measured, unmasked
 from geochange.raster.reader import gdal_environment, opened
 
-DRIVERS = ("PNG", "JPEG", "GTiff")
+DRIVERS = ("PNG", "JPEG", "GTiff", "BMP", "WEBP")
 """By GDAL's names. What else GDAL opens may point to other files, and those anywhere."""
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".webp")
+"""Of files that hold such pictures, in any case."""
 
 RGB = 3
 """Bands of a chip."""
@@ -35,18 +40,19 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 class PictureInfo:
     """What a picture says of itself, read without its pixels.
 
-    bands: those that hold data, without alpha; a palette's colours are three.
+    bands: the 1-based numbers of those that hold data, which alpha does not; a palette's colours
+        are three.
     """
 
     path: Path
     shape: tuple[int, int]
     dtype: np.dtype[Any]
-    bands: int
+    bands: tuple[int, ...]
 
 
 def describe_picture(path: Path) -> PictureInfo:
     """Shape, type and bands of a picture. Raises InputError."""
-    with _picture(path) as dataset:
+    with open_picture(path) as dataset:
         return _describe(path, dataset)
 
 
@@ -54,39 +60,25 @@ def read_picture(path: Path, bands: tuple[int, ...] | None) -> tuple[Pixels, Val
     """Pixels (height, width, band) and where they hold data (height, width).
 
     bands: 1-based; None takes the first three, or the only one three times. Alpha, nodata and NaN
-    hold no data. Raises InputError, and OptionError for a band that is not there.
+    hold no data. Of a palette the colours are read, not the numbers. Raises InputError, and
+    OptionError for a band that is not there.
     """
-    with _picture(path) as dataset:
+    with open_picture(path) as dataset:
         chosen = _chosen(_describe(path, dataset), bands)
         if _has_palette(dataset):
             pixels, valid = _read_palette(path, dataset)
             return pixels[..., [band - 1 for band in chosen]], valid
         raw = _read(path, dataset, chosen)
         valid = _valid(dataset, raw, chosen)
-    return np.stack(list(raw), axis=-1), valid
-
-
-def read_label(path: Path) -> tuple[NDArray[Any], Valid]:
-    """The values (height, width) of a label, grey however it was saved, and where there are any.
-
-    A nodata of 0 is a value: those who rasterise polygons leave it behind. White of a PNG of few
-    bits is 255. Raises InputError, for colours that are not grey too.
-    """
-    with _picture(path) as dataset:
-        info = _describe(path, dataset)
-        if _has_palette(dataset):
-            colours, valid = _read_palette(path, dataset)
-            return _grey(path, colours), valid
-        bands = tuple(range(1, info.bands + 1))
-        raw = _read(path, dataset, bands)
-        valid = np.ones(raw.shape[1:], np.bool_)
-        if dataset.nodata != 0:
-            valid = _valid(dataset, raw, bands)
-    return _grey(path, np.moveaxis(raw, 0, -1)), valid
+        raw = _whitened(dataset, raw)
+    return cleared(np.stack(list(raw), axis=-1), valid), valid
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8], grid: Grid) -> None:
-    """Write (height, width, band) uint8 pixels of `grid` as a tiled GeoTIFF that every GIS opens."""
+    """Write (height, width, band) uint8 pixels of `grid` as a tiled GeoTIFF that every GIS opens.
+
+    Raises OutputError.
+    """
     profile = {
         "driver": "GTiff",
         "dtype": "uint8",
@@ -100,12 +92,18 @@ def write_picture(path: Path, pixels: NDArray[np.uint8], grid: Grid) -> None:
         "predictor": 2,
         "photometric": "rgb",
     }
-    with gdal_environment(), rasterio.open(path, "w", **profile) as raster:
+    with (
+        gdal_environment(),
+        told_as_output(path, (RasterioError,)),
+        whole_by_driver(path) as part,
+        rasterio.open(part, "w", **profile) as raster,
+    ):
         raster.write(np.moveaxis(pixels, -1, 0))
 
 
 @contextmanager
-def _picture(path: Path) -> Iterator[Any]:
+def open_picture(path: Path) -> Iterator[Any]:
+    """Open a picture that is a file by itself. Raises InputError."""
     # A file it must be: of the other names that GDAL opens, some lead out into the network.
     if not path.exists():
         raise InputError(f"{path}: no such file; check the path")
@@ -116,7 +114,9 @@ def _picture(path: Path) -> Iterator[Any]:
     }
     with QUIET, opened(str(path), **options) as dataset:
         if dataset.driver not in DRIVERS:
-            raise InputError(f"{path}: is no PNG, JPEG or TIFF but {dataset.driver}; convert it")
+            raise InputError(
+                f"{path}: is no PNG, JPEG or TIFF but {dataset.driver}; convert it to one of them"
+            )
         yield dataset
 
 
@@ -145,8 +145,11 @@ def _describe(path: Path, dataset: Any) -> PictureInfo:
     dtype = np.dtype(dataset.dtypes[0])
     if dtype.kind == "c":
         raise InputError(f"{path}: holds complex numbers; export its amplitude first")
-    bands = RGB if _has_palette(dataset) else dataset.count - len(_alphas(dataset))
-    if bands == 0:
+    bands: tuple[int, ...] = (1, 2, 3)
+    if not _has_palette(dataset):
+        described = describe_bands(dataset)
+        bands = tuple(i for i, band in enumerate(described, 1) if band.role != "alpha")
+    if not bands:
         raise InputError(f"{path}: holds nothing but alpha; export its colours")
     return PictureInfo(path, (dataset.height, dataset.width), dtype, bands)
 
@@ -155,49 +158,48 @@ def _has_palette(dataset: Any) -> bool:
     return bool(dataset.colorinterp[0] == ColorInterp.palette)
 
 
-def _alphas(dataset: Any) -> list[int]:
-    return [i + 1 for i, kind in enumerate(dataset.colorinterp) if kind == ColorInterp.alpha]
-
-
 def _chosen(info: PictureInfo, bands: tuple[int, ...] | None) -> tuple[int, ...]:
     if bands is None:
-        if info.bands == 2:
+        if len(info.bands) == 2:
             raise InputError(
                 f"{info.path}: has 2 bands and chips hold three; repeat one (--bands 1,2,2)"
             )
-        return (1, 2, 3) if info.bands >= RGB else (1, 1, 1)
+        return info.bands[:RGB] if len(info.bands) >= RGB else info.bands[:1] * RGB
     for band in bands:
-        if not 1 <= band <= info.bands:
+        if band not in info.bands:
+            count = len(info.bands)
             raise OptionError(
-                f"--bands: {info.path} has no band {band}; it has {info.bands}, counted from 1"
+                f"--bands: {info.path} has no band {band}; it has {count}, counted from 1"
             )
     return bands
 
 
 def _read(path: Path, dataset: Any, bands: tuple[int, ...]) -> NDArray[Any]:
-    """(band, height, width); of a PNG of few bits, white is 255 as of any other."""
+    """(band, height, width) numbers as the file has them."""
     try:
         pixels: NDArray[Any] = dataset.read(list(bands))
     except (RasterioError, MemoryError, ValueError) as error:
         raise InputError(
             f"{path}: damaged or cut off, its pixels cannot be read; fetch it again"
         ) from error
+    return pixels
+
+
+def _whitened(dataset: Any, pixels: NDArray[Any]) -> NDArray[Any]:
+    """Of a PNG of few bits, white is 255 as of any other."""
     deepest = 2 ** int(dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8)) - 1
     if dataset.driver == "PNG" and deepest < 255 and not _has_palette(dataset):
-        pixels *= np.uint8(255 // deepest)
+        return np.asarray(pixels * np.uint8(255 // deepest))
     return pixels
 
 
 def _valid(dataset: Any, pixels: NDArray[Any], bands: tuple[int, ...]) -> Valid:
-    """Where (band, height, width) pixels hold data, by NaN, alpha, mask and nodata."""
-    valid = np.ones(pixels.shape[1:], np.bool_)
-    if pixels.dtype.kind == "f":
-        valid &= np.isfinite(pixels).all(axis=0)
-    if any(MaskFlags.all_valid not in dataset.mask_flag_enums[band - 1] for band in bands):
-        masks = dataset.read_masks(list(bands)) > 0
-        # An unsigned nodata is also an honest dark or bright value in one band.
-        valid &= masks.any(axis=0) if pixels.dtype.kind == "u" else masks.all(axis=0)
-    return valid
+    """Where (band, height, width) pixels hold data; see `geochange.raster.pixels`."""
+    described = describe_bands(dataset)
+    chosen = [described[number - 1] for number in bands]
+    alphas = [i for i, band in enumerate(described, 1) if band.role == "alpha"]
+    valid = declared(pixels, chosen) & measured(pixels, chosen)
+    return unmasked(dataset, chosen, alphas[0] if alphas else None, valid, {})
 
 
 def _read_palette(path: Path, dataset: Any) -> tuple[NDArray[np.uint8], Valid]:
@@ -211,11 +213,3 @@ def _read_palette(path: Path, dataset: Any) -> tuple[NDArray[np.uint8], Valid]:
         raise InputError(f"{path}: has numbers beyond its palette; save it as RGB")
     seen = colours[numbers[0]]
     return seen[..., :RGB], (seen[..., RGB] > 0) & _valid(dataset, numbers, (1,))
-
-
-def _grey(path: Path, colours: NDArray[Any]) -> NDArray[Any]:
-    """The one channel of (height, width, band) that all others repeat."""
-    first: NDArray[Any] = colours[..., 0]
-    if (colours != colours[..., :1]).any():
-        raise InputError(f"{path}: its colours are not grey; save labels as grey 0 and 255")
-    return first

@@ -22,9 +22,6 @@ MOST_SHARE = 1 / 64
 PATCH_PX = 32
 """Side of the pieces that stand for what lies around them."""
 
-SPARE = 1.2
-"""An overview coarser than what is wanted by this factor still serves."""
-
 
 @dataclass(frozen=True)
 class Overview:
@@ -76,14 +73,12 @@ def small_shape(window: Window, longest_px: int) -> tuple[int, int]:
 
 
 def _budget_px(date: AlignedRaster) -> float:
-    return max(MOST_PX, date.grid.whole.pixels * MOST_SHARE)
+    return max(MOST_PX, date.grid.full_window.pixels * MOST_SHARE)
 
 
 def _cost_px(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> float:
     """How many pixels must be decoded to thin a window out."""
-    factor = max(window.height / shape[0], window.width / shape[1])
-    # Of a warp, GDAL takes the raster's own overviews too.
-    level = max([1, *(o for o in date.info.overviews if o <= factor * SPARE)])
+    level = date.overview(window, shape) or 1
     rows, cols = (
         math.ceil(length / level / block) * block
         for length, block in zip((window.height, window.width), date.info.block_px, strict=True)

@@ -83,7 +83,7 @@ class Thumbnail:
         return rows, cols
 
     @property
-    def whole(self) -> Window:
+    def full_window(self) -> Window:
         """All cells."""
         return Window(0, 0, self.axes[0].count, self.axes[1].count)
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import glob
 import math
+import os
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -22,9 +23,20 @@ from affine import Affine
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from geochange.errors import InputError
-from geochange.raster.sources.members import Member, Opener, check_alike, earliest, read_members
+from geochange.raster.band_info import BandInfo
+from geochange.raster.sources.masks import Cover, Mask, mask_cover, whole_cover
+from geochange.raster.sources.members import (
+    Member,
+    Opener,
+    check_same_bands,
+    check_same_crs,
+    earliest,
+    read_members,
+)
+from geochange.raster.sources.source import Source
 from geochange.raster.sources.virtual import VirtualFile, in_memory
-from geochange.raster.sources.vrt import Band, Source, VrtDataset, sources_of
+from geochange.raster.sources.vrt import Band, VrtDataset, sources_of
+from geochange.vector.files.readable import need_readable
 
 OFF_PX = 0.05
 """How far tiles may lie off each other's pixels."""
@@ -44,7 +56,7 @@ LARGEST_PX = 2**31 - 1
 
 CURE = "make them alike first (gdalwarp -t_srs -tr -tap), or name fewer files"
 
-_INDEX = re.compile(r"^GTI:|\.gti(\.[a-z]+)?$", re.IGNORECASE)
+_INDEX = re.compile(r"^GTI:|\.gti(\.(gpkg|fgb|shp|geojson|parquet))?$", re.IGNORECASE)
 
 UNDERSTOOD = {
     *("IndexDataset", "SRS", "ResX", "ResY", "BandCount", "Band"),
@@ -56,24 +68,37 @@ UNDERSTOOD = {
 def is_tileset(path: str) -> bool:
     """Whether a name stands for many files: a pattern with *, ? or [, or a tile index."""
     if _INDEX.search(path):
-        return True
+        return not (path.upper().startswith("GTI:") and os.path.exists(path))
     plain = "://" not in path and not path.startswith(("/vsi", "<"))
-    return plain and glob.has_magic(path) and not Path(path).exists()
+    return plain and not os.path.exists(path) and glob.has_magic(_parted(path)[1])
 
 
 def tiles_of(path: str) -> list[str]:
     """The files that a name stands for, in order; those later in it lie on top. Raises InputError."""
     if _INDEX.search(path):
         return _indexed(path[4:] if path.upper().startswith("GTI:") else path)
-    found = sorted(name for name in glob.glob(path, recursive=True) if Path(name).is_file())
+    folder, name = _parted(path)
+    pattern = os.path.join(glob.escape(folder), name)
+    found = sorted(filter(os.path.isfile, glob.glob(pattern, recursive=True)))
     if not found:
         raise InputError(f"{path}: no file has such a name; check the folder and the pattern")
     return found
 
 
+def _parted(path: str) -> tuple[str, str]:
+    """A folder that is there, whatever signs are in its name, and the pattern of what is in it."""
+    folder, name = os.path.split(path)
+    while glob.has_magic(folder) and not os.path.isdir(folder):
+        folder, part = os.path.split(folder)
+        name = os.path.join(part, name)
+    return folder, name
+
+
 def _indexed(index: str) -> list[str]:
     if index.lower().endswith(".gti"):
         index = _index_of(Path(index))
+    if Path(index).exists():
+        need_readable(Path(index))
     try:
         about, _, _, values = pyogrio.raw.read(index, read_geometry=False)
     except (DataSourceError, DataLayerError) as error:
@@ -116,38 +141,72 @@ def make_tileset(path: str, opener: Opener) -> VirtualFile:
     """
     tiles = tiles_of(path)
     parts = read_members(tiles, opener)
-    check_alike(parts, CURE)
+    check_same_bands(parts, CURE)
+    check_same_crs(parts, CURE)
     sources, origin = _laid_out(parts)
-    frame = _Frame(parts[0], origin, _needs_mask(parts, sources))
+    frame = _Frame(parts[0], origin, _masked_bands(parts, sources), _share_masks(parts))
+    tile_of = {part.opens: part for part in parts}
+
+    def cover_of_tile(source: Source, number: int) -> Cover:
+        return _cover(source, number, tile_of[source.path].bands[number - 1])
+
     memory = []
     groups = []
     for members in _grouped(sources):
         at, shape = _extent(members)
-        memory.append(in_memory(frame.virtual(at, shape, members)))
+        memory.append(in_memory(frame.virtual(at, shape, members, cover_of_tile)))
         groups.append(Source(memory[-1].name, shape, BLOCK_PX, at))
-    memory.append(in_memory(frame.virtual((0, 0), _extent(sources)[1], groups)))
+    memory.append(in_memory(frame.virtual((0, 0), _extent(sources)[1], groups, mask_cover)))
     return VirtualFile(memory[-1].name, tuple(tiles), earliest(parts), tuple(memory))
+
+
+CoverOf = Callable[[Source, int], Cover]
+"""Where a band of a source, by its 1-based number, holds data."""
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """What all the virtual rasters of a tile set have in common."""
+    """What all the virtual rasters of a tile set have in common.
+
+    masked: the 1-based numbers of the bands that need a mask. shared: whether one mask serves all.
+    """
 
     like: Member
     origin: Affine
-    masked: bool
+    masked: tuple[int, ...]
+    shared: bool
 
-    def virtual(self, at: Corner, shape: Corner, sources: Sequence[Source]) -> VrtDataset:
+    def virtual(
+        self, at: Corner, shape: Corner, sources: Sequence[Source], cover_of: CoverOf
+    ) -> VrtDataset:
         """The one of some sources, whose first pixel lies `at` (row, col) of the whole."""
         row, col = at
         here = [replace(s, at=(s.at[0] - row, s.at[1] - col)) for s in sources]
+        masks = {
+            number: Mask("topmost", tuple(cover_of(source, number) for source in here))
+            for number in self.masked
+        }
+        shared = masks[self.masked[0]] if masks and self.shared else None
         bands = tuple(
-            Band(dtype, sources_of(number, here), is_alpha=number == self.like.alpha)
-            for number, dtype in enumerate(self.like.dtypes, start=1)
+            Band(
+                dtype=str(band.dtype),
+                sources=sources_of(number, str(band.dtype), here),
+                nodata=band.nodata,
+                role=band.role,
+                mask=masks.get(number),
+            )
+            for number, band in enumerate(self.like.bands, start=1)
         )
         corner = self.origin @ Affine.translation(col, row)
-        mask = tuple(here) if self.masked else None
-        return VrtDataset(self.like.crs, corner, shape, bands, self.like.nodata, mask)
+        return VrtDataset(self.like.crs, corner, shape, bands, shared)
+
+
+def _cover(source: Source, number: int, band: BandInfo) -> Cover:
+    """Where a band of a tile holds data, as far as a mask must say so."""
+    if band.nodata is None or band.mask is not None:
+        return mask_cover(source, number)
+    # GDAL's own mask of it would be 0 at nodata, which counts by other rules than a mask.
+    return whole_cover(source, number, str(band.dtype))
 
 
 def _laid_out(parts: Sequence[Member]) -> tuple[list[Source], Affine]:
@@ -180,13 +239,33 @@ def _place(first: Member, part: Member) -> Corner:
     return round(row), round(col)
 
 
-def _needs_mask(parts: Sequence[Member], sources: Sequence[Source]) -> bool:
-    """Whether something but nodata and alpha must say where there is no tile, or no data in it."""
-    if parts[0].alpha is not None or parts[0].nodata is not None:
-        return False
+def _masked_bands(parts: Sequence[Member], sources: Sequence[Source]) -> tuple[int, ...]:
+    """The bands of which a mask must say where there is no tile, or no data in one."""
+    gaps_show = parts[0].alpha is not None or not _has_gaps(sources)
+    return tuple(
+        number
+        for number, band in enumerate(parts[0].bands, start=1)
+        if band.role != "alpha"
+        and (
+            any(part.bands[number - 1].mask is not None for part in parts)
+            or (band.nodata is None and not gaps_show)
+        )
+    )
+
+
+def _share_masks(parts: Sequence[Member]) -> bool:
+    """Whether what masks one band masks all: no tile has a mask for some of its bands alone."""
+    return all(
+        len({(band.mask, band.nodata is None) for band in part.bands if band.role != "alpha"}) == 1
+        for part in parts
+    )
+
+
+def _has_gaps(sources: Sequence[Source]) -> bool:
+    """Whether no tile lies on some of the pixels."""
     height, width = _extent(sources)[1]
     boxes = [shapely.box(c, r, c + s.shape[1], r + s.shape[0]) for s in sources for r, c in [s.at]]
-    return any(part.masked for part in parts) or shapely.union_all(boxes).area < height * width
+    return bool(shapely.union_all(boxes).area < height * width)
 
 
 def _extent(sources: Sequence[Source]) -> tuple[Corner, Corner]:

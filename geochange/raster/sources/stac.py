@@ -39,7 +39,9 @@ ELSEWHERE = ("http", "https", "s3", "gs", "az")
 NO_DATA_ROLES = {"thumbnail", "overview", "metadata"}
 
 _ADDRESS = re.compile(r"^https?://", re.IGNORECASE)
-_ITEM = re.compile(r"(\.(geo)?json|/items/[^/]+)$", re.IGNORECASE)
+_JSON = re.compile(r"\.(geo)?json$", re.IGNORECASE)
+_ANSWER = re.compile(r"/items/[^/]+$", re.IGNORECASE)
+"""How the address ends at which an API answers with an item."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,32 @@ class Resolved:
 
 
 def is_item(text: str) -> bool:
-    """Whether a name is that of a STAC item, with or without #ASSET."""
-    name = text.partition("#")[0]
-    return _ITEM.search(urlsplit(name).path if _ADDRESS.match(name) else name) is not None
+    """Whether a name is that of a STAC item, with or without #ASSET.
+
+    A file that has the name is one by its suffix, or by what an API wrote in it; a raster in a
+    folder called items, or with a "#" in its name, is itself.
+    """
+    if not _ADDRESS.match(text):
+        path = os.path.expanduser(text)
+        if os.path.exists(path):
+            return _is_json(path)
+        return _JSON.search(_parted(text)[0]) is not None
+    return _says_item(urlsplit(text).path)
+
+
+def _is_json(path: str) -> bool:
+    if _JSON.search(path):
+        return True
+    if not _says_item(os.path.abspath(path)) or not os.access(path, os.R_OK):
+        return False
+    with open(path, "rb") as file:
+        return file.read(1) == b"{"
+
+
+def _says_item(path: str) -> bool:
+    """Whether the path of an address is that of an item, and of no raster in a folder items."""
+    is_answer = _ANSWER.search(path) is not None and not path.lower().endswith(RASTERS)
+    return is_answer or _JSON.search(path) is not None
 
 
 def resolve_item(text: str) -> Resolved:
@@ -62,7 +87,7 @@ def resolve_item(text: str) -> Resolved:
     Without a key: the asset `visual`, else those of red, green and blue, else the only one that
     holds data. Raises InputError.
     """
-    place, _, keys = text.partition("#")
+    place, keys = _parted(text)
     item = _read(place)
     assets = _assets(place, item)
     chosen = [key for key in keys.split(",") if key] or _best(place, assets)
@@ -73,6 +98,15 @@ def resolve_item(text: str) -> Resolved:
         logger.info("%s: takes %s", place, ", ".join(chosen))
     paths = [_located(place, assets[key], key) for key in chosen]
     return Resolved(PLUS.join(paths), _when(item))
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """The place of an item and the keys behind "#"; a file of the whole name has none."""
+    place, sign, keys = text.rpartition("#")
+    is_whole = not _JSON.search(place) and _JSON.search(text) is not None
+    if not sign or is_whole or os.path.exists(os.path.expanduser(text)):
+        return text, ""
+    return place, keys
 
 
 def _read(place: str) -> Mapping[str, Any]:
@@ -183,7 +217,7 @@ def _located(place: str, asset: Mapping[str, Any], key: str) -> str:
         "a web server, so name that raster itself"
     )
     scheme = urlsplit(href).scheme.lower() if re.match(r"^[a-zA-Z][\w+.-]*:", href) else ""
-    if not href or PLUS in href or _ITEM.search(urlsplit(href).path) or "\n" in href:
+    if not href or PLUS in href or "\n" in href or _says_item(urlsplit(href).path):
         raise refused
     if _ADDRESS.match(place) and not scheme:
         href = urljoin(place, href)

@@ -110,7 +110,7 @@ def _place(checked: CheckedRun, seen_px: int) -> Place:
         pixel=grid.pixel_size,
         unit=_unit(grid),
         common_m2=common_m2,
-        seen_m2=common_m2 * seen_px / grid.whole.pixels,
+        seen_m2=common_m2 * seen_px / grid.full_window.pixels,
     )
 
 

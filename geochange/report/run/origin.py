@@ -11,10 +11,10 @@ from geochange.errors import InputError
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair, on_grid
 from geochange.raster.reader import RasterInfo
+from geochange.raster.sources.resolve import PathLike, inspect_source
 from geochange.vector.comparison_grid import grid_of_run
 from geochange.vector.files.polygon_reader import Layer, find_layer
 from geochange.vector.files.run_record import read_record
-from geochange.workflows.preflight import PathLike, inspect_source
 
 Rasters = tuple[PathLike | None, PathLike | None]
 """Before and after as the user names them; None takes those of the record."""
@@ -55,6 +55,15 @@ class RunOrigin:
         return pair.coregistered((shift_px[0], shift_px[1])) if shift_px else pair
 
     def _raster(self, name: str, given: PathLike | None) -> RasterInfo:
+        return self._heeding_fills(name, self._inspected(name, given))
+
+    def _heeding_fills(self, name: str, info: RasterInfo) -> RasterInfo:
+        """The raster with what the run took for nodata in it."""
+        told = self.told("fills").get(name)
+        fills = told if isinstance(told, dict) else {}
+        return info.with_fills({int(band): tuple(values) for band, values in fills.items()})
+
+    def _inspected(self, name: str, given: PathLike | None) -> RasterInfo:
         path = self.layer.path
         if given is not None:
             return inspect_source(given)

@@ -77,7 +77,7 @@ def read_pictures(pair: RasterPair, whole: Callable[[], Overviews]) -> PictureRe
     whole: gives overviews of both dates; it is called only where a stretch needs them. Two dates of
     one type share a stretch. Raises what `whole` raises.
     """
-    kinds = [date.info.dtype for date in (pair.before, pair.after)]
+    kinds = [date.dtype for date in (pair.before, pair.after)]
     if all(kind == np.uint8 for kind in kinds):
         return PictureReader(pair, UNCHANGED)
     values = [each.pixels[each.valid].astype(np.float32) for each in whole()]

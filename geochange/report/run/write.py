@@ -53,9 +53,9 @@ def picture_px(checked: CheckedRun) -> int | None:
 
     None where overviews of the rasters show as much, or where there is no page.
     """
-    if checked.beside is None or not checked.beside.is_page:
+    if checked.sidecars is None or not checked.sidecars.is_page:
         return None
-    dates, whole = (checked.pair.before, checked.pair.after), checked.pair.grid.whole
+    dates, whole = (checked.pair.before, checked.pair.after), checked.pair.grid.full_window
     return SCENE_PX if any(is_sparse(date, whole, SCENE_PX) for date in dates) else None
 
 
@@ -69,7 +69,9 @@ class Reporter:
         self.checked, self.places, self.pictures = checked, places, pictures
         self.summary = Summary()
         grid = checked.pair.grid
-        self.sketcher = Sketcher(grid, grid.whole, shown_shape(grid.whole, SCENE_PX), SCENE_LINE_PX)
+        self.sketcher = Sketcher(
+            grid, grid.full_window, shown_shape(grid.full_window, SCENE_PX), SCENE_LINE_PX
+        )
         self._seen = self._see
 
     def look_ahead(self, pool: Executor) -> None:
@@ -79,7 +81,7 @@ class Reporter:
 
     def _see(self) -> tuple[PictureReader, Photos]:
         """The reader of the pair, and its picture of the whole scene."""
-        pair, whole = self.checked.pair, self.checked.pair.grid.whole
+        pair, whole = self.checked.pair, self.checked.pair.grid.full_window
         seen = self.pictures() or read_overviews(pair, whole, SCENE_PX)
         look = read_pictures(pair, lambda: seen)
         return look, look.of(seen, small_shape(whole, SCENE_PX))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, distance_transform_edt
 
-from geochange.training.metrics.counts import UNKNOWN
+from geochange.chip import UNKNOWN
 
 Slices = tuple[slice, slice]
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
-from geochange.training.metrics.counts import UNKNOWN, Counts
+from geochange.chip import UNKNOWN
+from geochange.training.metrics.counts import Counts
 
 WIDTH = 0.01
 """Width of a bin, in logits."""

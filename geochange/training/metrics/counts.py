@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-UNKNOWN = 255
-"""The label of an unknown pixel; every metric and loss ignores it."""
+from geochange.chip import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

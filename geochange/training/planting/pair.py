@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from geochange.chip import Chip
-from geochange.training.metrics.counts import UNKNOWN
+from geochange.chip import UNKNOWN, Chip
 from geochange.training.planting.camera import Nuisances, photograph
 from geochange.training.planting.library import Library, Picture, Place
 from geochange.training.planting.outlines import Colours, Mask
@@ -158,7 +157,10 @@ def _plant_into(
         donor = library.places[numbers[draw.integers(len(numbers))]] if numbers else None
         visits = [host.astype(np.uint8)] if donor is None else [donor.visits[0]]
         large = draw.random() < planting.large
-        return Ground(host, _views(visits, planting.size_px, far, draw)[0], far, large)
+        town = None
+        if library.towns and not far:
+            town = library.towns[draw.integers(len(library.towns))]
+        return Ground(host, _views(visits, planting.size_px, far, draw)[0], far, large, town)
 
     for _ in range(draw.integers(planting.things + 1)):
         thing = make_thing(ground(views[draw.integers(2)]), draw)

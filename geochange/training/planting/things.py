@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
+from geochange.training.planting.built import Town, settle
 from geochange.training.planting.houses import Houses, build
 from geochange.training.planting.outlines import Colours, Mask, anywhere, flood, road, waves
 
 SHARE, SHARE_FAR = (0.002, 0.12), (0.001, 0.03)
 LARGE, LARGE_FAR = (0.12, 0.9), (0.03, 0.4)
 """The least and the largest share of the picture that one large thing covers, near and far."""
+
+BUILT = 0.35
+"""Of the things planted near by, those that are labelled buildings, where there are any."""
 
 MID_GREY, GREY_SPREAD = 128.0, 55.0
 """Mean of the colours of made-up things, and their range to either side."""
@@ -36,14 +40,15 @@ class Thing:
 class Ground:
     """The view to plant into and another picture to take from, both (side, side, 3) 0-255.
 
-    large: whether a thing may cover most of the view. Whole quarters change, and most pixels of
-    such a change are far from its edge.
+    large: whether a thing may cover most of it: whole quarters change, and most of such a change is
+    far from its seam. town: labelled buildings to plant, where there are any.
     """
 
     host: Colours
     donor: Colours
     far: bool
     large: bool = False
+    town: Town | None = None
 
     @property
     def share(self) -> tuple[float, float]:
@@ -55,6 +60,10 @@ class Ground:
 
 def make_thing(ground: Ground, draw: np.random.Generator) -> Thing:
     """A thing of a random kind."""
+    if ground.town is not None and draw.random() < BUILT:
+        houses = settle(ground.town, len(ground.host), draw)
+        if houses is not None:
+            return _settled(_in_town(houses, ground, draw), ground, draw)
     kinds = [_houses, _estate, _cut_out, _texture, _field, _strip, _cleared]
     chances = np.array([0.34, 0.14, 0.12, 0.14, 0.1, 0.06, 0.1])
     if ground.far:
@@ -78,6 +87,16 @@ def _settled(thing: Thing, ground: Ground, draw: np.random.Generator) -> Thing:
     colours = thing.colours + draw.uniform(0, 1) * (muted - thing.colours)
     soft_px = max(thing.soft_px, draw.uniform(0.4, 1.2))
     return replace(thing, colours=colours.astype(np.float32), soft_px=soft_px)
+
+
+def _in_town(houses: Houses, ground: Ground, draw: np.random.Generator) -> Thing:
+    """Labelled buildings, as often as not on ground that was bared for them."""
+    if draw.random() < 0.5:
+        return Thing(houses.mask, houses.colours, houses)
+    margin = int(draw.integers(1, 9))
+    yard = ndimage.binary_dilation(houses.mask, iterations=margin)
+    colours = np.where(houses.mask[..., None], houses.colours, _soil(ground, draw))
+    return Thing(yard, colours, houses, draw.uniform(0.4, 1.2))
 
 
 def _houses(ground: Ground, draw: np.random.Generator) -> Thing:

@@ -25,10 +25,7 @@ from geochange.raster.reader import inspect
 def date_of(path: Path, other: Path | None = None) -> AlignedRaster:
     """The raster as the date after, on the grid of another, or its own."""
     before, after = inspect(other or path), inspect(path)
-    bands = tuple(range(1, after.bands + 1))
-    return align_pair(
-        before, after, "before", Bands(tuple(range(1, before.bands + 1)), bands)
-    ).after
+    return align_pair(before, after, "before", Bands(before.data_bands, after.data_bands)).after
 
 
 def slope(shape: tuple[int, int]) -> np.ndarray[Any, Any]:
@@ -75,7 +72,7 @@ def test_a_warped_date_is_averaged_too(tmp_path: Path) -> None:
     after = make_raster(tmp_path / "b.tif", slope((200, 200)), transform=turned)
     date = date_of(after, before)
     assert date.offset_px is None
-    whole = date.grid.whole
+    whole = date.grid.full_window
     seen = read_overview(date, whole, max(whole.height, whole.width) // 5)
     with date.reader() as read:
         full, valid = read(whole)

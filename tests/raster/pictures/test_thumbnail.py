@@ -23,7 +23,7 @@ def raster(shape: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def at_once(miniature: Thumbnail, pixels: NDArray[np.uint8], valid: NDArray[np.bool_]) -> Small:
-    part = ThumbnailBuilder(miniature, miniature.whole, LIKE)
+    part = ThumbnailBuilder(miniature, miniature.full_window, LIKE)
     part.add(Window(0, 0, *miniature.shape), pixels, valid)
     return part.seen()
 
@@ -31,7 +31,7 @@ def at_once(miniature: Thumbnail, pixels: NDArray[np.uint8], valid: NDArray[np.b
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 40))
 def test_cells_are_as_few_as_is_wanted(height: int, width: int, longest: int) -> None:
     miniature = Thumbnail((height, width), longest)
-    cells = miniature.whole
+    cells = miniature.full_window
     assert cells.row == cells.col == 0 and max(cells.height, cells.width) <= longest
     for count, axis in zip((cells.height, cells.width), miniature.axes, strict=True):
         assert count >= 1 and abs(count * axis.cell_px - axis.size_px) <= axis.cell_px / 2
@@ -69,13 +69,13 @@ def test_blocks_share_the_raster_out(plan: TilePlan, longest: int) -> None:
     miniature = Thumbnail(plan.shape, longest)
     owners, cells = (
         np.zeros(plan.shape, int),
-        np.zeros((miniature.whole.height, miniature.whole.width)),
+        np.zeros((miniature.full_window.height, miniature.full_window.width)),
     )
     for block in plan.blocks():
         own = plan.owned_window(block)
         assert own.intersection(plan.block_window(block)) == own
-        owners[own.within(plan.whole)] += 1
-        cells[miniature.owned(own).within(miniature.whole)] += 1
+        owners[own.within(plan.full_window)] += 1
+        cells[miniature.owned(own).within(miniature.full_window)] += 1
     assert (owners == 1).all() and (cells == 1).all()
 
 
@@ -91,7 +91,7 @@ def test_the_store_puts_together_what_blocks_saw(plan: TilePlan, longest: int) -
         for block in plan.blocks():
             part = ThumbnailBuilder(miniature, miniature.owned(plan.owned_window(block)), LIKE)
             # All of it, so that the answer is the same: a block sees no farther than its tiles.
-            part.add(plan.whole, pixels, valid)
+            part.add(plan.full_window, pixels, valid)
             store.put(block, part.seen())
         seen, there = store.get()
     expected = at_once(miniature, pixels, valid)

@@ -45,6 +45,18 @@ def test_a_stretch_maps_low_and_high_band_by_band() -> None:
 
 
 @pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("dtype", "low"),
+    [("uint32", 4e9), ("int32", -2e9), ("float64", 1e12), ("float64", 9e18), ("uint16", 65000)],
+)
+def test_large_numbers_keep_their_digits(dtype: str, low: float) -> None:
+    step = np.spacing(low) if low > 1e15 else 1
+    pixels = (low + np.arange(256) * step).astype(dtype)[None, :, None]
+    shown = Stretch((float(pixels[0, 0, 0]),), (float(pixels[0, -1, 0]),)).apply(pixels)
+    assert shown.ravel().tolist() == list(range(256))
+
+
+@pytest.mark.filterwarnings("error")
 def test_what_is_not_finite_has_a_place() -> None:
     pixels = np.array([[[np.nan], [np.inf], [-np.inf], [0.5]]], np.float32)
     assert Stretch((0,), (1,)).apply(pixels).ravel().tolist() == [0, 255, 0, 128]

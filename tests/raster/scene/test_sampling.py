@@ -169,7 +169,7 @@ def test_what_lies_outside_of_the_area_is_not_valid(tmp_path: Path) -> None:
     sample = SceneSample(pair, area=area)
     assert sum(window.valid.sum() for window in sample.before) == 100
     assert sample.nodata_shares() == (0, 0)
-    first, second = sample.seen_twice()
+    first, second = sample.valid_at_both()
     assert first.shape == second.shape == (100, 1)
 
 
@@ -179,7 +179,7 @@ def test_what_is_nodata_is_told_by_date(tmp_path: Path) -> None:
     paths = [make_raster(tmp_path / f"{i}.tif", date, nodata=255) for i, date in enumerate(dates)]
     sample = SceneSample(align_pair(inspect(paths[0]), inspect(paths[1]), "before", ONE))
     assert sample.nodata_shares() == (0, 0.5)
-    assert sample.seen_twice()[0].shape == (300, 1)
+    assert sample.valid_at_both()[0].shape == (300, 1)
 
 
 def test_a_match_reads_both_dates(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from affine import Affine
-from makers import NORTH_UP, make_raster, noise
+from makers import LONLAT, NORTH_UP, make_raster, noise
 
 from geochange.errors import InputError
 from geochange.raster.bands import Bands
@@ -15,7 +15,8 @@ from geochange.raster.fingerprint import files_of
 from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect
 from geochange.raster.sources.band_stack import PLUS, is_stack
-from geochange.workflows.preflight import source_of
+from geochange.raster.sources.band_stack import files_of as files_of_stack
+from geochange.raster.sources.resolve import source_of
 
 RGB = Bands((1, 2, 3), (1, 2, 3))
 
@@ -39,7 +40,7 @@ def test_it_reads_as_one_file_would(tmp_path: Path, after: Affine) -> None:
         answers = []
         for date in dates:
             with date.reader() as read:
-                answers.append(read(date.grid.whole))
+                answers.append(read(date.grid.full_window))
         for one, two in zip(*answers, strict=True):
             np.testing.assert_array_equal(one, two)
 
@@ -49,7 +50,7 @@ def test_masks_of_the_first_file_count(tmp_path: Path) -> None:
     path = stack(tmp_path, noise((30, 40, 3)), mask=mask)
     info = inspect(path)
     with align_pair(info, info, "before", RGB).before.reader() as read:
-        np.testing.assert_array_equal(read(info.grid.whole)[1], mask)
+        np.testing.assert_array_equal(read(info.grid.full_window)[1], mask)
 
 
 def test_its_name_holds_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +60,45 @@ def test_its_name_holds_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert files_of(inspect(path))[1:] == path.split(PLUS)
     odd = make_raster(tmp_path / "a + b.tif", noise((8, 9)))
     assert not is_stack(str(odd))
-    assert inspect(odd).bands == 1
+    assert inspect(odd).data_bands == (1,)
+
+
+@pytest.mark.parametrize(
+    ("there", "path", "files"),
+    [
+        (["a + b.tif", "c.tif"], "a + b.tif + c.tif", ["a + b.tif", "c.tif"]),
+        (["c.tif", "a + b.tif"], "c.tif + a + b.tif", ["c.tif", "a + b.tif"]),
+        (
+            ["d + e/a.tif", "d + e/b.tif"],
+            "d + e/a.tif + d + e/b.tif",
+            ["d + e/a.tif", "d + e/b.tif"],
+        ),
+        (["d + e/a.tif"], "d + e/a.tif + d + e/gone.tif", ["d + e/a.tif", "d + e/gone.tif"]),
+        (["d + e/a.tif"], "d + e/*.tif + gone.tif", ["d + e/*.tif", "gone.tif"]),
+        (["a.tif", "b.tif"], "a.tif + b.tif", ["a.tif", "b.tif"]),
+        ([], "a.tif + b.tif", ["a.tif", "b.tif"]),
+    ],
+)
+def test_a_sign_in_a_name_that_is_there_parts_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    there: list[str],
+    path: str,
+    files: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in there:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert is_stack(path) and files_of_stack(path) == files
+    assert not any(is_stack(name) for name in there)
+
+
+def test_a_long_stack_is_one(tmp_path: Path) -> None:
+    """Longer than a path may be."""
+    names = [f"{tmp_path}/{'x' * 60}{number}.tif" for number in range(64)]
+    path = PLUS.join(names)
+    assert len(path) > 4096 and is_stack(path) and files_of_stack(path) == names
 
 
 def test_tile_sets_can_be_stacked(tmp_path: Path) -> None:
@@ -71,7 +110,7 @@ def test_tile_sets_can_be_stacked(tmp_path: Path) -> None:
             make_raster(tmp_path / f"B{band}_{part}.tif", here, transform=corner)
     info = inspect(PLUS.join(str(tmp_path / f"B{band}_*.tif") for band in range(2)))
     with align_pair(info, info, "before", Bands((1, 2), (1, 2))).before.reader() as read:
-        np.testing.assert_array_equal(read(info.grid.whole)[0], pixels)
+        np.testing.assert_array_equal(read(info.grid.full_window)[0], pixels)
     assert len(files_of(info)) == 7
 
 
@@ -79,14 +118,12 @@ def test_tile_sets_can_be_stacked(tmp_path: Path) -> None:
     ("profile", "said"),
     [
         ({"transform": NORTH_UP @ Affine.scale(2)}, "another grid"),
-        ({"dtype": "uint16"}, "type uint16"),
-        ({"nodata": 3}, "nodata 3"),
+        ({"crs": LONLAT}, "CRS WGS 84"),
     ],
 )
 def test_misfits_are_named(tmp_path: Path, profile: dict[str, object], said: str) -> None:
-    pixels = noise((8, 9)).astype(str(profile.pop("dtype", "uint8")))
     one = make_raster(tmp_path / "one.tif", noise((8, 9)))
-    two = make_raster(tmp_path / "two.tif", pixels, **profile)
+    two = make_raster(tmp_path / "two.tif", noise((8, 9)), **profile)
     with pytest.raises(InputError, match=said) as refused:
         inspect(f"{one}{PLUS}{two}")
     assert "two.tif" in str(refused.value)

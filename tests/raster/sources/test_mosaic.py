@@ -56,7 +56,8 @@ def test_a_pattern_is_one_raster(tmp_path: Path) -> None:
     path = tiles(tmp_path / "tiles", pixels)
     assert is_tileset(path)
     info = inspect(path)
-    assert (info.grid.shape, info.bands, info.masked) == (pixels.shape[:2], 3, False)
+    assert (info.grid.shape, info.data_bands) == (pixels.shape[:2], (1, 2, 3))
+    assert {band.mask for band in info.bands} == {None}
     assert info.grid.transform == NORTH_UP
     found, valid = read(path)
     np.testing.assert_array_equal(found, pixels)
@@ -79,7 +80,8 @@ def test_masks_and_alpha_of_tiles_count(tmp_path: Path) -> None:
     pixels[5:9, 5:9, 3] = 0
     found, valid = read(tiles(tmp_path / "alpha", pixels, alpha=True))
     np.testing.assert_array_equal(valid, pixels[..., 3] > 0)
-    np.testing.assert_array_equal(found, pixels[..., :3])
+    np.testing.assert_array_equal(found[valid], pixels[valid][:, :3])
+    assert not found[~valid].any()
     path = tiles(tmp_path / "masked", pixels[..., :3])
     tile(tmp_path / "masked", pixels[..., :3], 0, 0, mask=pixels[:SIDE, :SIDE, 3] > 0)
     np.testing.assert_array_equal(read(path)[1], pixels[..., 3] > 0)
@@ -195,6 +197,31 @@ def test_a_file_with_brackets_in_its_name_is_itself(tmp_path: Path) -> None:
     assert not is_tileset(str(path))
     assert inspect(path).grid.shape == (8, 9)
     assert not is_tileset("https://host/a.tif?x=[1]")
+
+
+@pytest.mark.parametrize("folder", ["a[1]", "a*b", "a?", "a[1]/b*"])
+def test_signs_in_the_name_of_a_folder_that_is_there_are_no_pattern(
+    tmp_path: Path, folder: str
+) -> None:
+    place = tmp_path / folder
+    place.mkdir(parents=True)
+    (tmp_path / "a1").mkdir()  # which such a folder would match as a pattern
+    for name in ("x.tif", "y.tif"):
+        (place / name).touch()
+        (tmp_path / "a1" / name).touch()
+    assert tiles_of(str(place / "*.tif")) == [str(place / "x.tif"), str(place / "y.tif")]
+    assert is_tileset(str(place / "[xy].tif")) and not is_tileset(str(place / "gone.tif"))
+    assert len(tiles_of(str(tmp_path / "a[0-9]" / "*.tif"))) == 2, "no such folder: a pattern"
+    assert len(tiles_of(str(tmp_path / "**" / "x.tif"))) == 2
+
+
+def test_an_index_is_known_by_its_name_unless_a_file_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert is_tileset("GTI:index.gpkg") and is_tileset("a.gti") and is_tileset("a.gti.fgb")
+    (tmp_path / "GTI:a.tif").touch()
+    assert not is_tileset("GTI:a.tif") and not is_tileset("a.gti.tif")
 
 
 def test_opening_holds_few_sources_at_a_time(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from makers import make_raster, noise
 
 from geochange.errors import InputError
 from geochange.raster.acquisition import Acquisition
+from geochange.raster.sources.resolve import inspect_source
 from geochange.raster.sources.stac import LARGEST_BYTES, is_item, resolve_item
-from geochange.workflows.preflight import inspect_source
 
 GEOTIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
 
@@ -48,10 +48,47 @@ COLOURS = {
         ("https://host/raster.tif", False),
         ("raster.tif", False),
         ("/vsizip/a.zip/b.tif", False),
+        ("items/raster.tif", False),
+        ("/data/collections/s2/items/b.tif", False),
+        ("/data/collections/s2/items/S2A_1", False),
+        ("/data/items/*.tif", False),
+        ("s3://bucket/items/b.tif", False),
+        ("https://host/items/b.TIF", False),
+        ("https://host/items/b.tif?token=1", False),
+        ("https://host/items/S2A_1#visual", True),
+        ("a#b.tif", False),
+        ("a#b/item.json", True),
+        ("a#b/item.json#visual", True),
+        ("x.geojson", True),
     ],
 )
 def test_what_is_taken_for_an_item(name: str, yes: bool) -> None:
     assert is_item(name) is yes
+
+
+def test_a_file_that_has_the_name_is_no_item_unless_it_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "items").mkdir()
+    for name in ("items/b.tif", "items/b", "a.json#b.tif", "a.json#visual", "x#y.tif"):
+        (tmp_path / name).write_bytes(b"II*")
+        assert not is_item(name) and not is_item(str(tmp_path / name))
+    answer = tmp_path / "items" / "S2A_1"
+    answer.write_text(json.dumps({"type": "Feature", "assets": {"a": asset("b.tif")}}))
+    for name in ("items/S2A_1", str(answer)):
+        assert is_item(name)
+        assert resolve_item(name).path == str(tmp_path.resolve() / "items" / "b.tif")
+
+
+def test_an_item_may_lie_in_a_folder_with_signs_and_point_into_items(tmp_path: Path) -> None:
+    folder = tmp_path / "a#b + c[1]"
+    (folder / "items").mkdir(parents=True)
+    for band in "rg":
+        make_raster(folder / "items" / f"{band}.tif", noise((8, 9)))
+    path = item(folder, {"r": asset("items/r.tif"), "g": asset("./items/g.tif")})
+    assert inspect_source(f"{path}#r").path == str(folder.resolve() / "items" / "r.tif")
+    assert inspect_source(f"{path}#r,g").grid.shape == (8, 9)
 
 
 def test_the_visual_asset_comes_first_then_colours_then_the_only_one(tmp_path: Path) -> None:
@@ -85,7 +122,7 @@ def test_an_item_is_opened_with_its_date(tmp_path: Path) -> None:
     make_raster(tmp_path / "a_19990101.tif", noise((8, 9, 3)))
     path = item(tmp_path, {"data": asset("a_19990101.tif")}, datetime="2020-05-06T10:11:12Z")
     info = inspect_source(path)
-    assert info.bands == 3
+    assert info.data_bands == (1, 2, 3)
     assert info.acquired == Acquisition("2020-05-06T10:11:12", "STAC datetime")
     assert inspect_source(tmp_path / "a_19990101.tif").acquired == Acquisition(
         "1999-01-01", "its name"
@@ -118,6 +155,7 @@ def test_hrefs_of_an_address_are_relative_to_it(monkeypatch: pytest.MonkeyPatch)
         "/vsicurl/http://host/a.tif",
         "item.json",
         "other.json#visual",
+        "items/other",
         "<VRTDataset/>",
         "GTI:index.gpkg",
         "javascript:alert(1)",
@@ -179,4 +217,4 @@ def test_odd_types_where_words_belong(tmp_path: Path) -> None:
     path = item(tmp_path, {"a": odd}, datetime=["2020"], start_datetime={})
     assert inspect_source(path).acquired is None
     path.write_text(json.dumps({"type": "Feature", "properties": 3, "assets": {"a": odd}}))
-    assert inspect_source(path).bands == 3
+    assert inspect_source(path).data_bands == (1, 2, 3)

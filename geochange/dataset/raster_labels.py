@@ -1,0 +1,172 @@
+"""Labels of a pair from a raster, read as windows of the pair's grid."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio.crs
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window as RasterioWindow
+
+from geochange.dataset.label_values import (
+    UNKNOWN,
+    LabelCode,
+    LabelValues,
+    code_of,
+    look_at,
+    remarks,
+)
+from geochange.errors import InputError, RunError
+from geochange.grid.grid import Grid, common_window, reproject, to_ground
+from geochange.grid.tiling import TilePlan, Window
+from geochange.raster.gdal_log import QUIET
+from geochange.raster.pictures.label import LabelCoding, coding_of, read_numbers
+from geochange.raster.reader import forget, opened, read_grid
+from geochange.raster.remote import NOT_REMEMBERED
+from geochange.raster.retry import Handle, retry_read
+from geochange.raster.sources.resolve import PathLike, source_of
+from geochange.raster.sources.subdatasets import refuse_container
+from geochange.vector.files.polygon_reader import Burner
+
+logger = logging.getLogger(__name__)
+
+EXACT_PX = 1e-6
+"""How far a warp may stray: nearly exact, hence the same from any window."""
+
+SCAN_PX = 2048
+"""A raster of labels is looked through in squares of this size."""
+
+ReadLabel = Callable[[Window], NDArray[np.uint8]]
+"""From a window of the grid, which may overhang, to (height, width) uint8."""
+
+
+@dataclass(frozen=True)
+class RasterLabels:
+    """A raster of labels on another's grid.
+
+    source: its name as GDAL has it. own: its grid. code: what its numbers mean; where it has none,
+    by nodata, mask or alpha, is `code.rest`, and what it does not cover is unknown.
+    """
+
+    source: str
+    own: Grid
+    grid: Grid
+    coding: LabelCoding
+    code: LabelCode
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return Path(self.source)
+
+    @contextmanager
+    def reader(self) -> Iterator[ReadLabel]:
+        """Open the raster; a handle belongs to the thread that opened it.
+
+        Reading raises RunError where pixels cannot be read.
+        """
+        with Handle(self._open) as handle:
+            yield lambda window: self._read(handle, window)
+
+    @property
+    def _offset_px(self) -> tuple[int, int] | None:
+        """(rows, cols) from the grid's origin to the raster's; None where it must be warped."""
+        return self.grid.same_lattice(self.own)
+
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
+        with opened(self.source) as dataset:
+            if self._offset_px is not None:
+                yield dataset
+                return
+            with self._warped(dataset) as warped:
+                yield warped
+
+    def _read(self, handle: Handle, window: Window) -> NDArray[np.uint8]:
+        label = np.full((window.height, window.width), UNKNOWN, np.uint8)
+        offset, coding = self._offset_px, self.coding
+        inside = window.intersection(self.grid.full_window)
+        if offset is not None and inside is not None:
+            inside = inside.intersection(self.own.full_window.moved(*offset))
+        if inside is None:
+            return label
+        rows, cols = offset or (0, 0)
+        source = RasterioWindow(inside.col - cols, inside.row - rows, inside.width, inside.height)
+        if offset is None:
+            coding = replace(coding, alpha=coding.alpha or len(coding.bands) + 1, masked=False)
+        read = retry_read(handle, lambda raster: read_numbers(self.source, raster, coding, source))
+        if isinstance(read, RasterioError):
+            raise RunError(f"{self.source}: {_said(inside)} cannot be read; fetch it again")
+        decoded = self.code.decode(read)
+        if offset is None and self.code.rest != UNKNOWN:
+            decoded[~read.valid & ~self._footprint.burn(inside)] = UNKNOWN
+        label[inside.within(window)] = decoded
+        return label
+
+    @cached_property
+    def _footprint(self) -> Burner:
+        """What the raster covers, in pixels of the grid."""
+        ground = reproject(self.own.footprint(), self.own.crs, self.grid.crs)
+        return Burner(to_ground(np.array([ground], np.object_), ~self.grid.transform))
+
+    def _warped(self, dataset: Any) -> WarpedVRT:
+        height, width = self.grid.shape
+        return WarpedVRT(
+            dataset,
+            src_crs=rasterio.crs.CRS.from_wkt(self.own.crs.to_wkt()),
+            crs=rasterio.crs.CRS.from_wkt(self.grid.crs.to_wkt()),
+            transform=self.grid.transform,
+            height=height,
+            width=width,
+            resampling=Resampling.nearest,
+            tolerance=EXACT_PX,
+            # Nodata is a number to read here, and not to leave out.
+            src_nodata=None,
+            nodata=None,
+            add_alpha=self.coding.alpha is None,
+        )
+
+
+def open_raster_labels(path: PathLike, grid: Grid) -> RasterLabels:
+    """A raster of labels, looked through once; what is odd in it is warned of. Raises InputError."""
+    source = source_of(path)
+    forget(source)  # its files may be others by now
+    with QUIET, opened(source, **NOT_REMEMBERED) as dataset:
+        refuse_container(source, dataset)
+        own = read_grid(source, dataset)
+        if common_window(grid, [own]) is None:
+            raise InputError(f"{source}: covers nothing of the pair; check its CRS and place")
+        coding = coding_of(source, dataset)
+        seen = reduce(LabelValues.__or__, _scan(source, dataset, coding, own))
+    code = code_of([seen])
+    for remark in remarks([seen], code):
+        logger.warning("%s: %s", source, remark)
+    return RasterLabels(source, own, grid, coding, code)
+
+
+def _scan(source: str, dataset: Any, coding: LabelCoding, own: Grid) -> Iterator[LabelValues]:
+    """What every window of a raster of labels holds. Raises InputError."""
+    for window in TilePlan(own.shape, SCAN_PX, 0, 1).output_windows():
+        part = RasterioWindow(window.col, window.row, window.width, window.height)
+        try:
+            label = read_numbers(source, dataset, coding, part)
+        except RasterioError as error:
+            raise InputError(
+                f"{source}: damaged or cut off, {_said(window)} cannot be read; fetch it again"
+            ) from error
+        yield look_at(source, label)
+
+
+def _said(window: Window) -> str:
+    rows, cols = (window.row, window.row_stop - 1), (window.col, window.col_stop - 1)
+    return f"rows {rows[0]}-{rows[1]}, columns {cols[0]}-{cols[1]}"

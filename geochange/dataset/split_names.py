@@ -1,0 +1,71 @@
+"""Splits on disk: train, val and test by the names that data sets give their folders and lists."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from geochange.errors import InputError
+from geochange.training.chip_source import SPLITS
+
+logger = logging.getLogger(__name__)
+
+NAMES: Mapping[str, tuple[str, ...]] = dict(
+    zip(
+        SPLITS,
+        (("train", "training"), ("val", "valid", "validation", "dev"), ("test", "testing")),
+        strict=True,
+    )
+)
+"""By split: what it may be called, in upper or lower case; its own name goes before."""
+
+LIST = ".txt"
+"""The suffix of a list of chips."""
+
+
+def place_of(root: Path, split: str, suffix: str = "") -> Path:
+    """The folder of a split, or its list with the suffix LIST; the plain name where none is there.
+
+    What is left out beside it, such as valid/ beside val/, is warned of once. Raises InputError where
+    several others could be meant.
+    """
+    own = root / f"{split}{suffix}"
+    found = [path for path in _alike(root, split, suffix) if path != own]
+    if _is_there(own, suffix):
+        for other in found if split in SPLITS else ():
+            warn_once(f"{root}: {own.name} is taken for {split}, and {other.name} is left out")
+        return own
+    if len(found) > 1:
+        told = " and ".join(path.name for path in found)
+        raise InputError(f"{root}: holds {told}, and both may be {split}; call one {own.name}")
+    return found[0] if found else own
+
+
+def is_there(root: Path, split: str, suffix: str = "") -> bool:
+    """Whether a split has a folder, or a list. Raises InputError as `place_of` does."""
+    return _is_there(place_of(root, split, suffix), suffix)
+
+
+@lru_cache(maxsize=4096)
+def warn_once(message: str) -> None:
+    """Warn of what is the same for all splits of a data set: once in a process."""
+    logger.warning("%s", message)
+
+
+def _is_there(path: Path, suffix: str) -> bool:
+    return path.is_file() if suffix else path.is_dir()
+
+
+def _alike(root: Path, split: str, suffix: str) -> list[Path]:
+    """Folders or lists that may be a split by their names, in the order of NAMES."""
+    names = next((names for names in NAMES.values() if split.lower() in names), (split,))
+    if not root.is_dir():
+        return []
+    with os.scandir(root) as entries:
+        stems = {entry.name: entry.name.lower() for entry in entries}
+    order = [f"{name}{suffix}" for name in names]
+    alike = sorted((order.index(low), name) for name, low in stems.items() if low in order)
+    return [root / name for _, name in alike if _is_there(root / name, suffix)]

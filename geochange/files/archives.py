@@ -1,0 +1,163 @@
+"""Files inside archives, and the names that GDAL has for them: /vsizip//folder/a.zip/inside.tif."""
+
+from __future__ import annotations
+
+import os
+import re
+import tarfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from geochange.errors import InputError
+
+KINDS: Mapping[str, str] = {
+    ".zip": "zip",
+    ".kmz": "zip",
+    ".tar": "tar",
+    ".tar.gz": "tar",
+    ".tgz": "tar",
+    ".gz": "gzip",
+}
+"""By suffix, the longest that fits: how GDAL reads an archive, as in /vsizip/."""
+
+UNREAD = (".7z", ".rar", ".bz2", ".xz", ".zst", ".tbz2", ".txz")
+"""Suffixes of archives that GDAL does not read."""
+
+NAMED = 4
+"""So many files of an archive are named in a message."""
+
+_URI = re.compile(r"^(zip|tar|gzip)(?:\+(file|https?|s3|gs|az|oss))?://(.+)$", re.IGNORECASE)
+_VSI = re.compile(r"^/vsi(zip|tar|gzip)/(.+)$")
+_FILE = re.compile(r"^file://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in an archive; the archive itself where `name` is empty.
+
+    kind: how GDAL reads the archive: zip, tar or gzip.
+    """
+
+    kind: str
+    archive: Path
+    name: str
+
+    @property
+    def gdal_name(self) -> str:
+        """GDAL's name of it; of an archive as a whole, its path."""
+        if not self.name:
+            return f"/vsigzip/{self.archive}" if self.kind == "gzip" else str(self.archive)
+        return f"/vsi{self.kind}/{self.archive}/{self.name}"
+
+
+def gdal_name(text: str) -> str:
+    """A name as GDAL has it, the same from every folder; what is no file or archive is left alone.
+
+    A file or folder of that very name is meant first. Then "~" is a home, and URIs as rasterio has
+    them (zip://a.zip!b.tif, zip+https://, tar://, gzip://, file://) become paths and /vsi names.
+    """
+    for path in (text, os.path.expanduser(text)):
+        if os.path.exists(path):
+            return str(Path(path).absolute())
+    uri = _URI.match(text)
+    if uri is not None:
+        text = _name_of_uri(uri[1].lower(), (uri[2] or "file").lower(), uri[3])
+    elif _FILE.match(text):
+        text = unquote(urlsplit(text).path)
+    inside = split(text)
+    return text if inside is None else inside.gdal_name
+
+
+def split(name: str) -> Member | None:
+    """The archive and the file in it of a /vsizip/, /vsitar/ or /vsigzip/ name.
+
+    None where `name` is another, or where the archive is not a file here.
+    """
+    found = _VSI.match(name)
+    if found is None:
+        return None
+    rest = found[2].replace("{", "").replace("}", "")
+    for end in [*(match.start() for match in re.finditer("/", rest)), len(rest)]:
+        # The second: of an absolute path, pathlib drops one of the two slashes.
+        for archive in (rest[:end], f"/{rest[:end]}"):
+            if os.path.isfile(archive):
+                return Member(found[1], Path(archive).absolute(), rest[end + 1 :])
+    return None
+
+
+def file_behind(name: str | os.PathLike[str]) -> Path:
+    """The file on disk that a name leads to: the archive of a file in one, else the name's own."""
+    text = os.fspath(name)
+    inside = split(text)
+    return Path(text) if inside is None else inside.archive
+
+
+def kind_of(path: str | os.PathLike[str]) -> str | None:
+    """How GDAL reads an archive, by its suffix: zip, tar or gzip; None for what is none."""
+    name = os.path.basename(os.fspath(path)).lower()
+    return next((kind for end, kind in _LONGEST_FIRST if name.endswith(end)), None)
+
+
+def members_of(archive: Path) -> tuple[str, ...]:
+    """The files in a zip or tar archive, without hidden ones, in its order.
+
+    Raises InputError for an archive that is damaged or needs a password.
+    """
+    try:
+        names = list(_zipped(archive) if kind_of(archive) == "zip" else _tarred(archive))
+    except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
+        raise InputError(f"{archive}: damaged, or no archive; fetch it again") from error
+    plain = (name.removeprefix("./") for name in names)
+    return tuple(name for name in plain if not any(map(_is_hidden, name.split("/"))))
+
+
+def _is_hidden(part: str) -> bool:
+    return part == "__MACOSX" or (part.startswith(".") and part != "..")
+
+
+def listed(names: list[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+_LONGEST_FIRST = sorted(KINDS.items(), key=lambda item: -len(item[0]))
+
+
+def _name_of_uri(kind: str, place: str, rest: str) -> str:
+    archive, member = _at_mark(rest)
+    if place == "file":
+        whole = Path(os.path.expanduser(archive)).absolute()
+        return Member(kind, whole, member).gdal_name
+    behind = (
+        f"/vsicurl/{place}://{archive}" if place.startswith("http") else f"/vsi{place}/{archive}"
+    )
+    return f"/vsi{kind}/{behind}" + (f"/{member}" if member else "")
+
+
+def _at_mark(rest: str) -> tuple[str, str]:
+    """What is before and behind the "!": the first behind an archive that is there, else the last."""
+    marks = [match.start() for match in re.finditer("!", rest)]
+    for mark in marks:
+        if os.path.isfile(os.path.expanduser(rest[:mark])):
+            return rest[:mark], rest[mark + 1 :].lstrip("/")
+    if not marks:
+        return rest, ""
+    return rest[: marks[-1]], rest[marks[-1] + 1 :].lstrip("/")
+
+
+def _zipped(archive: Path) -> Iterator[str]:
+    with zipfile.ZipFile(archive) as opened:
+        for info in opened.infolist():
+            if info.flag_bits & 1:
+                raise InputError(f"{archive}: needs a password; unpack it first")
+            if not info.is_dir():
+                yield info.filename
+
+
+def _tarred(archive: Path) -> Iterator[str]:
+    with tarfile.open(archive) as opened:
+        yield from (info.name for info in opened if info.isfile())

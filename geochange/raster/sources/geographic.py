@@ -1,0 +1,52 @@
+"""Latitude and longitude of CF files (netCDF) that name no CRS: they are WGS 84."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+from rasterio.crs import CRS
+
+logger = logging.getLogger(__name__)
+
+NORTH = re.compile(r"^degrees?_?(north|N)$")
+EAST = re.compile(r"^degrees?_?(east|E)$")
+"""The units that CF has for the axes (section 4.1 and 4.2)."""
+
+NAMES = (("lat", "latitude"), ("lon", "longitude"))
+"""What the axes are called where their units say degrees alone."""
+
+_SLACK_DEGREES = 1.0
+
+
+def crs_of(path: str, dataset: Any) -> CRS | None:
+    """The CRS of an open raster; WGS 84, with a warning, where only its axes say where it lies."""
+    if dataset.crs is None and is_lonlat(dataset):
+        logger.warning(
+            "%s: names no CRS; its axes are latitude and longitude, taken as WGS 84", path
+        )
+        return CRS.from_epsg(4326)
+    return dataset.crs
+
+
+def is_lonlat(dataset: Any) -> bool:
+    """Whether an open netCDF raster lies on regular axes of latitude and longitude."""
+    if dataset.driver != "netCDF" or dataset.transform.is_identity:
+        return False
+    units = {
+        name.removesuffix("#units").lower(): text
+        for name, text in dataset.tags().items()
+        if name.endswith("#units")
+    }
+    south, north = sorted((dataset.bounds.bottom, dataset.bounds.top))
+    return (
+        all(_has_axis(units, kind, names) for kind, names in zip((NORTH, EAST), NAMES, strict=True))
+        and south >= -90 - _SLACK_DEGREES
+        and north <= 90 + _SLACK_DEGREES
+    )
+
+
+def _has_axis(units: dict[str, str], kind: re.Pattern[str], names: tuple[str, ...]) -> bool:
+    said = any(kind.match(text) for text in units.values())
+    return said or any(units.get(name, "").startswith("degree") for name in names)

@@ -1,0 +1,115 @@
+"""From what a user names to what is opened: paths, archives, products, many files, STAC items.
+
+A file that has the very name is always meant first, whatever else the name could stand for.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+from geochange.errors import InputError
+from geochange.files.archives import UNREAD, Member, gdal_name, kind_of, listed, members_of, split
+from geochange.raster.reader import RasterInfo, inspect
+from geochange.raster.sources.band_stack import PLUS, files_of, is_stack
+from geochange.raster.sources.mosaic import is_tileset
+from geochange.raster.sources.stac import is_item, resolve_item
+
+PathLike = str | os.PathLike[str]
+
+RASTERS = (
+    *(".tif", ".tiff", ".gtiff", ".cog", ".vrt", ".img", ".jp2", ".j2k", ".nc", ".nc4", ".h5"),
+    *(".hdf", ".hdf5", ".he5", ".grib", ".grb", ".grb2", ".asc", ".bil", ".bip", ".bsq", ".ntf"),
+    *(".dem", ".hgt", ".ers"),
+)
+"""Suffixes of rasters in an archive; pictures count only where there is none of them."""
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+
+PRODUCT = re.compile(r"(^|/)[^/]+\.SAFE/MTD_MSI[^/]*\.xml$")
+"""The file by which GDAL opens a Sentinel-2 product."""
+
+_DRIVER = re.compile(r"^[A-Za-z][A-Za-z0-9_]*:(?!//)(.+)$")
+
+
+def source_of(path: PathLike) -> str:
+    """A raster's name as GDAL has it, the same from every folder a worker may run in.
+
+    Of an archive or a Sentinel-2 product, the raster in it. Raises InputError where an archive
+    holds another number of rasters than one.
+    """
+    text = os.fspath(path)
+    if is_stack(text):
+        return PLUS.join(source_of(part) for part in files_of(text))
+    name = gdal_name(text)
+    if os.path.exists(name):
+        return _raster_in(Path(name))
+    driver = _DRIVER.match(name)
+    if driver is not None:
+        return name[: driver.start(1)] + _absolute(driver[1])
+    return str(Path(os.path.expanduser(text)).absolute()) if is_tileset(text) else name
+
+
+def inspect_source(path: PathLike) -> RasterInfo:
+    """What a raster, several of them as one, or a STAC item says of itself. Raises InputError."""
+    text = os.fspath(path)
+    if not is_item(text):
+        return inspect(source_of(text))
+    found = resolve_item(text)
+    info = inspect(found.path)
+    return replace(info, acquired=found.acquired or info.acquired)
+
+
+def _absolute(inner: str) -> str:
+    """What follows GDAL's name of a driver, as in NETCDF:"a.nc":red, with the file in full."""
+    words = inner.split(":")
+    spans = [(i, j) for i in range(len(words)) for j in range(i + 1, len(words) + 1)]
+    for first, stop in sorted(spans, key=lambda span: span[0] - span[1]):
+        part = ":".join(words[first:stop])
+        bare = part.strip('"')
+        if os.path.exists(bare) or split(bare) is not None:
+            return ":".join([*words[:first], part.replace(bare, gdal_name(bare)), *words[stop:]])
+    return inner
+
+
+def _raster_in(path: Path) -> str:
+    """The raster that a file or folder stands for: itself, unless it is an archive or a product."""
+    if path.is_dir():
+        headers = sorted(path.glob("MTD_MSI*.xml")) if path.suffix.upper() == ".SAFE" else []
+        return str(headers[0] if headers else path)
+    if path.name.lower().endswith(UNREAD):
+        raise InputError(f"{path}: is an archive that GDAL does not read; unpack it first")
+    kind = kind_of(path)
+    if kind is None:
+        return str(path)
+    if kind == "gzip":
+        return Member(kind, path, "").gdal_name
+    return _only_raster(path, kind)
+
+
+def _only_raster(archive: Path, kind: str) -> str:
+    names = members_of(archive)
+    found = _rasters_among(names)
+    if len(found) == 1:
+        return Member(kind, archive, found[0]).gdal_name
+    if not found and archive.suffix.lower() == ".kmz":
+        return str(archive)  # GDAL reads those that are made of overlays as a whole
+    if not found:
+        raise InputError(f"{archive}: holds no raster but {listed(list(names)) or 'nothing'}")
+    choice = [shlex.quote(Member(kind, archive, name).gdal_name) for name in found]
+    raise InputError(
+        f"{archive}: holds {len(found)} rasters; name one, or several with {PLUS!r} between: "
+        f"{listed(choice)}"
+    )
+
+
+def _rasters_among(names: tuple[str, ...]) -> list[str]:
+    """The products among files, else the rasters, else the pictures."""
+    products = [name for name in names if PRODUCT.search(name)]
+    if products:
+        return products
+    rasters = [name for name in names if name.lower().endswith(RASTERS)]
+    return rasters or [name for name in names if name.lower().endswith(PICTURES)]

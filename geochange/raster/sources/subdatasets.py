@@ -1,0 +1,76 @@
+"""Containers: files that hold several rasters, which GDAL calls subdatasets, by their names."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import Any
+
+import rasterio
+from rasterio.errors import RasterioError
+
+from geochange.errors import InputError
+from geochange.files.archives import listed
+from geochange.raster.gdal_log import QUIET
+from geochange.raster.sources.band_stack import PLUS
+from geochange.raster.sources.geographic import is_lonlat
+
+MOST_OPENED = 12
+"""So many subdatasets are opened, to see whether they have a georeference."""
+
+
+def refuse_container(path: str, dataset: Any) -> None:
+    """Refuse a file that is no raster by itself, naming those in it that can be used.
+
+    Raises InputError.
+    """
+    is_hdf5 = dataset.driver in ("HDF5", "HDF5Image") and dataset.crs is None
+    names = (_in_netcdf(dataset.files) if is_hdf5 else []) or _names(dataset)
+    if dataset.count and not (is_hdf5 and names):
+        return
+    if not names:
+        raise InputError(f"{path}: holds no raster; give a GeoTIFF or another georeferenced raster")
+    if any('"' in file for file in dataset.files):
+        raise InputError(
+            f'{path}: GDAL cannot name what lies in it for the " in its name; rename it'
+        )
+    placed = [name for name in names[:MOST_OPENED] if _is_placed(name)] + names[MOST_OPENED:]
+    if not placed:
+        raise InputError(
+            f"{path}: its subdatasets have no georeference; give one a CRS and a transform first "
+            f"(gdal_translate -a_srs EPSG:CODE -a_ullr X Y X Y {shlex.quote(names[0])} OUT.tif)"
+        )
+    what = "has no georeference as HDF5" if dataset.count else "holds no band of its own"
+    raise InputError(
+        f"{path}: {what}; name one of its {len(names)} subdatasets as GDAL writes them, or several "
+        f"with {PLUS!r} between: {listed([shlex.quote(name) for name in placed])}"
+    )
+
+
+def _names(dataset: Any) -> list[str]:
+    told = dataset.tags(ns="SUBDATASETS")
+    numbers = range(1, len(told) // 2 + 1)
+    return [told[key] for key in (f"SUBDATASET_{n}_NAME" for n in numbers) if key in told]
+
+
+def _in_netcdf(files: list[str]) -> list[str]:
+    """What GDAL's netCDF driver sees in an HDF5 file: its HDF5 driver knows of no georeference."""
+    path = files[0] if files else ""
+    if not os.path.exists(path):
+        return []
+    try:
+        with QUIET, rasterio.open(path, driver="netCDF") as dataset:
+            variable = dataset.tags(1).get("NETCDF_VARNAME") if dataset.count else None
+            own = [f'NETCDF:"{path}":{variable}'] if variable else []
+            return _names(dataset) or own
+    except RasterioError:
+        return []
+
+
+def _is_placed(name: str) -> bool:
+    try:
+        with QUIET, rasterio.open(name) as dataset:
+            is_placed = dataset.crs is not None or is_lonlat(dataset)
+            return is_placed and not dataset.transform.is_identity
+    except RasterioError:
+        return False

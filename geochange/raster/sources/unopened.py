@@ -1,0 +1,84 @@
+"""Why a raster cannot be opened, in one line with its cure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from rasterio.env import Env
+
+from geochange.files.archives import Member, listed, members_of, split
+from geochange.raster import retry
+from geochange.raster.remote import may_pass
+
+STARTS: Mapping[bytes, str] = {
+    b"\x0e\x03\x13\x01": "HDF4",
+    b"\x89HDF\r\n\x1a\n": "HDF5",
+    b"CDF\x01": "netCDF",
+    b"CDF\x02": "netCDF",
+    b"CDF\x05": "netCDF",
+    b"GRIB": "GRIB",
+    b"\x00\x00\x00\x0cjP  ": "JP2OpenJPEG",
+    b"msid": "MrSID",
+    b"SIMPLE  =": "FITS",
+    b"SDPX": "DPX",
+}
+"""How files begin, and the GDAL driver that reads them. Not every GDAL is built with each."""
+
+SUFFIXES: Mapping[str, str] = {".ecw": "ECW", ".sid": "MrSID", ".kea": "KEA", ".jxl": "JPEGXL"}
+"""The same of formats that are known by their names."""
+
+
+def why_unopened(path: str, error: Exception) -> str:
+    """What is said of a raster that GDAL does not open."""
+    if os.path.exists(path):
+        return f"{path}: {_of_what_is_there(Path(path))}"
+    inside = split(path)
+    if inside is not None:
+        return f"{path}: {_of_what_is_inside(inside)}"
+    if not path.startswith("/vsi") and (path.startswith("/") or ":" not in path):
+        return f"{path}: no such file; check the path"
+    reason = " ".join(str(error).split())
+    tried = f", tried {retry.TRIES} times" if may_pass(path, error) else ""
+    return f"{path}: cannot be opened ({reason}{tried}); check the address and your access to it"
+
+
+def _of_what_is_there(path: Path) -> str:
+    if path.is_dir():
+        return "is a folder; name the raster in it"
+    if path.stat().st_size == 0:
+        return "the file is empty; fetch or export it again"
+    if not os.access(path, os.R_OK):
+        return "no permission to read it; check its access rights"
+    driver = _driver_of(path)
+    if driver is not None and driver not in drivers():
+        return (
+            f"is {driver}, and GDAL here is built without that driver; convert it to a GeoTIFF "
+            "where it has one (QGIS: Raster > Conversion > Translate)"
+        )
+    return "not a raster GDAL can read; give a GeoTIFF or another georeferenced raster"
+
+
+def drivers() -> set[str]:
+    """The drivers that GDAL is built with."""
+    with Env() as gdal:
+        return set(gdal.drivers())
+
+
+def _driver_of(path: Path) -> str | None:
+    with path.open("rb") as file:
+        start = file.read(16)
+    by_start = (driver for text, driver in STARTS.items() if start.startswith(text))
+    return next(by_start, SUFFIXES.get(path.suffix.lower()))
+
+
+def _of_what_is_inside(member: Member) -> str:
+    if member.kind == "gzip":
+        return "holds no raster that GDAL can read; unpack it and look"
+    names = members_of(member.archive)
+    if member.name in names:
+        return "not a raster GDAL can read; name another file of the archive"
+    return (
+        f"there is no such file in {member.archive.name}; it holds {listed(list(names)) or 'none'}"
+    )

@@ -1,0 +1,133 @@
+"""Which vector files are read: their formats by suffix, and how GDAL opens one."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from geochange.errors import InputError
+from geochange.files.archives import Member, file_behind, kind_of, listed, members_of, split
+from geochange.vector.files.ogr_name import ogr_name
+
+DRIVERS: Mapping[str, str] = {
+    ".gpkg": "GPKG",
+    ".geojson": "GeoJSON",
+    ".json": "GeoJSON",
+    ".geojsonl": "GeoJSONSeq",
+    ".geojsons": "GeoJSONSeq",
+    ".fgb": "FlatGeobuf",
+    ".shp": "ESRI Shapefile",
+    ".shz": "ESRI Shapefile",
+    ".kml": "LIBKML",
+    ".kmz": "LIBKML",
+    ".gml": "GML",
+    ".tab": "MapInfo File",
+    ".mif": "MapInfo File",
+    ".gdb": "OpenFileGDB",
+}
+"""By suffix, GDAL's driver of a format that is read. A .zip of one of them is read, too."""
+
+VECTORS = (*DRIVERS, ".zip")
+"""Suffixes of files that are read as polygons."""
+
+OTHERS: Mapping[str, str] = {
+    ".parquet": "GeoParquet",
+    ".geoparquet": "GeoParquet",
+    ".dxf": "a drawing",
+    ".dwg": "a drawing",
+    ".gpx": "a track",
+    ".csv": "a table",
+    ".dbf": "the table of a shapefile",
+    ".shx": "the index of a shapefile",
+    ".prj": "the CRS of a shapefile",
+    ".topojson": "TopoJSON",
+    ".sqlite": "a database",
+}
+"""Suffixes of vector files that are not read, and what they are."""
+
+
+def is_vector(path: str | os.PathLike[str]) -> bool:
+    """Whether a file's name, or what lies in an archive, says that it holds polygons."""
+    path = Path(path)
+    suffix = _suffix(path)
+    if suffix == ".zip" and split(str(path)) is None:
+        return path.is_file() and bool(_layers_in(path))
+    return suffix in DRIVERS or suffix in OTHERS
+
+
+def name_to_open(path: str | os.PathLike[str]) -> str:
+    """The name by which pyogrio opens a vector file.
+
+    Raises InputError for a format that is not read, and for an archive that does not hold exactly
+    one file of polygons.
+    """
+    path = Path(path)
+    suffix, inside = _suffix(path), split(str(path))
+    if suffix in OTHERS:
+        raise InputError(
+            f"{path}: is {OTHERS[suffix]}, which is not read; give polygons as {', '.join(VECTORS)}"
+        )
+    if inside is not None:
+        return inside.gdal_name
+    if suffix == ".zip" and path.is_file():
+        return Member("zip", path.absolute(), _only_layer(path)).gdal_name
+    # GDAL leaves its notes (.gfs) beside a GML.
+    name = path.absolute()  # a relative one may begin as a URI does
+    return f"/vsisubfile/0,{name}" if suffix == ".gml" else str(name)
+
+
+@contextmanager
+def readable_name(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Lend the name by which pyogrio opens a vector file, whatever signs its path holds.
+
+    Raises as `name_to_open`.
+    """
+    with ogr_name(Path(path)) as plain, warnings.catch_warnings():
+        # GDAL says so of every GML, beside which nothing may be left.
+        warnings.filterwarnings("ignore", message="GFS file saving", category=RuntimeWarning)
+        yield name_to_open(plain)
+
+
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Whether a file, or the archive that it lies in, is there."""
+    return file_behind(path).exists()
+
+
+def _suffix(path: Path) -> str:
+    return path.suffix.lower()
+
+
+def _only_layer(archive: Path) -> str:
+    found = _layers_in(archive)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        held = listed(list(members_of(archive))) or "nothing"
+        raise InputError(
+            f"{archive}: holds no polygons but {held}; give them as {', '.join(DRIVERS)}"
+        )
+    names = [Member("zip", archive.absolute(), name).gdal_name for name in found]
+    raise InputError(f"{archive}: holds {len(found)} files of polygons; name one: {listed(names)}")
+
+
+def _layers_in(archive: Path) -> list[str]:
+    """The vector files in a zip archive; a geodatabase is the folder that holds its tables."""
+    if kind_of(archive) != "zip":
+        return []
+    names = list(dict.fromkeys(_without_tables(members_of(archive))))
+    # One that ends in .json beside others may be their metadata.
+    return [
+        name
+        for name in names
+        if _suffix(Path(name)) in DRIVERS
+        and (len(names) == 1 or not name.lower().endswith(".json"))
+    ]
+
+
+def _without_tables(names: Iterable[str]) -> Iterable[str]:
+    for name in names:
+        folder, is_inside, _ = name.partition(".gdb/")
+        yield f"{folder}.gdb" if is_inside else name

@@ -1,0 +1,55 @@
+"""Why a raster cannot be opened: what was found, and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from geochange.errors import InputError
+from geochange.raster.sources import unopened
+from geochange.raster.sources.resolve import inspect_source
+from geochange.raster.sources.unopened import STARTS, SUFFIXES
+
+WITHOUT: set[str] = set()
+WITH = {*STARTS.values(), *SUFFIXES.values()}
+
+
+@pytest.mark.parametrize(("built", "said"), [(WITHOUT, "is {}, and GDAL here is"), (WITH, "not a")])
+@pytest.mark.parametrize("start", STARTS)
+def test_a_file_is_known_by_how_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, built: set[str], said: str
+) -> None:
+    monkeypatch.setattr(unopened, "drivers", lambda: built)
+    path = tmp_path / "a.dat"
+    path.write_bytes(start + bytes(300))
+    assert said.format(STARTS[start]) in unopened.why_unopened(str(path), OSError())
+
+
+@pytest.mark.parametrize(("built", "said"), [(WITHOUT, "is {}, and GDAL here is"), (WITH, "not a")])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_is_known_by_its_suffix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, built: set[str], said: str
+) -> None:
+    monkeypatch.setattr(unopened, "drivers", lambda: built)
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(bytes(300))
+    assert said.format(SUFFIXES[suffix]) in unopened.why_unopened(str(path), OSError())
+
+
+def test_the_drivers_are_those_of_gdal() -> None:
+    assert {"GTiff", "VRT"} <= unopened.drivers()
+
+
+def test_the_rest_is_no_raster(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_text("nothing of the kind")
+    (tmp_path / "empty.tif").touch()
+    for name, said in {
+        "a.tif": "not a raster GDAL can read; give a GeoTIFF",
+        "empty.tif": "the file is empty; fetch or export it again",
+        "gone:a.tif": "no such file; check the path",
+    }.items():
+        with pytest.raises(InputError, match=said):
+            inspect_source(tmp_path / name)
+    with pytest.raises(InputError, match=r"cannot be opened .* check the address and your access"):
+        inspect_source("NETCDF:gone.nc:red")
