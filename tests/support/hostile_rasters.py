@@ -6,9 +6,8 @@ import struct
 import zlib
 from pathlib import Path
 
-import numpy as np
 import rasterio
-from makers import NORTH_UP, UTM, make_raster
+from makers import NORTH_UP, UTM
 
 GEOREFERENCE = (
     f"<SRS>{UTM.to_string()}</SRS><GeoTransform>500000, 10, 0, 5000000, 0, -10</GeoTransform>"
@@ -68,25 +67,72 @@ def sparse(path: Path, side: int = 1_000_000, tile: int = 65_520, bands: int = 3
 
 def one_strip(path: Path, side: int = 20_000, bands: int = 1) -> Path:
     """A GeoTIFF whose pixels lie in one compressed strip: to read one is to unpack all."""
-    small = make_raster(
-        path, np.zeros((8, 8, bands), np.uint8), compress="deflate", blockysize=8, interleave="pixel"
-    )
-    data = bytearray(small.read_bytes())
     packer = zlib.compressobj(1)
     row = bytes(side * bands)
     packed = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
-    place = len(data)
-    change = {256: side, 257: side, 278: side, 273: place, 279: len(packed)}
-    start = struct.unpack_from("<I", data, 4)[0]
-    for number in range(struct.unpack_from("<H", data, start)[0]):
-        entry = start + 2 + 12 * number
-        tag = struct.unpack_from("<H", data, entry)[0]
-        if tag in change:
-            struct.pack_into("<HII", data, entry + 2, 4, 1, change[tag])
-    path.write_bytes(bytes(data) + packed)
-    return path
+    return _tiff(path, (side, side, bands), packed, deflated=True)
 
 
 def many_bands(path: Path, bands: int = 60_000, side: int = 4) -> Path:
-    """A small GeoTIFF of very many bands."""
-    return make_raster(path, np.zeros((side, side, bands), np.uint8), interleave="band")
+    """A small GeoTIFF of very many bands, pixel by pixel."""
+    return _tiff(path, (side, side, bands), bytes(range(200)) * (side * side * bands // 200))
+
+
+def _tiff(path: Path, shape: tuple[int, int, int], data: bytes, deflated: bool = False) -> Path:
+    """A GeoTIFF of bytes in one strip, all bands of a pixel side by side."""
+    height, width, bands = shape
+    directory = (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, UTM.to_epsg())
+    entries: dict[int, tuple[str, tuple[float, ...]]] = {
+        256: ("I", (width,)),
+        257: ("I", (height,)),
+        258: ("H", (8,) * bands),
+        259: ("H", (8 if deflated else 1,)),
+        262: ("H", (1,)),
+        273: ("I", (8,)),
+        277: ("H", (bands,)),
+        278: ("I", (height,)),
+        279: ("I", (len(data),)),
+        284: ("H", (1,)),
+        33550: ("d", (10.0, 10.0, 0.0)),
+        33922: ("d", (0.0, 0.0, 0.0, 500_000.0, 5_000_000.0, 0.0)),
+        34735: ("H", directory),
+    }
+    kinds = {"H": 3, "I": 4, "d": 12}
+    tables, listed = b"", b""
+    start = 8 + len(data)
+    for tag, (kind, values) in entries.items():
+        packed = struct.pack(f"<{len(values)}{kind}", *values)
+        held = (
+            packed.ljust(4, b"\0") if len(packed) <= 4 else struct.pack("<I", start + len(tables))
+        )
+        tables += b"" if len(packed) <= 4 else packed
+        listed += struct.pack("<HHI", tag, kinds[kind], len(values)) + held
+    at = start + len(tables)
+    head = b"II*\0" + struct.pack("<I", at)
+    path.write_bytes(
+        head + data + tables + struct.pack("<H", len(entries)) + listed + struct.pack("<I", 0)
+    )
+    return path
+
+
+def png_bomb(path: Path, side: int = 50_000) -> Path:
+    """A PNG of very many black pixels in few bytes: one bit each, packed well."""
+    packer = zlib.compressobj(9)
+    row = bytes(1 + side // 8)
+    data = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
+
+    head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    )
+    return path
+
+
+def tile_beyond(path: Path, side: int = 64, tile: int = 32_768) -> Path:
+    """A small GeoTIFF whose one tile is a thousand times as large as it."""
+    return sparse(path, side, tile, bands=3)
