@@ -45,6 +45,11 @@ def settle() -> None:
         mallopt(TRIM_THRESHOLD, KEPT_BYTES)
 
 
+def machine_bytes() -> int:
+    """The memory of this machine."""
+    return int(psutil.virtual_memory().total)
+
+
 def resident_bytes() -> int:
     """What this process holds in memory by now."""
     return int(psutil.Process().memory_info().rss)

@@ -23,6 +23,7 @@ from geochange.files.archives import gdal_name
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
 from geochange.raster.bands import Bands
+from geochange.raster.claims import refuse_claim
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import RasterInfo
 from geochange.raster.scene.radiometry import Radiometry, parse_stretch
@@ -104,6 +105,7 @@ def open_scene(
     pair = align_pair(
         first, second, grid if grid in ("before", "after") else source_of(grid), chosen
     )
+    refuse_claim(pair)
     if mode == "none":
         need_8bit(pair.before, pair.after)
     found = _open_labels(labels, pair.grid)

@@ -29,9 +29,12 @@ from geochange.dataset.label_values import (
 from geochange.errors import InputError, RunError
 from geochange.grid.grid import Grid, common_window, reproject, to_ground
 from geochange.grid.tiling import TilePlan, Window
+from geochange.raster.claims import is_claim
+from geochange.raster.fingerprint import size_of
 from geochange.raster.gdal_log import QUIET
 from geochange.raster.pictures.label import LabelCoding, coding_of, read_numbers
 from geochange.raster.reader import forget, opened, read_grid
+from geochange.raster.reading import reading_bytes, refuse_blocks
 from geochange.raster.remote import NOT_REMEMBERED
 from geochange.raster.retry import Handle, retry_read
 from geochange.raster.sources.resolve import PathLike, source_of
@@ -146,12 +149,24 @@ def open_raster_labels(path: PathLike, grid: Grid) -> RasterLabels:
         own = read_grid(source, dataset)
         if common_window(grid, [own]) is None:
             raise InputError(f"{source}: covers nothing of the pair; check its CRS and place")
+        _refuse_claim(source, dataset)
         coding = coding_of(source, dataset)
         seen = reduce(LabelValues.__or__, _scan(source, dataset, coding, own))
     code = code_of([seen])
     for remark in remarks([seen], code):
         logger.warning("%s: %s", source, remark)
     return RasterLabels(source, own, grid, coding, code)
+
+
+def _refuse_claim(source: str, dataset: Any) -> None:
+    """Refuse labels that are not to be looked through in any time. Raises InputError."""
+    refuse_blocks(source, dataset.block_shapes[0], reading_bytes(dataset))
+    held = size_of(dataset.files)
+    if held is not None and is_claim(dataset.height * dataset.width, held):
+        raise InputError(
+            f"{source}: has {dataset.height:,} x {dataset.width:,} px and {held:,} bytes, so nearly "
+            "all of it is empty; cut it to the pair (gdal_translate -projwin)"
+        )
 
 
 def _scan(source: str, dataset: Any, coding: LabelCoding, own: Grid) -> Iterator[LabelValues]:

@@ -6,6 +6,7 @@ import http.client
 import os
 import re
 import urllib.error
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -70,15 +71,31 @@ def files_of(info: RasterInfo) -> list[str]:
     return list(found)
 
 
+def size_of_files(info: RasterInfo) -> int | None:
+    """Bytes in all files behind a raster; None where some of them are not on this machine."""
+    # Not a name that stands for others.
+    return size_of(file for file in files_of(info) if not (is_stack(file) or is_tileset(file)))
+
+
+def size_of(files: Iterable[str]) -> int | None:
+    """Bytes in some files, by GDAL's names; None where one is not on this machine."""
+    found = [_local(file) for file in files]
+    return None if None in found else sum(path.stat().st_size for path in found if path)
+
+
 def _stamp(path: str) -> list[Any]:
     if _WEB.match(path):
         return [path, *_told(_WEB.sub("", path))]
-    # Of a file in an archive, the archive.
-    local = next((p for p in (file_behind(path), *_behind(path)) if p.is_file()), None)
+    local = _local(path)
     if local is None:
         return [path]
     status = os.stat(local)
     return [path, status.st_size, status.st_mtime_ns]
+
+
+def _local(path: str) -> Path | None:
+    """The file on disk that a name leads to; of a file in an archive, the archive."""
+    return next((p for p in (file_behind(path), *_behind(path)) if p.is_file()), None)
 
 
 def _behind(path: str) -> tuple[Path, ...]:

@@ -24,6 +24,7 @@ from geochange.raster.acquisition import Acquisition, acquisition_of
 from geochange.raster.band_info import BandInfo, describe_bands
 from geochange.raster.gdal_log import QUIET
 from geochange.raster.picture_files import open_picture_file
+from geochange.raster.reading import reading_bytes, refuse_blocks
 from geochange.raster.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
 from geochange.raster.sources.band_stack import is_stack, make_stack
 from geochange.raster.sources.geographic import crs_of
@@ -34,6 +35,9 @@ from geochange.raster.sources.virtual import VirtualFile
 
 CACHE_MB = 128
 """GDAL's block cache. Its own default is a share of the machine's memory, which would make ours grow."""
+
+PROVED_BANDS, PROVED_BYTES = 32, 2**28
+"""So many bands are looked at whether their last pixel is there, unless blocks are as large."""
 
 PROBABILITY_BAND = "change probability, 0 to 254 = 0 to 100 %"
 """What the band of a probability raster is called in the file."""
@@ -49,6 +53,7 @@ class RasterInfo:
     block_px: (rows, cols) of the pieces its pixels are kept in, which are read whole or not at all.
     blurred: whether other pieces lie behind those (a mosaic's files, a mask's own blocks).
     acquired: when it was taken, if it says so.
+    reading_bytes: what GDAL holds at most to read a pixel of a band; see `reading`.
     """
 
     path: str
@@ -59,6 +64,7 @@ class RasterInfo:
     block_px: tuple[int, int] = (256, 256)
     blurred: bool = False
     acquired: Acquisition | None = None
+    reading_bytes: int = 0
 
     @property
     def alpha(self) -> int | None:
@@ -166,6 +172,7 @@ def inspect(path: str | os.PathLike[str]) -> RasterInfo:
     # an earlier run in this process saw on a server may have changed since.
     with QUIET, retry.Handle(lambda: opened(name, **NOT_REMEMBERED)) as handle:
         info = _describe(name, handle.dataset)
+        refuse_blocks(name, info.block_px, info.reading_bytes)
         _prove_complete(info, handle)
     return info
 
@@ -186,6 +193,7 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
         acquired=_made[path].acquired
         if path in _made
         else acquisition_of({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path),
+        reading_bytes=_made[path].reading_bytes if path in _made else reading_bytes(dataset),
     )
 
 
@@ -248,7 +256,12 @@ def read_grid(path: str, dataset: Any) -> Grid:
 
 
 def _prove_complete(info: RasterInfo, handle: retry.Handle) -> None:
-    """Read the first and the last pixel: a download that was cut off lacks the last."""
+    """Read the first and the last pixel: a download that was cut off lacks the last.
+
+    Of huge blocks none is unpacked for that: what is wrong with them is said when they are read.
+    """
+    if info.reading_bytes > PROVED_BYTES:
+        return
     height, width = info.grid.shape
     for row, col in ((0, 0), (height - 1, width - 1)):
         pixel = RasterioWindow(col, row, 1, 1)
@@ -263,5 +276,8 @@ def _prove_complete(info: RasterInfo, handle: retry.Handle) -> None:
 
 
 def _read_pixel(pixel: RasterioWindow, dataset: Any) -> None:
-    for band in dataset.indexes:  # their types may differ
-        dataset.read(band, window=pixel)
+    step, dtypes = -(-dataset.count // PROVED_BANDS), dataset.dtypes
+    bands = sorted({*range(1, dataset.count + 1, step), dataset.count})
+    # At once, for rasterio looks at all bands for each read; but only those of one type.
+    for dtype in {dtypes[band - 1] for band in bands}:
+        dataset.read([band for band in bands if dtypes[band - 1] == dtype], window=pixel)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from geochange.errors import OptionError
 from geochange.grid.tiling import TilePlan
+from geochange.memory import machine_bytes, resident_bytes
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.pair import RasterPair
 from geochange.raster.reader import CACHE_MB
@@ -26,6 +27,9 @@ MATCH_BYTES, WIDE_BYTES = 4, 16
 
 STRETCH_COPIES = 2
 """A number of a band while it is stretched: in floating point, and scaled."""
+
+LARGE_BLOCK = 2**24
+"""Blocks of so many bytes lie within GDAL's cache, a few of them at once."""
 
 MAY_TAKE = 0.6
 """The share of the machine's memory that a run may take unless it is told otherwise."""
@@ -78,6 +82,28 @@ def block_bytes(pair: RasterPair, plan: TilePlan, radiometry: Radiometry) -> int
         pixel += len(pair.after.bands) * MATCH_BYTES + WIDE_BYTES
     logits = len(rows) * len(cols) * plan.tile_px**2 * LOGIT_BYTES
     return window.pixels * pixel + logits
+
+
+def reading_bytes(pair: RasterPair) -> int:
+    """What a thread holds of the blocks that the pixels of both dates lie in.
+
+    Small ones are counted with GDAL's cache.
+    """
+    sizes = (date.info.reading_bytes for date in (pair.before, pair.after))
+    return sum(size for size in sizes if size > LARGE_BLOCK)
+
+
+def check_reading(pair: RasterPair, limit_gb: float | None) -> None:
+    """Refuse a pair of which one thread cannot read a pixel within the limit. Raises OptionError."""
+    needed = resident_bytes() + reading_bytes(pair)
+    limit = machine_bytes() * MAY_TAKE if limit_gb is None else limit_gb * 1e9
+    if reading_bytes(pair) and needed > limit:
+        date = max((pair.before, pair.after), key=lambda date: date.info.reading_bytes)
+        raise OptionError(
+            f"--max-memory {limit / 1e9:.1f}: to read any pixel of {date.info.path} takes "
+            f"{as_gb(date.info.reading_bytes)}, for its blocks are so large; write it in tiles "
+            "first (gdal_translate -co TILED=YES), or allow more"
+        )
 
 
 def _date_bytes(date: AlignedRaster, stretched: bool) -> int:

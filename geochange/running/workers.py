@@ -12,7 +12,13 @@ from geochange.models import ModelSpec, Prompting, class_spec, kind_of, weights_
 from geochange.models.inference.devices import agree, choose_device, choose_devices, find
 from geochange.models.inference.predict import cores
 from geochange.mosaic.schedule import Client, connect, machine_bytes, threads_of
-from geochange.running.memory_budget import MemoryBudget, block_bytes, cache_bytes, check_limit
+from geochange.running.memory_budget import (
+    MemoryBudget,
+    block_bytes,
+    cache_bytes,
+    check_limit,
+    reading_bytes,
+)
 from geochange.running.tasks import RunSpec, network_bytes
 
 
@@ -53,7 +59,7 @@ def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
     budget = MemoryBudget(
         process=resident_bytes() + cache_bytes(work.pair),
         network=network_bytes(work),
-        block=block_bytes(work.pair, work.plan, work.radiometry),
+        block=block_bytes(work.pair, work.plan, work.radiometry) + reading_bytes(work.pair),
         processes=options.workers,
         threads=options.threads or threads_of(options.workers),
     )

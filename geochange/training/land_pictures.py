@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch.utils.data import Dataset
 
 from geochange.errors import InputError
 from geochange.land import CLASSES
+from geochange.training.picture_file import open_picture
 from geochange.training.planting.camera import Nuisances, photograph
 from geochange.training.sampler import seed_at
 from geochange.training.scenes import KEPT_OUT
@@ -249,8 +250,4 @@ def _read_scenes(folder: Path, kept_out: bool) -> LandSet:
 
 
 def _read(file: Path, mode: str) -> NDArray[np.uint8]:
-    try:
-        with Image.open(file) as image:
-            return np.asarray(image.convert(mode))
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise InputError(f"{file} cannot be read as a picture; remove it") from error
+    return np.asarray(open_picture(file, mode))

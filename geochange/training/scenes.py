@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch.nn import functional as F
 
 from geochange.errors import InputError
+from geochange.training.picture_file import open_picture
 from geochange.training.sampler import chip_at
 from geochange.training.views import mix, random_view
 
@@ -104,12 +105,8 @@ def classes_in(folder: Path) -> tuple[str, ...]:
 
 
 def _read(file: Path, side_px: int) -> np.ndarray:
-    try:
-        with Image.open(file) as image:
-            rgb = image.convert("RGB")
-            return np.asarray(rgb.resize((side_px, side_px), Image.Resampling.BICUBIC))
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise InputError(f"{file} cannot be read as a picture; remove it") from error
+    rgb = open_picture(file)
+    return np.asarray(rgb.resize((side_px, side_px), Image.Resampling.BICUBIC))
 
 
 @dataclass(frozen=True)

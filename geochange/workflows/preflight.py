@@ -18,12 +18,14 @@ from geochange.models import check_name, wanted_bands
 from geochange.mosaic.taper import TAPERS
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
+from geochange.raster.claims import refuse_claim
 from geochange.raster.fingerprint import files_of
 from geochange.raster.output.probability_raster import is_probability
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import RasterInfo
 from geochange.raster.scene.radiometry import MATCHES, Stretch, parse_stretch
 from geochange.raster.sources.resolve import PathLike, inspect_source, source_of
+from geochange.running.memory_budget import check_reading
 from geochange.vector.aoi import AreaOfInterest, read_aoi
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.writers import check_output
@@ -65,6 +67,7 @@ def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOpti
     check_output(out_path)
     refuse_reviewed(out_path, options.overwrite)
     pair, area = open_pair(before, after, options, wanted_bands(options.model))
+    check_reading(pair, options.max_memory)
     if wanted_bands(options.model) is not None and options.stretch == "none":
         need_8bit(pair.before, pair.after)
     raster = _raster_beside(out_path, pair, options)
@@ -88,11 +91,13 @@ def open_pair(
     bands = _bands(first, second, options.bands, wanted)
     grid = options.grid if options.grid in ("before", "after") else source_of(options.grid)
     pair = align_pair(first, second, grid, bands)
-    if options.aoi is None:
-        return pair, None
-    area = read_aoi(Path(gdal_name(options.aoi)), pair.grid)
-    window = area.window.intersection(pair.grid.full_window) or pair.grid.full_window
-    return pair.crop(window), area.moved(-window.row, -window.col)
+    area = None
+    if options.aoi is not None:
+        area = read_aoi(Path(gdal_name(options.aoi)), pair.grid)
+        window = area.window.intersection(pair.grid.full_window) or pair.grid.full_window
+        pair, area = pair.crop(window), area.moved(-window.row, -window.col)
+    refuse_claim(pair)
+    return pair, area
 
 
 def need_8bit(*dates: AlignedRaster) -> None:

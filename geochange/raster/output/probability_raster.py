@@ -18,6 +18,8 @@ from rasterio.windows import Window as RasterioWindow
 from geochange.errors import InputError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
+from geochange.raster.claims import is_claim
+from geochange.raster.fingerprint import size_of
 from geochange.raster.gdal_log import QUIET
 from geochange.raster.output.cog import TILE
 from geochange.raster.reader import PROBABILITY_BAND, opened, read_grid
@@ -42,6 +44,9 @@ class ProbabilityRaster:
                     f"{path}: is no probability raster of geochange run; give the .tif that lies "
                     "beside its polygons"
                 )
+            held = size_of([path])
+            if held is not None and is_claim(dataset.height * dataset.width, held):
+                raise InputError(f"{path}: nearly all of it is empty; run again to write it")
             return cls(path, read_grid(path, dataset))
 
     def blocks(self) -> Iterator[tuple[Window, NDArray[np.uint8]]]:

@@ -23,6 +23,7 @@ from geochange.raster.band_info import describe_bands
 from geochange.raster.gdal_log import QUIET
 from geochange.raster.pixels import Valid, cleared, declared, measured, unmasked
 from geochange.raster.reader import gdal_environment, opened
+from geochange.raster.reading import reading_bytes, refuse_blocks
 
 DRIVERS = ("PNG", "JPEG", "GTiff", "BMP", "WEBP")
 """By GDAL's names. What else GDAL opens may point to other files, and those anywhere."""
@@ -32,6 +33,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", "
 
 RGB = 3
 """Bands of a chip."""
+
+MOST_PX = 2**26
+"""Of a picture: 8192 x 8192."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -117,7 +121,19 @@ def open_picture(path: Path) -> Iterator[Any]:
             raise InputError(
                 f"{path}: is no PNG, JPEG or TIFF but {dataset.driver}; convert it to one of them"
             )
+        _refuse_size(path, dataset)
         yield dataset
+
+
+def _refuse_size(path: Path, dataset: Any) -> None:
+    """Refuse a picture that is not to be read as a whole. Raises InputError."""
+    height, width = dataset.shape
+    if height * width > MOST_PX:
+        raise InputError(
+            f"{path}: has {height:,} x {width:,} px, too many for a picture that is read whole; cut "
+            "it into smaller ones first (gdal_retile.py)"
+        )
+    refuse_blocks(str(path), dataset.block_shapes[0], reading_bytes(dataset))
 
 
 def _is_whole_png(path: Path) -> bool:

@@ -25,6 +25,9 @@ from geochange.raster.pixels import Valid
 
 WHITE = 255
 
+MOST_BANDS = 16
+"""Of a label, which repeat each other."""
+
 HALF = 128
 """From here on a number that was saved with loss is white rather than black."""
 
@@ -92,6 +95,10 @@ def coding_of(path: str, dataset: Any) -> LabelCoding:
     if not bands or dtype.kind == "c":
         held = "complex numbers" if dtype.kind == "c" else "nothing but alpha"
         raise InputError(f"{path}: holds {held}, which are no labels; save change as 1, else 0")
+    if len(bands) > MOST_BANDS:
+        raise InputError(
+            f"{path}: holds {len(bands):,} bands, and a label is one; give one band of 0 and 1 or 255"
+        )
     palette = dataset.colormap(1) if kinds[0] == ColorInterp.palette else None
     bits = int(dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8 * dtype.itemsize))
     is_shade = palette is None and dtype.kind == "u"

@@ -73,7 +73,8 @@ def make_stack(path: str, opener: Opener) -> VirtualFile:
             )
     bands = tuple(band for part in parts for band in _bands_of(part))
     memory = in_memory(VrtDataset(first.crs, first.transform, first.shape, bands))
-    return VirtualFile(memory.name, tuple(files), earliest(parts), (memory,))
+    most = max(part.reading_bytes for part in parts)
+    return VirtualFile(memory.name, tuple(files), earliest(parts), (memory,), most)
 
 
 def _bands_of(part: Member) -> Iterator[Band]:

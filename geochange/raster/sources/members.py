@@ -14,6 +14,7 @@ from pyproj import CRS
 from geochange.errors import InputError
 from geochange.raster.acquisition import Acquisition, acquisition_of
 from geochange.raster.band_info import BandInfo, describe_bands
+from geochange.raster.reading import reading_bytes
 from geochange.raster.sources.geographic import crs_of
 
 Opener = Callable[[str], AbstractContextManager[Any]]
@@ -28,6 +29,7 @@ class Member:
     """What a file says of itself.
 
     opens: by which name GDAL opens it. crs: as WKT. bands: every band, alpha too.
+    reading_bytes: what GDAL holds at most to read a pixel of a band.
     """
 
     path: str
@@ -38,6 +40,7 @@ class Member:
     bands: tuple[BandInfo, ...]
     block_px: tuple[int, int]
     acquired: Acquisition | None
+    reading_bytes: int = 0
 
     @property
     def alpha(self) -> int | None:
@@ -66,6 +69,7 @@ def _read(path: str, opener: Opener) -> Member:
             bands=describe_bands(dataset),
             block_px=dataset.block_shapes[0],
             acquired=acquisition_of({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path),
+            reading_bytes=reading_bytes(dataset),
         )
 
 

@@ -157,7 +157,8 @@ def make_tileset(path: str, opener: Opener) -> VirtualFile:
         memory.append(in_memory(frame.virtual(at, shape, members, cover_of_tile)))
         groups.append(Source(memory[-1].name, shape, BLOCK_PX, at))
     memory.append(in_memory(frame.virtual((0, 0), _extent(sources)[1], groups, mask_cover)))
-    return VirtualFile(memory[-1].name, tuple(tiles), earliest(parts), tuple(memory))
+    most = max(part.reading_bytes for part in parts)
+    return VirtualFile(memory[-1].name, tuple(tiles), earliest(parts), tuple(memory), most)
 
 
 CoverOf = Callable[[Source, int], Cover]

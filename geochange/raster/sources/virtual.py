@@ -15,12 +15,14 @@ class VirtualFile:
     """A virtual raster.
 
     name: by which GDAL opens it, in this process. files: what it is made of. memory: what holds it.
+    reading_bytes: the most that reading a pixel of any file takes.
     """
 
     name: str
     files: tuple[str, ...]
     acquired: Acquisition | None
     memory: tuple[MemoryFile, ...]
+    reading_bytes: int = 0
 
 
 def in_memory(virtual: VrtDataset) -> MemoryFile:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from scipy import ndimage
 
 from geochange.errors import InputError
+from geochange.training.picture_file import open_picture
 from geochange.training.planting.houses import ROOFS, Houses
 from geochange.training.planting.outlines import Colours
 from geochange.training.zooms import zooms_of
@@ -71,11 +72,7 @@ def _town(label: Path, place: Path) -> list[Town]:
 
 
 def _read(file: Path, mode: str) -> NDArray[np.uint8]:
-    try:
-        with Image.open(file) as image:
-            return np.asarray(image.convert(mode))
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise InputError(f"{file} cannot be read as a picture; remove it") from error
+    return np.asarray(open_picture(file, mode))
 
 
 def settle(town: Town, side: int, draw: np.random.Generator) -> Houses | None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from geochange.errors import InputError
+from geochange.training.picture_file import open_picture
 from geochange.training.planting.built import Town, read_towns
 
 Picture = NDArray[np.uint8]
@@ -139,8 +139,4 @@ def _place(files: list[Path], root: Path, far: bool) -> Place:
 
 
 def _read(file: Path) -> Picture:
-    try:
-        with Image.open(file) as image:
-            return np.asarray(image.convert("RGB"))[:LARGEST_PX, :LARGEST_PX]
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise InputError(f"{file} cannot be read as a picture; remove it") from error
+    return np.asarray(open_picture(file))[:LARGEST_PX, :LARGEST_PX]

@@ -1,0 +1,36 @@
+"""Claims: rasters of far more pixels than their files can hold, which a run would work for days."""
+
+from __future__ import annotations
+
+from geochange.errors import InputError
+from geochange.raster.fingerprint import size_of_files
+from geochange.raster.pair import RasterPair
+
+PIXELS_PER_BYTE = 20_000
+"""A raster without a pixel in it, in tiles of 256 px, has 5,000; a file of pictures has 1 to 30."""
+
+ALWAYS_PX = 2**25
+"""So many pixels are worked in seconds, whatever lies behind them."""
+
+
+def is_claim(pixels: int, held: int) -> bool:
+    """Whether files of `held` bytes can hold next to nothing of so many pixels."""
+    return pixels > ALWAYS_PX and pixels > PIXELS_PER_BYTE * held
+
+
+def refuse_claim(pair: RasterPair) -> None:
+    """Refuse a pair whose common ground has pixels that no file can hold. Raises InputError.
+
+    Rasters on servers are taken at their word.
+    """
+    pixels = pair.grid.full_window.pixels
+    sizes = [size_of_files(date.info) for date in (pair.before, pair.after)]
+    if None in sizes:
+        return
+    held = sum(size or 0 for size in sizes)
+    if is_claim(pixels, held):
+        raise InputError(
+            f"{pair.before.info.path} and {pair.after.info.path}: {pixels:,} pixels in common, and "
+            f"{held:,} bytes in the files behind them, so nearly all of it is empty; limit the run "
+            "to where pictures are (--aoi), or give the files themselves"
+        )

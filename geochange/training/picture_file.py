@@ -1,0 +1,40 @@
+"""Unlabelled pictures of any format that Pillow reads, of no more pixels than memory is meant for."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from geochange.errors import InputError
+
+MOST_PX = 2**26
+"""Of a picture: 8192 x 8192."""
+
+_UNREADABLE = (
+    *(OSError, UnidentifiedImageError, Image.DecompressionBombError),
+    *(SyntaxError, ValueError, TypeError, IndexError, EOFError, OverflowError, struct.error),
+)
+"""How Pillow fails at files that are damaged."""
+
+
+def open_picture(file: Path, mode: str = "RGB") -> Image.Image:
+    """A picture with its pixels, in a mode of Pillow. Raises InputError, which names the file."""
+    try:
+        # Pillow warns of what is refused here.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(file)
+        with image:
+            if image.width * image.height > MOST_PX:
+                raise InputError(
+                    f"{file}: has {image.height:,} x {image.width:,} px, too many for a picture "
+                    "that is read whole; remove it, or cut it into smaller ones"
+                )
+            return image.convert(mode)
+    except InputError:
+        raise
+    except _UNREADABLE as error:
+        raise InputError(f"{file} cannot be read as a picture; remove it") from error
