@@ -25,7 +25,7 @@ MIXED_EVERY = 3
 KEPT_OUT = 5
 """Every so many-th picture of a class is for judging alone."""
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 
 WORDINGS: Mapping[str, tuple[str, ...]] = {
     "agricultural": ("agricultural", "farmland", "fertile land", "cotton field"),

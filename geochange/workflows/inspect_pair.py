@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
 from geochange.config import CheckOptions
@@ -14,6 +15,7 @@ from geochange.raster.pair import Pair
 from geochange.raster.scene.coregistration import Shift, measure_shift
 from geochange.raster.scene.histograms import cloud_shares, distances
 from geochange.raster.scene.sampling import SceneSample
+from geochange.raster.sources.band_stack import PLUS, names_in
 from geochange.raster.sources.resolve import PathLike
 from geochange.running.read_failures import say_unsampled
 from geochange.workflows.preflight import open_pair
@@ -46,6 +48,11 @@ class DateSeen:
     dtype: str
     nodata: float
     cloud: float
+
+    @property
+    def name(self) -> str:
+        """The last part of its path, or of each where it is several files."""
+        return PLUS.join(PurePath(file).name for file in names_in(self.path))
 
     def to_json(self) -> dict[str, Any]:
         """Its figures by name."""

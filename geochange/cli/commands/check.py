@@ -74,7 +74,7 @@ def _dates(seen: Inspection) -> Table:
 
 
 def _rows(date: DateSeen) -> Iterator[tuple[str, str]]:
-    yield "file", " + ".join(Path(file).name for file in date.path.split(" + "))
+    yield "file", date.name
     taken = date.acquired
     yield "taken", "not said" if taken is None else f"{taken.when} ({taken.said_by})"
     yield "CRS", date.crs

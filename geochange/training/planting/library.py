@@ -20,7 +20,7 @@ Picture = NDArray[np.uint8]
 KEPT_OUT = ("bishop", "eureka", "santa_monica", "chico", "montpellier", "norcia")
 """Cities of revisits that nothing is learnt from."""
 
-SUFFIXES = {".jpg", ".jpeg", ".png"}
+SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 
 LARGEST_PX = 1024
 """Of larger pictures the middle is kept."""
