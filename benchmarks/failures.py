@@ -34,9 +34,9 @@ def share_of(place: Place, model: str, folder: Path) -> tuple[float, Image.Image
     found = detect(
         *paths, folder / "c.gpkg", model=model, report="none", skip_checks=True, overwrite=True
     ).changes
-    sketcher = Sketcher(GRID, GRID.whole, (SIDE_PX, SIDE_PX), 1.6, filled=False)
+    sketcher = Sketcher(GRID, GRID.full_window, (SIDE_PX, SIDE_PX), 1.6, filled=False)
     sketcher.add(found)
-    share = float(found.area.sum()) / (GRID.whole.pixels * PIXEL_M**2)
+    share = float(found.area.sum()) / (GRID.full_window.pixels * PIXEL_M**2)
     return share, sketcher.overlay.over(sized(place.visits[-1], sketcher.shape))
 
 

@@ -26,7 +26,7 @@ from geochange.models.changeclip.network import ChangeClip
 from geochange.models.changeclip.variants import VARIANTS
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.batch import Batch, collate
-from geochange.models.inference.feed import Feed
+from geochange.models.inference.feed import DeviceFeed
 from geochange.models.inference.request import Request
 from geochange.models.scorer import ClipScorer
 from geochange.models.weights.card import Card
@@ -98,7 +98,7 @@ def chips_of(count: int, size: int) -> list[Chip]:
     return [Chip(before, after, np.ones((size, size), bool)) for before, after in pictures]
 
 
-def show_all(feed: Feed, chips: list[Chip], times: int, threads: int) -> None:
+def show_all(feed: DeviceFeed, chips: list[Chip], times: int, threads: int) -> None:
     """A block of chips after the other, so many times, by several threads as a run has them."""
 
     def one(_: int) -> None:
@@ -180,7 +180,7 @@ def measure(variant: str, precision: str, options: argparse.Namespace, gflop: fl
     """Bare and fed in turns, so that what else the machine does falls on both; the best of each."""
     device = torch.device(options.device)
     model = detector(variant, precision, options)
-    feed = Feed(model, options.device, options.batch)
+    feed = DeviceFeed(model, options.device, options.batch)
     chips = chips_of(BLOCK if device.type == "cuda" else 8, options.size)
     show_all(feed, chips, options.threads, options.threads)  # finds the batch, warms up
     batch = feed.batch_of(Request(model, chips, None))

@@ -120,7 +120,7 @@ def main() -> None:
             stages, seconds = run_seconds(pair, out, model, ms, extra)
             bare = plan.tile_count * ms / 1000
             share = f", {bare / seconds:.3f} of the bare network" if ms else ""
-            mpx = plan.whole.pixels / 1e6
+            mpx = plan.full_window.pixels / 1e6
             print(
                 f"{ms:g} ms a tile: all stages {stages:.1f} s, {mpx / stages:.1f} Mpx/s; "
                 f"command {seconds:.1f} s, {mpx / seconds:.1f} Mpx/s{share}",

@@ -29,12 +29,12 @@ from scipy import ndimage
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
 from geochange.memory import settle
-from geochange.vector.changes import Tally, to_changes
+from geochange.vector.changes import ChangeTotals, to_changes
 from geochange.vector.files.writers import write_batches
-from geochange.vector.generalization.outline_style import Pen
-from geochange.vector.tracing.join import Joiner
+from geochange.vector.generalization.outline_style import OutlineStyle
+from geochange.vector.tracing.join import RegionJoiner
 from geochange.vector.tracing.regions import trace
-from geochange.vector.tracing.spill import Shelf, Spill
+from geochange.vector.tracing.spill import RegionFile, RegionSpill
 
 BLOCK_PX = 1536
 LEVEL = 127
@@ -84,10 +84,10 @@ class Clock:
             yield table
 
 
-def gather(block: Bytes, rows: int, cols: int, spill: Spill, clock: Clock) -> Shelf:
+def gather(block: Bytes, rows: int, cols: int, spill: RegionSpill, clock: Clock) -> RegionFile:
     """Trace and join a raster of the same block over and over."""
     height, width = rows * BLOCK_PX, cols * BLOCK_PX
-    joiner = Joiner((height, width))
+    joiner = RegionJoiner((height, width))
     for row, col in product(range(0, height, BLOCK_PX), range(0, width, BLOCK_PX)):
         window = Window(row, col, BLOCK_PX, BLOCK_PX)
         traced = clock.time("trace", lambda w=window: trace(block, w, LEVEL, width))
@@ -96,7 +96,9 @@ def gather(block: Bytes, rows: int, cols: int, spill: Spill, clock: Clock) -> Sh
     return clock.time("join", lambda: spill.finish(joiner.finish()))
 
 
-def work(block: Bytes, rows: int, cols: int, folder: Path, clock: Clock) -> tuple[Shelf, Tally]:
+def work(
+    block: Bytes, rows: int, cols: int, folder: Path, clock: Clock
+) -> tuple[RegionFile, ChangeTotals]:
     """From probability to the file, all changes kept."""
     grid = Grid(
         CRS.from_epsg(32632),
@@ -104,9 +106,9 @@ def work(block: Bytes, rows: int, cols: int, folder: Path, clock: Clock) -> tupl
         (rows * BLOCK_PX, cols * BLOCK_PX),
     )
     with open(folder / "outlines.bin", "w+b") as file:
-        shelf = gather(block, rows, cols, Spill(file), clock)
-        tally = Tally()
-        tables = clock.each("smooth, measure", to_changes(shelf, grid, Pen(), 0))
+        shelf = gather(block, rows, cols, RegionSpill(file), clock)
+        tally = ChangeTotals()
+        tables = clock.each("smooth, measure", to_changes(shelf, grid, OutlineStyle(), 0))
         write = write_batches
         clock.time("all", lambda: write(tally.of(tables), folder / "changes.gpkg", {}))
     # While it wrote, it also waited for the tables.
@@ -133,7 +135,7 @@ def compare(block: Bytes, side: int) -> None:
     raster = np.tile(block, (side, side))
     clock = Clock()
     with tempfile.TemporaryFile() as file:
-        shelf = gather(block, side, side, Spill(file), clock)
+        shelf = gather(block, side, side, RegionSpill(file), clock)
         ours = shelf.read(np.arange(len(shelf))).polygons()
     changed = raster >= LEVEL
     drawn = clock.time(

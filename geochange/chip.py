@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 Pixels = NDArray[Any]
 """(height, width, band); uint8 after a stretch or from 8-bit rasters, float32 otherwise."""
 
+UNCHANGED, CHANGED, UNKNOWN = 0, 1, 255
+"""The values of labels in memory. Metrics and losses ignore unknown pixels."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chip:

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from geochange.files.atomic import whole
+from geochange.files.atomic import atomic_path
 
 Drawn = Image.Image
 """A picture to draw on."""
@@ -49,5 +49,5 @@ def save_png(image: Image.Image, path: Path) -> None:
     """Write a picture, whole or not at all. Raises OutputError."""
     said = PngInfo()
     said.add_text("Software", "geochange")
-    with whole(path) as aside:
+    with atomic_path(path) as aside:
         image.save(aside, format="PNG", pnginfo=said)

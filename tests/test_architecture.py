@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "geochange"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-GROUND = {"errors", "chip", "progress", "formatting", "memory", "drawing", "files"}
+GROUND = {
+    *("errors", "chip", "land", "progress", "formatting", "memory", "parallelism", "drawing"),
+    "files",
+}
 """Below every room: values, words and files. They import nothing of geochange but each other."""
 
 ROOMS = {
@@ -68,9 +71,9 @@ HOMES = {
     "geopandas": ("vector/", "qgis/", "workflows/", *STREAMS),
     "torch": ("models/", "training/", "mosaic/stitch.py"),
     "torchvision": ("models/", "training/"),
-    "safetensors": ("models/weights/checkpoint.py",),
+    "safetensors": ("models/weights/tensor_file.py",),
     "open_clip": ("models/weights/openclip.py",),
-    "zarr": ("mosaic/store.py",),
+    "zarr": ("mosaic/checked_array.py",),
     "filelock": ("files/output_paths.py",),
     "dask": ("mosaic/schedule.py",),
     "distributed": ("mosaic/schedule.py",),

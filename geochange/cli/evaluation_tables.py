@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
+
+from geochange.cli.tables import titled_table
 
 if TYPE_CHECKING:
     from geochange.workflows.compare import Comparison
@@ -20,13 +21,13 @@ FIGURES = {
     "miou": "mean IoU of both classes",
     "kappa": "Cohen's kappa",
 }
-"""Of pixels, in the order in which they are shown, with what they are called."""
+"""Figures of pixels in the order of the table, with their names."""
 
 
 def show_evaluation(found: Evaluation) -> None:
-    """Each figure with its interval."""
+    """Show each figure with its interval."""
     title = f"{len(found.chips):,} chips of {found.options.split}, threshold {found.threshold:.3g}"
-    table = _table(title, "figure", "value", "95 % interval")
+    table = titled_table(title, "figure", "value", "95 % interval")
     boundary = {"boundary_f1": f"boundary F1, {found.options.tolerance} px"}
     for name, label in (FIGURES | boundary | {"ece": "calibration error (ECE)"}).items():
         figure = found.figures[name]
@@ -36,9 +37,9 @@ def show_evaluation(found: Evaluation) -> None:
 
 
 def show_comparison(comparison: Comparison) -> None:
-    """Pixels and boundaries, then objects by size, a table for each IoU."""
+    """Show pixels and boundaries, then objects by size, one table for each IoU."""
     console, figures = Console(), comparison.pixels.figures()
-    table = _table("Pixels", "figure", "value")
+    table = titled_table("Pixels", "figure", "value")
     for name, label in FIGURES.items():
         table.add_row(label, f"{figures[name]:.4f}")
     label = f"boundary F1, {comparison.tolerance_px} px"
@@ -46,7 +47,7 @@ def show_comparison(comparison: Comparison) -> None:
     console.print(table)
     for iou, sizes in comparison.objects.items():
         title = f"Polygons that share {iou:.0%} and more (IoU)"
-        table = _table(title, "size", "found", "reference", "precision", "recall", "F1")
+        table = titled_table(title, "size", "found", "reference", "precision", "recall", "F1")
         for size, counts in sizes.items():
             told = (f"{value:.3f}" for value in counts.figures().values())
             table.add_row(size, f"{counts.found:,}", f"{counts.reference:,}", *told)
@@ -54,11 +55,3 @@ def show_comparison(comparison: Comparison) -> None:
     for file, count in comparison.left_out.items():
         if count:
             console.print(f"{file}: {count:,} polygons lie elsewhere and are left out")
-
-
-def _table(title: str, first: str, *others: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column(first, style="bold")
-    for name in others:
-        table.add_column(name, justify="right")
-    return table

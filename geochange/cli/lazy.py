@@ -1,4 +1,4 @@
-"""Groups whose commands are imported when they are called, so that `--help` is instant."""
+"""Lazy groups: commands are imported when they are called, so that `--help` is instant."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import click
 
 Commands = Mapping[str, tuple[str, str]]
-"""By name: `package.module:attribute` where a command lives, and its line in the group's help."""
+"""By name: `package.module:attribute` of a command, and its line in the help of the group."""
 
 
 def lazy_group(commands: Commands) -> type[click.Group]:
-    """A class of groups that imports a command when it is called or its own help is asked for."""
+    """A group class that imports a command when it is called or its own help is shown."""
 
     class LazyGroup(click.Group):
         def list_commands(self, ctx: click.Context) -> list[str]:
@@ -26,7 +26,7 @@ def lazy_group(commands: Commands) -> type[click.Group]:
             return command
 
         def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-            # From the table alone: nothing is imported for a list of names.
+            # The table has the names and lines, so nothing is imported.
             with formatter.section("Commands"):
                 formatter.write_dl([(name, line) for name, (_, line) in commands.items()])
 

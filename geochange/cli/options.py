@@ -1,4 +1,4 @@
-"""Options of a command from the fields of its validated options: one home for names and defaults."""
+"""Options of a command, made from the fields of its options class: one home for names and defaults."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def options_of(model: type[BaseModel]) -> Callable[[Command], Command]:
 
 
 class GroupedOption(click.Option):
-    """An option that stands under a heading of its own in the help."""
+    """An option under a heading of its own in the help."""
 
     group = ""
 
@@ -56,7 +56,7 @@ class GroupedCommand(click.Command):
     """A command whose help lists its options under their headings, those without one first."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write them."""
+        """Write the options under their headings."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             line = param.get_help_record(ctx) if isinstance(param, click.Option) else None
@@ -69,7 +69,7 @@ class GroupedCommand(click.Command):
 
 
 def said(options: dict[str, Any]) -> dict[str, Any]:
-    """Those options of the command at work that its user gave; the others are for their own default."""
+    """The options of the current command that the user gave; the others keep their defaults."""
     context = click.get_current_context()
     by_default = click.core.ParameterSource.DEFAULT
     return {
@@ -80,7 +80,7 @@ def said(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _group_of(model: type[BaseModel], name: str) -> str:
-    """The heading that the class gives which first names the option."""
+    """The heading of the class that defines the option first."""
     owner = next(c for c in reversed(model.__mro__) if name in inspect.get_annotations(c))
     return str(vars(owner).get("help_group", ""))
 
@@ -106,7 +106,7 @@ def _option(name: str, field: FieldInfo, group: str) -> Callable[[Command], Comm
 
 
 def _names(name: str, field: FieldInfo) -> list[str]:
-    """What the option may be called, the field's own name first."""
+    """The names of an option, that of the field first."""
     alias = field.validation_alias
     return [str(also) for also in alias.choices] if isinstance(alias, AliasChoices) else [name]
 

@@ -1,4 +1,4 @@
-"""What giving a command again does, for those that do not go on by themselves."""
+"""Hints on what giving a command again does, after an interruption or an error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from geochange.errors import RunError
 
 @contextmanager
 def again(words: str) -> Iterator[None]:
-    """Let an interruption of the body say these words; a fault of the body says its own cure."""
+    """Attach this hint to an interruption of the body; an error of the body has its own cure."""
     try:
         yield
     except KeyboardInterrupt as error:
@@ -22,7 +22,7 @@ def again(words: str) -> Iterator[None]:
 
 
 def words_of(error: BaseException) -> str:
-    """What to do after an error that ended a command."""
+    """The hint attached to an error."""
     notes = (getattr(each, "__notes__", None) for each in (error, error.__cause__))
     said = next((note for note in notes if note), ["the same command again goes on where it was"])
     return str(said[0])

@@ -1,4 +1,4 @@
-"""What the command shows: a bar per stage, JSON lines, or nothing."""
+"""Screen: progress of a command as a bar per stage, as JSON lines, or not at all."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 from rich.text import Text
+
+from geochange.cli.tables import print_rows, titled_table
 
 if TYPE_CHECKING:
     from geochange.workflows.demo import Score
@@ -30,7 +31,7 @@ LOG_EVERY_S = 1.0
 
 
 class Report(Protocol):
-    """Draws how far a stage is; `note` is what there is to say beside it."""
+    """Draws the progress of a stage, with a note beside it."""
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         """`done` of `total` are done."""
@@ -39,7 +40,7 @@ class Report(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What is counted: its sign, how many of what is reported make one, its name in JSON."""
+    """What a stage counts: its sign, how many of it make one unit, its name in JSON."""
 
     sign: str
     size: float
@@ -50,11 +51,11 @@ PIXELS = Unit("Mpx", 1e6, "px")
 CHIPS = Unit("chips", 1, "chips")
 STEPS = Unit("steps", 1, "steps")
 UNITS = {"learn": STEPS, **dict.fromkeys(("check", "prompts", "validate", "evaluate"), CHIPS)}
-"""By stage; all others count pixels."""
+"""Units by stage; all others count pixels."""
 
 
 class _RateColumn(ProgressColumn):
-    """Units a second."""
+    """Units per second."""
 
     def render(self, task: Task) -> Text:
         speed, unit = task.finished_speed or task.speed, UNITS.get(task.description, PIXELS)
@@ -64,7 +65,7 @@ class _RateColumn(ProgressColumn):
 
 @contextmanager
 def screen(quiet: bool, log_json: bool) -> Iterator[Report]:
-    """A progress callable that draws as asked, for as long as the context lasts."""
+    """A progress callable for as long as the context lasts."""
     if log_json:
         yield _json_lines()
     elif quiet:
@@ -93,7 +94,7 @@ def _json_lines() -> Report:
 
 
 def say_json(event: str, **values: Any) -> None:
-    """One line of JSON on standard output."""
+    """Print one line of JSON."""
     click.echo(json.dumps({"event": event, "time": time.time(), **values}))
 
 
@@ -111,7 +112,7 @@ def _bars() -> Iterator[Report]:
     )
 
     def report(stage: str, done: int, total: int, note: str = "") -> None:
-        # Not before: bars that never showed anything would still leave an empty line.
+        # Bars that never showed anything would leave an empty line.
         bars.start()
         if stage not in tasks:
             tasks[stage] = bars.add_task(stage, total=total, note=note)
@@ -125,21 +126,13 @@ def _bars() -> Iterator[Report]:
 
 
 def closing_table(rows: dict[str, str], title: str) -> None:
-    """A small table of names and values on standard output."""
-    table = Table(title=title, show_header=False, title_justify="left")
-    table.add_column(style="bold")
-    table.add_column(justify="right")
-    for name, value in rows.items():
-        table.add_row(name, value)
-    Console().print(table)
+    """Print a small table of names and values."""
+    print_rows(rows, title)
 
 
 def demo_table(scores: Sequence[Score], true_share: float) -> None:
-    """What was found of what was planted, a row a kind."""
-    table = Table(title="Planted and found", title_justify="left")
-    table.add_column("kind")
-    for name in ("planted", "found", "area covered"):
-        table.add_column(name, justify="right")
+    """Print what was found of what was planted, one row a kind."""
+    table = titled_table("Planted and found", "kind", "planted", "found", "area covered")
     for score in scores:
         row = (str(score.planted), str(score.found), f"{score.covered:.0%}")
         table.add_row(score.kind, *row)

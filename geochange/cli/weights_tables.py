@@ -1,4 +1,4 @@
-"""What files of weights hold, in words: as plain values, as rows of a table, in a line."""
+"""What files of weights hold, as plain values, as rows of a table, or in one line."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _KNOWN = {
     ("vit", 12, 768, 32): "ViT-B/32",
     ("vit", 24, 1024, 14): "ViT-L/14",
 }
-"""CLIP's names for image towers: a ResNet's blocks and width; a ViT's blocks, width and patch."""
+"""CLIP's names of image towers: a ResNet's blocks and width; a ViT's blocks, width and patch."""
 
 
 def describe(file: str) -> dict[str, Any]:
-    """What a file holds, as plain values. Raises InputError where it is no whole set of weights."""
+    """The contents of a file as plain values. Raises InputError where the weights are incomplete."""
     path = locate(file)
     with refusing(path):
         return {"file": str(path), **_read(path, _changeclip, _clip)}
 
 
 def in_a_line(path: Path) -> str:
-    """A file in a line. Whether its tensors fit is not looked at: `show` does, and takes seconds."""
+    """The contents of a file in one line; its tensors are not checked, which would take seconds."""
     try:
         with refusing(path):
             return _read(
@@ -45,7 +45,7 @@ def in_a_line(path: Path) -> str:
 
 
 def rows_of(described: Mapping[str, Any]) -> dict[str, str]:
-    """What `describe` gives, as rows of a table: names and values."""
+    """The result of `describe` as rows of a table."""
     side = described["input_px"]
     rows = {
         **{name: described[name] for name in ("file", "kind", "variant")},
@@ -67,7 +67,7 @@ def rows_of(described: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _parts(options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Options as rows: those of each part of the network, and what belongs to none."""
+    """Options as rows: those of each part of the network, and the rest."""
     alone = {name: value for name, value in options.items() if not isinstance(value, dict)}
     parts = [(f"  {name}", value) for name, value in options.items() if isinstance(value, dict)]
     return [("options", alone), *parts]
@@ -75,7 +75,7 @@ def _parts(options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
 
 def _pairs(values: Any) -> str:
     if not isinstance(values, Mapping):
-        return str(values)  # a card that another hand wrote
+        return str(values)  # a card of another program
     return ", ".join(f"{name} {_plain(value)}" for name, value in values.items())
 
 
@@ -85,7 +85,7 @@ def _plain(value: Any) -> str:
 
 @contextmanager
 def refusing(path: Path) -> Iterator[None]:
-    """Refuse, in one line with the file's name, whatever its contents break."""
+    """Turn any failure on the contents of a file into one line with its name."""
     try:
         with sensible(path):
             yield
@@ -99,7 +99,7 @@ _Told = TypeVar("_Told")
 def _read(
     path: Path, changeclip: Callable[[Checkpoint], _Told], clip: Callable[[ClipWeights], _Told]
 ) -> _Told:
-    """Read weights of either kind, and tell of them as that kind is told of."""
+    """Read weights of either kind, and describe them by the function of that kind."""
     from geochange.models.weights.checkpoint import read_checkpoint, read_clip
 
     try:
@@ -152,9 +152,12 @@ def _shape(found: ClipWeights) -> ClipShape:
 
 
 def _variant(card: Card) -> str:
+    from geochange.models.changeclip.efficientnet import EfficientNetOptions
     from geochange.models.changeclip.image_tower import ResNetOptions
 
     visual = card.options.visual
+    if isinstance(visual, EfficientNetOptions):
+        return "EfficientNet-Lite0"
     blocks = visual.blocks if isinstance(visual, ResNetOptions) else visual.layers
     return _tower({"layers": blocks, "width": visual.width, "patch_size": 16})
 
@@ -169,14 +172,14 @@ def _tower(vision: Mapping[str, Any]) -> str:
 
 
 def _input_px(card: Card) -> int:
-    from geochange.models.changeclip.image_tower import ResNetOptions
+    from geochange.models.changeclip.image_tower import VitOptions
 
     visual = card.options.visual
-    return visual.grid * (32 if isinstance(visual, ResNetOptions) else 16)
+    return visual.grid * (16 if isinstance(visual, VitOptions) else 32)
 
 
 def title_of(card: Card) -> str:
-    """A network in a few words."""
+    """The network in a few words."""
     return f"ChangeCLIP {_variant(card)}, {_input_px(card)} px, prompts {card.prompts}"
 
 
@@ -185,5 +188,5 @@ def _bare(error: InputError, path: Path) -> str:
 
 
 def one_line(text: str) -> str:
-    """A file's own words on one line, without what would steer the terminal."""
+    """Words of a file on one line, without control characters."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

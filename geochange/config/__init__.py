@@ -1,4 +1,4 @@
-"""Options: validated once, frozen, and refused with a line that names what is wrong."""
+"""OPTIONS: validated once, frozen, and refused in one line that names what is wrong."""
 
 from geochange.config.evaluate import CompareOptions, EvaluateOptions
 from geochange.config.model import ModelOptions

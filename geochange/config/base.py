@@ -1,4 +1,4 @@
-"""Options: frozen, and refused in one line that names what is wrong."""
+"""Options: frozen models with errors of one line that name the option."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Options(BaseModel):
 
 
 def one_line(error: ValidationError, options: type[BaseModel], sign: str = "--") -> str:
-    """The first thing that is wrong; `sign` stands before an option's name."""
+    """The first error in one line; `sign` stands before the name of the option."""
     first = error.errors()[0]
     place = [str(part) for part in first["loc"]]
     message = first["msg"].removeprefix("Value error, ")
@@ -35,7 +35,7 @@ def one_line(error: ValidationError, options: type[BaseModel], sign: str = "--")
     if not place:
         return message
     if first["type"] == "value_error" and isinstance(first["input"], (Mapping, BaseModel)):
-        # Of a whole section: the message names its options itself.
+        # The message of a whole section names its options itself.
         return message
     if first["type"].startswith("model_"):
         inner = _section(options, place)
@@ -46,12 +46,12 @@ def one_line(error: ValidationError, options: type[BaseModel], sign: str = "--")
 
 
 def _first(options: type[BaseModel]) -> str:
-    """The name of an option that there is."""
+    """The name of one existing option."""
     return next(iter(options.model_fields))
 
 
 def _section(options: type[BaseModel], place: list[str]) -> type[BaseModel]:
-    """The options that a place in nested ones leads to."""
+    """The options class at a place in nested options."""
     for name in place:
         kind = options.model_fields[name].annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):

@@ -9,7 +9,7 @@ from geochange.config.model import ModelOptions
 
 
 class _Chips(Options):
-    """The labelled chips; the first in the help."""
+    """Options of labelled chips; the first group in the help."""
 
     split: str = Field("test", description="train, val or test")
     layout: str = Field("auto", description="auto looks; or sysu, levir, cdd, list, pairs")
@@ -28,7 +28,7 @@ class EvaluateOptions(ModelOptions, _Chips):
 
 
 class CompareOptions(Options):
-    """How polygons are measured against others."""
+    """How polygons are compared with reference polygons."""
 
     pixel: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="size of a pixel, metres; else the run's own"

@@ -1,4 +1,4 @@
-"""YAML files that override defaults, `--set` that overrides files, and options written out."""
+"""YAML files that override defaults, `--set` that overrides files, and options written as YAML."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from geochange.config.base import Options, one_line
 from geochange.errors import InputError, OptionError
 
 LARGEST_BYTES = 1_000_000
-"""A larger file is no set of options."""
+"""A larger file is not a file of options."""
 
 _Read = TypeVar("_Read", bound=Options)
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values alone, and no key twice: of two, one would be silently lost."""
+    """Loads plain values only; a duplicate key is an error, since one of the two would be lost."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """A mapping whose keys differ."""
+        """A mapping without duplicate keys."""
         keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
         if twice := sorted({str(key) for key in keys if keys.count(key) > 1}):
             raise yaml.constructor.ConstructorError(None, None, f"{twice[0]} stands there twice")
         return dict(super().construct_mapping(node, deep))
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """A node; aliases, which can grow a small file into an endless one, are refused."""
+        """A node; aliases are refused, since a small file can expand to an endless one."""
         if self.check_event(yaml.events.AliasEvent):
             raise yaml.composer.ComposerError(None, None, "aliases (*name) are not read")
         return super().compose_node(parent, index)
 
 
 def read_options(kind: type[_Read], file: Path, overrides: Mapping[str, Any]) -> _Read:
-    """Options from a YAML file; `overrides`, by dotted name, come on top.
+    """Options from a YAML file; `overrides`, by dotted name, take precedence.
 
-    Raises InputError for a file that cannot be read, OptionError for what it says.
+    Raises InputError for a file that cannot be read, OptionError for its values.
     """
     values = _read_yaml(file)
     for name, value in overrides.items():
@@ -62,7 +62,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
 
 
 def write_out(options: Options) -> str:
-    """Every option with its value and what it means, as YAML that reads the same again."""
+    """Every option with its value and meaning, as YAML that reads back the same."""
     return "\n".join(_lines(options, 0)) + "\n"
 
 
@@ -86,7 +86,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
 
 
 def _where(file: Path, overrides: Mapping[str, Any], place: Sequence[Any]) -> str:
-    """Whether the file said it, or what stands beside it, or both together."""
+    """The source of a value in an error: the file, `--set`, or both."""
     wrong = ".".join(map(str, place))
     if any(f"{wrong}.".startswith(f"{name}.") for name in overrides):
         return "--set"

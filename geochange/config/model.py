@@ -1,4 +1,4 @@
-"""ModelOptions: how a model is run, by whatever command."""
+"""ModelOptions: how a model is run, in every command that runs one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from geochange.config.base import Options
 
 
 class ModelOptions(Options):
-    """How a model is run; what is None is the model's own choice."""
+    """How a model is run; None leaves the choice to the model."""
 
     help_group: ClassVar[str] = "The model"
 
@@ -43,9 +43,9 @@ class ModelOptions(Options):
 
 
 def named_devices(text: str) -> str:
-    """A device, or a list of GPUs, by their full names: "0,1" is "cuda:0,cuda:1".
+    """Full names of a device or a list of GPUs: "0,1" is "cuda:0,cuda:1".
 
-    Raises ValueError for a list that is right on no machine.
+    Raises ValueError for a list that is valid on no machine.
     """
     names = [_full_name(part.strip()) for part in text.split(",")]
     if len(names) > 1 and not all(name.startswith("cuda:") for name in names):

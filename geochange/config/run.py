@@ -1,4 +1,4 @@
-"""RunOptions: how `run` works a pair."""
+"""RunOptions: how `run` processes a pair."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ class _Pair(PairOptions):
 
 
 LIKED = {"changeclip-small": {"tile": 512, "block": 4}}
-"""By model: what it takes where no tile is said. A small network is twice as fast on larger tiles,
-and sees more of what lies around; a block of them is as large as of others."""
+"""Tile and block by model, where the user names none. A small network is twice as fast on larger
+tiles and sees more context; its blocks cover the same ground as others.
+"""
 
 
 class _Model(Options):
-    """What sees the change."""
+    """The model."""
 
     help_group: ClassVar[str] = ModelOptions.help_group
 
@@ -88,7 +89,7 @@ class _Written(OutlineOptions):
 
 
 class RunOptions(_Written, ModelOptions, _Model, _Pair):
-    """How `run` works a pair; the defaults are those of the command."""
+    """How `run` processes a pair; the defaults are those of the command."""
 
     help_group: ClassVar[str] = "How it is worked"
 

@@ -1,4 +1,4 @@
-"""TrainOptions: how `train` teaches a network. The defaults are the published recipe.
+"""TrainOptions: how `train` trains a network. The defaults are the published recipe.
 
 Source of every number, unless said otherwise: ChangeCLIP (Dong et al. 2024), sec. 4.2, and the
 configurations published with its code.
@@ -36,13 +36,17 @@ class DataOptions(Options):
 
 
 class NetworkOptions(Options):
-    """What is trained, and from what it starts."""
+    """The network, and what it starts from."""
 
-    variant: str = Field("rn50", description="sizes by name: rn50, vit-b16, small, tiny")
+    variant: str = Field("rn50", description="sizes by name: rn50, vit-b16, lite, small, tiny")
     start: str | None = Field(
         "clip",
         description="clip: the variant's OpenAI CLIP; scenes: a CLIP of its own, trained first; "
-        "MODEL/TAG or a file; null: random",
+        "imagenet: of lite, with a CLIP of its own and the land head trained first; MODEL/TAG or a "
+        "file; null: random",
+    )
+    steady: bool = Field(
+        False, description="image tower and land head stay as they are while changes are learnt"
     )
     double_class_token: bool = Field(
         False, description="vit-b16: the published weights' quirk, for resuming from those"
@@ -80,7 +84,7 @@ class PlantingOptions(Options):
 
 
 class SceneOptions(Options):
-    """A CLIP of the network's own, where network.start is scenes: pictures against captions."""
+    """The pretraining of a CLIP of the network's own, where network.start is scenes."""
 
     folder: str = Field("scenes/ucm", description="in the data root: a folder for each class")
     size: int = Field(128, ge=64, le=512, multiple_of=64, description="pixels a side it sees")
@@ -96,8 +100,24 @@ class SceneOptions(Options):
     every: int = Field(500, ge=1, description="steps between validations")
 
 
+class LandOptions(Options):
+    """What stands on each pixel of one date, learnt first where network.start is imagenet."""
+
+    folder: str = Field("labelled", description="in the data root: a folder for each set")
+    size: int = Field(192, ge=64, le=512, multiple_of=32, description="pixels a side of a crop")
+    steps: int = Field(2400, ge=1, description="steps in all")
+    warmup_steps: int = Field(100, ge=0, description="steps of linear warm-up")
+    batch: int = Field(10, ge=1, description="crops a step")
+    lr: float = Field(1e-3, gt=0, description="learning rate")
+    tower: float = Field(0.3, ge=0, le=1, description="times lr: the rate of the image tower")
+    power: float = Field(0.7, gt=0, description="of the polynomial decay to 0")
+    weight_decay: float = Field(0.02, ge=0, description="none on norms")
+    ema: float = Field(0.998, ge=0, lt=1, description="decay of averaged weights; 0: none")
+    every: int = Field(300, ge=1, description="steps between validations")
+
+
 class PromptOptions(Options):
-    """How the texts come about."""
+    """How the texts are made."""
 
     mode: Literal["per-date", "published", "fixed"] | None = Field(
         "per-date",
@@ -111,7 +131,7 @@ class PromptOptions(Options):
 
 
 class AugmentOptions(Options):
-    """What is done to chips while they are learnt from."""
+    """The augmentation of training chips."""
 
     size: int = Field(256, ge=32, le=4096, multiple_of=32, description="pixels a side of a crop")
     rotate_degrees: float = Field(180.0, ge=0, le=180, description="rotation to either side")
@@ -129,7 +149,7 @@ class AugmentOptions(Options):
 
 
 class OptimOptions(Options):
-    """How the weights move."""
+    """The optimizer and its schedule."""
 
     loss: str = Field("cross_entropy", description="cross_entropy, focal, cross_entropy+dice")
     lr: float = Field(1e-4, gt=0, description="learning rate; 3e-5 on SYSU-CD")
@@ -141,7 +161,7 @@ class OptimOptions(Options):
     warmup_factor: float = Field(1e-6, gt=0, le=1, description="of lr, where the warm-up starts")
     power: float = Field(1.0, gt=0, description="of the polynomial decay to 0")
     batch: int | Mapping[str, int] = Field(
-        {"rn50": 40, "vit-b16": 24, "small": 32, "tiny": 8},
+        {"rn50": 40, "vit-b16": 24, "lite": 16, "small": 32, "tiny": 8},
         description="chips a step, all devices together",
     )
     micro_batch: int | None = Field(
@@ -161,7 +181,7 @@ class OptimOptions(Options):
 
 
 class ValidationOptions(Options):
-    """How it is seen whether the network got better."""
+    """How validation is done."""
 
     every: int = Field(500, ge=1, description="steps between validations")
     best: Literal["iou", "miou", "f1"] = Field("iou", description="the authors keep the best miou")
@@ -173,7 +193,7 @@ class ValidationOptions(Options):
 
 
 class DeviceOptions(Options):
-    """On what it runs."""
+    """The devices of a training."""
 
     accelerator: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: GPUs if any")
     devices: int | Literal["auto"] = Field("auto", description="how many of them; auto: all")
@@ -194,12 +214,13 @@ class DeviceOptions(Options):
 
 
 class TrainOptions(Options):
-    """All of it."""
+    """All options of a training."""
 
     seed: int = Field(0, ge=0, lt=2**32, description="of weights, order and augmentation")
     data: DataOptions = DataOptions()
     planting: PlantingOptions = PlantingOptions()
     scenes: SceneOptions = SceneOptions()
+    land: LandOptions = LandOptions()
     network: NetworkOptions = NetworkOptions()
     prompts: PromptOptions = PromptOptions()
     augment: AugmentOptions = AugmentOptions()
@@ -222,6 +243,6 @@ class TrainOptions(Options):
 
     @property
     def batch(self) -> int:
-        """Chips a step, all devices together."""
+        """Chips a step, over all devices."""
         batch = self.optim.batch
         return batch[self.network.variant] if isinstance(batch, Mapping) else batch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geochange.dataset.chip_files import FileSource
+from geochange.dataset.chip_files import FileChips
 from geochange.dataset.open import (
     LAYOUT_NAMES,
     find_root,
@@ -15,7 +15,7 @@ from geochange.dataset.survey import Leak, SplitSurvey, Survey, check_split, sur
 
 __all__ = [
     "LAYOUT_NAMES",
-    "FileSource",
+    "FileChips",
     "Leak",
     "SplitSurvey",
     "Survey",

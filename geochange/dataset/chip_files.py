@@ -1,4 +1,4 @@
-"""FileSource: labelled chips in files of their own, as a ChipSource."""
+"""FileChips: labelled chips in files of their own, as a ChipSource."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from geochange.training.chip_source import Record
 
 
 @dataclass(frozen=True)
-class FileSource:
+class FileChips:
     """Chips in the order of `records`; see `geochange.training.chip_source.ChipSource`.
 
     bands: three, 1-based; None takes the first three, or the only one three times.

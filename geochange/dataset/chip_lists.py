@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from geochange.errors import InputError, OutputError
-from geochange.files.atomic import whole
+from geochange.files.atomic import atomic_path
 from geochange.raster.pictures.image import SUFFIXES
 from geochange.training.chip_source import Record
 
@@ -48,7 +48,7 @@ def write_lists(lists: Mapping[Path, Sequence[Record]], root: Path) -> None:
             )
     with ExitStack() as files:
         for file, text in texts.items():
-            files.enter_context(whole(file)).write_text(text, "utf-8", newline="\n")
+            files.enter_context(atomic_path(file)).write_text(text, "utf-8", newline="\n")
 
 
 def is_list(file: Path) -> bool:
@@ -61,8 +61,8 @@ def is_list(file: Path) -> bool:
 
 def listed(path: Path, root: Path) -> str:
     """What a path is called in a list: relative to `root` where it lies there, else absolute."""
-    whole, start = path.absolute(), root.absolute()
-    return (whole.relative_to(start) if whole.is_relative_to(start) else whole).as_posix()
+    full, start = path.absolute(), root.absolute()
+    return (full.relative_to(start) if full.is_relative_to(start) else full).as_posix()
 
 
 def _line(chip: Record, root: Path) -> str:

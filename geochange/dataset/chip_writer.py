@@ -22,7 +22,7 @@ WHITE = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ChipRecord:
     """A chip that was written: where it went, and where it lay in the pair.
 
     row, col: its first pixel. known_px: labelled, with data at both dates. changed_px: of those.
@@ -37,7 +37,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class SplitTotals:
     """What a split holds."""
 
     chips: int
@@ -51,7 +51,7 @@ class Tally:
 
 
 @dataclass
-class ChipSet:
+class ChipWriter:
     """Chips under FOLDER/SPLIT/{time1,time2,label}, named NAME_row_col.png.
 
     digits: of a row and a column, so that names sort as chips lie.
@@ -60,7 +60,7 @@ class ChipSet:
     folder: Path
     name: str
     digits: int
-    accounts: list[Account] = field(default_factory=list)
+    accounts: list[ChipRecord] = field(default_factory=list)
     unknown: bool = False
 
     def add(self, chip: Chip, label: NDArray[np.uint8], split: str, window: Window) -> None:
@@ -73,16 +73,16 @@ class ChipSet:
             write_png(path, pixels)
         known, changed = int((label != UNKNOWN).sum()), int((label == CHANGE).sum())
         self.unknown |= known < label.size
-        self.accounts.append(Account(name, split, window.row, window.col, known, changed))
+        self.accounts.append(ChipRecord(name, split, window.row, window.col, known, changed))
 
-    def tallies(self, splits: tuple[str, ...]) -> dict[str, Tally]:
+    def tallies(self, splits: tuple[str, ...]) -> dict[str, SplitTotals]:
         """What each split holds, nothing included."""
         return {split: self._tally(split) for split in splits}
 
-    def _tally(self, split: str) -> Tally:
+    def _tally(self, split: str) -> SplitTotals:
         mine = [account for account in self.accounts if account.split == split]
         known, changed = sum(a.known_px for a in mine), sum(a.changed_px for a in mine)
-        return Tally(len(mine), known, changed)
+        return SplitTotals(len(mine), known, changed)
 
     def settle(self) -> Mapping[int, str]:
         """Give labels without an unknown pixel in the whole set a change that can be seen.

@@ -54,7 +54,7 @@ class LabelCode:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LabelValues:
     """What was seen of a label, or of several.
 
     label: its path, or that of the first. values: which of 0, 1 and 255 it holds, as far as they
@@ -80,9 +80,9 @@ class Seen:
         """All its numbers, with 1 for a change that could not be another."""
         return self.values | ({CHANGE} if self.changes else frozenset())
 
-    def __or__(self, other: Seen) -> Seen:
+    def __or__(self, other: LabelValues) -> LabelValues:
         """Of this label, and another window or label."""
-        return Seen(
+        return LabelValues(
             self.label,
             self.values | other.values,
             self.changes or other.changes,
@@ -95,12 +95,12 @@ class Seen:
         )
 
 
-def see(path: Path) -> Seen:
+def read_label_values(path: Path) -> LabelValues:
     """Read the label of a chip. Raises InputError for other values."""
     return look_at(str(path), read_label(path))
 
 
-def look_at(path: str, label: Label) -> Seen:
+def look_at(path: str, label: Label) -> LabelValues:
     """What a label, or a window of it, holds. Raises InputError for other values, which it names."""
     numbers, valid, coding = label.numbers, label.valid, label.coding
     gaps = not valid.all()
@@ -120,7 +120,7 @@ def look_at(path: str, label: Label) -> Seen:
         faint = int(dark.max(initial=0))
     turned = bool(coding.dark & used)
     nodata = coding.nodata if hidden else None
-    return Seen(path, values, changes, hidden, nodata, gaps, coding.lossy, faint, turned)
+    return LabelValues(path, values, changes, hidden, nodata, gaps, coding.lossy, faint, turned)
 
 
 def _values(path: str, kept: NDArray[Any]) -> frozenset[int]:
@@ -138,8 +138,8 @@ def _values(path: str, kept: NDArray[Any]) -> frozenset[int]:
 
 
 def code_of(
-    own: Sequence[Seen],
-    others: Callable[[], Iterable[Seen]] = tuple,
+    own: Sequence[LabelValues],
+    others: Callable[[], Iterable[LabelValues]] = tuple,
     declared: int | None = None,
 ) -> LabelCode:
     """What the labels of a split mean.
@@ -152,7 +152,7 @@ def code_of(
     Raises InputError where both may be meant, which names a file of each kind, and where a nodata
     value or a loss takes the change away.
     """
-    whole = reduce(Seen.__or__, own)
+    whole = reduce(LabelValues.__or__, own)
     seen = [*own, *others()] if _matters(whole, declared) else list(own)
     change = _guessed(seen, whole) if declared is None else declared
     is_unknown = change == CHANGE and (declared == CHANGE or any(CHANGE in s.values for s in seen))
@@ -163,7 +163,7 @@ def code_of(
     return LabelCode(change, tuple(sorted(values)), NONE if is_all_change else UNKNOWN)
 
 
-def remarks(own: Sequence[Seen], code: LabelCode) -> Iterator[str]:
+def remarks(own: Sequence[LabelValues], code: LabelCode) -> Iterator[str]:
     """What should be known of labels that are read, and could be meant otherwise."""
     if any(each.lossy and each.changes for each in own):
         yield f"labels were saved with loss (JPEG): numbers from {HALF} on are change, all else none"
@@ -179,12 +179,12 @@ def remarks(own: Sequence[Seen], code: LabelCode) -> Iterator[str]:
         )
 
 
-def _matters(whole: Seen, declared: int | None) -> bool:
+def _matters(whole: LabelValues, declared: int | None) -> bool:
     """Whether other splits have a say in what a split means."""
     return whole.faint > 0 or (declared is None and UNKNOWN in whole.values | whole.hidden)
 
 
-def _guessed(seen: Sequence[Seen], whole: Seen) -> int:
+def _guessed(seen: Sequence[LabelValues], whole: LabelValues) -> int:
     if UNKNOWN not in whole.values:
         return CHANGE if CHANGE in whole.values or not whole.changes else UNKNOWN
     one = next((each for each in seen if CHANGE in each.values), None)
@@ -200,7 +200,7 @@ def _guessed(seen: Sequence[Seen], whole: Seen) -> int:
     )
 
 
-def _need_numbers(seen: Sequence[Seen], changes: set[int]) -> None:
+def _need_numbers(seen: Sequence[LabelValues], changes: set[int]) -> None:
     """Refuse a nodata value that may be change. Raises InputError."""
     lost = next((each for each in seen if each.hidden & changes), None)
     if lost is not None:
@@ -211,7 +211,7 @@ def _need_numbers(seen: Sequence[Seen], changes: set[int]) -> None:
         )
 
 
-def _need_shades(own: Sequence[Seen], seen: Sequence[Seen]) -> None:
+def _need_shades(own: Sequence[LabelValues], seen: Sequence[LabelValues]) -> None:
     """Refuse labels that were saved with loss and hold no white at all. Raises InputError."""
     faint = max(own, key=lambda each: each.faint)
     if faint.faint and not any(each.lossy and each.changes for each in seen):
@@ -222,7 +222,7 @@ def _need_shades(own: Sequence[Seen], seen: Sequence[Seen]) -> None:
         )
 
 
-def declared_in(root: Path, own: Sequence[Seen]) -> int | None:
+def declared_in(root: Path, own: Sequence[LabelValues]) -> int | None:
     """The value that is change, if the account of a data set says it.
 
     Raises InputError for one that cannot be read, or that the labels are at odds with.

@@ -23,10 +23,10 @@ from geochange.files.archives import gdal_name
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
 from geochange.raster.bands import Bands
-from geochange.raster.pair import Pair, align
+from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import RasterInfo
 from geochange.raster.scene.radiometry import Radiometry, parse_stretch
-from geochange.raster.scene.sampling import SceneSample
+from geochange.raster.scene.sampling import SceneSample, say_fills
 from geochange.raster.sources.resolve import PICTURES, RASTERS, PathLike, inspect_source, source_of
 from geochange.vector.files.formats import VECTORS
 from geochange.workflows.preflight import need_8bit
@@ -46,7 +46,7 @@ ReadChip = Callable[[Window], Chip]
 class Scene:
     """A labelled pair on one grid, with the stretch of the whole; small enough to travel."""
 
-    pair: Pair
+    pair: RasterPair
     radiometry: Radiometry
     labels: Labels | ReviewedLabels
 
@@ -101,11 +101,15 @@ def open_scene(
     chosen = _default_bands(first, second) if bands is None else bands
     if len(chosen.before) != RGB:
         raise OptionError(f"--bands: chips hold three bands, not {len(chosen.before)}; name three")
+    pair = align_pair(
+        first, second, grid if grid in ("before", "after") else source_of(grid), chosen
+    )
     if mode == "none":
-        need_8bit(first, second)
-    pair = align(first, second, grid if grid in ("before", "after") else source_of(grid), chosen)
+        need_8bit(pair.before, pair.after)
     found = _open_labels(labels, pair.grid)
-    return Scene(pair, SceneSample(pair).radiometry(mode), found)
+    sample = SceneSample(pair).heeding_fills()
+    say_fills(sample)
+    return Scene(sample.pair, sample.radiometry(mode), found)
 
 
 def _open_labels(labels: PathLike | Reviewed, grid: Grid) -> Labels | ReviewedLabels:
@@ -138,9 +142,10 @@ def _default_bands(before: RasterInfo, after: RasterInfo) -> Bands:
     if len(bands.before) == 1:
         return Bands(bands.before * RGB, bands.after * RGB)
     if len(bands.before) < RGB:
-        poor = before if before.bands < RGB else after
+        poor = before if len(before.data_bands) < RGB else after
         raise InputError(
-            f"{poor.path}: has {poor.bands} bands and chips hold three; repeat one (--bands 1,2,2)"
+            f"{poor.path}: has {len(poor.data_bands)} bands and chips hold three; "
+            "repeat one (--bands 1,2,2)"
         )
     return bands
 
@@ -190,7 +195,7 @@ def _labels_in(place: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class PairSource:
+class PairChips:
     """Chips of labelled pairs, read on the fly: a ChipSource, in the order of pairs and tiles.
 
     bands: three, 1-based, the same of both dates; None takes the first three. Chips overlap by

@@ -59,7 +59,7 @@ def _burner(key: tuple[str, str, int], labels: PolygonLabels) -> Burner:
 def on_grid(drawn: NDArray[Any], window: Window, grid: Grid) -> NDArray[np.uint8]:
     """The label that is drawn in a window, unknown where the window overhangs the grid."""
     label = np.full(drawn.shape, UNKNOWN, np.uint8)
-    inside = window.intersection(grid.whole)
+    inside = window.intersection(grid.full_window)
     if inside is not None:
         place = inside.within(window)
         label[place] = drawn[place]

@@ -12,17 +12,24 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from geochange.dataset.chip_files import FileSource, read_date
+from geochange.dataset.chip_files import FileChips, read_date
 from geochange.dataset.chip_lists import read_list
-from geochange.dataset.label_values import LabelCode, Seen, code_of, declared_in, remarks, see
-from geochange.dataset.labelled_pairs import PairSource, find_pairs
+from geochange.dataset.label_values import (
+    LabelCode,
+    LabelValues,
+    code_of,
+    declared_in,
+    read_label_values,
+    remarks,
+)
+from geochange.dataset.labelled_pairs import PairChips, find_pairs
 from geochange.dataset.layouts import LAYOUTS, find_layout, records
 from geochange.dataset.split_names import LIST as LIST_SUFFIX
 from geochange.dataset.split_names import is_there, place_of, warn_once
 from geochange.errors import InputError, OptionError
 from geochange.raster.bands import Bands
 from geochange.raster.pictures.image import RGB, describe_picture
-from geochange.raster.scene.radiometry import AS_IT_IS, Radiometry, Sampled, choose
+from geochange.raster.scene.radiometry import UNCHANGED, Radiometry, Sampled, choose
 from geochange.training.chip_source import SPLITS, ChipSource, Record
 
 logger = logging.getLogger(__name__)
@@ -137,24 +144,24 @@ def open_split(
     """
     place, chosen = Path(root), _bands(bands)
     if layout_of(place, split, layout) == PAIRS:
-        return PairSource(find_pairs(place_of(place, split)), chosen)
+        return PairChips(find_pairs(place_of(place, split)), chosen)
     chips = records_of(place, split, layout)
     dtypes = _dtypes(chips[0])
-    radiometry = AS_IT_IS
+    radiometry = UNCHANGED
     if any(dtype != np.uint8 for dtype in dtypes):
         base = (
             records_of(place, SPLITS[0], layout) if _is_there(place, SPLITS[0], layout) else chips
         )
         dtypes = _dtypes(base[0])
         radiometry = _stretch(base, chosen, dtypes)
-    labels = list(each(see, (chip.label for chip in chips)))
+    labels = list(each(read_label_values, (chip.label for chip in chips)))
     declared = declared_in(place, labels)
     code = code_of(labels, lambda: _witnesses(place, split, layout), declared)
     _say(place, split, labels, code)
-    return FileSource(place, chips, chosen, dtypes, radiometry, code)
+    return FileChips(place, chips, chosen, dtypes, radiometry, code)
 
 
-def _say(root: Path, split: str, labels: Sequence[Seen], code: LabelCode) -> None:
+def _say(root: Path, split: str, labels: Sequence[LabelValues], code: LabelCode) -> None:
     """Warn of what is odd in the labels of a split, of what all splits share once."""
     for remark in remarks(labels, code):
         warn_once(f"{root}: {remark}")
@@ -222,7 +229,7 @@ def _stretch(
     return choose("auto", *(Sampled(np.concatenate(values), dtype) for values, dtype in dates))
 
 
-def _witnesses(root: Path, split: str, layout: str) -> Iterator[Seen]:
+def _witnesses(root: Path, split: str, layout: str) -> Iterator[LabelValues]:
     """Some labels of each other split; none of one that cannot be read.
 
     What is wrong with a split is said when it is opened, and keeps nobody from this one.
@@ -231,7 +238,7 @@ def _witnesses(root: Path, split: str, layout: str) -> Iterator[Seen]:
         if other != split and _is_there(root, other, layout):
             with suppress(InputError):
                 chips = _spread(records_of(root, other, layout), WITNESSES)
-                yield from list(each(see, (chip.label for chip in chips)))
+                yield from list(each(read_label_values, (chip.label for chip in chips)))
 
 
 def _spread(chips: Sequence[Record], count: int) -> list[Record]:

@@ -18,7 +18,14 @@ from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
-from geochange.dataset.label_values import UNKNOWN, LabelCode, Seen, code_of, look_at, remarks
+from geochange.dataset.label_values import (
+    UNKNOWN,
+    LabelCode,
+    LabelValues,
+    code_of,
+    look_at,
+    remarks,
+)
 from geochange.errors import InputError, RunError
 from geochange.grid.grid import Grid, common_window, reproject, to_ground
 from geochange.grid.tiling import TilePlan, Window
@@ -26,7 +33,7 @@ from geochange.raster.gdal_log import QUIET
 from geochange.raster.pictures.label import LabelCoding, coding_of, read_numbers
 from geochange.raster.reader import forget, opened, read_grid
 from geochange.raster.remote import NOT_REMEMBERED
-from geochange.raster.retry import Handle, insist
+from geochange.raster.retry import Handle, retry_read
 from geochange.raster.sources.resolve import PathLike, source_of
 from geochange.raster.sources.subdatasets import refuse_container
 from geochange.vector.files.polygon_reader import Burner
@@ -88,16 +95,16 @@ class RasterLabels:
     def _read(self, handle: Handle, window: Window) -> NDArray[np.uint8]:
         label = np.full((window.height, window.width), UNKNOWN, np.uint8)
         offset, coding = self._offset_px, self.coding
-        inside = window.intersection(self.grid.whole)
+        inside = window.intersection(self.grid.full_window)
         if offset is not None and inside is not None:
-            inside = inside.intersection(self.own.whole.moved(*offset))
+            inside = inside.intersection(self.own.full_window.moved(*offset))
         if inside is None:
             return label
         rows, cols = offset or (0, 0)
         source = RasterioWindow(inside.col - cols, inside.row - rows, inside.width, inside.height)
         if offset is None:
             coding = replace(coding, alpha=coding.alpha or len(coding.bands) + 1, masked=False)
-        read = insist(handle, lambda raster: read_numbers(self.source, raster, coding, source))
+        read = retry_read(handle, lambda raster: read_numbers(self.source, raster, coding, source))
         if isinstance(read, RasterioError):
             raise RunError(f"{self.source}: {_said(inside)} cannot be read; fetch it again")
         decoded = self.code.decode(read)
@@ -140,14 +147,14 @@ def open_raster_labels(path: PathLike, grid: Grid) -> RasterLabels:
         if common_window(grid, [own]) is None:
             raise InputError(f"{source}: covers nothing of the pair; check its CRS and place")
         coding = coding_of(source, dataset)
-        seen = reduce(Seen.__or__, _scan(source, dataset, coding, own))
+        seen = reduce(LabelValues.__or__, _scan(source, dataset, coding, own))
     code = code_of([seen])
     for remark in remarks([seen], code):
         logger.warning("%s: %s", source, remark)
     return RasterLabels(source, own, grid, coding, code)
 
 
-def _scan(source: str, dataset: Any, coding: LabelCoding, own: Grid) -> Iterator[Seen]:
+def _scan(source: str, dataset: Any, coding: LabelCoding, own: Grid) -> Iterator[LabelValues]:
     """What every window of a raster of labels holds. Raises InputError."""
     for window in TilePlan(own.shape, SCAN_PX, 0, 1).output_windows():
         part = RasterioWindow(window.col, window.row, window.width, window.height)

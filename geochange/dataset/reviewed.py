@@ -20,7 +20,7 @@ from geochange.errors import InputError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
 from geochange.qgis.schema import STATUS, STATUSES
-from geochange.vector.files.formats import is_vector, reading
+from geochange.vector.files.formats import is_vector, readable_name
 from geochange.vector.files.polygon_reader import (
     UNREADABLE,
     Burner,
@@ -131,11 +131,11 @@ def statuses_of(layer: Layer) -> Counter[str] | None:
     Raises InputError for a file that cannot be read.
     """
     try:
-        with reading(layer.opens):
-            if STATUS not in pyogrio.read_info(layer.opens, layer.name)["fields"]:
+        with readable_name(layer.path) as name:
+            if STATUS not in pyogrio.read_info(name, layer.name)["fields"]:
                 return None
             _, _, _, (values,) = pyogrio.raw.read(
-                layer.opens, layer.name, columns=[STATUS], read_geometry=False
+                name, layer.name, columns=[STATUS], read_geometry=False
             )
     except UNREADABLE as error:
         raise InputError(f"{layer.path}: damaged, it cannot be read; export it again") from error

@@ -9,7 +9,7 @@ from geochange.config.cut import CutOptions
 from geochange.dataset.labelled_pairs import Scene
 from geochange.dataset.reviewed import ACCEPT, REJECT, ReviewedLabels
 from geochange.errors import InputError
-from geochange.grid.spatial_blocks import Blocks, count_blocks, share_out
+from geochange.grid.spatial_blocks import SpatialBlocks, assign_splits, count_blocks
 from geochange.grid.tiling import TilePlan, Window
 from geochange.training.chip_source import SPLITS
 
@@ -20,7 +20,7 @@ TRIES = 64
 """So many ways to share a reviewed pair out are looked at, before it is refused."""
 
 
-def share(scene: Scene, options: CutOptions) -> tuple[Blocks, CutOptions]:
+def share(scene: Scene, options: CutOptions) -> tuple[SpatialBlocks, CutOptions]:
     """The blocks of a pair, and the options with the size of a block and the seed that were taken.
 
     Blocks are as large as is said, else as large as leaves every split two of them. Of a reviewed
@@ -32,7 +32,7 @@ def share(scene: Scene, options: CutOptions) -> tuple[Blocks, CutOptions]:
     shape = scene.pair.grid.shape
     plan = _plan(shape, options)
     if not isinstance(scene.labels, ReviewedLabels):
-        blocks = share_out(plan, shares_of(options), options.seed, options.gap)
+        blocks = assign_splits(plan, shares_of(options), options.seed, options.gap)
         return blocks, options.model_copy(update={"block": plan.block_tiles})
     wanted = {status: _holding(plan, scene.labels, status) for status in (ACCEPT, REJECT)}
     second = None
@@ -67,13 +67,13 @@ def _plan(shape: tuple[int, int], options: CutOptions) -> TilePlan:
 
 def _ways(
     shape: tuple[int, int], plan: TilePlan, options: CutOptions
-) -> Iterator[tuple[Blocks, CutOptions]]:
+) -> Iterator[tuple[SpatialBlocks, CutOptions]]:
     """Ways to share out: large blocks first, unless their size was said."""
     sizes = [size for size in BLOCKS if size <= plan.block_tiles]
     for size in sizes if options.block is None else [options.block]:
         smaller = TilePlan(shape, options.size, options.overlap, size)
         for seed in range(options.seed, options.seed + TRIES):
-            blocks = share_out(smaller, shares_of(options), seed, options.gap)
+            blocks = assign_splits(smaller, shares_of(options), seed, options.gap)
             yield blocks, options.model_copy(update={"block": size, "seed": seed})
 
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.chip import Chip
-from geochange.dataset.chip_files import FileSource
+from geochange.dataset.chip_files import FileChips
 from geochange.dataset.label_values import CHANGE, UNKNOWN
-from geochange.dataset.labelled_pairs import PairSource
+from geochange.dataset.labelled_pairs import PairChips
 from geochange.dataset.open import AUTO, Where, each, layout_of, open_split, splits_of
 from geochange.errors import InputError
 from geochange.progress import Progress, silent
@@ -186,7 +186,7 @@ def _sum_up(source: ChipSource, seen: Sequence[_Seen]) -> SplitSurvey:
     known = sum(chip.known_px for chip in seen)
     sizes = Counter(f"{height} x {width}" for height, width in (chip.shape for chip in seen))
     values, change = sorted({value for chip in seen for value in chip.values}), CHANGE
-    if isinstance(source, FileSource):
+    if isinstance(source, FileChips):
         values, change = list(source.code.values), source.code.change
     return SplitSurvey(
         chips=len(seen),
@@ -204,11 +204,11 @@ def _sum_up(source: ChipSource, seen: Sequence[_Seen]) -> SplitSurvey:
 def _dtypes(source: ChipSource) -> tuple[str, ...]:
     """Of the files; what only makes chips is known by those."""
     found: list[np.dtype[Any]] = [np.dtype(np.uint8)]
-    if isinstance(source, FileSource):
+    if isinstance(source, FileChips):
         found = list(source.dtypes)
-    elif isinstance(source, PairSource):
+    elif isinstance(source, PairChips):
         pairs = [scene.pair for scene in source.scenes]
-        found = [date.info.dtype for pair in pairs for date in (pair.before, pair.after)]
+        found = [date.dtype for pair in pairs for date in (pair.before, pair.after)]
     return tuple(dict.fromkeys(map(str, found)))
 
 
@@ -237,7 +237,7 @@ def _same_files(sources: Mapping[str, ChipSource]) -> Iterator[Leak]:
     listed: dict[str, tuple[str, str]] = {}
     leaks: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for split, source in sources.items():
-        if not isinstance(source, FileSource):
+        if not isinstance(source, FileChips):
             continue
         for number, record in enumerate(source.records):
             name = source.name(number)

@@ -2,14 +2,62 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from filelock import FileLock, Timeout
 
 from geochange.errors import OutputError
+from geochange.files.names import PathLike, is_address, is_control, refuse_unopenable, shown
+
+NAME_MARGIN: Final = 16
+"""Bytes that hidden names of a file take beyond its own: `.NAME.part`, `.NAME.plain.tif`."""
+
+PATH_MARGIN: Final = 200
+"""Bytes that what lies in a work folder takes beyond the path of its output."""
+
+
+def output_path(out: PathLike) -> Path:
+    """The full path of an output.
+
+    Raises OutputError for a name that is no file's, or that a map or a report cannot hold.
+    """
+    text = os.fspath(out)
+    refuse_unopenable(text, OutputError)
+    if is_control(text):
+        raise OutputError(
+            f"{shown(text)}: the name holds a line break, a tab or another control character "
+            "(shown as ?); name another"
+        )
+    if (is_address(text) and not Path(text).parent.is_dir()) or text.startswith("/vsi"):
+        raise OutputError(f"{shown(text)}: is no file on a disk; name one, and copy it from there")
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise OutputError(
+            f"{shown(text)}: there is no such user; write the folder in full"
+        ) from error
+    except FileNotFoundError as error:
+        raise OutputError(
+            f"{shown(text)}: the current folder was deleted; change into another one (cd)"
+        ) from error
+
+
+def target_of(path: Path) -> Path:
+    """Where a file will lie: at the end of a link, which stays as it is.
+
+    Raises OutputError for a link that leads to itself.
+    """
+    if not path.is_symlink():
+        return path
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OutputError(f"{path}: is a link that leads to itself; remove it")
+    return target
 
 
 def check_folder(path: Path) -> None:
@@ -17,21 +65,58 @@ def check_folder(path: Path) -> None:
 
     Raises OutputError.
     """
-    if not path.parent.is_dir():
-        raise OutputError(f"no folder {path.parent}: create it, or name another place")
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
-            pass
-    except OSError as error:
+    target = target_of(path)
+    if target != path and not target.parent.is_dir():
         raise OutputError(
-            f"cannot write in {path.parent} ({error.strerror}): name another place"
-        ) from error
+            f"{path}: is a link to {target}, whose folder is missing; create it, or remove the link"
+        )
+    for folder in dict.fromkeys((path.parent, target.parent)):
+        if not folder.is_dir():
+            raise OutputError(f"no folder {folder}: create it, or name another place")
+        _check_length(target, folder)
+        try:
+            with tempfile.NamedTemporaryFile(dir=folder, prefix=".geochange."):
+                pass
+        except OSError as error:
+            raise OutputError(
+                f"cannot write in {folder} ({error.strerror}): name another place"
+            ) from error
+
+
+def _check_length(path: Path, folder: Path) -> None:
+    """Refuse names that leave no room for the hidden ones beside them."""
+    name, whole = len(os.fsencode(path.name)), len(os.fsencode(path))
+    most_name, most_path = _limit(folder, "PC_NAME_MAX", 255), _limit(folder, "PC_PATH_MAX", 4096)
+    if name > most_name - NAME_MARGIN:
+        raise OutputError(
+            f"{shown(path)}: the name has {name} bytes, and there is room for "
+            f"{most_name - NAME_MARGIN}; give a shorter one"
+        )
+    if whole > most_path - PATH_MARGIN:
+        raise OutputError(
+            f"{shown(path)}: the path has {whole:,} bytes, and there is room for "
+            f"{most_path - PATH_MARGIN:,}; write into a folder with a shorter one"
+        )
+
+
+def _limit(folder: Path, name: str, usual: int) -> int:
+    try:
+        found = os.pathconf(folder, name)
+    except (AttributeError, OSError, ValueError):  # Windows has no such question
+        return usual
+    return found if found > 0 else usual
 
 
 def check_target(file: Path) -> None:
-    """Refuse a file that cannot be written, or is a folder. Raises OutputError."""
+    """Refuse a file that cannot be written or replaced, or is none. Raises OutputError."""
     if file.is_dir():
         raise OutputError(f"{file} is a folder: name a file in it")
+    if file.exists() and not file.is_file():
+        raise OutputError(f"{file}: is a device or a pipe, no ordinary file; name another")
+    if file.exists() and not os.access(file, os.W_OK):
+        raise OutputError(
+            f"{file}: is write-protected; change its access rights (chmod u+w), or name another"
+        )
     check_folder(file)
 
 
@@ -41,12 +126,12 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"{path} cannot be made ({error.strerror}): name another place"
+            f"{shown(path)} cannot be made ({error.strerror}): name another place"
         ) from error
 
 
 @contextmanager
-def claimed(path: Path) -> Iterator[None]:
+def lock_output(path: Path) -> Iterator[None]:
     """Hold a place to write to: a second process that claims it meanwhile is refused.
 
     The claim is a lock of the operating system, so it ends with its process, however that ends; the
@@ -60,8 +145,11 @@ def claimed(path: Path) -> Iterator[None]:
         raise OutputError(
             f"{path}: another run is writing it; wait for it to end, or give another --out"
         ) from error
-    except OSError as error:
-        raise OutputError(f"{file}: cannot be locked ({error.strerror})") from error
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or "its disk knows no locks"
+        raise OutputError(
+            f"{file}: cannot be locked ({reason}); give another --out, on a local disk"
+        ) from error
     try:
         yield
     finally:

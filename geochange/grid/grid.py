@@ -32,7 +32,7 @@ class Grid:
     shape: tuple[int, int]
 
     @property
-    def whole(self) -> Window:
+    def full_window(self) -> Window:
         """Every pixel."""
         return Window(0, 0, *self.shape)
 
@@ -141,4 +141,4 @@ def common_window(grid: Grid, others: list[Grid]) -> Window | None:
     row_stop = math.ceil(bottom - LATTICE_TOLERANCE_PX)
     col_stop = math.ceil(right - LATTICE_TOLERANCE_PX)
     window = Window(row, col, row_stop - row, col_stop - col)
-    return window.intersection(grid.whole)
+    return window.intersection(grid.full_window)

@@ -1,4 +1,4 @@
-"""How a probability of change is kept in a byte, on disk and for the polygons."""
+"""Probability of change as a byte, on disk and for the polygons."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FULL = 254
 
 
 STRIP_ROWS = 32
-"""So many rows at once: what comes between logit and byte stays in the processor's cache."""
+"""So many rows at once: intermediate values stay in the processor's cache."""
 
 
 def to_bytes(logits: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -39,5 +39,5 @@ def _fill(kept: NDArray[np.uint8], logits: NDArray[np.float32]) -> None:
 
 def level(threshold: float) -> int:
     """The smallest byte that counts as change at a `threshold` in 0..1; never 0, never nodata."""
-    # Rounding first: 0.5 * 254 is exact, but 0.1 * 254 must not become one more by its last bit.
+    # Rounded first: 0.5 * 254 is exact, but the last bit of 0.1 * 254 must not add one.
     return min(FULL, max(1, math.ceil(round(threshold * FULL, 9))))

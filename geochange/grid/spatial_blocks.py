@@ -1,9 +1,9 @@
-"""Blocks: a raster shared out among splits in large squares, so that neighbours do not leak.
+"""Spatial blocks: large squares of a raster, each of one split, so that neighbours do not leak.
 
-Chips drawn one by one put a chip into validation whose neighbours, of the same fields and the same
-light, were trained on; blocks keep neighbours together (Roberts et al. 2017, "Cross-validation
-strategies for data with temporal, spatial, hierarchical, or phylogenetic structure",
-doi 10.1111/ecog.02881).
+Randomly drawn chips put chips into validation whose neighbours, of the same fields in the same
+light, are in training. Blocks keep neighbours together (Roberts et al. 2017, "Cross-validation
+strategies for data with temporal, spatial, hierarchical, or phylogenetic structure", doi
+10.1111/ecog.02881).
 """
 
 from __future__ import annotations
@@ -20,13 +20,12 @@ from geochange.grid.tiling import Axis, TilePlan, Window
 
 
 @dataclass(frozen=True)
-class Blocks:
-    """Which split owns which pixels.
+class SpatialBlocks:
+    """The split of each block of a raster.
 
-    rows, cols: the first row and column of each block; the last runs to the raster's end.
-    owners: the split of each block, row by row. splits: their names; a gap is taken from the
-    earlier of two.
-    gap_px: how far apart chips of different splits stay, beyond sharing no pixel.
+    rows, cols: the first row and column of each block; the last block ends with the raster. owners:
+    the split of each block, row by row. splits: their names; a gap is taken from the earlier of
+    two. gap_px: the distance between chips of different splits.
     """
 
     rows: tuple[int, ...]
@@ -36,7 +35,7 @@ class Blocks:
     gap_px: int = 0
 
     def split_of(self, window: Window) -> str | None:
-        """The split that may have a window; None where it crosses into the pixels of another."""
+        """The split of a window; None where it crosses into another split or a gap."""
         owners = self._owners(window)
         if len(owners) > 1:
             return None
@@ -59,16 +58,18 @@ def _blocks_of(starts: tuple[int, ...], start: int, stop: int) -> range:
 
 
 def count_blocks(plan: TilePlan) -> int:
-    """How many blocks there are to share out."""
+    """The number of blocks of a plan."""
     return len(_chips_by_block(plan.rows)) * len(_chips_by_block(plan.cols))
 
 
-def share_out(plan: TilePlan, shares: Mapping[str, float], seed: int, gap_px: int = 0) -> Blocks:
-    """Give the blocks of a plan to splits by chance, so that each gets about its share of the chips.
+def assign_splits(
+    plan: TilePlan, shares: Mapping[str, float], seed: int, gap_px: int = 0
+) -> SpatialBlocks:
+    """Assign the blocks of a plan to splits at random, each about its share of the chips.
 
-    shares: by split, all above 0 and 1 together, the one that gets what is left over first.
-    Every split gets a block at least; shares are kept to about half a block. Raises OptionError
-    where there are fewer blocks than splits.
+    shares: by split, all above 0 and 1 in total; the first split gets what is left over. Every
+    split gets at least one block; shares are kept to about half a block. Raises OptionError where
+    there are fewer blocks than splits.
     """
     rows, cols = _chips_by_block(plan.rows), _chips_by_block(plan.cols)
     chips = np.outer(rows, cols).ravel()
@@ -81,12 +82,12 @@ def share_out(plan: TilePlan, shares: Mapping[str, float], seed: int, gap_px: in
     owners = np.zeros(len(chips), np.int64)
     for number, share in reversed(list(enumerate(shares.values()))[1:]):
         had, wanted = 0.0, share * chips.sum()
-        # What is left must do for the splits that come after this one.
+        # Enough blocks must remain for the splits that follow.
         while len(order) > number and (had == 0 or had + chips[order[-1]] / 2 <= wanted):
             block = order.pop()
             owners[block] = number
             had += chips[block]
-    return Blocks(
+    return SpatialBlocks(
         rows=_starts(plan.rows, len(rows)),
         cols=_starts(plan.cols, len(cols)),
         owners=tuple(map(int, owners)),
@@ -96,9 +97,10 @@ def share_out(plan: TilePlan, shares: Mapping[str, float], seed: int, gap_px: in
 
 
 def _chips_by_block(axis: Axis) -> list[int]:
-    """How many chips each block has along an axis; a last one of less than half joins the one before.
+    """The number of chips of each block along an axis.
 
-    The chip that is pushed inward at the end belongs to no lattice and is not counted.
+    A last block of less than half joins the one before.
+    The chip that is moved inward at the end is on no lattice and is not counted.
     """
     chips = max(1, (axis.size_px - axis.overlap_px) // axis.stride_px)
     blocks = max(1, (2 * chips + axis.block_tiles) // (2 * axis.block_tiles))

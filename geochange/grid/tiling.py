@@ -1,4 +1,4 @@
-"""TilePlan: which tiles, blocks of tiles and output blocks a raster is worked in; pure integers."""
+"""Tiling: the tiles, blocks of tiles and output blocks of a raster, in pure integers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ Index = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A rectangle of whole pixels: its first row and column, and its size. It may overhang a raster."""
+    """A rectangle of whole pixels by its first row and column and its size.
+
+    It may exceed the raster.
+    """
 
     row: int
     col: int
@@ -21,17 +24,17 @@ class Window:
 
     @property
     def row_stop(self) -> int:
-        """The first row below."""
+        """The first row below the window."""
         return self.row + self.height
 
     @property
     def col_stop(self) -> int:
-        """The first column to the right."""
+        """The first column to the right of the window."""
         return self.col + self.width
 
     @property
     def pixels(self) -> int:
-        """How many pixels it holds."""
+        """The number of pixels."""
         return self.height * self.width
 
     def intersection(self, other: Window) -> Window | None:
@@ -42,16 +45,16 @@ class Window:
         return Window(row, col, height, width) if height > 0 and width > 0 else None
 
     def within(self, outer: Window) -> tuple[slice, slice]:
-        """Where this window lies in an array that holds `outer`."""
+        """The slices of this window in an array that holds `outer`."""
         row, col = self.row - outer.row, self.col - outer.col
         return slice(row, row + self.height), slice(col, col + self.width)
 
     def moved(self, rows: int, cols: int) -> Window:
-        """The same size, `rows` down and `cols` to the right."""
+        """The window shifted by `rows` down and `cols` to the right."""
         return Window(self.row + rows, self.col + cols, self.height, self.width)
 
     def scaled(self, rows: float, cols: float) -> Window:
-        """The same part of a raster whose pixels are so many times as many; one pixel at least."""
+        """The same part of a raster with so many times as many pixels; at least one pixel."""
         row, col = round(self.row * rows), round(self.col * cols)
         height = round(self.row_stop * rows) - row
         width = round(self.col_stop * cols) - col
@@ -62,8 +65,8 @@ class Window:
 class Axis:
     """Tiles along one axis: each `tile_px` long, `overlap_px` shared with the next.
 
-    The last tile is pushed inward so that it ends with the raster, which needs no code of its own
-    anywhere else; a raster shorter than a tile has one tile that overhangs it.
+    The last tile is moved inward to end with the raster, which needs no special case elsewhere. A
+    raster shorter than a tile has one tile that exceeds it.
     """
 
     size_px: int
@@ -73,31 +76,31 @@ class Axis:
 
     @property
     def stride_px(self) -> int:
-        """From the start of one tile to that of the next."""
+        """The distance between the starts of neighbouring tiles."""
         return self.tile_px - self.overlap_px
 
     @cached_property
     def tiles(self) -> int:
-        """How many tiles cover the axis."""
+        """The number of tiles."""
         return 1 + max(0, -(-(self.size_px - self.tile_px) // self.stride_px))
 
     @property
     def blocks(self) -> int:
-        """How many blocks hold those tiles."""
+        """The number of blocks of tiles."""
         return -(-self.tiles // self.block_tiles)
 
     @property
     def output_px(self) -> int:
-        """Length of an output block: what the tiles of a block own, that is, their strides."""
+        """The length of an output block: the strides of the tiles of a block."""
         return self.block_tiles * self.stride_px
 
     @property
     def outputs(self) -> int:
-        """How many output blocks cover the axis."""
+        """The number of output blocks."""
         return -(-self.size_px // self.output_px)
 
     def start(self, tile: int) -> int:
-        """First pixel of a tile."""
+        """The first pixel of a tile."""
         return min(tile * self.stride_px, max(0, self.size_px - self.tile_px))
 
     def block_range(self, block: int) -> range:
@@ -105,11 +108,11 @@ class Axis:
         return range(block * self.block_tiles, min(self.tiles, (block + 1) * self.block_tiles))
 
     def output_span(self, output: int) -> tuple[int, int]:
-        """First pixel of an output block and the first behind it."""
+        """The first pixel of an output block, and the first after it."""
         return output * self.output_px, min(self.size_px, (output + 1) * self.output_px)
 
     def owned_span(self, block: int) -> tuple[int, int]:
-        """What of the axis belongs to a block of tiles and to no other: the last one has the rest."""
+        """The pixels that belong to this block of tiles alone; the last block has the rest."""
         start, stop = self.output_span(block)
         return start, self.size_px if block == self.blocks - 1 else stop
 
@@ -130,25 +133,25 @@ class Axis:
 
 
 def _between(rows: tuple[int, int], cols: tuple[int, int]) -> Window:
-    """The window of a span along either axis: the first pixel, and the first behind."""
+    """The window of two spans (first, stop)."""
     return Window(rows[0], cols[0], rows[1] - rows[0], cols[1] - cols[0])
 
 
 USUAL_PX, STEP_PX = 256, 32
-"""A tile that is always taken, and by what larger ones differ, for networks that halve five times."""
+"""The usual tile, and the step between larger ones, for networks that halve five times."""
 
 
 def fitting_tile(tile_px: int, shape: tuple[int, int]) -> int:
-    """A tile that hardly overhangs a raster: what lies beyond it is black, and networks see that."""
+    """A tile that hardly exceeds a raster: pixels beyond it are black, and networks see that."""
     return min(tile_px, max(USUAL_PX, min(shape) // STEP_PX * STEP_PX))
 
 
 @dataclass(frozen=True)
 class TilePlan:
-    """How a raster of `shape` is cut into tiles, tiles into blocks, and the answer into output blocks.
+    """How a raster of `shape` is cut into tiles, tiles into blocks, and the answer into outputs.
 
-    A block of tiles is what one task infers; an output block is what one task stitches and
-    vectorises. Neither may change the answer.
+    One task infers a block of tiles; one task stitches and vectorises an output block. Neither may
+    change the answer.
     """
 
     shape: tuple[int, int]
@@ -181,7 +184,7 @@ class TilePlan:
 
     @property
     def tile_count(self) -> int:
-        """How many tiles there are."""
+        """The number of tiles."""
         return self.rows.tiles * self.cols.tiles
 
     @property
@@ -190,8 +193,8 @@ class TilePlan:
         return self.rows.outputs, self.cols.outputs
 
     @property
-    def whole(self) -> Window:
-        """The raster."""
+    def full_window(self) -> Window:
+        """The window of the whole raster."""
         return Window(0, 0, *self.shape)
 
     def blocks(self) -> Iterator[Index]:
@@ -199,7 +202,7 @@ class TilePlan:
         return ((row, col) for row in range(self.rows.blocks) for col in range(self.cols.blocks))
 
     def tile_window(self, tile: Index) -> Window:
-        """The pixels of a tile; it overhangs a raster smaller than a tile."""
+        """The pixels of a tile; they exceed a raster smaller than a tile."""
         return Window(
             self.rows.start(tile[0]), self.cols.start(tile[1]), self.tile_px, self.tile_px
         )
@@ -216,11 +219,14 @@ class TilePlan:
         return Window(first.row, first.col, last.row_stop - first.row, last.col_stop - first.col)
 
     def owned_window(self, block: Index) -> Window:
-        """The pixels of a block of tiles that count as its own; it reads them all."""
+        """The pixels that belong to a block of tiles alone, out of those that it reads."""
         return _between(self.rows.owned_span(block[0]), self.cols.owned_span(block[1]))
 
     def output_window(self, output: Index) -> Window:
-        """The pixels of an output block; together they cover the raster, each pixel once."""
+        """The pixels of an output block.
+
+        Together the output blocks cover each pixel of the raster once.
+        """
         return _between(self.rows.output_span(output[0]), self.cols.output_span(output[1]))
 
     def output_windows(self) -> Iterator[Window]:
@@ -236,7 +242,7 @@ class TilePlan:
         )
 
     def outputs_of(self, block: Index) -> tuple[Index, ...]:
-        """The output blocks that gather from a block of tiles: `needed_blocks`, asked backwards."""
+        """The output blocks that gather from a block of tiles: the inverse of `needed_blocks`."""
         rows, cols = self.rows.outputs_of(block[0]), self.cols.outputs_of(block[1])
         return tuple((row, col) for row in rows for col in cols)
 

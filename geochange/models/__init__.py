@@ -33,7 +33,8 @@ class Prompting:
     """How ChangeCLIP is run; what is None is the checkpoint's or the package's own choice.
 
     clip: MODEL/TAG, FILE or MODEL@FILE. vocabulary: class names. prompts: per-date, published or
-    fixed. precision: float32 or bfloat16. compiled: through torch.compile.
+    fixed. precision: float32 or bfloat16. compiled: through torch.compile. only: classes of the land
+    head, of which one must stand or have stood on a pixel that is change.
     """
 
     clip: str | None = None
@@ -41,6 +42,7 @@ class Prompting:
     prompts: str | None = None
     precision: str = "float32"
     compiled: bool = False
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -169,8 +171,8 @@ def _detector(file: str, device: str, prompting: Mapping[str, Any]) -> ChangeMod
     from geochange.models.detector import DetectorSpec  # torch, which a refusal must not wait for
 
     given = {name: value for name, value in prompting.items() if value is not None}
-    if "vocabulary" in given:
-        given["vocabulary"] = tuple(given["vocabulary"])
+    for name in {"vocabulary", "only"} & given.keys():
+        given[name] = tuple(given[name])
     with sensible(file):
         return DetectorSpec(str(locate(file)), device, **given).build()
 

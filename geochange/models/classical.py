@@ -1,4 +1,4 @@
-"""The baselines that need no training: change vectors, and IR-MAD."""
+"""Models without training: change vectors, and IR-MAD."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from geochange.models.inference.batch import Batch, collate
 from geochange.models.protocol import Statistics
 
 SIGMA_PX = 2.0
-"""Gaussian that takes the grain off a change magnitude: a pixel alone is noise or a shifted edge."""
+"""The Gaussian that removes noise from the magnitude: a single pixel is noise or a shifted edge."""
 
 STEEPNESS = 4.0
-"""Logit = STEEPNESS * (magnitude / threshold - 1): no difference at all is 2 % probable change."""
+"""Logit = STEEPNESS * (magnitude / threshold - 1): no difference at all has probability 2 %."""
 
 FAINT_DEVIATIONS = 0.5
-"""Change vectors shorter than this, in deviations of the scene, are sensor and light."""
+"""Shorter change vectors, in standard deviations of the scene, are sensor noise and light."""
 
 Array = NDArray[np.float64]
 
 
 def smooth(picture: torch.Tensor, sigma_px: float) -> torch.Tensor:
-    """Gaussian of (batch, height, width) float32, mirrored at the rim.
+    """Gaussian filter of (batch, height, width) float32, mirrored at the border.
 
-    Written as sums of shifted pictures: a convolution may add in another order for another batch
-    size, and the answer may not depend on that.
+    It is a sum of shifted pictures: a convolution may add in another order for another batch size,
+    and the answer must not depend on that.
     """
     radius = math.ceil(3 * sigma_px)
     bell = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma_px) ** 2)
@@ -50,7 +50,7 @@ def smooth(picture: torch.Tensor, sigma_px: float) -> torch.Tensor:
 
 
 def _mirrored(size: int, radius: int) -> torch.Tensor:
-    """Positions -radius..size+radius-1 folded back into 0..size-1, at the rim as in a mirror."""
+    """Positions -radius..size+radius-1 mirrored into 0..size-1."""
     index = torch.arange(-radius, size + radius) % (2 * size)
     return torch.minimum(index, 2 * size - 1 - index)
 
@@ -63,7 +63,7 @@ class _Affine:
     matrix: list[list[float]]
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
-        # Band by band and not as a matrix product, for the same bits in every batch.
+        # Band by band and not as a matrix product, so that every batch gives the same bits.
         shifted = [pixels[:, i].float() - value for i, value in enumerate(self.offset)]
         columns = range(len(self.matrix[0]))
         mapped = []
@@ -76,9 +76,9 @@ class _Affine:
 
 
 class ClassicalModel:
-    """What the training-free models share: magnitude of difference -> smooth -> Otsu -> logit.
+    """The shared steps of models without training: magnitude -> smooth -> Otsu -> logit.
 
-    A subclass says how the bands of each date are mapped so that no change is no difference.
+    A subclass defines the maps of both dates, after which unchanged pixels have no difference.
     """
 
     bands: int | None = None
@@ -90,7 +90,7 @@ class ClassicalModel:
         self._cut = 1.0
 
     def fit(self, sample: Sequence[Chip]) -> Statistics:
-        """Maps of both dates from all valid pixels of the sample, then Otsu's cut on the result."""
+        """Fit the maps on all valid pixels of the sample, then Otsu's threshold on the magnitude."""
         if not sample:
             return {}
         before = np.concatenate([chip.before[chip.valid] for chip in sample]).astype(np.float64)
@@ -103,7 +103,7 @@ class ClassicalModel:
         raise TypeError(f"{type(self).__name__} does not say how bands are mapped")
 
     def _fit_cut(self, sample: Sequence[Chip]) -> float:
-        """The magnitude that best splits the sample in two (Otsu 1979), if that is more than noise."""
+        """The magnitude that best splits the sample in two (Otsu 1979), if it exceeds noise."""
         values = []
         for chip in sample:
             magnitude = self._magnitude(collate([chip]))[0].numpy()
@@ -115,11 +115,11 @@ class ClassicalModel:
         return max(faintest, float(threshold_otsu(found, nbins=512)))
 
     def _faintest(self, bands: int) -> float:
-        """The least magnitude that may be called change: where nothing changed Otsu splits noise."""
+        """The least magnitude that may be change: where nothing changed, Otsu would split noise."""
         raise TypeError(f"{type(self).__name__} does not say what is noise")
 
     def adopt(self, statistics: Statistics) -> None:
-        """Take the maps and the cut that `fit` found."""
+        """Set the maps and the threshold that `fit` found."""
         if statistics:
             self._before = _Affine(statistics["before_offset"], statistics["before_matrix"])
             self._after = _Affine(statistics["after_offset"], statistics["after_matrix"])
@@ -130,19 +130,19 @@ class ClassicalModel:
         total = difference[:, 0] ** 2
         for band in range(1, difference.shape[1]):
             total += difference[:, band] ** 2
-        # A pixel without data carries its twin's numbers, which two maps would still set apart.
+        # A pixel without data holds equal numbers at both dates, but the maps differ.
         return smooth(torch.sqrt(total) * batch.valid, SIGMA_PX)
 
     def change_logits(self, batch: Batch) -> torch.Tensor:
-        """(batch, height, width) float32; 0 where the smoothed magnitude equals Otsu's cut."""
+        """(batch, height, width) float32; 0 where the smoothed magnitude equals the threshold."""
         return STEEPNESS * (self._magnitude(batch) / self._cut - 1)
 
 
 class ChangeVector(ClassicalModel):
     """`cva`: the length of the change vector between standardised bands (Malila 1980).
 
-    Each band of each date is brought to mean 0 and deviation 1 over the scene, which takes out
-    light and haze that are the same everywhere.
+    Each band of each date is scaled to mean 0 and deviation 1 over the scene, which removes light
+    and haze that are the same everywhere.
     """
 
     def _faintest(self, bands: int) -> float:
@@ -162,9 +162,9 @@ class IterativelyReweightedMAD(ClassicalModel):
     """`irmad`: iteratively reweighted multivariate alteration detection.
 
     Canonical correlation analysis finds the combinations of bands that agree best between the
-    dates; their differences, in units of what unchanged pixels show, are the change. Each round
-    weighs pixels by how unchanged the last one found them (Nielsen 2007, doi
-    10.1109/TIP.2006.888195). Immune to any linear change of light, gain or band order.
+    dates. Their differences, in standard deviations of unchanged pixels, are the change. Each
+    iteration weights pixels by their probability of no change in the last one (Nielsen 2007, doi
+    10.1109/TIP.2006.888195). It is invariant to linear changes of light, gain or band order.
     """
 
     rounds = 50
@@ -172,7 +172,7 @@ class IterativelyReweightedMAD(ClassicalModel):
     ridge = 1e-6
 
     def _faintest(self, bands: int) -> float:
-        """What one unchanged pixel in a hundred exceeds (chi-square of as many variates)."""
+        """The value that one unchanged pixel in a hundred exceeds (chi-square of as many variates)."""
         return float(np.sqrt(chi2.isf(0.01, df=bands)))
 
     def _fit_maps(self, before: Array, after: Array) -> dict[str, Any]:
@@ -208,7 +208,7 @@ class _CanonicalView:
 
     @property
     def deviation(self) -> Array:
-        """Of the difference of two variates, sqrt(2 (1 - correlation)), for unchanged pixels."""
+        """The standard deviation of the difference of two variates, sqrt(2 (1 - correlation))."""
         return np.asarray(np.sqrt(np.maximum(2 * (1 - self.correlation), 1e-6)))
 
     def differences(self, before: Array, after: Array) -> Array:
@@ -219,10 +219,10 @@ class _CanonicalView:
 
 
 def _canonical(before: Array, after: Array, weight: Array, ridge: float) -> _CanonicalView:
-    """Weighted canonical correlation analysis by whitening each date and one SVD.
+    """Weighted canonical correlation analysis: whiten each date, then one SVD.
 
-    ridge: share of the mean variance added to every band, so that constant or repeated bands,
-    which have no inverse covariance, do no harm.
+    ridge: share of the mean variance added to every band; constant or repeated bands have no
+    inverse covariance otherwise.
     """
     mass = weight / weight.sum()
     before_mean, after_mean = mass @ before, mass @ after

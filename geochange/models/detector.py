@@ -12,13 +12,20 @@ from torch.nn import functional as F
 
 from geochange.chip import Chip
 from geochange.errors import InputError, OptionError
-from geochange.models.changeclip.network import STRIDE, ChangeClip
+from geochange.models.changeclip.network import STRIDE, Answer, ChangeClip, joined
 from geochange.models.inference.batch import Batch
 from geochange.models.inference.precision import Precision, choose
-from geochange.models.prompts import FIXED, Names, PromptCache, PromptMode, best_names
-from geochange.models.protocol import Statistics
+from geochange.models.prompts import (
+    FIXED,
+    Names,
+    PromptCache,
+    PromptMode,
+    best_names,
+    check_names,
+)
+from geochange.models.protocol import ALWAYS, NamingRule, Statistics
 from geochange.models.scorer import ClipScorer, build_scorer
-from geochange.models.weights.card import Card
+from geochange.models.weights.card import OWN_CLIP, Card
 from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_checkpoint, read_clip
 
 Scores = tuple[torch.Tensor, torch.Tensor]
@@ -28,6 +35,10 @@ BothNames = tuple[Sequence[Names], Sequence[Names]]
 """Each chip's class names at the date before, and at the date after."""
 
 
+SURELY_NOT = -12.0
+"""The logit of change where none of the classes that are asked for stands or stood."""
+
+
 @dataclass(frozen=True, slots=True)
 class DetectorSpec:
     """What is needed to build a detector anywhere: it travels to workers, models do not.
@@ -35,7 +46,8 @@ class DetectorSpec:
     model: a checkpoint's file. clip: see `read_clip`; where None the checkpoint's own, if it has
     one, else the default. vocabulary, prompts: the checkpoint's own where None. fixed: both dates'
     names where prompts are `fixed`. precision: `auto` takes bfloat16 where it is faster. compiled:
-    through torch.compile. cache: texts kept.
+    through torch.compile. cache: texts kept. only: classes of the land head; where some are named,
+    a pixel is change if one of them stood or stands there.
     """
 
     model: str
@@ -47,6 +59,7 @@ class DetectorSpec:
     fixed: tuple[Names, Names] = (FIXED, FIXED)
     compiled: bool = False
     cache: int = 4096
+    only: Names = ()
 
     def build(self) -> ChangeClipDetector:
         """Read checkpoint and CLIP, and put all of it on the device. Raises InputError."""
@@ -56,8 +69,15 @@ class DetectorSpec:
         if (self.prompts or card.prompts) != "fixed":
             own = None if self.clip else checkpoint.own_clip()
             clip = own or read_clip(self.clip or DEFAULT_CLIP)
-            scorer = build_scorer(clip.tensors, clip.quickgelu, self.vocabulary or card.vocabulary)
+            scorer = build_scorer(clip.tensors, clip.quickgelu, self._names(card))
         return ChangeClipDetector(self, checkpoint.build().requires_grad_(False), card, scorer)
+
+    def _names(self, card: Card) -> Names:
+        """The names that CLIP chooses among. Raises InputError where the card has too few."""
+        try:
+            return check_names(self.vocabulary or card.vocabulary)
+        except InputError as error:
+            raise InputError(f"{self.model}: {error}; name others by --vocabulary") from error
 
 
 class ChangeClipDetector:
@@ -84,6 +104,8 @@ class ChangeClipDetector:
         self.dtype = choose(spec.precision, self.device)
         self.network = network
         self.scorer = scorer
+        self._other_clip = spec.clip is not None
+        self._only = [self.land_classes.index(name) for name in spec.only]
         self._settle(spec)
 
     def _settle(self, spec: DetectorSpec) -> None:
@@ -92,8 +114,8 @@ class ChangeClipDetector:
                 module.lower()
             if module is not None:
                 module.to(self.device).to(memory_format=torch.channels_last)
-        forward: Callable[..., torch.Tensor] = self.network
-        self._forward = torch.compile(self.network) if spec.compiled else forward
+        answer: Callable[..., Answer] = self.network.answer
+        self._answer = torch.compile(answer) if spec.compiled else answer
         self._alone = self.device.type == "cpu"
         places = self.card.options.text.places
         self._cache = PromptCache(
@@ -104,6 +126,19 @@ class ChangeClipDetector:
     def classes(self) -> Names:
         """The names that `class_scores` scores; none where prompts are fixed."""
         return () if self.prompts == "fixed" else self.vocabulary
+
+    @property
+    def naming(self) -> NamingRule:
+        """When a name is said: as the card has it of its own CLIP, always of another."""
+        if self.card.clip != OWN_CLIP or self._other_clip:
+            return ALWAYS
+        return NamingRule(self.card.meanings, self.card.least_score)
+
+    @property
+    def land_classes(self) -> Names:
+        """What the network tells apart on each pixel of a date; none without a land head."""
+        land = self.card.options.land
+        return () if land is None else land.classes
 
     def fit(self, sample: Sequence[Chip]) -> Statistics:
         """Nothing: the network knows what it needs."""
@@ -135,8 +170,31 @@ class ChangeClipDetector:
     def named_logits(self, batch: Batch, names: BothNames) -> torch.Tensor:
         """(B, H, W) float32 with every chip's class names given, those before and those after."""
         _check(batch)
-        logits = self._logits(batch, *names)
-        return (logits[:, 1] - logits[:, 0]) / self.card.temperature
+        return self._decided(self._answers(batch, *names))
+
+    @torch.inference_mode()
+    def change_and_land(
+        self, batch: Batch, scores: Scores | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, H, W) float32 logits of change, and (B, 2, H, W) uint8, what stands there by number.
+
+        scores: see `change_logits`. Of a network with a land head.
+        """
+        _check(batch)
+        answer = self._answers(batch, *self.names(batch, scores))
+        if answer.land is None:
+            raise ValueError("this network has no land head")
+        dates = [land.argmax(dim=1).to(torch.uint8) for land in answer.land]
+        return self._decided(answer), torch.stack(dates, dim=1)
+
+    def _decided(self, answer: Answer) -> torch.Tensor:
+        """The logits of change, where what was asked for stands or stood."""
+        logits = (answer.change[:, 1] - answer.change[:, 0]) / self.card.temperature
+        if not self._only or answer.land is None:
+            return logits
+        wanted = [standing(land, self._only) for land in answer.land]
+        there = torch.maximum(*wanted) >= 0
+        return torch.where(there, logits, logits.clamp(max=SURELY_NOT))
 
     def names(self, batch: Batch, scores: Scores | None = None) -> BothNames:
         """Each chip's class names at both dates, as the prompt mode has it."""
@@ -166,16 +224,16 @@ class ChangeClipDetector:
         if not len(batch) == len(two) == len(names_before) == len(names_after):
             raise InputError("pictures and lists of names must be as many at both dates")
         names = ([tuple(n) for n in date] for date in (names_before, names_after))
-        return np.asarray(self._logits(batch, *names).cpu().numpy(), dtype=np.float32)
+        return np.asarray(self._answers(batch, *names).change.cpu().numpy(), dtype=np.float32)
 
     def _passes(self, batch: Batch) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Both dates' pictures, chip by chip where that is free, else all at once."""
         step = 1 if self._alone else max(1, len(batch))
         return list(zip(batch.before.split(step), batch.after.split(step), strict=True))
 
-    def _logits(
+    def _answers(
         self, batch: Batch, names_before: Sequence[Names], names_after: Sequence[Names]
-    ) -> torch.Tensor:
+    ) -> Answer:
         # One call for both dates: what is missing from the cache is encoded together.
         texts = self._cache.texts([*names_before, *names_after], self.device)
         start, parts = 0, []
@@ -184,14 +242,22 @@ class ChangeClipDetector:
             one, two = texts[start:end], texts[len(batch) + start : len(batch) + end]
             parts.append(self._pass(before, after, one, two))
             start = end
-        return torch.cat(parts)
+        return joined(parts)
 
     def _pass(
         self, before: torch.Tensor, after: torch.Tensor, one: torch.Tensor, two: torch.Tensor
-    ) -> torch.Tensor:
+    ) -> Answer:
         height, width = before.shape[2:]
         padded = (pad(date) for date in (before, after))
-        return self._forward(*padded, one, two)[:, :, :height, :width]
+        return self._answer(*padded, one, two).cut(height, width)
+
+
+def standing(land: torch.Tensor, classes: Sequence[int]) -> torch.Tensor:
+    """(B, classes, H, W) logits -> (B, H, W): the logit of one of these classes being there."""
+    others = [number for number in range(land.shape[1]) if number not in classes]
+    if not others:
+        return torch.full_like(land[:, 0], torch.inf)
+    return land[:, list(classes)].logsumexp(dim=1) - land[:, others].logsumexp(dim=1)
 
 
 def pad(pictures: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Lesson: labelled chips and their texts on a device, as a network learns from them."""
+"""Labelled batch: chips, labels and texts on a device, for training."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from geochange.chip import Chip
+from geochange.chip import UNKNOWN, Chip
 from geochange.models.inference.batch import Batch, collate
 from geochange.models.prompts import BACKGROUND, Names, foreground_tokens, tokenise
 
 Taught = tuple[Chip, tuple[Names, Names]]
-"""A labelled chip and the names of what it shows before and after."""
+"""A labelled chip with its class names before and after."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class LabelledBatch:
     """Chips, labels and texts.
 
     labels: (batch, height, width) uint8, 1 = change, 0 = none, 255 = unknown.
-    tokens: (text, places) int64, no text twice; the background's first.
-    texts: (batch, date) int64, which of them tells of a chip's foreground.
+    tokens: (text, places) int64, each text once; the background first.
+    texts: (batch, date) int64, the row of the foreground text of each chip.
     """
 
     batch: Batch
@@ -33,15 +33,19 @@ class Lesson:
     def __len__(self) -> int:
         return len(self.batch)
 
-    def to(self, device: torch.device) -> Lesson:
-        """The same on another device."""
+    def to(self, device: torch.device) -> LabelledBatch:
+        """The same batch on another device."""
         batch = Batch(*(_sent(x, device) for x in (self.before, self.after, self.batch.valid)))
-        return Lesson(batch, *(_sent(x, device) for x in (self.labels, self.tokens, self.texts)))
+        return LabelledBatch(
+            batch, *(_sent(x, device) for x in (self.labels, self.tokens, self.texts))
+        )
 
-    def pin_memory(self) -> Lesson:
-        """The same in memory that a GPU copies from while it computes."""
+    def pin_memory(self) -> LabelledBatch:
+        """The same batch in pinned memory."""
         batch = Batch(*(x.pin_memory() for x in (self.before, self.after, self.batch.valid)))
-        return Lesson(batch, *(x.pin_memory() for x in (self.labels, self.tokens, self.texts)))
+        return LabelledBatch(
+            batch, *(x.pin_memory() for x in (self.labels, self.tokens, self.texts))
+        )
 
     @property
     def before(self) -> torch.Tensor:
@@ -55,27 +59,27 @@ class Lesson:
 
     @property
     def inputs(self) -> tuple[torch.Tensor, ...]:
-        """What a Learner takes."""
+        """The arguments of TrainableChangeClip."""
         return self.before, self.after, self.tokens, self.texts
 
     @property
     def known(self) -> int:
-        """Pixels whose label is known."""
-        return int((self.labels != 255).sum())
+        """The number of known pixels."""
+        return int((self.labels != UNKNOWN).sum())
 
 
 def _sent(x: torch.Tensor, device: torch.device) -> torch.Tensor:
     return x.to(device, non_blocking=True)
 
 
-def collate_lesson(taught: Sequence[Taught], places: int) -> Lesson:
-    """Stack labelled chips of one shape, each text of theirs once; `places` tokens a text."""
+def collate_labelled(taught: Sequence[Taught], places: int) -> LabelledBatch:
+    """Stack labelled chips of one shape, with each of their texts once; `places` tokens a text."""
     chips = [chip for chip, _ in taught]
     names = dict.fromkeys(name for _, both in taught for name in both)
     rows = {name: number for number, name in enumerate(names, start=1)}
     tokens = [tokenise(BACKGROUND, places), *(foreground_tokens(n, places) for n in names)]
     labels = np.stack([_label(chip) for chip in chips])
-    return Lesson(
+    return LabelledBatch(
         collate(chips),
         torch.from_numpy(labels),
         torch.tensor(tokens),

@@ -1,4 +1,4 @@
-"""Naming: which classes of a vocabulary a CLIP sees on chips, and what tells its answers apart."""
+"""Naming: the classes of a vocabulary that a CLIP sees on chips, and tags for its answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Ranking = tuple[tuple[str, float], ...]
 """Every name of a vocabulary with its probability, the most probable first."""
 
 PUBLISHED_CLIP = "vit16"
-"""What the authors call OpenAI's ViT-B/16 in names of files."""
+"""The authors' name of OpenAI's ViT-B/16 in file names."""
 
 _PUBLISHED_SHA256 = "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"
 _DIGITS = 8
@@ -31,8 +31,8 @@ _DIGITS = 8
 class Namer:
     """A CLIP that ranks the names of a vocabulary by how well they fit a chip.
 
-    Computes in float32. On a CPU chips go through one at a time, as in the detector, so that the
-    nine best names are the very ones that it would say; on a GPU all of one shape together.
+    It computes in float32. On a CPU chips go through one at a time, as in the detector, so that the
+    nine best names are the same; on a GPU all of one shape together.
     """
 
     def __init__(self, scorer: ClipScorer, vocabulary: Names, device: str = "cpu") -> None:
@@ -42,7 +42,10 @@ class Namer:
 
     @torch.inference_mode()
     def rank(self, chips: Sequence[Chip]) -> list[tuple[Ranking, Ranking]]:
-        """Each chip's names before and after; of equally probable ones the earlier comes first."""
+        """Ranked names of each chip, before and after.
+
+        Of equal probabilities the earlier comes first.
+        """
         ranked: list[tuple[Ranking, Ranking]] = []
         for together in self._passes(chips):
             batch = collate(together, self.device)
@@ -78,11 +81,10 @@ def read_namer(clip: str, vocabulary: Names, device: str) -> Namer:
 
 
 def clip_tag(name: str) -> str:
-    """A short word for a CLIP, fit for a file's name; another word for every other CLIP.
+    """A short tag of a CLIP for file names, unique to it.
 
-    OpenAI's ViT-B/16 is `vit16`, as published, whatever it is named by. Others are their MODEL/TAG
-    in small letters, or a file's name and the start of its SHA-256. Raises InputError for a file
-    that is not there.
+    OpenAI's ViT-B/16 is `vit16`, as published, under any name. Others are their MODEL/TAG in lower
+    case, or a file's name and the start of its SHA-256. Raises InputError for a missing file.
     """
     model, file = clip_file(name)
     if file is not None:
@@ -92,14 +94,14 @@ def clip_tag(name: str) -> str:
         return f"{_slug(model or file.stem)}-{digest[:_DIGITS]}"
     model, _, tag = name.partition("/")
     tag = tag or "openai"
-    # The tag says that OpenAI's weights want QuickGELU, whether the model's name does or not.
+    # OpenAI's weights need QuickGELU, whether the name of the model says so or not.
     if (model.removesuffix("-quickgelu"), tag) == ("ViT-B-16", "openai"):
         return PUBLISHED_CLIP
     return _slug(f"{model}-{tag}")
 
 
 def vocabulary_tag(vocabulary: Names) -> str:
-    """How many names there are; behind it, unless they are the published 56, whose they are."""
+    """The number of names, followed by a digest unless they are the published 56."""
     count = str(len(vocabulary))
     if vocabulary == published_vocabulary():
         return count

@@ -1,8 +1,8 @@
-"""What the texts say: the vocabulary, a chip's nine best names, their tokens and embeddings."""
+"""Prompts: the vocabulary, the nine best names of a chip, their tokens and embeddings."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,31 +17,60 @@ from geochange.models.weights.openclip import encoder
 BACKGROUND = "remote sensing image background objects"
 FOREGROUND = "remote sensing image foreground objects, "
 NAMES = 9
-"""How many class names a text holds."""
+"""The number of class names in a text."""
 START, END = 49406, 49407
 
 Names = tuple[str, ...]
 """A chip's class names at one date, the most probable first."""
 
 PromptMode = Literal["per-date", "published", "fixed"]
-"""per-date: each date's own names. published: the date before gives both dates their names, as
-the authors' test code does. fixed: the same names for every chip, and CLIP is not run."""
+"""per-date: each date has its own names. published: the names of the date before serve both, as in
+the authors' test code. fixed: the same names for every chip; CLIP does not run.
+"""
 
 FIXED: Names = (
     *("building", "road", "tree", "bare land", "farmland"),
     *("parking lot", "cars", "river", "shrubbery"),
 )
-"""Both dates' names where CLIP is not run: what most pictures of settled land show."""
+"""The names of both dates where CLIP does not run: common in pictures of settled land."""
+
+
+MOST_NAMES = 4096
+"""Of a vocabulary: CLIP's text tower reads every one before the first chip is seen."""
+
+LONGEST_NAME = 200
+"""Letters of a class name: CLIP reads no more than some seventy syllables of a text."""
 
 
 def parse_vocabulary(text: str) -> Names:
-    """One class name a line. Raises InputError where fewer than nine are left, or one is twice."""
-    names = tuple(line.strip() for line in text.splitlines() if line.strip())
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise InputError(f"the vocabulary has {', '.join(twice)} more than once; keep one of each")
-    if len(names) < NAMES:
-        raise InputError(f"the vocabulary has {len(names)} names, and each text needs {NAMES}")
-    return names
+    """One class name a line. Raises InputError as `check_names` does."""
+    return check_names([line.strip() for line in text.splitlines() if line.strip()])
+
+
+def check_names(names: Sequence[object], fewest: int = NAMES) -> Names:
+    """The class names of a vocabulary.
+
+    fewest: how many there must be. Raises InputError where there are fewer, or more than can be
+    looked for, and where one is no text, empty or too long, or is there twice.
+    """
+    if len(names) > MOST_NAMES:
+        raise InputError(f"the vocabulary has {len(names):,} names; leave {MOST_NAMES:,} at most")
+    kept = tuple(name for name in names if isinstance(name, str) and name.strip())
+    if len(kept) < len(names):
+        odd = next(name for name in names if not isinstance(name, str) or not name.strip())
+        raise InputError(f"the vocabulary holds {str(odd)[:40]!r}, which is no name; take it out")
+    if long := next((name for name in kept if len(name) > LONGEST_NAME), None):
+        raise InputError(
+            f"the vocabulary has a name of {len(long):,} letters ({long[:20]}...); "
+            f"{LONGEST_NAME} are the most"
+        )
+    if twice := sorted(name for name, times in Counter(kept).items() if times > 1):
+        more = f" and {len(twice) - NAMES} more" if len(twice) > NAMES else ""
+        listed = ", ".join(twice[:NAMES])
+        raise InputError(f"the vocabulary has {listed}{more} more than once; keep one of each")
+    if len(kept) < fewest:
+        raise InputError(f"the vocabulary has {len(kept)} names, and each text needs {NAMES}")
+    return kept
 
 
 @lru_cache(maxsize=1)
@@ -51,7 +80,7 @@ def published_vocabulary() -> Names:
 
 
 def tokenise(text: str, places: int) -> list[int]:
-    """CLIP's tokens of one text, `places` of them, zeros behind the end token.
+    """CLIP's tokens of one text: `places` of them, zeros after the end token.
 
     A text that is too long loses its last tokens, never its end token.
     """
@@ -60,7 +89,7 @@ def tokenise(text: str, places: int) -> list[int]:
 
 
 def foreground_tokens(names: Sequence[str], places: int) -> list[int]:
-    """Tokens of the foreground text; where it is too long, its last names are left out whole."""
+    """Tokens of the foreground text; where it is too long, its last names are left out."""
     kept = list(names)
     while len(kept) > 1 and len(encoder()(FOREGROUND + ", ".join(kept))) > places - 2:
         kept.pop()
@@ -90,10 +119,9 @@ class _Entries:
 class PromptCache:
     """Embedded texts, each computed once: the background for good, foregrounds by their names.
 
-    places: tokens a text has; size: foreground texts kept, the longest unused going first.
-    One text is encoded at a time, cut behind its own end, so that an embedding depends on its
-    names alone, to the last bit, and not on the texts that happened to be asked for with it;
-    `together` encodes all that are missing at once, which is faster where launches cost most.
+    places: tokens of a text. size: foreground texts kept; the least recently used goes first. One
+    text is encoded at a time, cut after its end, so that an embedding depends on its names alone,
+    to the last bit. `together` encodes all missing texts at once, which is faster on a GPU.
     """
 
     def __init__(self, encode: Encode, places: int, size: int = 4096, *, together: bool) -> None:
@@ -109,7 +137,7 @@ class PromptCache:
         return len(self._known.foreground)
 
     def texts(self, names: Sequence[Names], device: torch.device) -> torch.Tensor:
-        """(B, 2, C): for each chip the background's embedding and that of its names."""
+        """(B, 2, C): for each chip the embeddings of the background and of its names."""
         if self._known.background is None:
             background = _tokens([tokenise(BACKGROUND, self._places)], device)
             self._known.background = self._encode(background)[0]
@@ -136,5 +164,5 @@ class PromptCache:
         rows = [foreground_tokens(n, self._places) for n in names]
         tokens = _tokens(rows, device)
         batches = [tokens] if self._together else list(tokens.split(1))
-        # A row of a larger result would keep all of it alive for as long as it stays here.
+        # A view would keep the whole result alive as long as its row is cached.
         return [row.clone() for batch in batches for row in self._encode(batch)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -41,6 +42,51 @@ class ChangeModel(Protocol):
 
         A chip's answer must not depend on the chips it shares the batch with.
         """
+        ...
+
+
+@runtime_checkable
+class SeesLand(Protocol):
+    """A ChangeModel that sees what stands on each pixel of a date."""
+
+    @property
+    def land_classes(self) -> tuple[str, ...]:
+        """What it tells apart; none where this network has no head for it."""
+        ...
+
+    def change_and_land(
+        self, batch: Batch, scores: tuple[torch.Tensor, torch.Tensor] | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What `change_logits` gives, and (batch, date, height, width) uint8 numbers of classes.
+
+        Asked for where there are `land_classes`. scores: see NamesClasses.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class NamingRule:
+    """When a name is said, and when nothing is.
+
+    meanings: names of one thing, whose scores add up; a name in none of them stands for itself.
+    least_score: what a meaning scores at least for a name of it to be said.
+    """
+
+    meanings: tuple[tuple[str, ...], ...] = ()
+    least_score: float = 0.0
+
+
+ALWAYS = NamingRule()
+"""A name is said whatever it scores."""
+
+
+@runtime_checkable
+class KnowsItsNames(Protocol):
+    """A NamesClasses that knows from which score on its names are right."""
+
+    @property
+    def naming(self) -> NamingRule:
+        """When it says a name."""
         ...
 
 

@@ -14,12 +14,15 @@ from geochange.models.prompts import tokenise
 from geochange.models.weights.foreign import Tensors, fill
 from geochange.models.weights.openclip import MEAN, STD, build_clip, read_shape
 
+TOGETHER = 256
+"""Names that are embedded at once."""
+
 
 def preprocess(pictures: torch.Tensor, size: int) -> torch.Tensor:
     """CLIP's own preprocessing, on the device.
 
-    pictures: (B, 3, H, W) RGB in 0-255; the shorter side becomes `size` px (bicubic, antialiased,
-    rounded to whole values as an 8-bit picture would be), the centre is kept, and what results is
+    pictures: (B, 3, H, W) RGB in 0-255. The shorter side is resized to `size` px (bicubic,
+    antialiased, rounded as an 8-bit picture would be), the centre is cropped, and the result is
     normalised: (B, 3, size, size) float32.
     """
     height, width = pictures.shape[2:]
@@ -35,10 +38,10 @@ def preprocess(pictures: torch.Tensor, size: int) -> torch.Tensor:
 
 
 class ClipScorer(nn.Module):
-    """A CLIP image tower beside the embedded names of a vocabulary.
+    """A CLIP image tower with the embedded names of a vocabulary.
 
-    The names are used bare, with no sentence round them, and embedded once; the text tower is
-    then let go. Source: ChangeCLIP, sec. 3.2 (and CLIP, Radford 2021, sec. 3.1.2).
+    The names are used bare, without a sentence, and embedded once; then the text tower is freed.
+    Source: ChangeCLIP, sec. 3.2 (and CLIP, Radford 2021, sec. 3.1.2).
     """
 
     classes: torch.Tensor
@@ -50,7 +53,8 @@ class ClipScorer(nn.Module):
         places = model.context_length
         tokens = torch.tensor([tokenise(name, places) for name in vocabulary])
         with torch.no_grad():
-            classes = model.encode_text(tokens, normalize=True)
+            parts = [model.encode_text(part, normalize=True) for part in tokens.split(TOGETHER)]
+            classes = torch.cat(parts)
             self.register_buffer("classes", classes, persistent=False)
             self.register_buffer("scale", model.logit_scale.exp(), persistent=False)
         self.visual = model.visual
@@ -69,7 +73,7 @@ class ClipScorer(nn.Module):
 
 
 def build_scorer(tensors: Tensors, quickgelu: bool, vocabulary: Sequence[str]) -> ClipScorer:
-    """A scorer of CLIP's weights, plainly named. Raises InputError where they do not fit."""
+    """A scorer from CLIP's weights. Raises InputError where they do not fit."""
     shape = read_shape(tensors)
     clip = build_clip(shape, quickgelu)
     fill(clip, tensors)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from geochange.errors import InputError, OptionError
+from geochange.models.changeclip.efficientnet import EfficientNetOptions
 from geochange.models.changeclip.network import ChangeClip, ChangeClipOptions
 from geochange.models.changeclip.variants import (
     Regularisation,
@@ -17,28 +18,41 @@ from geochange.models.changeclip.variants import (
 )
 from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, read_clip
+from geochange.models.weights.imagenet import fill_tower, read_imagenet, weights_file
 from geochange.models.weights.initial import start_from_clip
 from geochange.models.weights.locate import clip_file
+
+IMAGENET = "imagenet"
+"""The start of a network whose tower is EfficientNet's, as ImageNet taught it."""
 
 _NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
-class Learner(nn.Module):
+class TrainableChangeClip(nn.Module):
     """The network and the encoding of its texts, so that gradients reach both towers.
 
     One module, because what computes gradients on several devices wraps one forward pass.
     frozen: batch norms keep their statistics; their scale and offset go on learning.
     together: batch norms see both dates at once, not one after the other.
+    steady: image tower and land head stay as they are, and the rest learns from what they see.
     """
 
     def __init__(
-        self, network: ChangeClip, *, frozen: bool = False, together: bool = False
+        self,
+        network: ChangeClip,
+        *,
+        frozen: bool = False,
+        together: bool = False,
+        steady: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
         network.dates_together = together
         self.frozen = frozen
+        self.steady = steady_parts(network) if steady else []
+        for part in self.steady:
+            part.requires_grad_(False)
 
     def forward(
         self, before: torch.Tensor, after: torch.Tensor, tokens: torch.Tensor, texts: torch.Tensor
@@ -57,22 +71,35 @@ class Learner(nn.Module):
     def settle(self, device: torch.device) -> None:
         """Go to a device, convolutions laid out as `run` lays them out: the same bits come out."""
         self.to(device)
-        for module in self.modules():
-            if isinstance(module, _CONVOLUTIONS):
-                module.to(memory_format=torch.channels_last)
+        lay_out(self)
 
-    def train(self, mode: bool = True) -> Learner:
+    def train(self, mode: bool = True) -> TrainableChangeClip:
         """Go to training mode, frozen norms excepted."""
         super().train(mode)
         if self.frozen:
             for module in self.modules():
                 if isinstance(module, _NORMS):
                     module.eval()
+        for part in self.steady:
+            part.eval()
         return self
 
 
+def lay_out(module: nn.Module) -> None:
+    """Lay convolutions out with channels innermost, as `run` does."""
+    for part in module.modules():
+        if isinstance(part, _CONVOLUTIONS):
+            part.to(memory_format=torch.channels_last)
+
+
+def steady_parts(network: ChangeClip) -> list[nn.Module]:
+    """What sees a date by itself: the image tower, and the land head where there is one."""
+    parts = [network.backbone, network.land_head]
+    return [part for part in parts if part is not None]
+
+
 @dataclass(frozen=True, slots=True)
-class Start:
+class NetworkStart:
     """What a network is before it learns; see NetworkOptions for what each means."""
 
     variant: str
@@ -83,16 +110,24 @@ class Start:
 
     def check(self) -> None:
         """Raise OptionError for a variant that is not there, or that has no CLIP of its own."""
-        if self.weights == "clip" and find_variant(self.variant).clip is None:
+        variant = find_variant(self.variant)
+        if self.weights == "clip" and variant.clip is None:
             raise OptionError(f"network.start clip: {self.variant} has none; say null, or a file")
-        find_variant(self.variant)
+        if self.weights == IMAGENET:
+            if not isinstance(variant.options.visual, EfficientNetOptions):
+                raise OptionError(
+                    f"network.start imagenet: {self.variant} has another image tower; say "
+                    "network.variant lite"
+                )
+            weights_file()
 
 
-def begin(start: Start) -> tuple[ChangeClip, Card]:
+def start_network(start: NetworkStart) -> tuple[ChangeClip, Card]:
     """A network to teach, and the card it begins with.
 
-    weights: "clip" for the variant's own CLIP, another CLIP by MODEL/TAG or file, a ChangeCLIP
-    checkpoint (whose sizes then count, not the variant's), or None for random ones.
+    weights: "clip" for the variant's own CLIP, "imagenet" for EfficientNet's tower, another CLIP by
+    MODEL/TAG or file, a ChangeCLIP checkpoint (whose sizes then count, not the variant's), or None
+    for random ones.
     Raises OptionError, InputError.
     """
     start.check()
@@ -102,6 +137,10 @@ def begin(start: Start) -> tuple[ChangeClip, Card]:
     options = with_double_class_token(options, start.double_class_token)
     if start.weights is None:
         return ChangeClip(options), Card(options)
+    if start.weights == IMAGENET:
+        network = ChangeClip(options)
+        fill_tower(network.backbone, read_imagenet())
+        return network, Card(options)
     name = str(chosen.clip) if start.weights == "clip" else start.weights
     if _is_file(name):
         try:
@@ -111,14 +150,14 @@ def begin(start: Start) -> tuple[ChangeClip, Card]:
     return _from_clip(name, options, None)
 
 
-def start_card(start: Start) -> Card | None:
+def start_card(start: NetworkStart) -> Card | None:
     """The card of the ChangeCLIP that a network begins as; None where it begins as no such."""
-    if start.weights in (None, "clip") or not _is_file(str(start.weights)):
+    if start.weights in (None, "clip", IMAGENET) or not _is_file(str(start.weights)):
         return None
     try:
         return read_checkpoint(str(start.weights)).card
     except InputError:
-        return None  # CLIP's, or neither: `begin` tells
+        return None  # CLIP's, or neither: `start_network` tells
 
 
 def _is_file(name: str) -> bool:

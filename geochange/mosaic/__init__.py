@@ -1,1 +1,1 @@
-"""JOINING: tapers, stores, stitching and the schedule; neither torch nor rasterio."""
+"""MOSAIC: tapers, stores, stitching and the schedule; neither torch networks nor rasterio."""

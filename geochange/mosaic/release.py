@@ -1,4 +1,4 @@
-"""Releasing: logits leave the disk as soon as nothing is left to be stitched from them."""
+"""Release: logits are deleted as soon as all output blocks that need them are stitched."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from geochange.grid.tiling import Index
 from geochange.mosaic.store import LogitStore
 
 
-class Gathering(Protocol):
+class OutputGathering(Protocol):
     """Which output blocks gather from which blocks of tiles."""
 
     def needed_blocks(self, output: Index) -> tuple[Index, ...]:
-        """The blocks of tiles an output block gathers from."""
+        """The blocks of tiles that an output block gathers from."""
         ...
 
     def outputs_of(self, block: Index) -> tuple[Index, ...]:
@@ -22,21 +22,21 @@ class Gathering(Protocol):
 
 
 @dataclass
-class Release:
-    """Drops each block of logits behind the last output block that gathers from it.
+class LogitRelease:
+    """Deletes each block of logits after the last output block that gathers from it.
 
-    Told of finished output blocks in any order, each once; it remembers only the blocks on the
-    front between finished and unfinished ones.
-    gathering: which output blocks gather from which blocks of tiles; all of the store's plan where
-    it is None.
+    It is told of finished output blocks in any order, each once. It remembers only the blocks
+    between finished and unfinished ones.
+    gathering: which output blocks gather from which blocks of tiles; None takes the store's whole
+    plan.
     """
 
     store: LogitStore
-    gathering: Gathering | None = None
+    gathering: OutputGathering | None = None
     _left: dict[Index, int] = field(default_factory=dict)
 
     def finished(self, output: Index) -> None:
-        """An output block is done and kept."""
+        """An output block is stitched and stored."""
         plan = self.gathering or self.store.plan
         for block in plan.needed_blocks(output):
             left = self._left.pop(block, len(plan.outputs_of(block))) - 1

@@ -11,23 +11,19 @@ from numpy.typing import NDArray
 from geochange.grid.tiling import Axis, Index, TilePlan
 from geochange.mosaic.store import LogitStore
 from geochange.mosaic.taper import profile, weights
-
-ALONE = 2**14
-"""Of so few numbers torch makes a sum in the thread that asks for it, and in the processor's cache:
-threads that it shares more of them with would wait for the next, busily, while others have work."""
+from geochange.parallelism import SERIAL_VALUES
 
 
 def stitch(plan: TilePlan, output: Index, taper: str, store: LogitStore) -> NDArray[np.float32]:
     """(height, width) float32 logits of an output block; NaN where there is no data.
 
-    sum(w * logit) / sum(w) over the tiles that touch the block, gathered in index order and summed
-    in float32, so that a pixel's bits do not depend on the block it is computed in. NaN marks a
-    pixel in every tile that holds it, and passes through the sum. w is a product of what each axis
-    says, and so is its sum.
+    sum(w * logit) / sum(w) over the tiles that touch the block, in index order and in float32, so
+    that the bits of a pixel do not depend on the block. NaN marks a pixel in every tile that holds
+    it, and passes through the sum. w is a product over both axes, and so is its sum.
     """
     window = plan.output_window(output)
     tile_rows, tile_cols = plan.touching_tiles(window)
-    # By torch, which reads half precision several times as fast as numpy does.
+    # Torch reads half precision several times as fast as numpy.
     tiles = torch.from_numpy(store.get(tile_rows, tile_cols))
     taper_weights = torch.from_numpy(weights(taper, plan.tile_px))
     total = torch.from_numpy(np.zeros((window.height, window.width), np.float32))
@@ -53,13 +49,13 @@ def _add(total: torch.Tensor, logits: torch.Tensor, taper_weights: torch.Tensor)
 
 
 def _strips(pixels: torch.Tensor) -> Iterator[slice]:
-    """Rows of (height, width) pixels, no more than ALONE at once."""
-    step = max(1, ALONE // pixels.shape[1])
+    """Slices of rows of (height, width) pixels, with at most SERIAL_VALUES pixels each."""
+    step = max(1, SERIAL_VALUES // pixels.shape[1])
     return (slice(row, row + step) for row in range(0, len(pixels), step))
 
 
 def _said(taper: str, axis: Axis, start: int, stop: int, tiles: range) -> torch.Tensor:
-    """Along an axis: the weights of all tiles at each pixel from `start` to `stop`, summed."""
+    """Along an axis: the sum of the weights of all tiles at each pixel from `start` to `stop`."""
     shape = profile(taper, axis.tile_px)
     total = np.zeros(stop - start)
     for tile in tiles:

@@ -1,45 +1,36 @@
 """Stores of a run in its work folder: logits by tile, probability by pixel; zarr 3, ours alone.
 
-A task writes whole chunks that no other task writes, so there is nothing to lock, and a chunk
-that exists is complete: zarr renames it into place.
+A task writes whole chunks that no other task writes, so there is nothing to lock. Each chunk ends
+with the checksum of its bytes: what does not match it counts as not done.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
-from zarr.core.array_spec import ArrayConfigParams
 
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import Index, TilePlan, Window
-from geochange.raster.pictures.thumbnail import Miniature, Small
-
-EVERY_CHUNK: ArrayConfigParams = {"write_empty_chunks": True}
-"""A chunk that equals its fill value must still appear: its file says that the task is done."""
+from geochange.land import UNSEEN
+from geochange.mosaic.checked_array import create, is_intact, read, write
+from geochange.raster.pictures.thumbnail import Small, Thumbnail
 
 LOGIT_LIMIT = 1e4
 """Logits are kept in half precision, whose largest finite number is 65504."""
 
-
-def _create(path: Path, **layout: Any) -> zarr.Array[Any]:
-    return zarr.create_array(
-        store=path, zarr_format=3, compressors=None, config=EVERY_CHUNK, **layout
-    )
+KEPT_ANSWERS = 4096
+"""Output blocks whose check is remembered: several tasks ask about each."""
 
 
 def _block_tiles(plan: TilePlan) -> tuple[int, int]:
     """(rows, cols) of tiles in a chunk: a block, or all there are."""
     return min(plan.block_tiles, plan.tiles[0]), min(plan.block_tiles, plan.tiles[1])
-
-
-def _open(path: Path) -> zarr.Array[Any]:
-    # open_array takes a config too, and lets it fall.
-    return zarr.open_array(store=path, mode="r+").with_config(EVERY_CHUNK)
 
 
 @dataclass(frozen=True)
@@ -54,10 +45,10 @@ class LogitStore:
     plan: TilePlan
 
     def create(self) -> None:
-        """Lay the store out, empty."""
+        """Lay the store out; chunks that are there stay."""
         plan = self.plan
         tile = (plan.tile_px, plan.tile_px)
-        _create(
+        create(
             self.path,
             shape=(*plan.tiles, *tile),
             chunks=(1, _block_tiles(plan)[1], *tile),
@@ -66,8 +57,16 @@ class LogitStore:
         )
 
     def has(self, block: Index) -> bool:
-        """Whether a block is there, whole."""
-        return all(chunk.exists() for chunk in self._chunks(block))
+        """Whether a block is there and intact, which reads it."""
+        return self.exists(block) and is_intact(self.path, self._place(block))
+
+    def exists(self, block: Index) -> bool:
+        """Whether every chunk of a block is there."""
+        return all(chunk.is_file() for chunk in self._chunks(block))
+
+    def _place(self, block: Index) -> tuple[slice, slice]:
+        rows, cols = self.plan.block_tile_ranges(block)
+        return slice(rows.start, rows.stop), slice(cols.start, cols.stop)
 
     def _chunks(self, block: Index) -> list[Path]:
         """The files of a block."""
@@ -76,18 +75,60 @@ class LogitStore:
 
     def put(self, block: Index, logits: NDArray[np.float16]) -> None:
         """Keep the (tile rows, tile cols, height, width) logits of a block, within LOGIT_LIMIT."""
-        rows, cols = self.plan.block_tile_ranges(block)
-        _open(self.path)[rows.start : rows.stop, cols.start : cols.stop] = logits
+        write(self.path, self._place(block), logits)
 
     def get(self, rows: range, cols: range) -> NDArray[np.float16]:
-        """The logits of a rectangle of tiles."""
-        tiles = _open(self.path)[rows.start : rows.stop, cols.start : cols.stop]
-        return np.asarray(tiles)
+        """The logits of a rectangle of tiles. Raises DamagedStoreError."""
+        place = slice(rows.start, rows.stop), slice(cols.start, cols.stop)
+        return read(self.path, place)
 
     def drop(self, block: Index) -> None:
         """Give the disk space of a block back."""
         for chunk in self._chunks(block):
             chunk.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class LandStore:
+    """What stands on the pixels of every tile: (tile row, tile col, date, height, width) uint8.
+
+    Numbers of classes; UNSEEN = no data. It stays until a run has ended: a resumed run reads it
+    again.
+    """
+
+    path: Path
+    plan: TilePlan
+
+    def create(self) -> None:
+        """Lay the store out; chunks that are there stay."""
+        plan = self.plan
+        tile = (2, plan.tile_px, plan.tile_px)
+        create(
+            self.path,
+            shape=(*plan.tiles, *tile),
+            chunks=(1, _block_tiles(plan)[1], *tile),
+            dtype="uint8",
+            fill_value=UNSEEN,
+        )
+
+    def has(self, block: Index) -> bool:
+        """Whether the classes of a block are there and intact, which reads them."""
+        rows, _ = self.plan.block_tile_ranges(block)
+        chunks = [self.path / "c" / str(row) / str(block[1]) / "0" / "0" / "0" for row in rows]
+        there = all(chunk.is_file() for chunk in chunks)
+        return there and is_intact(self.path, self._place(block))
+
+    def _place(self, block: Index) -> tuple[slice, slice]:
+        rows, cols = self.plan.block_tile_ranges(block)
+        return slice(rows.start, rows.stop), slice(cols.start, cols.stop)
+
+    def put(self, block: Index, land: NDArray[np.uint8]) -> None:
+        """Keep the (tile rows, tile cols, date, height, width) classes of a block."""
+        write(self.path, self._place(block), land)
+
+    def get(self, rows: range, cols: range) -> NDArray[np.uint8]:
+        """The classes of a rectangle of tiles. Raises DamagedStoreError."""
+        return read(self.path, (slice(rows.start, rows.stop), slice(cols.start, cols.stop)))
 
 
 @dataclass(frozen=True)
@@ -102,9 +143,9 @@ class ScoreStore:
     classes: tuple[str, ...]
 
     def create(self) -> None:
-        """Lay the store out, empty; the names of the classes go with it."""
+        """Lay the store out, with the names of the classes; chunks that are there stay."""
         plan = self.plan
-        _create(
+        create(
             self.path,
             shape=(*plan.tiles, 2, len(self.classes)),
             chunks=(*_block_tiles(plan), 2, len(self.classes)),
@@ -115,12 +156,21 @@ class ScoreStore:
 
     def put(self, block: Index, scores: NDArray[np.float32]) -> None:
         """Keep the (tile rows, tile cols, date, class) scores of a block."""
+        write(self.path, self._place(block), scores)
+
+    def has(self, block: Index) -> bool:
+        """Whether the scores of a block are there and intact, which reads them."""
+        chunk = self.path / "c" / str(block[0]) / str(block[1]) / "0" / "0"
+        return chunk.is_file() and is_intact(self.path, self._place(block))
+
+    def _place(self, block: Index) -> tuple[slice, slice]:
         rows, cols = self.plan.block_tile_ranges(block)
-        _open(self.path)[rows.start : rows.stop, cols.start : cols.stop] = scores
+        return slice(rows.start, rows.stop), slice(cols.start, cols.stop)
 
     def get(self, rows: range, cols: range) -> NDArray[np.float32]:
-        """The scores of a rectangle of tiles."""
-        return np.asarray(_open(self.path)[rows.start : rows.stop, cols.start : cols.stop])
+        """The scores of a rectangle of tiles. Raises DamagedStoreError."""
+        place = slice(rows.start, rows.stop), slice(cols.start, cols.stop)
+        return read(self.path, place)
 
 
 @dataclass(frozen=True)
@@ -131,9 +181,9 @@ class ProbabilityStore:
     plan: TilePlan
 
     def create(self) -> None:
-        """Lay the store out, empty."""
+        """Lay the store out; chunks that are there stay."""
         plan = self.plan
-        _create(
+        create(
             self.path,
             shape=plan.shape,
             chunks=(plan.rows.output_px, plan.cols.output_px),
@@ -142,21 +192,32 @@ class ProbabilityStore:
         )
 
     def has(self, output: Index) -> bool:
-        """Whether an output block is there, whole."""
-        return (self.path / "c" / str(output[0]) / str(output[1])).exists()
+        """Whether an output block is there and intact, which reads it once."""
+        chunk = self.path / "c" / str(output[0]) / str(output[1])
+        if not chunk.is_file():
+            return False
+        status = chunk.stat()
+        return _holds(self, output, (status.st_mtime_ns, status.st_size, status.st_ino))
 
     def put(self, output: Index, probability: NDArray[np.uint8]) -> None:
         """Keep the probability of an output block."""
         window = self.plan.output_window(output)
-        _open(self.path)[window.within(self.plan.whole)] = probability
+        write(self.path, window.within(self.plan.full_window), probability)
 
     def get(self, window: Window) -> NDArray[np.uint8]:
-        """The probability in any window of the raster."""
-        return np.asarray(_open(self.path)[window.within(self.plan.whole)])
+        """The probability in any window of the raster. Raises DamagedStoreError."""
+        return read(self.path, window.within(self.plan.full_window))
+
+
+@lru_cache(KEPT_ANSWERS)
+def _holds(store: ProbabilityStore, output: Index, stamp: tuple[int, int, int]) -> bool:
+    """Whether the chunk of an output block, as of its time and size, is intact."""
+    window = store.plan.output_window(output)
+    return is_intact(store.path, window.within(store.plan.full_window))
 
 
 @dataclass(frozen=True)
-class PictureStore:
+class ThumbnailStore:
     """A miniature of one date, by block of tiles: (block row, block col, row, col, band).
 
     The last band says where there is data. A chunk is what a block saw; it is larger than some
@@ -165,38 +226,54 @@ class PictureStore:
 
     path: Path
     plan: TilePlan
-    miniature: Miniature
+    miniature: Thumbnail
     like: NDArray[Any]
 
     def create(self) -> None:
-        """Lay the store out, empty."""
+        """Lay the store out; chunks that are there stay."""
         blocks = self.plan.rows.blocks, self.plan.cols.blocks
+        create(
+            self.path,
+            shape=(*blocks, *self._chunk_shape),
+            chunks=(1, 1, *self._chunk_shape),
+            dtype=self.like.dtype,
+            fill_value=0,
+        )
+
+    @property
+    def _chunk_shape(self) -> tuple[int, int, int]:
+        """(rows, cols) of cells, the most that any block has, and the bands."""
         rows, cols = (
             max(len(cells.owned(*axis.owned_span(block))) for block in range(axis.blocks))
             for cells, axis in zip(
                 self.miniature.axes, (self.plan.rows, self.plan.cols), strict=True
             )
         )
-        chunk = (1, 1, max(1, rows), max(1, cols), len(self.like) + 1)
-        shape = (*blocks, *chunk[2:])
-        _create(self.path, shape=shape, chunks=chunk, dtype=self.like.dtype, fill_value=0)
+        return max(1, rows), max(1, cols), len(self.like) + 1
 
     def put(self, block: Index, small: Small) -> None:
         """Keep what a block saw in its own cells."""
         pixels, valid = small
-        store = _open(self.path)
-        chunk = np.zeros(store.shape[2:], self.like.dtype)
+        chunk = np.zeros(self._chunk_shape, self.like.dtype)
         height, width = valid.shape
         chunk[:height, :width, :-1] = pixels
         chunk[:height, :width, -1] = valid
-        store[block[0], block[1]] = chunk
+        write(self.path, block, chunk)
+
+    def exists(self, blocks: Iterable[Index]) -> bool:
+        """Whether some blocks have all been seen."""
+        chunks = self.path / "c"
+        return all((chunks / f"{row}/{col}/0/0/0").is_file() for row, col in blocks)
 
     def get(self) -> Small:
-        """All that was seen: (rows, cols, band) of cells, and where there is data."""
-        store, cells = _open(self.path), self.miniature.whole
+        """All that was seen: (rows, cols, band) of cells, and where there is data.
+
+        Raises DamagedStoreError.
+        """
+        cells = self.miniature.full_window
         whole = np.zeros((cells.height, cells.width, len(self.like) + 1), self.like.dtype)
         for block in self.plan.blocks():
             own = self.miniature.owned(self.plan.owned_window(block))
-            chunk = np.asarray(store[block[0], block[1]])
+            chunk = read(self.path, block)
             whole[own.within(cells)] = chunk[: own.height, : own.width]
         return whole[..., :-1], whole[..., -1] > 0

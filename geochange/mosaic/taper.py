@@ -1,4 +1,4 @@
-"""Tapers: how much a tile has to say about each of its pixels. Strictly positive everywhere."""
+"""Tapers: the weight of each pixel of a tile in the mosaic, strictly positive everywhere."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ TAPERS: dict[str, Profile] = {"hann": _hann, "linear": _linear, "flat": _flat}
 def profile(taper: str, tile_px: int) -> NDArray[np.float64]:
     """(tile,) weights of a taper of TAPERS along an axis of a tile.
 
-    Sampled at pixel centres, so the outermost pixel still weighs more than nothing and the rim of
-    the raster, which one tile alone covers, needs no code of its own.
+    They are sampled at pixel centres, so the outermost pixel has a weight above 0, and the rim of
+    the raster, which a single tile covers, is no special case.
     """
     return TAPERS[taper]((np.arange(tile_px) + 0.5) / tile_px)
 
 
 def weights(taper: str, tile_px: int) -> NDArray[np.float32]:
-    """(tile, tile) float32 weights of a taper: at each pixel the product of what both axes say."""
+    """(tile, tile) float32 weights of a taper: the product of both axes."""
     along = profile(taper, tile_px)
     return np.outer(along, along).astype(np.float32)

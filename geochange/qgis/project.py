@@ -1,9 +1,8 @@
-"""A QGIS project of a run: before, after, probability, coverage and changes, in the words of 3.22."""
+"""A QGIS project of a run: before, after, probability, coverage and changes, in the XML of 3.22."""
 
 from __future__ import annotations
 
 import io
-import re
 import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Mapping
@@ -15,27 +14,27 @@ import geopandas as gpd
 from pyproj import CRS
 
 from geochange.grid.grid import Grid
-from geochange.qgis.style import NODATA, RAMP
+from geochange.grid.probability import NODATA
+from geochange.qgis.style import RAMP
+from geochange.qgis.xml import parsed, written
 
 Extent = tuple[float, float, float, float]
 """(west, south, east, north) in the CRS of the grid."""
 
-_NO_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-"""What a file may be called and no XML may hold."""
-
 MARGIN: Final = 0.05
-"""Round what is shown first, as a share of its size."""
+"""The margin around the first view, as a share of its size."""
 
 _MULTIPLY: Final = "6"
-"""QGIS's number of the blend mode: white, where nothing changed, leaves what lies below."""
+"""QGIS's number of the blend mode multiply: white, where nothing changed, shows what lies below."""
 
 
 @dataclass(frozen=True)
 class Picture:
     """One date, as QGIS shows it.
 
-    source: what GDAL opens. bands: 1-based, as compared; the first three are red, green and blue.
-    low, high: of each band, shown darkest and brightest; None shows the numbers as they are.
+    source: the name by which GDAL opens it. bands: 1-based, as compared; the first three are red,
+    green and blue. low, high: the values shown darkest and brightest in each band; None shows the
+    values as they are.
     """
 
     source: str
@@ -47,9 +46,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Scene:
-    """What lies around the changes: the ground that was seen, and the rasters of the run.
+    """The layers besides the changes: the ground that was seen, and the rasters of the run.
 
-    folder: where the polygons will lie; what lies there or below is named from there.
+    file: where the polygons will lie, in a GeoPackage; what lies beside it or below is named from
+    there.
     """
 
     grid: Grid
@@ -57,30 +57,30 @@ class Scene:
     before: Picture
     after: Picture
     probability: Path
-    folder: Path
+    file: Path
 
 
 @dataclass(frozen=True)
 class Styles:
-    """QML by the names of styles, the default first."""
+    """QML documents by the names of styles, the default first."""
 
     changes: Mapping[str, str]
     coverage: Mapping[str, str]
 
 
-def project_of(file: str, layer: str, scene: Scene, styles: Styles) -> str:
-    """The project's document (.qgs). file: the GeoPackage's name. layer: that of the changes."""
+def project_of(layer: str, scene: Scene, styles: Styles) -> str:
+    """The project's document (.qgs). layer: the name of that of the changes."""
     root = ET.Element("qgis", version="3.22.0", projectname="geochange")
     ET.SubElement(root, "title").text = "geochange"
     ET.SubElement(root, "projectCrs").append(_reference(scene.grid.crs))
-    here = f"./{file}"
+    here, folder = f"./{scene.file.name}", scene.file.parent
     # The newest on top.
     layers = [
         _polygons("changes", f"{here}|layername={layer}", scene.grid.crs, styles.changes),
         _polygons("coverage", f"{here}|layername=coverage", scene.grid.crs, styles.coverage),
-        _probability(_named(str(scene.probability), scene.folder), scene.grid.crs),
-        _picture("after", scene.after, scene.folder),
-        _picture("before", scene.before, scene.folder),
+        _probability(_named(str(scene.probability), folder), scene.grid.crs),
+        _picture("after", scene.after, folder),
+        _picture("before", scene.before, folder),
     ]
     root.append(_tree(layers))
     root.append(_canvas(scene))
@@ -90,13 +90,11 @@ def project_of(file: str, layer: str, scene: Scene, styles: Styles) -> str:
         ET.SubElement(order, "layer", id=each.findtext("id") or "")
     root.append(_properties())
     root.append(_first_view(scene))
-    ET.indent(root)
-    doctype = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-    return doctype + ET.tostring(root, encoding="unicode")
+    return written(root)
 
 
 def plain_project(file: str, layer: str, crs: CRS, styles: Mapping[str, str]) -> str:
-    """The document of a project of changes alone; see `project_of`."""
+    """The XML of a project of changes alone; see `project_of`."""
     root = ET.Element("qgis", version="3.22.0", projectname="geochange")
     ET.SubElement(root, "title").text = "geochange"
     ET.SubElement(root, "projectCrs").append(_reference(crs))
@@ -104,9 +102,7 @@ def plain_project(file: str, layer: str, crs: CRS, styles: Mapping[str, str]) ->
     root.append(_tree(layers))
     ET.SubElement(root, "projectlayers").extend(layers)
     root.append(_properties())
-    ET.indent(root)
-    doctype = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-    return doctype + ET.tostring(root, encoding="unicode")
+    return written(root)
 
 
 def zipped(document: str, name: str) -> bytes:
@@ -118,7 +114,7 @@ def zipped(document: str, name: str) -> bytes:
 
 
 def _named(source: str, folder: Path) -> str:
-    """A file in the folder or below as seen from there, so that all may move together."""
+    """A file in the folder or below, relative to it, so that all can move together."""
     path = Path(source)
     if path.is_absolute() and path.is_relative_to(folder):
         return f"./{path.relative_to(folder).as_posix()}"
@@ -126,7 +122,7 @@ def _named(source: str, folder: Path) -> str:
 
 
 def _tree(layers: list[ET.Element]) -> ET.Element:
-    """The list of layers; the probability waits unseen, for it would cover the pictures."""
+    """The layer tree; the probability is switched off, since it would cover the pictures."""
     tree = ET.Element("layer-tree-group")
     for layer in layers:
         name = layer.findtext("layername") or ""
@@ -144,7 +140,7 @@ def _tree(layers: list[ET.Element]) -> ET.Element:
 
 
 def _properties() -> ET.Element:
-    """Names of files are relative, and layers in other CRSs are brought into the project's."""
+    """Project settings: relative paths, and layers are reprojected on the fly."""
     properties = ET.Element("properties")
     paths = ET.SubElement(properties, "Paths")
     ET.SubElement(paths, "Absolute", type="bool").text = "false"
@@ -165,7 +161,7 @@ def _canvas(scene: Scene) -> ET.Element:
 
 
 def _first_view(scene: Scene) -> ET.Element:
-    """What QGIS shows when it opens the project, from 3.18 on."""
+    """The first view of the project, for QGIS 3.18 and later."""
     settings = ET.Element("ProjectViewSettings", UseProjectScales="0", rotation="0")
     names = zip(("xmin", "ymin", "xmax", "ymax"), map(repr, _view(scene)), strict=True)
     view = ET.SubElement(settings, "DefaultViewExtent", dict(names))
@@ -174,7 +170,7 @@ def _first_view(scene: Scene) -> ET.Element:
 
 
 def _view(scene: Scene) -> Extent:
-    """The ground of the run with a margin."""
+    """The extent of the run with a margin."""
     west, south, east, north = scene.grid.footprint().bounds
     x, y = MARGIN * (east - west), MARGIN * (north - south)
     return west - x, south - y, east + x, north + y
@@ -183,7 +179,7 @@ def _view(scene: Scene) -> Extent:
 def _layer(kind: str, name: str, source: str, crs: CRS) -> ET.Element:
     layer = ET.Element("maplayer", type=kind, styleCategories="AllStyleCategories")
     ET.SubElement(layer, "id").text = f"geochange_{name}"
-    ET.SubElement(layer, "datasource").text = _NO_XML.sub("?", source)
+    ET.SubElement(layer, "datasource").text = source
     ET.SubElement(layer, "layername").text = name
     ET.SubElement(layer, "srs").append(_reference(crs))
     return layer
@@ -200,22 +196,22 @@ def _reference(crs: CRS) -> ET.Element:
 
 
 def _polygons(name: str, source: str, crs: CRS, styles: Mapping[str, str]) -> ET.Element:
-    """A layer of polygons in the first of its styles; the others are there to be chosen."""
+    """A layer of polygons in its first style; the user can choose the others."""
     layer = _layer("vector", name, source, crs)
     layer.set("geometry", "Polygon")
     ET.SubElement(layer, "provider", encoding="UTF-8").text = "ogr"
     manager = ET.SubElement(layer, "map-layer-style-manager", current=next(iter(styles)))
     for number, (style, qml) in enumerate(styles.items()):
-        kept, parsed = ET.SubElement(manager, "map-layer-style", name=style), ET.fromstring(qml)
+        kept, found = ET.SubElement(manager, "map-layer-style", name=style), parsed(qml)
         if number == 0:
-            layer.extend(parsed)
+            layer.extend(found)
         else:
-            kept.append(parsed)
+            kept.append(found)
     return layer
 
 
 def _picture(name: str, picture: Picture, folder: Path) -> ET.Element:
-    """A date in the colours of the bands that were compared; grey, of fewer than three."""
+    """A date in the bands that were compared; grey with fewer than three."""
     layer = _layer("raster", name, _named(picture.source, folder), picture.crs)
     ET.SubElement(layer, "provider").text = "gdal"
     if len(picture.bands) >= 3:
@@ -229,7 +225,7 @@ def _picture(name: str, picture: Picture, folder: Path) -> ET.Element:
         names = ["contrastEnhancement"]
     for number, contrast in enumerate(names):
         if picture.low is not None and picture.high is not None:
-            # One number may stand for all bands.
+            # One value may stand for all bands.
             low, high = (ends[min(number, len(ends) - 1)] for ends in (picture.low, picture.high))
             renderer.append(_contrast(contrast, low, high))
     return _piped(layer, renderer, smooth=True)
@@ -244,7 +240,7 @@ def _contrast(name: str, low: float, high: float) -> ET.Element:
 
 
 def _probability(source: str, crs: CRS) -> ET.Element:
-    """The probability in the colours of the changes, as a tint of what lies below."""
+    """The probability in the colours of the changes, blended with what lies below."""
     layer = _layer("raster", "probability", source, crs)
     ET.SubElement(layer, "provider").text = "gdal"
     full = str(NODATA - 1)

@@ -1,4 +1,4 @@
-"""What the fields of a change are called and mean: for people, in whatever program shows them."""
+"""The fields of a change: their aliases and descriptions, in whatever program shows them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from types import MappingProxyType
 from typing import Final
 
 STATUSES: Final = ("unset", "accept", "reject")
-"""What a reviewer may say of a change; the first until somebody does."""
+"""The values of the review status; the first is the default."""
 
 STATUS: Final = "status"
-"""The field that says it."""
+"""The field of the review status."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field's name for people, and what it says in a sentence."""
+    """The alias and the description of a field."""
 
     alias: str
     description: str
@@ -51,13 +51,13 @@ COVERAGE_FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
 
 
 def form_of(fields: Mapping[str, Field]) -> list[ET.Element]:
-    """QGIS's words for a layer's fields: their widgets, aliases and defaults.
+    """The XML of a layer's fields: widgets, aliases and defaults.
 
-    The status is picked from a list; all else that a run measured is shown and not edited.
+    The status is chosen from a list; all other fields are read-only.
     """
     widgets, aliases = ET.Element("fieldConfiguration"), ET.Element("aliases")
     defaults, editable = ET.Element("defaults"), ET.Element("editable")
-    for index, (name, field) in enumerate(fields.items(), start=1):  # behind the fid
+    for index, (name, field) in enumerate(fields.items(), start=1):  # field 0 is the fid
         widget = ET.SubElement(widgets, "field", name=name, configurationFlags="None")
         widget.append(_list_of_statuses() if name == STATUS else ET.Element("editWidget", type=""))
         ET.SubElement(aliases, "alias", field=name, index=str(index), name=field.alias)

@@ -1,4 +1,4 @@
-"""How changes look in QGIS: polygons by confidence, and the colours of the probability raster."""
+"""Styles of changes in QGIS: polygons by confidence, and the colour map of the probability raster."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from geochange.grid.probability import NODATA
 from geochange.qgis.schema import FIELDS, Field, form_of
+from geochange.qgis.xml import written
 
 Rgb = tuple[int, int, int]
 Rgba = tuple[int, int, int, int]
-
-NODATA: Final = 255
-"""Pixel value of the probability raster where nothing is known; 0 to 254 are 0 to 100 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,36 +27,36 @@ class ConfidenceClass:
 
 
 CLASSES: Final = (
-    # The first reaches down to 0, so that no change is invisible when the threshold is low.
+    # The first class starts at 0, so that every change is visible when the threshold is low.
     ConfidenceClass(0.0, 0.6, "below 60 %", (255, 237, 160)),
     ConfidenceClass(0.6, 0.7, "60 to 70 %", (254, 178, 76)),
     ConfidenceClass(0.7, 0.8, "70 to 80 %", (252, 78, 42)),
     ConfidenceClass(0.8, 0.9, "80 to 90 %", (189, 0, 38)),
     ConfidenceClass(0.9, 1.0, "90 to 100 %", (128, 0, 38)),
 )
-"""ColorBrewer's YlOrRd: every step is clearly darker, so it survives colour blindness and grey."""
+"""ColorBrewer's YlOrRd: every step is clearly darker, so it works for colour blindness and in grey."""
 
 RAMP: Final[tuple[tuple[float, Rgb], ...]] = (
     (0.0, (255, 255, 255)),
     *((at, band.color) for at, band in zip((0.55, 0.65, 0.75, 0.85, 0.95), CLASSES, strict=True)),
     (1.0, (103, 0, 31)),
 )
-"""Colours by probability: white at 0, the classes' colours at the middle of each ten per cent."""
+"""Colours by probability: white at 0, the colours of the classes in the middle of each."""
 
 PALETTE: Final[tuple[Rgb, ...]] = (
     *((228, 26, 28), (55, 126, 184), (77, 175, 74), (152, 78, 163), (255, 127, 0)),
     *((255, 217, 47), (166, 86, 40), (247, 129, 191), (0, 187, 187), (102, 194, 165)),
     *((141, 160, 203), (179, 222, 105), (251, 128, 114), (128, 128, 0), (188, 128, 189)),
 )
-"""Colours of categories, the most frequent first; ColorBrewer's Set1, Set2 and Set3 in the main."""
+"""Colours of categories, the most frequent first; mostly ColorBrewer's Set1, Set2 and Set3."""
 
 OTHER_COLOR: Final[Rgb] = (150, 150, 150)
 
 STATUS_COLORS: Final[tuple[Rgb, ...]] = ((255, 217, 47), (26, 150, 65), (202, 0, 32))
-"""Of STATUSES: yellow waits, green stays, red goes."""
+"""Colours of STATUSES: yellow is not reviewed, green accepted, red rejected."""
 
 _COVERAGE_LINE: Final[Rgba] = (30, 60, 110, 255)
-_FILL_ALPHA: Final = 100  # of 255: the photo below stays readable
+_FILL_ALPHA: Final = 100  # of 255: the picture below stays visible
 _LINE_MM: Final = 0.5
 _CASING_MM: Final = 1.1
 _LIGHT_CASING: Final[Rgba] = (255, 255, 255, 200)
@@ -65,7 +64,7 @@ _DARK_CASING: Final[Rgba] = (40, 20, 10, 200)
 
 
 def probability_colormap() -> dict[int, Rgba]:
-    """Colour of every pixel value of the probability raster; NODATA is transparent."""
+    """The colour of every pixel value of the probability raster; NODATA is transparent."""
     colors = {value: (*_ramp_color(value / (NODATA - 1)), 255) for value in range(NODATA)}
     return {**colors, NODATA: (0, 0, 0, 0)}
 
@@ -76,18 +75,16 @@ def polygon_qml(attribute: str = "confidence_mean") -> str:
 
 
 def document(renderer: ET.Element, fields: Mapping[str, Field]) -> str:
-    """A style document (QML) of a layer of polygons: how they are drawn, how their fields are shown.
+    """The style document (QML) of a polygon layer: its renderer, and how its fields are shown.
 
-    Written in the words of QGIS 3.22, which later versions read too.
+    It is the XML of QGIS 3.22, which later versions read too.
     """
     root = ET.Element("qgis", version="3.22.0", styleCategories="Symbology|Fields|Forms")
     root.extend([renderer, *form_of(fields)])
     ET.SubElement(root, "blendMode").text = "0"
     ET.SubElement(root, "featureBlendMode").text = "0"
     ET.SubElement(root, "layerGeometryType").text = "2"  # polygons
-    ET.indent(root)
-    doctype = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-    return doctype + ET.tostring(root, encoding="unicode")
+    return written(root)
 
 
 def _ramp_color(probability: float) -> Rgb:
@@ -101,7 +98,7 @@ def _ramp_color(probability: float) -> Rgb:
 
 
 def graduated(attribute: str) -> ET.Element:
-    """A renderer of graduated symbols: a range and a symbol for each of CLASSES."""
+    """A renderer of graduated symbols: one range and symbol for each of CLASSES."""
     renderer = _renderer("graduatedSymbol", attr=attribute, graduatedMethod="GraduatedColor")
     ranges = ET.SubElement(renderer, "ranges")
     symbols = ET.SubElement(renderer, "symbols")
@@ -122,7 +119,7 @@ def graduated(attribute: str) -> ET.Element:
 
 
 def categorised(attribute: str, values: Sequence[str], colors: Sequence[Rgb]) -> ET.Element:
-    """A renderer of a symbol a value, and a grey one for all other values and for none.
+    """A renderer with one symbol per value, and a grey one for all other values.
 
     values, colors: in the order of the legend, one colour a value.
     """
@@ -139,7 +136,7 @@ def categorised(attribute: str, values: Sequence[str], colors: Sequence[Rgb]) ->
 
 
 def outlined() -> ET.Element:
-    """A renderer of one symbol: a dashed line round ground that was seen, nothing inside."""
+    """A renderer with a single symbol: a dashed outline without fill."""
     renderer = _renderer("singleSymbol")
     symbol = ET.Element("symbol", name="0", type="fill", alpha="1", clip_to_extent="1")
     symbol.append(_symbol_layer("SimpleLine", _line(_LIGHT_CASING, 0.9)))
@@ -150,13 +147,13 @@ def outlined() -> ET.Element:
 
 
 def _renderer(kind: str, **attributes: str) -> ET.Element:
-    """QGIS turns any misspelt kind into a single grey symbol, unsaid."""
+    """A renderer element; QGIS silently replaces an unknown kind by a single symbol."""
     plain = {"symbollevels": "0", "enableorderby": "0", "forceraster": "0"}
     return ET.Element("renderer-v2", {"type": kind, **attributes, **plain})
 
 
 def _symbol(name: str, color: Rgb) -> ET.Element:
-    """A translucent fill under a coloured line that a casing lifts off any photo."""
+    """A translucent fill with a coloured line and a casing that stands out on any picture."""
     symbol = ET.Element("symbol", name=name, type="fill", alpha="1", clip_to_extent="1")
     casing = _DARK_CASING if _luma(color) > 128 else _LIGHT_CASING
     fill = {"color": _text((*color, _FILL_ALPHA)), "style": "solid", "outline_style": "no"}
@@ -184,7 +181,7 @@ def _symbol_layer(kind: str, properties: Mapping[str, str]) -> ET.Element:
 
 
 def _color_ramp() -> ET.Element:
-    """The classes' colours as a gradient: what QGIS takes when a user reclassifies."""
+    """The colours of the classes as a gradient, which QGIS uses when a user reclassifies."""
     steps = len(CLASSES) - 1
     inner = (f"{i / steps};{_text((*CLASSES[i].color, 255))}" for i in range(1, steps))
     properties = {
@@ -200,7 +197,7 @@ def _color_ramp() -> ET.Element:
 
 
 def _add_properties(parent: ET.Element, properties: Mapping[str, str]) -> None:
-    """Say properties twice: as <Option>, which QGIS since 3.20 reads, and <prop>, for older."""
+    """Write properties twice: as <Option> for QGIS from 3.20 on, and as <prop> for older versions."""
     options = ET.SubElement(parent, "Option", type="Map")
     for key, value in properties.items():
         ET.SubElement(options, "Option", name=key, type="QString", value=value)
@@ -213,6 +210,6 @@ def _text(color: Rgba) -> str:
 
 
 def _luma(color: Rgb) -> float:
-    """How light a colour looks, 0 to 255 (Rec. 709 weights on the stored values)."""
+    """The lightness of a colour, 0 to 255 (Rec. 709 weights on the stored values)."""
     red, green, blue = color
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue

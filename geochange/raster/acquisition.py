@@ -26,14 +26,14 @@ _DATE = re.compile(
 
 
 @dataclass(frozen=True)
-class Acquired:
+class Acquisition:
     """A moment, or a day, and what says it.
 
-    when: ISO 8601, "2016-07-07" or "2016-07-07T15:36:31". said_by: a tag, or NAME.
+    when: ISO 8601, "2016-07-07" or "2016-07-07T15:36:31". source_tag: a tag, or NAME.
     """
 
     when: str
-    said_by: str
+    source_tag: str
 
     @property
     def day(self) -> date:
@@ -41,18 +41,18 @@ class Acquired:
         return date.fromisoformat(self.when[:10])
 
 
-def acquired(tags: Mapping[str, str], path: str) -> Acquired | None:
+def acquisition_of(tags: Mapping[str, str], path: str) -> Acquisition | None:
     """The first that is a date; None where nothing is."""
     told = {name.upper(): text for name, text in tags.items()}
     for tag in TAGS:
-        moment = moment_of(told.get(tag, ""))
+        moment = parse_moment(told.get(tag, ""))
         if moment is not None:
-            return Acquired(moment, tag)
-    moment = moment_of(PurePosixPath(path.partition("?")[0]).stem)
-    return None if moment is None else Acquired(moment, NAME)
+            return Acquisition(moment, tag)
+    moment = parse_moment(PurePosixPath(path.partition("?")[0]).stem)
+    return None if moment is None else Acquisition(moment, NAME)
 
 
-def moment_of(text: str) -> str | None:
+def parse_moment(text: str) -> str | None:
     """The first date in a text as ISO 8601; None where there is none."""
     for found in _DATE.finditer(text):
         year, month, day, hour, minute, second = found.groups()

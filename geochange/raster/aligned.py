@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,16 +17,17 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.errors import InputError, RunError
-from geochange.grid.grid import Grid
+from geochange.grid.grid import Grid, common_window
 from geochange.grid.tiling import Window
-from geochange.raster.handles import HELD
+from geochange.raster.band_info import common_dtype
+from geochange.raster.handles import HANDLES
 from geochange.raster.lattice import Read, lattice, put, widened
-from geochange.raster.pixels import read_window, thinning
+from geochange.raster.pixels import cleared, measured, read_raw, read_window
 from geochange.raster.reader import RasterInfo, opened
 from geochange.raster.remote import is_remote
-from geochange.raster.retry import PAUSES_S, Handle, insist, sift
+from geochange.raster.retry import PAUSES_S, Handle, retry_read, sift
 from geochange.raster.sources.subset import subset_vrt
-from geochange.raster.unreadable import UnreadableError, describe, in_short, merged
+from geochange.raster.unreadable import UnreadableError, describe, merged, summarise
 
 WARP_CELL_PX = 512
 """Warped pixels are always computed in cells of this lattice.
@@ -37,17 +38,35 @@ differs from one window to another; from a fixed cell it is always the same.
 
 WARP_MEMORY_MB = 64
 
+SPARE = 1.2
+"""An overview coarser than what is wanted by this factor still serves."""
+
 ReadWindow = Callable[[Window], Read]
 
 
 @dataclass(frozen=True)
-class Date:
+class Target:
+    """What a raster is warped to: a transform in the CRS of the grid, and (rows, cols).
+
+    overview: the factor of the overview that is read; None reads the full resolution.
+    """
+
+    transform: Affine
+    shape: tuple[int, int]
+    overview: int | None = None
+    resampling: Resampling = Resampling.bilinear
+
+
+@dataclass(frozen=True)
+class AlignedRaster:
     """One picture as seen on the grid of the run.
 
     offset_px: (rows, cols) from the grid's origin to the raster's, where their pixels coincide;
     None where the raster must be warped.
     shift_px: (rows, cols) of the grid that the raster's things lie too far down and to the right;
     the warp puts them back.
+    raw: whether `reader` gives every number as the file has it, valid as far as the file says so;
+    only where pixels coincide.
     """
 
     info: RasterInfo
@@ -55,16 +74,28 @@ class Date:
     grid: Grid
     offset_px: tuple[int, int] | None
     shift_px: tuple[float, float] = (0.0, 0.0)
+    raw: bool = False
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """What `read` gives: the raster's own type, float32 where warping needs NaN for nodata."""
-        return np.dtype(np.float32) if self._warps_to_nan else self.info.dtype
+        """The type of what `read` gives, which holds the numbers of all bands."""
+        return common_dtype(self.info.chosen(self.bands))
 
     @property
-    def _warps_to_nan(self) -> bool:
-        kind = self.info.dtype.kind
-        return self.offset_px is None and (kind == "f" or self.info.sentinel is not None)
+    def _put_back(self) -> Affine:
+        """The transform of the grid, moved to where the raster's things lie."""
+        rows, cols = self.shift_px
+        return self.grid.transform @ Affine.translation(cols, rows)
+
+    @property
+    def unwarped(self) -> AlignedRaster:
+        """The raster's own pixels, on its own grid, of the ground it shares with the grid."""
+        if self.offset_px is not None:
+            return self
+        own = self.info.grid
+        window = common_window(own, [self.grid]) or own.full_window
+        corner = (-window.row, -window.col)
+        return replace(self, grid=own.crop(window), offset_px=corner, shift_px=(0.0, 0.0))
 
     @contextmanager
     def reader(
@@ -87,23 +118,24 @@ class Date:
             yield lambda window: self._read(handle, window, lost, finely)
 
     @contextmanager
-    def _open(self, run: str | None = None) -> Iterator[Any]:
+    def _open(self, run: str | None = None, target: Target | None = None) -> Iterator[Any]:
         with ExitStack() as stack:
-            opening = self._open_in(stack, run)
+            opening = self._open_in(stack, run, target)
             if isinstance(opening, Exception):
                 # Not from within its handler: GDAL's own errors cannot travel between processes.
                 raise RunError(f"{opening}; it could be opened when the run began")
             yield opening
 
-    def _open_in(self, stack: ExitStack, run: str | None) -> Any:
+    def _open_in(self, stack: ExitStack, run: str | None, target: Target | None) -> Any:
         """The open raster, or what keeps it from being opened."""
         path = self.info.path
         try:
-            dataset = stack.enter_context(HELD.lent(run, path) if run else opened(path))
+            dataset = stack.enter_context(HANDLES.borrow(run, path) if run else opened(path))
             if self.offset_px is None:
-                chosen = subset_vrt(dataset, self.info, self.bands)
+                target = target or Target(self._put_back, self.grid.shape)
+                chosen = subset_vrt(dataset, self.info, self.bands, target.overview)
                 dataset = stack.enter_context(opened(chosen))
-                dataset = stack.enter_context(self._warped(dataset))
+                dataset = stack.enter_context(self._warped(dataset, target))
         except (InputError, RasterioError) as error:
             return error
         return dataset
@@ -115,7 +147,7 @@ class Date:
         if self.offset_px is not None:
             # Where other pieces lie behind the blocks, only whole blocks fail alike.
             wide = widened(inside, self._cells(inside)) if self.info.blurred else inside
-            read = insist(handle, lambda dataset: self._read_piece(dataset, wide))
+            read = retry_read(handle, lambda dataset: self._read_piece(dataset, wide))
             if not isinstance(read, RasterioError):
                 return read if wide == window else self._placed(window, wide, read)
             if lost is not None and not finely and is_remote(self.info.path):
@@ -128,8 +160,8 @@ class Date:
     def extent(self) -> Window:
         """Where there are pixels to read, on the grid."""
         if self.offset_px is None:
-            return self.grid.whole
-        return self.info.grid.whole.moved(*self.offset_px)
+            return self.grid.full_window
+        return self.info.grid.full_window.moved(*self.offset_px)
 
     def _cells(self, window: Window) -> Iterator[Window]:
         """The cells that `window` touches, each of which is readable or is not."""
@@ -152,17 +184,46 @@ class Date:
         Overviews serve where there are any, else every pixel is read. What cannot be read is
         invalid. Raises RunError if the raster can no longer be opened.
         """
-        with Handle(self._open) as handle:
-            read = insist(handle, lambda dataset: self._read_piece(dataset, window, shape))
+        if self.offset_px is not None and self._is_missing_in_two_ways:
+            return replace(self, offset_px=None).thinned(window, shape)
+        target = self._thin_target(window, shape)
+        piece = Window(0, 0, *shape) if self.offset_px is None else window
+        with Handle(lambda: self._open(target=target)) as handle:
+            read = retry_read(handle, lambda dataset: self._read_piece(dataset, piece, shape))
         return self._blank(Window(0, 0, *shape)) if isinstance(read, RasterioError) else read
+
+    @property
+    def _is_missing_in_two_ways(self) -> bool:
+        """Whether a mask and numbers mark missing pixels: GDAL's plain means heed one of them."""
+        bands = self.info.chosen(self.bands)
+        is_masked = self.info.alpha is not None or any(band.mask is not None for band in bands)
+        has_fills = any(band.fills for band in bands)
+        return has_fills or (is_masked and any(band.marks for band in bands))
+
+    def _thin_target(self, window: Window, shape: tuple[int, int]) -> Target:
+        rows, cols = window.height / shape[0], window.width / shape[1]
+        corner = self._put_back @ Affine.translation(window.col, window.row)
+        overview = self.overview(window, shape)
+        return Target(corner @ Affine.scale(cols, rows), shape, overview, Resampling.average)
+
+    def overview(self, window: Window, shape: tuple[int, int]) -> int | None:
+        """The factor of the overview that serves to thin a window out to (rows, cols) of `shape`.
+
+        None where the full resolution must be read.
+        """
+        if self.offset_px is None:
+            window = common_window(self.info.grid, [self.grid.crop(window)]) or window
+        factor = max(window.height / shape[0], window.width / shape[1])
+        return max((o for o in self.info.overviews if o <= factor * SPARE), default=None)
 
     def _read_piece(
         self, dataset: Any, piece: Window, shape: tuple[int, int] | None = None
     ) -> Read:
         if self.offset_px is None:
-            return self._read_warped(dataset, piece, shape)
+            return self._read_warped(dataset, piece)
         rows, cols = self.offset_px
-        return read_window(dataset, self.info, self.bands, piece.moved(-rows, -cols), shape)
+        read = read_raw if self.raw else read_window
+        return read(dataset, self.info, self.bands, piece.moved(-rows, -cols), shape)
 
     def _read_cells(
         self, handle: Handle, window: Window, inside: Window, lost: set[Window] | None
@@ -179,44 +240,30 @@ class Date:
         # Of a window that was tried again as a whole, once more is enough.
         waits = PAUSES_S if self.offset_px is None else (0.0,)
         failed = sift(handle, self._cells(inside), take, waits)
-        bad = {cell.intersection(self.grid.whole) or cell for cell in failed}
+        bad = {cell.intersection(self.grid.full_window) or cell for cell in failed}
         if failed and lost is None:
-            raise UnreadableError(in_short(describe(self.info, self.grid, merged(bad))))
+            raise UnreadableError(summarise(describe(self.info, self.grid, merged(bad))))
         if lost is not None:
             lost |= bad
         return answer
 
-    def _warped(self, dataset: Any) -> WarpedVRT:
-        options: dict[str, Any] = {}
-        if self._warps_to_nan:
-            options = {"dtype": "float32", "nodata": float("nan"), "src_nodata": self.info.nodata}
-            if self.info.nodata is None:
-                options["src_nodata"] = float("nan")
-            options["UNIFIED_SRC_NODATA"] = "NO"
-        else:
-            options = {"UNIFIED_SRC_NODATA": "YES"}
-        if self.info.alpha is None and (self.info.masked or not self._warps_to_nan):
-            options["add_alpha"] = True
-        height, width = self.grid.shape
-        rows, cols = self.shift_px
+    def _warped(self, dataset: Any, target: Target) -> WarpedVRT:
+        height, width = target.shape
         return WarpedVRT(
             dataset,
             crs=rasterio.crs.CRS.from_wkt(self.grid.crs.to_wkt()),
-            transform=self.grid.transform @ Affine.translation(cols, rows),
+            transform=target.transform,
             height=height,
             width=width,
-            resampling=Resampling.bilinear,
+            resampling=target.resampling,
             warp_mem_limit=WARP_MEMORY_MB,
-            **options,
+            add_alpha=True,
         )
 
-    def _read_warped(self, warped: WarpedVRT, cell: Window, shape: tuple[int, int] | None) -> Read:
+    def _read_warped(self, warped: WarpedVRT, cell: Window) -> Read:
         source = RasterioWindow(cell.col, cell.row, cell.width, cell.height)
-        count, how = len(self.bands), {"window": source, **thinning(shape)}
-        bands = np.asarray(warped.read(list(range(1, count + 1)), **how))
-        valid = np.ones(bands.shape[1:], np.bool_)
-        if bands.dtype.kind == "f":
-            valid &= np.isfinite(bands).all(axis=0)
-        if warped.count > count:
-            valid &= warped.read(count + 1, **how) > 0
-        return np.moveaxis(bands, 0, -1), valid
+        count = len(self.bands)
+        bands = np.asarray(warped.read(list(range(1, count + 1)), window=source))
+        valid = warped.read(count + 1, window=source) > 0
+        valid &= measured(bands, self.info.chosen(self.bands))
+        return cleared(np.moveaxis(bands, 0, -1), valid), valid

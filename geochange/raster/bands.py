@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from geochange.errors import InputError, OptionError
-from geochange.raster.reader import RasterInfo
+from geochange.raster.reader import RasterInfo, why_unusable
 
 
 @dataclass(frozen=True)
@@ -30,22 +30,17 @@ class Bands:
     @classmethod
     def default(cls, before: RasterInfo, after: RasterInfo, wanted: int | None) -> Bands:
         """The first three bands both dates have, or as many as the model wants."""
-        shared = min(before.bands, after.bands)
+        shared = min(len(before.data_bands), len(after.data_bands))
         count = min(3, shared) if wanted is None else wanted
         if count > shared:
-            poor = before if before.bands < count else after
+            poor = before if len(before.data_bands) < count else after
+            has = len(poor.data_bands)
             repeated = ",".join(["1"] * count)
             raise InputError(
-                f"{poor.path}: too few bands, the model needs {count} and it has {poor.bands}; "
+                f"{poor.path}: too few bands, the model needs {count} and it has {has}; "
                 f"repeat one (--bands {repeated}) or choose a model of any number (--model cva)"
             )
-        numbers = tuple(_data_bands(before)[:count]), tuple(_data_bands(after)[:count])
-        return cls(*numbers)
-
-
-def _data_bands(info: RasterInfo) -> list[int]:
-    total = info.bands + (info.alpha is not None)
-    return [band for band in range(1, total + 1) if band != info.alpha]
+        return cls(before.data_bands[:count], after.data_bands[:count])
 
 
 def _numbers(part: str, text: str) -> tuple[int, ...]:
@@ -58,10 +53,17 @@ def _numbers(part: str, text: str) -> tuple[int, ...]:
 
 
 def check_bands(info: RasterInfo, bands: tuple[int, ...]) -> None:
-    """Refuse bands that a raster does not have. Raises OptionError."""
-    total = info.bands + (info.alpha is not None)
+    """Refuse bands that a raster does not have or that cannot be compared.
+
+    Raises OptionError or InputError.
+    """
+    total = len(info.bands)
     wrong = [band for band in bands if not 1 <= band <= total]
     if wrong:
         raise OptionError(
             f"--bands: {info.path} has no band {wrong[0]}; it has {total}, counted from 1"
         )
+    for number, band in zip(bands, info.chosen(bands), strict=True):
+        why = why_unusable(band)
+        if why is not None:
+            raise InputError(f"{info.path}: band {number} {why}, or name other bands (--bands)")

@@ -10,16 +10,16 @@ import shapely
 from pyproj import Geod
 
 from geochange.grid.grid import LONLAT, Grid, common_ground, reproject, to_ground
-from geochange.raster.pair import Pair
+from geochange.raster.pair import RasterPair
 from geochange.vector.geodesic import geodesic
 
 EARTH = Geod(ellps="WGS84")
 
-WINDS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
+COMPASS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
 
 
 @dataclass(frozen=True)
-class Ground:
+class SharedGround:
     """The common ground: square kilometres on the ellipsoid, and its share of each date."""
 
     km2: float
@@ -40,14 +40,14 @@ class Offset:
         return f"{self.metres:.2f} m" if self.metres < 10 else f"{self.metres:.0f} m"
 
 
-def common_ground_of(pair: Pair) -> Ground:
+def common_ground_of(pair: RasterPair) -> SharedGround:
     """What the two rasters of a pair share."""
     grids = [date.info.grid for date in (pair.before, pair.after)]
     whole = shapely.box(0, 0, pair.grid.shape[1], pair.grid.shape[0])
     shared = _area_m2(common_ground(pair.grid, grids) or whole, pair.grid)
     of_dates = (_area_m2(shapely.box(0, 0, grid.shape[1], grid.shape[0]), grid) for grid in grids)
     before, after = (min(1.0, shared / area) if area else 0.0 for area in of_dates)
-    return Ground(shared / 1e6, before, after)
+    return SharedGround(shared / 1e6, before, after)
 
 
 def _area_m2(outline: shapely.Geometry, grid: Grid) -> float:
@@ -72,4 +72,4 @@ def offset_of(grid: Grid, shift_px: tuple[float, float]) -> Offset:
     way = shapely.linestrings([(col, row), (col + shift_px[1], row + shift_px[0])])
     points = shapely.get_coordinates(reproject(to_ground(way, grid.transform), grid.crs, LONLAT))
     azimuth, _, metres = EARTH.inv(*points[0], *points[1])
-    return Offset(float(metres), WINDS[round(azimuth / 45) % 8])
+    return Offset(float(metres), COMPASS[round(azimuth / 45) % 8])

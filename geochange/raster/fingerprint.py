@@ -17,6 +17,7 @@ from geochange.raster.reader import RasterInfo, inspect
 from geochange.raster.sources.band_stack import files_of as stacked
 from geochange.raster.sources.band_stack import is_stack
 from geochange.raster.sources.mosaic import is_tileset, tiles_of
+from geochange.raster.sources.vrt import mask_files
 
 ASIDE = (".aux.xml", ".ovr")
 """Statistics and overviews, which QGIS writes beside a raster it shows: no pixel depends on them."""
@@ -27,16 +28,18 @@ _WEB = re.compile(r"^(/vsicurl/)?(?=https?://)")
 _COMPLEX = (".vrt", ".gti")
 
 
-def identity(info: RasterInfo) -> list[Any]:
+def fingerprint_of(info: RasterInfo) -> list[Any]:
     """Plain values that change with the raster: its files, and what it says of itself.
 
     A local file has size and time, one on a web server what that tells of it without sending it;
     other places have their address alone. Raises RunError where a server does not answer.
     """
     place = [info.grid.crs.to_wkt(), list(info.grid.transform)[:6], list(info.grid.shape)]
-    said = [str(info.dtype), info.nodata, info.alpha, info.masked]
-    if said[1] != said[1]:  # NaN, which would never equal itself
-        said[1] = "nan"
+    # As text, for NaN does not equal itself.
+    said = [
+        [str(band.dtype), repr(band.nodata), band.mask, band.role, list(band.fills)]
+        for band in info.bands
+    ]
     return [info.path, place, said, *(_stamp(file) for file in files_of(info))]
 
 
@@ -58,6 +61,8 @@ def files_of(info: RasterInfo) -> list[str]:
             left += tiles_of(file)
         if Path(f"{file}.msk").is_file():  # a mosaic does not list its files' masks
             left.append(f"{file}.msk")
+        if file.endswith(".vrt"):
+            left += mask_files(file)
         if file.endswith(_COMPLEX) and file != info.path:
             try:
                 left += inspect(file).files

@@ -10,7 +10,7 @@ from typing import Any
 from geochange.raster.reader import gdal_environment, open_raster
 
 
-class Held:
+class HandlePool:
     """Open local rasters of one run, each lent to one reader at a time.
 
     The last one returned is lent first: its blocks are the likeliest to be in the cache still.
@@ -23,7 +23,7 @@ class Held:
         self._idle: dict[str, list[Any]] = {}
 
     @contextmanager
-    def lent(self, run: str, path: str) -> Iterator[Any]:
+    def borrow(self, run: str, path: str) -> Iterator[Any]:
         """The raster at `path` for a reader of `run`; closed instead of kept if that closed it.
 
         Raises InputError where it cannot be opened.
@@ -63,5 +63,5 @@ class Held:
         self._idle.clear()
 
 
-HELD = Held()
+HANDLES = HandlePool()
 """Those of this process."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from geochange.errors import InputError
 from geochange.grid.grid import Grid, common_window
 from geochange.grid.tiling import Window
-from geochange.raster.aligned import Date
+from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands, check_bands
 from geochange.raster.reader import RasterInfo, inspect
 
@@ -18,11 +18,11 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Pair:
+class RasterPair:
     """Two dates on one grid, cropped to their common ground."""
 
-    before: Date
-    after: Date
+    before: AlignedRaster
+    after: AlignedRaster
     grid: Grid
 
     def each(self, look: Callable[..., T], *more: Iterable[Any]) -> tuple[T, T]:
@@ -34,12 +34,14 @@ class Pair:
             before, after = pool.map(look, (self.before, self.after), *more)
         return before, after
 
-    def crop(self, window: Window) -> Pair:
+    def crop(self, window: Window) -> RasterPair:
         """The part of both in a window of the grid."""
         grid = self.grid.crop(window)
-        return Pair(_cropped(self.before, window, grid), _cropped(self.after, window, grid), grid)
+        return RasterPair(
+            _cropped(self.before, window, grid), _cropped(self.after, window, grid), grid
+        )
 
-    def coregistered(self, shift_px: tuple[float, float]) -> Pair:
+    def coregistered(self, shift_px: tuple[float, float]) -> RasterPair:
         """The pair with one date put back whose things lie `shift_px` (rows, cols) off.
 
         shift_px: from where things are in `before` to where they are in `after`. The date that is
@@ -51,19 +53,19 @@ class Pair:
         return replace(self, after=_moved(self.after, (rows, cols)))
 
 
-def _moved(date: Date, shift_px: tuple[float, float]) -> Date:
+def _moved(date: AlignedRaster, shift_px: tuple[float, float]) -> AlignedRaster:
     rows, cols = date.shift_px
     return replace(date, offset_px=None, shift_px=(rows + shift_px[0], cols + shift_px[1]))
 
 
-def _cropped(date: Date, window: Window, grid: Grid) -> Date:
+def _cropped(date: AlignedRaster, window: Window, grid: Grid) -> AlignedRaster:
     if date.offset_px is None:
         return replace(date, grid=grid)
     rows, cols = date.offset_px
     return replace(date, grid=grid, offset_px=(rows - window.row, cols - window.col))
 
 
-def align(before: RasterInfo, after: RasterInfo, grid: str, bands: Bands) -> Pair:
+def align_pair(before: RasterInfo, after: RasterInfo, grid: str, bands: Bands) -> RasterPair:
     """Put two rasters on one grid over their common ground; nothing is read yet.
 
     grid: "before", "after", or the path of a raster whose grid is taken.
@@ -77,7 +79,7 @@ def align(before: RasterInfo, after: RasterInfo, grid: str, bands: Bands) -> Pai
     return on_grid(before, after, target.crop(window), bands)
 
 
-def on_grid(before: RasterInfo, after: RasterInfo, grid: Grid, bands: Bands) -> Pair:
+def on_grid(before: RasterInfo, after: RasterInfo, grid: Grid, bands: Bands) -> RasterPair:
     """Put two rasters on a grid that is known, such as that of an earlier run.
 
     Raises InputError where they share no ground on it, OptionError for bands that do not exist.
@@ -86,11 +88,13 @@ def on_grid(before: RasterInfo, after: RasterInfo, grid: Grid, bands: Bands) -> 
         raise InputError(_why_disjoint(before, after))
     check_bands(before, bands.before)
     check_bands(after, bands.after)
-    return Pair(_on_grid(before, bands.before, grid), _on_grid(after, bands.after, grid), grid)
+    return RasterPair(
+        _on_grid(before, bands.before, grid), _on_grid(after, bands.after, grid), grid
+    )
 
 
-def _on_grid(info: RasterInfo, bands: tuple[int, ...], grid: Grid) -> Date:
-    return Date(info, bands, grid, grid.same_lattice(info.grid))
+def _on_grid(info: RasterInfo, bands: tuple[int, ...], grid: Grid) -> AlignedRaster:
+    return AlignedRaster(info, bands, grid, grid.same_lattice(info.grid))
 
 
 def _why_disjoint(before: RasterInfo, after: RasterInfo) -> str:

@@ -1,7 +1,21 @@
-"""Pixels: a window of an open raster, and which of it hold data."""
+"""Pixels of an open raster, and which of them hold data.
+
+A pixel is missing where any of these says so of the bands that are compared:
+
+- Not a measurement. A float band holds NaN, an infinity, or a number of 2**63 or more: fills such
+  as -3.4e38, 9.97e36 and 1e20 are never data, whatever the file declares.
+- Nodata of a signed or float band. Any such band holds its own nodata value, or a fill that was
+  found in its scene.
+- Nodata of the unsigned bands. All unsigned bands that declare a nodata value hold their own: the
+  values may differ, and 0 or 255 in one band alone is also an honest dark or bright value. An
+  unsigned band that declares none has no say.
+- A mask. The mask of any of the bands, shared or its own, is 0.
+- Alpha. The alpha band is 0, unless it is compared as data itself.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +25,13 @@ from rasterio.windows import Window as RasterioWindow
 
 from geochange.chip import Pixels
 from geochange.grid.tiling import Window
+from geochange.raster.band_info import BandInfo, common_dtype
 from geochange.raster.reader import RasterInfo
 
 Valid = NDArray[np.bool_]
+
+BEYOND = 2.0**63
+"""Numbers from here on are fills. No image measures them, and float32 cannot square larger ones."""
 
 
 def read_window(
@@ -25,21 +43,43 @@ def read_window(
 ) -> tuple[Pixels, Valid]:
     """Pixels (height, width, band) and validity (height, width) of a window inside the dataset.
 
+    Pixels have the common type of the bands, and are 0 where they hold no data.
     shape: (rows, cols) to thin it out to, each pixel the mean of those it stands for.
     """
+    pixels, valid = read_raw(dataset, info, bands, window, shape)
+    valid &= measured(np.moveaxis(pixels, -1, 0), info.chosen(bands))
+    return cleared(pixels, valid), valid
+
+
+def read_raw(
+    dataset: Any,
+    info: RasterInfo,
+    bands: tuple[int, ...],
+    window: Window,
+    shape: tuple[int, int] | None = None,
+) -> tuple[Pixels, Valid]:
+    """The same with every number as the file has it, and valid as far as the file says itself."""
     source = RasterioWindow(window.col, window.row, window.width, window.height)
     how = {"window": source, **thinning(shape)}
+    chosen = info.chosen(bands)
     # Bands innermost, as chips have them: GDAL writes them there, and tiles are cut by rows.
     read_shape = shape or (window.height, window.width)
-    pixels = np.empty((*read_shape, len(bands)), info.dtype)
+    pixels = np.empty((*read_shape, len(bands)), common_dtype(chosen))
     by_band = np.moveaxis(pixels, -1, 0)
-    dataset.read(list(bands), out=by_band, **{**how, "out_shape": None})
-    valid = validity(by_band, info)
-    if info.alpha is not None and info.alpha not in bands:
-        valid &= dataset.read(info.alpha, **how) > 0
-    elif info.masked:
-        valid &= dataset.read_masks(bands[0], **how) > 0
-    return pixels, valid
+    read_bands(dataset, bands, by_band, how)
+    valid = declared(by_band, chosen)
+    alpha = None if info.alpha in bands else info.alpha
+    return pixels, unmasked(dataset, chosen, alpha, valid, how)
+
+
+def read_bands(dataset: Any, bands: Sequence[int], out: NDArray[Any], how: dict[str, Any]) -> None:
+    """Read bands into (band, height, width) `out`, whose type holds the numbers of each."""
+    how = {**how, "out_shape": None}
+    if len({dataset.dtypes[band - 1] for band in bands}) == 1:
+        dataset.read(list(bands), out=out, **how)
+        return
+    for band, plane in zip(bands, out, strict=True):  # rasterio reads one type at a time
+        dataset.read(band, out=plane, **how)
 
 
 def thinning(shape: tuple[int, int] | None) -> dict[str, Any]:
@@ -47,12 +87,45 @@ def thinning(shape: tuple[int, int] | None) -> dict[str, Any]:
     return {} if shape is None else {"out_shape": shape, "resampling": Resampling.average}
 
 
-def validity(pixels: NDArray[Any], info: RasterInfo) -> Valid:
-    """Where (band, height, width) pixels hold data, by nodata value and NaN."""
-    valid = np.ones(pixels.shape[1:], dtype=np.bool_)
-    if pixels.dtype.kind == "f":
-        valid &= np.isfinite(pixels).all(axis=0)
-    if info.nodata is not None and not np.isnan(info.nodata):
-        missing = pixels == info.nodata
-        valid &= ~(missing.all(axis=0) if info.sentinel is None else missing.any(axis=0))
+def declared(by_band: NDArray[Any], bands: Sequence[BandInfo]) -> Valid:
+    """Where (band, height, width) pixels hold data, by NaN and nodata values; see the rule above."""
+    valid = np.ones(by_band.shape[1:], np.bool_)
+    dark: Valid | None = None
+    for plane, band in zip(by_band, bands, strict=True):
+        if band.dtype.kind == "f":
+            valid &= ~np.isnan(plane)
+        if not band.is_unsigned:
+            for mark in band.marks:
+                valid &= plane != plane.dtype.type(mark)
+        elif band.marks:
+            missing = plane == plane.dtype.type(band.marks[0])
+            dark = missing if dark is None else dark & missing
+    return valid if dark is None else valid & ~dark
+
+
+def measured(by_band: NDArray[Any], bands: Sequence[BandInfo]) -> Valid:
+    """Where no float band of (band, height, width) pixels holds NaN or a number BEYOND."""
+    valid = np.ones(by_band.shape[1:], np.bool_)
+    for plane, band in zip(by_band, bands, strict=True):
+        if band.dtype.kind == "f":
+            with np.errstate(over="ignore"):  # float16 holds nothing near the limit
+                valid &= np.abs(plane) < plane.dtype.type(BEYOND)
     return valid
+
+
+def unmasked(
+    dataset: Any, bands: Sequence[BandInfo], alpha: int | None, valid: Valid, how: dict[str, Any]
+) -> Valid:
+    """`valid` where the masks of the bands and the alpha band say so too."""
+    for mask in sorted({band.mask for band in bands if band.mask is not None}):
+        valid &= dataset.read_masks(mask, **how) > 0
+    if alpha is not None:
+        valid &= dataset.read(alpha, **how) > 0
+    return valid
+
+
+def cleared(pixels: Pixels, valid: Valid) -> Pixels:
+    """The same array, (height, width, band), 0 where nothing is valid: no fill can overflow."""
+    if not valid.all():
+        pixels[~valid] = 0
+    return pixels

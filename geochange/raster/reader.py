@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,14 +14,14 @@ import numpy as np
 import rasterio
 from pyproj import CRS
 from pyproj.exceptions import CRSError
-from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.errors import InputError
 from geochange.grid.grid import Grid
 from geochange.raster import retry
-from geochange.raster.acquisition import Acquired, acquired
+from geochange.raster.acquisition import Acquisition, acquisition_of
+from geochange.raster.band_info import BandInfo, describe_bands
 from geochange.raster.gdal_log import QUIET
 from geochange.raster.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
 from geochange.raster.sources.band_stack import is_stack, make_stack
@@ -29,7 +29,7 @@ from geochange.raster.sources.geographic import crs_of
 from geochange.raster.sources.mosaic import is_tileset, make_tileset
 from geochange.raster.sources.subdatasets import refuse_container
 from geochange.raster.sources.unopened import why_unopened
-from geochange.raster.sources.virtual import Made
+from geochange.raster.sources.virtual import VirtualFile
 
 CACHE_MB = 128
 """GDAL's block cache. Its own default is a share of the machine's memory, which would make ours grow."""
@@ -42,9 +42,8 @@ PROBABILITY_BAND = "change probability, 0 to 254 = 0 to 100 %"
 class RasterInfo:
     """What a raster says of itself, read without its pixels.
 
-    bands: how many bands hold data; an alpha band is not counted.
-    alpha: the 1-based number of the alpha band, or None.
-    masked: whether it carries a mask of its own (inside the file or as .msk).
+    bands: every band in the order of the file, alpha too.
+    overviews: the factors by which every band has one.
     files: every file it is made of, those behind a VRT too.
     block_px: (rows, cols) of the pieces its pixels are kept in, which are read whole or not at all.
     blurred: whether other pieces lie behind those (a mosaic's files, a mask's own blocks).
@@ -53,25 +52,31 @@ class RasterInfo:
 
     path: str
     grid: Grid
-    dtype: np.dtype[Any]
-    bands: int
-    nodata: float | None
-    alpha: int | None
-    masked: bool
+    bands: tuple[BandInfo, ...]
     overviews: tuple[int, ...]
     files: tuple[str, ...] = ()
     block_px: tuple[int, int] = (256, 256)
     blurred: bool = False
-    acquired: Acquired | None = None
+    acquired: Acquisition | None = None
 
     @property
-    def sentinel(self) -> float | None:
-        """The nodata value, if one such value in one band is enough to call the pixel missing.
+    def alpha(self) -> int | None:
+        """The 1-based number of the alpha band, the first of several; None where there is none."""
+        return next((i for i, band in enumerate(self.bands, 1) if band.role == "alpha"), None)
 
-        An unsigned 0 or 255 is also an honest dark or bright value, so there every band must hold
-        it; -9999 or NaN never is.
-        """
-        return None if self.dtype.kind == "u" else self.nodata
+    @property
+    def data_bands(self) -> tuple[int, ...]:
+        """The 1-based numbers of the bands that hold data, which alpha does not."""
+        return tuple(i for i, band in enumerate(self.bands, 1) if band.role != "alpha")
+
+    def chosen(self, bands: Iterable[int]) -> tuple[BandInfo, ...]:
+        """Some bands by their 1-based numbers, in that order."""
+        return tuple(self.bands[number - 1] for number in bands)
+
+    def with_fills(self, fills: Mapping[int, tuple[float, ...]]) -> RasterInfo:
+        """The same raster with values that stand for missing pixels, by 1-based band number."""
+        bands = (replace(b, fills=fills.get(i, b.fills)) for i, b in enumerate(self.bands, 1))
+        return replace(self, bands=tuple(bands))
 
 
 STRICT = {
@@ -111,20 +116,25 @@ def open_raster(path: str) -> Any:
     """Open a raster under the settings of `gdal_environment`; see `opened`. Raises InputError."""
     name = _gdal_name(path)
     try:
-        return rasterio.open(name)
+        return _open(name)
     except RasterioError as error:
         fault: RasterioError = error
     if may_pass(path, fault):
         for _ in retry.pauses():
             try:
                 with rasterio.Env(**NOT_REMEMBERED):
-                    return rasterio.open(name)
+                    return _open(name)
             except RasterioError as error:
                 fault = error
     raise InputError(why_unopened(path, fault)) from fault
 
 
-_made: dict[str, Made] = {}
+def _open(name: str) -> Any:
+    with np.errstate(over="ignore"):  # rasterio casts a nodata value that its type cannot hold
+        return rasterio.open(name)
+
+
+_made: dict[str, VirtualFile] = {}
 """By name: the rasters of several files that this process has made."""
 
 
@@ -161,34 +171,46 @@ def inspect(path: str | os.PathLike[str]) -> RasterInfo:
 
 def _describe(path: str, dataset: Any) -> RasterInfo:
     refuse_container(path, dataset)
-    interpretations = dataset.colorinterp
-    alphas = [i + 1 for i, kind in enumerate(interpretations) if kind == ColorInterp.alpha]
-    dtype = np.dtype(dataset.dtypes[0])
-    if interpretations[0] == ColorInterp.palette:
-        raise InputError(
-            f"{path}: holds numbers of a palette, not colours; expand it first "
-            "(gdal_translate -expand rgba)"
-        )
-    if dtype.kind == "c":
-        raise InputError(f"{path}: holds complex numbers; export its amplitude first")
-    masked = not alphas and MaskFlags.per_dataset in dataset.mask_flag_enums[0]
+    bands = describe_bands(dataset)
+    _refuse_unusable(path, [band for band in bands if band.role != "alpha"])
     return RasterInfo(
         path=path,
         grid=read_grid(path, dataset),
-        dtype=dtype,
-        bands=dataset.count - len(alphas),
-        nodata=dataset.nodata,
-        alpha=alphas[0] if alphas else None,
-        masked=masked,
-        overviews=tuple(dataset.overviews(1)),
+        bands=bands,
+        overviews=_overviews(dataset),
         # Of many files, which travel with every task, the name alone; see `identity`.
         files=() if path in _made else tuple(dataset.files),
         block_px=_block_px(dataset),
-        blurred=dataset.driver == "VRT" or masked,
+        blurred=dataset.driver == "VRT" or any(band.mask is not None for band in bands),
         acquired=_made[path].acquired
         if path in _made
-        else acquired({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path),
+        else acquisition_of({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path),
     )
+
+
+def _refuse_unusable(path: str, bands: list[BandInfo]) -> None:
+    """Refuse a raster none of whose bands can be compared. Raises InputError."""
+    whys = [why_unusable(band) for band in bands]
+    if not whys:
+        raise InputError(f"{path}: holds nothing but alpha; export its colours")
+    if all(whys):
+        raise InputError(f"{path}: {whys[0]}")
+
+
+def why_unusable(band: BandInfo) -> str | None:
+    """Why the numbers of a band cannot be compared, with the cure; None where they can."""
+    if band.role == "palette":
+        return (
+            "holds numbers of a palette, not colours; expand it first (gdal_translate -expand rgb)"
+        )
+    if band.dtype.kind == "c":
+        return "holds complex numbers; export its amplitude first"
+    return None
+
+
+def _overviews(dataset: Any) -> tuple[int, ...]:
+    of_bands = [set(dataset.overviews(number)) for number in dataset.indexes]
+    return tuple(sorted(set.intersection(*of_bands)))
 
 
 def _block_px(dataset: Any) -> tuple[int, int]:
@@ -231,7 +253,7 @@ def _prove_complete(info: RasterInfo, handle: retry.Handle) -> None:
         pixel = RasterioWindow(col, row, 1, 1)
         # A server may be well again in a moment; what is wrong with a file stays wrong.
         pauses_s = retry.PAUSES_S if is_remote(info.path) else ()
-        fault = retry.insist(handle, partial(_read_pixel, pixel), pauses_s)
+        fault = retry.retry_read(handle, partial(_read_pixel, pixel), pauses_s)
         if isinstance(fault, RasterioError):
             raise InputError(
                 f"{info.path}: damaged or cut off, pixel (row {row}, col {col}) cannot be read; "
@@ -240,4 +262,5 @@ def _prove_complete(info: RasterInfo, handle: retry.Handle) -> None:
 
 
 def _read_pixel(pixel: RasterioWindow, dataset: Any) -> None:
-    dataset.read(window=pixel)
+    for band in dataset.indexes:  # their types may differ
+        dataset.read(band, window=pixel)

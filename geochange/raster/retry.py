@@ -51,7 +51,7 @@ class Handle:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def afresh(self) -> None:
+    def reopen(self) -> None:
         """Close it and open it again, as if never seen; raises what opening raises."""
         self.dataset.close()  # so that nobody else is handed it
         self._stack.close()
@@ -59,7 +59,7 @@ class Handle:
         self.dataset = self._stack.enter_context(self._open_afresh())
 
 
-def insist(
+def retry_read(
     handle: Handle, read: Callable[[Any], T], pauses_s: Iterable[float] = PAUSES_S
 ) -> T | RasterioError:
     """What `read` gives for the open raster, or the error of the last try."""
@@ -68,7 +68,7 @@ def insist(
         if not isinstance(answer, RasterioError):
             break
         sleep(pause_s)
-        handle.afresh()
+        handle.reopen()
         answer = _attempt(handle, read)
     return answer
 
@@ -85,7 +85,7 @@ def sift(
         if not failed:
             break
         sleep(pause_s)
-        handle.afresh()
+        handle.reopen()
         failed = _unread(handle, failed, read)
     return failed
 

@@ -50,13 +50,13 @@ class Unreadable:
         return cls(*(tuple(Window(*numbers) for numbers in values[n]) for n in ("before", "after")))
 
 
-NOTHING = Unreadable()
+NOTHING_UNREADABLE = Unreadable()
 
 
 class UnreadableError(RunError):
     """Pixels cannot be read; says where, and carries it if there is more to say of it."""
 
-    def __init__(self, message: str, unreadable: Unreadable = NOTHING) -> None:
+    def __init__(self, message: str, unreadable: Unreadable = NOTHING_UNREADABLE) -> None:
         super().__init__(message, unreadable)
         self.unreadable = unreadable
 
@@ -102,7 +102,7 @@ def describe(info: RasterInfo, grid: Grid, windows: Iterable[Window]) -> list[st
 
 
 def _place(info: RasterInfo, grid: Grid, window: Window) -> str:
-    source = common_window(info.grid, [grid.crop(window)]) or info.grid.whole
+    source = common_window(info.grid, [grid.crop(window)]) or info.grid.full_window
     x, y = grid.transform @ (window.col + window.width / 2, window.row + window.height / 2)
     digits = 10 if grid.crs.is_projected else 9
     on_grid = "" if source == window else f"{_span(window)} of the run's grid, "
@@ -116,7 +116,7 @@ def _span(window: Window) -> str:
     return f"rows {window.row}-{window.row_stop - 1}, columns {window.col}-{window.col_stop - 1}"
 
 
-def in_short(places: list[str]) -> str:
+def summarise(places: list[str]) -> str:
     """The first few places and how many more there are, in one line."""
     more = f" (and {len(places) - NAMED} more places)" if len(places) > NAMED else ""
     return "; ".join(places[:NAMED]) + more

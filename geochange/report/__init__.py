@@ -1,1 +1,1 @@
-"""What was found, for people to read: a page, a picture, an entry for a catalogue."""
+"""REPORT: what people read of a result: a page, pictures, a STAC item."""

@@ -1,4 +1,4 @@
-"""Pictures: photos with changes drawn on them, and how they get into a page."""
+"""Canvas: pictures with changes drawn on them, and their embedding in a page."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ Rings = Sequence[NDArray[np.float64]]
 """The rings of one polygon, the outer first: (point, 2) of (x, y) in pixels of the picture."""
 
 FINER = 2
-"""Lines are drawn so much larger and then made smaller, which smooths their stairs."""
+"""Oversampling: lines are drawn so much larger and then shrunk, which smooths them."""
 
 FILL_ALPHA = 100
 
 CASING = 2
-"""By so much, in finer pixels, a line's casing is wider than the line."""
+"""How much wider the casing is than its line, in oversampled pixels."""
 LIGHT, DARK = (255, 255, 255, 210), (40, 20, 10, 210)
 
 LONGEST_BAR = 0.3
-"""Of a picture's width, what the bar of its scale takes at most."""
+"""The largest share of a picture's width that the scale bar takes."""
 
 CASED = 8
-"""Polygons of fewer line widths are drawn without a casing, which would hide them."""
+"""Polygons smaller than so many line widths have no casing, which would hide them."""
 
 
 @dataclass
 class Overlay:
-    """Polygons to be laid over a picture of (rows, cols) of `shape`; they come some at a time.
+    """Polygons over a picture of `shape` (rows, cols); they are added batch by batch.
 
-    line_px: how wide their outlines are. filled: whether the ground in them is tinted.
+    line_px: width of the outlines. filled: whether polygons are tinted.
     """
 
     shape: tuple[int, int]
@@ -54,13 +54,13 @@ class Overlay:
         self.image = Image.new("RGBA", (cols * FINER, rows * FINER), (0, 0, 0, 0))
 
     def add(self, polygons: Sequence[Rings], colours: Sequence[int]) -> None:
-        """Draw polygons, each in one of the colours by number."""
+        """Draw polygons, each in the colour of its number."""
         draw = ImageDraw.Draw(self.image)
         for rings, colour in zip(polygons, colours, strict=True):
             self._polygon(draw, [ring * FINER for ring in rings], self.colours[colour])
 
     def add_specks(self, points: NDArray[np.float64], colours: NDArray[np.int64]) -> None:
-        """Draw what is smaller than a pixel of the picture, all at once: (point, 2) of (x, y)."""
+        """Draw polygons smaller than a pixel of the picture, all at once: (point, 2) of (x, y)."""
         draw = ImageDraw.Draw(self.image)
         for number in np.unique(colours):
             corners = np.floor(points[colours == number] * FINER).astype(int)
@@ -83,7 +83,7 @@ class Overlay:
     def _fill(
         self, rings: Rings, low: NDArray[np.float64], high: NDArray[np.float64], colour: Colour
     ) -> None:
-        """Inside the polygon and outside of its holes."""
+        """Fill a polygon without its holes."""
         limit = np.array(self.image.size)
         corner = np.clip(np.floor(low), 0, limit).astype(int)
         size = np.clip(np.ceil(high) + 1, 0, limit).astype(int) - corner
@@ -99,7 +99,7 @@ class Overlay:
         self.image.alpha_composite(tint, (int(corner[0]), int(corner[1])))
 
     def over(self, photo: Image.Image) -> Image.Image:
-        """A photo of this shape, or a smaller one made larger, with the polygons on top."""
+        """The photo at this shape, enlarged if smaller, with the polygons on top."""
         rows, cols = self.shape
         base = photo.convert("RGBA").resize((cols, rows), Image.Resampling.BICUBIC)
         lines = self.image.resize((cols, rows), Image.Resampling.BOX)
@@ -107,19 +107,19 @@ class Overlay:
 
 
 def _luma(colour: Colour) -> float:
-    """How light a colour looks, 0 to 255 (Rec. 709)."""
+    """The lightness of a colour, 0 to 255 (Rec. 709)."""
     return 0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2]
 
 
 def sized(photo: Photo, shape: tuple[int, int]) -> Image.Image:
-    """A photo at (rows, cols) of `shape`."""
+    """A photo resized to `shape` (rows, cols)."""
     picture = Image.fromarray(photo)
     size = (shape[1], shape[0])
     return picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC)
 
 
 def muted(picture: Image.Image) -> Image.Image:
-    """The same, pale and nearly grey, as a ground for what is drawn on it."""
+    """The picture pale and nearly grey, as a background for drawings."""
     bright = ImageOps.autocontrast(picture, cutoff=1)
     grey = Image.blend(bright, bright.convert("L").convert("RGB"), 0.7)
     return Image.blend(grey, Image.new("RGB", grey.size, PAPER), 0.3)
@@ -127,14 +127,14 @@ def muted(picture: Image.Image) -> Image.Image:
 
 @dataclass(frozen=True)
 class Scale:
-    """A bar of a round length: what it says, and how much of a picture's width it takes."""
+    """A scale bar: its label, and the share of a picture's width that it takes."""
 
     label: str
     share: float
 
 
 def scale_of(width_m: float) -> Scale | None:
-    """The bar for a picture of ground so wide; None where that is not known."""
+    """The scale bar of a picture of so much ground; None where its width is unknown."""
     if not (math.isfinite(width_m) and width_m > 0):
         return None
     metres = round_length(width_m * LONGEST_BAR)
@@ -142,14 +142,14 @@ def scale_of(width_m: float) -> Scale | None:
 
 
 def round_length(most: float) -> float:
-    """The longest of 1, 2 and 5 times a power of ten that is not above `most`."""
+    """The largest of 1, 2 and 5 times a power of ten that does not exceed `most`."""
     power = 10.0 ** math.floor(math.log10(most))
     return max(step for step in (power, 2 * power, 5 * power) if step <= most * (1 + 1e-9))
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as a page holds it: its bytes in its own address."""
+    """A picture in a page, as a data URI."""
 
     uri: str
     width: int
@@ -157,10 +157,10 @@ class Picture:
 
 
 def embedded(picture: Image.Image, quality: int = 82) -> Picture:
-    """A JPEG as a data URI; of drawn lines, colours are kept at full resolution."""
+    """A JPEG as a data URI; drawn lines keep their colours at full resolution."""
     packed = io.BytesIO()
     drawn = quality > 85
-    # Not optimised: Pillow guesses how large the result may be, and fails where ground is like noise.
+    # Not optimised: Pillow underestimates its buffer for noisy pictures and fails.
     picture.save(packed, "JPEG", quality=quality, subsampling=0 if drawn else 2)
     text = base64.b64encode(packed.getvalue()).decode("ascii")
     return Picture(f"data:image/jpeg;base64,{text}", picture.width, picture.height)

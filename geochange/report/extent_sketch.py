@@ -1,4 +1,4 @@
-"""The extent of both dates as a small drawing, north up."""
+"""The extents of both dates as a small SVG drawing, north up."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WIDTH, HEIGHT, MARGIN = 260.0, 170.0, 14.0
 
 @dataclass(frozen=True)
 class Sketch:
-    """Paths of an SVG of WIDTH x HEIGHT; see its `d` attribute."""
+    """Paths of an SVG of WIDTH x HEIGHT; values of the attribute `d`."""
 
     before: str
     after: str
@@ -22,11 +22,11 @@ class Sketch:
 
 
 def sketch_of(place: Place) -> Sketch | None:
-    """The outlines of both rasters and of their common ground; None where they have no image."""
+    """The outlines of both rasters and of their common ground; None where they have no lon/lat."""
     rings = (place.outline_before, place.outline_after, place.outline)
     if not all(rings):
         return None
-    # Rings over the antimeridian go on eastward; those that end before it must follow them there.
+    # Rings across the antimeridian continue eastward; those that end before it must be shifted too.
     east = max(x for ring in rings for x, _ in ring)
     moved = [tuple((x + 360 if east - x > 180 else x, y) for x, y in ring) for ring in rings]
     points = [point for ring in moved for point in ring]

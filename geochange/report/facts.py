@@ -1,4 +1,4 @@
-"""Facts: everything a report says, in plain values, before it is a page or a file."""
+"""Facts: everything in a report, as plain values, before it becomes a page or a file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ SEVERAL = PLUS
 
 @dataclass(frozen=True)
 class Place:
-    """Where. Outlines are rings of (longitude, latitude), empty where they have no image there.
+    """Where the pair lies.
 
+    Outlines are rings of (longitude, latitude), empty where there is no lon/lat.
     bounds: west, south, east, north in degrees. centre: (longitude, latitude).
-    shape: (rows, cols) of the common grid. size_m: the same on the ground.
+    shape: (rows, cols) of the common grid. size_m: its size on the ground.
     pixel: (height, width) of a pixel in `unit`.
-    common_m2: the common ground. seen_m2: the part of it with data at both dates.
+    common_m2: the common ground. seen_m2: its part with data at both dates.
     """
 
     crs: str
@@ -43,8 +44,7 @@ class Place:
 class Source:
     """One of the two dates.
 
-    path: a raster's, or those of several with SEVERAL between them. date: ISO 8601, or None where
-    nothing tells it.
+    path: of a raster, or of several joined by SEVERAL. date: ISO 8601, or None if unknown.
     """
 
     path: str
@@ -53,7 +53,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """The last part of its path or address, or of each."""
+        """The last part of its path or URL, or of each."""
         return SEVERAL.join(PurePosixPath(part).name or part for part in self.parts)
 
     @property
@@ -64,7 +64,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Group:
-    """Some of the changes: what they have in common, how many, how large together."""
+    """A group of changes: its name, their number and area."""
 
     name: str
     polygons: int
@@ -73,10 +73,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Change:
-    """One change. centre: (longitude, latitude) of a point in it; None where it has none.
+    """One change. centre: (longitude, latitude) of a point in it; None where there is no lon/lat.
 
-    before_class, after_class, change: what a network sees there, as in "farmland -> building"; None
-    where none did.
+    before_class, after_class, change: class names by the network, such as "farmland -> building";
+    None without names.
     """
 
     id: int
@@ -93,7 +93,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the run and how long it took."""
+    """A stage of the run and its duration."""
 
     name: str
     seconds: float
@@ -101,11 +101,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a report says.
+    """All facts of a report.
 
-    histogram: how many changes in each of as many equal steps of confidence from 0 to 1.
-    options: by name, as texts; `unusual` are those that are not the defaults.
-    files: names of the outputs beside the report, by what they are.
+    histogram: the number of changes in equal steps of confidence from 0 to 1. options: by name, as
+    texts; `unusual` are those that differ from the defaults. files: names of the outputs beside the
+    report, by their kind.
     """
 
     title: str
@@ -131,9 +131,9 @@ class Facts:
 
     @property
     def changed_share(self) -> float:
-        """Of the ground seen at both dates, 0 to 1."""
+        """The changed share of the ground seen at both dates, 0 to 1."""
         return self.changed_m2 / self.place.seen_m2 if self.place.seen_m2 else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain JSON."""
+        """The facts as plain JSON."""
         return {**asdict(self), "changed_share": self.changed_share}

@@ -1,7 +1,6 @@
-"""The page: one file of HTML that needs neither network nor script.
+"""The page: one HTML file that needs neither network nor script.
 
-Jinja2, which torch and distributed bring along anyway: it escapes whatever is put into the page
-unless told not to, and a template with loops reads like the page it makes.
+Jinja2, which torch and distributed require anyway, escapes every value unless told not to.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Shade:
-    """A step of the legend: its words, where it begins (0 to 1), and its colour as CSS has it."""
+    """A step of the legend: its label, its lower bound (0 to 1), and its CSS colour."""
 
     label: str
     lower: float
@@ -34,8 +33,8 @@ class Shade:
 class Pictures:
     """The pictures of a page: of the whole scene, and of each of the top changes.
 
-    scale: of the scene; None where lengths are not known. top: before, after and outline of each
-    change of Facts.top. sparse: whether the scene is seen by samples only.
+    scale: of the scene; None where lengths are unknown. top: before, after and outline of each
+    change of Facts.top. sparse: whether the scene is shown by samples only.
     """
 
     before: Picture
@@ -47,9 +46,9 @@ class Pictures:
 
 
 def render(facts: Facts, pictures: Pictures | None, shades: Sequence[Shade]) -> str:
-    """The page as text; everything that comes from the run is escaped.
+    """The page as text; every value of the run is escaped.
 
-    pictures: None where the rasters could no longer be looked at.
+    pictures: None where the rasters can no longer be read.
     """
     environment = Environment(
         loader=FileSystemLoader(HERE),
@@ -73,7 +72,7 @@ def render(facts: Facts, pictures: Pictures | None, shades: Sequence[Shade]) -> 
         pictures=pictures,
         shades=shades,
         sketch=sketch_of(facts.place),
-        # Ours, and nobody's words are in it.
+        # Our own file, without values from outside.
         css=Markup((HERE / "page.css").read_text("utf-8")),
         version=__version__,
         most=_most(facts),
@@ -85,7 +84,7 @@ def _shade(value: float, shades: Sequence[Shade]) -> Shade:
 
 
 def _most(facts: Facts) -> dict[str, float]:
-    """What the longest bar of each chart stands for."""
+    """The value of the longest bar of each chart."""
     return {
         "change": max((group.area_m2 for group in facts.by_change), default=0) or 1,
         "size": max((group.area_m2 for group in facts.by_size), default=0) or 1,

@@ -1,4 +1,4 @@
-"""Panels: pictures of one ground side by side, with words, a legend and a scale, as one picture."""
+"""Panels: pictures of one ground side by side, with captions, a legend and a scale."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from geochange.report.canvas import Scale
 
 @dataclass(frozen=True)
 class Panel:
-    """A picture, what it is called, and what there is to say beside that."""
+    """A picture, its name and a note."""
 
     picture: Image.Image
     name: str
@@ -27,7 +27,7 @@ def side_by_side(
     legend: Sequence[tuple[str, Colour]],
     scale: Scale | None,
 ) -> Image.Image:
-    """The panels in a row, all of one size, on paper."""
+    """The panels in a row, all of one size, on white."""
     width, height = panels[0].picture.size
     text = max(13, round(max(width, height) / 42))
     margin, gap = 2 * text, round(text * 0.9)
@@ -51,7 +51,7 @@ def side_by_side(
 
 
 def _write(draw: ImageDraw.ImageDraw, place: tuple[float, float], words: str, text: int) -> None:
-    """Letters that may hold a raised 2, which the font at hand lacks."""
+    """Write text that may hold a raised 2, which Pillow's font lacks."""
     left, top = place
     for number, part in enumerate(words.split("²")):
         if number:
@@ -67,7 +67,7 @@ def _label(
 ) -> None:
     left, top = place
     letters = font(text)
-    # Twice, half a pixel apart: the letters at hand come in one weight.
+    # Written twice, half a pixel apart: the font has a single weight.
     for shift in (0, 0.6):
         draw.text((left + shift, top), panel.name, INK, letters)
     taken = letters.getlength(panel.name) + text * 0.7
@@ -80,7 +80,7 @@ def _legend(
     place: tuple[int, int],
     text: int,
 ) -> float:
-    """Draw it from `place` on; where it ends."""
+    """Draw the legend from `place` on; returns where it ends."""
     left, top = place
     letters, at = font(text), float(left)
     for words, colour in legend:
@@ -98,7 +98,7 @@ def _scale(
     text: int,
     used: float,
 ) -> None:
-    """A bar whose right end lies at `corner`, if the legend leaves room for it."""
+    """Draw a scale bar that ends at `corner`, if the legend leaves room for it."""
     if scale is None:
         return
     letters, length = font(text), scale.share * width

@@ -1,4 +1,4 @@
-"""A STAC Item for the outputs of a run, by pystac: what a catalogue needs to list them."""
+"""A STAC Item for the outputs of a run, by pystac."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Footprint:
-    """Where the outputs lie, on the globe and on their own grid.
+    """The location of the outputs, in lon/lat and on their grid.
 
-    geometry: GeoJSON, or None; bbox: west, south, east, north. code: as in EPSG:32632, or None.
-    wkt: the CRS in full. transform: six numbers, row by row.
+    geometry: GeoJSON, or None. bbox: west, south, east, north. code: such as EPSG:32632, or None.
+    wkt: the full CRS. transform: six numbers, row by row.
     """
 
     geometry: dict[str, Any] | None
@@ -81,7 +81,7 @@ def item_of(facts: Facts, footprint: Footprint, assets: dict[str, str]) -> dict[
 
 
 def _id(facts: Facts, footprint: Footprint) -> str:
-    """The same for the same pair and output name, and in all likelihood for no other."""
+    """An id that depends on the pair and the name of the output."""
     words = f"{facts.before.path}\n{facts.after.path}\n{footprint.transform}\n{footprint.shape}"
     return f"{Path(facts.title).stem}-{hashlib.sha256(words.encode()).hexdigest()[:12]}"
 
@@ -97,7 +97,7 @@ def _project(item: pystac.Item, footprint: Footprint) -> None:
 
 
 def _asset(key: str, name: str) -> pystac.Asset:
-    suffix = Path(name).suffix
+    suffix = Path(name).suffix.lower()
     extra = {"bands": [{"name": "change", "data_type": "uint8", "nodata": 255}]}
     return pystac.Asset(
         f"./{quote(name)}",
@@ -112,9 +112,9 @@ Span = tuple[datetime, datetime]
 
 
 def _moments(facts: Facts) -> tuple[datetime | None, Span | None, str]:
-    """The item's datetime or its start and end, and a sentence where they are not what one thinks.
+    """The item's datetime, or its start and end, and a sentence where they need explaining.
 
-    STAC wants one of them, whatever is known.
+    STAC requires one of them, whatever is known.
     """
     dates = [_span(source) for source in (facts.before, facts.after)]
     spans = [span for span in dates if span is not None]
@@ -132,7 +132,7 @@ def _moments(facts: Facts) -> tuple[datetime | None, Span | None, str]:
 
 
 def _span(source: Source) -> Span | None:
-    """From when to when a picture may have been taken: a moment, or a day."""
+    """The interval in which a picture was taken: a moment, or a day."""
     try:
         moment = datetime.fromisoformat(source.date or "")
     except ValueError:
@@ -155,7 +155,7 @@ def _at(text: str) -> str:
 
 
 def _addresses(source: Source) -> list[str]:
-    """Where its rasters are, as addresses; those of whole sets by a pattern have none."""
+    """The URLs of its rasters; tile sets named by a pattern have none."""
     single = [part for part in source.parts if not is_tileset(part)]
     paths = [(part, file_behind(part)) for part in single]
     return [path.as_uri() if path.is_absolute() else quote(part, ":/?&=%") for part, path in paths]

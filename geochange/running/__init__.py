@@ -1,1 +1,1 @@
-"""RUNNING: what `run` does between its first look and its last file, and what it takes to do it."""
+"""RUNNING: the parts of `run` between its checks and its outputs."""

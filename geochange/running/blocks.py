@@ -1,4 +1,4 @@
-"""All blocks of a run: inferred, stitched and vectorised, as fast as workers take them."""
+"""Process all blocks of a run: infer, stitch and vectorise, as fast as the workers take them."""
 
 from __future__ import annotations
 
@@ -6,72 +6,72 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import BinaryIO
 
-from geochange.mosaic.release import Release
+from geochange.mosaic.release import LogitRelease
 from geochange.mosaic.schedule import Client, Job, run_bounded
 from geochange.progress import Progress
-from geochange.running.raster_writer import Rastering
-from geochange.running.read_failures import Faults
+from geochange.running.raster_writer import RasterWriter
+from geochange.running.read_failures import ReadFailures
 from geochange.running.scope import Scope
-from geochange.running.tasks import Work, jobs
-from geochange.vector.tracing.join import Joiner
+from geochange.running.tasks import RunSpec, jobs
+from geochange.vector.tracing.join import RegionJoiner
 from geochange.vector.tracing.regions import BlockRegions, unseen
-from geochange.vector.tracing.spill import Shelf, Spill
+from geochange.vector.tracing.spill import RegionFile, RegionSpill
 
 
-def work_blocks(
+def process_blocks(
     client: Client,
-    work: Work,
+    work: RunSpec,
     outlines: BinaryIO,
     keep_logits: bool,
     progress: Progress,
-    raster: Rastering,
-) -> Shelf:
-    """Work every block; the regions come back joined, their outlines in a file.
+    raster: RasterWriter,
+) -> RegionFile:
+    """Process every block; returns the joined regions, with their outlines in a file.
 
-    Blocks that cannot be read are gone on without, and named when all else is done: RunError.
-    raster: is told of each output block whose probability is kept.
+    Blocks that cannot be read are skipped, and named when all others are done: RunError. raster: is
+    told of each output block whose probability is stored.
     """
-    yard = _Yard(work, Spill(outlines), keep_logits, progress, raster)
+    yard = _BlockLoop(work, RegionSpill(outlines), keep_logits, progress, raster)
     yard.leave_out()
-    faults = Faults(work.pair)
+    faults = ReadFailures(work.pair)
 
     def take(job: Job, answer: int | BlockRegions) -> None:
         if isinstance(answer, BlockRegions):
             yard.finished(job, answer)
         else:
-            faults.worked()
+            faults.note_success()
             yard.inferred(answer)
 
-    run_bounded(client, jobs(work), take, faults.spare)
+    run_bounded(client, jobs(work), take, faults.tolerate)
     if not work.skip_unreadable:
-        faults.settle(work.unsampled)
+        faults.raise_collected(work.unsampled)
     return yard.spill.finish(yard.joiner.finish())
 
 
 @dataclass
-class _Yard:
-    """Where the answers of workers are put, in whatever order they come."""
+class _BlockLoop:
+    """Collects the results of workers in whatever order they come."""
 
-    work: Work
-    spill: Spill
+    work: RunSpec
+    spill: RegionSpill
     keep_logits: bool
     progress: Progress
-    raster: Rastering
-    joiner: Joiner = field(init=False)
-    release: Release = field(init=False)
+    raster: RasterWriter
+    joiner: RegionJoiner = field(init=False)
+    release: LogitRelease = field(init=False)
     scope: Scope = field(init=False)
     tiles: int = 0
     pixels: int = 0
 
     def __post_init__(self) -> None:
-        self.joiner = Joiner(self.work.plan.shape)
+        self.joiner = RegionJoiner(self.work.plan.shape)
         self.scope = self.work.scope
-        self.release = Release(self.work.logits, self.scope)
+        self.release = LogitRelease(self.work.logits, self.scope)
         for stage in ("infer", "polygons"):
             self.progress(stage, 0, self.scope.pixels)
 
     def leave_out(self) -> None:
-        """Tell the joiner of the output blocks that are not worked."""
+        """Tell the joiner which output blocks are left out."""
         if self.scope.area is None:
             return
         plan = self.work.plan
@@ -88,7 +88,7 @@ class _Yard:
         self.progress("infer", total * self.tiles // self.scope.counts[0], total)
 
     def finished(self, job: Job, regions: BlockRegions) -> None:
-        """An output block is stitched, kept and vectorised."""
+        """An output block is stitched, stored and vectorised."""
         self.raster.add(job.arguments[1])
         self.spill.put(self.joiner.add(regions))
         if not self.keep_logits:

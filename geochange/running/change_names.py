@@ -1,4 +1,4 @@
-"""What changed, by name: the classes of a change at both dates, from the scores of its tiles."""
+"""Names of changes: the class of a change at each date, from the scores of its tiles."""
 
 from __future__ import annotations
 
@@ -12,42 +12,46 @@ from scipy.sparse import csr_array
 
 from geochange.errors import OptionError
 from geochange.grid.tiling import Index
+from geochange.models.protocol import ALWAYS, NamingRule
 from geochange.mosaic.store import ScoreStore
-from geochange.vector.changes import Named
+from geochange.vector.changes import ChangeNames
 from geochange.vector.tracing.overlap import Overlap, overlaps
 from geochange.vector.tracing.regions import Ints, Regions
 
 UNIT = 1 << 20
-"""Scores are added as whole millionths or so: their sums are exact, whatever the order."""
+"""Scores are summed as integers of about a millionth, so that sums are exact in any order."""
 
 NEAR = 3
-"""So many names are offered for one that is not known."""
+"""The number of similar names offered for an unknown one."""
 
 
 @dataclass(frozen=True)
-class Namer:
+class ChangeNamer:
     """Names regions by the class scores of the tiles they lie in.
 
     A region's score is the mean of its tiles', each tile counting by the pixels of the region in
     it; where tiles overlap, a pixel counts for each that saw it. Its class is the one of the
-    highest score, of equal ones the first of the vocabulary. Memory holds one block of tiles, and a
+    highest score, of equal ones the first of the vocabulary; names of one meaning score together.
+    Memory holds one block of tiles, and a
     number for each region and class.
 
     only: the classes of which one must be there before or after; None keeps every region.
+    rule: when a name is said; a region has none where it is not.
     """
 
     scores: ScoreStore
     only: frozenset[str] | None = None
+    rule: NamingRule = ALWAYS
 
-    def __call__(self, regions: Regions) -> Named:
-        """The names of some regions, and which of them are wanted."""
+    def __call__(self, regions: Regions) -> ChangeNames:
+        """The names of regions, and which of them are wanted."""
         mean = self._mean(regions)
-        known = ~np.isnan(mean).any(axis=(1, 2))
-        best = np.where(np.isnan(mean), -1, mean).argmax(axis=2)
-        classes = np.array(self.scores.classes, dtype=np.object_)
-        before, after = classes[best[:, 0]], classes[best[:, 1]]
-        before[~known] = after[~known] = None
-        top = mean.max(axis=2)
+        best, top = self._best(np.where(np.isnan(mean), -1, mean))
+        top[np.isnan(mean).any(axis=2)] = np.nan
+        said = top >= self.rule.least_score  # no number is not
+        names = np.array(self.scores.classes, dtype=np.object_)[best]
+        names[~said], top[~said] = None, np.nan
+        before, after = names[:, 0], names[:, 1]
         attributes = {
             "before_class": before,
             "after_class": after,
@@ -55,7 +59,16 @@ class Namer:
             "before_score": top[:, 0],
             "after_score": top[:, 1],
         }
-        return Named(attributes, self._wanted(before, after))
+        return ChangeNames(attributes, self._wanted(before, after))
+
+    def _best(self, mean: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """(region, date): the class of the best meaning that fits best, and the meaning's score."""
+        groups = _meanings(self.scores.classes, self.rule.meanings)
+        scores = np.stack([mean[..., group].sum(axis=2) for group in groups], axis=2)
+        members = np.stack([group[mean[..., group].argmax(axis=2)] for group in groups], axis=2)
+        chosen = scores.argmax(axis=2)[..., None]
+        best, top = (np.take_along_axis(x, chosen, axis=2)[..., 0] for x in (members, scores))
+        return best, top
 
     def _wanted(self, before: NDArray[np.object_], after: NDArray[np.object_]) -> NDArray[np.bool_]:
         if self.only is None:
@@ -66,7 +79,7 @@ class Namer:
     def _mean(self, regions: Regions) -> NDArray[np.float64]:
         """(region, date, class) scores from 0 to 1; NaN where no tile of a region was scored."""
         classes = len(self.scores.classes)
-        # In the last column the pixels themselves, of tiles that were scored.
+        # The last column counts the pixels in scored tiles.
         sums = np.zeros((len(regions), 2 * classes + 1), np.int64)
         for found in overlaps(regions, self.scores.plan):
             for block, part in self._by_block(found):
@@ -76,7 +89,7 @@ class Namer:
         return means.reshape(-1, 2, classes)
 
     def _by_block(self, found: Overlap) -> Iterator[tuple[Index, Overlap]]:
-        """Pairs of regions and tiles, by the blocks of the tiles, which are kept together."""
+        """Pairs of regions and tiles, by the blocks of the tiles, which are stored together."""
         plan = self.scores.plan
         across, size = plan.cols.blocks, plan.block_tiles
         block = found.tile_row // size * across + found.tile_col // size
@@ -98,17 +111,93 @@ class Namer:
         sums[owner] += shared @ columns
 
 
+SAID = 0.5
+"""A class is named where more of a region's pixels than this are of it."""
+
+
+@dataclass(frozen=True)
+class LandNamer:
+    """Names regions by what stands on their own pixels.
+
+    classes: in the order of the numbers. places: what else they must satisfy, if anything.
+    """
+
+    classes: tuple[str, ...]
+    places: ChangeNamer | None = None
+
+    def __call__(self, regions: Regions) -> ChangeNames:
+        """The names of some regions, and which of them are wanted."""
+        land = regions.rows["land"].astype(np.float64)
+        pixels = np.maximum(1, regions.rows["pixels"])[:, None]
+        share, best = land.max(axis=2, initial=0) / pixels, land.argmax(axis=2)
+        names = np.array(self.classes, dtype=np.object_)[best]
+        names[share <= SAID] = None
+        score = np.where(share > SAID, share, np.nan)
+        attributes = {
+            "before_class": names[:, 0],
+            "after_class": names[:, 1],
+            "change": [_told(*both) for both in names.tolist()],
+            "before_score": score[:, 0],
+            "after_score": score[:, 1],
+        }
+        if self.places is None:
+            return ChangeNames(attributes, np.ones(len(regions), np.bool_))
+        return ChangeNames(attributes, self.places(regions).wanted)
+
+
+def _meanings(
+    classes: tuple[str, ...], meanings: tuple[tuple[str, ...], ...]
+) -> list[NDArray[np.int64]]:
+    """The numbers of the classes of each meaning, in the order of their first."""
+    group = {name: number for number, names in enumerate(meanings) for name in names}
+    found: dict[object, list[int]] = {}
+    for number, name in enumerate(classes):
+        found.setdefault(group.get(name, name), []).append(number)
+    return [np.array(numbers, np.int64) for numbers in found.values()]
+
+
 def _told(before: str | None, after: str | None) -> str | None:
-    """A change in words. Most are smaller than a tile, whose class they need not change."""
+    """A change in words. Most changes are smaller than a tile, whose class may stay the same."""
     if before is None or after is None:
         return None
     return f"within {after}" if before == after else f"{before} -> {after}"
 
 
-def chosen_classes(only: str | None, classes: tuple[str, ...]) -> frozenset[str] | None:
-    """The classes that `--only` names, by commas, in any case. Raises OptionError.
+@dataclass(frozen=True)
+class Chosen:
+    """What `--only` names. land: what stands on a pixel. places: what a tile shows.
 
-    classes: those the model scores; none where it names none.
+    One of them is empty; both are where everything is wanted.
+    """
+
+    land: tuple[str, ...] = ()
+    places: frozenset[str] | None = None
+
+
+def chosen(only: str | None, classes: tuple[str, ...], land: tuple[str, ...]) -> Chosen:
+    """What `--only` asks for: pixels by what stands there, or polygons by what their place shows.
+
+    classes: those the model scores by tile. land: those it sees by pixel, which are meant where
+    both have a name. Raises OptionError.
+    """
+    if only is None or not land:
+        return Chosen(places=chosen_classes(only, classes))
+    every = (*land, *(name for name in classes if name not in land))
+    asked = chosen_classes(only, every) or frozenset()
+    pixels = tuple(name for name in land if name in asked)
+    places = sorted(asked - set(pixels))
+    if pixels and places:
+        raise OptionError(
+            f"--only {only}: {pixels[0]} is seen by pixel and {places[0]} by the place around it; "
+            "name only those of one kind"
+        )
+    return Chosen(pixels, frozenset(places) or None)
+
+
+def chosen_classes(only: str | None, classes: tuple[str, ...]) -> frozenset[str] | None:
+    """The classes that `--only` names, separated by commas, in any case. Raises OptionError.
+
+    classes: those that the model scores; none where it has no classes.
     """
     if only is None:
         return None

@@ -17,7 +17,7 @@ from geochange.grid.tiling import Axis, TilePlan
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says of a disk, a share of it or a file that can grow no further."""
 
-LOGIT_BYTES, SCORE_BYTES, PROBABILITY_BYTES = 2, 4, 1
+LOGIT_BYTES, SCORE_BYTES, PROBABILITY_BYTES, LAND_BYTES = 2, 4, 1, 2
 
 OUTLINE_BYTES = 0.2
 """A pixel's share of the outlines that wait to be written, where a few per cent changed."""
@@ -33,7 +33,7 @@ EARLY_PX, EARLY_BLOCKS = 2**24, 25
 
 
 @dataclass(frozen=True)
-class Space:
+class DiskSpace:
     """Bytes on the disk of the outputs while a run works.
 
     infer: the most there is until the last block is stitched. write: while the raster is written.
@@ -48,27 +48,33 @@ class Space:
         return max(self.infer, self.write)
 
 
-def space_of(
-    plan: TilePlan, classes: int, in_flight: int, keep_work: bool, share: float = 1.0
-) -> Space:
+def disk_space_of(
+    plan: TilePlan,
+    classes: int,
+    in_flight: int,
+    keep_work: bool,
+    share: float = 1.0,
+    land: bool = False,
+) -> DiskSpace:
     """What a run of a plan takes.
 
     classes: how many the model scores. in_flight: how many tasks are submitted at once.
     keep_work: whether logits stay behind those that gather from them. share: of the tiles that are
-    worked.
+    worked. land: whether the model sees what stands on each pixel.
     """
     tile = plan.tile_px**2 * LOGIT_BYTES
     tiles = math.ceil(plan.tile_count * share)
     logits = tiles * tile
     scores = tiles * 2 * classes * SCORE_BYTES
-    probability = int(plan.whole.pixels * share) * PROBABILITY_BYTES
-    early = int(plan.whole.pixels * PLAIN_BYTES) if writes_early(plan) else 0
+    seen = tiles * plan.tile_px**2 * LAND_BYTES if land else 0
+    probability = int(plan.full_window.pixels * share) * PROBABILITY_BYTES
+    early = int(plan.full_window.pixels * PLAIN_BYTES) if writes_early(plan) else 0
     front = logits if keep_work else min(logits, front_tiles(plan, in_flight) * tile)
-    outlines = int(plan.whole.pixels * OUTLINE_BYTES)
-    raster = int(plan.whole.pixels * (PLAIN_BYTES + COG_BYTES))
+    outlines = int(plan.full_window.pixels * OUTLINE_BYTES)
+    raster = int(plan.full_window.pixels * (PLAIN_BYTES + COG_BYTES))
     kept = logits if keep_work else 0
-    always = scores + probability + outlines
-    return Space(always + front + early, always + kept + raster)
+    always = scores + seen + probability + outlines
+    return DiskSpace(always + front + early, always + kept + raster)
 
 
 def writes_early(plan: TilePlan) -> bool:
@@ -77,7 +83,7 @@ def writes_early(plan: TilePlan) -> bool:
     In few blocks nearly all logits wait at the same time, and the disk is not to hold both.
     """
     blocks = plan.rows.outputs * plan.cols.outputs
-    return plan.whole.pixels >= EARLY_PX and blocks >= EARLY_BLOCKS
+    return plan.full_window.pixels >= EARLY_PX and blocks >= EARLY_BLOCKS
 
 
 def front_tiles(plan: TilePlan, in_flight: int) -> int:
@@ -99,7 +105,7 @@ def _depth(axis: Axis) -> int:
     )
 
 
-def check_space(space: Space, folder: Path, work_folder: Path) -> None:
+def check_space(space: DiskSpace, folder: Path, work_folder: Path) -> None:
     """Refuse a run for which there is too little space; what an earlier one left is its own.
 
     Raises OutputError.

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from geochange.errors import OptionError
 from geochange.grid.tiling import TilePlan
-from geochange.raster.aligned import Date
-from geochange.raster.pair import Pair
+from geochange.raster.aligned import AlignedRaster
+from geochange.raster.pair import RasterPair
 from geochange.raster.reader import CACHE_MB
-from geochange.raster.scene.radiometry import Radiometry
+from geochange.raster.scene.radiometry import Radiometry, working_dtype
 from geochange.running.disk_space import as_gb
 
 logger = logging.getLogger(__name__)
@@ -24,15 +24,15 @@ VALID_BYTES = 3
 MATCH_BYTES, WIDE_BYTES = 4, 16
 """A number of `after` once it is matched, and one of a single band while it is."""
 
-STRETCH_BYTES = 8
-"""A number of a band while it is stretched: in float32, and scaled."""
+STRETCH_COPIES = 2
+"""A number of a band while it is stretched: in floating point, and scaled."""
 
 MAY_TAKE = 0.6
 """The share of the machine's memory that a run may take unless it is told otherwise."""
 
 
 @dataclass(frozen=True)
-class Budget:
+class MemoryBudget:
     """Bytes of memory that a run takes.
 
     process: what each process holds before its first block: libraries, weights, caches.
@@ -53,7 +53,7 @@ class Budget:
         working = self.process + self.network + self.threads * self.block
         return working * self.processes + self.process if self.processes else working
 
-    def within(self, limit: int) -> Budget:
+    def within(self, limit: int) -> MemoryBudget:
         """The same run with as many of its threads as fit. Raises OptionError if none does."""
         for threads in range(self.threads, 0, -1):
             fitting = replace(self, threads=threads)
@@ -66,7 +66,7 @@ class Budget:
         )
 
 
-def block_bytes(pair: Pair, plan: TilePlan, radiometry: Radiometry) -> int:
+def block_bytes(pair: RasterPair, plan: TilePlan, radiometry: Radiometry) -> int:
     """What a thread holds of a block of tiles; stitching and vectorising take less."""
     first, *_ = plan.blocks()
     rows, cols = plan.block_tile_ranges(first)
@@ -80,20 +80,22 @@ def block_bytes(pair: Pair, plan: TilePlan, radiometry: Radiometry) -> int:
     return window.pixels * pixel + logits
 
 
-def _date_bytes(date: Date, stretched: bool) -> int:
+def _date_bytes(date: AlignedRaster, stretched: bool) -> int:
     """A pixel of one date: its numbers, and what becomes of them."""
-    number = date.dtype.itemsize + (STRETCH_BYTES + 1 if stretched else 0)
+    number = date.dtype.itemsize
+    if stretched:
+        number += STRETCH_COPIES * working_dtype(date.dtype).itemsize + 1
     return len(date.bands) * number
 
 
-def cache_bytes(pair: Pair) -> int:
+def cache_bytes(pair: RasterPair) -> int:
     """What GDAL keeps of the rasters in each process, at most."""
     dates = pair.before, pair.after
-    pixel = sum(len(date.bands) * date.info.dtype.itemsize for date in dates)
-    return min(CACHE_MB * 2**20, pair.grid.whole.pixels * pixel)
+    pixel = sum(band.dtype.itemsize for date in dates for band in date.info.chosen(date.bands))
+    return min(CACHE_MB * 2**20, pair.grid.full_window.pixels * pixel)
 
 
-def check_limit(budget: Budget, limit_gb: float | None, machine: int) -> Budget:
+def check_limit(budget: MemoryBudget, limit_gb: float | None, machine: int) -> MemoryBudget:
     """The run with as many threads as the limit, or MAY_TAKE of the machine, allows.
 
     Raises OptionError if one is too many.

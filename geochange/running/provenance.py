@@ -1,4 +1,4 @@
-"""What a result came from: for the user to read, and for a later run to know its own work again."""
+"""Provenance: the record of a run for the user, and its fingerprint for a later run."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ from typing import Any
 
 from geochange import __version__
 from geochange.errors import RunError
-from geochange.raster.fingerprint import identity
-from geochange.raster.pair import Pair
-from geochange.raster.unreadable import NOTHING, Unreadable
-from geochange.running.tasks import Work
-from geochange.workflows.preflight import Checked
+from geochange.raster.fingerprint import fingerprint_of
+from geochange.raster.pair import RasterPair
+from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable
+from geochange.running.tasks import RunSpec
+from geochange.running.work_folder import STORES
+from geochange.workflows.preflight import CheckedRun
 
 PACKAGES = ("torch", "rasterio", "shapely", "geopandas", "dask", "zarr", "numpy")
 
 
 @dataclass(frozen=True)
 class Clock:
-    """When a run began, and how long its stages took, in seconds."""
+    """When a run began, and the seconds that its stages took."""
 
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     ticks: float = field(default_factory=time.monotonic)
     stages: dict[str, float] = field(default_factory=dict)
 
     def seconds(self) -> float:
-        """Since it began."""
+        """Seconds since the run began."""
         return time.monotonic() - self.ticks
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Take the time of a part of the run."""
+        """Time a stage of the run."""
         start = time.monotonic()
         try:
             yield
@@ -45,14 +46,15 @@ class Clock:
             self.add(name, time.monotonic() - start)
 
     def add(self, name: str, seconds: float) -> None:
-        """A part of the run took so long."""
+        """Add seconds to a stage."""
         self.stages[name] = self.stages.get(name, 0.0) + seconds
 
 
-def fingerprint(work: Work) -> dict[str, Any]:
+def fingerprint(work: RunSpec) -> dict[str, Any]:
     """Everything the logits and probabilities of a run depend on, as plain JSON."""
     return {
         "geochange": __version__,
+        STORES: "crc32c",
         "inputs": inputs(work.pair),
         "bands": [work.pair.before.bands, work.pair.after.bands],
         "crs": work.pair.grid.crs.to_wkt(),
@@ -67,13 +69,13 @@ def fingerprint(work: Work) -> dict[str, Any]:
     }
 
 
-def inputs(pair: Pair) -> list[list[Any]]:
-    """What the rasters of a pair are at this moment; see `identity`."""
-    return [identity(date.info) for date in (pair.before, pair.after)]
+def inputs(pair: RasterPair) -> list[list[Any]]:
+    """The state of the rasters of a pair; see `fingerprint_of`."""
+    return [fingerprint_of(date.info) for date in (pair.before, pair.after)]
 
 
-def refuse_changed(pair: Pair, began: list[list[Any]]) -> None:
-    """Raise RunError if an input is no longer what it was when the run began."""
+def refuse_changed(pair: RasterPair, began: list[list[Any]]) -> None:
+    """Raise RunError if an input changed since the run began."""
     for date, then, now in zip((pair.before, pair.after), began, inputs(pair), strict=True):
         if then != now:
             raise RunError(
@@ -82,10 +84,18 @@ def refuse_changed(pair: Pair, began: list[list[Any]]) -> None:
             )
 
 
+def fills(pair: RasterPair) -> dict[str, dict[int, tuple[float, ...]]]:
+    """By date and 1-based band, what was taken for nodata though the file does not say so."""
+    return {
+        name: {i: band.fills for i, band in enumerate(date.info.bands, 1) if band.fills}
+        for name, date in (("before", pair.before), ("after", pair.after))
+    }
+
+
 def record(
-    checked: Checked, work: Work, clock: Clock, unreadable: Unreadable = NOTHING
+    checked: CheckedRun, work: RunSpec, clock: Clock, unreadable: Unreadable = NOTHING_UNREADABLE
 ) -> dict[str, str]:
-    """The run as a table of names and values, for the metadata of the output."""
+    """The run as a table of names and values, for the metadata of the outputs."""
     return {
         "before": work.pair.before.info.path,
         "after": work.pair.after.info.path,
@@ -95,6 +105,7 @@ def record(
         "transform": json.dumps(list(work.pair.grid.transform)[:6]),
         "shape": json.dumps(work.plan.shape),
         "options": checked.options.model_dump_json(),
+        "fills": json.dumps(fills(work.pair)),
         "probability_level": str(work.level),
         "radiometry": repr(work.radiometry),
         "checks": json.dumps(None if work.checks is None else work.checks.to_json()),
@@ -110,7 +121,7 @@ def record(
 
 
 def stamp(clock: Clock) -> dict[str, str]:
-    """With what, and when."""
+    """Version and time."""
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {
         "geochange": __version__,

@@ -1,4 +1,4 @@
-"""Rastering: the raster of probability, written by a thread of its own as blocks are finished."""
+"""Raster writer: the probability raster, written by its own thread as blocks are finished."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from geochange.progress import Progress
 from geochange.raster.output.cog import Block, write_cog
 from geochange.running.disk_space import writes_early
 from geochange.running.provenance import Clock
-from geochange.running.tasks import Work
+from geochange.running.tasks import RunSpec
 from geochange.vector.tracing.coverage import Coverage
-from geochange.workflows.preflight import Checked
+from geochange.workflows.preflight import CheckedRun
 
 STAGE = "write the probability"
 
 
 @dataclass
-class Rastering:
-    """Takes output blocks as they are finished; the file appears once there are no more.
+class RasterWriter:
+    """Takes output blocks as they are finished; the file appears after the last one.
 
-    coverage, seen_px: of the blocks taken so far; of all once the file is in its place.
+    coverage, seen_px: of the blocks so far; of all blocks once the file is in its place.
     """
 
-    checked: Checked
-    work: Work
+    checked: CheckedRun
+    work: RunSpec
     clock: Clock
     progress: Progress
     coverage: Coverage = field(init=False)
@@ -49,13 +49,13 @@ class Rastering:
             self._begin()
 
     def add(self, output: Index) -> None:
-        """Take an output block whose probability is kept. Raises RunError if writing failed."""
+        """Add an output block whose probability is stored. Raises RunError if writing failed."""
         if self._written is not None and self._written.done():
             self._written.result()
         self._ready.put(output)
 
     def end(self) -> Future[None]:
-        """There are no more blocks; gives what is done once the file is in its place."""
+        """No more blocks; returns a future that is done once the file is in its place."""
         ended = time.monotonic()
         self._ready.put(None)
         written = self._begin()
@@ -63,7 +63,7 @@ class Rastering:
         return written
 
     def stop(self) -> None:
-        """Give up, and leave no file."""
+        """Stop writing, and leave no file."""
         self._failed = True
         self._ready.put(None)
         self._pool.shutdown()
@@ -80,7 +80,7 @@ class Rastering:
             write_cog(self._blocks(), raster, grid.shape, grid.crs, grid.transform, work.folder)
 
     def _blocks(self) -> Iterator[Block]:
-        done, total = 0, self.work.plan.whole.pixels
+        done, total = 0, self.work.plan.full_window.pixels
         while (output := self._ready.get()) is not None and not self._failed:
             window = self.work.plan.output_window(output)
             block = self.work.probability.get(window)
@@ -88,15 +88,15 @@ class Rastering:
             self.coverage.add(window, block)
             yield window.row, window.col, block
             done += window.pixels
-            # Overviews and the reordering into a COG take as long again as the blocks themselves.
+            # Overviews and the copy into a COG take as long again as the blocks.
             self.progress("write", done // 2, total)
         if self._failed:
-            raise RunError("stopped with the rest of the run")  # which says why
+            raise RunError("stopped with the rest of the run")  # which raises the reason
 
 
 @contextmanager
 def worth_going_on() -> Iterator[None]:
-    """What cannot be written by now is no refusal: all that was worked is kept."""
+    """A failure to write becomes a RunError: the work so far is kept."""
     try:
         yield
     except OutputError as error:
@@ -104,13 +104,13 @@ def worth_going_on() -> Iterator[None]:
 
 
 @contextmanager
-def rastering(
-    checked: Checked, work: Work, clock: Clock, progress: Progress
-) -> Iterator[Rastering]:
-    """The raster of a run, which is given up where the body fails."""
-    raster = Rastering(checked, work, clock, progress)
+def open_raster_writer(
+    checked: CheckedRun, work: RunSpec, clock: Clock, progress: Progress
+) -> Iterator[RasterWriter]:
+    """The writer of a run; it stops where the body fails."""
+    raster = RasterWriter(checked, work, clock, progress)
     try:
         yield raster
     finally:
-        # A file that is whole by now stays.
+        # A file that is complete stays.
         raster.stop()

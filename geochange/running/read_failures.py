@@ -8,11 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from geochange.errors import RunError
+from geochange.files.checksummed import read_checksummed, remove, write_checksummed
 from geochange.grid.tiling import Index
-from geochange.raster.pair import Pair
+from geochange.raster.pair import RasterPair
 from geochange.raster.remote import is_remote
 from geochange.raster.retry import TRIES
-from geochange.raster.unreadable import NOTHING, Unreadable, UnreadableError, describe, in_short
+from geochange.raster.unreadable import (
+    NOTHING_UNREADABLE,
+    Unreadable,
+    UnreadableError,
+    describe,
+    summarise,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -21,34 +28,47 @@ GIVE_UP = 8
 
 
 @dataclass(frozen=True)
-class Records:
-    """What blocks of tiles went without, a small file each in a folder of its own."""
+class FailureRecords:
+    """What blocks of tiles went without, a small file each in a folder of its own.
+
+    Every block has its record, of nothing too: a record that is lost is noticed.
+    """
 
     folder: Path
 
-    def put(self, block: Index, unreadable: Unreadable) -> None:
-        """Keep what a block went without, whole or not at all; nothing, if nothing."""
-        aside = self.folder / f"{block[0]}_{block[1]}.part"
-        if not unreadable:
-            aside.with_suffix(".json").unlink(missing_ok=True)
-            return
+    def create(self) -> None:
+        """Make the folder; records that are there stay."""
+        if self.folder.exists() and not self.folder.is_dir():
+            remove(self.folder)
         self.folder.mkdir(exist_ok=True)
-        aside.write_text(json.dumps(unreadable.to_json()))
-        aside.replace(aside.with_suffix(".json"))
+
+    def put(self, block: Index, unreadable: Unreadable) -> None:
+        """Keep what a block went without, whole or not at all."""
+        self.folder.mkdir(exist_ok=True)
+        write_checksummed(self._file(block), json.dumps(unreadable.to_json()).encode())
+
+    def has(self, block: Index) -> bool:
+        """Whether the record of a block is there and intact."""
+        return read_checksummed(self._file(block)) is not None
 
     def any(self) -> bool:
         """Whether some block went without something."""
-        return next(self.folder.glob("*.json"), None) is not None
+        return bool(self.get())
 
     def get(self) -> Unreadable:
         """All that all blocks went without."""
-        found = NOTHING
+        found = NOTHING_UNREADABLE
         for file in sorted(self.folder.glob("*.json")):
-            found |= Unreadable.from_json(json.loads(file.read_text()))
+            record = read_checksummed(file)
+            if record is not None:
+                found |= Unreadable.from_json(json.loads(record))
         return found
 
+    def _file(self, block: Index) -> Path:
+        return self.folder / f"{block[0]}_{block[1]}.json"
 
-def places(pair: Pair, unreadable: Unreadable) -> list[str]:
+
+def describe_failures(pair: RasterPair, unreadable: Unreadable) -> list[str]:
     """A few words on each place."""
     whole = unreadable.merged()
     return [
@@ -59,15 +79,15 @@ def places(pair: Pair, unreadable: Unreadable) -> list[str]:
 
 
 @dataclass
-class Faults:
+class ReadFailures:
     """What a run met so far: it goes on without the blocks that cannot be read."""
 
-    pair: Pair
-    found: Unreadable = NOTHING
+    pair: RasterPair
+    found: Unreadable = NOTHING_UNREADABLE
     blocks: int = 0
     _in_a_row: int = field(default=0, repr=False)
 
-    def spare(self, error: BaseException) -> bool:
+    def tolerate(self, error: BaseException) -> bool:
         """Whether the run goes on without the job that failed so."""
         if not isinstance(error, UnreadableError):
             return False
@@ -78,7 +98,7 @@ class Faults:
         self._in_a_row += 1
         if self._in_a_row >= GIVE_UP and self._remote():
             raise RunError(
-                f"{in_short(places(self.pair, error.unreadable))}; so were the {GIVE_UP - 1} "
+                f"{summarise(describe_failures(self.pair, error.unreadable))}; so were the {GIVE_UP - 1} "
                 f"blocks before it, each tried {TRIES} times: is the server well?"
             )
         return True
@@ -87,27 +107,30 @@ class Faults:
         dates = ((self.pair.before, self.found.before), (self.pair.after, self.found.after))
         return any(lost and is_remote(date.info.path) for date, lost in dates)
 
-    def worked(self) -> None:
+    def note_success(self) -> None:
         """A block was read."""
         self._in_a_row = 0
 
-    def settle(self, unsampled: Unreadable) -> None:
+    def raise_collected(self, unsampled: Unreadable) -> None:
         """Raise RunError if anything could not be read, with all places and the cure."""
         found = self.found | unsampled
         if found:
             raise RunError(
-                f"{in_short(places(self.pair, found))}; tried {TRIES} times, all else is done and "
-                "kept; fetch the file again, or add --skip-unreadable to take it for nodata"
+                f"{summarise(describe_failures(self.pair, found))}; tried {TRIES} times, "
+                "all else is done and kept; fetch the file again, or add --skip-unreadable "
+                "to take it for nodata"
             )
 
 
-def say_unsampled(pair: Pair, unsampled: Unreadable) -> None:
+def warn_unsampled(pair: RasterPair, unsampled: Unreadable) -> None:
     """Warn of what the stretch and the model's statistics are taken without."""
     if unsampled:
-        logger.warning("%s; left out of the scene sample", in_short(places(pair, unsampled)))
+        logger.warning(
+            "%s; left out of the scene sample", summarise(describe_failures(pair, unsampled))
+        )
 
 
-def say_skipped(pair: Pair, unreadable: Unreadable) -> None:
+def warn_skipped(pair: RasterPair, unreadable: Unreadable) -> None:
     """Warn of what is nodata in the output for want of its pixels."""
     if unreadable:
-        logger.warning("%s; nodata in the output", in_short(places(pair, unreadable)))
+        logger.warning("%s; nodata in the output", summarise(describe_failures(pair, unreadable)))

@@ -1,4 +1,4 @@
-"""Scope: what of a plan is worked, all of it or what an area touches."""
+"""Scope: the part of a plan that is processed: all of it, or what an area touches."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-import shapely
 
 from geochange.errors import RunError
+from geochange.files.checksummed import read_checksummed, write_checksummed
 from geochange.grid.tiling import Index, TilePlan, Window
-from geochange.vector.aoi import Area
+from geochange.vector.aoi import AreaOfInterest
 
 
 @dataclass(frozen=True)
 class Scope:
-    """The tiles that are read and inferred and the output blocks that are stitched from them.
+    """The tiles that are inferred, and the output blocks that are stitched from them.
 
-    Every pixel of the area lies in such tiles alone, so what is left out changes nothing in it.
+    All tiles that hold a pixel of the area are inferred, so leaving out the others changes nothing
+    inside the area.
     """
 
     plan: TilePlan
-    area: Area | None = None
+    area: AreaOfInterest | None = None
 
     def tiles_of(self, block: Index) -> tuple[Index, ...]:
         """The tiles of a block that are inferred, row by row."""
@@ -35,6 +36,10 @@ class Scope:
             return ()
         touched = self.area.touched([self.plan.tile_window(tile) for tile in tiles])
         return tuple(tile for tile, here in zip(tiles, touched, strict=True) if here)
+
+    def blocks(self) -> Iterator[Index]:
+        """The blocks that have tiles to infer, row by row."""
+        return (block for block in self.plan.blocks() if self.tiles_of(block))
 
     def has_output(self, output: Index) -> bool:
         """Whether an output block is stitched."""
@@ -56,12 +61,12 @@ class Scope:
         return tuple(output for output in self.plan.outputs_of(block) if self.has_output(output))
 
     def needed_blocks(self, output: Index) -> tuple[Index, ...]:
-        """The blocks of tiles an output block gathers from, in index order."""
+        """The blocks of tiles that an output block gathers from, in index order."""
         needed = self.plan.needed_blocks(output)
         return needed if self.area is None else tuple(b for b in needed if self.tiles_of(b))
 
     def runs_of(self, block: Index) -> list[tuple[Window, list[Index]]]:
-        """Windows to read for a block, each with the tiles in it; of tiles left out, no pixel.
+        """Windows to read for a block, each with its tiles; no pixel of tiles that are left out.
 
         One window where all tiles are inferred, else one for each run of neighbours in a row.
         """
@@ -83,7 +88,7 @@ class Scope:
 
     @cached_property
     def counts(self) -> tuple[int, int]:
-        """How many tiles there are to infer, in how many blocks."""
+        """The number of tiles to infer, and of their blocks."""
         if self.area is None:
             return self.plan.tile_count, self.plan.rows.blocks * self.plan.cols.blocks
         tiles = [len(self.tiles_of(block)) for block in self.plan.blocks()]
@@ -96,46 +101,46 @@ class Scope:
 
     @cached_property
     def pixels(self) -> int:
-        """How many pixels the output blocks hold that are stitched."""
+        """The number of pixels of the output blocks that are stitched."""
         if self.area is None:
-            return self.plan.whole.pixels
+            return self.plan.full_window.pixels
         return sum(self.plan.output_window(output).pixels for output in self.outputs())
 
     @property
     def middle(self) -> Window:
-        """A tile within what is worked, or the whole."""
+        """The window of a tile in the middle, or the whole raster."""
         if self.area is None:
-            return self.plan.whole
+            return self.plan.full_window
         row, col = self.area.place
         rows, cols = self.plan.touching_tiles(Window(row, col, 1, 1))
         return self.plan.tile_window((rows[len(rows) // 2], cols[len(cols) // 2]))
 
 
-_areas: dict[str, Area] = {}
-"""By digest: the areas that this process works in."""
+_areas: dict[str, AreaOfInterest] = {}
+"""The areas of this process by their digest."""
 
 AREA_FILE = "area.wkb"
 
 
-def know_area(area: Area) -> str:
-    """Keep an area at hand in this process; gives the digest by which `area_of` finds it."""
+def register_area(area: AreaOfInterest) -> str:
+    """Register an area in this process; returns the digest by which `area_of` finds it."""
     _areas[area.digest] = area
     return area.digest
 
 
 def keep_area(digest: str, folder: Path) -> None:
     """Lay an area that is at hand into a work folder, for the other processes of a run."""
-    aside = folder / f"{AREA_FILE}.part"
-    aside.write_bytes(_areas[digest].to_bytes())
-    aside.replace(folder / AREA_FILE)
+    write_checksummed(folder / AREA_FILE, _areas[digest].to_bytes())
 
 
-def area_of(digest: str, folder: Path) -> Area:
-    """The area of a digest, from the work folder if it is not at hand. Raises RunError."""
+def area_of(digest: str, folder: Path) -> AreaOfInterest:
+    """The area of a digest, read from the work folder if it is not registered. Raises RunError."""
     if digest not in _areas:
-        try:
-            area = Area.from_bytes((folder / AREA_FILE).read_bytes())
-        except (OSError, shapely.errors.GEOSException) as error:
-            raise RunError(f"{folder / AREA_FILE}: cannot be read; has it been cleared?") from error
-        know_area(area)
+        packed = read_checksummed(folder / AREA_FILE)
+        if packed is None:
+            raise RunError(
+                f"{folder / AREA_FILE}: cannot be read; has it been cleared? the same command "
+                "again writes it anew"
+            )
+        register_area(AreaOfInterest.from_bytes(packed))
     return _areas[digest]

@@ -16,35 +16,39 @@ from geochange.chip import Chip, fill_invalid
 from geochange.errors import RunError
 from geochange.grid.probability import NODATA, to_bytes
 from geochange.grid.tiling import Axis, Index, TilePlan, Window
+from geochange.land import UNSEEN
 from geochange.memory import rise_bytes, settle
 from geochange.models import ModelSpec, kind_of, resident
 from geochange.models.inference.batch_size import CPU_CHIPS
 from geochange.models.inference.predict import predict, show
+from geochange.models.protocol import ALWAYS, NamingRule
+from geochange.mosaic.patchwork import patch
 from geochange.mosaic.schedule import Job
 from geochange.mosaic.stitch import stitch
-from geochange.mosaic.store import LOGIT_LIMIT, LogitStore, ProbabilityStore, ScoreStore
+from geochange.mosaic.store import LOGIT_LIMIT, LandStore, LogitStore, ProbabilityStore, ScoreStore
 from geochange.raster.lattice import Read
-from geochange.raster.pair import Pair
+from geochange.raster.pair import RasterPair
 from geochange.raster.scene.radiometry import Radiometry
-from geochange.raster.unreadable import NOTHING, Unreadable, UnreadableError, in_short
-from geochange.running.read_failures import Records, places
+from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable, UnreadableError, summarise
+from geochange.running.read_failures import FailureRecords, describe_failures
 from geochange.running.scope import Scope, area_of, keep_area
-from geochange.running.thumbnails import Pictures
+from geochange.running.thumbnails import ThumbnailStores
 from geochange.vector.tracing.regions import BlockRegions, trace
 from geochange.workflows.inspect_pair import Inspection
 
-Real = TypeVar("Real", np.float16, np.float32)
+Real = TypeVar("Real", np.float16, np.float32, np.uint8)
 
 CLASS_BYTES = 100
 """What a model without weights takes of memory for a pixel: a few bands in float32, a few times."""
 
 
 @dataclass(frozen=True)
-class Work:
+class RunSpec:
     """All that the tasks of a run need to know; it travels to the workers, so it is small.
 
     batch: the most tiles at once, found by each worker where None. level: the smallest byte of
-    probability that is change. classes: the names the model scores.
+    probability that is change. classes: the names the model scores by tile.
+    land: those it sees by pixel. naming: when a name of a tile is said.
     skip_unreadable: whether what cannot be read is nodata, else its block fails. unsampled: what
     of the scene sample could not be read. area: the digest of the area that is worked, which lies
     in the work folder; None for all. checks: what was found of the pair beforehand. picture_px:
@@ -52,7 +56,7 @@ class Work:
     this run from any other.
     """
 
-    pair: Pair
+    pair: RasterPair
     plan: TilePlan
     radiometry: Radiometry
     spec: ModelSpec
@@ -61,8 +65,10 @@ class Work:
     level: int
     folder: Path
     classes: tuple[str, ...] = ()
+    land: tuple[str, ...] = ()
+    naming: NamingRule = ALWAYS
     skip_unreadable: bool = False
-    unsampled: Unreadable = NOTHING
+    unsampled: Unreadable = NOTHING_UNREADABLE
     area: str | None = None
     checks: Inspection | None = None
     picture_px: int | None = None
@@ -84,27 +90,38 @@ class Work:
         return ScoreStore(self.folder / "scores.zarr", self.plan, self.classes)
 
     @property
-    def pictures(self) -> Pictures | None:
+    def land_store(self) -> LandStore:
+        """What stands on each pixel, by tile; unused by models that see none."""
+        return LandStore(self.folder / "land.zarr", self.plan)
+
+    @property
+    def pictures(self) -> ThumbnailStores | None:
         """Small pictures of both dates, for the report."""
         if self.picture_px is None:
             return None
-        return Pictures(self.pair, self.plan, self.folder, self.picture_px)
+        return ThumbnailStores(self.pair, self.plan, self.folder, self.picture_px)
 
-    def create_stores(self) -> None:
-        """Lay out, empty, all that the tasks write into."""
+    def create_stores(self, resumed: bool = False) -> None:
+        """Lay out all that the tasks write into; what an earlier run left intact stays.
+
+        resumed: no pictures are made where an earlier run has begun without.
+        """
         self.logits.create()
         if self.pictures is not None:
-            self.pictures.create()
+            self.pictures.repair() if resumed else self.pictures.create()
         self.probability.create()
+        self.records.create()
         if self.area is not None:
             keep_area(self.area, self.folder)
         if self.classes:
             self.scores.create()
+        if self.land:
+            self.land_store.create()
 
     @property
-    def records(self) -> Records:
+    def records(self) -> FailureRecords:
         """What blocks of tiles went without."""
-        return Records(self.folder / "unreadable")
+        return FailureRecords(self.folder / "unreadable")
 
     @property
     def probability(self) -> ProbabilityStore:
@@ -112,23 +129,31 @@ class Work:
         return ProbabilityStore(self.folder / "probability.zarr", self.plan)
 
 
-def infer(work: Work, block: Index) -> int:
+def infer_block(work: RunSpec, block: Index) -> int:
     """Logits of the tiles of a block, each tile once, into the store; gives how many tiles."""
     settle()
     scope = work.scope
-    if not (work.logits.has(block) or _is_stitched(work, scope, block)):
+    if not _is_done(work, scope, block):
         _infer_tiles(work, scope, block)
     return len(scope.tiles_of(block))
 
 
-def _is_stitched(work: Work, scope: Scope, block: Index) -> bool:
+def _is_done(work: RunSpec, scope: Scope, block: Index) -> bool:
+    """Whether an earlier run has left all that is wanted of a block, each byte as it was."""
+    inferred = work.logits.has(block) or _is_stitched(work, scope, block)
+    scored = not work.classes or work.scores.has(block)
+    seen = not work.land or work.land_store.has(block)
+    return inferred and scored and seen and work.records.has(block)
+
+
+def _is_stitched(work: RunSpec, scope: Scope, block: Index) -> bool:
     """Whether an earlier run has made all it could of a block, whose logits it may have dropped."""
     return all(work.probability.has(output) for output in scope.outputs_of(block))
 
 
-def _infer_tiles(work: Work, scope: Scope, block: Index) -> None:
+def _infer_tiles(work: RunSpec, scope: Scope, block: Index) -> None:
     tiles: list[Chip] = []
-    unreadable = NOTHING
+    unreadable = NOTHING_UNREADABLE
     sketches = None if work.pictures is None else work.pictures.of(block)
     for window, inside in scope.runs_of(block):
         before, after, lost = _read_both(work, window)
@@ -142,23 +167,27 @@ def _infer_tiles(work: Work, scope: Scope, block: Index) -> None:
         sketches.keep()
     prediction = predict(work.spec, tiles, work.batch)
     if work.classes:
-        work.scores.put(block, _laid_out(scope, block, prediction.scores))
+        work.scores.put(block, _laid_out(scope, block, prediction.scores, np.nan))
+    if work.land:
+        work.land_store.put(block, _laid_out(scope, block, prediction.land, UNSEEN))
     # Last, for a block whose logits are there counts as done.
-    work.logits.put(block, _laid_out(scope, block, prediction.half(LOGIT_LIMIT)))
+    work.logits.put(block, _laid_out(scope, block, prediction.half(LOGIT_LIMIT), np.nan))
 
 
-def _laid_out(scope: Scope, block: Index, answers: NDArray[Real]) -> NDArray[Real]:
-    """Answers for the tiles of a block by (tile row, tile col); NaN for those not inferred."""
+def _laid_out(
+    scope: Scope, block: Index, answers: NDArray[Real], otherwise: float
+) -> NDArray[Real]:
+    """Answers for the tiles of a block by (tile row, tile col); `otherwise` for those not inferred."""
     rows, cols = scope.plan.block_tile_ranges(block)
     if len(answers) == len(rows) * len(cols):
         return answers.reshape(len(rows), len(cols), *answers.shape[1:])
-    whole = np.full((len(rows), len(cols), *answers.shape[1:]), np.nan, answers.dtype)
+    whole = np.full((len(rows), len(cols), *answers.shape[1:]), otherwise, answers.dtype)
     for (row, col), answer in zip(scope.tiles_of(block), answers, strict=True):
         whole[row - rows[0], col - cols[0]] = answer
     return whole
 
 
-def network_bytes(work: Work) -> int:
+def network_bytes(work: RunSpec) -> int:
     """What the model takes beside its weights for a batch, in the memory of a process.
 
     Measured with a dark chip for a network; a class may count its chips, and is small.
@@ -179,13 +208,13 @@ def network_bytes(work: Work) -> int:
     return rise_bytes(look) * batch
 
 
-def _keep_or_fail(work: Work, block: Index, unreadable: Unreadable) -> None:
+def _keep_or_fail(work: RunSpec, block: Index, unreadable: Unreadable) -> None:
     if unreadable and not work.skip_unreadable:
-        raise UnreadableError(in_short(places(work.pair, unreadable)), unreadable)
+        raise UnreadableError(summarise(describe_failures(work.pair, unreadable)), unreadable)
     work.records.put(block, unreadable)
 
 
-def _read_both(work: Work, window: Window) -> tuple[Read, Read, Unreadable]:
+def _read_both(work: RunSpec, window: Window) -> tuple[Read, Read, Unreadable]:
     """Both dates of a window as their rasters have them, one read per date, and what is missing."""
     lost_before, lost_after = set[Window](), set[Window]()
     finely = work.skip_unreadable
@@ -196,7 +225,7 @@ def _read_both(work: Work, window: Window) -> tuple[Read, Read, Unreadable]:
     return before, after, Unreadable.of(lost_before, lost_after)
 
 
-def _as_shown(work: Work, before: Read, after: Read) -> Chip:
+def _as_shown(work: RunSpec, before: Read, after: Read) -> Chip:
     """Both dates as the network takes them."""
     shown = work.radiometry.apply(before[0], after[0])
     return fill_invalid(shown[0], before[1], shown[1], after[1])
@@ -207,7 +236,7 @@ def _cut(ground: Chip, tile: Window, window: Window) -> Chip:
     return Chip(ground.before[place], ground.after[place], ground.valid[place])
 
 
-def finish(work: Work, output: Index) -> BlockRegions:
+def finish_output(work: RunSpec, output: Index) -> BlockRegions:
     """Stitch an output block, keep its probability, and give its regions of change."""
     settle()
     window = work.plan.output_window(output)
@@ -220,29 +249,31 @@ def finish(work: Work, output: Index) -> BlockRegions:
         if scope.area is not None:
             probability[~scope.area.mask(window)] = NODATA
         work.probability.put(output, probability)
-    return trace(np.asarray(probability), window, work.level, work.plan.shape[1])
+    land = patch(work.plan, output, work.land_store) if work.land else None
+    return trace(np.asarray(probability), window, work.level, work.plan.shape[1], land)
 
 
-def _need_logits(work: Work, scope: Scope, output: Index) -> None:
+def _need_logits(work: RunSpec, scope: Scope, output: Index) -> None:
     """A chunk that is not there reads as no data, which would be a result."""
-    missing = [block for block in scope.needed_blocks(output) if not work.logits.has(block)]
+    missing = [block for block in scope.needed_blocks(output) if not work.logits.exists(block)]
     if missing:
         raise RunError(
-            f"{work.folder}: the logits of block {missing[0]} are gone; has it been cleared?"
+            f"{work.folder}: the logits of block {missing[0]} are gone; has it been cleared? the "
+            "same command again computes them anew"
         )
 
 
-def jobs(work: Work) -> Iterator[Job]:
+def jobs(work: RunSpec) -> Iterator[Job]:
     """Every task of a run, each output block right behind the last block of tiles it needs."""
     plan, scope = work.plan, work.scope
     rows, cols = (_last_needed(axis) for axis in (plan.rows, plan.cols))
     for block in plan.blocks():
         if scope.tiles_of(block):
-            yield Job(("infer", block), infer, (work, block))
+            yield Job(("infer", block), infer_block, (work, block))
         for output in product(rows.get(block[0], ()), cols.get(block[1], ())):
             if scope.has_output(output):
                 needed = tuple(("infer", other) for other in scope.needed_blocks(output))
-                yield Job(("finish", output), finish, (work, output), needed)
+                yield Job(("finish", output), finish_output, (work, output), needed)
 
 
 def _last_needed(axis: Axis) -> dict[int, list[int]]:

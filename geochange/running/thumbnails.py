@@ -1,7 +1,8 @@
-"""Picturing: small pictures of both dates, made of what inference reads anyway."""
+"""Thumbnails of both dates, made of the pixels that inference reads anyway."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,69 +11,86 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.grid.tiling import Index, TilePlan, Window
-from geochange.mosaic.store import PictureStore
-from geochange.raster.aligned import Date
+from geochange.mosaic.checked_array import DamagedStoreError
+from geochange.mosaic.store import ThumbnailStore
+from geochange.raster.aligned import AlignedRaster
 from geochange.raster.lattice import Read
-from geochange.raster.pair import Pair
-from geochange.raster.pictures.thumbnail import SHOWN_BANDS, Gathering, Miniature, Small
+from geochange.raster.pair import RasterPair
+from geochange.raster.pictures.thumbnail import SHOWN_BANDS, Small, Thumbnail, ThumbnailBuilder
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """The miniatures of a run, in its work folder."""
+class ThumbnailStores:
+    """The thumbnails of a run, in its work folder."""
 
-    pair: Pair
+    pair: RasterPair
     plan: TilePlan
     folder: Path
     longest: int
 
     @property
-    def stores(self) -> tuple[PictureStore, PictureStore]:
+    def stores(self) -> tuple[ThumbnailStore, ThumbnailStore]:
         """Of the date before and of the date after."""
-        miniature = Miniature(self.plan.shape, self.longest)
+        miniature = Thumbnail(self.plan.shape, self.longest)
         before, after = (
-            PictureStore(self.folder / f"{name}.zarr", self.plan, miniature, _like(date))
+            ThumbnailStore(self.folder / f"{name}.zarr", self.plan, miniature, _like(date))
             for name, date in (("before", self.pair.before), ("after", self.pair.after))
         )
         return before, after
 
     def create(self) -> None:
-        """Lay the stores out, empty."""
+        """Lay the stores out; chunks that are there stay."""
         for store in self.stores:
             store.create()
 
-    def of(self, block: Index) -> Sketches:
-        """Begin to see a block of tiles."""
-        return Sketches(self, block)
+    def repair(self) -> None:
+        """Lay out anew those that an earlier run has begun with."""
+        for store in self.stores:
+            if store.path.exists():
+                store.create()
 
-    def get(self) -> tuple[Small, Small] | None:
-        """Both dates as they were seen; None where an earlier run began without."""
+    def of(self, block: Index) -> BlockThumbnails:
+        """Start the thumbnails of a block of tiles."""
+        return BlockThumbnails(self, block)
+
+    def get(self, blocks: Iterable[Index]) -> tuple[Small, Small] | None:
+        """Both dates as they were seen; None where not all of it is there.
+
+        An earlier run may have begun without, or something was lost since. blocks: those that are
+        worked.
+        """
         before, after = self.stores
-        return (before.get(), after.get()) if before.path.exists() and after.path.exists() else None
+        worked = list(blocks)
+        if not (before.exists(worked) and after.exists(worked)):
+            return None
+        try:
+            return before.get(), after.get()
+        except DamagedStoreError:
+            return None
 
 
-def _like(date: Date) -> NDArray[Any]:
+def _like(date: AlignedRaster) -> NDArray[Any]:
     return np.empty(min(SHOWN_BANDS, len(date.bands)), date.dtype)
 
 
-class Sketches:
-    """Both dates as a block of tiles comes to see them."""
+class BlockThumbnails:
+    """The thumbnails of a block of tiles at both dates."""
 
-    def __init__(self, pictures: Pictures, block: Index) -> None:
+    def __init__(self, pictures: ThumbnailStores, block: Index) -> None:
         self.stores, self.block = pictures.stores, block
         window = pictures.plan.owned_window(block)
         self.parts = [
-            Gathering(store.miniature, store.miniature.owned(window), store.like)
+            ThumbnailBuilder(store.miniature, store.miniature.owned(window), store.like)
             for store in self.stores
         ]
 
     def add(self, window: Window, before: Read, after: Read) -> None:
-        """Look at what was read of both dates."""
+        """Add a window that was read of both dates."""
         for part, (pixels, valid) in zip(self.parts, (before, after), strict=True):
             part.add(window, pixels, valid)
 
     def keep(self) -> None:
-        """Into the work folder; nothing where the run began without."""
+        """Store them in the work folder; nothing where the run began without."""
         for store, part in zip(self.stores, self.parts, strict=True):
             if store.path.exists():
                 store.put(self.block, part.seen())

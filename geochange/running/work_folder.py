@@ -6,14 +6,26 @@ import json
 import logging
 import shutil
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from geochange.errors import OutputError
+from geochange.files.checksummed import read_checksummed, write_checksummed
+from geochange.files.reading import parse_json
 
 logger = logging.getLogger(__name__)
 
 RECORD = "fingerprint.json"
+
+STORES = "stores"
+"""The part of a fingerprint that says how stores are written; version 0.1.0 had none."""
+
+OURS = (
+    *(RECORD, "*.zarr", "unreadable", "area.wkb", "outlines.bin"),
+    *("*.part", "*.plain.tif", "*.plain.tif.*", "tmp*"),
+)
+"""What the entries of a work folder are called."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +39,7 @@ class WorkFolder:
     path: Path
 
     @classmethod
-    def beside(cls, out: Path) -> WorkFolder:
+    def for_output(cls, out: Path) -> WorkFolder:
         """The work folder of an output."""
         return cls(out.with_name(f".{out.name}.work"))
 
@@ -36,31 +48,59 @@ class WorkFolder:
 
         Raises OutputError if something that is not ours stands in its place.
         """
-        record = self.path / RECORD
-        stale = self.path.is_dir() and not any(self.path.iterdir())
-        wanted = json.dumps(fingerprint, sort_keys=True, indent=1)
-        if self.path.exists():
-            if not record.is_file() and not stale:
+        wanted = json.loads(json.dumps(fingerprint))
+        if self.path.is_symlink() or self.path.exists():
+            if not self._is_ours():
                 raise OutputError(f"{self.path}: in the way and not geochange's; move it elsewhere")
-            found = "" if stale else record.read_text()
+            found = self._record()
             if found == wanted:
                 return True
-            if found:
-                logger.warning("inputs or options changed since the last run: starting afresh")
+            if found is not None:
+                logger.warning("%s: starting afresh", _why_other(found, wanted))
             self.remove()
         try:
             self.path.mkdir()
-            record.touch()
+            (self.path / RECORD).touch()
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be made ({error.strerror})") from error
         return False
 
+    def _is_ours(self) -> bool:
+        """Whether a run made the folder: it holds its record, or nothing but what runs leave."""
+        if not self.path.is_dir() or self.path.is_symlink():
+            return False
+        return (self.path / RECORD).is_file() or all(
+            any(fnmatch(entry.name, name) for name in OURS) for entry in self.path.iterdir()
+        )
+
+    def _record(self) -> dict[str, Any] | None:
+        """The fingerprint; {} where it is damaged or lost, None where no run came so far."""
+        record = self.path / RECORD
+        if record.is_file() and record.stat().st_size == 0:
+            return None
+        packed = read_checksummed(record)
+        try:
+            found = parse_json(record.read_bytes() if packed is None else packed)
+        except (OSError, ValueError):
+            return {} if any(self.path.iterdir()) else None
+        if not isinstance(found, dict) or (packed is None and STORES in found):
+            return {}
+        return found
+
     def commit(self, fingerprint: dict[str, Any]) -> None:
         """Say, once the stores are laid out, whose work this is."""
-        aside = self.path / f"{RECORD}.part"
-        aside.write_text(json.dumps(fingerprint, sort_keys=True, indent=1))
-        aside.replace(self.path / RECORD)
+        text = json.dumps(fingerprint, sort_keys=True, indent=1)
+        write_checksummed(self.path / RECORD, text.encode())
 
     def remove(self) -> None:
         """Delete the folder and what is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _why_other(found: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """Why the work of an earlier run is of no use."""
+    if not found:
+        return "what the last run left is damaged"
+    if any(found.get(name) != wanted.get(name) for name in ("geochange", STORES)):
+        return "another version of geochange left its work here"
+    return "inputs or options changed since the last run"

@@ -1,4 +1,4 @@
-"""Who does the work: the model that every worker builds, and as many workers as fit into memory."""
+"""Workers: the model that each builds, and as many threads as fit into memory."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from geochange.models import ModelSpec, Prompting, class_spec, kind_of, weights_
 from geochange.models.inference.devices import agree, choose_device, choose_devices, find
 from geochange.models.inference.predict import cores
 from geochange.mosaic.schedule import Client, connect, machine_bytes, threads_of
-from geochange.running.memory_budget import Budget, block_bytes, cache_bytes, check_limit
-from geochange.running.tasks import Work, network_bytes
+from geochange.running.memory_budget import MemoryBudget, block_bytes, cache_bytes, check_limit
+from geochange.running.tasks import RunSpec, network_bytes
 
 
 def choose_model(name: str, options: ModelOptions, devices: str | None = None) -> ModelSpec:
-    """What every worker will build; what is measured or read is so once, here.
+    """The spec of the model that every worker builds; files are read and measured once, here.
 
-    devices: one, or a list of GPUs; that of the options where None. Raises OptionError, InputError.
+    devices: one, or a list of GPUs; None takes that of the options. Raises OptionError, InputError.
     """
     here = (choose_device(options.device),) if devices is None else choose_devices(devices)
     device = ",".join(here)
@@ -35,22 +35,22 @@ def choose_model(name: str, options: ModelOptions, devices: str | None = None) -
 
 
 @dataclass(frozen=True)
-class Crew:
-    """Workers at hand, what they take of this machine's memory, and the work as all can do it."""
+class WorkerPool:
+    """A Dask client, the memory budget, and the run as all its workers can compute it."""
 
     client: Client
-    budget: Budget
-    work: Work
+    budget: MemoryBudget
+    work: RunSpec
 
 
 @contextmanager
-def open_crew(options: RunOptions, work: Work) -> Iterator[Crew]:
-    """The workers of a run, as many threads of them as fit into memory.
+def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
+    """The workers of a run, with as many threads as fit into memory.
 
-    What the workers of another machine's scheduler may take is for those who started them.
-    Raises OptionError.
+    The memory of workers on another machine's scheduler is the concern of its owner. Raises
+    OptionError.
     """
-    budget = Budget(
+    budget = MemoryBudget(
         process=resident_bytes() + cache_bytes(work.pair),
         network=network_bytes(work),
         block=block_bytes(work.pair, work.plan, work.radiometry),
@@ -62,14 +62,14 @@ def open_crew(options: RunOptions, work: Work) -> Iterator[Crew]:
     with connect(options.scheduler, options.workers, budget.threads, cores()) as client:
         if options.scheduler is not None:
             work = replace(work, spec=settle_spec(client, work.spec, options))
-        yield Crew(client, budget, work)
+        yield WorkerPool(client, budget, work)
 
 
 def settle_spec(client: Client, spec: ModelSpec, options: RunOptions) -> ModelSpec:
-    """A spec that every worker takes to its own devices, whatever this machine has.
+    """A spec for workers on other machines, each of which takes its own devices.
 
-    Precision is settled for all of them, by what each one finds. Raises OptionError of a worker
-    without the devices that were asked for.
+    All use one precision, agreed from what each one finds. Raises OptionError for a worker without
+    the devices that were asked for.
     """
     found = client.run(find, options.device, options.precision, on_error="return")
     precision = agree(found)

@@ -1,1 +1,1 @@
-"""TRAINER: what `train` prepares, names, keeps and measures around the steps themselves."""
+"""TRAINER: what `train` does around its steps: preparation, class names, checkpoints, validation."""

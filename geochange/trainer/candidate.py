@@ -1,4 +1,4 @@
-"""Candidates: a model in front of the labelled chips that it is measured on."""
+"""Candidate: a model under evaluation, with the labelled chips that it is measured on."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from geochange.trainer.prompting import stored_names
 from geochange.training.chip_source import ChipSource
 
 SAMPLE_PX = 64 * 256**2
-"""At most so many pixels of a split does a model without weights learn from."""
+"""The most pixels of a split from which a model without weights takes its statistics."""
 
 BANDS = 3
-"""Of chips."""
+"""The bands of chips."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model in front of the chips that it is measured on.
+    """A model and the chips that it is measured on.
 
     names: the class names of every chip, where they are stored.
     """
@@ -48,13 +48,13 @@ class Candidate:
 
     @property
     def naming(self) -> str:
-        """Where class names come from."""
+        """The source of the class names: stored, CLIP or none."""
         if self.names is not None:
             return "stored"
         return "CLIP" if getattr(self.model, "classes", ()) else "none"
 
     def answers(self, numbers: Sequence[int]) -> Iterator[tuple[int, Chip, NDArray[np.float32]]]:
-        """Each chip with its logits, NaN without data; a batch is in memory, and the next."""
+        """Each chip with its logits, NaN without data; memory holds one batch and the next."""
         for chips in _batches(self.source, numbers, self.options.batch):
             for _, alike in groupby(chips, key=lambda item: item[1].shape):
                 part = list(alike)
@@ -69,7 +69,7 @@ class Candidate:
 
 
 def candidate(name: str, root: Path, source: ChipSource, options: EvaluateOptions) -> Candidate:
-    """The model of a name as `run` takes it; one without weights learns from chips of the split.
+    """Build a model by name, as `run` does; one without weights fits chips of the split.
 
     Raises OptionError, InputError.
     """
@@ -86,7 +86,7 @@ def candidate(name: str, root: Path, source: ChipSource, options: EvaluateOption
 def _network(
     spec: ModelSpec, root: Path, source: ChipSource, options: EvaluateOptions
 ) -> Candidate:
-    """ChangeCLIP, without CLIP where the names of all chips lie beside the data."""
+    """ChangeCLIP; CLIP is not read where the names of all chips are stored beside the data."""
     checkpoint = read_checkpoint(spec.name)
     mode = options.prompts or checkpoint.card.prompts
     vocabulary = spec.prompting.vocabulary or checkpoint.card.vocabulary
@@ -117,7 +117,7 @@ def _sample(source: ChipSource) -> list[Chip]:
 def _batches(
     source: ChipSource, numbers: Sequence[int], size: int
 ) -> Iterator[list[tuple[int, Chip]]]:
-    """Numbered chips; a batch is read while the one before is looked at."""
+    """Numbered chips; the next batch is read while the present one is predicted."""
     with ThreadPoolExecutor() as pool:
 
         def read(start: int) -> list[Future[Chip]]:

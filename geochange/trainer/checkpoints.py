@@ -1,8 +1,10 @@
-"""Keeper: the checkpoints of a training, each with all that `run` and `--resume` need."""
+"""Checkpoints of a training, each with all that `run` and `--resume` need."""
 
 from __future__ import annotations
 
+import logging
 import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
@@ -12,33 +14,42 @@ from typing import Any
 from scipy.special import expit, logit
 
 from geochange import __version__
+from geochange.files.atomic import atomic_path
 from geochange.models.weights.card import OWN_CLIP, Card
 from geochange.models.weights.checkpoint import (
     Checkpoint,
-    Memory,
+    ResumeState,
     read_checkpoint,
     read_clip,
-    read_memory,
+    read_facts,
+    read_resume_state,
     write_checkpoint,
 )
-from geochange.trainer.preparation import BEST, CALIBRATED, LAST, Prepared
-from geochange.trainer.validation import Verdict
-from geochange.training.training_state import Student
+from geochange.trainer.preparation import CALIBRATED, LEAST_SCORE, Prepared
+from geochange.trainer.recipe import WITH_OWN_CLIP
+from geochange.trainer.resume_point import BEST, LAST
+from geochange.trainer.validation import ValidationResult
+from geochange.training.scenes import classes_in, meanings_of
+from geochange.training.training_state import TrainingState
+
+logger = logging.getLogger(__name__)
 
 PRIOR = "prior"
-"""The fact of a checkpoint that says threshold and temperature of what it began as."""
+"""The fact of a checkpoint that holds threshold and temperature of the model it started from."""
 
 ENOUGH = 12
-"""From so many validation chips with change on, what fits them best is taken as it is."""
+"""With so many changed validation chips, the fitted threshold and temperature are taken as they
+are.
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
-    """How far a training is.
+class TrainingProgress:
+    """The progress of a training.
 
-    step: steps taken. best, best_loss: the best figure that a validation showed, and the loss of
-    that validation. losses: of the steps since the last line of metrics.csv. seconds: so far, those
-    before an interruption included.
+    step: steps taken. best, best_loss: the best figure of a validation, and its loss. losses: of
+    the steps since the last line of metrics.csv. seconds: so far, including those before an
+    interruption.
     """
 
     step: int = 0
@@ -48,53 +59,57 @@ class Reached:
     seconds: float = 0.0
 
     def is_beaten(self, figure: float, loss: float) -> bool:
-        """Whether a validation is better: of equal figures by its loss, of equal losses as later."""
+        """Whether a validation is better: by its figure, then by its loss; a later one wins a tie."""
         return (figure, -loss) >= (self.best, -self.best_loss)
 
     @classmethod
-    def of(cls, facts: Mapping[str, Any]) -> Reached:
-        """From the facts of a checkpoint."""
+    def of(cls, facts: Mapping[str, Any]) -> TrainingProgress:
+        """Read the progress from the facts of a checkpoint."""
         known = {each.name: facts[each.name] for each in fields(cls) if each.name in facts}
         return cls(**{**known, "losses": tuple(facts.get("losses", ()))})
 
 
-class Keeper:
-    """Writes best.safetensors and last.safetensors, and goes on from the latter.
+class CheckpointKeeper:
+    """Writes best.safetensors and last.safetensors, and resumes from the latter.
 
-    data: what tells the chips of both splits from others.
+    data: the fingerprint of the chips of both splits.
     """
 
     def __init__(
-        self, prepared: Prepared, student: Student, card: Card, data: Mapping[str, str]
+        self, prepared: Prepared, student: TrainingState, card: Card, data: Mapping[str, str]
     ) -> None:
         self.prepared, self.student, self.data = prepared, student, data
         self.best, self.last = prepared.out / BEST, prepared.out / LAST
         own = prepared.own_clip
         self.clip = read_clip(str(own)).tensors if own else {}
         self.card = replace(
-            card,
+            _named(card, prepared),
             prompts=prepared.options.prompts.mode or card.prompts,
             vocabulary=prepared.vocabulary() or card.vocabulary,
             clip=OWN_CLIP if self.clip else "",
         )
 
-    def resume(self) -> Reached:
-        """Bring the student to where the last checkpoint left it; a fresh one stays as it is.
+    def resume(self) -> TrainingProgress:
+        """Restore the state of the last checkpoint; a fresh state stays as it is.
 
         Raises InputError for a checkpoint of another network.
         """
         file = self.prepared.resume
         if file is None:
-            return Reached()
-        memory = read_memory(file)
+            return TrainingProgress()
+        memory = read_resume_state(file)
+        reached = TrainingProgress.of(memory.facts)
+        if reached.best >= 0 and not self.best.is_file():
+            logger.warning("%s is gone: the best of the steps to come is kept", self.best)
+            reached = replace(reached, best=-1.0, best_loss=math.inf)
         self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
-        self.student.recall(memory.tensors)
-        return Reached.of(memory.facts)
+        self.student.restore(memory.tensors)
+        return reached
 
-    def keep(self, reached: Reached, figures: Mapping[str, float], best: bool) -> None:
+    def keep(self, reached: TrainingProgress, figures: Mapping[str, float], best: bool) -> None:
         """Write last.safetensors, and best.safetensors where it is the best so far.
 
-        Raises RunError, and leaves both as they are, where a weight is no finite number.
+        Raises RunError where a weight is not finite; both files stay as they are.
         """
         self.student.check(reached.step)
         network = self.student.best_network
@@ -107,9 +122,16 @@ class Keeper:
             "options": self.prepared.options.model_dump(mode="json"),
         }
         checkpoint = Checkpoint(self._card(reached.step, figures), tensors, self.clip)
-        memory = Memory(self.student.remember(), facts)
-        for file in (self.last, *([self.best] if best else [])):
+        memory = ResumeState(self.student.state(), facts)
+        # The last comes last: it says how good the best is, which must be there then.
+        for file in (*([self.best] if best else []), self.last):
             write_checkpoint(file, checkpoint, memory)
+
+    def complete(self) -> None:
+        """Take the last checkpoint for the best where that was lost and no step is left."""
+        if not self.best.is_file():
+            with atomic_path(self.best) as aside:
+                shutil.copyfile(self.last, aside)
 
     def _card(self, step: int, figures: Mapping[str, float]) -> Card:
         options = self.prepared.options
@@ -127,20 +149,31 @@ class Keeper:
         )
 
 
+def _named(card: Card, prepared: Prepared) -> Card:
+    """The card with the rule by which a CLIP that was trained before says names."""
+    file = prepared.own_clip
+    if file is None or prepared.options.network.start not in WITH_OWN_CLIP:
+        return card
+    vocabulary = prepared.vocabulary() or card.vocabulary
+    scenes = prepared.root / prepared.options.scenes.folder
+    meanings = meanings_of(classes_in(scenes), vocabulary)
+    return replace(card, meanings=meanings, least_score=read_facts(file).get(LEAST_SCORE, 0.0))
+
+
 def _between(one: float, other: float, share: float) -> float:
-    """A probability so far on the way from one to another, in logits."""
+    """Interpolate between two probabilities, in logits."""
     return float(expit((1 - share) * logit(one) + share * logit(other)))
 
 
-def calibrate(file: Path, verdict: Verdict, most_false: float = 1.0) -> None:
+def calibrate(file: Path, verdict: ValidationResult, most_false: float = 1.0) -> None:
     """Fit temperature and threshold on validation, and write both into a checkpoint.
 
-    verdict: on the checkpoint's network at a temperature of 1. The threshold is that of the best
-    F1, after the temperature was fitted. Pixels of one chip are much alike: of fewer chips than
-    ENOUGH both are drawn, on the scale of logits, towards what the network began with. most_false:
+    verdict: of the checkpoint's network at temperature 1. The threshold is that of the best F1,
+    after the temperature was fitted. Pixels of one chip are much alike: with fewer chips than
+    ENOUGH both are interpolated, in logits, towards those of the model at the start. most_false:
     see LogitHistogram.best_threshold.
     """
-    checkpoint, memory = read_checkpoint(file), read_memory(file)
+    checkpoint, memory = read_checkpoint(file), read_resume_state(file)
     histogram, figures = verdict.histogram, verdict.figures()
     prior, trust = memory.facts[PRIOR], min(1.0, verdict.changed_chips / ENOUGH)
     temperature = prior["temperature"] ** (1 - trust) * histogram.fit_temperature() ** trust

@@ -1,78 +1,95 @@
-"""The story of a CLIP of the network's own: small, and trained from nothing on scenes."""
+"""Pretraining of a small CLIP of the network's own, from scratch, on scenes."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from geochange.config import TrainOptions
+from geochange.errors import InputError
 from geochange.files.output_paths import make_folder
 from geochange.models.changeclip.clip_alignment import Aligner, caption_tokens, describe
 from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.changeclip.variants import find_variant
 from geochange.models.prompts import published_vocabulary
 from geochange.models.weights.checkpoint import (
-    Memory,
+    ResumeState,
     read_clip,
-    read_facts,
-    read_memory,
+    read_resume_state,
     write_clip,
 )
 from geochange.progress import Watch
-from geochange.trainer.preparation import Prepared
-from geochange.trainer.recipe import SCENES, devices_of
+from geochange.trainer.preparation import LEAST_SCORE, Prepared
+from geochange.trainer.recipe import WITH_OWN_CLIP, devices_of
 from geochange.training.scenes import (
     TEMPLATES,
-    SceneLessons,
-    Scenes,
+    LabelledScenes,
+    SceneLoader,
     caption_loss,
     caption_targets,
     names_of,
     read_scenes,
     share_among,
+    sure_from,
 )
 from geochange.training.schedule import learning_rate, parameter_groups
-from geochange.training.training_state import Course, Student
+from geochange.training.training_state import OptimizerSettings, TrainingState
+
+logger = logging.getLogger(__name__)
 
 STAGE = "align"
 DONE = "done"
+SURE = 0.99
+"""Of the names said of pictures kept out; of ground that is none of its classes fewer are right."""
 MIXED = 0.85
-"""Share of the steps in which pictures are mixed; the last see them as they are."""
+"""The share of steps with mixed pictures; the last steps use them as they are."""
 
 SEEN_PX = 256
-"""Of a side: scenes are kept so large in memory, and cropped from there."""
+"""Side of the scenes in memory; crops are taken from them."""
 
 
 def align_scenes(prepared: Prepared, watch: Watch) -> None:
-    """Train the CLIP that a training starts from, unless it is there, or none of its own is asked.
+    """Train the CLIP that a training starts from, if it needs one and does not have it yet.
 
-    It is written to its file again and again, and gone on with from there. Raises InputError where
-    there are no scenes.
+    It is written regularly and resumed from its file. Raises InputError where there are no scenes.
     """
     file, options = prepared.own_clip, prepared.options
-    if (
-        file is None
-        or options.network.start != SCENES
-        or (file.is_file() and read_facts(file).get(DONE))
-    ):
+    if file is None or options.network.start not in WITH_OWN_CLIP or is_done(file):
         return
     alignment = Alignment(options, prepared.root, file)
     make_folder(file.parent)
     alignment.learn(watch)
 
 
+def is_done(file: Path) -> bool:
+    """Whether the CLIP is there to its last step; a damaged file is removed, for a new one."""
+    if not file.is_file():
+        return False
+    try:
+        return bool(read_resume_state(file).facts.get(DONE))
+    except InputError as error:
+        logger.warning("%s; it is trained anew", error)
+        file.unlink()
+        return False
+
+
 @dataclass(frozen=True)
-class Judged:
-    """Shares of the pictures kept out whose class came first, and among the first three."""
+class NamingAccuracy:
+    """Shares of the pictures kept out whose class came first, and among the first three.
+
+    least_score: from which score on SURE of what is said of them is right.
+    """
 
     first: float
     among_three: float
+    least_score: float
 
 
 class Alignment:
-    """A small CLIP that learns, its scenes, and how far it is."""
+    """A small CLIP in training, its scenes and its progress."""
 
     def __init__(self, options: TrainOptions, root: Path, file: Path) -> None:
         self.options, self.scenes, self.file = options, options.scenes, file
@@ -84,10 +101,10 @@ class Alignment:
         self.student = self._student()
         self.lessons = self._lessons(shown, variant.options.text)
 
-    def _lessons(self, shown: Scenes, text: TextOptions) -> SceneLessons:
+    def _lessons(self, shown: LabelledScenes, text: TextOptions) -> SceneLoader:
         s, places = self.scenes, text.places + text.contexts
         written = [[template.format(c) for c in self.captions] for template in TEMPLATES]
-        return SceneLessons(
+        return SceneLoader(
             scenes=shown,
             tokens=[caption_tokens(captions, places) for captions in written],
             targets=caption_targets(shown.classes, self.captions, s.smoothing),
@@ -99,7 +116,7 @@ class Alignment:
             seed=self.options.seed,
         )
 
-    def _student(self) -> Student:
+    def _student(self) -> TrainingState:
         s = self.scenes
         rate = partial(
             learning_rate,
@@ -112,12 +129,12 @@ class Alignment:
         device = replace(devices_of(self.options), devices=1, nodes=1)
         fabric = device.fabric()
         self.aligner.to(fabric.device)
-        course = Course(caption_loss, rate, (0.9, 0.98), 1.0, s.ema, self.options.seed)
+        course = OptimizerSettings(caption_loss, rate, (0.9, 0.98), 1.0, s.ema, self.options.seed)
         groups = parameter_groups(self.aligner, s.weight_decay)
-        return Student(fabric, self.aligner, groups, course)
+        return TrainingState(fabric, self.aligner, groups, course)
 
     def learn(self, watch: Watch) -> None:
-        """Take all steps that are left; the file holds the last that were judged."""
+        """Take the remaining steps; the file holds the last state that was judged."""
         first = self._resume()
         told = ""
         for step in range(first, self.scenes.steps):
@@ -128,33 +145,40 @@ class Alignment:
                 told = f", first {judged.first:.3f}, of three {judged.among_three:.3f}"
             watch(STAGE, step + 1, self.scenes.steps, f"loss {loss:.3f}{told}")
 
-    def judge(self) -> Judged:
-        """How well pictures that were kept out are named, by each class's plainest name."""
+    def judge(self) -> NamingAccuracy:
+        """How well kept-out pictures are named, by the plainest name of each class."""
         told = (self.judged.pictures, self.lessons.tokens[0], self.scenes.batch)
         logits = describe(self.student.best_module, *told)
         plain = [self.captions.index(names_of(name)[0]) for name in self.judged.classes]
         first, three = (share_among(logits, self.judged.labels, plain, most) for most in (1, 3))
-        return Judged(first, three)
+        return NamingAccuracy(first, three, self._least_score(logits))
 
-    def _keep(self, step: int, judged: Judged) -> None:
+    def _least_score(self, logits: Any) -> float:
+        """Of the vocabulary alone, as a run says it."""
+        vocabulary = published_vocabulary()
+        places = [self.captions.index(name) for name in vocabulary]
+        return sure_from(logits[:, places], self.judged, vocabulary, SURE)
+
+    def _keep(self, step: int, judged: NamingAccuracy) -> None:
         tensors = {n: x.detach().cpu() for n, x in self.student.best_network.state_dict().items()}
         facts: dict[str, Any] = {"step": step, DONE: step == self.scenes.steps}
         facts |= {"first": judged.first, "among_three": judged.among_three}
-        write_clip(self.file, tensors, Memory(self.student.remember(), facts))
+        facts[LEAST_SCORE] = judged.least_score
+        write_clip(self.file, tensors, ResumeState(self.student.state(), facts))
 
     def _resume(self) -> int:
         if not self.file.is_file():
             return 0
-        memory = read_memory(self.file)
+        memory = read_resume_state(self.file)
         self.student.best_network.load_state_dict(dict(read_clip(str(self.file)).tensors))
-        self.student.recall(memory.tensors)
+        self.student.restore(memory.tensors)
         return int(memory.facts["step"])
 
 
-def _captions(scenes: Scenes) -> tuple[str, ...]:
-    """The published vocabulary, and behind it what else the classes are called.
+def _captions(scenes: LabelledScenes) -> tuple[str, ...]:
+    """The published vocabulary, followed by the other names of the classes.
 
-    Names of it that no class has are taught to fit none of the pictures.
+    Names that belong to no class are trained to fit no picture.
     """
     own = [name for scene in scenes.classes for name in names_of(scene)]
     return tuple(dict.fromkeys([*published_vocabulary(), *own]))

@@ -1,4 +1,4 @@
-"""Planted: the class names of pairs that are made on the fly, those of the pictures they show."""
+"""Class names of planted pairs: those of the pictures that they are made of."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STAGE = "prompts"
 
 @dataclass(frozen=True)
 class PlantedNames(Sequence[tuple[Names, Names]]):
-    """Each pair's names before and after, looked up when they are wanted. by_picture: by file."""
+    """The names of each pair before and after, looked up on demand. by_picture: names by file."""
 
     source: PlantedSource
     by_picture: Mapping[str, Names]
@@ -46,9 +46,9 @@ class PlantedNames(Sequence[tuple[Names, Names]]):
 def name_planted(
     source: PlantedSource, clip: str, vocabulary: Names | None, progress: Progress = silent
 ) -> PlantedNames:
-    """Ask CLIP once what every picture shows: pairs made of it are named alike.
+    """Ask CLIP once for the names of every picture; all pairs made of it share them.
 
-    What is planted is not seen by it; it is small beside the picture. Raises InputError.
+    Planted things are ignored: they are small beside the picture. Raises InputError.
     """
     namer = read_namer(clip, vocabulary or published_vocabulary(), choose_device("auto"))
     found: dict[str, Names] = {}

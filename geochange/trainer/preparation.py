@@ -1,22 +1,20 @@
-"""Preparation: everything that `train` needs and can refuse before the first step."""
+"""Preparation: everything that `train` needs, and can refuse, before the first step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from geochange.config import TrainOptions
 from geochange.dataset import check_split, find_root, open_split
-from geochange.errors import InputError, OptionError, OutputError
-from geochange.files.output_paths import check_folder
+from geochange.errors import InputError, OptionError
 from geochange.models.changeclip.clip_alignment import clip_shape
 from geochange.models.changeclip.variants import find_variant
 from geochange.models.prompts import FIXED, Names
-from geochange.models.trainable import start_card
+from geochange.models.trainable import IMAGENET, start_card
 from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import (
     DEFAULT_CLIP,
@@ -24,38 +22,37 @@ from geochange.models.weights.checkpoint import (
     read_own_clip,
     read_vocabulary,
 )
-from geochange.models.weights.locate import clip_file, locate
+from geochange.models.weights.locate import clip_file
 from geochange.progress import Watch, noted
 from geochange.trainer.planted_names import PlantedNames, name_planted
 from geochange.trainer.prompting import name_chips
-from geochange.trainer.recipe import SCENES, course_of, devices_of, planted_of, start_of
+from geochange.trainer.recipe import WITH_OWN_CLIP, course_of, devices_of, planted_of, start_of
+from geochange.trainer.resume_point import BEST, CLIP, LAST, check_same, find_resume_point
 from geochange.training.chip_source import ChipSource
+from geochange.training.land_pictures import check_land
 from geochange.training.planting import PlantedSource
 
-BEST, LAST, CLIP = "best.safetensors", "last.safetensors", "clip.safetensors"
+LAND = "land.safetensors"
 
 PLANTED = "planted"
-"""The layout of a data root whose pictures have no labels: pairs are made of them."""
+"""The layout of a data root with unlabelled pictures, of which pairs are made."""
+
+LEAST_SCORE = "least_score"
+"""The fact of a CLIP from which score on its names are said."""
 
 CALIBRATED = "calibrated"
-"""The fact of a checkpoint to which nothing will be done any more."""
+"""The fact of a checkpoint that is complete."""
 
 SPOKEN = {"--bands": "data.bands", "--layout": "data.layout"}
-"""What options of other commands are called where one trains."""
-
-FREE = {
-    *("data.root", "data.workers", "validation.batch", "validation.sheet", "log_every"),
-    *("device.accelerator", "device.devices", "device.nodes", "device.compile"),
-}
-"""Options that a training may go on with changed: its weights do not follow from them."""
+"""Names of options of other commands in the options of a training."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A training whose data and places are there.
+    """A training whose data and output folder exist.
 
-    resume: the checkpoint to go on from, if that is wanted and there is one. start: the card of the
-    ChangeCLIP that the network begins as, if it does.
+    resume: the checkpoint to resume from, if wanted and there. start: the card of the ChangeCLIP
+    that the network starts as, if any.
     """
 
     options: TrainOptions
@@ -67,9 +64,9 @@ class Prepared:
     start: Card | None = None
 
     def check_chips(self, watch: Watch) -> dict[str, str]:
-        """Open every chip once; gives what tells the data from others.
+        """Open every chip once; returns the fingerprint of the data.
 
-        Raises InputError for a chip that cannot be used, OptionError to go on with other chips.
+        Raises InputError for a chip that cannot be used, OptionError on resume with other chips.
         """
         data = self.options.data
         splits = {"train": (data.train, self.train), "val": (data.val, self.val)}
@@ -89,7 +86,7 @@ class Prepared:
         return prints
 
     def names(self, split: str, source: ChipSource, watch: Watch) -> Sequence[tuple[Names, Names]]:
-        """The class names of a split's chips; CLIP is asked unless they are stored beside them."""
+        """The class names of the chips of a split; CLIP is asked unless they are stored."""
         prompts = self.options.prompts
         if prompts.mode == "fixed":
             return [(FIXED, FIXED)] * len(source)
@@ -103,55 +100,66 @@ class Prepared:
 
     @cached_property
     def _planted(self) -> dict[str, PlantedNames]:
-        """By split; these lie in no file."""
+        """Names of planted pairs by split; they are stored in no file."""
         return {}
 
     @cached_property
     def own_clip(self) -> Path | None:
-        """The file of the network's own CLIP, trained before it or with what it starts from."""
+        """The file of the network's own CLIP, pretrained or part of the start."""
         start = self.options.network.start
-        if start == SCENES:
+        if start in WITH_OWN_CLIP:
             return self.out / CLIP
         file = clip_file(start)[1] if start and start != "clip" and "@" not in start else None
         return file if file and read_own_clip(file) else None
 
     @property
+    def land(self) -> Path | None:
+        """The file of the network whose tower and land head are trained first, if they are."""
+        return self.out / LAND if self.options.network.start == IMAGENET else None
+
+    @property
     def finished(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Whether nothing is left to do."""
         files = (self.out / LAST, self.out / BEST)
-        return self.resume is not None and all(
+        # With a damaged last checkpoint there are steps to take again.
+        return self.resume == self.out / LAST and all(
             file.is_file() and read_facts(file).get(CALIBRATED) for file in files
         )
 
     def vocabulary(self) -> Names | None:
-        """The class names of a file, or of the start; None for the published. Raises InputError."""
+        """The class names of a file, or of the start; None for the published ones.
+
+        Raises InputError.
+        """
         file = self.options.prompts.vocabulary
         if file:
             return read_vocabulary(file)
         return self.start.vocabulary if self.start else None
 
     def split_names(self, watch: Watch) -> tuple[Sequence[tuple[Names, Names]], ...]:
-        """Those of the chips to learn from, and of those to validate on."""
+        """The class names of the training chips, and of the validation chips."""
         data = self.options.data
         return (self.names(data.train, self.train, watch), self.names(data.val, self.val, watch))
 
 
 def prepare(options: TrainOptions, out: Path, resume: bool) -> Prepared:
-    """Find the data and the place to write to.
+    """Find the data and the output folder.
 
     Raises InputError, OptionError, OutputError.
     """
     check_options(options)
     options, start = _settled(options)
-    data, last = options.data, _place(out, resume)
+    data, last = options.data, find_resume_point(out, resume)
     if last is not None:
-        check_same(options, read_facts(last), last)
+        check_same(options, last)
     root = find_root(data.root, data.name)
+    if options.network.start == IMAGENET:
+        check_land(root / options.land.folder)
     return Prepared(options, out, root, *_sources(options, root), last, start)
 
 
 def _sources(options: TrainOptions, root: Path) -> tuple[ChipSource, ChipSource]:
-    """The chips to learn from, and those to validate on."""
+    """The training chips and the validation chips."""
     data = options.data
     if data.layout == PLANTED:
         train, val = (planted_of(options, root, kept_out=kept_out) for kept_out in (False, True))
@@ -164,9 +172,9 @@ def _sources(options: TrainOptions, root: Path) -> tuple[ChipSource, ChipSource]
 
 
 def _settled(options: TrainOptions) -> tuple[TrainOptions, Card | None]:
-    """What is left to the model that is started from, as that has it, and its card.
+    """Options with the values of the model that is started from, and its card.
 
-    Raises OptionError where that is no ChangeCLIP, and InputError.
+    Raises InputError, or OptionError where it is no ChangeCLIP.
     """
     prompts, card = options.prompts, start_card(start_of(options))
     if prompts.mode is not None:
@@ -182,7 +190,7 @@ def _settled(options: TrainOptions) -> tuple[TrainOptions, Card | None]:
 
 @contextmanager
 def spoken() -> Iterator[None]:
-    """Name options, in what is refused, as the options of a training are named."""
+    """Name options in errors as a training names them."""
     try:
         yield
     except (InputError, OptionError) as error:
@@ -193,7 +201,10 @@ def spoken() -> Iterator[None]:
 
 
 def check_options(options: TrainOptions) -> None:
-    """Refuse what is not there, before anything is loaded. Raises InputError, OptionError."""
+    """Refuse missing files and bad options, before anything is loaded.
+
+    Raises InputError, OptionError.
+    """
     course_of(options)
     start_of(options).check()
     world = devices_of(options).world()
@@ -203,48 +214,11 @@ def check_options(options: TrainOptions) -> None:
             f"take a multiple of {world}"
         )
     start, prompts = options.network.start, options.prompts
-    if start == SCENES:
+    if start in WITH_OWN_CLIP:
         clip_shape(find_variant(options.network.variant), options.scenes.size)
-    if start not in (None, "clip", SCENES):
+    if start not in (None, "clip", *WITH_OWN_CLIP):
         clip_file(str(start))
     if prompts.mode != "fixed" and prompts.clip:
         clip_file(prompts.clip)
     if prompts.vocabulary and not Path(prompts.vocabulary).is_file():
         raise InputError(f"prompts.vocabulary {prompts.vocabulary}: no such file")
-
-
-def _place(out: Path, resume: bool) -> Path | None:
-    """Look whether the folder can be made, or find in it what to go on from."""
-    last = out / LAST
-    if last.is_file():
-        if not resume:
-            raise OutputError(
-                f"{out} holds a training already; --resume goes on with it, or name another --out"
-            )
-        return locate(last)
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out} is a file; name a folder as --out")
-    here = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
-    check_folder(here / LAST)
-    return None
-
-
-def check_same(options: TrainOptions, facts: Mapping[str, Any], file: Path) -> None:
-    """Refuse to go on with other options than a training began with. Raises OptionError."""
-    before, now = (
-        dict(_flat(values)) for values in (facts["options"], options.model_dump(mode="json"))
-    )
-    for name in sorted((before.keys() | now.keys()) - FREE):
-        if before.get(name) != now.get(name):
-            raise OptionError(
-                f"{file} was begun with {name} {before.get(name)}, and now it is {now.get(name)}: "
-                "say the same, or train into another --out"
-            )
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping) and name != "batch":
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value

@@ -1,43 +1,45 @@
-"""Prompting: the class names of a split's chips, read where they are stored, else asked of CLIP.
+"""Prompting: the class names of the chips of a split, stored beside the data or asked of CLIP.
 
-They lie beside the data as `time1_clipcls_56_vit16.json` and `time2_...`: in ROOT/SPLIT/, or, where
-that is no folder, in ROOT/ with SPLIT_ before the name. 56 is the size of the vocabulary, vit16 the
-CLIP; another vocabulary or CLIP has another word there (see `vocabulary_tag` and `clip_tag`), so
-that what one said is never taken for the other's.
+The files are `time1_clipcls_56_vit16.json` and `time2_...` in ROOT/SPLIT/, or in ROOT/ with SPLIT_
+before the name, where there is no such folder. 56 is the size of the vocabulary, vit16 the CLIP.
+Each vocabulary and each CLIP has a tag of its own (see `vocabulary_tag` and `clip_tag`), so answers
+of one are never taken for another's.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
 
-from geochange import __version__
 from geochange.chip import Chip
 from geochange.dataset.split_names import place_of
-from geochange.errors import InputError, OutputError
-from geochange.files.output_paths import check_folder
+from geochange.errors import InputError
 from geochange.models.inference.devices import choose_device
-from geochange.models.naming import Namer, Ranking, clip_tag, read_namer, vocabulary_tag
+from geochange.models.naming import Namer, clip_tag, read_namer, vocabulary_tag
 from geochange.models.prompts import Names, published_vocabulary
 from geochange.models.weights.checkpoint import DEFAULT_CLIP
 from geochange.progress import Progress, silent
+from geochange.trainer.answer_file import (
+    Seen,
+    best_of,
+    check_writable,
+    entry_of,
+    keep_answers,
+    ranking_of,
+    resume_answers,
+)
 from geochange.training.chip_source import ChipSource
-from geochange.training.class_file import NAMES, PATH, read_classes, write_classes
+from geochange.training.class_file import PATH, read_classes, write_classes
 
 DATES = ("time1", "time2")
-"""What the dates are called in files that are written."""
+"""Names of the dates in files that are written."""
 
 BothNames = tuple[Names, Names]
-"""A chip's nine best names before and after."""
-
-Seen = tuple[dict[str, str], dict[str, str]]
-"""A chip's entries before and after, as class files hold them."""
+"""The nine best names of a chip, before and after."""
 
 
 def stored_names(
@@ -47,12 +49,12 @@ def stored_names(
     clip: str = DEFAULT_CLIP,
     vocabulary: Names | None = None,
 ) -> list[BothNames] | None:
-    """The names of every chip of a split, in order, from files beside the data; None without them.
+    """The names of every chip of a split, in order, from files beside the data; None without files.
 
-    Written by `name_chips` or by the authors, whose dates may also be called as the folders of
-    the pictures (A_clipcls_56_vit16.json). Pictures are known by the last part of their path, or
-    by as many as it takes to tell them apart, since files come from other machines.
-    Raises InputError where a file is damaged, is there for one date alone, or lacks a chip.
+    They were written by `name_chips` or by the authors, who also name dates like the folders of the
+    pictures (A_clipcls_56_vit16.json). Files come from other machines, so a picture is found by the
+    last part of its path, or by as many parts as make it unique.
+    Raises InputError where a file is damaged, exists for one date only, or lacks a chip.
     """
     return Prompter(clip, vocabulary).stored(source, root, split)
 
@@ -72,7 +74,7 @@ def name_chips(
 
 @dataclass(frozen=True)
 class Prompter:
-    """Who names the classes of chips: a CLIP, by any name that `read_clip` knows.
+    """Names the classes of chips by a CLIP, under any name that `read_clip` knows.
 
     vocabulary: None for the published one. device: auto, cpu, cuda, cuda:N. batch: chips at once.
     """
@@ -85,38 +87,50 @@ class Prompter:
     def names(
         self, source: ChipSource, root: Path, split: str, progress: Progress = silent
     ) -> list[BothNames]:
-        """Read what is stored, else ask CLIP and store it.
+        """Read the stored names, else ask CLIP and store them.
 
-        What was asked for before an interruption is not asked again.
-        Raises InputError, OptionError; OutputError where the answers cannot be kept.
+        Answers from before an interruption are kept. Raises InputError, OptionError, and
+        OutputError where the answers cannot be stored.
         """
         stored = self.stored(source, root, split)
         if stored is not None:
             return stored
         files = [_file(root, split, date, self._kind) for date in DATES]
         part = _part(root, split, self._kind)
-        _check_writable(part)
+        check_writable(part)
         seen = self._see(source, part, progress)
-        # A picture that belongs to several chips has one entry, and they all have its names.
+        # A picture of several chips has one entry, shared by all of them.
         entries = [{both[date][PATH]: both[date] for both in seen} for date in (0, 1)]
         for file, of_date in zip(files, entries, strict=True):
-            write_classes(file, [(path, _ranking(entry)) for path, entry in of_date.items()])
+            write_classes(file, [(path, ranking_of(entry)) for path, entry in of_date.items()])
         part.unlink()
-        before, after = ({path: _best(entry) for path, entry in e.items()} for e in entries)
+        before, after = ({path: best_of(entry) for path, entry in e.items()} for e in entries)
         return [(before[one[PATH]], after[two[PATH]]) for one, two in seen]
 
     def stored(self, source: ChipSource, root: Path, split: str) -> list[BothNames] | None:
-        """Read what is stored; None where nothing is. Raises InputError as `stored_names` does."""
+        """The stored names; None where there are none. Raises InputError as `stored_names` does."""
         files = _find(root, split, source, self._kind)
         if files is None:
             return None
         paths = zip(*(source.pictures(number) for number in range(len(source))), strict=True)
         before, after = (_match(*date) for date in zip(files, paths, strict=True))
+        for file, names in zip(files, (before, after), strict=True):
+            self._refuse_unknown(file, names)
         return list(zip(before, after, strict=True))
+
+    def _refuse_unknown(self, file: Path, chips: Sequence[Names]) -> None:
+        """Refuse names that the vocabulary does not have: the file is damaged, or another's."""
+        known = set(self._vocabulary)
+        for names in chips:
+            if unknown := next((name for name in names if name not in known), None):
+                raise InputError(
+                    f"{file}: names {unknown[:40]!r}, which the vocabulary has not; remove the "
+                    "files of both dates, and `geochange data prompts` makes them anew"
+                )
 
     @cached_property
     def _kind(self) -> str:
-        """The words in names of files that say who said it: the vocabulary's, and the CLIP's."""
+        """The tags of vocabulary and CLIP in file names."""
         return f"{vocabulary_tag(self._vocabulary)}_{clip_tag(self.clip)}"
 
     @cached_property
@@ -131,16 +145,16 @@ class Prompter:
         return read_namer(self.clip, self._vocabulary, choose_device(self.device))
 
     def _see(self, source: ChipSource, part: Path, progress: Progress) -> list[Seen]:
-        """What CLIP sees on every chip; each batch is in the file `part` before the next."""
-        namer = self._namer  # a CLIP that is not there leaves nothing behind
-        seen = _resume(part, source)
+        """CLIP's answer for every chip; each batch is in the file `part` before the next begins."""
+        namer = self._namer  # a missing CLIP leaves nothing behind
+        seen = resume_answers(part, source)
         progress("prompts", len(seen), len(source))
         for chips in _batches(source, len(seen), self.batch):
             fresh = []
             for number, both in enumerate(namer.rank(chips), start=len(seen)):
-                one, two = map(_entry, source.pictures(number), both)
+                one, two = map(entry_of, source.pictures(number), both)
                 fresh.append((one, two))
-            _keep(part, fresh)
+            keep_answers(part, fresh)
             seen += fresh
             progress("prompts", len(seen), len(source))
         return seen
@@ -153,20 +167,20 @@ def _file(root: Path, split: str, date: str, kind: str) -> Path:
 
 
 def _part(root: Path, split: str, kind: str) -> Path:
-    """Where answers are kept until all are there."""
+    """The file of the answers until all are there."""
     both = _file(root, split, "both", kind)
     return both.with_name(f".{both.name}l.part")
 
 
 def _find(root: Path, split: str, source: ChipSource, kind: str) -> tuple[Path, Path] | None:
-    """The files of both dates. Raises InputError where there is one of them alone."""
+    """The files of both dates. Raises InputError where only one of them exists."""
     own = tuple(PurePosixPath(path).parent.name for path in source.pictures(0))
     for dates in dict.fromkeys((DATES, own)):
         one, two = (_file(root, split, date, kind) for date in dates)
         here = [file for file in (one, two) if file.is_file()]
         if here == [one, two]:
             return one, two
-        # With answers left over, whoever wrote it has not come to its end.
+        # An unfinished part means that the run which wrote it did not end.
         if here and one != two and not _part(root, split, kind).exists():
             gone = two if here == [one] else one
             raise InputError(f"{here[0]} is there without {gone.name}; put it beside, or remove it")
@@ -195,89 +209,12 @@ def _match(file: Path, paths: Sequence[str]) -> list[Names]:
 
 
 def _tail(path: str, depth: int = 0) -> tuple[str, ...]:
-    """The last parts of a path of any machine; all of them for 0."""
+    """The last parts of a path of any operating system; all of them for 0."""
     return tuple(path.replace("\\", "/").split("/")[-depth:])
 
 
-def _check_writable(part: Path) -> None:
-    try:
-        check_folder(part)
-    except OutputError as error:
-        raise OutputError(
-            f"cannot write class names in {part.parent}: make it writable, or copy the data to "
-            "where you may write"
-        ) from error
-
-
-def _keep(part: Path, seen: Sequence[Seen]) -> None:
-    """Write at the end of `part`. Raises OutputError."""
-    try:
-        with part.open("ab") as stream:
-            stream.write(b"".join(map(_line, seen)))
-    except OSError as error:
-        raise OutputError(
-            f"{part}: class names cannot be kept ({error.strerror}); make room there"
-        ) from error
-
-
-def _resume(part: Path, source: ChipSource) -> list[Seen]:
-    """What an earlier run wrote of the chips, as far as it is whole; the rest is cut off."""
-    head = _line({"geochange": __version__, "pixels": "RGB"})
-    try:
-        with part.open("r+b" if part.exists() else "w+b") as stream:
-            if stream.readline() == head:
-                return _read_on(stream, source)
-            stream.seek(0)
-            stream.truncate()
-            stream.write(head)
-            return []
-    except OSError as error:
-        raise OutputError(f"{part} cannot be written ({error.strerror}); remove it") from error
-
-
-def _read_on(stream: BinaryIO, source: ChipSource) -> list[Seen]:
-    seen: list[Seen] = []
-    end = stream.tell()
-    while len(seen) < len(source) and (line := stream.readline()).endswith(b"\n"):
-        both = _parse(line)
-        if both is None or (both[0][PATH], both[1][PATH]) != source.pictures(len(seen)):
-            break
-        seen.append(both)
-        end = stream.tell()
-    stream.truncate(end)
-    return seen
-
-
-def _parse(line: bytes) -> Seen | None:
-    """A line of `part`; None where the disk filled up, or somebody else wrote it."""
-    try:
-        one, two = json.loads(line)
-        for entry in (one, two):
-            _ranking(entry)
-            entry[PATH]
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
-    return one, two
-
-
-def _entry(path: str, ranking: Ranking) -> dict[str, str]:
-    return {PATH: path, **{name: f"{p:.4f}" for name, p in ranking}}
-
-
-def _ranking(entry: dict[str, str]) -> list[tuple[str, float]]:
-    return [(name, float(p)) for name, p in entry.items() if name != PATH]
-
-
-def _best(entry: dict[str, str]) -> Names:
-    return tuple(name for name in entry if name != PATH)[:NAMES]
-
-
-def _line(value: Any) -> bytes:
-    return json.dumps(value).encode() + b"\n"
-
-
 def _batches(source: ChipSource, first: int, size: int) -> Iterator[list[Chip]]:
-    """Chips from number `first` on; a batch is read while the one before is looked at."""
+    """Chips from number `first` on; the next batch is read while the present one is used."""
     with ThreadPoolExecutor(min(16, (os.cpu_count() or 1))) as pool:
 
         def read(start: int) -> list[Future[Chip]]:

@@ -1,4 +1,4 @@
-"""What the options of `train` mean to the rooms that do the work."""
+"""From the options of `train` to the values that each room takes."""
 
 from __future__ import annotations
 
@@ -8,31 +8,43 @@ from pathlib import Path
 
 from geochange.config import TrainOptions
 from geochange.models.changeclip.variants import Regularisation
-from geochange.models.trainable import Start
+from geochange.models.trainable import IMAGENET, NetworkStart
 from geochange.training.augment import Augmentation
 from geochange.training.fabric import Devices, Fabric
 from geochange.training.losses import find_loss
 from geochange.training.planting import Nuisances, PlantedSource, Planting
-from geochange.training.sampler import Share
+from geochange.training.sampler import BatchShare
 from geochange.training.schedule import learning_rate
-from geochange.training.training_state import Course
+from geochange.training.training_state import OptimizerSettings
 
 SCENES = "scenes"
-"""The start from a CLIP of the network's own, trained before it."""
+"""Start from a CLIP of the network's own, pretrained on scenes."""
+
+WITH_OWN_CLIP = (SCENES, IMAGENET)
+"""The starts before which a CLIP of the network's own is trained."""
 
 
-def start_of(options: TrainOptions, own_clip: Path | None = None) -> Start:
-    """What the network is before it learns. own_clip: the file of the CLIP trained before it."""
+def start_of(
+    options: TrainOptions, own_clip: Path | None = None, land: Path | None = None
+) -> NetworkStart:
+    """What the network is before it learns changes.
+
+    own_clip: the file of the CLIP trained before it. land: that of its tower and land head.
+    """
     network = options.network
     how = Regularisation(network.dropout, network.drop_path, network.tower_drop_path)
     weights = network.start
     if weights == SCENES:
         weights = str(own_clip) if own_clip else None
-    return Start(network.variant, weights, how, network.double_class_token, seed=options.seed)
+    if weights == IMAGENET and land is not None:
+        weights = str(land)
+    return NetworkStart(
+        network.variant, weights, how, network.double_class_token, seed=options.seed
+    )
 
 
 def planted_of(options: TrainOptions, root: Path, *, kept_out: bool) -> PlantedSource:
-    """Pairs made of the pictures in `root`: those to learn from, or those to validate on."""
+    """Pairs made of the pictures in `root`, for training or for validation."""
     p = options.planting
     made = Nuisances(p.light, p.air, p.optics, p.place)
     again = Nuisances(0.5 * p.light, 0.3 * p.air, 0.7 * p.optics, 0.4 * p.place)
@@ -53,21 +65,21 @@ def planted_of(options: TrainOptions, root: Path, *, kept_out: bool) -> PlantedS
 
 
 def devices_of(options: TrainOptions) -> Devices:
-    """Where it learns."""
+    """The devices of the training."""
     device = options.device
     return Devices(
         device.accelerator, device.devices, device.nodes, device.precision, device.threads
     )
 
 
-def share_of(options: TrainOptions, rank: int, world: int) -> Share:
-    """What one process of all does of every step."""
+def share_of(options: TrainOptions, rank: int, world: int) -> BatchShare:
+    """The part of every step that one process computes."""
     own = options.batch // world
-    return Share(options.batch, min(own, options.optim.micro_batch or own), rank, world)
+    return BatchShare(options.batch, min(own, options.optim.micro_batch or own), rank, world)
 
 
-def course_of(options: TrainOptions) -> Course:
-    """How it learns. Raises OptionError for a loss that is not there."""
+def course_of(options: TrainOptions) -> OptimizerSettings:
+    """The settings of the optimizer. Raises OptionError for an unknown loss."""
     optim = options.optim
     rate = partial(
         learning_rate,
@@ -77,7 +89,7 @@ def course_of(options: TrainOptions) -> Course:
         total_steps=optim.steps,
         power=optim.power,
     )
-    return Course(
+    return OptimizerSettings(
         find_loss(optim.loss),
         rate,
         betas=optim.betas,
@@ -89,7 +101,7 @@ def course_of(options: TrainOptions) -> Course:
 
 
 def augmentation_of(options: TrainOptions) -> Augmentation:
-    """What is done to its chips."""
+    """The augmentation of the chips."""
     a = options.augment
     return Augmentation(
         size_px=a.size,
@@ -107,9 +119,9 @@ def augmentation_of(options: TrainOptions) -> Augmentation:
 
 
 def loading_processes(options: TrainOptions, fabric: Fabric) -> int:
-    """How many processes load chips for each process that learns.
+    """How many processes load chips for each training process.
 
-    Unless said: the cores that are left to each; on a CPU one, since learning takes them all.
+    By default the cores that are left to each; one on a CPU, where training takes all cores.
     """
     if options.data.workers is not None:
         return options.data.workers

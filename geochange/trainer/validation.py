@@ -1,4 +1,4 @@
-"""Validation: how good a network in the making is on chips that it does not learn from."""
+"""Validation: the figures of a network in training on chips that it does not learn from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from geochange.chip import Chip
+from geochange.chip import UNKNOWN, Chip
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.predict import show
@@ -22,7 +22,7 @@ from geochange.training.chip_source import ChipSource
 from geochange.training.contact_sheet import SheetRow
 from geochange.training.fabric import Fabric, summed
 from geochange.training.metrics.calibration import LogitHistogram
-from geochange.training.metrics.counts import UNKNOWN, Counts
+from geochange.training.metrics.counts import Counts
 
 USUAL_PX = 256
 
@@ -30,12 +30,12 @@ BothNames = tuple[Names, Names]
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What validation found; verdicts on parts of the chips add up.
+class ValidationResult:
+    """The result of a validation; results on parts of the chips add up.
 
-    counts: at a probability of one half, as published. loss: cross-entropy summed over known
-    pixels. histogram: of the logits, for what is fitted afterwards. rows: of the contact sheet.
-    changed_chips: how many hold a pixel of change.
+    counts: at a probability of 0.5, as published. loss: cross-entropy summed over known pixels.
+    histogram: of the logits, for calibration. rows: of the contact sheet. changed_chips: how many
+    hold a changed pixel.
     """
 
     counts: Counts = field(default_factory=Counts)
@@ -44,8 +44,8 @@ class Verdict:
     rows: tuple[SheetRow, ...] = ()
     changed_chips: int = 0
 
-    def __add__(self, other: Verdict) -> Verdict:
-        return Verdict(
+    def __add__(self, other: ValidationResult) -> ValidationResult:
+        return ValidationResult(
             self.counts + other.counts,
             self.loss + other.loss,
             self.histogram + other.histogram,
@@ -53,15 +53,15 @@ class Verdict:
             self.changed_chips + other.changed_chips,
         )
 
-    def over(self, fabric: Fabric) -> Verdict:
-        """The sum over all processes; rows stay those of each."""
+    def over(self, fabric: Fabric) -> ValidationResult:
+        """The sum over all processes; each keeps its own rows."""
         c = self.counts
         *whole, changed = summed(
             fabric, np.array([c.tp, c.fp, c.fn, c.tn, self.changed_chips])
         ).tolist()
         loss = float(summed(fabric, np.array([self.loss]))[0])
         pixels = summed(fabric, self.histogram.pixels)
-        return Verdict(Counts(*whole), loss, LogitHistogram(pixels), self.rows, changed)
+        return ValidationResult(Counts(*whole), loss, LogitHistogram(pixels), self.rows, changed)
 
     @property
     def known(self) -> int:
@@ -70,15 +70,15 @@ class Verdict:
         return c.tp + c.fp + c.fn + c.tn
 
     def figures(self) -> dict[str, float]:
-        """Loss and figures by the names of the journal."""
+        """Loss and figures, by their names in the journal."""
         return {"val_loss": self.loss / max(1, self.known), **self.counts.figures()}
 
 
 @dataclass(frozen=True)
-class Examiner:
-    """The chips to validate on.
+class Validator:
+    """The validation chips.
 
-    numbers: those that this process takes. shown: those that come onto the contact sheet.
+    numbers: those of this process. shown: those on the contact sheet.
     """
 
     source: ChipSource
@@ -89,8 +89,8 @@ class Examiner:
 
     def examine(
         self, network: ChangeClip, card: Card, device: str, progress: Progress = silent
-    ) -> Verdict:
-        """Show the chips to a network, as `run` would; it stays in the mode that it was in."""
+    ) -> ValidationResult:
+        """Predict the chips as `run` would; the network stays in its mode."""
         learning = network.training
         network.eval()
         try:
@@ -98,8 +98,8 @@ class Examiner:
         finally:
             network.train(learning)
 
-    def _examine(self, model: Any, device: str, progress: Progress) -> Verdict:
-        verdict, done = Verdict(), 0
+    def _examine(self, model: Any, device: str, progress: Progress) -> ValidationResult:
+        verdict, done = ValidationResult(), 0
         for part in self._batches():
             verdict += self._show(model, device, part)
             done += len(part)
@@ -107,9 +107,9 @@ class Examiner:
         return verdict
 
     def _batches(self) -> Iterator[list[tuple[int, Chip]]]:
-        """Chips of one shape that follow each other, with their numbers.
+        """Consecutive chips of one shape, with their numbers.
 
-        Fewer of larger chips: a batch is meant of chips of the usual size.
+        Batches of larger chips are smaller: their size is meant for chips of the usual size.
         """
         chips = ((number, self.source[number]) for number in self.numbers)
         for (height, width), alike in groupby(chips, key=lambda item: item[1].shape):
@@ -117,17 +117,17 @@ class Examiner:
             while part := list(islice(alike, size)):
                 yield part
 
-    def _show(self, model: Any, device: str, part: Sequence[tuple[int, Chip]]) -> Verdict:
+    def _show(self, model: Any, device: str, part: Sequence[tuple[int, Chip]]) -> ValidationResult:
         names = [self.names[number] for number, _ in part]
         answers = show(model, [chip for _, chip in part], self.batch, device, names).logits
-        verdict = Verdict()
+        verdict = ValidationResult()
         for (number, chip), logits in zip(part, answers, strict=True):
             label = np.asarray(chip.label)
             shown: tuple[SheetRow, ...] = ()
             if number in self.shown:
                 probability = expit(np.nan_to_num(logits, nan=-np.inf))
                 shown = (SheetRow(chip, probability, self.source.name(number), ""),)
-            verdict += Verdict(
+            verdict += ValidationResult(
                 Counts.of(logits > 0, label),
                 _cross_entropy(logits, label),
                 LogitHistogram.of(logits, label),
@@ -138,12 +138,12 @@ class Examiner:
 
 
 def live(network: ChangeClip, card: Card, device: str) -> ChangeClipDetector:
-    """A network in the making as the model that `run` would make of it."""
+    """A network in training as the model that `run` would make of it."""
     return ChangeClipDetector(DetectorSpec("", device, precision="float32"), network, card)
 
 
 def spread(count: int, most: int) -> frozenset[int]:
-    """At most so many numbers below `count`, evenly spread."""
+    """At most `most` numbers below `count`, evenly spread."""
     return frozenset(np.linspace(0, count - 1, min(count, most)).round().astype(int).tolist())
 
 

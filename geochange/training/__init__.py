@@ -1,1 +1,1 @@
-"""LEARNING: labelled chips, what is made of them, and how a network gets better at them."""
+"""TRAINING: labelled chips, how they are augmented, and how a network learns from them."""

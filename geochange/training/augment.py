@@ -1,7 +1,7 @@
-"""Augmentation: both dates and the label moved together, each date coloured on its own.
+"""Augmentation: geometric changes for both dates and the label alike, colour changes per date.
 
-Source: the published recipe (ChangeCLIP, Dong et al. 2024, sec. 4.2), whose distortions are those
-of SSD (Liu et al. 2016, sec. 2.2) as mmsegmentation has them.
+Source: the published recipe (ChangeCLIP, Dong et al. 2024, sec. 4.2). Its distortions are those of
+SSD (Liu et al. 2016, sec. 2.2) as mmsegmentation implements them.
 """
 
 from __future__ import annotations
@@ -16,24 +16,23 @@ from torchvision import tv_tensors
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
-from geochange.chip import Chip, Pixels
-from geochange.training.metrics.counts import UNKNOWN
+from geochange.chip import UNKNOWN, Chip, Pixels
 
 ATTEMPTS = 10
-"""How many crops are looked at before one is taken that a single class fills."""
+"""The most crops that are tried until one is found that no single class fills."""
 
 _LEVELS = np.arange(256.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """What is done to a chip; the defaults are the published ones.
+    """The random changes of a chip. The defaults are the published ones.
 
-    size_px: side of the crop. rotate: probability of a rotation by up to `rotate_degrees` to
-    either side. crop_share: most of a crop's known pixels that one class may fill. flip:
+    size_px: side of the crop. rotate: probability of a rotation by up to `rotate_degrees` to either
+    side. crop_share: the largest share of a crop's known pixels that one class may fill. flip:
     probability along each axis. photometric: probability of each of the four distortions, at each
-    date: brightness (added, of 255), contrast and saturation (multiplied by 1 less to 1 plus it),
-    hue (turned). swap: probability that the dates change places.
+    date: brightness (added, of 255), contrast and saturation (multiplied by 1 - x to 1 + x), hue
+    (rotated). swap: probability that the dates change places.
     """
 
     size_px: int = 256
@@ -50,11 +49,11 @@ class Augmentation:
 
 
 def augment(chip: Chip, augmentation: Augmentation, seed: int) -> Chip:
-    """A labelled chip of 8-bit RGB, changed at random: a function of its arguments alone.
+    """Augment a labelled chip of 8-bit RGB. The result depends on the arguments alone.
 
-    Returns (size_px, size_px) pixels; what a rotation or a small chip leaves empty is zero at
-    both dates, invalid, and of unknown label. Invalid pixels are alike at both dates, whatever is
-    done to the colours. No other random numbers are drawn from or disturbed.
+    Returns (size_px, size_px) pixels. Pixels that a rotation or a small chip leaves empty are zero
+    at both dates, invalid, and of unknown label. Invalid pixels stay equal at both dates. The
+    global random state is neither used nor changed.
     """
     draw = np.random.default_rng(seed)
     swapped = draw.random() < augmentation.swap
@@ -87,9 +86,9 @@ def _stack(chip: Chip) -> tuple[torch.Tensor, torch.Tensor]:
     planes = np.empty((7, *chip.shape), dtype=np.uint8)
     planes[:3] = np.moveaxis(chip.before, -1, 0)
     planes[3:6] = np.moveaxis(chip.after, -1, 0)
-    # Validity travels as a picture: where a rotation mixed in one invalid pixel it is below 255.
+    # Validity is rotated as a picture: where one invalid pixel was mixed in, it is below 255.
     planes[6] = chip.valid * np.uint8(255)
-    # A copy of the label: one from a file may be read-only, which torch does not know.
+    # The label is copied: an array from a file may be read-only, which torch does not support.
     label = torch.from_numpy(chip.label[None].copy())
     return tv_tensors.Image(torch.from_numpy(planes)), tv_tensors.Mask(label)
 
@@ -103,14 +102,14 @@ def _unstack(pictures: torch.Tensor, label: torch.Tensor) -> Chip:
 
 
 def _where(valid: NDArray[np.bool_], picture: Pixels, otherwise: Pixels) -> Pixels:
-    """A picture where it is valid, the other one where not."""
+    """The picture where it is valid, `otherwise` elsewhere."""
     return picture if valid.all() else np.where(valid[..., None], picture, otherwise)
 
 
 def _crop(
     pictures: torch.Tensor, label: torch.Tensor, a: Augmentation, draw: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """A square at random, padded right and below where there is too little."""
+    """A random square crop, padded at the right and below if the picture is smaller."""
     height, width = label.shape[-2:]
     spare = np.array([height - a.size_px, width - a.size_px])
     if (spare < 0).any():
@@ -128,7 +127,7 @@ def _crop(
 
 
 def _is_mixed(label: torch.Tensor, share: float) -> bool:
-    """Whether something is known and no class fills more than `share` of it."""
+    """Whether some pixels are known and no class fills more than `share` of them."""
     values = label.numpy()
     known, changed = int((values != UNKNOWN).sum()), int((values == 1).sum())
     return known > 0 and max(changed, known - changed) <= share * known
@@ -137,10 +136,10 @@ def _is_mixed(label: torch.Tensor, share: float) -> bool:
 def _distort(
     picture: NDArray[np.uint8], a: Augmentation, draw: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Brightness, contrast, saturation and hue of one (height, width, 3) picture.
+    """Change brightness, contrast, saturation and hue of one (height, width, 3) picture.
 
-    Contrast scales the values, and saturation the S of HSV, as published; torchvision's own
-    blend with a grey picture instead.
+    As published, contrast scales the values and saturation scales the S of HSV. torchvision blends
+    with a grey picture instead.
     """
     chosen = draw.random(4) < a.photometric
     most = (a.brightness, a.contrast, a.saturation, a.hue_degrees)
@@ -160,13 +159,13 @@ def _distort(
 
 
 def _recolour(image: Image.Image, saturation: float, degrees: float) -> Image.Image:
-    """Scale the saturation by 1 + `saturation`, and turn the hue."""
+    """Scale the saturation by 1 + `saturation`, and rotate the hue."""
     hue = np.rint(_LEVELS + degrees / 360 * 256) % 256
     tables = _table(hue) + _table(_LEVELS * (1 + saturation)) + _table(_LEVELS)
     return image.convert("HSV").point(tables).convert("RGB")
 
 
 def _table(values: NDArray[np.float64]) -> list[int]:
-    """A value for each of the 256 levels, as Pillow takes them."""
+    """The values as a lookup table of 256 levels, as Pillow takes it."""
     levels: list[int] = np.clip(np.rint(values), 0, 255).astype(int).tolist()
     return levels

@@ -1,4 +1,4 @@
-"""ChipSource: labelled chips by number, wherever they come from."""
+"""ChipSource: the protocol of numbered labelled chips, wherever they come from."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Protocol
 from geochange.chip import Chip
 
 SPLITS = ("train", "val", "test")
-"""The parts of a data set, by the names of their folders and lists."""
+"""The splits of a data set, named like their folders and lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Where one labelled chip lies: a picture per date and a label, in files of their own."""
+    """The files of one labelled chip: a picture per date and a label."""
 
     before: Path
     after: Path
@@ -22,18 +22,18 @@ class Record:
 
     @property
     def name(self) -> str:
-        """What the chip is called, in reports and in files about it."""
+        """The name of the chip in reports and in files about it."""
         return self.before.stem
 
 
 class ChipSource(Protocol):
-    """Labelled chips of one split: 8-bit RGB at both dates, and 0, 1 or 255 (unknown) a pixel.
+    """Labelled chips of one split: 8-bit RGB at both dates, and a label of 0, 1 or 255 (unknown).
 
-    Plain and small enough to travel to the processes that load chips; files are opened there.
+    It is small enough to be sent to loader processes; they open the files.
     """
 
     def __len__(self) -> int:
-        """How many chips there are."""
+        """The number of chips."""
         ...
 
     def __getitem__(self, number: int) -> Chip:
@@ -41,9 +41,9 @@ class ChipSource(Protocol):
         ...
 
     def pictures(self, number: int) -> tuple[str, str]:
-        """What the pictures of both dates are called in lists: paths, where they have files."""
+        """The pictures of both dates as lists name them: paths, where they are files."""
         ...
 
     def name(self, number: int) -> str:
-        """What a chip is called; no two of a split alike."""
+        """The name of a chip, unique in its split."""
         ...

@@ -1,22 +1,24 @@
-"""Class files: what CLIP saw on every chip of a split at one date, as the authors store it.
+"""Class files: CLIP's class names for every chip of a split at one date, in the authors' format.
 
-A list of objects of JSON, indented by four: `image_path` first, then every name of the vocabulary
-in falling order of its probability, which is a string of four decimals. Training reads the first
-nine. Source: ChangeCLIP (Dong et al. 2024), the files published with its code.
+A JSON list of objects, indented by four: `image_path` first, then every name of the vocabulary in
+falling order of its probability, which is a string of four decimals. Training reads the first nine.
+Source: ChangeCLIP (Dong et al. 2024), the files published with its code.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from geochange.errors import InputError
-from geochange.files.atomic import whole
+from geochange.files.atomic import atomic_path
+from geochange.files.reading import read_text
 
 NAMES = 9
-"""How many names of a chip are read."""
+"""The number of names that are read per chip."""
 
 PATH = "image_path"
 
@@ -25,7 +27,7 @@ Ranking = Sequence[tuple[str, float]]
 
 
 def read_classes(file: Path) -> Mapping[str, tuple[str, ...]]:
-    """The nine best names of every picture, by its path as the file has it, in the file's order.
+    """The nine best names of every picture, by its path, in the order of the file.
 
     Raises InputError, which names the file and the entry.
     """
@@ -45,41 +47,47 @@ def read_classes(file: Path) -> Mapping[str, tuple[str, ...]]:
 
 
 def write_classes(file: Path, entries: Iterable[tuple[str, Ranking]]) -> None:
-    """Write pictures' paths and rankings; the file appears whole or not at all.
+    """Write the paths and rankings of pictures; the file appears whole or not at all.
 
     Raises OutputError.
     """
     plain = [{PATH: path, **{name: f"{p:.4f}" for name, p in names}} for path, names in entries]
     text = json.dumps(plain, indent=4, ensure_ascii=False)
-    with whole(file) as aside:
-        # A path that is no text in UTF-8 becomes an escape of JSON, which reads the same again.
+    with atomic_path(file) as aside:
+        # A path that is not valid UTF-8 becomes a JSON escape, which reads back the same.
         aside.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
-_CURE = "remove the file, and `geochange data prompts` makes it anew"
+_CURE = "remove the files of both dates, and `geochange data prompts` makes them anew"
+
+MOST_BYTES = 2**30
+"""A larger file is no class file."""
 
 
 def _read(file: Path) -> Any:
     try:
-        return json.loads(file.read_text("utf-8-sig"), object_pairs_hook=_object)
+        text = read_text(file, MOST_BYTES, "a file of class names")
+        return json.loads(text, object_pairs_hook=_object)
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{file}: cut off or no valid JSON ({error}); {_CURE}") from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object none of whose keys is silently lost."""
+    """The first items of a JSON object, as many as are read; a duplicate key is an error."""
     made = dict(pairs)
     if len(made) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"{twice} stands twice in one object")
-    return made
+        counts = Counter(key for key, _ in pairs)
+        raise ValueError(f"{counts.most_common(1)[0][0][:80]} stands twice in one object")
+    read = dict(pairs[: NAMES + 1])
+    return read if PATH not in made else {PATH: made[PATH], **read}
 
 
 def _entry(entry: Any) -> tuple[str, tuple[str, ...]]:
-    """A picture's path and its names. Raises ValueError, which says what is wrong."""
+    """The path and the names of a picture. Raises ValueError, which says what is wrong."""
     if not isinstance(entry, dict):
         raise ValueError("is no object")
     path = entry.get(PATH)

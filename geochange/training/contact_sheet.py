@@ -1,4 +1,4 @@
-"""Contact sheets: what a network saw, what it should have said, and what it said, a row a chip."""
+"""Contact sheets: both dates, the label, the prediction and its errors, one row a chip."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from geochange.chip import Chip
+from geochange.chip import UNKNOWN, Chip
 from geochange.drawing import (
     FAINT,
     INK,
@@ -23,32 +23,31 @@ from geochange.drawing import (
     font,
     save_png,
 )
-from geochange.training.metrics.counts import UNKNOWN
 
 HEADS = ("before", "after", "label", "probability", "errors")
 HIT, MISSED, FALSE_ALARM = SKY, YELLOW, VERMILION
 NOWHERE: Colour = (150, 150, 150)
-"""Where a label is unknown or a picture has no data."""
+"""The colour of pixels without data or with an unknown label."""
 
 _GLOW = np.array([(0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164)], float)
-"""Colours from improbable to probable: five of matplotlib's inferno, as bright as the number."""
+"""The colour scale of probability: five colours of matplotlib's inferno."""
 
 LARGEST_PX, SMALLEST_PX = 256, 128
-"""Larger chips are shown smaller, and smaller ones larger."""
+"""Larger chips are drawn smaller, and smaller ones larger."""
 
 _MARGIN, _GAP, _LINE = 20, 8, 26
 _SMALL, _LARGE = 14, 15
 
 Panel = NDArray[np.uint8]
-"""(height, width, 3)."""
+"""(height, width, 3) uint8."""
 
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
-    """A labelled chip and what was said of it.
+    """A labelled chip and its prediction.
 
-    probability: (height, width) of change, NaN without data. name: what the chip is called. note:
-    what there is to say beside it.
+    probability: (height, width) of change, NaN without data. name: the name of the chip. note: a
+    caption beside it.
     """
 
     chip: Chip
@@ -89,7 +88,7 @@ def draw_sheet(rows: Sequence[SheetRow], threshold: float = 0.5) -> Image.Image:
 
 
 def panels_of(row: SheetRow, threshold: float) -> Iterator[Panel]:
-    """A chip's five pictures."""
+    """The five panels of a chip."""
     chip = row.chip
     label = np.zeros(chip.shape, np.uint8) if chip.label is None else chip.label
     seen = ~np.isnan(row.probability)
@@ -101,12 +100,12 @@ def panels_of(row: SheetRow, threshold: float) -> Iterator[Panel]:
 
 
 def labelled(label: NDArray[np.uint8]) -> Panel:
-    """A label: change white, none black, and grey where it is unknown."""
+    """The label as a picture: change is white, no change black, unknown grey."""
     return _where(label != UNKNOWN, np.repeat((label == 1)[..., None] * np.uint8(255), 3, axis=2))
 
 
 def glow(probability: NDArray[np.float32]) -> Panel:
-    """Colours of probabilities."""
+    """The probability as colours."""
     stops = np.linspace(0, 1, len(_GLOW))
     channels = [np.interp(probability, stops, channel) for channel in _GLOW.T]
     return np.stack(channels, axis=-1).round().astype(np.uint8)
@@ -115,7 +114,7 @@ def glow(probability: NDArray[np.float32]) -> Panel:
 def _errors(
     chip: Chip, label: NDArray[np.uint8], probability: NDArray[np.float32], threshold: float
 ) -> Panel:
-    """Hits, misses and false alarms upon the later picture, faint and grey."""
+    """Hits, misses and false alarms over the later picture, which is faint and grey."""
     grey = chip.after.mean(axis=2, keepdims=True) * 0.5
     panel = np.repeat(grey.astype(np.uint8), 3, axis=2)
     known = (label != UNKNOWN) & ~np.isnan(probability)
@@ -134,7 +133,7 @@ def _where(known: NDArray[np.bool_], panel: Panel) -> Panel:
 
 
 def _resized(panel: Panel) -> Image.Image:
-    """A panel between the smallest and the largest size; enlarged pixels stay squares."""
+    """Resize a panel into the allowed sizes; enlarged pixels stay squares."""
     picture = Image.fromarray(np.ascontiguousarray(panel))
     longest = max(picture.size)
     if longest > LARGEST_PX:
@@ -156,7 +155,7 @@ def _draw_caption(draw: ImageDraw.ImageDraw, row: SheetRow, top: int, width: int
 
 
 def _draw_legend(sheet: Image.Image, draw: ImageDraw.ImageDraw, threshold: float) -> None:
-    """What the colours mean, on one line."""
+    """Draw the meaning of the colours on one line."""
     words = {
         "hit": HIT,
         "missed": MISSED,

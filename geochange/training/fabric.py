@@ -1,4 +1,4 @@
-"""Devices: which, how many, in what precision, through Lightning Fabric."""
+"""Devices of a training: which, how many and in what precision, through Lightning Fabric."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ PRECISIONS: Mapping[str, Any] = {
     "bfloat16": "bf16-mixed",
     "float16": "16-mixed",
 }
-"""Ours, and what Fabric calls them."""
+"""Our names of precisions, and Fabric's."""
 
 _FIXED = ("MASTER_ADDR",), ("NODE_RANK", "GROUP_RANK")
-"""Who starts processes by hand on several machines sets one of each."""
+"""Variables that a user sets who starts the processes of several machines by hand; one of each."""
 
 _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
-"""Where whoever starts processes says which one is which; a process started by hand has none."""
+"""Variables by which a launcher numbers its processes; a process started by hand has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """See DeviceOptions for what each means."""
+    """The devices of a training; DeviceOptions explains each field."""
 
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int | Literal["auto"] = "auto"
@@ -45,12 +45,12 @@ class Devices:
     threads: int | None = None
 
     def fabric(self) -> Fabric:
-        """Take the devices; on several, every process after this runs the same program.
+        """Take the devices. On several, each further process runs the same program from here.
 
-        Raises OptionError where they are not here.
+        Raises OptionError where the devices do not exist.
         """
         accelerator, count = self._settled()
-        # It says how many take part, and in what numbers, though nobody asked.
+        # Fabric logs the number of processes and their ranks, which nobody asked for.
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
         if self.threads is not None:
             torch.set_num_threads(self.threads)
@@ -88,24 +88,24 @@ class Devices:
         return accelerator, count
 
     def world(self) -> int:
-        """How many processes take part. Raises OptionError as `fabric` does."""
+        """The number of processes. Raises OptionError as `fabric` does."""
         return self._settled()[1] * self.nodes
 
 
 def _is_launched() -> bool:
-    """Whether something that starts processes on several machines has started this one."""
+    """Whether a launcher of several machines started this process."""
     if TorchElasticEnvironment.detect() or SLURMEnvironment.detect():
         return True
     return all(any(name in os.environ for name in names) for names in _FIXED)
 
 
 def is_first() -> bool:
-    """Whether this process speaks for all, asked before Fabric has started the others."""
+    """Whether this process logs for all; callable before Fabric starts the others."""
     return all(int(os.environ.get(name, 0)) == 0 for name in _RANKS)
 
 
 def summed(fabric: Fabric, numbers: NDArray[Any]) -> NDArray[Any]:
-    """The sum of an array over all processes, exact for whole numbers."""
+    """The sum of an array over all processes; exact for integers."""
     if fabric.world_size == 1:
         return numbers
     tensor = torch.from_numpy(np.ascontiguousarray(numbers)).to(fabric.device)

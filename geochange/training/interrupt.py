@@ -1,4 +1,4 @@
-"""Interruptions that wait until a step is whole."""
+"""Interrupts that wait until a step is complete."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from types import FrameType
 
 @contextmanager
 def deferred(alone: bool = True) -> Iterator[threading.Event]:
-    """Ctrl-C sets the event and nothing else; the second one interrupts at once, as always.
+    """Ctrl-C sets the event and does nothing else; the second Ctrl-C interrupts at once.
 
-    alone: False where other processes work on the same step, which would wait for ever for one
-    that has stopped: there every Ctrl-C interrupts at once.
+    alone: False where other processes work on the same step. They would wait for ever for a stopped
+    process, so every Ctrl-C interrupts at once.
     """
     asked = threading.Event()
     if not alone or threading.current_thread() is not threading.main_thread():

@@ -1,37 +1,48 @@
-"""Journal: what was measured while a network learnt, as metrics.csv and for TensorBoard."""
+"""Journal: the measurements of a training, in metrics.csv and for TensorBoard."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tensorboardX import SummaryWriter
+
+from geochange.errors import OutputError
 
 COLUMNS = (
     *("step", "lr", "loss", "val_loss", "iou", "f1", "precision", "recall"),
     *("accuracy", "miou", "kappa", "seconds"),
 )
-"""Of metrics.csv; the loss is the mean since the line before, the figures are of validation."""
+"""The columns of metrics.csv. The loss is the mean since the line before; the figures are those of
+validation.
+"""
 
 
 class Journal:
-    """Lines by step, appended as they come; what an interrupted training wrote too far goes.
+    """Lines by step, appended as they come.
 
-    step: where the training goes on; lines of later steps are of a future that did not come.
+    step: where the training goes on. Lines of later steps were written by an interrupted training
+    and are removed. Raises OutputError.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
         self._file = folder / "metrics.csv"
         kept = _until(self._file, step) if step else []
-        with self._file.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, COLUMNS)
-            writer.writeheader()
-            writer.writerows(kept)
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+        try:
+            with self._file.open("w", newline="") as stream:
+                writer = csv.DictWriter(stream, COLUMNS)
+                writer.writeheader()
+                writer.writerows(kept)
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+        except OSError as error:
+            raise OutputError(
+                f"{error.filename or folder}: cannot be written ({error.strerror}); move it away"
+            ) from error
 
     def note(self, step: int, values: Mapping[str, float]) -> None:
-        """Write a line; values that are not measured now are left empty."""
+        """Append a line; values that were not measured stay empty."""
         with self._file.open("a", newline="") as stream:
             line = {name: f"{value:.6g}" for name, value in values.items()}
             csv.DictWriter(stream, COLUMNS).writerow({"step": step, **line})
@@ -39,13 +50,17 @@ class Journal:
             self._board.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Finish what TensorBoard reads."""
+        """Finish the event file of TensorBoard."""
         self._board.close()
 
 
 def _until(file: Path, step: int) -> list[dict[str, str]]:
     if not file.is_file():
         return []
-    with file.open(newline="") as stream:
-        lines = [line for line in csv.DictReader(stream) if tuple(line) == COLUMNS]
+    lines: list[dict[str, str]] = []
+    # Of a damaged file, as many lines are kept as can be read.
+    with file.open(newline="", errors="replace") as stream, suppress(csv.Error):
+        for line in csv.DictReader(stream):
+            if tuple(line) == COLUMNS and None not in line.values():
+                lines.append(line)
     return [line for line in lines if line["step"].isdigit() and int(line["step"]) <= step]

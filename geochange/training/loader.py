@@ -1,4 +1,4 @@
-"""Lessons: augmented chips in the order of the steps, loaded beside the computing."""
+"""Loader: augmented chips in the order of the steps, loaded while the device computes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from torch.utils.data import DataLoader, Dataset
 from geochange.chip import Chip
 from geochange.training.augment import Augmentation, augment
 from geochange.training.chip_source import ChipSource
-from geochange.training.sampler import Share, StepSampler, chip_at, seed_at
+from geochange.training.sampler import BatchShare, StepSampler, chip_at, seed_at
 
 BothNames = tuple[tuple[str, ...], tuple[str, ...]]
 """The class names of a chip, before and after."""
 
+_Sample = TypeVar("_Sample")
 _Lesson = TypeVar("_Lesson")
 
 
-class Lessons(Dataset[tuple[Chip, BothNames]]):
-    """Augmented chips and their names, by the number of the sample."""
+class ChipDataset(Dataset[tuple[Chip, BothNames]]):
+    """Augmented chips and their class names, by sample number."""
 
     def __init__(
         self, source: ChipSource, names: Sequence[BothNames], augmentation: Augmentation, seed: int
@@ -39,39 +40,39 @@ class Lessons(Dataset[tuple[Chip, BothNames]]):
 
 
 @dataclass(slots=True)
-class Waiting:
-    """How long the computing waited for chips, of how long it all took."""
+class LoaderWait:
+    """How long the training waited for chips, and how long it took in all."""
 
     waited_s: float = 0.0
     total_s: float = 0.0
 
     @property
     def share(self) -> float:
-        """From 0 to 1."""
+        """The share of waiting, from 0 to 1."""
         return self.waited_s / self.total_s if self.total_s else 0.0
 
 
-class Loader(Generic[_Lesson]):
+class Loader(Generic[_Sample, _Lesson]):
     """The micro-batches of each step, loaded by processes of their own.
 
-    collate: what makes a lesson of chips and names. workers: 0 loads in this process.
+    collate: what makes a lesson of samples. workers: 0 loads in this process.
     """
 
     def __init__(
         self,
-        lessons: Lessons,
-        collate: Callable[[list[tuple[Chip, BothNames]]], _Lesson],
-        share: Share,
+        lessons: Dataset[_Sample],
+        collate: Callable[[list[_Sample]], _Lesson],
+        share: BatchShare,
         workers: int,
         *,
         pin: bool = False,
     ) -> None:
         self.lessons, self.collate, self.share = lessons, collate, share
         self.workers, self.pin = workers, pin
-        self.waiting = Waiting()
+        self.waiting = LoaderWait()
 
     def steps(self, first: int, last: int) -> Iterator[tuple[int, list[_Lesson]]]:
-        """Each step's number and its lessons."""
+        """The number of each step with its micro-batches."""
         lessons = self._load(first, last)
         for step in range(first, last):
             start = time.perf_counter()
@@ -83,7 +84,7 @@ class Loader(Generic[_Lesson]):
 
     def _load(self, first: int, last: int) -> Iterator[_Lesson]:
         with warnings.catch_warnings():
-            # As many as were asked for, whatever torch thinks of it.
+            # torch warns if there are more workers than cores; the number asked for is kept.
             warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
             loader: DataLoader[Any] = DataLoader(
                 self.lessons,
@@ -98,7 +99,7 @@ class Loader(Generic[_Lesson]):
 
 
 def _settle(worker: int) -> None:
-    # Each worker is a core's worth of work; more threads would only fight over the cores.
+    # Each worker fills one core; more threads would compete for the cores.
     torch.set_num_threads(1)
-    # Ctrl-C is the learning process's to answer; it ends its workers itself.
+    # The training process handles Ctrl-C; it ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

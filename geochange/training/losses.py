@@ -1,8 +1,8 @@
-"""Losses: what a network is taught by, as sums that a step may be split into at will.
+"""Losses: what a network minimises, as sums over the parts of a step.
 
-A loss is given a part of a step's chips, and how many pixels of the whole step have a known
-label; the losses of all parts then add up to that of the whole, and so do their gradients,
-however the step is spread over micro-batches and devices.
+A loss gets a part of the chips of a step and the number of known pixels of the whole step. The
+losses of all parts add up to the loss of the step, and so do their gradients, however the step is
+split into micro-batches and devices.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from collections.abc import Callable, Mapping
 import torch
 from torch.nn import functional as F
 
+from geochange.chip import UNKNOWN
 from geochange.errors import OptionError
-from geochange.training.metrics.counts import UNKNOWN
 
 Loss = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
 """(logits, labels, known) -> scalar.
 
 logits: (batch, 2, height, width), class 1 = change. labels: (batch, height, width) uint8: 0, 1, or
-255 = unknown, which counts nowhere. known: known pixels of the whole step. Computed in float32.
+255 = unknown, which is ignored. known: known pixels of the whole step. Computed in float32.
 """
 
 FOCUS, BALANCE = 2.0, 0.25
-"""Of the focal loss: gamma, and alpha of the change class, as published."""
+"""Parameters of the focal loss, as published: gamma, and alpha of the change class."""
 
 SMOOTH_PX = 1.0
-"""Added above and below in the dice loss, so that a chip without change has one."""
+"""Added to numerator and denominator of the dice loss, so that it is defined without change."""
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor, known: float) -> torch.Tensor:
@@ -48,10 +48,10 @@ def focal(logits: torch.Tensor, labels: torch.Tensor, known: float) -> torch.Ten
 
 
 def dice(logits: torch.Tensor, labels: torch.Tensor, known: float) -> torch.Tensor:
-    """One less the soft overlap of change, chip by chip, meaned over known pixels.
+    """1 minus the soft Dice coefficient of change, chip by chip, averaged over known pixels.
 
-    A chip counts by its share of the step's known pixels: chips that are known throughout count
-    alike, and the sum does not depend on which chips were together.
+    A chip counts by its share of the step's known pixels, so the sum does not depend on which chips
+    are in one micro-batch.
     Source: Drozdzal et al., The importance of skip connections, LABELS 2016, eq. 1.
     """
     seen = labels != UNKNOWN
@@ -63,7 +63,7 @@ def dice(logits: torch.Tensor, labels: torch.Tensor, known: float) -> torch.Tens
 
 
 def cross_entropy_dice(logits: torch.Tensor, labels: torch.Tensor, known: float) -> torch.Tensor:
-    """The sum of both."""
+    """The sum of cross-entropy and dice."""
     return cross_entropy(logits, labels, known) + dice(logits, labels, known)
 
 
@@ -72,7 +72,7 @@ LOSSES: Mapping[str, Loss] = {
     "focal": focal,
     "cross_entropy+dice": cross_entropy_dice,
 }
-"""By name; the first is the published one."""
+"""Losses by name; the first is the published one."""
 
 
 def find_loss(name: str) -> Loss:
@@ -83,5 +83,5 @@ def find_loss(name: str) -> Loss:
 
 
 def _at_least_one(known: float) -> float:
-    """A step in which nothing is known has no loss, rather than none that is a number."""
+    """At least 1, so that a step without known pixels has the loss 0 and not NaN."""
     return max(1.0, known)

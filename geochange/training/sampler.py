@@ -1,7 +1,7 @@
-"""Order: which chip is learnt from when, as a function of the seed and the step alone.
+"""Sampler: which chip is learnt at which step; it depends on the seed and the step alone.
 
-A training that was interrupted, or is spread over other devices, therefore sees the same chips,
-turned and coloured the same way, at every step.
+An interrupted training, or one on other devices, therefore sees the same chips with the same
+augmentation at every step.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from torch.utils.data import Sampler
 
-_ORDER, _AUGMENT = 0, 1  # streams of random numbers that must not meet
+_ORDER, _AUGMENT = 0, 1  # separate random streams
 
 
 @lru_cache(maxsize=4)
@@ -22,24 +22,24 @@ def _shuffled(seed: int, epoch: int, count: int) -> np.ndarray:
 
 
 def chip_at(sample: int, count: int, seed: int) -> int:
-    """The chip that is the `sample`th to be looked at, of `count`; all are seen once an epoch."""
+    """The chip of the `sample`th draw of `count` chips; every epoch draws each of them once."""
     epoch, place = divmod(sample, count)
     return int(_shuffled(seed, epoch, count)[place])
 
 
 def seed_at(sample: int, seed: int) -> int:
-    """What the augmentation of the `sample`th chip is drawn from."""
+    """The seed of the augmentation of the `sample`th draw."""
     return int(
         np.random.SeedSequence([seed, _AUGMENT, sample]).generate_state(1, np.uint64)[0] >> 1
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """The part of every step that one process does.
+class BatchShare:
+    """The part of every step that one process computes.
 
-    batch: chips a step, of all processes. micro_batch: chips at once. rank, world: which process
-    of how many.
+    batch: chips a step, over all processes. micro_batch: chips at once. rank, world: number of this
+    process, and of processes.
     """
 
     batch: int
@@ -48,7 +48,7 @@ class Share:
     world: int = 1
 
     def parts(self, step: int) -> list[list[int]]:
-        """The samples of a step that this process takes, as many at once as fit."""
+        """The samples of a step for this process, in micro-batches."""
         size = self.batch // self.world
         start = step * self.batch + self.rank * size
         samples = list(range(start, start + size))
@@ -56,9 +56,9 @@ class Share:
 
 
 class StepSampler(Sampler[list[int]]):
-    """The samples of steps `first` to `last` less one, in micro-batches."""
+    """The samples of steps `first` to `last` - 1, in micro-batches."""
 
-    def __init__(self, share: Share, first: int, last: int) -> None:
+    def __init__(self, share: BatchShare, first: int, last: int) -> None:
         self.share, self.first, self.last = share, first, last
 
     def __iter__(self) -> Iterator[list[int]]:

@@ -1,7 +1,7 @@
-"""Scenes: pictures that show one thing each, by class, and what a CLIP learns from them.
+"""Scenes: pictures that show one class each, from which a CLIP learns.
 
-A folder of scenes holds one folder per class (UC Merced Land Use, Yang and Newsam 2010, is one).
-Every fifth picture of a class is kept out of what is learnt.
+A folder of scenes holds one folder per class, such as UC Merced Land Use (Yang and Newsam 2010).
+Every fifth picture of a class is kept out of training.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch.nn import functional as F
 
 from geochange.errors import InputError
 from geochange.training.sampler import chip_at
-from geochange.training.views import look_again, mix
+from geochange.training.views import mix, random_view
 
 MIXED_EVERY = 3
-"""Pictures of every so many-th step are mixed."""
+"""The pictures of every third step are mixed."""
 
 KEPT_OUT = 5
-"""Every so many-th picture of a class is for judging alone."""
+"""Every fifth picture of a class is kept out for selection."""
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 
@@ -50,8 +50,7 @@ WORDINGS: Mapping[str, tuple[str, ...]] = {
     "storagetanks": ("storage tanks", "oil tank"),
     "tenniscourt": ("tennis court",),
 }
-"""What the classes of UC Merced are called, the plainest name first; other classes go by their
-folder's name."""
+"""Names of the classes of UC Merced, the plainest first. Other classes are named like their folder."""
 
 TEMPLATES = (
     "{}",
@@ -61,11 +60,11 @@ TEMPLATES = (
     "{} seen from above",
     "remote sensing image foreground objects, {}",
 )
-"""The bare name, as prompting uses it, is as likely as any two others."""
+"""Templates of captions. The bare name, as prompting uses it, is as likely as any two others."""
 
 
 @dataclass(frozen=True)
-class Scenes:
+class LabelledScenes:
     """Pictures in memory: (picture, 3, side, side) uint8, and the class of each."""
 
     pictures: torch.Tensor
@@ -77,26 +76,31 @@ class Scenes:
 
 
 def names_of(scene: str) -> tuple[str, ...]:
-    """What a class may be called."""
+    """The names of a class."""
     return WORDINGS.get(scene, (scene.replace("_", " ").replace("-", " "),))
 
 
-def read_scenes(folder: Path, side_px: int, *, kept_out: bool) -> Scenes:
-    """The pictures of a folder that are learnt from, or those kept out, as squares of a size.
+def read_scenes(folder: Path, side_px: int, *, kept_out: bool) -> LabelledScenes:
+    """The pictures of a folder that are learnt, or those kept out, as squares of one size.
 
     Raises InputError where there is none, or one cannot be read.
     """
-    classes = sorted(path for path in folder.glob("*/") if path.is_dir())
+    classes = classes_in(folder)
     pictures, labels = [], []
-    for number, place in enumerate(classes):
-        files = sorted(f for f in place.iterdir() if f.suffix.lower() in SUFFIXES)
+    for number, name in enumerate(classes):
+        files = sorted(f for f in (folder / name).iterdir() if f.suffix.lower() in SUFFIXES)
         chosen = [f for i, f in enumerate(files) if (i % KEPT_OUT == KEPT_OUT - 1) == kept_out]
         pictures += [_read(file, side_px) for file in chosen]
         labels += [number] * len(chosen)
     if len(set(labels)) < 2:
         raise InputError(f"{folder}: holds no folders of pictures, one for each class of scenes")
     stacked = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
-    return Scenes(stacked, torch.tensor(labels), tuple(place.name for place in classes))
+    return LabelledScenes(stacked, torch.tensor(labels), classes)
+
+
+def classes_in(folder: Path) -> tuple[str, ...]:
+    """The classes of a folder of scenes, in order."""
+    return tuple(sorted(path.name for path in folder.glob("*/") if path.is_dir()))
 
 
 def _read(file: Path, side_px: int) -> np.ndarray:
@@ -109,11 +113,11 @@ def _read(file: Path, side_px: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class SceneLesson:
-    """Pictures and captions as a CLIP learns from them.
+class SceneBatch:
+    """A batch of pictures and captions for CLIP.
 
-    inputs: (batch, 3, side, side) float RGB in 0-255, and (caption, places) tokens. labels:
-    (batch, caption), the share that each caption should have.
+    inputs: (batch, 3, side, side) float RGB in 0-255, and (caption, places) tokens. labels: (batch,
+    caption), the target share of each caption.
     """
 
     inputs: tuple[torch.Tensor, torch.Tensor]
@@ -121,14 +125,14 @@ class SceneLesson:
 
     @property
     def known(self) -> int:
-        """Pictures."""
+        """The number of pictures."""
         return len(self.labels)
 
 
 def caption_loss(logits: torch.Tensor, labels: torch.Tensor, known: float) -> torch.Tensor:
-    """Cross-entropy between captions' shares and what is said of them, over a step's pictures.
+    """Cross-entropy between the target shares of captions and their scores, over a step's pictures.
 
-    Several captions fit one picture, and pictures of one class have the same: the targets of
+    Several captions fit one picture, and pictures of one class share them: the targets of
     supervised contrast (Khosla et al., NeurIPS 2020) on the side of the texts.
     """
     said = F.log_softmax(logits.float(), dim=1)
@@ -138,21 +142,21 @@ def caption_loss(logits: torch.Tensor, labels: torch.Tensor, known: float) -> to
 def caption_targets(
     classes: Sequence[str], captions: Sequence[str], smoothing: float
 ) -> torch.Tensor:
-    """(class, caption): a class's own names share alike in all but `smoothing`."""
+    """(class, caption) targets: a class's own names share all but `smoothing` equally."""
     own = torch.tensor([[float(c in names_of(name)) for c in captions] for name in classes])
     return own / own.sum(1, keepdim=True) * (1 - smoothing) + smoothing / len(captions)
 
 
 @dataclass(frozen=True)
-class SceneLessons:
-    """Every step's pictures and captions, as functions of its number alone.
+class SceneLoader:
+    """The pictures and captions of every step; they depend on the number of the step alone.
 
-    tokens: (caption, places) for each template. targets: (class, caption). side_px, small_steps:
-    of the pictures, of half that size in the first so many steps. mixed_steps: those in which
-    pictures are mixed, as strongly as `mixing` says.
+    tokens: (caption, places) for each template. targets: (class, caption). side_px: of the
+    pictures; half of it in the first `small_steps`. mixed_steps: steps whose pictures are mixed,
+    with the strength `mixing`.
     """
 
-    scenes: Scenes
+    scenes: LabelledScenes
     tokens: Sequence[torch.Tensor]
     targets: torch.Tensor
     batch: int
@@ -162,26 +166,52 @@ class SceneLessons:
     mixed_steps: float
     seed: int
 
-    def __getitem__(self, step: int) -> SceneLesson:
-        """The lesson of a step."""
+    def __getitem__(self, step: int) -> SceneBatch:
+        """The batch of a step."""
         draw = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         samples = range(step * self.batch, (step + 1) * self.batch)
         numbers = [chip_at(sample, len(self.scenes), self.seed) for sample in samples]
         side = self.side_px // 2 if step < self.small_steps else self.side_px
-        pictures = look_again(self.scenes.pictures[numbers], side, draw)
+        pictures = random_view(self.scenes.pictures[numbers], side, draw)
         wanted = self.targets[self.scenes.labels[numbers]]
         if step < self.mixed_steps and step % MIXED_EVERY == 0:
             pictures, wanted = mix(pictures, wanted, self.mixing, draw)
         tokens = self.tokens[int(torch.randint(len(self.tokens), (1,), generator=draw))]
-        return SceneLesson((pictures, tokens), wanted)
+        return SceneBatch((pictures, tokens), wanted)
+
+
+def meanings_of(classes: Sequence[str], vocabulary: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """The names of each class that are in a vocabulary; for those with several, they mean one thing."""
+    every = (tuple(name for name in names_of(each) if name in vocabulary) for each in classes)
+    return tuple(names for names in every if len(names) > 1)
+
+
+def sure_from(
+    logits: torch.Tensor, scenes: LabelledScenes, vocabulary: Sequence[str], wanted: float
+) -> float:
+    """From which score on so large a share of what is said of scenes is right; 1 from none on.
+
+    logits: (picture, name) of the vocabulary. The names of a class score together.
+    """
+    own = [[i for i, n in enumerate(vocabulary) if n in names_of(each)] for each in scenes.classes]
+    alone = sorted(set(range(len(vocabulary))).difference(*own))
+    scores = logits.softmax(dim=1)
+    groups = [*own, *([number] for number in alone)]
+    top, best = torch.stack([scores[:, group].sum(dim=1) for group in groups], dim=1).max(dim=1)
+    right = best == scenes.labels
+    for step in range(101):
+        said = top >= step / 100
+        if said.any() and float(right[said].float().mean()) >= wanted:
+            return step / 100
+    return 1.0
 
 
 def share_among(
     logits: torch.Tensor, labels: torch.Tensor, captions: Sequence[int], most: int
 ) -> float:
-    """Share of pictures whose class is among the `most` best of all.
+    """The share of pictures whose class is among the `most` best.
 
-    logits: (picture, caption). captions: for each class the caption that stands for it.
+    logits: (picture, caption). captions: the caption that stands for each class.
     """
     order = logits[:, list(captions)].argsort(dim=1, descending=True)
     return float((order[:, :most] == labels[:, None]).any(dim=1).float().mean())

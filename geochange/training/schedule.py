@@ -1,4 +1,4 @@
-"""Schedule: how large a step is, and which weights decay."""
+"""Schedule: the learning rate by step, and which parameters decay."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def learning_rate(
     total_steps: int,
     power: float,
 ) -> float:
-    """The rate of a step, counted from 0: a linear warm-up, then a polynomial decay to 0.
+    """The learning rate of a step, counted from 0: linear warm-up, then polynomial decay to 0.
 
-    It rises from warmup_factor * base to base, which it reaches at `warmup_steps`; from there it
-    is base * (1 - t)^power, t growing from 0 to 1 at `total_steps`.
-    Source: ChangeCLIP (Dong et al. 2024), sec. 4.2; the decay is that of DeepLab (Chen et al.
-    2018, sec. 3.1), begun where the warm-up ends.
+    It rises from warmup_factor * base to base, which it reaches at `warmup_steps`. From there it is
+    base * (1 - t)^power, where t grows from 0 to 1 at `total_steps`.
+    Source: ChangeCLIP (Dong et al. 2024), sec. 4.2. The decay is that of DeepLab (Chen et al. 2018,
+    sec. 3.1), begun where the warm-up ends.
     """
     if step < warmup_steps:
         return base * (warmup_factor + (1 - warmup_factor) * step / warmup_steps)
@@ -38,10 +38,10 @@ def learning_rate(
 
 
 def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """A module's trainable parameters as groups for an optimiser, each with its weight decay.
+    """The trainable parameters of a module as groups for an optimizer, each with its weight decay.
 
-    None decays: weights and biases of layer, group and batch norms, and tables of relative
-    positions. All others do, biases of other layers and single numbers too, as published.
+    No decay: weights and biases of layer, group and batch norms, and tables of relative positions.
+    All others decay, as published, biases of other layers and scalars too.
     """
     free = {
         id(parameter)

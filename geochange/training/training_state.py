@@ -1,4 +1,4 @@
-"""Student: a network that learns, step by step, with everything that it needs to go on later."""
+"""Training state: a network, its optimizer and its average, step by step, with save and restore."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ Rate = Callable[[int], float]
 DIVERGED = (
     "the training diverges: lower optim.lr, or set optim.clip_norm=1, and train into another --out"
 )
-"""What it means that numbers are not finite, and what cures it."""
+"""What a value that is not finite means, and its cure."""
+
+PACE = "pace"
+"""What of a group of parameters the learning rate is multiplied by; 1 where it says none."""
 
 _EMA, _OPTIMISER, _NETWORK = "average.", "optimiser.", "network."
 
 
-class Taught(Protocol):
-    """A micro-batch: what a network takes, and what it should answer."""
+class LabelledInputs(Protocol):
+    """A micro-batch: the arguments of a network and the labels."""
 
     @property
     def inputs(self) -> tuple[torch.Tensor, ...]:
@@ -43,13 +46,13 @@ class Taught(Protocol):
 
     @property
     def known(self) -> int:
-        """Pixels whose label is known."""
+        """The number of pixels whose label is known."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """How a student learns; see OptimOptions for what each means."""
+class OptimizerSettings:
+    """The settings of the optimizer; OptimOptions explains each."""
 
     loss: Loss
     rate: Rate
@@ -60,14 +63,18 @@ class Course:
     compiled: bool = False
 
 
-class Student:
-    """A module, its optimiser and, where wanted, its average; on the devices of a Fabric.
+class TrainingState:
+    """A module, its optimizer and, if wanted, its moving average, on the devices of a Fabric.
 
     groups: parameters with their weight decay.
     """
 
     def __init__(
-        self, fabric: Fabric, module: nn.Module, groups: Sequence[Mapping[str, Any]], course: Course
+        self,
+        fabric: Fabric,
+        module: nn.Module,
+        groups: Sequence[Mapping[str, Any]],
+        course: OptimizerSettings,
     ) -> None:
         self.fabric, self.module, self.course = fabric, module, course
         self._moments = torch.optim.AdamW(
@@ -82,28 +89,28 @@ class Student:
 
     @property
     def best_module(self) -> nn.Module:
-        """The module to judge and to keep: the average where one is kept."""
+        """The module to validate and to keep: the average if there is one."""
         return self.module if self._average is None else self._average.module
 
     @property
     def best_network(self) -> nn.Module:
-        """That of `best_module`, without what it is wrapped in to learn."""
+        """The network of `best_module`, without its wrapper for training."""
         network: nn.Module = self.best_module.get_submodule("network")
         return network
 
-    def learn(self, step: int, parts: Sequence[Taught]) -> float:
+    def learn(self, step: int, parts: Sequence[LabelledInputs]) -> float:
         """Take one step from its micro-batches; returns the loss of the step.
 
-        Gradients are those of the mean over all known pixels of the step, however the step is
-        split into micro-batches and processes. Raises RunError, on all processes alike, where the
-        loss or the gradient is no finite number; nothing is learnt from it.
+        Gradients are those of the mean over all known pixels of the step, however it is split into
+        micro-batches and processes. Raises RunError on all processes alike where the loss or the
+        gradient is not finite; the weights stay as they were.
         """
         fabric, course = self.fabric, self.course
         self._forward.train()
         for group in self._optimiser.param_groups:
-            group["lr"] = course.rate(step)
+            group["lr"] = course.rate(step) * group.get(PACE, 1.0)
         known = self._known(parts)
-        # Dropout is drawn anew from the step, so that a training that goes on draws the same.
+        # Dropout is seeded by the step, so that a resumed training draws the same numbers.
         torch.manual_seed((course.seed * 1_000_003 + step) * fabric.world_size + fabric.global_rank)
         total = 0.0
         for number, part in enumerate(parts, start=1):
@@ -125,7 +132,7 @@ class Student:
         return total
 
     def _clip(self, step: int) -> None:
-        """Shorten the gradient to the longest that it may be. Raises RunError for one without end."""
+        """Clip the norm of the gradient. Raises RunError where it is not finite."""
         length = self.fabric.clip_gradients(
             self._forward,
             self._optimiser,
@@ -135,12 +142,12 @@ class Student:
         if length is not None and not math.isfinite(length):
             raise RunError(f"step {step + 1}: the gradient is {float(length)}; {DIVERGED}")
 
-    def _known(self, parts: Sequence[Taught]) -> float:
-        """Known pixels of the step, per process: gradients are averaged over the processes."""
+    def _known(self, parts: Sequence[LabelledInputs]) -> float:
+        """Known pixels of the step per process: gradients are averaged over the processes."""
         return max(1.0, self._mean(float(sum(part.known for part in parts))))
 
     def _mean(self, value: float) -> float:
-        """Over the processes."""
+        """The mean over the processes."""
         if self.fabric.world_size == 1:
             return value
         tensor = torch.tensor(value, dtype=torch.float64, device=self.fabric.device)
@@ -148,13 +155,13 @@ class Student:
         return float(mean.item()) if isinstance(mean, torch.Tensor) else value
 
     def check(self, step: int) -> None:
-        """Raise RunError where a weight is no finite number, after so many steps."""
+        """Raise RunError where a weight is not finite after this many steps."""
         for name, value in self.module.state_dict().items():
             if not torch.isfinite(value).all():
                 raise RunError(f"step {step}: {name} is not finite any more; {DIVERGED}")
 
-    def remember(self) -> dict[str, torch.Tensor]:
-        """Everything that learning changes, beside `best_module`, as tensors by name."""
+    def state(self) -> dict[str, torch.Tensor]:
+        """All tensors by name that training changes, besides `best_module`."""
         names = {id(parameter): name for name, parameter in self.module.named_parameters()}
         kept = {
             f"{_OPTIMISER}{name}.{key}": torch.as_tensor(value).detach().cpu()
@@ -168,14 +175,15 @@ class Student:
             kept |= {f"{_NETWORK}{name}": value.cpu() for name, value in own.items()}
         return kept
 
-    def recall(self, kept: Mapping[str, torch.Tensor]) -> None:
-        """Go on where `remember` was called; `best_module` holds what it held then.
+    def restore(self, kept: Mapping[str, torch.Tensor]) -> None:
+        """Restore what `state` returned; `best_module` holds the same weights as then.
 
         Raises InputError where the tensors are of another network.
         """
         parameters = dict(self.module.named_parameters())
+        learning = {name: each for name, each in parameters.items() if each.requires_grad}
         try:
-            for name, parameter in parameters.items():
+            for name, parameter in learning.items():
                 self._moments.state[parameter] = {
                     key: _alike(kept[f"{_OPTIMISER}{name}.{key}"], parameter, key)
                     for key in ("step", "exp_avg", "exp_avg_sq")
@@ -191,13 +199,13 @@ class Student:
 
 
 def _keep_infinities(average: nn.Module, module: nn.Module) -> None:
-    """Of two infinities, as a mask holds them, the mean is no number: the average has the module's."""
+    """Copy infinite values of the module to the average: the mean of two infinities is NaN."""
     for mean, value in zip(average.buffers(), module.buffers(), strict=True):
         mean.copy_(torch.where(value.isinf(), value, mean))
 
 
 def _alike(value: torch.Tensor, parameter: torch.Tensor, key: str) -> torch.Tensor:
-    """A moment, laid out as its parameter; the step's count stays where AdamW keeps it."""
+    """A moment of AdamW, laid out like its parameter; the step count stays where AdamW keeps it."""
     if key == "step":
         return value.clone()
     moment = torch.empty_like(parameter, requires_grad=False)

@@ -1,4 +1,4 @@
-"""Looks: the same pictures seen otherwise, many times over, as a CLIP learns from few of them."""
+"""Views: random crops, rotations and colours of pictures, so that a CLIP learns from few of them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional as F
 
 
-def look_again(pictures: torch.Tensor, side_px: int, draw: torch.Generator) -> torch.Tensor:
-    """Random crops, turns, flips, stretches and colours of (batch, 3, s, s) uint8.
+def random_view(pictures: torch.Tensor, side_px: int, draw: torch.Generator) -> torch.Tensor:
+    """Random crops, rotations, flips, stretches and colours of (batch, 3, s, s) uint8.
 
     Returns (batch, 3, side_px, side_px) float in 0-255.
     """
@@ -22,7 +22,7 @@ def look_again(pictures: torch.Tensor, side_px: int, draw: torch.Generator) -> t
 
 
 def _moves(count: int, draw: torch.Generator) -> torch.Tensor:
-    """(count, 2, 3): from the crop's places to the picture's, both from -1 to 1."""
+    """(count, 2, 3) affine maps from the crop's coordinates to the picture's, both from -1 to 1."""
 
     def uniform(low: float, high: float) -> torch.Tensor:
         return torch.rand(count, generator=draw) * (high - low) + low
@@ -39,7 +39,7 @@ def _moves(count: int, draw: torch.Generator) -> torch.Tensor:
 
 
 def _recolour(x: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
-    """Contrast, brightness, saturation and the tint of the light."""
+    """Change contrast, brightness, saturation and tint."""
     count = len(x)
 
     def factor(width: float, channels: int = 1) -> torch.Tensor:
@@ -56,9 +56,9 @@ def _recolour(x: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
 def mix(
     pictures: torch.Tensor, labels: torch.Tensor, strength: float, draw: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Every picture with its neighbour: as a blend, or a box of it (mixup, CutMix).
+    """Mix every picture with its neighbour, as a blend or a box (mixup, CutMix).
 
-    strength: of the beta distribution that the shares are drawn from; 0 leaves all as it is.
+    strength: parameter of the beta distribution of the shares; 0 leaves the pictures as they are.
     Source: Zhang et al., ICLR 2018; Yun et al., ICCV 2019.
     """
     if strength <= 0:

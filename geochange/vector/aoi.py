@@ -29,7 +29,7 @@ PIECE_PX = 64
 """unless it is as small as this."""
 
 
-class Area:
+class AreaOfInterest:
     """Which pixels of a grid are meant: those whose middle lies in it.
 
     pieces: polygons in pixels of the grid, (x, y) = (col, row) of corners.
@@ -50,7 +50,7 @@ class Area:
         return bytes(shapely.to_wkb(shapely.geometrycollections(self.pieces)))
 
     @classmethod
-    def from_bytes(cls, packed: bytes) -> Area:
+    def from_bytes(cls, packed: bytes) -> AreaOfInterest:
         """What `to_bytes` gave."""
         return cls(shapely.get_parts(shapely.from_wkb(packed)))
 
@@ -67,9 +67,9 @@ class Area:
         point = shapely.point_on_surface(self.pieces[np.argmax(shapely.area(self.pieces))])
         return math.floor(point.y), math.floor(point.x)
 
-    def moved(self, rows: int, cols: int) -> Area:
+    def moved(self, rows: int, cols: int) -> AreaOfInterest:
         """The same ground, where pixels are counted from elsewhere."""
-        return Area(shapely.transform(self.pieces, lambda xy: np.add(xy, (cols, rows))))
+        return AreaOfInterest(shapely.transform(self.pieces, lambda xy: np.add(xy, (cols, rows))))
 
     def touched(self, windows: list[Window]) -> NDArray[np.bool_]:
         """Which windows have a part in it; a window that it only borders may count, too."""
@@ -89,7 +89,7 @@ class Area:
         return self._burner.burn(window)
 
 
-def read_area(path: Path, grid: Grid) -> Area:
+def read_aoi(path: Path, grid: Grid) -> AreaOfInterest:
     """The polygons of a vector file that lie on a grid, in its pixels.
 
     Raises InputError for a file that cannot be read, has no CRS, holds no polygon, or none here.
@@ -106,7 +106,7 @@ def read_area(path: Path, grid: Grid) -> Area:
             f"{path}: no polygon of it lies on the common ground of the rasters; check its CRS and "
             "place"
         )
-    area = Area(np.array(pieces, dtype=np.object_))
+    area = AreaOfInterest(np.array(pieces, dtype=np.object_))
     if shapely.area(area.pieces).sum() < 1:
         raise InputError(f"{path}: its polygons cover less than a pixel; draw a larger area")
     return area

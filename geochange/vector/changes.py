@@ -1,4 +1,4 @@
-"""From regions in pixels to the table of changes that users open."""
+"""Changes: from regions in pixels to the table of polygons with attributes."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 from geochange.grid.grid import Grid, to_ground
 from geochange.grid.probability import FULL
 from geochange.vector.files.writers import empty_changes, table_of
-from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.generalization.outline_style import OutlineStyle
 from geochange.vector.generalization.simplify import Rows, draw
 from geochange.vector.geodesic import geodesic
 from geochange.vector.tracing.polygons import Table
 from geochange.vector.tracing.regions import Regions
-from geochange.vector.tracing.spill import Shelf
+from geochange.vector.tracing.spill import RegionFile
 
 SPECK_PX = 16
-"""Smallest polygon unless the user says otherwise: what is below 4 x 4 pixels is rarely a thing."""
+"""The smallest polygon by default, in pixels: below 4 x 4 pixels it is rarely an object."""
 
 
 @dataclass(frozen=True)
-class Named:
-    """What regions are called, and which of them are wanted.
+class ChangeNames:
+    """The class names of regions, and which regions are wanted.
 
     attributes: some of COLUMNS, one value a region. wanted: (region,) bool.
     """
@@ -36,18 +36,18 @@ class Named:
     wanted: NDArray[np.bool_]
 
 
-Naming = Callable[[Regions], Named]
+NamingFunction = Callable[[Regions], ChangeNames]
 
 
 @dataclass
-class Tally:
-    """How many polygons there are, and their area in square metres on the ellipsoid."""
+class ChangeTotals:
+    """The number of polygons, and their area in square metres on the ellipsoid."""
 
     polygons: int = 0
     changed_m2: float = 0.0
 
     def of(self, changes: Iterable[gpd.GeoDataFrame]) -> Iterator[gpd.GeoDataFrame]:
-        """Count what passes through."""
+        """Pass changes through, and count them."""
         for batch in changes:
             self.polygons += len(batch)
             self.changed_m2 += float(batch["area_m2"].sum())
@@ -55,19 +55,19 @@ class Tally:
 
 
 def to_changes(
-    shelf: Shelf,
+    shelf: RegionFile,
     grid: Grid,
-    pen: Pen,
+    pen: OutlineStyle,
     min_area_m2: float | None,
-    name: Naming | None = None,
+    name: NamingFunction | None = None,
 ) -> Iterator[gpd.GeoDataFrame]:
-    """Polygons on the ground with their attributes, in the order of their first pixels.
+    """Polygons in the CRS with their attributes, in the order of their first pixels.
 
-    They come some at a time, of which the first may be none at all; ids go on from one to the next.
-    pen: how outlines are drawn. min_area_m2: what is smaller is left out; None stands for SPECK_PX
-    pixels at the middle of the grid. name: what names them, if anything does.
+    They come in batches, of which the first may be empty; ids continue from one to the next. pen:
+    the style of outlines. min_area_m2: smaller ones are left out; None stands for SPECK_PX pixels
+    at the middle of the grid. name: gives class names, if any.
     """
-    # A hair of tolerance: exactly the smallest area is not below it.
+    # A tiny tolerance: an area of exactly the minimum is kept.
     smallest = (_speck_m2(grid) if min_area_m2 is None else min_area_m2) * (1 - 1e-9)
     outlines = draw(shelf, pen)
     count = 0
@@ -97,9 +97,9 @@ def _figures(rows: Table) -> dict[str, Any]:
 
 
 def _name(
-    shelf: Shelf, chosen: Rows, kept: Rows, name: Naming | None
+    shelf: RegionFile, chosen: Rows, kept: Rows, name: NamingFunction | None
 ) -> tuple[Rows, dict[str, Any]]:
-    """Which of the kept are wanted, and their names."""
+    """Which of the kept regions are wanted, and their names."""
     if name is None:
         return kept, {}
     named = name(shelf.read(chosen[kept]))

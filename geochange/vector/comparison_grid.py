@@ -23,7 +23,7 @@ MOST_PX = 10**11
 """A grid of more pixels is refused: a metre for the whole of Germany has 4 * 10**11."""
 
 
-def run_grid(path: Path) -> Grid | None:
+def grid_of_run(path: Path) -> Grid | None:
     """The grid of the run that wrote a file of changes; None where the file tells of none.
 
     Raises InputError where what it tells makes no sense.

@@ -1,4 +1,4 @@
-"""Objects: polygons of two files matched one to one by how much they share."""
+"""Objects: polygons of two files, matched one to one by their IoU."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from geochange.vector.files.polygon_reader import areal
 from geochange.vector.tracing.polygons import Geometries
 
 CHUNK = 4096
-"""Polygons whose overlaps are measured at once."""
+"""The number of polygons whose overlaps are measured at once."""
 
 
 @dataclass(frozen=True)
 class Matches:
-    """Pairs of polygons, by falling intersection over union; none stands in two pairs.
+    """Pairs of polygons by falling IoU; each polygon is in one pair at most.
 
-    found, reference: positions in the two lists. iou: what each pair shares, above 0.
+    found, reference: positions in the two lists. iou: of each pair, above 0.
     """
 
     found: NDArray[np.intp]
@@ -27,7 +27,7 @@ class Matches:
     iou: NDArray[np.float64]
 
     def above(self, least: float) -> Matches:
-        """The pairs that share so much at least."""
+        """The pairs with an IoU of at least `least`."""
         kept = self.iou >= least
         return Matches(self.found[kept], self.reference[kept], self.iou[kept])
 
@@ -35,10 +35,10 @@ class Matches:
 def match(found: Geometries, reference: Geometries, least_iou: float) -> Matches:
     """Match polygons one to one, the pair of the largest IoU first, down to `least_iou`.
 
-    Greedy, as COCO and its kin do it: every threshold takes a beginning of the same list, and from
-    an IoU of 0.5 on, where polygons of one file do not overlap, no other matching exists (Kirillov
-    et al., "Panoptic Segmentation", CVPR 2019, sec. 4.1). Below that an optimal assignment might
-    find a pair more by splitting up a better one, and needs a matrix of all pairs.
+    Greedy, as in COCO: every threshold takes a prefix of the same list. From an IoU of 0.5 on,
+    where polygons of one file do not overlap, no other matching exists (Kirillov et al., "Panoptic
+    Segmentation", CVPR 2019, sec. 4.1). Below that an optimal assignment might find one more pair
+    by splitting a better one, and needs a matrix of all pairs.
     """
     ours, theirs, iou = _overlaps(found, reference)
     order = np.lexsort((theirs, ours, -iou))
@@ -55,9 +55,9 @@ def match(found: Geometries, reference: Geometries, least_iou: float) -> Matches
 def _overlaps(
     found: Geometries, reference: Geometries
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Every pair that shares ground, and its IoU.
+    """Every overlapping pair with its IoU.
 
-    In pixels, whose size cancels out: a ratio of areas is the same in any affine picture of them.
+    Computed in pixels: a ratio of areas is the same in any affine transform.
     """
     tree = shapely.STRtree(reference)
     pairs, ious = [np.empty((2, 0), np.intp)], [np.empty(0)]
@@ -74,12 +74,12 @@ def _overlaps(
 
 
 def explode(outlines: Geometries, area: shapely.Geometry) -> Geometries:
-    """Single polygons from polygons and MultiPolygons, each cut to an area.
+    """Single polygons from polygons and MultiPolygons, each clipped to an area.
 
-    One that is left in several pieces by the cut stays one object.
+    A polygon that the clip leaves in several pieces stays one object.
     """
     outlines = outlines.copy()
-    broken = ~shapely.is_valid(outlines)  # a ring that a change of CRS let touch itself
+    broken = ~shapely.is_valid(outlines)  # a ring that touches itself after a change of CRS
     outlines[broken] = [areal(mended) for mended in shapely.make_valid(outlines[broken])]
     parts = shapely.get_parts(outlines)
     shapely.prepare(area)

@@ -1,4 +1,4 @@
-"""Summary: what many changes come to, while they pass by a batch at a time."""
+"""Summary: sums over many changes, batch by batch."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ import pandas as pd
 from numpy.typing import NDArray
 
 TOP = 10
-"""How many changes are kept whole."""
+"""How many changes are kept in full."""
 
 BINS = 20
-"""Bars of the histogram of confidence, from 0 to 1."""
+"""Bins of the histogram of confidence, from 0 to 1."""
 
 DECADES = (-1, 9)
 """Changes are counted by the power of ten of their area in square metres, within these."""
 
 UNNAMED = ""
-"""What a change is called where no network named its classes."""
+"""The name of a change without class names."""
 
 
 @dataclass
 class Sums:
-    """How many, and how large together in square metres."""
+    """A number of changes, and their area in square metres."""
 
     polygons: int = 0
     area_m2: float = 0.0
 
     def add(self, areas_m2: NDArray[np.float64]) -> None:
-        """Count changes of these areas."""
+        """Add changes of these areas."""
         self.polygons += len(areas_m2)
         self.area_m2 += float(areas_m2.sum())
 
@@ -42,9 +42,9 @@ class Sums:
 class Summary:
     """Running sums over changes, and the most confident of them.
 
-    by_confidence: how many in each of BINS. by_decade: by the power of ten of their area.
-    by_change: by what they are called, as in "farmland -> building".
-    top: TOP rows at most, the most confident first, the larger first of two alike.
+    by_confidence: the number in each of BINS. by_decade: by the power of ten of their area.
+    by_change: by name, such as "farmland -> building". top: at most TOP rows, the most confident
+    first, then the larger first.
     """
 
     total: Sums = field(default_factory=Sums)
@@ -54,13 +54,13 @@ class Summary:
     top: gpd.GeoDataFrame | None = None
 
     def of(self, changes: Iterable[gpd.GeoDataFrame]) -> Iterator[gpd.GeoDataFrame]:
-        """Sum up what passes through."""
+        """Pass changes through, and add each batch."""
         for batch in changes:
             self.add(batch)
             yield batch
 
     def add(self, batch: gpd.GeoDataFrame) -> None:
-        """Sum up some more changes."""
+        """Add a batch of changes."""
         if len(batch) == 0:
             return
         areas = np.asarray(batch["area_m2"], np.float64)

@@ -12,13 +12,14 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geochange.chip import UNKNOWN
 from geochange.errors import InputError, OptionError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
 from geochange.raster.sources.resolve import PathLike, inspect_source
 from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
-from geochange.training.metrics.counts import UNKNOWN, Counts
-from geochange.vector.comparison_grid import metric_grid, run_grid
+from geochange.training.metrics.counts import Counts
+from geochange.vector.comparison_grid import grid_of_run, metric_grid
 from geochange.vector.files.polygon_reader import Burner, Layer, find_layer, read_outlines
 from geochange.vector.geodesic import geodesic
 from geochange.vector.objects import explode, match
@@ -108,7 +109,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Ground:
+class ComparisonArea:
     """What is compared where. within: polygons outside of which nothing counts; None for all."""
 
     grid: Grid
@@ -144,7 +145,7 @@ def compare(
     OptionError where there is no grid.
     """
     grid = _grid(found, reference, pixel_m, extent)
-    ground = Ground(grid, None if within is None else _area_of_interest(within, grid))
+    ground = ComparisonArea(grid, None if within is None else _area_of_interest(within, grid))
     layers = [find_layer(path) for path in (found, reference)]
     if layers[1].features == 0:
         logger.warning("%s: holds no change: there is no polygon in the reference", reference)
@@ -174,7 +175,7 @@ def _grid(found: Path, reference: Path, pixel_m: float | None, extent: PathLike 
         if not 0 < pixel_m < float("inf"):
             raise OptionError(f"pixels of {pixel_m:g} m: give a size above 0")
         return metric_grid(layers, pixel_m)
-    grid = run_grid(found)
+    grid = grid_of_run(found)
     if grid is None:
         raise OptionError(
             f"{found}: does not tell the grid it was found on; give the size of a pixel in metres "
@@ -208,7 +209,7 @@ def _pixel_m2(grid: Grid) -> float:
 
 
 def _compare_pixels(
-    ours: Burner, theirs: Burner, ground: Ground, tolerance_px: int
+    ours: Burner, theirs: Burner, ground: ComparisonArea, tolerance_px: int
 ) -> tuple[Counts, BoundaryCounts]:
     """Counts of both kinds, window by window; the same as of the whole at once."""
     known = None if ground.within is None else Burner(ground.within)
@@ -232,13 +233,13 @@ def _windows(grid: Grid, margin_px: int) -> Iterator[tuple[Window, Window]]:
             core.height + 2 * margin_px,
             core.width + 2 * margin_px,
         )
-        window = grown.intersection(grid.whole)
+        window = grown.intersection(grid.full_window)
         assert window is not None
         yield core, window
 
 
 def _compare_objects(
-    ours: Geometries, theirs: Geometries, ground: Ground
+    ours: Geometries, theirs: Geometries, ground: ComparisonArea
 ) -> dict[float, dict[str, ObjectCounts]]:
     area = ground.area
     found, reference = explode(ours, area), explode(theirs, area)

@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 from geochange import __version__
 from geochange.chip import Chip
 from geochange.config.cut import CutOptions
-from geochange.dataset.chip_writer import ChipSet, Tally
+from geochange.dataset.chip_writer import ChipWriter, SplitTotals
 from geochange.dataset.label_values import ACCOUNT, CHANGE, UNKNOWN
 from geochange.dataset.labelled_pairs import Reviewed, Scene, open_scene
 from geochange.dataset.labels import holds_change
 from geochange.dataset.reviewed import REJECT, ReviewedLabels
 from geochange.dataset.splits import share
 from geochange.errors import InputError, OutputError
-from geochange.files.output_paths import check_folder
-from geochange.grid.spatial_blocks import Blocks
+from geochange.files.output_paths import check_folder, output_path, target_of
+from geochange.grid.spatial_blocks import SpatialBlocks
 from geochange.grid.tiling import Index, TilePlan, Window
 from geochange.progress import Progress, silent
 from geochange.raster.bands import Bands
@@ -45,7 +45,7 @@ READ_PX = 2048
 
 
 @dataclass(frozen=True)
-class Cut:
+class CutResult:
     """A data set of chips: where it lies and what each split holds.
 
     label_values: what each value in the labels means.
@@ -53,7 +53,7 @@ class Cut:
     """
 
     root: Path
-    splits: Mapping[str, Tally]
+    splits: Mapping[str, SplitTotals]
     label_values: Mapping[int, str]
     left_out: Mapping[str, int]
 
@@ -65,8 +65,8 @@ def cut(
     out: PathLike,
     progress: Progress = silent,
     **options: Any,
-) -> Cut:
-    """Cut a georeferenced pair and its labels into OUT/SPLIT/{time1,time2,label}/NAME_row_col.png.
+) -> CutResult:
+    """CutResult a georeferenced pair and its labels into OUT/SPLIT/{time1,time2,label}/NAME_row_col.png.
 
     before, after: any rasters `run` takes, read and stretched as it does. labels: polygons, or a
     raster; with `reviewed` polygons that were accepted (change), rejected (none, and their chips
@@ -78,7 +78,7 @@ def cut(
     Raises InputError, OptionError or OutputError; nothing is written then.
     """
     chosen = CutOptions.parse(options)
-    root = Path(out).expanduser().absolute()
+    root = target_of(output_path(out))
     check_root(root)
     bands = None if chosen.bands is None else Bands.parse(chosen.bands)
     drawn = Reviewed(labels) if chosen.reviewed else labels
@@ -86,14 +86,14 @@ def cut(
     blocks, chosen = share(scene, chosen)
     with _folder_aside(root) as part:
         digits = len(str(max(scene.pair.grid.shape)))
-        chips = ChipSet(part, chosen.name or _name_of(before), digits)
+        chips = ChipWriter(part, chosen.name or _name_of(before), digits)
         cutter = _Cutter(scene, chosen, blocks, chips)
         cutter.work(progress)
         splits = chips.tallies(blocks.splits)
         _check(splits, chips.unknown)
         if not any(tally.changed_px for tally in splits.values()) and holds_change(scene.labels):
             logger.warning("%s: holds no change: the chips that do were left out; %s", root, CURE)
-        result = Cut(root, splits, chips.settle(), dict(cutter.left_out))
+        result = CutResult(root, splits, chips.settle(), dict(cutter.left_out))
         account = {**_account(scene, chosen), **_told(result), "chips": chips.listed()}
         text = json.dumps(account, indent=1, ensure_ascii=False)
         (part / ACCOUNT).write_text(f"{text}\n", encoding="utf-8")
@@ -140,16 +140,16 @@ class _Cutter:
 
     scene: Scene
     options: CutOptions
-    blocks: Blocks
-    chips: ChipSet
+    blocks: SpatialBlocks
+    chips: ChipWriter
     left_out: Counter[str] = field(default_factory=Counter)
 
     def work(self, progress: Progress) -> None:
-        """Cut every chip; one read per date and window of READ_PX."""
+        """CutResult every chip; one read per date and window of READ_PX."""
         size, overlap = self.options.size, self.options.overlap
         together = max(1, READ_PX // (size - overlap))
         plan = TilePlan(self.scene.pair.grid.shape, size, overlap, together)
-        done, total = 0, plan.whole.pixels
+        done, total = 0, plan.full_window.pixels
         progress("cut", done, total)
         with self.scene.reader() as read:
             for block in plan.blocks():
@@ -205,7 +205,7 @@ def label_of(chip: Chip) -> NDArray[np.uint8]:
     return chip.label
 
 
-def _check(splits: Mapping[str, Tally], unknown: bool) -> None:
+def _check(splits: Mapping[str, SplitTotals], unknown: bool) -> None:
     for split, tally in splits.items():
         if tally.chips == 0:
             raise InputError(f"no chip is left for {split}; {CURE}")
@@ -230,5 +230,5 @@ def _account(scene: Scene, options: CutOptions) -> dict[str, Any]:
     }
 
 
-def _told(result: Cut) -> dict[str, Any]:
+def _told(result: CutResult) -> dict[str, Any]:
     return {"label_values": dict(result.label_values), "left_out": dict(result.left_out)}

@@ -13,14 +13,24 @@ from affine import Affine
 from pyproj import CRS
 
 from geochange.errors import OutputError
+from geochange.files.atomic import told_as_output, whole_by_driver
+from geochange.files.output_paths import make_folder, output_path
+from geochange.files.sidecars import PROBE_BYTES
 from geochange.grid.grid import Grid, to_ground
 from geochange.landscape import PIXEL_M, Landscape, Planted, make_landscape
 from geochange.progress import Progress, silent
 from geochange.raster.pictures.image import write_picture
+from geochange.vector.files.ogr_name import ogr_name
+from geochange.vector.files.polygon_reader import UNREADABLE
 from geochange.workflows.detect import Result, detect
 
 ORIGIN_M = (691_000.0, 5_335_000.0)
 """(east, north) in UTM zone 32N, where the made-up land is laid; nothing there is real."""
+
+BEFORE, AFTER, PLANTED = "before.tif", "after.tif", "planted.geojson"
+"""What the demo writes before its run."""
+
+MARK = "made by geochange demo"
 
 FOUND_SHARE = 0.3
 """A planted change counts as found once so much of its area lies under polygons."""
@@ -40,7 +50,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Demonstration:
+class DemoResult:
     """The pair that was made, the run on it, and how it did.
 
     true_share: share of the polygons' area that lies on planted changes.
@@ -53,33 +63,54 @@ class Demonstration:
     true_share: float
 
 
-def demonstrate(
+def run_demo(
     folder: Path, size: int = 1536, seed: int = 7, progress: Progress = silent
-) -> Demonstration:
+) -> DemoResult:
     """Write before.tif, after.tif and planted.geojson into `folder`, run on them, and score.
 
-    Raises OutputError if the folder cannot be made.
+    Raises OutputError if the folder cannot be made, or holds such files of somebody else.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made ({error.strerror}); name another") from error
+    folder = output_path(folder)
+    _check_folder(folder)
+    make_folder(folder)
     landscape = make_landscape(size, seed)
     grid = _grid(size)
-    before, after = folder / "before.tif", folder / "after.tif"
+    before, after = folder / BEFORE, folder / AFTER
     write_picture(before, landscape.before, grid)
     write_picture(after, landscape.after, grid)
     planted = _planted(landscape, grid)
-    planted.to_file(folder / "planted.geojson", driver="GeoJSON")
+    _write_planted(folder / PLANTED, planted)
     result = detect(before, after, folder / "changes.gpkg", progress)
     found = shapely.union_all(np.asarray(result.changes.geometry))
-    return Demonstration(
+    return DemoResult(
         before,
         after,
         result,
         _scores(landscape.planted, planted, found),
         _true_share(planted, found),
     )
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder with files that the demo would replace and did not make. Raises OutputError."""
+    try:
+        ours = MARK in (folder / PLANTED).read_text("utf-8", "replace")[:PROBE_BYTES]
+    except OSError:
+        ours = False
+    for name in (BEFORE, AFTER, PLANTED):
+        if (folder / name).exists() and not ours:
+            raise OutputError(
+                f"{folder / name}: is there and none of an earlier demo's; name another --out"
+            )
+
+
+def _write_planted(path: Path, planted: gpd.GeoDataFrame) -> None:
+    with (
+        told_as_output(path, UNREADABLE),
+        whole_by_driver(path) as part,
+        ogr_name(part) as name,
+    ):
+        planted.to_file(name, driver="GeoJSON", layer="planted", DESCRIPTION=MARK)
 
 
 def _grid(size: int) -> Grid:

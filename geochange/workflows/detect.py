@@ -8,43 +8,41 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import geopandas as gpd
 
 from geochange.config import RunOptions
 from geochange.errors import InputError, OptionError
-from geochange.files.output_paths import claimed
+from geochange.files.output_paths import lock_output
 from geochange.grid.probability import level
 from geochange.memory import settle
 from geochange.models import resident
-from geochange.models.inference.predict import classes_of
+from geochange.models.inference.predict import classes_of, land_classes_of, naming_of
 from geochange.mosaic.schedule import in_flight
 from geochange.progress import Progress, silent
-from geochange.raster.handles import HELD
-from geochange.raster.scene.sampling import SceneSample
+from geochange.raster.handles import HANDLES
+from geochange.raster.scene.sampling import SceneSample, say_fills
 from geochange.raster.sources.resolve import PathLike
-from geochange.raster.unreadable import NOTHING, Unreadable
+from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable
 from geochange.report.run.write import picture_px
 from geochange.running import provenance
-from geochange.running.blocks import work_blocks
-from geochange.running.change_names import chosen_classes
-from geochange.running.disk_space import check_space, room_in, space_of
-from geochange.running.raster_writer import rastering
-from geochange.running.read_failures import say_skipped, say_unsampled
-from geochange.running.scope import know_area
-from geochange.running.tasks import Work
+from geochange.running.blocks import process_blocks
+from geochange.running.change_names import chosen
+from geochange.running.disk_space import check_space, disk_space_of, room_in
+from geochange.running.raster_writer import open_raster_writer
+from geochange.running.read_failures import warn_skipped, warn_unsampled
+from geochange.running.scope import register_area
+from geochange.running.tasks import RunSpec
 from geochange.running.work_folder import WorkFolder
-from geochange.running.workers import choose_model, open_crew
-from geochange.running.write_outputs import Ending, write
+from geochange.running.workers import choose_model, open_workers
+from geochange.running.write_outputs import RunEnd, write_outputs
 from geochange.vector.files.writers import read_changes
 from geochange.workflows.inspect_pair import Inspection, coregister, inspect_scene
-from geochange.workflows.preflight import Checked, check
+from geochange.workflows.preflight import CheckedRun, check_run
 
 logger = logging.getLogger(__name__)
-
-OUTLINES = "outlines.bin"
-"""In the work folder: the corners of regions that are whole."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Result:
     seen_px: int
     seconds: float
     resumed: bool
-    unreadable: Unreadable = NOTHING
+    unreadable: Unreadable = NOTHING_UNREADABLE
     report: Path | None = None
 
     @cached_property
@@ -95,36 +93,39 @@ def detect(
     Raises InputError, OptionError or OutputError before any work for whatever can be known then,
     RunError for what breaks later on; the same call again then goes on where it was.
     """
-    return run(check(before, after, out, RunOptions.parse(options)), progress)
+    return run(check_run(before, after, out, RunOptions.parse(options)), progress)
 
 
-def run(checked: Checked, progress: Progress = silent) -> Result:
-    """Work a checked pair; see `detect`."""
-    with claimed(checked.raster), room_in(checked.out.parent):
+def run(checked: CheckedRun, progress: Progress = silent) -> Result:
+    """RunSpec a checked pair; see `detect`."""
+    with lock_output(checked.raster), room_in(checked.out.parent):
         return _run_alone(checked, progress)
 
 
-def _run_alone(checked: Checked, progress: Progress) -> Result:
+def _run_alone(checked: CheckedRun, progress: Progress) -> Result:
     settle()
     clock = provenance.Clock()
     inputs = provenance.inputs(checked.pair)
     with clock.stage("look at the scene and plan"):
         work = plan_work(checked)
     with (
-        closing(HELD),
-        open_crew(checked.options, work) as crew,
+        closing(HANDLES),
+        open_workers(checked.options, work) as crew,
         _work_folder(checked, crew.work, in_flight(crew.client)) as resumed,
-        open(work.folder / OUTLINES, "w+b") as outlines,
-        rastering(checked, crew.work, clock, progress) as raster,
+        # It has no name: nobody else can reach it, and it goes with this process.
+        TemporaryFile(dir=work.folder) as outlines,
+        open_raster_writer(checked, crew.work, clock, progress) as raster,
     ):
         work, keep = crew.work, checked.options.keep_work
         with clock.stage("infer, stitch and trace"):
-            shelf = work_blocks(crew.client, work, outlines, keep, progress, raster)
+            shelf = process_blocks(crew.client, work, outlines, keep, progress, raster)
         provenance.refuse_changed(checked.pair, inputs)
         unreadable = work.records.get()
-        say_skipped(checked.pair, unreadable)
+        warn_skipped(checked.pair, unreadable)
         record = provenance.record(checked, work, clock, unreadable)
-        tally = write(checked, work, shelf, Ending(record, clock, unreadable, raster), progress)
+        tally = write_outputs(
+            checked, work, shelf, RunEnd(record, clock, unreadable, raster), progress
+        )
     return Result(
         out=checked.out,
         raster=checked.raster,
@@ -135,23 +136,26 @@ def _run_alone(checked: Checked, progress: Progress) -> Result:
         seconds=clock.seconds(),
         resumed=resumed,
         unreadable=unreadable,
-        report=None if checked.beside is None else checked.beside.report,
+        report=None if checked.sidecars is None else checked.sidecars.report,
     )
 
 
-def plan_work(checked: Checked) -> Work:
+def plan_work(checked: CheckedRun) -> RunSpec:
     """Take from the scene what must be the same for all its tiles: shift, stretch, statistics."""
     options = checked.options
     # With a scheduler the workers settle their devices by themselves; see `settle_spec`.
     spec = choose_model(options.model, options, "auto" if options.scheduler else options.device)
     model = resident(spec)
-    chosen_classes(options.only, classes_of(model))  # refused before anything is read
+    # Refused before anything is read.
+    only = chosen(options.only, classes_of(model), land_classes_of(model))
+    if only.land:
+        spec = replace(spec, prompting=replace(spec.prompting, only=only.land))
     sample, checks = _look(checked)
     radiometry = sample.radiometry(checked.stretch, options.match)
     statistics = model.fit(sample.chips(radiometry))
-    say_unsampled(checked.pair, sample.unreadable)
+    warn_unsampled(checked.pair, sample.unreadable)
     threshold = model.threshold if options.threshold is None else options.threshold
-    return Work(
+    return RunSpec(
         pair=sample.pair,
         plan=checked.plan,
         radiometry=radiometry,
@@ -159,20 +163,23 @@ def plan_work(checked: Checked) -> Work:
         taper=options.taper,
         batch=options.batch,
         level=level(threshold),
-        folder=WorkFolder.beside(checked.out).path,
+        folder=WorkFolder.for_output(checked.out).path,
         classes=classes_of(model),
+        land=land_classes_of(model),
+        naming=naming_of(model),
         skip_unreadable=options.skip_unreadable,
         unsampled=sample.unreadable,
-        area=None if checked.area is None else know_area(checked.area),
+        area=None if checked.area is None else register_area(checked.area),
         checks=checks,
         picture_px=picture_px(checked),
     )
 
 
-def _look(checked: Checked) -> tuple[SceneSample, Inspection | None]:
+def _look(checked: CheckedRun) -> tuple[SceneSample, Inspection | None]:
     """The scene sample, of the pair as it will be worked, and what it shows of the pair."""
-    sample = SceneSample(checked.pair, spare=True, area=checked.area)
+    sample = SceneSample(checked.pair, spare=True, area=checked.area).heeding_fills()
     if checked.options.skip_checks and not checked.options.coregister:
+        say_fills(sample)
         return sample, None
     seen = inspect_scene(sample)
     if checked.options.coregister:
@@ -185,14 +192,15 @@ def _look(checked: Checked) -> tuple[SceneSample, Inspection | None]:
 
 
 @contextmanager
-def _work_folder(checked: Checked, work: Work, tasks: int) -> Iterator[bool]:
+def _work_folder(checked: CheckedRun, work: RunSpec, tasks: int) -> Iterator[bool]:
     """The stores of this run, new or as an earlier one left them; removed once all is written.
 
     tasks: how many will be submitted at once.
     """
     folder = WorkFolder(work.folder)
     share = work.scope.share
-    space = space_of(work.plan, len(work.classes), tasks, checked.options.keep_work, share)
+    kept, land = checked.options.keep_work, bool(work.land)
+    space = disk_space_of(work.plan, len(work.classes), tasks, kept, share, land)
     check_space(space, checked.out.parent, work.folder)
     if not work.skip_unreadable and work.records.any():
         # An earlier run went on without what it could not read; this one may not.
@@ -200,8 +208,8 @@ def _work_folder(checked: Checked, work: Work, tasks: int) -> Iterator[bool]:
         folder.remove()
     fingerprint = provenance.fingerprint(work)
     resumed = folder.begin(fingerprint)
+    work.create_stores(resumed)
     if not resumed:
-        work.create_stores()
         folder.commit(fingerprint)
     try:
         yield resumed

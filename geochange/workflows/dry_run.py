@@ -13,11 +13,11 @@ from pathlib import Path
 from geochange.grid.tiling import Window
 from geochange.memory import settle
 from geochange.mosaic.schedule import Client, in_flight, run_bounded
-from geochange.running.disk_space import space_of
-from geochange.running.tasks import Work, jobs
-from geochange.running.workers import open_crew
+from geochange.running.disk_space import disk_space_of
+from geochange.running.tasks import RunSpec, jobs
+from geochange.running.workers import open_workers
 from geochange.workflows.detect import plan_work
-from geochange.workflows.preflight import Checked
+from geochange.workflows.preflight import CheckedRun
 
 PROBE_S = 3.0
 """How long the real network is watched."""
@@ -27,7 +27,7 @@ WRITE_S_PER_MPX = 0.015
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class DryRun:
     """What a run will do and take.
 
     shape: (rows, cols) of the common ground, in pixels. tiles, blocks: how many.
@@ -45,22 +45,21 @@ class Rehearsal:
     seconds: float
 
 
-def rehearse(checked: Checked) -> Rehearsal:
+def estimate_run(checked: CheckedRun) -> DryRun:
     """Say what a run would take, without running it; nothing stays behind.
 
     Raises what the run itself would be refused with, but for too little space.
     """
     settle()
     work = plan_work(checked)
-    with open_crew(checked.options, work) as crew:
+    with open_workers(checked.options, work) as crew:
         work, tasks = crew.work, in_flight(crew.client)
         scope = work.scope
         tile_s = _tile_seconds(crew.client, work)
-        space = space_of(
-            work.plan, len(work.classes), tasks, checked.options.keep_work, scope.share
-        )
-        pixels = work.plan.whole.pixels
-        return Rehearsal(
+        kept, land = checked.options.keep_work, bool(work.land)
+        space = disk_space_of(work.plan, len(work.classes), tasks, kept, scope.share, land)
+        pixels = work.plan.full_window.pixels
+        return DryRun(
             shape=work.plan.shape,
             tiles=scope.counts[0],
             blocks=scope.counts[1],
@@ -72,7 +71,7 @@ def rehearse(checked: Checked) -> Rehearsal:
         )
 
 
-def _tile_seconds(client: Client, work: Work) -> float:
+def _tile_seconds(client: Client, work: RunSpec) -> float:
     """What a tile takes when all run side by side, measured in the middle of the scene."""
     _work_part(client, work, 1)  # loads the model and warms it up
     alone = _work_part(client, work, 1)
@@ -90,7 +89,7 @@ def _tile_seconds(client: Client, work: Work) -> float:
         side = max(side + 1, int(side * math.sqrt(PROBE_S / seconds)))
 
 
-def _work_part(client: Client, work: Work, side: int) -> float:
+def _work_part(client: Client, work: RunSpec, side: int) -> float:
     """Seconds for the middle `side` x `side` tiles, through the very tasks of a run."""
     window = _part(work, side)
     with _elsewhere(work.folder) as folder:
@@ -114,7 +113,7 @@ def _elsewhere(folder: Path) -> Iterator[Path]:
         yield Path(scratch)
 
 
-def _part(work: Work, side: int) -> Window:
+def _part(work: RunSpec, side: int) -> Window:
     """The pixels of `side` x `side` tiles in the middle of what is worked, or all there are."""
     plan, middle = work.plan, work.scope.middle
     length = plan.tile_px + (side - 1) * (plan.tile_px - plan.overlap_px)

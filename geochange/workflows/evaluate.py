@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from geochange import __version__
-from geochange.chip import Chip
+from geochange.chip import UNKNOWN, Chip
 from geochange.config import EvaluateOptions
 from geochange.dataset import open_split
 from geochange.errors import OutputError
@@ -28,7 +28,7 @@ from geochange.training.contact_sheet import SheetRow, write_sheet
 from geochange.training.metrics.bootstrap import interval
 from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
 from geochange.training.metrics.calibration import LogitHistogram
-from geochange.training.metrics.counts import UNKNOWN, Counts
+from geochange.training.metrics.counts import Counts
 from geochange.training.metrics.reliability_plots import write_reliability
 
 LEVEL = 0.95

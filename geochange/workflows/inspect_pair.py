@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
 from geochange.config import CheckOptions
-from geochange.raster.acquisition import Acquired
-from geochange.raster.aligned import Date
-from geochange.raster.extent import Ground, Offset, common_ground_of, offset_of, pixel_m
-from geochange.raster.pair import Pair
+from geochange.raster.acquisition import Acquisition
+from geochange.raster.aligned import AlignedRaster
+from geochange.raster.extent import Offset, SharedGround, common_ground_of, offset_of, pixel_m
+from geochange.raster.pair import RasterPair
+from geochange.raster.scene.alpha import colour_in_alpha
 from geochange.raster.scene.coregistration import Shift, measure_shift
+from geochange.raster.scene.fills import Fill
 from geochange.raster.scene.histograms import cloud_shares, distances
 from geochange.raster.scene.sampling import SceneSample
 from geochange.raster.sources.band_stack import PLUS, names_in
 from geochange.raster.sources.resolve import PathLike
-from geochange.running.read_failures import say_unsampled
+from geochange.running.read_failures import warn_unsampled
 from geochange.workflows.preflight import open_pair
 
 CLOUDY = 0.02
@@ -33,14 +35,16 @@ MOSTLY_EMPTY = 0.5
 
 
 @dataclass(frozen=True)
-class DateSeen:
+class DateReport:
     """One date of a pair.
 
-    pixel_m: side of its pixels on the ground. nodata, cloud: shares of the sampled pixels.
+    pixel_m: side of its pixels on the ground. bands: how many hold data. dtype: which holds the
+    numbers of all bands that are compared. nodata, cloud: shares of the sampled pixels.
+    colour_in_alpha: the number of an alpha band that varies as a colour does, or None.
     """
 
     path: str
-    acquired: Acquired | None
+    acquired: Acquisition | None
     crs: str
     shape: tuple[int, int]
     pixel_m: float
@@ -48,6 +52,7 @@ class DateSeen:
     dtype: str
     nodata: float
     cloud: float
+    colour_in_alpha: int | None = None
 
     @property
     def name(self) -> str:
@@ -58,7 +63,7 @@ class DateSeen:
         """Its figures by name."""
         told: dict[str, str | None] = {"acquired": None, "acquired_from": None}
         if self.acquired is not None:
-            told = {"acquired": self.acquired.when, "acquired_from": self.acquired.said_by}
+            told = {"acquired": self.acquired.when, "acquired_from": self.acquired.source_tag}
         return {**vars(self), "shape": list(self.shape), **told}
 
 
@@ -67,19 +72,21 @@ class Inspection:
     """What was found, and what should be said of it.
 
     shape: (rows, cols) of the grid of the run. compared: the bands of each date.
-    histogram_distance: by band, 0 to 1. put_back: what --coregister moved the pair by, (rows, cols),
+    histogram_distance: by band, 0 to 1. fills: numbers that stand for missing pixels although the
+    file does not say so. put_back: what --coregister moved the pair by, (rows, cols),
     and `residual` what is left of it by the same measure; None where nothing was moved.
     """
 
-    before: DateSeen
-    after: DateSeen
+    before: DateReport
+    after: DateReport
     crs: str
     shape: tuple[int, int]
-    ground: Ground
+    ground: SharedGround
     compared: tuple[tuple[int, ...], tuple[int, ...]]
     histogram_distance: tuple[float, ...]
     shift: Shift
     offset: Offset
+    fills: tuple[Fill, ...] = ()
     put_back: tuple[float, float] | None = None
     residual: Shift | None = None
 
@@ -119,12 +126,13 @@ class Inspection:
             "resolution_ratio": self.resolution_ratio,
             "compared": [list(bands) for bands in self.compared],
             "histogram_distance": list(self.histogram_distance),
+            "fills": [asdict(fill) for fill in self.fills],
             "before": self.before.to_json(),
             "after": self.after.to_json(),
         }
 
 
-def look(before: PathLike, after: PathLike, **options: Any) -> Inspection:
+def inspect_pair(before: PathLike, after: PathLike, **options: Any) -> Inspection:
     """Look at a pair as `geochange check` does.
 
     options: the fields of CheckOptions. What cannot be read is warned of, and left out. Raises
@@ -132,16 +140,16 @@ def look(before: PathLike, after: PathLike, **options: Any) -> Inspection:
     """
     chosen = CheckOptions.parse(options)
     pair, area = open_pair(before, after, chosen)
-    sample = SceneSample(pair, spare=True, area=area)
+    sample = SceneSample(pair, spare=True, area=area).heeding_fills()
     seen = inspect_scene(sample)
-    say_unsampled(pair, sample.unreadable)
+    warn_unsampled(pair, sample.unreadable)
     return seen
 
 
 def inspect_scene(sample: SceneSample) -> Inspection:
     """What a scene sample shows, and what the rasters say of themselves."""
     pair, shift = sample.pair, measure_shift(sample)
-    both = sample.seen_twice()
+    both = sample.valid_at_both()
     clouds, empty = cloud_shares(*both), sample.nodata_shares()
     first, second = (
         _seen(date, pair, *shares)
@@ -157,6 +165,7 @@ def inspect_scene(sample: SceneSample) -> Inspection:
         histogram_distance=distances(*both),
         shift=shift,
         offset=offset_of(pair.grid, (shift.row_px, shift.col_px)),
+        fills=sample.fills,
     )
 
 
@@ -168,28 +177,31 @@ def coregister(sample: SceneSample, seen: Inspection) -> tuple[SceneSample, Insp
     if not seen.shift.matters:
         return sample, seen
     pair = sample.pair.coregistered((seen.shift.row_px, seen.shift.col_px))
-    moved = replace(sample, pair=pair)
+    moved = replace(sample, pair=pair, found=sample.fills)
     return moved, seen.corrected(measure_shift(moved))
 
 
-def _seen(date: Date, pair: Pair, nodata: float, cloud: float) -> DateSeen:
+def _seen(date: AlignedRaster, pair: RasterPair, nodata: float, cloud: float) -> DateReport:
     info = date.info
-    return DateSeen(
+    return DateReport(
         path=info.path,
         acquired=info.acquired,
         crs=info.grid.crs.name,
         shape=info.grid.shape,
         pixel_m=pixel_m(info.grid, pair.grid),
-        bands=info.bands,
-        dtype=str(info.dtype),
+        bands=len(info.data_bands),
+        dtype=str(date.dtype),
         nodata=nodata,
         cloud=cloud,
+        colour_in_alpha=colour_in_alpha(date),
     )
 
 
 def _warnings(seen: Inspection) -> Iterator[str]:
     if seen.before.path == seen.after.path:
         yield "before and after are the same file, so nothing can differ; name another date"
+    yield from map(str, seen.fills)
+    yield from _of_the_alpha(seen)
     yield from _of_the_shift(seen)
     yield from _of_the_dates(seen)
     yield from _of_the_ground(seen)
@@ -206,6 +218,22 @@ def _warnings(seen: Inspection) -> Iterator[str]:
             f"the histograms lie {max(seen.histogram_distance):.0%} of their range apart: "
             "light or calibration differ; cva and irmad even that out, for a network try --match "
             "histogram"
+        )
+
+
+def _of_the_alpha(seen: Inspection) -> Iterator[str]:
+    dates = (seen.before, seen.after), (seen.after, seen.before)
+    for (date, other), compared in zip(dates, seen.compared, strict=True):
+        band = date.colour_in_alpha
+        if band is None:
+            continue
+        cure = f"take the flag away (gdal_edit -colorinterp_{band} undefined)"
+        if other.bands + (other.colour_in_alpha is not None) >= band:
+            bands = ",".join(map(str, (band, *compared[:2])))
+            cure = f"compare it (--bands {bands}) or {cure}"
+        yield (
+            f"{date.path}: band {band} is flagged as alpha but varies like a colour: it is not "
+            f"compared, and its zeros are nodata; if it is near infrared, {cure}"
         )
 
 

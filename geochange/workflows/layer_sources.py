@@ -8,7 +8,7 @@ import numpy as np
 
 from geochange.grid.tiling import Window
 from geochange.qgis.project import Picture
-from geochange.raster.aligned import Date
+from geochange.raster.aligned import AlignedRaster
 from geochange.raster.scene.sampling import sample_windows
 
 PERCENTILES = (2.0, 98.0)
@@ -19,21 +19,21 @@ WINDOWS = 16
 """Of the scene sample, so many are enough to show a picture."""
 
 
-def picture_of(date: Date) -> Picture:
+def layer_source_of(date: AlignedRaster) -> Picture:
     """A date in the bands of the run: 8 bits as they are, deeper numbers stretched by a sample."""
     bands = replace(date, bands=date.bands[:3])
-    low, high = (None, None) if date.info.dtype == np.uint8 else _ends(bands)
+    low, high = (None, None) if date.dtype == np.uint8 else _ends(bands)
     return Picture(_source(date), date.info.grid.crs, date.bands, low, high)
 
 
-def _source(date: Date) -> str:
+def _source(date: AlignedRaster) -> str:
     """The name by which GDAL opens a raster; rasterio has words of its own for those on servers."""
     path, files = date.info.path, date.info.files
     on_server = "://" in path and bool(files) and files[0].startswith("/vsi")
     return files[0] if on_server else path
 
 
-def _ends(date: Date) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _ends(date: AlignedRaster) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """What is shown darkest and brightest of each band."""
     windows = sample_windows(date.grid.shape, len(date.bands))
     lost: set[Window] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Mapping
@@ -11,22 +12,24 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from geochange.config import OutlineOptions, PolygonizeOptions
-from geochange.errors import OptionError
-from geochange.files.output_paths import claimed
+from geochange.errors import InputError, OptionError
+from geochange.files.output_paths import lock_output, output_path
 from geochange.grid.probability import FULL, level
 from geochange.progress import Progress, silent
 from geochange.raster.output.probability_raster import ProbabilityRaster
 from geochange.raster.sources.resolve import PathLike, source_of
 from geochange.running.disk_space import room_in
 from geochange.running.provenance import Clock, stamp
-from geochange.vector.changes import Tally, to_changes
+from geochange.vector.changes import ChangeTotals, to_changes
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.run_record import read_record
 from geochange.vector.files.writers import check_output, write_batches
-from geochange.vector.generalization.outline_style import pen_for
-from geochange.vector.tracing.join import Joiner
+from geochange.vector.generalization.outline_style import outline_style_for
+from geochange.vector.tracing.join import RegionJoiner
 from geochange.vector.tracing.regions import trace
-from geochange.vector.tracing.spill import Shelf, Spill
+from geochange.vector.tracing.spill import RegionFile, RegionSpill
+
+logger = logging.getLogger(__name__)
 
 EVEN = 0.5
 """The threshold where neither the user nor a run beside the raster names one."""
@@ -57,7 +60,7 @@ def polygonize(
     wanted = PolygonizeOptions.parse(options)
     clock = Clock()
     source = ProbabilityRaster.of(source_of(raster))
-    record = _record_beside(source)
+    record = _record_beside(source, wanted)
     chosen = _threshold(wanted, record)
     path = _out_path(source, out, chosen)
     check_output(path)
@@ -66,7 +69,7 @@ def polygonize(
     lowest = level(chosen)
     record |= _changed_record(record, wanted, source, lowest)
     with (
-        claimed(path),
+        lock_output(path),
         room_in(path.parent),
         tempfile.TemporaryFile(dir=path.parent) as outlines,
     ):
@@ -84,7 +87,7 @@ def _threshold(options: PolygonizeOptions, record: Mapping[str, str]) -> float:
 
 def _out_path(source: ProbabilityRaster, out: PathLike | None, threshold: float) -> Path:
     if out is not None:
-        return Path(out).expanduser().absolute()
+        return output_path(out)
     if not Path(source.path).exists():
         raise OptionError("--out: needed where the raster lies on a server or in an archive")
     # Not over the run's own file, in which somebody may have reviewed the polygons.
@@ -92,14 +95,26 @@ def _out_path(source: ProbabilityRaster, out: PathLike | None, threshold: float)
     return beside.with_name(f"{beside.stem}-{threshold:.3g}.gpkg")
 
 
-def _record_beside(source: ProbabilityRaster) -> dict[str, str]:
-    """What the run that wrote the raster said of itself, if its polygons still lie beside it."""
+def _record_beside(source: ProbabilityRaster, options: PolygonizeOptions) -> dict[str, str]:
+    """What the run that wrote the raster said of itself, if its polygons still lie beside it.
+
+    Raises InputError where that cannot be read, and the run's threshold is wanted.
+    """
     for suffix in (".gpkg", ".geojson", ".fgb"):
         beside = Path(os.fspath(source.path)).with_suffix(suffix)
-        if beside.is_file():
+        if not beside.is_file():
+            continue
+        try:
             record = read_record(beside)
-            if record.get("shape") == json.dumps(source.grid.shape):
-                return record
+        except InputError as error:
+            if options.threshold is None:
+                raise InputError(
+                    f"{error}; or say a --threshold, the run's is not known"
+                ) from error
+            logger.warning("%s; nothing is kept of what it says of its run", error)
+            continue
+        if record.get("shape") == json.dumps(source.grid.shape):
+            return record
     return {}
 
 
@@ -118,10 +133,12 @@ def _changed_record(
     }
 
 
-def _trace(source: ProbabilityRaster, lowest: int, outlines: BinaryIO, progress: Progress) -> Shelf:
+def _trace(
+    source: ProbabilityRaster, lowest: int, outlines: BinaryIO, progress: Progress
+) -> RegionFile:
     """The regions of the whole raster, joined across its blocks."""
-    joiner, spill = Joiner(source.grid.shape), Spill(outlines)
-    total, done = source.grid.whole.pixels, 0
+    joiner, spill = RegionJoiner(source.grid.shape), RegionSpill(outlines)
+    total, done = source.grid.full_window.pixels, 0
     for window, pixels in source.blocks():
         spill.put(joiner.add(trace(pixels, window, lowest, source.grid.shape[1])))
         done += window.pixels
@@ -131,13 +148,13 @@ def _trace(source: ProbabilityRaster, lowest: int, outlines: BinaryIO, progress:
 
 def _write(
     source: ProbabilityRaster,
-    shelf: Shelf,
+    shelf: RegionFile,
     options: OutlineOptions,
     path: Path,
     record: Mapping[str, str],
-) -> Tally:
-    tally = Tally()
-    pen = pen_for(source.grid, options.simplify, options.smooth, options.orthogonal)
+) -> ChangeTotals:
+    tally = ChangeTotals()
+    pen = outline_style_for(source.grid, options.simplify, options.smooth, options.orthogonal)
     changes = to_changes(shelf, source.grid, pen, options.min_area)
     write_batches(tally.of(changes), path, record)
     return tally

@@ -10,18 +10,21 @@ from pathlib import Path
 from geochange.config import PairOptions, RunOptions
 from geochange.errors import OptionError, OutputError
 from geochange.files.archives import file_behind, gdal_name
-from geochange.files.sidecars import MODES, Beside, beside, left_over
+from geochange.files.companions import refuse_orphans
+from geochange.files.output_paths import check_target, output_path
+from geochange.files.sidecars import MODES, Sidecars, sidecars_of, stale_sidecars
 from geochange.grid.tiling import TilePlan, fitting_tile
 from geochange.models import check_name, wanted_bands
 from geochange.mosaic.taper import TAPERS
+from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
 from geochange.raster.fingerprint import files_of
 from geochange.raster.output.probability_raster import is_probability
-from geochange.raster.pair import Pair, align
+from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import RasterInfo
 from geochange.raster.scene.radiometry import MATCHES, Stretch, parse_stretch
 from geochange.raster.sources.resolve import PathLike, inspect_source, source_of
-from geochange.vector.aoi import Area, read_area
+from geochange.vector.aoi import AreaOfInterest, read_aoi
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.writers import check_output
 
@@ -29,24 +32,24 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedRun:
     """A run that can begin: everything a user may have got wrong has been looked at.
 
     pair, area: where the dates are on one grid, cropped to the area if there is one.
     out, raster: the polygons and, beside them, the probability. beside: the report, if any.
     """
 
-    pair: Pair
-    area: Area | None
+    pair: RasterPair
+    area: AreaOfInterest | None
     plan: TilePlan
     stretch: str | Stretch
     options: RunOptions
     out: Path
     raster: Path
-    beside: Beside | None = None
+    sidecars: Sidecars | None = None
 
 
-def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions) -> Checked:
+def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOptions) -> CheckedRun:
     """Look at inputs, options and outputs; nothing is written and no picture is read.
 
     Raises InputError, OptionError, OutputError or MissingDependencyError, one line each.
@@ -58,25 +61,25 @@ def check(before: PathLike, after: PathLike, out: PathLike, options: RunOptions)
     _choice("match", options.match, MATCHES)
     stretch = parse_stretch(options.stretch)
     check_name(options.model)
-    out_path = Path(out).expanduser().absolute()
+    out_path = output_path(out)
     check_output(out_path)
     refuse_reviewed(out_path, options.overwrite)
     pair, area = open_pair(before, after, options, wanted_bands(options.model))
     if wanted_bands(options.model) is not None and options.stretch == "none":
-        need_8bit(pair.before.info, pair.after.info)
-    raster = _raster_beside(out_path, pair, options.aoi)
+        need_8bit(pair.before, pair.after)
+    raster = _raster_beside(out_path, pair, options)
     refuse_foreign(out_path, options.overwrite)
     tile = fitting_tile(options.tile, pair.grid.shape)
     plan = TilePlan(pair.grid.shape, tile, options.overlap, options.block)
-    places = beside(out_path, options.report)
-    for path in left_over(out_path, places):
+    places = sidecars_of(out_path, options.report)
+    for path in stale_sidecars(out_path, places):
         logger.warning("%s tells of an earlier run and is not written anew: delete it", path)
-    return Checked(pair, area, plan, stretch, options, out_path, raster, places)
+    return CheckedRun(pair, area, plan, stretch, options, out_path, raster, places)
 
 
 def open_pair(
     before: PathLike, after: PathLike, options: PairOptions, wanted: int | None = None
-) -> tuple[Pair, Area | None]:
+) -> tuple[RasterPair, AreaOfInterest | None]:
     """Two rasters on one grid, cropped to the area that is meant if one is named.
 
     wanted: how many bands are compared; None for any number. Raises InputError, OptionError.
@@ -84,20 +87,20 @@ def open_pair(
     first, second = inspect_source(before), inspect_source(after)
     bands = _bands(first, second, options.bands, wanted)
     grid = options.grid if options.grid in ("before", "after") else source_of(options.grid)
-    pair = align(first, second, grid, bands)
+    pair = align_pair(first, second, grid, bands)
     if options.aoi is None:
         return pair, None
-    area = read_area(Path(gdal_name(options.aoi)), pair.grid)
-    window = area.window.intersection(pair.grid.whole) or pair.grid.whole
+    area = read_aoi(Path(gdal_name(options.aoi)), pair.grid)
+    window = area.window.intersection(pair.grid.full_window) or pair.grid.full_window
     return pair.crop(window), area.moved(-window.row, -window.col)
 
 
-def need_8bit(*dates: RasterInfo) -> None:
-    """Refuse to show deeper rasters as they are. Raises OptionError."""
-    for info in dates:
-        if info.dtype != "uint8":
+def need_8bit(*dates: AlignedRaster) -> None:
+    """Refuse to show deeper bands as they are. Raises OptionError."""
+    for date in dates:
+        if date.dtype != "uint8":
             raise OptionError(
-                f"--stretch none: {info.path} is {info.dtype} and pictures are of 8 bits; "
+                f"--stretch none: {date.info.path} is {date.dtype} and pictures are of 8 bits; "
                 "use joint, per-date or LOW,HIGH"
             )
 
@@ -108,15 +111,17 @@ def _choice(name: str, value: str | None, choices: Iterable[str | None]) -> None
         raise OptionError(f"--{name} {value}: not known; choose {known}")
 
 
-def _raster_beside(out: Path, pair: Pair, aoi: str | None) -> Path:
+def _raster_beside(out: Path, pair: RasterPair, options: RunOptions) -> Path:
     raster = out.with_suffix(".tif")
     inputs = [Path(file) for date in (pair.before, pair.after) for file in files_of(date.info)]
-    inputs += [] if aoi is None else [file_behind(gdal_name(aoi))]
+    inputs += [] if options.aoi is None else [file_behind(gdal_name(options.aoi))]
     for target in (out, raster):
         if target.exists() and any(file.exists() and target.samefile(file) for file in inputs):
             raise OutputError(
                 f"--out {out.name}: would overwrite the input {target.name}; give another name"
             )
+    check_target(raster)
+    refuse_orphans(raster, options.overwrite)
     if raster.exists() and not is_probability(raster):
         raise OutputError(
             f"{raster}: stands where the probability raster goes and is none; move it, or give "

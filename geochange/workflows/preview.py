@@ -10,22 +10,22 @@ from pathlib import Path
 import geopandas as gpd
 
 from geochange.drawing import Drawn, save_png
-from geochange.errors import OptionError, OutputError
+from geochange.errors import OptionError
 from geochange.files.archives import gdal_name
-from geochange.files.output_paths import check_folder
-from geochange.files.sidecars import is_ours
+from geochange.files.output_paths import output_path
+from geochange.files.sidecars import refuse_others
 from geochange.formatting import area, day, lonlat, share
 from geochange.grid.grid import Grid
 from geochange.grid.lonlat import points_in, size_m
 from geochange.grid.tiling import Window
-from geochange.raster.pair import Pair
+from geochange.raster.pair import RasterPair
 from geochange.raster.sources.resolve import PathLike
 from geochange.report.canvas import muted, scale_of, sized
 from geochange.report.panels import Panel, side_by_side
-from geochange.report.run.origin import Origin, Rasters
-from geochange.report.run.pictures import Photos, glance_at, look_at
+from geochange.report.run.origin import Rasters, RunOrigin
+from geochange.report.run.pictures import Photos, read_overviews, read_pictures
 from geochange.report.run.sketches import COLOURS, LABELS, Sketcher, shown_shape, window_around
-from geochange.vector.changes import Tally
+from geochange.vector.changes import ChangeTotals
 from geochange.vector.files.change_reader import change_of, changes_in
 
 PANEL_PX = 800
@@ -39,8 +39,8 @@ FINE = 500
 class View:
     """What is looked at: a window of a pair, all of it or the surroundings of one change."""
 
-    origin: Origin
-    pair: Pair
+    origin: RunOrigin
+    pair: RasterPair
     window: Window
     chosen: gpd.GeoDataFrame | None
 
@@ -60,11 +60,11 @@ def preview(
     Raises InputError, OptionError or OutputError.
     """
     path = Path(gdal_name(os.fspath(changes)))
-    origin = Origin.of(path)
+    origin = RunOrigin.of(path)
     picture = _out_path(path, out, number)
     pair = origin.pair(rasters)
     chosen = None if number is None else change_of(origin.layer, number, pair.grid)
-    window = pair.grid.whole if chosen is None else _around(chosen, pair.grid)
+    window = pair.grid.full_window if chosen is None else _around(chosen, pair.grid)
     save_png(_draw(View(origin, pair, window, chosen), panel_px), picture)
     return picture
 
@@ -76,14 +76,10 @@ def _out_path(changes: Path, out: PathLike | None, number: int | None) -> Path:
         suffix = ".png" if number is None else f"-{number}.png"
         path = changes.with_name(f"{changes.stem}{suffix}")
     else:
-        path = Path(out).expanduser().absolute()
+        path = output_path(out)
     if path.suffix.lower() != ".png":
         raise OptionError(f"--out {path.name}: the picture is a PNG; end its name in .png")
-    check_folder(path)
-    if path.exists() and not is_ours(path):
-        raise OutputError(
-            f"{path}: is there and none of geochange's; move it, or give another --out"
-        )
+    refuse_others(path, "--out")
     return path
 
 
@@ -92,11 +88,13 @@ def _around(change: gpd.GeoDataFrame, grid: Grid) -> Window:
 
 
 def _draw(view: View, panel_px: int) -> Drawn:
-    look = look_at(view.pair, partial(glance_at, view.pair, view.pair.grid.whole, panel_px))
+    look = read_pictures(
+        view.pair, partial(read_overviews, view.pair, view.pair.grid.full_window, panel_px)
+    )
     photos, shape = look.at(view.window, panel_px), shown_shape(view.window, panel_px)
     line_px, all_of_it = max(1.0, panel_px / FINE), view.chosen is None
     sketcher = Sketcher(view.pair.grid, view.window, shape, line_px, filled=all_of_it)
-    tally = Tally()
+    tally = ChangeTotals()
     for batch in tally.of(changes_in(view.origin.layer, view.pair.grid)):
         sketcher.add(batch)
     ground = sized(photos.after, shape)
@@ -123,7 +121,7 @@ def _panels(view: View, photos: Photos, changes: Drawn) -> list[Panel]:
     ]
 
 
-def _words(view: View, tally: Tally) -> tuple[str, str]:
+def _words(view: View, tally: ChangeTotals) -> tuple[str, str]:
     """The title, and the line below it."""
     name, grid = view.origin.layer.path.name, view.pair.grid
     if view.chosen is None:

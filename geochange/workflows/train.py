@@ -16,15 +16,16 @@ from geochange.config.files import read_options
 from geochange.errors import OptionError
 from geochange.files.output_paths import make_folder
 from geochange.models.changeclip.network import ChangeClip
-from geochange.models.labelled_batch import Lesson, collate_lesson
+from geochange.models.labelled_batch import LabelledBatch, collate_labelled
 from geochange.models.prompts import Names
-from geochange.models.trainable import Learner, begin
+from geochange.models.trainable import TrainableChangeClip, start_network
 from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import read_checkpoint
 from geochange.progress import Watch, noted, unwatched
-from geochange.trainer.checkpoints import Keeper, calibrate
+from geochange.trainer.checkpoints import CheckpointKeeper, calibrate
 from geochange.trainer.clip_pretraining import align_scenes
-from geochange.trainer.preparation import BEST, Prepared, prepare, spoken
+from geochange.trainer.land_pretraining import learn_land
+from geochange.trainer.preparation import Prepared, prepare, spoken
 from geochange.trainer.recipe import (
     augmentation_of,
     course_of,
@@ -33,14 +34,15 @@ from geochange.trainer.recipe import (
     share_of,
     start_of,
 )
-from geochange.trainer.validation import Examiner, Verdict, spread
+from geochange.trainer.resume_point import BEST
+from geochange.trainer.validation import ValidationResult, Validator, spread
 from geochange.training.contact_sheet import write_sheet
 from geochange.training.fabric import Fabric, is_first
 from geochange.training.interrupt import deferred
 from geochange.training.journal import Journal
-from geochange.training.loader import Lessons, Loader
+from geochange.training.loader import ChipDataset, Loader
 from geochange.training.schedule import parameter_groups
-from geochange.training.training_state import Student
+from geochange.training.training_state import TrainingState
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ def train(
         return _told(prepared, began, is_first(), already=True)
     if is_first():
         align_scenes(prepared, watch)
+        learn_land(prepared, watch)
         prepared.split_names(watch)
     fabric = devices_of(options).fabric()
     training = Training(prepared, fabric, watch if fabric.is_global_zero else unwatched, prints)
@@ -131,30 +134,32 @@ class Training:
         self.fabric, self.watch = fabric, watch
         taught, examined = prepared.split_names(watch)
         self.student, card = _student(prepared, fabric)
-        self.keeper = Keeper(prepared, self.student, card, data)
+        self.keeper = CheckpointKeeper(prepared, self.student, card, data)
         self.reached = self.keeper.resume()
         self.began = time.monotonic() - self.reached.seconds
         self.loader = self._loader(prepared, taught)
         self.examiner = self._examiner(prepared, examined)
 
-    def _loader(self, prepared: Prepared, names: Sequence[tuple[Names, Names]]) -> Loader[Lesson]:
+    def _loader(
+        self, prepared: Prepared, names: Sequence[tuple[Names, Names]]
+    ) -> Loader[Any, LabelledBatch]:
         options, fabric = self.options, self.fabric
         seed, augmentation = options.seed, augmentation_of(options)
         return Loader(
-            Lessons(prepared.train, names, augmentation, seed),
-            partial(collate_lesson, places=self.keeper.card.options.text.places),
+            ChipDataset(prepared.train, names, augmentation, seed),
+            partial(collate_labelled, places=self.keeper.card.options.text.places),
             share_of(options, fabric.global_rank, fabric.world_size),
             loading_processes(options, fabric),
             pin=fabric.device.type == "cuda",
         )
 
-    def _examiner(self, prepared: Prepared, names: Sequence[tuple[Names, Names]]) -> Examiner:
+    def _examiner(self, prepared: Prepared, names: Sequence[tuple[Names, Names]]) -> Validator:
         validation, fabric = self.options.validation, self.fabric
         if self.options.prompts.mode == "published":
             names = [(before, before) for before, _ in names]
         numbers = range(fabric.global_rank, len(prepared.val), fabric.world_size)
         shown = spread(len(prepared.val), validation.sheet)
-        return Examiner(prepared.val, names, numbers, shown, validation.batch)
+        return Validator(prepared.val, names, numbers, shown, validation.batch)
 
     def learn(self) -> None:
         """Take all steps that are left, validating on the way.
@@ -214,10 +219,10 @@ class Training:
         journal.note(self.reached.step, figures)
         if verdict.rows:
             sheets = self.out / "sheets"
-            sheets.mkdir(exist_ok=True)
+            make_folder(sheets)
             write_sheet(sheets / f"{self.reached.step:07d}.png", verdict.rows)
 
-    def _examine(self) -> Verdict:
+    def _examine(self) -> ValidationResult:
         watch, device = self.watch, str(self.fabric.device)
         network = cast(ChangeClip, self.student.best_network)
         report = noted(watch, f"step {self.reached.step}")
@@ -226,6 +231,8 @@ class Training:
 
     def calibrate(self) -> None:
         """Fit temperature and threshold of the best and the last checkpoint."""
+        if self.fabric.is_global_zero:
+            self.keeper.complete()
         for file in (self.keeper.last, self.keeper.best):
             self.fabric.barrier()
             self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
@@ -235,16 +242,17 @@ class Training:
         self.fabric.barrier()
 
 
-def _student(prepared: Prepared, fabric: Fabric) -> tuple[Student, Card]:
+def _student(prepared: Prepared, fabric: Fabric) -> tuple[TrainingState, Card]:
     options = prepared.options
-    network, card = begin(start_of(options, prepared.own_clip))
-    learner = Learner(
+    network, card = start_network(start_of(options, prepared.own_clip, prepared.land))
+    learner = TrainableChangeClip(
         network,
         frozen=options.network.batch_norm == "frozen",
         together=options.network.batch_norm_dates == "together",
+        steady=options.network.steady,
     )
     if options.network.batch_norm == "synced":
         learner.synchronise()
     learner.settle(fabric.device)
     groups = parameter_groups(learner, options.optim.weight_decay)
-    return Student(fabric, learner, groups, course_of(options)), card
+    return TrainingState(fabric, learner, groups, course_of(options)), card

@@ -10,7 +10,7 @@ import pytest
 from makers import make_chip, noise
 from PIL import Image
 
-from geochange.dataset.chip_writer import Account, ChipSet, Tally
+from geochange.dataset.chip_writer import ChipRecord, ChipWriter, SplitTotals
 from geochange.errors import OutputError
 from geochange.grid.tiling import Window
 from geochange.raster.pictures.png import read_png, write_png
@@ -18,8 +18,8 @@ from geochange.raster.pictures.png import read_png, write_png
 SPLITS = ("train", "val")
 
 
-def filled(folder: Path, *labels: np.ndarray) -> ChipSet:
-    chips = ChipSet(folder, "town", 4)
+def filled(folder: Path, *labels: np.ndarray) -> ChipWriter:
+    chips = ChipWriter(folder, "town", 4)
     chip = make_chip(noise((6, 8, 3), 1), noise((6, 8, 3), 2))
     for number, label in enumerate(labels):
         chips.add(chip, label, SPLITS[number % 2], Window(6 * number, 0, 6, 8))
@@ -64,13 +64,13 @@ def test_one_unknown_pixel_keeps_all_labels_as_numbers(tmp_path: Path) -> None:
 
 def test_every_chip_is_accounted_for(tmp_path: Path) -> None:
     chips = filled(tmp_path, label(1, 255, 1), label(255), label(1))
-    assert chips.accounts[0] == Account("town_0000_0000", "train", 0, 0, 47, 2)
+    assert chips.accounts[0] == ChipRecord("town_0000_0000", "train", 0, 0, 47, 2)
     assert chips.tallies((*SPLITS, "test")) == {
-        "train": Tally(2, 95, 3),
-        "val": Tally(1, 47, 0),
-        "test": Tally(0, 0, 0),
+        "train": SplitTotals(2, 95, 3),
+        "val": SplitTotals(1, 47, 0),
+        "test": SplitTotals(0, 0, 0),
     }
-    assert Tally(2, 100, 3).change_share == 0.03 and Tally(0, 0, 0).change_share == 0
+    assert SplitTotals(2, 100, 3).change_share == 0.03 and SplitTotals(0, 0, 0).change_share == 0
     assert [chip["row"] for chip in chips.listed()] == [0, 6, 12]
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from geochange.dataset import (
-    FileSource,
+    FileChips,
     check_split,
     find_root,
     open_split,
@@ -58,13 +58,13 @@ def put(root: Path, split: str, name: str, label: NDArray[Any], **pictures: Any)
     return Record(*paths)
 
 
-def opened(root: Path, split: str = "train", **options: Any) -> FileSource:
+def opened(root: Path, split: str = "train", **options: Any) -> FileChips:
     source = open_split(root, split, **options)
-    assert isinstance(source, FileSource)
+    assert isinstance(source, FileChips)
     return source
 
 
-def labels(source: FileSource) -> list[NDArray[np.uint8]]:
+def labels(source: FileChips) -> list[NDArray[np.uint8]]:
     found = [source[number].label for number in range(len(source))]
     assert all(label is not None and label.dtype == np.uint8 for label in found)
     return found  # type: ignore[return-value]

@@ -14,7 +14,7 @@ from makers import make_raster, noise
 from numpy.typing import NDArray
 from PIL import Image
 
-from geochange.dataset import FileSource, open_split, survey
+from geochange.dataset import FileChips, open_split, survey
 from geochange.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -36,7 +36,7 @@ def put(root: Path, name: str, suffix: str, write: Write, split: str = "train") 
 
 def labels(root: Path, split: str = "train") -> list[NDArray[np.uint8]]:
     source = open_split(root, split)
-    assert isinstance(source, FileSource)
+    assert isinstance(source, FileChips)
     return [np.asarray(source[number].label) for number in range(len(source))]
 
 

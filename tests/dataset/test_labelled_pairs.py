@@ -11,11 +11,11 @@ from affine import Affine
 from makers import LONLAT, NORTH_UP, make_raster, noise
 from polygon_files import make_polygons, square
 
-from geochange.dataset.labelled_pairs import PairSource, find_pairs, open_scene
+from geochange.dataset.labelled_pairs import PairChips, find_pairs, open_scene
 from geochange.errors import InputError, OptionError
 from geochange.grid.tiling import Window
 from geochange.raster.bands import Bands
-from geochange.raster.pair import align
+from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect
 from geochange.raster.scene.radiometry import choose
 from geochange.raster.scene.sampling import SceneSample
@@ -63,7 +63,7 @@ def test_labels_may_be_of_any_format_that_is_read(root: Path, name: str) -> None
 
 
 def test_chips_are_the_pixels_of_the_pair(root: Path) -> None:
-    source = PairSource(find_pairs(root), size_px=32)
+    source = PairChips(find_pairs(root), size_px=32)
     assert len(source) == 2 * 2 * 3
     names = [source.name(number) for number in range(len(source))]
     assert len(set(names)) == len(names)
@@ -79,15 +79,15 @@ def test_chips_are_the_pixels_of_the_pair(root: Path) -> None:
 
 
 def test_numbers_beyond_the_last(root: Path) -> None:
-    source = PairSource(find_pairs(root), size_px=32)
+    source = PairChips(find_pairs(root), size_px=32)
     for number in (-1, 12):
         with pytest.raises(IndexError):
             source[number]
-    assert len(PairSource(())) == 0
+    assert len(PairChips(())) == 0
 
 
 def test_it_travels(root: Path) -> None:
-    source = PairSource(find_pairs(root), size_px=32)
+    source = PairChips(find_pairs(root), size_px=32)
     packed = pickle.dumps(source)
     assert len(packed) < 20_000
     other = pickle.loads(packed)
@@ -96,7 +96,7 @@ def test_it_travels(root: Path) -> None:
 
 
 def test_a_pair_smaller_than_a_chip_is_unknown_beyond(root: Path) -> None:
-    chip = PairSource(find_pairs(root)[:1], size_px=96)[0]
+    chip = PairChips(find_pairs(root)[:1], size_px=96)[0]
     assert chip.shape == (96, 96)
     assert chip.label is not None
     assert (chip.label[: SHAPE[0], : SHAPE[1]] != 255).all()
@@ -108,7 +108,7 @@ def test_missing_data_is_unknown_and_no_change(tmp_path: Path) -> None:
     pixels = noise((*SHAPE, 3), 1)
     pixels[:15] = 0
     make_raster(tmp_path / "pair" / "after.tif", pixels, nodata=0)
-    chip = PairSource(find_pairs(tmp_path), size_px=50)[0]
+    chip = PairChips(find_pairs(tmp_path), size_px=50)[0]
     assert chip.label is not None
     assert (chip.label[:15] == 255).all() and (chip.label[15:] != 255).all()
     assert np.array_equal(chip.before[:15], chip.after[:15])
@@ -121,11 +121,11 @@ def test_the_stretch_is_that_of_a_run(tmp_path: Path) -> None:
         make_raster(folder / name, noise((*SHAPE, 4), number).astype(np.uint16) * 31)
     make_polygons(folder / "labels.geojson", [square(0, 0, 9)])
     dates = inspect(folder / "before.tif"), inspect(folder / "after.tif")
-    pair = align(*dates, "before", Bands((4, 2, 1), (4, 2, 1)))
+    pair = align_pair(*dates, "before", Bands((4, 2, 1), (4, 2, 1)))
     radiometry = choose("auto", *SceneSample(pair).pixels())
     raw = [noise((*SHAPE, 4), number).astype(np.uint16)[..., [3, 1, 0]] * 31 for number in (0, 1)]
     expected = radiometry.apply(*raw)
-    source = PairSource(find_pairs(tmp_path), bands=(4, 2, 1), size_px=50)
+    source = PairChips(find_pairs(tmp_path), bands=(4, 2, 1), size_px=50)
     chip = source[0]
     assert chip.before.dtype == np.uint8
     assert np.array_equal(chip.before, expected[0][:, :50])
@@ -136,7 +136,7 @@ def test_one_band_becomes_three(tmp_path: Path) -> None:
     folder = make_pair(tmp_path / "pair")
     grey = noise(SHAPE, 5)
     make_raster(folder / "before.tif", grey)
-    chip = PairSource(find_pairs(tmp_path), size_px=50)[0]
+    chip = PairChips(find_pairs(tmp_path), size_px=50)[0]
     assert all(np.array_equal(chip.before[..., band], grey[:, :50]) for band in range(3))
 
 
@@ -156,7 +156,7 @@ def test_another_grid(tmp_path: Path) -> None:
 def test_refusals(tmp_path: Path) -> None:
     def refused(said: str, **options: object) -> None:
         with pytest.raises((InputError, OptionError)) as error:
-            PairSource(find_pairs(tmp_path / "split"), **options)  # type: ignore[arg-type]
+            PairChips(find_pairs(tmp_path / "split"), **options)  # type: ignore[arg-type]
         assert said in str(error.value) and "\n" not in str(error.value)
 
     refused("no such folder")

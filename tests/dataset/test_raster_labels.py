@@ -29,7 +29,7 @@ SHIFTED = grid_of(SHAPE, NORTH_UP @ Affine.translation(0.4, -0.3))
 
 def read(path: object, grid: Grid = GRID) -> np.ndarray:
     with open_labels(path, grid).reader() as reader:  # type: ignore[arg-type]
-        return reader(grid.whole)
+        return reader(grid.full_window)
 
 
 @pytest.mark.parametrize("name", TIFFS)
@@ -136,7 +136,7 @@ def test_damage_is_no_label(tmp_path: Path) -> None:
         open_labels(path, GRID)
     path.unlink()
     with pytest.raises(InputError, match="no such file"), labels.reader() as reader:
-        reader(GRID.whole)
+        reader(GRID.full_window)
 
 
 def test_a_window_that_can_no_longer_be_read_is_named(

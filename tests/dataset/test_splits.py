@@ -14,7 +14,7 @@ from polygon_files import make_polygons, square
 
 from geochange.cli.main import _exit_code
 from geochange.errors import InputError
-from geochange.workflows.cut_chips import Cut, cut
+from geochange.workflows.cut_chips import CutResult, cut
 
 SIDE = 256
 
@@ -33,7 +33,7 @@ def review(folder: Path, polygons: dict[tuple[int, int], str]) -> Path:
     return make_polygons(path, shapes, columns={"status": list(polygons.values())})
 
 
-def cut_here(folder: Path, out: str = "chips", **options: object) -> Cut:
+def cut_here(folder: Path, out: str = "chips", **options: object) -> CutResult:
     files = (folder / name for name in ("before.tif", "after.tif", "changes.gpkg"))
     given = {"size": 32, "reviewed": True, **options}
     return cut(*files, folder / out, **given)  # type: ignore[arg-type]

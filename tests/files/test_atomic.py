@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from geochange.errors import InputError, OutputError
-from geochange.files.atomic import whole, write_text
+from geochange.files.atomic import atomic_path, write_text
 
 
 def test_a_file_appears_at_the_end(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     target.write_text("old")
-    with whole(target) as aside:
+    with atomic_path(target) as aside:
         aside.write_text("new")
         assert target.read_text() == "old"
     assert target.read_text() == "new"
@@ -24,7 +24,7 @@ def test_a_file_appears_at_the_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, InputError])
 def test_what_is_interrupted_leaves_nothing(tmp_path: Path, kind: type[BaseException]) -> None:
     def interrupted() -> None:
-        with whole(tmp_path / "a.txt") as aside:
+        with atomic_path(tmp_path / "a.txt") as aside:
             aside.write_text("half")
             raise kind
 
@@ -34,7 +34,7 @@ def test_what_is_interrupted_leaves_nothing(tmp_path: Path, kind: type[BaseExcep
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"none/a\.txt cannot be written: No such file"):
+    with pytest.raises(OutputError, match=r"none/a\.txt cannot be written \(No such file"):
         write_text(tmp_path / "none" / "a.txt", "text")
 
 
@@ -42,7 +42,7 @@ def test_several_appear_together_or_none(tmp_path: Path) -> None:
     def write(*places: Path) -> None:
         with ExitStack() as files:
             for place in places:
-                files.enter_context(whole(place)).write_text("text")
+                files.enter_context(atomic_path(place)).write_text("text")
 
     with pytest.raises(OutputError) as refused:
         write(tmp_path / "a.txt", tmp_path / "none" / "b.txt")

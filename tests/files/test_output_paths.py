@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from geochange.errors import OutputError
-from geochange.files.output_paths import check_folder, claimed
+from geochange.files.output_paths import check_folder, lock_output
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from geochange.files.output_paths import claimed
-with claimed(Path(sys.argv[1])):
+from geochange.files.output_paths import lock_output
+with lock_output(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -30,13 +30,13 @@ def test_a_folder_that_is_missing_is_refused(tmp_path: Path) -> None:
 
 def test_a_claim_leaves_nothing_and_may_be_made_again(tmp_path: Path) -> None:
     for _ in range(2):
-        with claimed(tmp_path / "changes.tif"):
+        with lock_output(tmp_path / "changes.tif"):
             assert [path.name for path in tmp_path.iterdir()] == [".changes.tif.lock"]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_claim_ends_with_what_breaks(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), claimed(tmp_path / "changes.tif"):
+    with pytest.raises(ZeroDivisionError), lock_output(tmp_path / "changes.tif"):
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
 
@@ -49,12 +49,12 @@ def test_another_process_is_refused_until_the_first_is_dead(tmp_path: Path) -> N
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         with pytest.raises(OutputError, match=r"changes\.tif: another run is writing it"):
-            claimed(place).__enter__()
-        with claimed(tmp_path / "elsewhere.tif"):
+            lock_output(place).__enter__()
+        with lock_output(tmp_path / "elsewhere.tif"):
             pass
         other.kill()
         other.wait()
-    with claimed(place):
+    with lock_output(place):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -62,4 +62,4 @@ def test_another_process_is_refused_until_the_first_is_dead(tmp_path: Path) -> N
 def test_a_place_that_cannot_be_locked_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".changes.tif.lock").mkdir()
     with pytest.raises(OutputError, match="cannot be locked"):
-        claimed(tmp_path / "changes.tif").__enter__()
+        lock_output(tmp_path / "changes.tif").__enter__()

@@ -96,7 +96,7 @@ def test_same_lattice_takes_a_crs_in_other_words() -> None:
 def test_common_window_of_one_lattice_is_the_intersection(
     row: int, col: int, height: int, width: int
 ) -> None:
-    expected = GRID.whole.intersection(Window(row, col, height, width))
+    expected = GRID.full_window.intersection(Window(row, col, height, width))
     assert common_window(GRID, [GRID, shifted(row, col, (height, width))]) == expected
 
 
@@ -114,7 +114,7 @@ def test_common_window_compares_places_not_numbers() -> None:
     west, south, east, north = reproject(GRID.footprint(), UTM, LONLAT).bounds
     pixel = (east - west) / 60, (north - south) / 40
     same_ground = Grid(LONLAT, Affine(pixel[0], 0, west, 0, -pixel[1], north), (40, 60))
-    assert common_window(GRID, [same_ground]) == GRID.whole
+    assert common_window(GRID, [same_ground]) == GRID.full_window
     same_numbers = Grid(CRS.from_epsg(32633), NORTH_UP, (40, 60))
     assert common_window(GRID, [same_numbers]) is None
 

@@ -1,4 +1,4 @@
-"""Blocks share a raster out: no pixel to two splits, shares about kept, the same from the same seed."""
+"""SpatialBlocks assign a raster to splits: no pixel to two splits, shares kept, known by the seed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geochange.errors import OptionError
-from geochange.grid.spatial_blocks import Blocks, share_out
+from geochange.grid.spatial_blocks import SpatialBlocks, assign_splits
 from geochange.grid.tiling import TilePlan, Window
 
 SHARES = {"train": 0.7, "val": 0.2, "test": 0.1}
@@ -23,7 +23,7 @@ def plans(draw: st.DrawFn) -> TilePlan:
     return TilePlan(shape, tile, draw(st.integers(0, tile - 1)), draw(st.integers(1, 5)))
 
 
-def chips_of(plan: TilePlan, blocks: Blocks) -> dict[str, list[Window]]:
+def chips_of(plan: TilePlan, blocks: SpatialBlocks) -> dict[str, list[Window]]:
     chips: dict[str, list[Window]] = {split: [] for split in blocks.splits}
     for tile in product(*map(range, plan.tiles)):
         window = plan.tile_window(tile)
@@ -35,7 +35,7 @@ def chips_of(plan: TilePlan, blocks: Blocks) -> dict[str, list[Window]]:
 
 def shared(plan: TilePlan, seed: int, gap_px: int = 0) -> dict[str, list[Window]] | None:
     try:
-        return chips_of(plan, share_out(plan, SHARES, seed, gap_px))
+        return chips_of(plan, assign_splits(plan, SHARES, seed, gap_px))
     except OptionError:
         return None
 
@@ -68,7 +68,7 @@ def test_no_pixel_in_two_splits(plan: TilePlan, seed: int, gap_px: int) -> None:
 )
 def test_shares_are_kept_to_a_block(rows: int, cols: int, block: int, seed: int) -> None:
     plan = TilePlan((rows * 4, cols * 4), 4, 0, block)
-    chips = chips_of(plan, share_out(plan, SHARES, seed))
+    chips = chips_of(plan, assign_splits(plan, SHARES, seed))
     assert sum(map(len, chips.values())) == rows * cols  # none lost without overlap
     largest = (block + block // 2) ** 2
     for split, share in SHARES.items():
@@ -86,12 +86,12 @@ def test_every_split_gets_a_chip_and_a_seed_says_which(plan: TilePlan, seed: int
 
 def test_seeds_differ() -> None:
     plan = TilePlan((400, 400), 10, 0, 4)
-    assert len({share_out(plan, SHARES, seed).owners for seed in range(5)}) == 5
+    assert len({assign_splits(plan, SHARES, seed).owners for seed in range(5)}) == 5
 
 
 def test_neighbours_are_together() -> None:
     plan = TilePlan((160, 160), 10, 0, 4)
-    blocks = share_out(plan, SHARES, 0)
+    blocks = assign_splits(plan, SHARES, 0)
     for row, col in product(range(0, 160, 40), repeat=2):
         splits = {
             blocks.split_of(Window(row + down, col + right, 10, 10))
@@ -102,16 +102,16 @@ def test_neighbours_are_together() -> None:
 
 def test_one_split_takes_all() -> None:
     plan = TilePlan((5, 7), 8, 3, 4)
-    assert chips_of(plan, share_out(plan, {"train": 1.0}, 0)) == {"train": [Window(0, 0, 8, 8)]}
+    assert chips_of(plan, assign_splits(plan, {"train": 1.0}, 0)) == {"train": [Window(0, 0, 8, 8)]}
 
 
 def test_a_gap_is_taken_from_training() -> None:
     """Two blocks side by side, four chips each: only training loses the chip at the border."""
-    blocks = Blocks((0,), (0, 40), (0, 1), ("train", "val"), gap_px=10)
+    blocks = SpatialBlocks((0,), (0, 40), (0, 1), ("train", "val"), gap_px=10)
     row = [blocks.split_of(Window(0, col, 10, 10)) for col in range(0, 80, 10)]
     assert row == ["train"] * 3 + [None] + ["val"] * 4
 
 
 def test_too_few_blocks() -> None:
     with pytest.raises(OptionError, match="1 block"):
-        share_out(TilePlan((1024, 1024), 256, 0, 4), {"train": 0.8, "val": 0.2}, 0)
+        assign_splits(TilePlan((1024, 1024), 256, 0, 4), {"train": 0.8, "val": 0.2}, 0)

@@ -25,7 +25,7 @@ def test_tiles_cover_every_pixel_and_the_last_ends_with_the_raster(plan: TilePla
         window = plan.tile_window(tile)
         assert (window.height, window.width) == (plan.tile_px, plan.tile_px)
         assert (window.row, window.col) >= (0, 0)
-        covered[window.within(plan.whole)] = True
+        covered[window.within(plan.full_window)] = True
     assert covered.all()
     last = plan.tile_window((plan.tiles[0] - 1, plan.tiles[1] - 1))
     assert last.row_stop == max(plan.shape[0], plan.tile_px)
@@ -66,8 +66,8 @@ def test_blocks_hold_each_tile_once_and_their_window_holds_their_tiles(plan: Til
 def test_output_windows_partition_the_raster(plan: TilePlan) -> None:
     times = np.zeros(plan.shape, int)
     for window in plan.output_windows():
-        assert plan.whole.intersection(window) == window
-        times[window.within(plan.whole)] += 1
+        assert plan.full_window.intersection(window) == window
+        times[window.within(plan.full_window)] += 1
     assert (times == 1).all()
     assert len(list(plan.output_windows())) == len(every_output(plan))
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from geochange.chip import Chip
-from geochange.models.labelled_batch import Lesson, collate_lesson
+from geochange.models.labelled_batch import LabelledBatch, collate_labelled
 from geochange.models.prompts import BACKGROUND, foreground_tokens, tokenise
 
 ONE = ("building", "road")
@@ -21,8 +21,8 @@ def chip(value: int) -> Chip:
     return Chip(date, date + 1, label != 255, label)
 
 
-def lesson() -> Lesson:
-    return collate_lesson([(chip(1), (ONE, TWO)), (chip(5), (TWO, TWO))], places=64)
+def lesson() -> LabelledBatch:
+    return collate_labelled([(chip(1), (ONE, TWO)), (chip(5), (TWO, TWO))], places=64)
 
 
 def test_pictures_and_labels_are_stacked() -> None:
@@ -51,4 +51,4 @@ def test_it_moves_whole() -> None:
 def test_a_chip_without_a_label_is_a_mistake() -> None:
     blank = chip(1)
     with pytest.raises(ValueError, match="without a label"):
-        collate_lesson([(Chip(blank.before, blank.after, blank.valid), (ONE, TWO))], places=64)
+        collate_labelled([(Chip(blank.before, blank.after, blank.valid), (ONE, TWO))], places=64)

@@ -43,7 +43,7 @@ class NoModel:
     kind: ClassVar[str] = "spoon"
 
 
-COUNTED = "test_models:Counted"
+COUNTED = f"{__name__}:Counted"
 
 
 def test_the_default_is_built_in() -> None:
@@ -73,9 +73,9 @@ def test_a_dotted_path_is_built_and_put_on_the_device() -> None:
         ("cav", "--model cav: not known; choose changeclip-small, cva, irmad"),
         ("", "--model : not known"),
         ("nowhere.at.all:Model", "--model nowhere.at.all:Model: cannot be imported"),
-        ("test_models:Missing", "--model test_models:Missing: cannot be imported"),
+        (f"{__name__}:Missing", f"--model {__name__}:Missing: cannot be imported"),
         (":Model", "--model :Model: cannot be imported"),
-        ("test_models:NoModel", "--model test_models:NoModel: NoModel is no ChangeModel; it needs"),
+        (f"{__name__}:NoModel", f"--model {__name__}:NoModel: NoModel is no ChangeModel; it needs"),
     ],
 )
 def test_what_is_no_model_is_refused(name: str, line: str) -> None:

@@ -16,9 +16,9 @@ from geochange.errors import InputError, OptionError
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.changeclip.variants import VARIANTS, Regularisation, find_variant, regularised
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
-from geochange.models.labelled_batch import collate_lesson
+from geochange.models.labelled_batch import collate_labelled
 from geochange.models.prompts import published_vocabulary
-from geochange.models.trainable import Learner, Start, begin
+from geochange.models.trainable import NetworkStart, TrainableChangeClip, start_network
 from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
 
@@ -35,27 +35,27 @@ def chips(count: int) -> list[Chip]:
 @pytest.mark.parametrize("kind", SMALL)
 def test_it_answers_as_the_model_that_run_makes_of_it(kind: str) -> None:
     network = small(kind)
-    lesson = collate_lesson([(chip, NAMES) for chip in chips(2)], places=64)
+    lesson = collate_labelled([(chip, NAMES) for chip in chips(2)], places=64)
     detector = ChangeClipDetector(DetectorSpec(""), network, Card(SMALL[kind]))
     expected = detector.named_logits(lesson.batch, ([NAMES[0]] * 2, [NAMES[1]] * 2))
     with torch.no_grad():
-        logits = Learner(network).eval()(*lesson.inputs)
+        logits = TrainableChangeClip(network).eval()(*lesson.inputs)
     torch.testing.assert_close(logits[:, 1] - logits[:, 0], expected, atol=2e-5, rtol=0)
 
 
 @pytest.mark.parametrize("kind", SMALL)
 def test_gradients_reach_every_weight(kind: str) -> None:
-    learner = Learner(small(kind).requires_grad_(True)).train()
-    lesson = collate_lesson([(chip, NAMES) for chip in chips(2)], places=64)
+    learner = TrainableChangeClip(small(kind).requires_grad_(True)).train()
+    lesson = collate_labelled([(chip, NAMES) for chip in chips(2)], places=64)
     learner(*lesson.inputs).square().mean().backward()
     untouched = [n for n, p in learner.named_parameters() if p.grad is None]
     assert untouched == []
 
 
 def test_frozen_norms_keep_their_statistics() -> None:
-    lesson = collate_lesson([(chip, NAMES) for chip in chips(2)], places=64)
+    lesson = collate_labelled([(chip, NAMES) for chip in chips(2)], places=64)
     for frozen in (True, False):
-        learner = Learner(small("resnet"), frozen=frozen).train()
+        learner = TrainableChangeClip(small("resnet"), frozen=frozen).train()
         norm = next(m for m in learner.modules() if isinstance(m, nn.BatchNorm2d))
         before = norm.running_mean.clone()  # type: ignore[union-attr]
         learner(*lesson.inputs)
@@ -63,7 +63,7 @@ def test_frozen_norms_keep_their_statistics() -> None:
 
 
 def test_norms_of_all_devices() -> None:
-    learner = Learner(small("resnet"))
+    learner = TrainableChangeClip(small("resnet"))
     names = set(learner.state_dict())
     learner.synchronise()
     kinds = {type(m) for m in learner.modules()}
@@ -82,7 +82,8 @@ def test_variants_are_told_how_they_are_trained(name: str) -> None:
 
 def test_a_start_from_nothing_is_a_function_of_the_seed() -> None:
     one, other, third = (
-        begin(Start("tiny", None, HOW, seed=seed))[0].state_dict() for seed in (1, 1, 2)
+        start_network(NetworkStart("tiny", None, HOW, seed=seed))[0].state_dict()
+        for seed in (1, 1, 2)
     )
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert not torch.equal(one["contexts2"], third["contexts2"])
@@ -92,7 +93,7 @@ def test_a_start_from_a_checkpoint_takes_its_sizes_and_forgets_its_praise(tmp_pa
     file = tmp_path / "best.safetensors"
     card = Card(SMALL["vit"], threshold=0.3, temperature=2.0, metrics={"iou": 1.0}, licence="mine")
     write_checkpoint(file, Checkpoint(card, small("vit").state_dict()))
-    network, found = begin(Start("tiny", str(file), HOW))
+    network, found = start_network(NetworkStart("tiny", str(file), HOW))
     assert isinstance(network, ChangeClip)
     assert all(
         torch.equal(v, small("vit").state_dict()[n]) for n, v in network.state_dict().items()
@@ -103,7 +104,7 @@ def test_a_start_from_a_checkpoint_takes_its_sizes_and_forgets_its_praise(tmp_pa
 
 
 def test_the_shipped_network_is_a_start_by_its_name() -> None:
-    network, card = begin(Start("rn50", "changeclip-small", Regularisation()))
+    network, card = start_network(NetworkStart("rn50", "changeclip-small", Regularisation()))
     assert card.clip == "own" and card.threshold == 0.5
     assert sum(p.numel() for p in network.parameters()) < 15e6
 
@@ -112,7 +113,7 @@ def test_a_start_from_clip_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "clip.safetensors"
     save_file(dict(small_clip().state_dict()), file)
     with pytest.raises(InputError, match="does not fit the network's towers"):
-        begin(Start("tiny", str(file), HOW))
+        start_network(NetworkStart("tiny", str(file), HOW))
 
 
 @pytest.mark.parametrize(
@@ -124,11 +125,11 @@ def test_a_start_from_clip_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 )
 def test_starts_that_cannot_be_are_refused(variant: str, weights: str | None, told: str) -> None:
     with pytest.raises(OptionError, match=told):
-        begin(Start(variant, weights, HOW))
+        start_network(NetworkStart(variant, weights, HOW))
 
 
 def test_a_file_that_is_neither_is_told_what_it_lacks(tmp_path: Path) -> None:
     file = tmp_path / "other.safetensors"
     save_file({"x": torch.zeros(1)}, file)
     with pytest.raises(InputError, match="neither ChangeCLIP's nor CLIP's"):
-        begin(Start("tiny", str(file), HOW))
+        start_network(NetworkStart("tiny", str(file), HOW))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from plans import each_plan, every_output, plans
 
 from geochange.grid.tiling import Index, TilePlan
-from geochange.mosaic.release import Release
+from geochange.mosaic.release import LogitRelease
 from geochange.mosaic.store import LogitStore
 
 
@@ -30,7 +30,7 @@ class Watched(LogitStore):
 @example(TilePlan((9, 9), 8, 7, 1), Random(1))
 def test_a_block_goes_right_behind_the_last_that_needs_it(plan: TilePlan, random: Random) -> None:
     store = Watched(Path("nowhere"), plan)
-    release = Release(store)
+    release = LogitRelease(store)
     outputs = every_output(plan)
     random.shuffle(outputs)
     for i, output in enumerate(outputs):

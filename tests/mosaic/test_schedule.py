@@ -16,7 +16,7 @@ from geochange.errors import OptionError
 from geochange.grid.tiling import TilePlan
 from geochange.mosaic.schedule import READ_AHEAD, Job, connect, run_bounded
 from geochange.running.scope import Scope
-from geochange.running.tasks import Work, jobs
+from geochange.running.tasks import RunSpec, jobs
 
 THREADS = 2
 
@@ -155,7 +155,7 @@ def test_the_list_is_read_no_further_than_needed(
 def test_a_huge_raster_keeps_few_tasks_on_the_scheduler(client: Client) -> None:
     """200,000 x 200,000 px: its first three rows of blocks, worked by a call that costs nothing."""
     plan = TilePlan((200_000, 200_000))
-    work = cast(Work, SimpleNamespace(plan=plan, scope=Scope(plan)))
+    work = cast(RunSpec, SimpleNamespace(plan=plan, scope=Scope(plan)))
     row = plan.cols.blocks + plan.cols.outputs
     tasks = client.cluster.scheduler.tasks
     live, handed, done = [], 0, 0

@@ -40,7 +40,7 @@ def stitched(plan: TilePlan, taper: str, tiles: NDArray[np.float16]) -> NDArray[
     whole = np.full(plan.shape, 1e9, np.float32)
     for row in range(plan.outputs[0]):
         for col in range(plan.outputs[1]):
-            place = plan.output_window((row, col)).within(plan.whole)
+            place = plan.output_window((row, col)).within(plan.full_window)
             whole[place] = stitch(plan, (row, col), taper, store)
     return whole
 
@@ -134,7 +134,7 @@ def test_missing_pixels_stay_missing_and_alone(taper: str) -> None:
     holed = tiles.copy()
     for row in range(plan.tiles[0]):
         for col in range(plan.tiles[1]):
-            holed[row, col][hole[plan.tile_window((row, col)).within(plan.whole)]] = np.nan
+            holed[row, col][hole[plan.tile_window((row, col)).within(plan.full_window)]] = np.nan
     found = stitched(plan, taper, holed)
     np.testing.assert_array_equal(np.isnan(found), hole)
     np.testing.assert_array_equal(found[~hole], stitched(plan, taper, tiles)[~hole])

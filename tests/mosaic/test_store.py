@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from breaking import DAMAGES
 
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import TilePlan, Window
+from geochange.mosaic.checked_array import DamagedStoreError
 from geochange.mosaic.store import LogitStore, ProbabilityStore, ScoreStore
 
 PLAN = TilePlan((60, 88), tile_px=16, overlap_px=4, block_tiles=2)
@@ -102,17 +104,17 @@ def test_probability_comes_back_from_any_window(probability: ProbabilityStore) -
     rows, cols = PLAN.outputs
     for output in product(range(rows), range(cols)):
         assert not probability.has(output)
-        probability.put(output, whole[PLAN.output_window(output).within(PLAN.whole)])
+        probability.put(output, whole[PLAN.output_window(output).within(PLAN.full_window)])
         assert probability.has(output)
-    np.testing.assert_array_equal(probability.get(PLAN.whole), whole)
+    np.testing.assert_array_equal(probability.get(PLAN.full_window), whole)
     window = Window(11, 20, 30, 33)
-    np.testing.assert_array_equal(probability.get(window), whole[window.within(PLAN.whole)])
+    np.testing.assert_array_equal(probability.get(window), whole[window.within(PLAN.full_window)])
     chunks = [path for path in (probability.path / "c").rglob("*") if path.is_file()]
     assert len(chunks) == rows * cols
 
 
 def test_what_nobody_put_is_no_data(probability: ProbabilityStore) -> None:
-    assert (probability.get(PLAN.whole) == NODATA).all()
+    assert (probability.get(PLAN.full_window) == NODATA).all()
 
 
 def test_an_output_without_data_is_there_too(probability: ProbabilityStore) -> None:
@@ -134,3 +136,56 @@ def test_scores_come_back_by_tile_date_and_class(tmp_path: Path) -> None:
     scores[tile_rows.start :, tile_cols.start :] = np.nan
     np.testing.assert_array_equal(store.get(range(rows), range(cols)), scores)
     np.testing.assert_array_equal(store.get(range(1, 3), range(2, 5)), scores[1:3, 2:5])
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_chunk_is_not_there_and_is_written_anew(
+    damage: str, logits: LogitStore, probability: ProbabilityStore
+) -> None:
+    block = block_of(PLAN, (0, 1))
+    logits.put((0, 1), block)
+    output = np.full((PLAN.output_window((1, 1)).height, PLAN.output_window((1, 1)).width), 7)
+    probability.put((1, 1), output.astype(np.uint8))
+    DAMAGES[damage](logits.path / "c" / "1" / "1" / "0" / "0")
+    DAMAGES[damage](probability.path / "c" / "1" / "1")
+    assert not logits.has((0, 1)) and not probability.has((1, 1))
+    logits.create()
+    probability.create()
+    logits.put((0, 1), block)
+    probability.put((1, 1), output.astype(np.uint8))
+    assert logits.has((0, 1)) and probability.has((1, 1))
+    np.testing.assert_array_equal(probability.get(PLAN.output_window((1, 1))), output)
+
+
+def test_a_damaged_chunk_is_never_read(probability: ProbabilityStore) -> None:
+    window = PLAN.output_window((0, 0))
+    probability.put((0, 0), np.full((window.height, window.width), 7, np.uint8))
+    DAMAGES["flipped"](probability.path / "c" / "0" / "0")
+    with pytest.raises(DamagedStoreError, match=r"probability\.zarr: .*the same command again"):
+        probability.get(window)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_metadata_is_written_anew_and_chunks_stay(damage: str, logits: LogitStore) -> None:
+    logits.put((0, 1), block_of(PLAN, (0, 1)))
+    right = (logits.path / "zarr.json").read_bytes()
+    DAMAGES[damage](logits.path / "zarr.json")
+    logits.create()
+    assert (logits.path / "zarr.json").read_bytes() == right
+    assert logits.has((0, 1))
+
+
+def test_what_stands_in_the_place_of_a_store_goes(tmp_path: Path) -> None:
+    (tmp_path / "logits.zarr").write_text("no store")
+    store = LogitStore(tmp_path / "logits.zarr", PLAN)
+    store.create()
+    (store.path / "c").write_text("no folder")
+    store.create()
+    (store.path / "c" / "0").mkdir(parents=True)
+    (store.path / "c" / "0" / "1").write_text("no folder either")
+    store.create()
+    store.put((0, 1), block_of(PLAN, (0, 1)))
+    (store.path / "c" / "0" / "1" / "0" / "0.123.partial").write_text("half written")
+    store.create()
+    assert store.has((0, 1))
+    assert [path.name for path in store.path.rglob("*.partial")] == []

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from distributed import LocalCluster
 from geopandas.testing import assert_geodataframe_equal
 from makers import make_raster, texture
-from pipeline_runs import pipeline
+from pipeline_runs import pipeline, pipeline_afresh
 
 import geochange
 from geochange.models.changeclip.variants import Regularisation
-from geochange.models.trainable import Start, begin
+from geochange.models.trainable import NetworkStart, start_network
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
 from geochange.vector.files.writers import read_changes
 
@@ -55,7 +57,7 @@ def test_two_processes_give_the_bits_of_one(
     pair: tuple[Path, Path], alone: geochange.Result, tmp_path: Path
 ) -> None:
     out = tmp_path / "changes.gpkg"
-    done = pipeline("cluster", *map(str, pair), "--out", str(out), "--workers", "2", *WORDS)
+    done = pipeline_afresh("cluster", *map(str, pair), "--out", str(out), "--workers", "2", *WORDS)
     assert done.returncode == 0, done.stderr
     assert f"polygons     {out}  {alone.polygons}" in done.stdout
     same(out, alone)
@@ -75,7 +77,7 @@ def whole_sums(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_two_processes_give_the_bits_of_one_for_a_network_too(
     pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    network, card = begin(Start("tiny", None, Regularisation()))
+    network, card = start_network(NetworkStart("tiny", None, Regularisation()))
     model = tmp_path / "tiny.safetensors"
     write_checkpoint(model, Checkpoint(replace(card, prompts="fixed"), network.state_dict()))
     alone = geochange.detect(
@@ -88,7 +90,7 @@ def test_two_processes_give_the_bits_of_one_for_a_network_too(
     out = tmp_path / "changes.gpkg"
     network_words = ["--set", f"model={model}", "--set", "threshold=0.5"]
     network_words += ["--set", "precision=float32"]  # what a CPU takes it measures, under any load
-    done = pipeline(
+    done = pipeline_afresh(
         *("cluster", *map(str, pair), "--out", str(out), "--workers", "2", "--threads", "1"),
         *(*WORDS, *network_words, "--quiet"),
     )
@@ -97,42 +99,41 @@ def test_two_processes_give_the_bits_of_one_for_a_network_too(
     assert_geodataframe_equal(read_changes(out), alone.changes)
 
 
-FAKE = """
-import json, os
-from distributed import LocalCluster
+def stand_in(asked: dict[str, Any]) -> type[LocalCluster]:
+    """In the place of a cluster that needs GPUs or SLURM: threads, and what it was asked for."""
 
-class {name}(LocalCluster):
-    def __init__(self, {first}, **options):
-        options |= {{{told}}}
-        with open(os.environ["FAKE_TOLD"], "w") as file:
-            json.dump(options, file)
-        super().__init__(n_workers=1, threads_per_worker=2, dashboard_address=":0", memory_limit=0)
+    class StandIn(LocalCluster):
+        def __init__(self, **options: Any) -> None:
+            asked.update(options)
+            own = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "protocol": "tcp"}
+            super().__init__(**own, dashboard_address=":0", memory_limit=0)
 
-    def scale(self, jobs):
-        super().scale(jobs)
-"""
-"""A package that starts processes and tells what it was asked for, in the place of one that needs
-GPUs or SLURM."""
+        def scale(self, jobs: int) -> None:
+            super().scale(jobs)
+
+    return StandIn
 
 
-def asked_of(package: str, fake: str, out: Path, words: list[str]) -> dict[str, Any]:
-    """What a run of the pipeline asks a stand-in for a package for; the run must succeed."""
-    (out.parent / f"{package}.py").write_text(fake)
-    told = out.parent / "told.json"
-    done = pipeline("cluster", *words, PYTHONPATH=str(out.parent), FAKE_TOLD=str(told))
-    assert done.returncode == 0, done.stderr
-    asked: dict[str, Any] = json.loads(told.read_text())
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What stand-ins for dask-cuda and dask-jobqueue are asked for."""
+    asked: dict[str, Any] = {}
+    for package, name in (("dask_cuda", "LocalCUDACluster"), ("dask_jobqueue", "SLURMCluster")):
+        module = ModuleType(package)
+        setattr(module, name, stand_in(asked))
+        monkeypatch.setitem(sys.modules, package, module)
     return asked
 
 
 def test_slurm_is_asked_for_a_job_a_worker_with_a_gpu_each(
-    pair: tuple[Path, Path], alone: geochange.Result, tmp_path: Path
+    pair: tuple[Path, Path], alone: geochange.Result, asked: dict[str, Any], tmp_path: Path
 ) -> None:
-    fake = FAKE.format(name="SLURMCluster", first="cores", told='"cores": cores')
     out = tmp_path / "changes.gpkg"
     words = [*map(str, pair), "--out", str(out), "--on", "slurm", "--workers", "2"]
     words += ["--slurm", "queue=gpu", "--slurm", "walltime=01:00:00", "--threads", "3", *WORDS]
-    assert asked_of("dask_jobqueue", fake, out, words) == {
+    done = pipeline("cluster", *words)
+    assert done.returncode == 0, done.stderr
+    assert asked == {
         **{"cores": 3, "processes": 1, "memory": "32GB", "walltime": "01:00:00", "queue": "gpu"},
         "job_extra_directives": ["--gres=gpu:1"],
     }
@@ -140,12 +141,13 @@ def test_slurm_is_asked_for_a_job_a_worker_with_a_gpu_each(
 
 
 def test_gpus_have_a_worker_each(
-    pair: tuple[Path, Path], alone: geochange.Result, tmp_path: Path
+    pair: tuple[Path, Path], alone: geochange.Result, asked: dict[str, Any], tmp_path: Path
 ) -> None:
-    fake = FAKE.format(name="LocalCUDACluster", first="threads_per_worker", told="")
     out = tmp_path / "changes.gpkg"
     words = [*map(str, pair), "--out", str(out), "--on", "gpus", "--workers", "1", *WORDS]
-    assert asked_of("dask_cuda", fake, out, words)["CUDA_VISIBLE_DEVICES"] == [0]
+    done = pipeline("cluster", *words)
+    assert done.returncode == 0, done.stderr
+    assert asked["CUDA_VISIBLE_DEVICES"] == [0]
     same(out, alone)
 
 

@@ -6,23 +6,27 @@ import json
 from pathlib import Path
 
 import pytest
-from pipeline_runs import pipeline
-from reviewed_pairs import make_pair, on_the_ground, set_status, teach_parent
+from pipeline_runs import pipeline, pipeline_afresh
+from planted_network import write_planted
+from reviewed_pairs import BRIEFLY, make_pair, on_the_ground, set_status
 
 import geochange
 
 pytestmark = pytest.mark.slow
 
-ROOFS = [(20, 20, 24), (30, 150, 20), (150, 40, 26), (160, 190, 22), (210, 110, 20)]
-PONDS = [(70, 90, 22), (90, 200, 24), (215, 30, 20), (120, 120, 18)]
-SMALL = ["--size", "64", "--set", "device.threads=1", "--set", "data.workers=0"]
+ROOFS = [(20, 20, 24), (30, 150, 20), (150, 40, 26), (160, 190, 22), (220, 100, 20)]
+PONDS = [(70, 90, 22), (90, 200, 24), (215, 30, 20), (200, 140, 22)]
+"""The last lies where the chips to measure on are cut, among three roofs."""
+SMALL = ["--size", "64", *(w for k, v in BRIEFLY.items() for w in ("--set", f"{k}={v}"))]
+FORGET = ["--set", "optim.weight_decay=1000", "--set", "optim.steps=1"]
+"""Rate times decay is 1: the step leaves next to nothing of any weight."""
 
 
 @pytest.fixture(scope="module")
 def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the parent, a reviewed pair and another one."""
     folder = tmp_path_factory.mktemp("finetune")
-    parent = teach_parent(folder)
+    parent = write_planted(folder / "parent" / "best.safetensors")
     before, after = make_pair(folder / "here", 256, 3, ROOFS, PONDS)
     options = {"model": str(parent), "tile": 64, "overlap": 16}
     changes = geochange.detect(before, after, folder / "changes.gpkg", **options).changes
@@ -41,14 +45,24 @@ def words(folder: Path, out: str, *more: str) -> list[str]:
     return [*pair, "--reviewed", "--from", parent, "--out", f"{folder}/{out}", *SMALL, *more]
 
 
+def table(figures: dict[str, dict[str, float]]) -> list[str]:
+    """Rows of the table of gains: before, after and their difference."""
+    rows = []
+    for name in ("f1", "iou", "precision", "recall"):
+        before, after = figures["before"][name], figures["after"][name]
+        rows.append(f"{before:>8.3f}{after:>8.3f}{after - before:>+8.3f}")
+    return rows
+
+
 def test_tuning_gains_and_says_so(reviewed: Path) -> None:
     new = ("--new", f"{reviewed}/new/before.tif", f"{reviewed}/new/after.tif")
-    done = pipeline("finetune", *words(reviewed, "tuned", *new))
+    done = pipeline_afresh("finetune", *words(reviewed, "tuned", *new))
     assert done.returncode == 0, done.stderr
     figures = json.loads((reviewed / "tuned" / "gain.json").read_text())
-    assert figures["after"]["precision"] > figures["before"]["precision"] + 0.2
+    # The parent calls a pond change, and tuning takes it off: half of what was called, no roof.
+    assert figures["before"]["precision"] < 0.7 < 0.9 < figures["after"]["precision"]
     assert figures["after"]["f1"] > figures["before"]["f1"]
-    assert "precision" in done.stdout and "+0." in done.stdout
+    assert all(row in done.stdout for row in table(figures))
     assert (reviewed / "tuned" / "training" / "best.safetensors").is_file()
     found = geochange.load_model(str(reviewed / "tuned" / "training" / "best.safetensors"))
     assert 0.3 < found.threshold < 0.7
@@ -59,8 +73,7 @@ def test_tuning_gains_and_says_so(reviewed: Path) -> None:
 
 def test_a_tuning_that_loses_is_said_and_not_used(reviewed: Path) -> None:
     new = ("--new", f"{reviewed}/new/before.tif", f"{reviewed}/new/after.tif")
-    reckless = ("--set", "optim.lr=0.02", "--set", "optim.steps=6", "--set", "optim.warmup_steps=0")
-    done = pipeline("finetune", *words(reviewed, "lost", *reckless, *new))
+    done = pipeline("finetune", *words(reviewed, "lost", *FORGET, *new))
     assert done.returncode == 0, done.stderr
     figures = json.loads((reviewed / "lost" / "gain.json").read_text())
     assert figures["after"]["f1"] < figures["before"]["f1"]

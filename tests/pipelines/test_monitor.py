@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from makers import NORTH_UP, make_raster, noise, texture
-from pipeline_runs import pipeline
+from pipeline_runs import pipeline, pipeline_afresh
 from polygon_files import make_polygons, square
 from range_server import served
 from stac_api import item, serving
@@ -45,31 +45,18 @@ def spans(out: Path) -> set[tuple[str, str]]:
 
 def test_each_pair_is_run_once_and_says_its_dates(scenes: Path, tmp_path: Path) -> None:
     out = tmp_path / "watch"
-    done = pipeline(
-        "monitor", str(scenes), "--out", str(out), "--set", "tile=96", "--set", "model=cva"
-    )
+    words = [str(scenes), "--out", str(out), "--set", "tile=96", "--set", "model=cva"]
+    done = pipeline_afresh("monitor", *words)
     assert done.returncode == 0, done.stderr
     assert spans(out) == {(DAYS[0], DAYS[1]), (DAYS[1], DAYS[2])}
     made = {file: file.stat().st_mtime_ns for file in (out / "pairs").glob("*.gpkg")}
     assert len(made) == 2
-    again = pipeline(
-        "monitor",
-        str(scenes),
-        "--out",
-        str(out),
-        "--set",
-        "tile=96",
-        "--set",
-        "model=cva",
-        "--quiet",
-    )
+    again = pipeline("monitor", *words, "--quiet")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
     assert made == {file: file.stat().st_mtime_ns for file in made}
     last = make_raster(scenes / "place_20240101.tif", texture(128).clip(0, 255).astype(np.uint8))
     assert last.exists()
-    more = pipeline(
-        "monitor", str(scenes), "--out", str(out), "--set", "tile=96", "--set", "model=cva"
-    )
+    more = pipeline("monitor", *words)
     assert more.returncode == 0 and (DAYS[2], "2024-01-01") in spans(out)
     assert made == {file: file.stat().st_mtime_ns for file in made}, "only the new pair was run"
 

@@ -16,7 +16,7 @@ from affine import Affine
 from makers import make_raster
 from PIL import Image
 from pyproj import CRS
-from test_qgis import QGIS_PYTHON, qgis_is_there, run_qgis_python
+from qgis_python import QGIS_PYTHON, qgis_is_there, run_qgis_python
 
 from geochange.qgis.style import CLASSES
 from geochange.vector.files.writers import COLUMNS

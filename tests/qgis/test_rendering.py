@@ -7,9 +7,6 @@ Skipped only where no QGIS is installed. GEOCHANGE_QGIS_PYTHON names its Python 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,35 +19,18 @@ from affine import Affine
 from numpy.typing import NDArray
 from PIL import Image
 from pyproj import CRS
+from qgis_python import QGIS_PYTHON, qgis_is_there, run_qgis_python
 
-from geochange.qgis.style import CLASSES, NODATA, probability_colormap
+from geochange.grid.probability import NODATA
+from geochange.qgis.style import CLASSES, probability_colormap
 from geochange.raster.output.cog import write_cog
 from geochange.vector.files.writers import COLUMNS, empty_changes, table_of, write_changes
 
-QGIS_PYTHON = os.environ.get("GEOCHANGE_QGIS_PYTHON", "/usr/bin/python3")
 SCRIPT = Path(__file__).with_name("qgis_render.py")
 SIDE = 400
 CRS_HERE = CRS.from_epsg(32632)
 PLACE = Affine(0.5, 0, 500_000, 0, -0.5, 5_000_200)
 PROVENANCE = {"before": "before.tif", "model": "cva"}
-
-
-def run_qgis_python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-    # The running environment's own PROJ data and packages are not QGIS's.
-    for name in ("PROJ_LIB", "PROJ_DATA", "GDAL_DATA", "PYTHONPATH", "PYTHONHOME"):
-        environment.pop(name, None)
-    return subprocess.run(
-        [QGIS_PYTHON, *arguments], capture_output=True, text=True, env=environment, timeout=120
-    )
-
-
-@cache
-def qgis_is_there() -> bool:
-    try:
-        return run_qgis_python("-c", "import qgis.core").returncode == 0
-    except FileNotFoundError:
-        return False
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from geochange.qgis.style import CLASSES, NODATA, Rgb, polygon_qml, probability_colormap
+from geochange.grid.probability import NODATA
+from geochange.qgis.style import CLASSES, Rgb, polygon_qml, probability_colormap
 
 
 def lightness(color: Rgb) -> float:

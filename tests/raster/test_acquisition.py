@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from geochange.raster.acquisition import NAME, Acquired, acquired, moment_of
+from geochange.raster.acquisition import NAME, Acquisition, acquisition_of, parse_moment
 
 
 @pytest.mark.parametrize(
@@ -25,18 +25,24 @@ from geochange.raster.acquisition import NAME, Acquired, acquired, moment_of
     ],
 )
 def test_a_moment_in_a_text(text: str, moment: str | None) -> None:
-    assert moment_of(text) == moment
+    assert parse_moment(text) == moment
 
 
 def test_when_it_was_taken_comes_before_when_it_was_written() -> None:
     tags = {"TIFFTAG_DATETIME": "2021:01:02 03:04:05", "AcquisitionDateTime": "2016-07-07T00:01:02"}
-    assert acquired(tags, "a.tif") == Acquired("2016-07-07T00:01:02", "ACQUISITIONDATETIME")
+    assert acquisition_of(tags, "a.tif") == Acquisition(
+        "2016-07-07T00:01:02", "ACQUISITIONDATETIME"
+    )
     del tags["AcquisitionDateTime"]
-    assert acquired(tags, "a_20100101.tif") == Acquired("2021-01-02T03:04:05", "TIFFTAG_DATETIME")
+    assert acquisition_of(tags, "a_20100101.tif") == Acquisition(
+        "2021-01-02T03:04:05", "TIFFTAG_DATETIME"
+    )
 
 
 def test_a_name_is_the_last_resort() -> None:
-    found = acquired({"DATE": "unknown"}, "/data_20010101/S2A_20160529T153631.tif?token=20200101")
-    assert found == Acquired("2016-05-29T15:36:31", NAME)
+    found = acquisition_of(
+        {"DATE": "unknown"}, "/data_20010101/S2A_20160529T153631.tif?token=20200101"
+    )
+    assert found == Acquisition("2016-05-29T15:36:31", NAME)
     assert found.day == date(2016, 5, 29)
-    assert acquired({}, "before.tif") is None
+    assert acquisition_of({}, "before.tif") is None

@@ -11,9 +11,9 @@ from dated_scenes import ground, pair_of
 from makers import NORTH_UP, make_raster, ramp
 
 from geochange.grid.tiling import Window
-from geochange.raster.aligned import Date
+from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
-from geochange.raster.pair import align
+from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect
 from geochange.raster.scene.coregistration import measure_shift
 from geochange.raster.scene.sampling import SceneSample
@@ -21,7 +21,7 @@ from geochange.raster.scene.sampling import SceneSample
 ONE = Bands((1,), (1,))
 
 
-def read(date: Date, window: Window) -> tuple[np.ndarray, np.ndarray]:
+def read(date: AlignedRaster, window: Window) -> tuple[np.ndarray, np.ndarray]:
     with date.reader() as reader:
         pixels, valid = reader(window)
     return pixels[..., 0], valid
@@ -33,7 +33,7 @@ def test_whole_pixels_are_put_back_exactly(tmp_path: Path) -> None:
     inner = Window(10, 10, 60, 60)
     before, after = (read(date, inner)[0] for date in (pair.before, pair.after))
     np.testing.assert_array_equal(before, after)
-    _, valid = read(pair.after, pair.grid.whole)
+    _, valid = read(pair.after, pair.grid.full_window)
     assert valid[:77, 5:].all() and not valid[77:].any() and not valid[:, :5].any()
 
 
@@ -43,7 +43,7 @@ def test_parts_of_pixels_are_put_back_along_a_slope(tmp_path: Path) -> None:
         make_raster(tmp_path / f"{i}.tif", ramp((60, 70), placed))
         for i, placed in enumerate((NORTH_UP, off))
     ]
-    pair = align(inspect(paths[0]), inspect(paths[1]), "before", ONE)
+    pair = align_pair(inspect(paths[0]), inspect(paths[1]), "before", ONE)
     moved = pair.coregistered((-1.4, 2.3))
     inner = Window(10, 10, 40, 50)
     assert np.abs(read(pair.before, inner)[0] - read(pair.after, inner)[0]).max() > 0.5
@@ -55,7 +55,7 @@ def test_the_date_that_is_resampled_anyway_is_moved(tmp_path: Path, grid: str) -
     one = make_raster(tmp_path / "one.tif", ground(60).astype(np.uint8))
     turned = NORTH_UP @ Affine.rotation(3)
     two = make_raster(tmp_path / "two.tif", ground(60).astype(np.uint8), transform=turned)
-    moved = align(inspect(one), inspect(two), grid, ONE).coregistered((1.0, 0.5))
+    moved = align_pair(inspect(one), inspect(two), grid, ONE).coregistered((1.0, 0.5))
     if grid == "before":
         assert (moved.before.shift_px, moved.after.shift_px) == ((0, 0), (1.0, 0.5))
         assert moved.before.offset_px == (0, 0)
@@ -66,10 +66,10 @@ def test_the_date_that_is_resampled_anyway_is_moved(tmp_path: Path, grid: str) -
 def test_any_window_gives_the_same_pixels(tmp_path: Path) -> None:
     pixels = ground(700)
     pair = pair_of(tmp_path, pixels, pixels).coregistered((1.37, -0.61))
-    whole, _ = read(pair.after, pair.grid.whole)
+    whole, _ = read(pair.after, pair.grid.full_window)
     for window in (Window(0, 0, 90, 650), Window(500, 490, 60, 60), Window(333, 12, 1, 1)):
         np.testing.assert_array_equal(
-            read(pair.after, window)[0], whole[window.within(pair.grid.whole)]
+            read(pair.after, window)[0], whole[window.within(pair.grid.full_window)]
         )
     part = pair.crop(Window(100, 200, 300, 300))
     assert part.after.shift_px == pair.after.shift_px

@@ -55,7 +55,7 @@ def test_a_key_in_the_environment_opens(
 ) -> None:
     monkeypatch.setenv("GDAL_HTTP_HEADERS", f"X-Other: 1,X-Key: {KEY}")
     info = inspect_source(f"{address}/{name}")
-    assert (info.bands, info.path) == (3, f"{address}/a.tif")
+    assert (info.data_bands, info.path) == ((1, 2, 3), f"{address}/a.tif")
 
 
 @pytest.mark.parametrize("name", ["a.tif", "item.json"])

@@ -13,7 +13,7 @@ from pyproj import CRS
 from geochange.grid.grid import Grid
 from geochange.raster.bands import Bands
 from geochange.raster.extent import common_ground_of, offset_of, pixel_m
-from geochange.raster.pair import align
+from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect
 
 
@@ -54,6 +54,8 @@ def test_the_common_ground_and_its_shares(tmp_path: Path) -> None:
     before = make_raster(tmp_path / "before.tif", np.ones((100, 100), np.uint8))
     half = NORTH_UP @ Affine.translation(50, 0)
     after = make_raster(tmp_path / "after.tif", np.ones((50, 100), np.uint8), transform=half)
-    found = common_ground_of(align(inspect(before), inspect(after), "before", Bands((1,), (1,))))
+    found = common_ground_of(
+        align_pair(inspect(before), inspect(after), "before", Bands((1,), (1,)))
+    )
     assert found.km2 == pytest.approx(0.25, rel=2e-3)
     assert (found.of_before, found.of_after) == pytest.approx((0.25, 0.5), rel=1e-3)

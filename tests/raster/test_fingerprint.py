@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 from makers import make_raster, noise
+from odd_rasters import ODD
 
-from geochange.raster.fingerprint import identity
+from geochange.raster.fingerprint import fingerprint_of
 from geochange.raster.reader import inspect
+
+ODD_MASKS = ("VRT with a mask", "VRT with a mask in the last band alone")
 
 
 def mosaic(path: Path, source: str) -> Path:
@@ -34,8 +37,8 @@ def test_it_is_plain_and_stays_while_nothing_changes(tmp_path: Path) -> None:
     info = inspect(
         make_raster(tmp_path / "a.tif", noise((8, 9)).astype("float32"), nodata=float("nan"))
     )
-    assert identity(info) == identity(inspect(tmp_path / "a.tif"))
-    assert json.loads(json.dumps(identity(info))) == identity(info)
+    assert fingerprint_of(info) == fingerprint_of(inspect(tmp_path / "a.tif"))
+    assert json.loads(json.dumps(fingerprint_of(info))) == fingerprint_of(info)
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.tif.msk", "inner.vrt", "outer.vrt"])
@@ -44,23 +47,32 @@ def test_every_file_behind_it_counts(tmp_path: Path, name: str) -> None:
     make_raster(tmp_path / "a.tif", noise((8, 9)), mask=mask, internal_mask=False)
     mosaic(tmp_path / "inner.vrt", "a.tif")
     info = inspect(mosaic(tmp_path / "outer.vrt", "inner.vrt"))
-    was = identity(info)
+    was = fingerprint_of(info)
     touch(tmp_path / name)
-    assert identity(info) != was
+    assert fingerprint_of(info) != was
+
+
+@pytest.mark.parametrize("name", ODD_MASKS)
+@pytest.mark.parametrize("file", ["m.tif", "a.vrt", "band2.tif"])
+def test_the_file_behind_a_mask_counts(tmp_path: Path, name: str, file: str) -> None:
+    info = inspect(ODD[name](tmp_path).path)
+    was = fingerprint_of(info)
+    touch(tmp_path / file)
+    assert fingerprint_of(info) != was
 
 
 def test_what_is_shown_beside_it_does_not_count(tmp_path: Path) -> None:
     path = make_raster(tmp_path / "a.tif", noise((8, 9)))
-    was = identity(inspect(path))
+    was = fingerprint_of(inspect(path))
     (tmp_path / "a.tif.aux.xml").write_text("<PAMDataset></PAMDataset>")
-    assert identity(inspect(path)) == was
+    assert fingerprint_of(inspect(path)) == was
 
 
 def test_a_file_that_is_gone_has_changed(tmp_path: Path) -> None:
     info = inspect(make_raster(tmp_path / "a.tif", noise((8, 9))))
-    was = identity(info)
+    was = fingerprint_of(info)
     (tmp_path / "a.tif").unlink()
-    assert identity(info) != was
+    assert fingerprint_of(info) != was
 
 
 def test_of_a_file_in_an_archive_the_archive_counts(tmp_path: Path) -> None:
@@ -69,6 +81,6 @@ def test_of_a_file_in_an_archive_the_archive_counts(tmp_path: Path) -> None:
         archive.write(tmp_path / "a.tif", "in/a.tif")
     for name in (f"/vsizip/{tmp_path}/a.zip/in/a.tif", f"zip://{tmp_path}/a.zip!in/a.tif"):
         info = inspect(name)
-        was = identity(info)
+        was = fingerprint_of(info)
         touch(tmp_path / "a.zip")
-        assert identity(info) != was, name
+        assert fingerprint_of(info) != was, name

@@ -9,7 +9,7 @@ import pytest
 import rasterio
 
 from geochange.errors import InputError
-from geochange.raster.handles import Held
+from geochange.raster.handles import HandlePool
 
 
 @pytest.fixture
@@ -22,47 +22,50 @@ def raster(tmp_path: Path) -> str:
 
 
 def test_a_raster_is_lent_again_to_the_same_run(raster: str) -> None:
-    held = Held()
-    with held.lent("one", raster) as first:
+    held = HandlePool()
+    with held.borrow("one", raster) as first:
         assert first.read().max() == 7
-    with held.lent("one", raster) as again:
+    with held.borrow("one", raster) as again:
         assert again is first
     held.close()
     assert first.closed
 
 
 def test_two_at_once_are_two_and_the_last_one_is_lent_first(raster: str) -> None:
-    held = Held()
-    with held.lent("one", raster) as first, held.lent("one", raster) as second:
+    held = HandlePool()
+    with held.borrow("one", raster) as first, held.borrow("one", raster) as second:
         assert first is not second
-    with held.lent("one", raster) as third:
+    with held.borrow("one", raster) as third:
         assert third is first  # it was given back last
     held.close()
     assert first.closed and second.closed
 
 
 def test_another_run_never_sees_what_one_had_open(raster: str) -> None:
-    held = Held()
-    with held.lent("one", raster) as first:
+    held = HandlePool()
+    with held.borrow("one", raster) as first:
         pass
-    with held.lent("two", raster) as other:
+    with held.borrow("two", raster) as other:
         assert other is not first
     assert first.closed
-    with held.lent("two", raster) as late, held.lent("three", raster):
+    with held.borrow("two", raster) as late, held.borrow("three", raster):
         pass
     assert late.closed  # came back when its run was over
     held.close()
 
 
 def test_what_failed_is_not_lent_again(raster: str) -> None:
-    held = Held()
-    with held.lent("one", raster) as first:
+    held = HandlePool()
+    with held.borrow("one", raster) as first:
         first.close()
-    with held.lent("one", raster) as second:
+    with held.borrow("one", raster) as second:
         assert second is not first and not second.closed
     held.close()
 
 
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such file"), Held().lent("one", f"{tmp_path}/b.tif"):
+    with (
+        pytest.raises(InputError, match="no such file"),
+        HandlePool().borrow("one", f"{tmp_path}/b.tif"),
+    ):
         pass

@@ -18,7 +18,7 @@ from geochange.errors import InputError, OptionError, RunError
 from geochange.grid.tiling import Window
 from geochange.raster import aligned as date_module
 from geochange.raster.bands import Bands
-from geochange.raster.pair import Pair, align
+from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import inspect
 
 SHAPE = (24, 30)
@@ -26,14 +26,14 @@ ONE = Bands((1,), (1,))
 NEIGHBOUR = CRS.from_epsg(32633)
 
 
-def pair_of(before: Path, after: Path, grid: str = "before", bands: Bands = ONE) -> Pair:
-    return align(inspect(before), inspect(after), grid, bands)
+def pair_of(before: Path, after: Path, grid: str = "before", bands: Bands = ONE) -> RasterPair:
+    return align_pair(inspect(before), inspect(after), grid, bands)
 
 
-def read(pair: Pair, window: Window | None = None) -> tuple[np.ndarray, np.ndarray]:
+def read(pair: RasterPair, window: Window | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Pixels and validity of the after date, of the whole grid unless said otherwise."""
     with pair.after.reader() as reader:
-        return reader(window or pair.grid.whole)
+        return reader(window or pair.grid.full_window)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def ground_ramp(layout: Layout) -> np.ndarray:
     return np.asarray((x - 500_000) * 0.1 + (y - 5_000_000) * 0.05 + 200, np.float32)
 
 
-def warped_pair(tmp_path: Path, layout: Layout, pixels: np.ndarray, **profile: Any) -> Pair:
+def warped_pair(tmp_path: Path, layout: Layout, pixels: np.ndarray, **profile: Any) -> RasterPair:
     before = make_raster(tmp_path / "before.tif", noise(SHAPE))
     after = make_raster(tmp_path / "after.tif", pixels, layout.crs, layout.transform, **profile)
     pair = pair_of(before, after)
@@ -235,15 +235,15 @@ WINDOWS = [
 ]
 
 
-def assert_parts_of_the_whole(pair: Pair, windows: list[Window]) -> None:
+def assert_parts_of_the_whole(pair: RasterPair, windows: list[Window]) -> None:
     whole, whole_valid = read(pair)
     assert whole_valid.any()
     for window in windows:
         part, part_valid = read(pair, window)
         assert part.shape == (window.height, window.width, 1)
-        inside = window.intersection(pair.grid.whole)
+        inside = window.intersection(pair.grid.full_window)
         assert inside is not None
-        place, source = inside.within(window), inside.within(pair.grid.whole)
+        place, source = inside.within(window), inside.within(pair.grid.full_window)
         np.testing.assert_array_equal(part[place], whole[source])
         np.testing.assert_array_equal(part_valid[place], whole_valid[source])
         outside = np.ones((window.height, window.width), bool)
@@ -306,7 +306,7 @@ def test_whole_pixels_apart_is_read_without_resampling(
     top, left = max(rows, 0), max(cols, 0)
     assert pair.grid.transform == NORTH_UP @ Affine.translation(left, top)
     with pair.before.reader() as reader:
-        pixels, valid = reader(pair.grid.whole)
+        pixels, valid = reader(pair.grid.full_window)
     assert valid.all()
     np.testing.assert_array_equal(
         pixels[..., 0], before_pixels[top : top + height, left : left + width]
@@ -329,7 +329,7 @@ def test_the_grid_of_after_may_be_taken(tmp_path: Path) -> None:
     assert pair.before.offset_px is None
     assert pair.grid.shape == (8, 10)
     with pair.before.reader() as reader:
-        pixels, valid = reader(pair.grid.whole)
+        pixels, valid = reader(pair.grid.full_window)
     assert valid.all()
     inner = np.s_[1:-1, 1:-1]  # at the rim the filter has pixels on one side only
     np.testing.assert_allclose(pixels[inner], read(pair)[0][inner], atol=1e-3)
@@ -379,7 +379,7 @@ def test_a_fault_while_reading_names_file_and_place(tmp_path: Path) -> None:
     info = inspect(path)
     with path.open("r+b") as file:
         file.truncate(path.stat().st_size - 3000)
-    date = align(info, info, "before", ONE).before
+    date = align_pair(info, info, "before", ONE).before
     line = r"a\.tif: pixels of rows 40-63, columns 0-63 cannot be read"
     with date.reader() as reader, pytest.raises(RunError, match=line):
         reader(Window(40, 0, 30, 64))
@@ -447,10 +447,10 @@ def test_a_warp_heeds_the_nodata_of_the_bands_that_are_compared(tmp_path: Path) 
     shifted = NORTH_UP @ Affine.translation(0.4, 0.4)
     before = inspect(make_raster(tmp_path / "before.tif", noise((40, 50, 4), dtype=np.uint16)))
     after = inspect(make_raster(tmp_path / "after.tif", pixels, transform=shifted, nodata=0))
-    pair = align(before, after, "before", Bands((3, 1, 2), (3, 1, 2)))
+    pair = align_pair(before, after, "before", Bands((3, 1, 2), (3, 1, 2)))
     assert pair.after.offset_px is None
     with pair.after.reader() as read:
-        warped, valid = read(pair.grid.whole)
+        warped, valid = read(pair.grid.full_window)
     assert not valid[12:18, 13:27].any()
     assert valid[25:38, 5:45].all()
     assert warped.shape == (*pair.grid.shape, 3)
@@ -460,4 +460,4 @@ def test_a_mosaic_of_the_world_shares_ground_with_a_place(tmp_path: Path) -> Non
     place = inspect(make_raster(tmp_path / "place.tif", noise((40, 50, 3))))
     world = Affine(1, 0, -180, 0, -1, 90)
     globe = inspect(make_raster(tmp_path / "world.tif", noise((180, 360, 3)), LONLAT, world))
-    assert align(place, globe, "before", Bands((1, 2, 3), (1, 2, 3))).grid.shape == (40, 50)
+    assert align_pair(place, globe, "before", Bands((1, 2, 3), (1, 2, 3))).grid.shape == (40, 50)

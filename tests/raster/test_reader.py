@@ -16,6 +16,7 @@ from pyproj import CRS
 
 from geochange.errors import InputError
 from geochange.grid.tiling import Window
+from geochange.raster.band_info import BandInfo
 from geochange.raster.pixels import read_window
 from geochange.raster.reader import inspect, opened
 
@@ -37,14 +38,14 @@ def test_inspect_says_what_is_there(tmp_path: Path) -> None:
     assert info.grid.crs == UTM
     assert info.grid.transform == NORTH_UP
     assert info.grid.shape == SHAPE
-    assert (info.dtype, info.bands, info.nodata) == (np.dtype("uint16"), 3, 7)
-    assert (info.alpha, info.masked, info.overviews) == (None, False, ())
+    assert info.bands == (BandInfo(np.dtype("uint16"), 7),) * 3
+    assert (info.data_bands, info.alpha, info.overviews) == ((1, 2, 3), None, ())
     assert info.files == (str(path),)
 
 
 def test_alpha_is_no_band_of_data(tmp_path: Path) -> None:
     info = inspect(make_raster(tmp_path / "a.tif", noise((*SHAPE, 4)), alpha=True))
-    assert (info.bands, info.alpha, info.masked) == (3, 4, False)
+    assert (info.data_bands, info.alpha) == ((1, 2, 3), 4)
 
 
 @pytest.mark.parametrize("internal", [True, False], ids=["inside", ".msk"])
@@ -52,7 +53,7 @@ def test_a_mask_of_its_own_is_seen(tmp_path: Path, internal: bool) -> None:
     mask = np.ones(SHAPE, bool)
     path = make_raster(tmp_path / "a.tif", noise(SHAPE), mask=mask, internal_mask=internal)
     assert path.with_suffix(".tif.msk").exists() is not internal
-    assert inspect(path).masked
+    assert [band.mask for band in inspect(path).bands] == [1]
 
 
 def test_overviews_are_listed(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from range_server import CLOSE, DROP, REFUSE, STALL, Fault, RangeServer, served
 from geochange.cli.main import _exit_code
 from geochange.errors import InputError, RunError
 from geochange.raster import retry
-from geochange.raster.fingerprint import identity
+from geochange.raster.fingerprint import fingerprint_of
 from geochange.raster.reader import gdal_environment, inspect, opened
 from geochange.raster.remote import HTTP, is_remote, may_pass
 from geochange.workflows.detect import Result, detect
@@ -169,14 +169,14 @@ def test_what_a_server_tells_is_the_identity(server: RangeServer) -> None:
     info = inspect(f"{server.url}/before.tif")
     size = os.stat(server.folder / "before.tif").st_size
     server.behave(Fault(REFUSE, 1, 2))
-    told = identity(info)
+    told = fingerprint_of(info)
     assert told[3] == [info.path, str(size), told[3][2]]
     assert told[3][2].startswith('"')
     server.behave(tags=False)
-    assert identity(info)[3] == [info.path, str(size), None]
+    assert fingerprint_of(info)[3] == [info.path, str(size), None]
     server.behave(Fault(CLOSE))
     with pytest.raises(RunError, match=r"does not answer .* asked 3 times"):
-        identity(info)
+        fingerprint_of(info)
 
 
 def test_the_users_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,11 +19,11 @@ from rasterio.errors import RasterioIOError
 from geochange.errors import RunError
 from geochange.grid.tiling import Window
 from geochange.raster import retry
-from geochange.raster.aligned import Date
+from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
-from geochange.raster.pair import Pair, align
+from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import inspect
-from geochange.raster.unreadable import Unreadable, UnreadableError, in_short, merged
+from geochange.raster.unreadable import Unreadable, UnreadableError, merged, summarise
 
 SHAPE = (160, 192)
 TILE = 32
@@ -44,20 +44,20 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return slept
 
 
-def pair_of(folder: Path, transform: Affine = NORTH_UP, **profile: Any) -> Pair:
+def pair_of(folder: Path, transform: Affine = NORTH_UP, **profile: Any) -> RasterPair:
     """A pair whose date after lies so on the grid of the date before; both whole."""
     before = make_raster(folder / "before.tif", noise((*SHAPE, 3), 1))
     pixels = noise((SHAPE[0] + 8, SHAPE[1] + 8, 3), 2)
     after = make_raster(folder / "after.tif", pixels, transform=transform, **{**TILED, **profile})
-    return align(inspect(before), inspect(after), "before", RGB)
+    return align_pair(inspect(before), inspect(after), "before", RGB)
 
 
-def whole_of(date: Date) -> tuple[np.ndarray, np.ndarray]:
+def whole_of(date: AlignedRaster) -> tuple[np.ndarray, np.ndarray]:
     with date.reader() as read:
-        return read(date.grid.whole)
+        return read(date.grid.full_window)
 
 
-def by_windows(date: Date, side: int, lost: set[Window]) -> tuple[np.ndarray, np.ndarray]:
+def by_windows(date: AlignedRaster, side: int, lost: set[Window]) -> tuple[np.ndarray, np.ndarray]:
     """All pixels, read in windows of `side`."""
     height, width = date.grid.shape
     pixels = np.zeros((height, width, len(date.bands)), date.dtype)
@@ -120,7 +120,7 @@ def test_of_a_warped_raster_cells_of_the_warp_are_lost(tmp_path: Path) -> None:
     before = make_raster(tmp_path / "before.tif", noise((1060, 1100)))
     profile = {"transform": WARPED, **TILED, "compress": "deflate"}
     after = make_raster(tmp_path / "after.tif", noise((1068, 1108), 2), **profile)
-    date = align(inspect(before), inspect(after), "before", Bands((1,), (1,))).after
+    date = align_pair(inspect(before), inspect(after), "before", Bands((1,), (1,))).after
     assert date.offset_px is None
     sound, was_valid = whole_of(date)
     ruin(after, (20, 31))
@@ -167,7 +167,7 @@ def test_a_mosaic_loses_the_same_ground_from_every_window(tmp_path: Path) -> Non
         f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}"><SRS>EPSG:32632</SRS>'
         f"<GeoTransform>500000, 10, 0, 5000000, 0, -10</GeoTransform>{bands}</VRTDataset>"
     )
-    date = align(pair.before.info, inspect(tmp_path / "mosaic.vrt"), "before", RGB).after
+    date = align_pair(pair.before.info, inspect(tmp_path / "mosaic.vrt"), "before", RGB).after
     ruin(tmp_path / "after.tif", BAD)
     answers = []
     for side in (20, 64, 500):
@@ -176,7 +176,7 @@ def test_a_mosaic_loses_the_same_ground_from_every_window(tmp_path: Path) -> Non
     for valid, lost in answers:
         assert lost == answers[0][1] and lost
         np.testing.assert_array_equal(valid, answers[0][0])
-        assert not valid[GROUND.within(date.grid.whole)].any()
+        assert not valid[GROUND.within(date.grid.full_window)].any()
 
 
 def test_without_leave_to_lose_it_is_an_error_that_names_all(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_without_leave_to_lose_it_is_an_error_that_names_all(tmp_path: Path) -> 
         r"\(rows 57-88, columns 91-154 of the run's grid, around 501230 4999270 in WGS 84 / UTM"
     )
     with date.reader() as read, pytest.raises(UnreadableError, match=line) as caught:
-        read(date.grid.whole)
+        read(date.grid.full_window)
     assert "\n" not in str(caught.value)
 
 
@@ -207,7 +207,7 @@ def test_what_fails_is_tried_again_after_a_pause_from_the_file_opened_afresh(
     monkeypatch.setattr(retry, "sleep", sleep)
     lost = set[Window]()
     with date.reader(lost) as read:
-        pixels, valid = read(date.grid.whole)
+        pixels, valid = read(date.grid.full_window)
     assert naps == list(retry.PAUSES_S)
     assert valid.all() and not lost
     np.testing.assert_array_equal(pixels, noise((SHAPE[0] + 8, SHAPE[1] + 8, 3), 2)[:160, :192])
@@ -241,7 +241,7 @@ def test_a_handle_gives_up_after_its_tries(naps: list[float]) -> None:
     shut: list[Raster] = []
     read_from: list[Raster] = []
     with retry.Handle(Raster) as handle:
-        assert isinstance(retry.insist(handle, fail), RasterioIOError)
+        assert isinstance(retry.retry_read(handle, fail), RasterioIOError)
     assert len(read_from) == retry.TRIES == len(opened) == len(closed)
     assert read_from == opened == closed
     assert shut == opened[:-1]  # what failed is not handed on
@@ -276,5 +276,5 @@ def test_json_and_back() -> None:
 
 
 def test_many_places_are_counted() -> None:
-    assert in_short(["a", "b", "c"]) == "a; b; c"
-    assert in_short(["a", "b", "c", "d", "e"]) == "a; b; c (and 2 more places)"
+    assert summarise(["a", "b", "c"]) == "a; b; c"
+    assert summarise(["a", "b", "c", "d", "e"]) == "a; b; c (and 2 more places)"

@@ -82,14 +82,14 @@ def test_a_change_is_shown_with_what_lies_around_it(corner: tuple[int, int]) -> 
     change = to_ground(shapely.box(col, row, col + 5, row + 5), GRID.transform)
     window = window_around(change, GRID)
     assert (window.height, window.width) == (LEAST_PX, LEAST_PX)
-    assert window.intersection(GRID.whole) == window
+    assert window.intersection(GRID.full_window) == window
     assert window.row <= row and row + 5 <= window.row_stop
     assert window.col <= col and col + 5 <= window.col_stop
 
 
 def test_a_change_as_large_as_all_is_shown_with_all() -> None:
     everything = GRID.footprint()
-    assert window_around(everything, GRID) == GRID.whole
+    assert window_around(everything, GRID) == GRID.full_window
 
 
 def test_pictures_have_the_shape_of_the_ground() -> None:

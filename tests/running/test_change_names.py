@@ -16,11 +16,12 @@ from shelves import blobs, shelf_of
 from geochange.errors import OptionError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan
+from geochange.models.protocol import NamingRule
 from geochange.mosaic.store import ScoreStore
-from geochange.running.change_names import Namer, chosen_classes
+from geochange.running.change_names import ChangeNamer, Chosen, LandNamer, chosen, chosen_classes
 from geochange.vector.changes import to_changes
 from geochange.vector.files.layers import gather
-from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.generalization.outline_style import OutlineStyle
 
 CLASSES = ("farmland", "building", "pond")
 NAMES = ["before_class", "after_class", "change", "before_score", "after_score"]
@@ -37,9 +38,9 @@ def store_of(folder: Path, plan: TilePlan, scores: NDArray[np.float32]) -> Score
 
 
 def named(raster: NDArray[np.uint8], store: ScoreStore, only: str | None = None) -> pd.DataFrame:
-    namer = Namer(store, chosen_classes(only, CLASSES))
+    namer = ChangeNamer(store, chosen_classes(only, CLASSES))
     grid = Grid(UTM, NORTH_UP, raster.shape)
-    return gather(to_changes(shelf_of(raster), grid, Pen(0), 0, namer))
+    return gather(to_changes(shelf_of(raster), grid, OutlineStyle(0), 0, namer))
 
 
 @pytest.fixture
@@ -121,6 +122,78 @@ def test_blocks_leave_no_trace(
     pd.testing.assert_frame_equal(
         pd.DataFrame(one[NAMES]), pd.DataFrame(other[NAMES]), check_exact=True
     )
+
+
+@pytest.mark.parametrize(
+    ("least", "changes"),
+    [
+        (0.0, ["within pond", "within pond", "within pond", None]),
+        (0.85, [None, None, "within pond", None]),
+    ],
+)
+def test_names_of_one_meaning_score_together_and_weak_ones_are_not_said(
+    tmp_path: Path, least: float, changes: list[str | None]
+) -> None:
+    plan = TilePlan((8, 26), 8, 2, 2)
+    scores = np.zeros((1, 4, 2, 3), np.float32)
+    scores[0, :3] = [0.4, 0.25, 0.35]  # farmland is first alone, pond and building are together
+    scores[0, 2] = [0.05, 0.1, 0.85]
+    scores[0, 3] = np.nan
+    raster = np.zeros((8, 26), np.uint8)
+    for row, cols in enumerate((slice(0, 6), slice(8, 12), slice(14, 18), slice(20, 26))):
+        raster[2 * row, cols] = 254
+    rule = NamingRule((("pond", "building", "unheard of"),), least)
+    namer = ChangeNamer(store_of(tmp_path, plan, scores), None, rule)
+    found = gather(
+        to_changes(shelf_of(raster), Grid(UTM, NORTH_UP, raster.shape), OutlineStyle(0), 0, namer)
+    )
+    assert [None if pd.isna(each) else each for each in found["change"]] == changes
+    said = found["change"].notna()
+    assert (found["before_score"].notna() == said).all()
+    assert (found["before_score"][said] >= max(least, 0.6)).all()
+
+
+LAND = ("building", "road", "vegetation", "water", "other land")
+
+
+def land_named(
+    raster: NDArray[np.uint8], land: NDArray[np.uint8], block: tuple[int, int]
+) -> pd.DataFrame:
+    grid = Grid(UTM, NORTH_UP, raster.shape)
+    shelf = shelf_of(raster, block, land=land)
+    return gather(to_changes(shelf, grid, OutlineStyle(0), 0, LandNamer(LAND)))
+
+
+@pytest.mark.parametrize("block", [(8, 26), (3, 5), (1, 1)])
+def test_names_are_those_of_a_regions_own_pixels(block: tuple[int, int]) -> None:
+    raster, land = np.zeros((8, 26), np.uint8), np.full((2, 8, 26), 3, np.uint8)
+    raster[0, 0:6] = raster[2, 0:4] = raster[4, 0:5] = raster[6, 0:3] = 254
+    land[0, 0, 0:6], land[1, 0, 0:6] = 2, (0, 0, 0, 0, 1, 1)
+    land[:, 2, 0:4] = 0
+    land[1, 4, 0:5] = (0, 1, 2, 4, 4)  # none of them more than half
+    land[:, 6, 0:3] = 255  # no data
+    found = land_named(raster, land, block)
+    assert found["change"].tolist() == [
+        "vegetation -> building",
+        "within building",
+        pd.NA,
+        pd.NA,
+    ]
+    assert found["before_class"].tolist() == ["vegetation", "building", "water", pd.NA]
+    np.testing.assert_allclose(found["after_score"], [4 / 6, 1, np.nan, np.nan])
+
+
+def test_only_means_pixels_where_both_have_a_name() -> None:
+    places = ("building", "farmland")
+    assert chosen(None, places, LAND) == Chosen()
+    assert chosen("Building, road", places, LAND) == Chosen(("building", "road"))
+    assert chosen("farmland", places, LAND) == Chosen((), frozenset({"farmland"}))
+    assert chosen("building", places, ()) == Chosen((), frozenset({"building"}))
+    assert chosen("water", (), LAND) == Chosen(("water",)), "with --prompts fixed too"
+    with pytest.raises(OptionError, match="name only those of one kind"):
+        chosen("building,farmland", places, LAND)
+    with pytest.raises(OptionError, match="did you mean building"):
+        chosen("bilding", places, LAND)
 
 
 def test_names_that_are_not_there_are_refused_with_those_near() -> None:

@@ -13,13 +13,13 @@ from plans import each_plan, every_output, plans, wide_overlap
 from geochange.errors import OutputError, RunError
 from geochange.grid.tiling import TilePlan
 from geochange.running.disk_space import (
-    Space,
+    DiskSpace,
     as_gb,
     check_space,
+    disk_space_of,
     front_tiles,
     room_in,
     size_of,
-    space_of,
     writes_early,
 )
 
@@ -53,19 +53,21 @@ def test_no_more_tiles_wait_than_were_foretold(plan: TilePlan) -> None:
 
 def test_a_large_raster_needs_little_more_than_its_probability() -> None:
     plan = TilePlan((200_000, 200_000))
-    space = space_of(plan, 56, IN_FLIGHT, keep_work=False)
-    assert space.infer / plan.whole.pixels < 2.6
-    assert 2.5 < space.peak / plan.whole.pixels < 2.9
+    space = disk_space_of(plan, 56, IN_FLIGHT, keep_work=False)
+    assert space.infer / plan.full_window.pixels < 2.6
+    assert 2.5 < space.peak / plan.full_window.pixels < 2.9
 
 
 def test_logits_that_are_kept_are_counted() -> None:
     plan = TilePlan((10_000, 10_000))
-    kept = space_of(plan, 0, IN_FLIGHT, keep_work=True)
-    released = space_of(plan, 0, IN_FLIGHT, keep_work=False)
+    kept = disk_space_of(plan, 0, IN_FLIGHT, keep_work=True)
+    released = disk_space_of(plan, 0, IN_FLIGHT, keep_work=False)
     logits = plan.tile_count * plan.tile_px**2 * 2
     assert kept.write - released.write == logits
-    assert kept.infer == logits + int(1.2 * plan.whole.pixels) + int(4 / 3 * plan.whole.pixels)
-    assert released.peak <= 4.5 * plan.whole.pixels
+    assert kept.infer == logits + int(1.2 * plan.full_window.pixels) + int(
+        4 / 3 * plan.full_window.pixels
+    )
+    assert released.peak <= 4.5 * plan.full_window.pixels
 
 
 @pytest.mark.parametrize("tile", [256, 512])
@@ -75,12 +77,12 @@ def test_a_raster_of_many_blocks_is_written_early_and_of_few_is_not(
     side: int, block: int, tile: int
 ) -> None:
     plan = TilePlan((side, side), tile, block_tiles=block)
-    space = space_of(plan, 0, IN_FLIGHT, keep_work=False)
-    waiting = front_tiles(plan, IN_FLIGHT) * tile**2 * 2 + 1.2 * plan.whole.pixels
+    space = disk_space_of(plan, 0, IN_FLIGHT, keep_work=False)
+    waiting = front_tiles(plan, IN_FLIGHT) * tile**2 * 2 + 1.2 * plan.full_window.pixels
     if writes_early(plan):
         assert plan.rows.outputs * plan.cols.outputs >= 25
-        assert space.infer == pytest.approx(waiting + 4 / 3 * plan.whole.pixels, rel=1e-6)
-        assert space.peak <= 4.5 * plan.whole.pixels
+        assert space.infer == pytest.approx(waiting + 4 / 3 * plan.full_window.pixels, rel=1e-6)
+        assert space.peak <= 4.5 * plan.full_window.pixels
     else:
         assert space.infer == pytest.approx(waiting, rel=1e-6)
 
@@ -88,12 +90,12 @@ def test_a_raster_of_many_blocks_is_written_early_and_of_few_is_not(
 def test_too_little_space_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work = tmp_path / ".work"
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_500_000))
-    check_space(Space(1_000_000, 1_500_000), tmp_path, work)
+    check_space(DiskSpace(1_000_000, 1_500_000), tmp_path, work)
     with pytest.raises(OutputError, match=r"needs 2 MB while it works and there are 2 MB; make"):
-        check_space(Space(1_600_000, 0), tmp_path, work)
+        check_space(DiskSpace(1_600_000, 0), tmp_path, work)
     work.mkdir()
     (work / "chunk").write_bytes(bytes(100_000))
-    check_space(Space(1_600_000, 0), tmp_path, work)
+    check_space(DiskSpace(1_600_000, 0), tmp_path, work)
 
 
 def test_the_size_of_a_folder_is_that_of_its_files(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ class Breaking:
 @pytest.mark.usefixtures("early")
 def test_a_run_that_breaks_leaves_no_raster(pair: tuple[Path, Path], tmp_path: Path) -> None:
     out = tmp_path / "changes.gpkg"
-    model = "test_rastering:Breaking"
+    model = f"{__name__}:Breaking"
     with pytest.raises(Exception, match="no more"):
         geochange.detect(*pair, out, **{**OPTIONS, "model": model, "batch": 1, "threads": 1})
     assert [path.name for path in tmp_path.iterdir()] == [".changes.gpkg.work"]

@@ -13,14 +13,16 @@ from plans import each_plan, every_output, plans
 
 from geochange.errors import RunError
 from geochange.grid.tiling import TilePlan
-from geochange.running.scope import Scope, area_of, keep_area, know_area
+from geochange.running.scope import Scope, area_of, keep_area, register_area
 from geochange.vector import aoi as areas
 
 corners = st.tuples(st.floats(0, 24), st.floats(0, 24), st.floats(0.5, 9), st.floats(0.5, 9))
 
 
-def some_area(boxes: list[tuple[float, float, float, float]]) -> areas.Area:
-    return areas.Area(np.array([shapely.box(x, y, x + w, y + h) for x, y, w, h in boxes], object))
+def some_area(boxes: list[tuple[float, float, float, float]]) -> areas.AreaOfInterest:
+    return areas.AreaOfInterest(
+        np.array([shapely.box(x, y, x + w, y + h) for x, y, w, h in boxes], object)
+    )
 
 
 @each_plan
@@ -29,7 +31,7 @@ def test_without_an_area_it_is_the_plan(plan: TilePlan) -> None:
     scope = Scope(plan)
     assert scope.counts == (plan.tile_count, plan.rows.blocks * plan.cols.blocks)
     assert list(scope.outputs()) == every_output(plan)
-    assert scope.pixels == plan.whole.pixels
+    assert scope.pixels == plan.full_window.pixels
     assert scope.share == 1
     for block in plan.blocks():
         ((window, tiles),) = scope.runs_of(block)
@@ -45,7 +47,7 @@ def test_every_pixel_of_the_area_has_all_its_tiles(
 ) -> None:
     scope = Scope(plan, some_area(boxes))
     assert scope.area is not None
-    meant = scope.area.mask(plan.whole)
+    meant = scope.area.mask(plan.full_window)
     worked = {tile for block in plan.blocks() for tile in scope.tiles_of(block)}
     outputs = set(scope.outputs())
     assert outputs == {output for output in every_output(plan) if scope.has_output(output)}
@@ -93,7 +95,7 @@ def test_the_middle_lies_where_there_is_work() -> None:
 def test_workers_find_the_area_in_the_work_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    digest = know_area(some_area([(1, 1, 5, 5)]))
+    digest = register_area(some_area([(1, 1, 5, 5)]))
     keep_area(digest, tmp_path)
     monkeypatch.setattr("geochange.running.scope._areas", {})
     assert area_of(digest, tmp_path).digest == digest

@@ -19,13 +19,13 @@ from geochange.grid.probability import NODATA
 from geochange.grid.tiling import TilePlan
 from geochange.models import ModelSpec
 from geochange.raster.bands import Bands
-from geochange.raster.pair import align
+from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect
-from geochange.raster.scene.radiometry import AS_IT_IS
-from geochange.running.tasks import Work, jobs
-from geochange.vector.tracing.join import Joiner
+from geochange.raster.scene.radiometry import UNCHANGED
+from geochange.running.tasks import RunSpec, jobs
+from geochange.vector.tracing.join import RegionJoiner
 from geochange.vector.tracing.regions import BlockRegions, Regions
-from geochange.vector.tracing.spill import Spill
+from geochange.vector.tracing.spill import RegionSpill
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ CVA = {
 }
 
 
-def lay_out(folder: Path, shape: tuple[int, int], block: int, seed: int = 0) -> Work:
+def lay_out(folder: Path, shape: tuple[int, int], block: int, seed: int = 0) -> RunSpec:
     """A run over noise of `shape` with blobs of change and of nodata, stores made."""
     rng = np.random.default_rng(seed)
     before = rng.integers(1, 60, (*shape, 1)).astype(np.uint8)
@@ -52,23 +52,23 @@ def lay_out(folder: Path, shape: tuple[int, int], block: int, seed: int = 0) -> 
     folder.mkdir()
     first = inspect(make_raster(folder / "before.tif", before, nodata=0))
     second = inspect(make_raster(folder / "after.tif", after, nodata=0))
-    pair = align(first, second, "before", Bands((1,), (1,)))
+    pair = align_pair(first, second, "before", Bands((1,), (1,)))
     plan = TilePlan(pair.grid.shape, TILE, OVERLAP, block)
-    work = Work(pair, plan, AS_IT_IS, ModelSpec("cva", "cpu", CVA), "hann", 3, 127, folder)
+    work = RunSpec(pair, plan, UNCHANGED, ModelSpec("cva", "cpu", CVA), "hann", 3, 127, folder)
     work.logits.create()
     work.probability.create()
     return work
 
 
-def carry_out(work: Work) -> tuple[NDArray[np.uint8], Regions]:
+def carry_out(work: RunSpec) -> tuple[NDArray[np.uint8], Regions]:
     """Every task of a run, one after the other."""
-    joiner, spill = Joiner(work.plan.shape), Spill(BytesIO())
+    joiner, spill = RegionJoiner(work.plan.shape), RegionSpill(BytesIO())
     for job in jobs(work):
         answer = job.function(*job.arguments)
         if isinstance(answer, BlockRegions):
             spill.put(joiner.add(answer))
     shelf = spill.finish(joiner.finish())
-    return work.probability.get(work.plan.whole), shelf.read(np.arange(len(shelf)))
+    return work.probability.get(work.plan.full_window), shelf.read(np.arange(len(shelf)))
 
 
 @settings(
@@ -102,7 +102,7 @@ def test_what_is_missing_at_one_date_is_nodata_and_never_change(tmp_path: Path) 
     work = lay_out(tmp_path / "a", (70, 90), 2, seed=3)
     probability, regions = carry_out(work)
     with work.pair.after.reader() as read:
-        _, valid = read(work.plan.whole)
+        _, valid = read(work.plan.full_window)
     assert 0 < (~valid).sum() < valid.size
     np.testing.assert_array_equal(probability == NODATA, ~valid)
     assert len(regions) > 0

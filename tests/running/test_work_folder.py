@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from breaking import DAMAGES
 
 from geochange.errors import OutputError
 from geochange.running.work_folder import WorkFolder
@@ -14,7 +16,7 @@ MINE = {"model": "cva", "shape": [3, 4], "nested": {"b": 1, "a": 2}}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> WorkFolder:
-    return WorkFolder.beside(tmp_path / "changes.gpkg")
+    return WorkFolder.for_output(tmp_path / "changes.gpkg")
 
 
 def leave_work(folder: WorkFolder) -> Path:
@@ -61,6 +63,41 @@ def test_a_run_killed_before_its_stores_were_ready_begins_again(folder: WorkFold
     assert not half.exists()
 
 
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_record_starts_afresh(
+    damage: str, folder: WorkFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = leave_work(folder)
+    DAMAGES[damage](folder.path / "fingerprint.json")
+    assert folder.begin(MINE) is False
+    assert not kept.exists()
+    # An empty one is what a run leaves that is killed before its stores are laid out.
+    assert ("damaged: starting afresh" in caplog.text) == (damage != "empty")
+    folder.commit(MINE)
+    assert folder.begin(MINE) is True
+
+
+def test_the_work_of_version_0_1_0_starts_afresh_and_says_so(
+    folder: WorkFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder.path.mkdir()
+    (folder.path / "logits.zarr").mkdir()
+    (folder.path / "outlines.bin").write_bytes(b"")
+    record = json.dumps({**MINE, "geochange": "0.1.0"}, sort_keys=True, indent=1)
+    (folder.path / "fingerprint.json").write_text(record)
+    assert folder.begin({**MINE, "geochange": "0.1.0", "stores": "crc32c"}) is False
+    assert "another version of geochange left its work here: starting afresh" in caplog.text
+    assert not (folder.path / "logits.zarr").exists()
+
+
+def test_a_link_in_the_way_is_refused(folder: WorkFolder, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    folder.path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match="in the way"):
+        folder.begin(MINE)
+    assert (tmp_path / "elsewhere").is_dir()
+
+
 def test_a_strange_folder_is_refused_and_left_alone(folder: WorkFolder) -> None:
     folder.path.mkdir()
     thesis = folder.path / "thesis.txt"
@@ -78,7 +115,7 @@ def test_a_file_in_the_way_is_refused(folder: WorkFolder) -> None:
 
 def test_a_place_that_cannot_hold_it_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be made"):
-        WorkFolder.beside(tmp_path / "missing" / "changes.gpkg").begin(MINE)
+        WorkFolder.for_output(tmp_path / "missing" / "changes.gpkg").begin(MINE)
 
 
 def test_remove_leaves_nothing_and_may_be_repeated(folder: WorkFolder, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from geochange import detect
 from geochange.config import RunOptions
 from geochange.errors import OptionError
 from geochange.models import ModelSpec, Prompting
-from geochange.models.inference.devices import Found
+from geochange.models.inference.devices import DeviceSummary
 from geochange.running.workers import settle_spec
 
 NETWORK = ModelSpec("model.safetensors", "cpu", prompting=Prompting(precision="float32"))
@@ -23,7 +23,7 @@ NETWORK = ModelSpec("model.safetensors", "cpu", prompting=Prompting(precision="f
 class Workers:
     """A client whose workers have found these."""
 
-    def __init__(self, **found: Found | Exception) -> None:
+    def __init__(self, **found: DeviceSummary | Exception) -> None:
         self.found = found
 
     def run(self, function: Callable[..., Any], *arguments: Any, on_error: str) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def settle(spec: ModelSpec, workers: Workers, **options: Any) -> ModelSpec:
 
 
 def test_a_client_without_a_gpu_has_gpu_workers_use_theirs() -> None:
-    gpu = Found(("cuda:0",), "bfloat16")
+    gpu = DeviceSummary(("cuda:0",), "bfloat16")
     workers = Workers(a=gpu, b=gpu)
     settled = settle(NETWORK, workers)
     assert workers.asked == ("find", "auto", "auto")
@@ -46,12 +46,16 @@ def test_a_client_without_a_gpu_has_gpu_workers_use_theirs() -> None:
 
 
 def test_workers_that_differ_take_what_all_can() -> None:
-    workers = Workers(a=Found(("cuda:0",), "bfloat16"), b=Found(("cpu",), "float32"))
+    workers = Workers(
+        a=DeviceSummary(("cuda:0",), "bfloat16"), b=DeviceSummary(("cpu",), "float32")
+    )
     assert settle(NETWORK, workers).prompting.precision == "float32"
 
 
 def test_devices_that_are_named_are_asked_of_every_worker() -> None:
-    workers = Workers(a=Found(("cuda:0", "cuda:1"), "bfloat16"), b=OptionError("--device: none"))
+    workers = Workers(
+        a=DeviceSummary(("cuda:0", "cuda:1"), "bfloat16"), b=OptionError("--device: none")
+    )
     with pytest.raises(OptionError, match=r"^worker b: --device: none"):
         settle(NETWORK, workers, devices="0,1")
     assert workers.asked == ("find", "cuda:0,cuda:1", "auto")
@@ -59,7 +63,7 @@ def test_devices_that_are_named_are_asked_of_every_worker() -> None:
 
 def test_a_model_without_a_network_keeps_its_numbers() -> None:
     spec = ModelSpec("cva", "cpu", {"cut": 1.0})
-    settled = settle(spec, Workers(a=Found(("cuda:0",), "bfloat16")))
+    settled = settle(spec, Workers(a=DeviceSummary(("cuda:0",), "bfloat16")))
     assert settled == replace(spec, device="auto")
 
 

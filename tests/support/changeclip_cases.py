@@ -16,7 +16,9 @@ import torch
 
 from geochange.models.changeclip.context_decoder import ContextOptions
 from geochange.models.changeclip.decoder import DecoderOptions
+from geochange.models.changeclip.efficientnet import EfficientNetOptions
 from geochange.models.changeclip.image_tower import ResNetOptions, VitOptions
+from geochange.models.changeclip.land_head import LandOptions
 from geochange.models.changeclip.network import ChangeClip, ChangeClipOptions
 from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.weights.openclip import ClipShape, build_clip
@@ -39,6 +41,9 @@ SMALL_RESNET = ChangeClipOptions(
 SMALL_VIT = replace(
     SMALL_RESNET,
     visual=VitOptions(width=64, heads=1, grid=4, embed=32, double_class_token=True),
+)
+SMALL_LITE = replace(
+    SMALL_RESNET, visual=EfficientNetOptions(embed=32), land=LandOptions(channels=8, fine=4)
 )
 SMALL = {"resnet": SMALL_RESNET, "vit": SMALL_VIT}
 CLIP_SHAPE = ClipShape(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from geochange.raster.bands import Bands
-from geochange.raster.pair import Pair, align
+from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import inspect
 
 
@@ -36,10 +36,10 @@ def moved(
     return np.asarray(seen * 0.7 + 25 + rng.normal(0, noise, pixels.shape), np.float32)
 
 
-def pair_of(folder: Path, before: NDArray[Any], after: NDArray[Any], **profile: Any) -> Pair:
+def pair_of(folder: Path, before: NDArray[Any], after: NDArray[Any], **profile: Any) -> RasterPair:
     """Two pictures of one grid as a pair of rasters of 8 bits."""
     paths = [
         make_raster(folder / name, np.clip(np.rint(pixels), 0, 255).astype(np.uint8), **profile)
         for name, pixels in (("before.tif", before), ("after.tif", after))
     ]
-    return align(inspect(paths[0]), inspect(paths[1]), "before", Bands((1,), (1,)))
+    return align_pair(inspect(paths[0]), inspect(paths[1]), "before", Bands((1,), (1,)))

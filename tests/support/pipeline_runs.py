@@ -1,20 +1,53 @@
-"""Pipelines started as people start them: a script in a process of its own."""
+"""Pipelines and the command, run to their end as a script is: in this process, or in a fresh one.
+
+A fresh process reads all of torch anew, which takes seconds. One run of each pipeline has one, to
+see that it starts and stays silent; the others run here.
+"""
 
 from __future__ import annotations
 
+import gc
+import io
+import logging
 import os
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 ROOT = Path(__file__).parents[2]
 
 
-def pipeline(name: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run pipelines/NAME.py to its end, on this tree's geochange."""
+@dataclass(frozen=True)
+class Ended:
+    """What a script left: its exit code and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def pipeline(name: str, *words: str) -> Ended:
+    """Run pipelines/NAME.py to its end, in this process."""
+    file = str(ROOT / "pipelines" / f"{name}.py")
+    return _run(lambda: runpy.run_path(file, run_name="__main__"), [file, *words])
+
+
+def command(*words: str) -> Ended:
+    """Run `geochange` to its end, in this process."""
+    start = ["geochange", *words]
+    return _run(lambda: runpy.run_module("geochange", run_name="__main__"), start)
+
+
+def pipeline_afresh(name: str, *words: str, **environment: str) -> Ended:
+    """Run pipelines/NAME.py to its end, in a process of its own, on this tree's geochange."""
     given = (environment.pop("PYTHONPATH", ""), str(ROOT), os.environ.get("PYTHONPATH"))
     paths = os.pathsep.join(filter(None, given))
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, str(ROOT / "pipelines" / f"{name}.py"), *words],
         capture_output=True,
         text=True,
@@ -22,3 +55,45 @@ def pipeline(name: str, *words: str, **environment: str) -> subprocess.Completed
         timeout=600,
         env={**os.environ, "PYTHONPATH": paths, **environment},
     )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def _run(script: Callable[[], object], words: list[str]) -> Ended:
+    out, said, code = io.StringIO(), io.StringIO(), 0
+    settings = (_as_found(), patch.object(sys, "argv", words), _logged(said))
+    with ExitStack() as stack:
+        for setting in (*settings, redirect_stdout(out), redirect_stderr(said)):
+            stack.enter_context(setting)
+        try:
+            script()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return Ended(code, out.getvalue(), said.getvalue())
+
+
+@contextmanager
+def _as_found() -> Iterator[None]:
+    """Undo what a script changes of its process, for the process goes on."""
+    loggers = {name: logging.getLogger(name) for name in (None, *logging.root.manager.loggerDict)}
+    levels = {name: logger.level for name, logger in loggers.items()}
+    folders = list(sys.path)
+    try:
+        yield
+    finally:
+        sys.path[:] = folders
+        gc.unfreeze()
+        for name in (None, *logging.root.manager.loggerDict):
+            logging.getLogger(name).setLevel(levels.get(name, logging.NOTSET))
+
+
+@contextmanager
+def _logged(where: io.StringIO) -> Iterator[None]:
+    """Write warnings where a process of its own has them: pytest's handlers keep others out."""
+    handler = logging.StreamHandler(where)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    logging.root.addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.root.removeHandler(handler)

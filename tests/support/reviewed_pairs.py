@@ -12,10 +12,17 @@ import shapely
 from affine import Affine
 from makers import make_raster
 from numpy.typing import NDArray
-from PIL import Image
 
-from geochange.config import TrainOptions
-from geochange.workflows.train import train
+BRIEFLY = {
+    "optim.lr": 1e-3,
+    "optim.steps": 20,
+    "optim.warmup_steps": 0,
+    "validation.every": 20,
+    "augment.size": 64,
+    "device.threads": 1,
+    "data.workers": 0,
+}
+"""Options of a training that takes the ponds off the planted network's list, in seconds."""
 
 METRE = Affine(1, 0, 500_000, 0, -1, 5_000_000)
 """Pixels of 1 m in UTM zone 32."""
@@ -63,24 +70,6 @@ def on_the_ground(places: Sequence[Place]) -> shapely.Geometry:
     return shapely.affinity.translate(shapely.union_all(squares), 500_000, 5_000_000)
 
 
-def make_chips_of_both(root: Path, splits: dict[str, int], side: int = 64) -> Path:
-    """Chips whose labels call roofs and ponds alike change: what a model learns that knows no better."""
-    for number, (split, count) in enumerate(splits.items()):
-        for chip in range(count):
-            rng = np.random.default_rng(1000 * number + chip)
-            size = int(rng.integers(14, 24))
-            place = (*map(int, rng.integers(2, side - size - 2, 2)), size)
-            roofs, ponds = ([place], []) if chip % 2 else ([], [place])
-            label = np.zeros((side, side), np.uint8)
-            label[place[0] : place[0] + size, place[1] : place[1] + size] = 255
-            pictures = (*scene(side, 1000 * number + chip, roofs, ponds), label)
-            for folder, picture in zip(("time1", "time2", "label"), pictures, strict=True):
-                file = root / split / folder / f"{chip:03d}.png"
-                file.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(picture).save(file)
-    return root
-
-
 def set_status(changes: Path, statuses: Mapping[int, str]) -> None:
     """Fill `status` in by the ids of changes, in the file itself, as QGIS does when one saves."""
     with closing(sqlite3.connect(changes)) as database, database:
@@ -92,19 +81,3 @@ def set_status(changes: Path, statuses: Mapping[int, str]) -> None:
             database.execute("ALTER TABLE changes ADD COLUMN status TEXT")
         for number, status in statuses.items():
             database.execute("UPDATE changes SET status = ? WHERE id = ?", (status, number))
-
-
-def teach_parent(folder: Path) -> Path:
-    """Train a small network that calls roofs and ponds alike change; gives its checkpoint."""
-    make_chips_of_both(folder / "chips", {"train": 8, "val": 4})
-    optim = {"lr": 2e-3, "steps": 60, "warmup_steps": 5, "batch": 8, "loss": "cross_entropy+dice"}
-    options = {
-        "network": {"variant": "tiny", "start": None, "batch_norm_dates": "together"},
-        "prompts": {"mode": "fixed"},
-        "augment": {"size": 64},
-        "optim": optim,
-        "validation": {"every": 60},
-        "data": {"root": str(folder / "chips"), "workers": 0},
-        "device": {"threads": 1},
-    }
-    return train(TrainOptions.parse(options), folder / "parent").best

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import Window
-from geochange.vector.tracing.join import Joiner
+from geochange.vector.tracing.join import RegionJoiner
 from geochange.vector.tracing.polygons import Geometries, Places
 from geochange.vector.tracing.regions import BlockRegions, Regions, trace
-from geochange.vector.tracing.spill import Shelf, Spill
+from geochange.vector.tracing.spill import RegionFile, RegionSpill
 
 LEVEL = 127
 VALUES = (0, 126, 127, 200, 254, NODATA)
@@ -50,22 +50,30 @@ def blobs(seed: int, size: int = 24) -> NDArray[np.bool_]:
     return np.asarray(grown ^ (edge & (rng.random(grown.shape) > 0.5)))
 
 
-def traced(raster: Bytes, block: tuple[int, int], order: int = 0) -> Iterator[BlockRegions]:
-    """The regions of blocks of that size, in an order that `order` seeds."""
+def traced(
+    raster: Bytes, block: tuple[int, int], order: int = 0, land: Bytes | None = None
+) -> Iterator[BlockRegions]:
+    """The regions of blocks of that size, in an order that `order` seeds. land: see `trace`."""
     height, width = raster.shape
     windows = [
         Window(row, col, min(block[0], height - row), min(block[1], width - col))
         for row, col in product(range(0, height, block[0]), range(0, width, block[1]))
     ]
     for i in np.random.default_rng(order).permutation(len(windows)):
-        part = raster[windows[i].within(Window(0, 0, height, width))]
-        yield trace(part, windows[i], LEVEL, width)
+        place = windows[i].within(Window(0, 0, height, width))
+        seen = None if land is None else land[:, *place]
+        yield trace(raster[place], windows[i], LEVEL, width, seen)
 
 
-def shelf_of(raster: Bytes, block: tuple[int, int] | None = None, order: int = 0) -> Shelf:
-    """All regions of a raster; without blocks, of the whole at once."""
-    joiner, spill = Joiner(raster.shape), Spill(BytesIO())
-    for part in traced(raster, block or raster.shape, order):
+def shelf_of(
+    raster: Bytes,
+    block: tuple[int, int] | None = None,
+    order: int = 0,
+    land: Bytes | None = None,
+) -> RegionFile:
+    """All regions of a raster; without blocks, of the whole at once. land: see `trace`."""
+    joiner, spill = RegionJoiner(raster.shape), RegionSpill(BytesIO())
+    for part in traced(raster, block or raster.shape, order, land):
         spill.put(joiner.add(part))
     return spill.finish(joiner.finish())
 

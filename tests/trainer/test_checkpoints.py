@@ -19,15 +19,15 @@ from geochange.config import TrainOptions
 from geochange.errors import RunError
 from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import read_checkpoint, read_facts
-from geochange.trainer.checkpoints import ENOUGH, Keeper, Reached, calibrate
+from geochange.trainer.checkpoints import ENOUGH, CheckpointKeeper, TrainingProgress, calibrate
 from geochange.trainer.preparation import CALIBRATED, Prepared
-from geochange.trainer.validation import Verdict
+from geochange.trainer.validation import ValidationResult
 from geochange.training.metrics.calibration import LogitHistogram
 from geochange.training.metrics.counts import Counts
 
 
 def test_any_validation_beats_none() -> None:
-    assert Reached().is_beaten(0.0, 5.0)
+    assert TrainingProgress().is_beaten(0.0, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -38,14 +38,14 @@ def test_any_validation_beats_none() -> None:
 def test_of_equals_the_one_with_less_loss_is_the_best(
     figure: float, loss: float, beaten: bool
 ) -> None:
-    assert Reached(step=3, best=0.5, best_loss=0.2).is_beaten(figure, loss) is beaten
+    assert TrainingProgress(step=3, best=0.5, best_loss=0.2).is_beaten(figure, loss) is beaten
 
 
 def test_how_far_a_training_is_survives_json() -> None:
-    for reached in (Reached(), Reached(7, 0.25, 0.1, (1 / 3, 2e-9), 12.5)):
+    for reached in (TrainingProgress(), TrainingProgress(7, 0.25, 0.1, (1 / 3, 2e-9), 12.5)):
         facts = json.loads(json.dumps({**asdict(reached), "options": {}, "calibrated": True}))
-        assert Reached.of(facts) == reached
-    assert Reached.of({"step": 3, "best": 0.5}) == Reached(3, 0.5, math.inf)
+        assert TrainingProgress.of(facts) == reached
+    assert TrainingProgress.of({"step": 3, "best": 0.5}) == TrainingProgress(3, 0.5, math.inf)
 
 
 class Pupil:
@@ -55,7 +55,7 @@ class Pupil:
         self.best_network = small("vit")
         self.finite = True
 
-    def remember(self) -> dict[str, torch.Tensor]:
+    def state(self) -> dict[str, torch.Tensor]:
         return {"optimiser.step": torch.ones(1)}
 
     def check(self, step: int) -> None:
@@ -63,22 +63,22 @@ class Pupil:
             raise RunError("not finite")
 
 
-def keeper(tmp_path: Path, place: Path, **data: Any) -> tuple[Keeper, Pupil]:
+def keeper(tmp_path: Path, place: Path, **data: Any) -> tuple[CheckpointKeeper, Pupil]:
     values = {"prompts": {"mode": "fixed"}, "data": data}
     none: Any = SimpleNamespace()
     prepared = Prepared(TrainOptions.parse(values), tmp_path, place, none, none, None)
     pupil = Pupil()
     given: Any = pupil
-    return Keeper(prepared, given, Card(SMALL["vit"]), {"train": "a", "val": "b"}), pupil
+    return CheckpointKeeper(prepared, given, Card(SMALL["vit"]), {"train": "a", "val": "b"}), pupil
 
 
 def test_a_card_names_the_data_that_were_learnt_from(tmp_path: Path) -> None:
     kept, _ = keeper(tmp_path, tmp_path / "OTHER", name="SYSU-CD", root=str(tmp_path / "OTHER"))
-    kept.keep(Reached(4, 0.5, 0.1, (0.25,), 3.0), {"iou": 0.5}, best=False)
+    kept.keep(TrainingProgress(4, 0.5, 0.1, (0.25,), 3.0), {"iou": 0.5}, best=False)
     card, facts = read_checkpoint(kept.last).card, read_facts(kept.last)
     assert (card.provenance["data"], card.provenance["step"]) == ("OTHER", "4")
     assert facts["data"] == {"train": "a", "val": "b"}
-    assert Reached.of(facts) == Reached(4, 0.5, 0.1, (0.25,), 3.0)
+    assert TrainingProgress.of(facts) == TrainingProgress(4, 0.5, 0.1, (0.25,), 3.0)
     assert not kept.best.exists()
 
 
@@ -86,18 +86,18 @@ def test_weights_that_are_no_numbers_are_not_kept(tmp_path: Path) -> None:
     kept, pupil = keeper(tmp_path, tmp_path)
     pupil.finite = False
     with pytest.raises(RunError):
-        kept.keep(Reached(4), {}, best=True)
+        kept.keep(TrainingProgress(4), {}, best=True)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_calibrated_says_so_and_keeps_what_it_knew(tmp_path: Path) -> None:
     kept, _ = keeper(tmp_path, tmp_path)
-    kept.keep(Reached(4), {"iou": 0.5}, best=True)
+    kept.keep(TrainingProgress(4), {"iou": 0.5}, best=True)
     assert CALIBRATED not in read_facts(kept.best)
     logits = torch.linspace(-4, 4, 64).reshape(8, 8).numpy()
     label = (logits > 1).astype("uint8")
     histogram = LogitHistogram.of(logits, label)
-    calibrate(kept.best, Verdict(Counts.of(logits > 0, label), 1.0, histogram))
+    calibrate(kept.best, ValidationResult(Counts.of(logits > 0, label), 1.0, histogram))
     facts, card = read_facts(kept.best), read_checkpoint(kept.best).card
     assert facts == {**read_facts(kept.last), CALIBRATED: True}
     assert card.metrics["f1_at_threshold"] >= card.metrics["f1"]
@@ -110,13 +110,13 @@ def calibrated(tmp_path: Path, chips: int, start: Card | None) -> Card:
     """What is fitted to logits that are four times too sure and best cut at 2, from so many chips."""
     kept, _ = keeper(tmp_path, tmp_path)
     kept.prepared = replace(kept.prepared, start=start)
-    kept.keep(Reached(4), {"iou": 0.5}, best=True)
+    kept.keep(TrainingProgress(4), {"iou": 0.5}, best=True)
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 3, (64, 64)).astype("float32")
     label = (rng.random((64, 64)) < 1 / (1 + np.exp((2 - logits) / 4))).astype("uint8")
     histogram = LogitHistogram.of(logits, label)
     counts = Counts.of(logits > 0, label)
-    calibrate(kept.best, Verdict(counts, 1.0, histogram, changed_chips=chips))
+    calibrate(kept.best, ValidationResult(counts, 1.0, histogram, changed_chips=chips))
     return read_checkpoint(kept.best).card
 
 

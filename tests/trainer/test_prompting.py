@@ -22,7 +22,7 @@ from geochange.errors import InputError, OutputError
 from geochange.models.naming import Namer, clip_tag
 from geochange.models.prompts import published_vocabulary
 from geochange.models.weights.checkpoint import DEFAULT_CLIP
-from geochange.trainer import prompting
+from geochange.trainer import answer_file, prompting
 from geochange.trainer.prompting import Prompter, name_chips, stored_names
 from geochange.training.class_file import read_classes, write_classes
 
@@ -332,7 +332,7 @@ def test_a_folder_that_cannot_be_written(
     def refuse(path: Path) -> None:
         raise OutputError("cannot write")
 
-    monkeypatch.setattr(prompting, "check_folder", refuse)
+    monkeypatch.setattr(answer_file, "check_folder", refuse)
     with pytest.raises(OutputError, match=r"cannot write class names in .*val: make it writable"):
         name_chips(shelf(), root, "val", clip)
 
@@ -348,7 +348,9 @@ def test_answers_that_cannot_be_opened_are_named(root: Path, clip: str) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_a_disk_that_is_full() -> None:
     with pytest.raises(OutputError, match=r"kept \(No space left on device\); make room"):
-        prompting._keep(Path("/dev/full"), [({"image_path": "1.png"}, {"image_path": "2.png"})])
+        answer_file.keep_answers(
+            Path("/dev/full"), [({"image_path": "1.png"}, {"image_path": "2.png"})]
+        )
 
 
 def test_a_chip_that_cannot_be_read_is_refused_by_name(root: Path, clip: str) -> None:

@@ -12,7 +12,7 @@ from makers import noise
 from geochange.chip import Chip
 from geochange.models.inference.batch import Batch
 from geochange.trainer import validation
-from geochange.trainer.validation import USUAL_PX, Examiner, spread
+from geochange.trainer.validation import USUAL_PX, Validator, spread
 
 SHAPES = ((32, 32), (32, 32), (48, 32), (32, 32), (32, 32), (32, 32))
 
@@ -62,11 +62,11 @@ class AllChanged:
 
 def examine(
     shapes: tuple[tuple[int, int], ...], batch: int, monkeypatch: pytest.MonkeyPatch
-) -> tuple[validation.Verdict, AllChanged]:
+) -> tuple[validation.ValidationResult, AllChanged]:
     model = AllChanged()
     monkeypatch.setattr(validation, "live", lambda *_: model)
     numbers = range(len(shapes))
-    examiner = Examiner(Chips(shapes), [((), ())] * len(shapes), numbers, frozenset([2]), batch)
+    examiner = Validator(Chips(shapes), [((), ())] * len(shapes), numbers, frozenset([2]), batch)
     given: Any = torch.nn.Identity()
     return examiner.examine(given, given, "cpu"), model
 

@@ -10,8 +10,8 @@ from makers import noise
 
 from geochange.chip import Chip
 from geochange.training.augment import Augmentation
-from geochange.training.loader import BothNames, Lessons, Loader
-from geochange.training.sampler import Share
+from geochange.training.loader import BothNames, ChipDataset, Loader
+from geochange.training.sampler import BatchShare
 
 
 class Chips:
@@ -35,8 +35,8 @@ def together(lessons: list[tuple[Chip, BothNames]]) -> list[tuple[bytes, str]]:
 
 def loader(workers: int) -> Loader[list[tuple[bytes, str]]]:
     names = [((str(number),), ("after",)) for number in range(5)]
-    lessons = Lessons(Chips(), names, Augmentation(size_px=32), seed=3)
-    return Loader(lessons, together, Share(4, 2, 0, 1), workers)
+    lessons = ChipDataset(Chips(), names, Augmentation(size_px=32), seed=3)
+    return Loader(lessons, together, BatchShare(4, 2, 0, 1), workers)
 
 
 def test_a_training_that_goes_on_sees_what_it_would_have_seen() -> None:
@@ -50,7 +50,7 @@ def test_a_training_that_goes_on_sees_what_it_would_have_seen() -> None:
 
 def test_names_belong_to_their_chips() -> None:
     whole = Augmentation(size_px=40, rotate=0, crop_share=1, flip=0, photometric=0)
-    lessons = Lessons(Chips(), [((str(n),), ()) for n in range(5)], whole, seed=3)
+    lessons = ChipDataset(Chips(), [((str(n),), ()) for n in range(5)], whole, seed=3)
     for sample in range(10):
         chip, (names, _) = lessons[sample]
         np.testing.assert_array_equal(chip.before, Chips()[int(names[0])].before)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geochange.training.sampler import Share, StepSampler, chip_at, seed_at
+from geochange.training.sampler import BatchShare, StepSampler, chip_at, seed_at
 
 
 @given(st.integers(1, 50), st.integers(0, 2**32 - 1), st.integers(0, 3))
@@ -34,7 +34,7 @@ def test_processes_share_a_step_without_rest_or_overlap(
     world: int, own: int, micro: int, step: int
 ) -> None:
     batch = world * own
-    shares = [Share(batch, min(micro, own), rank, world) for rank in range(world)]
+    shares = [BatchShare(batch, min(micro, own), rank, world) for rank in range(world)]
     parts = [part for share in shares for part in share.parts(step)]
     assert [sample for part in parts for sample in part] == list(
         range(step * batch, (step + 1) * batch)
@@ -44,7 +44,7 @@ def test_processes_share_a_step_without_rest_or_overlap(
 
 
 def test_a_sampler_that_goes_on_takes_up_where_the_other_stopped() -> None:
-    share = Share(6, 4)
+    share = BatchShare(6, 4)
     whole = list(StepSampler(share, 0, 5))
     assert whole == [*StepSampler(share, 0, 2), *StepSampler(share, 2, 5)]
     assert whole[:2] == [[0, 1, 2, 3], [4, 5]]

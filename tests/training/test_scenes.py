@@ -11,13 +11,16 @@ from PIL import Image
 
 from geochange.errors import InputError
 from geochange.training.scenes import (
+    LabelledScenes,
     caption_loss,
     caption_targets,
+    meanings_of,
     names_of,
     read_scenes,
     share_among,
+    sure_from,
 )
-from geochange.training.views import look_again, mix
+from geochange.training.views import mix, random_view
 
 
 @pytest.fixture
@@ -66,7 +69,7 @@ def test_another_look_follows_from_the_draw_alone() -> None:
     pictures = torch.randint(0, 256, (3, 3, 64, 64), dtype=torch.uint8)
 
     def look(seed: int) -> torch.Tensor:
-        return look_again(pictures, 32, torch.Generator().manual_seed(seed))
+        return random_view(pictures, 32, torch.Generator().manual_seed(seed))
 
     assert look(1).shape == (3, 3, 32, 32)
     assert torch.equal(look(1), look(1)) and not torch.equal(look(1), look(2))
@@ -90,3 +93,20 @@ def test_shares_count_the_captions_that_stand_for_classes() -> None:
     captions = [1, 2, 3]  # of three classes; the first caption stands for none
     assert share_among(logits, labels, captions, 1) == 0.5
     assert share_among(logits, labels, captions, 2) == 1.0
+
+
+def test_names_of_one_class_mean_one_thing() -> None:
+    vocabulary = ("farmland", "beach", "sea", "lake")
+    assert meanings_of(["beach", "agricultural", "lake"], vocabulary) == (("beach", "sea"),)
+
+
+def test_the_least_score_is_where_what_is_said_is_right() -> None:
+    scenes = LabelledScenes(torch.zeros(3, 3, 1, 1), torch.tensor([0, 1, 1]), ("beach", "river"))
+    vocabulary = ("beach", "sea", "river", "lake")
+    # Together beach and sea have 0.8 of the first and 0.5 of the last, which is a river.
+    shares = torch.tensor([[0.4, 0.4, 0.1, 0.1], [0.05, 0.05, 0.6, 0.3], [0.3, 0.2, 0.4, 0.1]])
+    found = sure_from(shares.log(), scenes, vocabulary, 0.99)
+    assert 0.5 < found <= 0.52
+    assert sure_from(shares.log(), scenes, vocabulary, 0.6) == 0.0
+    wrong = LabelledScenes(scenes.pictures, torch.tensor([1, 0, 0]), scenes.classes)
+    assert sure_from(shares.log(), wrong, vocabulary, 0.99) == 1.0

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from geochange.errors import InputError, RunError
-from geochange.training.training_state import Course, Student
+from geochange.training.training_state import OptimizerSettings, TrainingState
 
 
 class Net(nn.Module):
@@ -55,14 +55,14 @@ def part(step: int, chips: slice = slice(None)) -> Part:
     return Part(pictures[chips], labels[chips])
 
 
-def student(**changes: Any) -> Student:
-    course = Course(loss, lambda step: 0.01 * 0.99**step, **changes)
+def student(**changes: Any) -> TrainingState:
+    course = OptimizerSettings(loss, lambda step: 0.01 * 0.99**step, **changes)
     net = Net()
     groups = [{"params": list(net.parameters()), "weight_decay": 0.01}]
-    return Student(Fabric(accelerator="cpu", devices=1), net, groups, course)
+    return TrainingState(Fabric(accelerator="cpu", devices=1), net, groups, course)
 
 
-def weights(of: Student) -> torch.Tensor:
+def weights(of: TrainingState) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in of.best_network.state_dict().values()])
 
 
@@ -114,11 +114,11 @@ def test_going_on_gives_the_same_bits(ema: float) -> None:
     first = student(ema=ema)
     for step in range(3):
         first.learn(step, [part(step)])
-    kept = {name: value.clone() for name, value in first.remember().items()}
+    kept = {name: value.clone() for name, value in first.state().items()}
     network = {name: value.clone() for name, value in first.best_network.state_dict().items()}
     second = student(ema=ema)
     second.best_network.load_state_dict(network)
-    second.recall(kept)
+    second.restore(kept)
     for step in range(3, 6):
         second.learn(step, [part(step)])
     assert torch.equal(weights(through), weights(second))
@@ -180,7 +180,7 @@ def test_weights_that_are_no_numbers_are_not_passed_on() -> None:
 def test_what_another_network_left_is_refused() -> None:
     pupil = student()
     pupil.learn(0, [part(0)])
-    kept = pupil.remember()
+    kept = pupil.state()
     kept.pop(next(name for name in kept if name.endswith("exp_avg")))
     with pytest.raises(InputError, match="of another network"):
-        student().recall(kept)
+        student().restore(kept)

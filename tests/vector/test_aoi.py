@@ -14,7 +14,7 @@ from rasterio.features import rasterize
 from geochange.errors import InputError
 from geochange.grid.grid import Grid, to_ground
 from geochange.grid.tiling import TilePlan, Window
-from geochange.vector.aoi import PIECE_POINTS, PIECE_PX, Area, read_area
+from geochange.vector.aoi import PIECE_POINTS, PIECE_PX, AreaOfInterest, read_aoi
 
 GRID = Grid(UTM, NORTH_UP, (400, 600))
 
@@ -42,20 +42,20 @@ def write(path: Path, *shapes: shapely.Geometry, crs: object = UTM) -> Path:
 @pytest.mark.parametrize("points", [5, 20_000])
 def test_every_window_sees_the_same_pixels(tmp_path: Path, points: int) -> None:
     outline = coast(points)
-    area = read_area(write(tmp_path / "area.gpkg", outline), GRID)
+    area = read_aoi(write(tmp_path / "area.gpkg", outline), GRID)
     expected = rasterize([outline], GRID.shape).astype(bool)
-    whole = area.mask(GRID.whole)
+    whole = area.mask(GRID.full_window)
     assert (whole != expected).mean() < 1e-4  # corners went through the file, and back
     for tile, overlap in ((64, 0), (37, 9)):
         plan = TilePlan(GRID.shape, tile, overlap, 1)
         for window in plan.output_windows():
-            here = whole[window.within(GRID.whole)]
+            here = whole[window.within(GRID.full_window)]
             np.testing.assert_array_equal(area.mask(window), here)
             assert area.touches(window) or not here.any()
 
 
 def test_a_coast_is_cut_into_small_pieces(tmp_path: Path) -> None:
-    area = read_area(write(tmp_path / "area.gpkg", coast(20_000)), GRID)
+    area = read_aoi(write(tmp_path / "area.gpkg", coast(20_000)), GRID)
     points = shapely.get_num_coordinates(area.pieces)
     left, top, right, bottom = shapely.bounds(area.pieces).T
     small = np.maximum(right - left, bottom - top) <= PIECE_PX
@@ -64,16 +64,16 @@ def test_a_coast_is_cut_into_small_pieces(tmp_path: Path) -> None:
 
 def test_any_crs_and_any_number_of_polygons(tmp_path: Path) -> None:
     shapes = coast(30), shapely.box(500.2, 300.2, 590.6, 390.1)
-    plain = read_area(write(tmp_path / "a.gpkg", *shapes), GRID)
-    turned = read_area(write(tmp_path / "b.geojson", *shapes, crs=LONLAT), GRID)
-    first, second = plain.mask(GRID.whole), turned.mask(GRID.whole)
+    plain = read_aoi(write(tmp_path / "a.gpkg", *shapes), GRID)
+    turned = read_aoi(write(tmp_path / "b.geojson", *shapes, crs=LONLAT), GRID)
+    first, second = plain.mask(GRID.full_window), turned.mask(GRID.full_window)
     assert first.sum() > 50_000
     assert (first != second).mean() < 1e-3
 
 
 def test_it_travels_and_moves(tmp_path: Path) -> None:
-    area = read_area(write(tmp_path / "a.gpkg", coast(300)), GRID)
-    again = Area.from_bytes(area.to_bytes())
+    area = read_aoi(write(tmp_path / "a.gpkg", coast(300)), GRID)
+    again = AreaOfInterest.from_bytes(area.to_bytes())
     assert again.digest == area.digest
     window = area.window
     assert Window(40, 140, 300, 300).intersection(window) is not None
@@ -86,7 +86,7 @@ def test_it_travels_and_moves(tmp_path: Path) -> None:
 
 
 def test_what_it_only_borders_may_be_touched_and_what_is_apart_is_not() -> None:
-    area = Area(np.array([shapely.box(10, 10, 20, 20)], dtype=object))
+    area = AreaOfInterest(np.array([shapely.box(10, 10, 20, 20)], dtype=object))
     windows = [Window(0, 0, 5, 5), Window(12, 12, 2, 2), Window(0, 0, 40, 40), Window(25, 0, 5, 40)]
     assert area.touched(windows).tolist() == [False, True, True, False]
     assert area.touched([]).tolist() == []
@@ -133,5 +133,5 @@ def raster_file(tmp_path: Path) -> Path:
 def test_refusals(tmp_path: Path, make: object, said: str) -> None:
     assert callable(make)
     with pytest.raises(InputError, match=said) as refused:
-        read_area(make(tmp_path), GRID)
+        read_aoi(make(tmp_path), GRID)
     assert "\n" not in str(refused.value)

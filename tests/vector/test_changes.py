@@ -13,10 +13,10 @@ from shelves import blobs, shelf_of
 
 from geochange.grid.grid import Grid
 from geochange.grid.probability import NODATA
-from geochange.vector.changes import SPECK_PX, Tally, to_changes
+from geochange.vector.changes import SPECK_PX, ChangeTotals, to_changes
 from geochange.vector.files.layers import gather
 from geochange.vector.files.writers import COLUMNS
-from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.generalization.outline_style import OutlineStyle
 from geochange.vector.tracing import spill
 
 SHAPE = (30, 40)
@@ -38,7 +38,7 @@ def scene() -> NDArray[np.uint8]:
 def changes_of(
     raster: NDArray[np.uint8], simplify_px: float, min_area_m2: float | None
 ) -> gpd.GeoDataFrame:
-    return gather(to_changes(shelf_of(raster), GRID, Pen(simplify_px), min_area_m2))
+    return gather(to_changes(shelf_of(raster), GRID, OutlineStyle(simplify_px), min_area_m2))
 
 
 def test_attributes_are_those_of_the_pixels() -> None:
@@ -104,10 +104,10 @@ def test_blocks_and_batches_leave_no_trace(
 ) -> None:
     raster = blobs(3, 120).astype(np.uint8) * 254
     grid = Grid(UTM, NORTH_UP, raster.shape)
-    expected = gather(to_changes(shelf_of(raster), grid, Pen(simplify_px), 400))
+    expected = gather(to_changes(shelf_of(raster), grid, OutlineStyle(simplify_px), 400))
     monkeypatch.setattr(spill, "BATCH_REGIONS", batch)
     shelf = shelf_of(raster, (31, 17), order=2)
-    tables = list(to_changes(shelf, grid, Pen(simplify_px), 400))
+    tables = list(to_changes(shelf, grid, OutlineStyle(simplify_px), 400))
     assert len(expected) > 3 and max(map(len, tables)) <= batch
     found = gather(tables)
     pd.testing.assert_frame_equal(
@@ -119,6 +119,8 @@ def test_blocks_and_batches_leave_no_trace(
 
 
 def test_a_tally_counts_what_passes_through() -> None:
-    tally = Tally()
-    (table,) = [t for t in tally.of(to_changes(shelf_of(scene()), GRID, Pen(0), 0)) if len(t)]
-    assert tally == Tally(4, pytest.approx(table["area_m2"].sum()))
+    tally = ChangeTotals()
+    (table,) = [
+        t for t in tally.of(to_changes(shelf_of(scene()), GRID, OutlineStyle(0), 0)) if len(t)
+    ]
+    assert tally == ChangeTotals(4, pytest.approx(table["area_m2"].sum()))

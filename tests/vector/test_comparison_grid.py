@@ -12,7 +12,7 @@ from makers import LONLAT, NORTH_UP, UTM
 from polygon_files import make_polygons, square
 
 from geochange.errors import InputError, OptionError
-from geochange.vector.comparison_grid import metric_grid, run_grid
+from geochange.vector.comparison_grid import grid_of_run, metric_grid
 from geochange.vector.files.polygon_reader import find_layer, read_outlines
 from geochange.vector.files.writers import empty_changes, write_changes
 from geochange.vector.geodesic import geodesic
@@ -31,14 +31,14 @@ def written(path: Path, **told: str) -> Path:
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".fgb"])
 def test_the_grid_of_a_run(tmp_path: Path, suffix: str) -> None:
-    grid = run_grid(written(tmp_path / f"changes{suffix}"))
+    grid = grid_of_run(written(tmp_path / f"changes{suffix}"))
     assert grid is not None
     assert (grid.crs, grid.transform, grid.shape) == (UTM, NORTH_UP, (20, 30))
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".fgb"])
 def test_other_files_tell_of_none(tmp_path: Path, suffix: str) -> None:
-    assert run_grid(make_polygons(tmp_path / f"drawn{suffix}", [square(0, 0, 5)])) is None
+    assert grid_of_run(make_polygons(tmp_path / f"drawn{suffix}", [square(0, 0, 5)])) is None
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_other_files_tell_of_none(tmp_path: Path, suffix: str) -> None:
 )
 def test_a_damaged_table(tmp_path: Path, told: dict[str, str]) -> None:
     with pytest.raises(InputError, match="geochange_run"):
-        run_grid(written(tmp_path / "changes.gpkg", **told))
+        grid_of_run(written(tmp_path / "changes.gpkg", **told))
 
 
 def test_metric_pixels_cover_both_files(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from polygon_files import make_polygons, square
 
 from geochange.cli.main import _exit_code
 from geochange.errors import InputError, OptionError
-from geochange.workflows.cut_chips import Cut, cut
+from geochange.workflows.cut_chips import CutResult, cut
 
 SHAPE = (128, 192)
 CUT = {"size": 32, "block": 1, "val": 0.25}
@@ -32,7 +32,7 @@ def squares() -> list:
     return [square(row + 5, col + 7, 9) for row in range(0, 128, 32) for col in range(0, 192, 32)]
 
 
-def cut_here(folder: Path, out: str = "chips", **options: object) -> Cut:
+def cut_here(folder: Path, out: str = "chips", **options: object) -> CutResult:
     files = (folder / name for name in ("before.tif", "after.tif", "drawn.gpkg"))
     return cut(*files, folder / out, **{**CUT, **options})  # type: ignore[arg-type]
 

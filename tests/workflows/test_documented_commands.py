@@ -9,7 +9,8 @@ import pytest
 from chip_folders import make_chips
 from click.testing import CliRunner
 from pages import PAGES, ROOT, commands_of, pipeline_command, words_of
-from reviewed_pairs import make_pair, on_the_ground, set_status, teach_parent
+from planted_network import write_planted
+from reviewed_pairs import make_pair, on_the_ground, set_status
 from unlabelled_pictures import FEW, make_pictures
 
 import geochange
@@ -47,7 +48,7 @@ FRESH = {"network.variant": "tiny", "network.start": "null", "prompts.mode": "fi
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with all that the pages name."""
     folder = tmp_path_factory.mktemp("named")
-    shutil.copy(teach_parent(folder / "taught"), folder / "model.safetensors")
+    write_planted(folder / "model.safetensors")
     for before, after, seed in (("before", "after", 3), ("2015", "2024", 3), ("2024", "2025", 9)):
         places = (ROOFS, PONDS) if seed == 3 else ([(40, 60, 24)], [(60, 180, 22)])
         made = make_pair(folder / "pair", 256, seed, *places)

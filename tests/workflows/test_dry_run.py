@@ -15,11 +15,11 @@ from geochange.config import RunOptions
 from geochange.grid.tiling import Window
 from geochange.mosaic.schedule import machine_bytes
 from geochange.raster.bands import Bands
-from geochange.raster.pair import align
+from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect
 from geochange.running.memory_budget import MAY_TAKE
-from geochange.workflows.dry_run import rehearse
-from geochange.workflows.preflight import check
+from geochange.workflows.dry_run import estimate_run
+from geochange.workflows.preflight import check_run
 
 OPTIONS = {"model": "cva", "tile": 64, "overlap": 16, "block": 2, "threads": 2}
 
@@ -34,7 +34,7 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
 @pytest.mark.slow
 def test_the_plan_is_told_and_nothing_stays(pair: tuple[Path, Path], tmp_path: Path) -> None:
     out = tmp_path / "changes.gpkg"
-    told = rehearse(check(*pair, out, RunOptions.parse(OPTIONS)))
+    told = estimate_run(check_run(*pair, out, RunOptions.parse(OPTIONS)))
     assert told.shape == (300, 500)
     assert told.tiles == 6 * 11
     assert told.blocks == 3 * 6
@@ -77,7 +77,7 @@ def test_a_crop_of_a_pair_shows_the_same_pixels(tmp_path: Path, shift: float) ->
     first = make_raster(tmp_path / "a.tif", noise((90, 80), seed=1))
     moved = NORTH_UP @ NORTH_UP.translation(3 + shift, 2 + shift)
     second = make_raster(tmp_path / "b.tif", noise((90, 80), seed=2), transform=moved)
-    pair = align(inspect(first), inspect(second), "before", Bands((1,), (1,)))
+    pair = align_pair(inspect(first), inspect(second), "before", Bands((1,), (1,)))
     window = Window(11, 7, 40, 30)
     part = pair.crop(window)
     assert part.grid == pair.grid.crop(window)
@@ -85,6 +85,6 @@ def test_a_crop_of_a_pair_shows_the_same_pixels(tmp_path: Path, shift: float) ->
         with whole.reader() as read:
             pixels, valid = read(window)
         with cropped.reader() as read:
-            found, found_valid = read(part.grid.whole)
+            found, found_valid = read(part.grid.full_window)
         np.testing.assert_allclose(found.astype(int), pixels.astype(int), atol=1)
         np.testing.assert_array_equal(found_valid, valid)

@@ -73,7 +73,7 @@ class Hungry(Reader):
 
 
 READER, CORNER, BROKEN, HUNGRY = (
-    f"test_evaluation:{name}" for name in ("Reader", "Corner", "Broken", "Hungry")
+    f"{__name__}:{name}" for name in ("Reader", "Corner", "Broken", "Hungry")
 )
 
 

@@ -14,7 +14,7 @@ from dated_scenes import ground, moved
 from makers import NORTH_UP, make_raster, noise
 
 from geochange.raster.scene.sampling import SceneSample
-from geochange.workflows.inspect_pair import Inspection, coregister, inspect_scene, look
+from geochange.workflows.inspect_pair import Inspection, coregister, inspect_pair, inspect_scene
 
 SIZE = 400
 
@@ -24,7 +24,7 @@ def write(path: Path, pixels: np.ndarray, **profile: Any) -> Path:
 
 
 def seen(folder: Path, before: np.ndarray, after: np.ndarray, **profile: Any) -> Inspection:
-    return look(write(folder / "b.tif", before), write(folder / "a.tif", after, **profile))
+    return inspect_pair(write(folder / "b.tif", before), write(folder / "a.tif", after, **profile))
 
 
 def same_light(pixels: np.ndarray, seed: int = 3) -> np.ndarray:
@@ -80,7 +80,7 @@ def test_a_pair_is_put_back_and_measured_again(tmp_path: Path) -> None:
 def test_dates_are_compared(tmp_path: Path) -> None:
     pixels = ground(SIZE)
     names = ("b_20200710.tif", "a_20190105.tif")
-    found = look(*(write(tmp_path / name, same_light(pixels)) for name in names))
+    found = inspect_pair(*(write(tmp_path / name, same_light(pixels)) for name in names))
     assert found.to_json()["dates"] == {"before": "2020-07-10", "after": "2019-01-05"}
     assert "the other way round" in found.warnings[0]
     assert "178 days apart in the year" in found.warnings[1]
@@ -106,7 +106,7 @@ def test_cloud_nodata_and_light_are_told(tmp_path: Path) -> None:
 def test_coarser_smaller_and_of_another_type(tmp_path: Path) -> None:
     pixels = ground(SIZE)
     coarse = NORTH_UP @ Affine.scale(3)
-    found = look(
+    found = inspect_pair(
         write(tmp_path / "b.tif", pixels),
         make_raster(tmp_path / "a.tif", pixels[:133, :133].astype(np.uint16), transform=coarse),
     )
@@ -121,5 +121,5 @@ def test_coarser_smaller_and_of_another_type(tmp_path: Path) -> None:
 
 def test_a_file_against_itself_is_said(tmp_path: Path) -> None:
     one = make_raster(tmp_path / "one.tif", noise((64, 64, 3)))
-    seen = look(one, one)
+    seen = inspect_pair(one, one)
     assert "the same file" in seen.warnings[0]

@@ -111,7 +111,7 @@ def test_every_option_takes_a_file_in_an_archive(plain: Path, tmp_path: Path) ->
     for labels in ("labels.tif", "drawn.gpkg", "drawn.geojson"):
         for name in (f"{start}{labels}", f"zip://{tmp_path}/all.zip!in/{labels}"):
             with open_labels(name, pair.grid).reader() as read:
-                assert (read(pair.grid.whole) == 1).sum() == 144
+                assert (read(pair.grid.full_window) == 1).sum() == 144
 
 
 @pytest.mark.slow

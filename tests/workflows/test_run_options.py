@@ -1,4 +1,4 @@
-"""Before and during a run: `check`, --coregister, --match and --aoi, from end to end."""
+"""Before and during a run: `check_run`, --coregister, --match and --aoi, from end to end."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from geochange.grid.tiling import TilePlan, Window
 from geochange.raster import pair
 from geochange.running.scope import Scope
 from geochange.workflows.detect import Result, detect
-from geochange.workflows.dry_run import rehearse
-from geochange.workflows.preflight import check
+from geochange.workflows.dry_run import estimate_run
+from geochange.workflows.preflight import check_run
 
 pytestmark = pytest.mark.slow
 
@@ -231,7 +231,7 @@ def test_what_lies_outside_is_never_read_nor_inferred(
     scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aoi = str(area_file(tmp_path / "aoi.gpkg", *AREAS))
-    checked = check(
+    checked = check_run(
         scene / "before.tif",
         scene / "after.tif",
         tmp_path / "x.gpkg",
@@ -241,13 +241,13 @@ def test_what_lies_outside_is_never_read_nor_inferred(
     tiles = [tile for block in checked.plan.blocks() for tile in scope.tiles_of(block)]
     needed = np.zeros(checked.plan.shape, bool)
     for tile in tiles:
-        needed[checked.plan.tile_window(tile).within(checked.plan.whole)] = True
+        needed[checked.plan.tile_window(tile).within(checked.plan.full_window)] = True
     assert 0.1 < needed.mean() < 0.5
     read = np.zeros(checked.plan.shape, int)
     plain = pair.Date._read
 
     def watched(self: Any, handle: Any, window: Window, *how: Any) -> Any:
-        read[window.within(checked.plan.whole)] += 1
+        read[window.within(checked.plan.full_window)] += 1
         return plain(self, handle, window, *how)
 
     monkeypatch.setattr(pair.Date, "_read", watched)
@@ -265,12 +265,12 @@ def test_what_lies_outside_is_never_read_nor_inferred(
     assert result.polygons >= 2
     tiled = np.zeros(checked.plan.shape, bool)
     for window in sampled(checked):
-        tiled[window.within(checked.plan.whole)] = True
+        tiled[window.within(checked.plan.full_window)] = True
     assert (read[~needed & ~tiled] == 0).all()
     assert (read[needed] >= 2).all()
-    foretold = rehearse(checked)
+    foretold = estimate_run(checked)
     assert foretold.tiles == len(tiles) == scope.counts[0] < checked.plan.tile_count
-    assert set(inferred) == {scope.pixels, checked.plan.whole.pixels}
+    assert set(inferred) == {scope.pixels, checked.plan.full_window.pixels}
 
 
 def sampled(checked: Any) -> list[Window]:

@@ -26,9 +26,9 @@ from geochange.errors import GeochangeError, InputError, OptionError, OutputErro
 from geochange.models import Prompting, weights_spec
 from geochange.models.inference.predict import predict
 from geochange.models.prompts import FIXED
-from geochange.models.weights.checkpoint import read_checkpoint, read_memory
-from geochange.trainer.preparation import FREE
-from geochange.trainer.validation import Examiner
+from geochange.models.weights.checkpoint import read_checkpoint, read_resume_state
+from geochange.trainer.resume_point import FREE
+from geochange.trainer.validation import Validator
 from geochange.workflows.detect import detect
 from geochange.workflows.train import Trained, train
 
@@ -87,7 +87,7 @@ def test_the_card_says_what_came_of_it(trained: tuple[Path, Trained]) -> None:
     assert card.metrics["ece_after"] <= card.metrics["ece_before"] + 0.02
     assert dict(card.metrics) == dict(result.figures)
     assert card.provenance["variant"] == "tiny"
-    facts = read_memory(out / "last.safetensors").facts
+    facts = read_resume_state(out / "last.safetensors").facts
     assert facts["step"] == 6
     assert facts["options"]["optim"]["steps"] == 6
 
@@ -102,7 +102,7 @@ def test_a_chip_gets_the_same_bits_from_train_and_run(
     network = checkpoint.build()
     spec = weights_spec(str(out / "best.safetensors"), "cpu", Prompting(precision="float32"), None)
     by_run = predict(spec, [source[0], source[1]], 2).logits
-    examiner = Examiner(source, [(FIXED, FIXED)] * 3, [0, 1], frozenset([0, 1]), batch=2)
+    examiner = Validator(source, [(FIXED, FIXED)] * 3, [0, 1], frozenset([0, 1]), batch=2)
     verdict = examiner.examine(network.train(), checkpoint.card, "cpu")
     by_training = [row.probability for row in verdict.rows]
     assert network.training
@@ -131,7 +131,7 @@ def test_run_takes_the_checkpoint(trained: tuple[Path, Trained], tmp_path: Path)
 
 
 def weights(file: Path) -> dict[str, torch.Tensor]:
-    memory = {f"training/{n}": x for n, x in read_memory(file).tensors.items()}
+    memory = {f"training/{n}": x for n, x in read_resume_state(file).tensors.items()}
     return dict(read_checkpoint(file).tensors) | memory
 
 
@@ -273,7 +273,7 @@ def test_ctrl_c_keeps_the_step_it_came_in(chips: Path, tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         train(options(chips), tmp_path, watch=watch)
-    assert read_memory(tmp_path / "last.safetensors").facts["step"] == 3
+    assert read_resume_state(tmp_path / "last.safetensors").facts["step"] == 3
 
 
 def test_loading_processes_change_nothing(

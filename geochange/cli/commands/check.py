@@ -14,12 +14,13 @@ from rich.text import Text
 
 from geochange.cli.options import GroupedCommand, options_of
 from geochange.cli.rerun import again
+from geochange.cli.tables import titled_table
 from geochange.config import CheckOptions
 from geochange.files.atomic import write_text
 from geochange.files.output_paths import check_target
 
 if TYPE_CHECKING:
-    from geochange.workflows.inspect_pair import DateSeen, Inspection
+    from geochange.workflows.inspect_pair import DateReport, Inspection
 
 
 @click.command(
@@ -31,19 +32,20 @@ if TYPE_CHECKING:
 @click.option("--json", "file", type=click.Path(path_type=Path), help="write it as JSON, too")
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def check(before: str, after: str, file: Path | None, quiet: bool, **options: Any) -> None:
-    """Look at the rasters BEFORE and AFTER as a careful analyst would, before comparing them.
+    """Inspect the rasters BEFORE and AFTER before they are compared.
 
-    Says where and when they are, what they share, how far one lies off the other, what is missing
-    or cloudy, and how far their histograms are apart, with what can be done about it. It reads
-    windows spread over the scene, never the whole. Ends with exit code 2 and one line where the
-    two cannot be compared at all. `run` makes the same checks and keeps them with its result.
+    Shows where and when they were taken, what ground they share, how far one is shifted against the
+    other, what is missing or cloudy, and how much their histograms differ, with a cure for each. It
+    reads windows spread over the scene, never the whole. It ends with exit code 2 and one line
+    where the two cannot be compared at all. `run` makes the same checks and stores them with its
+    result.
     """
     if file is not None:
         check_target(file)
-    from geochange.workflows.inspect_pair import look
+    from geochange.workflows.inspect_pair import inspect_pair
 
     with again("the same command again starts afresh"):
-        seen = look(before, after, **options)
+        seen = inspect_pair(before, after, **options)
     if file is not None:
         write_text(file, json.dumps(seen.to_json(), indent=2, ensure_ascii=False) + "\n")
     if not quiet:
@@ -51,7 +53,7 @@ def check(before: str, after: str, file: Path | None, quiet: bool, **options: An
 
 
 def show(seen: Inspection) -> None:
-    """Both dates side by side, the pair below, then what should be thought of."""
+    """Show both dates side by side, then the pair, then the warnings."""
     console = Console()
     console.print(_dates(seen))
     console.print(_pair(seen))
@@ -62,21 +64,18 @@ def show(seen: Inspection) -> None:
 
 
 def _dates(seen: Inspection) -> Table:
-    table = Table(title="The dates", title_justify="left")
-    table.add_column(style="bold", no_wrap=True)
-    for name in ("before", "after"):
-        table.add_column(name, overflow="fold")
+    table = titled_table("The dates", "", "before", "after", numbers=False)
     columns = [dict(_rows(date)) for date in (seen.before, seen.after)]
     for name in columns[0]:
-        # Text, since what files say is no markup.
+        # Text, so that file names are not read as markup.
         table.add_row(name, *(Text(_plain(column[name])) for column in columns))
     return table
 
 
-def _rows(date: DateSeen) -> Iterator[tuple[str, str]]:
+def _rows(date: DateReport) -> Iterator[tuple[str, str]]:
     yield "file", date.name
     taken = date.acquired
-    yield "taken", "not said" if taken is None else f"{taken.when} ({taken.said_by})"
+    yield "taken", "not said" if taken is None else f"{taken.when} ({taken.source_tag})"
     yield "CRS", date.crs
     yield "size", f"{date.shape[1]:,} x {date.shape[0]:,} px of {date.pixel_m:.3g} m"
     yield "bands", f"{date.bands}, {date.dtype}"
@@ -85,9 +84,7 @@ def _rows(date: DateSeen) -> Iterator[tuple[str, str]]:
 
 
 def _pair(seen: Inspection) -> Table:
-    table = Table(title="The pair", title_justify="left", show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+    table = titled_table("The pair", "", "", numbers=False)
     ground, shift = seen.ground, seen.shift
     table.add_row(
         "common ground",

@@ -25,7 +25,7 @@ COMMANDS = {
         "Cut a labelled pair of rasters into chips.",
     ),
 }
-"""Commands by name: where each lives, and its line in the help of the group."""
+"""Commands by name: the place of each, and its line in the help of the group."""
 
 
 @click.group(
@@ -33,4 +33,4 @@ COMMANDS = {
     epilog="Start with: geochange data check SYSU-CD   or: geochange data chips --help",
 )
 def data() -> None:
-    """Labelled chips: time1/ time2/ label/ under train/, val/ and test/, and what belongs to them."""
+    """Make, list and check labelled chips: time1/ time2/ label/ under train/, val/ and test/."""

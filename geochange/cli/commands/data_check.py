@@ -14,6 +14,7 @@ from rich.text import Text
 from geochange.cli.options import Folder
 from geochange.cli.rerun import again
 from geochange.cli.screen import screen
+from geochange.cli.tables import titled_table
 from geochange.files.atomic import write_text
 from geochange.files.output_paths import check_target
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from geochange.dataset import Leak, SplitSurvey, Survey
 
 NAMED = 3
-"""So many chips that leak are named; --json names all."""
+"""The number of leaking chips that are named; --json names all."""
 
 
 @click.command(epilog="Example: geochange data check SYSU-CD --json sysu.json")
@@ -34,12 +35,12 @@ def check(root: Path, layout: str, bands: str | None, file: Path | None, quiet: 
     """Open every chip of ROOT, count, and look for leaks between splits.
 
     ROOT holds train/, val/ and test/ with time1/ time2/ label/ (sysu), A/ B/ label/ (levir, whu),
-    A/ B/ OUT/ (cdd) or NAME/before.tif (pairs), or train.txt, val.txt, test.txt (list). What cannot
-    be used ends it with the name of the file; leaks are reported.
+    A/ B/ OUT/ (cdd) or NAME/before.tif (pairs), or train.txt, val.txt, test.txt (list). A file that
+    cannot be used is an error that names it; leaks are reported.
     """
     if file is not None:
         check_target(file)
-    # Behind the check: loading rasterio takes longer than a refused option may.
+    # Imported after the checks: rasterio loads slower than a refusal may take.
     from geochange.dataset import survey
 
     with again("the same command again starts afresh"), screen(quiet, log_json=False) as report:
@@ -51,17 +52,14 @@ def check(root: Path, layout: str, bands: str | None, file: Path | None, quiet: 
 
 
 def _table(found: Survey) -> Table:
-    table = Table(title="Data set", title_justify="left")
-    table.add_column(style="bold", no_wrap=True)
-    for split in found.splits:
-        table.add_column(split, justify="right", overflow="fold")
+    table = titled_table("Data set", "", *found.splits)
     rows = {split: _rows(found.layouts[split], told) for split, told in found.splits.items()}
     for name in next(iter(rows.values())):
         table.add_row(name, *(row[name] for row in rows.values()))
     table.add_section()
     for leak in found.leaks:
         cells = [_names(leak) if split == leak.splits[1] else "" for split in found.splits]
-        # Text, since names of files are no markup.
+        # Text, so that file names are not read as markup.
         label = Text(f"{leak.what} as in {leak.splits[0]}", style="yellow")
         table.add_row(label, *(Text(cell, style="yellow") for cell in cells))
     if not found.leaks:

@@ -31,14 +31,14 @@ from geochange.config.cut import CutOptions
 def chips(before: str, after: str, labels: str, out: Path, quiet: bool, **options: Any) -> None:
     """Cut the rasters BEFORE and AFTER and their LABELS into chips to train on.
 
-    BEFORE and AFTER are read as `geochange run` reads them. LABELS are polygons of what changed
-    (.gpkg, .geojson, .fgb, .shp) or a raster: 0 none, 1 change, 255 unknown. With --reviewed they
-    are what `geochange run` found and you accepted or rejected in QGIS (attribute `status`), and
-    what it missed and you drew and accepted. Chips go into
-    ROOT/SPLIT/time1, time2 and label as PNG; blocks of neighbours stay in one split.
+    BEFORE and AFTER are read as by `geochange run`. LABELS are polygons of what changed (.gpkg,
+    .geojson, .fgb, .shp) or a raster: 0 unchanged, 1 changed, 255 unknown. With --reviewed they are
+    the polygons of `geochange run` that you accepted or rejected in QGIS (attribute `status`), and
+    those that you drew and accepted. Chips are written to ROOT/SPLIT/time1, time2 and label as PNG;
+    neighbouring chips stay in one split.
     """
     CutOptions.parse(options)
-    # Behind the check: loading rasterio takes longer than a refused option may.
+    # Imported after the checks: rasterio loads slower than a refusal may take.
     from geochange.workflows.cut_chips import cut
 
     with again("the same command again starts afresh"), screen(quiet, log_json=False) as report:
@@ -53,5 +53,5 @@ def chips(before: str, after: str, labels: str, out: Path, quiet: bool, **option
     rows |= {f"left out, {reason}": f"{count:,} chips" for reason, count in left_out.items()}
     rows["labels"] = ", ".join(f"{value} {what}" for value, what in done.label_values.items())
     closing_table(rows, "Chips")
-    # Not in the table, which would cut a long path.
+    # Outside the table, which would cut a long path.
     click.echo(f"data set  {done.root}")

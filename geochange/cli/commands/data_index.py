@@ -16,8 +16,8 @@ from geochange.cli.options import Folder
 def index(root: Path, layout: str, quiet: bool) -> None:
     """Write train.txt, val.txt and test.txt of the chips in ROOT.
 
-    A line holds the paths of a chip before, after and of its label, two spaces between them,
-    relative to ROOT. Lists that are there are replaced; another file of such a name is refused.
+    A line holds the paths of before, after and label of a chip, with two spaces between them,
+    relative to ROOT. Existing lists are replaced; other files with such a name are refused.
     """
     from geochange.dataset import records_of, splits_of
     from geochange.dataset.chip_lists import write_lists

@@ -23,16 +23,18 @@ CONFIG = click.Path(path_type=Path, dir_okay=False)
 @click.option("--kept-out", is_flag=True, help="pairs to validate on, of the cities kept out")
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def planted(root: Path, sheet: Path, config: Path | None, quiet: bool, **given: Any) -> None:
-    """Show pairs with planted changes, made of the pictures in ROOT, as training makes them.
+    """Show pairs with planted changes, made of the pictures in ROOT, as in training.
 
     ROOT holds revisits/naip/CITY_YEAR_INDEX.jpg, revisits/sentinel2/time1 and time2, and
-    scenes/SET/CLASS/*.jpg; not all need be there. Each pair is before, after and label.
+    scenes/SET/CLASS/*.jpg; each of them is optional. A row shows before, after and label.
     """
     from geochange.config import TrainOptions
     from geochange.config.files import read_options
+    from geochange.files.sidecars import refuse_others
     from geochange.trainer.recipe import planted_of
     from geochange.training.planting.contact import write_contact
 
+    refuse_others(sheet, "--sheet")
     options = read_options(TrainOptions, config, {}) if config else TrainOptions()
     options = options.model_copy(update={"seed": given["seed"]})
     source = planted_of(options, root, kept_out=given["kept_out"])

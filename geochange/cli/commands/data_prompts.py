@@ -37,11 +37,12 @@ if TYPE_CHECKING:
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 @click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
 def prompts(root: Path, quiet: bool, log_json: bool, **given: Any) -> None:
-    """Let CLIP name what every chip of ROOT shows, at both dates.
+    """Let CLIP name the classes of every chip of ROOT, at both dates.
 
-    The names go beside the chips, as time1_clipcls_56_vit16.json and time2_clipcls_56_vit16.json
-    in the folder of every split, where training and evaluation look for them. Splits that have
-    such files are left as they are. An interrupted command goes on when it is given again.
+    The names are stored beside the chips, as time1_clipcls_56_vit16.json and
+    time2_clipcls_56_vit16.json in the folder of each split, where training and evaluation read
+    them. Splits that have such files are skipped. An interrupted command goes on when it is given
+    again.
     """
     clip, vocabulary = given["clip"], given["vocabulary"]
     if clip:
@@ -49,7 +50,7 @@ def prompts(root: Path, quiet: bool, log_json: bool, **given: Any) -> None:
     if vocabulary and not Path(vocabulary).is_file():
         raise InputError(f"--vocabulary {vocabulary}: no such file; name one of class names")
     sources = _sources(root, given["splits"], given["layout"], given["bands"])
-    # Behind the checks: loading torch takes longer than any refusal may.
+    # Imported after the checks: torch loads slower than a refusal may take.
     from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_vocabulary
     from geochange.trainer.prompting import Prompter
 

@@ -32,16 +32,16 @@ from geochange.cli.screen import demo_table, screen
 def demo(out: Path, size: int, seed: int, quiet: bool) -> None:
     """Make a pair of pictures with known changes and find them.
 
-    A made-up village, its fields, forest and pond at two seasons, half a metre a pixel: new houses
-    and a hall, a new road, a felled forest, a drained pond. Then the same as `geochange run`, and
-    what was found of what was planted.
+    The pictures show a made-up village, its fields, forest and pond in two seasons, at 0.5 m a
+    pixel. New houses, a hall and a road, a felled forest and a drained pond are the changes. The
+    command runs `geochange run` on them and compares the result with what was planted.
     """
-    from geochange.workflows.demo import demonstrate  # torch: not before the options are right
+    from geochange.workflows.demo import run_demo  # torch: only after the options are checked
 
     if not quiet:
         click.echo(f"Making a landscape of {size} x {size} pixels in {out}/ ...", err=True)
     with screen(quiet, log_json=False) as report:
-        shown = demonstrate(out, size, seed, report)
+        shown = run_demo(out, size, seed, report)
     announce(shown.result, quiet, log_json=False)
     if not quiet:
         demo_table(shown.scores, shown.true_share)

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from geochange.workflows.compare import Comparison
 
 WORST = 12
-"""Chips on the contact sheet."""
+"""The number of chips on the contact sheet."""
 
 AFRESH = "the same command again starts afresh"
-"""After an interruption."""
+"""The hint after an interruption."""
 
 _OF_CHIPS = {*EvaluateOptions.model_fields, "csv", "plots"} - {"tolerance"}
 _OF_POLYGONS = {*CompareOptions.model_fields} - {"tolerance"}
@@ -63,8 +63,8 @@ def evaluate(
 ) -> None:
     """Measure a model on labelled chips, or polygons against a reference.
 
-    MODEL is whatever `geochange run --model` takes: a checkpoint, cva, irmad, package.module:Class;
-    ROOT the folder of a data set. The intervals hold 95 % of the figures when chips are drawn anew.
+    MODEL is any value of `geochange run --model`: a checkpoint, cva, irmad, package.module:Class.
+    ROOT is the folder of a data set. The intervals are bootstrap intervals of 95 %, over chips.
 
     FOUND and REFERENCE are files of polygons (.gpkg, .geojson, .fgb, .shp). They are compared on
     the grid of the run that wrote FOUND, pixel by pixel and polygon by polygon.
@@ -125,7 +125,7 @@ def _check_chips(model: str, root: Path, values: Mapping[str, Any]) -> None:
 
 
 def _check_files(files: Mapping[str, Path | None]) -> None:
-    """Refuse places that cannot be written. Raises OutputError."""
+    """Refuse output files that cannot be written. Raises OutputError."""
     for name in ("json", "csv"):
         _check_file(name, files[name], f".{name}")
     plots = files["plots"]
@@ -150,7 +150,7 @@ def _measure(
     files: Mapping[str, Path | None],
     silence: tuple[bool, bool],
 ) -> None:
-    # Behind the checks: loading torch takes longer than any refusal may.
+    # Imported after the checks: torch loads slower than a refusal may take.
     from geochange.workflows.evaluate import evaluate as measure
 
     quiet, log_json = silence
@@ -176,7 +176,7 @@ def _compare(
     silence: tuple[bool, bool],
 ) -> None:
     options = CompareOptions.parse(dict(values))
-    # Behind the checks, as above.
+    # Imported after the checks, as above.
     from geochange.workflows.compare import compare
 
     quiet, log_json = silence
@@ -204,7 +204,7 @@ def _tell(comparison: Comparison, json_file: Path | None, quiet: bool, log_json:
 
 
 def _say_files(files: Mapping[str, Path | None]) -> None:
-    # Not in a table, which would cut a long path.
+    # Outside the table, which would cut a long path.
     for name, path in files.items():
         if path is not None:
             click.echo(f"{name:<6} {path}")

@@ -28,11 +28,11 @@ from geochange.formatting import area
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 @click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
 def polygonize(raster: str, out: Path | None, quiet: bool, log_json: bool, **options: Any) -> None:
-    """Draw the polygons of a run again from RASTER, the probability that it wrote.
+    """Draw the polygons of a run again from RASTER, its probability raster.
 
-    Another threshold, smallest area or outline takes seconds: the network is not asked again. With
-    the options of the run the polygons are those of the run, but for the classes that CLIP named,
-    which the raster does not hold.
+    Another threshold, smallest area or outline takes seconds: the network does not run again. With
+    the options of the run the polygons are the same, except for class names, which the raster does
+    not hold.
     """
     from geochange.workflows.polygonize import polygonize as draw_again
 

@@ -35,10 +35,10 @@ import click
 def preview(
     changes: Path, out: Path | None, number: int | None, size: int, quiet: bool, **rasters: str
 ) -> None:
-    """Draw CHANGES, a file that `geochange run` wrote, as one picture: before, after, changes.
+    """Draw CHANGES, a file of `geochange run`, as one picture: before, after, changes.
 
-    Polygons are coloured by their mean confidence, as in QGIS. The rasters are found by what the
-    file says of its run; of large ones only a small part is read.
+    Polygons are coloured by their mean confidence, as in QGIS. The file stores where the rasters
+    are; of large rasters only a small part is read.
     """
     from geochange.workflows.preview import preview as draw
 

@@ -13,11 +13,11 @@ from geochange.cli.screen import closing_table, say_json, screen
 from geochange.config import RunOptions
 from geochange.formatting import area, duration
 from geochange.running.disk_space import as_gb
-from geochange.workflows.preflight import check
+from geochange.workflows.preflight import check_run
 
 if TYPE_CHECKING:
     from geochange.workflows.detect import Result
-    from geochange.workflows.dry_run import Rehearsal
+    from geochange.workflows.dry_run import DryRun
 
 
 @click.command(
@@ -40,25 +40,25 @@ if TYPE_CHECKING:
 def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **options: Any) -> None:
     """Find what changed between the rasters BEFORE and AFTER.
 
-    Both may be any raster GDAL opens, files or addresses, with different CRS, resolution and
-    extent; tiles side by side ("before/*.tif", or a tile index "GTI:index.gpkg"); bands in files
-    of their own ("B04.tif + B03.tif + B02.tif"); or a STAC item, file or address, whose asset may
-    be named (item.json#visual). What a server asks for, GDAL takes from its environment variables,
-    such as AWS_PROFILE, AWS_REQUEST_PAYER or GDAL_HTTP_HEADERS.
+    Both are rasters in any format of GDAL, files or URLs, and may differ in CRS, resolution and
+    extent. Either may also be tiles side by side ("before/*.tif", or a tile index
+    "GTI:index.gpkg"), bands in files of their own ("B04.tif + B03.tif + B02.tif"), or a STAC item,
+    file or URL, with or without an asset (item.json#visual). GDAL takes credentials from its
+    environment variables, such as AWS_PROFILE, AWS_REQUEST_PAYER or GDAL_HTTP_HEADERS.
 
-    The polygons open styled in QGIS; the probability of change lies beside them as a
+    The polygons open styled in QGIS. The probability of change is written beside them as a
     cloud-optimised GeoTIFF. A .gpkg is written part by part, for any number of polygons; the other
-    formats need all of them in memory at the end. An interrupted run goes on when the same command
+    formats need all polygons in memory at the end. An interrupted run goes on when the same command
     is given again.
     """
     dry_run = options.pop("dry_run")
-    checked = check(before, after, out, RunOptions.parse(said(options)))
+    checked = check_run(before, after, out, RunOptions.parse(said(options)))
     if dry_run:
-        from geochange.workflows.dry_run import rehearse
+        from geochange.workflows.dry_run import estimate_run
 
-        foretell(rehearse(checked), log_json)
+        foretell(estimate_run(checked), log_json)
         return
-    # Behind the check: loading torch takes longer than any refusal may.
+    # Imported after the checks: torch loads slower than a refusal may take.
     from geochange.workflows.detect import run as run_checked
 
     with screen(quiet, log_json) as report:
@@ -66,8 +66,8 @@ def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **optio
     announce(result, quiet, log_json)
 
 
-def foretell(rehearsal: Rehearsal, log_json: bool) -> None:
-    """Say what a run would take."""
+def foretell(rehearsal: DryRun, log_json: bool) -> None:
+    """Show what a run would take."""
     if log_json:
         say_json("plan", **asdict(rehearsal))
         return
@@ -84,7 +84,7 @@ def foretell(rehearsal: Rehearsal, log_json: bool) -> None:
 
 
 def announce(result: Result, quiet: bool, log_json: bool) -> None:
-    """Say what was found and where it lies."""
+    """Show what was found and where it is."""
     if log_json:
         say_json(
             "result",
@@ -113,7 +113,7 @@ def announce(result: Result, quiet: bool, log_json: bool) -> None:
             count = len({*whole.before, *whole.after})
             rows["unreadable"] = f"{count:,} places, nodata in the output"
         closing_table(rows, "Changes")
-        # Not in the table, which would cut a long path.
+        # Outside the table, which would cut a long path.
         click.echo(f"polygons     {result.out}")
         click.echo(f"probability  {result.raster}")
         if result.report:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from geochange.workflows.train import Trained
 
 RESUME = "add --resume to go on where it was"
-"""After an interruption; harmless where it came before anything was kept."""
+"""The hint after an interruption; harmless where nothing was saved yet."""
 
 
 @click.command(epilog="Example: geochange train configs/smoke.yaml --data CHIPS --out runs/smoke")
@@ -52,16 +52,18 @@ def train(
 ) -> None:
     """Train ChangeCLIP on labelled chips, with the options of the YAML file CONFIG.
 
-    The data set holds train/ and val/, each with time1/, time2/ and label/ (or A/, B/ and label/
-    or OUT/). What is learnt lies in DIR: best.safetensors, which `geochange run --model` takes,
-    last.safetensors, metrics.csv, pictures of every validation, and what TensorBoard reads. An
+    The data set holds train/ and val/, each with time1/, time2/ and label/ (or A/, B/ and label/ or
+    OUT/). Results are written to DIR: best.safetensors, which `geochange run --model` takes,
+    last.safetensors, metrics.csv, pictures of every validation, and files for TensorBoard. An
     interrupted training goes on with --resume, to the same weights.
     """
     options = _read(config, given["data"], given["start"], given["settings"])
     if show:
         click.echo(write_out(options), nl=False)
         return
-    from geochange.workflows.train import train as learn  # torch: not before the options are right
+    from geochange.workflows.train import (
+        train as learn,  # torch: only after the options are checked
+    )
 
     log_json = given["log_json"]
     with again(RESUME), screen(quiet, log_json) as report:
@@ -104,7 +106,7 @@ def _announce(trained: Trained, quiet: bool, log_json: bool) -> None:
 
 
 def _rows(trained: Trained) -> dict[str, str]:
-    """The figures as `run` will have them first, then those at one half, as published."""
+    """The figures at the fitted threshold first, as `run` has them, then those at 0.5."""
     figures = trained.figures
     told = {
         "IoU of change": f"{figures['iou_at_threshold']:.3f}",

@@ -1,4 +1,4 @@
-"""`geochange weights`: what files of weights hold, and any network that is read as one of ours."""
+"""`geochange weights`: show, convert, average and list files of weights."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from geochange.cli.tables import print_grid
 from geochange.cli.weights_tables import describe, in_a_line, one_line, refusing, rows_of, title_of
 from geochange.errors import InputError, OptionError, OutputError
-from geochange.files.output_paths import check_folder
+from geochange.files.atomic import part_of
+from geochange.files.output_paths import check_target
 from geochange.models.weights.locate import FOLDER, list_weights, locate, weights_folder
 
 if TYPE_CHECKING:
@@ -32,20 +31,20 @@ def weights() -> None:
     "--json", "as_json", is_flag=True, help="print one object of JSON, vocabulary and all"
 )
 def show(file: str, as_json: bool) -> None:
-    """Show what FILE holds, and that all of its tensors fit.
+    """Show what FILE holds, and check that all of its tensors fit.
 
-    FILE is a ChangeCLIP checkpoint, ours or the authors' .pth, or CLIP's weights; a bare name is
-    looked for in the folder that GEOCHANGE_WEIGHTS names, too. Nothing in a pickle is run.
+    FILE is a ChangeCLIP checkpoint, ours or the authors' .pth, or CLIP's weights. A bare name is
+    also looked for in the folder GEOCHANGE_WEIGHTS. No code of a pickle is run.
     """
     described = describe(file)
     if as_json:
         click.echo(json.dumps(described, ensure_ascii=False))
     else:
-        _table(rows_of(described))
+        print_grid(_on_lines(rows_of(described)))
 
 
 def _of_our_own(command: Callable[..., None]) -> Callable[..., None]:
-    """How weights of ours are written."""
+    """The arguments and options of commands that write our checkpoints."""
     half = click.option("--half", is_flag=True, help="in float16: half the size, nearly one answer")
     threshold = click.option(
         "--threshold",
@@ -60,17 +59,17 @@ def _of_our_own(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @_of_our_own
 def convert(source: str, target: Path, half: bool, threshold: float | None) -> None:
-    """Rewrite a ChangeCLIP checkpoint as one of ours.
+    """Convert a ChangeCLIP checkpoint to our format.
 
-    IN is a checkpoint of ours or the authors' .pth. OUT ends in .safetensors and holds tensors
-    and a card of plain text, nothing that could run. It appears whole or not at all; a file that
-    is there is replaced, unless it is IN itself.
+    IN is a checkpoint of ours or the authors' .pth. OUT ends in .safetensors and holds tensors and
+    a card of plain text, nothing that can be executed. It appears whole or not at all. An existing
+    OUT is replaced, unless it is IN itself.
     """
     target = target.expanduser()
     _check_target(target)
     path = locate(source)
     _check_apart(path, target)
-    # Behind the checks: loading torch takes longer than any refusal may.
+    # Imported after the checks: torch loads slower than a refusal may take.
     from geochange.models.weights.convert import convert as rewrite
 
     with refusing(path):
@@ -85,10 +84,10 @@ def convert(source: str, target: Path, half: bool, threshold: float | None) -> N
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @_of_our_own
 def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float | None) -> None:
-    """Write the mean of several states of one network, which errs less than any of them.
+    """Write the mean of several states of one network, which is often better than each of them.
 
-    Each IN is a checkpoint of the same training, or of trainings that began with the same weights.
-    OUT is as in `convert`; its threshold is the mean of theirs.
+    Each IN is a checkpoint of the same training, or of trainings that started from the same
+    weights. OUT is as in `convert`; its threshold is the mean of theirs.
     """
     if len(sources) < 2:
         raise OptionError(f"a mean of {sources[0]} alone; name two states of a network, then OUT")
@@ -97,7 +96,7 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
     paths = [locate(source) for source in sources]
     for path in paths:
         _check_apart(path, target)
-    # Behind the checks, as above.
+    # Imported after the checks, as above.
     from geochange.models.weights.convert import average as write_mean
 
     card = write_mean(paths, target, half=half, threshold=threshold)
@@ -110,7 +109,7 @@ def _say_written(target: Path, card: Card) -> None:
 
 @weights.command("list", epilog="Example: GEOCHANGE_WEIGHTS=~/weights geochange weights list")
 def list_command() -> None:
-    """List the weights in the folder that GEOCHANGE_WEIGHTS names."""
+    """List the weights in the folder GEOCHANGE_WEIGHTS."""
     folder = weights_folder()
     if folder is None:
         click.echo(f"{FOLDER} is not set; name your folder of weights: export {FOLDER}=~/weights")
@@ -119,18 +118,12 @@ def list_command() -> None:
     elif not (files := list_weights()):
         click.echo(f"No weights (.pt, .pth, .bin or .safetensors) in {folder}.")
     else:
-        _table({path.name: in_a_line(path) for path in files})
+        print_grid(_on_lines({path.name: in_a_line(path) for path in files}))
 
 
-def _table(rows: Mapping[str, str]) -> None:
-    """Names and values in two columns, on standard output."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows.items():
-        # Text, since a file's own words are no markup.
-        table.add_row(Text(one_line(name)), Text(one_line(value)))
-    Console().print(table)
+def _on_lines(rows: Mapping[str, str]) -> dict[str, str]:
+    """Rows whose words, which come from files, stay on one line each."""
+    return {one_line(name): one_line(value) for name, value in rows.items()}
 
 
 def _check_target(target: Path) -> None:
@@ -138,13 +131,11 @@ def _check_target(target: Path) -> None:
         raise OptionError(
             f"{target}: our weights are .safetensors; name it {target.stem}.safetensors"
         )
-    if target.is_dir():
-        raise OutputError(f"{target} is a folder: name a file in it")
-    check_folder(target)
+    check_target(target)
 
 
 def _check_apart(source: Path, target: Path) -> None:
     """Refuse to write over IN, also by the name under which OUT grows until it is whole."""
-    for taken in (target, target.with_name(f"{target.name}.part")):
+    for taken in (target, part_of(target)):
         if taken.exists() and taken.samefile(source):
             raise OutputError(f"{target}: would overwrite the input {source}; give another name")

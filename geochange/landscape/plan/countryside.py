@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geochange.landscape.plan.draft import Draft, Parish
+from geochange.landscape.plan.draft import Draft, LandSquare
 from geochange.landscape.plan.things import Pond, Road, Wood
 from geochange.landscape.shapes import Points, blob
 
@@ -35,7 +35,7 @@ def river(start_px: float, size_px: int, span_px: float, rng: np.random.Generato
     return np.stack([rows, start_px + span_px * (0.2 + sway) + meander], axis=1)
 
 
-def add_ride(draft: Draft, parish: Parish, main_path: Points) -> None:
+def add_ride(draft: Draft, parish: LandSquare, main_path: Points) -> None:
     """A gravel track from the main road up through the large wood and out of the parish."""
     col = parish.col + 0.90 * parish.span_px
     road_row = np.interp(col, main_path[:, 1], main_path[:, 0])
@@ -46,7 +46,7 @@ def add_ride(draft: Draft, parish: Parish, main_path: Points) -> None:
     draft.add_road(Road(path, TRACK_HALF_PX, GRAVEL, rutted=True))
 
 
-def add_pond(draft: Draft, parish: Parish) -> None:
+def add_pond(draft: Draft, parish: LandSquare) -> None:
     """A pond that is drained between the dates, as large as the river leaves room for."""
     centre = parish.place(0.86, 0.41)
     largest_px = min(0.07 * parish.span_px, 92.0)
@@ -58,7 +58,7 @@ def add_pond(draft: Draft, parish: Parish) -> None:
             return
 
 
-def add_woods(draft: Draft, parish: Parish) -> None:
+def add_woods(draft: Draft, parish: LandSquare) -> None:
     """One large wood, partly felled between the dates, and two small ones."""
     span_px, rng = parish.span_px, parish.rng
     heart = parish.place(0.19, 0.76)

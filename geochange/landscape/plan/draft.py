@@ -1,4 +1,4 @@
-"""Parish and draft: a square of land to be furnished, and the list of what it got so far."""
+"""LandSquare and Draft: a square of land to fill, and the list of what it holds so far."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from geochange.landscape.shapes import ribbon
 
 
 @dataclass(frozen=True, slots=True)
-class Parish:
+class LandSquare:
     """One square of the land: its first (row, col), its side in px and its own randomness."""
 
     row: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from geochange.landscape.plan.countryside import GRAVEL, TRACK_HALF_PX
-from geochange.landscape.plan.draft import Draft, Parish
+from geochange.landscape.plan.draft import Draft, LandSquare
 from geochange.landscape.plan.house import car, dwelling
 from geochange.landscape.plan.things import Building, Road, Slab, Stands
 from geochange.landscape.shapes import Box, Points
@@ -20,7 +20,7 @@ HALLS = (
 )
 
 
-def add_farm(draft: Draft, parish: Parish, main_path: Points) -> None:
+def add_farm(draft: Draft, parish: LandSquare, main_path: Points) -> None:
     """A farm in the lower right of the parish, tied to the main road by a track."""
     row, col = parish.place(0.83, 0.82)
     yard = Box(row, col, float(parish.rng.uniform(-0.18, 0.18)), 46.0, 36.0)
@@ -49,7 +49,7 @@ def hall(box: Box, roof: tuple[int, int, int], stands: Stands) -> Building:
     return Building(box, 11.0, 0.26, False, roof, ribs_px=5.0, stands=stands)
 
 
-def track(parish: Parish, yard: Box, main_path: Points) -> Road:
+def track(parish: LandSquare, yard: Box, main_path: Points) -> Road:
     """A rutted track from the yard that bends up to the main road."""
     start = yard.at(yard.half_along_px, 4.0)
     col = parish.col + 0.96 * parish.span_px

@@ -15,7 +15,7 @@ from geochange.landscape.plan.countryside import (
     main_road,
     river,
 )
-from geochange.landscape.plan.draft import Draft, Parish
+from geochange.landscape.plan.draft import Draft, LandSquare
 from geochange.landscape.plan.things import Plan
 from geochange.landscape.plan.village import settle
 from geochange.landscape.shapes import Points, ribbon
@@ -37,11 +37,11 @@ def lay_out(size_px: int, seed: int) -> Plan:
     draft.claims.extend(ribbon(path, RIVER_HALF_PX + 4) for path in rivers)
     for row, road in zip(starts, main_roads, strict=True):
         for col in starts:
-            furnish(draft, Parish(row, col, span_px, rng), road.path)
+            furnish(draft, LandSquare(row, col, span_px, rng), road.path)
     return finish(draft, rivers, size_px, seed)
 
 
-def furnish(draft: Draft, parish: Parish, main_path: Points) -> None:
+def furnish(draft: Draft, parish: LandSquare, main_path: Points) -> None:
     """Fill one parish: first what cannot move, then what settles round it."""
     add_pond(draft, parish)
     settle(draft, parish, main_path)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from geochange.landscape.plan.countryside import MAIN_HALF_PX, add_ride
-from geochange.landscape.plan.draft import Draft, Parish
+from geochange.landscape.plan.draft import Draft, LandSquare
 from geochange.landscape.plan.farm import add_farm
 from geochange.landscape.plan.house import add_church, add_house
 from geochange.landscape.plan.things import Plot, Road, Stands
@@ -24,7 +24,7 @@ PLOT_DEPTH_PX = 54
 FRONTAGE_PX = 39
 
 
-def settle(draft: Draft, parish: Parish, main_path: Points) -> None:
+def settle(draft: Draft, parish: LandSquare, main_path: Points) -> None:
     """Lay the streets of a parish, the new ones first, and line them with houses."""
     span_px = parish.span_px
     new_length_px = float(np.clip(0.19 * span_px, 146, 212))
@@ -46,7 +46,7 @@ def settle(draft: Draft, parish: Parish, main_path: Points) -> None:
     line_street(draft, parish, Road(built_up, MAIN_HALF_PX, STREET))
 
 
-def found_parish_church(draft: Draft, parish: Parish, main_path: Points) -> None:
+def found_parish_church(draft: Draft, parish: LandSquare, main_path: Points) -> None:
     """A church above the main road, between two lanes, where the land has room for one."""
     col = parish.col + CHURCH_SHARE * parish.span_px
     row = float(np.interp(col, main_path[:, 1], main_path[:, 0])) - 46
@@ -56,7 +56,7 @@ def found_parish_church(draft: Draft, parish: Parish, main_path: Points) -> None
 
 
 def street(
-    parish: Parish, main_path: Points, share: float, length_px: float, stands: Stands
+    parish: LandSquare, main_path: Points, share: float, length_px: float, stands: Stands
 ) -> Road:
     """A street leaving the main road at a share of the parish, down or (negative) up."""
     col = parish.col + share * parish.span_px
@@ -83,7 +83,7 @@ def plots_along(road: Road, first_px: float, frontage_px: float) -> Iterator[tup
             yield street_edge.inner(0, offset_px, half_sides_px), -side
 
 
-def line_estate(draft: Draft, parish: Parish, road: Road) -> None:
+def line_estate(draft: Draft, parish: LandSquare, road: Road) -> None:
     """New houses on building land that was already staked out at the first date."""
     for box, street_side in plots_along(road, first_px=MAIN_SETBACK_PX + 3, frontage_px=42):
         if draft.claim(box.outline(grow_px=-2)):
@@ -91,7 +91,7 @@ def line_estate(draft: Draft, parish: Parish, road: Road) -> None:
             add_house(draft, plot, parish.rng, Stands.NEW)
 
 
-def line_street(draft: Draft, parish: Parish, road: Road, one_goes: bool = False) -> None:
+def line_street(draft: Draft, parish: LandSquare, road: Road, one_goes: bool = False) -> None:
     """Old houses wherever there is room; one_goes: the first of them is demolished."""
     rng = parish.rng
     for box, street_side in plots_along(road, MAIN_SETBACK_PX, FRONTAGE_PX + rng.uniform(-3, 5)):

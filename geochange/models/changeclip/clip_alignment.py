@@ -1,4 +1,4 @@
-"""Aligner: a small CLIP as it is trained from nothing, pictures against captions."""
+"""Aligner: a small CLIP that is trained from scratch to match pictures and captions."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from geochange.models.prompts import tokenise
 from geochange.models.weights.openclip import MEAN, STD, ClipShape, build_clip
 
 LARGEST_SCALE = 100.0
-"""Of cosines in the softmax, as CLIP has it."""
+"""The largest factor of cosines in the softmax, as in CLIP."""
 
 
 def clip_shape(variant: Variant, side_px: int) -> ClipShape:
-    """The CLIP whose towers a variant's are, for pictures of `side_px`.
+    """The shape of a CLIP with the towers of a variant, for pictures of `side_px`.
 
     Raises OptionError for a variant whose image tower is no ResNet.
     """
-    visual, text = variant.options.visual, variant.options.text
+    visual, text = variant.naming or variant.options.visual, variant.options.text
     if not isinstance(visual, ResNetOptions):
         raise OptionError("network.start scenes: needs a ResNet; say network.variant small or tiny")
     places = text.places + text.contexts
@@ -49,7 +49,7 @@ def clip_shape(variant: Variant, side_px: int) -> ClipShape:
 
 
 class _WholePool(DenseAttentionPool):
-    """The pool's answer for the whole picture, of whatever size the picture is."""
+    """The attention pool's global embedding, for pictures of any size."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, channels, H, W) -> (B, embed)."""
@@ -57,20 +57,20 @@ class _WholePool(DenseAttentionPool):
 
 
 class Aligner(nn.Module):
-    """CLIP's two towers as they are trained: how well each caption fits each picture.
+    """CLIP's two towers in training: a score for each picture and caption.
 
-    Pictures may be of any size that 32 divides: what is learnt from small ones, at a fraction of
-    the cost, large ones go on with. The tensors are those of open_clip's CLIP.
+    Pictures may have any size that 32 divides. Training can begin with small, cheap pictures and go
+    on with large ones. The tensors are those of open_clip's CLIP.
     """
 
     def __init__(self, variant: Variant, side_px: int, seed: int = 0) -> None:
         super().__init__()
         torch.manual_seed(seed)
-        visual = variant.options.visual
+        visual = variant.naming or variant.options.visual
         shape = clip_shape(variant, side_px)
         assert isinstance(visual, ResNetOptions)
         clip: Any = build_clip(shape, quickgelu=True)
-        # Whoever reads the tensors takes CLIP's heads to be 64 wide.
+        # Readers of the tensors assume that CLIP's heads are 64 wide.
         options = replace(visual, grid=side_px // 32, heads=visual.channels[-1] // 64)
         clip.visual.attnpool = _WholePool(visual.channels[-1], options)
         self.network = clip
@@ -79,7 +79,7 @@ class Aligner(nn.Module):
         """(B, 3, S, S) RGB in 0-255 and (T, places) tokens -> (B, T) logits."""
         mean, std = (per_band(numbers, pictures.device) for numbers in (MEAN, STD))
         seen = F.normalize(self.network.visual((pictures / 255 - mean) / std).float(), dim=1)
-        # Short as they are, texts gain nothing from smaller numbers, and lose time to them.
+        # Texts are short: bfloat16 gains nothing for them and costs time.
         with torch.autocast(pictures.device.type, enabled=False):
             told = self.network.encode_text(tokens, normalize=True)
         scale = self.network.logit_scale.exp().clamp(max=LARGEST_SCALE)

@@ -1,4 +1,4 @@
-"""The context decoder: texts look at the image and are told what it shows (DenseCLIP, Rao 2022)."""
+"""The context decoder: text embeddings attend to the image (DenseCLIP, Rao 2022)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True, slots=True)
 class ContextOptions:
-    """Sizes of the context decoder; dropout stands inside its MLPs."""
+    """Sizes of the context decoder; dropout applies inside its MLPs."""
 
     layers: int = 3
     width: int = 256
@@ -20,7 +20,7 @@ class ContextOptions:
 
 
 class Attention(nn.Module):
-    """Multi-head attention with biasless queries, keys and values."""
+    """Multi-head attention; queries, keys and values have no bias."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Attention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(self, x: torch.Tensor, memory: torch.Tensor) -> torch.Tensor:
-        """x: (B, N, width) asks, memory: (B, M, width) answers; returns (B, N, width)."""
+        """x: (B, N, width) queries, memory: (B, M, width) keys and values; returns (B, N, width)."""
         q, k, v = (
             part.unflatten(2, (self.heads, -1)).transpose(1, 2)
             for part in (self.q_proj(x), self.k_proj(memory), self.v_proj(memory))
@@ -42,7 +42,7 @@ class Attention(nn.Module):
 
 
 class ContextLayer(nn.Module):
-    """Pre-norm self-attention, cross-attention to the memory as it is, and an MLP."""
+    """Pre-norm self-attention, cross-attention to the memory without a norm, and an MLP."""
 
     def __init__(self, options: ContextOptions) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class ContextLayer(nn.Module):
 
 
 class ContextDecoder(nn.Module):
-    """What the image adds to its texts; the network scales it by `gamma` and adds it."""
+    """The change of the text embeddings by the image; the network scales it by `gamma` and adds it."""
 
     def __init__(self, embed: int, options: ContextOptions) -> None:
         super().__init__()

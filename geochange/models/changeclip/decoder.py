@@ -1,4 +1,4 @@
-"""The decoder: from the coarsest map to the finest, listening to both dates' texts."""
+"""The decoder: from the coarsest map to the finest, with the texts of both dates."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class DecoderOptions:
 
 
 class Upsample(nn.Module):
-    """Twice as large: nearest, 3x3 convolution, group norm, ReLU."""
+    """Upsample by two: nearest neighbour, 3x3 convolution, group norm, ReLU."""
 
     def __init__(self, inputs: int, outputs: int, groups: int) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Upsample(nn.Module):
 
 
 class SwinUpsample(nn.Module):
-    """A coarse map enlarged, then refined by Swin blocks that listen to the texts."""
+    """Upsample a coarse map, then refine it by Swin blocks that attend to the texts."""
 
     def __init__(self, options: DecoderOptions) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class SwinUpsample(nn.Module):
 
 
 class Stage(nn.Module):
-    """Bring a coarse map to the next finer one's size and join them."""
+    """Upsample a coarse map to the size of the next finer one, and merge them."""
 
     def __init__(self, options: DecoderOptions) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ class DecodeHead(nn.Module):
     ) -> torch.Tensor:
         """From maps, fine to coarse, and texts (B, 2, embed); returns (B, 2, H / 4, W / 4)."""
         text = torch.cat([self.linearA(text_before), self.linearB(text_after)], dim=1)
-        # Texts stay in float32 where the maps do not, and so does all of the decoder.
+        # Texts stay in float32, and so does all of the decoder, even where the maps do not.
         finer = [level.to(text.dtype) for level in maps]
         x = finer.pop()
         for stage in self.stages:

@@ -1,15 +1,22 @@
-"""CLIP's image towers made dense: a pyramid, a global embedding and one embedding per place."""
+"""CLIP's image towers made dense: a pyramid, a global embedding and one embedding per position."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from geochange.models.changeclip.efficientnet import EfficientNetOptions, EfficientNetTower
 from geochange.models.changeclip.layers import resize_grid
+from geochange.models.changeclip.seen import ImageFeatures
 from geochange.models.weights.openclip import blocks_of, modified_resnet, transformer
+
+MEAN = (123.675, 116.28, 103.53)
+"""Subtracted from RGB in 0-255 (ImageNet's), and what it is then divided by."""
+STD = (58.395, 57.12, 57.375)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,9 @@ class ResNetOptions:
     grid: int = 16
     embed: int = 1024
 
+    mean: ClassVar[tuple[float, float, float]] = MEAN
+    std: ClassVar[tuple[float, float, float]] = STD
+
     @property
     def channels(self) -> tuple[int, ...]:
         """Channels of the pyramid, from stride 4 to stride 32."""
@@ -29,7 +39,7 @@ class ResNetOptions:
 
     @property
     def score_level(self) -> int:
-        """The pyramid's level whose size the local embeddings have."""
+        """The level of the pyramid that has the size of the dense embedding."""
         return 3
 
 
@@ -52,6 +62,9 @@ class VitOptions:
     double_class_token: bool = False
     drop_path: float = 0.1
 
+    mean: ClassVar[tuple[float, float, float]] = MEAN
+    std: ClassVar[tuple[float, float, float]] = STD
+
     @property
     def channels(self) -> tuple[int, ...]:
         """Channels of the pyramid, from stride 4 to stride 32."""
@@ -59,21 +72,8 @@ class VitOptions:
 
     @property
     def score_level(self) -> int:
-        """The pyramid's level whose size the local embeddings have."""
+        """The level of the pyramid that has the size of the dense embedding."""
         return 2
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a tower saw. C: the embedding's channels, H and W: the size of the score level.
-
-    pyramid: four maps (B, channels, height / s, width / s) for s = 4, 8, 16, 32.
-    whole: (B, C), the image's embedding. places: (B, C, H, W), that of each place.
-    """
-
-    pyramid: list[torch.Tensor]
-    whole: torch.Tensor
-    places: torch.Tensor
 
 
 def to_map(tokens: torch.Tensor, height: int, width: int) -> torch.Tensor:
@@ -83,7 +83,7 @@ def to_map(tokens: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 
 class DenseAttentionPool(nn.Module):
-    """CLIP's attention pool, answering for every position and not for their mean alone.
+    """CLIP's attention pool with an output for every position, not for the mean alone.
 
     Returns (B, 1 + H * W, embed); row 0 is CLIP's global embedding (DenseCLIP, Rao 2022, sec. 3.2).
     """
@@ -117,7 +117,7 @@ _STEM = (*(f"{part}{i}" for i in (1, 2, 3) for part in ("conv", "bn", "act")), "
 
 
 class ResNetTower(nn.Module):
-    """CLIP's ResNet; the stages' outputs are the pyramid (ChangeCLIP's RN50 variant)."""
+    """CLIP's ResNet; the outputs of its stages are the pyramid (ChangeCLIP's RN50 variant)."""
 
     conv1: nn.Conv2d
 
@@ -129,7 +129,7 @@ class ResNetTower(nn.Module):
         for name, child in trunk.named_children():
             self.add_module(name, child)
 
-    def forward(self, x: torch.Tensor) -> Seen:
+    def forward(self, x: torch.Tensor) -> ImageFeatures:
         """See (B, 3, H, W) normalised RGB, H and W multiples of 32."""
         for name in _STEM:
             x = self.get_submodule(name)(x)
@@ -138,11 +138,11 @@ class ResNetTower(nn.Module):
             x = self.get_submodule(stage)(x)
             pyramid.append(x)
         tokens = self.get_submodule("attnpool")(x)
-        return Seen(pyramid, tokens[:, 0], to_map(tokens[:, 1:], x.shape[2], x.shape[3]))
+        return ImageFeatures(pyramid, tokens[:, 0], to_map(tokens[:, 1:], x.shape[2], x.shape[3]))
 
 
 class VitTower(nn.Module):
-    """CLIP's ViT; tokens of four blocks, brought to four strides, are the pyramid."""
+    """CLIP's ViT; the tokens of four blocks, resized to four strides, are the pyramid."""
 
     def __init__(self, options: VitOptions) -> None:
         super().__init__()
@@ -168,7 +168,7 @@ class VitTower(nn.Module):
         self.fpn3 = nn.GroupNorm(1, width)
         self.fpn4 = nn.Sequential(nn.GroupNorm(1, width), nn.MaxPool2d(2))
 
-    def forward(self, x: torch.Tensor) -> Seen:
+    def forward(self, x: torch.Tensor) -> ImageFeatures:
         """See (B, 3, H, W) normalised RGB, H and W multiples of 32."""
         patches = self.conv1(x)
         height, width = patches.shape[2:]
@@ -183,7 +183,7 @@ class VitTower(nn.Module):
             for head, number in zip(heads, self.options.taps, strict=True)
         ]
         tokens = self.ln_post(x) @ self.proj
-        return Seen(pyramid, tokens[:, 0], to_map(tokens[:, 1:], height, width))
+        return ImageFeatures(pyramid, tokens[:, 0], to_map(tokens[:, 1:], height, width))
 
     def _embed(self, patches: torch.Tensor) -> torch.Tensor:
         batch, _, height, width = patches.shape
@@ -194,9 +194,15 @@ class VitTower(nn.Module):
         return tokens + resize_grid(self.positional_embedding, height, width)
 
 
-VisualOptions = ResNetOptions | VitOptions
+VisualOptions = ResNetOptions | VitOptions | EfficientNetOptions
 
 
-def build_tower(options: VisualOptions) -> ResNetTower | VitTower:
+def build_tower(options: VisualOptions) -> ResNetTower | VitTower | EfficientNetTower:
     """The image tower these options ask for."""
-    return VitTower(options) if isinstance(options, VitOptions) else ResNetTower(options)
+    match options:
+        case VitOptions():
+            return VitTower(options)
+        case EfficientNetOptions():
+            return EfficientNetTower(options)
+        case ResNetOptions():
+            return ResNetTower(options)

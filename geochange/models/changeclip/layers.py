@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 
 class DropPath(nn.Module):
-    """Leave a residual branch out for some samples while training (stochastic depth, Huang 2016).
+    """Stochastic depth (Huang 2016): drop a residual branch for some samples while training.
 
-    x: (batch, ...); kept samples are scaled by 1 / (1 - rate), so the mean stays.
+    x: (batch, ...); kept samples are scaled by 1 / (1 - rate), so the mean stays the same.
     """
 
     def __init__(self, rate: float) -> None:
@@ -34,7 +34,7 @@ class DropPath(nn.Module):
 
 
 def named_conv(inputs: int, outputs: int, size: int = 1, act: nn.Module | None = None) -> nn.Module:
-    """A biased convolution of odd `size` that keeps height and width, then `act`.
+    """A convolution with bias of odd `size` that keeps height and width, then `act`.
 
     Its parameters are called `conv.weight` and `conv.bias`, as in the published weights.
     """
@@ -45,11 +45,11 @@ def named_conv(inputs: int, outputs: int, size: int = 1, act: nn.Module | None =
 
 
 def resize_grid(positions: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Fit learned positions to another feature size.
+    """Resize learned positions to another feature size.
 
     positions: (1 + grid * grid, channels), the first row for the global token.
-    Returns (1 + height * width, channels): that row as it is, the grid resized bilinearly
-    (align_corners false, no antialias), as CLIP-based dense predictors do (DenseCLIP, Rao 2022).
+    Returns (1 + height * width, channels): the first row unchanged, the grid resized bilinearly
+    (align_corners false, no antialias), as in DenseCLIP (Rao 2022).
     """
     grid = round((positions.shape[0] - 1) ** 0.5)
     if (height, width) == (grid, grid):
@@ -62,6 +62,6 @@ def resize_grid(positions: torch.Tensor, height: int, width: int) -> torch.Tenso
 def per_band(numbers: Sequence[float], device: torch.device) -> torch.Tensor:
     """(band, 1, 1) float32 on a device.
 
-    Filled there: copied from the host, they would have the host wait for all the device does.
+    It is filled on the device: a copy from the host would make the host wait for the device.
     """
     return torch.cat([torch.full((1, 1, 1), number, device=device) for number in numbers])

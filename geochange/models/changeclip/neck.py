@@ -1,4 +1,4 @@
-"""From two dates' pyramids to one: where they differ, how much, and the fusion of both."""
+"""The neck: two pyramids become one, from their difference, its weight, and their fusion."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FeaturePyramid(nn.Module):
         self.fpn_convs = nn.ModuleList(named_conv(channels, channels, 3) for _ in inputs)
 
     def forward(self, maps: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """From maps, fine to coarse; returns as many of `channels`, each of its map's size."""
+        """From maps, fine to coarse; returns maps of `channels` of the same sizes."""
         levels = [conv(x) for conv, x in zip(self.lateral_convs, maps, strict=True)]
         for fine in range(len(levels) - 2, -1, -1):
             size = levels[fine].shape[2:]
@@ -29,7 +29,7 @@ class FeaturePyramid(nn.Module):
 
 
 class Fusion(nn.Module):
-    """Squeeze-and-excite (Hu 2018) over the joined maps, then 1x1 to `channels`."""
+    """Squeeze-and-excite (Hu 2018) over the concatenated maps, then 1x1 to `channels`."""
 
     def __init__(self, inputs: int, channels: int, squeeze: int) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Fusion(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, inputs, H, W) -> (B, channels, H, W)."""
         weight = self.conv2(self.conv1(x.mean(dim=(2, 3), keepdim=True)))
-        # mmcv's hard sigmoid, (x + 3) / 6 clamped to 0..1, which is torch's too.
+        # mmcv's hard sigmoid, (x + 3) / 6 clamped to 0..1, is the same as torch's.
         fused: torch.Tensor = self.conv_last(x * F.hardsigmoid(weight))
         return fused
 
@@ -52,5 +52,5 @@ def difference(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
 
 
 def score_map(places: torch.Tensor, texts: torch.Tensor) -> torch.Tensor:
-    """How like each text each place is: (B, C, H, W) and (B, T, C) -> cosines (B, T, H, W)."""
+    """The cosine of each position with each text: (B, C, H, W) and (B, T, C) -> (B, T, H, W)."""
     return torch.einsum("bchw,btc->bthw", F.normalize(places, dim=1), F.normalize(texts, dim=2))

@@ -1,4 +1,4 @@
-"""ChangeCLIP: CLIP's two towers, shared by both dates, and a decoder that reads what changed.
+"""ChangeCLIP: CLIP's two towers, shared by both dates, and a decoder of change.
 
 Dong, Wang, Du, Meng: ChangeCLIP. ISPRS J. Photogramm. Remote Sens. 208 (2024) 53-69,
 doi 10.1016/j.isprsjprs.2024.01.004. Modules are named as in the published weights.
@@ -6,6 +6,7 @@ doi 10.1016/j.isprsjprs.2024.01.004. Modules are named as in the published weigh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -14,36 +15,45 @@ from torch.nn import functional as F
 
 from geochange.models.changeclip.context_decoder import ContextDecoder, ContextOptions
 from geochange.models.changeclip.decoder import DecodeHead, DecoderOptions
+from geochange.models.changeclip.efficientnet import EfficientNetOptions
 from geochange.models.changeclip.image_tower import ResNetOptions, VisualOptions, build_tower
+from geochange.models.changeclip.land_head import LandHead, LandOptions
 from geochange.models.changeclip.layers import named_conv, per_band
 from geochange.models.changeclip.neck import FeaturePyramid, Fusion, difference, score_map
 from geochange.models.changeclip.text_tower import TextOptions, TextTower, last_end
 
 STRIDE = 32
 """Height and width of the network's input are multiples of this."""
-MEAN = (123.675, 116.28, 103.53)
-"""Subtracted from RGB in 0-255 (ImageNet's), and what it is then divided by."""
-STD = (58.395, 57.12, 57.375)
+TEXTS, BANDS = 2, 3
+"""Texts of a date, whose score maps join the pyramid; bands of a picture."""
+FAINT = 8.0
+"""Of 255, added to a picture's deviation: an even picture holds nothing that is worth enlarging."""
 GAMMA = 1e-4
-"""How much of the context decoder's answer a fresh network takes."""
+"""The initial weight of the context decoder's output."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeClipOptions:
-    """Every size of the network. The defaults are the published RN50 variant."""
+    """Every size of the network. The defaults are the published RN50 variant.
+
+    land: of the head that sees what stands on each pixel of a date; None where there is none, as
+    published.
+    """
 
     visual: VisualOptions = field(default_factory=ResNetOptions)
     text: TextOptions = field(default_factory=TextOptions)
     context: ContextOptions = field(default_factory=ContextOptions)
     decoder: DecoderOptions = field(default_factory=DecoderOptions)
+    land: LandOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DateView:
-    """One date as the network understands it.
+    """The features of one date.
 
-    pyramid: four maps, the scores appended at the score level; whole: (B, C); places:
-    (B, C, H, W); text: (B, 2, C), told what the image shows; scores: (B, 2, H, W).
+    pyramid: four maps, the scores appended at the score level, and what the land head sees at the
+    finest; whole: (B, C); places: (B, C, H, W); text: (B, 2, C), told what the image shows; scores:
+    (B, 2, H, W); land: (B, classes, height / 2, width / 2) logits, of a network with a land head.
     """
 
     pyramid: list[torch.Tensor]
@@ -51,12 +61,51 @@ class DateView:
     places: torch.Tensor
     text: torch.Tensor
     scores: torch.Tensor
+    land: torch.Tensor | None = None
 
 
-def normalise(pictures: torch.Tensor) -> torch.Tensor:
-    """(B, 3, H, W) RGB in 0-255, any dtype -> float32 as the network was trained on."""
-    mean, std = (per_band(numbers, pictures.device) for numbers in (MEAN, STD))
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the network says of two dates.
+
+    change: (B, 2, H, W) float32 logits of "no change" and "change". land: (B, classes, H, W)
+    float32 logits of what stands there before and after, of a network with a land head.
+    """
+
+    change: torch.Tensor
+    land: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def cut(self, height: int, width: int) -> Answer:
+        """The first rows and columns, which padding lies behind."""
+        part = slice(height), slice(width)
+        land = self.land and (self.land[0][..., *part], self.land[1][..., *part])
+        return Answer(self.change[..., *part], land)
+
+
+def joined(answers: Sequence[Answer]) -> Answer:
+    """Answers about some chips and about others, as one."""
+    change = torch.cat([each.change for each in answers])
+    land = [each.land for each in answers if each.land is not None]
+    if not land:
+        return Answer(change)
+    before, after = zip(*land, strict=True)
+    return Answer(change, (torch.cat(before), torch.cat(after)))
+
+
+def normalise(pictures: torch.Tensor, visual: VisualOptions) -> torch.Tensor:
+    """(B, 3, H, W) RGB in 0-255, any dtype -> float32 as the tower was trained on."""
+    mean, std = (per_band(numbers, pictures.device) for numbers in (visual.mean, visual.std))
     return (pictures.float() - mean) / std
+
+
+def matched_colours(pictures: torch.Tensor) -> torch.Tensor:
+    """(B, 3, H, W) RGB -> (B, 3, H / 4, W / 4) float32, each band in its picture's deviations.
+
+    Light and haze that lie on a whole picture are then the same at both dates.
+    """
+    x = F.avg_pool2d(pictures.float(), 4)
+    mean, deviation = x.mean(dim=(2, 3), keepdim=True), x.std(dim=(2, 3), keepdim=True)
+    return (x - mean) / (deviation + FAINT)
 
 
 class ChangeClip(nn.Module):
@@ -67,8 +116,8 @@ class ChangeClip(nn.Module):
         visual, decoder = options.visual, options.decoder
         embed, channels = visual.embed, decoder.channels
         self.options = options
-        # Batch norm learns from each date by itself, as published, or from both at once, as it
-        # is used afterwards.
+        # Batch norm takes its statistics from each date alone, as published, or from both together,
+        # as at inference.
         self.dates_together = False
         self.contexts2 = nn.Parameter(torch.empty(1, 1, options.text.contexts, options.text.width))
         self.gamma = nn.Parameter(torch.full((embed,), GAMMA))
@@ -76,9 +125,8 @@ class ChangeClip(nn.Module):
         self.backbone = build_tower(visual)
         self.text_encoder = TextTower(options.text, embed)
         self.context_decoder = ContextDecoder(embed, options.context)
-        sizes = [
-            size + 2 * (level == visual.score_level) for level, size in enumerate(visual.channels)
-        ]
+        self.land_head = _land_head(visual, options.land)
+        sizes = _pyramid_channels(options)
         self.neck = FeaturePyramid([2 * size for size in sizes], channels)
         self.minus_conv = nn.ModuleList(named_conv(size, channels, act=nn.ReLU()) for size in sizes)
         self.channel_att = nn.ModuleList(
@@ -87,19 +135,21 @@ class ChangeClip(nn.Module):
         self.decode_head = DecodeHead(embed, decoder)
 
     def lower(self) -> ChangeClip:
-        """Compute in bfloat16 where the work is: image tower, neck, differences, fusion.
+        """Compute the heavy parts in bfloat16: image tower, neck, differences, fusion.
 
-        What texts go through (text tower, context decoder, decoder), a tenth of the work for
-        ViT-B/16, stays in float32: its residual streams gather half of the whole error.
+        Text tower, context decoder and decoder, a tenth of the work for ViT-B/16, stay in float32:
+        their residual streams would cause half of the whole error.
         """
-        for part in (self.backbone, self.neck, self.minus_conv, self.channel_att):
-            part.bfloat16()
+        for part in (self.backbone, self.land_head, self.neck, self.minus_conv, self.channel_att):
+            if part is not None:
+                part.bfloat16()
         return self
 
     def encode_texts(self, tokens: torch.Tensor) -> torch.Tensor:
-        """(T, places) tokens -> (T, C) embeddings, computed no further than the last end.
+        """(T, places) tokens -> (T, C) embeddings, computed only up to the last end token.
 
-        Tokens may be on the host: where they end is then known without waiting for the device.
+        Tokens may be on the host: the position of their end is then known without waiting for the
+        device.
         """
         cut, contexts = last_end(tokens), self.contexts2[0, 0]
         there = tokens.to(contexts.device, non_blocking=True)
@@ -118,12 +168,27 @@ class ChangeClip(nn.Module):
         text_before, text_after: (B, 2, C) from `encode_texts`, background first.
         Returns (B, 2, H, W) float32 logits.
         """
+        return self.answer(before, after, text_before, text_after).change
+
+    def answer(
+        self,
+        before: torch.Tensor,
+        after: torch.Tensor,
+        text_before: torch.Tensor,
+        text_after: torch.Tensor,
+    ) -> Answer:
+        """All that the network says; arguments as of `forward`."""
         height, width = before.shape[2:]
         if height % STRIDE or width % STRIDE:
             raise ValueError(f"{height} x {width} px: both must be multiples of {STRIDE}")
         one, two = self.view_both(before, after, text_before, text_after)
         logits = self.decode_head(self.fuse(one.pyramid, two.pyramid), one.text, two.text)
-        return F.interpolate(logits.float(), size=(height, width), mode="bilinear")
+        change = _enlarged(logits, height, width)
+        if one.land is None or two.land is None:
+            return Answer(change)
+        return Answer(
+            change, (_enlarged(one.land, height, width), _enlarged(two.land, height, width))
+        )
 
     def view_both(
         self,
@@ -140,15 +205,21 @@ class ChangeClip(nn.Module):
 
     def view(self, pictures: torch.Tensor, text: torch.Tensor) -> DateView:
         """View one date: (B, 3, H, W) RGB in 0-255 and (B, 2, C) texts."""
-        seen = self.backbone(normalise(pictures).to(self.backbone.conv1.weight.dtype))
+        visual = self.options.visual
+        seen = self.backbone(normalise(pictures, visual).to(self.backbone.conv1.weight.dtype))
         whole, places = seen.whole.to(text.dtype), seen.places.to(text.dtype)
         memory = torch.cat([whole.unsqueeze(1), places.flatten(2).transpose(1, 2)], dim=1)
         text = text + self.gamma * self.context_decoder(text, memory)
         scores = score_map(places, text)
-        level = self.options.visual.score_level
-        pyramid = list(seen.pyramid)
+        pyramid, land = list(seen.pyramid), None
+        if self.land_head is not None:
+            land, told = self.land_head(seen.pyramid, seen.fine)
+            known = [F.avg_pool2d(land.softmax(dim=1), 2), F.avg_pool2d(told, 2)]
+            parts = [pyramid[0], *known, matched_colours(pictures).to(told.dtype)]
+            pyramid[0] = torch.cat(parts, dim=1)
+        level = visual.score_level
         pyramid[level] = torch.cat([pyramid[level], scores.to(pyramid[level].dtype)], dim=1)
-        return DateView(pyramid, whole, places, text, scores)
+        return DateView(pyramid, whole, places, text, scores, land)
 
     def fuse(self, before: list[torch.Tensor], after: list[torch.Tensor]) -> list[torch.Tensor]:
         """Two pyramids -> four maps (B, channels, ...) of what differs and what is there."""
@@ -163,6 +234,28 @@ class ChangeClip(nn.Module):
         return fused
 
 
+def _enlarged(logits: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    return F.interpolate(logits.float(), size=(height, width), mode="bilinear")
+
+
+def _land_head(visual: VisualOptions, land: LandOptions | None) -> LandHead | None:
+    if land is None:
+        return None
+    if not isinstance(visual, EfficientNetOptions):
+        raise ValueError("a land head reads the fine map that EfficientNet alone has")
+    return LandHead(visual.channels, visual.fine_channels, land)
+
+
+def _pyramid_channels(options: ChangeClipOptions) -> list[int]:
+    """Channels of a DateView's pyramid."""
+    visual, land = options.visual, options.land
+    sizes = list(visual.channels)
+    sizes[visual.score_level] += TEXTS
+    if land is not None:
+        sizes[0] += len(land.classes) + land.fine + BANDS
+    return sizes
+
+
 def _half(both: DateView, date: int) -> DateView:
     def part(x: torch.Tensor) -> torch.Tensor:
         return x.chunk(2)[date]
@@ -173,4 +266,5 @@ def _half(both: DateView, date: int) -> DateView:
         part(both.places),
         part(both.text),
         part(both.scores),
+        None if both.land is None else part(both.land),
     )

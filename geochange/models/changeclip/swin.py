@@ -1,4 +1,4 @@
-"""Swin blocks that also listen to texts."""
+"""Swin blocks that attend to texts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch.nn import functional as F
 
 from geochange.models.changeclip.layers import DropPath
 
-_APART = -100.0  # the shift mask's value: finite, as published, and after a softmax as good as zero
+_APART = -100.0  # value of the shift mask: finite, as published, and 0 after a softmax
 
 
 def relative_index(window: int) -> torch.Tensor:
-    """(window**2, window**2) row of the bias table for each pair of places in a window (Swin)."""
+    """(window**2, window**2) row of the bias table for each pair of positions in a window (Swin)."""
     row, column = torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")
     place = torch.stack([row, column]).flatten(1)
     offset = place[:, :, None] - place[:, None, :] + window - 1
@@ -34,7 +34,7 @@ def from_windows(x: torch.Tensor, window: int, height: int, width: int) -> torch
 
 
 def shift_mask(height: int, width: int, window: int, shift: int) -> torch.Tensor:
-    """(windows, window**2, window**2) 0 or -100: places that a cyclic shift brought together."""
+    """(windows, window**2, window**2) 0, or -100 for pairs that only the shift brought together."""
 
     def bands(size: int) -> torch.Tensor:
         at = torch.arange(size)
@@ -47,7 +47,7 @@ def shift_mask(height: int, width: int, window: int, shift: int) -> torch.Tensor
 
 @lru_cache(maxsize=64)
 def _mask(tall: int, wide: int, window: int, shift: int, device: torch.device) -> torch.Tensor:
-    # Made once per size: a copy to the device in each block would make it wait.
+    # Made once per size: a copy to the device in each block would make the host wait.
     with torch.inference_mode(False):
         return shift_mask(tall, wide, window, shift).to(device)
 
@@ -79,7 +79,7 @@ class WindowAttention(nn.Module):
 
 
 class LowRankBilinear(nn.Module):
-    """What texts tell each token: softmax(WQ x . WK text / sqrt(rank)) . WV text."""
+    """Cross-attention of tokens to texts: softmax(WQ x . WK text / sqrt(rank)) . WV text."""
 
     def __init__(self, width: int, rank: int) -> None:
         super().__init__()
@@ -89,14 +89,14 @@ class LowRankBilinear(nn.Module):
 
     def forward(self, x: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
         """x: (B, N, width), text: (B, T, width); returns (B, N, 2 * width)."""
-        # Written out, not as one fused call: with keys narrower than values none would take it.
+        # Written out: no fused attention supports keys that are narrower than values.
         scores = self.WQ(x) @ self.WK(text).transpose(1, 2) * self.WK.out_features**-0.5
         told: torch.Tensor = scores.softmax(dim=-1) @ self.WV(text)
         return told
 
 
 class Mlp(nn.Module):
-    """Linear, GELU, linear, four times as wide between."""
+    """Linear, GELU, linear; the hidden layer is four times as wide."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class Mlp(nn.Module):
 
 
 class SwinBlock(nn.Module):
-    """Listen to the texts, attend within (shifted) windows, then an MLP."""
+    """Attention to the texts, then within (shifted) windows, then an MLP."""
 
     def __init__(self, width: int, heads: int, window: int, rank: int, shifted: bool) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class SwinBlock(nn.Module):
     def forward(self, x: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
         """x: (B, H, W, C), text: (B, T, C); returns (B, H, W, C)."""
         told = self.low_rank_bilinear(x.flatten(1, 2), text)
-        # The text speaks to the stream itself, before any norm, as published.
+        # The texts act on the residual stream before any norm, as published.
         x = x + self.proj(told).unflatten(1, x.shape[1:3])
         x = x + self.drop_path(self._attend(self.norm1(x)))
         out: torch.Tensor = x + self.drop_path(self.mlp(self.norm2(x)))
@@ -135,7 +135,7 @@ class SwinBlock(nn.Module):
 
     def _attend(self, x: torch.Tensor) -> torch.Tensor:
         height, width = x.shape[1:3]
-        # Padding comes behind the norm and padded places take part, unmasked: the published way.
+        # Padding follows the norm, and padded positions are not masked, as published.
         x = F.pad(x, (0, 0, 0, -width % self.window, 0, -height % self.window))
         tall, wide = x.shape[1:3]
         mask = None

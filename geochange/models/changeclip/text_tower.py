@@ -1,4 +1,4 @@
-"""CLIP's text tower with learned context vectors behind the start token (CoOp, Zhou 2022)."""
+"""CLIP's text tower with learned context vectors after the start token (CoOp, Zhou 2022)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from geochange.models.weights.openclip import blocks_of, transformer
 
 @dataclass(frozen=True, slots=True)
 class TextOptions:
-    """places: tokens a text may have, start and end included; contexts: learned vectors.
+    """places: the most tokens of a text, start and end included. contexts: learned vectors.
 
-    The tower has places + contexts positions (CLIP's 77); embed is the image tower's.
+    The tower has places + contexts positions (77 in CLIP). embed is that of the image tower.
     """
 
     layers: int = 12
@@ -26,7 +26,7 @@ class TextOptions:
 
 
 class TextTower(nn.Module):
-    """CLIP's causal text transformer, reading at the end of the text."""
+    """CLIP's causal text transformer; the embedding is read at the end token."""
 
     def __init__(self, options: TextOptions, embed: int) -> None:
         super().__init__()
@@ -44,8 +44,8 @@ class TextTower(nn.Module):
     def forward(self, tokens: torch.Tensor, contexts: torch.Tensor, cut: int) -> torch.Tensor:
         """Embed texts: (T, places) tokens and (contexts, width) vectors -> (T, embed).
 
-        cut: how many leading tokens to read, at least all up to each text's end. The tower is
-        causal, so what stands behind the end cannot matter and need not be computed.
+        cut: how many leading tokens to compute, at least up to the end of each text. The tower is
+        causal, so later tokens have no effect.
         """
         end = tokens.argmax(dim=1) + self.options.contexts
         words = self.token_embedding(tokens[:, :cut])
@@ -62,5 +62,5 @@ class TextTower(nn.Module):
 
 
 def last_end(tokens: torch.Tensor) -> int:
-    """How many leading tokens hold every text of (T, places) with its end token."""
+    """How many leading tokens contain the end token of every text of (T, places)."""
     return int(tokens.argmax(dim=1).max()) + 1

@@ -9,18 +9,27 @@ from typing import Any
 from geochange.errors import OptionError
 from geochange.models.changeclip.context_decoder import ContextOptions
 from geochange.models.changeclip.decoder import DecoderOptions
+from geochange.models.changeclip.efficientnet import EfficientNetOptions
 from geochange.models.changeclip.image_tower import ResNetOptions, VitOptions
+from geochange.models.changeclip.land_head import LandOptions
 from geochange.models.changeclip.network import ChangeClipOptions
 from geochange.models.changeclip.text_tower import TextOptions
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Sizes, and the CLIP (MODEL/TAG of open_clip) that both towers start from, if there is one."""
+    """Sizes, and the CLIP (MODEL/TAG of open_clip) that both towers start from, if there is one.
+
+    naming: the image tower of a CLIP of its own, trained from scenes, where that is not the
+    network's; None for a network whose tower is that of its CLIP.
+    """
 
     options: ChangeClipOptions
     clip: str | None = None
+    naming: ResNetOptions | None = None
 
+
+_SMALL_TOWER = ResNetOptions(blocks=(2, 2, 2, 2), width=24, heads=12, grid=8, embed=128)
 
 VARIANTS: Mapping[str, Variant] = {
     "rn50": Variant(ChangeClipOptions(), "RN50-quickgelu/openai"),
@@ -33,21 +42,32 @@ VARIANTS: Mapping[str, Variant] = {
             decoder=DecoderOptions(channels=32, width=32, heads=1, rank=16, groups=8, squeeze=4),
         )
     ),
+    "lite": Variant(
+        ChangeClipOptions(
+            visual=EfficientNetOptions(embed=128),
+            text=TextOptions(layers=2, width=32, heads=1),
+            context=ContextOptions(layers=1, width=64, heads=1),
+            decoder=DecoderOptions(channels=48, width=32, heads=2, rank=16, groups=8, squeeze=8),
+            land=LandOptions(channels=96, fine=32),
+        ),
+        naming=_SMALL_TOWER,
+    ),
     "small": Variant(
         ChangeClipOptions(
-            visual=ResNetOptions(blocks=(2, 2, 2, 2), width=24, heads=12, grid=8, embed=128),
+            visual=_SMALL_TOWER,
             text=TextOptions(layers=2, width=32, heads=1),
             context=ContextOptions(layers=1, width=64, heads=1),
             decoder=DecoderOptions(channels=48, width=48, heads=2, rank=24, groups=8, squeeze=8),
         )
     ),
 }
-"""The two published ones, one that a CPU trains in a minute, and one for two cores."""
+"""The two published ones, one that a CPU trains in a minute, and two for two cores: `lite` starts
+from ImageNet and sees what stands on each pixel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Regularisation:
-    """What of a network's options says how it is trained, not what it is; see NetworkOptions."""
+    """Options of a network that matter in training alone; NetworkOptions explains them."""
 
     dropout: float = 0.1
     drop_path: float = 0.2
@@ -62,7 +82,7 @@ def find_variant(name: str) -> Variant:
 
 
 def regularised(options: ChangeClipOptions, how: Regularisation) -> ChangeClipOptions:
-    """The same network, trained in another way."""
+    """The same network with other regularisation."""
     visual = options.visual
     if isinstance(visual, VitOptions):
         visual = replace(visual, drop_path=how.tower_drop_path)

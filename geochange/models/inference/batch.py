@@ -1,4 +1,4 @@
-"""Batch: chips on a device, as every network takes them; the one collate of run, train and eval."""
+"""Batch: stacked chips on a device; the only collate of run, train and evaluate."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ class Batch:
         return int(self.valid.shape[0])
 
     def __getitem__(self, part: slice) -> Batch:
-        """Some of the chips, without a copy."""
+        """A slice of the chips, without a copy."""
         return Batch(self.before[part], self.after[part], self.valid[part])
 
     def to(self, device: torch.device) -> Batch:
-        """The same chips on a device; from pinned memory the copy is only begun."""
-        # The dtype travels as it is (uint8 is a quarter of float32 on the bus); networks cast there.
+        """The same chips on a device; from pinned memory the copy is asynchronous."""
+        # Pixels keep their dtype (uint8 is a quarter of float32 on the bus); networks cast on the
+        # device.
         before, after, valid = (
             date.to(device, non_blocking=True) for date in (self.before, self.after, self.valid)
         )
@@ -49,9 +50,9 @@ def _stack(arrays: Sequence[NDArray[Any]], pinned: bool) -> torch.Tensor:
 
 
 def stack(chips: Sequence[Chip], pinned: bool = False) -> Batch:
-    """Stack chips of one shape in the host's memory, pinned for a GPU to fetch from it.
+    """Stack chips of one shape in host memory, pinned for copies to a GPU.
 
-    Bands stay innermost in memory, which is channels_last to torch.
+    Bands stay innermost in memory, which is channels_last in torch.
     """
     before, after = (
         _stack(date, pinned).permute(0, 3, 1, 2)

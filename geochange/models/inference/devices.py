@@ -1,4 +1,4 @@
-"""Devices: which are named, which are here, and what several workers can all compute in."""
+"""Devices: parse their names, find them, and agree on one precision for all workers."""
 
 from __future__ import annotations
 
@@ -43,34 +43,33 @@ def choose_devices(wanted: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=8)
 def devices_of(wanted: str) -> tuple[str, ...]:
-    """As `choose_devices`, looked for once in a process."""
+    """`choose_devices`, cached for the process."""
     return choose_devices(wanted)
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a worker has: its devices, and the precision it would take by itself."""
+class DeviceSummary:
+    """The devices of a worker, and the precision that it would choose."""
 
     devices: tuple[str, ...]
     precision: str
 
 
-def find(wanted: str, precision: str) -> Found:
-    """Look for devices and measure on this machine. Raises OptionError."""
+def find(wanted: str, precision: str) -> DeviceSummary:
+    """Find the devices and the precision of this machine. Raises OptionError."""
     devices = choose_devices(wanted)
-    return Found(devices, common_precision(precision, devices))
+    return DeviceSummary(devices, common_precision(precision, devices))
 
 
-def agree(workers: Mapping[str, Found | Exception]) -> str:
-    """The precision that all workers compute in, by what `find` gave on each, by address.
+def agree(workers: Mapping[str, DeviceSummary | Exception]) -> str:
+    """One precision for all workers, from what `find` gave on each, by address.
 
-    Where they would differ it is float32, in which all can. Raises OptionError of a worker that
-    has no such device.
+    It is float32 where they differ. Raises OptionError for a worker that has no such device.
     """
     for address, found in workers.items():
         if isinstance(found, Exception):
             raise OptionError(f"worker {address}: {found}") from found
-    seen = [found for found in workers.values() if isinstance(found, Found)]
+    seen = [found for found in workers.values() if isinstance(found, DeviceSummary)]
     precisions = {found.precision for found in seen}
     if len(precisions) > 1:
         logger.warning(

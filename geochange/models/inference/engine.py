@@ -1,4 +1,4 @@
-"""Looker: a model on its device, shown one batch at a time, in as many parts as memory allows."""
+"""Inference engine: runs a model on its device, batch by batch, in parts where memory is short."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import torch
 
 from geochange.errors import RunError
 from geochange.models.inference.batch import Batch, stack
-from geochange.models.inference.request import Answer, Request, classes_of
+from geochange.models.inference.request import Answer, Request, classes_of, land_classes_of
 from geochange.models.inference.transfer import Coming, carrier_to
-from geochange.models.protocol import ChangeModel, NamesClasses
+from geochange.models.protocol import ChangeModel, NamesClasses, SeesLand
 
 logger = logging.getLogger(__name__)
 
 Row = tuple[Request, int]
-"""A chip of a batch: whose it is, and its place among that caller's chips."""
+"""A chip of a batch: its request, and its position in that request."""
 
 Names = tuple[str, ...]
 T = TypeVar("T")
@@ -36,10 +36,10 @@ def _lock(device: str) -> threading.Lock:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Load:
-    """A batch on its device, or on its way there, and whose chips it holds.
+class LoadedBatch:
+    """A batch on its device, or on its way there, with the requests of its chips.
 
-    The batch may hold more chips than there are rows, which only fill it. ready: see Carrier.
+    The batch may hold more chips than rows; those are padding. ready: see Carrier.
     """
 
     rows: Sequence[Row]
@@ -48,11 +48,11 @@ class Load:
 
     @property
     def requests(self) -> list[Request]:
-        """Everyone with a chip in the batch."""
+        """All requests with a chip in the batch."""
         return list(dict.fromkeys(request for request, _ in self.rows))
 
     def names(self) -> tuple[list[Names], list[Names]] | None:
-        """The class names of every chip of the batch at both dates, where they are given."""
+        """The class names of every chip at both dates, where they are given."""
         given = [request.names[place] for request, place in self.rows if request.names is not None]
         if not given:
             return None
@@ -60,27 +60,27 @@ class Load:
         before, after = zip(*given, strict=True)
         return list(before), list(after)
 
-    def halves(self) -> list[Load]:
-        """The same chips in two batches; one, where the second would only be filling."""
+    def halves(self) -> list[LoadedBatch]:
+        """The same chips in two batches; in one, where the second would be padding alone."""
         middle = (len(self.batch) + 1) // 2
         parts = (slice(None, middle), slice(middle, None))
-        loads = [Load(self.rows[part], self.batch[part], self.ready) for part in parts]
+        loads = [LoadedBatch(self.rows[part], self.batch[part], self.ready) for part in parts]
         return [load for load in loads if load.rows]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scored:
-    """A batch whose classes are scored, where the model does so.
+class ScoredBatch:
+    """A batch with the class scores of a model that has classes.
 
-    scores: (chip, date, class), on their way to the host, which names the classes.
+    scores: (chip, date, class), on their way to the host, which chooses the names.
     """
 
-    load: Load
+    load: LoadedBatch
     scores: Coming | None
 
 
-class Looker:
-    """What shows batches to a model; it knows how many chips at once were too many.
+class InferenceEngine:
+    """Runs a model on batches; it remembers how many chips at once did not fit.
 
     Every step is launched under the lock of the device, so threads that share it take turns.
     """
@@ -92,18 +92,18 @@ class Looker:
         self.most: int | None = None
         self._lock = _lock(device)
 
-    def load(self, rows: Sequence[Row], size: int) -> Load:
-        """Stack chips and send them. A GPU gets one of few sizes, for which it is set up once."""
+    def load(self, rows: Sequence[Row], size: int) -> LoadedBatch:
+        """Stack chips and send them. A GPU gets few different sizes, each of which is set up once."""
         chips = [request.chips[place] for request, place in rows]
         if self.carrier.full:
             room = min(1 << (len(chips) - 1).bit_length(), size)
             chips += [chips[-1]] * (room - len(chips))
-        return Load(rows, *self.carrier.send(stack(chips, self.carrier.pinned)))
+        return LoadedBatch(rows, *self.carrier.send(stack(chips, self.carrier.pinned)))
 
-    def look(self, load: Load) -> list[Coming]:
-        """Show a batch and deliver its answers; in smaller parts if memory does not suffice.
+    def look(self, load: LoadedBatch) -> list[Coming]:
+        """Run the model on a batch and deliver the answers; in smaller parts where memory is short.
 
-        Gives what is on its way. Raises RunError where there is too little for a single chip.
+        Returns the copies on their way. Raises RunError where a single chip does not fit.
         """
         waiting, coming = [load], []
         while waiting:
@@ -114,41 +114,43 @@ class Looker:
                 coming += done
         return coming
 
-    def score(self, load: Load) -> Scored | None:
-        """The first step of `look`; None where memory did not suffice for it."""
+    def score(self, load: LoadedBatch) -> ScoredBatch | None:
+        """The first step of `look`: score the classes. None where memory was short."""
         return None if self._too_many(load) else self._attempt(load, self._score)
 
-    def decide(self, scored: Scored) -> list[Coming]:
-        """The second step, which delivers; all of `look` anew if memory did not suffice."""
+    def decide(self, scored: ScoredBatch) -> list[Coming]:
+        """The second step of `look`: compute and deliver logits; all anew where memory was short."""
         done = self._attempt(scored.load, lambda _: self._decide(scored))
         return self.look(scored.load) if done is None else done
 
     def probe(self, request: Request, count: int) -> None:
-        """Show the first chip of a request, so many times, and wait; the answer goes nowhere."""
+        """Run the model on `count` copies of the first chip and wait; the answer is dropped."""
         load = self.load([(request, request.seen[0])] * count, count)
         with self._turn():
-            self._logits(self._score(load)).wait()
+            for coming in self._said(self._score(load)):
+                coming.wait()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
         with self._lock, self.carrier.here(), torch.no_grad():
             yield
 
-    def _too_many(self, load: Load) -> bool:
+    def _too_many(self, load: LoadedBatch) -> bool:
         return self.most is not None and len(load.batch) > self.most
 
-    def _attempt(self, load: Load, step: Callable[[Load], T]) -> T | None:
-        """A step under the lock; None, with `most` lowered, if memory did not suffice."""
+    def _attempt(self, load: LoadedBatch, step: Callable[[LoadedBatch], T]) -> T | None:
+        """Run a step under the lock; None, with a lower `most`, where memory was short."""
         try:
             with self._turn():
                 return step(load)
         except torch.OutOfMemoryError as error:
             reason = str(error).splitlines()[0]
-        # Behind the except: the traceback would keep alive what the failed step had made.
+        # Outside of the except block: the traceback would keep the tensors of the failed step
+        # alive.
         self._shrink(load, reason)
         return None
 
-    def _shrink(self, load: Load, reason: str) -> None:
+    def _shrink(self, load: LoadedBatch, reason: str) -> None:
         with self._turn():
             self.carrier.settle()
         count, (height, width) = len(load.batch), load.batch.valid.shape[1:]
@@ -165,34 +167,40 @@ class Looker:
             )
         self.most = min(count // 2, self.most or count)
 
-    def _both(self, load: Load) -> list[Coming]:
+    def _both(self, load: LoadedBatch) -> list[Coming]:
         return self._decide(self._score(load))
 
-    def _score(self, load: Load) -> Scored:
+    def _score(self, load: LoadedBatch) -> ScoredBatch:
         self.carrier.receive(load.ready)
         if load.rows[0][0].names is not None or not classes_of(self.model):
-            return Scored(load, None)
+            return ScoredBatch(load, None)
         scores = cast(NamesClasses, self.model).class_scores(load.batch)
-        return Scored(load, self.carrier.fetch(torch.stack(scores, dim=1)))
+        return ScoredBatch(load, self.carrier.fetch(torch.stack(scores, dim=1)))
 
-    def _decide(self, scored: Scored) -> list[Coming]:
-        logits = self._logits(scored)
+    def _decide(self, scored: ScoredBatch) -> list[Coming]:
+        logits, *land = self._said(scored)
         rows = enumerate(scored.load.rows)
         for request, items in groupby(rows, key=lambda item: item[1][0]):
             numbers, owned = zip(*items, strict=True)
             places = [place for _, place in owned]
-            request.deliver(Answer(places, list(numbers), logits, scored.scores))
-        return [logits]
+            answer = Answer(places, list(numbers), logits, scored.scores, *land)
+            request.deliver(answer)
+        return [logits, *land]
 
-    def _logits(self, scored: Scored) -> Coming:
+    def _said(self, scored: ScoredBatch) -> list[Coming]:
+        """The logits of change, and what stands there, of a model that sees it."""
         load, model = scored.load, self.model
         if names := load.names():
             logits = cast(NamesClasses, model).named_logits(load.batch, names)
-        elif scored.scores is None:
-            logits = model.change_logits(load.batch)
-        else:
+            return [self.carrier.fetch(logits)]
+        scores = None
+        if scored.scores is not None:
             # On the host, where names are chosen: asking the device would have it wait for us.
             scored.scores.wait()
-            before, after = scored.scores.host.unbind(1)
-            logits = cast(NamesClasses, model).change_logits(load.batch, (before, after))
-        return self.carrier.fetch(logits)
+            scores = cast(tuple[torch.Tensor, torch.Tensor], scored.scores.host.unbind(1))
+        if land_classes_of(model):
+            both = cast(SeesLand, model).change_and_land(load.batch, scores)
+            return [self.carrier.fetch(each) for each in both]
+        if scores is None:
+            return [self.carrier.fetch(model.change_logits(load.batch))]
+        return [self.carrier.fetch(cast(NamesClasses, model).change_logits(load.batch, scores))]

@@ -1,7 +1,7 @@
-"""Feed: what keeps one device busy with the chips of all callers of a process.
+"""Device feed: keeps one device busy with the chips of all threads of a process.
 
-Two threads serve a device: one stacks the next batch and sends it, the other launches the model on
-the present one. Callers wait for their answers and take them in themselves.
+Two threads serve a device: one stacks and sends the next batch, the other launches the model on the
+present one. Each caller waits for its own answers and gathers them.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ from typing import Any
 
 from geochange.errors import RunError
 from geochange.models.inference.batch_size import measure
-from geochange.models.inference.engine import Load, Looker, Row, Scored
-from geochange.models.inference.queue import Line
+from geochange.models.inference.engine import InferenceEngine, LoadedBatch, Row, ScoredBatch
+from geochange.models.inference.queue import ChipQueue
 from geochange.models.inference.request import Prediction, Reaching, Request
 from geochange.models.inference.transfer import Coming
 from geochange.models.protocol import ChangeModel
 
 AHEAD = 2
-"""Batches that may be launched and not yet answered: one is computed, the next stands ready."""
+"""The most batches that are launched and not answered: one is computed, the next is ready."""
 
 CLOSING_S = 30.0
-"""How long the end of the process waits for a batch that is being computed."""
+"""How long the end of the process waits for a running batch."""
 
 
-class Feed:
+class DeviceFeed:
     """Chips in, answers out, for one model on one device.
 
-    batch: the most chips at once; None finds it, by what memory is free when the first come.
+    batch: the largest batch; None measures it when the first chips come.
     """
 
     def __init__(self, model: ChangeModel, device: str, batch: int | None) -> None:
         self.model = model
-        self._looker = Looker(model, device)
+        self._looker = InferenceEngine(model, device)
         self._batch = batch
         self._sizes: dict[tuple[Any, ...], int] = {}
-        self._line = Line()
-        self._loads: SimpleQueue[Load | None] = SimpleQueue()
+        self._line = ChipQueue()
+        self._loads: SimpleQueue[LoadedBatch | None] = SimpleQueue()
         self._room = threading.Semaphore()
-        self._flying: deque[tuple[Load, list[Coming]]] = deque()
+        self._flying: deque[tuple[LoadedBatch, list[Coming]]] = deque()
         self._open: set[Request] = set()
         self._guard = threading.Lock()
         self._finished = False
@@ -57,27 +57,27 @@ class Feed:
 
     @property
     def alive(self) -> bool:
-        """Whether chips are still taken."""
+        """Whether chips are still accepted."""
         return all(thread.is_alive() for thread in self._threads)
 
     @property
     def waiting(self) -> int:
-        """How many chips have no answer yet."""
+        """The number of chips without an answer."""
         with self._guard:
             return sum(request.left for request in self._open)
 
     def batch_of(self, request: Request) -> int:
-        """The most chips at once, of the kind of a request that has its answers."""
+        """The largest batch for chips like those of a request that has its answers."""
         return self._size(request)
 
     def submit(self, request: Request) -> None:
-        """Stand in line; `answer` must follow. Raises RunError where nobody serves it any more."""
+        """Queue a request; `answer` must follow. Raises RunError where the feed has ended."""
         with self._guard:
             self._open.add(request)
         self._line.add(request)
 
     def answer(self, request: Request) -> Prediction:
-        """Wait until all chips have an answer. Raises what a batch with one of them raised."""
+        """Wait until all chips have an answer. Raises the error of a batch that held one of them."""
         try:
             return request.gather()
         finally:
@@ -86,13 +86,13 @@ class Feed:
                 self._open.discard(request)
 
     def close(self, wait_s: float = 0.0) -> None:
-        """Take no more; both threads end once who waits is served."""
+        """Accept no more; both threads end after the requests that wait."""
         self._line.close()
         for thread in self._threads:
             thread.join(wait_s)
 
     def abandon(self) -> None:
-        """Fail whoever waits, then close: the process is about to end."""
+        """Fail the requests that wait, then close: the process is about to end."""
         self._line.close(emptied=True)
         self._fail_all("the process ends")
         self.close(CLOSING_S)
@@ -106,7 +106,7 @@ class Feed:
 
     @contextmanager
     def _serving(self) -> Iterator[None]:
-        """A thread that fell over leaves no caller waiting, nor the other thread."""
+        """A context of a serving thread: its failure fails all callers and ends the other thread."""
         whole = False
         try:
             yield
@@ -133,11 +133,11 @@ class Feed:
             self._loads.put(None)
 
     def _await_chips(self) -> Request | None:
-        """Who is served next, once there is room for a batch; None at the end."""
+        """The next request, once there is room for a batch; None at the end."""
         self._room.acquire()
         return self._line.first()
 
-    def _load(self, rows: list[Row], size: int) -> Load | None:
+    def _load(self, rows: list[Row], size: int) -> LoadedBatch | None:
         with Reaching(dict.fromkeys(request for request, _ in rows)):
             return self._looker.load(rows, size)
         return None
@@ -154,15 +154,15 @@ class Feed:
             scored = None
             while scored is not None or not self._finished:
                 load = self._next(wait=scored is None)
-                # Classes of the next batch are scored before the present one is decided on: the
-                # host needs them for names, and has them when it comes to that batch.
+                # Classes of the next batch are scored before the logits of the present one: the
+                # host needs them to choose names, and has them when it comes to that batch.
                 fresh = None if load is None else self._score(load)
                 if scored is not None:
                     self._decide(scored)
                 scored = fresh
 
-    def _next(self, wait: bool) -> Load | None:
-        """The next batch; None at the end, or if there is none yet and nobody wants to wait."""
+    def _next(self, wait: bool) -> LoadedBatch | None:
+        """The next batch; None at the end, or if there is none and `wait` is false."""
         try:
             load = self._loads.get_nowait()
         except Empty:
@@ -176,7 +176,7 @@ class Feed:
         self._finished = load is None
         return load
 
-    def _score(self, load: Load) -> Scored | None:
+    def _score(self, load: LoadedBatch) -> ScoredBatch | None:
         if all(request.failed for request in load.requests):
             return None
         with Reaching(load.requests):
@@ -186,12 +186,12 @@ class Feed:
             return scored
         return None
 
-    def _decide(self, scored: Scored) -> None:
+    def _decide(self, scored: ScoredBatch) -> None:
         with Reaching(scored.load.requests):
             self._fly(scored.load, self._looker.decide(scored))
 
-    def _fly(self, load: Load, coming: list[Coming]) -> None:
-        """Keep what the device still reads until its answers have arrived."""
+    def _fly(self, load: LoadedBatch, coming: list[Coming]) -> None:
+        """Keep the tensors that the device still reads until their answers arrive."""
         if any(answer.arrived is not None for answer in coming):
             self._flying.append((load, coming))
             self._land(AHEAD)

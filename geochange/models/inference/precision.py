@@ -1,4 +1,4 @@
-"""Which numbers to compute in: float32, or bfloat16 where the hardware is faster with it."""
+"""Precision: float32, or bfloat16 where the hardware is faster with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 Precision = Literal["auto", "float32", "bfloat16"]
-_GAIN = 1.2  # a smaller gain is not worth other numbers
+_GAIN = 1.2  # a smaller gain does not justify other numbers
 
 
 def choose(precision: Precision, device: torch.device) -> torch.dtype:
@@ -31,12 +31,12 @@ def _gains(device: torch.device) -> bool:
 
 @torch.inference_mode()
 def _seconds(dtype: torch.dtype, patience: float) -> float:
-    """The best of three small convolutions and products; gives up once one took `patience`."""
+    """The best time of three small convolutions and products; stops once one took `patience`."""
     picture = torch.ones(1, 64, 32, 32, dtype=dtype).to(memory_format=torch.channels_last)
     kernel = torch.ones(64, 64, 3, 3, dtype=dtype)
     tokens, weight = torch.ones(257, 256, dtype=dtype), torch.ones(256, 256, dtype=dtype)
     best = float("inf")
-    for _ in range(4):  # the first also pays for what is set up once
+    for _ in range(4):  # the first run includes one-time setup
         start = time.perf_counter()
         for _ in range(4):
             F.conv2d(picture, kernel, padding=1)
@@ -48,13 +48,13 @@ def _seconds(dtype: torch.dtype, patience: float) -> float:
 
 
 def choose_precision(precision: str, device: str) -> str:
-    """`auto` settled for a device, so that all workers compute in the same numbers."""
+    """`auto` resolved for one device, so that all workers use the same precision."""
     if precision != "auto":
         return precision
     return str(choose("auto", torch.device(device))).removeprefix("torch.")
 
 
 def common_precision(precision: str, devices: Iterable[str]) -> str:
-    """`auto` settled for several devices: float32, in which all can compute, where they differ."""
+    """`auto` resolved for several devices: float32 where they differ."""
     by_each = {choose_precision(precision, device) for device in devices}
     return by_each.pop() if len(by_each) == 1 else "float32"

@@ -1,4 +1,4 @@
-"""Line: the chips of all callers that wait for one device, in the order of their arrival."""
+"""Queue: the chips of all requests that wait for one device, in order of arrival."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from geochange.models.inference.engine import Row
 from geochange.models.inference.request import Request
 
 
-class Line:
-    """Requests stand behind each other and are served one by one, so that the first is done first.
+class ChipQueue:
+    """Requests in a queue; each is completed before the next.
 
-    Were they served in turns, all would be done at the same moment, and then the device would
-    wait while all of them read.
+    If they took turns, all would be completed at the same moment, and the device would be idle
+    while all callers read their next chips.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Line:
         self._closed = False
 
     def add(self, request: Request) -> None:
-        """Stand at the end. Raises RunError once the line is closed."""
+        """Append a request. Raises RunError once the queue is closed."""
         with self._changed:
             if self._closed:
                 raise RunError("nobody serves this device any more; begin anew")
@@ -34,19 +34,19 @@ class Line:
             self._changed.notify_all()
 
     def drop(self, request: Request) -> None:
-        """What still waits of a request need not be shown."""
+        """Remove the remaining chips of a request."""
         with self._changed:
             self._waiting = deque(item for item in self._waiting if item[0] is not request)
             self._changed.notify_all()
 
     def set_idle(self, idle: bool) -> None:
-        """Say whether the device has nothing to do, and is content with a batch not full."""
+        """Set whether the device is idle, which then accepts a batch that is not full."""
         with self._changed:
             self._idle = idle
             self._changed.notify_all()
 
     def close(self, emptied: bool = False) -> None:
-        """Let nobody else in; who waits is still served, or sent away."""
+        """Accept no more; waiting requests are served, or dropped with `emptied`."""
         with self._changed:
             self._closed = True
             if emptied:
@@ -54,15 +54,15 @@ class Line:
             self._changed.notify_all()
 
     def first(self) -> Request | None:
-        """Who is served next, waited for; None once the line is closed and empty."""
+        """Wait for the next request; None once the queue is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             return self._waiting[0][0] if self._waiting else None
 
     def take(self, size: int, full: bool) -> list[Row]:
-        """Up to `size` chips alike from the front.
+        """Up to `size` chips of one kind from the front.
 
-        full: fewer only when the device is idle, or chips of another kind stand behind them.
+        full: take fewer only where the device is idle, or where chips of another kind follow.
         """
         with self._changed:
             self._changed.wait_for(lambda: not full or self._enough(size))

@@ -1,9 +1,9 @@
-"""Request: the chips that one caller hands in, and where their answers gather."""
+"""Request: the chips of one caller, and the answers gathered for them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from queue import SimpleQueue
 from typing import Any
@@ -13,55 +13,79 @@ import torch
 from numpy.typing import NDArray
 
 from geochange.chip import Chip
+from geochange.land import UNSEEN
 from geochange.models.inference.transfer import Coming
-from geochange.models.protocol import ChangeModel, NamesClasses
-
-ALONE = 2**14
-"""Of so few numbers torch does a sum in the thread that asks for it, and wakes no others."""
+from geochange.models.protocol import (
+    ALWAYS,
+    ChangeModel,
+    KnowsItsNames,
+    NamesClasses,
+    NamingRule,
+    SeesLand,
+)
+from geochange.parallelism import SERIAL_VALUES
 
 BothNames = tuple[tuple[str, ...], tuple[str, ...]]
-"""A chip's class names at the date before and at the date after."""
+"""The class names of a chip at both dates."""
+
+
+def _no_land() -> NDArray[np.uint8]:
+    return np.empty((0, 0, 0, 0), np.uint8)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of chips.
+    """The answer of a model.
 
     logits: (chip, height, width) float32 of change, NaN without data.
     scores: (chip, date, class) float32; no classes where the model names none, NaN where a chip
     holds no data.
+    land: (chip, date, height, width) uint8, numbers of what stands there, UNSEEN without data; no
+    dates where the model sees none.
     """
 
     logits: NDArray[np.float32]
     scores: NDArray[np.float32]
+    land: NDArray[np.uint8] = field(default_factory=_no_land)
 
     def half(self, limit: float) -> NDArray[np.float16]:
-        """The logits in half precision, none beyond `limit`; torch is four times as fast at it."""
+        """The logits as float16, clipped to `limit`; torch is four times as fast at it as numpy."""
         kept = np.empty(self.logits.shape, np.float16)
         whole, half = torch.from_numpy(self.logits).view(-1), torch.from_numpy(kept).view(-1)
-        for start in range(0, len(whole), ALONE):
-            part = slice(start, start + ALONE)
+        for start in range(0, len(whole), SERIAL_VALUES):
+            part = slice(start, start + SERIAL_VALUES)
             half[part].copy_(whole[part].clamp(-limit, limit))
         return kept
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a batch says of some chips of a request: their places there, and rows of the batch."""
+    """The answer of a batch for chips of a request: their positions there, and rows of the batch."""
 
     places: list[int]
     rows: list[int]
     logits: Coming
     scores: Coming | None
+    land: Coming | None = None
 
 
 def classes_of(model: ChangeModel) -> tuple[str, ...]:
-    """The names of the classes a model scores on its way; most models name none."""
+    """The class names that a model scores; most models have none."""
     return model.classes if isinstance(model, NamesClasses) else ()
 
 
+def naming_of(model: ChangeModel) -> NamingRule:
+    """When a model says a name; most say one always."""
+    return model.naming if isinstance(model, KnowsItsNames) else ALWAYS
+
+
+def land_classes_of(model: ChangeModel) -> tuple[str, ...]:
+    """What a model sees on each pixel of a date; most models see nothing there."""
+    return model.land_classes if isinstance(model, SeesLand) else ()
+
+
 class Reaching:
-    """A context: what goes wrong in it is raised by the callers of these requests, not here."""
+    """A context that passes its errors to the callers of these requests."""
 
     def __init__(self, requests: Iterable[Request]) -> None:
         self._requests = list(requests)
@@ -79,10 +103,10 @@ class Reaching:
 
 
 class Request:
-    """Chips of one shape, shown in any number of batches; a chip without any data is not shown.
+    """Chips of one shape, spread over any number of batches; chips without data are left out.
 
-    names: the class names of every chip at both dates, for a model that takes them.
-    Made and gathered by the caller's thread; `deliver` and `fail` are for others.
+    names: the class names of every chip at both dates, for a model that takes them. The caller's
+    thread creates and gathers it; `deliver` and `fail` are for other threads.
     """
 
     def __init__(
@@ -99,26 +123,28 @@ class Request:
         self._left = len(self.seen)
         self._inbox: SimpleQueue[Answer | Exception] = SimpleQueue()
         self._classes = len(classes_of(model)) if names is None else 0
+        self._dates = 2 if names is None and land_classes_of(model) else 0
 
     @property
     def left(self) -> int:
-        """How many chips have no answer yet."""
+        """The number of chips without an answer."""
         return self._left
 
     @cached_property
     def _said(self) -> Prediction:
-        """What is known so far; it takes memory from the first answer on."""
+        """The prediction so far; allocated with the first answer."""
         logits = np.empty((len(self.chips), *self.chips[0].shape), np.float32)
         logits[sorted(set(range(len(self.chips))).difference(self.seen))] = np.nan
         scores = np.full((len(self.chips), 2, self._classes), np.nan, np.float32)
-        return Prediction(logits, scores)
+        land = np.full((len(self.chips), self._dates, *self.chips[0].shape), UNSEEN, np.uint8)
+        return Prediction(logits, scores, land)
 
     def deliver(self, answer: Answer) -> None:
-        """Hand over what a batch says."""
+        """Add the answer of a batch."""
         self._inbox.put(answer)
 
     def fail(self, error: Exception) -> None:
-        """Have the caller raise this; it waits for no more answers."""
+        """Fail the request with this error; it waits for no more answers."""
         self.failed = True
         self._inbox.put(error)
 
@@ -142,6 +168,11 @@ class Request:
             self._said.logits[place] = logits[row]
         if answer.scores is not None:
             self._said.scores[answer.places] = answer.scores.numbers()[answer.rows]
+        if answer.land is not None:
+            land = answer.land.numbers()
+            for place, row in zip(answer.places, answer.rows, strict=True):
+                self._said.land[place] = land[row]
+                self._said.land[place][:, ~self.chips[place].valid] = UNSEEN
         for place in answer.places:
             self._check(place)
         self._left -= len(answer.places)

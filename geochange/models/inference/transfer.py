@@ -1,9 +1,9 @@
-"""Transfer: batches to a device and answers back, on a GPU beside what it computes.
+"""Transfer: copies of batches to a device and of answers back, concurrent with its computing.
 
-A GPU copies and computes at once only where copies have streams of their own and the host's memory
-is pinned (CUDA C++ Programming Guide, "Overlap of Data Transfer and Kernel Execution"). What is
-copied on one stream and used on another must live until both are through with it, so whoever
-launches keeps it until its answer has arrived.
+A GPU copies while it computes only if the copies have streams of their own and host memory is
+pinned (CUDA C++ Programming Guide, "Overlap of Data Transfer and Kernel Execution"). A tensor that
+is copied on one stream and used on another must live until both are done, so the launching thread
+keeps it until the answer has arrived.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from geochange.models.inference.batch import Batch
 class Coming:
     """An answer on its way to the host.
 
-    source: kept for as long as it is copied from. arrived: a CUDA event; None where it is here.
+    source: kept alive while it is copied. arrived: a CUDA event; None where the answer is here.
     """
 
     host: torch.Tensor
@@ -32,74 +32,74 @@ class Coming:
     arrived: Any = None
 
     def wait(self) -> None:
-        """Return once the answer is here; the processor is free meanwhile."""
+        """Block until the answer is here; the thread sleeps meanwhile."""
         if self.arrived is not None:
             self.arrived.synchronize()
 
     def numbers(self) -> NDArray[np.float32]:
-        """The answer, waited for; a view of memory that nobody writes to any more."""
+        """Wait for the answer; returns a view of memory that is not written any more."""
         self.wait()
         return np.asarray(self.host.numpy())
 
 
 class Carrier(Protocol):
-    """The way to one device and back.
+    """Copies to one device and back.
 
-    pinned: whether batches are stacked in pinned memory. full: whether a batch that is not full is
-    worth waiting for more.
+    pinned: whether batches are stacked in pinned memory. full: whether it pays to wait until a
+    batch is full.
     """
 
     pinned: bool
     full: bool
 
     def here(self) -> AbstractContextManager[Any]:
-        """Work on this device, in this thread."""
+        """A context in which this thread works on the device."""
         ...
 
     def send(self, batch: Batch) -> tuple[Batch, Any]:
-        """Begin to copy a host's batch; gives it on the device, and what says when it is there."""
+        """Start to copy a batch; returns it on the device, with a handle of its arrival."""
         ...
 
     def receive(self, ready: Any) -> None:
-        """Have what this thread launches from now on wait for a batch that was sent."""
+        """Make later launches of this thread wait for a batch that was sent."""
         ...
 
     def fetch(self, answer: torch.Tensor) -> Coming:
-        """Begin to copy an answer that this thread launched to the host, as float32."""
+        """Start to copy an answer that this thread launched to the host, as float32."""
         ...
 
     def settle(self) -> None:
-        """Wait for all that was launched and give back what memory is not in use."""
+        """Wait for all launches and free unused memory."""
         ...
 
 
 class HostCarrier:
-    """To the CPU: nothing is copied."""
+    """The CPU: nothing is copied."""
 
     pinned = False
     full = False
 
     def here(self) -> AbstractContextManager[Any]:
-        """There is one CPU."""
+        """No context is needed on a CPU."""
         return nullcontext()
 
     def send(self, batch: Batch) -> tuple[Batch, Any]:
-        """The batch as it is."""
+        """The batch itself."""
         return batch, None
 
     def receive(self, ready: Any) -> None:
-        """It is there."""
+        """Nothing to wait for."""
 
     def fetch(self, answer: torch.Tensor) -> Coming:
-        """Have the answer as it is."""
+        """The answer itself."""
         return Coming(answer.float().cpu())
 
     def settle(self) -> None:
-        """Nothing is under way."""
+        """Nothing to wait for."""
 
 
 class CudaCarrier:
-    """To a GPU, by one stream there and one back."""
+    """A GPU, with one stream for each direction."""
 
     pinned = True
     full = True
@@ -110,11 +110,11 @@ class CudaCarrier:
         self._back = cuda.Stream(device)
 
     def here(self) -> AbstractContextManager[Any]:
-        """Make it the current device, on which kernels of torch.compile are launched."""
+        """Make it the current device, on which torch.compile launches its kernels."""
         return cuda.device(self.device)
 
     def send(self, batch: Batch) -> tuple[Batch, Any]:
-        """Copy on the stream there; the event on it says when the batch has arrived.
+        """Copy on the stream to the device, with an event of its arrival.
 
         The pinned memory may be dropped at once: its allocator keeps it until it was read.
         """
@@ -126,13 +126,13 @@ class CudaCarrier:
         cuda.current_stream(self.device).wait_event(ready)
 
     def fetch(self, answer: torch.Tensor) -> Coming:
-        """Copy on the stream back, once what is launched by now is computed."""
+        """Copy on the stream to the host, after what is launched so far."""
         answer = answer.float()
         host = torch.empty(answer.shape, dtype=torch.float32, pin_memory=self.pinned)
         self._back.wait_event(cuda.current_stream(self.device).record_event())
         with cuda.stream(self._back):
             host.copy_(answer, non_blocking=True)
-            # Blocking: a thread that waits for it sleeps instead of asking again and again.
+            # A blocking event lets the waiting thread sleep instead of polling.
             arrived = cuda.Event(blocking=True)
             arrived.record(self._back)
         return Coming(host, answer, arrived)
@@ -144,7 +144,7 @@ class CudaCarrier:
 
 
 class PlainCarrier(HostCarrier):
-    """To any other device: copies wait for what is computed."""
+    """Any other device: copies are synchronous."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -155,7 +155,7 @@ class PlainCarrier(HostCarrier):
 
 
 def carrier_to(device: str) -> Carrier:
-    """The way to a device."""
+    """The carrier of a device."""
     target = torch.device(device)
     if target.type == "cuda":
         return CudaCarrier(target)

@@ -9,17 +9,23 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar, get_args
 
 from geochange.errors import InputError
+from geochange.files.reading import parse_json
 from geochange.models.changeclip.context_decoder import ContextOptions
 from geochange.models.changeclip.decoder import DecoderOptions
-from geochange.models.changeclip.image_tower import ResNetOptions, VitOptions
+from geochange.models.changeclip.efficientnet import EfficientNetOptions
+from geochange.models.changeclip.image_tower import ResNetOptions, VisualOptions, VitOptions
+from geochange.models.changeclip.land_head import LandOptions
 from geochange.models.changeclip.network import ChangeClipOptions
 from geochange.models.changeclip.text_tower import TextOptions
-from geochange.models.prompts import Names, PromptMode, published_vocabulary
+from geochange.models.prompts import Names, PromptMode, check_names, published_vocabulary
 
 FORMAT = "changeclip/1"
 OWN_CLIP = "own"
 """Where a card says CLIP is: in the same file as the network."""
-_TOWERS: dict[str, type[ResNetOptions] | type[VitOptions]] = {
+LARGEST = 2**24
+"""No size of a network is so large."""
+_TOWERS: dict[str, type[VisualOptions]] = {
+    "efficientnet": EfficientNetOptions,
     "resnet": ResNetOptions,
     "vit": VitOptions,
 }
@@ -33,6 +39,7 @@ class Card:
     divided by for probabilities to be as often right as they say (Guo et al., ICML 2017, sec. 4.2).
     metrics: what it reached, by name. provenance: whence it comes (source, data, commit ...).
     clip: "own" where the file holds the CLIP that names classes, "" where it is looked for elsewhere.
+    meanings, least_score: when that CLIP's names are said; see NamingRule.
     """
 
     options: ChangeClipOptions
@@ -44,6 +51,8 @@ class Card:
     provenance: Mapping[str, str] = field(default_factory=dict)
     licence: str = "unknown"
     clip: str = ""
+    meanings: tuple[Names, ...] = ()
+    least_score: float = 0.0
 
     def to_json(self) -> str:
         """One line of JSON that `from_json` takes back."""
@@ -58,27 +67,52 @@ class Card:
     def from_json(cls, text: str) -> Card:
         """Read a card. Raises InputError where it is not one of this format, or not whole."""
         try:
-            values = dict(json.loads(text))
+            values = dict(parse_json(text))
             if (form := values.pop("format", None)) != FORMAT:
-                raise InputError(f"it is of format {form!r}, and this geochange reads {FORMAT!r}")
-            card = cls(**values | {"options": _options(values["options"])})
-            return replace(_checked(card), vocabulary=tuple(card.vocabulary))
-        except (TypeError, KeyError, ValueError) as error:
+                raise InputError(
+                    f"it is of format {str(form)[:40]!r}, and this geochange reads {FORMAT!r}"
+                )
+            options = _options(values["options"])
+            card = cls(**values | {"options": options})
+            meanings = tuple(tuple(names) for names in card.meanings)
+            return replace(_checked(card), meanings=meanings)
+        except (
+            TypeError,
+            KeyError,
+            ValueError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ) as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError(f"the checkpoint's card cannot be read ({error})") from error
+            raise InputError(
+                f"the checkpoint's card cannot be read ({str(error)[:200]})"
+            ) from error
 
 
 def _checked(card: Card) -> Card:
     if card.prompts not in get_args(PromptMode):
-        raise InputError(f"prompts {card.prompts!r}: one of {', '.join(get_args(PromptMode))}")
+        modes = ", ".join(get_args(PromptMode))
+        raise InputError(f"prompts {str(card.prompts)[:40]!r}: one of {modes}")
     if card.clip not in ("", OWN_CLIP):
-        raise InputError(f"a CLIP {card.clip!r}: it is {OWN_CLIP!r}, or left out")
-    if not 0.0 < card.threshold < 1.0:
+        raise InputError(f"a CLIP {str(card.clip)[:40]!r}: it is {OWN_CLIP!r}, or left out")
+    if not 0.0 < _number(card.threshold) < 1.0:
         raise InputError(f"a threshold of {card.threshold}: it lies between 0 and 1")
-    if not 0.0 < card.temperature < math.inf:
+    if not 0.0 <= _number(card.least_score) <= 1.0:
+        raise InputError(f"a least score of {card.least_score}: it lies between 0 and 1")
+    if not 0.0 < _number(card.temperature) < math.inf:
         raise InputError(f"a temperature of {card.temperature}: it is a number above 0")
-    return card
+    if not isinstance(card.vocabulary, list | tuple):
+        raise InputError("a vocabulary that is no list of names")
+    # Of a short one every text could name no more: whoever asks for texts refuses it.
+    return replace(card, vocabulary=check_names(card.vocabulary, fewest=0))
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{str(value)[:40]!r} is no number")
+    return float(value)
 
 
 _Options = TypeVar("_Options")
@@ -86,15 +120,33 @@ _Options = TypeVar("_Options")
 
 def _part(kind: type[_Options], values: Mapping[str, Any]) -> _Options:
     frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    return kind(**frozen)
+    made, usual = kind(**frozen), kind()
+    for name in (item.name for item in fields(made)):  # type: ignore[arg-type]  # of dataclasses
+        _check_option(name, getattr(made, name), getattr(usual, name))
+    return made
+
+
+def _check_option(name: str, value: Any, usual: Any) -> None:
+    """Refuse an option of another kind than its usual value, or beyond all bounds."""
+    numbers = value if isinstance(usual, tuple) and isinstance(value, tuple) else (value,)
+    if isinstance(usual, bool):
+        right = isinstance(value, bool)
+    elif isinstance(usual, float):
+        right = 0.0 <= _number(value) < 1.0
+    else:
+        right = all(type(n) is int and 0 < n < LARGEST for n in numbers)
+        right = right and (not isinstance(usual, tuple) or len(numbers) == len(usual))
+    if not right:
+        raise InputError(f"its card makes no sense: {name} {str(value)[:40]!r}")
 
 
 def _options(values: Mapping[str, Any]) -> ChangeClipOptions:
-    visual = dict(values["visual"])
+    visual, land = dict(values["visual"]), values.get("land")
     tower = _TOWERS[visual.pop("kind")]
     return ChangeClipOptions(
         visual=_part(tower, visual),
         text=_part(TextOptions, values["text"]),
         context=_part(ContextOptions, values["context"]),
         decoder=_part(DecoderOptions, values["decoder"]),
+        land=None if land is None else _part(LandOptions, land),
     )

@@ -15,15 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from geochange.errors import InputError, OutputError
-from geochange.files.atomic import whole
+from geochange.errors import InputError
+from geochange.files.reading import parse_json, read_text
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.prompts import Names, parse_vocabulary
 from geochange.models.weights.card import OWN_CLIP, Card
-from geochange.models.weights.foreign import fill, infer_options, plain_names, recognise
+from geochange.models.weights.foreign import Tensors, fill, infer_options, recognise
 from geochange.models.weights.locate import (
     FOLDER,
     SUFFIXES,
@@ -33,13 +31,20 @@ from geochange.models.weights.locate import (
     weights_folder,
 )
 from geochange.models.weights.openclip import Published, download, published
-from geochange.models.weights.safe_pickle import read_archive, read_stream
+from geochange.models.weights.sizes import check_clip, check_network
+from geochange.models.weights.tensor_file import (
+    REMEMBERED,
+    fetch,
+    open_safetensors,
+    read_tensors,
+    save_tensors,
+)
 
 DEFAULT_CLIP = "ViT-B-16-quickgelu/openai"
 _HEADER = "geochange"
 _MEMORY = "geochange.training"
-_REMEMBERED = "training/"
-_PICKLE = b"\x80"  # as torch writes them, which is protocol 2
+MOST_BYTES = 2**22
+"""Of a file of class names."""
 _OWN = "clip."
 """What stands before the names of a network's own CLIP."""
 _QUICK = "geochange.clip"
@@ -68,7 +73,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class ResumeState:
     """What training needs to go on, beside the network: tensors by name, and plain facts.
 
     It lies in the same file as the network, under names that no network has.
@@ -87,135 +92,106 @@ class ClipWeights:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Contents:
-    tensors: dict[str, torch.Tensor]
-    header: Mapping[str, str]
-    script: bool
-
-
-def _read(path: Path) -> _Contents:
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(9)
-            stream.seek(0)
-            if start[:2] == b"PK":
-                tensors, script = read_archive(stream)
-                return _Contents(plain_names(tensors), {}, script)
-            if start[8:] == b"{":
-                with safe_open(path, framework="pt") as file:
-                    names = [n for n in file.keys() if not n.startswith(_REMEMBERED)]  # noqa: SIM118 - no iterator
-                    found = {name: file.get_tensor(name) for name in names}
-                    return _Contents(plain_names(found), file.metadata() or {}, False)
-            if start and start[:1] != _PICKLE:
-                raise InputError(
-                    "holds no weights of torch or safetensors; give a .pth or .safetensors"
-                )
-            return _Contents(plain_names(read_stream(stream)), {}, False)
-    except SafetensorError as error:
-        raise InputError(f"{path}: the file is truncated or damaged ({error})") from error
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-
-
 def read_checkpoint(file: str | os.PathLike[str]) -> Checkpoint:
-    """Read a ChangeCLIP checkpoint, ours or the authors'. Raises InputError."""
+    """Read a ChangeCLIP checkpoint, ours or the authors'.
+
+    Raises InputError for what is none, is damaged, or whose sizes are not those of its tensors.
+    """
     path = locate(file)
-    contents = _read(path)
-    try:
-        if _HEADER in contents.header:
-            return _ours(Card.from_json(contents.header[_HEADER]), contents.tensors)
-        if recognise(contents.tensors) == "clip":
-            raise InputError("CLIP's weights, not ChangeCLIP's; --clip takes them")
-        options = infer_options(contents.tensors)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    return Checkpoint(Card(options, provenance={"source": path.name}), contents.tensors)
+    cards: list[Card] = []
+    contents = read_tensors(
+        path, lambda tensors, header: cards.append(_card(path, tensors, header))
+    )
+    network, clip = _apart(cards[0], contents.tensors)
+    return Checkpoint(cards[0], network, clip)
 
 
-def _ours(card: Card, tensors: Mapping[str, torch.Tensor]) -> Checkpoint:
-    """Told apart from its CLIP. Raises InputError where the card says that there is one, in vain."""
+def _card(path: Path, tensors: Tensors, header: Mapping[str, str]) -> Card:
+    """What the network is, from the header or its tensors; refused where these do not fit it."""
+    if _HEADER in header:
+        card = Card.from_json(header[_HEADER])
+    elif recognise(tensors) == "clip":
+        raise InputError("CLIP's weights, not ChangeCLIP's; --clip takes them")
+    else:
+        card = Card(infer_options(tensors), provenance={"source": path.name})
+    network, clip = _apart(card, tensors)
+    check_network(card.options, network)
+    if clip:
+        check_clip(clip)
+    return card
+
+
+def _apart(card: Card, tensors: Tensors) -> tuple[Tensors, Tensors]:
+    """A network's tensors, and its CLIP's. Raises InputError where the card has one in vain."""
     if card.clip != OWN_CLIP:
-        return Checkpoint(card, tensors)
+        return tensors, {}
     clip = {n.removeprefix(_OWN): x for n, x in tensors.items() if n.startswith(_OWN)}
     if not clip:
         raise InputError("its card says that it holds its own CLIP, and it does not")
-    network = {n: x for n, x in tensors.items() if not n.startswith(_OWN)}
-    return Checkpoint(card, network, clip)
+    return {n: x for n, x in tensors.items() if not n.startswith(_OWN)}, clip
 
 
-def read_memory(file: str | os.PathLike[str]) -> Memory:
+def read_resume_state(file: str | os.PathLike[str]) -> ResumeState:
     """What training left in a checkpoint of ours. Raises InputError where it left nothing."""
     path = locate(file)
-    with _remembering(path) as (opened, facts):
-        names = [name for name in opened.keys() if name.startswith(_REMEMBERED)]  # noqa: SIM118 - no iterator
-        tensors = {n.removeprefix(_REMEMBERED): opened.get_tensor(n) for n in names}
-        return Memory(tensors, facts)
+    with _remembering(path) as (opened, names, header, facts):
+        wanted = {name for name in names if name.startswith(REMEMBERED)}
+        tensors = fetch(opened, names, header, wanted)
+        return ResumeState({n.removeprefix(REMEMBERED): x for n, x in tensors.items()}, facts)
 
 
 def read_facts(file: str | os.PathLike[str]) -> Mapping[str, Any]:
-    """The plain facts of `read_memory`, without any tensor. Raises InputError as that does."""
+    """The plain facts of `read_resume_state`, without any tensor. Raises InputError as that does."""
     path = locate(file)
-    with _remembering(path) as (_, facts):
+    with _remembering(path) as (*_, facts):
         return facts
 
 
 @contextmanager
-def _remembering(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """A file that training left something in, and its facts. Raises InputError."""
+def _remembering(
+    path: Path,
+) -> Iterator[tuple[Any, list[str], Mapping[str, str], dict[str, Any]]]:
+    """A file that training left something in, what it holds, and its facts. Raises InputError."""
     try:
-        with safe_open(path, framework="pt") as opened:
-            facts = (opened.metadata() or {}).get(_MEMORY)
+        with open_safetensors(path) as (opened, names, header):
+            facts = header.get(_MEMORY)
             if facts is None:
-                raise InputError(f"{path}: nothing that training could go on from; start afresh")
-            yield opened, dict(json.loads(facts))
-    except InputError:
-        raise
-    except (SafetensorError, OSError, ValueError) as error:
+                raise InputError("nothing that training could go on from; start afresh")
+            yield opened, names, header, dict(parse_json(facts))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path}: the file is truncated or damaged ({error})") from error
 
 
 def write_checkpoint(
-    file: str | os.PathLike[str], checkpoint: Checkpoint, memory: Memory | None = None
+    file: str | os.PathLike[str], checkpoint: Checkpoint, memory: ResumeState | None = None
 ) -> None:
     """Write one file that holds all; it appears whole or not at all. Raises OutputError."""
-    path = Path(file)
-    tensors = {name: value.contiguous() for name, value in checkpoint.tensors.items()}
-    tensors |= {_OWN + name: value.contiguous() for name, value in checkpoint.clip.items()}
-    header = {_HEADER: checkpoint.card.to_json()}
-    if memory is not None:
-        tensors |= {_REMEMBERED + name: x.contiguous() for name, x in memory.tensors.items()}
-        header[_MEMORY] = json.dumps(dict(memory.facts), sort_keys=True)
-    _save(path, tensors, header)
+    tensors = {**checkpoint.tensors}
+    tensors |= {_OWN + name: value for name, value in checkpoint.clip.items()}
+    _save(Path(file), tensors, {_HEADER: checkpoint.card.to_json()}, memory)
 
 
 def write_clip(
     file: str | os.PathLike[str],
     tensors: Mapping[str, torch.Tensor],
-    memory: Memory | None = None,
+    memory: ResumeState | None = None,
 ) -> None:
     """Write a CLIP of ours, plainly named, and what its training needs to go on.
 
     Raises OutputError.
     """
-    kept = {name: value.contiguous() for name, value in tensors.items()}
-    header = {_QUICK: "quickgelu"}
+    _save(Path(file), dict(tensors), {_QUICK: "quickgelu"}, memory)
+
+
+def _save(
+    path: Path, tensors: dict[str, torch.Tensor], header: dict[str, str], memory: ResumeState | None
+) -> None:
     if memory is not None:
-        kept |= {_REMEMBERED + name: x.contiguous() for name, x in memory.tensors.items()}
+        tensors |= {REMEMBERED + name: value for name, value in memory.tensors.items()}
         header[_MEMORY] = json.dumps(dict(memory.facts), sort_keys=True)
-    _save(Path(file), kept, header)
-
-
-def _save(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, str]) -> None:
-    with whole(path) as aside:
-        try:
-            save_file(tensors, aside, metadata=header)
-        except SafetensorError as error:
-            raise OutputError(f"{path} cannot be written: {error}") from error
-        # safetensors gives files to their owner alone; workers may run as somebody else.
-        aside.chmod(0o644)
+    save_tensors(path, tensors, header)
 
 
 def read_clip(
@@ -261,31 +237,38 @@ def _fetch(entry: Published, download: Callable[[Published], str], without: str)
 def _clip_file(path: Path, quickgelu: bool | None = None) -> ClipWeights:
     if (own := read_own_clip(path)) is not None:
         return own
-    contents = _read(path)
-    try:
-        if recognise(contents.tensors) != "clip":
-            raise InputError("ChangeCLIP's weights, not CLIP's; --model takes them")
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    contents = read_tensors(path, _refuse_other)
     known = contents.script or _QUICK in contents.header
     return ClipWeights(contents.tensors, known if quickgelu is None else quickgelu, str(path))
+
+
+def _refuse_other(tensors: Tensors, header: Mapping[str, str]) -> None:
+    """Refuse what is no CLIP, or one whose sizes are not those of its tensors."""
+    if recognise(tensors) != "clip":
+        raise InputError("ChangeCLIP's weights, not CLIP's; --model takes them")
+    check_clip(tensors)
 
 
 def read_own_clip(path: Path) -> ClipWeights | None:
     """The CLIP within a ChangeCLIP checkpoint of ours; None where there is none. Raises InputError."""
     with path.open("rb") as stream:
-        ours = stream.read(9)[8:] == b"{"
-    if not ours or _HEADER not in (_read(path)).header:
-        return None
-    own = read_checkpoint(path).own_clip()
+        if stream.read(9)[8:] != b"{":
+            return None
+    try:
+        with open_safetensors(path) as (_, _, header):
+            ours = _HEADER in header
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    own = read_checkpoint(path).own_clip() if ours else None
     return replace(own, source=str(path)) if own else None
 
 
 def read_vocabulary(file: str | os.PathLike[str]) -> Names:
     """Class names, one a line. Raises InputError."""
     try:
-        return parse_vocabulary(Path(file).read_text("utf-8"))
+        return parse_vocabulary(read_text(Path(file), MOST_BYTES, "a vocabulary"))
     except InputError as error:
-        raise InputError(f"{file}: {error}") from error
+        told = str(error)
+        raise InputError(told if told.startswith(str(file)) else f"{file}: {told}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{file} cannot be read as a vocabulary: {error}") from error

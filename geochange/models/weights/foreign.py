@@ -19,8 +19,9 @@ from geochange.models.changeclip.text_tower import TextOptions
 
 Tensors = Mapping[str, torch.Tensor]
 _HEAD = 64  # CLIP's and ChangeCLIP's attention heads are all this wide
-_NOT_WEIGHTS = ("num_batches_tracked", "relative_position_index")
-_SHOWN = 4
+_COMPUTED = "relative_position_index"
+_NOT_WEIGHTS = ("num_batches_tracked", _COMPUTED)
+_SHOWN, _NAMED = 4, 100
 
 
 def plain_names(tensors: Tensors) -> dict[str, torch.Tensor]:
@@ -39,11 +40,13 @@ def plain_names(tensors: Tensors) -> dict[str, torch.Tensor]:
 
 def recognise(tensors: Tensors) -> Literal["changeclip", "clip"]:
     """Which model these tensors, plainly named, belong to. Raises InputError for any other."""
+    if empty := next((name for name, tensor in tensors.items() if 0 in tensor.shape), None):
+        raise InputError(f"its tensor {empty[:_NAMED]} holds no values")
     if "contexts2" in tensors and "decode_head.conv_seg.weight" in tensors:
         return "changeclip"
     if "text_projection" in tensors and any(name.startswith("visual.") for name in tensors):
         return "clip"
-    some = ", ".join(list(tensors)[:_SHOWN]) or "none at all"
+    some = ", ".join(name[:_NAMED] for name in list(tensors)[:_SHOWN]) or "none at all"
     raise InputError(f"neither ChangeCLIP's nor CLIP's weights; its tensors are {some} ...")
 
 
@@ -129,14 +132,21 @@ def _decoder(t: Tensors) -> DecoderOptions:
 
 
 def fill(network: nn.Module, tensors: Tensors) -> None:
-    """Put all of `tensors` into `network`.
+    """Put all of `tensors` into `network`. Raises InputError as `refuse_misfit` does."""
+    refuse_misfit(network.state_dict(), tensors)
+    # A network has computed its own indices, which a file may hold others of.
+    own = {name: x for name, x in tensors.items() if not name.endswith(_COMPUTED)}
+    network.load_state_dict(own, strict=False)
+
+
+def refuse_misfit(wanted: Tensors, tensors: Tensors) -> None:
+    """Refuse tensors that are not those of a network, whose state is `wanted`.
 
     Raises InputError listing the first few that are missing, left over or of another shape.
     """
-    wanted = network.state_dict()
     computed = {name for name in wanted if name.rsplit(".", 1)[-1] in _NOT_WEIGHTS}
     wrong = [f"{name} is missing" for name in wanted if name not in tensors.keys() | computed]
-    wrong += [f"{name} has no place" for name in tensors if name not in wanted]
+    wrong += [f"{name[:_NAMED]} has no place" for name in tensors if name not in wanted]
     wrong += [
         f"{name} is {tuple(tensors[name].shape)}, expected {tuple(wanted[name].shape)}"
         for name in wanted
@@ -145,4 +155,3 @@ def fill(network: nn.Module, tensors: Tensors) -> None:
     if wrong:
         more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         raise InputError(f"the weights do not fit: {'; '.join(wrong[:_SHOWN])}{more}")
-    network.load_state_dict(dict(tensors), strict=False)

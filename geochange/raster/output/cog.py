@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +20,11 @@ from rasterio.errors import RasterioError
 from rasterio.shutil import copy
 from rasterio.windows import Window
 
-from geochange.errors import OutputError
-from geochange.qgis.style import NODATA, probability_colormap
+from geochange.files.atomic import told_as_output, whole_by_driver
+from geochange.files.checksummed import remove
+from geochange.grid.probability import NODATA
+from geochange.qgis.style import probability_colormap
 from geochange.raster.reader import PROBABILITY_BAND, gdal_environment
-from geochange.vector.files.writers import aside
 
 Block = tuple[int, int, NDArray[np.uint8]]
 """Row and column of a block's upper left pixel, and its pixels (height, width)."""
@@ -53,13 +54,13 @@ def write_cog(
     not at all. Raises OutputError when it cannot be written; what `blocks` raises goes through.
     """
     plain = scratch / f"{path.name}.plain.tif"
-    plain.unlink(missing_ok=True)  # what a killed run left
+    remove(plain)  # what a killed run left
     try:
         with gdal_environment(CACHE_MB):
-            with _as_output_error(path):
+            with _told(path):
                 _create_plain(plain, shape, crs, transform)
             total = _fill(plain, blocks, path)
-            with _as_output_error(path), aside(path) as part:
+            with _told(path), whole_by_driver(path) as part:
                 _add_overviews_then_colors(plain, shape)
                 _copy_as_cog(plain, part)
                 _prove_whole(part, total)
@@ -67,14 +68,9 @@ def write_cog(
         plain.unlink(missing_ok=True)
 
 
-@contextmanager
-def _as_output_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, RasterioError, CPLE_BaseError) as error:
-        raise OutputError(
-            f"cannot write {path} ({error}): check the free space there and in the work folder"
-        ) from error
+def _told(path: Path) -> AbstractContextManager[None]:
+    cure = "check the free space there and in the work folder"
+    return told_as_output(path, (RasterioError, CPLE_BaseError), cure)
 
 
 def _create_plain(path: Path, shape: tuple[int, int], crs: CRS, transform: Affine) -> None:
@@ -105,7 +101,7 @@ def _fill(plain: Path, blocks: Iterable[Block], path: Path) -> int:
         total: int = NODATA * raster.height * raster.width
         for row, column, pixels in blocks:
             window = Window(column, row, pixels.shape[1], pixels.shape[0])
-            with _as_output_error(path):
+            with _told(path):
                 raster.write(pixels, 1, window=window)
             total += _sum(pixels) - NODATA * pixels.size
     return total

@@ -49,7 +49,7 @@ class ProbabilityRaster:
         height, width = self.grid.shape
         with self._reading() as dataset:
             for row, col in product(range(0, height, BLOCK_PX), range(0, width, BLOCK_PX)):
-                window = Window(row, col, BLOCK_PX, BLOCK_PX).intersection(self.grid.whole)
+                window = Window(row, col, BLOCK_PX, BLOCK_PX).intersection(self.grid.full_window)
                 assert window is not None
                 yield window, dataset.read(1, window=_as_rasterio(window))
 

@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 
 from geochange.chip import Pixels
 from geochange.errors import InputError, OptionError
+from geochange.files.atomic import told_as_output, whole_by_driver
 from geochange.grid.grid import Grid
+from geochange.raster.band_info import describe_bands
 from geochange.raster.gdal_log import QUIET
-from geochange.raster.pixels import Valid
+from geochange.raster.pixels import Valid, cleared, declared, measured, unmasked
 from geochange.raster.reader import gdal_environment, opened
 
 DRIVERS = ("PNG", "JPEG", "GTiff", "BMP", "WEBP")
@@ -38,13 +40,14 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 class PictureInfo:
     """What a picture says of itself, read without its pixels.
 
-    bands: those that hold data, without alpha; a palette's colours are three.
+    bands: the 1-based numbers of those that hold data, which alpha does not; a palette's colours
+        are three.
     """
 
     path: Path
     shape: tuple[int, int]
     dtype: np.dtype[Any]
-    bands: int
+    bands: tuple[int, ...]
 
 
 def describe_picture(path: Path) -> PictureInfo:
@@ -67,11 +70,15 @@ def read_picture(path: Path, bands: tuple[int, ...] | None) -> tuple[Pixels, Val
             return pixels[..., [band - 1 for band in chosen]], valid
         raw = _read(path, dataset, chosen)
         valid = _valid(dataset, raw, chosen)
-    return np.stack(list(raw), axis=-1), valid
+        raw = _whitened(dataset, raw)
+    return cleared(np.stack(list(raw), axis=-1), valid), valid
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8], grid: Grid) -> None:
-    """Write (height, width, band) uint8 pixels of `grid` as a tiled GeoTIFF that every GIS opens."""
+    """Write (height, width, band) uint8 pixels of `grid` as a tiled GeoTIFF that every GIS opens.
+
+    Raises OutputError.
+    """
     profile = {
         "driver": "GTiff",
         "dtype": "uint8",
@@ -85,7 +92,12 @@ def write_picture(path: Path, pixels: NDArray[np.uint8], grid: Grid) -> None:
         "predictor": 2,
         "photometric": "rgb",
     }
-    with gdal_environment(), rasterio.open(path, "w", **profile) as raster:
+    with (
+        gdal_environment(),
+        told_as_output(path, (RasterioError,)),
+        whole_by_driver(path) as part,
+        rasterio.open(part, "w", **profile) as raster,
+    ):
         raster.write(np.moveaxis(pixels, -1, 0))
 
 
@@ -133,8 +145,11 @@ def _describe(path: Path, dataset: Any) -> PictureInfo:
     dtype = np.dtype(dataset.dtypes[0])
     if dtype.kind == "c":
         raise InputError(f"{path}: holds complex numbers; export its amplitude first")
-    bands = RGB if _has_palette(dataset) else dataset.count - len(_alphas(dataset))
-    if bands == 0:
+    bands: tuple[int, ...] = (1, 2, 3)
+    if not _has_palette(dataset):
+        described = describe_bands(dataset)
+        bands = tuple(i for i, band in enumerate(described, 1) if band.role != "alpha")
+    if not bands:
         raise InputError(f"{path}: holds nothing but alpha; export its colours")
     return PictureInfo(path, (dataset.height, dataset.width), dtype, bands)
 
@@ -143,49 +158,48 @@ def _has_palette(dataset: Any) -> bool:
     return bool(dataset.colorinterp[0] == ColorInterp.palette)
 
 
-def _alphas(dataset: Any) -> list[int]:
-    return [i + 1 for i, kind in enumerate(dataset.colorinterp) if kind == ColorInterp.alpha]
-
-
 def _chosen(info: PictureInfo, bands: tuple[int, ...] | None) -> tuple[int, ...]:
     if bands is None:
-        if info.bands == 2:
+        if len(info.bands) == 2:
             raise InputError(
                 f"{info.path}: has 2 bands and chips hold three; repeat one (--bands 1,2,2)"
             )
-        return (1, 2, 3) if info.bands >= RGB else (1, 1, 1)
+        return info.bands[:RGB] if len(info.bands) >= RGB else info.bands[:1] * RGB
     for band in bands:
-        if not 1 <= band <= info.bands:
+        if band not in info.bands:
+            count = len(info.bands)
             raise OptionError(
-                f"--bands: {info.path} has no band {band}; it has {info.bands}, counted from 1"
+                f"--bands: {info.path} has no band {band}; it has {count}, counted from 1"
             )
     return bands
 
 
 def _read(path: Path, dataset: Any, bands: tuple[int, ...]) -> NDArray[Any]:
-    """(band, height, width); of a PNG of few bits, white is 255 as of any other."""
+    """(band, height, width) numbers as the file has them."""
     try:
         pixels: NDArray[Any] = dataset.read(list(bands))
     except (RasterioError, MemoryError, ValueError) as error:
         raise InputError(
             f"{path}: damaged or cut off, its pixels cannot be read; fetch it again"
         ) from error
+    return pixels
+
+
+def _whitened(dataset: Any, pixels: NDArray[Any]) -> NDArray[Any]:
+    """Of a PNG of few bits, white is 255 as of any other."""
     deepest = 2 ** int(dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8)) - 1
     if dataset.driver == "PNG" and deepest < 255 and not _has_palette(dataset):
-        pixels *= np.uint8(255 // deepest)
+        return np.asarray(pixels * np.uint8(255 // deepest))
     return pixels
 
 
 def _valid(dataset: Any, pixels: NDArray[Any], bands: tuple[int, ...]) -> Valid:
-    """Where (band, height, width) pixels hold data, by NaN, alpha, mask and nodata."""
-    valid = np.ones(pixels.shape[1:], np.bool_)
-    if pixels.dtype.kind == "f":
-        valid &= np.isfinite(pixels).all(axis=0)
-    if any(MaskFlags.all_valid not in dataset.mask_flag_enums[band - 1] for band in bands):
-        masks = dataset.read_masks(list(bands)) > 0
-        # An unsigned nodata is also an honest dark or bright value in one band.
-        valid &= masks.any(axis=0) if pixels.dtype.kind == "u" else masks.all(axis=0)
-    return valid
+    """Where (band, height, width) pixels hold data; see `geochange.raster.pixels`."""
+    described = describe_bands(dataset)
+    chosen = [described[number - 1] for number in bands]
+    alphas = [i for i, band in enumerate(described, 1) if band.role == "alpha"]
+    valid = declared(pixels, chosen) & measured(pixels, chosen)
+    return unmasked(dataset, chosen, alphas[0] if alphas else None, valid, {})
 
 
 def _read_palette(path: Path, dataset: Any) -> tuple[NDArray[np.uint8], Valid]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from geochange.chip import Pixels
 from geochange.grid.tiling import Window
-from geochange.raster.aligned import Date, ReadWindow
+from geochange.raster.aligned import AlignedRaster, ReadWindow
 from geochange.raster.lattice import Read, put
 from geochange.raster.pixels import Valid
 
@@ -22,12 +22,9 @@ MOST_SHARE = 1 / 64
 PATCH_PX = 32
 """Side of the pieces that stand for what lies around them."""
 
-SPARE = 1.2
-"""An overview coarser than what is wanted by this factor still serves."""
-
 
 @dataclass(frozen=True)
-class Glance:
+class Overview:
     """A small picture: (height, width, band) pixels, as the raster has them, and validity.
 
     sparse: whether pixels are those of spots, for there were too many to take the mean of. Such a
@@ -39,12 +36,12 @@ class Glance:
     sparse: bool = False
 
 
-def is_sparse(date: Date, window: Window, longest_px: int) -> bool:
+def is_sparse(date: AlignedRaster, window: Window, longest_px: int) -> bool:
     """Whether a glance shows spots only."""
     return _cost_px(date, window, small_shape(window, longest_px)) > _budget_px(date)
 
 
-def glance(date: Date, window: Window, longest_px: int) -> Glance:
+def read_overview(date: AlignedRaster, window: Window, longest_px: int) -> Overview:
     """A picture of a window of the date's grid, its longer side `longest_px` at most.
 
     Through overviews where there are any; a huge raster without is looked at here and there, never
@@ -52,11 +49,11 @@ def glance(date: Date, window: Window, longest_px: int) -> Glance:
     """
     shape = small_shape(window, longest_px)
     if is_sparse(date, window, longest_px):
-        return Glance(*_spots(date, window, shape), sparse=True)
-    return Glance(*_thinned(date, window, shape))
+        return Overview(*_spots(date, window, shape), sparse=True)
+    return Overview(*_thinned(date, window, shape))
 
 
-def _thinned(date: Date, window: Window, shape: tuple[int, int]) -> Read:
+def _thinned(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> Read:
     """The means of a window, which may reach beyond the raster."""
     pixels = np.zeros((*shape, len(date.bands)), date.dtype)
     answer = pixels, np.zeros(shape, np.bool_)
@@ -75,15 +72,13 @@ def small_shape(window: Window, longest_px: int) -> tuple[int, int]:
     return max(1, round(window.height * scale)), max(1, round(window.width * scale))
 
 
-def _budget_px(date: Date) -> float:
-    return max(MOST_PX, date.grid.whole.pixels * MOST_SHARE)
+def _budget_px(date: AlignedRaster) -> float:
+    return max(MOST_PX, date.grid.full_window.pixels * MOST_SHARE)
 
 
-def _cost_px(date: Date, window: Window, shape: tuple[int, int]) -> float:
+def _cost_px(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> float:
     """How many pixels must be decoded to thin a window out."""
-    factor = max(window.height / shape[0], window.width / shape[1])
-    # Of a warp, GDAL takes the raster's own overviews too.
-    level = max([1, *(o for o in date.info.overviews if o <= factor * SPARE)])
+    level = date.overview(window, shape) or 1
     rows, cols = (
         math.ceil(length / level / block) * block
         for length, block in zip((window.height, window.width), date.info.block_px, strict=True)
@@ -91,7 +86,7 @@ def _cost_px(date: Date, window: Window, shape: tuple[int, int]) -> float:
     return float(rows * cols)
 
 
-def _spots(date: Date, window: Window, shape: tuple[int, int]) -> Read:
+def _spots(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> Read:
     """Means of small patches spread over a window, each of a block of the raster of its own."""
     block_rows, block_cols = date.info.block_px
     count = _budget_px(date) / (block_rows * block_cols)

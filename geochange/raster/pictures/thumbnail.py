@@ -69,7 +69,7 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class Miniature:
+class Thumbnail:
     """A raster of `shape` with no more than `longest` cells along either side."""
 
     shape: tuple[int, int]
@@ -83,7 +83,7 @@ class Miniature:
         return rows, cols
 
     @property
-    def whole(self) -> Window:
+    def full_window(self) -> Window:
         """All cells."""
         return Window(0, 0, self.axes[0].count, self.axes[1].count)
 
@@ -94,10 +94,10 @@ class Miniature:
         return Window(rows.start, cols.start, len(rows), len(cols))
 
 
-class Gathering:
+class ThumbnailBuilder:
     """Some cells of a miniature, as they come to be seen; of what is never seen they hold nothing."""
 
-    def __init__(self, miniature: Miniature, cells: Window, like: NDArray[Any]) -> None:
+    def __init__(self, miniature: Thumbnail, cells: Window, like: NDArray[Any]) -> None:
         """like: (band,) of the dtype and as many bands as are wanted."""
         self.miniature, self.cells, self.like = miniature, cells, like
         self._total = np.zeros((cells.height, cells.width, len(like)), np.float32)

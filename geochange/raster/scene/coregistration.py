@@ -168,8 +168,10 @@ def _edges(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> Grey:
     """(height, width) gradient magnitude of the mean band; 0 near pixels without data."""
     from scipy import ndimage
 
-    grey = np.where(valid, pixels.astype(np.float32).mean(axis=-1), np.float32(0))
-    grey = np.where(valid, grey, grey[valid].mean() if valid.any() else np.float32(0))
+    grey = np.where(valid, pixels.mean(axis=-1, dtype=np.float64), 0.0)
+    grey = np.where(valid, grey, grey[valid].mean() if valid.any() else 0.0)
+    # A correlation does not depend on the unit, and large numbers would overflow when squared.
+    grey = np.asarray(grey / max(1.0, np.abs(grey).max(initial=0)), np.float32)
     edges = ndimage.gaussian_gradient_magnitude(grey, GRAIN_PX)
     if not valid.all():
         edges[~ndimage.binary_erosion(valid, iterations=3, border_value=1)] = 0

@@ -29,6 +29,11 @@ ENOUGH_PX = 2**20
 """A match is taken from about so many pixels."""
 
 
+def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The floating type that numbers are stretched in: float32, float64 where that loses digits."""
+    return np.result_type(dtype, np.float32)
+
+
 @dataclass(frozen=True)
 class Stretch:
     """A linear map per band: `low` becomes 0, `high` becomes 255, what lies beyond is clipped."""
@@ -38,11 +43,12 @@ class Stretch:
 
     def apply(self, pixels: Pixels) -> NDArray[np.uint8]:
         """(height, width, band) of any type to uint8; NaN becomes 0."""
-        low = np.asarray(self.low, np.float32)
-        span = np.maximum(np.asarray(self.high, np.float32) - low, np.finfo(np.float32).tiny)
+        working = working_dtype(pixels.dtype)
+        low = np.asarray(self.low, working)
+        span = np.maximum(np.asarray(self.high, working) - low, np.finfo(np.float32).tiny)
         # Beyond the ends of a constant band everything overflows, to be clipped like the rest.
         with np.errstate(over="ignore", invalid="ignore"):
-            scaled = (pixels.astype(np.float32) - low) * (np.float32(255) / span)
+            scaled = (pixels.astype(working) - low) * (working.type(255) / span)
         scaled = np.nan_to_num(scaled, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
         return np.asarray(np.rint(np.clip(scaled, 0, 255)), dtype=np.uint8)
 
@@ -92,7 +98,7 @@ class Radiometry:
         )
 
 
-AS_IT_IS = Radiometry(None, None)
+UNCHANGED = Radiometry(None, None)
 
 
 def parse_stretch(text: str) -> str | Stretch:
@@ -154,7 +160,7 @@ def choose(
     if isinstance(mode, Stretch):
         return Radiometry(mode, mode)
     if mode == "none" or (mode in KEEPING and before.is_8bit and after.is_8bit):
-        return AS_IT_IS
+        return UNCHANGED
     if mode == "joint" and before.dtype == after.dtype:
         both = spread(np.concatenate([before.values, after.values]))
         return Radiometry(both, both)

@@ -7,9 +7,10 @@ is not read from end to end for it.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, overload
@@ -19,8 +20,17 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip, fill_invalid
 from geochange.grid.tiling import Window
-from geochange.raster.aligned import Date
-from geochange.raster.pair import Pair
+from geochange.raster.aligned import AlignedRaster
+from geochange.raster.pair import RasterPair
+from geochange.raster.pixels import cleared, measured
+from geochange.raster.scene.fills import (
+    Fill,
+    Scans,
+    describe_fills,
+    may_be_taken,
+    scan_bands,
+    taken_fills,
+)
 from geochange.raster.scene.radiometry import (
     Radiometry,
     Sampled,
@@ -30,12 +40,17 @@ from geochange.raster.scene.radiometry import (
     match_ranks,
 )
 from geochange.raster.unreadable import Unreadable
-from geochange.vector.aoi import Area
+from geochange.vector.aoi import AreaOfInterest
+
+logger = logging.getLogger(__name__)
 
 WINDOW_PX = 256
 WINDOWS_PER_AXIS = 8
 VALUES = WINDOWS_PER_AXIS**2 * WINDOW_PX**2 * 4
 """At most so many numbers are sampled of a date: pictures of many bands get fewer windows."""
+
+NAMED_ONLY = 4
+"""Of a warped date whose fills are named but not taken, every fourth window is enough."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +62,27 @@ class RawWindow:
 
 
 @dataclass(frozen=True)
+class _Seen:
+    """What was read of a date, and what its own pixels show of each band."""
+
+    windows: tuple[RawWindow, ...]
+    scans: Scans
+
+
+@dataclass(frozen=True)
 class SceneSample:
     """The same windows of both dates, before any stretch; each date is read when first asked for.
 
     8-bit pictures that a network takes as they are need no sample at all.
     spare: what cannot be read is left out of the sample; else UnreadableError is raised.
     area: what lies outside of it is neither read nor valid; all is meant where it is None.
+    found: the fills, where they were looked for already and are heeded by the pair.
     """
 
-    pair: Pair
+    pair: RasterPair
     spare: bool = False
-    area: Area | None = None
+    area: AreaOfInterest | None = None
+    found: tuple[Fill, ...] | None = None
     _lost: tuple[set[Window], set[Window]] = field(
         default_factory=lambda: (set(), set()), repr=False, compare=False
     )
@@ -65,15 +90,41 @@ class SceneSample:
     @property
     def before(self) -> tuple[RawWindow, ...]:
         """The windows at the date before."""
-        return self._both[0]
+        return self._both[0].windows
 
     @property
     def after(self) -> tuple[RawWindow, ...]:
         """The windows at the date after."""
-        return self._both[1]
+        return self._both[1].windows
+
+    @property
+    def fills(self) -> tuple[Fill, ...]:
+        """What both dates hold in place of data without saying so."""
+        return describe_fills(self.pair, self._scans) if self.found is None else self.found
+
+    def heeding_fills(self) -> SceneSample:
+        """The sample of the pair whose fills count as missing; itself where there are none.
+
+        Nothing is read of dates whose types have no such fills.
+        """
+        dates = self.pair.before, self.pair.after
+        if self.found is not None or not any(may_be_taken(date) for date in dates):
+            return self
+        taken = taken_fills(self._scans)
+        if not any(taken):
+            return self
+        before, after = (
+            replace(date, info=date.info.with_fills(fills))
+            for date, fills in zip(dates, taken, strict=True)
+        )
+        return replace(self, pair=RasterPair(before, after, self.pair.grid), found=self.fills)
+
+    @property
+    def _scans(self) -> tuple[Scans, Scans]:
+        return self._both[0].scans, self._both[1].scans
 
     @cached_property
-    def _both(self) -> tuple[tuple[RawWindow, ...], tuple[RawWindow, ...]]:
+    def _both(self) -> tuple[_Seen, _Seen]:
         return self.pair.each(self._read, self._lost)
 
     @cached_property
@@ -81,9 +132,17 @@ class SceneSample:
         """Where the sample is taken."""
         return sample_windows(self.pair.grid.shape, len(self.pair.before.bands), self.area)
 
-    def _read(self, date: Date, lost: set[Window]) -> tuple[RawWindow, ...]:
-        with date.reader(lost if self.spare else None) as read:
-            return tuple(self._limited(window, RawWindow(*read(window))) for window in self.windows)
+    def _read(self, date: AlignedRaster, lost: set[Window]) -> _Seen:
+        if self.found is not None or date.offset_px is None:
+            with date.reader(lost if self.spare else None) as read:
+                windows = tuple(
+                    self._limited(window, RawWindow(*read(window))) for window in self.windows
+                )
+            return _Seen(windows, () if self.found is not None else _scan_unwarped(date))
+        with replace(date, raw=True).reader(lost if self.spare else None) as read:
+            raw = [self._limited(window, RawWindow(*read(window))) for window in self.windows]
+        scans = scan_bands(date, [(each.pixels, each.valid) for each in raw])
+        return _Seen(tuple(_measured(date, each) for each in raw), scans)
 
     def _limited(self, window: Window, read: RawWindow) -> RawWindow:
         if self.area is None:
@@ -110,10 +169,10 @@ class SceneSample:
     def pixels(self) -> tuple[Sampled, Sampled]:
         """Valid pixels of each date, (pixel, band)."""
         dates = (self.pair.before, self.before), (self.pair.after, self.after)
-        before, after = (Sampled(_valid(windows), date.info.dtype) for date, windows in dates)
+        before, after = (Sampled(_valid(windows), date.dtype) for date, windows in dates)
         return before, after
 
-    def seen_twice(self) -> tuple[NDArray[Any], NDArray[Any]]:
+    def valid_at_both(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """The same pixels of both dates, valid at both, (pixel, band)."""
         both = [one.valid & two.valid for one, two in zip(self.before, self.after, strict=True)]
         before, after = (
@@ -128,11 +187,11 @@ class SceneSample:
         match: one of MATCHES.
         """
         if match == "histogram":
-            return choose(mode, *self.pixels(), match=match_ranks(*self.seen_twice()))
+            return choose(mode, *self.pixels(), match=match_ranks(*self.valid_at_both()))
         dates = self.pair.before, self.pair.after
-        if not is_settled(mode, *(date.info.dtype for date in dates)):
+        if not is_settled(mode, *(date.dtype for date in dates)):
             return choose(mode, *self.pixels())
-        unread = (Sampled(np.empty((0, len(date.bands))), date.info.dtype) for date in dates)
+        unread = (Sampled(np.empty((0, len(date.bands))), date.dtype) for date in dates)
         return choose(mode, *unread)
 
     def chips(self, radiometry: Radiometry) -> Sequence[Chip]:
@@ -171,11 +230,37 @@ class _Chips(Sequence[Chip]):
         return self._made[index]
 
 
+def say_fills(sample: SceneSample) -> None:
+    """Warn of the fills that a sample heeds."""
+    for fill in sample.found or ():
+        if fill.taken:
+            logger.warning("%s", fill)
+
+
+def _measured(date: AlignedRaster, raw: RawWindow) -> RawWindow:
+    """What `Date.raw` gave, as it is given without."""
+    by_band = np.moveaxis(raw.pixels, -1, 0)
+    valid = raw.valid & measured(by_band, date.info.chosen(date.bands))
+    return RawWindow(cleared(raw.pixels, valid), valid)
+
+
+def _scan_unwarped(date: AlignedRaster) -> Scans:
+    """A warp mixes fills with their neighbours, so the raster's own pixels are looked at."""
+    own = replace(date.unwarped, raw=True)
+    windows = sample_windows(own.grid.shape, len(own.bands))
+    step = 1 if may_be_taken(date) else NAMED_ONLY
+    lost: set[Window] = set()
+    with own.reader(lost, finely=False) as read:
+        return scan_bands(date, [read(window) for window in windows[::step]])
+
+
 def _valid(windows: tuple[RawWindow, ...]) -> NDArray[Any]:
     return np.concatenate([window.pixels[window.valid] for window in windows])
 
 
-def sample_windows(shape: tuple[int, int], bands: int, area: Area | None = None) -> list[Window]:
+def sample_windows(
+    shape: tuple[int, int], bands: int, area: AreaOfInterest | None = None
+) -> list[Window]:
     """Windows evenly spread over a raster, or over an area in it; all of it where it is small."""
     budget = max(1, math.isqrt(VALUES // (WINDOW_PX**2 * max(4, bands))))
     most = min(WINDOWS_PER_AXIS, budget)
@@ -185,7 +270,7 @@ def sample_windows(shape: tuple[int, int], bands: int, area: Area | None = None)
     return [Window(row, col, height, width) for row, height in rows for col, width in cols]
 
 
-def _windows_of(area: Area, shape: tuple[int, int], most: int) -> list[Window]:
+def _windows_of(area: AreaOfInterest, shape: tuple[int, int], most: int) -> list[Window]:
     """Windows side by side that an area touches, no more than `most` of them, evenly chosen."""
     rows, cols = (_spread(length, length) for length in shape)
     touched: list[Window] = []

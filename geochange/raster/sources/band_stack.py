@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 from geochange.errors import InputError
-from geochange.raster.sources.members import Opener, check_alike, earliest, read_parts
-from geochange.raster.sources.virtual import Made, in_memory
-from geochange.raster.sources.vrt import Band, Source, Virtual
+from geochange.raster.sources.masks import Cover, Mask, alpha_cover, mask_cover
+from geochange.raster.sources.members import Member, Opener, check_same_crs, earliest, read_members
+from geochange.raster.sources.source import Source
+from geochange.raster.sources.virtual import VirtualFile, in_memory
+from geochange.raster.sources.vrt import Band, VrtDataset
 
 PLUS = " + "
 
-CURE = "stack bands of one grid and type"
+CURE = "stack bands of one grid"
 
 MOST = 64
 """More files are no bands of one picture."""
@@ -53,28 +56,36 @@ def _is_there(name: str) -> bool:
     return os.path.exists(path) or (PLUS not in file and PLUS in folder and os.path.isdir(folder))
 
 
-def make_stack(path: str, opener: Opener) -> Made:
+def make_stack(path: str, opener: Opener) -> VirtualFile:
     """Lay the virtual raster of a stack out in memory; of each file, all its bands.
 
-    Raises InputError for files that are no rasters or differ in more than their bands.
+    Every band keeps its type, its nodata value and the mask or alpha of its file.
+    Raises InputError for files that are no rasters or lie on different grids.
     """
     files = files_of(path)
-    parts = read_parts(files, opener)
+    parts = read_members(files, opener)
     first = parts[0]
-    check_alike(parts, CURE, bands=False)
+    check_same_crs(parts, CURE)
     for part in parts[1:]:
         if part.shape != first.shape or not part.transform.almost_equals(first.transform, 1e-6):
             raise InputError(
                 f"{part.path}: lies on another grid than {first.path}; {CURE} (gdalwarp -tr -te)"
             )
-    bands = tuple(
-        Band(dtype, ((Source(part.opens, part.shape, part.block_px), number),))
-        for part in parts
-        for number, dtype in enumerate(part.dtypes, start=1)
-        if number != part.alpha
-    )
-    lead = Source(first.opens, first.shape, first.block_px)
-    mask = (lead,) if first.masked or first.alpha is not None else None
-    virtual = Virtual(first.crs, first.transform, first.shape, bands, first.nodata, mask)
-    memory = in_memory(virtual)
-    return Made(memory.name, tuple(files), earliest(parts), (memory,))
+    bands = tuple(band for part in parts for band in _bands_of(part))
+    memory = in_memory(VrtDataset(first.crs, first.transform, first.shape, bands))
+    return VirtualFile(memory.name, tuple(files), earliest(parts), (memory,))
+
+
+def _bands_of(part: Member) -> Iterator[Band]:
+    source = Source(part.opens, part.shape, part.block_px)
+    for number, band in enumerate(part.bands, start=1):
+        if band.role == "alpha":
+            continue
+        covers: list[Cover] = []
+        if band.mask is not None:
+            covers.append(mask_cover(source, band.mask))
+        if part.alpha is not None:
+            covers.append(alpha_cover(source, part.alpha, str(part.bands[part.alpha - 1].dtype)))
+        dtype = str(band.dtype)
+        mask = Mask("all", tuple(covers)) if covers else None
+        yield Band(dtype, ((source, number, dtype),), band.nodata, band.role, mask)

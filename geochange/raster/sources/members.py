@@ -10,10 +10,10 @@ from typing import Any
 
 from affine import Affine
 from pyproj import CRS
-from rasterio.enums import ColorInterp, MaskFlags
 
 from geochange.errors import InputError
-from geochange.raster.acquisition import Acquired, acquired
+from geochange.raster.acquisition import Acquisition, acquisition_of
+from geochange.raster.band_info import BandInfo, describe_bands
 from geochange.raster.sources.geographic import crs_of
 
 Opener = Callable[[str], AbstractContextManager[Any]]
@@ -24,11 +24,10 @@ READERS = 8
 
 
 @dataclass(frozen=True)
-class Part:
+class Member:
     """What a file says of itself.
 
-    opens: by which name GDAL opens it. crs: as WKT. alpha: the 1-based number of its alpha band, or
-    None. masked: has a mask of its own.
+    opens: by which name GDAL opens it. crs: as WKT. bands: every band, alpha too.
     """
 
     path: str
@@ -36,63 +35,76 @@ class Part:
     crs: str
     transform: Affine
     shape: tuple[int, int]
-    dtypes: tuple[str, ...]
-    nodata: float | None
-    alpha: int | None
-    masked: bool
+    bands: tuple[BandInfo, ...]
     block_px: tuple[int, int]
-    acquired: Acquired | None
+    acquired: Acquisition | None
+
+    @property
+    def alpha(self) -> int | None:
+        """The 1-based number of its alpha band, the first of several; None where it has none."""
+        return next((i for i, band in enumerate(self.bands, 1) if band.role == "alpha"), None)
 
 
-def read_parts(paths: Sequence[str], opener: Opener) -> list[Part]:
+def read_members(paths: Sequence[str], opener: Opener) -> list[Member]:
     """What each file says, in order. Raises InputError for the first that is none."""
     with ThreadPoolExecutor(READERS) as pool:
         return list(pool.map(lambda path: _read(path, opener), paths))
 
 
-def _read(path: str, opener: Opener) -> Part:
+def _read(path: str, opener: Opener) -> Member:
     with opener(path) as dataset:
         crs = crs_of(path, dataset)
         if crs is None or dataset.count == 0:
             raise InputError(f"{path}: has no georeference; give it a CRS (gdal_edit -a_srs)")
-        kinds = dataset.colorinterp
-        return Part(
+        return Member(
             path=path,
             # Of a raster that is made in memory itself, its name there.
             opens=dataset.name if dataset.name.startswith("/vsimem/") else path,
             crs=crs.to_wkt(),
             transform=dataset.transform,
             shape=dataset.shape,
-            dtypes=tuple(dataset.dtypes),
-            nodata=dataset.nodata,
-            alpha=kinds.index(ColorInterp.alpha) + 1 if ColorInterp.alpha in kinds else None,
-            masked=MaskFlags.per_dataset in dataset.mask_flag_enums[0],
+            bands=describe_bands(dataset),
             block_px=dataset.block_shapes[0],
-            acquired=acquired({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path),
+            acquired=acquisition_of({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path),
         )
 
 
-def check_alike(parts: Sequence[Part], cure: str, bands: bool = True) -> None:
-    """Refuse files that differ in CRS, type or nodata, naming two. Raises InputError.
-
-    bands: whether they must have the same, too.
-    """
+def check_same_crs(parts: Sequence[Member], cure: str) -> None:
+    """Refuse files of different CRSs, naming two. Raises InputError."""
     first = parts[0]
     for part in parts[1:]:
-        for what, one, other in (
-            ("bands", bands and len(first.dtypes), bands and len(part.dtypes)),
-            ("type", first.dtypes[0], part.dtypes[0]),
-            ("nodata", repr(first.nodata), repr(part.nodata)),
-            ("alpha band", bands and first.alpha, bands and part.alpha),
-        ):
-            if one != other:
-                raise InputError(f"{part.path}: {what} {other}, {first.path}: {one}; {cure}")
         if part.crs != first.crs and not CRS.from_wkt(part.crs).equals(CRS.from_wkt(first.crs)):
             other, one = (CRS.from_wkt(each.crs).name for each in (part, first))
             raise InputError(f"{part.path}: CRS {other}, {first.path}: {one}; {cure}")
 
 
-def earliest(parts: Sequence[Part]) -> Acquired | None:
+def check_same_bands(parts: Sequence[Member], cure: str) -> None:
+    """Refuse files whose bands differ in number, type, nodata or alpha, naming two.
+
+    Raises InputError.
+    """
+    first = parts[0]
+    for part in parts[1:]:
+        _compare(part, "bands", len(part.bands), (first, len(first.bands)), cure)
+        _compare(part, "alpha band", part.alpha, (first, first.alpha), cure)
+        for number, (band, like) in enumerate(zip(part.bands, first.bands, strict=True), start=1):
+            of = f" of band {number}" if len(first.bands) > 1 else ""
+            _compare(part, "type", f"{band.dtype}{of}", (first, f"{like.dtype}{of}"), cure)
+            _compare(part, "nodata", f"{_told(band)}{of}", (first, f"{_told(like)}{of}"), cure)
+
+
+def _told(band: BandInfo) -> str:
+    """A nodata value as text, by which NaN equals NaN."""
+    return "None" if band.nodata is None else f"{band.nodata:.17g}"
+
+
+def _compare(part: Member, what: str, has: Any, other: tuple[Member, Any], cure: str) -> None:
+    first, wanted = other
+    if has != wanted:
+        raise InputError(f"{part.path}: {what} {has}, {first.path}: {wanted}; {cure}")
+
+
+def earliest(parts: Sequence[Member]) -> Acquisition | None:
     """The first date of any part that says one."""
     return min(
         (part.acquired for part in parts if part.acquired), key=lambda a: a.when, default=None

@@ -12,7 +12,7 @@ import math
 import os
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -23,9 +23,20 @@ from affine import Affine
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from geochange.errors import InputError
-from geochange.raster.sources.members import Opener, Part, check_alike, earliest, read_parts
-from geochange.raster.sources.virtual import Made, in_memory
-from geochange.raster.sources.vrt import Band, Source, Virtual, sources_of
+from geochange.raster.band_info import BandInfo
+from geochange.raster.sources.masks import Cover, Mask, mask_cover, whole_cover
+from geochange.raster.sources.members import (
+    Member,
+    Opener,
+    check_same_bands,
+    check_same_crs,
+    earliest,
+    read_members,
+)
+from geochange.raster.sources.source import Source
+from geochange.raster.sources.virtual import VirtualFile, in_memory
+from geochange.raster.sources.vrt import Band, VrtDataset, sources_of
+from geochange.vector.files.readable import need_readable
 
 OFF_PX = 0.05
 """How far tiles may lie off each other's pixels."""
@@ -86,6 +97,8 @@ def _parted(path: str) -> tuple[str, str]:
 def _indexed(index: str) -> list[str]:
     if index.lower().endswith(".gti"):
         index = _index_of(Path(index))
+    if Path(index).exists():
+        need_readable(Path(index))
     try:
         about, _, _, values = pyogrio.raw.read(index, read_geometry=False)
     except (DataSourceError, DataLayerError) as error:
@@ -121,48 +134,82 @@ def _beside(index: str, location: str) -> str:
     return str(beside) if beside.exists() else location
 
 
-def make_tileset(path: str, opener: Opener) -> Made:
+def make_tileset(path: str, opener: Opener) -> VirtualFile:
     """Lay the virtual raster of a tile set out in memory.
 
     Raises InputError for tiles that are none, or that differ in CRS, type, bands, nodata or pixels.
     """
     tiles = tiles_of(path)
-    parts = read_parts(tiles, opener)
-    check_alike(parts, CURE)
+    parts = read_members(tiles, opener)
+    check_same_bands(parts, CURE)
+    check_same_crs(parts, CURE)
     sources, origin = _laid_out(parts)
-    frame = _Frame(parts[0], origin, _needs_mask(parts, sources))
+    frame = _Frame(parts[0], origin, _masked_bands(parts, sources), _share_masks(parts))
+    tile_of = {part.opens: part for part in parts}
+
+    def cover_of_tile(source: Source, number: int) -> Cover:
+        return _cover(source, number, tile_of[source.path].bands[number - 1])
+
     memory = []
     groups = []
     for members in _grouped(sources):
         at, shape = _extent(members)
-        memory.append(in_memory(frame.virtual(at, shape, members)))
+        memory.append(in_memory(frame.virtual(at, shape, members, cover_of_tile)))
         groups.append(Source(memory[-1].name, shape, BLOCK_PX, at))
-    memory.append(in_memory(frame.virtual((0, 0), _extent(sources)[1], groups)))
-    return Made(memory[-1].name, tuple(tiles), earliest(parts), tuple(memory))
+    memory.append(in_memory(frame.virtual((0, 0), _extent(sources)[1], groups, mask_cover)))
+    return VirtualFile(memory[-1].name, tuple(tiles), earliest(parts), tuple(memory))
+
+
+CoverOf = Callable[[Source, int], Cover]
+"""Where a band of a source, by its 1-based number, holds data."""
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """What all the virtual rasters of a tile set have in common."""
+    """What all the virtual rasters of a tile set have in common.
 
-    like: Part
+    masked: the 1-based numbers of the bands that need a mask. shared: whether one mask serves all.
+    """
+
+    like: Member
     origin: Affine
-    masked: bool
+    masked: tuple[int, ...]
+    shared: bool
 
-    def virtual(self, at: Corner, shape: Corner, sources: Sequence[Source]) -> Virtual:
+    def virtual(
+        self, at: Corner, shape: Corner, sources: Sequence[Source], cover_of: CoverOf
+    ) -> VrtDataset:
         """The one of some sources, whose first pixel lies `at` (row, col) of the whole."""
         row, col = at
         here = [replace(s, at=(s.at[0] - row, s.at[1] - col)) for s in sources]
+        masks = {
+            number: Mask("topmost", tuple(cover_of(source, number) for source in here))
+            for number in self.masked
+        }
+        shared = masks[self.masked[0]] if masks and self.shared else None
         bands = tuple(
-            Band(dtype, sources_of(number, here), is_alpha=number == self.like.alpha)
-            for number, dtype in enumerate(self.like.dtypes, start=1)
+            Band(
+                dtype=str(band.dtype),
+                sources=sources_of(number, str(band.dtype), here),
+                nodata=band.nodata,
+                role=band.role,
+                mask=masks.get(number),
+            )
+            for number, band in enumerate(self.like.bands, start=1)
         )
         corner = self.origin @ Affine.translation(col, row)
-        mask = tuple(here) if self.masked else None
-        return Virtual(self.like.crs, corner, shape, bands, self.like.nodata, mask)
+        return VrtDataset(self.like.crs, corner, shape, bands, shared)
 
 
-def _laid_out(parts: Sequence[Part]) -> tuple[list[Source], Affine]:
+def _cover(source: Source, number: int, band: BandInfo) -> Cover:
+    """Where a band of a tile holds data, as far as a mask must say so."""
+    if band.nodata is None or band.mask is not None:
+        return mask_cover(source, number)
+    # GDAL's own mask of it would be 0 at nodata, which counts by other rules than a mask.
+    return whole_cover(source, number, str(band.dtype))
+
+
+def _laid_out(parts: Sequence[Member]) -> tuple[list[Source], Affine]:
     """Every tile at its place in the whole, and the transform of that. Raises InputError."""
     places = [_place(parts[0], part) for part in parts]
     top, left = min(row for row, _ in places), min(col for _, col in places)
@@ -175,7 +222,7 @@ def _laid_out(parts: Sequence[Part]) -> tuple[list[Source], Affine]:
     return sources, parts[0].transform @ Affine.translation(left, top)
 
 
-def _place(first: Part, part: Part) -> Corner:
+def _place(first: Member, part: Member) -> Corner:
     """(row, col) of a tile in the pixels of the first. Raises InputError."""
     between = ~first.transform @ part.transform
     a, b, col, d, e, row = between[:6]
@@ -192,13 +239,33 @@ def _place(first: Part, part: Part) -> Corner:
     return round(row), round(col)
 
 
-def _needs_mask(parts: Sequence[Part], sources: Sequence[Source]) -> bool:
-    """Whether something but nodata and alpha must say where there is no tile, or no data in it."""
-    if parts[0].alpha is not None or parts[0].nodata is not None:
-        return False
+def _masked_bands(parts: Sequence[Member], sources: Sequence[Source]) -> tuple[int, ...]:
+    """The bands of which a mask must say where there is no tile, or no data in one."""
+    gaps_show = parts[0].alpha is not None or not _has_gaps(sources)
+    return tuple(
+        number
+        for number, band in enumerate(parts[0].bands, start=1)
+        if band.role != "alpha"
+        and (
+            any(part.bands[number - 1].mask is not None for part in parts)
+            or (band.nodata is None and not gaps_show)
+        )
+    )
+
+
+def _share_masks(parts: Sequence[Member]) -> bool:
+    """Whether what masks one band masks all: no tile has a mask for some of its bands alone."""
+    return all(
+        len({(band.mask, band.nodata is None) for band in part.bands if band.role != "alpha"}) == 1
+        for part in parts
+    )
+
+
+def _has_gaps(sources: Sequence[Source]) -> bool:
+    """Whether no tile lies on some of the pixels."""
     height, width = _extent(sources)[1]
     boxes = [shapely.box(c, r, c + s.shape[1], r + s.shape[0]) for s in sources for r, c in [s.at]]
-    return any(part.masked for part in parts) or shapely.union_all(boxes).area < height * width
+    return bool(shapely.union_all(boxes).area < height * width)
 
 
 def _extent(sources: Sequence[Source]) -> tuple[Corner, Corner]:

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from geochange.errors import InputError
 from geochange.raster import retry
-from geochange.raster.acquisition import Acquired, moment_of
+from geochange.raster.acquisition import Acquisition, parse_moment
 from geochange.raster.sources.band_stack import PLUS
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Resolved:
     """What an item stands for: a raster, or a stack of them, and when it was taken."""
 
     path: str
-    acquired: Acquired | None
+    acquired: Acquisition | None
 
 
 def is_item(text: str) -> bool:
@@ -242,13 +242,13 @@ def _beside(item: Path, href: str, refused: InputError) -> str:
     return str(file)
 
 
-def _when(item: Mapping[str, Any]) -> Acquired | None:
+def _when(item: Mapping[str, Any]) -> Acquisition | None:
     properties = item.get("properties")
     if not isinstance(properties, dict):
         return None
     for name in ("datetime", "start_datetime"):
         text = properties.get(name)
-        moment = moment_of(text) if isinstance(text, str) else None
+        moment = parse_moment(text) if isinstance(text, str) else None
         if moment is not None:
-            return Acquired(moment, f"STAC {name}")
+            return Acquisition(moment, f"STAC {name}")
     return None

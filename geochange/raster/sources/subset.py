@@ -1,55 +1,78 @@
-"""A raster's chosen bands as a raster of their own, so that a warp neither reads nor heeds the rest."""
+"""A raster's chosen bands as a raster of their own, for the warper: one type and one mask.
+
+GDAL's warper takes one type for all bands, and rasterio gives it one nodata value. So the bands
+are read in their common type, and the mask says what `raster.pixels` says of every pixel.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
-from xml.etree import ElementTree as ET
 
+from affine import Affine
+
+from geochange.raster.band_info import BandInfo, common_dtype
+from geochange.raster.pixels import BEYOND
 from geochange.raster.reader import RasterInfo
-from geochange.raster.sources.vrt import gdal_type
+from geochange.raster.sources.masks import (
+    Cover,
+    Mask,
+    alpha_cover,
+    mask_cover,
+    measured_cover,
+    unmarked_cover,
+)
+from geochange.raster.sources.source import Source
+from geochange.raster.sources.vrt import Band, VrtDataset
 
 
-def subset_vrt(dataset: Any, info: RasterInfo, bands: tuple[int, ...]) -> str:
-    """The text of a VRT over `bands`, then the alpha band if there is one; nodata and mask kept.
+def subset_vrt(
+    dataset: Any, info: RasterInfo, bands: tuple[int, ...], factor: int | None = None
+) -> str:
+    """The text of a VRT over `bands`, with a mask where some of their pixels can be missing.
 
-    A pixel is missing where every band of the file holds nodata, says GDAL's warper; of the bands
-    that are compared it should say so.
+    factor: of the overview that is read in place of the full resolution, one of `info.overviews`.
     """
     # What is made in memory has another name there.
     path = dataset.name if dataset.name.startswith("/vsimem/") else info.path
-    height, width = info.grid.shape
-    vrt = ET.Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
-    ET.SubElement(vrt, "SRS").text = info.grid.crs.to_wkt()
-    ET.SubElement(vrt, "GeoTransform").text = ",".join(map(repr, dataset.transform.to_gdal()))
-    chosen = [*bands, *([info.alpha] if info.alpha and info.alpha not in bands else [])]
-    for number, band in enumerate(chosen, start=1):
-        is_alpha = band == info.alpha and band not in bands
-        _add_band(vrt, dataset, (path, info.nodata), number, band, is_alpha)
-    if info.masked:
-        mask = ET.SubElement(ET.SubElement(vrt, "MaskBand"), "VRTRasterBand", dataType="Byte")
-        _add_source(mask, path, f"mask,{bands[0]}")
-    return ET.tostring(vrt, encoding="unicode")
+    transform, shape, level = dataset.transform, info.grid.shape, None
+    if factor is not None:
+        level = dataset.overviews(1).index(factor)
+        rows, cols = shape
+        shape = (-(-rows // factor), -(-cols // factor))
+        transform = transform @ Affine.scale(cols / shape[1], rows / shape[0])
+    source = Source(path, shape, overview=level)
+    dtype = str(common_dtype(info.chosen(bands)))
+    layers = tuple(
+        Band(dtype, ((source, number, str(info.bands[number - 1].dtype)),)) for number in bands
+    )
+    parts = tuple(_parts(source, info, bands))
+    mask = Mask("all", parts) if parts else None
+    return VrtDataset(info.grid.crs.to_wkt(), transform, shape, layers, mask).text()
 
 
-def _add_band(
-    vrt: ET.Element,
-    dataset: Any,
-    of: tuple[str, float | None],
-    number: int,
-    source: int,
-    is_alpha: bool,
-) -> None:
-    path, nodata = of
-    kind = gdal_type(dataset.dtypes[source - 1])
-    band = ET.SubElement(vrt, "VRTRasterBand", dataType=kind, band=str(number))
-    if nodata is not None:
-        ET.SubElement(band, "NoDataValue").text = repr(nodata)
-    if is_alpha:
-        ET.SubElement(band, "ColorInterp").text = "Alpha"
-    _add_source(band, path, str(source))
+def _parts(source: Source, info: RasterInfo, bands: tuple[int, ...]) -> Iterator[Cover | Mask]:
+    """What must hold data for a pixel to do so; the rule of `raster.pixels`."""
+    chosen = {number: info.bands[number - 1] for number in bands}
+    for number, band in chosen.items():
+        if band.dtype.kind == "f":
+            yield measured_cover(source, number, str(band.dtype), BEYOND)
+        if not band.is_unsigned:
+            yield from _unmarked(source, number, band)
+    dark = tuple(
+        cover
+        for number, band in chosen.items()
+        if band.is_unsigned
+        for cover in _unmarked(source, number, band)
+    )
+    if dark:
+        yield Mask("any", dark)
+    for mask in sorted({band.mask for band in chosen.values() if band.mask is not None}):
+        yield mask_cover(source, mask)
+    if info.alpha is not None and info.alpha not in bands:
+        yield alpha_cover(source, info.alpha, str(info.bands[info.alpha - 1].dtype))
 
 
-def _add_source(band: ET.Element, path: str, source: str) -> None:
-    simple = ET.SubElement(band, "SimpleSource")
-    ET.SubElement(simple, "SourceFilename", relativeToVRT="0").text = path
-    ET.SubElement(simple, "SourceBand").text = source
+def _unmarked(source: Source, number: int, band: BandInfo) -> Iterator[Cover]:
+    for mark in band.marks:
+        yield unmarked_cover(source, number, str(band.dtype), mark)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from rasterio.io import MemoryFile
 
-from geochange.raster.acquisition import Acquired
-from geochange.raster.sources.vrt import Virtual
+from geochange.raster.acquisition import Acquisition
+from geochange.raster.sources.vrt import VrtDataset
 
 
 @dataclass(frozen=True)
-class Made:
+class VirtualFile:
     """A virtual raster.
 
     name: by which GDAL opens it, in this process. files: what it is made of. memory: what holds it.
@@ -19,10 +19,10 @@ class Made:
 
     name: str
     files: tuple[str, ...]
-    acquired: Acquired | None
+    acquired: Acquisition | None
     memory: tuple[MemoryFile, ...]
 
 
-def in_memory(virtual: Virtual) -> MemoryFile:
+def in_memory(virtual: VrtDataset) -> MemoryFile:
     """A virtual raster as a file in memory."""
     return MemoryFile(virtual.text().encode(), filename="made.vrt")

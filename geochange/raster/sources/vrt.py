@@ -4,43 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from affine import Affine
 
+from geochange.raster.band_info import Role
+from geochange.raster.sources.masks import Mask, number
+from geochange.raster.sources.source import Source, add_source, gdal_type
 
-@dataclass(frozen=True)
-class Source:
-    """A file in a virtual raster: its place there, and what need not be asked of it.
-
-    at: (row, col) of its first pixel. bands: which of it, in the order of the virtual raster's.
-    """
-
-    path: str
-    shape: tuple[int, int]
-    block_px: tuple[int, int]
-    at: tuple[int, int] = (0, 0)
+LARGEST_BYTES = 50_000_000
+"""A larger file is not looked through for the files behind its masks."""
 
 
 @dataclass(frozen=True)
 class Band:
-    """A band of a virtual raster: from which of each source's it comes."""
+    """A band of a virtual raster.
+
+    sources: each source with the band and the type that is read of it. nodata: of a source too: what
+    it lacks does not cover what lies below. mask: its own; the raster's goes before.
+    """
 
     dtype: str
-    sources: tuple[tuple[Source, int], ...]
-    is_alpha: bool = False
+    sources: tuple[tuple[Source, int, str], ...]
+    nodata: float | None = None
+    role: Role = "data"
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True)
-class Virtual:
-    """A virtual raster. mask: those sources whose masks make its own; None for none."""
+class VrtDataset:
+    """A virtual raster. mask: of all its bands; None for none."""
 
     crs: str
     transform: Affine
     shape: tuple[int, int]
     bands: tuple[Band, ...]
-    nodata: float | None = None
-    mask: tuple[Source, ...] | None = None
+    mask: Mask | None = None
 
     def text(self) -> str:
         """As XML."""
@@ -48,50 +48,48 @@ class Virtual:
         vrt = ET.Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
         ET.SubElement(vrt, "SRS").text = self.crs
         ET.SubElement(vrt, "GeoTransform").text = ",".join(map(repr, self.transform.to_gdal()))
-        for number, band in enumerate(self.bands, start=1):
-            kind = gdal_type(band.dtype)
-            node = ET.SubElement(vrt, "VRTRasterBand", dataType=kind, band=str(number))
-            if self.nodata is not None:
-                ET.SubElement(node, "NoDataValue").text = repr(self.nodata)
-            if band.is_alpha:
-                ET.SubElement(node, "ColorInterp").text = "Alpha"
-            for source, of in band.sources:
-                _add(node, source, str(of), band.dtype, self.nodata)
+        for position, band in enumerate(self.bands, start=1):
+            self._add(vrt, position, band)
         if self.mask is not None:
-            node = ET.SubElement(ET.SubElement(vrt, "MaskBand"), "VRTRasterBand", dataType="Byte")
-            for source in self.mask:
-                _add(node, source, "mask,1", "uint8", None)
+            self.mask.add_to(vrt, self.shape)
         return ET.tostring(vrt, encoding="unicode")
 
-
-def gdal_type(dtype: str) -> str:
-    """GDAL's name of a type: Byte, UInt16, Float32 ..."""
-    return "Byte" if dtype == "uint8" else dtype.capitalize().replace("Uint", "UInt")
-
-
-def _add(node: ET.Element, source: Source, band: str, dtype: str, nodata: float | None) -> None:
-    kind = "SimpleSource" if nodata is None else "ComplexSource"
-    simple = ET.SubElement(node, kind)
-    ET.SubElement(simple, "SourceFilename", relativeToVRT="0").text = source.path
-    ET.SubElement(simple, "SourceBand").text = band
-    height, width = source.shape
-    ET.SubElement(
-        simple,
-        "SourceProperties",
-        RasterXSize=str(width),
-        RasterYSize=str(height),
-        DataType=gdal_type(dtype),
-        BlockXSize=str(source.block_px[1]),
-        BlockYSize=str(source.block_px[0]),
-    )
-    row, col = source.at
-    size = {"xSize": str(width), "ySize": str(height)}
-    ET.SubElement(simple, "SrcRect", {"xOff": "0", "yOff": "0", **size})
-    ET.SubElement(simple, "DstRect", {"xOff": str(col), "yOff": str(row), **size})
-    if nodata is not None:  # what it lacks does not cover what lies below
-        ET.SubElement(simple, "NODATA").text = repr(nodata)
+    def _add(self, vrt: ET.Element, position: int, band: Band) -> None:
+        kind = gdal_type(band.dtype)
+        node = ET.SubElement(vrt, "VRTRasterBand", dataType=kind, band=str(position))
+        turns = () if band.nodata is None else (("NODATA", number(band.nodata)),)
+        if band.nodata is not None:
+            ET.SubElement(node, "NoDataValue").text = number(band.nodata)
+        if band.role != "data":
+            ET.SubElement(node, "ColorInterp").text = band.role.capitalize()
+        for source, of, dtype in band.sources:
+            add_source(node, source, str(of), dtype, turns)
+        if band.mask is not None and self.mask is None:
+            band.mask.add_to(node, self.shape)
 
 
-def sources_of(band: int, sources: Iterable[Source]) -> tuple[tuple[Source, int], ...]:
+def mask_files(path: str) -> list[str]:
+    """The files behind the masks of a virtual raster on disk, which GDAL does not list."""
+    file = Path(path)
+    if not file.is_file() or file.stat().st_size > LARGEST_BYTES:
+        return []
+    text = file.read_bytes()
+    if b"<MaskBand" not in text:
+        return []
+    try:
+        vrt = ET.fromstring(text)
+    except ET.ParseError:  # what GDAL cannot read either is said when it is opened
+        return []
+    return [
+        str(file.parent / source.text) if source.get("relativeToVRT") == "1" else source.text
+        for mask in vrt.iter("MaskBand")
+        for source in mask.iter("SourceFilename")
+        if source.text
+    ]
+
+
+def sources_of(
+    band: int, dtype: str, sources: Iterable[Source]
+) -> tuple[tuple[Source, int, str], ...]:
     """The same band of every source."""
-    return tuple((source, band) for source in sources)
+    return tuple((source, band, dtype) for source in sources)

@@ -1,4 +1,4 @@
-"""From what a run was and found to the plain facts of its report."""
+"""Gather the facts of a run for its report."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from geochange.formatting import area
 from geochange.grid.grid import Grid
 from geochange.grid.lonlat import outline_of, points_in, size_m
 from geochange.grid.probability import FULL
-from geochange.raster.aligned import Date
+from geochange.raster.aligned import AlignedRaster
 from geochange.raster.unreadable import Unreadable
 from geochange.report.facts import Change, Facts, Group, Place, Ring, Source, Stage
-from geochange.running.read_failures import places
+from geochange.running.read_failures import describe_failures
 from geochange.vector.geodesic import geodesic
 from geochange.vector.summary import DECADES, UNNAMED, Summary, Sums
-from geochange.workflows.preflight import Checked
+from geochange.workflows.preflight import CheckedRun
 
 NAMED = 12
-"""So many kinds of change are listed, the largest; the rest together."""
+"""The number of kinds of change that are listed; the rest is summed."""
 
 POINTS = 64
-"""An outline in a report has about so many."""
+"""The approximate number of points of an outline in a report."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a run says of itself at its end: its record, and what is not in it.
+class RunOutcome:
+    """What is known at the end of a run: its record, and what the record lacks.
 
     seen_px: pixels with data at both dates. seconds: by stage.
     """
@@ -43,7 +43,9 @@ class Told:
     unreadable: Unreadable
 
 
-def tell(checked: Checked, summary: Summary, told: Told, files: Mapping[str, str]) -> Facts:
+def gather_facts(
+    checked: CheckedRun, summary: Summary, told: RunOutcome, files: Mapping[str, str]
+) -> Facts:
     """The facts of a run. files: names of the outputs, by what they are."""
     record = told.record
     checks = _json(record.get("checks"))
@@ -78,17 +80,17 @@ def _json(text: str | None) -> dict[str, Any]:
 
 
 def _date(checks: Mapping[str, Any], which: int) -> str | None:
-    """When a picture was taken, if the checks found it."""
+    """The date of a picture, if the checks found it."""
     dates = checks.get("dates") or {}
     found = dates.get(("before", "after")[which]) if isinstance(dates, dict) else dates[which]
     return str(found) if found else None
 
 
-def _source(date: Date, when: str | None) -> Source:
+def _source(date: AlignedRaster, when: str | None) -> Source:
     return Source(date.info.path, when, ",".join(map(str, date.bands)))
 
 
-def _place(checked: Checked, seen_px: int) -> Place:
+def _place(checked: CheckedRun, seen_px: int) -> Place:
     pair, grid = checked.pair, checked.pair.grid
     outline = outline_of(grid)
     whole = np.array([shapely.box(0, 0, grid.shape[1], grid.shape[0])], dtype=np.object_)
@@ -108,7 +110,7 @@ def _place(checked: Checked, seen_px: int) -> Place:
         pixel=grid.pixel_size,
         unit=_unit(grid),
         common_m2=common_m2,
-        seen_m2=common_m2 * seen_px / grid.whole.pixels,
+        seen_m2=common_m2 * seen_px / grid.full_window.pixels,
     )
 
 
@@ -123,7 +125,7 @@ def _unit(grid: Grid) -> str:
 
 
 def _ring(grid: Grid) -> Ring:
-    """The outline of a grid in degrees, empty where it has no image there."""
+    """The outline of a grid in degrees, empty where it has no lon/lat."""
     outline = outline_of(grid)
     if outline is None:
         return ()
@@ -133,7 +135,7 @@ def _ring(grid: Grid) -> Ring:
 
 
 def _by_change(sums: Mapping[str, Sums]) -> tuple[Group, ...]:
-    """The largest first; nothing where no change has a name."""
+    """Groups by change, the largest first; empty where no change has a name."""
     if not any(name != UNNAMED for name in sums):
         return ()
     order = sorted(sums, key=lambda name: -sums[name].area_m2)
@@ -163,7 +165,7 @@ def _decade(power: int) -> str:
 
 
 def _round(square_metres: float) -> str:
-    """A power of ten: 100 m², 1 ha, 10 ha, 1 km²."""
+    """A power of ten as text: 100 m², 1 ha, 10 ha, 1 km²."""
     for size, unit in ((1e6, "km²"), (1e4, "ha")):
         if square_metres >= size:
             return f"{square_metres / size:,.0f} {unit}"
@@ -197,9 +199,11 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _warnings(checked: Checked, checks: Mapping[str, Any], unreadable: Unreadable) -> Iterable[str]:
+def _warnings(
+    checked: CheckedRun, checks: Mapping[str, Any], unreadable: Unreadable
+) -> Iterable[str]:
     yield from map(str, checks.get("warnings") or ())
-    lost = places(checked.pair, unreadable)
+    lost = describe_failures(checked.pair, unreadable)
     yield from (f"could not be read, so nothing is said of it: {place}" for place in lost[:NAMED])
     if len(lost) > NAMED:
         yield f"and {len(lost) - NAMED} more places that could not be read"

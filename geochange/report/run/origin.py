@@ -1,4 +1,4 @@
-"""Origin: the pair that a file of changes was made of, opened again on the grid of its run."""
+"""The pair behind a file of changes, opened again on the grid of its run."""
 
 from __future__ import annotations
 
@@ -10,52 +10,61 @@ from typing import Any
 from geochange.errors import InputError
 from geochange.files.archives import file_behind
 from geochange.raster.bands import Bands
-from geochange.raster.pair import Pair, align, on_grid
+from geochange.raster.pair import RasterPair, align_pair, on_grid
 from geochange.raster.reader import RasterInfo
 from geochange.raster.sources.resolve import PathLike, inspect_source
-from geochange.vector.comparison_grid import run_grid
+from geochange.vector.comparison_grid import grid_of_run
 from geochange.vector.files.polygon_reader import Layer, find_layer
 from geochange.vector.files.run_record import read_record
 
 Rasters = tuple[PathLike | None, PathLike | None]
-"""Before and after where the user names them; None where the file of changes does."""
+"""Before and after as the user names them; None takes those of the record."""
 
 
 @dataclass(frozen=True)
-class Origin:
-    """A file of changes, and the record of the run that wrote it; empty where it has none."""
+class RunOrigin:
+    """A file of changes with the record of its run; the record is empty where there is none."""
 
     layer: Layer
     record: dict[str, str]
 
     @classmethod
-    def of(cls, path: Path) -> Origin:
-        """Raises InputError where the file is none of polygons."""
+    def of(cls, path: Path) -> RunOrigin:
+        """Read the record. Raises InputError where the file holds no polygons."""
         return cls(find_layer(path), read_record(path))
 
     def told(self, key: str) -> dict[str, Any]:
-        """What the record holds under a name, as JSON; nothing where it holds nothing."""
+        """The JSON value of a key of the record; empty where it is missing."""
         try:
             found = json.loads(self.record.get(key) or "{}")
         except json.JSONDecodeError:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def pair(self, rasters: Rasters) -> Pair:
-        """Both dates. Raises InputError where a raster is not where it was, with its cure."""
+    def pair(self, rasters: Rasters) -> RasterPair:
+        """Both dates. Raises InputError, with its cure, where a raster has moved."""
         before, after = (
             self._raster(name, given)
             for name, given in zip(("before", "after"), rasters, strict=True)
         )
         bands = self._bands(before, after)
-        grid = run_grid(self.layer.path)
+        grid = grid_of_run(self.layer.path)
         if grid is None:
-            return align(before, after, "before", bands)
+            return align_pair(before, after, "before", bands)
         pair = on_grid(before, after, grid, bands)
         shift_px = self.told("checks").get("coregistered_px")
         return pair.coregistered((shift_px[0], shift_px[1])) if shift_px else pair
 
     def _raster(self, name: str, given: PathLike | None) -> RasterInfo:
+        return self._heeding_fills(name, self._inspected(name, given))
+
+    def _heeding_fills(self, name: str, info: RasterInfo) -> RasterInfo:
+        """The raster with what the run took for nodata in it."""
+        told = self.told("fills").get(name)
+        fills = told if isinstance(told, dict) else {}
+        return info.with_fills({int(band): tuple(values) for band, values in fills.items()})
+
+    def _inspected(self, name: str, given: PathLike | None) -> RasterInfo:
         path = self.layer.path
         if given is not None:
             return inspect_source(given)

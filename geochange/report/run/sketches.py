@@ -16,13 +16,13 @@ COLOURS = tuple(each.color for each in CLASSES)
 LABELS = tuple(each.label for each in CLASSES)
 
 AROUND, LEAST_PX = 1.7, 48
-"""A change is shown in a square so much larger than itself, of so many pixels at least."""
+"""A change is shown in a square this many times its size, and at least this many pixels wide."""
 
 _LOWER = np.array([each.lower for each in CLASSES])
 
 
 class Sketcher:
-    """Draws polygons, as they pass, over a picture of (rows, cols) of `shape` of a window."""
+    """Draws polygons, batch by batch, over a picture of `shape` (rows, cols) of a window."""
 
     def __init__(
         self,
@@ -35,11 +35,11 @@ class Sketcher:
         self.shape = shape
         self.overlay = Overlay(shape, COLOURS, line_px, filled)
         scale = Affine.scale(shape[1] / window.width, shape[0] / window.height)
-        # From the ground to the pixels of the picture.
+        # From CRS coordinates to pixels of the picture.
         self._to_picture = scale @ ~(grid.transform @ Affine.translation(window.col, window.row))
 
     def add(self, changes: gpd.GeoDataFrame) -> None:
-        """Draw some more. changes: in the CRS of the grid, with `confidence_mean`."""
+        """Draw a batch. changes: in the CRS of the grid, with `confidence_mean`."""
         if len(changes) == 0:
             return
         placed = to_ground(np.asarray(changes.geometry, dtype=np.object_), self._to_picture)
@@ -53,18 +53,18 @@ class Sketcher:
 
 
 def _rings(polygon: shapely.Polygon) -> Rings:
-    """The rings of a polygon as plain points, the outer first."""
+    """The rings of a polygon as arrays, the outer first."""
     return [np.asarray(ring.coords)[:, :2] for ring in (polygon.exterior, *polygon.interiors)]
 
 
 def shown_shape(window: Window, longest_px: int) -> tuple[int, int]:
-    """(rows, cols) of a picture of a window whose longer side is exactly `longest_px`."""
+    """(rows, cols) of a picture of a window whose longer side is `longest_px`."""
     scale = longest_px / max(window.height, window.width)
     return max(1, round(window.height * scale)), max(1, round(window.width * scale))
 
 
 def window_around(geometry: shapely.Geometry, grid: Grid) -> Window:
-    """A square window with a change in its middle, moved and cut to lie within the grid."""
+    """A square window around a change, moved and cut to lie within the grid."""
     left, top, right, bottom = to_ground(geometry, ~grid.transform).bounds
     side = max(LEAST_PX, round(AROUND * max(right - left, bottom - top)))
     height, width = (min(side, length) for length in grid.shape)

@@ -1,4 +1,4 @@
-"""The report of a run: what passes by while the polygons are written, and the files made of it."""
+"""The report of a run: it collects figures while polygons are written, then writes its files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import geopandas as gpd
 
 from geochange.errors import RunError
 from geochange.files.atomic import write_text
-from geochange.files.sidecars import Beside
+from geochange.files.sidecars import Sidecars
 from geochange.grid.grid import Grid
 from geochange.grid.lonlat import on_the_globe, outline_of
 from geochange.qgis.style import CLASSES
@@ -20,12 +20,18 @@ from geochange.raster.pictures.overview import is_sparse, small_shape
 from geochange.report.canvas import Picture, embedded, muted, scale_of, sized
 from geochange.report.facts import Facts
 from geochange.report.page import Pictures, Shade, render
-from geochange.report.run.gather_facts import Told, tell
-from geochange.report.run.pictures import Glances, Look, Photos, glance_at, look_at
+from geochange.report.run.gather_facts import RunOutcome, gather_facts
+from geochange.report.run.pictures import (
+    Overviews,
+    Photos,
+    PictureReader,
+    read_overviews,
+    read_pictures,
+)
 from geochange.report.run.sketches import Sketcher, shown_shape, window_around
 from geochange.report.stac_item import Footprint, item_of
 from geochange.vector.summary import Summary
-from geochange.workflows.preflight import Checked
+from geochange.workflows.preflight import CheckedRun
 
 logger = logging.getLogger(__name__)
 
@@ -35,61 +41,63 @@ SCENE_PX, CHANGE_PX = 800, 320
 SCENE_LINE_PX, CHANGE_LINE_PX = 1.5, 2.5
 
 FINE = 88
-"""JPEG quality of pictures with lines drawn on them."""
+"""JPEG quality of pictures with drawn lines."""
 
 SHADES = tuple(
     Shade(each.label, each.lower, f"rgb({','.join(map(str, each.color))})") for each in CLASSES
 )
 
 
-def picture_px(checked: Checked) -> int | None:
-    """The longer side of the pictures that a run should keep for its page.
+def picture_px(checked: CheckedRun) -> int | None:
+    """The longer side of the pictures that a run keeps for its page.
 
-    None where a glance at the rasters shows as much, or there will be no page.
+    None where overviews of the rasters show as much, or where there is no page.
     """
-    if checked.beside is None or not checked.beside.is_page:
+    if checked.sidecars is None or not checked.sidecars.is_page:
         return None
-    dates, whole = (checked.pair.before, checked.pair.after), checked.pair.grid.whole
+    dates, whole = (checked.pair.before, checked.pair.after), checked.pair.grid.full_window
     return SCENE_PX if any(is_sparse(date, whole, SCENE_PX) for date in dates) else None
 
 
 class Reporter:
-    """Sums up and sketches the changes of a run while they are written, then writes the report."""
+    """Sums up and draws the changes of a run while they are written, then writes the report."""
 
     def __init__(
-        self, checked: Checked, places: Beside, pictures: Callable[[], Glances | None]
+        self, checked: CheckedRun, places: Sidecars, pictures: Callable[[], Overviews | None]
     ) -> None:
-        """pictures: gives both dates as the run saw them, where it kept that."""
+        """pictures: gives both dates as the run read them, where they were kept."""
         self.checked, self.places, self.pictures = checked, places, pictures
         self.summary = Summary()
         grid = checked.pair.grid
-        self.sketcher = Sketcher(grid, grid.whole, shown_shape(grid.whole, SCENE_PX), SCENE_LINE_PX)
+        self.sketcher = Sketcher(
+            grid, grid.full_window, shown_shape(grid.full_window, SCENE_PX), SCENE_LINE_PX
+        )
         self._seen = self._see
 
     def look_ahead(self, pool: Executor) -> None:
-        """Have the pair looked at for the page by another thread, while changes pass through."""
+        """Read the pictures of the page in another thread, while changes are written."""
         if self.places.is_page:
             self._seen = pool.submit(self._see).result
 
-    def _see(self) -> tuple[Look, Photos]:
-        """How to look at the pair, and all of it."""
-        pair, whole = self.checked.pair, self.checked.pair.grid.whole
-        seen = self.pictures() or glance_at(pair, whole, SCENE_PX)
-        look = look_at(pair, lambda: seen)
+    def _see(self) -> tuple[PictureReader, Photos]:
+        """The reader of the pair, and its picture of the whole scene."""
+        pair, whole = self.checked.pair, self.checked.pair.grid.full_window
+        seen = self.pictures() or read_overviews(pair, whole, SCENE_PX)
+        look = read_pictures(pair, lambda: seen)
         return look, look.of(seen, small_shape(whole, SCENE_PX))
 
     def of(self, changes: Iterable[gpd.GeoDataFrame]) -> Iterator[gpd.GeoDataFrame]:
-        """Look at what passes through."""
+        """Pass changes through, and add each batch to sums and drawings."""
         for batch in self.summary.of(changes):
             self.sketcher.add(batch)
             yield batch
 
-    def write(self, told: Told) -> None:
+    def write(self, told: RunOutcome) -> None:
         """Write the report and the STAC item, each whole or not at all. Raises OutputError."""
         checked, places = self.checked, self.places
         outputs = {"changes": checked.out, "probability": checked.raster, "report": places.report}
         names = {key: path.name for key, path in outputs.items()}
-        facts = tell(checked, self.summary, told, {**names, "STAC item": places.item.name})
+        facts = gather_facts(checked, self.summary, told, {**names, "STAC item": places.item.name})
         if places.is_page:
             text = render(facts, self._pictures(facts), SHADES)
         else:
@@ -101,7 +109,7 @@ class Reporter:
         try:
             look, scene = self._seen()
             top = self._close_ups(look)
-        except RunError as error:  # an input is gone by now; all that counts is written
+        except RunError as error:  # an input is gone; the outputs are complete without pictures
             logger.warning("%s; the report has no pictures", error)
             return None
         shape = self.sketcher.shape
@@ -110,12 +118,12 @@ class Reporter:
         scale = scale_of(facts.place.size_m[1])
         return Pictures(before, after, embedded(changes, FINE), scale, top, scene.sparse)
 
-    def _close_ups(self, look: Look) -> list[tuple[Picture, Picture, Picture]]:
+    def _close_ups(self, look: PictureReader) -> list[tuple[Picture, Picture, Picture]]:
         top = self.summary.top
         return [] if top is None else [_close_up(look, top.iloc[[i]]) for i in range(len(top))]
 
 
-def _close_up(look: Look, change: gpd.GeoDataFrame) -> tuple[Picture, Picture, Picture]:
+def _close_up(look: PictureReader, change: gpd.GeoDataFrame) -> tuple[Picture, Picture, Picture]:
     """Before, after, and after with the outline, of one change."""
     window = window_around(change.geometry.iloc[0], look.pair.grid)
     photos, shape = look.at(window, CHANGE_PX), shown_shape(window, CHANGE_PX)

@@ -1,4 +1,4 @@
-"""Bootstrap: how far figures may be off because other chips could have been in the sample."""
+"""Bootstrap: intervals of figures, had other chips been drawn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from geochange.training.metrics.boundary import BoundaryCounts
 from geochange.training.metrics.counts import Counts
 
 AT_ONCE = 1 << 22
-"""So many chips are drawn at once, whatever the number of draws."""
+"""The most chips that are drawn at once, to bound memory."""
 
 
 def interval(
@@ -21,10 +21,10 @@ def interval(
     draws: int = 2000,
     seed: int = 0,
 ) -> Mapping[str, tuple[float, float]]:
-    """Percentile intervals (low, high) of the pooled figures of chips, by the figures' names.
+    """Percentile intervals (low, high) of the pooled figures of chips, by the name of the figure.
 
-    Whole chips are drawn, with replacement, as pixels of a chip are anything but independent; where
-    neighbouring chips are alike the intervals are still too narrow. {} without a chip.
+    Whole chips are drawn with replacement, since the pixels of a chip are not independent. Where
+    neighbouring chips are alike, the intervals are still too narrow. Returns {} without a chip.
     Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13.
     """
     if not counts:
@@ -43,7 +43,7 @@ def interval(
 def _draw(
     cells: NDArray[np.int64], draws: int, random: np.random.Generator
 ) -> Iterator[NDArray[np.int64]]:
-    """(draw, cell) sums over as many chips as there are, drawn with replacement."""
+    """(draw, cell) sums, each over as many chips as there are, drawn with replacement."""
     count = len(cells)
     step = max(1, AT_ONCE // count)
     for start in range(0, draws, step):

@@ -1,4 +1,4 @@
-"""Boundary counts: how many outlines of change lie where those of the label lie.
+"""Boundary counts: how much of the outlines of change lies near the outlines of the label.
 
 Source: Csurka et al., BMVC 2013, "What is a good evaluation measure for semantic segmentation?",
 sec. 2.2, with the boundary of the change class alone.
@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, distance_transform_edt
 
-from geochange.training.metrics.counts import UNKNOWN
+from geochange.chip import UNKNOWN
 
 Slices = tuple[slice, slice]
 
 
 @dataclass(frozen=True, slots=True)
 class BoundaryCounts:
-    """Boundary pixels of a prediction and of a label, and those of each near the other's."""
+    """Boundary pixels of a prediction and of a label, and how many of each lie near the other's."""
 
     found: int = 0
     found_near: int = 0
@@ -37,17 +37,17 @@ class BoundaryCounts:
 
     @property
     def precision(self) -> float:
-        """The share of the prediction's boundary that lies near the label's; 0 of none."""
+        """The share of the prediction's boundary that lies near the label's; 0 without a boundary."""
         return self.found_near / self.found if self.found else 0.0
 
     @property
     def recall(self) -> float:
-        """The share of the label's boundary that lies near the prediction's; 0 of none."""
+        """The share of the label's boundary that lies near the prediction's; 0 without a boundary."""
         return self.true_near / self.true if self.true else 0.0
 
     @property
     def f1(self) -> float:
-        """The harmonic mean of precision and recall; 0 where both are."""
+        """The harmonic mean of precision and recall; 0 where both are 0."""
         both = self.precision + self.recall
         return 2 * self.precision * self.recall / both if both else 0.0
 
@@ -56,7 +56,7 @@ class BoundaryCounts:
         return {"precision": self.precision, "recall": self.recall, "f1": self.f1}
 
     def defined(self) -> Mapping[str, float | None]:
-        """The same, None for a share of nothing."""
+        """The same figures, None where the denominator is 0."""
         known = {
             "precision": self.found > 0,
             "recall": self.true > 0,
@@ -73,11 +73,11 @@ def boundary_counts(
 ) -> BoundaryCounts:
     """Compare the boundaries of a prediction and of a label, both (height, width).
 
-    A boundary pixel is a changed one with an unchanged one above, below or beside it; near is a
-    distance of at most `tolerance_px` between centres. The rim of the picture is no boundary, nor
-    is that of unknown pixels (255), which count nowhere.
-    inner: count these pixels alone; the same as of a larger picture with a margin of
-    `tolerance_px` + 1 round them.
+    A boundary pixel is a changed one with an unchanged one above, below or beside it. Near means a
+    distance of at most `tolerance_px` between centres. The rim of the picture is no boundary.
+    Unknown pixels (255) are ignored and make no boundary.
+    inner: count only these pixels. The result equals that of a larger picture, if a margin of
+    `tolerance_px` + 1 surrounds them.
     """
     known = label != UNKNOWN
     ours, theirs = _boundary(changed, known), _boundary(label == 1, known)
@@ -97,6 +97,6 @@ def _boundary(mask: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.b
 
 
 def _near(boundary: NDArray[np.bool_], tolerance_px: int) -> NDArray[np.bool_]:
-    if not boundary.any():  # of which there is no distance
+    if not boundary.any():  # no distance is defined without a boundary
         return np.zeros_like(boundary)
     return np.asarray(distance_transform_edt(~boundary) <= tolerance_px)

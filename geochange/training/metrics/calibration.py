@@ -1,7 +1,7 @@
-"""Calibration: logits of change counted in fine bins, and all that can be fitted to them.
+"""Calibration: a histogram of logits in fine bins, and the temperature and threshold fitted to it.
 
-Bins are so narrow that what follows from them is as good as from the pixels themselves, in memory
-that does not grow with the data.
+The bins are narrow enough to give the same results as the pixels, in memory that does not grow with
+the data.
 """
 
 from __future__ import annotations
@@ -16,32 +16,33 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
-from geochange.training.metrics.counts import UNKNOWN, Counts
+from geochange.chip import UNKNOWN
+from geochange.training.metrics.counts import Counts
 
 WIDTH = 0.01
-"""Of a bin, in logits."""
+"""Width of a bin, in logits."""
 
 LARGEST = 40.0
-"""Logits beyond it, to either side, count as it; only networks far too sure of themselves say so."""
+"""Logits beyond this value, to either side, are clipped to it."""
 
 BINS = round(2 * LARGEST / WIDTH)
 _EDGES = (np.arange(BINS + 1) - BINS // 2) * WIDTH
 _CENTRES = (np.arange(BINS) - (BINS - 1) / 2) * WIDTH
 
 THRESHOLDS = (0.005, 0.995)
-"""Between these a threshold is looked for: probabilities are written in steps of 1/254."""
+"""The range in which a threshold is searched; probabilities are written in steps of 1/254."""
 
 TEMPERATURES = (0.05, 20.0)
-"""Between these a temperature is looked for."""
+"""The range in which a temperature is searched."""
 
 Metric = Literal["f1", "iou"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Pixels by the probability they were given, in bins of equal width; arrays of (bin,).
+    """Pixels by their stated probability, in bins of equal width; arrays of (bin,).
 
-    pixels: how many. stated: their mean probability. observed: the share that did change. Both
+    pixels: their number. stated: their mean probability. observed: the share that did change. Both
     are NaN in a bin without pixels.
     """
 
@@ -51,7 +52,7 @@ class Reliability:
 
     @property
     def ece(self) -> float:
-        """Mean gap between stated and observed, weighed by pixels; 0 of no pixels."""
+        """The mean gap between stated and observed, weighted by pixels; 0 without pixels."""
         total = int(self.pixels.sum())
         gaps = np.abs(self.stated - self.observed)[self.pixels > 0]
         return float(gaps @ self.pixels[self.pixels > 0]) / total if total else 0.0
@@ -73,7 +74,7 @@ def _zeros() -> NDArray[np.int64]:
 
 @dataclass(frozen=True, eq=False)
 class LogitHistogram:
-    """Pixels by label and logit; histograms of parts add up to that of the whole.
+    """Pixels by label and logit. Histograms of parts add up to that of the whole.
 
     pixels: (label, bin) int64; bin b holds logits from -40 + 0.01 b on.
     """
@@ -85,9 +86,9 @@ class LogitHistogram:
 
     @classmethod
     def of(cls, logits: NDArray[np.float32], label: NDArray[np.uint8]) -> LogitHistogram:
-        """Count pixels of logits and labels of one shape; unknown ones (255) are left out.
+        """Count pixels of logits and labels of one shape; unknown ones (255) are ignored.
 
-        Raises ValueError where a known pixel has a logit that is no number.
+        Raises ValueError where a known pixel has a logit that is not a number.
         """
         known = label != UNKNOWN
         z = logits[known].astype(np.float64)
@@ -98,10 +99,10 @@ class LogitHistogram:
         return cls(np.bincount(number, minlength=2 * BINS).reshape(2, BINS))
 
     def counts(self, threshold: float, temperature: float = 1.0) -> Counts:
-        """What is right and wrong where change is a probability of at least `threshold`.
+        """The confusion matrix where change is a probability of at least `threshold`.
 
-        Exact for thresholds that `best_threshold` returns; others are moved to the nearest edge of
-        a bin.
+        It is exact for thresholds that `best_threshold` returns; others are moved to the nearest
+        edge of a bin.
         """
         edge = round(float(logit(threshold)) * temperature / WIDTH) + BINS // 2
         edge = min(max(edge, 0), BINS)
@@ -114,11 +115,11 @@ class LogitHistogram:
     def best_threshold(
         self, temperature: float = 1.0, metric: Metric = "f1", most_false: float = 1.0
     ) -> float:
-        """The probability, after `temperature`, from which calling a pixel changed scores best.
+        """The probability, after `temperature`, that is the best threshold by `metric`.
 
-        Of several the one nearest to one half; that, too, where there is but one class.
-        most_false: the largest share of unchanged pixels that may be called changed; where no
-        threshold keeps to it the highest is taken.
+        Of several best ones it is the one nearest to 0.5, also where there is only one class.
+        most_false: the largest share of unchanged pixels that may be called changed. The highest
+        threshold is returned where none satisfies it.
         """
         if not self.pixels.any(axis=1).all():
             return 0.5
@@ -131,7 +132,7 @@ class LogitHistogram:
             return float(expit(edges[allowed[-1]]))
         allowed, wrong, right = allowed[kept], wrong[kept], right[kept]
         missed = int(self.pixels[1].sum()) - right
-        # f1 and iou as one formula: true positives weigh twice in the one, once in the other.
+        # F1 and IoU share one formula: true positives have weight 2 in F1 and 1 in IoU.
         weight = {"f1": 2, "iou": 1}[metric]
         score = weight * right / (weight * right + wrong + missed)
         best = allowed[score == score.max()]
@@ -139,10 +140,10 @@ class LogitHistogram:
         return float(expit(edges[edge]))
 
     def fit_temperature(self) -> float:
-        """What logits are to be divided by for the least negative log-likelihood.
+        """The temperature that minimises the negative log-likelihood; logits are divided by it.
 
-        Source: Guo et al., ICML 2017, sec. 4.2. 1 where there is but one class, since then no
-        temperature is the best.
+        Source: Guo et al., ICML 2017, sec. 4.2. It is 1 where there is only one class, since then
+        no temperature is the best.
         """
         if not self.pixels.any(axis=1).all():
             return 1.0
@@ -153,7 +154,7 @@ class LogitHistogram:
         return math.exp(float(best.x))
 
     def nll(self, temperature: float = 1.0) -> float:
-        """Mean negative log-likelihood of the labels; 0 of no pixels."""
+        """Mean negative log-likelihood of the labels; 0 without pixels."""
         z = _CENTRES / temperature
         none, change = self.pixels
         total = int(self.pixels.sum())
@@ -161,7 +162,7 @@ class LogitHistogram:
         return loss / total if total else 0.0
 
     def reliability(self, temperature: float = 1.0, bins: int = 15) -> Reliability:
-        """How often pixels changed, by the probability of change that they were given."""
+        """How often pixels changed, by their stated probability of change."""
         p = expit(_CENTRES / temperature)
         number = np.minimum((p * bins).astype(np.int64), bins - 1)
         none, change = self.pixels
@@ -180,5 +181,5 @@ class LogitHistogram:
 
 
 def _above(pixels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(bin + 1,) how many pixels lie in a bin or above it, by bin."""
+    """(bin + 1,) the number of pixels in a bin or above it."""
     return np.append(pixels[::-1].cumsum()[::-1], 0)

@@ -1,4 +1,4 @@
-"""Counts: what a prediction got right and wrong, pixel by pixel, as whole numbers that add up."""
+"""Counts: the confusion matrix of a prediction, in pixels. Counts add up."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-UNKNOWN = 255
-"""The label of a pixel that nobody looked at; it counts nowhere."""
+from geochange.chip import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The four cells of a confusion matrix, change being the positive class."""
+    """The confusion matrix; change is the positive class."""
 
     tp: int = 0
     fp: int = 0
@@ -28,17 +27,17 @@ class Counts:
 
     @classmethod
     def of(cls, changed: NDArray[np.bool_], label: NDArray[np.uint8]) -> Counts:
-        """Compare a prediction with a label of the same shape; 255 (unknown) is left out."""
+        """Compare a prediction with a label of the same shape; 255 (unknown) is ignored."""
         known, truth = label != UNKNOWN, label == 1
         positive, right = int((changed & known).sum()), int((changed & truth).sum())
         true, pixels = int(truth.sum()), int(known.sum())
         return cls(right, positive - right, true - right, pixels - positive - true + right)
 
     def figures(self) -> Mapping[str, float]:
-        """Figures of the change class, and of both where they say so; each from 0 to 1.
+        """Figures from 0 to 1.
 
-        iou, f1, precision, recall: of change. accuracy: overall. miou: mean of both classes'
-        intersection over union. kappa: Cohen's. A share of nothing is 0.
+        iou, f1, precision, recall: of the change class. accuracy: overall. miou: mean IoU of both
+        classes. kappa: Cohen's kappa. A share with denominator 0 is 0.
         """
         tp, fp, fn, tn = self.tp, self.fp, self.fn, self.tn
         total = tp + fp + fn + tn
@@ -56,7 +55,7 @@ class Counts:
         }
 
     def defined(self) -> Mapping[str, float | None]:
-        """The same, None for a share of nothing."""
+        """The same figures, None where the denominator is 0."""
         tp, fp, fn, tn = self.tp, self.fp, self.fn, self.tn
         change, none = tp + fp + fn > 0, tn + fp + fn > 0
         known = {

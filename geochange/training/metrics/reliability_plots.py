@@ -1,4 +1,4 @@
-"""Reliability diagrams: how often pixels changed, by the probability that they were given."""
+"""Reliability diagrams: how often pixels changed, by their stated probability."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from geochange.drawing import (
 from geochange.training.metrics.calibration import Reliability
 
 FINE = 3
-"""Everything is drawn so much larger, then shrunk, for smooth lines and letters."""
+"""Oversampling: everything is drawn so much larger and then shrunk, for smooth lines."""
 
 _SIZE = 560, 660
 _LEFT, _RIGHT = 84, 532
@@ -33,7 +33,7 @@ _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class _Axes:
-    """A box on the picture, where 0 to 1 goes from left to right and from bottom to top."""
+    """Axes in a picture: 0 to 1 from left to right and from bottom to top."""
 
     draw: ImageDraw.ImageDraw
     top: int
@@ -67,8 +67,8 @@ class _Axes:
 def write_reliability(path: Path, reliability: Reliability) -> None:
     """Write the diagram as a PNG, whole or not at all. Raises OutputError.
 
-    Above, the share of pixels that changed in each bin of probability, with the calibration error
-    in the title; below, on a logarithmic scale, how many pixels there are.
+    Above: the share of pixels that changed in each bin of probability, with the calibration error
+    in the title. Below: the number of pixels on a logarithmic scale.
     """
     save_png(draw_reliability(reliability), path)
 
@@ -107,7 +107,7 @@ def _draw_shares(axes: _Axes, reliability: Reliability) -> None:
 
 
 def _draw_key(axes: _Axes) -> None:
-    """What bars, dots and line are."""
+    """Draw the key of bars, dots and line."""
     left, middle, size = axes.x(0), FINE * (axes.top - 24), 12 * FINE
     for word in ("observed", "at its mean probability", "as it should be"):
         top, bottom = middle - size // 2, middle + size // 2
@@ -125,7 +125,7 @@ def _draw_key(axes: _Axes) -> None:
 
 
 def _draw_pixels(axes: _Axes, reliability: Reliability) -> None:
-    """Bars from one pixel to the next power of ten above the fullest bin."""
+    """Draw bars from one pixel to the next power of ten above the fullest bin."""
     most = max(1, math.ceil(math.log10(max(1, int(reliability.pixels.max())))))
     for power in range(0, most + 1, max(1, most // 4)):
         axes.line((0, power / most), (1, power / most), RULE)
@@ -140,7 +140,7 @@ def _draw_pixels(axes: _Axes, reliability: Reliability) -> None:
 
 
 def _count(number: int) -> str:
-    """10,000 as 10k."""
+    """A number as a tick label: 10,000 as 10k."""
     for size, sign in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
         if number >= size:
             return f"{number // size}{sign}"
@@ -148,7 +148,7 @@ def _count(number: int) -> str:
 
 
 def _draw_side_text(picture: Image.Image, text: str, middle: int) -> None:
-    """A word from below to above, left of an axis."""
+    """Write a text upwards, left of an axis."""
     letters = font(14 * FINE)
     width, height = round(letters.getlength(text)) + 4, 24 * FINE
     strip = Image.new("RGB", (width, height), PAPER)

@@ -1,4 +1,4 @@
-"""PLANTING: labelled pairs made of unlabelled pictures, by planting changes that are known."""
+"""PLANTING: labelled pairs made of unlabelled pictures, into which known changes are planted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Camera: light, air, optics, sensor and file, which differ between any two visits."""
+"""Camera: light, air, optics, sensor and compression, which differ between any two visits."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ GREY = np.array([0.3, 0.59, 0.11], np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Nuisances:
-    """How much two visits may differ though nothing changed; 1 is as much as is usual.
+    """How much two visits may differ where nothing changed; 1 is the usual amount.
 
-    light: of brightness, contrast, colour and vegetation. air: of haze. optics: of blur, noise
-    and compression. place: of shift and warp.
+    light: of brightness, contrast, colour and vegetation. air: of haze. optics: of blur, noise and
+    compression. place: of shift and warp.
     """
 
     light: float = 1.0
@@ -34,7 +34,7 @@ class Nuisances:
 def photograph(
     colours: Colours, nuisances: Nuisances, draw: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """(side, side, 3) colours 0-255 as a camera of that day has them."""
+    """Photograph a view: (side, side, 3) colours 0-255 under random conditions."""
     x = _displaced(colours, nuisances.place, draw)
     x = _lit(x, nuisances.light, draw)
     x = _hazy(x, nuisances.air, draw)
@@ -42,7 +42,7 @@ def photograph(
 
 
 def _displaced(colours: Colours, amount: float, draw: np.random.Generator) -> Colours:
-    """Shifted by a pixel or so, and warped a little."""
+    """Shift by about a pixel, and warp a little."""
     side = len(colours)
     by = draw.normal(0, 0.9 * amount, 2)
     bend = amount * draw.uniform(0, 1.2) * (draw.random() < 0.5)
@@ -62,7 +62,7 @@ def _displaced(colours: Colours, amount: float, draw: np.random.Generator) -> Co
 
 
 def _lit(x: Colours, amount: float, draw: np.random.Generator) -> Colours:
-    """Vegetation of another season, then exposure, contrast, white balance, saturation, gamma."""
+    """Change vegetation, exposure, contrast, white balance, saturation and gamma."""
     strong = amount * (1.8 if draw.random() < 0.15 else 1.0)
     x = _grown(x, amount, draw)
     mean = x.mean()
@@ -77,14 +77,14 @@ def _lit(x: Colours, amount: float, draw: np.random.Generator) -> Colours:
 
 
 def _grown(x: Colours, amount: float, draw: np.random.Generator) -> Colours:
-    """Green becomes fresher or drier."""
+    """Make green fresher or drier."""
     green = np.clip((2 * x[..., 1] - x[..., 0] - x[..., 2]) / 60, 0, 1)[..., None]
     season = np.exp(draw.normal(0, 0.12 * amount, 3)).astype(np.float32)
     return np.asarray(x * (1 + green * (season - 1)), np.float32)
 
 
 def _hazy(x: Colours, amount: float, draw: np.random.Generator) -> Colours:
-    """Haze, or the shadow of a cloud, here and there."""
+    """Add haze, or the shadow of a cloud, in places."""
     if draw.random() > 0.2 * amount:
         return x
     side = len(x)
@@ -95,7 +95,7 @@ def _hazy(x: Colours, amount: float, draw: np.random.Generator) -> Colours:
 
 
 def _recorded(x: Colours, amount: float, draw: np.random.Generator) -> NDArray[np.uint8]:
-    """Blur or sharpening, noise, and JPEG."""
+    """Blur or sharpen, add noise, and compress as JPEG."""
     if draw.random() < 0.5 * amount:
         blurred = ndimage.gaussian_filter(x, (*[draw.uniform(0.3, 1.1)] * 2, 0))
         x = blurred if draw.random() < 0.75 else x + draw.uniform(0.2, 0.8) * (x - blurred)

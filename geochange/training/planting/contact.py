@@ -1,4 +1,4 @@
-"""Contact: many planted pairs on one picture, for somebody to look for what is fake."""
+"""Contact sheet of planted pairs, for a person to look for what looks fake."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from geochange.drawing import PAPER, save_png
 from geochange.training.contact_sheet import labelled
 
 ACROSS = 4
-"""Pairs in a row; each is before, after and label."""
+"""Pairs in a row; each shows before, after and label."""
 
 GAP_PX = 4
 

@@ -1,4 +1,4 @@
-"""Houses: roofs with two sides and a shadow, alone, in rows, or in blocks."""
+"""Houses: roofs with two sides and a shadow; single, in rows or in blocks."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ ROOFS = (
 
 @dataclass(frozen=True, slots=True)
 class Houses:
-    """What they cover, the colours there, and their shadow if the sun stands as `sun` says."""
+    """Houses as a mask, their colours, and their shadow for a direction of the sun."""
 
     mask: Mask
     colours: Colours
 
     def shadow(self, sun: NDArray[np.float64]) -> Mask:
-        """Where their shadow falls; sun: (rows, cols) from a wall's top to its shadow's end."""
+        """The shadow; sun: (rows, cols) from the top of a wall to the end of its shadow."""
         cast = np.zeros_like(self.mask)
         for part in (0.35, 0.7, 1.0):
             cast |= shifted(self.mask, tuple(np.rint(part * sun).astype(int)))
@@ -37,7 +37,7 @@ class Houses:
 
 
 def shifted(mask: Mask, by: tuple[int, int]) -> Mask:
-    """A mask moved; what comes in from outside is empty."""
+    """Shift a mask; pixels that enter from outside are empty."""
     moved = np.roll(mask, by, (0, 1))
     for axis, step in enumerate(by):
         edge = [slice(None)] * 2
@@ -47,7 +47,7 @@ def shifted(mask: Mask, by: tuple[int, int]) -> Mask:
 
 
 def build(side: int, far: bool, draw: np.random.Generator) -> Houses:
-    """Houses in one style; far: small blocks, as ten metres a pixel show them."""
+    """Build houses in one style; far: small blocks, as they look at ten metres a pixel."""
     size = draw.uniform(2, 12) if far else np.exp(draw.uniform(np.log(5), np.log(40)))
     shape = draw.uniform(1, 2.2)
     angle = draw.uniform(0, np.pi)
@@ -62,7 +62,7 @@ def build(side: int, far: bool, draw: np.random.Generator) -> Houses:
 def _places(
     side: int, size: float, angle: float, draw: np.random.Generator
 ) -> list[tuple[float, float]]:
-    """(row, col) of each house: one, or a row or grid of them."""
+    """(row, col) of each house: a single one, or a row or grid of them."""
     first = draw.uniform(0.05, 0.95, 2) * side
     if draw.random() < 0.4:
         return [tuple(first)]
@@ -94,7 +94,7 @@ def _add(
     roof: NDArray[np.float64],
     draw: np.random.Generator,
 ) -> None:
-    """One house: a rectangle, often with a wing, the sides of its roof lit differently."""
+    """Draw one house: a rectangle, often with a wing; the sides of its roof are lit differently."""
     long, wide = (size * np.exp(draw.normal(0, 0.12)) for size in shape[:2])
     reach = int(np.hypot(long, wide * 2.2)) + 2
     top, left = (max(0, int(x) - reach) for x in place)

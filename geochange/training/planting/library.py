@@ -1,4 +1,4 @@
-"""Library: the pictures that pairs are made of, in memory, by how much ground a pixel shows."""
+"""Library: the pictures that pairs are made of, in memory, by ground resolution."""
 
 from __future__ import annotations
 
@@ -13,25 +13,29 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from geochange.errors import InputError
+from geochange.training.planting.built import Town, read_towns
 
 Picture = NDArray[np.uint8]
 """(height, width, 3) RGB."""
 
 KEPT_OUT = ("bishop", "eureka", "santa_monica", "chico", "montpellier", "norcia")
-"""Cities of revisits that nothing is learnt from."""
+"""Cities of revisits/ that are kept out of training."""
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 
+FIFTH = 5
+DATES = ("time1", "time2")
+
 LARGEST_PX = 1024
-"""Of larger pictures the middle is kept."""
+"""Larger pictures are cropped to their middle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One place as it was seen, once or more often.
+    """A place with one or more visits.
 
-    visits: pictures of one size. names: what the visits are called: their files' paths within the
-    library. far: whether a pixel shows ten metres and not one.
+    visits: pictures of one size. names: the path of each visit within the library. far: whether a
+    pixel shows ten metres instead of one.
     """
 
     visits: tuple[Picture, ...]
@@ -41,12 +45,16 @@ class Place:
 
 @dataclass(frozen=True)
 class Library:
-    """Places at which something can be planted, and pictures that it can be cut from."""
+    """Places at which something can be planted, and pictures that it can be cut from.
+
+    towns: buildings that somebody labelled, to plant.
+    """
 
     places: tuple[Place, ...]
+    towns: tuple[Town, ...] = ()
 
     def of(self, far: bool, often: bool) -> list[int]:
-        """The numbers of places by ground resolution, and by whether they were seen again."""
+        """The numbers of places by ground resolution, and by whether they have several visits."""
         return self._kinds[far, often]
 
     @cached_property
@@ -58,26 +66,52 @@ class Library:
 
 
 def read_library(folder: Path, *, kept_out: bool = False) -> Library:
-    """Read all that is there of a folder's revisits/ and scenes/.
+    """Read all that is there of a folder's revisits/, scenes/ and labelled/.
 
     revisits/naip: CITY_YEAR_INDEX.jpg, places seen again from the air. revisits/sentinel2: time1/
     and time2/ with pictures of one name, seen again from orbit. scenes/: pictures of single
-    places, from the air. kept_out: only the cities that are for judging, else only the others.
+    places, from the air. labelled/SET/images: more of them, and their buildings to plant.
+    labelled/SET/time1, time2, single: from orbit, seen again and once. kept_out: only the cities
+    that are for judging, and every fifth labelled picture, else only the others.
     Raises InputError where there is no picture, or one cannot be read.
     """
     near, far = folder / "revisits" / "naip", folder / "revisits" / "sentinel2"
     again = [group for group in _visits(near) if _is_kept_out(group[0]) == kept_out]
-    dates = [_files(far / date) for date in ("time1", "time2")]
+    dates = [_files(far / date) for date in DATES]
     orbit = [list(pair) for pair in zip(*dates, strict=True)]
     orbit = [pair for pair in orbit if (pair[0].stem in KEPT_OUT) == kept_out]
+    orbit += _orbits(folder / "labelled", kept_out)
     once = [] if kept_out else [[file] for file in _files(folder / "scenes", "**/*")]
     groups = [(group, False) for group in again] + [(group, True) for group in orbit]
-    groups += [(group, False) for group in once]
+    groups += [(group, False) for group in once + _pictures(folder / "labelled", kept_out)]
     if not groups:
         raise InputError(
             f"{folder}: holds no pictures in revisits/ or scenes/; see docs/default-network.md"
         )
-    return Library(tuple(_place(files, folder, far) for files, far in groups))
+    places = tuple(_place(files, folder, far) for files, far in groups)
+    return Library(places, read_towns(folder / "labelled", kept_out=kept_out))
+
+
+def _apart(groups: list[list[Path]], kept_out: bool) -> list[list[Path]]:
+    """Every fifth is kept out of what is learnt."""
+    return [group for i, group in enumerate(groups) if (i % FIFTH == FIFTH - 1) == kept_out]
+
+
+def _orbits(labelled: Path, kept_out: bool) -> list[list[Path]]:
+    """Pictures of labelled/SET from orbit: two visits, or one."""
+    pairs: list[list[Path]] = []
+    for place in sorted(labelled.glob("*/time1")):
+        pairs += [
+            list(both) for both in zip(*(_files(place.parent / d) for d in DATES), strict=True)
+        ]
+    single = [[file] for file in _files(labelled, "*/single/*")]
+    return _apart(pairs, kept_out) + _apart(single, kept_out)
+
+
+def _pictures(labelled: Path, kept_out: bool) -> list[list[Path]]:
+    """Those of labelled/SET/images, set by set."""
+    sets = [[[file] for file in _files(each)] for each in sorted(labelled.glob("*/images"))]
+    return [group for each in sets for group in _apart(each, kept_out)]
 
 
 def _files(folder: Path, pattern: str = "*") -> list[Path]:
@@ -85,7 +119,7 @@ def _files(folder: Path, pattern: str = "*") -> list[Path]:
 
 
 def _visits(folder: Path) -> Iterable[list[Path]]:
-    """Pictures of one city and index, by year."""
+    """The pictures of each city and index, by year."""
     places: Mapping[tuple[str, str], list[Path]] = defaultdict(list)
     for file in _files(folder):
         city, _, index = file.stem.rsplit("_", 2)

@@ -1,4 +1,4 @@
-"""Outlines: where in a picture something new may lie, as masks of (side, side) bool."""
+"""Outlines: masks (side, side) bool of places where something new may lie."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ATTEMPTS = 4
 
 
 def flood(colours: Colours, share: tuple[float, float], draw: np.random.Generator) -> Mask | None:
-    """A real outline: all that is joined to a random pixel and coloured like it.
+    """A real outline: the pixels connected to a random pixel and similar in colour.
 
-    share: the least and the most of the picture that it may cover. None where a few tries found
-    nothing of such a size.
+    share: the least and the largest share of the picture that it may cover. Returns None if a few
+    tries find no outline of such a size.
     """
     side = len(colours)
     smooth = ndimage.uniform_filter(colours, (3, 3, 0))
@@ -34,7 +34,7 @@ def flood(colours: Colours, share: tuple[float, float], draw: np.random.Generato
 
 
 def blob(side: int, share: tuple[float, float], draw: np.random.Generator) -> Mask:
-    """A round, ragged patch anywhere."""
+    """A round, ragged patch at a random position."""
     size = side * np.sqrt(draw.uniform(*share))
     rows, cols = np.ogrid[:side, :side]
     row, col = draw.uniform(0, side, 2)
@@ -54,7 +54,7 @@ def waves(side: int, length_px: float, draw: np.random.Generator) -> NDArray[np.
 def turned(
     shape: tuple[int, ...], place: tuple[float, float], angle: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Coordinates along and across a direction, from a (row, col), in pixels; each (rows, cols)."""
+    """Coordinates along and across a direction from (row, col), in pixels; each (rows, cols)."""
     rows, cols = np.ogrid[: shape[0], : shape[1]]
     down, right = rows - place[0], cols - place[1]
     return (
@@ -64,7 +64,7 @@ def turned(
 
 
 def rectangle(side: int, share: tuple[float, float], draw: np.random.Generator) -> Mask:
-    """A parcel of any direction."""
+    """A parcel in a random direction."""
     area = side**2 * draw.uniform(*share)
     long = draw.uniform(1, 3)
     width = np.sqrt(area / long)
@@ -73,7 +73,7 @@ def rectangle(side: int, share: tuple[float, float], draw: np.random.Generator) 
 
 
 def road(side: int, draw: np.random.Generator) -> Mask:
-    """A gently bent strip."""
+    """A slightly curved strip."""
     along, across = turned(
         (side, side), tuple(draw.uniform(0.2, 0.8, 2) * side), draw.uniform(0, np.pi)
     )
@@ -83,7 +83,7 @@ def road(side: int, draw: np.random.Generator) -> Mask:
 
 
 def anywhere(colours: Colours, share: tuple[float, float], draw: np.random.Generator) -> Mask:
-    """An outline of some kind: mostly one that is there."""
+    """An outline of a random kind, mostly a real one."""
     kind = draw.random()
     if kind < 0.5 and (found := flood(colours, share, draw)) is not None:
         return found

@@ -1,4 +1,4 @@
-"""Pair: one place seen twice, with changes that are known and all else that is none."""
+"""Pair: two views of one place with known changes; everything else is unchanged."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from geochange.chip import Chip
-from geochange.training.metrics.counts import UNKNOWN
+from geochange.chip import UNKNOWN, Chip
 from geochange.training.planting.camera import Nuisances, photograph
 from geochange.training.planting.library import Library, Picture, Place
 from geochange.training.planting.outlines import Colours, Mask
@@ -19,23 +18,26 @@ from geochange.training.planting.season import greenness, regrown
 from geochange.training.planting.things import Ground, Thing, make_thing
 
 Label = NDArray[np.uint8]
-"""1 where it changed, 0 where not, 255 where nobody knows."""
+"""1 = changed, 0 = unchanged, 255 = unknown."""
 
 VISIBLE, VISIBLE_FAR = 14.0, 8.0
-"""Of 255: what differs less in the mean, once planted, is not called a change."""
+"""Of 255: a planted thing whose mean difference is smaller is not labelled as change."""
 
 GREEN = 0.6
-"""Ground of which so much is green is."""
+"""Ground counts as green if at least this share of it is green."""
 
 AGAIN_FAR = 0.5
-"""Of the pairs from orbit, by `revisits`: two visits teach light and season, but there are few."""
+"""The share of two real visits among satellite pairs that `revisits` asks for: there are few of
+them.
+"""
 
 GROWN = 1.2
-"""Deviations. Cities grow between two visits from orbit, and nobody labelled it: where these differ
-by more, once alike in light, whether it changed is unknown."""
+"""In standard deviations. Cities grow between two satellite visits, and nobody labelled it. Where
+the visits, matched in light, differ by more, the label is unknown.
+"""
 
 UNCHANGED_FAR = 2
-"""From orbit, a picture shows a quarter and not a street: both halves of it must be unchanged."""
+"""Satellite pairs without change need this many unchanged halves: a picture shows a whole quarter."""
 
 USUAL, ON_TOP = Nuisances(), Nuisances(0.5, 0.3, 0.7, 0.4)
 
@@ -44,13 +46,13 @@ USUAL, ON_TOP = Nuisances(), Nuisances(0.5, 0.3, 0.7, 0.4)
 class Planting:
     """How pairs are made.
 
-    size_px: of a side. revisits: share of pairs that are two real visits (of AGAIN_FAR of those that
-    are far); far: share that shows ten metres a pixel. unchanged: share without any change. things:
-    most changes of a pair, and most things planted at both dates alike. large: share of things that
-    may cover most of the picture. relief: share of near pairs whose dates are seen from two sides.
-    season: share of pairs whose meadows are greener or drier at one date.
-    nuisances: of pictures seen once; `again` those that come on top of what two real visits differ
-    by.
+    size_px: side of a pair. revisits: share of pairs that are two real visits (AGAIN_FAR of those
+    that are far). far: share with ten metres a pixel. unchanged: share without any change. things:
+    the most changes of a pair, and the most things planted at both dates alike. large: share of
+    things that may cover most of the picture. relief: share of near pairs whose dates are seen from
+    two sides. season: share of pairs whose meadows are greener or drier at one date.
+    nuisances: differences between the dates where one picture serves as both; `again`: those added
+    on top of two real visits.
     """
 
     size_px: int = 128
@@ -66,7 +68,7 @@ class Planting:
 
 
 def plant(library: Library, planting: Planting, seed: int) -> Chip:
-    """Make a pair: a function of its arguments alone."""
+    """Make a pair. It depends on the arguments alone."""
     draw = np.random.default_rng(seed)
     place, visits, again = choose(library, planting, draw)
     views = _views([place.visits[v] for v in visits], planting.size_px, place.far, draw)
@@ -90,9 +92,9 @@ def plant(library: Library, planting: Planting, seed: int) -> Chip:
 def choose(
     library: Library, planting: Planting, draw: np.random.Generator
 ) -> tuple[Place, tuple[int, int], bool]:
-    """The place of a pair, which of its visits are the dates, and whether they are two.
+    """The place of a pair, the visits that are its dates, and whether these are two real visits.
 
-    `plant` draws this first. Where a library lacks what is wanted, something else of it is taken.
+    `plant` draws this first. Another kind of place is taken where the library lacks the wanted one.
     """
     far = draw.random() < planting.far
     again = draw.random() < planting.revisits * (AGAIN_FAR if far else 1)
@@ -107,7 +109,7 @@ def choose(
 
 
 def _views(visits: list[Picture], side: int, far: bool, draw: np.random.Generator) -> list[Colours]:
-    """The same part of each visit, nearer or farther, turned and mirrored alike."""
+    """The same part of each visit, scaled, rotated and mirrored alike."""
     height, width = visits[0].shape[:2]
     low, high = (0.6, 1.2) if far else (0.55, 2.0)
     size = min(np.exp(draw.uniform(np.log(low), np.log(high))) * side, height, width)
@@ -126,13 +128,13 @@ def _view(
 
 
 def _grown(views: list[Colours]) -> Mask:
-    """Where two visits differ by more than light and haze would have it."""
+    """Where two visits differ by more than light and haze explain."""
     apart = np.abs(np.subtract(*(_standardised(view) for view in views))).mean(axis=2)
     return np.asarray(ndimage.gaussian_filter(apart, 1) > GROWN)
 
 
 def _standardised(view: Colours) -> Colours:
-    """Each band about its median, in standard deviations, as most of the picture has them."""
+    """Each band minus its median, in standard deviations of most of the picture."""
     low, middle, high = np.percentile(view, (16, 50, 84), axis=(0, 1))
     return np.asarray((view - middle) / ((high - low) / 2 + 1), np.float32)
 
@@ -145,7 +147,7 @@ def _plant_into(
     far: bool,
     draw: np.random.Generator,
 ) -> None:
-    """Plant in both views alike, then in one or the other, and label where they differ by it."""
+    """Plant things in both views alike, then in one of them, and label what differs by it."""
     suns = [draw.uniform(-1, 1, 2) * draw.uniform(1, 3 if far else 9) for _ in views]
     if draw.random() < 0.5:
         suns[1] = suns[0]
@@ -155,7 +157,10 @@ def _plant_into(
         donor = library.places[numbers[draw.integers(len(numbers))]] if numbers else None
         visits = [host.astype(np.uint8)] if donor is None else [donor.visits[0]]
         large = draw.random() < planting.large
-        return Ground(host, _views(visits, planting.size_px, far, draw)[0], far, large)
+        town = None
+        if library.towns and not far:
+            town = library.towns[draw.integers(len(library.towns))]
+        return Ground(host, _views(visits, planting.size_px, far, draw)[0], far, large, town)
 
     for _ in range(draw.integers(planting.things + 1)):
         thing = make_thing(ground(views[draw.integers(2)]), draw)
@@ -175,10 +180,10 @@ def _plant_into(
 
 
 def _label_of(thing: Thing, before: Colours, after: Colours, visible: float) -> int:
-    """What a thing is labelled where it was planted: 1, 255 where nobody knows, 0 if it is unseen.
+    """The label of a thing where it was planted: 1, 255 if unknown, 0 if it is invisible.
 
-    Whether green in place of green is a change, nobody can say: woods are planted and thinned, and
-    meadows mown, without end. A roof of the colour of straw is one.
+    Green in place of green is unknown: woods are planted and thinned, and meadows are mown. A roof
+    of the colour of straw is a change.
     """
     if not thing.mask.any():
         return 0
@@ -191,7 +196,7 @@ def _label_of(thing: Thing, before: Colours, after: Colours, visible: float) -> 
 def _planted(
     view: Colours, thing: Thing, sun: NDArray[np.float64], draw: np.random.Generator
 ) -> Colours:
-    """A view with a thing in it, its edge as soft as the picture's, and its shadow."""
+    """The view with a thing in it and its shadow; its edge is as soft as the picture."""
     alpha = ndimage.gaussian_filter(thing.mask.astype(np.float32), thing.soft_px)
     if thing.soft_px > 0.6:
         alpha = np.minimum(alpha * 1.2, 1)

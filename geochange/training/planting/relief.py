@@ -1,4 +1,4 @@
-"""Relief: what stands up leans otherwise, and throws its shadow elsewhere, at another visit."""
+"""Relief: tall things lean otherwise, and their shadows fall elsewhere, at another visit."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from geochange.training.planting.houses import shifted
 from geochange.training.planting.outlines import Colours, Mask, flood
 
 SHARE = (0.002, 0.08)
-"""Of the picture that one thing standing up covers."""
+"""The least and the largest share of the picture that one tall thing covers."""
 
 MOST = 4
-"""Things that stand up in one picture."""
+"""The most tall things in one picture."""
 
 LEAN_PX, SHADOW_PX = 7.0, 10.0
-"""The farthest that a top is seen from its foot, and that a shadow reaches."""
+"""The largest distance of a top from its foot, and the largest length of a shadow."""
 
 
 def raised(view: Colours, draw: np.random.Generator) -> Colours:
-    """The view with some of its outlines seen as things of some height: (side, side, 3), 0-255.
+    """The view with some of its outlines seen as tall things: (side, side, 3), 0-255.
 
-    All lean one way and are lit from one side, by as much as each is tall. None of it is a change.
+    All lean one way and are lit from one side, in proportion to their height. None of it is a
+    change.
     """
     lean, sun = (_direction(draw) * reach for reach in (LEAN_PX, SHADOW_PX))
     seen = view.copy()
@@ -46,7 +47,7 @@ def _direction(draw: np.random.Generator) -> NDArray[np.float64]:
 def _tilt(
     seen: Colours, view: Colours, mask: Mask, by: NDArray[np.float64], draw: np.random.Generator
 ) -> None:
-    """Move the top; where it was, a wall is seen."""
+    """Move the top of a thing; a wall is seen where it was."""
     step = tuple(np.rint(by).astype(int))
     top = shifted(mask, step)
     wall = view[mask].mean(axis=0) * draw.uniform(0.4, 1.0)
@@ -56,7 +57,7 @@ def _tilt(
 
 
 def _cast(seen: Colours, mask: Mask, by: NDArray[np.float64], draw: np.random.Generator) -> None:
-    """Darken the ground that a thing keeps the sun from."""
+    """Darken the ground in the shadow of a thing."""
     shade = np.zeros_like(mask)
     for part in (0.35, 0.7, 1.0):
         shade |= shifted(mask, tuple(np.rint(part * by).astype(int)))

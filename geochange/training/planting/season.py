@@ -1,4 +1,4 @@
-"""Season: what grows is green at one visit and straw at another, field by field."""
+"""Season: vegetation is green at one visit and dry at another, field by field."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from geochange.training.planting.outlines import Colours, anywhere
 Band = NDArray[np.float32]
 
 SHARE = (0.03, 0.7)
-"""Of the picture that one field covers."""
+"""The least and the largest share of the picture that one field covers."""
 
 MOST = 3
-"""Fields of another season in one picture."""
+"""The most fields of another season in one picture."""
 
 STRAW, GREEN = np.array([172.0, 154.0, 118.0]), np.array([66.0, 94.0, 54.0])
 
@@ -22,7 +22,7 @@ STRAW, GREEN = np.array([172.0, 154.0, 118.0]), np.array([66.0, 94.0, 54.0])
 def regrown(view: Colours, draw: np.random.Generator) -> Colours:
     """The view with meadows and fields of another season: (side, side, 3), 0-255.
 
-    Only what looks like grass, crops or straw takes the colour; none of it is a change.
+    Only pixels that look like grass, crops or straw take the colour. None of it is a change.
     """
     seen = view.copy()
     for _ in range(draw.integers(1, MOST + 1)):
@@ -49,7 +49,7 @@ def _greenness(red: Band, green: Band, blue: Band) -> Band:
 
 
 def _growing(view: Colours) -> Band:
-    """How much each pixel looks like what grows, or has: it is green, or like straw."""
+    """How much each pixel looks like vegetation: green, or dry like straw."""
     red, green, blue = _bands(view)
     straw = np.clip((np.minimum(red, green) - blue - 2) / 14, 0, 1)
     straw = straw * np.clip((30 - (red - green)) / 10, 0, 1)
@@ -57,12 +57,12 @@ def _growing(view: Colours) -> Band:
 
 
 def _bands(view: Colours) -> tuple[Band, Band, Band]:
-    """Red, green and blue, without their grain."""
+    """Red, green and blue, smoothed."""
     red, green, blue = ndimage.uniform_filter(view, (3, 3, 0)).transpose(2, 0, 1)
     return red, green, blue
 
 
 def _colour(draw: np.random.Generator) -> NDArray[np.float64]:
-    """Anything between fresh grass and straw, in some light."""
+    """A random colour between fresh grass and straw."""
     mixed = STRAW + draw.uniform(-0.1, 1.1) * (GREEN - STRAW)
     return np.asarray(mixed * np.exp(draw.normal(0, 0.15)))

@@ -1,4 +1,4 @@
-"""PlantedSource: pairs made on the fly, as chips by number."""
+"""PlantedSource: pairs made on the fly, as numbered chips."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from geochange.training.planting.library import Library, Place, read_library
 from geochange.training.planting.pair import Planting, choose, plant
 
 APART = 1_000_003
-"""Seeds of the pairs of one source are this far from those of the next."""
+"""The distance between the seeds of one source and those of the next."""
 
 
 @dataclass(frozen=True)
 class PlantedSource:
-    """Pairs made of the pictures in `root`; see `geochange.training.chip_source.ChipSource`.
+    """Pairs made of the pictures in `root`; a `geochange.training.chip_source.ChipSource`.
 
-    kept_out: made of the cities that are for judging alone. The pictures are read once in every
-    process that asks for a pair, or inherited from the one that started it.
+    kept_out: use only the cities kept out for selection. Each process reads the pictures once, or
+    inherits them from its parent process.
     """
 
     root: Path
@@ -45,15 +45,15 @@ class PlantedSource:
         return place.names[before], place.names[after]
 
     def name(self, number: int) -> str:
-        """The number, as no two are made alike."""
+        """The number of the pair as its name."""
         return f"planted_{number:0{len(str(self.count))}}"
 
     def places(self) -> tuple[Place, ...]:
-        """All places, for whoever wants to know what they show."""
+        """All places, with the names of their visits."""
         return self.library.places
 
     def fingerprint(self) -> str:
-        """What tells these pairs from others, without making them all."""
+        """A fingerprint of the pairs, computed without making them."""
         files = [(place.names, place.visits[0].shape) for place in self.library.places]
         told = repr((files, self.planting, self.count, self.seed, self.kept_out))
         return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""Things: what is planted, as a mask and the colours that it has there."""
+"""Things that are planted: a mask and its colours."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
+from geochange.training.planting.built import Town, settle
 from geochange.training.planting.houses import Houses, build
 from geochange.training.planting.outlines import Colours, Mask, anywhere, flood, road, waves
 
 SHARE, SHARE_FAR = (0.002, 0.12), (0.001, 0.03)
 LARGE, LARGE_FAR = (0.12, 0.9), (0.03, 0.4)
-"""Of the picture that one thing covers: the least and the most, near and far."""
+"""The least and the largest share of the picture that one large thing covers, near and far."""
+
+BUILT = 0.35
+"""Of the things planted near by, those that are labelled buildings, where there are any."""
 
 MID_GREY, GREY_SPREAD = 128.0, 55.0
-"""Of what is planted from nothing: its mean, and how far it goes to either side."""
+"""Mean of the colours of made-up things, and their range to either side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """Something to be planted.
+    """A thing to plant.
 
-    mask: where it counts. colours: what is there then. houses: those of it that cast a shadow.
-    soft_px: deviation of its edge.
+    mask: its pixels. colours: their colours. houses: those of it that cast a shadow. soft_px:
+    standard deviation of its edge.
     """
 
     mask: Mask
@@ -34,20 +38,21 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where things are planted, and another picture to take from, both (side, side, 3) 0-255.
+    """The view to plant into and another picture to take from, both (side, side, 3) 0-255.
 
     large: whether a thing may cover most of it: whole quarters change, and most of such a change is
-    far from its seam.
+    far from its seam. town: labelled buildings to plant, where there are any.
     """
 
     host: Colours
     donor: Colours
     far: bool
     large: bool = False
+    town: Town | None = None
 
     @property
     def share(self) -> tuple[float, float]:
-        """What a thing may cover."""
+        """The least and the largest share that a thing may cover."""
         if self.large:
             return LARGE_FAR if self.far else LARGE
         return SHARE_FAR if self.far else SHARE
@@ -55,6 +60,10 @@ class Ground:
 
 def make_thing(ground: Ground, draw: np.random.Generator) -> Thing:
     """A thing of a random kind."""
+    if ground.town is not None and draw.random() < BUILT:
+        houses = settle(ground.town, len(ground.host), draw)
+        if houses is not None:
+            return _settled(_in_town(houses, ground, draw), ground, draw)
     kinds = [_houses, _estate, _cut_out, _texture, _field, _strip, _cleared]
     chances = np.array([0.34, 0.14, 0.12, 0.14, 0.1, 0.06, 0.1])
     if ground.far:
@@ -64,10 +73,10 @@ def make_thing(ground: Ground, draw: np.random.Generator) -> Thing:
 
 
 def _settled(thing: Thing, ground: Ground, draw: np.random.Generator) -> Thing:
-    """A thing in the light of its surroundings, more or less, and its edge as soft as theirs.
+    """The thing in the light of its surroundings, with an edge as soft as theirs.
 
-    From orbit nothing is as bright, nor any edge as sharp, as what is painted there; and the air
-    gives all of it one tint. From nearby a roof on a meadow is not green.
+    In satellite pictures nothing is as bright, and no edge as sharp, as a painted one, and the air
+    tints everything. In aerial pictures a roof on a meadow is not green.
     """
     if not ground.far and draw.random() < 0.5:
         return thing
@@ -80,13 +89,23 @@ def _settled(thing: Thing, ground: Ground, draw: np.random.Generator) -> Thing:
     return replace(thing, colours=colours.astype(np.float32), soft_px=soft_px)
 
 
+def _in_town(houses: Houses, ground: Ground, draw: np.random.Generator) -> Thing:
+    """Labelled buildings, as often as not on ground that was bared for them."""
+    if draw.random() < 0.5:
+        return Thing(houses.mask, houses.colours, houses)
+    margin = int(draw.integers(1, 9))
+    yard = ndimage.binary_dilation(houses.mask, iterations=margin)
+    colours = np.where(houses.mask[..., None], houses.colours, _soil(ground, draw))
+    return Thing(yard, colours, houses, draw.uniform(0.4, 1.2))
+
+
 def _houses(ground: Ground, draw: np.random.Generator) -> Thing:
     houses = build(len(ground.host), ground.far, draw)
     return Thing(houses.mask, houses.colours, houses)
 
 
 def _estate(ground: Ground, draw: np.random.Generator) -> Thing:
-    """Houses and the bared ground around them."""
+    """Houses and the bare ground around them."""
     houses = build(len(ground.host), ground.far, draw)
     margin = int(draw.integers(1, 3 if ground.far else 9))
     yard = ndimage.binary_closing(np.pad(houses.mask, margin), iterations=margin)
@@ -96,7 +115,7 @@ def _estate(ground: Ground, draw: np.random.Generator) -> Thing:
 
 
 def _cut_out(ground: Ground, draw: np.random.Generator) -> Thing:
-    """What another picture has within one of its own outlines."""
+    """A thing of another picture, cut along one of its own outlines."""
     mask = flood(ground.donor, ground.share, draw)
     if mask is None:
         return _texture(ground, draw)
@@ -104,13 +123,13 @@ def _cut_out(ground: Ground, draw: np.random.Generator) -> Thing:
 
 
 def _texture(ground: Ground, draw: np.random.Generator) -> Thing:
-    """What another picture has, within an outline of this one."""
+    """The texture of another picture within an outline of this one."""
     mask = anywhere(ground.host, ground.share, draw)
     return Thing(mask, _accustomed(ground, draw), None, draw.uniform(0.4, 1.5))
 
 
 def _field(ground: Ground, draw: np.random.Generator) -> Thing:
-    """The same ground ploughed or bared: its texture fainter, its colour that of soil."""
+    """The same ground ploughed or bare: less texture, and the colour of soil."""
     mask = anywhere(ground.host, (0.01, 0.25), draw)
     own = ground.host[mask].mean(axis=0) if mask.any() else ground.host.mean(axis=(0, 1))
     furrows = draw.uniform(0, 10) * waves(len(mask), draw.uniform(4, 20), draw)
@@ -125,7 +144,7 @@ def _strip(ground: Ground, draw: np.random.Generator) -> Thing:
 
 
 def _cleared(ground: Ground, draw: np.random.Generator) -> Thing:
-    """What stood there is gone: the ground beside it is there instead."""
+    """A cleared thing: the ground beside it covers its place."""
     mask = anywhere(ground.host, ground.share, draw)
     by = draw.choice([-1, 1], 2) * draw.integers(len(mask) // 6, len(mask) // 2, 2)
     elsewhere = np.roll(ground.host, tuple(by), (0, 1))
@@ -136,7 +155,7 @@ def _cleared(ground: Ground, draw: np.random.Generator) -> Thing:
 
 
 def _soil(ground: Ground, draw: np.random.Generator) -> Colours:
-    """Sand, clay, gravel or asphalt, uneven."""
+    """Uneven sand, clay, gravel or asphalt."""
     light = draw.uniform(70, 215)
     warm = np.array([draw.uniform(0, 0.12), 0.0, -draw.uniform(0, 0.2)]) * (draw.random() < 0.7)
     side = len(ground.host)
@@ -147,7 +166,7 @@ def _soil(ground: Ground, draw: np.random.Generator) -> Colours:
 
 
 def _accustomed(ground: Ground, draw: np.random.Generator) -> Colours:
-    """The donor's colours, more or less in the light of the host."""
+    """The donor's colours, partly matched to the light of the host."""
     weight = draw.uniform(0, 0.8)
     host, donor = ground.host.reshape(-1, 3), ground.donor.reshape(-1, 3)
     scale = (host.std(axis=0) + 5) / (donor.std(axis=0) + 5)

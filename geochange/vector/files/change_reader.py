@@ -7,18 +7,16 @@ from collections.abc import Iterator
 import geopandas as gpd
 import numpy as np
 import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from geochange.errors import InputError, OptionError
 from geochange.grid.grid import Grid, reproject
-from geochange.vector.files.polygon_reader import Layer
+from geochange.vector.files.formats import readable_name
+from geochange.vector.files.polygon_reader import UNREADABLE, Layer, one_line
 
 BATCH = 20_000
 
 NEEDED = ("id", "area_m2", "confidence_mean")
 """What a file of changes holds, whatever else is in it."""
-
-_UNREADABLE = (DataSourceError, DataLayerError, FeatureError, OSError)
 
 
 def changes_in(layer: Layer, grid: Grid) -> Iterator[gpd.GeoDataFrame]:
@@ -42,10 +40,12 @@ def change_of(layer: Layer, number: int, grid: Grid) -> gpd.GeoDataFrame:
 
 def _read(layer: Layer, **which: int | str) -> gpd.GeoDataFrame:
     try:
-        rows = pyogrio.read_dataframe(layer.opens, layer=layer.name, **which)
-    except _UNREADABLE as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{layer.path}: its polygons cannot be read ({reason})") from error
+        with readable_name(layer.path) as name:
+            rows = pyogrio.read_dataframe(name, layer=layer.name, **which)
+    except UNREADABLE as error:
+        raise InputError(
+            f"{layer.path}: its polygons cannot be read ({one_line(error)}); run again to write them"
+        ) from error
     if missing := [name for name in NEEDED if name not in rows]:
         raise InputError(
             f"{layer.path}: holds no changes of geochange run: there is no {missing[0]}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from geochange.errors import InputError
 from geochange.files.archives import Member, file_behind, kind_of, listed, members_of, split
+from geochange.vector.files.ogr_name import ogr_name
 
 DRIVERS: Mapping[str, str] = {
     ".gpkg": "GPKG",
@@ -73,21 +74,21 @@ def name_to_open(path: str | os.PathLike[str]) -> str:
         return inside.gdal_name
     if suffix == ".zip" and path.is_file():
         return Member("zip", path.absolute(), _only_layer(path)).gdal_name
-    name = str(path.absolute())  # a relative one may begin as a URI does
-    # pyogrio takes names with these signs apart, and GDAL leaves its notes (.gfs) beside a GML.
-    is_plain = not set("!;\n\r\t").intersection(name) and name == name.strip()
-    return name if is_plain and suffix != ".gml" else f"/vsisubfile/0,{name}"
+    # GDAL leaves its notes (.gfs) beside a GML.
+    name = path.absolute()  # a relative one may begin as a URI does
+    return f"/vsisubfile/0,{name}" if suffix == ".gml" else str(name)
 
 
 @contextmanager
-def reading(opens: str) -> Iterator[None]:
-    """Keep GDAL from saying that it leaves no notes beside a GML, for as long as it is read."""
-    if not opens.lower().endswith(".gml"):
-        yield
-        return
-    with warnings.catch_warnings():
+def readable_name(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Lend the name by which pyogrio opens a vector file, whatever signs its path holds.
+
+    Raises as `name_to_open`.
+    """
+    with ogr_name(Path(path)) as plain, warnings.catch_warnings():
+        # GDAL says so of every GML, beside which nothing may be left.
         warnings.filterwarnings("ignore", message="GFS file saving", category=RuntimeWarning)
-        yield
+        yield name_to_open(plain)
 
 
 def exists(path: str | os.PathLike[str]) -> bool:

@@ -78,7 +78,7 @@ def _furnish(path: Path, layer: str, scene: Scene | None) -> None:
         _describe_fields(database, layer, FIELDS)
         if scene is not None:
             _describe_columns(database, COVERAGE, COVERAGE_FIELDS)
-            add_project(database, project_of(path.name, layer, scene, styles))
+            add_project(database, project_of(layer, scene, styles))
 
 
 def _styles_of(path: Path, layer: str) -> dict[str, str]:

@@ -1,23 +1,49 @@
-"""What stands where changes are to go: other people's files, and reviews, are not written over."""
+"""What lies where changes are to go: reviews, other people's files and what nobody can read stay."""
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError
 
 from geochange.errors import OutputError
+from geochange.files.companions import refuse_orphans
+from geochange.files.database import CURES, Obstacle, obstacle_to
 from geochange.qgis.schema import STATUS, STATUSES
 from geochange.vector.files.geopackage import COVERAGE
-from geochange.vector.files.writers import LAYER, RUN_TABLE
-
-_NOT_OURS = (DataSourceError, DataLayerError, FeatureError, FieldError, OSError, ValueError)
+from geochange.vector.files.ogr_name import ogr_name
+from geochange.vector.files.polygon_reader import UNREADABLE, one_line
+from geochange.vector.files.writers import COLUMNS, LAYER, RUN_TABLE
 
 _TABLES = {LAYER, COVERAGE, RUN_TABLE, "layer_styles", "qgis_projects"}
+"""Tables that a run writes."""
+
+_SYSTEM = ("gpkg_", "rtree_", "sqlite_")
+"""How tables of GeoPackage and SQLite begin."""
+
 _FIELDS = {"area_m2", "confidence_mean", "confidence_max"}
-"""By what a file of changes is known: its tables in a GeoPackage, else its fields."""
+"""By which changes are known."""
+
+_OWN_FIELDS = {*COLUMNS, "fid", "geom", "geometry", "date_from", "date_to"}
+
+_SAID = (STATUS, "confidence_mean")
+"""What tells whether a person had a hand in a change; a run always writes a confidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What an earlier file holds.
+
+    foreign: tables and fields that no run writes; reviewed: changes that a person judged or drew.
+    """
+
+    foreign: Sequence[str] = ()
+    reviewed: int = 0
 
 
 def refuse_foreign(path: Path, overwrite: bool) -> None:
@@ -25,51 +51,21 @@ def refuse_foreign(path: Path, overwrite: bool) -> None:
 
     Raises OutputError.
     """
-    if overwrite or not path.exists() or path.is_dir():
-        return
-    if path.suffix.lower() == ".gpkg":
-        tables = _tables(path)
-        strange = sorted(tables - _TABLES) if RUN_TABLE in tables else sorted(tables) or ["nothing"]
-        held = ", ".join(strange[:3])
-    else:
-        held = "" if _fields(path) >= _FIELDS else "what no run wrote"
+    held = ", ".join(_contents_of(path, overwrite).foreign[:3])
     if held:
         raise OutputError(
             f"{path}: holds {held}, which would be lost; give another --out, or add --overwrite"
         )
 
 
-def _tables(path: Path) -> set[str]:
-    try:
-        return set(pyogrio.list_layers(path)[:, 0])
-    except _NOT_OURS:
-        return set()
-
-
-def _fields(path: Path) -> set[str]:
-    try:
-        if path.suffix.lower() == ".parquet":
-            from pyarrow import parquet  # optional, and there if such a file was asked for
-
-            return set(parquet.read_schema(path).names)
-        return set(pyogrio.read_info(path)["fields"])
-    except _NOT_OURS:
-        return set()
-
-
 def refuse_reviewed(path: Path, overwrite: bool) -> None:
-    """Refuse to replace a file of changes of which some are accepted or rejected, or open elsewhere.
+    """Refuse to replace changes that somebody reviewed, or a file that cannot be opened now.
 
-    overwrite: the reviews may go; a file that is open in another program still stays. Raises
-    OutputError.
+    overwrite: reviews and damaged files may go. A file stays that is open in another program or may
+    not be written, whatever it holds. Raises OutputError.
     """
-    journal = path.with_name(f"{path.name}-wal")
-    if path.exists() and journal.is_file() and journal.stat().st_size:
-        # SQLite would apply it to the file that takes the place of this one.
-        raise OutputError(
-            f"{path}: open in another program, such as QGIS; close it there, or give another --out"
-        )
-    count = 0 if overwrite else reviewed(path)
+    refuse_orphans(path, overwrite)
+    count = _contents_of(path, overwrite).reviewed
     if count:
         raise OutputError(
             f"{path}: holds {count:,} reviewed polygons; give another --out, or add --overwrite to "
@@ -78,22 +74,97 @@ def refuse_reviewed(path: Path, overwrite: bool) -> None:
 
 
 def reviewed(path: Path) -> int:
-    """How many changes in a file have a status; 0 for a file that is not there or holds no such."""
+    """How many changes in a file were judged or drawn by a person; 0 for a file that is not there.
+
+    Raises OutputError for a file that cannot be read.
+    """
+    return _contents_of(path, overwrite=False).reviewed
+
+
+def _contents_of(path: Path, overwrite: bool) -> Contents:
+    """What a file holds; nothing of one that may be overwritten.
+
+    Raises OutputError where a file must stay, or where nobody can tell what it holds.
+    """
     if not path.is_file():
-        return 0
-    try:
-        return int(_said(path).isin(STATUSES[1:]).sum())
-    except _NOT_OURS:
-        return 0
+        return Contents()
+    is_geopackage = path.suffix.lower() == ".gpkg"
+    found = obstacle_to(path, alone=True) if is_geopackage else None
+    if found is not None and found.is_passing:
+        raise OutputError(f"{path}: {found}; {CURES[found.obstacle]}, or give another --out")
+    if overwrite or path.stat().st_size == 0:
+        return Contents()
+    if found is not None and found.obstacle is Obstacle.FOREIGN:
+        return Contents(["no GeoPackage but another kind of file"])
+    if found is not None:
+        raise _unknown(path, str(found))
+    return _in_geopackage(path) if is_geopackage else _in_other(path)
 
 
-def _said(path: Path) -> pd.Series:
-    """The statuses in a file that are not unset."""
-    if path.suffix.lower() == ".parquet":
-        return pd.read_parquet(path, columns=[STATUS])[STATUS]
-    layer = LAYER if path.suffix.lower() == ".gpkg" else None
-    where = f"{STATUS} <> '{STATUSES[0]}'"
-    rows = pyogrio.read_dataframe(
-        path, layer=layer, columns=[STATUS], where=where, read_geometry=False
+def _unknown(path: Path, reason: str) -> OutputError:
+    return OutputError(
+        f"{path}: {reason}, so nobody can tell whether it holds reviews; restore it from a copy, "
+        "give another --out, or add --overwrite to lose it"
     )
-    return rows[STATUS]
+
+
+def _in_geopackage(path: Path) -> Contents:
+    try:
+        return _counted(path)
+    except sqlite3.Error as error:
+        raise _unknown(path, f"is damaged ({error})") from error
+
+
+def _counted(path: Path) -> Contents:
+    """What a GeoPackage holds, counted by SQLite. Raises sqlite3.Error."""
+    with closing(sqlite3.connect(path)) as database:
+        listed = database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+        tables = {name for (name,) in listed if not name.startswith(_SYSTEM)}
+        fields = [row[1] for row in database.execute(f'PRAGMA table_info("{LAYER}")')]
+        if not set(fields) >= _FIELDS:
+            return Contents(sorted(tables))
+        judged = "confidence_mean IS NULL"
+        if STATUS in fields:
+            judged += f" OR ifnull({STATUS}, '') NOT IN ('', '{STATUSES[0]}')"
+        (count,) = database.execute(f'SELECT count(*) FROM "{LAYER}" WHERE {judged}').fetchone()
+    return Contents([*sorted(tables - _TABLES), *_strange(fields)], count)
+
+
+def _in_other(path: Path) -> Contents:
+    try:
+        fields = _fields_of(path)
+        if not set(fields) >= _FIELDS:
+            return Contents(["what no run wrote"])
+        rows = _rows_of(path, [field for field in _SAID if field in fields])
+    except (*UNREADABLE, ValueError) as error:  # ValueError is pyarrow's
+        raise _unknown(path, f"cannot be read ({one_line(error)})") from error
+    judged = rows["confidence_mean"].isna()
+    if STATUS in rows:
+        judged = judged | ~rows[STATUS].fillna("").isin(["", STATUSES[0]])
+    return Contents(_strange(fields), int(judged.sum()))
+
+
+def _fields_of(path: Path) -> list[str]:
+    if path.suffix.lower() == ".parquet":
+        from pyarrow import parquet  # optional, and there if such a file was asked for
+
+        return list(parquet.read_schema(path).names)
+    with ogr_name(path) as name:
+        return list(pyogrio.read_info(name)["fields"])
+
+
+def _rows_of(path: Path, fields: list[str]) -> pd.DataFrame:
+    """Some fields of every change. Raises UNREADABLE, or ValueError where some are missing."""
+    if path.suffix.lower() == ".parquet":
+        return pd.read_parquet(path, columns=fields)
+    with ogr_name(path) as name:
+        rows = pyogrio.read_dataframe(name, columns=fields, read_geometry=False)
+        count = pyogrio.read_info(name)["features"]
+    if len(rows) < count:
+        raise ValueError(f"{len(rows)} of {count} polygons are there")
+    return rows
+
+
+def _strange(fields: Sequence[str]) -> list[str]:
+    """Fields that no run writes."""
+    return [f"the field {field}" for field in fields if field not in _OWN_FIELDS]

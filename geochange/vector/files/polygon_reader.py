@@ -11,7 +11,7 @@ import rasterio.features
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
@@ -19,7 +19,8 @@ from geochange.errors import InputError
 from geochange.files.archives import file_behind
 from geochange.grid.grid import Grid, reproject, to_ground
 from geochange.grid.tiling import Window
-from geochange.vector.files.formats import VECTORS, exists, name_to_open, reading
+from geochange.vector.files.formats import VECTORS, exists, name_to_open, readable_name
+from geochange.vector.files.readable import need_readable, prove_last
 from geochange.vector.files.writers import LAYER
 from geochange.vector.tracing.polygons import Geometries
 
@@ -29,20 +30,18 @@ BOX_MARGIN = 0.05
 LONGEST_EDGE = 1 / 128
 """Edges longer than this share of a grid are cut before they move to another CRS, and bend there."""
 
-UNREADABLE = (DataSourceError, DataLayerError, FeatureError, OSError)
-"""What GDAL's drivers raise at files that they cannot read."""
+UNREADABLE = (DataSourceError, DataLayerError, FeatureError, FieldError, IndexError, OSError)
+"""What pyogrio raises at files that GDAL cannot read; IndexError where one has no layer."""
 
 
 @dataclass(frozen=True)
 class Layer:
     """A layer of polygons in a vector file.
 
-    opens: by which name pyogrio opens the file.
     bounds: (west, south, east, north) in `crs`; None where the layer holds nothing.
     """
 
     path: Path
-    opens: str
     name: str
     crs: CRS
     features: int
@@ -58,22 +57,25 @@ def find_layer(path: Path) -> Layer:
     """The layer `changes` of a file, or its only one. Raises InputError."""
     if not exists(path):
         raise InputError(f"{path}: no such file; check the path")
-    opens = name_to_open(path)
-    whole = {"force_feature_count": True, "force_total_bounds": True}
+    name_to_open(path)  # refuses what is not read, under its own name
+    need_readable(path)
     try:
-        with reading(opens):
-            listed = pyogrio.list_layers(opens)
+        with readable_name(path) as name:
+            listed = pyogrio.list_layers(name)
             names = [str(name) for name, geometry in listed if geometry is not None]
             layer = _one_of(path, names)
-            about = pyogrio.read_info(opens, layer, **whole)
+            about = pyogrio.read_info(
+                name, layer, force_feature_count=True, force_total_bounds=True
+            )
+            prove_last(name, layer, about["features"])
     except UNREADABLE as error:
         raise InputError(
-            f"{path}: not a vector file GDAL can read; give polygons as {', '.join(VECTORS)}"
+            f"{path}: damaged, or not a vector file GDAL can read ({one_line(error)}); export it "
+            f"again, as one of {', '.join(VECTORS)}"
         ) from error
     bounds = about["total_bounds"]
     return Layer(
         path=path,
-        opens=opens,
         name=layer,
         crs=_crs_of(path, about["crs"]),
         features=about["features"],
@@ -147,9 +149,9 @@ def _bounds(geometries: Geometries) -> NDArray[np.float64]:
 def _checked(layer: Layer, box: Box | None, where: str | None = None) -> Geometries:
     """The geometries in a box, each a valid polygon. Rows without geometry are left out."""
     try:
-        with reading(layer.opens):
+        with readable_name(layer.path) as name:
             _, fids, packed, _ = pyogrio.raw.read(
-                layer.opens,
+                name,
                 layer.name,
                 # Some drivers know nothing of attributes that are not read, in a condition either.
                 columns=None if where else [],
@@ -160,7 +162,7 @@ def _checked(layer: Layer, box: Box | None, where: str | None = None) -> Geometr
             )
     except UNREADABLE as error:
         raise InputError(
-            f"{layer.path}: damaged, its polygons cannot be read ({_line(error)}); export it again"
+            f"{layer.path}: damaged, its polygons cannot be read ({one_line(error)}); export it again"
         ) from error
     there = np.array([item is not None for item in packed], np.bool_)
     fids, shapes = fids[there], shapely.from_wkb(packed[there], on_invalid="ignore")
@@ -179,7 +181,8 @@ def _checked(layer: Layer, box: Box | None, where: str | None = None) -> Geometr
     return np.asarray(shapes[~shapely.is_empty(shapes)], dtype=np.object_)
 
 
-def _line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What an error says, in one line."""
     return " ".join(str(error).split())
 
 

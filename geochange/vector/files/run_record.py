@@ -6,23 +6,32 @@ import json
 from pathlib import Path
 
 import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
 
-from geochange.vector.files.formats import name_to_open
+from geochange.errors import InputError
+from geochange.vector.files.formats import readable_name
+from geochange.vector.files.polygon_reader import UNREADABLE, one_line
+from geochange.vector.files.readable import need_readable
 from geochange.vector.files.writers import RUN_TABLE
 
 
 def read_record(path: Path) -> dict[str, str]:
-    """Names and values that `write_changes` left in a file; none where there are none."""
-    opens = name_to_open(path)
+    """Names and values that `write_changes` left in a file; none where there are none.
+
+    Raises InputError for a file that cannot be read: what it holds is not known then.
+    """
+    need_readable(path)
     try:
-        layers = {name for name, _ in pyogrio.list_layers(opens)}
-        if RUN_TABLE in layers:
-            rows = pyogrio.read_dataframe(opens, layer=RUN_TABLE)
-            if {"key", "value"} <= set(rows):
-                return dict(zip(rows["key"], rows["value"].fillna(""), strict=True))
-        metadata = pyogrio.read_info(opens)["layer_metadata"] or {}
+        with readable_name(path) as name:
+            layers = {layer for layer, _ in pyogrio.list_layers(name)}
+            if RUN_TABLE in layers:
+                rows = pyogrio.read_dataframe(name, layer=RUN_TABLE)
+                if {"key", "value"} <= set(rows):
+                    return dict(zip(rows["key"], rows["value"].fillna(""), strict=True))
+            metadata = pyogrio.read_info(name)["layer_metadata"] or {}
+    except UNREADABLE as error:
+        raise InputError(f"{path}: damaged, it cannot be read ({one_line(error)})") from error
+    try:
         told = json.loads(metadata.get("DESCRIPTION", "{}"))
-    except (DataSourceError, DataLayerError, json.JSONDecodeError):
+    except json.JSONDecodeError:
         return {}
     return {str(key): str(value) for key, value in told.items()} if isinstance(told, dict) else {}

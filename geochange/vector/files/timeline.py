@@ -17,12 +17,15 @@ import pandas as pd
 from pyproj import CRS
 
 from geochange.errors import InputError, OutputError
+from geochange.files.atomic import told_as_output, whole_by_driver
 from geochange.qgis.project import plain_project
+from geochange.qgis.xml import parsed, written
 from geochange.vector.files.geopackage import add_project, furnish
 from geochange.vector.files.layers import write_geopackage
-from geochange.vector.files.overwrite import refuse_reviewed
+from geochange.vector.files.ogr_name import ogr_name
+from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.polygon_reader import UNREADABLE
-from geochange.vector.files.writers import LAYER, aside, check_output
+from geochange.vector.files.writers import LAYER, check_output
 
 FROM, TO = "date_from", "date_to"
 """The attributes that say between which dates a change came about."""
@@ -62,23 +65,36 @@ def write_timeline(spans: Sequence[Span], path: Path, overwrite: bool = False) -
     """
     if not spans:
         raise InputError(f"{path}: there is no pair whose changes could be written")
+    check_timeline(path, overwrite)
+    rows = _gathered(spans)
+    with (
+        told_as_output(path, (*UNREADABLE, sqlite3.Error)),
+        whole_by_driver(path) as part,
+        ogr_name(part) as name,
+    ):
+        write_geopackage([rows], name, LAYER)
+        furnish(name, LAYER, None)
+        _time(name, path.name, CRS.from_user_input(rows.crs))
+    return len(rows)
+
+
+def check_timeline(path: Path, overwrite: bool = False) -> None:
+    """Refuse, before any work is done, a path that `write_timeline` could not write.
+
+    Raises OptionError or OutputError.
+    """
     if path.suffix.lower() != ".gpkg":
         raise OutputError(f"{path}: a timeline is a GeoPackage; end its name in .gpkg")
     check_output(path)
     refuse_reviewed(path, overwrite)
-    rows = _gathered(spans)
-    with aside(path) as part:
-        try:
-            write_geopackage([rows], part, LAYER)
-            furnish(part, LAYER, None)
-            _time(part, CRS.from_user_input(rows.crs))
-        except (*UNREADABLE, sqlite3.Error) as error:
-            raise OutputError(f"cannot write {path} ({error}): check the free space") from error
-    return len(rows)
+    refuse_foreign(path, overwrite)
 
 
-def _time(path: Path, crs: CRS) -> None:
-    """Time the styles, and add a project: a layer opened by itself QGIS 3.22 leaves unplayed."""
+def _time(path: Path, file: str, crs: CRS) -> None:
+    """Time the styles, and add a project: a layer opened by itself QGIS 3.22 leaves unplayed.
+
+    file: what the GeoPackage will be called.
+    """
     with closing(sqlite3.connect(path)) as database, database:
         found = "SELECT id, styleName, styleQML FROM layer_styles ORDER BY id"
         styles = {}
@@ -86,20 +102,18 @@ def _time(path: Path, crs: CRS) -> None:
             styles[name] = timed(qml)
             change = "UPDATE layer_styles SET styleQML = ? WHERE id = ?"
             database.execute(change, (styles[name], number))
-        add_project(database, plain_project(path.name, LAYER, crs, styles))
+        add_project(database, plain_project(file, LAYER, crs, styles))
 
 
 def timed(qml: str) -> str:
     """A style of changes, with what QGIS's temporal controller needs to play them."""
-    doctype, _, text = qml.partition("\n")
-    root = ET.fromstring(text)
+    root = parsed(qml)
     root.set("styleCategories", f"{root.get('styleCategories')}|Temporal")
     temporal = ET.SubElement(root, "temporal", dict(_TEMPORAL))
     fixed = ET.SubElement(temporal, "fixedRange")
     for name in ("start", "end"):
         ET.SubElement(fixed, name)
-    ET.indent(root)
-    return f"{doctype}\n{ET.tostring(root, encoding='unicode')}"
+    return written(root)
 
 
 def _gathered(spans: Sequence[Span]) -> gpd.GeoDataFrame:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -20,11 +18,15 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
-from geochange.files.output_paths import check_folder
+from geochange.files.atomic import part_of, told_as_output, whole_by_driver
+from geochange.files.database import LONGEST_PATH
+from geochange.files.names import shown
+from geochange.files.output_paths import check_target, target_of
 from geochange.qgis.project import Scene
 from geochange.qgis.schema import STATUSES as STATUSES
 from geochange.vector.files.geopackage import furnish
 from geochange.vector.files.layers import Batches, add_table, gather, write_geopackage, write_whole
+from geochange.vector.files.ogr_name import ogr_name
 
 LAYER: Final = "changes"
 RUN_TABLE: Final = "geochange_run"
@@ -101,9 +103,9 @@ def check_output(path: Path) -> None:
     is not installed, OutputError for a folder that is missing or cannot be written.
     """
     _writer_of(path).check()
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder: name a file in it, as in {path / 'changes.gpkg'}")
-    check_folder(path)
+    check_target(path)
+    if path.suffix.lower() == ".gpkg":
+        _check_length(path)
 
 
 def write_changes(changes: gpd.GeoDataFrame, path: Path, provenance: Mapping[str, str]) -> None:
@@ -131,14 +133,14 @@ def write_batches(
     `changes` raises goes through.
     """
     writer = _writer_of(path)
-    with aside(path) as part:
-        try:
-            writer.write(map(_conform, changes), part, provenance, scene)
-        except (OSError, DataSourceError, DataLayerError, FeatureError) as error:
-            raise OutputError(
-                f"cannot write {path} as {writer.name} ({error}): check the free space, "
-                f"or take another of {', '.join(WRITERS)}"
-            ) from error
+    formats = ", ".join(WRITERS)
+    cure = f"check the free space; where {writer.name} cannot hold it, take another of {formats}"
+    with (
+        told_as_output(path, (DataSourceError, DataLayerError, FeatureError), cure),
+        whole_by_driver(path) as part,
+        ogr_name(part) as name,
+    ):
+        writer.write(map(_conform, changes), name, provenance, scene)
 
 
 def read_changes(path: Path) -> gpd.GeoDataFrame:
@@ -149,28 +151,22 @@ def read_changes(path: Path) -> gpd.GeoDataFrame:
     if path.suffix.lower() == ".parquet":
         changes = gpd.read_parquet(path)
     else:
-        changes = pyogrio.read_dataframe(path, layer=LAYER)
+        with ogr_name(path) as name:
+            changes = pyogrio.read_dataframe(name, layer=LAYER)
     if len(changes) == 0:
         return empty_changes(changes.crs)
     return _conform(changes).sort_values("id", ignore_index=True)
 
 
-@contextmanager
-def aside(path: Path) -> Iterator[Path]:
-    """Lend a path to write to, which becomes `path` at the end, or nothing if the body raises.
-
-    The lent path has the same file name, in a hidden folder beside `path` that also catches
-    what drivers put beside their files (journals, .aux.xml) and that goes away in the end. Its
-    name is always the same, so that what a killed run left is cleared by the next.
-    """
-    folder = path.with_name(f".{path.name}.part")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    try:
-        yield folder / path.name
-        os.replace(folder / path.name, path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def _check_length(path: Path) -> None:
+    """Refuse a path that SQLite does not open. Raises OutputError."""
+    grown = part_of(target_of(path)) / "changes.gpkg"
+    room = LONGEST_PATH - len(os.fsencode(grown))
+    if room < 0:
+        raise OutputError(
+            f"{shown(path)}: the path is {-room} bytes too long for a GeoPackage; write into a "
+            "folder with a shorter one, or a .fgb"
+        )
 
 
 def _writer_of(path: Path) -> Writer:

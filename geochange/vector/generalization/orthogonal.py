@@ -1,8 +1,8 @@
-"""Right angles: outlines of what was built by straight walls, drawn as such.
+"""Orthogonal outlines: buildings with straight walls and right angles.
 
-An outline is turned so that its walls run along the axes; each stretch of edges that run the same
-way becomes one line through their middles, and corners are where these lines meet. What comes out
-stays near to what went in, or the outline is left as it was: a pond has no walls.
+The outline is rotated so that its walls run along the axes. Each run of edges in one direction
+becomes one line through their middles; corners are the intersections of these lines. The result
+stays near the original; otherwise the original is kept: a pond has no walls.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from geochange.vector.tracing.polygons import Geometries
 Points = NDArray[np.float64]
 
 REACH_PX = 2.0
-"""No corner may come to lie further than this from the outline it is drawn for, nor the other way."""
+"""The largest distance between the new outline and the original, in both directions."""
 
 STEP_PX = 1.0
-"""What runs along a wall by less than this is the stairs of pixels; longer steps are corners."""
+"""Steps along a wall that are shorter are stairs of pixels; longer steps are corners."""
 
 LEAST_ALIGNED = 0.5
-"""Of an outline whose edges all run along two axes this is 1, of a circle 0."""
+"""The least alignment of edges: 1 where all run along two axes, 0 for a circle."""
 
 AREA_SHARE = 0.2
-"""The most that an outline may gain or lose of its area."""
+"""The largest change of an outline's area."""
 
 MOST_POINTS = 1000
-"""Outlines of more points are no buildings."""
+"""Outlines with more points are no buildings."""
 
 
-def square(outlines: Geometries, metric: NDArray[np.float64]) -> tuple[Geometries, Marks]:
-    """Outlines with right angles on the ground, and which of them: the others are as they were.
+def orthogonalize(outlines: Geometries, metric: NDArray[np.float64]) -> tuple[Geometries, Marks]:
+    """Outlines with right angles on the ground, and which they are; the others are unchanged.
 
-    outlines: Polygons in pixels. metric: (2, 2), from (x, y) in pixels to lengths on the ground that
-    are about as long as pixels. Those drawn anew are valid, of about the same area, and nowhere
-    further than REACH_PX from what they were.
+    outlines: Polygons in pixels. metric: (2, 2), from (x, y) in pixels to lengths on the ground of
+    about the size of a pixel. New outlines are valid, of about the same area, and nowhere further
+    than REACH_PX from the original.
     """
     drawn = outlines.copy()
     changed = np.zeros(len(outlines), np.bool_)
@@ -81,21 +81,21 @@ def _is_near(outline: shapely.Polygon, drawn: shapely.Polygon) -> bool:
 
 
 def _edges(ring: shapely.LinearRing) -> tuple[Points, Points]:
-    """The corners of a ring without the stairs of pixels, and the edges from each to the next."""
+    """The corners of a ring without the stairs of pixels, and the edges between them."""
     plain = shapely.simplify(shapely.Polygon(ring), STEP_PX, preserve_topology=True)
     points = shapely.get_coordinates(plain)
     return points[:-1], np.diff(points, axis=0)
 
 
 def _walls_run(outline: shapely.Polygon) -> float | None:
-    """The angle of the walls against the axes, in radians; None where edges run all ways.
+    """The angle of the walls against the axes, in radians; None where edges run in all directions.
 
-    Angles are taken four times, for walls that meet at right angles to point one way.
+    Angles are multiplied by four, so that walls at right angles have one direction.
     """
     _, edges = _edges(outline.exterior)
     length = np.hypot(*edges.T)
     turn = np.exp(4j * np.arctan2(edges[:, 1], edges[:, 0]))
-    # By squares: a long wall says more of where it runs than many short ones.
+    # Weighted by squared length: one long wall is better evidence than many short ones.
     angle = float(np.angle((length**2 * turn).sum())) / 4
     aligned = float((length * (turn * np.exp(-4j * angle)).real).sum() / length.sum())
     return angle if aligned >= LEAST_ALIGNED else None
@@ -103,7 +103,7 @@ def _walls_run(outline: shapely.Polygon) -> float | None:
 
 @dataclass
 class _Wall:
-    """Edges that run along one axis: where on the other (`at`), and how far they get (`run`)."""
+    """Edges that run along one axis: their position on the other (`at`), and their extent (`run`)."""
 
     at: float
     length: float
@@ -116,7 +116,7 @@ class _Wall:
 
 
 def _ring(ring: shapely.LinearRing, angle: float) -> Points | None:
-    """The ring, not closed, with walls along the turned axes; None where it has not four of them."""
+    """The ring, not closed, with walls along the rotated axes; None if there are fewer than four."""
     points, edges = _edges(ring)
     cos, sin = np.cos(angle), np.sin(angle)
     turn = np.array([[cos, -sin], [sin, cos]])
@@ -128,7 +128,7 @@ def _ring(ring: shapely.LinearRing, angle: float) -> Points | None:
     walls, first_level = _walls(points, edges, level, int(starts[0]))
     walls = _without_steps(walls)
     at = np.array([wall.at for wall in walls])
-    one, other = at, np.roll(at, -1)  # each wall and the one it meets
+    one, other = at, np.roll(at, -1)  # each wall with the next one
     is_level = (np.arange(len(at)) % 2 == 0) == first_level
     corners = np.where(is_level[:, None], np.stack([other, one], 1), np.stack([one, other], 1))
     return np.asarray(corners @ turn.T)
@@ -137,7 +137,7 @@ def _ring(ring: shapely.LinearRing, angle: float) -> Points | None:
 def _walls(
     points: Points, edges: Points, level: NDArray[np.bool_], first: int
 ) -> tuple[list[_Wall], bool]:
-    """The walls round a ring from an edge that starts one, and whether the first is level."""
+    """The walls of a ring, from an edge that starts one, and whether the first is level."""
     walls: list[_Wall] = []
     order = np.roll(np.arange(len(edges)), -first)
     for i, before in zip(order, np.roll(order, 1), strict=True):
@@ -152,12 +152,12 @@ def _walls(
 
 
 def _without_steps(walls: list[_Wall]) -> list[_Wall]:
-    """Walls alternate; the two beside one that is too short become one. At least four are left."""
+    """Remove walls that are too short and merge their neighbours; at least four are left."""
     while len(walls) > 4:
         i = min(range(len(walls)), key=lambda each: abs(walls[each].run))
         if abs(walls[i].run) >= STEP_PX:
             break
-        # Turned by an even number, so that the first stays level or stays upright.
+        # Rotated by an even number, so that the first wall keeps its direction.
         by = (i - 1) // 2 * 2 if i else len(walls) - 2
         walls = walls[by:] + walls[:by]
         i = (i - by) % len(walls)

@@ -1,4 +1,4 @@
-"""Rounding: corners cut off, again and again (Chaikin, 1974), for outlines without a sharp bend."""
+"""Rounding: corners are cut repeatedly (Chaikin, 1974), for outlines without sharp bends."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import shapely
 from geochange.vector.tracing.polygons import Geometries
 
 SHARE = 0.25
-"""Of an edge, what is cut off at either end."""
+"""The share of an edge that is cut off at either end."""
 
 REACH_PX = 2.0
-"""The most that is cut off: the corner of a long wall stays near to where it was."""
+"""The most that is cut off, so that the corner of a long wall stays near its place."""
 
 
-def round_off(outlines: Geometries, rounds: int) -> Geometries:
+def cut_corners(outlines: Geometries, rounds: int) -> Geometries:
     """Polygons with their corners cut `rounds` times, each within its own convex hull.
 
-    A ring has twice the points after each round. They may meet others, or themselves: the caller
-    looks.
+    Each round doubles the points of a ring. Outlines may then touch others or themselves; the
+    caller checks that.
     """
     if rounds <= 0 or len(outlines) == 0:
         return outlines

@@ -1,7 +1,7 @@
-"""Outlines as a pen draws them (thin, rounded, with right angles), where they do not meet for it.
+"""Draw outlines in a style, except where they would overlap their neighbours.
 
-Whether an outline may be drawn so depends on its neighbours, and whether these may on theirs, and so
-on: what is decided is decided for all, a few at a time, and stays the same however few those are.
+Whether an outline can be drawn depends on its neighbours, and theirs on their neighbours. Decisions
+are made for all regions, in batches, and do not depend on the size of a batch.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.generalization.outline_style import OutlineStyle
 from geochange.vector.generalization.smooth import smooth
 from geochange.vector.tracing.polygons import Geometries
-from geochange.vector.tracing.spill import Shelf
+from geochange.vector.tracing.spill import RegionFile
 
 Rows = NDArray[np.intp]
 
@@ -25,26 +25,26 @@ Rows = NDArray[np.intp]
 class Outlines:
     """The outlines of regions as they are written.
 
-    pen: how they are drawn; of what it lets them move, half a pixel goes into smooth lines.
-    whole: which regions keep their smooth lines as they are, for else they would overlap another.
+    pen: their style; half a pixel of its tolerance is used for smooth lines. whole: regions that
+    keep their smooth lines, since they would overlap another.
     """
 
-    shelf: Shelf
-    pen: Pen
+    shelf: RegionFile
+    pen: OutlineStyle
     whole: NDArray[np.bool_]
 
     def of(self, chosen: Rows) -> Geometries:
-        """The outlines of some regions, in pixel coordinates."""
+        """The outlines of the chosen regions, in pixel coordinates."""
         regions = self.shelf.read(chosen)
         outlines = smooth(regions.polygons(), self.pen.simplify_px, self.shelf.touching)
         return self.pen.draw(outlines, self.whole[chosen])
 
 
-def draw(shelf: Shelf, pen: Pen) -> Outlines:
-    """Outlines as a pen draws them, valid, and none of which overlaps another.
+def draw(shelf: RegionFile, pen: OutlineStyle) -> Outlines:
+    """Outlines in a style, valid and without overlaps.
 
-    Memory holds 17 bytes of each region beside a few batches of them, and nothing for a pen by which
-    outlines cannot meet.
+    Memory holds 17 bytes for each region and a few batches of them, and nothing for a style that
+    cannot make outlines overlap.
     """
     outlines = Outlines(shelf, pen, np.zeros(len(shelf), np.bool_))
     if not pen.may_meet:
@@ -58,14 +58,14 @@ def draw(shelf: Shelf, pen: Pen) -> Outlines:
         for mine in shelf.batches(doubtful):
             for others in shelf.batches(_near(boxes, mine)):
                 _mark_clashes(outlines, mine, others, clashing)
-        # Those which now keep their lines can meet what they did not meet before; no others can.
+        # Only regions that keep their lines now can overlap others anew.
         doubtful = np.flatnonzero(clashing & ~outlines.whole)
         outlines.whole[doubtful] = True
     return outlines
 
 
 def _near(boxes: NDArray[np.int32], mine: Rows) -> Rows:
-    """Regions that may meet one of `mine`: outlines stay within their boxes."""
+    """Regions that may overlap one of `mine`: outlines stay within their boxes."""
     row, col = boxes[mine, 0].min(), boxes[mine, 1].min()
     row_stop, col_stop = boxes[mine, 2].max(), boxes[mine, 3].max()
     rows = (boxes[:, 0] <= row_stop) & (boxes[:, 2] >= row)
@@ -75,7 +75,7 @@ def _near(boxes: NDArray[np.int32], mine: Rows) -> Rows:
 def _mark_clashes(
     outlines: Outlines, mine: Rows, others: Rows, clashing: NDArray[np.bool_]
 ) -> None:
-    """Set `clashing` for every pair, of one and the other, whose outlines share ground."""
+    """Set `clashing` for both regions of every pair whose outlines overlap."""
     one, other = outlines.of(mine), outlines.of(others)
     i, j = shapely.STRtree(other).query(one, predicate="intersects")
     pairs = mine[i] != others[j]

@@ -1,13 +1,13 @@
-"""Smoothing: the stairs of pixel outlines become slanted lines that stay within half a pixel.
+"""Smoothing: the stairs of pixel outlines become slanted lines within half a pixel.
 
 A stair is an edge of one pixel between a left and a right turn. Its two corners are cut, from the
-middle of the stair to a point of the long edge beside it. On a regular slope these cuts line up to
-one straight line; a true corner, between two edges of two pixels or more, is no stair and stays,
-as do single pixels and the ends of thin lines.
+middle of the stair to a point of the long edge beside it. On a regular slope these cuts form one
+straight line. A true corner, between two edges of two pixels or more, is no stair and stays, as do
+single pixels and the ends of thin lines.
 
-Why nothing can tear or overlap: a cut sweeps a triangle half a pixel high on one side of one
-edge. Two outlines never run within a pixel of each other except where they touch, and where two
-regions (or a region and itself) touch at a corner that corner is left alone.
+Why nothing can tear or overlap: a cut sweeps a triangle half a pixel high on one side of one edge.
+Two outlines never run within a pixel of each other except where they touch, and corners where
+regions touch are never cut.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from geochange.vector.tracing.polygons import Geometries, Places, place_of
 
 HALF_PX = 0.5
-"""No cut moves an outline further than this: the corner beside a stair lies half a pixel off the cut."""
+"""The largest distance of a cut: the corner beside a stair lies half a pixel off the cut."""
 
 CAP_REACH_PX = 1.0
 """How far a cut runs along an edge that is no step of a slope (the top of a bump, a long wall)."""
@@ -28,10 +28,10 @@ Coordinates = NDArray[np.float64]
 
 
 def smooth(polygons: Geometries, tolerance_px: float, touching: Places) -> Geometries:
-    """Outlines in whole pixels, with their stairs cut; no point moves further than `tolerance_px`.
+    """Cut the stairs of outlines in whole pixels; no point moves further than `tolerance_px`.
 
-    touching: the places, in order, where regions of change meet diagonally. 0 keeps the stairs; more
-    than half a pixel does no more than half a pixel does. Each outline is worked by itself.
+    touching: the corners, in order, where regions touch diagonally. 0 keeps the stairs; a tolerance
+    above half a pixel has no further effect. Each outline is processed by itself.
     """
     if tolerance_px <= 0 or len(polygons) == 0:
         return polygons
@@ -53,10 +53,10 @@ def _among(touching: Places, points: Coordinates) -> NDArray[np.bool_]:
 
 
 class _Rings:
-    """Where the points of many closed rings have their neighbours.
+    """The neighbours of points in many closed rings.
 
-    The last point of a ring repeats its first. Arrays have a row for every point, the closing ones
-    too, so that counts stay aligned with rings.
+    The last point of a ring repeats its first. Arrays have a row for every point, also for the
+    closing ones, so that counts stay aligned with rings.
     """
 
     def __init__(self, offsets: NDArray[np.int64]) -> None:
@@ -67,7 +67,7 @@ class _Rings:
         self.before[self.first] = self.last - 1
 
     def keep(self, kept: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-        """The points of the same rings without some of their points, closed again, and offsets."""
+        """The rings without some of their points, closed again, and their offsets."""
         kept = kept.copy()
         kept[self.last] = False
         counts = np.add.reduceat(kept, self.first, dtype=np.int64)
@@ -80,7 +80,7 @@ class _Rings:
 def _bends(
     points: Coordinates, offsets: NDArray[np.int64]
 ) -> tuple[Coordinates, NDArray[np.int64]]:
-    """Rings without the points that repeat the one before or lie on a straight line, and offsets."""
+    """Rings without repeated or collinear points, and their offsets."""
     rings = _Rings(offsets)
     distinct, offsets = rings.keep((points != points[rings.before]).any(axis=1))
     points = points[distinct]
@@ -103,7 +103,7 @@ class _Corners:
     def cut(
         self, fixed: NDArray[np.bool_], reach_px: float
     ) -> tuple[Coordinates, NDArray[np.int64]]:
-        """New points, closed rings again, and how many each old point gave (1 or 2)."""
+        """New points, closed rings again, and how many each old point became (1 or 2)."""
         ahead = self.points[self.after] - self.points
         length = np.abs(ahead).sum(axis=1)
         slope = self._slopes(ahead)
@@ -115,7 +115,7 @@ class _Corners:
         return self._cut_points(cut, ahead / length[:, None], reach)
 
     def _slopes(self, ahead: Coordinates) -> NDArray[np.bool_]:
-        """Whether the edge ahead of a point turns one way at its start and the other at its end."""
+        """Whether the edge after a point turns one way at its start and the other way at its end."""
         behind = ahead[self.before]
         turns = np.sign(behind[:, 0] * ahead[:, 1] - behind[:, 1] * ahead[:, 0])
         return np.asarray(turns != turns[self.after])
@@ -132,9 +132,10 @@ class _Corners:
 
 
 def _longest_reach(tolerance_px: float) -> float:
-    """How far a cut may run along an edge so that its corner lies at most `tolerance_px` off it.
+    """How far a cut may run along an edge so that its corner is at most `tolerance_px` off it.
 
-    The corner of a right triangle with legs 1/2 and r lies r/2 / sqrt(1/4 + r^2) off its third side.
+    The corner of a right triangle with legs 1/2 and r lies r/2 / sqrt(1/4 + r^2) off its third
+    side.
     """
     if tolerance_px >= HALF_PX:
         return np.inf

@@ -1,4 +1,4 @@
-"""Coverage: the ground a run has seen, as polygons, gathered block by block."""
+"""Coverage: the ground with data at both dates, as polygons, counted block by block."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from scipy import ndimage
 from geochange.grid.grid import Grid, to_ground
 from geochange.grid.probability import FULL, NODATA
 from geochange.grid.tiling import Window
-from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.generalization.outline_style import OutlineStyle
 from geochange.vector.generalization.simplify import draw
 from geochange.vector.geodesic import geodesic
-from geochange.vector.tracing.join import Joiner
+from geochange.vector.tracing.join import RegionJoiner
 from geochange.vector.tracing.regions import trace
-from geochange.vector.tracing.spill import Spill
+from geochange.vector.tracing.spill import RegionSpill
 
 MOST_CELLS = 2048
-"""Cells along a side: a larger raster is seen in cells of several pixels, so that memory and the
-number of corners stay the same however large it is."""
+"""The most cells along a side: in larger rasters a cell has several pixels, so that memory and the
+number of corners do not grow with the raster.
+"""
 
 SPECK_CELLS = 15
-"""Holes, then islands, of so few cells are left out: they are noise in the inputs' nodata."""
+"""Holes, then islands, of so few cells are removed: they are noise in the nodata of the inputs."""
 
 SMOOTH_CELLS = 0.5
-"""How far outlines may move: enough to make a straight line of stairs."""
+"""How far outlines may move: enough to straighten the stairs of a line."""
 
 
 class Coverage:
-    """Counts the pixels with data in each cell; a cell is seen if half of its pixels are."""
+    """Counts the pixels with data in each cell; a cell is covered if half of its pixels are."""
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
@@ -41,12 +42,12 @@ class Coverage:
         self._seen_px = np.zeros((rows, cols), np.int32)
 
     def add(self, window: Window, probability: NDArray[np.uint8]) -> None:
-        """Take one block of the raster of probability; no pixel twice."""
+        """Add one block of the probability raster; blocks do not overlap."""
         rows = self._cuts(window.row, window.row_stop)
         cols = self._cuts(window.col, window.col_stop)
         there = probability != NODATA
         if there.all():
-            # As nearly every block: no pixel need be counted.
+            # True for nearly every block: no pixel needs counting.
             seen = np.outer(
                 np.diff(rows, append=window.row_stop), np.diff(cols, append=window.col_stop)
             )
@@ -57,13 +58,13 @@ class Coverage:
         self._seen_px[row : row + len(rows), col : col + len(cols)] += seen
 
     def _cuts(self, start: int, stop: int) -> NDArray[np.int64]:
-        """Where cells begin along an axis, from the first pixel of a block on."""
+        """The starts of cells along an axis, relative to the first pixel of a block."""
         return np.maximum(
             np.arange(start // self.cell_px * self.cell_px, stop, self.cell_px), start
         )
 
     def mask(self) -> NDArray[np.bool_]:
-        """(row, col) of cells: which are seen."""
+        """(row, col) of cells: which are covered."""
         height, width = (
             np.minimum(self.cell_px, side - np.arange(0, side, self.cell_px))
             for side in self.grid.shape
@@ -72,15 +73,15 @@ class Coverage:
         return _without_specks(~_without_specks(~seen))
 
     def polygons(self) -> gpd.GeoDataFrame:
-        """The ground that was seen: id, area_m2 on the ellipsoid, Polygons in the grid's CRS."""
+        """The covered ground: id, area_m2 on the ellipsoid, Polygons in the grid's CRS."""
         seen = self.mask()
-        joiner, spill = Joiner(seen.shape), Spill(BytesIO())
+        joiner, spill = RegionJoiner(seen.shape), RegionSpill(BytesIO())
         whole = Window(0, 0, *seen.shape)
         spill.put(joiner.add(trace(seen.astype(np.uint8) * np.uint8(FULL), whole, 1, whole.width)))
         shelf = spill.finish(joiner.finish())
-        drawn = draw(shelf, Pen(SMOOTH_CELLS)).of(np.arange(len(shelf)))
+        drawn = draw(shelf, OutlineStyle(SMOOTH_CELLS)).of(np.arange(len(shelf)))
         height, width = self.grid.shape
-        # The last cells are cut off by the raster's edge.
+        # The raster's edge cuts off the last cells.
         placed = shapely.transform(drawn, lambda xy: np.minimum(xy * self.cell_px, (width, height)))
         area_m2, _ = geodesic(placed, self.grid)
         return gpd.GeoDataFrame(
@@ -90,7 +91,7 @@ class Coverage:
 
 
 def _without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Only what hangs together in more than SPECK_CELLS cells."""
+    """Only components of more than SPECK_CELLS cells."""
     label, _ = ndimage.label(mask)
     kept = np.bincount(label.ravel()) > SPECK_CELLS
     kept[0] = False

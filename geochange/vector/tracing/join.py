@@ -1,4 +1,4 @@
-"""Joiner: regions that go on across block borders become one, as soon as all of it is there."""
+"""Join regions that continue across block borders, as soon as all of their parts are known."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from geochange.vector.tracing.polygons import CORNER, Places, Table, add_up
 from geochange.vector.tracing.regions import REGION, UNSEEN, BlockRegions, Regions, no_regions
 
 Border = NDArray[np.int64]
-"""The part that holds each pixel, counted over all blocks from 1; else 0 or UNSEEN."""
+"""The part of each pixel along a border, counted over all blocks from 1; else 0 or UNSEEN."""
 
 
 @dataclass
 class _Group:
-    """Parts, one a block, that are known to hang together.
+    """Parts of one region, one or more in each block.
 
-    open_sides: how many borders of blocks, counted for each part, have no block beyond them yet.
+    open_sides: the number of borders, counted for each part, whose other block is still missing.
     """
 
     parts: list[int]
@@ -29,11 +29,12 @@ class _Group:
 
 
 @dataclass
-class Joiner:
-    """Joins the regions of blocks, given in any order, where they continue across a border.
+class RegionJoiner:
+    """Joins the regions of blocks, added in any order, where they continue across a border.
 
-    A border is compared, and forgotten, as soon as the blocks on both sides are there, and a region
-    is given away as soon as none of its borders is open. What stays is what crosses the front.
+    A border is compared, and freed, as soon as the blocks on both sides are there. A region is
+    returned as soon as none of its borders is open. Memory holds what crosses the front between
+    finished and missing blocks.
     """
 
     shape: tuple[int, int]
@@ -45,7 +46,10 @@ class Joiner:
     _rims: list[Table] = field(default_factory=list)
 
     def add(self, block: BlockRegions) -> Regions:
-        """Take the regions of one more block; gives those, of this and of others, that are whole."""
+        """Add the regions of one block.
+
+        Returns the regions, of this and of others, that are complete.
+        """
         self._touching.append(block.touching)
         self._rims.append(block.rim)
         sides = self._sides(block)
@@ -61,7 +65,7 @@ class Joiner:
         return _concatenate(whole)
 
     def finish(self) -> Places:
-        """The places, in order, where change meets change diagonally, once all blocks were given."""
+        """After all blocks: the corners, in order, where regions touch diagonally."""
         if self._groups or self._borders:
             raise ValueError("blocks are missing")
         rims = np.concatenate([np.empty(0, CORNER), *self._rims])
@@ -70,7 +74,7 @@ class Joiner:
         return np.unique(np.concatenate([across, *self._touching]))
 
     def _sides(self, block: BlockRegions) -> list[tuple[Border, tuple[str, Index], bool]]:
-        """Each border with the parts of all blocks, its name for both blocks, whether all ends there."""
+        """Each border with its parts, its name for both blocks, and whether the raster ends there."""
         window = block.window
         top, bottom, left, right = (self._numbered(border) for border in block.borders)
         start, (height, width) = (window.row, window.col), self.shape
@@ -92,12 +96,12 @@ class Joiner:
         return Regions(rows, block.regions.corners)
 
     def _open(self, regions: Regions, borders: Sequence[Border]) -> NDArray[np.bool_]:
-        """Keep the parts that may go on beyond a border; which of the block's they are."""
+        """Keep the parts that may continue across a border; returns which of the block's they are."""
         sides = np.zeros(len(regions), np.int64)
         for border in borders:
             sides[_parts_on(border) - self._count - 1] += 1
         kept = np.flatnonzero(sides)
-        # A copy: parts of a block that are gone must not be held by those that stay.
+        # A copy: otherwise the parts that stay would keep all parts of the block alive.
         crossing = regions.take(kept)
         for i, row in enumerate(kept.tolist()):
             number = self._count + 1 + row
@@ -106,7 +110,7 @@ class Joiner:
         return np.asarray(sides > 0)
 
     def _meet(self, border: Border, place: tuple[str, Index]) -> dict[int, _Group]:
-        """Compare a border with its other side, if that is there; the groups which that closes."""
+        """Compare a border with its other side, if that is there; returns the groups it completes."""
         facing = self._borders.pop(place, None)
         if facing is None:
             self._borders[place] = border
@@ -160,7 +164,7 @@ def _concatenate(parts: Sequence[Regions]) -> Regions:
 
 
 def _merge(parts: Regions, owner: NDArray[np.int64]) -> Regions:
-    """One region for each owner, whose parts follow one another."""
+    """One region for each owner, whose parts are consecutive."""
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
     rows = np.zeros(len(starts), REGION)
     for name, joined in (
@@ -169,6 +173,7 @@ def _merge(parts: Regions, owner: NDArray[np.int64]) -> Regions:
         ("total", np.add),
         ("peak", np.maximum),
         ("at_edge", np.logical_or),
+        ("land", np.add),
     ):
         rows[name] = joined.reduceat(parts.rows[name], starts)
     owner, corners = add_up(np.repeat(owner, parts.rows["corners"]), parts.corners)

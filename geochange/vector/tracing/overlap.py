@@ -1,8 +1,8 @@
-"""How many pixels of each region lie in each tile, counted exactly from corners alone.
+"""Overlap: the number of pixels of each region in each tile, counted exactly from corners alone.
 
-A region's mask is the running sum, down and to the right, of the weights of its corners. So a
-corner adds to a window its weight times the pixels of the window below and to the right of it; no
-region is drawn for this, however large it is.
+The mask of a region is the cumulative sum, down and to the right, of the weights of its corners. A
+corner therefore adds its weight times the pixels of the window below and to the right of it. No
+region is rasterised, however large it is.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from geochange.vector.tracing.polygons import expand, row_col
 from geochange.vector.tracing.regions import Ints, Regions
 
 AT_ONCE = 1 << 20
-"""So many pairs of a corner and a tile are worked at once."""
+"""The most pairs of a corner and a tile that are processed at once."""
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """Pairs of a region and a tile that share pixels, and how many: arrays of one length."""
+    """Pairs of a region and a tile that share pixels, with their number: arrays of one length."""
 
     region: Ints
     tile_row: Ints
@@ -34,14 +34,14 @@ class Overlap:
         return len(self.pixels)
 
     def take(self, chosen: NDArray[np.intp]) -> Overlap:
-        """Some of the pairs."""
+        """The chosen pairs."""
         parts = (self.region, self.tile_row, self.tile_col, self.pixels)
         return Overlap(*(part[chosen] for part in parts))
 
 
 @dataclass(frozen=True)
 class _Spans:
-    """Along one axis: where each tile starts, its length, and the tiles that each region may touch."""
+    """Along one axis: the start of each tile, its length, and the tiles that each region may touch."""
 
     start: Ints
     tile_px: int
@@ -50,24 +50,24 @@ class _Spans:
 
     @classmethod
     def of(cls, axis: Axis, low: Ints, high: Ints) -> _Spans:
-        """Regions lie from pixel `low` to the pixel before `high`."""
+        """Regions reach from pixel `low` to the pixel before `high`."""
         start = np.array([axis.start(tile) for tile in range(axis.tiles)], np.int64)
         first = np.searchsorted(start + axis.tile_px, low, side="right")
         return cls(start, axis.tile_px, first, np.searchsorted(start, high))
 
     @property
     def tiles(self) -> Ints:
-        """How many each region may touch."""
+        """The number of tiles that each region may touch."""
         return self.stop - self.first
 
     def beyond(self, tile: Ints, place: Ints) -> Ints:
-        """How many pixels of a tile lie at or behind a place, by broadcasting."""
+        """The number of pixels of a tile at or after a place, by broadcasting."""
         return np.asarray(np.clip(self.start[tile] + self.tile_px - place, 0, self.tile_px))
 
 
 @dataclass(frozen=True)
 class _Corners:
-    """The corners of all regions in turn; those of a region start at `start` and are `count`."""
+    """The corners of all regions in turn; those of a region begin at `start` and are `count`."""
 
     row: Ints
     col: Ints
@@ -77,9 +77,9 @@ class _Corners:
 
 
 def overlaps(regions: Regions, plan: TilePlan) -> Iterator[Overlap]:
-    """All pairs of a region and a tile that share pixels, some regions at a time.
+    """All pairs of a region and a tile that share pixels, in batches of regions.
 
-    A pixel where tiles overlap counts for each of them.
+    A pixel in several tiles counts for each of them.
     """
     if len(regions) == 0:
         return
@@ -100,7 +100,7 @@ def overlaps(regions: Regions, plan: TilePlan) -> Iterator[Overlap]:
 
 
 def _runs(effort: Ints) -> Iterator[Ints]:
-    """Regions that follow one another, of at most AT_ONCE together, or one alone."""
+    """Consecutive regions, with at most AT_ONCE pairs in total, or one region alone."""
     first = 0
     while first < len(effort):
         reach = np.cumsum(effort[first : first + AT_ONCE])
@@ -125,9 +125,10 @@ def _small(corners: _Corners, few: Ints, rows: _Spans, cols: _Spans) -> Overlap:
 
 
 def _large(corners: _Corners, region: np.int64, rows: _Spans, cols: _Spans) -> Overlap:
-    """One region, some corners at a time; memory holds 16 bytes of each tile it may touch.
+    """One region, in batches of corners; memory holds 16 bytes for each tile it may touch.
 
-    Corners come by rows. To all tiles that start below them they add alike: said once, at the first.
+    Corners are sorted by rows. They add the same to all tiles that start below them, which is
+    stored once, at the first.
     """
     tile_row = np.arange(rows.first[region], rows.stop[region])
     tile_col = np.arange(cols.first[region], cols.stop[region])
@@ -144,7 +145,7 @@ def _large(corners: _Corners, region: np.int64, rows: _Spans, cols: _Spans) -> O
             alike[below] += rows.tile_px * wide.sum(axis=0)
         among = tile_row[reached:below]
         high = rows.beyond(among, row[:, None])
-        # Whole numbers far below 2**53, which floating point adds exactly in any order.
+        # Integers far below 2**53, which floating point adds exactly in any order.
         product = high.T.astype(np.float64) @ wide.astype(np.float64)
         pixels[reached:below] += product.astype(np.int64)
     pixels += np.cumsum(alike, axis=0)

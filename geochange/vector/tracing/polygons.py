@@ -1,10 +1,10 @@
 """Polygons from the corners of pixel regions, in pixel coordinates: (x, y) = (col, row).
 
-A corner of a region is a place where the second difference of its mask is not zero: with the four
-pixels around it, upper left - upper right - lower left + lower right. That number is its weight:
-1 or -1 at a bend, 2 or -2 where the region touches itself diagonally. Corners say everything about
-a region, and the corners of a union of regions that share no pixel are the sum of theirs. So
-regions are joined across block borders by adding whole numbers, without any tolerance.
+A corner of a region is a point where the second difference of its mask is not zero: of the four
+pixels around it, upper left - upper right - lower left + lower right. This number is its weight: 1
+or -1 at a bend, 2 or -2 where the region touches itself diagonally. The corners define a region
+completely, and the corners of a union of disjoint regions are the sum of theirs. So regions are
+joined across block borders by adding integers, without any tolerance.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 Geometries = NDArray[np.object_]
 Places = NDArray[np.int64]
-"""Pixel corners, one whole number each; they sort by row, then by column."""
+"""Pixel corners as one integer each; they sort by row, then by column."""
 
 CORNER = np.dtype([("place", np.int64), ("weight", np.int8)])
-"""A corner of a region; a table of corners is in the order of its regions, then of places."""
+"""A corner of a region; tables of corners are sorted by region, then by place."""
 
 Table = NDArray[np.void]
 """A structured array, here of CORNER."""
@@ -27,7 +27,7 @@ _COL_BITS = 32
 
 
 def place_of(row: NDArray[np.int64], col: NDArray[np.int64]) -> Places:
-    """Pixel corners by row and column."""
+    """Pixel corners from rows and columns."""
     return np.asarray((row << _COL_BITS) | col)
 
 
@@ -37,7 +37,7 @@ def row_col(place: Places) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def add_up(owner: NDArray[np.int64], corners: Table) -> tuple[NDArray[np.int64], Table]:
-    """The corners of unions, in order, and who owns each: `owner` says to which union a corner goes."""
+    """The corners of unions, sorted, with their owners; `owner` names the union of each corner."""
     order = np.lexsort((corners["place"], owner))
     owner, corners = owner[order], corners[order]
     if len(corners) == 0:
@@ -53,17 +53,17 @@ def add_up(owner: NDArray[np.int64], corners: Table) -> tuple[NDArray[np.int64],
 
 
 def expand(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The whole numbers of many spans, one span after the other."""
+    """The integers of many spans, one span after the other."""
     before = np.cumsum(lengths) - lengths
     steps = np.arange(int(lengths.sum()), dtype=np.int64)
     return np.asarray(steps + np.repeat(starts - before, lengths))
 
 
 def polygons_of(corners: Table, counts: NDArray[np.int64]) -> Geometries:
-    """Valid polygons, holes kept, each ring with its bends alone and in the order of `normalize`.
+    """Valid polygons with holes; each ring has only its bends, in the order of `normalize`.
 
-    corners: those of each region in turn. counts: how many corners each region has. The pixels of a
-    region hang together by their edges: it has one outer ring, and that passes its first corner.
+    corners: of each region in turn. counts: the number of corners of each region. The pixels of a
+    region are connected by edges: it has one outer ring, which passes its first corner.
     """
     if len(counts) == 0:
         return np.empty(0, np.object_)
@@ -91,17 +91,17 @@ def _edges(
     weight: NDArray[np.int8],
     times: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The edges along rows: (edge, 2) the vertices where each starts and ends, and the edge after it.
+    """The edges along rows: (edge, 2) the vertices of its start and end, and the next edge.
 
-    Vertices are corners, those of weight 2 and -2 twice. By rows, vertices 2k and 2k + 1 bound edge
-    k; by columns likewise. Edges run so that the region lies to their right.
+    Vertices are corners; those of weight 2 and -2 count twice. By rows, vertices 2k and 2k + 1
+    bound edge k; by columns likewise. The region lies to the right of each edge.
     """
     row, col = row_col
     second = np.ones(len(row), np.bool_)
     second[np.cumsum(times) - times] = False
     sign = np.repeat(np.sign(weight), times)
-    # Where a region touches itself diagonally, rings turn so as to stay with the empty pixels: these
-    # do not hang together there, so that no ring passes a place twice, and the polygon is valid.
+    # Where a region touches itself diagonally, rings turn towards the empty pixels, so that no ring
+    # passes a point twice and the polygon is valid.
     second ^= np.repeat(weight == 2, times)
     by_column = np.lexsort((second, row, col, region)).reshape(-1, 2)
     along_column = np.empty(len(row), np.int64)
@@ -113,7 +113,7 @@ def _edges(
 
 
 def _walk(order: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The cycles of a permutation, one after the other by their smallest members, and their stops."""
+    """The cycles of a permutation, sorted by their smallest members, and their ends."""
     following, seen = order.tolist(), bytearray(len(order))
     steps: list[int] = []
     stops: list[int] = []

@@ -1,4 +1,4 @@
-"""Regions of change, one block at a time: their figures and their corners."""
+"""Regions of change of one block: connected pixels with their statistics and corners."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import Window
+from geochange.land import CLASSES
 from geochange.vector.tracing.polygons import (
     CORNER,
     Geometries,
@@ -35,14 +36,16 @@ REGION = np.dtype(
         ("peak", np.uint8),
         ("at_edge", np.bool_),
         ("corners", np.int32),
+        ("land", np.int32, (2, len(CLASSES))),
     ]
 )
-"""Figures of a region.
+"""Statistics of a region.
 
 first: row * raster width + col of its first pixel, its name whatever the blocks.
 pixels, total, peak: how many pixels, the sum and the largest of their uint8 probability.
 at_edge: whether it meets the raster's edge or a pixel without data.
 corners: how many rows it has in the table of corners.
+land: how many of its pixels are of each class before and after; none where nothing sees it.
 """
 
 
@@ -66,21 +69,21 @@ class Regions:
         return Regions(self.rows[chosen], self.corners[expand(starts[chosen], counts[chosen])])
 
     def polygons(self) -> Geometries:
-        """Their outlines in pixel coordinates, holes kept."""
+        """Their outlines in pixel coordinates, with holes."""
         return polygons_of(self.corners, self.rows["corners"].astype(np.int64))
 
 
 def no_regions() -> Regions:
-    """Nothing at all."""
+    """An empty table of regions."""
     return Regions(np.empty(0, REGION), np.empty(0, CORNER))
 
 
 @dataclass(frozen=True)
 class BlockRegions:
-    """The regions of one block, and what joining them to those of its neighbours takes.
+    """The regions of one block, and what is needed to join them to those of its neighbours.
 
     borders: top, bottom, left, right; UNSEEN, 0, or the region's row + 1.
-    touching: places within the block where change meets change diagonally.
+    touching: corners inside the block where regions touch diagonally.
     rim: corners, on the border of the block, of all its change taken together.
     """
 
@@ -100,10 +103,10 @@ def unseen(window: Window) -> BlockRegions:
 
 @dataclass(frozen=True)
 class _Runs:
-    """Spans of change along rows, in order; pixel (row, col) has number row * (width + 1) + col.
+    """Runs of change along rows, in order; pixel (row, col) has number row * (width + 1) + col.
 
-    The number behind the last pixel of a row is that of the row's last corner, so that numbers name
-    pixel corners just as well.
+    The number after the last pixel of a row is that of the row's last corner, so the numbers also
+    name pixel corners.
     """
 
     start: Ints
@@ -112,11 +115,11 @@ class _Runs:
 
     @property
     def length(self) -> Ints:
-        """Pixels of each."""
+        """The pixels of each run."""
         return self.stop - self.start
 
     def labels(self) -> tuple[NDArray[np.int32], int]:
-        """Which runs hang together, and how many regions that makes."""
+        """The component of each run, and the number of components."""
         first_below = np.searchsorted(self.stop, self.start + self.stride, side="right")
         below = np.searchsorted(self.start, self.stop + self.stride, side="left") - first_below
         pointers = np.concatenate([[0], np.cumsum(below)])
@@ -127,12 +130,16 @@ class _Runs:
 
 
 def trace(
-    probability: NDArray[np.uint8], window: Window, level: int, width_px: int
+    probability: NDArray[np.uint8],
+    window: Window,
+    level: int,
+    width_px: int,
+    land: NDArray[np.uint8] | None = None,
 ) -> BlockRegions:
-    """The regions of a block.
+    """Find the regions of a block.
 
     probability: (height, width) uint8 of `window`. level: the smallest value that is change.
-    width_px: width of the whole raster.
+    width_px: width of the whole raster. land: (date, height, width) numbers of classes.
     """
     runs = _find_runs(probability, level)
     label, count = runs.labels()
@@ -142,6 +149,8 @@ def trace(
     corners["weight"] = weight
     rows = _measure(probability, runs, label, window, width_px)
     rows["corners"] = np.bincount(owner, minlength=count)
+    if land is not None:
+        rows["land"] = _count_land(land, runs, label, count)
     touching, rim = _lump(place, weight, runs.stride, window)
     borders = _borders(probability, runs, label)
     return BlockRegions(window, Regions(rows, corners), borders, touching, rim)
@@ -149,10 +158,10 @@ def trace(
 
 def _find_runs(probability: NDArray[np.uint8], level: int) -> _Runs:
     height, width = probability.shape
-    # A pixel ahead of all and one behind each row, without change: so that runs end with rows.
+    # One pixel without change before all and one after each row, so that runs end with rows.
     framed = np.zeros(1 + height * (width + 1), np.bool_)
     inner = framed[1:].reshape(height, width + 1)[:, :width]
-    # One comparison for both: with whole numbers modulo 256, what lies below the level is large.
+    # One comparison tests both: modulo 256, values below the level become large.
     np.less(probability - np.uint8(level), np.uint8(NODATA - level), out=inner)
     turns = np.flatnonzero(framed[1:] != framed[:-1])
     return _Runs(turns[0::2], turns[1::2], width + 1)
@@ -161,11 +170,11 @@ def _find_runs(probability: NDArray[np.uint8], level: int) -> _Runs:
 def _corners(runs: _Runs, label: NDArray[np.int32]) -> tuple[Ints, Ints, NDArray[np.int8]]:
     """(owner, place, weight) of all corners, by owner, then place; places are numbers of `runs`.
 
-    A run has four corners, and those of a region are the sum of those of its runs.
+    A run has four corners; those of a region are the sum of those of its runs.
     """
     below = (runs.start + runs.stride, runs.stop + runs.stride)
     place = np.concatenate([runs.start, below[1], runs.stop, below[0]])
-    # The owner in the high bits, the sign in the lowest: one sort of plain numbers orders them all.
+    # The owner in the high bits, the sign in the lowest: a single sort of integers is enough.
     bits = int(place.max(initial=0)).bit_length()
     key = (np.tile(label.astype(np.int64), 4) << bits | place) << 1
     key[len(key) // 2 :] |= 1
@@ -189,7 +198,7 @@ def _lump(
     """(touching, rim) of BlockRegions, from the corners of all regions."""
     order = np.argsort(place)
     place, weight = place[order], weight[order]
-    # Two regions have a corner in one place only where they meet diagonally.
+    # Two regions share a corner only where they touch diagonally.
     twice = place[1:] == place[:-1]
     touching = np.concatenate([place[np.abs(weight) == 2], place[1:][twice]])
     row, col = np.divmod(place, stride)
@@ -207,7 +216,7 @@ def _measure(
     window: Window,
     width_px: int,
 ) -> Table:
-    """REGION of each label, but for the corners."""
+    """REGION of each label, without the count of corners."""
     order = np.argsort(label, kind="stable")
     starts = np.flatnonzero(np.diff(label[order], prepend=-1))
     rows = np.zeros(len(starts), REGION)
@@ -217,7 +226,7 @@ def _measure(
     row, col = np.divmod(runs.start[order[starts]], runs.stride)
     rows["first"] = (row + window.row) * width_px + col + window.col
     rows["pixels"] = np.add.reduceat(length[order], starts)
-    # Of the pixels alone, without the number behind each row.
+    # Pixels alone, without the extra number after each row.
     pixel = expand(runs.start - runs.start // runs.stride, length)
     value = np.ascontiguousarray(probability).ravel()[pixel]
     firsts = np.cumsum(length) - length
@@ -227,6 +236,22 @@ def _measure(
         beside = np.logical_or.reduceat(_beside_unseen(probability, pixel), firsts)
         rows["at_edge"] = np.logical_or.reduceat(beside[order], starts)
     return rows
+
+
+def _count_land(
+    land: NDArray[np.uint8], runs: _Runs, label: NDArray[np.int32], count: int
+) -> NDArray[np.int64]:
+    """(region, date, class): how many pixels are of it; those without data are of none."""
+    pixel = expand(runs.start - runs.start // runs.stride, runs.length)
+    region = np.repeat(label.astype(np.int64), runs.length)
+    counts = np.zeros((count, 2, len(CLASSES)), np.int64)
+    for date, numbers in enumerate(land):
+        number = numbers.ravel()[pixel].astype(np.int64)
+        seen = number < len(CLASSES)
+        key = region[seen] * len(CLASSES) + number[seen]
+        found = np.bincount(key, minlength=count * len(CLASSES))
+        counts[:, date] = found.reshape(count, len(CLASSES))
+    return counts
 
 
 def _beside_unseen(probability: NDArray[np.uint8], pixel: Ints) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Spill: regions on disk, their figures in memory; read back in order, some at a time."""
+"""Spill: the outlines of regions on disk, their statistics in memory; read back in batches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from geochange.vector.tracing.regions import REGION, Regions
 
 BATCH_REGIONS = 8192
 BATCH_CORNERS = 250_000
-"""What is worked on at once; a region of more corners than that is worked on by itself."""
+"""The most corners processed at once; a region with more is processed alone."""
 
 
 @contextmanager
@@ -28,10 +28,10 @@ def _disk() -> Iterator[None]:
 
 
 @dataclass
-class Spill:
-    """Writes regions to a file as they become whole, 9 bytes a corner, and keeps 38 bytes of each.
+class RegionSpill:
+    """Writes regions to a file as they become whole, 9 bytes a corner, and keeps 78 bytes of each.
 
-    The file needs to outlive neither the process nor a crash.
+    The file is needed only as long as the process lives.
     """
 
     file: BinaryIO
@@ -43,8 +43,8 @@ class Spill:
             self.file.write(regions.corners.tobytes())
         self._rows += regions.rows.tobytes()
 
-    def finish(self, touching: Places) -> Shelf:
-        """All regions in the order of their first pixels. touching: what Joiner.finish gave.
+    def finish(self, touching: Places) -> RegionFile:
+        """All regions, sorted by their first pixels. touching: the result of RegionJoiner.finish.
 
         Raises OutputError where the disk is full.
         """
@@ -53,17 +53,17 @@ class Spill:
         rows = np.frombuffer(self._rows, REGION)
         starts = np.cumsum(rows["corners"], dtype=np.int64) - rows["corners"]
         order = np.argsort(rows["first"])
-        for name in REGION.names or ():  # in place: memory must not hold all of them twice
+        for name in REGION.names or ():  # in place: memory must not hold them twice
             rows[name] = rows[name][order]
-        return Shelf(rows, starts[order], touching, self.file)
+        return RegionFile(rows, starts[order], touching, self.file)
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """Regions by number, in the order of their first pixels.
+class RegionFile:
+    """Regions by number, sorted by their first pixels.
 
-    rows: REGION, one a region. starts: where its corners begin in the file, in corners.
-    touching: places, in order, where change meets change diagonally.
+    rows: REGION, one a region. starts: the offset of its corners in the file, in corners. touching:
+    corners, in order, where regions touch diagonally.
     """
 
     rows: Table
@@ -75,7 +75,7 @@ class Shelf:
         return len(self.rows)
 
     def batches(self, chosen: NDArray[np.intp] | None = None) -> Iterator[NDArray[np.intp]]:
-        """All regions, or the chosen ones, as many at once as memory may hold."""
+        """All regions, or the chosen ones, in batches that fit into memory."""
         left = np.arange(len(self)) if chosen is None else chosen
         while len(left):
             reach = np.cumsum(self.rows["corners"][left[:BATCH_REGIONS]], dtype=np.int64)
@@ -84,10 +84,10 @@ class Shelf:
             left = left[count:]
 
     def read(self, chosen: NDArray[np.intp]) -> Regions:
-        """Some of the regions, in the order of `chosen`."""
+        """The regions `chosen`, in that order."""
         order = np.argsort(self.starts[chosen])
         starts, counts = self.starts[chosen][order], self.rows["corners"][chosen][order]
-        # Neighbours in the file are read at once.
+        # Neighbours in the file are read together.
         runs = np.flatnonzero(
             np.append(True, starts[1:] != starts[:-1] + counts[:-1])[: len(starts)]
         )
@@ -99,7 +99,7 @@ class Shelf:
         return Regions(self.rows[chosen][order], np.concatenate(read)).take(np.argsort(order))
 
     def boxes(self) -> NDArray[np.int32]:
-        """(region, 4) int32: the first row and column of each region, and those behind its last."""
+        """(region, 4) int32: the first row and column of each region, and those after its last."""
         boxes = np.empty((len(self), 4), np.int32)
         for chosen in self.batches():
             regions = self.read(chosen)

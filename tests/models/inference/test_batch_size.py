@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geochange.models.inference import batch_size
-from geochange.models.inference.batch_size import CPU_CHIPS, MOST_CHIPS, SHARE, fitting, measure
+from geochange.models.inference.batch_size import (
+    CPU_CHIPS,
+    MOST_CHIPS,
+    SHARE,
+    fitting_batch,
+    measure,
+)
 
 
 def never(count: int) -> None:
@@ -22,7 +28,7 @@ def test_a_cpu_has_a_fixed_number() -> None:
 
 @given(st.integers(-5, 10**6))
 def test_a_number_of_chips_is_the_power_of_two_below(chips: int) -> None:
-    found = fitting(chips)
+    found = fitting_batch(chips)
     assert found & (found - 1) == 0
     assert 1 <= found <= MOST_CHIPS
     assert found <= max(1, chips) < 2 * found or found == MOST_CHIPS

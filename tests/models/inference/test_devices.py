@@ -9,7 +9,13 @@ import torch
 
 from geochange.errors import OptionError
 from geochange.models.inference import devices
-from geochange.models.inference.devices import Found, agree, choose_device, choose_devices, find
+from geochange.models.inference.devices import (
+    DeviceSummary,
+    agree,
+    choose_device,
+    choose_devices,
+    find,
+)
 
 
 def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,14 +52,14 @@ def test_one_that_is_missing_refuses_the_list() -> None:
 
 
 def test_a_worker_finds_what_it_has() -> None:
-    assert find("cpu", "bfloat16") == Found(("cpu",), "bfloat16")
+    assert find("cpu", "bfloat16") == DeviceSummary(("cpu",), "bfloat16")
     assert find("cpu", "auto").precision in ("float32", "bfloat16")
 
 
 GPU, OLD, CPU = (
-    Found(("cuda:0",), "bfloat16"),
-    Found(("cuda:0",), "float32"),
-    Found(("cpu",), "float32"),
+    DeviceSummary(("cuda:0",), "bfloat16"),
+    DeviceSummary(("cuda:0",), "float32"),
+    DeviceSummary(("cpu",), "float32"),
 )
 
 
@@ -68,7 +74,10 @@ GPU, OLD, CPU = (
     ],
 )
 def test_workers_compute_in_what_all_can(
-    workers: list[Found], precision: str, warnings: list[str], caplog: pytest.LogCaptureFixture
+    workers: list[DeviceSummary],
+    precision: str,
+    warnings: list[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert agree({f"tcp://{i}": found for i, found in enumerate(workers)}) == precision
     assert len(caplog.messages) == len(warnings)

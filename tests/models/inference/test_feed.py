@@ -23,22 +23,22 @@ from makers import make_chip, noise
 from geochange.chip import Chip
 from geochange.errors import RunError
 from geochange.models.inference import transfer
-from geochange.models.inference.engine import Looker
-from geochange.models.inference.feed import AHEAD, Feed
+from geochange.models.inference.engine import InferenceEngine
+from geochange.models.inference.feed import AHEAD, DeviceFeed
 from geochange.models.inference.request import Prediction, Request
 
 WAIT_S = 30
 
 
-def ask(feed: Feed, chips: list[Chip]) -> Prediction:
+def ask(feed: DeviceFeed, chips: list[Chip]) -> Prediction:
     request = Request(feed.model, chips, None)
     feed.submit(request)
     return feed.answer(request)
 
 
 @contextmanager
-def feeding(model: Any, batch: int | None = 4, device: str = "cpu") -> Iterator[Feed]:
-    feed = Feed(model, device, batch)
+def feeding(model: Any, batch: int | None = 4, device: str = "cpu") -> Iterator[DeviceFeed]:
+    feed = DeviceFeed(model, device, batch)
     try:
         yield feed
     finally:
@@ -79,7 +79,9 @@ def test_every_caller_has_the_answers_to_its_own_chips(counts: list[int], batch:
     assert max(feed.model.sizes) <= batch
 
 
-def held(feed: Feed, submit: Callable[..., Future[Any]], parts: list[list[Chip]]) -> list[Any]:
+def held(
+    feed: DeviceFeed, submit: Callable[..., Future[Any]], parts: list[list[Chip]]
+) -> list[Any]:
     """Callers in this order, behind a first batch that is not answered before all of them wait."""
     model: Any = feed.model
     model.gate.clear()
@@ -160,15 +162,15 @@ def test_a_feed_that_fell_over_leaves_nobody_waiting(
 
     inner = {"_load_all": "_await_chips", "_launch_all": "_next"}[thread]
     begun = threading.Event()
-    true = getattr(Feed, inner)
+    true = getattr(DeviceFeed, inner)
 
-    def falling(self: Feed, *given: Any, **named: Any) -> Any:
+    def falling(self: DeviceFeed, *given: Any, **named: Any) -> Any:
         got = true(self, *given, **named)
         begun.wait(WAIT_S)
         return fall() if got is not None else got
 
-    monkeypatch.setattr(Feed, inner, falling)
-    feed = Feed(Difference(), "cpu", 2)
+    monkeypatch.setattr(DeviceFeed, inner, falling)
+    feed = DeviceFeed(Difference(), "cpu", 2)
     with many(3) as submit:
         answers = [submit(ask, feed, chips_of(5, seed)) for seed in range(3)]
         until(lambda: feed.waiting == 15)
@@ -371,7 +373,7 @@ class TestOnAGpu:
 def test_a_looker_in_hand_takes_given_names() -> None:
     model, chips = Naming(), chips_of(3)
     names = [(("a",) * i, ("b",) * (5 - i)) for i in range(3)]
-    looker, request = Looker(model, "cpu"), Request(model, chips, names)
+    looker, request = InferenceEngine(model, "cpu"), Request(model, chips, names)
     looker.look(looker.load([(request, place) for place in request.seen], 4))
     said = request.gather()
     assert said.scores.shape == (3, 2, 0)

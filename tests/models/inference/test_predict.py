@@ -72,7 +72,7 @@ def mean_and_peak(picture: np.ndarray) -> tuple[float, float]:
     return float(picture[..., 0].mean()), float(picture[..., 0].max())
 
 
-SPEC = ModelSpec("test_predict:Difference")
+SPEC = ModelSpec(f"{__name__}:Difference")
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +129,7 @@ def test_chips_without_data_alone_are_an_answer_without_a_look() -> None:
 def test_classes_are_scored_by_chip_and_date() -> None:
     chips = chips_of(5)
     chips[3].valid[:] = False
-    prediction = predict(ModelSpec("test_predict:Naming"), chips, 2)
+    prediction = predict(ModelSpec(f"{__name__}:Naming"), chips, 2)
     expected = np.array([[mean_and_peak(chip.before), mean_and_peak(chip.after)] for chip in chips])
     assert prediction.scores.dtype == np.float32
     assert np.isnan(prediction.scores[3]).all()
@@ -143,7 +143,7 @@ def test_classes_are_scored_by_chip_and_date() -> None:
 def test_an_answer_that_is_not_finite_is_a_fault_and_not_no_change(after: int) -> None:
     chips = chips_of(2)
     chips[1].before[0, 0, 0], chips[1].after[0, 0, 0] = 13, after
-    with pytest.raises(FloatingPointError, match="test_predict:Difference answered with numbers"):
+    with pytest.raises(FloatingPointError, match=f"{__name__}:Difference answered with numbers"):
         predict(SPEC, chips, 1)
 
 

@@ -3,26 +3,28 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from changeclip_cases import CLIP_SHAPE, SMALL, small, small_clip
 from safetensors.torch import save_file
 
 from geochange.errors import InputError, OutputError
+from geochange.models.detector import DetectorSpec
 from geochange.models.prompts import published_vocabulary
+from geochange.models.weights import checkpoint as module
 from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import (
     Checkpoint,
-    Memory,
+    ResumeState,
     read_checkpoint,
     read_clip,
-    read_memory,
+    read_resume_state,
     read_vocabulary,
     write_checkpoint,
 )
 from geochange.models.weights.convert import convert
-from geochange.models.weights.locate import FOLDER, list_weights, locate
-from geochange.models.weights.locate import checkpoint as module
+from geochange.models.weights.locate import FOLDER, SHIPPED, list_weights, locate
 from geochange.models.weights.openclip import Published, read_shape
 
 pytestmark = pytest.mark.slow
@@ -58,11 +60,11 @@ def test_what_is_written_is_read(kind: str, tmp_path: Path) -> None:
 
 def test_what_training_left_lies_beside_the_network_and_is_not_part_of_it(tmp_path: Path) -> None:
     written, file = _checkpoint(), tmp_path / "last.safetensors"
-    memory = Memory(
+    memory = ResumeState(
         {"optimiser.a.exp_avg": torch.arange(3.0)}, {"step": 7, "options": {"lr": 1e-4}}
     )
     write_checkpoint(file, written, memory)
-    read, remembered = read_checkpoint(file), read_memory(file)
+    read, remembered = read_checkpoint(file), read_resume_state(file)
     assert read.card == written.card and read.tensors.keys() == written.tensors.keys()
     assert remembered.facts == memory.facts
     assert remembered.tensors.keys() == memory.tensors.keys()
@@ -70,18 +72,18 @@ def test_what_training_left_lies_beside_the_network_and_is_not_part_of_it(tmp_pa
     convert(file, tmp_path / "slim.safetensors")
     assert (tmp_path / "slim.safetensors").stat().st_size < file.stat().st_size
     with pytest.raises(InputError, match="nothing that training could go on from"):
-        read_memory(tmp_path / "slim.safetensors")
+        read_resume_state(tmp_path / "slim.safetensors")
 
 
 def test_a_damaged_memory_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "last.safetensors"
-    write_checkpoint(file, _checkpoint(), Memory({}, {}))
+    write_checkpoint(file, _checkpoint(), ResumeState({}, {}))
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(InputError, match="truncated or damaged"):
-        read_memory(file)
+        read_resume_state(file)
     save_file({}, file, metadata={"geochange.training": "{"})
     with pytest.raises(InputError, match="truncated or damaged"):
-        read_memory(file)
+        read_resume_state(file)
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("inf"), float("nan")])
@@ -288,3 +290,40 @@ def test_vocabulary_files(tmp_path: Path) -> None:
 def test_the_card_keeps_a_vocabulary_of_ones_own() -> None:
     card = replace(_checkpoint().card, vocabulary=tuple("abcdefghij"))
     assert Card.from_json(card.to_json()) == card
+
+
+def test_a_flipped_byte_anywhere_is_noticed(tmp_path: Path) -> None:
+    file = tmp_path / "last.safetensors"
+    memory = ResumeState({"optimiser.a.exp_avg": torch.arange(3.0)}, {"step": 7})
+    write_checkpoint(file, _checkpoint(), memory)
+    whole = file.read_bytes()
+    for place in np.linspace(0, len(whole) - 1, 40).astype(int):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(InputError, match=r"last\.safetensors: "):
+            read_checkpoint(file)
+        with pytest.raises(InputError, match=r"last\.safetensors: "):
+            read_resume_state(file)
+
+
+def test_a_file_of_another_writer_needs_no_sum(tmp_path: Path) -> None:
+    written = _checkpoint()
+    save_file(
+        dict(written.tensors), tmp_path / "a.safetensors", {"geochange": written.card.to_json()}
+    )
+    assert read_checkpoint(tmp_path / "a.safetensors").card == written.card
+
+
+def test_what_ships_is_read() -> None:
+    for path in SHIPPED.values():
+        read_checkpoint(path).build()
+
+
+def test_too_few_names_are_refused_where_texts_need_them(tmp_path: Path) -> None:
+    few = replace(_checkpoint(), card=replace(_checkpoint().card, vocabulary=()))
+    write_checkpoint(tmp_path / "few.safetensors", few)
+    save_file(small_clip().state_dict(), tmp_path / "clip.safetensors")
+    spec = DetectorSpec(str(tmp_path / "few.safetensors"), clip=str(tmp_path / "clip.safetensors"))
+    with pytest.raises(InputError, match=r"has 0 names.*; name others by --vocabulary"):
+        spec.build()
+    named = replace(spec, vocabulary=tuple("abcdefghij")).build()
+    assert named.classes == tuple("abcdefghij")

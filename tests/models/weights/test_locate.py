@@ -263,7 +263,7 @@ def test_convert_replaces_what_is_there_only_when_whole(
     [
         ("in.safetensors in.safetensors", "would overwrite the input"),
         ("in.safetensors ./linked.safetensors", "would overwrite the input"),
-        ("new.safetensors.part new.safetensors", "would overwrite the input"),
+        (".new.safetensors.part new.safetensors", "would overwrite the input"),
         ("in.safetensors nowhere/out.safetensors", "no folder nowhere: create it"),
         ("in.safetensors folder.safetensors", "is a folder"),
         ("in.safetensors /proc/out.safetensors", "cannot write in /proc"),
@@ -276,7 +276,7 @@ def test_convert_replaces_what_is_there_only_when_whole(
 def test_convert_refuses_places(words: str, said: str, here: Path, capsys: Captured) -> None:
     (here / "in.safetensors").write_text("weights")
     (here / "linked.safetensors").symlink_to("in.safetensors")
-    (here / "new.safetensors.part").write_text("weights")
+    (here / ".new.safetensors.part").write_text("weights")
     (here / "folder.safetensors").mkdir()
     assert said in _refused(["weights", "convert", *words.split()], capsys)
     assert (here / "in.safetensors").read_text() == "weights"

@@ -14,7 +14,8 @@ from pyproj import CRS
 from rasterio.enums import ColorInterp
 
 from geochange.errors import InputError, OutputError
-from geochange.qgis.style import NODATA, probability_colormap
+from geochange.grid.probability import NODATA
+from geochange.qgis.style import probability_colormap
 from geochange.raster.output import cog
 from geochange.raster.output.cog import TILE, Block, write_cog
 

@@ -14,19 +14,18 @@ from makers import NORTH_UP, UTM, make_raster, noise
 from rasterio.enums import Resampling
 
 from geochange.grid.tiling import Window
-from geochange.raster.aligned import Date
+from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
-from geochange.raster.pair import align
+from geochange.raster.pair import align_pair
 from geochange.raster.pictures import overview as glancing
-from geochange.raster.pictures.overview import glance
+from geochange.raster.pictures.overview import read_overview
 from geochange.raster.reader import inspect
 
 
-def date_of(path: Path, other: Path | None = None) -> Date:
+def date_of(path: Path, other: Path | None = None) -> AlignedRaster:
     """The raster as the date after, on the grid of another, or its own."""
     before, after = inspect(other or path), inspect(path)
-    bands = tuple(range(1, after.bands + 1))
-    return align(before, after, "before", Bands(tuple(range(1, before.bands + 1)), bands)).after
+    return align_pair(before, after, "before", Bands(before.data_bands, after.data_bands)).after
 
 
 def slope(shape: tuple[int, int]) -> np.ndarray[Any, Any]:
@@ -42,21 +41,25 @@ def blocks_mean(pixels: np.ndarray[Any, Any], size: int) -> np.ndarray[Any, Any]
 
 def test_a_small_raster_is_averaged(tmp_path: Path) -> None:
     pixels = noise((120, 200, 3))
-    seen = glance(date_of(make_raster(tmp_path / "a.tif", pixels)), Window(0, 0, 120, 200), 50)
+    seen = read_overview(
+        date_of(make_raster(tmp_path / "a.tif", pixels)), Window(0, 0, 120, 200), 50
+    )
     assert not seen.sparse and seen.valid.all()
     np.testing.assert_allclose(seen.pixels, blocks_mean(pixels, 4), atol=0.51)
 
 
 def test_a_window_is_not_enlarged(tmp_path: Path) -> None:
     pixels = noise((40, 60, 3))
-    seen = glance(date_of(make_raster(tmp_path / "a.tif", pixels)), Window(10, 20, 8, 12), 300)
+    seen = read_overview(
+        date_of(make_raster(tmp_path / "a.tif", pixels)), Window(10, 20, 8, 12), 300
+    )
     np.testing.assert_array_equal(seen.pixels, pixels[10:18, 20:32])
 
 
 def test_what_has_no_data_does_not_darken_its_neighbours(tmp_path: Path) -> None:
     pixels = np.full((40, 40, 1), 200, np.uint8)
     pixels[:, :22] = 0
-    seen = glance(
+    seen = read_overview(
         date_of(make_raster(tmp_path / "a.tif", pixels, nodata=0)), Window(0, 0, 40, 40), 10
     )
     np.testing.assert_array_equal(seen.valid[0], [False] * 5 + [True] * 5)
@@ -69,8 +72,8 @@ def test_a_warped_date_is_averaged_too(tmp_path: Path) -> None:
     after = make_raster(tmp_path / "b.tif", slope((200, 200)), transform=turned)
     date = date_of(after, before)
     assert date.offset_px is None
-    whole = date.grid.whole
-    seen = glance(date, whole, max(whole.height, whole.width) // 5)
+    whole = date.grid.full_window
+    seen = read_overview(date, whole, max(whole.height, whole.width) // 5)
     with date.reader() as read:
         full, valid = read(whole)
     rows, cols = (length // 5 * 5 for length in full.shape[:2])
@@ -88,13 +91,13 @@ Counted = Callable[[], int]
 def decoded(monkeypatch: pytest.MonkeyPatch) -> Counted:
     """How many pixels were asked of rasters at full resolution."""
     counts: list[int] = []
-    read = glancing.Date._read_piece
+    read = glancing.AlignedRaster._read_piece
 
-    def count(self: Date, dataset: Any, piece: Window, shape: Any = None) -> Any:
+    def count(self: AlignedRaster, dataset: Any, piece: Window, shape: Any = None) -> Any:
         counts.append(piece.pixels)
         return read(self, dataset, piece, shape)
 
-    monkeypatch.setattr(glancing.Date, "_read_piece", count)
+    monkeypatch.setattr(glancing.AlignedRaster, "_read_piece", count)
     return lambda: sum(counts)
 
 
@@ -105,7 +108,7 @@ def test_a_huge_raster_without_overviews_is_looked_at_here_and_there(
     monkeypatch.setattr(glancing, "MOST_PX", 2**18)
     pixels = slope((2000, 3000))
     date = date_of(make_raster(tmp_path / "a.tif", pixels, **layout))
-    seen = glance(date, Window(0, 0, 2000, 3000), 300)
+    seen = read_overview(date, Window(0, 0, 2000, 3000), 300)
     assert seen.sparse and seen.valid.all()
     assert decoded() <= 2**18
     rows, cols, _ = seen.pixels.shape
@@ -121,7 +124,7 @@ def test_overviews_are_used(
     path = make_raster(tmp_path / "a.tif", slope((2048, 2048)), tiled=True)
     with rasterio.open(path, "r+") as raster:
         raster.build_overviews([2, 4, 8], Resampling.average)
-    seen = glance(date_of(path), Window(0, 0, 2048, 2048), 256)
+    seen = read_overview(date_of(path), Window(0, 0, 2048, 2048), 256)
     assert not seen.sparse and seen.pixels.shape[:2] == (256, 256)
     np.testing.assert_allclose(seen.pixels, blocks_mean(slope((2048, 2048)), 8), atol=1)
 
@@ -136,5 +139,5 @@ def test_what_cannot_be_read_is_invalid(tmp_path: Path) -> None:
     path.write_bytes(damaged)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("geochange.raster.retry.sleep", lambda _: None)
-        seen = glance(date, Window(0, 0, 600, 600), 100)
+        seen = read_overview(date, Window(0, 0, 600, 600), 100)
     assert not seen.valid.any()

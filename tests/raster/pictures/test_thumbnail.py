@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from plans import plans
 
 from geochange.grid.tiling import TilePlan, Window
-from geochange.mosaic.store import PictureStore
-from geochange.raster.pictures.thumbnail import Gathering, Miniature, Small
+from geochange.mosaic.store import ThumbnailStore
+from geochange.raster.pictures.thumbnail import Small, Thumbnail, ThumbnailBuilder
 
 LIKE = np.empty(3, np.uint8)
 
@@ -22,16 +22,16 @@ def raster(shape: tuple[int, int]) -> NDArray[np.uint8]:
     return np.random.default_rng(2).integers(1, 255, (*shape, 4), dtype=np.uint8)
 
 
-def at_once(miniature: Miniature, pixels: NDArray[np.uint8], valid: NDArray[np.bool_]) -> Small:
-    part = Gathering(miniature, miniature.whole, LIKE)
+def at_once(miniature: Thumbnail, pixels: NDArray[np.uint8], valid: NDArray[np.bool_]) -> Small:
+    part = ThumbnailBuilder(miniature, miniature.full_window, LIKE)
     part.add(Window(0, 0, *miniature.shape), pixels, valid)
     return part.seen()
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 40))
 def test_cells_are_as_few_as_is_wanted(height: int, width: int, longest: int) -> None:
-    miniature = Miniature((height, width), longest)
-    cells = miniature.whole
+    miniature = Thumbnail((height, width), longest)
+    cells = miniature.full_window
     assert cells.row == cells.col == 0 and max(cells.height, cells.width) <= longest
     for count, axis in zip((cells.height, cells.width), miniature.axes, strict=True):
         assert count >= 1 and abs(count * axis.cell_px - axis.size_px) <= axis.cell_px / 2
@@ -40,15 +40,15 @@ def test_cells_are_as_few_as_is_wanted(height: int, width: int, longest: int) ->
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 12))
 def test_every_cell_shows_something(height: int, width: int, longest: int) -> None:
     seen, there = at_once(
-        Miniature((height, width), longest), raster((height, width)), np.ones((height, width), bool)
+        Thumbnail((height, width), longest), raster((height, width)), np.ones((height, width), bool)
     )
     assert there.all() and seen.min() >= 1
 
 
 def test_a_cell_is_the_mean_of_nine_pixels() -> None:
     pixels = raster((48, 36))
-    seen, there = at_once(Miniature((48, 36), 4), pixels, np.ones((48, 36), bool))
-    assert there.all() and Miniature((48, 36), 4).axes[0].offsets == [2, 6, 10]
+    seen, there = at_once(Thumbnail((48, 36), 4), pixels, np.ones((48, 36), bool))
+    assert there.all() and Thumbnail((48, 36), 4).axes[0].offsets == [2, 6, 10]
     expected = np.mean([pixels[r::12, c::12, :3] for r in (2, 6, 10) for c in (2, 6, 10)], axis=0)
     np.testing.assert_array_equal(seen, np.rint(expected))
 
@@ -58,7 +58,7 @@ def test_pixels_without_data_do_not_count() -> None:
     valid = np.zeros((12, 24), bool)
     pixels[2, 2] = 40
     valid[2, 2] = True
-    seen, there = at_once(Miniature((12, 24), 2), pixels, valid)
+    seen, there = at_once(Thumbnail((12, 24), 2), pixels, valid)
     assert there.tolist() == [[True, False]]
     assert seen[0, 0].tolist() == [40, 40, 40]
 
@@ -66,32 +66,32 @@ def test_pixels_without_data_do_not_count() -> None:
 @settings(max_examples=60, deadline=None)
 @given(plans(), st.integers(1, 9))
 def test_blocks_share_the_raster_out(plan: TilePlan, longest: int) -> None:
-    miniature = Miniature(plan.shape, longest)
+    miniature = Thumbnail(plan.shape, longest)
     owners, cells = (
         np.zeros(plan.shape, int),
-        np.zeros((miniature.whole.height, miniature.whole.width)),
+        np.zeros((miniature.full_window.height, miniature.full_window.width)),
     )
     for block in plan.blocks():
         own = plan.owned_window(block)
         assert own.intersection(plan.block_window(block)) == own
-        owners[own.within(plan.whole)] += 1
-        cells[miniature.owned(own).within(miniature.whole)] += 1
+        owners[own.within(plan.full_window)] += 1
+        cells[miniature.owned(own).within(miniature.full_window)] += 1
     assert (owners == 1).all() and (cells == 1).all()
 
 
 @settings(max_examples=30, deadline=None)
 @given(plans(), st.integers(1, 9))
 def test_the_store_puts_together_what_blocks_saw(plan: TilePlan, longest: int) -> None:
-    miniature, pixels = Miniature(plan.shape, longest), raster(plan.shape)
+    miniature, pixels = Thumbnail(plan.shape, longest), raster(plan.shape)
     valid = np.ones(plan.shape, bool)
     valid[: plan.shape[0] // 3] = False
     with tempfile.TemporaryDirectory() as folder:
-        store = PictureStore(Path(folder) / "before.zarr", plan, miniature, LIKE)
+        store = ThumbnailStore(Path(folder) / "before.zarr", plan, miniature, LIKE)
         store.create()
         for block in plan.blocks():
-            part = Gathering(miniature, miniature.owned(plan.owned_window(block)), LIKE)
+            part = ThumbnailBuilder(miniature, miniature.owned(plan.owned_window(block)), LIKE)
             # All of it, so that the answer is the same: a block sees no farther than its tiles.
-            part.add(plan.whole, pixels, valid)
+            part.add(plan.full_window, pixels, valid)
             store.put(block, part.seen())
         seen, there = store.get()
     expected = at_once(miniature, pixels, valid)

@@ -7,7 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dated_scenes import ground, moved, pair_of
+from makers import make_raster
 
+from geochange.raster.bands import Bands
+from geochange.raster.pair import align_pair
+from geochange.raster.reader import inspect
 from geochange.raster.scene.coregistration import NEGLIGIBLE_PX, Shift, measure_shift
 from geochange.raster.scene.sampling import SceneSample
 
@@ -25,6 +29,21 @@ def test_a_planted_shift_is_found(tmp_path: Path, planted: tuple[float, float], 
     assert found.confidence > 0.9
     assert found.spread_px < 0.25
     assert found.matters == (np.hypot(*planted) > NEGLIGIBLE_PX)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("factor", [1e-6, 1e15, 4e16])
+def test_the_unit_of_the_numbers_is_no_matter(tmp_path: Path, factor: float) -> None:
+    """Numbers up to 1e19 are data, and their squares and sums leave float32."""
+    before = ground(200)
+    paths = [
+        make_raster(tmp_path / name, (pixels.astype(np.float64) * factor).astype(np.float32))
+        for name, pixels in (("b.tif", before), ("a.tif", moved(before, (1.4, -2.3))))
+    ]
+    pair = align_pair(*map(inspect, paths), "before", Bands((1,), (1,)))
+    found = measure_shift(SceneSample(pair))
+    assert (found.row_px, found.col_px) == pytest.approx((1.4, -2.3), abs=0.1)
+    assert found.confidence > 0.9
 
 
 def test_change_in_half_of_the_scene_does_not_turn_it(tmp_path: Path) -> None:

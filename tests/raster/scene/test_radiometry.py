@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from geochange.errors import OptionError
 from geochange.raster.scene.radiometry import (
-    AS_IT_IS,
     MODES,
+    UNCHANGED,
     Match,
     Radiometry,
     Sampled,
@@ -28,7 +28,7 @@ def sampled(low: float, high: float, dtype: str, bands: int = 1) -> Sampled:
 
 
 def test_auto_keeps_8_bits_and_stretches_each_other_date_by_itself() -> None:
-    assert choose("auto", sampled(0, 255, "uint8"), sampled(9, 20, "uint8")) == AS_IT_IS
+    assert choose("auto", sampled(0, 255, "uint8"), sampled(9, 20, "uint8")) == UNCHANGED
     deep, bright = sampled(0, 1000, "uint16"), sampled(2000, 3000, "uint16")
     found = choose("auto", deep, bright)
     assert found == Radiometry(spread(deep.values), spread(bright.values))
@@ -42,6 +42,18 @@ def test_a_stretch_maps_low_and_high_band_by_band() -> None:
     expected = [[[0, 0], [128, 128], [255, 255], [0, 0], [255, 255]]]
     assert stretch.apply(pixels).tolist() == expected
     assert stretch.apply(pixels).dtype == np.uint8
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("dtype", "low"),
+    [("uint32", 4e9), ("int32", -2e9), ("float64", 1e12), ("float64", 9e18), ("uint16", 65000)],
+)
+def test_large_numbers_keep_their_digits(dtype: str, low: float) -> None:
+    step = np.spacing(low) if low > 1e15 else 1
+    pixels = (low + np.arange(256) * step).astype(dtype)[None, :, None]
+    shown = Stretch((float(pixels[0, 0, 0]),), (float(pixels[0, -1, 0]),)).apply(pixels)
+    assert shown.ravel().tolist() == list(range(256))
 
 
 @pytest.mark.filterwarnings("error")
@@ -74,7 +86,7 @@ def test_spread_of_no_pixel_does_no_harm() -> None:
 
 
 def test_8_bits_pass_as_they_are() -> None:
-    assert choose("joint", sampled(0, 255, "uint8"), sampled(9, 20, "uint8")) == AS_IT_IS
+    assert choose("joint", sampled(0, 255, "uint8"), sampled(9, 20, "uint8")) == UNCHANGED
 
 
 def test_joint_gives_both_dates_one_stretch_over_both() -> None:
@@ -103,7 +115,7 @@ def test_per_date_stretches_8_bits_too() -> None:
 
 
 def test_none_leaves_everything() -> None:
-    assert choose("none", sampled(0, 1, "float32"), sampled(0, 9, "uint16")) == AS_IT_IS
+    assert choose("none", sampled(0, 1, "float32"), sampled(0, 9, "uint16")) == UNCHANGED
 
 
 def test_low_high_is_for_both_dates_and_all_bands() -> None:
@@ -141,14 +153,14 @@ def test_equal_numbers_stay_equal() -> None:
     [("uint8", "uint8", "uint8"), ("uint16", "uint16", "float32"), ("uint8", "int16", "float32")],
 )
 def test_both_dates_come_in_one_dtype(before: str, after: str, given: str) -> None:
-    dates = AS_IT_IS.apply(np.full((2, 2, 1), 9, before), np.full((2, 2, 1), 9, after))
+    dates = UNCHANGED.apply(np.full((2, 2, 1), 9, before), np.full((2, 2, 1), 9, after))
     assert [date.dtype for date in dates] == [np.dtype(given)] * 2
     np.testing.assert_array_equal(*dates)
 
 
 def test_nothing_that_is_not_finite_goes_on() -> None:
     pixels = np.array([[[np.nan], [np.inf], [-np.inf], [3]]], np.float32)
-    for date in AS_IT_IS.apply(pixels, pixels):
+    for date in UNCHANGED.apply(pixels, pixels):
         assert date.ravel().tolist() == [0, 0, 0, 3]
     assert np.isnan(pixels[0, 0, 0])
 

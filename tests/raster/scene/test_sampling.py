@@ -17,12 +17,12 @@ from makers import NORTH_UP, UTM, make_raster, noise
 from geochange.grid.tiling import Window
 from geochange.raster import retry
 from geochange.raster.bands import Bands
-from geochange.raster.pair import Pair, align
+from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import inspect
-from geochange.raster.scene.radiometry import AS_IT_IS, Stretch, choose
+from geochange.raster.scene.radiometry import UNCHANGED, Stretch, choose
 from geochange.raster.scene.sampling import VALUES, WINDOW_PX, SceneSample, sample_windows
 from geochange.raster.unreadable import Unreadable, UnreadableError
-from geochange.vector.aoi import Area
+from geochange.vector.aoi import AreaOfInterest
 
 ONE = Bands((1,), (1,))
 
@@ -55,7 +55,7 @@ def test_a_large_scene_is_sampled_from_rim_to_rim() -> None:
     assert np.ptp(np.diff(cols)) <= 1
 
 
-def pair_of(tmp_path: Path, dtype: str, after: Affine, nodata: float | None = None) -> Pair:
+def pair_of(tmp_path: Path, dtype: str, after: Affine, nodata: float | None = None) -> RasterPair:
     dates = noise((2, 20, 30, 1), dtype=dtype)
     if nodata is not None:
         dates[:, :4, :5] = nodata
@@ -65,7 +65,7 @@ def pair_of(tmp_path: Path, dtype: str, after: Affine, nodata: float | None = No
             ("before", "after"), dates, (NORTH_UP, after), strict=True
         )
     ]
-    return align(inspect(paths[0]), inspect(paths[1]), "before", ONE)
+    return align_pair(inspect(paths[0]), inspect(paths[1]), "before", ONE)
 
 
 def test_the_sample_holds_the_valid_pixels_of_each_date(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def _kept() -> np.ndarray:
 
 def test_chips_are_the_windows_as_the_network_sees_them(tmp_path: Path) -> None:
     sample = SceneSample(pair_of(tmp_path, "uint8", NORTH_UP, nodata=255))
-    (chip,) = sample.chips(AS_IT_IS)
+    (chip,) = sample.chips(UNCHANGED)
     assert chip.shape == (20, 30)
     assert chip.before.dtype == np.uint8
     np.testing.assert_array_equal(chip.valid.ravel(), _kept())
@@ -92,8 +92,8 @@ def test_chips_are_the_windows_as_the_network_sees_them(tmp_path: Path) -> None:
 
 def test_a_window_without_data_is_no_chip(tmp_path: Path) -> None:
     path = make_raster(tmp_path / "void.tif", np.zeros((20, 30), np.uint8), nodata=0)
-    sample = SceneSample(align(inspect(path), inspect(path), "before", ONE))
-    assert list(sample.chips(AS_IT_IS)) == []
+    sample = SceneSample(align_pair(inspect(path), inspect(path), "before", ONE))
+    assert list(sample.chips(UNCHANGED)) == []
     assert [date.values.shape for date in sample.pixels()] == [(0, 1), (0, 1)]
 
 
@@ -119,7 +119,7 @@ def test_what_cannot_be_read_is_left_out_of_the_sample_or_refused(
     profile = {"compress": "deflate", "tiled": True, "blockxsize": 32, "blockysize": 32}
     before = make_raster(tmp_path / "before.tif", noise((100, 90)), **profile)
     after = make_raster(tmp_path / "after.tif", noise((100, 90), 1), **profile)
-    pair = align(inspect(before), inspect(after), "before", Bands((1,), (1,)))
+    pair = align_pair(inspect(before), inspect(after), "before", Bands((1,), (1,)))
     ruin(after, (1, 0))
     sample = SceneSample(pair, spare=True)
     first, second = sample.pixels()
@@ -155,21 +155,21 @@ def test_no_pixel_is_read_that_nothing_depends_on(
 
 
 def test_an_area_is_sampled_in_its_windows_alone() -> None:
-    area = Area(np.array([shapely.box(40_000, 9_000, 40_700, 9_600)], dtype=object))
+    area = AreaOfInterest(np.array([shapely.box(40_000, 9_000, 40_700, 9_600)], dtype=object))
     windows = sample_windows((50_000, 50_000), 3, area)
     assert 9 <= len(windows) <= 16
     assert all(area.touches(window) for window in windows)
-    wide = Area(np.array([shapely.box(0, 0, 50_000, 50_000)], dtype=object))
+    wide = AreaOfInterest(np.array([shapely.box(0, 0, 50_000, 50_000)], dtype=object))
     assert len(sample_windows((50_000, 50_000), 3, wide)) == 64
 
 
 def test_what_lies_outside_of_the_area_is_not_valid(tmp_path: Path) -> None:
     pair = pair_of(tmp_path, "uint8", NORTH_UP)
-    area = Area(np.array([shapely.box(3, 2, 13, 12)], dtype=object))
+    area = AreaOfInterest(np.array([shapely.box(3, 2, 13, 12)], dtype=object))
     sample = SceneSample(pair, area=area)
     assert sum(window.valid.sum() for window in sample.before) == 100
     assert sample.nodata_shares() == (0, 0)
-    first, second = sample.seen_twice()
+    first, second = sample.valid_at_both()
     assert first.shape == second.shape == (100, 1)
 
 
@@ -177,12 +177,12 @@ def test_what_is_nodata_is_told_by_date(tmp_path: Path) -> None:
     dates = noise((2, 20, 30), dtype="uint8")
     dates[1, :10] = 255
     paths = [make_raster(tmp_path / f"{i}.tif", date, nodata=255) for i, date in enumerate(dates)]
-    sample = SceneSample(align(inspect(paths[0]), inspect(paths[1]), "before", ONE))
+    sample = SceneSample(align_pair(inspect(paths[0]), inspect(paths[1]), "before", ONE))
     assert sample.nodata_shares() == (0, 0.5)
-    assert sample.seen_twice()[0].shape == (300, 1)
+    assert sample.valid_at_both()[0].shape == (300, 1)
 
 
 def test_a_match_reads_both_dates(tmp_path: Path) -> None:
     sample = SceneSample(pair_of(tmp_path, "uint8", NORTH_UP))
     assert sample.radiometry("joint", "histogram").match is not None
-    assert sample.radiometry("joint", "none") == AS_IT_IS
+    assert sample.radiometry("joint", "none") == UNCHANGED

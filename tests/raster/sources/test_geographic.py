@@ -11,7 +11,7 @@ from makers import LONLAT, make_raster, noise
 
 from geochange.errors import InputError
 from geochange.raster.bands import Bands
-from geochange.raster.pair import align
+from geochange.raster.pair import align_pair
 from geochange.raster.sources.resolve import inspect_source
 
 SAID = "names no CRS; its axes are latitude and longitude, taken as WGS 84"
@@ -50,20 +50,22 @@ def test_longitudes_may_count_to_360(tmp_path: Path, first: float) -> None:
 def test_a_pair_of_them_is_read_and_warped(tmp_path: Path) -> None:
     before = inspect_source(make_netcdf(tmp_path / "a.nc"))
     after = inspect_source(make_netcdf(tmp_path / "b.nc", first=(45.005, 9.005)))
-    pair = align(before, after, "before", Bands((1,), (1,)))
+    pair = align_pair(before, after, "before", Bands((1,), (1,)))
     for date in (pair.before, pair.after):
         with date.reader() as read:
-            pixels, valid = read(pair.grid.whole)
+            pixels, valid = read(pair.grid.full_window)
         assert valid.any() and np.isfinite(pixels[valid]).all()
     with pair.before.reader() as read:
         rows, cols = pair.grid.shape
-        np.testing.assert_array_equal(read(pair.grid.whole)[0][..., 0], noise(SHAPE)[:rows, -cols:])
+        np.testing.assert_array_equal(
+            read(pair.grid.full_window)[0][..., 0], noise(SHAPE)[:rows, -cols:]
+        )
 
 
 def test_one_goes_with_a_geotiff(tmp_path: Path) -> None:
     info = inspect_source(make_netcdf(tmp_path / "a.nc"))
     like = make_raster(tmp_path / "b.tif", noise(SHAPE), LONLAT, info.grid.transform)
-    pair = align(info, inspect_source(like), "before", Bands((1,), (1,)))
+    pair = align_pair(info, inspect_source(like), "before", Bands((1,), (1,)))
     assert pair.grid.shape == SHAPE and pair.after.offset_px == (0, 0)
 
 

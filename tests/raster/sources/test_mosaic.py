@@ -19,8 +19,8 @@ from geochange.errors import InputError
 from geochange.grid.tiling import Window
 from geochange.raster import retry
 from geochange.raster.bands import Bands
-from geochange.raster.fingerprint import files_of, identity
-from geochange.raster.pair import align
+from geochange.raster.fingerprint import files_of, fingerprint_of
+from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect, opened
 from geochange.raster.sources.mosaic import is_tileset, tiles_of
 from geochange.raster.unreadable import UnreadableError
@@ -46,7 +46,7 @@ def tiles(folder: Path, pixels: np.ndarray, gap: bool = False, **profile: object
 
 def read(path: str, band: int = 3) -> tuple[np.ndarray, np.ndarray]:
     info, numbers = inspect(path), tuple(range(1, band + 1))
-    date = align(info, info, "before", Bands(numbers, numbers)).before
+    date = align_pair(info, info, "before", Bands(numbers, numbers)).before
     with date.reader() as reader:
         return reader(WHOLE)
 
@@ -56,7 +56,8 @@ def test_a_pattern_is_one_raster(tmp_path: Path) -> None:
     path = tiles(tmp_path / "tiles", pixels)
     assert is_tileset(path)
     info = inspect(path)
-    assert (info.grid.shape, info.bands, info.masked) == (pixels.shape[:2], 3, False)
+    assert (info.grid.shape, info.data_bands) == (pixels.shape[:2], (1, 2, 3))
+    assert {band.mask for band in info.bands} == {None}
     assert info.grid.transform == NORTH_UP
     found, valid = read(path)
     np.testing.assert_array_equal(found, pixels)
@@ -79,7 +80,8 @@ def test_masks_and_alpha_of_tiles_count(tmp_path: Path) -> None:
     pixels[5:9, 5:9, 3] = 0
     found, valid = read(tiles(tmp_path / "alpha", pixels, alpha=True))
     np.testing.assert_array_equal(valid, pixels[..., 3] > 0)
-    np.testing.assert_array_equal(found, pixels[..., :3])
+    np.testing.assert_array_equal(found[valid], pixels[valid][:, :3])
+    assert not found[~valid].any()
     path = tiles(tmp_path / "masked", pixels[..., :3])
     tile(tmp_path / "masked", pixels[..., :3], 0, 0, mask=pixels[:SIDE, :SIDE, 3] > 0)
     np.testing.assert_array_equal(read(path)[1], pixels[..., 3] > 0)
@@ -133,7 +135,7 @@ def test_a_tile_that_cannot_be_read_is_no_gap(
     profile = {"compress": "deflate", "tiled": True, "blockxsize": 16, "blockysize": 16}
     path = tiles(tmp_path / "tiles", pixels, **profile)
     info = inspect(path)
-    date = align(info, info, "before", Bands((1,), (1,))).before
+    date = align_pair(info, info, "before", Bands((1,), (1,))).before
     ruin(tmp_path / "tiles" / "t_2_3.tif", (0, 0))
     with date.reader() as reader, pytest.raises(UnreadableError, match="cannot be read"):
         reader(Window(2 * SIDE, 3 * SIDE, SIDE, SIDE))
@@ -147,13 +149,13 @@ def test_identity_sees_every_tile_and_new_ones(tmp_path: Path) -> None:
     info = inspect(tiles(tmp_path / "tiles", pixels))
     assert info.files == ()
     assert len(files_of(info)) == 36
-    was = identity(info)
+    was = fingerprint_of(info)
     touched = tmp_path / "tiles" / "t_2_3.tif"
     os.utime(touched, ns=(1, 1))
-    assert identity(info) != was
-    was = identity(info)
+    assert fingerprint_of(info) != was
+    was = fingerprint_of(info)
     make_raster(tmp_path / "tiles" / "t_9.tif", pixels[:SIDE, :SIDE])
-    assert identity(info) != was
+    assert fingerprint_of(info) != was
 
 
 MISFITS = {

@@ -18,8 +18,8 @@ from makers import NORTH_UP, make_raster, noise
 
 from geochange.errors import InputError
 from geochange.raster.bands import Bands
-from geochange.raster.fingerprint import files_of, identity
-from geochange.raster.pair import align
+from geochange.raster.fingerprint import files_of, fingerprint_of
+from geochange.raster.pair import align_pair
 from geochange.raster.reader import opened
 from geochange.raster.sources.resolve import inspect_source, source_of
 
@@ -98,8 +98,10 @@ def test_a_pair_of_odd_names_is_warped_like_any(tmp_path: Path) -> None:
     other = inspect_source(make_raster(tmp_path / "other.tif", PIXELS))
     answers = []
     for path in (plain, odd):
-        with align(other, inspect_source(path), "before", Bands((1,), (1,))).after.reader() as look:
-            answers.append(look(other.grid.whole))
+        with align_pair(
+            other, inspect_source(path), "before", Bands((1,), (1,))
+        ).after.reader() as look:
+            answers.append(look(other.grid.full_window))
     np.testing.assert_array_equal(answers[0][0], answers[1][0])
     np.testing.assert_array_equal(answers[0][1], answers[1][1])
 
@@ -137,7 +139,7 @@ def test_the_one_raster_of_an_archive_is_read(
     kind = "tar" if "tar" in name or "tgz" in name else "zip"
     assert info.path == f"/vsi{kind}/{archive}/in/b c.tif"
     np.testing.assert_array_equal(read(info.path), PIXELS)
-    stamp = identity(info)[-1]
+    stamp = fingerprint_of(info)[-1]
     assert stamp[1] == archive.stat().st_size, "an archive that changes is another raster"
 
 
@@ -166,8 +168,8 @@ def test_files_of_archives_can_be_stacked_and_warped(tmp_path: Path) -> None:
     moved = NORTH_UP @ Affine.translation(0.5, 0.5)
     other = inspect_source(make_raster(tmp_path / "other.tif", PIXELS, transform=moved))
     one = inspect_source(f"zip://{archive}!b.tif")
-    with align(other, one, "before", Bands((1,), (1,))).after.reader() as look:
-        assert look(other.grid.whole)[1].any()
+    with align_pair(other, one, "before", Bands((1,), (1,))).after.reader() as look:
+        assert look(other.grid.full_window)[1].any()
 
 
 @pytest.mark.parametrize("name", ARCHIVES)

@@ -10,7 +10,7 @@ import pytest
 from makers import make_raster, noise
 
 from geochange.errors import InputError
-from geochange.raster.acquisition import Acquired
+from geochange.raster.acquisition import Acquisition
 from geochange.raster.sources.resolve import inspect_source
 from geochange.raster.sources.stac import LARGEST_BYTES, is_item, resolve_item
 
@@ -107,7 +107,7 @@ def test_assets_are_named_behind_a_hash(tmp_path: Path) -> None:
     path = item(tmp_path, COLOURS, datetime="2020-05-06T10:11:12Z")
     found = resolve_item(f"{path}#B08,B04")
     assert [Path(part).name for part in found.path.split(" + ")] == ["B08.tif", "B04.tif"]
-    assert found.acquired == Acquired("2020-05-06T10:11:12", "STAC datetime")
+    assert found.acquired == Acquisition("2020-05-06T10:11:12", "STAC datetime")
     with pytest.raises(InputError, match="no asset 'B99'; it has B02, B03"):
         resolve_item(f"{path}#B99")
 
@@ -115,16 +115,16 @@ def test_assets_are_named_behind_a_hash(tmp_path: Path) -> None:
 def test_a_range_of_dates_begins_with_its_first(tmp_path: Path) -> None:
     path = item(tmp_path, COLOURS, datetime=None, start_datetime="2020-05-01T00:00:00Z")
     found = resolve_item(str(path))
-    assert found.acquired == Acquired("2020-05-01T00:00:00", "STAC start_datetime")
+    assert found.acquired == Acquisition("2020-05-01T00:00:00", "STAC start_datetime")
 
 
 def test_an_item_is_opened_with_its_date(tmp_path: Path) -> None:
     make_raster(tmp_path / "a_19990101.tif", noise((8, 9, 3)))
     path = item(tmp_path, {"data": asset("a_19990101.tif")}, datetime="2020-05-06T10:11:12Z")
     info = inspect_source(path)
-    assert info.bands == 3
-    assert info.acquired == Acquired("2020-05-06T10:11:12", "STAC datetime")
-    assert inspect_source(tmp_path / "a_19990101.tif").acquired == Acquired(
+    assert info.data_bands == (1, 2, 3)
+    assert info.acquired == Acquisition("2020-05-06T10:11:12", "STAC datetime")
+    assert inspect_source(tmp_path / "a_19990101.tif").acquired == Acquisition(
         "1999-01-01", "its name"
     )
 
@@ -217,4 +217,4 @@ def test_odd_types_where_words_belong(tmp_path: Path) -> None:
     path = item(tmp_path, {"a": odd}, datetime=["2020"], start_datetime={})
     assert inspect_source(path).acquired is None
     path.write_text(json.dumps({"type": "Feature", "properties": 3, "assets": {"a": odd}}))
-    assert inspect_source(path).bands == 3
+    assert inspect_source(path).data_bands == (1, 2, 3)

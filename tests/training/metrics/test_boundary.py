@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from geochange.chip import UNKNOWN
 from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
-from geochange.training.metrics.counts import UNKNOWN
 
 
 def square(shape: tuple[int, int], row: int, col: int, side: int) -> NDArray[np.bool_]:

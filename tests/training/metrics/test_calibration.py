@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
+from geochange.chip import UNKNOWN
 from geochange.training.metrics.calibration import LARGEST, THRESHOLDS, WIDTH, LogitHistogram
-from geochange.training.metrics.counts import UNKNOWN, Counts
+from geochange.training.metrics.counts import Counts
 
 
 def pixels(

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from geochange.training.metrics.counts import UNKNOWN, Counts
+from geochange.chip import UNKNOWN
+from geochange.training.metrics.counts import Counts
 
 CELLS = st.integers(0, 2**40)
 

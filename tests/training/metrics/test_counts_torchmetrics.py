@@ -15,7 +15,8 @@ from torchmetrics.classification import (
     MulticlassJaccardIndex,
 )
 
-from geochange.training.metrics.counts import UNKNOWN, Counts
+from geochange.chip import UNKNOWN
+from geochange.training.metrics.counts import Counts
 
 
 def test_figures_are_those_of_torchmetrics() -> None:

@@ -11,9 +11,8 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from geochange.chip import Chip
+from geochange.chip import UNKNOWN, Chip
 from geochange.errors import InputError
-from geochange.training.metrics.counts import UNKNOWN
 from geochange.training.planting import (
     Library,
     Nuisances,

@@ -15,7 +15,7 @@ from polygon_files import grid_of, make_polygons, square
 from geochange.errors import InputError
 from geochange.files.archives import gdal_name
 from geochange.grid.tiling import Window
-from geochange.vector.aoi import read_area
+from geochange.vector.aoi import read_aoi
 from geochange.vector.files.formats import DRIVERS, OTHERS, VECTORS, exists, is_vector, name_to_open
 from geochange.vector.files.polygon_reader import Burner, find_layer, read_outlines
 
@@ -54,7 +54,7 @@ def test_every_format_is_read_as_labels_and_as_an_area(tmp_path: Path, suffix: s
     assert is_vector(path) and is_vector(str(path).upper())
     before = sorted(path.parent.iterdir())
     np.testing.assert_array_equal(pixels(path), DRAWN)
-    np.testing.assert_array_equal(read_area(path, GRID).mask(GRID.whole), DRAWN)
+    np.testing.assert_array_equal(read_aoi(path, GRID).mask(GRID.full_window), DRAWN)
     assert sorted(path.parent.iterdir()) == before, "reading leaves nothing behind"
 
 

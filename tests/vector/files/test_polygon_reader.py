@@ -50,7 +50,7 @@ def test_long_edges_bend_as_they_do_on_the_ground(tmp_path: Path) -> None:
     frame = gpd.GeoDataFrame(geometry=[shapely.box(6, 44, 12, 45)], crs=LONLAT)
     frame.to_file(tmp_path / "drawn.gpkg")
     grid = grid_of((480, 960), transform=Affine(500, 0, 260_000, 0, -500, 5_080_000))
-    burnt = Burner(read_outlines(find_layer(tmp_path / "drawn.gpkg"), grid)).burn(grid.whole)
+    burnt = Burner(read_outlines(find_layer(tmp_path / "drawn.gpkg"), grid)).burn(grid.full_window)
     rows, cols = np.indices(grid.shape) + 0.5
     x, y = grid.transform @ (cols, rows)
     lon, lat = Transformer.from_crs(UTM, LONLAT, always_xy=True).transform(x, y)
@@ -136,7 +136,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         "cut.fgb": b"fgb",
     }.items():
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(InputError, match="not a vector file"):
+        with pytest.raises(InputError, match=r"not a vector file|the file is empty"):
             find_layer(tmp_path / name)
     with pytest.raises(InputError, match="no such file"):
         find_layer(tmp_path / "nowhere.gpkg")

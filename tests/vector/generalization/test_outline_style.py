@@ -15,14 +15,14 @@ from shelves import blobs, shelf_of
 
 from geochange.grid.grid import Grid, to_ground
 from geochange.vector.generalization.orthogonal import REACH_PX
-from geochange.vector.generalization.outline_style import Pen, pen_for
+from geochange.vector.generalization.outline_style import OutlineStyle, outline_style_for
 from geochange.vector.generalization.simplify import draw
 from geochange.vector.tracing.polygons import Geometries
 
 Mask = NDArray[np.bool_]
 
 
-def drawn(mask: Mask, pen: Pen) -> Geometries:
+def drawn(mask: Mask, pen: OutlineStyle) -> Geometries:
     shelf = shelf_of(mask.astype(np.uint8) * 254)
     return draw(shelf, pen).of(np.arange(len(shelf)))
 
@@ -66,7 +66,7 @@ def test_buildings_get_back_their_corners(
     building: shapely.Polygon, count: int, degrees: float
 ) -> None:
     truth = turned(building, degrees)
-    (outline,) = drawn(burnt(truth), Pen(orthogonal=True))
+    (outline,) = drawn(burnt(truth), OutlineStyle(orthogonal=True))
     angles = corners(outline)
     np.testing.assert_allclose(angles, 90, atol=1e-6)
     assert len(angles) == count
@@ -75,7 +75,7 @@ def test_buildings_get_back_their_corners(
 
 def test_ponds_stay_round() -> None:
     pond = burnt(shapely.Point(60, 60).buffer(25))
-    (smooth,), (outline,) = drawn(pond, Pen()), drawn(pond, Pen(orthogonal=True))
+    (smooth,), (outline,) = drawn(pond, OutlineStyle()), drawn(pond, OutlineStyle(orthogonal=True))
     assert outline.equals_exact(smooth, 0)
 
 
@@ -91,12 +91,12 @@ def test_ponds_stay_round() -> None:
 def test_right_angles_are_right_on_the_ground(crs: object, transform: Affine) -> None:
     mask = burnt(turned(HOUSE, 25))
     grid = Grid(crs, transform, mask.shape)  # type: ignore[arg-type]
-    pixels = np.array(pen_for(grid, 0.5, 0, True).metric)
+    pixels = np.array(outline_style_for(grid, 0.5, 0, True).metric)
     on_ground = turned(HOUSE, 25)
     back = np.linalg.inv(pixels)
     middle = np.array([60, 60])
     seen = shapely.transform(on_ground, lambda xy: (xy - middle) @ back.T + middle)
-    (outline,) = drawn(burnt(seen), pen_for(grid, 0.5, 0, True))
+    (outline,) = drawn(burnt(seen), outline_style_for(grid, 0.5, 0, True))
     ground = to_ground(outline, transform)
     if crs is LONLAT:
         stretch = np.array([np.cos(np.radians(60)), 1])
@@ -106,7 +106,7 @@ def test_right_angles_are_right_on_the_ground(crs: object, transform: Affine) ->
 
 def test_rounding_cuts_corners_and_little_else() -> None:
     square = burnt(HOUSE)
-    (sharp,), (soft,) = drawn(square, Pen()), drawn(square, Pen(rounds=3))
+    (sharp,), (soft,) = drawn(square, OutlineStyle()), drawn(square, OutlineStyle(rounds=3))
     assert corners(soft).min() > 150
     assert soft.within(sharp)
     assert soft.area > sharp.area * 0.99
@@ -126,7 +126,7 @@ walls = st.builds(
     st.integers(0, 10_000),
 )
 pens = st.builds(
-    Pen,
+    OutlineStyle,
     st.sampled_from([0.0, 0.5, 1.5, 4.0]),
     st.integers(0, 3),
     st.booleans(),
@@ -136,9 +136,11 @@ pens = st.builds(
 
 @settings(max_examples=80, deadline=None)
 @given(st.one_of(small, walls), pens)
-def test_whatever_the_pen_outlines_are_valid_and_share_no_ground(mask: Mask, pen: Pen) -> None:
+def test_whatever_the_pen_outlines_are_valid_and_share_no_ground(
+    mask: Mask, pen: OutlineStyle
+) -> None:
     outlines = drawn(mask, pen)
-    assert len(outlines) == len(drawn(mask, Pen(0)))
+    assert len(outlines) == len(drawn(mask, OutlineStyle(0)))
     assert shapely.is_valid(outlines).all()
     assert (shapely.get_type_id(outlines) == 3).all()
     assert shapely.area(outlines).min(initial=1) > 0
@@ -151,7 +153,7 @@ def test_whatever_the_pen_outlines_are_valid_and_share_no_ground(mask: Mask, pen
 @settings(max_examples=25, deadline=None)
 @given(walls)
 def test_right_angles_move_no_wall_further_than_said(mask: Mask) -> None:
-    before, after = drawn(mask, Pen()), drawn(mask, Pen(orthogonal=True))
+    before, after = drawn(mask, OutlineStyle()), drawn(mask, OutlineStyle(orthogonal=True))
     distance = shapely.hausdorff_distance(before, after, densify=0.1)
     assert distance.max(initial=0) <= REACH_PX
 
@@ -162,5 +164,5 @@ def test_neighbours_that_would_overlap_keep_their_lines() -> None:
     mask[10:40, 10:30] = mask[10:40, 31:50] = True
     mask[10:25, 30] = True
     mask[10:25, 31] = False
-    outlines = drawn(mask, Pen(orthogonal=True))
+    outlines = drawn(mask, OutlineStyle(orthogonal=True))
     assert shapely.area(shapely.intersection(*outlines)) == 0

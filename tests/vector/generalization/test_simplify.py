@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from shelves import blobs, shelf_of
 
-from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.generalization.outline_style import OutlineStyle
 from geochange.vector.generalization.simplify import draw
 from geochange.vector.generalization.smooth import smooth
 from geochange.vector.tracing import spill
 from geochange.vector.tracing.polygons import Geometries
-from geochange.vector.tracing.spill import Shelf
+from geochange.vector.tracing.spill import RegionFile
 
 Mask = NDArray[np.bool_]
 
 
-def shelf(mask: Mask, block: tuple[int, int] | None = None) -> Shelf:
+def shelf(mask: Mask, block: tuple[int, int] | None = None) -> RegionFile:
     return shelf_of(mask.astype(np.uint8) * 254, block)
 
 
@@ -31,11 +31,11 @@ def split(seed: int, size: int) -> Mask:
     return np.asarray(np.abs(ndimage.gaussian_filter(noise, 3)) > 0.02)
 
 
-def drawn(of: Shelf, tolerance_px: float) -> Geometries:
-    return draw(of, Pen(tolerance_px)).of(np.arange(len(of)))
+def drawn(of: RegionFile, tolerance_px: float) -> Geometries:
+    return draw(of, OutlineStyle(tolerance_px)).of(np.arange(len(of)))
 
 
-def all_at_once(of: Shelf, tolerance_px: float) -> Geometries:
+def all_at_once(of: RegionFile, tolerance_px: float) -> Geometries:
     """Thin all, then take back whichever two overlap, until none do."""
     whole = smooth(of.read(np.arange(len(of))).polygons(), tolerance_px, of.touching)
     thin = shapely.simplify(whole, (tolerance_px - 0.5) / 2)
@@ -62,7 +62,7 @@ def test_batches_decide_as_all_at_once(seed: int, tolerance_px: float, batch: in
 
 
 def test_some_outlines_do_keep_their_points() -> None:
-    outlines = draw(shelf(split(0, 120)), Pen(4))
+    outlines = draw(shelf(split(0, 120)), OutlineStyle(4))
     assert 0 < outlines.whole.sum() < len(outlines.whole)
 
 

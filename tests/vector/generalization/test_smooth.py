@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from shelves import blobs, shelf_of
 
-from geochange.vector.generalization.outline_style import Pen
+from geochange.vector.generalization.outline_style import OutlineStyle
 from geochange.vector.generalization.simplify import draw
 from geochange.vector.generalization.smooth import smooth
 from geochange.vector.tracing.polygons import Geometries
@@ -25,7 +25,7 @@ ALONE = np.empty(0, np.int64)
 def drawn(mask: Mask, tolerance_px: float) -> Geometries:
     """The outlines of a mask as they are written."""
     shelf = shelf_of(mask.astype(np.uint8) * 254)
-    return draw(shelf, Pen(tolerance_px)).of(np.arange(len(shelf)))
+    return draw(shelf, OutlineStyle(tolerance_px)).of(np.arange(len(shelf)))
 
 
 def regions_of(mask: Mask) -> Geometries:

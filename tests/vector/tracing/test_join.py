@@ -20,7 +20,7 @@ from shelves import (
 )
 
 from geochange.grid.probability import NODATA
-from geochange.vector.tracing.join import Joiner
+from geochange.vector.tracing.join import RegionJoiner
 
 some = settings(max_examples=60, deadline=None)
 
@@ -54,7 +54,7 @@ def test_places_where_change_meets_diagonally_are_found_across_blocks(
 def test_no_region_waits_for_blocks_it_does_not_touch(
     raster: Bytes, height: int, width: int, order: int
 ) -> None:
-    joiner, given_away = Joiner(raster.shape), set()
+    joiner, given_away = RegionJoiner(raster.shape), set()
     seen = np.zeros(raster.shape, np.bool_)
     whole = joined(raster)
     for block in traced(raster, (height, width), order):
@@ -73,11 +73,11 @@ def test_no_region_waits_for_blocks_it_does_not_touch(
 
 
 def test_no_block_is_no_region() -> None:
-    assert len(Joiner((4, 4)).finish()) == 0
+    assert len(RegionJoiner((4, 4)).finish()) == 0
 
 
 def test_missing_blocks_are_noticed() -> None:
-    joiner = Joiner((2, 4))
+    joiner = RegionJoiner((2, 4))
     joiner.add(next(traced(np.zeros((2, 4), np.uint8), (2, 2))))
     with pytest.raises(ValueError, match="missing"):
         joiner.finish()

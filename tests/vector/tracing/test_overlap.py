@@ -25,9 +25,9 @@ def counted(raster: Bytes, plan: TilePlan) -> Counts:
     found: Counts = {}
     for row in range(plan.tiles[0]):
         for col in range(plan.tiles[1]):
-            inside = plan.tile_window((row, col)).intersection(plan.whole)
+            inside = plan.tile_window((row, col)).intersection(plan.full_window)
             assert isinstance(inside, Window)
-            for number in label[inside.within(plan.whole)].ravel():
+            for number in label[inside.within(plan.full_window)].ravel():
                 if number:
                     key = order[int(number)], row, col
                     found[key] = found.get(key, 0) + 1

@@ -14,8 +14,8 @@ from shelves import Bytes, joined, rasters, shelf_of, traced
 
 from geochange.errors import OutputError
 from geochange.vector.tracing import spill
-from geochange.vector.tracing.join import Joiner
-from geochange.vector.tracing.spill import Spill
+from geochange.vector.tracing.join import RegionJoiner
+from geochange.vector.tracing.spill import RegionSpill
 
 
 @settings(max_examples=40, deadline=None)
@@ -60,4 +60,4 @@ def test_a_full_disk_is_said() -> None:
     raster = np.full((2, 2), 254, np.uint8)
     (block,) = traced(raster, (2, 2))
     with pytest.raises(OutputError, match=r"No space left.*free some disk"):
-        Spill(Full()).put(Joiner((2, 2)).add(block))
+        RegionSpill(Full()).put(RegionJoiner((2, 2)).add(block))

@@ -1,0 +1,141 @@
+"""By what states, thresholds and recipes are chosen: places that nothing is learnt from.
+
+python benchmarks/selection.py FOLDER [MODEL ...]: FOLDER holds the pictures of
+docs/default-network.md; of them only what is kept out is shown. For each model, at the lowest
+threshold that calls no more than --false of unchanged revisits changed:
+
+near, far: pixel F1 of changes planted into the air's pictures and into orbit's. building: pixel F1
+of labelled buildings planted among other changes, with only building. land: IoU of buildings on
+labelled pictures, of a network with a land head. Nothing here is a picture or a label that
+`accuracy.py` measures with.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from geochange.chip import Chip
+from geochange.models.detector import ChangeClipDetector, DetectorSpec
+from geochange.models.inference.predict import show
+from geochange.models.weights.locate import locate
+from geochange.trainer.land_judging import judge_land
+from geochange.training.land_pictures import read_land
+from geochange.training.metrics.counts import UNKNOWN
+from geochange.training.planting import Library, Planting, plant, read_library
+from geochange.training.planting.built import settle
+
+SIDE_PX = 256
+STEPS = np.linspace(0.02, 0.98, 97)
+SHOWN_PX = 96
+"""Buildings of a pair are planted as a picture of so many pixels a side has them, at most."""
+
+
+def unchanged(library: Library, most: int) -> list[Chip]:
+    """Each aerial visit and the next, as `accuracy.py` has them."""
+    near = [place for place in library.places if not place.far and len(place.visits) > 1]
+    pairs = [pair for place in near for pair in pairwise(place.visits)]
+    chosen = np.linspace(0, len(pairs) - 1, min(most, len(pairs))).round().astype(int)
+    return [_chip(*pairs[i], np.zeros(pairs[i][0].shape[:2], np.uint8)) for i in chosen]
+
+
+def planted(library: Library, far: bool, count: int) -> Iterator[Chip]:
+    """Pairs as training makes them, larger."""
+    planting = Planting(SIDE_PX, 0.85, float(far), 0.3, 5, 0.2, 0.5, 0.2)
+    return (plant(library, planting, 7_000_000 + number) for number in range(count))
+
+
+def with_buildings(library: Library, count: int) -> Iterator[Chip]:
+    """Planted pairs into whose one date labelled buildings are put: these alone are the label."""
+    for number, chip in enumerate(planted(library, False, count)):
+        draw = np.random.default_rng(number)
+        town = library.towns[draw.integers(len(library.towns))]
+        houses = settle(town, SIDE_PX, draw)
+        if houses is None:
+            continue
+        date = int(draw.integers(2))
+        views = [chip.before.copy(), chip.after.copy()]
+        views[date][houses.mask] = houses.colours[houses.mask].astype(np.uint8)
+        shade = houses.shadow(draw.uniform(-1, 1, 2) * draw.uniform(2, 9))
+        views[date][shade] = (views[date][shade] * 0.55).astype(np.uint8)
+        label = np.where(np.asarray(chip.label) == 0, 0, UNKNOWN).astype(np.uint8)
+        label[houses.mask] = 1
+        yield _chip(*views, label)
+
+
+def _chip(before: Any, after: Any, label: NDArray[np.uint8]) -> Chip:
+    return Chip(before, after, np.ones(label.shape, bool), label)
+
+
+def answers(model: ChangeClipDetector, chips: Sequence[Chip]) -> list[NDArray[np.float32]]:
+    """Probabilities of change."""
+    return [expit(show(model, [chip], 1, "cpu").logits[0]) for chip in chips]
+
+
+def best_quiet(probabilities: Sequence[NDArray[np.float32]], most_false: float) -> float:
+    """The lowest threshold that calls no more than a share of these pixels changed."""
+    every = np.concatenate([p.ravel() for p in probabilities])
+    quiet = [t for t in STEPS if (every >= t).mean() <= most_false]
+    return float(quiet[0]) if quiet else float(STEPS[-1])
+
+
+def f1(
+    probabilities: Sequence[NDArray[np.float32]], chips: Sequence[Chip], threshold: float
+) -> tuple[float, float, float]:
+    """F1, precision and recall over known pixels."""
+    found = np.concatenate([p.ravel() >= threshold for p in probabilities])
+    label = np.concatenate([np.asarray(chip.label).ravel() for chip in chips])
+    tp = int((found & (label == 1)).sum())
+    fp, fn = int((found & (label == 0)).sum()), int((~found & (label == 1)).sum())
+    return 2 * tp / max(1, 2 * tp + fp + fn), tp / max(1, tp + fp), tp / max(1, tp + fn)
+
+
+def told(values: tuple[float, ...]) -> str:
+    return " ".join(f"{value:.3f}" for value in values)
+
+
+def judge(name: str, library: Library, options: argparse.Namespace) -> None:
+    """Print the figures of a model."""
+    model = DetectorSpec(str(locate(name))).build()
+    at = best_quiet(answers(model, unchanged(library, options.pairs)), options.false)
+    print(f"{name}: threshold {at:.2f}", flush=True)
+    for kind in ("near", "far"):
+        chips = list(planted(library, kind == "far", options.pairs))
+        print(f"  {kind}: {told(f1(answers(model, chips), chips, at))}", flush=True)
+    chips = list(with_buildings(library, options.pairs))
+    print(f"  building, as change: {told(f1(answers(model, chips), chips, at))}", flush=True)
+    if not model.land_classes:
+        return
+    model.threshold = at
+    only = ChangeClipDetector(DetectorSpec("", only=("building",)), model.network, model.card)
+    only.threshold, only.scorer = at, model.scorer
+    print(f"  building: {told(f1(answers(only, chips), chips, at))}", flush=True)
+    if not options.land:
+        return
+    network = DetectorSpec(str(locate(name)), precision="float32").build().network
+    figures = judge_land(network, read_land(options.folder / "labelled", None, kept_out=True))
+    print("  land:", {key: round(value, 3) for key, value in figures.told().items()}, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("models", nargs="*", default=["changeclip-small"])
+    parser.add_argument("--pairs", type=int, default=100)
+    parser.add_argument("--false", type=float, default=0.01)
+    parser.add_argument("--land", action="store_true")
+    options = parser.parse_args()
+    library = read_library(options.folder, kept_out=True)
+    for name in options.models:
+        judge(name, library, options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Tables on standard output: one way to lay out and print them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def titled_table(title: str | None, first: str, *others: str, numbers: bool = True) -> Table:
+    """An empty table with a bold first column; the others hold numbers, or text that folds.
+
+    Without a title and without names of columns nothing but the rows is shown.
+    """
+    named = bool(first or any(others))
+    table = Table(title=title, title_justify="left", show_header=named)
+    table.add_column(first, style="bold", no_wrap=True)
+    for name in others:
+        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    return table
+
+
+def print_rows(rows: Mapping[str, str], title: str) -> None:
+    """Print names and figures under a title."""
+    table = titled_table(title, "", "")
+    for name, value in rows.items():
+        table.add_row(plain(name), plain(value))
+    Console().print(table)
+
+
+def print_grid(rows: Mapping[str, str]) -> None:
+    """Print names and texts in two columns without lines."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        table.add_row(plain(name), plain(value))
+    Console().print(table)
+
+
+def plain(words: str) -> Text:
+    """Words of a file as text: they are never read as markup."""
+    return Text(words)

@@ -1,0 +1,56 @@
+"""Names of files: those that no library behind geochange can open, and how long ones are shown."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Final
+
+from geochange.errors import GeochangeError
+
+PathLike = str | os.PathLike[str]
+
+LONGEST_PATH: Final = 4096
+"""Bytes of a path that Linux opens; other systems take fewer."""
+
+_SHOWN: Final = 200
+"""Characters of a name in a message."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|/vsi")
+"""How addresses begin. pathlib folds the two slashes of s3:// into one."""
+
+
+def shown(path: PathLike) -> str:
+    """A name as messages show it: in one line, and its middle left out where it is very long."""
+    text = "".join(c if c.isprintable() else "?" for c in os.fspath(path))
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}...{text[-_SHOWN // 2 :]}"
+
+
+def refuse_unopenable(path: PathLike, error: type[GeochangeError]) -> None:
+    """Refuse a name under which nothing can be opened, with an error of the given type.
+
+    GDAL's Python libraries pass names on as UTF-8; a name in other bytes reaches no file.
+    """
+    text = os.fspath(path)
+    if "\0" in text:
+        raise error(f"{shown(text)}: the name holds a NUL character; check where it comes from")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as fault:
+        raise error(
+            f"{shown(text)}: the name holds bytes that are no UTF-8 (shown as ?); rename it (mv)"
+        ) from fault
+    if size >= LONGEST_PATH:
+        raise error(f"{shown(text)}: the name has {size:,} bytes, too many for a path; shorten it")
+
+
+def is_control(text: str) -> bool:
+    """Whether a text holds control characters: line breaks, tabs and the like."""
+    return _CONTROL.search(text) is not None
+
+
+def is_address(text: str) -> bool:
+    """Whether a name is that of a place on a server or in an archive, not of a file on a disk."""
+    return _ADDRESS.match(text) is not None

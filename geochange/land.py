@@ -1,0 +1,10 @@
+"""Land: what stands on a pixel of one date, in the words and the order that all rooms use."""
+
+from __future__ import annotations
+
+CLASSES = ("building", "road", "vegetation", "water", "other land")
+
+BUILDING = CLASSES.index("building")
+
+UNSEEN = 255
+"""In place of a class's number: a pixel without data."""

@@ -1,0 +1,72 @@
+"""LandLearner: tower and land head of a ChangeCLIP as they learn from pictures of one date."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional as F
+
+from geochange.models.changeclip.network import STRIDE, ChangeClip, normalise
+from geochange.models.trainable import lay_out, steady_parts
+
+
+class LandLearner(nn.Module):
+    """The network of which only image tower and land head learn.
+
+    Batch norms of the tower keep ImageNet's statistics: a step's few crops would unsettle them.
+    """
+
+    def __init__(self, network: ChangeClip) -> None:
+        super().__init__()
+        if network.land_head is None:
+            raise ValueError("this network has no land head")
+        self.network = network
+        network.requires_grad_(False)
+        for part in steady_parts(network):
+            part.requires_grad_(True)
+        network.backbone.get_submodule("embed").requires_grad_(False)
+
+    @property
+    def parts(self) -> tuple[nn.Module, nn.Module]:
+        """What learns: the image tower, and the land head."""
+        tower, head = steady_parts(self.network)
+        return tower, head
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) RGB in 0-255 -> (B, classes, H, W) float32 logits."""
+        return see_land(self.network, pictures)
+
+    def settle(self, device: torch.device) -> None:
+        """Go to a device, convolutions laid out as `run` lays them out."""
+        self.to(device)
+        for part in steady_parts(self.network):
+            lay_out(part)
+
+    def train(self, mode: bool = True) -> LandLearner:
+        """Go to training mode, batch norms of the tower excepted."""
+        super().train(mode)
+        for module in self.network.backbone.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
+
+def see_land(network: ChangeClip, pictures: torch.Tensor) -> torch.Tensor:
+    """What stands on each pixel: (B, 3, H, W) RGB in 0-255 -> (B, classes, H, W) float32 logits."""
+    assert network.land_head is not None
+    x = normalise(pictures, network.options.visual).to(network.backbone.conv1.weight.dtype)
+    seen = network.backbone(x.contiguous(memory_format=torch.channels_last))
+    logits, _ = network.land_head(seen.pyramid, seen.fine)
+    return F.interpolate(logits.float(), size=pictures.shape[2:], mode="bilinear")
+
+
+@torch.inference_mode()
+def see_classes(network: ChangeClip, picture: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """(height, width) the most probable class of each pixel of a (height, width, 3) picture."""
+    device = next(network.parameters()).device
+    x = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].to(device).float()
+    height, width = x.shape[2:]
+    x = F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+    return np.asarray(see_land(network, x)[0, :, :height, :width].argmax(dim=0).cpu().numpy())

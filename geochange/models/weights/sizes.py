@@ -1,0 +1,124 @@
+"""Sizes: whether options and tensors belong together, known before anything is built of them.
+
+Networks are laid out on torch's device `meta`, where they take no memory whatever their size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import nn
+
+from geochange.errors import InputError
+from geochange.models.changeclip.network import STRIDE, ChangeClip, ChangeClipOptions
+from geochange.models.weights.foreign import Tensors, refuse_misfit
+from geochange.models.weights.locate import UNFIT
+from geochange.models.weights.openclip import ClipShape, build_clip, read_shape
+
+MOST_PLACES = 1024
+"""Tokens of a text; CLIP has 77."""
+
+LARGEST_PX = 2048
+"""Side of the pictures that a CLIP sees; the largest that are published see 896."""
+
+COMPUTED = 4
+"""Tables that a network computes for itself hold so many times as many numbers as its weights,"""
+
+COMPUTED_ALWAYS = 2**24
+"""or so many."""
+
+
+def check_network(options: ChangeClipOptions, tensors: Tensors) -> None:
+    """Refuse options whose network has other tensors, or does not work. Raises InputError.
+
+    tensors: by name, on any device; the network's own alone.
+    """
+    if _layers(options) > len(tensors):
+        raise InputError(
+            f"its card speaks of {_layers(options):,} layers, and it holds {len(tensors):,} tensors"
+        )
+    try:
+        network = _laid_out(options)
+    except (*UNFIT, MemoryError) as error:
+        raise InputError(f"its card or tensors make no sense ({_line(error)})") from error
+    refuse_misfit(network.state_dict(), tensors)
+    _check_computed(network, tensors)
+    _check_works(options)
+
+
+def check_clip(tensors: Tensors) -> ClipShape:
+    """The sizes of a CLIP, whose tensors are those of such a model. Raises InputError."""
+    try:
+        shape = read_shape(tensors)
+        _check_limits(shape)
+        with torch.device("meta"):
+            clip = build_clip(shape, quickgelu=True)
+    except InputError:
+        raise
+    except (*UNFIT, MemoryError) as error:
+        raise InputError(f"its tensors make no sense ({_line(error)})") from error
+    refuse_misfit(clip.state_dict(), tensors)
+    _check_computed(clip, tensors)
+    return shape
+
+
+def _check_limits(shape: ClipShape) -> None:
+    side, places = shape.vision["image_size"], shape.text["context_length"]
+    if side > LARGEST_PX or places > MOST_PLACES:
+        raise InputError(
+            f"a CLIP of pictures of {side:,} px and texts of {places:,} tokens; there are none "
+            f"beyond {LARGEST_PX:,} px and {MOST_PLACES:,} tokens"
+        )
+
+
+def _layers(options: ChangeClipOptions) -> int:
+    """How many parts the options repeat, each of which has tensors."""
+    counts = [*_numbers(asdict(options.visual), "blocks", "layers")]
+    return sum((*counts, options.text.layers, options.context.layers))
+
+
+def _numbers(values: dict[str, Any], *names: str) -> Iterator[int]:
+    for name in names:
+        value = values.get(name, 0)
+        yield from value if isinstance(value, tuple) else (value,)
+
+
+@lru_cache(maxsize=4)
+def _laid_out(options: ChangeClipOptions) -> ChangeClip:
+    with torch.device("meta"):
+        return ChangeClip(options).eval()
+
+
+def _check_computed(network: nn.Module, tensors: Tensors) -> None:
+    """Refuse a network whose own tables dwarf its weights."""
+    weights = sum(tensor.numel() for tensor in tensors.values())
+    computed = sum(buffer.numel() for buffer in network.buffers())
+    if computed > max(COMPUTED_ALWAYS, COMPUTED * weights):
+        raise InputError(f"its sizes ask for tables of {computed:,} numbers beside its weights")
+
+
+@lru_cache(maxsize=4)
+def _check_works(options: ChangeClipOptions) -> None:
+    """Refuse sizes that do not go together in a pass, such as heads that do not divide a width."""
+    if options.text.places + options.text.contexts > MOST_PLACES:
+        raise InputError(f"texts of {options.text.places:,} tokens; {MOST_PLACES:,} are the most")
+    if options.text.width % options.text.heads:
+        raise InputError(
+            f"{options.text.heads} heads do not divide a width of {options.text.width}"
+        )
+    side = 2 * STRIDE
+    try:
+        with torch.device("meta"), torch.inference_mode():
+            picture = torch.empty(1, 3, side, side)
+            text = torch.empty(1, 2, options.visual.embed)
+            _laid_out(options)(picture, picture, text, text)
+    except (*UNFIT, MemoryError) as error:
+        raise InputError(f"its card or tensors make no sense together ({_line(error)})") from error
+
+
+def _line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

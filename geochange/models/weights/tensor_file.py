@@ -1,0 +1,159 @@
+"""Files of tensors: torch's and safetensors', told apart by their first bytes, read with their sum."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from geochange.errors import InputError, OutputError
+from geochange.files.atomic import atomic_path
+from geochange.models.weights.foreign import plain_names
+from geochange.models.weights.locate import UNFIT
+from geochange.models.weights.safe_pickle import MOST_TENSORS, read_archive, read_stream
+
+MOST_HEADER = 2**24
+"""Bytes of the header of a safetensors file, which lists the tensors and holds a card."""
+
+SUM = "geochange.sum"
+"""The header of a file of ours that holds the CRC-32 of all else in it."""
+
+REMEMBERED = "training/"
+"""What stands before the names of tensors that training needs, and no network has."""
+
+_PICKLE = b"\x80"  # as torch writes them, which is protocol 2
+
+Look = Callable[[Mapping[str, torch.Tensor], Mapping[str, str]], None]
+"""Sees names and shapes of tensors, without their bytes, and the header; may refuse them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The tensors of a file, plainly named, and its header; script: whether it is TorchScript."""
+
+    tensors: dict[str, torch.Tensor]
+    header: Mapping[str, str]
+    script: bool
+
+
+def read_tensors(path: Path, look: Look | None = None) -> Contents:
+    """Read a file of weights. Raises InputError, which names it.
+
+    look: is asked before the bytes of tensors are read.
+    """
+
+    def outline(found: dict[str, torch.Tensor], header: Mapping[str, str] | None = None) -> None:
+        if look is None:
+            return
+        try:
+            look(plain_names(found), header or {})
+        except InputError:
+            raise
+        except UNFIT as error:
+            why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise InputError(f"its card or tensors make no sense ({why})") from error
+
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(9)
+            stream.seek(0)
+            if start[:2] == b"PK":
+                tensors, script = read_archive(stream, outline)
+                return Contents(plain_names(tensors), {}, script)
+            if start[8:] == b"{":
+                return _read_safetensors(path, outline)
+            if start and start[:1] != _PICKLE:
+                raise InputError(
+                    "holds no weights of torch or safetensors; give a .pth or .safetensors"
+                )
+            return Contents(plain_names(read_stream(stream, outline)), {}, False)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _read_safetensors(path: Path, outline: Callable[..., None]) -> Contents:
+    with open_safetensors(path) as (file, names, header):
+        wanted = [name for name in names if not name.startswith(REMEMBERED)]
+        outline({name: _shape_of(file, name) for name in wanted}, header)
+        tensors = fetch(file, names, header, set(wanted))
+    return Contents(plain_names(tensors), header, False)
+
+
+def fetch(
+    file: Any, names: list[str], header: Mapping[str, str], wanted: set[str]
+) -> dict[str, torch.Tensor]:
+    """The wanted tensors of an open file, all of whose bytes are those that were written.
+
+    Others are read, one at a time, where the file has a sum. Raises InputError for damage.
+    """
+    kept: dict[str, torch.Tensor] = {}
+
+    def each() -> Iterator[tuple[str, torch.Tensor]]:
+        for name in sorted(names):
+            if name in wanted or SUM in header:
+                tensor = file.get_tensor(name)
+                if name in wanted:
+                    kept[name] = tensor
+                yield name, tensor
+
+    if SUM not in header:
+        return dict(each())
+    if _sum(each(), header) != header[SUM]:
+        raise InputError("the file is damaged: its bytes are not those that were written")
+    return kept
+
+
+def _shape_of(file: Any, name: str) -> torch.Tensor:
+    return torch.empty(file.get_slice(name).get_shape(), device="meta")
+
+
+@contextmanager
+def open_safetensors(path: Path) -> Iterator[tuple[Any, list[str], dict[str, str]]]:
+    """An open file, the names of its tensors, and its header. Raises InputError, which says why."""
+    try:
+        with path.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+        if length > min(MOST_HEADER, path.stat().st_size):
+            raise InputError(f"the file is truncated or damaged (a header of {length:,} bytes)")
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            if len(names) > MOST_TENSORS:
+                raise InputError(f"it lists {len(names):,} tensors; no network has so many")
+            yield file, names, dict(file.metadata() or {})
+    except (SafetensorError, RuntimeError, UnicodeDecodeError) as error:
+        raise InputError(f"the file is truncated or damaged ({error})") from error
+
+
+def save_tensors(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, str]) -> None:
+    """Write a safetensors file with its sum; it appears whole or not at all. Raises OutputError."""
+    kept = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
+    summed = header | {SUM: _sum(kept.items(), header)}
+    with atomic_path(path) as aside:
+        try:
+            save_file(kept, aside, metadata=summed)
+        except SafetensorError as error:
+            raise OutputError(f"{path} cannot be written: {error}") from error
+        # safetensors gives files to their owner alone; workers may run as somebody else.
+        aside.chmod(0o644)
+
+
+def _sum(tensors: Iterable[tuple[str, torch.Tensor]], header: Mapping[str, str]) -> str:
+    """CRC-32 of the header, and of the name, type, shape and bytes of every tensor, by name."""
+    said = {name: text for name, text in header.items() if name != SUM}
+    total = zlib.crc32(json.dumps(said, sort_keys=True).encode())
+    for name, tensor in tensors:
+        told = json.dumps([name, str(tensor.dtype), tuple(tensor.shape)])
+        total = zlib.crc32(told.encode(), total)
+        if tensor.numel():
+            total = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, total)
+    return f"{total:08x}"

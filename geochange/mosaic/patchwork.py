@@ -1,0 +1,47 @@
+"""Patchwork: what cannot be averaged, such as numbers of classes, from overlapping tiles.
+
+A pixel has the answer of the tile that it lies deepest in. Tiles meet in the middle of what they
+share, wherever blocks begin, so that a pixel does not depend on the block it is computed in.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geochange.grid.tiling import Axis, Index, TilePlan
+from geochange.land import UNSEEN
+from geochange.mosaic.store import LandStore
+
+
+def patch(plan: TilePlan, output: Index, store: LandStore) -> NDArray[np.uint8]:
+    """(date, height, width) uint8 numbers of classes in an output block; UNSEEN without data."""
+    window = plan.output_window(output)
+    tile_rows, tile_cols = plan.touching_tiles(window)
+    tiles = store.get(tile_rows, tile_cols)
+    whole = np.full((2, window.height, window.width), UNSEEN, np.uint8)
+    for i, row in enumerate(tile_rows):
+        down = _own(plan.rows, row, window.row, window.row_stop)
+        for j, col in enumerate(tile_cols):
+            right = _own(plan.cols, col, window.col, window.col_stop)
+            top, left = plan.rows.start(row), plan.cols.start(col)
+            place = _from(down, window.row), _from(right, window.col)
+            whole[:, *place] = tiles[i, j][:, _from(down, top), _from(right, left)]
+    return whole
+
+
+def _own(axis: Axis, tile: int, low: int, high: int) -> tuple[int, int]:
+    """Of the pixels from `low` to `high`, the first that is a tile's and the first behind."""
+    first = 0 if tile == 0 else _meeting(axis, tile - 1)
+    stop = axis.size_px if tile == axis.tiles - 1 else _meeting(axis, tile)
+    first = max(first, low)
+    return first, max(first, min(stop, high))
+
+
+def _meeting(axis: Axis, tile: int) -> int:
+    """Where a tile ends for the next one to begin."""
+    return (axis.start(tile) + axis.tile_px + axis.start(tile + 1)) // 2
+
+
+def _from(span: tuple[int, int], origin: int) -> slice:
+    return slice(span[0] - origin, span[1] - origin)

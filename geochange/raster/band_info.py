@@ -1,0 +1,99 @@
+"""What each band of a raster says of itself: its type, its nodata value and its mask."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from rasterio.enums import ColorInterp, MaskFlags
+
+Role = Literal["data", "alpha", "palette"]
+
+
+@dataclass(frozen=True, slots=True)
+class BandInfo:
+    """One band of a raster.
+
+    dtype: the type of its numbers in the file.
+    nodata: the value that marks missing pixels, as the type holds it; None where the file names
+        none, or one that the type cannot hold.
+    mask: the number of the band under which GDAL gives its mask, None where it has none. Bands
+        that share a mask have the same number.
+    role: "data", "alpha" (transparency) or "palette" (numbers that stand for colours).
+    fills: values that stand for missing pixels although the file does not say so.
+    """
+
+    dtype: np.dtype[Any]
+    nodata: float | None = None
+    mask: int | None = None
+    role: Role = "data"
+    fills: tuple[float, ...] = ()
+
+    @property
+    def marks(self) -> tuple[float, ...]:
+        """Every number that marks a missing pixel; NaN always does and is not listed."""
+        declared = () if self.nodata is None or math.isnan(self.nodata) else (self.nodata,)
+        return (*declared, *self.fills)
+
+    @property
+    def is_unsigned(self) -> bool:
+        """Whether its nodata value may also be an honest one: black is 0 and white is 255."""
+        return self.dtype.kind == "u"
+
+
+def describe_bands(dataset: Any) -> tuple[BandInfo, ...]:
+    """Every band of an open raster, in the order of the file."""
+    with np.errstate(over="ignore"):  # rasterio casts a nodata value that its type cannot hold
+        nodatavals = dataset.nodatavals
+    flags = dataset.mask_flag_enums
+    shared = next((i for i, each in enumerate(flags, 1) if _is_shared_mask(each)), None)
+    return tuple(
+        BandInfo(
+            dtype=np.dtype(dtype),
+            nodata=held(nodata, np.dtype(dtype)),
+            mask=_mask_of(number, flags[number - 1], shared),
+            role=_role(kind),
+        )
+        for number, (dtype, nodata, kind) in enumerate(
+            zip(dataset.dtypes, nodatavals, dataset.colorinterp, strict=True), start=1
+        )
+    )
+
+
+def common_dtype(bands: Iterable[BandInfo]) -> np.dtype[Any]:
+    """The smallest type that holds the numbers of all bands: uint16 and int16 need int32."""
+    return np.result_type(*(band.dtype for band in bands))
+
+
+def held(nodata: float | None, dtype: np.dtype[Any]) -> float | None:
+    """A nodata value as a type holds it: 0.1 becomes the nearest float32; None if it cannot."""
+    if nodata is None:
+        return None
+    if dtype.kind in "fc":
+        with np.errstate(over="ignore"):
+            value = float(dtype.type(nodata).real)
+        return value if math.isfinite(value) or not math.isfinite(nodata) else None
+    limits = np.iinfo(dtype)
+    if not math.isfinite(nodata) or nodata != int(nodata):
+        return None
+    return nodata if limits.min <= int(nodata) <= limits.max else None
+
+
+def _is_shared_mask(flags: list[MaskFlags]) -> bool:
+    return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
+
+
+def _mask_of(number: int, flags: list[MaskFlags], shared: int | None) -> int | None:
+    if _is_shared_mask(flags):
+        return shared
+    # GDAL sets no flag at all for a mask that belongs to one band alone.
+    return None if flags else number
+
+
+def _role(kind: ColorInterp) -> Role:
+    if kind == ColorInterp.alpha:
+        return "alpha"
+    return "palette" if kind == ColorInterp.palette else "data"

@@ -1,0 +1,275 @@
+"""Fills: numbers that stand for missing pixels although the file does not declare them as nodata.
+
+They are looked for once per scene, in the sample of each date, so that no tile decides by itself.
+A fill lies at the end of all numbers of a band, apart from the others, and covers whole places; a
+usual one need not, where it stands WELL_APART.
+Some are taken for nodata, for no measurement looks like them; the others are only named:
+
+- Numbers of `pixels.BEYOND` or more, and infinities, are never data. They are named here alone.
+- In signed and float bands, the usual fills (KNOWN) that stand APART from all other numbers are
+  taken. So is any other number that stands FAR_APART and is as many times larger than they are:
+  below them in signed bands, on either side in float bands.
+- Every other number that stands APART is named. In unsigned bands these are 0, 255, 65535 and the
+  like, which may be black or saturated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geochange.formatting import share as in_percent
+from geochange.raster.aligned import AlignedRaster
+from geochange.raster.band_info import held
+from geochange.raster.lattice import Read
+from geochange.raster.pair import RasterPair
+from geochange.raster.pixels import BEYOND
+
+KNOWN = frozenset({-999, -9999, -99999, -999999, -32767, -32768, -(2**31), -(2**31) + 1})
+"""What programs fill with most often where a type is signed."""
+
+APART, WELL_APART, FAR_APART = 0.1, 1.0, 10.0
+"""How far a fill lies from all other numbers, in multiples of their own range."""
+
+LEAST_SHARE = 0.001
+"""What covers less of the sample is no fill."""
+
+PLACE_PX = 8
+"""A fill covers a square of this side somewhere."""
+
+DISTINCT = 16
+"""Classes and flags have fewer numbers, and every one of them means something."""
+
+MOST = 4
+"""So many fills of a band are looked for."""
+
+RANGE = (1.0, 99.0)
+"""Percentiles of the other numbers between which their range is measured."""
+
+ENOUGH_PX = 2**16
+"""From so many pixels a range is measured."""
+
+
+@dataclass(frozen=True)
+class Spike:
+    """A number that many pixels of a band hold. share: of the sampled pixels. taken: for nodata."""
+
+    value: float
+    share: float
+    taken: bool
+
+
+@dataclass(frozen=True)
+class BandScan:
+    """What the sample shows of a band, by its 1-based number.
+
+    low, high: between which most of the other numbers lie. declares: the nodata value that the file
+    names, which must not be lost.
+    """
+
+    number: int
+    dtype: np.dtype[Any]
+    spikes: tuple[Spike, ...]
+    low: float
+    high: float
+    declares: float | None
+
+    def distance(self, value: float) -> float:
+        """How far a value lies outside of the other numbers, in multiples of their range."""
+        gap = max(self.low - value, value - self.high)
+        return gap / (self.high - self.low) if self.high > self.low else 0.0
+
+
+@dataclass(frozen=True)
+class Fill:
+    """A fill of a raster: where it was found, and what is to be done about it.
+
+    value: as text, in the digits of its type. bands: 1-based. share: of the sampled pixels.
+    taken: whether its pixels count as missing.
+    """
+
+    path: str
+    value: str
+    bands: tuple[int, ...]
+    share: float
+    taken: bool
+    cure: str
+
+    def __str__(self) -> str:
+        bands = f"band{'s' if len(self.bands) > 1 else ''} {', '.join(map(str, self.bands))}"
+        found = f"{self.path}: {bands} hold{'' if len(self.bands) > 1 else 's'} {self.value} on "
+        found += f"{in_percent(self.share)} of the sample, which the file does not call nodata"
+        if self.taken:
+            return f"{found}: taken for nodata; declare it ({self.cure})"
+        return f"{found}: compared as data; if it stands for none, declare it ({self.cure})"
+
+
+Scans = tuple[BandScan, ...]
+"""One of each compared band of a date."""
+
+
+def may_be_taken(date: AlignedRaster) -> bool:
+    """Whether a band of a date has a type whose fills are taken for nodata."""
+    return any(band.dtype.kind in "if" for band in date.info.chosen(date.bands))
+
+
+def scan_bands(date: AlignedRaster, raw: Sequence[Read]) -> Scans:
+    """Look at windows of a date as `Date.raw` gives them: what stands apart in each band."""
+    first = {number: position for position, number in reversed(tuple(enumerate(date.bands)))}
+    return tuple(
+        _scan(date, number, [(pixels[..., position], valid) for pixels, valid in raw])
+        for number, position in sorted(first.items())
+    )
+
+
+Planes = list[tuple[NDArray[Any], NDArray[np.bool_]]]
+"""(height, width) numbers of a band, and where the file itself calls them valid; by window."""
+
+
+def _scan(date: AlignedRaster, number: int, planes: Planes) -> BandScan:
+    band = date.info.bands[number - 1]
+    total = max(1, sum(valid.size for _, valid in planes))
+    values = np.concatenate([plane[valid] for plane, valid in planes])
+    spikes: list[Spike] = []
+    if band.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # float16 holds nothing near the limit
+            beyond = ~(np.abs(values) < values.dtype.type(BEYOND))
+        if beyond.any():
+            spikes.append(_beyond(values[beyond], total))
+            values = values[~beyond]
+    while len(spikes) < MOST:
+        spike = _spike(band.dtype, values, planes, total)
+        if spike is None:
+            break
+        spikes.append(spike)
+        values = values[values != values.dtype.type(spike.value)]
+    declares = None if band.nodata is None or np.isnan(band.nodata) else band.nodata
+    return BandScan(number, band.dtype, tuple(spikes), *_range(values), declares)
+
+
+def _beyond(values: NDArray[Any], total: int) -> Spike:
+    """The commonest of the numbers that are too large for data."""
+    numbers, counts = np.unique(values, return_counts=True)
+    return Spike(float(numbers[counts.argmax()]), len(values) / total, True)
+
+
+def _spike(dtype: np.dtype[Any], values: NDArray[Any], planes: Planes, total: int) -> Spike | None:
+    """The least or the largest number, if it is a fill."""
+    for value in (values.min(), values.max()) if len(values) else ():
+        there = values == value
+        part = int(there.sum()) / total
+        is_wide = part >= LEAST_SHARE and any(_covers_a_place(*plane, value) for plane in planes)
+        is_usual = dtype.kind in "if" and float(value) in KNOWN
+        others = values[~there]
+        if not (is_wide or is_usual) or len(np.unique(_thinned(others))) < DISTINCT:
+            continue
+        gap = max(float(others.min()) - float(value), float(value) - float(others.max()))
+        low, high = _range(others)
+        if gap >= (APART if is_wide else WELL_APART) * (high - low):
+            return Spike(float(value), part, is_usual or _is_far(dtype, value, gap, (low, high)))
+    return None
+
+
+def _is_far(dtype: np.dtype[Any], value: Any, gap: float, others: tuple[float, float]) -> bool:
+    """Whether a number that is no usual fill cannot be data, so far off it is."""
+    low, high = others
+    # New roofs on even ground stand apart too, but are not ten times as bright.
+    if dtype.kind == "u" or gap < FAR_APART * max(high - low, abs(low), abs(high)):
+        return False
+    return bool(dtype.kind == "f" or value < low)  # a signed band saturates at its top
+
+
+def _covers_a_place(plane: NDArray[Any], valid: NDArray[np.bool_], value: Any) -> bool:
+    """Whether a square of PLACE_PX, or of the whole window, holds nothing but a value."""
+    from scipy import ndimage
+
+    there = (plane == value) & valid
+    side = min(PLACE_PX, *there.shape)
+    if int(there.sum()) < side**2:
+        return False
+    return bool(ndimage.minimum_filter(there, side, mode="constant", cval=0).any())
+
+
+def _range(values: NDArray[Any]) -> tuple[float, float]:
+    if len(values) == 0:
+        return 0.0, 0.0
+    low, high = np.percentile(_thinned(values).astype(np.float64), RANGE)
+    return float(low), float(high)
+
+
+def _thinned(values: NDArray[Any]) -> NDArray[Any]:
+    return values[:: max(1, len(values) // ENOUGH_PX)]
+
+
+def taken_fills(scans: tuple[Scans, Scans]) -> tuple[dict[int, tuple[float, ...]], ...]:
+    """By date and 1-based band, the finite fills that count as missing.
+
+    What is a fill in one band is one in every other, of both dates, where it stands apart too.
+    """
+    values = sorted({s.value for date in scans for band in date for s in _taken(band)})
+    return tuple(
+        {
+            band.number: found
+            for band in date
+            if band.dtype.kind in "if"
+            and (found := tuple(value for value in values if _belongs(value, band)))
+        }
+        for date in scans
+    )
+
+
+def _taken(band: BandScan) -> Iterator[Spike]:
+    return (spike for spike in band.spikes if spike.taken and abs(spike.value) < BEYOND)
+
+
+def _belongs(value: float, band: BandScan) -> bool:
+    if any(spike.value == value for spike in _taken(band)):
+        return True
+    return held(value, band.dtype) == value and band.distance(value) >= APART
+
+
+def describe_fills(pair: RasterPair, scans: tuple[Scans, Scans]) -> tuple[Fill, ...]:
+    """Every fill that was found, equal ones of several bands together."""
+    return tuple(
+        fill
+        for date, bands in zip((pair.before, pair.after), scans, strict=True)
+        for fill in _of_date(date.info.path, bands)
+    )
+
+
+def _of_date(path: str, bands: Scans) -> Iterator[Fill]:
+    found = [(spike.value, spike.taken, band, spike) for band in bands for spike in band.spikes]
+    found.sort(key=lambda each: (each[0], each[1], each[2].number))
+    for (value, taken), group in groupby(found, key=lambda each: each[:2]):
+        holders = list(group)
+        scans = [band for _, _, band, _ in holders]
+        yield Fill(
+            path=path,
+            value=_text(value, scans[0].dtype),
+            bands=tuple(band.number for band in scans),
+            share=max(spike.share for *_, spike in holders),
+            taken=taken,
+            cure=_cure(value, scans, bands),
+        )
+
+
+def _cure(value: float, holders: Sequence[BandScan], bands: Scans) -> str:
+    """How a fill is declared so that nothing else that is missing is lost."""
+    text = _text(value, holders[0].dtype)
+    declared = next((band.declares for band in bands if band.declares is not None), None)
+    if declared is not None:
+        other = _text(declared, holders[0].dtype)
+        return f"gdalbuildvrt -srcnodata {text} -vrtnodata {other}"
+    if holders[0].dtype.kind == "u" and len(holders) < len(bands):
+        return f"a VRT with <NoDataValue>{text}</NoDataValue> in those bands alone"
+    return f"gdal_edit -a_nodata {text}"
+
+
+def _text(value: float, dtype: np.dtype[Any]) -> str:
+    """In the digits of the type, whole numbers without a point."""
+    return str(dtype.type(value)).removesuffix(".0")

@@ -1,0 +1,109 @@
+"""Answers of CLIP on the chips of a split, kept in a file until all are there."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from geochange import __version__
+from geochange.errors import OutputError
+from geochange.files.output_paths import check_folder
+from geochange.models.naming import Ranking
+from geochange.models.prompts import Names
+from geochange.training.chip_source import ChipSource
+from geochange.training.class_file import NAMES, PATH
+
+Seen = tuple[dict[str, str], dict[str, str]]
+"""The entries of a chip before and after, as class files hold them."""
+
+
+def check_writable(part: Path) -> None:
+    """Refuse a file that cannot be written, before CLIP is asked. Raises OutputError."""
+    try:
+        check_folder(part)
+    except OutputError as error:
+        raise OutputError(
+            f"cannot write class names in {part.parent}: make it writable, or copy the data to "
+            "where you may write"
+        ) from error
+
+
+def keep_answers(part: Path, seen: Sequence[Seen]) -> None:
+    """Append to `part`. Raises OutputError."""
+    try:
+        with part.open("ab") as stream:
+            stream.write(b"".join(map(_line, seen)))
+    except OSError as error:
+        raise OutputError(
+            f"{part}: class names cannot be kept ({error.strerror}); make room there"
+        ) from error
+
+
+def resume_answers(part: Path, source: ChipSource) -> list[Seen]:
+    """The lines that an earlier run wrote, up to the first that is damaged; the rest is cut off.
+
+    Raises OutputError.
+    """
+    head = _line({"geochange": __version__, "pixels": "RGB"})
+    try:
+        with part.open("r+b" if part.exists() else "w+b") as stream:
+            if stream.readline() == head:
+                return _read_on(stream, source)
+            stream.seek(0)
+            stream.truncate()
+            stream.write(head)
+            return []
+    except OSError as error:
+        raise OutputError(f"{part} cannot be written ({error.strerror}); remove it") from error
+
+
+def _read_on(stream: BinaryIO, source: ChipSource) -> list[Seen]:
+    seen: list[Seen] = []
+    end = stream.tell()
+    while len(seen) < len(source) and (line := stream.readline()).endswith(b"\n"):
+        both = _parse(line)
+        if both is None or (both[0][PATH], both[1][PATH]) != source.pictures(len(seen)):
+            break
+        seen.append(both)
+        end = stream.tell()
+    stream.truncate(end)
+    return seen
+
+
+def _parse(line: bytes) -> Seen | None:
+    """A line of `part`; None where it is incomplete or not ours."""
+    sum_, _, text = line.rstrip(b"\n").partition(b" ")
+    if sum_ != b"%08x" % zlib.crc32(text):
+        return None
+    try:
+        one, two = json.loads(text)
+        for entry in (one, two):
+            ranking_of(entry)
+            entry[PATH]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return one, two
+
+
+def entry_of(path: str, ranking: Ranking) -> dict[str, str]:
+    """The entry of a picture in a class file."""
+    return {PATH: path, **{name: f"{p:.4f}" for name, p in ranking}}
+
+
+def ranking_of(entry: dict[str, str]) -> list[tuple[str, float]]:
+    """The names of an entry and their probabilities. Raises ValueError for what is no number."""
+    return [(name, float(p)) for name, p in entry.items() if name != PATH]
+
+
+def best_of(entry: dict[str, str]) -> Names:
+    """The nine best names of an entry."""
+    return tuple(name for name in entry if name != PATH)[:NAMES]
+
+
+def _line(value: Any) -> bytes:
+    """A line of the file of answers, with the CRC-32 of its text in front."""
+    text = json.dumps(value).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)

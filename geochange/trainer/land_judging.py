@@ -1,0 +1,89 @@
+"""Judging land: intersection over union of each class, on pictures that nothing was learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geochange.land import BUILDING, CLASSES
+from geochange.models.changeclip.network import ChangeClip
+from geochange.models.land_learner import see_classes
+from geochange.training.land_pictures import ANY, Allowed, LandPictures, Picture
+
+WINDOW_PX = 1024
+"""Of a side: larger pictures are seen in parts."""
+
+
+@dataclass(frozen=True)
+class LandFigures:
+    """IoU by set and class; a class that a set does not label has none.
+
+    of_buildings: the sets that label buildings alone, every one of them.
+    """
+
+    iou: Mapping[tuple[str, str], float]
+    of_buildings: frozenset[str]
+
+    @property
+    def building(self) -> float:
+        """Mean IoU of buildings over the sets that label them alone; 0 without any."""
+        found = [self.iou[name, CLASSES[BUILDING]] for name in sorted(self.of_buildings)]
+        return float(np.mean(found)) if found else 0.0
+
+    def told(self) -> dict[str, float]:
+        """By names as a card has them."""
+        by_set = {f"{name.replace(' ', '_')}_iou_{s}": x for (s, name), x in self.iou.items()}
+        return {"building_iou": self.building, **by_set}
+
+
+def judge_land(network: ChangeClip, pictures: LandPictures) -> LandFigures:
+    """Show every picture to a network, which stays in the mode that it was in."""
+    learning = network.training
+    network.eval()
+    iou: dict[tuple[str, str], float] = {}
+    for each in pictures.sets:
+        counts = sum(
+            (_counts(network, p, a) for p, a in zip(each.pictures, each.allowed, strict=True)),
+            np.zeros((len(CLASSES), 3), np.int64),
+        )
+        for name, (both, wrong, missed) in zip(CLASSES, counts.tolist(), strict=True):
+            # A set that never says of a pixel that it is not of a class cannot judge it.
+            if both + missed and _judges(each.allowed, CLASSES.index(name)):
+                iou[each.name, name] = both / (both + wrong + missed)
+    network.train(learning)
+    alone = {each.name for each in pictures.sets if _labels_buildings_alone(each.allowed)}
+    return LandFigures(iou, frozenset(name for name in alone if (name, CLASSES[BUILDING]) in iou))
+
+
+def _labels_buildings_alone(allowed: Sequence[Allowed]) -> bool:
+    """Whether all that is known of some pixels is that no building stands there."""
+    return any((each == ANY & ~(1 << BUILDING)).any() for each in allowed)
+
+
+def _judges(allowed: Sequence[Allowed], number: int) -> bool:
+    """Whether some pixels are known to be of a class, and others not to be."""
+    own = 1 << number
+    there = any((each == own).any() for each in allowed)
+    return there and any(((each > 0) & (each & own == 0)).any() for each in allowed)
+
+
+def _counts(network: ChangeClip, picture: Picture, allowed: Allowed) -> NDArray[np.int64]:
+    """(class, 3): pixels rightly found, wrongly found, and missed."""
+    counts = np.zeros((len(CLASSES), 3), np.int64)
+    for part in _parts(allowed.shape):
+        found, told = see_classes(network, picture[part]), allowed[part]
+        for number in range(len(CLASSES)):
+            own = 1 << number
+            here, truth = found == number, told == own
+            not_it = (told > 0) & (told & own == 0)
+            counts[number] += [(here & truth).sum(), (here & not_it).sum(), (~here & truth).sum()]
+    return counts
+
+
+def _parts(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
+    for row in range(0, shape[0], WINDOW_PX):
+        for col in range(0, shape[1], WINDOW_PX):
+            yield slice(row, row + WINDOW_PX), slice(col, col + WINDOW_PX)

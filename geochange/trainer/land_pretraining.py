@@ -1,0 +1,126 @@
+"""The story of tower and land head, which learn first what stands on each pixel of one date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from geochange.config import TrainOptions
+from geochange.files.output_paths import make_folder
+from geochange.models.changeclip.network import ChangeClip
+from geochange.models.land_learner import LandLearner
+from geochange.models.trainable import start_network
+from geochange.models.weights.checkpoint import (
+    Checkpoint,
+    ResumeState,
+    read_checkpoint,
+    read_facts,
+    read_resume_state,
+    write_checkpoint,
+)
+from geochange.progress import Watch
+from geochange.trainer.land_judging import LandFigures, judge_land
+from geochange.trainer.preparation import Prepared
+from geochange.trainer.recipe import devices_of, loading_processes, start_of
+from geochange.training.land_loss import land_loss
+from geochange.training.land_pictures import LandCrops, LandLesson, collate_land, read_land
+from geochange.training.loader import Loader
+from geochange.training.sampler import BatchShare
+from geochange.training.schedule import learning_rate, parameter_groups
+from geochange.training.training_state import PACE, OptimizerSettings, TrainingState
+
+STAGE = "land"
+DONE = "done"
+CLIP_NORM = 2.0
+"""The longest gradient that is taken as it is."""
+
+
+def learn_land(prepared: Prepared, watch: Watch) -> None:
+    """Train tower and land head, unless they are there, or the network starts otherwise.
+
+    The network is written to its file again and again, and gone on with from there. Raises
+    InputError where there are no labelled pictures.
+    """
+    file = prepared.land
+    if file is None or (file.is_file() and read_facts(file).get(DONE)):
+        return
+    make_folder(file.parent)
+    LandTraining(prepared.options, prepared.root, file).learn(watch)
+
+
+@dataclass
+class LandTraining:
+    """A network that learns what stands there, its pictures, and how far it is."""
+
+    options: TrainOptions
+    root: Path
+    file: Path
+
+    def __post_init__(self) -> None:
+        land, root = self.options.land, self.root
+        folders = root / land.folder, root / self.options.scenes.folder
+        scenes = folders[1] if folders[1].is_dir() else None
+        self.judged = read_land(folders[0], scenes, kept_out=True)
+        taught = read_land(folders[0], scenes, kept_out=False)
+        network, self.card = start_network(start_of(self.options))
+        self.student = self._student(LandLearner(network))
+        self.loader: Loader[Any, LandLesson] = Loader(
+            LandCrops(taught, land.size, self.options.seed),
+            collate_land,
+            BatchShare(land.batch, land.batch),
+            loading_processes(self.options, self.student.fabric),
+            pin=self.student.fabric.device.type == "cuda",
+        )
+
+    def _student(self, learner: LandLearner) -> TrainingState:
+        land = self.options.land
+        rate = partial(
+            learning_rate,
+            base=land.lr,
+            warmup_steps=min(land.warmup_steps, land.steps - 1),
+            warmup_factor=1e-2,
+            total_steps=land.steps,
+            power=land.power,
+        )
+        fabric = replace(devices_of(self.options), devices=1, nodes=1).fabric()
+        learner.settle(fabric.device)
+        course = OptimizerSettings(
+            land_loss, rate, clip_norm=CLIP_NORM, ema=land.ema, seed=self.options.seed
+        )
+        tower, head = (parameter_groups(part, land.weight_decay) for part in learner.parts)
+        slow = [{**group, PACE: land.tower} for group in tower]
+        return TrainingState(fabric, learner, [*slow, *head], course)
+
+    def learn(self, watch: Watch) -> None:
+        """Take all steps that are left; the file holds the last that were judged."""
+        steps, every, told = self.options.land.steps, self.options.land.every, ""
+        for step, lessons in self.loader.steps(self._resume(), steps):
+            loss = self.student.learn(step, lessons)
+            if (step + 1) % every == 0 or step + 1 == steps:
+                figures = self.judge()
+                self._keep(step + 1, figures)
+                told = f", building IoU {figures.building:.3f}"
+            watch(STAGE, step + 1, steps, f"loss {loss:.3f}{told}")
+
+    def judge(self) -> LandFigures:
+        """How well pictures that were kept out are seen."""
+        return judge_land(cast(ChangeClip, self.student.best_network), self.judged)
+
+    def _keep(self, step: int, figures: LandFigures) -> None:
+        self.student.check(step)
+        network = self.student.best_network
+        tensors = {name: x.detach().cpu() for name, x in network.state_dict().items()}
+        facts: dict[str, Any] = {"step": step, DONE: step == self.options.land.steps}
+        told = {name: round(value, 4) for name, value in figures.told().items()}
+        checkpoint = Checkpoint(replace(self.card, metrics=told), tensors)
+        write_checkpoint(self.file, checkpoint, ResumeState(self.student.state(), facts))
+
+    def _resume(self) -> int:
+        if not self.file.is_file():
+            return 0
+        memory = read_resume_state(self.file)
+        self.student.best_network.load_state_dict(dict(read_checkpoint(self.file).tensors))
+        self.student.restore(memory.tensors)
+        return int(memory.facts["step"])

@@ -1,0 +1,110 @@
+"""Where a training goes on: the last checkpoint whose bytes are as they were written."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from geochange.config import TrainOptions
+from geochange.errors import InputError, OptionError, OutputError
+from geochange.files.output_paths import check_folder
+from geochange.models.weights.checkpoint import read_checkpoint, read_facts, read_resume_state
+
+logger = logging.getLogger(__name__)
+
+BEST, LAST, CLIP = "best.safetensors", "last.safetensors", "clip.safetensors"
+
+FREE = {
+    *("data.root", "data.workers", "validation.batch", "validation.sheet", "log_every"),
+    *("device.accelerator", "device.devices", "device.nodes", "device.compile"),
+}
+"""Options that may change when a training resumes: its weights do not depend on them."""
+
+
+def find_resume_point(out: Path, resume: bool) -> Path | None:
+    """The checkpoint to resume from: the last, or the best where the last is damaged.
+
+    None where the folder holds no training yet. Raises OutputError for a folder that cannot be
+    written or, without `resume`, holds a training; InputError where no checkpoint is intact.
+    """
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out} is a file; name a folder as --out")
+    for name in (LAST, BEST, CLIP):
+        if (out / name).is_dir():
+            raise OutputError(f"{out / name} is a folder, where a checkpoint goes; move it away")
+    there = [out / name for name in (LAST, BEST) if (out / name).is_file()]
+    if there and not resume:
+        raise OutputError(
+            f"{out} holds a training already; --resume goes on with it, or name another --out"
+        )
+    if not there:
+        here = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+        check_folder(here / LAST)
+        return None
+    return _intact(there)
+
+
+def _intact(files: list[Path]) -> Path:
+    """The first file that is intact. Raises InputError where none is."""
+    faults: list[InputError] = []
+    for file in files:
+        try:
+            _prove(file)
+        except InputError as error:
+            faults.append(error)
+            continue
+        if faults:
+            logger.warning("%s; going on from %s, an earlier step", faults[0], file)
+        elif file.name == LAST:
+            _check_best(file.with_name(BEST))
+        return file
+    names = " and ".join(str(file) for file in files)
+    raise InputError(f"{faults[0]}; remove {names}, and the same command begins anew") from faults[
+        0
+    ]
+
+
+def _prove(file: Path) -> None:
+    """Read all of a checkpoint. Raises InputError where it is damaged, or no training's."""
+    read_checkpoint(file)
+    facts = read_resume_state(file).facts
+    numbers = [facts.get(name, 0) for name in ("best", "best_loss", "seconds")]
+    numbers += list(facts.get("losses", ())) if isinstance(facts.get("losses"), list) else []
+    right = isinstance(facts.get("step"), int) and all(isinstance(n, int | float) for n in numbers)
+    if not right or not all(isinstance(facts.get(name), Mapping) for name in ("options", "data")):
+        raise InputError(f"{file}: nothing that training could go on from")
+
+
+def _check_best(best: Path) -> None:
+    """Refuse a damaged best checkpoint, which the steps to come may never replace."""
+    if not best.is_file():
+        return
+    try:
+        _prove(best)
+    except InputError as error:
+        raise InputError(
+            f"{error}; remove it, and the same command goes on and keeps the best of the steps to "
+            "come"
+        ) from error
+
+
+def check_same(options: TrainOptions, file: Path) -> None:
+    """Refuse to resume with options that the training did not start with. Raises OptionError."""
+    began = read_facts(file)["options"]
+    before, now = (dict(_flat(values)) for values in (began, options.model_dump(mode="json")))
+    for name in sorted((before.keys() | now.keys()) - FREE):
+        if before.get(name) != now.get(name):
+            raise OptionError(
+                f"{file} was begun with {name} {before.get(name)}, and now it is {now.get(name)}: "
+                "say the same, or train into another --out"
+            )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping) and name != "batch":
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value

@@ -1,0 +1,132 @@
+"""Built: real buildings and real towns to plant, from pictures that somebody labelled.
+
+A folder labelled/SET holds images/ and labels/ (1 = building), and may hold footprints/: masks
+without pictures, whose values above 0 are buildings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from scipy import ndimage
+
+from geochange.errors import InputError
+from geochange.training.planting.houses import ROOFS, Houses
+from geochange.training.planting.outlines import Colours
+from geochange.training.zooms import zooms_of
+
+BUILDING = 1
+KEPT_OUT = 5
+"""Every so many-th picture of a set is for judging alone."""
+
+LEAST_SHARE = 0.01
+"""Of a labelled picture that is building, for it to be worth cutting from."""
+
+LARGEST_SHARE = 0.5
+"""Of a picture that planted buildings may cover."""
+
+NEAREST = 0.5
+"""Buildings are seen no nearer than at this zoom of the largest: what is planted is a house, not a
+wall of one."""
+
+
+@dataclass(frozen=True)
+class Town:
+    """A labelled picture, or a layout alone. picture: (height, width, 3) RGB; None for a layout."""
+
+    mask: NDArray[np.uint8]
+    picture: NDArray[np.uint8] | None
+    zooms: tuple[float, float]
+
+
+def read_towns(folder: Path, *, kept_out: bool) -> tuple[Town, ...]:
+    """The labelled buildings and the layouts that are planted, or those kept out.
+
+    Raises InputError where one cannot be read.
+    """
+    towns = []
+    for place in sorted(folder.glob("*/")):
+        for i, file in enumerate(sorted((place / "labels").glob("*.png"))):
+            if (i % KEPT_OUT == KEPT_OUT - 1) == kept_out:
+                towns += _town(file, place)
+        for i, file in enumerate(sorted((place / "footprints").glob("*.png"))):
+            if (i % KEPT_OUT == KEPT_OUT - 1) == kept_out:
+                mask = (_read(file, "L") > 0).astype(np.uint8)
+                towns.append(Town(mask, None, zooms_of(place.name)))
+    return tuple(towns)
+
+
+def _town(label: Path, place: Path) -> list[Town]:
+    mask = (_read(label, "L") == BUILDING).astype(np.uint8)
+    if mask.mean() < LEAST_SHARE:
+        return []
+    files = sorted((place / "images").glob(f"{label.stem}.*"))
+    if not files:
+        raise InputError(f"{label} has no picture in {place / 'images'}; remove the label")
+    return [Town(mask, _read(files[0], "RGB"), zooms_of(place.name))]
+
+
+def _read(file: Path, mode: str) -> NDArray[np.uint8]:
+    try:
+        with Image.open(file) as image:
+            return np.asarray(image.convert(mode))
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise InputError(f"{file} cannot be read as a picture; remove it") from error
+
+
+def settle(town: Town, side: int, draw: np.random.Generator) -> Houses | None:
+    """Some buildings of a part of a town, as they stand there; None where that part holds none."""
+    box = _box(town, side, draw)
+    whole = _part(town.mask, box, side, Image.Resampling.NEAREST) > 0
+    pieces, count = ndimage.label(whole)
+    if not count:
+        return None
+    # One alone, a few, or nearly all of them.
+    share = draw.choice([1 / count, 0.3, 0.9])
+    chosen = draw.random(count + 1) < share
+    chosen[1 + draw.integers(count)] = True
+    chosen[0] = False
+    mask = chosen[pieces]
+    if mask.mean() > LARGEST_SHARE:
+        return None
+    if town.picture is None:
+        return Houses(mask, _roofed(pieces, count, draw))
+    colours = _part(town.picture, box, side, Image.Resampling.BILINEAR)
+    return Houses(mask, colours.astype(np.float32))
+
+
+def _box(town: Town, side: int, draw: np.random.Generator) -> tuple[float, float, float, float]:
+    height, width = town.mask.shape
+    low, high = town.zooms
+    zoom = np.exp(draw.uniform(np.log(low), np.log(max(low, high * NEAREST))))
+    size = min(side / zoom, height, width)
+    top, left = draw.uniform(0, 1, 2) * (height - size, width - size)
+    return left, top, left + size, top + size
+
+
+def _part(
+    picture: NDArray[np.uint8],
+    box: tuple[float, float, float, float],
+    side: int,
+    how: Image.Resampling,
+) -> NDArray[np.uint8]:
+    return np.asarray(Image.fromarray(picture).resize((side, side), how, box))
+
+
+def _roofed(pieces: NDArray[np.int32], count: int, draw: np.random.Generator) -> Colours:
+    """Each piece under a roof of its own, whose two sides are lit differently."""
+    chances = np.array([chance for _, chance in ROOFS])
+    kinds = draw.choice(len(ROOFS), count + 1, p=chances / chances.sum())
+    roofs = np.array([colour for colour, _ in ROOFS], np.float64)[kinds]
+    roofs = roofs * np.exp(draw.normal(0, 0.12, (count + 1, 1))) + draw.normal(0, 6, roofs.shape)
+    middle = np.array([(0, 0), *ndimage.center_of_mass(pieces > 0, pieces, range(1, count + 1))])
+    rows, cols = np.indices(pieces.shape)
+    angle = draw.uniform(0, np.pi)
+    away = (rows - middle[pieces, 0]) * np.sin(angle) + (cols - middle[pieces, 1]) * np.cos(angle)
+    lit = 1 + draw.uniform(0, 0.22) * np.sign(away)
+    rough = 1 + draw.uniform(0.01, 0.06) * draw.standard_normal(pieces.shape)
+    return np.asarray(roofs[pieces] * (lit * rough)[..., None], np.float32)

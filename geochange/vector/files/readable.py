@@ -1,0 +1,67 @@
+"""Vector files that can be read to their end now: neither locked nor cut off.
+
+GDAL's drivers give fewer rows, or rows without geometry, of some files that are cut off, and no
+error. Of a locked GeoPackage they say that it is in no format they know.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyogrio
+
+from geochange.errors import InputError
+from geochange.files.archives import file_behind
+from geochange.files.database import CURES, Obstacle, obstacle_to
+from geochange.files.names import refuse_unopenable
+
+_SHP_LENGTH = slice(24, 28)
+"""Where a .shp says its own length, in words of 2 bytes."""
+
+
+def need_readable(path: Path) -> None:
+    """Refuse a file that is not there, may not be read, is locked or cut off. Raises InputError."""
+    refuse_unopenable(path, InputError)
+    file = file_behind(path)
+    if not file.exists():
+        raise InputError(f"{path}: {_missing(file)}")
+    if file.is_dir() and path.suffix.lower() != ".gdb":
+        raise InputError(f"{path}: is a folder; name a file in it")
+    if file.stat().st_size == 0 and path.suffix.lower() != ".gpkg":
+        raise InputError(f"{path}: the file is empty; export it again")
+    if not os.access(file, os.R_OK):
+        raise InputError(f"{path}: no permission to read it; change its access rights (chmod u+r)")
+    if file != path:
+        return  # in an archive, which nobody writes to
+    if path.suffix.lower() == ".gpkg":
+        found = obstacle_to(path)
+        # GDAL knows a file by its contents: another format under this name is read.
+        if found is not None and found.obstacle is not Obstacle.FOREIGN:
+            raise InputError(f"{path}: {found}; {CURES[found.obstacle]}, and try again")
+    if path.suffix.lower() == ".shp":
+        _need_whole_shapefile(path)
+
+
+def _missing(path: Path) -> str:
+    if path.is_symlink():
+        return f"is a link to {os.path.realpath(path)}, which is missing; check where it leads"
+    return "no such file; check the path"
+
+
+def _need_whole_shapefile(path: Path) -> None:
+    with path.open("rb") as file:
+        said = 2 * int.from_bytes(file.read(_SHP_LENGTH.stop)[_SHP_LENGTH], "big")
+    if path.stat().st_size < said:
+        raise InputError(
+            f"{path}: is cut off, it lacks some of its polygons; fetch or export it again"
+        )
+
+
+def prove_last(path: str, layer: str, features: int) -> None:
+    """Read the last feature of a FlatGeobuf, whose header counts features that may be missing.
+
+    path: as `readable_name` lends it. Raises what pyogrio raises where it is not there.
+    """
+    if path.lower().endswith(".fgb") and features:
+        pyogrio.raw.read(path, layer, columns=[], fids=[features - 1])

@@ -1,0 +1,60 @@
+"""Damage done to the files of a folder between a crash and what comes after it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+
+def flip(path: Path) -> None:
+    """Change a bit of the middle byte."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def truncate(path: Path) -> None:
+    """Cut the second half off."""
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+def empty(path: Path) -> None:
+    """Leave the name alone."""
+    path.write_bytes(b"")
+
+
+def lose(path: Path) -> None:
+    """Remove it."""
+    path.unlink()
+
+
+def replace_by_folder(path: Path) -> None:
+    """Put a folder with a file in it there."""
+    path.unlink()
+    path.mkdir()
+    (path / "0").write_bytes(b"something")
+
+
+def replace_by_link(path: Path) -> None:
+    """Put a link that leads nowhere there."""
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "flipped": flip,
+    "truncated": truncate,
+    "empty": empty,
+    "lost": lose,
+    "a folder": replace_by_folder,
+    "a dangling link": replace_by_link,
+}
+"""What may become of a file, by name."""
+
+
+def copy_afresh(source: Path, target: Path) -> Path:
+    """A folder as it was, over whatever became of the last copy."""
+    shutil.rmtree(target, ignore_errors=True)
+    return Path(shutil.copytree(source, target))

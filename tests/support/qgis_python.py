@@ -1,0 +1,27 @@
+"""The Python that has `qgis.core`: whether it is there, and how a script runs in it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from functools import cache
+
+QGIS_PYTHON = os.environ.get("GEOCHANGE_QGIS_PYTHON", "/usr/bin/python3")
+
+
+def run_qgis_python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    # The running environment's own PROJ data and packages are not QGIS's.
+    for name in ("PROJ_LIB", "PROJ_DATA", "GDAL_DATA", "PYTHONPATH", "PYTHONHOME"):
+        environment.pop(name, None)
+    return subprocess.run(
+        [QGIS_PYTHON, *arguments], capture_output=True, text=True, env=environment, timeout=120
+    )
+
+
+@cache
+def qgis_is_there() -> bool:
+    try:
+        return run_qgis_python("-c", "import qgis.core").returncode == 0
+    except FileNotFoundError:
+        return False
