@@ -201,7 +201,7 @@ def why_unusable(band: BandInfo) -> str | None:
     """Why the numbers of a band cannot be compared, with the cure; None where they can."""
     if band.role == "palette":
         return (
-            "holds numbers of a palette, not colours; expand it first (gdal_translate -expand rgb)"
+            "holds numbers of a palette, not colours; expand it first (gdal_translate -expand rgba)"
         )
     if band.dtype.kind == "c":
         return "holds complex numbers; export its amplitude first"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -123,6 +124,8 @@ def test_a_run_its_preview_and_its_chips_bear_an_odd_name(plain: Path, tmp_path:
         before, after, tmp_path / "o.gpkg", model="cva", aoi=str(place / "drawn.gpkg")
     )
     assert result.out == tmp_path / "o.gpkg"
+    links = json.loads((tmp_path / "o.stac.json").read_text())["links"]
+    assert {Path(file).as_uri() for file in (before, after)} <= {link["href"] for link in links}
     shutil.copy(tmp_path / "o.tif", place / "o + p.tif")
     again = geochange.polygonize(place / "o + p.tif", tmp_path / "again.gpkg")
     assert again.polygons == result.polygons
