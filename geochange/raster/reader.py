@@ -169,6 +169,14 @@ def inspect(path: str | os.PathLike[str]) -> RasterInfo:
     return info
 
 
+def inspect_grid(path: str) -> Grid:
+    """Read where a raster's pixels lie, whatever they hold; a palette too. Raises InputError."""
+    forget(path)
+    with QUIET, opened(path, **NOT_REMEMBERED) as dataset:
+        refuse_container(path, dataset)
+        return read_grid(path, dataset)
+
+
 def _describe(path: str, dataset: Any) -> RasterInfo:
     refuse_container(path, dataset)
     bands = describe_bands(dataset)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from affine import Affine
+from label_files import MASK, TIFFS
 from makers import NORTH_UP, make_raster, noise
 from polygon_files import make_polygons, square
 
@@ -113,6 +114,20 @@ def test_every_option_takes_a_file_in_an_archive(plain: Path, tmp_path: Path) ->
         for name in (f"{start}{labels}", f"zip://{tmp_path}/all.zip!in/{labels}"):
             with open_labels(name, pair.grid).reader() as read:
                 assert (read(pair.grid.full_window) == 1).sum() == 144
+
+
+def test_a_grid_may_be_that_of_a_palette(plain: Path, tmp_path: Path) -> None:
+    """As labels often are, in an archive as anywhere."""
+    TIFFS["palette green"](tmp_path / "labels.tif")
+    with zipfile.ZipFile(tmp_path / "labels.zip", "w") as archive:
+        archive.write(tmp_path / "labels.tif", "labels.tif")
+    pair, _ = open_pair(
+        plain / "before.tif", plain / "after.tif", CheckOptions(grid=str(tmp_path / "labels.zip"))
+    )
+    assert pair.grid.shape == MASK.shape
+    drawn = plain / "drawn.gpkg"
+    found = compare(drawn, drawn, extent=tmp_path / "labels.tif")
+    assert found.grid.shape == MASK.shape
 
 
 @pytest.mark.slow
