@@ -1,16 +1,19 @@
 """geochange: two georeferenced pictures of the same ground in, polygons of what changed out."""
 
-from __future__ import annotations
-
 import importlib
-from typing import TYPE_CHECKING, Any
 
+# For type checkers alone. `python -m geochange` runs this file while the current folder is still
+# first on the path, so it imports nothing that Python has not loaded already.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from geochange.cli.main import run_command
     from geochange.cli.screen import closing_table, screen
     from geochange.config.files import parse_setting
     from geochange.errors import GeochangeError
     from geochange.models.detector import load_model
+    from geochange.mosaic.cluster_keys import cluster_address
     from geochange.training.metrics.counts import Counts
     from geochange.vector.files.timeline import Span, write_timeline
     from geochange.vector.files.writers import read_changes
@@ -34,6 +37,7 @@ _HOMES = {
     "cut": "geochange.workflows.cut_chips",
     "parse_setting": "geochange.config.files",
     "load_model": "geochange.models.detector",
+    "cluster_address": "geochange.mosaic.cluster_keys",
     "train": "geochange.workflows.train",
     "run_command": "geochange.cli.main",
     "screen": "geochange.cli.screen",
@@ -58,6 +62,7 @@ __all__ = [
     "__version__",
     "bounds_of",
     "closing_table",
+    "cluster_address",
     "compare",
     "cut",
     "date_of",
@@ -74,7 +79,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOMES:
         raise AttributeError(f"module 'geochange' has no attribute {name!r}")
     found = getattr(importlib.import_module(_HOMES[name]), name)

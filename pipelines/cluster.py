@@ -2,7 +2,7 @@
 
     python pipelines/cluster.py before.tif after.tif --out changes.gpkg --on gpus
     python pipelines/cluster.py before.tif after.tif --out changes.gpkg --on slurm --workers 32
-    python pipelines/cluster.py before.tif after.tif --out changes.gpkg --on tcp://host:8786
+    python pipelines/cluster.py before.tif after.tif --out changes.gpkg --on tls://host:8786
 
 One worker for each GPU: dask-cuda pins it to a GPU of this machine, SLURM gives each job one. Both
 rasters and the folder of --out lie on a disk that all workers see.
@@ -16,6 +16,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -25,6 +26,9 @@ import geochange
 PACKAGES = {"gpus": ("dask_cuda", "dask-cuda"), "slurm": ("dask_jobqueue", "dask-jobqueue")}
 SLURM = {"memory": "32GB", "walltime": "12:00:00", "gres": "gpu:1"}
 """What a job asks for, unless --slurm says otherwise."""
+
+PAGE = {"dashboard_address": "127.0.0.1:0"}
+"""Where Dask shows what it does: to this machine alone."""
 
 Chosen = dict[str, Any]
 
@@ -44,7 +48,7 @@ Chosen = dict[str, Any]
     show_default=True,
     metavar="WHERE",
     help="local (processes here), gpus (those here, by dask-cuda), slurm (by dask-jobqueue), or "
-    "the address of a scheduler, such as tcp://host:8786",
+    "the address of a scheduler, such as tls://host:8786; on tcp:// anybody can run code there",
 )
 @click.option("--workers", type=click.IntRange(1), help="GPUs, jobs or processes; else all here")
 @click.option("--threads", type=click.IntRange(1), default=4, show_default=True, help="of each")
@@ -63,9 +67,9 @@ def cluster(before: str, after: str, out: Path, where: str, quiet: bool, **given
 
     Interrupted, the same command goes on where it was, on whatever cluster.
     """
-    options = pairs_of(given["settings"])
-    with workers_on(where, given) as address, geochange.screen(quiet, log_json=False) as report:
-        result = geochange.detect(before, after, out, report, scheduler=address, **options)
+    options, given["folder"] = pairs_of(given["settings"]), str(out.expanduser().absolute().parent)
+    with workers_on(where, given) as workers, geochange.screen(quiet, log_json=False) as report:
+        result = geochange.detect(before, after, out, report, **workers, **options)
     if not quiet:
         click.echo(f"polygons     {result.out}  {result.polygons:,}")
         click.echo(f"probability  {result.raster}")
@@ -78,61 +82,54 @@ def pairs_of(texts: tuple[str, ...]) -> dict[str, str]:
 
 
 @contextmanager
-def workers_on(where: str, given: Chosen) -> Iterator[str]:
-    """The address of a scheduler whose workers are up; they go when the context ends."""
-    if "://" in where:
-        yield where
-        return
-    makers = {"local": local, "gpus": gpus, "slurm": slurm}
-    if where not in makers:
-        known = f"{', '.join(makers)}, or an address such as tcp://host:8786"
+def workers_on(where: str, given: Chosen) -> Iterator[Chosen]:
+    """The options of a run that say who works; a cluster of our own goes when the context ends."""
+    makers = {"gpus": gpus, "slurm": slurm}
+    if where == "local":
+        workers = given["workers"] or max(1, (os.cpu_count() or 1) // given["threads"])
+        yield {"workers": workers, "threads": given["threads"]}
+    elif "://" in where:
+        yield {"scheduler": where}
+    elif where in makers:
+        from dask import config
+
+        asked = given["workers"], given["wait"] * 60
+        with (
+            TemporaryDirectory(prefix="geochange-") as private,  # to Dask's own others may write
+            config.set({"temporary-directory": private, "distributed.scheduler.worker-ttl": None}),
+            makers[where](given) as made,
+            geochange.cluster_address(made, *asked) as address,
+        ):
+            yield {"scheduler": address}
+    else:
+        known = f"local, {', '.join(makers)}, or an address such as tls://host:8786"
         raise click.BadParameter(f"{where}: say {known}", param_hint="--on")
-    from dask.distributed import Client
-
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it tells of every connection
-    with makers[where](given) as made, Client(made) as client:
-        wanted = given["workers"] or len(made.worker_spec)
-        try:
-            client.wait_for_workers(wanted, timeout=given["wait"] * 60)
-        except TimeoutError as error:
-            raise click.ClickException(
-                f"not all of {wanted} workers came up in {given['wait']:g} minutes; --wait longer, "
-                "or ask for fewer --workers"
-            ) from error
-        yield made.scheduler_address
-
-
-def local(given: Chosen) -> Any:
-    """Processes on this machine."""
-    import dask
-    import torch
-    from dask.distributed import LocalCluster
-
-    # Over how many threads a network splits a sum decides its last bits: as many as without Dask.
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        dask.config.set({f"distributed.nanny.pre-spawn-environ.{name}": torch.get_num_threads()})
-    workers = given["workers"] or max(1, (os.cpu_count() or 1) // given["threads"])
-    dask.config.set({"distributed.scheduler.worker-ttl": None})  # who slept did not die
-    # No limit of memory: geochange bounds it, for few tasks are submitted at once.
-    own = {"n_workers": workers, "threads_per_worker": given["threads"], "memory_limit": 0}
-    return LocalCluster(**own, dashboard_address=":0")
 
 
 def gpus(given: Chosen) -> Any:
     """A process for each GPU of this machine, which is the first one that it sees."""
     some = {"CUDA_VISIBLE_DEVICES": list(range(given["workers"]))} if given["workers"] else {}
-    made = package("gpus").LocalCUDACluster
-    return made(threads_per_worker=given["threads"], dashboard_address=":0", memory_limit=0, **some)
+    # No limit of memory: geochange bounds it, for few tasks are submitted at once.
+    own = {"memory_limit": 0, "host": "127.0.0.1", "security": True, **PAGE}
+    return package("gpus").LocalCUDACluster(threads_per_worker=given["threads"], **own, **some)
 
 
 def slurm(given: Chosen) -> Any:
     """A job for each worker, with a GPU of its own."""
+    from dask import config
+
     asked: Chosen = {**SLURM, **pairs_of(given["asked"])}
     asked |= {"cores": given["threads"], "job_extra_directives": [f"--gres={asked.pop('gres')}"]}
+    maker = package("slurm").SLURMCluster
+    options = {**config.get("jobqueue.slurm.scheduler-options", {}), **PAGE}
     try:
-        made = package("slurm").SLURMCluster(processes=1, **asked)
-    except (TypeError, ValueError) as error:
+        # Jobs read the keys of the cluster from the disk that all see; they go with this process.
+        keys = TemporaryDirectory(prefix=".geochange-keys-", dir=given["folder"])
+        asked |= {"security": True, "shared_temp_directory": keys.name}
+        made = maker(processes=1, scheduler_options=options, **asked)
+    except (OSError, TypeError, ValueError) as error:
         raise click.ClickException(f"--slurm: {error}") from error
+    made.keys = keys
     made.scale(jobs=given["workers"] or 1)
     return made
 
@@ -141,9 +138,11 @@ def package(where: str) -> Any:
     """The package that starts workers there. Refused where it is not installed."""
     module, name = PACKAGES[where]
     try:
-        return importlib.import_module(module)
+        found = importlib.import_module(module)
     except ImportError as error:
         raise click.ClickException(f"--on {where} needs {name}: pip install {name}") from error
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it tells of every connection
+    return found
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from geochange import __version__
+from geochange.cli.import_path import leave_current_folder_out
 from geochange.cli.lazy import lazy_group
 from geochange.cli.rerun import words_of
 from geochange.errors import GeochangeError, RunError
@@ -67,8 +68,7 @@ def run_command(command: click.Command, name: str | None = None) -> NoReturn:
     0 done, 1 fault, 2 refused input or options, 130 interrupted; what went wrong is one line.
     name: what it is called in its help; else the file's own.
     """
-    # As `python script.py` has it: a model of one's own may lie in the current folder.
-    sys.path.append(os.getcwd())
+    leave_current_folder_out()
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
     # What GDAL says of a failure stands in the line that names it.
     logging.getLogger("rasterio").setLevel(logging.ERROR)

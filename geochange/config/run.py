@@ -107,7 +107,11 @@ class RunOptions(_Written, ModelOptions, _Model, _Pair):
         validation_alias=AliasChoices("device", "devices"),
         description="auto, cpu, cuda:N, or several GPUs, such as 0,1",
     )
-    scheduler: str | None = Field(None, description="address of a Dask scheduler")
+    scheduler: str | None = Field(
+        None,
+        description="address of a Dask scheduler, such as tls://host:8786; on tcp:// whoever reaches the "
+        "port can run code as you",
+    )
     workers: int = Field(0, ge=0, le=1024, description="worker processes; 0 works in this one")
     threads: int | None = Field(None, ge=1, le=1024, description="threads of each worker")
     max_memory: float | None = Field(

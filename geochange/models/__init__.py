@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import sys
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from geochange.errors import OptionError
+from geochange.models.user_class import locate_class
 from geochange.models.weights.locate import SHIPPED, SUFFIXES, clip_file, locate, sensible
 
 if TYPE_CHECKING:
@@ -200,10 +200,4 @@ def build(name: str, device: str = "cpu") -> ChangeModel:
 
 
 def _locate_class(name: str) -> Any:
-    module_name, _, attribute = BUILTIN.get(name, name).partition(":")
-    try:
-        return getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise OptionError(
-            f"--model {name}: cannot be imported ({error}); is its package installed here?"
-        ) from error
+    return locate_class(BUILTIN.get(name, name), f"--model {name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,15 +13,22 @@ from typing import Any
 import dask
 from dask.system import CPU_COUNT
 from distributed import Client, Future, LocalCluster, as_completed
+from distributed.security import Security
 from distributed.system import MEMORY_LIMIT
 
 from geochange.errors import OptionError
+from geochange.mosaic.cluster_keys import check_keys, is_encrypted, why_unanswered
 
 __all__ = ["Client", "Job", "connect", "run_bounded"]
 
 CONNECT_S = 10
 LOCAL_PORT = "127.0.0.1:0"
-"""Dask's status page: any free port, seen from this machine alone."""
+"""Dask's web server, which cannot be left out: any free port, seen from this machine alone."""
+
+NO_PAGES: dict[str, list[str]] = {
+    f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker")
+}
+"""Nobody is told that port, so it serves nothing."""
 
 OURS = {
     "distributed.scheduler.worker-ttl": None,
@@ -35,6 +43,9 @@ that slept is no worker that died: those that do close their connection, or are 
 
 SPLITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """What says over how many threads a worker process splits a sum; Dask would have it be one."""
+
+SAFE_PATH = "PYTHONSAFEPATH"
+"""What keeps a starting Python from looking for modules in the current folder first."""
 
 READ_AHEAD = 64
 """Jobs that may wait for others before the list is read no further."""
@@ -81,7 +92,8 @@ def connect(
     threads = threads or threads_of(workers)
     with (
         tempfile.TemporaryDirectory(prefix="geochange-") as scratch,
-        dask.config.set(OURS),
+        _imports_nothing_here(),
+        dask.config.set({**OURS, **NO_PAGES}),
         dask.config.set({f"distributed.nanny.pre-spawn-environ.{n}": cores for n in SPLITS}),
         _cluster(workers, threads, scratch) as cluster,
         Client(cluster) as client,
@@ -89,35 +101,60 @@ def connect(
         yield client
 
 
+@contextmanager
+def _imports_nothing_here() -> Iterator[None]:
+    """Processes that start meanwhile do not look for modules in the current folder.
+
+    Python puts it first on the path of those that multiprocessing starts, until they are told ours.
+    """
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[SAFE_PATH]
+        if before is not None:
+            os.environ[SAFE_PATH] = before
+
+
 def _client_of(scheduler: str) -> Client:
+    check_keys(scheduler)
     try:
         client = Client(scheduler, timeout=CONNECT_S)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise OptionError(
-            f"--scheduler {scheduler}: does not answer; start one with `dask scheduler` and "
-            "give its address, such as tcp://host:8786"
-        ) from error
+    except (OSError, TimeoutError, ValueError, TypeError, AssertionError) as error:
+        raise OptionError(f"--scheduler {scheduler}: {why_unanswered(error)}") from error
     try:
         client.wait_for_workers(1, timeout=CONNECT_S)
     except TimeoutError as error:
         client.close()
+        with_keys = " and the keys of the scheduler" if is_encrypted(scheduler) else ""
         raise OptionError(
-            f"--scheduler {scheduler}: has no workers; start one with `dask worker {scheduler}`"
+            f"--scheduler {scheduler}: has no workers; start one with `dask worker {scheduler} "
+            f"--host ADDRESS`{with_keys}, where ADDRESS is that of its own machine"
         ) from error
     return client
 
 
 def _cluster(workers: int, threads: int, scratch: str) -> LocalCluster:
+    """Workers of this process, or processes that talk in TLS with keys made for this run.
+
+    A Dask port runs what it is sent. So the ports listen on this machine alone, and other users of
+    it have no key.
+    """
+    own: dict[str, Any] = {"protocol": "inproc://"}
+    if workers:
+        own = {"protocol": "tls://", "host": "127.0.0.1", "security": Security.temporary()}
     return LocalCluster(
         n_workers=max(1, workers),
         threads_per_worker=threads,
         processes=workers > 0,
-        host="127.0.0.1" if workers else None,
         dashboard_address=LOCAL_PORT,
         worker_dashboard_address=LOCAL_PORT,
+        scheduler_kwargs={"dashboard": False},
         local_directory=scratch,
         memory_limit=0,
         silence_logs=logging.CRITICAL,
+        **own,
     )
 
 

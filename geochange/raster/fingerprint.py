@@ -6,7 +6,6 @@ import http.client
 import os
 import re
 import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,11 @@ from geochange.raster.sources.band_stack import files_of as stacked
 from geochange.raster.sources.band_stack import is_stack
 from geochange.raster.sources.mosaic import is_tileset, tiles_of
 from geochange.raster.sources.vrt import mask_files
+from geochange.raster.web import fetch
 
 ASIDE = (".aux.xml", ".ovr")
 """Statistics and overviews, which QGIS writes beside a raster it shows: no pixel depends on them."""
 
-ANSWER_S = 15
 
 _WEB = re.compile(r"^(/vsicurl/)?(?=https?://)")
 _COMPLEX = (".vrt", ".gti")
@@ -104,10 +103,8 @@ def _told(url: str) -> list[Any]:
 def _ask(url: str) -> list[Any] | OSError:
     """What a server tells; [] where it does not tell us, its fault where it may do so later."""
     try:
-        request = urllib.request.Request(url, method="HEAD")
-        with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
-            tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
-            return [answer.headers.get("Content-Length"), tag]
+        headers = {name.lower(): value for name, value in fetch(url, 0, "HEAD").headers.items()}
+        return [headers.get("content-length"), headers.get("etag") or headers.get("last-modified")]
     except urllib.error.HTTPError as error:
         # GDAL may have other ways in (a signature, a header of its own); this one stays shut.
         return error if error.code in (408, 425, 429) or error.code >= 500 else []

@@ -23,6 +23,7 @@ from geochange.raster import retry
 from geochange.raster.acquisition import Acquisition, acquisition_of
 from geochange.raster.band_info import BandInfo, describe_bands
 from geochange.raster.gdal_log import QUIET
+from geochange.raster.picture_files import open_picture_file
 from geochange.raster.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
 from geochange.raster.sources.band_stack import is_stack, make_stack
 from geochange.raster.sources.geographic import crs_of
@@ -131,7 +132,7 @@ def open_raster(path: str) -> Any:
 
 def _open(name: str) -> Any:
     with np.errstate(over="ignore"):  # rasterio casts a nodata value that its type cannot hold
-        return rasterio.open(name)
+        return open_picture_file(name) if is_remote(name) else rasterio.open(name)
 
 
 _made: dict[str, VirtualFile] = {}

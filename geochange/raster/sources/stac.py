@@ -10,25 +10,31 @@ import json
 import logging
 import os
 import re
-import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
+from rasterio.errors import RasterioError
+
 from geochange.errors import InputError
 from geochange.raster import retry
 from geochange.raster.acquisition import Acquisition, parse_moment
+from geochange.raster.gdal_log import QUIET
+from geochange.raster.picture_files import open_picture_file
+from geochange.raster.remote import is_remote
 from geochange.raster.sources.band_stack import PLUS
+from geochange.raster.web import TooLargeError, fetch, host_of, set_secrets, user_headers
 
 logger = logging.getLogger(__name__)
 
 LARGEST_BYTES = 5_000_000
 """A larger file is no item."""
 
-ANSWER_S = 15
+LONGEST_HREF = 4096
+"""A longer address is none that a server has."""
 
 COLOURS = ("red", "green", "blue")
 
@@ -97,7 +103,39 @@ def resolve_item(text: str) -> Resolved:
     if not keys:
         logger.info("%s: takes %s", place, ", ".join(chosen))
     paths = [_located(place, assets[key], key) for key in chosen]
+    _keep_secrets(place, paths)
+    for path in paths:
+        _need_picture(place, path)
     return Resolved(PLUS.join(paths), _when(item))
+
+
+def _keep_secrets(place: str, paths: Sequence[str]) -> None:
+    """Refuse assets on other hosts while GDAL holds a secret, which it would send there too."""
+    others = {host_of(path) for path in paths if _ADDRESS.match(path)} - {host_of(place)}
+    secrets = set_secrets()
+    if others and secrets:
+        raise InputError(
+            f"{place}: its assets are on {min(others)}, and {secrets[0]} would be sent there too; "
+            f"unset it, or name the raster itself if {min(others)} may know it"
+        )
+
+
+def _need_picture(place: str, path: str) -> None:
+    """Refuse a file that names other files instead of holding pixels. Raises InputError."""
+    if is_remote(path) or not os.path.exists(path):
+        return  # what is on a server is opened so anyway
+    try:
+        with QUIET, open_picture_file(path):
+            return
+    except RasterioError as error:
+        raise InputError(
+            f"{place}: its asset {path} is no picture ({_short(error)}); an item may not name files "
+            "that lead to others, so look into it, and name it itself"
+        ) from error
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]
 
 
 def _parted(text: str) -> tuple[str, str]:
@@ -135,24 +173,16 @@ def _bytes(place: str) -> bytes:
             break
     if isinstance(answer, Exception):
         raise InputError(f"{place}: cannot be fetched ({answer}); check the address") from answer
-    if len(answer) > LARGEST_BYTES:
-        raise InputError(f"{place}: too large for a STAC item")
     return answer
 
 
 def _ask(address: str) -> bytes | Exception:
     try:
-        request = urllib.request.Request(address, headers=_headers())
-        with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
-            return bytes(answer.read(LARGEST_BYTES + 1))
+        return fetch(address, LARGEST_BYTES, headers=user_headers()).body
+    except TooLargeError as error:
+        raise InputError(f"{address}: too large for a STAC item") from error
     except (OSError, HTTPException, ValueError) as error:
         return error
-
-
-def _headers() -> dict[str, str]:
-    """What GDAL is told to send along with its own requests: "Name: value,Other: value"."""
-    told = (pair.partition(":") for pair in os.environ.get("GDAL_HTTP_HEADERS", "").split(","))
-    return {name.strip(): value.strip() for name, colon, value in told if colon}
 
 
 def _assets(place: str, item: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -217,7 +247,13 @@ def _located(place: str, asset: Mapping[str, Any], key: str) -> str:
         "a web server, so name that raster itself"
     )
     scheme = urlsplit(href).scheme.lower() if re.match(r"^[a-zA-Z][\w+.-]*:", href) else ""
-    if not href or PLUS in href or "\n" in href or _says_item(urlsplit(href).path):
+    if (
+        not href
+        or len(href) > LONGEST_HREF
+        or PLUS in href
+        or not href.isprintable()
+        or _says_item(urlsplit(href).path)
+    ):
         raise refused
     if _ADDRESS.match(place) and not scheme:
         href = urljoin(place, href)

@@ -75,10 +75,10 @@ def test_a_file_that_has_the_name_is_no_item_unless_it_is_one(
         (tmp_path / name).write_bytes(b"II*")
         assert not is_item(name) and not is_item(str(tmp_path / name))
     answer = tmp_path / "items" / "S2A_1"
-    answer.write_text(json.dumps({"type": "Feature", "assets": {"a": asset("b.tif")}}))
+    answer.write_text(json.dumps({"type": "Feature", "assets": {"a": asset("c.tif")}}))
     for name in ("items/S2A_1", str(answer)):
         assert is_item(name)
-        assert resolve_item(name).path == str(tmp_path.resolve() / "items" / "b.tif")
+        assert resolve_item(name).path == str(tmp_path.resolve() / "items" / "c.tif")
 
 
 def test_an_item_may_lie_in_a_folder_with_signs_and_point_into_items(tmp_path: Path) -> None:
@@ -218,3 +218,40 @@ def test_odd_types_where_words_belong(tmp_path: Path) -> None:
     assert inspect_source(path).acquired is None
     path.write_text(json.dumps({"type": "Feature", "properties": 3, "assets": {"a": odd}}))
     assert inspect_source(path).data_bands == (1, 2, 3)
+
+
+@pytest.mark.parametrize("name", ["a.vrt", "a.tif"])
+def test_an_asset_that_names_other_files_is_refused_whatever_it_is_called(
+    tmp_path: Path, name: str
+) -> None:
+    make_raster(tmp_path / "secret.tif", noise((8, 9)))
+    (tmp_path / "items").mkdir()
+    (tmp_path / "items" / name).write_text(
+        '<VRTDataset rasterXSize="9" rasterYSize="8"><VRTRasterBand dataType="Byte" band="1">'
+        f"<SimpleSource><SourceFilename>{tmp_path}/secret.tif</SourceFilename>"
+        "<SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+    path = item(tmp_path / "items", {"a": asset(name)})
+    with pytest.raises(InputError, match="is no picture") as caught:
+        inspect_source(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_secret_is_not_sent_to_the_host_of_an_asset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(item(tmp_path, {"a": asset("https://elsewhere.example/a.tif")}))
+    assert resolve_item(path).path == "https://elsewhere.example/a.tif"
+    monkeypatch.setenv("GDAL_HTTP_HEADERS", "X-Api-Key: secret")
+    with pytest.raises(InputError, match="GDAL_HTTP_HEADERS would be sent there too"):
+        resolve_item(path)
+
+
+@pytest.mark.parametrize(
+    "href", ["a" * 100_000 + ".tif", "a\0b.tif", "a\nb.tif", "", "\x1b[2J.tif"]
+)
+def test_hrefs_that_are_none(tmp_path: Path, href: str) -> None:
+    path = item(tmp_path, {"a": {**asset("x.tif"), "href": href}})
+    with pytest.raises(InputError) as caught:
+        resolve_item(str(path))
+    assert len(str(caught.value)) < 500 and "\n" not in str(caught.value)

@@ -1,0 +1,89 @@
+"""A class by package.module:Class, whose package may lie in the current folder."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from geochange.errors import OptionError
+
+
+class _OneInFolder(MetaPathFinder):
+    """Finds one top-level package or module in one folder.
+
+    Its submodules are then found by the package's own path. Whatever else is imported meanwhile is
+    not looked for there: a folder of data may hold files with the names of libraries.
+    """
+
+    def __init__(self, name: str, folder: str) -> None:
+        self.name, self.folder = name, folder
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """The spec of that one name; None for every other."""
+        return PathFinder.find_spec(fullname, [self.folder]) if fullname == self.name else None
+
+
+@contextmanager
+def _found_in(name: str, folder: str | None) -> Iterator[None]:
+    """Let one top-level name be found in a folder, where no installed package has it."""
+    if folder is None:
+        yield
+        return
+    finder = _OneInFolder(name, folder)
+    sys.meta_path.append(finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+def locate_class(reference: str, option: str) -> Any:
+    """The class of package.module:Class. Installed packages come before the current folder.
+
+    option: what the user wrote, for the message. Raises OptionError where it cannot be imported.
+    """
+    module, _, attribute = reference.partition(":")
+    package, folder = module.partition(".")[0], _current_folder()
+    try:
+        with _found_in(package, folder):
+            return getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        raise OptionError(
+            f"{option}: cannot be imported ({error}); {_cure(error, package, folder)}"
+        ) from error
+    except (ImportError, AttributeError, SyntaxError, ValueError) as error:
+        raise OptionError(
+            f"{option}: cannot be imported ({error}); is its package installed here?"
+        ) from error
+
+
+def _current_folder() -> str | None:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:  # it was deleted, so no module lies in it
+        return None
+
+
+def _cure(error: ModuleNotFoundError, package: str, folder: str | None) -> str:
+    missing = (error.name or "").partition(".")[0]
+    if folder is None or missing in ("", package):
+        return "is its package installed here?"
+    if Path(folder, f"{missing}.py").exists() or Path(folder, missing).is_dir():
+        return (
+            f"of the current folder only {package!r} is imported, so put {missing!r} and the model "
+            "into one package and import it as package.module"
+        )
+    return f"install {missing}, which the model imports"

@@ -1,0 +1,95 @@
+"""TLS of Dask clusters: the keys of a client, in Dask's configuration, and what is said without them."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dask
+from distributed import Client
+from distributed.security import Security
+
+from geochange.errors import OptionError
+
+CERTIFICATES = {
+    "ca-file": "tls_ca_file",
+    "client.cert": "tls_client_cert",
+    "client.key": "tls_client_key",
+}
+"""What a client shows and checks: by its name below distributed.comm.tls, the field of Security."""
+
+WAIT_S = 600.0
+
+
+def is_encrypted(scheduler: str) -> bool:
+    """Whether an address is that of a scheduler with TLS."""
+    return scheduler.startswith(("tls://", "wss://"))
+
+
+def check_keys(scheduler: str) -> None:
+    """Refuse an encrypted scheduler where Dask's configuration names no keys that are there.
+
+    Raises OptionError.
+    """
+    if not is_encrypted(scheduler) or dask.config.get("distributed.client.security-loader", None):
+        return
+    security = Security()
+    for name, field in CERTIFICATES.items():
+        place = getattr(security, field)
+        if place is None and name != "client.key":  # a key may be in the file of its certificate
+            raise OptionError(
+                f"--scheduler {scheduler}: needs certificates; name them in Dask's configuration, "
+                f"where distributed.comm.tls.{name} is missing (docs/several-machines.md)"
+            )
+        if place is not None and "\n" not in place and not Path(place).is_file():
+            raise OptionError(
+                f"--scheduler {scheduler}: {place}: no such file; correct distributed.comm.tls."
+                f"{name} in Dask's configuration"
+            )
+
+
+def why_unanswered(error: BaseException) -> str:
+    """What keeps a client from a scheduler, and the cure."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            reason = " ".join(str(cause.reason or cause).split())
+            return (
+                f"TLS fails ({reason}); give this machine and the scheduler certificates of one "
+                "authority"
+            )
+        cause = cause.__cause__ or cause.__context__
+    return (
+        "does not answer; start one with `dask scheduler --host 127.0.0.1` for this machine, or "
+        "with TLS for several (docs/several-machines.md), and give its address: "
+        "tcp://127.0.0.1:8786, or tls://host:8786 of one with TLS"
+    )
+
+
+@contextmanager
+def cluster_address(
+    cluster: Any, workers: int | None = None, wait_s: float = WAIT_S
+) -> Iterator[str]:
+    """The address of a Dask cluster's scheduler, for the option `scheduler`, once workers are up.
+
+    In this context Dask is configured with the cluster's keys, where it has any.
+    workers: how many must be up; all that were asked for where None. Raises OptionError if they do
+    not come up.
+    """
+    wanted = workers or len(cluster.worker_spec)
+    keys = {name: getattr(cluster.security, field) for name, field in CERTIFICATES.items()}
+    with (
+        Client(cluster) as client,
+        dask.config.set({f"distributed.comm.tls.{name}": key for name, key in keys.items()}),
+    ):
+        try:
+            client.wait_for_workers(wanted, timeout=wait_s)
+        except TimeoutError as error:
+            raise OptionError(
+                f"not all of {wanted} workers came up in {wait_s / 60:g} minutes; wait longer, or "
+                "ask for fewer"
+            ) from error
+        yield cluster.scheduler_address

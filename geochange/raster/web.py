@@ -1,0 +1,128 @@
+"""Requests to web servers that GDAL does not make: bounded in time and size, headers kept at home.
+
+GDAL reads pixels by itself. This module fetches STAC items and asks for the stamps of files.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPMessage
+from typing import IO
+from urllib.parse import urlsplit
+
+ANSWER_S = 15.0
+"""An answer must be complete after this time, however slowly a server sends it."""
+
+PIECE_BYTES = 1 << 16
+
+SECRETS = ("GDAL_HTTP_HEADERS", "GDAL_HTTP_BEARER", "GDAL_HTTP_USERPWD", "GDAL_HTTP_COOKIE")
+"""Variables whose values GDAL sends to every server that it asks."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The headers of an answer, and its body; the body of a HEAD request is empty."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class TooLargeError(OSError):
+    """An answer is larger than it may be."""
+
+
+def host_of(url: str) -> str:
+    """The host and port of a URL, in lower case; "" where it has none."""
+    return urlsplit(url).netloc.rpartition("@")[2].lower()
+
+
+def user_headers() -> dict[str, str]:
+    """The headers that the user gives GDAL for its requests: "Name: value,Other: value"."""
+    told = (pair.partition(":") for pair in os.environ.get("GDAL_HTTP_HEADERS", "").split(","))
+    return {name.strip(): value.strip() for name, colon, value in told if colon}
+
+
+def set_secrets() -> list[str]:
+    """The names of SECRETS that the user's environment sets."""
+    return [name for name in SECRETS if os.environ.get(name)]
+
+
+def fetch(
+    url: str, largest: int, method: str = "GET", headers: Mapping[str, str] | None = None
+) -> Answer:
+    """Ask a web server, with a deadline for the whole answer.
+
+    largest: bytes of the body. headers: sent to the host of `url` alone; a redirect to another host
+    goes without them.
+
+    Raises OSError (TimeoutError, TooLargeError, urllib.error.HTTPError), HTTPException, ValueError.
+    """
+    found: list[Answer | Exception] = []
+    given_up = threading.Event()
+
+    def work() -> None:
+        try:
+            found.append(_fetch(url, largest, method, headers or {}, given_up))
+        except (OSError, HTTPException, ValueError) as error:
+            found.append(error)
+
+    thread = threading.Thread(target=work, name="fetch", daemon=True)
+    thread.start()
+    thread.join(ANSWER_S)
+    if not found:
+        given_up.set()
+        raise TimeoutError(f"no complete answer within {ANSWER_S:g} s")
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return found[0]
+
+
+def _fetch(
+    url: str, largest: int, method: str, headers: Mapping[str, str], given_up: threading.Event
+) -> Answer:
+    request = urllib.request.Request(url, method=method)
+    for name, value in headers.items():
+        request.add_unredirected_header(name, value)
+    opener = urllib.request.build_opener(_SameKindOfPlace(headers))
+    body = bytearray()
+    with opener.open(request, timeout=ANSWER_S) as answer:
+        while method != "HEAD" and (piece := answer.read1(PIECE_BYTES)):
+            body += piece
+            if len(body) > largest:
+                raise TooLargeError(f"larger than {largest:,} bytes")
+            if given_up.is_set():
+                break
+        return Answer(dict(answer.headers.items()), bytes(body))
+
+
+class _SameKindOfPlace(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to web servers only, and takes the user's headers along to one host only."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = headers
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """The request that follows a redirect. Raises HTTPError where it leads off the web."""
+        if urlsplit(newurl).scheme.lower() not in ("http", "https"):
+            raise urllib.error.HTTPError(newurl, code, "it redirects off the web", headers, fp)
+        following = super().redirect_request(req, fp, code, msg, headers, newurl)
+        is_safe = host_of(newurl) == host_of(req.full_url) and not (
+            req.full_url.lower().startswith("https:") and newurl.lower().startswith("http:")
+        )
+        if following is not None and is_safe:
+            for name, value in self._headers.items():
+                following.add_unredirected_header(name, value)
+        return following

@@ -1,0 +1,76 @@
+"""Files with the names of libraries in a folder of data, which leave a mark when they are run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline_runs import ROOT
+
+LIBRARIES = (
+    "numexpr",
+    "bottleneck",
+    "numba",
+    "cupy",
+    "matplotlib",
+    "click",
+    "rasterio",
+    "geochange_x",
+)
+"""Some that are there and some that others try to import."""
+
+STANDARD = (
+    "typing",
+    "__future__",
+    "logging",
+    "random",
+    "socket",
+    "struct",
+    "tempfile",
+    "selectors",
+)
+"""Of Python itself: what starts a child process imports these. (`python -m` itself imports others
+before any code of ours runs.)"""
+
+SITE = ("sitecustomize", "usercustomize")
+
+
+def plant(folder: Path) -> None:
+    """Put decoys into a folder."""
+    for name in (*LIBRARIES, *STANDARD, *SITE):
+        (folder / f"{name}.py").write_text(
+            f"open({str(folder / name)!r} + '.ran', 'w').close()\n"
+            f"raise ImportError('the decoy {name} was run')\n"
+        )
+
+
+def ran(folder: Path) -> list[str]:
+    """The decoys of a folder that have been run."""
+    return sorted(path.stem for path in folder.glob("*.ran"))
+
+
+def command_words(how: str, folder: Path) -> list[str]:
+    """What starts `geochange`: its script, as installers write it, or `python -m`."""
+    if how == "module":
+        return [sys.executable, "-m", "geochange"]
+    script = folder / "geochange"
+    script.write_text(
+        "from geochange.cli.main import main\n\nif __name__ == '__main__':\n    main()\n"
+    )
+    return [sys.executable, str(script)]
+
+
+def start(words: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """Run a program in a folder to its end, which must be a good one; what it printed."""
+    done = subprocess.run(
+        words,
+        cwd=folder,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
