@@ -132,7 +132,9 @@ def open_raster(path: str) -> Any:
 
 def _open(name: str) -> Any:
     with np.errstate(over="ignore"):  # rasterio casts a nodata value that its type cannot hold
-        return open_picture_file(name) if is_remote(name) else rasterio.open(name)
+        # The text of a virtual raster is our own, though it names what lies on a server.
+        is_name = not name.startswith("<")
+        return open_picture_file(name) if is_name and is_remote(name) else rasterio.open(name)
 
 
 _made: dict[str, VirtualFile] = {}
