@@ -12,7 +12,7 @@ from geochange.grid.grid import Grid, common_window
 from geochange.grid.tiling import Window
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands, check_bands
-from geochange.raster.reader import RasterInfo, inspect
+from geochange.raster.reader import RasterInfo, inspect_grid
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ def align_pair(before: RasterInfo, after: RasterInfo, grid: str, bands: Bands) -
     Raises InputError where there is no common ground, OptionError for bands that do not exist.
     """
     named = {"before": before.grid, "after": after.grid}
-    target = named[grid] if grid in named else inspect(grid).grid
+    target = named[grid] if grid in named else inspect_grid(grid)
     window = common_window(target, [before.grid, after.grid])
     if window is None:
         raise InputError(_why_disjoint(before, after))

@@ -138,7 +138,9 @@ def open_raster(path: str) -> Any:
 
 def _open(name: str) -> Any:
     with np.errstate(over="ignore"):  # rasterio casts a nodata value that its type cannot hold
-        return open_picture_file(name) if is_remote(name) else rasterio.open(name)
+        # The text of a virtual raster is our own, though it names what lies on a server.
+        is_name = not name.startswith("<")
+        return open_picture_file(name) if is_name and is_remote(name) else rasterio.open(name)
 
 
 _made: dict[str, VirtualFile] = {}
@@ -177,6 +179,14 @@ def inspect(path: str | os.PathLike[str]) -> RasterInfo:
     return info
 
 
+def inspect_grid(path: str) -> Grid:
+    """Read where a raster's pixels lie, whatever they hold; a palette too. Raises InputError."""
+    forget(path)
+    with QUIET, opened(path, **NOT_REMEMBERED) as dataset:
+        refuse_container(path, dataset)
+        return read_grid(path, dataset)
+
+
 def _describe(path: str, dataset: Any) -> RasterInfo:
     refuse_container(path, dataset)
     bands = describe_bands(dataset)
@@ -210,7 +220,7 @@ def why_unusable(band: BandInfo) -> str | None:
     """Why the numbers of a band cannot be compared, with the cure; None where they can."""
     if band.role == "palette":
         return (
-            "holds numbers of a palette, not colours; expand it first (gdal_translate -expand rgb)"
+            "holds numbers of a palette, not colours; expand it first (gdal_translate -expand rgba)"
         )
     if band.dtype.kind == "c":
         return "holds complex numbers; export its amplitude first"

@@ -6,10 +6,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from geochange.raster.sources.band_stack import PLUS, names_in
+
 Point = tuple[float, float]
 Ring = tuple[Point, ...]
 
-SEVERAL = " + "
+SEVERAL = PLUS
+"""Between the paths of a raster of several files."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Source:
     @property
     def parts(self) -> list[str]:
         """The paths of all rasters."""
-        return self.path.split(SEVERAL)
+        return names_in(self.path)
 
 
 @dataclass(frozen=True)

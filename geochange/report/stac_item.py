@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pystac
 from pystac.extensions.projection import ProjectionExtension
 
+from geochange.files.archives import file_behind
+from geochange.raster.sources.mosaic import is_tileset
 from geochange.report.facts import Facts, Source
 
 MEDIA_TYPES = {
@@ -154,6 +156,6 @@ def _at(text: str) -> str:
 
 def _addresses(source: Source) -> list[str]:
     """The URLs of its rasters; tile sets named by a pattern have none."""
-    single = [part for part in source.parts if not set(part) & set("*?[") or "://" in part]
-    paths = [(part, PurePath(part)) for part in single if not part.startswith("GTI:")]
+    single = [part for part in source.parts if not is_tileset(part)]
+    paths = [(part, file_behind(part)) for part in single]
     return [path.as_uri() if path.is_absolute() else quote(part, ":/?&=%") for part, path in paths]

@@ -26,7 +26,7 @@ MIXED_EVERY = 3
 KEPT_OUT = 5
 """Every fifth picture of a class is kept out for selection."""
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 
 WORDINGS: Mapping[str, tuple[str, ...]] = {
     "agricultural": ("agricultural", "farmland", "fertile land", "cotton field"),

@@ -16,7 +16,8 @@ from geochange.chip import UNKNOWN
 from geochange.errors import InputError, OptionError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
-from geochange.raster.sources.resolve import PathLike, inspect_source
+from geochange.raster.reader import inspect_grid
+from geochange.raster.sources.resolve import PathLike, source_of
 from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
 from geochange.training.metrics.counts import Counts
 from geochange.vector.comparison_grid import grid_of_run, metric_grid
@@ -170,7 +171,7 @@ def _grid(found: Path, reference: Path, pixel_m: float | None, extent: PathLike 
         raise OptionError("an extent has pixels of its own; give it, or the size of a pixel")
     layers = [find_layer(path) for path in (found, reference)]
     if extent is not None:
-        return inspect_source(extent).grid
+        return inspect_grid(source_of(extent))
     if pixel_m is not None:
         if not 0 < pixel_m < float("inf"):
             raise OptionError(f"pixels of {pixel_m:g} m: give a size above 0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
 from geochange.config import CheckOptions
@@ -16,6 +17,7 @@ from geochange.raster.scene.coregistration import Shift, measure_shift
 from geochange.raster.scene.fills import Fill
 from geochange.raster.scene.histograms import cloud_shares, distances
 from geochange.raster.scene.sampling import SceneSample
+from geochange.raster.sources.band_stack import PLUS, names_in
 from geochange.raster.sources.resolve import PathLike
 from geochange.running.read_failures import warn_unsampled
 from geochange.workflows.preflight import open_pair
@@ -51,6 +53,11 @@ class DateReport:
     nodata: float
     cloud: float
     colour_in_alpha: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The last part of its path, or of each where it is several files."""
+        return PLUS.join(PurePath(file).name for file in names_in(self.path))
 
     def to_json(self) -> dict[str, Any]:
         """Its figures by name."""

@@ -252,3 +252,23 @@ def test_blocks_are_those_of_all_bands(tmp_path: Path) -> None:
     strips = make_raster(tmp_path / "b.tif", noise((70, 90)), blockysize=8)
     assert (inspect(tiled).block_px, inspect(tiled).blurred) == ((16, 32), False)
     assert inspect(strips).block_px == (8, 90)
+
+
+def test_the_cure_for_a_palette_keeps_what_holds_no_data(tmp_path: Path) -> None:
+    """What `gdal_translate -expand rgba` makes: alpha is 0 where the number was nodata.
+
+    `-expand rgb` drops the nodata value, and missing pixels would become black ones.
+    """
+    numbers = (noise(SHAPE) % 3).astype(np.uint8)
+    colours = {0: (0, 0, 0, 255), 1: (0, 255, 0, 255), 2: (9, 9, 9, 255)}
+    path = make_raster(tmp_path / "a.tif", numbers, nodata=0)
+    with rasterio.open(path, "r+") as raster:
+        raster.write_colormap(1, colours)
+    with pytest.raises(InputError, match=r"expand it first \(gdal_translate -expand rgba\)"):
+        inspect(path)
+    table = np.array([colours[number] for number in range(3)], np.uint8)
+    table[0, 3] = 0
+    expanded = make_raster(tmp_path / "b.tif", table[numbers], alpha=True)
+    pixels, valid = read_all(expanded, (1, 2, 3))
+    np.testing.assert_array_equal(valid, numbers != 0)
+    np.testing.assert_array_equal(pixels[valid], table[numbers][valid][:, :3])

@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from geochange.models.changeclip.network import MEAN, STD, ChangeClip
+from geochange.models.changeclip.image_tower import MEAN, STD
+from geochange.models.changeclip.network import ChangeClip
 from geochange.models.changeclip.variants import Regularisation
 from geochange.models.trainable import NetworkStart, start_network
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint

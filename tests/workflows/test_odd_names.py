@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from affine import Affine
+from label_files import MASK, TIFFS
 from makers import NORTH_UP, make_raster, noise
 from polygon_files import make_polygons, square
 
@@ -114,6 +116,20 @@ def test_every_option_takes_a_file_in_an_archive(plain: Path, tmp_path: Path) ->
                 assert (read(pair.grid.full_window) == 1).sum() == 144
 
 
+def test_a_grid_may_be_that_of_a_palette(plain: Path, tmp_path: Path) -> None:
+    """As labels often are, in an archive as anywhere."""
+    TIFFS["palette green"](tmp_path / "labels.tif")
+    with zipfile.ZipFile(tmp_path / "labels.zip", "w") as archive:
+        archive.write(tmp_path / "labels.tif", "labels.tif")
+    pair, _ = open_pair(
+        plain / "before.tif", plain / "after.tif", CheckOptions(grid=str(tmp_path / "labels.zip"))
+    )
+    assert pair.grid.shape == MASK.shape
+    drawn = plain / "drawn.gpkg"
+    found = compare(drawn, drawn, extent=tmp_path / "labels.tif")
+    assert found.grid.shape == MASK.shape
+
+
 @pytest.mark.slow
 def test_a_run_its_preview_and_its_chips_bear_an_odd_name(plain: Path, tmp_path: Path) -> None:
     place = tmp_path / "items" / "a + b[1]#c"
@@ -123,6 +139,8 @@ def test_a_run_its_preview_and_its_chips_bear_an_odd_name(plain: Path, tmp_path:
         before, after, tmp_path / "o.gpkg", model="cva", aoi=str(place / "drawn.gpkg")
     )
     assert result.out == tmp_path / "o.gpkg"
+    links = json.loads((tmp_path / "o.stac.json").read_text())["links"]
+    assert {Path(file).as_uri() for file in (before, after)} <= {link["href"] for link in links}
     shutil.copy(tmp_path / "o.tif", place / "o + p.tif")
     again = geochange.polygonize(place / "o + p.tif", tmp_path / "again.gpkg")
     assert again.polygons == result.polygons

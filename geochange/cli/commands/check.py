@@ -73,7 +73,7 @@ def _dates(seen: Inspection) -> Table:
 
 
 def _rows(date: DateReport) -> Iterator[tuple[str, str]]:
-    yield "file", " + ".join(Path(file).name for file in date.path.split(" + "))
+    yield "file", date.name
     taken = date.acquired
     yield "taken", "not said" if taken is None else f"{taken.when} ({taken.source_tag})"
     yield "CRS", date.crs

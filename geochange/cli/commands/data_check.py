@@ -35,7 +35,8 @@ def check(root: Path, layout: str, bands: str | None, file: Path | None, quiet: 
     """Open every chip of ROOT, count, and look for leaks between splits.
 
     ROOT holds train/, val/ and test/ with time1/ time2/ label/ (sysu), A/ B/ label/ (levir, whu),
-    A/ B/ OUT/ (cdd) or NAME/before.tif (pairs), or train.txt, val.txt, test.txt (list). A file that
+    A/ B/ OUT/ (cdd) or NAME/before.tif (pairs), or train.txt, val.txt, test.txt (list). training/,
+    valid/, validation/, dev/ and testing/ are splits too, in upper or lower case. A file that
     cannot be used is an error that names it; leaks are reported.
     """
     if file is not None:

@@ -32,10 +32,11 @@ def chips(before: str, after: str, labels: str, out: Path, quiet: bool, **option
     """Cut the rasters BEFORE and AFTER and their LABELS into chips to train on.
 
     BEFORE and AFTER are read as by `geochange run`. LABELS are polygons of what changed (.gpkg,
-    .geojson, .fgb, .shp) or a raster: 0 unchanged, 1 changed, 255 unknown. With --reviewed they are
-    the polygons of `geochange run` that you accepted or rejected in QGIS (attribute `status`), and
-    those that you drew and accepted. Chips are written to ROOT/SPLIT/time1, time2 and label as PNG;
-    neighbouring chips stay in one split.
+    .geojson, .fgb, .shp, .kml, .gml, zipped or not) or a raster: 0 unchanged, 1 changed, 255
+    unknown; 0 and 255 alone are unchanged and changed. The numbers of a palette count, not its
+    colours. With --reviewed they are the polygons of `geochange run` that you accepted or rejected
+    in QGIS (attribute `status`), and those that you drew and accepted. Chips are written to
+    ROOT/SPLIT/time1, time2 and label as PNG; neighbouring chips stay in one split.
     """
     CutOptions.parse(options)
     # Imported after the checks: rasterio loads slower than a refusal may take.

@@ -66,8 +66,8 @@ def evaluate(
     MODEL is any value of `geochange run --model`: a checkpoint, cva, irmad, package.module:Class.
     ROOT is the folder of a data set. The intervals are bootstrap intervals of 95 %, over chips.
 
-    FOUND and REFERENCE are files of polygons (.gpkg, .geojson, .fgb, .shp). They are compared on
-    the grid of the run that wrote FOUND, pixel by pixel and polygon by polygon.
+    FOUND and REFERENCE are files of polygons (.gpkg, .geojson, .fgb, .shp, .kml and others). They
+    are compared on the grid of the run that wrote FOUND, pixel by pixel and polygon by polygon.
     """
     chosen = set(said(given))
     # Behind --help: a library of polygons takes a moment.

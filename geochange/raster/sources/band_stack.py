@@ -27,18 +27,18 @@ def is_stack(path: str) -> bool:
     """Whether a name stands for several files, one over the other."""
     if PLUS not in path or path.startswith("<") or os.path.exists(path):
         return False
-    return len(_names(path)) > 1
+    return len(names_in(path)) > 1
 
 
 def files_of(path: str) -> list[str]:
     """The files of a stack, in order. Raises InputError."""
-    files = _names(path)
+    files = names_in(path)
     if not all(files) or len(files) > MOST:
         raise InputError(f"{path[:80]}: name up to {MOST} files with {PLUS!r} between them")
     return files
 
 
-def _names(path: str) -> list[str]:
+def names_in(path: str) -> list[str]:
     """What stands between the signs; a sign in the name of a file or folder that is there is none."""
     words, names = path.split(PLUS), []
     while words:

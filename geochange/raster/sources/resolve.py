@@ -78,7 +78,7 @@ def _absolute(inner: str) -> str:
 def _raster_in(path: Path) -> str:
     """The raster that a file or folder stands for: itself, unless it is an archive or a product."""
     if path.is_dir():
-        headers = sorted(path.glob("MTD_MSI*.xml")) if path.suffix.upper() == ".SAFE" else []
+        headers = sorted(path.glob("MTD_MSI*.xml"))
         return str(headers[0] if headers else path)
     if path.name.lower().endswith(UNREAD):
         raise InputError(f"{path}: is an archive that GDAL does not read; unpack it first")

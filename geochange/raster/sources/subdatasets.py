@@ -12,6 +12,8 @@ from rasterio.errors import RasterioError
 from geochange.errors import InputError
 from geochange.files.archives import listed
 from geochange.raster.gdal_log import QUIET
+from geochange.raster.picture_files import open_picture_file
+from geochange.raster.remote import is_remote
 from geochange.raster.sources.band_stack import PLUS
 from geochange.raster.sources.geographic import is_lonlat
 
@@ -69,7 +71,9 @@ def _in_netcdf(files: list[str]) -> list[str]:
 
 def _is_placed(name: str) -> bool:
     try:
-        with QUIET, rasterio.open(name) as dataset:
+        # What a file on a server calls its parts is trusted no more than the file itself.
+        opening = open_picture_file(name) if is_remote(name) else rasterio.open(name)
+        with QUIET, opening as dataset:
             is_placed = dataset.crs is not None or is_lonlat(dataset)
             return is_placed and not dataset.transform.is_identity
     except RasterioError:

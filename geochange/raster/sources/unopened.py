@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rasterio.env import Env
 
-from geochange.files.archives import Member, listed, members_of, split
+from geochange.files.archives import Member, kind_of, listed, members_of, split
 from geochange.raster import retry
 from geochange.raster.remote import may_pass
 
@@ -39,6 +39,13 @@ def why_unopened(path: str, error: Exception) -> str:
         return f"{path}: {_of_what_is_inside(inside)}"
     if not path.startswith("/vsi") and (path.startswith("/") or ":" not in path):
         return f"{path}: no such file; check the path"
+    _, _, place = path.partition("://")
+    kind = kind_of(place.partition("?")[0])
+    if kind in ("zip", "tar") and "!" not in place:
+        return (
+            f"{path}: is an archive on a server; name the raster in it ({kind}+{path}!FILE.tif), or "
+            "fetch it"
+        )
     reason = " ".join(str(error).split())
     tried = f", tried {retry.TRIES} times" if may_pass(path, error) else ""
     return f"{path}: cannot be opened ({reason}{tried}); check the address and your access to it"

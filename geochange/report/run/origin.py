@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from geochange.errors import InputError
+from geochange.files.archives import file_behind
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair, on_grid
 from geochange.raster.reader import RasterInfo
@@ -75,7 +76,7 @@ class RunOrigin:
         try:
             return inspect_source(told)
         except InputError as error:
-            gone = Path(told).is_absolute() and not Path(told).exists()
+            gone = Path(told).is_absolute() and not file_behind(told).exists()
             fault = f"{told} is no longer there" if gone else str(error)
             raise InputError(f"{path}: {fault}; say where it is (--{name} FILE)") from error
 

@@ -21,7 +21,7 @@ Picture = NDArray[np.uint8]
 KEPT_OUT = ("bishop", "eureka", "santa_monica", "chico", "montpellier", "norcia")
 """Cities of revisits/ that are kept out of training."""
 
-SUFFIXES = {".jpg", ".jpeg", ".png"}
+SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 
 FIFTH = 5
 DATES = ("time1", "time2")

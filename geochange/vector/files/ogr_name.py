@@ -11,6 +11,9 @@ from pyogrio.util import vsi_path
 
 from geochange.errors import InputError
 
+SEVERAL = (".shp", ".tab", ".mif", ".gml")
+"""Suffixes of formats that are several files of one stem."""
+
 
 @contextmanager
 def ogr_name(path: Path) -> Iterator[Path]:
@@ -44,9 +47,9 @@ def _is_plain(path: Path) -> bool:
 
 
 def _link_all(path: Path, name: Path) -> None:
-    """Link a file, and those that a shapefile keeps beside it under the same stem."""
+    """Link a file, and those that some formats keep beside it under the same stem."""
     name.symlink_to(path.absolute())
-    if path.suffix.lower() == ".shp":
+    if path.suffix.lower() in SEVERAL:
         for other in path.parent.iterdir():
             if other.stem == path.stem and other != path:
                 name.with_suffix(other.suffix).symlink_to(other.absolute())

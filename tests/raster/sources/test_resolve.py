@@ -15,6 +15,7 @@ import pytest
 from affine import Affine
 from containers import BANDS, PRODUCT, make_sentinel2
 from makers import NORTH_UP, make_raster, noise
+from range_server import served
 
 from geochange.errors import InputError
 from geochange.raster.bands import Bands
@@ -218,6 +219,26 @@ def test_what_is_not_in_an_archive_is_said_with_what_is(tmp_path: Path) -> None:
         inspect_source(f"zip://{archive}!b.tif")
     with pytest.raises(InputError, match="not a raster GDAL can read; name another file"):
         inspect_source(f"zip://{archive}!c.txt")
+
+
+def test_an_archive_on_a_server_is_read_by_the_name_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geochange.raster.retry.sleep", lambda pause_s: None)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "notes").mkdir()
+    pack(tmp_path / "here", "a.zip", "b.tif")
+    moved = NORTH_UP @ Affine.translation(0.5, 0.5)
+    other = inspect_source(make_raster(tmp_path / "other.tif", PIXELS, transform=moved))
+    with served(tmp_path / "here", tmp_path / "notes") as server:
+        with pytest.raises(InputError, match="is an archive on a server; name the raster") as told:
+            inspect_source(f"{server.url}/a.zip")
+        (cure,) = re.findall(r"\((\S+!)FILE\.tif\)", str(told.value))
+        info = inspect_source(f"{cure}b.tif")
+        np.testing.assert_array_equal(read(info.path), PIXELS)
+        pair = align_pair(other, info, "before", Bands((1,), (1,)))
+        with pair.after.reader() as look:
+            assert look(pair.grid.full_window)[1].any()
 
 
 def test_a_sentinel_2_product_is_listed_however_it_is_named(tmp_path: Path) -> None:

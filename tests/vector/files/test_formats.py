@@ -86,7 +86,7 @@ NAMES = ("a!b", "a;b", "a#b", "a b", " a", "a?b", "a*b", "a[1]", "a+b", "a:b", "
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".shp", ".kml"])
+@pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".shp", ".kml", ".tab", ".gml"])
 def test_signs_in_a_name_are_a_part_of_it(tmp_path: Path, name: str, suffix: str) -> None:
     (tmp_path / "plain").mkdir()
     make(tmp_path / "plain" / f"drawn{suffix}")
