@@ -126,7 +126,7 @@ def test_no_file(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     place = tmp_path / "no" / "classes.json"
-    with pytest.raises(OutputError, match=r"classes\.json cannot be written: No such file"):
+    with pytest.raises(OutputError, match=r"classes\.json cannot be written \(No such file"):
         write_classes(place, [("1.png", ranked(*NAMED))])
 
 

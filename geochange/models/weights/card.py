@@ -24,6 +24,8 @@ OWN_CLIP = "own"
 """Where a card says CLIP is: in the same file as the network."""
 LARGEST = 2**24
 """No size of a network is so large."""
+MOST_CLASSES = 254
+"""Classes of a land head are kept in a byte."""
 _TOWERS: dict[str, type[VisualOptions]] = {
     "efficientnet": EfficientNetOptions,
     "resnet": ResNetOptions,
@@ -133,6 +135,8 @@ def _check_option(name: str, value: Any, usual: Any) -> None:
         right = isinstance(value, bool)
     elif isinstance(usual, float):
         right = 0.0 <= _number(value) < 1.0
+    elif isinstance(usual, tuple) and isinstance(usual[0], str):
+        right = 0 < len(numbers) <= MOST_CLASSES and all(isinstance(n, str) and n for n in numbers)
     else:
         right = all(type(n) is int and 0 < n < LARGEST for n in numbers)
         right = right and (not isinstance(usual, tuple) or len(numbers) == len(usual))
