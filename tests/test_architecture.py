@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "geochange"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-GROUND = {"errors", "chip", "progress", "formatting", "memory", "drawing", "files"}
+GROUND = {"errors", "chip", "progress", "formatting", "memory", "drawing", "files", "interrupt"}
 """Below every room: values, words and files. They import nothing of geochange but each other."""
 
 ROOMS = {

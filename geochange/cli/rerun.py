@@ -7,17 +7,23 @@ from contextlib import contextmanager
 
 from geochange.errors import RunError
 
+AFRESH = "the same command again starts afresh"
+"""Of commands that keep nothing of what they began."""
+
 
 @contextmanager
 def again(words: str) -> Iterator[None]:
-    """Let an interruption of the body say these words; a fault of the body says its own cure."""
+    """Let an interruption of the body say these words; a fault of the body says its own cure.
+
+    So does what the machine says no to: a full disk, memory that does not suffice.
+    """
     try:
         yield
-    except KeyboardInterrupt as error:
-        error.add_note(words)
-        raise
     except RunError as error:
         error.add_note("")
+        raise
+    except (KeyboardInterrupt, Exception) as error:
+        error.add_note(words)
         raise
 
 

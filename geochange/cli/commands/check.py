@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from geochange.cli.options import GroupedCommand, options_of
-from geochange.cli.rerun import again
+from geochange.cli.rerun import AFRESH, again
 from geochange.config import CheckOptions
 from geochange.files.atomic import write_text
-from geochange.files.output_paths import check_target
+from geochange.files.output_paths import check_target, refuse_inputs
 
 if TYPE_CHECKING:
     from geochange.workflows.inspect_pair import DateSeen, Inspection
@@ -40,9 +40,10 @@ def check(before: str, after: str, file: Path | None, quiet: bool, **options: An
     """
     if file is not None:
         check_target(file)
+        refuse_inputs("--json", file, [before, after, options["aoi"], options["grid"]])
     from geochange.workflows.inspect_pair import look
 
-    with again("the same command again starts afresh"):
+    with again(AFRESH):
         seen = look(before, after, **options)
     if file is not None:
         write_text(file, json.dumps(seen.to_json(), indent=2, ensure_ascii=False) + "\n")

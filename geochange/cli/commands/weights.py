@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from geochange.cli.rerun import AFRESH, again
 from geochange.cli.weights_tables import describe, in_a_line, one_line, refusing, rows_of, title_of
 from geochange.errors import InputError, OptionError, OutputError
 from geochange.files.atomic import part_of
@@ -74,7 +75,7 @@ def convert(source: str, target: Path, half: bool, threshold: float | None) -> N
     # Behind the checks: loading torch takes longer than any refusal may.
     from geochange.models.weights.convert import convert as rewrite
 
-    with refusing(path):
+    with again(AFRESH), refusing(path):
         card = rewrite(path, target, half=half, threshold=threshold)
     _say_written(target, card)
 
@@ -101,7 +102,8 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
     # Behind the checks, as above.
     from geochange.models.weights.convert import average as write_mean
 
-    card = write_mean(paths, target, half=half, threshold=threshold)
+    with again(AFRESH):
+        card = write_mean(paths, target, half=half, threshold=threshold)
     _say_written(target, card)
 
 
