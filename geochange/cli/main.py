@@ -12,7 +12,7 @@ import click
 
 from geochange import __version__
 from geochange.cli.lazy import lazy_group
-from geochange.cli.process import flush, prepare, reader_is_gone
+from geochange.cli.process import PrintError, prepare
 from geochange.cli.rerun import words_of
 from geochange.cli.system_faults import LATER, cure_of, memory_of
 from geochange.errors import GeochangeError, RunError
@@ -82,9 +82,6 @@ def run_command(command: click.Command, name: str | None = None) -> NoReturn:
         sys.path.append(os.getcwd())
     with terminable():
         code = _exit_code(sys.argv[1:], command, name or os.path.basename(sys.argv[0]))
-    if code == DONE and (reason := flush()):
-        _say(f"the output cannot be printed ({reason}); make room where it goes")
-        code = FAULT
     # Python would look through all of torch for cycles before it lets go: half a second.
     gc.freeze()
     sys.exit(code)
@@ -92,7 +89,10 @@ def run_command(command: click.Command, name: str | None = None) -> NoReturn:
 
 def _exit_code(arguments: list[str], command: click.Command = cli, name: str = "geochange") -> int:
     try:
-        return _invoke(arguments, command, name) or DONE
+        code = _invoke(arguments, command, name) or DONE
+        if sys.stdout is not None:  # closed by whoever began this
+            sys.stdout.flush()
+        return code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "")
         return DONE
@@ -113,6 +113,8 @@ def _exit_code(arguments: list[str], command: click.Command = cli, name: str = "
             return _failed(lacking, error)
         _say(str(error))
         return REFUSED
+    except PrintError as error:
+        return _unread(error)
     except Exception as error:  # noqa: BLE001 - the last resort: one line, not a traceback
         return _unforeseen(error)
 
@@ -131,8 +133,6 @@ def _invoke(arguments: list[str], command: click.Command, name: str) -> int | No
 
 def _unforeseen(error: Exception) -> int:
     """The exit code of an error that is none of ours: the machine's, or a fault."""
-    if isinstance(error, BrokenPipeError) and reader_is_gone():
-        return SIGNALLED + PIPE
     if (lacking := memory_of(error)) is not None:
         return _failed(lacking, error)
     if isinstance(error, OSError) and (cure := cure_of(error)) is not None:
@@ -144,6 +144,16 @@ def _unforeseen(error: Exception) -> int:
         raise error
     reason = " ".join(str(error).split()) or "no reason given"
     _say(f"fault: {type(error).__name__}: {reason}", " (GEOCHANGE_DEBUG=1 shows where)")
+    return FAULT
+
+
+def _unread(error: PrintError) -> int:
+    """The exit code where nobody reads what is printed: silent for `| head`, as of other programs."""
+    if isinstance(error.__context__, Terminated):  # with the terminal that it was printed on
+        return SIGNALLED + error.__context__.number
+    if error.is_unread:
+        return SIGNALLED + PIPE
+    _say(f"the output cannot be printed ({error}); make room where it goes, or send it elsewhere")
     return FAULT
 
 
@@ -162,5 +172,5 @@ def _say(message: str, hint: str = "") -> None:
     plain = "".join(c if c.isprintable() else " " for c in f"{message}{hint}")
     if len(plain) > LONGEST_LINE:
         plain = f"{plain[: LONGEST_LINE // 2]} ... {plain[-LONGEST_LINE // 2 :]}"
-    with suppress(OSError):  # a terminal that was closed
+    with suppress(OSError, PrintError):  # a terminal that was closed
         click.echo(f"geochange: {plain}", err=True)

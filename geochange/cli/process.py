@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -14,10 +15,7 @@ from typing import Any, TextIO
 def prepare() -> None:
     """Make the process fit for a command, wherever and however it was started."""
     _open_streams()
-    for stream in (sys.stdout, sys.stderr):
-        # Names of files and classes are printed whatever the terminal can show.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = _guarded(sys.stdout), _guarded(sys.stderr)
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
     # What GDAL says of a failure stands in the line that names it.
     logging.getLogger("rasterio").setLevel(logging.ERROR)
@@ -59,28 +57,42 @@ def _show_unraisable(usual: Callable[[Any], object], found: Any) -> None:
     usual(found)
 
 
-def reader_is_gone() -> bool:
-    """Whether nobody reads what this process prints any more, as after `| head`."""
-    gone = False
-    for stream in (sys.stdout, sys.stderr):
+class PrintError(Exception):
+    """What is printed reaches nobody; says why.
+
+    It is no OSError, which those who write files would take for a fault of a file.
+    """
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error.strerror or str(error))
+        self.is_unread = isinstance(error, BrokenPipeError)
+
+
+class _Stream(io.TextIOWrapper):
+    """A stream to print to. Raises PrintError."""
+
+    def write(self, text: str) -> int:
         try:
-            if stream is not None:
-                stream.flush()
-        except BrokenPipeError:
-            gone = True
-            # Python would flush it once more at its end, and complain.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    return gone
+            return super().write(text)
+        except OSError as error:
+            raise self._given_up(error) from error
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            raise self._given_up(error) from error
+
+    def _given_up(self, error: OSError) -> PrintError:
+        # What still waits to be printed goes nowhere; Python would try again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+        return PrintError(error)
 
 
-def flush() -> str:
-    """Print what waits to be printed; gives the reason where that cannot be done."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        reader_is_gone()
-    except OSError as error:  # a disk that is full, where the output is kept in a file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return error.strerror or str(error)
-    return ""
+def _guarded(stream: TextIO | None) -> TextIO | None:
+    """A stream that prints whatever its encoding, and says so where it cannot."""
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    encoding, buffered = stream.encoding, stream.line_buffering
+    # Names of files and classes are printed whatever the terminal can show.
+    return _Stream(stream.detach(), encoding, "backslashreplace", line_buffering=buffered)

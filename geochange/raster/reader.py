@@ -20,10 +20,11 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.errors import InputError
+from geochange.files.names import refuse_unopenable
 from geochange.grid.grid import Grid
 from geochange.raster import retry
 from geochange.raster.acquisition import Acquired, acquired
-from geochange.raster.gdal_log import QUIET
+from geochange.raster.gdal_log import QUIET, understood
 from geochange.raster.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
 from geochange.raster.sources.band_stack import is_stack, make_stack
 from geochange.raster.sources.mosaic import is_tileset, make_tileset
@@ -107,15 +108,17 @@ def opened(path: str, **options: Any) -> Iterator[Any]:
 
 def open_raster(path: str) -> Any:
     """Open a raster under the settings of `gdal_environment`; see `opened`. Raises InputError."""
+    refuse_unopenable(path, InputError)
     name = _gdal_name(path)
     try:
-        return rasterio.open(name)
+        with understood():
+            return rasterio.open(name)
     except RasterioError as error:
         fault: RasterioError = error
     if may_pass(path, fault):
         for _ in retry.pauses():
             try:
-                with rasterio.Env(**NOT_REMEMBERED):
+                with rasterio.Env(**NOT_REMEMBERED), understood():
                     return rasterio.open(name)
             except RasterioError as error:
                 fault = error
@@ -164,7 +167,11 @@ def inspect(path: str | os.PathLike[str]) -> RasterInfo:
     # What rasterio warns of, a missing georeference, is refused here in our own words. And what
     # an earlier run in this process saw on a server may have changed since.
     with QUIET, retry.Handle(lambda: opened(name, **NOT_REMEMBERED)) as handle:
-        info = _describe(name, handle.dataset)
+        try:
+            with understood():
+                info = _describe(name, handle.dataset)
+        except RasterioError as error:
+            raise InputError(_why_unreadable(name, error)) from error
         _prove_complete(info, handle)
     return info
 

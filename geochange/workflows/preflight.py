@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geochange.config import PairOptions, RunOptions
-from geochange.errors import OptionError, OutputError
+from geochange.errors import InputError, OptionError, OutputError
 from geochange.files.companions import refuse_orphans
+from geochange.files.names import refuse_unopenable
 from geochange.files.output_paths import check_target, output_path
 from geochange.files.sidecars import MODES, Beside, beside, left_over
 from geochange.grid.tiling import TilePlan, fitting_tile
@@ -120,6 +121,7 @@ def source_of(path: PathLike) -> str:
     text = os.fspath(path)
     if is_stack(text):
         return PLUS.join(source_of(part) for part in stacked(text))
+    refuse_unopenable(text, InputError)
     prefix, name = (text[:4], text[4:]) if text.startswith("GTI:") else ("", text)
     local = Path(name).expanduser()
     return prefix + str(local.absolute()) if local.exists() or is_tileset(text) else text
