@@ -43,6 +43,28 @@ def terminable() -> Iterator[None]:
         _put_back(usual)
 
 
+@contextmanager
+def left_to_us() -> Iterator[None]:
+    """Let threads and processes that are begun here hear nothing of Ctrl-C and SIGHUP.
+
+    A terminal sends both to all its processes. Workers would break off with a traceback each; they
+    are stopped by the process that began them.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    from multiprocessing import resource_tracker  # which a command that begins none does without
+
+    # Threads and processes inherit what is blocked; what comes meanwhile is heard afterwards.
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        resource_tracker.ensure_running()  # which opens the way for SIGINT again when it begins
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+
+
 class Asked:
     """Whether a signal has asked the work to end; to be looked at between two steps."""
 

@@ -48,8 +48,8 @@ COMMANDS = {
 
 DONE, FAULT, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
-SIGNALLED, PIPE = 128, 13
-"""What shells add to the number of the signal that ended a command; SIGPIPE, which Windows lacks."""
+SIGNALLED = 128
+"""What shells add to the number of the signal that ended a command."""
 
 LONGEST_LINE = 4000
 """Characters of a message; a name can have a hundred thousand."""
@@ -77,9 +77,13 @@ def run_command(command: click.Command, name: str | None = None) -> NoReturn:
     went wrong is one line. name: what it is called in its help; else the file's own.
     """
     prepare()
+    try:
+        here = os.getcwd()
+    except OSError:  # torch's libraries could not be loaded from here either
+        _say("the current folder was deleted; change into another one (cd)")
+        sys.exit(REFUSED)
     # As `python script.py` has it: a model of one's own may lie in the current folder.
-    with suppress(FileNotFoundError):  # a folder that was deleted
-        sys.path.append(os.getcwd())
+    sys.path.append(here)
     with terminable():
         code = _exit_code(sys.argv[1:], command, name or os.path.basename(sys.argv[0]))
     # Python would look through all of torch for cycles before it lets go: half a second.
@@ -149,10 +153,8 @@ def _unforeseen(error: Exception) -> int:
 
 def _unread(error: PrintError) -> int:
     """The exit code where nobody reads what is printed: silent for `| head`, as of other programs."""
-    if isinstance(error.__context__, Terminated):  # with the terminal that it was printed on
-        return SIGNALLED + error.__context__.number
-    if error.is_unread:
-        return SIGNALLED + PIPE
+    if error.signal:
+        return SIGNALLED + error.signal
     _say(f"the output cannot be printed ({error}); make room where it goes, or send it elsewhere")
     return FAULT
 

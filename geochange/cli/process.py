@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
@@ -57,19 +58,30 @@ def _show_unraisable(usual: Callable[[Any], object], found: Any) -> None:
     usual(found)
 
 
+SIGHUP, SIGPIPE = 1, 13
+"""As numbers: Windows has neither."""
+
+
 class PrintError(Exception):
     """What is printed reaches nobody; says why.
 
-    It is no OSError, which those who write files would take for a fault of a file.
+    It is no OSError, which those who write files would take for a fault of a file. signal: the
+    number of the one that ends other programs in this case, SIGPIPE or SIGHUP; 0 for none.
     """
 
-    def __init__(self, error: OSError) -> None:
+    def __init__(self, error: OSError, terminal: bool) -> None:
         super().__init__(error.strerror or str(error))
-        self.is_unread = isinstance(error, BrokenPipeError)
+        hung_up = terminal and error.errno == errno.EIO
+        self.signal = SIGPIPE if isinstance(error, BrokenPipeError) else SIGHUP * hung_up
 
 
 class _Stream(io.TextIOWrapper):
-    """A stream to print to. Raises PrintError."""
+    """A stream to print to. Raises PrintError.
+
+    terminal: whether it is one; a terminal that is gone says that it is none.
+    """
+
+    terminal = False
 
     def write(self, text: str) -> int:
         try:
@@ -86,13 +98,15 @@ class _Stream(io.TextIOWrapper):
     def _given_up(self, error: OSError) -> PrintError:
         # What still waits to be printed goes nowhere; Python would try again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
-        return PrintError(error)
+        return PrintError(error, self.terminal)
 
 
 def _guarded(stream: TextIO | None) -> TextIO | None:
     """A stream that prints whatever its encoding, and says so where it cannot."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream
-    encoding, buffered = stream.encoding, stream.line_buffering
+    encoding, buffered, terminal = stream.encoding, stream.line_buffering, stream.isatty()
     # Names of files and classes are printed whatever the terminal can show.
-    return _Stream(stream.detach(), encoding, "backslashreplace", line_buffering=buffered)
+    guarded = _Stream(stream.detach(), encoding, "backslashreplace", line_buffering=buffered)
+    guarded.terminal = terminal
+    return guarded

@@ -15,6 +15,7 @@ from distributed import Client, Future, LocalCluster, as_completed
 from distributed.system import MEMORY_LIMIT
 
 from geochange.errors import OptionError
+from geochange.interrupt import left_to_us
 
 __all__ = ["Client", "Job", "connect", "run_bounded"]
 
@@ -108,17 +109,18 @@ def _client_of(scheduler: str) -> Client:
 
 
 def _cluster(workers: int, threads: int, scratch: str) -> LocalCluster:
-    return LocalCluster(
-        n_workers=max(1, workers),
-        threads_per_worker=threads,
-        processes=workers > 0,
-        host="127.0.0.1" if workers else None,
-        dashboard_address=LOCAL_PORT,
-        worker_dashboard_address=LOCAL_PORT,
-        local_directory=scratch,
-        memory_limit=0,
-        silence_logs=logging.CRITICAL,
-    )
+    with left_to_us():
+        return LocalCluster(
+            n_workers=max(1, workers),
+            threads_per_worker=threads,
+            processes=workers > 0,
+            host="127.0.0.1" if workers else None,
+            dashboard_address=LOCAL_PORT,
+            worker_dashboard_address=LOCAL_PORT,
+            local_directory=scratch,
+            memory_limit=0,
+            silence_logs=logging.CRITICAL,
+        )
 
 
 def in_flight(client: Client) -> int:

@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from geochange.chip import Chip
+from geochange.interrupt import ENDING
 from geochange.training.augment import Augmentation, augment
 from geochange.training.chip_source import ChipSource
 from geochange.training.sampler import Share, StepSampler, chip_at, seed_at
@@ -100,5 +101,6 @@ class Loader(Generic[_Lesson]):
 def _settle(worker: int) -> None:
     # Each worker is a core's worth of work; more threads would only fight over the cores.
     torch.set_num_threads(1)
-    # Ctrl-C is the learning process's to answer; it ends its workers itself.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Signals to end are the learning process's to answer; it ends its workers itself.
+    for number in (signal.SIGINT, *ENDING):
+        signal.signal(number, signal.SIG_IGN)

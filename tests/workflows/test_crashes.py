@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import random
 import resource
+import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,17 +88,17 @@ class Run:
         self, scene: Path, out: str = "changes.gpkg", *extra: str, **settings: Any
     ) -> None:
         self.seen = scene / f"{out}.seen"
+        quiet = [] if settings.pop("loud", False) else ["--quiet"]
         environment = {**os.environ, "SEEN": str(self.seen), **settings.pop("environment", {})}
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "geochange", "run", "before.tif", "after.tif"),
-                *("--out", out, "--model", "slow:Slow", "--quiet", *OPTIONS, *extra),
+                *("--out", out, "--model", "slow:Slow", *quiet, *OPTIONS, *extra),
             ],
             cwd=scene,
             env=environment,
-            stderr=subprocess.PIPE,
             text=True,
-            **settings,
+            **{"stderr": subprocess.PIPE, **settings},
         )
 
     def wait_for_work(self) -> None:
@@ -151,19 +155,75 @@ def test_killed_ten_times_it_goes_on_where_it_was(scene: Path, undisturbed: Path
     assert PLAN.tile_count <= run.tiles <= PLAN.tile_count + KILLS * 2 * PLAN.block_tiles**2
 
 
-def test_interrupted_it_stops_at_once_and_says_how_to_go_on(scene: Path) -> None:
-    run = Run(scene, environment={"TILE_S": "0.1"})
-    run.wait_for_work()
-    started = time.monotonic()
-    run.process.send_signal(signal.SIGINT)
-    code, said = run.end()
-    assert time.monotonic() - started < 5
-    assert code == 130
-    assert said.strip() == "geochange: interrupted; the same command again goes on where it was"
-    assert not list(scene.glob("changes.*[gt]*f")) and not (scene / "changes.gpkg").exists()
+ENDED = {
+    signal.SIGINT: "interrupted",
+    signal.SIGTERM: "ended by SIGTERM",
+    signal.SIGHUP: "ended by SIGHUP",
+}
+
+
+def assert_only_work_is_left(scene: Path) -> None:
+    left = [path.name for path in scene.glob("*changes*") if path.suffix != ".seen"]
+    assert left == [".changes.gpkg.work"]
+
+
+def test_signals_to_end_stop_it_at_once_and_it_says_how_to_go_on(scene: Path) -> None:
+    for number, ended in ENDED.items():
+        run = Run(scene, environment={"TILE_S": "0.1"})
+        run.wait_for_work()
+        started = time.monotonic()
+        run.process.send_signal(number)
+        assert run.end() == (
+            128 + number,
+            f"geochange: {ended}; the same command again goes on where it was\n",
+        )
+        assert time.monotonic() - started < 5
+        assert_only_work_is_left(scene)
     seen = run.tiles
     assert Run(scene, environment={"TILE_S": "0"}).end() == (0, "")
     assert run.tiles < seen + PLAN.tile_count
+
+
+def test_ctrl_c_reaches_its_workers_too_and_they_end_without_a_word(scene: Path) -> None:
+    """A terminal sends it to all processes of the command."""
+    run = Run(
+        scene, "changes.gpkg", "--workers", "2", environment={"TILE_S": "0.1"}, process_group=0
+    )
+    run.wait_for_work()
+    began = psutil.Process(run.process.pid).children(recursive=True)
+    assert len(began) >= 2
+    os.killpg(run.process.pid, signal.SIGINT)
+    code, said = run.end()
+    assert code == 130
+    assert said == "geochange: interrupted; the same command again goes on where it was\n"
+    assert psutil.wait_procs(began, timeout=5)[1] == []
+    assert_only_work_is_left(scene)
+
+
+def test_a_terminal_that_is_closed_ends_it_and_its_workers(scene: Path) -> None:
+    """The kernel sends SIGHUP to all processes, and printing is an error from then on."""
+    ours, theirs = pty.openpty()
+
+    def adopt() -> None:
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+    run = Run(
+        *(scene, "changes.gpkg", "--workers", "1"),
+        loud=True,
+        environment={"TILE_S": "0.1"},
+        start_new_session=True,
+        preexec_fn=adopt,
+        **dict.fromkeys(("stdin", "stdout", "stderr"), theirs),
+    )
+    os.close(theirs)
+    while not run.seen.exists():
+        if select.select([ours], [], [], 0.05)[0]:
+            os.read(ours, 4096)  # or it would wait for somebody to read
+    began = psutil.Process(run.process.pid).children(recursive=True)
+    os.close(ours)
+    assert run.process.wait(timeout=30) == 128 + signal.SIGHUP
+    assert psutil.wait_procs(began, timeout=5)[1] == []
+    assert_only_work_is_left(scene)
 
 
 def test_a_second_run_with_the_same_output_is_refused(scene: Path, undisturbed: Path) -> None:
