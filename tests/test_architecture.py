@@ -17,7 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 GROUND = {
     *("errors", "chip", "land", "progress", "formatting", "memory", "parallelism", "drawing"),
-    "files",
+    *("files", "interrupt"),
 }
 """Below every room: values, words and files. They import nothing of geochange but each other."""
 

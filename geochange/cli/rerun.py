@@ -7,17 +7,23 @@ from contextlib import contextmanager
 
 from geochange.errors import RunError
 
+AFRESH = "the same command again starts afresh"
+"""Of commands that keep nothing of what they began."""
+
 
 @contextmanager
 def again(words: str) -> Iterator[None]:
-    """Attach this hint to an interruption of the body; an error of the body has its own cure."""
+    """Attach this hint to an interruption of the body; an error of the body has its own cure.
+
+    So does a fault of the machine: a full disk, or too little memory.
+    """
     try:
         yield
-    except KeyboardInterrupt as error:
-        error.add_note(words)
-        raise
     except RunError as error:
         error.add_note("")
+        raise
+    except (KeyboardInterrupt, Exception) as error:
+        error.add_note(words)
         raise
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from typing import Final
 
 from geochange.errors import GeochangeError
@@ -12,6 +13,9 @@ PathLike = str | os.PathLike[str]
 
 LONGEST_PATH: Final = 4096
 """Bytes of a path that Linux opens; other systems take fewer."""
+
+LONGEST_ADDRESS: Final = 2**15
+"""Bytes of an address, signature and all; servers take fewer."""
 
 _SHOWN: Final = 200
 """Characters of a name in a message."""
@@ -36,14 +40,22 @@ def refuse_unopenable(path: PathLike, error: type[GeochangeError]) -> None:
     text = os.fspath(path)
     if "\0" in text:
         raise error(f"{shown(text)}: the name holds a NUL character; check where it comes from")
+    if not text.isascii() and sys.getfilesystemencoding() != "utf-8":
+        raise error(
+            f"{shown(text)}: names are read as {sys.getfilesystemencoding()} here, and GDAL takes "
+            "them as UTF-8; set PYTHONUTF8=1 and try again"
+        )
     try:
         size = len(text.encode())
     except UnicodeEncodeError as fault:
         raise error(
             f"{shown(text)}: the name holds bytes that are no UTF-8 (shown as ?); rename it (mv)"
         ) from fault
-    if size >= LONGEST_PATH:
-        raise error(f"{shown(text)}: the name has {size:,} bytes, too many for a path; shorten it")
+    longest = LONGEST_ADDRESS if is_address(text) else LONGEST_PATH
+    if size >= longest:
+        raise error(
+            f"{shown(text)}: the name has {size:,} bytes, and {longest - 1:,} are the most; shorten it"
+        )
 
 
 def is_control(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -118,6 +118,20 @@ def check_target(file: Path) -> None:
             f"{file}: is write-protected; change its access rights (chmod u+w), or name another"
         )
     check_folder(file)
+
+
+def refuse_inputs(option: str, file: Path | None, inputs: Iterable[PathLike | None]) -> None:
+    """Refuse an output that is one of the inputs, by whatever name. Raises OutputError."""
+    for source in inputs:
+        if file is not None and source and _is_same(file, source):
+            raise OutputError(f"{option} {file}: would overwrite the input; give another name")
+
+
+def _is_same(file: Path, other: PathLike) -> bool:
+    try:
+        return os.path.samefile(file, other)
+    except (OSError, ValueError):  # one is not there, or is no file's name
+        return False
 
 
 def make_folder(path: Path) -> None:

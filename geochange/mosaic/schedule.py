@@ -17,6 +17,7 @@ from distributed.security import Security
 from distributed.system import MEMORY_LIMIT
 
 from geochange.errors import OptionError
+from geochange.interrupt import left_to_us
 from geochange.mosaic.cluster_keys import check_keys, is_encrypted, why_unanswered
 
 __all__ = ["Client", "Job", "connect", "run_bounded"]
@@ -144,18 +145,19 @@ def _cluster(workers: int, threads: int, scratch: str) -> LocalCluster:
     own: dict[str, Any] = {"protocol": "inproc://"}
     if workers:
         own = {"protocol": "tls://", "host": "127.0.0.1", "security": Security.temporary()}
-    return LocalCluster(
-        n_workers=max(1, workers),
-        threads_per_worker=threads,
-        processes=workers > 0,
-        dashboard_address=LOCAL_PORT,
-        worker_dashboard_address=LOCAL_PORT,
-        scheduler_kwargs={"dashboard": False},
-        local_directory=scratch,
-        memory_limit=0,
-        silence_logs=logging.CRITICAL,
-        **own,
-    )
+    with left_to_us():
+        return LocalCluster(
+            n_workers=max(1, workers),
+            threads_per_worker=threads,
+            processes=workers > 0,
+            dashboard_address=LOCAL_PORT,
+            worker_dashboard_address=LOCAL_PORT,
+            scheduler_kwargs={"dashboard": False},
+            local_directory=scratch,
+            memory_limit=0,
+            silence_logs=logging.CRITICAL,
+            **own,
+        )
 
 
 def in_flight(client: Client) -> int:

@@ -1,11 +1,14 @@
-"""Quiet: no word of rasterio's about a missing georeference."""
+"""What GDAL says, by way of rasterio: hushed, put into UTF-8, or looked through for its cause."""
 
 from __future__ import annotations
 
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from rasterio.errors import NotGeoreferencedWarning
+from rasterio._err import CPLE_OutOfMemoryError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
 
 class _Quiet:
@@ -35,3 +38,17 @@ class _Quiet:
 
 
 QUIET = _Quiet()
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Turn words of GDAL that are no UTF-8 into an error as any other. Raises RasterioIOError."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise RasterioIOError(error.object.decode("utf-8", "replace")) from error
+
+
+def lacks_memory(error: RasterioError) -> bool:
+    """Whether GDAL failed for want of memory."""
+    return isinstance(error.__cause__, CPLE_OutOfMemoryError)

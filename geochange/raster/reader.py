@@ -18,11 +18,12 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.errors import InputError
+from geochange.files.names import refuse_unopenable
 from geochange.grid.grid import Grid
 from geochange.raster import retry
 from geochange.raster.acquisition import Acquisition, acquisition_of
 from geochange.raster.band_info import BandInfo, describe_bands
-from geochange.raster.gdal_log import QUIET
+from geochange.raster.gdal_log import QUIET, understood
 from geochange.raster.picture_files import open_picture_file
 from geochange.raster.reading import reading_bytes, refuse_blocks
 from geochange.raster.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
@@ -121,6 +122,7 @@ def opened(path: str, **options: Any) -> Iterator[Any]:
 
 def open_raster(path: str) -> Any:
     """Open a raster under the settings of `gdal_environment`; see `opened`. Raises InputError."""
+    refuse_unopenable(path, InputError)
     name = _gdal_name(path)
     try:
         return _open(name)
@@ -137,7 +139,8 @@ def open_raster(path: str) -> Any:
 
 
 def _open(name: str) -> Any:
-    with np.errstate(over="ignore"):  # rasterio casts a nodata value that its type cannot hold
+    # rasterio casts a nodata value that its type cannot hold.
+    with np.errstate(over="ignore"), understood():
         # The text of a virtual raster is our own, though it names what lies on a server.
         is_name = not name.startswith("<")
         return open_picture_file(name) if is_name and is_remote(name) else rasterio.open(name)
@@ -173,7 +176,11 @@ def inspect(path: str | os.PathLike[str]) -> RasterInfo:
     # What rasterio warns of, a missing georeference, is refused here in our own words. And what
     # an earlier run in this process saw on a server may have changed since.
     with QUIET, retry.Handle(lambda: opened(name, **NOT_REMEMBERED)) as handle:
-        info = _describe(name, handle.dataset)
+        try:
+            with understood():
+                info = _describe(name, handle.dataset)
+        except RasterioError as error:
+            raise InputError(why_unopened(name, error)) from error
         refuse_blocks(name, info.block_px, info.reading_bytes)
         _prove_complete(info, handle)
     return info

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import rasterio
 from rasterio.errors import RasterioError
 
+from geochange.raster.gdal_log import lacks_memory, understood
 from geochange.raster.remote import NOT_REMEMBERED
 
 T = TypeVar("T")
@@ -97,6 +98,10 @@ def _unread(handle: Handle, pieces: Iterable[T], read: Callable[[T, Any], None])
 
 def _attempt(handle: Handle, read: Callable[[Any], T]) -> T | RasterioError:
     try:
-        return read(handle.dataset)
+        with understood():
+            return read(handle.dataset)
     except RasterioError as error:
+        if lacks_memory(error):
+            # No damage of the file, and no place in it to be left out.
+            raise MemoryError(" ".join(str(error.__cause__ or error).split())) from error
         return error

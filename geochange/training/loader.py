@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from geochange.chip import Chip
+from geochange.interrupt import ENDING
 from geochange.training.augment import Augmentation, augment
 from geochange.training.chip_source import ChipSource
 from geochange.training.sampler import BatchShare, StepSampler, chip_at, seed_at
@@ -101,5 +102,6 @@ class Loader(Generic[_Sample, _Lesson]):
 def _settle(worker: int) -> None:
     # Each worker fills one core; more threads would compete for the cores.
     torch.set_num_threads(1)
-    # The training process handles Ctrl-C; it ends its workers itself.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The training process handles signals; it ends its workers itself.
+    for number in (signal.SIGINT, *ENDING):
+        signal.signal(number, signal.SIG_IGN)

@@ -15,6 +15,7 @@ from geochange.config import TrainOptions
 from geochange.config.files import read_options
 from geochange.errors import OptionError
 from geochange.files.output_paths import make_folder
+from geochange.interrupt import deferred
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.labelled_batch import LabelledBatch, collate_labelled
 from geochange.models.prompts import Names
@@ -38,7 +39,6 @@ from geochange.trainer.resume_point import BEST
 from geochange.trainer.validation import ValidationResult, Validator, spread
 from geochange.training.contact_sheet import write_sheet
 from geochange.training.fabric import Fabric, is_first
-from geochange.training.interrupt import deferred
 from geochange.training.journal import Journal
 from geochange.training.loader import ChipDataset, Loader
 from geochange.training.schedule import parameter_groups
@@ -164,8 +164,8 @@ class Training:
     def learn(self) -> None:
         """Take all steps that are left, validating on the way.
 
-        Raises KeyboardInterrupt after the step in which Ctrl-C came, with that step kept, and
-        RunError where the training diverges.
+        Raises KeyboardInterrupt after the step in which Ctrl-C or another signal to end came, with
+        that step kept, and RunError where the training diverges.
         """
         steps, every = self.options.optim.steps, self.options.validation.every
         with self._journal() as journal, deferred(self.fabric.world_size == 1) as asked:
@@ -177,8 +177,7 @@ class Training:
                     self._validate(journal)
                 elif asked.is_set():
                     self.keeper.keep(self.reached, {}, best=False)
-                if asked.is_set():
-                    raise KeyboardInterrupt
+                asked.obey()
 
     def _journal(self) -> AbstractContextManager[Journal | None]:
         if not self.fabric.is_global_zero:

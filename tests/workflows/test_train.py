@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from geochange.cli.main import _exit_code
 from geochange.config import RunOptions, TrainOptions
 from geochange.dataset import open_split
 from geochange.errors import GeochangeError, InputError, OptionError, OutputError
+from geochange.interrupt import terminable
 from geochange.models import Prompting, weights_spec
 from geochange.models.inference.predict import predict
 from geochange.models.prompts import FIXED
@@ -266,14 +268,25 @@ def test_chips_of_several_sizes_are_learnt_from_and_validated_on(tmp_path: Path)
     assert np.isfinite(list(result.figures.values())).all()
 
 
-def test_ctrl_c_keeps_the_step_it_came_in(chips: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_keeps_the_step_it_came_in(
+    chips: Path, tmp_path: Path, number: int
+) -> None:
     def watch(stage: str, done: int, total: int, note: str) -> None:
         if stage == "learn" and done == 3:
-            os.kill(os.getpid(), 2)
+            os.kill(os.getpid(), number)
 
-    with pytest.raises(KeyboardInterrupt):
+    with terminable(), pytest.raises(KeyboardInterrupt) as ended:
         train(options(chips), tmp_path, watch=watch)
+    assert getattr(ended.value, "number", signal.SIGINT) == number
     assert read_resume_state(tmp_path / "last.safetensors").facts["step"] == 3
+
+
+def test_weights_without_their_training_are_not_replaced(chips: Path, tmp_path: Path) -> None:
+    (tmp_path / "best.safetensors").write_text("kept from another training")
+    with pytest.raises(OutputError, match=r"holds best\.safetensors, .*name another --out"):
+        train(options(chips), tmp_path)
+    train(options(chips, optim={"steps": 2}), tmp_path / "another")
 
 
 def test_loading_processes_change_nothing(

@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from geochange.cli.options import GroupedCommand, options_of
-from geochange.cli.rerun import again
+from geochange.cli.rerun import AFRESH, again
 from geochange.cli.tables import titled_table
 from geochange.config import CheckOptions
 from geochange.files.atomic import write_text
-from geochange.files.output_paths import check_target
+from geochange.files.output_paths import check_target, refuse_inputs
 
 if TYPE_CHECKING:
     from geochange.workflows.inspect_pair import DateReport, Inspection
@@ -42,9 +42,10 @@ def check(before: str, after: str, file: Path | None, quiet: bool, **options: An
     """
     if file is not None:
         check_target(file)
+        refuse_inputs("--json", file, [before, after, options["aoi"], options["grid"]])
     from geochange.workflows.inspect_pair import inspect_pair
 
-    with again("the same command again starts afresh"):
+    with again(AFRESH):
         seen = inspect_pair(before, after, **options)
     if file is not None:
         write_text(file, json.dumps(seen.to_json(), indent=2, ensure_ascii=False) + "\n")

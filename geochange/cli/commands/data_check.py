@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from geochange.cli.options import Folder
-from geochange.cli.rerun import again
+from geochange.cli.rerun import AFRESH, again
 from geochange.cli.screen import screen
 from geochange.cli.tables import titled_table
 from geochange.files.atomic import write_text
@@ -44,7 +44,7 @@ def check(root: Path, layout: str, bands: str | None, file: Path | None, quiet: 
     # Imported after the checks: rasterio loads slower than a refusal may take.
     from geochange.dataset import survey
 
-    with again("the same command again starts afresh"), screen(quiet, log_json=False) as report:
+    with again(AFRESH), screen(quiet, log_json=False) as report:
         found = survey(root, layout=layout, bands=bands, progress=report)
     if file is not None:
         write_text(file, json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")

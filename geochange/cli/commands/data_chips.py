@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from geochange.cli.options import Folder, options_of
-from geochange.cli.rerun import again
+from geochange.cli.rerun import AFRESH, again
 from geochange.cli.screen import closing_table, screen
 from geochange.config.cut import CutOptions
 
@@ -42,7 +42,7 @@ def chips(before: str, after: str, labels: str, out: Path, quiet: bool, **option
     # Imported after the checks: rasterio loads slower than a refusal may take.
     from geochange.workflows.cut_chips import cut
 
-    with again("the same command again starts afresh"), screen(quiet, log_json=False) as report:
+    with again(AFRESH), screen(quiet, log_json=False) as report:
         done = cut(before, after, labels, out, report, **options)
     if quiet:
         return

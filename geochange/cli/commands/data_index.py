@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from geochange.cli.options import Folder
+from geochange.cli.rerun import AFRESH, again
 
 
 @click.command(epilog="Example: geochange data index SYSU-CD")
@@ -30,8 +31,9 @@ def index(root: Path, layout: str, quiet: bool) -> None:
         raise InputError(
             f"{root}: holds no folders of chips to list; it needs train/, val/ or test/"
         )
-    chips = {split: records_of(root, split, layout) for split in splits}
-    write_lists({root / f"{split}.txt": chips[split] for split in splits}, root)
+    with again(AFRESH):
+        chips = {split: records_of(root, split, layout) for split in splits}
+        write_lists({root / f"{split}.txt": chips[split] for split in splits}, root)
     if not quiet:
         for split in splits:
             click.echo(f"{root / split}.txt  {len(chips[split]):,} chips")

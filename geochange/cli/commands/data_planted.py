@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from geochange.cli.options import Folder
+from geochange.cli.rerun import AFRESH, again
 
 CONFIG = click.Path(path_type=Path, dir_okay=False)
 
@@ -39,8 +40,9 @@ def planted(root: Path, sheet: Path, config: Path | None, quiet: bool, **given: 
     options = options.model_copy(update={"seed": given["seed"]})
     source = planted_of(options, root, kept_out=given["kept_out"])
     count = given["count"]
-    chips = [source[number] for number in range(count)]
-    write_contact(sheet, chips)
+    with again(AFRESH):
+        chips = [source[number] for number in range(count)]
+        write_contact(sheet, chips)
     if not quiet:
         share = sum(float((chip.label == 1).mean()) for chip in chips if chip.label is not None)
         click.echo(f"{sheet}  {count} pairs, {share / count:.1%} of their pixels changed")

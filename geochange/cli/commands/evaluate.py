@@ -11,13 +11,14 @@ import click
 
 from geochange.cli.evaluation_tables import show_comparison, show_evaluation
 from geochange.cli.options import Folder, options_of, said
-from geochange.cli.rerun import again
+from geochange.cli.rerun import AFRESH, again
 from geochange.cli.screen import say_json, screen
 from geochange.config import CompareOptions, EvaluateOptions
 from geochange.errors import InputError, OptionError, OutputError
 from geochange.files.archives import file_behind, gdal_name
 from geochange.files.atomic import write_text
-from geochange.files.output_paths import check_folder
+from geochange.files.output_paths import check_folder, check_target, refuse_inputs
+from geochange.files.sidecars import refuse_others
 from geochange.models import check_name
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 WORST = 12
 """The number of chips on the contact sheet."""
-
-AFRESH = "the same command again starts afresh"
-"""The hint after an interruption."""
 
 _OF_CHIPS = {*EvaluateOptions.model_fields, "csv", "plots"} - {"tolerance"}
 _OF_POLYGONS = {*CompareOptions.model_fields} - {"tolerance"}
@@ -87,6 +85,8 @@ def evaluate(
     _check_chips(subject, truth, values)
     files = {"json": json_file, "csv": given["csv"], "plots": given["plots"]}
     _check_files(files)
+    for name in ("json", "csv"):
+        refuse_inputs(f"--{name}", files[name], [subject, values["vocabulary"], values["clip"]])
     _measure(subject, truth, values, files, (quiet, given["log_json"]))
 
 
@@ -101,8 +101,7 @@ def _check_polygons(found: Path, reference: Path, chosen: set[str], json_file: P
             )
         if not exists(path):
             raise InputError(f"{path}: no such file; check the path")
-        if json_file is not None and json_file.exists() and json_file.samefile(file_behind(path)):
-            raise OutputError(f"--json {json_file}: would overwrite the input; give another name")
+        refuse_inputs("--json", json_file, [file_behind(path)])
     if extra := sorted(chosen & _OF_CHIPS):
         raise OptionError(f"--{extra[0]} is for models and chips; leave it out to compare polygons")
     _check_file("json", json_file, ".json")
@@ -131,8 +130,12 @@ def _check_files(files: Mapping[str, Path | None]) -> None:
     plots = files["plots"]
     if plots is not None and plots.exists() and not plots.is_dir():
         raise OutputError(f"--plots {plots}: is a file; name a folder")
-    if plots is not None:
-        check_folder(plots / "worst.png" if plots.is_dir() else plots)
+    if plots is None:
+        return
+    check_folder(plots / "worst.png" if plots.is_dir() else plots)
+    for name in ("reliability.png", "worst.png"):
+        if plots.is_dir():
+            refuse_others(plots / name, "--plots")
 
 
 def _check_file(name: str, path: Path | None, suffix: str) -> None:
@@ -140,7 +143,7 @@ def _check_file(name: str, path: Path | None, suffix: str) -> None:
         return
     if path.suffix.lower() != suffix or path.is_dir():
         raise OutputError(f"--{name} {path}: name a file that ends in {suffix}")
-    check_folder(path)
+    check_target(path)
 
 
 def _measure(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from geochange.cli.rerun import AFRESH, again
+
 
 @click.command(
     epilog="Example: geochange preview changes.gpkg   or, one change: geochange preview "
@@ -42,6 +44,7 @@ def preview(
     """
     from geochange.workflows.preview import preview as draw
 
-    picture = draw(changes, out, (rasters["before"], rasters["after"]), number, size)
+    with again(AFRESH):
+        picture = draw(changes, out, (rasters["before"], rasters["after"]), number, size)
     if not quiet:
         click.echo(f"picture  {picture}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from geochange.cli.rerun import AFRESH, again
 from geochange.cli.tables import print_grid
 from geochange.cli.weights_tables import describe, in_a_line, one_line, refusing, rows_of, title_of
 from geochange.errors import InputError, OptionError, OutputError
@@ -72,7 +73,7 @@ def convert(source: str, target: Path, half: bool, threshold: float | None) -> N
     # Imported after the checks: torch loads slower than a refusal may take.
     from geochange.models.weights.convert import convert as rewrite
 
-    with refusing(path):
+    with again(AFRESH), refusing(path):
         card = rewrite(path, target, half=half, threshold=threshold)
     _say_written(target, card)
 
@@ -99,7 +100,8 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
     # Imported after the checks, as above.
     from geochange.models.weights.convert import average as write_mean
 
-    card = write_mean(paths, target, half=half, threshold=threshold)
+    with again(AFRESH):
+        card = write_mean(paths, target, half=half, threshold=threshold)
     _say_written(target, card)
 
 

@@ -79,7 +79,9 @@ def find_layer(path: Path) -> Layer:
         name=layer,
         crs=_crs_of(path, about["crs"]),
         features=about["features"],
-        bounds=bounds if about["features"] and np.isfinite(bounds).all() else None,
+        bounds=bounds
+        if about["features"] and bounds is not None and np.isfinite(bounds).all()
+        else None,
     )
 
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from geochange.training.interrupt import deferred
+from geochange.interrupt import deferred
 
 
 def interrupt() -> None:

@@ -1,0 +1,69 @@
+"""What the machine says no to, in one line with its cure: memory, disks, access rights."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from geochange.files.names import shown
+
+MEMORY_CURE: Final = (
+    "close other programs or take a machine with more memory; of run, smaller --tile, --batch, "
+    "--threads or --workers need less"
+)
+
+_CURES: Final = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room there"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "change the access rights, or name another place"),
+    errno.EROFS: "name a place that can be written",
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ELOOP: "remove the link that leads to itself",
+    errno.ENOTDIR: "a file stands where a folder is needed: name another place",
+    errno.EISDIR: "a folder stands where a file is needed: name another place",
+    errno.EIO: "check the disk and its cables or network",
+    errno.ESTALE: "the network disk was mounted anew: change into the folder again (cd)",
+    errno.ENOENT: "check the path; it may have been removed meanwhile",
+    **dict.fromkeys(
+        (errno.EMFILE, errno.ENFILE), "allow more open files (ulimit -n 4096), or close programs"
+    ),
+    errno.ENOLCK: "write to a local disk, which knows locks",
+    errno.ETXTBSY: "close the program that uses it",
+    errno.EBUSY: "close the program that uses it",
+}
+"""By what the system said; anything else is a fault of ours until shown otherwise."""
+
+LATER: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE, errno.EMFILE)
+"""What can pass: the work that was begun is worth going on with."""
+
+_OUT_OF_MEMORY: Final = re.compile(
+    r"out of memory|(can't|cannot|could not|unable to|failed to) allocate", re.IGNORECASE
+)
+
+
+def cure_of(error: OSError) -> str | None:
+    """One line on a place that the system does not let us use; None where there is no cure."""
+    cure = _CURES.get(error.errno or 0)
+    if cure is None or not error.strerror:
+        return None
+    place = f"{shown(str(error.filename))}: " if error.filename is not None else ""
+    return f"{place}{error.strerror[:1].lower()}{error.strerror[1:]}; {cure}"
+
+
+def memory_of(error: BaseException | None) -> str | None:
+    """One line where it was for want of memory that something failed, in whatever library."""
+    for each in _chain(error):
+        said = " ".join(str(each).split())
+        if isinstance(each, MemoryError) or _OUT_OF_MEMORY.search(said):
+            return f"out of memory ({shown(said) or type(each).__name__}); {MEMORY_CURE}"
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and those that led to it, as far as they are said to have done so."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
