@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -262,3 +263,9 @@ def test_importing_stays_light(statement: str, absent: tuple[str, ...]) -> None:
         [sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert told.stdout.split() == []
+
+
+def test_the_picture_is_that_of_the_code() -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "architecture.py"))
+    drawn, kept = script["draw"](), script["PICTURE"].read_text("utf-8")
+    assert drawn == kept, "draw it again: python docs/architecture.py"
