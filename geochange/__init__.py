@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from geochange.workflows.search_terms import bounds_of, date_of
     from geochange.workflows.train import train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _HOMES = {
     "detect": "geochange.workflows.detect",
