@@ -32,8 +32,9 @@ from geochange.grid.tiling import TilePlan, Window
 from geochange.raster.claims import is_claim
 from geochange.raster.fingerprint import size_of
 from geochange.raster.gdal_log import QUIET
+from geochange.raster.georeference import read_grid
 from geochange.raster.pictures.label import LabelCoding, coding_of, read_numbers
-from geochange.raster.reader import forget, opened, read_grid
+from geochange.raster.reader import forget, opened
 from geochange.raster.reading import reading_bytes, refuse_blocks
 from geochange.raster.remote import NOT_REMEMBERED
 from geochange.raster.retry import Handle, retry_read

@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from pyproj import CRS
-from pyproj.exceptions import CRSError
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
@@ -24,11 +22,11 @@ from geochange.raster import retry
 from geochange.raster.acquisition import Acquisition, acquisition_of
 from geochange.raster.band_info import BandInfo, describe_bands
 from geochange.raster.gdal_log import QUIET, understood
+from geochange.raster.georeference import read_grid
 from geochange.raster.picture_files import open_picture_file
 from geochange.raster.reading import reading_bytes, refuse_blocks
 from geochange.raster.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
 from geochange.raster.sources.band_stack import is_stack, make_stack
-from geochange.raster.sources.geographic import crs_of
 from geochange.raster.sources.mosaic import is_tileset, make_tileset
 from geochange.raster.sources.subdatasets import refuse_container
 from geochange.raster.sources.unopened import why_unopened
@@ -243,33 +241,6 @@ def _block_px(dataset: Any) -> tuple[int, int]:
     """The smallest pieces that are whole blocks of every band."""
     rows, cols = (math.lcm(*lengths) for lengths in zip(*dataset.block_shapes, strict=True))
     return min(rows, dataset.height), min(cols, dataset.width)
-
-
-def read_grid(path: str, dataset: Any) -> Grid:
-    """Where the pixels of an open raster lie. Raises InputError."""
-    found_crs = crs_of(path, dataset)
-    if found_crs is None or dataset.transform.is_identity:
-        found = "ground control points only" if dataset.gcps[0] else "no georeference"
-        raise InputError(
-            f"{path}: has {found}; give it a CRS and a transform first "
-            "(QGIS: Raster > Georeferencer, or gdalwarp -t_srs)"
-        )
-    try:
-        crs = CRS.from_wkt(found_crs.to_wkt(version="WKT2_2019"))
-    except (CRSError, RasterioError) as error:
-        raise InputError(
-            f"{path}: its CRS is not understood; assign one (gdal_edit -a_srs)"
-        ) from error
-    if crs.is_engineering or crs.geodetic_crs is None:
-        raise InputError(
-            f"{path}: its CRS ({crs.name}) is not tied to the Earth; assign a real one "
-            "(gdal_edit -a_srs)"
-        )
-    if abs(dataset.transform.determinant) == 0:
-        raise InputError(
-            f"{path}: its transform gives pixels no area; repair it (gdal_edit -a_ullr)"
-        )
-    return Grid(crs, dataset.transform, (dataset.height, dataset.width))
 
 
 def _prove_complete(info: RasterInfo, handle: retry.Handle) -> None:

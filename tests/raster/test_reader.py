@@ -272,3 +272,9 @@ def test_the_cure_for_a_palette_keeps_what_holds_no_data(tmp_path: Path) -> None
     pixels, valid = read_all(expanded, (1, 2, 3))
     np.testing.assert_array_equal(valid, numbers != 0)
     np.testing.assert_array_equal(pixels[valid], table[numbers][valid][:, :3])
+
+
+def test_a_geocentric_crs_is_refused_with_its_cure(tmp_path: Path) -> None:
+    path = make_raster(tmp_path / "a.tif", noise((8, 9)), crs=CRS.from_epsg(4978))
+    with pytest.raises(InputError, match=r"is geocentric.*gdalwarp"):
+        inspect(path)

@@ -21,8 +21,9 @@ from geochange.grid.tiling import Window
 from geochange.raster.claims import is_claim
 from geochange.raster.fingerprint import size_of
 from geochange.raster.gdal_log import QUIET
+from geochange.raster.georeference import read_grid
 from geochange.raster.output.cog import TILE
-from geochange.raster.reader import PROBABILITY_BAND, opened, read_grid
+from geochange.raster.reader import PROBABILITY_BAND, opened
 
 BLOCK_PX = 4 * TILE
 """Side of the pieces it is read in, whole tiles of the file each."""

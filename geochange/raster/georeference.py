@@ -1,0 +1,50 @@
+"""Where the pixels of an open raster are: its CRS and transform, or why they are of no use."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+from rasterio.errors import RasterioError
+
+from geochange.errors import InputError
+from geochange.grid.grid import Grid
+from geochange.raster.sources.geographic import crs_of
+
+
+def read_grid(path: str, dataset: Any) -> Grid:
+    """Where the pixels of an open raster lie. Raises InputError."""
+    found_crs = crs_of(path, dataset)
+    if found_crs is None or dataset.transform.is_identity:
+        found = "ground control points only" if dataset.gcps[0] else "no georeference"
+        raise InputError(
+            f"{path}: has {found}; give it a CRS and a transform first "
+            "(QGIS: Raster > Georeferencer, or gdalwarp -t_srs)"
+        )
+    try:
+        crs = CRS.from_wkt(found_crs.to_wkt(version="WKT2_2019"))
+    except (CRSError, RasterioError) as error:
+        raise InputError(
+            f"{path}: its CRS is not understood; assign one (gdal_edit -a_srs)"
+        ) from error
+    if crs.is_geocentric:
+        raise InputError(
+            f"{path}: its CRS ({crs.name}) is geocentric, it counts metres from the middle of the "
+            "Earth; warp it to a map first (gdalwarp -t_srs EPSG:CODE)"
+        )
+    if crs.is_engineering or crs.geodetic_crs is None:
+        raise InputError(
+            f"{path}: its CRS ({crs.name}) is not tied to the Earth; assign a real one "
+            "(gdal_edit -a_srs)"
+        )
+    if not all(map(math.isfinite, dataset.transform[:6])):
+        raise InputError(
+            f"{path}: its transform holds numbers that are not finite; repair it (gdal_edit -a_ullr)"
+        )
+    if abs(dataset.transform.determinant) == 0:
+        raise InputError(
+            f"{path}: its transform gives pixels no area; repair it (gdal_edit -a_ullr)"
+        )
+    return Grid(crs, dataset.transform, (dataset.height, dataset.width))
