@@ -120,7 +120,8 @@ def opened(path: str, **options: Any) -> Iterator[Any]:
 
 def open_raster(path: str) -> Any:
     """Open a raster under the settings of `gdal_environment`; see `opened`. Raises InputError."""
-    refuse_unopenable(path, InputError)
+    if not (path.startswith("<") or is_stack(path)):  # the text of a VRT, or several names
+        refuse_unopenable(path, InputError)
     name = _gdal_name(path)
     try:
         return _open(name)

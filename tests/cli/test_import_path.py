@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -97,12 +98,15 @@ def test_a_script_that_is_started_again_finds_what_lies_beside_it(
     assert ran(folder) == []
 
 
-def test_a_folder_that_is_gone_is_no_fault(tmp_path: Path, scripts: Path) -> None:
+def test_a_folder_that_is_gone_is_refused_in_a_line(tmp_path: Path, scripts: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     words = command_words("script", scripts)
     shell = ["sh", "-c", f'rmdir "{gone}"; exec "$@"', "sh", *words, "--version"]
-    assert "geochange" in start(shell, gone, ENVIRONMENT)
+    environment = {**ENVIRONMENT, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(shell, cwd=gone, env=environment, capture_output=True, text=True)
+    line = "geochange: the current folder was deleted; change into another one (cd)\n"
+    assert (done.returncode, done.stderr) == (2, line)
 
 
 def test_a_checkout_that_is_not_installed_can_be_run_where_it_lies() -> None:

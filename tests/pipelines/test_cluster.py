@@ -105,8 +105,11 @@ def stand_in(asked: dict[str, Any]) -> type[LocalCluster]:
     class StandIn(LocalCluster):
         def __init__(self, **options: Any) -> None:
             asked.update(options)
-            own = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "protocol": "tcp"}
-            super().__init__(**own, dashboard_address=":0", memory_limit=0)
+            page = options.get("scheduler_options", options)["dashboard_address"]
+            own = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "memory_limit": 0}
+            super().__init__(**own, security=options["security"], dashboard_address=page)
+            assert self.scheduler_address.startswith("tls://127.0.0.1:")
+            assert self.dashboard_link.startswith("http://127.0.0.1:")
 
         def scale(self, jobs: int) -> None:
             super().scale(jobs)
@@ -133,9 +136,12 @@ def test_slurm_is_asked_for_a_job_a_worker_with_a_gpu_each(
     words += ["--slurm", "queue=gpu", "--slurm", "walltime=01:00:00", "--threads", "3", *WORDS]
     done = pipeline("cluster", *words)
     assert done.returncode == 0, done.stderr
+    keys = Path(asked.pop("shared_temp_directory"))
+    assert keys.parent == tmp_path, "on the disk that all jobs see"
     assert asked == {
         **{"cores": 3, "processes": 1, "memory": "32GB", "walltime": "01:00:00", "queue": "gpu"},
         "job_extra_directives": ["--gres=gpu:1"],
+        **{"security": True, "scheduler_options": {"dashboard_address": "127.0.0.1:0"}},
     }
     same(out, alone)
 
@@ -147,7 +153,7 @@ def test_gpus_have_a_worker_each(
     words = [*map(str, pair), "--out", str(out), "--on", "gpus", "--workers", "1", *WORDS]
     done = pipeline("cluster", *words)
     assert done.returncode == 0, done.stderr
-    assert asked["CUDA_VISIBLE_DEVICES"] == [0]
+    assert (asked["CUDA_VISIBLE_DEVICES"], asked["host"]) == ([0], "127.0.0.1")
     same(out, alone)
 
 
