@@ -267,5 +267,6 @@ def test_importing_stays_light(statement: str, absent: tuple[str, ...]) -> None:
 
 def test_the_picture_is_that_of_the_code() -> None:
     script = runpy.run_path(str(ROOT / "docs" / "architecture.py"))
+    assert set(script["BASE"]) == GROUND
     drawn, kept = script["draw"](), script["PICTURE"].read_text("utf-8")
     assert drawn == kept, "draw it again: python docs/architecture.py"

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from geochange.chip import Chip, Pixels, fill_invalid
+from geochange.chip import UNKNOWN, Chip, Pixels, fill_invalid
 from geochange.dataset.chip_lists import listed
-from geochange.dataset.label_values import UNKNOWN, LabelCode, look_at
+from geochange.dataset.label_values import LabelCode, look_at
 from geochange.errors import InputError
 from geochange.raster.pictures.image import read_picture
 from geochange.raster.pictures.label import read_label

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.chip import Chip
-from geochange.dataset.label_values import CHANGE, NONE, UNKNOWN
+from geochange.chip import CHANGED, UNCHANGED, UNKNOWN, Chip
 from geochange.grid.tiling import Window
 from geochange.raster.pictures.png import read_png, write_png
 
@@ -71,7 +70,7 @@ class ChipWriter:
             path = self._path(split, kind, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_png(path, pixels)
-        known, changed = int((label != UNKNOWN).sum()), int((label == CHANGE).sum())
+        known, changed = int((label != UNKNOWN).sum()), int((label == CHANGED).sum())
         self.unknown |= known < label.size
         self.accounts.append(ChipRecord(name, split, window.row, window.col, known, changed))
 
@@ -90,11 +89,13 @@ class ChipWriter:
         Gives what each value of the labels means. To be called once, when all chips are there.
         """
         if self.unknown:
-            return {NONE: "none", CHANGE: "change", UNKNOWN: "unknown"}
+            return {UNCHANGED: "none", CHANGED: "change", UNKNOWN: "unknown"}
         for account in self.accounts:
             path = self._path(account.split, LABEL, account.name)
-            write_png(path, np.where(read_png(path) == CHANGE, np.uint8(WHITE), np.uint8(NONE)))
-        return {NONE: "none", WHITE: "change"}
+            write_png(
+                path, np.where(read_png(path) == CHANGED, np.uint8(WHITE), np.uint8(UNCHANGED))
+            )
+        return {UNCHANGED: "none", WHITE: "change"}
 
     def listed(self) -> list[dict[str, object]]:
         """The account of every chip, as plain values."""

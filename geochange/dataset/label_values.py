@@ -12,11 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geochange.chip import CHANGED, UNCHANGED, UNKNOWN
 from geochange.errors import InputError
 from geochange.raster.pictures.label import HALF, Label, read_label
-
-NONE, CHANGE, UNKNOWN = 0, 1, 255
-"""What a label says of a pixel."""
 
 ACCOUNT = "chips.json"
 """In the root of a data set: may say what the values of its labels mean, as `data chips` does."""
@@ -33,7 +31,7 @@ class LabelCode:
 
     change: 1 or 255; where it is 1, 255 is unknown.
     values: those that the labels of the split hold, in order.
-    rest: what is where a label has no number: UNKNOWN, or NONE in labels of nothing but change.
+    rest: what is where a label has no number: UNKNOWN, or UNCHANGED in labels of nothing but change.
     """
 
     change: int
@@ -78,7 +76,7 @@ class LabelValues:
     @property
     def holds(self) -> frozenset[int]:
         """All its numbers, with 1 for a change that could not be another."""
-        return self.values | ({CHANGE} if self.changes else frozenset())
+        return self.values | ({CHANGED} if self.changes else frozenset())
 
     def __or__(self, other: LabelValues) -> LabelValues:
         """Of this label, and another window or label."""
@@ -107,10 +105,10 @@ def look_at(path: str, label: Label) -> LabelValues:
     kept, hidden = numbers[valid] if gaps else numbers, frozenset[int]()
     if coding.nodata is not None and gaps:
         gone = numbers[label.raw == coding.nodata]
-        hidden = frozenset(value for value in (CHANGE, UNKNOWN) if (gone == value).any())
+        hidden = frozenset(value for value in (CHANGED, UNKNOWN) if (gone == value).any())
     if numbers.dtype == np.bool_:
-        values, changes = frozenset({NONE} if not kept.all() else ()), bool(kept.any())
-        used = {CHANGE, UNKNOWN} if changes else set[int]()
+        values, changes = frozenset({UNCHANGED} if not kept.all() else ()), bool(kept.any())
+        used = {CHANGED, UNKNOWN} if changes else set[int]()
     else:
         values, changes = _values(path, kept), False
         used = set(values)
@@ -125,8 +123,8 @@ def look_at(path: str, label: Label) -> LabelValues:
 
 def _values(path: str, kept: NDArray[Any]) -> frozenset[int]:
     """Which of 0, 1 and 255 numbers are. Raises InputError for others."""
-    there = {value: kept == value for value in (NONE, CHANGE, UNKNOWN)}
-    if not (there[NONE] | there[CHANGE] | there[UNKNOWN]).all():
+    there = {value: kept == value for value in (UNCHANGED, CHANGED, UNKNOWN)}
+    if not (there[UNCHANGED] | there[CHANGED] | there[UNKNOWN]).all():
         found = [value for value in np.unique(kept).tolist() if value not in there]
         told = ", ".join(f"{value:g}" for value in found[:_NAMED])
         more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
@@ -155,12 +153,14 @@ def code_of(
     whole = reduce(LabelValues.__or__, own)
     seen = [*own, *others()] if _matters(whole, declared) else list(own)
     change = _guessed(seen, whole) if declared is None else declared
-    is_unknown = change == CHANGE and (declared == CHANGE or any(CHANGE in s.values for s in seen))
-    _need_numbers(seen, {CHANGE} if is_unknown else {CHANGE, UNKNOWN})
+    is_unknown = change == CHANGED and (
+        declared == CHANGED or any(CHANGED in s.values for s in seen)
+    )
+    _need_numbers(seen, {CHANGED} if is_unknown else {CHANGED, UNKNOWN})
     _need_shades(own, seen)
     values = set(whole.values) | ({change} if whole.changes else set())
-    is_all_change = NONE not in whole.values and change in values
-    return LabelCode(change, tuple(sorted(values)), NONE if is_all_change else UNKNOWN)
+    is_all_change = UNCHANGED not in whole.values and change in values
+    return LabelCode(change, tuple(sorted(values)), UNCHANGED if is_all_change else UNKNOWN)
 
 
 def remarks(own: Sequence[LabelValues], code: LabelCode) -> Iterator[str]:
@@ -186,13 +186,13 @@ def _matters(whole: LabelValues, declared: int | None) -> bool:
 
 def _guessed(seen: Sequence[LabelValues], whole: LabelValues) -> int:
     if UNKNOWN not in whole.values:
-        return CHANGE if CHANGE in whole.values or not whole.changes else UNKNOWN
-    one = next((each for each in seen if CHANGE in each.values), None)
-    white = next((e for e in seen if UNKNOWN in e.values and CHANGE not in e.values), None)
+        return CHANGED if CHANGED in whole.values or not whole.changes else UNKNOWN
+    one = next((each for each in seen if CHANGED in each.values), None)
+    white = next((e for e in seen if UNKNOWN in e.values and CHANGED not in e.values), None)
     if one is None:
         return UNKNOWN
     if white is None:
-        return CHANGE
+        return CHANGED
     raise InputError(
         f"{white.label}: holds 255 and no 1, and {one.label} holds a 1, so that 255 may be change "
         f"or unknown; save change alike in all labels, or say so in {ACCOUNT} in the folder of the "
@@ -230,7 +230,7 @@ def declared_in(root: Path, own: Sequence[LabelValues]) -> int | None:
     file = root / ACCOUNT
     change = _declared(file)
     if change == UNKNOWN:
-        odd = next((seen.label for seen in own if CHANGE in seen.values), None)
+        odd = next((seen.label for seen in own if CHANGED in seen.values), None)
         if odd is not None:
             raise InputError(
                 f"{odd}: holds a 1, and change is 255 as {file} has it; correct one of them"
@@ -248,7 +248,7 @@ def _declared(file: Path) -> int | None:
     values = told.get("label_values") if isinstance(told, Mapping) else None
     if not isinstance(values, Mapping):
         return None
-    for change in (CHANGE, UNKNOWN):
+    for change in (CHANGED, UNKNOWN):
         if values.get(str(change)) == "change":
             return change
     raise InputError(f"{file}: its label_values name no change; say {json.dumps(_SAID)}")

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from geochange.chip import Chip, fill_invalid
-from geochange.dataset.label_values import UNKNOWN
+from geochange.chip import UNKNOWN, Chip, fill_invalid
 from geochange.dataset.labels import Labels, PolygonLabels, holds_change, open_labels
 from geochange.dataset.reviewed import ACCEPT, REJECT, ReviewedLabels, open_reviewed, statuses_of
 from geochange.errors import InputError, OptionError

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.dataset.label_values import CHANGE, UNKNOWN
+from geochange.chip import CHANGED, UNKNOWN
 from geochange.dataset.raster_labels import SCAN_PX, RasterLabels, ReadLabel, open_raster_labels
 from geochange.errors import InputError
 from geochange.files.archives import gdal_name
@@ -107,4 +107,4 @@ def holds_change(labels: OnGrid) -> bool:
     """Whether a pixel of the grid is change."""
     with labels.reader() as read:
         windows = TilePlan(labels.grid.shape, SCAN_PX, 0, 1).output_windows()
-        return any((read(window) == CHANGE).any() for window in windows)
+        return any((read(window) == CHANGED).any() for window in windows)

@@ -18,14 +18,8 @@ from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
-from geochange.dataset.label_values import (
-    UNKNOWN,
-    LabelCode,
-    LabelValues,
-    code_of,
-    look_at,
-    remarks,
-)
+from geochange.chip import UNKNOWN
+from geochange.dataset.label_values import LabelCode, LabelValues, code_of, look_at, remarks
 from geochange.errors import InputError, RunError
 from geochange.grid.grid import Grid, common_window, reproject, to_ground
 from geochange.grid.tiling import TilePlan, Window

@@ -13,7 +13,7 @@ import numpy as np
 import pyogrio
 from numpy.typing import NDArray
 
-from geochange.dataset.label_values import CHANGE, NONE, UNKNOWN
+from geochange.chip import CHANGED, UNCHANGED, UNKNOWN
 from geochange.dataset.labels import KEPT_FILES, on_grid
 from geochange.dataset.raster_labels import ReadLabel
 from geochange.errors import InputError
@@ -32,7 +32,7 @@ from geochange.vector.files.polygon_reader import (
 UNSET, ACCEPT, REJECT = STATUSES
 """What a review may say; an empty one is unset."""
 
-LABELS: Mapping[str, int] = {UNSET: UNKNOWN, REJECT: NONE, ACCEPT: CHANGE}
+LABELS: Mapping[str, int] = {UNSET: UNKNOWN, REJECT: UNCHANGED, ACCEPT: CHANGED}
 """What becomes of a polygon, the later over the earlier where polygons overlap."""
 
 CURE = f"set {STATUS} to {ACCEPT} or {REJECT} in QGIS, save, and try again"
@@ -60,7 +60,7 @@ class ReviewedLabels:
         burners = self._burners()
 
         def read(window: Window) -> NDArray[np.uint8]:
-            drawn = np.full((window.height, window.width), NONE, np.uint8)
+            drawn = np.full((window.height, window.width), UNCHANGED, np.uint8)
             for status, value in LABELS.items():
                 drawn[burners[status].burn(window)] = value
             return on_grid(drawn, window, self.grid)

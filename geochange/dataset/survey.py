@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.chip import Chip
+from geochange.chip import CHANGED, UNKNOWN, Chip
 from geochange.dataset.chip_files import FileChips
-from geochange.dataset.label_values import CHANGE, UNKNOWN
 from geochange.dataset.labelled_pairs import PairChips
 from geochange.dataset.open import AUTO, Where, each, layout_of, open_split, splits_of
 from geochange.errors import InputError
@@ -122,7 +121,7 @@ def _whole_print(name: str, chip: Chip) -> tuple[bytes, int]:
     told = hashlib.blake2b(f"{name} {chip.shape}".encode(), digest_size=DIGEST_BYTES)
     for pixels in (chip.before, chip.after, label):
         told.update(np.ascontiguousarray(pixels).data)
-    return told.digest(), int((label == CHANGE).sum())
+    return told.digest(), int((label == CHANGED).sum())
 
 
 def survey(
@@ -162,7 +161,7 @@ def _see(chip: Chip) -> _Seen:
         shape=chip.shape,
         values=tuple(np.flatnonzero(counts).tolist()),
         known_px=int(label.size - counts[UNKNOWN]),
-        changed_px=int(counts[CHANGE]),
+        changed_px=int(counts[CHANGED]),
         prints=tuple(dict.fromkeys(found for found in prints if found is not None)),
     )
 
@@ -185,7 +184,7 @@ def _sum_up(source: ChipSource, seen: Sequence[_Seen]) -> SplitSurvey:
     pixels = sum(chip.shape[0] * chip.shape[1] for chip in seen)
     known = sum(chip.known_px for chip in seen)
     sizes = Counter(f"{height} x {width}" for height, width in (chip.shape for chip in seen))
-    values, change = sorted({value for chip in seen for value in chip.values}), CHANGE
+    values, change = sorted({value for chip in seen for value in chip.values}), CHANGED
     if isinstance(source, FileChips):
         values, change = list(source.code.values), source.code.change
     return SplitSurvey(

@@ -1,24 +1,10 @@
-"""What geochange asks of a CRS: its longitudes and latitudes, and after how far it comes round."""
+"""What geochange asks of a CRS: its own longitudes and latitudes, and its units."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from math import ceil, floor, pi
 
-import numpy as np
 from pyproj import CRS, Transformer
-from pyproj.exceptions import ProjError
-
-LONLAT = CRS.from_epsg(4326)
-
-STEP_DEG = 30
-"""Maps are asked at so many degrees of longitude where a step of theirs is constant."""
-
-TURN_DIGITS = 9
-"""A turn is rounded to so many decimals: of grads there are 400, not 400.0000000000004."""
-
-ALIKE = 1e-9
-"""How far two equal steps differ, as a share of one: rounding, no more."""
 
 
 @lru_cache(64)
@@ -73,56 +59,3 @@ def equator_m(crs: CRS) -> float:
     """The equatorial radius of a CRS's ellipsoid, in metres."""
     assert crs.ellipsoid is not None
     return float(crs.ellipsoid.semi_major_metre)
-
-
-@lru_cache(256)
-def full_turn(crs: CRS) -> float | None:
-    """How far along x a CRS comes to the same ground again, once round the Earth, in its units.
-
-    360 for degrees, 400 for grads, the width of the world on a cylindrical map (Mercator); None for
-    maps that do not go round.
-    """
-    if crs.is_geographic:
-        return round(2 * pi / radians_of(crs), TURN_DIGITS)
-    geographic = geographic_of(crs)
-    turn = 2 * pi / radians_of(geographic)
-    lon = np.arange(0, 360, STEP_DEG) / 360 * turn
-    try:
-        to_map = transformer(geographic, crs)
-        rows = np.array(
-            [to_map.transform(lon, np.full(len(lon), lat))[0] for lat in (0.0, turn / 9)]
-        )
-    except ProjError:
-        return None
-    if not np.isfinite(rows).all():
-        return None
-    steps = np.diff(rows, axis=1)
-    width = float(np.median(steps))
-    # All steps are alike but the one over the edge of the map, and meridians are upright.
-    odd = np.abs(steps - width) > ALIKE * width
-    if width <= 0 or np.ptp(rows, axis=0).max() > ALIKE * width or odd.sum(axis=1).max() > 1:
-        return None
-    return width * len(lon)
-
-
-def same_crs(one: CRS, other: CRS) -> bool:
-    """Whether coordinates in two CRSs are the same, x being the first."""
-    return one is other or bool(one.equals(other, ignore_axis_order=True))
-
-
-Span = tuple[float, float]
-"""The first and the last x of something."""
-
-Bounds = tuple[float, float, float, float]
-"""West, south, east, north."""
-
-
-def turns_over(span: Span, other: Span, turn: float | None, hair: float) -> range:
-    """How many turns `other` can be moved on to have a part in `span`, longer than a hair.
-
-    turn: see `full_turn`; without one, nothing is moved.
-    """
-    if turn is None:
-        return range(1)
-    first = ceil((span[0] + hair - other[1]) / turn)
-    return range(first, floor((span[1] - hair - other[0]) / turn) + 1)

@@ -33,6 +33,11 @@ def _block_tiles(plan: TilePlan) -> tuple[int, int]:
     return min(plan.block_tiles, plan.tiles[0]), min(plan.block_tiles, plan.tiles[1])
 
 
+def _place(rows: range, cols: range) -> tuple[slice, slice]:
+    """The indices of a rectangle of tiles in an array."""
+    return slice(rows.start, rows.stop), slice(cols.start, cols.stop)
+
+
 @dataclass(frozen=True)
 class LogitStore:
     """Logits of change of every tile: (tile row, tile col, height, width) float16, NaN = no data.
@@ -58,15 +63,13 @@ class LogitStore:
 
     def has(self, block: Index) -> bool:
         """Whether a block is there and intact, which reads it."""
-        return self.exists(block) and is_intact(self.path, self._place(block))
+        return self.exists(block) and is_intact(
+            self.path, _place(*self.plan.block_tile_ranges(block))
+        )
 
     def exists(self, block: Index) -> bool:
         """Whether every chunk of a block is there."""
         return all(chunk.is_file() for chunk in self._chunks(block))
-
-    def _place(self, block: Index) -> tuple[slice, slice]:
-        rows, cols = self.plan.block_tile_ranges(block)
-        return slice(rows.start, rows.stop), slice(cols.start, cols.stop)
 
     def _chunks(self, block: Index) -> list[Path]:
         """The files of a block."""
@@ -75,12 +78,11 @@ class LogitStore:
 
     def put(self, block: Index, logits: NDArray[np.float16]) -> None:
         """Keep the (tile rows, tile cols, height, width) logits of a block, within LOGIT_LIMIT."""
-        write(self.path, self._place(block), logits)
+        write(self.path, _place(*self.plan.block_tile_ranges(block)), logits)
 
     def get(self, rows: range, cols: range) -> NDArray[np.float16]:
         """The logits of a rectangle of tiles. Raises DamagedStoreError."""
-        place = slice(rows.start, rows.stop), slice(cols.start, cols.stop)
-        return read(self.path, place)
+        return read(self.path, _place(rows, cols))
 
     def drop(self, block: Index) -> None:
         """Give the disk space of a block back."""
@@ -116,19 +118,15 @@ class LandStore:
         rows, _ = self.plan.block_tile_ranges(block)
         chunks = [self.path / "c" / str(row) / str(block[1]) / "0" / "0" / "0" for row in rows]
         there = all(chunk.is_file() for chunk in chunks)
-        return there and is_intact(self.path, self._place(block))
-
-    def _place(self, block: Index) -> tuple[slice, slice]:
-        rows, cols = self.plan.block_tile_ranges(block)
-        return slice(rows.start, rows.stop), slice(cols.start, cols.stop)
+        return there and is_intact(self.path, _place(*self.plan.block_tile_ranges(block)))
 
     def put(self, block: Index, land: NDArray[np.uint8]) -> None:
         """Keep the (tile rows, tile cols, date, height, width) classes of a block."""
-        write(self.path, self._place(block), land)
+        write(self.path, _place(*self.plan.block_tile_ranges(block)), land)
 
     def get(self, rows: range, cols: range) -> NDArray[np.uint8]:
         """The classes of a rectangle of tiles. Raises DamagedStoreError."""
-        return read(self.path, (slice(rows.start, rows.stop), slice(cols.start, cols.stop)))
+        return read(self.path, _place(rows, cols))
 
 
 @dataclass(frozen=True)
@@ -156,21 +154,16 @@ class ScoreStore:
 
     def put(self, block: Index, scores: NDArray[np.float32]) -> None:
         """Keep the (tile rows, tile cols, date, class) scores of a block."""
-        write(self.path, self._place(block), scores)
+        write(self.path, _place(*self.plan.block_tile_ranges(block)), scores)
 
     def has(self, block: Index) -> bool:
         """Whether the scores of a block are there and intact, which reads them."""
         chunk = self.path / "c" / str(block[0]) / str(block[1]) / "0" / "0"
-        return chunk.is_file() and is_intact(self.path, self._place(block))
-
-    def _place(self, block: Index) -> tuple[slice, slice]:
-        rows, cols = self.plan.block_tile_ranges(block)
-        return slice(rows.start, rows.stop), slice(cols.start, cols.stop)
+        return chunk.is_file() and is_intact(self.path, _place(*self.plan.block_tile_ranges(block)))
 
     def get(self, rows: range, cols: range) -> NDArray[np.float32]:
         """The scores of a rectangle of tiles. Raises DamagedStoreError."""
-        place = slice(rows.start, rows.stop), slice(cols.start, cols.stop)
-        return read(self.path, place)
+        return read(self.path, _place(rows, cols))
 
 
 @dataclass(frozen=True)

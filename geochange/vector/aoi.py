@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from geochange.errors import InputError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
-from geochange.vector.files.polygon_reader import Burner, areal, find_layer, read_outlines
-from geochange.vector.tracing.polygons import Geometries
+from geochange.vector.files.polygon_reader import Burner, find_layer, read_outlines
+from geochange.vector.tracing.polygons import Geometries, areal
 
 PIECE_POINTS = 256
 """A piece with more corners is cut in two,"""

@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from geochange.grid.crs import equator_m, geographic_of, metres_of, radians_of, to_geographic
 from geochange.grid.ellipsoid import Ellipsoid, Floats
 from geochange.grid.grid import Grid
-from geochange.grid.reproject import areal
-from geochange.vector.tracing.polygons import Geometries
+from geochange.vector.tracing.polygons import Geometries, areal
 
 Ints = NDArray[np.int64]
 

@@ -8,8 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geochange.vector.files.polygon_reader import areal
-from geochange.vector.tracing.polygons import Geometries
+from geochange.vector.tracing.polygons import Geometries, areal
 
 CHUNK = 4096
 """The number of polygons whose overlaps are measured at once."""

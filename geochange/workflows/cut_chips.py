@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange import __version__
-from geochange.chip import Chip
+from geochange.chip import CHANGED, UNKNOWN, Chip
 from geochange.config.cut import CutOptions
 from geochange.dataset.chip_writer import ChipWriter, SplitTotals
-from geochange.dataset.label_values import ACCOUNT, CHANGE, UNKNOWN
+from geochange.dataset.label_values import ACCOUNT
 from geochange.dataset.labelled_pairs import Reviewed, Scene, open_scene
 from geochange.dataset.labels import holds_change
 from geochange.dataset.reviewed import REJECT, ReviewedLabels
@@ -176,7 +176,7 @@ class _Cutter:
             self.left_out["too little data"] += 1
         elif (label == UNKNOWN).all():
             self.left_out["no label"] += 1
-        elif split == SPLITS[0] and not (label == CHANGE).any() and not self._stays(window):
+        elif split == SPLITS[0] and not (label == CHANGED).any() and not self._stays(window):
             self.left_out["without change"] += 1
         else:
             self.chips.add(chip, label, split, window)

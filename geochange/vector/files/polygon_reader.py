@@ -22,7 +22,7 @@ from geochange.grid.tiling import Window
 from geochange.vector.files.formats import VECTORS, exists, name_to_open, readable_name
 from geochange.vector.files.readable import need_readable, prove_last
 from geochange.vector.files.writers import LAYER
-from geochange.vector.tracing.polygons import Geometries
+from geochange.vector.tracing.polygons import Geometries, areal
 
 BOX_MARGIN = 0.05
 """Polygons are looked for in the outline of a grid and this share of its size around it."""
@@ -198,15 +198,6 @@ def _within(shapes: Geometries, box: Box | None) -> Geometries:
     shapes = shapes.copy()
     shapes[across] = [areal(cut) for cut in shapely.intersection(shapes[across], frame)]
     return np.asarray(shapes[~shapely.is_empty(shapes)], dtype=np.object_)
-
-
-def areal(geometry: shapely.Geometry) -> shapely.Geometry:
-    """A geometry without the points and lines in it that have no area."""
-    if geometry.geom_type in ("Polygon", "MultiPolygon"):
-        return geometry
-    parts = shapely.get_parts(geometry)
-    parts = shapely.get_parts(parts)  # a collection may hold a MultiPolygon
-    return shapely.multipolygons(parts[shapely.get_type_id(parts) == 3])
 
 
 class Burner:

@@ -20,7 +20,8 @@ from pyproj import CRS, Transformer
 
 from geochange.errors import InputError
 from geochange.grid.tiling import TilePlan, Window
-from geochange.vector.files.polygon_reader import Burner, areal, find_layer, read_outlines
+from geochange.vector.files.polygon_reader import Burner, find_layer, read_outlines
+from geochange.vector.tracing.polygons import areal
 
 SHAPE = (30, 40)
 WHOLE = Window(0, 0, *SHAPE)
