@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 from rasterio._path import _parse_path  # how rasterio.open reads a name; it has no public home
+from rasterio.env import ensure_env
 from rasterio.io import DatasetReader
 
 DRIVERS = (
@@ -19,6 +20,7 @@ DRIVERS = (
 """GDAL's drivers of files that hold their own pixels; those that a build lacks are left out."""
 
 
+@ensure_env  # registers GDAL's drivers; a process that has opened nothing yet has none
 def open_picture_file(name: str | os.PathLike[str]) -> Any:
     """Open a raster that holds its own pixels, whatever its name says.
 
