@@ -49,7 +49,9 @@ def try_round(kind: str, seed: int, kept: Path, figures: Figures) -> None:
             figures.rise_mb = max(figures.rise_mb, outcome.rise_mb)
             if outcome.ending == "fault":
                 place = f"{kind}-{seed}-{outcome.index}"
-                print(f"{place} ({outcome.name}): {outcome.words}: {outcome.said[:600]}", flush=True)
+                print(
+                    f"{place} ({outcome.name}): {outcome.words}: {outcome.said[:600]}", flush=True
+                )
         figures.seconds += time.monotonic() - began
 
 

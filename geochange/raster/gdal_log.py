@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rasterio._err import CPLE_OutOfMemoryError
+from rasterio._err import CPLE_BaseError, CPLE_OutOfMemoryError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
 
@@ -42,11 +42,17 @@ QUIET = _Quiet()
 
 @contextmanager
 def understood() -> Iterator[None]:
-    """Turn words of GDAL that are no UTF-8 into an error as any other. Raises RasterioIOError."""
+    """Turn what rasterio lets through into an error as any other. Raises RasterioIOError.
+
+    That are words of GDAL in other bytes than UTF-8, and errors of GDAL where rasterio asks a file
+    that is open about its bands.
+    """
     try:
         yield
     except UnicodeDecodeError as error:
         raise RasterioIOError(error.object.decode("utf-8", "replace")) from error
+    except CPLE_BaseError as error:
+        raise RasterioIOError(str(error)) from error
 
 
 def lacks_memory(error: RasterioError) -> bool:

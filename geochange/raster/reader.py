@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
@@ -115,7 +116,11 @@ def opened(path: str, **options: Any) -> Iterator[Any]:
         # No server need list its folder; a mask or georeference in a file of its own is not found.
         options = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", **options}
     with gdal_environment(**options), open_raster(path) as dataset:
-        yield dataset
+        try:
+            yield dataset
+        except CPLE_BaseError as error:  # where rasterio asks an open file about its bands
+            said = " ".join(str(error).split())[:200]
+            raise InputError(f"{path}: damaged ({said}); fetch or export it again") from error
 
 
 def open_raster(path: str) -> Any:

@@ -95,7 +95,9 @@ def fuzz(
 def _keep(place: Path, case: Path, outcome: Outcome) -> None:
     case.mkdir(exist_ok=True)
     shutil.copytree(case, place, symlinks=True, dirs_exist_ok=True)
-    (place / "SAID.txt").write_text(f"geochange {outcome.words}\n{outcome.said}\n", "utf-8", "replace")
+    (place / "SAID.txt").write_text(
+        f"geochange {outcome.words}\n{outcome.said}\n", "utf-8", "replace"
+    )
 
 
 def _from_child(name: str, seed: int, span: tuple[int, int], folder: Path) -> Iterator[Outcome]:
@@ -158,6 +160,8 @@ def _work(answer: Connection, name: str, seed: int, span: tuple[int, int], folde
         answer.send((index, source, words))
         ending, told, seconds, rise = _tried(words, said)
         answer.send(Outcome(index, source, words, ending, told, seconds, rise))
+        if ending == "fault":  # what it left in this process, nobody knows
+            break
     answer.close()
 
 

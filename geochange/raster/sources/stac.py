@@ -22,10 +22,11 @@ from rasterio.errors import RasterioError
 from geochange.errors import InputError
 from geochange.raster import retry
 from geochange.raster.acquisition import Acquisition, parse_moment
-from geochange.raster.gdal_log import QUIET
-from geochange.raster.picture_files import open_picture_file
+from geochange.raster.gdal_log import QUIET, understood
+from geochange.raster.picture_files import holds_own_pixels
 from geochange.raster.remote import is_remote
 from geochange.raster.sources.band_stack import PLUS
+from geochange.raster.sources.mosaic import is_tileset
 from geochange.raster.web import TooLargeError, fetch, host_of, set_secrets, user_headers
 
 logger = logging.getLogger(__name__)
@@ -125,17 +126,15 @@ def _need_picture(place: str, path: str) -> None:
     if is_remote(path) or not os.path.exists(path):
         return  # what is on a server is opened so anyway
     try:
-        with QUIET, open_picture_file(path):
-            return
+        with QUIET, understood():
+            why = "" if holds_own_pixels(path) else "it is a virtual raster, too"
     except RasterioError as error:
+        why = " ".join(str(error).split())[:120]
+    if why:
         raise InputError(
-            f"{place}: its asset {path} is no picture ({_short(error)}); an item may not name files "
-            "that lead to others, so look into it, and name it itself"
-        ) from error
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]
+            f"{place}: its asset {path} is no picture ({why}); an item may not name files that lead "
+            "to others, so look into it, and name it itself"
+        )
 
 
 def _parted(text: str) -> tuple[str, str]:
@@ -258,8 +257,8 @@ def _located(place: str, asset: Mapping[str, Any], key: str) -> str:
     if _ADDRESS.match(place) and not scheme:
         href = urljoin(place, href)
         scheme = urlsplit(href).scheme.lower()
-    if scheme in ELSEWHERE:
-        return href
+    if scheme in ELSEWHERE and not is_tileset(href):
+        return scheme + href[len(scheme) :]  # rasterio knows it in lower case alone
     if _ADDRESS.match(place) or scheme not in ("", "file"):
         raise refused
     return _beside(
@@ -273,7 +272,8 @@ def _beside(item: Path, href: str, refused: InputError) -> str:
     """A file in the item's folder, or below it."""
     folder = item.parent.resolve()
     file = (folder / href).resolve()
-    if href.startswith("/vsi") or not file.is_relative_to(folder):
+    is_one = not href.startswith("/vsi") and not is_tileset(str(file))
+    if not is_one or not file.is_relative_to(folder):
         raise refused
     return str(file)
 
