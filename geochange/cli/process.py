@@ -12,6 +12,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TextIO
 
+from geochange.errors import one_line
+
 
 def prepare() -> None:
     """Make the process fit for a command, wherever and however it was started."""
@@ -45,7 +47,7 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     """A library's warning as one line, without the place in its code."""
-    logging.getLogger(__name__).warning("%s", " ".join(str(message).split()))
+    logging.getLogger(__name__).warning("%s", one_line(message))
 
 
 def _show_unraisable(usual: Callable[[Any], object], found: Any) -> None:

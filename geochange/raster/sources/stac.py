@@ -19,7 +19,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from rasterio.errors import RasterioError
 
-from geochange.errors import InputError
+from geochange.errors import InputError, one_line
 from geochange.raster import retry
 from geochange.raster.acquisition import Acquisition, parse_moment
 from geochange.raster.gdal_log import QUIET
@@ -129,13 +129,9 @@ def _need_picture(place: str, path: str) -> None:
             return
     except RasterioError as error:
         raise InputError(
-            f"{place}: its asset {path} is no picture ({_short(error)}); an item may not name files "
-            "that lead to others, so look into it, and name it itself"
+            f"{place}: its asset {path} is no picture ({one_line(error)[:120]}); an item may not "
+            "name files that lead to others, so look into it, and name it itself"
         ) from error
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]
 
 
 def _parted(text: str) -> tuple[str, str]:
