@@ -21,8 +21,8 @@ from geochange.errors import InputError, OptionError
 from geochange.files.archives import gdal_name
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
+from geochange.raster.access.claims import refuse_claim
 from geochange.raster.bands import Bands
-from geochange.raster.claims import refuse_claim
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import RasterInfo
 from geochange.raster.scene.radiometry import Radiometry, parse_stretch

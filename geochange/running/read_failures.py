@@ -10,16 +10,16 @@ from pathlib import Path
 from geochange.errors import RunError
 from geochange.files.checksummed import read_checksummed, remove, write_checksummed
 from geochange.grid.tiling import Index
-from geochange.raster.pair import RasterPair
-from geochange.raster.remote import is_remote
-from geochange.raster.retry import TRIES
-from geochange.raster.unreadable import (
+from geochange.raster.access.remote import is_remote
+from geochange.raster.access.retry import TRIES
+from geochange.raster.access.unreadable import (
     NOTHING_UNREADABLE,
     Unreadable,
     UnreadableError,
     describe,
     summarise,
 )
+from geochange.raster.pair import RasterPair
 
 logger = logging.getLogger(__name__)
 

@@ -26,10 +26,15 @@ from geochange.mosaic.patchwork import patch
 from geochange.mosaic.schedule import Job
 from geochange.mosaic.stitch import stitch
 from geochange.mosaic.store import LOGIT_LIMIT, LandStore, LogitStore, ProbabilityStore, ScoreStore
+from geochange.raster.access.unreadable import (
+    NOTHING_UNREADABLE,
+    Unreadable,
+    UnreadableError,
+    summarise,
+)
 from geochange.raster.lattice import Read
 from geochange.raster.pair import RasterPair
 from geochange.raster.scene.radiometry import Radiometry
-from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable, UnreadableError, summarise
 from geochange.running.read_failures import FailureRecords, describe_failures
 from geochange.running.scope import Scope, area_of, keep_area
 from geochange.running.thumbnails import ThumbnailStores

@@ -12,8 +12,8 @@ import geopandas as gpd
 
 from geochange.progress import Progress
 from geochange.qgis.project import Scene
+from geochange.raster.access.unreadable import Unreadable
 from geochange.raster.pictures.overview import Overview
-from geochange.raster.unreadable import Unreadable
 from geochange.report.run.gather_facts import RunOutcome
 from geochange.report.run.write import Reporter
 from geochange.running.change_names import ChangeNamer, LandNamer, chosen

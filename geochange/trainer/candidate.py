@@ -24,7 +24,7 @@ from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_checkpoint
 from geochange.models.weights.locate import sensible
 from geochange.running.workers import choose_model
 from geochange.trainer.prompting import stored_names
-from geochange.training.chip_source import ChipSource
+from geochange.training.data.chip_source import ChipSource
 
 SAMPLE_PX = 64 * 256**2
 """The most pixels of a split from which a model without weights takes its statistics."""

@@ -22,10 +22,10 @@ from geochange.models import resident
 from geochange.models.inference.predict import classes_of, land_classes_of, naming_of
 from geochange.mosaic.schedule import in_flight
 from geochange.progress import Progress, silent
-from geochange.raster.handles import HANDLES
+from geochange.raster.access.handles import HANDLES
+from geochange.raster.access.unreadable import NOTHING_UNREADABLE, Unreadable
 from geochange.raster.scene.sampling import SceneSample, say_fills
 from geochange.raster.sources.resolve import PathLike
-from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable
 from geochange.report.run.write import picture_px
 from geochange.running import provenance
 from geochange.running.blocks import process_blocks

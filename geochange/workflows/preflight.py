@@ -16,9 +16,9 @@ from geochange.files.sidecars import MODES, Sidecars, sidecars_of, stale_sidecar
 from geochange.grid.tiling import TilePlan, fitting_tile
 from geochange.models import check_name, wanted_bands
 from geochange.mosaic.taper import TAPERS
+from geochange.raster.access.claims import refuse_claim
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
-from geochange.raster.claims import refuse_claim
 from geochange.raster.fingerprint import files_of
 from geochange.raster.output.probability_raster import is_probability
 from geochange.raster.pair import RasterPair, align_pair

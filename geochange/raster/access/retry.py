@@ -12,8 +12,8 @@ import rasterio
 from rasterio.errors import RasterioError
 
 from geochange.errors import one_line
-from geochange.raster.gdal_log import lacks_memory, understood
-from geochange.raster.remote import NOT_REMEMBERED
+from geochange.raster.access.gdal_log import lacks_memory, understood
+from geochange.raster.access.remote import NOT_REMEMBERED
 
 T = TypeVar("T")
 

@@ -20,13 +20,13 @@ from urllib.parse import unquote, urljoin, urlsplit
 from rasterio.errors import RasterioError
 
 from geochange.errors import InputError, one_line
-from geochange.raster import retry
+from geochange.raster.access import retry
+from geochange.raster.access.gdal_log import QUIET
+from geochange.raster.access.picture_files import open_picture_file
+from geochange.raster.access.remote import is_remote
+from geochange.raster.access.web import TooLargeError, fetch, host_of, set_secrets, user_headers
 from geochange.raster.acquisition import Acquisition, parse_moment
-from geochange.raster.gdal_log import QUIET
-from geochange.raster.picture_files import open_picture_file
-from geochange.raster.remote import is_remote
 from geochange.raster.sources.band_stack import PLUS
-from geochange.raster.web import TooLargeError, fetch, host_of, set_secrets, user_headers
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from rasterio.env import Env
 
 from geochange.errors import one_line
 from geochange.files.archives import Member, kind_of, listed, members_of, split
-from geochange.raster import retry
-from geochange.raster.remote import may_pass
+from geochange.raster.access import retry
+from geochange.raster.access.remote import may_pass
 
 STARTS: Mapping[bytes, str] = {
     b"\x0e\x03\x13\x01": "HDF4",

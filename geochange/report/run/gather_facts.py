@@ -15,8 +15,8 @@ from geochange.formatting import area
 from geochange.grid.grid import Grid
 from geochange.grid.lonlat import outline_of, points_in, size_m
 from geochange.grid.probability import FULL
+from geochange.raster.access.unreadable import Unreadable
 from geochange.raster.aligned import AlignedRaster
-from geochange.raster.unreadable import Unreadable
 from geochange.report.facts import Change, Facts, Group, Place, Ring, Source, Stage
 from geochange.running.read_failures import describe_failures
 from geochange.vector.geodesic import geodesic
