@@ -17,6 +17,10 @@ from geochange.config import RunOptions
 from geochange.errors import InputError, OptionError
 from geochange.files.output_paths import lock_output
 from geochange.grid.probability import level
+from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.choose_model import choose_model
+from geochange.inputs.inspection import Inspection, coregister, inspect_scene
+from geochange.inputs.read_failures import warn_skipped, warn_unsampled
 from geochange.memory import settle
 from geochange.models import resident
 from geochange.models.inference.predict import classes_of, land_classes_of, naming_of
@@ -32,15 +36,13 @@ from geochange.running.blocks import process_blocks
 from geochange.running.change_names import chosen
 from geochange.running.disk_space import check_space, disk_space_of, room_in
 from geochange.running.raster_writer import open_raster_writer
-from geochange.running.read_failures import warn_skipped, warn_unsampled
 from geochange.running.scope import register_area
 from geochange.running.tasks import RunSpec
 from geochange.running.work_folder import WorkFolder
-from geochange.running.workers import choose_model, open_workers
+from geochange.running.workers import open_workers
 from geochange.running.write_outputs import RunEnd, write_outputs
 from geochange.vector.files.writers import read_changes
-from geochange.workflows.inspect_pair import Inspection, coregister, inspect_scene
-from geochange.workflows.preflight import CheckedRun, check_run
+from geochange.workflows.preflight import check_run
 
 logger = logging.getLogger(__name__)
 

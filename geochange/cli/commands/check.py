@@ -21,7 +21,7 @@ from geochange.files.output_paths import check_target, refuse_inputs
 from geochange.formatting import printable
 
 if TYPE_CHECKING:
-    from geochange.workflows.inspect_pair import DateReport, Inspection
+    from geochange.inputs.inspection import DateReport, Inspection
 
 
 @click.command(
