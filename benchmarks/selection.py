@@ -27,7 +27,7 @@ from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.predict import show
 from geochange.models.weights.locate import locate
 from geochange.trainer.land_judging import judge_land
-from geochange.training.land_pictures import read_land
+from geochange.training.data.land_pictures import read_land
 from geochange.training.metrics.counts import UNKNOWN
 from geochange.training.planting import Library, Planting, plant, read_library
 from geochange.training.planting.built import settle

@@ -9,6 +9,7 @@ from PIL import Image, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from geochange.files.atomic import atomic_path
+from geochange.formatting import printable
 
 Drawn = Image.Image
 """A picture to draw on."""
@@ -35,7 +36,7 @@ def font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 def fit(text: str, width_px: int, letters: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
     """A text that is no wider, its middle left out where it would be."""
-    plain = "".join(c if c.isprintable() else " " for c in text)
+    plain = printable(text, " ")
     if letters.getlength(plain) <= width_px:
         return plain
     for kept in range(len(plain) // 2, 0, -1):

@@ -25,3 +25,8 @@ class MissingDependencyError(GeochangeError, ImportError):
 
 class RunError(GeochangeError, RuntimeError):
     """Something broke while working on inputs that were accepted; exit code 1, nothing is hidden."""
+
+
+def one_line(said: object) -> str:
+    """What an error or a warning of a library says, on one line."""
+    return " ".join(str(said).split())

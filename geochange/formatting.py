@@ -1,4 +1,4 @@
-"""Numbers as people say them."""
+"""Numbers as people say them, and texts as a screen may show them."""
 
 from __future__ import annotations
 
@@ -53,3 +53,8 @@ def day(moment: str) -> str:
     if "T" not in moment and " " not in moment:
         return text
     return f"{text}, {when:%H:%M}{' UTC' if when.tzinfo and not when.utcoffset() else ''}"
+
+
+def printable(text: str, instead: str = "?") -> str:
+    """A text whose control characters are replaced, so that it cannot steer a terminal."""
+    return "".join(c if c.isprintable() else instead for c in text)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,21 @@ from makers import make_raster, noise
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # So has nohup them ignore SIGHUP.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_report_header() -> list[str]:
+    """The versions of what is not written in Python, for a log to explain itself."""
+    import pyogrio
+    import pyproj
+    import rasterio
+    import shapely
+
+    return [
+        f"GDAL {rasterio.__gdal_version__} (rasterio {rasterio.__version__}), "
+        f"{'.'.join(map(str, pyogrio.__gdal_version__))} (pyogrio {pyogrio.__version__})",
+        f"PROJ {pyproj.proj_version_str}, GEOS {shapely.geos_version_string}, "
+        f"torch {version('torch')}, {os.cpu_count()} cores",
+    ]
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from geochange.cli.lazy import lazy_group
 from geochange.cli.process import PrintError, prepare
 from geochange.cli.rerun import words_of
 from geochange.cli.system_faults import LATER, cure_of, memory_of
-from geochange.errors import GeochangeError, RunError
+from geochange.errors import GeochangeError, RunError, one_line
+from geochange.formatting import printable
 from geochange.interrupt import Terminated, terminable
 
 COMMANDS = {
@@ -146,7 +147,7 @@ def _unforeseen(error: Exception) -> int:
         return REFUSED
     if os.environ.get("GEOCHANGE_DEBUG"):
         raise error
-    reason = " ".join(str(error).split()) or "no reason given"
+    reason = one_line(error) or "no reason given"
     _say(f"fault: {type(error).__name__}: {reason}", " (GEOCHANGE_DEBUG=1 shows where)")
     return FAULT
 
@@ -171,7 +172,7 @@ def _hint(error: click.ClickException) -> str:
 
 def _say(message: str, hint: str = "") -> None:
     # Names from files end up in messages; what steers a terminal stays out.
-    plain = "".join(c if c.isprintable() else " " for c in f"{message}{hint}")
+    plain = printable(f"{message}{hint}", " ")
     if len(plain) > LONGEST_LINE:
         plain = f"{plain[: LONGEST_LINE // 2]} ... {plain[-LONGEST_LINE // 2 :]}"
     with suppress(OSError, PrintError):  # a terminal that was closed

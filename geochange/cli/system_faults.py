@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from geochange.errors import one_line
 from geochange.files.names import shown
 
 MEMORY_CURE: Final = (
@@ -54,7 +55,7 @@ def cure_of(error: OSError) -> str | None:
 def memory_of(error: BaseException | None) -> str | None:
     """One line where it was for want of memory that something failed, in whatever library."""
     for each in _chain(error):
-        said = " ".join(str(each).split())
+        said = one_line(each)
         if isinstance(each, MemoryError) or _OUT_OF_MEMORY.search(said):
             return f"out of memory ({shown(said) or type(each).__name__}); {MEMORY_CURE}"
     return None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from geochange.errors import InputError
+from geochange.formatting import printable
 from geochange.models.weights.locate import locate, sensible
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def refusing(path: Path) -> Iterator[None]:
         with sensible(path):
             yield
     except InputError as error:
-        raise InputError(f"{path}: {one_line(_bare(error, path))}") from error
+        raise InputError(f"{path}: {printable(_bare(error, path))}") from error
 
 
 _Told = TypeVar("_Told")
@@ -185,8 +186,3 @@ def title_of(card: Card) -> str:
 
 def _bare(error: InputError, path: Path) -> str:
     return str(error).removeprefix(f"{path}: ")
-
-
-def one_line(text: str) -> str:
-    """Words of a file on one line, without control characters."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

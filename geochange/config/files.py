@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from geochange.config.base import Options, one_line
+from geochange.config.base import Options, first_error
 from geochange.errors import InputError, OptionError
 
 LARGEST_BYTES = 1_000_000
@@ -47,7 +47,7 @@ def read_options(kind: type[_Read], file: Path, overrides: Mapping[str, Any]) ->
         return kind(**values)
     except ValidationError as error:
         where = _where(file, overrides, error.errors()[0]["loc"])
-        raise OptionError(f"{where}: {one_line(error, kind, sign='')}") from error
+        raise OptionError(f"{where}: {first_error(error, kind, sign='')}") from error
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

@@ -17,12 +17,12 @@ from geochange.raster.pictures.image import read_picture
 from geochange.raster.pictures.label import read_label
 from geochange.raster.pixels import Valid
 from geochange.raster.scene.radiometry import Radiometry
-from geochange.training.chip_source import Record
+from geochange.training.data.chip_source import Record
 
 
 @dataclass(frozen=True)
 class FileChips:
-    """Chips in the order of `records`; see `geochange.training.chip_source.ChipSource`.
+    """Chips in the order of `records`; see `geochange.training.data.chip_source.ChipSource`.
 
     bands: three, 1-based; None takes the first three, or the only one three times.
     dtypes: of the files before and after. radiometry: how their numbers become 8 bits.

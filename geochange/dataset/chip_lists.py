@@ -14,7 +14,7 @@ from pathlib import Path
 from geochange.errors import InputError, OutputError
 from geochange.files.atomic import atomic_path
 from geochange.raster.pictures.image import SUFFIXES
-from geochange.training.chip_source import Record
+from geochange.training.data.chip_source import Record
 
 BETWEEN = "  "
 """What stands between paths."""

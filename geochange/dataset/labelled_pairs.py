@@ -21,15 +21,15 @@ from geochange.errors import InputError, OptionError
 from geochange.files.archives import gdal_name
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
+from geochange.inputs.open_pair import need_8bit
+from geochange.raster.access.claims import refuse_claim
 from geochange.raster.bands import Bands
-from geochange.raster.claims import refuse_claim
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import RasterInfo
 from geochange.raster.scene.radiometry import Radiometry, parse_stretch
 from geochange.raster.scene.sampling import SceneSample, say_fills
 from geochange.raster.sources.resolve import PICTURES, RASTERS, PathLike, inspect_source, source_of
 from geochange.vector.files.formats import VECTORS
-from geochange.workflows.preflight import need_8bit
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from geochange.dataset.split_names import place_of, warn_once
 from geochange.errors import InputError
 from geochange.files.archives import listed
 from geochange.raster.pictures.image import SUFFIXES
-from geochange.training.chip_source import SPLITS, Record
+from geochange.training.data.chip_source import SPLITS, Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from geochange.errors import InputError, OptionError
 from geochange.raster.bands import Bands
 from geochange.raster.pictures.image import RGB, describe_picture
 from geochange.raster.scene.radiometry import UNCHANGED, Radiometry, Sampled, choose
-from geochange.training.chip_source import SPLITS, ChipSource, Record
+from geochange.training.data.chip_source import SPLITS, ChipSource, Record
 
 logger = logging.getLogger(__name__)
 

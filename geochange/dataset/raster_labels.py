@@ -23,15 +23,15 @@ from geochange.dataset.label_values import LabelCode, LabelValues, code_of, look
 from geochange.errors import InputError, RunError
 from geochange.grid.grid import Grid, common_window, reproject, to_ground
 from geochange.grid.tiling import TilePlan, Window
-from geochange.raster.claims import is_claim
+from geochange.raster.access.claims import is_claim
+from geochange.raster.access.gdal_log import QUIET
+from geochange.raster.access.reading import reading_bytes, refuse_blocks
+from geochange.raster.access.remote import NOT_REMEMBERED
+from geochange.raster.access.retry import Handle, retry_read
 from geochange.raster.fingerprint import size_of
-from geochange.raster.gdal_log import QUIET
 from geochange.raster.georeference import read_grid
 from geochange.raster.pictures.label import LabelCoding, coding_of, read_numbers
 from geochange.raster.reader import forget, opened
-from geochange.raster.reading import reading_bytes, refuse_blocks
-from geochange.raster.remote import NOT_REMEMBERED
-from geochange.raster.retry import Handle, retry_read
 from geochange.raster.sources.resolve import PathLike, source_of
 from geochange.raster.sources.subdatasets import refuse_container
 from geochange.vector.files.polygon_reader import Burner

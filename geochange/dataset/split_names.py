@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from geochange.errors import InputError
-from geochange.training.chip_source import SPLITS
+from geochange.training.data.chip_source import SPLITS
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from geochange.dataset.reviewed import ACCEPT, REJECT, ReviewedLabels
 from geochange.errors import InputError
 from geochange.grid.spatial_blocks import SpatialBlocks, assign_splits, count_blocks
 from geochange.grid.tiling import TilePlan, Window
-from geochange.training.chip_source import SPLITS
+from geochange.training.data.chip_source import SPLITS
 
 BLOCKS = (4, 3, 2, 1)
 """Chips along a side of a block, where it is not said."""

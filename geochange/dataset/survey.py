@@ -19,7 +19,7 @@ from geochange.dataset.labelled_pairs import PairChips
 from geochange.dataset.open import AUTO, Where, each, layout_of, open_split, splits_of
 from geochange.errors import InputError
 from geochange.progress import Progress, silent
-from geochange.training.chip_source import ChipSource
+from geochange.training.data.chip_source import ChipSource
 
 STAGE = "check"
 

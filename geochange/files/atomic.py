@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from geochange.errors import GeochangeError, OutputError
+from geochange.errors import GeochangeError, OutputError, one_line
 from geochange.files.checksummed import remove
 from geochange.files.companions import companions_of
 from geochange.files.database import CURES, obstacle_to
@@ -85,7 +85,7 @@ def told_as_output(
     except GeochangeError:
         raise
     except kinds as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise OutputError(f"cannot write {path} ({reason}): {cure}") from error
 
 

@@ -8,6 +8,7 @@ import sys
 from typing import Final
 
 from geochange.errors import GeochangeError
+from geochange.formatting import printable
 
 PathLike = str | os.PathLike[str]
 
@@ -28,7 +29,7 @@ _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|/vsi")
 
 def shown(path: PathLike) -> str:
     """A name as messages show it: in one line, and its middle left out where it is very long."""
-    text = "".join(c if c.isprintable() else "?" for c in os.fspath(path))
+    text = printable(os.fspath(path))
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}...{text[-_SHOWN // 2 :]}"
 
 

@@ -12,7 +12,7 @@ import dask
 from distributed import Client
 from distributed.security import Security
 
-from geochange.errors import OptionError
+from geochange.errors import OptionError, one_line
 
 CERTIFICATES = {
     "ca-file": "tls_ca_file",
@@ -56,7 +56,7 @@ def why_unanswered(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
-            reason = " ".join(str(cause.reason or cause).split())
+            reason = one_line(cause.reason or cause)
             return (
                 f"TLS fails ({reason}); give this machine and the scheduler certificates of one "
                 "authority"

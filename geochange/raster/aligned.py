@@ -19,15 +19,15 @@ from rasterio.windows import Window as RasterioWindow
 from geochange.errors import InputError, RunError
 from geochange.grid.grid import Grid, common_window
 from geochange.grid.tiling import Window
+from geochange.raster.access.handles import HANDLES
+from geochange.raster.access.remote import is_remote
+from geochange.raster.access.retry import PAUSES_S, Handle, retry_read, sift
+from geochange.raster.access.unreadable import UnreadableError, describe, merged, summarise
 from geochange.raster.band_info import common_dtype
-from geochange.raster.handles import HANDLES
 from geochange.raster.lattice import Read, lattice, put, widened
 from geochange.raster.pixels import cleared, measured, read_raw, read_window
 from geochange.raster.reader import RasterInfo, opened
-from geochange.raster.remote import is_remote
-from geochange.raster.retry import PAUSES_S, Handle, retry_read, sift
 from geochange.raster.sources.subset import subset_vrt
-from geochange.raster.unreadable import UnreadableError, describe, merged, summarise
 
 WARP_CELL_PX = 512
 """Warped pixels are always computed in cells of this lattice.

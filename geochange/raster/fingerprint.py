@@ -12,13 +12,13 @@ from typing import Any
 
 from geochange.errors import InputError, RunError
 from geochange.files.archives import file_behind
-from geochange.raster import retry
+from geochange.raster.access import retry
+from geochange.raster.access.web import fetch
 from geochange.raster.reader import RasterInfo, inspect
 from geochange.raster.sources.band_stack import files_of as stacked
 from geochange.raster.sources.band_stack import is_stack
 from geochange.raster.sources.mosaic import is_tileset, tiles_of
 from geochange.raster.sources.vrt import mask_files
-from geochange.raster.web import fetch
 
 ASIDE = (".aux.xml", ".ovr")
 """Statistics and overviews, which QGIS writes beside a raster it shows: no pixel depends on them."""

@@ -16,17 +16,17 @@ from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
-from geochange.errors import InputError
+from geochange.errors import InputError, one_line
 from geochange.files.names import refuse_unopenable
 from geochange.grid.grid import Grid
-from geochange.raster import retry
+from geochange.raster.access import retry
+from geochange.raster.access.gdal_log import QUIET, understood
+from geochange.raster.access.picture_files import open_picture_file
+from geochange.raster.access.reading import reading_bytes, refuse_blocks
+from geochange.raster.access.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
 from geochange.raster.acquisition import Acquisition, acquisition_of
 from geochange.raster.band_info import BandInfo, describe_bands
-from geochange.raster.gdal_log import QUIET, understood
 from geochange.raster.georeference import read_grid
-from geochange.raster.picture_files import open_picture_file
-from geochange.raster.reading import reading_bytes, refuse_blocks
-from geochange.raster.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
 from geochange.raster.sources.band_stack import is_stack, make_stack
 from geochange.raster.sources.mosaic import is_tileset, make_tileset
 from geochange.raster.sources.subdatasets import refuse_container
@@ -119,7 +119,7 @@ def opened(path: str, **options: Any) -> Iterator[Any]:
         try:
             yield dataset
         except CPLE_BaseError as error:  # where rasterio asks an open file about its bands
-            said = " ".join(str(error).split())[:200]
+            said = one_line(error)[:200]
             raise InputError(f"{path}: damaged ({said}); fetch or export it again") from error
 
 

@@ -14,12 +14,12 @@ from typing import Any
 
 from geochange import __version__
 from geochange.errors import RunError
+from geochange.inputs.checked_run import CheckedRun
+from geochange.raster.access.unreadable import NOTHING_UNREADABLE, Unreadable
 from geochange.raster.fingerprint import fingerprint_of
 from geochange.raster.pair import RasterPair
-from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable
 from geochange.running.tasks import RunSpec
 from geochange.running.work_folder import STORES
-from geochange.workflows.preflight import CheckedRun
 
 PACKAGES = ("torch", "rasterio", "shapely", "geopandas", "dask", "zarr", "numpy")
 

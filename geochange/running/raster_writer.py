@@ -14,13 +14,13 @@ import numpy as np
 from geochange.errors import OutputError, RunError
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import Index
+from geochange.inputs.checked_run import CheckedRun
 from geochange.progress import Progress
 from geochange.raster.output.cog import Block, write_cog
 from geochange.running.disk_space import writes_early
 from geochange.running.provenance import Clock
 from geochange.running.tasks import RunSpec
 from geochange.vector.tracing.coverage import Coverage
-from geochange.workflows.preflight import CheckedRun
 
 STAGE = "write the probability"
 

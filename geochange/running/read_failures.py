@@ -10,16 +10,16 @@ from pathlib import Path
 from geochange.errors import RunError
 from geochange.files.checksummed import read_checksummed, remove, write_checksummed
 from geochange.grid.tiling import Index
-from geochange.raster.pair import RasterPair
-from geochange.raster.remote import is_remote
-from geochange.raster.retry import TRIES
-from geochange.raster.unreadable import (
+from geochange.inputs.read_failures import describe_failures
+from geochange.raster.access.remote import is_remote
+from geochange.raster.access.retry import TRIES
+from geochange.raster.access.unreadable import (
     NOTHING_UNREADABLE,
     Unreadable,
     UnreadableError,
-    describe,
     summarise,
 )
+from geochange.raster.pair import RasterPair
 
 logger = logging.getLogger(__name__)
 
@@ -68,16 +68,6 @@ class FailureRecords:
         return self.folder / f"{block[0]}_{block[1]}.json"
 
 
-def describe_failures(pair: RasterPair, unreadable: Unreadable) -> list[str]:
-    """A few words on each place."""
-    whole = unreadable.merged()
-    return [
-        place
-        for date, windows in ((pair.before, whole.before), (pair.after, whole.after))
-        for place in describe(date.info, pair.grid, windows)
-    ]
-
-
 @dataclass
 class ReadFailures:
     """What a run met so far: it goes on without the blocks that cannot be read."""
@@ -120,17 +110,3 @@ class ReadFailures:
                 "all else is done and kept; fetch the file again, or add --skip-unreadable "
                 "to take it for nodata"
             )
-
-
-def warn_unsampled(pair: RasterPair, unsampled: Unreadable) -> None:
-    """Warn of what the stretch and the model's statistics are taken without."""
-    if unsampled:
-        logger.warning(
-            "%s; left out of the scene sample", summarise(describe_failures(pair, unsampled))
-        )
-
-
-def warn_skipped(pair: RasterPair, unreadable: Unreadable) -> None:
-    """Warn of what is nodata in the output for want of its pixels."""
-    if unreadable:
-        logger.warning("%s; nodata in the output", summarise(describe_failures(pair, unreadable)))

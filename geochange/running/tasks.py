@@ -16,6 +16,8 @@ from geochange.chip import Chip, fill_invalid
 from geochange.errors import RunError
 from geochange.grid.probability import NODATA, to_bytes
 from geochange.grid.tiling import Axis, Index, TilePlan, Window
+from geochange.inputs.inspection import Inspection
+from geochange.inputs.read_failures import describe_failures
 from geochange.land import UNSEEN
 from geochange.memory import rise_bytes, settle
 from geochange.models import ModelSpec, kind_of, resident
@@ -26,15 +28,19 @@ from geochange.mosaic.patchwork import patch
 from geochange.mosaic.schedule import Job
 from geochange.mosaic.stitch import stitch
 from geochange.mosaic.store import LOGIT_LIMIT, LandStore, LogitStore, ProbabilityStore, ScoreStore
+from geochange.raster.access.unreadable import (
+    NOTHING_UNREADABLE,
+    Unreadable,
+    UnreadableError,
+    summarise,
+)
 from geochange.raster.lattice import Read
 from geochange.raster.pair import RasterPair
 from geochange.raster.scene.radiometry import Radiometry
-from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable, UnreadableError, summarise
-from geochange.running.read_failures import FailureRecords, describe_failures
+from geochange.running.read_failures import FailureRecords
 from geochange.running.scope import Scope, area_of, keep_area
 from geochange.running.thumbnails import ThumbnailStores
 from geochange.vector.tracing.regions import BlockRegions, trace
-from geochange.workflows.inspect_pair import Inspection
 
 Real = TypeVar("Real", np.float16, np.float32, np.uint8)
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from geochange.config import ModelOptions, RunOptions
+from geochange.config import RunOptions
 from geochange.memory import resident_bytes
-from geochange.models import ModelSpec, Prompting, class_spec, kind_of, weights_spec
-from geochange.models.inference.devices import agree, choose_device, choose_devices, find
+from geochange.models import ModelSpec, kind_of
+from geochange.models.inference.devices import agree, find
 from geochange.models.inference.predict import cores
 from geochange.mosaic.schedule import Client, connect, machine_bytes, threads_of
 from geochange.running.memory_budget import (
@@ -20,24 +20,6 @@ from geochange.running.memory_budget import (
     reading_bytes,
 )
 from geochange.running.tasks import RunSpec, network_bytes
-
-
-def choose_model(name: str, options: ModelOptions, devices: str | None = None) -> ModelSpec:
-    """The spec of the model that every worker builds; files are read and measured once, here.
-
-    devices: one, or a list of GPUs; None takes that of the options. Raises OptionError, InputError.
-    """
-    here = (choose_device(options.device),) if devices is None else choose_devices(devices)
-    device = ",".join(here)
-    if kind_of(name) == "class":
-        return class_spec(name, device)
-    prompting = Prompting(
-        clip=options.clip,
-        prompts=options.prompts,
-        precision=options.precision,
-        compiled=options.compile,
-    )
-    return weights_spec(name, device, prompting, options.vocabulary)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ from itertools import chain
 
 import geopandas as gpd
 
+from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.layer_source import layer_source_of
 from geochange.progress import Progress
 from geochange.qgis.project import Scene
+from geochange.raster.access.unreadable import Unreadable
 from geochange.raster.pictures.overview import Overview
-from geochange.raster.unreadable import Unreadable
 from geochange.report.run.gather_facts import RunOutcome
 from geochange.report.run.write import Reporter
 from geochange.running.change_names import ChangeNamer, LandNamer, chosen
@@ -26,8 +28,6 @@ from geochange.vector.files.writers import write_batches
 from geochange.vector.generalization.outline_style import outline_style_for
 from geochange.vector.tracing.coverage import Coverage
 from geochange.vector.tracing.spill import RegionFile
-from geochange.workflows.layer_sources import layer_source_of
-from geochange.workflows.preflight import CheckedRun
 
 
 @dataclass(frozen=True)

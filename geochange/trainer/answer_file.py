@@ -13,8 +13,8 @@ from geochange.errors import OutputError
 from geochange.files.output_paths import check_folder
 from geochange.models.naming import Ranking
 from geochange.models.prompts import Names
-from geochange.training.chip_source import ChipSource
-from geochange.training.class_file import NAMES, PATH
+from geochange.training.data.chip_source import ChipSource
+from geochange.training.data.class_file import NAMES, PATH
 
 Seen = tuple[dict[str, str], dict[str, str]]
 """The entries of a chip before and after, as class files hold them."""

@@ -29,7 +29,7 @@ from geochange.trainer.preparation import CALIBRATED, LEAST_SCORE, Prepared
 from geochange.trainer.recipe import WITH_OWN_CLIP
 from geochange.trainer.resume_point import BEST, LAST
 from geochange.trainer.validation import ValidationResult
-from geochange.training.scenes import classes_in, meanings_of
+from geochange.training.data.scenes import classes_in, meanings_of
 from geochange.training.training_state import TrainingState
 
 logger = logging.getLogger(__name__)

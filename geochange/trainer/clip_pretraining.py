@@ -24,7 +24,7 @@ from geochange.models.weights.checkpoint import (
 from geochange.progress import Watch
 from geochange.trainer.preparation import LEAST_SCORE, Prepared
 from geochange.trainer.recipe import WITH_OWN_CLIP, devices_of
-from geochange.training.scenes import (
+from geochange.training.data.scenes import (
     TEMPLATES,
     LabelledScenes,
     SceneLoader,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from geochange.land import BUILDING, CLASSES
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.land_learner import see_classes
-from geochange.training.land_pictures import ANY, Allowed, LandPictures, Picture
+from geochange.training.data.land_pictures import ANY, Allowed, LandPictures, Picture
 
 WINDOW_PX = 1024
 """Of a side: larger pictures are seen in parts."""

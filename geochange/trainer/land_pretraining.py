@@ -24,10 +24,10 @@ from geochange.progress import Watch
 from geochange.trainer.land_judging import LandFigures, judge_land
 from geochange.trainer.preparation import Prepared
 from geochange.trainer.recipe import devices_of, loading_processes, start_of
+from geochange.training.data.land_pictures import LandCrops, LandLesson, collate_land, read_land
+from geochange.training.data.loader import Loader
+from geochange.training.data.sampler import BatchShare
 from geochange.training.land_loss import land_loss
-from geochange.training.land_pictures import LandCrops, LandLesson, collate_land, read_land
-from geochange.training.loader import Loader
-from geochange.training.sampler import BatchShare
 from geochange.training.schedule import learning_rate, parameter_groups
 from geochange.training.training_state import PACE, OptimizerSettings, TrainingState
 

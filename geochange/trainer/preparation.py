@@ -28,8 +28,8 @@ from geochange.trainer.planted_names import PlantedNames, name_planted
 from geochange.trainer.prompting import name_chips
 from geochange.trainer.recipe import WITH_OWN_CLIP, course_of, devices_of, planted_of, start_of
 from geochange.trainer.resume_point import BEST, CLIP, LAST, check_same, find_resume_point
-from geochange.training.chip_source import ChipSource
-from geochange.training.land_pictures import check_land
+from geochange.training.data.chip_source import ChipSource
+from geochange.training.data.land_pictures import check_land
 from geochange.training.planting import PlantedSource
 
 LAND = "land.safetensors"

@@ -32,8 +32,8 @@ from geochange.trainer.answer_file import (
     ranking_of,
     resume_answers,
 )
-from geochange.training.chip_source import ChipSource
-from geochange.training.class_file import PATH, read_classes, write_classes
+from geochange.training.data.chip_source import ChipSource
+from geochange.training.data.class_file import PATH, read_classes, write_classes
 
 DATES = ("time1", "time2")
 """Names of the dates in files that are written."""

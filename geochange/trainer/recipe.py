@@ -9,11 +9,11 @@ from pathlib import Path
 from geochange.config import TrainOptions
 from geochange.models.changeclip.variants import Regularisation
 from geochange.models.trainable import IMAGENET, NetworkStart
-from geochange.training.augment import Augmentation
+from geochange.training.data.augment import Augmentation
+from geochange.training.data.sampler import BatchShare
 from geochange.training.fabric import Devices, Fabric
 from geochange.training.losses import find_loss
 from geochange.training.planting import Nuisances, PlantedSource, Planting
-from geochange.training.sampler import BatchShare
 from geochange.training.schedule import learning_rate
 from geochange.training.training_state import OptimizerSettings
 

@@ -33,7 +33,7 @@ from geochange.grid.tiling import Index, TilePlan, Window
 from geochange.progress import Progress, silent
 from geochange.raster.bands import Bands
 from geochange.raster.sources.resolve import PathLike
-from geochange.training.chip_source import SPLITS
+from geochange.training.data.chip_source import SPLITS
 
 logger = logging.getLogger(__name__)
 

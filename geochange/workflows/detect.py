@@ -17,30 +17,32 @@ from geochange.config import RunOptions
 from geochange.errors import InputError, OptionError
 from geochange.files.output_paths import lock_output
 from geochange.grid.probability import level
+from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.choose_model import choose_model
+from geochange.inputs.inspection import Inspection, coregister, inspect_scene
+from geochange.inputs.read_failures import warn_skipped, warn_unsampled
 from geochange.memory import settle
 from geochange.models import resident
 from geochange.models.inference.predict import classes_of, land_classes_of, naming_of
 from geochange.mosaic.schedule import in_flight
 from geochange.progress import Progress, silent
-from geochange.raster.handles import HANDLES
+from geochange.raster.access.handles import HANDLES
+from geochange.raster.access.unreadable import NOTHING_UNREADABLE, Unreadable
 from geochange.raster.scene.sampling import SceneSample, say_fills
 from geochange.raster.sources.resolve import PathLike
-from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable
 from geochange.report.run.write import picture_px
 from geochange.running import provenance
 from geochange.running.blocks import process_blocks
 from geochange.running.change_names import chosen
 from geochange.running.disk_space import check_space, disk_space_of, room_in
 from geochange.running.raster_writer import open_raster_writer
-from geochange.running.read_failures import warn_skipped, warn_unsampled
 from geochange.running.scope import register_area
 from geochange.running.tasks import RunSpec
 from geochange.running.work_folder import WorkFolder
-from geochange.running.workers import choose_model, open_workers
+from geochange.running.workers import open_workers
 from geochange.running.write_outputs import RunEnd, write_outputs
 from geochange.vector.files.writers import read_changes
-from geochange.workflows.inspect_pair import Inspection, coregister, inspect_scene
-from geochange.workflows.preflight import CheckedRun, check_run
+from geochange.workflows.preflight import check_run
 
 logger = logging.getLogger(__name__)
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geochange.grid.tiling import Window
+from geochange.inputs.checked_run import CheckedRun
 from geochange.memory import settle
 from geochange.mosaic.schedule import Client, in_flight, run_bounded
 from geochange.running.disk_space import disk_space_of
 from geochange.running.tasks import RunSpec, jobs
 from geochange.running.workers import open_workers
 from geochange.workflows.detect import plan_work
-from geochange.workflows.preflight import CheckedRun
 
 PROBE_S = 3.0
 """How long the real network is watched."""

@@ -38,9 +38,9 @@ from geochange.trainer.recipe import (
 from geochange.trainer.resume_point import BEST
 from geochange.trainer.validation import ValidationResult, Validator, spread
 from geochange.training.contact_sheet import write_sheet
+from geochange.training.data.loader import ChipDataset, Loader
 from geochange.training.fabric import Fabric, is_first
 from geochange.training.journal import Journal
-from geochange.training.loader import ChipDataset, Loader
 from geochange.training.schedule import parameter_groups
 from geochange.training.training_state import TrainingState
 

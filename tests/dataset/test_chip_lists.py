@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from geochange.dataset.chip_lists import is_list, listed, read_list, write_lists
 from geochange.errors import InputError, OutputError
-from geochange.training.chip_source import Record
+from geochange.training.data.chip_source import Record
 
 
 def chip(root: Path, name: str) -> Record:

@@ -24,7 +24,7 @@ from geochange.dataset import (
 )
 from geochange.dataset.chip_lists import write_lists
 from geochange.errors import InputError, OptionError
-from geochange.training.chip_source import Record
+from geochange.training.data.chip_source import Record
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 

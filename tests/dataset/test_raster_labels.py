@@ -142,7 +142,7 @@ def test_damage_is_no_label(tmp_path: Path) -> None:
 def test_a_window_that_can_no_longer_be_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("geochange.raster.retry.sleep", lambda pause_s: None)
+    monkeypatch.setattr("geochange.raster.access.retry.sleep", lambda pause_s: None)
     path = make_raster(tmp_path / "labels.tif", np.tile(MASK, (400, 1)))
     labels = open_labels(path, grid_of((9600, 40)))
     whole = path.read_bytes()

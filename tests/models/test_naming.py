@@ -21,7 +21,7 @@ from geochange.models.naming import Namer, clip_tag, rankings, read_namer, vocab
 from geochange.models.prompts import NAMES, best_names, published_vocabulary
 from geochange.models.scorer import ClipScorer
 from geochange.models.weights.card import Card
-from geochange.training import class_file
+from geochange.training.data import class_file
 
 
 def chips(count: int, side: int = 64, seed: int = 0) -> list[Chip]:

@@ -11,10 +11,10 @@ from makers import make_raster, noise
 
 from geochange.errors import RunError
 from geochange.grid.tiling import Window
+from geochange.raster.access.unreadable import NOTHING_UNREADABLE, Unreadable, UnreadableError
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import inspect
-from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable, UnreadableError
 from geochange.running.read_failures import GIVE_UP, FailureRecords, ReadFailures
 
 HOLE = Unreadable((Window(0, 0, 2, 2),))

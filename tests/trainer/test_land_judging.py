@@ -12,7 +12,7 @@ from geochange.land import CLASSES
 from geochange.models.changeclip.network import ChangeClip
 from geochange.trainer import land_judging
 from geochange.trainer.land_judging import judge_land
-from geochange.training.land_pictures import ANY, LandPictures, LandSet
+from geochange.training.data.land_pictures import ANY, LandPictures, LandSet
 
 BUILDING, ROAD = 1, 2
 NOT_BUILDING = ANY & ~BUILDING

@@ -24,7 +24,7 @@ from geochange.models.prompts import published_vocabulary
 from geochange.models.weights.checkpoint import DEFAULT_CLIP
 from geochange.trainer import answer_file, prompting
 from geochange.trainer.prompting import Prompter, name_chips, stored_names
-from geochange.training.class_file import read_classes, write_classes
+from geochange.training.data.class_file import read_classes, write_classes
 
 VOCABULARY = published_vocabulary()
 PUBLISHED = "clipcls_56_vit16.json"

@@ -19,8 +19,8 @@ from geochange.config import CheckOptions
 from geochange.dataset.labelled_pairs import Reviewed, open_scene
 from geochange.dataset.labels import open_labels
 from geochange.grid.tiling import Window
+from geochange.inputs.open_pair import open_pair
 from geochange.workflows.compare import compare
-from geochange.workflows.preflight import open_pair
 
 SHAPE = (96, 96)
 STEMS = (

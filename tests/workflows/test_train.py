@@ -380,7 +380,7 @@ def test_eight_real_chips_are_learnt_by_heart(tmp_path: Path) -> None:
 def test_class_names_that_are_stored_are_taught(chips: Path, tmp_path: Path) -> None:
     """Prompted training needs no CLIP where the names lie beside the chips."""
     from geochange.models.prompts import published_vocabulary
-    from geochange.training.class_file import write_classes
+    from geochange.training.data.class_file import write_classes
 
     root = make_chips(tmp_path / "chips", {"train": 2, "val": 2})
     vocabulary = published_vocabulary()

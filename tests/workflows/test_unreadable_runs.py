@@ -20,7 +20,7 @@ from geochange.cli.main import _exit_code
 from geochange.errors import RunError
 from geochange.grid.tiling import Window
 from geochange.models.classical import ChangeVector
-from geochange.raster import retry
+from geochange.raster.access import retry
 from geochange.workflows.detect import Result, detect
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,7 @@ from geochange.errors import InputError, OptionError
 from geochange.models.weights.locate import clip_file
 
 if TYPE_CHECKING:
-    from geochange.training.chip_source import ChipSource
+    from geochange.training.data.chip_source import ChipSource
 
 
 @click.command(epilog="Example: geochange data prompts SYSU-CD --split train --split val")

@@ -11,10 +11,11 @@ import click
 
 from geochange.cli.rerun import AFRESH, again
 from geochange.cli.tables import print_grid
-from geochange.cli.weights_tables import describe, in_a_line, one_line, refusing, rows_of, title_of
+from geochange.cli.weights_tables import describe, in_a_line, refusing, rows_of, title_of
 from geochange.errors import InputError, OptionError, OutputError
 from geochange.files.atomic import part_of
 from geochange.files.output_paths import check_target
+from geochange.formatting import printable
 from geochange.models.weights.locate import FOLDER, list_weights, locate, weights_folder
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def list_command() -> None:
 
 def _on_lines(rows: Mapping[str, str]) -> dict[str, str]:
     """Rows whose words, which come from files, stay on one line each."""
-    return {one_line(name): one_line(value) for name, value in rows.items()}
+    return {printable(name): printable(value) for name, value in rows.items()}
 
 
 def _check_target(target: Path) -> None:

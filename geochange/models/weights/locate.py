@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from geochange.errors import GeochangeError, InputError
+from geochange.errors import GeochangeError, InputError, one_line
 
 FOLDER = "GEOCHANGE_WEIGHTS"
 """The environment variable that names a folder of weights, looked into first."""
@@ -78,5 +78,5 @@ def sensible(file: str | os.PathLike[str]) -> Iterator[None]:
     except GeochangeError:
         raise
     except UNFIT as error:
-        why = " ".join(f"{type(error).__name__}: {error}".split())
+        why = one_line(f"{type(error).__name__}: {error}")
         raise InputError(f"{file}: its card or tensors make no sense ({why})") from error

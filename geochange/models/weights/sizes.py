@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from geochange.errors import InputError
+from geochange.errors import InputError, one_line
 from geochange.models.changeclip.network import STRIDE, ChangeClip, ChangeClipOptions
 from geochange.models.weights.foreign import Tensors, refuse_misfit
 from geochange.models.weights.locate import UNFIT
@@ -121,4 +121,4 @@ def _check_works(options: ChangeClipOptions) -> None:
 
 
 def _line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return one_line(f"{type(error).__name__}: {error}")[:200]

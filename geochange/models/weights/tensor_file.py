@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from geochange.errors import InputError, OutputError
+from geochange.errors import InputError, OutputError, one_line
 from geochange.files.atomic import atomic_path
 from geochange.models.weights.foreign import plain_names
 from geochange.models.weights.locate import UNFIT
@@ -58,7 +58,7 @@ def read_tensors(path: Path, look: Look | None = None) -> Contents:
         except InputError:
             raise
         except UNFIT as error:
-            why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            why = one_line(f"{type(error).__name__}: {error}")[:200]
             raise InputError(f"its card or tensors make no sense ({why})") from error
 
     try:

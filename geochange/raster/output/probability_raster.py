@@ -18,9 +18,9 @@ from rasterio.windows import Window as RasterioWindow
 from geochange.errors import InputError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
-from geochange.raster.claims import is_claim
+from geochange.raster.access.claims import is_claim
+from geochange.raster.access.gdal_log import QUIET
 from geochange.raster.fingerprint import size_of
-from geochange.raster.gdal_log import QUIET
 from geochange.raster.georeference import read_grid
 from geochange.raster.output.cog import TILE
 from geochange.raster.reader import PROBABILITY_BAND, opened

@@ -19,11 +19,11 @@ from geochange.chip import Pixels
 from geochange.errors import InputError, OptionError
 from geochange.files.atomic import told_as_output, whole_by_driver
 from geochange.grid.grid import Grid
+from geochange.raster.access.gdal_log import QUIET
+from geochange.raster.access.reading import reading_bytes, refuse_blocks
 from geochange.raster.band_info import describe_bands
-from geochange.raster.gdal_log import QUIET
 from geochange.raster.pixels import Valid, cleared, declared, measured, unmasked
 from geochange.raster.reader import gdal_environment, opened
-from geochange.raster.reading import reading_bytes, refuse_blocks
 
 DRIVERS = ("PNG", "JPEG", "GTiff", "BMP", "WEBP")
 """By GDAL's names. What else GDAL opens may point to other files, and those anywhere."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
 from geochange.errors import OutputError
-from geochange.raster.gdal_log import QUIET
+from geochange.raster.access.gdal_log import QUIET
 from geochange.raster.reader import opened
 
 

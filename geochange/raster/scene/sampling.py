@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip, fill_invalid
 from geochange.grid.tiling import Window
+from geochange.raster.access.unreadable import Unreadable
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.pair import RasterPair
 from geochange.raster.pixels import cleared, measured
@@ -39,7 +40,6 @@ from geochange.raster.scene.radiometry import (
     is_settled,
     match_ranks,
 )
-from geochange.raster.unreadable import Unreadable
 from geochange.vector.aoi import AreaOfInterest
 
 logger = logging.getLogger(__name__)

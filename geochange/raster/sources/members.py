@@ -12,9 +12,9 @@ from affine import Affine
 from pyproj import CRS
 
 from geochange.errors import InputError
+from geochange.raster.access.reading import reading_bytes
 from geochange.raster.acquisition import Acquisition, acquisition_of
 from geochange.raster.band_info import BandInfo, describe_bands
-from geochange.raster.reading import reading_bytes
 from geochange.raster.sources.geographic import crs_of
 
 Opener = Callable[[str], AbstractContextManager[Any]]

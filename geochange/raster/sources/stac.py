@@ -19,15 +19,15 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from rasterio.errors import RasterioError
 
-from geochange.errors import InputError
-from geochange.raster import retry
+from geochange.errors import InputError, one_line
+from geochange.raster.access import retry
+from geochange.raster.access.gdal_log import QUIET, understood
+from geochange.raster.access.picture_files import holds_own_pixels
+from geochange.raster.access.remote import is_remote
+from geochange.raster.access.web import TooLargeError, fetch, host_of, set_secrets, user_headers
 from geochange.raster.acquisition import Acquisition, parse_moment
-from geochange.raster.gdal_log import QUIET, understood
-from geochange.raster.picture_files import holds_own_pixels
-from geochange.raster.remote import is_remote
 from geochange.raster.sources.band_stack import PLUS
 from geochange.raster.sources.mosaic import is_tileset
-from geochange.raster.web import TooLargeError, fetch, host_of, set_secrets, user_headers
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ def _need_picture(place: str, path: str) -> None:
         with QUIET, understood():
             why = "" if holds_own_pixels(path) else "it is a virtual raster, too"
     except RasterioError as error:
-        why = " ".join(str(error).split())[:120]
+        why = one_line(error)[:120]
     if why:
         raise InputError(
             f"{place}: its asset {path} is no picture ({why}); an item may not name files that lead "

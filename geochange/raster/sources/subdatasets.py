@@ -11,9 +11,9 @@ from rasterio.errors import RasterioError
 
 from geochange.errors import InputError
 from geochange.files.archives import listed
-from geochange.raster.gdal_log import QUIET
-from geochange.raster.picture_files import open_picture_file
-from geochange.raster.remote import is_remote
+from geochange.raster.access.gdal_log import QUIET
+from geochange.raster.access.picture_files import open_picture_file
+from geochange.raster.access.remote import is_remote
 from geochange.raster.sources.band_stack import PLUS
 from geochange.raster.sources.geographic import is_lonlat
 

@@ -10,7 +10,7 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from geochange.errors import InputError
-from geochange.raster.remote import is_remote
+from geochange.raster.access.remote import is_remote
 from geochange.vector.files.readable import need_readable
 
 LOCATION = "location"

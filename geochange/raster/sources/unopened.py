@@ -8,9 +8,10 @@ from pathlib import Path
 
 from rasterio.env import Env
 
+from geochange.errors import one_line
 from geochange.files.archives import Member, kind_of, listed, members_of, split
-from geochange.raster import retry
-from geochange.raster.remote import may_pass
+from geochange.raster.access import retry
+from geochange.raster.access.remote import may_pass
 
 STARTS: Mapping[bytes, str] = {
     b"\x0e\x03\x13\x01": "HDF4",
@@ -46,7 +47,7 @@ def why_unopened(path: str, error: Exception) -> str:
             f"{path}: is an archive on a server; name the raster in it ({kind}+{path}!FILE.tif), or "
             "fetch it"
         )
-    reason = " ".join(str(error).split())
+    reason = one_line(error)
     tried = f", tried {retry.TRIES} times" if may_pass(path, error) else ""
     return f"{path}: cannot be opened ({reason}{tried}); check the address and your access to it"
 

@@ -15,10 +15,10 @@ from PIL import Image
 from scipy import ndimage
 
 from geochange.errors import InputError
-from geochange.training.picture_file import open_picture
+from geochange.training.data.picture_file import open_picture
+from geochange.training.data.zooms import zooms_of
 from geochange.training.planting.houses import ROOFS, Houses
 from geochange.training.planting.outlines import Colours
-from geochange.training.zooms import zooms_of
 
 BUILDING = 1
 KEPT_OUT = 5

@@ -8,10 +8,10 @@ import geopandas as gpd
 import numpy as np
 import pyogrio
 
-from geochange.errors import InputError, OptionError
+from geochange.errors import InputError, OptionError, one_line
 from geochange.grid.grid import Grid, reproject
 from geochange.vector.files.formats import readable_name
-from geochange.vector.files.polygon_reader import UNREADABLE, Layer, one_line
+from geochange.vector.files.polygon_reader import UNREADABLE, Layer
 
 BATCH = 20_000
 

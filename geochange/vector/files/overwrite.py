@@ -11,13 +11,13 @@ from pathlib import Path
 import pandas as pd
 import pyogrio
 
-from geochange.errors import OutputError
+from geochange.errors import OutputError, one_line
 from geochange.files.companions import refuse_orphans
 from geochange.files.database import CURES, Obstacle, obstacle_to
 from geochange.qgis.schema import STATUS, STATUSES
 from geochange.vector.files.geopackage import COVERAGE
 from geochange.vector.files.ogr_name import ogr_name
-from geochange.vector.files.polygon_reader import UNREADABLE, one_line
+from geochange.vector.files.polygon_reader import UNREADABLE
 from geochange.vector.files.writers import COLUMNS, LAYER, RUN_TABLE
 
 _TABLES = {LAYER, COVERAGE, RUN_TABLE, "layer_styles", "qgis_projects"}

@@ -15,7 +15,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldE
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from geochange.errors import InputError
+from geochange.errors import InputError, one_line
 from geochange.files.archives import file_behind
 from geochange.grid.grid import Grid, reproject, to_ground
 from geochange.grid.tiling import Window
@@ -181,11 +181,6 @@ def _checked(layer: Layer, box: Box | None, where: str | None = None) -> Geometr
             "(QGIS: Fix geometries)"
         )
     return np.asarray(shapes[~shapely.is_empty(shapes)], dtype=np.object_)
-
-
-def one_line(error: Exception) -> str:
-    """What an error says, in one line."""
-    return " ".join(str(error).split())
 
 
 def _within(shapes: Geometries, box: Box | None) -> Geometries:

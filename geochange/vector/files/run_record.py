@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pyogrio
 
-from geochange.errors import InputError
+from geochange.errors import InputError, one_line
 from geochange.vector.files.formats import readable_name
-from geochange.vector.files.polygon_reader import UNREADABLE, one_line
+from geochange.vector.files.polygon_reader import UNREADABLE
 from geochange.vector.files.readable import need_readable
 from geochange.vector.files.writers import RUN_TABLE
 

@@ -138,6 +138,6 @@ def test_what_cannot_be_read_is_invalid(tmp_path: Path) -> None:
     damaged[len(damaged) // 2 : len(damaged) // 2 + 60_000] = b"\0" * 60_000
     path.write_bytes(damaged)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("geochange.raster.retry.sleep", lambda _: None)
+        patch.setattr("geochange.raster.access.retry.sleep", lambda _: None)
         seen = read_overview(date, Window(0, 0, 600, 600), 100)
     assert not seen.valid.any()

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from makers import NORTH_UP, UTM, make_raster, noise
 
 from geochange.grid.tiling import Window
-from geochange.raster import retry
+from geochange.raster.access import retry
+from geochange.raster.access.unreadable import Unreadable, UnreadableError
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import inspect
 from geochange.raster.scene.radiometry import UNCHANGED, Stretch, choose
 from geochange.raster.scene.sampling import VALUES, WINDOW_PX, SceneSample, sample_windows
-from geochange.raster.unreadable import Unreadable, UnreadableError
 from geochange.vector.aoi import AreaOfInterest
 
 ONE = Bands((1,), (1,))

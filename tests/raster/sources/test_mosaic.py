@@ -17,13 +17,13 @@ from pyproj import CRS
 
 from geochange.errors import InputError
 from geochange.grid.tiling import Window
-from geochange.raster import retry
+from geochange.raster.access import retry
+from geochange.raster.access.unreadable import UnreadableError
 from geochange.raster.bands import Bands
 from geochange.raster.fingerprint import files_of, fingerprint_of
 from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect, opened
 from geochange.raster.sources.mosaic import is_tileset, tiles_of
-from geochange.raster.unreadable import UnreadableError
 
 SIDE, ROWS, COLS = 20, 5, 7
 WHOLE = Window(0, 0, SIDE * ROWS, SIDE * COLS)

@@ -224,7 +224,7 @@ def test_what_is_not_in_an_archive_is_said_with_what_is(tmp_path: Path) -> None:
 def test_an_archive_on_a_server_is_read_by_the_name_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("geochange.raster.retry.sleep", lambda pause_s: None)
+    monkeypatch.setattr("geochange.raster.access.retry.sleep", lambda pause_s: None)
     (tmp_path / "here").mkdir()
     (tmp_path / "notes").mkdir()
     pack(tmp_path / "here", "a.zip", "b.tif")

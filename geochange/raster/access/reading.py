@@ -11,7 +11,7 @@ from rasterio.enums import Interleaving
 from rasterio.errors import RasterioError
 
 from geochange.errors import InputError
-from geochange.raster.remote import is_remote
+from geochange.raster.access.remote import is_remote
 
 MOST_BYTES = 2**31
 """A raster whose blocks take more is refused: no thread could read it."""

@@ -9,9 +9,9 @@ import numpy as np
 from makers import noise
 
 from geochange.chip import Chip
-from geochange.training.augment import Augmentation
-from geochange.training.loader import BothNames, ChipDataset, Loader
-from geochange.training.sampler import BatchShare
+from geochange.training.data.augment import Augmentation
+from geochange.training.data.loader import BothNames, ChipDataset, Loader
+from geochange.training.data.sampler import BatchShare
 
 
 class Chips:

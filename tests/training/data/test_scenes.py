@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from geochange.errors import InputError
-from geochange.training.scenes import (
+from geochange.training.data.scenes import (
     LabelledScenes,
     caption_loss,
     caption_targets,
@@ -20,7 +20,7 @@ from geochange.training.scenes import (
     share_among,
     sure_from,
 )
-from geochange.training.views import mix, random_view
+from geochange.training.data.views import mix, random_view
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from range_server import CLOSE, DROP, REFUSE, STALL, Fault, RangeServer, served
 
 from geochange.cli.main import _exit_code
 from geochange.errors import InputError, RunError
-from geochange.raster import retry
+from geochange.raster.access import retry
+from geochange.raster.access.remote import HTTP, is_remote, may_pass
 from geochange.raster.fingerprint import fingerprint_of
 from geochange.raster.reader import gdal_environment, inspect, opened
-from geochange.raster.remote import HTTP, is_remote, may_pass
 from geochange.workflows.detect import Result, detect
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geochange.errors import InputError, OutputError
-from geochange.training.class_file import NAMES, Ranking, read_classes, write_classes
+from geochange.training.data.class_file import NAMES, Ranking, read_classes, write_classes
 
 NAMED = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from geochange.raster import web
-from geochange.raster.web import TooLargeError, fetch, host_of, user_headers
+from geochange.raster.access import web
+from geochange.raster.access.web import TooLargeError, fetch, host_of, user_headers
 
 SECRET = {"X-Api-Key": "secret"}
 

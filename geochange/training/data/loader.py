@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from geochange.chip import Chip
 from geochange.interrupt import ENDING
-from geochange.training.augment import Augmentation, augment
-from geochange.training.chip_source import ChipSource
-from geochange.training.sampler import BatchShare, StepSampler, chip_at, seed_at
+from geochange.training.data.augment import Augmentation, augment
+from geochange.training.data.chip_source import ChipSource
+from geochange.training.data.sampler import BatchShare, StepSampler, chip_at, seed_at
 
 BothNames = tuple[tuple[str, ...], tuple[str, ...]]
 """The class names of a chip, before and after."""

@@ -18,12 +18,12 @@ from rasterio.errors import RasterioIOError
 
 from geochange.errors import RunError
 from geochange.grid.tiling import Window
-from geochange.raster import retry
+from geochange.raster.access import retry
+from geochange.raster.access.unreadable import Unreadable, UnreadableError, merged, summarise
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import inspect
-from geochange.raster.unreadable import Unreadable, UnreadableError, merged, summarise
 
 SHAPE = (160, 192)
 TILE = 32

@@ -13,7 +13,7 @@ import pytest
 from makers import make_raster, noise
 
 from geochange.errors import InputError
-from geochange.raster import retry
+from geochange.raster.access import retry
 from geochange.raster.sources.resolve import inspect_source
 
 pytestmark = pytest.mark.slow

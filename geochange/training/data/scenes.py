@@ -16,9 +16,9 @@ from PIL import Image
 from torch.nn import functional as F
 
 from geochange.errors import InputError
-from geochange.training.picture_file import open_picture
-from geochange.training.sampler import chip_at
-from geochange.training.views import mix, random_view
+from geochange.training.data.picture_file import open_picture
+from geochange.training.data.sampler import chip_at
+from geochange.training.data.views import mix, random_view
 
 MIXED_EVERY = 3
 """The pictures of every third step are mixed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geochange.training.sampler import BatchShare, StepSampler, chip_at, seed_at
+from geochange.training.data.sampler import BatchShare, StepSampler, chip_at, seed_at
 
 
 @given(st.integers(1, 50), st.integers(0, 2**32 - 1), st.integers(0, 3))

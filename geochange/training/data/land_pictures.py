@@ -3,7 +3,7 @@
 A folder of sets holds SET/images/NAME.jpg and SET/labels/NAME.png. A label is 1 building, 2 road,
 3 vegetation, 4 water, 5 other land; 0 is none of what its set labels, 255 unknown. What a set
 labels is what occurs in its labels: where a set labels buildings alone, 0 is any class but them.
-Scenes (see `geochange.training.scenes`) tell of whole pictures what cannot stand there.
+Scenes (see `geochange.training.data.scenes`) tell of whole pictures what cannot stand there.
 Every fifth picture of a set is kept out of what is learnt.
 """
 
@@ -22,11 +22,11 @@ from torch.utils.data import Dataset
 
 from geochange.errors import InputError
 from geochange.land import CLASSES
-from geochange.training.picture_file import open_picture
+from geochange.training.data.picture_file import open_picture
+from geochange.training.data.sampler import seed_at
+from geochange.training.data.scenes import KEPT_OUT
+from geochange.training.data.zooms import zooms_of
 from geochange.training.planting.camera import Nuisances, photograph
-from geochange.training.sampler import seed_at
-from geochange.training.scenes import KEPT_OUT
-from geochange.training.zooms import zooms_of
 
 Picture = NDArray[np.uint8]
 """(height, width, 3) RGB."""

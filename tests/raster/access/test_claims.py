@@ -21,8 +21,8 @@ from makers import make_raster, noise
 
 from geochange.errors import InputError, OptionError
 from geochange.grid.tiling import TilePlan
+from geochange.raster.access.claims import ALWAYS_PX, PIXELS_PER_BYTE, is_claim, refuse_claim
 from geochange.raster.bands import Bands
-from geochange.raster.claims import ALWAYS_PX, PIXELS_PER_BYTE, is_claim, refuse_claim
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.pictures.image import describe_picture, read_picture
 from geochange.raster.pictures.label import MOST_BANDS, read_label

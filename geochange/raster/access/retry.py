@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import rasterio
 from rasterio.errors import RasterioError
 
-from geochange.raster.gdal_log import lacks_memory, understood
-from geochange.raster.remote import NOT_REMEMBERED
+from geochange.errors import one_line
+from geochange.raster.access.gdal_log import lacks_memory, understood
+from geochange.raster.access.remote import NOT_REMEMBERED
 
 T = TypeVar("T")
 
@@ -103,5 +104,5 @@ def _attempt(handle: Handle, read: Callable[[Any], T]) -> T | RasterioError:
     except RasterioError as error:
         if lacks_memory(error):
             # No damage of the file, and no place in it to be left out.
-            raise MemoryError(" ".join(str(error.__cause__ or error).split())) from error
+            raise MemoryError(one_line(error.__cause__ or error)) from error
         return error

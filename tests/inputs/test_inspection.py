@@ -13,8 +13,9 @@ from affine import Affine
 from dated_scenes import ground, moved
 from makers import NORTH_UP, make_raster, noise
 
+from geochange.inputs.inspection import Inspection, coregister, inspect_scene
 from geochange.raster.scene.sampling import SceneSample
-from geochange.workflows.inspect_pair import Inspection, coregister, inspect_pair, inspect_scene
+from geochange.workflows.inspect_pair import inspect_pair
 
 SIZE = 400
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from makers import noise
 
 from geochange.chip import Chip, fill_invalid
-from geochange.training.augment import Augmentation, _distort, augment
+from geochange.training.data.augment import Augmentation, _distort, augment
 
 STILL = Augmentation(size_px=32, rotate=0, flip=0, photometric=0)
 """Nothing is drawn but the crop."""

@@ -11,13 +11,13 @@ from labelled_pictures import make_labelled, save_label
 
 from geochange.errors import InputError
 from geochange.land import CLASSES
-from geochange.training.land_loss import allowed_mask, land_loss
-from geochange.training.land_pictures import (
+from geochange.training.data.land_pictures import (
     ANY,
     LandCrops,
     collate_land,
     read_land,
 )
+from geochange.training.land_loss import allowed_mask, land_loss
 
 BUILDING, ROAD, VEGETATION = 1, 2, 4
 

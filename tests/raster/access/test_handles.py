@@ -9,7 +9,7 @@ import pytest
 import rasterio
 
 from geochange.errors import InputError
-from geochange.raster.handles import HandlePool
+from geochange.raster.access.handles import HandlePool
 
 
 @pytest.fixture

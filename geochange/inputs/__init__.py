@@ -1,0 +1,1 @@
+"""Inputs: the pair and the model that a user names, opened, checked and looked at."""
