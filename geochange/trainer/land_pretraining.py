@@ -16,13 +16,13 @@ from geochange.models.weights.checkpoint import (
     Checkpoint,
     ResumeState,
     read_checkpoint,
-    read_facts,
     read_resume_state,
     write_checkpoint,
 )
 from geochange.progress import Watch
 from geochange.trainer.land_judging import LandFigures, judge_land
 from geochange.trainer.preparation import Prepared
+from geochange.trainer.pretrained import DONE, is_done
 from geochange.trainer.recipe import devices_of, loading_processes, start_of
 from geochange.training.data.land_pictures import LandCrops, LandLesson, collate_land, read_land
 from geochange.training.data.loader import Loader
@@ -32,7 +32,6 @@ from geochange.training.schedule import learning_rate, parameter_groups
 from geochange.training.training_state import PACE, OptimizerSettings, TrainingState
 
 STAGE = "land"
-DONE = "done"
 CLIP_NORM = 2.0
 """The longest gradient that is taken as it is."""
 
@@ -40,11 +39,11 @@ CLIP_NORM = 2.0
 def learn_land(prepared: Prepared, watch: Watch) -> None:
     """Train tower and land head, unless they are there, or the network starts otherwise.
 
-    The network is written to its file again and again, and gone on with from there. Raises
-    InputError where there are no labelled pictures.
+    The network is written to its file again and again, and gone on with from there; a damaged
+    file counts as none. Raises InputError where there are no labelled pictures.
     """
     file = prepared.land
-    if file is None or (file.is_file() and read_facts(file).get(DONE)):
+    if file is None or is_done(file):
         return
     make_folder(file.parent)
     LandTraining(prepared.options, prepared.root, file).learn(watch)
