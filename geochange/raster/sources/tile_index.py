@@ -7,10 +7,10 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
 
 from geochange.errors import InputError
 from geochange.raster.access.remote import is_remote
+from geochange.vector.files.polygon_reader import UNREADABLE
 from geochange.vector.files.readable import need_readable
 
 LOCATION = "location"
@@ -43,7 +43,7 @@ def tiles_in(index: str) -> list[str]:
         need_readable(Path(index))
     try:
         about, _, _, values = pyogrio.raw.read(index, read_geometry=False)
-    except (DataSourceError, DataLayerError) as error:
+    except UNREADABLE as error:
         raise InputError(
             f"{index}: not a tile index that can be read; make it by gdaltindex"
         ) from error

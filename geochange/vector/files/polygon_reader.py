@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError
 from pyproj import CRS
 from pyproj.exceptions import CRSError
+from shapely.errors import GEOSException
 
 from geochange.errors import InputError, one_line
 from geochange.files.archives import file_behind
@@ -30,8 +31,15 @@ BOX_MARGIN = 0.05
 LONGEST_EDGE = 1 / 128
 """Edges longer than this share of a grid are cut before they move to another CRS, and bend there."""
 
-UNREADABLE = (DataSourceError, DataLayerError, FeatureError, FieldError, IndexError, OSError)
-"""What pyogrio raises at files that GDAL cannot read; IndexError where one has no layer."""
+UNREADABLE = (
+    *(DataSourceError, DataLayerError, FeatureError, FieldError, IndexError, OSError),
+    *(UnicodeDecodeError, GEOSException),
+)
+"""What pyogrio raises at files that GDAL cannot read.
+
+IndexError where one has no layer, UnicodeDecodeError where its words are in other bytes than UTF-8,
+GEOSException where a ring is not closed.
+"""
 
 
 @dataclass(frozen=True)
