@@ -177,7 +177,7 @@ _RASTER = (
 )
 _AREA = (
     f"run before.tif after.tif --aoi INPUT --model cva --dry-run {OUT}",
-    "data chips before.tif after.tif INPUT --out chips --size 16 --quiet",
+    "data chips before.tif after.tif INPUT --out chips --size 32 --val 0 --quiet",
 )
 _READ = (
     "weights show INPUT",
@@ -214,7 +214,7 @@ KINDS: Mapping[str, Kind] = {
         ("reviewed.gpkg",),
         {
             "": (
-                "data chips before.tif after.tif INPUT --out chips --size 16 --reviewed --quiet",
+                "data chips before.tif after.tif INPUT --out chips --size 32 --val 0 --reviewed --quiet",
                 f"run before.tif after.tif --model cva {FAST} --report none --quiet --out INPUT",
                 "evaluate INPUT other.geojson",
             )
