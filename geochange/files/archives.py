@@ -9,9 +9,10 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from geochange.errors import InputError
+from geochange.files.names import split_address
 
 KINDS: Mapping[str, str] = {
     ".zip": "zip",
@@ -67,7 +68,7 @@ def gdal_name(text: str) -> str:
     if uri is not None:
         text = _name_of_uri(uri[1].lower(), (uri[2] or "file").lower(), uri[3])
     elif _FILE.match(text):
-        text = unquote(urlsplit(text).path)
+        text = unquote(split_address(text).path)
     elif _WEB.match(text):
         scheme, _, rest = text.partition("://")
         text = f"{scheme.lower()}://{rest}"  # rasterio knows it in lower case alone

@@ -42,6 +42,9 @@ PRELOADED = [
     *("geochange.cli.commands.evaluate", "geochange.workflows.polygonize", "fuzz_kinds"),
     *("geochange.workflows.cut_chips", "geochange.workflows.preview", "planted_network"),
     *("geochange.workflows.compare", "geochange.workflows.inspect_pair", "geochange.running.tasks"),
+    *("geochange.models.detector", "geochange.workflows.dry_run", "distributed", "zarr", "skimage"),
+    *("geochange.cli.commands.check", "geochange.report.run.page", "geochange.workflows.train"),
+    *("geochange.cli.commands.weights", "geochange.cli.commands.data", "pyogrio", "yaml", "rich"),
 ]
 """Read once, by the process that all children fork from."""
 
@@ -151,7 +154,6 @@ def _work(answer: Connection, name: str, seed: int, span: tuple[int, int], folde
         setattr(sys, stream, opened)
     prepare()
     case = folder / f"{name}.case"
-    _warm_up(KINDS[name], folder / f"{name}.base", case)
     for index in range(*span):
         shutil.rmtree(case, ignore_errors=True)
         shutil.copytree(folder / f"{name}.base", case)
@@ -163,19 +165,6 @@ def _work(answer: Connection, name: str, seed: int, span: tuple[int, int], folde
         if ending == "fault":  # what it left in this process, nobody knows
             break
     answer.close()
-
-
-def _warm_up(kind: Kind, base: Path, case: Path) -> None:
-    """Run each command once on what is whole: what libraries take once is no rise."""
-    from geochange.cli.main import _exit_code
-
-    for suffix, commands in kind.commands.items():
-        source = next(name for name in kind.sources if name.endswith(suffix))
-        for words in commands:
-            shutil.rmtree(case, ignore_errors=True)
-            shutil.copytree(base, case)
-            os.chdir(case)
-            _exit_code(words.replace("INPUT", source).split())
 
 
 def _tried(words: str, said: Path) -> tuple[Ending, str, float, float]:

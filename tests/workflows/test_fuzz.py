@@ -17,8 +17,8 @@ from fuzzing import fuzz
 pytestmark = pytest.mark.slow
 
 INPUTS = {
-    **{"rasters": 12, "indexes": 8, "areas": 10, "reviews": 8, "results": 10, "items": 10},
-    **{"configs": 60, "weights": 8, "cards": 8, "chips": 10},
+    **{"rasters": 10, "indexes": 8, "areas": 10, "reviews": 6, "results": 8, "items": 10},
+    **{"configs": 60, "weights": 6, "cards": 6, "chips": 10},
 }
 """So many of each kind, in some twenty seconds for all."""
 

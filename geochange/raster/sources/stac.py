@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin
 
 from rasterio.errors import RasterioError
 
 from geochange.errors import InputError, one_line
+from geochange.files.names import split_address
 from geochange.raster.access import retry
 from geochange.raster.access.gdal_log import QUIET, understood
 from geochange.raster.access.picture_files import holds_own_pixels
@@ -70,7 +71,7 @@ def is_item(text: str) -> bool:
         if os.path.exists(path):
             return _is_json(path)
         return _JSON.search(_parted(text)[0]) is not None
-    return _says_item(urlsplit(text).path)
+    return _says_item(split_address(text).path)
 
 
 def _is_json(path: str) -> bool:
@@ -205,7 +206,7 @@ def _is_raster(asset: Any) -> bool:
         return False
     if isinstance(kind, str):
         return kind.lower().startswith(("image/tiff", "image/jp2", "image/vnd.stac.geotiff"))
-    return urlsplit(asset["href"]).path.lower().endswith(RASTERS)
+    return split_address(asset["href"]).path.lower().endswith(RASTERS)
 
 
 def _best(place: str, assets: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -245,25 +246,28 @@ def _located(place: str, asset: Mapping[str, Any], key: str) -> str:
         f"{place}: its asset {key!r} points to {href[:80]!r}; an item may name files beside it or on "
         "a web server, so name that raster itself"
     )
-    scheme = urlsplit(href).scheme.lower() if re.match(r"^[a-zA-Z][\w+.-]*:", href) else ""
+    scheme = split_address(href).scheme.lower() if re.match(r"^[a-zA-Z][\w+.-]*:", href) else ""
     if (
         not href
         or len(href) > LONGEST_HREF
         or PLUS in href
         or not href.isprintable()
-        or _says_item(urlsplit(href).path)
+        or _says_item(split_address(href).path)
     ):
         raise refused
     if _ADDRESS.match(place) and not scheme:
-        href = urljoin(place, href)
-        scheme = urlsplit(href).scheme.lower()
+        try:
+            href = urljoin(place, href)
+        except ValueError as error:
+            raise refused from error
+        scheme = split_address(href).scheme.lower()
     if scheme in ELSEWHERE and not is_tileset(href):
         return scheme + href[len(scheme) :]  # rasterio knows it in lower case alone
     if _ADDRESS.match(place) or scheme not in ("", "file"):
         raise refused
     return _beside(
         Path(place).expanduser().absolute(),
-        unquote(urlsplit(href).path) if scheme else href,
+        unquote(split_address(href).path) if scheme else href,
         refused,
     )
 

@@ -251,10 +251,18 @@ def test_a_secret_is_not_sent_to_the_host_of_an_asset(
 
 
 @pytest.mark.parametrize(
-    "href", ["a" * 100_000 + ".tif", "a\0b.tif", "a\nb.tif", "", "\x1b[2J.tif"]
+    "href",
+    ["a" * 100_000 + ".tif", "a\0b.tif", "a\nb.tif", "", "\x1b[2J.tif", "http://[", "//["],
 )
-def test_hrefs_that_are_none(tmp_path: Path, href: str) -> None:
+def test_hrefs_that_are_none(tmp_path: Path, href: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = item(tmp_path, {"a": {**asset("x.tif"), "href": href}, "b": {"href": href}})
+    with pytest.raises(InputError):
+        resolve_item(str(path))  # which of them is a raster is looked for, too
     path = item(tmp_path, {"a": {**asset("x.tif"), "href": href}})
+    body = path.read_bytes()
+    monkeypatch.setattr("geochange.raster.sources.stac._ask", lambda url: body)
+    with pytest.raises(InputError):
+        resolve_item("https://host/c/items/one")
     with pytest.raises(InputError) as caught:
         resolve_item(str(path))
     assert len(str(caught.value)) < 500 and "\n" not in str(caught.value)
