@@ -72,7 +72,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
             raise InputError(f"{file}: too large for a file of options; is it another one?")
         values = yaml.load(file.read_text("utf-8"), _Loader)
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise InputError(
             f"{file} cannot be read ({reason}); name a YAML file of options"
         ) from error

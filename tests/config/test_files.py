@@ -80,7 +80,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         read_options(TrainOptions, tmp_path / "missing.yaml", {})
     binary = tmp_path / "picture.yaml"
     binary.write_bytes(b"\x89PNG\xff\xfe")
-    with pytest.raises(InputError, match="it is no text"):
+    with pytest.raises(InputError, match="it is not text"):
         read_options(TrainOptions, binary, {})
 
 

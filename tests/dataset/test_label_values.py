@@ -123,7 +123,7 @@ HIDING = {
 @pytest.mark.parametrize("name", HIDING)
 def test_a_nodata_value_that_is_change_is_named(tmp_path: Path, name: str) -> None:
     path = put(tmp_path, "a", ".tif", HIDING[name])
-    with pytest.raises(InputError, match=r"a\.tif: its nodata value \d+ is a number of change"):
+    with pytest.raises(InputError, match=r"a\.tif: its nodata value \d+ may mean change"):
         open_split(tmp_path, "train")
     with rasterio.open(path, "r+") as raster:  # as gdal_edit.py -unsetnodata
         raster.nodata = None
@@ -164,7 +164,7 @@ def test_nothing_but_change_leaves_the_rest_as_none_with_a_word(
 ) -> None:
     put(tmp_path, "a", ".png", picture(np.dstack([COLOURED, WHITE])))
     np.testing.assert_array_equal(labels(tmp_path)[0], MASK)
-    assert f"{tmp_path}: labels hold no number but change" in caplog.text
+    assert f"{tmp_path}: labels hold only change" in caplog.text
     caplog.clear()
     label = np.where(MASK == 1, MASK, FULL)  # the cure: what is unknown is 255
     put(tmp_path / "said", "a", ".png", picture(label))

@@ -80,8 +80,8 @@ WORDS = {
     "JPEG in TIFF": "labels were saved with loss",
     "palette turned": "labels are drawn dark on light",
     "1 bit, 0 white": "labels are drawn dark on light",
-    "only change, nodata": "labels hold no number but change",
-    "drawn on transparent ground": "labels hold no number but change",
+    "only change, nodata": "labels hold only change",
+    "drawn on transparent ground": "labels hold only change",
 }
 
 
@@ -115,7 +115,7 @@ def test_colours_are_refused_and_their_palette_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [1, 255])
 def test_a_nodata_value_that_is_change_is_named(tmp_path: Path, number: int) -> None:
     path = grey(number, "uint8", nodata=number)(tmp_path / "labels.tif")
-    with pytest.raises(InputError, match=rf"its nodata value {number} is a number of change"):
+    with pytest.raises(InputError, match=rf"its nodata value {number} may mean change"):
         open_labels(path, GRID)
     with rasterio.open(path) as raster, WarpedVRT(raster, nodata=2) as warped:
         rasterio.shutil.copy(
