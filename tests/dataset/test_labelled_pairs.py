@@ -170,7 +170,7 @@ def test_refusals(tmp_path: Path) -> None:
     make_raster(folder / "after.tif", noise((*SHAPE, 2)))
     refused("has 2 bands")
     make_raster(folder / "after.tif", noise((*SHAPE, 3), dtype=np.uint16))
-    refused("uint16 and pictures are of 8 bits", stretch="none")
+    refused("uint16, not 8-bit", stretch="none")
     (folder / "labels.gpkg").unlink()
     refused("holds no labels")
     (folder / "after.tif").unlink()

@@ -91,7 +91,9 @@ def test_what_may_be_a_picture_is_warned_of(
 def test_a_missing_twin_is_named(tmp_path: Path, folder: str) -> None:
     lay_out(tmp_path, SYSU, "a.png", "b.png")
     (tmp_path / "train" / folder / "b.png").unlink()
-    with pytest.raises(InputError, match=rf"b\.png: has no counterpart in \S*/{folder}; add b there"):
+    with pytest.raises(
+        InputError, match=rf"b\.png: has no counterpart in \S*/{folder}; add b there"
+    ):
         records(tmp_path, SYSU, "train")
 
 

@@ -54,7 +54,9 @@ def test_what_lies_beside_a_split_of_its_own_name_is_named_once(
 
 def test_two_that_could_be_meant_are_named_with_a_cure(tmp_path: Path) -> None:
     make_chips(tmp_path, {"train": 1, "Val": 1, "dev": 1}, size=32)
-    with pytest.raises(InputError, match="holds Val and dev, and each may be val; rename one to val"):
+    with pytest.raises(
+        InputError, match="holds Val and dev, and each may be val; rename one to val"
+    ):
         splits_of(tmp_path)
     (tmp_path / "dev").rename(tmp_path / "val")
     assert splits_of(tmp_path) == ("train", "val")

@@ -101,7 +101,10 @@ def test_a_review_that_is_not_asked_for_is_noticed(
     review(pair, {(5, 5): "accept", (5, 200): "reject", (200, 200): "accept"})
     with caplog.at_level(logging.WARNING):
         cut_here(pair, reviewed=False)
-    assert "holds reviews, but all its polygons count as change; use them with --reviewed" in caplog.text
+    assert (
+        "holds reviews, but all its polygons count as change; use them with --reviewed"
+        in caplog.text
+    )
 
 
 def test_the_command(

@@ -170,7 +170,7 @@ def test_plain_values(tmp_path: Path, extent: Path) -> None:
 def test_refusals(tmp_path: Path, extent: Path) -> None:
     drawn = make_polygons(tmp_path / "a.gpkg", [square(0, 0, 20)])
     far = make_polygons(tmp_path / "far.gpkg", [square(900, 900, 20)])
-    with pytest.raises(OptionError, match=r"does not tell the grid .*--pixel 0\.5"):
+    with pytest.raises(OptionError, match=r"does not record the grid .*--pixel 0\.5"):
         compare(drawn, drawn)
     with pytest.raises(OptionError, match="above 0"):
         compare(drawn, drawn, pixel_m=0)

@@ -88,7 +88,7 @@ def test_change_that_no_chip_holds_is_said(pair: Path, caplog: pytest.LogCapture
         pair / "before.tif", pair / "after.tif", labels, pair / "out", size=32, block=1
     )
     assert not any(split.changed_px for split in chips.splits.values())
-    assert f"{pair / 'out'}: holds no change: the chips that do were left out" in caplog.text
+    assert f"{pair / 'out'}: holds no change: all chips with change were left out" in caplog.text
 
 
 @pytest.mark.parametrize("words", [["data", "check"], ["evaluate", "cva"]])

@@ -86,7 +86,7 @@ def test_check_says_what_it_sees(
     words = ["check", str(scene / "before.tif"), str(scene / "off.tif")]
     assert _exit_code([*words, "--json", str(tmp_path / "seen.json")]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "--coregister puts it back" in shown
+    assert "--coregister corrects it" in shown
     assert "common ground" in shown
     told = json.loads((tmp_path / "seen.json").read_text())
     assert told["shift_px"] == pytest.approx([1.4, -2.3], abs=0.1)

@@ -73,7 +73,7 @@ def test_it_is_said_with_cures_that_hold(tmp_path: Path) -> None:
     said = [line for line in seen.warnings if "flagged as alpha" in line]
     assert said == [
         f"{path}: band 4 is flagged as alpha but varies like a colour: it is not compared, and its "
-        "zeros are nodata; if it is near infrared, compare it (--bands 4,1,2) or take the flag "
+        "zeros are nodata; if it is near infrared, compare it (--bands 4,1,2) or remove the flag "
         "away (gdal_edit -colorinterp_4 undefined)"
         for path in (before, after)
     ]
