@@ -249,11 +249,11 @@ def test_what_stops_before_the_first_step_leaves_no_folder(
     chips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
-        raise InputError("CLIP's weights are not here")
+        raise InputError("CLIP's weights were not found")
 
     monkeypatch.setattr("geochange.trainer.preparation.name_chips", refuse)
     prompted = options(chips, prompts={"mode": "per-date"})
-    with pytest.raises(InputError, match="not here"):
+    with pytest.raises(InputError, match="not found"):
         train(prompted, tmp_path / "deep" / "out")
     assert list(tmp_path.iterdir()) == []
 

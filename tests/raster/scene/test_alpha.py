@@ -74,7 +74,7 @@ def test_it_is_said_with_cures_that_hold(tmp_path: Path) -> None:
     assert said == [
         f"{path}: band 4 is flagged as alpha but varies like a colour: it is not compared, and its "
         "zeros are nodata; if it is near infrared, compare it (--bands 4,1,2) or remove the flag "
-        "away (gdal_edit -colorinterp_4 undefined)"
+        "(gdal_edit -colorinterp_4 undefined)"
         for path in (before, after)
     ]
     assert seen.before.nodata > 0
