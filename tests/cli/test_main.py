@@ -46,7 +46,7 @@ REFUSED = {
     "over an input": ("before.tif after.tif --out before.gpkg", "would overwrite"),
     "unknown model": ("before.tif after.tif --model best", "choose changeclip-small, cva"),
     "model that cannot be imported": ("before.tif after.tif --model no.such:Thing", "imported"),
-    "model that is none": ("before.tif after.tif --model os:getcwd", "no ChangeModel"),
+    "model that is none": ("before.tif after.tif --model os:getcwd", "is not a ChangeModel"),
     "model that wants more": ("before.tif after.tif --model json:dumps", "takes no arguments"),
     "overlap too large": ("before.tif after.tif --tile 64 --overlap 64", "does not fit"),
     "threshold beyond 1": ("before.tif after.tif --threshold 2", "--threshold"),

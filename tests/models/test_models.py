@@ -75,7 +75,10 @@ def test_a_dotted_path_is_built_and_put_on_the_device() -> None:
         ("nowhere.at.all:Model", "--model nowhere.at.all:Model: cannot be imported"),
         (f"{__name__}:Missing", f"--model {__name__}:Missing: cannot be imported"),
         (":Model", "--model :Model: cannot be imported"),
-        (f"{__name__}:NoModel", f"--model {__name__}:NoModel: NoModel is no ChangeModel; it needs"),
+        (
+            f"{__name__}:NoModel",
+            f"--model {__name__}:NoModel: NoModel is not a ChangeModel; it needs",
+        ),
     ],
 )
 def test_what_is_no_model_is_refused(name: str, line: str) -> None:

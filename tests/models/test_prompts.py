@@ -49,7 +49,7 @@ def test_the_published_vocabulary() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("lake\nsea\n", "2 names, and each text needs 9"),
+        ("lake\nsea\n", "2 names, but each text needs 9"),
         ("\n".join("abcdefghia"), "a more than once"),
     ],
 )

@@ -176,10 +176,10 @@ def test_a_feed_that_fell_over_leaves_nobody_waiting(
         until(lambda: feed.waiting == 15)
         begun.set()
         for answer in answers:
-            with pytest.raises(RunError, match="broke down"):
+            with pytest.raises(RunError, match="serves the device failed"):
                 answer.result(WAIT_S)
     until(lambda: not any(t.is_alive() for t in feed._threads))
-    with pytest.raises(RunError, match="nobody serves"):
+    with pytest.raises(RunError, match="serve this device have ended"):
         feed.submit(Request(feed.model, chips_of(1), None))
 
 
@@ -234,7 +234,7 @@ def test_too_little_memory_halves_the_batch_and_says_so_once(
     assert sizes[:3] == [16, 8, 4]
     assert set(sizes[3:]) == {2}
     (said,) = caplog.messages
-    assert said.startswith("cpu has too little memory for 16 tiles at once: going on with fewer")
+    assert said.startswith("cpu has too little memory for 16 tiles at once: continuing with fewer")
     assert "--batch 8" in said
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 

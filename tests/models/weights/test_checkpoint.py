@@ -323,7 +323,7 @@ def test_too_few_names_are_refused_where_texts_need_them(tmp_path: Path) -> None
     write_checkpoint(tmp_path / "few.safetensors", few)
     save_file(small_clip().state_dict(), tmp_path / "clip.safetensors")
     spec = DetectorSpec(str(tmp_path / "few.safetensors"), clip=str(tmp_path / "clip.safetensors"))
-    with pytest.raises(InputError, match=r"has 0 names.*; name others by --vocabulary"):
+    with pytest.raises(InputError, match=r"has 0 names.*; give other names with --vocabulary"):
         spec.build()
     named = replace(spec, vocabulary=tuple("abcdefghij")).build()
     assert named.classes == tuple("abcdefghij")
