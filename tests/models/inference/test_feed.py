@@ -382,5 +382,5 @@ def test_a_looker_in_hand_takes_given_names() -> None:
 
 def test_chips_of_several_shapes_are_no_request() -> None:
     other = make_chip(noise((4, 4, 2)), noise((4, 4, 2)))
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="the same shape"):
         Request(Difference(), [*chips_of(1), other], None)
