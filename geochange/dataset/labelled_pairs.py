@@ -100,7 +100,7 @@ def open_scene(
     first, second = inspect_source(before), inspect_source(after)
     chosen = _default_bands(first, second) if bands is None else bands
     if len(chosen.before) != RGB:
-        raise OptionError(f"--bands: chips hold three bands, not {len(chosen.before)}; name three")
+        raise OptionError(f"--bands: chips need three bands, not {len(chosen.before)}; name three")
     pair = align_pair(
         first, second, grid if grid in ("before", "after") else source_of(grid), chosen
     )
@@ -146,7 +146,7 @@ def _default_bands(before: RasterInfo, after: RasterInfo) -> Bands:
     if len(bands.before) < RGB:
         poor = before if len(before.data_bands) < RGB else after
         raise InputError(
-            f"{poor.path}: has {len(poor.data_bands)} bands and chips hold three; "
+            f"{poor.path}: has {len(poor.data_bands)} bands, but chips need three; "
             "repeat one (--bands 1,2,2)"
         )
     return bands

@@ -202,7 +202,9 @@ def _bands(bands: str | tuple[int, ...] | None) -> tuple[int, ...] | None:
         return None
     chosen = Bands.parse(bands) if isinstance(bands, str) else Bands(bands, bands)
     if len(chosen.before) != RGB or chosen.before != chosen.after:
-        raise OptionError("--bands: chips hold three bands, the same of both dates; name 4,3,2")
+        raise OptionError(
+            "--bands: chips need three bands, the same for both dates; name three, such as 4,3,2"
+        )
     return chosen.before
 
 

@@ -23,7 +23,7 @@ class Bands:
         if len(bands.before) != len(bands.after):
             raise OptionError(
                 f"--bands {text}: {len(bands.before)} bands before, {len(bands.after)} after; "
-                "name as many of each"
+                "name the same number for both"
             )
         return bands
 
@@ -41,7 +41,7 @@ class Bands:
             repeated = ",".join(["1"] * count)
             raise InputError(
                 f"{poor.path}: too few bands, the model needs {count} and it has {has}; "
-                f"repeat one (--bands {repeated}) or choose a model of any number (--model cva)"
+                f"repeat one (--bands {repeated}) or choose a model for any number (--model cva)"
             )
         return cls(before.data_bands[:count], after.data_bands[:count])
 

@@ -217,7 +217,7 @@ def _refuse_unusable(path: str, bands: list[BandInfo]) -> None:
     """Refuse a raster without any band that can be compared. Raises InputError."""
     whys = [why_unusable(band) for band in bands]
     if not whys:
-        raise InputError(f"{path}: holds nothing but alpha; export its colours")
+        raise InputError(f"{path}: holds only alpha; export its colours")
     if all(whys):
         raise InputError(f"{path}: {whys[0]}")
 

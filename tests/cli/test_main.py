@@ -39,7 +39,7 @@ REFUSED = {
     "disjoint": ("before.tif far.tif", "no common ground"),
     "band that is not there": ("before.tif after.tif --bands 3,4,5", "no band 4"),
     "bands that are no numbers": ("before.tif after.tif --bands red", "not a list of band numbers"),
-    "uneven bands": ("before.tif after.tif --bands 1,2:3", "as many of each"),
+    "uneven bands": ("before.tif after.tif --bands 1,2:3", "the same number for both"),
     "unknown suffix": ("before.tif after.tif --out out/x.shp", ".gpkg"),
     "missing folder": ("before.tif after.tif --out nowhere/x.gpkg", "create it"),
     "unwritable folder": ("before.tif after.tif --out /proc/x.gpkg", "cannot write"),

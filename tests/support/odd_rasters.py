@@ -682,7 +682,7 @@ def _(folder: Path) -> str:
     return str(path)
 
 
-@refused("nothing but alpha", "holds nothing but alpha; export its colours")
+@refused("nothing but alpha", "holds only alpha; export its colours")
 def _(folder: Path) -> str:
     return str(make_raster(folder / "a.tif", ground(bands=1), alpha=True))
 

@@ -127,7 +127,9 @@ def test_it_needs_no_network(ran: Result, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_other_rasters_are_refused(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"before\.tif: is no probability raster of geochange run"):
+    with pytest.raises(
+        InputError, match=r"before\.tif: is not a probability raster of geochange run"
+    ):
         polygonize(pair[0], tmp_path / "x.gpkg")
     with pytest.raises(InputError, match="no such file"):
         polygonize(tmp_path / "gone.tif")

@@ -99,7 +99,7 @@ REFUSED = {
     "far.tif": "no common ground",
     "gone.tif": "no such file",
     "gone/*.tif": "no file has such a name",
-    "item.json": "no STAC item",
+    "item.json": "not a STAC item",
     "after.tif --bands 4": "no band 4",
     "after.tif --aoi far.gpkg": "lies on the common ground",
     "after.tif --aoi line.gpkg": "no polygon",

@@ -32,5 +32,5 @@ def refuse_claim(pair: RasterPair) -> None:
         raise InputError(
             f"{pair.before.info.path} and {pair.after.info.path}: {pixels:,} pixels in common, and "
             f"{held:,} bytes in the files behind them, so nearly all of it is empty; limit the run "
-            "to where pictures are (--aoi), or give the files themselves"
+            "to the area with images (--aoi), or give the files themselves"
         )

@@ -47,8 +47,8 @@ def refuse_blocks(path: str, block_px: tuple[int, int], needed: int) -> None:
     """
     if needed > MOST_BYTES:
         raise InputError(
-            f"{path}: its pixels are kept in blocks of {block_px[0]:,} x {block_px[1]:,} px, "
-            f"{needed / 1e9:.1f} GB to unpack for any of them; write it in tiles first "
+            f"{path}: its pixels are kept in blocks of {block_px[0]:,} x {block_px[1]:,} px, and "
+            f"each needs {needed / 1e9:.1f} GB to decode; write it in tiles first "
             "(gdal_translate -co TILED=YES)"
         )
 

@@ -42,8 +42,8 @@ class ProbabilityRaster:
         with QUIET, opened(path) as dataset:
             if (dataset.descriptions or ("",))[0] != PROBABILITY_BAND:
                 raise InputError(
-                    f"{path}: is no probability raster of geochange run; give the .tif that lies "
-                    "beside its polygons"
+                    f"{path}: is not a probability raster of geochange run; give the .tif beside "
+                    "its polygons"
                 )
             held = size_of([path])
             if held is not None and is_claim(dataset.height * dataset.width, held):

@@ -118,7 +118,7 @@ def open_picture(path: Path) -> Iterator[Any]:
     with QUIET, opened(str(path), **options) as dataset:
         if dataset.driver not in DRIVERS:
             raise InputError(
-                f"{path}: is no PNG, JPEG or TIFF but {dataset.driver}; convert it to one of them"
+                f"{path}: is {dataset.driver}, not PNG, JPEG or TIFF; convert it to one of them"
             )
         _refuse_size(path, dataset)
         yield dataset
@@ -129,8 +129,8 @@ def _refuse_size(path: Path, dataset: Any) -> None:
     height, width = dataset.shape
     if height * width > MOST_PX:
         raise InputError(
-            f"{path}: has {height:,} x {width:,} px, too many for a picture that is read whole; cut "
-            "it into smaller ones first (gdal_retile.py)"
+            f"{path}: has {height:,} x {width:,} px, too many to read at once; cut it into smaller "
+            "images first (gdal_retile.py)"
         )
     refuse_blocks(str(path), dataset.block_shapes[0], reading_bytes(dataset))
 
@@ -156,7 +156,7 @@ def _is_whole_png(path: Path) -> bool:
 
 def _describe(path: Path, dataset: Any) -> PictureInfo:
     if dataset.count == 0:
-        raise InputError(f"{path}: holds no picture of its own; export one of those in it")
+        raise InputError(f"{path}: holds only subdatasets; export one of them")
     dtype = np.dtype(dataset.dtypes[0])
     if dtype.kind == "c":
         raise InputError(f"{path}: holds complex numbers; export its amplitude first")
@@ -165,7 +165,7 @@ def _describe(path: Path, dataset: Any) -> PictureInfo:
         described = describe_bands(dataset)
         bands = tuple(i for i, band in enumerate(described, 1) if band.role != "alpha")
     if not bands:
-        raise InputError(f"{path}: holds nothing but alpha; export its colours")
+        raise InputError(f"{path}: holds only alpha; export its colours")
     return PictureInfo(path, (dataset.height, dataset.width), dtype, bands)
 
 
@@ -177,7 +177,7 @@ def _chosen(info: PictureInfo, bands: tuple[int, ...] | None) -> tuple[int, ...]
     if bands is None:
         if len(info.bands) == 2:
             raise InputError(
-                f"{info.path}: has 2 bands and chips hold three; repeat one (--bands 1,2,2)"
+                f"{info.path}: has 2 bands, but chips need three; repeat one (--bands 1,2,2)"
             )
         return info.bands[:RGB] if len(info.bands) >= RGB else info.bands[:1] * RGB
     for band in bands:

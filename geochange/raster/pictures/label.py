@@ -93,11 +93,11 @@ def coding_of(path: str, dataset: Any) -> LabelCoding:
     bands = tuple(number for number in dataset.indexes if number not in alphas)
     dtype = np.dtype(dataset.dtypes[0])
     if not bands or dtype.kind == "c":
-        held = "complex numbers" if dtype.kind == "c" else "nothing but alpha"
-        raise InputError(f"{path}: holds {held}, which are no labels; save change as 1, else 0")
+        held = "complex numbers" if dtype.kind == "c" else "only alpha"
+        raise InputError(f"{path}: holds {held}, not labels; save change as 1, else 0")
     if len(bands) > MOST_BANDS:
         raise InputError(
-            f"{path}: holds {len(bands):,} bands, and a label is one; give one band of 0 and 1 or 255"
+            f"{path}: holds {len(bands):,} bands, but a label has one; give one band of 0 and 1 or 255"
         )
     palette = dataset.colormap(1) if kinds[0] == ColorInterp.palette else None
     bits = int(dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8 * dtype.itemsize))
@@ -123,8 +123,8 @@ def read_numbers(
     spread = TINT if coding.lossy else 0
     if len(bands) > 1 and (bands.max(axis=0) - bands.min(axis=0) > spread).any():
         raise InputError(
-            f"{path}: holds {len(bands)} bands that differ, as those of colours do, and no label; give "
-            "one band of 0 and 1 or 255 (a palette is read as it is, by its numbers), or polygons"
+            f"{path}: holds {len(bands)} bands that differ, so it holds colours and not a label; give "
+            "one band of 0 and 1 or 255 (a palette is read by its numbers), or polygons"
         )
     valid = np.ones(raw.shape, np.bool_)
     if raw.dtype.kind == "f":

@@ -106,8 +106,11 @@ def _spots(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> Read:
 def _line(
     read: ReadWindow, window: Window, row: tuple[int, int], cols: tuple[int, int], height: int
 ) -> Read:
-    """One row of patches. row: its index and the number of rows. cols: the number of patches, and the
-    number of bins if the raster has strips."""
+    """One row of patches.
+
+    row: its index and the number of rows. cols: the number of patches, and the number of bins if the
+    raster has strips.
+    """
     top = window.row + _middle(row[0], row[1], window.height, height)
     if cols[0] == 1:
         return _means(read(Window(top, window.col, height, window.width)), cols[1])

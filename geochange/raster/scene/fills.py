@@ -102,10 +102,12 @@ class Fill:
     def __str__(self) -> str:
         bands = f"band{'s' if len(self.bands) > 1 else ''} {', '.join(map(str, self.bands))}"
         found = f"{self.path}: {bands} hold{'' if len(self.bands) > 1 else 's'} {self.value} on "
-        found += f"{in_percent(self.share)} of the sample, which the file does not call nodata"
+        found += (
+            f"{in_percent(self.share)} of the sample, which the file does not declare as nodata"
+        )
         if self.taken:
-            return f"{found}: taken for nodata; declare it ({self.cure})"
-        return f"{found}: compared as data; if it stands for none, declare it ({self.cure})"
+            return f"{found}: treated as nodata; declare it ({self.cure})"
+        return f"{found}: compared as data; if it marks missing pixels, declare it ({self.cure})"
 
 
 Scans = tuple[BandScan, ...]

@@ -54,8 +54,7 @@ NAMED_ONLY = 4
 
 @dataclass(frozen=True)
 class RawWindow:
-    """One window of one date: pixels (height, width, band) with the values of the raster, and
-    validity."""
+    """One window of one date: (height, width, band) values of the raster, and their validity."""
 
     pixels: NDArray[Any]
     valid: NDArray[np.bool_]

@@ -69,7 +69,7 @@ def make_stack(path: str, opener: Opener) -> VirtualFile:
     for part in parts[1:]:
         if part.shape != first.shape or not part.transform.almost_equals(first.transform, 1e-6):
             raise InputError(
-                f"{part.path}: lies on another grid than {first.path}; {CURE} (gdalwarp -tr -te)"
+                f"{part.path}: has another grid than {first.path}; {CURE} (gdalwarp -tr -te)"
             )
     bands = tuple(band for part in parts for band in _bands_of(part))
     memory = in_memory(VrtDataset(first.crs, first.transform, first.shape, bands))

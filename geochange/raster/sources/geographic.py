@@ -24,7 +24,7 @@ def crs_of(path: str, dataset: Any) -> CRS | None:
     """The CRS of an open raster. It is WGS 84, with a warning, if only its axes give its position."""
     if dataset.crs is None and is_lonlat(dataset):
         logger.warning(
-            "%s: names no CRS; its axes are latitude and longitude, taken as WGS 84", path
+            "%s: names no CRS; its axes are latitude and longitude, so WGS 84 is used", path
         )
         return CRS.from_epsg(4326)
     return dataset.crs

@@ -98,7 +98,7 @@ def _only_raster(archive: Path, kind: str) -> str:
     if not found and archive.suffix.lower() == ".kmz":
         return str(archive)  # GDAL reads a KMZ with overlays as a whole
     if not found:
-        raise InputError(f"{archive}: holds no raster but {listed(list(names)) or 'nothing'}")
+        raise InputError(f"{archive}: holds no raster, only {listed(list(names)) or 'nothing'}")
     choice = [shlex.quote(Member(kind, archive, name).gdal_name) for name in found]
     raise InputError(
         f"{archive}: holds {len(found)} rasters; name one, or several with {PLUS!r} between: "

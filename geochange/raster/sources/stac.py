@@ -129,8 +129,8 @@ def _need_picture(place: str, path: str) -> None:
             return
     except RasterioError as error:
         raise InputError(
-            f"{place}: its asset {path} is no picture ({one_line(error)[:120]}); an item may not "
-            "name files that lead to others, so look into it, and name it itself"
+            f"{place}: its asset {path} is not an image ({one_line(error)[:120]}); an item may not "
+            "name files that refer to others, so check it and name it directly"
         ) from error
 
 
@@ -148,9 +148,9 @@ def _read(place: str) -> Mapping[str, Any]:
     try:
         item = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{place}: no JSON, so no STAC item") from error
+        raise InputError(f"{place}: not JSON, so not a STAC item") from error
     if not isinstance(item, dict) or item.get("type") != "Feature" or "assets" not in item:
-        raise InputError(f"{place}: no STAC item; name one Item, not a Catalog or a Collection")
+        raise InputError(f"{place}: not a STAC item; name one Item, not a Catalog or a Collection")
     return item
 
 
@@ -185,7 +185,7 @@ def _assets(place: str, item: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]
     """The assets that are rasters, by key. Raises InputError."""
     found = item["assets"]
     if not isinstance(found, dict):
-        raise InputError(f"{place}: its assets are no list by name; is it a STAC item?")
+        raise InputError(f"{place}: its assets are not a JSON object; is it a STAC item?")
     rasters = {key: asset for key, asset in found.items() if _is_raster(asset)}
     if not rasters:
         raise InputError(

@@ -34,7 +34,7 @@ def refuse_container(path: str, dataset: Any) -> None:
         raise InputError(f"{path}: holds no raster; give a GeoTIFF or another georeferenced raster")
     if any('"' in file for file in dataset.files):
         raise InputError(
-            f'{path}: GDAL cannot name what lies in it for the " in its name; rename it'
+            f'{path}: GDAL cannot name its subdatasets because of the " in its name; rename it'
         )
     placed = [name for name in names[:MOST_OPENED] if _is_placed(name)] + names[MOST_OPENED:]
     if not placed:

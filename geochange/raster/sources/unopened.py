@@ -83,7 +83,7 @@ def _driver_of(path: Path) -> str | None:
 
 def _of_what_is_inside(member: Member) -> str:
     if member.kind == "gzip":
-        return "holds no raster that GDAL can read; unpack it and look"
+        return "holds no raster that GDAL can read; unpack it and check"
     names = members_of(member.archive)
     if member.name in names:
         return "not a raster GDAL can read; name another file of the archive"

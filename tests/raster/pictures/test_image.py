@@ -179,7 +179,7 @@ def test_a_picture_that_points_to_others_is_refused(tmp_path: Path) -> None:
         '<SimpleSource><SourceFilename relativeToVRT="1">a.png</SourceFilename></SimpleSource>'
         "</VRTRasterBand></VRTDataset>"
     )
-    with pytest.raises(InputError, match=r"b\.png: is no PNG, JPEG or TIFF but VRT"):
+    with pytest.raises(InputError, match=r"b\.png: is VRT, not PNG, JPEG or TIFF"):
         read_picture(tmp_path / "b.png", None)
 
 

@@ -99,7 +99,7 @@ def test_a_fill_is_nodata_and_named_with_its_cure(
     said = "band 2 holds" if bands == ONE else "bands 1, 2, 3 hold"
     assert str(fill) == (
         f"{tmp_path / 'after.tif'}: {said} {text} on 9.77 % of the sample, which the file does not "
-        f"call nodata: taken for nodata; declare it (gdal_edit -a_nodata {text})"
+        f"declare as nodata: treated as nodata; declare it (gdal_edit -a_nodata {text})"
     )
     before, after = valid(sample)
     assert before.all()
@@ -136,7 +136,7 @@ def test_what_may_be_honest_is_named_and_compared(
     sample = heeded(pair_of(tmp_path, ground(dtype), holding(dtype, value, bands)))
     (fill,) = sample.fills
     assert (fill.value, fill.bands, fill.taken, fill.cure) == (str(value), bands, False, cure)
-    assert f"compared as data; if it stands for none, declare it ({cure})" in str(fill)
+    assert f"compared as data; if it marks missing pixels, declare it ({cure})" in str(fill)
     assert all(each.all() for each in valid(sample))
 
 

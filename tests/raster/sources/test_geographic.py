@@ -14,7 +14,7 @@ from geochange.raster.bands import Bands
 from geochange.raster.pair import align_pair
 from geochange.raster.sources.resolve import inspect_source
 
-SAID = "names no CRS; its axes are latitude and longitude, taken as WGS 84"
+SAID = "names no CRS; its axes are latitude and longitude, so WGS 84 is used"
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_an_index_names_its_tiles(tmp_path: Path) -> None:
         tiles_of(str(tmp_path / "odd.gti"))
     with pytest.raises(InputError, match="no field 'location'"):
         inspect(write_plain(tmp_path))
-    with pytest.raises(InputError, match="not a tile index"):
+    with pytest.raises(InputError, match="not a readable tile index"):
         inspect("GTI:" + str(files[0]))
 
 

@@ -193,12 +193,12 @@ def test_several_rasters_are_listed_and_each_can_be_named(tmp_path: Path, name: 
 @pytest.mark.parametrize(
     ("name", "members", "said"),
     [
-        ("a.zip", ("a.txt", "b.txt"), r"a\.zip: holds no raster but a\.txt, b\.txt"),
-        ("a.tar.gz", (), r"a\.tar\.gz: holds no raster but nothing"),
+        ("a.zip", ("a.txt", "b.txt"), r"a\.zip: holds no raster, only a\.txt, b\.txt"),
+        ("a.tar.gz", (), r"a\.tar\.gz: holds no raster, only nothing"),
         ("a.7z", None, "is an archive that GDAL does not read; unpack it first"),
         ("a.tar.bz2", None, "is an archive that GDAL does not read; unpack it first"),
         ("a.zip", None, r"a\.zip: damaged, or no archive"),
-        ("a.tif.gz", None, "holds no raster that GDAL can read; unpack it and look"),
+        ("a.tif.gz", None, "holds no raster that GDAL can read; unpack it and check"),
     ],
 )
 def test_archives_without_a_raster(
