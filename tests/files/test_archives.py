@@ -112,7 +112,7 @@ def test_hidden_files_are_no_members(tmp_path: Path) -> None:
 def test_damaged_archives_and_locked_ones_are_named(tmp_path: Path) -> None:
     for name in ("a.zip", "a.tar", "a.tar.gz"):
         (tmp_path / name).write_bytes(b"no archive")
-        with pytest.raises(InputError, match=rf"{name}: damaged, or no archive"):
+        with pytest.raises(InputError, match=rf"{name}: damaged, or not an archive"):
             members_of(tmp_path / name)
     path = zipped(tmp_path / "locked.zip", "a.tif")
     data = bytearray(path.read_bytes())

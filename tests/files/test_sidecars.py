@@ -33,7 +33,7 @@ def test_what_somebody_else_wrote_stays(tmp_path: Path, suffix: str, text: str) 
     out = tmp_path / "changes.gpkg"
     path = out.with_suffix(suffix)
     path.write_text(text)
-    with pytest.raises(OutputError, match=r"none of geochange's; move it.*--report none"):
+    with pytest.raises(OutputError, match=r"not written by geochange.*move it.*--report none"):
         sidecars_of(out, "html")
     assert sidecars_of(out, "none") is None
     path.unlink()
@@ -51,7 +51,9 @@ def test_what_somebody_else_wrote_stays(tmp_path: Path, suffix: str, text: str) 
 def test_only_pictures_of_ones_own_are_drawn_over(tmp_path: Path) -> None:
     path, picture = tmp_path / "sheet.png", Image.new("RGB", (4, 4), PAPER)
     picture.save(path)
-    with pytest.raises(OutputError, match="none of geochange's; move it, or give another --sheet"):
+    with pytest.raises(
+        OutputError, match="not written by geochange; move it, or give another --sheet"
+    ):
         refuse_others(path, "--sheet")
     path.unlink()
     for _ in range(2):
