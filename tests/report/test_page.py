@@ -225,7 +225,7 @@ def test_nothing_changed_is_said(tmp_path: Path) -> None:
 def test_what_is_not_ours_is_not_replaced(tmp_path: Path, name: str) -> None:
     pair = make_pair(tmp_path)
     (tmp_path / name).write_text("my own notes")
-    with pytest.raises(OutputError, match=f"{name}: stands where"):
+    with pytest.raises(OutputError, match=f"{name}: exists and was not written by geochange"):
         detect(*pair, tmp_path / "changes.gpkg", model="cva")
     assert (tmp_path / name).read_text() == "my own notes"
     assert not (tmp_path / "changes.gpkg").exists()

@@ -175,7 +175,7 @@ STATES = {
     "an empty file": State(lambda path: path.write_bytes(b""), ""),
     "a header alone": State(lambda path: cut(path, 100), "is damaged .*restore it from a copy"),
     "half a file": State(lambda path: cut(path, 0.5), "is damaged .*restore it from a copy"),
-    "text": State(lambda path: path.write_text("my notes"), "no GeoPackage but another kind"),
+    "text": State(lambda path: path.write_text("my notes"), "another format than GeoPackage"),
     "a database of letters": State(table_in, "holds letters"),
     "somebody's parcels": State(lambda path: (path.unlink(), write_foreign(path)), "holds parcels"),
     "a layer of one's own": State(

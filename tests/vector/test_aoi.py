@@ -122,8 +122,8 @@ def raster_file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (points_file, "no polygon"),
-        (far_file, "no polygon of it lies on the common ground"),
+        (points_file, "not a polygon"),
+        (far_file, "none of its polygons lies on the common ground"),
         (no_crs_file, "has no CRS"),
         (empty_file, "holds no"),
         (speck_file, "less than a pixel"),

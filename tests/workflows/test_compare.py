@@ -174,7 +174,7 @@ def test_refusals(tmp_path: Path, extent: Path) -> None:
         compare(drawn, drawn)
     with pytest.raises(OptionError, match="above 0"):
         compare(drawn, drawn, pixel_m=0)
-    with pytest.raises(OptionError, match="pixels of its own"):
+    with pytest.raises(OptionError, match="its own pixel size"):
         compare(drawn, drawn, pixel_m=1, extent=extent)
     with pytest.raises(InputError, match="none of its polygons"):
         compare(drawn, drawn, extent=extent, within=far)

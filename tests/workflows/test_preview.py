@@ -135,7 +135,7 @@ def test_refusals(changes: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"a\.jpg: the picture is a PNG"):
         preview(changes, tmp_path / "a.jpg")
     (tmp_path / "mine.png").write_bytes(b"\x89PNG my own")
-    with pytest.raises(OutputError, match=r"mine\.png: is there and none of geochange's"):
+    with pytest.raises(OutputError, match=r"mine\.png: exists and was not written by geochange"):
         preview(changes, tmp_path / "mine.png")
     with pytest.raises(InputError, match="no such file"):
         preview(tmp_path / "gone.gpkg")

@@ -88,7 +88,7 @@ def test_colours_are_no_labels(tmp_path: Path) -> None:
 def test_the_cure_for_colours_is_the_palette_they_came_from(tmp_path: Path) -> None:
     colours = np.zeros((*MASK.shape, 3), np.uint8)
     colours[MASK == 1] = (0, 255, 0)
-    with pytest.raises(InputError, match="a palette is read as it is"):
+    with pytest.raises(InputError, match="a palette is read by its numbers"):
         read_label(picture(colours)(tmp_path / "a.png"))
     label = read_label(numbered([0, 0, 0, 0, 255, 0])(tmp_path / "b.png"))
     np.testing.assert_array_equal(label.numbers, MASK == 1)

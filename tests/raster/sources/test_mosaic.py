@@ -113,7 +113,7 @@ def test_an_index_names_its_tiles(tmp_path: Path) -> None:
     (tmp_path / "odd.gti").write_text(
         "<GDALTileIndexDataset><IndexDataset>a</IndexDataset><Filter>x</Filter></GDALTileIndexDataset>"
     )
-    with pytest.raises(InputError, match="says Filter"):
+    with pytest.raises(InputError, match="uses Filter"):
         tiles_of(str(tmp_path / "odd.gti"))
     with pytest.raises(InputError, match="no field 'location'"):
         inspect(write_plain(tmp_path))

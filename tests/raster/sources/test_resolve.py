@@ -197,7 +197,7 @@ def test_several_rasters_are_listed_and_each_can_be_named(tmp_path: Path, name: 
         ("a.tar.gz", (), r"a\.tar\.gz: holds no raster, only nothing"),
         ("a.7z", None, "is an archive that GDAL does not read; unpack it first"),
         ("a.tar.bz2", None, "is an archive that GDAL does not read; unpack it first"),
-        ("a.zip", None, r"a\.zip: damaged, or no archive"),
+        ("a.zip", None, r"a\.zip: damaged, or not an archive"),
         ("a.tif.gz", None, "holds no raster that GDAL can read; unpack it and check"),
     ],
 )

@@ -161,7 +161,7 @@ def test_dates_change_places_with_all_that_was_done_to_them(swap: float) -> None
 
 
 def test_a_chip_without_a_label_teaches_nothing() -> None:
-    with pytest.raises(ValueError, match="without a label"):
+    with pytest.raises(ValueError, match="needs a label"):
         augment(replace(natural(32, 32), label=None), STILL, 0)
 
 

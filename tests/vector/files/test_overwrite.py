@@ -130,7 +130,7 @@ def test_other_formats_in_odd_states(tmp_path: Path, suffix: str) -> None:
     path.write_text("my notes")
     assert_says(said_of(path), "cannot be read .*--overwrite")
     path.unlink()
-    assert_says(said_of(write_foreign(path)), "holds what no run wrote, which would be lost")
+    assert_says(said_of(write_foreign(path)), "holds data that no run wrote, which would be lost")
     write_reviewed(path, "unset")
     assert said_of(path) == ""
     assert reviewed(path) == 0

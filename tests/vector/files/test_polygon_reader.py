@@ -108,7 +108,7 @@ BOW_TIE = shapely.Polygon([(2, 2), (9, 9), (9, 2), (2, 9)])
     [
         ([square(2, 2, 3), shapely.Point(3, 3)], "feature 2 is a Point"),
         ([shapely.LineString([(1, 1), (5, 5)])], "LineString"),
-        ([square(9, 9, 4), BOW_TIE], "feature 2 is no valid polygon (Self-intersection"),
+        ([square(9, 9, 4), BOW_TIE], "feature 2 is not a valid polygon (Self-intersection"),
     ],
 )
 def test_geometry_that_is_no_polygon(
@@ -126,7 +126,7 @@ def test_a_ring_of_two_points(tmp_path: Path) -> None:
     feature["geometry"] = {"type": "Polygon", "coordinates": [ring]}
     path = tmp_path / "drawn.geojson"
     path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    with pytest.raises(InputError, match="no valid polygon"):
+    with pytest.raises(InputError, match="not a valid polygon"):
         pixels(path)
 
 
