@@ -21,15 +21,15 @@ _CURES: Final = {
     errno.EROFS: "name a place that can be written",
     errno.ENAMETOOLONG: "give a shorter name",
     errno.ELOOP: "remove the link that leads to itself",
-    errno.ENOTDIR: "a file stands where a folder is needed: name another place",
-    errno.EISDIR: "a folder stands where a file is needed: name another place",
+    errno.ENOTDIR: "a file is where a folder is needed: name another place",
+    errno.EISDIR: "a folder is where a file is needed: name another place",
     errno.EIO: "check the disk and its cables or network",
-    errno.ESTALE: "the network disk was mounted anew: change into the folder again (cd)",
+    errno.ESTALE: "the network disk was mounted again: change into the folder again (cd)",
     errno.ENOENT: "check the path; it may have been removed meanwhile",
     **dict.fromkeys(
         (errno.EMFILE, errno.ENFILE), "allow more open files (ulimit -n 4096), or close programs"
     ),
-    errno.ENOLCK: "write to a local disk, which knows locks",
+    errno.ENOLCK: "write to a local disk, which supports locks",
     errno.ETXTBSY: "close the program that uses it",
     errno.EBUSY: "close the program that uses it",
 }

@@ -30,7 +30,7 @@ def read_list(file: Path, root: Path) -> tuple[Record, ...]:
     """
     chips = tuple(Record(*(root / path for path in paths)) for paths in _lines(file))
     if not chips:
-        raise InputError(f"{file}: lists no chip; write it anew (geochange data index {root})")
+        raise InputError(f"{file}: lists no chip; write it again (geochange data index {root})")
     return chips
 
 

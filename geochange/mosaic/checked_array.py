@@ -84,7 +84,7 @@ def read(path: Path, place: Place) -> NDArray[Any]:
     except _DAMAGE as error:
         raise DamagedStoreError(
             f"{path}: damaged since it was written ({error}); the same command again computes "
-            "anew what is lost"
+            "what is lost"
         ) from error
 
 

@@ -195,7 +195,9 @@ def run_bounded(
                 stream.add(future)
             if not live:
                 if waiting:
-                    raise RuntimeError(f"jobs wait for what was never listed: {waiting[0].key}")
+                    raise RuntimeError(
+                        f"jobs wait for a job that was never listed: {waiting[0].key}"
+                    )
                 return
             future = next(stream)
             job = live.pop(future)

@@ -114,7 +114,7 @@ def check_space(space: DiskSpace, folder: Path, work_folder: Path) -> None:
     if space.peak > there:
         raise OutputError(
             f"{folder}: the run needs {as_gb(space.peak)} while it works and there are "
-            f"{as_gb(there)}; make room, or put --out on another disk"
+            f"{as_gb(there)}; free some space, or put --out on another disk"
         )
 
 

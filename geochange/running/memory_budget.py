@@ -101,7 +101,7 @@ def check_reading(pair: RasterPair, limit_gb: float | None) -> None:
         date = max((pair.before, pair.after), key=lambda date: date.info.reading_bytes)
         raise OptionError(
             f"--max-memory {limit / 1e9:.1f}: to read any pixel of {date.info.path} takes "
-            f"{as_gb(date.info.reading_bytes)}, for its blocks are so large; write it in tiles "
+            f"{as_gb(date.info.reading_bytes)}, because its blocks are large; write it in tiles "
             "first (gdal_translate -co TILED=YES), or allow more"
         )
 

@@ -91,7 +91,7 @@ class RasterWriter:
             # Overviews and the copy into a COG take as long again as the blocks.
             self.progress("write", done // 2, total)
         if self._failed:
-            raise RunError("stopped with the rest of the run")  # which raises the reason
+            raise RunError("the writer stopped because the run failed")  # which raises the reason
 
 
 @contextmanager

@@ -82,14 +82,14 @@ class ReadFailures:
         if not isinstance(error, UnreadableError):
             return False
         if not self.found:
-            logger.warning("%s; going on with the rest", error)
+            logger.warning("%s; continuing with the rest", error)
         self.found |= error.unreadable
         self.blocks += 1
         self._in_a_row += 1
         if self._in_a_row >= GIVE_UP and self._remote():
             raise RunError(
                 f"{summarise(describe_failures(self.pair, error.unreadable))}; so were the {GIVE_UP - 1} "
-                f"blocks before it, each tried {TRIES} times: is the server well?"
+                f"blocks before it, each tried {TRIES} times: is the server available?"
             )
         return True
 

@@ -139,8 +139,8 @@ def area_of(digest: str, folder: Path) -> AreaOfInterest:
         packed = read_checksummed(folder / AREA_FILE)
         if packed is None:
             raise RunError(
-                f"{folder / AREA_FILE}: cannot be read; has it been cleared? the same command "
-                "again writes it anew"
+                f"{folder / AREA_FILE}: cannot be read, perhaps it was deleted; the same command "
+                "again writes it"
             )
         register_area(AreaOfInterest.from_bytes(packed))
     return _areas[digest]

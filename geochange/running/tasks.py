@@ -264,8 +264,8 @@ def _need_logits(work: RunSpec, scope: Scope, output: Index) -> None:
     missing = [block for block in scope.needed_blocks(output) if not work.logits.exists(block)]
     if missing:
         raise RunError(
-            f"{work.folder}: the logits of block {missing[0]} are gone; has it been cleared? the "
-            "same command again computes them anew"
+            f"{work.folder}: the logits of block {missing[0]} are gone, perhaps they were deleted; "
+            "the same command again computes them"
         )
 
 

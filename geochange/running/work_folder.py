@@ -51,7 +51,9 @@ class WorkFolder:
         wanted = json.loads(json.dumps(fingerprint))
         if self.path.is_symlink() or self.path.exists():
             if not self._is_ours():
-                raise OutputError(f"{self.path}: in the way and not geochange's; move it elsewhere")
+                raise OutputError(
+                    f"{self.path}: exists and was not made by geochange; move it elsewhere"
+                )
             found = self._record()
             if found == wanted:
                 return True
@@ -100,7 +102,7 @@ class WorkFolder:
 def _why_other(found: dict[str, Any], wanted: dict[str, Any]) -> str:
     """Why the work of an earlier run is of no use."""
     if not found:
-        return "what the last run left is damaged"
+        return "the work of the last run is damaged"
     if any(found.get(name) != wanted.get(name) for name in ("geochange", STORES)):
-        return "another version of geochange left its work here"
+        return "the work is from another version of geochange"
     return "inputs or options changed since the last run"

@@ -38,7 +38,7 @@ def keep_answers(part: Path, seen: Sequence[Seen]) -> None:
             stream.write(b"".join(map(_line, seen)))
     except OSError as error:
         raise OutputError(
-            f"{part}: class names cannot be kept ({error.strerror}); make room there"
+            f"{part}: class names cannot be written ({error.strerror}); free some space there"
         ) from error
 
 

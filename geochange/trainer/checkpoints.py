@@ -100,7 +100,7 @@ class CheckpointKeeper:
         memory = read_resume_state(file)
         reached = TrainingProgress.of(memory.facts)
         if reached.best >= 0 and not self.best.is_file():
-            logger.warning("%s is gone: the best of the steps to come is kept", self.best)
+            logger.warning("%s is missing: only the best of the next steps is kept", self.best)
             reached = replace(reached, best=-1.0, best_loss=math.inf)
         self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
         self.student.restore(memory.tensors)

@@ -71,7 +71,7 @@ def is_done(file: Path) -> bool:
     try:
         return bool(read_resume_state(file).facts.get(DONE))
     except InputError as error:
-        logger.warning("%s; it is trained anew", error)
+        logger.warning("%s; it is trained again", error)
         file.unlink()
         return False
 

@@ -81,7 +81,7 @@ class Prepared:
             if prints.get(role) != told:
                 raise OptionError(
                     f"{self.resume} was begun with other chips than those in {self.root}, "
-                    f"{splits[role][0]}: name the same as --data, or train into another --out"
+                    f"{splits[role][0]}: give the same --data, or train into another --out"
                 )
         return prints
 
@@ -181,8 +181,8 @@ def _settled(options: TrainOptions) -> tuple[TrainOptions, Card | None]:
         return options, card
     if card is None:
         raise OptionError(
-            "prompts.mode null is that of the model to start from, and none is named: say --from "
-            "MODEL, a checkpoint of ChangeCLIP"
+            "prompts.mode null uses that of the initial model, but none is given: add --from MODEL, a "
+            "checkpoint of ChangeCLIP"
         )
     settled = prompts.model_copy(update={"mode": card.prompts})
     return options.model_copy(update={"prompts": settled}), card
@@ -210,7 +210,7 @@ def check_options(options: TrainOptions) -> None:
     world = devices_of(options).world()
     if options.batch % world:
         raise OptionError(
-            f"optim.batch {options.batch} cannot be shared out among {world} devices; "
+            f"optim.batch {options.batch} cannot be divided among {world} devices; "
             f"take a multiple of {world}"
         )
     start, prompts = options.network.start, options.prompts

@@ -125,7 +125,7 @@ class Prompter:
             if unknown := next((name for name in names if name not in known), None):
                 raise InputError(
                     f"{file}: names {unknown[:40]!r}, which the vocabulary has not; remove the "
-                    "files of both dates, and `geochange data prompts` makes them anew"
+                    "files of both dates, and `geochange data prompts` makes them again"
                 )
 
     @cached_property
@@ -183,7 +183,9 @@ def _find(root: Path, split: str, source: ChipSource, kind: str) -> tuple[Path, 
         # An unfinished part means that the run which wrote it did not end.
         if here and one != two and not _part(root, split, kind).exists():
             gone = two if here == [one] else one
-            raise InputError(f"{here[0]} is there without {gone.name}; put it beside, or remove it")
+            raise InputError(
+                f"{here[0]} exists without {gone.name}; add that file, or remove this one"
+            )
     return None
 
 
@@ -197,13 +199,13 @@ def _match(file: Path, paths: Sequence[str]) -> list[Names]:
             break
     else:
         raise InputError(
-            f"{file}: does not tell apart pictures of one name; remove it, to ask anew"
+            f"{file}: does not tell apart pictures of one name; remove it, and it is made again"
         )
     for path in paths:
         if _tail(path, depth) not in table:
             raise InputError(
                 f"{file}: holds no {path}; remove the files of both dates, and "
-                "`geochange data prompts` makes them anew"
+                "`geochange data prompts` makes them again"
             )
     return [table[_tail(path, depth)] for path in paths]
 

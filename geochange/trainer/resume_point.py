@@ -33,11 +33,13 @@ def find_resume_point(out: Path, resume: bool) -> Path | None:
         raise OutputError(f"{out} is a file; name a folder as --out")
     for name in (LAST, BEST, CLIP):
         if (out / name).is_dir():
-            raise OutputError(f"{out / name} is a folder, where a checkpoint goes; move it away")
+            raise OutputError(
+                f"{out / name} is a folder, but a checkpoint is written there; move it away"
+            )
     there = [out / name for name in (LAST, BEST) if (out / name).is_file()]
     if there and not resume:
         raise OutputError(
-            f"{out} holds a training already; --resume goes on with it, or name another --out"
+            f"{out} holds a training already; continue it with --resume, or name another --out"
         )
     if not there:
         here = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
@@ -56,14 +58,14 @@ def _intact(files: list[Path]) -> Path:
             faults.append(error)
             continue
         if faults:
-            logger.warning("%s; going on from %s, an earlier step", faults[0], file)
+            logger.warning("%s; continuing from %s, an earlier step", faults[0], file)
         elif file.name == LAST:
             _check_best(file.with_name(BEST))
         return file
     names = " and ".join(str(file) for file in files)
-    raise InputError(f"{faults[0]}; remove {names}, and the same command begins anew") from faults[
-        0
-    ]
+    raise InputError(
+        f"{faults[0]}; remove {names}, and the same command starts afresh"
+    ) from faults[0]
 
 
 def _prove(file: Path) -> None:
@@ -74,7 +76,7 @@ def _prove(file: Path) -> None:
     numbers += list(facts.get("losses", ())) if isinstance(facts.get("losses"), list) else []
     right = isinstance(facts.get("step"), int) and all(isinstance(n, int | float) for n in numbers)
     if not right or not all(isinstance(facts.get(name), Mapping) for name in ("options", "data")):
-        raise InputError(f"{file}: nothing that training could go on from")
+        raise InputError(f"{file}: holds no training state to resume")
 
 
 def _check_best(best: Path) -> None:
@@ -97,8 +99,8 @@ def check_same(options: TrainOptions, file: Path) -> None:
     for name in sorted((before.keys() | now.keys()) - FREE):
         if before.get(name) != now.get(name):
             raise OptionError(
-                f"{file} was begun with {name} {before.get(name)}, and now it is {now.get(name)}: "
-                "say the same, or train into another --out"
+                f"{file} was begun with {name} {before.get(name)}, but now it is {now.get(name)}: "
+                "give the same, or train into another --out"
             )
 
 

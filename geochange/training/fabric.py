@@ -71,18 +71,20 @@ class Devices:
         if accelerator == "auto":
             accelerator = "cuda" if here else "cpu"
         if accelerator == "cuda" and not here:
-            raise OptionError("device.accelerator cuda: no GPU is usable here; say cpu or auto")
+            raise OptionError("device.accelerator cuda: no GPU is usable here; set cpu or auto")
         count = self.devices
         if count == "auto":
             count = here if accelerator == "cuda" else 1
         if accelerator == "cuda" and count > here:
-            raise OptionError(f"device.devices {count}: there are {here} GPUs here")
+            raise OptionError(
+                f"device.devices {count}: this machine has {here} GPUs; give at most as many"
+            )
         if accelerator == "cpu" and self.precision == "float16":
-            raise OptionError("device.precision float16: needs a GPU; say bfloat16 or float32")
+            raise OptionError("device.precision float16: needs a GPU; set bfloat16 or float32")
         if self.nodes > 1 and not _is_launched():
             raise OptionError(
-                f"device.nodes {self.nodes}: nothing says which machine this is, and it would wait "
-                "for the others for ever; start the command by torchrun or srun "
+                f"device.nodes {self.nodes}: the number of this machine is not known; start the "
+                "command with torchrun or srun "
                 "(docs/several-machines.md)"
             )
         return accelerator, count

@@ -93,7 +93,7 @@ def test_the_work_of_version_0_1_0_starts_afresh_and_says_so(
 def test_a_link_in_the_way_is_refused(folder: WorkFolder, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     folder.path.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OutputError, match="in the way"):
+    with pytest.raises(OutputError, match="exists and was not made"):
         folder.begin(MINE)
     assert (tmp_path / "elsewhere").is_dir()
 
@@ -102,14 +102,14 @@ def test_a_strange_folder_is_refused_and_left_alone(folder: WorkFolder) -> None:
     folder.path.mkdir()
     thesis = folder.path / "thesis.txt"
     thesis.write_text("years of work")
-    with pytest.raises(OutputError, match="in the way and not geochange's"):
+    with pytest.raises(OutputError, match="exists and was not made by geochange"):
         folder.begin(MINE)
     assert thesis.read_text() == "years of work"
 
 
 def test_a_file_in_the_way_is_refused(folder: WorkFolder) -> None:
     folder.path.write_text("")
-    with pytest.raises(OutputError, match="in the way"):
+    with pytest.raises(OutputError, match="exists and was not made"):
         folder.begin(MINE)
 
 

@@ -85,7 +85,7 @@ def test_the_best_is_gone_on_from_where_the_last_is_damaged(
     out = copy_afresh(stopped, tmp_path / "out")
     DAMAGES[damage](out / "last.safetensors")
     train(options, out, resume=True)
-    assert ("going on from" in caplog.text) == (damage != "lost")
+    assert ("continuing from" in caplog.text) == (damage != "lost")
     for name in ("last.safetensors", "best.safetensors"):
         assert same(out / name, through / name)
 
@@ -102,7 +102,7 @@ def test_a_damaged_best_is_refused_and_the_cure_goes_on(
     (out / "best.safetensors").unlink()
     caplog.set_level(logging.WARNING)
     train(options, out, resume=True)
-    assert "the best of the steps to come is kept" in caplog.text
+    assert "only the best of the next steps is kept" in caplog.text
     assert read_resume_state(out / "best.safetensors").facts["calibrated"]
 
 
@@ -136,7 +136,9 @@ def test_a_folder_where_a_checkpoint_goes_is_refused(
 ) -> None:
     out = copy_afresh(stopped, tmp_path / "out")
     DAMAGES["a folder"](out / name)
-    with pytest.raises(OutputError, match="is a folder, where a checkpoint goes; move it away"):
+    with pytest.raises(
+        OutputError, match="is a folder, but a checkpoint is written there; move it away"
+    ):
         train(options, out, resume=True)
 
 

@@ -112,7 +112,7 @@ def test_a_file_without_a_record_needs_both(tmp_path: Path) -> None:
     with closing(sqlite3.connect(changes)) as database:
         database.execute("DELETE FROM geochange_run")
         database.commit()
-    with pytest.raises(InputError, match="does not say which rasters"):
+    with pytest.raises(InputError, match="does not record its rasters"):
         preview(changes)
     pair = tmp_path / "before.tif", tmp_path / "after.tif"
     assert preview(changes, rasters=pair).exists()

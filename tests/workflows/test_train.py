@@ -428,7 +428,7 @@ def test_a_folder_that_holds_a_training_is_not_begun_anew(
     trained: tuple[Path, Trained], chips: Path, tmp_path: Path
 ) -> None:
     whole, _ = trained
-    with pytest.raises(OutputError, match="--resume goes on"):
+    with pytest.raises(OutputError, match="continue it with --resume"):
         train(options(chips), whole)
     with pytest.raises(OptionError, match=r"optim\.lr 0\.0001, and now it is 0\.5"):
         train(options(chips, optim={"lr": 0.5}), whole, resume=True)
@@ -456,10 +456,10 @@ def test_the_command(chips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert last["event"] == "result" and last["steps"] == 2
     assert _exit_code(arguments) == 2
-    assert "--resume goes on" in capsys.readouterr().err
+    assert "continue it with --resume" in capsys.readouterr().err
     assert _exit_code([*arguments, "--resume"]) == 0
     told = capsys.readouterr().out
-    assert "threshold 0." in told and "F1 of change" in told and "nothing left to do" in told
+    assert "threshold 0." in told and "F1 of change" in told and "nothing to do" in told
     assert _exit_code(["train", str(file), "--show", "--set", "seed=9"]) == 0
     assert "seed: 9  # " in capsys.readouterr().out
 

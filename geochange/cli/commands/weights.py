@@ -92,7 +92,7 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
     weights. OUT is as in `convert`; its threshold is the mean of theirs.
     """
     if len(sources) < 2:
-        raise OptionError(f"a mean of {sources[0]} alone; name two states of a network, then OUT")
+        raise OptionError("a mean needs two files or more; name two states of a network, then OUT")
     target = target.expanduser()
     _check_target(target)
     paths = [locate(source) for source in sources]
@@ -132,7 +132,7 @@ def _on_lines(rows: Mapping[str, str]) -> dict[str, str]:
 def _check_target(target: Path) -> None:
     if target.suffix != ".safetensors":
         raise OptionError(
-            f"{target}: our weights are .safetensors; name it {target.stem}.safetensors"
+            f"{target}: weights are written as .safetensors; name it {target.stem}.safetensors"
         )
     check_target(target)
 

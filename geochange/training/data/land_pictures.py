@@ -215,7 +215,7 @@ def _read_set(labels: Path, kept_out: bool) -> LandSet:
     name = labels.parent.name
     for file, picture in zip(chosen, pictures, strict=True):
         if picture.shape[:2] != values[file].shape:
-            raise InputError(f"{file} is of another size than its picture; make them one size")
+            raise InputError(f"{file} has another size than its image; make both the same size")
     return LandSet(name, pictures, [told[values[file]] for file in chosen], SHARES.get(name, 1.0))
 
 

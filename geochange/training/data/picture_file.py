@@ -30,8 +30,8 @@ def open_picture(file: Path, mode: str = "RGB") -> Image.Image:
         with image:
             if image.width * image.height > MOST_PX:
                 raise InputError(
-                    f"{file}: has {image.height:,} x {image.width:,} px, too many for a picture "
-                    "that is read whole; remove it, or cut it into smaller ones"
+                    f"{file}: has {image.height:,} x {image.width:,} px, too many to read at "
+                    "once; remove it, or cut it into smaller images"
                 )
             return image.convert(mode)
     except InputError:

@@ -71,7 +71,7 @@ def test_what_training_left_lies_beside_the_network_and_is_not_part_of_it(tmp_pa
     assert torch.equal(remembered.tensors["optimiser.a.exp_avg"], torch.arange(3.0))
     convert(file, tmp_path / "slim.safetensors")
     assert (tmp_path / "slim.safetensors").stat().st_size < file.stat().st_size
-    with pytest.raises(InputError, match="nothing that training could go on from"):
+    with pytest.raises(InputError, match="holds no training state to resume"):
         read_resume_state(tmp_path / "slim.safetensors")
 
 

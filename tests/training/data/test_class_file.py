@@ -104,10 +104,10 @@ def test_a_damaged_file_is_named_with_its_entry(case: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (AUTHORS.encode()[:-40], "cut off or no valid JSON"),
-        (b"", "cut off or no valid JSON"),
-        (b"\xff\xfe\x00", "cut off or no valid JSON"),
-        (b"[" * 100_000, "cut off or no valid JSON"),
+        (AUTHORS.encode()[:-40], "truncated or not valid JSON"),
+        (b"", "truncated or not valid JSON"),
+        (b"\xff\xfe\x00", "truncated or not valid JSON"),
+        (b"[" * 100_000, "truncated or not valid JSON"),
         (AUTHORS.replace('"h"', '"g"').encode(), "g stands twice"),
     ],
 )
