@@ -125,7 +125,7 @@ def measure(model: str, chips: Path, report: Any) -> dict[str, float]:
 
 def gain(figures: dict[str, dict[str, float]]) -> str:
     """What tuning brought, as a small table."""
-    lines = [f"{'on chips not learnt from':<26}{'before':>8}{'after':>8}{'gain':>8}"]
+    lines = [f"{'on held-out chips':<26}{'before':>8}{'after':>8}{'gain':>8}"]
     for name, title in SHOWN.items():
         before, after = figures["before"][name], figures["after"][name]
         lines.append(f"{title:<26}{before:>8.3f}{after:>8.3f}{after - before:>+8.3f}")

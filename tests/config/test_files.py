@@ -59,7 +59,7 @@ def test_every_option_says_what_it_means() -> None:
         ("[1, 2]", "not a list of options by name"),
         ("7: 3", "not a list of options by name"),
         ("just words", "not a list of options by name"),
-        ("optim: {lr: 1}\noptim: {lr: 2}", "optim stands there twice"),
+        ("optim: {lr: 1}\noptim: {lr: 2}", "optim occurs twice"),
         ("data: &a {name: x}\noptim: *a", "aliases"),
         ("x: !!python/object/apply:os.system [true]", "not valid YAML"),
         ("a: [1", "not valid YAML"),
@@ -110,7 +110,7 @@ def test_settings_that_are_none_are_refused(text: str) -> None:
 
 
 def test_a_setting_inside_a_value_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="seed is no section"):
+    with pytest.raises(OptionError, match="seed is not a section"):
         read(tmp_path, "seed: 3", **{"seed.x": 1})
 
 

@@ -86,7 +86,7 @@ def test_the_work_of_version_0_1_0_starts_afresh_and_says_so(
     record = json.dumps({**MINE, "geochange": "0.1.0"}, sort_keys=True, indent=1)
     (folder.path / "fingerprint.json").write_text(record)
     assert folder.begin({**MINE, "geochange": "0.1.0", "stores": "crc32c"}) is False
-    assert "another version of geochange left its work here: starting afresh" in caplog.text
+    assert "the work is from another version of geochange: starting afresh" in caplog.text
     assert not (folder.path / "logits.zarr").exists()
 
 

@@ -158,7 +158,7 @@ REFUSED = {
     "a root with something in it": ("--out .", "not empty"),
     "a root that is a file": ("--out before.tif", "is a file"),
     "no folder for it": ("--out nowhere/chips", "create it"),
-    "shares of more than all": ("--val 0.6 --test 0.5", "less than 1 together"),
+    "shares of more than all": ("--val 0.6 --test 0.5", "must be less than 1"),
     "overlap too large": ("--size 64 --overlap 64", "at most 56"),
     "blocks too large": ("--block 9", "too few for train and val"),
     "two bands": ("--bands 1,2", "name three"),

@@ -163,7 +163,7 @@ def test_work_of_nobody_knows_whom_is_begun_afresh(
     DAMAGES[damage](work / "fingerprint.json")
     result = run(scene, tmp_path / "run" / "changes.gpkg")
     assert not result.resumed
-    assert "what the last run left is damaged: starting afresh" in caplog.text
+    assert "the work of the last run is damaged: starting afresh" in caplog.text
     assert_same(result.out, undisturbed)
 
 

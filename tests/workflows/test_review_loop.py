@@ -106,5 +106,5 @@ def test_a_start_must_be_named(
     words = ["train", str(CONFIG), "--data", str(circle.folder / "reviewed")]
     assert _exit_code([*words, "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
-    assert "none is named: say --from MODEL" in said and said.count("\n") == 1
+    assert "none is given: add --from MODEL" in said and said.count("\n") == 1
     assert not (tmp_path / "out").exists()

@@ -410,7 +410,7 @@ def test_what_cannot_be_trained_is_refused_before_the_first_step(
     refused(InputError, "missing", options(tmp_path / "missing"), out)
     refused(InputError, "no weights at", options(chips, network={"start": "x.pth"}), out)
     refused(OptionError, "optim.loss hinge", options(chips, optim={"loss": "hinge"}), out)
-    refused(OptionError, "tiny has none", options(chips, network={"start": "clip"}), out)
+    refused(OptionError, "tiny has no CLIP", options(chips, network={"start": "clip"}), out)
     refused(
         InputError,
         "no such file",
