@@ -1,4 +1,4 @@
-"""The command as a stranger meets it: one line with the cure, exit code 2, nothing left behind."""
+"""Errors of the command: one line with the cure, exit code 2, and no file left behind."""
 
 from __future__ import annotations
 

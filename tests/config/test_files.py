@@ -99,7 +99,7 @@ def test_settings(text: str, value: tuple[str, object]) -> None:
 
 
 def test_numbers_as_people_write_them(tmp_path: Path) -> None:
-    # YAML 1.1 takes 1e-4 for a word.
+    # YAML 1.1 reads 1e-4 as a string.
     assert read(tmp_path, "", **dict([parse_setting("optim.lr=1e-4")])).optim.lr == 1e-4
 
 

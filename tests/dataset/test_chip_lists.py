@@ -1,4 +1,4 @@
-"""Lists of chips: what is written is read again, and what is no list is neither read nor lost."""
+"""Lists of chips: a written list is read again; other files are neither read nor overwritten."""
 
 from __future__ import annotations
 

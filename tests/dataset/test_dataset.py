@@ -1,4 +1,4 @@
-"""Data sets on disk: found, opened, decoded alike however they were saved, checked and surveyed."""
+"""Data sets on disk: detected, opened, decoded in the same way for every format, and checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layouts: every row of the table is found by looking, and read in the order of names."""
+"""Layouts: every row of the table is detected, and its chips are read in the order of names."""
 
 from __future__ import annotations
 

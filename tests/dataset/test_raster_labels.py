@@ -1,4 +1,4 @@
-"""Rasters of labels on a pair's grid: the same mask however they were saved and wherever they lie."""
+"""Rasters of labels on a pair's grid: every format and every CRS gives the same mask."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from geochange.grid.tiling import Window
 
 GRID = grid_of(SHAPE)
 SHIFTED = grid_of(SHAPE, NORTH_UP @ Affine.translation(0.4, -0.3))
-"""Off by less than half a pixel: the nearest pixel is the same."""
+"""The offset is less than half a pixel, so the nearest pixel is the same."""
 
 
 def read(path: object, grid: Grid = GRID) -> np.ndarray:

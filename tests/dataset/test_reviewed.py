@@ -1,4 +1,4 @@
-"""Reviewed polygons as labels: accepted 1, rejected 0, untouched 255, the ground around them 0."""
+"""Reviewed polygons as labels: accepted 1, rejected 0, unset 255, all other ground 0."""
 
 from __future__ import annotations
 

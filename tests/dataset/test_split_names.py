@@ -1,4 +1,4 @@
-"""Splits by the names that data sets give them: understood, or named where two could be meant."""
+"""Splits are found under the names that data sets use; ambiguous names are refused."""
 
 from __future__ import annotations
 

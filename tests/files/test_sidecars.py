@@ -1,4 +1,4 @@
-"""Reports of an earlier run that the next one leaves are named, and other people's files are not."""
+"""Reports of an earlier run that are not replaced are named; other files are not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_what_is_left_of_an_earlier_run(tmp_path: Path) -> None:
     page, item, other = (out.with_suffix(s) for s in (".html", ".stac.json", ".json"))
     for path in (page, item):
         path.write_text(OURS)
-    other.write_text("{}")  # somebody else's
+    other.write_text("{}")  # not written by geochange
     assert stale_sidecars(out, None) == [page, item]
     assert stale_sidecars(out, sidecars_of(out, "html")) == []
     other.write_text(OURS)

@@ -1,4 +1,4 @@
-"""What an analyst would say of a pair, and no word more."""
+"""Inspection: the warnings that a pair deserves, and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models by name: found, built, kept once in a process, or refused with one line."""
+"""Models by name: found, built once per process, or refused with one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from geochange.models.protocol import ChangeModel
 
 
 class Counted:
-    """A model that counts how often it was made and what it was told."""
+    """A model that counts how often it was created, and keeps its statistics."""
 
     bands = None
     threshold = 0.5

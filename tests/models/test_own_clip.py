@@ -1,4 +1,4 @@
-"""A checkpoint that carries its own CLIP: written, read, run without any other, and refused."""
+"""A checkpoint with its own CLIP: written, read, used without another CLIP, and refused."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def _names(first: int) -> tuple[str, ...]:
 
 
 class _CountingEncoder:
-    """Stands for the text tower: an embedding that tells its text apart, and what was asked."""
+    """Replaces the text tower: each text has its own embedding, and the requests are recorded."""
 
     def __init__(self) -> None:
         self.asked: list[list[int]] = []

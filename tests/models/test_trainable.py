@@ -1,4 +1,4 @@
-"""The network as it is trained, and what it starts from."""
+"""The network for training, and its initial weights."""
 
 from __future__ import annotations
 

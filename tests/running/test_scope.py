@@ -1,4 +1,4 @@
-"""What an area leaves out is never asked for, and all that its pixels need is there."""
+"""Tiles outside an area are never inferred, and all tiles that its pixels need are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The work folder is taken up again, started afresh, or left alone, as its fingerprint says."""
+"""The work folder is resumed, started afresh, or left alone, according to its fingerprint."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_damaged_record_starts_afresh(
     DAMAGES[damage](folder.path / "fingerprint.json")
     assert folder.begin(MINE) is False
     assert not kept.exists()
-    # An empty one is what a run leaves that is killed before its stores are laid out.
+    # A run that is killed before it creates its stores leaves an empty folder.
     assert ("damaged: starting afresh" in caplog.text) == (damage != "empty")
     folder.commit(MINE)
     assert folder.begin(MINE) is True

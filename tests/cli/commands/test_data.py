@@ -1,4 +1,4 @@
-"""`data check` and `data index` as a stranger meets them."""
+"""`data check` and `data index` for a new user: output, errors and exit codes."""
 
 from __future__ import annotations
 

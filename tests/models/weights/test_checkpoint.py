@@ -214,7 +214,7 @@ def test_clip_files_of_every_kind(tmp_path: Path) -> None:
 
 
 class _Archived(torch.nn.Module):
-    """Laid out as OpenAI's archives are: the model, and three numbers beside it."""
+    """Like OpenAI's archives: the model, and three numbers."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""`geochange weights` as a stranger meets it: what it tells, and how it refuses."""
+"""`geochange weights` for a new user: its output and its errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 Captured = pytest.CaptureFixture[str]
 
-# No text is read here, and a tower of a few words makes files of a few hundred kilobytes.
+# No text is encoded here, and a small text tower keeps files below a megabyte.
 TINY = {kind: replace(o, text=replace(o.text, words=9)) for kind, o in SMALL.items()}
 
 
@@ -144,7 +144,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to be in; no folder of weights is named, and the screen is wide."""
+    """An empty current folder, without a folder of weights, and a wide terminal."""
     monkeypatch.delenv(FOLDER, raising=False)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)

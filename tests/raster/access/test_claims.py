@@ -1,4 +1,4 @@
-"""Rasters that claim more than they hold are refused at once, within little memory."""
+"""Rasters that claim more than they hold are refused quickly and with little memory."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_what_is_small_or_full_is_no_claim() -> None:
 
 
 def test_a_sparse_raster_in_usual_tiles_is_no_claim(tmp_path: Path) -> None:
-    """Though it has not one pixel: what lies in it is a matter of taste."""
+    """It has no pixel at all, but its size is usual."""
     refuse_claim(pair_of(sparse(tmp_path / "a.tif", 20_000, 256)))
 
 
@@ -90,7 +90,7 @@ def test_large_blocks_count_as_memory_of_each_thread(tmp_path: Path) -> None:
     tiles = pair_of(make_raster(tmp_path / "a.tif", noise((64, 64, 3))))
     assert reading_bytes(tiles) == 0
     blocks = pair_of(sparse(tmp_path / "b.tif", 9000, 8192, bands=3))
-    # Of both dates, all bands unpacked and once more in GDAL's cache.
+    # All decoded bands of both dates, and once more in GDAL's cache.
     assert reading_bytes(blocks) == 2 * 2 * 3 * 8192**2
     assert block_bytes(blocks, TilePlan((9000, 9000)), UNCHANGED) < reading_bytes(blocks)
     check_reading(blocks, 10.0)

@@ -1,4 +1,4 @@
-"""The numbers of labels: what is read of a file, what is no number, what is refused."""
+"""Values of labels: what is read from each format, which pixels have none, and refused files."""
 
 from __future__ import annotations
 

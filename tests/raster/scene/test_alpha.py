@@ -1,4 +1,4 @@
-"""A colour that is flagged as alpha is noticed; true transparency is not."""
+"""A colour that is flagged as alpha is detected; true transparency is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CF files on latitude and longitude: WGS 84 with a word, and nothing that only looks like it."""
+"""CF files on latitude and longitude: WGS 84 with a warning, and no other files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""STAC items: the right asset, the date, and one line for what an item may not say."""
+"""STAC items: the right asset, the date, and one line for what an item must not contain."""
 
 from __future__ import annotations
 

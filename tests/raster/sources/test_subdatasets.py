@@ -1,4 +1,4 @@
-"""Containers: what is in them is listed by names that can be copied, those first that can be used."""
+"""Containers: their subdatasets are listed with names to copy, usable ones first."""
 
 from __future__ import annotations
 
