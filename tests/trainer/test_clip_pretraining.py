@@ -1,4 +1,4 @@
-"""A CLIP of one's own that is there to its last step is kept; a damaged one is trained anew."""
+"""A complete CLIP of one's own is kept; a damaged one is trained again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tower and land head learn first: kept again and again, gone on with to the same weights."""
+"""Tower and land head are trained first, saved repeatedly, and resumed to the same weights."""
 
 from __future__ import annotations
 

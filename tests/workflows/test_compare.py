@@ -1,4 +1,4 @@
-"""Polygons against a reference: figures that scikit-learn agrees with, whatever the windows."""
+"""Polygons compared with a reference: measures equal scikit-learn's, for any windows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHAPE = (60, 80)
 
 @pytest.fixture
 def extent(tmp_path: Path) -> Path:
-    """A raster whose grid is compared on."""
+    """A raster whose grid is used for the comparison."""
     return make_raster(tmp_path / "before.tif", np.ones(SHAPE, np.uint8))
 
 
@@ -66,7 +66,7 @@ def test_figures_are_scikit_learns(
 
 
 def test_objects_by_size(tmp_path: Path, extent: Path) -> None:
-    """Pixels of 100 m2: found 100 m2 exact, 900 m2 half hit, 4,900 m2 false; 14,400 m2 missed."""
+    """Pixels of 100 m2: 100 m2 exact, 900 m2 half found, 4,900 m2 false; 14,400 m2 missed."""
     small, medium, large = square(2, 2, 1), square(10, 10, 3), square(30, 30, 12)
     found = make_polygons(
         tmp_path / "found.gpkg", [small, square(10, 12, 3), square(40, 5, 7)], LONLAT

@@ -1,4 +1,4 @@
-"""A preview shows both dates and the changes, wherever the rasters lie, and refuses in one line."""
+"""A preview shows both dates and the changes, wherever the rasters are, or refuses in one line."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_panels_show_what_they_say(changes: Path, tmp_path: Path) -> None:
     red = (third[..., 0].astype(int) - third[..., 1]) > 60
     ys, xs = np.nonzero(red)
     assert white[0] < green[-1] and len(ys) > 30
-    # The house lies in the middle.
+    # The house is in the middle.
     assert abs(ys.mean() - 100) < 4
     left = third.shape[1] - np.flatnonzero(~like(third, (255, 255, 255)).all(axis=0))[-1]
     assert abs(third.shape[1] - left - PANEL / 2 - xs.mean()) < 6

@@ -1,4 +1,4 @@
-"""`train`: from labelled chips to a checkpoint that `run` takes."""
+"""`train`: from labelled chips to a checkpoint for `run`."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_the_card_says_what_came_of_it(trained: tuple[Path, Trained]) -> None:
 def test_a_chip_gets_the_same_bits_from_train_and_run(
     trained: tuple[Path, Trained], chips: Path
 ) -> None:
-    """Read as a labelled chip and judged live, or as what a checkpoint says of pixels."""
+    """Read as a labelled chip during validation, or predicted from the saved checkpoint."""
     out, _ = trained
     source = open_split(chips, "val")
     checkpoint = read_checkpoint(out / "best.safetensors")
@@ -122,7 +122,7 @@ def test_run_takes_the_checkpoint(trained: tuple[Path, Trained], tmp_path: Path)
     ]
     found = detect(*pair, tmp_path / "changes.gpkg", model=str(out / "best.safetensors"))
     assert found.raster.is_file()
-    assert RunOptions().threshold is None  # so that it was the checkpoint's own
+    assert RunOptions().threshold is None  # so that it must be the checkpoint's own
     again = detect(
         *pair,
         tmp_path / "same.gpkg",
@@ -185,7 +185,7 @@ def test_an_averaged_network_goes_on_as_well(chips: Path, tmp_path: Path) -> Non
 
 
 def test_the_journal_goes_on_as_if_it_had_never_stopped(chips: Path, tmp_path: Path) -> None:
-    """Stopped between two lines, of which the second tells of all steps since the first."""
+    """Stopped between two lines; the second covers all steps since the first."""
     longer = options(chips, validation={"every": 2})
     longer = longer.model_copy(update={"log_every": 3})
     train(longer, tmp_path / "through")
@@ -300,8 +300,8 @@ def test_loading_processes_change_nothing(
 def test_two_processes_learn_what_one_does_with_the_whole_batch(
     chips: Path, tmp_path: Path
 ) -> None:
-    # Adam makes steps of full size of gradients that are rounding alone (a key's bias has none),
-    # so a large rate would show those, and nothing of what is asked here.
+    # Adam takes full steps even for gradients that are only rounding (a key's bias has none).
+    # So a large rate would show those, and not the effect under test.
     file = tmp_path / "options.yaml"
     still = {"dropout": 0.0, "drop_path": 0.0, "tower_drop_path": 0.0, "batch_norm": "frozen"}
     values = options(chips, network=still).model_dump(mode="json")
@@ -351,7 +351,7 @@ NOTHING = dict.fromkeys(("rotate", "flip", "photometric"), 0.0)
 
 @pytest.mark.skipif(not (CHIPS / "levir").is_dir(), reason="measured on chips that are not here")
 def test_eight_real_chips_are_learnt_by_heart(tmp_path: Path) -> None:
-    """Those of LEVIR-CD with the most change, seen at once and unchanged, at every step."""
+    """The chips of LEVIR-CD with the most change, all at every step, without augmentation."""
     labels = sorted(
         (CHIPS / "levir").glob("*/label/*"), key=lambda p: -np.asarray(Image.open(p)).mean()
     )
@@ -378,7 +378,7 @@ def test_eight_real_chips_are_learnt_by_heart(tmp_path: Path) -> None:
 
 
 def test_class_names_that_are_stored_are_taught(chips: Path, tmp_path: Path) -> None:
-    """Prompted training needs no CLIP where the names lie beside the chips."""
+    """Training with prompts needs no CLIP if the names are stored with the chips."""
     from geochange.models.prompts import published_vocabulary
     from geochange.training.data.class_file import write_classes
 

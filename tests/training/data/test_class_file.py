@@ -45,7 +45,7 @@ def test_what_the_authors_tool_writes_is_read(tmp_path: Path) -> None:
 
 
 def test_the_bytes_that_are_written(tmp_path: Path) -> None:
-    """Those of json.dump(..., indent=4, ensure_ascii=False), as the authors call it."""
+    """The bytes of json.dump(..., indent=4, ensure_ascii=False), as the authors call it."""
     file = tmp_path / "classes.json"
     write_classes(file, [("a b.png", [("forêt", 0.87654), ("sea", 0.00004), ("x", 1e-9)])])
     assert file.read_bytes().decode("utf-8") == (

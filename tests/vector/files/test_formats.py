@@ -1,4 +1,4 @@
-"""Vector formats: each row of the table is read as polygons, whatever the file is called."""
+"""Vector formats: each row of the table is read as polygons, under any file name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DRAWN[2:14, 3:23] = True
 
 
 def make(path: Path, driver: str | None = None) -> Path:
-    """A file of one square, by the driver of its suffix."""
+    """A file with one square, by the driver of its suffix."""
     columns = {"kind": ["x"]}
     aside = make_polygons(path.parent / "aside.gpkg", [square(2, 3, 12, 20)], UTM, columns=columns)
     table = gpd.read_file(aside).to_crs(LONLAT)

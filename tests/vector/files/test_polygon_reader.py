@@ -1,4 +1,4 @@
-"""Polygons of any file and CRS: the same pixels, or one line that says what is wrong with them."""
+"""Polygons of any file and CRS give the same pixels, or one line with the error."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pixels(path: Path) -> np.ndarray:
 
 
 def by_hand(*polygons: shapely.Geometry) -> np.ndarray:
-    """Whether the middle of each pixel lies inside."""
+    """Whether the centre of each pixel lies inside."""
     rows, cols = np.indices(SHAPE) + 0.5
     return np.logical_or.reduce([shapely.contains_xy(each, cols, rows) for each in polygons])
 
@@ -47,7 +47,7 @@ def test_any_format_and_crs(tmp_path: Path, suffix: str, crs: CRS) -> None:
 
 
 def test_long_edges_bend_as_they_do_on_the_ground(tmp_path: Path) -> None:
-    """Six degrees of a parallel are no straight line in UTM: chords alone miss 10,986 pixels here."""
+    """Six degrees of a parallel are curved in UTM: straight lines would miss 10,986 pixels here."""
     frame = gpd.GeoDataFrame(geometry=[shapely.box(6, 44, 12, 45)], crs=LONLAT)
     frame.to_file(tmp_path / "drawn.gpkg")
     grid = grid_of((480, 960), transform=Affine(500, 0, 260_000, 0, -500, 5_080_000))

@@ -1,4 +1,4 @@
-"""Changes of several pairs in one file, which QGIS's temporal controller plays."""
+"""Changes of several pairs in one file for QGIS's temporal controller."""
 
 from __future__ import annotations
 
