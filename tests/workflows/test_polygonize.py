@@ -28,7 +28,7 @@ SIZE = 700
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Rough texture, with some parts inverted at the date after, with a corner without data, on a rotated grid."""
+    """Rough texture on a rotated grid, partly inverted after, with a corner without data."""
     folder = tmp_path_factory.mktemp("pair")
     rng = np.random.default_rng(3)
     before = texture(SIZE).clip(1, 255).astype(np.uint8)
