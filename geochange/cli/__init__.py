@@ -1,1 +1,1 @@
-"""The command `geochange`: words to options, errors to exit codes."""
+"""The command `geochange`: from arguments to options, and from errors to exit codes."""

@@ -1,4 +1,4 @@
-"""Where a training goes on: the last checkpoint whose bytes are as they were written."""
+"""The checkpoint from which a training resumes: the last intact one."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ FREE = {
     *("data.root", "data.workers", "validation.batch", "validation.sheet", "log_every"),
     *("device.accelerator", "device.devices", "device.nodes", "device.compile"),
 }
-"""Options that may change when a training resumes: its weights do not depend on them."""
+"""Options that may change on resume, because the weights do not depend on them."""
 
 
 def find_resume_point(out: Path, resume: bool) -> Path | None:
-    """The checkpoint to resume from: the last, or the best where the last is damaged.
+    """The checkpoint to resume from: the last, or the best if the last is damaged.
 
-    None where the folder holds no training yet. Raises OutputError for a folder that cannot be
-    written or, without `resume`, holds a training; InputError where no checkpoint is intact.
+    None if the folder holds no training yet. Raises OutputError for a folder that cannot be written or,
+    without `resume`, holds a training; InputError if no checkpoint is intact.
     """
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file; name a folder as --out")
@@ -49,7 +49,7 @@ def find_resume_point(out: Path, resume: bool) -> Path | None:
 
 
 def _intact(files: list[Path]) -> Path:
-    """The first file that is intact. Raises InputError where none is."""
+    """The first intact file. Raises InputError without one."""
     faults: list[InputError] = []
     for file in files:
         try:
@@ -69,7 +69,7 @@ def _intact(files: list[Path]) -> Path:
 
 
 def _prove(file: Path) -> None:
-    """Read all of a checkpoint. Raises InputError where it is damaged, or no training's."""
+    """Read a whole checkpoint. Raises InputError if it is damaged, or has no training state."""
     read_checkpoint(file)
     facts = read_resume_state(file).facts
     numbers = [facts.get(name, 0) for name in ("best", "best_loss", "seconds")]
@@ -80,7 +80,7 @@ def _prove(file: Path) -> None:
 
 
 def _check_best(best: Path) -> None:
-    """Refuse a damaged best checkpoint, which the steps to come may never replace."""
+    """Refuse a damaged best checkpoint, because later steps may never replace it."""
     if not best.is_file():
         return
     try:

@@ -28,7 +28,7 @@ PRECISIONS: Mapping[str, Any] = {
 """Our names of precisions, and Fabric's."""
 
 _FIXED = ("MASTER_ADDR",), ("NODE_RANK", "GROUP_RANK")
-"""Variables that a user sets who starts the processes of several machines by hand; one of each."""
+"""Variables that a user sets to start the processes of several machines by hand, one of each."""
 
 _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
 """Variables by which a launcher numbers its processes; a process started by hand has none."""
@@ -50,7 +50,7 @@ class Devices:
         Raises OptionError where the devices do not exist.
         """
         accelerator, count = self._settled()
-        # Fabric logs the number of processes and their ranks, which nobody asked for.
+        # Fabric logs the number of processes and their ranks, which is not needed.
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
         if self.threads is not None:
             torch.set_num_threads(self.threads)

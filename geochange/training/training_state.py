@@ -23,10 +23,10 @@ Rate = Callable[[int], float]
 DIVERGED = (
     "the training diverges: lower optim.lr, or set optim.clip_norm=1, and train into another --out"
 )
-"""What a value that is not finite means, and its cure."""
+"""The meaning of a value that is not finite, and its cure."""
 
 PACE = "pace"
-"""What of a group of parameters the learning rate is multiplied by; 1 where it says none."""
+"""The key of a parameter group with its factor for the learning rate; 1 by default."""
 
 _EMA, _OPTIMISER, _NETWORK = "average.", "optimiser.", "network."
 

@@ -106,7 +106,7 @@ def _announce(trained: Trained, quiet: bool, log_json: bool) -> None:
 
 
 def _rows(trained: Trained) -> dict[str, str]:
-    """The figures at the fitted threshold first, as `run` has them, then those at 0.5."""
+    """The figures at the fitted threshold, which `run` uses, then those at 0.5."""
     figures = trained.figures
     told = {
         "IoU of change": f"{figures['iou_at_threshold']:.3f}",

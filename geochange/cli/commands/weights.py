@@ -46,7 +46,7 @@ def show(file: str, as_json: bool) -> None:
 
 
 def _of_our_own(command: Callable[..., None]) -> Callable[..., None]:
-    """The arguments and options of commands that write our checkpoints."""
+    """The arguments and options of commands that write checkpoints."""
     half = click.option("--half", is_flag=True, help="in float16: half the size, nearly one answer")
     threshold = click.option(
         "--threshold",
@@ -125,7 +125,7 @@ def list_command() -> None:
 
 
 def _on_lines(rows: Mapping[str, str]) -> dict[str, str]:
-    """Rows whose words, which come from files, stay on one line each."""
+    """Rows whose texts, which come from files, are each on one line."""
     return {printable(name): printable(value) for name, value in rows.items()}
 
 
@@ -138,7 +138,7 @@ def _check_target(target: Path) -> None:
 
 
 def _check_apart(source: Path, target: Path) -> None:
-    """Refuse to write over IN, also by the name under which OUT grows until it is whole."""
+    """Refuse to overwrite IN, also by the temporary name of OUT."""
     for taken in (target, part_of(target)):
         if taken.exists() and taken.samefile(source):
             raise OutputError(f"{target}: would overwrite the input {source}; give another name")

@@ -61,7 +61,7 @@ def write_classes(file: Path, entries: Iterable[tuple[str, Ranking]]) -> None:
 _CURE = "remove the files of both dates, and `geochange data prompts` makes them again"
 
 MOST_BYTES = 2**30
-"""A larger file is no class file."""
+"""Larger files are not read as class files."""
 
 
 def _read(file: Path) -> Any:
