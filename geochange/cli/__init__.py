@@ -1,1 +1,1 @@
-"""The command `geochange`: from arguments to options, and from errors to exit codes."""
+"""The command `geochange`: parses options, and turns errors into exit codes."""

@@ -45,9 +45,9 @@ class DetectorSpec:
 
     model: a checkpoint file. clip: see `read_clip`; None uses the checkpoint's own CLIP, or else the
     default. vocabulary, prompts: None uses those of the checkpoint. fixed: the names of both dates for
-    `fixed` prompts. precision: `auto` uses bfloat16 where it is faster. compiled: whether to use
-    torch.compile. cache: the number of cached texts. only: classes of the land head; if given, a pixel
-    is change only if one of them covers it at either date.
+    `fixed` prompts. precision: `auto` uses bfloat16 where it is faster. compiled: use torch.compile.
+    cache: the number of cached texts. only: classes of the land head; if given, a pixel is change
+    only if one of them covers it at either date.
     """
 
     model: str
@@ -87,9 +87,8 @@ class ChangeClipDetector:
 
     The logit is class 1 minus class 0 of the network, divided by the temperature of the card.
 
-    On a CPU, chips are processed one at a time. This costs nothing there, and the result of a chip does
-    not depend on its batch, to the last bit. On a GPU, a batch is processed at once, and rounding may
-    differ between batch sizes.
+    A CPU processes chips one at a time: this costs nothing there, and a chip's result does not depend
+    on its batch, to the last bit. A GPU processes a batch at once, and rounding depends on its size.
     """
 
     bands: int | None = 3

@@ -173,12 +173,10 @@ def run_bounded(
     done: Callable[[Job, Any], None],
     spare: Callable[[BaseException], bool] = lambda error: False,
 ) -> None:
-    """Run jobs, with few of them submitted at once. `done` gets each result when it arrives.
+    """Run jobs, at most `in_flight` at once. `done` gets each result when it arrives.
 
-    More than `in_flight` jobs would only take memory in the scheduler.
-    Jobs that wait for others are submitted when these are done. The first failure cancels the other
-    jobs and is raised, unless `spare` accepts it. After an accepted failure, all jobs that wait for the
-    failed one are skipped.
+    Jobs that wait for others are submitted when these are done. The first failure cancels all jobs and
+    is raised, unless `spare` accepts it. Then all jobs that wait for the failed one are skipped.
     """
     waiting: list[Job] = []
     finished: set[Hashable] = set()

@@ -68,14 +68,10 @@ def cut(
 ) -> CutResult:
     """Cut a pair and its labels into chips: OUT/SPLIT/{time1,time2,label}/NAME_row_col.png.
 
-    before, after: rasters as `run` takes them; they are read and stretched in the same way.
-    labels: polygons or a raster. With `reviewed`, accepted polygons are change, rejected ones are
-    unchanged and unset ones unknown; the ground outside all polygons is unchanged.
-    out: a new or empty folder. options: the fields of CutOptions.
-
-    Chips of different splits share no pixel. Chips with rejected polygons are kept. Labels are 0 and
-    255. If any pixel of the set is unknown, they are 0, 1 and 255 = unknown. OUT/chips.json records the
-    position and the source of each chip.
+    before, after: rasters as for `run`, read and stretched in the same way. labels: polygons or a
+    raster; see ReviewedLabels for `reviewed`. out: a new or empty folder. options: of CutOptions.
+    Chips of different splits share no pixel. Labels are 0 and 255; if any pixel of the set is unknown,
+    0, 1 and 255 = unknown. OUT/chips.json records the position and the source of each chip.
 
     Raises InputError, OptionError or OutputError; then nothing is written.
     """
