@@ -100,5 +100,5 @@ def test_workers_find_the_area_in_the_work_folder(
     monkeypatch.setattr("geochange.running.scope._areas", {})
     assert area_of(digest, tmp_path).digest == digest
     monkeypatch.setattr("geochange.running.scope._areas", {})
-    with pytest.raises(RunError, match="cleared"):
+    with pytest.raises(RunError, match="perhaps it was deleted"):
         area_of(digest, tmp_path / "elsewhere")
