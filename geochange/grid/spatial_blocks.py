@@ -76,7 +76,7 @@ def assign_splits(
     if len(chips) < len(shares):
         raise OptionError(
             f"--block {plan.block_tiles}: the pair has {len(chips)} block(s) of that many chips a "
-            f"side, too few for {' and '.join(shares)}; take a smaller --block or --size"
+            f"side, too few for {' and '.join(shares)}; choose a smaller --block or --size"
         )
     order = list(np.random.default_rng(seed).permutation(len(chips)))
     owners = np.zeros(len(chips), np.int64)

@@ -1,4 +1,4 @@
-"""A CLIP of one's own that is there to its last step is kept; a damaged one is trained anew."""
+"""A complete CLIP of one's own is kept; a damaged one is trained again."""
 
 from __future__ import annotations
 
@@ -30,4 +30,4 @@ def test_a_damaged_clip_is_removed_with_a_word(
     DAMAGES[damage](file)
     assert not is_done(file)
     assert not file.exists()
-    assert "it is trained anew" in caplog.text
+    assert "it is trained again" in caplog.text

@@ -1,4 +1,4 @@
-"""Killed, interrupted, out of room, twice at once: the same command goes on, and the answer is one."""
+"""Runs that are killed, interrupted, or run twice at once: the same command gives the same result."""
 
 from __future__ import annotations
 
@@ -81,9 +81,9 @@ def scene(tmp_path: Path) -> Path:
 
 
 class Run:
-    """`geochange run` of the scene in a process of its own.
+    """`geochange run` on the scene in a separate process.
 
-    afresh: started as a user starts it, not forked from a process that has read everything.
+    afresh: started as a user starts it, not forked from a process that has imported everything.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Run:
         )
 
     def wait_for_work(self) -> None:
-        """Until the network has seen a tile of this run."""
+        """Wait until the network has processed a tile of this run."""
         known = self.seen.stat().st_size if self.seen.exists() else 0
         while self.process.poll() is None:
             if self.seen.exists() and self.seen.stat().st_size > known:
@@ -113,18 +113,18 @@ class Run:
             time.sleep(0.01)
 
     def end(self) -> tuple[int, str]:
-        """Exit code, and what was said."""
+        """The exit code and the messages."""
         return self.process.end()
 
     @property
     def tiles(self) -> int:
-        """How many tiles all runs with this output have shown the network."""
+        """The number of tiles that the network processed in all runs of this output."""
         return sum(map(int, self.seen.read_text().split()))
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a run that is left alone makes of the scene."""
+    """The result of an undisturbed run."""
     folder = lay_out(tmp_path_factory.mktemp("undisturbed"))
     run = Run(folder, environment={"TILE_S": "0"}, afresh=True)
     assert run.end() == (0, "")
@@ -133,7 +133,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def assert_same(one: Path, other: Path) -> None:
-    """The bytes of the rasters and every polygon with its attributes."""
+    """Compare the bytes of the rasters, and every polygon with its attributes."""
     assert one.with_suffix(".tif").read_bytes() == other.with_suffix(".tif").read_bytes()
     first, second = gpd.read_file(one, layer="changes"), gpd.read_file(other, layer="changes")
     assert len(first) > 20
@@ -155,7 +155,7 @@ def test_killed_ten_times_it_goes_on_where_it_was(scene: Path, undisturbed: Path
     assert run.end() == (0, "")
     assert_same(scene / "changes.gpkg", undisturbed)
     assert not list(scene.glob(".*"))
-    # Whoever was killed had at most a block in hand in each of two threads.
+    # A killed run had at most one block in progress in each of two threads.
     assert PLAN.tile_count <= run.tiles <= PLAN.tile_count + KILLS * 2 * PLAN.block_tiles**2
 
 
@@ -165,7 +165,7 @@ def test_interrupted_it_stops_at_once_and_says_how_to_go_on(scene: Path) -> None
     before = run.tiles
     run.process.send_signal(signal.SIGINT)
     code, said = run.end()
-    # What was in hand is finished, a block in each of two threads, and the next may have begun.
+    # Blocks in progress are completed, one in each of two threads, and the next may have begun.
     assert run.tiles - before <= 4 * PLAN.block_tiles**2
     assert code == 130
     assert said.strip() == "geochange: interrupted; the same command again goes on where it was"
@@ -180,7 +180,7 @@ def test_a_second_run_with_the_same_output_is_refused(scene: Path, undisturbed: 
     hold.touch()
     first = Run(scene, environment={"HOLD": str(hold)})
     first.wait_for_work()
-    # The raster beside the polygons is the same for both.
+    # Both outputs have the same raster beside the polygons.
     for out in ("changes.gpkg", "changes.geojson"):
         code, said = Run(scene, out).end()
         assert code == 2
@@ -192,7 +192,7 @@ def test_a_second_run_with_the_same_output_is_refused(scene: Path, undisturbed: 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_a_machine_that_slept_goes_on(scene: Path, undisturbed: Path, workers: str) -> None:
-    """Longer than Dask waits for a sign of life of its workers, if it may."""
+    """Asleep for longer than Dask's timeout for its workers."""
     hold = scene / "hold"
     hold.touch()
     patience = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "1s"}

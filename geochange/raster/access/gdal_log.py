@@ -1,4 +1,4 @@
-"""What GDAL says, by way of rasterio: hushed, put into UTF-8, or looked through for its cause."""
+"""Messages of GDAL from rasterio: ignores some, decodes them, or finds their cause."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 
 
 class _Quiet:
-    """For as long as anyone is inside, in whichever thread.
+    """A context that ignores warnings about a missing georeference, in all threads.
 
-    Python's filters are the whole process's: the first who comes sets them, the last who goes
-    puts them back.
+    Warning filters of Python belong to the process. So the first thread sets them, and the last thread
+    restores them.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ QUIET = _Quiet()
 
 @contextmanager
 def understood() -> Iterator[None]:
-    """Turn words of GDAL that are no UTF-8 into an error as any other. Raises RasterioIOError."""
+    """Turn GDAL messages that are not valid UTF-8 into a RasterioIOError."""
     try:
         yield
     except UnicodeDecodeError as error:
@@ -50,5 +50,5 @@ def understood() -> Iterator[None]:
 
 
 def lacks_memory(error: RasterioError) -> bool:
-    """Whether GDAL failed for want of memory."""
+    """Whether GDAL failed because memory was short."""
     return isinstance(error.__cause__, CPLE_OutOfMemoryError)
