@@ -85,7 +85,7 @@ def monitor(source: str, out: Path, quiet: bool, **given: Any) -> None:
 
 
 def compare(before: str, after: str, file: Path, options: Mapping[str, Any]) -> Any:
-    """The changes of a pair, found now or, with the same rasters and options, earlier."""
+    """The changes of a pair: computed now, or earlier with the same rasters and options."""
     told = {"before": before, "after": after, "options": dict(options)}
     note = file.with_suffix(".json")
     if file.is_file() and note.is_file() and json.loads(note.read_text()) == told:
@@ -96,7 +96,7 @@ def compare(before: str, after: str, file: Path, options: Mapping[str, Any]) -> 
 
 
 def look(folder: Path) -> dict[date, str]:
-    """The rasters of a folder by their dates. Refuses two of one day, and one of none."""
+    """The rasters of a folder by their dates. Refuses two of the same day, and one without a date."""
     if not folder.is_dir():
         raise click.ClickException(f"{folder}: no such folder; name one of dated rasters")
     scenes: dict[date, str] = {}
@@ -111,7 +111,7 @@ def look(folder: Path) -> dict[date, str]:
 
 
 def search(api: str, given: dict[str, Any]) -> dict[date, str]:
-    """What a STAC API has of the place, by day: the item with the fewest clouds of each."""
+    """The items of a STAC API for the area, by day: of each day the one with the fewest clouds."""
     try:
         from pystac_client import Client
         from pystac_client.exceptions import APIError
@@ -121,7 +121,7 @@ def search(api: str, given: dict[str, Any]) -> dict[date, str]:
     if missing:
         raise click.ClickException(f"a search needs --{' and --'.join(missing)}")
     bounds = geochange.bounds_of(given["aoi"])
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it tells of every retry
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs every retry
     try:
         found = Client.open(api).search(
             collections=[given["collection"]],

@@ -1,4 +1,4 @@
-"""What several test files share: a small pair of rasters that differ in one square."""
+"""Fixtures of several test files: a small pair of rasters that differ in one square."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from makers import make_raster, noise
 
-# A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C.
+# A shell that starts the tests in the background makes all their processes ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-# So has nohup them ignore SIGHUP.
+# nohup makes them ignore SIGHUP in the same way.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
@@ -35,7 +35,7 @@ def pytest_report_header() -> list[str]:
 
 @pytest.fixture
 def forked_workers() -> Iterator[None]:
-    """Dask's worker processes fork from one that has read torch; each would read it anew."""
+    """Dask's worker processes fork from one that has imported torch, which saves seconds."""
     import dask
     from forked import server
 

@@ -1,4 +1,4 @@
-"""Screen: progress of a command as a bar per stage, as JSON lines, or not at all."""
+"""Screen: shows the progress of a command as one bar per stage, as JSON lines, or not at all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LOG_EVERY_S = 1.0
 
 
 class Report(Protocol):
-    """Draws the progress of a stage, with a note beside it."""
+    """Shows the progress of a stage, with a note."""
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         """`done` of `total` are done."""
@@ -40,7 +40,7 @@ class Report(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What a stage counts: its sign, how many of it make one unit, its name in JSON."""
+    """The unit of a stage: its sign, its size, and its name in JSON."""
 
     sign: str
     size: float
@@ -65,7 +65,7 @@ class _RateColumn(ProgressColumn):
 
 @contextmanager
 def screen(quiet: bool, log_json: bool) -> Iterator[Report]:
-    """A progress callable for as long as the context lasts."""
+    """A progress function for the duration of the context."""
     if log_json:
         yield _json_lines()
     elif quiet:
@@ -131,7 +131,7 @@ def closing_table(rows: dict[str, str], title: str) -> None:
 
 
 def demo_table(scores: Sequence[Score], true_share: float) -> None:
-    """Print what was found of what was planted, one row a kind."""
+    """Print how many planted changes were found, one row per kind."""
     table = titled_table("Planted and found", "kind", "planted", "found", "area covered")
     for score in scores:
         row = (str(score.planted), str(score.found), f"{score.covered:.0%}")

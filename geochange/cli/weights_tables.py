@@ -1,4 +1,4 @@
-"""What files of weights hold, as plain values, as rows of a table, or in one line."""
+"""The contents of files of weights, as JSON values, as rows of a table, or in one line."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _KNOWN = {
 
 
 def describe(file: str) -> dict[str, Any]:
-    """The contents of a file as plain values. Raises InputError where the weights are incomplete."""
+    """The contents of a file as JSON values. Raises InputError if the weights are incomplete."""
     path = locate(file)
     with refusing(path):
         return {"file": str(path), **_read(path, _changeclip, _clip)}
 
 
 def in_a_line(path: Path) -> str:
-    """The contents of a file in one line; its tensors are not checked, which would take seconds."""
+    """The contents of a file in one line. Its tensors are not checked, which would take seconds."""
     try:
         with refusing(path):
             return _read(
@@ -86,7 +86,7 @@ def _plain(value: Any) -> str:
 
 @contextmanager
 def refusing(path: Path) -> Iterator[None]:
-    """Turn any failure on the contents of a file into one line with its name."""
+    """Turn any failure on the contents of a file into one line that names the file."""
     try:
         with sensible(path):
             yield

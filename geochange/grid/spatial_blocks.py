@@ -77,7 +77,7 @@ def assign_splits(
         without = " ".join(f"--{name} 0" for name in list(shares)[1:])
         raise OptionError(
             f"--block {plan.block_tiles}: the pair has {len(chips)} block(s) of that many chips a "
-            f"side, too few for {' and '.join(shares)}; take a smaller --block or --size, or fewer "
+            f"side, too few for {' and '.join(shares)}; choose a smaller --block or --size, or fewer "
             f"splits ({without})"
         )
     order = list(np.random.default_rng(seed).permutation(len(chips)))

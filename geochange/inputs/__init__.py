@@ -1,1 +1,1 @@
-"""Inputs: the pair and the model that a user names, opened, checked and looked at."""
+"""Inputs: opens, checks and inspects the pair and the model that a user names."""

@@ -1,4 +1,4 @@
-"""A run that can begin: its pair, its plan, its options and its outputs."""
+"""A run that is ready to start: its pair, plan, options and outputs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from geochange.vector.aoi import AreaOfInterest
 
 @dataclass(frozen=True)
 class CheckedRun:
-    """A run that can begin: everything a user may have got wrong has been looked at.
+    """A run that is ready to start. All inputs of the user are checked.
 
-    pair, area: where the dates are on one grid, cropped to the area if there is one.
-    out, raster: the polygons and, beside them, the probability. beside: the report, if any.
+    pair, area: on one grid, cropped to the area of interest if there is one.
+    out, raster: the file of polygons and the probability raster. sidecars: paths of the files beside
+    them, such as the report.
     """
 
     pair: RasterPair

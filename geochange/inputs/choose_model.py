@@ -1,4 +1,4 @@
-"""The model of a run, chosen by name, with its prompting and its device."""
+"""Chooses the model of a run by name, with its prompts and its device."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from geochange.models.inference.devices import choose_device, choose_devices
 
 
 def choose_model(name: str, options: ModelOptions, devices: str | None = None) -> ModelSpec:
-    """The spec of the model that every worker builds; files are read and measured once, here.
+    """The spec from which every worker builds the model. Files are read and hashed only here.
 
-    devices: one, or a list of GPUs; None takes that of the options. Raises OptionError, InputError.
+    devices: one device, or a list of GPUs; None uses that of the options. Raises OptionError and
+    InputError.
     """
     here = (choose_device(options.device),) if devices is None else choose_devices(devices)
     device = ",".join(here)

@@ -1,4 +1,4 @@
-"""Inspection: what a careful analyst looks at in a pair before anything is made of it."""
+"""Inspection: checks a pair for problems that an analyst looks for before change detection."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from geochange.raster.scene.sampling import SceneSample
 from geochange.raster.sources.band_stack import PLUS, names_in
 
 CLOUDY = 0.02
-"""More of a date that looks like cloud is worth a word; bright roofs and sand stay below."""
+"""The share of cloud-like pixels that causes a warning. Bright roofs and sand stay below it."""
 
 FAR_APART = 0.15
-"""Histograms as far apart as this tell of light, season or calibration, more than of change."""
+"""The distance of histograms that suggests other light, season or calibration, not change."""
 
 COARSER = 1.5
 LITTLE_SHARED = 0.1
@@ -34,8 +34,8 @@ MOSTLY_EMPTY = 0.5
 class DateReport:
     """One date of a pair.
 
-    pixel_m: side of its pixels on the ground. bands: how many hold data. dtype: which holds the
-    numbers of all bands that are compared. nodata, cloud: shares of the sampled pixels.
+    pixel_m: size of its pixels on the ground. bands: the number of data bands. dtype: the common dtype
+    of the compared bands. nodata, cloud: shares of the sampled pixels.
     colour_in_alpha: the number of an alpha band that varies as a colour does, or None.
     """
 
@@ -52,11 +52,11 @@ class DateReport:
 
     @property
     def name(self) -> str:
-        """The last part of its path, or of each where it is several files."""
+        """The file name, or several file names for a stack of files."""
         return PLUS.join(PurePath(file).name for file in names_in(self.path))
 
     def to_json(self) -> dict[str, Any]:
-        """Its figures by name."""
+        """Its fields as values for JSON."""
         told: dict[str, str | None] = {"acquired": None, "acquired_from": None}
         if self.acquired is not None:
             told = {"acquired": self.acquired.when, "acquired_from": self.acquired.source_tag}
@@ -65,12 +65,12 @@ class DateReport:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found, and what should be said of it.
+    """The results of an inspection, and its warnings.
 
     shape: (rows, cols) of the grid of the run. compared: the bands of each date.
-    histogram_distance: by band, 0 to 1. fills: numbers that stand for missing pixels although the
-    file does not say so. put_back: what --coregister moved the pair by, (rows, cols),
-    and `residual` what is left of it by the same measure; None where nothing was moved.
+    histogram_distance: by band, 0 to 1. fills: values that mark missing pixels although the file does
+    not declare them as nodata. put_back: the shift (rows, cols) that --coregister corrected.
+    residual: the shift after the correction, measured in the same way. Both are None without one.
     """
 
     before: DateReport
@@ -88,21 +88,21 @@ class Inspection:
 
     @property
     def resolution_ratio(self) -> float:
-        """How much coarser the coarser date is."""
+        """The larger pixel size divided by the smaller one."""
         sizes = self.before.pixel_m, self.after.pixel_m
         return max(sizes) / min(sizes)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What should be thought of before a result is believed, with what can be done."""
+        """Warnings about the pair, each with a cure."""
         return tuple(_warnings(self))
 
     def corrected(self, residual: Shift) -> Inspection:
-        """The same once its shift is put back."""
+        """The inspection after the shift was corrected."""
         return replace(self, put_back=(self.shift.row_px, self.shift.col_px), residual=residual)
 
     def to_json(self) -> dict[str, Any]:
-        """Everything as plain values; `shift_px` is null where it cannot be told."""
+        """Values for JSON; `shift_px` is null if the shift is not reliable."""
         trusted = self.shift.trusted
         return {
             "warnings": list(self.warnings),
@@ -129,7 +129,7 @@ class Inspection:
 
 
 def inspect_scene(sample: SceneSample) -> Inspection:
-    """What a scene sample shows, and what the rasters say of themselves."""
+    """Inspect a scene sample and the metadata of its rasters."""
     pair, shift = sample.pair, measure_shift(sample)
     both = sample.valid_at_both()
     clouds, empty = cloud_shares(*both), sample.nodata_shares()
@@ -152,9 +152,9 @@ def inspect_scene(sample: SceneSample) -> Inspection:
 
 
 def coregister(sample: SceneSample, seen: Inspection) -> tuple[SceneSample, Inspection]:
-    """The sample with the shift between its dates put back, if there is one beyond doubt.
+    """Correct the shift between the dates if it is significant, and measure it again.
 
-    What is left is measured again. A pair that lies as it should is given back as it is.
+    A pair without such a shift is returned unchanged.
     """
     if not seen.shift.matters:
         return sample, seen
@@ -209,7 +209,7 @@ def _of_the_alpha(seen: Inspection) -> Iterator[str]:
         band = date.colour_in_alpha
         if band is None:
             continue
-        cure = f"take the flag away (gdal_edit -colorinterp_{band} undefined)"
+        cure = f"remove the flag (gdal_edit -colorinterp_{band} undefined)"
         if other.bands + (other.colour_in_alpha is not None) >= band:
             bands = ",".join(map(str, (band, *compared[:2])))
             cure = f"compare it (--bands {bands}) or {cure}"
@@ -222,9 +222,9 @@ def _of_the_alpha(seen: Inspection) -> Iterator[str]:
 def _of_the_shift(seen: Inspection) -> Iterator[str]:
     where = f"after lies {seen.shift.length_px:.1f} px {seen.offset.towards} ({seen.offset.said})"
     if seen.residual is not None:
-        yield f"{where} of before: put back, {seen.residual.length_px:.1f} px are left"
+        yield f"{where} of before: corrected, {seen.residual.length_px:.1f} px remain"
     elif seen.shift.matters:
-        yield f"{where}: --coregister puts it back"
+        yield f"{where}: --coregister corrects it"
 
 
 def _of_the_dates(seen: Inspection) -> Iterator[str]:
@@ -257,6 +257,6 @@ def _of_the_ground(seen: Inspection) -> Iterator[str]:
         )
     if seen.before.dtype != seen.after.dtype:
         yield (
-            f"before is {seen.before.dtype}, after {seen.after.dtype}: their numbers differ in "
-            "meaning, so each is stretched by its own"
+            f"before is {seen.before.dtype}, after {seen.after.dtype}: their values differ in "
+            "meaning, so each date gets its own stretch"
         )

@@ -1,4 +1,4 @@
-"""How a date of a run is to be shown by another program: where GDAL finds it, and how bright."""
+"""How QGIS shows a date of a run: its GDAL name and its stretch."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from geochange.raster.aligned import AlignedRaster
 from geochange.raster.scene.sampling import sample_windows
 
 PERCENTILES = (2.0, 98.0)
-"""Between which values a deep picture is shown; the run's own ends leave clouds their light, and
-the ground none."""
+"""The percentiles of the display stretch. The stretch of the run would leave the ground too dark,
+because it keeps detail in clouds."""
 
 WINDOWS = 16
-"""Of the scene sample, so many are enough to show a picture."""
+"""The number of windows of the scene sample that the display stretch uses."""
 
 
 def layer_source_of(date: AlignedRaster) -> Picture:
-    """A date in the bands of the run: 8 bits as they are, deeper numbers stretched by a sample."""
+    """A date with the bands of the run. 8-bit pixels are shown as they are, others stretched."""
     bands = replace(date, bands=date.bands[:3])
     low, high = (None, None) if date.dtype == np.uint8 else _ends(bands)
     return Picture(_source(date), date.info.grid.crs, date.bands, low, high)
 
 
 def _source(date: AlignedRaster) -> str:
-    """The name by which GDAL opens a raster; rasterio has words of its own for those on servers."""
+    """The GDAL name of a raster. The path of a remote raster may be a URL that only rasterio knows."""
     path, files = date.info.path, date.info.files
     on_server = "://" in path and bool(files) and files[0].startswith("/vsi")
     return files[0] if on_server else path
 
 
 def _ends(date: AlignedRaster) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """What is shown darkest and brightest of each band."""
+    """The values that are shown darkest and brightest, by band."""
     windows = sample_windows(date.grid.shape, len(date.bands))
     lost: set[Window] = set()
     with date.reader(lost, finely=False) as read:

@@ -1,4 +1,4 @@
-"""Open a pair: two rasters on one grid, in the bands that are compared, cropped to an area."""
+"""Opens a pair: two rasters on one grid, with the compared bands, cropped to an area."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from geochange.vector.aoi import AreaOfInterest, read_aoi
 def open_pair(
     before: PathLike, after: PathLike, options: PairOptions, wanted: int | None = None
 ) -> tuple[RasterPair, AreaOfInterest | None]:
-    """Two rasters on one grid, cropped to the area that is meant if one is named.
+    """Two rasters on one grid, cropped to the area of interest if the options name one.
 
-    wanted: how many bands are compared; None for any number. Raises InputError, OptionError.
+    wanted: the number of compared bands; None for any number. Raises InputError, OptionError.
     """
     first, second = inspect_source(before), inspect_source(after)
     bands = _bands(first, second, options.bands, wanted)
@@ -37,11 +37,11 @@ def open_pair(
 
 
 def need_8bit(*dates: AlignedRaster) -> None:
-    """Refuse to show deeper bands as they are. Raises OptionError."""
+    """Refuse `--stretch none` for bands that are not 8-bit. Raises OptionError."""
     for date in dates:
         if date.dtype != "uint8":
             raise OptionError(
-                f"--stretch none: {date.info.path} is {date.dtype} and pictures are of 8 bits; "
+                f"--stretch none: {date.info.path} is {date.dtype}, not 8-bit; "
                 "use joint, per-date or LOW,HIGH"
             )
 

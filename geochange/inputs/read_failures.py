@@ -1,4 +1,4 @@
-"""Read failures of a pair in words: the places of each date that could not be read."""
+"""Describes read failures of a pair: the areas of each date that could not be read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 def describe_failures(pair: RasterPair, unreadable: Unreadable) -> list[str]:
-    """A few words on each place."""
+    """A short text for each area."""
     whole = unreadable.merged()
     return [
         place
@@ -21,7 +21,7 @@ def describe_failures(pair: RasterPair, unreadable: Unreadable) -> list[str]:
 
 
 def warn_unsampled(pair: RasterPair, unsampled: Unreadable) -> None:
-    """Warn of what the stretch and the model's statistics are taken without."""
+    """Warn of pixels that are missing in the stretch and in the model's statistics."""
     if unsampled:
         logger.warning(
             "%s; left out of the scene sample", summarise(describe_failures(pair, unsampled))
@@ -29,6 +29,6 @@ def warn_unsampled(pair: RasterPair, unsampled: Unreadable) -> None:
 
 
 def warn_skipped(pair: RasterPair, unreadable: Unreadable) -> None:
-    """Warn of what is nodata in the output for want of its pixels."""
+    """Warn of areas that are nodata in the output because they could not be read."""
     if unreadable:
         logger.warning("%s; nodata in the output", summarise(describe_failures(pair, unreadable)))

@@ -1,4 +1,4 @@
-"""Where the pixels of an open raster are: its CRS and transform, or why they are of no use."""
+"""The georeference of an open raster: its CRS and transform, or an error if they are unusable."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from geochange.raster.sources.geographic import crs_of
 
 
 def read_grid(path: str, dataset: Any) -> Grid:
-    """Where the pixels of an open raster lie. Raises InputError."""
+    """The grid of an open raster. Raises InputError."""
     found_crs = crs_of(path, dataset)
     if found_crs is None or dataset.transform.is_identity:
         raise InputError(f"{path}: has {_without_transform(dataset)}")

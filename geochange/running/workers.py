@@ -1,4 +1,4 @@
-"""Workers: the model that each builds, and as many threads as fit into memory."""
+"""Workers: the model that each builds, and the number of threads that fit into memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from geochange.running.tasks import RunSpec, network_bytes
 
 @dataclass(frozen=True)
 class WorkerPool:
-    """A Dask client, the memory budget, and the run as all its workers can compute it."""
+    """A Dask client, the memory budget, and the run with settings that all workers support."""
 
     client: Client
     budget: MemoryBudget
@@ -35,8 +35,7 @@ class WorkerPool:
 def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
     """The workers of a run, with as many threads as fit into memory.
 
-    The memory of workers on another machine's scheduler is the concern of its owner. Raises
-    OptionError.
+    The memory of workers of an external scheduler is not checked. Raises OptionError.
     """
     budget = MemoryBudget(
         process=resident_bytes() + cache_bytes(work.pair),
@@ -54,10 +53,10 @@ def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
 
 
 def settle_spec(client: Client, spec: ModelSpec, options: RunOptions) -> ModelSpec:
-    """A spec for workers on other machines, each of which takes its own devices.
+    """A spec for workers on other machines, each of which chooses its own devices.
 
-    All use one precision, agreed from what each one finds. Raises OptionError for a worker without
-    the devices that were asked for.
+    All use one precision, which depends on the devices of all workers. Raises OptionError for a worker
+    without the requested devices.
     """
     found = client.run(find, options.device, options.precision, on_error="return")
     precision = agree(found)

@@ -78,7 +78,7 @@ def candidate(name: str, root: Path, source: ChipSource, options: EvaluateOption
         return _network(spec, root, source, options)
     model = resident(spec)
     if model.bands not in (None, BANDS):
-        raise OptionError(f"model {name} takes {model.bands} bands, and chips hold {BANDS}")
+        raise OptionError(f"model {name} takes {model.bands} bands, but chips have {BANDS}")
     fitted = replace(spec, statistics=model.fit(_sample(source)))
     return Candidate(fitted, resident(fitted), source, options)
 

@@ -22,6 +22,6 @@ def is_done(file: Path) -> bool:
         # With its tensors, whose bytes have a sum: a header is whole where they are not.
         return bool(read_resume_state(file).facts.get(DONE))
     except InputError as error:
-        logger.warning("%s; it is trained anew", error)
+        logger.warning("%s; it is trained again", error)
         file.unlink()
         return False

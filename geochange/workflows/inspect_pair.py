@@ -1,4 +1,4 @@
-"""The story of `geochange check`: a pair is opened, sampled and inspected."""
+"""The workflow of `geochange check`: opens a pair, samples it and inspects it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from geochange.raster.sources.resolve import PathLike
 
 
 def inspect_pair(before: PathLike, after: PathLike, **options: Any) -> Inspection:
-    """Look at a pair as `geochange check` does.
+    """Inspect a pair as `geochange check` does.
 
-    options: the fields of CheckOptions. What cannot be read is warned of, and left out. Raises
-    InputError or OptionError where the two cannot be compared at all.
+    options: the fields of CheckOptions. Unreadable pixels are logged as a warning and left out. Raises
+    InputError or OptionError if the two rasters cannot be compared.
     """
     chosen = CheckOptions.parse(options)
     pair, area = open_pair(before, after, chosen)

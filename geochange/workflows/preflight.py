@@ -1,4 +1,4 @@
-"""Whatever can be refused is refused here, in the first second, before torch or Dask are loaded."""
+"""Preflight: checks all inputs of a run in the first second, before torch or Dask are imported."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOptions) -> CheckedRun:
-    """Look at inputs, options and outputs; nothing is written and no picture is read.
+    """Check inputs, options and outputs. It writes nothing and reads no pixels.
 
     Raises InputError, OptionError, OutputError or MissingDependencyError, one line each.
     """
@@ -54,7 +54,7 @@ def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOpti
     plan = TilePlan(pair.grid.shape, tile, options.overlap, options.block)
     places = sidecars_of(out_path, options.report)
     for path in stale_sidecars(out_path, places):
-        logger.warning("%s tells of an earlier run and is not written anew: delete it", path)
+        logger.warning("%s describes an earlier run and is not updated: delete it", path)
     return CheckedRun(pair, area, plan, stretch, options, out_path, raster, places)
 
 
@@ -77,7 +77,7 @@ def _raster_beside(out: Path, pair: RasterPair, options: RunOptions) -> Path:
     refuse_orphans(raster, options.overwrite)
     if raster.exists() and not is_probability(raster):
         raise OutputError(
-            f"{raster}: stands where the probability raster goes and is none; move it, or give "
-            "another --out"
+            f"{raster}: exists and is not a probability raster, so it is not overwritten; move it, "
+            "or choose another --out"
         )
     return raster

@@ -1,4 +1,4 @@
-"""Data sets on disk: found, opened, decoded alike however they were saved, checked and surveyed."""
+"""Data sets on disk: detected, opened, decoded in the same way for every format, and checked."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_one_and_white_both_as_change_are_refused_with_a_file_of_each(
 ) -> None:
     put(tmp_path, splits[0], "a", first)
     put(tmp_path, splits[1], "b", second)
-    told = rf"{splits[1]}/label/b\.png: holds 255 and no 1, and .*{splits[0]}/label/a\.png"
+    told = rf"{splits[1]}/label/b\.png: holds 255 and no 1, but .*{splits[0]}/label/a\.png"
     first_split, *_ = splits
     if splits == ("train", "val"):
         open_split(tmp_path, first_split)
@@ -188,7 +188,7 @@ def test_a_broken_split_keeps_nobody_from_another(tmp_path: Path) -> None:
     put(tmp_path, "train", "a", SQUARE).after.unlink()
     put(tmp_path, "val", "a", SQUARE * 255)
     np.testing.assert_array_equal(labels(opened(tmp_path, "val"))[0], SQUARE)
-    with pytest.raises(InputError, match="has no twin"):
+    with pytest.raises(InputError, match="has no counterpart"):
         open_split(tmp_path, "train")
 
 

@@ -1,4 +1,4 @@
-"""What an analyst would say of a pair, and no word more."""
+"""Inspection: the warnings that a pair deserves, and no others."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_of_a_sound_pair_nothing_is_said(tmp_path: Path) -> None:
 def test_a_shift_is_told_with_its_cure(tmp_path: Path) -> None:
     found = seen(tmp_path, ground(SIZE), same_light(moved(ground(SIZE), (0, 1.9))))
     (warning,) = (line for line in found.warnings if "lies" in line and "px" in line)
-    assert warning == "after lies 1.9 px east (19 m): --coregister puts it back"
+    assert warning == "after lies 1.9 px east (19 m): --coregister corrects it"
     assert found.to_json()["shift_px"] == pytest.approx([0, 1.9], abs=0.1)
     assert found.to_json()["shift_towards"] == "east"
 
@@ -71,7 +71,7 @@ def test_a_pair_is_put_back_and_measured_again(tmp_path: Path) -> None:
     assert better.pair.after.shift_px == found.put_back == pytest.approx((1.4, -2.3), abs=0.1)
     assert found.residual is not None
     assert found.residual.length_px < 0.1
-    assert "put back, 0." in found.warnings[0]
+    assert "corrected, 0." in found.warnings[0]
     assert found.to_json()["coregistered_px"] == list(found.put_back)
     again, untouched = coregister(better, inspect_scene(better))
     assert again is better

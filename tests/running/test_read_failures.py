@@ -1,4 +1,4 @@
-"""What blocks went without is kept; a run goes on, but not behind a server that gives nothing."""
+"""Unreadable areas of blocks are recorded; a run continues, unless a server gives nothing at all."""
 
 from __future__ import annotations
 

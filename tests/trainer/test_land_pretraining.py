@@ -1,4 +1,4 @@
-"""Tower and land head learn first: kept again and again, gone on with to the same weights."""
+"""Tower and land head are trained first, saved repeatedly, and resumed to the same weights."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_tower_and_head_stay_as_they_were_while_changes_are_learnt(
 
 
 def test_another_tower_is_refused_with_its_cure(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"say network\.variant lite"):
+    with pytest.raises(OptionError, match=r"set network\.variant lite"):
         prepare(options(data, **{"network.variant": "small"}), tmp_path / "out", False)
 
 

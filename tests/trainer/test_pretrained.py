@@ -1,4 +1,4 @@
-"""What was trained first to its last step is kept; a damaged file of it is trained anew."""
+"""What was trained first to its last step is kept; a damaged file of it is trained again."""
 
 from __future__ import annotations
 
@@ -30,4 +30,4 @@ def test_a_damaged_clip_is_removed_with_a_word(
     DAMAGES[damage](file)
     assert not is_done(file)
     assert not file.exists()
-    assert "it is trained anew" in caplog.text
+    assert "it is trained again" in caplog.text

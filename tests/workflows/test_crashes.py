@@ -1,4 +1,4 @@
-"""Killed, interrupted, out of room, twice at once: the same command goes on, and the answer is one."""
+"""Runs that are killed, interrupted, or run twice at once: the same command gives the same result."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def scene(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a run that is left alone makes of the scene."""
+    """The result of an undisturbed run."""
     folder = lay_out(tmp_path_factory.mktemp("undisturbed"))
     run = Run(folder, environment={"TILE_S": "0"}, afresh=True)
     assert run.end() == (0, "")
@@ -50,7 +50,7 @@ def test_killed_ten_times_it_goes_on_where_it_was(scene: Path, undisturbed: Path
     assert run.end() == (0, "")
     assert_same(scene / "changes.gpkg", undisturbed)
     assert not list(scene.glob(".*"))
-    # Whoever was killed had at most a block in hand in each of two threads.
+    # A killed run had at most one block in progress in each of two threads.
     assert PLAN.tile_count <= run.tiles <= PLAN.tile_count + KILLS * 2 * PLAN.block_tiles**2
 
 
@@ -60,7 +60,7 @@ def test_interrupted_it_stops_at_once_and_says_how_to_go_on(scene: Path) -> None
     before = run.tiles
     run.process.send_signal(signal.SIGINT)
     code, said = run.end()
-    # What was in hand is finished, a block in each of two threads, and the next may have begun.
+    # Blocks in progress are completed, one in each of two threads, and the next may have begun.
     assert run.tiles - before <= 4 * PLAN.block_tiles**2
     assert code == 130
     assert said.strip() == "geochange: interrupted; the same command again goes on where it was"
@@ -75,7 +75,7 @@ def test_a_second_run_with_the_same_output_is_refused(scene: Path, undisturbed: 
     hold.touch()
     first = Run(scene, environment={"HOLD": str(hold)})
     first.wait_for_work()
-    # The raster beside the polygons is the same for both.
+    # Both outputs have the same raster beside the polygons.
     for out in ("changes.gpkg", "changes.geojson"):
         code, said = Run(scene, out).end()
         assert code == 2
@@ -87,7 +87,7 @@ def test_a_second_run_with_the_same_output_is_refused(scene: Path, undisturbed: 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_a_machine_that_slept_goes_on(scene: Path, undisturbed: Path, workers: str) -> None:
-    """Longer than Dask waits for a sign of life of its workers, if it may."""
+    """Asleep for longer than Dask's timeout for its workers."""
     hold = scene / "hold"
     hold.touch()
     patience = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "1s"}

@@ -1,1 +1,1 @@
-"""Access to what holds pixels: open handles, retries, servers, and what cannot be read."""
+"""Access to rasters: open handles, retries, servers, and records of unreadable areas."""

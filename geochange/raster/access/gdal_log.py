@@ -1,4 +1,4 @@
-"""What GDAL says, by way of rasterio: hushed, put into UTF-8, or looked through for its cause."""
+"""Messages of GDAL from rasterio: ignores some, decodes them, or finds their cause."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 
 
 class _Quiet:
-    """For as long as anyone is inside, in whichever thread.
+    """A context that ignores warnings about a missing georeference, in all threads.
 
-    Python's filters are the whole process's: the first who comes sets them, the last who goes
-    puts them back.
+    Warning filters of Python belong to the process. So the first thread sets them, and the last thread
+    restores them.
     """
 
     def __init__(self) -> None:
@@ -42,10 +42,10 @@ QUIET = _Quiet()
 
 @contextmanager
 def understood() -> Iterator[None]:
-    """Turn what rasterio lets through into an error as any other. Raises RasterioIOError.
+    """Turn errors that rasterio does not convert into a RasterioIOError.
 
-    That are words of GDAL in other bytes than UTF-8, and errors of GDAL where rasterio asks a file
-    that is open about its bands.
+    These are GDAL messages that are not valid UTF-8, and GDAL errors while rasterio reads the
+    properties of the bands of an open file.
     """
     try:
         yield
@@ -56,5 +56,5 @@ def understood() -> Iterator[None]:
 
 
 def lacks_memory(error: RasterioError) -> bool:
-    """Whether GDAL failed for want of memory."""
+    """Whether GDAL failed because memory was short."""
     return isinstance(error.__cause__, CPLE_OutOfMemoryError)

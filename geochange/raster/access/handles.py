@@ -1,4 +1,4 @@
-"""Held: rasters that stay open between the reads of a run, so that GDAL's cache serves the next."""
+"""HandlePool: keeps rasters open between the reads of a run, so that GDAL's cache stays useful."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from geochange.raster.reader import gdal_environment, open_raster
 
 
 class HandlePool:
-    """Open local rasters of one run, each lent to one reader at a time.
+    """Open local rasters of one run. Each is lent to one reader at a time.
 
-    The last one returned is lent first: its blocks are the likeliest to be in the cache still.
-    Readers of another run are never given them, for the files may be others by then.
+    The raster that was returned last is lent first, because its blocks are most likely still cached.
+    Another run never gets it, because files may have changed between runs.
     """
 
     def __init__(self) -> None:
@@ -24,9 +24,9 @@ class HandlePool:
 
     @contextmanager
     def borrow(self, run: str, path: str) -> Iterator[Any]:
-        """The raster at `path` for a reader of `run`; closed instead of kept if that closed it.
+        """The raster at `path` for a reader of `run`. A raster that its reader closed is not kept.
 
-        Raises InputError where it cannot be opened.
+        Raises InputError if it cannot be opened.
         """
         with gdal_environment():
             dataset = self._take(run, path) or open_raster(path)
@@ -36,7 +36,7 @@ class HandlePool:
                 self._return(run, path, dataset)
 
     def close(self) -> None:
-        """Close all that is idle; what is lent is closed when it comes back."""
+        """Close all idle rasters. Lent rasters are closed when they are returned."""
         with self._lock:
             self._run = ""
             self._close_all()
@@ -64,4 +64,4 @@ class HandlePool:
 
 
 HANDLES = HandlePool()
-"""Those of this process."""
+"""The pool of this process."""

@@ -1,7 +1,7 @@
-"""Files that hold their own pixels, and how they alone are opened.
+"""Opens only files that hold their own pixels.
 
-A raster from a server, and an asset of a STAC item, are opened as such files. Other formats, such as
-VRT, WMS and GTI, are texts that name further files, also those of this machine.
+Rasters on a server and assets of a STAC item are opened in this way. Other formats, such as VRT, WMS
+and GTI, are texts that may name any other file, also on this machine.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 import rasterio
-from rasterio._path import _parse_path  # how rasterio.open reads a name; it has no public home
+from rasterio._path import _parse_path  # how rasterio.open parses a name; it has no public name
 from rasterio.env import ensure_env
 from rasterio.io import DatasetReader
 
@@ -18,14 +18,14 @@ DRIVERS = (
     *("GTiff", "COG", "JP2OpenJPEG", "PNG", "JPEG", "WEBP", "HFA", "NITF"),
     *("netCDF", "HDF5", "HDF5Image", "HDF4", "HDF4Image", "GRIB", "Zarr", "SENTINEL2"),
 )
-"""GDAL's drivers of files that hold their own pixels; those that a build lacks are left out."""
+"""GDAL drivers of files that hold their own pixels. Drivers missing in a build are ignored."""
 
 
 def open_picture_file(name: str | os.PathLike[str]) -> Any:
-    """Open a raster that holds its own pixels, whatever its name says.
+    """Open a raster that holds its own pixels.
 
-    `rasterio.open` takes a single driver; its DatasetReader takes several. Raises RasterioIOError
-    for any other file.
+    `rasterio.open` takes a single driver, but DatasetReader takes several. Raises RasterioIOError for
+    any other file.
     """
     path = _parse_path(os.fspath(name))
     # A process that has opened nothing yet knows no driver.

@@ -1,4 +1,4 @@
-"""What it takes to read a pixel: the blocks it lies in, which GDAL unpacks whole."""
+"""The memory for reading one pixel. GDAL decodes the whole block of the pixel."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from geochange.errors import InputError
 from geochange.raster.access.remote import is_remote
 
 MOST_BYTES = 2**31
-"""A raster whose blocks take more is refused: no thread could read it."""
+"""Rasters with larger blocks are refused, because no thread could read them."""
 
 MOST_FILES = 1000
-"""Of a virtual raster, so many files are looked into, spread over all."""
+"""The number of files of a virtual raster that are checked, spread over all files."""
 
 DEEPEST = 4
-"""So many virtual rasters may lie in each other and be looked into."""
+"""The number of nested virtual rasters that are followed."""
 
 
 def reading_bytes(dataset: Any, depth: int = 0) -> int:
-    """Bytes that GDAL holds at most to read one pixel of one band of an open raster.
+    """The most bytes that GDAL holds to read one pixel of one band of an open raster.
 
-    Of a virtual raster, of the files behind it; those on servers are not asked.
+    For a virtual raster it is the maximum over its local files.
     """
     if dataset.driver == "VRT":
         return _behind(dataset, depth)
@@ -35,20 +35,20 @@ def reading_bytes(dataset: Any, depth: int = 0) -> int:
         for shape, dtype in zip(dataset.block_shapes, dataset.dtypes, strict=True)
     ]
     if len(sizes) > 1 and dataset.interleaving == Interleaving.pixel:
-        # All bands are unpacked at once, and then put into GDAL's cache one by one.
+        # GDAL decodes all bands at once, and then copies each of them to its cache.
         return int(2 * sum(sizes))
     return int(max(sizes, default=0))
 
 
 def refuse_blocks(path: str, block_px: tuple[int, int], needed: int) -> None:
-    """Refuse a raster of which no pixel can be read without gigabytes. Raises InputError.
+    """Refuse a raster whose blocks need gigabytes. Raises InputError.
 
     needed: its `reading_bytes`.
     """
     if needed > MOST_BYTES:
         raise InputError(
-            f"{path}: its pixels are kept in blocks of {block_px[0]:,} x {block_px[1]:,} px, "
-            f"{needed / 1e9:.1f} GB to unpack for any of them; write it in tiles first "
+            f"{path}: its pixels are kept in blocks of {block_px[0]:,} x {block_px[1]:,} px, and "
+            f"each needs {needed / 1e9:.1f} GB to decode; write it in tiles first "
             "(gdal_translate -co TILED=YES)"
         )
 
@@ -65,5 +65,5 @@ def _of_file(path: str, depth: int) -> int:
     try:
         with rasterio.open(path) as dataset:
             return reading_bytes(dataset, depth)
-    except RasterioError:  # no raster, or gone: reading it says so
+    except RasterioError:  # an error is reported when it is read
         return 0

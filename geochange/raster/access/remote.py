@@ -1,4 +1,4 @@
-"""Rasters behind a network: which they are, and how long GDAL waits and tries for them."""
+"""Rasters on servers: how they are recognised, and GDAL's timeouts and retries for them."""
 
 from __future__ import annotations
 
@@ -12,35 +12,36 @@ _REMOTE = re.compile(
 )
 
 _REFUSED = re.compile(r"HTTP response code: 4(?!08|25|29)\d\d")
-"""An answer that will be the same the next time; not a time-out, nor a plea to come later."""
+"""Client errors that will not go away, unlike a timeout or "too many requests"."""
 
 HTTP = {
     "GDAL_HTTP_CONNECTTIMEOUT": 15,
-    # A transfer is given up that stalls, however long one that goes on may take.
+    # Stalled transfers are aborted. Slow ones may take any time.
     "GDAL_HTTP_LOW_SPEED_TIME": 30,
     "GDAL_HTTP_LOW_SPEED_LIMIT": 100,
-    # Of 429 and 5xx alone; each pause is about twice the one before.
+    # Only for 429 and 5xx. Each pause is about twice the previous one.
     "GDAL_HTTP_MAX_RETRY": 3,
     "GDAL_HTTP_RETRY_DELAY": 1,
 }
-"""GDAL's patience within one request, seconds and bytes a second. It does not try stalls again."""
+"""Timeouts and retries within one request, in seconds and bytes per second. GDAL does not retry
+stalled transfers."""
 
 NOT_REMEMBERED = {
     "CPL_VSIL_CURL_NON_CACHED": ":".join(("/vsicurl/", "/vsis3/", "/vsigs/", "/vsiaz/"))
 }
-"""A file that did not answer once counts as missing for as long as GDAL remembers it."""
+"""GDAL caches that a file on a server is missing. This setting avoids the cache."""
 
 
 def is_remote(path: str) -> bool:
-    """Whether reading `path`, or what it lies in, asks a server."""
+    """Whether reading `path`, or the archive that holds it, needs a server."""
     return _REMOTE.search(path) is not None
 
 
 def may_pass(path: str, error: Exception) -> bool:
-    """Whether what keeps a raster from being opened may be over in a moment."""
+    """Whether the error on opening a raster may go away in a moment."""
     return is_remote(path) and not _REFUSED.search(str(error))
 
 
 def unless_set(options: dict[str, Any]) -> dict[str, Any]:
-    """Those options that the user's environment does not set; GDAL would hear ours first."""
+    """The options without those that the user's environment sets, as GDAL would prefer these here."""
     return {name: value for name, value in options.items() if name not in os.environ}

@@ -1,4 +1,4 @@
-"""Patience: what fails is tried again, after a pause and with the raster opened afresh."""
+"""Retries failed reads after a pause, with the raster reopened."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from geochange.raster.access.remote import NOT_REMEMBERED
 T = TypeVar("T")
 
 PAUSES_S = (0.5, 2.0)
-"""How long to wait before each further try."""
+"""The pause in seconds before each retry."""
 
 TRIES = 1 + len(PAUSES_S)
 
@@ -26,16 +26,16 @@ sleep = time.sleep
 
 
 def pauses() -> Iterator[None]:
-    """Once for every further try, when it is time for it."""
+    """Yields once before each retry, after its pause."""
     for pause_s in PAUSES_S:
         sleep(pause_s)
         yield
 
 
 class Handle:
-    """A raster held open, which can be opened afresh: GDAL may keep what failed in its caches.
+    """An open raster that can be reopened, because GDAL may cache a failure.
 
-    open_afresh: how, where not as at first.
+    open_afresh: how to reopen it, if this differs from the first time.
     """
 
     def __init__(
@@ -54,8 +54,8 @@ class Handle:
         self._stack.close()
 
     def reopen(self) -> None:
-        """Close it and open it again, as if never seen; raises what opening raises."""
-        self.dataset.close()  # so that nobody else is handed it
+        """Close the raster and open it again without caches. Raises the errors of opening it."""
+        self.dataset.close()  # a closed raster does not return to the pool
         self._stack.close()
         self._stack.enter_context(rasterio.Env(**NOT_REMEMBERED))
         self.dataset = self._stack.enter_context(self._open_afresh())
@@ -64,7 +64,7 @@ class Handle:
 def retry_read(
     handle: Handle, read: Callable[[Any], T], pauses_s: Iterable[float] = PAUSES_S
 ) -> T | RasterioError:
-    """What `read` gives for the open raster, or the error of the last try."""
+    """The result of `read` for the open raster, or the error of the last try."""
     answer = _attempt(handle, read)
     for pause_s in pauses_s:
         if not isinstance(answer, RasterioError):
@@ -81,7 +81,7 @@ def sift(
     read: Callable[[T, Any], None],
     pauses_s: Iterable[float] = PAUSES_S,
 ) -> list[T]:
-    """Read every piece; those that cannot be read even from a raster opened afresh."""
+    """Read every piece. Returns the pieces that cannot be read, also after reopening the raster."""
     failed = _unread(handle, pieces, read)
     for pause_s in pauses_s:
         if not failed:
@@ -103,6 +103,6 @@ def _attempt(handle: Handle, read: Callable[[Any], T]) -> T | RasterioError:
             return read(handle.dataset)
     except RasterioError as error:
         if lacks_memory(error):
-            # No damage of the file, and no place in it to be left out.
+            # Short memory is not a damaged file, so the pixels must not be skipped.
             raise MemoryError(one_line(error.__cause__ or error)) from error
         return error

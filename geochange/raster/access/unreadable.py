@@ -1,4 +1,4 @@
-"""Unreadable ground: windows whose pixels no try could read, told by file, grid and coordinates."""
+"""Unreadable areas: windows whose pixels cannot be read, described by file, grid and coordinates."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from geochange.grid.tiling import Window
 from geochange.raster.reader import RasterInfo
 
 NAMED = 3
-"""So many places are named in a message; the rest are counted."""
+"""The number of areas that a message names. The others are counted."""
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Ground of the run's grid that cannot be read, of each date: cells of a fixed lattice."""
+    """The unreadable areas of each date: cells of a fixed lattice on the grid of the run."""
 
     before: tuple[Window, ...] = ()
     after: tuple[Window, ...] = ()
@@ -30,11 +30,11 @@ class Unreadable:
 
     @classmethod
     def of(cls, before: Iterable[Window], after: Iterable[Window]) -> Unreadable:
-        """Cells of each date in any order."""
+        """An instance from the cells of each date, in any order."""
         return cls(tuple(sorted(before, key=_corner)), tuple(sorted(after, key=_corner)))
 
     def merged(self) -> Unreadable:
-        """The same ground in fewer windows."""
+        """The same areas in fewer windows."""
         return Unreadable(merged(self.before), merged(self.after))
 
     def to_json(self) -> dict[str, list[list[int]]]:
@@ -46,7 +46,7 @@ class Unreadable:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Unreadable:
-        """What `to_json` gave."""
+        """The inverse of `to_json`."""
         return cls(*(tuple(Window(*numbers) for numbers in values[n]) for n in ("before", "after")))
 
 
@@ -54,7 +54,7 @@ NOTHING_UNREADABLE = Unreadable()
 
 
 class UnreadableError(RunError):
-    """Pixels cannot be read; says where, and carries it if there is more to say of it."""
+    """Pixels cannot be read. The message says where; `unreadable` holds the areas if they are known."""
 
     def __init__(self, message: str, unreadable: Unreadable = NOTHING_UNREADABLE) -> None:
         super().__init__(message, unreadable)
@@ -69,14 +69,14 @@ def _corner(window: Window) -> tuple[int, int]:
 
 
 def merged(windows: Iterable[Window]) -> tuple[Window, ...]:
-    """Cells of one lattice, each once, neighbours joined to larger windows; in order of place."""
+    """Cells of one lattice without duplicates, joined with neighbours, sorted by position."""
     rows = _joined(sorted(set(windows), key=lambda w: (w.row, w.height, w.col)), down=False)
     columns = _joined(sorted(rows, key=lambda w: (w.col, w.width, w.row)), down=True)
     return tuple(sorted(columns, key=_corner))
 
 
 def _joined(windows: list[Window], down: bool) -> list[Window]:
-    """Each window joined with the one before where both make a rectangle."""
+    """The windows, each joined with the previous one if both form a rectangle."""
     joined: list[Window] = []
     for window in windows:
         last = joined[-1] if joined else None
@@ -90,14 +90,14 @@ def _joined(windows: list[Window], down: bool) -> list[Window]:
 
 
 def _next(last: Window, window: Window, down: bool) -> Window:
-    """Where a window of that length would continue the last one."""
+    """The window next to `last` that would extend it by the length of `window`."""
     if down:
         return Window(last.row_stop, last.col, window.height, last.width)
     return Window(last.row, last.col_stop, last.height, window.width)
 
 
 def describe(info: RasterInfo, grid: Grid, windows: Iterable[Window]) -> list[str]:
-    """A few words on each window: file, its pixels there and on the grid, its middle on the ground."""
+    """A text for each window: the file, the pixels in it and on the grid, and the map coordinates."""
     return [_place(info, grid, window) for window in windows]
 
 
@@ -117,6 +117,6 @@ def _span(window: Window) -> str:
 
 
 def summarise(places: list[str]) -> str:
-    """The first few places and how many more there are, in one line."""
+    """The first areas and the number of the others, in one line."""
     more = f" (and {len(places) - NAMED} more places)" if len(places) > NAMED else ""
     return "; ".join(places[:NAMED]) + more

@@ -1,6 +1,6 @@
-"""Requests to web servers that GDAL does not make: bounded in time and size, headers kept at home.
+"""Web requests that GDAL does not make. They have limits of time and size, and protect headers.
 
-GDAL reads pixels by itself. This module fetches STAC items and asks for the stamps of files.
+GDAL reads pixels itself. This module downloads STAC items and asks for the headers of files.
 """
 
 from __future__ import annotations
@@ -17,49 +17,49 @@ from typing import IO
 from geochange.files.names import split_address
 
 ANSWER_S = 15.0
-"""An answer must be complete after this time, however slowly a server sends it."""
+"""The time limit for a complete answer, also from a slow server."""
 
 PIECE_BYTES = 1 << 16
 
 SECRETS = ("GDAL_HTTP_HEADERS", "GDAL_HTTP_BEARER", "GDAL_HTTP_USERPWD", "GDAL_HTTP_COOKIE")
-"""Variables whose values GDAL sends to every server that it asks."""
+"""Environment variables whose values GDAL sends to every server."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The headers of an answer, and its body; the body of a HEAD request is empty."""
+    """The headers and the body of an answer. The body of a HEAD request is empty."""
 
     headers: Mapping[str, str]
     body: bytes
 
 
 class TooLargeError(OSError):
-    """An answer is larger than it may be."""
+    """An answer exceeds its size limit."""
 
 
 def host_of(url: str) -> str:
-    """The host and port of a URL, in lower case; "" where it has none."""
+    """The host and port of a URL, in lower case; "" without a host."""
     return split_address(url).netloc.rpartition("@")[2].lower()
 
 
 def user_headers() -> dict[str, str]:
-    """The headers that the user gives GDAL for its requests: "Name: value,Other: value"."""
+    """The user's headers for GDAL's requests: "Name: value,Other: value"."""
     told = (pair.partition(":") for pair in os.environ.get("GDAL_HTTP_HEADERS", "").split(","))
     return {name.strip(): value.strip() for name, colon, value in told if colon}
 
 
 def set_secrets() -> list[str]:
-    """The names of SECRETS that the user's environment sets."""
+    """The names of SECRETS that are set in the user's environment."""
     return [name for name in SECRETS if os.environ.get(name)]
 
 
 def fetch(
     url: str, largest: int, method: str = "GET", headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """Ask a web server, with a deadline for the whole answer.
+    """Send a web request with a time limit for the whole answer.
 
-    largest: bytes of the body. headers: sent to the host of `url` alone; a redirect to another host
-    goes without them.
+    largest: the most bytes of the body. headers: are sent to the host of `url`, but not to another
+    host after a redirect.
 
     Raises OSError (TimeoutError, TooLargeError, urllib.error.HTTPError), HTTPException, ValueError.
     """
@@ -102,7 +102,7 @@ def _fetch(
 
 
 class _SameKindOfPlace(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to web servers only, and takes the user's headers along to one host only."""
+    """Follows redirects only to web servers. The user's headers are kept only for the same host."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._headers = headers
@@ -116,7 +116,7 @@ class _SameKindOfPlace(urllib.request.HTTPRedirectHandler):
         headers: HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
-        """The request that follows a redirect. Raises HTTPError where it leads off the web."""
+        """The request after a redirect. Raises HTTPError if the new URL is not on the web."""
         if split_address(newurl).scheme.lower() not in ("http", "https"):
             raise urllib.error.HTTPError(newurl, code, "it redirects off the web", headers, fp)
         following = super().redirect_request(req, fp, code, msg, headers, newurl)

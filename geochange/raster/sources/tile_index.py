@@ -44,15 +44,13 @@ def tiles_in(index: str) -> list[str]:
     try:
         about, _, _, values = pyogrio.raw.read(index, read_geometry=False)
     except UNREADABLE as error:
-        raise InputError(
-            f"{index}: not a tile index that can be read; make it by gdaltindex"
-        ) from error
+        raise InputError(f"{index}: not a readable tile index; make it with gdaltindex") from error
     if LOCATION not in about["fields"]:
-        raise InputError(f"{index}: has no field {LOCATION!r}; make it by gdaltindex")
+        raise InputError(f"{index}: has no field {LOCATION!r}; make it with gdaltindex")
     locations = values[list(about["fields"]).index(LOCATION)]
     found = [_beside(index, str(location)) for location in locations if location]
     if not found:
-        raise InputError(f"{index}: lists no tile; make it by gdaltindex")
+        raise InputError(f"{index}: lists no tile; make it with gdaltindex")
     return found
 
 
@@ -70,11 +68,11 @@ def _index_of(file: Path) -> str:
     try:
         said = ET.fromstring(file.read_bytes()[:LARGEST_BYTES])
     except (OSError, ET.ParseError) as error:
-        raise InputError(f"{file}: no .gti file that can be read; name the index itself") from error
+        raise InputError(f"{file}: not a readable .gti file; name the index itself") from error
     odd = {child.tag for child in said} - UNDERSTOOD
     index = said.findtext("IndexDataset")
     if odd or not index:
-        why = f"says {sorted(odd)[0]}, which is not heeded" if odd else "names no IndexDataset"
+        why = f"uses {sorted(odd)[0]}, which is not supported" if odd else "names no IndexDataset"
         raise InputError(f"{file}: {why}; name the index itself, as GTI:index.gpkg")
     return _beside(str(file), index)
 

@@ -82,7 +82,7 @@ def _move(chip: Chip, a: Augmentation, draw: np.random.Generator) -> Chip:
 def _stack(chip: Chip) -> tuple[torch.Tensor, torch.Tensor]:
     """(7, height, width) before, after and validity; (1, height, width) label."""
     if chip.label is None:
-        raise ValueError("a chip without a label teaches nothing")
+        raise ValueError("a chip for training needs a label")
     planes = np.empty((7, *chip.shape), dtype=np.uint8)
     planes[:3] = np.moveaxis(chip.before, -1, 0)
     planes[3:6] = np.moveaxis(chip.after, -1, 0)

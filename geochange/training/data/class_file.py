@@ -33,7 +33,7 @@ def read_classes(file: Path) -> Mapping[str, tuple[str, ...]]:
     """
     entries = _read(file)
     if not isinstance(entries, list) or not entries:
-        raise InputError(f"{file}: not a list of pictures with their class names; {_CURE}")
+        raise InputError(f"{file}: not a list of images with their class names; {_CURE}")
     found: dict[str, tuple[str, ...]] = {}
     for number, entry in enumerate(entries, start=1):
         try:
@@ -58,10 +58,10 @@ def write_classes(file: Path, entries: Iterable[tuple[str, Ranking]]) -> None:
         aside.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
-_CURE = "remove the files of both dates, and `geochange data prompts` makes them anew"
+_CURE = "remove the files of both dates, and `geochange data prompts` makes them again"
 
 MOST_BYTES = 2**30
-"""A larger file is no class file."""
+"""Larger files are not read as class files."""
 
 
 def _read(file: Path) -> Any:
@@ -73,7 +73,7 @@ def _read(file: Path) -> Any:
     except (ValueError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{file}: cut off or no valid JSON ({error}); {_CURE}") from error
+        raise InputError(f"{file}: truncated or not valid JSON ({error}); {_CURE}") from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
         counts = Counter(key for key, _ in pairs)
-        raise ValueError(f"{counts.most_common(1)[0][0][:80]} stands twice in one object")
+        raise ValueError(f"{counts.most_common(1)[0][0][:80]} occurs twice in one object")
     read = dict(pairs[: NAMES + 1])
     return read if PATH not in made else {PATH: made[PATH], **read}
 
@@ -89,11 +89,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _entry(entry: Any) -> tuple[str, tuple[str, ...]]:
     """The path and the names of a picture. Raises ValueError, which says what is wrong."""
     if not isinstance(entry, dict):
-        raise ValueError("is no object")
+        raise ValueError("is not an object")
     path = entry.get(PATH)
     if not isinstance(path, str) or not path:
         raise ValueError(f"has no {PATH}")
     names = tuple(name for name in entry if name != PATH)
     if len(names) < NAMES:
-        raise ValueError(f"({path}) has {len(names)} class names, and {NAMES} are needed")
+        raise ValueError(f"({path}) has {len(names)} class names, but {NAMES} are needed")
     return path, names[:NAMES]

@@ -1,10 +1,10 @@
-"""Land pictures: pictures of one date with what stands there, pixel by pixel, for the land head.
+"""Land pictures: images of one date with land cover labels by pixel, for the land head.
 
 A folder of sets holds SET/images/NAME.jpg and SET/labels/NAME.png. A label is 1 building, 2 road,
-3 vegetation, 4 water, 5 other land; 0 is none of what its set labels, 255 unknown. What a set
-labels is what occurs in its labels: where a set labels buildings alone, 0 is any class but them.
-Scenes (see `geochange.training.data.scenes`) tell of whole pictures what cannot stand there.
-Every fifth picture of a set is kept out of what is learnt.
+3 vegetation, 4 water, 5 other land; 0 is none of the classes that its set labels, 255 unknown. The
+classes that occur in the labels of a set are those that it labels. If a set labels only buildings, 0
+is any other class. Scenes (see `geochange.training.data.scenes`) exclude some classes for whole
+images. Every fifth image of a set is kept out of training.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _TOO_FEW = (
     "docs/default-network.md"
 )
 ATTEMPTS = 6
-"""How many crops are looked at before one of which little is known is taken."""
+"""The number of crops that are tried, before a crop with few known pixels is used."""
 
 SHARES: Mapping[str, float] = {
     "accra": 0.6,
@@ -52,7 +52,7 @@ SHARES: Mapping[str, float] = {
     "massachusetts_roads": 0.8,
     "ucm": 0.8,
 }
-"""How often a set is shown, where not once: those whose outlines are the best."""
+"""How often a set is used, if not once: more often for sets with the best outlines."""
 
 SCENE_CLASSES: Mapping[str, tuple[str, ...]] = {
     "agricultural": ("vegetation", "other land"),
@@ -68,12 +68,12 @@ SCENE_CLASSES: Mapping[str, tuple[str, ...]] = {
     "river": ("vegetation", "water", "other land"),
     "runway": ("road", "vegetation", "other land"),
 }
-"""What may stand on any pixel of a scene; scenes of other classes are not shown."""
+"""The classes that the pixels of a scene may have. Scenes of other classes are not used."""
 
 
 @dataclass(frozen=True)
 class LandSet:
-    """Pictures of one kind. allowed: of each picture's size. share: how often it is shown."""
+    """Images of one kind. allowed: for each image. share: how often it is used."""
 
     name: str
     pictures: Sequence[Picture]
@@ -82,7 +82,7 @@ class LandSet:
 
     @property
     def zooms(self) -> tuple[float, float]:
-        """The least and the most that pictures are enlarged."""
+        """The smallest and the largest zoom factor of its images."""
         return zooms_of(self.name)
 
 
@@ -94,12 +94,12 @@ class LandPictures:
 
     @cached_property
     def chances(self) -> NDArray[np.float64]:
-        """Of each set to be shown."""
+        """The probability of each set."""
         shares = np.array([each.share for each in self.sets])
         return np.asarray(shares / shares.sum())
 
     def crop(self, side_px: int, seed: int) -> tuple[Picture, Allowed]:
-        """Part of some picture, turned, zoomed and photographed anew: a function of the arguments."""
+        """A part of an image, rotated, scaled and recoloured. It depends only on the arguments."""
         draw = np.random.default_rng(seed)
         chosen = self.sets[draw.choice(len(self.sets), p=self.chances)]
         number = int(draw.integers(len(chosen.pictures)))
@@ -114,7 +114,7 @@ class LandPictures:
 
 @dataclass(frozen=True, slots=True)
 class LandLesson:
-    """Crops as a network learns from them.
+    """A batch of crops for training.
 
     pictures: (batch, 3, side, side) uint8. labels: (batch, side, side), see `Allowed`.
     """
@@ -124,12 +124,12 @@ class LandLesson:
 
     @property
     def inputs(self) -> tuple[torch.Tensor, ...]:
-        """What a LandLearner takes."""
+        """The arguments of a LandLearner."""
         return (self.pictures,)
 
     @property
     def known(self) -> int:
-        """Pixels of which something is known."""
+        """The number of pixels about which something is known."""
         return int((self.labels > 0).sum())
 
 
@@ -181,10 +181,10 @@ def _seen(
 
 
 def read_land(folder: Path, scenes: Path | None, *, kept_out: bool) -> LandPictures:
-    """The pictures of all sets of a folder that are learnt from, or those kept out.
+    """The images of all sets of a folder for training, or the held-out ones.
 
-    scenes: a folder of scenes, of which those of SCENE_CLASSES join. Raises InputError where there
-    is no labelled picture, or one cannot be read.
+    scenes: a folder of scenes; those of SCENE_CLASSES are added. Raises InputError if there is no
+    labelled image, or one cannot be read.
     """
     sets = [_read_set(each, kept_out) for each in sorted(folder.glob("*/labels"))]
     sets = [each for each in sets if each.pictures]
@@ -196,7 +196,7 @@ def read_land(folder: Path, scenes: Path | None, *, kept_out: bool) -> LandPictu
 
 
 def check_land(folder: Path) -> None:
-    """Refuse a folder of too few labelled pictures, without reading them. Raises InputError."""
+    """Refuse a folder with too few labelled images, without reading them. Raises InputError."""
     if not any(len(list(each.glob("*.png"))) >= KEPT_OUT for each in folder.glob("*/labels")):
         raise InputError(f"{folder}: {_TOO_FEW}")
 
@@ -215,12 +215,12 @@ def _read_set(labels: Path, kept_out: bool) -> LandSet:
     name = labels.parent.name
     for file, picture in zip(chosen, pictures, strict=True):
         if picture.shape[:2] != values[file].shape:
-            raise InputError(f"{file} is of another size than its picture; make them one size")
+            raise InputError(f"{file} has another size than its image; make both the same size")
     return LandSet(name, pictures, [told[values[file]] for file in chosen], SHARES.get(name, 1.0))
 
 
 def _told(present: Sequence[int]) -> NDArray[np.uint8]:
-    """For each of the 256 values of a set's labels the classes that it allows, as bits."""
+    """For each of the 256 label values of a set, the classes that it allows, as bits."""
     labelled = sum(1 << (v - 1) for v in present if 1 <= v <= len(CLASSES))
     table = np.zeros(256, np.uint8)
     for value in range(1, len(CLASSES) + 1):

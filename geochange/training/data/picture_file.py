@@ -1,4 +1,4 @@
-"""Unlabelled pictures of any format that Pillow reads, of no more pixels than memory is meant for."""
+"""Reads unlabelled images of any format of Pillow, up to a size limit."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from PIL import Image, UnidentifiedImageError
 from geochange.errors import InputError
 
 MOST_PX = 2**26
-"""Of a picture: 8192 x 8192."""
+"""The largest image: 8192 x 8192 px."""
 
 _UNREADABLE = (
     *(OSError, UnidentifiedImageError, Image.DecompressionBombError),
     *(SyntaxError, ValueError, TypeError, IndexError, EOFError, OverflowError, struct.error),
 )
-"""How Pillow fails at files that are damaged."""
+"""Exceptions of Pillow for damaged files."""
 
 
 def open_picture(file: Path, mode: str = "RGB") -> Image.Image:
-    """A picture with its pixels, in a mode of Pillow. Raises InputError, which names the file."""
+    """An image with its pixels, in a mode of Pillow. Raises InputError, which names the file."""
     try:
-        # Pillow warns of what is refused here.
+        # Pillow warns about large images, which are refused here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(file)
         with image:
             if image.width * image.height > MOST_PX:
                 raise InputError(
-                    f"{file}: has {image.height:,} x {image.width:,} px, too many for a picture "
-                    "that is read whole; remove it, or cut it into smaller ones"
+                    f"{file}: has {image.height:,} x {image.width:,} px, too many to read at "
+                    "once; remove it, or cut it into smaller images"
                 )
             return image.convert(mode)
     except InputError:

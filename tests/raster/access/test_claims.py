@@ -1,4 +1,4 @@
-"""Rasters that claim more than they hold are refused at once, within little memory."""
+"""Rasters that claim more than they hold are refused quickly and with little memory."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ RASTERS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "e.tif": (lambda path: sparse(path, 40_000, 32_768), "blocks of 32,768 x 32,768 px"),
     "f.vrt": (
         lambda path: vrt_of_little(path, sparse(path.with_suffix(".tif"), 40_000, 32_768), 50),
-        "blocks of 50 x 50 px, 6.4 GB to unpack for any of them",
+        "blocks of 50 x 50 px, and each needs 6.4 GB to decode",
     ),
 }
 
@@ -68,7 +68,7 @@ def test_run_and_check_refuse_what_is_not_there(name: str, tmp_path: Path) -> No
 
 def test_an_area_of_a_claim_can_be_worked(tmp_path: Path) -> None:
     pair = pair_of(vrt_of_nothing(tmp_path / "a.vrt"))
-    with pytest.raises(InputError, match="limit the run to where pictures are"):
+    with pytest.raises(InputError, match="limit the run to the area with images"):
         refuse_claim(pair)
     part = TilePlan(pair.grid.shape, 256, 64, 8).output_window((1, 1))
     refuse_claim(pair.crop(part))
@@ -82,7 +82,7 @@ def test_what_is_small_or_full_is_no_claim() -> None:
 
 
 def test_a_sparse_raster_in_usual_tiles_is_no_claim(tmp_path: Path) -> None:
-    """Though it has not one pixel: what lies in it is a matter of taste."""
+    """It has no pixel at all, but its size is usual."""
     refuse_claim(pair_of(sparse(tmp_path / "a.tif", 20_000, 256)))
 
 
@@ -90,7 +90,7 @@ def test_large_blocks_count_as_memory_of_each_thread(tmp_path: Path) -> None:
     tiles = pair_of(make_raster(tmp_path / "a.tif", noise((64, 64, 3))))
     assert reading_bytes(tiles) == 0
     blocks = pair_of(sparse(tmp_path / "b.tif", 9000, 8192, bands=3))
-    # Of both dates, all bands unpacked and once more in GDAL's cache.
+    # All decoded bands of both dates, and once more in GDAL's cache.
     assert reading_bytes(blocks) == 2 * 2 * 3 * 8192**2
     assert block_bytes(blocks, TilePlan((9000, 9000)), UNCHANGED) < reading_bytes(blocks)
     check_reading(blocks, 10.0)
@@ -131,8 +131,8 @@ def test_very_many_bands_take_no_time(tmp_path: Path) -> None:
 
 
 PICTURES: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "a.png": (png_bomb, "50,000 x 50,000 px, too many for a picture that is read whole"),
-    "b.tif": (lambda path: sparse(path, 50_000, 256), "too many for a picture"),
+    "a.png": (png_bomb, "50,000 x 50,000 px, too many to read at once"),
+    "b.tif": (lambda path: sparse(path, 50_000, 256), "too many to read at once"),
     "c.tif": (tile_beyond, "blocks of 32,768 x 32,768 px"),
 }
 
@@ -151,7 +151,7 @@ def test_of_many_bands_a_chip_has_three_and_a_label_none(tmp_path: Path) -> None
     path = many_bands(tmp_path / "a.tif", 2000, 40)
     pixels, _ = read_picture(path, None)
     assert pixels.shape == (40, 40, 3)
-    with pytest.raises(InputError, match="holds 2,000 bands, and a label is one"):
+    with pytest.raises(InputError, match="holds 2,000 bands, but a label has one"):
         read_label(path)
     few = make_raster(tmp_path / "b.tif", np.zeros((5, 5, MOST_BANDS), np.uint8))
     assert read_label(few).raw.shape == (5, 5)

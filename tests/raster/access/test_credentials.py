@@ -1,4 +1,4 @@
-"""What a requester has to show a server goes through GDAL's own environment variables."""
+"""Credentials for servers come from GDAL's own environment variables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY = "let-me-in"
 
 
 class Guarded(SimpleHTTPRequestHandler):
-    """Serves a folder to whoever has the key."""
+    """Serves a folder to requests with the key."""
 
     def send_head(self) -> Any:
         if self.headers.get("X-Key") != KEY:

@@ -1,4 +1,4 @@
-"""Rasters are kept open for the run that reads them, and for no other."""
+"""Rasters stay open for the run that reads them, and for no other run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_two_at_once_are_two_and_the_last_one_is_lent_first(raster: str) -> None
     with held.borrow("one", raster) as first, held.borrow("one", raster) as second:
         assert first is not second
     with held.borrow("one", raster) as third:
-        assert third is first  # it was given back last
+        assert third is first  # it was returned last
     held.close()
     assert first.closed and second.closed
 
@@ -50,7 +50,7 @@ def test_another_run_never_sees_what_one_had_open(raster: str) -> None:
     assert first.closed
     with held.borrow("two", raster) as late, held.borrow("three", raster):
         pass
-    assert late.closed  # came back when its run was over
+    assert late.closed  # returned after its run
     held.close()
 
 

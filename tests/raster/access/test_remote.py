@@ -1,4 +1,4 @@
-"""Rasters on a web server that fails as servers do: asked again, then named; never other pixels."""
+"""Rasters on a failing web server: read again, then reported; never with wrong pixels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PATIENCE = {
     "GDAL_HTTP_RETRY_DELAY": "0.05",
     "GDAL_HTTP_MAX_RETRY": "2",
 }
-"""What a user may set, and a test must."""
+"""Settings that a user may set, and that tests need."""
 
 
 @pytest.fixture(autouse=True)
@@ -136,7 +136,7 @@ def test_bytes_that_a_server_never_gives_are_named_and_skipped_when_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("GDAL_HTTP_MAX_RETRY", "0")
-    lost = (2, 2)  # a tile of 12 KB, within bytes that are asked for 16 KB at a time
+    lost = (2, 2)  # a tile of 12 KB; GDAL requests 16 KB at a time
     offset, size = place_of(server.folder / "before.tif", lost)
     server.behave(Fault(REFUSE, start=offset, stop=offset + size))
     words = ["run", f"{server.url}/before.tif", f"{server.url}/after.tif", "--quiet"]
@@ -150,7 +150,7 @@ def test_bytes_that_a_server_never_gives_are_named_and_skipped_when_asked(
     with rasterio.open(tmp_path / "x.tif") as raster:
         missing = raster.read(1) == 255
     assert missing[128:192, 128:192].all()
-    # GDAL asks for whole 16 KB, so the tiles on either side may go with it.
+    # GDAL requests whole 16 KB, so the adjacent tiles may fail too.
     assert missing.sum() <= 3 * 64 * 64
 
 

@@ -1,4 +1,4 @@
-"""Pixels that cannot be read: invalid, never zeros, the same ground from whatever window."""
+"""Unreadable pixels are invalid, never zeros, and cover the same area for every window."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from geochange.raster.reader import inspect
 SHAPE = (160, 192)
 TILE = 32
 BAD = (2, 3)
-"""The tile that is damaged."""
+"""The damaged tile."""
 GROUND = Window(BAD[0] * TILE, BAD[1] * TILE, TILE, TILE)
 RGB = Bands((1, 2, 3), (1, 2, 3))
 TILED = {"tiled": True, "blockxsize": TILE, "blockysize": TILE}
@@ -38,14 +38,14 @@ WARPED = NORTH_UP @ Affine.translation(-1.5, -1.5)
 
 @pytest.fixture(autouse=True)
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long was slept, without sleeping."""
+    """The recorded pauses; nothing sleeps."""
     slept: list[float] = []
     monkeypatch.setattr(retry, "sleep", slept.append)
     return slept
 
 
 def pair_of(folder: Path, transform: Affine = NORTH_UP, **profile: Any) -> RasterPair:
-    """A pair whose date after lies so on the grid of the date before; both whole."""
+    """A pair whose date after has this transform; both are intact."""
     before = make_raster(folder / "before.tif", noise((*SHAPE, 3), 1))
     pixels = noise((SHAPE[0] + 8, SHAPE[1] + 8, 3), 2)
     after = make_raster(folder / "after.tif", pixels, transform=transform, **{**TILED, **profile})
@@ -201,7 +201,7 @@ def test_what_fails_is_tried_again_after_a_pause_from_the_file_opened_afresh(
 
     def sleep(pause_s: float) -> None:
         naps.append(pause_s)
-        if len(naps) == 2:  # the disk comes back
+        if len(naps) == 2:  # the disk is available again
             path.write_bytes(sound)
 
     monkeypatch.setattr(retry, "sleep", sleep)
@@ -244,7 +244,7 @@ def test_a_handle_gives_up_after_its_tries(naps: list[float]) -> None:
         assert isinstance(retry.retry_read(handle, fail), RasterioIOError)
     assert len(read_from) == retry.TRIES == len(opened) == len(closed)
     assert read_from == opened == closed
-    assert shut == opened[:-1]  # what failed is not handed on
+    assert shut == opened[:-1]  # a failed raster is not reused
     assert naps == list(retry.PAUSES_S)
 
 

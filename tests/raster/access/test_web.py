@@ -1,4 +1,4 @@
-"""Requests to servers that drip, redirect, or send without end: bounded, and no secret goes astray."""
+"""Requests to servers that are slow, redirect, or never stop: limited, and no secret is leaked."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def servers() -> Iterator[tuple[str, str, list[tuple[str, dict[str, str]]]]]:
-    """Two hosts (two ports of the loopback), and what both were asked."""
+    """Two hosts (two ports of the loopback), and the requests that both received."""
     Handler.seen, Handler.stop = [], threading.Event()
     running = [ThreadingHTTPServer(("127.0.0.1", 0), Handler) for _ in range(2)]
     for server in running:
@@ -108,7 +108,7 @@ def test_headers_follow_a_redirect_to_the_same_host_alone(
         (host_of(two), None),
     ]
     seen.clear()
-    # And back: a chain over another host does not bring them back either.
+    # A redirect over another host and back does not restore the headers.
     fetch(f"{one}/to/{two}/to/{one}/item.json", 10, headers=SECRET)
     assert seen[1][1].get("X-Api-Key") is None
 

@@ -1,4 +1,4 @@
-"""Small pictures of large rasters: the right ones, and never by reading all of it."""
+"""Small images of large rasters: correct, and without reading the whole raster."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ Counted = Callable[[], int]
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> Counted:
-    """How many pixels were asked of rasters at full resolution."""
+    """The number of pixels that were read at full resolution."""
     counts: list[int] = []
     read = glancing.AlignedRaster._read_piece
 

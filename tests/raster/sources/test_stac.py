@@ -1,4 +1,4 @@
-"""STAC items: the right asset, the date, and one line for what an item may not say."""
+"""STAC items: the right asset, the date, and one line for what an item must not contain."""
 
 from __future__ import annotations
 
@@ -180,17 +180,17 @@ def test_a_file_beside_it_may_be_named_in_full(tmp_path: Path) -> None:
 
 
 BROKEN = {
-    "[1, 2]": "no STAC item",
-    '{"type": "FeatureCollection", "features": []}': "no STAC item",
-    '{"type": "Catalog", "links": []}': "no STAC item",
-    '{"type": "Feature", "assets": []}': "no list by name",
+    "[1, 2]": "not a STAC item",
+    '{"type": "FeatureCollection", "features": []}': "not a STAC item",
+    '{"type": "Catalog", "links": []}': "not a STAC item",
+    '{"type": "Feature", "assets": []}': "not a JSON object",
     '{"type": "Feature", "assets": {"a": 7, "b": null}}': "none of its 2 assets",
     '{"type": "Feature", "assets": {"a": {"href": 7}}}': "none of its 1 assets",
     '{"type": "Feature", "assets": {}}': "none of its 0 assets",
     '{"type": "Feature", "assets": {"a": {"href": "a.tif"}, "b": {"href": "b.tif"}}}': "which asset",
-    "[" * 100_000: "no JSON",
-    "no json": "no JSON",
-    "\udcff": "no JSON",
+    "[" * 100_000: "not JSON",
+    "no json": "not JSON",
+    "\udcff": "not JSON",
 }
 
 
@@ -235,7 +235,7 @@ def test_an_asset_that_names_other_files_is_refused_whatever_it_is_called(
         "<SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></VRTDataset>"
     )
     path = item(tmp_path / "items", {"a": asset(name)})
-    with pytest.raises(InputError, match="is no picture") as caught:
+    with pytest.raises(InputError, match="is not an image") as caught:
         inspect_source(path)
     assert "\n" not in str(caught.value)
 

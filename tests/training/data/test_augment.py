@@ -1,4 +1,4 @@
-"""Chips that are turned, cut and coloured at random, and what must hold whatever is drawn."""
+"""Random rotations, crops and colours of chips: properties that hold for every draw."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from geochange.chip import Chip, fill_invalid
 from geochange.training.data.augment import Augmentation, _distort, augment
 
 STILL = Augmentation(size_px=32, rotate=0, flip=0, photometric=0)
-"""Nothing is drawn but the crop."""
+"""Only the crop is random."""
 
 
 def planted(height: int, width: int, seed: int = 0) -> Chip:
-    """A chip whose label can be read off either date: white where it is 1, black where 0.
+    """A chip whose label can be read off either date: white where it is 1, black where it is 0.
 
-    A corner block is white, so that every symmetry of the square shows.
+    One corner block is white, so that every symmetry of the square is visible.
     """
     rng = np.random.default_rng(seed)
     coarse = rng.random((-(-height // 8), -(-width // 8))) < 0.4
@@ -34,7 +34,7 @@ def planted(height: int, width: int, seed: int = 0) -> Chip:
 
 
 def natural(height: int, width: int, seed: int = 0) -> Chip:
-    """A chip of different dates, some pixels of which are invalid, and some unknown."""
+    """A chip of different dates, with some invalid and some unknown pixels."""
     rng = np.random.default_rng(seed)
     dates = [noise((height, width, 3), seed + date) for date in (0, 1)]
     valid = [rng.random((height, width)) > 0.05 for _ in dates]
@@ -86,7 +86,7 @@ def test_both_dates_and_the_label_move_together(seed: int) -> None:
     assert np.array_equal(made.before, made.after)
     assert made.valid.mean() > 0.2
     seen = made.before[..., 0] >= 128
-    # Bilinear pictures and a nearest label part along edges alone, by less than half a pixel.
+    # Bilinear images and a nearest-neighbour label differ only at edges, by less than half a pixel.
     sure = made.valid & np.isin(made.before[..., 0], (0, 255))
     assert sure.sum() > 0.5 * made.valid.sum()
     assert np.array_equal(seen[sure], label[sure] == 1)
@@ -161,7 +161,7 @@ def test_dates_change_places_with_all_that_was_done_to_them(swap: float) -> None
 
 
 def test_a_chip_without_a_label_teaches_nothing() -> None:
-    with pytest.raises(ValueError, match="without a label"):
+    with pytest.raises(ValueError, match="needs a label"):
         augment(replace(natural(32, 32), label=None), STILL, 0)
 
 
@@ -173,7 +173,7 @@ def crops(label: np.ndarray, share: float, draws: int = 60) -> list[np.ndarray]:
 
 
 def test_crops_that_one_class_fills_are_drawn_again() -> None:
-    """Half of all crops would hold no change at all; ten draws find one that does."""
+    """Half of all crops hold no change; ten draws find one that does."""
     label = np.zeros((128, 128), np.uint8)
     label[:, 60:90] = 1
 
@@ -185,7 +185,7 @@ def test_crops_that_one_class_fills_are_drawn_again() -> None:
 
 
 def test_the_share_is_one_of_known_pixels() -> None:
-    """On the left nine of ten known pixels changed, on the right half; between nothing is known."""
+    """On the left 9 of 10 known pixels changed, on the right half; between them all are unknown."""
     label = np.full((120, 128), 255, np.uint8)
     label[:, :40], label[:, 88:] = 1, 1
     label[::10, :40], label[::2, 88:] = 0, 0
@@ -222,7 +222,7 @@ ONE = {
     "saturation": replace(STILL, photometric=1, brightness=0, contrast=0, hue_degrees=0),
     "hue": replace(STILL, photometric=1, brightness=0, contrast=0, saturation=0),
 }
-"""One distortion at a time; saturation and hue also go to HSV of 8 bits and back."""
+"""One distortion at a time; saturation and hue also convert to 8-bit HSV and back."""
 
 
 def flat(color: tuple[int, int, int]) -> Chip:
@@ -231,7 +231,7 @@ def flat(color: tuple[int, int, int]) -> Chip:
 
 
 def drawn(name: str, color: tuple[int, int, int], draws: int = 300) -> np.ndarray:
-    """(2 * draws, 3): what becomes of a colour, at both dates."""
+    """(2 * draws, 3): the results for a colour, at both dates."""
     made = [augment(flat(color), ONE[name], seed) for seed in range(draws)]
     pixels = [date[0, 0] for chip in made for date in (chip.before, chip.after)]
     return np.array(pixels, dtype=float)
@@ -285,12 +285,12 @@ def test_each_distortion_has_its_probability() -> None:
     how = replace(ONE["brightness"], photometric=0.5)
     made = [augment(flat((100, 100, 100)), how, seed) for seed in range(300)]
     changed = np.mean([(date != 100).any() for c in made for date in (c.before, c.after)])
-    # One draw in 21 adds nothing: 0.476 on average, give or take 0.02.
+    # One draw in 21 adds nothing: 0.476 on average, within 0.02.
     assert 0.41 < changed < 0.54
 
 
 class Decided:
-    """Draws that are not left to chance: everything is done in full, contrast first or last."""
+    """Draws that are fixed: every distortion at full strength, contrast first or last."""
 
     def __init__(self, coin: float) -> None:
         self.coin = coin
@@ -304,7 +304,7 @@ class Decided:
 
 @pytest.mark.parametrize(("coin", "blue"), [(0.0, 129), (0.9, 120)])
 def test_contrast_comes_first_or_last(coin: float, blue: int) -> None:
-    """First, red and green are cut at 255 and the saturation sinks before it is multiplied."""
+    """First: red and green are clipped at 255, which lowers the saturation before it is multiplied."""
     how = Augmentation(photometric=1, brightness=0, hue_degrees=0)
     made = _distort(flat((250, 250, 125)).before, how, cast(np.random.Generator, Decided(coin)))
     assert np.abs(made[0, 0].astype(int) - (255, 255, blue)).max() <= 2

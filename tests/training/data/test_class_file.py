@@ -45,7 +45,7 @@ def test_what_the_authors_tool_writes_is_read(tmp_path: Path) -> None:
 
 
 def test_the_bytes_that_are_written(tmp_path: Path) -> None:
-    """Those of json.dump(..., indent=4, ensure_ascii=False), as the authors call it."""
+    """The bytes of json.dump(..., indent=4, ensure_ascii=False), as the authors call it."""
     file = tmp_path / "classes.json"
     write_classes(file, [("a b.png", [("forêt", 0.87654), ("sea", 0.00004), ("x", 1e-9)])])
     assert file.read_bytes().decode("utf-8") == (
@@ -81,12 +81,12 @@ def test_a_path_that_is_no_utf8(tmp_path: Path) -> None:
 DAMAGED = {
     "no list": ({"image_path": "1.png"}, "not a list"),
     "empty list": ([], "not a list"),
-    "entry that is none": ([good(), "2.png"], "entry 2 is no object"),
+    "entry that is none": ([good(), "2.png"], "entry 2 is not an object"),
     "no path": ([good(), {"one": "0.5"}], "entry 2 has no image_path"),
     "path that is no text": ([{**good(), "image_path": 7}], "entry 1 has no image_path"),
     "eight names": (
         [{"image_path": "x/1.png", **dict.fromkeys(NAMED[:8], "0.1")}],
-        r"entry 1 \(x/1.png\) has 8 class names, and 9",
+        r"entry 1 \(x/1.png\) has 8 class names, but 9",
     ),
     "one picture twice": ([good(), good()], "entry 2 is of x/1.png, as is one before"),
 }
@@ -104,11 +104,11 @@ def test_a_damaged_file_is_named_with_its_entry(case: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (AUTHORS.encode()[:-40], "cut off or no valid JSON"),
-        (b"", "cut off or no valid JSON"),
-        (b"\xff\xfe\x00", "cut off or no valid JSON"),
-        (b"[" * 100_000, "cut off or no valid JSON"),
-        (AUTHORS.replace('"h"', '"g"').encode(), "g stands twice"),
+        (AUTHORS.encode()[:-40], "truncated or not valid JSON"),
+        (b"", "truncated or not valid JSON"),
+        (b"\xff\xfe\x00", "truncated or not valid JSON"),
+        (b"[" * 100_000, "truncated or not valid JSON"),
+        (AUTHORS.replace('"h"', '"g"').encode(), "g occurs twice"),
     ],
 )
 def test_what_is_no_json(content: bytes, message: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of one date: what their labels allow, and what is seen of them."""
+"""Images of one date: what their labels allow, and their crops."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_crops_follow_from_seed_and_number_alone(tmp_path: Path) -> None:
 
 
 def logits_of(classes: list[int]) -> torch.Tensor:
-    """Logits that are sure of one class on each of a row of pixels."""
+    """Logits that strongly predict one class for each pixel of a row."""
     sure = torch.nn.functional.one_hot(torch.tensor([[classes]]), len(CLASSES)) * 20.0
     return sure.permute(0, 3, 1, 2)
 

@@ -1,4 +1,4 @@
-"""Lessons: the same chips in the same order wherever one begins, and no remarks on the way."""
+"""Batches: the same chips in the same order from any start, and no warnings."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_names_belong_to_their_chips() -> None:
 
 
 def test_more_processes_than_cores_are_not_remarked_on() -> None:
-    # pytest makes its own list of warnings, which this one is not to come into.
+    # Separate from pytest's own list of warnings.
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         started = loader((os.cpu_count() or 1) + 1).steps(0, 1)

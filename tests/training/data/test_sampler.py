@@ -1,4 +1,4 @@
-"""Which chip is learnt from when."""
+"""The order of chips in training."""
 
 from __future__ import annotations
 

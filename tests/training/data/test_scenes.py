@@ -1,4 +1,4 @@
-"""Scenes: read class by class, looked at again and again, and matched with captions."""
+"""Scenes: read by class, cropped repeatedly, and matched with captions."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_mixed_pictures_have_mixed_labels() -> None:
 def test_shares_count_the_captions_that_stand_for_classes() -> None:
     logits = torch.tensor([[9.0, 3.0, 1.0, 2.0], [0.0, 1.0, 3.0, 2.0]])
     labels = torch.tensor([2, 1])
-    captions = [1, 2, 3]  # of three classes; the first caption stands for none
+    captions = [1, 2, 3]  # of three classes; the first caption has no class
     assert share_among(logits, labels, captions, 1) == 0.5
     assert share_among(logits, labels, captions, 2) == 1.0
 
@@ -103,7 +103,7 @@ def test_names_of_one_class_mean_one_thing() -> None:
 def test_the_least_score_is_where_what_is_said_is_right() -> None:
     scenes = LabelledScenes(torch.zeros(3, 3, 1, 1), torch.tensor([0, 1, 1]), ("beach", "river"))
     vocabulary = ("beach", "sea", "river", "lake")
-    # Together beach and sea have 0.8 of the first and 0.5 of the last, which is a river.
+    # Beach and sea together have 0.8 of the first and 0.5 of the last, which is a river.
     shares = torch.tensor([[0.4, 0.4, 0.1, 0.1], [0.05, 0.05, 0.6, 0.3], [0.3, 0.2, 0.4, 0.1]])
     found = sure_from(shares.log(), scenes, vocabulary, 0.99)
     assert 0.5 < found <= 0.52
