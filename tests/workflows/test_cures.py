@@ -219,7 +219,7 @@ def remove(name: str) -> Act:
 REFUSALS = {
     "reviews": Refusal(
         f"{RUN} --out r.gpkg",
-        "give another --out, or add --overwrite to lose what was said of them",
+        "give another --out, or add --overwrite to lose the reviews",
         {
             "another --out": (nothing, f"{RUN} --out c.gpkg"),
             "--overwrite": (nothing, f"{RUN} --out r.gpkg --overwrite"),
@@ -263,7 +263,7 @@ REFUSALS = {
     ),
     "somebody's page": Refusal(
         f"run before.tif after.tif {CVA} --out c.gpkg",
-        "move it, give another --out, or take --report none",
+        "move it, give another --out, or add --report none",
         {
             "--report none": (nothing, f"{RUN} --out c.gpkg"),
             "another --out": (nothing, f"run before.tif after.tif {CVA} --out d.gpkg"),
@@ -364,7 +364,7 @@ REFUSALS = {
     ),
     "rasters that were moved": Refusal(
         "preview c.gpkg --quiet",
-        "(--before",
+        "name it with --before FILE",
         {"--before": (nothing, "preview c.gpkg --before elsewhere/before.tif --quiet")},
         moved,
         ("c.gpkg", "c.tif"),
@@ -399,7 +399,7 @@ REFUSALS = {
     ),
     "a run's threshold that is lost": Refusal(
         "polygonize c.tif --quiet",
-        "or say a --threshold, the run's is not known",
+        "or give --threshold, as that of the run is not known",
         {"--threshold": (nothing, "polygonize c.tif --threshold 0.5 --quiet")},
         damaged_beside,
         ("c.tif", "c.gpkg", "copy.gpkg"),
@@ -428,7 +428,7 @@ REFUSALS = {
     ),
     "no status": Refusal(
         "data chips before.tif after.tif one.gpkg --out chips --size 32 --val 0 --reviewed --quiet",
-        "or leave --reviewed out to take all for change",
+        "or leave --reviewed out to take all as change",
         {
             "leave it out": (
                 nothing,
@@ -440,7 +440,7 @@ REFUSALS = {
     ),
     "a pair too small for two splits": Refusal(
         "data chips before.tif after.tif one.gpkg --out chips --size 32 --quiet",
-        "take a smaller --block or --size, or fewer splits (--val 0)",
+        "choose a smaller --block or --size, or fewer splits (--val 0)",
         {
             "--val 0": (
                 nothing,

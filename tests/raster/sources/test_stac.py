@@ -288,7 +288,7 @@ def test_a_picture_that_gdal_also_takes_for_a_virtual_raster_is_refused(tmp_path
     path.write_bytes(start + b"\xff\xfe\x20\x20" + comment + rest)
     with rasterio.open(path) as virtual:
         assert virtual.driver == "VRT", "GDAL does not take it for one: another trick is needed"
-    with pytest.raises(InputError, match="no picture"):
+    with pytest.raises(InputError, match="is not an image"):
         inspect_source(item(tmp_path / "items", {"a": asset("a.jpg")}))
 
 
