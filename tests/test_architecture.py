@@ -62,7 +62,7 @@ STREAMS = ("report/run/", "running/write_outputs.py")
 
 HOMES = {
     "rasterio": ("raster/", "dataset/raster_labels.py", "vector/files/polygon_reader.py"),
-    "pyogrio": ("vector/", "raster/sources/mosaic.py", "dataset/reviewed.py"),
+    "pyogrio": ("vector/", "raster/sources/tile_index.py", "dataset/reviewed.py"),
     "pyproj": ("grid/", "vector/", "qgis/", "raster/", "workflows/"),
     "geopandas": ("vector/", "qgis/", "workflows/", *STREAMS),
     "torch": ("models/", "training/", "mosaic/stitch.py"),

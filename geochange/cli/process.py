@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
+from types import TracebackType
 from typing import Any, TextIO
 
 from geochange.errors import one_line
@@ -24,6 +25,7 @@ def prepare() -> None:
     logging.getLogger("rasterio").setLevel(logging.ERROR)
     warnings.showwarning = _show_warning
     sys.unraisablehook = partial(_show_unraisable, sys.unraisablehook)
+    sys.excepthook = partial(_show_uncaught, sys.excepthook)
 
 
 def _open_streams() -> None:
@@ -59,6 +61,20 @@ def _show_unraisable(usual: Callable[[Any], object], found: Any) -> None:
     if isinstance(found.exc_value, UnicodeDecodeError) and "rasterio" in str(found.object):
         return
     usual(found)
+
+
+def _show_uncaught(
+    usual: Callable[..., object],
+    kind: type[BaseException],
+    error: BaseException,
+    trace: TracebackType | None,
+) -> None:
+    """The same, for rasterio's callbacks print what they cannot raise in this way first.
+
+    They have no place in Python, so no trace.
+    """
+    if not (isinstance(error, UnicodeDecodeError) and trace is None):
+        usual(kind, error, trace)
 
 
 SIGHUP, SIGPIPE = 1, 13

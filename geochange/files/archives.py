@@ -9,9 +9,10 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from geochange.errors import InputError
+from geochange.files.names import split_address
 
 KINDS: Mapping[str, str] = {
     ".zip": "zip",
@@ -32,6 +33,7 @@ NAMED = 4
 _URI = re.compile(r"^(zip|tar|gzip)(?:\+(file|https?|s3|gs|az|oss))?://(.+)$", re.IGNORECASE)
 _VSI = re.compile(r"^/vsi(zip|tar|gzip)/(.+)$")
 _FILE = re.compile(r"^file://", re.IGNORECASE)
+_WEB = re.compile(r"^(https?|ftp|s3|gs|az|oss)://", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,10 @@ def gdal_name(text: str) -> str:
     if uri is not None:
         text = _name_of_uri(uri[1].lower(), (uri[2] or "file").lower(), uri[3])
     elif _FILE.match(text):
-        text = unquote(urlsplit(text).path)
+        text = unquote(split_address(text).path)
+    elif _WEB.match(text):
+        scheme, _, rest = text.partition("://")
+        text = f"{scheme.lower()}://{rest}"  # rasterio knows it in lower case alone
     inside = split(text)
     return text if inside is None else inside.gdal_name
 

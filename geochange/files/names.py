@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from typing import Final
+from urllib.parse import SplitResult, urlsplit
 
 from geochange.errors import GeochangeError
 from geochange.formatting import printable
@@ -31,6 +32,14 @@ def shown(path: PathLike) -> str:
     """A name for messages: in one line, and without its middle if it is very long."""
     text = printable(os.fspath(path))
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}...{text[-_SHOWN // 2 :]}"
+
+
+def split_address(text: str) -> SplitResult:
+    """The parts of an address; what Python takes for none ("http://[") is a path and no more."""
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return SplitResult("", "", text, "", "")
 
 
 def refuse_unopenable(path: PathLike, error: type[GeochangeError]) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
-from geochange.errors import InputError
+from geochange.errors import InputError, one_line
 from geochange.files.names import refuse_unopenable
 from geochange.grid.grid import Grid
 from geochange.raster.access import retry
@@ -115,7 +116,11 @@ def opened(path: str, **options: Any) -> Iterator[Any]:
         # Servers need not list the folder. So a mask or a georeference in its own file is not found.
         options = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", **options}
     with gdal_environment(**options), open_raster(path) as dataset:
-        yield dataset
+        try:
+            yield dataset
+        except CPLE_BaseError as error:  # where rasterio asks an open file about its bands
+            said = one_line(error)[:200]
+            raise InputError(f"{path}: damaged ({said}); fetch or export it again") from error
 
 
 def open_raster(path: str) -> Any:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from geochange.config import TrainOptions
-from geochange.errors import InputError
 from geochange.files.output_paths import make_folder
 from geochange.models.changeclip.clip_alignment import Aligner, caption_tokens, describe
 from geochange.models.changeclip.text_tower import TextOptions
@@ -23,6 +21,7 @@ from geochange.models.weights.checkpoint import (
 )
 from geochange.progress import Watch
 from geochange.trainer.preparation import LEAST_SCORE, Prepared
+from geochange.trainer.pretrained import DONE, is_done
 from geochange.trainer.recipe import WITH_OWN_CLIP, devices_of
 from geochange.training.data.scenes import (
     TEMPLATES,
@@ -38,10 +37,7 @@ from geochange.training.data.scenes import (
 from geochange.training.schedule import learning_rate, parameter_groups
 from geochange.training.training_state import OptimizerSettings, TrainingState
 
-logger = logging.getLogger(__name__)
-
 STAGE = "align"
-DONE = "done"
 SURE = 0.99
 """The share of correct names on held-out images that sets the least score. On ground outside its
 classes the share is lower."""
@@ -63,18 +59,6 @@ def align_scenes(prepared: Prepared, watch: Watch) -> None:
     alignment = Alignment(options, prepared.root, file)
     make_folder(file.parent)
     alignment.learn(watch)
-
-
-def is_done(file: Path) -> bool:
-    """Whether the CLIP is complete. A damaged file is removed, and a new one is trained."""
-    if not file.is_file():
-        return False
-    try:
-        return bool(read_resume_state(file).facts.get(DONE))
-    except InputError as error:
-        logger.warning("%s; it is trained again", error)
-        file.unlink()
-        return False
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ from geochange.models.weights.checkpoint import (
     Checkpoint,
     ResumeState,
     read_checkpoint,
-    read_facts,
     read_resume_state,
     write_checkpoint,
 )
 from geochange.progress import Watch
 from geochange.trainer.land_judging import LandFigures, judge_land
 from geochange.trainer.preparation import Prepared
+from geochange.trainer.pretrained import DONE, is_done
 from geochange.trainer.recipe import devices_of, loading_processes, start_of
 from geochange.training.data.land_pictures import LandCrops, LandLesson, collate_land, read_land
 from geochange.training.data.loader import Loader
@@ -32,7 +32,6 @@ from geochange.training.schedule import learning_rate, parameter_groups
 from geochange.training.training_state import PACE, OptimizerSettings, TrainingState
 
 STAGE = "land"
-DONE = "done"
 CLIP_NORM = 2.0
 """The largest norm of a gradient before clipping."""
 
@@ -40,11 +39,11 @@ CLIP_NORM = 2.0
 def learn_land(prepared: Prepared, watch: Watch) -> None:
     """Train tower and land head, unless they exist, or the network has another start.
 
-    The network is saved regularly, and resumed from its file. Raises InputError if there are no
-    labelled images.
+    The network is saved regularly, and resumed from its file; a damaged file is removed, and a
+    new one is trained. Raises InputError if there are no labelled images.
     """
     file = prepared.land
-    if file is None or (file.is_file() and read_facts(file).get(DONE)):
+    if file is None or is_done(file):
         return
     make_folder(file.parent)
     LandTraining(prepared.options, prepared.root, file).learn(watch)

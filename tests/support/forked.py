@@ -34,7 +34,11 @@ def server() -> ForkServerContext:
 
 
 class ForkedCommand:
-    """`geochange` with these arguments in a separate process."""
+    """`geochange` with these words in a process of its own.
+
+    session: "" for one of its own, as a shell gives each command; or the terminal that it is in,
+    which is also where it prints.
+    """
 
     def __init__(
         self,
@@ -42,11 +46,12 @@ class ForkedCommand:
         folder: Path,
         environment: Mapping[str, str],
         most_bytes: int | None = None,
+        session: str | None = None,
     ) -> None:
         handle, said = tempfile.mkstemp(dir=folder.parent, suffix=".err")
         os.close(handle)
         self._said = Path(said)
-        given = (list(words), folder, dict(environment), said, most_bytes)
+        given = (list(words), folder, dict(environment), said, most_bytes, session)
         self._process = server().Process(target=_serve, args=given)
         self._process.start()
 
@@ -107,13 +112,26 @@ class FreshCommand:
 
 
 def _serve(
-    words: list[str], folder: Path, environment: dict[str, str], said: str, most_bytes: int | None
+    words: list[str],
+    folder: Path,
+    environment: dict[str, str],
+    said: str,
+    most_bytes: int | None,
+    session: str | None,
 ) -> None:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     with open(said, "w") as file:
         os.dup2(file.fileno(), 2)
+    if session is not None:
+        os.setsid()
+    if session:
+        terminal = os.open(session, os.O_RDWR)  # a session's first one is the one that it is in
+        for stream in range(3):
+            os.dup2(terminal, stream)
+        # Those of the server may be files, in which one can go back.
+        sys.stdout, sys.stderr = (os.fdopen(n, "w", 1, closefd=False) for n in (1, 2))
     if most_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
     sys.argv = ["geochange", *words]

@@ -632,7 +632,7 @@ def _(folder: Path) -> Odd:
 # Refused rasters.
 
 
-@refused("control points only", "has ground control points only; give it a CRS and a transform")
+@refused("control points only", "has ground control points only; warp it to a map first")
 def _(folder: Path) -> str:
     path = make_raster(folder / "a.tif", ground(), crs=None)
     points = [

@@ -7,16 +7,26 @@ from pathlib import Path
 
 import pytest
 import torch
+from breaking import DAMAGES
+from changeclip_cases import SMALL
 from imagenet_package import make_package
 from labelled_pictures import make_labelled
 from unlabelled_pictures import FEW, make_pictures
 
 from geochange.config import TrainOptions
 from geochange.errors import InputError, OptionError
-from geochange.models.weights.checkpoint import read_checkpoint, read_facts
+from geochange.models.weights.card import Card
+from geochange.models.weights.checkpoint import (
+    Checkpoint,
+    ResumeState,
+    read_checkpoint,
+    read_facts,
+    write_checkpoint,
+)
 from geochange.progress import unwatched
-from geochange.trainer.land_pretraining import learn_land
+from geochange.trainer.land_pretraining import LandTraining, learn_land
 from geochange.trainer.preparation import prepare
+from geochange.trainer.pretrained import DONE
 from geochange.workflows.train import train
 
 LITE = {
@@ -66,6 +76,26 @@ def test_the_same_weights_whether_interrupted_or_not(data: Path, tmp_path: Path)
     assert all(torch.equal(one[name], two[name]) for name in one)
     assert read_facts(whole.land)["done"]
     assert "building_iou_houses" in read_checkpoint(whole.land).card.metrics
+
+
+@pytest.mark.parametrize("damage", [None, "flipped", "truncated", "empty"])
+def test_only_a_whole_network_to_its_last_step_is_not_learnt_again(
+    damage: str | None, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt: list[bool] = []
+    monkeypatch.setattr(
+        LandTraining, "__init__", lambda self, options, root, file: learnt.append(file.exists())
+    )
+    monkeypatch.setattr(LandTraining, "learn", lambda self, watch: None)
+    prepared = prepare(options(data), tmp_path / "out", False)
+    assert prepared.land is not None
+    prepared.land.parent.mkdir(exist_ok=True)
+    network = Checkpoint(Card(SMALL["resnet"]), {"a": torch.ones(300)})
+    write_checkpoint(prepared.land, network, ResumeState({}, {"step": 4, DONE: True}))
+    if damage is not None:
+        DAMAGES[damage](prepared.land)
+    learn_land(prepared, unwatched)
+    assert learnt == ([] if damage is None else [False])
 
 
 @pytest.mark.slow

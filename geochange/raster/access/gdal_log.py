@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rasterio._err import CPLE_OutOfMemoryError
+from rasterio._err import CPLE_BaseError, CPLE_OutOfMemoryError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
 
@@ -42,11 +42,17 @@ QUIET = _Quiet()
 
 @contextmanager
 def understood() -> Iterator[None]:
-    """Turn GDAL messages that are not valid UTF-8 into a RasterioIOError."""
+    """Turn errors that rasterio does not convert into a RasterioIOError.
+
+    These are GDAL messages that are not valid UTF-8, and GDAL errors while rasterio reads the
+    properties of the bands of an open file.
+    """
     try:
         yield
     except UnicodeDecodeError as error:
         raise RasterioIOError(error.object.decode("utf-8", "replace")) from error
+    except CPLE_BaseError as error:
+        raise RasterioIOError(str(error)) from error
 
 
 def lacks_memory(error: RasterioError) -> bool:

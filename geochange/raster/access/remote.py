@@ -7,7 +7,8 @@ import re
 from typing import Any
 
 _REMOTE = re.compile(
-    r"(^|\+)(https?|ftp|s3|gs|az|oss)://|/vsi(curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs)\b"
+    r"(^|\+)(https?|ftp|s3|gs|az|oss)://|/vsi(curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs)\b",
+    re.IGNORECASE,  # GDAL's own driver of web addresses heeds no case
 )
 
 _REFUSED = re.compile(r"HTTP response code: 4(?!08|25|29)\d\d")

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPMessage
 from typing import IO
-from urllib.parse import urlsplit
+
+from geochange.files.names import split_address
 
 ANSWER_S = 15.0
 """The time limit for a complete answer, also from a slow server."""
@@ -38,7 +39,7 @@ class TooLargeError(OSError):
 
 def host_of(url: str) -> str:
     """The host and port of a URL, in lower case; "" without a host."""
-    return urlsplit(url).netloc.rpartition("@")[2].lower()
+    return split_address(url).netloc.rpartition("@")[2].lower()
 
 
 def user_headers() -> dict[str, str]:
@@ -116,7 +117,7 @@ class _SameKindOfPlace(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> urllib.request.Request | None:
         """The request after a redirect. Raises HTTPError if the new URL is not on the web."""
-        if urlsplit(newurl).scheme.lower() not in ("http", "https"):
+        if split_address(newurl).scheme.lower() not in ("http", "https"):
             raise urllib.error.HTTPError(newurl, code, "it redirects off the web", headers, fp)
         following = super().redirect_request(req, fp, code, msg, headers, newurl)
         is_safe = host_of(newurl) == host_of(req.full_url) and not (

@@ -121,7 +121,10 @@ def open_picture(path: Path) -> Iterator[Any]:
                 f"{path}: is {dataset.driver}, not PNG, JPEG or TIFF; convert it to one of them"
             )
         _refuse_size(path, dataset)
-        yield dataset
+        try:
+            yield dataset
+        except RasterioError as error:
+            raise _damaged(path) from error
 
 
 def _refuse_size(path: Path, dataset: Any) -> None:
@@ -194,10 +197,12 @@ def _read(path: Path, dataset: Any, bands: tuple[int, ...]) -> NDArray[Any]:
     try:
         pixels: NDArray[Any] = dataset.read(list(bands))
     except (RasterioError, MemoryError, ValueError) as error:
-        raise InputError(
-            f"{path}: damaged or cut off, its pixels cannot be read; fetch it again"
-        ) from error
+        raise _damaged(path) from error
     return pixels
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(f"{path}: damaged or cut off, its pixels cannot be read; fetch it again")
 
 
 def _whitened(dataset: Any, pixels: NDArray[Any]) -> NDArray[Any]:

@@ -10,20 +10,16 @@ from __future__ import annotations
 import glob
 import math
 import os
-import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from xml.etree import ElementTree as ET
 
-import pyogrio
 import shapely
 from affine import Affine
-from pyogrio.errors import DataLayerError, DataSourceError
 
 from geochange.errors import InputError
 from geochange.raster.band_info import BandInfo
+from geochange.raster.sources.band_stack import names_in
 from geochange.raster.sources.masks import Cover, Mask, mask_cover, whole_cover
 from geochange.raster.sources.members import (
     Member,
@@ -34,17 +30,12 @@ from geochange.raster.sources.members import (
     read_members,
 )
 from geochange.raster.sources.source import Source
+from geochange.raster.sources.tile_index import is_index, tiles_in
 from geochange.raster.sources.virtual import VirtualFile, in_memory
 from geochange.raster.sources.vrt import Band, VrtDataset, sources_of
-from geochange.vector.files.readable import need_readable
 
 OFF_PX = 0.05
 """The largest offset between the pixels of tiles."""
-
-LOCATION = "location"
-"""The field of a tile index with the file names."""
-
-LARGEST_BYTES = 1_000_000
 
 BLOCK_PX = (128, 128)
 """The block size of GDAL's virtual rasters."""
@@ -56,19 +47,10 @@ LARGEST_PX = 2**31 - 1
 
 CURE = "make them alike first (gdalwarp -t_srs -tr -tap), or name fewer files"
 
-_INDEX = re.compile(r"^GTI:|\.gti(\.(gpkg|fgb|shp|geojson|parquet))?$", re.IGNORECASE)
-
-UNDERSTOOD = {
-    *("IndexDataset", "SRS", "ResX", "ResY", "BandCount", "Band"),
-    *("MinX", "MinY", "MaxX", "MaxY", "DataType", "ColorInterp", "BlockXSize", "BlockYSize"),
-}
-"""The elements that a .gti file may have: the path of its index, and properties that the tiles
-also have."""
-
 
 def is_tileset(path: str) -> bool:
     """Whether a name stands for many files: a pattern with *, ? or [, or a tile index."""
-    if _INDEX.search(path):
+    if is_index(path):
         return not (path.upper().startswith("GTI:") and os.path.exists(path))
     plain = "://" not in path and not path.startswith(("/vsi", "<"))
     return plain and not os.path.exists(path) and glob.has_magic(_parted(path)[1])
@@ -76,8 +58,14 @@ def is_tileset(path: str) -> bool:
 
 def tiles_of(path: str) -> list[str]:
     """The files of a tile set, in order. Later files cover earlier ones. Raises InputError."""
-    if _INDEX.search(path):
-        return _indexed(path[4:] if path.upper().startswith("GTI:") else path)
+    if is_index(path):
+        found = tiles_in(path[4:] if path.upper().startswith("GTI:") else path)
+        # One that lists itself would be opened without end.
+        if odd := [name for name in found if any(map(is_tileset, names_in(name)))]:
+            raise InputError(
+                f"{path}: lists {odd[0][:200]!r}, which is no tile; list rasters alone"
+            )
+        return found
     folder, name = _parted(path)
     pattern = os.path.join(glob.escape(folder), name)
     found = sorted(filter(os.path.isfile, glob.glob(pattern, recursive=True)))
@@ -93,44 +81,6 @@ def _parted(path: str) -> tuple[str, str]:
         folder, part = os.path.split(folder)
         name = os.path.join(part, name)
     return folder, name
-
-
-def _indexed(index: str) -> list[str]:
-    if index.lower().endswith(".gti"):
-        index = _index_of(Path(index))
-    if Path(index).exists():
-        need_readable(Path(index))
-    try:
-        about, _, _, values = pyogrio.raw.read(index, read_geometry=False)
-    except (DataSourceError, DataLayerError) as error:
-        raise InputError(f"{index}: not a readable tile index; make it with gdaltindex") from error
-    if LOCATION not in about["fields"]:
-        raise InputError(f"{index}: has no field {LOCATION!r}; make it with gdaltindex")
-    locations = values[list(about["fields"]).index(LOCATION)]
-    found = [_beside(index, str(location)) for location in locations if location]
-    if not found:
-        raise InputError(f"{index}: lists no tile; make it with gdaltindex")
-    return found
-
-
-def _index_of(file: Path) -> str:
-    """The index that a .gti file names. Raises InputError."""
-    try:
-        said = ET.fromstring(file.read_bytes()[:LARGEST_BYTES])
-    except (OSError, ET.ParseError) as error:
-        raise InputError(f"{file}: not a readable .gti file; name the index itself") from error
-    odd = {child.tag for child in said} - UNDERSTOOD
-    index = said.findtext("IndexDataset")
-    if odd or not index:
-        why = f"uses {sorted(odd)[0]}, which is not supported" if odd else "names no IndexDataset"
-        raise InputError(f"{file}: {why}; name the index itself, as GTI:index.gpkg")
-    return _beside(str(file), index)
-
-
-def _beside(index: str, location: str) -> str:
-    """A path in an index, relative to the index if the file exists, else to the current folder."""
-    beside = Path(index).parent / location
-    return str(beside) if beside.exists() else location
 
 
 def make_tileset(path: str, opener: Opener) -> VirtualFile:

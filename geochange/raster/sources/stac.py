@@ -15,18 +15,20 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin
 
 from rasterio.errors import RasterioError
 
 from geochange.errors import InputError, one_line
+from geochange.files.names import split_address
 from geochange.raster.access import retry
-from geochange.raster.access.gdal_log import QUIET
-from geochange.raster.access.picture_files import open_picture_file
+from geochange.raster.access.gdal_log import QUIET, understood
+from geochange.raster.access.picture_files import holds_own_pixels
 from geochange.raster.access.remote import is_remote
 from geochange.raster.access.web import TooLargeError, fetch, host_of, set_secrets, user_headers
 from geochange.raster.acquisition import Acquisition, parse_moment
 from geochange.raster.sources.band_stack import PLUS
+from geochange.raster.sources.mosaic import is_tileset
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +71,7 @@ def is_item(text: str) -> bool:
         if os.path.exists(path):
             return _is_json(path)
         return _JSON.search(_parted(text)[0]) is not None
-    return _says_item(urlsplit(text).path)
+    return _says_item(split_address(text).path)
 
 
 def _is_json(path: str) -> bool:
@@ -125,13 +127,15 @@ def _need_picture(place: str, path: str) -> None:
     if is_remote(path) or not os.path.exists(path):
         return  # remote files are always opened in this way
     try:
-        with QUIET, open_picture_file(path):
-            return
+        with QUIET, understood():
+            why = "" if holds_own_pixels(path) else "it is a virtual raster, too"
     except RasterioError as error:
+        why = one_line(error)[:120]
+    if why:
         raise InputError(
-            f"{place}: its asset {path} is not an image ({one_line(error)[:120]}); an item may not "
-            "name files that refer to others, so check it and name it directly"
-        ) from error
+            f"{place}: its asset {path} is not an image ({why}); an item may not name files that "
+            "refer to others, so check it and name it directly"
+        )
 
 
 def _parted(text: str) -> tuple[str, str]:
@@ -202,7 +206,7 @@ def _is_raster(asset: Any) -> bool:
         return False
     if isinstance(kind, str):
         return kind.lower().startswith(("image/tiff", "image/jp2", "image/vnd.stac.geotiff"))
-    return urlsplit(asset["href"]).path.lower().endswith(RASTERS)
+    return split_address(asset["href"]).path.lower().endswith(RASTERS)
 
 
 def _best(place: str, assets: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -242,25 +246,28 @@ def _located(place: str, asset: Mapping[str, Any], key: str) -> str:
         f"{place}: its asset {key!r} points to {href[:80]!r}; an item may name files beside it or on "
         "a web server, so name that raster itself"
     )
-    scheme = urlsplit(href).scheme.lower() if re.match(r"^[a-zA-Z][\w+.-]*:", href) else ""
+    scheme = split_address(href).scheme.lower() if re.match(r"^[a-zA-Z][\w+.-]*:", href) else ""
     if (
         not href
         or len(href) > LONGEST_HREF
         or PLUS in href
         or not href.isprintable()
-        or _says_item(urlsplit(href).path)
+        or _says_item(split_address(href).path)
     ):
         raise refused
     if _ADDRESS.match(place) and not scheme:
-        href = urljoin(place, href)
-        scheme = urlsplit(href).scheme.lower()
-    if scheme in ELSEWHERE:
-        return href
+        try:
+            href = urljoin(place, href)
+        except ValueError as error:
+            raise refused from error
+        scheme = split_address(href).scheme.lower()
+    if scheme in ELSEWHERE and not is_tileset(href):
+        return scheme + href[len(scheme) :]  # rasterio knows it in lower case alone
     if _ADDRESS.match(place) or scheme not in ("", "file"):
         raise refused
     return _beside(
         Path(place).expanduser().absolute(),
-        unquote(urlsplit(href).path) if scheme else href,
+        unquote(split_address(href).path) if scheme else href,
         refused,
     )
 
@@ -269,7 +276,8 @@ def _beside(item: Path, href: str, refused: InputError) -> str:
     """A file in the folder of the item or below it. Raises `refused` for others."""
     folder = item.parent.resolve()
     file = (folder / href).resolve()
-    if href.startswith("/vsi") or not file.is_relative_to(folder):
+    is_one = not href.startswith("/vsi") and not is_tileset(str(file))
+    if not is_one or not file.is_relative_to(folder):
         raise refused
     return str(file)
 

@@ -118,8 +118,12 @@ def _in_geopackage(path: Path) -> Contents:
 def _counted(path: Path) -> Contents:
     """The contents of a GeoPackage, from SQL queries. Raises sqlite3.Error."""
     with closing(sqlite3.connect(path)) as database:
-        listed = database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
-        tables = {name for (name,) in listed if not name.startswith(_SYSTEM)}
+        kinds = dict(
+            database.execute("SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view')")
+        )
+        tables = {name for name in kinds if not name.startswith(_SYSTEM)}
+        if kinds.get(LAYER) == "view":  # a query, which nobody can tell the end of
+            return Contents([f"the view {LAYER}"])
         fields = [row[1] for row in database.execute(f'PRAGMA table_info("{LAYER}")')]
         if not set(fields) >= _FIELDS:
             return Contents(sorted(tables))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError
 from pyproj import CRS
 from pyproj.exceptions import CRSError
+from shapely.errors import GEOSException
 
 from geochange.errors import InputError, one_line
 from geochange.files.archives import file_behind
@@ -30,8 +31,12 @@ BOX_MARGIN = 0.05
 LONGEST_EDGE = 1 / 128
 """Edges longer than this share of a grid get more points before they are reprojected."""
 
-UNREADABLE = (DataSourceError, DataLayerError, FeatureError, FieldError, IndexError, OSError)
-"""Exceptions of pyogrio for unreadable files; IndexError for a file without layers."""
+UNREADABLE = (
+    *(DataSourceError, DataLayerError, FeatureError, FieldError, IndexError, OSError),
+    *(UnicodeDecodeError, GEOSException),
+)
+"""Exceptions of pyogrio for unreadable files: IndexError for a file without layers,
+UnicodeDecodeError for text that is not valid UTF-8, GEOSException for a ring that is not closed."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from geochange.errors import InputError
 from geochange.files.archives import file_behind
 from geochange.files.database import CURES, Obstacle, obstacle_to
 from geochange.files.names import refuse_unopenable
+from geochange.vector.files.views import refuse_endless_views
 
 _SHP_LENGTH = slice(24, 28)
 """The position of the file length in a .shp, in words of 2 bytes."""
@@ -39,6 +40,8 @@ def need_readable(path: Path) -> None:
         # GDAL recognises a format by the contents, so another format under this name is readable.
         if found is not None and found.obstacle is not Obstacle.FOREIGN:
             raise InputError(f"{path}: {found}; {CURES[found.obstacle]}, and try again")
+        if found is None:
+            refuse_endless_views(path)
     if path.suffix.lower() == ".shp":
         _need_whole_shapefile(path)
 

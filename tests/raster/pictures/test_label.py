@@ -101,3 +101,12 @@ def test_what_can_hold_no_label_is_refused(tmp_path: Path) -> None:
         read_label(picture(WHITE)(tmp_path / "a.gif"))
     with pytest.raises(InputError, match="no such file"):
         read_label(tmp_path / "gone.png")
+
+
+def test_a_label_whose_pixels_are_damaged_is_named(tmp_path: Path) -> None:
+    path = make_raster(tmp_path / "a.png", noise((64, 64)), driver="PNG", crs=None)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 255
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.png: damaged or cut off, its pixels cannot be read"):
+        read_label(path)

@@ -146,3 +146,14 @@ def test_a_run_over_reviews_is_refused_before_any_work(tmp_path: Path) -> None:
     assert out.read_bytes() == there
     check_run(before, after, out, RunOptions(overwrite=True))
     check_run(before, after, write_reviewed(out, "unset"), RunOptions())
+
+
+def test_a_query_in_the_place_of_changes_is_somebody_elses(tmp_path: Path) -> None:
+    """To count its rows may take for ever."""
+    path = tmp_path / "changes.gpkg"
+    with closing(sqlite3.connect(path)) as database, database:
+        endless = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT"
+        columns = "x AS area_m2, x AS confidence_mean, x AS confidence_max, x AS status"
+        database.execute(f"CREATE VIEW changes AS {endless} {columns} FROM r")
+    with pytest.raises(OutputError, match="holds the view changes, which would be lost"):
+        refuse_foreign(path, overwrite=False)

@@ -1,4 +1,4 @@
-"""A complete CLIP of one's own is kept; a damaged one is trained again."""
+"""What was trained first to its last step is kept; a damaged file of it is trained again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from breaking import DAMAGES
 
 from geochange.models.weights.checkpoint import ResumeState, write_clip
-from geochange.trainer.clip_pretraining import DONE, is_done
+from geochange.trainer.pretrained import DONE, is_done
 
 
 def test_a_clip_counts_as_done_after_its_last_step(tmp_path: Path) -> None:
