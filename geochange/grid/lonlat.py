@@ -9,7 +9,8 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from geochange.grid.grid import LONLAT, Grid, reproject
+from geochange.grid.grid import LONLAT, Grid
+from geochange.grid.reproject import reproject
 
 TURN = 360.0
 

@@ -14,7 +14,8 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from geochange.errors import InputError, OptionError
-from geochange.grid.grid import LONLAT, Grid, reproject
+from geochange.grid.grid import LONLAT, Grid
+from geochange.grid.reproject import reproject
 from geochange.vector.files.polygon_reader import Layer
 from geochange.vector.files.run_record import read_record
 from geochange.vector.files.writers import RUN_TABLE

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from makers import LONLAT, NORTH_UP, UTM
 from pyproj import CRS
 
-from geochange.grid.grid import Grid, common_window, reproject, to_ground
+from geochange.grid.common_ground import common_window
+from geochange.grid.grid import Grid, to_ground
+from geochange.grid.reproject import reproject
 from geochange.grid.tiling import Window
 
 GRID = Grid(UTM, NORTH_UP, (40, 60))

@@ -9,7 +9,8 @@ import numpy as np
 import pyogrio
 
 from geochange.errors import InputError, OptionError
-from geochange.grid.grid import Grid, reproject
+from geochange.grid.grid import Grid
+from geochange.grid.reproject import reproject
 from geochange.vector.files.formats import readable_name
 from geochange.vector.files.polygon_reader import UNREADABLE, Layer, one_line
 

@@ -17,12 +17,14 @@ from pyproj.exceptions import CRSError
 
 from geochange.errors import InputError
 from geochange.files.archives import file_behind
-from geochange.grid.grid import Grid, reproject, to_ground
+from geochange.grid.areas import areal
+from geochange.grid.grid import Grid, to_ground
+from geochange.grid.reproject import reproject
 from geochange.grid.tiling import Window
 from geochange.vector.files.formats import VECTORS, exists, name_to_open, readable_name
 from geochange.vector.files.readable import need_readable, prove_last
 from geochange.vector.files.writers import LAYER
-from geochange.vector.tracing.polygons import Geometries, areal
+from geochange.vector.tracing.polygons import Geometries
 
 BOX_MARGIN = 0.05
 """Polygons are looked for in the outline of a grid and this share of its size around it."""
