@@ -47,8 +47,15 @@ def reproject_areas(
     tolerance: how far, in units of `target`, an edge may lie from its true image, which bends. What
     has no image there has infinite points.
     """
-    if same_crs(source, target) or len(areas) == 0 or shapely.is_empty(areas).all():
+    filled = ~shapely.is_empty(areas)
+    if same_crs(source, target) or not filled.any():
         return areas
+    moved = areas.copy()
+    moved[filled] = _moved(areas[filled], source, target, tolerance)
+    return moved
+
+
+def _moved(areas: Geometries, source: CRS, target: CRS, tolerance: float) -> Geometries:
     turn = full_turn(target)
     ways = _bent(areas, _mover(source, target), turn, tolerance)
     moved = ways.geometries(ways.image)
@@ -113,7 +120,8 @@ class _Ways:
 
 def _bent(areas: Geometries, move: Move, turn: float | None, tolerance: float) -> _Ways:
     """Rings with points enough for their images to bend where they do, and to know where they go."""
-    whole = np.array([_as_multi(area) for area in areas], dtype=np.object_)
+    parts, owners = shapely.get_parts(areas, return_index=True)
+    whole = shapely.multipolygons(parts, indices=owners)
     _, points, (stops, *offsets) = shapely.to_ragged_array(whole)
     last = np.zeros(len(points), np.bool_)
     last[stops[1:] - 1] = True
@@ -129,10 +137,6 @@ def _bent(areas: Geometries, move: Move, turn: float | None, tolerance: float) -
         cut = _strays(*ends, turn, tolerance)
         ways, fresh = _with(ways, starts[cut] + 1, middles[cut], images[cut])
     return ways
-
-
-def _as_multi(area: shapely.Geometry) -> shapely.Geometry:
-    return area if area.geom_type == "MultiPolygon" else shapely.multipolygons([area])
 
 
 def _strays(

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from geochange.grid.areas import areal
 
-G = TypeVar("G", bound=shapely.Geometry)
 Geometries = NDArray[np.object_]
+G = TypeVar("G", shapely.Geometry, Geometries)
 
 Span = tuple[float, float]
 """The first and the last x of something."""
@@ -80,7 +80,7 @@ def brought(areas: Geometries, turn: float | None, span: Span) -> Geometries:
 
 
 def moved_along(area: G, x: float) -> G:
-    """An area so far east."""
+    """One or more areas so far east."""
     if x == 0:
         return area
     moved: G = shapely.transform(area, lambda points: points + np.array([x, 0.0]))

@@ -18,8 +18,8 @@ from makers import LONLAT, UTM
 from polygon_files import DRIVERS, grid_of, make_polygons, square
 from pyproj import CRS, Transformer
 
-from geochange.grid.areas import areal
 from geochange.errors import InputError
+from geochange.grid.areas import areal
 from geochange.grid.tiling import TilePlan, Window
 from geochange.vector.files.polygon_reader import Burner, find_layer, read_outlines
 
