@@ -151,8 +151,18 @@ def _strays(
             for way in (there, back):
                 way[:, 0] -= turn * np.round(way[:, 0] / turn)
                 far |= np.abs(way[:, 0]) > FARTHEST * turn
-        off = np.hypot(*((there - back) / 2).T) > tolerance
+        off = _beside(there, back) > tolerance
     return np.asarray(known & (off | far))
+
+
+def _beside(there: Floats, back: Floats) -> Floats:
+    """How far the middles of ways lie from the straight lines between their ends."""
+    whole = there + back
+    length = np.hypot(*whole.T)
+    across = np.abs(there[:, 0] * back[:, 1] - there[:, 1] * back[:, 0])
+    on = (there * back).sum(axis=1) >= 0
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.where(on, across / length, np.hypot(*there.T)))
 
 
 def _with(

@@ -21,7 +21,9 @@ HALVES = shapely.multipolygons([shapely.box(179, -18, 180, -16), shapely.box(-18
 
 GRIDS = {
     "degrees to 181": Grid(CRS.from_epsg(4326), Affine(0.02, 0, 178.5, 0, -0.02, -15), (200, 200)),
-    "degrees from -181": Grid(CRS.from_epsg(4326), Affine(0.02, 0, -181.5, 0, -0.02, -15), (200, 200)),
+    "degrees from -181": Grid(
+        CRS.from_epsg(4326), Affine(0.02, 0, -181.5, 0, -0.02, -15), (200, 200)
+    ),
     "UTM 60": Grid(CRS.from_epsg(32760), Affine(2000, 0, 700_000, 0, -2000, 8_350_000), (200, 150)),
     "UTM 1": Grid(CRS.from_epsg(32701), Affine(2000, 0, 50_000, 0, -2000, 8_350_000), (200, 150)),
     "Mercator of the Pacific": Grid(
@@ -45,7 +47,9 @@ def lonlat_of(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     return (lon + 180) % 360 - 180, lat
 
 
-def burnt(tmp_path: Path, shape: shapely.Geometry, grid: Grid, crs: str = "EPSG:4326") -> np.ndarray:
+def burnt(
+    tmp_path: Path, shape: shapely.Geometry, grid: Grid, crs: str = "EPSG:4326"
+) -> np.ndarray:
     path = tmp_path / "drawn.gpkg"
     gpd.GeoDataFrame(geometry=[shape], crs=crs).to_file(path, layer="drawn")
     outlines = read_outlines(find_layer(path), grid)

@@ -319,7 +319,7 @@ def test_geojson_is_cut_at_the_antimeridian(tmp_path: Path) -> None:
 def test_crs_without_longitude_is_refused_by_geojson_alone(tmp_path: Path) -> None:
     local = CRS.from_wkt('LOCAL_CS["site",UNIT["metre",1]]')
     write_changes(some_changes(local), tmp_path / "out.gpkg", {})
-    with pytest.warns(RuntimeWarning), pytest.raises(OutputError, match=r"GeoJSON.*take another"):
+    with pytest.raises(OutputError, match=r"GeoJSON.*take another"):
         write_changes(some_changes(local), tmp_path / "out.geojson", {})
 
 
