@@ -80,12 +80,12 @@ def cut_at_180(area: shapely.Geometry) -> shapely.Geometry:
     parts = [
         shapely.intersection(copy, globe) for copy in copies(area, TURN, (-TURN / 2, TURN / 2))
     ]
-    return shapely.orient_polygons(areal(shapely.union_all(parts)))
+    return shapely.orient_polygons(areal(shapely.union_all(parts, grid_size=DIGITS_DEG)))
 
 
 def on_the_globe(outline: shapely.Geometry) -> tuple[dict[str, Any], list[float]]:
     """GeoJSON geometry and bbox of an outline, cut at the antimeridian as RFC 7946 has it."""
-    size = np.ptp(shapely.get_coordinates(outline), axis=0).max()
+    size = np.ptp(shapely.get_coordinates(outline), axis=0).min()
     outline = shapely.set_precision(shapely.simplify(outline, FLAT * size), DIGITS_DEG)
     return dict(shapely.geometry.mapping(cut_at_180(outline))), list(bounds_of(outline))
 

@@ -59,10 +59,11 @@ def _moved(areas: Geometries, source: CRS, target: CRS, tolerance: float) -> Geo
     turn = full_turn(target)
     ways = _bent(areas, _mover(source, target), turn, tolerance)
     moved = ways.geometries(ways.image)
-    if turn is not None and len(torn := ways.torn(turn / 2)):
+    if turn is not None:
         unwinder = Unwinder(source, target, turn)
         wholes = ways.geometries(ways.points)
-        moved[torn] = [unwinder.area(wholes[number], moved[number]) for number in torn]
+        for number in ways.torn(unwinder):
+            moved[number] = unwinder.area(wholes[number], moved[number])
     known = np.isfinite(shapely.bounds(moved)).all(axis=1)
     broken = np.flatnonzero(known & ~shapely.is_valid(moved))
     # The image of a box of longitudes round a pole touches itself.
@@ -108,14 +109,16 @@ class _Ways:
         built[single] = shapely.get_geometry(built[single], 0)
         return np.asarray(built, dtype=np.object_)
 
-    def torn(self, far: float) -> Ints:
-        """The areas with neighbouring points, or rings, so far apart along x."""
+    def torn(self, unwinder: Unwinder) -> Ints:
+        """The areas with neighbouring points, or rings, far apart along x, or with one at a pole."""
         area: Ints = np.cumsum(self.last) - self.last  # the number of the ring, first
         for offsets in self.offsets:
             area = np.asarray(np.searchsorted(offsets, area, side="right") - 1)
         with np.errstate(invalid="ignore"):
-            steps = np.abs(np.diff(self.image[:, 0])) > far
-        return np.unique(area[:-1][steps & (area[:-1] == area[1:])])
+            apart = np.abs(np.diff(self.image[:, 0])) > unwinder.turn / 2
+        torn = unwinder.at_pole(self.image[:, 1])
+        torn[:-1] |= apart & (area[:-1] == area[1:])
+        return np.unique(area[torn])
 
 
 def _bent(areas: Geometries, move: Move, turn: float | None, tolerance: float) -> _Ways:

@@ -41,6 +41,13 @@ class Unwinder:
         parts = zip(shapely.get_parts(area), shapely.get_parts(torn), strict=True)
         return areal(shapely.union_all([self._polygon(*part) for part in parts]))
 
+    def at_pole(self, y: Floats) -> NDArray[np.bool_]:
+        """Which points lie at a pole and have lost their longitude there."""
+        if self.tells_meridian:
+            return np.zeros(len(y), np.bool_)
+        low, high = self.ends
+        return np.asarray(np.minimum(np.abs(y - low), np.abs(y - high)) <= HAIR * self.turn)
+
     def _polygon(self, polygon: shapely.Polygon, torn: shapely.Polygon) -> shapely.Geometry:
         rings = zip(shapely.get_rings(polygon), shapely.get_rings(torn), strict=True)
         shell, *holes = (self._inside(*ring) for ring in rings)
@@ -68,12 +75,11 @@ class Unwinder:
 
     def _through_poles(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """A pole in a ring is reached on the x of the point before and left on that of the next."""
-        low, high = self.ends
-        at_pole = np.minimum(np.abs(y - low), np.abs(y - high)) <= HAIR * self.turn
-        if self.tells_meridian or at_pole.all() or not at_pole.any():
+        at_pole = self.at_pole(y)
+        if at_pole.all() or not at_pole.any():
             return x, y
         start = int(np.argmin(at_pole))
-        x, y, at_pole = (np.roll(each, -start) for each in (x, y, at_pole))
+        x, y, at_pole = np.roll(x, -start), np.roll(y, -start), np.roll(at_pole, -start)
         away = np.flatnonzero(np.logical_not(at_pole))
         before = np.searchsorted(away, np.arange(len(x)), side="right") - 1
         reached, left = x[away[before]], x[away[(before + 1) % len(away)]]

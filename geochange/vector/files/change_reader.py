@@ -68,7 +68,7 @@ def _on(rows: gpd.GeoDataFrame, layer: Layer, grid: Grid) -> gpd.GeoDataFrame:
     halves = np.flatnonzero(shapely.get_num_geometries(moved) > 1)
     # GeoJSON cuts changes at 180 degrees.
     joint = JOINT_PX * min(grid.pixel_size)
-    moved[halves] = [areal(shapely.union_all(moved[[half]], joint)) for half in halves]
+    moved[halves] = [areal(shapely.union_all(moved[[half]], grid_size=joint)) for half in halves]
     placed = gpd.GeoDataFrame(rows.drop(columns=rows.geometry.name), geometry=moved, crs=grid.crs)
     finite = np.isfinite(placed.geometry.bounds.to_numpy()).all(axis=1)
     return placed[finite]
