@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import pi
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,17 +54,23 @@ def why_outside(grid: Grid) -> str | None:
 
 def far_from_its_use(grid: Grid) -> bool:
     """Whether all of a grid lies far from the area that its CRS is meant for."""
-    use = grid.crs.area_of_use
-    lonlat = _lonlat(grid, _points(grid))
-    if use is None or lonlat is None or use.west > use.east:
+    use, lonlat = _use_of(grid.crs), _lonlat(grid, _points(grid))
+    if use is None or lonlat is None or not np.isfinite(lonlat).all():
         return False
-    degrees = np.degrees(lonlat * radians_of(geographic_of(grid.crs)))
-    west, east = use.west - FAR_DEG, use.east + FAR_DEG
-    lon = (degrees[0] - west) % 360 + west
-    near = (lon <= east) & (
-        np.abs(degrees[1] - (use.south + use.north) / 2) <= (use.north - use.south) / 2 + FAR_DEG
+    lon, lat = np.degrees(lonlat * radians_of(geographic_of(grid.crs)))
+    # Some areas of use go over 180 degrees; their west is the greater one.
+    width = (use.east - use.west) % 360 or 360.0
+    inside = ((lon - use.west + FAR_DEG) % 360 <= width + 2 * FAR_DEG) & (
+        (lat >= use.south - FAR_DEG) & (lat <= use.north + FAR_DEG)
     )
-    return bool(np.isfinite(degrees).all() and not near.any())
+    return not inside.any()
+
+
+@lru_cache(64)
+def _use_of(crs: CRS) -> Any:
+    """Where a CRS is meant for, as its authority says: GeoTIFF keeps no more than its code."""
+    authority = crs.to_authority()
+    return CRS.from_authority(*authority).area_of_use if authority else None
 
 
 def _why_far(grid: Grid) -> str | None:
