@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
@@ -90,11 +91,11 @@ def test_too_many_pixels(tmp_path: Path) -> None:
 def test_metric_pixels_where_longitudes_are_counted_otherwise(
     tmp_path: Path, wests: tuple[float, float]
 ) -> None:
-    boxes = [shapely.box(west, 60, west + 0.2, 60.1) for west in wests]
-    layers = [
-        find_layer(make_polygons(tmp_path / f"{name}.gpkg", [box], LONLAT))
-        for name, box in zip("ab", boxes, strict=True)
-    ]
+    layers = []
+    for name, west in zip("ab", wests, strict=True):
+        box = shapely.box(west, 60, west + 0.2, 60.1)
+        gpd.GeoDataFrame(geometry=[box], crs=LONLAT).to_file(tmp_path / f"{name}.gpkg")
+        layers.append(find_layer(tmp_path / f"{name}.gpkg"))
     grid = metric_grid(layers, 50.0)
     assert max(grid.shape) < 300
     one, other = (read_outlines(layer, grid)[0] for layer in layers)

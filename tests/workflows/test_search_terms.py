@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import geopandas as gpd
 import pytest
 import shapely
 from makers import LONLAT
-from polygon_files import make_polygons
 from pyproj import CRS
 
 from geochange.workflows.search_terms import bounds_of
@@ -26,5 +26,6 @@ from geochange.workflows.search_terms import bounds_of
 def test_bounds(
     tmp_path: Path, crs: CRS, box: tuple[float, ...], bounds: tuple[float, ...]
 ) -> None:
-    path = make_polygons(tmp_path / "drawn.gpkg", [shapely.box(*box)], crs)
+    path = tmp_path / "drawn.gpkg"
+    gpd.GeoDataFrame(geometry=[shapely.box(*box)], crs=crs).to_file(path)
     assert bounds_of(path) == pytest.approx(bounds, abs=2e-4)
