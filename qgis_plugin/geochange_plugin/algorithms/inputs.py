@@ -103,6 +103,8 @@ def area_file(
     elif by_extent:
         shapes = [QgsGeometry.fromRect(algorithm.parameterAsExtent(parameters, "EXTENT", context))]
         crs = algorithm.parameterAsExtentCrs(parameters, "EXTENT", context)
+        if not crs.isValid():  # numbers alone, and no project: they are meant in the raster's
+            crs = _first_raster(algorithm, parameters, context).crs()
     else:
         return None
     digest = hashlib.sha256(crs.toWkt().encode())
@@ -111,6 +113,12 @@ def area_file(
     name = f"area-{digest.hexdigest()[:16]}"
     file = str(kept_in / f"{name}.gpkg") if kept_in else _temporary(name)
     return _written(map(_feature, shapes), QgsFields(), crs, context, file)
+
+
+def _first_raster(algorithm: Any, parameters: Mapping[str, Any], context: Any) -> Any:
+    if "RASTERS" in parameters:
+        return algorithm.parameterAsLayerList(parameters, "RASTERS", context)[0]
+    return algorithm.parameterAsRasterLayer(parameters, "BEFORE", context)
 
 
 def _feature(shape: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from textwrap import shorten
 from typing import Any
 
 from qgis.core import (
@@ -21,7 +22,7 @@ ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced
 INTEGER = QgsProcessingParameterNumber.Type.Integer
 DOUBLE = QgsProcessingParameterNumber.Type.Double
 
-LONGEST_LABEL = 64
+LONGEST_LABEL = 72
 """Characters of a label; the whole help is shown under the mouse."""
 
 
@@ -41,12 +42,17 @@ def folded(parameter: Any) -> Any:
 def values_of(
     algorithm: Any, parameters: Mapping[str, Any], context: Any, options: Iterable[Option]
 ) -> dict[str, Any]:
-    """The values of a filled form, by the names of options; None where nothing was filled in."""
+    """The values of a filled form, by the names of options; none where nothing was filled in."""
     return {
         option.name: _value(algorithm, parameters, context, option)
         for option in options
-        if is_given(parameters, option.name.upper())
+        if is_given(parameters, option.name.upper()) or _has_default(algorithm, option)
     }
+
+
+def _has_default(algorithm: Any, option: Option) -> bool:
+    definition = algorithm.parameterDefinition(option.name.upper())
+    return definition is not None and definition.defaultValue() not in (None, NULL, "")
 
 
 def is_given(parameters: Mapping[str, Any], name: str) -> bool:
@@ -83,8 +89,7 @@ def _made(option: Option) -> Any:
 
 def _label(option: Option) -> str:
     """The name of an option with as much of its help as fits."""
-    words = f"{option.title}: {option.help}"
-    return words if len(words) <= LONGEST_LABEL else option.title
+    return shorten(f"{option.title}: {option.help}", LONGEST_LABEL, placeholder=" ...")
 
 
 def _value(algorithm: Any, parameters: Mapping[str, Any], context: Any, option: Option) -> Any:

@@ -24,6 +24,9 @@ STAGES = {
 ERROR, WARNING = "geochange: ", "WARNING "
 """How lines on standard error begin."""
 
+NOTE_EVERY = 0.02
+"""A note such as a loss is shown once for so much of the whole."""
+
 KEPT_LINES = 20
 """Of standard error, for an error that has no line of its own."""
 
@@ -55,7 +58,8 @@ class Follower:
     result: dict[str, Any] = field(default_factory=dict)
     error: str = ""
     last: list[str] = field(default_factory=list)
-    shown: str = ""
+    seen: set[str] = field(default_factory=set)
+    noted_at: float = 0.0
 
     def heed(self, stream: str, line: str) -> None:
         """Read a line of a stream, "out" or "err"."""
@@ -84,13 +88,16 @@ class Follower:
 
     def _progress(self, told: dict[str, Any]) -> None:
         share = told.get("share")
-        if isinstance(share, (int, float)):
-            self.listener.share(min(max(float(share), 0.0), 1.0))
-        note = f" ({told['note']})" if told.get("note") else ""
+        done = min(max(float(share), 0.0), 1.0) if isinstance(share, (int, float)) else 0.0
+        if done:
+            self.listener.share(done)
         stage = STAGES.get(str(told.get("stage")), str(told.get("stage")))
-        if stage + note != self.shown:
-            self.shown = stage + note
-            self.listener.stage(self.shown)
+        note = str(told.get("note", ""))
+        # Stages may run side by side; each is told once, so that a log stays short.
+        if stage not in self.seen or (note and done >= self.noted_at + NOTE_EVERY):
+            self.seen.add(stage)
+            self.noted_at = done
+            self.listener.stage(f"{stage} ({note})" if note else stage)
 
     def _err(self, text: str) -> None:
         if text.startswith(ERROR):
