@@ -51,7 +51,12 @@ signal.signal(signal.SIGTERM, end)
 print("ready", flush=True)
 time.sleep(60)
 """
-STAYS = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+STAYS = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("ready", flush=True)
+time.sleep(60)
+"""
 
 
 def test_cancel_lets_it_tidy_up() -> None:
@@ -100,7 +105,7 @@ def _is_gone(number: int) -> bool:
 
 
 def test_what_cannot_be_started_has_a_cure() -> None:
-    with pytest.raises(SetupError, match="no/python: cannot be run .* Settings > Options"):
+    with pytest.raises(SetupError, match=r"no/python: cannot be run .* Settings > Options"):
         run(["no/python"], HERE, lambda *_: None, lambda: False)
     with pytest.raises(SetupError, match="Settings > Options > geochange"):
         output_of(["no/python"], HERE)
