@@ -56,7 +56,7 @@ class Plugin:
         """Take everything away again."""
         for action in self.actions:
             self.iface.removePluginRasterMenu(MENU, action)
-            self.iface.removeRasterToolBarIcon(action)
+            self.iface.removeToolBarIcon(action)
         if self.dock is not None:
             self.dock.close_review()
             self.iface.removeDockWidget(self.dock)
@@ -84,7 +84,7 @@ class Plugin:
         ]
         for action in self.actions:
             self.iface.addPluginToRasterMenu(MENU, action)
-        self.iface.addRasterToolBarIcon(review)
+        self.iface.addToolBarIcon(review)
 
     def _action(self, title: str, do: Callable[[], None]) -> Any:
         action = QAction(title, self.iface.mainWindow())

@@ -79,8 +79,9 @@ class CommandAlgorithm(QgsProcessingAlgorithm):  # type: ignore[misc]
         picture = (runtime.HERE / "help" / f"{self.NAME}.svg").as_uri()
         manual = runtime.manual()
         about = [self.ABOUT, *(manual.help(*self.COMMAND).split("\n\n") if manual else ())]
-        text = "".join(f"<p>{html.escape(part)}</p>" for part in about)
-        return f'<p><img src="{picture}" width="280"></p>{text}'
+        # QGIS would show the ends of lines.
+        text = "".join(f"<p>{html.escape(' '.join(part.split()))}</p>" for part in about)
+        return f'<p><img src="{picture}" width="240"></p>{text}'
 
     def canExecute(self) -> tuple[bool, str]:
         try:

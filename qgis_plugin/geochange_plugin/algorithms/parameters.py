@@ -22,6 +22,9 @@ ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced
 INTEGER = QgsProcessingParameterNumber.Type.Integer
 DOUBLE = QgsProcessingParameterNumber.Type.Double
 
+CHOSEN = ("model",)
+"""Texts that a form offers as a list of their examples; a file of weights has a field of its own."""
+
 LONGEST_LABEL = 72
 """Characters of a label; the whole help is shown under the mouse."""
 
@@ -84,7 +87,15 @@ def _made(option: Option) -> Any:
         )
     if option.kind == "path":
         return QgsProcessingParameterFile(name, label, optional=True)
-    return QgsProcessingParameterString(name, label, defaultValue=option.default, optional=True)
+    return _text(name, label, option)
+
+
+def _text(name: str, label: str, option: Option) -> Any:
+    parameter = QgsProcessingParameterString(name, label, option.default, optional=True)
+    if option.name in CHOSEN:
+        hints = {"value_hints": list(option.examples)}
+        parameter.setMetadata({"widget_wrapper": hints})
+    return parameter
 
 
 def _label(option: Option) -> str:

@@ -98,17 +98,17 @@ class Swipe(QgsMapCanvasItem):  # type: ignore[misc]
     def _rendered(self) -> None:
         if self.job is not None:
             self.image, self.job = self.job.renderedImage(), None
-            self.setRect(self.canvas.extent())
             self.update()
 
     def boundingRect(self) -> Any:
-        return QRectF(0, 0, self.canvas.width(), self.canvas.height())
+        return QRectF(self.canvas.viewport().rect())
 
     def paint(self, painter: Any, option: Any = None, widget: Any = None) -> None:
         if self.image is None or self.share <= 0:
             return
         painter.resetTransform()
-        width, height = self.canvas.width(), self.canvas.height()
+        shown = self.canvas.viewport().rect()
+        width, height = shown.width(), shown.height()
         edge = self.share * width
         painter.setClipRect(QRectF(0, 0, edge, height))
         painter.drawImage(QRectF(0, 0, width, height), self.image)
