@@ -34,10 +34,10 @@ class Feedback(QgsProcessingFeedback):
         if self.cancel_it:
             self.cancel()
 
-    def pushInfo(self, text):
+    def pushInfo(self, text):  # noqa: N802
         self.lines.append(text)
 
-    def pushWarning(self, text):
+    def pushWarning(self, text):  # noqa: N802
         self.warnings.append(text)
 
 
@@ -62,7 +62,13 @@ def detect(out, cancel=False):
 def see_detect():
     out = HERE / "changes.gpkg"
     result, feedback = detect(out, cancel=True)
-    SEEN["canceled"] = {"result": result, "written": out.exists(), "said": feedback.lines}
+    SEEN["canceled"] = {
+        "result": result,
+        "written": out.exists(),
+        "work": (HERE / ".changes.gpkg.work").is_dir(),
+        "said": feedback.lines,
+        "shares": feedback.shares,
+    }
     result, feedback = detect(out)
     SEEN["detected"] = {"result": result, "shares": feedback.shares}
     layer = next(iter(QgsProject.instance().mapLayers().values()))
@@ -111,8 +117,11 @@ def see_review(layer):
     dates = dock.panel.before.currentLayer(), dock.panel.after.currentLayer()
     SEEN["dates"] = [dates[0] is before, dates[1] is after]
     order = list(dock.session.order)
-    press("a", "r", "a", "z", "Right", "Left")
-    SEEN["order"], SEEN["at"] = order, dock.session.current.id
+    SEEN["went"] = []
+    for key in ("a", "r", "a", "z", "Right", "Left"):
+        press(key)
+        SEEN["went"].append(order.index(dock.session.current.id))
+    SEEN["order"] = order
     counts = dock.session.counts()
     SEEN["counts"] = [counts.accepted, counts.rejected]
     shown = tree.findLayer(after.id())
@@ -131,13 +140,13 @@ def see_review(layer):
 
 
 def see_formats(dock):
-    """The first change of a layer in each format is accepted."""
+    """The first change in each format that is written whole is accepted."""
     SEEN["formats"] = {}
-    for name in ("other.geojson", "other.fgb"):
+    for name in ("geojson.geojson", "fgb.fgb"):
         layer = QgsVectorLayer(str(HERE / name), name, "ogr")
         QgsProject.instance().addMapLayer(layer)
         dock.panel.layer.setLayer(layer)
-        # A hidden button: the format is changed in place.
+        # Hidden where the format is changed in place.
         copies = not dock.panel.copy.isHidden()
         if copies:
             dock.copy()
@@ -151,7 +160,7 @@ def main():
         layer = see_detect()
         see_no_environment()
         see_formats(see_review(layer))
-    except Exception:
+    except Exception:  # noqa: BLE001 - the test reads it
         SEEN["error"] = traceback.format_exc()
     (HERE / "seen.json").write_text(json.dumps(SEEN, default=str))
     os.kill(os.getpid(), signal.SIGKILL)

@@ -20,6 +20,7 @@ from ..command.options import Option, chosen
 from .base import SILENT, CommandAlgorithm, load
 from .inputs import add_area, area_file, name_of_raster
 from .parameters import parameter_of, values_of
+from .style import style_on_load
 
 RASTERS = QgsProcessing.SourceType.TypeRaster
 
@@ -72,6 +73,8 @@ class Monitor(CommandAlgorithm):
         start = runtime.command().script(runtime.pipeline("monitor.py"))
         names = [name_of_raster(layer) for layer in layers]
         result = self.execute(command_words(start, words, names), feedback)
-        load(f"{result['out']}|layername=changes", "Changes with their dates", context, "CHANGES")
+        layer = f"{result['out']}|layername=changes"
+        load(layer, "Changes with their dates", context, "CHANGES")
+        style_on_load(layer, context)
         feedback.pushInfo(f"{result['changes']:,} changes")
         return {"OUTPUT": out, "CHANGES": result["out"], "COUNT": result["changes"]}

@@ -1,4 +1,4 @@
-"""The style of changes, for formats of files that hold none themselves."""
+"""The style of changes: that of their file, or the same for formats that hold none."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ class _Styler(QgsProcessingLayerPostProcessorInterface):  # type: ignore[misc]
     """Gives a layer the style of changes."""
 
     def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:
-        layer.loadNamedStyle(str(CHANGES_STYLE))
+        # Processing loads a layer without the style that a GeoPackage holds.
+        if str(layer.source()).split("|")[0].lower().endswith(".gpkg"):
+            layer.loadDefaultStyle()
+        else:
+            layer.loadNamedStyle(str(CHANGES_STYLE))
         layer.triggerRepaint()
 
 
 def style_on_load(path: str, context: Any) -> None:
-    """Style the layer of a file once QGIS has loaded it. A GeoPackage holds its style itself."""
-    if path.lower().endswith(".gpkg") or not context.willLoadLayerOnCompletion(path):
+    """Style the layer of a file once QGIS has loaded it."""
+    if not context.willLoadLayerOnCompletion(path):
         return
     styler = _Styler()
     _kept[:] = [*_kept[-9:], styler]

@@ -46,6 +46,7 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
         self.keys = [*self._keys_of(self, children=True), *self._keys_of(self.canvas)]
         self._connect()
         self.visibilityChanged.connect(self._shown)
+        QgsProject.instance().layersAdded.connect(self._choose_dates)
 
     def _connect(self) -> None:
         panel = self.panel
@@ -94,8 +95,11 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
         return made
 
     def open(self, layer: Any) -> None:
-        """Review a layer; None or one without a status closes the review."""
-        able = store.can_be_reviewed(layer)
+        """Review a layer; None or one without a status closes the review.
+
+        While the dock is hidden nothing is read: any layer may be the first in its list.
+        """
+        able = self.isVisible() and store.can_be_reviewed(layer)
         self.layer = layer if able else None
         self.session = Session.of(store.changes_of(layer) if able else [])
         self.panel.fill_names(self.session.names())
@@ -108,12 +112,17 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
             self.tell("This format cannot be changed in place. Review a copy of it.")
         else:
             self.tell("")
-            self._choose_dates(layer)
+            self._choose_dates()
         self.arrange()
 
-    def _choose_dates(self, layer: Any) -> None:
-        run = store.run_of(layer)
-        for box, word in ((self.panel.before, "before"), (self.panel.after, "after")):
+    def _choose_dates(self, *_: Any) -> None:
+        """Choose both dates, as far as the user has not."""
+        boxes = {"before": self.panel.before, "after": self.panel.after}
+        missing = {word: box for word, box in boxes.items() if box.currentLayer() is None}
+        if self.layer is None or not missing:
+            return
+        run = store.run_of(self.layer)
+        for word, box in missing.items():
             box.setLayer(layer_of(run.get(word, ""), word))
 
     def arrange(self) -> None:
@@ -189,6 +198,7 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
 
     def close_review(self) -> None:
         """Leave nothing behind on the map."""
+        QgsProject.instance().layersAdded.disconnect(self._choose_dates)
         self.swipe.remove()
         self._clear_outline()
         for key in self.keys:
@@ -273,7 +283,7 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
         if not visible:
             self._clear_outline()
             self.panel.swipe.setValue(0)
-        elif self.layer is None:
+        elif self.layer is None or self.layer is not self.panel.layer.currentLayer():
             self.open(self.panel.layer.currentLayer())
         else:
             self._show()

@@ -23,6 +23,10 @@ STATUS, CONFIDENCE, AREA, NAME = "status", "confidence_mean", "area_m2", "change
 CHANGE_VALUES = QgsVectorDataProvider.Capability.ChangeAttributeValues
 
 
+WRITTEN_WHOLE = ("GeoJSON", "GeoJSONSeq", "FlatGeobuf")
+"""GDAL writes such a file again for each value: slowly, in another order, and without its metadata."""
+
+
 def can_be_reviewed(layer: Any) -> bool:
     """Whether a layer holds changes: polygons with a status."""
     return (
@@ -33,8 +37,10 @@ def can_be_reviewed(layer: Any) -> bool:
 
 
 def can_be_saved(layer: Any) -> bool:
-    """Whether its format lets single values be changed. FlatGeobuf and GeoParquet do not."""
-    return bool(layer.dataProvider().capabilities() & CHANGE_VALUES)
+    """Whether its format lets single values be changed, and is not written anew for each."""
+    provider = layer.dataProvider()
+    able = bool(provider.capabilities() & CHANGE_VALUES)
+    return able and provider.storageType() not in WRITTEN_WHOLE
 
 
 def changes_of(layer: Any) -> list[Change]:
