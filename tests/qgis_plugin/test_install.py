@@ -17,6 +17,7 @@ from geochange_plugin.setup.install import (
     Plan,
     begin,
     candidates,
+    cure_of,
     find_python,
     finish,
     left_of,
@@ -75,6 +76,19 @@ def test_it_goes_on_with_the_step_that_was_not_ended(plan: Plan) -> None:
     assert is_installed(plan.folder)
     begin(plan)
     assert not is_installed(plan.folder)
+
+
+@pytest.mark.parametrize(
+    ("line", "cure"),
+    [
+        ("ERROR: No matching distribution found for geochange", "the folder of its source code"),
+        ("OSError: [Errno 28] No space left on device", "make room"),
+        ("Temporary failure in name resolution", "choose a folder of wheels"),
+        ("something else", "read the log"),
+    ],
+)
+def test_a_failed_step_has_its_cure(line: str, cure: str) -> None:
+    assert cure in cure_of(["Looking in indexes", line, ""])
 
 
 def test_the_newest_python_that_works_is_found() -> None:

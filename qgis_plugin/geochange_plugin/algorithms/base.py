@@ -49,13 +49,14 @@ class Feedback:
 class CommandAlgorithm(QgsProcessingAlgorithm):  # type: ignore[misc]
     """An algorithm that runs a command of geochange.
 
+    ABOUT: the paragraphs of its help; that of the command speaks of words that a form has not.
     COMMAND: whose options the form shows. BY_HAND: the options that have parameters of their own
     kind, such as layers. BASIC: those that are not folded away.
     """
 
     NAME: ClassVar[str] = ""
     TITLE: ClassVar[str] = ""
-    ABOUT: ClassVar[str] = ""
+    ABOUT: ClassVar[tuple[str, ...]] = ()
     COMMAND: ClassVar[tuple[str, ...]] = ()
     BY_HAND: ClassVar[tuple[str, ...]] = ()
     BASIC: ClassVar[tuple[str, ...]] = ()
@@ -77,11 +78,8 @@ class CommandAlgorithm(QgsProcessingAlgorithm):  # type: ignore[misc]
 
     def shortHelpString(self) -> str:
         picture = (runtime.HERE / "help" / f"{self.NAME}.svg").as_uri()
-        manual = runtime.manual()
-        about = [self.ABOUT, *(manual.help(*self.COMMAND).split("\n\n") if manual else ())]
-        # QGIS would show the ends of lines.
-        text = "".join(f"<p>{html.escape(' '.join(part.split()))}</p>" for part in about)
-        return f'<p><img src="{picture}" width="240"></p>{text}'
+        text = "".join(f"<p>{html.escape(part)}</p>" for part in self.ABOUT)
+        return f'<p><img src="{picture}" width="220"></p>{text}'
 
     def canExecute(self) -> tuple[bool, str]:
         try:

@@ -24,7 +24,11 @@ class Check(CommandAlgorithm):
 
     NAME = "check"
     TITLE = "Check a pair"
-    ABOUT = "Look at the pair first: it takes seconds. Every warning in the log has its cure."
+    ABOUT = (
+        "Look at a pair before you compare it: when and where it was taken, how far one date is shifted "
+        "against the other, what is missing or cloudy, and how much the light differs.",
+        "It takes seconds. Every warning in the log has its cure.",
+    )
     COMMAND = ("check",)
     BY_HAND = ("bands", "aoi")
 

@@ -26,7 +26,11 @@ class Compare(CommandAlgorithm):
 
     NAME = "compare"
     TITLE = "Compare with reference polygons"
-    ABOUT = "Choose the changes that were found, and polygons of what really changed."
+    ABOUT = (
+        "Choose the changes that were found, and polygons of what really changed.",
+        "They are compared on the grid of the run that wrote the changes, pixel by pixel, by their "
+        "boundaries, and polygon by polygon. The file of all figures holds the polygons by size.",
+    )
     COMMAND = ("evaluate",)
     SHOWN = ("pixel", "tolerance")
     BASIC = ("tolerance",)

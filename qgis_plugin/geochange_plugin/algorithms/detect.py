@@ -28,9 +28,13 @@ class Detect(CommandAlgorithm):
     NAME = "detect"
     TITLE = "Detect change"
     ABOUT = (
-        "Choose the raster before and the raster after. For multispectral rasters choose red, green "
-        "and blue. Save the result to a file rather than a temporary layer: then a run that was "
-        "cancelled goes on when the same algorithm is started again."
+        "Choose the raster before and the raster after. They may differ in CRS, resolution and extent. "
+        "For multispectral rasters choose three bands: red, green, blue.",
+        "The result is a layer of polygons with their confidence, their area and a status for your "
+        "review (panel Review changes). Beside the file lie the probability of change (.tif) and a "
+        "report (.html).",
+        "Save the result to a file rather than a temporary layer: a run that was cancelled then goes on "
+        "when the same is started again. No run overwrites a review, unless Overwrite is ticked.",
     )
     COMMAND = ("run",)
     BY_HAND = ("bands", "aoi")

@@ -21,6 +21,9 @@ from .base import CommandAlgorithm
 from .inputs import POLYGONS, add_bands, polygons_file, raster_name
 from .parameters import folded, is_given, values_of
 
+SHIPPED = "changeclip-small"
+"""The model that geochange brings along."""
+
 
 class Learn(CommandAlgorithm):
     """Tunes a model on polygons that somebody reviewed."""
@@ -28,13 +31,15 @@ class Learn(CommandAlgorithm):
     NAME = "learn"
     TITLE = "Learn from reviewed polygons"
     ABOUT = (
-        "Review the changes first (panel Review changes). A share of the ground is not learnt from; "
-        "on it the model is measured before and after. The file best.safetensors is the new model: "
-        "choose it in Detect change under Advanced."
+        "Review the changes first (panel Review changes), and draw and accept what was missed.",
+        "The pair is cut into chips. A share of them is not learnt from; on it the model is measured "
+        "before and after, and the log shows the gain.",
+        "The new model is training/best.safetensors in the folder of results. Choose it in Detect change "
+        "under Advanced. The same again goes on after an interruption; more reviews need a new folder.",
     )
     COMMAND = ("finetune.py",)
-    BY_HAND = ("bands", "new", "config")
-    BASIC = ("reviewed", "model")
+    BY_HAND = ("bands", "new", "config", "model")
+    BASIC = ("reviewed",)
 
     def initAlgorithm(self, configuration: Any = None) -> None:
         raster = QgsProcessingParameterRasterLayer
@@ -46,8 +51,8 @@ class Learn(CommandAlgorithm):
         add_bands(self, "BEFORE_BANDS", "Bands before (red, green, blue)", "BEFORE")
         add_bands(self, "AFTER_BANDS", "Bands after, if others", "AFTER")
         self.add_options()
-        weights = QgsProcessingParameterFile("WEIGHTS", "Model: a file of weights", optional=True)
-        self.addParameter(folded(weights))
+        start = f"Model to start from: a file of weights; else {SHIPPED}"
+        self.addParameter(QgsProcessingParameterFile("WEIGHTS", start, optional=True))
         self.addParameter(folded(raster("NEW_BEFORE", "New pair: before", optional=True)))
         self.addParameter(folded(raster("NEW_AFTER", "New pair: after", optional=True)))
         self.addParameter(QgsProcessingParameterFolderDestination("OUTPUT", "Folder of results"))
@@ -56,29 +61,30 @@ class Learn(CommandAlgorithm):
         self.addOutput(QgsProcessingOutputNumber("F1_AFTER", "F1 after learning"))
 
     def add_options(self) -> None:
-        """As the command has them, but that a review and the shipped model are expected."""
+        """As the command has them, but that a review is expected."""
         super().add_options()
-        for name, value in (("REVIEWED", True), ("MODEL", "changeclip-small")):
-            if (parameter := self.parameterDefinition(name)) is not None:
-                parameter.setDefaultValue(value)
+        if (reviewed := self.parameterDefinition("REVIEWED")) is not None:
+            reviewed.setDefaultValue(True)
 
     def work(self, parameters: Any, context: Any, feedback: Any) -> dict[str, Any]:
         operands = [raster_name(self, parameters, name, context) for name in ("BEFORE", "AFTER")]
         operands.append(polygons_file(self, parameters, "POLYGONS", context))
         out = self.parameterAsString(parameters, "OUTPUT", context)
         options = self.options()
-        values = values_of(self, parameters, context, options)
-        if is_given(parameters, "WEIGHTS"):
-            values["model"] = self.parameterAsFile(parameters, "WEIGHTS", context)
-        words = [f"--out={out}", *words_of(options, values)]
+        start = self.parameterAsFile(parameters, "WEIGHTS", context) or SHIPPED
+        words = [
+            f"--out={out}",
+            f"--from={start}",
+            *words_of(options, values_of(self, parameters, context, options)),
+        ]
         bands = bands_of(
             self.parameterAsInts(parameters, "BEFORE_BANDS", context),
             self.parameterAsInts(parameters, "AFTER_BANDS", context),
         )
         words += [f"--bands={bands}"] if bands else []
         words += self._new_pair(parameters, context)
-        start = runtime.command().script(runtime.pipeline("finetune.py"))
-        result = self.execute(command_words(start, words, operands), feedback)
+        script = runtime.command().script(runtime.pipeline("finetune.py"))
+        result = self.execute(command_words(script, words, operands), feedback)
         for line in gain_lines(result["gain"]):
             feedback.pushInfo(line)
         return {

@@ -32,8 +32,10 @@ class Monitor(CommandAlgorithm):
     TITLE = "Detect with time"
     ABOUT = (
         "Choose rasters of one place whose dates are in their metadata or in their names "
-        "(2024-05-31). The result has the dates of each change; the temporal controller plays it. "
-        "Pairs that are done are not run again."
+        "(2024-05-31, 20240531).",
+        "Each date is compared with the next one, or the first with the last. The result has the dates "
+        "of each change: the temporal controller plays it.",
+        "Pairs that are done are not run again: start the same again after a new date was added.",
     )
     COMMAND = ("monitor.py",)
     BY_HAND = ("aoi", "collection", "dates", "asset", "clouds", "settings")

@@ -23,7 +23,10 @@ class Polygonize(CommandAlgorithm):
 
     NAME = "polygonize"
     TITLE = "Polygonise again"
-    ABOUT = "Choose the probability of change that Detect change wrote beside its polygons."
+    ABOUT = (
+        "Choose the probability of change (.tif) that Detect change wrote beside its polygons.",
+        "Another threshold, smallest area or outline takes seconds: the network does not run again.",
+    )
     COMMAND = ("polygonize",)
     BASIC = ("threshold", "min_area", "orthogonal")
 

@@ -118,6 +118,23 @@ def begin(plan: Plan) -> None:
         done_file(plan.folder).unlink()
 
 
+CURES = {
+    "No matching distribution found for geochange": "name the folder of its source code, or a wheel, "
+    "as geochange from",
+    "No space left on device": "make room where the profile of QGIS lies",
+    "ensurepip": "install what venv needs (Debian and Ubuntu: apt install python3-venv)",
+    "name resolution": "connect to the network, or choose a folder of wheels",
+    "Connection": "connect to the network, or choose a folder of wheels",
+}
+"""What helps, by words of pip and venv."""
+
+
+def cure_of(lines: Sequence[str]) -> str:
+    """What helps after a step that said these lines."""
+    text = "\n".join(lines)
+    return next((cure for words, cure in CURES.items() if words in text), "read the log above")
+
+
 def find_python(
     named: str, ask: Callable[[Sequence[str]], str], environ: Mapping[str, str] = os.environ
 ) -> str:

@@ -20,9 +20,12 @@ from .. import runtime
 from ..command.child import GRACE_S, Child
 from ..command.errors import PluginError
 from ..command.locate import WHERE
-from .install import Plan, begin, finish, left_of, note_done, steps_of
+from .install import Plan, begin, cure_of, finish, left_of, note_done, steps_of
 
 LOOK_EVERY_MS = 100
+
+KEPT_LINES = 30
+"""Of a step, to see what failed."""
 
 
 class InstallDialog(QDialog):  # type: ignore[misc]
@@ -38,7 +41,7 @@ class InstallDialog(QDialog):  # type: ignore[misc]
         self.asked_at: float | None = None
         self.steps = steps_of(plan)
         self.left = left_of(plan, self.steps)
-        self.last = ""
+        self.said: list[str] = []
         self.setWindowTitle("Install geochange for QGIS")
         self.resize(720, 480)
         self.title, self.bar, self.log = QLabel(), QProgressBar(), QPlainTextEdit()
@@ -73,6 +76,7 @@ class InstallDialog(QDialog):  # type: ignore[misc]
         step = self.left[0]
         self.title.setText(step.title)
         self.log.appendPlainText("$ " + " ".join(step.words))
+        self.said = []
         try:
             self.child = Child(step.words, runtime.variables())
         except PluginError as error:
@@ -84,7 +88,7 @@ class InstallDialog(QDialog):  # type: ignore[misc]
         if self.child is None:
             return
         for _, line in self.child.lines():
-            self.last = line.strip() or self.last
+            self.said = [*self.said, line.strip()][-KEPT_LINES:]
             self.log.appendPlainText(line.rstrip())
         if self.asked_at is not None and time.monotonic() - self.asked_at > GRACE_S:
             self.child.kill()
@@ -95,9 +99,10 @@ class InstallDialog(QDialog):  # type: ignore[misc]
         if self.asked_at is not None:
             super().reject()
         elif code:
-            failed = f"{self.left[0].title} failed: {self.last}"
-            runtime.note_error(f"{failed}; press the button under {WHERE} again to go on")
-            self._end(f"{failed}. Close this window and press the button again to go on.")
+            last = next((line for line in reversed(self.said) if line), "no reason given")
+            failed = f"{self.left[0].title} failed: {last}; {cure_of(self.said)}"
+            runtime.note_error(f"{failed}; then press the button under {WHERE} again")
+            self._end(f"{failed}. Then press the button again: it goes on with this step.")
         else:
             note_done(self.plan, self.left.pop(0))
             self._next()

@@ -12,7 +12,6 @@ from qgis.PyQt.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -52,7 +51,9 @@ class SettingsPage(QgsOptionsPageWidget):  # type: ignore[misc]
         self.python = QgsFileWidget()
         self.python.setFilePath(runtime.setting("python"))
         self.python.lineEdit().setPlaceholderText("found by itself (3.11 or later)")
-        self.package = QLineEdit(runtime.setting("package", "geochange"))
+        self.package = QgsFileWidget()
+        self.package.setStorageMode(FOLDER)
+        self.package.setFilePath(runtime.setting("package", "geochange"))
         self.wheels = QgsFileWidget()
         self.wheels.setStorageMode(FOLDER)
         self.wheels.setFilePath(runtime.setting("wheels"))
@@ -72,7 +73,7 @@ class SettingsPage(QgsOptionsPageWidget):  # type: ignore[misc]
         entered = {
             "command": self.command.filePath(),
             "python": self.python.filePath(),
-            "package": self.package.text().strip(),
+            "package": self.package.filePath().strip() or "geochange",
             "wheels": self.wheels.filePath(),
             "torch": self.torch.currentData(),
         }
@@ -94,7 +95,7 @@ class SettingsPage(QgsOptionsPageWidget):  # type: ignore[misc]
     def _installing(self) -> QGroupBox:
         box = QGroupBox("Install it")
         form = QFormLayout(box)
-        self.package.setToolTip("A name on PyPI, a wheel, or a folder with the source code")
+        self.package.setToolTip("The folder with its source code, a wheel, or its name")
         form.addRow("geochange from", self.package)
         form.addRow("PyTorch for", self.torch)
         form.addRow("Made with this Python", self.python)
