@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from typing import Any, Callable
 
-from qgis.core import Qgis, QgsApplication
+from qgis.core import Qgis, QgsApplication, QgsProject
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QIcon
 
 from . import runtime
+from .algorithms.form import open_algorithm
 from .command.errors import PluginError
 from .compat import QAction
 from .provider import Provider
@@ -42,6 +43,7 @@ class Plugin:
 
         runtime.messenger.failed.connect(self._show_error)
         runtime.messenger.refreshed.connect(self._refresh)
+        runtime.messenger.written.connect(self._reload)
         self.initProcessing()
         self.factory = SettingsFactory()
         self.iface.registerOptionsWidgetFactory(self.factory)
@@ -66,6 +68,7 @@ class Plugin:
         if self.iface is not None:
             runtime.messenger.failed.disconnect(self._show_error)
             runtime.messenger.refreshed.disconnect(self._refresh)
+            runtime.messenger.written.disconnect(self._reload)
         if self.provider is not None:
             QgsApplication.processingRegistry().removeProvider(self.provider)
 
@@ -92,9 +95,7 @@ class Plugin:
         return action
 
     def _open(self, name: str) -> None:
-        from processing import execAlgorithmDialog  # type: ignore[import-not-found]  # of QGIS
-
-        execAlgorithmDialog(f"geochange:{name}")
+        open_algorithm(name, {})
 
     def _open_settings(self) -> None:
         self.iface.showOptionsDialog(self.iface.mainWindow(), "geochange")
@@ -120,6 +121,15 @@ class Plugin:
             runtime.refresh()
         except PluginError as error:
             runtime.log(str(error), Qgis.MessageLevel.Warning)
+
+    def _reload(self, path: str) -> None:
+        """Layers of a file that was written anew still show, and would change, the old one."""
+        for layer in QgsProject.instance().mapLayers().values():
+            if str(layer.source()).split("|")[0] == path:
+                layer.dataProvider().reloadData()
+                layer.triggerRepaint()
+                if self.dock is not None and self.dock.layer is layer:
+                    self.dock.open(layer)
 
     def _refresh(self) -> None:
         if self.provider is not None:

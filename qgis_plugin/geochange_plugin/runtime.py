@@ -29,10 +29,12 @@ class Messenger(QObject):  # type: ignore[misc]
     """Carries messages from threads to the window.
 
     failed: an error of a command. refreshed: the options of the command are known, or changed.
+    written: a file was written anew.
     """
 
     failed = pyqtSignal(str)
     refreshed = pyqtSignal()
+    written = pyqtSignal(str)
 
 
 messenger = Messenger()

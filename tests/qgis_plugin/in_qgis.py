@@ -15,6 +15,7 @@ from pathlib import Path
 from qgis.core import QgsApplication, QgsProcessingFeedback, QgsProject, QgsVectorLayer
 from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtTest import QTest
+from qgis.PyQt.QtWidgets import QDockWidget
 from qgis.utils import iface, plugins
 
 HERE = Path(os.environ["GEOCHANGE_TEST"])
@@ -154,12 +155,43 @@ def see_formats(dock):
         SEEN["formats"][name] = [copies, dock.layer.source().split("|")[0]]
 
 
+def see_written_anew(dock):
+    """A file is written again while it is reviewed; the review goes on in the new one."""
+    import processing
+
+    given = {"INPUT": str(HERE / "changes.tif"), "OUTPUT": str(HERE / "again.gpkg")}
+    processing.run("geochange:polygonize", {**given, "MIN_AREA": 1000000})
+    layer = iface.addVectorLayer(str(HERE / "again.gpkg") + "|layername=changes", "again", "ogr")
+    dock.panel.layer.setLayer(layer)
+    QTest.qWait(500)
+    counts = [dock.session.counts().all]
+    processing.run("geochange:polygonize", given)
+    QTest.qWait(500)
+    dock.say("accept")
+    SEEN["anew"] = [*counts, dock.session.counts().all]
+
+
+def see_reloaded():
+    """The plugin is taken away and loaded again; nothing of it is there twice."""
+    from qgis import utils
+
+    done = [utils.unloadPlugin("geochange_plugin"), utils.loadPlugin("geochange_plugin")]
+    QTest.qWait(200)
+    done.append(utils.startPlugin("geochange_plugin"))
+    docks = iface.mainWindow().findChildren(QDockWidget, "geochange_review")
+    found = QgsApplication.processingRegistry().algorithmById("geochange:detect")
+    SEEN["reloaded"] = [all(done), len(docks), found is not None]
+
+
 def main():
     try:
         iface.mainWindow().resize(1200, 800)
         layer = see_detect()
         see_no_environment()
-        see_formats(see_review(layer))
+        dock = see_review(layer)
+        see_formats(dock)
+        see_written_anew(dock)
+        see_reloaded()
     except Exception:  # noqa: BLE001 - the test reads it
         SEEN["error"] = traceback.format_exc()
     (HERE / "seen.json").write_text(json.dumps(SEEN, default=str))

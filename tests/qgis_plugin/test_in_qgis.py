@@ -159,6 +159,17 @@ def test_the_map_follows_and_shows_both_dates(seen: dict[str, Any]) -> None:
     assert seen["flicker"] == [True, False]
 
 
+def test_a_file_that_is_written_anew_is_reviewed_in_its_new_state(
+    seen: dict[str, Any], folder: Path
+) -> None:
+    assert seen["anew"] == [0, seen["loaded"][2]]
+    assert (gpd.read_file(folder / "again.gpkg", layer="changes").status == "accept").sum() == 1
+
+
+def test_the_plugin_can_be_loaded_again(seen: dict[str, Any]) -> None:
+    assert seen["reloaded"] == [True, 1, True]
+
+
 @pytest.mark.parametrize("name", ["geojson.geojson", "fgb.fgb"])
 def test_other_formats_are_reviewed_in_a_copy(
     name: str, seen: dict[str, Any], folder: Path

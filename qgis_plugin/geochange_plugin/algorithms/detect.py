@@ -81,6 +81,7 @@ class Detect(CommandAlgorithm):
         start = [*runtime.command().words, "run"]
         result = self.execute(command_words(start, words, pair), feedback)
         style_on_load(out, context)
+        runtime.messenger.written.emit(out)
         if self.parameterAsBool(parameters, "LOAD_PROBABILITY", context):
             load(result["raster"], "Probability of change", context, "PROBABILITY")
         feedback.pushInfo(f"{result['polygons']:,} polygons, {result['changed_m2']:,.0f} m²")

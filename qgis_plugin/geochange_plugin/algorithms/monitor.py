@@ -78,5 +78,6 @@ class Monitor(CommandAlgorithm):
         layer = f"{result['out']}|layername=changes"
         load(layer, "Changes with their dates", context, "CHANGES")
         style_on_load(layer, context)
+        runtime.messenger.written.emit(result["out"])
         feedback.pushInfo(f"{result['changes']:,} changes")
         return {"OUTPUT": out, "CHANGES": result["out"], "COUNT": result["changes"]}

@@ -47,5 +47,6 @@ class Polygonize(CommandAlgorithm):
         start = [*runtime.command().words, "polygonize"]
         result = self.execute(command_words(start, words, [raster]), feedback)
         style_on_load(out, context)
+        runtime.messenger.written.emit(out)
         feedback.pushInfo(f"{result['polygons']:,} polygons, {result['changed_m2']:,.0f} m²")
         return {"OUTPUT": out, "POLYGONS": result["polygons"]}

@@ -11,6 +11,7 @@ from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QColor, QKeySequence
 from qgis.PyQt.QtWidgets import QScrollArea
 
+from ..algorithms.form import open_algorithm
 from ..command.errors import PluginError
 from ..compat import QShortcut
 from . import layer as store
@@ -182,15 +183,13 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
 
     def learn(self) -> None:
         """Hand what was reviewed to the algorithm that learns from it."""
-        from processing import execAlgorithmDialog  # type: ignore[import-not-found]  # of QGIS
-
         dates = {
             "BEFORE": self.panel.before.currentLayer(),
             "AFTER": self.panel.after.currentLayer(),
         }
         given = {name: layer.id() for name, layer in dates.items() if layer is not None}
         polygons = {"POLYGONS": self.layer.id()} if self.layer is not None else {}
-        execAlgorithmDialog("geochange:learn", {**given, **polygons})
+        open_algorithm("learn", {**given, **polygons})
 
     def tell(self, text: str) -> None:
         """A line at the foot of the panel."""
