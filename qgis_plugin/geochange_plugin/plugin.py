@@ -48,7 +48,10 @@ class Plugin:
         self.factory = SettingsFactory()
         self.iface.registerOptionsWidgetFactory(self.factory)
         self.dock = ReviewDock(self.iface)
-        self.iface.addDockWidget(RIGHT, self.dock)
+        # Beside the docks of Processing, of which one opens at the end of each run.
+        self.iface.addTabifiedDockWidget(
+            RIGHT, self.dock, ["ResultsDock", "ProcessingToolbox"], True
+        )
         self.dock.hide()
         self._add_actions()
         # Asked meanwhile: the first answer of a new installation takes some seconds.

@@ -23,7 +23,7 @@ SEEN = {}
 
 
 class Feedback(QgsProcessingFeedback):
-    """Keeps what it is told; cancels at the first progress if it is asked to."""
+    """Keeps what it is told; cancels at the first block of the run if it is asked to."""
 
     def __init__(self, cancel=False):
         super().__init__()
@@ -32,7 +32,9 @@ class Feedback(QgsProcessingFeedback):
 
     def note(self, share):
         self.shares.append(share)
-        if self.cancel_it:
+
+    def setProgressText(self, text):  # noqa: N802
+        if self.cancel_it and text == "Looking for change":
             self.cancel()
 
     def pushInfo(self, text):  # noqa: N802
@@ -68,10 +70,9 @@ def see_detect():
         "written": out.exists(),
         "work": (HERE / ".changes.gpkg.work").is_dir(),
         "said": feedback.lines,
-        "shares": feedback.shares,
     }
     result, feedback = detect(out)
-    SEEN["detected"] = {"result": result, "shares": feedback.shares}
+    SEEN["detected"] = {"result": result, "shares": feedback.shares, "said": feedback.lines}
     layer = next(iter(QgsProject.instance().mapLayers().values()))
     SEEN["loaded"] = [layer.name(), layer.renderer().type(), layer.featureCount()]
     return layer

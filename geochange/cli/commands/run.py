@@ -98,6 +98,7 @@ def announce(result: Result, quiet: bool, log_json: bool) -> None:
             polygons=result.polygons,
             changed_m2=result.changed_m2,
             seconds=result.seconds,
+            resumed=result.resumed,
             megapixels_per_s=result.megapixels_per_s,
             unreadable=result.unreadable.merged().to_json(),
         )

@@ -80,6 +80,8 @@ class Detect(CommandAlgorithm):
         words += [f"--aoi={area}"] if area else []
         start = [*runtime.command().words, "run"]
         result = self.execute(command_words(start, words, pair), feedback)
+        if result["resumed"]:
+            feedback.pushInfo("It went on where an earlier run of the same had ended.")
         style_on_load(out, context)
         runtime.messenger.written.emit(out)
         if self.parameterAsBool(parameters, "LOAD_PROBABILITY", context):
