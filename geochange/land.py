@@ -1,4 +1,4 @@
-"""Land: what stands on a pixel of one date, in the words and the order that all rooms use."""
+"""Land cover: the names and numbers of the classes, in the order that all rooms use."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ CLASSES = ("building", "road", "vegetation", "water", "other land")
 BUILDING = CLASSES.index("building")
 
 UNSEEN = 255
-"""In place of a class's number: a pixel without data."""
+"""The class number of a pixel without data."""

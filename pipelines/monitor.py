@@ -94,7 +94,7 @@ def of(report: Any, name: str) -> Any:
 
 
 def compare(pair: tuple[str, str], file: Path, options: Mapping[str, Any], progress: Any) -> Any:
-    """The changes of a pair, found now or, with the same rasters and options, earlier."""
+    """The changes of a pair: computed now, or earlier with the same rasters and options."""
     told = {"before": pair[0], "after": pair[1], "options": dict(options)}
     note = file.with_suffix(".json")
     if file.is_file() and note.is_file() and json.loads(note.read_text()) == told:
@@ -105,7 +105,7 @@ def compare(pair: tuple[str, str], file: Path, options: Mapping[str, Any], progr
 
 
 def look(first: Path, *more: Path) -> dict[date, str]:
-    """Rasters, or those of a folder, by their dates. Refuses two of one day, and one of none."""
+    """Rasters, or those of a folder, by their dates. Refuses two of the same day."""
     if not more and not first.is_dir():
         raise click.ClickException(f"{first}: no such folder; name one of dated rasters")
     rasters = [first, *more]
@@ -123,7 +123,7 @@ def look(first: Path, *more: Path) -> dict[date, str]:
 
 
 def search(api: str, given: dict[str, Any]) -> dict[date, str]:
-    """What a STAC API has of the place, by day: the item with the fewest clouds of each."""
+    """The items of a STAC API for the area, by day: of each day the one with the fewest clouds."""
     try:
         from pystac_client import Client
         from pystac_client.exceptions import APIError
@@ -133,7 +133,7 @@ def search(api: str, given: dict[str, Any]) -> dict[date, str]:
     if missing:
         raise click.ClickException(f"a search needs --{' and --'.join(missing)}")
     bounds = geochange.bounds_of(given["aoi"])
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it tells of every retry
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs every retry
     try:
         found = Client.open(api).search(
             collections=[given["collection"]], bbox=bounds, datetime=given["dates"]

@@ -1,4 +1,4 @@
-"""Lazy groups: commands are imported when they are called, so that `--help` is instant."""
+"""Lazy groups: commands are imported when they are called, so that `--help` is fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of a command, made from the fields of its options class: one home for names and defaults."""
+"""Command options from the fields of an options class, so that names and defaults have one home."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from geochange.files.archives import gdal_name
 
 
 class Folder(click.Path):
-    """A folder's path as a pathlib.Path; an empty name, which would be the current one, is none.
+    """The path of a folder as a pathlib.Path. An empty name is refused, as it is the current folder.
 
-    A URI (file://, zip://) becomes the path that it means, for pathlib would drop one of its slashes.
+    A URI (file://, zip://) becomes a plain path, because pathlib would drop one of its slashes.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ def options_of(model: type[BaseModel]) -> Callable[[Command], Command]:
 
 
 class GroupedOption(click.Option):
-    """An option under a heading of its own in the help.
+    """An option with its own heading in the help.
 
     schema: its limits and values, by the words of JSON Schema.
     """
@@ -58,7 +58,7 @@ class GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose help lists its options under their headings, those without one first."""
+    """A command whose help lists its options by heading, first those without one."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options under their headings."""

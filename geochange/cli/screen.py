@@ -1,4 +1,4 @@
-"""Screen: progress of a command as a bar per stage, as JSON lines, or not at all."""
+"""Screen: shows the progress of a command as one bar per stage, as JSON lines, or not at all."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LOG_EVERY_S = 1.0
 
 
 class Report(Protocol):
-    """Draws the progress of a stage, with a note beside it."""
+    """Shows the progress of a stage, with a note."""
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         """`done` of `total` are done."""
@@ -41,7 +41,7 @@ class Report(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What a stage counts: its sign, how many of it make one unit, its name in JSON."""
+    """The unit of a stage: its sign, its size, and its name in JSON."""
 
     sign: str
     size: float
@@ -68,7 +68,7 @@ class _RateColumn(ProgressColumn):
 def screen(
     quiet: bool, log_json: bool, weights: Mapping[str, float] = MappingProxyType({})
 ) -> Iterator[Report]:
-    """A progress callable for as long as the context lasts.
+    """A progress function for the duration of the context.
 
     weights: the share of each stage of the command in its time. With them a JSON line also has
     `share`, how much of the whole is done, 0 to 1.
@@ -149,7 +149,7 @@ def closing_table(rows: dict[str, str], title: str) -> None:
 
 
 def demo_table(scores: Sequence[Score], true_share: float) -> None:
-    """Print what was found of what was planted, one row a kind."""
+    """Print how many planted changes were found, one row per kind."""
     table = titled_table("Planted and found", "kind", "planted", "found", "area covered")
     for score in scores:
         row = (str(score.planted), str(score.found), f"{score.covered:.0%}")

@@ -57,9 +57,9 @@ def named_devices(text: str) -> str:
     """
     names = [_full_name(part.strip()) for part in text.split(",")]
     if len(names) > 1 and not all(name.startswith("cuda:") for name in names):
-        raise ValueError("several devices must be GPUs, which compute alike; name them as 0,1")
+        raise ValueError("several devices must be GPUs, which give equal results; name them as 0,1")
     if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"{twice[0]} is there twice; name each once")
+        raise ValueError(f"{twice[0]} occurs twice; name each once")
     return ",".join(names)
 
 

@@ -1,4 +1,4 @@
-"""What geochange asks of a CRS: its own longitudes and latitudes, and its units."""
+"""Properties of a CRS: its own longitudes and latitudes, and its units."""
 
 from __future__ import annotations
 

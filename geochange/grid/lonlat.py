@@ -1,4 +1,4 @@
-"""Places in longitude and latitude, whatever the CRS."""
+"""Longitudes and latitudes of outlines and points in any CRS."""
 
 from __future__ import annotations
 

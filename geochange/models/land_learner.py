@@ -1,4 +1,4 @@
-"""LandLearner: tower and land head of a ChangeCLIP as they learn from pictures of one date."""
+"""LandLearner: trains the image tower and the land head of a ChangeCLIP on images of one date."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from geochange.models.trainable import lay_out, steady_parts
 
 
 class LandLearner(nn.Module):
-    """The network of which only image tower and land head learn.
+    """A network in which only image tower and land head are trained.
 
-    Batch norms of the tower keep ImageNet's statistics: a step's few crops would unsettle them.
+    Batch norms of the tower keep ImageNet's statistics, as a step has too few crops for good ones.
     """
 
     def __init__(self, network: ChangeClip) -> None:
@@ -30,7 +30,7 @@ class LandLearner(nn.Module):
 
     @property
     def parts(self) -> tuple[nn.Module, nn.Module]:
-        """What learns: the image tower, and the land head."""
+        """The trained parts: the image tower and the land head."""
         tower, head = steady_parts(self.network)
         return tower, head
 
@@ -39,13 +39,13 @@ class LandLearner(nn.Module):
         return see_land(self.network, pictures)
 
     def settle(self, device: torch.device) -> None:
-        """Go to a device, convolutions laid out as `run` lays them out."""
+        """Move to a device, with convolutions in the memory format of `run`."""
         self.to(device)
         for part in steady_parts(self.network):
             lay_out(part)
 
     def train(self, mode: bool = True) -> LandLearner:
-        """Go to training mode, batch norms of the tower excepted."""
+        """Set training mode, except for batch norms of the tower."""
         super().train(mode)
         for module in self.network.backbone.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -54,7 +54,7 @@ class LandLearner(nn.Module):
 
 
 def see_land(network: ChangeClip, pictures: torch.Tensor) -> torch.Tensor:
-    """What stands on each pixel: (B, 3, H, W) RGB in 0-255 -> (B, classes, H, W) float32 logits."""
+    """Land classes: (B, 3, H, W) RGB in 0-255 -> (B, classes, H, W) float32 logits."""
     assert network.land_head is not None
     x = normalise(pictures, network.options.visual).to(network.backbone.conv1.weight.dtype)
     seen = network.backbone(x.contiguous(memory_format=torch.channels_last))
@@ -64,7 +64,7 @@ def see_land(network: ChangeClip, pictures: torch.Tensor) -> torch.Tensor:
 
 @torch.inference_mode()
 def see_classes(network: ChangeClip, picture: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """(height, width) the most probable class of each pixel of a (height, width, 3) picture."""
+    """(height, width) most probable class of each pixel of a (height, width, 3) image."""
     device = next(network.parameters()).device
     x = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].to(device).float()
     height, width = x.shape[2:]

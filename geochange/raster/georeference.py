@@ -1,4 +1,4 @@
-"""Where the pixels of an open raster are: its CRS and transform, or why they are of no use."""
+"""The georeference of an open raster: its CRS and transform, or an error if they are unusable."""
 
 from __future__ import annotations
 
@@ -15,14 +15,10 @@ from geochange.raster.sources.geographic import crs_of
 
 
 def read_grid(path: str, dataset: Any) -> Grid:
-    """Where the pixels of an open raster lie. Raises InputError."""
+    """The grid of an open raster. Raises InputError."""
     found_crs = crs_of(path, dataset)
     if found_crs is None or dataset.transform.is_identity:
-        found = "ground control points only" if dataset.gcps[0] else "no georeference"
-        raise InputError(
-            f"{path}: has {found}; give it a CRS and a transform first "
-            "(QGIS: Raster > Georeferencer, or gdalwarp -t_srs)"
-        )
+        raise InputError(f"{path}: has {_without_transform(dataset)}")
     try:
         crs = CRS.from_wkt(found_crs.to_wkt(version="WKT2_2019"))
     except (CRSError, RasterioError) as error:
@@ -48,3 +44,13 @@ def read_grid(path: str, dataset: Any) -> Grid:
             f"{path}: its transform gives pixels no area; repair it (gdal_edit -a_ullr)"
         )
     return Grid(crs, dataset.transform, (dataset.height, dataset.width))
+
+
+def _without_transform(dataset: Any) -> str:
+    """What a raster has in place of a georeference, and its cure; they differ."""
+    if dataset.gcps[0]:
+        return "ground control points only; warp it to a map first (gdalwarp -t_srs EPSG:CODE)"
+    return (
+        "no georeference; give it a CRS and a transform first (QGIS: Layer > Georeferencer, or "
+        "gdal_edit -a_srs EPSG:CODE -a_ullr LEFT TOP RIGHT BOTTOM)"
+    )

@@ -1,4 +1,4 @@
-"""Where two files of polygons are compared: the grid of the run that made one, or a metric one."""
+"""Grids for comparing two files of polygons: that of a run, or a metric grid."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from geochange.vector.files.run_record import read_record
 from geochange.vector.files.writers import RUN_TABLE
 
 MOST_PX = 10**11
-"""A grid of more pixels is refused: a metre for the whole of Germany has 4 * 10**11."""
+"""The largest grid. Pixels of 1 m for all of Germany would be 4 * 10**11."""
 
 
 def grid_of_run(path: Path) -> Grid | None:
-    """The grid of the run that wrote a file of changes; None where the file tells of none.
+    """The grid of the run that wrote a file of changes; None if the file does not record it.
 
-    Raises InputError where what it tells makes no sense.
+    Raises InputError if the recorded grid is not valid.
     """
     told = read_record(path)
     if not {"crs", "transform", "shape"} <= told.keys():
@@ -40,12 +40,12 @@ def grid_of_run(path: Path) -> Grid | None:
             f"{path}: its table {RUN_TABLE} is damaged ({' '.join(str(error).split())}); run again"
         ) from error
     if transform.determinant == 0 or not 0 < height * width <= MOST_PX:
-        raise InputError(f"{path}: its table {RUN_TABLE} tells of no grid; run again")
+        raise InputError(f"{path}: its table {RUN_TABLE} holds no valid grid; run again")
     return Grid(crs, transform, (height, width))
 
 
 def metric_grid(layers: list[Layer], pixel_m: float) -> Grid:
-    """A grid of square pixels over all that the layers hold, true to area round their middle.
+    """A grid of square pixels that covers all layers, with an equal-area projection at their centre.
 
     Lambert's azimuthal equal-area projection. Raises OptionError for more than MOST_PX pixels.
     """
@@ -61,7 +61,7 @@ def metric_grid(layers: list[Layer], pixel_m: float) -> Grid:
     if height * width > MOST_PX:
         raise OptionError(
             f"pixels of {pixel_m:g} m: both files cover {height:,} x {width:,} of them, too many; "
-            "take larger ones, or check that both show one place"
+            "choose larger ones, or check that both show one place"
         )
     corner = Affine(pixel_m, 0, west - pixel_m / 2, 0, -pixel_m, north + pixel_m / 2)
     return Grid(crs, corner, (height, width))

@@ -1,4 +1,4 @@
-"""What the command shows: JSON lines, nothing, sums in fitting units; and an option a field."""
+"""What the command prints: JSON lines, nothing, or numbers with units; and one option per field."""
 
 from __future__ import annotations
 

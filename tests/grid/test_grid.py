@@ -1,4 +1,4 @@
-"""A grid is a place: it is cropped, compared and intersected without touching a pixel."""
+"""Grids are cropped, compared and intersected without reading pixels."""
 
 from __future__ import annotations
 

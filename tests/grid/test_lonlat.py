@@ -1,4 +1,4 @@
-"""Places on the globe: outlines and points, over the antimeridian too."""
+"""Longitudes and latitudes of outlines and points, also across the antimeridian."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The grid two files are compared on: the run's own, or square metres round both."""
+"""The grid for comparing two files: that of the run, or square metres around both."""
 
 from __future__ import annotations
 

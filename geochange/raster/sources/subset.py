@@ -1,7 +1,7 @@
-"""A raster's chosen bands as a raster of their own, for the warper: one type and one mask.
+"""The chosen bands of a raster as a virtual raster for the warper, with one dtype and one mask.
 
-GDAL's warper takes one type for all bands, and rasterio gives it one nodata value. So the bands
-are read in their common type, and the mask says what `raster.pixels` says of every pixel.
+GDAL's warper takes one dtype for all bands, and rasterio passes it one nodata value. So the bands
+are read in their common dtype, and the mask applies the rules of `raster.pixels`.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from geochange.raster.sources.vrt import Band, VrtDataset
 def subset_vrt(
     dataset: Any, info: RasterInfo, bands: tuple[int, ...], factor: int | None = None
 ) -> str:
-    """The text of a VRT over `bands`, with a mask where some of their pixels can be missing.
+    """The text of a VRT of `bands`, with a mask if some of their pixels can be missing.
 
-    factor: of the overview that is read in place of the full resolution, one of `info.overviews`.
+    factor: the overview to read instead of the full resolution, one of `info.overviews`.
     """
-    # What is made in memory has another name there.
+    # A raster that is created in memory has another name there.
     path = dataset.name if dataset.name.startswith("/vsimem/") else info.path
     transform, shape, level = dataset.transform, info.grid.shape, None
     if factor is not None:
@@ -52,7 +52,7 @@ def subset_vrt(
 
 
 def _parts(source: Source, info: RasterInfo, bands: tuple[int, ...]) -> Iterator[Cover | Mask]:
-    """What must hold data for a pixel to do so; the rule of `raster.pixels`."""
+    """The covers that must all hold data, by the rules of `raster.pixels`."""
     chosen = {number: info.bands[number - 1] for number in bands}
     for number, band in chosen.items():
         if band.dtype.kind == "f":

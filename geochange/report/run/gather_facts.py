@@ -15,13 +15,13 @@ from geochange.formatting import area
 from geochange.grid.grid import Grid
 from geochange.grid.lonlat import outline_of, points_in, size_m
 from geochange.grid.probability import FULL
+from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.read_failures import describe_failures
+from geochange.raster.access.unreadable import Unreadable
 from geochange.raster.aligned import AlignedRaster
-from geochange.raster.unreadable import Unreadable
 from geochange.report.facts import Change, Facts, Group, Place, Ring, Source, Stage
-from geochange.running.read_failures import describe_failures
 from geochange.vector.geodesic import geodesic
 from geochange.vector.summary import DECADES, UNNAMED, Summary, Sums
-from geochange.workflows.preflight import CheckedRun
 
 NAMED = 12
 """The number of kinds of change that are listed; the rest is summed."""

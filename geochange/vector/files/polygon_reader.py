@@ -1,4 +1,4 @@
-"""Polygons of a vector file, in any CRS, as outlines in the pixels of a grid."""
+"""Reads polygons of a vector file, in any CRS, as outlines in pixels of a grid."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError
 from pyproj import CRS
 from pyproj.exceptions import CRSError
+from shapely.errors import GEOSException
 
-from geochange.errors import InputError
+from geochange.errors import InputError, one_line
 from geochange.files.archives import file_behind
 from geochange.grid.grid import Grid, reproject, to_ground
 from geochange.grid.tiling import Window
@@ -25,20 +26,24 @@ from geochange.vector.files.writers import LAYER
 from geochange.vector.tracing.polygons import Geometries, areal
 
 BOX_MARGIN = 0.05
-"""Polygons are looked for in the outline of a grid and this share of its size around it."""
+"""Polygons are searched in the bounding box of a grid, enlarged by this share of its size."""
 
 LONGEST_EDGE = 1 / 128
-"""Edges longer than this share of a grid are cut before they move to another CRS, and bend there."""
+"""Edges longer than this share of a grid get more points before they are reprojected."""
 
-UNREADABLE = (DataSourceError, DataLayerError, FeatureError, FieldError, IndexError, OSError)
-"""What pyogrio raises at files that GDAL cannot read; IndexError where one has no layer."""
+UNREADABLE = (
+    *(DataSourceError, DataLayerError, FeatureError, FieldError, IndexError, OSError),
+    *(UnicodeDecodeError, GEOSException),
+)
+"""Exceptions of pyogrio for unreadable files: IndexError for a file without layers,
+UnicodeDecodeError for text that is not valid UTF-8, GEOSException for a ring that is not closed."""
 
 
 @dataclass(frozen=True)
 class Layer:
     """A layer of polygons in a vector file.
 
-    bounds: (west, south, east, north) in `crs`; None where the layer holds nothing.
+    bounds: (west, south, east, north) in `crs`; None if the layer is empty.
     """
 
     path: Path
@@ -49,15 +54,15 @@ class Layer:
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """What tells these polygons from those of another file or of another day."""
+        """A key that differs for another file, another layer, or a later modification."""
         return str(self.path), self.name, file_behind(self.path).stat().st_mtime_ns
 
 
 def find_layer(path: Path) -> Layer:
-    """The layer `changes` of a file, or its only one. Raises InputError."""
+    """The layer `changes` of a file, or its only layer. Raises InputError."""
     if not exists(path):
         raise InputError(f"{path}: no such file; check the path")
-    name_to_open(path)  # refuses what is not read, under its own name
+    name_to_open(path)  # refuses other formats under the user's name
     need_readable(path)
     try:
         with readable_name(path) as name:
@@ -91,7 +96,7 @@ def _one_of(path: Path, names: list[str]) -> str:
     if not names:
         raise InputError(f"{path}: holds no layer of polygons; export one into it")
     raise InputError(
-        f"{path}: holds the layers {', '.join(names)}; call the one that is meant {LAYER!r}, or "
+        f"{path}: holds the layers {', '.join(names)}; rename the one to use to {LAYER!r}, or "
         "export it alone"
     )
 
@@ -113,10 +118,10 @@ def _crs_of(path: Path, text: str | None) -> CRS:
 def read_outlines(layer: Layer, grid: Grid, where: str | None = None) -> Geometries:
     """The polygons of a layer that touch a grid, in its pixels: (x, y) = (col, row) of corners.
 
-    where: a condition on their attributes, in SQL.
+    where: an SQL condition on their attributes.
 
-    Polygons and MultiPolygons, none empty; what lies far outside of the grid is cut off. Raises
-    InputError for geometry that is no polygon or is invalid.
+    Returns non-empty Polygons and MultiPolygons. Parts far outside the grid are cut off. Raises
+    InputError for geometries that are not polygons or are invalid.
     """
     box = _search_box(grid, layer.crs)
     drawn = _within(_checked(layer, box, where), box)
@@ -135,7 +140,7 @@ Box = tuple[float, float, float, float]
 
 
 def _search_box(grid: Grid, crs: CRS) -> Box | None:
-    """Where in another CRS a grid lies, with a margin; None where it has no image there."""
+    """The bounding box of a grid in another CRS, with a margin; None if it cannot be projected."""
     west, south, east, north = shapely.bounds(reproject(grid.footprint(), grid.crs, crs))
     if not np.isfinite([west, south, east, north]).all():
         return None
@@ -144,18 +149,18 @@ def _search_box(grid: Grid, crs: CRS) -> Box | None:
 
 
 def _bounds(geometries: Geometries) -> NDArray[np.float64]:
-    """The corners of what holds all geometries, (2, 2)."""
+    """The bounding box of all geometries, (2, 2)."""
     return np.asarray(np.nan_to_num(shapely.total_bounds(geometries)).reshape(2, 2))
 
 
 def _checked(layer: Layer, box: Box | None, where: str | None = None) -> Geometries:
-    """The geometries in a box, each a valid polygon. Rows without geometry are left out."""
+    """The geometries in a box, checked to be valid polygons. Rows without geometry are left out."""
     try:
         with readable_name(layer.path) as name:
             _, fids, packed, _ = pyogrio.raw.read(
                 name,
                 layer.name,
-                # Some drivers know nothing of attributes that are not read, in a condition either.
+                # Some drivers evaluate a condition only on attributes that are read.
                 columns=None if where else [],
                 bbox=box,
                 where=where,
@@ -171,25 +176,20 @@ def _checked(layer: Layer, box: Box | None, where: str | None = None) -> Geometr
     polygonal = np.isin(shapely.get_type_id(shapes), (3, 6)) | shapely.is_missing(shapes)
     for fid, shape in zip(fids[~polygonal], shapes[~polygonal], strict=True):
         raise InputError(
-            f"{layer.path}: feature {fid} is a {shape.geom_type}, no polygon; leave only polygons "
-            "in it"
+            f"{layer.path}: feature {fid} is a {shape.geom_type}, not a polygon; leave only "
+            "polygons in it"
         )
     for number in np.flatnonzero(~shapely.is_valid(shapes)):
         reason = shapely.is_valid_reason(shapes[number]) or "a ring that is not closed"
         raise InputError(
-            f"{layer.path}: feature {fids[number]} is no valid polygon ({reason}); repair it "
+            f"{layer.path}: feature {fids[number]} is not a valid polygon ({reason}); repair it "
             "(QGIS: Fix geometries)"
         )
     return np.asarray(shapes[~shapely.is_empty(shapes)], dtype=np.object_)
 
 
-def one_line(error: Exception) -> str:
-    """What an error says, in one line."""
-    return " ".join(str(error).split())
-
-
 def _within(shapes: Geometries, box: Box | None) -> Geometries:
-    """Polygons cut to a box: what lies beyond may have no image in another CRS."""
+    """Polygons cut to a box, because parts outside may not be projectable."""
     if box is None or len(shapes) == 0:
         return shapes
     frame = shapely.box(*box)
@@ -201,16 +201,16 @@ def _within(shapes: Geometries, box: Box | None) -> Geometries:
 
 
 class Burner:
-    """Outlines that are drawn into windows of their grid, whichever are asked for."""
+    """Rasterises outlines into any window of their grid."""
 
     def __init__(self, outlines: Geometries) -> None:
         self.outlines = outlines
         self._tree = shapely.STRtree(outlines)
 
     def burn(self, window: Window) -> NDArray[np.bool_]:
-        """(height, width) bool: where a pixel's middle lies in an outline.
+        """(height, width) bool: whether the centre of a pixel lies in an outline.
 
-        The same for a pixel whatever the window: outlines are moved by whole pixels only.
+        The result for a pixel does not depend on the window, as outlines are moved by whole pixels.
         """
         frame = shapely.box(window.col, window.row, window.col_stop, window.row_stop)
         near = self.outlines[np.sort(self._tree.query(frame))]

@@ -1,4 +1,4 @@
-"""Every vector format keeps the same promises; the GeoPackage and GeoJSON keep some more."""
+"""Every vector format keeps the same promises; GeoPackage and GeoJSON keep more."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_round_trip(tmp_path: Path, suffix: str, crs: CRS) -> None:
 def test_no_changes_is_a_valid_file(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
     write_changes(empty_changes(CUSTOM), path, PROVENANCE)
-    if suffix == ".geojson":  # which has no place for a schema
+    if suffix == ".geojson":  # this format has no schema
         assert json.loads(path.read_text())["features"] == []
         return
     back = read(path)
@@ -280,7 +280,7 @@ def test_geopackage_style_row(tmp_path: Path) -> None:
 def test_changes_by_name_have_a_style_of_those_present(tmp_path: Path) -> None:
     path, some = tmp_path / "changes.gpkg", some_changes()
     rows = gpd.GeoDataFrame(pd.concat([some] * 20, ignore_index=True), crs=some.crs)
-    # One that is frequent, one a quoted nuisance, and more than there are colours.
+    # One frequent name, one with quotes, and more names than colours.
     rows["change"] = (
         ["a -> 'b' & <c>"] * 8 + ["within pond"] * 12 + [f"n {i:02}" for i in range(20)]
     )
@@ -319,7 +319,7 @@ def test_geojson_is_cut_at_the_antimeridian(tmp_path: Path) -> None:
 def test_crs_without_longitude_is_refused_by_geojson_alone(tmp_path: Path) -> None:
     local = CRS.from_wkt('LOCAL_CS["site",UNIT["metre",1]]')
     write_changes(some_changes(local), tmp_path / "out.gpkg", {})
-    with pytest.warns(RuntimeWarning), pytest.raises(OutputError, match=r"GeoJSON.*take another"):
+    with pytest.warns(RuntimeWarning), pytest.raises(OutputError, match=r"GeoJSON.*choose another"):
         write_changes(some_changes(local), tmp_path / "out.geojson", {})
 
 
