@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from geochange.cli.main import run_command
-    from geochange.cli.screen import closing_table, screen
+    from geochange.cli.screen import closing_table, say_json, screen
     from geochange.config.files import parse_setting
     from geochange.errors import GeochangeError
     from geochange.models.detector import load_model
@@ -41,6 +41,7 @@ _HOMES = {
     "train": "geochange.workflows.train",
     "run_command": "geochange.cli.main",
     "screen": "geochange.cli.screen",
+    "say_json": "geochange.cli.screen",
     "closing_table": "geochange.cli.screen",
     "bounds_of": "geochange.workflows.search_terms",
     "date_of": "geochange.workflows.search_terms",
@@ -73,6 +74,7 @@ __all__ = [
     "polygonize",
     "read_changes",
     "run_command",
+    "say_json",
     "screen",
     "train",
     "write_timeline",

@@ -18,6 +18,8 @@ import click
 import geochange
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "finetune.yaml"
+STAGES = {"cut": 0.05, "prompts": 0.1, "learn": 0.6, "validate": 0.05, "evaluate": 0.2}
+"""About the share of each stage in the time."""
 SHOWN = {"f1": "F1", "iou": "IoU", "precision": "precision", "recall": "recall"}
 
 
@@ -45,6 +47,7 @@ SHOWN = {"f1": "F1", "iou": "IoU", "precision": "precision", "recall": "recall"}
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="such as optim.steps=200"
 )
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
+@click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
 def finetune(out: Path, model: str, new: tuple[str, str] | None, quiet: bool, **given: Any) -> None:
     """Tune MODEL on the change between BEFORE and AFTER that POLYGONS show.
 
@@ -54,8 +57,8 @@ def finetune(out: Path, model: str, new: tuple[str, str] | None, quiet: bool, **
     """
     make_folder(out)
     chips = out / "chips"
-    say = (lambda text: None) if quiet else click.echo
-    with geochange.screen(quiet, log_json=False) as report:
+    say = (lambda text: None) if quiet or given["log_json"] else click.echo
+    with geochange.screen(quiet, given["log_json"], STAGES) as report:
         cut_once(chips, given, report)
         settings = dict(map(geochange.parse_setting, given["settings"]))
         trained = geochange.train(
@@ -85,6 +88,9 @@ def finetune(out: Path, model: str, new: tuple[str, str] | None, quiet: bool, **
     if lost:
         then = f"; the new pair was worked by {model}" if new else ""
         click.echo(f"geochange: tuning lost F1{then}; give more polygons, reviewed ones", err=True)
+    if given["log_json"]:
+        changes = str(result.out) if result else None
+        geochange.say_json("result", checkpoint=str(trained.best), gain=figures, changes=changes)
     if result:
         count = f"{result.polygons:,} polygon{'s' * (result.polygons != 1)}"
         say(f"changes     {result.out}  {count}, {result.changed_m2:,.0f} m2")

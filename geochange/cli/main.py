@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from geochange import __version__
+from geochange.cli.help_json import with_help_json
 from geochange.cli.import_path import leave_current_folder_out
 from geochange.cli.lazy import lazy_group
 from geochange.cli.process import PrintError, prepare
@@ -45,6 +46,10 @@ COMMANDS = {
         "Show, convert, average and list files of weights.",
     ),
     "demo": ("geochange.cli.commands.demo:demo", "Make a pair with known changes and find them."),
+    "doctor": (
+        "geochange.cli.commands.doctor:doctor",
+        "Check this installation, and describe it for a report.",
+    ),
 }
 """Commands by name: the module of each, and its line in the help of the group."""
 
@@ -67,6 +72,9 @@ def cli() -> None:
     """Two georeferenced pictures of the same ground in, polygons of what changed out."""
 
 
+with_help_json(cli)
+
+
 def main() -> None:
     """Run `geochange` and exit with its exit code; see `run_command`."""
     run_command(cli, "geochange")
@@ -85,6 +93,7 @@ def run_command(command: click.Command, name: str | None = None) -> NoReturn:
     except OSError:  # loading torch's libraries can fail here, too
         _say("the current folder was deleted; change into another one (cd)")
         sys.exit(REFUSED)
+    with_help_json(command)
     with terminable():
         code = _exit_code(sys.argv[1:], command, name or os.path.basename(sys.argv[0]))
     # Otherwise Python searches all of torch for reference cycles at exit, which takes half a second.

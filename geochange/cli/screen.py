@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
@@ -64,10 +65,16 @@ class _RateColumn(ProgressColumn):
 
 
 @contextmanager
-def screen(quiet: bool, log_json: bool) -> Iterator[Report]:
-    """A progress function for the duration of the context."""
+def screen(
+    quiet: bool, log_json: bool, weights: Mapping[str, float] = MappingProxyType({})
+) -> Iterator[Report]:
+    """A progress function for the duration of the context.
+
+    weights: the share of each stage of the command in its time. With them a JSON line also has
+    `share`, how much of the whole is done, 0 to 1.
+    """
     if log_json:
-        yield _json_lines()
+        yield _json_lines(weights)
     elif quiet:
         yield _silent
     else:
@@ -79,18 +86,29 @@ def _silent(stage: str, done: int, total: int, note: str = "") -> None:
     pass
 
 
-def _json_lines() -> Report:
+def _json_lines(weights: Mapping[str, float]) -> Report:
     last: dict[str, float] = {}
+    shares: dict[str, float] = {}
 
     def report(stage: str, done: int, total: int, note: str = "") -> None:
         now = time.monotonic()
+        # A stage may be told again, such as one validation of many; a bar never goes back.
+        shares[stage] = max(shares.get(stage, 0.0), done / total if total else 1.0)
         if done >= total or now - last.get(stage, -LOG_EVERY_S) >= LOG_EVERY_S:
             last[stage] = now
             unit = UNITS.get(stage, PIXELS)
             counts = {f"done_{unit.key}": done, f"total_{unit.key}": total}
-            say_json("progress", stage=stage, **counts, **({"note": note} if note else {}))
+            whole = {"share": round(_whole(weights, shares), 4)} if weights else {}
+            beside = {"note": note} if note else {}
+            say_json("progress", stage=stage, **counts, **whole, **beside)
 
     return report
+
+
+def _whole(weights: Mapping[str, float], shares: Mapping[str, float]) -> float:
+    """How much of all stages is done, 0 to 1."""
+    done = sum(weight * shares.get(stage, 0.0) for stage, weight in weights.items())
+    return done / sum(weights.values())
 
 
 def say_json(event: str, **values: Any) -> None:

@@ -19,8 +19,16 @@ class ModelOptions(Options):
         None, description="CLIP that names classes: MODEL/TAG, FILE or MODEL@FILE"
     )
     vocabulary: str | None = Field(None, description="file of class names, one a line")
-    prompts: str | None = Field(None, description="per-date, published, or fixed (needs no CLIP)")
-    precision: str = Field("auto", description="auto, float32 or bfloat16")
+    prompts: str | None = Field(
+        None,
+        description="per-date, published, or fixed (needs no CLIP)",
+        json_schema_extra={"enum": ["per-date", "published", "fixed"]},
+    )
+    precision: str = Field(
+        "auto",
+        description="auto, float32 or bfloat16",
+        json_schema_extra={"enum": ["auto", "float32", "bfloat16"]},
+    )
     compile: bool = Field(
         False,
         description="run the network through torch.compile: starts a minute later, then runs "

@@ -21,7 +21,9 @@ from rasterio.windows import Window as RasterioWindow
 from geochange.chip import UNKNOWN
 from geochange.dataset.label_values import LabelCode, LabelValues, code_of, look_at, remarks
 from geochange.errors import InputError, RunError
-from geochange.grid.grid import Grid, common_window, reproject, to_ground
+from geochange.grid.areas import areal
+from geochange.grid.common_ground import common_ground, common_window
+from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
 from geochange.raster.access.claims import is_claim
 from geochange.raster.access.gdal_log import QUIET
@@ -114,14 +116,16 @@ class RasterLabels:
     @cached_property
     def _footprint(self) -> Burner:
         """The area that the raster covers, in pixels of the grid."""
-        ground = reproject(self.own.footprint(), self.own.crs, self.grid.crs)
-        return Burner(to_ground(np.array([ground], np.object_), ~self.grid.transform))
+        ground = common_ground(self.grid, [self.own])
+        return Burner(np.array([] if ground is None else [areal(ground)], np.object_))
 
     def _warped(self, dataset: Any) -> WarpedVRT:
         height, width = self.grid.shape
+        own = self.own.continuous(self.grid)
         return WarpedVRT(
             dataset,
-            src_crs=rasterio.crs.CRS.from_wkt(self.own.crs.to_wkt()),
+            src_crs=rasterio.crs.CRS.from_wkt(own.crs.to_wkt()),
+            src_transform=own.transform,
             crs=rasterio.crs.CRS.from_wkt(self.grid.crs.to_wkt()),
             transform=self.grid.transform,
             height=height,

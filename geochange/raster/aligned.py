@@ -17,7 +17,8 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.errors import InputError, RunError
-from geochange.grid.grid import Grid, common_window
+from geochange.grid.common_ground import common_window
+from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
 from geochange.raster.access.handles import HANDLES
 from geochange.raster.access.remote import is_remote
@@ -132,7 +133,8 @@ class AlignedRaster:
             dataset = stack.enter_context(HANDLES.borrow(run, path) if run else opened(path))
             if self.offset_px is None:
                 target = target or Target(self._put_back, self.grid.shape)
-                chosen = subset_vrt(dataset, self.info, self.bands, target.overview)
+                place = self.info.grid.continuous(self.grid)
+                chosen = subset_vrt(dataset, self.info, self.bands, place, target.overview)
                 dataset = stack.enter_context(opened(chosen))
                 dataset = stack.enter_context(self._warped(dataset, target))
         except (InputError, RasterioError) as error:

@@ -9,7 +9,9 @@ import numpy as np
 import shapely
 from pyproj import Geod
 
-from geochange.grid.grid import LONLAT, Grid, common_ground, reproject, to_ground
+from geochange.grid.common_ground import common_ground
+from geochange.grid.grid import LONLAT, Grid, to_ground
+from geochange.grid.reproject import reproject
 from geochange.raster.pair import RasterPair
 from geochange.vector.geodesic import geodesic
 

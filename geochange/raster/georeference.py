@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
@@ -10,8 +11,11 @@ from pyproj.exceptions import CRSError
 from rasterio.errors import RasterioError
 
 from geochange.errors import InputError
+from geochange.grid.domain import far_from_its_use, why_outside
 from geochange.grid.grid import Grid
 from geochange.raster.sources.geographic import crs_of
+
+logger = logging.getLogger(__name__)
 
 
 def read_grid(path: str, dataset: Any) -> Grid:
@@ -43,7 +47,24 @@ def read_grid(path: str, dataset: Any) -> Grid:
         raise InputError(
             f"{path}: its transform gives pixels no area; repair it (gdal_edit -a_ullr)"
         )
-    return Grid(crs, dataset.transform, (dataset.height, dataset.width))
+    return _on_the_earth(path, Grid(crs, dataset.transform, (dataset.height, dataset.width)))
+
+
+def _on_the_earth(path: str, grid: Grid) -> Grid:
+    """Refuse a grid that lies outside of its CRS. Raises InputError."""
+    found = why_outside(grid)
+    if found is not None:
+        raise InputError(
+            f"{path}: {found} in its CRS ({grid.crs.name}); check both, and assign the true ones "
+            "(gdal_edit -a_srs, -a_ullr)"
+        )
+    if far_from_its_use(grid):
+        logger.warning(
+            "%s: lies far from the area that its CRS (%s) is made for; check the CRS",
+            path,
+            grid.crs.name,
+        )
+    return grid
 
 
 def _without_transform(dataset: Any) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from geochange.errors import InputError
-from geochange.grid.grid import Grid, common_window
+from geochange.grid.common_ground import common_window
+from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands, check_bands

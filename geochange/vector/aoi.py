@@ -17,10 +17,11 @@ import shapely
 from numpy.typing import NDArray
 
 from geochange.errors import InputError
+from geochange.grid.areas import areal
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
 from geochange.vector.files.polygon_reader import Burner, find_layer, read_outlines
-from geochange.vector.tracing.polygons import Geometries, areal
+from geochange.vector.tracing.polygons import Geometries
 
 PIECE_POINTS = 256
 """A piece with more corners is cut in two,"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from geochange.errors import InputError, OptionError
-from geochange.grid.grid import LONLAT, Grid, reproject
+from geochange.grid.grid import LONLAT, Grid
+from geochange.grid.lonlat import TURN, degrees_of
+from geochange.grid.reproject import reproject
+from geochange.grid.turns import moved_along
 from geochange.vector.files.polygon_reader import Layer
 from geochange.vector.files.run_record import read_record
 from geochange.vector.files.writers import RUN_TABLE
@@ -49,7 +53,7 @@ def metric_grid(layers: list[Layer], pixel_m: float) -> Grid:
 
     Lambert's azimuthal equal-area projection. Raises OptionError for more than MOST_PX pixels.
     """
-    boxes = [_lonlat_box(layer) for layer in layers if layer.bounds is not None]
+    boxes = _near(_lonlat_box(layer) for layer in layers if layer.bounds is not None)
     middle = shapely.union_all(boxes).envelope.centroid if boxes else shapely.Point(0, 0)
     place = {"proj": "laea", "lon_0": middle.x, "lat_0": middle.y, "datum": "WGS84", "units": "m"}
     crs = CRS.from_dict(place)
@@ -69,9 +73,19 @@ def metric_grid(layers: list[Layer], pixel_m: float) -> Grid:
 
 def _lonlat_box(layer: Layer) -> shapely.Geometry:
     assert layer.bounds is not None
-    box = shapely.box(*layer.bounds)
-    size = max(box.bounds[2] - box.bounds[0], box.bounds[3] - box.bounds[1])
-    return reproject(shapely.segmentize(box, max(size / 32, 1e-9)), layer.crs, LONLAT)
+    box = np.array([shapely.box(*layer.bounds)], dtype=np.object_)
+    size = max(box[0].bounds[2] - box[0].bounds[0], box[0].bounds[3] - box[0].bounds[1])
+    return degrees_of(shapely.segmentize(box, max(size / 32, 1e-9)), layer.crs)[0]
+
+
+def _near(boxes: Iterable[shapely.Geometry]) -> list[shapely.Geometry]:
+    """Boxes in degrees, moved by whole turns to the first: of two at 180 one may begin at -180."""
+    there = list(boxes)
+    middles = [(box.bounds[0] + box.bounds[2]) / 2 for box in there]
+    return [
+        moved_along(box, TURN * round((middles[0] - middle) / TURN))
+        for box, middle in zip(there, middles, strict=True)
+    ]
 
 
 def _around(boxes: list[Any]) -> tuple[float, float, float, float]:

@@ -8,7 +8,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geochange.vector.tracing.polygons import Geometries, areal
+from geochange.grid.areas import areal
+from geochange.vector.tracing.polygons import Geometries
 
 CHUNK = 4096
 """The number of polygons whose overlaps are measured at once."""

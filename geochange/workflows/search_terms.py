@@ -6,12 +6,17 @@ import os
 from datetime import date
 from pathlib import Path
 
-from pyproj import Transformer
+import numpy as np
+import shapely
 
 from geochange.errors import InputError
 from geochange.files.archives import gdal_name
+from geochange.grid import lonlat
 from geochange.raster.sources.resolve import PathLike, inspect_source
 from geochange.vector.files.polygon_reader import find_layer
+
+NEAR_DEG = 1e-4
+"""Bounds are found to about ten metres."""
 
 
 def date_of(raster: PathLike) -> date | None:
@@ -24,10 +29,13 @@ def date_of(raster: PathLike) -> date | None:
 
 
 def bounds_of(polygons: PathLike) -> tuple[float, float, float, float]:
-    """(west, south, east, north) of a file of polygons in degrees. Raises InputError."""
+    """(west, south, east, north) of a file of polygons in degrees. West > east across 180 degrees.
+
+    Raises InputError.
+    """
     layer = find_layer(Path(gdal_name(os.fspath(polygons))))
     if layer.bounds is None:
         raise InputError(f"{polygons}: holds no polygon; draw the area to search")
-    to_lonlat = Transformer.from_crs(layer.crs, "OGC:CRS84", always_xy=True)
-    west, south, east, north = to_lonlat.transform_bounds(*layer.bounds)
-    return west, south, east, north
+    box = shapely.box(*layer.bounds)
+    (outline,) = lonlat.degrees_of(np.array([box], dtype=np.object_), layer.crs, NEAR_DEG)
+    return lonlat.bounds_of(outline)

@@ -153,7 +153,7 @@ def test_a_chip_that_a_file_lacks_is_named(root: Path) -> None:
 def test_a_file_of_one_date_alone(root: Path) -> None:
     store_both(root / "val", shelf())
     (root / "val" / f"time2_{PUBLISHED}").unlink()
-    with pytest.raises(InputError, match=r"time1_.*is there without time2_clipcls_56_vit16.json"):
+    with pytest.raises(InputError, match=r"time1_.*exists without time2_clipcls_56_vit16.json"):
         stored_names(root, "val", shelf())
 
 
@@ -347,7 +347,7 @@ def test_answers_that_cannot_be_opened_are_named(root: Path, clip: str) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_a_disk_that_is_full() -> None:
-    with pytest.raises(OutputError, match=r"kept \(No space left on device\); make room"):
+    with pytest.raises(OutputError, match=r"written \(No space left on device\); free some space"):
         answer_file.keep_answers(
             Path("/dev/full"), [({"image_path": "1.png"}, {"image_path": "2.png"})]
         )

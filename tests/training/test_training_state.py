@@ -173,7 +173,7 @@ def test_weights_that_are_no_numbers_are_not_passed_on() -> None:
     pupil.check(1)
     with torch.no_grad():
         next(pupil.module.parameters()).view(-1)[0] = torch.nan
-    with pytest.raises(RunError, match=r"step 7: network\.0\.weight is not finite"):
+    with pytest.raises(RunError, match=r"step 7: network\.0\.weight is no longer finite"):
         pupil.check(7)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -22,9 +23,9 @@ NOT_HERE = {
     "python3 -m venv": ".ci/run installs in a fresh clone and runs the tests by it",
     "--on gpus": "no GPU; tests/pipelines/test_cluster.py stands in for dask-cuda",
     "--on slurm": "no SLURM; tests/pipelines/test_cluster.py stands in for dask-jobqueue",
-    "--on tcp://": "no such host; tests/whole/test_workers.py starts a scheduler",
+    "--on tcp://": "no such host; tests/running/test_workers.py starts a scheduler",
     "https://": "no such catalogue; tests/pipelines/test_monitor.py serves one of its own",
-    "torchrun": "one machine; tests/whole/test_learning.py starts two processes",
+    "torchrun": "one machine; tests/workflows/test_train.py starts two processes",
     "srun": "no SLURM; tests/training/test_fabric.py stands in for its variables",
 }
 """Parts of lines that cannot run here, and their replacements."""
@@ -120,3 +121,9 @@ def test_what_is_not_run_is_still_shown_and_most_is_run() -> None:
     lines = [line for page in PAGES for line in commands_of(page)]
     assert all(any(part in line for line in lines) for part in NOT_HERE)
     assert sum(map(can_run, lines)) > 12
+
+
+def test_tests_that_stand_in_are_there() -> None:
+    named = re.findall(r"tests/\S+\.py", " ".join(NOT_HERE.values()))
+    assert len(named) > 4
+    assert [name for name in named if not (ROOT / name).is_file()] == []

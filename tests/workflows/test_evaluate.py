@@ -189,7 +189,7 @@ def test_the_own_baseline_learns_the_scene_first(root: Path) -> None:
 
 
 def test_a_model_of_other_bands_is_refused(root: Path) -> None:
-    with pytest.raises(OptionError, match="takes 4 bands, and chips hold 3"):
+    with pytest.raises(OptionError, match="takes 4 bands, but chips have 3"):
         evaluate(HUNGRY, root)
 
 

@@ -215,7 +215,7 @@ def test_other_chips_are_no_training_to_go_on_with(
     label.putpixel((0, 0), 255)
     label.save(other / "val" / "label" / "002.png")
     before = {path: path.read_bytes() for path in whole.glob("*.safetensors")}
-    with pytest.raises(OptionError, match=r"begun with other chips than .*, val: name the same"):
+    with pytest.raises(OptionError, match=r"begun with other chips than .*, val: give the same"):
         train(options(other), whole, resume=True)
     assert {path: path.read_bytes() for path in whole.glob("*.safetensors")} == before
 
@@ -430,7 +430,7 @@ def test_a_folder_that_holds_a_training_is_not_begun_anew(
     whole, _ = trained
     with pytest.raises(OutputError, match="continue it with --resume"):
         train(options(chips), whole)
-    with pytest.raises(OptionError, match=r"optim\.lr 0\.0001, and now it is 0\.5"):
+    with pytest.raises(OptionError, match=r"optim\.lr 0\.0001, but now it is 0\.5"):
         train(options(chips, optim={"lr": 0.5}), whole, resume=True)
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="is a file"):

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from geochange.cli.options import GroupedCommand, options_of
 from geochange.cli.rerun import AFRESH, again
+from geochange.cli.screen import say_json
 from geochange.cli.tables import titled_table
 from geochange.config import CheckOptions
 from geochange.files.atomic import write_text
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 @options_of(CheckOptions)
 @click.option("--json", "file", type=click.Path(path_type=Path), help="write it as JSON, too")
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
-def check(before: str, after: str, file: Path | None, quiet: bool, **options: Any) -> None:
+@click.option("--log-json", is_flag=True, help="print the result as a line of JSON")
+def check(
+    before: str, after: str, file: Path | None, quiet: bool, log_json: bool, **options: Any
+) -> None:
     """Inspect the rasters BEFORE and AFTER before they are compared.
 
     Shows where and when they were taken, what ground they share, how far one is shifted against the
@@ -50,7 +54,9 @@ def check(before: str, after: str, file: Path | None, quiet: bool, **options: An
         seen = inspect_pair(before, after, **options)
     if file is not None:
         write_text(file, json.dumps(seen.to_json(), indent=2, ensure_ascii=False) + "\n")
-    if not quiet:
+    if log_json:
+        say_json("result", **seen.to_json())
+    elif not quiet:
         show(seen)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from geochange.errors import RunError
-from geochange.grid.grid import Grid, common_window
+from geochange.grid.common_ground import common_window
+from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
 from geochange.raster.reader import RasterInfo
 

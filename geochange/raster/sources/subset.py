@@ -11,6 +11,7 @@ from typing import Any
 
 from affine import Affine
 
+from geochange.grid.grid import Grid
 from geochange.raster.band_info import BandInfo, common_dtype
 from geochange.raster.pixels import BEYOND
 from geochange.raster.reader import RasterInfo
@@ -27,15 +28,16 @@ from geochange.raster.sources.vrt import Band, VrtDataset
 
 
 def subset_vrt(
-    dataset: Any, info: RasterInfo, bands: tuple[int, ...], factor: int | None = None
+    dataset: Any, info: RasterInfo, bands: tuple[int, ...], place: Grid, factor: int | None = None
 ) -> str:
     """The text of a VRT of `bands`, with a mask if some of their pixels can be missing.
 
-    factor: the overview to read instead of the full resolution, one of `info.overviews`.
+    place: the grid of its pixels. factor: the overview to read instead of the full resolution, one
+    of `info.overviews`.
     """
     # A raster that is created in memory has another name there.
     path = dataset.name if dataset.name.startswith("/vsimem/") else info.path
-    transform, shape, level = dataset.transform, info.grid.shape, None
+    transform, shape, level = place.transform, place.shape, None
     if factor is not None:
         level = dataset.overviews(1).index(factor)
         rows, cols = shape
@@ -48,7 +50,7 @@ def subset_vrt(
     )
     parts = tuple(_parts(source, info, bands))
     mask = Mask("all", parts) if parts else None
-    return VrtDataset(info.grid.crs.to_wkt(), transform, shape, layers, mask).text()
+    return VrtDataset(place.crs.to_wkt(), transform, shape, layers, mask).text()
 
 
 def _parts(source: Source, info: RasterInfo, bands: tuple[int, ...]) -> Iterator[Cover | Mask]:

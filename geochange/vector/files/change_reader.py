@@ -7,13 +7,21 @@ from collections.abc import Iterator
 import geopandas as gpd
 import numpy as np
 import pyogrio
+import shapely
 
 from geochange.errors import InputError, OptionError, one_line
-from geochange.grid.grid import Grid, reproject
+from geochange.grid.areas import areal
+from geochange.grid.crs import full_turn
+from geochange.grid.grid import Grid
+from geochange.grid.reproject import reproject_areas
+from geochange.grid.turns import brought
 from geochange.vector.files.formats import readable_name
 from geochange.vector.files.polygon_reader import UNREADABLE, Layer
 
 BATCH = 20_000
+
+JOINT_PX = 1e-2
+"""Halves of a change that are as near as this are joined: GeoJSON rounds to about a millimetre."""
 
 NEEDED = ("id", "area_m2", "confidence_mean")
 """The attributes that every file of changes has."""
@@ -52,8 +60,13 @@ def _read(layer: Layer, **which: int | str) -> gpd.GeoDataFrame:
 
 
 def _on(rows: gpd.GeoDataFrame, layer: Layer, grid: Grid) -> gpd.GeoDataFrame:
-    rows = rows[rows.geometry.notna() & (rows.geom_type == "Polygon")]
-    moved = reproject(np.asarray(rows.geometry, dtype=np.object_), layer.crs, grid.crs)
+    rows = rows[rows.geometry.notna() & rows.geom_type.isin(["Polygon", "MultiPolygon"])]
+    moved = reproject_areas(np.asarray(rows.geometry, np.object_), layer.crs, grid.crs)
+    moved = brought(moved.copy(), full_turn(grid.crs), grid.span)
+    halves = np.flatnonzero(shapely.get_num_geometries(moved) > 1)
+    # GeoJSON cuts changes at 180 degrees.
+    joint = JOINT_PX * min(grid.pixel_size)
+    moved[halves] = [areal(shapely.union_all(moved[[half]], grid_size=joint)) for half in halves]
     placed = gpd.GeoDataFrame(rows.drop(columns=rows.geometry.name), geometry=moved, crs=grid.crs)
     finite = np.isfinite(placed.geometry.bounds.to_numpy()).all(axis=1)
     return placed[finite]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -16,12 +16,15 @@ import numpy as np
 import pandas as pd
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+from pyproj.exceptions import ProjError
 
 from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
 from geochange.files.atomic import part_of, told_as_output, whole_by_driver
 from geochange.files.database import LONGEST_PATH
 from geochange.files.names import shown
 from geochange.files.output_paths import check_target, target_of
+from geochange.grid.grid import LONLAT
+from geochange.grid.lonlat import cut_at_180, degrees_of
 from geochange.qgis.project import Scene
 from geochange.qgis.schema import STATUSES as STATUSES
 from geochange.vector.files.geopackage import furnish
@@ -30,6 +33,9 @@ from geochange.vector.files.ogr_name import ogr_name
 
 LAYER: Final = "changes"
 RUN_TABLE: Final = "geochange_run"
+
+EDGES_DEG: Final = 1e-6
+"""Edges that bend in degrees are cut until they lie as near as this, some 10 cm, in GeoJSON."""
 
 COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -155,7 +161,8 @@ def read_changes(path: Path) -> gpd.GeoDataFrame:
             changes = pyogrio.read_dataframe(name, layer=LAYER)
     if len(changes) == 0:
         return empty_changes(changes.crs)
-    return _conform(changes).sort_values("id", ignore_index=True)
+    # GeoJSON holds those over 180 degrees in parts.
+    return _conform(changes, ("Polygon", "MultiPolygon")).sort_values("id", ignore_index=True)
 
 
 def _check_length(path: Path) -> None:
@@ -178,7 +185,7 @@ def _writer_of(path: Path) -> Writer:
     return writer
 
 
-def _conform(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def _conform(changes: gpd.GeoDataFrame, kinds: Sequence[str] = ("Polygon",)) -> gpd.GeoDataFrame:
     """The columns of COLUMNS with their dtypes, then `geometry`. Other columns are refused.
 
     Raises InputError.
@@ -189,7 +196,7 @@ def _conform(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     if set(attributes) != set(COLUMNS):
         odd = ", ".join(sorted(map(str, set(attributes) ^ set(COLUMNS))))
         raise InputError(f"changes need the columns {', '.join(COLUMNS)}: they differ in {odd}")
-    if not (changes.geom_type == "Polygon").all():
+    if not changes.geom_type.isin(kinds).all():
         raise InputError("changes need Polygon geometries, one change a row: explode them first")
     typed = attributes[list(COLUMNS)].astype(dict(COLUMNS))
     return gpd.GeoDataFrame(typed, geometry=changes.geometry).reset_index(drop=True)
@@ -208,13 +215,25 @@ def _write_gpkg(
 def _write_geojson(
     changes: Batches, path: Path, provenance: Mapping[str, str], _: SceneOf | None
 ) -> None:
-    """RFC 7946: longitude and latitude, counterclockwise outer rings, cut at the antimeridian."""
+    """RFC 7946: longitude and latitude, counterclockwise outer rings, cut at the antimeridian.
+
+    GDAL transforms vertices only, and loses a pole that lies on an edge. So the cut is made here.
+    """
     options = {
         "RFC7946": "YES",
         "COORDINATE_PRECISION": "8",  # degrees: about 1 mm, far less than a pixel
         "DESCRIPTION": json.dumps(dict(provenance)),
     }
-    write_whole(changes, path, LAYER, "GeoJSON", options)
+    write_whole(map(_in_degrees, changes), path, LAYER, "GeoJSON", options)
+
+
+def _in_degrees(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    try:
+        outlines = degrees_of(changes.geometry.to_numpy(), changes.crs, EDGES_DEG)
+    except ProjError as error:
+        raise DataSourceError(f"{changes.crs.name} has no longitudes and latitudes") from error
+    cut = gpd.GeoSeries([cut_at_180(each) for each in outlines], changes.index, LONLAT)
+    return changes.set_geometry(cut)
 
 
 def _write_fgb(

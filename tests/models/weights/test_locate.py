@@ -341,8 +341,8 @@ def test_only_states_of_one_network_are_averaged(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("one.safetensors out.safetensors", "a mean of one.safetensors alone; name two states"),
-        ("one.safetensors one.safetensors", "a mean of one.safetensors alone; name two states"),
+        ("one.safetensors out.safetensors", "a mean needs two files or more; name two states"),
+        ("one.safetensors one.safetensors", "a mean needs two files or more; name two states"),
         ("one.safetensors two.safetensors one.safetensors", "would overwrite the input"),
         ("one.safetensors two.safetensors out.pth", "name it out.safetensors"),
         ("one.safetensors nothing.pth out.safetensors", "no weights at nothing.pth"),

@@ -19,9 +19,9 @@ from polygon_files import DRIVERS, grid_of, make_polygons, square
 from pyproj import CRS, Transformer
 
 from geochange.errors import InputError
+from geochange.grid.areas import areal
 from geochange.grid.tiling import TilePlan, Window
 from geochange.vector.files.polygon_reader import Burner, find_layer, read_outlines
-from geochange.vector.tracing.polygons import areal
 
 SHAPE = (30, 40)
 WHOLE = Window(0, 0, *SHAPE)

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
 import shapely
 from pyogrio.errors import DataSourceError
-from pyproj import CRS
+from pyproj import CRS, Transformer
 
 from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
 from geochange.qgis.schema import FIELDS
@@ -316,10 +317,30 @@ def test_geojson_is_cut_at_the_antimeridian(tmp_path: Path) -> None:
     assert [round(part.centroid.x) for part in shape.geoms] in ([180, -180], [-180, 180])
 
 
+def test_geojson_holds_a_pole_that_an_edge_goes_through(tmp_path: Path) -> None:
+    polar = CRS.from_epsg(3413)
+    square = shapely.box(0, -1e5, 2e5, 1e5)
+    changes = some_changes(polar).iloc[:1].set_geometry([square], crs=polar)
+    write_changes(changes, tmp_path / "out.geojson", {})
+    (shape,) = read_changes(tmp_path / "out.geojson").geometry
+    lon, lat = np.meshgrid(np.arange(-179.5, 180, 4), np.arange(87.5, 90, 0.043))
+    x, y = Transformer.from_crs(4326, polar, always_xy=True).transform(lon, lat)
+    assert (shapely.contains_xy(shape, lon, lat) == shapely.contains_xy(square, x, y)).all()
+
+
+@pytest.mark.parametrize("west", [200.0, -160.0, 560.0])
+def test_geojson_counts_longitudes_from_minus_180(tmp_path: Path, west: float) -> None:
+    box = shapely.box(west, 50, west + 0.1, 50.1)
+    changes = some_changes(CRS.from_epsg(4326)).iloc[:1].set_geometry([box])
+    write_changes(changes, tmp_path / "out.geojson", {})
+    (shape,) = read_changes(tmp_path / "out.geojson").geometry
+    assert shape.bounds == pytest.approx((-160, 50, -159.9, 50.1), abs=1e-8)
+
+
 def test_crs_without_longitude_is_refused_by_geojson_alone(tmp_path: Path) -> None:
     local = CRS.from_wkt('LOCAL_CS["site",UNIT["metre",1]]')
     write_changes(some_changes(local), tmp_path / "out.gpkg", {})
-    with pytest.warns(RuntimeWarning), pytest.raises(OutputError, match=r"GeoJSON.*choose another"):
+    with pytest.raises(OutputError, match=r"GeoJSON.*choose another"):
         write_changes(some_changes(local), tmp_path / "out.geojson", {})
 
 
