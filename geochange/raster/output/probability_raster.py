@@ -20,6 +20,7 @@ from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
 from geochange.raster.access.claims import is_claim
 from geochange.raster.access.gdal_log import QUIET
+from geochange.raster.access.reading import reading_bytes, refuse_blocks
 from geochange.raster.fingerprint import size_of
 from geochange.raster.georeference import read_grid
 from geochange.raster.output.cog import TILE
@@ -45,6 +46,7 @@ class ProbabilityRaster:
                     f"{path}: is not a probability raster of geochange run; give the .tif beside "
                     "its polygons"
                 )
+            refuse_blocks(path, dataset.block_shapes[0], reading_bytes(dataset))
             held = size_of([path])
             if held is not None and is_claim(dataset.height * dataset.width, held):
                 raise InputError(f"{path}: nearly all of it is empty; run again to write it")
