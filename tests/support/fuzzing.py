@@ -43,7 +43,7 @@ PRELOADED = [
     *("geochange.workflows.cut_chips", "geochange.workflows.preview", "planted_network"),
     *("geochange.workflows.compare", "geochange.workflows.inspect_pair", "geochange.running.tasks"),
     *("geochange.models.detector", "geochange.workflows.dry_run", "distributed", "zarr", "skimage"),
-    *("geochange.cli.commands.check", "geochange.report.run.page", "geochange.workflows.train"),
+    *("geochange.cli.commands.check", "geochange.workflows.train"),
     *("geochange.cli.commands.weights", "geochange.cli.commands.data", "pyogrio", "yaml", "rich"),
 ]
 """Read once, by the process that all children fork from."""
