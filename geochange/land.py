@@ -8,3 +8,6 @@ BUILDING = CLASSES.index("building")
 
 UNSEEN = 255
 """In place of a class's number: a pixel without data."""
+
+LIKELY = 0.2
+"""The probability of change that a pixel must reach for a land network to look at its tile."""

@@ -33,8 +33,9 @@ class Prompting:
     """How ChangeCLIP is run; what is None is the checkpoint's or the package's own choice.
 
     clip: MODEL/TAG, FILE or MODEL@FILE. vocabulary: class names. prompts: per-date, published or
-    fixed. precision: float32 or bfloat16. compiled: through torch.compile. only: classes of the land
-    head, of which one must stand or have stood on a pixel that is change.
+    fixed. precision: float32 or bfloat16. compiled: through torch.compile. only: classes of land, of
+    which one must stand or have stood on a pixel that is change. likely: the probability of change
+    from which on a land network looks at a tile.
     """
 
     clip: str | None = None
@@ -43,6 +44,7 @@ class Prompting:
     precision: str = "float32"
     compiled: bool = False
     only: tuple[str, ...] = ()
+    likely: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from geochange.chip import Chip
 from geochange.errors import InputError, OptionError
-from geochange.models.changeclip.network import STRIDE, Answer, ChangeClip, joined
+from geochange.land import LIKELY
+from geochange.models.changeclip.land_network import LandNetwork
+from geochange.models.changeclip.network import Answer, ChangeClip, joined, pad
 from geochange.models.inference.batch import Batch
 from geochange.models.inference.precision import Precision, choose
+from geochange.models.land_companion import LandCompanion
+from geochange.models.land_logits import LandLogits, numbers_of, only_where
 from geochange.models.prompts import (
     FIXED,
     Names,
@@ -35,10 +38,6 @@ BothNames = tuple[Sequence[Names], Sequence[Names]]
 """Each chip's class names at the date before, and at the date after."""
 
 
-SURELY_NOT = -12.0
-"""The logit of change where none of the classes that are asked for stands or stood."""
-
-
 @dataclass(frozen=True, slots=True)
 class DetectorSpec:
     """What is needed to build a detector anywhere: it travels to workers, models do not.
@@ -46,8 +45,8 @@ class DetectorSpec:
     model: a checkpoint's file. clip: see `read_clip`; where None the checkpoint's own, if it has
     one, else the default. vocabulary, prompts: the checkpoint's own where None. fixed: both dates'
     names where prompts are `fixed`. precision: `auto` takes bfloat16 where it is faster. compiled:
-    through torch.compile. cache: texts kept. only: classes of the land head; where some are named,
-    a pixel is change if one of them stood or stands there.
+    through torch.compile. cache: texts kept. only: classes of land; where some are named, a pixel
+    is change if one of them stood or stands there. likely: see LandCompanion.
     """
 
     model: str
@@ -60,6 +59,7 @@ class DetectorSpec:
     compiled: bool = False
     cache: int = 4096
     only: Names = ()
+    likely: float = LIKELY
 
     def build(self) -> ChangeClipDetector:
         """Read checkpoint and CLIP, and put all of it on the device. Raises InputError."""
@@ -70,7 +70,8 @@ class DetectorSpec:
             own = None if self.clip else checkpoint.own_clip()
             clip = own or read_clip(self.clip or DEFAULT_CLIP)
             scorer = build_scorer(clip.tensors, clip.quickgelu, self._names(card))
-        return ChangeClipDetector(self, checkpoint.build().requires_grad_(False), card, scorer)
+        network, land = checkpoint.build().requires_grad_(False), checkpoint.build_land()
+        return ChangeClipDetector(self, network, card, scorer, land)
 
     def _names(self, card: Card) -> Names:
         """The names that CLIP chooses among. Raises InputError where the card has too few."""
@@ -93,7 +94,12 @@ class ChangeClipDetector:
     bands: int | None = 3
 
     def __init__(
-        self, spec: DetectorSpec, network: ChangeClip, card: Card, scorer: ClipScorer | None = None
+        self,
+        spec: DetectorSpec,
+        network: ChangeClip,
+        card: Card,
+        scorer: ClipScorer | None = None,
+        land: LandNetwork | None = None,
     ) -> None:
         self.device = torch.device(spec.device)
         self.threshold = card.threshold
@@ -105,11 +111,13 @@ class ChangeClipDetector:
         self.network = network
         self.scorer = scorer
         self._other_clip = spec.clip is not None
+        self.companion = None if land is None else LandCompanion(land, spec.likely)
         self._only = [self.land_classes.index(name) for name in spec.only]
         self._settle(spec)
 
     def _settle(self, spec: DetectorSpec) -> None:
-        for module in (self.network, self.scorer):
+        land = self.companion.network if self.companion else None
+        for module in (self.network, self.scorer, land):
             if module is not None and self.dtype == torch.bfloat16:
                 module.lower()
             if module is not None:
@@ -136,7 +144,9 @@ class ChangeClipDetector:
 
     @property
     def land_classes(self) -> Names:
-        """What the network tells apart on each pixel of a date; none without a land head."""
+        """What it tells apart on each pixel of a date; none without land head or land network."""
+        if self.companion is not None:
+            return self.companion.classes
         land = self.card.options.land
         return () if land is None else land.classes
 
@@ -170,7 +180,7 @@ class ChangeClipDetector:
     def named_logits(self, batch: Batch, names: BothNames) -> torch.Tensor:
         """(B, H, W) float32 with every chip's class names given, those before and those after."""
         _check(batch)
-        return self._decided(self._answers(batch, *names))
+        return self._decided(batch, self._answers(batch, *names))[0]
 
     @torch.inference_mode()
     def change_and_land(
@@ -178,23 +188,31 @@ class ChangeClipDetector:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, H, W) float32 logits of change, and (B, 2, H, W) uint8, what stands there by number.
 
-        scores: see `change_logits`. Of a network with a land head.
+        scores: see `change_logits`. UNSEEN where a land network did not look.
         """
         _check(batch)
-        answer = self._answers(batch, *self.names(batch, scores))
-        if answer.land is None:
-            raise ValueError("this network has no land head")
-        dates = [land.argmax(dim=1).to(torch.uint8) for land in answer.land]
-        return self._decided(answer), torch.stack(dates, dim=1)
+        logits, land = self._decided(batch, self._answers(batch, *self.names(batch, scores)), True)
+        return logits, numbers_of(land)
 
-    def _decided(self, answer: Answer) -> torch.Tensor:
-        """The logits of change, where what was asked for stands or stood."""
+    @torch.inference_mode()
+    def land(self, batch: Batch) -> torch.Tensor:
+        """(B, 2, H, W) uint8, what stands there by number, whether change is likely or not."""
+        _check(batch)
+        if self.companion is not None:
+            return numbers_of(self.companion.see_all(batch))
+        return self.change_and_land(batch)[1]
+
+    def _decided(
+        self, batch: Batch, answer: Answer, seen: bool = False
+    ) -> tuple[torch.Tensor, LandLogits | None]:
+        """The logits of change, where what was asked for stands or stood; land, if `seen`."""
         logits = (answer.change[:, 1] - answer.change[:, 0]) / self.card.temperature
-        if not self._only or answer.land is None:
-            return logits
-        wanted = [standing(land, self._only) for land in answer.land]
-        there = torch.maximum(*wanted) >= 0
-        return torch.where(there, logits, logits.clamp(max=SURELY_NOT))
+        land = answer.land
+        if self.companion is not None and (seen or self._only):
+            land = self.companion.see(batch, logits)
+        if not self._only or land is None:
+            return logits, land
+        return only_where(logits, land, self._only), land
 
     def names(self, batch: Batch, scores: Scores | None = None) -> BothNames:
         """Each chip's class names at both dates, as the prompt mode has it."""
@@ -250,25 +268,6 @@ class ChangeClipDetector:
         height, width = before.shape[2:]
         padded = (pad(date) for date in (before, after))
         return self._answer(*padded, one, two).cut(height, width)
-
-
-def standing(land: torch.Tensor, classes: Sequence[int]) -> torch.Tensor:
-    """(B, classes, H, W) logits -> (B, H, W): the logit of one of these classes being there."""
-    others = [number for number in range(land.shape[1]) if number not in classes]
-    if not others:
-        return torch.full_like(land[:, 0], torch.inf)
-    return land[:, list(classes)].logsumexp(dim=1) - land[:, others].logsumexp(dim=1)
-
-
-def pad(pictures: torch.Tensor) -> torch.Tensor:
-    """Repeat the last row and column until both sides are multiples of 32.
-
-    Both dates are padded alike, so the padding shows no change that the border does not.
-    """
-    down, right = (-side % STRIDE for side in pictures.shape[2:])
-    if not down and not right:
-        return pictures
-    return F.pad(pictures.float(), (0, right, 0, down), mode="replicate")
 
 
 def _check(batch: Batch) -> None:

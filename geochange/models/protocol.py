@@ -59,8 +59,13 @@ class SeesLand(Protocol):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """What `change_logits` gives, and (batch, date, height, width) uint8 numbers of classes.
 
-        Asked for where there are `land_classes`. scores: see NamesClasses.
+        Asked for where there are `land_classes`. UNSEEN where it did not look, for want of likely
+        change. scores: see NamesClasses.
         """
+        ...
+
+    def land(self, batch: Batch) -> torch.Tensor:
+        """(batch, date, height, width) uint8 numbers of classes, whether change is likely or not."""
         ...
 
 

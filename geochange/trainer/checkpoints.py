@@ -82,6 +82,8 @@ class CheckpointKeeper:
         self.best, self.last = prepared.out / BEST, prepared.out / LAST
         own = prepared.own_clip
         self.clip = read_clip(str(own)).tensors if own else {}
+        beside = prepared.land_start
+        self.land = read_checkpoint(beside).land if beside else {}
         self.card = replace(
             _named(card, prepared),
             prompts=prepared.options.prompts.mode or card.prompts,
@@ -121,7 +123,8 @@ class CheckpointKeeper:
             "data": dict(self.data),
             "options": self.prepared.options.model_dump(mode="json"),
         }
-        checkpoint = Checkpoint(self._card(reached.step, figures), tensors, self.clip)
+        card = self._card(reached.step, figures)
+        checkpoint = Checkpoint(card, tensors, self.clip, self.land)
         memory = ResumeState(self.student.state(), facts)
         # The last comes last: it says how good the best is, which must be there then.
         for file in (*([self.best] if best else []), self.last):

@@ -113,6 +113,13 @@ class Prepared:
         return file if file and read_own_clip(file) else None
 
     @property
+    def land_start(self) -> Path | None:
+        """The file of the start, where a land network is beside it that stays as it is."""
+        if self.start is None or self.start.land is None:
+            return None
+        return clip_file(str(self.options.network.start))[1]
+
+    @property
     def land(self) -> Path | None:
         """The file of the network whose tower and land head are trained first, if they are."""
         return self.out / LAND if self.options.network.start == IMAGENET else None

@@ -1,4 +1,4 @@
-"""`geochange weights`: show, convert, average and list files of weights."""
+"""`geochange weights`: show, convert, average, join and list files of weights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.group(epilog="Start with: geochange weights list   or: geochange weights show model.pth")
 def weights() -> None:
-    """Show, convert, average and list files of weights."""
+    """Show, convert, average, join and list files of weights."""
 
 
 @weights.command(epilog="Example: geochange weights show best_mIoU_iter_40000.pth")
@@ -102,6 +102,33 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
 
     with again(AFRESH):
         card = write_mean(paths, target, half=half, threshold=threshold)
+    _say_written(target, card)
+
+
+@weights.command(
+    epilog="Example: geochange weights join small.safetensors land.safetensors both.safetensors"
+)
+@click.argument("source", metavar="IN")
+@click.argument("land", metavar="LAND")
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@_of_our_own
+def join(source: str, land: str, target: Path, half: bool, threshold: float | None) -> None:
+    """Let a network see what stands on each pixel, by the land head of another.
+
+    IN finds change. LAND is a checkpoint with a land head, such as land.safetensors of a training by
+    configs/lite.yaml. OUT holds IN, and tower and land head of LAND beside it, which look where IN
+    finds change likely.
+    """
+    target = target.expanduser()
+    _check_target(target)
+    paths = locate(source), locate(land)
+    for path in paths:
+        _check_apart(path, target)
+    # Imported after the checks, as above.
+    from geochange.models.weights.convert import join as write_joined
+
+    with again(AFRESH):
+        card = write_joined(*paths, target, half=half, threshold=threshold)
     _say_written(target, card)
 
 
