@@ -178,8 +178,10 @@ def figures_of(
 
 def asked(name: str, model: str) -> list[str | None]:
     """What `--only` is measured with."""
-    sees = kind_of(model) == "weights" and read_checkpoint(locate(model)).card.options.land
-    return [None, "building"] if sees and name == "LEVIR-CD" else [None]
+    if name != "LEVIR-CD" or kind_of(model) != "weights":
+        return [None]
+    card = read_checkpoint(locate(model)).card
+    return [None, "building"] if card.options.land or card.land else [None]
 
 
 def main() -> None:

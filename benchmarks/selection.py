@@ -25,6 +25,7 @@ from scipy.special import expit
 from geochange.chip import Chip
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.predict import show
+from geochange.models.weights.checkpoint import read_checkpoint
 from geochange.models.weights.locate import locate
 from geochange.trainer.land_judging import judge_land
 from geochange.training.land_pictures import read_land
@@ -113,13 +114,12 @@ def judge(name: str, library: Library, options: argparse.Namespace) -> None:
     print(f"  building, as change: {told(f1(answers(model, chips), chips, at))}", flush=True)
     if not model.land_classes:
         return
-    model.threshold = at
-    only = ChangeClipDetector(DetectorSpec("", only=("building",)), model.network, model.card)
-    only.threshold, only.scorer = at, model.scorer
+    only = DetectorSpec(str(locate(name)), only=("building",)).build()
     print(f"  building: {told(f1(answers(only, chips), chips, at))}", flush=True)
     if not options.land:
         return
-    network = DetectorSpec(str(locate(name)), precision="float32").build().network
+    checkpoint = read_checkpoint(locate(name))
+    network = checkpoint.build_land() or checkpoint.build()
     figures = judge_land(network, read_land(options.folder / "labelled", None, kept_out=True))
     print("  land:", {key: round(value, 3) for key, value in figures.told().items()}, flush=True)
 

@@ -22,7 +22,7 @@ from geochange.models.weights.checkpoint import (
     write_clip,
 )
 from geochange.progress import Watch
-from geochange.trainer.preparation import LEAST_SCORE, Prepared
+from geochange.trainer.preparation import DONE, LEAST_SCORE, Prepared
 from geochange.trainer.recipe import WITH_OWN_CLIP, devices_of
 from geochange.training.scenes import (
     TEMPLATES,
@@ -41,7 +41,6 @@ from geochange.training.training_state import OptimizerSettings, TrainingState
 logger = logging.getLogger(__name__)
 
 STAGE = "align"
-DONE = "done"
 SURE = 0.99
 """Of the names said of pictures kept out; of ground that is none of its classes fewer are right."""
 MIXED = 0.85

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.land import BUILDING, CLASSES
+from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.land_learner import see_classes
 from geochange.training.land_pictures import ANY, Allowed, LandPictures, Picture
@@ -39,7 +40,7 @@ class LandFigures:
         return {"building_iou": self.building, **by_set}
 
 
-def judge_land(network: ChangeClip, pictures: LandPictures) -> LandFigures:
+def judge_land(network: ChangeClip | LandNetwork, pictures: LandPictures) -> LandFigures:
     """Show every picture to a network, which stays in the mode that it was in."""
     learning = network.training
     network.eval()
@@ -70,7 +71,9 @@ def _judges(allowed: Sequence[Allowed], number: int) -> bool:
     return there and any(((each > 0) & (each & own == 0)).any() for each in allowed)
 
 
-def _counts(network: ChangeClip, picture: Picture, allowed: Allowed) -> NDArray[np.int64]:
+def _counts(
+    network: ChangeClip | LandNetwork, picture: Picture, allowed: Allowed
+) -> NDArray[np.int64]:
     """(class, 3): pixels rightly found, wrongly found, and missed."""
     counts = np.zeros((len(CLASSES), 3), np.int64)
     for part in _parts(allowed.shape):

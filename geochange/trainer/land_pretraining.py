@@ -16,13 +16,12 @@ from geochange.models.weights.checkpoint import (
     Checkpoint,
     ResumeState,
     read_checkpoint,
-    read_facts,
     read_resume_state,
     write_checkpoint,
 )
 from geochange.progress import Watch
 from geochange.trainer.land_judging import LandFigures, judge_land
-from geochange.trainer.preparation import Prepared
+from geochange.trainer.preparation import DONE, Prepared
 from geochange.trainer.recipe import devices_of, loading_processes, start_of
 from geochange.training.land_loss import land_loss
 from geochange.training.land_pictures import LandCrops, LandLesson, collate_land, read_land
@@ -32,7 +31,6 @@ from geochange.training.schedule import learning_rate, parameter_groups
 from geochange.training.training_state import PACE, OptimizerSettings, TrainingState
 
 STAGE = "land"
-DONE = "done"
 CLIP_NORM = 2.0
 """The longest gradient that is taken as it is."""
 
@@ -44,7 +42,7 @@ def learn_land(prepared: Prepared, watch: Watch) -> None:
     InputError where there are no labelled pictures.
     """
     file = prepared.land
-    if file is None or (file.is_file() and read_facts(file).get(DONE)):
+    if file is None or prepared.land_is_learnt:
         return
     make_folder(file.parent)
     LandTraining(prepared.options, prepared.root, file).learn(watch)

@@ -40,6 +40,9 @@ PLANTED = "planted"
 LEAST_SCORE = "least_score"
 """The fact of a CLIP from which score on its names are said."""
 
+DONE = "done"
+"""The fact of a first stage that has taken all of its steps."""
+
 CALIBRATED = "calibrated"
 """The fact of a checkpoint that is complete."""
 
@@ -123,6 +126,11 @@ class Prepared:
     def land(self) -> Path | None:
         """The file of the network whose tower and land head are trained first, if they are."""
         return self.out / LAND if self.options.network.start == IMAGENET else None
+
+    @property
+    def land_is_learnt(self) -> bool:
+        """Whether tower and land head have taken all of their steps."""
+        return bool(self.land and self.land.is_file() and read_facts(self.land).get(DONE))
 
     @property
     def finished(self) -> bool:
@@ -221,6 +229,8 @@ def check_options(options: TrainOptions) -> None:
             f"take a multiple of {world}"
         )
     start, prompts = options.network.start, options.prompts
+    if options.land.alone and start != IMAGENET:
+        raise OptionError("land.alone: there is no land head to teach; say network.start imagenet")
     if start in WITH_OWN_CLIP:
         clip_shape(find_variant(options.network.variant), options.scenes.size)
     if start not in (None, "clip", *WITH_OWN_CLIP):

@@ -69,6 +69,18 @@ def test_the_same_weights_whether_interrupted_or_not(data: Path, tmp_path: Path)
 
 
 @pytest.mark.slow
+def test_land_alone_ends_with_a_file_to_join(data: Path, tmp_path: Path) -> None:
+    alone = {"land.alone": True}
+    trained = train(options(data, **alone), tmp_path / "out")
+    assert trained.best == tmp_path / "out" / "land.safetensors"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["land.safetensors"]
+    assert trained.figures["building_iou"] >= 0
+    assert train(options(data, **alone), tmp_path / "out").already
+    with pytest.raises(OptionError, match="no land head to teach"):
+        prepare(options(data, **alone, **{"network.start": "scenes"}), tmp_path / "x", False)
+
+
+@pytest.mark.slow
 def test_tower_and_head_stay_as_they_were_while_changes_are_learnt(
     data: Path, tmp_path: Path
 ) -> None:
