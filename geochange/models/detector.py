@@ -206,10 +206,10 @@ class ChangeClipDetector:
         self, batch: Batch, answer: Answer, seen: bool = False
     ) -> tuple[torch.Tensor, LandLogits | None]:
         """The logits of change, where what was asked for stands or stood; land, if `seen`."""
-        logits = (answer.change[:, 1] - answer.change[:, 0]) / self.card.temperature
-        land = answer.land
-        if self.companion is not None and (seen or self._only):
-            land = self.companion.see(batch, logits)
+        logits, land = answer.change[:, 1] - answer.change[:, 0], answer.land
+        if self.companion is not None and (seen or self._only or self.companion.has_opinion):
+            logits, land = self.companion.look(batch, logits)
+        logits = logits / self.card.temperature
         if not self._only or land is None:
             return logits, land
         return only_where(logits, land, self._only), land

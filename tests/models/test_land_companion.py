@@ -18,10 +18,12 @@ from geochange.chip import Chip
 from geochange.cli.commands.weights import weights
 from geochange.errors import InputError
 from geochange.land import CLASSES, UNSEEN
+from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.batch import Batch
 from geochange.models.inference.predict import see_land, show
+from geochange.models.land_companion import LandCompanion, parts_of
 from geochange.models.land_learner import see_land as see_logits
 from geochange.models.land_logits import SURELY_NOT
 from geochange.models.weights.card import Card
@@ -107,6 +109,57 @@ def test_only_asks_where_change_is_likely(joined: Path) -> None:
     assert (land == often).any(dim=1)[~gone].all()
     quiet = detector(joined, likely=1 - 1e-9, only=asked).change_logits(batch())
     torch.testing.assert_close(quiet, every)
+
+
+@pytest.mark.parametrize("size", [(512, 512), (64, 700), (100, 383), (32, 32)])
+def test_parts_of_a_chip_are_all_of_it(size: tuple[int, int]) -> None:
+    seen = np.zeros(size, np.int64)
+    for part in parts_of(*size):
+        seen[part.inner] += 1
+        assert all(rows.start % 32 == 0 for rows in part.outer)
+        assert seen[part.outer][part.within].shape == seen[part.inner].shape
+        assert seen[part.outer][part.within].base is not None
+        assert np.shares_memory(seen[part.outer][part.within], seen[part.inner])
+    assert (seen == 1).all()
+    assert len(list(parts_of(*size))) == max(1, round(size[0] / 256)) * max(1, round(size[1] / 256))
+
+
+def opinionated(joined: Path, said: float) -> LandNetwork:
+    checkpoint = read_checkpoint(joined)
+    assert checkpoint.card.land is not None
+    torch.manual_seed(5)
+    network = LandNetwork(replace(checkpoint.card.land, opinion=4)).eval()
+    network.load_state_dict(checkpoint.land, strict=False)
+    assert network.opinion is not None
+    network.opinion.say.bias.data += said
+    return network.requires_grad_(False)
+
+
+def test_a_fresh_opinion_is_none(joined: Path) -> None:
+    change = torch.randn(2, 64, 64)
+    said = LandCompanion(opinionated(joined, 0)).look(batch(), change)[0]
+    torch.testing.assert_close(said, change)
+
+
+def test_an_opinion_counts_where_change_is_likely(joined: Path) -> None:
+    change = torch.full((1, 64, 512), -5.0)
+    change[0, 3, 3] = 0
+    wide = batch(64, 512)[:1]
+    said, land = LandCompanion(opinionated(joined, 2.0)).look(wide, change)
+    torch.testing.assert_close(said[..., :256], change[..., :256] + 2)
+    assert torch.equal(said[..., 256:], change[..., 256:])
+    assert land[0][..., 256:].isnan().all() and not land[0][..., :256].isnan().any()
+
+
+def test_an_opinion_is_part_of_the_file_and_of_the_answer(joined: Path, tmp_path: Path) -> None:
+    first, network = read_checkpoint(joined), opinionated(joined, 2.0)
+    card = replace(first.card, land=network.options, temperature=2.0)
+    file = tmp_path / "opinion.safetensors"
+    write_checkpoint(file, replace(first, card=card, land=network.state_dict()))
+    before = detector(joined).change_logits(batch())
+    torch.testing.assert_close(
+        detector(file, likely=1e-9).change_logits(batch()), before / 2 + 1, atol=1e-5, rtol=1e-5
+    )
 
 
 def test_chips_without_data_are_unseen(joined: Path) -> None:

@@ -166,4 +166,7 @@ def _land_network(values: Mapping[str, Any] | None) -> LandNetworkOptions | None
     if values is None:
         return None
     visual, head = _part(EfficientNetOptions, values["visual"]), _part(LandOptions, values["head"])
-    return LandNetworkOptions(visual, head)
+    opinion = values.get("opinion", 0)
+    if type(opinion) is not int or not 0 <= opinion < LARGEST:
+        raise InputError(f"its card makes no sense: opinion {str(opinion)[:40]!r}")
+    return LandNetworkOptions(visual, head, opinion)

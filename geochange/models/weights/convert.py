@@ -55,7 +55,8 @@ def join(
 ) -> Card:
     """Write a checkpoint with the tower and the land head of another beside its own network.
 
-    Returns the card. Raises InputError where `source` has a land head, or `land` has none.
+    An opinion of change that a land network had comes with it. Returns the card. Raises InputError
+    where `source` has a land head, or `land` has none.
     """
     network, other = _read(source), _read(land)
     if network.card.options.land is not None:
