@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +29,13 @@ from geochange.models.weights.locate import locate
 from geochange.trainer.land_judging import judge_land
 from geochange.training.land_pictures import read_land
 from geochange.training.metrics.counts import UNKNOWN
-from geochange.training.planting import Library, Planting, plant, read_library
+from geochange.training.planting import Library, Planting, plant, read_library, unchanged
 from geochange.training.planting.built import settle
 
 SIDE_PX = 256
 STEPS = np.linspace(0.02, 0.98, 97)
 SHOWN_PX = 96
 """Buildings of a pair are planted as a picture of so many pixels a side has them, at most."""
-
-
-def unchanged(library: Library, most: int) -> list[Chip]:
-    """Each aerial visit and the next, as `accuracy.py` has them."""
-    near = [place for place in library.places if not place.far and len(place.visits) > 1]
-    pairs = [pair for place in near for pair in pairwise(place.visits)]
-    chosen = np.linspace(0, len(pairs) - 1, min(most, len(pairs))).round().astype(int)
-    return [_chip(*pairs[i], np.zeros(pairs[i][0].shape[:2], np.uint8)) for i in chosen]
 
 
 def planted(library: Library, far: bool, count: int) -> Iterator[Chip]:

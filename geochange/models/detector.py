@@ -29,7 +29,7 @@ from geochange.models.prompts import (
 from geochange.models.protocol import ALWAYS, NamingRule, Statistics
 from geochange.models.scorer import ClipScorer, build_scorer
 from geochange.models.weights.card import OWN_CLIP, Card
-from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_checkpoint, read_clip
+from geochange.models.weights.checkpoint import DEFAULT_CLIP, Checkpoint, read_checkpoint, read_clip
 
 Scores = tuple[torch.Tensor, torch.Tensor]
 """Class probabilities (B, V) of the date before and of the date after."""
@@ -45,8 +45,8 @@ class DetectorSpec:
     model: a checkpoint's file. clip: see `read_clip`; where None the checkpoint's own, if it has
     one, else the default. vocabulary, prompts: the checkpoint's own where None. fixed: both dates'
     names where prompts are `fixed`. precision: `auto` takes bfloat16 where it is faster. compiled:
-    through torch.compile. cache: texts kept. only: classes of land; where some are named, a pixel
-    is change if one of them stood or stands there. likely: see LandCompanion.
+    through torch.compile. cache: texts kept. only: classes of land, of which one must stand or have
+    stood on a pixel that is change. likely: see LandCompanion.
     """
 
     model: str
@@ -63,15 +63,18 @@ class DetectorSpec:
 
     def build(self) -> ChangeClipDetector:
         """Read checkpoint and CLIP, and put all of it on the device. Raises InputError."""
-        checkpoint = read_checkpoint(self.model)
+        return self.of(read_checkpoint(self.model))
+
+    def of(self, checkpoint: Checkpoint) -> ChangeClipDetector:
+        """The same of a checkpoint that is read."""
         card = checkpoint.card
         scorer = None
         if (self.prompts or card.prompts) != "fixed":
             own = None if self.clip else checkpoint.own_clip()
             clip = own or read_clip(self.clip or DEFAULT_CLIP)
             scorer = build_scorer(clip.tensors, clip.quickgelu, self._names(card))
-        network, land = checkpoint.build().requires_grad_(False), checkpoint.build_land()
-        return ChangeClipDetector(self, network, card, scorer, land)
+        network = checkpoint.build().requires_grad_(False)
+        return ChangeClipDetector(self, network, card, scorer, checkpoint.build_land())
 
     def _names(self, card: Card) -> Names:
         """The names that CLIP chooses among. Raises InputError where the card has too few."""
@@ -197,7 +200,6 @@ class ChangeClipDetector:
     @torch.inference_mode()
     def land(self, batch: Batch) -> torch.Tensor:
         """(B, 2, H, W) uint8, what stands there by number, whether change is likely or not."""
-        _check(batch)
         if self.companion is not None:
             return numbers_of(self.companion.see_all(batch))
         return self.change_and_land(batch)[1]

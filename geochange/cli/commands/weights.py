@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from geochange.cli.options import Folder
 from geochange.cli.rerun import AFRESH, again
+from geochange.cli.screen import screen
 from geochange.cli.tables import print_grid
 from geochange.cli.weights_tables import describe, in_a_line, one_line, refusing, rows_of, title_of
 from geochange.errors import InputError, OptionError, OutputError
@@ -112,12 +115,21 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
 @click.argument("land", metavar="LAND")
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @_of_our_own
-def join(source: str, land: str, target: Path, half: bool, threshold: float | None) -> None:
+@click.option(
+    "--weigh",
+    type=Folder(),
+    metavar="DATA",
+    help="pictures from which it learns to weigh what both find; this sets the threshold, too",
+)
+def join(
+    source: str, land: str, target: Path, half: bool, threshold: float | None, weigh: Path | None
+) -> None:
     """Let a network see what stands on each pixel, by the land head of another.
 
     IN finds change. LAND is a checkpoint with a land head, such as land.safetensors of a training by
     configs/lite.yaml. OUT holds IN, and tower and land head of LAND beside it, which look where IN
-    finds change likely.
+    finds change likely. With --weigh it has an opinion of change, too, learnt in minutes from pairs
+    planted into the pictures that configs/default.yaml learns from.
     """
     target = target.expanduser()
     _check_target(target)
@@ -126,9 +138,11 @@ def join(source: str, land: str, target: Path, half: bool, threshold: float | No
         _check_apart(path, target)
     # Imported after the checks, as above.
     from geochange.models.weights.convert import join as write_joined
+    from geochange.trainer.weighing import weighed
 
-    with again(AFRESH):
-        card = write_joined(*paths, target, half=half, threshold=threshold)
+    with again(AFRESH), screen(quiet=weigh is None, log_json=False) as watch:
+        then = None if weigh is None else partial(weighed, root=weigh, watch=watch)
+        card = write_joined(*paths, target, half=half, threshold=threshold, then=then)
     _say_written(target, card)
 
 

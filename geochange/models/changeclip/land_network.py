@@ -62,15 +62,18 @@ class LandNetwork(nn.Module):
         before, after: as of `forward`. change: (B, H, W) logits of the other network, which come
         back as they are where it has no opinion.
         """
-        land, maps = self._see(torch.cat([before, after]))
-        both = _dates(land)
         if self.opinion is None:
-            return both, change
-        return both, self.opinion(change, self.evidence(change, both, maps))
+            return _dates(self(torch.cat([before, after]))), change
+        land, told = self.compare(before, after, change)
+        return land, self.opinion(change, told)
 
-    def evidence(self, change: torch.Tensor, land: Dates, maps: list[torch.Tensor]) -> torch.Tensor:
-        """What its opinion is read from; maps: of both dates one after the other."""
-        return evidence(change, land, [_dates(each) for each in maps])
+    def compare(
+        self, before: torch.Tensor, after: torch.Tensor, change: torch.Tensor
+    ) -> tuple[Dates, torch.Tensor]:
+        """What stands there at both dates, and what its opinion is read from; see `look`."""
+        logits, maps = self._see(torch.cat([before, after]))
+        land = _dates(logits)
+        return land, evidence(change, land, [_dates(each) for each in maps])
 
     def _see(self, pictures: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Logits, and the maps that tell one date from another."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import mean
 
@@ -52,11 +52,13 @@ def join(
     *,
     half: bool = False,
     threshold: float | None = None,
+    then: Callable[[Checkpoint], Checkpoint] | None = None,
 ) -> Card:
     """Write a checkpoint with the tower and the land head of another beside its own network.
 
-    An opinion of change that a land network had comes with it. Returns the card. Raises InputError
-    where `source` has a land head, or `land` has none.
+    An opinion of change that a land network had comes with it. then: what becomes of both before
+    they are written. Returns the card. Raises InputError where `source` has a land head, or `land`
+    has none.
     """
     network, other = _read(source), _read(land)
     if network.card.options.land is not None:
@@ -66,7 +68,7 @@ def join(
         raise InputError(f"{land}: it has no land head; give one of configs/lite.yaml")
     tensors = other.land or land_tensors(other.tensors)
     joined = replace(network, card=replace(network.card, land=sizes), land=tensors)
-    return _rewritten(joined, target, half=half, threshold=threshold)
+    return _rewritten(then(joined) if then else joined, target, half=half, threshold=threshold)
 
 
 def _land_of(card: Card) -> LandNetworkOptions | None:
