@@ -83,7 +83,7 @@ class CheckpointKeeper:
         own = prepared.own_clip
         self.clip = read_clip(str(own)).tensors if own else {}
         beside = prepared.land_start
-        self.land = read_checkpoint(beside).land if beside else {}
+        self.beside = read_checkpoint(beside) if beside else None
         self.card = replace(
             _named(card, prepared),
             prompts=prepared.options.prompts.mode or card.prompts,
@@ -124,7 +124,8 @@ class CheckpointKeeper:
             "options": self.prepared.options.model_dump(mode="json"),
         }
         card = self._card(reached.step, figures)
-        checkpoint = Checkpoint(card, tensors, self.clip, self.land)
+        land = self.beside.land if self.beside else {}
+        checkpoint = Checkpoint(card, tensors, self.clip, land)
         memory = ResumeState(self.student.state(), facts)
         # The last comes last: it says how good the best is, which must be there then.
         for file in (*([self.best] if best else []), self.last):

@@ -14,15 +14,17 @@ import numpy as np
 import torch
 from scipy.special import expit
 from torch import nn
+from torch.nn import functional as F
 
 from geochange.chip import UNKNOWN, Chip
+from geochange.errors import InputError
 from geochange.models.changeclip.land_network import LandNetwork
+from geochange.models.changeclip.network import STRIDE
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.batch import collate
 from geochange.models.inference.predict import show
 from geochange.models.weights.checkpoint import Checkpoint
 from geochange.progress import Watch, unwatched
-from geochange.training.losses import cross_entropy
 from geochange.training.planting import Library, Planting, plant, read_library, unchanged
 
 SIDE_PX = 256
@@ -77,10 +79,16 @@ def weighed(
     """
     assert checkpoint.card.land is not None
     taught, judged = (read_library(root, kept_out=kept_out) for kept_out in (False, True))
+    if not (unchanged(taught, 1) and unchanged(judged, 1)):
+        raise InputError(
+            f"{root}: --weigh needs places seen twice from the air, of cities that are kept out and of "
+            "others; see docs/default-network.md"
+        )
     plain = replace(checkpoint.card.land, opinion=0)
     bare = {name: x for name, x in checkpoint.land.items() if not name.startswith("opinion.")}
     without = replace(checkpoint, card=replace(checkpoint.card, land=plain), land=bare)
     model = DetectorSpec("").of(without)
+    torch.manual_seed(how.seed)
     network = LandNetwork(replace(plain, opinion=how.channels))
     network.load_state_dict(dict(bare), strict=False)
     lessons = [_look(model, kind, _pairs(taught, kind, how), how, watch) for kind in KINDS]
@@ -94,11 +102,20 @@ def weighed(
 
 def _pairs(library: Library, kind: str, how: Weighing) -> Iterator[Chip]:
     if kind == "unchanged":
-        yield from unchanged(library, how.pairs)
+        yield from _alike(unchanged(library, how.pairs))
         return
     planting = Planting(SIDE_PX, 0.85, float(kind == "far"), 0.3, 5, 0.2, 0.5, 0.2)
     for number in range(how.pairs):
         yield plant(library, planting, (how.seed + 9) * 1_000_000 + number)
+
+
+def _alike(chips: list[Chip]) -> Iterator[Chip]:
+    """The first rows and columns of each, as many as all of them have."""
+    height, width = (min(chip.shape[axis] for chip in chips) // STRIDE * STRIDE for axis in (0, 1))
+    for chip in chips:
+        part = slice(height), slice(width)
+        assert chip.label is not None
+        yield Chip(chip.before[part], chip.after[part], chip.valid[part], chip.label[part])
 
 
 @torch.inference_mode()
@@ -126,10 +143,9 @@ def _learn(opinion: nn.Module, lessons: list[Lessons], how: Weighing, watch: Wat
         for group in optimiser.param_groups:
             group["lr"] = how.rate * (1 - step / how.steps)
         parts = [each.take(n, draw) for each, n in zip(lessons, how.batch, strict=True)]
-        labels = torch.cat([part.labels for part in parts])
-        change = torch.cat([part.change for part in parts])
-        logits = opinion(change, torch.cat([part.evidence for part in parts]))
-        loss = _loss(logits, labels, how.dice)
+        logits = [opinion(part.change, part.evidence).flatten() for part in parts]
+        labels = torch.cat([part.labels.flatten() for part in parts])
+        loss = _loss(torch.cat(logits), labels, how.dice)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -139,11 +155,11 @@ def _learn(opinion: nn.Module, lessons: list[Lessons], how: Weighing, watch: Wat
 
 def _loss(logits: torch.Tensor, labels: torch.Tensor, dice: float) -> torch.Tensor:
     """Cross-entropy, and the soft overlap over all pairs together: many have no change at all."""
-    known, truth = labels != UNKNOWN, (labels == 1).float()
-    both = torch.stack([torch.zeros_like(logits), logits], dim=1)
-    p = logits.sigmoid() * known
+    known = labels != UNKNOWN
+    z, truth = logits[known], (labels[known] == 1).float()
+    p = z.sigmoid()
     overlap = (2 * (p * truth).sum() + 100) / (p.sum() + truth.sum() + 100)
-    return cross_entropy(both, labels, float(known.sum())) + dice * (1 - overlap)
+    return F.binary_cross_entropy_with_logits(z, truth) + dice * (1 - overlap)
 
 
 def _quiet(model: ChangeClipDetector, chips: list[Chip], most_false: float) -> float:

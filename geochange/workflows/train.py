@@ -180,7 +180,8 @@ class Training:
             names = [(before, before) for before, _ in names]
         numbers = range(fabric.global_rank, len(prepared.val), fabric.world_size)
         shown = spread(len(prepared.val), validation.sheet)
-        return Validator(prepared.val, names, numbers, shown, validation.batch)
+        land = self.keeper.beside.build_land() if self.keeper.beside else None
+        return Validator(prepared.val, names, numbers, shown, validation.batch, land)
 
     def learn(self) -> None:
         """Take all steps that are left, validating on the way.
