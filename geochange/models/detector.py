@@ -209,8 +209,9 @@ class ChangeClipDetector:
     ) -> tuple[torch.Tensor, LandLogits | None]:
         """The logits of change, where what was asked for stands or stood; land, if `seen`."""
         logits, land = answer.change[:, 1] - answer.change[:, 0], answer.land
-        if self.companion is not None and (seen or self._only or self.companion.has_opinion):
-            logits, land = self.companion.look(batch, logits)
+        if self.companion is not None and (seen or self._only):
+            # Its opinion counts where what it sees is asked for: it learnt from labels near by.
+            logits, land = self.companion.look(batch, logits, opinion=bool(self._only))
         logits = logits / self.card.temperature
         if not self._only or land is None:
             return logits, land

@@ -69,15 +69,13 @@ class LandCompanion:
         """What it tells apart."""
         return self.network.options.head.classes
 
-    @property
-    def has_opinion(self) -> bool:
-        """Whether logits of change are others once it has looked."""
-        return self.network.opinion is not None
-
-    def look(self, batch: Batch, change: torch.Tensor) -> tuple[torch.Tensor, LandLogits]:
+    def look(
+        self, batch: Batch, change: torch.Tensor, opinion: bool = True
+    ) -> tuple[torch.Tensor, LandLogits]:
         """Logits of change as it sees them, and what stands there; NaN where it did not look.
 
-        change: (B, H, W) logits of the other network, which stay as they are there.
+        change: (B, H, W) logits of the other network, which stay as they are there, and everywhere
+        where no `opinion` is wanted.
         """
         height, width = change.shape[1:]
         size = (len(change), len(self.classes), height, width)
@@ -87,7 +85,7 @@ class LandCompanion:
             there = (slice(None), *part.inner)
             likely = ((change[there] >= self.likely) & batch.valid[there]).flatten(1).any(dim=1)
             for chips in self._asked(likely):
-                dates, logits = self._see(batch[chips], change[chips], part)
+                dates, logits = self._see(batch[chips], change[chips], part, opinion)
                 asked = likely[chips, None, None]
                 said[chips][:, *part.inner] = torch.where(asked, logits, change[chips][there])
                 for date, seen in zip(land, dates, strict=True):
@@ -108,13 +106,13 @@ class LandCompanion:
         return [slice(i, i + 1) for i in torch.nonzero(likely).flatten().tolist()]
 
     def _see(
-        self, batch: Batch, change: torch.Tensor, part: Part
+        self, batch: Batch, change: torch.Tensor, part: Part, opinion: bool
     ) -> tuple[LandLogits, torch.Tensor]:
         """What it says of a part of some chips."""
         before, after = (pad(date[..., *part.outer]) for date in (batch.before, batch.after))
         logits = change[:, None, *part.outer]
         down, right = -logits.shape[2] % STRIDE, -logits.shape[3] % STRIDE
         whole = F.pad(logits, (0, right, 0, down), mode="replicate")[:, 0]
-        land, said = self.network.look(before, after, whole)
+        land, said = self.network.look(before, after, whole, opinion)
         one, two = (date[..., *part.within] for date in land)
         return (one, two), said[:, *part.within]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.special import expit
+from scipy.special import logit
 from torch import nn
 from torch.nn import functional as F
 
@@ -37,7 +37,7 @@ class Weighing:
 
     pairs: of each kind. channels: of the opinion. batch: pairs of each kind in a step. rate: the
     learning rate, which falls to 0. dice: its weight beside the cross-entropy. most_false: the
-    share of unchanged pixels of places kept out that the threshold may let through.
+    share of unchanged pixels of places kept out that the opinion may call changed.
     """
 
     pairs: int = 160
@@ -72,7 +72,7 @@ class Lessons:
 def weighed(
     checkpoint: Checkpoint, root: Path, how: Weighing = Weighing(), watch: Watch = unwatched
 ) -> Checkpoint:
-    """The checkpoint with an opinion of its land network, and the threshold that this asks for.
+    """The checkpoint with an opinion of its land network, as sure as its threshold asks for.
 
     root: the pictures that `geochange train configs/default.yaml` learns from. Raises InputError
     where there are none.
@@ -95,9 +95,13 @@ def weighed(
     assert network.opinion is not None
     _learn(network.opinion, lessons, how, watch)
     card = replace(checkpoint.card, land=network.options)
+    # Every class is asked for: what it then calls change, it calls so by its opinion alone.
+    asked = DetectorSpec("", only=network.options.head.classes)
     opinionated = replace(checkpoint, card=card, land=network.state_dict())
-    at = _quiet(DetectorSpec("").of(opinionated), unchanged(judged, how.pairs), how.most_false)
-    return replace(opinionated, card=replace(card, threshold=at))
+    at = _quiet(asked.of(opinionated), unchanged(judged, how.pairs), how.most_false)
+    for bias in [x for name, x in network.opinion.say.named_parameters() if name == "bias"]:
+        bias += float(logit(card.threshold) - at) * card.temperature
+    return replace(opinionated, land=network.state_dict())
 
 
 def _pairs(library: Library, kind: str, how: Weighing) -> Iterator[Chip]:
@@ -163,7 +167,6 @@ def _loss(logits: torch.Tensor, labels: torch.Tensor, dice: float) -> torch.Tens
 
 
 def _quiet(model: ChangeClipDetector, chips: list[Chip], most_false: float) -> float:
-    """The lowest threshold, in hundredths, that calls no more of unchanged pixels changed."""
+    """The lowest logit from which on it calls no more of unchanged pixels changed."""
     logits = [show(model, [chip], 1, str(model.device)).logits.ravel() for chip in chips]
-    least = float(expit(np.quantile(np.concatenate(logits), 1 - most_false)))
-    return float(np.clip(np.ceil(least * 100) / 100, 0.02, 0.98))
+    return float(np.quantile(np.concatenate(logits), 1 - most_false))

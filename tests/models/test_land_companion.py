@@ -157,9 +157,11 @@ def test_an_opinion_is_part_of_the_file_and_of_the_answer(joined: Path, tmp_path
     file = tmp_path / "opinion.safetensors"
     write_checkpoint(file, replace(first, card=card, land=network.state_dict()))
     before = detector(joined).change_logits(batch())
-    torch.testing.assert_close(
-        detector(file, likely=1e-9).change_logits(batch()), before / 2 + 1, atol=1e-5, rtol=1e-5
-    )
+    said = detector(file, likely=1e-9, only=CLASSES).change_logits(batch())
+    torch.testing.assert_close(said, before / 2 + 1, atol=1e-5, rtol=1e-5)
+    # Nothing is asked for: change is what it was.
+    unasked = detector(file, likely=1e-9).change_and_land(batch())[0]
+    torch.testing.assert_close(unasked, before / 2)
 
 
 def test_chips_without_data_are_unseen(joined: Path) -> None:

@@ -119,7 +119,7 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
     "--weigh",
     type=Folder(),
     metavar="DATA",
-    help="pictures from which it learns to weigh what both find; this sets the threshold, too",
+    help="pictures from which it learns to weigh what both find",
 )
 def join(
     source: str, land: str, target: Path, half: bool, threshold: float | None, weigh: Path | None

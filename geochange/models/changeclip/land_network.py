@@ -55,14 +55,18 @@ class LandNetwork(nn.Module):
         return self._see(pictures)[0]
 
     def look(
-        self, before: torch.Tensor, after: torch.Tensor, change: torch.Tensor
+        self,
+        before: torch.Tensor,
+        after: torch.Tensor,
+        change: torch.Tensor,
+        opinion: bool = True,
     ) -> tuple[Dates, torch.Tensor]:
         """What stands there at both dates, and the logits of change as it sees them.
 
         before, after: as of `forward`. change: (B, H, W) logits of the other network, which come
-        back as they are where it has no opinion.
+        back as they are where it has no opinion, or none is wanted.
         """
-        if self.opinion is None:
+        if self.opinion is None or not opinion:
             return _dates(self(torch.cat([before, after]))), change
         land, told = self.compare(before, after, change)
         return land, self.opinion(change, told)
