@@ -100,7 +100,7 @@ def weighed(
     opinionated = replace(checkpoint, card=card, land=network.state_dict())
     at = _quiet(asked.of(opinionated), unchanged(judged, how.pairs), how.most_false)
     for bias in [x for name, x in network.opinion.say.named_parameters() if name == "bias"]:
-        bias += float(logit(card.threshold) - at) * card.temperature
+        bias.data += float(logit(card.threshold) - at) * card.temperature
     return replace(opinionated, land=network.state_dict())
 
 
