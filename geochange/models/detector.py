@@ -189,7 +189,7 @@ class ChangeClipDetector:
     def change_and_land(
         self, batch: Batch, scores: Scores | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, H, W) float32 logits of change, and (B, 2, H, W) uint8, what stands there by number.
+        """(B, H, W) float32 logits of change, and (B, 2, H, W) uint8 numbers of what stands there.
 
         scores: see `change_logits`. UNSEEN where a land network did not look.
         """
@@ -200,9 +200,8 @@ class ChangeClipDetector:
     @torch.inference_mode()
     def land(self, batch: Batch) -> torch.Tensor:
         """(B, 2, H, W) uint8, what stands there by number, whether change is likely or not."""
-        if self.companion is not None:
-            return numbers_of(self.companion.see_all(batch))
-        return self.change_and_land(batch)[1]
+        alone = self.companion and self.companion.see_all(batch)
+        return numbers_of(alone) if alone else self.change_and_land(batch)[1]
 
     def _decided(
         self, batch: Batch, answer: Answer, seen: bool = False
@@ -210,7 +209,7 @@ class ChangeClipDetector:
         """The logits of change, where what was asked for stands or stood; land, if `seen`."""
         logits, land = answer.change[:, 1] - answer.change[:, 0], answer.land
         if self.companion is not None and (seen or self._only):
-            # Its opinion counts where what it sees is asked for: it learnt from labels near by.
+            # Its opinion counts where what it sees is asked for; far away it is worth little.
             logits, land = self.companion.look(batch, logits, opinion=bool(self._only))
         logits = logits / self.card.temperature
         if not self._only or land is None:
