@@ -42,11 +42,11 @@ BothNames = tuple[Sequence[Names], Sequence[Names]]
 class DetectorSpec:
     """What a worker needs to build a detector. It is picklable, a detector is not.
 
-    model: a checkpoint's file. clip: see `read_clip`; where None the checkpoint's own, if it has
-    one, else the default. vocabulary, prompts: the checkpoint's own where None. fixed: both dates'
-    names where prompts are `fixed`. precision: `auto` takes bfloat16 where it is faster. compiled:
-    through torch.compile. cache: texts kept. only: classes of land, of which one must stand or have
-    stood on a pixel that is change. likely: see LandCompanion.
+    model: a checkpoint file. clip: see `read_clip`; None uses the checkpoint's own CLIP or the default.
+    vocabulary, prompts: None uses those of the checkpoint. fixed: names of both dates for `fixed`
+    prompts. precision: `auto` uses bfloat16 where it is faster. compiled: use torch.compile.
+    only: classes of land; a pixel is change only if one of them covers it at either date.
+    cache: the number of cached texts. likely: see LandCompanion.
     """
 
     model: str
@@ -62,7 +62,7 @@ class DetectorSpec:
     likely: float = LIKELY
 
     def build(self) -> ChangeClipDetector:
-        """Read checkpoint and CLIP, and put all of it on the device. Raises InputError."""
+        """Read checkpoint and CLIP, and move them to the device. Raises InputError."""
         return self.of(read_checkpoint(self.model))
 
     def of(self, checkpoint: Checkpoint) -> ChangeClipDetector:
@@ -201,9 +201,8 @@ class ChangeClipDetector:
     @torch.inference_mode()
     def land(self, batch: Batch) -> torch.Tensor:
         """(B, 2, H, W) uint8, what stands there by number, whether change is likely or not."""
-        if self.companion is not None:
-            return numbers_of(self.companion.see_all(batch))
-        return self.change_and_land(batch)[1]
+        alone = self.companion and self.companion.see_all(batch)
+        return numbers_of(alone) if alone else self.change_and_land(batch)[1]
 
     def _decided(
         self, batch: Batch, answer: Answer, seen: bool = False
@@ -211,7 +210,7 @@ class ChangeClipDetector:
         """The logits of change, where what was asked for stands or stood; land, if `seen`."""
         logits, land = answer.change[:, 1] - answer.change[:, 0], answer.land
         if self.companion is not None and (seen or self._only):
-            # Its opinion counts where what it sees is asked for: it learnt from labels near by.
+            # Its opinion counts where what it sees is asked for; far away it is worth little.
             logits, land = self.companion.look(batch, logits, opinion=bool(self._only))
         logits = logits / self.card.temperature
         if not self._only or land is None:
@@ -294,8 +293,7 @@ def load_model(
 ) -> ChangeClipDetector:
     """The network of a checkpoint, for `logits` with given class names. It does not read CLIP.
 
-    file: a checkpoint of geochange or the authors' .pth. To let CLIP name the classes, build a
-    DetectorSpec. Raises InputError.
+    file: a checkpoint of geochange or the authors' .pth. DetectorSpec adds CLIP. Raises InputError.
     """
     spec = DetectorSpec(file, device=device, precision=precision)
     checkpoint = read_checkpoint(file)

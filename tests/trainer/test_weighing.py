@@ -14,9 +14,10 @@ from geochange.config import TrainOptions
 from geochange.errors import InputError
 from geochange.models.changeclip.land_network import LandNetworkOptions, land_tensors
 from geochange.models.changeclip.network import ChangeClip
+from geochange.models.weighing import Weighing
 from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from geochange.trainer.weighing import Weighing, weighed
+from geochange.trainer.weighing import weighed
 from geochange.workflows.train import train
 
 HOW = Weighing(pairs=3, channels=4, steps=4)
