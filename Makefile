@@ -1,5 +1,5 @@
 # What CONTRIBUTING.md lists. Everything runs in .venv, which `make venv` makes.
-.PHONY: help venv fast test lint types check pictures architecture
+.PHONY: help venv fast test lint types check pictures architecture plugin
 
 help: ## Show these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -20,6 +20,9 @@ types: ## mypy, strict
 	.venv/bin/mypy
 
 check: lint types fast ## What a pull request must pass first
+
+plugin: ## Make the zip of the plugin for QGIS in build/
+	.venv/bin/python qgis_plugin/build.py
 
 architecture: ## Draw docs/architecture.svg again from the imports
 	.venv/bin/python docs/architecture.py

@@ -1,12 +1,12 @@
-"""How well the polygons of `geochange run` fit labels that nothing was trained on, pixel by pixel.
+"""How well the polygons of `geochange run` match labels that were not used in training, by pixel.
 
 python benchmarks/accuracy.py FOLDER [MODEL ...]: FOLDER holds the sets of SETS and the pictures of
-revisits/naip; what is absent is said and left out. For each set F1, precision and recall pooled over
-its pixels, and the interval in which 95 % of F1 lie if other squares of 256 px had been drawn; the
-share of labelled objects that a polygon touches (`objects`), and of polygons that touch a labelled
-change (`touching`). LEVIR-CD labels buildings alone: of a model that sees what stands on a pixel it
-is measured with `--only building`, too. Of revisits, where hardly anything changed, the share of
-pixels that is called change. `--save FILE.json` keeps the figures.
+revisits/naip; missing ones are named and skipped. For each set it prints F1, precision and recall
+over all pixels, and the interval that holds 95 % of F1 if other squares of 256 px were drawn. It also
+prints the share of labelled objects that a polygon touches (`objects`), and the share of polygons
+that touch a labelled change (`touching`). LEVIR-CD labels only buildings, so a model with land
+classes is also measured with `--only building`. Revisits hardly changed: of them it prints the share
+of pixels that is called change. `--save FILE.json` writes the figures.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Photo = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Case:
-    """A pair, which bands are looked at, and where it changed."""
+    """A pair, its bands, and where it changed."""
 
     before: Path
     after: Path
@@ -59,8 +59,8 @@ class Case:
 class Found:
     """What a model found in one or several pairs.
 
-    squares: what is right and wrong in each square. objects, polygons: how many there are, and how
-    many of them touch one of the others.
+    squares: the counts of each square. objects, polygons: their numbers, and how many of them touch one
+    of the other kind.
     """
 
     squares: tuple[Counts, ...] = ()
@@ -85,14 +85,14 @@ def pairs(folder: Path, names: tuple[str, ...], bands: str) -> Iterator[Case]:
 
 
 def chips(folder: Path, name: str, scratch: Path) -> Iterator[Case]:
-    """Chips of FOLDER/chips, each as a raster of its own."""
+    """Chips of FOLDER/chips, each as its own raster."""
     for label in sorted((folder / "chips" / name).glob("*/label/*.png")):
         dates = [_photo(label.parents[1] / date / label.name) for date in ("time1", "time2")]
         yield _laid_down(dates, _photo(label)[..., 0] > 0, scratch)
 
 
 def revisits(folder: Path, scratch: Path) -> Iterator[Case]:
-    """Each visit and the next of every place seen from the air in a city that is kept out."""
+    """Pairs of consecutive aerial images of each place, in cities that are kept out of training."""
     for place in read_library(folder, kept_out=True).places:
         for dates in [] if place.far else pairwise(place.visits):
             yield _laid_down(dates, np.zeros(dates[0].shape[:2], np.bool_), scratch)
@@ -104,7 +104,7 @@ def _photo(file: Path) -> Photo:
 
 
 def _laid_down(dates: Sequence[Photo], changed: NDArray[np.bool_], scratch: Path) -> Case:
-    """Pictures without a place, somewhere in UTM zone 32N at half a metre."""
+    """Images without a CRS, placed somewhere in UTM zone 32N with pixels of half a metre."""
     transform = Affine(0.5, 0, 691_000, 0, -0.5, 5_335_000)
     paths = scratch / "before.tif", scratch / "after.tif"
     for path, date in zip(paths, dates, strict=True):
@@ -143,7 +143,7 @@ def look(case: Case, model: str, out: Path, only: str | None) -> Found:
 
 
 def squares_of(found: NDArray[np.bool_], changed: NDArray[np.bool_]) -> Iterator[Counts]:
-    """What is right and wrong in each square of a pair."""
+    """The counts in each square of a pair."""
     label = changed.astype(np.uint8)
     for row, col in np.ndindex(*(-(-length // SQUARE_PX) for length in found.shape)):
         part = np.s_[row * SQUARE_PX :, col * SQUARE_PX :]
@@ -154,7 +154,7 @@ def squares_of(found: NDArray[np.bool_], changed: NDArray[np.bool_]) -> Iterator
 def figures_of(
     name: str, folder: Path, model: str, scratch: Path, only: str | None = None
 ) -> dict[str, float]:
-    """The figures of a set; none where it is not there."""
+    """The figures of a data set; none if it is missing."""
     cases = SETS[name](folder, scratch)
     try:
         found = sum((look(case, model, scratch / "c.gpkg", only) for case in cases), Found())

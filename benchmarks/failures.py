@@ -1,7 +1,7 @@
-"""Where the default network fails: pairs in which hardly anything changed, and what it calls change.
+"""Where the default network fails: pairs that hardly changed, and what it reports as change.
 
-python benchmarks/failures.py DATA OUT.jpg [MODEL]: DATA holds revisits/naip. Of the cities kept out,
-the six of most false alarms.
+python benchmarks/failures.py DATA OUT.jpg [MODEL]: DATA holds revisits/naip. It shows the six held-out
+places with the most false alarms.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GRID = Grid(CRS.from_epsg(32611), Affine(PIXEL_M, 0, 361_000, 0, -PIXEL_M, 3_766
 
 
 def share_of(place: Place, model: str, folder: Path) -> tuple[float, Image.Image]:
-    """The share of a place that is called change, and its last visit with the outlines."""
+    """The share of a place that is called change, and its last image with the outlines."""
     paths = folder / "before.tif", folder / "after.tif"
     for path, photo in zip(paths, (place.visits[0], place.visits[-1]), strict=True):
         write_picture(path, photo, GRID)

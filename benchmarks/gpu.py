@@ -1,11 +1,11 @@
-"""How well a GPU is kept busy: the feed against the bare network, and against the card's peak.
+"""How busy a GPU is: the feed compared with the network alone, and with the card's peak.
 
 python benchmarks/gpu.py [--device cuda:0] [--variants rn50 vit-b16 tiny] [--precisions bfloat16
-float32] [--prompting] [--compile] [--batch N]: a row for each. Weights are random, so no file is
-needed. The feed is shown chips in the host's memory by as many threads as read blocks in a run;
-the bare network is shown the same chips, already on the device, one batch behind the other. A
-multiplication and an addition count as two operations, as torch counts them. Where no GPU is at
-hand a small version runs on the CPU, and says so.
+float32] [--prompting] [--compile] [--batch N]: one row each. Weights are random, so no file is
+needed. The feed gets chips from host memory, from as many threads as read blocks in a run. The
+network alone gets the same chips, which are already on the device, batch after batch. A
+multiplication and an addition count as two operations, as in torch. Without a GPU, a small version
+runs on the CPU, and says so.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from network import CLIP, count_gflop, make_batch  # beside this file
+from network import CLIP, count_gflop, make_batch  # in this folder
 from torch.profiler import ProfilerActivity, profile
 
 from geochange.chip import Chip
@@ -46,12 +46,12 @@ PEAKS_TFLOPS = {
     "RTX 3090": (71, 35.6),
     "T4": (65, 8.1),
 }
-"""Dense matrix peaks by the makers' data sheets, bfloat16 (T4: float16) and float32 without TF32.
+"""Dense matrix peaks from data sheets, bfloat16 (T4: float16) and float32 without TF32.
 
-A name that is part of another stands behind it."""
+A name that is part of another name comes after it."""
 
 TARGET = {("vit-b16", "bfloat16"): 0.5}
-"""Share of the peak that is aimed for."""
+"""The intended share of the peak."""
 
 COLUMNS = "variant  precision  batch    Mpx/s  of bare   busy   TFLOP/s  of peak  target"
 BLOCK = 64
@@ -59,7 +59,7 @@ BLOCK = 64
 
 @dataclass(frozen=True)
 class Row:
-    """What one configuration gave; shares of 1. busy: None where nothing could tell."""
+    """The result of one configuration, with shares from 0 to 1. busy: None if it cannot be measured."""
 
     variant: str
     precision: str
@@ -99,7 +99,7 @@ def chips_of(count: int, size: int) -> list[Chip]:
 
 
 def show_all(feed: DeviceFeed, chips: list[Chip], times: int, threads: int) -> None:
-    """A block of chips after the other, so many times, by several threads as a run has them."""
+    """Predict a block of chips repeatedly, in several threads as in a run."""
 
     def one(_: int) -> None:
         request = Request(feed.model, chips, None)
@@ -111,7 +111,7 @@ def show_all(feed: DeviceFeed, chips: list[Chip], times: int, threads: int) -> N
 
 
 def bare(model: ChangeClipDetector, batches: list[Batch], device: torch.device) -> float:
-    """Seconds a pass over batches that lie on the device takes, the answers left there."""
+    """Seconds for one pass over batches on the device. The answers stay there."""
     start = time.perf_counter()
     with torch.no_grad():
         for batch in batches:
@@ -132,7 +132,7 @@ def timed(work: Callable[[], None]) -> float:
 
 
 def busy_share(work: Callable[[], None], device: torch.device) -> float | None:
-    """The share of the time in which the GPU computed something, by the profiler; None on a CPU."""
+    """The share of time in which the GPU computed, by the profiler; None on a CPU."""
     if device.type != "cuda":
         return None
     with profile(activities=[ProfilerActivity.CUDA]) as seen:
@@ -146,7 +146,7 @@ def busy_share(work: Callable[[], None], device: torch.device) -> float | None:
 
 
 def union_us(spans: list[tuple[float, float]]) -> float:
-    """How long at least one of the spans lasted; they are in order of their starts."""
+    """The time that at least one of the spans covers. They are sorted by start."""
     total, until = 0.0, float("-inf")
     for start, end in spans:
         total += max(0.0, end - max(start, until))
@@ -155,7 +155,7 @@ def union_us(spans: list[tuple[float, float]]) -> float:
 
 
 def peak_tflops(device: torch.device, precision: str) -> tuple[float, str]:
-    """The card's matrix peak and where it is from: its data sheet, or a large product."""
+    """The card's matrix peak and its source: the data sheet, or a measured large product."""
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
         for card, (low, high) in PEAKS_TFLOPS.items():
@@ -177,12 +177,12 @@ def measured_tflops(device: torch.device, precision: str) -> float:
 
 
 def measure(variant: str, precision: str, options: argparse.Namespace, gflop: float) -> Row:
-    """Bare and fed in turns, so that what else the machine does falls on both; the best of each."""
+    """The best of each, measured in turns, so that other load on the machine affects both."""
     device = torch.device(options.device)
     model = detector(variant, precision, options)
     feed = DeviceFeed(model, options.device, options.batch)
     chips = chips_of(BLOCK if device.type == "cuda" else 8, options.size)
-    show_all(feed, chips, options.threads, options.threads)  # finds the batch, warms up
+    show_all(feed, chips, options.threads, options.threads)  # measures the batch size and warms up
     batch = feed.batch_of(Request(model, chips, None))
     there = collate([chips[i % len(chips)] for i in range(batch)], device)
     bare(model, [there] * 2, device)

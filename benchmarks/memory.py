@@ -1,7 +1,7 @@
-"""Peak memory of `geochange run` at several raster sizes, each in a process of its own.
+"""Peak memory of `geochange run` at several raster sizes, each in its own process.
 
-python benchmarks/memory.py [SIZE ...]: rasters are VRTs over one made-up tile, so that they take
-no room. What is promised: the peak does not grow with the raster.
+python benchmarks/memory.py [SIZE ...]: rasters are VRTs that repeat one synthetic tile, so they take
+no disk space. The promise: the peak does not grow with the raster.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TILE_PX = 1024
 
 
 def make_tile(folder: Path) -> None:
-    """before.tif and after.tif, a landscape of TILE_PX."""
+    """Write before.tif and after.tif, a landscape of TILE_PX."""
     land = make_landscape(TILE_PX)
     grid = Grid(CRS.from_epsg(32632), Affine(0.5, 0, 691000, 0, -0.5, 5335000), (TILE_PX, TILE_PX))
     write_picture(folder / "before.tif", land.before, grid)
@@ -32,7 +32,7 @@ def make_tile(folder: Path) -> None:
 
 
 def make_mosaic(folder: Path, name: str, size: int) -> Path:
-    """A VRT of `size` pixels a side that repeats the tile."""
+    """A VRT with `size` pixels per side that repeats the tile."""
     starts = range(0, size, TILE_PX)
     bands = "".join(
         f'<VRTRasterBand dataType="Byte" band="{band}" blockXSize="512" blockYSize="512">'
@@ -76,7 +76,7 @@ def measure(folder: Path, size: int, extra: list[str]) -> None:
         "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); "
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"
     )
-    # Through a process of its own: the peak of children is that of the largest there ever was.
+    # In its own process: the peak of child processes is that of the largest child so far.
     said = subprocess.run(
         [sys.executable, "-c", code, *command], check=True, capture_output=True, text=True
     )

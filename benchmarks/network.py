@@ -1,10 +1,10 @@
-"""What a chip pair costs ChangeCLIP: time, floating-point operations and chips per second.
+"""The cost of a chip pair for ChangeCLIP: time, floating-point operations and chips per second.
 
 python benchmarks/network.py [--device cuda] [--variants rn50 vit_b16] [--precisions float32 bf16]
-[--batches 1 4 16] [--prompting off on]: a row for each, on the GPU where there is one. Weights are
-random, so no file is needed; prompting is by a ViT-B/16 CLIP at 224 px, its texts embedded before.
-A row that would take longer than --limit is left out and says so. Operations are torch's count of
-the same chip pair in float32, a multiplication and an addition counting as two.
+[--batches 1 4 16] [--prompting off on]: one row each, on the GPU if there is one. Weights are
+random, so no file is needed. Prompts come from a ViT-B/16 CLIP at 224 px, whose texts are embedded
+before. Rows that would take longer than --limit are skipped with a note. Operations are torch's count
+for the same chip pair in float32; a multiplication and an addition count as two.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ VARIANTS = {
 }
 PRECISIONS: dict[str, Precision] = {"float32": "float32", "bf16": "bfloat16"}
 PROMPTING: dict[str, PromptMode] = {"off": "fixed", "on": "per-date"}
-# Its text tower is used once, before anything is timed, so one layer does.
+# Its text tower is used once, before timing starts, so one layer is enough.
 CLIP = ClipShape(
     512,
     {"layers": 12, "width": 768, "head_width": 64, "patch_size": 16, "image_size": 224},
@@ -57,7 +57,7 @@ def build(checkpoint: Checkpoint, spec: DetectorSpec) -> ChangeClipDetector:
 
 
 def make_batch(count: int, size: int, device: str) -> Batch:
-    """The same random chip pair `count` times, so that texts are in the cache after the first."""
+    """The same random chip pair `count` times, so that its texts are cached after the first."""
     drawn = torch.Generator().manual_seed(0)
     shape = (2, 1, 3, size, size)
     pair = torch.randint(0, 256, shape, dtype=torch.uint8, generator=drawn).to(device)
@@ -67,7 +67,7 @@ def make_batch(count: int, size: int, device: str) -> Batch:
 
 
 def seconds(work: Callable[[], torch.Tensor]) -> float:
-    """How long once takes; the answer is on the CPU by then, so a GPU has done its work."""
+    """Seconds for one call. The result is copied to the CPU, so a GPU has finished."""
     start = time.perf_counter()
     work().cpu()
     return time.perf_counter() - start
@@ -75,7 +75,7 @@ def seconds(work: Callable[[], torch.Tensor]) -> float:
 
 @contextmanager
 def countable() -> Iterator[None]:
-    """Attention in its plain operations: the counter knows no fused one of the CPU's."""
+    """Attention in plain operations, because the counter does not know the CPU's fused attention."""
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -86,7 +86,7 @@ def countable() -> Iterator[None]:
 
 
 def count_gflop(detector: ChangeClipDetector, batch: Batch) -> float:
-    """Of a batch of one whose texts are known."""
+    """GFLOP of a batch of one chip pair whose texts are cached."""
     detector.change_logits(batch)
     with countable(), FlopCounterMode(display=False) as counter:
         detector.change_logits(batch)
@@ -97,7 +97,7 @@ def count_gflop(detector: ChangeClipDetector, batch: Batch) -> float:
 def count_all(
     checkpoint: Checkpoint, spec: DetectorSpec, size: int, prompting: list[str]
 ) -> dict[str, float]:
-    """GFLOP per chip pair with and without prompting, the same in any precision."""
+    """GFLOP per chip pair, with and without prompting; the same for every precision."""
     detector = build(checkpoint, replace(spec, precision="float32", compiled=False))
     batch, counts = make_batch(1, size, spec.device), {}
     for name in prompting:
@@ -107,18 +107,18 @@ def count_all(
 
 
 def warm_up(detector: ChangeClipDetector, size: int) -> float:
-    """About how long a chip pair takes, in seconds; behind this, its texts are known."""
+    """The approximate seconds per chip pair. Afterwards its texts are cached."""
     batch = make_batch(1, size, str(detector.device))
     calls = 1 if detector.device.type == "cpu" else 3
     return min(seconds(lambda: detector.change_logits(batch)) for _ in range(calls))
 
 
 def measure(detector: ChangeClipDetector, batch: Batch, budget: float) -> tuple[float, int]:
-    """The fastest of a batch's runs in `budget` seconds, at least one, and how many there were.
+    """The fastest run of a batch within `budget` seconds (at least one run), and the number of runs.
 
-    What else runs on the machine makes a run slower, never faster.
+    Other load on the machine makes runs slower, never faster.
     """
-    # A CPU takes chips one by one and is warm by now; a GPU chooses anew for each size of batch.
+    # A CPU processes chips one by one and is warm now. A GPU tunes kernels for each batch size.
     for _ in range(0 if detector.device.type == "cpu" else 3):
         detector.change_logits(batch).cpu()
     taken: list[float] = []
@@ -130,7 +130,7 @@ def measure(detector: ChangeClipDetector, batch: Batch, budget: float) -> tuple[
 def rows(
     detector: ChangeClipDetector, counts: dict[str, float], options: argparse.Namespace
 ) -> Iterator[str]:
-    """One configuration's rows: what was measured, or why it was not."""
+    """The rows of one configuration: the measurements, or why there are none."""
     for name, gflop in counts.items():
         detector.prompts = PROMPTING[name]
         pair = warm_up(detector, options.size)

@@ -1,10 +1,11 @@
-"""What `run` adds to its network, and how fast it is where the network costs nothing.
+"""The overhead of `run` besides its network, and its speed with a network without cost.
 
 python benchmarks/pipeline.py [--size 10000] [--ms 20 0] [--threads N] [--workers N]: an 8-bit RGB
-pair of that side, deflate, tiles of 512 px, as tools write it. For each cost of a tile: seconds and
-megapixels a second of all stages, as the run itself says, and of the whole command, which starts an
-interpreter and loads torch; and the share of the bare network, on as many tiles that lie in memory,
-in the latter. Beside it: how long GDAL takes to copy both inputs and write the output, by one thread.
+pair of that side, deflate, tiles of 512 px, as common tools write it. For each cost of a tile it
+prints seconds and megapixels per second: of all stages as the run reports them, and of the whole
+command, which starts an interpreter and loads torch. It also prints the share of the network alone in
+the latter, for as many tiles in memory. Beside it: the time for GDAL to copy both inputs and write
+the output in one thread.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ LAND_PX = 1024
 
 
 def make_pair(folder: Path, size: int) -> tuple[Path, Path]:
-    """before.tif and after.tif: a landscape repeated, no two copies compressed as one."""
+    """Write before.tif and after.tif: a landscape repeated, with copies that compress differently."""
     land = make_landscape(LAND_PX)
     paths = folder / "before.tif", folder / "after.tif"
     for path, picture in zip(paths, (land.before, land.after), strict=True):
@@ -66,7 +67,7 @@ def make_pair(folder: Path, size: int) -> tuple[Path, Path]:
 def run_seconds(
     pair: tuple[Path, Path], out: Path, model: str, ms: float, extra: list[str]
 ) -> tuple[float, float]:
-    """Of all stages, and of the command from start to end."""
+    """Seconds of all stages, and of the whole command."""
     before, after = map(str, pair)
     command = [
         sys.executable,
@@ -95,7 +96,7 @@ def run_seconds(
 
 
 def copy_seconds(pair: tuple[Path, Path], out: Path) -> float:
-    """Of GDAL alone: both inputs copied as they are compressed, and the output."""
+    """Seconds of GDAL alone: both inputs copied with their compression, and the output."""
     started = time.perf_counter()
     for source in (*pair, out.with_suffix(".tif")):
         copied = source.with_suffix(".copy.tif")

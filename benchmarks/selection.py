@@ -1,12 +1,12 @@
-"""By what states, thresholds and recipes are chosen: places that nothing is learnt from.
+"""Selects states, thresholds and recipes on places that are kept out of training.
 
 python benchmarks/selection.py FOLDER [MODEL ...]: FOLDER holds the pictures of
-docs/default-network.md; of them only what is kept out is shown. For each model, at the lowest
-threshold that calls no more than --false of unchanged revisits changed:
+docs/default-network.md; only those that are kept out are used. It uses the lowest threshold of each
+model that calls at most --false of unchanged revisits changed, and prints:
 
-near, far: pixel F1 of changes planted into the air's pictures and into orbit's. building: pixel F1
-of labelled buildings planted among other changes, with only building. land: IoU of buildings on
-labelled pictures, of a network with a land head. Nothing here is a picture or a label that
+near, far: pixel F1 of changes planted into aerial and into satellite images. building: pixel F1 of
+labelled buildings planted among other changes, with only building. land: IoU of buildings on
+labelled images, for a network with a land head. No image and no label is one of those that
 `accuracy.py` measures with.
 """
 
@@ -27,7 +27,7 @@ from geochange.models.inference.predict import show
 from geochange.models.weights.checkpoint import read_checkpoint
 from geochange.models.weights.locate import locate
 from geochange.trainer.land_judging import judge_land
-from geochange.training.land_pictures import read_land
+from geochange.training.data.land_pictures import read_land
 from geochange.training.metrics.counts import UNKNOWN
 from geochange.training.planting import Library, Planting, plant, read_library, unchanged
 from geochange.training.planting.built import settle
@@ -35,17 +35,17 @@ from geochange.training.planting.built import settle
 SIDE_PX = 256
 STEPS = np.linspace(0.02, 0.98, 97)
 SHOWN_PX = 96
-"""Buildings of a pair are planted as a picture of so many pixels a side has them, at most."""
+"""The largest size in pixels of a planted building."""
 
 
 def planted(library: Library, far: bool, count: int) -> Iterator[Chip]:
-    """Pairs as training makes them, larger."""
+    """Pairs as training makes them, but larger."""
     planting = Planting(SIDE_PX, 0.85, float(far), 0.3, 5, 0.2, 0.5, 0.2)
     return (plant(library, planting, 7_000_000 + number) for number in range(count))
 
 
 def with_buildings(library: Library, count: int) -> Iterator[Chip]:
-    """Planted pairs into whose one date labelled buildings are put: these alone are the label."""
+    """Planted pairs with labelled buildings at one of the dates. Only these buildings are the label."""
     for number, chip in enumerate(planted(library, False, count)):
         draw = np.random.default_rng(number)
         town = library.towns[draw.integers(len(library.towns))]
@@ -72,7 +72,7 @@ def answers(model: ChangeClipDetector, chips: Sequence[Chip]) -> list[NDArray[np
 
 
 def best_quiet(probabilities: Sequence[NDArray[np.float32]], most_false: float) -> float:
-    """The lowest threshold that calls no more than a share of these pixels changed."""
+    """The lowest threshold at which at most this share of the pixels is called changed."""
     every = np.concatenate([p.ravel() for p in probabilities])
     quiet = [t for t in STEPS if (every >= t).mean() <= most_false]
     return float(quiet[0]) if quiet else float(STEPS[-1])

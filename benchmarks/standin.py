@@ -1,4 +1,4 @@
-"""Networks of a known cost, to time what is around them. Named as standin:Free and standin:Slow."""
+"""Networks with a known cost, to time the code around them: standin:Free and standin:Slow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _planted(side_px: int) -> torch.Tensor:
 
 
 class Free:
-    """Costs nothing: the same logits for every tile, laid out once."""
+    """A network without cost: the same logits for every tile, computed once."""
 
     bands = 3
     threshold = 0.5
@@ -40,7 +40,7 @@ class Free:
         return {}
 
     def adopt(self, statistics: Mapping[str, Any]) -> None:
-        """Nothing to take."""
+        """Does nothing."""
 
     def change_logits(self, batch: Batch) -> torch.Tensor:
         count, height, width = batch.valid.shape
@@ -52,6 +52,6 @@ class Free:
 
 
 class Slow(Free):
-    """Holds its device for STANDIN_MS milliseconds a tile, and leaves the processor alone."""
+    """A network that blocks its device for STANDIN_MS milliseconds per tile, without using the CPU."""
 
     tile_seconds = float(os.environ.get("STANDIN_MS", "20")) / 1000

@@ -1,8 +1,8 @@
 """From probability to a file of polygons on one core: speed by area and change, and memory.
 
-python benchmarks/vectorise.py [BLOCKS ...]: rasters of so many blocks of 1536 px a side. What is
-promised: at least 25 Mpx/s where 2 % changed, in proportion to the area, the same polygons as GDAL's
-of the whole raster, and memory that grows by a few dozen bytes a polygon.
+python benchmarks/vectorise.py [BLOCKS ...]: rasters with this many blocks of 1536 px per side. The
+promise: at least 25 Mpx/s with 2 % change, proportional to the area; the same polygons as GDAL's of
+the whole raster; and memory that grows by a few dozen bytes per polygon.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 
 def lumps(share: float, sigma_px: float) -> Bytes:
-    """A block of round changes that goes on at its other side; sigma_px is about half their width."""
+    """A block of round changes that repeats seamlessly. sigma_px is about half their width."""
     noise = np.random.default_rng(0).standard_normal((BLOCK_PX, BLOCK_PX), np.float32)
     relief = ndimage.gaussian_filter(noise, sigma_px, mode="wrap")
     above = (relief - np.quantile(relief, 1 - share)) / relief.std()
@@ -53,7 +53,7 @@ def lumps(share: float, sigma_px: float) -> Bytes:
 
 
 def speckle(share: float) -> Bytes:
-    """A block of lone pixels: the hard case."""
+    """A block of single pixels, which is the hardest case."""
     rng = np.random.default_rng(0)
     return np.where(rng.random((BLOCK_PX, BLOCK_PX)) < share, 200, 20).astype(np.uint8)
 
@@ -66,26 +66,26 @@ def squares() -> Bytes:
 
 
 class Clock:
-    """Seconds by what they were spent on."""
+    """Seconds by step."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     def time(self, name: str, work: Callable[[], T]) -> T:
-        """Do something and add up how long it takes."""
+        """Run `work` and add its time to a step."""
         started = time.perf_counter()
         done = work()
         self.seconds[name] = self.seconds.get(name, 0) + time.perf_counter() - started
         return done
 
     def each(self, name: str, tables: Iterator[gpd.GeoDataFrame]) -> Iterator[gpd.GeoDataFrame]:
-        """Add up how long the making of tables takes."""
+        """Yield tables, and add the time to create them to a step."""
         while (table := self.time(name, lambda: next(tables, None))) is not None:
             yield table
 
 
 def gather(block: Bytes, rows: int, cols: int, spill: RegionSpill, clock: Clock) -> RegionFile:
-    """Trace and join a raster of the same block over and over."""
+    """Trace and join a raster that repeats the same block."""
     height, width = rows * BLOCK_PX, cols * BLOCK_PX
     joiner = RegionJoiner((height, width))
     for row, col in product(range(0, height, BLOCK_PX), range(0, width, BLOCK_PX)):
@@ -99,7 +99,7 @@ def gather(block: Bytes, rows: int, cols: int, spill: RegionSpill, clock: Clock)
 def work(
     block: Bytes, rows: int, cols: int, folder: Path, clock: Clock
 ) -> tuple[RegionFile, ChangeTotals]:
-    """From probability to the file, all changes kept."""
+    """From probability to the file, keeping all changes."""
     grid = Grid(
         CRS.from_epsg(32632),
         Affine(0.5, 0, 691000, 0, -0.5, 5335000),
@@ -111,7 +111,7 @@ def work(
         tables = clock.each("smooth, measure", to_changes(shelf, grid, OutlineStyle(), 0))
         write = write_batches
         clock.time("all", lambda: write(tally.of(tables), folder / "changes.gpkg", {}))
-    # While it wrote, it also waited for the tables.
+    # The time of writing includes waiting for the tables.
     clock.seconds["write"] = clock.seconds.pop("all") - clock.seconds["smooth, measure"]
     return shelf, tally
 
@@ -131,7 +131,7 @@ def measure(name: str, block: Bytes, side: int) -> None:
 
 
 def compare(block: Bytes, side: int) -> None:
-    """The outlines of blocks against those that GDAL draws of the whole."""
+    """Compare the outlines from blocks with those of GDAL for the whole raster."""
     raster = np.tile(block, (side, side))
     clock = Clock()
     with tempfile.TemporaryFile() as file:
@@ -181,7 +181,7 @@ def main() -> None:
     if words[:1] == [SQUARES]:
         return peak(int(words[1]), int(words[2]))
     sides = [int(word) for word in words] or [1, 2, 4, 6]
-    # First, for a process inherits the peak of the one that started it.
+    # This comes first, because a process inherits the peak of its parent.
     compare_peaks()
     measure("warming up", lumps(0.02, 8), 1)
     for side in sides:

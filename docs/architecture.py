@@ -27,6 +27,7 @@ BASE = (
     "parallelism",
     "drawing",
     "files",
+    "interrupt",
 )
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 236, 84, 26, 50, 20

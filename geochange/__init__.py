@@ -1,15 +1,15 @@
-"""geochange: two georeferenced pictures of the same ground in, polygons of what changed out."""
+"""geochange: detects changes between two georeferenced rasters and writes them as polygons."""
 
 import importlib
 
-# For type checkers alone. `python -m geochange` runs this file while the current folder is still
-# first on the path, so it imports nothing that Python has not loaded already.
+# For type checkers only. `python -m geochange` runs this file while the current folder is still
+# first on the path, so it imports only modules that Python has already loaded.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from geochange.cli.main import run_command
-    from geochange.cli.screen import closing_table, screen
+    from geochange.cli.screen import closing_table, say_json, screen
     from geochange.config.files import parse_setting
     from geochange.errors import GeochangeError
     from geochange.models.detector import load_model
@@ -41,6 +41,7 @@ _HOMES = {
     "train": "geochange.workflows.train",
     "run_command": "geochange.cli.main",
     "screen": "geochange.cli.screen",
+    "say_json": "geochange.cli.screen",
     "closing_table": "geochange.cli.screen",
     "bounds_of": "geochange.workflows.search_terms",
     "date_of": "geochange.workflows.search_terms",
@@ -49,9 +50,9 @@ _HOMES = {
     "Span": "geochange.vector.files.timeline",
     "write_timeline": "geochange.vector.files.timeline",
 }
-"""Public names and where they live; loaded when first used, for `import geochange` to be instant.
+"""Public names and their modules. They are loaded on first use, so `import geochange` is fast.
 
-No module is named like a function here: importing it would put it in the function's place.
+No module has the name of a function here, because importing it would replace the function.
 """
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "polygonize",
     "read_changes",
     "run_command",
+    "say_json",
     "screen",
     "train",
     "write_timeline",

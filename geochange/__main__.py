@@ -1,9 +1,9 @@
-"""`python -m geochange`: the command, where its script is not on the path."""
+"""`python -m geochange`: the command, if its script is not on the path."""
 
 from geochange.cli.import_path import leave_current_folder_out
 
 if __name__ == "__main__":
-    # Before anything else is imported: Python has the current folder first on its path.
+    # This comes before other imports, because Python has the current folder first on its path.
     leave_current_folder_out()
     from geochange.cli.main import main
 

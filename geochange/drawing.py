@@ -1,4 +1,4 @@
-"""Drawing: what pictures for people share, from letters to the file."""
+"""Drawing: common code for images that people look at, from fonts to files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from PIL import Image, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from geochange.files.atomic import atomic_path
+from geochange.formatting import printable
 
 Drawn = Image.Image
 """A picture to draw on."""
@@ -20,7 +21,7 @@ INK: Colour = (34, 34, 34)
 FAINT: Colour = (120, 120, 120)
 RULE: Colour = (222, 222, 222)
 
-# Okabe and Ito's colours, which all kinds of colour vision tell apart.
+# The colours of Okabe and Ito, which people with any colour vision can distinguish.
 SKY: Colour = (86, 180, 233)
 YELLOW: Colour = (240, 228, 66)
 VERMILION: Colour = (213, 94, 0)
@@ -29,13 +30,13 @@ BLUE: Colour = (0, 114, 178)
 
 @cache
 def font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own letters at a size."""
+    """Pillow's default font at a size."""
     return ImageFont.load_default(size_px)
 
 
 def fit(text: str, width_px: int, letters: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """A text that is no wider, its middle left out where it would be."""
-    plain = "".join(c if c.isprintable() else " " for c in text)
+    """A text of at most `width_px`; the middle of a longer text is replaced."""
+    plain = printable(text, " ")
     if letters.getlength(plain) <= width_px:
         return plain
     for kept in range(len(plain) // 2, 0, -1):
@@ -46,7 +47,7 @@ def fit(text: str, width_px: int, letters: ImageFont.FreeTypeFont | ImageFont.Im
 
 
 def save_png(image: Image.Image, path: Path) -> None:
-    """Write a picture, whole or not at all. Raises OutputError."""
+    """Write an image atomically. Raises OutputError."""
     said = PngInfo()
     said.add_text("Software", "geochange")
     with atomic_path(path) as aside:

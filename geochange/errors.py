@@ -1,10 +1,10 @@
-"""What geochange raises. A message says what was found and what cures it, in one line."""
+"""Errors of geochange. A message is one line: what was found, then the cure."""
 
 from __future__ import annotations
 
 
 class GeochangeError(Exception):
-    """Base of every error geochange raises on purpose; the command turns it into exit code 2."""
+    """The base of all expected errors; the command ends with exit code 2."""
 
 
 class InputError(GeochangeError, ValueError):
@@ -12,16 +12,21 @@ class InputError(GeochangeError, ValueError):
 
 
 class OptionError(GeochangeError, ValueError):
-    """An option whose value cannot be right."""
+    """An option with an invalid value."""
 
 
 class OutputError(GeochangeError, OSError):
-    """A place that cannot be written."""
+    """A path that cannot be written."""
 
 
 class MissingDependencyError(GeochangeError, ImportError):
-    """An optional package that the chosen option needs and that is not installed."""
+    """An optional package that an option needs is not installed."""
 
 
 class RunError(GeochangeError, RuntimeError):
-    """Something broke while working on inputs that were accepted; exit code 1, nothing is hidden."""
+    """A failure during work on accepted inputs; the command ends with exit code 1."""
+
+
+def one_line(said: object) -> str:
+    """The message of an error or warning of a library on one line."""
+    return " ".join(str(said).split())

@@ -1,4 +1,4 @@
-"""Signals that ask a process to end: each ends it in order, and training finishes its step first."""
+"""Signals that end a process: each ends it cleanly, and training completes its step first."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 ENDING = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
 )
-"""What schedulers and shells send to a process beside Ctrl-C (SIGINT)."""
+"""Signals besides Ctrl-C (SIGINT) with which schedulers and shells end a process."""
 
 
 class Terminated(KeyboardInterrupt):
-    """A signal asked the process to end; as Ctrl-C, it ends the work that is under way in order."""
+    """A signal asked the process to end. Like Ctrl-C, it ends the current work cleanly."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -27,8 +27,8 @@ class Terminated(KeyboardInterrupt):
 def terminable() -> Iterator[None]:
     """Raise Terminated in the main thread when a signal asks the process to end.
 
-    The first one counts: workers, locks and files are being put in order from then on. A signal
-    that is ignored, as SIGHUP under nohup, stays so.
+    After the first signal the others are ignored, because workers, locks and files are being cleaned
+    up. A signal that was ignored before, such as SIGHUP under nohup, stays ignored.
     """
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -45,20 +45,20 @@ def terminable() -> Iterator[None]:
 
 @contextmanager
 def left_to_us() -> Iterator[None]:
-    """Let threads and processes that are begun here hear nothing of Ctrl-C and SIGHUP.
+    """Threads and processes that start here ignore Ctrl-C and SIGHUP.
 
-    A terminal sends both to all its processes. Workers would break off with a traceback each; they
-    are stopped by the process that began them.
+    A terminal sends both signals to all its processes. Workers would stop with a traceback each.
+    Instead, the process that started them stops them.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    from multiprocessing import resource_tracker  # which a command that begins none does without
+    from multiprocessing import resource_tracker  # a late import, as most commands start no process
 
-    # Threads and processes inherit what is blocked; what comes meanwhile is heard afterwards.
+    # Threads and processes inherit blocked signals. A blocked signal is delivered later.
     usual = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
-        resource_tracker.ensure_running()  # which opens the way for SIGINT again when it begins
+        resource_tracker.ensure_running()  # its start unblocks SIGINT
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         yield
     finally:
@@ -66,17 +66,17 @@ def left_to_us() -> Iterator[None]:
 
 
 class Asked:
-    """Whether a signal has asked the work to end; to be looked at between two steps."""
+    """Whether a signal has asked the work to end. The work checks it between two steps."""
 
     def __init__(self) -> None:
         self.number: int | None = None
 
     def is_set(self) -> bool:
-        """Whether one has."""
+        """Whether a signal has arrived."""
         return self.number is not None
 
     def obey(self) -> None:
-        """Raise what the signal would have raised. Nothing where there was none."""
+        """Raise the exception of the signal, if one has arrived."""
         if self.number == signal.SIGINT:
             raise KeyboardInterrupt
         if self.number is not None:
@@ -85,10 +85,10 @@ class Asked:
 
 @contextmanager
 def deferred(alone: bool = True) -> Iterator[Asked]:
-    """Signals are noted and do nothing else; the second one interrupts at once, as always.
+    """Record the first signal instead of interrupting. A second signal interrupts as usual.
 
-    alone: False where other processes work on the same step, which would wait for ever for one
-    that has stopped: there every signal interrupts at once.
+    alone: False if other processes share each step. They would wait forever for a process that has
+    stopped, so every signal interrupts at once.
     """
     asked = Asked()
     if not alone or threading.current_thread() is not threading.main_thread():
@@ -107,7 +107,7 @@ def deferred(alone: bool = True) -> Iterator[Asked]:
 
 
 def _replaced(numbers: tuple[int, ...], handler: Callable[..., None]) -> dict[int, Any]:
-    """Set a handler for signals that are not ignored; gives what handled them."""
+    """Set a handler for the signals that are not ignored. Returns their previous handlers."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     usual = {number: signal.getsignal(number) for number in numbers}

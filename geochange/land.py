@@ -1,4 +1,4 @@
-"""Land: what stands on a pixel of one date, in the words and the order that all rooms use."""
+"""Land cover: the names and numbers of the classes, in the order that all rooms use."""
 
 from __future__ import annotations
 

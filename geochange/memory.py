@@ -1,4 +1,4 @@
-"""The memory of this process: kept from growing with the pictures that pass through it, and measured."""
+"""The memory of this process: limits its growth with glibc settings, and measures it."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ import psutil
 LOOK_EVERY_S = 0.001
 
 MMAP_THRESHOLD, TRIM_THRESHOLD, ARENAS = -3, -1, -8
-"""Names of glibc's mallopt parameters (malloc.h)."""
+"""Numbers of glibc's mallopt parameters (malloc.h)."""
 
 LARGE_BYTES = 32 * 2**20
-"""What is larger lives outside the heap and goes back to the system when freed; glibc takes no more.
+"""Larger arrays get their own memory mapping and return to the system when freed. This is the
+largest value that glibc accepts.
 
-The pictures of a block are smaller: taking those from the system anew each time, page by page,
-would cost a third of what passes them through.
+The arrays of a block are smaller. Mapping them anew, page by page, would take a third as long as
+processing them.
 """
 
 KEPT_BYTES = 64 * 2**20
-"""So much that is free may stay at the end of a heap."""
+"""The free memory that may stay at the end of a heap."""
 
 HEAPS = 2
-"""All threads share so many. With one for each thread, what one has freed no other can use."""
+"""The number of heaps for all threads. With one heap per thread, freed memory cannot be shared."""
 
 
 @cache
 def settle() -> None:
-    """Have glibc use again what pictures took, whichever thread it was; nothing elsewhere.
+    """Let glibc reuse memory that any thread has freed. It does nothing with other C libraries.
 
-    By itself it gives each thread a heap, in which the pictures of a block stay in pieces. Once per
+    By default each thread has its own heap, which keeps freed memory of a block. Call it once per
     process.
     """
     if not sys.platform.startswith("linux"):
@@ -46,17 +47,17 @@ def settle() -> None:
 
 
 def machine_bytes() -> int:
-    """The memory of this machine."""
+    """The memory of this machine in bytes."""
     return int(psutil.virtual_memory().total)
 
 
 def resident_bytes() -> int:
-    """What this process holds in memory by now."""
+    """The memory that this process uses now, in bytes."""
     return int(psutil.Process().memory_info().rss)
 
 
 def rise_bytes(call: Callable[[], object]) -> int:
-    """By how much the memory of this process rises, at most, while `call` runs."""
+    """The largest rise of this process's memory while `call` runs, in bytes."""
     before, ended, peak = resident_bytes(), threading.Event(), 0
 
     def watch() -> None:

@@ -1,4 +1,4 @@
-"""How the library says where it is: a callable, never a print."""
+"""Progress: functions that the library calls to report progress. It never prints."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ Progress = Callable[[str, int, int], None]
 """Called as progress(stage, done, total), in pixels of the raster; done == total ends a stage."""
 
 Watch = Callable[[str, int, int, str], None]
-"""Called as watch(stage, done, total, note), where there is something to say beside the numbers."""
+"""Called as watch(stage, done, total, note), for stages with a note besides the numbers."""
 
 
 def silent(stage: str, done: int, total: int) -> None:
-    """Progress for those who do not look."""
+    """A Progress that does nothing."""
 
 
 def noted(watch: Watch, note: str) -> Progress:
-    """A progress that tells a watch, always with the same note."""
+    """A Progress that calls `watch` with a fixed note."""
 
     def progress(stage: str, done: int, total: int) -> None:
         watch(stage, done, total, note)
@@ -25,4 +25,4 @@ def noted(watch: Watch, note: str) -> Progress:
 
 
 def unwatched(stage: str, done: int, total: int, note: str) -> None:
-    """A watch for those who do not look."""
+    """A Watch that does nothing."""

@@ -1,11 +1,11 @@
-"""One huge pair over many GPUs or machines: the same answer as on one, to the bit.
+"""One large pair on many GPUs or machines. The result equals that of one machine, bit by bit.
 
     python pipelines/cluster.py before.tif after.tif --out changes.gpkg --on gpus
     python pipelines/cluster.py before.tif after.tif --out changes.gpkg --on slurm --workers 32
     python pipelines/cluster.py before.tif after.tif --out changes.gpkg --on tls://host:8786
 
-One worker for each GPU: dask-cuda pins it to a GPU of this machine, SLURM gives each job one. Both
-rasters and the folder of --out lie on a disk that all workers see.
+Each GPU has one worker: dask-cuda pins it to a GPU of this machine, or SLURM gives each job one. Both
+rasters and the folder of --out must be on a disk that all workers can read and write.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ import geochange
 
 PACKAGES = {"gpus": ("dask_cuda", "dask-cuda"), "slurm": ("dask_jobqueue", "dask-jobqueue")}
 SLURM = {"memory": "32GB", "walltime": "12:00:00", "gres": "gpu:1"}
-"""What a job asks for, unless --slurm says otherwise."""
+"""The resources of a job, unless --slurm gives others."""
 
 PAGE = {"dashboard_address": "127.0.0.1:0"}
-"""Where Dask shows what it does: to this machine alone."""
+"""Dask's dashboard is visible only on this machine."""
 
 Chosen = dict[str, Any]
 
@@ -65,7 +65,7 @@ Chosen = dict[str, Any]
 def cluster(before: str, after: str, out: Path, where: str, quiet: bool, **given: Any) -> None:
     """Find what changed between BEFORE and AFTER with the workers of a cluster.
 
-    Interrupted, the same command goes on where it was, on whatever cluster.
+    After an interruption, the same command continues, on any cluster.
     """
     options, given["folder"] = pairs_of(given["settings"]), str(out.expanduser().absolute().parent)
     with workers_on(where, given) as workers, geochange.screen(quiet, log_json=False) as report:
@@ -77,13 +77,13 @@ def cluster(before: str, after: str, out: Path, where: str, quiet: bool, **given
 
 
 def pairs_of(texts: tuple[str, ...]) -> dict[str, str]:
-    """NAME=VALUE as names and values."""
+    """A mapping from texts NAME=VALUE."""
     return dict(text.partition("=")[::2] for text in texts)
 
 
 @contextmanager
 def workers_on(where: str, given: Chosen) -> Iterator[Chosen]:
-    """The options of a run that say who works; a cluster of our own goes when the context ends."""
+    """The options of a run for its workers. A cluster that is started here ends with the context."""
     makers = {"gpus": gpus, "slurm": slurm}
     if where == "local":
         workers = given["workers"] or max(1, (os.cpu_count() or 1) // given["threads"])
@@ -95,7 +95,7 @@ def workers_on(where: str, given: Chosen) -> Iterator[Chosen]:
 
         asked = given["workers"], given["wait"] * 60
         with (
-            TemporaryDirectory(prefix="geochange-") as private,  # to Dask's own others may write
+            TemporaryDirectory(prefix="geochange-") as private,  # Dask's default is shared
             config.set({"temporary-directory": private, "distributed.scheduler.worker-ttl": None}),
             makers[where](given) as made,
             geochange.cluster_address(made, *asked) as address,
@@ -107,15 +107,15 @@ def workers_on(where: str, given: Chosen) -> Iterator[Chosen]:
 
 
 def gpus(given: Chosen) -> Any:
-    """A process for each GPU of this machine, which is the first one that it sees."""
+    """One process per GPU of this machine, which is the first GPU that it sees."""
     some = {"CUDA_VISIBLE_DEVICES": list(range(given["workers"]))} if given["workers"] else {}
-    # No limit of memory: geochange bounds it, for few tasks are submitted at once.
+    # No memory limit by Dask: geochange bounds memory itself, as it submits few tasks at once.
     own = {"memory_limit": 0, "host": "127.0.0.1", "security": True, **PAGE}
     return package("gpus").LocalCUDACluster(threads_per_worker=given["threads"], **own, **some)
 
 
 def slurm(given: Chosen) -> Any:
-    """A job for each worker, with a GPU of its own."""
+    """One job per worker, each with its own GPU."""
     from dask import config
 
     asked: Chosen = {**SLURM, **pairs_of(given["asked"])}
@@ -123,7 +123,7 @@ def slurm(given: Chosen) -> Any:
     maker = package("slurm").SLURMCluster
     options = {**config.get("jobqueue.slurm.scheduler-options", {}), **PAGE}
     try:
-        # Jobs read the keys of the cluster from the disk that all see; they go with this process.
+        # Jobs read the keys of the cluster from the shared disk. The keys are deleted with this process.
         keys = TemporaryDirectory(prefix=".geochange-keys-", dir=given["folder"])
         asked |= {"security": True, "shared_temp_directory": keys.name}
         made = maker(processes=1, scheduler_options=options, **asked)
@@ -135,13 +135,13 @@ def slurm(given: Chosen) -> Any:
 
 
 def package(where: str) -> Any:
-    """The package that starts workers there. Refused where it is not installed."""
+    """The package that starts workers there. Raises an error if it is not installed."""
     module, name = PACKAGES[where]
     try:
         found = importlib.import_module(module)
     except ImportError as error:
         raise click.ClickException(f"--on {where} needs {name}: pip install {name}") from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it tells of every connection
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it logs every connection
     return found
 
 

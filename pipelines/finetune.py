@@ -1,9 +1,9 @@
-"""Teach a model your own ground: a pair and polygons in, a tuned checkpoint and its gain out.
+"""Fine-tune a model for your area: from a pair and polygons to a checkpoint and its gain.
 
     python pipelines/finetune.py 2015.tif 2024.tif changes.gpkg --reviewed --from MODEL --out tuned
 
 cut into chips -> (train lets CLIP name what they show) -> train -> evaluate both -> run on a new
-pair. Everything lies in --out; an interrupted pipeline goes on when it is started again.
+pair. All results are in --out. An interrupted pipeline continues when it is started again.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import click
 import geochange
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "finetune.yaml"
+STAGES = {"cut": 0.05, "prompts": 0.1, "learn": 0.6, "validate": 0.05, "evaluate": 0.2}
+"""About the share of each stage in the time."""
 SHOWN = {"f1": "F1", "iou": "IoU", "precision": "precision", "recall": "recall"}
 
 
@@ -45,17 +47,18 @@ SHOWN = {"f1": "F1", "iou": "IoU", "precision": "precision", "recall": "recall"}
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="such as optim.steps=200"
 )
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
+@click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
 def finetune(out: Path, model: str, new: tuple[str, str] | None, quiet: bool, **given: Any) -> None:
     """Tune MODEL on the change between BEFORE and AFTER that POLYGONS show.
 
     POLYGONS are what you drew, or, with --reviewed, what `geochange run` found and you accepted or
-    rejected in QGIS. A share of the chips (--val) is not learnt from; on it both models are
-    measured.
+    rejected in QGIS. A share of the chips (--val) is kept out of training; both models are measured
+    on it.
     """
     make_folder(out)
     chips = out / "chips"
-    say = (lambda text: None) if quiet else click.echo
-    with geochange.screen(quiet, log_json=False) as report:
+    say = (lambda text: None) if quiet or given["log_json"] else click.echo
+    with geochange.screen(quiet, given["log_json"], STAGES) as report:
         cut_once(chips, given, report)
         settings = dict(map(geochange.parse_setting, given["settings"]))
         trained = geochange.train(
@@ -85,6 +88,9 @@ def finetune(out: Path, model: str, new: tuple[str, str] | None, quiet: bool, **
     if lost:
         then = f"; the new pair was worked by {model}" if new else ""
         click.echo(f"geochange: tuning lost F1{then}; give more polygons, reviewed ones", err=True)
+    if given["log_json"]:
+        changes = str(result.out) if result else None
+        geochange.say_json("result", checkpoint=str(trained.best), gain=figures, changes=changes)
     if result:
         count = f"{result.polygons:,} polygon{'s' * (result.polygons != 1)}"
         say(f"changes     {result.out}  {count}, {result.changed_m2:,.0f} m2")
@@ -99,7 +105,7 @@ def make_folder(out: Path) -> None:
 
 
 def cut_once(chips: Path, given: dict[str, Any], report: Any) -> None:
-    """Cut the pair, unless an earlier start of the same did. Refuses chips of other polygons."""
+    """Cut the pair, unless an earlier start has done it. Refuses chips of other polygons."""
     account = chips / "chips.json"
     if not account.is_file():
         names = ("size", "val", "bands", "reviewed")
@@ -113,19 +119,19 @@ def cut_once(chips: Path, given: dict[str, Any], report: Any) -> None:
 
 
 def changed_at(polygons: str) -> float:
-    """When a file was saved last; 0 of one that lies in an archive."""
+    """When a file was last saved; 0 for a file in an archive."""
     return os.path.getmtime(polygons) if os.path.exists(polygons) else 0.0
 
 
 def measure(model: str, chips: Path, report: Any) -> dict[str, float]:
-    """Figures on the chips that were not learnt from, at the model's own threshold."""
+    """Figures on the held-out chips, at the model's own threshold."""
     found = geochange.evaluate(model, chips, report, split="val").figures
     return {name: round(found[name].value, 4) for name in SHOWN}
 
 
 def gain(figures: dict[str, dict[str, float]]) -> str:
-    """What tuning brought, as a small table."""
-    lines = [f"{'on chips not learnt from':<26}{'before':>8}{'after':>8}{'gain':>8}"]
+    """The gain by tuning, as a small table."""
+    lines = [f"{'on held-out chips':<26}{'before':>8}{'after':>8}{'gain':>8}"]
     for name, title in SHOWN.items():
         before, after = figures["before"][name], figures["after"][name]
         lines.append(f"{title:<26}{before:>8.3f}{after:>8.3f}{after - before:>+8.3f}")

@@ -31,7 +31,7 @@ RASTERS = {".tif", ".tiff", ".jp2", ".vrt", ".img"}
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Example: python pipelines/monitor.py scenes/ --out watch --pairs first-last",
 )
-@click.argument("source")
+@click.argument("source", nargs=-1, required=True)
 @click.option("--out", required=True, type=Path, metavar="DIR", help="for all results")
 @click.option(
     "--pairs",
@@ -48,14 +48,17 @@ RASTERS = {".tif", ".tiff", ".jp2", ".vrt", ".img"}
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="of run: tile=512")
 @click.option("--overwrite", is_flag=True, help="reviews in an earlier changes.gpkg may go")
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
-def monitor(source: str, out: Path, quiet: bool, **given: Any) -> None:
-    """Find what changed from date to date in SOURCE: a folder of rasters, or a STAC API's address.
+@click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
+def monitor(source: tuple[str, ...], out: Path, quiet: bool, **given: Any) -> None:
+    """Find what changed from date to date in SOURCE: rasters, a folder of them, or a STAC API.
 
     The date of a raster is in its metadata or in its name (2024-05-31, 20240531).
     """
-    scenes = search(source, given) if "://" in source else look(Path(source))
+    say = (lambda text: None) if quiet or given["log_json"] else click.echo
+    scenes = search(source[0], given) if "://" in source[0] else look(*map(Path, source))
     if len(scenes) < 2:
-        raise click.ClickException(f"{source}: holds {len(scenes)} dated rasters; two are compared")
+        counted = f"holds {len(scenes)} dated rasters"
+        raise click.ClickException(f"{source[0]}: {counted}; two are compared")
     days = sorted(scenes)
     (out / "pairs").mkdir(parents=True, exist_ok=True)
     chosen = list(pairwise(days)) if given["pairs"] == "consecutive" else [(days[0], days[-1])]
@@ -63,44 +66,53 @@ def monitor(source: str, out: Path, quiet: bool, **given: Any) -> None:
     aoi = given["aoi"]
     options |= {"aoi": str(Path(aoi).absolute()) if Path(aoi).exists() else aoi} if aoi else {}
     spans, failed = [], 0
-    for start, end in chosen:
-        try:
-            changes = compare(
-                scenes[start], scenes[end], out / f"pairs/{start}_{end}.gpkg", options
-            )
-        except GeochangeError as error:
-            failed += 1
-            click.echo(f"{start} to {end}: {' '.join(str(error).split())}", err=True)
-            continue
-        spans.append(geochange.Span(start, end, changes))
-        if not quiet:
-            click.echo(f"{start} to {end}: {len(changes):,} changes")
+    stages = {f"{start} to {end}": 1.0 for start, end in chosen}
+    with geochange.screen(not given["log_json"], given["log_json"], stages) as report:
+        for (start, end), name in zip(chosen, stages, strict=True):
+            file = out / f"pairs/{start}_{end}.gpkg"
+            try:
+                changes = compare((scenes[start], scenes[end]), file, options, of(report, name))
+            except GeochangeError as error:
+                failed += 1
+                click.echo(f"{name}: {' '.join(str(error).split())}", err=True)
+                continue
+            spans.append(geochange.Span(start, end, changes))
+            say(f"{name}: {len(changes):,} changes")
     if spans:
         total = geochange.write_timeline(spans, out / "changes.gpkg", given["overwrite"])
-        if not quiet:
-            click.echo(f"changes  {out / 'changes.gpkg'}  {total:,} in {len(spans)} pairs")
+        say(f"changes  {out / 'changes.gpkg'}  {total:,} in {len(spans)} pairs")
+        if given["log_json"]:
+            geochange.say_json("result", out=str(out / "changes.gpkg"), changes=total)
     if failed:
         click.echo(f"{failed} of {len(chosen)} pairs failed; the same command tries them", err=True)
         sys.exit(1)
 
 
-def compare(before: str, after: str, file: Path, options: Mapping[str, Any]) -> Any:
-    """The changes of a pair, found now or, with the same rasters and options, earlier."""
-    told = {"before": before, "after": after, "options": dict(options)}
+def of(report: Any, name: str) -> Any:
+    """The progress of a pair: that of its longest stage, under the name of the pair."""
+    return lambda stage, *counts: report(name, *counts) if stage == "infer" else None
+
+
+def compare(pair: tuple[str, str], file: Path, options: Mapping[str, Any], progress: Any) -> Any:
+    """The changes of a pair: computed now, or earlier with the same rasters and options."""
+    told = {"before": pair[0], "after": pair[1], "options": dict(options)}
     note = file.with_suffix(".json")
     if file.is_file() and note.is_file() and json.loads(note.read_text()) == told:
         return geochange.read_changes(file)
-    result = geochange.detect(before, after, file, **options)
+    result = geochange.detect(*pair, file, progress, **options)
     note.write_text(json.dumps(told))
     return result.changes
 
 
-def look(folder: Path) -> dict[date, str]:
-    """The rasters of a folder by their dates. Refuses two of one day, and one of none."""
-    if not folder.is_dir():
-        raise click.ClickException(f"{folder}: no such folder; name one of dated rasters")
+def look(first: Path, *more: Path) -> dict[date, str]:
+    """Rasters, or those of a folder, by their dates. Refuses two of the same day."""
+    if not more and not first.is_dir():
+        raise click.ClickException(f"{first}: no such folder; name one of dated rasters")
+    rasters = [first, *more]
+    if not more:
+        rasters = sorted(path for path in first.iterdir() if path.suffix.lower() in RASTERS)
     scenes: dict[date, str] = {}
-    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in RASTERS):
+    for path in rasters:
         found = geochange.date_of(path)
         if found is None:
             raise click.ClickException(f"{path}: has no date; put it into its name (2024-05-31)")
@@ -111,7 +123,7 @@ def look(folder: Path) -> dict[date, str]:
 
 
 def search(api: str, given: dict[str, Any]) -> dict[date, str]:
-    """What a STAC API has of the place, by day: the item with the fewest clouds of each."""
+    """The items of a STAC API for the area, by day: of each day the one with the fewest clouds."""
     try:
         from pystac_client import Client
         from pystac_client.exceptions import APIError
@@ -121,12 +133,10 @@ def search(api: str, given: dict[str, Any]) -> dict[date, str]:
     if missing:
         raise click.ClickException(f"a search needs --{' and --'.join(missing)}")
     bounds = geochange.bounds_of(given["aoi"])
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it tells of every retry
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs every retry
     try:
         found = Client.open(api).search(
-            collections=[given["collection"]],
-            bbox=bounds,
-            datetime=given["dates"],
+            collections=[given["collection"]], bbox=bounds, datetime=given["dates"]
         )
         items = list(found.items())
     except (APIError, OSError, ValueError) as error:

@@ -1,11 +1,11 @@
-"""The paper's table: what checkpoints reach on the five data sets, beside what was published.
+"""The paper's table: results of checkpoints on the five data sets, beside the published ones.
 
     CDPATH=/data python pipelines/reproduce.py --checkpoints weights --out table
     CDPATH=/data python pipelines/reproduce.py --train --variant vit-b16 --out table
 
-A set lies in a folder of its name under CDPATH, its checkpoint as weights/SYSU-CD.safetensors (or
-.pth). For WHU-CD also whole: WHU-CD/whole/{before,after,label}.tif, the test area of the official
-split in one piece, is run on as any pair, and its probability compared with the label.
+A data set is in a folder of its name under CDPATH, its checkpoint in weights/SYSU-CD.safetensors (or
+.pth). WHU-CD is also evaluated as a whole: WHU-CD/whole/{before,after,label}.tif is the test area of
+the official split in one piece. It is run as any pair, and its probability is compared with the label.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SETS = {
     "WHU-CD": ("whu.yaml", 0.9015, 0.9482),
     "CDD": ("cdd.yaml", 0.9587, 0.9789),
 }
-"""The options of each set, and the published IoU and F1 of change (ChangeCLIP, best tower)."""
+"""The options of each data set, and the published IoU and F1 of change (ChangeCLIP, best tower)."""
 
 FIGURES = {"iou": "IoU", "f1": "F1", "precision": "precision", "recall": "recall", "accuracy": "OA"}
 WHOLE = ("before", "after", "label")
@@ -68,7 +68,7 @@ def reproduce(out: Path, quiet: bool, **given: Any) -> None:
 
 
 def rows_of(name: str, out: Path, given: dict[str, Any], report: Any) -> list[Row]:
-    """The rows of a set: its chips, and of WHU-CD the whole area, too."""
+    """The rows of a data set: its chips, and for WHU-CD also the whole area."""
     root = given["data"] / name
     whole = root / "whole"
     if not root.is_dir():
@@ -88,14 +88,14 @@ def rows_of(name: str, out: Path, given: dict[str, Any], report: Any) -> list[Ro
 
 
 def row(name: str, figures: dict[str, float] | None = None, note: str = "") -> Row:
-    """A line of the table."""
+    """A row of the table."""
     _, iou, f1 = SETS[name.partition(",")[0]]
     known = {title: (figures or {}).get(key) for key, title in FIGURES.items()}
     return {"set": name, **known, "published IoU": iou, "published F1": f1, "note": note}
 
 
 def checkpoint(name: str, out: Path, given: dict[str, Any], report: Any) -> str | None:
-    """The checkpoint of a set: one that is there, else one that is trained now."""
+    """The checkpoint of a data set: an existing one, or one that is trained now."""
     folder = given["checkpoints"]
     files = [folder / f"{name}{suffix}" for suffix in (".safetensors", ".pth")] if folder else []
     if found := next((file for file in files if file.is_file()), None):
@@ -109,19 +109,19 @@ def checkpoint(name: str, out: Path, given: dict[str, Any], report: Any) -> str 
 
 
 def on_chips(model: str, root: Path, report: Any) -> dict[str, float]:
-    """Figures on the chips of the test split, at a probability of one half, as published."""
+    """Figures on the chips of the test split, at a threshold of 0.5, as published."""
     found = geochange.evaluate(model, root, report, split="test", threshold=0.5).figures
     return {name: found[name].value for name in FIGURES}
 
 
 def on_whole(model: str, whole: Path, out: Path, report: Any) -> dict[str, float]:
-    """Figures of the stitched probability of a whole area, at one half."""
+    """Figures of the stitched probability of a whole area, at a threshold of 0.5."""
     pair = (whole / "before.tif", whole / "after.tif")
     result = geochange.detect(*pair, out / "whole.gpkg", report, model=model, threshold=0.5)
-    counts = np.zeros(4, np.int64)  # none, missed, false alarm, right
+    counts = np.zeros(4, np.int64)  # true negative, false negative, false positive, true positive
     with rasterio.open(result.raster) as found, rasterio.open(whole / "label.tif") as label:
         if found.shape != label.shape:
-            raise GeochangeError(f"{label.name}: is not of the shape of before.tif; cut them alike")
+            raise GeochangeError(f"{label.name}: has another shape than before.tif; cut them alike")
         for _, window in found.block_windows(1):
             byte, truth = found.read(1, window=window), label.read(1, window=window) > 0
             seen = byte != 255
@@ -132,7 +132,7 @@ def on_whole(model: str, whole: Path, out: Path, report: Any) -> dict[str, float
 
 
 def write(rows: list[Row], out: Path) -> None:
-    """table.csv, and table.md to be read."""
+    """Write table.csv, and table.md for reading."""
     with (out / "table.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

@@ -1,24 +1,41 @@
-"""What several test files share: a small pair of rasters that differ in one square."""
+"""Fixtures of several test files: a small pair of rasters that differ in one square."""
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
 from makers import make_raster, noise
 
-# A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C.
+# A shell that starts the tests in the background makes all their processes ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-# So has nohup them ignore SIGHUP.
+# nohup makes them ignore SIGHUP in the same way.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_report_header() -> list[str]:
+    """The versions of what is not written in Python, for a log to explain itself."""
+    import pyogrio
+    import pyproj
+    import rasterio
+    import shapely
+
+    return [
+        f"GDAL {rasterio.__gdal_version__} (rasterio {rasterio.__version__}), "
+        f"{'.'.join(map(str, pyogrio.__gdal_version__))} (pyogrio {pyogrio.__version__})",
+        f"PROJ {pyproj.proj_version_str}, GEOS {shapely.geos_version_string}, "
+        f"torch {version('torch')}, {os.cpu_count()} cores",
+    ]
 
 
 @pytest.fixture
 def forked_workers() -> Iterator[None]:
-    """Dask's worker processes fork from one that has read torch; each would read it anew."""
+    """Dask's worker processes fork from one that has imported torch, which saves seconds."""
     import dask
     from forked import server
 

@@ -1,4 +1,4 @@
-"""A chip is whole or refused, and no data never looks like change."""
+"""A chip is valid or refused, and missing data never looks like change."""
 
 from __future__ import annotations
 

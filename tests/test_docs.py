@@ -1,4 +1,4 @@
-"""Every command of the README and the pages is one that there is, with options that it has."""
+"""Every command of the README and the pages exists, with all its options."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_errors_that_are_explained_are_raised() -> None:
     said = re.findall(r"^\| `(.+?)` \|", (ROOT / "docs" / "faq.md").read_text(), flags=re.MULTILINE)
     assert len(said) > 10
     source = "\n".join(path.read_text() for path in (ROOT / "geochange").rglob("*.py"))
-    # Messages are joined from literals over several lines.
+    # Messages consist of literals over several lines.
     source = re.sub(r'"\s*\n\s*f?"', "", source)
     assert [words for words in said if words not in source] == []
 

@@ -1,4 +1,4 @@
-"""Ctrl-C that waits for the step."""
+"""Ctrl-C takes effect after the current step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory of this process is measured while something runs in it."""
+"""The memory of this process is measured while a function runs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ MB = 2**20
 
 
 def fill_for_a_moment() -> None:
-    """Of the system's own: the heap may hold as much that was freed, and is not seen to rise."""
+    """Memory from the system: the heap may hold freed memory, which would hide a rise."""
     with mmap.mmap(-1, 64 * MB) as held:
         for _ in range(64):
             held.write(b"1" * MB)
-        time.sleep(0.5)  # on a busy machine the one who looks waits for its turn
+        time.sleep(0.5)  # on a busy machine the measuring thread may have to wait
 
 
 def test_what_is_held_meanwhile_is_seen() -> None:

@@ -1,4 +1,4 @@
-"""What the project says of itself in several places is the same in all of them."""
+"""The project's metadata agree in all files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 CONDA_NAMES = {"torch": "pytorch"}
-"""Packages that conda-forge calls otherwise."""
+"""Packages with another name on conda-forge."""
 
 
 def requirements(lines: list[str]) -> dict[str, Requirement]:
@@ -36,7 +36,7 @@ CONSTRAINTS = requirements((ROOT / "constraints.txt").read_text().split())
 
 
 def conda_lines() -> list[str]:
-    """The packages of environment.yml, without what pip installs there."""
+    """The packages of environment.yml, without those that pip installs."""
     text = (ROOT / "environment.yml").read_text()
     listed = text.partition("dependencies:\n")[2]
     return re.findall(r"^  - ([^\s:]+)$", listed, flags=re.MULTILINE)

@@ -1,1 +1,1 @@
-"""The command `geochange`: words to options, errors to exit codes."""
+"""The command `geochange`: parses options, and turns errors into exit codes."""

@@ -1,7 +1,7 @@
-"""Where this command and the processes it starts look for modules: not in the current folder.
+"""The module search path of this command and its child processes: without the current folder.
 
 A folder of data may hold files with the names of libraries (numexpr.py, socket.py). This module
-imports what Python itself has loaded by then, and nothing else.
+imports only modules that Python itself has already loaded.
 """
 
 import os
@@ -9,13 +9,13 @@ import sys
 
 
 def leave_current_folder_out() -> None:
-    """Take the current folder off the module search path, here and in all child processes.
+    """Remove the current folder from the module search path, here and in all child processes.
 
-    Python puts it first for `python -m`, which is also how multiprocessing and torch start theirs.
-    The folder of a script stays, and so does a folder that geochange itself is imported from.
+    Python puts it first for `python -m`, with which multiprocessing and torch also start processes. The
+    folder of a script stays, and so does a folder from which geochange itself is imported.
     """
     if sys.flags.safe_path or os.environ.get("PYTHONSAFEPATH"):
-        return  # nothing was put first, or it was taken off already
+        return  # the path has no such entry, or it is already removed
     first = sys.path[0] if sys.path else None
     if first is not None and not _is_script_folder(first) and not _holds_geochange(first):
         if _is_current(first):
@@ -23,7 +23,7 @@ def leave_current_folder_out() -> None:
         first = None
     os.environ["PYTHONSAFEPATH"] = "1"
     if first is not None:
-        # A child that runs the same script finds the modules beside it.
+        # A child process that runs the same script finds the modules beside it.
         given = [os.path.abspath(first), *filter(None, [os.environ.get("PYTHONPATH")])]
         os.environ["PYTHONPATH"] = os.pathsep.join(given)
 

@@ -1,4 +1,4 @@
-"""Lazy groups: commands are imported when they are called, so that `--help` is instant."""
+"""Lazy groups: commands are imported when they are called, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Mapping
 
 import click
+
+from geochange.cli.help_json import with_help_json
 
 Commands = Mapping[str, tuple[str, str]]
 """By name: `package.module:attribute` of a command, and its line in the help of the group."""
@@ -23,7 +25,7 @@ def lazy_group(commands: Commands) -> type[click.Group]:
                 return None
             module, _, attribute = commands[cmd_name][0].partition(":")
             command: click.Command = getattr(importlib.import_module(module), attribute)
-            return command
+            return with_help_json(command)
 
         def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
             # The table has the names and lines, so nothing is imported.

@@ -1,4 +1,4 @@
-"""`geochange`: the group of commands, and what becomes of errors."""
+"""`geochange`: the group of commands, and the handling of errors."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from typing import Any, NoReturn
 import click
 
 from geochange import __version__
+from geochange.cli.help_json import with_help_json
 from geochange.cli.import_path import leave_current_folder_out
 from geochange.cli.lazy import lazy_group
 from geochange.cli.process import PrintError, prepare
 from geochange.cli.rerun import words_of
 from geochange.cli.system_faults import LATER, cure_of, memory_of
-from geochange.errors import GeochangeError, RunError
+from geochange.errors import GeochangeError, RunError, one_line
+from geochange.formatting import printable
 from geochange.interrupt import Terminated, terminable
 
 COMMANDS = {
@@ -44,16 +46,20 @@ COMMANDS = {
         "Show, convert, average, join and list files of weights.",
     ),
     "demo": ("geochange.cli.commands.demo:demo", "Make a pair with known changes and find them."),
+    "doctor": (
+        "geochange.cli.commands.doctor:doctor",
+        "Check this installation, and describe it for a report.",
+    ),
 }
-"""Commands by name: where each lives, and its line in the help of the group."""
+"""Commands by name: the module of each, and its line in the help of the group."""
 
 DONE, FAULT, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 SIGNALLED = 128
-"""What shells add to the number of the signal that ended a command."""
+"""The number that shells add to the signal that ended a command."""
 
 LONGEST_LINE = 4000
-"""Characters of a message; a name can have a hundred thousand."""
+"""The largest number of characters of a message. A name can have a hundred thousand."""
 
 
 @click.group(
@@ -66,27 +72,31 @@ def cli() -> None:
     """Two georeferenced pictures of the same ground in, polygons of what changed out."""
 
 
+with_help_json(cli)
+
+
 def main() -> None:
-    """Run `geochange` and leave with its exit code; see `run_command`."""
+    """Run `geochange` and exit with its exit code; see `run_command`."""
     run_command(cli, "geochange")
 
 
 def run_command(command: click.Command, name: str | None = None) -> NoReturn:
-    """Run a command with the words of the command line and leave with its exit code.
+    """Run a command with the arguments of the command line, and exit with its exit code.
 
-    0 done, 1 fault, 2 refused input or options, 128 + n ended by signal n (130 by Ctrl-C); what
-    went wrong is one line. name: what it is called in its help; else the file's own.
+    0 done, 1 fault, 2 refused input or options, 128 + n ended by signal n (130 by Ctrl-C). Errors are
+    one line. name: its name in the help; by default that of the file.
     """
     leave_current_folder_out()
     prepare()
     try:
         os.getcwd()
-    except OSError:  # torch's libraries could not be loaded from here either
+    except OSError:  # loading torch's libraries can fail here, too
         _say("the current folder was deleted; change into another one (cd)")
         sys.exit(REFUSED)
+    with_help_json(command)
     with terminable():
         code = _exit_code(sys.argv[1:], command, name or os.path.basename(sys.argv[0]))
-    # Python would look through all of torch for cycles before it lets go: half a second.
+    # Otherwise Python searches all of torch for reference cycles at exit, which takes half a second.
     gc.freeze()
     sys.exit(code)
 
@@ -94,7 +104,7 @@ def run_command(command: click.Command, name: str | None = None) -> NoReturn:
 def _exit_code(arguments: list[str], command: click.Command = cli, name: str = "geochange") -> int:
     try:
         code = _invoke(arguments, command, name) or DONE
-        if sys.stdout is not None:  # closed by whoever began this
+        if sys.stdout is not None:  # closed by the parent process
             sys.stdout.flush()
         return code
     except click.exceptions.NoArgsIsHelpError as error:
@@ -112,7 +122,7 @@ def _exit_code(arguments: list[str], command: click.Command = cli, name: str = "
     except RunError as error:
         return _failed(str(error), error)
     except GeochangeError as error:
-        # What a library without memory says of a file must not pass for a fault of the file.
+        # An error of a library that lacks memory must not look like a fault of a file.
         if (lacking := memory_of(error.__cause__)) is not None:
             return _failed(lacking, error)
         _say(str(error))
@@ -124,9 +134,9 @@ def _exit_code(arguments: list[str], command: click.Command = cli, name: str = "
 
 
 def _invoke(arguments: list[str], command: click.Command, name: str) -> int | None:
-    """What click's own main does, but that it takes every broken pipe for a reader that is gone."""
+    """As click's own main, but a broken pipe always means that the reader has ended."""
     if f"_{name}_COMPLETE".replace("-", "_").upper() in os.environ:
-        command.main(arguments, prog_name=name)  # words for the shell to offer
+        command.main(arguments, prog_name=name)  # completion for the shell
     try:
         with command.make_context(name, list(arguments)) as context:
             result: int | None = command.invoke(context)
@@ -136,7 +146,7 @@ def _invoke(arguments: list[str], command: click.Command, name: str) -> int | No
 
 
 def _unforeseen(error: Exception) -> int:
-    """The exit code of an error that is none of ours: the machine's, or a fault."""
+    """The exit code of an unexpected error: a fault of the machine, or of geochange."""
     if (lacking := memory_of(error)) is not None:
         return _failed(lacking, error)
     if isinstance(error, OSError) and (cure := cure_of(error)) is not None:
@@ -146,13 +156,13 @@ def _unforeseen(error: Exception) -> int:
         return REFUSED
     if os.environ.get("GEOCHANGE_DEBUG"):
         raise error
-    reason = " ".join(str(error).split()) or "no reason given"
+    reason = one_line(error) or "no reason given"
     _say(f"fault: {type(error).__name__}: {reason}", " (GEOCHANGE_DEBUG=1 shows where)")
     return FAULT
 
 
 def _unread(error: PrintError) -> int:
-    """The exit code where nobody reads what is printed: silent for `| head`, as of other programs."""
+    """The exit code if nobody reads the output: silent for `| head`, as in other programs."""
     if error.signal:
         return SIGNALLED + error.signal
     _say(f"the output cannot be printed ({error}); make room where it goes, or send it elsewhere")
@@ -170,9 +180,9 @@ def _hint(error: click.ClickException) -> str:
 
 
 def _say(message: str, hint: str = "") -> None:
-    # Names from files end up in messages; what steers a terminal stays out.
-    plain = "".join(c if c.isprintable() else " " for c in f"{message}{hint}")
+    # Messages contain names of files, so control characters are removed.
+    plain = printable(f"{message}{hint}", " ")
     if len(plain) > LONGEST_LINE:
         plain = f"{plain[: LONGEST_LINE // 2]} ... {plain[-LONGEST_LINE // 2 :]}"
-    with suppress(OSError, PrintError):  # a terminal that was closed
+    with suppress(OSError, PrintError):  # a closed terminal
         click.echo(f"geochange: {plain}", err=True)

@@ -1,11 +1,12 @@
-"""Options of a command, made from the fields of its options class: one home for names and defaults."""
+"""Command options from the fields of an options class, so that names and defaults have one home."""
 
 from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Union, get_args, get_origin
 
 import click
@@ -16,9 +17,9 @@ from geochange.files.archives import gdal_name
 
 
 class Folder(click.Path):
-    """A folder's path as a pathlib.Path; an empty name, which would be the current one, is none.
+    """The path of a folder as a pathlib.Path. An empty name is refused, as it is the current folder.
 
-    A URI (file://, zip://) becomes the path that it means, for pathlib would drop one of its slashes.
+    A URI (file://, zip://) becomes a plain path, because pathlib would drop one of its slashes.
     """
 
     def __init__(self) -> None:
@@ -47,13 +48,17 @@ def options_of(model: type[BaseModel]) -> Callable[[Command], Command]:
 
 
 class GroupedOption(click.Option):
-    """An option under a heading of its own in the help."""
+    """An option with its own heading in the help.
+
+    schema: its limits and values, by the words of JSON Schema.
+    """
 
     group = ""
+    schema: Mapping[str, Any] = MappingProxyType({})
 
 
 class GroupedCommand(click.Command):
-    """A command whose help lists its options under their headings, those without one first."""
+    """A command whose help lists its options by heading, first those without one."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options under their headings."""
@@ -88,7 +93,7 @@ def _group_of(model: type[BaseModel], name: str) -> str:
 def _option(name: str, field: FieldInfo, group: str) -> Callable[[Command], Command]:
     kind = _plain_type(field.annotation)
     flags = [f"--{also.replace('_', '-')}" for also in _names(name, field)]
-    under = type("Option", (GroupedOption,), {"group": group})
+    under = type("Option", (GroupedOption,), {"group": group, "schema": _schema(field)})
     if kind is bool:
         return click.option(
             *flags, name, cls=under, is_flag=True, default=field.default, help=field.description
@@ -103,6 +108,22 @@ def _option(name: str, field: FieldInfo, group: str) -> Callable[[Command], Comm
         metavar=_metavar(kind),
         help=field.description,
     )
+
+
+LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+"""Limits as pydantic calls them, and as JSON Schema does."""
+
+
+def _schema(field: FieldInfo) -> dict[str, Any]:
+    """What a field says of its values: limits, all of them (enum), or some of them (examples)."""
+    limits = {
+        word: getattr(limit, name)
+        for limit in field.metadata
+        for name, word in LIMITS.items()
+        if hasattr(limit, name)
+    }
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    return {**limits, **extra, **({"examples": field.examples} if field.examples else {})}
 
 
 def _names(name: str, field: FieldInfo) -> list[str]:

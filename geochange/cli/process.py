@@ -1,4 +1,4 @@
-"""The process of a command: its streams, its current folder, and what libraries say of themselves."""
+"""The process of a command: its streams, its current folder, and warnings of libraries."""
 
 from __future__ import annotations
 
@@ -10,24 +10,29 @@ import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
+from types import TracebackType
 from typing import Any, TextIO
+
+from geochange.errors import one_line
 
 
 def prepare() -> None:
-    """Make the process fit for a command, wherever and however it was started."""
+    """Prepare the process for a command, however it was started."""
     _open_streams()
     sys.stdout, sys.stderr = _guarded(sys.stdout), _guarded(sys.stderr)
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
-    # What GDAL says of a failure stands in the line that names it.
+    # GDAL's messages about a failure are in the error itself.
     logging.getLogger("rasterio").setLevel(logging.ERROR)
     warnings.showwarning = _show_warning
     sys.unraisablehook = partial(_show_unraisable, sys.unraisablehook)
+    sys.excepthook = partial(_show_uncaught, sys.excepthook)
 
 
 def _open_streams() -> None:
-    """Open what was closed for this process (`<&-`): its place would go to the next file it opens.
+    """Open streams that were closed for this process (`<&-`).
 
-    A library that then prints would print into that file.
+    Otherwise the next opened file would get the number of the stream, and a library that prints would
+    write into that file.
     """
     for number in range(3):
         try:
@@ -44,29 +49,43 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """A library's warning as one line, without the place in its code."""
-    logging.getLogger(__name__).warning("%s", " ".join(str(message).split()))
+    """A warning of a library as one line, without its position in the code."""
+    logging.getLogger(__name__).warning("%s", one_line(message))
 
 
 def _show_unraisable(usual: Callable[[Any], object], found: Any) -> None:
-    """What cannot be raised, but for GDAL's words in other bytes than UTF-8.
+    """Show exceptions that cannot be raised, except for GDAL messages that are not UTF-8.
 
-    rasterio cannot pass them on to its log; the error that it raises beside holds them.
+    rasterio cannot log these messages. The error that it also raises contains them.
     """
     if isinstance(found.exc_value, UnicodeDecodeError) and "rasterio" in str(found.object):
         return
     usual(found)
 
 
+def _show_uncaught(
+    usual: Callable[..., object],
+    kind: type[BaseException],
+    error: BaseException,
+    trace: TracebackType | None,
+) -> None:
+    """The same, for rasterio's callbacks print what they cannot raise in this way first.
+
+    They have no place in Python, so no trace.
+    """
+    if not (isinstance(error, UnicodeDecodeError) and trace is None):
+        usual(kind, error, trace)
+
+
 SIGHUP, SIGPIPE = 1, 13
-"""As numbers: Windows has neither."""
+"""Signal numbers, because Windows has neither."""
 
 
 class PrintError(Exception):
-    """What is printed reaches nobody; says why.
+    """The output cannot be printed.
 
-    It is no OSError, which those who write files would take for a fault of a file. signal: the
-    number of the one that ends other programs in this case, SIGPIPE or SIGHUP; 0 for none.
+    It is not an OSError, which writers of files would take for a fault of a file. signal: the signal
+    that ends other programs in this case, SIGPIPE or SIGHUP; 0 for none.
     """
 
     def __init__(self, error: OSError, terminal: bool) -> None:
@@ -76,9 +95,9 @@ class PrintError(Exception):
 
 
 class _Stream(io.TextIOWrapper):
-    """A stream to print to. Raises PrintError.
+    """A stream for output. Raises PrintError.
 
-    terminal: whether it is one; a terminal that is gone says that it is none.
+    terminal: whether it is a terminal. A closed terminal no longer reports that it is one.
     """
 
     terminal = False
@@ -96,17 +115,17 @@ class _Stream(io.TextIOWrapper):
             raise self._given_up(error) from error
 
     def _given_up(self, error: OSError) -> PrintError:
-        # What still waits to be printed goes nowhere; Python would try again at its end.
+        # Buffered output is discarded; otherwise Python would try to write it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
         return PrintError(error, self.terminal)
 
 
 def _guarded(stream: TextIO | None) -> TextIO | None:
-    """A stream that prints whatever its encoding, and says so where it cannot."""
+    """A stream that prints any text whatever its encoding, and raises PrintError if it cannot."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     encoding, buffered, terminal = stream.encoding, stream.line_buffering, stream.isatty()
-    # Names of files and classes are printed whatever the terminal can show.
+    # Names of files and classes must be printed on every terminal.
     guarded = _Stream(stream.detach(), encoding, "backslashreplace", line_buffering=buffered)
     guarded.terminal = terminal
     return guarded

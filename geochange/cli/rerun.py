@@ -1,4 +1,4 @@
-"""Hints on what giving a command again does, after an interruption or an error."""
+"""Hints about the effect of repeating a command after an interruption or an error."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from geochange.errors import RunError
 
 AFRESH = "the same command again starts afresh"
-"""Of commands that keep nothing of what they began."""
+"""For commands that keep nothing of unfinished work."""
 
 
 @contextmanager
 def again(words: str) -> Iterator[None]:
-    """Attach this hint to an interruption of the body; an error of the body has its own cure.
+    """Attach this hint to an interruption of the body, and to faults of the machine.
 
-    So does a fault of the machine: a full disk, or too little memory.
+    Such a fault is a full disk or a lack of memory. Other errors have their own cure.
     """
     try:
         yield

@@ -1,12 +1,13 @@
-"""Screen: progress of a command as a bar per stage, as JSON lines, or not at all."""
+"""Screen: shows the progress of a command as one bar per stage, as JSON lines, or not at all."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
@@ -31,7 +32,7 @@ LOG_EVERY_S = 1.0
 
 
 class Report(Protocol):
-    """Draws the progress of a stage, with a note beside it."""
+    """Shows the progress of a stage, with a note."""
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         """`done` of `total` are done."""
@@ -40,7 +41,7 @@ class Report(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What a stage counts: its sign, how many of it make one unit, its name in JSON."""
+    """The unit of a stage: its sign, its size, and its name in JSON."""
 
     sign: str
     size: float
@@ -64,10 +65,16 @@ class _RateColumn(ProgressColumn):
 
 
 @contextmanager
-def screen(quiet: bool, log_json: bool) -> Iterator[Report]:
-    """A progress callable for as long as the context lasts."""
+def screen(
+    quiet: bool, log_json: bool, weights: Mapping[str, float] = MappingProxyType({})
+) -> Iterator[Report]:
+    """A progress function for the duration of the context.
+
+    weights: the share of each stage of the command in its time. With them a JSON line also has
+    `share`, how much of the whole is done, 0 to 1.
+    """
     if log_json:
-        yield _json_lines()
+        yield _json_lines(weights)
     elif quiet:
         yield _silent
     else:
@@ -79,18 +86,29 @@ def _silent(stage: str, done: int, total: int, note: str = "") -> None:
     pass
 
 
-def _json_lines() -> Report:
+def _json_lines(weights: Mapping[str, float]) -> Report:
     last: dict[str, float] = {}
+    shares: dict[str, float] = {}
 
     def report(stage: str, done: int, total: int, note: str = "") -> None:
         now = time.monotonic()
+        # A stage may be told again, such as one validation of many; a bar never goes back.
+        shares[stage] = max(shares.get(stage, 0.0), done / total if total else 1.0)
         if done >= total or now - last.get(stage, -LOG_EVERY_S) >= LOG_EVERY_S:
             last[stage] = now
             unit = UNITS.get(stage, PIXELS)
             counts = {f"done_{unit.key}": done, f"total_{unit.key}": total}
-            say_json("progress", stage=stage, **counts, **({"note": note} if note else {}))
+            whole = {"share": round(_whole(weights, shares), 4)} if weights else {}
+            beside = {"note": note} if note else {}
+            say_json("progress", stage=stage, **counts, **whole, **beside)
 
     return report
+
+
+def _whole(weights: Mapping[str, float], shares: Mapping[str, float]) -> float:
+    """How much of all stages is done, 0 to 1."""
+    done = sum(weight * shares.get(stage, 0.0) for stage, weight in weights.items())
+    return done / sum(weights.values())
 
 
 def say_json(event: str, **values: Any) -> None:
@@ -131,7 +149,7 @@ def closing_table(rows: dict[str, str], title: str) -> None:
 
 
 def demo_table(scores: Sequence[Score], true_share: float) -> None:
-    """Print what was found of what was planted, one row a kind."""
+    """Print how many planted changes were found, one row per kind."""
     table = titled_table("Planted and found", "kind", "planted", "found", "area covered")
     for score in scores:
         row = (str(score.planted), str(score.found), f"{score.covered:.0%}")

@@ -1,4 +1,4 @@
-"""What the machine says no to, in one line with its cure: memory, disks, access rights."""
+"""Faults of the machine (memory, disks, access rights) in one line with a cure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from geochange.errors import one_line
 from geochange.files.names import shown
 
 MEMORY_CURE: Final = (
@@ -20,30 +21,33 @@ _CURES: Final = {
     errno.EROFS: "name a place that can be written",
     errno.ENAMETOOLONG: "give a shorter name",
     errno.ELOOP: "remove the link that leads to itself",
-    errno.ENOTDIR: "a file stands where a folder is needed: name another place",
-    errno.EISDIR: "a folder stands where a file is needed: name another place",
+    errno.ENOTDIR: "a file is where a folder is needed: name another place",
+    errno.EISDIR: "a folder is where a file is needed: name another place",
     errno.EIO: "check the disk and its cables or network",
-    errno.ESTALE: "the network disk was mounted anew: change into the folder again (cd)",
+    errno.ESTALE: "the network disk was mounted again: change into the folder again (cd)",
     errno.ENOENT: "check the path; it may have been removed meanwhile",
     **dict.fromkeys(
         (errno.EMFILE, errno.ENFILE), "allow more open files (ulimit -n 4096), or close programs"
     ),
-    errno.ENOLCK: "write to a local disk, which knows locks",
+    errno.ENOLCK: "write to a local disk, which supports locks",
     errno.ETXTBSY: "close the program that uses it",
     errno.EBUSY: "close the program that uses it",
 }
-"""By what the system said; anything else is a fault of ours until shown otherwise."""
+"""Cures by error number. Other errors count as faults of geochange."""
 
 LATER: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE, errno.EMFILE)
-"""What can pass: the work that was begun is worth going on with."""
+"""Errors that may go away, so that resuming the work makes sense."""
 
 _OUT_OF_MEMORY: Final = re.compile(
-    r"out of memory|(can't|cannot|could not|unable to|failed to) allocate", re.IGNORECASE
+    r"out of memory|(can't|cannot|could not|unable to|failed to) allocate|bad_alloc|ALLOC_FAILED"
+    # A thread needs memory for its stack.
+    r"|malloc of size \d+ failed|not enough memory|can't start new thread",
+    re.IGNORECASE,
 )
 
 
 def cure_of(error: OSError) -> str | None:
-    """One line on a place that the system does not let us use; None where there is no cure."""
+    """One line about a path that the system refuses; None without a known cure."""
     cure = _CURES.get(error.errno or 0)
     if cure is None or not error.strerror:
         return None
@@ -52,16 +56,16 @@ def cure_of(error: OSError) -> str | None:
 
 
 def memory_of(error: BaseException | None) -> str | None:
-    """One line where it was for want of memory that something failed, in whatever library."""
+    """One line if memory was short in any library, else None."""
     for each in _chain(error):
-        said = " ".join(str(each).split())
+        said = one_line(each)
         if isinstance(each, MemoryError) or _OUT_OF_MEMORY.search(said):
             return f"out of memory ({shown(said) or type(each).__name__}); {MEMORY_CURE}"
     return None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, and those that led to it, as far as they are said to have done so."""
+    """An error, and the errors that caused it."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

@@ -1,4 +1,4 @@
-"""Tables on standard output: one way to lay out and print them."""
+"""Tables on standard output: one layout for all."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from rich.text import Text
 
 
 def titled_table(title: str | None, first: str, *others: str, numbers: bool = True) -> Table:
-    """An empty table with a bold first column; the others hold numbers, or text that folds.
+    """An empty table with a bold first column. Other columns hold numbers, or text that wraps.
 
-    Without a title and without names of columns nothing but the rows is shown.
+    Without a title and without column names, only the rows are shown.
     """
     named = bool(first or any(others))
     table = Table(title=title, title_justify="left", show_header=named)
@@ -41,5 +41,5 @@ def print_grid(rows: Mapping[str, str]) -> None:
 
 
 def plain(words: str) -> Text:
-    """Words of a file as text: they are never read as markup."""
+    """Text from a file, which is never read as markup."""
     return Text(words)

@@ -1,4 +1,4 @@
-"""What files of weights hold, as plain values, as rows of a table, or in one line."""
+"""The contents of files of weights, as JSON values, as rows of a table, or in one line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from geochange.errors import InputError
+from geochange.formatting import printable
 from geochange.models.weights.locate import locate, sensible
 
 if TYPE_CHECKING:
@@ -27,14 +28,14 @@ _KNOWN = {
 
 
 def describe(file: str) -> dict[str, Any]:
-    """The contents of a file as plain values. Raises InputError where the weights are incomplete."""
+    """The contents of a file as JSON values. Raises InputError if the weights are incomplete."""
     path = locate(file)
     with refusing(path):
         return {"file": str(path), **_read(path, _changeclip, _clip)}
 
 
 def in_a_line(path: Path) -> str:
-    """The contents of a file in one line; its tensors are not checked, which would take seconds."""
+    """The contents of a file in one line. Its tensors are not checked, which would take seconds."""
     try:
         with refusing(path):
             return _read(
@@ -94,12 +95,12 @@ def _plain(value: Any) -> str:
 
 @contextmanager
 def refusing(path: Path) -> Iterator[None]:
-    """Turn any failure on the contents of a file into one line with its name."""
+    """Turn any failure on the contents of a file into one line that names the file."""
     try:
         with sensible(path):
             yield
     except InputError as error:
-        raise InputError(f"{path}: {one_line(_bare(error, path))}") from error
+        raise InputError(f"{path}: {printable(_bare(error, path))}") from error
 
 
 _Told = TypeVar("_Told")
@@ -194,8 +195,3 @@ def title_of(card: Card) -> str:
 
 def _bare(error: InputError, path: Path) -> str:
     return str(error).removeprefix(f"{path}: ")
-
-
-def one_line(text: str) -> str:
-    """Words of a file on one line, without control characters."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -21,10 +21,10 @@ class Options(BaseModel):
         try:
             return cls(**values)
         except ValidationError as error:
-            raise OptionError(one_line(error, cls)) from error
+            raise OptionError(first_error(error, cls)) from error
 
 
-def one_line(error: ValidationError, options: type[BaseModel], sign: str = "--") -> str:
+def first_error(error: ValidationError, options: type[BaseModel], sign: str = "--") -> str:
     """The first error in one line; `sign` stands before the name of the option."""
     first = error.errors()[0]
     place = [str(part) for part in first["loc"]]

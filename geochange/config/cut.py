@@ -45,11 +45,11 @@ class CutOptions(Options):
             )
         if self.val + self.test >= 1:
             raise ValueError(
-                f"val {self.val:g} and test {self.test:g} leave nothing to train on; give them less "
-                "than 1 together"
+                f"val {self.val:g} and test {self.test:g} leave no chips for training; their sum "
+                "must be less than 1"
             )
         if self.name is not None and not _plain(self.name):
-            raise ValueError(f"name {self.name!r}: give it in letters, digits, - and _ alone")
+            raise ValueError(f"name {self.name!r}: use only letters, digits, - and _")
         return self
 
 

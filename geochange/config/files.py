@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from geochange.config.base import Options, one_line
+from geochange.config.base import Options, first_error
 from geochange.errors import InputError, OptionError
 
 LARGEST_BYTES = 1_000_000
@@ -25,13 +25,13 @@ class _Loader(yaml.SafeLoader):
         """A mapping without duplicate keys."""
         keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
         if twice := sorted({str(key) for key in keys if keys.count(key) > 1}):
-            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]} stands there twice")
+            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]} occurs twice")
         return dict(super().construct_mapping(node, deep))
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """A node; aliases are refused, since a small file can expand to an endless one."""
         if self.check_event(yaml.events.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not read")
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not supported")
         return super().compose_node(parent, index)
 
 
@@ -47,18 +47,18 @@ def read_options(kind: type[_Read], file: Path, overrides: Mapping[str, Any]) ->
         return kind(**values)
     except ValidationError as error:
         where = _where(file, overrides, error.errors()[0]["loc"])
-        raise OptionError(f"{where}: {one_line(error, kind, sign='')}") from error
+        raise OptionError(f"{where}: {first_error(error, kind, sign='')}") from error
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
     """`optim.lr=1e-4` as a dotted name and a value of YAML. Raises OptionError."""
     name, sign, value = text.partition("=")
     if not sign or not all(name.split(".")):
-        raise OptionError(f"--set {text}: say it as NAME=VALUE, such as optim.lr=1e-4")
+        raise OptionError(f"--set {text}: write it as NAME=VALUE, such as optim.lr=1e-4")
     try:
         return name, yaml.load(value, _Loader)
     except yaml.YAMLError as error:
-        raise OptionError(f"--set {text}: {value!r} is no value of YAML") from error
+        raise OptionError(f"--set {text}: {value!r} is not a YAML value") from error
 
 
 def write_out(options: Options) -> str:
@@ -72,12 +72,12 @@ def _read_yaml(file: Path) -> dict[str, Any]:
             raise InputError(f"{file}: too large for a file of options; is it another one?")
         values = yaml.load(file.read_text("utf-8"), _Loader)
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise InputError(
             f"{file} cannot be read ({reason}); name a YAML file of options"
         ) from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InputError(f"{file}: no valid YAML ({' '.join(str(error).split())})") from error
+        raise InputError(f"{file}: not valid YAML ({' '.join(str(error).split())})") from error
     if values is None:
         return {}
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
@@ -98,7 +98,7 @@ def _put(values: dict[str, Any], place: Sequence[str], value: Any) -> None:
     for part in place[:-1]:
         inner = values.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise OptionError(f"--set {'.'.join(place)}: {part} is no section")
+            raise OptionError(f"--set {'.'.join(place)}: {part} is not a section")
         values = inner
     values[place[-1]] = value
 

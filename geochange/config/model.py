@@ -19,8 +19,16 @@ class ModelOptions(Options):
         None, description="CLIP that names classes: MODEL/TAG, FILE or MODEL@FILE"
     )
     vocabulary: str | None = Field(None, description="file of class names, one a line")
-    prompts: str | None = Field(None, description="per-date, published, or fixed (needs no CLIP)")
-    precision: str = Field("auto", description="auto, float32 or bfloat16")
+    prompts: str | None = Field(
+        None,
+        description="per-date, published, or fixed (needs no CLIP)",
+        json_schema_extra={"enum": ["per-date", "published", "fixed"]},
+    )
+    precision: str = Field(
+        "auto",
+        description="auto, float32 or bfloat16",
+        json_schema_extra={"enum": ["auto", "float32", "bfloat16"]},
+    )
     compile: bool = Field(
         False,
         description="run the network through torch.compile: starts a minute later, then runs "
@@ -49,9 +57,9 @@ def named_devices(text: str) -> str:
     """
     names = [_full_name(part.strip()) for part in text.split(",")]
     if len(names) > 1 and not all(name.startswith("cuda:") for name in names):
-        raise ValueError("several devices must be GPUs, which compute alike; name them as 0,1")
+        raise ValueError("several devices must be GPUs, which give equal results; name them as 0,1")
     if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"{twice[0]} is there twice; name each once")
+        raise ValueError(f"{twice[0]} occurs twice; name each once")
     return ",".join(names)
 
 

@@ -20,9 +20,15 @@ class _Pair(PairOptions):
         False, description="measure how far the dates are off each other and put that right"
     )
     match: str = Field(
-        "none", description="histogram: give after the colours of before, scene-wide; or none"
+        "none",
+        description="histogram: give after the colours of before, scene-wide; or none",
+        json_schema_extra={"enum": ["none", "histogram"]},
     )
-    stretch: str = Field("auto", description="auto, joint, per-date, none, or LOW,HIGH")
+    stretch: str = Field(
+        "auto",
+        description="auto, joint, per-date, none, or LOW,HIGH",
+        examples=["auto", "joint", "per-date", "none"],
+    )
     skip_checks: bool = Field(
         False, description="do not look at dates, shift, clouds and histograms first"
     )
@@ -42,6 +48,7 @@ class _Model(Options):
     model: str = Field(
         "changeclip-small",
         description="changeclip-small, cva, irmad, a file of weights, or package.module:Class",
+        examples=["changeclip-small", "cva", "irmad"],
     )
 
 
@@ -85,7 +92,11 @@ class _Written(OutlineOptions):
         None,
         description="classes, such as building,road, of which one must be there before or after",
     )
-    report: str = Field("html", description="html (a page to read), json (the same facts), or none")
+    report: str = Field(
+        "html",
+        description="html (a page to read), json (the same facts), or none",
+        json_schema_extra={"enum": ["html", "json", "none"]},
+    )
 
 
 class RunOptions(_Written, ModelOptions, _Model, _Pair):
@@ -97,7 +108,11 @@ class RunOptions(_Written, ModelOptions, _Model, _Pair):
         256, ge=32, le=4096, description="tile size in pixels; else 512 of changeclip-small"
     )
     overlap: int = Field(64, ge=0, description="pixels a tile shares with the next")
-    taper: str = Field("hann", description="how tiles fade into each other: hann, linear, flat")
+    taper: str = Field(
+        "hann",
+        description="how tiles fade into each other: hann, linear, flat",
+        json_schema_extra={"enum": ["hann", "linear", "flat"]},
+    )
     block: int = Field(8, ge=1, le=64, description="tiles along a side of a block, one task")
     batch: int | None = Field(
         None, ge=1, le=4096, description="most chips the network sees at once; else what fits"
@@ -106,6 +121,7 @@ class RunOptions(_Written, ModelOptions, _Model, _Pair):
         "auto",
         validation_alias=AliasChoices("device", "devices"),
         description="auto, cpu, cuda:N, or several GPUs, such as 0,1",
+        examples=["auto", "cpu", "cuda:0"],
     )
     scheduler: str | None = Field(
         None,

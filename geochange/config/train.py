@@ -29,8 +29,8 @@ class DataOptions(Options):
     def _apart(self) -> DataOptions:
         if self.train == self.val:
             raise ValueError(
-                f"data.train and data.val are both {self.train}; validate on chips that are not "
-                "learnt from"
+                f"data.train and data.val are both {self.train}; validate on other chips than "
+                "those for training"
             )
         return self
 
@@ -178,7 +178,7 @@ class OptimOptions(Options):
         if self.warmup_steps > self.steps:
             raise ValueError(
                 f"optim.warmup_steps {self.warmup_steps} is more than optim.steps {self.steps}; "
-                "say less, such as 0"
+                "give less, such as 0"
             )
         return self
 

@@ -1,4 +1,4 @@
-"""Data sets on disk: found, opened split by split, checked and surveyed."""
+"""Data sets on disk: finds them, opens their splits, and checks and counts their chips."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FileChips: labelled chips in files of their own, as a ChipSource."""
+"""FileChips: a ChipSource of labelled chips that are stored as picture files."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from geochange.raster.pictures.image import read_picture
 from geochange.raster.pictures.label import read_label
 from geochange.raster.pixels import Valid
 from geochange.raster.scene.radiometry import Radiometry
-from geochange.training.chip_source import Record
+from geochange.training.data.chip_source import Record
 
 
 @dataclass(frozen=True)
 class FileChips:
-    """Chips in the order of `records`; see `geochange.training.chip_source.ChipSource`.
+    """Chips in the order of `records`; see `geochange.training.data.chip_source.ChipSource`.
 
-    bands: three, 1-based; None takes the first three, or the only one three times.
-    dtypes: of the files before and after. radiometry: how their numbers become 8 bits.
+    bands: three band numbers, 1-based. None takes the first three. A picture with one band is repeated
+    three times.
+    dtypes: of the files before and after. radiometry: how their values become 8 bits.
     """
 
     root: Path
@@ -39,12 +40,12 @@ class FileChips:
         return len(self.records)
 
     def __getitem__(self, number: int) -> Chip:
-        """A chip with its label. Raises InputError, which names the file."""
+        """The chip with its label. Raises InputError, which names the file."""
         record = self.records[number]
         before, before_valid = read_date(record.before, self.bands, self.dtypes[0])
         after, after_valid = read_date(record.after, self.bands, self.dtypes[1])
         label = read_label(record.label)
-        look_at(str(record.label), label)  # it may be another by now
+        look_at(str(record.label), label)  # the file may have changed since it was listed
         _need_shape(record.after, after_valid.shape, record.before, before_valid.shape)
         _need_shape(record.label, label.raw.shape, record.before, before_valid.shape)
         before, after = self.radiometry.apply(before, after)
@@ -53,12 +54,12 @@ class FileChips:
         return replace(chip, label=known)
 
     def pictures(self, number: int) -> tuple[str, str]:
-        """The paths of both dates, relative to the root where they lie under it."""
+        """The paths of both dates. Paths below the root are relative to it."""
         record = self.records[number]
         return listed(record.before, self.root), listed(record.after, self.root)
 
     def name(self, number: int) -> str:
-        """The name of the file before, its number in front where another has the same."""
+        """The name of the file before. Duplicate names get the number of the chip as a prefix."""
         return self._names[number]
 
     @cached_property
@@ -73,7 +74,10 @@ class FileChips:
 def read_date(
     path: Path, bands: tuple[int, ...] | None, dtype: np.dtype[Any]
 ) -> tuple[Pixels, Valid]:
-    """Pixels (height, width, 3) and validity of a picture. Raises InputError for another type."""
+    """Pixels (height, width, 3) and validity of a picture.
+
+    Raises InputError if the picture has another dtype.
+    """
     pixels, valid = read_picture(path, bands)
     if pixels.dtype != dtype:
         raise InputError(

@@ -1,7 +1,7 @@
-"""Lists of chips: a text file with the paths before, after and label of a chip on a line.
+"""Lists of chips: a text file with one chip per line, as the paths before, after and label.
 
-Two spaces stand between paths, as in the lists published with ChangeCLIP (Dong et al. 2024), so a
-path may hold single ones.
+Two spaces separate the paths, as in the lists published with ChangeCLIP (Dong et al. 2024). A path
+may therefore contain single spaces.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from pathlib import Path
 from geochange.errors import InputError, OutputError
 from geochange.files.atomic import atomic_path
 from geochange.raster.pictures.image import SUFFIXES
-from geochange.training.chip_source import Record
+from geochange.training.data.chip_source import Record
 
 BETWEEN = "  "
-"""What stands between paths."""
+"""The separator of the paths."""
 
 _LARGEST_BYTES = 1 << 30
-"""A larger file is no list."""
+"""Larger files are not read as lists."""
 
 
 def read_list(file: Path, root: Path) -> tuple[Record, ...]:
-    """The chips that a list names, in its order; relative paths start at `root`.
+    """The chips that a list names, in its order. Relative paths start at `root`.
 
-    Whether the files are there is not looked at. Raises InputError, which names the line.
+    The files are not opened. Raises InputError, which names the line.
     """
     chips = tuple(Record(*(root / path for path in paths)) for paths in _lines(file))
     if not chips:
-        raise InputError(f"{file}: lists no chip; write it anew (geochange data index {root})")
+        raise InputError(f"{file}: lists no chip; write it again (geochange data index {root})")
     return chips
 
 
 def write_lists(lists: Mapping[Path, Sequence[Record]], root: Path) -> None:
-    """Write all lists, or none; paths under `root` are relative to it, others absolute.
+    """Write all lists or none. Paths below `root` are relative to it, others are absolute.
 
-    Raises InputError for a path that no list can hold, and OutputError where a file cannot be
-    written, or is there and no such list.
+    Raises InputError for a path that cannot be written to a list. Raises OutputError if a file cannot
+    be written, or exists and is not a list of chips.
     """
     texts = {file: "".join(_line(chip, root) for chip in chips) for file, chips in lists.items()}
     for file in lists:
         if file.exists() and not is_list(file):
             raise OutputError(
-                f"{file}: is there and no list of chips; move it, or give it another name"
+                f"{file}: exists and is not a list of chips; move it, or choose another name"
             )
     with ExitStack() as files:
         for file, text in texts.items():
@@ -52,7 +52,7 @@ def write_lists(lists: Mapping[Path, Sequence[Record]], root: Path) -> None:
 
 
 def is_list(file: Path) -> bool:
-    """Whether a file is a list of chips, and may be replaced by another."""
+    """Whether a file is a list of chips. Only such a file may be overwritten by a list."""
     try:
         return all(Path(path).suffix.lower() in SUFFIXES for line in _lines(file) for path in line)
     except InputError:
@@ -60,7 +60,7 @@ def is_list(file: Path) -> bool:
 
 
 def listed(path: Path, root: Path) -> str:
-    """What a path is called in a list: relative to `root` where it lies there, else absolute."""
+    """A path as a list writes it: relative to `root` if it is below `root`, else absolute."""
     full, start = path.absolute(), root.absolute()
     return (full.relative_to(start) if full.is_relative_to(start) else full).as_posix()
 
@@ -69,7 +69,7 @@ def _line(chip: Record, root: Path) -> str:
     paths = [listed(path, root) for path in (chip.before, chip.after, chip.label)]
     line = BETWEEN.join(paths)
     if list(_split([line])) != [tuple(paths)] or not line.isprintable():
-        raise InputError(f"{chip.before}: a list holds no such name; take spaces out of it")
+        raise InputError(f"{chip.before}: a list cannot hold this name; take spaces out of it")
     return f"{line}\n"
 
 
@@ -79,12 +79,12 @@ def _lines(file: Path) -> Iterator[tuple[str, ...]]:
             raise InputError(f"{file}: too large for a list of chips; is it another file?")
         text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise InputError(f"{file}: cannot be read ({reason}); name a list of chips") from error
     for number, paths in enumerate(_split(text.split("\n")), 1):
         if paths is None or "\0" in "".join(paths):
             raise InputError(
-                f"{file}, line {number}: holds no three paths with two spaces between; "
+                f"{file}, line {number}: does not hold three paths with two spaces between; "
                 "write before, after and label on it"
             )
         if paths:
@@ -92,7 +92,7 @@ def _lines(file: Path) -> Iterator[tuple[str, ...]]:
 
 
 def _split(lines: Iterable[str]) -> Iterator[tuple[str, ...] | None]:
-    """The paths on each line: three, none on an empty one, None where it is another number."""
+    """The paths of each line: three paths, none for an empty line, None for another count."""
     for line in lines:
         paths = tuple(re.split(r" {2,}", line.strip())) if line.strip() else ()
         yield paths if len(paths) in (0, 3) else None

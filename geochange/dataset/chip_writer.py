@@ -1,4 +1,4 @@
-"""ChipSet: labelled chips on their way into a folder, as PNG, with an account of each."""
+"""ChipWriter: writes labelled chips into a folder as PNG, and keeps a record of each."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ BEFORE, AFTER, LABEL = "time1", "time2", "label"
 """The folders of a split."""
 
 WHITE = 255
-"""Change in labels where no pixel is unknown, so that they can be looked at."""
+"""The value of change in labels without unknown pixels: people can see it in a viewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChipRecord:
-    """A chip that was written: where it went, and where it lay in the pair.
+    """A chip that was written: its file name, its split and its position in the pair.
 
-    row, col: its first pixel. known_px: labelled, with data at both dates. changed_px: of those.
+    row, col: its first pixel. known_px: pixels with a label and with data at both dates.
+    changed_px: known pixels that changed.
     """
 
     name: str
@@ -37,7 +38,7 @@ class ChipRecord:
 
 @dataclass(frozen=True, slots=True)
 class SplitTotals:
-    """What a split holds."""
+    """The counts of a split."""
 
     chips: int
     known_px: int
@@ -45,15 +46,15 @@ class SplitTotals:
 
     @property
     def change_share(self) -> float:
-        """Of the known pixels; a share of nothing is 0."""
+        """Changed pixels divided by known pixels; 0 without known pixels."""
         return self.changed_px / self.known_px if self.known_px else 0.0
 
 
 @dataclass
 class ChipWriter:
-    """Chips under FOLDER/SPLIT/{time1,time2,label}, named NAME_row_col.png.
+    """Writes chips as FOLDER/SPLIT/{time1,time2,label}/NAME_row_col.png.
 
-    digits: of a row and a column, so that names sort as chips lie.
+    digits: the width of row and col in names, so that names sort by position.
     """
 
     folder: Path
@@ -75,7 +76,7 @@ class ChipWriter:
         self.accounts.append(ChipRecord(name, split, window.row, window.col, known, changed))
 
     def tallies(self, splits: tuple[str, ...]) -> dict[str, SplitTotals]:
-        """What each split holds, nothing included."""
+        """The counts of each split, also of empty ones."""
         return {split: self._tally(split) for split in splits}
 
     def _tally(self, split: str) -> SplitTotals:
@@ -84,9 +85,9 @@ class ChipWriter:
         return SplitTotals(len(mine), known, changed)
 
     def settle(self) -> Mapping[int, str]:
-        """Give labels without an unknown pixel in the whole set a change that can be seen.
+        """Rewrite change as 255 in all labels if no label has an unknown pixel.
 
-        Gives what each value of the labels means. To be called once, when all chips are there.
+        Returns the meaning of each label value. Call it once, after the last chip.
         """
         if self.unknown:
             return {UNCHANGED: "none", CHANGED: "change", UNKNOWN: "unknown"}
@@ -98,7 +99,7 @@ class ChipWriter:
         return {UNCHANGED: "none", WHITE: "change"}
 
     def listed(self) -> list[dict[str, object]]:
-        """The account of every chip, as plain values."""
+        """The records of all chips, as values for JSON."""
         return [asdict(account) for account in self.accounts]
 
     def _path(self, split: str, kind: str, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Meaning: what labels say, above all with 255, which is change to some and unknown to others."""
+"""The meaning of label values. 255 is change in some data sets and unknown in others."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from geochange.errors import InputError
 from geochange.raster.pictures.label import HALF, Label, read_label
 
 ACCOUNT = "chips.json"
-"""In the root of a data set: may say what the values of its labels mean, as `data chips` does."""
+"""A file in the root of a data set that may declare its label values; `data chips` writes it."""
 
 _SAID = {"label_values": {"0": "none", "1": "change", "255": "unknown"}}
 
 _NAMED = 4
-"""So many odd values of a label are named."""
+"""The largest number of unexpected values that an error lists."""
 
 
 @dataclass(frozen=True)
 class LabelCode:
-    """What the values in the labels of a split mean.
+    """The meaning of the label values of a split.
 
-    change: 1 or 255; where it is 1, 255 is unknown.
-    values: those that the labels of the split hold, in order.
-    rest: what is where a label has no number: UNKNOWN, or UNCHANGED in labels of nothing but change.
+    change: 1 or 255. If it is 1, 255 is unknown.
+    values: the values that the labels of the split hold, sorted.
+    rest: the meaning of pixels without a value: UNKNOWN, or UNCHANGED if the labels hold only change.
     """
 
     change: int
@@ -53,14 +53,15 @@ class LabelCode:
 
 @dataclass(frozen=True, slots=True)
 class LabelValues:
-    """What was seen of a label, or of several.
+    """What was found in one label, or in several.
 
-    label: its path, or that of the first. values: which of 0, 1 and 255 it holds, as far as they
-    may mean one thing or another. changes: whether it holds change whatever they mean.
-    hidden: those of 1 and 255 that pixels hold and its nodata value takes away. nodata: that value,
-    where it takes one away. gaps: whether
-    pixels hold no number. lossy: whether it was saved with loss. faint: the largest number of such
-    a label that is too dark for change. turned: whether change is drawn dark on light.
+    label: the path of the first label.
+    values: which of 0, 1 and 255 it holds, if their meaning can be in doubt.
+    changes: whether it holds change, where the meaning is not in doubt.
+    hidden: which of 1 and 255 its pixels hold but its nodata value hides. nodata: that nodata value.
+    gaps: whether some pixels have no value. lossy: whether it was saved with lossy compression.
+    faint: the largest value of a lossy label that is too dark for change.
+    turned: whether it draws change dark on light.
     """
 
     label: str
@@ -75,11 +76,11 @@ class LabelValues:
 
     @property
     def holds(self) -> frozenset[int]:
-        """All its numbers, with 1 for a change that could not be another."""
+        """All its values. Change that is not in doubt counts as 1."""
         return self.values | ({CHANGED} if self.changes else frozenset())
 
     def __or__(self, other: LabelValues) -> LabelValues:
-        """Of this label, and another window or label."""
+        """The union with another window or label."""
         return LabelValues(
             self.label,
             self.values | other.values,
@@ -99,7 +100,7 @@ def read_label_values(path: Path) -> LabelValues:
 
 
 def look_at(path: str, label: Label) -> LabelValues:
-    """What a label, or a window of it, holds. Raises InputError for other values, which it names."""
+    """What a label, or a window of it, holds. Raises InputError, which lists unexpected values."""
     numbers, valid, coding = label.numbers, label.valid, label.coding
     gaps = not valid.all()
     kept, hidden = numbers[valid] if gaps else numbers, frozenset[int]()
@@ -122,7 +123,7 @@ def look_at(path: str, label: Label) -> LabelValues:
 
 
 def _values(path: str, kept: NDArray[Any]) -> frozenset[int]:
-    """Which of 0, 1 and 255 numbers are. Raises InputError for others."""
+    """Which of 0, 1 and 255 are present. Raises InputError for other values."""
     there = {value: kept == value for value in (UNCHANGED, CHANGED, UNKNOWN)}
     if not (there[UNCHANGED] | there[CHANGED] | there[UNKNOWN]).all():
         found = [value for value in np.unique(kept).tolist() if value not in there]
@@ -140,15 +141,14 @@ def code_of(
     others: Callable[[], Iterable[LabelValues]] = tuple,
     declared: int | None = None,
 ) -> LabelCode:
-    """What the labels of a split mean.
+    """The meaning of the label values of a split.
 
-    own: the labels of the split. others: looks at those of other splits, where it matters.
-    declared: the value that is change, where the data set says so; see `declared_in`. Else 255 is
-    change where no label of the set holds a 1, and unknown where every label that holds it holds a
-    1, too.
+    own: the labels of the split. others: reads labels of the other splits; it is called only if needed.
+    declared: the value of change that the data set declares; see `declared_in`. Without it, 255 is
+    change if no label of the set holds a 1, and unknown if each label with 255 also holds a 1.
 
-    Raises InputError where both may be meant, which names a file of each kind, and where a nodata
-    value or a loss takes the change away.
+    Raises InputError if both meanings are possible; the error names a file of each kind. Raises it also
+    if change is lost by a nodata value or by lossy compression.
     """
     whole = reduce(LabelValues.__or__, own)
     seen = [*own, *others()] if _matters(whole, declared) else list(own)
@@ -164,23 +164,23 @@ def code_of(
 
 
 def remarks(own: Sequence[LabelValues], code: LabelCode) -> Iterator[str]:
-    """What should be known of labels that are read, and could be meant otherwise."""
+    """Warnings about labels that are readable, but that people may read in another way."""
     if any(each.lossy and each.changes for each in own):
         yield f"labels were saved with loss (JPEG): numbers from {HALF} on are change, all else none"
     if turned := [each.label for each in own if each.turned]:
         yield (
-            f"labels are drawn dark on light ({turned[0]}); their numbers count, not how they are "
-            "drawn: 0 is none"
+            f"labels are drawn dark on light ({turned[0]}); their numbers count, not their colours: "
+            "0 is none"
         )
     if code.rest != UNKNOWN and any(each.gaps for each in own):
         yield (
-            "labels hold no number but change; where they hold none (nodata, mask, alpha), nothing "
-            "changed; save what is unknown as 255 beside 1"
+            "labels hold only change; pixels without a value (nodata, mask, alpha) count as unchanged; "
+            "save change as 1 and unknown as 255"
         )
 
 
 def _matters(whole: LabelValues, declared: int | None) -> bool:
-    """Whether other splits have a say in what a split means."""
+    """Whether the meaning depends on the other splits."""
     return whole.faint > 0 or (declared is None and UNKNOWN in whole.values | whole.hidden)
 
 
@@ -194,8 +194,8 @@ def _guessed(seen: Sequence[LabelValues], whole: LabelValues) -> int:
     if white is None:
         return CHANGED
     raise InputError(
-        f"{white.label}: holds 255 and no 1, and {one.label} holds a 1, so that 255 may be change "
-        f"or unknown; save change alike in all labels, or say so in {ACCOUNT} in the folder of the "
+        f"{white.label}: holds 255 and no 1, but {one.label} holds a 1, so 255 may be change or "
+        f"unknown; save change alike in all labels, or declare it in {ACCOUNT} in the folder of the "
         f"data set: {json.dumps(_SAID)}"
     )
 
@@ -205,27 +205,26 @@ def _need_numbers(seen: Sequence[LabelValues], changes: set[int]) -> None:
     lost = next((each for each in seen if each.hidden & changes), None)
     if lost is not None:
         raise InputError(
-            f"{lost.label}: its nodata value {lost.nodata:g} is a number of change, which would be "
-            "lost; take the nodata value off (gdal_edit.py -unsetnodata), or, if those pixels are "
+            f"{lost.label}: its nodata value {lost.nodata:g} may mean change, which would be "
+            "lost; remove the nodata value (gdal_edit.py -unsetnodata), or, if those pixels are "
             "unknown, make it another number (gdalwarp -dstnodata 2)"
         )
 
 
 def _need_shades(own: Sequence[LabelValues], seen: Sequence[LabelValues]) -> None:
-    """Refuse labels that were saved with loss and hold no white at all. Raises InputError."""
+    """Refuse lossy labels without any bright pixel. Raises InputError."""
     faint = max(own, key=lambda each: each.faint)
     if faint.faint and not any(each.lossy and each.changes for each in seen):
         raise InputError(
             f"{faint.label}: was saved with loss (JPEG), and no number in it is above "
-            f"{faint.faint}, so that change is not told from none; save change as 255, or without "
-            "loss (PNG)"
+            f"{faint.faint}, so change cannot be recognized; save change as 255, or without loss (PNG)"
         )
 
 
 def declared_in(root: Path, own: Sequence[LabelValues]) -> int | None:
-    """The value that is change, if the account of a data set says it.
+    """The value of change that the file ACCOUNT of a data set declares, if it does.
 
-    Raises InputError for one that cannot be read, or that the labels are at odds with.
+    Raises InputError if the file cannot be read, or if the labels contradict it.
     """
     file = root / ACCOUNT
     change = _declared(file)
@@ -233,7 +232,7 @@ def declared_in(root: Path, own: Sequence[LabelValues]) -> int | None:
         odd = next((seen.label for seen in own if CHANGED in seen.values), None)
         if odd is not None:
             raise InputError(
-                f"{odd}: holds a 1, and change is 255 as {file} has it; correct one of them"
+                f"{odd}: holds a 1, but {file} says that change is 255; correct one of them"
             )
     return change
 

@@ -1,4 +1,4 @@
-"""Labelled pairs: two rasters and their labels, read as chips of one grid, as `run` would see them."""
+"""Labelled pairs: two rasters and their labels, read as chips on one grid, as `run` reads them."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from geochange.errors import InputError, OptionError
 from geochange.files.archives import gdal_name
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
+from geochange.inputs.open_pair import need_8bit
+from geochange.raster.access.claims import refuse_claim
 from geochange.raster.bands import Bands
-from geochange.raster.claims import refuse_claim
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import RasterInfo
 from geochange.raster.scene.radiometry import Radiometry, parse_stretch
 from geochange.raster.scene.sampling import SceneSample, say_fills
 from geochange.raster.sources.resolve import PICTURES, RASTERS, PathLike, inspect_source, source_of
 from geochange.vector.files.formats import VECTORS
-from geochange.workflows.preflight import need_8bit
 
 logger = logging.getLogger(__name__)
 
 LABELS = ("labels.gpkg", "labels.geojson", "labels.fgb", "labels.tif")
-"""What the labels of a pair are called; the first that is there is taken, else another format."""
+"""File names of the labels of a pair. The first that exists is used, then other formats."""
 
 RGB = 3
 """Bands of a chip."""
@@ -44,7 +44,7 @@ ReadChip = Callable[[Window], Chip]
 
 @dataclass(frozen=True)
 class Scene:
-    """A labelled pair on one grid, with the stretch of the whole; small enough to travel."""
+    """A labelled pair on one grid, with the stretch of the whole scene; small enough to pickle."""
 
     pair: RasterPair
     radiometry: Radiometry
@@ -52,10 +52,10 @@ class Scene:
 
     @contextmanager
     def reader(self) -> Iterator[ReadChip]:
-        """Open all three; gives a function from a window, which may overhang, to a labelled chip.
+        """Open all three files. Yields a function from a window to a labelled chip.
 
-        The chip is 8-bit RGB; its label is unknown wherever a date holds no data. The handles
-        belong to the thread that opened them.
+        A window may exceed the raster. The chip is 8-bit RGB. Its label is unknown where a date has no
+        data. The handles belong to the thread that opened them.
         """
         with (
             self.pair.before.reader() as before,
@@ -76,7 +76,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """A file of polygons that count as they were reviewed; see `geochange.dataset.reviewed`."""
+    """A file of polygons whose reviews decide the labels; see `geochange.dataset.reviewed`."""
 
     path: PathLike
 
@@ -89,18 +89,18 @@ def open_scene(
     grid: str = "before",
     stretch: str = "auto",
 ) -> Scene:
-    """Put a pair and its labels on one grid, and take the stretch from the scene as `run` does.
+    """Put a pair and its labels on one grid. The stretch is that of the scene, as in `run`.
 
-    bands: three of each date; None takes the first three, or the only one three times.
-    grid: "before", "after", or the path of a raster whose grid is taken.
+    bands: three of each date. None takes the first three. A single band is repeated three times.
+    grid: "before", "after", or the path of a raster with the grid.
 
-    Raises InputError or OptionError for whatever cannot be used.
+    Raises InputError or OptionError for an input that cannot be used.
     """
     mode = parse_stretch(stretch)
     first, second = inspect_source(before), inspect_source(after)
     chosen = _default_bands(first, second) if bands is None else bands
     if len(chosen.before) != RGB:
-        raise OptionError(f"--bands: chips hold three bands, not {len(chosen.before)}; name three")
+        raise OptionError(f"--bands: chips need three bands, not {len(chosen.before)}; name three")
     pair = align_pair(
         first, second, grid if grid in ("before", "after") else source_of(grid), chosen
     )
@@ -121,8 +121,8 @@ def _open_labels(labels: PathLike | Reviewed, grid: Grid) -> Labels | ReviewedLa
         found = open_labels(labels, grid)
     if not holds_change(found):
         logger.warning(
-            "%s: holds no change on the pair: no pixel there is change; check its numbers and its "
-            "place, or name other labels",
+            "%s: holds no change on the pair: no pixel of the pair is change; check its values and "
+            "its place, or name other labels",
             found.path,
         )
     if isinstance(found, PolygonLabels):
@@ -134,7 +134,8 @@ def _say_reviewed(labels: PolygonLabels) -> None:
     counts = statuses_of(labels.layer)
     if counts and counts[ACCEPT] + counts[REJECT]:
         logger.warning(
-            "%s: is reviewed, and all of it is taken for change; --reviewed heeds it", labels.path
+            "%s: holds reviews, but all its polygons count as change; use them with --reviewed",
+            labels.path,
         )
 
 
@@ -145,7 +146,7 @@ def _default_bands(before: RasterInfo, after: RasterInfo) -> Bands:
     if len(bands.before) < RGB:
         poor = before if len(before.data_bands) < RGB else after
         raise InputError(
-            f"{poor.path}: has {len(poor.data_bands)} bands and chips hold three; "
+            f"{poor.path}: has {len(poor.data_bands)} bands, but chips need three; "
             "repeat one (--bands 1,2,2)"
         )
     return bands
@@ -162,10 +163,10 @@ class LabelledPair:
 
 
 def find_pairs(folder: Path) -> tuple[LabelledPair, ...]:
-    """The pairs of a split: its folders NAME/ with before.tif, after.tif and labels, by name.
+    """The pairs of a split, sorted by name: its folders NAME/ with before.tif, after.tif and labels.
 
-    Labels are the first of LABELS that is there. Raises InputError for a folder that is missing,
-    holds no pair, or holds one that is not whole.
+    The first existing file of LABELS holds the labels. Raises InputError if the folder is missing, has
+    no pair, or has an incomplete pair.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; put pairs into it, as NAME/before.tif")
@@ -197,13 +198,13 @@ def _labels_in(place: Path) -> Path:
 
 @dataclass(frozen=True)
 class PairChips:
-    """Chips of labelled pairs, read on the fly: a ChipSource, in the order of pairs and tiles.
+    """A ChipSource that reads chips from labelled pairs on demand, in the order of pairs and tiles.
 
-    bands: three, 1-based, the same of both dates; None takes the first three. Chips overlap by
-    `overlap_px`, the last of a row or column by more; one of a pair smaller than a chip overhangs
-    it, and is unknown there.
+    bands: three band numbers, 1-based, for both dates. None takes the first three. Chips overlap by
+    `overlap_px`; the last chip of a row or column may overlap more. A chip exceeds a pair that is
+    smaller than the chip; the pixels outside are unknown.
 
-    Raises InputError or OptionError for a pair that cannot be used, when made.
+    Creating it raises InputError or OptionError for a pair that cannot be used.
     """
 
     pairs: tuple[LabelledPair, ...]
@@ -233,31 +234,31 @@ class PairChips:
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:
-        """The number of the first chip behind each pair's."""
+        """For each pair, the number of the first chip after its own."""
         return tuple(accumulate(plan.tile_count for plan in self._plans))
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
     def __getitem__(self, number: int) -> Chip:
-        """A chip with its label. Raises RunError where pixels cannot be read."""
+        """The chip with its label. Raises RunError if pixels cannot be read."""
         pair, window = self._place(number)
         with self.scenes[pair].reader() as read:
             return read(window)
 
     def pictures(self, number: int) -> tuple[str, str]:
-        """What each date's chip is called: NAME/before/NAME_row_col, of the first pixel."""
+        """The name of each date's chip: NAME/before/NAME_row_col, with row and col of its first pixel."""
         pair, _ = self._place(number)
         name, folder = self.name(number), self.pairs[pair].name
         return f"{folder}/before/{name}", f"{folder}/after/{name}"
 
     def name(self, number: int) -> str:
-        """NAME_row_col, of the first pixel."""
+        """NAME_row_col, with row and col of the first pixel."""
         pair, window = self._place(number)
         return f"{self.pairs[pair].name}_{window.row}_{window.col}"
 
     def _place(self, number: int) -> tuple[int, Window]:
-        """The pair of a chip, by number, and its window there."""
+        """The index of the pair of a chip, and the window of the chip in it."""
         if not 0 <= number < len(self):
             raise IndexError(f"chip {number} of {len(self)}")
         pair = bisect_right(self._ends, number)

@@ -1,4 +1,4 @@
-"""Labels of a pair: polygons or a raster, read as windows of the pair's grid."""
+"""Labels of a pair, as polygons or as a raster, read in windows of the pair's grid."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from geochange.vector.files.polygon_reader import (
 )
 
 KEPT_FILES = 16
-"""So many files of polygons a process keeps at hand."""
+"""The number of polygon files that a process keeps in its cache."""
 
 
 @dataclass(frozen=True)
 class PolygonLabels:
-    """Polygons are change, all else on the grid is none."""
+    """Pixels in polygons are change. All other pixels of the grid are unchanged."""
 
     layer: Layer
     grid: Grid
@@ -46,7 +46,7 @@ class PolygonLabels:
 
     @contextmanager
     def reader(self) -> Iterator[ReadLabel]:
-        """Read the polygons, or take them as they were read before in this process."""
+        """Read the polygons, or take them from the cache of this process."""
         burner = _burner(self.layer.key, self)
         yield lambda window: on_grid(burner.burn(window), window, self.grid)
 
@@ -57,7 +57,7 @@ def _burner(key: tuple[str, str, int], labels: PolygonLabels) -> Burner:
 
 
 def on_grid(drawn: NDArray[Any], window: Window, grid: Grid) -> NDArray[np.uint8]:
-    """The label that is drawn in a window, unknown where the window overhangs the grid."""
+    """The label drawn in a window. Pixels outside the grid are unknown."""
     label = np.full(drawn.shape, UNKNOWN, np.uint8)
     inside = window.intersection(grid.full_window)
     if inside is not None:
@@ -70,11 +70,10 @@ Labels = PolygonLabels | RasterLabels
 
 
 def open_labels(path: PathLike, grid: Grid) -> Labels:
-    """The labels of a grid, from polygons or a raster; a raster is looked through once.
+    """The labels on a grid, from polygons or a raster. A raster is read through once.
 
-    What is odd in them is warned of. Raises InputError for a file that cannot be read, has no CRS,
-    holds nothing or nothing on the grid, geometry that is no valid polygon, or values other than 0,
-    1 and 255.
+    Unusual labels are logged as warnings. Raises InputError if the file cannot be read, has no CRS, is
+    empty, does not overlap the grid, holds invalid polygons, or holds values other than 0, 1 and 255.
     """
     named = Path(gdal_name(os.fspath(path)))
     return _open_polygons(named, grid) if is_vector(named) else open_raster_labels(path, grid)
@@ -95,7 +94,7 @@ class OnGrid(Protocol):
 
     @property
     def grid(self) -> Grid:
-        """The grid that they are read on."""
+        """The grid on which they are read."""
         ...
 
     def reader(self) -> AbstractContextManager[ReadLabel]:
@@ -104,7 +103,7 @@ class OnGrid(Protocol):
 
 
 def holds_change(labels: OnGrid) -> bool:
-    """Whether a pixel of the grid is change."""
+    """Whether any pixel of the grid is change."""
     with labels.reader() as read:
         windows = TilePlan(labels.grid.shape, SCAN_PX, 0, 1).output_windows()
         return any((read(window) == CHANGED).any() for window in windows)

@@ -1,4 +1,4 @@
-"""Layouts: where data sets keep the pictures of both dates and the labels of their chips."""
+"""Layouts: the folders in which data sets keep the pictures of both dates and the labels."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from geochange.dataset.split_names import place_of, warn_once
 from geochange.errors import InputError
 from geochange.files.archives import listed
 from geochange.raster.pictures.image import SUFFIXES
-from geochange.training.chip_source import SPLITS, Record
+from geochange.training.data.chip_source import SPLITS, Record
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Folders under that of a split; the three pictures of a chip share a name but for the suffix."""
+    """Folders below that of a split. The three pictures of a chip have the same name without suffix."""
 
     before: str
     after: str
@@ -24,7 +24,7 @@ class Layout:
 
     @property
     def folders(self) -> tuple[str, str, str]:
-        """All three, in the order of a record."""
+        """The three folders, in the order of a Record."""
         return self.before, self.after, self.label
 
 
@@ -34,7 +34,7 @@ LAYOUTS: Mapping[str, Layout] = {
     "whu": Layout("A", "B", "label"),  # WHU-CD
     "cdd": Layout("A", "B", "OUT"),  # CDD
 }
-"""By the name of a data set that is kept so."""
+"""Each layout under the name of a data set that uses it."""
 
 UNREAD = (
     *(
@@ -53,17 +53,17 @@ UNREAD = (
     ),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".avif", ".jxl", ".svg", ".psd", ".exr"),
 )
-"""Suffixes of pictures that chips are not read from."""
+"""Suffixes of picture formats that are not supported for chips."""
 
 BESIDE = (
     *(".xml", ".ovr", ".msk", ".tfw", ".tifw", ".pgw", ".pngw", ".jgw", ".jpgw", ".bpw", ".wld"),
     *(".prj", ".txt", ".md", ".json", ".csv", ".db", ".ini", ".log"),
 )
-"""Suffixes of what may lie beside pictures and is none."""
+"""Suffixes of files that often lie beside pictures and are not pictures."""
 
 
 def find_layout(root: Path) -> str | None:
-    """The first of LAYOUTS whose three folders a split under `root` has, or None."""
+    """The first of LAYOUTS whose three folders exist in a split below `root`, or None."""
     for split in SPLITS:
         for name, layout in LAYOUTS.items():
             if all((place_of(root, split) / folder).is_dir() for folder in layout.folders):
@@ -72,11 +72,11 @@ def find_layout(root: Path) -> str | None:
 
 
 def records(root: Path, layout: Layout, split: str) -> tuple[Record, ...]:
-    """The chips of a split, in the order of their names.
+    """The chips of a split, sorted by name.
 
-    Raises InputError for a folder that is missing, two pictures of one name, one without its twins,
-    and a picture of a kind that is not read. Of other files, those that lie beside pictures are
-    passed over, and the rest is warned of.
+    Raises InputError for a missing folder, two pictures with the same name, a picture that is missing
+    at a date or in the labels, and a picture format that is not supported. Files with a suffix of
+    BESIDE are ignored; other files are logged as a warning.
     """
     folder = place_of(root, split)
     if not folder.is_dir():
@@ -95,7 +95,7 @@ def records(root: Path, layout: Layout, split: str) -> tuple[Record, ...]:
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
-    """Pictures by name without suffix."""
+    """Pictures by their name without suffix."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; name the layout by --layout if it is another")
     found: dict[str, Path] = {}
@@ -105,7 +105,7 @@ def _pictures(folder: Path) -> dict[str, Path]:
         if suffix in SUFFIXES:
             if path.stem in found:
                 raise InputError(
-                    f"{path}: has the name of {found[path.stem].name}; keep one of the two"
+                    f"{path}: has the same name as {found[path.stem].name}; keep one of the two"
                 )
             found[path.stem] = path
         elif suffix in UNREAD:
@@ -116,12 +116,12 @@ def _pictures(folder: Path) -> dict[str, Path]:
         elif suffix not in BESIDE:
             others.append(path.name)
     if others:
-        warn_once(f"{folder}: holds no pictures by their names, left out: {listed(others)}")
+        warn_once(f"{folder}: ignores files that are not pictures: {listed(others)}")
     return found
 
 
 def _files_in(folder: Path) -> list[Path]:
-    """The files of a folder that are not hidden, by name."""
+    """The files of a folder, sorted by name, without hidden ones."""
     with os.scandir(folder) as entries:
         paths = [entry.path for entry in entries if entry.name[0] != "." and entry.is_file()]
     return sorted(map(Path, paths))
@@ -132,5 +132,5 @@ def _need_all(name: str, folder: Path, layout: Layout, kinds: list[dict[str, Pat
     for kind, place in zip(kinds, layout.folders, strict=True):
         if name not in kind:
             raise InputError(
-                f"{there[0]}: has no twin in {folder / place}; add {name} there, or remove it"
+                f"{there[0]}: has no counterpart in {folder / place}; add {name} there, or remove it"
             )

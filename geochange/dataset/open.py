@@ -1,4 +1,4 @@
-"""Opening: from the place of a data set and the name of a split to its chips."""
+"""Opens the chips of a split of a data set."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ from geochange.errors import InputError, OptionError
 from geochange.raster.bands import Bands
 from geochange.raster.pictures.image import RGB, describe_picture
 from geochange.raster.scene.radiometry import UNCHANGED, Radiometry, Sampled, choose
-from geochange.training.chip_source import SPLITS, ChipSource, Record
+from geochange.training.data.chip_source import SPLITS, ChipSource, Record
 
 logger = logging.getLogger(__name__)
 
 PLACE = "CDPATH"
-"""The environment variable that names the folder of data sets, as the published configurations do."""
+"""The environment variable with the folder of data sets, as in the published configurations."""
 
 AUTO, LIST, PAIRS = "auto", "list", "pairs"
 LAYOUT_NAMES = (AUTO, *LAYOUTS, LIST, PAIRS)
-"""What a layout may be called; "auto" looks."""
+"""The names of layouts; "auto" detects the layout."""
 
 STRETCH_CHIPS = 256
-"""From so many chips, spread over the split, a stretch is chosen."""
+"""The number of chips, spread evenly over the split, from which a stretch is chosen."""
 
 STRETCH_PIXELS = 4 * 1024**2
-"""And from so many pixels of each date."""
+"""The number of pixels of each date from which a stretch is chosen."""
 
 WITNESSES = 500
-"""So many labels of each other split are asked what 255 means, where a split holds it."""
+"""The number of labels of each other split that are read to decide what 255 means."""
 
 Where = str | os.PathLike[str]
 _Item = TypeVar("_Item")
@@ -56,14 +56,14 @@ _Made = TypeVar("_Made")
 
 
 def find_root(root: str | None, name: str | None) -> Path:
-    """The folder of a data set: as given, or `name` in a folder that CDPATH names.
+    """The folder of a data set: `root`, or the folder `name` below a folder that CDPATH names.
 
-    Raises InputError where it is not there, and OptionError where nothing says it.
+    Raises InputError if the folder does not exist, and OptionError if no folder is given.
     """
     ways = f"name the folder by --data, by data.root in the YAML, or {PLACE} with data.name"
     if root is not None:
         return _folder(Path(root).expanduser(), ways)
-    # Shells keep several folders there.
+    # The variable may hold several folders, separated like PATH.
     places = [Path(place) for place in os.environ.get(PLACE, "").split(os.pathsep) if place]
     if name is None or not places:
         raise OptionError(f"no data set is named; {ways}")
@@ -72,7 +72,7 @@ def find_root(root: str | None, name: str | None) -> Path:
 
 
 def splits_of(root: Where, layout: str = AUTO) -> tuple[str, ...]:
-    """Those of train, val and test that are there. Raises InputError where none is."""
+    """The splits among train, val and test that exist. Raises InputError if there is none."""
     place = _checked(root, layout)
     found = tuple(split for split in SPLITS if _is_there(place, split, layout))
     if not found:
@@ -83,14 +83,14 @@ def splits_of(root: Where, layout: str = AUTO) -> tuple[str, ...]:
 
 
 def has_split(root: Where, split: str, layout: str = AUTO) -> bool:
-    """Whether a split is there, by one of the names it may have. Raises InputError, OptionError."""
+    """Whether a split exists, under any of its names. Raises InputError and OptionError."""
     return _is_there(_checked(root, layout), split, layout)
 
 
 def layout_of(root: Where, split: str, layout: str = AUTO) -> str:
-    """The name of a split's layout, found by looking if need be.
+    """The name of a split's layout. "auto" detects it from the folders.
 
-    Raises InputError where it looks like none.
+    Raises InputError if no layout matches.
     """
     place = _checked(root, layout)
     if layout != AUTO:
@@ -117,7 +117,7 @@ def layout_of(root: Where, split: str, layout: str = AUTO) -> str:
 
 
 def records_of(root: Where, split: str, layout: str = AUTO) -> tuple[Record, ...]:
-    """The chips of a split that lie in files of their own. Raises InputError."""
+    """The chips of a split, for layouts with one file per picture. Raises InputError."""
     place, kind = Path(root), layout_of(root, split, layout)
     if kind == PAIRS:
         folder = place_of(place, split)
@@ -134,11 +134,11 @@ def open_split(
     layout: str = AUTO,
     bands: str | tuple[int, ...] | None = None,
 ) -> ChipSource:
-    """The chips of a split. Every label is read once, to know what its values mean.
+    """The chips of a split. Every label is read once to find the meaning of its values.
 
-    bands: three, 1-based, or in words such as "4,3,2"; None takes the first three.
-    Pictures of 8 bits pass as they are; others get one stretch for the data set, as `run` chooses
-    it for a scene, from the chips to train on where there are any.
+    bands: three band numbers, 1-based, or a text such as "4,3,2". None takes the first three.
+    8-bit pictures are used unchanged. Others get one stretch for the whole data set. It is chosen as
+    `run` chooses it for a scene, from the training chips if there are any.
 
     Raises InputError and OptionError.
     """
@@ -162,20 +162,20 @@ def open_split(
 
 
 def _say(root: Path, split: str, labels: Sequence[LabelValues], code: LabelCode) -> None:
-    """Warn of what is odd in the labels of a split, of what all splits share once."""
+    """Warn about unusual labels of a split. Warnings that all splits share appear once."""
     for remark in remarks(labels, code):
         warn_once(f"{root}: {remark}")
     if code.change not in code.values:
         held = ", ".join(map(str, code.values)) or "no number"
         logger.warning(
-            "%s, %s: holds no change: none of its %d labels has a pixel of it, they hold %s; check "
-            "them (geochange data check)",
+            "%s, %s: holds no change: none of its %d labels has a pixel of change, they hold %s; "
+            "check them (geochange data check)",
             *(root, split, len(labels), held),
         )
 
 
 def each(make: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iterator[_Made]:
-    """What is made of each item, in order and in threads: decoding runs beside Python's lock."""
+    """make(item) for each item, in order. It runs in threads, because decoding releases the GIL."""
     with ThreadPoolExecutor() as threads:
         yield from threads.map(make, items)
 
@@ -202,7 +202,9 @@ def _bands(bands: str | tuple[int, ...] | None) -> tuple[int, ...] | None:
         return None
     chosen = Bands.parse(bands) if isinstance(bands, str) else Bands(bands, bands)
     if len(chosen.before) != RGB or chosen.before != chosen.after:
-        raise OptionError("--bands: chips hold three bands, the same of both dates; name 4,3,2")
+        raise OptionError(
+            "--bands: chips need three bands, the same for both dates; name three, such as 4,3,2"
+        )
     return chosen.before
 
 
@@ -230,9 +232,9 @@ def _stretch(
 
 
 def _witnesses(root: Path, split: str, layout: str) -> Iterator[LabelValues]:
-    """Some labels of each other split; none of one that cannot be read.
+    """Some labels of each other split. Splits that cannot be read are skipped.
 
-    What is wrong with a split is said when it is opened, and keeps nobody from this one.
+    Errors of another split are reported when that split is opened.
     """
     for other in SPLITS:
         if other != split and _is_there(root, other, layout):
@@ -242,6 +244,6 @@ def _witnesses(root: Path, split: str, layout: str) -> Iterator[LabelValues]:
 
 
 def _spread(chips: Sequence[Record], count: int) -> list[Record]:
-    """So many chips, or all, evenly spread."""
+    """At most `count` chips, evenly spread over the list."""
     numbers = np.linspace(0, len(chips) - 1, min(count, len(chips))).round().astype(int)
     return [chips[number] for number in numbers]

@@ -1,4 +1,4 @@
-"""Labels of a pair from a raster, read as windows of the pair's grid."""
+"""Labels of a pair from a raster, read in windows of the pair's grid."""
 
 from __future__ import annotations
 
@@ -21,17 +21,19 @@ from rasterio.windows import Window as RasterioWindow
 from geochange.chip import UNKNOWN
 from geochange.dataset.label_values import LabelCode, LabelValues, code_of, look_at, remarks
 from geochange.errors import InputError, RunError
-from geochange.grid.grid import Grid, common_window, reproject, to_ground
+from geochange.grid.areas import areal
+from geochange.grid.common_ground import common_ground, common_window
+from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
-from geochange.raster.claims import is_claim
+from geochange.raster.access.claims import is_claim
+from geochange.raster.access.gdal_log import QUIET
+from geochange.raster.access.reading import reading_bytes, refuse_blocks
+from geochange.raster.access.remote import NOT_REMEMBERED
+from geochange.raster.access.retry import Handle, retry_read
 from geochange.raster.fingerprint import size_of
-from geochange.raster.gdal_log import QUIET
 from geochange.raster.georeference import read_grid
 from geochange.raster.pictures.label import LabelCoding, coding_of, read_numbers
 from geochange.raster.reader import forget, opened
-from geochange.raster.reading import reading_bytes, refuse_blocks
-from geochange.raster.remote import NOT_REMEMBERED
-from geochange.raster.retry import Handle, retry_read
 from geochange.raster.sources.resolve import PathLike, source_of
 from geochange.raster.sources.subdatasets import refuse_container
 from geochange.vector.files.polygon_reader import Burner
@@ -39,21 +41,21 @@ from geochange.vector.files.polygon_reader import Burner
 logger = logging.getLogger(__name__)
 
 EXACT_PX = 1e-6
-"""How far a warp may stray: nearly exact, hence the same from any window."""
+"""The largest error of a warp in pixels: almost exact, so that all windows give the same result."""
 
 SCAN_PX = 2048
-"""A raster of labels is looked through in squares of this size."""
+"""The size of the windows in which a raster of labels is read through."""
 
 ReadLabel = Callable[[Window], NDArray[np.uint8]]
-"""From a window of the grid, which may overhang, to (height, width) uint8."""
+"""From a window of the grid, which may exceed it, to (height, width) uint8."""
 
 
 @dataclass(frozen=True)
 class RasterLabels:
-    """A raster of labels on another's grid.
+    """A raster of labels on the grid of a pair.
 
-    source: its name as GDAL has it. own: its grid. code: what its numbers mean; where it has none,
-    by nodata, mask or alpha, is `code.rest`, and what it does not cover is unknown.
+    source: its GDAL name. own: its own grid. code: the meaning of its values. Pixels without a value
+    (nodata, mask, alpha) mean `code.rest`. Pixels that the raster does not cover are unknown.
     """
 
     source: str
@@ -69,16 +71,16 @@ class RasterLabels:
 
     @contextmanager
     def reader(self) -> Iterator[ReadLabel]:
-        """Open the raster; a handle belongs to the thread that opened it.
+        """Open the raster. The handle belongs to the thread that opened it.
 
-        Reading raises RunError where pixels cannot be read.
+        Reading raises RunError if pixels cannot be read.
         """
         with Handle(self._open) as handle:
             yield lambda window: self._read(handle, window)
 
     @property
     def _offset_px(self) -> tuple[int, int] | None:
-        """(rows, cols) from the grid's origin to the raster's; None where it must be warped."""
+        """(rows, cols) from the grid's origin to the raster's. None if the raster must be warped."""
         return self.grid.same_lattice(self.own)
 
     @contextmanager
@@ -113,22 +115,24 @@ class RasterLabels:
 
     @cached_property
     def _footprint(self) -> Burner:
-        """What the raster covers, in pixels of the grid."""
-        ground = reproject(self.own.footprint(), self.own.crs, self.grid.crs)
-        return Burner(to_ground(np.array([ground], np.object_), ~self.grid.transform))
+        """The area that the raster covers, in pixels of the grid."""
+        ground = common_ground(self.grid, [self.own])
+        return Burner(np.array([] if ground is None else [areal(ground)], np.object_))
 
     def _warped(self, dataset: Any) -> WarpedVRT:
         height, width = self.grid.shape
+        own = self.own.continuous(self.grid)
         return WarpedVRT(
             dataset,
-            src_crs=rasterio.crs.CRS.from_wkt(self.own.crs.to_wkt()),
+            src_crs=rasterio.crs.CRS.from_wkt(own.crs.to_wkt()),
+            src_transform=own.transform,
             crs=rasterio.crs.CRS.from_wkt(self.grid.crs.to_wkt()),
             transform=self.grid.transform,
             height=height,
             width=width,
             resampling=Resampling.nearest,
             tolerance=EXACT_PX,
-            # Nodata is a number to read here, and not to leave out.
+            # Here a nodata value is an ordinary value. The warp must not skip it.
             src_nodata=None,
             nodata=None,
             add_alpha=self.coding.alpha is None,
@@ -136,9 +140,12 @@ class RasterLabels:
 
 
 def open_raster_labels(path: PathLike, grid: Grid) -> RasterLabels:
-    """A raster of labels, looked through once; what is odd in it is warned of. Raises InputError."""
+    """A raster of labels on `grid`; its pixels are read through once.
+
+    Unusual labels are logged as warnings. Raises InputError.
+    """
     source = source_of(path)
-    forget(source)  # its files may be others by now
+    forget(source)  # its files may have changed
     with QUIET, opened(source, **NOT_REMEMBERED) as dataset:
         refuse_container(source, dataset)
         own = read_grid(source, dataset)
@@ -154,7 +161,7 @@ def open_raster_labels(path: PathLike, grid: Grid) -> RasterLabels:
 
 
 def _refuse_claim(source: str, dataset: Any) -> None:
-    """Refuse labels that are not to be looked through in any time. Raises InputError."""
+    """Refuse labels whose claimed size is too large to read through. Raises InputError."""
     refuse_blocks(source, dataset.block_shapes[0], reading_bytes(dataset))
     held = size_of(dataset.files)
     if held is not None and is_claim(dataset.height * dataset.width, held):
@@ -165,7 +172,7 @@ def _refuse_claim(source: str, dataset: Any) -> None:
 
 
 def _scan(source: str, dataset: Any, coding: LabelCoding, own: Grid) -> Iterator[LabelValues]:
-    """What every window of a raster of labels holds. Raises InputError."""
+    """What each window of a raster of labels holds. Raises InputError."""
     for window in TilePlan(own.shape, SCAN_PX, 0, 1).output_windows():
         part = RasterioWindow(window.col, window.row, window.width, window.height)
         try:

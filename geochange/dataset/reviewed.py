@@ -1,4 +1,4 @@
-"""Reviews: polygons that a person has accepted or rejected, as labels to learn from."""
+"""Reviews: polygons that a person has accepted or rejected, as labels for training."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from geochange.vector.files.polygon_reader import (
 )
 
 UNSET, ACCEPT, REJECT = STATUSES
-"""What a review may say; an empty one is unset."""
+"""The values of a review. An empty value is unset."""
 
 LABELS: Mapping[str, int] = {UNSET: UNKNOWN, REJECT: UNCHANGED, ACCEPT: CHANGED}
-"""What becomes of a polygon, the later over the earlier where polygons overlap."""
+"""The label of a polygon by its review. Where polygons overlap, the later row wins."""
 
 CURE = f"set {STATUS} to {ACCEPT} or {REJECT} in QGIS, save, and try again"
 
 
 @dataclass(frozen=True)
 class ReviewedLabels:
-    """Accepted polygons are change, rejected ones are none, those that nobody looked at unknown.
+    """Accepted polygons are change, rejected ones are unchanged, all others are unknown.
 
-    The ground outside of all polygons is none: whoever reviews a file looks at all of it, and what
-    the run missed there is drawn and accepted like the rest.
+    The ground outside all polygons is unchanged. A reviewer looks at the whole file, and draws and
+    accepts the changes that the run missed.
     """
 
     layer: Layer
@@ -56,7 +56,7 @@ class ReviewedLabels:
 
     @contextmanager
     def reader(self) -> Iterator[ReadLabel]:
-        """Read the polygons, or take them as they were read before in this process."""
+        """Read the polygons, or take them from the cache of this process."""
         burners = self._burners()
 
         def read(window: Window) -> NDArray[np.uint8]:
@@ -68,11 +68,11 @@ class ReviewedLabels:
         yield read
 
     def holds(self, status: str, window: Window) -> bool:
-        """Whether a pixel of a window, which may overhang, lies in a polygon of this status."""
+        """Whether a polygon of this status covers a pixel of a window. The window may exceed the grid."""
         return bool(self._burners()[status].burn(window).any())
 
     def count(self, status: str) -> int:
-        """How many polygons of this status lie on the grid."""
+        """The number of polygons of this status on the grid."""
         return len(self._burners()[status].outlines)
 
     def _burners(self) -> Mapping[str, Burner]:
@@ -81,7 +81,7 @@ class ReviewedLabels:
 
 @lru_cache(KEPT_FILES)
 def _burners_of(key: tuple[str, str, int], labels: ReviewedLabels) -> Mapping[str, Burner]:
-    """The polygons of each status; key: for a file that was saved again to be read again."""
+    """The polygons of each status. `key` changes when the file is saved, so that it is read again."""
     return {
         status: Burner(read_outlines(labels.layer, labels.grid, where=_where(status)))
         for status in LABELS
@@ -89,26 +89,27 @@ def _burners_of(key: tuple[str, str, int], labels: ReviewedLabels) -> Mapping[st
 
 
 def _where(status: str) -> str:
-    """A condition in SQL."""
+    """A WHERE condition in SQL."""
     said = f"{STATUS} = '{status}'"
     return f"{said} OR {STATUS} IS NULL OR {STATUS} = ''" if status == UNSET else said
 
 
 def open_reviewed(path: Path, grid: Grid) -> ReviewedLabels:
-    """The labels of a grid from a reviewed file.
+    """The labels on a grid, from a reviewed file.
 
-    Raises InputError for a file that is none, and for one in which nothing on the grid is accepted.
+    Raises InputError if the file holds no polygons or no reviews, or if no polygon on the grid is
+    accepted.
     """
     if not is_vector(path):
         raise InputError(
-            f"{path}: is no file of polygons; --reviewed takes those of a run (changes.gpkg)"
+            f"{path}: is not a file of polygons; --reviewed takes those of a run (changes.gpkg)"
         )
     layer = find_layer(path)
     counts = statuses_of(layer)
     if counts is None:
         raise InputError(
             f"{path}: has no attribute {STATUS!r}; review the polygons of a run, or leave "
-            "--reviewed out to take all for change"
+            "--reviewed out to take all as change"
         )
     if odd := sorted(counts.keys() - LABELS.keys()):
         raise InputError(
@@ -126,9 +127,9 @@ def open_reviewed(path: Path, grid: Grid) -> ReviewedLabels:
 
 
 def statuses_of(layer: Layer) -> Counter[str] | None:
-    """How many polygons have which status, an empty one being unset; None without such a column.
+    """The number of polygons of each status; an empty status is unset. None without such a column.
 
-    Raises InputError for a file that cannot be read.
+    Raises InputError if the file cannot be read.
     """
     try:
         with readable_name(layer.path) as name:
@@ -143,5 +144,5 @@ def statuses_of(layer: Layer) -> Counter[str] | None:
 
 
 def _text(value: object) -> str:
-    """A value of whatever type the column is; empty where there is none."""
+    """A value of the column as text, whatever its type. A missing value is empty."""
     return "" if value is None or value != value else str(value)

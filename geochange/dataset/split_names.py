@@ -1,4 +1,4 @@
-"""Splits on disk: train, val and test by the names that data sets give their folders and lists."""
+"""Split names: how data sets call the folders and lists of train, val and test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from geochange.errors import InputError
-from geochange.training.chip_source import SPLITS
+from geochange.training.data.chip_source import SPLITS
 
 logger = logging.getLogger(__name__)
 
@@ -20,38 +20,38 @@ NAMES: Mapping[str, tuple[str, ...]] = dict(
         strict=True,
     )
 )
-"""By split: what it may be called, in upper or lower case; its own name goes before."""
+"""The names of each split, in upper or lower case. The first name has priority."""
 
 LIST = ".txt"
 """The suffix of a list of chips."""
 
 
 def place_of(root: Path, split: str, suffix: str = "") -> Path:
-    """The folder of a split, or its list with the suffix LIST; the plain name where none is there.
+    """The folder of a split, or its list if `suffix` is LIST. The default name if neither exists.
 
-    What is left out beside it, such as valid/ beside val/, is warned of once. Raises InputError where
-    several others could be meant.
+    A second match that is ignored, such as valid/ beside val/, is logged once. Raises InputError if
+    several matches exist and none has the default name.
     """
     own = root / f"{split}{suffix}"
     found = [path for path in _alike(root, split, suffix) if path != own]
     if _is_there(own, suffix):
         for other in found if split in SPLITS else ():
-            warn_once(f"{root}: {own.name} is taken for {split}, and {other.name} is left out")
+            warn_once(f"{root}: {own.name} is used for {split}, and {other.name} is ignored")
         return own
     if len(found) > 1:
         told = " and ".join(path.name for path in found)
-        raise InputError(f"{root}: holds {told}, and both may be {split}; call one {own.name}")
+        raise InputError(f"{root}: holds {told}, and each may be {split}; rename one to {own.name}")
     return found[0] if found else own
 
 
 def is_there(root: Path, split: str, suffix: str = "") -> bool:
-    """Whether a split has a folder, or a list. Raises InputError as `place_of` does."""
+    """Whether a split has a folder or a list. Raises InputError as `place_of` does."""
     return _is_there(place_of(root, split, suffix), suffix)
 
 
 @lru_cache(maxsize=4096)
 def warn_once(message: str) -> None:
-    """Warn of what is the same for all splits of a data set: once in a process."""
+    """Log a warning once per process, because it holds for all splits of a data set."""
     logger.warning("%s", message)
 
 
@@ -60,7 +60,7 @@ def _is_there(path: Path, suffix: str) -> bool:
 
 
 def _alike(root: Path, split: str, suffix: str) -> list[Path]:
-    """Folders or lists that may be a split by their names, in the order of NAMES."""
+    """Folders or lists whose names match a split, in the order of NAMES."""
     names = next((names for names in NAMES.values() if split.lower() in names), (split,))
     if not root.is_dir():
         return []

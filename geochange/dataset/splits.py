@@ -1,4 +1,4 @@
-"""Sharing: which blocks of a labelled pair go to which split."""
+"""Splits: assigns the blocks of a labelled pair to train, val and test."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from geochange.dataset.reviewed import ACCEPT, REJECT, ReviewedLabels
 from geochange.errors import InputError
 from geochange.grid.spatial_blocks import SpatialBlocks, assign_splits, count_blocks
 from geochange.grid.tiling import TilePlan, Window
-from geochange.training.chip_source import SPLITS
+from geochange.training.data.chip_source import SPLITS
 
 BLOCKS = (4, 3, 2, 1)
-"""Chips along a side of a block, where it is not said."""
+"""Default sizes of a block, in chips along a side; the first that fits is used."""
 
 TRIES = 64
-"""So many ways to share a reviewed pair out are looked at, before it is refused."""
+"""The number of assignments that are tried for a reviewed pair before it is refused."""
 
 
 def share(scene: Scene, options: CutOptions) -> tuple[SpatialBlocks, CutOptions]:
-    """The blocks of a pair, and the options with the size of a block and the seed that were taken.
+    """The blocks of a pair, and the options with the block size and the seed that were used.
 
-    Blocks are as large as is said, else as large as leaves every split two of them. Of a reviewed
-    pair, which may hold few polygons, those are taken, from the seed on, that leave every split an
-    accepted one and those to train on a rejected one, too, where that can be.
+    A given block size is used as it is. Otherwise blocks are as large as possible with two blocks for
+    each split. A reviewed pair may hold few polygons. So for reviewed pairs, sizes and seeds are tried
+    until each split holds an accepted polygon, and if possible the training split a rejected one.
 
-    Raises OptionError where there are too few blocks, InputError where polygons lie too close.
+    Raises OptionError if there are too few blocks, and InputError if polygons lie too close together.
     """
     shape = scene.pair.grid.shape
     plan = _plan(shape, options)
@@ -46,19 +46,19 @@ def share(scene: Scene, options: CutOptions) -> tuple[SpatialBlocks, CutOptions]
         raise InputError(
             f"{scene.labels.path}: its accepted polygons are too few or too close together for "
             f"{' and '.join(shares_of(options))} to have some each; accept others farther away, or "
-            "take a smaller --size"
+            "choose a smaller --size"
         )
     return second
 
 
 def shares_of(options: CutOptions) -> dict[str, float]:
-    """The share of each split that there will be."""
+    """The share of each split that is not empty."""
     shares = (1 - options.val - options.test, options.val, options.test)
     return {split: share for split, share in zip(SPLITS, shares, strict=True) if share > 0}
 
 
 def _plan(shape: tuple[int, int], options: CutOptions) -> TilePlan:
-    """With blocks as large as is said, else with the largest of which every split may have two."""
+    """The plan with the given block size, else with the largest that allows two blocks per split."""
     sizes = BLOCKS if options.block is None else (options.block,)
     plans = [TilePlan(shape, options.size, options.overlap, size) for size in sizes]
     enough = 2 * len(shares_of(options))
@@ -68,7 +68,7 @@ def _plan(shape: tuple[int, int], options: CutOptions) -> TilePlan:
 def _ways(
     shape: tuple[int, int], plan: TilePlan, options: CutOptions
 ) -> Iterator[tuple[SpatialBlocks, CutOptions]]:
-    """Ways to share out: large blocks first, unless their size was said."""
+    """Candidate assignments: large blocks first, unless the block size is given."""
     sizes = [size for size in BLOCKS if size <= plan.block_tiles]
     for size in sizes if options.block is None else [options.block]:
         smaller = TilePlan(shape, options.size, options.overlap, size)

@@ -1,4 +1,4 @@
-"""Survey: every chip of a data set opened once, counted, and looked for in the other splits."""
+"""Survey: opens each chip of a data set once, counts its pixels and finds duplicates in splits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from geochange.dataset.labelled_pairs import PairChips
 from geochange.dataset.open import AUTO, Where, each, layout_of, open_split, splits_of
 from geochange.errors import InputError
 from geochange.progress import Progress, silent
-from geochange.training.chip_source import ChipSource
+from geochange.training.data.chip_source import ChipSource
 
 STAGE = "check"
 
@@ -28,12 +28,12 @@ DIGEST_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class SplitSurvey:
-    """What the chips of a split are.
+    """The counts of a split.
 
-    sizes: chips by "HEIGHT x WIDTH". dtypes: of the files. label_values: those in the files; of pairs,
-    those of the chips.
-    change: the value among them that is change. known_px: labelled, with data at both dates;
-    changed_px: of those. without_change: chips without a changed pixel.
+    sizes: number of chips by "HEIGHT x WIDTH". dtypes: of the files.
+    label_values: values in the files of labels; for labelled pairs, values in the chips.
+    change: the value that means change. known_px: pixels with a label and with data at both dates.
+    changed_px: known pixels that changed. without_change: number of chips without a changed pixel.
     """
 
     chips: int
@@ -48,15 +48,15 @@ class SplitSurvey:
 
     @property
     def change_share(self) -> float:
-        """Of the known pixels; a share of nothing is 0."""
+        """Changed pixels divided by known pixels; 0 without known pixels."""
         return self.changed_px / self.known_px if self.known_px else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """Chips of one split that another has too.
+    """Chips that two splits share.
 
-    what: "same pixels" of either date, or "same file". chips: their names in both, in pairs.
+    what: "same pixels" of either date, or "same file". chips: pairs of their names in both splits.
     """
 
     what: str
@@ -66,7 +66,7 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a data set holds, split by split, and what lies in it twice."""
+    """The counts of each split of a data set, and the chips that occur twice."""
 
     root: str
     layouts: Mapping[str, str]
@@ -74,7 +74,7 @@ class Survey:
     leaks: tuple[Leak, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; shares beside the counts."""
+        """Values for JSON, with shares beside the counts."""
         values = asdict(self)
         for name, split in self.splits.items():
             values["splits"][name]["change_share"] = split.change_share
@@ -83,7 +83,7 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A chip, once its pixels are gone. prints: of the pictures that show anything."""
+    """What is kept of a chip after it was read. prints: hashes of its pictures, without plain ones."""
 
     shape: tuple[int, int]
     values: tuple[int, ...]
@@ -93,10 +93,10 @@ class _Seen:
 
 
 def check_split(source: ChipSource, split: str, progress: Progress = silent) -> str:
-    """Open every chip once, as training will; gives what tells the split from any other.
+    """Open every chip once, as training does. Returns a hash of all names and pixels of the split.
 
-    That is a hash of every chip's name and pixels. Raises InputError for a chip that cannot be
-    used, which names the file, and for a split in which nothing changes.
+    Raises InputError for a chip that cannot be used, which names the file, and for a split without
+    change.
     """
     told, changed_px = hashlib.blake2b(digest_size=DIGEST_BYTES), 0
 
@@ -116,7 +116,7 @@ def check_split(source: ChipSource, split: str, progress: Progress = silent) -> 
 
 
 def _whole_print(name: str, chip: Chip) -> tuple[bytes, int]:
-    """What tells a chip and its label from others, and how many pixels of it changed."""
+    """A hash of the name, the pixels and the label of a chip, and its number of changed pixels."""
     label = _label(chip)
     told = hashlib.blake2b(f"{name} {chip.shape}".encode(), digest_size=DIGEST_BYTES)
     for pixels in (chip.before, chip.after, label):
@@ -167,12 +167,12 @@ def _see(chip: Chip) -> _Seen:
 
 
 def _label(chip: Chip) -> NDArray[np.uint8]:
-    """The label of a chip; of one without, that nothing changed."""
+    """The label of a chip. A chip without a label counts as unchanged."""
     return np.zeros(chip.shape, np.uint8) if chip.label is None else chip.label
 
 
 def _print(pixels: NDArray[Any]) -> bytes | None:
-    """What tells a picture from others; None for one of a single colour, which tells nothing."""
+    """A hash of a picture. None for a picture of one colour, because many pictures share it."""
     if (pixels == pixels[:1, :1]).all():
         return None
     told = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=DIGEST_BYTES)
@@ -201,7 +201,7 @@ def _sum_up(source: ChipSource, seen: Sequence[_Seen]) -> SplitSurvey:
 
 
 def _dtypes(source: ChipSource) -> tuple[str, ...]:
-    """Of the files; what only makes chips is known by those."""
+    """The dtypes of the files. A source without files has the dtype of its chips."""
     found: list[np.dtype[Any]] = [np.dtype(np.uint8)]
     if isinstance(source, FileChips):
         found = list(source.dtypes)
@@ -214,7 +214,7 @@ def _dtypes(source: ChipSource) -> tuple[str, ...]:
 def _same_pixels(
     sources: Mapping[str, ChipSource], seen: Mapping[str, Sequence[_Seen]]
 ) -> Iterator[Leak]:
-    """Chips of different splits that share a picture, whichever date it is of in either."""
+    """Chips of different splits that share a picture, at the same or the other date."""
     where = {
         split: {told: number for number, chip in enumerate(chips) for told in chip.prints}
         for split, chips in seen.items()
@@ -232,7 +232,7 @@ def _same_pixels(
 
 
 def _same_files(sources: Mapping[str, ChipSource]) -> Iterator[Leak]:
-    """Chips that are listed twice, within a split or in two."""
+    """Chips that are listed twice, in one split or in two."""
     listed: dict[str, tuple[str, str]] = {}
     leaks: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for split, source in sources.items():

@@ -1,4 +1,4 @@
-"""Files inside archives, and the names that GDAL has for them: /vsizip//folder/a.zip/inside.tif."""
+"""Files in archives, and their GDAL names: /vsizip//folder/a.zip/inside.tif."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from geochange.errors import InputError
+from geochange.files.names import split_address
 
 KINDS: Mapping[str, str] = {
     ".zip": "zip",
@@ -21,22 +22,23 @@ KINDS: Mapping[str, str] = {
     ".tgz": "tar",
     ".gz": "gzip",
 }
-"""By suffix, the longest that fits: how GDAL reads an archive, as in /vsizip/."""
+"""How GDAL reads an archive (as in /vsizip/), by the longest matching suffix."""
 
 UNREAD = (".7z", ".rar", ".bz2", ".xz", ".zst", ".tbz2", ".txz")
 """Suffixes of archives that GDAL does not read."""
 
 NAMED = 4
-"""So many files of an archive are named in a message."""
+"""The number of files that a message names."""
 
 _URI = re.compile(r"^(zip|tar|gzip)(?:\+(file|https?|s3|gs|az|oss))?://(.+)$", re.IGNORECASE)
 _VSI = re.compile(r"^/vsi(zip|tar|gzip)/(.+)$")
 _FILE = re.compile(r"^file://", re.IGNORECASE)
+_WEB = re.compile(r"^(https?|ftp|s3|gs|az|oss)://", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file in an archive; the archive itself where `name` is empty.
+    """A file in an archive; the archive itself if `name` is empty.
 
     kind: how GDAL reads the archive: zip, tar or gzip.
     """
@@ -47,17 +49,18 @@ class Member:
 
     @property
     def gdal_name(self) -> str:
-        """GDAL's name of it; of an archive as a whole, its path."""
+        """The GDAL name of the file; the path for an archive as a whole."""
         if not self.name:
             return f"/vsigzip/{self.archive}" if self.kind == "gzip" else str(self.archive)
         return f"/vsi{self.kind}/{self.archive}/{self.name}"
 
 
 def gdal_name(text: str) -> str:
-    """A name as GDAL has it, the same from every folder; what is no file or archive is left alone.
+    """The GDAL name for a user's name, valid in every working folder. Other names are unchanged.
 
-    A file or folder of that very name is meant first. Then "~" is a home, and URIs as rasterio has
-    them (zip://a.zip!b.tif, zip+https://, tar://, gzip://, file://) become paths and /vsi names.
+    An existing file or folder of exactly that name has priority. Otherwise "~" is a home folder, and
+    URIs as in rasterio (zip://a.zip!b.tif, zip+https://, tar://, gzip://, file://) become paths and
+    /vsi names.
     """
     for path in (text, os.path.expanduser(text)):
         if os.path.exists(path):
@@ -66,22 +69,25 @@ def gdal_name(text: str) -> str:
     if uri is not None:
         text = _name_of_uri(uri[1].lower(), (uri[2] or "file").lower(), uri[3])
     elif _FILE.match(text):
-        text = unquote(urlsplit(text).path)
+        text = unquote(split_address(text).path)
+    elif _WEB.match(text):
+        scheme, _, rest = text.partition("://")
+        text = f"{scheme.lower()}://{rest}"  # rasterio knows it in lower case alone
     inside = split(text)
     return text if inside is None else inside.gdal_name
 
 
 def split(name: str) -> Member | None:
-    """The archive and the file in it of a /vsizip/, /vsitar/ or /vsigzip/ name.
+    """The archive and the file in it, from a /vsizip/, /vsitar/ or /vsigzip/ name.
 
-    None where `name` is another, or where the archive is not a file here.
+    None for another name, or if the archive is not a file on this machine.
     """
     found = _VSI.match(name)
     if found is None:
         return None
     rest = found[2].replace("{", "").replace("}", "")
     for end in [*(match.start() for match in re.finditer("/", rest)), len(rest)]:
-        # The second: of an absolute path, pathlib drops one of the two slashes.
+        # The second candidate restores the slash that pathlib drops from an absolute path.
         for archive in (rest[:end], f"/{rest[:end]}"):
             if os.path.isfile(archive):
                 return Member(found[1], Path(archive).absolute(), rest[end + 1 :])
@@ -89,27 +95,27 @@ def split(name: str) -> Member | None:
 
 
 def file_behind(name: str | os.PathLike[str]) -> Path:
-    """The file on disk that a name leads to: the archive of a file in one, else the name's own."""
+    """The file on disk behind a name: the archive of a file in an archive, else the file itself."""
     text = os.fspath(name)
     inside = split(text)
     return Path(text) if inside is None else inside.archive
 
 
 def kind_of(path: str | os.PathLike[str]) -> str | None:
-    """How GDAL reads an archive, by its suffix: zip, tar or gzip; None for what is none."""
+    """How GDAL reads an archive, by its suffix: zip, tar or gzip. None for other files."""
     name = os.path.basename(os.fspath(path)).lower()
     return next((kind for end, kind in _LONGEST_FIRST if name.endswith(end)), None)
 
 
 def members_of(archive: Path) -> tuple[str, ...]:
-    """The files in a zip or tar archive, without hidden ones, in its order.
+    """The files in a zip or tar archive, in its order, without hidden ones.
 
     Raises InputError for an archive that is damaged or needs a password.
     """
     try:
         names = list(_zipped(archive) if kind_of(archive) == "zip" else _tarred(archive))
     except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
-        raise InputError(f"{archive}: damaged, or no archive; fetch it again") from error
+        raise InputError(f"{archive}: damaged, or not an archive; fetch it again") from error
     plain = (name.removeprefix("./") for name in names)
     return tuple(name for name in plain if not any(map(_is_hidden, name.split("/"))))
 
@@ -119,7 +125,7 @@ def _is_hidden(part: str) -> bool:
 
 
 def listed(names: list[str]) -> str:
-    """The first few names, and how many more there are."""
+    """The first names, and the number of the others."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
 
@@ -139,7 +145,7 @@ def _name_of_uri(kind: str, place: str, rest: str) -> str:
 
 
 def _at_mark(rest: str) -> tuple[str, str]:
-    """What is before and behind the "!": the first behind an archive that is there, else the last."""
+    """The parts before and after "!": after an existing archive if there is one, else at the last "!"."""
     marks = [match.start() for match in re.finditer("!", rest)]
     for mark in marks:
         if os.path.isfile(os.path.expanduser(rest[:mark])):

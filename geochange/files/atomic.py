@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writes: a file appears complete, or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from geochange.errors import GeochangeError, OutputError
+from geochange.errors import GeochangeError, OutputError, one_line
 from geochange.files.checksummed import remove
 from geochange.files.companions import companions_of
 from geochange.files.database import CURES, obstacle_to
@@ -17,10 +17,9 @@ from geochange.files.output_paths import target_of
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Lend a path to write to, which becomes `path` at the end, or nothing if the body raises.
+    """A temporary path that replaces `path` at the end. An error in the body deletes it.
 
-    A link stays; the file that it leads to is replaced. Raises OutputError where it cannot be
-    written.
+    A symbolic link stays, and its target is replaced. Raises OutputError if the file cannot be written.
     """
     target = target_of(path)
     aside = part_of(target)
@@ -42,15 +41,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_by_driver(path: Path) -> Iterator[Path]:
-    """Lend a path to write to, as `atomic_path` does, for drivers that write more than one file.
+    """As `atomic_path`, for drivers that write more than one file.
 
-    The lent path is in a hidden folder beside `path`. The folder also catches what drivers put
-    beside their files (journals, .aux.xml), and goes away at the end. Its name is always the same,
-    so that the next run clears what a killed one left. The file in it has a plain name, whatever
-    `path` is called.
+    The temporary path is in a hidden folder beside `path`. The folder also holds the journals and
+    .aux.xml files of drivers, and is deleted at the end. It always has the same name, so the next run
+    deletes what a killed run left. The file in it has a plain name, whatever the name of `path`.
 
-    Raises OutputError where `path` is a database that another program has open by now. OSError goes
-    through.
+    Raises OutputError if `path` is a database that another program has open at the end. Raises OSError
+    if writing fails.
     """
     target = target_of(path)
     folder = part_of(target)
@@ -66,7 +64,7 @@ def whole_by_driver(path: Path) -> Iterator[Path]:
 
 
 def part_of(path: Path) -> Path:
-    """The hidden name under which a file grows until it is whole."""
+    """The hidden name of a file while it is being written."""
     return path.with_name(f".{path.name}.part")
 
 
@@ -74,10 +72,9 @@ def part_of(path: Path) -> Path:
 def told_as_output(
     path: Path, also: tuple[type[Exception], ...] = (), cure: str = "check the free space"
 ) -> Iterator[None]:
-    """Turn what goes wrong while a file is written into one line with its cure.
+    """Turn errors on writing a file into an OutputError with a cure, in one line.
 
-    also: what the library that writes raises beside OSError. Errors of ours go through. Raises
-    OutputError.
+    also: exceptions of the writing library besides OSError. GeochangeError is raised unchanged.
     """
     kinds: tuple[type[Exception], ...] = (OSError, *also)
     try:
@@ -85,19 +82,19 @@ def told_as_output(
     except GeochangeError:
         raise
     except kinds as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise OutputError(f"cannot write {path} ({reason}): {cure}") from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text. Raises OutputError."""
+    """Write a text file atomically. Raises OutputError."""
     with atomic_path(path) as aside:
-        # Names of files may hold bytes that are no UTF-8.
+        # File names in the text may hold bytes that are not valid UTF-8.
         aside.write_text(text, "utf-8", "backslashreplace")
 
 
 def _make_way(path: Path) -> None:
-    """Remove what would be read with the new file, once nobody has the old one open."""
+    """Remove the companions of the old file. Raises OutputError if another program has it open."""
     if path.suffix.lower() == ".gpkg" and path.exists():
         found = obstacle_to(path, alone=True)
         if found is not None and found.is_passing:

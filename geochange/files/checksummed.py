@@ -1,4 +1,4 @@
-"""Small files of a work folder, each with the checksum of its bytes at its end."""
+"""Small files of a work folder that end with their checksum."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import zlib
 from pathlib import Path
 
 SUM_BYTES = 9
-"""A line break and eight hexadecimal digits: the CRC-32 of all before them."""
+"""A line break and eight hexadecimal digits: the CRC-32 of all bytes before."""
 
 
 def write_checksummed(path: Path, data: bytes) -> None:
-    """Write a file, whole or not at all, over whatever stands there. Raises OSError."""
+    """Write a file atomically. An existing file or folder of that name is replaced. Raises OSError."""
     aside = path.with_name(f"{path.name}.part")
     for place in (aside, path):
         if place.is_dir():
@@ -21,7 +21,7 @@ def write_checksummed(path: Path, data: bytes) -> None:
 
 
 def read_checksummed(path: Path) -> bytes | None:
-    """The bytes that were written; None where the file is not there, or not as it was written."""
+    """The bytes that were written; None if the file is missing or its checksum does not match."""
     try:
         found = path.read_bytes()
     except OSError:
@@ -31,7 +31,7 @@ def read_checksummed(path: Path) -> bytes | None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder with all in it, or nothing where there is none. Raises OSError."""
+    """Remove a file, or a folder with its contents, if it exists. Raises OSError."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

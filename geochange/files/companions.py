@@ -1,7 +1,7 @@
-"""Companions: files that programs read together with another one, by its name.
+"""Companions: files that programs read together with another file because of their names.
 
-Those of an earlier file would be read with the one that takes its place: SQLite rolls it back to
-an older state, GDAL shows other overviews and hides pixels.
+Old companions must not stay beside a new file. SQLite would restore an older state from them, and
+GDAL would show old overviews or hide pixels.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from geochange.files.database import JOURNALS
 from geochange.files.output_paths import target_of
 
 _SUFFIXES: Final = {".gpkg": JOURNALS, ".tif": (".aux.xml", ".ovr", ".msk")}
-"""By a file's suffix: what is appended to its name."""
+"""The suffixes that companions append to a file name, by the suffix of the file."""
 
 _WORTH_KEEPING: Final = ("-journal", "-wal", ".msk")
-"""What these hold is nowhere else; the others are made again from their file."""
+"""Companions with their own information. The others can be made again from the file."""
 
 
 def companions_of(path: Path) -> list[Path]:
-    """The files that are read together with one of this name, those that are there."""
+    """The existing companions of a file."""
     target = target_of(path)
     suffixes = _SUFFIXES.get(target.suffix.lower(), ())
     beside = (target.with_name(f"{target.name}{suffix}") for suffix in suffixes)
@@ -29,7 +29,7 @@ def companions_of(path: Path) -> list[Path]:
 
 
 def refuse_orphans(path: Path, overwrite: bool) -> None:
-    """Refuse to write a file where the companions of one that is gone would be read with it.
+    """Refuse to write a file if companions of a deleted file would be read with it.
 
     Raises OutputError.
     """

@@ -1,8 +1,8 @@
-"""SQLite files (GeoPackages): whether one can be read or replaced now, and what prevents it.
+"""SQLite files (GeoPackages): whether a file can be read or replaced now, and what prevents it.
 
-SQLite keeps unfinished work in journals beside a file. A program that was killed leaves them there.
-The next program that opens the file with the right to write applies them. Without that right, or
-while another program holds a lock, a whole file cannot be opened and must not be taken for empty.
+SQLite keeps unfinished work in journals beside a file. A killed program leaves them there. The next
+program that opens the file with write access applies them. Without write access, or while another
+program holds a lock, an intact file cannot be opened. It must not be treated as empty.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Final
 from urllib.parse import quote
 
 JOURNALS: Final = ("-journal", "-wal", "-shm")
-"""What SQLite appends to a file's name for the files that it keeps beside it."""
+"""The suffixes of SQLite's companion files."""
 
 LONGEST_PATH: Final = 504
-"""Bytes of a path that SQLite opens: 512, less what it appends for a journal."""
+"""The longest path in bytes that SQLite opens: 512, minus the suffix of a journal."""
 
 LOCK_WAIT_S: Final = 1.0
-"""A program that saves holds its lock for less."""
+"""How long to wait for a lock. Programs hold it for less time when they save."""
 
 _MAGIC: Final = b"SQLite format 3\0"
 
@@ -33,7 +33,7 @@ class Obstacle(Enum):
     """Why a database cannot be opened."""
 
     EMPTY = "is empty (0 bytes)"
-    FOREIGN = "is no GeoPackage, whatever its name says"
+    FOREIGN = "is not a GeoPackage, although its name says so"
     DAMAGED = "is damaged"
     IN_USE = "is open in another program, such as QGIS"
     LOCKED = "is locked by another program"
@@ -46,7 +46,7 @@ class Obstacle(Enum):
 PASSING: Final = frozenset(
     {Obstacle.IN_USE, Obstacle.LOCKED, Obstacle.FORBIDDEN, Obstacle.UNFINISHED, Obstacle.FAILING}
 )
-"""Obstacles beside the file: what is in it may be whole, so nothing may replace it."""
+"""Obstacles outside the file. Its contents may be intact, so it must not be replaced."""
 
 CURES: Final = {
     Obstacle.EMPTY: "export it again",
@@ -59,12 +59,12 @@ CURES: Final = {
     Obstacle.FAILING: "check the disk",
     Obstacle.TOO_LONG: "move it into a folder with a shorter path",
 }
-"""What a user can do who wants to read the file."""
+"""The cure for a user who wants to read the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What prevents a database from being opened, and SQLite's own words where it has any."""
+    """What prevents opening a database, and SQLite's message if there is one."""
 
     obstacle: Obstacle
     reason: str = ""
@@ -74,17 +74,17 @@ class Finding:
 
     @property
     def is_passing(self) -> bool:
-        """Whether the file itself may be whole; see PASSING."""
+        """Whether the file itself may be intact; see PASSING."""
         return self.obstacle in PASSING
 
 
 def obstacle_to(path: Path, alone: bool = False) -> Finding | None:
-    """What prevents a SQLite file from being read, or None.
+    """What prevents reading a SQLite file, or None.
 
-    alone: nobody else may have it open either, as before it is replaced.
+    alone: also report if another program has the file open, as before replacing it.
 
-    Journals that a killed program left are applied on the way, if the file can be written: SQLite
-    does so itself for whoever opens the file.
+    If the file is writable, SQLite applies the journals of a killed program, as for every program that
+    opens the file.
     """
     real = Path(os.path.realpath(path))
     if len(os.fsencode(real)) > LONGEST_PATH:
@@ -100,7 +100,7 @@ def obstacle_to(path: Path, alone: bool = False) -> Finding | None:
 
 
 def journals_of(path: Path) -> list[Path]:
-    """The files that SQLite keeps beside a file, those that are there."""
+    """The existing companion files of a SQLite file."""
     real = Path(os.path.realpath(path))
     found = (real.with_name(f"{real.name}{suffix}") for suffix in JOURNALS)
     return [journal for journal in found if journal.exists()]
@@ -111,7 +111,7 @@ def _obstacle_to(real: Path, alone: bool) -> Finding | None:
     with real.open("rb") as file:
         start = file.read(len(_MAGIC))
     if not left and start != _MAGIC:
-        # A journal would hold the first page, too; then SQLite decides.
+        # With a journal SQLite decides, because the journal may hold the first page.
         return Finding(Obstacle.FOREIGN if start else Obstacle.EMPTY)
     if start and alone and not _may_write(real):
         return Finding(Obstacle.FORBIDDEN, "it is write-protected")
@@ -126,10 +126,10 @@ def _may_write(real: Path) -> bool:
 
 
 def _open(real: Path, alone: bool) -> None:
-    """Open it, read its list of tables, and let go. Raises sqlite3.Error."""
+    """Open the file, read its list of tables, and close it. Raises sqlite3.Error."""
     name = f"file:{quote(os.fsencode(real))}"
     if not _may_write(real) and not journals_of(real):
-        # Nothing can be pending, and SQLite could not make the files by which it shares a file.
+        # There is no journal, and SQLite cannot create its companion files in this folder.
         name += "?immutable=1"
     else:
         name += "?mode=rw" if _may_write(real) else "?mode=ro"
@@ -144,7 +144,7 @@ def _open(real: Path, alone: bool) -> None:
 
 
 def _explained(error: sqlite3.Error, real: Path, alone: bool) -> Finding:
-    # The primary code; SQLite keeps details in the bits above.
+    # The primary error code. SQLite stores details in the higher bits.
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     pending = bool(journals_of(real)) and not _may_write(real)
     obstacles = {

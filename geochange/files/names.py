@@ -1,4 +1,4 @@
-"""Names of files: those that no library behind geochange can open, and how long ones are shown."""
+"""File names: refuses names that libraries cannot open, and shortens names for messages."""
 
 from __future__ import annotations
 
@@ -6,36 +6,46 @@ import os
 import re
 import sys
 from typing import Final
+from urllib.parse import SplitResult, urlsplit
 
 from geochange.errors import GeochangeError
+from geochange.formatting import printable
 
 PathLike = str | os.PathLike[str]
 
 LONGEST_PATH: Final = 4096
-"""Bytes of a path that Linux opens; other systems take fewer."""
+"""The longest path in bytes on Linux; other systems allow less."""
 
 LONGEST_ADDRESS: Final = 2**15
-"""Bytes of an address, signature and all; servers take fewer."""
+"""The longest URL in bytes, with its signature; servers allow less."""
 
 _SHOWN: Final = 200
-"""Characters of a name in a message."""
+"""The number of characters of a name in a message."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|/vsi")
-"""How addresses begin. pathlib folds the two slashes of s3:// into one."""
+"""The start of URLs and GDAL names. pathlib merges the two slashes of s3:// into one."""
 
 
 def shown(path: PathLike) -> str:
-    """A name as messages show it: in one line, and its middle left out where it is very long."""
-    text = "".join(c if c.isprintable() else "?" for c in os.fspath(path))
+    """A name for messages: in one line, and without its middle if it is very long."""
+    text = printable(os.fspath(path))
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}...{text[-_SHOWN // 2 :]}"
 
 
-def refuse_unopenable(path: PathLike, error: type[GeochangeError]) -> None:
-    """Refuse a name under which nothing can be opened, with an error of the given type.
+def split_address(text: str) -> SplitResult:
+    """The parts of an address; what Python takes for none ("http://[") is a path and no more."""
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return SplitResult("", "", text, "", "")
 
-    GDAL's Python libraries pass names on as UTF-8; a name in other bytes reaches no file.
+
+def refuse_unopenable(path: PathLike, error: type[GeochangeError]) -> None:
+    """Refuse a name that no library can open, with an error of the given type.
+
+    GDAL's Python libraries encode names as UTF-8. A name with other bytes cannot reach its file.
     """
     text = os.fspath(path)
     if "\0" in text:
@@ -49,20 +59,20 @@ def refuse_unopenable(path: PathLike, error: type[GeochangeError]) -> None:
         size = len(text.encode())
     except UnicodeEncodeError as fault:
         raise error(
-            f"{shown(text)}: the name holds bytes that are no UTF-8 (shown as ?); rename it (mv)"
+            f"{shown(text)}: the name holds bytes that are not UTF-8 (shown as ?); rename it (mv)"
         ) from fault
     longest = LONGEST_ADDRESS if is_address(text) else LONGEST_PATH
     if size >= longest:
         raise error(
-            f"{shown(text)}: the name has {size:,} bytes, and {longest - 1:,} are the most; shorten it"
+            f"{shown(text)}: the name has {size:,} bytes, but the limit is {longest - 1:,}; shorten it"
         )
 
 
 def is_control(text: str) -> bool:
-    """Whether a text holds control characters: line breaks, tabs and the like."""
+    """Whether a text holds control characters, such as line breaks and tabs."""
     return _CONTROL.search(text) is not None
 
 
 def is_address(text: str) -> bool:
-    """Whether a name is that of a place on a server or in an archive, not of a file on a disk."""
+    """Whether a name is a URL or a GDAL name, and not a path on a disk."""
     return _ADDRESS.match(text) is not None

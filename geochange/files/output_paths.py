@@ -1,4 +1,4 @@
-"""Places to write to, looked at before any work is done, and held while it is."""
+"""Output paths: checks them before work starts, and locks them while it runs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from geochange.errors import OutputError
 from geochange.files.names import PathLike, is_address, is_control, refuse_unopenable, shown
 
 NAME_MARGIN: Final = 16
-"""Bytes that hidden names of a file take beyond its own: `.NAME.part`, `.NAME.plain.tif`."""
+"""Bytes that hidden names add to a file name: `.NAME.part`, `.NAME.plain.tif`."""
 
 PATH_MARGIN: Final = 200
-"""Bytes that what lies in a work folder takes beyond the path of its output."""
+"""Bytes that files in a work folder add to the path of the output."""
 
 
 def output_path(out: PathLike) -> Path:
-    """The full path of an output.
+    """The absolute path of an output.
 
-    Raises OutputError for a name that is no file's, or that a map or a report cannot hold.
+    Raises OutputError for a name that is not a file name, or that a project or a report cannot hold.
     """
     text = os.fspath(out)
     refuse_unopenable(text, OutputError)
@@ -34,7 +34,9 @@ def output_path(out: PathLike) -> Path:
             "(shown as ?); name another"
         )
     if (is_address(text) and not Path(text).parent.is_dir()) or text.startswith("/vsi"):
-        raise OutputError(f"{shown(text)}: is no file on a disk; name one, and copy it from there")
+        raise OutputError(
+            f"{shown(text)}: is not a file on a disk; name one, and copy it from there"
+        )
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError as error:
@@ -48,7 +50,7 @@ def output_path(out: PathLike) -> Path:
 
 
 def target_of(path: Path) -> Path:
-    """Where a file will lie: at the end of a link, which stays as it is.
+    """The path that will be written: the target of a symbolic link, else the path itself.
 
     Raises OutputError for a link that leads to itself.
     """
@@ -61,7 +63,7 @@ def target_of(path: Path) -> Path:
 
 
 def check_folder(path: Path) -> None:
-    """Refuse a file whose folder is missing or cannot be written, by writing there.
+    """Refuse a file whose folder is missing or not writable. It tests this with a temporary file.
 
     Raises OutputError.
     """
@@ -84,17 +86,17 @@ def check_folder(path: Path) -> None:
 
 
 def _check_length(path: Path, folder: Path) -> None:
-    """Refuse names that leave no room for the hidden ones beside them."""
+    """Refuse names that are too long for the hidden names derived from them."""
     name, whole = len(os.fsencode(path.name)), len(os.fsencode(path))
     most_name, most_path = _limit(folder, "PC_NAME_MAX", 255), _limit(folder, "PC_PATH_MAX", 4096)
     if name > most_name - NAME_MARGIN:
         raise OutputError(
-            f"{shown(path)}: the name has {name} bytes, and there is room for "
+            f"{shown(path)}: the name has {name} bytes, but the limit is "
             f"{most_name - NAME_MARGIN}; give a shorter one"
         )
     if whole > most_path - PATH_MARGIN:
         raise OutputError(
-            f"{shown(path)}: the path has {whole:,} bytes, and there is room for "
+            f"{shown(path)}: the path has {whole:,} bytes, but the limit is "
             f"{most_path - PATH_MARGIN:,}; write into a folder with a shorter one"
         )
 
@@ -102,17 +104,17 @@ def _check_length(path: Path, folder: Path) -> None:
 def _limit(folder: Path, name: str, usual: int) -> int:
     try:
         found = os.pathconf(folder, name)
-    except (AttributeError, OSError, ValueError):  # Windows has no such question
+    except (AttributeError, OSError, ValueError):  # not available on Windows
         return usual
     return found if found > 0 else usual
 
 
 def check_target(file: Path) -> None:
-    """Refuse a file that cannot be written or replaced, or is none. Raises OutputError."""
+    """Refuse a path that cannot be written or replaced, or is not a file. Raises OutputError."""
     if file.is_dir():
         raise OutputError(f"{file} is a folder: name a file in it")
     if file.exists() and not file.is_file():
-        raise OutputError(f"{file}: is a device or a pipe, no ordinary file; name another")
+        raise OutputError(f"{file}: is a device or a pipe, not an ordinary file; name another")
     if file.exists() and not os.access(file, os.W_OK):
         raise OutputError(
             f"{file}: is write-protected; change its access rights (chmod u+w), or name another"
@@ -121,7 +123,7 @@ def check_target(file: Path) -> None:
 
 
 def refuse_inputs(option: str, file: Path | None, inputs: Iterable[PathLike | None]) -> None:
-    """Refuse an output that is one of the inputs, by whatever name. Raises OutputError."""
+    """Refuse an output that is the same file as an input. Raises OutputError."""
     for source in inputs:
         if file is not None and source and _is_same(file, source):
             raise OutputError(f"{option} {file}: would overwrite the input; give another name")
@@ -130,12 +132,12 @@ def refuse_inputs(option: str, file: Path | None, inputs: Iterable[PathLike | No
 def _is_same(file: Path, other: PathLike) -> bool:
     try:
         return os.path.samefile(file, other)
-    except (OSError, ValueError):  # one is not there, or is no file's name
+    except (OSError, ValueError):  # a file is missing, or a name is not valid
         return False
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those it lies in. Raises OutputError."""
+    """Make a folder and its parents. Raises OutputError."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -146,10 +148,10 @@ def make_folder(path: Path) -> None:
 
 @contextmanager
 def lock_output(path: Path) -> Iterator[None]:
-    """Hold a place to write to: a second process that claims it meanwhile is refused.
+    """Lock an output. A second process that locks it is refused.
 
-    The claim is a lock of the operating system, so it ends with its process, however that ends; the
-    hidden file it is taken on goes with it. Raises OutputError.
+    The operating system holds the lock, so it ends with the process in any case. The hidden file of the
+    lock is deleted at the end. Raises OutputError.
     """
     file = path.with_name(f".{path.name}.lock")
     lock = FileLock(file, timeout=0)
@@ -160,13 +162,13 @@ def lock_output(path: Path) -> Iterator[None]:
             f"{path}: another run is writing it; wait for it to end, or give another --out"
         ) from error
     except (OSError, NotImplementedError) as error:
-        reason = getattr(error, "strerror", None) or "its disk knows no locks"
+        reason = getattr(error, "strerror", None) or "its disk does not support locks"
         raise OutputError(
             f"{file}: cannot be locked ({reason}); give another --out, on a local disk"
         ) from error
     try:
         yield
     finally:
-        # While it is still held: who waits for this very file then finds it gone, and makes its own.
+        # Deleted before the release: a waiting process then finds no file, and creates its own.
         file.unlink(missing_ok=True)
         lock.release()

@@ -1,4 +1,4 @@
-"""Texts that are read whole: no more of them than such a file can be long."""
+"""Reads whole text files, up to a size limit."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from geochange.errors import InputError
 def read_bytes(path: Path, most: int, what: str) -> bytes:
     """The bytes of a file.
 
-    most: how many there may be. what: such as "a file of options". Raises InputError for a larger
-    file, and OSError.
+    most: the size limit. what: the kind of file, such as "a file of options". Raises InputError for a
+    larger file, and OSError.
     """
     with path.open("rb") as stream:
         found = stream.read(most + 1)
@@ -23,15 +23,15 @@ def read_bytes(path: Path, most: int, what: str) -> bytes:
 
 
 def read_text(path: Path, most: int, what: str) -> str:
-    """The text of a file in UTF-8, with or without a mark of it; see `read_bytes`.
+    """The text of a UTF-8 file, with or without a byte order mark; see `read_bytes`.
 
-    Raises UnicodeDecodeError, too.
+    Raises also UnicodeDecodeError.
     """
     return read_bytes(path, most, what).decode("utf-8-sig")
 
 
 def parse_json(text: str | bytes) -> Any:
-    """What a text of JSON says. Raises ValueError, for one that is nested without end too."""
+    """The values of a JSON text. Raises ValueError, also for too deep nesting."""
     try:
         return json.loads(text)
     except RecursionError as error:

@@ -1,4 +1,4 @@
-"""What lies beside the polygons of a run: its report and its entry for a catalogue."""
+"""Sidecars: the report and the STAC item beside the polygons of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from geochange.files.output_paths import check_target
 MODES = ("html", "json", "none")
 
 PROBE_BYTES = 2**16
-"""So many bytes of a file are enough to tell whether it is ours."""
+"""The number of bytes that are searched for MARKS."""
 
 MARKS = (
     b'<meta name="generator" content="geochange',
@@ -19,27 +19,27 @@ MARKS = (
     b'"geochange:version"',
     b"Software\0geochange",
 )
-"""How pages, facts, STAC items and pictures say that geochange made them."""
+"""Texts by which pages, facts, STAC items and images of geochange are recognised."""
 
 
 @dataclass(frozen=True)
 class Sidecars:
-    """Where the report goes, and the STAC item."""
+    """The paths of the report and of the STAC item."""
 
     report: Path
     item: Path
 
     @property
     def is_page(self) -> bool:
-        """Whether the report is a page with pictures, and not facts alone."""
+        """Whether the report is an HTML page with images, and not only facts as JSON."""
         return self.report.suffix == ".html"
 
 
 def sidecars_of(out: Path, mode: str) -> Sidecars | None:
-    """What a run that writes `out` writes beside it; None for mode "none".
+    """The sidecars of a run that writes `out`; None for mode "none".
 
-    Raises OutputError where something stands there that geochange did not write, or where nothing
-    can be written.
+    Refuses to overwrite files that geochange did not write. Raises OutputError, also if a path cannot
+    be written.
     """
     if mode == "none":
         return None
@@ -48,14 +48,14 @@ def sidecars_of(out: Path, mode: str) -> Sidecars | None:
         check_target(path)
         if path.exists() and not written_by_geochange(path):
             raise OutputError(
-                f"{path}: stands where the report goes and is none of geochange's; move it, give "
-                "another --out, or take --report none"
+                f"{path}: exists and was not written by geochange, so the report cannot be written; "
+                "move it, give another --out, or add --report none"
             )
     return places
 
 
 def stale_sidecars(out: Path, places: Sidecars | None) -> list[Path]:
-    """Reports and STAC items of an earlier run that this one does not replace."""
+    """Reports and STAC items of an earlier run that this run does not replace."""
     kept = () if places is None else (places.report, places.item)
     every = (out.with_suffix(suffix) for suffix in (".html", ".json", ".stac.json"))
     return [
@@ -64,19 +64,19 @@ def stale_sidecars(out: Path, places: Sidecars | None) -> list[Path]:
 
 
 def written_by_geochange(path: Path) -> bool:
-    """Whether a page, picture or JSON file was written by geochange, and may be replaced."""
+    """Whether geochange wrote a page, image or JSON file, so that it may be overwritten."""
     try:
         with path.open("rb") as file:
             start = file.read(PROBE_BYTES)
-    except OSError:  # a folder, or one that may not be read: not to be replaced
+    except OSError:  # a folder, or not readable: not to be overwritten
         return False
     return any(mark in start for mark in MARKS)
 
 
 def refuse_others(path: Path, option: str) -> None:
-    """Refuse to write a picture over one that geochange did not draw. Raises OutputError."""
+    """Refuse to overwrite an image that geochange did not write. Raises OutputError."""
     check_target(path)
     if path.exists() and path.stat().st_size and not written_by_geochange(path):
         raise OutputError(
-            f"{path}: is there and none of geochange's; move it, or give another {option}"
+            f"{path}: exists and was not written by geochange; move it, or give another {option}"
         )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
+from geochange.grid.crs import full_turn, middle_of_world, same_crs, turned
 from geochange.grid.tiling import Window
+from geochange.grid.turns import HAIR, Span, only_turn
 
 G = TypeVar("G", bound=shapely.Geometry)
 
@@ -53,11 +55,51 @@ class Grid:
         outline = shapely.segmentize(shapely.box(0, 0, width, height), max(height, width) / DENSIFY)
         return to_ground(outline, self.transform)
 
+    @property
+    def span(self) -> Span:
+        """The first and the last x."""
+        west, _, east, _ = self.footprint().bounds
+        return float(west), float(east)
+
+    def moved_east(self, x: float) -> Grid:
+        """The same pixels so far east, in units of the CRS."""
+        return (
+            self if x == 0 else replace(self, transform=Affine.translation(x, 0) @ self.transform)
+        )
+
+    def continuous(self, other: Grid) -> Grid:
+        """The same pixels for a warp to `other`, in a CRS whose x jumps nowhere near them.
+
+        PROJ gives longitudes from -180 to 180 alone: pixels beyond these, of either grid, are never
+        found. The CRS is the same, counted from the middle of the grid.
+        """
+        turn = full_turn(self.crs)
+        if turn is None or not (self._leaves_the_world or other._leaves_the_world):
+            return self
+        middle = sum(self.span) / 2 - middle_of_world(self.crs)
+        crs = turned(self.crs, middle / turn * 360)
+        return self if crs is None else replace(self.moved_east(-middle), crs=crs)
+
+    @property
+    def _leaves_the_world(self) -> bool:
+        turn = full_turn(self.crs)
+        if turn is None:
+            return False
+        farthest = max(abs(x - middle_of_world(self.crs)) for x in self.span)
+        return farthest > turn / 2 * (1 + HAIR)
+
     def same_lattice(self, other: Grid) -> tuple[int, int] | None:
-        """How many (rows, cols) `other` starts below and right of this one, if their pixels coincide."""
-        if not self.crs.equals(other.crs, ignore_axis_order=True):
+        """How many (rows, cols) `other` starts below and right of this one, if their pixels coincide.
+
+        Ground that is written as 200 E in one and as 160 W in the other is the same.
+        """
+        if not same_crs(self.crs, other.crs):
             return None
-        between = ~self.transform @ other.transform
+        turn = full_turn(self.crs)
+        turns = only_turn(self.span, other.span, turn, least=self.pixel_size[1])
+        if turns is None:
+            return None
+        between = ~self.transform @ other.moved_east(turns * (turn or 0)).transform
         height, width = other.shape
         offset = (round(between.f), round(between.c))
         for col, row in ((0, 0), (width, 0), (0, height), (width, height)):
@@ -80,65 +122,4 @@ def to_ground(geometry: G, transform: Affine) -> G:
     return placed
 
 
-def reproject(geometry: G, source: CRS, target: CRS) -> G:
-    """Move geometry from one CRS to another; points without an image become infinite."""
-    if source.equals(target, ignore_axis_order=True):
-        return geometry
-    transformer = Transformer.from_crs(source, target, always_xy=True)
-    moved: G = shapely.transform(geometry, transformer.transform, interleaved=False)
-    return moved
-
-
 LONLAT = CRS.from_epsg(4326)
-
-
-def _seen_from(grid: Grid, other: Grid) -> shapely.Geometry | None:
-    """What `grid` may share of the outline of `other`, in the CRS of `grid`; None if it has no image.
-
-    A mosaic of the world has no sensible image in a local CRS, so the smaller of the two is moved
-    into the CRS of the larger.
-    """
-    mine, theirs = (_spread_degrees(each) for each in (grid, other))
-    if theirs <= mine:
-        outline = reproject(other.footprint(), other.crs, grid.crs)
-    else:
-        moved = reproject(grid.footprint(), grid.crs, other.crs)
-        if not np.isfinite(shapely.get_coordinates(moved)).all():
-            return None
-        shared = shapely.intersection(shapely.make_valid(moved), other.footprint())
-        outline = reproject(shared, other.crs, grid.crs)
-    return outline if np.isfinite(shapely.get_coordinates(outline)).all() else None
-
-
-def _spread_degrees(grid: Grid) -> float:
-    """Size of the footprint's bounds in square degrees: to tell the world from a place."""
-    points = shapely.get_coordinates(reproject(grid.footprint(), grid.crs, LONLAT))
-    return float(np.prod(np.ptp(points, axis=0))) if np.isfinite(points).all() else np.inf
-
-
-def common_ground(grid: Grid, others: list[Grid]) -> shapely.Geometry | None:
-    """The outline, in pixels of `grid`, of the ground it shares with every other grid, or None."""
-    ground: shapely.Geometry = shapely.box(0, 0, grid.shape[1], grid.shape[0])
-    for other in others:
-        outline = _seen_from(grid, other)
-        if outline is None:
-            return None
-        pixels = to_ground(outline, ~grid.transform)
-        ground = shapely.intersection(ground, shapely.make_valid(pixels))
-    return None if shapely.area(ground) <= LATTICE_TOLERANCE_PX else ground
-
-
-def common_window(grid: Grid, others: list[Grid]) -> Window | None:
-    """The smallest window of `grid` that holds the ground it shares with every other grid.
-
-    None where there is no common ground.
-    """
-    ground = common_ground(grid, others)
-    if ground is None:
-        return None
-    left, top, right, bottom = shapely.bounds(ground)
-    row, col = math.floor(top + LATTICE_TOLERANCE_PX), math.floor(left + LATTICE_TOLERANCE_PX)
-    row_stop = math.ceil(bottom - LATTICE_TOLERANCE_PX)
-    col_stop = math.ceil(right - LATTICE_TOLERANCE_PX)
-    window = Window(row, col, row_stop - row, col_stop - col)
-    return window.intersection(grid.full_window)

@@ -1,4 +1,4 @@
-"""Places in longitude and latitude, whatever the CRS."""
+"""Longitudes and latitudes of outlines and points in any CRS."""
 
 from __future__ import annotations
 
@@ -6,76 +6,109 @@ from typing import Any
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from pyproj import CRS
 
-from geochange.grid.grid import LONLAT, Grid, reproject
+from geochange.grid.areas import areal
+from geochange.grid.common_ground import area_of
+from geochange.grid.crs import equator_m, metres_of
+from geochange.grid.grid import LONLAT, Grid
+from geochange.grid.reproject import reproject, reproject_areas
+from geochange.grid.turns import Geometries, copies, moved_along
 
 TURN = 360.0
 
 FLAT = 1e-5
 """Of its size, how far an outline may bend before it needs another point."""
 
+DIGITS_DEG = 1e-8
+"""About a millimetre: coordinates of GeoJSON are rounded to this."""
 
-def outline_of(grid: Grid) -> shapely.Polygon | None:
+Bounds = tuple[float, float, float, float]
+"""West, south, east, north; west is the greater one where 180 degrees lie between."""
+
+
+def outline_of(grid: Grid) -> shapely.Polygon | shapely.MultiPolygon | None:
     """The footprint of a grid in WGS84, or None where it has no image there.
 
-    Over the antimeridian longitudes go on beyond 180.
+    Over the antimeridian longitudes go on beyond 180; over a pole it goes up to latitude 90.
     """
-    outline = reproject(grid.footprint(), grid.crs, LONLAT)
-    if not np.isfinite(shapely.get_coordinates(outline)).all():
-        return None
-    if outline.bounds[2] - outline.bounds[0] > TURN / 2 and not _goes_round(grid):
-        outline = shapely.transform(outline, _eastward)
-    return outline
+    radius_deg = np.degrees(max(grid.shape) * max(grid.pixel_size) * metres_of(grid.crs))
+    fine = FLAT * float(radius_deg) / equator_m(grid.crs)
+    area = np.array([area_of(grid)], dtype=np.object_)
+    (outline,) = degrees_of(area, grid.crs, fine)
+    return outline if np.isfinite(shapely.get_coordinates(outline)).all() else None
 
 
-def _goes_round(grid: Grid) -> bool:
-    """Whether a grid is so wide that both its ends are where they seem to be."""
-    if not grid.crs.is_geographic:
-        return False
-    west, _, east, _ = grid.footprint().bounds
-    return bool(east - west > TURN / 2)
+def degrees_of(areas: Geometries, crs: CRS, fine_deg: float = np.inf) -> Geometries:
+    """Areas in WGS84, each in one piece that begins between -180 and 180.
+
+    fine_deg: how far edges may lie from where they belong, which bend.
+    """
+    moved = reproject_areas(areas, crs, LONLAT, fine_deg)
+    west, south, east, north = shapely.bounds(moved).T
+    with np.errstate(invalid="ignore"):
+        beyond = (west < -TURN / 2) | (east > TURN / 2) | (south < -90) | (north > 90)
+    moved = moved.copy()
+    for number in np.flatnonzero(beyond & np.isfinite(west)):
+        turns = np.floor((west[number] + TURN / 2) / TURN)
+        moved[number] = shapely.transform(
+            moved_along(moved[number], -turns * TURN),
+            lambda points: np.column_stack([points[:, 0], points[:, 1].clip(-90, 90)]),
+        )
+    return moved
 
 
-def _eastward(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.column_stack(
-        [np.where(points[:, 0] < 0, points[:, 0] + TURN, points[:, 0]), points[:, 1]]
-    )
+def bounds_of(area: shapely.Geometry) -> Bounds:
+    """The bounding box of an area in degrees, as RFC 7946 (section 5.2) and STAC have it."""
+    west, south, east, north = map(float, area.bounds)
+    if east - west >= TURN - DIGITS_DEG:
+        return -TURN / 2, south, TURN / 2, north
+    return _between(west), south, _between(east), north
 
 
-def on_the_globe(outline: shapely.Polygon) -> tuple[dict[str, Any], list[float]]:
+def _between(lon: float) -> float:
+    """A longitude from -180 to 180."""
+    return lon if abs(lon) <= TURN / 2 else (lon + TURN / 2) % TURN - TURN / 2
+
+
+def cut_at_180(area: shapely.Geometry) -> shapely.Geometry:
+    """An area in degrees, in parts none of which crosses 180 degrees (RFC 7946, section 3.1.9)."""
+    west, _, east, _ = area.bounds
+    if west >= -TURN / 2 and east <= TURN / 2:
+        return shapely.orient_polygons(area)
+    globe = shapely.box(-TURN / 2, -90, TURN / 2, 90)
+    parts = [
+        shapely.intersection(copy, globe) for copy in copies(area, TURN, (-TURN / 2, TURN / 2))
+    ]
+    return shapely.orient_polygons(areal(shapely.union_all(parts, grid_size=DIGITS_DEG)))
+
+
+def on_the_globe(outline: shapely.Geometry) -> tuple[dict[str, Any], list[float]]:
     """GeoJSON geometry and bbox of an outline, cut at the antimeridian as RFC 7946 has it."""
-    size = np.ptp(shapely.get_coordinates(outline), axis=0).max()
-    outline = shapely.simplify(outline, FLAT * size)
-    outline = shapely.orient_polygons(shapely.set_precision(outline, 1e-8))
-    west, south, east, north = map(float, outline.bounds)
-    if east <= TURN / 2:
-        return dict(shapely.geometry.mapping(outline)), [west, south, east, north]
-    half = TURN / 2
-    here = shapely.intersection(outline, shapely.box(-half, -90, half, 90))
-    beyond = shapely.intersection(outline, shapely.box(half, -90, half + TURN, 90))
-    beyond = shapely.transform(beyond, lambda points: points - np.array([TURN, 0]))
-    both = shapely.orient_polygons(shapely.multipolygons(shapely.get_parts([here, beyond])))
-    return dict(shapely.geometry.mapping(both)), [west, south, east - TURN, north]
+    size = np.ptp(shapely.get_coordinates(outline), axis=0).min()
+    outline = shapely.set_precision(shapely.simplify(outline, FLAT * size), DIGITS_DEG)
+    return dict(shapely.geometry.mapping(cut_at_180(outline))), list(bounds_of(outline))
 
 
 def points_in(geometries: Any, crs: CRS) -> list[tuple[float, float] | None]:
     """(longitude, latitude) of a point in each geometry; None where it has no image there."""
     inner = shapely.point_on_surface(np.asarray(geometries, dtype=np.object_))
     points = shapely.get_coordinates(reproject(inner, crs, LONLAT))
-    return [(float(x), float(y)) if np.isfinite([x, y]).all() else None for x, y in points]
+    return [
+        (_between(float(x)), float(y)) if np.isfinite([x, y]).all() else None for x, y in points
+    ]
 
 
 def size_m(grid: Grid) -> tuple[float, float]:
     """(height, width) of a grid on the ellipsoid, along lines through its middle, in metres."""
     geod = LONLAT.get_geod()
-    outline = outline_of(grid)
-    if geod is None or outline is None:
+    if geod is None:
         return (0.0, 0.0)
     height, width = grid.shape
     ends = [(width / 2, 0), (width / 2, height), (0, height / 2), (width, height / 2)]
     places = shapely.points([grid.transform @ end for end in ends])
     lon, lat = shapely.get_coordinates(reproject(places, grid.crs, LONLAT)).T
+    if not np.isfinite([lon, lat]).all():
+        return (0.0, 0.0)
     _, _, lengths = geod.inv(lon[::2], lat[::2], lon[1::2], lat[1::2])
     return float(lengths[0]), float(lengths[1])

@@ -13,7 +13,7 @@ FULL = 254
 
 
 STRIP_ROWS = 32
-"""So many rows at once: intermediate values stay in the processor's cache."""
+"""The number of rows at once, so that intermediate values fit in the processor's cache."""
 
 
 def to_bytes(logits: NDArray[np.float32]) -> NDArray[np.uint8]:

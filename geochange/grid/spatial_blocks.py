@@ -74,9 +74,11 @@ def assign_splits(
     rows, cols = _chips_by_block(plan.rows), _chips_by_block(plan.cols)
     chips = np.outer(rows, cols).ravel()
     if len(chips) < len(shares):
+        without = " ".join(f"--{name} 0" for name in list(shares)[1:])
         raise OptionError(
             f"--block {plan.block_tiles}: the pair has {len(chips)} block(s) of that many chips a "
-            f"side, too few for {' and '.join(shares)}; take a smaller --block or --size"
+            f"side, too few for {' and '.join(shares)}; choose a smaller --block or --size, or fewer "
+            f"splits ({without})"
         )
     order = list(np.random.default_rng(seed).permutation(len(chips)))
     owners = np.zeros(len(chips), np.int64)

@@ -56,7 +56,7 @@ class Landscape:
 def make_landscape(size: int = 1536, seed: int = 7) -> Landscape:
     """Make up a square landscape of `size` pixels a side, always the same for one seed."""
     if size < SMALLEST_PX:
-        raise OptionError(f"a landscape of {size} px has no room; ask for {SMALLEST_PX} or more")
+        raise OptionError(f"a landscape of {size} px is too small; ask for {SMALLEST_PX} or more")
     plan = lay_out(size, seed)
     parcels = divide(plan)
     trees = grow(plan, parcels.outlines)

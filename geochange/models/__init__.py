@@ -1,4 +1,4 @@
-"""SEEING: networks and baselines behind one protocol; `resident` gives the model of a spec."""
+"""SEEING: networks and classical models behind one protocol; `resident` loads the model of a spec."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ BUILTIN: dict[str, str] = {
     "cva": "geochange.models.classical:ChangeVector",
     "irmad": "geochange.models.classical:IterativelyReweightedMAD",
 }
-"""Models by name, each as package.module:Class; a class takes no arguments."""
+"""Models by name, as package.module:Class. The class takes no arguments."""
 
 Kind = Literal["class", "weights"]
 
 
 @dataclass(frozen=True)
 class Prompting:
-    """How ChangeCLIP is run; what is None is the checkpoint's or the package's own choice.
+    """Options of ChangeCLIP. None uses the value of the checkpoint or of the package.
 
     clip: MODEL/TAG, FILE or MODEL@FILE. vocabulary: class names. prompts: per-date, published or
     fixed. precision: float32 or bfloat16. compiled: through torch.compile. only: classes of land, of
@@ -49,11 +49,11 @@ class Prompting:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Everything a worker needs to have the model: small, plain, and the same on every machine.
+    """What a worker needs to build a model: small, picklable, and the same on every machine.
 
-    device: one, a list such as "cuda:0,cuda:1", or "auto", which each machine settles for itself.
-    sha256: of the weights (and CLIP's, where they are a file), or of the code of a class: another
-    content is another model, in what is resumed and in what a process keeps.
+    device: one device, a list such as "cuda:0,cuda:1", or "auto", which each machine resolves.
+    sha256: of the weights and of CLIP's file, or of the source of a class. Another hash is another
+    model: a run does not resume with it, and a process builds it anew.
     """
 
     name: str
@@ -63,13 +63,13 @@ class ModelSpec:
     sha256: str = ""
 
     def key(self) -> str:
-        """All that answers depend on, as one string: where they are computed is no part of it."""
+        """Everything that logits depend on, as one string. The device is not part of it."""
         parts = [self.name, dict(self.statistics), vars(self.prompting), self.sha256]
         return json.dumps(parts, sort_keys=True)
 
 
 def class_spec(name: str, device: str) -> ModelSpec:
-    """The spec of a model that is a class; its hash is that of the file that defines it."""
+    """The spec of a model class. Its hash is that of the file that defines the class."""
     module = sys.modules.get(getattr(_locate_class(name), "__module__", ""))
     source = getattr(module, "__file__", None)
     return ModelSpec(name, device, sha256=_sha256(Path(source)) if source else "")
@@ -81,7 +81,7 @@ def _sha256(path: Path) -> str:
 
 
 def kind_of(name: str) -> Kind:
-    """Whether a model is a class or a file of weights, by its name. Raises OptionError."""
+    """Whether a name stands for a class or for a file of weights. Raises OptionError."""
     if name in BUILTIN:
         return "class"
     if name in SHIPPED or Path(name).suffix in SUFFIXES:
@@ -95,27 +95,30 @@ def kind_of(name: str) -> Kind:
 
 
 def check_name(name: str) -> None:
-    """Refuse a model that is not there, before anything is loaded. Raises OptionError, InputError."""
+    """Refuse a model that does not exist, before anything is loaded.
+
+    Raises OptionError and InputError.
+    """
     if kind_of(name) == "weights":
         locate(name)
 
 
 def wanted_bands(name: str) -> int | None:
-    """How many bands a model must be given, if that is known without loading it; else None."""
+    """The number of bands that a model needs, or None if only the loaded model knows it."""
     return 3 if kind_of(name) == "weights" else None
 
 
 def weights_spec(
     name: str, device: str, prompting: Prompting, vocabulary_file: str | None
 ) -> ModelSpec:
-    """The spec of a file of weights, with what is measured or read on this machine settled.
+    """The spec of a file of weights, with the precision and the vocabulary of this machine.
 
-    All workers then compute in the same numbers and name the same classes.
+    All workers then use the same precision and the same class names.
     Raises InputError for a vocabulary that cannot be read.
     """
     from geochange.models.inference.precision import common_precision
     from geochange.models.weights.checkpoint import (
-        read_vocabulary,  # open_clip, which takes seconds
+        read_vocabulary,  # imports open_clip, which takes seconds
     )
 
     vocabulary = read_vocabulary(vocabulary_file) if vocabulary_file else None
@@ -128,7 +131,7 @@ def weights_spec(
 
 
 def _settle_clip(clip: str | None) -> tuple[Path | None, str | None]:
-    """CLIP's file, if it is one, and its name with the place made absolute."""
+    """The path of CLIP's file, or None, and the name of the CLIP with an absolute path."""
     if clip is None:
         return None, None
     model, file = clip_file(clip)
@@ -142,12 +145,12 @@ _building = threading.Lock()
 
 
 def resident(spec: ModelSpec, device: str | None = None) -> ChangeModel:
-    """The model of a spec on one of its devices, built once per process and kept.
+    """The model of a spec on one of its devices. It is built once and stays in the process.
 
-    device: the spec's first where None. Raises OptionError, InputError.
+    device: None takes the first device of the spec. Raises OptionError and InputError.
     """
     from geochange.models.inference.devices import (
-        devices_of,  # torch, which a refusal must not wait for
+        devices_of,  # imports torch, which takes seconds
     )
 
     with _building:
@@ -156,7 +159,7 @@ def resident(spec: ModelSpec, device: str | None = None) -> ChangeModel:
 
 @cache
 def _shelf(device: str) -> Callable[[str], ChangeModel]:
-    """The models of a device, the last two by their keys."""
+    """The cache of a device for its last two models, by key."""
     return lru_cache(maxsize=2)(partial(_build, device))
 
 
@@ -170,7 +173,7 @@ def _build(device: str, key: str) -> ChangeModel:
 
 
 def _detector(file: str, device: str, prompting: Mapping[str, Any]) -> ChangeModel:
-    from geochange.models.detector import DetectorSpec  # torch, which a refusal must not wait for
+    from geochange.models.detector import DetectorSpec  # imports torch, which takes seconds
 
     given = {name: value for name, value in prompting.items() if value is not None}
     for name in {"vocabulary", "only"} & given.keys():
@@ -181,18 +184,18 @@ def _detector(file: str, device: str, prompting: Mapping[str, Any]) -> ChangeMod
 
 def build(name: str, device: str = "cpu") -> ChangeModel:
     """A model of BUILTIN, or package.module:Class. Raises OptionError."""
-    from geochange.models.protocol import ChangeModel  # torch, as above
+    from geochange.models.protocol import ChangeModel  # imports torch, which takes seconds
 
     kind_of(name)
     try:
         made = _locate_class(name)()
     except TypeError as error:
         raise OptionError(
-            f"--model {name}: cannot be made ({error}); name a class that takes no arguments"
+            f"--model {name}: cannot be created ({error}); name a class that takes no arguments"
         ) from error
     if not isinstance(made, ChangeModel):
         raise OptionError(
-            f"--model {name}: {type(made).__name__} is no ChangeModel; it needs bands, threshold, "
+            f"--model {name}: {type(made).__name__} is not a ChangeModel; it needs bands, threshold, "
             "fit, adopt and change_logits"
         )
     move = getattr(made, "to", None)

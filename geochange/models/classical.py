@@ -1,4 +1,4 @@
-"""Models without training: change vectors, and IR-MAD."""
+"""Models without training: change vector analysis and IR-MAD."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from geochange.models.inference.batch import Batch, collate
 from geochange.models.protocol import Statistics
 
 SIGMA_PX = 2.0
-"""The Gaussian that removes noise from the magnitude: a single pixel is noise or a shifted edge."""
+"""The sigma of the Gaussian filter. It removes single pixels, which are noise or shifted edges."""
 
 STEEPNESS = 4.0
-"""Logit = STEEPNESS * (magnitude / threshold - 1): no difference at all has probability 2 %."""
+"""Logit = STEEPNESS * (magnitude / threshold - 1). A magnitude of 0 has probability 2 %."""
 
 FAINT_DEVIATIONS = 0.5
-"""Shorter change vectors, in standard deviations of the scene, are sensor noise and light."""
+"""Change vectors below this length, in standard deviations, are sensor noise and light."""
 
 Array = NDArray[np.float64]
 
@@ -32,8 +32,8 @@ Array = NDArray[np.float64]
 def smooth(picture: torch.Tensor, sigma_px: float) -> torch.Tensor:
     """Gaussian filter of (batch, height, width) float32, mirrored at the border.
 
-    It is a sum of shifted pictures: a convolution may add in another order for another batch size,
-    and the answer must not depend on that.
+    It adds shifted images. A convolution may add in another order for another batch size, and the
+    result must not depend on the batch.
     """
     radius = math.ceil(3 * sigma_px)
     bell = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma_px) ** 2)
@@ -63,7 +63,7 @@ class _Affine:
     matrix: list[list[float]]
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
-        # Band by band and not as a matrix product, so that every batch gives the same bits.
+        # Sums over bands instead of a matrix product give the same bits for every batch size.
         shifted = [pixels[:, i].float() - value for i, value in enumerate(self.offset)]
         columns = range(len(self.matrix[0]))
         mapped = []
@@ -76,9 +76,9 @@ class _Affine:
 
 
 class ClassicalModel:
-    """The shared steps of models without training: magnitude -> smooth -> Otsu -> logit.
+    """The common steps of models without training: magnitude -> smooth -> Otsu -> logit.
 
-    A subclass defines the maps of both dates, after which unchanged pixels have no difference.
+    A subclass defines a map of each date. After the maps, unchanged pixels have no difference.
     """
 
     bands: int | None = None
@@ -100,10 +100,10 @@ class ClassicalModel:
         return {**statistics, "cut": self._fit_cut(sample)}
 
     def _fit_maps(self, before: Array, after: Array) -> dict[str, Any]:
-        raise TypeError(f"{type(self).__name__} does not say how bands are mapped")
+        raise TypeError(f"{type(self).__name__} does not define the maps of bands")
 
     def _fit_cut(self, sample: Sequence[Chip]) -> float:
-        """The magnitude that best splits the sample in two (Otsu 1979), if it exceeds noise."""
+        """The magnitude that best separates the sample in two classes (Otsu 1979), at least the noise."""
         values = []
         for chip in sample:
             magnitude = self._magnitude(collate([chip]))[0].numpy()
@@ -115,8 +115,8 @@ class ClassicalModel:
         return max(faintest, float(threshold_otsu(found, nbins=512)))
 
     def _faintest(self, bands: int) -> float:
-        """The least magnitude that may be change: where nothing changed, Otsu would split noise."""
-        raise TypeError(f"{type(self).__name__} does not say what is noise")
+        """The least magnitude of change. Without it, Otsu would split the noise of an unchanged scene."""
+        raise TypeError(f"{type(self).__name__} does not define the noise level")
 
     def adopt(self, statistics: Statistics) -> None:
         """Set the maps and the threshold that `fit` found."""
@@ -130,7 +130,7 @@ class ClassicalModel:
         total = difference[:, 0] ** 2
         for band in range(1, difference.shape[1]):
             total += difference[:, band] ** 2
-        # A pixel without data holds equal numbers at both dates, but the maps differ.
+        # A pixel without data has equal values at both dates, but the maps differ.
         return smooth(torch.sqrt(total) * batch.valid, SIGMA_PX)
 
     def change_logits(self, batch: Batch) -> torch.Tensor:
@@ -141,8 +141,8 @@ class ClassicalModel:
 class ChangeVector(ClassicalModel):
     """`cva`: the length of the change vector between standardised bands (Malila 1980).
 
-    Each band of each date is scaled to mean 0 and deviation 1 over the scene, which removes light
-    and haze that are the same everywhere.
+    Each band of each date is scaled to mean 0 and deviation 1 over the scene. This removes differences
+    in light and haze that are uniform over the scene.
     """
 
     def _faintest(self, bands: int) -> float:
@@ -161,10 +161,10 @@ class ChangeVector(ClassicalModel):
 class IterativelyReweightedMAD(ClassicalModel):
     """`irmad`: iteratively reweighted multivariate alteration detection.
 
-    Canonical correlation analysis finds the combinations of bands that agree best between the
-    dates. Their differences, in standard deviations of unchanged pixels, are the change. Each
-    iteration weights pixels by their probability of no change in the last one (Nielsen 2007, doi
-    10.1109/TIP.2006.888195). It is invariant to linear changes of light, gain or band order.
+    Canonical correlation analysis finds the combinations of bands that agree best between the dates.
+    The change is their difference, in standard deviations of unchanged pixels. Each iteration weights
+    pixels by their probability of no change in the previous one (Nielsen 2007, doi
+    10.1109/TIP.2006.888195). The result is invariant to linear changes of light, gain or band order.
     """
 
     rounds = 50
@@ -172,7 +172,7 @@ class IterativelyReweightedMAD(ClassicalModel):
     ridge = 1e-6
 
     def _faintest(self, bands: int) -> float:
-        """The value that one unchanged pixel in a hundred exceeds (chi-square of as many variates)."""
+        """The value that 1 % of unchanged pixels exceed (chi-square with one degree per variate)."""
         return float(np.sqrt(chi2.isf(0.01, df=bands)))
 
     def _fit_maps(self, before: Array, after: Array) -> dict[str, Any]:
@@ -221,8 +221,8 @@ class _CanonicalView:
 def _canonical(before: Array, after: Array, weight: Array, ridge: float) -> _CanonicalView:
     """Weighted canonical correlation analysis: whiten each date, then one SVD.
 
-    ridge: share of the mean variance added to every band; constant or repeated bands have no
-    inverse covariance otherwise.
+    ridge: share of the mean variance that is added to every band. Without it, constant or repeated
+    bands have no inverse covariance.
     """
     mass = weight / weight.sum()
     before_mean, after_mean = mass @ before, mass @ after

@@ -1,4 +1,4 @@
-"""ChangeCLIP as a ChangeModel: network, prompter and caches, ready for batches of chips."""
+"""ChangeCLIP as a ChangeModel: the network with its prompts and caches."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ Scores = tuple[torch.Tensor, torch.Tensor]
 """Class probabilities (B, V) of the date before and of the date after."""
 
 BothNames = tuple[Sequence[Names], Sequence[Names]]
-"""Each chip's class names at the date before, and at the date after."""
+"""The class names of each chip at the date before and at the date after."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorSpec:
-    """What is needed to build a detector anywhere: it travels to workers, models do not.
+    """What a worker needs to build a detector. It is picklable, a detector is not.
 
-    model: a checkpoint's file. clip: see `read_clip`; where None the checkpoint's own, if it has
-    one, else the default. vocabulary, prompts: the checkpoint's own where None. fixed: both dates'
-    names where prompts are `fixed`. precision: `auto` takes bfloat16 where it is faster. compiled:
-    through torch.compile. cache: texts kept. only: classes of land, of which one must stand or have
-    stood on a pixel that is change. likely: see LandCompanion.
+    model: a checkpoint file. clip: see `read_clip`; None uses the checkpoint's own CLIP, or else the
+    default. vocabulary, prompts: None uses those of the checkpoint. fixed: the names of both dates for
+    `fixed` prompts. precision: `auto` uses bfloat16 where it is faster. compiled: use torch.compile.
+    cache: the number of cached texts. only: land classes; if given, a pixel is change only if one of
+    them covers it at either date. likely: see LandCompanion.
     """
 
     model: str
@@ -77,21 +77,22 @@ class DetectorSpec:
         return ChangeClipDetector(self, network, card, scorer, checkpoint.build_land())
 
     def _names(self, card: Card) -> Names:
-        """The names that CLIP chooses among. Raises InputError where the card has too few."""
+        """The names from which CLIP chooses. Raises InputError if the card has too few."""
         try:
             return check_names(self.vocabulary or card.vocabulary)
         except InputError as error:
-            raise InputError(f"{self.model}: {error}; name others by --vocabulary") from error
+            raise InputError(
+                f"{self.model}: {error}; give other names with --vocabulary"
+            ) from error
 
 
 class ChangeClipDetector:
-    """A ChangeModel over 8-bit RGB.
+    """A ChangeModel for 8-bit RGB.
 
-    Class 1 less class 0 of the network, over the card's temperature, is its logit.
+    The logit is class 1 minus class 0 of the network, divided by the temperature of the card.
 
-    On a CPU chips go through one at a time, which costs nothing there and makes a chip's answer
-    independent of its batch to the last bit; on a GPU the batch goes through as one, and sums
-    may be rounded otherwise in batches of another size.
+    A CPU processes chips one at a time: this costs nothing there, and a chip's result does not depend
+    on its batch, to the last bit. A GPU processes a batch at once, and rounding depends on its size.
     """
 
     bands: int | None = 3
@@ -135,53 +136,51 @@ class ChangeClipDetector:
 
     @property
     def classes(self) -> Names:
-        """The names that `class_scores` scores; none where prompts are fixed."""
+        """The names that `class_scores` scores; empty with fixed prompts."""
         return () if self.prompts == "fixed" else self.vocabulary
 
     @property
     def naming(self) -> NamingRule:
-        """When a name is said: as the card has it of its own CLIP, always of another."""
+        """The rule of the card for its own CLIP. With another CLIP, a name is always assigned."""
         if self.card.clip != OWN_CLIP or self._other_clip:
             return ALWAYS
         return NamingRule(self.card.meanings, self.card.least_score)
 
     @property
     def land_classes(self) -> Names:
-        """What it tells apart on each pixel of a date; none without land head or land network."""
-        if self.companion is not None:
-            return self.companion.classes
-        land = self.card.options.land
+        """The classes of the land head or network; empty without one."""
+        land = self.companion or self.card.options.land
         return () if land is None else land.classes
 
     def fit(self, sample: Sequence[Chip]) -> Statistics:
-        """Nothing: the network knows what it needs."""
+        """Empty: the network needs no statistics."""
         return {}
 
     def adopt(self, statistics: Statistics) -> None:
-        """Nothing to take."""
+        """Does nothing."""
 
     @torch.inference_mode()
     def class_scores(self, batch: Batch) -> Scores:
-        """(B, V) probabilities of `classes` at both dates; V is 0 where prompts are fixed."""
+        """(B, V) probabilities of `classes` at both dates; V is 0 with fixed prompts."""
         _check(batch)
         if self.prompts == "fixed":
             empty = torch.zeros(len(batch), 0, device=self.device)
             return empty, empty
         if self.scorer is None:
-            raise OptionError("this model was loaded without CLIP, which prompts per chip need")
+            raise OptionError("this model was loaded without CLIP, but prompts per chip need it")
         parts = [self.scorer(torch.cat(pair)).chunk(2) for pair in self._passes(batch)]
         before, after = zip(*parts, strict=True)
         return torch.cat(before), torch.cat(after)
 
     @torch.inference_mode()
     def change_logits(self, batch: Batch, scores: Scores | None = None) -> torch.Tensor:
-        """(B, H, W) float32; `scores` are what `class_scores` said, computed here where None."""
+        """(B, H, W) float32. scores: from `class_scores`; None computes them here."""
         _check(batch)
         return self.named_logits(batch, self.names(batch, scores))
 
     @torch.inference_mode()
     def named_logits(self, batch: Batch, names: BothNames) -> torch.Tensor:
-        """(B, H, W) float32 with every chip's class names given, those before and those after."""
+        """(B, H, W) float32, with given class names for each chip at both dates."""
         _check(batch)
         return self._decided(batch, self._answers(batch, *names))[0]
 
@@ -217,7 +216,7 @@ class ChangeClipDetector:
         return only_where(logits, land, self._only), land
 
     def names(self, batch: Batch, scores: Scores | None = None) -> BothNames:
-        """Each chip's class names at both dates, as the prompt mode has it."""
+        """The class names of each chip at both dates, according to the prompt mode."""
         if self.prompts == "fixed":
             return [self.fixed[0]] * len(batch), [self.fixed[1]] * len(batch)
         scores = self.class_scores(batch) if scores is None else scores
@@ -234,7 +233,7 @@ class ChangeClipDetector:
         names_before: Sequence[Sequence[str]],
         names_after: Sequence[Sequence[str]],
     ) -> NDArray[np.float32]:
-        """(B, H, W, 3) uint8 RGB of both dates, class names per chip -> (B, 2, H, W) float32."""
+        """(B, H, W, 3) uint8 RGB of both dates and class names per chip -> (B, 2, H, W) float32."""
         one, two = (
             torch.from_numpy(np.ascontiguousarray(date)).to(self.device).permute(0, 3, 1, 2)
             for date in (before, after)
@@ -242,19 +241,19 @@ class ChangeClipDetector:
         batch = Batch(one, two, torch.ones_like(one[:, 0], dtype=torch.bool))
         _check(batch)
         if not len(batch) == len(two) == len(names_before) == len(names_after):
-            raise InputError("pictures and lists of names must be as many at both dates")
+            raise InputError("both dates need the same number of pictures and of lists of names")
         names = ([tuple(n) for n in date] for date in (names_before, names_after))
         return np.asarray(self._answers(batch, *names).change.cpu().numpy(), dtype=np.float32)
 
     def _passes(self, batch: Batch) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Both dates' pictures, chip by chip where that is free, else all at once."""
+        """Both dates' images: chip by chip on a CPU, else all at once."""
         step = 1 if self._alone else max(1, len(batch))
         return list(zip(batch.before.split(step), batch.after.split(step), strict=True))
 
     def _answers(
         self, batch: Batch, names_before: Sequence[Names], names_after: Sequence[Names]
     ) -> Answer:
-        # One call for both dates: what is missing from the cache is encoded together.
+        # One call for both dates, so that all texts missing from the cache are encoded together.
         texts = self._cache.texts([*names_before, *names_after], self.device)
         start, parts = 0, []
         for before, after in self._passes(batch):
@@ -273,7 +272,7 @@ class ChangeClipDetector:
 
 
 def _check(batch: Batch) -> None:
-    """Refuse what is not RGB in 0-255 at both dates, before the network makes sense of it."""
+    """Refuse batches that are not RGB in 0-255 at both dates. Raises InputError."""
     for date in (batch.before, batch.after):
         if date.ndim != 4 or date.shape[1] != 3 or date.shape != batch.before.shape:
             raise InputError(f"pixels of shape {tuple(date.shape)}: RGB of both dates is needed")
@@ -290,10 +289,10 @@ def _check(batch: Batch) -> None:
 def load_model(
     file: str, *, device: str = "cpu", precision: Precision = "float32"
 ) -> ChangeClipDetector:
-    """A checkpoint's network, for `logits` with class names of your own; no CLIP is read.
+    """The network of a checkpoint, for `logits` with given class names. It does not read CLIP.
 
-    file: one of ours or the authors' .pth. Raises InputError. For CLIP to name the classes build
-    a DetectorSpec.
+    file: a checkpoint of geochange or the authors' .pth. To let CLIP name the classes, build a
+    DetectorSpec. Raises InputError.
     """
     spec = DetectorSpec(file, device=device, precision=precision)
     checkpoint = read_checkpoint(file)

@@ -73,7 +73,7 @@ def _sent(x: torch.Tensor, device: torch.device) -> torch.Tensor:
 
 
 def collate_labelled(taught: Sequence[Taught], places: int) -> LabelledBatch:
-    """Stack labelled chips of one shape, with each of their texts once; `places` tokens a text."""
+    """Stack labelled chips of one shape. Each text occurs once, with `places` tokens."""
     chips = [chip for chip, _ in taught]
     names = dict.fromkeys(name for _, both in taught for name in both)
     rows = {name: number for number, name in enumerate(names, start=1)}
@@ -89,5 +89,5 @@ def collate_labelled(taught: Sequence[Taught], places: int) -> LabelledBatch:
 
 def _label(chip: Chip) -> np.ndarray:
     if chip.label is None:
-        raise ValueError("a chip without a label teaches nothing")
+        raise ValueError("a chip for training needs a label")
     return chip.label

@@ -1,4 +1,4 @@
-"""LandLearner: tower and land head of a ChangeCLIP as they learn from pictures of one date."""
+"""LandLearner: trains the image tower and the land head of a ChangeCLIP on images of one date."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from geochange.models.trainable import lay_out, steady_parts
 
 
 class LandLearner(nn.Module):
-    """The network of which only image tower and land head learn.
+    """A network in which only image tower and land head are trained.
 
-    Batch norms of the tower keep ImageNet's statistics: a step's few crops would unsettle them.
+    Batch norms of the tower keep ImageNet's statistics, as a step has too few crops for good ones.
     """
 
     def __init__(self, network: ChangeClip) -> None:
@@ -31,7 +31,7 @@ class LandLearner(nn.Module):
 
     @property
     def parts(self) -> tuple[nn.Module, nn.Module]:
-        """What learns: the image tower, and the land head."""
+        """The trained parts: the image tower and the land head."""
         tower, head = steady_parts(self.network)
         return tower, head
 
@@ -40,13 +40,13 @@ class LandLearner(nn.Module):
         return see_land(self.network, pictures)
 
     def settle(self, device: torch.device) -> None:
-        """Go to a device, convolutions laid out as `run` lays them out."""
+        """Move to a device, with convolutions in the memory format of `run`."""
         self.to(device)
         for part in steady_parts(self.network):
             lay_out(part)
 
     def train(self, mode: bool = True) -> LandLearner:
-        """Go to training mode, batch norms of the tower excepted."""
+        """Set training mode, except for batch norms of the tower."""
         super().train(mode)
         for module in self.network.backbone.modules():
             if isinstance(module, nn.BatchNorm2d):

@@ -1,4 +1,4 @@
-"""Naming: the classes of a vocabulary that a CLIP sees on chips, and tags for its answers."""
+"""Naming: ranks the class names of a vocabulary for chips with CLIP, and makes tags for files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from geochange.models.weights.checkpoint import read_clip
 from geochange.models.weights.locate import clip_file, sensible
 
 Ranking = tuple[tuple[str, float], ...]
-"""Every name of a vocabulary with its probability, the most probable first."""
+"""All names of a vocabulary with their probabilities, sorted by falling probability."""
 
 PUBLISHED_CLIP = "vit16"
 """The authors' name of OpenAI's ViT-B/16 in file names."""
@@ -31,8 +31,8 @@ _DIGITS = 8
 class Namer:
     """A CLIP that ranks the names of a vocabulary by how well they fit a chip.
 
-    It computes in float32. On a CPU chips go through one at a time, as in the detector, so that the
-    nine best names are the same; on a GPU all of one shape together.
+    It computes in float32. On a CPU it processes chips one at a time, as the detector does, so both
+    choose the same nine names. On a GPU it processes all chips of one shape together.
     """
 
     def __init__(self, scorer: ClipScorer, vocabulary: Names, device: str = "cpu") -> None:
@@ -44,7 +44,7 @@ class Namer:
     def rank(self, chips: Sequence[Chip]) -> list[tuple[Ranking, Ranking]]:
         """Ranked names of each chip, before and after.
 
-        Of equal probabilities the earlier comes first.
+        Names with equal probability keep the order of the vocabulary.
         """
         ranked: list[tuple[Ranking, Ranking]] = []
         for together in self._passes(chips):
@@ -63,7 +63,7 @@ class Namer:
 
 
 def rankings(scores: torch.Tensor, vocabulary: Names) -> list[Ranking]:
-    """(B, V) probabilities -> each row's names in falling order; of equal ones the earlier first."""
+    """(B, V) probabilities -> the names of each row by falling probability, ties in given order."""
     falling = scores.sort(dim=1, descending=True, stable=True)
     rows = zip(falling.indices.tolist(), falling.values.tolist(), strict=True)
     return [
@@ -73,7 +73,7 @@ def rankings(scores: torch.Tensor, vocabulary: Names) -> list[Ranking]:
 
 
 def read_namer(clip: str, vocabulary: Names, device: str) -> Namer:
-    """Read a CLIP, by any name that `read_clip` knows, and embed a vocabulary. Raises InputError."""
+    """Read a CLIP under any name that `read_clip` takes, and embed a vocabulary. Raises InputError."""
     found = read_clip(clip, "train with prompts.mode=fixed, which needs no CLIP")
     with sensible(found.source):
         scorer = build_scorer(found.tensors, found.quickgelu, vocabulary)
@@ -81,10 +81,11 @@ def read_namer(clip: str, vocabulary: Names, device: str) -> Namer:
 
 
 def clip_tag(name: str) -> str:
-    """A short tag of a CLIP for file names, unique to it.
+    """A short, unique tag of a CLIP for file names.
 
-    OpenAI's ViT-B/16 is `vit16`, as published, under any name. Others are their MODEL/TAG in lower
-    case, or a file's name and the start of its SHA-256. Raises InputError for a missing file.
+    OpenAI's ViT-B/16 is `vit16`, as published, under any name. Other published models have their
+    MODEL/TAG in lower case, files their name and the start of their SHA-256. Raises InputError for a
+    missing file.
     """
     model, file = clip_file(name)
     if file is not None:
@@ -94,14 +95,14 @@ def clip_tag(name: str) -> str:
         return f"{_slug(model or file.stem)}-{digest[:_DIGITS]}"
     model, _, tag = name.partition("/")
     tag = tag or "openai"
-    # OpenAI's weights need QuickGELU, whether the name of the model says so or not.
+    # OpenAI's weights always need QuickGELU, also if the name of the model does not say so.
     if (model.removesuffix("-quickgelu"), tag) == ("ViT-B-16", "openai"):
         return PUBLISHED_CLIP
     return _slug(f"{model}-{tag}")
 
 
 def vocabulary_tag(vocabulary: Names) -> str:
-    """The number of names, followed by a digest unless they are the published 56."""
+    """The number of names, and a digest unless they are the published 56."""
     count = str(len(vocabulary))
     if vocabulary == published_vocabulary():
         return count

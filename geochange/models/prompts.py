@@ -21,55 +21,55 @@ NAMES = 9
 START, END = 49406, 49407
 
 Names = tuple[str, ...]
-"""A chip's class names at one date, the most probable first."""
+"""The class names of a chip at one date, by falling probability."""
 
 PromptMode = Literal["per-date", "published", "fixed"]
-"""per-date: each date has its own names. published: the names of the date before serve both, as in
-the authors' test code. fixed: the same names for every chip; CLIP does not run.
+"""per-date: each date has its own names. published: both dates have the names of the date before, as
+in the authors' test code. fixed: all chips have the same names, and CLIP does not run.
 """
 
 FIXED: Names = (
     *("building", "road", "tree", "bare land", "farmland"),
     *("parking lot", "cars", "river", "shrubbery"),
 )
-"""The names of both dates where CLIP does not run: common in pictures of settled land."""
+"""The names of both dates if CLIP does not run. They are common in images of settled land."""
 
 
 MOST_NAMES = 4096
-"""Of a vocabulary: CLIP's text tower reads every one before the first chip is seen."""
+"""The largest vocabulary. CLIP's text tower encodes every name before the first chip."""
 
 LONGEST_NAME = 200
-"""Letters of a class name: CLIP reads no more than some seventy syllables of a text."""
+"""The largest number of characters of a name. CLIP reads at most 77 tokens of a text."""
 
 
 def parse_vocabulary(text: str) -> Names:
-    """One class name a line. Raises InputError as `check_names` does."""
+    """Class names, one per line. Raises InputError as `check_names` does."""
     return check_names([line.strip() for line in text.splitlines() if line.strip()])
 
 
 def check_names(names: Sequence[object], fewest: int = NAMES) -> Names:
     """The class names of a vocabulary.
 
-    fewest: how many there must be. Raises InputError where there are fewer, or more than can be
-    looked for, and where one is no text, empty or too long, or is there twice.
+    fewest: the least number of names. Raises InputError if there are too few or too many names, and for
+    a name that is not text, is empty, is too long, or occurs twice.
     """
     if len(names) > MOST_NAMES:
-        raise InputError(f"the vocabulary has {len(names):,} names; leave {MOST_NAMES:,} at most")
+        raise InputError(f"the vocabulary has {len(names):,} names; keep at most {MOST_NAMES:,}")
     kept = tuple(name for name in names if isinstance(name, str) and name.strip())
     if len(kept) < len(names):
         odd = next(name for name in names if not isinstance(name, str) or not name.strip())
-        raise InputError(f"the vocabulary holds {str(odd)[:40]!r}, which is no name; take it out")
+        raise InputError(f"the vocabulary holds {str(odd)[:40]!r}, which is not a name; remove it")
     if long := next((name for name in kept if len(name) > LONGEST_NAME), None):
         raise InputError(
-            f"the vocabulary has a name of {len(long):,} letters ({long[:20]}...); "
-            f"{LONGEST_NAME} are the most"
+            f"the vocabulary has a name of {len(long):,} characters ({long[:20]}...); "
+            f"the limit is {LONGEST_NAME}"
         )
     if twice := sorted(name for name, times in Counter(kept).items() if times > 1):
         more = f" and {len(twice) - NAMES} more" if len(twice) > NAMES else ""
         listed = ", ".join(twice[:NAMES])
         raise InputError(f"the vocabulary has {listed}{more} more than once; keep one of each")
     if len(kept) < fewest:
-        raise InputError(f"the vocabulary has {len(kept)} names, and each text needs {NAMES}")
+        raise InputError(f"the vocabulary has {len(kept)} names, but each text needs {NAMES}")
     return kept
 
 
@@ -80,16 +80,16 @@ def published_vocabulary() -> Names:
 
 
 def tokenise(text: str, places: int) -> list[int]:
-    """CLIP's tokens of one text: `places` of them, zeros after the end token.
+    """CLIP's tokens of a text: exactly `places` tokens, with zeros after the end token.
 
-    A text that is too long loses its last tokens, never its end token.
+    A text that is too long is cut, but keeps its end token.
     """
     tokens = [START, *encoder()(text)[: places - 2], END]
     return tokens + [0] * (places - len(tokens))
 
 
 def foreground_tokens(names: Sequence[str], places: int) -> list[int]:
-    """Tokens of the foreground text; where it is too long, its last names are left out."""
+    """Tokens of the foreground text. If it is too long, its last names are left out."""
     kept = list(names)
     while len(kept) > 1 and len(encoder()(FOREGROUND + ", ".join(kept))) > places - 2:
         kept.pop()
@@ -97,7 +97,7 @@ def foreground_tokens(names: Sequence[str], places: int) -> list[int]:
 
 
 def best_names(scores: torch.Tensor, vocabulary: Names) -> list[Names]:
-    """(B, V) class scores -> each chip's nine best names; of equal ones the earlier is better."""
+    """(B, V) class scores -> the nine best names of each chip; ties in the order of the vocabulary."""
     order = scores.float().cpu().sort(dim=1, descending=True, stable=True).indices[:, :NAMES]
     return [tuple(vocabulary[i] for i in row) for row in order.tolist()]
 
@@ -117,11 +117,12 @@ class _Entries:
 
 
 class PromptCache:
-    """Embedded texts, each computed once: the background for good, foregrounds by their names.
+    """A cache of text embeddings: the background for ever, foregrounds by their names.
 
-    places: tokens of a text. size: foreground texts kept; the least recently used goes first. One
-    text is encoded at a time, cut after its end, so that an embedding depends on its names alone,
-    to the last bit. `together` encodes all missing texts at once, which is faster on a GPU.
+    places: tokens of a text. size: the number of cached foreground texts; the least recently used one
+    is dropped first. Texts are encoded one at a time and cut after their end token, so an embedding
+    depends only on its names, to the last bit. `together` encodes all missing texts at once, which is
+    faster on a GPU.
     """
 
     def __init__(self, encode: Encode, places: int, size: int = 4096, *, together: bool) -> None:
@@ -164,5 +165,5 @@ class PromptCache:
         rows = [foreground_tokens(n, self._places) for n in names]
         tokens = _tokens(rows, device)
         batches = [tokens] if self._together else list(tokens.split(1))
-        # A view would keep the whole result alive as long as its row is cached.
+        # A view would keep the whole result in memory as long as one row is cached.
         return [row.clone() for batch in batches for row in self._encode(batch)]

@@ -1,4 +1,4 @@
-"""ChangeModel: what a network is to the rest of the house."""
+"""ChangeModel: the protocol of all models."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ from geochange.chip import Chip
 from geochange.models.inference.batch import Batch
 
 Statistics = Mapping[str, Any]
-"""What a model learnt of one scene: plain numbers and lists, so that it travels and is stored as JSON."""
+"""What a model learnt from a scene, as values for JSON, so that workers and files can hold it."""
 
 
 @runtime_checkable
 class ChangeModel(Protocol):
-    """Finds change in batches of chips.
+    """Detects change in batches of chips.
 
-    bands: how many bands a date must have; None takes any number.
-    threshold: the probability from which a pixel is called changed, unless the user says otherwise.
+    bands: the number of bands of a date; None takes any number.
+    threshold: the default probability from which a pixel counts as changed.
     """
 
     bands: int | None
     threshold: float
 
     def fit(self, sample: Sequence[Chip]) -> Statistics:
-        """Learn scene-wide statistics from chips spread over the scene; {} where none are needed.
+        """Statistics from chips spread over the scene; {} if the model needs none.
 
-        Called once per run, before tiling, in one process.
+        It is called once per run, before tiling, in one process.
         """
         ...
 
     def adopt(self, statistics: Statistics) -> None:
-        """Take statistics that `fit` returned, here or in another process."""
+        """Use statistics that `fit` returned, in this or another process."""
         ...
 
     def change_logits(self, batch: Batch) -> torch.Tensor:
-        """(batch, height, width) float32: the logit of change, that of class 1 less that of class 0.
+        """(batch, height, width) float32: the logit of change (class 1 minus class 0).
 
-        A chip's answer must not depend on the chips it shares the batch with.
+        The result of a chip must not depend on the other chips of its batch.
         """
         ...
 
 
 @runtime_checkable
 class SeesLand(Protocol):
-    """A ChangeModel that sees what stands on each pixel of a date."""
+    """A ChangeModel that classifies the land cover of each pixel at each date."""
 
     @property
     def land_classes(self) -> tuple[str, ...]:
-        """What it tells apart; none where this network has no head for it."""
+        """The names of its land classes; empty if this network has no land head."""
         ...
 
     def change_and_land(
         self, batch: Batch, scores: tuple[torch.Tensor, torch.Tensor] | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """What `change_logits` gives, and (batch, date, height, width) uint8 numbers of classes.
+        """The result of `change_logits`, and (batch, date, height, width) uint8 class numbers.
 
         Asked for where there are `land_classes`. UNSEEN where it did not look, for want of likely
         change. scores: see NamesClasses.
@@ -71,10 +71,10 @@ class SeesLand(Protocol):
 
 @dataclass(frozen=True)
 class NamingRule:
-    """When a name is said, and when nothing is.
+    """When a class name is assigned to a chip, and when none is.
 
-    meanings: names of one thing, whose scores add up; a name in none of them stands for itself.
-    least_score: what a meaning scores at least for a name of it to be said.
+    meanings: groups of names for one thing, whose scores are added. A name in no group is its own
+    group. least_score: the least score of a group whose name is assigned.
     """
 
     meanings: tuple[tuple[str, ...], ...] = ()
@@ -82,24 +82,24 @@ class NamingRule:
 
 
 ALWAYS = NamingRule()
-"""A name is said whatever it scores."""
+"""The rule that always assigns a name."""
 
 
 @runtime_checkable
 class KnowsItsNames(Protocol):
-    """A NamesClasses that knows from which score on its names are right."""
+    """A NamesClasses with a calibrated least score for its names."""
 
     @property
     def naming(self) -> NamingRule:
-        """When it says a name."""
+        """Its naming rule."""
         ...
 
 
 @runtime_checkable
 class NamesClasses(Protocol):
-    """A ChangeModel that, on its way, scores what each chip shows.
+    """A ChangeModel that also scores class names for each chip.
 
-    classes: the names it scores; none where it was told not to.
+    classes: the names that it scores; empty if prompts are fixed.
     """
 
     @property
@@ -114,11 +114,11 @@ class NamesClasses(Protocol):
     def change_logits(
         self, batch: Batch, scores: tuple[torch.Tensor, torch.Tensor] | None = None
     ) -> torch.Tensor:
-        """As ChangeModel's; `scores` are what `class_scores` said of this batch, on the host."""
+        """As in ChangeModel. scores: the result of `class_scores` for this batch, on the host."""
         ...
 
     def named_logits(
         self, batch: Batch, names: tuple[Sequence[tuple[str, ...]], Sequence[tuple[str, ...]]]
     ) -> torch.Tensor:
-        """As `change_logits`, with the class names of every chip at both dates given."""
+        """As `change_logits`, with given class names for every chip at both dates."""
         ...

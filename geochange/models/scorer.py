@@ -15,15 +15,15 @@ from geochange.models.weights.foreign import Tensors, fill
 from geochange.models.weights.openclip import MEAN, STD, build_clip, read_shape
 
 TOGETHER = 256
-"""Names that are embedded at once."""
+"""The number of names that are embedded at once."""
 
 
 def preprocess(pictures: torch.Tensor, size: int) -> torch.Tensor:
     """CLIP's own preprocessing, on the device.
 
-    pictures: (B, 3, H, W) RGB in 0-255. The shorter side is resized to `size` px (bicubic,
-    antialiased, rounded as an 8-bit picture would be), the centre is cropped, and the result is
-    normalised: (B, 3, size, size) float32.
+    pictures: (B, 3, H, W) RGB in 0-255. The shorter side is resized to `size` px (bicubic, antialiased,
+    rounded like 8-bit values). Then the centre is cropped and normalised. Returns (B, 3, size, size)
+    float32.
     """
     height, width = pictures.shape[2:]
     scale = size / min(height, width)
@@ -40,7 +40,7 @@ def preprocess(pictures: torch.Tensor, size: int) -> torch.Tensor:
 class ClipScorer(nn.Module):
     """A CLIP image tower with the embedded names of a vocabulary.
 
-    The names are used bare, without a sentence, and embedded once; then the text tower is freed.
+    The names are embedded once, without a sentence around them. Then the text tower is freed.
     Source: ChangeCLIP, sec. 3.2 (and CLIP, Radford 2021, sec. 3.1.2).
     """
 
@@ -73,7 +73,7 @@ class ClipScorer(nn.Module):
 
 
 def build_scorer(tensors: Tensors, quickgelu: bool, vocabulary: Sequence[str]) -> ClipScorer:
-    """A scorer from CLIP's weights. Raises InputError where they do not fit."""
+    """A scorer from CLIP's weights. Raises InputError if they do not fit."""
     shape = read_shape(tensors)
     clip = build_clip(shape, quickgelu)
     fill(clip, tensors)

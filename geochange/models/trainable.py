@@ -1,4 +1,4 @@
-"""Learner: ChangeCLIP as it is trained, texts and all, in one forward pass."""
+"""TrainableChangeClip: ChangeCLIP with its text encoding in one forward pass, for training."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from geochange.models.weights.initial import start_from_clip
 from geochange.models.weights.locate import clip_file
 
 IMAGENET = "imagenet"
-"""The start of a network whose tower is EfficientNet's, as ImageNet taught it."""
+"""The start of a network whose image tower is an EfficientNet with ImageNet's weights."""
 
 _NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
@@ -32,10 +32,10 @@ _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 class TrainableChangeClip(nn.Module):
     """The network and the encoding of its texts, so that gradients reach both towers.
 
-    One module, because what computes gradients on several devices wraps one forward pass.
-    frozen: batch norms keep their statistics; their scale and offset go on learning.
-    together: batch norms see both dates at once, not one after the other.
-    steady: image tower and land head stay as they are, and the rest learns from what they see.
+    It is one module, because distributed training wraps a single forward pass.
+    frozen: batch norms keep their statistics, but their scale and offset are trained.
+    together: batch norms normalise both dates together, not one after the other.
+    steady: image tower and land head are frozen, and only the rest is trained.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class TrainableChangeClip(nn.Module):
     def forward(
         self, before: torch.Tensor, after: torch.Tensor, tokens: torch.Tensor, texts: torch.Tensor
     ) -> torch.Tensor:
-        """Look at a Lesson's inputs; returns (batch, 2, height, width) float32 logits."""
+        """From the inputs of a LabelledBatch to (batch, 2, height, width) float32 logits."""
         encoded = self.network.encode_texts(tokens)
         background = encoded[:1].expand(len(texts), -1)
         one, two = (torch.stack([background, encoded[row]], dim=1) for row in texts.unbind(1))
@@ -65,16 +65,16 @@ class TrainableChangeClip(nn.Module):
         return logits
 
     def synchronise(self) -> None:
-        """Let batch norms take their statistics over the chips of all devices."""
+        """Use batch statistics of all devices in batch norms."""
         self.network = nn.SyncBatchNorm.convert_sync_batchnorm(self.network)
 
     def settle(self, device: torch.device) -> None:
-        """Go to a device, convolutions laid out as `run` lays them out: the same bits come out."""
+        """Move to a device, with convolutions in the memory format of `run`, so that bits are equal."""
         self.to(device)
         lay_out(self)
 
     def train(self, mode: bool = True) -> TrainableChangeClip:
-        """Go to training mode, frozen norms excepted."""
+        """Set training mode, except for frozen parts."""
         super().train(mode)
         if self.frozen:
             for module in self.modules():
@@ -86,21 +86,21 @@ class TrainableChangeClip(nn.Module):
 
 
 def lay_out(module: nn.Module) -> None:
-    """Lay convolutions out with channels innermost, as `run` does."""
+    """Use channels_last for convolutions, as `run` does."""
     for part in module.modules():
         if isinstance(part, _CONVOLUTIONS):
             part.to(memory_format=torch.channels_last)
 
 
 def steady_parts(network: ChangeClip) -> list[nn.Module]:
-    """What sees a date by itself: the image tower, and the land head where there is one."""
+    """The parts that process each date by itself: the image tower, and the land head if any."""
     parts = [network.backbone, network.land_head]
     return [part for part in parts if part is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkStart:
-    """What a network is before it learns; see NetworkOptions for what each means."""
+    """The network before training; see NetworkOptions for the meaning of each field."""
 
     variant: str
     weights: str | None
@@ -109,26 +109,29 @@ class NetworkStart:
     seed: int = 0
 
     def check(self) -> None:
-        """Raise OptionError for a variant that is not there, or that has no CLIP of its own."""
+        """Raise OptionError for an unknown variant, or one without the CLIP or tower that it needs."""
         variant = find_variant(self.variant)
         if self.weights == "clip" and variant.clip is None:
-            raise OptionError(f"network.start clip: {self.variant} has none; say null, or a file")
+            raise OptionError(
+                f"network.start clip: {self.variant} has no CLIP; give null or a file"
+            )
         if self.weights == IMAGENET:
             if not isinstance(variant.options.visual, EfficientNetOptions):
                 raise OptionError(
-                    f"network.start imagenet: {self.variant} has another image tower; say "
+                    f"network.start imagenet: {self.variant} has another image tower; set "
                     "network.variant lite"
                 )
             weights_file()
 
 
 def start_network(start: NetworkStart) -> tuple[ChangeClip, Card]:
-    """A network to teach, and the card it begins with.
+    """The initial network of a training and its card.
 
-    weights: "clip" for the variant's own CLIP, "imagenet" for EfficientNet's tower, another CLIP by
-    MODEL/TAG or file, a ChangeCLIP checkpoint (whose sizes then count, not the variant's), or None
-    for random ones.
-    Raises OptionError, InputError.
+    weights: "clip" for the variant's own CLIP, "imagenet" for an EfficientNet tower, the MODEL/TAG or
+    file of another CLIP, a ChangeCLIP checkpoint (its sizes replace those of the variant), or None for
+    random weights.
+
+    Raises OptionError and InputError.
     """
     start.check()
     torch.manual_seed(start.seed)
@@ -151,22 +154,22 @@ def start_network(start: NetworkStart) -> tuple[ChangeClip, Card]:
 
 
 def start_card(start: NetworkStart) -> Card | None:
-    """The card of the ChangeCLIP that a network begins as; None where it begins as no such."""
+    """The card of the checkpoint with which a network starts; None for other starts."""
     if start.weights in (None, "clip", IMAGENET) or not _is_file(str(start.weights)):
         return None
     try:
         return read_checkpoint(str(start.weights)).card
     except InputError:
-        return None  # CLIP's, or neither: `start_network` tells
+        return None  # not a checkpoint; `start_network` raises the error
 
 
 def _is_file(name: str) -> bool:
-    """Whether a start is a file that says itself what it holds."""
+    """Whether a start is a file whose contents decide what it is."""
     return clip_file(name)[1] is not None and "@" not in name
 
 
 def _go_on(checkpoint: Checkpoint, how: Regularisation) -> tuple[ChangeClip, Card]:
-    """What it was called good at is no longer true once it learns on."""
+    """A network that continues from a checkpoint. Its scores are dropped, as training changes it."""
     card = checkpoint.card
     options = regularised(card.options, how)
     network = replace(checkpoint, card=replace(card, options=options)).build()
@@ -179,6 +182,6 @@ def _from_clip(
     try:
         clip = read_clip(name, "start from random weights (network.start=null)")
     except InputError as error:
-        # A file that is neither: what it lacks as a checkpoint says more.
+        # The file is neither a checkpoint nor a CLIP. The first error describes it better.
         raise (refused or error) from None
     return start_from_clip(options, clip.tensors), Card(options)

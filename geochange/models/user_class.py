@@ -1,4 +1,4 @@
-"""A class by package.module:Class, whose package may lie in the current folder."""
+"""A class by package.module:Class. Its package may be in the current folder."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from geochange.errors import OptionError
 class _OneInFolder(MetaPathFinder):
     """Finds one top-level package or module in one folder.
 
-    Its submodules are then found by the package's own path. Whatever else is imported meanwhile is
-    not looked for there: a folder of data may hold files with the names of libraries.
+    Python finds its submodules by the package's own path. Other imports do not search the folder,
+    because a folder of data may hold files with the names of libraries.
     """
 
     def __init__(self, name: str, folder: str) -> None:
@@ -32,13 +32,13 @@ class _OneInFolder(MetaPathFinder):
         path: Sequence[str] | None,
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
-        """The spec of that one name; None for every other."""
+        """The spec of that one name; None for other names."""
         return PathFinder.find_spec(fullname, [self.folder]) if fullname == self.name else None
 
 
 @contextmanager
 def _found_in(name: str, folder: str | None) -> Iterator[None]:
-    """Let one top-level name be found in a folder, where no installed package has it."""
+    """Let one top-level name be imported from a folder, after installed packages."""
     if folder is None:
         yield
         return
@@ -53,7 +53,7 @@ def _found_in(name: str, folder: str | None) -> Iterator[None]:
 def locate_class(reference: str, option: str) -> Any:
     """The class of package.module:Class. Installed packages come before the current folder.
 
-    option: what the user wrote, for the message. Raises OptionError where it cannot be imported.
+    option: the option of the user, for the message. Raises OptionError if it cannot be imported.
     """
     module, _, attribute = reference.partition(":")
     package, folder = module.partition(".")[0], _current_folder()
@@ -73,7 +73,7 @@ def locate_class(reference: str, option: str) -> Any:
 def _current_folder() -> str | None:
     try:
         return os.getcwd()
-    except FileNotFoundError:  # it was deleted, so no module lies in it
+    except FileNotFoundError:  # the current folder was deleted
         return None
 
 

@@ -1,1 +1,1 @@
-"""MOSAIC: tapers, stores, stitching and the schedule; neither torch networks nor rasterio."""
+"""MOSAIC: tapers, stores, stitching and the schedule. It imports no networks and no rasterio."""

@@ -1,4 +1,4 @@
-"""Arrays of zarr 3 whose chunks end with a CRC-32C, and what is read of them only where it matches."""
+"""Arrays of zarr 3 whose chunks end with a CRC-32C. A chunk that does not match it is not read."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from geochange.errors import RunError
 from geochange.files.checksummed import remove
 
 EVERY_CHUNK: ArrayConfigParams = {"write_empty_chunks": True}
-"""A chunk that equals its fill value must still appear: its file says that the task is done."""
+"""Chunks that equal the fill value are written too, because a chunk shows that its task is done."""
 
 METADATA = "zarr.json"
 
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, IndexError)
-"""What zarr raises at chunks and metadata that are not what it wrote."""
+"""Exceptions of zarr for damaged chunks and metadata."""
 
 Place = tuple[slice | int, ...]
 """The indices of a region of an array."""
 
 
 class DamagedStoreError(RunError):
-    """A store of the work folder does not hold what was written into it."""
+    """A store of the work folder is damaged."""
 
 
 def create(path: Path, **layout: Any) -> None:
-    """Lay an array out, or write its metadata anew where it is there; intact chunks stay.
+    """Create an array, or only its metadata if it exists. Intact chunks stay.
 
-    What stands in the place of a chunk and is none goes. layout: what zarr.create_array takes.
+    Files that are not valid chunks are removed. layout: arguments of zarr.create_array.
     """
     _clear(path, len(layout["shape"]))
     path.mkdir(exist_ok=True)
@@ -51,7 +51,7 @@ def create(path: Path, **layout: Any) -> None:
 
 
 def _clear(path: Path, axes: int) -> None:
-    """Remove files where folders belong, folders where files do, and chunks half written."""
+    """Remove files where folders belong, folders where files belong, and incomplete chunks."""
     for place in (path, path / "c"):
         if place.exists() and not place.is_dir():
             remove(place)
@@ -69,22 +69,22 @@ def _clear(path: Path, axes: int) -> None:
 
 
 def write(path: Path, place: Place, values: NDArray[Any]) -> None:
-    """Put values into whole chunks of an array."""
-    # open_array takes a config too, and lets it fall.
+    """Write values into whole chunks of an array."""
+    # open_array also takes a config, but ignores it.
     zarr.open_array(store=path, mode="r+").with_config(EVERY_CHUNK)[place] = values
 
 
 def read(path: Path, place: Place) -> NDArray[Any]:
-    """The values of a region; the fill value where there is no chunk.
+    """The values of a region; missing chunks have the fill value.
 
-    Raises DamagedStoreError where a chunk does not match its checksum.
+    Raises DamagedStoreError if a chunk does not match its checksum.
     """
     try:
         return np.asarray(zarr.open_array(store=path, mode="r")[place])
     except _DAMAGE as error:
         raise DamagedStoreError(
             f"{path}: damaged since it was written ({error}); the same command again computes "
-            "anew what is lost"
+            "what is lost"
         ) from error
 
 

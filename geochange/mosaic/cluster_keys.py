@@ -1,4 +1,4 @@
-"""TLS of Dask clusters: the keys of a client, in Dask's configuration, and what is said without them."""
+"""TLS for Dask clusters: checks the client's keys in Dask's configuration, and explains failures."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ import dask
 from distributed import Client
 from distributed.security import Security
 
-from geochange.errors import OptionError
+from geochange.errors import OptionError, one_line
 
 CERTIFICATES = {
     "ca-file": "tls_ca_file",
     "client.cert": "tls_client_cert",
     "client.key": "tls_client_key",
 }
-"""What a client shows and checks: by its name below distributed.comm.tls, the field of Security."""
+"""The certificates of a client: names below distributed.comm.tls, and fields of Security."""
 
 WAIT_S = 600.0
 
 
 def is_encrypted(scheduler: str) -> bool:
-    """Whether an address is that of a scheduler with TLS."""
+    """Whether the scheduler of an address uses TLS."""
     return scheduler.startswith(("tls://", "wss://"))
 
 
 def check_keys(scheduler: str) -> None:
-    """Refuse an encrypted scheduler where Dask's configuration names no keys that are there.
+    """Refuse an encrypted scheduler if the keys in Dask's configuration are missing.
 
     Raises OptionError.
     """
@@ -39,7 +39,7 @@ def check_keys(scheduler: str) -> None:
     security = Security()
     for name, field in CERTIFICATES.items():
         place = getattr(security, field)
-        if place is None and name != "client.key":  # a key may be in the file of its certificate
+        if place is None and name != "client.key":  # the file of a certificate may hold its key
             raise OptionError(
                 f"--scheduler {scheduler}: needs certificates; name them in Dask's configuration, "
                 f"where distributed.comm.tls.{name} is missing (docs/several-machines.md)"
@@ -52,11 +52,11 @@ def check_keys(scheduler: str) -> None:
 
 
 def why_unanswered(error: BaseException) -> str:
-    """What keeps a client from a scheduler, and the cure."""
+    """Why a client cannot reach a scheduler, and the cure."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
-            reason = " ".join(str(cause.reason or cause).split())
+            reason = one_line(cause.reason or cause)
             return (
                 f"TLS fails ({reason}); give this machine and the scheduler certificates of one "
                 "authority"
@@ -73,11 +73,11 @@ def why_unanswered(error: BaseException) -> str:
 def cluster_address(
     cluster: Any, workers: int | None = None, wait_s: float = WAIT_S
 ) -> Iterator[str]:
-    """The address of a Dask cluster's scheduler, for the option `scheduler`, once workers are up.
+    """The address of a Dask cluster's scheduler, for the option `scheduler`, once workers are ready.
 
-    In this context Dask is configured with the cluster's keys, where it has any.
-    workers: how many must be up; all that were asked for where None. Raises OptionError if they do
-    not come up.
+    In this context Dask is configured with the keys of the cluster, if it has any.
+    workers: the number to wait for; None waits for all requested workers. Raises OptionError if they
+    are not ready in time.
     """
     wanted = workers or len(cluster.worker_spec)
     keys = {name: getattr(cluster.security, field) for name, field in CERTIFICATES.items()}

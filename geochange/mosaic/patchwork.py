@@ -1,7 +1,7 @@
-"""Patchwork: what cannot be averaged, such as numbers of classes, from overlapping tiles.
+"""Patchwork: combines tiles whose values cannot be averaged, such as class numbers.
 
-A pixel has the answer of the tile that it lies deepest in. Tiles meet in the middle of what they
-share, wherever blocks begin, so that a pixel does not depend on the block it is computed in.
+A pixel takes the value of the tile in which it lies deepest. Tiles meet in the middle of their
+overlap, wherever blocks begin. So a pixel does not depend on the block in which it is computed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from geochange.mosaic.store import LandStore
 
 
 def patch(plan: TilePlan, output: Index, store: LandStore) -> NDArray[np.uint8]:
-    """(date, height, width) uint8 numbers of classes in an output block; UNSEEN without data."""
+    """(date, height, width) uint8 class numbers of an output block; UNSEEN without data."""
     window = plan.output_window(output)
     tile_rows, tile_cols = plan.touching_tiles(window)
     tiles = store.get(tile_rows, tile_cols)
@@ -31,7 +31,7 @@ def patch(plan: TilePlan, output: Index, store: LandStore) -> NDArray[np.uint8]:
 
 
 def _own(axis: Axis, tile: int, low: int, high: int) -> tuple[int, int]:
-    """Of the pixels from `low` to `high`, the first that is a tile's and the first behind."""
+    """The pixels of `low`..`high` that a tile owns, as the first and the first after them."""
     first = 0 if tile == 0 else _meeting(axis, tile - 1)
     stop = axis.size_px if tile == axis.tiles - 1 else _meeting(axis, tile)
     first = max(first, low)
@@ -39,7 +39,7 @@ def _own(axis: Axis, tile: int, low: int, high: int) -> tuple[int, int]:
 
 
 def _meeting(axis: Axis, tile: int) -> int:
-    """Where a tile ends for the next one to begin."""
+    """The pixel at which a tile ends and the next one begins."""
     return (axis.start(tile) + axis.tile_px + axis.start(tile + 1)) // 2
 
 

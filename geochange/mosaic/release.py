@@ -1,4 +1,4 @@
-"""Release: logits are deleted as soon as all output blocks that need them are stitched."""
+"""Release: deletes logits when all output blocks that need them are stitched."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from geochange.mosaic.store import LogitStore
 
 
 class OutputGathering(Protocol):
-    """Which output blocks gather from which blocks of tiles."""
+    """Tells which output blocks gather from which blocks of tiles."""
 
     def needed_blocks(self, output: Index) -> tuple[Index, ...]:
         """The blocks of tiles that an output block gathers from."""
@@ -25,10 +25,10 @@ class OutputGathering(Protocol):
 class LogitRelease:
     """Deletes each block of logits after the last output block that gathers from it.
 
-    It is told of finished output blocks in any order, each once. It remembers only the blocks
-    between finished and unfinished ones.
-    gathering: which output blocks gather from which blocks of tiles; None takes the store's whole
-    plan.
+    Finished output blocks may come in any order, each once. Only blocks between finished and unfinished
+    output blocks are kept in memory.
+    gathering: which output blocks gather from which blocks of tiles; None uses the whole plan of the
+    store.
     """
 
     store: LogitStore
@@ -36,7 +36,7 @@ class LogitRelease:
     _left: dict[Index, int] = field(default_factory=dict)
 
     def finished(self, output: Index) -> None:
-        """An output block is stitched and stored."""
+        """Note that an output block is stitched and stored."""
         plan = self.gathering or self.store.plan
         for block in plan.needed_blocks(output):
             left = self._left.pop(block, len(plan.outputs_of(block))) - 1

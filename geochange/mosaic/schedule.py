@@ -1,4 +1,4 @@
-"""Bounded submission: a job list of any length, of which Dask holds a handful at a time."""
+"""Bounded submission: runs a job list of any length, with few jobs submitted to Dask at once."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ __all__ = ["Client", "Job", "connect", "run_bounded"]
 
 CONNECT_S = 10
 LOCAL_PORT = "127.0.0.1:0"
-"""Dask's web server, which cannot be left out: any free port, seen from this machine alone."""
+"""The address of Dask's web server, which cannot be disabled: any free port, local only."""
 
 NO_PAGES: dict[str, list[str]] = {
     f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker")
 }
-"""Nobody is told that port, so it serves nothing."""
+"""The web server serves no pages, because its port is not published."""
 
 OURS = {
     "distributed.scheduler.worker-ttl": None,
@@ -39,22 +39,22 @@ OURS = {
     "distributed.worker.memory.terminate": False,
     "distributed.admin.tick.limit": "1h",
 }
-"""Our own submission bounds memory; Dask's spilling and pausing would only hide that. And a machine
-that slept is no worker that died: those that do close their connection, or are this process."""
+"""Dask settings. Bounded submission limits memory, so Dask must not spill or pause workers. A
+machine that was asleep is not a dead worker: dead workers close their connection."""
 
 SPLITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-"""What says over how many threads a worker process splits a sum; Dask would have it be one."""
+"""Variables that set the number of threads for sums in a worker process. Dask would set one."""
 
 SAFE_PATH = "PYTHONSAFEPATH"
-"""What keeps a starting Python from looking for modules in the current folder first."""
+"""The variable that stops a new Python from searching modules in the current folder first."""
 
 READ_AHEAD = 64
-"""Jobs that may wait for others before the list is read no further."""
+"""The largest number of waiting jobs. With more, reading of the list pauses."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A call for a worker, and the keys of the earlier jobs that it has to wait for."""
+    """A call for a worker, and the keys of earlier jobs that must be done before."""
 
     key: Hashable
     function: Callable[..., Any]
@@ -63,12 +63,12 @@ class Job:
 
 
 def threads_of(workers: int) -> int:
-    """Threads of each worker that share the machine's cores out; 0 workers is this process."""
+    """Threads per worker, so that workers share the cores of the machine. 0 workers is this process."""
     return max(1, CPU_COUNT // max(1, workers))
 
 
 def machine_bytes() -> int:
-    """The memory of this machine, or of the container that it is."""
+    """The memory of this machine, or of the container in which it runs."""
     return int(MEMORY_LIMIT)
 
 
@@ -76,14 +76,14 @@ def machine_bytes() -> int:
 def connect(
     scheduler: str | None, workers: int, threads: int | None, cores: int = CPU_COUNT
 ) -> Iterator[Client]:
-    """A Dask client: of `scheduler`, of `workers` processes, or (0 workers) inside this process.
+    """A Dask client for `scheduler`, for `workers` processes, or (0 workers) inside this process.
 
-    threads: of each worker; None shares the machine's cores out. cores: how many threads a sum
-    within a worker is split over; a network's last bits depend on it.
+    threads: per worker; None divides the cores among the workers. cores: the number of threads for a
+    sum in a worker; the last bits of a network's result depend on it.
     Raises OptionError if the scheduler does not answer.
     """
-    # Importing distributed turns its log of every connection on, and a failed task's traceback;
-    # whatever fails reaches us as its future's exception.
+    # Importing distributed enables its log of all connections and of tracebacks. Failures reach this
+    # process as exceptions of futures, so the log is not needed.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     if scheduler is not None:
@@ -104,9 +104,10 @@ def connect(
 
 @contextmanager
 def _imports_nothing_here() -> Iterator[None]:
-    """Processes that start meanwhile do not look for modules in the current folder.
+    """In this context, new processes do not search modules in the current folder.
 
-    Python puts it first on the path of those that multiprocessing starts, until they are told ours.
+    Python puts that folder first on the path of processes that multiprocessing starts, until they
+    receive the path of the parent.
     """
     before = os.environ.get(SAFE_PATH)
     os.environ[SAFE_PATH] = "1"
@@ -137,10 +138,10 @@ def _client_of(scheduler: str) -> Client:
 
 
 def _cluster(workers: int, threads: int, scratch: str) -> LocalCluster:
-    """Workers of this process, or processes that talk in TLS with keys made for this run.
+    """Workers in this process, or processes that communicate by TLS with keys of this run.
 
-    A Dask port runs what it is sent. So the ports listen on this machine alone, and other users of
-    it have no key.
+    A Dask port runs the code that it receives. So the ports are local, and other users of the machine
+    have no key.
     """
     own: dict[str, Any] = {"protocol": "inproc://"}
     if workers:
@@ -161,7 +162,7 @@ def _cluster(workers: int, threads: int, scratch: str) -> LocalCluster:
 
 
 def in_flight(client: Client) -> int:
-    """How many jobs are submitted at once: every thread has one, and the next one waiting."""
+    """The number of jobs that are submitted at once: one running and one waiting per thread."""
     threads: int = sum(client.nthreads().values())
     return 2 * max(1, threads)
 
@@ -172,12 +173,10 @@ def run_bounded(
     done: Callable[[Job, Any], None],
     spare: Callable[[BaseException], bool] = lambda error: False,
 ) -> None:
-    """Run jobs, few enough submitted at once; `done` sees each result, as it comes.
+    """Run jobs, at most `in_flight` at once. `done` gets each result when it arrives.
 
-    More than `in_flight` would only hold memory on the scheduler.
-    A job that waits for others is passed over until they are done. Every result is read: the first
-    failure that `spare` does not let pass cancels the rest and is raised; after one that it does,
-    all that waits for the job is left out.
+    Jobs that wait for others are submitted when these are done. The first failure cancels all jobs and
+    is raised, unless `spare` accepts it. Then all jobs that wait for the failed one are skipped.
     """
     waiting: list[Job] = []
     finished: set[Hashable] = set()
@@ -195,7 +194,9 @@ def run_bounded(
                 stream.add(future)
             if not live:
                 if waiting:
-                    raise RuntimeError(f"jobs wait for what was never listed: {waiting[0].key}")
+                    raise RuntimeError(
+                        f"jobs wait for a job that was never listed: {waiting[0].key}"
+                    )
                 return
             future = next(stream)
             job = live.pop(future)
@@ -209,7 +210,7 @@ def run_bounded(
 
 
 def _drop(job: Job, lost: set[Hashable]) -> bool:
-    """Whether a job waits for what will never be there; then others wait for it in vain too."""
+    """Whether a job waits for a skipped job. Then it is skipped, too."""
     if lost.isdisjoint(job.after):
         return False
     lost.add(job.key)
@@ -219,9 +220,9 @@ def _drop(job: Job, lost: set[Hashable]) -> bool:
 def _ready(
     waiting: list[Job], pending: Iterator[Job], finished: set[Hashable], room: int
 ) -> list[Job]:
-    """Up to `room` jobs that can start: those that waited first, then new ones from the list.
+    """Up to `room` jobs that can start: first those that waited, then new ones from the list.
 
-    Reading ahead stops at READ_AHEAD waiting jobs, so the list may be as long as it likes.
+    Reading ahead stops at READ_AHEAD waiting jobs, so the list may have any length.
     """
     ready: list[Job] = []
     for job in list(waiting):

@@ -1,4 +1,4 @@
-"""Stitching: the logits of overlapping tiles become one raster, by weighted mean."""
+"""Stitching: combines the logits of overlapping tiles into one raster by a weighted mean."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from geochange.parallelism import SERIAL_VALUES
 
 
 def stitch(plan: TilePlan, output: Index, taper: str, store: LogitStore) -> NDArray[np.float32]:
-    """(height, width) float32 logits of an output block; NaN where there is no data.
+    """(height, width) float32 logits of an output block; NaN without data.
 
-    sum(w * logit) / sum(w) over the tiles that touch the block, in index order and in float32, so
-    that the bits of a pixel do not depend on the block. NaN marks a pixel in every tile that holds
-    it, and passes through the sum. w is a product over both axes, and so is its sum.
+    sum(w * logit) / sum(w) over the tiles that touch the block, in index order and in float32, so that
+    the bits of a pixel do not depend on the block. A pixel without data is NaN in every tile that holds
+    it, and NaN passes through the sum. w is a product over both axes, and so is its sum.
     """
     window = plan.output_window(output)
     tile_rows, tile_cols = plan.touching_tiles(window)
-    # Torch reads half precision several times as fast as numpy.
+    # Torch converts half precision several times faster than numpy.
     tiles = torch.from_numpy(store.get(tile_rows, tile_cols))
     taper_weights = torch.from_numpy(weights(taper, plan.tile_px))
     total = torch.from_numpy(np.zeros((window.height, window.width), np.float32))
@@ -55,7 +55,7 @@ def _strips(pixels: torch.Tensor) -> Iterator[slice]:
 
 
 def _said(taper: str, axis: Axis, start: int, stop: int, tiles: range) -> torch.Tensor:
-    """Along an axis: the sum of the weights of all tiles at each pixel from `start` to `stop`."""
+    """Along an axis: the sum of the weights of `tiles` at each pixel from `start` to `stop`."""
     shape = profile(taper, axis.tile_px)
     total = np.zeros(stop - start)
     for tile in tiles:

@@ -1,7 +1,7 @@
-"""Stores of a run in its work folder: logits by tile, probability by pixel; zarr 3, ours alone.
+"""Stores of a run in its work folder: logits by tile, probability by pixel, in zarr 3.
 
-A task writes whole chunks that no other task writes, so there is nothing to lock. Each chunk ends
-with the checksum of its bytes: what does not match it counts as not done.
+A task writes whole chunks that no other task writes, so no locks are needed. Each chunk ends with
+the checksum of its bytes. A chunk that does not match it counts as not done.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from geochange.mosaic.checked_array import create, is_intact, read, write
 from geochange.raster.pictures.thumbnail import Small, Thumbnail
 
 LOGIT_LIMIT = 1e4
-"""Logits are kept in half precision, whose largest finite number is 65504."""
+"""The largest absolute logit. Logits are stored in half precision, whose maximum is 65504."""
 
 KEPT_ANSWERS = 4096
-"""Output blocks whose check is remembered: several tasks ask about each."""
+"""The number of output blocks whose check is cached, because several tasks check each."""
 
 
 def _block_tiles(plan: TilePlan) -> tuple[int, int]:
-    """(rows, cols) of tiles in a chunk: a block, or all there are."""
+    """(rows, cols) of tiles in a chunk: a block, or fewer if there are fewer tiles."""
     return min(plan.block_tiles, plan.tiles[0]), min(plan.block_tiles, plan.tiles[1])
 
 
@@ -42,15 +42,15 @@ def _place(rows: range, cols: range) -> tuple[slice, slice]:
 class LogitStore:
     """Logits of change of every tile: (tile row, tile col, height, width) float16, NaN = no data.
 
-    A chunk holds a row of tiles of a block: an output block that needs the last row of the blocks
-    above need not read all of them.
+    A chunk holds one row of tiles of a block. So an output block that needs only the last row of the
+    blocks above does not read the others.
     """
 
     path: Path
     plan: TilePlan
 
     def create(self) -> None:
-        """Lay the store out; chunks that are there stay."""
+        """Create the store. Existing chunks stay."""
         plan = self.plan
         tile = (plan.tile_px, plan.tile_px)
         create(
@@ -62,13 +62,13 @@ class LogitStore:
         )
 
     def has(self, block: Index) -> bool:
-        """Whether a block is there and intact, which reads it."""
+        """Whether a block exists and is intact. The block is read for this."""
         return self.exists(block) and is_intact(
             self.path, _place(*self.plan.block_tile_ranges(block))
         )
 
     def exists(self, block: Index) -> bool:
-        """Whether every chunk of a block is there."""
+        """Whether every chunk of a block exists."""
         return all(chunk.is_file() for chunk in self._chunks(block))
 
     def _chunks(self, block: Index) -> list[Path]:
@@ -77,7 +77,7 @@ class LogitStore:
         return [self.path / "c" / str(row) / str(block[1]) / "0" / "0" for row in rows]
 
     def put(self, block: Index, logits: NDArray[np.float16]) -> None:
-        """Keep the (tile rows, tile cols, height, width) logits of a block, within LOGIT_LIMIT."""
+        """Store the (tile rows, tile cols, height, width) logits of a block, clipped to LOGIT_LIMIT."""
         write(self.path, _place(*self.plan.block_tile_ranges(block)), logits)
 
     def get(self, rows: range, cols: range) -> NDArray[np.float16]:
@@ -85,16 +85,16 @@ class LogitStore:
         return read(self.path, _place(rows, cols))
 
     def drop(self, block: Index) -> None:
-        """Give the disk space of a block back."""
+        """Delete a block, to free disk space."""
         for chunk in self._chunks(block):
             chunk.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
 class LandStore:
-    """What stands on the pixels of every tile: (tile row, tile col, date, height, width) uint8.
+    """Land cover of every tile: (tile row, tile col, date, height, width) uint8.
 
-    Numbers of classes; UNSEEN = no data. It stays until a run has ended: a resumed run reads it
+    Class numbers; UNSEEN = no data. It stays until a run has ended, because a resumed run reads it
     again.
     """
 
@@ -102,7 +102,7 @@ class LandStore:
     plan: TilePlan
 
     def create(self) -> None:
-        """Lay the store out; chunks that are there stay."""
+        """Create the store. Existing chunks stay."""
         plan = self.plan
         tile = (2, plan.tile_px, plan.tile_px)
         create(
@@ -114,14 +114,14 @@ class LandStore:
         )
 
     def has(self, block: Index) -> bool:
-        """Whether the classes of a block are there and intact, which reads them."""
+        """Whether the classes of a block exist and are intact. They are read for this."""
         rows, _ = self.plan.block_tile_ranges(block)
         chunks = [self.path / "c" / str(row) / str(block[1]) / "0" / "0" / "0" for row in rows]
         there = all(chunk.is_file() for chunk in chunks)
         return there and is_intact(self.path, _place(*self.plan.block_tile_ranges(block)))
 
     def put(self, block: Index, land: NDArray[np.uint8]) -> None:
-        """Keep the (tile rows, tile cols, date, height, width) classes of a block."""
+        """Store the (tile rows, tile cols, date, height, width) classes of a block."""
         write(self.path, _place(*self.plan.block_tile_ranges(block)), land)
 
     def get(self, rows: range, cols: range) -> NDArray[np.uint8]:
@@ -133,7 +133,7 @@ class LandStore:
 class ScoreStore:
     """Class scores of every tile: (tile row, tile col, date, class) float32, NaN = not scored.
 
-    What changed, by name, is told from them; a chunk holds a block of tiles.
+    The names of changes are derived from them. A chunk holds a block of tiles.
     """
 
     path: Path
@@ -141,7 +141,7 @@ class ScoreStore:
     classes: tuple[str, ...]
 
     def create(self) -> None:
-        """Lay the store out, with the names of the classes; chunks that are there stay."""
+        """Create the store, with the names of the classes. Existing chunks stay."""
         plan = self.plan
         create(
             self.path,
@@ -153,11 +153,11 @@ class ScoreStore:
         )
 
     def put(self, block: Index, scores: NDArray[np.float32]) -> None:
-        """Keep the (tile rows, tile cols, date, class) scores of a block."""
+        """Store the (tile rows, tile cols, date, class) scores of a block."""
         write(self.path, _place(*self.plan.block_tile_ranges(block)), scores)
 
     def has(self, block: Index) -> bool:
-        """Whether the scores of a block are there and intact, which reads them."""
+        """Whether the scores of a block exist and are intact. They are read for this."""
         chunk = self.path / "c" / str(block[0]) / str(block[1]) / "0" / "0"
         return chunk.is_file() and is_intact(self.path, _place(*self.plan.block_tile_ranges(block)))
 
@@ -168,13 +168,13 @@ class ScoreStore:
 
 @dataclass(frozen=True)
 class ProbabilityStore:
-    """The stitched probability of change, (height, width) uint8; a chunk is an output block."""
+    """The stitched probability of change, (height, width) uint8. A chunk is an output block."""
 
     path: Path
     plan: TilePlan
 
     def create(self) -> None:
-        """Lay the store out; chunks that are there stay."""
+        """Create the store. Existing chunks stay."""
         plan = self.plan
         create(
             self.path,
@@ -185,7 +185,7 @@ class ProbabilityStore:
         )
 
     def has(self, output: Index) -> bool:
-        """Whether an output block is there and intact, which reads it once."""
+        """Whether an output block exists and is intact. It is read once for this."""
         chunk = self.path / "c" / str(output[0]) / str(output[1])
         if not chunk.is_file():
             return False
@@ -193,7 +193,7 @@ class ProbabilityStore:
         return _holds(self, output, (status.st_mtime_ns, status.st_size, status.st_ino))
 
     def put(self, output: Index, probability: NDArray[np.uint8]) -> None:
-        """Keep the probability of an output block."""
+        """Store the probability of an output block."""
         window = self.plan.output_window(output)
         write(self.path, window.within(self.plan.full_window), probability)
 
@@ -204,17 +204,17 @@ class ProbabilityStore:
 
 @lru_cache(KEPT_ANSWERS)
 def _holds(store: ProbabilityStore, output: Index, stamp: tuple[int, int, int]) -> bool:
-    """Whether the chunk of an output block, as of its time and size, is intact."""
+    """Whether the chunk of an output block is intact; `stamp` holds its time and size."""
     window = store.plan.output_window(output)
     return is_intact(store.path, window.within(store.plan.full_window))
 
 
 @dataclass(frozen=True)
 class ThumbnailStore:
-    """A miniature of one date, by block of tiles: (block row, block col, row, col, band).
+    """A thumbnail of one date, by block of tiles: (block row, block col, row, col, band).
 
-    The last band says where there is data. A chunk is what a block saw; it is larger than some
-    blocks need. like: (band,) of the dtype and the bands of the pixels.
+    The last band marks cells with data. A chunk holds the cells of a block; some blocks need less than
+    a chunk. like: (band,) of the dtype and the bands of the pixels.
     """
 
     path: Path
@@ -223,7 +223,7 @@ class ThumbnailStore:
     like: NDArray[Any]
 
     def create(self) -> None:
-        """Lay the store out; chunks that are there stay."""
+        """Create the store. Existing chunks stay."""
         blocks = self.plan.rows.blocks, self.plan.cols.blocks
         create(
             self.path,
@@ -235,7 +235,7 @@ class ThumbnailStore:
 
     @property
     def _chunk_shape(self) -> tuple[int, int, int]:
-        """(rows, cols) of cells, the most that any block has, and the bands."""
+        """(rows, cols) of the largest block in cells, and the number of bands."""
         rows, cols = (
             max(len(cells.owned(*axis.owned_span(block))) for block in range(axis.blocks))
             for cells, axis in zip(
@@ -245,7 +245,7 @@ class ThumbnailStore:
         return max(1, rows), max(1, cols), len(self.like) + 1
 
     def put(self, block: Index, small: Small) -> None:
-        """Keep what a block saw in its own cells."""
+        """Store the cells that a block owns."""
         pixels, valid = small
         chunk = np.zeros(self._chunk_shape, self.like.dtype)
         height, width = valid.shape
@@ -254,12 +254,12 @@ class ThumbnailStore:
         write(self.path, block, chunk)
 
     def exists(self, blocks: Iterable[Index]) -> bool:
-        """Whether some blocks have all been seen."""
+        """Whether the cells of all these blocks are stored."""
         chunks = self.path / "c"
         return all((chunks / f"{row}/{col}/0/0/0").is_file() for row, col in blocks)
 
     def get(self) -> Small:
-        """All that was seen: (rows, cols, band) of cells, and where there is data.
+        """The whole thumbnail: (rows, cols, band) of cells, and where there is data.
 
         Raises DamagedStoreError.
         """

@@ -1,4 +1,4 @@
-"""Tapers: the weight of each pixel of a tile in the mosaic, strictly positive everywhere."""
+"""Tapers: the weight of each pixel of a tile in the mosaic, always above 0."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ TAPERS: dict[str, Profile] = {"hann": _hann, "linear": _linear, "flat": _flat}
 def profile(taper: str, tile_px: int) -> NDArray[np.float64]:
     """(tile,) weights of a taper of TAPERS along an axis of a tile.
 
-    They are sampled at pixel centres, so the outermost pixel has a weight above 0, and the rim of
-    the raster, which a single tile covers, is no special case.
+    They are sampled at pixel centres, so the outermost pixel has a weight above 0. The edge of the
+    raster, which only one tile covers, is no special case.
     """
     return TAPERS[taper]((np.arange(tile_px) + 0.5) / tile_px)
 

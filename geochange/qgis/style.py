@@ -94,7 +94,7 @@ def _ramp_color(probability: float) -> Rgb:
             share = (probability - low) / (high - low)
             red, green, blue = (round(a + (b - a) * share) for a, b in zip(start, end, strict=True))
             return red, green, blue
-    raise ValueError(f"{probability} is no probability: it must lie from 0 to 1")
+    raise ValueError(f"{probability} is not a probability: it must be from 0 to 1")
 
 
 def graduated(attribute: str) -> ET.Element:

@@ -1,4 +1,4 @@
-"""When a picture was taken, from what its file says of itself or, failing that, from its name."""
+"""The acquisition date of a raster, from its metadata or else from its file name."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ TAGS = (
     *("SCENE_CENTER_TIME", "DATE_ACQUIRED", "START_DATETIME", "START_DATE", "DATE"),
     "TIFFTAG_DATETIME",
 )
-"""Names under which files say it, whatever their case; TIFFTAG_DATETIME, often when the file was
-made, comes last."""
+"""Metadata keys with the date, in upper case, most reliable first. TIFFTAG_DATETIME is the last,
+because it is often the date of the file."""
 
 NAME = "its name"
 
@@ -27,9 +27,9 @@ _DATE = re.compile(
 
 @dataclass(frozen=True)
 class Acquisition:
-    """A moment, or a day, and what says it.
+    """A date or a date with time, and its source.
 
-    when: ISO 8601, "2016-07-07" or "2016-07-07T15:36:31". source_tag: a tag, or NAME.
+    when: ISO 8601, "2016-07-07" or "2016-07-07T15:36:31". source_tag: a metadata key, or NAME.
     """
 
     when: str
@@ -42,7 +42,7 @@ class Acquisition:
 
 
 def acquisition_of(tags: Mapping[str, str], path: str) -> Acquisition | None:
-    """The first that is a date; None where nothing is."""
+    """The first date in the metadata, else in the file name; None without one."""
     told = {name.upper(): text for name, text in tags.items()}
     for tag in TAGS:
         moment = parse_moment(told.get(tag, ""))
@@ -53,12 +53,12 @@ def acquisition_of(tags: Mapping[str, str], path: str) -> Acquisition | None:
 
 
 def parse_moment(text: str) -> str | None:
-    """The first date in a text as ISO 8601; None where there is none."""
+    """The first date in a text as ISO 8601; None without one."""
     for found in _DATE.finditer(text):
         year, month, day, hour, minute, second = found.groups()
         try:
             when = date(int(year), int(month), int(day)).isoformat()
-        except ValueError:  # the 30th of February
+        except ValueError:  # such as the 30th of February
             continue
         return when if hour is None else f"{when}T{hour}:{minute}:{second or '00'}"
     return None

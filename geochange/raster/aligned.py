@@ -1,4 +1,4 @@
-"""Date: one picture of a pair on the grid of a run, warped lazily and read window by window."""
+"""AlignedRaster: one date of a pair on the grid of a run, warped lazily, read window by window."""
 
 from __future__ import annotations
 
@@ -17,38 +17,39 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.errors import InputError, RunError
-from geochange.grid.grid import Grid, common_window
+from geochange.grid.common_ground import common_window
+from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
+from geochange.raster.access.handles import HANDLES
+from geochange.raster.access.remote import is_remote
+from geochange.raster.access.retry import PAUSES_S, Handle, retry_read, sift
+from geochange.raster.access.unreadable import UnreadableError, describe, merged, summarise
 from geochange.raster.band_info import common_dtype
-from geochange.raster.handles import HANDLES
 from geochange.raster.lattice import Read, lattice, put, widened
 from geochange.raster.pixels import cleared, measured, read_raw, read_window
 from geochange.raster.reader import RasterInfo, opened
-from geochange.raster.remote import is_remote
-from geochange.raster.retry import PAUSES_S, Handle, retry_read, sift
 from geochange.raster.sources.subset import subset_vrt
-from geochange.raster.unreadable import UnreadableError, describe, merged, summarise
 
 WARP_CELL_PX = 512
-"""Warped pixels are always computed in cells of this lattice.
+"""The size of the cells in which pixels are warped.
 
-GDAL approximates a reprojection along the rows of whatever window is asked for, so the same pixel
-differs from one window to another; from a fixed cell it is always the same.
+GDAL approximates a reprojection along the rows of the window that it warps, so a pixel would depend
+on the window. With fixed cells it does not.
 """
 
 WARP_MEMORY_MB = 64
 
 SPARE = 1.2
-"""An overview coarser than what is wanted by this factor still serves."""
+"""An overview may be coarser than needed by this factor."""
 
 ReadWindow = Callable[[Window], Read]
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a raster is warped to: a transform in the CRS of the grid, and (rows, cols).
+    """The target of a warp: a transform in the CRS of the grid, and a shape (rows, cols).
 
-    overview: the factor of the overview that is read; None reads the full resolution.
+    overview: the factor of the overview to read; None reads the full resolution.
     """
 
     transform: Affine
@@ -59,14 +60,14 @@ class Target:
 
 @dataclass(frozen=True)
 class AlignedRaster:
-    """One picture as seen on the grid of the run.
+    """One date on the grid of the run.
 
-    offset_px: (rows, cols) from the grid's origin to the raster's, where their pixels coincide;
-    None where the raster must be warped.
-    shift_px: (rows, cols) of the grid that the raster's things lie too far down and to the right;
-    the warp puts them back.
-    raw: whether `reader` gives every number as the file has it, valid as far as the file says so;
-    only where pixels coincide.
+    offset_px: (rows, cols) from the grid's origin to the raster's, if their pixels coincide; None if
+    the raster must be warped.
+    shift_px: (rows, cols) of the grid by which objects in the raster are displaced down and to the
+    right. The warp corrects it.
+    raw: whether `reader` returns all values as in the file, valid as far as the file declares them.
+    It works only if pixels coincide.
     """
 
     info: RasterInfo
@@ -78,18 +79,18 @@ class AlignedRaster:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The type of what `read` gives, which holds the numbers of all bands."""
+        """The dtype of the pixels that are read: the common dtype of the bands."""
         return common_dtype(self.info.chosen(self.bands))
 
     @property
     def _put_back(self) -> Affine:
-        """The transform of the grid, moved to where the raster's things lie."""
+        """The transform of the grid, moved by `shift_px`."""
         rows, cols = self.shift_px
         return self.grid.transform @ Affine.translation(cols, rows)
 
     @property
     def unwarped(self) -> AlignedRaster:
-        """The raster's own pixels, on its own grid, of the ground it shares with the grid."""
+        """The raster on its own grid without warping, cropped to the area that it shares with `grid`."""
         if self.offset_px is not None:
             return self
         own = self.info.grid
@@ -101,16 +102,15 @@ class AlignedRaster:
     def reader(
         self, lost: set[Window] | None = None, finely: bool = True, run: str | None = None
     ) -> Iterator[ReadWindow]:
-        """Open the raster; gives a function from a window of the grid, which may overhang, to pixels.
+        """Open the raster. Yields a function from a window of the grid, which may exceed it, to pixels.
 
-        What cannot be read is tried again, from the raster opened afresh. If it still cannot, it
-        is invalid and added to `lost`, as cells of the grid that do not depend on the window read:
-        the raster's own blocks, or those of the warping lattice. Without `finely`, all cells of a
-        window are given up at once that a server does not give: to ask for each takes minutes.
-        A handle belongs to the thread that opened it. run: whose reader this is, for the raster to
-        stay open until that asks again; see `Held`.
+        If pixels cannot be read, the raster is reopened and read again. If this fails, they are
+        invalid and are added to `lost` as fixed cells of the grid: the raster's own blocks, or cells
+        of the warp. Without `finely`, all cells of a window count as lost once a server fails,
+        because trying each cell takes minutes. The handle belongs to the thread that opened it.
+        run: the name of the run, for which the raster stays open; see `HandlePool`.
 
-        Raises RunError if the raster can no longer be opened, UnreadableError without a `lost`.
+        Raises RunError if the raster can no longer be opened, and UnreadableError if `lost` is None.
         """
         keep = run is not None and self.offset_px is not None and not is_remote(self.info.path)
         first = partial(self._open, run) if keep else self._open
@@ -122,18 +122,19 @@ class AlignedRaster:
         with ExitStack() as stack:
             opening = self._open_in(stack, run, target)
             if isinstance(opening, Exception):
-                # Not from within its handler: GDAL's own errors cannot travel between processes.
+                # Raised outside the except block, because GDAL's errors cannot be pickled.
                 raise RunError(f"{opening}; it could be opened when the run began")
             yield opening
 
     def _open_in(self, stack: ExitStack, run: str | None, target: Target | None) -> Any:
-        """The open raster, or what keeps it from being opened."""
+        """The open raster, or the error that prevents opening it."""
         path = self.info.path
         try:
             dataset = stack.enter_context(HANDLES.borrow(run, path) if run else opened(path))
             if self.offset_px is None:
                 target = target or Target(self._put_back, self.grid.shape)
-                chosen = subset_vrt(dataset, self.info, self.bands, target.overview)
+                place = self.info.grid.continuous(self.grid)
+                chosen = subset_vrt(dataset, self.info, self.bands, place, target.overview)
                 dataset = stack.enter_context(opened(chosen))
                 dataset = stack.enter_context(self._warped(dataset, target))
         except (InputError, RasterioError) as error:
@@ -145,7 +146,7 @@ class AlignedRaster:
         if inside is None:
             return self._blank(window)
         if self.offset_px is not None:
-            # Where other pieces lie behind the blocks, only whole blocks fail alike.
+            # Blocks of a VRT or a mask have other blocks behind them. Only whole blocks fail reliably.
             wide = widened(inside, self._cells(inside)) if self.info.blurred else inside
             read = retry_read(handle, lambda dataset: self._read_piece(dataset, wide))
             if not isinstance(read, RasterioError):
@@ -158,13 +159,13 @@ class AlignedRaster:
 
     @property
     def extent(self) -> Window:
-        """Where there are pixels to read, on the grid."""
+        """The window of the grid that the raster covers."""
         if self.offset_px is None:
             return self.grid.full_window
         return self.info.grid.full_window.moved(*self.offset_px)
 
     def _cells(self, window: Window) -> Iterator[Window]:
-        """The cells that `window` touches, each of which is readable or is not."""
+        """The cells that `window` touches. Each cell is readable or unreadable as a whole."""
         if self.offset_px is None:
             return lattice(window, (WARP_CELL_PX, WARP_CELL_PX), (0, 0), self.extent)
         return lattice(window, self.info.block_px, self.offset_px, self.extent)
@@ -179,10 +180,10 @@ class AlignedRaster:
         return answer
 
     def thinned(self, window: Window, shape: tuple[int, int]) -> Read:
-        """A window inside of `extent` at (rows, cols) of `shape`, pixels averaged; for the eye alone.
+        """The mean pixels of a window inside `extent`, at a shape (rows, cols). For display only.
 
-        Overviews serve where there are any, else every pixel is read. What cannot be read is
-        invalid. Raises RunError if the raster can no longer be opened.
+        It uses overviews if there are any, else it reads every pixel. Unreadable pixels are invalid.
+        Raises RunError if the raster can no longer be opened.
         """
         if self.offset_px is not None and self._is_missing_in_two_ways:
             return replace(self, offset_px=None).thinned(window, shape)
@@ -194,7 +195,7 @@ class AlignedRaster:
 
     @property
     def _is_missing_in_two_ways(self) -> bool:
-        """Whether a mask and numbers mark missing pixels: GDAL's plain means heed one of them."""
+        """Whether both masks and values mark missing pixels. GDAL's averages respect only one of them."""
         bands = self.info.chosen(self.bands)
         is_masked = self.info.alpha is not None or any(band.mask is not None for band in bands)
         has_fills = any(band.fills for band in bands)
@@ -207,9 +208,9 @@ class AlignedRaster:
         return Target(corner @ Affine.scale(cols, rows), shape, overview, Resampling.average)
 
     def overview(self, window: Window, shape: tuple[int, int]) -> int | None:
-        """The factor of the overview that serves to thin a window out to (rows, cols) of `shape`.
+        """The factor of the overview for reading a window at a shape (rows, cols).
 
-        None where the full resolution must be read.
+        None if only the full resolution is fine enough.
         """
         if self.offset_px is None:
             window = common_window(self.info.grid, [self.grid.crop(window)]) or window
@@ -228,16 +229,16 @@ class AlignedRaster:
     def _read_cells(
         self, handle: Handle, window: Window, inside: Window, lost: set[Window] | None
     ) -> Read:
-        """The pixels of a window cell by cell, without those that cannot be read."""
+        """The pixels of a window, cell by cell, without unreadable cells."""
         answer = self._blank(window)
 
         def take(cell: Window, dataset: Any) -> None:
-            # A cell of the warp is computed whole; a raster's own block need not be.
+            # Cells of a warp are computed as a whole. Of the raster's own blocks, a part is enough.
             part = cell if self.offset_px is None else cell.intersection(inside)
             if part is not None:
                 put(answer, window, part, self._read_piece(dataset, part))
 
-        # Of a window that was tried again as a whole, once more is enough.
+        # The whole window was already retried, so each cell gets one further try.
         waits = PAUSES_S if self.offset_px is None else (0.0,)
         failed = sift(handle, self._cells(inside), take, waits)
         bad = {cell.intersection(self.grid.full_window) or cell for cell in failed}

@@ -1,4 +1,4 @@
-"""What each band of a raster says of itself: its type, its nodata value and its mask."""
+"""The metadata of a band: its dtype, its nodata value and its mask."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Role = Literal["data", "alpha", "palette"]
 class BandInfo:
     """One band of a raster.
 
-    dtype: the type of its numbers in the file.
-    nodata: the value that marks missing pixels, as the type holds it; None where the file names
-        none, or one that the type cannot hold.
-    mask: the number of the band under which GDAL gives its mask, None where it has none. Bands
-        that share a mask have the same number.
-    role: "data", "alpha" (transparency) or "palette" (numbers that stand for colours).
-    fills: values that stand for missing pixels although the file does not say so.
+    dtype: the dtype in the file.
+    nodata: the nodata value as the dtype holds it; None if the file declares none, or one that the
+        dtype cannot hold.
+    mask: the number of the band whose mask GDAL reads; None without a mask. Bands that share a mask
+        have the same number.
+    role: "data", "alpha" (transparency) or "palette" (indices of colours).
+    fills: values that mark missing pixels although the file does not declare them.
     """
 
     dtype: np.dtype[Any]
@@ -34,19 +34,19 @@ class BandInfo:
 
     @property
     def marks(self) -> tuple[float, ...]:
-        """Every number that marks a missing pixel; NaN always does and is not listed."""
+        """All values that mark a missing pixel. NaN always does and is not listed."""
         declared = () if self.nodata is None or math.isnan(self.nodata) else (self.nodata,)
         return (*declared, *self.fills)
 
     @property
     def is_unsigned(self) -> bool:
-        """Whether its nodata value may also be an honest one: black is 0 and white is 255."""
+        """Whether the dtype is unsigned. Then a nodata value may also be data, as black or white."""
         return self.dtype.kind == "u"
 
 
 def describe_bands(dataset: Any) -> tuple[BandInfo, ...]:
-    """Every band of an open raster, in the order of the file."""
-    with np.errstate(over="ignore"):  # rasterio casts a nodata value that its type cannot hold
+    """All bands of an open raster, in the order of the file."""
+    with np.errstate(over="ignore"):  # rasterio casts nodata values that the dtype cannot hold
         nodatavals = dataset.nodatavals
     flags = dataset.mask_flag_enums
     shared = next((i for i, each in enumerate(flags, 1) if _is_shared_mask(each)), None)
@@ -64,12 +64,12 @@ def describe_bands(dataset: Any) -> tuple[BandInfo, ...]:
 
 
 def common_dtype(bands: Iterable[BandInfo]) -> np.dtype[Any]:
-    """The smallest type that holds the numbers of all bands: uint16 and int16 need int32."""
+    """The smallest dtype that holds the values of all bands: uint16 and int16 need int32."""
     return np.result_type(*(band.dtype for band in bands))
 
 
 def held(nodata: float | None, dtype: np.dtype[Any]) -> float | None:
-    """A nodata value as a type holds it: 0.1 becomes the nearest float32; None if it cannot."""
+    """A nodata value as a dtype holds it: 0.1 becomes the nearest float32. None if it cannot."""
     if nodata is None:
         return None
     if dtype.kind in "fc":
@@ -89,7 +89,7 @@ def _is_shared_mask(flags: list[MaskFlags]) -> bool:
 def _mask_of(number: int, flags: list[MaskFlags], shared: int | None) -> int | None:
     if _is_shared_mask(flags):
         return shared
-    # GDAL sets no flag at all for a mask that belongs to one band alone.
+    # GDAL sets no flag for a mask that belongs to a single band.
     return None if flags else number
 
 

@@ -1,4 +1,4 @@
-"""Bands: which numbers of one date are compared with which of the other."""
+"""Bands: which bands of the two dates are compared."""
 
 from __future__ import annotations
 
@@ -10,26 +10,29 @@ from geochange.raster.reader import RasterInfo, why_unusable
 
 @dataclass(frozen=True)
 class Bands:
-    """The bands that are compared, 1-based, in order: as many of one date as of the other."""
+    """The compared bands of each date, 1-based, in order. Both dates have the same number of bands."""
 
     before: tuple[int, ...]
     after: tuple[int, ...]
 
     @classmethod
     def parse(cls, text: str) -> Bands:
-        """From "4,3,2", or "4,3,2:3,2,1" where the dates differ. Raises OptionError."""
+        """Bands from "4,3,2", or from "4,3,2:3,2,1" if the dates differ. Raises OptionError."""
         before, colon, after = text.partition(":")
         bands = cls(_numbers(before, text), _numbers(after if colon else before, text))
         if len(bands.before) != len(bands.after):
             raise OptionError(
                 f"--bands {text}: {len(bands.before)} bands before, {len(bands.after)} after; "
-                "name as many of each"
+                "name the same number for both"
             )
         return bands
 
     @classmethod
     def default(cls, before: RasterInfo, after: RasterInfo, wanted: int | None) -> Bands:
-        """The first three bands both dates have, or as many as the model wants."""
+        """The first three bands that both dates have, or as many as the model needs.
+
+        Raises InputError if a date has too few bands.
+        """
         shared = min(len(before.data_bands), len(after.data_bands))
         count = min(3, shared) if wanted is None else wanted
         if count > shared:
@@ -38,7 +41,7 @@ class Bands:
             repeated = ",".join(["1"] * count)
             raise InputError(
                 f"{poor.path}: too few bands, the model needs {count} and it has {has}; "
-                f"repeat one (--bands {repeated}) or choose a model of any number (--model cva)"
+                f"repeat one (--bands {repeated}) or choose a model for any number (--model cva)"
             )
         return cls(before.data_bands[:count], after.data_bands[:count])
 
@@ -53,7 +56,7 @@ def _numbers(part: str, text: str) -> tuple[int, ...]:
 
 
 def check_bands(info: RasterInfo, bands: tuple[int, ...]) -> None:
-    """Refuse bands that a raster does not have or that cannot be compared.
+    """Refuse bands that the raster does not have, or that cannot be compared.
 
     Raises OptionError or InputError.
     """

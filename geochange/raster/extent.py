@@ -1,4 +1,4 @@
-"""Surroundings of a pair in metres: its common ground, its pixels, and the way of a shift."""
+"""Measures of a pair on the ground: its common area, its pixel sizes, and the vector of a shift."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 import shapely
 from pyproj import Geod
 
-from geochange.grid.grid import LONLAT, Grid, common_ground, reproject, to_ground
+from geochange.grid.common_ground import common_ground
+from geochange.grid.grid import LONLAT, Grid, to_ground
+from geochange.grid.reproject import reproject
 from geochange.raster.pair import RasterPair
 from geochange.vector.geodesic import geodesic
 
@@ -20,7 +22,7 @@ COMPASS = ("north", "north-east", "east", "south-east", "south", "south-west", "
 
 @dataclass(frozen=True)
 class SharedGround:
-    """The common ground: square kilometres on the ellipsoid, and its share of each date."""
+    """The common area in square kilometres on the ellipsoid, and its share of each date."""
 
     km2: float
     of_before: float
@@ -29,19 +31,19 @@ class SharedGround:
 
 @dataclass(frozen=True)
 class Offset:
-    """A way on the ground: how far, and towards which of the eight winds."""
+    """A vector on the ground: its length, and its direction as one of eight compass points."""
 
     metres: float
     towards: str
 
     @property
     def said(self) -> str:
-        """How far, as people say it."""
+        """The length with its unit."""
         return f"{self.metres:.2f} m" if self.metres < 10 else f"{self.metres:.0f} m"
 
 
 def common_ground_of(pair: RasterPair) -> SharedGround:
-    """What the two rasters of a pair share."""
+    """The area that the two rasters of a pair share."""
     grids = [date.info.grid for date in (pair.before, pair.after)]
     whole = shapely.box(0, 0, pair.grid.shape[1], pair.grid.shape[0])
     shared = _area_m2(common_ground(pair.grid, grids) or whole, pair.grid)
@@ -57,7 +59,7 @@ def _area_m2(outline: shapely.Geometry, grid: Grid) -> float:
 
 
 def pixel_m(grid: Grid, where: Grid) -> float:
-    """The side of a pixel of `grid`, metres on the ellipsoid, in the middle of `where` it can be."""
+    """The pixel size of `grid` in metres on the ellipsoid, near the middle of `where`."""
     row, col = grid.shape[0] // 2, grid.shape[1] // 2
     if (shared := common_ground(grid, [where])) is not None:
         point = shapely.point_on_surface(shared)
@@ -67,7 +69,7 @@ def pixel_m(grid: Grid, where: Grid) -> float:
 
 
 def offset_of(grid: Grid, shift_px: tuple[float, float]) -> Offset:
-    """The way on the ground of (rows, cols) in the middle of a grid."""
+    """The vector on the ground of a shift (rows, cols), in the middle of a grid."""
     row, col = grid.shape[0] / 2, grid.shape[1] / 2
     way = shapely.linestrings([(col, row), (col + shift_px[1], row + shift_px[0])])
     points = shapely.get_coordinates(reproject(to_ground(way, grid.transform), grid.crs, LONLAT))

@@ -1,4 +1,4 @@
-"""Identity: by what a raster that changed since is told from what it was."""
+"""Fingerprints of rasters. They show whether a raster has changed since an earlier run."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any
 
 from geochange.errors import InputError, RunError
 from geochange.files.archives import file_behind
-from geochange.raster import retry
+from geochange.raster.access import retry
+from geochange.raster.access.web import fetch
 from geochange.raster.reader import RasterInfo, inspect
 from geochange.raster.sources.band_stack import files_of as stacked
 from geochange.raster.sources.band_stack import is_stack
 from geochange.raster.sources.mosaic import is_tileset, tiles_of
 from geochange.raster.sources.vrt import mask_files
-from geochange.raster.web import fetch
 
 ASIDE = (".aux.xml", ".ovr")
-"""Statistics and overviews, which QGIS writes beside a raster it shows: no pixel depends on them."""
+"""Suffixes of statistics and overviews, which QGIS writes. They do not change any pixel."""
 
 
 _WEB = re.compile(r"^(/vsicurl/)?(?=https?://)")
@@ -29,13 +29,13 @@ _COMPLEX = (".vrt", ".gti")
 
 
 def fingerprint_of(info: RasterInfo) -> list[Any]:
-    """Plain values that change with the raster: its files, and what it says of itself.
+    """Values for JSON that differ if the raster changes: its files and its metadata.
 
-    A local file has size and time, one on a web server what that tells of it without sending it;
-    other places have their address alone. Raises RunError where a server does not answer.
+    A local file has its size and time. A file on a web server has the headers of a HEAD request. For
+    other locations only the address counts. Raises RunError if a server does not answer.
     """
     place = [info.grid.crs.to_wkt(), list(info.grid.transform)[:6], list(info.grid.shape)]
-    # As text, for NaN does not equal itself.
+    # As text, because NaN does not equal itself.
     said = [
         [str(band.dtype), repr(band.nodata), band.mask, band.role, list(band.fills)]
         for band in info.bands
@@ -44,9 +44,9 @@ def fingerprint_of(info: RasterInfo) -> list[Any]:
 
 
 def files_of(info: RasterInfo) -> list[str]:
-    """Every file behind a raster, through VRTs of VRTs too; its path where GDAL lists none.
+    """All files of a raster, also through nested VRTs. Its path if GDAL lists none.
 
-    Those of a pattern or an index are listed anew: one more or less is another raster.
+    Files of a pattern or an index are listed anew, because an added file changes the raster.
     """
     found: dict[str, None] = {}
     left = [info.path, *info.files]
@@ -59,26 +59,26 @@ def files_of(info: RasterInfo) -> list[str]:
             left += stacked(file)
         elif is_tileset(file):
             left += tiles_of(file)
-        if Path(f"{file}.msk").is_file():  # a mosaic does not list its files' masks
+        if Path(f"{file}.msk").is_file():  # a mosaic does not list masks of its files
             left.append(f"{file}.msk")
         if file.endswith(".vrt"):
             left += mask_files(file)
         if file.endswith(_COMPLEX) and file != info.path:
             try:
                 left += inspect(file).files
-            except InputError:  # gone by now, or no picture by itself: its own stamp says so
+            except InputError:  # missing, or not a raster; its stamp is enough
                 continue
     return list(found)
 
 
 def size_of_files(info: RasterInfo) -> int | None:
-    """Bytes in all files behind a raster; None where some of them are not on this machine."""
-    # Not a name that stands for others.
+    """The size in bytes of all files of a raster; None if a file is not on this machine."""
+    # Names of stacks and tile sets are not files themselves.
     return size_of(file for file in files_of(info) if not (is_stack(file) or is_tileset(file)))
 
 
 def size_of(files: Iterable[str]) -> int | None:
-    """Bytes in some files, by GDAL's names; None where one is not on this machine."""
+    """The size in bytes of files with GDAL names; None if a file is not on this machine."""
     found = [_local(file) for file in files]
     return None if None in found else sum(path.stat().st_size for path in found if path)
 
@@ -94,7 +94,7 @@ def _stamp(path: str) -> list[Any]:
 
 
 def _local(path: str) -> Path | None:
-    """The file on disk that a name leads to; of a file in an archive, the archive."""
+    """The file on disk for a GDAL name. For a file in an archive, the archive."""
     return next((p for p in (file_behind(path), *_behind(path)) if p.is_file()), None)
 
 
@@ -105,7 +105,10 @@ def _behind(path: str) -> tuple[Path, ...]:
 
 
 def _told(url: str) -> list[Any]:
-    """Size and tag, or time, that a server tells of a file; nothing from one that will not."""
+    """The size and the ETag, or the time, of a file on a server; empty if the server refuses.
+
+    Raises RunError if the server does not answer.
+    """
     fault = _ask(url)
     if isinstance(fault, OSError):
         for _ in retry.pauses():
@@ -118,12 +121,12 @@ def _told(url: str) -> list[Any]:
 
 
 def _ask(url: str) -> list[Any] | OSError:
-    """What a server tells; [] where it does not tell us, its fault where it may do so later."""
+    """One HEAD request: [] if the server refuses, an error if a later request may succeed."""
     try:
         headers = {name.lower(): value for name, value in fetch(url, 0, "HEAD").headers.items()}
         return [headers.get("content-length"), headers.get("etag") or headers.get("last-modified")]
     except urllib.error.HTTPError as error:
-        # GDAL may have other ways in (a signature, a header of its own); this one stays shut.
+        # GDAL may have other access to the file, such as a signed URL. Here the answer stays empty.
         return error if error.code in (408, 425, 429) or error.code >= 500 else []
     except (http.client.InvalidURL, ValueError):
         return []

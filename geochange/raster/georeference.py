@@ -1,7 +1,8 @@
-"""Where the pixels of an open raster are: its CRS and transform, or why they are of no use."""
+"""The georeference of an open raster: its CRS and transform, or an error if they are unusable."""
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
@@ -10,19 +11,18 @@ from pyproj.exceptions import CRSError
 from rasterio.errors import RasterioError
 
 from geochange.errors import InputError
+from geochange.grid.domain import far_from_its_use, why_outside
 from geochange.grid.grid import Grid
 from geochange.raster.sources.geographic import crs_of
 
+logger = logging.getLogger(__name__)
+
 
 def read_grid(path: str, dataset: Any) -> Grid:
-    """Where the pixels of an open raster lie. Raises InputError."""
+    """The grid of an open raster. Raises InputError."""
     found_crs = crs_of(path, dataset)
     if found_crs is None or dataset.transform.is_identity:
-        found = "ground control points only" if dataset.gcps[0] else "no georeference"
-        raise InputError(
-            f"{path}: has {found}; give it a CRS and a transform first "
-            "(QGIS: Raster > Georeferencer, or gdalwarp -t_srs)"
-        )
+        raise InputError(f"{path}: has {_without_transform(dataset)}")
     try:
         crs = CRS.from_wkt(found_crs.to_wkt(version="WKT2_2019"))
     except (CRSError, RasterioError) as error:
@@ -47,4 +47,31 @@ def read_grid(path: str, dataset: Any) -> Grid:
         raise InputError(
             f"{path}: its transform gives pixels no area; repair it (gdal_edit -a_ullr)"
         )
-    return Grid(crs, dataset.transform, (dataset.height, dataset.width))
+    return _on_the_earth(path, Grid(crs, dataset.transform, (dataset.height, dataset.width)))
+
+
+def _on_the_earth(path: str, grid: Grid) -> Grid:
+    """Refuse a grid that lies outside of its CRS. Raises InputError."""
+    found = why_outside(grid)
+    if found is not None:
+        raise InputError(
+            f"{path}: {found} in its CRS ({grid.crs.name}); check both, and assign the true ones "
+            "(gdal_edit -a_srs, -a_ullr)"
+        )
+    if far_from_its_use(grid):
+        logger.warning(
+            "%s: lies far from the area that its CRS (%s) is made for; check the CRS",
+            path,
+            grid.crs.name,
+        )
+    return grid
+
+
+def _without_transform(dataset: Any) -> str:
+    """What a raster has in place of a georeference, and its cure; they differ."""
+    if dataset.gcps[0]:
+        return "ground control points only; warp it to a map first (gdalwarp -t_srs EPSG:CODE)"
+    return (
+        "no georeference; give it a CRS and a transform first (QGIS: Layer > Georeferencer, or "
+        "gdal_edit -a_srs EPSG:CODE -a_ullr LEFT TOP RIGHT BOTTOM)"
+    )

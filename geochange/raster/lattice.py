@@ -1,4 +1,4 @@
-"""Cells of a fixed lattice: what is read, or cannot be, the same from whatever window is asked for."""
+"""Cells of a fixed lattice. Reading by cells gives the same pixels for every window."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from geochange.grid.tiling import Window
 from geochange.raster.pixels import Valid
 
 WIDEST_PX = 1024
-"""A window is widened to whole cells only along the axis where they are no longer than this."""
+"""A window is widened to whole cells only along axes on which cells are at most this long."""
 
 Read = tuple[Pixels, Valid]
-"""(height, width, band) pixels of a window and (height, width), where they hold data."""
+"""Pixels (height, width, band) of a window, and their validity (height, width)."""
 
 
 def lattice(
     window: Window, size: tuple[int, int], origin: tuple[int, int], extent: Window
 ) -> Iterator[Window]:
-    """The cells of `size`, counted from `origin`, that `window` touches, cut to the extent."""
+    """The cells of `size`, counted from `origin`, that `window` touches, clipped to `extent`."""
     inside = window.intersection(extent)
     if inside is None:
         return
@@ -34,9 +34,9 @@ def _starts(start: int, stop: int, size: int, origin: int) -> Iterable[int]:
 
 
 def widened(window: Window, cells: Iterable[Window]) -> Window:
-    """The window that holds every one of the cells a window touches.
+    """The window that covers all of the cells that a window touches.
 
-    Along an axis whose cells are very long it stays as it is: strips run through the whole raster.
+    It does not grow along an axis with very long cells, because strips span the whole raster.
     """
     touched = list(cells)
     row, col = min(cell.row for cell in touched), min(cell.col for cell in touched)
@@ -50,7 +50,7 @@ def widened(window: Window, cells: Iterable[Window]) -> Window:
 
 
 def put(answer: Read, window: Window, piece: Window, read: Read) -> None:
-    """Lay what was read of a piece where it belongs in the answer for a window."""
+    """Copy the pixels of `piece` to their position in the pixels of `window`."""
     part = piece.intersection(window)
     if part is not None:
         place, source = part.within(window), part.within(piece)

@@ -1,4 +1,4 @@
-"""Two rasters on one grid: the pair that a run works on."""
+"""RasterPair: the two rasters of a run on one grid."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from geochange.errors import InputError
-from geochange.grid.grid import Grid, common_window
+from geochange.grid.common_ground import common_window
+from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands, check_bands
@@ -19,33 +20,33 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RasterPair:
-    """Two dates on one grid, cropped to their common ground."""
+    """Two dates on one grid, cropped to their common area."""
 
     before: AlignedRaster
     after: AlignedRaster
     grid: Grid
 
     def each(self, look: Callable[..., T], *more: Iterable[Any]) -> tuple[T, T]:
-        """What `look` gives for each date, both at once: GDAL reads and decodes side by side.
+        """The results of `look` for both dates. They run in parallel, because GDAL releases the GIL.
 
-        more: what else it takes, for the one date and for the other. Raises what it raises.
+        more: further arguments, each with a value per date. Raises the errors of `look`.
         """
         with ThreadPoolExecutor(2) as pool:
             before, after = pool.map(look, (self.before, self.after), *more)
         return before, after
 
     def crop(self, window: Window) -> RasterPair:
-        """The part of both in a window of the grid."""
+        """Both dates cropped to a window of the grid."""
         grid = self.grid.crop(window)
         return RasterPair(
             _cropped(self.before, window, grid), _cropped(self.after, window, grid), grid
         )
 
     def coregistered(self, shift_px: tuple[float, float]) -> RasterPair:
-        """The pair with one date put back whose things lie `shift_px` (rows, cols) off.
+        """The pair with the shift between its dates corrected.
 
-        shift_px: from where things are in `before` to where they are in `after`. The date that is
-        resampled anyway is moved; `after`, if both or neither are.
+        shift_px: (rows, cols) from an object in `before` to the same object in `after`. If exactly one
+        date is resampled anyway, that date is moved; otherwise `after` is moved.
         """
         rows, cols = shift_px
         if self.before.offset_px is None and self.after.offset_px is not None:
@@ -66,10 +67,10 @@ def _cropped(date: AlignedRaster, window: Window, grid: Grid) -> AlignedRaster:
 
 
 def align_pair(before: RasterInfo, after: RasterInfo, grid: str, bands: Bands) -> RasterPair:
-    """Put two rasters on one grid over their common ground; nothing is read yet.
+    """Put two rasters on one grid, cropped to their common area. No pixel is read.
 
-    grid: "before", "after", or the path of a raster whose grid is taken.
-    Raises InputError where there is no common ground, OptionError for bands that do not exist.
+    grid: "before", "after", or the path of a raster with the grid.
+    Raises InputError if there is no common area, and OptionError for bands that do not exist.
     """
     named = {"before": before.grid, "after": after.grid}
     target = named[grid] if grid in named else inspect_grid(grid)
@@ -80,9 +81,9 @@ def align_pair(before: RasterInfo, after: RasterInfo, grid: str, bands: Bands) -
 
 
 def on_grid(before: RasterInfo, after: RasterInfo, grid: Grid, bands: Bands) -> RasterPair:
-    """Put two rasters on a grid that is known, such as that of an earlier run.
+    """Put two rasters on a given grid, such as that of an earlier run.
 
-    Raises InputError where they share no ground on it, OptionError for bands that do not exist.
+    Raises InputError if they share no area on it, and OptionError for bands that do not exist.
     """
     if common_window(grid, [before.grid, after.grid]) is None:
         raise InputError(_why_disjoint(before, after))

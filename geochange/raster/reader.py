@@ -1,4 +1,4 @@
-"""The only door to a raster: how it is opened, and what it is (`inspect`)."""
+"""Opens rasters (`opened`) and reads their metadata (`inspect`). All rasters are opened here."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
-from geochange.errors import InputError
+from geochange.errors import InputError, one_line
 from geochange.files.names import refuse_unopenable
 from geochange.grid.grid import Grid
-from geochange.raster import retry
+from geochange.raster.access import retry
+from geochange.raster.access.gdal_log import QUIET, understood
+from geochange.raster.access.picture_files import open_picture_file
+from geochange.raster.access.reading import reading_bytes, refuse_blocks
+from geochange.raster.access.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
 from geochange.raster.acquisition import Acquisition, acquisition_of
 from geochange.raster.band_info import BandInfo, describe_bands
-from geochange.raster.gdal_log import QUIET, understood
 from geochange.raster.georeference import read_grid
-from geochange.raster.picture_files import open_picture_file
-from geochange.raster.reading import reading_bytes, refuse_blocks
-from geochange.raster.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
 from geochange.raster.sources.band_stack import is_stack, make_stack
 from geochange.raster.sources.mosaic import is_tileset, make_tileset
 from geochange.raster.sources.subdatasets import refuse_container
@@ -33,26 +34,26 @@ from geochange.raster.sources.unopened import why_unopened
 from geochange.raster.sources.virtual import VirtualFile
 
 CACHE_MB = 128
-"""GDAL's block cache. Its own default is a share of the machine's memory, which would make ours grow."""
+"""GDAL's block cache. Its default is a share of the machine's memory, which is too much here."""
 
 PROVED_BANDS, PROVED_BYTES = 32, 2**28
-"""So many bands are looked at whether their last pixel is there, unless blocks are as large."""
+"""The number of bands whose last pixel is read as a test, and the largest block for this test."""
 
 PROBABILITY_BAND = "change probability, 0 to 254 = 0 to 100 %"
-"""What the band of a probability raster is called in the file."""
+"""The description of the band in a probability raster."""
 
 
 @dataclass(frozen=True)
 class RasterInfo:
-    """What a raster says of itself, read without its pixels.
+    """The metadata of a raster, without its pixels.
 
-    bands: every band in the order of the file, alpha too.
-    overviews: the factors by which every band has one.
-    files: every file it is made of, those behind a VRT too.
-    block_px: (rows, cols) of the pieces its pixels are kept in, which are read whole or not at all.
-    blurred: whether other pieces lie behind those (a mosaic's files, a mask's own blocks).
-    acquired: when it was taken, if it says so.
-    reading_bytes: what GDAL holds at most to read a pixel of a band; see `reading`.
+    bands: all bands in the order of the file, also alpha.
+    overviews: the factors of overviews that all bands have.
+    files: all files of the raster, also those behind a VRT.
+    block_px: (rows, cols) of its blocks. A block is readable or unreadable as a whole.
+    blurred: whether other blocks lie behind these (files of a mosaic, blocks of a mask).
+    acquired: the acquisition date, if known.
+    reading_bytes: the most memory that GDAL needs to read one pixel of a band; see `reading`.
     """
 
     path: str
@@ -67,37 +68,37 @@ class RasterInfo:
 
     @property
     def alpha(self) -> int | None:
-        """The 1-based number of the alpha band, the first of several; None where there is none."""
+        """The 1-based number of the first alpha band; None without one."""
         return next((i for i, band in enumerate(self.bands, 1) if band.role == "alpha"), None)
 
     @property
     def data_bands(self) -> tuple[int, ...]:
-        """The 1-based numbers of the bands that hold data, which alpha does not."""
+        """The 1-based numbers of all bands except alpha."""
         return tuple(i for i, band in enumerate(self.bands, 1) if band.role != "alpha")
 
     def chosen(self, bands: Iterable[int]) -> tuple[BandInfo, ...]:
-        """Some bands by their 1-based numbers, in that order."""
+        """Bands by their 1-based numbers, in that order."""
         return tuple(self.bands[number - 1] for number in bands)
 
     def with_fills(self, fills: Mapping[int, tuple[float, ...]]) -> RasterInfo:
-        """The same raster with values that stand for missing pixels, by 1-based band number."""
+        """The same raster with fills (values that mark missing pixels), by 1-based band number."""
         bands = (replace(b, fills=fills.get(i, b.fills)) for i, b in enumerate(self.bands, 1))
         return replace(self, bands=tuple(bands))
 
 
 STRICT = {
-    # A JPEG that is cut off would end in grey, with no word said.
+    # Otherwise a truncated JPEG ends in grey without an error.
     "GDAL_ERROR_ON_LIBJPEG_WARNING": True,
-    # GDAL's quick way through a PNG reads one that is cut off as other pixels, without an error.
+    # GDAL's fast PNG reader returns wrong pixels for a truncated file, without an error.
     "GDAL_PNG_WHOLE_IMAGE_OPTIM": False,
 }
-"""What is damaged must not pass for pixels."""
+"""Settings with which damaged files cause an error instead of wrong pixels."""
 
 
 def gdal_environment(cache_mb: int = CACHE_MB, **options: Any) -> rasterio.Env:
-    """The GDAL settings every read and write of ours runs under, and `options` above them.
+    """The GDAL settings for all reads and writes, with additional `options`.
 
-    Where the user's environment says otherwise, it has its way.
+    The user's environment variables have priority.
     """
     return rasterio.Env(
         GDAL_CACHEMAX=cache_mb * 2**20, CPL_DEBUG=False, **unless_set({**HTTP, **STRICT, **options})
@@ -106,20 +107,24 @@ def gdal_environment(cache_mb: int = CACHE_MB, **options: Any) -> rasterio.Env:
 
 @contextmanager
 def opened(path: str, **options: Any) -> Iterator[Any]:
-    """Open a raster for reading; whatever GDAL says becomes one line with its cure.
+    """Open a raster for reading. Errors of GDAL become one line with a cure.
 
-    A server that does not answer is asked again, after a pause. options: GDAL's, above ours.
+    A server that does not answer is asked again after a pause. options: additional GDAL settings.
     Raises InputError.
     """
     if is_remote(path):
-        # No server need list its folder; a mask or georeference in a file of its own is not found.
+        # Servers need not list the folder. So a mask or a georeference in its own file is not found.
         options = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", **options}
     with gdal_environment(**options), open_raster(path) as dataset:
-        yield dataset
+        try:
+            yield dataset
+        except CPLE_BaseError as error:  # where rasterio asks an open file about its bands
+            said = one_line(error)[:200]
+            raise InputError(f"{path}: damaged ({said}); fetch or export it again") from error
 
 
 def open_raster(path: str) -> Any:
-    """Open a raster under the settings of `gdal_environment`; see `opened`. Raises InputError."""
+    """Open a raster within `gdal_environment`; see `opened`. Raises InputError."""
     if not (path.startswith("<") or is_stack(path)):  # the text of a VRT, or several names
         refuse_unopenable(path, InputError)
     name = _gdal_name(path)
@@ -138,19 +143,19 @@ def open_raster(path: str) -> Any:
 
 
 def _open(name: str) -> Any:
-    # rasterio casts a nodata value that its type cannot hold.
+    # rasterio casts nodata values that the dtype cannot hold.
     with np.errstate(over="ignore"), understood():
-        # The text of a virtual raster is our own, though it names what lies on a server.
+        # geochange wrote the text of a virtual raster, so it is safe although it may name URLs.
         is_name = not name.startswith("<")
         return open_picture_file(name) if is_name and is_remote(name) else rasterio.open(name)
 
 
 _made: dict[str, VirtualFile] = {}
-"""By name: the rasters of several files that this process has made."""
+"""Virtual rasters of several files that this process has created, by name."""
 
 
 def _gdal_name(path: str) -> str:
-    """How GDAL opens a raster in this process: by its name, or what is made of several files."""
+    """The name under which GDAL opens a raster in this process. It creates virtual rasters."""
     maker = make_stack if is_stack(path) else make_tileset if is_tileset(path) else None
     if maker is None:
         return path
@@ -161,19 +166,19 @@ def _gdal_name(path: str) -> str:
 
 
 def forget(path: str) -> None:
-    """Make the raster of several files anew when it is opened next."""
+    """Forget the virtual raster of a name, so that it is created anew."""
     _made.pop(path, None)
 
 
 def inspect(path: str | os.PathLike[str]) -> RasterInfo:
-    """Read what a raster says of itself, and prove that its last pixels are there.
+    """Read the metadata of a raster, and test that its first and last pixels are readable.
 
-    Raises InputError if it is no raster, has no georeference, or is cut off.
+    Raises InputError if it is not a raster, has no georeference, or is truncated.
     """
     name = os.fspath(path)
-    forget(name)  # its files may be others by now
-    # What rasterio warns of, a missing georeference, is refused here in our own words. And what
-    # an earlier run in this process saw on a server may have changed since.
+    forget(name)  # its files may have changed
+    # geochange refuses a missing georeference itself, so rasterio's warning is not needed. Files
+    # on servers are not taken from GDAL's cache, because they may have changed.
     with QUIET, retry.Handle(lambda: opened(name, **NOT_REMEMBERED)) as handle:
         try:
             with understood():
@@ -186,7 +191,7 @@ def inspect(path: str | os.PathLike[str]) -> RasterInfo:
 
 
 def inspect_grid(path: str) -> Grid:
-    """Read where a raster's pixels lie, whatever they hold; a palette too. Raises InputError."""
+    """The grid of any raster, also of one with a palette. Raises InputError."""
     forget(path)
     with QUIET, opened(path, **NOT_REMEMBERED) as dataset:
         refuse_container(path, dataset)
@@ -202,7 +207,7 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
         grid=read_grid(path, dataset),
         bands=bands,
         overviews=_overviews(dataset),
-        # Of many files, which travel with every task, the name alone; see `identity`.
+        # The list of files is left out for mosaics: it would be sent with every task.
         files=() if path in _made else tuple(dataset.files),
         block_px=_block_px(dataset),
         blurred=dataset.driver == "VRT" or any(band.mask is not None for band in bands),
@@ -214,16 +219,16 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
 
 
 def _refuse_unusable(path: str, bands: list[BandInfo]) -> None:
-    """Refuse a raster none of whose bands can be compared. Raises InputError."""
+    """Refuse a raster without any band that can be compared. Raises InputError."""
     whys = [why_unusable(band) for band in bands]
     if not whys:
-        raise InputError(f"{path}: holds nothing but alpha; export its colours")
+        raise InputError(f"{path}: holds only alpha; export its colours")
     if all(whys):
         raise InputError(f"{path}: {whys[0]}")
 
 
 def why_unusable(band: BandInfo) -> str | None:
-    """Why the numbers of a band cannot be compared, with the cure; None where they can."""
+    """Why the values of a band cannot be compared, with a cure; None if they can."""
     if band.role == "palette":
         return (
             "holds numbers of a palette, not colours; expand it first (gdal_translate -expand rgba)"
@@ -239,22 +244,22 @@ def _overviews(dataset: Any) -> tuple[int, ...]:
 
 
 def _block_px(dataset: Any) -> tuple[int, int]:
-    """The smallest pieces that are whole blocks of every band."""
+    """The smallest size that is a multiple of the blocks of all bands."""
     rows, cols = (math.lcm(*lengths) for lengths in zip(*dataset.block_shapes, strict=True))
     return min(rows, dataset.height), min(cols, dataset.width)
 
 
 def _prove_complete(info: RasterInfo, handle: retry.Handle) -> None:
-    """Read the first and the last pixel: a download that was cut off lacks the last.
+    """Read the first and the last pixel. A truncated download lacks the last one.
 
-    Of huge blocks none is unpacked for that: what is wrong with them is said when they are read.
+    Huge blocks are not read here; their errors are reported when a run reads them.
     """
     if info.reading_bytes > PROVED_BYTES:
         return
     height, width = info.grid.shape
     for row, col in ((0, 0), (height - 1, width - 1)):
         pixel = RasterioWindow(col, row, 1, 1)
-        # A server may be well again in a moment; what is wrong with a file stays wrong.
+        # A server may recover in a moment. A damaged file does not.
         pauses_s = retry.PAUSES_S if is_remote(info.path) else ()
         fault = retry.retry_read(handle, partial(_read_pixel, pixel), pauses_s)
         if isinstance(fault, RasterioError):
@@ -267,6 +272,6 @@ def _prove_complete(info: RasterInfo, handle: retry.Handle) -> None:
 def _read_pixel(pixel: RasterioWindow, dataset: Any) -> None:
     step, dtypes = -(-dataset.count // PROVED_BANDS), dataset.dtypes
     bands = sorted({*range(1, dataset.count + 1, step), dataset.count})
-    # At once, for rasterio looks at all bands for each read; but only those of one type.
+    # One read for all bands of a dtype, because rasterio looks at all bands in each read.
     for dtype in {dtypes[band - 1] for band in bands}:
         dataset.read([band for band in bands if dtypes[band - 1] == dtype], window=pixel)

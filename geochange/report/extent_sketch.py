@@ -21,14 +21,21 @@ class Sketch:
     height: float = HEIGHT
 
 
+def _middle(ring: Ring) -> float:
+    return (min(x for x, _ in ring) + max(x for x, _ in ring)) / 2
+
+
 def sketch_of(place: Place) -> Sketch | None:
     """The outlines of both rasters and of their common ground; None where they have no lon/lat."""
     rings = (place.outline_before, place.outline_after, place.outline)
     if not all(rings):
         return None
-    # Rings across the antimeridian continue eastward; those that end before it must be shifted too.
-    east = max(x for ring in rings for x, _ in ring)
-    moved = [tuple((x + 360 if east - x > 180 else x, y) for x, y in ring) for ring in rings]
+    # Of two rings at 180 degrees one may go on beyond it, the other begin at -180.
+    middle = _middle(place.outline)
+    moved = [
+        tuple((x + 360 * round((middle - _middle(ring)) / 360), y) for x, y in ring)
+        for ring in rings
+    ]
     points = [point for ring in moved for point in ring]
     west, north = min(x for x, _ in points), max(y for _, y in points)
     width, height = max(x for x, _ in points) - west, north - min(y for _, y in points)

@@ -20,7 +20,8 @@ class Place:
     """Where the pair lies.
 
     Outlines are rings of (longitude, latitude), empty where there is no lon/lat.
-    bounds: west, south, east, north in degrees. centre: (longitude, latitude).
+    bounds: west, south, east, north in degrees, west the greater one over 180.
+    centre: (longitude, latitude).
     shape: (rows, cols) of the common grid. size_m: its size on the ground.
     pixel: (height, width) of a pixel in `unit`.
     common_m2: the common ground. seen_m2: its part with data at both dates.

@@ -1,4 +1,4 @@
-"""Process all blocks of a run: infer, stitch and vectorise, as fast as the workers take them."""
+"""Processes all blocks of a run: infer, stitch and trace polygons."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def process_blocks(
     progress: Progress,
     raster: RasterWriter,
 ) -> RegionFile:
-    """Process every block; returns the joined regions, with their outlines in a file.
+    """Process every block. Returns the joined regions, with their outlines in a file.
 
-    Blocks that cannot be read are skipped, and named when all others are done: RunError. raster: is
-    told of each output block whose probability is stored.
+    Blocks that cannot be read are skipped. When all others are done, they raise a RunError that names
+    them. raster: gets each output block whose probability is stored.
     """
     yard = _BlockLoop(work, RegionSpill(outlines), keep_logits, progress, raster)
     yard.leave_out()
@@ -50,7 +50,7 @@ def process_blocks(
 
 @dataclass
 class _BlockLoop:
-    """Collects the results of workers in whatever order they come."""
+    """Collects the results of workers in any order."""
 
     work: RunSpec
     spill: RegionSpill
@@ -71,7 +71,7 @@ class _BlockLoop:
             self.progress(stage, 0, self.scope.pixels)
 
     def leave_out(self) -> None:
-        """Tell the joiner which output blocks are left out."""
+        """Tell the joiner which output blocks are skipped."""
         if self.scope.area is None:
             return
         plan = self.work.plan
@@ -82,13 +82,13 @@ class _BlockLoop:
                 self.joiner.add(unseen(plan.output_window(output)))
 
     def inferred(self, tiles: int) -> None:
-        """A block of tiles has its logits."""
+        """Note that the logits of a block of tiles are stored."""
         self.tiles += tiles
         total = self.scope.pixels
         self.progress("infer", total * self.tiles // self.scope.counts[0], total)
 
     def finished(self, job: Job, regions: BlockRegions) -> None:
-        """An output block is stitched, stored and vectorised."""
+        """Note that an output block is stitched, stored and traced."""
         self.raster.add(job.arguments[1])
         self.spill.put(self.joiner.add(regions))
         if not self.keep_logits:

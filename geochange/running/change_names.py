@@ -19,24 +19,22 @@ from geochange.vector.tracing.overlap import Overlap, overlaps
 from geochange.vector.tracing.regions import Ints, Regions
 
 UNIT = 1 << 20
-"""Scores are summed as integers of about a millionth, so that sums are exact in any order."""
+"""Scores are summed as integers in units of about a millionth, so sums are exact in any order."""
 
 NEAR = 3
-"""The number of similar names offered for an unknown one."""
+"""The number of similar names that are suggested for an unknown name."""
 
 
 @dataclass(frozen=True)
 class ChangeNamer:
-    """Names regions by the class scores of the tiles they lie in.
+    """Names regions by the class scores of their tiles.
 
-    A region's score is the mean of its tiles', each tile counting by the pixels of the region in
-    it; where tiles overlap, a pixel counts for each that saw it. Its class is the one of the
-    highest score, of equal ones the first of the vocabulary; names of one meaning score together.
-    Memory holds one block of tiles, and a
-    number for each region and class.
-
-    only: the classes of which one must be there before or after; None keeps every region.
-    rule: when a name is said; a region has none where it is not.
+    The score of a region is the mean over its tiles, weighted by the pixels of the region in each tile.
+    Where tiles overlap, a pixel counts for each of them. The class is the one with the highest score,
+    the first of the vocabulary in a tie. Scores of names with one meaning are added. Memory holds one
+    block of tiles, and one number per region and class.
+    only: the classes of which one must be present before or after; None keeps every region.
+    rule: when a name is assigned; other regions have no name.
     """
 
     scores: ScoreStore
@@ -48,7 +46,7 @@ class ChangeNamer:
         mean = self._mean(regions)
         best, top = self._best(np.where(np.isnan(mean), -1, mean))
         top[np.isnan(mean).any(axis=2)] = np.nan
-        said = top >= self.rule.least_score  # no number is not
+        said = top >= self.rule.least_score  # NaN is above nothing
         names = np.array(self.scores.classes, dtype=np.object_)[best]
         names[~said], top[~said] = None, np.nan
         before, after = names[:, 0], names[:, 1]
@@ -62,7 +60,7 @@ class ChangeNamer:
         return ChangeNames(attributes, self._wanted(before, after))
 
     def _best(self, mean: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """(region, date): the class of the best meaning that fits best, and the meaning's score."""
+        """(region, date): the best class of the best meaning, and the score of that meaning."""
         groups = _meanings(self.scores.classes, self.rule.meanings)
         scores = np.stack([mean[..., group].sum(axis=2) for group in groups], axis=2)
         members = np.stack([group[mean[..., group].argmax(axis=2)] for group in groups], axis=2)
@@ -77,7 +75,7 @@ class ChangeNamer:
         return np.array([not self.only.isdisjoint(names) for names in both], np.bool_)
 
     def _mean(self, regions: Regions) -> NDArray[np.float64]:
-        """(region, date, class) scores from 0 to 1; NaN where no tile of a region was scored."""
+        """(region, date, class) scores from 0 to 1; NaN if no tile of the region was scored."""
         classes = len(self.scores.classes)
         # The last column counts the pixels in scored tiles.
         sums = np.zeros((len(regions), 2 * classes + 1), np.int64)
@@ -89,7 +87,7 @@ class ChangeNamer:
         return means.reshape(-1, 2, classes)
 
     def _by_block(self, found: Overlap) -> Iterator[tuple[Index, Overlap]]:
-        """Pairs of regions and tiles, by the blocks of the tiles, which are stored together."""
+        """Pairs of regions and tiles, by blocks of tiles, because a block is stored together."""
         plan = self.scores.plan
         across, size = plan.cols.blocks, plan.block_tiles
         block = found.tile_row // size * across + found.tile_col // size
@@ -112,21 +110,21 @@ class ChangeNamer:
 
 
 SAID = 0.5
-"""A class is named where more of a region's pixels than this are of it."""
+"""A class is assigned if it covers more than this share of the pixels of a region."""
 
 
 @dataclass(frozen=True)
 class LandNamer:
-    """Names regions by what stands on their own pixels.
+    """Names regions by the land classes of their own pixels.
 
-    classes: in the order of the numbers. places: what else they must satisfy, if anything.
+    classes: in the order of their numbers. places: another condition, if any.
     """
 
     classes: tuple[str, ...]
     places: ChangeNamer | None = None
 
     def __call__(self, regions: Regions) -> ChangeNames:
-        """The names of some regions, and which of them are wanted."""
+        """The names of regions, and which of them are wanted."""
         land = regions.rows["land"].astype(np.float64)
         pixels = np.maximum(1, regions.rows["pixels"])[:, None]
         share, best = land.max(axis=2, initial=0) / pixels, land.argmax(axis=2)
@@ -148,7 +146,7 @@ class LandNamer:
 def _meanings(
     classes: tuple[str, ...], meanings: tuple[tuple[str, ...], ...]
 ) -> list[NDArray[np.int64]]:
-    """The numbers of the classes of each meaning, in the order of their first."""
+    """The class numbers of each meaning, in the order of the first."""
     group = {name: number for number, names in enumerate(meanings) for name in names}
     found: dict[object, list[int]] = {}
     for number, name in enumerate(classes):
@@ -157,7 +155,7 @@ def _meanings(
 
 
 def _told(before: str | None, after: str | None) -> str | None:
-    """A change in words. Most changes are smaller than a tile, whose class may stay the same."""
+    """The change as text. Most changes are smaller than a tile, whose class may not change."""
     if before is None or after is None:
         return None
     return f"within {after}" if before == after else f"{before} -> {after}"
@@ -165,9 +163,9 @@ def _told(before: str | None, after: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class Chosen:
-    """What `--only` names. land: what stands on a pixel. places: what a tile shows.
+    """The classes of `--only`. land: by pixel. places: by tile.
 
-    One of them is empty; both are where everything is wanted.
+    At most one of them has classes. Without `--only` both are empty.
     """
 
     land: tuple[str, ...] = ()
@@ -175,10 +173,10 @@ class Chosen:
 
 
 def chosen(only: str | None, classes: tuple[str, ...], land: tuple[str, ...]) -> Chosen:
-    """What `--only` asks for: pixels by what stands there, or polygons by what their place shows.
+    """The classes of `--only`: land classes by pixel, or class names by tile.
 
-    classes: those the model scores by tile. land: those it sees by pixel, which are meant where
-    both have a name. Raises OptionError.
+    classes: the names that the model scores by tile. land: its land classes by pixel, which have
+    priority. Raises OptionError.
     """
     if only is None or not land:
         return Chosen(places=chosen_classes(only, classes))
@@ -197,7 +195,7 @@ def chosen(only: str | None, classes: tuple[str, ...], land: tuple[str, ...]) ->
 def chosen_classes(only: str | None, classes: tuple[str, ...]) -> frozenset[str] | None:
     """The classes that `--only` names, separated by commas, in any case. Raises OptionError.
 
-    classes: those that the model scores; none where it has no classes.
+    classes: the names that the model scores; empty if it has none.
     """
     if only is None:
         return None

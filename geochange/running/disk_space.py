@@ -1,4 +1,4 @@
-"""Disk space: what a run takes while it works, known before it starts and refused if it is not there."""
+"""Disk space: estimates the peak of a run, and refuses a run without enough space."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from geochange.errors import OutputError, RunError
 from geochange.grid.tiling import Axis, TilePlan
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What the system says of a disk, a share of it or a file that can grow no further."""
+"""Error numbers for a full disk, an exhausted quota and a file at its size limit."""
 
 LOGIT_BYTES, SCORE_BYTES, PROBABILITY_BYTES, LAND_BYTES = 2, 4, 1, 2
 
 OUTLINE_BYTES = 0.2
-"""A pixel's share of the outlines that wait to be written, where a few per cent changed."""
+"""Bytes of outlines per pixel, if a few per cent of the pixels changed."""
 
 PLAIN_BYTES = 4 / 3
-"""A pixel of the raster before it is compressed: itself, and its share of the overviews."""
+"""Bytes per pixel of the uncompressed raster, with its overviews."""
 
 COG_BYTES = 0.25
-"""A pixel of the compressed raster; between 0.1 and 0.5 in what was measured."""
+"""Bytes per pixel of the compressed raster; measured values are 0.1 to 0.5."""
 
 EARLY_PX, EARLY_BLOCKS = 2**24, 25
-"""Of so many output blocks, logits of less than half are waiting at any time."""
+"""With at least this many pixels and output blocks, less than half of the logits wait at once."""
 
 
 @dataclass(frozen=True)
 class DiskSpace:
-    """Bytes on the disk of the outputs while a run works.
+    """Bytes on the disk of the outputs during a run.
 
-    infer: the most there is until the last block is stitched. write: while the raster is written.
+    infer: the maximum until the last block is stitched. write: while the raster is written.
     """
 
     infer: int
@@ -44,7 +44,7 @@ class DiskSpace:
 
     @property
     def peak(self) -> int:
-        """The most there ever is."""
+        """The maximum of both."""
         return max(self.infer, self.write)
 
 
@@ -56,11 +56,11 @@ def disk_space_of(
     share: float = 1.0,
     land: bool = False,
 ) -> DiskSpace:
-    """What a run of a plan takes.
+    """The disk space of a run.
 
-    classes: how many the model scores. in_flight: how many tasks are submitted at once.
-    keep_work: whether logits stay behind those that gather from them. share: of the tiles that are
-    worked. land: whether the model sees what stands on each pixel.
+    classes: the number of classes that the model scores. in_flight: the number of tasks that are
+    submitted at once. keep_work: whether logits are kept after stitching. share: the share of tiles that
+    are processed. land: whether the model has land classes.
     """
     tile = plan.tile_px**2 * LOGIT_BYTES
     tiles = math.ceil(plan.tile_count * share)
@@ -78,18 +78,18 @@ def disk_space_of(
 
 
 def writes_early(plan: TilePlan) -> bool:
-    """Whether the raster is filled while tiles are inferred yet, for a large one takes a while.
+    """Whether the raster is written during inference, because a large raster takes long.
 
-    In few blocks nearly all logits wait at the same time, and the disk is not to hold both.
+    With few blocks almost all logits wait at once, and the disk should not hold both.
     """
     blocks = plan.rows.outputs * plan.cols.outputs
     return plan.full_window.pixels >= EARLY_PX and blocks >= EARLY_BLOCKS
 
 
 def front_tiles(plan: TilePlan, in_flight: int) -> int:
-    """How many tiles may wait at once for the last output block that gathers from them.
+    """The largest number of tiles that wait for the last output block that gathers from them.
 
-    Blocks come row by row: those of the row above still wait, but for the columns already passed.
+    Blocks come row by row. Those of the row above still wait, except for columns that are done.
     """
     rows = _depth(plan.rows) - 1
     blocks = rows * plan.cols.blocks + _depth(plan.cols) - 1 + in_flight
@@ -98,7 +98,7 @@ def front_tiles(plan: TilePlan, in_flight: int) -> int:
 
 
 def _depth(axis: Axis) -> int:
-    """From how many blocks of tiles an output block gathers along an axis, at most."""
+    """The largest number of blocks of tiles from which an output block gathers along an axis."""
     spans = (axis.touching(*axis.output_span(output)) for output in range(axis.outputs))
     return max(
         span[-1] // axis.block_tiles - span[0] // axis.block_tiles + 1 for span in spans if span
@@ -106,7 +106,7 @@ def _depth(axis: Axis) -> int:
 
 
 def check_space(space: DiskSpace, folder: Path, work_folder: Path) -> None:
-    """Refuse a run for which there is too little space; what an earlier one left is its own.
+    """Refuse a run without enough space. The files of an interrupted run count as available.
 
     Raises OutputError.
     """
@@ -114,13 +114,13 @@ def check_space(space: DiskSpace, folder: Path, work_folder: Path) -> None:
     if space.peak > there:
         raise OutputError(
             f"{folder}: the run needs {as_gb(space.peak)} while it works and there are "
-            f"{as_gb(there)}; make room, or put --out on another disk"
+            f"{as_gb(there)}; free some space, or put --out on another disk"
         )
 
 
 @contextmanager
 def room_in(folder: Path) -> Iterator[None]:
-    """A disk found full is the user's to mend, and the run worth going on with. Raises RunError."""
+    """Turn a full disk into a RunError, because the run can resume when the user has freed space."""
     try:
         yield
     except OSError as error:
@@ -132,17 +132,17 @@ def room_in(folder: Path) -> Iterator[None]:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes in the files of a folder; 0 if there is none."""
+    """The size of the files of a folder in bytes; 0 if it does not exist."""
     total = 0
     for file in folder.rglob("*"):
         try:
             status = file.lstat()
             total += status.st_size if stat.S_ISREG(status.st_mode) else 0
-        except FileNotFoundError:  # gone since it was listed
+        except FileNotFoundError:  # deleted since it was listed
             continue
     return total
 
 
 def as_gb(size: float) -> str:
-    """Bytes as people read them."""
+    """Bytes in a readable unit."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -1,4 +1,4 @@
-"""Memory: what a run takes at its peak, and how many threads fit into what it may take."""
+"""Memory: estimates the peak of a run, and how many threads fit into the limit."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from geochange.running.disk_space import as_gb
 logger = logging.getLogger(__name__)
 
 LOGIT_BYTES = 4 + 4 + 2
-"""A pixel of a tile on its way into the store: as answered, clipped, and in half precision."""
+"""Bytes per pixel of a tile's logits until they are stored: as predicted, clipped, and float16."""
 
 VALID_BYTES = 3
-"""A pixel's validity: of both dates and together."""
+"""Bytes per pixel for validity: of each date, and of both."""
 
 MATCH_BYTES, WIDE_BYTES = 4, 16
-"""A number of `after` once it is matched, and one of a single band while it is."""
+"""Bytes per value of `after` after matching, and per value of one band during matching."""
 
 STRETCH_COPIES = 2
-"""A number of a band while it is stretched: in floating point, and scaled."""
+"""The number of float copies of a value during a stretch."""
 
 LARGE_BLOCK = 2**24
-"""Blocks of so many bytes lie within GDAL's cache, a few of them at once."""
+"""Blocks of up to this size in bytes are counted with GDAL's cache."""
 
 MAY_TAKE = 0.6
-"""The share of the machine's memory that a run may take unless it is told otherwise."""
+"""The default share of the machine's memory that a run may use."""
 
 
 @dataclass(frozen=True)
 class MemoryBudget:
-    """Bytes of memory that a run takes.
+    """Bytes of memory of a run.
 
-    process: what each process holds before its first block: libraries, weights, caches.
-    network: what the model takes, beside its weights, for the batch it works on.
-    block: what each thread holds of the block it works on.
-    processes: 0 where the main process does the work itself.
+    process: in each process before its first block: libraries, weights, caches.
+    network: of the model for one batch, besides its weights.
+    block: of each thread for its block.
+    processes: 0 if the main process does the work itself.
     """
 
     process: int
@@ -53,12 +53,12 @@ class MemoryBudget:
 
     @property
     def peak(self) -> int:
-        """The most that all processes take together."""
+        """The sum over all processes."""
         working = self.process + self.network + self.threads * self.block
         return working * self.processes + self.process if self.processes else working
 
     def within(self, limit: int) -> MemoryBudget:
-        """The same run with as many of its threads as fit. Raises OptionError if none does."""
+        """The same run with the largest number of threads that fit. Raises OptionError if none does."""
         for threads in range(self.threads, 0, -1):
             fitting = replace(self, threads=threads)
             if fitting.peak <= limit:
@@ -71,7 +71,7 @@ class MemoryBudget:
 
 
 def block_bytes(pair: RasterPair, plan: TilePlan, radiometry: Radiometry) -> int:
-    """What a thread holds of a block of tiles; stitching and vectorising take less."""
+    """The memory of a thread for a block of tiles. Stitching and tracing need less."""
     first, *_ = plan.blocks()
     rows, cols = plan.block_tile_ranges(first)
     window = plan.block_window(first)
@@ -85,29 +85,29 @@ def block_bytes(pair: RasterPair, plan: TilePlan, radiometry: Radiometry) -> int
 
 
 def reading_bytes(pair: RasterPair) -> int:
-    """What a thread holds of the blocks that the pixels of both dates lie in.
+    """The memory of a thread for the raster blocks that hold the pixels of both dates.
 
-    Small ones are counted with GDAL's cache.
+    Small blocks are counted with GDAL's cache.
     """
     sizes = (date.info.reading_bytes for date in (pair.before, pair.after))
     return sum(size for size in sizes if size > LARGE_BLOCK)
 
 
 def check_reading(pair: RasterPair, limit_gb: float | None) -> None:
-    """Refuse a pair of which one thread cannot read a pixel within the limit. Raises OptionError."""
+    """Refuse a pair if one thread cannot read a pixel within the limit. Raises OptionError."""
     needed = resident_bytes() + reading_bytes(pair)
     limit = machine_bytes() * MAY_TAKE if limit_gb is None else limit_gb * 1e9
     if reading_bytes(pair) and needed > limit:
         date = max((pair.before, pair.after), key=lambda date: date.info.reading_bytes)
         raise OptionError(
             f"--max-memory {limit / 1e9:.1f}: to read any pixel of {date.info.path} takes "
-            f"{as_gb(date.info.reading_bytes)}, for its blocks are so large; write it in tiles "
+            f"{as_gb(date.info.reading_bytes)}, because its blocks are large; write it in tiles "
             "first (gdal_translate -co TILED=YES), or allow more"
         )
 
 
 def _date_bytes(date: AlignedRaster, stretched: bool) -> int:
-    """A pixel of one date: its numbers, and what becomes of them."""
+    """Bytes per pixel of one date: its values, and their copies."""
     number = date.dtype.itemsize
     if stretched:
         number += STRETCH_COPIES * working_dtype(date.dtype).itemsize + 1
@@ -115,7 +115,7 @@ def _date_bytes(date: AlignedRaster, stretched: bool) -> int:
 
 
 def cache_bytes(pair: RasterPair) -> int:
-    """What GDAL keeps of the rasters in each process, at most."""
+    """The maximum of GDAL's cache for the rasters in each process."""
     dates = pair.before, pair.after
     pixel = sum(band.dtype.itemsize for date in dates for band in date.info.chosen(date.bands))
     return min(CACHE_MB * 2**20, pair.grid.full_window.pixels * pixel)
@@ -124,7 +124,7 @@ def cache_bytes(pair: RasterPair) -> int:
 def check_limit(budget: MemoryBudget, limit_gb: float | None, machine: int) -> MemoryBudget:
     """The run with as many threads as the limit, or MAY_TAKE of the machine, allows.
 
-    Raises OptionError if one is too many.
+    Raises OptionError if not even one fits.
     """
     limit = machine * MAY_TAKE if limit_gb is None else limit_gb * 1e9
     fitting = budget.within(int(limit))

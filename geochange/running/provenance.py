@@ -14,19 +14,19 @@ from typing import Any
 
 from geochange import __version__
 from geochange.errors import RunError
+from geochange.inputs.checked_run import CheckedRun
+from geochange.raster.access.unreadable import NOTHING_UNREADABLE, Unreadable
 from geochange.raster.fingerprint import fingerprint_of
 from geochange.raster.pair import RasterPair
-from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable
 from geochange.running.tasks import RunSpec
 from geochange.running.work_folder import STORES
-from geochange.workflows.preflight import CheckedRun
 
 PACKAGES = ("torch", "rasterio", "shapely", "geopandas", "dask", "zarr", "numpy")
 
 
 @dataclass(frozen=True)
 class Clock:
-    """When a run began, and the seconds that its stages took."""
+    """The start of a run, and the seconds of its stages."""
 
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     ticks: float = field(default_factory=time.monotonic)
@@ -51,7 +51,7 @@ class Clock:
 
 
 def fingerprint(work: RunSpec) -> dict[str, Any]:
-    """Everything the logits and probabilities of a run depend on, as plain JSON."""
+    """Everything that logits and probabilities of a run depend on, as values for JSON."""
     return {
         "geochange": __version__,
         STORES: "crc32c",
@@ -85,7 +85,7 @@ def refuse_changed(pair: RasterPair, began: list[list[Any]]) -> None:
 
 
 def fills(pair: RasterPair) -> dict[str, dict[int, tuple[float, ...]]]:
-    """By date and 1-based band, what was taken for nodata though the file does not say so."""
+    """Fills that were treated as nodata, by date and 1-based band."""
     return {
         name: {i: band.fills for i, band in enumerate(date.info.bands, 1) if band.fills}
         for name, date in (("before", pair.before), ("after", pair.after))
@@ -95,7 +95,7 @@ def fills(pair: RasterPair) -> dict[str, dict[int, tuple[float, ...]]]:
 def record(
     checked: CheckedRun, work: RunSpec, clock: Clock, unreadable: Unreadable = NOTHING_UNREADABLE
 ) -> dict[str, str]:
-    """The run as a table of names and values, for the metadata of the outputs."""
+    """The record of the run as names and values, for the metadata of the outputs."""
     return {
         "before": work.pair.before.info.path,
         "after": work.pair.after.info.path,
@@ -121,7 +121,7 @@ def record(
 
 
 def stamp(clock: Clock) -> dict[str, str]:
-    """Version and time."""
+    """The version and the time."""
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {
         "geochange": __version__,

@@ -1,4 +1,4 @@
-"""Raster writer: the probability raster, written by its own thread as blocks are finished."""
+"""RasterWriter: writes the probability raster in its own thread, as blocks are finished."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ import numpy as np
 from geochange.errors import OutputError, RunError
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import Index
+from geochange.inputs.checked_run import CheckedRun
 from geochange.progress import Progress
 from geochange.raster.output.cog import Block, write_cog
 from geochange.running.disk_space import writes_early
 from geochange.running.provenance import Clock
 from geochange.running.tasks import RunSpec
 from geochange.vector.tracing.coverage import Coverage
-from geochange.workflows.preflight import CheckedRun
 
 STAGE = "write the probability"
 
 
 @dataclass
 class RasterWriter:
-    """Takes output blocks as they are finished; the file appears after the last one.
+    """Writes output blocks as they are finished. The file appears after the last one.
 
-    coverage, seen_px: of the blocks so far; of all blocks once the file is in its place.
+    coverage, seen_px: of the blocks so far; of all blocks once the file is complete.
     """
 
     checked: CheckedRun
@@ -55,7 +55,7 @@ class RasterWriter:
         self._ready.put(output)
 
     def end(self) -> Future[None]:
-        """No more blocks; returns a future that is done once the file is in its place."""
+        """Accept no more blocks. Returns a future that is done when the file is complete."""
         ended = time.monotonic()
         self._ready.put(None)
         written = self._begin()
@@ -63,7 +63,7 @@ class RasterWriter:
         return written
 
     def stop(self) -> None:
-        """Stop writing, and leave no file."""
+        """Stop writing, without leaving a file."""
         self._failed = True
         self._ready.put(None)
         self._pool.shutdown()
@@ -88,15 +88,17 @@ class RasterWriter:
             self.coverage.add(window, block)
             yield window.row, window.col, block
             done += window.pixels
-            # Overviews and the copy into a COG take as long again as the blocks.
+            # Overviews and the copy into a COG take as long as writing the blocks.
             self.progress("write", done // 2, total)
         if self._failed:
-            raise RunError("stopped with the rest of the run")  # which raises the reason
+            raise RunError(
+                "the writer stopped because the run failed"
+            )  # raises the error of the writer
 
 
 @contextmanager
 def worth_going_on() -> Iterator[None]:
-    """A failure to write becomes a RunError: the work so far is kept."""
+    """Turn a failure to write into a RunError, because the work can resume."""
     try:
         yield
     except OutputError as error:
@@ -107,10 +109,10 @@ def worth_going_on() -> Iterator[None]:
 def open_raster_writer(
     checked: CheckedRun, work: RunSpec, clock: Clock, progress: Progress
 ) -> Iterator[RasterWriter]:
-    """The writer of a run; it stops where the body fails."""
+    """The writer of a run. It stops if the body fails."""
     raster = RasterWriter(checked, work, clock, progress)
     try:
         yield raster
     finally:
-        # A file that is complete stays.
+        # A complete file stays.
         raster.stop()

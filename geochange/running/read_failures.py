@@ -1,4 +1,4 @@
-"""Faults: the ground of a run that cannot be read; kept by block, told at the end."""
+"""Read failures: records unreadable areas by block, and reports them at the end of a run."""
 
 from __future__ import annotations
 
@@ -10,53 +10,53 @@ from pathlib import Path
 from geochange.errors import RunError
 from geochange.files.checksummed import read_checksummed, remove, write_checksummed
 from geochange.grid.tiling import Index
-from geochange.raster.pair import RasterPair
-from geochange.raster.remote import is_remote
-from geochange.raster.retry import TRIES
-from geochange.raster.unreadable import (
+from geochange.inputs.read_failures import describe_failures
+from geochange.raster.access.remote import is_remote
+from geochange.raster.access.retry import TRIES
+from geochange.raster.access.unreadable import (
     NOTHING_UNREADABLE,
     Unreadable,
     UnreadableError,
-    describe,
     summarise,
 )
+from geochange.raster.pair import RasterPair
 
 logger = logging.getLogger(__name__)
 
 GIVE_UP = 8
-"""After so many blocks in a row that a server does not give, the rest is not asked for."""
+"""After this many failed blocks in a row, the run stops reading from a server."""
 
 
 @dataclass(frozen=True)
 class FailureRecords:
-    """What blocks of tiles went without, a small file each in a folder of its own.
+    """The unreadable areas of blocks of tiles, each in a small file of one folder.
 
-    Every block has its record, of nothing too: a record that is lost is noticed.
+    Every block has a record, also without failures, so that a lost record is noticed.
     """
 
     folder: Path
 
     def create(self) -> None:
-        """Make the folder; records that are there stay."""
+        """Make the folder. Existing records stay."""
         if self.folder.exists() and not self.folder.is_dir():
             remove(self.folder)
         self.folder.mkdir(exist_ok=True)
 
     def put(self, block: Index, unreadable: Unreadable) -> None:
-        """Keep what a block went without, whole or not at all."""
+        """Write the record of a block atomically."""
         self.folder.mkdir(exist_ok=True)
         write_checksummed(self._file(block), json.dumps(unreadable.to_json()).encode())
 
     def has(self, block: Index) -> bool:
-        """Whether the record of a block is there and intact."""
+        """Whether the record of a block exists and is intact."""
         return read_checksummed(self._file(block)) is not None
 
     def any(self) -> bool:
-        """Whether some block went without something."""
+        """Whether some block has unreadable areas."""
         return bool(self.get())
 
     def get(self) -> Unreadable:
-        """All that all blocks went without."""
+        """The unreadable areas of all blocks."""
         found = NOTHING_UNREADABLE
         for file in sorted(self.folder.glob("*.json")):
             record = read_checksummed(file)
@@ -68,19 +68,9 @@ class FailureRecords:
         return self.folder / f"{block[0]}_{block[1]}.json"
 
 
-def describe_failures(pair: RasterPair, unreadable: Unreadable) -> list[str]:
-    """A few words on each place."""
-    whole = unreadable.merged()
-    return [
-        place
-        for date, windows in ((pair.before, whole.before), (pair.after, whole.after))
-        for place in describe(date.info, pair.grid, windows)
-    ]
-
-
 @dataclass
 class ReadFailures:
-    """What a run met so far: it goes on without the blocks that cannot be read."""
+    """The failures of a run so far. The run continues without the blocks that cannot be read."""
 
     pair: RasterPair
     found: Unreadable = NOTHING_UNREADABLE
@@ -88,18 +78,18 @@ class ReadFailures:
     _in_a_row: int = field(default=0, repr=False)
 
     def tolerate(self, error: BaseException) -> bool:
-        """Whether the run goes on without the job that failed so."""
+        """Whether the run continues without the failed job."""
         if not isinstance(error, UnreadableError):
             return False
         if not self.found:
-            logger.warning("%s; going on with the rest", error)
+            logger.warning("%s; continuing with the rest", error)
         self.found |= error.unreadable
         self.blocks += 1
         self._in_a_row += 1
         if self._in_a_row >= GIVE_UP and self._remote():
             raise RunError(
                 f"{summarise(describe_failures(self.pair, error.unreadable))}; so were the {GIVE_UP - 1} "
-                f"blocks before it, each tried {TRIES} times: is the server well?"
+                f"blocks before it, each tried {TRIES} times: is the server available?"
             )
         return True
 
@@ -108,11 +98,11 @@ class ReadFailures:
         return any(lost and is_remote(date.info.path) for date, lost in dates)
 
     def note_success(self) -> None:
-        """A block was read."""
+        """Note that a block was read."""
         self._in_a_row = 0
 
     def raise_collected(self, unsampled: Unreadable) -> None:
-        """Raise RunError if anything could not be read, with all places and the cure."""
+        """Raise RunError if anything could not be read, with all areas and the cure."""
         found = self.found | unsampled
         if found:
             raise RunError(
@@ -120,17 +110,3 @@ class ReadFailures:
                 "all else is done and kept; fetch the file again, or add --skip-unreadable "
                 "to take it for nodata"
             )
-
-
-def warn_unsampled(pair: RasterPair, unsampled: Unreadable) -> None:
-    """Warn of what the stretch and the model's statistics are taken without."""
-    if unsampled:
-        logger.warning(
-            "%s; left out of the scene sample", summarise(describe_failures(pair, unsampled))
-        )
-
-
-def warn_skipped(pair: RasterPair, unreadable: Unreadable) -> None:
-    """Warn of what is nodata in the output for want of its pixels."""
-    if unreadable:
-        logger.warning("%s; nodata in the output", summarise(describe_failures(pair, unreadable)))

@@ -1,4 +1,4 @@
-"""Scope: the part of a plan that is processed: all of it, or what an area touches."""
+"""Scope: the part of a plan that is processed: all of it, or the part that an area touches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from geochange.vector.aoi import AreaOfInterest
 class Scope:
     """The tiles that are inferred, and the output blocks that are stitched from them.
 
-    All tiles that hold a pixel of the area are inferred, so leaving out the others changes nothing
+    All tiles that hold a pixel of the area are inferred. So leaving out the others changes nothing
     inside the area.
     """
 
@@ -66,9 +66,9 @@ class Scope:
         return needed if self.area is None else tuple(b for b in needed if self.tiles_of(b))
 
     def runs_of(self, block: Index) -> list[tuple[Window, list[Index]]]:
-        """Windows to read for a block, each with its tiles; no pixel of tiles that are left out.
+        """Windows to read for a block, each with its tiles, without pixels of tiles that are left out.
 
-        One window where all tiles are inferred, else one for each run of neighbours in a row.
+        It is one window if all tiles are inferred, else one for each run of neighbours in a row.
         """
         tiles = self.tiles_of(block)
         rows, cols = self.plan.block_tile_ranges(block)
@@ -123,13 +123,13 @@ AREA_FILE = "area.wkb"
 
 
 def register_area(area: AreaOfInterest) -> str:
-    """Register an area in this process; returns the digest by which `area_of` finds it."""
+    """Register an area in this process. Returns the digest by which `area_of` finds it."""
     _areas[area.digest] = area
     return area.digest
 
 
 def keep_area(digest: str, folder: Path) -> None:
-    """Lay an area that is at hand into a work folder, for the other processes of a run."""
+    """Write a registered area into a work folder, for the other processes of a run."""
     write_checksummed(folder / AREA_FILE, _areas[digest].to_bytes())
 
 
@@ -139,8 +139,8 @@ def area_of(digest: str, folder: Path) -> AreaOfInterest:
         packed = read_checksummed(folder / AREA_FILE)
         if packed is None:
             raise RunError(
-                f"{folder / AREA_FILE}: cannot be read; has it been cleared? the same command "
-                "again writes it anew"
+                f"{folder / AREA_FILE}: cannot be read, perhaps it was deleted; the same command "
+                "again writes it"
             )
         register_area(AreaOfInterest.from_bytes(packed))
     return _areas[digest]

@@ -1,4 +1,4 @@
-"""What a worker does: infer one block of tiles, or stitch and vectorise one output block."""
+"""The tasks of workers: infer one block of tiles, or stitch and trace one output block."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from geochange.chip import Chip, fill_invalid
 from geochange.errors import RunError
 from geochange.grid.probability import NODATA, to_bytes
 from geochange.grid.tiling import Axis, Index, TilePlan, Window
+from geochange.inputs.inspection import Inspection
+from geochange.inputs.read_failures import describe_failures
 from geochange.land import UNSEEN
 from geochange.memory import rise_bytes, settle
 from geochange.models import ModelSpec, kind_of, resident
@@ -26,34 +28,36 @@ from geochange.mosaic.patchwork import patch
 from geochange.mosaic.schedule import Job
 from geochange.mosaic.stitch import stitch
 from geochange.mosaic.store import LOGIT_LIMIT, LandStore, LogitStore, ProbabilityStore, ScoreStore
+from geochange.raster.access.unreadable import (
+    NOTHING_UNREADABLE,
+    Unreadable,
+    UnreadableError,
+    summarise,
+)
 from geochange.raster.lattice import Read
 from geochange.raster.pair import RasterPair
 from geochange.raster.scene.radiometry import Radiometry
-from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable, UnreadableError, summarise
-from geochange.running.read_failures import FailureRecords, describe_failures
+from geochange.running.read_failures import FailureRecords
 from geochange.running.scope import Scope, area_of, keep_area
 from geochange.running.thumbnails import ThumbnailStores
 from geochange.vector.tracing.regions import BlockRegions, trace
-from geochange.workflows.inspect_pair import Inspection
 
 Real = TypeVar("Real", np.float16, np.float32, np.uint8)
 
 CLASS_BYTES = 100
-"""What a model without weights takes of memory for a pixel: a few bands in float32, a few times."""
+"""The memory of a model without weights per pixel: a few bands in float32, a few times."""
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """All that the tasks of a run need to know; it travels to the workers, so it is small.
+    """Everything that the tasks of a run need. It is sent to the workers, so it is small.
 
-    batch: the most tiles at once, found by each worker where None. level: the smallest byte of
-    probability that is change. classes: the names the model scores by tile.
-    land: those it sees by pixel. naming: when a name of a tile is said.
-    skip_unreadable: whether what cannot be read is nodata, else its block fails. unsampled: what
-    of the scene sample could not be read. area: the digest of the area that is worked, which lies
-    in the work folder; None for all. checks: what was found of the pair beforehand. picture_px:
-    the longer side of the small pictures that are made on the way; None for none. run: what tells
-    this run from any other.
+    batch: the largest batch; None lets each worker measure it. level: the smallest byte of probability
+    that is change. classes: the names that the model scores by tile. land: its land classes by pixel.
+    naming: when a name of a tile is assigned. skip_unreadable: whether unreadable pixels are nodata;
+    otherwise their block fails. unsampled: unreadable areas of the scene sample. area: the digest of the
+    processed area, which is stored in the work folder; None for all. checks: the inspection of the pair.
+    picture_px: the longer side of the thumbnails of a run; None for none. run: a unique id of this run.
     """
 
     pair: RasterPair
@@ -76,7 +80,7 @@ class RunSpec:
 
     @property
     def scope(self) -> Scope:
-        """What of the plan is worked."""
+        """The processed part of the plan."""
         return Scope(self.plan, None if self.area is None else area_of(self.area, self.folder))
 
     @property
@@ -86,25 +90,25 @@ class RunSpec:
 
     @property
     def scores(self) -> ScoreStore:
-        """Class scores by tile; unused by models that name no classes."""
+        """Class scores by tile; not used by models without class names."""
         return ScoreStore(self.folder / "scores.zarr", self.plan, self.classes)
 
     @property
     def land_store(self) -> LandStore:
-        """What stands on each pixel, by tile; unused by models that see none."""
+        """Land classes of each pixel, by tile; not used by models without them."""
         return LandStore(self.folder / "land.zarr", self.plan)
 
     @property
     def pictures(self) -> ThumbnailStores | None:
-        """Small pictures of both dates, for the report."""
+        """Thumbnails of both dates, for the report."""
         if self.picture_px is None:
             return None
         return ThumbnailStores(self.pair, self.plan, self.folder, self.picture_px)
 
     def create_stores(self, resumed: bool = False) -> None:
-        """Lay out all that the tasks write into; what an earlier run left intact stays.
+        """Create all stores of the tasks. Intact work of an earlier run stays.
 
-        resumed: no pictures are made where an earlier run has begun without.
+        resumed: no thumbnails are made if the earlier run has made none.
         """
         self.logits.create()
         if self.pictures is not None:
@@ -120,7 +124,7 @@ class RunSpec:
 
     @property
     def records(self) -> FailureRecords:
-        """What blocks of tiles went without."""
+        """The unreadable areas of blocks of tiles."""
         return FailureRecords(self.folder / "unreadable")
 
     @property
@@ -130,7 +134,7 @@ class RunSpec:
 
 
 def infer_block(work: RunSpec, block: Index) -> int:
-    """Logits of the tiles of a block, each tile once, into the store; gives how many tiles."""
+    """Predict each tile of a block once and store the logits. Returns the number of tiles."""
     settle()
     scope = work.scope
     if not _is_done(work, scope, block):
@@ -139,7 +143,7 @@ def infer_block(work: RunSpec, block: Index) -> int:
 
 
 def _is_done(work: RunSpec, scope: Scope, block: Index) -> bool:
-    """Whether an earlier run has left all that is wanted of a block, each byte as it was."""
+    """Whether an earlier run has left all results of a block intact."""
     inferred = work.logits.has(block) or _is_stitched(work, scope, block)
     scored = not work.classes or work.scores.has(block)
     seen = not work.land or work.land_store.has(block)
@@ -147,7 +151,7 @@ def _is_done(work: RunSpec, scope: Scope, block: Index) -> bool:
 
 
 def _is_stitched(work: RunSpec, scope: Scope, block: Index) -> bool:
-    """Whether an earlier run has made all it could of a block, whose logits it may have dropped."""
+    """Whether all output blocks of a block are stitched. Its logits may then be deleted."""
     return all(work.probability.has(output) for output in scope.outputs_of(block))
 
 
@@ -170,14 +174,14 @@ def _infer_tiles(work: RunSpec, scope: Scope, block: Index) -> None:
         work.scores.put(block, _laid_out(scope, block, prediction.scores, np.nan))
     if work.land:
         work.land_store.put(block, _laid_out(scope, block, prediction.land, UNSEEN))
-    # Last, for a block whose logits are there counts as done.
+    # Logits are stored last, because a block with logits counts as done.
     work.logits.put(block, _laid_out(scope, block, prediction.half(LOGIT_LIMIT), np.nan))
 
 
 def _laid_out(
     scope: Scope, block: Index, answers: NDArray[Real], otherwise: float
 ) -> NDArray[Real]:
-    """Answers for the tiles of a block by (tile row, tile col); `otherwise` for those not inferred."""
+    """Results for the tiles of a block by (tile row, tile col); `otherwise` for tiles not inferred."""
     rows, cols = scope.plan.block_tile_ranges(block)
     if len(answers) == len(rows) * len(cols):
         return answers.reshape(len(rows), len(cols), *answers.shape[1:])
@@ -188,9 +192,9 @@ def _laid_out(
 
 
 def network_bytes(work: RunSpec) -> int:
-    """What the model takes beside its weights for a batch, in the memory of a process.
+    """The memory of the model for a batch in a process, besides its weights.
 
-    Measured with a dark chip for a network; a class may count its chips, and is small.
+    For a network it is measured with a dark chip. A class may count its chips, and needs little memory.
     """
     if work.spec.device != "cpu":
         return 0
@@ -208,7 +212,7 @@ def network_bytes(work: RunSpec) -> int:
             # In the dark nothing is likely to change, so that it has not looked.
             see_land(model, [chip], work.spec.device)
 
-    look()  # what is set up once is there from now on
+    look()  # excludes one-time allocations
     return rise_bytes(look) * batch
 
 
@@ -219,7 +223,7 @@ def _keep_or_fail(work: RunSpec, block: Index, unreadable: Unreadable) -> None:
 
 
 def _read_both(work: RunSpec, window: Window) -> tuple[Read, Read, Unreadable]:
-    """Both dates of a window as their rasters have them, one read per date, and what is missing."""
+    """Both dates of a window as in their rasters, with one read per date, and the unreadable areas."""
     lost_before, lost_after = set[Window](), set[Window]()
     finely = work.skip_unreadable
     with work.pair.before.reader(lost_before, finely, work.run) as read:
@@ -241,7 +245,7 @@ def _cut(ground: Chip, tile: Window, window: Window) -> Chip:
 
 
 def finish_output(work: RunSpec, output: Index) -> BlockRegions:
-    """Stitch an output block, keep its probability, and give its regions of change."""
+    """Stitch an output block, store its probability, and return its regions of change."""
     settle()
     window = work.plan.output_window(output)
     if work.probability.has(output):
@@ -258,17 +262,17 @@ def finish_output(work: RunSpec, output: Index) -> BlockRegions:
 
 
 def _need_logits(work: RunSpec, scope: Scope, output: Index) -> None:
-    """A chunk that is not there reads as no data, which would be a result."""
+    """Raise RunError for missing logits. Reading a missing chunk would return no data, a wrong result."""
     missing = [block for block in scope.needed_blocks(output) if not work.logits.exists(block)]
     if missing:
         raise RunError(
-            f"{work.folder}: the logits of block {missing[0]} are gone; has it been cleared? the "
-            "same command again computes them anew"
+            f"{work.folder}: the logits of block {missing[0]} are gone, perhaps they were deleted; "
+            "the same command again computes them"
         )
 
 
 def jobs(work: RunSpec) -> Iterator[Job]:
-    """Every task of a run, each output block right behind the last block of tiles it needs."""
+    """All tasks of a run, each output block directly after the last block of tiles that it needs."""
     plan, scope = work.plan, work.scope
     rows, cols = (_last_needed(axis) for axis in (plan.rows, plan.cols))
     for block in plan.blocks():
@@ -281,7 +285,7 @@ def jobs(work: RunSpec) -> Iterator[Job]:
 
 
 def _last_needed(axis: Axis) -> dict[int, list[int]]:
-    """Along an axis: for a block of tiles, the output blocks of which it is the last one needed."""
+    """Along an axis: for each block of tiles, the output blocks for which it is the last one needed."""
     outputs: dict[int, list[int]] = {}
     for output in range(axis.outputs):
         last = axis.touching(*axis.output_span(output))[-1] // axis.block_tiles

@@ -1,4 +1,4 @@
-"""Thumbnails of both dates, made of the pixels that inference reads anyway."""
+"""Thumbnails of both dates, made from the pixels that inference reads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ThumbnailStores:
 
     @property
     def stores(self) -> tuple[ThumbnailStore, ThumbnailStore]:
-        """Of the date before and of the date after."""
+        """The stores of the date before and of the date after."""
         miniature = Thumbnail(self.plan.shape, self.longest)
         before, after = (
             ThumbnailStore(self.folder / f"{name}.zarr", self.plan, miniature, _like(date))
@@ -39,12 +39,12 @@ class ThumbnailStores:
         return before, after
 
     def create(self) -> None:
-        """Lay the stores out; chunks that are there stay."""
+        """Create the stores. Existing chunks stay."""
         for store in self.stores:
             store.create()
 
     def repair(self) -> None:
-        """Lay out anew those that an earlier run has begun with."""
+        """Create the stores again if an earlier run has created them."""
         for store in self.stores:
             if store.path.exists():
                 store.create()
@@ -54,10 +54,9 @@ class ThumbnailStores:
         return BlockThumbnails(self, block)
 
     def get(self, blocks: Iterable[Index]) -> tuple[Small, Small] | None:
-        """Both dates as they were seen; None where not all of it is there.
+        """The thumbnails of both dates; None if cells are missing.
 
-        An earlier run may have begun without, or something was lost since. blocks: those that are
-        worked.
+        An earlier run may have made none, or cells were lost. blocks: the processed blocks.
         """
         before, after = self.stores
         worked = list(blocks)
@@ -85,12 +84,12 @@ class BlockThumbnails:
         ]
 
     def add(self, window: Window, before: Read, after: Read) -> None:
-        """Add a window that was read of both dates."""
+        """Add a window of both dates."""
         for part, (pixels, valid) in zip(self.parts, (before, after), strict=True):
             part.add(window, pixels, valid)
 
     def keep(self) -> None:
-        """Store them in the work folder; nothing where the run began without."""
+        """Store them in the work folder; does nothing if the run makes no thumbnails."""
         for store, part in zip(self.stores, self.parts, strict=True):
             if store.path.exists():
                 store.put(self.block, part.seen())

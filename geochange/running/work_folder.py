@@ -1,4 +1,4 @@
-"""The work folder beside the output: what a run has done so far, kept until the output is whole."""
+"""The work folder beside the output. It holds the results of a run until the output is complete."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ logger = logging.getLogger(__name__)
 RECORD = "fingerprint.json"
 
 STORES = "stores"
-"""The part of a fingerprint that says how stores are written; version 0.1.0 had none."""
+"""The entry of a fingerprint with the format of stores; version 0.1.0 had none."""
 
 OURS = (
     *(RECORD, "*.zarr", "unreadable", "area.wkb", "outlines.bin"),
     *("*.part", "*.plain.tif", "*.plain.tif.*", "tmp*"),
 )
-"""What the entries of a work folder are called."""
+"""The names of the entries of a work folder."""
 
 
 @dataclass(frozen=True)
 class WorkFolder:
-    """`.changes.gpkg.work` beside `changes.gpkg`.
+    """The folder `.changes.gpkg.work` beside `changes.gpkg`.
 
-    It carries the fingerprint of everything its contents depend on; with another fingerprint they
-    are worth nothing.
+    It holds the fingerprint of everything that its contents depend on. With another fingerprint, the
+    contents are discarded.
     """
 
     path: Path
@@ -44,14 +44,16 @@ class WorkFolder:
         return cls(out.with_name(f".{out.name}.work"))
 
     def begin(self, fingerprint: dict[str, Any]) -> bool:
-        """Make the folder ready; True if an earlier run with this fingerprint left its work here.
+        """Prepare the folder. Returns True if an earlier run with this fingerprint left its work here.
 
-        Raises OutputError if something that is not ours stands in its place.
+        Raises OutputError if geochange did not make the folder.
         """
         wanted = json.loads(json.dumps(fingerprint))
         if self.path.is_symlink() or self.path.exists():
             if not self._is_ours():
-                raise OutputError(f"{self.path}: in the way and not geochange's; move it elsewhere")
+                raise OutputError(
+                    f"{self.path}: exists and was not made by geochange; move it elsewhere"
+                )
             found = self._record()
             if found == wanted:
                 return True
@@ -66,7 +68,7 @@ class WorkFolder:
         return False
 
     def _is_ours(self) -> bool:
-        """Whether a run made the folder: it holds its record, or nothing but what runs leave."""
+        """Whether a run made the folder: it holds a fingerprint, or only entries of runs."""
         if not self.path.is_dir() or self.path.is_symlink():
             return False
         return (self.path / RECORD).is_file() or all(
@@ -74,7 +76,7 @@ class WorkFolder:
         )
 
     def _record(self) -> dict[str, Any] | None:
-        """The fingerprint; {} where it is damaged or lost, None where no run came so far."""
+        """The fingerprint; {} if it is damaged or lost, None if no run wrote one."""
         record = self.path / RECORD
         if record.is_file() and record.stat().st_size == 0:
             return None
@@ -88,19 +90,19 @@ class WorkFolder:
         return found
 
     def commit(self, fingerprint: dict[str, Any]) -> None:
-        """Say, once the stores are laid out, whose work this is."""
+        """Write the fingerprint, after the stores are created."""
         text = json.dumps(fingerprint, sort_keys=True, indent=1)
         write_checksummed(self.path / RECORD, text.encode())
 
     def remove(self) -> None:
-        """Delete the folder and what is in it."""
+        """Delete the folder and its contents."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 
 def _why_other(found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """Why the work of an earlier run is of no use."""
+    """Why the work of an earlier run cannot be used."""
     if not found:
-        return "what the last run left is damaged"
+        return "the work of the last run is damaged"
     if any(found.get(name) != wanted.get(name) for name in ("geochange", STORES)):
-        return "another version of geochange left its work here"
+        return "the work is from another version of geochange"
     return "inputs or options changed since the last run"

@@ -1,4 +1,4 @@
-"""Workers: the model that each builds, and as many threads as fit into memory."""
+"""Workers: the model that each builds, and the number of threads that fit into memory."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from geochange.config import ModelOptions, RunOptions
+from geochange.config import RunOptions
 from geochange.memory import resident_bytes
-from geochange.models import ModelSpec, Prompting, class_spec, kind_of, weights_spec
-from geochange.models.inference.devices import agree, choose_device, choose_devices, find
+from geochange.models import ModelSpec, kind_of
+from geochange.models.inference.devices import agree, find
 from geochange.models.inference.predict import cores
 from geochange.mosaic.schedule import Client, connect, machine_bytes, threads_of
 from geochange.running.memory_budget import (
@@ -22,27 +22,9 @@ from geochange.running.memory_budget import (
 from geochange.running.tasks import RunSpec, network_bytes
 
 
-def choose_model(name: str, options: ModelOptions, devices: str | None = None) -> ModelSpec:
-    """The spec of the model that every worker builds; files are read and measured once, here.
-
-    devices: one, or a list of GPUs; None takes that of the options. Raises OptionError, InputError.
-    """
-    here = (choose_device(options.device),) if devices is None else choose_devices(devices)
-    device = ",".join(here)
-    if kind_of(name) == "class":
-        return class_spec(name, device)
-    prompting = Prompting(
-        clip=options.clip,
-        prompts=options.prompts,
-        precision=options.precision,
-        compiled=options.compile,
-    )
-    return weights_spec(name, device, prompting, options.vocabulary)
-
-
 @dataclass(frozen=True)
 class WorkerPool:
-    """A Dask client, the memory budget, and the run as all its workers can compute it."""
+    """A Dask client, the memory budget, and the run with settings that all workers support."""
 
     client: Client
     budget: MemoryBudget
@@ -53,8 +35,7 @@ class WorkerPool:
 def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
     """The workers of a run, with as many threads as fit into memory.
 
-    The memory of workers on another machine's scheduler is the concern of its owner. Raises
-    OptionError.
+    The memory of workers of an external scheduler is not checked. Raises OptionError.
     """
     budget = MemoryBudget(
         process=resident_bytes() + cache_bytes(work.pair),
@@ -72,10 +53,10 @@ def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
 
 
 def settle_spec(client: Client, spec: ModelSpec, options: RunOptions) -> ModelSpec:
-    """A spec for workers on other machines, each of which takes its own devices.
+    """A spec for workers on other machines, each of which chooses its own devices.
 
-    All use one precision, agreed from what each one finds. Raises OptionError for a worker without
-    the devices that were asked for.
+    All use one precision, which depends on the devices of all workers. Raises OptionError for a worker
+    without the requested devices.
     """
     found = client.run(find, options.device, options.precision, on_error="return")
     precision = agree(found)

@@ -1,4 +1,4 @@
-"""Write the outputs of a run: the probability raster, and the polygons batch by batch."""
+"""Writes the outputs of a run: the probability raster, and the polygons batch by batch."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from itertools import chain
 
 import geopandas as gpd
 
+from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.layer_source import layer_source_of
 from geochange.progress import Progress
 from geochange.qgis.project import Scene
+from geochange.raster.access.unreadable import Unreadable
 from geochange.raster.pictures.overview import Overview
-from geochange.raster.unreadable import Unreadable
 from geochange.report.run.gather_facts import RunOutcome
 from geochange.report.run.write import Reporter
 from geochange.running.change_names import ChangeNamer, LandNamer, chosen
@@ -26,15 +28,13 @@ from geochange.vector.files.writers import write_batches
 from geochange.vector.generalization.outline_style import outline_style_for
 from geochange.vector.tracing.coverage import Coverage
 from geochange.vector.tracing.spill import RegionFile
-from geochange.workflows.layer_sources import layer_source_of
-from geochange.workflows.preflight import CheckedRun
 
 
 @dataclass(frozen=True)
 class RunEnd:
     """What the outputs need at the end of a run.
 
-    record: their metadata. clock: takes the time of each. raster: the writer, which has all blocks.
+    record: their metadata. clock: times each output. raster: the writer, which has all blocks.
     """
 
     record: dict[str, str]
@@ -46,15 +46,16 @@ class RunEnd:
 def write_outputs(
     checked: CheckedRun, work: RunSpec, shelf: RegionFile, ending: RunEnd, progress: Progress
 ) -> ChangeTotals:
-    """Write raster and polygons side by side, then the report.
+    """Write raster and polygons in parallel, then the report.
 
-    The raster is in its place first: polygons without it would look complete. Raises RunError.
+    The raster is complete first, because polygons without it would look like a complete run. Raises
+    RunError.
     """
     clock, raster, tally = ending.clock, ending.raster, ChangeTotals()
     reporter = _reporter(checked, work)
     changes = tally.of(_drawn(checked, work, shelf))
     with worth_going_on(), ThreadPoolExecutor(1, "look") as pool:
-        # Somebody may have begun to review it meanwhile, or put another file there.
+        # Meanwhile a person may have started a review, or created another file of that name.
         refuse_reviewed(checked.out, checked.options.overwrite)
         refuse_foreign(checked.out, checked.options.overwrite)
         written = raster.end()
@@ -72,7 +73,7 @@ def write_outputs(
 
 
 def _nothing_after(other: Future[None]) -> Iterator[gpd.GeoDataFrame]:
-    """No table at all, after the other future is done. Raises its error."""
+    """Yields no table, but waits for the other future. Raises its error."""
     other.result()
     yield from ()
 
@@ -80,18 +81,18 @@ def _nothing_after(other: Future[None]) -> Iterator[gpd.GeoDataFrame]:
 def _reporter(checked: CheckedRun, work: RunSpec) -> Reporter | None:
     if checked.sidecars is None:
         return None
-    # Of the pair as it was processed, with its coregistration.
+    # Of the pair as it was processed, with coregistration.
     return Reporter(replace(checked, pair=work.pair), checked.sidecars, partial(_seen, work))
 
 
 def _seen(work: RunSpec) -> tuple[Overview, Overview] | None:
-    """Both dates as inference saw them, if it kept that."""
+    """Both dates as inference saw them, if thumbnails were kept."""
     small = None if work.pictures is None else work.pictures.get(work.scope.blocks())
     return None if small is None else (Overview(*small[0]), Overview(*small[1]))
 
 
 def _scene(checked: CheckedRun, work: RunSpec, coverage: Coverage) -> Scene:
-    """What a map of the run shows besides the polygons, once the probability is written."""
+    """What a map of the run shows besides the polygons, after the probability is written."""
     return Scene(
         grid=checked.pair.grid,
         coverage=coverage.polygons(),

@@ -1,4 +1,4 @@
-"""Answers of CLIP on the chips of a split, kept in a file until all are there."""
+"""Answers of CLIP for the chips of a split, stored in a file until all are complete."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from geochange.errors import OutputError
 from geochange.files.output_paths import check_folder
 from geochange.models.naming import Ranking
 from geochange.models.prompts import Names
-from geochange.training.chip_source import ChipSource
-from geochange.training.class_file import NAMES, PATH
+from geochange.training.data.chip_source import ChipSource
+from geochange.training.data.class_file import NAMES, PATH
 
 Seen = tuple[dict[str, str], dict[str, str]]
-"""The entries of a chip before and after, as class files hold them."""
+"""The entries of a chip before and after, as in class files."""
 
 
 def check_writable(part: Path) -> None:
@@ -38,12 +38,12 @@ def keep_answers(part: Path, seen: Sequence[Seen]) -> None:
             stream.write(b"".join(map(_line, seen)))
     except OSError as error:
         raise OutputError(
-            f"{part}: class names cannot be kept ({error.strerror}); make room there"
+            f"{part}: class names cannot be written ({error.strerror}); free some space there"
         ) from error
 
 
 def resume_answers(part: Path, source: ChipSource) -> list[Seen]:
-    """The lines that an earlier run wrote, up to the first that is damaged; the rest is cut off.
+    """The lines that an earlier run wrote, up to the first damaged one. The rest is cut off.
 
     Raises OutputError.
     """
@@ -74,7 +74,7 @@ def _read_on(stream: BinaryIO, source: ChipSource) -> list[Seen]:
 
 
 def _parse(line: bytes) -> Seen | None:
-    """A line of `part`; None where it is incomplete or not ours."""
+    """A line of `part`; None if it is incomplete or damaged."""
     sum_, _, text = line.rstrip(b"\n").partition(b" ")
     if sum_ != b"%08x" % zlib.crc32(text):
         return None
@@ -94,7 +94,7 @@ def entry_of(path: str, ranking: Ranking) -> dict[str, str]:
 
 
 def ranking_of(entry: dict[str, str]) -> list[tuple[str, float]]:
-    """The names of an entry and their probabilities. Raises ValueError for what is no number."""
+    """The names of an entry and their probabilities. Raises ValueError if one is not a number."""
     return [(name, float(p)) for name, p in entry.items() if name != PATH]
 
 

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from geochange.chip import Chip
 from geochange.config import EvaluateOptions
 from geochange.errors import OptionError
+from geochange.inputs.choose_model import choose_model
 from geochange.models import ModelSpec, kind_of, resident
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.predict import BothNames, show, show_turned
 from geochange.models.protocol import ChangeModel
 from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_checkpoint
 from geochange.models.weights.locate import sensible
-from geochange.running.workers import choose_model
 from geochange.trainer.prompting import stored_names
-from geochange.training.chip_source import ChipSource
+from geochange.training.data.chip_source import ChipSource
 
 SAMPLE_PX = 64 * 256**2
 """The most pixels of a split from which a model without weights takes its statistics."""
@@ -78,7 +78,7 @@ def candidate(name: str, root: Path, source: ChipSource, options: EvaluateOption
         return _network(spec, root, source, options)
     model = resident(spec)
     if model.bands not in (None, BANDS):
-        raise OptionError(f"model {name} takes {model.bands} bands, and chips hold {BANDS}")
+        raise OptionError(f"model {name} takes {model.bands} bands, but chips have {BANDS}")
     fitted = replace(spec, statistics=model.fit(_sample(source)))
     return Candidate(fitted, resident(fitted), source, options)
 

@@ -29,17 +29,17 @@ from geochange.trainer.preparation import CALIBRATED, LEAST_SCORE, Prepared
 from geochange.trainer.recipe import WITH_OWN_CLIP
 from geochange.trainer.resume_point import BEST, LAST
 from geochange.trainer.validation import ValidationResult
-from geochange.training.scenes import classes_in, meanings_of
+from geochange.training.data.scenes import classes_in, meanings_of
 from geochange.training.training_state import TrainingState
 
 logger = logging.getLogger(__name__)
 
 PRIOR = "prior"
-"""The fact of a checkpoint that holds threshold and temperature of the model it started from."""
+"""The fact with threshold and temperature of the initial model."""
 
 ENOUGH = 12
-"""With so many changed validation chips, the fitted threshold and temperature are taken as they
-are.
+"""From this number of changed validation chips, fitted threshold and temperature are used
+unchanged.
 """
 
 
@@ -102,7 +102,7 @@ class CheckpointKeeper:
         memory = read_resume_state(file)
         reached = TrainingProgress.of(memory.facts)
         if reached.best >= 0 and not self.best.is_file():
-            logger.warning("%s is gone: the best of the steps to come is kept", self.best)
+            logger.warning("%s is missing: only the best of the next steps is kept", self.best)
             reached = replace(reached, best=-1.0, best_loss=math.inf)
         self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
         self.student.restore(memory.tensors)
@@ -127,12 +127,12 @@ class CheckpointKeeper:
         land = self.beside.land if self.beside else {}
         checkpoint = Checkpoint(card, tensors, self.clip, land)
         memory = ResumeState(self.student.state(), facts)
-        # The last comes last: it says how good the best is, which must be there then.
+        # The last checkpoint is written last, because it refers to the best one.
         for file in (*([self.best] if best else []), self.last):
             write_checkpoint(file, checkpoint, memory)
 
     def complete(self) -> None:
-        """Take the last checkpoint for the best where that was lost and no step is left."""
+        """Copy the last checkpoint to the best if the best is lost and no step remains."""
         if not self.best.is_file():
             with atomic_path(self.best) as aside:
                 shutil.copyfile(self.last, aside)
@@ -154,7 +154,7 @@ class CheckpointKeeper:
 
 
 def _named(card: Card, prepared: Prepared) -> Card:
-    """The card with the rule by which a CLIP that was trained before says names."""
+    """The card with the naming rule of a CLIP that was trained before."""
     file = prepared.own_clip
     if file is None or prepared.options.network.start not in WITH_OWN_CLIP:
         return card
@@ -172,10 +172,10 @@ def _between(one: float, other: float, share: float) -> float:
 def calibrate(file: Path, verdict: ValidationResult, most_false: float = 1.0) -> None:
     """Fit temperature and threshold on validation, and write both into a checkpoint.
 
-    verdict: of the checkpoint's network at temperature 1. The threshold is that of the best F1,
-    after the temperature was fitted. Pixels of one chip are much alike: with fewer chips than
-    ENOUGH both are interpolated, in logits, towards those of the model at the start. most_false:
-    see LogitHistogram.best_threshold.
+    verdict: of the checkpoint's network at temperature 1. The temperature is fitted first. The threshold
+    is then the one with the best F1. Pixels of one chip are similar. So with fewer chips than ENOUGH,
+    both are interpolated, in logits, towards those of the initial model. most_false: see
+    LogitHistogram.best_threshold.
     """
     checkpoint, memory = read_checkpoint(file), read_resume_state(file)
     histogram, figures = verdict.histogram, verdict.figures()

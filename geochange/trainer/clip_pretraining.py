@@ -1,15 +1,13 @@
-"""Pretraining of a small CLIP of the network's own, from scratch, on scenes."""
+"""Pretraining of the network's own small CLIP from scratch on scenes."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from geochange.config import TrainOptions
-from geochange.errors import InputError
 from geochange.files.output_paths import make_folder
 from geochange.models.changeclip.clip_alignment import Aligner, caption_tokens, describe
 from geochange.models.changeclip.text_tower import TextOptions
@@ -22,9 +20,10 @@ from geochange.models.weights.checkpoint import (
     write_clip,
 )
 from geochange.progress import Watch
-from geochange.trainer.preparation import DONE, LEAST_SCORE, Prepared
+from geochange.trainer.preparation import LEAST_SCORE, Prepared
+from geochange.trainer.pretrained import DONE, is_done
 from geochange.trainer.recipe import WITH_OWN_CLIP, devices_of
-from geochange.training.scenes import (
+from geochange.training.data.scenes import (
     TEMPLATES,
     LabelledScenes,
     SceneLoader,
@@ -38,22 +37,21 @@ from geochange.training.scenes import (
 from geochange.training.schedule import learning_rate, parameter_groups
 from geochange.training.training_state import OptimizerSettings, TrainingState
 
-logger = logging.getLogger(__name__)
-
 STAGE = "align"
 SURE = 0.99
-"""Of the names said of pictures kept out; of ground that is none of its classes fewer are right."""
+"""The share of correct names on held-out images that sets the least score. On ground outside its
+classes the share is lower."""
 MIXED = 0.85
-"""The share of steps with mixed pictures; the last steps use them as they are."""
+"""The share of steps with mixed images; the last steps use unmixed ones."""
 
 SEEN_PX = 256
-"""Side of the scenes in memory; crops are taken from them."""
+"""The side of scenes in memory. Crops are taken from them."""
 
 
 def align_scenes(prepared: Prepared, watch: Watch) -> None:
-    """Train the CLIP that a training starts from, if it needs one and does not have it yet.
+    """Train the CLIP from which a training starts, if it needs one and has none yet.
 
-    It is written regularly and resumed from its file. Raises InputError where there are no scenes.
+    The CLIP is saved regularly, and resumed from its file. Raises InputError if there are no scenes.
     """
     file, options = prepared.own_clip, prepared.options
     if file is None or options.network.start not in WITH_OWN_CLIP or is_done(file):
@@ -63,23 +61,11 @@ def align_scenes(prepared: Prepared, watch: Watch) -> None:
     alignment.learn(watch)
 
 
-def is_done(file: Path) -> bool:
-    """Whether the CLIP is there to its last step; a damaged file is removed, for a new one."""
-    if not file.is_file():
-        return False
-    try:
-        return bool(read_resume_state(file).facts.get(DONE))
-    except InputError as error:
-        logger.warning("%s; it is trained anew", error)
-        file.unlink()
-        return False
-
-
 @dataclass(frozen=True)
 class NamingAccuracy:
-    """Shares of the pictures kept out whose class came first, and among the first three.
+    """The shares of held-out images whose class is first, and among the first three.
 
-    least_score: from which score on SURE of what is said of them is right.
+    least_score: the score from which a share of SURE of the names is correct.
     """
 
     first: float
@@ -133,7 +119,7 @@ class Alignment:
         return TrainingState(fabric, self.aligner, groups, course)
 
     def learn(self, watch: Watch) -> None:
-        """Take the remaining steps; the file holds the last state that was judged."""
+        """Take the remaining steps. The file holds the last validated state."""
         first = self._resume()
         told = ""
         for step in range(first, self.scenes.steps):
@@ -145,7 +131,7 @@ class Alignment:
             watch(STAGE, step + 1, self.scenes.steps, f"loss {loss:.3f}{told}")
 
     def judge(self) -> NamingAccuracy:
-        """How well kept-out pictures are named, by the plainest name of each class."""
+        """How well held-out images are named, by the plainest name of each class."""
         told = (self.judged.pictures, self.lessons.tokens[0], self.scenes.batch)
         logits = describe(self.student.best_module, *told)
         plain = [self.captions.index(names_of(name)[0]) for name in self.judged.classes]
@@ -153,7 +139,7 @@ class Alignment:
         return NamingAccuracy(first, three, self._least_score(logits))
 
     def _least_score(self, logits: Any) -> float:
-        """Of the vocabulary alone, as a run says it."""
+        """From the names of the vocabulary only, as in a run."""
         vocabulary = published_vocabulary()
         places = [self.captions.index(name) for name in vocabulary]
         return sure_from(logits[:, places], self.judged, vocabulary, SURE)
@@ -177,7 +163,7 @@ class Alignment:
 def _captions(scenes: LabelledScenes) -> tuple[str, ...]:
     """The published vocabulary, followed by the other names of the classes.
 
-    Names that belong to no class are trained to fit no picture.
+    Names without a class are trained to fit no image.
     """
     own = [name for scene in scenes.classes for name in names_of(scene)]
     return tuple(dict.fromkeys([*published_vocabulary(), *own]))

@@ -1,4 +1,4 @@
-"""Judging land: intersection over union of each class, on pictures that nothing was learnt from."""
+"""Validation of land cover: intersection over union of each class, on held-out images."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from geochange.land import BUILDING, CLASSES
 from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.land_learner import see_classes
-from geochange.training.land_pictures import ANY, Allowed, LandPictures, Picture
+from geochange.training.data.land_pictures import ANY, Allowed, LandPictures, Picture
 
 WINDOW_PX = 1024
-"""Of a side: larger pictures are seen in parts."""
+"""The side of the parts in which larger images are predicted."""
 
 
 @dataclass(frozen=True)
 class LandFigures:
-    """IoU by set and class; a class that a set does not label has none.
+    """IoU by set and class, without classes that a set does not label.
 
-    of_buildings: the sets that label buildings alone, every one of them.
+    of_buildings: the sets that label only buildings.
     """
 
     iou: Mapping[tuple[str, str], float]
@@ -30,12 +30,12 @@ class LandFigures:
 
     @property
     def building(self) -> float:
-        """Mean IoU of buildings over the sets that label them alone; 0 without any."""
+        """Mean IoU of buildings over the sets that label only them; 0 without such a set."""
         found = [self.iou[name, CLASSES[BUILDING]] for name in sorted(self.of_buildings)]
         return float(np.mean(found)) if found else 0.0
 
     def told(self) -> dict[str, float]:
-        """By names as a card has them."""
+        """The figures by their names in a card."""
         by_set = {f"{name.replace(' ', '_')}_iou_{s}": x for (s, name), x in self.iou.items()}
         return {"building_iou": self.building, **by_set}
 
@@ -51,7 +51,7 @@ def judge_land(network: ChangeClip | LandNetwork, pictures: LandPictures) -> Lan
             np.zeros((len(CLASSES), 3), np.int64),
         )
         for name, (both, wrong, missed) in zip(CLASSES, counts.tolist(), strict=True):
-            # A set that never says of a pixel that it is not of a class cannot judge it.
+            # A set can only score a class if its labels also say which pixels are not of that class.
             if both + missed and _judges(each.allowed, CLASSES.index(name)):
                 iou[each.name, name] = both / (both + wrong + missed)
     network.train(learning)
@@ -60,7 +60,7 @@ def judge_land(network: ChangeClip | LandNetwork, pictures: LandPictures) -> Lan
 
 
 def _labels_buildings_alone(allowed: Sequence[Allowed]) -> bool:
-    """Whether all that is known of some pixels is that no building stands there."""
+    """Whether some pixels are only known not to be buildings."""
     return any((each == ANY & ~(1 << BUILDING)).any() for each in allowed)
 
 

@@ -1,4 +1,4 @@
-"""The story of tower and land head, which learn first what stands on each pixel of one date."""
+"""Pretraining of image tower and land head on the land cover of images of one date."""
 
 from __future__ import annotations
 
@@ -21,28 +21,29 @@ from geochange.models.weights.checkpoint import (
 )
 from geochange.progress import Watch
 from geochange.trainer.land_judging import LandFigures, judge_land
-from geochange.trainer.preparation import DONE, Prepared
+from geochange.trainer.preparation import Prepared
+from geochange.trainer.pretrained import DONE, is_done
 from geochange.trainer.recipe import devices_of, loading_processes, start_of
+from geochange.training.data.land_pictures import LandCrops, LandLesson, collate_land, read_land
+from geochange.training.data.loader import Loader
+from geochange.training.data.sampler import BatchShare
 from geochange.training.land_loss import land_loss
-from geochange.training.land_pictures import LandCrops, LandLesson, collate_land, read_land
-from geochange.training.loader import Loader
-from geochange.training.sampler import BatchShare
 from geochange.training.schedule import learning_rate, parameter_groups
 from geochange.training.training_state import PACE, OptimizerSettings, TrainingState
 
 STAGE = "land"
 CLIP_NORM = 2.0
-"""The longest gradient that is taken as it is."""
+"""The largest norm of a gradient before clipping."""
 
 
 def learn_land(prepared: Prepared, watch: Watch) -> None:
-    """Train tower and land head, unless they are there, or the network starts otherwise.
+    """Train tower and land head, unless they exist, or the network has another start.
 
-    The network is written to its file again and again, and gone on with from there. Raises
-    InputError where there are no labelled pictures.
+    The network is saved regularly, and resumed from its file; a damaged file is removed, and a
+    new one is trained. Raises InputError if there are no labelled images.
     """
     file = prepared.land
-    if file is None or prepared.land_is_learnt:
+    if file is None or is_done(file):
         return
     make_folder(file.parent)
     LandTraining(prepared.options, prepared.root, file).learn(watch)
@@ -50,7 +51,7 @@ def learn_land(prepared: Prepared, watch: Watch) -> None:
 
 @dataclass
 class LandTraining:
-    """A network that learns what stands there, its pictures, and how far it is."""
+    """A land cover training: the network, its images and its progress."""
 
     options: TrainOptions
     root: Path
@@ -92,7 +93,7 @@ class LandTraining:
         return TrainingState(fabric, learner, [*slow, *head], course)
 
     def learn(self, watch: Watch) -> None:
-        """Take all steps that are left; the file holds the last that were judged."""
+        """Take the remaining steps. The file holds the last validated state."""
         steps, every, told = self.options.land.steps, self.options.land.every, ""
         for step, lessons in self.loader.steps(self._resume(), steps):
             loss = self.student.learn(step, lessons)
@@ -103,7 +104,7 @@ class LandTraining:
             watch(STAGE, step + 1, steps, f"loss {loss:.3f}{told}")
 
     def judge(self) -> LandFigures:
-        """How well pictures that were kept out are seen."""
+        """The figures on held-out images."""
         return judge_land(cast(ChangeClip, self.student.best_network), self.judged)
 
     def _keep(self, step: int, figures: LandFigures) -> None:

@@ -1,4 +1,4 @@
-"""Class names of planted pairs: those of the pictures that they are made of."""
+"""Class names of planted pairs: those of the images from which they are made."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class PlantedNames(Sequence[tuple[Names, Names]]):
 def name_planted(
     source: PlantedSource, clip: str, vocabulary: Names | None, progress: Progress = silent
 ) -> PlantedNames:
-    """Ask CLIP once for the names of every picture; all pairs made of it share them.
+    """Ask CLIP once for the names of every image. All pairs from an image share them.
 
-    Planted things are ignored: they are small beside the picture. Raises InputError.
+    Planted objects are ignored, because they are small in the image. Raises InputError.
     """
     namer = read_namer(clip, vocabulary or published_vocabulary(), choose_device("auto"))
     found: dict[str, Names] = {}

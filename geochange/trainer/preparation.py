@@ -1,4 +1,4 @@
-"""Preparation: everything that `train` needs, and can refuse, before the first step."""
+"""Preparation: loads and checks everything that `train` needs before the first step."""
 
 from __future__ import annotations
 
@@ -25,29 +25,27 @@ from geochange.models.weights.checkpoint import (
 from geochange.models.weights.locate import clip_file
 from geochange.progress import Watch, noted
 from geochange.trainer.planted_names import PlantedNames, name_planted
+from geochange.trainer.pretrained import is_done
 from geochange.trainer.prompting import name_chips
 from geochange.trainer.recipe import WITH_OWN_CLIP, course_of, devices_of, planted_of, start_of
 from geochange.trainer.resume_point import BEST, CLIP, LAST, check_same, find_resume_point
-from geochange.training.chip_source import ChipSource
-from geochange.training.land_pictures import check_land
+from geochange.training.data.chip_source import ChipSource
+from geochange.training.data.land_pictures import check_land
 from geochange.training.planting import PlantedSource
 
 LAND = "land.safetensors"
 
 PLANTED = "planted"
-"""The layout of a data root with unlabelled pictures, of which pairs are made."""
+"""The layout of a data root with unlabelled images, from which pairs are made."""
 
 LEAST_SCORE = "least_score"
-"""The fact of a CLIP from which score on its names are said."""
-
-DONE = "done"
-"""The fact of a first stage that has taken all of its steps."""
+"""The fact of a CLIP with the least score for its names."""
 
 CALIBRATED = "calibrated"
 """The fact of a checkpoint that is complete."""
 
 SPOKEN = {"--bands": "data.bands", "--layout": "data.layout"}
-"""Names of options of other commands in the options of a training."""
+"""Options of other commands, and their names in the options of a training."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class Prepared:
             if prints.get(role) != told:
                 raise OptionError(
                     f"{self.resume} was begun with other chips than those in {self.root}, "
-                    f"{splits[role][0]}: name the same as --data, or train into another --out"
+                    f"{splits[role][0]}: give the same --data, or train into another --out"
                 )
         return prints
 
@@ -103,12 +101,12 @@ class Prepared:
 
     @cached_property
     def _planted(self) -> dict[str, PlantedNames]:
-        """Names of planted pairs by split; they are stored in no file."""
+        """Names of planted pairs by split. They are not stored in a file."""
         return {}
 
     @cached_property
     def own_clip(self) -> Path | None:
-        """The file of the network's own CLIP, pretrained or part of the start."""
+        """The file of the network's own CLIP, pretrained or from the initial model."""
         start = self.options.network.start
         if start in WITH_OWN_CLIP:
             return self.out / CLIP
@@ -124,25 +122,25 @@ class Prepared:
 
     @property
     def land(self) -> Path | None:
-        """The file of the network whose tower and land head are trained first, if they are."""
+        """The file of the network with pretrained tower and land head, if there is one."""
         return self.out / LAND if self.options.network.start == IMAGENET else None
 
     @property
     def land_is_learnt(self) -> bool:
         """Whether tower and land head have taken all of their steps."""
-        return bool(self.land and self.land.is_file() and read_facts(self.land).get(DONE))
+        return self.land is not None and is_done(self.land)
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether the training is complete."""
         files = (self.out / LAST, self.out / BEST)
-        # With a damaged last checkpoint there are steps to take again.
+        # With a damaged last checkpoint, some steps must be repeated.
         return self.resume == self.out / LAST and all(
             file.is_file() and read_facts(file).get(CALIBRATED) for file in files
         )
 
     def vocabulary(self) -> Names | None:
-        """The class names of a file, or of the start; None for the published ones.
+        """The class names of a file, or of the initial model; None for the published ones.
 
         Raises InputError.
         """
@@ -187,17 +185,17 @@ def _sources(options: TrainOptions, root: Path) -> tuple[ChipSource, ChipSource]
 
 
 def _settled(options: TrainOptions) -> tuple[TrainOptions, Card | None]:
-    """Options with the values of the model that is started from, and its card.
+    """The options with the values of the initial model, and its card.
 
-    Raises InputError, or OptionError where it is no ChangeCLIP.
+    Raises InputError, or OptionError if it is not a ChangeCLIP.
     """
     prompts, card = options.prompts, start_card(start_of(options))
     if prompts.mode is not None:
         return options, card
     if card is None:
         raise OptionError(
-            "prompts.mode null is that of the model to start from, and none is named: say --from "
-            "MODEL, a checkpoint of ChangeCLIP"
+            "prompts.mode null uses that of the initial model, but none is given: add --from MODEL, a "
+            "checkpoint of ChangeCLIP"
         )
     settled = prompts.model_copy(update={"mode": card.prompts})
     return options.model_copy(update={"prompts": settled}), card
@@ -205,7 +203,7 @@ def _settled(options: TrainOptions) -> tuple[TrainOptions, Card | None]:
 
 @contextmanager
 def spoken() -> Iterator[None]:
-    """Name options in errors as a training names them."""
+    """Use the option names of a training in errors."""
     try:
         yield
     except (InputError, OptionError) as error:
@@ -225,7 +223,7 @@ def check_options(options: TrainOptions) -> None:
     world = devices_of(options).world()
     if options.batch % world:
         raise OptionError(
-            f"optim.batch {options.batch} cannot be shared out among {world} devices; "
+            f"optim.batch {options.batch} cannot be divided among {world} devices; "
             f"take a multiple of {world}"
         )
     start, prompts = options.network.start, options.prompts

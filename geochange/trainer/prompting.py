@@ -1,9 +1,9 @@
-"""Prompting: the class names of the chips of a split, stored beside the data or asked of CLIP.
+"""Prompting: the class names of the chips of a split, stored beside the data or computed by CLIP.
 
-The files are `time1_clipcls_56_vit16.json` and `time2_...` in ROOT/SPLIT/, or in ROOT/ with SPLIT_
-before the name, where there is no such folder. 56 is the size of the vocabulary, vit16 the CLIP.
-Each vocabulary and each CLIP has a tag of its own (see `vocabulary_tag` and `clip_tag`), so answers
-of one are never taken for another's.
+The files are `time1_clipcls_56_vit16.json` and `time2_...` in ROOT/SPLIT/, or in ROOT/ with the
+prefix SPLIT_ if there is no such folder. 56 is the size of the vocabulary, vit16 the CLIP. Each
+vocabulary and each CLIP has its own tag (see `vocabulary_tag` and `clip_tag`), so their answers are
+never mixed.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from geochange.trainer.answer_file import (
     ranking_of,
     resume_answers,
 )
-from geochange.training.chip_source import ChipSource
-from geochange.training.class_file import PATH, read_classes, write_classes
+from geochange.training.data.chip_source import ChipSource
+from geochange.training.data.class_file import PATH, read_classes, write_classes
 
 DATES = ("time1", "time2")
 """Names of the dates in files that are written."""
@@ -119,13 +119,13 @@ class Prompter:
         return list(zip(before, after, strict=True))
 
     def _refuse_unknown(self, file: Path, chips: Sequence[Names]) -> None:
-        """Refuse names that the vocabulary does not have: the file is damaged, or another's."""
+        """Refuse names that are not in the vocabulary: the file is damaged, or of another vocabulary."""
         known = set(self._vocabulary)
         for names in chips:
             if unknown := next((name for name in names if name not in known), None):
                 raise InputError(
                     f"{file}: names {unknown[:40]!r}, which the vocabulary has not; remove the "
-                    "files of both dates, and `geochange data prompts` makes them anew"
+                    "files of both dates, and `geochange data prompts` makes them again"
                 )
 
     @cached_property
@@ -145,8 +145,8 @@ class Prompter:
         return read_namer(self.clip, self._vocabulary, choose_device(self.device))
 
     def _see(self, source: ChipSource, part: Path, progress: Progress) -> list[Seen]:
-        """CLIP's answer for every chip; each batch is in the file `part` before the next begins."""
-        namer = self._namer  # a missing CLIP leaves nothing behind
+        """CLIP's answer for every chip. Each batch is stored in `part` before the next begins."""
+        namer = self._namer  # so a missing CLIP leaves no file
         seen = resume_answers(part, source)
         progress("prompts", len(seen), len(source))
         for chips in _batches(source, len(seen), self.batch):
@@ -167,7 +167,7 @@ def _file(root: Path, split: str, date: str, kind: str) -> Path:
 
 
 def _part(root: Path, split: str, kind: str) -> Path:
-    """The file of the answers until all are there."""
+    """The file of the answers until all are complete."""
     both = _file(root, split, "both", kind)
     return both.with_name(f".{both.name}l.part")
 
@@ -180,10 +180,12 @@ def _find(root: Path, split: str, source: ChipSource, kind: str) -> tuple[Path, 
         here = [file for file in (one, two) if file.is_file()]
         if here == [one, two]:
             return one, two
-        # An unfinished part means that the run which wrote it did not end.
+        # An unfinished part shows that its run was interrupted.
         if here and one != two and not _part(root, split, kind).exists():
             gone = two if here == [one] else one
-            raise InputError(f"{here[0]} is there without {gone.name}; put it beside, or remove it")
+            raise InputError(
+                f"{here[0]} exists without {gone.name}; add that file, or remove this one"
+            )
     return None
 
 
@@ -197,13 +199,13 @@ def _match(file: Path, paths: Sequence[str]) -> list[Names]:
             break
     else:
         raise InputError(
-            f"{file}: does not tell apart pictures of one name; remove it, to ask anew"
+            f"{file}: does not tell apart pictures of one name; remove it, and it is made again"
         )
     for path in paths:
         if _tail(path, depth) not in table:
             raise InputError(
                 f"{file}: holds no {path}; remove the files of both dates, and "
-                "`geochange data prompts` makes them anew"
+                "`geochange data prompts` makes them again"
             )
     return [table[_tail(path, depth)] for path in paths]
 

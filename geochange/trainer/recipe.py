@@ -1,4 +1,4 @@
-"""From the options of `train` to the values that each room takes."""
+"""From the options of `train` to the objects of a training."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from pathlib import Path
 from geochange.config import TrainOptions
 from geochange.models.changeclip.variants import Regularisation
 from geochange.models.trainable import IMAGENET, NetworkStart
-from geochange.training.augment import Augmentation
+from geochange.training.data.augment import Augmentation
+from geochange.training.data.sampler import BatchShare
 from geochange.training.fabric import Devices, Fabric
 from geochange.training.losses import find_loss
 from geochange.training.planting import Nuisances, PlantedSource, Planting
-from geochange.training.sampler import BatchShare
 from geochange.training.schedule import learning_rate
 from geochange.training.training_state import OptimizerSettings
 
 SCENES = "scenes"
-"""Start from a CLIP of the network's own, pretrained on scenes."""
+"""The start from the network's own CLIP, pretrained on scenes."""
 
 WITH_OWN_CLIP = (SCENES, IMAGENET)
-"""The starts before which a CLIP of the network's own is trained."""
+"""The starts that need the network's own CLIP."""
 
 
 def start_of(
     options: TrainOptions, own_clip: Path | None = None, land: Path | None = None
 ) -> NetworkStart:
-    """What the network is before it learns changes.
+    """The initial network before it is trained on changes.
 
-    own_clip: the file of the CLIP trained before it. land: that of its tower and land head.
+    own_clip: the file of its pretrained CLIP. land: the file with its pretrained tower and land head.
     """
     network = options.network
     how = Regularisation(network.dropout, network.drop_path, network.tower_drop_path)
@@ -119,9 +119,9 @@ def augmentation_of(options: TrainOptions) -> Augmentation:
 
 
 def loading_processes(options: TrainOptions, fabric: Fabric) -> int:
-    """How many processes load chips for each training process.
+    """The number of processes that load chips for each training process.
 
-    By default the cores that are left to each; one on a CPU, where training takes all cores.
+    By default they use the cores that are free; one on a CPU, where training uses all cores.
     """
     if options.data.workers is not None:
         return options.data.workers

@@ -1,4 +1,4 @@
-"""Where a training goes on: the last checkpoint whose bytes are as they were written."""
+"""The checkpoint from which a training resumes: the last intact one."""
 
 from __future__ import annotations
 
@@ -20,24 +20,26 @@ FREE = {
     *("data.root", "data.workers", "validation.batch", "validation.sheet", "log_every"),
     *("device.accelerator", "device.devices", "device.nodes", "device.compile"),
 }
-"""Options that may change when a training resumes: its weights do not depend on them."""
+"""Options that may change on resume, because the weights do not depend on them."""
 
 
 def find_resume_point(out: Path, resume: bool) -> Path | None:
-    """The checkpoint to resume from: the last, or the best where the last is damaged.
+    """The checkpoint to resume from: the last, or the best if the last is damaged.
 
-    None where the folder holds no training yet. Raises OutputError for a folder that cannot be
-    written or, without `resume`, holds a training; InputError where no checkpoint is intact.
+    None if the folder holds no training yet. Raises OutputError for a folder that cannot be written or,
+    without `resume`, holds a training; InputError if no checkpoint is intact.
     """
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file; name a folder as --out")
     for name in (LAST, BEST, CLIP):
         if (out / name).is_dir():
-            raise OutputError(f"{out / name} is a folder, where a checkpoint goes; move it away")
+            raise OutputError(
+                f"{out / name} is a folder, but a checkpoint is written there; move it away"
+            )
     there = [out / name for name in (LAST, BEST) if (out / name).is_file()]
     if there and not resume:
         raise OutputError(
-            f"{out} holds a training already; --resume goes on with it, or name another --out"
+            f"{out} holds a training already; continue it with --resume, or name another --out"
         )
     if not there:
         here = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
@@ -47,7 +49,7 @@ def find_resume_point(out: Path, resume: bool) -> Path | None:
 
 
 def _intact(files: list[Path]) -> Path:
-    """The first file that is intact. Raises InputError where none is."""
+    """The first intact file. Raises InputError without one."""
     faults: list[InputError] = []
     for file in files:
         try:
@@ -56,29 +58,29 @@ def _intact(files: list[Path]) -> Path:
             faults.append(error)
             continue
         if faults:
-            logger.warning("%s; going on from %s, an earlier step", faults[0], file)
+            logger.warning("%s; continuing from %s, an earlier step", faults[0], file)
         elif file.name == LAST:
             _check_best(file.with_name(BEST))
         return file
     names = " and ".join(str(file) for file in files)
-    raise InputError(f"{faults[0]}; remove {names}, and the same command begins anew") from faults[
-        0
-    ]
+    raise InputError(
+        f"{faults[0]}; remove {names}, and the same command starts afresh"
+    ) from faults[0]
 
 
 def _prove(file: Path) -> None:
-    """Read all of a checkpoint. Raises InputError where it is damaged, or no training's."""
+    """Read a whole checkpoint. Raises InputError if it is damaged, or has no training state."""
     read_checkpoint(file)
     facts = read_resume_state(file).facts
     numbers = [facts.get(name, 0) for name in ("best", "best_loss", "seconds")]
     numbers += list(facts.get("losses", ())) if isinstance(facts.get("losses"), list) else []
     right = isinstance(facts.get("step"), int) and all(isinstance(n, int | float) for n in numbers)
     if not right or not all(isinstance(facts.get(name), Mapping) for name in ("options", "data")):
-        raise InputError(f"{file}: nothing that training could go on from")
+        raise InputError(f"{file}: holds no training state to resume")
 
 
 def _check_best(best: Path) -> None:
-    """Refuse a damaged best checkpoint, which the steps to come may never replace."""
+    """Refuse a damaged best checkpoint, because later steps may never replace it."""
     if not best.is_file():
         return
     try:
@@ -97,8 +99,8 @@ def check_same(options: TrainOptions, file: Path) -> None:
     for name in sorted((before.keys() | now.keys()) - FREE):
         if before.get(name) != now.get(name):
             raise OptionError(
-                f"{file} was begun with {name} {before.get(name)}, and now it is {now.get(name)}: "
-                "say the same, or train into another --out"
+                f"{file} was begun with {name} {before.get(name)}, but now it is {now.get(name)}: "
+                "give the same, or train into another --out"
             )
 
 

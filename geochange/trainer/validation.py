@@ -19,8 +19,8 @@ from geochange.models.inference.predict import show
 from geochange.models.prompts import Names
 from geochange.models.weights.card import Card
 from geochange.progress import Progress, silent
-from geochange.training.chip_source import ChipSource
 from geochange.training.contact_sheet import SheetRow
+from geochange.training.data.chip_source import ChipSource
 from geochange.training.fabric import Fabric, summed
 from geochange.training.metrics.calibration import LogitHistogram
 from geochange.training.metrics.counts import Counts

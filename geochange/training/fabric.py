@@ -28,7 +28,7 @@ PRECISIONS: Mapping[str, Any] = {
 """Our names of precisions, and Fabric's."""
 
 _FIXED = ("MASTER_ADDR",), ("NODE_RANK", "GROUP_RANK")
-"""Variables that a user sets who starts the processes of several machines by hand; one of each."""
+"""Variables that a user sets to start the processes of several machines by hand, one of each."""
 
 _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
 """Variables by which a launcher numbers its processes; a process started by hand has none."""
@@ -50,7 +50,7 @@ class Devices:
         Raises OptionError where the devices do not exist.
         """
         accelerator, count = self._settled()
-        # Fabric logs the number of processes and their ranks, which nobody asked for.
+        # Fabric logs the number of processes and their ranks, which is not needed.
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
         if self.threads is not None:
             torch.set_num_threads(self.threads)
@@ -71,18 +71,20 @@ class Devices:
         if accelerator == "auto":
             accelerator = "cuda" if here else "cpu"
         if accelerator == "cuda" and not here:
-            raise OptionError("device.accelerator cuda: no GPU is usable here; say cpu or auto")
+            raise OptionError("device.accelerator cuda: no GPU is usable here; set cpu or auto")
         count = self.devices
         if count == "auto":
             count = here if accelerator == "cuda" else 1
         if accelerator == "cuda" and count > here:
-            raise OptionError(f"device.devices {count}: there are {here} GPUs here")
+            raise OptionError(
+                f"device.devices {count}: this machine has {here} GPUs; give at most as many"
+            )
         if accelerator == "cpu" and self.precision == "float16":
-            raise OptionError("device.precision float16: needs a GPU; say bfloat16 or float32")
+            raise OptionError("device.precision float16: needs a GPU; set bfloat16 or float32")
         if self.nodes > 1 and not _is_launched():
             raise OptionError(
-                f"device.nodes {self.nodes}: nothing says which machine this is, and it would wait "
-                "for the others for ever; start the command by torchrun or srun "
+                f"device.nodes {self.nodes}: the number of this machine is not known; start the "
+                "command with torchrun or srun "
                 "(docs/several-machines.md)"
             )
         return accelerator, count

@@ -1,4 +1,4 @@
-"""Land loss: what the land head is taught by where labels tell only in part what stands there."""
+"""Land loss: trains the land head with labels that only exclude some classes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from geochange.land import BUILDING
 
 SMOOTH_PX = 100.0
-"""Added above and below in the dice loss, so that a step without buildings has one."""
+"""Added to numerator and denominator of the dice loss, so that it is defined without buildings."""
 
 
 def allowed_mask(allowed: torch.Tensor, classes: int) -> torch.Tensor:
@@ -17,10 +17,10 @@ def allowed_mask(allowed: torch.Tensor, classes: int) -> torch.Tensor:
 
 
 def land_loss(logits: torch.Tensor, allowed: torch.Tensor, known: float) -> torch.Tensor:
-    """The mean of -log of what the allowed classes are given together, and the dice of buildings.
+    """The mean of -log of the summed probability of the allowed classes, plus the dice of buildings.
 
-    logits: (B, classes, H, W). allowed: (B, H, W) uint8, see `land_pictures.Allowed`. known: pixels
-    of the whole step of which something is known.
+    logits: (B, classes, H, W). allowed: (B, H, W) uint8, see `land_pictures.Allowed`. known: the number
+    of pixels of the whole step about which something is known.
     """
     logits = logits.float()
     may = allowed_mask(allowed, logits.shape[1])
@@ -31,7 +31,7 @@ def land_loss(logits: torch.Tensor, allowed: torch.Tensor, known: float) -> torc
 
 
 def building_dice(logits: torch.Tensor, allowed: torch.Tensor, may: torch.Tensor) -> torch.Tensor:
-    """One less the soft overlap of buildings, over pixels that are known to be one or none."""
+    """1 minus the soft overlap of buildings, over pixels known to be a building or none."""
     truth = (allowed == 1 << BUILDING).float()
     decided = (allowed > 0) & ((truth > 0) | ~may[:, BUILDING])
     p = logits.softmax(dim=1)[:, BUILDING] * decided

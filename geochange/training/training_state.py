@@ -23,10 +23,10 @@ Rate = Callable[[int], float]
 DIVERGED = (
     "the training diverges: lower optim.lr, or set optim.clip_norm=1, and train into another --out"
 )
-"""What a value that is not finite means, and its cure."""
+"""The meaning of a value that is not finite, and its cure."""
 
 PACE = "pace"
-"""What of a group of parameters the learning rate is multiplied by; 1 where it says none."""
+"""The key of a parameter group with its factor for the learning rate; 1 by default."""
 
 _EMA, _OPTIMISER, _NETWORK = "average.", "optimiser.", "network."
 
@@ -158,7 +158,7 @@ class TrainingState:
         """Raise RunError where a weight is not finite after this many steps."""
         for name, value in self.module.state_dict().items():
             if not torch.isfinite(value).all():
-                raise RunError(f"step {step}: {name} is not finite any more; {DIVERGED}")
+                raise RunError(f"step {step}: {name} is no longer finite; {DIVERGED}")
 
     def state(self) -> dict[str, torch.Tensor]:
         """All tensors by name that training changes, besides `best_module`."""
@@ -194,7 +194,7 @@ class TrainingState:
                 self.module.load_state_dict(own)
         except (KeyError, RuntimeError) as error:
             raise InputError(
-                f"what is to be gone on from is of another network ({error}); start afresh"
+                f"the training state is of another network ({error}); start afresh"
             ) from error
 
 

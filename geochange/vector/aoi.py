@@ -1,7 +1,7 @@
-"""Area: the ground that a run is limited to, as polygons in the pixels of its grid.
+"""AreaOfInterest: limits a run to polygons, given in pixels of its grid.
 
-It is cut into small pieces once, along whole pixels: a coast of a million corners costs a window
-no more than what lies in that window.
+The area is cut once into small pieces along whole pixels. So the cost of a window depends only on
+the pieces in that window, also for a coast with a million corners.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ import shapely
 from numpy.typing import NDArray
 
 from geochange.errors import InputError
+from geochange.grid.areas import areal
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
 from geochange.vector.files.polygon_reader import Burner, find_layer, read_outlines
-from geochange.vector.tracing.polygons import Geometries, areal
+from geochange.vector.tracing.polygons import Geometries
 
 PIECE_POINTS = 256
 """A piece with more corners is cut in two,"""
 
 PIECE_PX = 64
-"""unless it is as small as this."""
+"""unless it is at most this size."""
 
 
 class AreaOfInterest:
-    """Which pixels of a grid are meant: those whose middle lies in it.
+    """The pixels of a grid whose centre lies in an area.
 
     pieces: polygons in pixels of the grid, (x, y) = (col, row) of corners.
     """
@@ -42,37 +43,37 @@ class AreaOfInterest:
 
     @cached_property
     def digest(self) -> str:
-        """What tells it from another."""
+        """A hash of the area."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def to_bytes(self) -> bytes:
-        """As WKB."""
+        """The area as WKB."""
         return bytes(shapely.to_wkb(shapely.geometrycollections(self.pieces)))
 
     @classmethod
     def from_bytes(cls, packed: bytes) -> AreaOfInterest:
-        """What `to_bytes` gave."""
+        """The inverse of `to_bytes`."""
         return cls(shapely.get_parts(shapely.from_wkb(packed)))
 
     @property
     def window(self) -> Window:
-        """The smallest window that holds it."""
+        """The smallest window that holds the area."""
         left, top, right, bottom = shapely.total_bounds(self.pieces)
         row, col = math.floor(top), math.floor(left)
         return Window(row, col, math.ceil(bottom) - row, math.ceil(right) - col)
 
     @property
     def place(self) -> tuple[int, int]:
-        """(row, col) of a pixel in its largest piece."""
+        """(row, col) of a pixel in the largest piece."""
         point = shapely.point_on_surface(self.pieces[np.argmax(shapely.area(self.pieces))])
         return math.floor(point.y), math.floor(point.x)
 
     def moved(self, rows: int, cols: int) -> AreaOfInterest:
-        """The same ground, where pixels are counted from elsewhere."""
+        """The same area with another origin of pixels."""
         return AreaOfInterest(shapely.transform(self.pieces, lambda xy: np.add(xy, (cols, rows))))
 
     def touched(self, windows: list[Window]) -> NDArray[np.bool_]:
-        """Which windows have a part in it; a window that it only borders may count, too."""
+        """Which windows overlap the area. A window that only touches it may count, too."""
         edges = np.array([(w.col, w.row, w.col_stop, w.row_stop) for w in windows], float)
         found = np.zeros(len(windows), np.bool_)
         if len(windows):
@@ -81,18 +82,18 @@ class AreaOfInterest:
         return found
 
     def touches(self, window: Window) -> bool:
-        """Whether a window has a part in it."""
+        """Whether a window overlaps the area."""
         return bool(self.touched([window])[0])
 
     def mask(self, window: Window) -> NDArray[np.bool_]:
-        """(height, width) bool: the pixels of a window that are meant; the same whatever the window."""
+        """(height, width) bool: the pixels of a window in the area; the same for every window."""
         return self._burner.burn(window)
 
 
 def read_aoi(path: Path, grid: Grid) -> AreaOfInterest:
     """The polygons of a vector file that lie on a grid, in its pixels.
 
-    Raises InputError for a file that cannot be read, has no CRS, holds no polygon, or none here.
+    Raises InputError for a file that cannot be read, has no CRS, or has no polygon on the grid.
     """
     layer = find_layer(path)
     if layer.features == 0:
@@ -103,8 +104,8 @@ def read_aoi(path: Path, grid: Grid) -> AreaOfInterest:
     pieces = [piece for outline in outlines for piece in _pieces(outline)]
     if not pieces:
         raise InputError(
-            f"{path}: no polygon of it lies on the common ground of the rasters; check its CRS and "
-            "place"
+            f"{path}: none of its polygons lies on the common ground of the rasters; check its CRS "
+            "and place"
         )
     area = AreaOfInterest(np.array(pieces, dtype=np.object_))
     if shapely.area(area.pieces).sum() < 1:
@@ -113,7 +114,7 @@ def read_aoi(path: Path, grid: Grid) -> AreaOfInterest:
 
 
 def _pieces(outline: shapely.Geometry) -> Iterator[shapely.Geometry]:
-    """An outline in pieces of few corners each; where it is cut, it is along whole pixels."""
+    """An outline in pieces with few corners, cut along whole pixels."""
     if shapely.is_empty(outline):
         return
     left, top, right, bottom = shapely.bounds(outline)
@@ -132,9 +133,9 @@ def _pieces(outline: shapely.Geometry) -> Iterator[shapely.Geometry]:
 
 
 def _cut(outline: shapely.Geometry, box: Iterable[float]) -> shapely.Geometry:
-    """What of an outline lies in a box (left, top, right, bottom)."""
+    """The part of an outline in a box (left, top, right, bottom)."""
     box = tuple(box)
-    # Quick, and unclean where an outline runs along the box; then slowly.
+    # clip_by_rect is fast, but may be invalid if an outline runs along the box.
     part = shapely.clip_by_rect(outline, *box)
     if not shapely.is_valid(part):
         part = shapely.intersection(outline, shapely.box(*box))

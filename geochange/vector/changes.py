@@ -22,14 +22,14 @@ from geochange.vector.tracing.regions import Regions
 from geochange.vector.tracing.spill import RegionFile
 
 SPECK_PX = 16
-"""The smallest polygon by default, in pixels: below 4 x 4 pixels it is rarely an object."""
+"""The default minimum area in pixels. Fewer than 4 x 4 pixels are rarely an object."""
 
 
 @dataclass(frozen=True)
 class ChangeNames:
-    """The class names of regions, and which regions are wanted.
+    """The class names of regions, and which regions are kept.
 
-    attributes: some of COLUMNS, one value a region. wanted: (region,) bool.
+    attributes: some of COLUMNS, one value per region. wanted: (region,) bool.
     """
 
     attributes: Mapping[str, Any]
@@ -63,11 +63,11 @@ def to_changes(
 ) -> Iterator[gpd.GeoDataFrame]:
     """Polygons in the CRS with their attributes, in the order of their first pixels.
 
-    They come in batches, of which the first may be empty; ids continue from one to the next. pen:
-    the style of outlines. min_area_m2: smaller ones are left out; None stands for SPECK_PX pixels
-    at the middle of the grid. name: gives class names, if any.
+    They come in batches. The first may be empty, and ids continue over batches. pen: the style of
+    outlines. min_area_m2: smaller polygons are left out; None uses the area of SPECK_PX pixels in the
+    middle of the grid. name: assigns class names, if given.
     """
-    # A tiny tolerance: an area of exactly the minimum is kept.
+    # The tolerance keeps an area of exactly the minimum.
     smallest = (_speck_m2(grid) if min_area_m2 is None else min_area_m2) * (1 - 1e-9)
     outlines = draw(shelf, pen)
     count = 0

@@ -19,10 +19,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geochange.grid.areas import areal
 from geochange.grid.crs import equator_m, geographic_of, metres_of, radians_of, to_geographic
 from geochange.grid.ellipsoid import Ellipsoid, Floats
 from geochange.grid.grid import Grid
-from geochange.vector.tracing.polygons import Geometries, areal
+from geochange.vector.tracing.polygons import Geometries
 
 Ints = NDArray[np.int64]
 

@@ -8,7 +8,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geochange.vector.tracing.polygons import Geometries, areal
+from geochange.grid.areas import areal
+from geochange.vector.tracing.polygons import Geometries
 
 CHUNK = 4096
 """The number of polygons whose overlaps are measured at once."""
@@ -16,7 +17,7 @@ CHUNK = 4096
 
 @dataclass(frozen=True)
 class Matches:
-    """Pairs of polygons by falling IoU; each polygon is in one pair at most.
+    """Matched pairs of polygons, by falling IoU. Each polygon is in at most one pair.
 
     found, reference: positions in the two lists. iou: of each pair, above 0.
     """
@@ -32,12 +33,12 @@ class Matches:
 
 
 def match(found: Geometries, reference: Geometries, least_iou: float) -> Matches:
-    """Match polygons one to one, the pair of the largest IoU first, down to `least_iou`.
+    """Match polygons one to one, in order of falling IoU, down to `least_iou`.
 
-    Greedy, as in COCO: every threshold takes a prefix of the same list. From an IoU of 0.5 on,
-    where polygons of one file do not overlap, no other matching exists (Kirillov et al., "Panoptic
-    Segmentation", CVPR 2019, sec. 4.1). Below that an optimal assignment might find one more pair
-    by splitting a better one, and needs a matrix of all pairs.
+    The method is greedy, as in COCO: every threshold takes the first pairs of the same list. From an IoU
+    of 0.5 on, and if polygons of one file do not overlap, there is no other matching (Kirillov et al.,
+    "Panoptic Segmentation", CVPR 2019, sec. 4.1). Below 0.5, an optimal assignment might find one more
+    pair by splitting a better one, but it needs a matrix of all pairs.
     """
     ours, theirs, iou = _overlaps(found, reference)
     order = np.lexsort((theirs, ours, -iou))
@@ -54,9 +55,9 @@ def match(found: Geometries, reference: Geometries, least_iou: float) -> Matches
 def _overlaps(
     found: Geometries, reference: Geometries
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Every overlapping pair with its IoU.
+    """All overlapping pairs with their IoU.
 
-    Computed in pixels: a ratio of areas is the same in any affine transform.
+    It is computed in pixels, because an affine transform does not change ratios of areas.
     """
     tree = shapely.STRtree(reference)
     pairs, ious = [np.empty((2, 0), np.intp)], [np.empty(0)]
@@ -75,10 +76,10 @@ def _overlaps(
 def explode(outlines: Geometries, area: shapely.Geometry) -> Geometries:
     """Single polygons from polygons and MultiPolygons, each clipped to an area.
 
-    A polygon that the clip leaves in several pieces stays one object.
+    A polygon that the clip cuts into several pieces stays one object.
     """
     outlines = outlines.copy()
-    broken = ~shapely.is_valid(outlines)  # a ring that touches itself after a change of CRS
+    broken = ~shapely.is_valid(outlines)  # rings may touch themselves after reprojection
     outlines[broken] = [areal(mended) for mended in shapely.make_valid(outlines[broken])]
     parts = shapely.get_parts(outlines)
     shapely.prepare(area)

@@ -13,13 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 TOP = 10
-"""How many changes are kept in full."""
+"""The number of changes that are kept as rows."""
 
 BINS = 20
 """Bins of the histogram of confidence, from 0 to 1."""
 
 DECADES = (-1, 9)
-"""Changes are counted by the power of ten of their area in square metres, within these."""
+"""The range of powers of ten (of areas in square metres) by which changes are counted."""
 
 UNNAMED = ""
 """The name of a change without class names."""
@@ -40,11 +40,11 @@ class Sums:
 
 @dataclass
 class Summary:
-    """Running sums over changes, and the most confident of them.
+    """Running sums over changes, and the changes with the highest confidence.
 
     by_confidence: the number in each of BINS. by_decade: by the power of ten of their area.
-    by_change: by name, such as "farmland -> building". top: at most TOP rows, the most confident
-    first, then the larger first.
+    by_change: by name, such as "farmland -> building". top: at most TOP rows, sorted by confidence,
+    then by area.
     """
 
     total: Sums = field(default_factory=Sums)
@@ -54,7 +54,7 @@ class Summary:
     top: gpd.GeoDataFrame | None = None
 
     def of(self, changes: Iterable[gpd.GeoDataFrame]) -> Iterator[gpd.GeoDataFrame]:
-        """Pass changes through, and add each batch."""
+        """Yield changes unchanged, and add each batch."""
         for batch in changes:
             self.add(batch)
             yield batch

@@ -1,1 +1,1 @@
-"""WORKFLOWS: one story a file, told from top to bottom, for each command."""
+"""WORKFLOWS: one file per command, with its steps from top to bottom."""

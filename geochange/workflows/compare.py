@@ -1,4 +1,4 @@
-"""The story of comparing polygons: a common grid, pixels, boundaries, objects, figures."""
+"""The workflow that compares polygons with a reference, by pixels, boundaries and objects."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ from geochange.vector.tracing.polygons import Geometries
 logger = logging.getLogger(__name__)
 
 IOUS = (0.1, 0.5)
-"""How much two polygons share, at least, to be one object."""
+"""The least IoU at which two polygons count as the same object."""
 
 SIZES_M2 = (100.0, 1_000.0, 10_000.0)
-"""Where one class of sizes ends and the next begins."""
+"""The limits between size classes of objects."""
 
 WINDOW_PX = 2048
-"""Pixels are compared in squares of this size, whatever the extent."""
+"""The size of the windows in which pixels are compared."""
 
 TOLERANCE_PX = 2
-"""How far apart two boundaries may lie and still agree."""
+"""The largest distance between two boundaries that agree."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectCounts:
-    """Polygons of each file, and how many of them have a partner in the other.
+    """The number of polygons of each file, and how many of them match one of the other file.
 
-    Of a class of sizes, found polygons are counted by their own size and those of the reference by
-    theirs, so that partners may stand in different classes.
+    The size class of a polygon is that of its own area. So two matched polygons may be in different
+    classes.
     """
 
     found: int = 0
@@ -55,7 +55,7 @@ class ObjectCounts:
     reference_matched: int = 0
 
     def figures(self) -> Mapping[str, float]:
-        """precision, recall and f1, each from 0 to 1; a share of nothing is 0."""
+        """precision, recall and f1, each from 0 to 1; 0 if there are no polygons."""
         precision = self.found_matched / self.found if self.found else 0.0
         recall = self.reference_matched / self.reference if self.reference else 0.0
         both = precision + recall
@@ -68,10 +68,10 @@ class ObjectCounts:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How polygons that were found agree with a reference, on the ground of `grid`.
+    """How well detected polygons agree with a reference, on the extent of `grid`.
 
-    pixel_m2: the area of a pixel in the middle. left_out: how many features of each file lie
-    elsewhere. objects: by IoU, then by class of sizes, `all` the first.
+    pixel_m2: the area of a pixel in the middle of the grid. left_out: features of each file that lie
+    outside the grid. objects: counts by IoU, then by size class; `all` comes first.
     """
 
     grid: Grid
@@ -83,7 +83,7 @@ class Comparison:
     objects: Mapping[float, Mapping[str, ObjectCounts]]
 
     def to_json(self) -> dict[str, object]:
-        """Everything as plain values, figures beside the counts they come from."""
+        """Values for JSON, with the measures beside their counts."""
         return {
             "grid": {
                 "crs": self.grid.crs.to_string(),
@@ -111,14 +111,14 @@ class Comparison:
 
 @dataclass(frozen=True)
 class ComparisonArea:
-    """What is compared where. within: polygons outside of which nothing counts; None for all."""
+    """The grid of the comparison. within: polygons that limit it, or None for the whole grid."""
 
     grid: Grid
     within: Geometries | None = None
 
     @property
     def area(self) -> shapely.Geometry:
-        """All that counts, in pixels of the grid."""
+        """The compared area, in pixels of the grid."""
         height, width = self.grid.shape
         whole = shapely.box(0, 0, width, height)
         if self.within is None:
@@ -135,15 +135,15 @@ def compare(
     extent: PathLike | None = None,
     within: Path | None = None,
 ) -> Comparison:
-    """Compare polygons with a reference, both in any CRS.
+    """Compare polygons with a reference. Each file may have any CRS.
 
-    The grid is that of the raster `extent`, else that of pixels of `pixel_m` metres over all
-    polygons of both files, else the one of the run that wrote `found`. Polygons beyond it, or
-    outside of those of `within`, count for nothing; those across its border are cut there.
-    A file without polygons is an honest nothing.
+    The grid is that of the raster `extent`. Without it, pixels of `pixel_m` metres cover all polygons
+    of both files. Without both, the grid is that of the run that wrote `found`. Polygons outside the
+    grid, or outside the polygons of `within`, are ignored. Polygons that cross the border are clipped.
+    A file without polygons is valid and means no change.
 
-    Raises InputError for a file that cannot be used or whose polygons all lie elsewhere,
-    OptionError where there is no grid.
+    Raises InputError for a file that cannot be used or whose polygons are all outside the grid. Raises
+    OptionError if there is no grid.
     """
     grid = _grid(found, reference, pixel_m, extent)
     ground = ComparisonArea(grid, None if within is None else _area_of_interest(within, grid))
@@ -168,7 +168,9 @@ def compare(
 
 def _grid(found: Path, reference: Path, pixel_m: float | None, extent: PathLike | None) -> Grid:
     if extent is not None and pixel_m is not None:
-        raise OptionError("an extent has pixels of its own; give it, or the size of a pixel")
+        raise OptionError(
+            "an extent has its own pixel size; give the extent or the pixel size, not both"
+        )
     layers = [find_layer(path) for path in (found, reference)]
     if extent is not None:
         return inspect_grid(source_of(extent))
@@ -179,7 +181,7 @@ def _grid(found: Path, reference: Path, pixel_m: float | None, extent: PathLike 
     grid = grid_of_run(found)
     if grid is None:
         raise OptionError(
-            f"{found}: does not tell the grid it was found on; give the size of a pixel in metres "
+            f"{found}: does not record the grid of its run; give the size of a pixel in metres "
             "(--pixel 0.5), or a raster of that grid (--extent)"
         )
     return grid
@@ -212,7 +214,7 @@ def _pixel_m2(grid: Grid) -> float:
 def _compare_pixels(
     ours: Burner, theirs: Burner, ground: ComparisonArea, tolerance_px: int
 ) -> tuple[Counts, BoundaryCounts]:
-    """Counts of both kinds, window by window; the same as of the whole at once."""
+    """Pixel and boundary counts, summed over windows. The windows do not change the counts."""
     known = None if ground.within is None else Burner(ground.within)
     pixels, boundary = Counts(), BoundaryCounts()
     for core, window in _windows(ground.grid, margin_px=tolerance_px + 1):
@@ -226,7 +228,7 @@ def _compare_pixels(
 
 
 def _windows(grid: Grid, margin_px: int) -> Iterator[tuple[Window, Window]]:
-    """Windows that cover the grid, each pixel once, and each with a margin as far as there is one."""
+    """Windows that cover each pixel of the grid once, and the same windows with a margin."""
     for core in TilePlan(grid.shape, WINDOW_PX, 0, 1).output_windows():
         grown = Window(
             core.row - margin_px,
@@ -264,17 +266,17 @@ def _compare_objects(
 
 
 def _sizes(objects: Geometries, grid: Grid) -> NDArray[np.intp]:
-    """The class of each object, by its area on the ellipsoid."""
+    """The size class of each object, by its area on the ellipsoid."""
     return np.digitize(geodesic(objects, grid)[0], SIZES_M2)
 
 
 def _tally(sizes: NDArray[np.intp]) -> list[int]:
-    """How many in all, then in each class."""
+    """The number of all objects, then of those in each size class."""
     return [len(sizes), *np.bincount(sizes, minlength=len(SIZES_M2) + 1).tolist()]
 
 
 def size_names() -> list[str]:
-    """What the classes of sizes are called, from small to large."""
+    """The names of the size classes, from small to large."""
     edges = [f"{edge:,.0f}" for edge in SIZES_M2]
     between = [f"{low} to {high} m2" for low, high in pairwise(edges)]
     return [f"below {edges[0]} m2", *between, f"{edges[-1]} m2 and more"]

@@ -1,4 +1,4 @@
-"""The story of `data chips`: a labelled pair in, a data set of chips out, split by blocks."""
+"""The workflow of `data chips`: cuts a labelled pair into chips, and splits them by blocks."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ from geochange.grid.tiling import Index, TilePlan, Window
 from geochange.progress import Progress, silent
 from geochange.raster.bands import Bands
 from geochange.raster.sources.resolve import PathLike
-from geochange.training.chip_source import SPLITS
+from geochange.training.data.chip_source import SPLITS
 
 logger = logging.getLogger(__name__)
 
 CURE = "try another --seed or --block, less --overlap or --gap, or a lower --min-valid"
-"""Where too little of a pair becomes chips."""
+"""The cure if too few chips are left."""
 
 READ_PX = 2048
-"""Chips are cut from windows of about this size, each read once, whatever the pair's size."""
+"""The approximate size of the windows from which chips are cut. Each window is read once."""
 
 
 @dataclass(frozen=True)
 class CutResult:
-    """A data set of chips: where it lies and what each split holds.
+    """A data set of chips: its folder and the counts of its splits.
 
-    label_values: what each value in the labels means.
-    left_out: how many chips were not written, by the reason.
+    label_values: the meaning of each value in the labels.
+    left_out: the number of chips that were not written, by reason.
     """
 
     root: Path
@@ -66,16 +66,14 @@ def cut(
     progress: Progress = silent,
     **options: Any,
 ) -> CutResult:
-    """CutResult a georeferenced pair and its labels into OUT/SPLIT/{time1,time2,label}/NAME_row_col.png.
+    """Cut a pair and its labels into chips: OUT/SPLIT/{time1,time2,label}/NAME_row_col.png.
 
-    before, after: any rasters `run` takes, read and stretched as it does. labels: polygons, or a
-    raster; with `reviewed` polygons that were accepted (change), rejected (none, and their chips
-    are kept) or left unset (unknown), the ground outside of them being none. out: a folder that is
-    new or empty. options: the fields of CutOptions. Chips of different splits share no pixel.
-    Labels are 0 and 255, or 0, 1 and 255 = unknown if any pixel of the whole set is unknown.
-    OUT/chips.json says where each chip lay and what it came from.
+    before, after: rasters as for `run`, read and stretched in the same way. labels: polygons or a
+    raster; see ReviewedLabels for `reviewed`. out: a new or empty folder. options: of CutOptions.
+    Chips of different splits share no pixel. Labels are 0 and 255; if any pixel of the set is unknown,
+    0, 1 and 255 = unknown. OUT/chips.json records the position and the source of each chip.
 
-    Raises InputError, OptionError or OutputError; nothing is written then.
+    Raises InputError, OptionError or OutputError; then nothing is written.
     """
     chosen = CutOptions.parse(options)
     root = target_of(output_path(out))
@@ -92,7 +90,9 @@ def cut(
         splits = chips.tallies(blocks.splits)
         _check(splits, chips.unknown)
         if not any(tally.changed_px for tally in splits.values()) and holds_change(scene.labels):
-            logger.warning("%s: holds no change: the chips that do were left out; %s", root, CURE)
+            logger.warning(
+                "%s: holds no change: all chips with change were left out; %s", root, CURE
+            )
         result = CutResult(root, splits, chips.settle(), dict(cutter.left_out))
         account = {**_account(scene, chosen), **_told(result), "chips": chips.listed()}
         text = json.dumps(account, indent=1, ensure_ascii=False)
@@ -101,7 +101,7 @@ def cut(
 
 
 def check_root(root: Path) -> None:
-    """Refuse a place where chips cannot be written. Raises OutputError."""
+    """Refuse a folder in which chips cannot be written. Raises OutputError."""
     check_folder(root)
     if root.exists() and not root.is_dir():
         raise OutputError(f"{root}: is a file; name a new folder for the chips")
@@ -111,7 +111,7 @@ def check_root(root: Path) -> None:
 
 @contextmanager
 def _folder_aside(root: Path) -> Iterator[Path]:
-    """Lend a folder to fill, which becomes `root` at the end, or nothing if the body raises."""
+    """A temporary folder that is renamed to `root` at the end. An error in the body deletes it."""
     part = root.with_name(f".{root.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
@@ -129,14 +129,14 @@ def _folder_aside(root: Path) -> Iterator[Path]:
 
 
 def _name_of(before: PathLike) -> str:
-    """The file's name without its suffix, in characters that every tool takes."""
+    """The file's name without its suffix. Other characters than ASCII letters and digits become -."""
     stem = Path(before).stem
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in stem)
 
 
 @dataclass
 class _Cutter:
-    """Takes from a scene the chips that a split may have, and counts the others by the reason."""
+    """Cuts the chips of a scene that belong to one split, and counts the others by reason."""
 
     scene: Scene
     options: CutOptions
@@ -145,7 +145,7 @@ class _Cutter:
     left_out: Counter[str] = field(default_factory=Counter)
 
     def work(self, progress: Progress) -> None:
-        """CutResult every chip; one read per date and window of READ_PX."""
+        """Cut all chips. Each date is read once per window of READ_PX."""
         size, overlap = self.options.size, self.options.overlap
         together = max(1, READ_PX // (size - overlap))
         plan = TilePlan(self.scene.pair.grid.shape, size, overlap, together)
@@ -164,7 +164,7 @@ class _Cutter:
                 progress("cut", total * done // plan.tile_count, total)
 
     def _owned(self, plan: TilePlan, tiles: list[Index]) -> list[tuple[Window, str]]:
-        """The windows that belong to one split alone, and which."""
+        """The windows that lie in one split only, each with the name of its split."""
         windows = [plan.tile_window(tile) for tile in tiles]
         splits = [self.blocks.split_of(window) for window in windows]
         self.left_out["at a border of splits"] += splits.count(None)
@@ -182,9 +182,9 @@ class _Cutter:
             self.chips.add(chip, label, split, window)
 
     def _stays(self, window: Window) -> bool:
-        """Whether an empty chip does: by its place, not by what was cut before it.
+        """Whether a chip without change is kept. This depends on its position, not on other chips.
 
-        One with what was taken for change and rejected does: nothing teaches more.
+        A chip with a rejected polygon is always kept, because a false alarm is the best negative example.
         """
         labels = self.scene.labels
         if isinstance(labels, ReviewedLabels) and labels.holds(REJECT, window):
@@ -199,7 +199,7 @@ def _part(ground: Chip, place: tuple[slice, slice]) -> Chip:
 
 
 def label_of(chip: Chip) -> NDArray[np.uint8]:
-    """The label of a chip that has one."""
+    """The label of a chip. Raises ValueError if it has none."""
     if chip.label is None:
         raise ValueError("the chip has no label")
     return chip.label
@@ -210,7 +210,7 @@ def _check(splits: Mapping[str, SplitTotals], unknown: bool) -> None:
         if tally.chips == 0:
             raise InputError(f"no chip is left for {split}; {CURE}")
         if unknown and tally.changed_px == 0:
-            # Without the account such labels would be taken for change.
+            # Without the record, the value 255 of such labels would count as change.
             raise InputError(f"the chips of {split} hold unknown pixels and no change; {CURE}")
 
 

@@ -1,4 +1,4 @@
-"""The story of `demo`: make a pair with known changes, run on it, and compare."""
+"""The workflow of `demo`: makes a pair with known changes, runs on it, and compares the result."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from geochange.vector.files.polygon_reader import UNREADABLE
 from geochange.workflows.detect import Result, detect
 
 ORIGIN_M = (691_000.0, 5_335_000.0)
-"""(east, north) in UTM zone 32N, where the made-up land is laid; nothing there is real."""
+"""(east, north) in UTM zone 32N of the synthetic land. It shows no real place."""
 
 BEFORE, AFTER, PLANTED = "before.tif", "after.tif", "planted.geojson"
-"""What the demo writes before its run."""
+"""The files that the demo writes before its run."""
 
 MARK = "made by geochange demo"
 
 FOUND_SHARE = 0.3
-"""A planted change counts as found once so much of its area lies under polygons."""
+"""A planted change is found if polygons cover at least this share of its area."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """What was found of one kind of planted change.
+    """How many planted changes of one kind were found.
 
     covered: share of their area under polygons.
     """
@@ -51,7 +51,7 @@ class Score:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """The pair that was made, the run on it, and how it did.
+    """The synthetic pair, the run on it, and its scores.
 
     true_share: share of the polygons' area that lies on planted changes.
     """
@@ -68,7 +68,7 @@ def run_demo(
 ) -> DemoResult:
     """Write before.tif, after.tif and planted.geojson into `folder`, run on them, and score.
 
-    Raises OutputError if the folder cannot be made, or holds such files of somebody else.
+    Raises OutputError if the folder cannot be made, or if it holds such files that no demo wrote.
     """
     folder = output_path(folder)
     _check_folder(folder)
@@ -92,7 +92,7 @@ def run_demo(
 
 
 def _check_folder(folder: Path) -> None:
-    """Refuse a folder with files that the demo would replace and did not make. Raises OutputError."""
+    """Refuse to overwrite files that no demo wrote. Raises OutputError."""
     try:
         ours = MARK in (folder / PLANTED).read_text("utf-8", "replace")[:PROBE_BYTES]
     except OSError:
@@ -100,7 +100,7 @@ def _check_folder(folder: Path) -> None:
     for name in (BEFORE, AFTER, PLANTED):
         if (folder / name).exists() and not ours:
             raise OutputError(
-                f"{folder / name}: is there and none of an earlier demo's; name another --out"
+                f"{folder / name}: exists and was not written by a demo; choose another --out"
             )
 
 

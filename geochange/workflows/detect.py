@@ -1,4 +1,4 @@
-"""The story of `run`: check, plan, infer, stitch, vectorise, write."""
+"""The workflow of `run`: checks, plans, infers, stitches, traces polygons and writes them."""
 
 from __future__ import annotations
 
@@ -17,44 +17,46 @@ from geochange.config import RunOptions
 from geochange.errors import InputError, OptionError
 from geochange.files.output_paths import lock_output
 from geochange.grid.probability import level
+from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.choose_model import choose_model
+from geochange.inputs.inspection import Inspection, coregister, inspect_scene
+from geochange.inputs.read_failures import warn_skipped, warn_unsampled
 from geochange.land import LIKELY
 from geochange.memory import settle
 from geochange.models import ModelSpec, resident
 from geochange.models.inference.predict import classes_of, land_classes_of, naming_of
 from geochange.mosaic.schedule import in_flight
 from geochange.progress import Progress, silent
-from geochange.raster.handles import HANDLES
+from geochange.raster.access.handles import HANDLES
+from geochange.raster.access.unreadable import NOTHING_UNREADABLE, Unreadable
 from geochange.raster.scene.sampling import SceneSample, say_fills
 from geochange.raster.sources.resolve import PathLike
-from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable
 from geochange.report.run.write import picture_px
 from geochange.running import provenance
 from geochange.running.blocks import process_blocks
 from geochange.running.change_names import chosen
 from geochange.running.disk_space import check_space, disk_space_of, room_in
 from geochange.running.raster_writer import open_raster_writer
-from geochange.running.read_failures import warn_skipped, warn_unsampled
 from geochange.running.scope import register_area
 from geochange.running.tasks import RunSpec
 from geochange.running.work_folder import WorkFolder
-from geochange.running.workers import choose_model, open_workers
+from geochange.running.workers import open_workers
 from geochange.running.write_outputs import RunEnd, write_outputs
 from geochange.vector.files.writers import read_changes
-from geochange.workflows.inspect_pair import Inspection, coregister, inspect_scene
-from geochange.workflows.preflight import CheckedRun, check_run
+from geochange.workflows.preflight import check_run
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run gives: the files, and figures about them.
+    """The files of a run and its main figures.
 
-    report: the page, or the facts as JSON; None where none was asked for.
-    polygons: how many were written. changed_m2: their area, square metres on the ellipsoid.
-    pixels: of the ground that was worked. seen_px: those of them with data at both dates.
-    resumed: whether an earlier, broken run had begun the work.
-    unreadable: what is nodata for want of its pixels.
+    report: the HTML page, or the facts as JSON; None without a report.
+    polygons: the number of polygons. changed_m2: their area on the ellipsoid, in square metres.
+    pixels: the pixels that were processed. seen_px: those with data at both dates.
+    resumed: whether the run continued an interrupted one.
+    unreadable: areas that are nodata because their pixels could not be read.
     """
 
     out: Path
@@ -70,12 +72,12 @@ class Result:
 
     @cached_property
     def changes(self) -> gpd.GeoDataFrame:
-        """The polygons with their attributes, read from `out`; memory must hold them all."""
+        """The polygons with their attributes, read from `out`. All of them must fit in memory."""
         return read_changes(self.out)
 
     @property
     def megapixels_per_s(self) -> float:
-        """Pixels of the common ground a second, everything included."""
+        """Pixels of the common area per second, for the whole run."""
         return self.pixels / 1e6 / max(self.seconds, 1e-9)
 
 
@@ -86,19 +88,19 @@ def detect(
     progress: Progress = silent,
     **options: Any,
 ) -> Result:
-    """Find what changed between two georeferenced rasters and write it as polygons.
+    """Detect changes between two georeferenced rasters and write them as polygons.
 
-    before, after: any raster GDAL opens, paths or URLs. out: .gpkg, .geojson, .fgb or .parquet;
+    before, after: paths or URLs of rasters that GDAL opens. out: .gpkg, .geojson, .fgb or .parquet;
     the probability raster is written beside it as .tif. options: the fields of RunOptions.
 
-    Raises InputError, OptionError or OutputError before any work for whatever can be known then,
-    RunError for what breaks later on; the same call again then goes on where it was.
+    Raises InputError, OptionError or OutputError before the work starts, for all that can be checked
+    then. Raises RunError for later failures; the same call then resumes the run.
     """
     return run(check_run(before, after, out, RunOptions.parse(options)), progress)
 
 
 def run(checked: CheckedRun, progress: Progress = silent) -> Result:
-    """RunSpec a checked pair; see `detect`."""
+    """Run on a checked pair; see `detect`."""
     with lock_output(checked.raster), room_in(checked.out.parent):
         return _run_alone(checked, progress)
 
@@ -113,7 +115,7 @@ def _run_alone(checked: CheckedRun, progress: Progress) -> Result:
         closing(HANDLES),
         open_workers(checked.options, work) as crew,
         _work_folder(checked, crew.work, in_flight(crew.client)) as resumed,
-        # It has no name: nobody else can reach it, and it goes with this process.
+        # The file has no name: other processes cannot open it, and the system deletes it.
         TemporaryFile(dir=work.folder) as outlines,
         open_raster_writer(checked, crew.work, clock, progress) as raster,
     ):
@@ -142,12 +144,12 @@ def _run_alone(checked: CheckedRun, progress: Progress) -> Result:
 
 
 def plan_work(checked: CheckedRun) -> RunSpec:
-    """Take from the scene what must be the same for all its tiles: shift, stretch, statistics."""
+    """Derive from the scene what all tiles share: shift, stretch, statistics."""
     options = checked.options
-    # With a scheduler the workers settle their devices by themselves; see `settle_spec`.
+    # With a scheduler, the workers choose their own devices; see `settle_spec`.
     spec = choose_model(options.model, options, "auto" if options.scheduler else options.device)
     model = resident(spec)
-    # Refused before anything is read.
+    # An unknown name is refused before any pixel is read.
     only = chosen(options.only, classes_of(model), land_classes_of(model))
     threshold = model.threshold if options.threshold is None else options.threshold
     spec = _seeing(spec, only.land, threshold)
@@ -183,7 +185,7 @@ def _seeing(spec: ModelSpec, only: tuple[str, ...], threshold: float) -> ModelSp
 
 
 def _look(checked: CheckedRun) -> tuple[SceneSample, Inspection | None]:
-    """The scene sample, of the pair as it will be worked, and what it shows of the pair."""
+    """The scene sample of the pair as it is processed, and the inspection of the pair."""
     sample = SceneSample(checked.pair, spare=True, area=checked.area).heeding_fills()
     if checked.options.skip_checks and not checked.options.coregister:
         say_fills(sample)
@@ -200,9 +202,9 @@ def _look(checked: CheckedRun) -> tuple[SceneSample, Inspection | None]:
 
 @contextmanager
 def _work_folder(checked: CheckedRun, work: RunSpec, tasks: int) -> Iterator[bool]:
-    """The stores of this run, new or as an earlier one left them; removed once all is written.
+    """The stores of this run, new or from an interrupted run. They are deleted after the outputs.
 
-    tasks: how many will be submitted at once.
+    tasks: the number of tasks that are submitted at once.
     """
     folder = WorkFolder(work.folder)
     share = work.scope.share
@@ -210,7 +212,7 @@ def _work_folder(checked: CheckedRun, work: RunSpec, tasks: int) -> Iterator[boo
     space = disk_space_of(work.plan, len(work.classes), tasks, kept, share, land)
     check_space(space, checked.out.parent, work.folder)
     if not work.skip_unreadable and work.records.any():
-        # An earlier run went on without what it could not read; this one may not.
+        # The earlier run skipped unreadable pixels; this run must not.
         logger.warning("the last run skipped unreadable pixels: starting afresh")
         folder.remove()
     fingerprint = provenance.fingerprint(work)
@@ -221,7 +223,7 @@ def _work_folder(checked: CheckedRun, work: RunSpec, tasks: int) -> Iterator[boo
     try:
         yield resumed
     except (InputError, OptionError):
-        # Refused after all: a refusal leaves nothing behind, what an earlier run did stays.
+        # A refused run leaves no folder behind, but the work of an earlier run stays.
         if not resumed:
             folder.remove()
         raise

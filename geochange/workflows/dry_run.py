@@ -1,4 +1,4 @@
-"""The dry run: what a run will take, from its plan and a few seconds of the real thing."""
+"""The dry run: estimates the cost of a run from its plan and from a few seconds of inference."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geochange.grid.tiling import Window
+from geochange.inputs.checked_run import CheckedRun
 from geochange.memory import settle
 from geochange.mosaic.schedule import Client, in_flight, run_bounded
 from geochange.running.disk_space import disk_space_of
 from geochange.running.tasks import RunSpec, jobs
 from geochange.running.workers import open_workers
 from geochange.workflows.detect import plan_work
-from geochange.workflows.preflight import CheckedRun
 
 PROBE_S = 3.0
-"""How long the real network is watched."""
+"""How long the network is timed."""
 
 WRITE_S_PER_MPX = 0.015
-"""What writing raster and polygons takes behind the last block."""
+"""The time to write raster and polygons after the last block."""
 
 
 @dataclass(frozen=True)
 class DryRun:
-    """What a run will do and take.
+    """The work of a run and its cost.
 
-    shape: (rows, cols) of the common ground, in pixels. tiles, blocks: how many.
-    memory_bytes: the peak of all local processes. disk_bytes: the peak beside the output.
+    shape: (rows, cols) of the common area in pixels. tiles, blocks: their numbers.
+    memory_bytes: the peak of all local processes. disk_bytes: the peak besides the outputs.
     seconds: from the first block to the last file.
     """
 
@@ -46,9 +46,9 @@ class DryRun:
 
 
 def estimate_run(checked: CheckedRun) -> DryRun:
-    """Say what a run would take, without running it; nothing stays behind.
+    """Estimate the cost of a run without running it. No file is left behind.
 
-    Raises what the run itself would be refused with, but for too little space.
+    Raises the errors of the run itself, except for too little disk space.
     """
     settle()
     work = plan_work(checked)
@@ -72,7 +72,7 @@ def estimate_run(checked: CheckedRun) -> DryRun:
 
 
 def _tile_seconds(client: Client, work: RunSpec) -> float:
-    """What a tile takes when all run side by side, measured in the middle of the scene."""
+    """Seconds per tile with all workers busy, measured in the middle of the scene."""
     _work_part(client, work, 1)  # loads the model and warms it up
     alone = _work_part(client, work, 1)
     side = math.isqrt(max(1, int(PROBE_S / alone)))
@@ -85,12 +85,12 @@ def _tile_seconds(client: Client, work: RunSpec) -> float:
         whole = part.height >= work.plan.shape[0] and part.width >= work.plan.shape[1]
         if whole or seconds >= PROBE_S / 2:
             return seconds / replace(work.plan, shape=(part.height, part.width)).tile_count
-        # Blocks side by side went faster than one tile alone had promised.
+        # The blocks ran faster in parallel than a single tile suggested.
         side = max(side + 1, int(side * math.sqrt(PROBE_S / seconds)))
 
 
 def _work_part(client: Client, work: RunSpec, side: int) -> float:
-    """Seconds for the middle `side` x `side` tiles, through the very tasks of a run."""
+    """Seconds for the middle `side` x `side` tiles, with the same tasks as a run."""
     window = _part(work, side)
     with _elsewhere(work.folder) as folder:
         part = replace(
@@ -108,13 +108,13 @@ def _work_part(client: Client, work: RunSpec, side: int) -> float:
 
 @contextmanager
 def _elsewhere(folder: Path) -> Iterator[Path]:
-    """A work folder for a moment, on the disk of the true one."""
+    """A temporary work folder on the same disk as the real one."""
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}-") as scratch:
         yield Path(scratch)
 
 
 def _part(work: RunSpec, side: int) -> Window:
-    """The pixels of `side` x `side` tiles in the middle of what is worked, or all there are."""
+    """The pixels of the middle `side` x `side` tiles, or of the whole scene if it is smaller."""
     plan, middle = work.plan, work.scope.middle
     length = plan.tile_px + (side - 1) * (plan.tile_px - plan.overlap_px)
     height, width = min(length, plan.shape[0]), min(length, plan.shape[1])

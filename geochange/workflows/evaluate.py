@@ -1,4 +1,4 @@
-"""The story of `evaluate`: a model, labelled chips, what it gets right, and how sure that is."""
+"""The workflow of `evaluate`: scores a model on labelled chips, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from geochange.training.metrics.counts import Counts
 from geochange.training.metrics.reliability_plots import write_reliability
 
 LEVEL = 0.95
-"""Of the intervals."""
+"""The confidence level of the intervals."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChipScore:
-    """What a model got right on one chip; before and after as lists of chips call them."""
+    """The counts of one chip. before, after: the paths as a list of chips writes them."""
 
     name: str
     before: str
@@ -47,11 +47,11 @@ class ChipScore:
 
     @property
     def wrong_px(self) -> int:
-        """False alarms and misses."""
+        """False positives and false negatives."""
         return self.counts.fp + self.counts.fn
 
     def row(self) -> dict[str, str | int | float | None]:
-        """The chip as a row of a table; a share of nothing is None."""
+        """The chip as a row of a table; an undefined ratio is None."""
         plain = {"name": self.name, "before": self.before, "after": self.after}
         edge = {f"boundary_{name}": x for name, x in self.boundary.defined().items()}
         return {**plain, **asdict(self.counts), **self.counts.defined(), **edge}
@@ -59,7 +59,7 @@ class ChipScore:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure from 0 to 1 with its interval, where it has one."""
+    """A measure from 0 to 1, with its interval if it has one."""
 
     value: float
     low: float | None = None
@@ -68,12 +68,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How good a model is on a split.
+    """The scores of a model on a split.
 
-    threshold: the probability from which a pixel counts as changed. tta: whether logits are means
-    over turned and mirrored chips. names: where class names came from: the files beside the data,
-    CLIP, or nowhere. chips: in the order of the split. histogram: of the logits. worst: rows of a
-    contact sheet, the chip with the most wrong pixels first, none without any.
+    threshold: the probability from which a pixel counts as changed. tta: whether logits are averaged
+    over rotated and mirrored chips. names: the source of class names: files beside the data, CLIP, or
+    none. chips: in the order of the split. histogram: of the logits. worst: rows of a contact sheet,
+    sorted by wrong pixels, without chips that have none.
     """
 
     spec: ModelSpec
@@ -87,17 +87,17 @@ class Evaluation:
 
     @cached_property
     def counts(self) -> Counts:
-        """Of all chips together."""
+        """The sum over all chips."""
         return sum((chip.counts for chip in self.chips), Counts())
 
     @cached_property
     def boundary(self) -> BoundaryCounts:
-        """Of all chips together."""
+        """The sum over all chips."""
         return sum((chip.boundary for chip in self.chips), BoundaryCounts())
 
     @cached_property
     def figures(self) -> Mapping[str, Figure]:
-        """Pooled figures by name, with intervals by drawing chips; `ece` has none."""
+        """Measures over all chips, by name. Bootstrap over chips gives the intervals; `ece` has none."""
         pixel = interval([chip.counts for chip in self.chips], LEVEL)
         edge = interval([chip.boundary for chip in self.chips], LEVEL)
         return {
@@ -107,7 +107,7 @@ class Evaluation:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the chips, as plain values; `options` as given, the rest as it was."""
+        """Values for JSON, without the chips. `options` are as given; other fields are as used."""
         return {
             "geochange": __version__,
             "model": self.spec.name,
@@ -127,11 +127,11 @@ class Evaluation:
         }
 
     def write_json(self, path: Path) -> None:
-        """Write `to_json`; the file appears whole or not at all, as all here. Raises OutputError."""
+        """Write `to_json`. Like the writers below, it is atomic. Raises OutputError."""
         write_text(path, json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n")
 
     def write_csv(self, path: Path) -> None:
-        """Write a row a chip. Raises OutputError."""
+        """Write one row per chip. Raises OutputError."""
         text = io.StringIO()
         writer = csv.DictWriter(text, list(self.chips[0].row()), lineterminator="\n")
         writer.writeheader()
@@ -139,7 +139,7 @@ class Evaluation:
         write_text(path, text.getvalue())
 
     def write_plots(self, folder: Path) -> None:
-        """Write reliability.png, and worst.png where worst chips were kept. Raises OutputError."""
+        """Write reliability.png, and worst.png if there are worst chips. Raises OutputError."""
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
@@ -157,14 +157,14 @@ def evaluate(
     worst: int = 0,
     **options: Any,
 ) -> Evaluation:
-    """Measure a model on a split of labelled chips.
+    """Score a model on a split of labelled chips.
 
-    model: whatever `run` takes. root: the folder of the data set. worst: how many of the worst
-    chips to keep for a contact sheet. options: the fields of EvaluateOptions.
+    model: any model that `run` takes. root: the folder of the data set. worst: the number of worst
+    chips on a contact sheet. options: the fields of EvaluateOptions.
 
-    The threshold is the model's own unless given. A model without weights learns the scene from
-    chips spread over the split, as `run` lets it. A pixel without data at either date counts
-    nowhere. Raises InputError, OptionError.
+    The threshold is that of the model unless it is given. A model without weights takes its statistics
+    from chips spread over the split, as in `run`. Pixels without data at either date are not counted.
+    Raises InputError, OptionError.
     """
     chosen = EvaluateOptions.parse(options)
     place = Path(root).expanduser()
@@ -178,7 +178,7 @@ def evaluate(
         score, part = _score(examined, number, chip, logits, threshold)
         scores.append(score)
         histogram += part
-        # A batch at a time, as they come: chip by chip the rate would be that of counting.
+        # Progress is reported per batch, because the chips of a batch arrive at once.
         if len(scores) % chosen.batch == 0 or len(scores) == len(source):
             progress("evaluate", len(scores), len(source))
     wrong = [number for number, score in enumerate(scores) if score.wrong_px]
@@ -191,7 +191,7 @@ def evaluate(
 
 
 def _label(chip: Chip) -> NDArray[np.uint8]:
-    """Unknown wherever there is no data."""
+    """The label; unknown where a date has no data."""
     return np.where(chip.valid, np.asarray(chip.label), np.uint8(UNKNOWN))
 
 
@@ -212,7 +212,7 @@ def _score(
 def _rows(
     examined: Candidate, scores: Sequence[ChipScore], numbers: Sequence[int]
 ) -> tuple[SheetRow, ...]:
-    """Chips as rows of a contact sheet; they are shown to the model once more."""
+    """Chips as rows of a contact sheet. The model predicts them again."""
     rows = []
     for number, chip, logits in examined.answers(numbers):
         score = scores[number]

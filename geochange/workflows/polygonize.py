@@ -1,4 +1,4 @@
-"""The story of `polygonize`: the polygons of a run again, from its probability raster alone."""
+"""The workflow of `polygonize`: polygons from the probability raster of an earlier run."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from geochange.vector.tracing.spill import RegionFile, RegionSpill
 logger = logging.getLogger(__name__)
 
 EVEN = 0.5
-"""The threshold where neither the user nor a run beside the raster names one."""
+"""The default threshold if neither the user nor the record of the run gives one."""
 
 
 @dataclass(frozen=True)
 class Polygonized:
-    """The file of polygons, and figures about it; see `Result` of a run."""
+    """The file of polygons and its figures; see `Result` of a run."""
 
     out: Path
     polygons: int
@@ -49,11 +49,11 @@ class Polygonized:
 def polygonize(
     raster: PathLike, out: PathLike | None = None, progress: Progress = silent, **options: Any
 ) -> Polygonized:
-    """Draw the polygons of a run again, at another threshold or otherwise, without its network.
+    """Trace the polygons of a run again with other options, without its network.
 
-    raster: the probability that a run wrote. out: beside it, with the threshold in its name, where
-    None. options: the fields of PolygonizeOptions. The same options give the polygons of the run;
-    what CLIP named is not in the raster, and null.
+    raster: the probability raster of a run. out: None writes beside it, with the threshold in the name.
+    options: the fields of PolygonizeOptions. The same options give the same polygons as the run. The
+    raster does not hold the class names from CLIP, so these attributes are null.
 
     Raises InputError, OptionError or OutputError.
     """
@@ -90,15 +90,15 @@ def _out_path(source: ProbabilityRaster, out: PathLike | None, threshold: float)
         return output_path(out)
     if not Path(source.path).exists():
         raise OptionError("--out: needed where the raster lies on a server or in an archive")
-    # Not over the run's own file, in which somebody may have reviewed the polygons.
+    # The name differs from that of the run's own file, which may hold reviews.
     beside = Path(source.path)
     return beside.with_name(f"{beside.stem}-{threshold:.3g}.gpkg")
 
 
 def _record_beside(source: ProbabilityRaster, options: PolygonizeOptions) -> dict[str, str]:
-    """What the run that wrote the raster said of itself, if its polygons still lie beside it.
+    """The record of the run that wrote the raster, if its polygons still lie beside the raster.
 
-    Raises InputError where that cannot be read, and the run's threshold is wanted.
+    Raises InputError if the record cannot be read and the threshold of the run is needed.
     """
     for suffix in (".gpkg", ".geojson", ".fgb"):
         beside = Path(os.fspath(source.path)).with_suffix(suffix)
@@ -109,9 +109,9 @@ def _record_beside(source: ProbabilityRaster, options: PolygonizeOptions) -> dic
         except InputError as error:
             if options.threshold is None:
                 raise InputError(
-                    f"{error}; or say a --threshold, the run's is not known"
+                    f"{error}; or give --threshold, as that of the run is not known"
                 ) from error
-            logger.warning("%s; nothing is kept of what it says of its run", error)
+            logger.warning("%s; its record of the run is not used", error)
             continue
         if record.get("shape") == json.dumps(source.grid.shape):
             return record
@@ -121,7 +121,7 @@ def _record_beside(source: ProbabilityRaster, options: PolygonizeOptions) -> dic
 def _changed_record(
     record: Mapping[str, str], options: OutlineOptions, source: ProbabilityRaster, lowest: int
 ) -> dict[str, str]:
-    """What is no longer as it was in the run."""
+    """The entries of the record that differ from the run."""
     before = json.loads(record.get("options", "{}"))
     return {
         "probability": source.path,

@@ -1,58 +1,36 @@
-"""Whatever can be refused is refused here, in the first second, before torch or Dask are loaded."""
+"""Preflight: checks all inputs of a run in the first second, before torch or Dask are imported."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
-from geochange.config import PairOptions, RunOptions
+from geochange.config import RunOptions
 from geochange.errors import OptionError, OutputError
 from geochange.files.archives import file_behind, gdal_name
 from geochange.files.companions import refuse_orphans
 from geochange.files.output_paths import check_target, output_path
-from geochange.files.sidecars import MODES, Sidecars, sidecars_of, stale_sidecars
+from geochange.files.sidecars import MODES, sidecars_of, stale_sidecars
 from geochange.grid.tiling import TilePlan, fitting_tile
+from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.open_pair import need_8bit, open_pair
 from geochange.models import check_name, wanted_bands
 from geochange.mosaic.taper import TAPERS
-from geochange.raster.aligned import AlignedRaster
-from geochange.raster.bands import Bands
-from geochange.raster.claims import refuse_claim
 from geochange.raster.fingerprint import files_of
 from geochange.raster.output.probability_raster import is_probability
-from geochange.raster.pair import RasterPair, align_pair
-from geochange.raster.reader import RasterInfo
-from geochange.raster.scene.radiometry import MATCHES, Stretch, parse_stretch
-from geochange.raster.sources.resolve import PathLike, inspect_source, source_of
+from geochange.raster.pair import RasterPair
+from geochange.raster.scene.radiometry import MATCHES, parse_stretch
+from geochange.raster.sources.resolve import PathLike
 from geochange.running.memory_budget import check_reading
-from geochange.vector.aoi import AreaOfInterest, read_aoi
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.writers import check_output
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class CheckedRun:
-    """A run that can begin: everything a user may have got wrong has been looked at.
-
-    pair, area: where the dates are on one grid, cropped to the area if there is one.
-    out, raster: the polygons and, beside them, the probability. beside: the report, if any.
-    """
-
-    pair: RasterPair
-    area: AreaOfInterest | None
-    plan: TilePlan
-    stretch: str | Stretch
-    options: RunOptions
-    out: Path
-    raster: Path
-    sidecars: Sidecars | None = None
-
-
 def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOptions) -> CheckedRun:
-    """Look at inputs, options and outputs; nothing is written and no picture is read.
+    """Check inputs, options and outputs. It writes nothing and reads no pixels.
 
     Raises InputError, OptionError, OutputError or MissingDependencyError, one line each.
     """
@@ -76,38 +54,8 @@ def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOpti
     plan = TilePlan(pair.grid.shape, tile, options.overlap, options.block)
     places = sidecars_of(out_path, options.report)
     for path in stale_sidecars(out_path, places):
-        logger.warning("%s tells of an earlier run and is not written anew: delete it", path)
+        logger.warning("%s describes an earlier run and is not updated: delete it", path)
     return CheckedRun(pair, area, plan, stretch, options, out_path, raster, places)
-
-
-def open_pair(
-    before: PathLike, after: PathLike, options: PairOptions, wanted: int | None = None
-) -> tuple[RasterPair, AreaOfInterest | None]:
-    """Two rasters on one grid, cropped to the area that is meant if one is named.
-
-    wanted: how many bands are compared; None for any number. Raises InputError, OptionError.
-    """
-    first, second = inspect_source(before), inspect_source(after)
-    bands = _bands(first, second, options.bands, wanted)
-    grid = options.grid if options.grid in ("before", "after") else source_of(options.grid)
-    pair = align_pair(first, second, grid, bands)
-    area = None
-    if options.aoi is not None:
-        area = read_aoi(Path(gdal_name(options.aoi)), pair.grid)
-        window = area.window.intersection(pair.grid.full_window) or pair.grid.full_window
-        pair, area = pair.crop(window), area.moved(-window.row, -window.col)
-    refuse_claim(pair)
-    return pair, area
-
-
-def need_8bit(*dates: AlignedRaster) -> None:
-    """Refuse to show deeper bands as they are. Raises OptionError."""
-    for date in dates:
-        if date.dtype != "uint8":
-            raise OptionError(
-                f"--stretch none: {date.info.path} is {date.dtype} and pictures are of 8 bits; "
-                "use joint, per-date or LOW,HIGH"
-            )
 
 
 def _choice(name: str, value: str | None, choices: Iterable[str | None]) -> None:
@@ -129,19 +77,7 @@ def _raster_beside(out: Path, pair: RasterPair, options: RunOptions) -> Path:
     refuse_orphans(raster, options.overwrite)
     if raster.exists() and not is_probability(raster):
         raise OutputError(
-            f"{raster}: stands where the probability raster goes and is none; move it, or give "
-            "another --out"
+            f"{raster}: exists and is not a probability raster, so it is not overwritten; move it, "
+            "or choose another --out"
         )
     return raster
-
-
-def _bands(first: RasterInfo, second: RasterInfo, named: str | None, wanted: int | None) -> Bands:
-    if named is None:
-        return Bands.default(first, second, wanted)
-    bands = Bands.parse(named)
-    if wanted not in (None, len(bands.before)):
-        raise OptionError(
-            f"--bands {named}: the model needs {wanted} bands, such as 4,3,2; "
-            "--model cva takes any number"
-        )
-    return bands

@@ -1,4 +1,4 @@
-"""The story of `preview`: a file of changes as one picture, before | after | changes."""
+"""The workflow of `preview`: draws a file of changes as one picture, before | after | changes."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from geochange.vector.changes import ChangeTotals
 from geochange.vector.files.change_reader import change_of, changes_in
 
 PANEL_PX = 800
-"""The longer side of each of the three pictures, unless the user says otherwise."""
+"""The default length of the longer side of each of the three pictures."""
 
 FINE = 500
-"""Lines are a pixel wide in a picture of so many."""
+"""The side of a picture in which lines are one pixel wide; larger pictures get wider lines."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What is looked at: a window of a pair, all of it or the surroundings of one change."""
+    """What the picture shows: the whole pair, or a window around one change."""
 
     origin: RunOrigin
     pair: RasterPair
@@ -52,10 +52,10 @@ def preview(
     number: int | None = None,
     panel_px: int = PANEL_PX,
 ) -> Path:
-    """Draw before, after and changes side by side as a PNG; gives its path.
+    """Draw before, after and changes side by side as a PNG. Returns its path.
 
-    changes: a file that a run wrote. out: beside it where None. rasters: before and after, where
-    they are not where the file says. number: the id of one change, to look at it closely.
+    changes: a file that a run wrote. out: None writes beside it. rasters: before and after, if they
+    have moved since the run. number: the id of one change, for a close view of it.
 
     Raises InputError, OptionError or OutputError.
     """

@@ -1,4 +1,4 @@
-"""The story of `train`: check, name, learn, validate, keep the best, calibrate."""
+"""The workflow of `train`: checks, names, trains, validates, keeps the best and calibrates."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ from geochange.trainer.recipe import (
 from geochange.trainer.resume_point import BEST
 from geochange.trainer.validation import ValidationResult, Validator, spread
 from geochange.training.contact_sheet import write_sheet
+from geochange.training.data.loader import ChipDataset, Loader
 from geochange.training.fabric import Fabric, is_first
 from geochange.training.journal import Journal
-from geochange.training.loader import ChipDataset, Loader
 from geochange.training.schedule import parameter_groups
 from geochange.training.training_state import TrainingState
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of a training.
+    """The result of a training.
 
-    figures: what the card of the best checkpoint says of it. threshold, temperature: as there.
-    waiting: share of the time that the network waited for chips. first: whether this process
-    speaks for all that took part. already: whether there was nothing left to do.
+    figures, threshold, temperature: from the card of the best checkpoint.
+    waiting: share of the time that the network waited for chips. first: whether this is the first of
+    all processes, which prints the result. already: whether the training was complete before.
     """
 
     best: Path
@@ -73,14 +73,14 @@ def train(
     resume: bool = False,
     watch: Watch = unwatched,
 ) -> Trained:
-    """Train ChangeCLIP on labelled chips; checkpoints, figures and pictures lie in `out`.
+    """Train ChangeCLIP on labelled chips. Checkpoints, measures and pictures are written to `out`.
 
-    options: as they are, or a YAML file of them, such as those of configs/. settings: values that
-    override the file's, by dotted names: {"data.root": "chips", "network.start": "model.pth"}.
+    options: the options, or a YAML file of them such as those in configs/. settings: values that
+    override those of the file, by dotted names: {"data.root": "chips", "network.start": "model.pth"}.
 
-    With `resume` a training that was interrupted goes on in `out`, to the same weights; one that
-    came to its end is left as it is. Raises GeochangeError for what cannot be used, before the
-    first step, and RunError where the training diverges.
+    With `resume`, an interrupted training in `out` continues and ends with the same weights. A complete
+    training is left unchanged. Raises GeochangeError before the first step for inputs that cannot be
+    used, and RunError if the training diverges.
     """
     began = time.monotonic()
     if not isinstance(options, TrainOptions):
@@ -126,7 +126,7 @@ def _land_alone(prepared: Prepared, watch: Watch, began: float) -> Trained:
 
 
 def _told(prepared: Prepared, began: float, first: bool, already: bool = False) -> Trained:
-    """What the card of the best checkpoint says."""
+    """The result, from the card of the best checkpoint."""
     best = prepared.out / BEST
     card = read_checkpoint(best).card
     return Trained(
@@ -143,9 +143,9 @@ def _told(prepared: Prepared, began: float, first: bool, already: bool = False) 
 
 
 class Training:
-    """A student with its lessons and its examiner, and how far they are.
+    """A training in progress: its state, its data loader and its validation.
 
-    data: what tells the chips from others.
+    data: hashes of the chips of each split.
     """
 
     def __init__(
@@ -184,10 +184,10 @@ class Training:
         return Validator(prepared.val, names, numbers, shown, validation.batch, land)
 
     def learn(self) -> None:
-        """Take all steps that are left, validating on the way.
+        """Take all remaining steps, with validation.
 
-        Raises KeyboardInterrupt after the step in which Ctrl-C or another signal to end came, with
-        that step kept, and RunError where the training diverges.
+        Raises KeyboardInterrupt after Ctrl-C or another signal to end, once the current step is done and
+        saved. Raises RunError if the training diverges.
         """
         steps, every = self.options.optim.steps, self.options.validation.every
         with self._journal() as journal, deferred(self.fabric.world_size == 1) as asked:
@@ -212,7 +212,7 @@ class Training:
         self.reached = replace(self.reached, step=step, losses=losses, seconds=seconds)
 
     def _tell(self, journal: Journal | None) -> None:
-        """Show the loss, and every so often write it."""
+        """Report the loss, and write it every `log_every` steps."""
         step, steps, losses = self.reached.step, self.options.optim.steps, self.reached.losses
         mean = sum(losses) / len(losses)
         best = f", best {self.options.validation.best} {self.reached.best:.3f}"
@@ -226,7 +226,7 @@ class Training:
             journal.note(step, values)
 
     def _validate(self, journal: Journal | None) -> None:
-        """Judge the network, keep it, and keep it as the best where it is."""
+        """Validate the network and save it; save it also as the best if it is."""
         self.student.check(self.reached.step)
         verdict = self._examine()
         figures = verdict.figures()

@@ -1,4 +1,4 @@
-"""What lies in the current folder is data: no module there is run by a command or its workers."""
+"""Modules in the current folder are never imported by a command or its workers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ if __name__ == "__main__":
     import os
     assert "PYTHONSAFEPATH" not in os.environ
 """
-"""A script of the user's, which imports another that lies beside it."""
+"""A user's script that imports another script beside it."""
 
 
 def test_worker_processes_of_a_script_elsewhere_run_nothing_of_it(

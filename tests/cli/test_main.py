@@ -1,4 +1,4 @@
-"""The command as a stranger meets it: one line with the cure, exit code 2, nothing left behind."""
+"""Errors of the command: one line with the cure, exit code 2, and no file left behind."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ REFUSED = {
     "disjoint": ("before.tif far.tif", "no common ground"),
     "band that is not there": ("before.tif after.tif --bands 3,4,5", "no band 4"),
     "bands that are no numbers": ("before.tif after.tif --bands red", "not a list of band numbers"),
-    "uneven bands": ("before.tif after.tif --bands 1,2:3", "as many of each"),
+    "uneven bands": ("before.tif after.tif --bands 1,2:3", "the same number for both"),
     "unknown suffix": ("before.tif after.tif --out out/x.shp", ".gpkg"),
     "missing folder": ("before.tif after.tif --out nowhere/x.gpkg", "create it"),
     "unwritable folder": ("before.tif after.tif --out /proc/x.gpkg", "cannot write"),
     "over an input": ("before.tif after.tif --out before.gpkg", "would overwrite"),
     "unknown model": ("before.tif after.tif --model best", "choose changeclip-small, cva"),
     "model that cannot be imported": ("before.tif after.tif --model no.such:Thing", "imported"),
-    "model that is none": ("before.tif after.tif --model os:getcwd", "no ChangeModel"),
+    "model that is none": ("before.tif after.tif --model os:getcwd", "is not a ChangeModel"),
     "model that wants more": ("before.tif after.tif --model json:dumps", "takes no arguments"),
     "overlap too large": ("before.tif after.tif --tile 64 --overlap 64", "does not fit"),
     "threshold beyond 1": ("before.tif after.tif --threshold 2", "--threshold"),

@@ -1,4 +1,4 @@
-"""What is said after an interruption is true of the command that was interrupted."""
+"""The message after an interruption fits the command that was interrupted."""
 
 from __future__ import annotations
 

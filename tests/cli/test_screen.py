@@ -1,4 +1,4 @@
-"""What the command shows: JSON lines, nothing, sums in fitting units; and an option a field."""
+"""What the command prints: JSON lines, nothing, or numbers with units; and one option per field."""
 
 from __future__ import annotations
 
@@ -43,6 +43,17 @@ def test_json_lines_say_the_last_of_a_stage_always(capsys: pytest.CaptureFixture
     assert ("infer", 100, 100) in told
     assert told[-1] == ("write", 5, 5)
     assert len(told) < 20
+
+
+def test_json_lines_say_how_much_of_the_whole_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    with screen(quiet=False, log_json=True, weights={"infer": 0.75, "write": 0.25}) as report:
+        report("infer", 1, 2)
+        report("infer", 2, 2)
+        report("write", 1, 2)
+        report("write", 2, 2)
+        report("write", 0, 2)
+    told = [json.loads(line)["share"] for line in capsys.readouterr().out.splitlines()]
+    assert told == [0.375, 0.75, 0.875, 1.0]
 
 
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,12 +59,12 @@ def test_every_option_says_what_it_means() -> None:
         ("[1, 2]", "not a list of options by name"),
         ("7: 3", "not a list of options by name"),
         ("just words", "not a list of options by name"),
-        ("optim: {lr: 1}\noptim: {lr: 2}", "optim stands there twice"),
+        ("optim: {lr: 1}\noptim: {lr: 2}", "optim occurs twice"),
         ("data: &a {name: x}\noptim: *a", "aliases"),
-        ("x: !!python/object/apply:os.system [true]", "no valid YAML"),
-        ("a: [1", "no valid YAML"),
-        ("{[1]: 2}", "no valid YAML"),
-        ("a: " + "[" * 3000, "no valid YAML"),
+        ("x: !!python/object/apply:os.system [true]", "not valid YAML"),
+        ("a: [1", "not valid YAML"),
+        ("{[1]: 2}", "not valid YAML"),
+        ("a: " + "[" * 3000, "not valid YAML"),
         ("#" * (LARGEST_BYTES + 1), "too large"),
     ],
 )
@@ -80,7 +80,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         read_options(TrainOptions, tmp_path / "missing.yaml", {})
     binary = tmp_path / "picture.yaml"
     binary.write_bytes(b"\x89PNG\xff\xfe")
-    with pytest.raises(InputError, match="it is no text"):
+    with pytest.raises(InputError, match="it is not text"):
         read_options(TrainOptions, binary, {})
 
 
@@ -99,7 +99,7 @@ def test_settings(text: str, value: tuple[str, object]) -> None:
 
 
 def test_numbers_as_people_write_them(tmp_path: Path) -> None:
-    # YAML 1.1 takes 1e-4 for a word.
+    # YAML 1.1 reads 1e-4 as a string.
     assert read(tmp_path, "", **dict([parse_setting("optim.lr=1e-4")])).optim.lr == 1e-4
 
 
@@ -110,7 +110,7 @@ def test_settings_that_are_none_are_refused(text: str) -> None:
 
 
 def test_a_setting_inside_a_value_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="seed is no section"):
+    with pytest.raises(OptionError, match="seed is not a section"):
         read(tmp_path, "seed: 3", **{"seed.x": 1})
 
 

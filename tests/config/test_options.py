@@ -32,7 +32,7 @@ def test_defaults_are_those_the_readme_promises() -> None:
         ({"block": 0}, "--block 0: input should be greater than or equal to 1"),
         ({"batch": 0}, "--batch 0: input should be greater than or equal to 1"),
         ({"device": "cpu,0"}, "--device cpu,0: several devices must be GPUs"),
-        ({"devices": "0,cuda:0"}, "--devices 0,cuda:0: cuda:0 is there twice"),
+        ({"devices": "0,cuda:0"}, "--devices 0,cuda:0: cuda:0 occurs twice"),
         ({"device": "0,,1"}, "--device 0,,1: several devices must be GPUs"),
         ({"threshold": 0}, "--threshold 0: input should be greater than 0"),
         ({"threshold": 1.5}, "--threshold 1.5: input should be less than or equal to 1"),

@@ -1,4 +1,4 @@
-"""Lists of chips: what is written is read again, and what is no list is neither read nor lost."""
+"""Lists of chips: a written list is read again; other files are neither read nor overwritten."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from geochange.dataset.chip_lists import is_list, listed, read_list, write_lists
 from geochange.errors import InputError, OutputError
-from geochange.training.chip_source import Record
+from geochange.training.data.chip_source import Record
 
 
 def chip(root: Path, name: str) -> Record:
@@ -63,7 +63,7 @@ def test_other_hands_line_ends_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a.png  b.png  c.png\na.png b.png c.png\n", "line 2: holds no three paths"),
+        ("a.png  b.png  c.png\na.png b.png c.png\n", "line 2: does not hold three paths"),
         ("a.png  b.png\n", "line 1"),
         ("a.png  b.png  c.png  d.png\n", "line 1"),
         ("\n\n", "lists no chip"),
@@ -79,14 +79,14 @@ def test_damaged_lists_are_refused(tmp_path: Path, text: str, told: str) -> None
 
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_bytes(b"\xff\xfe\x00\x01")
-    for name, told in (("train.txt", "it is no text"), ("val.txt", "No such file")):
+    for name, told in (("train.txt", "it is not text"), ("val.txt", "No such file")):
         with pytest.raises(InputError, match=f"{name}: cannot be read .{told}"):
             read_list(tmp_path / name, tmp_path)
 
 
 def test_names_that_a_list_cannot_hold_are_refused(tmp_path: Path) -> None:
     for name in ("a  b.png", "a\n.png", "a.png "):
-        with pytest.raises(InputError, match="a list holds no such name"):
+        with pytest.raises(InputError, match="a list cannot hold this name"):
             write_lists({tmp_path / "train.txt": [chip(tmp_path, name)]}, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -94,7 +94,7 @@ def test_names_that_a_list_cannot_hold_are_refused(tmp_path: Path) -> None:
 def test_all_are_written_or_none(tmp_path: Path) -> None:
     (tmp_path / "val.txt").write_text("buy milk\n")
     lists = {tmp_path / f"{split}.txt": [chip(tmp_path, "a.png")] for split in ("train", "val")}
-    with pytest.raises(OutputError, match=r"val\.txt: is there and no list of chips"):
+    with pytest.raises(OutputError, match=r"val\.txt: exists and is not a list of chips"):
         write_lists(lists, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["val.txt"]
     assert (tmp_path / "val.txt").read_text() == "buy milk\n"

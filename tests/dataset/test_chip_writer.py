@@ -1,4 +1,4 @@
-"""Chips as PNG: pixels kept, plain files, and labels whose change can be seen or whose unknown is."""
+"""Chips as PNG: pixels are kept, files are plain, and labels show change or unknown pixels."""
 
 from __future__ import annotations
 

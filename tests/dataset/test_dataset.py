@@ -1,4 +1,4 @@
-"""Data sets on disk: found, opened, decoded alike however they were saved, checked and surveyed."""
+"""Data sets on disk: detected, opened, decoded in the same way for every format, and checked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from geochange.dataset import (
 )
 from geochange.dataset.chip_lists import write_lists
 from geochange.errors import InputError, OptionError
-from geochange.training.chip_source import Record
+from geochange.training.data.chip_source import Record
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
@@ -129,7 +129,7 @@ def test_one_and_white_both_as_change_are_refused_with_a_file_of_each(
 ) -> None:
     put(tmp_path, splits[0], "a", first)
     put(tmp_path, splits[1], "b", second)
-    told = rf"{splits[1]}/label/b\.png: holds 255 and no 1, and .*{splits[0]}/label/a\.png"
+    told = rf"{splits[1]}/label/b\.png: holds 255 and no 1, but .*{splits[0]}/label/a\.png"
     first_split, *_ = splits
     if splits == ("train", "val"):
         open_split(tmp_path, first_split)
@@ -148,7 +148,9 @@ def test_an_account_of_the_set_says_what_white_means(tmp_path: Path) -> None:
     np.testing.assert_array_equal(labels(source)[0], HIDDEN)
     account.write_text('{"label_values": {"0": "none", "255": "change"}}')
     assert opened(tmp_path, "val").code.change == 255
-    with pytest.raises(InputError, match=r"train/label/a\.png: holds a 1, and change is 255"):
+    with pytest.raises(
+        InputError, match=r"train/label/a\.png: holds a 1, but .* says that change is 255"
+    ):
         open_split(tmp_path, "train")
 
 
@@ -188,7 +190,7 @@ def test_a_broken_split_keeps_nobody_from_another(tmp_path: Path) -> None:
     put(tmp_path, "train", "a", SQUARE).after.unlink()
     put(tmp_path, "val", "a", SQUARE * 255)
     np.testing.assert_array_equal(labels(opened(tmp_path, "val"))[0], SQUARE)
-    with pytest.raises(InputError, match="has no twin"):
+    with pytest.raises(InputError, match="has no counterpart"):
         open_split(tmp_path, "train")
 
 

@@ -20,7 +20,7 @@ from geochange.raster.reader import PROBABILITY_BAND, inspect
     [
         (lambda path: sparse(path.with_suffix(".tif"), tile=4096, bands=1), "nearly all of it is"),
         (lambda path: vrt_of_nothing(path, bands=1), "nearly all of it is empty; cut it to the"),
-        (lambda path: many_bands(path.with_suffix(".tif")), "holds 60,000 bands, and a label is"),
+        (lambda path: many_bands(path.with_suffix(".tif")), "holds 60,000 bands, but a label has"),
         (
             lambda path: sparse(path.with_suffix(".tif"), 50_000, 40_000 // 16 * 16, bands=2),
             "blocks of 40,000 x 40,000 px",

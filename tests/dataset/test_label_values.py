@@ -1,4 +1,4 @@
-"""What labels of chips mean: the same mask however it was saved, and a word where it may be another."""
+"""Meaning of label values: every format gives the same mask, and doubtful values cause a message."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EVERY = {**{name: (".tif", write) for name, write in TIFFS.items()}, **PICTURES}
 
 
 def put(root: Path, name: str, suffix: str, write: Write, split: str = "train") -> Path:
-    """A chip whose label is written so."""
+    """A chip whose label is written by `write`."""
     for date in ("time1", "time2"):
         path = root / split / date / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def test_beside_an_empty_label_it_stays_the_same(tmp_path: Path, name: str) -> N
     put(tmp_path, "b", ".png", picture(MASK * np.uint8(0)))
     expected = MASK.copy()
     if "only change" in name or (name[-18:] == "transparent ground" and "palette" not in name):
-        expected[MASK == 0] = 255  # the other label does say what is none
+        expected[MASK == 0] = 255  # the other label says what means no change
     np.testing.assert_array_equal(labels(tmp_path)[0], expected)
 
 
@@ -72,7 +72,7 @@ def test_labels_that_hold_no_change_are_said(
 def test_the_expanded_palette_taken_as_one_band_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Class 1 was green, and the first band of green is empty."""
+    """Class 1 was green, and the first band of green is 0."""
     colours = np.zeros((*SHAPE, 3), np.uint8)
     colours[MASK == 1] = (0, 255, 0)
     put(tmp_path, "a", ".png", picture(np.ascontiguousarray(colours[..., 0])))
@@ -123,7 +123,7 @@ HIDING = {
 @pytest.mark.parametrize("name", HIDING)
 def test_a_nodata_value_that_is_change_is_named(tmp_path: Path, name: str) -> None:
     path = put(tmp_path, "a", ".tif", HIDING[name])
-    with pytest.raises(InputError, match=r"a\.tif: its nodata value \d+ is a number of change"):
+    with pytest.raises(InputError, match=r"a\.tif: its nodata value \d+ may mean change"):
         open_split(tmp_path, "train")
     with rasterio.open(path, "r+") as raster:  # as gdal_edit.py -unsetnodata
         raster.nodata = None
@@ -139,7 +139,7 @@ def test_transparent_white_is_named(tmp_path: Path) -> None:
 def test_the_other_cure_leaves_unknown_pixels_unknown(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As gdalwarp -dstnodata 2 makes of a label whose 255 is unknown."""
+    """Like the output of gdalwarp -dstnodata 2 for a label in which 255 is unknown."""
     put(tmp_path, "a", ".tif", grey(2, "uint8", nodata=2))
     np.testing.assert_array_equal(labels(tmp_path)[0], MASK * np.uint8(255))
     assert "holds no change" in caplog.text
@@ -164,9 +164,9 @@ def test_nothing_but_change_leaves_the_rest_as_none_with_a_word(
 ) -> None:
     put(tmp_path, "a", ".png", picture(np.dstack([COLOURED, WHITE])))
     np.testing.assert_array_equal(labels(tmp_path)[0], MASK)
-    assert f"{tmp_path}: labels hold no number but change" in caplog.text
+    assert f"{tmp_path}: labels hold only change" in caplog.text
     caplog.clear()
-    label = np.where(MASK == 1, MASK, FULL)  # the cure: what is unknown is 255
+    label = np.where(MASK == 1, MASK, FULL)  # the cure: unknown pixels are 255
     put(tmp_path / "said", "a", ".png", picture(label))
     np.testing.assert_array_equal(labels(tmp_path / "said")[0], label)
     assert caplog.text == ""

@@ -1,4 +1,4 @@
-"""Labelled pairs as chips: what `run` would see, with a label, from any process."""
+"""Labelled pairs as chips: as `run` reads them, with a label, in every process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def make_pair(folder: Path, seed: int = 0, **profile: object) -> Path:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A split of two pairs, and things that are none."""
+    """A split of two pairs, and other files."""
     make_pair(tmp_path / "train" / "town", 1)
     make_pair(tmp_path / "train" / "lake", 2)
     (tmp_path / "train" / "notes").mkdir()
@@ -170,7 +170,7 @@ def test_refusals(tmp_path: Path) -> None:
     make_raster(folder / "after.tif", noise((*SHAPE, 2)))
     refused("has 2 bands")
     make_raster(folder / "after.tif", noise((*SHAPE, 3), dtype=np.uint16))
-    refused("uint16 and pictures are of 8 bits", stretch="none")
+    refused("uint16, not 8-bit", stretch="none")
     (folder / "labels.gpkg").unlink()
     refused("holds no labels")
     (folder / "after.tif").unlink()

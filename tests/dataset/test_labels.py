@@ -30,7 +30,7 @@ def read(path: Path, window: Window = WHOLE) -> np.ndarray:
 
 
 def planted(*values: int) -> np.ndarray:
-    """Labels of none with squares of other values."""
+    """Labels without change, with squares of other values."""
     label = np.zeros(SHAPE, np.uint8)
     for number, value in enumerate(values):
         label[3 : 3 + 2 * number + 4, 5 + 8 * number : 10 + 8 * number] = value
@@ -96,12 +96,12 @@ def test_a_finer_raster_is_read_by_the_nearest_pixel(tmp_path: Path, nodata: int
         tmp_path / "labels.tif", fine, transform=NORTH_UP @ Affine.scale(1 / 3), nodata=nodata
     )
     expected = planted(1)
-    expected[16:] = 255  # which the raster does not cover
+    expected[16:] = 255  # the raster does not cover this
     assert np.array_equal(read(path), expected)
 
 
 def test_a_raster_in_another_crs(tmp_path: Path) -> None:
-    """A pixel is as its middle is, seen from the raster."""
+    """A pixel has the value of the raster at its centre."""
     transform = Affine(6e-5, 0, 8.9995, 0, -6e-5, 45.1540)
     rows, cols = np.indices((80, 100))
     drawn = ((rows // 9 + cols // 13) % 2).astype(np.uint8)

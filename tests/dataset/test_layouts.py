@@ -1,4 +1,4 @@
-"""Layouts: every row of the table is found by looking, and read in the order of names."""
+"""Layouts: every row of the table is detected, and its chips are read in the order of names."""
 
 from __future__ import annotations
 
@@ -84,21 +84,23 @@ def test_what_may_be_a_picture_is_warned_of(
     assert [chip.name for chip in records(tmp_path, SYSU, "train")] == ["a"]
     assert len(caplog.messages) == 3
     folder = tmp_path / "train" / "label"
-    assert caplog.messages[-1] == f"{folder}: holds no pictures by their names, left out: b.dat, c"
+    assert caplog.messages[-1] == f"{folder}: ignores files that are not pictures: b.dat, c"
 
 
 @pytest.mark.parametrize("folder", SYSU.folders)
 def test_a_missing_twin_is_named(tmp_path: Path, folder: str) -> None:
     lay_out(tmp_path, SYSU, "a.png", "b.png")
     (tmp_path / "train" / folder / "b.png").unlink()
-    with pytest.raises(InputError, match=rf"b\.png: has no twin in \S*/{folder}; add b there"):
+    with pytest.raises(
+        InputError, match=rf"b\.png: has no counterpart in \S*/{folder}; add b there"
+    ):
         records(tmp_path, SYSU, "train")
 
 
 def test_two_of_one_name_are_refused(tmp_path: Path) -> None:
     lay_out(tmp_path, SYSU, "a.png")
     (tmp_path / "train" / "time2" / "a.TIF").touch()
-    with pytest.raises(InputError, match=r"time2/a\.png: has the name of a\.TIF"):
+    with pytest.raises(InputError, match=r"time2/a\.png: has the same name as a\.TIF"):
         records(tmp_path, SYSU, "train")
 
 

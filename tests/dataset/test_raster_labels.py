@@ -1,4 +1,4 @@
-"""Rasters of labels on a pair's grid: the same mask however they were saved and wherever they lie."""
+"""Rasters of labels on a pair's grid: every format and every CRS gives the same mask."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from geochange.grid.tiling import Window
 
 GRID = grid_of(SHAPE)
 SHIFTED = grid_of(SHAPE, NORTH_UP @ Affine.translation(0.4, -0.3))
-"""Off by less than half a pixel: the nearest pixel is the same."""
+"""The offset is less than half a pixel, so the nearest pixel is the same."""
 
 
 def read(path: object, grid: Grid = GRID) -> np.ndarray:
@@ -80,8 +80,8 @@ WORDS = {
     "JPEG in TIFF": "labels were saved with loss",
     "palette turned": "labels are drawn dark on light",
     "1 bit, 0 white": "labels are drawn dark on light",
-    "only change, nodata": "labels hold no number but change",
-    "drawn on transparent ground": "labels hold no number but change",
+    "only change, nodata": "labels hold only change",
+    "drawn on transparent ground": "labels hold only change",
 }
 
 
@@ -106,7 +106,9 @@ def test_colours_are_refused_and_their_palette_is_read(tmp_path: Path) -> None:
     green = np.zeros((*SHAPE, 3), np.uint8)
     green[MASK == 1] = (0, 255, 0)
     path = make_raster(tmp_path / "expanded.tif", green)
-    with pytest.raises(InputError, match=r"3 bands that differ, .*a palette is read as it is"):
+    with pytest.raises(
+        InputError, match=r"3 bands that differ, .*a palette is read by its numbers"
+    ):
         open_labels(path, GRID)
     colours = {0: (0, 0, 0, 255), 1: (0, 255, 0, 255)}
     np.testing.assert_array_equal(read(palette(colours)(tmp_path / "palette.tif")), MASK)
@@ -115,7 +117,7 @@ def test_colours_are_refused_and_their_palette_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [1, 255])
 def test_a_nodata_value_that_is_change_is_named(tmp_path: Path, number: int) -> None:
     path = grey(number, "uint8", nodata=number)(tmp_path / "labels.tif")
-    with pytest.raises(InputError, match=rf"its nodata value {number} is a number of change"):
+    with pytest.raises(InputError, match=rf"its nodata value {number} may mean change"):
         open_labels(path, GRID)
     with rasterio.open(path) as raster, WarpedVRT(raster, nodata=2) as warped:
         rasterio.shutil.copy(
@@ -142,7 +144,7 @@ def test_damage_is_no_label(tmp_path: Path) -> None:
 def test_a_window_that_can_no_longer_be_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("geochange.raster.retry.sleep", lambda pause_s: None)
+    monkeypatch.setattr("geochange.raster.access.retry.sleep", lambda pause_s: None)
     path = make_raster(tmp_path / "labels.tif", np.tile(MASK, (400, 1)))
     labels = open_labels(path, grid_of((9600, 40)))
     whole = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Reviewed polygons as labels: accepted 1, rejected 0, untouched 255, the ground around them 0."""
+"""Reviewed polygons as labels: accepted 1, rejected 0, unset 255, all other ground 0."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_refusals(tmp_path: Path) -> None:
         ): "no accepted polygon has the status accept",
         make(tmp_path / "far.gpkg", ["accept"], shapes=[square(900, 900, 5)]): "lies on the pair",
         make_polygons(tmp_path / "drawn.gpkg", SQUARES): "has no attribute 'status'",
-        make_raster(tmp_path / "labels.tif", np.zeros(SHAPE, np.uint8)): "no file of polygons",
+        make_raster(tmp_path / "labels.tif", np.zeros(SHAPE, np.uint8)): "not a file of polygons",
         tmp_path / "nowhere.gpkg": "no such file",
     }
     for path, said in refused.items():

@@ -1,4 +1,4 @@
-"""Splits by the names that data sets give them: understood, or named where two could be meant."""
+"""Splits are found under the names that data sets use; ambiguous names are refused."""
 
 from __future__ import annotations
 
@@ -46,15 +46,17 @@ def test_what_lies_beside_a_split_of_its_own_name_is_named_once(
     open_split(tmp_path, "val")
     open_split(tmp_path, "train")
     assert sorted(caplog.messages) == [
-        f"{tmp_path}: val is taken for val, and Val is left out",
-        f"{tmp_path}: val is taken for val, and valid is left out",
+        f"{tmp_path}: val is used for val, and Val is ignored",
+        f"{tmp_path}: val is used for val, and valid is ignored",
     ]
     assert len(open_split(tmp_path, "valid")) == 2, "named, it is itself"
 
 
 def test_two_that_could_be_meant_are_named_with_a_cure(tmp_path: Path) -> None:
     make_chips(tmp_path, {"train": 1, "Val": 1, "dev": 1}, size=32)
-    with pytest.raises(InputError, match="holds Val and dev, and both may be val; call one val"):
+    with pytest.raises(
+        InputError, match="holds Val and dev, and each may be val; rename one to val"
+    ):
         splits_of(tmp_path)
     (tmp_path / "dev").rename(tmp_path / "val")
     assert splits_of(tmp_path) == ("train", "val")

@@ -1,4 +1,4 @@
-"""A reviewed pair is shared out so that every split can do its part, cut, and told in chips.json."""
+"""A reviewed pair is split so that every split has what it needs; chips.json records it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_chips_of_rejected_polygons_stay_where_empty_ones_do_not(pair: Path) -> 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_every_split_has_change_and_training_has_a_false_alarm(pair: Path, seed: int) -> None:
-    """One polygon for each, in corners: most ways of sharing out would leave a split without."""
+    """One polygon in each corner: most assignments leave a split without one."""
     review(pair, {(5, 5): "accept", (5, 240): "reject", (240, 240): "accept"})
     done = cut_here(pair, f"chips{seed}", seed=seed, val=0.25)
     assert all(tally.changed_px == 81 for tally in done.splits.values())
@@ -101,7 +101,10 @@ def test_a_review_that_is_not_asked_for_is_noticed(
     review(pair, {(5, 5): "accept", (5, 200): "reject", (200, 200): "accept"})
     with caplog.at_level(logging.WARNING):
         cut_here(pair, reviewed=False)
-    assert "is reviewed, and all of it is taken for change; --reviewed" in caplog.text
+    assert (
+        "holds reviews, but all its polygons count as change; use them with --reviewed"
+        in caplog.text
+    )
 
 
 def test_the_command(

@@ -1,4 +1,4 @@
-"""Names of files in archives: what becomes of URIs and of /vsi names, from whatever folder."""
+"""Names of files in archives: URIs and /vsi names, from any working folder."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_what_lies_in_which_archive(here: Path) -> None:
     found = split(f"/vsizip/{here}/a.zip/in/b.tif")
     assert found is not None
     assert (found.kind, found.archive, found.name) == ("zip", here / "a.zip", "in/b.tif")
-    # What pathlib makes of such a name has a slash less, and means the same.
+    # pathlib drops a slash of such a name, which means the same.
     assert split(str(Path(f"/vsizip/{here}/a.zip/in/b.tif"))) == found
     assert split(str(here / "a.zip")) is None
     assert file_behind(found.gdal_name) == here / "a.zip"
@@ -112,7 +112,7 @@ def test_hidden_files_are_no_members(tmp_path: Path) -> None:
 def test_damaged_archives_and_locked_ones_are_named(tmp_path: Path) -> None:
     for name in ("a.zip", "a.tar", "a.tar.gz"):
         (tmp_path / name).write_bytes(b"no archive")
-        with pytest.raises(InputError, match=rf"{name}: damaged, or no archive"):
+        with pytest.raises(InputError, match=rf"{name}: damaged, or not an archive"):
             members_of(tmp_path / name)
     path = zipped(tmp_path / "locked.zip", "a.tif")
     data = bytearray(path.read_bytes())

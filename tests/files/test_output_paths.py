@@ -1,4 +1,4 @@
-"""A place is looked at before work begins, and one run at a time writes to it."""
+"""Outputs are checked before work starts, and only one run at a time writes to each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports of an earlier run that the next one leaves are named, and other people's files are not."""
+"""Reports of an earlier run that are not replaced are named; other files are not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_what_is_left_of_an_earlier_run(tmp_path: Path) -> None:
     page, item, other = (out.with_suffix(s) for s in (".html", ".stac.json", ".json"))
     for path in (page, item):
         path.write_text(OURS)
-    other.write_text("{}")  # somebody else's
+    other.write_text("{}")  # not written by geochange
     assert stale_sidecars(out, None) == [page, item]
     assert stale_sidecars(out, sidecars_of(out, "html")) == []
     other.write_text(OURS)
@@ -33,7 +33,7 @@ def test_what_somebody_else_wrote_stays(tmp_path: Path, suffix: str, text: str) 
     out = tmp_path / "changes.gpkg"
     path = out.with_suffix(suffix)
     path.write_text(text)
-    with pytest.raises(OutputError, match=r"none of geochange's; move it.*--report none"):
+    with pytest.raises(OutputError, match=r"not written by geochange.*move it.*--report none"):
         sidecars_of(out, "html")
     assert sidecars_of(out, "none") is None
     path.unlink()
@@ -51,7 +51,9 @@ def test_what_somebody_else_wrote_stays(tmp_path: Path, suffix: str, text: str) 
 def test_only_pictures_of_ones_own_are_drawn_over(tmp_path: Path) -> None:
     path, picture = tmp_path / "sheet.png", Image.new("RGB", (4, 4), PAPER)
     picture.save(path)
-    with pytest.raises(OutputError, match="none of geochange's; move it, or give another --sheet"):
+    with pytest.raises(
+        OutputError, match="not written by geochange; move it, or give another --sheet"
+    ):
         refuse_others(path, "--sheet")
     path.unlink()
     for _ in range(2):

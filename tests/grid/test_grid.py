@@ -1,4 +1,4 @@
-"""A grid is a place: it is cropped, compared and intersected without touching a pixel."""
+"""Grids are cropped, compared and intersected without reading pixels."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from makers import LONLAT, NORTH_UP, UTM
-from pyproj import CRS
+from pyproj import CRS, Transformer
 
-from geochange.grid.grid import Grid, common_window, reproject, to_ground
+from geochange.grid.grid import Grid, to_ground
 from geochange.grid.tiling import Window
 
 GRID = Grid(UTM, NORTH_UP, (40, 60))
@@ -91,54 +89,62 @@ def test_same_lattice_takes_a_crs_in_other_words() -> None:
     assert Grid(LONLAT, here, (5, 5)).same_lattice(Grid(in_wkt1, here, (5, 5))) == (0, 0)
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.integers(-50, 50), st.integers(-70, 70), st.integers(1, 50), st.integers(1, 70))
-def test_common_window_of_one_lattice_is_the_intersection(
-    row: int, col: int, height: int, width: int
-) -> None:
-    expected = GRID.full_window.intersection(Window(row, col, height, width))
-    assert common_window(GRID, [GRID, shifted(row, col, (height, width))]) == expected
+def degrees(west: float, width: int, north: float = 60, pixel: float = 0.25) -> Grid:
+    return Grid(LONLAT, Affine(pixel, 0, west, 0, -pixel, north), (40, width))
 
 
-def test_common_window_holds_every_pixel_that_is_touched() -> None:
-    assert common_window(GRID, [shifted(3.5, 4.25, (2, 2))]) == Window(3, 4, 3, 3)
+@pytest.mark.parametrize(
+    ("one", "other", "offset"),
+    [
+        (degrees(200, 40), degrees(-160, 40), (0, 0)),
+        (degrees(-160, 40), degrees(200, 40), (0, 0)),
+        (degrees(179, 40), degrees(-181, 40), (0, 0)),
+        (degrees(179, 40), degrees(-179, 40, 59), (4, 8)),
+        (degrees(0, 1440), degrees(-10, 40), (0, 1400)),
+        (degrees(-180, 1444), degrees(-180, 1444), (0, 0)),
+        (degrees(10, 40), degrees(300, 40), (0, 1160)),
+    ],
+    ids=["200", "-160", "over 180", "over 180, cut", "over 0", "the world", "apart"],
+)
+def test_a_lattice_of_degrees_goes_round(one: Grid, other: Grid, offset: tuple[int, int]) -> None:
+    assert one.same_lattice(other) == offset
 
 
-def test_common_window_needs_all_of_the_others() -> None:
-    left, right = shifted(0, 0, (40, 30)), shifted(0, 30, (40, 30))
-    assert common_window(GRID, [left, right]) is None
-    assert common_window(GRID, [left, shifted(0, 20, (40, 30))]) == Window(0, 20, 40, 10)
+@pytest.mark.parametrize("grids", [(-180, 0), (0, -180), (-180, 90)])
+def test_worlds_that_begin_elsewhere_have_no_single_offset(grids: tuple[float, float]) -> None:
+    one, other = (degrees(west, 1440) for west in grids)
+    assert one.same_lattice(other) is None
 
 
-def test_common_window_compares_places_not_numbers() -> None:
-    west, south, east, north = reproject(GRID.footprint(), UTM, LONLAT).bounds
-    pixel = (east - west) / 60, (north - south) / 40
-    same_ground = Grid(LONLAT, Affine(pixel[0], 0, west, 0, -pixel[1], north), (40, 60))
-    assert common_window(GRID, [same_ground]) == GRID.full_window
-    same_numbers = Grid(CRS.from_epsg(32633), NORTH_UP, (40, 60))
-    assert common_window(GRID, [same_numbers]) is None
-
-
-def test_common_window_of_a_turned_grid_is_its_bounding_box() -> None:
-    turned = Grid(UTM, ROTATED, (10, 10))
-    window = common_window(GRID, [turned])
-    corners = [~NORTH_UP @ (ROTATED @ corner) for corner in ((0, 0), (10, 0), (0, 10), (10, 10))]
-    cols, rows = np.array(corners).T
-    assert window == Window(
-        int(np.floor(rows.min())),
-        int(np.floor(cols.min())),
-        int(np.ceil(rows.max()) - np.floor(rows.min())),
-        int(np.ceil(cols.max()) - np.floor(cols.min())),
+@pytest.mark.parametrize(
+    ("crs", "x", "pixel"),
+    [
+        ("EPSG:4326", 200, 0.01),
+        ("EPSG:4326", -181, 0.01),
+        ("EPSG:4267", 179, 0.01),
+        ("EPSG:3857", 20_000_000, 500),
+        ("EPSG:3832", 20_000_000, 500),
+        ("EPSG:3395", -20_050_000, 500),
+    ],
+)
+def test_pixels_for_a_warp_are_where_they_were(crs: str, x: float, pixel: float) -> None:
+    grid = Grid(CRS.from_user_input(crs), Affine(pixel, 0, x, 0, -pixel, 50), (100, 200))
+    there = grid.continuous(grid)
+    assert there.crs != grid.crs and sum(there.span) == pytest.approx(0, abs=1e-6 * pixel)
+    cols, rows = np.array([0.0, 77.0, 200.0]), np.array([0.0, 3.0, 100.0])
+    found = Transformer.from_crs(there.crs, "EPSG:4326", always_xy=True).transform(
+        *(there.transform @ (cols, rows))
     )
+    expected = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True).transform(
+        *(grid.transform @ (cols, rows))
+    )
+    assert (found[0] - expected[0] + 180) % 360 == pytest.approx(180, abs=1e-9)
+    assert found[1] == pytest.approx(expected[1], abs=1e-9)
+    back = Transformer.from_crs("EPSG:4326", there.crs, always_xy=True).transform(*expected)
+    assert back[0] == pytest.approx((there.transform @ (cols, rows))[0], abs=1e-6 * pixel)
 
 
-def test_ground_that_another_crs_cannot_hold_is_not_common() -> None:
-    antipode = Grid(LONLAT, Affine(0.01, 0, -171, 0, -0.01, -45), (10, 10))
-    assert common_window(GRID, [antipode]) is None
-
-
-def test_reproject_there_and_back() -> None:
-    box = shapely.box(500_000, 5_000_000, 501_000, 5_001_000)
-    there = reproject(box, UTM, LONLAT)
-    assert there.bounds == pytest.approx((9.0, 45.15, 9.013, 45.16), abs=0.01)
-    assert shapely.equals_exact(reproject(there, LONLAT, UTM), box, tolerance=1e-6)
+def test_most_pixels_are_warped_as_they_are() -> None:
+    for grid in (GRID, degrees(10, 40), degrees(-180, 1440)):
+        assert grid.continuous(GRID) is grid
+    assert degrees(10, 40).continuous(degrees(370, 40)) != degrees(10, 40)

@@ -1,4 +1,4 @@
-"""Logits become bytes and back to percent without a pixel of no data turning into an answer."""
+"""Logits become bytes and percent, and pixels without data never become an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SpatialBlocks assign a raster to splits: no pixel to two splits, shares kept, known by the seed."""
+"""SpatialBlocks assign a raster to splits: no pixel in two splits, exact shares, same with a seed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_no_pixel_in_two_splits(plan: TilePlan, seed: int, gap_px: int) -> None:
 def test_shares_are_kept_to_a_block(rows: int, cols: int, block: int, seed: int) -> None:
     plan = TilePlan((rows * 4, cols * 4), 4, 0, block)
     chips = chips_of(plan, assign_splits(plan, SHARES, seed))
-    assert sum(map(len, chips.values())) == rows * cols  # none lost without overlap
+    assert sum(map(len, chips.values())) == rows * cols  # without overlap none is lost
     largest = (block + block // 2) ** 2
     for split, share in SHARES.items():
         assert abs(len(chips[split]) - share * rows * cols) <= 2 * largest

@@ -1,4 +1,4 @@
-"""Tiles cover, output blocks partition, and what a block gathers from is known exactly."""
+"""Tiles cover the raster, output blocks partition it, and the tiles of each block are exact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The made-up landscape: the same for a seed, and changed where it says and nowhere else."""
+"""The synthetic landscape: equal for equal seeds, and changed only where it says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every model of BUILTIN keeps the protocol; the training-free ones see what they should."""
+"""Every model of BUILTIN follows the protocol; classical models detect what they should."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Pixels = NDArray[np.float32]
 
 
 def two_dates(bands: int = 3, size: int = SIZE) -> tuple[Pixels, Pixels]:
-    """The same relief with fresh noise, and a square of something else in the second."""
+    """The same relief with new noise, and a square of something else at the second date."""
     before = texture(size, bands, seed=1)
     after = before + np.random.default_rng(9).normal(0, 3, before.shape).astype(np.float32)
     after[SQUARE] = np.linspace(230, 20, bands) if bands > 1 else 250
@@ -125,7 +125,7 @@ def test_a_planted_square_is_found_whole_and_alone(name: str) -> None:
     truth[SQUARE] = True
     overlap = (found & truth).sum() / (found | truth).sum()
     assert overlap > 0.8
-    # Nothing beyond the reach of the smoothing.
+    # Nothing outside the radius of the filter.
     assert not found[:14].any()
     assert not found[42:].any()
 
@@ -148,7 +148,7 @@ def test_irmad_does_not_mind_mixed_or_swapped_bands() -> None:
 
 
 def test_irmad_goes_by_the_unchanged_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A third of the scene changed: reweighting sets it apart far better than one round does."""
+    """A third of the scene changed. Reweighting separates it far better than a single round."""
     before, after = two_dates()
     after[:, :21] = 255 - after[:, :21]
     chip, contrast = make_chip(before, after), []

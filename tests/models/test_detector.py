@@ -174,7 +174,7 @@ def test_load_model_takes_names_of_ones_own(folder: Path, detector: ChangeClipDe
     np.testing.assert_array_equal(logits[:, 1] - logits[:, 0], ours)
     with pytest.raises(OptionError, match="loaded without CLIP"):
         model.change_logits(batch)
-    with pytest.raises(InputError, match="as many at both dates"):
+    with pytest.raises(InputError, match="both dates need the same number"):
         model.logits(np.zeros((1, 32, 32, 3), np.uint8), np.zeros((1, 32, 32, 3), np.uint8), [], [])
 
 

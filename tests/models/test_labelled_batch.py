@@ -50,5 +50,5 @@ def test_it_moves_whole() -> None:
 
 def test_a_chip_without_a_label_is_a_mistake() -> None:
     blank = chip(1)
-    with pytest.raises(ValueError, match="without a label"):
+    with pytest.raises(ValueError, match="needs a label"):
         collate_labelled([(Chip(blank.before, blank.after, blank.valid), (ONE, TWO))], places=64)

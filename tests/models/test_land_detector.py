@@ -1,4 +1,4 @@
-"""A network that sees what stands there: change and land in one pass, and only what is asked for."""
+"""A network with a land head: change and land cover in one pass, and `only` some classes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SPEC = DetectorSpec("", precision="float32", prompts="fixed")
 def network() -> ChangeClip:
     torch.manual_seed(3)
     made = ChangeClip(SMALL_LITE).eval().requires_grad_(False)
-    # Fresh heads are as good as silent.
+    # Untrained heads give almost nothing.
     made.decode_head.conv_seg.weight *= 40
     assert made.land_head is not None
     made.land_head.classify.weight *= 40
@@ -64,7 +64,7 @@ def test_only_keeps_what_is_or_was_of_the_class(asked: tuple[str, ...]) -> None:
     only = detector(replace(SPEC, only=asked)).change_logits(batch())
     numbers = torch.tensor([CLASSES.index(name) for name in asked])
     kept = only == every
-    # What is more likely than not one of them is kept, and so is nothing but what may be.
+    # Exactly the pixels with a probability of at least one half for these classes are kept.
     gone = only <= SURELY_NOT
     assert (kept | gone).all()
     if len(asked) == len(CLASSES):
@@ -94,7 +94,7 @@ def test_pixels_without_data_are_unseen() -> None:
 
 
 def quarters(seed: int) -> np.ndarray:
-    """Four fields, each of an even colour."""
+    """Four fields, each of one colour."""
     colours = np.random.default_rng(seed).integers(0, 256, (2, 2, 1, 1, 3))
     fields = np.broadcast_to(colours, (2, 2, 50, 75, 3)).transpose(0, 2, 1, 3, 4)
     return fields.reshape(100, 150, 3).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Models by name: found, built, kept once in a process, or refused with one line."""
+"""Models by name: found, built once per process, or refused with one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from geochange.models.protocol import ChangeModel
 
 
 class Counted:
-    """A model that counts how often it was made and what it was told."""
+    """A model that counts how often it was created, and keeps its statistics."""
 
     bands = None
     threshold = 0.5
@@ -75,7 +75,10 @@ def test_a_dotted_path_is_built_and_put_on_the_device() -> None:
         ("nowhere.at.all:Model", "--model nowhere.at.all:Model: cannot be imported"),
         (f"{__name__}:Missing", f"--model {__name__}:Missing: cannot be imported"),
         (":Model", "--model :Model: cannot be imported"),
-        (f"{__name__}:NoModel", f"--model {__name__}:NoModel: NoModel is no ChangeModel; it needs"),
+        (
+            f"{__name__}:NoModel",
+            f"--model {__name__}:NoModel: NoModel is not a ChangeModel; it needs",
+        ),
     ],
 )
 def test_what_is_no_model_is_refused(name: str, line: str) -> None:

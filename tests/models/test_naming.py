@@ -1,4 +1,4 @@
-"""Rankings, and the words that tell one CLIP's answers from another's."""
+"""Rankings of names, and the tags that distinguish the answers of different CLIPs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from geochange.models.naming import Namer, clip_tag, rankings, read_namer, vocab
 from geochange.models.prompts import NAMES, best_names, published_vocabulary
 from geochange.models.scorer import ClipScorer
 from geochange.models.weights.card import Card
-from geochange.training import class_file
+from geochange.training.data import class_file
 
 
 def chips(count: int, side: int = 64, seed: int = 0) -> list[Chip]:
@@ -123,7 +123,7 @@ def test_a_file_is_called_by_its_name_and_what_is_in_it(
     assert clip_tag(str(file)) != f"my-clip-2-{digest[:8]}"
     with pytest.raises(InputError, match=r"no weights at .*none\.pt"):
         clip_tag(str(tmp_path / "none.pt"))
-    # OpenAI's file by any name is the published one, unless it is to be run as another.
+    # OpenAI's file is the published one under any name, unless it is run as another model.
     monkeypatch.setattr(naming, "_PUBLISHED_SHA256", hashlib.sha256(b"two").hexdigest())
     assert clip_tag(str(file)) == clip_tag(f"ViT-B-16-quickgelu@{file}") == "vit16"
     assert clip_tag(f"ViT-B-16@{file}") != "vit16"

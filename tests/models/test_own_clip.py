@@ -1,4 +1,4 @@
-"""A checkpoint that carries its own CLIP: written, read, run without any other, and refused."""
+"""A checkpoint with its own CLIP: written, read, used without another CLIP, and refused."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_card_that_promises_in_vain_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "vain.safetensors"
     card = Card(TINY.options, clip=OWN_CLIP)
     write_checkpoint(path, Checkpoint(card, ChangeClip(TINY.options).state_dict()))
-    with pytest.raises(InputError, match="says that it holds its own CLIP, and it does not"):
+    with pytest.raises(InputError, match="says that it holds its own CLIP, but it does not"):
         read_checkpoint(path)
 
 

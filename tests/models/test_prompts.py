@@ -27,7 +27,7 @@ def _names(first: int) -> tuple[str, ...]:
 
 
 class _CountingEncoder:
-    """Stands for the text tower: an embedding that tells its text apart, and what was asked."""
+    """Replaces the text tower: each text has its own embedding, and the requests are recorded."""
 
     def __init__(self) -> None:
         self.asked: list[list[int]] = []
@@ -49,7 +49,7 @@ def test_the_published_vocabulary() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("lake\nsea\n", "2 names, and each text needs 9"),
+        ("lake\nsea\n", "2 names, but each text needs 9"),
         ("\n".join("abcdefghia"), "a more than once"),
     ],
 )

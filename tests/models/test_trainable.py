@@ -1,4 +1,4 @@
-"""The network as it is trained, and what it starts from."""
+"""The network for training, and its initial weights."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_start_from_clip_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     ("variant", "weights", "told"),
     [
         ("huge", None, "there are rn50, vit-b16"),
-        ("tiny", "clip", "tiny has none"),
+        ("tiny", "clip", "tiny has no CLIP"),
     ],
 )
 def test_starts_that_cannot_be_are_refused(variant: str, weights: str | None, told: str) -> None:

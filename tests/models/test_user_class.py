@@ -1,4 +1,4 @@
-"""package.module:Class: of the current folder that one package, and nothing else."""
+"""package.module:Class: only that package is imported from the current folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ except ImportError:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The current folder; what is imported from it is forgotten."""
+    """The current folder. Modules imported from it are removed afterwards."""
     monkeypatch.chdir(tmp_path)
     known, path, finders = set(sys.modules), list(sys.path), list(sys.meta_path)
     yield tmp_path

@@ -1,4 +1,4 @@
-"""Ports of Dask run what they are sent: they listen here alone, and need a key."""
+"""Dask's ports run the code that they receive, so they listen on this machine only and need a key."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ IN_PLAIN: dict[str, Any] = {}
 
 
 def without_certificate() -> dict[str, Any]:
-    """TLS of somebody who trusts everybody and shows nothing."""
+    """TLS without any certificate or check."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return {"ssl_context": context}
 
 
 def with_other_keys() -> dict[str, Any]:
-    """TLS with keys of another cluster, which checks nobody else's."""
+    """TLS with the keys of another cluster, without checking the other side."""
     arguments: dict[str, Any] = Security.temporary().get_connection_args("client")
     arguments["ssl_context"].verify_mode = ssl.CERT_NONE
     return arguments
@@ -51,7 +51,7 @@ STRANGERS = {
 
 
 def run_there(address: str, arguments: dict[str, Any], note: Path) -> None:
-    """Have whoever listens at an address make a file, as Dask's own client would."""
+    """Let the process at an address create a file, as Dask's own client could."""
 
     async def ask() -> None:
         comm = await connect_to(address, timeout=3, deserialize=False, **arguments)
@@ -96,7 +96,7 @@ def test_strangers_have_nothing_run(workers: Client, stranger: str, tmp_path: Pa
 
 
 def test_a_port_without_keys_runs_what_it_is_sent(tmp_path: Path) -> None:
-    """What the test above would see if the ports were open."""
+    """What the test above would find if the ports were open."""
     with LocalCluster(
         n_workers=1, processes=False, protocol="tcp://", dashboard_address="127.0.0.1:0"
     ) as cluster:
@@ -149,7 +149,7 @@ def test_workers_that_do_not_come_up_are_refused() -> None:
 
 
 def keys_in(folder: Path) -> dict[str, str]:
-    """Settings of Dask that name the files of new keys."""
+    """Dask settings that name the files of new keys."""
     folder.mkdir()
     keys = Security.temporary()
     parts = {
@@ -185,7 +185,7 @@ def test_what_is_wrong_with_keys_is_said(tmp_path: Path, monkeypatch: pytest.Mon
         security = cluster.security
         right = {
             "distributed.comm.tls.ca-file": security.tls_ca_file,
-            # Key and certificate in one.
+            # Key and certificate in one file.
             "distributed.comm.tls.client.cert": security.tls_client_cert + security.tls_client_key,
         }
         with dask.config.set(right):

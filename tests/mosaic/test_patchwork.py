@@ -1,4 +1,4 @@
-"""Patchwork: every pixel from the tile that it lies deepest in, whatever the blocks."""
+"""Patchwork: every pixel comes from the tile in which it lies deepest, for any blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A block of logits is there as long as an output block may gather from it, and no longer."""
+"""A block of logits exists as long as an output block may need it, and no longer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from geochange.mosaic.store import LogitStore
 
 @dataclass(frozen=True)
 class Watched(LogitStore):
-    """A store that remembers what it was told to drop."""
+    """A store that records the blocks that it drops."""
 
     dropped: list[Index] = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""A job list of any length: a handful at a time, in a possible order, and no failure hidden."""
+"""A job list of any length: few jobs at a time, in a valid order, and failures are raised."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def client() -> Iterator[Client]:
 
 
 class Watched:
-    """A client that counts what is submitted and not yet handed over, and what is cancelled."""
+    """A client that counts jobs in progress and cancelled jobs."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -70,7 +70,7 @@ def fail(number: int) -> int:
     raise ValueError(f"job {number} broke")
 
 
-# What follows is sent to the workers by name: threads of this process, so they see the same gate.
+# These functions are sent to workers by name. Workers are threads here, so they share the gate.
 GATE = threading.Event()
 STARTED: list[int] = []
 
@@ -153,7 +153,7 @@ def test_the_list_is_read_no_further_than_needed(
 
 
 def test_a_huge_raster_keeps_few_tasks_on_the_scheduler(client: Client) -> None:
-    """200,000 x 200,000 px: its first three rows of blocks, worked by a call that costs nothing."""
+    """200,000 x 200,000 px: its first three rows of blocks, with jobs that cost nothing."""
     plan = TilePlan((200_000, 200_000))
     work = cast(RunSpec, SimpleNamespace(plan=plan, scope=Scope(plan)))
     row = plan.cols.blocks + plan.cols.outputs
@@ -173,7 +173,7 @@ def test_a_huge_raster_keeps_few_tasks_on_the_scheduler(client: Client) -> None:
     run_bounded(client, sample(), take)
     assert done == handed == 3 * row > 700
     most_tasks, most_read = map(max, zip(*live, strict=True))
-    # What is submitted, and what the scheduler has been told to forget but has not yet.
+    # Submitted jobs, and those that the scheduler has not forgotten yet.
     assert most_tasks <= 4 * THREADS
     assert most_read <= 2 * THREADS + READ_AHEAD
 
@@ -184,7 +184,7 @@ def test_the_first_failure_is_raised_and_the_rest_cancelled(client: Client) -> N
     def listed() -> Iterator[Job]:
         for number in range(1000):
             read.append(number)
-            # Only one thread may wait at the gate: the other has to reach the failure.
+            # Only one thread may wait at the gate, because the other has to reach the failure.
             yield Job(number, {2: wait, 4: fail}.get(number, double), (number,))
 
     watched = Watched(client)

@@ -1,4 +1,4 @@
-"""The weighted mean of tiles: exact, blind to blocks, honest about what is missing."""
+"""The weighted mean of tiles: exact, independent of blocks, and NaN without data."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_it_is_the_weighted_mean(plan: TilePlan, taper: str, seed: int) -> None:
     tiles = random_tiles(plan, seed)
     found = stitched(plan, taper, tiles)
     assert found.dtype == np.float32
-    # Tiles of different sign cancel, so the error is measured against what was summed.
+    # Tiles of opposite sign cancel, so the error is relative to the summed magnitudes.
     np.testing.assert_allclose(found, reference(plan, taper, tiles), rtol=1e-5, atol=2e-5)
 
 

@@ -1,4 +1,4 @@
-"""What a task puts is what another gets; a chunk that is there is whole, and nothing else is."""
+"""A task reads what another task wrote; a chunk that exists is complete."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def probability(tmp_path: Path) -> ProbabilityStore:
 
 
 def block_of(plan: TilePlan, block: tuple[int, int]) -> np.ndarray:
-    """Logits that tell their tile: row * 100 + col + a little for the pixel."""
+    """Logits that identify their tile: row * 100 + col + a small number for the pixel."""
     rows, cols = plan.block_tile_ranges(block)
     tile = np.arange(plan.tile_px) / 64
     places = np.array([[row * 100 + col for col in cols] for row in rows])

@@ -17,7 +17,7 @@ def test_weights_are_above_nothing_and_finite(taper: str, tile_px: int) -> None:
     found = weights(taper, tile_px)
     assert found.shape == (tile_px, tile_px)
     assert found.dtype == np.float32
-    # Not merely above zero: a product with a logit must not fall into the subnormal numbers.
+    # More than just above zero: the product with a logit must not be a subnormal number.
     assert found.min() > 1e-20
     assert found.max() <= 1
 

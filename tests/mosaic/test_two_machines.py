@@ -47,7 +47,7 @@ def keys_in(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def started(machine: Machine, said: str, keys: dict[str, str], *words: str) -> Iterator[None]:
-    """A process of Dask's on a machine, once its log says that it is up."""
+    """A Dask process on a machine, once its log says that it is ready."""
     command = machine.words(sys.executable, "-m", "distributed.cli." + words[0], *words[1:])
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=os.environ | keys
@@ -80,11 +80,11 @@ try:
 except OptionError as error:
     print(error)
 """
-"""A program that says how a scheduler receives it."""
+"""A program that prints how a scheduler answers."""
 
 
 def run_on(machine: Machine, keys: dict[str, str], *words: str) -> str:
-    """What Python says on a machine."""
+    """The output of a Python program on a machine."""
     done = subprocess.run(
         machine.words(sys.executable, *words),
         capture_output=True,

@@ -1,4 +1,4 @@
-"""pipelines/cluster.py: processes give what one process gives; what is missing is said."""
+"""pipelines/cluster.py: several processes give the same result as one; missing packages are named."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_two_processes_give_the_bits_of_one(
 
 @pytest.fixture
 def whole_sums(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Over how many threads a sum is split decides its last bits: one, here and there."""
+    """The number of threads that split a sum decides its last bits: one in every process."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -89,7 +89,10 @@ def test_two_processes_give_the_bits_of_one_for_a_network_too(
     )
     out = tmp_path / "changes.gpkg"
     network_words = ["--set", f"model={model}", "--set", "threshold=0.5"]
-    network_words += ["--set", "precision=float32"]  # what a CPU takes it measures, under any load
+    network_words += [
+        "--set",
+        "precision=float32",
+    ]  # the batch size of a CPU does not depend on load
     done = pipeline_afresh(
         *("cluster", *map(str, pair), "--out", str(out), "--workers", "2", "--threads", "1"),
         *(*WORDS, *network_words, "--quiet"),
@@ -100,7 +103,7 @@ def test_two_processes_give_the_bits_of_one_for_a_network_too(
 
 
 def stand_in(asked: dict[str, Any]) -> type[LocalCluster]:
-    """In the place of a cluster that needs GPUs or SLURM: threads, and what it was asked for."""
+    """Replaces a cluster of GPUs or SLURM: uses threads, and records its arguments."""
 
     class StandIn(LocalCluster):
         def __init__(self, **options: Any) -> None:
@@ -119,7 +122,7 @@ def stand_in(asked: dict[str, Any]) -> type[LocalCluster]:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What stand-ins for dask-cuda and dask-jobqueue are asked for."""
+    """The arguments of the replacements for dask-cuda and dask-jobqueue."""
     asked: dict[str, Any] = {}
     for package, name in (("dask_cuda", "LocalCUDACluster"), ("dask_jobqueue", "SLURMCluster")):
         module = ModuleType(package)

@@ -1,4 +1,4 @@
-"""pipelines/finetune.py: a reviewed pair in, a better model and what it gained out."""
+"""pipelines/finetune.py: from a reviewed pair to a better model and its gain."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ pytestmark = pytest.mark.slow
 
 ROOFS = [(20, 20, 24), (30, 150, 20), (150, 40, 26), (160, 190, 22), (220, 100, 20)]
 PONDS = [(70, 90, 22), (90, 200, 24), (215, 30, 20), (200, 140, 22)]
-"""The last lies where the chips to measure on are cut, among three roofs."""
+"""The last one lies among three roofs, where the validation chips are cut."""
 SMALL = ["--size", "64", *(w for k, v in BRIEFLY.items() for w in ("--set", f"{k}={v}"))]
 FORGET = ["--set", "optim.weight_decay=1000", "--set", "optim.steps=1"]
-"""Rate times decay is 1: the step leaves next to nothing of any weight."""
+"""Rate times decay is 1, so one step removes almost all of every weight."""
 
 
 @pytest.fixture(scope="module")
 def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the parent, a reviewed pair and another one."""
+    """A folder with the initial model, a reviewed pair and another pair."""
     folder = tmp_path_factory.mktemp("finetune")
     parent = write_planted(folder / "parent" / "best.safetensors")
     before, after = make_pair(folder / "here", 256, 3, ROOFS, PONDS)
@@ -59,7 +59,7 @@ def test_tuning_gains_and_says_so(reviewed: Path) -> None:
     done = pipeline_afresh("finetune", *words(reviewed, "tuned", *new))
     assert done.returncode == 0, done.stderr
     figures = json.loads((reviewed / "tuned" / "gain.json").read_text())
-    # The parent calls a pond change, and tuning takes it off: half of what was called, no roof.
+    # The initial model calls a pond change, and tuning removes it: half of the change, and no roof.
     assert figures["before"]["precision"] < 0.7 < 0.9 < figures["after"]["precision"]
     assert figures["after"]["f1"] > figures["before"]["f1"]
     assert all(row in done.stdout for row in table(figures))
@@ -79,7 +79,7 @@ def test_a_tuning_that_loses_is_said_and_not_used(reviewed: Path) -> None:
     assert figures["after"]["f1"] < figures["before"]["f1"]
     assert "tuning lost F1; the new pair was worked by" in done.stderr.splitlines()[-1]
     record = geochange.read_changes(reviewed / "lost" / "changes.gpkg")
-    assert len(record) == 2  # the parent finds roof and pond
+    assert len(record) == 2  # the initial model finds roof and pond
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""pipelines/monitor.py: dated rasters in, changes with their dates out, once for each pair."""
+"""pipelines/monitor.py: from dated rasters to dated changes; each pair runs once."""
 
 from __future__ import annotations
 

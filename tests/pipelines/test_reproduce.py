@@ -1,4 +1,4 @@
-"""pipelines/reproduce.py: what a set reaches beside what was published, and what is missing said."""
+"""pipelines/reproduce.py: results of a data set beside the published ones; missing ones are named."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def test_the_picture_shows_ground_and_changes(folder: Path) -> None:
 
 
 def test_an_older_program_reads_it(folder: Path) -> None:
-    """QGIS's own GDAL is 3.6; both layers, and no table of ours in the way."""
+    """QGIS's GDAL is 3.6. It reads both layers, and no table of geochange disturbs it."""
     code = (
         "import sys; from osgeo import ogr; ogr.UseExceptions(); data = ogr.Open(sys.argv[1]); "
         "print(*[layer.GetName() for layer in data]); "
@@ -181,7 +181,7 @@ def test_the_file_is_a_valid_geopackage(folder: Path) -> None:
 
 
 def test_dates_on_other_grids_open_too(tmp_path: Path) -> None:
-    """The dates in CRSs of their own, one band, and a folder that is not that of the polygons."""
+    """Each date has its own CRS and one band, and is in another folder than the polygons."""
     pictures, out = tmp_path / "pictures", tmp_path / "out"
     pictures.mkdir()
     out.mkdir()

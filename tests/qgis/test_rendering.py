@@ -1,6 +1,6 @@
-"""QGIS itself opens the outputs, takes their style by default and draws them.
+"""QGIS opens the outputs, uses their default style and draws them.
 
-Skipped only where no QGIS is installed. GEOCHANGE_QGIS_PYTHON names its Python if that is not
+Skipped only if QGIS is not installed. GEOCHANGE_QGIS_PYTHON names its Python if that is not
 /usr/bin/python3.
 """
 
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.qgis
 
 
 def some_changes() -> gpd.GeoDataFrame:
-    """A change of each class and one far below them all, round, square and with a hole."""
+    """A change of each class, and one far below all of them: round, square and with a hole."""
     ring = shapely.Point(500_055, 5_000_055).buffer(30) - shapely.Point(500_055, 5_000_055).buffer(
         14
     )
@@ -73,7 +73,7 @@ def probabilities() -> NDArray[np.uint8]:
 
 
 def write_photo(path: Path) -> None:
-    """Ground like an aerial photo's: grass, a bright yard, a dark wood, all of them grainy."""
+    """Ground as in an aerial image: grass, a bright yard and dark wood, all with grain."""
     random = np.random.default_rng(0)
     ground = np.full((SIDE, SIDE, 3), (104, 116, 82), float)
     ground[:, 140:260] = (190, 184, 172)

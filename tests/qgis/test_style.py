@@ -1,4 +1,4 @@
-"""The colours: nothing disappears, order can be seen, and polygons and raster say the same."""
+"""Colours: all are visible, their order is visible, and polygons and raster agree."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_colormap_has_every_value_and_only_nodata_is_transparent() -> None:
 def test_colormap_darkens_all_the_way() -> None:
     colors = probability_colormap()
     light = [lightness(colors[value][:3]) for value in range(NODATA)]
-    assert all(a >= b - 0.3 for a, b in pairwise(light))  # rounding to 8 bits may waver
+    assert all(a >= b - 0.3 for a, b in pairwise(light))  # tolerance for rounding to 8 bits
     assert light[0] == pytest.approx(100, abs=0.1) and light[-1] < 25
 
 

@@ -1,4 +1,4 @@
-"""Dates are found in what files say, and in their names when they say nothing."""
+"""Dates come from the metadata of files, and else from their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pair put back: the warp reads one date from where its things lie."""
+"""A coregistered pair: the warp reads one date with a shift."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_whole_pixels_are_put_back_exactly(tmp_path: Path) -> None:
 
 
 def test_parts_of_pixels_are_put_back_along_a_slope(tmp_path: Path) -> None:
-    off = NORTH_UP @ Affine.translation(-2.3, 1.4)  # things lie up to the right of where they were
+    off = NORTH_UP @ Affine.translation(-2.3, 1.4)  # objects lie up and to the right
     paths = [
         make_raster(tmp_path / f"{i}.tif", ramp((60, 70), placed))
         for i, placed in enumerate((NORTH_UP, off))

@@ -1,4 +1,4 @@
-"""What a band says of itself, one by one."""
+"""The metadata of each band."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_data_bands_are_those_that_are_compared_by_default(tmp_path: Path) -> No
 def test_overviews_are_those_of_every_band(
     tmp_path: Path, second: tuple[int, ...], expected: tuple[int, ...]
 ) -> None:
-    pixels = noise((600, 600))  # of smaller ones GDAL tells nothing
+    pixels = noise((600, 600))  # GDAL reports none for smaller ones
     path = vrt(tmp_path, [(pixels, None), (pixels, None)])
     for name, levels in (("band1.tif", (2, 4)), ("band2.tif", second)):
         if levels:
@@ -109,6 +109,6 @@ def test_overviews_are_those_of_every_band(
 
 
 def test_what_a_band_says_is_small(tmp_path: Path) -> None:
-    """400 bands travel with every task."""
+    """400 bands are sent with every task."""
     many = inspect(make_raster(tmp_path / "a.tif", noise((4, 5, 400)), nodata=0))
     assert len(pickle.dumps(many)) < 20_000

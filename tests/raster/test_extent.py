@@ -1,4 +1,4 @@
-"""Metres on the ground of what is counted in pixels."""
+"""Metres on the ground for lengths in pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A raster that changed is told from what it was, whatever it is made of."""
+"""A changed raster has another fingerprint, for every kind of raster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every odd raster reads as rasterio reads it plainly, and lacks what its maker says it lacks."""
+"""Every odd raster has the pixels that rasterio reads, and the missing pixels that its maker names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WINDOWS = [Window(0, 0, 9, 11), Window(5, 3, 17, 13), Window(30, 20, 10, 16), Wi
 
 @dataclass(frozen=True)
 class Expected:
-    """A raster, and what must be read of some of its bands: (height, width, band) and where."""
+    """A raster, and the expected pixels of some bands: (height, width, band) and validity."""
 
     info: RasterInfo
     bands: tuple[int, ...]
@@ -40,11 +40,11 @@ class Expected:
     valid: NDArray[np.bool_]
 
     def date(self, warped: bool = False) -> AlignedRaster:
-        """The raster on its own grid, through the warper if so."""
+        """The raster on its own grid, through the warper if `warped`."""
         return AlignedRaster(self.info, self.bands, self.info.grid, None if warped else (0, 0))
 
     def assert_is(self, read: tuple[Any, Any], place: Any = ...) -> None:
-        """What was read is exactly that: the validity, the type, every bit that is valid."""
+        """Check validity, dtype and every bit of valid pixels."""
         pixels, valid = self.pixels[place], self.valid[place]
         np.testing.assert_array_equal(read[1], valid)
         assert read[0].dtype == pixels.dtype
@@ -71,7 +71,7 @@ def test_pixels_are_those_of_rasterio_whole_and_by_window(odd: Expected) -> None
 
 
 def test_a_warp_onto_its_own_grid_changes_nothing(odd: Expected) -> None:
-    """The warper is told of missing pixels by other means; on the same pixels it must agree."""
+    """The warper gets missing pixels in another way; on the same grid the result must be equal."""
     with odd.date(warped=True).reader() as read:
         odd.assert_is(read(odd.info.grid.full_window))
         for window in WINDOWS:
@@ -79,7 +79,7 @@ def test_a_warp_onto_its_own_grid_changes_nothing(odd: Expected) -> None:
 
 
 def test_nothing_missing_bleeds_into_a_warp(odd: Expected) -> None:
-    """Off its pixels, every pixel is a mean of its honest neighbours, however little they weigh."""
+    """On a shifted grid, every pixel is a mean of its valid neighbours, however small their weight."""
     for shift in (0.5, 0.02):
         with replace(odd.date(warped=True), shift_px=(shift, shift)).reader() as read:
             assert_honest(odd, *read(odd.info.grid.full_window))
@@ -90,7 +90,7 @@ def assert_honest(odd: Expected, moved: NDArray[Any], seen: NDArray[np.bool_]) -
     margin = np.abs(honest).max() * 1e-6 + 1
     assert moved[seen].min() >= honest.min() - margin
     assert moved[seen].max() <= honest.max() + margin
-    inner = np.s_[:-1, :-1]  # what lies beyond the last row and column is nowhere
+    inner = np.s_[:-1, :-1]  # nothing lies beyond the last row and column
     assert seen[inner][by_neighbours(odd.valid, np.logical_and)[inner]].all()
     assert not seen[inner][~by_neighbours(odd.valid, np.logical_or)[inner]].any()
 
@@ -102,7 +102,7 @@ def by_neighbours(valid: NDArray[np.bool_], combine: Any) -> NDArray[np.bool_]:
 
 
 def test_another_crs_lacks_the_same_ground(odd: Expected) -> None:
-    """Each pixel is missing where the pixel is that lies below its middle, found independently."""
+    """A pixel is missing if the source pixel at its centre is missing, computed independently."""
     own, target = odd.info.grid, CRS.from_epsg(3035)
     there = Transformer.from_crs(own.crs, target, always_xy=True)
     left, bottom, right, top = there.transform_bounds(*own.footprint().bounds)
@@ -140,7 +140,7 @@ def test_what_it_says_of_itself_travels_and_is_plain(odd: Expected) -> None:
 
 
 def test_pictures_without_a_place_are_read_alike(odd: Expected) -> None:
-    """Chips are files of their own: PNG, JPEG or TIFF, whose alpha is never compared."""
+    """Chips are single files: PNG, JPEG or TIFF, whose alpha is never compared."""
     path = Path(odd.info.path)
     if path.is_file() and odd.info.alpha not in odd.bands:
         with opened(str(path)) as dataset:

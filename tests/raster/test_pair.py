@@ -1,4 +1,4 @@
-"""Two rasters on one grid: exact where pixels coincide, warped elsewhere, the same from any window."""
+"""Two rasters on one grid: exact if pixels coincide, else warped; equal for every window."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def pair_of(before: Path, after: Path, grid: str = "before", bands: Bands = ONE)
 
 
 def read(pair: RasterPair, window: Window | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels and validity of the after date, of the whole grid unless said otherwise."""
+    """Pixels and validity of the after date, for the whole grid by default."""
     with pair.after.reader() as reader:
         return reader(window or pair.grid.full_window)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where an after raster lies so that it covers the before raster and has to be warped."""
+    """A position of an after raster that covers the before raster and must be warped."""
 
     crs: CRS
     transform: Affine
@@ -57,7 +57,7 @@ warped = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
 
 
 def in_neighbour(layout: Layout) -> Layout:
-    """Move a layout in another CRS to where the before raster really lies."""
+    """Move a layout in another CRS to the true position of the before raster."""
     if layout.crs == UTM:
         return layout
     middle = NORTH_UP @ (SHAPE[1] / 2, SHAPE[0] / 2)
@@ -68,7 +68,7 @@ def in_neighbour(layout: Layout) -> Layout:
 
 
 def ground_ramp(layout: Layout) -> np.ndarray:
-    """The ramp of makers.ramp, said in UTM, on the pixels of a layout."""
+    """The ramp of makers.ramp in UTM, on the pixels of a layout."""
     if layout.crs == UTM:
         return ramp(layout.shape, layout.transform)
     rows, cols = np.indices(layout.shape)
@@ -93,7 +93,7 @@ def test_a_warp_puts_the_ground_where_it_belongs(tmp_path: Path, layout: Layout)
     expected = ramp(SHAPE, NORTH_UP)
     assert pixels.dtype == np.float32
     assert valid.all()
-    # 0.13 pixels of GDAL's allowed error of approximation on a slope of 1.1 a pixel.
+    # GDAL's approximation error of 0.13 pixels, on a slope of 1.1 per pixel.
     np.testing.assert_allclose(pixels[..., 0], expected, atol=0.15)
 
 
@@ -112,7 +112,7 @@ def test_whole_numbers_stay_whole_numbers(tmp_path: Path, layout: Layout, dtype:
 
 @dataclass(frozen=True)
 class Gap:
-    """A way in which a raster says that pixels are missing."""
+    """A way to mark missing pixels in a raster."""
 
     dtype: str
     nodata: float | None = None
@@ -177,11 +177,11 @@ def test_what_is_missing_stays_missing_in_a_warp(tmp_path: Path, gap: Gap, name:
     after = gap.write(tmp_path / "after.tif", hole, layout)
     before = make_raster(tmp_path / "before.tif", noise((*SHAPE, 2)))
     pixels, valid = read(pair_of(before, after, bands=Bands((1, 2), (1, 2))))
-    # A pixel is 1.1 on the ramp: what lies further in or out than that is certain.
+    # A pixel is 1.1 on the ramp. Pixels farther inside or outside than that are certain.
     ground = ramp(SHAPE, NORTH_UP)
     assert not valid[(ground > 215) & (ground < 224)].any()
     assert valid[(ground < 211) | (ground > 228)].all()
-    # Nothing of what is missing may bleed into its neighbours.
+    # Missing pixels must not affect their neighbours.
     np.testing.assert_allclose(pixels[valid], 100, atol=1e-3)
 
 
@@ -202,7 +202,7 @@ def test_dark_in_one_band_of_8_bits_is_no_hole_in_a_warp(tmp_path: Path, name: s
 
 
 def test_dark_in_one_band_of_8_bits_weighs_in_a_warp(tmp_path: Path) -> None:
-    """Between 0 and 100 lies 50: the 0 is dark, not missing, while the other band has a value."""
+    """The mean of 0 and 100 is 50: the 0 is dark, not missing, while the other band has a value."""
     layout = LAYOUTS["half a pixel"]
     stripes = np.full((*layout.shape, 2), 100, np.uint8)
     stripes[:, ::2, 0] = 0
@@ -221,7 +221,7 @@ def test_ground_beyond_the_raster_is_missing(tmp_path: Path, dtype: str) -> None
     )
     pair = pair_of(make_raster(tmp_path / "before.tif", noise(SHAPE)), after)
     pixels, valid = read(pair)
-    assert 0.45 < valid.mean() < 0.55  # a square on its corner is half of its bounding box
+    assert 0.45 < valid.mean() < 0.55  # a square on its corner covers half of its bounding box
     assert (pixels[valid] == 100).all()
 
 
@@ -268,7 +268,7 @@ def test_a_window_is_the_same_part_of_the_whole(
 def test_a_window_is_the_same_part_where_the_map_bends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Over 700 pixels GDAL's straight lines leave the curve, by window if it were left to itself."""
+    """Over 700 pixels GDAL's linear approximation deviates, and would depend on the window."""
     monkeypatch.setattr(date_module, "WARP_CELL_PX", 256)
     coarse = Affine(100, 0, 500_000, 0, -100, 5_000_000)
     before = make_raster(tmp_path / "before.tif", np.zeros((150, 700), np.uint8), UTM, coarse)
@@ -331,7 +331,7 @@ def test_the_grid_of_after_may_be_taken(tmp_path: Path) -> None:
     with pair.before.reader() as reader:
         pixels, valid = reader(pair.grid.full_window)
     assert valid.all()
-    inner = np.s_[1:-1, 1:-1]  # at the rim the filter has pixels on one side only
+    inner = np.s_[1:-1, 1:-1]  # at the edge the filter has pixels on one side only
     np.testing.assert_allclose(pixels[inner], read(pair)[0][inner], atol=1e-3)
 
 
@@ -346,7 +346,7 @@ def test_the_grid_of_a_third_raster_may_be_taken(tmp_path: Path) -> None:
     pixels, valid = read(pair)
     assert valid.all()
     expected = ramp((12, 15), pair.grid.transform)
-    inner = np.s_[1:-1, 1:-1]  # at the rim the filter has pixels on one side only
+    inner = np.s_[1:-1, 1:-1]  # at the edge the filter has pixels on one side only
     np.testing.assert_allclose(pixels[..., 0][inner], expected[inner], atol=0.15)
 
 

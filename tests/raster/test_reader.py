@@ -1,4 +1,4 @@
-"""The door to rasters: what one says of itself, what is missing in it, and what is refused."""
+"""Reading rasters: metadata, missing pixels and refused files."""
 
 from __future__ import annotations
 

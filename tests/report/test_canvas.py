@@ -1,4 +1,4 @@
-"""What is drawn over pictures lies where it should, and a scale is a round length."""
+"""Drawings on images are in the right place, and a scale bar has a round length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a run: what it says is so, nothing in it is read as HTML, and STAC accepts its item."""
+"""The report of a run: its facts are true, texts are escaped, and its STAC item is valid."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def facts_of(tmp_path: Path, **options: Any) -> tuple[Result, dict[str, Any]]:
 
 
 class _Reader(HTMLParser):
-    """Collects tags with their attributes, and the text outside of style."""
+    """Collects tags with their attributes, and the text outside style elements."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -177,9 +177,9 @@ def test_a_raster_too_large_to_glance_at_is_shown_as_it_was_read(
         small = np.asarray(Image.fromarray(picture).resize((SIZE, SIZE), Image.Resampling.BOX))
         seen = truth[..., 0] > 0
         likeness = np.corrcoef(small[seen].ravel(), truth[seen].ravel())[0, 1]
-        assert likeness > 0.95  # of spots it is 0.4
+        assert likeness > 0.95  # with patches it is 0.4
         assert (small[5:20, 5:20] > 200).all() or path.name != "after.tif"
-    # The picture is the one that inference saw, in blocks of any size.
+    # The image is the one that inference saw, in blocks of any size.
     again = detect(*made, tmp_path / "again.gpkg", block=5, workers=1, **options)
     assert again.report is not None
     np.testing.assert_array_equal(pictures_of(again.report)[1], shown[1])
@@ -225,7 +225,7 @@ def test_nothing_changed_is_said(tmp_path: Path) -> None:
 def test_what_is_not_ours_is_not_replaced(tmp_path: Path, name: str) -> None:
     pair = make_pair(tmp_path)
     (tmp_path / name).write_text("my own notes")
-    with pytest.raises(OutputError, match=f"{name}: stands where"):
+    with pytest.raises(OutputError, match=f"{name}: exists and was not written by geochange"):
         detect(*pair, tmp_path / "changes.gpkg", model="cva")
     assert (tmp_path / name).read_text() == "my own notes"
     assert not (tmp_path / "changes.gpkg").exists()
@@ -257,7 +257,7 @@ def test_the_command_names_the_report(tmp_path: Path) -> None:
 
 
 def validity(item: dict[str, Any]) -> list[str]:
-    """What STAC's own schema has against an item; its copy is pystac's, so no network is needed."""
+    """The violations of STAC's schema by an item. pystac has a copy, so no network is needed."""
     schemas = get_local_schema_cache()
     registry: Registry[Any] = Registry().with_resources(
         [(uri, Resource.from_contents(schema)) for uri, schema in schemas.items()]

@@ -1,4 +1,4 @@
-"""Every output block is a job once, behind the blocks of tiles it needs and no later."""
+"""Every output block is one job, directly after the blocks of tiles that it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names from planted scores: by hand, whatever the blocks; and only those that are asked for."""
+"""Names from planted scores: equal to a manual count, for any blocks; and --only."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def named(raster: NDArray[np.uint8], store: ScoreStore, only: str | None = None)
 
 @pytest.fixture
 def planted(tmp_path: Path) -> tuple[NDArray[np.uint8], ScoreStore]:
-    """A row of three tiles of 8 px that share 2; a change in one, in two, in three, in none scored."""
+    """A row of three tiles of 8 px that overlap by 2; changes in one, two, three and no scored tile."""
     plan = TilePlan((8, 26), 8, 2, 2)
     assert plan.tiles == (1, 4)
     scores = np.zeros((1, 4, 2, 3), np.float32)
@@ -57,7 +57,7 @@ def planted(tmp_path: Path) -> tuple[NDArray[np.uint8], ScoreStore]:
     raster[0, 0:6] = 254  # 6 px in the first tile
     raster[2, 4:12] = 254  # 4 px in the first, 6 in the second: 2 of 8 lie in both
     raster[4, 8:12] = 254  # 4 px in the second
-    raster[6, 20:26] = 254  # in the last alone, which nobody scored
+    raster[6, 20:26] = 254  # only in the last tile, which has no scores
     return raster, store_of(tmp_path, plan, scores)
 
 
@@ -136,7 +136,11 @@ def test_names_of_one_meaning_score_together_and_weak_ones_are_not_said(
 ) -> None:
     plan = TilePlan((8, 26), 8, 2, 2)
     scores = np.zeros((1, 4, 2, 3), np.float32)
-    scores[0, :3] = [0.4, 0.25, 0.35]  # farmland is first alone, pond and building are together
+    scores[0, :3] = [
+        0.4,
+        0.25,
+        0.35,
+    ]  # farmland is first by itself, pond and building are first together
     scores[0, 2] = [0.05, 0.1, 0.85]
     scores[0, 3] = np.nan
     raster = np.zeros((8, 26), np.uint8)
@@ -170,7 +174,7 @@ def test_names_are_those_of_a_regions_own_pixels(block: tuple[int, int]) -> None
     raster[0, 0:6] = raster[2, 0:4] = raster[4, 0:5] = raster[6, 0:3] = 254
     land[0, 0, 0:6], land[1, 0, 0:6] = 2, (0, 0, 0, 0, 1, 1)
     land[:, 2, 0:4] = 0
-    land[1, 4, 0:5] = (0, 1, 2, 4, 4)  # none of them more than half
+    land[1, 4, 0:5] = (0, 1, 2, 4, 4)  # each at most one half
     land[:, 6, 0:3] = 255  # no data
     found = land_named(raster, land, block)
     assert found["change"].tolist() == [

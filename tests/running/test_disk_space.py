@@ -1,4 +1,4 @@
-"""Disk space is known before a run starts: never less than what then lies there, nor much more."""
+"""The disk space of a run is known before it starts: at least the true value, and not much more."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ IN_FLIGHT = 4
 
 
 def most_tiles(plan: TilePlan) -> int:
-    """Tiles on the disk at once when blocks come in order and each output follows its last block."""
+    """The most tiles on disk if blocks come in order, and each output follows its last block."""
     there: dict[tuple[int, int], int] = {}
     left = {output: set(plan.needed_blocks(output)) for output in every_output(plan)}
     most = 0

@@ -1,4 +1,4 @@
-"""What a run takes of the memory is known, and as many threads work as fit."""
+"""The memory of a run is known, and as many threads work as fit."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_bands_count_with_the_type_that_holds_them_all(tmp_path: Path) -> None:
 def test_no_more_is_kept_of_a_raster_than_it_holds(tmp_path: Path) -> None:
     assert cache_bytes(pair_of(tmp_path, (60, 50, 3))) == 60 * 50 * 6
     (tmp_path / "large").mkdir()
-    # Sparse: its pixels take no room.
+    # Sparse: its pixels take no disk space.
     large = make_raster(
         tmp_path / "large" / "picture.tif", np.zeros((9000, 9000), np.uint8), sparse_ok=True
     )

@@ -1,4 +1,4 @@
-"""The raster is the same, filled while tiles are inferred or afterwards; a run that fails leaves none."""
+"""The raster is the same if written during inference or afterwards; a failed run leaves none."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_early_or_late_the_bytes_are_the_same(
 
 
 class Breaking:
-    """Says nothing of the first tiles, then breaks down."""
+    """Finds nothing in the first tiles, then fails."""
 
     bands = 3
     threshold = 0.5
@@ -73,7 +73,7 @@ class Breaking:
         return {}
 
     def adopt(self, statistics: Any) -> None:
-        """Nothing to take."""
+        """Does nothing."""
 
     def change_logits(self, batch: Batch) -> torch.Tensor:
         self.left -= len(batch)

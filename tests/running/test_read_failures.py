@@ -1,4 +1,4 @@
-"""What blocks went without is kept; a run goes on, but not behind a server that gives nothing."""
+"""Unreadable areas of blocks are recorded; a run continues, unless a server gives nothing at all."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from makers import make_raster, noise
 
 from geochange.errors import RunError
 from geochange.grid.tiling import Window
+from geochange.raster.access.unreadable import NOTHING_UNREADABLE, Unreadable, UnreadableError
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import inspect
-from geochange.raster.unreadable import NOTHING_UNREADABLE, Unreadable, UnreadableError
 from geochange.running.read_failures import GIVE_UP, FailureRecords, ReadFailures
 
 HOLE = Unreadable((Window(0, 0, 2, 2),))

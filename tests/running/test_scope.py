@@ -1,4 +1,4 @@
-"""What an area leaves out is never asked for, and all that its pixels need is there."""
+"""Tiles outside an area are never inferred, and all tiles that its pixels need are."""
 
 from __future__ import annotations
 
@@ -100,5 +100,5 @@ def test_workers_find_the_area_in_the_work_folder(
     monkeypatch.setattr("geochange.running.scope._areas", {})
     assert area_of(digest, tmp_path).digest == digest
     monkeypatch.setattr("geochange.running.scope._areas", {})
-    with pytest.raises(RunError, match="cleared"):
+    with pytest.raises(RunError, match="perhaps it was deleted"):
         area_of(digest, tmp_path / "elsewhere")

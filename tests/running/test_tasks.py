@@ -1,4 +1,4 @@
-"""The answer depends on pixels, model, tile size, overlap and taper, and on nothing else."""
+"""Results depend on pixels, model, tile size, overlap and taper, and on nothing else."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CVA = {
 
 
 def lay_out(folder: Path, shape: tuple[int, int], block: int, seed: int = 0) -> RunSpec:
-    """A run over noise of `shape` with blobs of change and of nodata, stores made."""
+    """A run on noise of `shape` with areas of change and nodata, with its stores."""
     rng = np.random.default_rng(seed)
     before = rng.integers(1, 60, (*shape, 1)).astype(np.uint8)
     after = np.clip(
@@ -112,7 +112,7 @@ def test_what_is_missing_at_one_date_is_nodata_and_never_change(tmp_path: Path) 
 def test_finished_blocks_are_not_done_again(tmp_path: Path) -> None:
     work = lay_out(tmp_path / "a", (70, 90), 2)
     probability, regions = carry_out(work)
-    # With the inputs gone, only what is in the stores can give the answer.
+    # The inputs are deleted, so the result can only come from the stores.
     (tmp_path / "a" / "before.tif").unlink()
     again, same = carry_out(work)
     np.testing.assert_array_equal(again, probability)

@@ -1,4 +1,4 @@
-"""The work folder is taken up again, started afresh, or left alone, as its fingerprint says."""
+"""The work folder is resumed, started afresh, or left alone, according to its fingerprint."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_damaged_record_starts_afresh(
     DAMAGES[damage](folder.path / "fingerprint.json")
     assert folder.begin(MINE) is False
     assert not kept.exists()
-    # An empty one is what a run leaves that is killed before its stores are laid out.
+    # A run that is killed before it creates its stores leaves an empty folder.
     assert ("damaged: starting afresh" in caplog.text) == (damage != "empty")
     folder.commit(MINE)
     assert folder.begin(MINE) is True
@@ -86,14 +86,14 @@ def test_the_work_of_version_0_1_0_starts_afresh_and_says_so(
     record = json.dumps({**MINE, "geochange": "0.1.0"}, sort_keys=True, indent=1)
     (folder.path / "fingerprint.json").write_text(record)
     assert folder.begin({**MINE, "geochange": "0.1.0", "stores": "crc32c"}) is False
-    assert "another version of geochange left its work here: starting afresh" in caplog.text
+    assert "the work is from another version of geochange: starting afresh" in caplog.text
     assert not (folder.path / "logits.zarr").exists()
 
 
 def test_a_link_in_the_way_is_refused(folder: WorkFolder, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     folder.path.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OutputError, match="in the way"):
+    with pytest.raises(OutputError, match="exists and was not made"):
         folder.begin(MINE)
     assert (tmp_path / "elsewhere").is_dir()
 
@@ -102,14 +102,14 @@ def test_a_strange_folder_is_refused_and_left_alone(folder: WorkFolder) -> None:
     folder.path.mkdir()
     thesis = folder.path / "thesis.txt"
     thesis.write_text("years of work")
-    with pytest.raises(OutputError, match="in the way and not geochange's"):
+    with pytest.raises(OutputError, match="exists and was not made by geochange"):
         folder.begin(MINE)
     assert thesis.read_text() == "years of work"
 
 
 def test_a_file_in_the_way_is_refused(folder: WorkFolder) -> None:
     folder.path.write_text("")
-    with pytest.raises(OutputError, match="in the way"):
+    with pytest.raises(OutputError, match="exists and was not made"):
         folder.begin(MINE)
 
 

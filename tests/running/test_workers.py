@@ -1,4 +1,4 @@
-"""Workers settle their devices by themselves, and compute in the same numbers."""
+"""Workers choose their own devices, and all use the same precision."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NETWORK = ModelSpec("model.safetensors", "cpu", prompting=Prompting(precision="f
 
 
 class Workers:
-    """A client whose workers have found these."""
+    """A client whose workers have these devices."""
 
     def __init__(self, **found: DeviceSummary | Exception) -> None:
         self.found = found

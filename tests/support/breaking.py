@@ -1,4 +1,4 @@
-"""Damage done to the files of a folder between a crash and what comes after it."""
+"""Damages files of a folder, as between a crash and the next run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def truncate(path: Path) -> None:
 
 
 def empty(path: Path) -> None:
-    """Leave the name alone."""
+    """Remove all contents, but keep the name."""
     path.write_bytes(b"")
 
 
@@ -51,10 +51,10 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "a folder": replace_by_folder,
     "a dangling link": replace_by_link,
 }
-"""What may become of a file, by name."""
+"""Damages of a file, by name."""
 
 
 def copy_afresh(source: Path, target: Path) -> Path:
-    """A folder as it was, over whatever became of the last copy."""
+    """A new copy of a folder, which replaces an earlier copy."""
     shutil.rmtree(target, ignore_errors=True)
     return Path(shutil.copytree(source, target))

@@ -1,4 +1,4 @@
-"""What tests of ChangeCLIP share: small networks, weights made from names, the golden arrays."""
+"""For tests of ChangeCLIP: small networks, weights derived from names, and golden arrays."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from geochange.models.changeclip.network import ChangeClip, ChangeClipOptions
 from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.weights.openclip import ClipShape, build_clip
 
-# Networks this small lose by threads, tenfold where the cores are shared with others.
+# Networks this small are slower with threads, tenfold if cores are shared with others.
 torch.set_num_threads(1)
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "changeclip"
@@ -31,7 +31,7 @@ PUBLISHED = {
     "rn50": ChangeClipOptions(),
     "vit_b16": ChangeClipOptions(visual=VitOptions(double_class_token=True)),
 }
-# Heads 64 wide and 32 groups, so that a small network can be told from its tensors alone.
+# Heads 64 wide and 32 groups, so that the options of a small network follow from its tensors.
 SMALL_RESNET = ChangeClipOptions(
     visual=ResNetOptions(blocks=(1, 2, 1, 1), width=4, heads=2, grid=2, embed=32),
     text=TextOptions(layers=1, width=64, heads=1),
@@ -54,7 +54,7 @@ CLIP_SHAPE = ClipShape(
 
 
 def value_by_name(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The tensor that the golden arrays were made with, from its name alone."""
+    """The tensor with which the golden arrays were made, derived from its name."""
     seed = zlib.crc32(name.encode())
     z = np.random.RandomState(seed).standard_normal(size=shape).astype(np.float32)
     leaf = name.rsplit(".", 1)[-1]
@@ -89,7 +89,7 @@ def _small(kind: str) -> ChangeClip:
 
 
 def small(kind: str) -> ChangeClip:
-    """A small network, the caller's own, whose weights are always the same."""
+    """A small network with constant weights. Each caller gets its own."""
     return copy.deepcopy(_small(kind))
 
 

@@ -1,4 +1,4 @@
-"""Folders of labelled chips that tests make: a bright roof built on smooth ground."""
+"""Folders of labelled chips for tests: a bright roof is built on smooth ground."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def built(size: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], N
 
 
 def make_chips(root: Path, splits: Mapping[str, int], size: int = 64) -> Path:
-    """Write so many chips of each split, as time1/ time2/ label/."""
+    """Write this number of chips for each split, as time1/ time2/ label/."""
     for number, (split, count) in enumerate(splits.items()):
         for chip in range(count):
             pictures = built(size, 1000 * number + chip)

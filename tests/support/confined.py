@@ -1,6 +1,6 @@
-"""Calls in a process of their own, which may take so much memory and so much time and no more.
+"""Calls in separate processes with limits of memory and time.
 
-Processes are forked from a server that has the heavy libraries loaded, so that one costs little.
+Processes fork from a server that has loaded the heavy libraries, so they start quickly.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ PRELOADED = [
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a call: what it gave, or the refusal or fault that it raised.
+    """The result of a call, or the refusal or fault that it raised.
 
-    rise_mb: by how much the memory of its process rose, at most.
+    rise_mb: the largest rise of the memory of its process.
     """
 
     value: Any
@@ -42,7 +42,7 @@ def confined(
 ) -> Outcome:
     """Call a function of a module with plain arguments, within limits.
 
-    Fails where the process dies, or is not done in time.
+    Fails if the process dies or exceeds the time limit.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
@@ -100,7 +100,7 @@ def command(*words: str) -> tuple[int, str, str]:
 
 
 def assert_refused(outcome: Outcome, *, says: str = "") -> str:
-    """That a command was refused in one line, without a fault; gives the line."""
+    """Check that a command was refused in one line, without a fault. Returns the line."""
     assert outcome.fault == "", outcome.fault
     code, _, said = outcome.value
     assert code == 2, (code, said)

@@ -1,4 +1,4 @@
-"""Files that hold several rasters, or one that is not a GeoTIFF: netCDF, Sentinel-2 products."""
+"""Files with several rasters, or of other formats than GeoTIFF: netCDF, Sentinel-2 products."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def make_netcdf(
     first: tuple[float, float] = (45.0, 9.0),
     attributes: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Variables on two axes that run down and right from `first`, a hundredth a pixel.
+    """Variables on two axes that run down and right from `first`, with steps of 0.01 per pixel.
 
-    attributes: of both axes, by name, a value of each.
+    attributes: of both axes, by name, with one value for each axis.
     """
     with netcdf_file(path, "w", version=2) as file:
         file.Conventions = "CF-1.6"
@@ -50,7 +50,8 @@ BANDS = ("B02", "B03", "B04", "B08")
 
 
 def make_sentinel2(folder: Path) -> Path:
-    """A product of one granule with its bands of 10 m, as small as GDAL takes one; the .SAFE folder."""
+    """A Sentinel-2 product with one granule and bands of 10 m, as small as GDAL accepts. Returns its
+    .SAFE folder."""
     product = folder / f"{PRODUCT}.SAFE"
     granule = product / "GRANULE" / _TILE
     images = granule / "IMG_DATA" / "R10m"

@@ -1,4 +1,4 @@
-"""Damage done to TIFFs, tile by tile, that leaves the first and the last pixel readable."""
+"""Damages tiles of TIFFs, and leaves the first and the last pixel readable."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Tile = tuple[int, int]
 
 
 def place_of(path: Path, tile: Tile) -> tuple[int, int]:
-    """Where the bytes of a tile begin, and how many they are."""
+    """The position and the length of the bytes of a tile."""
     with rasterio.open(path) as raster:
         offset, size = (
             int(raster.get_tag_item(f"BLOCK_{what}_{tile[1]}_{tile[0]}", "TIFF", bidx=1))
@@ -22,7 +22,7 @@ def place_of(path: Path, tile: Tile) -> tuple[int, int]:
 
 
 def ruin(path: Path, *tiles: Tile) -> Path:
-    """Overwrite the bytes of tiles; every compression then fails, except for none at all."""
+    """Overwrite the bytes of tiles. Every compression then fails; uncompressed files do not."""
     for tile in tiles:
         offset, size = place_of(path, tile)
         with path.open("r+b") as file:
@@ -32,7 +32,7 @@ def ruin(path: Path, *tiles: Tile) -> Path:
 
 
 def cut_in(path: Path, tile: Tile) -> Path:
-    """Cut the file off in the middle of a tile that was written last, though it is not the last."""
+    """Truncate the file inside a tile that was written last, but is not the last tile."""
     offset, size = place_of(path, tile)
     there = path.read_bytes()
     old, new = struct.pack("<I", offset), struct.pack("<I", len(there))

@@ -1,4 +1,4 @@
-"""Scenes seen twice: a picture, and the same one moved by a known part of a pixel."""
+"""Scenes at two dates: an image, and the same image moved by a known part of a pixel."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def ground(size: int, seed: int = 0) -> NDArray[np.float32]:
 def moved(
     pixels: NDArray[np.float32], shift: tuple[float, float], seed: int = 1, noise: float = 5
 ) -> NDArray[np.float32]:
-    """The picture with its things farther down and to the right, in another light, with noise."""
+    """The image with its objects moved down and to the right, in other light, with noise."""
     rng = np.random.default_rng(seed)
     seen = ndimage.shift(pixels, shift, order=3, mode="reflect")
     return np.asarray(seen * 0.7 + 25 + rng.normal(0, noise, pixels.shape), np.float32)
 
 
 def pair_of(folder: Path, before: NDArray[Any], after: NDArray[Any], **profile: Any) -> RasterPair:
-    """Two pictures of one grid as a pair of rasters of 8 bits."""
+    """Two images on one grid, as a pair of 8-bit rasters."""
     paths = [
         make_raster(folder / name, np.clip(np.rint(pixels), 0, 255).astype(np.uint8), **profile)
         for name, pixels in (("before.tif", before), ("after.tif", after))

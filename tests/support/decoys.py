@@ -1,4 +1,4 @@
-"""Files with the names of libraries in a folder of data, which leave a mark when they are run."""
+"""Files in a folder of data that have the names of libraries, and record when they are run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIBRARIES = (
     "rasterio",
     "geochange_x",
 )
-"""Some that are there and some that others try to import."""
+"""Names of installed libraries, and of optional ones that libraries try to import."""
 
 STANDARD = (
     "typing",
@@ -30,8 +30,8 @@ STANDARD = (
     "tempfile",
     "selectors",
 )
-"""Of Python itself: what starts a child process imports these. (`python -m` itself imports others
-before any code of ours runs.)"""
+"""Modules of Python that starting a child process imports. (`python -m` itself imports others
+before any code of geochange runs.)"""
 
 SITE = ("sitecustomize", "usercustomize")
 
@@ -51,7 +51,7 @@ def ran(folder: Path) -> list[str]:
 
 
 def command_words(how: str, folder: Path) -> list[str]:
-    """What starts `geochange`: its script, as installers write it, or `python -m`."""
+    """The command that starts `geochange`: its script, as installers write it, or `python -m`."""
     if how == "module":
         return [sys.executable, "-m", "geochange"]
     script = folder / "geochange"
@@ -62,7 +62,7 @@ def command_words(how: str, folder: Path) -> list[str]:
 
 
 def start(words: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """Run a program in a folder to its end, which must be a good one; what it printed."""
+    """Run a program in a folder. It must succeed. Returns its output."""
     done = subprocess.run(
         words,
         cwd=folder,

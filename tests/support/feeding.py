@@ -1,4 +1,4 @@
-"""Models that do as they are told, and a GPU made of nothing, for tests of how a device is fed."""
+"""Models with prescribed behaviour, and a simulated GPU, for tests of the device feed."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def chips_of(count: int, seed: int = 0, size: int = 5) -> list[Chip]:
 
 
 def differences(chips: Sequence[Chip]) -> np.ndarray:
-    """What `Difference` says of chips."""
+    """The logits of `Difference` for chips."""
     return np.stack([c.after[..., 0].astype(np.float32) - c.before[..., 0] for c in chips])
 
 
 class Difference:
-    """Logit = first band of after less that of before; keeps the size of every batch.
+    """Logit = first band after minus first band before. It records the size of every batch.
 
-    holds: chips at once that do not fit. A chip that begins with 13 breaks its batch. gate: what
-    must be set before a batch is answered.
+    holds: the number of chips that do not fit at once. A chip that begins with 13 raises an error. gate:
+    is waited for before a batch is answered.
     """
 
     bands = None
@@ -61,7 +61,7 @@ class Difference:
 
 
 class Naming(Difference):
-    """Scores mean and peak; its logit is the peak after. Tells in which order it is asked."""
+    """Scores mean and peak; its logit is the peak after. It records the order of calls."""
 
     classes = ("mean", "peak")
 
@@ -117,7 +117,7 @@ class FakeStream:
 
 
 class FakeCuda:
-    """Stands in for torch.cuda: writes down who waits for whom, and counts a memory of its own."""
+    """Replaces torch.cuda: records which stream waits for which, and simulates memory."""
 
     def __init__(self, free: int = 0) -> None:
         self.told: list[str] = []
@@ -125,7 +125,7 @@ class FakeCuda:
         self.reserved = self.allocated = self.peak = 0
         self._streams = iter(("there", "back", *map(str, range(100))))
         self._compute = FakeStream(self, "compute")
-        # As in torch, what is the current stream of one thread is not that of another.
+        # As in torch, each thread has its own current stream.
         self._current = threading.local()
 
     def Stream(self, device: Any) -> FakeStream:  # noqa: N802  torch's name

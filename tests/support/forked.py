@@ -1,7 +1,7 @@
-"""`geochange` in a process of its own: forked from one that has read torch and the rest, or fresh.
+"""`geochange` in a separate process: forked from one that has imported torch, or started afresh.
 
-A process that is started afresh reads them in seconds; one that forks from Python's fork server
-starts at once, and ends, dies and is waited for like any other.
+A fresh process imports torch and other libraries, which takes seconds. A process that forks from
+Python's fork server starts at once. It ends, dies and is waited for like any other.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ PRELOADED = (
     *("geochange.models.classical", "geochange.models.detector", "geochange.report.run.page"),
     *("distributed", "distributed.nanny", "torch", "geopandas", "pyogrio", "zarr", "skimage"),
 )
-"""What a run reads; a name that is not there costs time alone."""
+"""The modules that a run imports. A missing name only costs time."""
 
 
 def server() -> ForkServerContext:
-    """The context of processes that fork; its server is started on the first call."""
+    """The context of forked processes. Its server starts on the first call."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
     forkserver.ensure_running()
@@ -34,7 +34,11 @@ def server() -> ForkServerContext:
 
 
 class ForkedCommand:
-    """`geochange` with these words in a process of its own."""
+    """`geochange` with these words in a process of its own.
+
+    session: "" for one of its own, as a shell gives each command; or the terminal that it is in,
+    which is also where it prints.
+    """
 
     def __init__(
         self,
@@ -42,22 +46,23 @@ class ForkedCommand:
         folder: Path,
         environment: Mapping[str, str],
         most_bytes: int | None = None,
+        session: str | None = None,
     ) -> None:
         handle, said = tempfile.mkstemp(dir=folder.parent, suffix=".err")
         os.close(handle)
         self._said = Path(said)
-        given = (list(words), folder, dict(environment), said, most_bytes)
+        given = (list(words), folder, dict(environment), said, most_bytes, session)
         self._process = server().Process(target=_serve, args=given)
         self._process.start()
 
     @property
     def pid(self) -> int:
-        """Of the process, while it lives."""
+        """The id of the running process."""
         assert self._process.pid is not None
         return self._process.pid
 
     def poll(self) -> int | None:
-        """The exit code, or None while it lives; a signal that ended it is negative."""
+        """The exit code, or None while it runs; negative if a signal ended it."""
         return self._process.exitcode
 
     def send_signal(self, number: int) -> None:
@@ -66,18 +71,18 @@ class ForkedCommand:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """Kill it without a word."""
+        """Kill it with SIGKILL."""
         self._process.kill()
 
     def wait(self, timeout: float = 120) -> int:
-        """Wait for its end, and give the exit code."""
+        """Wait for its end. Returns the exit code."""
         self._process.join(timeout)
         code = self._process.exitcode
         assert code is not None, "it does not end"
         return code
 
     def end(self) -> tuple[int, str]:
-        """Wait for its end; exit code, and what it wrote to stderr."""
+        """Wait for its end. Returns the exit code and its stderr."""
         code = self.wait()
         return code, self._said.read_text()
 
@@ -97,23 +102,36 @@ class FreshCommand:
         self.send_signal, self.kill = self._process.send_signal, self._process.kill
 
     def wait(self, timeout: float = 120) -> int:
-        """Wait for its end, and give the exit code."""
+        """Wait for its end. Returns the exit code."""
         return self._process.wait(timeout)
 
     def end(self) -> tuple[int, str]:
-        """Wait for its end; exit code, and what it wrote to stderr."""
+        """Wait for its end. Returns the exit code and its stderr."""
         _, said = self._process.communicate(timeout=120)
         return self._process.returncode, said
 
 
 def _serve(
-    words: list[str], folder: Path, environment: dict[str, str], said: str, most_bytes: int | None
+    words: list[str],
+    folder: Path,
+    environment: dict[str, str],
+    said: str,
+    most_bytes: int | None,
+    session: str | None,
 ) -> None:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     with open(said, "w") as file:
         os.dup2(file.fileno(), 2)
+    if session is not None:
+        os.setsid()
+    if session:
+        terminal = os.open(session, os.O_RDWR)  # a session's first one is the one that it is in
+        for stream in range(3):
+            os.dup2(terminal, stream)
+        # Those of the server may be files, in which one can go back.
+        sys.stdout, sys.stderr = (os.fdopen(n, "w", 1, closefd=False) for n in (1, 2))
     if most_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
     sys.argv = ["geochange", *words]

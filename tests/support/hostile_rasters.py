@@ -1,4 +1,4 @@
-"""Rasters that claim more than their files hold, each by a few lines."""
+"""Makers of rasters that claim more than their files hold."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def vrt_of_nothing(path: Path, side: int = 44_721, bands: int = 3) -> Path:
 
 
 def vrt_of_little(path: Path, source: Path, side: int = 44_721) -> Path:
-    """A virtual raster that stretches a small one over all of it."""
+    """A virtual raster that enlarges a small raster."""
     with rasterio.open(source) as raster:
         height, width, bands = raster.height, raster.width, raster.count
     body = "".join(
@@ -44,7 +44,7 @@ def vrt_of_little(path: Path, source: Path, side: int = 44_721) -> Path:
 
 
 def sparse(path: Path, side: int = 1_000_000, tile: int = 65_520, bands: int = 3) -> Path:
-    """A GeoTIFF without a single tile in it."""
+    """A GeoTIFF without a single tile."""
     with rasterio.open(
         path,
         "w",
@@ -66,7 +66,7 @@ def sparse(path: Path, side: int = 1_000_000, tile: int = 65_520, bands: int = 3
 
 
 def one_strip(path: Path, side: int = 20_000, bands: int = 1) -> Path:
-    """A GeoTIFF whose pixels lie in one compressed strip: to read one is to unpack all."""
+    """A GeoTIFF with one compressed strip, so that reading a pixel decodes all pixels."""
     packer = zlib.compressobj(1)
     row = bytes(side * bands)
     packed = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
@@ -79,7 +79,7 @@ def many_bands(path: Path, bands: int = 60_000, side: int = 4) -> Path:
 
 
 def _tiff(path: Path, shape: tuple[int, int, int], data: bytes, deflated: bool = False) -> Path:
-    """A GeoTIFF of bytes in one strip, all bands of a pixel side by side."""
+    """A GeoTIFF of bytes in one strip, with interleaved bands."""
     height, width, bands = shape
     directory = (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, UTM.to_epsg())
     entries: dict[int, tuple[str, tuple[float, ...]]] = {
@@ -116,7 +116,7 @@ def _tiff(path: Path, shape: tuple[int, int, int], data: bytes, deflated: bool =
 
 
 def png_bomb(path: Path, side: int = 50_000) -> Path:
-    """A PNG of very many black pixels in few bytes: one bit each, packed well."""
+    """A PNG of very many black pixels in few bytes: one bit each, well compressed."""
     packer = zlib.compressobj(9)
     row = bytes(1 + side // 8)
     data = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
@@ -134,5 +134,5 @@ def png_bomb(path: Path, side: int = 50_000) -> Path:
 
 
 def tile_beyond(path: Path, side: int = 64, tile: int = 32_768) -> Path:
-    """A small GeoTIFF whose one tile is a thousand times as large as it."""
+    """A small GeoTIFF whose single tile is a thousand times larger than the image."""
     return sparse(path, side, tile, bands=3)

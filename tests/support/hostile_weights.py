@@ -1,4 +1,4 @@
-"""Files of weights that ask for more than their bytes can pay for, each by a few lines."""
+"""Makers of files of weights that need much more memory or time than their size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from geochange.models.weights.card import Card
 
 PROTO = pickle.PROTO + b"\x02"
 NAMED = b"X" + struct.pack("<I", 1)
-"""A text of one letter, which follows."""
+"""The instruction for a text of one character, which follows."""
 
 
 def doubled(levels: int = 40) -> bytes:
@@ -54,7 +54,7 @@ def nested_in_a_set(levels: int = 60) -> bytes:
 
 
 def nested_storage(levels: int = 60) -> bytes:
-    """A storage whose kind would be shown in a message."""
+    """A storage whose kind would appear in a message."""
     return PROTO + pickle.MARK + _pairs(levels) + b"NNNN" + pickle.TUPLE + pickle.BINPERSID + b"."
 
 
@@ -64,7 +64,7 @@ def _global(name: str) -> bytes:
 
 
 def copies(items: int = 200_000, times: int = 200_000) -> bytes:
-    """The same long list copied again and again."""
+    """The same long list, copied again and again."""
     long = pickle.EMPTY_LIST + pickle.MARK + pickle.NONE * items + pickle.APPENDS
     one = pickle.BINGET + b"\x01" + pickle.BINGET + b"\x00" + pickle.TUPLE1 + pickle.REDUCE
     known = _global("__builtin__.list") + pickle.BINPUT + b"\x01"
@@ -72,12 +72,12 @@ def copies(items: int = 200_000, times: int = 200_000) -> bytes:
 
 
 def claims(instruction: bytes, size: int, width: str = "<Q") -> bytes:
-    """An instruction that claims so many bytes and has none."""
+    """An instruction that claims `size` bytes and has none."""
     return PROTO + instruction + struct.pack(width, size) + b"N."
 
 
 def _tensor(count: int, size: tuple[int, ...], stride: tuple[int, ...], offset: int = 0) -> bytes:
-    """A mapping with one tensor `a`, as torch.save has it, of whatever sizes."""
+    """A mapping with one tensor `a` of any sizes, as torch.save writes it."""
 
     class _Written(pickle.Pickler):
         def persistent_id(self, thing: Any) -> Any:
@@ -97,7 +97,7 @@ def _tensor(count: int, size: tuple[int, ...], stride: tuple[int, ...], offset: 
 
 
 def archived(program: bytes, values: bytes = bytes(64), method: int = zipfile.ZIP_STORED) -> bytes:
-    """An archive as torch.save lays it out."""
+    """An archive in the layout of torch.save."""
     stream = BytesIO()
     with zipfile.ZipFile(stream, "w", method) as archive:
         archive.writestr("archive/data.pkl", program)
@@ -107,14 +107,14 @@ def archived(program: bytes, values: bytes = bytes(64), method: int = zipfile.ZI
 
 
 def _claiming(packed: bytes, size: int) -> bytes:
-    """The archive, whose list says that the values are so long."""
+    """The archive with another length of the values in its list."""
     at = packed.rindex(b"archive/data/0") - 46
     assert packed[at : at + 4] == b"PK\x01\x02"
     return packed[: at + 20] + struct.pack("<II", size, size) + packed[at + 28 :]
 
 
 def overlapping(keys: int = 400, size: int = 4_000_000) -> bytes:
-    """An archive of many storages that are all the same bytes of it."""
+    """An archive of many storages that share the same bytes."""
 
     class _Storage:
         def __init__(self, key: int) -> None:
@@ -149,7 +149,7 @@ def overlapping(keys: int = 400, size: int = 4_000_000) -> bytes:
 
 
 def safetensors(header: bytes, values: bytes = b"", length: int | None = None) -> bytes:
-    """A safetensors file with a header of one's own, whose length may be another than it says."""
+    """A safetensors file with any header, whose length may be wrong."""
     return struct.pack("<Q", len(header) if length is None else length) + header + values
 
 
@@ -159,7 +159,7 @@ def _listed(shape: list[int], size: int, name: str = "gamma") -> bytes:
 
 
 def _card(path: Path, part: str, name: str, value: object) -> None:
-    """A small checkpoint whose card has one size of its own."""
+    """A small checkpoint with a changed size in its card."""
     card = json.loads(Card(SMALL["vit" if name == "taps" else "resnet"]).to_json())
     (card["options"][part] if part else card)[name] = value
     kind = "vit" if name == "taps" else "resnet"
@@ -167,7 +167,7 @@ def _card(path: Path, part: str, name: str, value: object) -> None:
 
 
 def _reshaped(path: Path, **shapes: tuple[int, ...]) -> None:
-    """The authors' weights, some tensors of another shape without a value in it."""
+    """The authors' weights with changed shapes of some tensors, which have no values."""
     empty = {name.replace("__", "."): torch.empty(shape) for name, shape in shapes.items()}
     save_file(dict(small("resnet").state_dict()) | empty, path)
 
@@ -197,7 +197,7 @@ PICKLES: dict[str, Callable[[], bytes]] = {
     "an empty program": lambda: b"\x80",
     "lists in lists": lambda: PROTO + b"]" * 1_000_000 + b"a" * 999_999 + pickle.STOP,
 }
-"""Programs, which end as the pickle of an archive, and as a file by themselves."""
+"""Pickle programs, each in an archive and as its own file."""
 
 FILES: dict[str, tuple[str, Callable[[Path], object]]] = {
     **{
@@ -295,4 +295,4 @@ FILES: dict[str, tuple[str, Callable[[Path], object]]] = {
         lambda path: _clip(path, positional_embedding=torch.zeros(100_000, 64)),
     ),
 }
-"""By name: a file's name, and what writes it."""
+"""Files by name: the file name, and its maker."""

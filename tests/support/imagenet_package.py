@@ -1,4 +1,4 @@
-"""A package of weights of EfficientNet-Lite0, as the published one is laid out, with random ones."""
+"""A package in the layout of the published EfficientNet-Lite0 weights, with random weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PARTS = {
 
 
 def make_package(folder: Path) -> Path:
-    """The package in a folder that is to be on sys.path; gives the file of its weights."""
+    """The package in a folder for sys.path. Returns its file of weights."""
     torch.manual_seed(0)
     first = [sum(stage.blocks for stage in STAGES[:number]) for number in range(len(STAGES))]
     published = {"_fc.weight": torch.zeros(3, 4), "_conv_head.weight": torch.zeros(4, 4)}

@@ -1,4 +1,4 @@
-"""Labels that tests make: one mask, saved in every way that people save one."""
+"""Labels for tests: one mask, saved in all common ways."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rasterio.enums import ColorInterp
 SHAPE = (24, 40)
 MASK = np.zeros(SHAPE, np.uint8)
 MASK[5:13, 8:19] = 1
-"""What is meant: a square of change."""
+"""The true mask: a square of change."""
 
 ON, OFF = (0, 0, 0, 255), (255, 255, 255, 255)
 GREEN = {0: ON, 1: (0, 255, 0, 255)}
@@ -27,19 +27,19 @@ Write = Callable[[Path], Path]
 
 
 def grey(white: float, dtype: str, none: float = 0, **profile: Any) -> Write:
-    """One band of two numbers."""
+    """One band with two values."""
     label = np.where(MASK == 1, np.array(white, dtype), np.array(none, dtype))
     return lambda path: make_raster(path, label, **profile)
 
 
 def layers(*parts: NDArray[Any], alpha: bool = False, **profile: Any) -> Write:
-    """Several bands, the last alpha if that is said."""
+    """Several bands; the last is alpha if `alpha` is set."""
     label = np.stack(parts, axis=-1)
     return lambda path: make_raster(path, label, alpha=alpha, **profile)
 
 
 def palette(colours: Mapping[int, tuple[int, ...]], number: int = 1, **profile: Any) -> Write:
-    """Numbers behind colours."""
+    """Numbers of a palette."""
 
     def write(path: Path) -> Path:
         make_raster(path, MASK * np.uint8(number), **profile)
@@ -52,7 +52,7 @@ def palette(colours: Mapping[int, tuple[int, ...]], number: int = 1, **profile: 
 
 
 def bits(photometric: str, number: int, count: int) -> Write:
-    """A TIFF of few bits a pixel."""
+    """A TIFF with few bits per pixel."""
 
     def write(path: Path) -> Path:
         from makers import NORTH_UP, UTM
@@ -118,11 +118,11 @@ TIFFS: Mapping[str, Write] = {
     "JPEG in TIFF, three bands": layers(WHITE, WHITE, WHITE, compress="jpeg"),
     "WebP in TIFF": layers(WHITE, WHITE, WHITE, compress="webp"),
 }
-"""Georeferenced, on the grid of makers.NORTH_UP; written to a .tif."""
+"""Labels on the grid of makers.NORTH_UP, written to a .tif."""
 
 
 def picture(pixels: NDArray[Any], mode: str | None = None, **options: Any) -> Write:
-    """By PIL, in another mode if one is said."""
+    """Written by PIL, converted to a mode if one is given."""
 
     def write(path: Path) -> Path:
         image = Image.fromarray(pixels)
@@ -133,7 +133,7 @@ def picture(pixels: NDArray[Any], mode: str | None = None, **options: Any) -> Wr
 
 
 def numbered(colours: list[int], **options: Any) -> Write:
-    """A PNG of numbers 0 and 1 and their colours."""
+    """A PNG of numbers 0 and 1 with a palette."""
 
     def write(path: Path) -> Path:
         image = Image.fromarray(MASK).convert("P")
@@ -173,4 +173,4 @@ PICTURES: Mapping[str, tuple[str, Write]] = {
     "WebP without loss": (".webp", picture(COLOURED, lossless=True)),
     "WebP of 1 without loss": (".webp", picture(np.dstack([MASK] * 3), lossless=True)),
 }
-"""Without a place, by suffix."""
+"""Labels without a CRS, with their suffix."""

@@ -1,4 +1,4 @@
-"""Pictures of one date with labels of what stands there, as labelled/SET holds them."""
+"""Images of one date with land cover labels, as labelled/SET holds them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def save_label(file: Path, label: NDArray[np.uint8]) -> None:
 
 
 def make_labelled(root: Path, name: str, values: Sequence[int], count: int = 5) -> Path:
-    """A set whose labels hold these values in stripes, each of another grey in the picture."""
+    """A set whose labels hold these values in stripes, each with another grey in the image."""
     draw = np.random.default_rng(len(name))
     stripes = np.array(values, np.uint8)[np.arange(SIDE) * len(values) // SIDE]
     label = np.ascontiguousarray(np.broadcast_to(stripes, (SIDE, SIDE)))

@@ -1,4 +1,4 @@
-"""On which addresses this process and those that it started wait for others."""
+"""The addresses on which this process and its child processes listen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import psutil
 
 
 def listening() -> set[tuple[str, int]]:
-    """(host, port) of every TCP port that is open here, by any process of this one's family."""
+    """(host, port) of every TCP port that this process or a child process has opened."""
     family = [psutil.Process(), *psutil.Process().children(recursive=True)]
     return {
         (connection.laddr.ip, connection.laddr.port)

@@ -1,4 +1,4 @@
-"""Small things that tests make: rasters, grids and chips, all in code and all a few pixels large."""
+"""Small synthetic data for tests: rasters, grids and chips of a few pixels."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def make_raster(
 ) -> Path:
     """Write (height, width) or (height, width, band) pixels as a GeoTIFF.
 
-    mask: kept inside the file, or beside it as .msk with `internal_mask=False`.
-    profile: what rasterio takes (nodata, driver, ...), and `alpha=True` if the last band is alpha.
+    mask: stored inside the file, or beside it as .msk with `internal_mask=False`.
+    profile: rasterio's profile (nodata, driver, ...), and `alpha=True` if the last band is alpha.
     """
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     internal, alpha = profile.pop("internal_mask", True), profile.pop("alpha", False)
     profile = {"driver": "GTiff", "dtype": pixels.dtype, **profile}
-    if profile["driver"] == "GTiff":  # which else takes a fourth band of 8 bits for alpha
+    if profile["driver"] == "GTiff":  # otherwise it takes a fourth 8-bit band as alpha
         profile |= {"photometric": "minisblack", "alpha": "no"}
     height, width, count = pixels.shape
     if crs is not None:
@@ -54,14 +54,14 @@ def make_raster(
 
 
 def noise(shape: tuple[int, ...], seed: int = 0, dtype: Any = np.uint8) -> NDArray[Any]:
-    """Pixels between 1 and 200, so that 0 and 255 are free to mean something."""
+    """Pixels between 1 and 200, so that 0 and 255 can have a meaning."""
     return np.random.default_rng(seed).integers(1, 201, shape).astype(dtype)
 
 
 def ramp(shape: tuple[int, int], transform: Affine, per_metre: float = 0.1) -> NDArray[np.float32]:
-    """A slope on the ground: 0.1 a metre from west to east and 0.05 from south to north.
+    """A slope on the ground: 0.1 per metre from west to east and 0.05 from south to north.
 
-    Bilinear resampling keeps it exactly, whatever the grid, so what a warp gives is known.
+    Bilinear resampling keeps it exactly on every grid, so the result of a warp is known.
     """
     rows, cols = np.indices(shape)
     x, y = transform @ (cols + 0.5, rows + 0.5)
@@ -80,5 +80,5 @@ def texture(size: int, bands: int = 3, seed: int = 0) -> NDArray[np.float32]:
 
 
 def make_chip(before: NDArray[Any], after: NDArray[Any], valid: Any = None) -> Chip:
-    """A chip whose pixels are all valid unless said otherwise."""
+    """A chip. All pixels are valid by default."""
     return Chip(before, after, np.ones(before.shape[:2], bool) if valid is None else valid)

@@ -1,4 +1,4 @@
-"""Odd states of an output: reviewed, locked, cut off, left with a journal, somebody else's."""
+"""Unusual states of an output: reviewed, locked, truncated, with a journal, or a foreign file."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ sys.stdin.read()
 """
 
 FILL = [
-    "PRAGMA cache_size = 1",  # so that pages are written before the end
+    "PRAGMA cache_size = 1",  # so that pages are written before the commit
     "BEGIN IMMEDIATE",
     "CREATE TABLE filler (x)",
     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) "
     "INSERT INTO filler SELECT zeroblob(4000) FROM n",
 ]
-"""A change that is written in part and never ends."""
+"""A change that is partly written and never committed."""
 
 WAL = "PRAGMA journal_mode = WAL"
 
@@ -47,11 +47,11 @@ HELD = {
     "being written": ["BEGIN IMMEDIATE", NOTE],
     "locked": ["BEGIN EXCLUSIVE"],
 }
-"""By name: what another program does with a GeoPackage that it has open."""
+"""What another program does with an open GeoPackage, by name."""
 
 
 def write_reviewed(path: Path, *statuses: str) -> Path:
-    """A file of changes, one for each status."""
+    """A file of changes, one per status."""
     count = len(statuses)
     figures = ("area_m2", "perimeter_m", "confidence_mean", "confidence_max", "touches_edge")
     attributes = {
@@ -65,7 +65,7 @@ def write_reviewed(path: Path, *statuses: str) -> Path:
 
 
 def write_foreign(path: Path, layer: str = "parcels") -> Path:
-    """Somebody's own polygons; a file that is there gets one layer more."""
+    """Polygons of another program. An existing file gets another layer."""
     parcels = gpd.GeoDataFrame({"owner": ["A"]}, geometry=[shapely.box(0, 0, 1, 1)], crs=32632)
     if path.suffix == ".parquet":
         parcels.to_parquet(path)
@@ -76,19 +76,19 @@ def write_foreign(path: Path, layer: str = "parcels") -> Path:
 
 @contextmanager
 def held(path: Path, how: str) -> Iterator[None]:
-    """Another program has a GeoPackage open as HELD says."""
+    """Another program has a GeoPackage open, in a way of HELD."""
     with _holding(path, HELD[how]) as process:
         yield
         process.communicate()
 
 
 def leave_hot_journal(path: Path) -> None:
-    """A program was killed in the middle of a change: what is in the file now is not whole."""
+    """A program was killed during a change, so the file is incomplete without its journal."""
     _killed(path, FILL)
 
 
 def leave_wal(path: Path) -> None:
-    """A program was killed that had written its changes to the log, and not yet to the file."""
+    """A program was killed after writing changes to the log, but not to the file."""
     _killed(path, [WAL, NOTE])
 
 
@@ -110,18 +110,18 @@ def _holding(path: Path, statements: list[str]) -> Iterator[subprocess.Popen[str
 
 
 def cut(path: Path, size: float) -> None:
-    """Keep the first bytes of a file; of less than 1, such a share of them."""
+    """Keep the first bytes of a file; below 1, a share of its bytes."""
     whole = path.read_bytes()
     path.write_bytes(whole[: int(size * len(whole)) if size < 1 else int(size)])
 
 
 def journals(path: Path) -> list[str]:
-    """What SQLite left beside a file."""
+    """The companion files of SQLite."""
     return sorted(each.name for each in path.parent.glob(f"{path.name}-*"))
 
 
 def table_in(path: Path) -> None:
-    """A SQLite file that is no GeoPackage."""
+    """A SQLite file that is not a GeoPackage."""
     path.unlink(missing_ok=True)
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE letters (text)")
@@ -133,7 +133,7 @@ def _own_field(path: Path) -> None:
 
 
 def _drawn(path: Path) -> None:
-    """A polygon that a person drew, without figures or a status."""
+    """A polygon that a person drew, without measures or status."""
     geometry = [shapely.box(5e5, 5e6, 5e5 + 1, 5e6 + 1)]
     drawn = gpd.GeoDataFrame({"id": [9]}, geometry=geometry, crs=UTM)
     pyogrio.write_dataframe(drawn, path, layer="changes", append=True)
@@ -141,9 +141,9 @@ def _drawn(path: Path) -> None:
 
 @dataclass(frozen=True)
 class State:
-    """What is done to a GeoPackage with a review, and what must be said of it.
+    """A change to a GeoPackage with a review, and the expected errors.
 
-    refused: of a run over it. overwritten: of one with --overwrite; "" where it may go.
+    refused: the error of a run. overwritten: the error of a run with --overwrite; "" if it succeeds.
     """
 
     make: Callable[[Path], object]
@@ -160,7 +160,7 @@ def _orphan(suffix: str) -> Callable[[Path], object]:
 
 
 def _beside(path: Path, target: Path) -> None:
-    """Move a file and put a link in its place."""
+    """Move a file and put a link in its old place."""
     os.replace(path, target)
     path.symlink_to(target)
 
@@ -175,7 +175,7 @@ STATES = {
     "an empty file": State(lambda path: path.write_bytes(b""), ""),
     "a header alone": State(lambda path: cut(path, 100), "is damaged .*restore it from a copy"),
     "half a file": State(lambda path: cut(path, 0.5), "is damaged .*restore it from a copy"),
-    "text": State(lambda path: path.write_text("my notes"), "no GeoPackage but another kind"),
+    "text": State(lambda path: path.write_text("my notes"), "another format than GeoPackage"),
     "a database of letters": State(table_in, "holds letters"),
     "somebody's parcels": State(lambda path: (path.unlink(), write_foreign(path)), "holds parcels"),
     "a layer of one's own": State(
@@ -210,4 +210,4 @@ STATES = {
         lambda path: (path.unlink(), os.mkfifo(path)), "is a device or a pipe", "or a pipe"
     ),
 }
-"""By name: a GeoPackage of changes in an odd state."""
+"""GeoPackages of changes in unusual states, by name."""

@@ -1,7 +1,7 @@
-"""Odd rasters: every way of storing pixels, and of saying that some are missing, named once.
+"""Odd rasters: every way of storing pixels, and of marking some as missing.
 
-Each is a row of ODD. It is made by code, a few pixels large, and says itself which of its pixels
-hold data, so that tests need not ask the reader they test. REFUSED lists what cannot be read.
+Each is a row of ODD. It is made by code, is a few pixels large, and states which of its pixels hold
+data, so tests need not ask the reader under test. REFUSED lists what cannot be read.
 """
 
 from __future__ import annotations
@@ -24,21 +24,20 @@ from rasterio.enums import ColorInterp, Resampling
 SHAPE = (40, 36)
 HOLE = np.zeros(SHAPE, np.bool_)
 HOLE[7:19, 5:20] = True
-"""Ground without data, away from the rim."""
+"""Ground without data, away from the edge."""
 
 SPOT = np.zeros(SHAPE, np.bool_)
 SPOT[25:31, 22:30] = True
-"""Ground that looks like no data in some band and is honest."""
+"""Ground that looks like missing data in some band, but is data."""
 
 NOWHERE = np.zeros(SHAPE, np.bool_)
 
 
 @dataclass(frozen=True)
 class Odd:
-    """A raster, by the name it is opened under.
+    """A raster, by the name for opening it.
 
-    missing: which pixels hold no data in `bands`. bands: those that are compared; None for all
-    that hold data.
+    missing: which pixels hold no data in `bands`. bands: the compared bands; None for all data bands.
     """
 
     path: str
@@ -49,7 +48,7 @@ class Odd:
 Maker = Callable[[Path], Odd]
 ODD: dict[str, Maker] = {}
 REFUSED: dict[str, tuple[str, Callable[[Path], str]]] = {}
-"""By name: the words of the refusal, and who makes the raster."""
+"""Refused rasters by name: the words of the error, and the maker."""
 
 
 def odd(name: str) -> Callable[[Maker], Maker]:
@@ -64,7 +63,7 @@ def odd(name: str) -> Callable[[Maker], Maker]:
 
 
 def refused(name: str, words: str) -> Callable[[Callable[[Path], str]], Callable[[Path], str]]:
-    """Add a maker to the list of what is refused."""
+    """Add a maker to the refused rasters."""
 
     def add(make: Callable[[Path], str]) -> Callable[[Path], str]:
         assert name not in REFUSED
@@ -75,21 +74,21 @@ def refused(name: str, words: str) -> Callable[[Callable[[Path], str]], Callable
 
 
 def ground(dtype: str = "uint8", bands: int = 3, seed: int = 0) -> NDArray[Any]:
-    """(height, width, band) of honest numbers, between 1 and 200 or their multiples."""
+    """(height, width, band) of data values, between 1 and 200 or their multiples."""
     pixels = noise((*SHAPE, bands), seed).astype(np.float64)
     factor = {"int8": 0.5, "uint16": 300, "int16": -100, "uint32": 2e7, "int32": -1e7}
     return np.asarray(pixels * factor.get(dtype, 1), dtype)
 
 
 def holding(pixels: NDArray[Any], *values: float, where: NDArray[np.bool_] = HOLE) -> Any:
-    """The pixels with a value in each band, or the same in all, on some ground."""
+    """The pixels with a value per band, or the same for all, in some area."""
     changed = pixels.copy()
     with np.errstate(over="ignore"):
         changed[where] = np.array(values).astype(pixels.dtype)
     return changed
 
 
-# Types and nodata values that hold for the whole file.
+# Dtypes and nodata values of the whole file.
 
 NODATA = {
     "uint8 nodata 0": ("uint8", 0),
@@ -184,13 +183,13 @@ def _(folder: Path) -> Odd:
     return Odd(str(make_raster(folder / "a.tif", pixels, nodata=0)), HOLE, (4, 2, 2, 1))
 
 
-# Virtual rasters: a type, a nodata value and a mask of each band.
+# Virtual rasters: a dtype, a nodata value and a mask for each band.
 
 
 def vrt(folder: Path, bands: list[tuple[NDArray[Any], float | None]], **options: str) -> str:
-    """A virtual raster of (height, width) bands in files of their own, each with its nodata.
+    """A virtual raster of (height, width) bands in separate files, each with its nodata value.
 
-    options: `says`, XML of the whole, and `band1_says` ..., XML inside of a band.
+    options: `says`, XML of the dataset, and `band1_says` ..., XML of a band.
     """
     text = ""
     for number, (pixels, nodata) in enumerate(bands, start=1):
@@ -214,7 +213,7 @@ def vrt(folder: Path, bands: list[tuple[NDArray[Any], float | None]], **options:
 
 
 def mask_band(folder: Path, name: str, mask: NDArray[Any]) -> str:
-    """The XML of a mask that lies in a file of its own."""
+    """The XML of a mask in a separate file."""
     make_raster(folder / name, mask.astype(np.uint8))
     return (
         '<MaskBand><VRTRasterBand dataType="Byte"><SimpleSource>'
@@ -224,7 +223,7 @@ def mask_band(folder: Path, name: str, mask: NDArray[Any]) -> str:
 
 
 def _by_band(dtypes: tuple[str, ...], nodata: tuple[float | None, ...]) -> Maker:
-    """Every band holds its own nodata value in the hole, and 0 where it has none."""
+    """Every band holds its own nodata value in the hole, and 0 without a nodata value."""
 
     def make(folder: Path) -> Odd:
         bands = [
@@ -273,7 +272,7 @@ def _(folder: Path) -> Odd:
 def _(folder: Path) -> Odd:
     marks = (0, 65535, 7)
     bands = [(holding(ground("uint16", 1, i)[..., 0], n), n) for i, n in enumerate(marks)]
-    bands[0][0][HOLE] = 9  # not missing in the band that is left out
+    bands[0][0][HOLE] = 9  # not missing in the unused band
     return Odd(vrt(folder, bands), HOLE, (3, 2))
 
 
@@ -322,7 +321,7 @@ def _(folder: Path) -> Odd:
 
 
 def _msk_by_band(folder: Path, flags: int, hole: NDArray[np.bool_]) -> str:
-    """A .msk of as many bands, of which the second masks the hole."""
+    """A .msk file with as many bands; its second band masks the hole."""
     path = make_raster(folder / "a.tif", ground())
     masks = np.full((*SHAPE, 3), 255, np.uint8)
     masks[hole, 1] = 0
@@ -381,7 +380,7 @@ def _(folder: Path) -> Odd:
 @odd("NODATA_VALUES")
 def _(folder: Path) -> Odd:
     pixels = holding(ground(), 5, 6, 7)
-    pixels[SPOT, 0] = 5  # as long as the other bands hold something else
+    pixels[SPOT, 0] = 5  # as long as the other bands hold another value
     path = make_raster(folder / "a.tif", pixels)
     with rasterio.open(path, "r+") as raster:
         raster.update_tags(NODATA_VALUES="5 6 7")
@@ -464,7 +463,7 @@ def _(folder: Path) -> Odd:
     return Odd(vrt(folder, bands, band1_says=palette), NOWHERE, (3, 2))
 
 
-# How pixels lie in the file.
+# Layouts of pixels in the file.
 
 LAYOUTS: dict[str, dict[str, Any]] = {
     "tiled": {"tiled": True, "blockxsize": 16, "blockysize": 16, "compress": "deflate"},
@@ -575,7 +574,7 @@ def _tiles(folder: Path, pixels: NDArray[Any], masks: Any, **profile: Any) -> st
 @odd("tile set, a mask in one tile, nodata in all")
 def _(folder: Path) -> Odd:
     pixels = holding(ground(), 0)
-    pixels[SPOT, 0] = 0  # honest
+    pixels[SPOT, 0] = 0  # data
     path = _tiles(folder, pixels, (~HOLE, None), nodata=0)
     return Odd(path, HOLE)
 
@@ -597,7 +596,7 @@ def _(folder: Path) -> Odd:
 
 @odd("tile set, a .msk by band")
 def _(folder: Path) -> Odd:
-    """A raster with masks by band is one tile; a strip to its right is the other."""
+    """A raster with masks by band is one tile, and a strip to its right is the other."""
     _msk_by_band(folder, 0, HOLE)
     strip = NORTH_UP @ Affine.translation(SHAPE[1], 0)
     make_raster(folder / "b.tif", ground()[:, :4], transform=strip)
@@ -630,10 +629,10 @@ def _(folder: Path) -> Odd:
     return Odd(f"{first} + {second}", HOLE | SPOT)
 
 
-# What is refused.
+# Refused rasters.
 
 
-@refused("control points only", "has ground control points only; give it a CRS and a transform")
+@refused("control points only", "has ground control points only; warp it to a map first")
 def _(folder: Path) -> str:
     path = make_raster(folder / "a.tif", ground(), crs=None)
     points = [
@@ -682,7 +681,7 @@ def _(folder: Path) -> str:
     return str(path)
 
 
-@refused("nothing but alpha", "holds nothing but alpha; export its colours")
+@refused("nothing but alpha", "holds only alpha; export its colours")
 def _(folder: Path) -> str:
     return str(make_raster(folder / "a.tif", ground(bands=1), alpha=True))
 

@@ -1,4 +1,4 @@
-"""The README and the pages of docs/, and the commands that they show."""
+"""The README and the pages of docs/, and the commands in them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def commands_of(page: Path) -> list[str]:
-    """The lines of its bash blocks, continued ones as one."""
+    """The lines of its bash blocks, with continuation lines joined."""
     blocks = re.findall(r"```bash\n(.*?)\n```", page.read_text(), flags=re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     return [line for line in lines if line.strip() and not line.startswith("#")]
@@ -30,7 +30,7 @@ def pipeline_command(path: Path) -> click.Command:
 
 
 def words_of(line: str) -> tuple[str, list[str]]:
-    """Which program a line starts, geochange or a pipeline's file, and its words."""
+    """The program of a line, geochange or a pipeline's file, and its arguments."""
     words = shlex.split(line)
     start = next(
         n for n, word in enumerate(words) if re.search(r"(geochange|pipelines/\w+\.py)$", word)
@@ -39,14 +39,14 @@ def words_of(line: str) -> tuple[str, list[str]]:
 
 
 def parsed(line: str) -> click.Context:
-    """What click makes of a line: of geochange, or of a pipeline, whatever starts it."""
+    """The click context of a line, for geochange or a pipeline."""
     name, rest = words_of(line)
     if name.endswith(".py"):
         return pipeline_command(ROOT / name).make_context(name, rest)
     command: click.Command = cli
     context: click.Context | None = None
     while isinstance(command, click.Group):
-        # As click nests them: a command keeps the names of its help from the first it is seen in.
+        # As in click: a command uses the help option names of the first context that creates it.
         context = click.Context(command, context, command.name, **command.context_settings)
         found = command.get_command(context, rest[0])
         assert found is not None, rest[0]

@@ -1,7 +1,7 @@
-"""Pipelines and the command, run to their end as a script is: in this process, or in a fresh one.
+"""Runs pipelines and the command like scripts, in this process or in a fresh one.
 
-A fresh process reads all of torch anew, which takes seconds. One run of each pipeline has one, to
-see that it starts and stays silent; the others run here.
+A fresh process imports torch, which takes seconds. One run of each pipeline uses one, to see that it
+starts and prints nothing else; the others run here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Ended:
-    """What a script left: its exit code and what it printed."""
+    """The exit code and the output of a script."""
 
     returncode: int
     stdout: str
@@ -32,19 +32,19 @@ class Ended:
 
 
 def pipeline(name: str, *words: str) -> Ended:
-    """Run pipelines/NAME.py to its end, in this process."""
+    """Run pipelines/NAME.py in this process."""
     file = str(ROOT / "pipelines" / f"{name}.py")
     return _run(lambda: runpy.run_path(file, run_name="__main__"), [file, *words])
 
 
 def command(*words: str) -> Ended:
-    """Run `geochange` to its end, in this process."""
+    """Run `geochange` in this process."""
     start = ["geochange", *words]
     return _run(lambda: runpy.run_module("geochange", run_name="__main__"), start)
 
 
 def pipeline_afresh(name: str, *words: str, **environment: str) -> Ended:
-    """Run pipelines/NAME.py to its end, in a process of its own, on this tree's geochange."""
+    """Run pipelines/NAME.py in a fresh process, with the geochange of this tree."""
     given = (environment.pop("PYTHONPATH", ""), str(ROOT), os.environ.get("PYTHONPATH"))
     paths = os.pathsep.join(filter(None, given))
     done = subprocess.run(
@@ -73,7 +73,7 @@ def _run(script: Callable[[], object], words: list[str]) -> Ended:
 
 @contextmanager
 def _as_found() -> Iterator[None]:
-    """Undo what a script changes of its process, for the process goes on."""
+    """Undo what a script changes in this process."""
     loggers = {name: logging.getLogger(name) for name in (None, *logging.root.manager.loggerDict)}
     levels = {name: logger.level for name, logger in loggers.items()}
     folders = list(sys.path)
@@ -88,7 +88,7 @@ def _as_found() -> Iterator[None]:
 
 @contextmanager
 def _logged(where: io.StringIO) -> Iterator[None]:
-    """Write warnings where a process of its own has them: pytest's handlers keep others out."""
+    """Write warnings to stderr as a fresh process does, despite pytest's handlers."""
     handler = logging.StreamHandler(where)
     handler.setLevel(logging.WARNING)
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))

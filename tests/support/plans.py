@@ -1,4 +1,4 @@
-"""Plans of every kind that options allow, for property tests."""
+"""Plans of all kinds that options allow, for property tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from geochange.grid.tiling import TilePlan
 
 @st.composite
 def plans(draw: st.DrawFn) -> TilePlan:
-    """From 1 x 1 pixel to three tiles and one; all overlaps and blocks that options allow."""
+    """From 1 x 1 pixel to three tiles plus one pixel, with all overlaps and blocks."""
     tile = draw(st.integers(1, 8))
     overlap = draw(st.integers(0, tile * 7 // 8)) if tile > 1 else 0
     sizes = st.integers(1, 3 * tile + 1)

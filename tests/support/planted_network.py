@@ -1,8 +1,8 @@
-"""ChangeCLIP with planted weights: what it finds is known beforehand, on every processor.
+"""ChangeCLIP with planted weights: its result is known, and equal on every processor.
 
-A network that a test trains from random weights is another one on another processor. This one is
-set by hand. Its answer depends on the pixel alone, and all that is not on the planted path adds
-exactly nothing.
+A network that a test trains from random weights differs between processors. These weights are set
+by hand. The result depends on single pixels, and everything outside the planted path adds exactly
+zero.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from geochange.models.trainable import NetworkStart, start_network
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
 
 GROUND, ROOF, POND = -3.0, 4.0, 0.3
-"""Logits of change where nothing appeared, where something bright did, and where water did.
+"""Logits of change without a new object, for a new bright object, and for new water.
 
-A pond is called change, but only just: a few steps of training on labels that reject it are enough,
-and the answers to all else stay far from any threshold.
+A pond is only just called change. A few training steps with labels that reject it are enough, and
+the logits of everything else stay far from any threshold.
 """
 
 RED = 0
 BRIGHT, DARK = 0, 1
-"""Channels of the planted path: what is redder than any ground, and darker than any."""
+"""Channels of the planted path: redder than any ground, and darker than any ground."""
 
 BRIGHTER, DARKER = 160, 58
 """Red in 0-255 from which a pixel is bright, and below which it is dark."""
 
 STEEP = 20.0
-"""How fast a channel goes from 0 to 1; noise of a few grey levels is then no noise any more."""
+"""The slope of a channel from 0 to 1. It removes noise of a few grey levels."""
 
 
 def plant(network: ChangeClip, pond: float) -> None:
     """Set the weights: logit ROOF where bright appears or goes, `pond` where dark does, else GROUND.
 
-    The stem marks bright and dark pixels, the finest level carries the marks past everything else,
-    and the last convolution weighs how far the marks of both dates differ.
+    The stem marks bright and dark pixels. The finest level passes the marks around all other layers.
+    The last convolution weights the difference of the marks of both dates.
     """
     with torch.no_grad():
         _plant_marks(network.backbone)
@@ -50,13 +50,13 @@ def plant(network: ChangeClip, pond: float) -> None:
         seg = network.decode_head.conv_seg
         seg.weight.zero_()
         for channel, logit in ((BRIGHT, ROOF), (DARK, pond)):
-            # Half the logit for change, half against no change.
+            # One half of the logit for change, the other half against no change.
             seg.weight[:, channel] = torch.tensor([-0.5, 0.5])[:, None, None] * (logit - GROUND)
         seg.bias.copy_(torch.tensor([-0.5, 0.5]) * GROUND)
 
 
 def _plant_marks(tower: nn.Module) -> None:
-    """1 outside bright, or dark, pixels and 0 inside, through stem and first stage."""
+    """1 outside bright (or dark) pixels and 0 inside, through stem and first stage."""
     part = tower.get_submodule
     lines = ((BRIGHT, STEEP, BRIGHTER), (DARK, -STEEP, DARKER))
     for channel, slope, level in lines:
@@ -74,14 +74,14 @@ def _plant_marks(tower: nn.Module) -> None:
 def _carry(
     conv: nn.Module, norm: nn.Module, channel: int, source: int, weight: float, bias: float
 ) -> None:
-    """Let a channel be weight * source + bias."""
+    """Set a channel to weight * source + bias."""
     assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
     _read(conv, channel, [source], weight)
     norm.weight[channel], norm.bias[channel] = 1.0, bias
 
 
 def _read(conv: nn.Conv2d, channel: int, sources: Sequence[int], weight: float = 1.0) -> None:
-    """Let a channel of a convolution be the weighted sum of others at the same pixel."""
+    """Set a channel of a convolution to the weighted sum of other channels at the same pixel."""
     middle = conv.kernel_size[0] // 2
     conv.weight[channel] = 0.0
     for source in sources:
@@ -99,7 +99,7 @@ def _pass_on(network: ChangeClip) -> None:
     for channel in (BRIGHT, DARK):
         _read(minus.get_submodule("conv"), channel, [channel])  # type: ignore[arg-type]
         _read(joined.get_submodule("conv"), channel, [channels + channel])  # type: ignore[arg-type]
-        # The squeeze lets the difference through whole: a hard sigmoid is 1 from 3 on.
+        # The squeeze passes the difference unchanged: a hard sigmoid is 1 from 3 on.
         excite.weight[channels + channel] = 0.0  # type: ignore[index]
         excite.bias[channels + channel] = 6.0  # type: ignore[index]
         _read(last.conv2[0], channel, [channel])  # type: ignore[arg-type]
@@ -107,7 +107,7 @@ def _pass_on(network: ChangeClip) -> None:
 
 
 def write_planted(file: Path, pond: float = POND) -> Path:
-    """Write a checkpoint of the planted network, with fixed prompts; returns its file."""
+    """Write a checkpoint of the planted network, with fixed prompts. Returns its file."""
     network, card = start_network(NetworkStart("tiny", None, Regularisation()))
     plant(network, pond)
     file.parent.mkdir(parents=True, exist_ok=True)

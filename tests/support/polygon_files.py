@@ -1,4 +1,4 @@
-"""Files of polygons that tests make, drawn in the pixels of makers.NORTH_UP unless said otherwise."""
+"""Files of polygons for tests, by default drawn in pixels of makers.NORTH_UP."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def make_polygons(
     columns: Mapping[str, Sequence[Any]] | None = None,
     **options: Any,
 ) -> Path:
-    """Write polygons, said in pixels of a grid in UTM, in any CRS; without one where it is None."""
+    """Write polygons, given in pixels of a UTM grid, in any CRS; None writes no CRS."""
     ground = [None if shape is None else to_ground(shape, transform) for shape in polygons]
     frame = gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries(ground, crs=UTM))
     frame = frame.set_crs(None, allow_override=True) if crs is None else frame.to_crs(crs)

@@ -1,4 +1,4 @@
-"""The Python that has `qgis.core`: whether it is there, and how a script runs in it."""
+"""The Python with `qgis.core`: whether it exists, and how a script runs in it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ QGIS_PYTHON = os.environ.get("GEOCHANGE_QGIS_PYTHON", "/usr/bin/python3")
 
 def run_qgis_python(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-    # The running environment's own PROJ data and packages are not QGIS's.
+    # QGIS must not use the PROJ data and packages of the running environment.
     for name in ("PROJ_LIB", "PROJ_DATA", "GDAL_DATA", "PYTHONPATH", "PYTHONHOME"):
         environment.pop(name, None)
     return subprocess.run(

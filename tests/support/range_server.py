@@ -1,7 +1,7 @@
-"""A web server of a folder with byte ranges, which can be told to fail in every way servers do.
+"""A web server of a folder with byte ranges, which can fail in all ways of servers.
 
-A process of its own: rasterio holds Python's lock while GDAL looks for the files beside a raster,
-so a server in the same process would never answer.
+It is a separate process: rasterio holds the GIL while GDAL looks for the files beside a raster, so a
+server in the same process would never answer.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 REFUSE, STALL, DROP, CLOSE = "refuse", "stall", "drop", "close"
-"""500, silence, a body cut off in the middle, no answer."""
+"""Status 500, no bytes, a truncated body, a closed connection."""
 
 ENDLESS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls requests number `first` to `last`; with `stop`, of those for bytes before it.
+    """A fault of requests number `first` to `last`. With `stop`, only of those for bytes before it.
 
-    Such bytes are those from `start` on; requests for a whole file are then spared.
+    These bytes begin at `start`; requests for a whole file then succeed.
     """
 
     kind: str
@@ -48,28 +48,28 @@ class Fault:
 
 @dataclass(frozen=True)
 class RangeServer:
-    """What is served at `url`; `folder` is what, `notes` is where it is told how."""
+    """A server. url: its address. folder: the served folder. notes: holds its instructions."""
 
     url: str
     folder: Path
     notes: Path
 
     def behave(self, *faults: Fault, tags: bool = True) -> None:
-        """From now on so, counting anew; tags: whether ETag and Last-Modified are sent."""
+        """Set the faults and restart the count. tags: whether ETag and Last-Modified are sent."""
         aside = self.notes / "rules.part"
         aside.write_text(json.dumps({"faults": [asdict(f) for f in faults], "tags": tags}))
         (self.notes / "asked").unlink(missing_ok=True)
         aside.replace(self.notes / "rules")
 
     def asked(self) -> list[str]:
-        """VERB PATH FIRST_BYTE of every request since; FIRST_BYTE is -1 for all."""
+        """VERB PATH FIRST_BYTE of every request since then; FIRST_BYTE is -1 for whole files."""
         log = self.notes / "asked"
         return log.read_text().splitlines() if log.exists() else []
 
 
 @contextmanager
 def served(folder: Path, notes: Path) -> Iterator[RangeServer]:
-    """Serve a folder on a free port of this machine; notes: an empty folder."""
+    """Serve a folder on a free port of this machine. notes: an empty folder."""
     (notes / "rules").write_text('{"faults": [], "tags": true}')
     command = [sys.executable, __file__, str(folder), str(notes)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -92,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer("GET")
 
     def _fate(self, verb: str, span: tuple[int | None, int | None]) -> tuple[str, bool]:
-        """What befalls this request, and whether answers carry tags."""
+        """The fault of this request, and whether answers have tags."""
         with self.lock:
             rules = json.loads((self.notes / "rules").read_text())
             with (self.notes / "asked").open("a") as log:

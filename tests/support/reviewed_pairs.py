@@ -1,4 +1,4 @@
-"""Pairs for the loop of review and training: roofs that are built, ponds that only fill with water."""
+"""Pairs for reviews and training: roofs that are built, and ponds that fill with water."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ BRIEFLY = {
     "device.threads": 1,
     "data.workers": 0,
 }
-"""Options of a training that takes the ponds off the planted network's list, in seconds."""
+"""Options of a training that removes the ponds from the planted network's result, in seconds."""
 
 METRE = Affine(1, 0, 500_000, 0, -1, 5_000_000)
 """Pixels of 1 m in UTM zone 32."""
 
 ROOF, POND = (225, 120, 95), (40, 70, 120)
-"""Colours of what appears: a change that is wanted, and one that is not."""
+"""Colours of new objects: a wanted change, and an unwanted one."""
 
 Place = tuple[int, int, int]
 """First row and column of a square, and its side."""
@@ -71,10 +71,10 @@ def on_the_ground(places: Sequence[Place]) -> shapely.Geometry:
 
 
 def set_status(changes: Path, statuses: Mapping[int, str]) -> None:
-    """Fill `status` in by the ids of changes, in the file itself, as QGIS does when one saves."""
+    """Set `status` of changes by id in the file itself, as QGIS does on saving."""
     with closing(sqlite3.connect(changes)) as database, database:
         for function in ("ST_IsEmpty", "ST_MinX", "ST_MaxX", "ST_MinY", "ST_MaxY"):
-            # GeoPackage's triggers name them; none fires for an attribute.
+            # GeoPackage's triggers need these functions, but none runs for an attribute.
             database.create_function(function, 1, lambda _: 0)
         columns = [row[1] for row in database.execute("PRAGMA table_info(changes)")]
         if "status" not in columns:

@@ -1,4 +1,4 @@
-"""Regions of made-up rasters, by way of blocks of any size in any order."""
+"""Regions of synthetic rasters, from blocks of any size in any order."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def rasters(draw: st.DrawFn) -> Bytes:
 
 
 def blobs(seed: int, size: int = 24) -> NDArray[np.bool_]:
-    """Round lumps with bays, holes and lone pixels, as Otsu leaves them."""
+    """Round shapes with bays, holes and single pixels, as a threshold leaves them."""
     rng = np.random.default_rng(seed)
     coarse = rng.random((size // 4, size // 4)) > 0.45
     grown = np.kron(coarse, np.ones((4, 4), bool))
@@ -53,7 +53,7 @@ def blobs(seed: int, size: int = 24) -> NDArray[np.bool_]:
 def traced(
     raster: Bytes, block: tuple[int, int], order: int = 0, land: Bytes | None = None
 ) -> Iterator[BlockRegions]:
-    """The regions of blocks of that size, in an order that `order` seeds. land: see `trace`."""
+    """The regions from blocks of this size, in an order seeded by `order`. land: see `trace`."""
     height, width = raster.shape
     windows = [
         Window(row, col, min(block[0], height - row), min(block[1], width - col))
@@ -71,7 +71,7 @@ def shelf_of(
     order: int = 0,
     land: Bytes | None = None,
 ) -> RegionFile:
-    """All regions of a raster; without blocks, of the whole at once. land: see `trace`."""
+    """All regions of a raster; without `block`, from the whole raster. land: see `trace`."""
     joiner, spill = RegionJoiner(raster.shape), RegionSpill(BytesIO())
     for part in traced(raster, block or raster.shape, order, land):
         spill.put(joiner.add(part))
@@ -85,20 +85,20 @@ def joined(raster: Bytes, block: tuple[int, int] | None = None, order: int = 0) 
 
 
 def assert_same(one: Regions, other: Regions) -> None:
-    """The same figures and corners, bit for bit."""
+    """Check that statistics and corners are equal bit by bit."""
     np.testing.assert_array_equal(one.rows, other.rows)
     np.testing.assert_array_equal(one.corners, other.corners)
 
 
 def polygonised(raster: Bytes) -> Geometries:
-    """The polygons of a whole raster by GDAL, by first pixels: no code of geochange."""
+    """The polygons of a whole raster by GDAL, in the order of first pixels, without geochange."""
     mask = (raster >= LEVEL) & (raster != NODATA)
     shapes = rasterio.features.shapes(
-        # A number of its own for every region is not needed: GDAL parts them by themselves.
+        # Regions need no number each, because GDAL separates them.
         mask.astype(np.uint8),
         mask=mask,
         connectivity=4,
-        # Off the identity, of which rasterio warns.
+        # Not the identity, about which rasterio warns.
         transform=Affine.translation(1, 1),
     )
     polygons = []
@@ -106,14 +106,14 @@ def polygonised(raster: Bytes) -> Geometries:
         shell, *holes = (np.asarray(ring) - 1 for ring in outline["coordinates"])
         polygons.append(shapely.Polygon(shell, holes))
     found = np.array([*polygons, None], dtype=np.object_)[:-1]
-    # GDAL may have a ring touch itself; the same ground, said as shell and holes.
+    # GDAL's rings may touch themselves; here the same area has separate holes.
     found = shapely.normalize(shapely.simplify(shapely.buffer(found, 0), 0))
     first = [min((y, x) for x, y in shapely.get_coordinates(each.exterior)) for each in found]
     return found[sorted(range(len(first)), key=first.__getitem__)]
 
 
 def crowded(polygons: Geometries) -> Places:
-    """Corners that occur more than once in all rings, in order, counted one by one."""
+    """Corners that occur more than once in all rings, sorted, counted one by one."""
     seen: dict[tuple[int, int], int] = {}
     for polygon in polygons:
         for ring in [polygon.exterior, *polygon.interiors]:

@@ -1,4 +1,4 @@
-"""A STAC API as small as one can be: a page about itself, and a search that gives what it holds."""
+"""A minimal STAC API: a landing page, and a search that returns its items."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONFORMS = [
 
 
 def item(name: str, moment: str, clouds: float, folder: str) -> dict[str, Any]:
-    """An item whose JSON and raster lie at FOLDER/NAME.json and NAME.tif."""
+    """An item with its JSON at FOLDER/NAME.json and its raster at FOLDER/NAME.tif."""
     ring = [[8.9, 44.9], [9.1, 44.9], [9.1, 45.2], [8.9, 45.2], [8.9, 44.9]]
     return {
         "type": "Feature",
@@ -32,7 +32,7 @@ def item(name: str, moment: str, clouds: float, folder: str) -> dict[str, Any]:
 
 @contextmanager
 def serving(items: Sequence[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The address of an API that holds these, and what it has been asked for."""
+    """The address of an API with these items, and the requests that it received."""
     asked: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):

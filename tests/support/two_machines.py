@@ -1,4 +1,4 @@
-"""Two machines in one: network namespaces joined by a cable, each with a loopback of its own."""
+"""Two simulated machines: network namespaces with a link, each with its own loopback."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import pytest
 
 @dataclass(frozen=True)
 class Machine:
-    """A network namespace. ip: its address on the cable."""
+    """A network namespace. ip: its address on the link."""
 
     name: str
     ip: str
 
     def words(self, *command: str) -> list[str]:
-        """A command as it is started there."""
+        """The command that starts `command` there."""
         return ["ip", "netns", "exec", self.name, *command]
 
 
@@ -30,7 +30,7 @@ def _ip(*words: str) -> None:
 
 @contextmanager
 def two_machines() -> Iterator[tuple[Machine, Machine]]:
-    """Two machines that reach each other and nothing else; the test is skipped where none can be."""
+    """Two machines that reach only each other. The test is skipped if they cannot be created."""
     if shutil.which("ip") is None:
         pytest.skip("needs `ip` (Debian: iproute2), which makes network namespaces")
     if os.geteuid() != 0:

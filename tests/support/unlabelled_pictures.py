@@ -1,4 +1,4 @@
-"""Pictures that nobody labelled, as configs/default.yaml wants them, and a short way through it."""
+"""Unlabelled images, as configs/default.yaml needs them, and a short recipe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FEW = {
 
 
 def make_pictures(root: Path) -> Path:
-    """Two places seen twice, one of them kept out, and two classes of scenes."""
+    """Two places at two dates, one of them kept out, and two classes of scenes."""
     draw = np.random.default_rng(1)
 
     def save(file: Path) -> None:

@@ -1,4 +1,4 @@
-"""Keeper: which validation is the best, and what is remembered of how far a training is."""
+"""CheckpointKeeper: selects the best validation, and restores the state of a training."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_how_far_a_training_is_survives_json() -> None:
 
 
 class Pupil:
-    """As a Student, of one network."""
+    """Like a TrainingState with one network."""
 
     def __init__(self) -> None:
         self.best_network = small("vit")
@@ -107,7 +107,7 @@ def test_what_is_calibrated_says_so_and_keeps_what_it_knew(tmp_path: Path) -> No
 
 
 def calibrated(tmp_path: Path, chips: int, start: Card | None) -> Card:
-    """What is fitted to logits that are four times too sure and best cut at 2, from so many chips."""
+    """The card after a fit to logits that are four times too large and are best cut at 2."""
     kept, _ = keeper(tmp_path, tmp_path)
     kept.prepared = replace(kept.prepared, start=start)
     kept.keep(TrainingProgress(4), {"iou": 0.5}, best=True)

@@ -1,4 +1,4 @@
-"""Judging land: IoU by set and class, where a set can tell."""
+"""Validation of land cover: IoU by set and class, if a set can tell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from geochange.land import CLASSES
 from geochange.models.changeclip.network import ChangeClip
 from geochange.trainer import land_judging
 from geochange.trainer.land_judging import judge_land
-from geochange.training.land_pictures import ANY, LandPictures, LandSet
+from geochange.training.data.land_pictures import ANY, LandPictures, LandSet
 
 BUILDING, ROAD = 1, 2
 NOT_BUILDING = ANY & ~BUILDING
@@ -25,7 +25,7 @@ def network() -> ChangeClip:
 
 
 def said(monkeypatch: pytest.MonkeyPatch, classes: NDArray[np.int64]) -> None:
-    """Have the network see these classes, in whatever part of the picture is shown."""
+    """Let the network predict these classes, for any part of the image."""
     monkeypatch.setattr(land_judging, "see_classes", lambda _, p: classes[: len(p), : p.shape[1]])
 
 
@@ -38,7 +38,7 @@ def test_iou_counts_what_is_known_alone(
     network: ChangeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said(monkeypatch, np.array([[0, 0, 0, 2]]))
-    # Right, wrong, unknown, missed.
+    # True positive, false positive, unknown, false negative.
     sets = (one("towns", [[BUILDING, NOT_BUILDING, 0, BUILDING]]),)
     figures = judge_land(network, LandPictures(sets))
     assert figures.iou == {("towns", "building"): 1 / 3}
@@ -53,7 +53,7 @@ def test_the_mean_is_over_sets_that_label_buildings_alone(
     sets = (
         one("towns", [[BUILDING, NOT_BUILDING]]),
         one("all", [[BUILDING, ROAD]]),
-        one("sure", [[BUILDING, 0]]),  # cannot tell what is wrongly called a building
+        one("sure", [[BUILDING, 0]]),  # its labels cannot show false buildings
     )
     figures = judge_land(network, LandPictures(sets))
     assert set(figures.iou) == {("towns", "building"), ("all", "building"), ("all", "road")}

@@ -1,4 +1,4 @@
-"""Tower and land head learn first: kept again and again, gone on with to the same weights."""
+"""Tower and land head are trained first, saved repeatedly, and resumed to the same weights."""
 
 from __future__ import annotations
 
@@ -7,16 +7,26 @@ from pathlib import Path
 
 import pytest
 import torch
+from breaking import DAMAGES
+from changeclip_cases import SMALL
 from imagenet_package import make_package
 from labelled_pictures import make_labelled
 from unlabelled_pictures import FEW, make_pictures
 
 from geochange.config import TrainOptions
 from geochange.errors import InputError, OptionError
-from geochange.models.weights.checkpoint import read_checkpoint, read_facts
+from geochange.models.weights.card import Card
+from geochange.models.weights.checkpoint import (
+    Checkpoint,
+    ResumeState,
+    read_checkpoint,
+    read_facts,
+    write_checkpoint,
+)
 from geochange.progress import unwatched
-from geochange.trainer.land_pretraining import learn_land
+from geochange.trainer.land_pretraining import LandTraining, learn_land
 from geochange.trainer.preparation import prepare
+from geochange.trainer.pretrained import DONE
 from geochange.workflows.train import train
 
 LITE = {
@@ -68,6 +78,26 @@ def test_the_same_weights_whether_interrupted_or_not(data: Path, tmp_path: Path)
     assert "building_iou_houses" in read_checkpoint(whole.land).card.metrics
 
 
+@pytest.mark.parametrize("damage", [None, "flipped", "truncated", "empty"])
+def test_only_a_whole_network_to_its_last_step_is_not_learnt_again(
+    damage: str | None, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt: list[bool] = []
+    monkeypatch.setattr(
+        LandTraining, "__init__", lambda self, options, root, file: learnt.append(file.exists())
+    )
+    monkeypatch.setattr(LandTraining, "learn", lambda self, watch: None)
+    prepared = prepare(options(data), tmp_path / "out", False)
+    assert prepared.land is not None
+    prepared.land.parent.mkdir(exist_ok=True)
+    network = Checkpoint(Card(SMALL["resnet"]), {"a": torch.ones(300)})
+    write_checkpoint(prepared.land, network, ResumeState({}, {"step": 4, DONE: True}))
+    if damage is not None:
+        DAMAGES[damage](prepared.land)
+    learn_land(prepared, unwatched)
+    assert learnt == ([] if damage is None else [False])
+
+
 @pytest.mark.slow
 def test_land_alone_ends_with_a_file_to_join(data: Path, tmp_path: Path) -> None:
     alone = {"land.alone": True}
@@ -96,7 +126,7 @@ def test_tower_and_head_stay_as_they_were_while_changes_are_learnt(
 
 
 def test_another_tower_is_refused_with_its_cure(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"say network\.variant lite"):
+    with pytest.raises(OptionError, match=r"set network\.variant lite"):
         prepare(options(data, **{"network.variant": "small"}), tmp_path / "out", False)
 
 

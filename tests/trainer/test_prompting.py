@@ -1,4 +1,4 @@
-"""Class names of a split: read, asked for, kept, gone on with; and the command that does it."""
+"""Class names of a split: read, computed, stored and resumed; and the command."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from geochange.models.prompts import published_vocabulary
 from geochange.models.weights.checkpoint import DEFAULT_CLIP
 from geochange.trainer import answer_file, prompting
 from geochange.trainer.prompting import Prompter, name_chips, stored_names
-from geochange.training.class_file import read_classes, write_classes
+from geochange.training.data.class_file import read_classes, write_classes
 
 VOCABULARY = published_vocabulary()
 PUBLISHED = "clipcls_56_vit16.json"
@@ -32,7 +32,7 @@ PUBLISHED = "clipcls_56_vit16.json"
 
 @dataclass(frozen=True)
 class Shelf:
-    """Chips made from their number; pictures called as asked."""
+    """Chips made from their number, with names of pictures as requested."""
 
     paths: tuple[tuple[str, str], ...]
 
@@ -81,7 +81,7 @@ def store(file: Path, named: dict[str, tuple[str, ...]]) -> None:
 def store_both(
     folder: Path, source: Shelf, rename: Callable[[str], str] = str, dates: Any = ("time1", "time2")
 ) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Class files for a source, back to front, with paths of another machine."""
+    """Class files for a source, in reverse order, with paths of another machine."""
     named = []
     for date in (0, 1):
         names = stems(*range(10 * date, 10 * date + len(source)))
@@ -114,7 +114,7 @@ def test_files_called_as_the_folders_of_the_pictures(root: Path) -> None:
     source = shelf(dates=("A", "B"))
     wanted = store_both(root / "val", source, dates=("A", "B"))
     assert stored_names(root, "val", source) == wanted
-    store_both(root / "val", shelf(2))  # those that we would write come first
+    store_both(root / "val", shelf(2))  # the files that geochange would write come first
     with pytest.raises(InputError, match=r"time1_clipcls_56_vit16.json: holds no val/A/002.png"):
         stored_names(root, "val", source)
 
@@ -153,12 +153,12 @@ def test_a_chip_that_a_file_lacks_is_named(root: Path) -> None:
 def test_a_file_of_one_date_alone(root: Path) -> None:
     store_both(root / "val", shelf())
     (root / "val" / f"time2_{PUBLISHED}").unlink()
-    with pytest.raises(InputError, match=r"time1_.*is there without time2_clipcls_56_vit16.json"):
+    with pytest.raises(InputError, match=r"time1_.*exists without time2_clipcls_56_vit16.json"):
         stored_names(root, "val", shelf())
 
 
 def expected(clip: str, source: Shelf) -> list[Any]:
-    """What the CLIP says, asked chip by chip."""
+    """The names by CLIP, chip by chip."""
     namer = Prompter(clip)._namer
     chips = [source[n] for n in range(len(source))]
     return [tuple(tuple(n for n, _ in d[:9]) for d in both) for both in namer.rank(chips)]
@@ -206,7 +206,7 @@ def test_another_vocabulary_has_files_of_its_own(root: Path, clip: str) -> None:
 
 
 class Killed(BaseException):
-    """What no handler expects."""
+    """An exception that no handler expects."""
 
 
 @contextmanager
@@ -221,7 +221,7 @@ def killed_after(chips: int) -> Iterator[Callable[[str, int, int], None]]:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many chips CLIP was asked for, call by call."""
+    """The number of chips in each call of CLIP."""
     counts: list[int] = []
     rank = Namer.rank
 
@@ -347,7 +347,7 @@ def test_answers_that_cannot_be_opened_are_named(root: Path, clip: str) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_a_disk_that_is_full() -> None:
-    with pytest.raises(OutputError, match=r"kept \(No space left on device\); make room"):
+    with pytest.raises(OutputError, match=r"written \(No space left on device\); free some space"):
         answer_file.keep_answers(
             Path("/dev/full"), [({"image_path": "1.png"}, {"image_path": "2.png"})]
         )

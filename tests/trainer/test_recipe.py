@@ -1,4 +1,4 @@
-"""Recipe: what options mean to those who do the work."""
+"""Recipe: from options to the objects of a training."""
 
 from __future__ import annotations
 

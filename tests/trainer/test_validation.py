@@ -1,4 +1,4 @@
-"""Validation: chips of any shapes are shown, in batches of one shape, and each is counted once."""
+"""Validation: chips of any shape are predicted in batches of one shape, and counted once."""
 
 from __future__ import annotations
 

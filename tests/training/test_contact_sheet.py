@@ -1,4 +1,4 @@
-"""Contact sheets: what is where, in which colour, for chips of any size."""
+"""Contact sheets: positions and colours, for chips of any size."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from geochange.training.contact_sheet import (
 
 
 def row(height: int = 6, width: int = 8, name: str = "chip") -> SheetRow:
-    """Probability one half and more in the right half; label 1 in the upper half, 255 in a corner."""
+    """Probability of 0.5 or more in the right half; label 1 in the upper half, 255 in a corner."""
     before, after = noise((2, height, width, 3))
     label = np.zeros((height, width), np.uint8)
     label[: height // 2] = 1
@@ -49,11 +49,11 @@ def test_the_panels_are_the_pictures_the_label_the_probability_and_the_errors() 
     ]
     assert tuple(probability[5, 7]) == NOWHERE
     assert probability[0, 7].sum() > probability[0, 1].sum() > 0
-    assert tuple(errors[0, 7]) == SKY  # a hit
-    assert tuple(errors[0, 1]) == YELLOW  # missed
-    assert tuple(errors[4, 7]) == VERMILION  # a false alarm
+    assert tuple(errors[0, 7]) == SKY  # true positive
+    assert tuple(errors[0, 1]) == YELLOW  # false negative
+    assert tuple(errors[4, 7]) == VERMILION  # false positive
     assert tuple(errors[0, 0]) == tuple(errors[5, 7]) == NOWHERE
-    assert len(set(errors[5, 0].tolist())) == 1  # grey, where all is well
+    assert len(set(errors[5, 0].tolist())) == 1  # grey for true negatives
 
 
 def test_the_threshold_decides_what_is_an_error() -> None:

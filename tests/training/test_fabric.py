@@ -1,4 +1,4 @@
-"""Devices: what is refused before any is taken, and who speaks for all."""
+"""Devices: checks before any is used, and the process that reports."""
 
 from __future__ import annotations
 

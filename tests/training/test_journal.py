@@ -1,4 +1,4 @@
-"""metrics.csv and what TensorBoard reads."""
+"""metrics.csv and the files for TensorBoard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every loss of the table promises."""
+"""The properties that every loss of the table has."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def loss(request: pytest.FixtureRequest) -> Loss:
 
 
 def make(batch: int = 3, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits that want gradients, and labels of which a fifth is unknown."""
+    """Logits that require gradients, and labels with a fifth unknown."""
     draw = torch.Generator().manual_seed(seed)
     logits = torch.randn(batch, 2, 8, 9, generator=draw)
     kinds = torch.tensor([0, 0, 1, 1, 255], dtype=torch.uint8)
@@ -34,7 +34,7 @@ def gradient(loss: Loss, logits: torch.Tensor, labels: torch.Tensor, of: float) 
 
 
 def certain(labels: torch.Tensor, margin: float) -> torch.Tensor:
-    """Logits that are right (or, with a negative margin, wrong) by `margin`."""
+    """Logits that are right by `margin`, or wrong if it is negative."""
     change = torch.where(labels == 1, margin, -margin)
     return torch.stack([-change / 2, change / 2], dim=1)
 
@@ -53,7 +53,7 @@ def test_unknown_pixels_teach_nothing(loss: Loss) -> None:
 @pytest.mark.parametrize("sizes", [(1, 2), (2, 1), (1, 1, 1)])
 def test_parts_add_up_to_the_whole(loss: Loss, sizes: tuple[int, ...]) -> None:
     logits, labels = make()
-    labels[1] = 255  # a part in which nothing is known
+    labels[1] = 255  # a part without known pixels
     whole = loss(logits, labels, known(labels))
     parts = zip(logits.split(sizes), labels.split(sizes), strict=True)
     total = torch.stack([loss(x, y, known(labels)) for x, y in parts]).sum()
@@ -114,7 +114,7 @@ def test_cross_entropy_is_the_mean_over_known_pixels() -> None:
 
 
 def test_focal_is_a_weighted_cross_entropy() -> None:
-    """Lin 2017, eq. 5, written out for one pixel of each class."""
+    """Lin 2017, eq. 5, computed by hand for one pixel of each class."""
     logits = torch.tensor([[0.3, -0.2], [-1.1, 0.8]]).T.reshape(1, 2, 1, 2)
     p = torch.softmax(logits, dim=1)[0, :, 0].T
     none, change = p[0, 0], p[1, 1]
@@ -126,7 +126,7 @@ def test_focal_is_a_weighted_cross_entropy() -> None:
 def test_dice_is_the_share_that_does_not_overlap() -> None:
     labels = torch.zeros(2, 10, 20, dtype=torch.uint8)
     labels[:, :, :10] = 1
-    found = labels.roll(5, dims=2)  # half of each side's 100 pixels overlap
+    found = labels.roll(5, dims=2)  # half of the 100 pixels on each side overlap
     cost = dice(certain(found, 60.0), labels, known(labels))
     assert cost.item() == pytest.approx(1 - (2 * 50 + 1) / (200 + 1), abs=1e-6)
 

@@ -1,4 +1,4 @@
-"""Rates by step, and what decays."""
+"""Learning rates by step, and which parameters decay."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_norms_and_relative_positions_do_not_decay(kind: str) -> None:
         assert decay[id(parameter)] == (0.0 if name in free else 0.01), name
     some = {name.rpartition(".")[2] for name in free}
     assert some == {"weight", "bias", "relative_position_bias_table"}
-    # What is easily taken for one of them, and what is a single number or vector.
+    # Parameters that are easily mistaken for one of these, and single numbers or vectors.
     for name in (
         "gamma",
         "contexts2",

@@ -1,4 +1,4 @@
-"""A student learns the same, however a step is split, and wherever it was interrupted."""
+"""Training gives the same weights however a step is split, and wherever it was interrupted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from geochange.training.training_state import OptimizerSettings, TrainingState
 
 
 class Net(nn.Module):
-    """As a Learner is built: what is kept is called `network`."""
+    """In the form of a TrainableChangeClip: the saved part is called `network`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ def part(step: int, chips: slice = slice(None)) -> Part:
     random = torch.Generator().manual_seed(step)
     pictures = torch.rand(4, 3, 8, 8, generator=random)
     labels = (pictures[:, 0] > 0.5).to(torch.uint8)
-    labels[0, :4] = 255  # parts of a step differ in how much of them is known
+    labels[0, :4] = 255  # parts of a step differ in their number of known pixels
     return Part(pictures[chips], labels[chips])
 
 
@@ -89,7 +89,7 @@ def test_an_average_keeps_what_a_mask_hides() -> None:
 
 def test_a_gradient_without_end_ends_the_training_before_it_is_learnt_from() -> None:
     def steep(logits: torch.Tensor, labels: torch.Tensor, known: float) -> torch.Tensor:
-        # sqrt has an infinite slope at 0, and a finite value.
+        # sqrt has an infinite slope at 0, but a finite value.
         return loss(logits, labels, known) + torch.sqrt(logits.abs().sum() * 0)
 
     pupil = student(clip_norm=1.0)
@@ -153,7 +153,7 @@ def test_gradients_are_clipped() -> None:
     before = weights(free)
     for pupil in (free, held):
         pupil.learn(0, [part(0)])
-    # Adam's step has the size of its rate whatever the gradient, unless it drowns in epsilon.
+    # A step of Adam has the size of its rate for any gradient that is not far below epsilon.
     moved, barely = ((weights(pupil) - before).abs().max() for pupil in (free, held))
     assert moved > 5e-3 and barely < 2e-3
 
@@ -173,7 +173,7 @@ def test_weights_that_are_no_numbers_are_not_passed_on() -> None:
     pupil.check(1)
     with torch.no_grad():
         next(pupil.module.parameters()).view(-1)[0] = torch.nan
-    with pytest.raises(RunError, match=r"step 7: network\.0\.weight is not finite"):
+    with pytest.raises(RunError, match=r"step 7: network\.0\.weight is no longer finite"):
         pupil.check(7)
 
 

@@ -1,4 +1,4 @@
-"""An area: the same pixels whatever the window, and no more corners in a window than it needs."""
+"""An area of interest: the same pixels for every window, and only nearby corners per window."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GRID = Grid(UTM, NORTH_UP, (400, 600))
 def coast(
     points: int, middle: tuple[float, float] = (300, 200), radius: float = 150
 ) -> shapely.Polygon:
-    """A ragged outline in pixels."""
+    """An irregular outline in pixels."""
     rng = np.random.default_rng(0)
     angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
     length = radius + rng.uniform(-20, 20, points)
@@ -45,7 +45,7 @@ def test_every_window_sees_the_same_pixels(tmp_path: Path, points: int) -> None:
     area = read_aoi(write(tmp_path / "area.gpkg", outline), GRID)
     expected = rasterize([outline], GRID.shape).astype(bool)
     whole = area.mask(GRID.full_window)
-    assert (whole != expected).mean() < 1e-4  # corners went through the file, and back
+    assert (whole != expected).mean() < 1e-4  # corners were reprojected for the file and back
     for tile, overlap in ((64, 0), (37, 9)):
         plan = TilePlan(GRID.shape, tile, overlap, 1)
         for window in plan.output_windows():
@@ -122,8 +122,8 @@ def raster_file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (points_file, "no polygon"),
-        (far_file, "no polygon of it lies on the common ground"),
+        (points_file, "not a polygon"),
+        (far_file, "none of its polygons lies on the common ground"),
         (no_crs_file, "has no CRS"),
         (empty_file, "holds no"),
         (speck_file, "less than a pixel"),

@@ -1,4 +1,4 @@
-"""From regions to the table that users open: attributes, the smallest area, the order."""
+"""From regions to the table of changes: attributes, minimum area and order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GRID = Grid(UTM, NORTH_UP, SHAPE)
 
 
 def scene() -> NDArray[np.uint8]:
-    """A 5 x 6 change at the edge, one of 4 x 4, one of 3 x 5 beside missing pixels, a speck."""
+    """A 5 x 6 change at the edge, one of 4 x 4, one of 3 x 5 beside missing pixels, and a speck."""
     raster = np.zeros(SHAPE, np.uint8)
     raster[0:5, 0:6] = 254
     raster[10:14, 20:24] = 127

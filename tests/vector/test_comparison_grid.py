@@ -1,10 +1,11 @@
-"""The grid two files are compared on: the run's own, or square metres round both."""
+"""The grid for comparing two files: that of the run, or square metres around both."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
@@ -84,3 +85,18 @@ def test_too_many_pixels(tmp_path: Path) -> None:
     layer = find_layer(make_polygons(tmp_path / "a.gpkg", far))
     with pytest.raises(OptionError, match="too many"):
         metric_grid([layer], 0.1)
+
+
+@pytest.mark.parametrize("wests", [(200, -160), (179.9, -180.1), (-180.1, 179.9)])
+def test_metric_pixels_where_longitudes_are_counted_otherwise(
+    tmp_path: Path, wests: tuple[float, float]
+) -> None:
+    layers = []
+    for name, west in zip("ab", wests, strict=True):
+        box = shapely.box(west, 60, west + 0.2, 60.1)
+        gpd.GeoDataFrame(geometry=[box], crs=LONLAT).to_file(tmp_path / f"{name}.gpkg")
+        layers.append(find_layer(tmp_path / f"{name}.gpkg"))
+    grid = metric_grid(layers, 50.0)
+    assert max(grid.shape) < 300
+    one, other = (read_outlines(layer, grid)[0] for layer in layers)
+    assert shapely.intersection(one, other).area == pytest.approx(one.area, rel=1e-6)

@@ -1,4 +1,4 @@
-"""Polygons matched one to one, the best pair first, against every pair counted by hand."""
+"""Polygons are matched one to one, best pairs first, compared with all pairs counted by hand."""
 
 from __future__ import annotations
 

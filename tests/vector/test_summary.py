@@ -1,4 +1,4 @@
-"""Sums over changes are those of the whole table, however it is cut into batches."""
+"""Sums over changes equal those of the whole table, for any batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Polygons against a reference: figures that scikit-learn agrees with, whatever the windows."""
+"""Polygons compared with a reference: measures equal scikit-learn's, for any windows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHAPE = (60, 80)
 
 @pytest.fixture
 def extent(tmp_path: Path) -> Path:
-    """A raster whose grid is compared on."""
+    """A raster whose grid is used for the comparison."""
     return make_raster(tmp_path / "before.tif", np.ones(SHAPE, np.uint8))
 
 
@@ -66,7 +66,7 @@ def test_figures_are_scikit_learns(
 
 
 def test_objects_by_size(tmp_path: Path, extent: Path) -> None:
-    """Pixels of 100 m2: found 100 m2 exact, 900 m2 half hit, 4,900 m2 false; 14,400 m2 missed."""
+    """Pixels of 100 m2: 100 m2 exact, 900 m2 half found, 4,900 m2 false; 14,400 m2 missed."""
     small, medium, large = square(2, 2, 1), square(10, 10, 3), square(30, 30, 12)
     found = make_polygons(
         tmp_path / "found.gpkg", [small, square(10, 12, 3), square(40, 5, 7)], LONLAT
@@ -170,11 +170,11 @@ def test_plain_values(tmp_path: Path, extent: Path) -> None:
 def test_refusals(tmp_path: Path, extent: Path) -> None:
     drawn = make_polygons(tmp_path / "a.gpkg", [square(0, 0, 20)])
     far = make_polygons(tmp_path / "far.gpkg", [square(900, 900, 20)])
-    with pytest.raises(OptionError, match=r"does not tell the grid .*--pixel 0\.5"):
+    with pytest.raises(OptionError, match=r"does not record the grid .*--pixel 0\.5"):
         compare(drawn, drawn)
     with pytest.raises(OptionError, match="above 0"):
         compare(drawn, drawn, pixel_m=0)
-    with pytest.raises(OptionError, match="pixels of its own"):
+    with pytest.raises(OptionError, match="its own pixel size"):
         compare(drawn, drawn, pixel_m=1, extent=extent)
     with pytest.raises(InputError, match="none of its polygons"):
         compare(drawn, drawn, extent=extent, within=far)

@@ -1,4 +1,4 @@
-"""Killed, interrupted, out of room, twice at once: the same command goes on, and the answer is one."""
+"""Runs that are killed, interrupted, or run twice at once: the same command gives the same result."""
 
 from __future__ import annotations
 
@@ -6,71 +6,16 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
-import geopandas as gpd
-import numpy as np
 import psutil
 import pytest
-from forked import ForkedCommand, FreshCommand
-from makers import make_raster, noise
-from scipy import ndimage
-
-from geochange.grid.tiling import TilePlan
+from slow_runs import PLAN, Run, assert_same, lay_out
 
 pytestmark = pytest.mark.slow
 
-SIZE = 640
-PLAN = TilePlan((SIZE, SIZE), 64, 16, 2)
-OPTIONS = [
-    "--tile",
-    "64",
-    "--overlap",
-    "16",
-    "--block",
-    "2",
-    "--threads",
-    "2",
-    "--min-area",
-    "0",
-    "--skip-checks",
-]
 KILLS = 10
-
-NETWORK = '''
-"""A network that takes its time, and notes how many tiles it saw."""
-import os, time
-import torch
-
-class Slow:
-    bands, threshold = 1, 0.5
-
-    def fit(self, sample):
-        return {}
-
-    def adopt(self, statistics):
-        pass
-
-    def change_logits(self, batch):
-        count = len(batch)
-        with open(os.environ["SEEN"], "a") as seen:
-            seen.write(f"{count}\\n")
-        time.sleep(count * float(os.environ.get("TILE_S", "0.02")))
-        while os.path.exists(os.environ.get("HOLD", "")):
-            time.sleep(0.01)
-        return (batch.after - batch.before.float())[:, 0] / 8 - 4
-'''
-
-
-def lay_out(folder: Path) -> Path:
-    """before.tif, after.tif, and the network in slow.py."""
-    before = noise((SIZE, SIZE)) // 4
-    blobs = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=(SIZE, SIZE)), 5) > 0.03
-    make_raster(folder / "before.tif", before)
-    make_raster(folder / "after.tif", (before + 120 * blobs).astype(np.uint8))
-    (folder / "slow.py").write_text(NETWORK)
-    return folder
 
 
 @pytest.fixture
@@ -80,64 +25,14 @@ def scene(tmp_path: Path) -> Path:
     return lay_out(folder)
 
 
-class Run:
-    """`geochange run` of the scene in a process of its own.
-
-    afresh: started as a user starts it, not forked from a process that has read everything.
-    """
-
-    def __init__(
-        self,
-        scene: Path,
-        out: str = "changes.gpkg",
-        *extra: str,
-        environment: Mapping[str, str] | None = None,
-        most_bytes: int | None = None,
-        afresh: bool = False,
-    ) -> None:
-        self.seen = scene / f"{out}.seen"
-        settings = {**os.environ, "SEEN": str(self.seen), **(environment or {})}
-        words = ["run", "before.tif", "after.tif", "--out", out, "--model", "slow:Slow", "--quiet"]
-        self.process: ForkedCommand | FreshCommand = (
-            FreshCommand([*words, *OPTIONS, *extra], scene, settings)
-            if afresh
-            else ForkedCommand([*words, *OPTIONS, *extra], scene, settings, most_bytes)
-        )
-
-    def wait_for_work(self) -> None:
-        """Until the network has seen a tile of this run."""
-        known = self.seen.stat().st_size if self.seen.exists() else 0
-        while self.process.poll() is None:
-            if self.seen.exists() and self.seen.stat().st_size > known:
-                return
-            time.sleep(0.01)
-
-    def end(self) -> tuple[int, str]:
-        """Exit code, and what was said."""
-        return self.process.end()
-
-    @property
-    def tiles(self) -> int:
-        """How many tiles all runs with this output have shown the network."""
-        return sum(map(int, self.seen.read_text().split()))
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a run that is left alone makes of the scene."""
+    """The result of an undisturbed run."""
     folder = lay_out(tmp_path_factory.mktemp("undisturbed"))
     run = Run(folder, environment={"TILE_S": "0"}, afresh=True)
     assert run.end() == (0, "")
     assert run.tiles == PLAN.tile_count
     return folder / "changes.gpkg"
-
-
-def assert_same(one: Path, other: Path) -> None:
-    """The bytes of the rasters and every polygon with its attributes."""
-    assert one.with_suffix(".tif").read_bytes() == other.with_suffix(".tif").read_bytes()
-    first, second = gpd.read_file(one, layer="changes"), gpd.read_file(other, layer="changes")
-    assert len(first) > 20
-    assert first.equals(second)
 
 
 def test_killed_ten_times_it_goes_on_where_it_was(scene: Path, undisturbed: Path) -> None:
@@ -155,7 +50,7 @@ def test_killed_ten_times_it_goes_on_where_it_was(scene: Path, undisturbed: Path
     assert run.end() == (0, "")
     assert_same(scene / "changes.gpkg", undisturbed)
     assert not list(scene.glob(".*"))
-    # Whoever was killed had at most a block in hand in each of two threads.
+    # A killed run had at most one block in progress in each of two threads.
     assert PLAN.tile_count <= run.tiles <= PLAN.tile_count + KILLS * 2 * PLAN.block_tiles**2
 
 
@@ -165,7 +60,7 @@ def test_interrupted_it_stops_at_once_and_says_how_to_go_on(scene: Path) -> None
     before = run.tiles
     run.process.send_signal(signal.SIGINT)
     code, said = run.end()
-    # What was in hand is finished, a block in each of two threads, and the next may have begun.
+    # Blocks in progress are completed, one in each of two threads, and the next may have begun.
     assert run.tiles - before <= 4 * PLAN.block_tiles**2
     assert code == 130
     assert said.strip() == "geochange: interrupted; the same command again goes on where it was"
@@ -180,7 +75,7 @@ def test_a_second_run_with_the_same_output_is_refused(scene: Path, undisturbed: 
     hold.touch()
     first = Run(scene, environment={"HOLD": str(hold)})
     first.wait_for_work()
-    # The raster beside the polygons is the same for both.
+    # Both outputs have the same raster beside the polygons.
     for out in ("changes.gpkg", "changes.geojson"):
         code, said = Run(scene, out).end()
         assert code == 2
@@ -192,7 +87,7 @@ def test_a_second_run_with_the_same_output_is_refused(scene: Path, undisturbed: 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_a_machine_that_slept_goes_on(scene: Path, undisturbed: Path, workers: str) -> None:
-    """Longer than Dask waits for a sign of life of its workers, if it may."""
+    """Asleep for longer than Dask's timeout for its workers."""
     hold = scene / "hold"
     hold.touch()
     patience = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "1s"}

@@ -1,4 +1,4 @@
-"""A labelled pair cut into a data set: whole or not at all, nothing in two splits, told in chips.json."""
+"""A labelled pair is cut into a data set: all or nothing, no overlap of splits, with chips.json."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_memory_is_that_of_a_window_and_chips_do_not_depend_on_it(
 
 def test_no_data_is_unknown_and_chips_of_little_data_are_left_out(pair: Path) -> None:
     pixels = noise((*SHAPE, 3), 1)
-    pixels[:, :40] = 0  # all of the first column of chips, a quarter of the second
+    pixels[:, :40] = 0  # the whole first column of chips, a quarter of the second
     make_raster(pair / "after.tif", pixels, nodata=0)
     done = cut_here(pair)
     assert done.left_out["too little data"] == 4
@@ -158,7 +158,7 @@ REFUSED = {
     "a root with something in it": ("--out .", "not empty"),
     "a root that is a file": ("--out before.tif", "is a file"),
     "no folder for it": ("--out nowhere/chips", "create it"),
-    "shares of more than all": ("--val 0.6 --test 0.5", "less than 1 together"),
+    "shares of more than all": ("--val 0.6 --test 0.5", "must be less than 1"),
     "overlap too large": ("--size 64 --overlap 64", "at most 56"),
     "blocks too large": ("--block 9", "too few for train and val"),
     "two bands": ("--bands 1,2", "name three"),
@@ -189,7 +189,7 @@ def test_the_command(
     pair: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(pair)
-    (pair / "chips").mkdir()  # an empty folder is as good as none
+    (pair / "chips").mkdir()  # an empty folder is accepted
     words = "data chips before.tif after.tif drawn.gpkg --out chips --size 32 --block 1 --test 0.1"
     assert _exit_code(words.split()) == 0
     shown = capfd.readouterr().out
@@ -201,7 +201,7 @@ def test_the_command(
 
 
 def test_blocks_fit_a_small_pair_unless_they_are_given(pair: Path) -> None:
-    """4 x 6 chips: two blocks of four a side, four of three, of which two splits may have two."""
+    """4 x 6 chips: two blocks of side 4, or four of side 3, which allow two blocks per split."""
     given: dict[str, object] = {"block": None}
     done = cut_here(pair, **given)
     assert min(tally.chips for tally in done.splits.values()) > 0

@@ -1,4 +1,4 @@
-"""A training goes on from what is intact of its folder, to the same weights, or is refused."""
+"""A training resumes from intact files to the same weights, or is refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> TrainOptions:
 
 @pytest.fixture(scope="module")
 def through(options: TrainOptions, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A training that nothing disturbed."""
+    """An undisturbed training."""
     out = tmp_path_factory.mktemp("through")
     train(options, out)
     return out
@@ -50,7 +50,7 @@ def through(options: TrainOptions, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def stopped(options: TrainOptions, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One that was stopped in its last step."""
+    """A training that was stopped in its last step."""
     out = tmp_path_factory.mktemp("stopped")
 
     def watch(stage: str, done: int, total: int, note: str) -> None:
@@ -85,7 +85,7 @@ def test_the_best_is_gone_on_from_where_the_last_is_damaged(
     out = copy_afresh(stopped, tmp_path / "out")
     DAMAGES[damage](out / "last.safetensors")
     train(options, out, resume=True)
-    assert ("going on from" in caplog.text) == (damage != "lost")
+    assert ("continuing from" in caplog.text) == (damage != "lost")
     for name in ("last.safetensors", "best.safetensors"):
         assert same(out / name, through / name)
 
@@ -102,7 +102,7 @@ def test_a_damaged_best_is_refused_and_the_cure_goes_on(
     (out / "best.safetensors").unlink()
     caplog.set_level(logging.WARNING)
     train(options, out, resume=True)
-    assert "the best of the steps to come is kept" in caplog.text
+    assert "only the best of the next steps is kept" in caplog.text
     assert read_resume_state(out / "best.safetensors").facts["calibrated"]
 
 
@@ -136,7 +136,9 @@ def test_a_folder_where_a_checkpoint_goes_is_refused(
 ) -> None:
     out = copy_afresh(stopped, tmp_path / "out")
     DAMAGES["a folder"](out / name)
-    with pytest.raises(OutputError, match="is a folder, where a checkpoint goes; move it away"):
+    with pytest.raises(
+        OutputError, match="is a folder, but a checkpoint is written there; move it away"
+    ):
         train(options, out, resume=True)
 
 
@@ -169,7 +171,7 @@ def test_what_stands_where_measurements_go_is_refused(
 def test_checkpoints_of_version_0_1_0_are_gone_on_from(
     options: TrainOptions, stopped: Path, through: Path, tmp_path: Path
 ) -> None:
-    """They have no sum of their bytes."""
+    """They have no checksum."""
     out = copy_afresh(stopped, tmp_path / "out")
     for name in ("last.safetensors", "best.safetensors"):
         with safe_open(out / name, "pt") as file:

@@ -1,4 +1,4 @@
-"""Whatever becomes of the work folder between a crash and the next run: the answer is the same."""
+"""Any damage to the work folder between a crash and the next run gives the same result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 SIZE = 160
 TILES, HALT = 7**2, 20
-"""Of the scene, of which the area leaves some out; after how many batches the model falls over."""
+"""The tiles of the scene, some of them outside the area; the number of batches before a failure."""
 OPTIONS: dict[str, Any] = {
     **{"tile": 32, "overlap": 8, "block": 2, "threads": 1, "batch": 1, "min_area": 0},
     **{"model": f"{__name__}:Halting", "device": "cpu", "skip_checks": True},
@@ -30,11 +30,11 @@ KINDS = (
     *("logits.zarr/c/*/*/0/0", "scores.zarr/c/*/*/0/0", "probability.zarr/c/*/*"),
     *("before.zarr/c/*/*/0/0/0", "*.zarr/zarr.json", "unreadable/*.json", "area.wkb"),
 )
-"""The files of a work folder, but for the record of whose it is."""
+"""The files of a work folder, except for the fingerprint."""
 
 
 class Halting:
-    """A model of two classes that falls over after so many batches."""
+    """A model of two classes that fails after some batches."""
 
     bands, threshold = 1, 0.5
     classes = ("field", "house")
@@ -75,7 +75,7 @@ def never_halting() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def pictures() -> Iterator[None]:
-    """Have runs keep small pictures, which they do of large rasters alone."""
+    """Runs keep thumbnails here, as they do for large rasters."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("geochange.workflows.detect.picture_px", lambda checked: 64)
         yield
@@ -112,7 +112,7 @@ def undisturbed(scene: Path) -> Path:
 def left(
     request: pytest.FixtureRequest, scene: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A folder in which a run has left its work: half of it, or all."""
+    """A folder with the work of a run: half of it, or all."""
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "kept":
         Halting.left = 10**9
@@ -163,7 +163,7 @@ def test_work_of_nobody_knows_whom_is_begun_afresh(
     DAMAGES[damage](work / "fingerprint.json")
     result = run(scene, tmp_path / "run" / "changes.gpkg")
     assert not result.resumed
-    assert "what the last run left is damaged: starting afresh" in caplog.text
+    assert "the work of the last run is damaged: starting afresh" in caplog.text
     assert_same(result.out, undisturbed)
 
 

@@ -1,4 +1,4 @@
-"""The recipe of the default network: a CLIP of its own, then planted changes; interrupted too."""
+"""The recipe of the default network: its own CLIP, then planted changes; also interrupted."""
 
 from __future__ import annotations
 

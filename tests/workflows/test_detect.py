@@ -1,4 +1,4 @@
-"""Whole runs: the same bits from any blocks, threads and processes; broken runs go on."""
+"""Whole runs: equal bits for any blocks, threads and processes; interrupted runs resume."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_min_area_and_threshold_are_obeyed(scene: Path, tmp_path: Path) -> None:
 
 
 class Broken(ChangeVector):
-    """A change vector model whose third batch fails, until mended."""
+    """A change vector model whose third batch fails, until `mended` is set."""
 
     mended = False
     calls = 0
@@ -172,7 +172,7 @@ def test_a_broken_run_writes_nothing_and_goes_on_where_it_was(scene: Path, tmp_p
     Broken.mended, Broken.calls = True, 0
     resumed = run(scene, out, **options)
     assert resumed.resumed
-    # 7 x 7 tiles in 16 blocks, a batch each; two were done before the network fell over.
+    # 7 x 7 tiles in 16 blocks, one batch each; two were done before the failure.
     assert Broken.calls == 14
     undisturbed = run(scene, tmp_path / "other.gpkg", **options)
     assert fingerprint(resumed) == fingerprint(undisturbed)

@@ -1,7 +1,8 @@
-"""Every command of the README and the pages is run, in the order of its page, on small data."""
+"""Every command of the README and the pages runs on small data, in the order of its page."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -22,12 +23,12 @@ NOT_HERE = {
     "python3 -m venv": ".ci/run installs in a fresh clone and runs the tests by it",
     "--on gpus": "no GPU; tests/pipelines/test_cluster.py stands in for dask-cuda",
     "--on slurm": "no SLURM; tests/pipelines/test_cluster.py stands in for dask-jobqueue",
-    "--on tcp://": "no such host; tests/whole/test_workers.py starts a scheduler",
+    "--on tcp://": "no such host; tests/running/test_workers.py starts a scheduler",
     "https://": "no such catalogue; tests/pipelines/test_monitor.py serves one of its own",
-    "torchrun": "one machine; tests/whole/test_learning.py starts two processes",
+    "torchrun": "one machine; tests/workflows/test_train.py starts two processes",
     "srun": "no SLURM; tests/training/test_fabric.py stands in for its variables",
 }
-"""What a line holds that cannot be run here, and what is done instead."""
+"""Parts of lines that cannot run here, and their replacements."""
 
 ROOFS = [(20, 20, 24), (30, 150, 20), (150, 40, 26), (160, 190, 22), (210, 110, 20)]
 PONDS = [(70, 90, 22), (90, 200, 24), (215, 30, 20), (120, 120, 18)]
@@ -46,7 +47,7 @@ FRESH = {"network.variant": "tiny", "network.start": "null", "prompts.mode": "fi
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all that the pages name."""
+    """A folder with all files that the pages name."""
     folder = tmp_path_factory.mktemp("named")
     write_planted(folder / "model.safetensors")
     for before, after, seed in (("before", "after", 3), ("2015", "2024", 3), ("2024", "2025", 9)):
@@ -74,7 +75,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def shortened(name: str, words: list[str]) -> list[str]:
-    """A line, and behind it what makes two steps of a training that takes hours."""
+    """A line with options that shorten a training of hours to two steps."""
     if words[:2] == ["train", "configs/default.yaml"]:
         return [*words, *_set(FEW)]
     if words[0] == "train":
@@ -92,7 +93,7 @@ def run(line: str) -> None:
     name, words = words_of(line)
     changes = Path("changes.gpkg")
     if "--reviewed" in words:
-        shutil.copy("reviewed.gpkg", changes)  # somebody accepted and rejected in QGIS
+        shutil.copy("reviewed.gpkg", changes)  # as if reviewed in QGIS
     elif words[-1] != changes.name:
         changes.unlink(missing_ok=True)
     command = pipeline_command(ROOT / name) if name.endswith(".py") else cli
@@ -120,3 +121,9 @@ def test_what_is_not_run_is_still_shown_and_most_is_run() -> None:
     lines = [line for page in PAGES for line in commands_of(page)]
     assert all(any(part in line for line in lines) for part in NOT_HERE)
     assert sum(map(can_run, lines)) > 12
+
+
+def test_tests_that_stand_in_are_there() -> None:
+    named = re.findall(r"tests/\S+\.py", " ".join(NOT_HERE.values()))
+    assert len(named) > 4
+    assert [name for name in named if not (ROOT / name).is_file()] == []

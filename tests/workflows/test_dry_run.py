@@ -1,4 +1,4 @@
-"""A dry run says what is coming, and leaves nothing behind."""
+"""A dry run estimates the cost, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_the_command_says_it_as_a_table_and_as_json(
 
 @pytest.mark.parametrize("shift", [0.0, 0.5])
 def test_a_crop_of_a_pair_shows_the_same_pixels(tmp_path: Path, shift: float) -> None:
-    """Warped or not; the warp's cells start elsewhere, so its last bits may differ."""
+    """With and without a warp. The cells of the warp start elsewhere, so last bits may differ."""
     first = make_raster(tmp_path / "a.tif", noise((90, 80), seed=1))
     moved = NORTH_UP @ NORTH_UP.translation(3 + shift, 2 + shift)
     second = make_raster(tmp_path / "b.tif", noise((90, 80), seed=2), transform=moved)

@@ -1,4 +1,4 @@
-"""Models and polygons measured: the library's figures, the command, and its files."""
+"""Scores of models and polygons: the library, the command, and its files."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ SIDE, CHIPS = 32, 5
 
 
 class Reader:
-    """Finds what the label says: chips that changed are 50 brighter afterwards.
+    """Finds the labelled change: chips that changed are 50 brighter afterwards.
 
-    On every chip it overlooks the left quarter, and it is 0.7 sure of all it says.
+    It misses the left quarter of every chip, and its probability is always 0.7.
     """
 
     bands = None
@@ -53,7 +53,7 @@ class Reader:
 
 
 class Corner(Reader):
-    """Says of the left half, however a chip is turned, that it changed."""
+    """Predicts change in the left half, however a chip is rotated."""
 
     def change_logits(self, batch: Batch) -> torch.Tensor:
         logits = torch.full(batch.valid.shape, -2.0)
@@ -62,7 +62,7 @@ class Corner(Reader):
 
 
 class Broken(Reader):
-    """Answers with what is no number."""
+    """Predicts NaN."""
 
     def change_logits(self, batch: Batch) -> torch.Tensor:
         return torch.full(batch.valid.shape, torch.nan)
@@ -78,7 +78,7 @@ READER, CORNER, BROKEN, HUNGRY = (
 
 
 def label_of(number: int) -> NDArray[np.uint8]:
-    """0 none, 1 change; one chip without change, and one with two rows of which nothing is known."""
+    """0 unchanged, 1 change; one chip without change, and one with two unknown rows."""
     label = np.zeros((SIDE, SIDE), np.uint8)
     if number != 2:
         label[4 : 8 + 3 * number, :] = 1
@@ -131,7 +131,7 @@ def test_figures_have_intervals_and_the_calibration_error_is_right(found: Evalua
     stated_low = abs(1 - p - counts.fn / (counts.fn + counts.tn)) * (counts.fn + counts.tn)
     expected = (stated_low + abs(p - 1) * counts.tp) / (counts.fn + counts.tn + counts.tp)
     assert found.figures["ece"].value == pytest.approx(expected, abs=1e-3)
-    # What is overlooked is no boundary of the prediction, and makes one of its own.
+    # The missed quarter removes the boundary there, and adds one of its own.
     edge = {name: found.figures[f"boundary_{name}"].value for name in ("precision", "recall")}
     assert all(0.7 < value < 1 for value in edge.values())
     assert edge == {"precision": found.boundary.precision, "recall": found.boundary.recall}
@@ -153,7 +153,7 @@ def test_batches_change_nothing(root: Path, found: Evaluation, batch: int) -> No
 
 
 def test_turning_is_for_all_chips(root: Path) -> None:
-    # Seen from all sides, every pixel lies in the left half as often as not: logit -0.5.
+    # Over all symmetries, every pixel is in the left half equally often: logit -0.5.
     turned = evaluate(CORNER, root, tta=True, threshold=0.38)
     assert turned.counts.tp + turned.counts.fp == 0
     assert evaluate(CORNER, root, tta=True, threshold=0.37).counts.tn == 0
@@ -189,7 +189,7 @@ def test_the_own_baseline_learns_the_scene_first(root: Path) -> None:
 
 
 def test_a_model_of_other_bands_is_refused(root: Path) -> None:
-    with pytest.raises(OptionError, match="takes 4 bands, and chips hold 3"):
+    with pytest.raises(OptionError, match="takes 4 bands, but chips have 3"):
         evaluate(HUNGRY, root)
 
 

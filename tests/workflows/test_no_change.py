@@ -1,4 +1,4 @@
-"""Labels without change: said wherever labels are read, for figures of nothing tell nothing."""
+"""Labels without change cause a warning wherever they are read, because scores would be empty."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def pair(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def chips(tmp_path: Path) -> Path:
-    """Chips of which none changes, as an expanded palette label taken as one band has it."""
+    """Chips without change, like an expanded palette label that is read as one band."""
     root = make_chips(tmp_path / "chips", {"train": 2, "val": 2, "test": 2}, size=32)
     for label in root.glob("*/label/*.png"):
         Image.fromarray(np.zeros((32, 32), np.uint8)).save(label)
@@ -65,7 +65,7 @@ def test_labels_of_a_pair_that_hold_no_change_are_said(
     words += [str(labels), "--out", str(pair / "out"), "--size", "32", "--block", "1", "--quiet"]
     code = _exit_code(words)
     assert f"{labels}: holds no change on the pair" in caplog.text
-    # Chips of unknown pixels alone cannot be; the others are chips without change.
+    # Chips with only unknown pixels are impossible; the others are chips without change.
     assert code == (2 if name == "unknown alone" else 0)
 
 
@@ -88,7 +88,7 @@ def test_change_that_no_chip_holds_is_said(pair: Path, caplog: pytest.LogCapture
         pair / "before.tif", pair / "after.tif", labels, pair / "out", size=32, block=1
     )
     assert not any(split.changed_px for split in chips.splits.values())
-    assert f"{pair / 'out'}: holds no change: the chips that do were left out" in caplog.text
+    assert f"{pair / 'out'}: holds no change: all chips with change were left out" in caplog.text
 
 
 @pytest.mark.parametrize("words", [["data", "check"], ["evaluate", "cva"]])

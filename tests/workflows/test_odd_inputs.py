@@ -1,4 +1,4 @@
-"""Runs over what real files look like: types, nodata and masks by band, and fills without a word."""
+"""Runs on inputs like real files: dtypes, nodata and masks by band, and undeclared fills."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OPTIONS: dict[str, Any] = {"model": "cva", "report": "none", "tile": 64, "overla
 
 
 def scene() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(height, width, 3) fields between 40 and 160 before, and with two new roofs of 230 after."""
+    """(height, width, 3) fields between 40 and 160 before; after, with two new roofs of 230."""
     rng = np.random.default_rng(1)
     fields = np.kron(rng.integers(60, 140, (10, 10, 3)), np.ones((16, 16, 1)))
     before = fields + rng.normal(0, 3, fields.shape)
@@ -45,7 +45,7 @@ def scene() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def files(folder: Path, dtypes: tuple[str, ...], marks: tuple[float | None, ...]) -> Any:
-    """Both dates as virtual rasters of a band a file; the date after lacks the hole."""
+    """Both dates as virtual rasters with one file per band; the date after has the hole."""
     paths = []
     for name, pixels in zip(("before", "after"), scene(), strict=True):
         (folder / name).mkdir()
@@ -60,7 +60,7 @@ def files(folder: Path, dtypes: tuple[str, ...], marks: tuple[float | None, ...]
 
 
 def rasters(folder: Path, dtype: str, change: Callable[[Any], None]) -> tuple[Path, Path]:
-    """Both dates as GeoTIFFs, after the last touch of `change` to each."""
+    """Both dates as GeoTIFFs, each modified by `change`."""
     paths = []
     for name, pixels in zip(("before", "after"), scene(), strict=True):
         values = pixels.astype(dtype)
@@ -70,14 +70,14 @@ def rasters(folder: Path, dtype: str, change: Callable[[Any], None]) -> tuple[Pa
 
 
 def assert_found(out: Path, hole: NDArray[np.bool_]) -> None:
-    """The two roofs and nothing else are change, and the hole is no data."""
+    """Exactly the two roofs are change, and the hole is nodata."""
     with rasterio.open(out.with_suffix(".tif")) as raster:
         np.testing.assert_array_equal(raster.read(1) == 255, hole)
         transform = raster.transform
     shapes = gpd.read_file(out, layer="changes").geometry
     found = rasterize(shapes, CHANGE.shape, transform=transform, dtype=np.uint8) > 0
     overlap = float((found & CHANGE).sum() / (found | CHANGE).sum())
-    assert overlap > 0.87  # what cva makes of the corners
+    assert overlap > 0.87  # the result of cva at corners
 
 
 BY_BAND: dict[str, tuple[tuple[str, ...], tuple[float | None, ...]]] = {
@@ -157,7 +157,7 @@ def test_the_screen_names_a_fill_in_one_line_and_no_warning_of_numpy(
     assert _exit_code(["check", *pair]) == 0
     assert said in " ".join(capsys.readouterr().out.split())
     assert _exit_code(["run", *pair, *out]) == 0
-    assert sum(said in record.getMessage() for record in caplog.records) == 2  # one of each date
+    assert sum(said in record.getMessage() for record in caplog.records) == 2  # one at each date
     assert all("\n" not in record.getMessage() for record in caplog.records)
     assert "Warning" not in capsys.readouterr().err
 
@@ -165,7 +165,7 @@ def test_the_screen_names_a_fill_in_one_line_and_no_warning_of_numpy(
 def test_work_of_another_version_is_begun_afresh(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Version 0.1.0 said of a raster its type, nodata, alpha and mask, each once."""
+    """Version 0.1.0 recorded dtype, nodata, alpha and mask once per raster."""
     pair = rasters(tmp_path, "uint8", lambda pixels: None)
     out = tmp_path / "o.gpkg"
     work = plan_work(check_run(*pair, out, RunOptions.parse(OPTIONS)))

@@ -1,4 +1,4 @@
-"""Odd names in every option that takes a file: it is the file that has the name, whatever it holds."""
+"""Odd names in every option that takes a file: a file of exactly that name is used."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from geochange.config import CheckOptions
 from geochange.dataset.labelled_pairs import Reviewed, open_scene
 from geochange.dataset.labels import open_labels
 from geochange.grid.tiling import Window
+from geochange.inputs.open_pair import open_pair
 from geochange.workflows.compare import compare
-from geochange.workflows.preflight import open_pair
 
 SHAPE = (96, 96)
 STEMS = (
@@ -32,7 +32,7 @@ FOLDERS = ("items", "a + b", "a[1]", "a#b", "a!b", "a.json")
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pair, labels as a raster and as polygons, and a file of reviews, by plain names."""
+    """A pair, labels as a raster and as polygons, and a reviewed file, with plain names."""
     folder = tmp_path_factory.mktemp("plain")
     for seed, name in enumerate(("before", "after")):
         make_raster(folder / f"{name}.tif", noise((*SHAPE, 3), seed))
@@ -117,7 +117,7 @@ def test_every_option_takes_a_file_in_an_archive(plain: Path, tmp_path: Path) ->
 
 
 def test_a_grid_may_be_that_of_a_palette(plain: Path, tmp_path: Path) -> None:
-    """As labels often are, in an archive as anywhere."""
+    """As labels often are, also in an archive."""
     TIFFS["palette green"](tmp_path / "labels.tif")
     with zipfile.ZipFile(tmp_path / "labels.zip", "w") as archive:
         archive.write(tmp_path / "labels.tif", "labels.tif")

@@ -1,4 +1,4 @@
-"""polygonize gives the polygons of a run from its raster alone, whatever the options."""
+"""polygonize gives the polygons of a run from its raster, for all options."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SIZE = 700
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Rough texture, some of it turned over, with a corner without data, on a turned grid."""
+    """Rough texture on a rotated grid, partly inverted after, with a corner without data."""
     folder = tmp_path_factory.mktemp("pair")
     rng = np.random.default_rng(3)
     before = texture(SIZE).clip(1, 255).astype(np.uint8)
@@ -127,7 +127,9 @@ def test_it_needs_no_network(ran: Result, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_other_rasters_are_refused(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"before\.tif: is no probability raster of geochange run"):
+    with pytest.raises(
+        InputError, match=r"before\.tif: is not a probability raster of geochange run"
+    ):
         polygonize(pair[0], tmp_path / "x.gpkg")
     with pytest.raises(InputError, match="no such file"):
         polygonize(tmp_path / "gone.tif")
@@ -162,7 +164,7 @@ def test_the_command_says_where_they_lie(ran: Result, tmp_path: Path) -> None:
 
 
 def test_memory_does_not_hold_the_raster(tmp_path: Path) -> None:
-    """A block at a time is read, and the file of outlines is gone in the end."""
+    """One block at a time is read, and the file of outlines is deleted."""
     shape = (3 * 2048, 2 * 2048)
     path = tmp_path / "large.tif"
     profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "nodata": 255, "sparse_ok": True}

@@ -1,4 +1,4 @@
-"""A preview shows both dates and the changes, wherever the rasters lie, and refuses in one line."""
+"""A preview shows both dates and the changes, wherever the rasters are, or refuses in one line."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_panels_show_what_they_say(changes: Path, tmp_path: Path) -> None:
     red = (third[..., 0].astype(int) - third[..., 1]) > 60
     ys, xs = np.nonzero(red)
     assert white[0] < green[-1] and len(ys) > 30
-    # The house lies in the middle.
+    # The house is in the middle.
     assert abs(ys.mean() - 100) < 4
     left = third.shape[1] - np.flatnonzero(~like(third, (255, 255, 255)).all(axis=0))[-1]
     assert abs(third.shape[1] - left - PANEL / 2 - xs.mean()) < 6
@@ -112,7 +112,7 @@ def test_a_file_without_a_record_needs_both(tmp_path: Path) -> None:
     with closing(sqlite3.connect(changes)) as database:
         database.execute("DELETE FROM geochange_run")
         database.commit()
-    with pytest.raises(InputError, match="does not say which rasters"):
+    with pytest.raises(InputError, match="does not record its rasters"):
         preview(changes)
     pair = tmp_path / "before.tif", tmp_path / "after.tif"
     assert preview(changes, rasters=pair).exists()
@@ -135,7 +135,7 @@ def test_refusals(changes: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"a\.jpg: the picture is a PNG"):
         preview(changes, tmp_path / "a.jpg")
     (tmp_path / "mine.png").write_bytes(b"\x89PNG my own")
-    with pytest.raises(OutputError, match=r"mine\.png: is there and none of geochange's"):
+    with pytest.raises(OutputError, match=r"mine\.png: exists and was not written by geochange"):
         preview(changes, tmp_path / "mine.png")
     with pytest.raises(InputError, match="no such file"):
         preview(tmp_path / "gone.gpkg")

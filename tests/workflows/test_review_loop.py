@@ -1,4 +1,4 @@
-"""The full circle: run, accept and reject, cut chips, train from the model, run again."""
+"""The full cycle: run, accept and reject, cut chips, train from the model, run again."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ CONFIG = Path(__file__).parents[2] / "configs" / "finetune.yaml"
 ROOFS = [(20, 20, 24), (30, 150, 20), (150, 40, 26), (160, 190, 22), (210, 110, 20)]
 PONDS = [(70, 90, 22), (90, 200, 24), (215, 30, 20), (120, 120, 18)]
 SEEN = 0.4
-"""The share of a square that is found of it at least: of a faint pond not the rim."""
+"""The least share of a square that is found; the edge of a faint pond is not."""
 SMALL = ["--tile", "64", "--overlap", "16", "--quiet"]
 
 
 @dataclass(frozen=True)
 class Circle:
-    """Where everything lies once the circle has been walked."""
+    """The files after one cycle."""
 
     folder: Path
     parent: Path
@@ -91,7 +91,7 @@ def test_it_holds_on_a_pair_that_nobody_has_reviewed(circle: Circle) -> None:
 
 
 def test_the_tuned_model_is_what_its_parent_was(circle: Circle) -> None:
-    """Prompts and class names as before; from four validation chips little can be fitted."""
+    """Prompts and class names are unchanged; four validation chips allow hardly any fit."""
     parent, tuned = (read_checkpoint(file).card for file in (circle.parent, circle.tuned))
     assert (tuned.prompts, tuned.vocabulary) == ("fixed", parent.vocabulary)
     assert tuned.options.visual == parent.options.visual
@@ -106,5 +106,5 @@ def test_a_start_must_be_named(
     words = ["train", str(CONFIG), "--data", str(circle.folder / "reviewed")]
     assert _exit_code([*words, "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
-    assert "none is named: say --from MODEL" in said and said.count("\n") == 1
+    assert "none is given: add --from MODEL" in said and said.count("\n") == 1
     assert not (tmp_path / "out").exists()

@@ -41,7 +41,7 @@ def changed(pixels: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """before.tif; after.tif, changed in four places; off.tif, which lies (1.4, -2.3) px off."""
+    """before.tif; after.tif, changed in four places; off.tif, shifted by (1.4, -2.3) px."""
     folder = tmp_path_factory.mktemp("scene")
     before = ground(SIZE)
     after = changed(before)
@@ -86,7 +86,7 @@ def test_check_says_what_it_sees(
     words = ["check", str(scene / "before.tif"), str(scene / "off.tif")]
     assert _exit_code([*words, "--json", str(tmp_path / "seen.json")]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "--coregister puts it back" in shown
+    assert "--coregister corrects it" in shown
     assert "common ground" in shown
     told = json.loads((tmp_path / "seen.json").read_text())
     assert told["shift_px"] == pytest.approx([1.4, -2.3], abs=0.1)
@@ -99,7 +99,7 @@ REFUSED = {
     "far.tif": "no common ground",
     "gone.tif": "no such file",
     "gone/*.tif": "no file has such a name",
-    "item.json": "no STAC item",
+    "item.json": "not a STAC item",
     "after.tif --bands 4": "no band 4",
     "after.tif --aoi far.gpkg": "lies on the common ground",
     "after.tif --aoi line.gpkg": "no polygon",
@@ -224,7 +224,7 @@ def test_one_area_one_answer(scene: Path, tmp_path: Path) -> None:
     meant = rasterio.features.geometry_mask(
         [to_ground(area, NORTH_UP) for area in AREAS], probability.shape, placed, invert=True
     )
-    assert ((probability != 255) != meant).sum() < 5  # the outlines went through the file
+    assert ((probability != 255) != meant).sum() < 5  # outlines were rounded in the file
     assert probability.shape < (SIZE, SIZE)
     assert not list(tmp_path.glob(".*"))
 
@@ -263,7 +263,7 @@ def test_what_lies_outside_is_never_read_nor_inferred(
         stretch="0,255",
         progress=lambda stage, done, total: inferred.append(total),
     )
-    # The scene sample of the model takes windows of 256 px that the area touches.
+    # The scene sample of the model has windows of 256 px that the area touches.
     assert result.polygons >= 2
     tiled = np.zeros(checked.plan.shape, bool)
     for window in sampled(checked):

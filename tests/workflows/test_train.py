@@ -1,4 +1,4 @@
-"""`train`: from labelled chips to a checkpoint that `run` takes."""
+"""`train`: from labelled chips to a checkpoint for `run`."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_the_card_says_what_came_of_it(trained: tuple[Path, Trained]) -> None:
 def test_a_chip_gets_the_same_bits_from_train_and_run(
     trained: tuple[Path, Trained], chips: Path
 ) -> None:
-    """Read as a labelled chip and judged live, or as what a checkpoint says of pixels."""
+    """Read as a labelled chip during validation, or predicted from the saved checkpoint."""
     out, _ = trained
     source = open_split(chips, "val")
     checkpoint = read_checkpoint(out / "best.safetensors")
@@ -122,7 +122,7 @@ def test_run_takes_the_checkpoint(trained: tuple[Path, Trained], tmp_path: Path)
     ]
     found = detect(*pair, tmp_path / "changes.gpkg", model=str(out / "best.safetensors"))
     assert found.raster.is_file()
-    assert RunOptions().threshold is None  # so that it was the checkpoint's own
+    assert RunOptions().threshold is None  # so that it must be the checkpoint's own
     again = detect(
         *pair,
         tmp_path / "same.gpkg",
@@ -185,7 +185,7 @@ def test_an_averaged_network_goes_on_as_well(chips: Path, tmp_path: Path) -> Non
 
 
 def test_the_journal_goes_on_as_if_it_had_never_stopped(chips: Path, tmp_path: Path) -> None:
-    """Stopped between two lines, of which the second tells of all steps since the first."""
+    """Stopped between two lines; the second covers all steps since the first."""
     longer = options(chips, validation={"every": 2})
     longer = longer.model_copy(update={"log_every": 3})
     train(longer, tmp_path / "through")
@@ -215,7 +215,7 @@ def test_other_chips_are_no_training_to_go_on_with(
     label.putpixel((0, 0), 255)
     label.save(other / "val" / "label" / "002.png")
     before = {path: path.read_bytes() for path in whole.glob("*.safetensors")}
-    with pytest.raises(OptionError, match=r"begun with other chips than .*, val: name the same"):
+    with pytest.raises(OptionError, match=r"begun with other chips than .*, val: give the same"):
         train(options(other), whole, resume=True)
     assert {path: path.read_bytes() for path in whole.glob("*.safetensors")} == before
 
@@ -249,11 +249,11 @@ def test_what_stops_before_the_first_step_leaves_no_folder(
     chips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
-        raise InputError("CLIP's weights are not here")
+        raise InputError("CLIP's weights were not found")
 
     monkeypatch.setattr("geochange.trainer.preparation.name_chips", refuse)
     prompted = options(chips, prompts={"mode": "per-date"})
-    with pytest.raises(InputError, match="not here"):
+    with pytest.raises(InputError, match="not found"):
         train(prompted, tmp_path / "deep" / "out")
     assert list(tmp_path.iterdir()) == []
 
@@ -300,8 +300,8 @@ def test_loading_processes_change_nothing(
 def test_two_processes_learn_what_one_does_with_the_whole_batch(
     chips: Path, tmp_path: Path
 ) -> None:
-    # Adam makes steps of full size of gradients that are rounding alone (a key's bias has none),
-    # so a large rate would show those, and nothing of what is asked here.
+    # Adam takes full steps even for gradients that are only rounding (a key's bias has none).
+    # So a large rate would show those, and not the effect under test.
     file = tmp_path / "options.yaml"
     still = {"dropout": 0.0, "drop_path": 0.0, "tower_drop_path": 0.0, "batch_norm": "frozen"}
     values = options(chips, network=still).model_dump(mode="json")
@@ -351,7 +351,7 @@ NOTHING = dict.fromkeys(("rotate", "flip", "photometric"), 0.0)
 
 @pytest.mark.skipif(not (CHIPS / "levir").is_dir(), reason="measured on chips that are not here")
 def test_eight_real_chips_are_learnt_by_heart(tmp_path: Path) -> None:
-    """Those of LEVIR-CD with the most change, seen at once and unchanged, at every step."""
+    """The chips of LEVIR-CD with the most change, all at every step, without augmentation."""
     labels = sorted(
         (CHIPS / "levir").glob("*/label/*"), key=lambda p: -np.asarray(Image.open(p)).mean()
     )
@@ -378,9 +378,9 @@ def test_eight_real_chips_are_learnt_by_heart(tmp_path: Path) -> None:
 
 
 def test_class_names_that_are_stored_are_taught(chips: Path, tmp_path: Path) -> None:
-    """Prompted training needs no CLIP where the names lie beside the chips."""
+    """Training with prompts needs no CLIP if the names are stored with the chips."""
     from geochange.models.prompts import published_vocabulary
-    from geochange.training.class_file import write_classes
+    from geochange.training.data.class_file import write_classes
 
     root = make_chips(tmp_path / "chips", {"train": 2, "val": 2})
     vocabulary = published_vocabulary()
@@ -410,7 +410,7 @@ def test_what_cannot_be_trained_is_refused_before_the_first_step(
     refused(InputError, "missing", options(tmp_path / "missing"), out)
     refused(InputError, "no weights at", options(chips, network={"start": "x.pth"}), out)
     refused(OptionError, "optim.loss hinge", options(chips, optim={"loss": "hinge"}), out)
-    refused(OptionError, "tiny has none", options(chips, network={"start": "clip"}), out)
+    refused(OptionError, "tiny has no CLIP", options(chips, network={"start": "clip"}), out)
     refused(
         InputError,
         "no such file",
@@ -428,9 +428,9 @@ def test_a_folder_that_holds_a_training_is_not_begun_anew(
     trained: tuple[Path, Trained], chips: Path, tmp_path: Path
 ) -> None:
     whole, _ = trained
-    with pytest.raises(OutputError, match="--resume goes on"):
+    with pytest.raises(OutputError, match="continue it with --resume"):
         train(options(chips), whole)
-    with pytest.raises(OptionError, match=r"optim\.lr 0\.0001, and now it is 0\.5"):
+    with pytest.raises(OptionError, match=r"optim\.lr 0\.0001, but now it is 0\.5"):
         train(options(chips, optim={"lr": 0.5}), whole, resume=True)
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="is a file"):
@@ -456,10 +456,10 @@ def test_the_command(chips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert last["event"] == "result" and last["steps"] == 2
     assert _exit_code(arguments) == 2
-    assert "--resume goes on" in capsys.readouterr().err
+    assert "continue it with --resume" in capsys.readouterr().err
     assert _exit_code([*arguments, "--resume"]) == 0
     told = capsys.readouterr().out
-    assert "threshold 0." in told and "F1 of change" in told and "nothing left to do" in told
+    assert "threshold 0." in told and "F1 of change" in told and "nothing to do" in told
     assert _exit_code(["train", str(file), "--show", "--set", "seed=9"]) == 0
     assert "seed: 9  # " in capsys.readouterr().out
 

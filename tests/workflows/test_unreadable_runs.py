@@ -1,4 +1,4 @@
-"""Pixels that cannot be read and inputs that change: named, kept apart, never mixed into an answer."""
+"""Unreadable pixels and inputs that change: reported, separate, never part of a result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from geochange.cli.main import _exit_code
 from geochange.errors import RunError
 from geochange.grid.tiling import Window
 from geochange.models.classical import ChangeVector
-from geochange.raster import retry
+from geochange.raster.access import retry
 from geochange.workflows.detect import Result, detect
 
 pytestmark = pytest.mark.slow
@@ -47,7 +47,7 @@ class Counted(ChangeVector):
 
 
 def lay_out(folder: Path, transform: Affine = NORTH_UP, compress: str = "deflate") -> None:
-    """A smooth pair, for JPEG, with a bright field in the date after."""
+    """A smooth pair, suitable for JPEG, with a bright field at the date after."""
     rows, cols = np.indices((SIZE, SIZE))
     before = (60 + rows // 8 + cols // 16)[..., None].repeat(3, 2) + noise((SIZE, SIZE, 3)) // 20
     after = before + noise((SIZE, SIZE, 3), 1) // 20
@@ -86,7 +86,7 @@ def at(*windows: Window) -> np.ndarray:
 
 
 BEFORE, AFTER = Window(32, 192, TILE, TILE), Window(160, 96, TILE, TILE)
-"""The ground of the tiles that are damaged, one of each date."""
+"""The windows of the damaged tiles, one of each date."""
 
 
 def damage(folder: Path) -> None:
@@ -150,7 +150,7 @@ def test_the_rest_is_kept_and_the_option_needs_only_what_is_missing(tmp_path: Pa
         with pytest.raises(RunError, match=line) as caught:
             run(tmp_path, **options)
         assert "\n" not in str(caught.value)
-        # 25 tiles; one piece lies in 2 x 2 of them, the other in 1 x 2.
+        # 25 tiles; one damaged area is in 2 x 2 of them, the other in 1 x 2.
         assert Counted.calls == 25 - 6
     assert {path.name for path in tmp_path.glob("*changes*")} == {".changes.gpkg.work"}
     resumed = run(tmp_path, skip_unreadable=True, **options)

@@ -14,13 +14,15 @@ from rich.text import Text
 
 from geochange.cli.options import GroupedCommand, options_of
 from geochange.cli.rerun import AFRESH, again
+from geochange.cli.screen import say_json
 from geochange.cli.tables import titled_table
 from geochange.config import CheckOptions
 from geochange.files.atomic import write_text
 from geochange.files.output_paths import check_target, refuse_inputs
+from geochange.formatting import printable
 
 if TYPE_CHECKING:
-    from geochange.workflows.inspect_pair import DateReport, Inspection
+    from geochange.inputs.inspection import DateReport, Inspection
 
 
 @click.command(
@@ -31,7 +33,10 @@ if TYPE_CHECKING:
 @options_of(CheckOptions)
 @click.option("--json", "file", type=click.Path(path_type=Path), help="write it as JSON, too")
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
-def check(before: str, after: str, file: Path | None, quiet: bool, **options: Any) -> None:
+@click.option("--log-json", is_flag=True, help="print the result as a line of JSON")
+def check(
+    before: str, after: str, file: Path | None, quiet: bool, log_json: bool, **options: Any
+) -> None:
     """Inspect the rasters BEFORE and AFTER before they are compared.
 
     Shows where and when they were taken, what ground they share, how far one is shifted against the
@@ -49,7 +54,9 @@ def check(before: str, after: str, file: Path | None, quiet: bool, **options: An
         seen = inspect_pair(before, after, **options)
     if file is not None:
         write_text(file, json.dumps(seen.to_json(), indent=2, ensure_ascii=False) + "\n")
-    if not quiet:
+    if log_json:
+        say_json("result", **seen.to_json())
+    elif not quiet:
         show(seen)
 
 
@@ -69,7 +76,7 @@ def _dates(seen: Inspection) -> Table:
     columns = [dict(_rows(date)) for date in (seen.before, seen.after)]
     for name in columns[0]:
         # Text, so that file names are not read as markup.
-        table.add_row(name, *(Text(_plain(column[name])) for column in columns))
+        table.add_row(name, *(Text(printable(column[name])) for column in columns))
     return table
 
 
@@ -91,7 +98,7 @@ def _pair(seen: Inspection) -> Table:
         "common ground",
         f"{ground.km2:,.3g} km², {ground.of_before:.0%} of before, {ground.of_after:.0%} of after",
     )
-    table.add_row("grid", f"{seen.shape[1]:,} x {seen.shape[0]:,} px, {_plain(seen.crs)}")
+    table.add_row("grid", f"{seen.shape[1]:,} x {seen.shape[0]:,} px, {printable(seen.crs)}")
     if seen.resolution_ratio > 1.005:
         table.add_row("resolution", f"one {seen.resolution_ratio:.2f} times coarser")
     bands = (",".join(map(str, numbers)) for numbers in dict.fromkeys(seen.compared))
@@ -108,7 +115,3 @@ def _pair(seen: Inspection) -> Table:
         )
     table.add_row("shift of after", told)
     return table
-
-
-def _plain(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)

@@ -25,7 +25,7 @@ COMMANDS = {
         "Cut a labelled pair of rasters into chips.",
     ),
 }
-"""Commands by name: the place of each, and its line in the help of the group."""
+"""Commands by name: the module of each, and its line in the help of the group."""
 
 
 @click.group(

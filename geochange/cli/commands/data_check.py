@@ -17,6 +17,7 @@ from geochange.cli.screen import screen
 from geochange.cli.tables import titled_table
 from geochange.files.atomic import write_text
 from geochange.files.output_paths import check_target
+from geochange.formatting import printable
 
 if TYPE_CHECKING:
     from geochange.dataset import Leak, SplitSurvey, Survey
@@ -96,6 +97,6 @@ def _sizes(split: SplitSurvey) -> list[str]:
 
 def _names(leak: Leak) -> str:
     names = [second for _, second in leak.chips]
-    plain = ("".join(c if c.isprintable() else "?" for c in name) for name in names[:NAMED])
+    plain = (printable(name) for name in names[:NAMED])
     more = ", ..." if len(names) > NAMED else ""
     return f"{len(names):,}: {', '.join(plain)}{more}"

@@ -13,7 +13,7 @@ from geochange.errors import InputError, OptionError
 from geochange.models.weights.locate import clip_file
 
 if TYPE_CHECKING:
-    from geochange.training.chip_source import ChipSource
+    from geochange.training.data.chip_source import ChipSource
 
 
 @click.command(epilog="Example: geochange data prompts SYSU-CD --split train --split val")
@@ -48,7 +48,7 @@ def prompts(root: Path, quiet: bool, log_json: bool, **given: Any) -> None:
     if clip:
         clip_file(clip)
     if vocabulary and not Path(vocabulary).is_file():
-        raise InputError(f"--vocabulary {vocabulary}: no such file; name one of class names")
+        raise InputError(f"--vocabulary {vocabulary}: no such file; name a file of class names")
     sources = _sources(root, given["splits"], given["layout"], given["bands"])
     # Imported after the checks: torch loads slower than a refusal may take.
     from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_vocabulary

@@ -79,7 +79,7 @@ def evaluate(
         return
     if extra := sorted(chosen & _OF_POLYGONS):
         raise OptionError(
-            f"--{extra[0]} is for files of polygons; leave it out, or name two of them"
+            f"--{extra[0]} is for files of polygons; leave it out, or give two such files"
         )
     values = {name: given[name] for name in EvaluateOptions.model_fields}
     _check_chips(subject, truth, values)
@@ -96,7 +96,7 @@ def _check_polygons(found: Path, reference: Path, chosen: set[str], json_file: P
     for path in (found, reference):
         if not is_vector(path):
             raise OptionError(
-                f"{path}: no file of polygons ({', '.join(VECTORS)}), as the other one is; "
+                f"{path}: not a file of polygons ({', '.join(VECTORS)}) like the other; "
                 "give two of them, or a model and a folder of chips"
             )
         if not exists(path):
@@ -115,7 +115,7 @@ def _check_chips(model: str, root: Path, values: Mapping[str, Any]) -> None:
         raise InputError(f"{root}: no such folder; name the one that holds {values['split']}/")
     vocabulary = values["vocabulary"]
     if vocabulary and not Path(vocabulary).is_file():
-        raise InputError(f"--vocabulary {vocabulary}: no such file; name one of class names")
+        raise InputError(f"--vocabulary {vocabulary}: no such file; name a file of class names")
     from geochange.dataset import has_split, splits_of  # rasterio
 
     there = splits_of(root, values["layout"])

@@ -37,7 +37,7 @@ def polygonize(raster: str, out: Path | None, quiet: bool, log_json: bool, **opt
     """
     from geochange.workflows.polygonize import polygonize as draw_again
 
-    with again(AFRESH), screen(quiet, log_json) as report:
+    with again(AFRESH), screen(quiet, log_json, {"polygons": 1.0}) as report:
         drawn = draw_again(raster, out, report, **options)
     if log_json:
         say_json(

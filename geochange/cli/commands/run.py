@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from geochange.workflows.dry_run import DryRun
 
 
+WEIGHTS = {"infer": 0.85, "polygons": 0.05, "write": 0.1}
+"""About the share of each stage in the time of a run."""
+
+
 @click.command(
     cls=GroupedCommand,
     epilog="Example: geochange run 2015.tif 2024.tif --out changes.gpkg --min-area 50",
@@ -61,7 +65,7 @@ def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **optio
     # Imported after the checks: torch loads slower than a refusal may take.
     from geochange.workflows.detect import run as run_checked
 
-    with screen(quiet, log_json) as report:
+    with screen(quiet, log_json, WEIGHTS) as report:
         result = run_checked(checked, report)
     announce(result, quiet, log_json)
 
@@ -94,6 +98,7 @@ def announce(result: Result, quiet: bool, log_json: bool) -> None:
             polygons=result.polygons,
             changed_m2=result.changed_m2,
             seconds=result.seconds,
+            resumed=result.resumed,
             megapixels_per_s=result.megapixels_per_s,
             unreadable=result.unreadable.merged().to_json(),
         )

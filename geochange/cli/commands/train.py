@@ -102,7 +102,7 @@ def _announce(trained: Trained, quiet: bool, log_json: bool) -> None:
         title = f"Best on validation, threshold {trained.threshold:.3f}"
         closing_table(_rows(trained), title)
         if trained.already:
-            click.echo("nothing left to do: this training has come to its end, and stays as it is")
+            click.echo("nothing to do: this training is complete and stays unchanged")
         click.echo(f"checkpoint  {trained.best}")
         click.echo(
             f"try it      geochange run before.tif after.tif --out changes.gpkg --model {trained.best}"
@@ -116,7 +116,7 @@ def _land_rows(trained: Trained) -> dict[str, str]:
 
 
 def _rows(trained: Trained) -> dict[str, str]:
-    """The figures at the fitted threshold first, as `run` has them, then those at 0.5."""
+    """The figures at the fitted threshold, which `run` uses, then those at 0.5."""
     figures = trained.figures
     told = {
         "IoU of change": f"{figures['iou_at_threshold']:.3f}",

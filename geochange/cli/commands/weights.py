@@ -14,10 +14,11 @@ from geochange.cli.options import Folder
 from geochange.cli.rerun import AFRESH, again
 from geochange.cli.screen import screen
 from geochange.cli.tables import print_grid
-from geochange.cli.weights_tables import describe, in_a_line, one_line, refusing, rows_of, title_of
+from geochange.cli.weights_tables import describe, in_a_line, refusing, rows_of, title_of
 from geochange.errors import InputError, OptionError, OutputError
 from geochange.files.atomic import part_of
 from geochange.files.output_paths import check_target
+from geochange.formatting import printable
 from geochange.models.weights.locate import FOLDER, list_weights, locate, weights_folder
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def show(file: str, as_json: bool) -> None:
 
 
 def _of_our_own(command: Callable[..., None]) -> Callable[..., None]:
-    """The arguments and options of commands that write our checkpoints."""
+    """The arguments and options of commands that write checkpoints."""
     half = click.option("--half", is_flag=True, help="in float16: half the size, nearly one answer")
     threshold = click.option(
         "--threshold",
@@ -94,7 +95,7 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
     weights. OUT is as in `convert`; its threshold is the mean of theirs.
     """
     if len(sources) < 2:
-        raise OptionError(f"a mean of {sources[0]} alone; name two states of a network, then OUT")
+        raise OptionError("a mean needs two files or more; name two states of a network, then OUT")
     target = target.expanduser()
     _check_target(target)
     paths = [locate(source) for source in sources]
@@ -165,20 +166,20 @@ def list_command() -> None:
 
 
 def _on_lines(rows: Mapping[str, str]) -> dict[str, str]:
-    """Rows whose words, which come from files, stay on one line each."""
-    return {one_line(name): one_line(value) for name, value in rows.items()}
+    """Rows whose texts, which come from files, are each on one line."""
+    return {printable(name): printable(value) for name, value in rows.items()}
 
 
 def _check_target(target: Path) -> None:
     if target.suffix != ".safetensors":
         raise OptionError(
-            f"{target}: our weights are .safetensors; name it {target.stem}.safetensors"
+            f"{target}: weights are written as .safetensors; name it {target.stem}.safetensors"
         )
     check_target(target)
 
 
 def _check_apart(source: Path, target: Path) -> None:
-    """Refuse to write over IN, also by the name under which OUT grows until it is whole."""
+    """Refuse to overwrite IN, also by the temporary name of OUT."""
     for taken in (target, part_of(target)):
         if taken.exists() and taken.samefile(source):
             raise OutputError(f"{target}: would overwrite the input {source}; give another name")

@@ -28,7 +28,7 @@ def clip_shape(variant: Variant, side_px: int) -> ClipShape:
     """
     visual, text = variant.naming or variant.options.visual, variant.options.text
     if not isinstance(visual, ResNetOptions):
-        raise OptionError("network.start scenes: needs a ResNet; say network.variant small or tiny")
+        raise OptionError("network.start scenes: needs a ResNet; set network.variant small or tiny")
     places = text.places + text.contexts
     return ClipShape(
         visual.embed,

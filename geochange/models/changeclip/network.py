@@ -253,7 +253,7 @@ def _land_head(visual: VisualOptions, land: LandOptions | None) -> LandHead | No
     if land is None:
         return None
     if not isinstance(visual, EfficientNetOptions):
-        raise ValueError("a land head reads the fine map that EfficientNet alone has")
+        raise ValueError("a land head needs the fine map, which only EfficientNet has")
     return LandHead(visual.channels, visual.fine_channels, land)
 
 

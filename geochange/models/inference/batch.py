@@ -34,8 +34,8 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same chips on a device; from pinned memory the copy is asynchronous."""
-        # Pixels keep their dtype (uint8 is a quarter of float32 on the bus); networks cast on the
-        # device.
+        # Pixels keep their dtype, because uint8 is a quarter of float32 on the bus. Networks convert them
+        # on the device.
         before, after, valid = (
             date.to(device, non_blocking=True) for date in (self.before, self.after, self.valid)
         )

@@ -1,4 +1,4 @@
-"""Batch size: how many chips a device takes at once."""
+"""Batch size: the number of chips that a device processes at once."""
 
 from __future__ import annotations
 
@@ -8,22 +8,20 @@ import torch
 from torch import cuda
 
 CPU_CHIPS = 16
-"""The batch on a CPU, where larger ones are no faster."""
+"""The batch size on a CPU, where larger batches are not faster."""
 
 MOST_CHIPS = 256
-"""The largest batch on a GPU, where larger ones are no faster."""
+"""The largest batch size on a GPU, where larger batches are not faster."""
 
 SHARE = 0.75
-"""The share of free memory that a batch may take; the rest is for batches in transfer and for
-fragmentation.
-"""
+"""The share of free memory that a batch may take. The rest is for transfers and fragmentation."""
 
 
 def measure(look: Callable[[int], None], device: str) -> int:
-    """The largest batch of `device`: on a GPU a power of two, by its free memory.
+    """The largest batch size of `device`. On a GPU it is a power of two, by its free memory.
 
-    look: runs the model on so many chips and waits. Memory is measured for one chip and for two,
-    which gives a fixed part and a part per chip.
+    look: runs the model on the given number of chips and waits. Memory is measured for one chip and
+    for two, which gives a fixed part and a part per chip.
     """
     target = torch.device(device)
     if target.type != "cuda":
@@ -39,12 +37,12 @@ def measure(look: Callable[[int], None], device: str) -> int:
 
 
 def fitting_batch(chips: int) -> int:
-    """The largest power of two that is no more than `chips`, between 1 and MOST_CHIPS."""
+    """The largest power of two that is not above `chips`, between 1 and MOST_CHIPS."""
     return 1 << (max(1, min(chips, MOST_CHIPS)).bit_length() - 1)
 
 
 def _peak(look: Callable[[int], None], count: int, device: torch.device) -> int:
-    """The rise in allocated bytes while the model runs on so many chips."""
+    """The rise in allocated bytes while the model runs on `count` chips."""
     cuda.synchronize(device)
     cuda.reset_peak_memory_stats(device)
     before = cuda.memory_allocated(device)
@@ -54,6 +52,6 @@ def _peak(look: Callable[[int], None], count: int, device: torch.device) -> int:
 
 
 def _room(device: torch.device) -> int:
-    """Free bytes of the device, with those that torch caches."""
+    """Free bytes of the device, including those that torch caches."""
     free, _ = cuda.mem_get_info(device)
     return int(free) + int(cuda.memory_reserved(device)) - int(cuda.memory_allocated(device))

@@ -79,3 +79,14 @@ def agree(workers: Mapping[str, DeviceSummary | Exception]) -> str:
     if len({device.partition(":")[0] for found in seen for device in found.devices}) > 1:
         logger.warning("some workers have a GPU and some none: their last bits differ")
     return precisions.pop() if len(precisions) == 1 else "float32"
+
+
+def describe_devices() -> str:
+    """The devices of this machine, after each has computed something. Raises RuntimeError."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    for device in [*(f"cuda:{number}" for number in range(count)), "cpu"]:
+        ones = torch.ones(8, 8, device=device)
+        if float((ones @ ones).sum()) != 512:
+            raise RuntimeError(f"{device} computes wrongly")
+    named = [f"cuda:{n} {torch.cuda.get_device_name(n)}" for n in range(count)]
+    return ", ".join([*named, f"cpu ({torch.get_num_threads()} threads)"])

@@ -1,4 +1,4 @@
-"""Inference engine: runs a model on its device, batch by batch, in parts where memory is short."""
+"""Inference engine: runs a model on batches on its device, in smaller parts if memory is short."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def _lock(device: str) -> threading.Lock:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedBatch:
-    """A batch on its device, or on its way there, with the requests of its chips.
+    """A batch on its device, or in transfer to it, with the requests of its chips.
 
-    The batch may hold more chips than rows; those are padding. ready: see Carrier.
+    The batch may hold more chips than rows; the additional ones are padding. ready: see Carrier.
     """
 
     rows: Sequence[Row]
@@ -52,7 +52,7 @@ class LoadedBatch:
         return list(dict.fromkeys(request for request, _ in self.rows))
 
     def names(self) -> tuple[list[Names], list[Names]] | None:
-        """The class names of every chip at both dates, where they are given."""
+        """The class names of every chip at both dates, if they are given."""
         given = [request.names[place] for request, place in self.rows if request.names is not None]
         if not given:
             return None
@@ -61,7 +61,7 @@ class LoadedBatch:
         return list(before), list(after)
 
     def halves(self) -> list[LoadedBatch]:
-        """The same chips in two batches; in one, where the second would be padding alone."""
+        """The same chips in two batches. A second batch with padding only is left out."""
         middle = (len(self.batch) + 1) // 2
         parts = (slice(None, middle), slice(middle, None))
         loads = [LoadedBatch(self.rows[part], self.batch[part], self.ready) for part in parts]
@@ -72,7 +72,7 @@ class LoadedBatch:
 class ScoredBatch:
     """A batch with the class scores of a model that has classes.
 
-    scores: (chip, date, class), on their way to the host, which chooses the names.
+    scores: (chip, date, class), in transfer to the host, which chooses the names.
     """
 
     load: LoadedBatch
@@ -80,7 +80,7 @@ class ScoredBatch:
 
 
 class InferenceEngine:
-    """Runs a model on batches; it remembers how many chips at once did not fit.
+    """Runs a model on batches. It remembers the largest number of chips that fit in memory.
 
     Every step is launched under the lock of the device, so threads that share it take turns.
     """
@@ -93,7 +93,7 @@ class InferenceEngine:
         self._lock = _lock(device)
 
     def load(self, rows: Sequence[Row], size: int) -> LoadedBatch:
-        """Stack chips and send them. A GPU gets few different sizes, each of which is set up once."""
+        """Stack chips and send them. On a GPU sizes are rounded up, as each new size has setup costs."""
         chips = [request.chips[place] for request, place in rows]
         if self.carrier.full:
             room = min(1 << (len(chips) - 1).bit_length(), size)
@@ -101,9 +101,9 @@ class InferenceEngine:
         return LoadedBatch(rows, *self.carrier.send(stack(chips, self.carrier.pinned)))
 
     def look(self, load: LoadedBatch) -> list[Coming]:
-        """Run the model on a batch and deliver the answers; in smaller parts where memory is short.
+        """Run the model on a batch and deliver the answers, in smaller parts if memory is short.
 
-        Returns the copies on their way. Raises RunError where a single chip does not fit.
+        Returns the copies in transfer. Raises RunError if a single chip does not fit.
         """
         waiting, coming = [load], []
         while waiting:
@@ -115,16 +115,16 @@ class InferenceEngine:
         return coming
 
     def score(self, load: LoadedBatch) -> ScoredBatch | None:
-        """The first step of `look`: score the classes. None where memory was short."""
+        """The first step of `look`: score the classes. None if memory was short."""
         return None if self._too_many(load) else self._attempt(load, self._score)
 
     def decide(self, scored: ScoredBatch) -> list[Coming]:
-        """The second step of `look`: compute and deliver logits; all anew where memory was short."""
+        """The second step of `look`: compute and deliver logits. Starts again if memory was short."""
         done = self._attempt(scored.load, lambda _: self._decide(scored))
         return self.look(scored.load) if done is None else done
 
     def probe(self, request: Request, count: int) -> None:
-        """Run the model on `count` copies of the first chip and wait; the answer is dropped."""
+        """Run the model on `count` copies of the first chip and wait. The answer is dropped."""
         load = self.load([(request, request.seen[0])] * count, count)
         with self._turn():
             for coming in self._said(self._score(load)):
@@ -139,13 +139,13 @@ class InferenceEngine:
         return self.most is not None and len(load.batch) > self.most
 
     def _attempt(self, load: LoadedBatch, step: Callable[[LoadedBatch], T]) -> T | None:
-        """Run a step under the lock; None, with a lower `most`, where memory was short."""
+        """Run a step under the lock. If memory is short, lower `most` and return None."""
         try:
             with self._turn():
                 return step(load)
         except torch.OutOfMemoryError as error:
             reason = str(error).splitlines()[0]
-        # Outside of the except block: the traceback would keep the tensors of the failed step
+        # This runs outside the except block, because the traceback keeps the tensors of the failed step
         # alive.
         self._shrink(load, reason)
         return None
@@ -157,12 +157,12 @@ class InferenceEngine:
         if count == 1:
             raise RunError(
                 f"{self.device} has too little memory for a single tile of {height} x {width} px "
-                f"({reason}); take a smaller --tile, or another --device"
+                f"({reason}); choose a smaller --tile, or another --device"
             )
         if self.most is None:
             logger.warning(
-                "%s has too little memory for %d tiles at once: going on with fewer (--batch %d "
-                "begins there)",
+                "%s has too little memory for %d tiles at once: continuing with fewer (--batch %d "
+                "avoids this warning)",
                 *(self.device, count, count // 2),
             )
         self.most = min(count // 2, self.most or count)
@@ -188,14 +188,14 @@ class InferenceEngine:
         return [logits, *land]
 
     def _said(self, scored: ScoredBatch) -> list[Coming]:
-        """The logits of change, and what stands there, of a model that sees it."""
+        """The logits of change, and the land classes if the model has them."""
         load, model = scored.load, self.model
         if names := load.names():
             logits = cast(NamesClasses, model).named_logits(load.batch, names)
             return [self.carrier.fetch(logits)]
         scores = None
         if scored.scores is not None:
-            # On the host, where names are chosen: asking the device would have it wait for us.
+            # The names are chosen on the host. Reading scores from the device would block it.
             scored.scores.wait()
             scores = cast(tuple[torch.Tensor, torch.Tensor], scored.scores.host.unbind(1))
         if land_classes_of(model):

@@ -1,7 +1,7 @@
 """Device feed: keeps one device busy with the chips of all threads of a process.
 
 Two threads serve a device: one stacks and sends the next batch, the other launches the model on the
-present one. Each caller waits for its own answers and gathers them.
+current one. Each caller waits for its own answers and gathers them.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from geochange.models.inference.transfer import Coming
 from geochange.models.protocol import ChangeModel
 
 AHEAD = 2
-"""The most batches that are launched and not answered: one is computed, the next is ready."""
+"""The most batches that are launched and not answered: one is running, the next is ready."""
 
 CLOSING_S = 30.0
-"""How long the end of the process waits for a running batch."""
+"""How long the process waits for a running batch when it ends."""
 
 
 class DeviceFeed:
-    """Chips in, answers out, for one model on one device.
+    """Predicts chips with one model on one device.
 
-    batch: the largest batch; None measures it when the first chips come.
+    batch: the largest batch; None measures it when the first chips arrive.
     """
 
     def __init__(self, model: ChangeModel, device: str, batch: int | None) -> None:
@@ -67,11 +67,11 @@ class DeviceFeed:
             return sum(request.left for request in self._open)
 
     def batch_of(self, request: Request) -> int:
-        """The largest batch for chips like those of a request that has its answers."""
+        """The largest batch for chips like those of an answered request."""
         return self._size(request)
 
     def submit(self, request: Request) -> None:
-        """Queue a request; `answer` must follow. Raises RunError where the feed has ended."""
+        """Queue a request; `answer` must follow. Raises RunError if the feed has ended."""
         with self._guard:
             self._open.add(request)
         self._line.add(request)
@@ -86,13 +86,13 @@ class DeviceFeed:
                 self._open.discard(request)
 
     def close(self, wait_s: float = 0.0) -> None:
-        """Accept no more; both threads end after the requests that wait."""
+        """Accept no more requests. Both threads end after the requests in the queue."""
         self._line.close()
         for thread in self._threads:
             thread.join(wait_s)
 
     def abandon(self) -> None:
-        """Fail the requests that wait, then close: the process is about to end."""
+        """Fail the requests in the queue, then close, because the process ends."""
         self._line.close(emptied=True)
         self._fail_all("the process ends")
         self.close(CLOSING_S)
@@ -101,12 +101,12 @@ class DeviceFeed:
         with self._guard:
             for request in self._open:
                 request.fail(
-                    RunError(f"{self._looker.device}: {reason} before its tiles were seen")
+                    RunError(f"{self._looker.device}: {reason} before its tiles were predicted")
                 )
 
     @contextmanager
     def _serving(self) -> Iterator[None]:
-        """A context of a serving thread: its failure fails all callers and ends the other thread."""
+        """A context of a serving thread. Its failure fails all callers and ends the other thread."""
         whole = False
         try:
             yield
@@ -114,7 +114,7 @@ class DeviceFeed:
         finally:
             if not whole:
                 self._line.close(emptied=True)
-                self._fail_all("what serves the device broke down")
+                self._fail_all("a thread that serves the device failed")
                 self._loads.put(None)
                 self._room.release()
 
@@ -154,8 +154,8 @@ class DeviceFeed:
             scored = None
             while scored is not None or not self._finished:
                 load = self._next(wait=scored is None)
-                # Classes of the next batch are scored before the logits of the present one: the
-                # host needs them to choose names, and has them when it comes to that batch.
+                # The next batch is scored before the logits of the current one. The host needs the scores
+                # to choose names, and has them when it reaches that batch.
                 fresh = None if load is None else self._score(load)
                 if scored is not None:
                     self._decide(scored)

@@ -1,4 +1,4 @@
-"""Prediction: chips in, logits of change out, in batches, one at a time on each device."""
+"""Prediction: from chips to logits of change, in batches, one batch at a time on each device."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ _feeds_guard = threading.Lock()
 
 
 def cores() -> int:
-    """The number of threads over which torch splits sums, the same in all workers."""
+    """The number of threads over which torch splits sums. It is the same in all workers."""
     return torch.get_num_threads()
 
 
 def predict(spec: ModelSpec, chips: Sequence[Chip], batch_size: int | None = None) -> Prediction:
-    """Predict chips of one shape by the model of a spec, together with those of other threads.
+    """Predict chips of one shape with the model of a spec. Chips of several threads share batches.
 
     They go to the device of the spec with the fewest waiting chips. batch_size: the largest batch;
-    None measures it. Raises the error of a batch that held one of the chips, RunError where a
-    single chip does not fit into memory, FloatingPointError for logits that are not finite.
+    None measures it. Raises the error of a batch that held one of the chips, RunError if a single chip
+    does not fit into memory, and FloatingPointError for logits that are not finite.
     """
     with _feeds_guard:
         feed = min(
@@ -70,7 +70,7 @@ def _load(feed: DeviceFeed) -> int:
 
 
 def _feed(spec: ModelSpec, device: str, batch_size: int | None) -> DeviceFeed:
-    """The feed of a device; one for another model or batch is closed once its callers are served."""
+    """The feed of a device. A feed of another model or batch size is closed after its requests."""
     wanted = spec.key(), batch_size
     made_for, feed = _feeds.get(device, (None, None))
     if feed is None or made_for != wanted or not feed.alive:
@@ -83,7 +83,7 @@ def _feed(spec: ModelSpec, device: str, batch_size: int | None) -> DeviceFeed:
 
 @atexit.register
 def _end() -> None:
-    """End the threads before the interpreter: one that is stopped inside torch would crash it."""
+    """End the threads before the interpreter: stopping one inside torch would crash the process."""
     with _feeds_guard:
         for _, feed in _feeds.values():
             feed.abandon()
@@ -97,9 +97,9 @@ def show(
     device: str,
     names: Sequence[BothNames] | None = None,
 ) -> Prediction:
-    """Predict chips of one shape by a model object, batch by batch, in this thread.
+    """Predict chips of one shape with a model object, batch by batch, in this thread.
 
-    Chips without data are left out. names: the class names of every chip at both dates, for a model
+    Chips without data are skipped. names: the class names of every chip at both dates, for a model
     that takes them (NamesClasses); it then scores no classes. Raises as `predict` does.
     """
     looker, request = InferenceEngine(model, device), Request(model, chips, names)
@@ -125,8 +125,8 @@ def show_turned(
 ) -> NDArray[np.float32]:
     """(chip, height, width) mean logits over the eight symmetries of the square.
 
-    Each rotation and reflection is predicted as a chip of its own and undone in the answer. NaN
-    without data; see `show` for the arguments.
+    Each rotated or mirrored chip is predicted, and its logits are turned back. NaN without data. See
+    `show` for the arguments.
     """
     total = np.zeros((len(chips), *chips[0].shape), np.float32)
     for turns in range(4):

@@ -12,9 +12,9 @@ from geochange.models.inference.request import Request
 
 
 class ChipQueue:
-    """Requests in a queue; each is completed before the next.
+    """Requests in a queue. Each is completed before the next.
 
-    If they took turns, all would be completed at the same moment, and the device would be idle
+    If requests took turns, all would be completed at the same moment. Then the device would be idle
     while all callers read their next chips.
     """
 
@@ -28,7 +28,7 @@ class ChipQueue:
         """Append a request. Raises RunError once the queue is closed."""
         with self._changed:
             if self._closed:
-                raise RunError("nobody serves this device any more; begin anew")
+                raise RunError("the threads that serve this device have ended; start again")
             if request.seen:
                 self._waiting.append((request, deque(request.seen)))
             self._changed.notify_all()
@@ -40,13 +40,13 @@ class ChipQueue:
             self._changed.notify_all()
 
     def set_idle(self, idle: bool) -> None:
-        """Set whether the device is idle, which then accepts a batch that is not full."""
+        """Set whether the device is idle. An idle device accepts a batch that is not full."""
         with self._changed:
             self._idle = idle
             self._changed.notify_all()
 
     def close(self, emptied: bool = False) -> None:
-        """Accept no more; waiting requests are served, or dropped with `emptied`."""
+        """Accept no more requests. Those in the queue are served, or dropped with `emptied`."""
         with self._changed:
             self._closed = True
             if emptied:
@@ -62,7 +62,7 @@ class ChipQueue:
     def take(self, size: int, full: bool) -> list[Row]:
         """Up to `size` chips of one kind from the front.
 
-        full: take fewer only where the device is idle, or where chips of another kind follow.
+        full: take fewer only if the device is idle, or if chips of another kind follow.
         """
         with self._changed:
             self._changed.wait_for(lambda: not full or self._enough(size))

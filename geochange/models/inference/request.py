@@ -38,10 +38,9 @@ class Prediction:
     """The answer of a model.
 
     logits: (chip, height, width) float32 of change, NaN without data.
-    scores: (chip, date, class) float32; no classes where the model names none, NaN where a chip
-    holds no data.
-    land: (chip, date, height, width) uint8, numbers of what stands there, UNSEEN without data; no
-    dates where the model sees none.
+    scores: (chip, date, class) float32, NaN for a chip without data; no classes if the model has none.
+    land: (chip, date, height, width) uint8 class numbers, UNSEEN without data; no dates if the model
+    has no land classes.
     """
 
     logits: NDArray[np.float32]
@@ -49,7 +48,7 @@ class Prediction:
     land: NDArray[np.uint8] = field(default_factory=_no_land)
 
     def half(self, limit: float) -> NDArray[np.float16]:
-        """The logits as float16, clipped to `limit`; torch is four times as fast at it as numpy."""
+        """The logits as float16, clipped to `limit`. torch converts four times as fast as numpy."""
         kept = np.empty(self.logits.shape, np.float16)
         whole, half = torch.from_numpy(self.logits).view(-1), torch.from_numpy(kept).view(-1)
         for start in range(0, len(whole), SERIAL_VALUES):
@@ -60,7 +59,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer of a batch for chips of a request: their positions there, and rows of the batch."""
+    """The answer of a batch to a request: positions in the request, and rows of the batch."""
 
     places: list[int]
     rows: list[int]
@@ -75,12 +74,12 @@ def classes_of(model: ChangeModel) -> tuple[str, ...]:
 
 
 def naming_of(model: ChangeModel) -> NamingRule:
-    """When a model says a name; most say one always."""
+    """The naming rule of a model; by default a name is always assigned."""
     return model.naming if isinstance(model, KnowsItsNames) else ALWAYS
 
 
 def land_classes_of(model: ChangeModel) -> tuple[str, ...]:
-    """What a model sees on each pixel of a date; most models see nothing there."""
+    """The land classes of a model; most models have none."""
     return model.land_classes if isinstance(model, SeesLand) else ()
 
 
@@ -103,10 +102,10 @@ class Reaching:
 
 
 class Request:
-    """Chips of one shape, spread over any number of batches; chips without data are left out.
+    """Chips of one shape, spread over any number of batches. Chips without data are skipped.
 
     names: the class names of every chip at both dates, for a model that takes them. The caller's
-    thread creates and gathers it; `deliver` and `fail` are for other threads.
+    thread creates and gathers a request; other threads use `deliver` and `fail`.
     """
 
     def __init__(
@@ -118,7 +117,7 @@ class Request:
         self.seen = [i for i, chip in enumerate(chips) if chip.valid.any()]
         self.kind = _kind(chips[0], names)
         if any(_kind(chip, names) != self.kind for chip in chips):
-            raise ValueError("chips that are shown together are of one shape, bands and type")
+            raise ValueError("chips of one request must have the same shape, bands and dtype")
         self.failed = False
         self._left = len(self.seen)
         self._inbox: SimpleQueue[Answer | Exception] = SimpleQueue()
@@ -144,18 +143,18 @@ class Request:
         self._inbox.put(answer)
 
     def fail(self, error: Exception) -> None:
-        """Fail the request with this error; it waits for no more answers."""
+        """Fail the request with this error. It waits for no more answers."""
         self.failed = True
         self._inbox.put(error)
 
     def gather(self) -> Prediction:
-        """Wait for the answers to all chips. Raises what their batches raised."""
+        """Wait for the answers to all chips. Raises the errors of their batches."""
         while self._left:
             self._take()
         return self._said
 
     def take_delivered(self) -> None:
-        """Take in what is there, so that memory for it is free again."""
+        """Store the answers that have arrived, which frees their memory."""
         while not self._inbox.empty():
             self._take()
 
@@ -188,5 +187,5 @@ class Request:
 
 
 def _kind(chip: Chip, names: Sequence[BothNames] | None) -> tuple[Any, ...]:
-    """What chips of one batch have in common."""
+    """The properties that chips of one batch must share."""
     return (*chip.before.shape, chip.before.dtype.str, names is not None)

@@ -1,8 +1,8 @@
-"""Transfer: copies of batches to a device and of answers back, concurrent with its computing.
+"""Transfer: copies batches to a device and answers back while the device computes.
 
-A GPU copies while it computes only if the copies have streams of their own and host memory is
-pinned (CUDA C++ Programming Guide, "Overlap of Data Transfer and Kernel Execution"). A tensor that
-is copied on one stream and used on another must live until both are done, so the launching thread
+A GPU copies while it computes only if the copies have their own streams and host memory is pinned
+(CUDA C++ Programming Guide, "Overlap of Data Transfer and Kernel Execution"). A tensor that is
+copied on one stream and used on another must live until both are done. So the launching thread
 keeps it until the answer has arrived.
 """
 
@@ -22,9 +22,9 @@ from geochange.models.inference.batch import Batch
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """An answer on its way to the host.
+    """An answer in transfer to the host.
 
-    source: kept alive while it is copied. arrived: a CUDA event; None where the answer is here.
+    source: kept alive during the copy. arrived: a CUDA event; None if the answer is already here.
     """
 
     host: torch.Tensor
@@ -37,7 +37,7 @@ class Coming:
             self.arrived.synchronize()
 
     def numbers(self) -> NDArray[np.float32]:
-        """Wait for the answer; returns a view of memory that is not written any more."""
+        """Wait for the answer. Returns a view of memory that is no longer written."""
         self.wait()
         return np.asarray(self.host.numpy())
 
@@ -45,8 +45,8 @@ class Coming:
 class Carrier(Protocol):
     """Copies to one device and back.
 
-    pinned: whether batches are stacked in pinned memory. full: whether it pays to wait until a
-    batch is full.
+    pinned: whether batches are stacked in pinned memory. full: whether waiting for a full batch is
+    faster.
     """
 
     pinned: bool
@@ -57,7 +57,7 @@ class Carrier(Protocol):
         ...
 
     def send(self, batch: Batch) -> tuple[Batch, Any]:
-        """Start to copy a batch; returns it on the device, with a handle of its arrival."""
+        """Start to copy a batch. Returns it on the device, with a handle for its arrival."""
         ...
 
     def receive(self, ready: Any) -> None:
@@ -114,9 +114,9 @@ class CudaCarrier:
         return cuda.device(self.device)
 
     def send(self, batch: Batch) -> tuple[Batch, Any]:
-        """Copy on the stream to the device, with an event of its arrival.
+        """Copy on the stream to the device, and record an event.
 
-        The pinned memory may be dropped at once: its allocator keeps it until it was read.
+        The pinned memory may be released at once: its allocator keeps it until the copy is done.
         """
         with cuda.stream(self._there):
             return batch.to(self.device), self._there.record_event()

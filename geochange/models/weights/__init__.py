@@ -1,1 +1,1 @@
-"""Weights: found, read without running anything, checked, and written."""
+"""Weights: finds, reads, checks and writes files of weights, without running code from them."""

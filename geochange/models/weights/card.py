@@ -1,4 +1,4 @@
-"""Card: what a checkpoint says about its weights, as JSON in the file's header."""
+"""Card: the metadata of a checkpoint, as JSON in the header of the file."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from geochange.models.prompts import Names, PromptMode, check_names, published_v
 
 FORMAT = "changeclip/1"
 OWN_CLIP = "own"
-"""Where a card says CLIP is: in the same file as the network."""
+"""The value of `clip` for a CLIP that is stored in the same file as the network."""
 LARGEST = 2**24
-"""No size of a network is so large."""
+"""No size in the options of a network reaches this value."""
 MOST_CLASSES = 254
-"""Classes of a land head are kept in a byte."""
+"""The largest number of classes of a land head; class numbers are stored as uint8."""
 _TOWERS: dict[str, type[VisualOptions]] = {
     "efficientnet": EfficientNetOptions,
     "resnet": ResNetOptions,
@@ -36,7 +36,7 @@ _TOWERS: dict[str, type[VisualOptions]] = {
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The options and history of one network.
+    """The options and the history of a network.
 
     threshold: the probability from which a pixel is called changed. temperature: what logits are
     divided by for probabilities to be as often right as they say (Guo et al., ICML 2017, sec. 4.2).
@@ -60,7 +60,7 @@ class Card:
     land: LandNetworkOptions | None = None
 
     def to_json(self) -> str:
-        """One line of JSON that `from_json` takes back."""
+        """One line of JSON for `from_json`."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         options = asdict(self.options)
         kind = next(k for k, tower in _TOWERS.items() if isinstance(self.options.visual, tower))
@@ -71,7 +71,7 @@ class Card:
 
     @classmethod
     def from_json(cls, text: str) -> Card:
-        """Read a card. Raises InputError where it is not one of this format, or not whole."""
+        """Read a card. Raises InputError if it has another format or is not complete."""
         try:
             values = dict(parse_json(text))
             if (form := values.pop("format", None)) != FORMAT:
@@ -112,14 +112,14 @@ def _checked(card: Card) -> Card:
     if card.land is not None and card.options.land is not None:
         raise InputError("a land network beside a network that has a land head; it has one of them")
     if not isinstance(card.vocabulary, list | tuple):
-        raise InputError("a vocabulary that is no list of names")
-    # Of a short one every text could name no more: whoever asks for texts refuses it.
+        raise InputError("a vocabulary that is not a list of names")
+    # A short vocabulary is valid here. It is refused only where prompts need more names.
     return replace(card, vocabulary=check_names(card.vocabulary, fewest=0))
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{str(value)[:40]!r} is no number")
+        raise TypeError(f"{str(value)[:40]!r} is not a number")
     return float(value)
 
 
@@ -135,7 +135,7 @@ def _part(kind: type[_Options], values: Mapping[str, Any]) -> _Options:
 
 
 def _check_option(name: str, value: Any, usual: Any) -> None:
-    """Refuse an option of another kind than its usual value, or beyond all bounds."""
+    """Refuse an option whose type differs from its default value, or whose value is out of range."""
     numbers = value if isinstance(usual, tuple) and isinstance(value, tuple) else (value,)
     if isinstance(usual, bool):
         right = isinstance(value, bool)
@@ -147,7 +147,7 @@ def _check_option(name: str, value: Any, usual: Any) -> None:
         right = all(type(n) is int and 0 < n < LARGEST for n in numbers)
         right = right and (not isinstance(usual, tuple) or len(numbers) == len(usual))
     if not right:
-        raise InputError(f"its card makes no sense: {name} {str(value)[:40]!r}")
+        raise InputError(f"its card is not valid: {name} {str(value)[:40]!r}")
 
 
 def _options(values: Mapping[str, Any]) -> ChangeClipOptions:

@@ -1,7 +1,7 @@
-"""Weights on disk: our own checkpoints, the authors', CLIP's.
+"""Files of weights: checkpoints of geochange, of ChangeCLIP's authors, and of CLIP.
 
-Our format is safetensors with a Card in its header. Foreign files are recognised by their
-tensors' names, and pickles among them are read without running anything (see pickles.py).
+The format of geochange is safetensors with a Card in the header. Other files are recognised by the
+names of their tensors. Pickles are read without running code; see safe_pickle.py.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ DEFAULT_CLIP = "ViT-B-16-quickgelu/openai"
 _HEADER = "geochange"
 _MEMORY = "geochange.training"
 MOST_BYTES = 2**22
-"""Of a file of class names."""
+"""The largest size of a file of class names."""
 _OWN = "clip."
 """What stands before the names of a network's own CLIP,"""
 _LAND = "land."
 """and before those of the land network beside it."""
 _QUICK = "geochange.clip"
-"""The header of a CLIP of ours; its text tower is activated as OpenAI's are."""
+"""The header key of a CLIP that geochange wrote. Its text tower uses QuickGELU, as OpenAI's does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Checkpoint:
     land: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     def build(self) -> ChangeClip:
-        """The network, in evaluation mode. Raises InputError where the tensors do not fit."""
+        """The network in evaluation mode. Raises InputError if the tensors do not fit."""
         network = ChangeClip(self.card.options)
         fill(network, self.tensors)
         return network.eval()
@@ -78,7 +78,7 @@ class Checkpoint:
         return network.eval()
 
     def own_clip(self) -> ClipWeights | None:
-        """The CLIP that the card says is in the file; None where it says none."""
+        """The CLIP in the file, if the card says that there is one, else None."""
         if self.card.clip != OWN_CLIP:
             return None
         return ClipWeights(self.clip, True, "the checkpoint's own CLIP")
@@ -86,9 +86,9 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class ResumeState:
-    """What training needs to go on, beside the network: tensors by name, and plain facts.
+    """The state of a training besides the network: tensors by name, and values for JSON.
 
-    It lies in the same file as the network, under names that no network has.
+    It is stored in the file of the network, under names that no network uses.
     """
 
     tensors: Mapping[str, torch.Tensor]
@@ -97,7 +97,7 @@ class ResumeState:
 
 @dataclass(frozen=True, slots=True)
 class ClipWeights:
-    """CLIP's tensors, plainly named; whether they want QuickGELU; where they were found."""
+    """CLIP's tensors under plain names, whether they need QuickGELU, and their source."""
 
     tensors: Mapping[str, torch.Tensor]
     quickgelu: bool
@@ -105,9 +105,9 @@ class ClipWeights:
 
 
 def read_checkpoint(file: str | os.PathLike[str]) -> Checkpoint:
-    """Read a ChangeCLIP checkpoint, ours or the authors'.
+    """Read a ChangeCLIP checkpoint of geochange or of the authors.
 
-    Raises InputError for what is none, is damaged, or whose sizes are not those of its tensors.
+    Raises InputError if it is another kind of file, is damaged, or has tensors of wrong sizes.
     """
     path = locate(file)
     cards: list[Card] = []
@@ -118,7 +118,7 @@ def read_checkpoint(file: str | os.PathLike[str]) -> Checkpoint:
 
 
 def _card(path: Path, tensors: Tensors, header: Mapping[str, str]) -> Card:
-    """What the network is, from the header or its tensors; refused where these do not fit it."""
+    """The card, from the header or from the tensors. Raises InputError if the tensors do not fit it."""
     if _HEADER in header:
         card = Card.from_json(header[_HEADER])
     elif recognise(tensors) == "clip":
@@ -146,13 +146,13 @@ def _apart(card: Card, tensors: Tensors) -> tuple[Tensors, Tensors, Tensors]:
     ):
         part = [name for name in rest if name.startswith(prefix)] if there else []
         if there and not part:
-            raise InputError(f"its card says that it holds its {what}, and it does not")
+            raise InputError(f"its card says that it holds its {what}, but it does not")
         parts.append({name.removeprefix(prefix): rest.pop(name) for name in part})
     return rest, parts[0], parts[1]
 
 
 def read_resume_state(file: str | os.PathLike[str]) -> ResumeState:
-    """What training left in a checkpoint of ours. Raises InputError where it left nothing."""
+    """The training state in a checkpoint of geochange. Raises InputError if it has none."""
     path = locate(file)
     with _remembering(path) as (opened, names, header, facts):
         wanted = {name for name in names if name.startswith(REMEMBERED)}
@@ -161,7 +161,7 @@ def read_resume_state(file: str | os.PathLike[str]) -> ResumeState:
 
 
 def read_facts(file: str | os.PathLike[str]) -> Mapping[str, Any]:
-    """The plain facts of `read_resume_state`, without any tensor. Raises InputError as that does."""
+    """The facts of `read_resume_state` without reading tensors. Raises InputError in the same way."""
     path = locate(file)
     with _remembering(path) as (*_, facts):
         return facts
@@ -171,12 +171,12 @@ def read_facts(file: str | os.PathLike[str]) -> Mapping[str, Any]:
 def _remembering(
     path: Path,
 ) -> Iterator[tuple[Any, list[str], Mapping[str, str], dict[str, Any]]]:
-    """A file that training left something in, what it holds, and its facts. Raises InputError."""
+    """An open file with a training state, its tensor names, header and facts. Raises InputError."""
     try:
         with open_safetensors(path) as (opened, names, header):
             facts = header.get(_MEMORY)
             if facts is None:
-                raise InputError("nothing that training could go on from; start afresh")
+                raise InputError("holds no training state to resume; start afresh")
             yield opened, names, header, dict(parse_json(facts))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
@@ -187,7 +187,7 @@ def _remembering(
 def write_checkpoint(
     file: str | os.PathLike[str], checkpoint: Checkpoint, memory: ResumeState | None = None
 ) -> None:
-    """Write one file that holds all; it appears whole or not at all. Raises OutputError."""
+    """Write a checkpoint as one file, atomically. Raises OutputError."""
     tensors = {**checkpoint.tensors}
     tensors |= {_OWN + name: value for name, value in checkpoint.clip.items()}
     tensors |= {_LAND + name: value for name, value in checkpoint.land.items()}
@@ -199,7 +199,7 @@ def write_clip(
     tensors: Mapping[str, torch.Tensor],
     memory: ResumeState | None = None,
 ) -> None:
-    """Write a CLIP of ours, plainly named, and what its training needs to go on.
+    """Write the tensors of a CLIP under plain names, with the state of its training.
 
     Raises OutputError.
     """
@@ -218,11 +218,12 @@ def _save(
 def read_clip(
     name: str = DEFAULT_CLIP, without: str = "use --prompts fixed, which needs no CLIP"
 ) -> ClipWeights:
-    """CLIP's weights by `MODEL/TAG` of open_clip, as a file, or as `MODEL@FILE`.
+    """CLIP's weights from a `MODEL/TAG` of open_clip, from a file, or from `MODEL@FILE`.
 
-    A file alone is taken to want QuickGELU where it is OpenAI's archive; with `MODEL@FILE` the
-    model's name decides. Published weights are looked for in the folder GEOCHANGE_WEIGHTS names,
-    then in open_clip's cache, then downloaded. without: how the caller can do without.
+    OpenAI's archive uses QuickGELU; other files alone do not. With `MODEL@FILE` the name of the model
+    decides. Published weights are looked for in the folder GEOCHANGE_WEIGHTS and in open_clip's cache,
+    and then downloaded. without: what the error message suggests to a user without CLIP.
+
     Raises InputError.
     """
     model, file = clip_file(name)
@@ -246,10 +247,10 @@ def _fetch(entry: Published, download: Callable[[Published], str], without: str)
     try:
         return Path(download(entry))
     except Exception as error:
-        # The network fails in ways of its own (urllib, Hugging Face, hashes); the cure is one.
+        # A download can fail in many ways (urllib, Hugging Face, hashes). All have the same cure.
         folder = weights_folder() or f"a folder that {FOLDER} names"
         raise InputError(
-            f"CLIP's weights {entry.model}/{entry.tag} are not here and cannot be downloaded "
+            f"CLIP's weights {entry.model}/{entry.tag} were not found and cannot be downloaded "
             f"({error}): fetch {entry.url or entry.hub} and put it as {entry.file} into {folder}, "
             f"or {without}"
         ) from error
@@ -264,14 +265,14 @@ def _clip_file(path: Path, quickgelu: bool | None = None) -> ClipWeights:
 
 
 def _refuse_other(tensors: Tensors, header: Mapping[str, str]) -> None:
-    """Refuse what is no CLIP, or one whose sizes are not those of its tensors."""
+    """Refuse tensors that are not those of a CLIP, or whose sizes do not fit together."""
     if recognise(tensors) != "clip":
         raise InputError("ChangeCLIP's weights, not CLIP's; --model takes them")
     check_clip(tensors)
 
 
 def read_own_clip(path: Path) -> ClipWeights | None:
-    """The CLIP within a ChangeCLIP checkpoint of ours; None where there is none. Raises InputError."""
+    """The CLIP in a checkpoint of geochange; None if the file holds none. Raises InputError."""
     with path.open("rb") as stream:
         if stream.read(9)[8:] != b"{":
             return None
@@ -285,7 +286,7 @@ def read_own_clip(path: Path) -> ClipWeights | None:
 
 
 def read_vocabulary(file: str | os.PathLike[str]) -> Names:
-    """Class names, one a line. Raises InputError."""
+    """Class names, one per line. Raises InputError."""
     try:
         return parse_vocabulary(read_text(Path(file), MOST_BYTES, "a vocabulary"))
     except InputError as error:

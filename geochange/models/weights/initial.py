@@ -1,4 +1,4 @@
-"""A fresh network to train: OpenAI's CLIP in both towers, the rest as the modules begin."""
+"""Initial weights for training: CLIP's weights in both towers, the rest initialised randomly."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GRIDS = ("backbone.positional_embedding", "backbone.attnpool.positional_embeddi
 
 
 def tower_weights(clip: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """CLIP's tensors, plainly named, under the names ChangeCLIP's two towers have for them."""
+    """CLIP's tensors under the names of ChangeCLIP's two towers."""
     renamed = {}
     for name, value in clip.items():
         if name.startswith("visual."):
@@ -30,11 +30,11 @@ def tower_weights(clip: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def start_from_clip(options: ChangeClipOptions, clip: Mapping[str, torch.Tensor]) -> ChangeClip:
-    """A network whose towers start from CLIP's weights, everything else freshly drawn.
+    """A network whose towers have CLIP's weights. All other weights are initialised randomly.
 
-    Position grids are resized bilinearly to the options' grid (CLIP: 14x14 for ViT-B/16 at
-    224 px, 7x7 for RN50; ChangeCLIP: 16x16). `gamma` starts at 1e-4 and `contexts2` as a
-    truncated normal of deviation 1. Raises InputError where CLIP is of another shape.
+    Positional embeddings are resized bilinearly to the grid of the options (CLIP: 14x14 for ViT-B/16 at
+    224 px, 7x7 for RN50; ChangeCLIP: 16x16). `gamma` starts at 1e-4, and `contexts2` as a truncated
+    normal with deviation 1. Raises InputError if CLIP's shapes do not fit.
     """
     network = ChangeClip(options)
     towers = tower_weights(clip)
@@ -43,7 +43,7 @@ def start_from_clip(options: ChangeClipOptions, clip: Mapping[str, torch.Tensor]
         if name in towers:
             towers[name] = resize_grid(towers[name], grid, grid)
     ours = network.state_dict()
-    # Only the pyramid's own heads, which CLIP lacks, may be missing from its tensors.
+    # Only the heads of the feature pyramid are missing in CLIP; they keep their initial weights.
     fresh = {n: v for n, v in ours.items() if not n.startswith(("backbone.", "text_encoder."))}
     fresh |= {n: v for n, v in ours.items() if n.startswith("backbone.fpn")}
     try:

@@ -1,4 +1,4 @@
-"""Where weights lie: paths alone, without torch, so that a missing file is refused at once."""
+"""Finds files of weights. It does not import torch, so a missing file is refused at once."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from geochange.errors import GeochangeError, InputError
+from geochange.errors import GeochangeError, InputError, one_line
 
 FOLDER = "GEOCHANGE_WEIGHTS"
-"""The environment variable that names a folder of weights, looked into first."""
+"""The environment variable with a folder of weights. That folder is searched too."""
 
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 
@@ -18,20 +18,20 @@ SHIPPED = {
     name: Path(__file__).parents[1] / "shipped" / f"{name}.safetensors"
     for name in ("changeclip-small",)
 }
-"""Weights that the package holds, by the name that they are asked for by."""
+"""Weights that the package contains, by name."""
 
 UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-"""What comes of weights whose values are of another kind or shape than their names promise."""
+"""Exceptions that weights with values of a wrong type or shape can raise."""
 
 
 def weights_folder() -> Path | None:
-    """The folder GEOCHANGE_WEIGHTS names; None where it is not set."""
+    """The folder that GEOCHANGE_WEIGHTS names; None if the variable is not set."""
     named = os.environ.get(FOLDER)
     return Path(named).expanduser() if named else None
 
 
 def list_weights() -> list[Path]:
-    """The files of weights in the folder GEOCHANGE_WEIGHTS names, by name."""
+    """The files of weights in the folder GEOCHANGE_WEIGHTS, sorted by name."""
     folder = weights_folder()
     if folder is None or not folder.is_dir():
         return []
@@ -39,7 +39,7 @@ def list_weights() -> list[Path]:
 
 
 def locate(file: str | os.PathLike[str]) -> Path:
-    """Weights of SHIPPED by name, a file as given, or of that name in the folder.
+    """The path of weights: by a name of SHIPPED, by a path, or by a path in the folder.
 
     Raises InputError.
     """
@@ -57,10 +57,10 @@ def locate(file: str | os.PathLike[str]) -> Path:
 
 
 def clip_file(name: str) -> tuple[str, Path | None]:
-    """The model and the file that a CLIP's name names: MODEL@FILE, FILE, or MODEL/TAG.
+    """The model and the file of a CLIP named as MODEL@FILE, FILE or MODEL/TAG.
 
-    The file is None for MODEL/TAG, the model empty unless it is said. Raises InputError for a file
-    that is not there.
+    The file is None for MODEL/TAG. The model is empty unless MODEL@FILE names it. Raises InputError if
+    the file does not exist.
     """
     model, at, file = name.partition("@")
     if at and "/" not in model:
@@ -72,11 +72,11 @@ def clip_file(name: str) -> tuple[str, Path | None]:
 
 @contextmanager
 def sensible(file: str | os.PathLike[str]) -> Iterator[None]:
-    """Refuse a file of weights, by name, for whatever its contents break. Raises InputError."""
+    """Turn errors caused by invalid weights into an InputError that names the file."""
     try:
         yield
     except GeochangeError:
         raise
     except UNFIT as error:
-        why = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"{file}: its card or tensors make no sense ({why})") from error
+        why = one_line(f"{type(error).__name__}: {error}")
+        raise InputError(f"{file}: its card or tensors are not valid ({why})") from error

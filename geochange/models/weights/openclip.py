@@ -1,4 +1,4 @@
-"""The one door to open_clip: CLIP's own layers, models, tokenizer and list of published weights."""
+"""The only module that imports open_clip: CLIP's layers, models, tokenizer and published weights."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from torch import nn
 from geochange.models.changeclip.layers import DropPath
 
 MEAN: tuple[float, float, float] = open_clip.OPENAI_DATASET_MEAN
-"""What CLIP subtracts from RGB in 0-1, and what it divides by."""
+"""The mean that CLIP subtracts from RGB in 0-1; STD is the divisor."""
 STD: tuple[float, float, float] = open_clip.OPENAI_DATASET_STD
 
 
 def transformer(width: int, layers: int, heads: int, drop_path: float = 0.0) -> nn.Module:
-    """CLIP's transformer: `layers` pre-norm blocks with QuickGELU, called `resblocks`, batch first.
+    """CLIP's transformer: pre-norm blocks with QuickGELU, named `resblocks`, batch first.
 
-    drop_path grows linearly over the blocks from 0 to the given rate.
+    The drop path rate grows linearly over the blocks, from 0 to `drop_path`.
     """
     made: nn.Module = Transformer(width, layers, heads, act_layer=QuickGELU)
     for i, block in enumerate(blocks_of(made)):
         rate = drop_path * i / max(1, layers - 1)
-        # open_clip's place for a layer scale is where a branch joins the stream: drop path's too.
+        # Layer scale acts at the end of a residual branch, which is also the place of drop path.
         block.ls_1, block.ls_2 = DropPath(rate), DropPath(rate)
     return made
 
 
 def blocks_of(transformer: nn.Module) -> nn.ModuleList:
-    """The residual blocks of what `transformer` made, in order."""
+    """The residual blocks of a `transformer`, in order."""
     blocks = transformer.get_submodule("resblocks")
     assert isinstance(blocks, nn.ModuleList)
     return blocks
@@ -61,14 +61,14 @@ def modified_resnet(
 
 @lru_cache(maxsize=1)
 def encoder() -> Callable[[str], list[int]]:
-    """CLIP's byte-pair encoding of a text, without start and end."""
+    """CLIP's byte-pair encoding of a text, without start and end tokens."""
     encode: Callable[[str], list[int]] = open_clip.SimpleTokenizer().encode
     return encode
 
 
 @dataclass(frozen=True, slots=True)
 class ClipShape:
-    """What a CLIP model's tensors tell about it; whether it wants QuickGELU they do not tell."""
+    """The sizes of a CLIP model. They do not tell whether the model uses QuickGELU."""
 
     embed: int
     vision: dict[str, Any]
@@ -76,9 +76,9 @@ class ClipShape:
 
 
 def read_shape(tensors: Mapping[str, torch.Tensor]) -> ClipShape:
-    """Infer a CLIP model's sizes from its tensors, named as OpenAI and open_clip name them.
+    """Infer the sizes of a CLIP model from its tensors, which have OpenAI's or open_clip's names.
 
-    Raises KeyError, with the missing name, where the tensors are not those of a CLIP model.
+    Raises KeyError with the missing name if the tensors are not those of a CLIP model.
     """
     text_width = tensors["ln_final.weight"].shape[0]
     text = {
@@ -113,7 +113,7 @@ def _count(tensors: Mapping[str, torch.Tensor], prefix: str) -> int:
 
 
 def build_clip(shape: ClipShape, quickgelu: bool) -> nn.Module:
-    """An open_clip CLIP of this shape, with random weights and float32."""
+    """An open_clip CLIP of this shape, with random float32 weights."""
     made: nn.Module = open_clip.CLIP(
         shape.embed,
         vision_cfg=open_clip.CLIPVisionCfg(**shape.vision),
@@ -125,7 +125,7 @@ def build_clip(shape: ClipShape, quickgelu: bool) -> nn.Module:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Weights open_clip knows by a model name and a tag. `url` may be empty (Hugging Face only)."""
+    """Weights that open_clip lists by model and tag. `url` is empty for Hugging Face."""
 
     model: str
     tag: str
@@ -135,24 +135,24 @@ class Published:
 
     @property
     def file(self) -> str:
-        """The name the weights' file goes by."""
+        """The file name of the weights."""
         return self.url.rsplit("/", 1)[-1] or f"{self.model}-{self.tag}.safetensors"
 
 
 def published(model: str, tag: str) -> Published | None:
-    """Look up a model name and tag in open_clip's list; None where it knows no such pair."""
+    """The entry of a model and a tag in open_clip's list; None if it has no such pair."""
     entry: dict[str, Any] = open_clip.pretrained.get_pretrained_cfg(model, tag)
     if not entry:
         return None
-    # The tag says what the weights were trained with; a model's name may forget it (off by 1e-2).
+    # The entry says how the weights were trained. The model name may omit it (an error of 1e-2).
     quick = bool(entry.get("quick_gelu", "quickgelu" in model))
     return Published(model, tag, entry.get("url", ""), entry.get("hf_hub", ""), quick)
 
 
 def download(entry: Published) -> str:
-    """Fetch published weights into open_clip's cache, checked by hash; returns the file's place.
+    """Download published weights into open_clip's cache and check their hash. Returns the path.
 
-    Raises whatever the network raises (OSError, RuntimeError on a wrong hash).
+    Raises the errors of the download (OSError, RuntimeError for a wrong hash).
     """
     if entry.url:
         return str(download_pretrained_from_url(entry.url))

@@ -1,8 +1,8 @@
-"""Unpickler: runs a pickle's program without importing or calling anything that it names.
+"""Unpickler: interprets a pickle without importing or calling anything that it names.
 
-Tensors and plain containers are made; objects of classes it does not know become inert stand-ins.
-Work and memory are bounded by the length of the program: what it copies, hashes or claims to hold
-is counted, and a program that asks for more than its bytes can pay for is refused.
+It creates tensors and plain containers. Objects of unknown classes become inert placeholders. Work
+and memory are bounded by the length of the pickle: copied, hashed and claimed items are counted,
+and a pickle that exceeds the limit is refused.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from geochange.models.weights.pickle_values import (
 )
 
 MOST_STEPS = 1_000_000
-"""Instructions of a pickle, and items that they copy: ten times what weights take."""
+"""The limit for instructions and copied items, ten times what weights need."""
 
 MOST_BYTES = 2**28
-"""Of a pickle: tensors lie outside of it, so that it holds names and logs alone."""
+"""The largest pickle. Tensor data lie outside the pickle, so it holds only names and logs."""
 
 LONGEST_LINE, LONGEST_NAME = 2**16, 255
 
 SET_STEPS = 4
-"""Where others take memory for some numbers, a set takes 200 bytes."""
+"""The cost of a set. An empty set takes 200 bytes, much more than other items."""
 
 
 class Machine(pickle._Unpickler):
-    """Python's own pickle machine, each of whose steps is counted, without its door to imports.
+    """Python's own unpickler with counted steps and without imports.
 
-    storages: by key, those that the program named.
+    storages: the storages that the pickle named, by key.
     """
 
     stack: list[Any]
@@ -61,21 +61,21 @@ class Machine(pickle._Unpickler):
         self.dispatch = _Counted(self)  # type: ignore[assignment, misc]  # looked up like a dict
 
     def forget(self) -> None:
-        """Let go of all that was made and not given."""
+        """Release all objects except the result."""
         self.stack, self.metastack = [], []
         self.memo.clear()
 
     def spend(self, items: int) -> None:
-        """Count steps. Raises ValueError where there are too many."""
+        """Count steps. Raises ValueError if the limit is exceeded."""
         self.steps += items
         if self.steps > MOST_STEPS:
             raise ValueError(f"more than {MOST_STEPS:,} steps")
 
     def find_class(self, module: str, name: str) -> Any:
-        """What stands for `module.name`; nothing is imported. Raises InputError for the rest."""
+        """The substitute for `module.name`. Nothing is imported. Raises InputError for unsafe names."""
         if len(module) + len(name) > LONGEST_NAME:
-            raise ValueError(f"a name of {len(module) + len(name):,} letters")
-        # Pickles of protocol 2 call things by the names that Python 2 had for them.
+            raise ValueError(f"a name of {len(module) + len(name):,} characters")
+        # Pickles of protocol 2 use the names of Python 2.
         module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
         full = f"{module}.{name}"
         if full in KNOWN:
@@ -88,69 +88,69 @@ class Machine(pickle._Unpickler):
             return vars(torch)[name]
         if module.split(".")[0] in sys.stdlib_module_names:
             raise InputError(
-                f"it wants {short(full)}, which can run commands or has no place in weights"
+                f"it uses {short(full)}, which can run commands or is not needed for weights"
             )
         return Unknown(full)
 
     def persistent_load(self, pid: Any) -> Storage:
-        """Where a tensor's bytes lie, as torch.save wrote it down."""
+        """The storage of a tensor, as torch.save describes it."""
         if not isinstance(pid, tuple) or len(pid) < 5:
-            raise ValueError("a storage that says too little")
+            raise ValueError("an incomplete storage")
         kind, dtype, key, _, count = pid[:5]
         if kind != "storage" or not isinstance(dtype, torch.dtype) or type(key) is not str:
-            raise ValueError("a storage of no known kind")
+            raise ValueError("a storage of an unknown kind")
         return self.storages.setdefault(key, Storage(key, dtype, size_of(count)))
 
     def call(self, function: Any, arguments: Any) -> Any:
-        """What a function gives that the program wants to call. Raises InputError for most."""
+        """The result of a call in the pickle. Raises InputError for functions that are not known."""
         if isinstance(function, Unknown):
-            raise InputError(f"it wants to call {short(function.name)}")
+            raise InputError(f"it calls {short(function.name)}")
         if isinstance(function, Inert):
-            raise InputError(f"it wants to call what {short(function.origin)} returns")
+            raise InputError(f"it calls the result of {short(function.origin)}")
         if not isinstance(function, Known) or not isinstance(arguments, tuple):
-            raise ValueError("a call of what is no function")
+            raise ValueError("a call of something that is not a function")
         self.spend(len(arguments))
         return function.build(self.spend, arguments)
 
     def make(self, kind: Any) -> Inert:
-        """A stand-in for an object of a class."""
+        """A placeholder for an object of a class."""
         if not isinstance(kind, Unknown):
-            raise ValueError("an object of what is no class")
+            raise ValueError("an object of something that is not a class")
         return Inert(kind.name)
 
     def put(self, container: Any, pairs: list[Any]) -> None:
-        """Put keys and values, in turn, into a mapping; a stand-in takes and forgets them."""
+        """Put alternating keys and values into a mapping. A placeholder ignores them."""
         self.spend(len(pairs))
         if isinstance(container, Inert):
             return
         if not isinstance(container, dict) or len(pairs) % 2:
-            raise ValueError("items of what is no mapping")
+            raise ValueError("items of something that is not a mapping")
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
             container[plain(key)] = value
 
 
 class Bounded:
-    """A stream of which no more is read than there is, whatever is claimed."""
+    """A stream that never reads more bytes than are left, whatever the pickle claims."""
 
     def __init__(self, stream: BinaryIO, left: int) -> None:
         self._stream, self._left = stream, left
 
     def read(self, size: int) -> bytes:
-        """So many bytes. Raises EOFError where there are fewer."""
+        """Exactly `size` bytes. Raises EOFError if fewer are left."""
         if size > self._left:
             raise EOFError(f"{size:,} bytes are claimed and {self._left:,} are left")
         self._left -= size
         return self._stream.read(size)
 
     def readline(self) -> bytes:
-        """Up to the end of a line, or as long as lines are."""
+        """The bytes up to the end of the line, at most LONGEST_LINE."""
         line = self._stream.readline(min(self._left, LONGEST_LINE))
         self._left -= len(line)
         return line
 
 
 class _Counted:
-    """The instructions of a machine; each that is looked up counts as a step."""
+    """The table of instructions. Each lookup counts as a step."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -173,7 +173,7 @@ def _reduce(machine: Machine) -> None:
 def _build(machine: Machine) -> None:
     state = machine.stack.pop()
     made = machine.stack[-1]
-    # What containers are given beside their items, such as torch's versions of modules, is left.
+    # The state of containers, such as the versions of torch modules, is not needed.
     if isinstance(made, Inert):
         made.state = state
 
@@ -229,7 +229,7 @@ def _extend(container: Any, values: list[Any]) -> None:
     if isinstance(container, list):
         container.extend(values)
     elif not isinstance(container, Inert):
-        raise ValueError("items of what is no list")
+        raise ValueError("items of something that is not a list")
 
 
 def _add_items(machine: Machine) -> None:
@@ -238,7 +238,7 @@ def _add_items(machine: Machine) -> None:
     if isinstance(container, set):
         container.update(map(plain, values))
     elif not isinstance(container, Inert):
-        raise ValueError("items of what is no set")
+        raise ValueError("items of something that is not a set")
 
 
 def _frozen_set(machine: Machine) -> None:
@@ -260,7 +260,7 @@ _OWN: dict[int, Callable[[Machine], None]] = {
     pickle.ADDITEMS[0]: _add_items,
     pickle.FROZENSET[0]: _frozen_set,
 }
-"""Instructions that call, make objects, or hash."""
+"""Instructions that call, create objects or hash."""
 
 _REFUSED = {
     instruction[0]
@@ -269,4 +269,4 @@ _REFUSED = {
         *(pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER),
     )
 }
-"""Names by number, and memory that is taken before its bytes are there."""
+"""Instructions for extension codes, and for memory that is allocated before its bytes are read."""

@@ -1,6 +1,6 @@
-"""What a pickle of weights is made of: tensors whose bytes are not read yet, and plain containers.
+"""Values of a pickle of weights: tensors whose bytes are not read yet, and plain containers.
 
-What else it names stands in as something inert.
+Everything else becomes an inert placeholder.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 import torch
 
 LONGEST_KEY = 8
-"""Of keys that are tuples."""
+"""The largest length of a tuple as a key."""
 
 LARGEST = 2**62
-"""Sizes that are larger are none."""
+"""The limit for sizes."""
 
 STORAGES = {
     "DoubleStorage": torch.float64,
@@ -34,7 +34,7 @@ STORAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The bytes of tensors, not read yet: `count` values of a type, under a key."""
+    """The bytes of tensors, not read yet: `count` values of a dtype, under a key."""
 
     key: str
     dtype: torch.dtype
@@ -42,7 +42,7 @@ class Storage:
 
     @property
     def size_bytes(self) -> int:
-        """How long they are."""
+        """The length in bytes."""
         return self.count * self.dtype.itemsize
 
 
@@ -57,7 +57,7 @@ class LazyTensor:
 
 
 class Inert:
-    """What stands for an object of an unknown class; `state` is what the pickle gave it."""
+    """A placeholder for an object of an unknown class; `state` is its state in the pickle."""
 
     def __init__(self, origin: str = "an object") -> None:
         self.origin = origin
@@ -65,25 +65,28 @@ class Inert:
 
 
 class Unknown:
-    """What stands for a class or function that is not known: it is never imported or called."""
+    """A placeholder for an unknown class or function. It is never imported or called."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
 
 Spend = Callable[[int], None]
-"""Counts what is copied; raises ValueError where it is too much."""
+"""Counts copied items. Raises ValueError if there are too many."""
 
 
 class Known:
-    """What a pickle may call."""
+    """A function that a pickle may call."""
 
     def __init__(self, build: Callable[[Spend, tuple[Any, ...]], Any]) -> None:
         self.build = build
 
 
 def plain(key: Any) -> Any:
-    """A key that is hashed at once: nested ones can take longer than a pickle has bytes."""
+    """A key that is cheap to hash. Hashing nested tuples can take longer than reading the pickle.
+
+    Raises ValueError for other keys.
+    """
     if isinstance(key, tuple) and len(key) <= LONGEST_KEY:
         return tuple(map(_scalar, key))
     return _scalar(key)
@@ -98,30 +101,30 @@ def _scalar(key: Any) -> Any:
 
 
 def size_of(number: Any) -> int:
-    """A number of values or bytes. Raises ValueError for what is none."""
+    """A number of values or bytes. Raises ValueError for other values."""
     if type(number) is not int or not 0 <= number < LARGEST:
-        raise ValueError("a size that is none")
+        raise ValueError("an invalid size")
     return number
 
 
 def _sizes(numbers: Any) -> tuple[int, ...]:
     if not isinstance(numbers, tuple | list):
-        raise ValueError("a shape that is none")
+        raise ValueError("an invalid shape")
     return tuple(map(size_of, numbers))
 
 
 def short(name: str) -> str:
-    """A name from a pickle as a message shows it."""
+    """A name from a pickle, shortened for messages."""
     return name if len(name) <= 80 else f"{name[:80]}..."
 
 
 def _items(spend: Spend, arguments: tuple[Any, ...]) -> Iterable[Any]:
-    """The items of the one container that a container is made of, counted; none without one."""
+    """The items of the single argument of a container, counted. Empty without an argument."""
     if not arguments:
         return ()
     (source,) = arguments
     if not isinstance(source, list | tuple | set | frozenset | dict):
-        raise ValueError("a container of what is none")
+        raise ValueError("a container of something that is not a container")
     spend(len(source))
     return source
 
@@ -131,7 +134,7 @@ def _dictionary(spend: Spend, arguments: tuple[Any, ...]) -> OrderedDict[Any, An
     pairs = _items(spend, arguments)
     for pair in pairs.items() if isinstance(pairs, Mapping) else pairs:
         if not isinstance(pair, list | tuple):
-            raise ValueError("an item that is no pair")
+            raise ValueError("an item that is not a pair")
         key, value = pair
         made[plain(key)] = value
     return made
@@ -144,7 +147,7 @@ def _tensor(spend: Spend, arguments: tuple[Any, ...]) -> LazyTensor:
     spend(2 * len(size))
     sizes, strides = _sizes(size), _sizes(stride)
     if len(sizes) != len(strides):
-        raise ValueError("a tensor with as many steps as it has no sides")
+        raise ValueError("a tensor whose stride and size differ in length")
     return LazyTensor(storage, size_of(offset), sizes, strides)
 
 
@@ -176,7 +179,7 @@ KNOWN = {
     )
     for name in names
 }
-# Calls by which well-known values describe themselves. None is made: an inert object stands in.
+# Functions by which common values describe themselves. They are not called; the result is inert.
 STEPPED_OVER = {
     *("builtins.int", "builtins.float", "builtins.str", "builtins.bool", "builtins.getattr"),
     *("builtins.object", "builtins.slice", "builtins.range", "builtins.complex"),

@@ -1,8 +1,8 @@
-"""Read tensors out of torch's files without importing or running anything that they name.
+"""Reads tensors from torch's files without importing or running anything that they name.
 
-torch.save writes a zip archive (or, before torch 1.6, one stream): a pickle that describes
-tensors and, beside it, their bytes. TorchScript archives are laid out alike. What is read, made and
-kept is bounded by the size of the file, whatever it claims to hold.
+torch.save writes a zip archive (before torch 1.6, one stream) with a pickle that describes the
+tensors, and their bytes. TorchScript archives have the same layout. The size of the file bounds all
+that is read, created and kept, whatever the file claims to hold.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from geochange.models.weights.pickle_values import Inert, LazyTensor, Storage
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 Look = Callable[[dict[str, torch.Tensor]], None]
-"""Sees the tensors without their bytes, on torch's device `meta`, and may refuse them."""
+"""Checks the tensors before their bytes are read, on torch's device `meta`. It may refuse them."""
 
 MOST_TENSORS, LONGEST_NAME, DEEPEST = 100_000, 500, 100
 
 GROWTH = 8
-"""Tensors that share their bytes may become so many times as long as the file."""
+"""Tensors may share bytes. Their total size may be at most this multiple of the file size."""
 
 
 def read_archive(
     stream: BinaryIO, look: Look | None = None
 ) -> tuple[dict[str, torch.Tensor], bool]:
-    """Tensors of a zip archive that torch.save or TorchScript wrote; True if the latter did.
+    """Tensors of a zip archive of torch.save or TorchScript, and whether it is TorchScript.
 
-    look: is asked before their bytes are read. Raises InputError where the archive is damaged or
-    its pickle wants to call something, and what `look` raises.
+    look: is called before the bytes of tensors are read. Raises InputError if the archive is damaged or
+    its pickle calls an unknown function, and the errors of `look`.
     """
     size = _left(stream)
     try:
@@ -45,7 +45,7 @@ def read_archive(
             names = set(archive.namelist())
             root = next(n for n in archive.namelist() if n.endswith("data.pkl"))[: -len("data.pkl")]
             if f"{root}byteorder" in names and _entry(archive, f"{root}byteorder", size) == b"big":
-                raise InputError("it was written big-endian; save it again on a usual machine")
+                raise InputError("it is big-endian; save it again on a little-endian machine")
             program = _entry(archive, f"{root}data.pkl", size)
             found = _weights(_unpickle(BytesIO(program), len(program)))
             _outline(found, size, look)
@@ -59,13 +59,13 @@ def read_archive(
 
 
 def read_stream(stream: BinaryIO, look: Look | None = None) -> dict[str, torch.Tensor]:
-    """Tensors of a pickle that is not in an archive (torch.save before torch 1.6); see above."""
+    """Tensors of a pickle without archive (torch.save before torch 1.6); see `read_archive`."""
     size = _left(stream)
     value = _unpickle(stream, size)
     if type(value) is not int or value != _LEGACY_MAGIC:
-        # A plain pickle holds no torch tensors; reading it has told whether it is a hostile one.
+        # A plain pickle holds no torch tensors. An unsafe one was refused above with a better message.
         raise InputError("the pickle holds no torch tensors")
-    # The protocol's version, and the writer's byte sizes.
+    # The protocol version, and the byte sizes of the writer.
     _unpickle(stream, _left(stream)), _unpickle(stream, _left(stream))
     named: dict[str, Storage] = {}
     try:
@@ -84,11 +84,11 @@ _DAMAGE = (
     *(zipfile.BadZipFile, StopIteration, EOFError, OSError, RuntimeError, OverflowError),
     *(KeyError, ValueError, TypeError, NotImplementedError),
 )
-"""How reading an archive fails whose bytes are not what they were (RecursionError is a Runtime)."""
+"""Exceptions that a damaged archive can raise (RecursionError is a RuntimeError)."""
 
 
 def _left(stream: BinaryIO) -> int:
-    """How many bytes a stream has from here on."""
+    """The number of bytes from the current position to the end of a stream."""
     here = stream.tell()
     end = stream.seek(0, os.SEEK_END)
     stream.seek(here)
@@ -96,28 +96,28 @@ def _left(stream: BinaryIO) -> int:
 
 
 def _unpickle(stream: BinaryIO, size: int, storages: dict[str, Storage] | None = None) -> Any:
-    """Read one pickle of `size` bytes at most; the storages that it names go into `storages`."""
+    """Read one pickle of at most `size` bytes. Its storages are added to `storages`."""
     machine = Machine(stream, size)
     try:
         value = machine.load()
     except InputError as refusal:
-        raise InputError(f"the pickle is refused and nothing of it was run: {refusal}") from None
+        raise InputError(f"the pickle is refused and none of its code was run: {refusal}") from None
     except MemoryError:
         raise
     except Exception as error:
-        # A damaged pickle can fail in any way at all; each means that the file is no good.
+        # A damaged pickle can raise any exception. Each means that the file cannot be used.
         raise InputError(f"the pickle is damaged ({type(error).__name__}: {error})") from error
     finally:
-        machine.forget()  # an error would keep it
+        machine.forget()  # a traceback would keep its objects alive
     if storages is not None:
         storages |= machine.storages
     return value
 
 
 def _entry(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
-    """The bytes of an entry, which torch stores as they are.
+    """The bytes of an entry, which torch stores uncompressed.
 
-    Raises ValueError for one that claims more bytes than the file has.
+    Raises ValueError if the entry claims more bytes than the file has.
     """
     entry = archive.getinfo(name)
     if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
@@ -128,13 +128,13 @@ def _entry(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
 
 
 def _stored(stream: BinaryIO, keys: Any, named: Mapping[str, Storage]) -> dict[str, bytes]:
-    """The bytes of storages that lie behind the pickles of a stream, by their keys."""
+    """The bytes of storages after the pickles of a stream, by key."""
     data: dict[str, bytes] = {}
     if not isinstance(keys, list):
         raise ValueError("no list of storages")
     for key in keys:
         if type(key) is not str or key in data:
-            raise ValueError("a storage that is there twice")
+            raise ValueError("a storage that occurs twice")
         count = int.from_bytes(stream.read(8), "little")
         length = count * named[key].dtype.itemsize
         if length > _left(stream):
@@ -144,9 +144,9 @@ def _stored(stream: BinaryIO, keys: Any, named: Mapping[str, Storage]) -> dict[s
 
 
 def _walk(value: Any) -> dict[str, LazyTensor]:
-    """Every tensor in mappings of mappings, by the path of its keys, in order.
+    """Every tensor in nested mappings, by the path of its keys, in order.
 
-    Raises ValueError where parts are named over and over, or without end.
+    Raises ValueError if parts repeat too often or are nested too deeply.
     """
     found: dict[str, LazyTensor] = {}
     left = [("", 0, value)]
@@ -155,7 +155,7 @@ def _walk(value: Any) -> dict[str, LazyTensor]:
         name, depth, part = left.pop()
         visits += 1
         if visits > 2 * MOST_TENSORS or depth > DEEPEST or len(name) > LONGEST_NAME:
-            raise ValueError("its parts are named over and over, as those of weights are not")
+            raise ValueError("its parts repeat too often or are nested too deeply for weights")
         if isinstance(part, LazyTensor):
             found[name[:-1]] = part
             continue
@@ -171,12 +171,12 @@ def _walk(value: Any) -> dict[str, LazyTensor]:
 def _key(key: Any) -> str:
     text = str(key)
     if len(text) > LONGEST_NAME:
-        raise ValueError(f"a name of {len(text):,} letters")
+        raise ValueError(f"a name of {len(text):,} characters")
     return text
 
 
 def _weights(value: Any) -> dict[str, LazyTensor]:
-    """The weights in what a pickle held; optimizers and logs beside them are stepped over."""
+    """The weights in a pickle, without optimizers and logs."""
     if isinstance(value, Mapping):
         for key in ("state_dict", "model_state_dict", "model"):
             if isinstance(value.get(key), Mapping):
@@ -185,13 +185,13 @@ def _weights(value: Any) -> dict[str, LazyTensor]:
 
 
 def _outline(found: Mapping[str, LazyTensor], size: int, look: Look | None) -> None:
-    """Refuse tensors that reach beyond their storages, or are more than the file can hold.
+    """Refuse tensors that exceed their storages, or that are larger than the file allows.
 
-    Raises ValueError, and what `look` raises of those that are left.
+    Raises ValueError, and the errors of `look`.
     """
     total = 0
     for lazy in found.values():
-        # A stride of 0 would make a whole memory of one number.
+        # A stride of 0 could expand one number to any amount of memory.
         values, reach = math.prod(lazy.size), lazy.offset
         reach += sum((n - 1) * step for n, step in zip(lazy.size, lazy.stride, strict=True))
         inside = 0 in lazy.size or reach < lazy.storage.count
@@ -215,7 +215,7 @@ def _made(lazy: LazyTensor, storages: Callable[[Storage], torch.Tensor]) -> torc
 
 
 def _reader(fetch: Callable[[str], bytes], size: int) -> Callable[[Storage], torch.Tensor]:
-    """The values of storages, each read once; all together no more bytes than the file has."""
+    """A function that reads each storage once. In total it reads at most the size of the file."""
     read: dict[str, torch.Tensor] = {}
     left = size
 
@@ -227,7 +227,7 @@ def _reader(fetch: Callable[[str], bytes], size: int) -> Callable[[Storage], tor
             if len(data) < wanted.size_bytes:
                 raise ValueError(f"storage {wanted.key[:80]} is cut short")
             if left < 0:
-                raise ValueError("its storages are longer than the file: they lie over each other")
+                raise ValueError("its storages are longer than the file: they overlap")
             flat = torch.empty(0, dtype=wanted.dtype)
             if wanted.count:
                 flat = torch.frombuffer(data, dtype=wanted.dtype, count=wanted.count)

@@ -1,6 +1,6 @@
-"""Sizes: whether options and tensors belong together, known before anything is built of them.
+"""Sizes: checks that options and tensors fit together before a network is built.
 
-Networks are laid out on torch's device `meta`, where they take no memory whatever their size.
+Networks are created on torch's device `meta`, where they take no memory.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from geochange.errors import InputError
+from geochange.errors import InputError, one_line
 from geochange.models.changeclip.land_network import LandNetwork, LandNetworkOptions
 from geochange.models.changeclip.network import STRIDE, ChangeClip, ChangeClipOptions
 from geochange.models.weights.foreign import Tensors, refuse_misfit
@@ -21,31 +21,31 @@ from geochange.models.weights.locate import UNFIT
 from geochange.models.weights.openclip import ClipShape, build_clip, read_shape
 
 MOST_PLACES = 1024
-"""Tokens of a text; CLIP has 77."""
+"""The largest number of tokens of a text; CLIP has 77."""
 
 LARGEST_PX = 2048
-"""Side of the pictures that a CLIP sees; the largest that are published see 896."""
+"""The largest side of CLIP's input images; published models have at most 896."""
 
 COMPUTED = 4
-"""Tables that a network computes for itself hold so many times as many numbers as its weights,"""
+"""Tables that a network computes may hold this multiple of the numbers of its weights,"""
 
 COMPUTED_ALWAYS = 2**24
-"""or so many."""
+"""or this many numbers, if that is more."""
 
 
 def check_network(options: ChangeClipOptions, tensors: Tensors) -> None:
-    """Refuse options whose network has other tensors, or does not work. Raises InputError.
+    """Refuse options whose network has other tensors or does not work. Raises InputError.
 
-    tensors: by name, on any device; the network's own alone.
+    tensors: by name, on any device, without those of a CLIP.
     """
     if _layers(options) > len(tensors):
         raise InputError(
-            f"its card speaks of {_layers(options):,} layers, and it holds {len(tensors):,} tensors"
+            f"its card lists {_layers(options):,} layers, but it holds {len(tensors):,} tensors"
         )
     try:
         network = _laid_out(options)
     except (*UNFIT, MemoryError) as error:
-        raise InputError(f"its card or tensors make no sense ({_line(error)})") from error
+        raise InputError(f"its card or tensors are not valid ({_line(error)})") from error
     refuse_misfit(network.state_dict(), tensors)
     _check_computed(network, tensors)
     _check_works(options)
@@ -62,7 +62,7 @@ def check_land(options: LandNetworkOptions, tensors: Tensors) -> None:
 
 
 def check_clip(tensors: Tensors) -> ClipShape:
-    """The sizes of a CLIP, whose tensors are those of such a model. Raises InputError."""
+    """The sizes of a CLIP whose tensors fit together. Raises InputError."""
     try:
         shape = read_shape(tensors)
         _check_limits(shape)
@@ -71,7 +71,7 @@ def check_clip(tensors: Tensors) -> ClipShape:
     except InputError:
         raise
     except (*UNFIT, MemoryError) as error:
-        raise InputError(f"its tensors make no sense ({_line(error)})") from error
+        raise InputError(f"its tensors are not valid ({_line(error)})") from error
     refuse_misfit(clip.state_dict(), tensors)
     _check_computed(clip, tensors)
     return shape
@@ -81,13 +81,13 @@ def _check_limits(shape: ClipShape) -> None:
     side, places = shape.vision["image_size"], shape.text["context_length"]
     if side > LARGEST_PX or places > MOST_PLACES:
         raise InputError(
-            f"a CLIP of pictures of {side:,} px and texts of {places:,} tokens; there are none "
-            f"beyond {LARGEST_PX:,} px and {MOST_PLACES:,} tokens"
+            f"a CLIP of pictures of {side:,} px and texts of {places:,} tokens; the limits are "
+            f"{LARGEST_PX:,} px and {MOST_PLACES:,} tokens"
         )
 
 
 def _layers(options: ChangeClipOptions) -> int:
-    """How many parts the options repeat, each of which has tensors."""
+    """The number of layers in the options. Each layer has tensors."""
     counts = [*_numbers(asdict(options.visual), "blocks", "layers")]
     return sum((*counts, options.text.layers, options.context.layers))
 
@@ -105,18 +105,18 @@ def _laid_out(options: ChangeClipOptions) -> ChangeClip:
 
 
 def _check_computed(network: nn.Module, tensors: Tensors) -> None:
-    """Refuse a network whose own tables dwarf its weights."""
+    """Refuse a network whose computed tables are much larger than its weights."""
     weights = sum(tensor.numel() for tensor in tensors.values())
     computed = sum(buffer.numel() for buffer in network.buffers())
     if computed > max(COMPUTED_ALWAYS, COMPUTED * weights):
-        raise InputError(f"its sizes ask for tables of {computed:,} numbers beside its weights")
+        raise InputError(f"its sizes need tables of {computed:,} numbers beside its weights")
 
 
 @lru_cache(maxsize=4)
 def _check_works(options: ChangeClipOptions) -> None:
-    """Refuse sizes that do not go together in a pass, such as heads that do not divide a width."""
+    """Refuse sizes that fail in a forward pass, such as heads that do not divide the width."""
     if options.text.places + options.text.contexts > MOST_PLACES:
-        raise InputError(f"texts of {options.text.places:,} tokens; {MOST_PLACES:,} are the most")
+        raise InputError(f"texts of {options.text.places:,} tokens; the limit is {MOST_PLACES:,}")
     if options.text.width % options.text.heads:
         raise InputError(
             f"{options.text.heads} heads do not divide a width of {options.text.width}"
@@ -128,8 +128,8 @@ def _check_works(options: ChangeClipOptions) -> None:
             text = torch.empty(1, 2, options.visual.embed)
             _laid_out(options)(picture, picture, text, text)
     except (*UNFIT, MemoryError) as error:
-        raise InputError(f"its card or tensors make no sense together ({_line(error)})") from error
+        raise InputError(f"its card or tensors do not fit together ({_line(error)})") from error
 
 
 def _line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return one_line(f"{type(error).__name__}: {error}")[:200]

@@ -1,4 +1,4 @@
-"""Files of tensors: torch's and safetensors', told apart by their first bytes, read with their sum."""
+"""Files of tensors in torch's formats and in safetensors, with a checksum in geochange's own."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from geochange.errors import InputError, OutputError
+from geochange.errors import InputError, OutputError, one_line
 from geochange.files.atomic import atomic_path
 from geochange.models.weights.foreign import plain_names
 from geochange.models.weights.locate import UNFIT
 from geochange.models.weights.safe_pickle import MOST_TENSORS, read_archive, read_stream
 
 MOST_HEADER = 2**24
-"""Bytes of the header of a safetensors file, which lists the tensors and holds a card."""
+"""The largest header of a safetensors file in bytes. It lists the tensors and holds a card."""
 
 SUM = "geochange.sum"
-"""The header of a file of ours that holds the CRC-32 of all else in it."""
+"""The header key with the CRC-32 of the rest of the file, in files of geochange."""
 
 REMEMBERED = "training/"
-"""What stands before the names of tensors that training needs, and no network has."""
+"""The prefix of the names of tensors that only training needs."""
 
-_PICKLE = b"\x80"  # as torch writes them, which is protocol 2
+_PICKLE = b"\x80"  # protocol 2, which torch writes
 
 Look = Callable[[Mapping[str, torch.Tensor], Mapping[str, str]], None]
-"""Sees names and shapes of tensors, without their bytes, and the header; may refuse them."""
+"""Checks names and shapes of tensors, and the header, before the bytes are read. It may refuse."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The tensors of a file, plainly named, and its header; script: whether it is TorchScript."""
+    """The tensors of a file under plain names, and its header. script: whether it is TorchScript."""
 
     tensors: dict[str, torch.Tensor]
     header: Mapping[str, str]
@@ -45,9 +45,9 @@ class Contents:
 
 
 def read_tensors(path: Path, look: Look | None = None) -> Contents:
-    """Read a file of weights. Raises InputError, which names it.
+    """Read a file of weights. Raises InputError, which names the file.
 
-    look: is asked before the bytes of tensors are read.
+    look: is called before the bytes of tensors are read.
     """
 
     def outline(found: dict[str, torch.Tensor], header: Mapping[str, str] | None = None) -> None:
@@ -58,8 +58,8 @@ def read_tensors(path: Path, look: Look | None = None) -> Contents:
         except InputError:
             raise
         except UNFIT as error:
-            why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise InputError(f"its card or tensors make no sense ({why})") from error
+            why = one_line(f"{type(error).__name__}: {error}")[:200]
+            raise InputError(f"its card or tensors are not valid ({why})") from error
 
     try:
         with path.open("rb") as stream:
@@ -92,9 +92,9 @@ def _read_safetensors(path: Path, outline: Callable[..., None]) -> Contents:
 def fetch(
     file: Any, names: list[str], header: Mapping[str, str], wanted: set[str]
 ) -> dict[str, torch.Tensor]:
-    """The wanted tensors of an open file, all of whose bytes are those that were written.
+    """The wanted tensors of an open file, after the checksum matched.
 
-    Others are read, one at a time, where the file has a sum. Raises InputError for damage.
+    With a checksum, the other tensors are read too, one at a time. Raises InputError for damage.
     """
     kept: dict[str, torch.Tensor] = {}
 
@@ -109,7 +109,7 @@ def fetch(
     if SUM not in header:
         return dict(each())
     if _sum(each(), header) != header[SUM]:
-        raise InputError("the file is damaged: its bytes are not those that were written")
+        raise InputError("the file is damaged: its checksum does not match")
     return kept
 
 
@@ -119,7 +119,7 @@ def _shape_of(file: Any, name: str) -> torch.Tensor:
 
 @contextmanager
 def open_safetensors(path: Path) -> Iterator[tuple[Any, list[str], dict[str, str]]]:
-    """An open file, the names of its tensors, and its header. Raises InputError, which says why."""
+    """An open file, the names of its tensors, and its header. Raises InputError with the reason."""
     try:
         with path.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
@@ -128,14 +128,14 @@ def open_safetensors(path: Path) -> Iterator[tuple[Any, list[str], dict[str, str
         with safe_open(path, framework="pt") as file:
             names = list(file.keys())
             if len(names) > MOST_TENSORS:
-                raise InputError(f"it lists {len(names):,} tensors; no network has so many")
+                raise InputError(f"it lists {len(names):,} tensors; the limit is {MOST_TENSORS:,}")
             yield file, names, dict(file.metadata() or {})
     except (SafetensorError, RuntimeError, UnicodeDecodeError) as error:
         raise InputError(f"the file is truncated or damaged ({error})") from error
 
 
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, str]) -> None:
-    """Write a safetensors file with its sum; it appears whole or not at all. Raises OutputError."""
+    """Write a safetensors file with its checksum, atomically. Raises OutputError."""
     kept = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
     summed = header | {SUM: _sum(kept.items(), header)}
     with atomic_path(path) as aside:
@@ -143,12 +143,12 @@ def save_tensors(path: Path, tensors: dict[str, torch.Tensor], header: dict[str,
             save_file(kept, aside, metadata=summed)
         except SafetensorError as error:
             raise OutputError(f"{path} cannot be written: {error}") from error
-        # safetensors gives files to their owner alone; workers may run as somebody else.
+        # safetensors makes files readable for their owner only. Workers may run as another user.
         aside.chmod(0o644)
 
 
 def _sum(tensors: Iterable[tuple[str, torch.Tensor]], header: Mapping[str, str]) -> str:
-    """CRC-32 of the header, and of the name, type, shape and bytes of every tensor, by name."""
+    """CRC-32 of the header, and of the name, dtype, shape and bytes of every tensor, sorted by name."""
     said = {name: text for name, text in header.items() if name != SUM}
     total = zlib.crc32(json.dumps(said, sort_keys=True).encode())
     for name, tensor in tensors:

@@ -1,4 +1,4 @@
-"""The probability raster as a cloud-optimised GeoTIFF (COG), written a block at a time."""
+"""Writes the probability raster as a cloud-optimised GeoTIFF (COG), block by block."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
 
-# GDAL's own complaints, which rasterio passes on from a copy but has no public name for.
+# GDAL's own errors. rasterio's copy raises them, but they have no public name.
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
@@ -30,10 +30,10 @@ Block = tuple[int, int, NDArray[np.uint8]]
 """Row and column of a block's upper left pixel, and its pixels (height, width)."""
 
 CACHE_MB: Final = 32
-"""Of GDAL's cache: pixels go through once, so more of it would only be filled."""
+"""The size of GDAL's cache for writing. Each pixel is written once, so more would not help."""
 
 TILE: Final = 512
-"""Side of the file's tiles in pixels; overviews end where the whole fits into one tile."""
+"""The tile size of the file in pixels. Overviews end when the raster fits into one tile."""
 
 
 def write_cog(
@@ -44,17 +44,17 @@ def write_cog(
     transform: Affine,
     scratch: Path,
 ) -> None:
-    """Write blocks of uint8 probabilities (0 to 254 = 0 to 100 %, NODATA) as one coloured COG.
+    """Write blocks of uint8 probabilities (0 to 254 = 0 to 100 %, NODATA) as a COG with colours.
 
-    blocks: in any order, of any size, no pixel twice; what no block covers is nodata.
+    blocks: in any order and of any size, without overlaps. Pixels without a block are nodata.
     shape: (height, width) of the raster in pixels.
-    scratch: an existing folder with room for 1.4 bytes a pixel while this runs.
+    scratch: an existing folder with room for 1.4 bytes per pixel.
 
-    Memory holds one block and GDAL's cache, however large the raster. The file appears whole or
-    not at all. Raises OutputError when it cannot be written; what `blocks` raises goes through.
+    Memory holds one block and GDAL's cache, whatever the size of the raster. The file is written
+    atomically. Raises OutputError if it cannot be written, and the errors of `blocks`.
     """
     plain = scratch / f"{path.name}.plain.tif"
-    remove(plain)  # what a killed run left
+    remove(plain)  # from a killed run
     try:
         with gdal_environment(CACHE_MB):
             with _told(path):
@@ -74,7 +74,7 @@ def _told(path: Path) -> AbstractContextManager[None]:
 
 
 def _create_plain(path: Path, shape: tuple[int, int], crs: CRS, transform: Affine) -> None:
-    """A tiled GeoTIFF without compression: a block may cut tiles and leaves no holes in it."""
+    """Create a tiled GeoTIFF without compression. Blocks may cut tiles without leaving unused space."""
     with rasterio.open(
         path,
         "w",
@@ -96,7 +96,7 @@ def _create_plain(path: Path, shape: tuple[int, int], crs: CRS, transform: Affin
 
 
 def _fill(plain: Path, blocks: Iterable[Block], path: Path) -> int:
-    """Write the blocks into the plain raster; the sum of all its pixels, as it must be now."""
+    """Write the blocks into the plain raster. Returns the expected sum of all its pixels."""
     with rasterio.open(plain, "r+") as raster:
         total: int = NODATA * raster.height * raster.width
         for row, column, pixels in blocks:
@@ -108,10 +108,10 @@ def _fill(plain: Path, blocks: Iterable[Block], path: Path) -> int:
 
 
 def _add_overviews_then_colors(plain: Path, shape: tuple[int, int]) -> None:
-    """Overviews that are averages of probabilities, and only then the colour table.
+    """Add overviews with mean probabilities, and then the colour table.
 
-    The order matters: of a band with a palette GDAL makes nearest-neighbour overviews, or it
-    averages colours and takes the entry closest to the result.
+    The order matters. For a band with a palette GDAL uses nearest neighbours, or averages colours and
+    takes the nearest entry.
     """
     levels = ((max(shape) - 1) // TILE).bit_length()
     with rasterio.open(plain, "r+") as raster:
@@ -122,7 +122,7 @@ def _add_overviews_then_colors(plain: Path, shape: tuple[int, int]) -> None:
 
 
 def _copy_as_cog(plain: Path, path: Path) -> None:
-    """Reorder and compress: DEFLATE, which every reader of TIFF has; ZSTD saves under 1 %."""
+    """Reorder and compress with DEFLATE, which all readers of TIFF support. ZSTD saves less than 1 %."""
     copy(
         plain,
         path,
@@ -137,7 +137,7 @@ def _copy_as_cog(plain: Path, path: Path) -> None:
 
 
 def _prove_whole(path: Path, total: int) -> None:
-    """Read every pixel back: GDAL says nothing of a disk found full only when a file is closed."""
+    """Read all pixels back. GDAL does not report a full disk when it closes a file."""
     with rasterio.open(path) as raster:
         windows = (window for _, window in raster.block_windows(1))
         found = sum(_sum(raster.read(1, window=window)) for window in windows)
@@ -146,5 +146,5 @@ def _prove_whole(path: Path, total: int) -> None:
 
 
 def _sum(pixels: NDArray[np.uint8]) -> int:
-    """Of bytes; a row of fewer than 16 million fits into 32 bits, which are summed twice as fast."""
+    """The sum of all pixels. Sums of a row fit into 32 bits, which is twice as fast as 64."""
     return int(pixels.sum(axis=1, dtype=np.uint32).sum(dtype=np.int64))

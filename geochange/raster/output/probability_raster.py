@@ -1,4 +1,4 @@
-"""The probability raster that a run wrote, read again."""
+"""Reads the probability raster of an earlier run."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from rasterio.windows import Window as RasterioWindow
 from geochange.errors import InputError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
-from geochange.raster.claims import is_claim
+from geochange.raster.access.claims import is_claim
+from geochange.raster.access.gdal_log import QUIET
 from geochange.raster.fingerprint import size_of
-from geochange.raster.gdal_log import QUIET
 from geochange.raster.georeference import read_grid
 from geochange.raster.output.cog import TILE
 from geochange.raster.reader import PROBABILITY_BAND, opened
 
 BLOCK_PX = 4 * TILE
-"""Side of the pieces it is read in, whole tiles of the file each."""
+"""The size of the blocks in which it is read, a multiple of the tiles of the file."""
 
 
 @dataclass(frozen=True)
 class ProbabilityRaster:
-    """A file of change probability: 0 to 254 = 0 to 100 %, NODATA beyond."""
+    """A file of change probability: 0 to 254 = 0 to 100 %, otherwise NODATA."""
 
     path: str
     grid: Grid
 
     @classmethod
     def of(cls, path: str) -> ProbabilityRaster:
-        """Raises InputError if the file is not one that a run wrote."""
+        """Open a file. Raises InputError if it is not a probability raster of a run."""
         with QUIET, opened(path) as dataset:
             if (dataset.descriptions or ("",))[0] != PROBABILITY_BAND:
                 raise InputError(
-                    f"{path}: is no probability raster of geochange run; give the .tif that lies "
-                    "beside its polygons"
+                    f"{path}: is not a probability raster of geochange run; give the .tif beside "
+                    "its polygons"
                 )
             held = size_of([path])
             if held is not None and is_claim(dataset.height * dataset.width, held):
@@ -51,7 +51,7 @@ class ProbabilityRaster:
             return cls(path, read_grid(path, dataset))
 
     def blocks(self) -> Iterator[tuple[Window, NDArray[np.uint8]]]:
-        """All pixels, a block at a time, row by row. Raises InputError for damage."""
+        """All pixels, block by block, in rows. Raises InputError for a damaged file."""
         height, width = self.grid.shape
         with self._reading() as dataset:
             for row, col in product(range(0, height, BLOCK_PX), range(0, width, BLOCK_PX)):
@@ -60,7 +60,7 @@ class ProbabilityRaster:
                 yield window, dataset.read(1, window=_as_rasterio(window))
 
     def thinned(self, window: Window, shape: tuple[int, int]) -> NDArray[np.uint8]:
-        """The mean probability of a window inside, (rows, cols) of `shape`, through overviews."""
+        """The mean probability of a window inside the raster, at a shape (rows, cols), with overviews."""
         with self._reading() as dataset:
             return np.asarray(
                 dataset.read(
@@ -78,7 +78,7 @@ class ProbabilityRaster:
 
 
 def is_probability(path: Path) -> bool:
-    """Whether a file is a probability raster that a run wrote, and may be replaced by another."""
+    """Whether a file is a probability raster of a run. Only such a file may be overwritten."""
     try:
         ProbabilityRaster.of(str(path))
     except InputError:

@@ -1,4 +1,4 @@
-"""Pictures without a place: PNG, JPEG and TIFF of any depth, read; and 8 bits of a place, written."""
+"""Reads images without a CRS (PNG, JPEG, TIFF of any dtype), and writes 8-bit GeoTIFF images."""
 
 from __future__ import annotations
 
@@ -19,33 +19,32 @@ from geochange.chip import Pixels
 from geochange.errors import InputError, OptionError
 from geochange.files.atomic import told_as_output, whole_by_driver
 from geochange.grid.grid import Grid
+from geochange.raster.access.gdal_log import QUIET
+from geochange.raster.access.reading import reading_bytes, refuse_blocks
 from geochange.raster.band_info import describe_bands
-from geochange.raster.gdal_log import QUIET
 from geochange.raster.pixels import Valid, cleared, declared, measured, unmasked
 from geochange.raster.reader import gdal_environment, opened
-from geochange.raster.reading import reading_bytes, refuse_blocks
 
 DRIVERS = ("PNG", "JPEG", "GTiff", "BMP", "WEBP")
-"""By GDAL's names. What else GDAL opens may point to other files, and those anywhere."""
+"""GDAL drivers of images. Other drivers may open files that point to any other file."""
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".webp")
-"""Of files that hold such pictures, in any case."""
+"""Suffixes of such images, in lower case."""
 
 RGB = 3
-"""Bands of a chip."""
+"""The number of bands of a chip."""
 
 MOST_PX = 2**26
-"""Of a picture: 8192 x 8192."""
+"""The largest image: 8192 x 8192 px."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True, slots=True)
 class PictureInfo:
-    """What a picture says of itself, read without its pixels.
+    """The metadata of an image.
 
-    bands: the 1-based numbers of those that hold data, which alpha does not; a palette's colours
-        are three.
+    bands: the 1-based numbers of all bands except alpha. A palette counts as three bands.
     """
 
     path: Path
@@ -55,17 +54,17 @@ class PictureInfo:
 
 
 def describe_picture(path: Path) -> PictureInfo:
-    """Shape, type and bands of a picture. Raises InputError."""
+    """The shape, dtype and bands of an image. Raises InputError."""
     with open_picture(path) as dataset:
         return _describe(path, dataset)
 
 
 def read_picture(path: Path, bands: tuple[int, ...] | None) -> tuple[Pixels, Valid]:
-    """Pixels (height, width, band) and where they hold data (height, width).
+    """Pixels (height, width, band) and validity (height, width).
 
-    bands: 1-based; None takes the first three, or the only one three times. Alpha, nodata and NaN
-    hold no data. Of a palette the colours are read, not the numbers. Raises InputError, and
-    OptionError for a band that is not there.
+    bands: 1-based; None takes the first three. A single band is repeated three times. Alpha of 0,
+    nodata and NaN are missing. A palette is read as colours. Raises InputError, and OptionError for a
+    band that does not exist.
     """
     with open_picture(path) as dataset:
         chosen = _chosen(_describe(path, dataset), bands)
@@ -79,7 +78,7 @@ def read_picture(path: Path, bands: tuple[int, ...] | None) -> tuple[Pixels, Val
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8], grid: Grid) -> None:
-    """Write (height, width, band) uint8 pixels of `grid` as a tiled GeoTIFF that every GIS opens.
+    """Write (height, width, band) uint8 pixels on `grid` as a tiled GeoTIFF.
 
     Raises OutputError.
     """
@@ -107,40 +106,43 @@ def write_picture(path: Path, pixels: NDArray[np.uint8], grid: Grid) -> None:
 
 @contextmanager
 def open_picture(path: Path) -> Iterator[Any]:
-    """Open a picture that is a file by itself. Raises InputError."""
-    # A file it must be: of the other names that GDAL opens, some lead out into the network.
+    """Open an image that is a single file. Raises InputError."""
+    # Only files are opened: other names of GDAL may lead to the network.
     if not path.exists():
         raise InputError(f"{path}: no such file; check the path")
     options = {
         "GDAL_PNG_WHOLE_IMAGE_OPTIM": _is_whole_png(path),
-        # Thousands of neighbours need not be listed to find the files beside this one.
+        # GDAL must not list a folder with thousands of files to find the files beside this one.
         "GDAL_DISABLE_READDIR_ON_OPEN": True,
     }
     with QUIET, opened(str(path), **options) as dataset:
         if dataset.driver not in DRIVERS:
             raise InputError(
-                f"{path}: is no PNG, JPEG or TIFF but {dataset.driver}; convert it to one of them"
+                f"{path}: is {dataset.driver}, not PNG, JPEG or TIFF; convert it to one of them"
             )
         _refuse_size(path, dataset)
-        yield dataset
+        try:
+            yield dataset
+        except RasterioError as error:
+            raise _damaged(path) from error
 
 
 def _refuse_size(path: Path, dataset: Any) -> None:
-    """Refuse a picture that is not to be read as a whole. Raises InputError."""
+    """Refuse an image that is too large to be read at once. Raises InputError."""
     height, width = dataset.shape
     if height * width > MOST_PX:
         raise InputError(
-            f"{path}: has {height:,} x {width:,} px, too many for a picture that is read whole; cut "
-            "it into smaller ones first (gdal_retile.py)"
+            f"{path}: has {height:,} x {width:,} px, too many to read at once; cut it into smaller "
+            "images first (gdal_retile.py)"
         )
     refuse_blocks(str(path), dataset.block_shapes[0], reading_bytes(dataset))
 
 
 def _is_whole_png(path: Path) -> bool:
-    """Whether a PNG's chunks follow one another to the last.
+    """Whether the chunks of a PNG are complete up to the last one.
 
-    GDAL's quick way through a PNG reads one that is cut off as other pixels, without an error;
-    libpng's, which takes twice as long, refuses it.
+    GDAL's fast PNG reader returns wrong pixels for a truncated file, without an error. libpng takes
+    twice as long and refuses the file.
     """
     try:
         with path.open("rb") as file:
@@ -150,14 +152,14 @@ def _is_whole_png(path: Path) -> bool:
                 if head[4:] == b"IEND":
                     return len(file.read(4)) == 4
                 file.seek(int.from_bytes(head[:4], "big") + 4, os.SEEK_CUR)
-    except OSError:  # what keeps it from being read is said when it is opened
+    except OSError:  # the error is reported when the file is opened
         pass
     return False
 
 
 def _describe(path: Path, dataset: Any) -> PictureInfo:
     if dataset.count == 0:
-        raise InputError(f"{path}: holds no picture of its own; export one of those in it")
+        raise InputError(f"{path}: holds only subdatasets; export one of them")
     dtype = np.dtype(dataset.dtypes[0])
     if dtype.kind == "c":
         raise InputError(f"{path}: holds complex numbers; export its amplitude first")
@@ -166,7 +168,7 @@ def _describe(path: Path, dataset: Any) -> PictureInfo:
         described = describe_bands(dataset)
         bands = tuple(i for i, band in enumerate(described, 1) if band.role != "alpha")
     if not bands:
-        raise InputError(f"{path}: holds nothing but alpha; export its colours")
+        raise InputError(f"{path}: holds only alpha; export its colours")
     return PictureInfo(path, (dataset.height, dataset.width), dtype, bands)
 
 
@@ -178,7 +180,7 @@ def _chosen(info: PictureInfo, bands: tuple[int, ...] | None) -> tuple[int, ...]
     if bands is None:
         if len(info.bands) == 2:
             raise InputError(
-                f"{info.path}: has 2 bands and chips hold three; repeat one (--bands 1,2,2)"
+                f"{info.path}: has 2 bands, but chips need three; repeat one (--bands 1,2,2)"
             )
         return info.bands[:RGB] if len(info.bands) >= RGB else info.bands[:1] * RGB
     for band in bands:
@@ -191,18 +193,20 @@ def _chosen(info: PictureInfo, bands: tuple[int, ...] | None) -> tuple[int, ...]
 
 
 def _read(path: Path, dataset: Any, bands: tuple[int, ...]) -> NDArray[Any]:
-    """(band, height, width) numbers as the file has them."""
+    """(band, height, width) values as in the file."""
     try:
         pixels: NDArray[Any] = dataset.read(list(bands))
     except (RasterioError, MemoryError, ValueError) as error:
-        raise InputError(
-            f"{path}: damaged or cut off, its pixels cannot be read; fetch it again"
-        ) from error
+        raise _damaged(path) from error
     return pixels
 
 
+def _damaged(path: Path) -> InputError:
+    return InputError(f"{path}: damaged or cut off, its pixels cannot be read; fetch it again")
+
+
 def _whitened(dataset: Any, pixels: NDArray[Any]) -> NDArray[Any]:
-    """Of a PNG of few bits, white is 255 as of any other."""
+    """The pixels, scaled to 0..255 for a PNG with less than 8 bits per band."""
     deepest = 2 ** int(dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8)) - 1
     if dataset.driver == "PNG" and deepest < 255 and not _has_palette(dataset):
         return np.asarray(pixels * np.uint8(255 // deepest))
@@ -219,7 +223,7 @@ def _valid(dataset: Any, pixels: NDArray[Any], bands: tuple[int, ...]) -> Valid:
 
 
 def _read_palette(path: Path, dataset: Any) -> tuple[NDArray[np.uint8], Valid]:
-    """The colours (height, width, 3) behind the numbers, and where they are not transparent."""
+    """The colours (height, width, 3) of a palette image, and where they are not transparent."""
     numbers = _read(path, dataset, (1,))
     palette = dataset.colormap(1)
     colours = np.zeros((max(palette, default=0) + 1, 4), np.uint8)

@@ -1,11 +1,11 @@
-"""The numbers of a label, however its file keeps them, and where there are any.
+"""Reads the values of a label from any kind of image, and where it has values.
 
-- A palette's numbers are the label, whatever it draws them as.
-- Of equal bands one is read; alpha of 0 and nodata are no label. A nodata of 0 is a number, for
-  those who rasterise polygons leave it behind.
-- White, the largest number of an unsigned file, is read as 255.
-- Of a file of one bit, and of one saved with loss (JPEG), all that can be said is change or none:
-  it is read as booleans. With loss, half of white and more is change.
+- A palette image is read by its numbers, not by its colours.
+- If all bands are equal, one of them is read. Alpha of 0 and nodata are no label. A nodata value of
+  0 is read as 0, because tools that rasterise polygons often set it.
+- White (the largest value of an unsigned file) is read as 255.
+- A file of one bit, or one with lossy compression (JPEG), only tells change from no change. It is
+  read as booleans. With loss, values from half of white on are change.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from geochange.raster.pixels import Valid
 WHITE = 255
 
 MOST_BANDS = 16
-"""Of a label, which repeat each other."""
+"""The largest number of bands of a label. They must be equal."""
 
 HALF = 128
-"""From here on a number that was saved with loss is white rather than black."""
+"""Values from here on are white in a label with lossy compression."""
 
 TINT = 64
-"""By so much may the bands of a grey label differ that was saved with loss."""
+"""The largest difference between bands of a grey label with lossy compression."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelCoding:
-    """How a file keeps a label.
+    """How a file stores a label.
 
-    bands: 1-based numbers of those that repeat it. alpha: of that band, or None. masked: whether it
-    has a mask of its own. nodata: None where it has none, or 0.
-    white: the largest number, read as 255; None where that is no white.
-    binary: whether it can hold two numbers only. lossy: whether it was saved with loss.
-    dark: those of 1 and 255 that are drawn darker than 0, in grey.
+    bands: 1-based numbers of its bands, which are equal. alpha: the number of the alpha band, or None.
+    masked: whether it has a mask. nodata: None if it has none, or if it is 0.
+    white: the largest value, which is read as 255; None if the largest value is not white.
+    binary: whether it holds at most two values. lossy: whether its compression is lossy.
+    dark: which of 1 and 255 are drawn darker than 0, in grey.
     """
 
     bands: tuple[int, ...]
@@ -58,9 +58,9 @@ class LabelCoding:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A label, or a window of one, as its file has it.
+    """A label, or a window of one, as stored in its file.
 
-    raw: (height, width) numbers of the file's own type. valid: (height, width), where there are any.
+    raw: (height, width) values with the dtype of the file. valid: (height, width), where it has values.
     """
 
     coding: LabelCoding
@@ -69,7 +69,7 @@ class Label:
 
     @property
     def numbers(self) -> NDArray[Any]:
-        """(height, width) numbers with white as 255; bool for change or none where no more is known."""
+        """(height, width) values with white as 255; bool if the file only tells change from no change."""
         if self.coding.lossy:
             return np.asarray(self.raw >= HALF)
         if self.coding.binary:
@@ -81,23 +81,23 @@ class Label:
 
 
 def read_label(path: Path) -> Label:
-    """The label of a chip. Raises InputError, for colours that are not grey too."""
+    """The label of a chip. Raises InputError, also for an image with colours."""
     with open_picture(path) as dataset:
         return read_numbers(str(path), dataset, coding_of(str(path), dataset))
 
 
 def coding_of(path: str, dataset: Any) -> LabelCoding:
-    """How an open file keeps a label. Raises InputError for one that can hold none."""
+    """How an open file stores a label. Raises InputError if it cannot hold one."""
     kinds = dataset.colorinterp
     alphas = [number for number, kind in enumerate(kinds, 1) if kind == ColorInterp.alpha]
     bands = tuple(number for number in dataset.indexes if number not in alphas)
     dtype = np.dtype(dataset.dtypes[0])
     if not bands or dtype.kind == "c":
-        held = "complex numbers" if dtype.kind == "c" else "nothing but alpha"
-        raise InputError(f"{path}: holds {held}, which are no labels; save change as 1, else 0")
+        held = "complex numbers" if dtype.kind == "c" else "only alpha"
+        raise InputError(f"{path}: holds {held}, not labels; save change as 1, else 0")
     if len(bands) > MOST_BANDS:
         raise InputError(
-            f"{path}: holds {len(bands):,} bands, and a label is one; give one band of 0 and 1 or 255"
+            f"{path}: holds {len(bands):,} bands, but a label has one; give one band of 0 and 1 or 255"
         )
     palette = dataset.colormap(1) if kinds[0] == ColorInterp.palette else None
     bits = int(dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8 * dtype.itemsize))
@@ -117,14 +117,14 @@ def coding_of(path: str, dataset: Any) -> LabelCoding:
 def read_numbers(
     path: str, dataset: Any, coding: LabelCoding, window: RasterioWindow | None = None
 ) -> Label:
-    """A window of an open label, or all of it. Raises InputError where its bands differ."""
+    """A window of an open label, or all of it. Raises InputError if its bands differ."""
     bands = np.asarray(dataset.read(list(coding.bands), window=window))
     raw = bands[0]
     spread = TINT if coding.lossy else 0
     if len(bands) > 1 and (bands.max(axis=0) - bands.min(axis=0) > spread).any():
         raise InputError(
-            f"{path}: holds {len(bands)} bands that differ, as those of colours do, and no label; give "
-            "one band of 0 and 1 or 255 (a palette is read as it is, by its numbers), or polygons"
+            f"{path}: holds {len(bands)} bands that differ, so it holds colours and not a label; give "
+            "one band of 0 and 1 or 255 (a palette is read by its numbers), or polygons"
         )
     valid = np.ones(raw.shape, np.bool_)
     if raw.dtype.kind == "f":

@@ -1,4 +1,4 @@
-"""Glances: small pictures of a window, at a cost that does not grow without end with the raster."""
+"""Overviews: small images of a window, with a limit on the number of pixels that are read."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from geochange.raster.lattice import Read, put
 from geochange.raster.pixels import Valid
 
 MOST_PX = 2**26
-"""So many pixels may be read for a glance, or MOST_SHARE of the raster, whichever is more."""
+"""The number of pixels that may be read for one overview, or MOST_SHARE of the raster if larger."""
 
 MOST_SHARE = 1 / 64
 
 PATCH_PX = 32
-"""Side of the pieces that stand for what lies around them."""
+"""The side of the patches that represent their surroundings."""
 
 
 @dataclass(frozen=True)
 class Overview:
-    """A small picture: (height, width, band) pixels, as the raster has them, and validity.
+    """A small image: pixels (height, width, band) with the values of the raster, and validity.
 
-    sparse: whether pixels are those of spots, for there were too many to take the mean of. Such a
-    picture may be smaller than what was asked for.
+    sparse: whether each pixel shows a patch only, because the raster is too large to read. Such an image
+    may be smaller than requested.
     """
 
     pixels: Pixels
@@ -37,15 +37,15 @@ class Overview:
 
 
 def is_sparse(date: AlignedRaster, window: Window, longest_px: int) -> bool:
-    """Whether a glance shows spots only."""
+    """Whether an overview would be sparse."""
     return _cost_px(date, window, small_shape(window, longest_px)) > _budget_px(date)
 
 
 def read_overview(date: AlignedRaster, window: Window, longest_px: int) -> Overview:
-    """A picture of a window of the date's grid, its longer side `longest_px` at most.
+    """An image of a window of the date's grid, whose longer side has at most `longest_px`.
 
-    Through overviews where there are any; a huge raster without is looked at here and there, never
-    from end to end. What cannot be read is invalid. Raises RunError if it can no longer be opened.
+    It uses the raster's overviews if there are any. Of a huge raster without overviews, only patches
+    are read. Unreadable pixels are invalid. Raises RunError if the raster can no longer be opened.
     """
     shape = small_shape(window, longest_px)
     if is_sparse(date, window, longest_px):
@@ -54,7 +54,7 @@ def read_overview(date: AlignedRaster, window: Window, longest_px: int) -> Overv
 
 
 def _thinned(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> Read:
-    """The means of a window, which may reach beyond the raster."""
+    """The mean pixels of a window, which may exceed the raster."""
     pixels = np.zeros((*shape, len(date.bands)), date.dtype)
     answer = pixels, np.zeros(shape, np.bool_)
     inside = window.intersection(date.extent)
@@ -67,7 +67,7 @@ def _thinned(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> Rea
 
 
 def small_shape(window: Window, longest_px: int) -> tuple[int, int]:
-    """(rows, cols) of a window whose longer side is to have `longest_px` at most."""
+    """(rows, cols) of an image of a window whose longer side has at most `longest_px`."""
     scale = min(1.0, longest_px / max(window.height, window.width))
     return max(1, round(window.height * scale)), max(1, round(window.width * scale))
 
@@ -77,7 +77,7 @@ def _budget_px(date: AlignedRaster) -> float:
 
 
 def _cost_px(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> float:
-    """How many pixels must be decoded to thin a window out."""
+    """The number of pixels to decode for the mean pixels of a window."""
     level = date.overview(window, shape) or 1
     rows, cols = (
         math.ceil(length / level / block) * block
@@ -87,11 +87,11 @@ def _cost_px(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> flo
 
 
 def _spots(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> Read:
-    """Means of small patches spread over a window, each of a block of the raster of its own."""
+    """Means of small patches, spread over a window. Each patch lies in its own block of the raster."""
     block_rows, block_cols = date.info.block_px
     count = _budget_px(date) / (block_rows * block_cols)
     height = min(PATCH_PX, block_rows, window.height)
-    if block_cols >= window.width:  # strips: a row of blocks has the picture's whole width
+    if block_cols >= window.width:  # strips: a row of blocks spans the whole width
         rows, cols = min(shape[0], max(8, round(count))), 1
     else:
         ratio = math.sqrt(window.height / window.width)
@@ -106,7 +106,11 @@ def _spots(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> Read:
 def _line(
     read: ReadWindow, window: Window, row: tuple[int, int], cols: tuple[int, int], height: int
 ) -> Read:
-    """One row of spots: `row` is which of how many, `cols` how many and, of strips, how many bins."""
+    """One row of patches.
+
+    row: its index and the number of rows. cols: the number of patches, and the number of bins if the
+    raster has strips.
+    """
     top = window.row + _middle(row[0], row[1], window.height, height)
     if cols[0] == 1:
         return _means(read(Window(top, window.col, height, window.width)), cols[1])
@@ -118,12 +122,12 @@ def _line(
 
 
 def _middle(index: int, count: int, length: int, size: int) -> int:
-    """Where a piece of `size` begins that lies in the middle of one part of `count`."""
+    """The start of a piece of `size` in the middle of part `index` of `count` parts."""
     return min(length - size, max(0, round((index + 0.5) * length / count - size / 2)))
 
 
 def _means(read: Read, bins: int) -> Read:
-    """(bin, band) mean of what is valid in each of the bins that a piece is cut into by columns."""
+    """(bin, band) mean of the valid pixels of a piece, which is cut into bins by columns."""
     pixels, valid = read
     starts = np.arange(bins) * pixels.shape[1] // bins
     weight = valid.astype(np.float32)

@@ -1,4 +1,4 @@
-"""PNG: a picture or a label without a place, written as plain as every tool reads it."""
+"""Writes images and labels as plain PNG without a CRS, which every tool reads."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
 from geochange.errors import OutputError
-from geochange.raster.gdal_log import QUIET
+from geochange.raster.access.gdal_log import QUIET
 from geochange.raster.reader import opened
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write (height, width, 3) colours or (height, width) grey. Raises OutputError."""
+    """Write (height, width, 3) colours or (height, width) grey values. Raises OutputError."""
     bands = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
     count, height, width = bands.shape
     profile = {"driver": "PNG", "dtype": "uint8", "count": count, "height": height, "width": width}

@@ -1,6 +1,6 @@
-"""Miniature: a small picture of a raster, gathered while its blocks are read for something else.
+"""Thumbnails: small images of a raster, collected while a run reads its blocks.
 
-A raster without overviews would have to be read from end to end for it, or be shown in spots.
+Without this, a raster without overviews would have to be read a second time.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from numpy.typing import NDArray
 from geochange.grid.tiling import Window
 
 Small = tuple[NDArray[Any], NDArray[np.bool_]]
-"""(rows, cols, band) of cells, and which hold data."""
+"""(rows, cols, band) values of cells, and their validity (rows, cols)."""
 
 SHOWN_BANDS = 3
-"""Of a date: red, green and blue, or the first."""
+"""The most bands of a thumbnail: red, green and blue, or the first bands."""
 
 SAMPLES = 3
-"""Along each side of a cell: it shows the mean of so many pixels, evenly spread."""
+"""The number of samples along each side of a cell. A cell shows their mean."""
 
 
 @dataclass(frozen=True)
 class Cells:
-    """One axis of a raster in cells of `cell_px`; what is left over at the end is in none.
+    """One axis of a raster, divided into cells of `cell_px`. A remainder at the end is in no cell.
 
-    A cell belongs to whoever owns its middle pixel, so that no cell is without a pixel.
+    A cell belongs to the block that holds its middle pixel. So every cell has a pixel.
     """
 
     size_px: int
@@ -37,24 +37,24 @@ class Cells:
 
     @property
     def offsets(self) -> list[int]:
-        """Of the pixels that are looked at, from the start of their cell; its middle is one."""
+        """The offsets of the sampled pixels in their cell. One of them is the middle."""
         return sorted({self.cell_px * (2 * i + 1) // (2 * SAMPLES) for i in range(SAMPLES)})
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of cells."""
         return len(self.owned(0, self.size_px))
 
     def owned(self, start: int, stop: int) -> range:
-        """Those whose middle lies in start..stop."""
+        """The cells whose middle lies in start..stop."""
         return self._with(self.cell_px // 2, start, stop)
 
     def _with(self, offset: int, start: int, stop: int) -> range:
-        """Those whose pixel at `offset` lies in start..stop."""
+        """The cells whose pixel at `offset` lies in start..stop."""
         return range(-(-(start - offset) // self.cell_px), -(-(stop - offset) // self.cell_px))
 
     def picked(self, offset: int, cells: range, start: int, stop: int) -> tuple[slice, slice]:
-        """Which of some cells have the pixel at `offset` in start..stop, and those pixels.
+        """Which of `cells` have their pixel at `offset` in start..stop, and these pixels.
 
         The slices count from the first of `cells` and from `start`.
         """
@@ -70,41 +70,41 @@ class Cells:
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A raster of `shape` with no more than `longest` cells along either side."""
+    """The layout of a thumbnail of a raster of `shape`, with at most `longest` cells per side."""
 
     shape: tuple[int, int]
     longest: int
 
     @cached_property
     def axes(self) -> tuple[Cells, Cells]:
-        """From top to bottom and from left to right."""
+        """The cells from top to bottom and from left to right."""
         cell_px = -(-max(self.shape) // self.longest)
         rows, cols = (Cells(size, min(cell_px, size)) for size in self.shape)
         return rows, cols
 
     @property
     def full_window(self) -> Window:
-        """All cells."""
+        """The window of all cells."""
         return Window(0, 0, self.axes[0].count, self.axes[1].count)
 
     def owned(self, window: Window) -> Window:
-        """The cells of a window of the raster; windows side by side share none."""
+        """The cells of a window of the raster. Adjacent windows share no cell."""
         rows = self.axes[0].owned(window.row, window.row_stop)
         cols = self.axes[1].owned(window.col, window.col_stop)
         return Window(rows.start, cols.start, len(rows), len(cols))
 
 
 class ThumbnailBuilder:
-    """Some cells of a miniature, as they come to be seen; of what is never seen they hold nothing."""
+    """Collects cells of a thumbnail from windows of the raster. Cells without data stay invalid."""
 
     def __init__(self, miniature: Thumbnail, cells: Window, like: NDArray[Any]) -> None:
-        """like: (band,) of the dtype and as many bands as are wanted."""
+        """like: an array (band,) with the dtype and the number of bands of the pixels."""
         self.miniature, self.cells, self.like = miniature, cells, like
         self._total = np.zeros((cells.height, cells.width, len(like)), np.float32)
         self._count = np.zeros((cells.height, cells.width), np.float32)
 
     def add(self, window: Window, pixels: NDArray[Any], valid: NDArray[np.bool_]) -> None:
-        """Look at a window: (height, width, band) pixels, and which of them hold data."""
+        """Add a window: (height, width, band) pixels and their validity."""
         (down, right), cells = self.miniature.axes, self.cells
         rows = range(cells.row, cells.row_stop), window.row, window.row_stop
         cols = range(cells.col, cells.col_stop), window.col, window.col_stop
@@ -116,7 +116,7 @@ class ThumbnailBuilder:
             self._count[row, col] += there
 
     def seen(self) -> Small:
-        """What the cells show, and which of them hold data."""
+        """The values of the cells, and their validity."""
         means = self._total / np.maximum(self._count, 1)[..., None]
         if self.like.dtype.kind in "ui":
             means = np.rint(means)

@@ -1,1 +1,1 @@
-"""The scene as a whole: its sample, its radiometry, and how far its dates lie apart."""
+"""The scene as a whole: its sample, its radiometry, and the shift between its dates."""

@@ -1,4 +1,4 @@
-"""Alpha bands that hold a colour: some programs flag near infrared, the fourth band, as alpha."""
+"""Detects alpha bands that hold a colour. Some programs flag near infrared (band 4) as alpha."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from geochange.raster.aligned import AlignedRaster
 from geochange.raster.scene.sampling import sample_windows
 
 WINDOWS = 16
-"""So many windows of the scene sample are enough."""
+"""The number of windows of the scene sample that are read."""
 
 ENOUGH_PX = 64
 
 MOSTLY = 0.5
-"""Transparency has one value on more than this share of the pixels that are seen."""
+"""In a true alpha band, one value covers more than this share of the pixels."""
 
 
 def colour_in_alpha(date: AlignedRaster) -> int | None:
-    """The 1-based number of an alpha band that varies as a colour does; None if there is none.
+    """The 1-based number of an alpha band that varies as a colour does; None without one.
 
-    Only an alpha band that is not compared itself is looked at.
+    An alpha band that is compared itself is not checked.
     """
     number = date.info.alpha
     if number is None or number in date.bands:

@@ -1,9 +1,9 @@
-"""Shift: how far the picture of one date lies from that of the other, and how sure that is.
+"""Estimates the shift between the two dates in pixels, with its confidence.
 
-Phase correlation (Kuglin and Hines 1975; sub-pixel by a matrix-multiplied Fourier transform,
-Guizar-Sicairos 2008, doi 10.1364/OL.33.000156) of gradient magnitudes, which light, season and
-sensor change less than colours, on windows spread over the scene. Each window votes; what counts
-is where most of them agree.
+The method is phase correlation (Kuglin and Hines 1975; sub-pixel by a matrix-multiplied Fourier
+transform, Guizar-Sicairos 2008, doi 10.1364/OL.33.000156) of gradient magnitudes. Light, season and
+sensor change gradients less than colours. Windows are spread over the scene. Each window votes, and
+the median of the votes is the shift.
 """
 
 from __future__ import annotations
@@ -21,41 +21,42 @@ from geochange.grid.tiling import Window
 from geochange.raster.scene.sampling import RawWindow, SceneSample
 
 LOOKS_PX = {1: 64, 8: 128}
-"""Up to so many windows are cut into looks of about this size, to have more votes."""
+"""The size of looks (parts of windows) by number of windows. Few windows are cut into more looks."""
 
 MOST_WINDOWS = 25
-"""Of more windows, so many are looked at, evenly chosen: they say the same, and sooner."""
+"""The largest number of windows that are used. More windows would not improve the estimate."""
 
 SMALLEST_LOOK_PX = 32
 
 GRAIN_PX = 1.0
-"""Sigma of the Gaussian whose gradient is taken."""
+"""The sigma of the Gaussian for gradients."""
 
 STEPS_PER_PX, DIGITS = 50, 3
 
 SEEN = 0.5
-"""A look must be valid, at both dates, on this share of its pixels."""
+"""The least share of pixels of a look that must be valid at both dates."""
 
 ALIKE = 0.15
-"""Looks that correlate less, put over each other, are of cloud, water or change and have no vote."""
+"""The least correlation of the two dates of a look after its shift is corrected. Below it, the look
+shows cloud, water or change, and has no vote."""
 
 AGREE_PX = 0.5
-"""Votes no farther from the median than this agree with it."""
+"""Votes within this distance of the median agree with it."""
 
 LEAST_VOTES, LEAST_CONFIDENCE = 3, 0.5
 
 NEGLIGIBLE_PX = math.sqrt(0.5)
-"""Half a pixel's diagonal: below, the nearest pixel is still the right one and resampling would
-blur for nothing."""
+"""Half the diagonal of a pixel. A smaller shift is not corrected: the nearest pixel is still the
+right one, and resampling would blur the image."""
 
 
 @dataclass(frozen=True)
 class Shift:
-    """Where things of `before` are found in `after`: rows down and columns to the right.
+    """The shift from an object in `before` to the same object in `after`, down and to the right.
 
-    row_px, col_px: the median vote, pixels of the run's grid; 0 where there is no vote.
-    spread_px: the median distance of the votes from it. looks, votes: how many were looked at, and
-    had something to say. confidence: the share of the votes that agree, 0 to 1.
+    row_px, col_px: the median of the votes in pixels of the run's grid; 0 without votes.
+    spread_px: the median distance of the votes from it. looks: the number of looks. votes: the number
+    of looks with a vote. confidence: the share of votes that agree, 0 to 1.
     """
 
     row_px: float = 0.0
@@ -67,7 +68,7 @@ class Shift:
 
     @property
     def length_px(self) -> float:
-        """How far it is."""
+        """The length of the shift."""
         return math.hypot(self.row_px, self.col_px)
 
     @property
@@ -77,12 +78,12 @@ class Shift:
 
     @property
     def matters(self) -> bool:
-        """Whether it is there beyond doubt and long enough to be corrected."""
+        """Whether it is reliable and long enough to be corrected."""
         return self.trusted and self.length_px > NEGLIGIBLE_PX
 
     @property
     def doubt(self) -> str:
-        """Why it is not trusted."""
+        """Why it is not reliable."""
         if self.votes < LEAST_VOTES:
             return f"only {self.votes} of {self.looks} places show the same at both dates"
         return (
@@ -91,14 +92,14 @@ class Shift:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Its figures by name."""
+        """Its fields as values for JSON."""
         return {**asdict(self), "trusted": self.trusted}
 
 
 def measure_shift(sample: SceneSample) -> Shift:
     """The shift between the dates of a scene sample.
 
-    Raises UnreadableError for what cannot be read, unless the sample spares it.
+    Raises UnreadableError for unreadable pixels, unless the sample skips them (`spare`).
     """
     chosen = _chosen(len(sample.before))
     dates = ([windows[i] for i in chosen] for windows in (sample.before, sample.after))
@@ -107,7 +108,7 @@ def measure_shift(sample: SceneSample) -> Shift:
     if not first:
         return Shift(looks=len(looks))
     row, col = np.rint(np.median(first, axis=0)).astype(int).tolist()
-    # Once more with the looks over each other: what only one of them shows pulls the answer to 0.
+    # A second pass with shifted looks: borders that only one look shows bias the first result to 0.
     second = first if (row, col) == (0, 0) else _votes(looks, (row, col))
     return _median(np.array(second).reshape(-1, 2), len(looks))
 
@@ -142,7 +143,7 @@ Look = tuple[Grey, Grey, NDArray[np.bool_]]
 
 
 def _looks(before: Sequence[RawWindow], after: Sequence[RawWindow]) -> Iterator[Look]:
-    """All that is large enough and valid enough to be looked at."""
+    """All looks that are large enough and have enough valid pixels."""
     size = next((px for most, px in LOOKS_PX.items() if len(before) <= most), None)
     for one, other in zip(before, after, strict=True):
         valid = one.valid & other.valid
@@ -170,7 +171,7 @@ def _edges(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> Grey:
 
     grey = np.where(valid, pixels.mean(axis=-1, dtype=np.float64), 0.0)
     grey = np.where(valid, grey, grey[valid].mean() if valid.any() else 0.0)
-    # A correlation does not depend on the unit, and large numbers would overflow when squared.
+    # Correlation does not depend on the unit. Large values would overflow when squared.
     grey = np.asarray(grey / max(1.0, np.abs(grey).max(initial=0)), np.float32)
     edges = ndimage.gaussian_gradient_magnitude(grey, GRAIN_PX)
     if not valid.all():
@@ -181,9 +182,9 @@ def _edges(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> Grey:
 def _vote(
     before: Grey, after: Grey, seen: NDArray[np.bool_], near: tuple[int, int]
 ) -> tuple[float, float] | None:
-    """The shift of a look by phase correlation; None of one that says nothing.
+    """The shift of a look by phase correlation; None if the dates of the look do not correlate.
 
-    near: whole pixels that it is known to be near of.
+    near: the shift in whole pixels from the first pass.
     """
     from skimage.registration import phase_cross_correlation
 
@@ -203,7 +204,7 @@ def _vote(
 
 
 def _over_each_other(one: Grey, other: Grey, by: tuple[int, int]) -> tuple[Grey, Grey]:
-    """What two looks share if things lie `by` (rows, cols) farther in the other."""
+    """The common parts of two looks if the second is shifted `by` (rows, cols)."""
     height, width = one.shape
     whole = Window(0, 0, height, width)
     shared = whole.intersection(whole.moved(-by[0], -by[1]))
@@ -213,7 +214,7 @@ def _over_each_other(one: Grey, other: Grey, by: tuple[int, int]) -> tuple[Grey,
 
 
 def _likeness(one: Grey, other: Grey, by: tuple[int, int]) -> float:
-    """The correlation of two looks put over each other; 0 where nothing can be compared."""
+    """The correlation of two looks after a shift; 0 if their common part is too small or constant."""
     first, second = _over_each_other(one, other, by)
     if min(first.shape) < SMALLEST_LOOK_PX // 2 or first.std() == 0 or second.std() == 0:
         return 0.0

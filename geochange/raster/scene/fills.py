@@ -1,16 +1,16 @@
-"""Fills: numbers that stand for missing pixels although the file does not declare them as nodata.
+"""Fills: values that mark missing pixels although the file does not declare them as nodata.
 
-They are looked for once per scene, in the sample of each date, so that no tile decides by itself.
-A fill lies at the end of all numbers of a band, apart from the others, and covers whole places; a
-usual one need not, where it stands WELL_APART.
-Some are taken for nodata, for no measurement looks like them; the others are only named:
+They are searched once per scene, in the sample of each date, so that all tiles use the same fills. A
+fill is the smallest or largest value of a band, has a distance from the others, and covers whole
+areas. A usual fill (KNOWN) need not cover areas if it is WELL_APART.
+Some fills are taken as nodata, because no measurement looks like them. The others are only reported:
 
-- Numbers of `pixels.BEYOND` or more, and infinities, are never data. They are named here alone.
-- In signed and float bands, the usual fills (KNOWN) that stand APART from all other numbers are
-  taken. So is any other number that stands FAR_APART and is as many times larger than they are:
-  below them in signed bands, on either side in float bands.
-- Every other number that stands APART is named. In unsigned bands these are 0, 255, 65535 and the
-  like, which may be black or saturated.
+- Values of `pixels.BEYOND` or more, and infinities, are never data. Here they are only reported.
+- In signed and float bands, the usual fills that are APART from all other values are taken. So is
+  any other value that is FAR_APART and that many times larger than the others: below them in signed
+  bands, on either side in float bands.
+- Every other value that is APART is reported. In unsigned bands these are 0, 255, 65535 and the
+  like, which may also be black or saturated.
 """
 
 from __future__ import annotations
@@ -31,33 +31,33 @@ from geochange.raster.pair import RasterPair
 from geochange.raster.pixels import BEYOND
 
 KNOWN = frozenset({-999, -9999, -99999, -999999, -32767, -32768, -(2**31), -(2**31) + 1})
-"""What programs fill with most often where a type is signed."""
+"""The most common fills of programs for signed dtypes."""
 
 APART, WELL_APART, FAR_APART = 0.1, 1.0, 10.0
-"""How far a fill lies from all other numbers, in multiples of their own range."""
+"""The least distances of a fill from the other values, in multiples of their range."""
 
 LEAST_SHARE = 0.001
-"""What covers less of the sample is no fill."""
+"""The least share of the sample that a fill covers."""
 
 PLACE_PX = 8
-"""A fill covers a square of this side somewhere."""
+"""A fill covers at least one square of this side."""
 
 DISTINCT = 16
-"""Classes and flags have fewer numbers, and every one of them means something."""
+"""Bands with fewer distinct values are classes or flags, in which every value is data."""
 
 MOST = 4
-"""So many fills of a band are looked for."""
+"""The largest number of fills per band."""
 
 RANGE = (1.0, 99.0)
-"""Percentiles of the other numbers between which their range is measured."""
+"""The percentiles of the other values that define their range."""
 
 ENOUGH_PX = 2**16
-"""From so many pixels a range is measured."""
+"""The number of pixels from which the range is measured."""
 
 
 @dataclass(frozen=True)
 class Spike:
-    """A number that many pixels of a band hold. share: of the sampled pixels. taken: for nodata."""
+    """A possible fill of a band. share: of the sampled pixels. taken: whether it counts as nodata."""
 
     value: float
     share: float
@@ -66,10 +66,9 @@ class Spike:
 
 @dataclass(frozen=True)
 class BandScan:
-    """What the sample shows of a band, by its 1-based number.
+    """The scan of a band of the sample, by its 1-based number.
 
-    low, high: between which most of the other numbers lie. declares: the nodata value that the file
-    names, which must not be lost.
+    low, high: the range of the other values. declares: the nodata value in the file, which must be kept.
     """
 
     number: int
@@ -80,16 +79,16 @@ class BandScan:
     declares: float | None
 
     def distance(self, value: float) -> float:
-        """How far a value lies outside of the other numbers, in multiples of their range."""
+        """The distance of a value from the other values, in multiples of their range."""
         gap = max(self.low - value, value - self.high)
         return gap / (self.high - self.low) if self.high > self.low else 0.0
 
 
 @dataclass(frozen=True)
 class Fill:
-    """A fill of a raster: where it was found, and what is to be done about it.
+    """A fill of a raster, with the way to declare it.
 
-    value: as text, in the digits of its type. bands: 1-based. share: of the sampled pixels.
+    value: as text, with the digits of its dtype. bands: 1-based. share: of the sampled pixels.
     taken: whether its pixels count as missing.
     """
 
@@ -103,23 +102,25 @@ class Fill:
     def __str__(self) -> str:
         bands = f"band{'s' if len(self.bands) > 1 else ''} {', '.join(map(str, self.bands))}"
         found = f"{self.path}: {bands} hold{'' if len(self.bands) > 1 else 's'} {self.value} on "
-        found += f"{in_percent(self.share)} of the sample, which the file does not call nodata"
+        found += (
+            f"{in_percent(self.share)} of the sample, which the file does not declare as nodata"
+        )
         if self.taken:
-            return f"{found}: taken for nodata; declare it ({self.cure})"
-        return f"{found}: compared as data; if it stands for none, declare it ({self.cure})"
+            return f"{found}: treated as nodata; declare it ({self.cure})"
+        return f"{found}: compared as data; if it marks missing pixels, declare it ({self.cure})"
 
 
 Scans = tuple[BandScan, ...]
-"""One of each compared band of a date."""
+"""The scans of all compared bands of a date."""
 
 
 def may_be_taken(date: AlignedRaster) -> bool:
-    """Whether a band of a date has a type whose fills are taken for nodata."""
+    """Whether a date has a band whose dtype allows fills to be taken as nodata."""
     return any(band.dtype.kind in "if" for band in date.info.chosen(date.bands))
 
 
 def scan_bands(date: AlignedRaster, raw: Sequence[Read]) -> Scans:
-    """Look at windows of a date as `Date.raw` gives them: what stands apart in each band."""
+    """Search for fills in windows that were read with `AlignedRaster.raw`."""
     first = {number: position for position, number in reversed(tuple(enumerate(date.bands)))}
     return tuple(
         _scan(date, number, [(pixels[..., position], valid) for pixels, valid in raw])
@@ -128,7 +129,7 @@ def scan_bands(date: AlignedRaster, raw: Sequence[Read]) -> Scans:
 
 
 Planes = list[tuple[NDArray[Any], NDArray[np.bool_]]]
-"""(height, width) numbers of a band, and where the file itself calls them valid; by window."""
+"""(height, width) values of a band, and where the file declares them valid, by window."""
 
 
 def _scan(date: AlignedRaster, number: int, planes: Planes) -> BandScan:
@@ -137,7 +138,7 @@ def _scan(date: AlignedRaster, number: int, planes: Planes) -> BandScan:
     values = np.concatenate([plane[valid] for plane, valid in planes])
     spikes: list[Spike] = []
     if band.dtype.kind == "f":
-        with np.errstate(over="ignore"):  # float16 holds nothing near the limit
+        with np.errstate(over="ignore"):  # in float16 the limit is an infinity
             beyond = ~(np.abs(values) < values.dtype.type(BEYOND))
         if beyond.any():
             spikes.append(_beyond(values[beyond], total))
@@ -153,13 +154,13 @@ def _scan(date: AlignedRaster, number: int, planes: Planes) -> BandScan:
 
 
 def _beyond(values: NDArray[Any], total: int) -> Spike:
-    """The commonest of the numbers that are too large for data."""
+    """The most common of the values that are too large to be data."""
     numbers, counts = np.unique(values, return_counts=True)
     return Spike(float(numbers[counts.argmax()]), len(values) / total, True)
 
 
 def _spike(dtype: np.dtype[Any], values: NDArray[Any], planes: Planes, total: int) -> Spike | None:
-    """The least or the largest number, if it is a fill."""
+    """The smallest or the largest value, if it is a fill."""
     for value in (values.min(), values.max()) if len(values) else ():
         there = values == value
         part = int(there.sum()) / total
@@ -176,16 +177,16 @@ def _spike(dtype: np.dtype[Any], values: NDArray[Any], planes: Planes, total: in
 
 
 def _is_far(dtype: np.dtype[Any], value: Any, gap: float, others: tuple[float, float]) -> bool:
-    """Whether a number that is no usual fill cannot be data, so far off it is."""
+    """Whether a value that is not a usual fill is too far from the others to be data."""
     low, high = others
-    # New roofs on even ground stand apart too, but are not ten times as bright.
+    # New roofs on uniform ground are also apart, but not ten times as bright.
     if dtype.kind == "u" or gap < FAR_APART * max(high - low, abs(low), abs(high)):
         return False
-    return bool(dtype.kind == "f" or value < low)  # a signed band saturates at its top
+    return bool(dtype.kind == "f" or value < low)  # signed bands saturate at their maximum
 
 
 def _covers_a_place(plane: NDArray[Any], valid: NDArray[np.bool_], value: Any) -> bool:
-    """Whether a square of PLACE_PX, or of the whole window, holds nothing but a value."""
+    """Whether a value fills a square of PLACE_PX, or of the whole window if it is smaller."""
     from scipy import ndimage
 
     there = (plane == value) & valid
@@ -207,9 +208,9 @@ def _thinned(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def taken_fills(scans: tuple[Scans, Scans]) -> tuple[dict[int, tuple[float, ...]], ...]:
-    """By date and 1-based band, the finite fills that count as missing.
+    """The finite fills that count as missing, by date and 1-based band.
 
-    What is a fill in one band is one in every other, of both dates, where it stands apart too.
+    A fill of one band is a fill of every other band of both dates in which it is also apart.
     """
     values = sorted({s.value for date in scans for band in date for s in _taken(band)})
     return tuple(
@@ -234,7 +235,7 @@ def _belongs(value: float, band: BandScan) -> bool:
 
 
 def describe_fills(pair: RasterPair, scans: tuple[Scans, Scans]) -> tuple[Fill, ...]:
-    """Every fill that was found, equal ones of several bands together."""
+    """All fills that were found. Equal fills of several bands are one entry."""
     return tuple(
         fill
         for date, bands in zip((pair.before, pair.after), scans, strict=True)
@@ -259,7 +260,7 @@ def _of_date(path: str, bands: Scans) -> Iterator[Fill]:
 
 
 def _cure(value: float, holders: Sequence[BandScan], bands: Scans) -> str:
-    """How a fill is declared so that nothing else that is missing is lost."""
+    """The command that declares a fill without losing another nodata value."""
     text = _text(value, holders[0].dtype)
     declared = next((band.declares for band in bands if band.declares is not None), None)
     if declared is not None:
@@ -271,5 +272,5 @@ def _cure(value: float, holders: Sequence[BandScan], bands: Scans) -> str:
 
 
 def _text(value: float, dtype: np.dtype[Any]) -> str:
-    """In the digits of the type, whole numbers without a point."""
+    """The value with the digits of its dtype; integers without a point."""
     return str(dtype.type(value)).removesuffix(".0")

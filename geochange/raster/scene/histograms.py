@@ -1,4 +1,4 @@
-"""Tones: what two histograms say of a pair before anything is compared pixel by pixel."""
+"""Compares the histograms of a pair before any pixels are compared."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[Any]
-"""(pixel, band) numbers of one date."""
+"""(pixel, band) values of one date."""
 
 RANGE = (1.0, 99.0)
-"""Percentiles of both dates together between which distances are measured."""
+"""The percentiles of both dates that define the common range."""
 
 RANKS = (np.arange(512) + 0.5) / 512
 
 ENOUGH_PX = 2**17
-"""So many pixels of a date are enough for figures of two digits."""
+"""The number of pixels of a date that are used, enough for two digits."""
 
 CLOUD = 3.0
-"""A cloud is, in every band, so many times farther above the middle than 95 % of a clear scene."""
+"""The brightness of cloud: median + CLOUD * (95th percentile - median) of the clearer date, in every
+band."""
 
 WHITE_8BIT = 250
-"""8-bit pixels as bright as this in every band are saturated, whatever is around them."""
+"""8-bit pixels at least this bright in every band are saturated and always count as cloud."""
 
 
 def distances(before: Values, after: Values) -> tuple[float, ...]:
-    """By band, the earth mover's distance of the histograms as a share of their common range.
+    """The earth mover's distance of the histograms as a share of their common range, by band.
 
-    0 is the same histogram; 1 would be all of one at the bottom and all of the other at the top.
+    0 means equal histograms. 1 means that one date is at the bottom and the other at the top.
     """
     if len(before) == 0 or len(after) == 0:
         return ()
     before, after = _thinned(before), _thinned(after)
     low, high = np.percentile(np.concatenate([before, after]), RANGE, axis=0)
-    # In one dimension it is the mean distance of equal ranks.
+    # For one-dimensional histograms it is the mean distance of equal ranks.
     ranked = [np.quantile(values.astype(np.float64), RANKS, axis=0) for values in (before, after)]
     moved = np.abs(ranked[0] - ranked[1]).mean(axis=0)
     share = np.where(high > low, moved / np.where(high > low, high - low, 1), moved > 0)
@@ -42,9 +43,9 @@ def distances(before: Values, after: Values) -> tuple[float, ...]:
 
 
 def cloud_shares(before: Values, after: Values) -> tuple[float, float]:
-    """The share of each date's pixels that look like cloud; 0 for a date without pixels.
+    """The share of cloud-like pixels at each date; 0 for a date without pixels.
 
-    The date with less of it is the measure, so that one that is half cloud has no say in it.
+    The clearer date sets the limit, so a date that is half cloud does not hide it.
     """
     if len(before) == 0 or len(after) == 0:
         return 0.0, 0.0

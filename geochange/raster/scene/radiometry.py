@@ -1,4 +1,4 @@
-"""Radiometry: from the numbers of a raster to 8 bits, once for the scene, never per tile."""
+"""Radiometry: maps the values of a raster to 8 bits, in the same way for the whole scene."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from geochange.chip import Pixels
 from geochange.errors import OptionError
 
 PERCENTILES = (0.5, 99.5)
-"""Between which values of a scene the 8 bits are spent; the tails are clouds, glints and shadow."""
+"""The percentiles that become 0 and 255. The tails are clouds, glints and shadow."""
 
 MODES = ("auto", "joint", "per-date", "none")
 
 KEEPING = ("auto", "joint")
-"""Those that leave 8-bit pictures as they are."""
+"""The modes that leave 8-bit rasters unchanged."""
 
 MATCHES = ("none", "histogram")
-"""How `after` may be brought to the numbers of `before`."""
+"""The ways to match the values of `after` to those of `before`."""
 
 RANKS = 65
-"""Knots of a match, from the least number to the largest."""
+"""The number of knots of a match, from the smallest value to the largest."""
 
 ENOUGH_PX = 2**20
-"""A match is taken from about so many pixels."""
+"""The approximate number of pixels from which a match is computed."""
 
 
 def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The floating type that numbers are stretched in: float32, float64 where that loses digits."""
+    """The float dtype of a stretch: float32, or float64 if float32 would lose digits."""
     return np.result_type(dtype, np.float32)
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """A linear map per band: `low` becomes 0, `high` becomes 255, what lies beyond is clipped."""
+    """A linear map per band from `low` and `high` to 0 and 255. Values beyond are clipped."""
 
     low: tuple[float, ...]
     high: tuple[float, ...]
 
     def apply(self, pixels: Pixels) -> NDArray[np.uint8]:
-        """(height, width, band) of any type to uint8; NaN becomes 0."""
+        """(height, width, band) of any dtype to uint8; NaN becomes 0."""
         working = working_dtype(pixels.dtype)
         low = np.asarray(self.low, working)
         span = np.maximum(np.asarray(self.high, working) - low, np.finfo(np.float32).tiny)
-        # Beyond the ends of a constant band everything overflows, to be clipped like the rest.
+        # In a constant band all values beyond its ends overflow. They are clipped like others.
         with np.errstate(over="ignore", invalid="ignore"):
             scaled = (pixels.astype(working) - low) * (working.type(255) / span)
         scaled = np.nan_to_num(scaled, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
@@ -55,16 +55,16 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Match:
-    """A rising map per band: numbers of `after` become those of the same rank in `before`.
+    """A monotonic map per band from values of `after` to the values with equal rank in `before`.
 
-    after, before: by band, the numbers between which it is linear; beyond the ends it is flat.
+    after, before: knots by band. The map is linear between knots, and constant beyond them.
     """
 
     after: tuple[tuple[float, ...], ...]
     before: tuple[tuple[float, ...], ...]
 
     def apply(self, pixels: Pixels) -> NDArray[np.float32]:
-        """(..., band) of any type to float32, in the numbers of `before`; NaN stays."""
+        """(..., band) of any dtype to float32, on the scale of `before`; NaN stays."""
         matched = np.empty(pixels.shape, np.float32)
         for band, knots in enumerate(zip(self.after, self.before, strict=True)):
             matched[..., band] = np.interp(pixels[..., band], *knots)
@@ -73,9 +73,9 @@ class Match:
 
 @dataclass(frozen=True)
 class Radiometry:
-    """How each date's numbers become pixels; None leaves them as they are.
+    """The stretch of each date; None leaves its values unchanged.
 
-    match: brings `after` to the numbers of `before` first, so that both stretches are in those.
+    match: is applied to `after` before its stretch.
     """
 
     before: Stretch | None
@@ -83,7 +83,7 @@ class Radiometry:
     match: Match | None = None
 
     def apply(self, before: Pixels, after: Pixels) -> tuple[Pixels, Pixels]:
-        """Both dates in one dtype: uint8 if both are 8-bit by now, else float32."""
+        """Both dates in one dtype: uint8 if both are 8-bit, else float32."""
         if self.match is not None:
             after = self.match.apply(after)
             if self.after is None and before.dtype == np.uint8:
@@ -102,7 +102,7 @@ UNCHANGED = Radiometry(None, None)
 
 
 def parse_stretch(text: str) -> str | Stretch:
-    """A mode of MODES, or LOW,HIGH in the raster's own units as one Stretch. Raises OptionError."""
+    """A mode of MODES, or a Stretch from LOW,HIGH in the raster's own units. Raises OptionError."""
     if text in MODES:
         return text
     try:
@@ -117,10 +117,10 @@ def parse_stretch(text: str) -> str | Stretch:
 
 
 def match_ranks(before: NDArray[Any], after: NDArray[Any]) -> Match | None:
-    """The match of two samples of the same pixels, (pixel, band); None where there are none.
+    """The match of two samples (pixel, band) of the same pixels; None without pixels.
 
-    Histogram matching (Gonzalez and Woods, Digital Image Processing, 3.3.2) as a map that holds for
-    the whole scene: what changed within it must be the smaller part.
+    Histogram matching (Gonzalez and Woods, Digital Image Processing, 3.3.2) as one map for the whole
+    scene. It assumes that most of the scene is unchanged.
     """
     if len(before) == 0:
         return None
@@ -137,7 +137,7 @@ def match_ranks(before: NDArray[Any], after: NDArray[Any]) -> Match | None:
 def _rising(
     x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Each number once, with the mean of what it stands for."""
+    """Each distinct x once, with the mean of its y values."""
     numbers, place = np.unique(x, return_inverse=True)
     means = np.bincount(place, y) / np.bincount(place)
     return tuple(numbers.tolist()), tuple(means.tolist())
@@ -146,13 +146,12 @@ def _rising(
 def choose(
     mode: str | Stretch, before: Sampled, after: Sampled, *, match: Match | None = None
 ) -> Radiometry:
-    """The radiometry of a scene from a decimated sample of each date.
+    """The radiometry of a scene, from a sample of each date.
 
-    "auto" leaves 8-bit pictures as they are, and spends the 8 bits on the percentiles of each other
-    date by itself: haze and season differ. "joint" takes those of both dates together, so equal
-    numbers stay equal; two dates of different types have no common numbers, and are stretched as by
-    "auto". "per-date" stretches 8-bit pictures, too. With a match, `after` has the numbers and the
-    type of `before` by then.
+    "auto" leaves 8-bit rasters unchanged. It stretches each other date by its own percentiles, because
+    haze and season differ. "joint" uses the percentiles of both dates together, so that equal values
+    stay equal; dates of different dtypes are stretched as with "auto". "per-date" also stretches 8-bit
+    rasters. With a match, `after` has the values and the dtype of `before`.
     """
     if match is not None:
         matched = Sampled(match.apply(after.values), before.dtype)
@@ -172,7 +171,7 @@ def choose(
 
 
 def is_settled(mode: str | Stretch, before: np.dtype[Any], after: np.dtype[Any]) -> bool:
-    """Whether the dates' types alone settle the radiometry, so that no pixel need be sampled."""
+    """Whether the dtypes alone determine the radiometry, so that no pixels need be sampled."""
     if isinstance(mode, Stretch) or mode == "none":
         return True
     return mode in KEEPING and before == after == np.uint8
@@ -180,9 +179,9 @@ def is_settled(mode: str | Stretch, before: np.dtype[Any], after: np.dtype[Any])
 
 @dataclass(frozen=True)
 class Sampled:
-    """Valid pixels of one date, (pixel, band), spread over the scene.
+    """Valid pixels of one date (pixel, band), spread over the scene.
 
-    dtype: the raster's own type; a warp gives its numbers in another.
+    dtype: that of the raster; a warp may return another.
     """
 
     values: NDArray[Any]
@@ -190,12 +189,12 @@ class Sampled:
 
     @property
     def is_8bit(self) -> bool:
-        """Whether the raster's own type is uint8."""
+        """Whether the raster is uint8."""
         return self.dtype == np.uint8
 
 
 def spread(values: NDArray[Any]) -> Stretch:
-    """The stretch between PERCENTILES of (pixel, band) values; a scene without pixels gives 0..1."""
+    """The stretch between PERCENTILES of (pixel, band) values; 0..1 without pixels."""
     if len(values) == 0:
         count = values.shape[1]
         return Stretch((0.0,) * count, (1.0,) * count)

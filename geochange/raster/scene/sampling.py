@@ -1,8 +1,7 @@
 """The scene sample: full-resolution windows spread over the pair, read once before tiling.
 
-Whole windows rather than a thinned-out picture, so that what is measured on them (texture, noise,
-the effect of smoothing) is what the tiles will show, and so that a huge raster without overviews
-is not read from end to end for it.
+It uses whole windows, not a downsampled image. So texture, noise and smoothing are measured as the
+tiles will show them, and a huge raster without overviews is not read completely.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip, fill_invalid
 from geochange.grid.tiling import Window
+from geochange.raster.access.unreadable import Unreadable
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.pair import RasterPair
 from geochange.raster.pixels import cleared, measured
@@ -39,7 +39,6 @@ from geochange.raster.scene.radiometry import (
     is_settled,
     match_ranks,
 )
-from geochange.raster.unreadable import Unreadable
 from geochange.vector.aoi import AreaOfInterest
 
 logger = logging.getLogger(__name__)
@@ -47,15 +46,15 @@ logger = logging.getLogger(__name__)
 WINDOW_PX = 256
 WINDOWS_PER_AXIS = 8
 VALUES = WINDOWS_PER_AXIS**2 * WINDOW_PX**2 * 4
-"""At most so many numbers are sampled of a date: pictures of many bands get fewer windows."""
+"""The largest number of values that are sampled per date. More bands mean fewer windows."""
 
 NAMED_ONLY = 4
-"""Of a warped date whose fills are named but not taken, every fourth window is enough."""
+"""If fills of a warped date can only be reported, one of this number of windows is scanned."""
 
 
 @dataclass(frozen=True)
 class RawWindow:
-    """One sampled window of one date: (height, width, band) numbers of the raster, and validity."""
+    """One window of one date: (height, width, band) values of the raster, and their validity."""
 
     pixels: NDArray[Any]
     valid: NDArray[np.bool_]
@@ -63,7 +62,7 @@ class RawWindow:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What was read of a date, and what its own pixels show of each band."""
+    """The windows of a date, and the scans of its bands."""
 
     windows: tuple[RawWindow, ...]
     scans: Scans
@@ -71,12 +70,12 @@ class _Seen:
 
 @dataclass(frozen=True)
 class SceneSample:
-    """The same windows of both dates, before any stretch; each date is read when first asked for.
+    """The same windows of both dates, without a stretch. They are read on first use.
 
-    8-bit pictures that a network takes as they are need no sample at all.
-    spare: what cannot be read is left out of the sample; else UnreadableError is raised.
-    area: what lies outside of it is neither read nor valid; all is meant where it is None.
-    found: the fills, where they were looked for already and are heeded by the pair.
+    If a network uses 8-bit pixels unchanged, nothing is read.
+    spare: whether unreadable pixels are skipped; otherwise they raise UnreadableError.
+    area: limits the sample; None is the whole pair.
+    found: the fills, if they are already known and applied to the pair.
     """
 
     pair: RasterPair
@@ -99,13 +98,13 @@ class SceneSample:
 
     @property
     def fills(self) -> tuple[Fill, ...]:
-        """What both dates hold in place of data without saying so."""
+        """The fills of both dates."""
         return describe_fills(self.pair, self._scans) if self.found is None else self.found
 
     def heeding_fills(self) -> SceneSample:
-        """The sample of the pair whose fills count as missing; itself where there are none.
+        """The sample of the pair in which fills count as missing; the same sample without fills.
 
-        Nothing is read of dates whose types have no such fills.
+        Nothing is read if the dtypes of the dates allow no fills.
         """
         dates = self.pair.before, self.pair.after
         if self.found is not None or not any(may_be_taken(date) for date in dates):
@@ -129,7 +128,7 @@ class SceneSample:
 
     @cached_property
     def windows(self) -> list[Window]:
-        """Where the sample is taken."""
+        """The windows of the sample."""
         return sample_windows(self.pair.grid.shape, len(self.pair.before.bands), self.area)
 
     def _read(self, date: AlignedRaster, lost: set[Window]) -> _Seen:
@@ -150,7 +149,7 @@ class SceneSample:
         return RawWindow(read.pixels, read.valid & self.area.mask(window))
 
     def nodata_shares(self) -> tuple[float, float]:
-        """The share of the sampled pixels that hold no data, at each date."""
+        """The share of sampled pixels without data, at each date."""
         meant = sum(
             window.pixels if self.area is None else int(self.area.mask(window).sum())
             for window in self.windows
@@ -163,17 +162,17 @@ class SceneSample:
 
     @property
     def unreadable(self) -> Unreadable:
-        """What of the dates read so far could not be, and is invalid."""
+        """The unreadable areas of the windows that were read so far."""
         return Unreadable.of(*self._lost)
 
     def pixels(self) -> tuple[Sampled, Sampled]:
-        """Valid pixels of each date, (pixel, band)."""
+        """Valid pixels (pixel, band) of each date."""
         dates = (self.pair.before, self.before), (self.pair.after, self.after)
         before, after = (Sampled(_valid(windows), date.dtype) for date, windows in dates)
         return before, after
 
     def valid_at_both(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The same pixels of both dates, valid at both, (pixel, band)."""
+        """The pixels (pixel, band) that are valid at both dates."""
         both = [one.valid & two.valid for one, two in zip(self.before, self.after, strict=True)]
         before, after = (
             np.concatenate([w.pixels[valid] for w, valid in zip(windows, both, strict=True)])
@@ -182,7 +181,7 @@ class SceneSample:
         return before, after
 
     def radiometry(self, mode: str | Stretch, match: str = "none") -> Radiometry:
-        """The radiometry of the scene, read only as far as it depends on pixels.
+        """The radiometry of the scene. Pixels are read only if it depends on them.
 
         match: one of MATCHES.
         """
@@ -195,9 +194,9 @@ class SceneSample:
         return choose(mode, *unread)
 
     def chips(self, radiometry: Radiometry) -> Sequence[Chip]:
-        """The windows as the network will see them; those without a valid pixel are left out.
+        """The windows as chips for a model, without those that have no valid pixel.
 
-        They are made when first looked at: most networks learn nothing of a scene.
+        They are created on first use, because most models do not need them.
         """
         return _Chips(self, radiometry)
 
@@ -231,21 +230,21 @@ class _Chips(Sequence[Chip]):
 
 
 def say_fills(sample: SceneSample) -> None:
-    """Warn of the fills that a sample heeds."""
+    """Warn of the fills that a sample treats as nodata."""
     for fill in sample.found or ():
         if fill.taken:
             logger.warning("%s", fill)
 
 
 def _measured(date: AlignedRaster, raw: RawWindow) -> RawWindow:
-    """What `Date.raw` gave, as it is given without."""
+    """A window that was read with `AlignedRaster.raw`, as it is read without `raw`."""
     by_band = np.moveaxis(raw.pixels, -1, 0)
     valid = raw.valid & measured(by_band, date.info.chosen(date.bands))
     return RawWindow(cleared(raw.pixels, valid), valid)
 
 
 def _scan_unwarped(date: AlignedRaster) -> Scans:
-    """A warp mixes fills with their neighbours, so the raster's own pixels are looked at."""
+    """The scans of a warped date, from its own pixels, because a warp mixes fills with neighbours."""
     own = replace(date.unwarped, raw=True)
     windows = sample_windows(own.grid.shape, len(own.bands))
     step = 1 if may_be_taken(date) else NAMED_ONLY
@@ -261,7 +260,7 @@ def _valid(windows: tuple[RawWindow, ...]) -> NDArray[Any]:
 def sample_windows(
     shape: tuple[int, int], bands: int, area: AreaOfInterest | None = None
 ) -> list[Window]:
-    """Windows evenly spread over a raster, or over an area in it; all of it where it is small."""
+    """Windows that are evenly spread over a raster, or over an area in it; all of it if it is small."""
     budget = max(1, math.isqrt(VALUES // (WINDOW_PX**2 * max(4, bands))))
     most = min(WINDOWS_PER_AXIS, budget)
     if area is not None:
@@ -271,7 +270,7 @@ def sample_windows(
 
 
 def _windows_of(area: AreaOfInterest, shape: tuple[int, int], most: int) -> list[Window]:
-    """Windows side by side that an area touches, no more than `most` of them, evenly chosen."""
+    """At most `most` windows that an area touches, evenly chosen from a grid of windows."""
     rows, cols = (_spread(length, length) for length in shape)
     touched: list[Window] = []
     for row, height in rows:
@@ -283,7 +282,7 @@ def _windows_of(area: AreaOfInterest, shape: tuple[int, int], most: int) -> list
 
 
 def _spread(length: int, most: int) -> list[tuple[int, int]]:
-    """(start, size) of windows along an axis; they do not overlap."""
+    """(start, size) of windows along an axis. They do not overlap."""
     count = -(-length // WINDOW_PX)
     if count <= most:
         edges = [round(i * length / count) for i in range(count + 1)]

@@ -1,1 +1,1 @@
-"""Sources that several files make up: mosaics, band stacks, STAC items, virtual rasters."""
+"""Rasters that consist of several files: mosaics, band stacks, STAC items, virtual rasters."""

@@ -1,4 +1,4 @@
-"""Stacks: bands that lie in files of their own, as one raster: "B04.tif + B03.tif + B02.tif"."""
+"""Band stacks: bands in separate files as one raster: "B04.tif + B03.tif + B02.tif"."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PLUS = " + "
 CURE = "stack bands of one grid"
 
 MOST = 64
-"""More files are no bands of one picture."""
+"""The largest number of files of a stack."""
 
 LONGEST = 8
-"""A path holds fewer signs than this."""
+"""A limit for separators inside a file or folder name."""
 
 
 def is_stack(path: str) -> bool:
-    """Whether a name stands for several files, one over the other."""
+    """Whether a name stands for several files that are stacked."""
     if PLUS not in path or path.startswith("<") or os.path.exists(path):
         return False
     return len(names_in(path)) > 1
@@ -39,7 +39,7 @@ def files_of(path: str) -> list[str]:
 
 
 def names_in(path: str) -> list[str]:
-    """What stands between the signs; a sign in the name of a file or folder that is there is none."""
+    """The names between separators. A separator in the name of an existing file or folder is kept."""
     words, names = path.split(PLUS), []
     while words:
         ends = range(min(len(words), LONGEST), 1, -1)
@@ -50,17 +50,17 @@ def names_in(path: str) -> list[str]:
 
 
 def _is_there(name: str) -> bool:
-    """Whether a file has this name, or its folder has a sign in its own, whatever is in it."""
+    """Whether a file of this name exists, or a folder whose name contains a separator."""
     path = os.path.expanduser(name)
     folder, file = os.path.split(path)
     return os.path.exists(path) or (PLUS not in file and PLUS in folder and os.path.isdir(folder))
 
 
 def make_stack(path: str, opener: Opener) -> VirtualFile:
-    """Lay the virtual raster of a stack out in memory; of each file, all its bands.
+    """Create the virtual raster of a stack in memory, with all bands of each file.
 
-    Every band keeps its type, its nodata value and the mask or alpha of its file.
-    Raises InputError for files that are no rasters or lie on different grids.
+    Every band keeps its dtype, its nodata value and the mask or alpha of its file.
+    Raises InputError for files that are not rasters or have different grids.
     """
     files = files_of(path)
     parts = read_members(files, opener)
@@ -69,7 +69,7 @@ def make_stack(path: str, opener: Opener) -> VirtualFile:
     for part in parts[1:]:
         if part.shape != first.shape or not part.transform.almost_equals(first.transform, 1e-6):
             raise InputError(
-                f"{part.path}: lies on another grid than {first.path}; {CURE} (gdalwarp -tr -te)"
+                f"{part.path}: has another grid than {first.path}; {CURE} (gdalwarp -tr -te)"
             )
     bands = tuple(band for part in parts for band in _bands_of(part))
     memory = in_memory(VrtDataset(first.crs, first.transform, first.shape, bands))

@@ -1,4 +1,4 @@
-"""Latitude and longitude of CF files (netCDF) that name no CRS: they are WGS 84."""
+"""Assigns WGS 84 to CF files (netCDF) with latitude and longitude axes but without a CRS."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ logger = logging.getLogger(__name__)
 
 NORTH = re.compile(r"^degrees?_?(north|N)$")
 EAST = re.compile(r"^degrees?_?(east|E)$")
-"""The units that CF has for the axes (section 4.1 and 4.2)."""
+"""The units of the axes in CF (sections 4.1 and 4.2)."""
 
 NAMES = (("lat", "latitude"), ("lon", "longitude"))
-"""What the axes are called where their units say degrees alone."""
+"""The names of the axes if their units are only degrees."""
 
 _SLACK_DEGREES = 1.0
 
 
 def crs_of(path: str, dataset: Any) -> CRS | None:
-    """The CRS of an open raster; WGS 84, with a warning, where only its axes say where it lies."""
+    """The CRS of an open raster. It is WGS 84, with a warning, if only its axes give its position."""
     if dataset.crs is None and is_lonlat(dataset):
         logger.warning(
-            "%s: names no CRS; its axes are latitude and longitude, taken as WGS 84", path
+            "%s: names no CRS; its axes are latitude and longitude, so WGS 84 is used", path
         )
         return CRS.from_epsg(4326)
     return dataset.crs
 
 
 def is_lonlat(dataset: Any) -> bool:
-    """Whether an open netCDF raster lies on regular axes of latitude and longitude."""
+    """Whether an open netCDF raster has regular axes of latitude and longitude."""
     if dataset.driver != "netCDF" or dataset.transform.is_identity:
         return False
     units = {

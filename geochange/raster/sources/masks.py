@@ -1,4 +1,4 @@
-"""Masks of virtual rasters: 255 where there is data, 0 elsewhere, computed by GDAL as it reads."""
+"""Masks of virtual rasters: 255 with data, 0 without, computed by GDAL while it reads."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 from geochange.raster.sources.source import Source, Turn, add_source
 
 SMALLEST = 1e-30
-"""What is above 0, of an alpha band in floats too."""
+"""Values from here on are above 0, also in an alpha band of floats."""
 
 _PRODUCT, _SUM = "mul", "sum"
-"""GDAL's pixel functions. Sums and products of 255 stay 255 in a byte."""
+"""GDAL's pixel functions. Sums and products of 255 are clipped to 255 in a byte."""
 
 
 @dataclass(frozen=True)
 class Cover:
     """Where one band of a source holds data.
 
-    band, dtype: see `add_source`. turns: how its numbers become 255 and 0.
+    band, dtype: see `add_source`. turns: how its values become 255 and 0.
     """
 
     source: Source
@@ -41,30 +41,30 @@ def alpha_cover(source: Source, band: int, dtype: str) -> Cover:
 
 
 def unmarked_cover(source: Source, band: int, dtype: str, mark: float) -> Cover:
-    """Where a band does not hold `mark`."""
-    # A pixel that holds NODATA is not written and stays 0; the others become 0 * value + 255.
+    """Where a band does not hold the value `mark`."""
+    # A pixel with NODATA is not written and stays 0. Others become 0 * value + 255.
     constant = (("ScaleOffset", "255"), ("ScaleRatio", "0"))
     return Cover(source, str(band), dtype, (*constant, ("NODATA", number(mark))))
 
 
 def measured_cover(source: Source, band: int, dtype: str, beyond: float) -> Cover:
-    """Where a band holds a number whose size is below `beyond`; NaN is not."""
+    """Where a band holds a value with a magnitude below `beyond`; NaN is not data."""
     last = float(np.nextafter(np.dtype(dtype).type(beyond), 0))
     knots = ((-beyond, 0), (-last, 255), (last, 255), (beyond, 0))
     return Cover(source, str(band), dtype, (("LUT", ",".join(f"{x!r}:{y}" for x, y in knots)),))
 
 
 def whole_cover(source: Source, band: int, dtype: str) -> Cover:
-    """All of a source, where it lies."""
+    """The whole extent of a source."""
     return Cover(source, str(band), dtype, (("ScaleOffset", "255"), ("ScaleRatio", "0")))
 
 
 @dataclass(frozen=True)
 class Mask:
-    """Covers, or masks of covers, put together.
+    """A combination of covers or of other masks.
 
-    rule: "topmost" takes the last that lies there, as a mosaic does; "all" and "any" say which of
-    them must hold data for the pixel to do so.
+    rule: "topmost" takes the last part that covers a pixel, as a mosaic does. With "all", all parts must
+    hold data; with "any", one of them.
     """
 
     rule: Literal["topmost", "all", "any"]
@@ -86,7 +86,7 @@ class Mask:
             add_source(band, part.source, part.band, part.dtype, part.turns)
 
     def _text(self, shape: tuple[int, int]) -> str:
-        """As a virtual raster of its own: of a pixel function within another GDAL knows nothing."""
+        """The mask as its own virtual raster, because GDAL cannot nest pixel functions."""
         vrt = ET.Element("VRTDataset", rasterXSize=str(shape[1]), rasterYSize=str(shape[0]))
         self._add_band(vrt, shape)
         vrt[0].set("band", "1")
@@ -94,5 +94,5 @@ class Mask:
 
 
 def number(value: float) -> str:
-    """A number as GDAL reads it; whole ones in all their digits."""
+    """A number as text for GDAL; integers with all their digits."""
     return str(int(value)) if float(value).is_integer() and abs(value) < 2**64 else repr(value)

@@ -1,4 +1,4 @@
-"""Parts: the files that one raster is made of, and in what they must agree."""
+"""Members: the files of one raster, and the properties that they must share."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from affine import Affine
 from pyproj import CRS
 
 from geochange.errors import InputError
+from geochange.raster.access.reading import reading_bytes
 from geochange.raster.acquisition import Acquisition, acquisition_of
 from geochange.raster.band_info import BandInfo, describe_bands
-from geochange.raster.reading import reading_bytes
 from geochange.raster.sources.geographic import crs_of
 
 Opener = Callable[[str], AbstractContextManager[Any]]
 """Opens a raster for reading, or raises InputError."""
 
 READERS = 8
-"""So many files are looked at side by side: of thousands, some lie on slow disks."""
+"""The number of files that are opened in parallel, because some may be on slow disks."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """What a file says of itself.
+    """The metadata of a file.
 
-    opens: by which name GDAL opens it. crs: as WKT. bands: every band, alpha too.
-    reading_bytes: what GDAL holds at most to read a pixel of a band.
+    opens: its GDAL name. crs: as WKT. bands: all bands, also alpha.
+    reading_bytes: the most memory that GDAL needs to read one pixel of a band.
     """
 
     path: str
@@ -44,12 +44,12 @@ class Member:
 
     @property
     def alpha(self) -> int | None:
-        """The 1-based number of its alpha band, the first of several; None where it has none."""
+        """The 1-based number of its first alpha band; None without one."""
         return next((i for i, band in enumerate(self.bands, 1) if band.role == "alpha"), None)
 
 
 def read_members(paths: Sequence[str], opener: Opener) -> list[Member]:
-    """What each file says, in order. Raises InputError for the first that is none."""
+    """The metadata of each file, in order. Raises InputError for the first that is not a raster."""
     with ThreadPoolExecutor(READERS) as pool:
         return list(pool.map(lambda path: _read(path, opener), paths))
 
@@ -61,7 +61,7 @@ def _read(path: str, opener: Opener) -> Member:
             raise InputError(f"{path}: has no georeference; give it a CRS (gdal_edit -a_srs)")
         return Member(
             path=path,
-            # Of a raster that is made in memory itself, its name there.
+            # A file that is itself created in memory has another name there.
             opens=dataset.name if dataset.name.startswith("/vsimem/") else path,
             crs=crs.to_wkt(),
             transform=dataset.transform,
@@ -74,7 +74,7 @@ def _read(path: str, opener: Opener) -> Member:
 
 
 def check_same_crs(parts: Sequence[Member], cure: str) -> None:
-    """Refuse files of different CRSs, naming two. Raises InputError."""
+    """Refuse files of different CRSs. Raises InputError, which names two of them."""
     first = parts[0]
     for part in parts[1:]:
         if part.crs != first.crs and not CRS.from_wkt(part.crs).equals(CRS.from_wkt(first.crs)):
@@ -83,9 +83,9 @@ def check_same_crs(parts: Sequence[Member], cure: str) -> None:
 
 
 def check_same_bands(parts: Sequence[Member], cure: str) -> None:
-    """Refuse files whose bands differ in number, type, nodata or alpha, naming two.
+    """Refuse files whose bands differ in number, dtype, nodata or alpha.
 
-    Raises InputError.
+    Raises InputError, which names two files.
     """
     first = parts[0]
     for part in parts[1:]:
@@ -98,7 +98,7 @@ def check_same_bands(parts: Sequence[Member], cure: str) -> None:
 
 
 def _told(band: BandInfo) -> str:
-    """A nodata value as text, by which NaN equals NaN."""
+    """A nodata value as text, so that NaN equals NaN."""
     return "None" if band.nodata is None else f"{band.nodata:.17g}"
 
 
@@ -109,7 +109,7 @@ def _compare(part: Member, what: str, has: Any, other: tuple[Member, Any], cure:
 
 
 def earliest(parts: Sequence[Member]) -> Acquisition | None:
-    """The first date of any part that says one."""
+    """The earliest date of all files that have one."""
     return min(
         (part.acquired for part in parts if part.acquired), key=lambda a: a.when, default=None
     )

@@ -1,8 +1,8 @@
-"""Tile sets: many files side by side as one raster, by a pattern such as before/*.tif or an index.
+"""Tile sets: many files side by side as one raster, by a pattern (before/*.tif) or a tile index.
 
-They become virtual rasters in memory on two floors: one of groups, each a virtual raster of some
-tiles, opened when it is touched. So opening takes and holds the root of their number, and a tile
-that cannot be read is an error, where GDAL's tile index driver would go on without it.
+They become virtual rasters in memory with two levels. The upper one consists of groups, and each
+group is a virtual raster of some tiles that is opened on first use. So opening costs the square root
+of the number of tiles. Unreadable tiles are errors, while GDAL's tile index driver skips them.
 """
 
 from __future__ import annotations
@@ -10,20 +10,16 @@ from __future__ import annotations
 import glob
 import math
 import os
-import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from xml.etree import ElementTree as ET
 
-import pyogrio
 import shapely
 from affine import Affine
-from pyogrio.errors import DataLayerError, DataSourceError
 
 from geochange.errors import InputError
 from geochange.raster.band_info import BandInfo
+from geochange.raster.sources.band_stack import names_in
 from geochange.raster.sources.masks import Cover, Mask, mask_cover, whole_cover
 from geochange.raster.sources.members import (
     Member,
@@ -34,49 +30,42 @@ from geochange.raster.sources.members import (
     read_members,
 )
 from geochange.raster.sources.source import Source
+from geochange.raster.sources.tile_index import is_index, tiles_in
 from geochange.raster.sources.virtual import VirtualFile, in_memory
 from geochange.raster.sources.vrt import Band, VrtDataset, sources_of
-from geochange.vector.files.readable import need_readable
 
 OFF_PX = 0.05
-"""How far tiles may lie off each other's pixels."""
-
-LOCATION = "location"
-"""The field of a tile index that names the files."""
-
-LARGEST_BYTES = 1_000_000
+"""The largest offset between the pixels of tiles."""
 
 BLOCK_PX = (128, 128)
-"""Blocks of GDAL's virtual rasters."""
+"""The block size of GDAL's virtual rasters."""
 
 Corner = tuple[int, int]
 
 LARGEST_PX = 2**31 - 1
-"""What GDAL counts pixels with."""
+"""The largest pixel count per side in GDAL."""
 
 CURE = "make them alike first (gdalwarp -t_srs -tr -tap), or name fewer files"
-
-_INDEX = re.compile(r"^GTI:|\.gti(\.(gpkg|fgb|shp|geojson|parquet))?$", re.IGNORECASE)
-
-UNDERSTOOD = {
-    *("IndexDataset", "SRS", "ResX", "ResY", "BandCount", "Band"),
-    *("MinX", "MinY", "MaxX", "MaxY", "DataType", "ColorInterp", "BlockXSize", "BlockYSize"),
-}
-"""What a .gti file may say: where its index is, and what the tiles say themselves."""
 
 
 def is_tileset(path: str) -> bool:
     """Whether a name stands for many files: a pattern with *, ? or [, or a tile index."""
-    if _INDEX.search(path):
+    if is_index(path):
         return not (path.upper().startswith("GTI:") and os.path.exists(path))
     plain = "://" not in path and not path.startswith(("/vsi", "<"))
     return plain and not os.path.exists(path) and glob.has_magic(_parted(path)[1])
 
 
 def tiles_of(path: str) -> list[str]:
-    """The files that a name stands for, in order; those later in it lie on top. Raises InputError."""
-    if _INDEX.search(path):
-        return _indexed(path[4:] if path.upper().startswith("GTI:") else path)
+    """The files of a tile set, in order. Later files cover earlier ones. Raises InputError."""
+    if is_index(path):
+        found = tiles_in(path[4:] if path.upper().startswith("GTI:") else path)
+        # One that lists itself would be opened without end.
+        if odd := [name for name in found if any(map(is_tileset, names_in(name)))]:
+            raise InputError(
+                f"{path}: lists {odd[0][:200]!r}, which is no tile; list rasters alone"
+            )
+        return found
     folder, name = _parted(path)
     pattern = os.path.join(glob.escape(folder), name)
     found = sorted(filter(os.path.isfile, glob.glob(pattern, recursive=True)))
@@ -86,7 +75,7 @@ def tiles_of(path: str) -> list[str]:
 
 
 def _parted(path: str) -> tuple[str, str]:
-    """A folder that is there, whatever signs are in its name, and the pattern of what is in it."""
+    """An existing folder, also with special characters in its name, and the pattern below it."""
     folder, name = os.path.split(path)
     while glob.has_magic(folder) and not os.path.isdir(folder):
         folder, part = os.path.split(folder)
@@ -94,50 +83,10 @@ def _parted(path: str) -> tuple[str, str]:
     return folder, name
 
 
-def _indexed(index: str) -> list[str]:
-    if index.lower().endswith(".gti"):
-        index = _index_of(Path(index))
-    if Path(index).exists():
-        need_readable(Path(index))
-    try:
-        about, _, _, values = pyogrio.raw.read(index, read_geometry=False)
-    except (DataSourceError, DataLayerError) as error:
-        raise InputError(
-            f"{index}: not a tile index that can be read; make it by gdaltindex"
-        ) from error
-    if LOCATION not in about["fields"]:
-        raise InputError(f"{index}: has no field {LOCATION!r}; make it by gdaltindex")
-    locations = values[list(about["fields"]).index(LOCATION)]
-    found = [_beside(index, str(location)) for location in locations if location]
-    if not found:
-        raise InputError(f"{index}: lists no tile; make it by gdaltindex")
-    return found
-
-
-def _index_of(file: Path) -> str:
-    """The index that a .gti file names. Raises InputError."""
-    try:
-        said = ET.fromstring(file.read_bytes()[:LARGEST_BYTES])
-    except (OSError, ET.ParseError) as error:
-        raise InputError(f"{file}: no .gti file that can be read; name the index itself") from error
-    odd = {child.tag for child in said} - UNDERSTOOD
-    index = said.findtext("IndexDataset")
-    if odd or not index:
-        why = f"says {sorted(odd)[0]}, which is not heeded" if odd else "names no IndexDataset"
-        raise InputError(f"{file}: {why}; name the index itself, as GTI:index.gpkg")
-    return _beside(str(file), index)
-
-
-def _beside(index: str, location: str) -> str:
-    """A path in an index is from the index, or else from here."""
-    beside = Path(index).parent / location
-    return str(beside) if beside.exists() else location
-
-
 def make_tileset(path: str, opener: Opener) -> VirtualFile:
-    """Lay the virtual raster of a tile set out in memory.
+    """Create the virtual raster of a tile set in memory.
 
-    Raises InputError for tiles that are none, or that differ in CRS, type, bands, nodata or pixels.
+    Raises InputError for tiles that are not rasters, or differ in CRS, dtype, bands, nodata or pixels.
     """
     tiles = tiles_of(path)
     parts = read_members(tiles, opener)
@@ -162,14 +111,14 @@ def make_tileset(path: str, opener: Opener) -> VirtualFile:
 
 
 CoverOf = Callable[[Source, int], Cover]
-"""Where a band of a source, by its 1-based number, holds data."""
+"""Where a band of a source (by its 1-based number) holds data."""
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """What all the virtual rasters of a tile set have in common.
+    """The properties that all virtual rasters of a tile set share.
 
-    masked: the 1-based numbers of the bands that need a mask. shared: whether one mask serves all.
+    masked: the 1-based numbers of the bands that need a mask. shared: whether one mask is enough.
     """
 
     like: Member
@@ -180,7 +129,7 @@ class _Frame:
     def virtual(
         self, at: Corner, shape: Corner, sources: Sequence[Source], cover_of: CoverOf
     ) -> VrtDataset:
-        """The one of some sources, whose first pixel lies `at` (row, col) of the whole."""
+        """The virtual raster of some sources, whose first pixel is `at` (row, col) of the whole."""
         row, col = at
         here = [replace(s, at=(s.at[0] - row, s.at[1] - col)) for s in sources]
         masks = {
@@ -203,15 +152,15 @@ class _Frame:
 
 
 def _cover(source: Source, number: int, band: BandInfo) -> Cover:
-    """Where a band of a tile holds data, as far as a mask must say so."""
+    """Where a band of a tile holds data, as far as a mask is needed for it."""
     if band.nodata is None or band.mask is not None:
         return mask_cover(source, number)
-    # GDAL's own mask of it would be 0 at nodata, which counts by other rules than a mask.
+    # GDAL's own mask would also be 0 at nodata, but nodata follows other rules than a mask.
     return whole_cover(source, number, str(band.dtype))
 
 
 def _laid_out(parts: Sequence[Member]) -> tuple[list[Source], Affine]:
-    """Every tile at its place in the whole, and the transform of that. Raises InputError."""
+    """All tiles with their positions in the whole raster, and its transform. Raises InputError."""
     places = [_place(parts[0], part) for part in parts]
     top, left = min(row for row, _ in places), min(col for _, col in places)
     sources = [
@@ -224,12 +173,12 @@ def _laid_out(parts: Sequence[Member]) -> tuple[list[Source], Affine]:
 
 
 def _place(first: Member, part: Member) -> Corner:
-    """(row, col) of a tile in the pixels of the first. Raises InputError."""
+    """(row, col) of a tile in pixels of the first tile. Raises InputError."""
     between = ~first.transform @ part.transform
     a, b, col, d, e, row = between[:6]
     if max(abs(a - 1), abs(b), abs(d), abs(e - 1)) * max(part.shape) > OFF_PX:
         raise InputError(
-            f"{part.path}: its pixels are of another size or turn than those of "
+            f"{part.path}: its pixels have another size or rotation than those of "
             f"{first.path}; {CURE}"
         )
     if max(abs(col - round(col)), abs(row - round(row))) > OFF_PX:
@@ -241,7 +190,7 @@ def _place(first: Member, part: Member) -> Corner:
 
 
 def _masked_bands(parts: Sequence[Member], sources: Sequence[Source]) -> tuple[int, ...]:
-    """The bands of which a mask must say where there is no tile, or no data in one."""
+    """The bands that need a mask, because pixels have no tile, or no data in a tile."""
     gaps_show = parts[0].alpha is not None or not _has_gaps(sources)
     return tuple(
         number
@@ -255,7 +204,7 @@ def _masked_bands(parts: Sequence[Member], sources: Sequence[Source]) -> tuple[i
 
 
 def _share_masks(parts: Sequence[Member]) -> bool:
-    """Whether what masks one band masks all: no tile has a mask for some of its bands alone."""
+    """Whether all bands have the same mask: no tile has a mask for only some of its bands."""
     return all(
         len({(band.mask, band.nodata is None) for band in part.bands if band.role != "alpha"}) == 1
         for part in parts
@@ -263,14 +212,14 @@ def _share_masks(parts: Sequence[Member]) -> bool:
 
 
 def _has_gaps(sources: Sequence[Source]) -> bool:
-    """Whether no tile lies on some of the pixels."""
+    """Whether some pixels have no tile."""
     height, width = _extent(sources)[1]
     boxes = [shapely.box(c, r, c + s.shape[1], r + s.shape[0]) for s in sources for r, c in [s.at]]
     return bool(shapely.union_all(boxes).area < height * width)
 
 
 def _extent(sources: Sequence[Source]) -> tuple[Corner, Corner]:
-    """(row, col) of the first pixel of all, and (height, width)."""
+    """(row, col) of the first pixel of all sources, and their (height, width)."""
     row, col = min(s.at[0] for s in sources), min(s.at[1] for s in sources)
     row_stop = max(s.at[0] + s.shape[0] for s in sources)
     col_stop = max(s.at[1] + s.shape[1] for s in sources)
@@ -278,7 +227,7 @@ def _extent(sources: Sequence[Source]) -> tuple[Corner, Corner]:
 
 
 def _grouped(sources: Sequence[Source]) -> list[list[Source]]:
-    """Neighbours together, about the root of their number in each group."""
+    """Groups of neighbouring sources, each with about the square root of their number."""
     height, width = _extent(sources)[1]
     side = max(1, math.isqrt(height * width // math.ceil(math.sqrt(len(sources)))))
     groups: dict[Corner, list[Source]] = defaultdict(list)

@@ -1,6 +1,6 @@
-"""From what a user names to what is opened: paths, archives, products, many files, STAC items.
+"""Resolves names that users give: paths, archives, products, several files, STAC items.
 
-A file that has the very name is always meant first, whatever else the name could stand for.
+An existing file of exactly that name always has priority.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ RASTERS = (
     *(".hdf", ".hdf5", ".he5", ".grib", ".grb", ".grb2", ".asc", ".bil", ".bip", ".bsq", ".ntf"),
     *(".dem", ".hgt", ".ers"),
 )
-"""Suffixes of rasters in an archive; pictures count only where there is none of them."""
+"""Suffixes of rasters in an archive. PICTURES count only if there is none of these."""
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 PRODUCT = re.compile(r"(^|/)[^/]+\.SAFE/MTD_MSI[^/]*\.xml$")
-"""The file by which GDAL opens a Sentinel-2 product."""
+"""The file with which GDAL opens a Sentinel-2 product."""
 
 _DRIVER = re.compile(r"^[A-Za-z][A-Za-z0-9_]*:(?!//)(.+)$")
 
 
 def source_of(path: PathLike) -> str:
-    """A raster's name as GDAL has it, the same from every folder a worker may run in.
+    """The GDAL name of a raster, valid in every working folder.
 
-    Of an archive or a Sentinel-2 product, the raster in it. Raises InputError where an archive
-    holds another number of rasters than one.
+    An archive or a Sentinel-2 product stands for the raster in it. Raises InputError if an archive does
+    not hold exactly one raster.
     """
     text = os.fspath(path)
     if is_stack(text):
@@ -54,7 +54,7 @@ def source_of(path: PathLike) -> str:
 
 
 def inspect_source(path: PathLike) -> RasterInfo:
-    """What a raster, several of them as one, or a STAC item says of itself. Raises InputError."""
+    """The metadata of a raster, of several rasters as one, or of a STAC item. Raises InputError."""
     text = os.fspath(path)
     if not is_item(text):
         return inspect(source_of(text))
@@ -64,7 +64,7 @@ def inspect_source(path: PathLike) -> RasterInfo:
 
 
 def _absolute(inner: str) -> str:
-    """What follows GDAL's name of a driver, as in NETCDF:"a.nc":red, with the file in full."""
+    """The part after the name of a GDAL driver, as in NETCDF:"a.nc":red, with an absolute path."""
     words = inner.split(":")
     spans = [(i, j) for i in range(len(words)) for j in range(i + 1, len(words) + 1)]
     for first, stop in sorted(spans, key=lambda span: span[0] - span[1]):
@@ -76,7 +76,7 @@ def _absolute(inner: str) -> str:
 
 
 def _raster_in(path: Path) -> str:
-    """The raster that a file or folder stands for: itself, unless it is an archive or a product."""
+    """The raster of a file or folder: itself, unless it is an archive or a product."""
     if path.is_dir():
         headers = sorted(path.glob("MTD_MSI*.xml"))
         return str(headers[0] if headers else path)
@@ -96,9 +96,9 @@ def _only_raster(archive: Path, kind: str) -> str:
     if len(found) == 1:
         return Member(kind, archive, found[0]).gdal_name
     if not found and archive.suffix.lower() == ".kmz":
-        return str(archive)  # GDAL reads those that are made of overlays as a whole
+        return str(archive)  # GDAL reads a KMZ with overlays as a whole
     if not found:
-        raise InputError(f"{archive}: holds no raster but {listed(list(names)) or 'nothing'}")
+        raise InputError(f"{archive}: holds no raster, only {listed(list(names)) or 'nothing'}")
     choice = [shlex.quote(Member(kind, archive, name).gdal_name) for name in found]
     raise InputError(
         f"{archive}: holds {len(found)} rasters; name one, or several with {PLUS!r} between: "
@@ -107,7 +107,7 @@ def _only_raster(archive: Path, kind: str) -> str:
 
 
 def _rasters_among(names: tuple[str, ...]) -> list[str]:
-    """The products among files, else the rasters, else the pictures."""
+    """The products among the names, else the rasters, else the images."""
     products = [name for name in names if PRODUCT.search(name)]
     if products:
         return products

@@ -1,4 +1,4 @@
-"""A file in one of GDAL's virtual rasters: where it lies there, and what is read of it."""
+"""Sources: files in GDAL's virtual rasters, with their position and the band that is read."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 Turn = tuple[str, str]
-"""A tag of a source and its text, by which GDAL turns the numbers it reads into others."""
+"""A tag of a source and its text, with which GDAL converts values."""
 
 
 @dataclass(frozen=True)
 class Source:
     """A file in a virtual raster.
 
-    at: (row, col) of its first pixel there.
-    block_px: (rows, cols) of its blocks. GDAL then opens the file when it is read; None has it
-        opened at once.
-    overview: the 0-based overview that is opened in place of the full resolution.
+    at: (row, col) of its first pixel in the virtual raster.
+    block_px: (rows, cols) of its blocks. With it, GDAL opens the file on first use; with None, at once.
+    overview: the 0-based overview that is opened instead of the full resolution.
     """
 
     path: str
@@ -32,8 +31,8 @@ def add_source(
 ) -> None:
     """Add a source to a band of a virtual raster.
 
-    band: "3" for the third band, "mask,3" for its mask. dtype: the type that is read.
-    turns: how its numbers become others; none for the numbers as they are.
+    band: "3" for the third band, "mask,3" for its mask. dtype: the dtype that is read.
+    turns: how values are converted; empty for unchanged values.
     """
     turns = tuple(turns)
     child = ET.SubElement(node, "ComplexSource" if turns else "SimpleSource")
@@ -68,5 +67,5 @@ def _add_properties(
 
 
 def gdal_type(dtype: str) -> str:
-    """GDAL's name of a type: Byte, UInt16, Float32 ..."""
+    """GDAL's name of a dtype: Byte, UInt16, Float32 ..."""
     return "Byte" if dtype == "uint8" else dtype.capitalize().replace("Uint", "UInt")

@@ -1,7 +1,7 @@
-"""STAC items as inputs: JSON that says where rasters lie and when they were taken.
+"""STAC items as inputs: JSON with the locations and the date of rasters.
 
-Versions 1.0 and 1.1 (stacspec.org). What an item says is somebody else's word: it may send us to a
-web server or to files beside it, nowhere else.
+Versions 1.0 and 1.1 (stacspec.org). Items come from other people. So an item may only name files on
+a web server or files beside it.
 """
 
 from __future__ import annotations
@@ -15,44 +15,46 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin
 
 from rasterio.errors import RasterioError
 
-from geochange.errors import InputError
-from geochange.raster import retry
+from geochange.errors import InputError, one_line
+from geochange.files.names import split_address
+from geochange.raster.access import retry
+from geochange.raster.access.gdal_log import QUIET, understood
+from geochange.raster.access.picture_files import holds_own_pixels
+from geochange.raster.access.remote import is_remote
+from geochange.raster.access.web import TooLargeError, fetch, host_of, set_secrets, user_headers
 from geochange.raster.acquisition import Acquisition, parse_moment
-from geochange.raster.gdal_log import QUIET
-from geochange.raster.picture_files import open_picture_file
-from geochange.raster.remote import is_remote
 from geochange.raster.sources.band_stack import PLUS
-from geochange.raster.web import TooLargeError, fetch, host_of, set_secrets, user_headers
+from geochange.raster.sources.mosaic import is_tileset
 
 logger = logging.getLogger(__name__)
 
 LARGEST_BYTES = 5_000_000
-"""A larger file is no item."""
+"""Larger files are not read as items."""
 
 LONGEST_HREF = 4096
-"""A longer address is none that a server has."""
+"""The largest length of an address."""
 
 COLOURS = ("red", "green", "blue")
 
 RASTERS = (".tif", ".tiff", ".jp2", ".vrt", ".img", ".cog")
 ELSEWHERE = ("http", "https", "s3", "gs", "az")
-"""Schemes of addresses that an item may name."""
+"""URL schemes that an item may name."""
 
 NO_DATA_ROLES = {"thumbnail", "overview", "metadata"}
 
 _ADDRESS = re.compile(r"^https?://", re.IGNORECASE)
 _JSON = re.compile(r"\.(geo)?json$", re.IGNORECASE)
 _ANSWER = re.compile(r"/items/[^/]+$", re.IGNORECASE)
-"""How the address ends at which an API answers with an item."""
+"""The end of the address of an item in a STAC API."""
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """What an item stands for: a raster, or a stack of them, and when it was taken."""
+    """The raster of an item, or a stack of rasters, and its date."""
 
     path: str
     acquired: Acquisition | None
@@ -61,15 +63,15 @@ class Resolved:
 def is_item(text: str) -> bool:
     """Whether a name is that of a STAC item, with or without #ASSET.
 
-    A file that has the name is one by its suffix, or by what an API wrote in it; a raster in a
-    folder called items, or with a "#" in its name, is itself.
+    An existing file is an item if its suffix or its contents say so. A raster in a folder called items,
+    or with a "#" in its name, is a raster.
     """
     if not _ADDRESS.match(text):
         path = os.path.expanduser(text)
         if os.path.exists(path):
             return _is_json(path)
         return _JSON.search(_parted(text)[0]) is not None
-    return _says_item(urlsplit(text).path)
+    return _says_item(split_address(text).path)
 
 
 def _is_json(path: str) -> bool:
@@ -82,16 +84,16 @@ def _is_json(path: str) -> bool:
 
 
 def _says_item(path: str) -> bool:
-    """Whether the path of an address is that of an item, and of no raster in a folder items."""
+    """Whether the path of an address ends like an item, and not like a raster in a folder items."""
     is_answer = _ANSWER.search(path) is not None and not path.lower().endswith(RASTERS)
     return is_answer or _JSON.search(path) is not None
 
 
 def resolve_item(text: str) -> Resolved:
-    """The raster of an item: `item.json#KEY`, `#KEY,KEY` for a stack, or what fits without.
+    """The raster of an item: `item.json#KEY`, or `item.json#KEY,KEY` for a stack.
 
-    Without a key: the asset `visual`, else those of red, green and blue, else the only one that
-    holds data. Raises InputError.
+    Without a key it is the asset `visual`, else the assets red, green and blue, else the only raster.
+    Raises InputError.
     """
     place, keys = _parted(text)
     item = _read(place)
@@ -110,7 +112,7 @@ def resolve_item(text: str) -> Resolved:
 
 
 def _keep_secrets(place: str, paths: Sequence[str]) -> None:
-    """Refuse assets on other hosts while GDAL holds a secret, which it would send there too."""
+    """Refuse assets on other hosts if GDAL would send them a secret. Raises InputError."""
     others = {host_of(path) for path in paths if _ADDRESS.match(path)} - {host_of(place)}
     secrets = set_secrets()
     if others and secrets:
@@ -123,23 +125,21 @@ def _keep_secrets(place: str, paths: Sequence[str]) -> None:
 def _need_picture(place: str, path: str) -> None:
     """Refuse a file that names other files instead of holding pixels. Raises InputError."""
     if is_remote(path) or not os.path.exists(path):
-        return  # what is on a server is opened so anyway
+        return  # remote files are always opened in this way
     try:
-        with QUIET, open_picture_file(path):
-            return
+        with QUIET, understood():
+            why = "" if holds_own_pixels(path) else "it is a virtual raster, too"
     except RasterioError as error:
+        why = one_line(error)[:120]
+    if why:
         raise InputError(
-            f"{place}: its asset {path} is no picture ({_short(error)}); an item may not name files "
-            "that lead to others, so look into it, and name it itself"
-        ) from error
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]
+            f"{place}: its asset {path} is not an image ({why}); an item may not name files that "
+            "refer to others, so check it and name it directly"
+        )
 
 
 def _parted(text: str) -> tuple[str, str]:
-    """The place of an item and the keys behind "#"; a file of the whole name has none."""
+    """The location of an item and the keys after "#". A file with the whole name has no keys."""
     place, sign, keys = text.rpartition("#")
     is_whole = not _JSON.search(place) and _JSON.search(text) is not None
     if not sign or is_whole or os.path.exists(os.path.expanduser(text)):
@@ -152,9 +152,9 @@ def _read(place: str) -> Mapping[str, Any]:
     try:
         item = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{place}: no JSON, so no STAC item") from error
+        raise InputError(f"{place}: not JSON, so not a STAC item") from error
     if not isinstance(item, dict) or item.get("type") != "Feature" or "assets" not in item:
-        raise InputError(f"{place}: no STAC item; name one Item, not a Catalog or a Collection")
+        raise InputError(f"{place}: not a STAC item; name one Item, not a Catalog or a Collection")
     return item
 
 
@@ -186,10 +186,10 @@ def _ask(address: str) -> bytes | Exception:
 
 
 def _assets(place: str, item: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The assets that are rasters, by key."""
+    """The assets that are rasters, by key. Raises InputError."""
     found = item["assets"]
     if not isinstance(found, dict):
-        raise InputError(f"{place}: its assets are no list by name; is it a STAC item?")
+        raise InputError(f"{place}: its assets are not a JSON object; is it a STAC item?")
     rasters = {key: asset for key, asset in found.items() if _is_raster(asset)}
     if not rasters:
         raise InputError(
@@ -206,7 +206,7 @@ def _is_raster(asset: Any) -> bool:
         return False
     if isinstance(kind, str):
         return kind.lower().startswith(("image/tiff", "image/jp2", "image/vnd.stac.geotiff"))
-    return urlsplit(asset["href"]).path.lower().endswith(RASTERS)
+    return split_address(asset["href"]).path.lower().endswith(RASTERS)
 
 
 def _best(place: str, assets: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -225,7 +225,7 @@ def _best(place: str, assets: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _colours(key: str, asset: Mapping[str, Any]) -> list[str]:
-    """The colour of an asset of a single band, said by the band or by the key."""
+    """The colour of an asset with a single band, from its metadata or from its key."""
     bands = asset.get("eo:bands") or asset.get("bands")
     if isinstance(bands, list) and bands:
         only = bands[0] if len(bands) == 1 and isinstance(bands[0], dict) else {}
@@ -240,40 +240,44 @@ def _listed(assets: Mapping[str, Any], most: int = 12) -> str:
 
 
 def _located(place: str, asset: Mapping[str, Any], key: str) -> str:
-    """Where an asset lies, as GDAL takes it. Raises InputError for places an item may not name."""
+    """The GDAL name of an asset. Raises InputError for locations that an item may not name."""
     href = str(asset["href"]).strip()
     refused = InputError(
         f"{place}: its asset {key!r} points to {href[:80]!r}; an item may name files beside it or on "
         "a web server, so name that raster itself"
     )
-    scheme = urlsplit(href).scheme.lower() if re.match(r"^[a-zA-Z][\w+.-]*:", href) else ""
+    scheme = split_address(href).scheme.lower() if re.match(r"^[a-zA-Z][\w+.-]*:", href) else ""
     if (
         not href
         or len(href) > LONGEST_HREF
         or PLUS in href
         or not href.isprintable()
-        or _says_item(urlsplit(href).path)
+        or _says_item(split_address(href).path)
     ):
         raise refused
     if _ADDRESS.match(place) and not scheme:
-        href = urljoin(place, href)
-        scheme = urlsplit(href).scheme.lower()
-    if scheme in ELSEWHERE:
-        return href
+        try:
+            href = urljoin(place, href)
+        except ValueError as error:
+            raise refused from error
+        scheme = split_address(href).scheme.lower()
+    if scheme in ELSEWHERE and not is_tileset(href):
+        return scheme + href[len(scheme) :]  # rasterio knows it in lower case alone
     if _ADDRESS.match(place) or scheme not in ("", "file"):
         raise refused
     return _beside(
         Path(place).expanduser().absolute(),
-        unquote(urlsplit(href).path) if scheme else href,
+        unquote(split_address(href).path) if scheme else href,
         refused,
     )
 
 
 def _beside(item: Path, href: str, refused: InputError) -> str:
-    """A file in the item's folder, or below it."""
+    """A file in the folder of the item or below it. Raises `refused` for others."""
     folder = item.parent.resolve()
     file = (folder / href).resolve()
-    if href.startswith("/vsi") or not file.is_relative_to(folder):
+    is_one = not href.startswith("/vsi") and not is_tileset(str(file))
+    if not is_one or not file.is_relative_to(folder):
         raise refused
     return str(file)
 

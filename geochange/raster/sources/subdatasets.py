@@ -1,4 +1,4 @@
-"""Containers: files that hold several rasters, which GDAL calls subdatasets, by their names."""
+"""Containers: files with several rasters, which GDAL calls subdatasets."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from rasterio.errors import RasterioError
 
 from geochange.errors import InputError
 from geochange.files.archives import listed
-from geochange.raster.gdal_log import QUIET
-from geochange.raster.picture_files import open_picture_file
-from geochange.raster.remote import is_remote
+from geochange.raster.access.gdal_log import QUIET
+from geochange.raster.access.picture_files import open_picture_file
+from geochange.raster.access.remote import is_remote
 from geochange.raster.sources.band_stack import PLUS
 from geochange.raster.sources.geographic import is_lonlat
 
 MOST_OPENED = 12
-"""So many subdatasets are opened, to see whether they have a georeference."""
+"""The number of subdatasets that are opened to check their georeference."""
 
 
 def refuse_container(path: str, dataset: Any) -> None:
-    """Refuse a file that is no raster by itself, naming those in it that can be used.
+    """Refuse a file that is not a raster itself.
 
-    Raises InputError.
+    Raises InputError, which lists the subdatasets that can be used.
     """
     is_hdf5 = dataset.driver in ("HDF5", "HDF5Image") and dataset.crs is None
     names = (_in_netcdf(dataset.files) if is_hdf5 else []) or _names(dataset)
@@ -34,7 +34,7 @@ def refuse_container(path: str, dataset: Any) -> None:
         raise InputError(f"{path}: holds no raster; give a GeoTIFF or another georeferenced raster")
     if any('"' in file for file in dataset.files):
         raise InputError(
-            f'{path}: GDAL cannot name what lies in it for the " in its name; rename it'
+            f'{path}: GDAL cannot name its subdatasets because of the " in its name; rename it'
         )
     placed = [name for name in names[:MOST_OPENED] if _is_placed(name)] + names[MOST_OPENED:]
     if not placed:
@@ -56,7 +56,7 @@ def _names(dataset: Any) -> list[str]:
 
 
 def _in_netcdf(files: list[str]) -> list[str]:
-    """What GDAL's netCDF driver sees in an HDF5 file: its HDF5 driver knows of no georeference."""
+    """The subdatasets of an HDF5 file for GDAL's netCDF driver; the HDF5 driver has no georeference."""
     path = files[0] if files else ""
     if not os.path.exists(path):
         return []
@@ -71,7 +71,7 @@ def _in_netcdf(files: list[str]) -> list[str]:
 
 def _is_placed(name: str) -> bool:
     try:
-        # What a file on a server calls its parts is trusted no more than the file itself.
+        # Names in a file on a server are opened with the same restrictions as the file itself.
         opening = open_picture_file(name) if is_remote(name) else rasterio.open(name)
         with QUIET, opening as dataset:
             is_placed = dataset.crs is not None or is_lonlat(dataset)

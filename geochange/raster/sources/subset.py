@@ -1,7 +1,7 @@
-"""A raster's chosen bands as a raster of their own, for the warper: one type and one mask.
+"""The chosen bands of a raster as a virtual raster for the warper, with one dtype and one mask.
 
-GDAL's warper takes one type for all bands, and rasterio gives it one nodata value. So the bands
-are read in their common type, and the mask says what `raster.pixels` says of every pixel.
+GDAL's warper takes one dtype for all bands, and rasterio passes it one nodata value. So the bands
+are read in their common dtype, and the mask applies the rules of `raster.pixels`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from affine import Affine
 
+from geochange.grid.grid import Grid
 from geochange.raster.band_info import BandInfo, common_dtype
 from geochange.raster.pixels import BEYOND
 from geochange.raster.reader import RasterInfo
@@ -27,15 +28,16 @@ from geochange.raster.sources.vrt import Band, VrtDataset
 
 
 def subset_vrt(
-    dataset: Any, info: RasterInfo, bands: tuple[int, ...], factor: int | None = None
+    dataset: Any, info: RasterInfo, bands: tuple[int, ...], place: Grid, factor: int | None = None
 ) -> str:
-    """The text of a VRT over `bands`, with a mask where some of their pixels can be missing.
+    """The text of a VRT of `bands`, with a mask if some of their pixels can be missing.
 
-    factor: of the overview that is read in place of the full resolution, one of `info.overviews`.
+    place: the grid of its pixels. factor: the overview to read instead of the full resolution, one
+    of `info.overviews`.
     """
-    # What is made in memory has another name there.
+    # A raster that is created in memory has another name there.
     path = dataset.name if dataset.name.startswith("/vsimem/") else info.path
-    transform, shape, level = dataset.transform, info.grid.shape, None
+    transform, shape, level = place.transform, place.shape, None
     if factor is not None:
         level = dataset.overviews(1).index(factor)
         rows, cols = shape
@@ -48,11 +50,11 @@ def subset_vrt(
     )
     parts = tuple(_parts(source, info, bands))
     mask = Mask("all", parts) if parts else None
-    return VrtDataset(info.grid.crs.to_wkt(), transform, shape, layers, mask).text()
+    return VrtDataset(place.crs.to_wkt(), transform, shape, layers, mask).text()
 
 
 def _parts(source: Source, info: RasterInfo, bands: tuple[int, ...]) -> Iterator[Cover | Mask]:
-    """What must hold data for a pixel to do so; the rule of `raster.pixels`."""
+    """The covers that must all hold data, by the rules of `raster.pixels`."""
     chosen = {number: info.bands[number - 1] for number in bands}
     for number, band in chosen.items():
         if band.dtype.kind == "f":

@@ -1,4 +1,4 @@
-"""Why a raster cannot be opened, in one line with its cure."""
+"""Explains why a raster cannot be opened, in one line with a cure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 
 from rasterio.env import Env
 
+from geochange.errors import one_line
 from geochange.files.archives import Member, kind_of, listed, members_of, split
-from geochange.raster import retry
-from geochange.raster.remote import may_pass
+from geochange.raster.access import retry
+from geochange.raster.access.remote import may_pass
 
 STARTS: Mapping[bytes, str] = {
     b"\x0e\x03\x13\x01": "HDF4",
@@ -24,14 +25,14 @@ STARTS: Mapping[bytes, str] = {
     b"SIMPLE  =": "FITS",
     b"SDPX": "DPX",
 }
-"""How files begin, and the GDAL driver that reads them. Not every GDAL is built with each."""
+"""First bytes of files, and the GDAL driver that reads them. Some builds of GDAL lack a driver."""
 
 SUFFIXES: Mapping[str, str] = {".ecw": "ECW", ".sid": "MrSID", ".kea": "KEA", ".jxl": "JPEGXL"}
-"""The same of formats that are known by their names."""
+"""Suffixes of other formats, and their GDAL driver."""
 
 
 def why_unopened(path: str, error: Exception) -> str:
-    """What is said of a raster that GDAL does not open."""
+    """The error text for a raster that GDAL does not open."""
     if os.path.exists(path):
         return f"{path}: {_of_what_is_there(Path(path))}"
     inside = split(path)
@@ -46,7 +47,7 @@ def why_unopened(path: str, error: Exception) -> str:
             f"{path}: is an archive on a server; name the raster in it ({kind}+{path}!FILE.tif), or "
             "fetch it"
         )
-    reason = " ".join(str(error).split())
+    reason = one_line(error)
     tried = f", tried {retry.TRIES} times" if may_pass(path, error) else ""
     return f"{path}: cannot be opened ({reason}{tried}); check the address and your access to it"
 
@@ -68,7 +69,7 @@ def _of_what_is_there(path: Path) -> str:
 
 
 def drivers() -> set[str]:
-    """The drivers that GDAL is built with."""
+    """The drivers in this build of GDAL."""
     with Env() as gdal:
         return set(gdal.drivers())
 
@@ -82,7 +83,7 @@ def _driver_of(path: Path) -> str | None:
 
 def _of_what_is_inside(member: Member) -> str:
     if member.kind == "gzip":
-        return "holds no raster that GDAL can read; unpack it and look"
+        return "holds no raster that GDAL can read; unpack it and check"
     names = members_of(member.archive)
     if member.name in names:
         return "not a raster GDAL can read; name another file of the archive"

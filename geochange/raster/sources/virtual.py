@@ -1,4 +1,4 @@
-"""Rasters made of several files: kept in GDAL's memory for as long as this process lives."""
+"""Virtual rasters of several files, kept in GDAL's memory while this process runs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from geochange.raster.sources.vrt import VrtDataset
 class VirtualFile:
     """A virtual raster.
 
-    name: by which GDAL opens it, in this process. files: what it is made of. memory: what holds it.
-    reading_bytes: the most that reading a pixel of any file takes.
+    name: its GDAL name in this process. files: its sources. memory: keeps it alive.
+    reading_bytes: the most memory for reading one pixel of any file.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The text of GDAL's virtual rasters, whose sources are opened only when they are read."""
+"""Writes GDAL's virtual rasters (VRT). Their sources are opened only when they are read."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from geochange.raster.sources.masks import Mask, number
 from geochange.raster.sources.source import Source, add_source, gdal_type
 
 LARGEST_BYTES = 50_000_000
-"""A larger file is not looked through for the files behind its masks."""
+"""The largest VRT file that is searched for mask files."""
 
 
 @dataclass(frozen=True)
 class Band:
     """A band of a virtual raster.
 
-    sources: each source with the band and the type that is read of it. nodata: of a source too: what
-    it lacks does not cover what lies below. mask: its own; the raster's goes before.
+    sources: each source with its band and the dtype to read. nodata: also that of the sources; their
+    missing pixels do not cover sources below. mask: of this band; a mask of the raster has priority.
     """
 
     dtype: str
@@ -34,7 +34,7 @@ class Band:
 
 @dataclass(frozen=True)
 class VrtDataset:
-    """A virtual raster. mask: of all its bands; None for none."""
+    """A virtual raster. mask: of all its bands, or None."""
 
     crs: str
     transform: Affine
@@ -43,7 +43,7 @@ class VrtDataset:
     mask: Mask | None = None
 
     def text(self) -> str:
-        """As XML."""
+        """The XML text."""
         height, width = self.shape
         vrt = ET.Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
         ET.SubElement(vrt, "SRS").text = self.crs
@@ -69,7 +69,7 @@ class VrtDataset:
 
 
 def mask_files(path: str) -> list[str]:
-    """The files behind the masks of a virtual raster on disk, which GDAL does not list."""
+    """The files of masks in a VRT file, which GDAL does not list."""
     file = Path(path)
     if not file.is_file() or file.stat().st_size > LARGEST_BYTES:
         return []
@@ -78,7 +78,7 @@ def mask_files(path: str) -> list[str]:
         return []
     try:
         vrt = ET.fromstring(text)
-    except ET.ParseError:  # what GDAL cannot read either is said when it is opened
+    except ET.ParseError:  # an error is reported when GDAL opens it
         return []
     return [
         str(file.parent / source.text) if source.get("relativeToVRT") == "1" else source.text

@@ -13,15 +13,15 @@ import shapely
 from geochange.config import RunOptions
 from geochange.formatting import area
 from geochange.grid.grid import Grid
-from geochange.grid.lonlat import outline_of, points_in, size_m
+from geochange.grid.lonlat import bounds_of, outline_of, points_in, size_m
 from geochange.grid.probability import FULL
+from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.read_failures import describe_failures
+from geochange.raster.access.unreadable import Unreadable
 from geochange.raster.aligned import AlignedRaster
-from geochange.raster.unreadable import Unreadable
 from geochange.report.facts import Change, Facts, Group, Place, Ring, Source, Stage
-from geochange.running.read_failures import describe_failures
 from geochange.vector.geodesic import geodesic
 from geochange.vector.summary import DECADES, UNNAMED, Summary, Sums
-from geochange.workflows.preflight import CheckedRun
 
 NAMED = 12
 """The number of kinds of change that are listed; the rest is summed."""
@@ -97,11 +97,10 @@ def _place(checked: CheckedRun, seen_px: int) -> Place:
     common_m2 = float(geodesic(whole, grid)[0][0])
     middle = (grid.shape[1] / 2, grid.shape[0] / 2)
     centre = shapely.points([grid.transform @ middle])
-    bounds = None if outline is None else outline.bounds
     return Place(
         crs=_crs(grid),
         centre=points_in(centre, grid.crs)[0],
-        bounds=bounds and tuple(map(float, bounds)),
+        bounds=None if outline is None else bounds_of(outline),
         outline=_ring(grid),
         outline_before=_ring(pair.before.info.grid),
         outline_after=_ring(pair.after.info.grid),
@@ -129,7 +128,8 @@ def _ring(grid: Grid) -> Ring:
     outline = outline_of(grid)
     if outline is None:
         return ()
-    points = np.asarray(outline.exterior.coords)
+    largest = max(shapely.get_parts(outline), key=shapely.area)
+    points = np.asarray(largest.exterior.coords)
     thin = points[:: max(1, len(points) // POINTS)]
     return tuple((float(x), float(y)) for x, y in thin)
 

@@ -70,15 +70,13 @@ class RunOrigin:
             return inspect_source(given)
         told = self.record.get(name)
         if not told:
-            raise InputError(
-                f"{path}: does not say which rasters it was made of; name them (--before, --after)"
-            )
+            raise InputError(f"{path}: does not record its rasters; name them (--before, --after)")
         try:
             return inspect_source(told)
         except InputError as error:
             gone = Path(told).is_absolute() and not file_behind(told).exists()
             fault = f"{told} is no longer there" if gone else str(error)
-            raise InputError(f"{path}: {fault}; say where it is (--{name} FILE)") from error
+            raise InputError(f"{path}: {fault}; name it with --{name} FILE") from error
 
     def _bands(self, before: RasterInfo, after: RasterInfo) -> Bands:
         told = self.record.get("bands_before"), self.record.get("bands_after")

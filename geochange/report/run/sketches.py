@@ -52,9 +52,10 @@ class Sketcher:
         self.overlay.add([_rings(each) for each in placed[~speck]], colours[~speck].tolist())
 
 
-def _rings(polygon: shapely.Polygon) -> Rings:
-    """The rings of a polygon as arrays, the outer first."""
-    return [np.asarray(ring.coords)[:, :2] for ring in (polygon.exterior, *polygon.interiors)]
+def _rings(change: shapely.Geometry) -> Rings:
+    """The rings of each part of a change as arrays, the outer first."""
+    rings = shapely.get_rings(shapely.get_parts(change))
+    return [shapely.get_coordinates(ring) for ring in rings]
 
 
 def shown_shape(window: Window, longest_px: int) -> tuple[int, int]:

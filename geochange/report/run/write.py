@@ -15,6 +15,7 @@ from geochange.files.atomic import write_text
 from geochange.files.sidecars import Sidecars
 from geochange.grid.grid import Grid
 from geochange.grid.lonlat import on_the_globe, outline_of
+from geochange.inputs.checked_run import CheckedRun
 from geochange.qgis.style import CLASSES
 from geochange.raster.pictures.overview import is_sparse, small_shape
 from geochange.report.canvas import Picture, embedded, muted, scale_of, sized
@@ -31,7 +32,6 @@ from geochange.report.run.pictures import (
 from geochange.report.run.sketches import Sketcher, shown_shape, window_around
 from geochange.report.stac_item import Footprint, item_of
 from geochange.vector.summary import Summary
-from geochange.workflows.preflight import CheckedRun
 
 logger = logging.getLogger(__name__)
 

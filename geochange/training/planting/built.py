@@ -1,7 +1,7 @@
-"""Built: real buildings and real towns to plant, from pictures that somebody labelled.
+"""Built: real buildings and real towns to plant, from labelled images.
 
 A folder labelled/SET holds images/ and labels/ (1 = building), and may hold footprints/: masks
-without pictures, whose values above 0 are buildings.
+without images, whose values above 0 are buildings.
 """
 
 from __future__ import annotations
@@ -15,24 +15,23 @@ from PIL import Image
 from scipy import ndimage
 
 from geochange.errors import InputError
-from geochange.training.picture_file import open_picture
+from geochange.training.data.picture_file import open_picture
+from geochange.training.data.zooms import zooms_of
 from geochange.training.planting.houses import ROOFS, Houses
 from geochange.training.planting.outlines import Colours
-from geochange.training.zooms import zooms_of
 
 BUILDING = 1
 KEPT_OUT = 5
-"""Every so many-th picture of a set is for judging alone."""
+"""Every fifth image of a set is kept out of training."""
 
 LEAST_SHARE = 0.01
-"""Of a labelled picture that is building, for it to be worth cutting from."""
+"""The least share of buildings in a labelled image from which buildings are cut."""
 
 LARGEST_SHARE = 0.5
-"""Of a picture that planted buildings may cover."""
+"""The largest share of an image that planted buildings may cover."""
 
 NEAREST = 0.5
-"""Buildings are seen no nearer than at this zoom of the largest: what is planted is a house, not a
-wall of one."""
+"""The largest zoom, as a share of the usual maximum, so that whole houses are planted."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +75,13 @@ def _read(file: Path, mode: str) -> NDArray[np.uint8]:
 
 
 def settle(town: Town, side: int, draw: np.random.Generator) -> Houses | None:
-    """Some buildings of a part of a town, as they stand there; None where that part holds none."""
+    """Some buildings of a part of a town, in their true positions; None if that part has none."""
     box = _box(town, side, draw)
     whole = _part(town.mask, box, side, Image.Resampling.NEAREST) > 0
     pieces, count = ndimage.label(whole)
     if not count:
         return None
-    # One alone, a few, or nearly all of them.
+    # A single one, a few, or nearly all of them.
     share = draw.choice([1 / count, 0.3, 0.9])
     chosen = draw.random(count + 1) < share
     chosen[1 + draw.integers(count)] = True
@@ -115,7 +114,7 @@ def _part(
 
 
 def _roofed(pieces: NDArray[np.int32], count: int, draw: np.random.Generator) -> Colours:
-    """Each piece under a roof of its own, whose two sides are lit differently."""
+    """Each piece gets its own roof, whose two sides are lit differently."""
     chances = np.array([chance for _, chance in ROOFS])
     kinds = draw.choice(len(ROOFS), count + 1, p=chances / chances.sum())
     roofs = np.array([colour for colour, _ in ROOFS], np.float64)[kinds]

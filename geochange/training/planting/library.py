@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.errors import InputError
-from geochange.training.picture_file import open_picture
+from geochange.training.data.picture_file import open_picture
 from geochange.training.planting.built import Town, read_towns
 
 Picture = NDArray[np.uint8]

@@ -19,7 +19,7 @@ APART = 1_000_003
 
 @dataclass(frozen=True)
 class PlantedSource:
-    """Pairs made of the pictures in `root`; a `geochange.training.chip_source.ChipSource`.
+    """Pairs made of the pictures in `root`; a `geochange.training.data.chip_source.ChipSource`.
 
     kept_out: use only the cities kept out for selection. Each process reads the pictures once, or
     inherits them from its parent process.

@@ -1,1 +1,1 @@
-"""Vector files: layers, formats, GeoPackages, and what is read back from them."""
+"""Vector files: layers, formats, GeoPackages, and readers for files of an earlier run."""

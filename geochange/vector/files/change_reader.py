@@ -1,4 +1,4 @@
-"""Changes read back from a file, some at a time."""
+"""Reads the changes of an earlier run in batches."""
 
 from __future__ import annotations
 
@@ -7,22 +7,30 @@ from collections.abc import Iterator
 import geopandas as gpd
 import numpy as np
 import pyogrio
+import shapely
 
-from geochange.errors import InputError, OptionError
-from geochange.grid.grid import Grid, reproject
+from geochange.errors import InputError, OptionError, one_line
+from geochange.grid.areas import areal
+from geochange.grid.crs import full_turn
+from geochange.grid.grid import Grid
+from geochange.grid.reproject import reproject_areas
+from geochange.grid.turns import brought
 from geochange.vector.files.formats import readable_name
-from geochange.vector.files.polygon_reader import UNREADABLE, Layer, one_line
+from geochange.vector.files.polygon_reader import UNREADABLE, Layer
 
 BATCH = 20_000
 
+JOINT_PX = 1e-2
+"""Halves of a change that are as near as this are joined: GeoJSON rounds to about a millimetre."""
+
 NEEDED = ("id", "area_m2", "confidence_mean")
-"""What a file of changes holds, whatever else is in it."""
+"""The attributes that every file of changes has."""
 
 
 def changes_in(layer: Layer, grid: Grid) -> Iterator[gpd.GeoDataFrame]:
-    """The changes of a layer in the CRS of a grid; those without an image there are left out.
+    """The changes of a layer in the CRS of a grid, without those that cannot be projected to it.
 
-    Raises InputError for a file that is damaged or holds no changes of a run.
+    Raises InputError for a file that is damaged or is not a file of changes.
     """
     start = 0
     while start < layer.features or start == 0:
@@ -31,7 +39,7 @@ def changes_in(layer: Layer, grid: Grid) -> Iterator[gpd.GeoDataFrame]:
 
 
 def change_of(layer: Layer, number: int, grid: Grid) -> gpd.GeoDataFrame:
-    """The one change with an id, as a table. Raises InputError, OptionError where it is not there."""
+    """The change with an id, as a table. Raises InputError, or OptionError if it does not exist."""
     found = _on(_read(layer, where=f"id = {number:d}"), layer, grid)
     if len(found) == 0:
         raise OptionError(f"--id {number}: {layer.path} holds no change with that id")
@@ -47,15 +55,18 @@ def _read(layer: Layer, **which: int | str) -> gpd.GeoDataFrame:
             f"{layer.path}: its polygons cannot be read ({one_line(error)}); run again to write them"
         ) from error
     if missing := [name for name in NEEDED if name not in rows]:
-        raise InputError(
-            f"{layer.path}: holds no changes of geochange run: there is no {missing[0]}"
-        )
+        raise InputError(f"{layer.path}: holds no changes of geochange run: it has no {missing[0]}")
     return rows
 
 
 def _on(rows: gpd.GeoDataFrame, layer: Layer, grid: Grid) -> gpd.GeoDataFrame:
-    rows = rows[rows.geometry.notna() & (rows.geom_type == "Polygon")]
-    moved = reproject(np.asarray(rows.geometry, dtype=np.object_), layer.crs, grid.crs)
+    rows = rows[rows.geometry.notna() & rows.geom_type.isin(["Polygon", "MultiPolygon"])]
+    moved = reproject_areas(np.asarray(rows.geometry, np.object_), layer.crs, grid.crs)
+    moved = brought(moved.copy(), full_turn(grid.crs), grid.span)
+    halves = np.flatnonzero(shapely.get_num_geometries(moved) > 1)
+    # GeoJSON cuts changes at 180 degrees.
+    joint = JOINT_PX * min(grid.pixel_size)
+    moved[halves] = [areal(shapely.union_all(moved[[half]], grid_size=joint)) for half in halves]
     placed = gpd.GeoDataFrame(rows.drop(columns=rows.geometry.name), geometry=moved, crs=grid.crs)
     finite = np.isfinite(placed.geometry.bounds.to_numpy()).all(axis=1)
     return placed[finite]

@@ -1,4 +1,4 @@
-"""Which vector files are read: their formats by suffix, and how GDAL opens one."""
+"""Vector formats that are read: their suffixes, and how GDAL opens them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DRIVERS: Mapping[str, str] = {
     ".mif": "MapInfo File",
     ".gdb": "OpenFileGDB",
 }
-"""By suffix, GDAL's driver of a format that is read. A .zip of one of them is read, too."""
+"""GDAL's driver of each format, by suffix. A .zip with one of them is read, too."""
 
 VECTORS = (*DRIVERS, ".zip")
 """Suffixes of files that are read as polygons."""
@@ -46,11 +46,11 @@ OTHERS: Mapping[str, str] = {
     ".topojson": "TopoJSON",
     ".sqlite": "a database",
 }
-"""Suffixes of vector files that are not read, and what they are."""
+"""Suffixes of vector files that are not supported, with a description."""
 
 
 def is_vector(path: str | os.PathLike[str]) -> bool:
-    """Whether a file's name, or what lies in an archive, says that it holds polygons."""
+    """Whether a file holds polygons, by its name or by the files in an archive."""
     path = Path(path)
     suffix = _suffix(path)
     if suffix == ".zip" and split(str(path)) is None:
@@ -59,40 +59,40 @@ def is_vector(path: str | os.PathLike[str]) -> bool:
 
 
 def name_to_open(path: str | os.PathLike[str]) -> str:
-    """The name by which pyogrio opens a vector file.
+    """The name under which pyogrio opens a vector file.
 
-    Raises InputError for a format that is not read, and for an archive that does not hold exactly
-    one file of polygons.
+    Raises InputError for a format that is not supported, and for an archive without exactly one file of
+    polygons.
     """
     path = Path(path)
     suffix, inside = _suffix(path), split(str(path))
     if suffix in OTHERS:
         raise InputError(
-            f"{path}: is {OTHERS[suffix]}, which is not read; give polygons as {', '.join(VECTORS)}"
+            f"{path}: is {OTHERS[suffix]}, which is not supported; give polygons as {', '.join(VECTORS)}"
         )
     if inside is not None:
         return inside.gdal_name
     if suffix == ".zip" and path.is_file():
         return Member("zip", path.absolute(), _only_layer(path)).gdal_name
-    # GDAL leaves its notes (.gfs) beside a GML.
-    name = path.absolute()  # a relative one may begin as a URI does
+    # /vsisubfile/ keeps GDAL from writing its .gfs file beside a GML.
+    name = path.absolute()  # a relative path may look like a URI
     return f"/vsisubfile/0,{name}" if suffix == ".gml" else str(name)
 
 
 @contextmanager
 def readable_name(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Lend the name by which pyogrio opens a vector file, whatever signs its path holds.
+    """The name under which pyogrio opens a vector file, whatever characters its path holds.
 
     Raises as `name_to_open`.
     """
     with ogr_name(Path(path)) as plain, warnings.catch_warnings():
-        # GDAL says so of every GML, beside which nothing may be left.
+        # GDAL warns that it cannot save the .gfs file of a GML, which is intended.
         warnings.filterwarnings("ignore", message="GFS file saving", category=RuntimeWarning)
         yield name_to_open(plain)
 
 
 def exists(path: str | os.PathLike[str]) -> bool:
-    """Whether a file, or the archive that it lies in, is there."""
+    """Whether a file exists, or the archive that holds it."""
     return file_behind(path).exists()
 
 
@@ -107,18 +107,18 @@ def _only_layer(archive: Path) -> str:
     if not found:
         held = listed(list(members_of(archive))) or "nothing"
         raise InputError(
-            f"{archive}: holds no polygons but {held}; give them as {', '.join(DRIVERS)}"
+            f"{archive}: holds no polygons, only {held}; give them as {', '.join(DRIVERS)}"
         )
     names = [Member("zip", archive.absolute(), name).gdal_name for name in found]
     raise InputError(f"{archive}: holds {len(found)} files of polygons; name one: {listed(names)}")
 
 
 def _layers_in(archive: Path) -> list[str]:
-    """The vector files in a zip archive; a geodatabase is the folder that holds its tables."""
+    """The vector files in a zip archive. A geodatabase is the folder of its tables."""
     if kind_of(archive) != "zip":
         return []
     names = list(dict.fromkeys(_without_tables(members_of(archive))))
-    # One that ends in .json beside others may be their metadata.
+    # A .json file beside others may be metadata.
     return [
         name
         for name in names

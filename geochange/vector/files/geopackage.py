@@ -1,7 +1,7 @@
-"""What makes a GeoPackage of changes a finished piece of work: styles, field names, a project.
+"""Completes a GeoPackage of changes with styles, descriptions of fields and a QGIS project.
 
-GDAL writes the layers; the rest is rows of tables that its driver has no words for, of the
-GeoPackage standard 1.3 (annex F.9, schema) and of QGIS (layer_styles, qgis_projects).
+GDAL writes the layers. This module writes tables that GDAL's driver does not support: the schema
+extension of GeoPackage 1.3 (annex F.9) and QGIS's layer_styles and qgis_projects.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from geochange.qgis.style import (
 from geochange.vector.files.layers import add_layer, add_table
 
 COVERAGE: Final = "coverage"
-"""The layer of what was seen."""
+"""The layer of the processed area."""
 
 PROJECT: Final = "changes"
-"""The name of the QGIS project within the file."""
+"""The name of the QGIS project in the file."""
 
 _SCHEMA_SQL: Final = """
 CREATE TABLE gpkg_data_columns (
@@ -56,13 +56,13 @@ _EXTENSION: Final = "http://www.geopackage.org/spec121/#extension_schema"
 
 
 def furnish(path: Path, layer: str, scene: Scene | None) -> None:
-    """Finish a GeoPackage whose layer of changes is written; without a scene, of that alone.
+    """Complete a GeoPackage with a layer of changes. Without a scene, it gets no coverage and project.
 
-    Raises OSError where it cannot be written.
+    Raises OSError if it cannot be written.
     """
     try:
         _furnish(path, layer, scene)
-    except sqlite3.Error as error:  # a disk found full, as often as not
+    except sqlite3.Error as error:  # often a full disk
         raise OSError(str(error)) from error
 
 
@@ -82,7 +82,7 @@ def _furnish(path: Path, layer: str, scene: Scene | None) -> None:
 
 
 def _styles_of(path: Path, layer: str) -> dict[str, str]:
-    """QML by the names of styles, the default first: by confidence, by change, by review."""
+    """QML by style name: confidence (the default), change, review."""
     styles = {"confidence": polygon_qml()}
     if changes := _frequent(path, layer):
         colors = PALETTE[: len(changes)]
@@ -92,7 +92,7 @@ def _styles_of(path: Path, layer: str) -> dict[str, str]:
 
 
 def _frequent(path: Path, layer: str) -> list[str]:
-    """What changed by name, the most frequent first, as many as there are colours."""
+    """The most frequent names of changes, as many as there are colours."""
     ask = (
         f'SELECT change FROM "{layer}" WHERE change IS NOT NULL '
         f"GROUP BY change ORDER BY count(*) DESC, change LIMIT {len(PALETTE)}"
@@ -102,7 +102,7 @@ def _frequent(path: Path, layer: str) -> list[str]:
 
 
 def _style_rows(layer: str, styles: Mapping[str, str]) -> list[dict[str, object]]:
-    """Rows of QGIS's layer_styles: its columns, names and empty strings are QGIS's."""
+    """Rows of QGIS's table layer_styles, with the column names and empty strings of QGIS."""
     now = pd.Timestamp.now("UTC").floor("ms")
     return [
         {
@@ -124,7 +124,7 @@ def _style_rows(layer: str, styles: Mapping[str, str]) -> list[dict[str, object]
 
 
 def _describe_fields(database: sqlite3.Connection, layer: str, fields: Mapping[str, Field]) -> None:
-    """The tables of the schema extension, with the fields of the changes and the list of statuses."""
+    """Write the tables of the schema extension: the fields of changes and the values of status."""
     database.executescript(_SCHEMA_SQL)
     database.executemany(
         "INSERT INTO gpkg_extensions VALUES (?, NULL, 'gpkg_schema', ?, 'read-write')",
@@ -158,7 +158,7 @@ def _describe_columns(
 
 
 def add_project(database: sqlite3.Connection, document_xml: str) -> None:
-    """Keep a project as QGIS does: a zipped .qgs in hexadecimal digits."""
+    """Write a project as QGIS stores it: a zipped .qgs file in hexadecimal digits."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     told = f'{{"last_modified_time": "{now}", "last_modified_user": "geochange" }}'
     database.execute(_PROJECTS_SQL)

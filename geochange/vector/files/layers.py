@@ -1,4 +1,4 @@
-"""Layers of vector files by GDAL's drivers, at once or some rows at a time, and proof of every row."""
+"""Writes layers with GDAL's drivers, all rows at once or in batches, and verifies the rows."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pandas as pd
 import pyogrio
 
 Batches = Iterable[gpd.GeoDataFrame]
-"""Rows, some at a time; there is at least one batch, which may have no rows."""
+"""Tables of rows. There is at least one, which may be empty."""
 
 
 def gather(batches: Batches) -> gpd.GeoDataFrame:
-    """All batches in one, for drivers that cannot append."""
+    """All batches as one table, for drivers that cannot append."""
     tables = list(batches)
     filled = [table for table in tables if len(table)] or tables[:1]
     return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), crs=tables[0].crs)
@@ -26,23 +26,23 @@ def gather(batches: Batches) -> gpd.GeoDataFrame:
 def write_whole(
     batches: Batches, path: Path, layer: str, driver: str, options: Mapping[str, str]
 ) -> None:
-    """Write polygons with all rows in memory. Raises OSError where not every row arrives."""
+    """Write polygons, with all rows in memory. Raises OSError if rows are missing afterwards."""
     rows = gather(batches)
     _write(rows, path, layer, driver=driver, layer_options=options)
     _prove(len(rows), _count(path, layer))
 
 
 def write_geopackage(batches: Batches, path: Path, layer: str) -> None:
-    """Write polygons batch by batch. Raises OSError where not every row arrives.
+    """Write polygons batch by batch. Raises OSError if rows are missing afterwards.
 
-    Version 1.3, which QGIS 3.22's GDAL reads without a warning.
+    Version 1.3, because the GDAL of QGIS 3.22 warns about later versions.
     """
     rows = 0
     for batch in batches:
         if rows:
             _write(batch, path, layer, driver="GPKG", append=True)
         else:
-            path.unlink(missing_ok=True)  # a batch without rows
+            path.unlink(missing_ok=True)  # written by a batch without rows
             options = {"GEOMETRY_NAME": "geom", "SPATIAL_INDEX": "YES"}
             version = {"VERSION": "1.3"}
             _write(
@@ -53,14 +53,14 @@ def write_geopackage(batches: Batches, path: Path, layer: str) -> None:
 
 
 def add_layer(rows: gpd.GeoDataFrame, path: Path, layer: str) -> None:
-    """Add a layer of polygons to a GeoPackage. Raises OSError where not every row arrives."""
+    """Add a layer of polygons to a GeoPackage. Raises OSError if rows are missing afterwards."""
     options = {"GEOMETRY_NAME": "geom", "SPATIAL_INDEX": "YES"}
     _write(rows, path, layer, driver="GPKG", layer_options=options)
     _prove(len(rows), _count_in_geopackage(path, layer))
 
 
 def add_table(path: Path, name: str, rows: pd.DataFrame) -> None:
-    """Add a table without geometry; GDAL registers it in gpkg_contents as `attributes`."""
+    """Add a table without geometry. GDAL registers it in gpkg_contents as `attributes`."""
     pyogrio.write_dataframe(rows, path, layer=name, driver="GPKG", layer_options={"FID": "id"})
 
 
@@ -69,13 +69,13 @@ def _write(rows: gpd.GeoDataFrame, path: Path, layer: str, **how: Any) -> None:
 
 
 def _count(path: Path, layer: str) -> int:
-    """How many outlines can be read."""
+    """The number of polygons that can be read."""
     _, _, outlines, _ = pyogrio.raw.read(path, layer=layer, columns=[])
     return len(outlines)
 
 
 def _count_in_geopackage(path: Path, layer: str) -> int:
-    """How many outlines can be read to their last byte, one in memory at a time."""
+    """The number of polygons whose geometry can be read completely, with one in memory at a time."""
     with closing(sqlite3.connect(path)) as database:
         try:
             read = f"SELECT count(*) FROM \"{layer}\" WHERE hex(geom) <> ''"
@@ -85,6 +85,6 @@ def _count_in_geopackage(path: Path, layer: str) -> int:
 
 
 def _prove(rows: int, found: int) -> None:
-    """GDAL says nothing of a disk that is found full only when a file is closed."""
+    """Raise OSError if rows are missing. GDAL does not report a full disk when it closes a file."""
     if found != rows:
         raise OSError(f"{found} of {rows} rows arrived")

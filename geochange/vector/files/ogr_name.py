@@ -1,4 +1,4 @@
-"""Names that pyogrio takes as they are: it reads some characters of a path as those of an address."""
+"""Paths for pyogrio, which gives some characters of a path a special meaning."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pyogrio.util import vsi_path
 from geochange.errors import InputError
 
 SEVERAL = (".shp", ".tab", ".mif", ".gml")
-"""Suffixes of formats that are several files of one stem."""
+"""Suffixes of formats with several files of the same stem."""
 
 
 @contextmanager
 def ogr_name(path: Path) -> Iterator[Path]:
-    """Lend a name under which pyogrio finds a file, or its place where it is yet to be written.
+    """A path under which pyogrio finds `path`, or can write it.
 
-    pyogrio takes `a!b` for a file in an archive and drops what follows `;`. Such a path is lent as
-    a link in a temporary folder. Raises InputError where links cannot be made.
+    pyogrio reads `a!b` as a file in an archive, and drops the text after `;`. For such a path, this is a
+    symbolic link in a temporary folder. Raises InputError if links cannot be created.
     """
     if _is_plain(path):
         yield path
@@ -29,7 +29,7 @@ def ogr_name(path: Path) -> Iterator[Path]:
         name = Path(folder) / f"file{path.suffix}"
         try:
             if _is_plain(Path("/") / path.name):
-                # All of the folder: a shapefile is several files, a file yet to come is none.
+                # The folder is linked: a shapefile has several files, and an output does not exist yet.
                 link = Path(folder) / "folder"
                 link.symlink_to(path.parent.absolute(), target_is_directory=True)
                 name = link / path.name
@@ -47,7 +47,7 @@ def _is_plain(path: Path) -> bool:
 
 
 def _link_all(path: Path, name: Path) -> None:
-    """Link a file, and those that some formats keep beside it under the same stem."""
+    """Link a file, and for some formats the other files with its stem."""
     name.symlink_to(path.absolute())
     if path.suffix.lower() in SEVERAL:
         for other in path.parent.iterdir():

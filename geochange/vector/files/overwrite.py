@@ -1,4 +1,4 @@
-"""What lies where changes are to go: reviews, other people's files and what nobody can read stay."""
+"""Refuses to overwrite files that hold reviews, that geochange did not write, or that are unreadable."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from pathlib import Path
 import pandas as pd
 import pyogrio
 
-from geochange.errors import OutputError
+from geochange.errors import OutputError, one_line
 from geochange.files.companions import refuse_orphans
 from geochange.files.database import CURES, Obstacle, obstacle_to
 from geochange.qgis.schema import STATUS, STATUSES
 from geochange.vector.files.geopackage import COVERAGE
 from geochange.vector.files.ogr_name import ogr_name
-from geochange.vector.files.polygon_reader import UNREADABLE, one_line
+from geochange.vector.files.polygon_reader import UNREADABLE
 from geochange.vector.files.writers import COLUMNS, LAYER, RUN_TABLE
 
 _TABLES = {LAYER, COVERAGE, RUN_TABLE, "layer_styles", "qgis_projects"}
 """Tables that a run writes."""
 
 _SYSTEM = ("gpkg_", "rtree_", "sqlite_")
-"""How tables of GeoPackage and SQLite begin."""
+"""The prefixes of system tables in GeoPackage and SQLite."""
 
 _FIELDS = {"area_m2", "confidence_mean", "confidence_max"}
-"""By which changes are known."""
+"""The fields by which a layer of changes is recognised."""
 
 _OWN_FIELDS = {*COLUMNS, "fid", "geom", "geometry", "date_from", "date_to"}
 
 _SAID = (STATUS, "confidence_mean")
-"""What tells whether a person had a hand in a change; a run always writes a confidence."""
+"""The fields that show whether a person edited a change: a run always writes a confidence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What an earlier file holds.
+    """The contents of an existing file.
 
-    foreign: tables and fields that no run writes; reviewed: changes that a person judged or drew.
+    foreign: tables and fields that no run writes. reviewed: changes that a person reviewed or drew.
     """
 
     foreign: Sequence[str] = ()
@@ -47,7 +47,7 @@ class Contents:
 
 
 def refuse_foreign(path: Path, overwrite: bool) -> None:
-    """Refuse to replace a file that holds anything but changes of an earlier run.
+    """Refuse to overwrite a file that holds anything besides changes of an earlier run.
 
     Raises OutputError.
     """
@@ -59,22 +59,22 @@ def refuse_foreign(path: Path, overwrite: bool) -> None:
 
 
 def refuse_reviewed(path: Path, overwrite: bool) -> None:
-    """Refuse to replace changes that somebody reviewed, or a file that cannot be opened now.
+    """Refuse to overwrite reviewed changes, or a file that cannot be opened now.
 
-    overwrite: reviews and damaged files may go. A file stays that is open in another program or may
-    not be written, whatever it holds. Raises OutputError.
+    overwrite: allows to lose reviews and damaged files. A file that is open in another program or is
+    write-protected is never overwritten. Raises OutputError.
     """
     refuse_orphans(path, overwrite)
     count = _contents_of(path, overwrite).reviewed
     if count:
         raise OutputError(
             f"{path}: holds {count:,} reviewed polygons; give another --out, or add --overwrite to "
-            "lose what was said of them"
+            "lose the reviews"
         )
 
 
 def reviewed(path: Path) -> int:
-    """How many changes in a file were judged or drawn by a person; 0 for a file that is not there.
+    """The number of changes that a person reviewed or drew; 0 if the file does not exist.
 
     Raises OutputError for a file that cannot be read.
     """
@@ -82,9 +82,9 @@ def reviewed(path: Path) -> int:
 
 
 def _contents_of(path: Path, overwrite: bool) -> Contents:
-    """What a file holds; nothing of one that may be overwritten.
+    """The contents of a file; empty if it may be overwritten.
 
-    Raises OutputError where a file must stay, or where nobody can tell what it holds.
+    Raises OutputError if the file must stay, or if its contents cannot be determined.
     """
     if not path.is_file():
         return Contents()
@@ -95,7 +95,7 @@ def _contents_of(path: Path, overwrite: bool) -> Contents:
     if overwrite or path.stat().st_size == 0:
         return Contents()
     if found is not None and found.obstacle is Obstacle.FOREIGN:
-        return Contents(["no GeoPackage but another kind of file"])
+        return Contents(["another format than GeoPackage"])
     if found is not None:
         raise _unknown(path, str(found))
     return _in_geopackage(path) if is_geopackage else _in_other(path)
@@ -103,7 +103,7 @@ def _contents_of(path: Path, overwrite: bool) -> Contents:
 
 def _unknown(path: Path, reason: str) -> OutputError:
     return OutputError(
-        f"{path}: {reason}, so nobody can tell whether it holds reviews; restore it from a copy, "
+        f"{path}: {reason}, so it is unknown whether it holds reviews; restore it from a copy, "
         "give another --out, or add --overwrite to lose it"
     )
 
@@ -116,10 +116,14 @@ def _in_geopackage(path: Path) -> Contents:
 
 
 def _counted(path: Path) -> Contents:
-    """What a GeoPackage holds, counted by SQLite. Raises sqlite3.Error."""
+    """The contents of a GeoPackage, from SQL queries. Raises sqlite3.Error."""
     with closing(sqlite3.connect(path)) as database:
-        listed = database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
-        tables = {name for (name,) in listed if not name.startswith(_SYSTEM)}
+        kinds = dict(
+            database.execute("SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view')")
+        )
+        tables = {name for name in kinds if not name.startswith(_SYSTEM)}
+        if kinds.get(LAYER) == "view":  # a query, which nobody can tell the end of
+            return Contents([f"the view {LAYER}"])
         fields = [row[1] for row in database.execute(f'PRAGMA table_info("{LAYER}")')]
         if not set(fields) >= _FIELDS:
             return Contents(sorted(tables))
@@ -134,9 +138,9 @@ def _in_other(path: Path) -> Contents:
     try:
         fields = _fields_of(path)
         if not set(fields) >= _FIELDS:
-            return Contents(["what no run wrote"])
+            return Contents(["data that no run wrote"])
         rows = _rows_of(path, [field for field in _SAID if field in fields])
-    except (*UNREADABLE, ValueError) as error:  # ValueError is pyarrow's
+    except (*UNREADABLE, ValueError) as error:  # pyarrow raises ValueError
         raise _unknown(path, f"cannot be read ({one_line(error)})") from error
     judged = rows["confidence_mean"].isna()
     if STATUS in rows:
@@ -146,7 +150,7 @@ def _in_other(path: Path) -> Contents:
 
 def _fields_of(path: Path) -> list[str]:
     if path.suffix.lower() == ".parquet":
-        from pyarrow import parquet  # optional, and there if such a file was asked for
+        from pyarrow import parquet  # optional; installed if this format was chosen
 
         return list(parquet.read_schema(path).names)
     with ogr_name(path) as name:
@@ -154,7 +158,7 @@ def _fields_of(path: Path) -> list[str]:
 
 
 def _rows_of(path: Path, fields: list[str]) -> pd.DataFrame:
-    """Some fields of every change. Raises UNREADABLE, or ValueError where some are missing."""
+    """Some fields of every change. Raises UNREADABLE, or ValueError if changes are missing."""
     if path.suffix.lower() == ".parquet":
         return pd.read_parquet(path, columns=fields)
     with ogr_name(path) as name:

@@ -1,9 +1,10 @@
-"""Polygons of a vector file, in any CRS, as outlines in the pixels of a grid."""
+"""Reads polygons of a vector file, in any CRS, as outlines in pixels of a grid."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyogrio
@@ -14,31 +15,43 @@ from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError
 from pyproj import CRS
 from pyproj.exceptions import CRSError
+from shapely.errors import GEOSException
 
-from geochange.errors import InputError
+from geochange.errors import InputError, one_line
 from geochange.files.archives import file_behind
-from geochange.grid.grid import Grid, reproject, to_ground
+from geochange.grid.areas import areal
+from geochange.grid.crs import full_turn
+from geochange.grid.grid import Grid, to_ground
+from geochange.grid.reproject import reproject_areas
 from geochange.grid.tiling import Window
+from geochange.grid.turns import brought, moved_along, turns_over
 from geochange.vector.files.formats import VECTORS, exists, name_to_open, readable_name
 from geochange.vector.files.readable import need_readable, prove_last
 from geochange.vector.files.writers import LAYER
-from geochange.vector.tracing.polygons import Geometries, areal
+from geochange.vector.tracing.polygons import Geometries
 
 BOX_MARGIN = 0.05
-"""Polygons are looked for in the outline of a grid and this share of its size around it."""
+"""Polygons are searched in the bounding box of a grid, enlarged by this share of its size."""
 
-LONGEST_EDGE = 1 / 128
-"""Edges longer than this share of a grid are cut before they move to another CRS, and bend there."""
+TOLERANCE_PX = 0.002
+"""Long edges get more points until the reprojected edge is this close to the true curve."""
 
-UNREADABLE = (DataSourceError, DataLayerError, FeatureError, FieldError, IndexError, OSError)
-"""What pyogrio raises at files that GDAL cannot read; IndexError where one has no layer."""
+JOINT_PX = 1e-5
+"""Parts of a polygon that are this close to each other are joined."""
+
+UNREADABLE = (
+    *(DataSourceError, DataLayerError, FeatureError, FieldError, IndexError, OSError),
+    *(UnicodeDecodeError, GEOSException),
+)
+"""Exceptions of pyogrio for unreadable files: IndexError for a file without layers,
+UnicodeDecodeError for text that is not valid UTF-8, GEOSException for a ring that is not closed."""
 
 
 @dataclass(frozen=True)
 class Layer:
     """A layer of polygons in a vector file.
 
-    bounds: (west, south, east, north) in `crs`; None where the layer holds nothing.
+    bounds: (west, south, east, north) in `crs`; None if the layer is empty.
     """
 
     path: Path
@@ -49,15 +62,15 @@ class Layer:
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """What tells these polygons from those of another file or of another day."""
+        """A key that differs for another file, another layer, or a later modification."""
         return str(self.path), self.name, file_behind(self.path).stat().st_mtime_ns
 
 
 def find_layer(path: Path) -> Layer:
-    """The layer `changes` of a file, or its only one. Raises InputError."""
+    """The layer `changes` of a file, or its only layer. Raises InputError."""
     if not exists(path):
         raise InputError(f"{path}: no such file; check the path")
-    name_to_open(path)  # refuses what is not read, under its own name
+    name_to_open(path)  # refuses other formats under the user's name
     need_readable(path)
     try:
         with readable_name(path) as name:
@@ -91,7 +104,7 @@ def _one_of(path: Path, names: list[str]) -> str:
     if not names:
         raise InputError(f"{path}: holds no layer of polygons; export one into it")
     raise InputError(
-        f"{path}: holds the layers {', '.join(names)}; call the one that is meant {LAYER!r}, or "
+        f"{path}: holds the layers {', '.join(names)}; rename the one to use to {LAYER!r}, or "
         "export it alone"
     )
 
@@ -113,49 +126,77 @@ def _crs_of(path: Path, text: str | None) -> CRS:
 def read_outlines(layer: Layer, grid: Grid, where: str | None = None) -> Geometries:
     """The polygons of a layer that touch a grid, in its pixels: (x, y) = (col, row) of corners.
 
-    where: a condition on their attributes, in SQL.
+    where: an SQL condition on their attributes.
 
-    Polygons and MultiPolygons, none empty; what lies far outside of the grid is cut off. Raises
-    InputError for geometry that is no polygon or is invalid.
+    Returns non-empty Polygons and MultiPolygons. Parts far outside the grid are cut off. Polygons that
+    are cut at 180 degrees are joined again. Raises InputError for geometries that are not polygons or
+    are invalid.
     """
-    box = _search_box(grid, layer.crs)
-    drawn = _within(_checked(layer, box, where), box)
-    if not layer.crs.equals(grid.crs, ignore_axis_order=True):
-        extent = np.subtract(box[2:], box[:2]) if box else np.ptp(_bounds(drawn), axis=0)
-        drawn = shapely.segmentize(drawn, max(float(np.max(extent)) * LONGEST_EDGE, 1e-9))
-    moved = to_ground(reproject(drawn, layer.crs, grid.crs), ~grid.transform)
+    fids, drawn = _drawn(layer, grid, where)
+    fine = min(grid.pixel_size) * TOLERANCE_PX
+    moved = reproject_areas(drawn, layer.crs, grid.crs, fine)
+    moved = to_ground(brought(moved, full_turn(grid.crs), grid.span), ~grid.transform)
     whole = shapely.box(0, 0, grid.shape[1], grid.shape[0])
     bounds = shapely.bounds(moved).reshape(-1, 4)
     kept = np.isfinite(bounds).all(axis=1)
     kept[kept] = shapely.intersects(whole, shapely.box(*bounds[kept].T))
-    return np.asarray(moved[kept], dtype=np.object_)
+    return _joined(fids[kept], moved[kept])
+
+
+def _joined(fids: NDArray[np.int64], outlines: Geometries) -> Geometries:
+    """One outline for each feature, in one piece where several turns brought parts of it."""
+    _, first, owners, counts = np.unique(
+        fids, return_index=True, return_inverse=True, return_counts=True
+    )
+    whole = outlines[first]
+    for number in np.flatnonzero(counts > 1):
+        parts = shapely.make_valid(outlines[owners == number])
+        whole[number] = areal(shapely.union_all(parts, grid_size=JOINT_PX))
+    return np.asarray(whole, dtype=np.object_)
 
 
 Box = tuple[float, float, float, float]
 
 
+def _drawn(layer: Layer, grid: Grid, where: str | None) -> tuple[NDArray[np.int64], Geometries]:
+    """The numbers and polygons of features near a grid, each as often as turns bring it there."""
+    box, turn = _search_box(grid, layer.crs), full_turn(layer.crs)
+    if box is None:
+        return _checked(layer, box, where)
+    span = (box[0], box[2])
+    held = span if layer.bounds is None else (layer.bounds[0], layer.bounds[2])
+    found: list[tuple[NDArray[np.int64], Geometries]] = []
+    for turns in turns_over(span, held, turn):
+        shift = turns * (turn or 0.0)
+        there = (box[0] - shift, box[1], box[2] - shift, box[3])
+        fids, shapes = _within(*_checked(layer, there, where), there)
+        found.append((fids, moved_along(shapes, shift)))
+    if not found:
+        return np.empty(0, np.int64), np.empty(0, np.object_)
+    fids, shapes = map(np.concatenate, zip(*found, strict=True))
+    return fids, np.asarray(shapes, dtype=np.object_)
+
+
 def _search_box(grid: Grid, crs: CRS) -> Box | None:
-    """Where in another CRS a grid lies, with a margin; None where it has no image there."""
-    west, south, east, north = shapely.bounds(reproject(grid.footprint(), grid.crs, crs))
+    """The bounding box of a grid in another CRS, with a margin; None if it cannot be projected."""
+    areas = np.array([grid.footprint()], dtype=np.object_)
+    west, south, east, north = shapely.bounds(reproject_areas(areas, grid.crs, crs))[0]
     if not np.isfinite([west, south, east, north]).all():
         return None
     x, y = BOX_MARGIN * (east - west), BOX_MARGIN * (north - south)
     return float(west - x), float(south - y), float(east + x), float(north + y)
 
 
-def _bounds(geometries: Geometries) -> NDArray[np.float64]:
-    """The corners of what holds all geometries, (2, 2)."""
-    return np.asarray(np.nan_to_num(shapely.total_bounds(geometries)).reshape(2, 2))
-
-
-def _checked(layer: Layer, box: Box | None, where: str | None = None) -> Geometries:
-    """The geometries in a box, each a valid polygon. Rows without geometry are left out."""
+def _checked(
+    layer: Layer, box: Box | None, where: str | None
+) -> tuple[NDArray[np.int64], Geometries]:
+    """The ids and geometries of features in a box, checked to be valid, non-empty polygons."""
     try:
         with readable_name(layer.path) as name:
             _, fids, packed, _ = pyogrio.raw.read(
                 name,
                 layer.name,
-                # Some drivers know nothing of attributes that are not read, in a condition either.
+                # Some drivers evaluate a condition only on attributes that are read.
                 columns=None if where else [],
                 bbox=box,
                 where=where,
@@ -171,46 +212,46 @@ def _checked(layer: Layer, box: Box | None, where: str | None = None) -> Geometr
     polygonal = np.isin(shapely.get_type_id(shapes), (3, 6)) | shapely.is_missing(shapes)
     for fid, shape in zip(fids[~polygonal], shapes[~polygonal], strict=True):
         raise InputError(
-            f"{layer.path}: feature {fid} is a {shape.geom_type}, no polygon; leave only polygons "
-            "in it"
+            f"{layer.path}: feature {fid} is a {shape.geom_type}, not a polygon; leave only "
+            "polygons in it"
         )
     for number in np.flatnonzero(~shapely.is_valid(shapes)):
         reason = shapely.is_valid_reason(shapes[number]) or "a ring that is not closed"
         raise InputError(
-            f"{layer.path}: feature {fids[number]} is no valid polygon ({reason}); repair it "
+            f"{layer.path}: feature {fids[number]} is not a valid polygon ({reason}); repair it "
             "(QGIS: Fix geometries)"
         )
-    return np.asarray(shapes[~shapely.is_empty(shapes)], dtype=np.object_)
+    return _filled(fids, shapes)
 
 
-def one_line(error: Exception) -> str:
-    """What an error says, in one line."""
-    return " ".join(str(error).split())
+def _filled(fids: NDArray[Any], shapes: Geometries) -> tuple[NDArray[np.int64], Geometries]:
+    filled = ~shapely.is_empty(shapes)
+    return np.asarray(fids[filled], np.int64), np.asarray(shapes[filled], dtype=np.object_)
 
 
-def _within(shapes: Geometries, box: Box | None) -> Geometries:
-    """Polygons cut to a box: what lies beyond may have no image in another CRS."""
-    if box is None or len(shapes) == 0:
-        return shapes
+def _within(
+    fids: NDArray[np.int64], shapes: Geometries, box: Box
+) -> tuple[NDArray[np.int64], Geometries]:
+    """Polygons cut to a box, because parts outside may not be projectable."""
     frame = shapely.box(*box)
     shapely.prepare(frame)
     across = ~shapely.contains_properly(frame, shapes)
     shapes = shapes.copy()
     shapes[across] = [areal(cut) for cut in shapely.intersection(shapes[across], frame)]
-    return np.asarray(shapes[~shapely.is_empty(shapes)], dtype=np.object_)
+    return _filled(fids, shapes)
 
 
 class Burner:
-    """Outlines that are drawn into windows of their grid, whichever are asked for."""
+    """Rasterises outlines into any window of their grid."""
 
     def __init__(self, outlines: Geometries) -> None:
         self.outlines = outlines
         self._tree = shapely.STRtree(outlines)
 
     def burn(self, window: Window) -> NDArray[np.bool_]:
-        """(height, width) bool: where a pixel's middle lies in an outline.
+        """(height, width) bool: whether the centre of a pixel lies in an outline.
 
-        The same for a pixel whatever the window: outlines are moved by whole pixels only.
+        The result for a pixel does not depend on the window, as outlines are moved by whole pixels.
         """
         frame = shapely.box(window.col, window.row, window.col_stop, window.row_stop)
         near = self.outlines[np.sort(self._tree.query(frame))]

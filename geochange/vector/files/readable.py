@@ -1,7 +1,7 @@
-"""Vector files that can be read to their end now: neither locked nor cut off.
+"""Checks that vector files can be read completely now: they are not locked and not truncated.
 
-GDAL's drivers give fewer rows, or rows without geometry, of some files that are cut off, and no
-error. Of a locked GeoPackage they say that it is in no format they know.
+For some truncated files, GDAL's drivers return fewer rows, or rows without geometry, and no error.
+For a locked GeoPackage they report an unknown format.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from geochange.errors import InputError
 from geochange.files.archives import file_behind
 from geochange.files.database import CURES, Obstacle, obstacle_to
 from geochange.files.names import refuse_unopenable
+from geochange.vector.files.views import refuse_endless_views
 
 _SHP_LENGTH = slice(24, 28)
-"""Where a .shp says its own length, in words of 2 bytes."""
+"""The position of the file length in a .shp, in words of 2 bytes."""
 
 
 def need_readable(path: Path) -> None:
-    """Refuse a file that is not there, may not be read, is locked or cut off. Raises InputError."""
+    """Refuse a file that is missing, not readable, locked or truncated. Raises InputError."""
     refuse_unopenable(path, InputError)
     file = file_behind(path)
     if not file.exists():
@@ -33,12 +34,14 @@ def need_readable(path: Path) -> None:
     if not os.access(file, os.R_OK):
         raise InputError(f"{path}: no permission to read it; change its access rights (chmod u+r)")
     if file != path:
-        return  # in an archive, which nobody writes to
+        return  # files in archives are never locked
     if path.suffix.lower() == ".gpkg":
         found = obstacle_to(path)
-        # GDAL knows a file by its contents: another format under this name is read.
+        # GDAL recognises a format by the contents, so another format under this name is readable.
         if found is not None and found.obstacle is not Obstacle.FOREIGN:
             raise InputError(f"{path}: {found}; {CURES[found.obstacle]}, and try again")
+        if found is None:
+            refuse_endless_views(path)
     if path.suffix.lower() == ".shp":
         _need_whole_shapefile(path)
 
@@ -54,14 +57,14 @@ def _need_whole_shapefile(path: Path) -> None:
         said = 2 * int.from_bytes(file.read(_SHP_LENGTH.stop)[_SHP_LENGTH], "big")
     if path.stat().st_size < said:
         raise InputError(
-            f"{path}: is cut off, it lacks some of its polygons; fetch or export it again"
+            f"{path}: is truncated and lacks some of its polygons; fetch or export it again"
         )
 
 
 def prove_last(path: str, layer: str, features: int) -> None:
-    """Read the last feature of a FlatGeobuf, whose header counts features that may be missing.
+    """Read the last feature of a FlatGeobuf, because its header may count missing features.
 
-    path: as `readable_name` lends it. Raises what pyogrio raises where it is not there.
+    path: from `readable_name`. Raises the exceptions of pyogrio if the feature is missing.
     """
     if path.lower().endswith(".fgb") and features:
         pyogrio.raw.read(path, layer, columns=[], fids=[features - 1])

@@ -1,4 +1,4 @@
-"""The record of a run, as a file of changes carries it."""
+"""Reads the record of a run from a file of changes."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pyogrio
 
-from geochange.errors import InputError
+from geochange.errors import InputError, one_line
 from geochange.vector.files.formats import readable_name
-from geochange.vector.files.polygon_reader import UNREADABLE, one_line
+from geochange.vector.files.polygon_reader import UNREADABLE
 from geochange.vector.files.readable import need_readable
 from geochange.vector.files.writers import RUN_TABLE
 
 
 def read_record(path: Path) -> dict[str, str]:
-    """Names and values that `write_changes` left in a file; none where there are none.
+    """The names and values that `write_changes` wrote into a file; empty without a record.
 
-    Raises InputError for a file that cannot be read: what it holds is not known then.
+    Raises InputError for a file that cannot be read, because its record is then unknown.
     """
     need_readable(path)
     try:

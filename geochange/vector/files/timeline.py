@@ -1,4 +1,4 @@
-"""Changes of several pairs in one GeoPackage, each with the time it belongs to, for QGIS to play."""
+"""Writes changes of several pairs to one GeoPackage, with their dates, so that QGIS can play them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from geochange.vector.files.polygon_reader import UNREADABLE
 from geochange.vector.files.writers import LAYER, check_output
 
 FROM, TO = "date_from", "date_to"
-"""The attributes that say between which dates a change came about."""
+"""The attributes with the dates before and after each change."""
 
 _TEMPORAL: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -36,7 +36,7 @@ _TEMPORAL: Final[Mapping[str, str]] = MappingProxyType(
         "mode": "2",  # QGIS's ModeFeatureDateTimeStartAndEndFromFields
         "startField": FROM,
         "endField": TO,
-        "limitMode": "0",  # the start belongs to the span, the end to the next one
+        "limitMode": "0",  # the start is included, the end is excluded
         "fixedDuration": "0",
         "durationUnit": "d",
         "durationField": "",
@@ -57,14 +57,14 @@ class Span:
 
 
 def write_timeline(spans: Sequence[Span], path: Path, overwrite: bool = False) -> int:
-    """Write all changes with their dates, styled and timed for QGIS; gives how many.
+    """Write all changes with their dates, with styles and time settings for QGIS. Returns their number.
 
-    They go into the CRS of the first span, and are numbered anew. overwrite: reviews of an earlier
-    file may go. Raises InputError for no span, OptionError or OutputError where `path` is no
-    GeoPackage that can be written or holds reviews; what was there stays then.
+    They are reprojected to the CRS of the first span, and get new ids. overwrite: allows to lose
+    reviews of an earlier file. Raises InputError without spans. Raises OptionError or OutputError if
+    `path` is not a GeoPackage, cannot be written or holds reviews; then the old file stays.
     """
     if not spans:
-        raise InputError(f"{path}: there is no pair whose changes could be written")
+        raise InputError(f"{path}: there are no changes to write; give at least one pair")
     check_timeline(path, overwrite)
     rows = _gathered(spans)
     with (
@@ -79,7 +79,7 @@ def write_timeline(spans: Sequence[Span], path: Path, overwrite: bool = False) -
 
 
 def check_timeline(path: Path, overwrite: bool = False) -> None:
-    """Refuse, before any work is done, a path that `write_timeline` could not write.
+    """Refuse a path that `write_timeline` could not write, before any work is done.
 
     Raises OptionError or OutputError.
     """
@@ -91,9 +91,9 @@ def check_timeline(path: Path, overwrite: bool = False) -> None:
 
 
 def _time(path: Path, file: str, crs: CRS) -> None:
-    """Time the styles, and add a project: a layer opened by itself QGIS 3.22 leaves unplayed.
+    """Add time settings to the styles, and a project, because QGIS 3.22 does not play a single layer.
 
-    file: what the GeoPackage will be called.
+    file: the final name of the GeoPackage.
     """
     with closing(sqlite3.connect(path)) as database, database:
         found = "SELECT id, styleName, styleQML FROM layer_styles ORDER BY id"
@@ -106,7 +106,7 @@ def _time(path: Path, file: str, crs: CRS) -> None:
 
 
 def timed(qml: str) -> str:
-    """A style of changes, with what QGIS's temporal controller needs to play them."""
+    """A style of changes with the settings for QGIS's temporal controller."""
     root = parsed(qml)
     root.set("styleCategories", f"{root.get('styleCategories')}|Temporal")
     temporal = ET.SubElement(root, "temporal", dict(_TEMPORAL))

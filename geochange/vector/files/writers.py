@@ -1,11 +1,11 @@
-"""Changes as a vector file: one row of WRITERS a format, each file whole or not there at all."""
+"""Writes changes as a vector file, atomically. WRITERS has one row per format."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -16,12 +16,15 @@ import numpy as np
 import pandas as pd
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+from pyproj.exceptions import ProjError
 
 from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
 from geochange.files.atomic import part_of, told_as_output, whole_by_driver
 from geochange.files.database import LONGEST_PATH
 from geochange.files.names import shown
 from geochange.files.output_paths import check_target, target_of
+from geochange.grid.grid import LONLAT
+from geochange.grid.lonlat import cut_at_180, degrees_of
 from geochange.qgis.project import Scene
 from geochange.qgis.schema import STATUSES as STATUSES
 from geochange.vector.files.geopackage import furnish
@@ -31,23 +34,26 @@ from geochange.vector.files.ogr_name import ogr_name
 LAYER: Final = "changes"
 RUN_TABLE: Final = "geochange_run"
 
+EDGES_DEG: Final = 1e-6
+"""Edges that bend in degrees are cut until they lie as near as this, some 10 cm, in GeoJSON."""
+
 COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "id": "int64",
-        "area_m2": "float64",  # square metres on the ellipsoid, holes taken off
-        "perimeter_m": "float64",  # metres on the ellipsoid, holes included
+        "area_m2": "float64",  # square metres on the ellipsoid, without holes
+        "perimeter_m": "float64",  # metres on the ellipsoid, with holes
         "confidence_mean": "float64",  # 0 to 1
         "confidence_max": "float64",  # 0 to 1
-        "touches_edge": "bool",  # the change may go on outside the raster
-        "before_class": "string",  # what was there; null where no model named it
+        "touches_edge": "bool",  # the change may continue outside the raster
+        "before_class": "string",  # the class before; null if no model named it
         "after_class": "string",
         "change": "string",  # "farmland -> building", or "within farmland"; null likewise
         "before_score": "float64",  # 0 to 1, of before_class; null likewise
         "after_score": "float64",
-        "status": "string",  # one of STATUSES: what a reviewer says of it
+        "status": "string",  # one of STATUSES, set by a reviewer
     }
 )
-"""The attributes of a change and their dtypes, in the order in which files list them."""
+"""The attributes of a change and their dtypes, in the order of the file."""
 
 _UNSAID: Final[Mapping[str, Any]] = MappingProxyType(
     {
@@ -56,20 +62,20 @@ _UNSAID: Final[Mapping[str, Any]] = MappingProxyType(
         "status": STATUSES[0],
     }
 )
-"""What a change has of the attributes that nobody gave it."""
+"""The default values of attributes."""
 
 SceneOf = Callable[[], Scene]
-"""Asked once the changes are written: what lies around them may take as long to be known."""
+"""Returns the surroundings of the changes. It is called after the changes are written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
     """One vector format.
 
-    name: what users call it.
-    write: writes changes, which have the columns of COLUMNS and come some at a time, to a new path,
-        with their provenance, and what lies around them if the format has a place for it.
-    check: raises MissingDependencyError when the format needs a package that is not there.
+    name: its name for users.
+    write: writes batches of changes with the columns of COLUMNS to a new path, with their provenance,
+        and the scene if the format can hold it.
+    check: raises MissingDependencyError if the format needs a package that is not installed.
     """
 
     name: str
@@ -78,10 +84,10 @@ class Writer:
 
 
 def table_of(attributes: Mapping[str, Any], geometry: Any, crs: Any) -> gpd.GeoDataFrame:
-    """Changes as a table with the columns of COLUMNS, some of which may be left unsaid.
+    """Changes as a table with the columns of COLUMNS; missing attributes get default values.
 
-    attributes: by name, one value a polygon; without names of classes they are null, without a
-    status it is unset. geometry: as many Polygons.
+    attributes: by name, one value per polygon. Class names are null by default, the status is unset.
+    geometry: one Polygon per row.
     """
     rows = len(geometry)
     columns = {
@@ -92,12 +98,12 @@ def table_of(attributes: Mapping[str, Any], geometry: Any, crs: Any) -> gpd.GeoD
 
 
 def empty_changes(crs: Any) -> gpd.GeoDataFrame:
-    """No changes at all, in a CRS: the full schema with no rows."""
+    """A table without changes, with all columns and a CRS."""
     return table_of({}, [], crs)
 
 
 def check_output(path: Path) -> None:
-    """Refuse, before any work is done, a path that `write_changes` could not write.
+    """Refuse a path that `write_changes` could not write, before any work is done.
 
     Raises OptionError for an unknown suffix, MissingDependencyError for a format whose package
     is not installed, OutputError for a folder that is missing or cannot be written.
@@ -109,7 +115,7 @@ def check_output(path: Path) -> None:
 
 
 def write_changes(changes: gpd.GeoDataFrame, path: Path, provenance: Mapping[str, str]) -> None:
-    """`write_batches` of one table."""
+    """`write_batches` for one table."""
     write_batches([changes], path, provenance)
 
 
@@ -119,22 +125,22 @@ def write_batches(
     provenance: Mapping[str, str],
     scene: SceneOf | None = None,
 ) -> None:
-    """Write polygons in the format of the path's suffix, over whatever was there before.
+    """Write polygons in the format of the path's suffix. An existing file is replaced.
 
-    changes: the columns of COLUMNS and Polygon geometries, in any CRS; no rows is fine, no table is
-        not. A GeoPackage is written table by table, the others need all of them in memory at once.
-    provenance: what the run was (inputs, options, versions); GeoPackage keeps it as a table,
-        the others in the file's own metadata.
-    scene: gives what lies around them, once they are written; GeoPackage makes a layer and a
-        project of it.
+    changes: tables with the columns of COLUMNS and Polygon geometries, in any CRS. Tables may be empty,
+        but there must be one. A GeoPackage is written table by table; other formats need all rows in
+        memory.
+    provenance: the record of the run (inputs, options, versions). GeoPackage stores it as a table,
+        other formats in the metadata of the file.
+    scene: returns the surroundings of the changes. GeoPackage stores them as a layer and a project.
 
-    Raises OptionError for an unknown suffix, InputError for other columns, geometries or no CRS,
-    OutputError when the file cannot be written; whatever was at `path` is then still there. What
-    `changes` raises goes through.
+    Raises OptionError for an unknown suffix, InputError for wrong columns, wrong geometries or a
+    missing CRS, and OutputError if the file cannot be written; then an existing file stays. Raises
+    also the errors of `changes`.
     """
     writer = _writer_of(path)
     formats = ", ".join(WRITERS)
-    cure = f"check the free space; where {writer.name} cannot hold it, take another of {formats}"
+    cure = f"check the free space; if {writer.name} cannot hold it, choose another of {formats}"
     with (
         told_as_output(path, (DataSourceError, DataLayerError, FeatureError), cure),
         whole_by_driver(path) as part,
@@ -144,9 +150,9 @@ def write_batches(
 
 
 def read_changes(path: Path) -> gpd.GeoDataFrame:
-    """The changes in a file that `write_changes` wrote, by their ids, with the columns of COLUMNS.
+    """The changes in a file of `write_changes`, sorted by id, with the columns of COLUMNS.
 
-    GeoJSON gives longitudes and latitudes.
+    From GeoJSON they have longitudes and latitudes.
     """
     if path.suffix.lower() == ".parquet":
         changes = gpd.read_parquet(path)
@@ -155,11 +161,12 @@ def read_changes(path: Path) -> gpd.GeoDataFrame:
             changes = pyogrio.read_dataframe(name, layer=LAYER)
     if len(changes) == 0:
         return empty_changes(changes.crs)
-    return _conform(changes).sort_values("id", ignore_index=True)
+    # GeoJSON holds those over 180 degrees in parts.
+    return _conform(changes, ("Polygon", "MultiPolygon")).sort_values("id", ignore_index=True)
 
 
 def _check_length(path: Path) -> None:
-    """Refuse a path that SQLite does not open. Raises OutputError."""
+    """Refuse a path that is too long for SQLite. Raises OutputError."""
     grown = part_of(target_of(path)) / "changes.gpkg"
     room = LONGEST_PATH - len(os.fsencode(grown))
     if room < 0:
@@ -178,15 +185,18 @@ def _writer_of(path: Path) -> Writer:
     return writer
 
 
-def _conform(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The columns of COLUMNS with their dtypes, then `geometry`; nothing is dropped unsaid."""
+def _conform(changes: gpd.GeoDataFrame, kinds: Sequence[str] = ("Polygon",)) -> gpd.GeoDataFrame:
+    """The columns of COLUMNS with their dtypes, then `geometry`. Other columns are refused.
+
+    Raises InputError.
+    """
     if changes.crs is None:
         raise InputError("the changes have no CRS: set one with set_crs before writing them")
     attributes = pd.DataFrame(changes.drop(columns=changes.geometry.name))
     if set(attributes) != set(COLUMNS):
         odd = ", ".join(sorted(map(str, set(attributes) ^ set(COLUMNS))))
         raise InputError(f"changes need the columns {', '.join(COLUMNS)}: they differ in {odd}")
-    if not (changes.geom_type == "Polygon").all():
+    if not changes.geom_type.isin(kinds).all():
         raise InputError("changes need Polygon geometries, one change a row: explode them first")
     typed = attributes[list(COLUMNS)].astype(dict(COLUMNS))
     return gpd.GeoDataFrame(typed, geometry=changes.geometry).reset_index(drop=True)
@@ -195,7 +205,7 @@ def _conform(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 def _write_gpkg(
     changes: Batches, path: Path, provenance: Mapping[str, str], scene: SceneOf | None
 ) -> None:
-    """GeoPackage, a batch in memory at a time; styled, its fields described, with a project."""
+    """GeoPackage, with one batch in memory at a time, and styles, field descriptions and a project."""
     write_geopackage(changes, path, LAYER)
     run = pd.DataFrame({"key": list(provenance), "value": list(provenance.values())}, dtype="str")
     add_table(path, RUN_TABLE, run)
@@ -205,39 +215,51 @@ def _write_gpkg(
 def _write_geojson(
     changes: Batches, path: Path, provenance: Mapping[str, str], _: SceneOf | None
 ) -> None:
-    """RFC 7946: longitude and latitude, outer rings to the left, cut at the antimeridian."""
+    """RFC 7946: longitude and latitude, counterclockwise outer rings, cut at the antimeridian.
+
+    GDAL transforms vertices only, and loses a pole that lies on an edge. So the cut is made here.
+    """
     options = {
         "RFC7946": "YES",
-        "COORDINATE_PRECISION": "8",  # of a degree: about 1 mm, far below any pixel
+        "COORDINATE_PRECISION": "8",  # degrees: about 1 mm, far less than a pixel
         "DESCRIPTION": json.dumps(dict(provenance)),
     }
-    write_whole(changes, path, LAYER, "GeoJSON", options)
+    write_whole(map(_in_degrees, changes), path, LAYER, "GeoJSON", options)
+
+
+def _in_degrees(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    try:
+        outlines = degrees_of(changes.geometry.to_numpy(), changes.crs, EDGES_DEG)
+    except ProjError as error:
+        raise DataSourceError(f"{changes.crs.name} has no longitudes and latitudes") from error
+    cut = gpd.GeoSeries([cut_at_180(each) for each in outlines], changes.index, LONLAT)
+    return changes.set_geometry(cut)
 
 
 def _write_fgb(
     changes: Batches, path: Path, provenance: Mapping[str, str], _: SceneOf | None
 ) -> None:
-    """FlatGeobuf; its spatial index puts the rows in the order of a Hilbert curve."""
+    """FlatGeobuf. Its spatial index sorts rows along a Hilbert curve."""
     write_whole(changes, path, LAYER, "FlatGeobuf", {"DESCRIPTION": json.dumps(dict(provenance))})
 
 
 def _write_parquet(
     changes: Batches, path: Path, provenance: Mapping[str, str], _: SceneOf | None
 ) -> None:
-    """GeoParquet 1.1; provenance is the file's key `geochange_run`, as JSON."""
-    from pyarrow import parquet  # optional: nothing else of geochange needs it
+    """GeoParquet 1.1, with provenance as JSON under the key `geochange_run` of the file."""
+    from pyarrow import parquet  # optional; only this format needs it
 
     gather(changes).to_parquet(path, index=False, schema_version="1.1.0")
     table = parquet.read_table(path)
     geo = json.loads(table.schema.metadata[b"geo"])
-    # geopandas lists the types it saw: for no rows, none. Polygons are promised either way.
+    # geopandas lists the types of the rows, so none for an empty table. All rows are Polygons.
     geo["columns"]["geometry"]["geometry_types"] = ["Polygon"]
     extra = {b"geo": json.dumps(geo), RUN_TABLE.encode(): json.dumps(dict(provenance))}
     parquet.write_table(table.replace_schema_metadata({**table.schema.metadata, **extra}), path)
 
 
 def _nothing_to_check() -> None:
-    """The format needs no package beyond geochange's own."""
+    """The format needs no other package."""
 
 
 def _check_pyarrow() -> None:

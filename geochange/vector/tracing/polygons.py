@@ -127,12 +127,3 @@ def _walk(order: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64
             at = following[at]
         stops.append(len(steps))
     return np.array(steps, np.int64), np.array(stops, np.int64)
-
-
-def areal(geometry: shapely.Geometry) -> shapely.Geometry:
-    """A geometry without the points and lines in it that have no area."""
-    if geometry.geom_type in ("Polygon", "MultiPolygon"):
-        return geometry
-    parts = shapely.get_parts(geometry)
-    parts = shapely.get_parts(parts)  # a collection may hold a MultiPolygon
-    return shapely.multipolygons(parts[shapely.get_type_id(parts) == 3])

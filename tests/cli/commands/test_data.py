@@ -1,4 +1,4 @@
-"""`data check` and `data index` as a stranger meets them."""
+"""`data check` and `data index` for a new user: output, errors and exit codes."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_index_lists_the_splits_that_are_there(
 def test_index_writes_all_or_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (root / "val.txt").write_text("my notes\n")
     assert _exit_code(["data", "index", str(root)]) == 2
-    assert "no list of chips" in capsys.readouterr().err
+    assert "not a list of chips" in capsys.readouterr().err
     assert not (root / "train.txt").exists()
     assert (root / "val.txt").read_text() == "my notes\n"
 

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 as an image tower: what the published package sees, and what it saw once."""
+"""EfficientNet-Lite0 as an image tower: equal to the published package, and to recorded values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from geochange.models.changeclip.efficientnet import (
 from geochange.models.weights.imagenet import fill_tower, renamed
 
 GOLDEN = {
-    # map: (mean of its size, its first value) with weights made from names
+    # map: (mean of its absolute values, its first value), with weights made from names
     "fine": (0.138055, -0.124211),
     "stride 4": (0.184132, 0.038389),
     "stride 32": (0.135224, 0.095921),

@@ -1,4 +1,4 @@
-"""The land head: what stands on each pixel of a date, beside the change that it helps to find."""
+"""The land head: land cover of each pixel at each date, besides the change."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ def test_golden_arrays(published: tuple[str, ChangeClip], case: str) -> None:
         assert _error(view.text, arrays[f"text_{letter}"]) < 2e-5
         assert _error(view.scores, arrays[f"score_{letter}"]) < 1e-6
         if f"global_{letter}" not in arrays:
-            continue  # the same pictures: those of the first case
+            continue  # the pictures of the first case
         assert _error(view.whole, arrays[f"global_{letter}"]) < 2e-5
         assert _error(view.places, arrays[f"local_{letter}"]) < 2e-5
         for level, features in enumerate(view.pyramid):

@@ -30,7 +30,7 @@ def test_windows_come_back() -> None:
 def test_shift_mask_parts_what_the_shift_joined() -> None:
     mask = shift_mask(6, 6, 3, 1)
     assert set(mask.unique().tolist()) == {-100.0, 0.0}
-    assert (mask[0] == 0).all()  # the first window holds neighbours alone
+    assert (mask[0] == 0).all()  # the first window holds only neighbours
     last = mask[3].reshape(3, 3, 3, 3)
     assert last[0, 0, 1, 1] == 0
     assert last[0, 0, 2, 0] == -100

@@ -1,4 +1,4 @@
-"""The one collate: shapes, dtypes, order, and no pixel changed."""
+"""The collate function: shapes, dtypes and order are right, and pixels are unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many chips fit: by what one and two need, and by what is free."""
+"""The batch size follows from the memory of one and two chips, and from free memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Devices: the one meant by "auto", lists of them, and what the workers of a scheduler agree on."""
+"""Devices: "auto", lists of devices, and the agreement of several workers."""
 
 from __future__ import annotations
 

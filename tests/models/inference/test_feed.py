@@ -1,4 +1,4 @@
-"""A device is fed from all callers at once, in order, and what breaks reaches those it concerns."""
+"""A device serves all callers in order, and errors reach the callers that they concern."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_every_caller_has_the_answers_to_its_own_chips(counts: list[int], batch:
 def held(
     feed: DeviceFeed, submit: Callable[..., Future[Any]], parts: list[list[Chip]]
 ) -> list[Any]:
-    """Callers in this order, behind a first batch that is not answered before all of them wait."""
+    """Callers in this order, after a first batch that is answered only when all of them wait."""
     model: Any = feed.model
     model.gate.clear()
     answers, waiting = [], 0
@@ -102,7 +102,7 @@ def test_batches_are_filled_across_callers_in_the_order_of_arrival() -> None:
         feed.model.gate.set()
         for part, answer in zip(parts, answers, strict=True):
             np.testing.assert_array_equal(answer.result().logits, differences(part))
-    # The first alone; then what waited, four by four, whoever it belongs to.
+    # The first chip alone, then the waiting ones in fours, whoever owns them.
     assert feed.model.sizes == [1, 4, 4, 4]
 
 
@@ -117,7 +117,7 @@ def test_chips_of_another_shape_are_a_batch_of_their_own() -> None:
 
 
 def test_what_breaks_reaches_the_callers_of_that_batch_and_no_others() -> None:
-    # The second is loaded alone, behind it the third with the first of the fourth, which breaks.
+    # The second is loaded alone; then the third with the first chip of the fourth, which fails.
     parts = [chips_of(1), chips_of(3, 1), chips_of(3, 2), breaking(chips_of(2, 3), 0), chips_of(3)]
     with feeding(Difference()) as feed, many(5) as submit:
         answers = held(feed, submit, parts)
@@ -176,10 +176,10 @@ def test_a_feed_that_fell_over_leaves_nobody_waiting(
         until(lambda: feed.waiting == 15)
         begun.set()
         for answer in answers:
-            with pytest.raises(RunError, match="broke down"):
+            with pytest.raises(RunError, match="serves the device failed"):
                 answer.result(WAIT_S)
     until(lambda: not any(t.is_alive() for t in feed._threads))
-    with pytest.raises(RunError, match="nobody serves"):
+    with pytest.raises(RunError, match="serve this device have ended"):
         feed.submit(Request(feed.model, chips_of(1), None))
 
 
@@ -234,7 +234,7 @@ def test_too_little_memory_halves_the_batch_and_says_so_once(
     assert sizes[:3] == [16, 8, 4]
     assert set(sizes[3:]) == {2}
     (said,) = caplog.messages
-    assert said.startswith("cpu has too little memory for 16 tiles at once: going on with fewer")
+    assert said.startswith("cpu has too little memory for 16 tiles at once: continuing with fewer")
     assert "--batch 8" in said
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
@@ -270,7 +270,7 @@ def test_the_next_batch_is_scored_before_the_present_one_is_decided_on() -> None
             answer.result()
     asked = feed.model.asked
     assert sorted(asked) == ["decide 2"] * 3 + ["score 2"] * 3
-    # The first was decided on while nothing else was there.
+    # The logits of the first were computed while nothing else was queued.
     assert asked[:2] == ["score 2", "decide 2"]
 
 
@@ -298,7 +298,7 @@ def test_a_cpu_has_sixteen_at_once_by_itself() -> None:
 
 
 class TestOnAGpu:
-    """The same on a GPU made of nothing, whose streams and events only write down what they do."""
+    """The same on a simulated GPU, whose streams and events only record what they do."""
 
     @pytest.fixture(autouse=True)
     def cuda(self, monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
@@ -333,7 +333,7 @@ class TestOnAGpu:
         chips = chips_of(5)
         with feeding(Difference(holds=2), 8, "cuda:0") as feed:
             np.testing.assert_array_equal(ask(feed, chips).logits, differences(chips))
-        # Rows 6 and 7 of the last quarter only filled it, so it is not shown.
+        # Rows 6 and 7 of the last quarter are padding, so they are not predicted.
         assert feed.model.sizes == [8, 4, 2, 2, 2]
 
     def test_a_batch_that_is_not_full_waits_while_the_device_works(self, cuda: FakeCuda) -> None:
@@ -366,7 +366,7 @@ class TestOnAGpu:
         with feeding(Difference(), None, "cuda:0") as feed:
             ask(feed, chips_of(100))
             ask(feed, chips_of(3))
-        # One and two are measured, the first of them twice; all that come after are shown.
+        # One and two chips are measured, the first twice; all later chips are predicted.
         assert feed.model.sizes == [1, 1, 2, 128, 4]
 
 
@@ -382,5 +382,5 @@ def test_a_looker_in_hand_takes_given_names() -> None:
 
 def test_chips_of_several_shapes_are_no_request() -> None:
     other = make_chip(noise((4, 4, 2)), noise((4, 4, 2)))
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="the same shape"):
         Request(Difference(), [*chips_of(1), other], None)

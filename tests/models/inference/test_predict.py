@@ -1,4 +1,4 @@
-"""Chips in, logits out, in order: what has no data is not shown, what is not finite is a fault."""
+"""From chips to logits, in order: chips without data are skipped, non-finite logits are errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SEEN: list[int] = []
 
 
 class Difference:
-    """Logit = first band of after less that of before; a value of 13 in before breaks it."""
+    """Logit = first band after minus first band before. A value of 13 in before raises an error."""
 
     bands = None
     threshold = 0.5
@@ -41,7 +41,7 @@ class Difference:
         assert self.busy.acquire(blocking=False), "two batches at a time on one device"
         try:
             SEEN.append(len(batch))
-            time.sleep(0.001)  # for other threads to come by
+            time.sleep(0.001)  # lets other threads run
             assert not torch.is_grad_enabled()
             before, after = batch.before[:, 0].double(), batch.after[:, 0].double()
             return (after - before) / (before != 13)
@@ -135,7 +135,7 @@ def test_classes_are_scored_by_chip_and_date() -> None:
     assert np.isnan(prediction.scores[3]).all()
     kept = [0, 1, 2, 4]
     np.testing.assert_allclose(prediction.scores[kept], expected[kept], rtol=1e-6)
-    # The network is given the scores of its own batch, and here its logits are made of them.
+    # The network gets the scores of its own batch, and its logits here are made of them.
     np.testing.assert_allclose(prediction.logits[kept, 0, 0], expected[kept, 1, 0], rtol=1e-6)
 
 
@@ -175,7 +175,7 @@ def test_class_names_that_are_given_go_with_their_chips(batch_size: int) -> None
 
 
 class Corner(Difference):
-    """The upper left corner of the date before, wherever the chip was turned."""
+    """Marks the upper left corner of the date before, however the chip is rotated."""
 
     def change_logits(self, batch: Batch) -> torch.Tensor:
         logits = torch.zeros(batch.valid.shape)
@@ -184,7 +184,7 @@ class Corner(Difference):
 
 
 def test_turned_chips_are_turned_back() -> None:
-    # A model of single pixels gives each view the same answer.
+    # A model of single pixels gives each view the same logits.
     chips = chips_of(3)
     chips[2].valid[0, 1:3] = False
     plain = show(Difference(), chips, 2, "cpu").logits
@@ -194,7 +194,7 @@ def test_turned_chips_are_turned_back() -> None:
 def test_each_way_to_turn_is_shown_once() -> None:
     (chip,) = chips_of(1)
     (logits,) = show_turned(Corner(), [chip], 1, "cpu")
-    # Every corner is the upper left one twice: of a turned chip, and of a mirrored one.
+    # Every corner is the upper left one twice: of a rotated chip, and of a mirrored one.
     expected = np.zeros(chip.shape, np.float32)
     for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
         expected[corner] = chip.before[corner][0] * 2 / 8
@@ -208,7 +208,7 @@ def test_turned_chips_keep_their_names() -> None:
 
 @pytest.fixture
 def two_devices(monkeypatch: pytest.MonkeyPatch) -> dict[str, fed.Difference]:
-    """Devices "one" and "two", each with a model of its own; both are the CPU."""
+    """Devices "one" and "two", each with its own model; both are the CPU."""
     models = {"one": fed.Difference(), "two": fed.Difference()}
     monkeypatch.setattr(predicting, "devices_of", lambda wanted: tuple(wanted.split(",")))
     monkeypatch.setattr(predicting, "resident", lambda spec, device: models[device])
@@ -235,7 +235,7 @@ def test_blocks_go_to_the_device_with_the_fewest_chips_waiting(
             model.gate.set()
         for part, answer in zip(parts, answers, strict=True):
             np.testing.assert_array_equal(answer.result().logits, fed.differences(part))
-    # 5 to the first; 3, then 1 to the second, which has fewer; 2 again, for 4 is less than 5.
+    # 5 to the first; 3, then 1 to the second, which has fewer; 2 again, because 4 is less than 5.
     assert shares == [5, 6]
 
 

@@ -1,4 +1,4 @@
-"""What is gathered of many batches, and how it is kept."""
+"""Answers of many batches are gathered and stored."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_half_precision_rounds_as_numpy_does() -> None:
 
 
 class Bright:
-    """Answers with the brightness after."""
+    """The logit is the brightness after."""
 
     bands = None
     threshold = 0.5

@@ -1,4 +1,4 @@
-"""What waits for what when a GPU copies beside what it computes; nothing waits on a CPU."""
+"""A GPU copies while it computes, and waits in the right places; a CPU never waits."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_what_training_left_lies_beside_the_network_and_is_not_part_of_it(tmp_pa
     assert torch.equal(remembered.tensors["optimiser.a.exp_avg"], torch.arange(3.0))
     convert(file, tmp_path / "slim.safetensors")
     assert (tmp_path / "slim.safetensors").stat().st_size < file.stat().st_size
-    with pytest.raises(InputError, match="nothing that training could go on from"):
+    with pytest.raises(InputError, match="holds no training state to resume"):
         read_resume_state(tmp_path / "slim.safetensors")
 
 
@@ -214,7 +214,7 @@ def test_clip_files_of_every_kind(tmp_path: Path) -> None:
 
 
 class _Archived(torch.nn.Module):
-    """Laid out as OpenAI's archives are: the model, and three numbers beside it."""
+    """Like OpenAI's archives: the model, and three numbers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -323,7 +323,7 @@ def test_too_few_names_are_refused_where_texts_need_them(tmp_path: Path) -> None
     write_checkpoint(tmp_path / "few.safetensors", few)
     save_file(small_clip().state_dict(), tmp_path / "clip.safetensors")
     spec = DetectorSpec(str(tmp_path / "few.safetensors"), clip=str(tmp_path / "clip.safetensors"))
-    with pytest.raises(InputError, match=r"has 0 names.*; name others by --vocabulary"):
+    with pytest.raises(InputError, match=r"has 0 names.*; give other names with --vocabulary"):
         spec.build()
     named = replace(spec, vocabulary=tuple("abcdefghij")).build()
     assert named.classes == tuple("abcdefghij")

@@ -1,4 +1,4 @@
-"""Files of weights that claim more than they hold: refused at once, and within little memory."""
+"""Files of weights that claim more than they hold are refused quickly and with little memory."""
 
 from __future__ import annotations
 

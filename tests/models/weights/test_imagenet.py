@@ -1,4 +1,4 @@
-"""ImageNet's weights: read from the package that publishes them, refused with a cure."""
+"""ImageNet weights: read from the package that publishes them, or refused with a cure."""
 
 from __future__ import annotations
 

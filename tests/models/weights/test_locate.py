@@ -1,4 +1,4 @@
-"""`geochange weights` as a stranger meets it: what it tells, and how it refuses."""
+"""`geochange weights` for a new user: its output and its errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 Captured = pytest.CaptureFixture[str]
 
-# No text is read here, and a tower of a few words makes files of a few hundred kilobytes.
+# No text is encoded here, and a small text tower keeps files below a megabyte.
 TINY = {kind: replace(o, text=replace(o.text, words=9)) for kind, o in SMALL.items()}
 
 
@@ -98,7 +98,7 @@ def _picture(path: Path) -> None:
 
 
 UNFIT = {
-    "hostile": ("bad.pth", _hostile, "nothing of it was run: it wants posix.system"),
+    "hostile": ("bad.pth", _hostile, "none of its code was run: it uses posix.system"),
     "truncated": ("bad.safetensors", _truncated, "truncated or damaged"),
     "truncated archive": ("bad.pth", _truncated_pth, "truncated or damaged"),
     "empty": ("bad.pth", Path.touch, "damaged"),
@@ -109,8 +109,16 @@ UNFIT = {
         "gamma is (7,), expected (32,)",
     ),
     "one too many": ("bad.safetensors", _changed(more=torch.ones(1)), "more has no place"),
-    "wrong rank": ("bad.safetensors", _changed(contexts2=torch.ones(3)), "make no sense"),
-    "card of another kind": ("bad.safetensors", _card_says('"heads": 1', '"heads": "1"'), "sense"),
+    "wrong rank": (
+        "bad.safetensors",
+        _changed(contexts2=torch.ones(3)),
+        "are not valid|do not fit",
+    ),
+    "card of another kind": (
+        "bad.safetensors",
+        _card_says('"heads": 1', '"heads": "1"'),
+        "is not valid",
+    ),
     "card out of range": (
         "bad.safetensors",
         _card_says('"threshold": 0.5', '"threshold": 5'),
@@ -136,7 +144,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to be in; no folder of weights is named, and the screen is wide."""
+    """An empty current folder, without a folder of weights, and a wide terminal."""
     monkeypatch.delenv(FOLDER, raising=False)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
@@ -333,8 +341,8 @@ def test_only_states_of_one_network_are_averaged(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("one.safetensors out.safetensors", "a mean of one.safetensors alone; name two states"),
-        ("one.safetensors one.safetensors", "a mean of one.safetensors alone; name two states"),
+        ("one.safetensors out.safetensors", "a mean needs two files or more; name two states"),
+        ("one.safetensors one.safetensors", "a mean needs two files or more; name two states"),
         ("one.safetensors two.safetensors one.safetensors", "would overwrite the input"),
         ("one.safetensors two.safetensors out.pth", "name it out.safetensors"),
         ("one.safetensors nothing.pth out.safetensors", "no weights at nothing.pth"),
@@ -369,7 +377,7 @@ def test_list_says_what_each_file_is(
     ]
     assert rows["clip.bin"] == "CLIP ViT of 2 blocks, 64 wide, patches of 16 px"
     assert rows["hostile.pth"].startswith("cannot be used: the pickle is refused")
-    assert rows["odd.safetensors"].startswith("cannot be used: its card or tensors make no sense")
+    assert rows["odd.safetensors"].startswith("cannot be used: its card or tensors are not valid")
     assert rows["ours.safetensors"].endswith("patches of 16 px, 64 px, prompts published")
     assert rows["theirs.pth"].endswith("4 wide, 64 px, prompts per-date")
     assert not (here / "pwned").exists()

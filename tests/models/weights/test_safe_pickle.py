@@ -23,7 +23,7 @@ WEIGHTS = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.n": torch.tensor(3)}
 
 
 class _Calls:
-    """Pickles as a call of whatever it is given."""
+    """Pickles as a call of any function."""
 
     def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
         self.call = function, arguments
@@ -47,7 +47,7 @@ def _read(stream: BytesIO) -> dict[str, torch.Tensor]:
 
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Callable[[], types.ModuleType]:
-    """A package that is there to write a pickle and gone when it is read, as mm* packages are."""
+    """A package that exists when the pickle is written, and not when it is read, as mm* packages."""
     module = types.ModuleType("mmengine_like")
 
     class History:
@@ -130,16 +130,16 @@ def test_what_wants_to_be_called_is_refused_by_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     value = {"state_dict": WEIGHTS, "message_hub": [_Calls(function, *arguments)]}
-    with pytest.raises(InputError, match=f"nothing of it was run: it wants .*{named}"):
+    with pytest.raises(InputError, match=f"none of its code was run: it (uses|calls) .*{named}"):
         _read(_saved(value, archive))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_results_of_calls_cannot_be_called() -> None:
-    # getattr("", "upper")(), in the pickle machine's own words
+    # getattr("", "upper")() as pickle instructions
     program = b"\x80\x02c__builtin__\ngetattr\nX\x00\x00\x00\x00X\x05\x00\x00\x00upper\x86R)R."
     assert pickle.loads(program) == ""
-    with pytest.raises(InputError, match=r"call what builtins\.getattr returns"):
+    with pytest.raises(InputError, match=r"calls the result of builtins\.getattr"):
         read_stream(BytesIO(program))
 
 
@@ -180,7 +180,7 @@ def test_a_storage_cut_short() -> None:
 
 def test_a_tensor_that_reaches_beyond_its_bytes() -> None:
     def widen(name: str, data: bytes) -> bytes:
-        # The pickle says BININT1 5 for the size as for the storage's count: change the size alone.
+        # BININT1 5 is the size and also the count of the storage: change only the size.
         head, found, tail = data.rpartition(b"K\x05\x85")
         return head + b"K\x7f\x85" + tail if found and name.endswith("data.pkl") else data
 

@@ -1,4 +1,4 @@
-"""The probability raster: right pixels, averaged overviews, a palette, and a COG's layout."""
+"""The probability raster: exact pixels, mean overviews, a palette, and the layout of a COG."""
 
 from __future__ import annotations
 

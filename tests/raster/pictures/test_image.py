@@ -1,4 +1,4 @@
-"""Pictures without a place: what is read of each kind, what is missing in it, what is refused."""
+"""Images without a CRS: the pixels of each format, missing pixels, and refused files."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_alpha_holds_no_data_where_it_is_zero(tmp_path: Path) -> None:
 def test_nodata_of_an_unsigned_picture_fills_all_bands(tmp_path: Path) -> None:
     pixels = COLOURS.copy()
     pixels[0, 0] = 0
-    pixels[0, 1, 0] = 0  # dark in one band is honest
+    pixels[0, 1, 0] = 0  # dark in one band only is data
     _, valid = read_picture(make_raster(tmp_path / "a.tif", pixels, crs=None, nodata=0), None)
     assert np.argwhere(~valid).tolist() == [[0, 0]]
 
@@ -179,7 +179,7 @@ def test_a_picture_that_points_to_others_is_refused(tmp_path: Path) -> None:
         '<SimpleSource><SourceFilename relativeToVRT="1">a.png</SourceFilename></SimpleSource>'
         "</VRTRasterBand></VRTDataset>"
     )
-    with pytest.raises(InputError, match=r"b\.png: is no PNG, JPEG or TIFF but VRT"):
+    with pytest.raises(InputError, match=r"b\.png: is VRT, not PNG, JPEG or TIFF"):
         read_picture(tmp_path / "b.png", None)
 
 

@@ -1,4 +1,4 @@
-"""The numbers of labels: what is read of a file, what is no number, what is refused."""
+"""Values of labels: what is read from each format, which pixels have none, and refused files."""
 
 from __future__ import annotations
 
@@ -80,9 +80,7 @@ def test_colours_are_no_labels(tmp_path: Path) -> None:
         layers(MASK, WHITE, MASK)(tmp_path / "b.tif"),
         picture(np.dstack([WHITE, MASK, MASK]))(tmp_path / "c.jpg"),
     ):
-        with pytest.raises(
-            InputError, match="bands that differ, as those of colours do"
-        ) as refused:
+        with pytest.raises(InputError, match="bands that differ, so it holds colours") as refused:
             read_label(path)
         assert "\n" not in str(refused.value) and path.name in str(refused.value)
 
@@ -90,7 +88,7 @@ def test_colours_are_no_labels(tmp_path: Path) -> None:
 def test_the_cure_for_colours_is_the_palette_they_came_from(tmp_path: Path) -> None:
     colours = np.zeros((*MASK.shape, 3), np.uint8)
     colours[MASK == 1] = (0, 255, 0)
-    with pytest.raises(InputError, match="a palette is read as it is"):
+    with pytest.raises(InputError, match="a palette is read by its numbers"):
         read_label(picture(colours)(tmp_path / "a.png"))
     label = read_label(numbered([0, 0, 0, 0, 255, 0])(tmp_path / "b.png"))
     np.testing.assert_array_equal(label.numbers, MASK == 1)
@@ -99,7 +97,16 @@ def test_the_cure_for_colours_is_the_palette_they_came_from(tmp_path: Path) -> N
 def test_what_can_hold_no_label_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="complex numbers"):
         read_label(make_raster(tmp_path / "a.tif", MASK.astype(np.complex64)))
-    with pytest.raises(InputError, match="is no PNG, JPEG or TIFF but GIF"):
+    with pytest.raises(InputError, match="is GIF, not PNG, JPEG or TIFF"):
         read_label(picture(WHITE)(tmp_path / "a.gif"))
     with pytest.raises(InputError, match="no such file"):
         read_label(tmp_path / "gone.png")
+
+
+def test_a_label_whose_pixels_are_damaged_is_named(tmp_path: Path) -> None:
+    path = make_raster(tmp_path / "a.png", noise((64, 64)), driver="PNG", crs=None)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 255
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.png: damaged or cut off, its pixels cannot be read"):
+        read_label(path)

@@ -1,4 +1,4 @@
-"""Small pictures of large rasters: the right ones, and never by reading all of it."""
+"""Small images of large rasters: correct, and without reading the whole raster."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ Counted = Callable[[], int]
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> Counted:
-    """How many pixels were asked of rasters at full resolution."""
+    """The number of pixels that were read at full resolution."""
     counts: list[int] = []
     read = glancing.AlignedRaster._read_piece
 
@@ -138,6 +138,6 @@ def test_what_cannot_be_read_is_invalid(tmp_path: Path) -> None:
     damaged[len(damaged) // 2 : len(damaged) // 2 + 60_000] = b"\0" * 60_000
     path.write_bytes(damaged)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("geochange.raster.retry.sleep", lambda _: None)
+        patch.setattr("geochange.raster.access.retry.sleep", lambda _: None)
         seen = read_overview(date, Window(0, 0, 600, 600), 100)
     assert not seen.valid.any()

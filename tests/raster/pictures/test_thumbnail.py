@@ -1,4 +1,4 @@
-"""A miniature shows what the raster shows, whatever blocks it was seen in."""
+"""A thumbnail shows what the raster shows, for any blocks."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_the_store_puts_together_what_blocks_saw(plan: TilePlan, longest: int) -
         store.create()
         for block in plan.blocks():
             part = ThumbnailBuilder(miniature, miniature.owned(plan.owned_window(block)), LIKE)
-            # All of it, so that the answer is the same: a block sees no farther than its tiles.
+            # A single block sees all tiles, so the result is the same.
             part.add(plan.full_window, pixels, valid)
             store.put(block, part.seen())
         seen, there = store.get()

@@ -1,4 +1,4 @@
-"""A colour that is flagged as alpha is noticed; true transparency is not."""
+"""A colour that is flagged as alpha is detected; true transparency is not."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def test_it_is_said_with_cures_that_hold(tmp_path: Path) -> None:
     said = [line for line in seen.warnings if "flagged as alpha" in line]
     assert said == [
         f"{path}: band 4 is flagged as alpha but varies like a colour: it is not compared, and its "
-        "zeros are nodata; if it is near infrared, compare it (--bands 4,1,2) or take the flag "
-        "away (gdal_edit -colorinterp_4 undefined)"
+        "zeros are nodata; if it is near infrared, compare it (--bands 4,1,2) or remove the flag "
+        "(gdal_edit -colorinterp_4 undefined)"
         for path in (before, after)
     ]
     assert seen.before.nodata > 0

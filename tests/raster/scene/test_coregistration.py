@@ -1,4 +1,4 @@
-"""Planted shifts are found to a tenth of a pixel; where there is nothing to tell, none is told."""
+"""Planted shifts are found to a tenth of a pixel; no shift is reported without evidence."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_planted_shift_is_found(tmp_path: Path, planted: tuple[float, float], 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("factor", [1e-6, 1e15, 4e16])
 def test_the_unit_of_the_numbers_is_no_matter(tmp_path: Path, factor: float) -> None:
-    """Numbers up to 1e19 are data, and their squares and sums leave float32."""
+    """Values up to 1e19 are data, and their squares and sums exceed float32."""
     before = ground(200)
     paths = [
         make_raster(tmp_path / name, (pixels.astype(np.float64) * factor).astype(np.float32))

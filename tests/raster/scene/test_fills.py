@@ -1,4 +1,4 @@
-"""Fills that no file declares: found once for the scene, named with a cure, and never change."""
+"""Fills that no file declares: found once per scene, reported with a cure, and never change."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def heeded(pair: RasterPair) -> SceneSample:
 
 
 def valid(sample: SceneSample) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Where each date holds data, by reading the pair as a run does."""
+    """Where each date holds data, read as in a run."""
     answers = []
     for date in (sample.pair.before, sample.pair.after):
         with date.reader() as read:
@@ -99,7 +99,7 @@ def test_a_fill_is_nodata_and_named_with_its_cure(
     said = "band 2 holds" if bands == ONE else "bands 1, 2, 3 hold"
     assert str(fill) == (
         f"{tmp_path / 'after.tif'}: {said} {text} on 9.77 % of the sample, which the file does not "
-        f"call nodata: taken for nodata; declare it (gdal_edit -a_nodata {text})"
+        f"declare as nodata: treated as nodata; declare it (gdal_edit -a_nodata {text})"
     )
     before, after = valid(sample)
     assert before.all()
@@ -136,12 +136,12 @@ def test_what_may_be_honest_is_named_and_compared(
     sample = heeded(pair_of(tmp_path, ground(dtype), holding(dtype, value, bands)))
     (fill,) = sample.fills
     assert (fill.value, fill.bands, fill.taken, fill.cure) == (str(value), bands, False, cure)
-    assert f"compared as data; if it stands for none, declare it ({cure})" in str(fill)
+    assert f"compared as data; if it marks missing pixels, declare it ({cure})" in str(fill)
     assert all(each.all() for each in valid(sample))
 
 
 def plateau(pixels: NDArray[Any]) -> None:
-    """New, flat and bright: change, four times as far from all else as that reaches."""
+    """New, flat and bright: change, at four times the range of the other values."""
     pixels[HOLE] = pixels.max() * 4
 
 
@@ -161,7 +161,7 @@ def zero_or_one(pixels: NDArray[Any]) -> None:
 
 
 def sea(pixels: NDArray[Any]) -> None:
-    """Flat at 0, with a shore that rises from it."""
+    """Flat at 0, with a rising shore."""
     pixels[:] = np.linspace(0.01, 400, SIZE)[:, None, None] + pixels / 1000
     pixels[HOLE] = 0
 
@@ -171,7 +171,7 @@ def specks(pixels: NDArray[Any]) -> None:
 
 
 def near(pixels: NDArray[Any]) -> None:
-    """A usual number among the others."""
+    """A usual fill value among the other values."""
     pixels[:] = (pixels - 130) * 200
     pixels[HOLE] = -9999
 

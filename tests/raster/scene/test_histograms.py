@@ -1,4 +1,4 @@
-"""Histograms: how far they are apart, and how much of one is as bright as cloud."""
+"""Histograms: their distance, and the share of one that is as bright as cloud."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the numbers of a raster to 8 bits: once for the scene, the same for both dates where it can be."""
+"""Radiometry: to 8 bits once for the scene, and equal for both dates where possible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scene sample: whole windows spread evenly, few enough, and of both dates the same."""
+"""The scene sample: whole windows, evenly spread, limited in number, equal for both dates."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from makers import NORTH_UP, UTM, make_raster, noise
 
 from geochange.grid.tiling import Window
-from geochange.raster import retry
+from geochange.raster.access import retry
+from geochange.raster.access.unreadable import Unreadable, UnreadableError
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import inspect
 from geochange.raster.scene.radiometry import UNCHANGED, Stretch, choose
 from geochange.raster.scene.sampling import VALUES, WINDOW_PX, SceneSample, sample_windows
-from geochange.raster.unreadable import Unreadable, UnreadableError
 from geochange.vector.aoi import AreaOfInterest
 
 ONE = Bands((1,), (1,))
@@ -104,7 +104,7 @@ def test_a_window_without_data_is_no_chip(tmp_path: Path) -> None:
 def test_a_warp_does_not_turn_a_joint_stretch_into_two(
     tmp_path: Path, dtype: str, nodata: float | None
 ) -> None:
-    """Two dates of one type have common numbers, whether or not one of them is resampled."""
+    """Two dates of one dtype have a common scale, whether or not one of them is resampled."""
     half = NORTH_UP @ Affine.translation(0.5, 0.5)
     sample = SceneSample(pair_of(tmp_path, dtype, half, nodata))
     radiometry = choose("joint", *sample.pixels())

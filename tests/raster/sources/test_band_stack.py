@@ -1,4 +1,4 @@
-"""Bands in files of their own are one raster."""
+"""Bands in separate files are one raster."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_sign_in_a_name_that_is_there_parts_nothing(
 
 
 def test_a_long_stack_is_one(tmp_path: Path) -> None:
-    """Longer than a path may be."""
+    """Its name is longer than a path may be."""
     names = [f"{tmp_path}/{'x' * 60}{number}.tif" for number in range(64)]
     path = PLUS.join(names)
     assert len(path) > 4096 and is_stack(path) and files_of_stack(path) == names

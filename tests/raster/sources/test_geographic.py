@@ -1,4 +1,4 @@
-"""CF files on latitude and longitude: WGS 84 with a word, and nothing that only looks like it."""
+"""CF files on latitude and longitude: WGS 84 with a warning, and no other files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from geochange.raster.bands import Bands
 from geochange.raster.pair import align_pair
 from geochange.raster.sources.resolve import inspect_source
 
-SAID = "names no CRS; its axes are latitude and longitude, taken as WGS 84"
+SAID = "names no CRS; its axes are latitude and longitude, so WGS 84 is used"
 
 
 @pytest.mark.parametrize(

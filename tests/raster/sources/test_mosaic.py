@@ -1,4 +1,4 @@
-"""Many files as one raster: the pixels of the whole, gaps that are nodata, and one line for misfits."""
+"""Many files as one raster: the pixels of the whole, nodata in gaps, and one line for mismatches."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pyproj import CRS
 
 from geochange.errors import InputError
 from geochange.grid.tiling import Window
-from geochange.raster import retry
+from geochange.raster.access import retry
+from geochange.raster.access.unreadable import UnreadableError
 from geochange.raster.bands import Bands
 from geochange.raster.fingerprint import files_of, fingerprint_of
 from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect, opened
 from geochange.raster.sources.mosaic import is_tileset, tiles_of
-from geochange.raster.unreadable import UnreadableError
 
 SIDE, ROWS, COLS = 20, 5, 7
 WHOLE = Window(0, 0, SIDE * ROWS, SIDE * COLS)
@@ -113,11 +113,11 @@ def test_an_index_names_its_tiles(tmp_path: Path) -> None:
     (tmp_path / "odd.gti").write_text(
         "<GDALTileIndexDataset><IndexDataset>a</IndexDataset><Filter>x</Filter></GDALTileIndexDataset>"
     )
-    with pytest.raises(InputError, match="says Filter"):
+    with pytest.raises(InputError, match="uses Filter"):
         tiles_of(str(tmp_path / "odd.gti"))
     with pytest.raises(InputError, match="no field 'location'"):
         inspect(write_plain(tmp_path))
-    with pytest.raises(InputError, match="not a tile index"):
+    with pytest.raises(InputError, match="not a readable tile index"):
         inspect("GTI:" + str(files[0]))
 
 
@@ -205,7 +205,7 @@ def test_signs_in_the_name_of_a_folder_that_is_there_are_no_pattern(
 ) -> None:
     place = tmp_path / folder
     place.mkdir(parents=True)
-    (tmp_path / "a1").mkdir()  # which such a folder would match as a pattern
+    (tmp_path / "a1").mkdir()  # such a folder would match as a pattern
     for name in ("x.tif", "y.tif"):
         (place / name).touch()
         (tmp_path / "a1" / name).touch()

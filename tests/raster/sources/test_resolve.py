@@ -1,4 +1,4 @@
-"""What a name stands for: the file that has it, before all else; what lies in archives and products."""
+"""Resolving names: an existing file first, then archives and products."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_file_that_has_the_name_is_meant(
 def test_signs_in_a_folders_name_mean_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, is_relative: bool
 ) -> None:
-    """Of a file in it, of bands one over the other, of tiles side by side."""
+    """For a file, for stacked bands, and for tiles."""
     place = tmp_path / folder
     place.mkdir()
     monkeypatch.chdir(place)
@@ -186,19 +186,19 @@ def test_several_rasters_are_listed_and_each_can_be_named(tmp_path: Path, name: 
     for cure in shlex.split(text.removesuffix(" and 2 more").replace(",", "")):
         assert inspect_source(cure).grid.shape == PIXELS.shape[:2]
     both = shlex.split(text.replace(",", ""))[:2]
-    assert len(inspect_source(" + ".join(both)).files) == 0  # a stack is laid out in memory
+    assert len(inspect_source(" + ".join(both)).files) == 0  # a stack is created in memory
     assert len(files_of(inspect_source(" + ".join(both)))) == 3
 
 
 @pytest.mark.parametrize(
     ("name", "members", "said"),
     [
-        ("a.zip", ("a.txt", "b.txt"), r"a\.zip: holds no raster but a\.txt, b\.txt"),
-        ("a.tar.gz", (), r"a\.tar\.gz: holds no raster but nothing"),
+        ("a.zip", ("a.txt", "b.txt"), r"a\.zip: holds no raster, only a\.txt, b\.txt"),
+        ("a.tar.gz", (), r"a\.tar\.gz: holds no raster, only nothing"),
         ("a.7z", None, "is an archive that GDAL does not read; unpack it first"),
         ("a.tar.bz2", None, "is an archive that GDAL does not read; unpack it first"),
-        ("a.zip", None, r"a\.zip: damaged, or no archive"),
-        ("a.tif.gz", None, "holds no raster that GDAL can read; unpack it and look"),
+        ("a.zip", None, r"a\.zip: damaged, or not an archive"),
+        ("a.tif.gz", None, "holds no raster that GDAL can read; unpack it and check"),
     ],
 )
 def test_archives_without_a_raster(
@@ -224,7 +224,7 @@ def test_what_is_not_in_an_archive_is_said_with_what_is(tmp_path: Path) -> None:
 def test_an_archive_on_a_server_is_read_by_the_name_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("geochange.raster.retry.sleep", lambda pause_s: None)
+    monkeypatch.setattr("geochange.raster.access.retry.sleep", lambda pause_s: None)
     (tmp_path / "here").mkdir()
     (tmp_path / "notes").mkdir()
     pack(tmp_path / "here", "a.zip", "b.tif")

@@ -1,4 +1,4 @@
-"""Containers: what is in them is listed by names that can be copied, those first that can be used."""
+"""Containers: their subdatasets are listed with names to copy, usable ones first."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_subdatasets_without_a_place_are_said_to_be_so(tmp_path: Path) -> None:
 
 def test_a_quote_sign_in_the_name_is_one_too_many(tmp_path: Path) -> None:
     path = make_netcdf(tmp_path / 'a".nc', ("red", "green"))
-    with pytest.raises(InputError, match="GDAL cannot name what lies in it"):
+    with pytest.raises(InputError, match="GDAL cannot name its subdatasets"):
         inspect_source(path)
     path.rename(tmp_path / "a.nc")  # the cure
     assert inspect_source(f'NETCDF:"{tmp_path}/a.nc":red').grid.shape == SHAPE

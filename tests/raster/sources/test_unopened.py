@@ -1,4 +1,4 @@
-"""Why a raster cannot be opened: what was found, and what to do."""
+"""Errors on opening a raster: what was found, and the cure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals by drawing chips: seeded, pooled, and as wide as they should be."""
+"""Bootstrap intervals over chips: seeded, pooled, and with the right width."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from geochange.training.metrics.counts import Counts
 
 
 def chips(count: int, seed: int = 0) -> list[Counts]:
-    """Chips of 1000 pixels of which about a tenth is wrong, more in some than in others."""
+    """Chips of 1000 pixels with about a tenth wrong, more in some than in others."""
     draw = np.random.default_rng(seed)
     made = []
     for wrong in draw.beta(2, 18, count):
@@ -31,7 +31,7 @@ def test_the_pooled_figure_lies_inside_and_every_figure_has_an_interval() -> Non
 
 
 def test_it_is_as_wide_as_the_mean_of_so_many_chips_is_uncertain() -> None:
-    # All chips are of one size: accuracy is a mean, whose standard error is known.
+    # All chips have one size, so accuracy is a mean with a known standard error.
     sample = chips(200)
     values = np.array([each.figures()["accuracy"] for each in sample])
     error = 1.96 * values.std(ddof=1) / np.sqrt(len(values))
@@ -42,7 +42,7 @@ def test_it_is_as_wide_as_the_mean_of_so_many_chips_is_uncertain() -> None:
 
 
 def test_chips_are_drawn_and_not_pixels() -> None:
-    """One chip tells nothing of other chips, however many pixels it has."""
+    """One chip tells nothing about other chips, however many pixels it has."""
     alike = interval([Counts(10**6, 10**5, 10**5, 10**7)] * 5)
     assert all(low == high for low, high in alike.values())
 

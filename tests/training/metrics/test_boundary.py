@@ -1,4 +1,4 @@
-"""Boundaries within a tolerance, against a slow and plain writing of the same."""
+"""Boundaries within a tolerance, compared with a slow and simple implementation."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_it_is_what_a_plain_count_gives(
 
 @pytest.mark.parametrize(("shift", "f1"), [(0, 1.0), (1, 1.0), (2, 1.0), (3, 0.0)])
 def test_what_is_shifted_by_no_more_than_the_tolerance_is_right(shift: int, f1: float) -> None:
-    # A line of its own in each corner, so that a shift along it would not help.
+    # Each corner has another line, so that a shift along it does not help.
     label = square((30, 30), 10, 0, 30).astype(np.uint8)
     label[20:] = 0
     changed = np.roll(label == 1, shift, axis=0)
@@ -103,7 +103,7 @@ def test_neither_the_rim_nor_the_unknown_is_a_boundary() -> None:
     assert boundary_counts(np.ones((12, 12), bool), label, 2) == BoundaryCounts()
     label[:, 6:] = UNKNOWN
     assert boundary_counts(square((12, 12), 0, 0, 6) | (label == UNKNOWN), label, 2).true == 0
-    # What is said of unknown pixels changes nothing.
+    # Predictions of unknown pixels change nothing.
     changed, label = scene(5, (30, 30))
     assert (label == UNKNOWN).any()
     turned = np.where(label == UNKNOWN, ~changed, changed)

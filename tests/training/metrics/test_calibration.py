@@ -1,4 +1,4 @@
-"""What is fitted to logits in bins, against the same fitted to the pixels themselves."""
+"""A fit to binned logits, compared with the same fit to all pixels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from geochange.training.metrics.counts import Counts
 def pixels(
     count: int = 20_000, temperature: float = 1.0, seed: int = 0
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Logits that are `temperature` times as large as they should be."""
+    """Logits that are `temperature` times too large."""
     draw = np.random.default_rng(seed)
     true = draw.normal(-2, 2, count)
     label = (draw.random(count) < expit(true)).astype(np.uint8)
@@ -59,7 +59,7 @@ def test_logits_however_large_are_counted() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.floats(0.3, 4), st.sampled_from(["f1", "iou"]))
-@example(645, 0.3046875, "f1")  # whose best cut of all is no threshold that is allowed
+@example(645, 0.3046875, "f1")  # the best cut is not an allowed threshold
 def test_no_threshold_scores_better_than_the_best(seed: int, temperature: float, name: str) -> None:
     logits, label = pixels(300, seed=seed)
     found = LogitHistogram.of(logits, label)
@@ -71,7 +71,7 @@ def test_no_threshold_scores_better_than_the_best(seed: int, temperature: float,
     cuts = np.unique(logits)
     allowed = cuts[(cuts >= low) & (cuts <= high)]
     everything = (Counts.of(logits >= cut, label).figures()[name] for cut in allowed)
-    # Between two logits of one bin there is no threshold.
+    # No threshold lies between two logits of one bin.
     assert best >= max(everything) - 0.02
     edges = np.arange(-500, 500) * WIDTH
     edges = edges[(edges >= low) & (edges <= high)]
@@ -95,7 +95,7 @@ def test_a_threshold_is_one_that_a_byte_can_tell_from_0_and_1(temperature: float
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5, 8.0])
 def test_the_temperature_is_recovered(temperature: float) -> None:
     found = histogram(200_000, temperature).fit_temperature()
-    # Logits beyond the last bin tell nothing of how far beyond they lie.
+    # Logits beyond the last bin do not tell how far beyond they are.
     assert found == pytest.approx(temperature, rel=0.03)
 
 

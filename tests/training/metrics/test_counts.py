@@ -1,4 +1,4 @@
-"""Counts and their figures, against scikit-learn's on random masks."""
+"""Counts and their measures, compared with scikit-learn on random masks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CELLS = st.integers(0, 2**40)
 
 
 def masks(seed: int, shape: tuple[int, int] = (40, 50)) -> tuple[NDArray, NDArray]:
-    """A prediction that is better than chance, and a label of which a tenth is unknown."""
+    """A prediction that is better than chance, and a label with a tenth unknown."""
     draw = np.random.default_rng(seed)
     label = (draw.random(shape) < draw.uniform(0.05, 0.6)).astype(np.uint8)
     changed = (label == 1) ^ (draw.random(shape) < draw.uniform(0.05, 0.4))

@@ -1,4 +1,4 @@
-"""The same figures by torchmetrics, batch by batch."""
+"""The same measures by torchmetrics, batch by batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reliability diagram: bars as high as what was observed."""
+"""The reliability diagram: the height of a bar is the observed frequency."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def diagram(pixels: list[int], observed: list[float]) -> np.ndarray:
 
 
 def bar(picture: np.ndarray, number: int, colour: tuple[int, int, int], shift: float) -> int:
-    """How many pixels of a colour stand in the column of a bin."""
+    """The number of pixels of a colour in the column of a bin."""
     x = round(LEFT + (number + shift) / BINS * (RIGHT - LEFT))
     return int((picture[:, x] == colour).all(axis=1).sum())
 

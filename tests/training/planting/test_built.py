@@ -1,4 +1,4 @@
-"""Labelled buildings and layouts of towns, as things to plant."""
+"""Labelled buildings and town layouts as objects to plant."""
 
 from __future__ import annotations
 

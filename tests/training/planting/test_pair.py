@@ -1,4 +1,4 @@
-"""Planted pairs: known by their seed, labelled where they differ by what was planted."""
+"""Planted pairs: determined by their seed, and labelled where a planted object changes pixels."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_pairs_differ_where_the_label_says_and_hardly_elsewhere(library: Library
     for seed in range(30):
         chip = plant(library, quiet, seed)
         changed = label(chip) == 1
-        # Shadows and soft edges are no change, and lie beside it.
+        # Shadows and soft edges beside an object are not change.
         far_off = ~ndimage.binary_dilation(changed, iterations=14)
         apart = np.abs(chip.before.astype(int) - chip.after).mean(axis=2)
         inside += apart[changed].tolist()
@@ -188,7 +188,7 @@ def test_nobody_knows_whether_green_in_place_of_green_is_a_change() -> None:
 
 
 def grown_city() -> Library:
-    """A place from orbit, where a bright quarter stands at the second visit."""
+    """A place in satellite images with a new bright quarter at the second date."""
     first = land(9)
     second = first.copy()
     second[60:80, 70:95] = 250

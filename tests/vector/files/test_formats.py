@@ -1,4 +1,4 @@
-"""Vector formats: each row of the table is read as polygons, whatever the file is called."""
+"""Vector formats: each row of the table is read as polygons, under any file name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DRAWN[2:14, 3:23] = True
 
 
 def make(path: Path, driver: str | None = None) -> Path:
-    """A file of one square, by the driver of its suffix."""
+    """A file with one square, by the driver of its suffix."""
     columns = {"kind": ["x"]}
     aside = make_polygons(path.parent / "aside.gpkg", [square(2, 3, 12, 20)], UTM, columns=columns)
     table = gpd.read_file(aside).to_crs(LONLAT)
@@ -111,7 +111,7 @@ def test_an_archive_without_polygons_is_none(tmp_path: Path) -> None:
         archive.writestr("readme.txt", "nothing")
         archive.writestr("about.json", "{}")
     assert not is_vector(tmp_path / "a.zip")
-    with pytest.raises(InputError, match=r"holds no polygons but readme\.txt, about\.json"):
+    with pytest.raises(InputError, match=r"holds no polygons, only readme\.txt, about\.json"):
         name_to_open(tmp_path / "a.zip")
 
 
@@ -120,7 +120,9 @@ def test_formats_that_are_not_read_are_named(tmp_path: Path, suffix: str) -> Non
     path = tmp_path / f"a{suffix}"
     path.touch()
     assert is_vector(path)
-    with pytest.raises(InputError, match=r"which is not read; give polygons as \.gpkg") as refused:
+    with pytest.raises(
+        InputError, match=r"which is not supported; give polygons as \.gpkg"
+    ) as refused:
         find_layer(path)
     assert ", ".join(VECTORS) in str(refused.value)
 

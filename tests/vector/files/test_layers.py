@@ -1,4 +1,4 @@
-"""A GeoPackage written a few rows at a time is the one written at once."""
+"""A GeoPackage written in batches equals one written at once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def table() -> gpd.GeoDataFrame:
             "confidence_mean": number / 20,
             "confidence_max": number / 12,
             "touches_edge": number % 3 == 0,
-            # The first batch, which makes the columns, has no name at all.
+            # The first batch, which defines the columns, has no class names.
             "change": [None] * 5 + ["farmland -> pond"] * (ROWS - 5),
             "before_score": [None] * 5 + [0.5] * (ROWS - 5),
         },

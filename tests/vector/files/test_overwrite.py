@@ -1,4 +1,4 @@
-"""What a reviewer said is not lost to the next run, whatever the format and the state of a file."""
+"""A run never overwrites reviews, for any format and state of the file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OTHERS = [suffix for suffix in WRITERS if suffix != ".gpkg"]
 
 
 def said_of(path: Path, overwrite: bool = False) -> str:
-    """The line that refuses a file of changes at this place; nothing where it may be written."""
+    """The error for a file of changes at this path; empty if it may be written."""
     try:
         check_output(path)
         refuse_reviewed(path, overwrite)
@@ -48,7 +48,7 @@ def assert_says(said: str, wanted: str) -> None:
 
 
 def assert_whole(path: Path, changes: int) -> None:
-    """A GeoPackage that SQLite finds no fault with, with nothing beside it."""
+    """Check a GeoPackage with SQLite, and that it has no companion files."""
     assert journals(path) == []
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -130,7 +130,7 @@ def test_other_formats_in_odd_states(tmp_path: Path, suffix: str) -> None:
     path.write_text("my notes")
     assert_says(said_of(path), "cannot be read .*--overwrite")
     path.unlink()
-    assert_says(said_of(write_foreign(path)), "holds what no run wrote, which would be lost")
+    assert_says(said_of(write_foreign(path)), "holds data that no run wrote, which would be lost")
     write_reviewed(path, "unset")
     assert said_of(path) == ""
     assert reviewed(path) == 0
@@ -146,3 +146,14 @@ def test_a_run_over_reviews_is_refused_before_any_work(tmp_path: Path) -> None:
     assert out.read_bytes() == there
     check_run(before, after, out, RunOptions(overwrite=True))
     check_run(before, after, write_reviewed(out, "unset"), RunOptions())
+
+
+def test_a_query_in_the_place_of_changes_is_somebody_elses(tmp_path: Path) -> None:
+    """To count its rows may take for ever."""
+    path = tmp_path / "changes.gpkg"
+    with closing(sqlite3.connect(path)) as database, database:
+        endless = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT"
+        columns = "x AS area_m2, x AS confidence_mean, x AS confidence_max, x AS status"
+        database.execute(f"CREATE VIEW changes AS {endless} {columns} FROM r")
+    with pytest.raises(OutputError, match="holds the view changes, which would be lost"):
+        refuse_foreign(path, overwrite=False)

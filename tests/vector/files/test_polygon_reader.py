@@ -1,4 +1,4 @@
-"""Polygons of any file and CRS: the same pixels, or one line that says what is wrong with them."""
+"""Polygons of any file and CRS give the same pixels, or one line with the error."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from polygon_files import DRIVERS, grid_of, make_polygons, square
 from pyproj import CRS, Transformer
 
 from geochange.errors import InputError
+from geochange.grid.areas import areal
 from geochange.grid.tiling import TilePlan, Window
 from geochange.vector.files.polygon_reader import Burner, find_layer, read_outlines
-from geochange.vector.tracing.polygons import areal
 
 SHAPE = (30, 40)
 WHOLE = Window(0, 0, *SHAPE)
@@ -34,7 +34,7 @@ def pixels(path: Path) -> np.ndarray:
 
 
 def by_hand(*polygons: shapely.Geometry) -> np.ndarray:
-    """Whether the middle of each pixel lies inside."""
+    """Whether the centre of each pixel lies inside."""
     rows, cols = np.indices(SHAPE) + 0.5
     return np.logical_or.reduce([shapely.contains_xy(each, cols, rows) for each in polygons])
 
@@ -47,7 +47,7 @@ def test_any_format_and_crs(tmp_path: Path, suffix: str, crs: CRS) -> None:
 
 
 def test_long_edges_bend_as_they_do_on_the_ground(tmp_path: Path) -> None:
-    """Six degrees of a parallel are no straight line in UTM: chords alone miss 10,986 pixels here."""
+    """Six degrees of a parallel are curved in UTM: straight lines would miss 10,986 pixels here."""
     frame = gpd.GeoDataFrame(geometry=[shapely.box(6, 44, 12, 45)], crs=LONLAT)
     frame.to_file(tmp_path / "drawn.gpkg")
     grid = grid_of((480, 960), transform=Affine(500, 0, 260_000, 0, -500, 5_080_000))
@@ -108,7 +108,7 @@ BOW_TIE = shapely.Polygon([(2, 2), (9, 9), (9, 2), (2, 9)])
     [
         ([square(2, 2, 3), shapely.Point(3, 3)], "feature 2 is a Point"),
         ([shapely.LineString([(1, 1), (5, 5)])], "LineString"),
-        ([square(9, 9, 4), BOW_TIE], "feature 2 is no valid polygon (Self-intersection"),
+        ([square(9, 9, 4), BOW_TIE], "feature 2 is not a valid polygon (Self-intersection"),
     ],
 )
 def test_geometry_that_is_no_polygon(
@@ -126,7 +126,7 @@ def test_a_ring_of_two_points(tmp_path: Path) -> None:
     feature["geometry"] = {"type": "Polygon", "coordinates": [ring]}
     path = tmp_path / "drawn.geojson"
     path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    with pytest.raises(InputError, match="no valid polygon"):
+    with pytest.raises(InputError, match="not a valid polygon"):
         pixels(path)
 
 

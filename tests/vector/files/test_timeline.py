@@ -1,4 +1,4 @@
-"""Changes of several pairs in one file, which QGIS's temporal controller plays."""
+"""Changes of several pairs in one file for QGIS's temporal controller."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_changes_carry_their_dates(tmp_path: Path) -> None:
 
 def test_no_changes_are_a_file_too_and_no_span_is_none(tmp_path: Path) -> None:
     assert write_timeline([span("2021-05-01", "2022-05-03")], tmp_path / "all.gpkg") == 0
-    with pytest.raises(InputError, match="no pair"):
+    with pytest.raises(InputError, match="no changes to write"):
         write_timeline([], tmp_path / "none.gpkg")
     with pytest.raises(OutputError, match=r"end its name in \.gpkg"):
         write_timeline(YEARS, tmp_path / "all.fgb")

@@ -1,4 +1,4 @@
-"""Every vector format keeps the same promises; the GeoPackage and GeoJSON keep some more."""
+"""Every vector format keeps the same promises; GeoPackage and GeoJSON keep more."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
 import shapely
 from pyogrio.errors import DataSourceError
-from pyproj import CRS
+from pyproj import CRS, Transformer
 
 from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
 from geochange.qgis.schema import FIELDS
@@ -102,7 +103,7 @@ def test_round_trip(tmp_path: Path, suffix: str, crs: CRS) -> None:
 def test_no_changes_is_a_valid_file(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
     write_changes(empty_changes(CUSTOM), path, PROVENANCE)
-    if suffix == ".geojson":  # which has no place for a schema
+    if suffix == ".geojson":  # this format has no schema
         assert json.loads(path.read_text())["features"] == []
         return
     back = read(path)
@@ -280,7 +281,7 @@ def test_geopackage_style_row(tmp_path: Path) -> None:
 def test_changes_by_name_have_a_style_of_those_present(tmp_path: Path) -> None:
     path, some = tmp_path / "changes.gpkg", some_changes()
     rows = gpd.GeoDataFrame(pd.concat([some] * 20, ignore_index=True), crs=some.crs)
-    # One that is frequent, one a quoted nuisance, and more than there are colours.
+    # One frequent name, one with quotes, and more names than colours.
     rows["change"] = (
         ["a -> 'b' & <c>"] * 8 + ["within pond"] * 12 + [f"n {i:02}" for i in range(20)]
     )
@@ -316,10 +317,30 @@ def test_geojson_is_cut_at_the_antimeridian(tmp_path: Path) -> None:
     assert [round(part.centroid.x) for part in shape.geoms] in ([180, -180], [-180, 180])
 
 
+def test_geojson_holds_a_pole_that_an_edge_goes_through(tmp_path: Path) -> None:
+    polar = CRS.from_epsg(3413)
+    square = shapely.box(0, -1e5, 2e5, 1e5)
+    changes = some_changes(polar).iloc[:1].set_geometry([square], crs=polar)
+    write_changes(changes, tmp_path / "out.geojson", {})
+    (shape,) = read_changes(tmp_path / "out.geojson").geometry
+    lon, lat = np.meshgrid(np.arange(-179.5, 180, 4), np.arange(87.5, 90, 0.043))
+    x, y = Transformer.from_crs(4326, polar, always_xy=True).transform(lon, lat)
+    assert (shapely.contains_xy(shape, lon, lat) == shapely.contains_xy(square, x, y)).all()
+
+
+@pytest.mark.parametrize("west", [200.0, -160.0, 560.0])
+def test_geojson_counts_longitudes_from_minus_180(tmp_path: Path, west: float) -> None:
+    box = shapely.box(west, 50, west + 0.1, 50.1)
+    changes = some_changes(CRS.from_epsg(4326)).iloc[:1].set_geometry([box])
+    write_changes(changes, tmp_path / "out.geojson", {})
+    (shape,) = read_changes(tmp_path / "out.geojson").geometry
+    assert shape.bounds == pytest.approx((-160, 50, -159.9, 50.1), abs=1e-8)
+
+
 def test_crs_without_longitude_is_refused_by_geojson_alone(tmp_path: Path) -> None:
     local = CRS.from_wkt('LOCAL_CS["site",UNIT["metre",1]]')
     write_changes(some_changes(local), tmp_path / "out.gpkg", {})
-    with pytest.warns(RuntimeWarning), pytest.raises(OutputError, match=r"GeoJSON.*take another"):
+    with pytest.raises(OutputError, match=r"GeoJSON.*choose another"):
         write_changes(some_changes(local), tmp_path / "out.geojson", {})
 
 

@@ -1,4 +1,4 @@
-"""Outlines drawn with right angles, or rounded, stay valid, near to what they were, and apart."""
+"""Outlines with right angles or smooth curves stay valid, close to the pixels, and apart."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def drawn(mask: Mask, pen: OutlineStyle) -> Geometries:
 
 
 def burnt(*shapes: shapely.Geometry, size: int = 120) -> Mask:
-    """Shapes as pixels whose middles they hold."""
+    """Shapes as pixels whose centres they contain."""
     frame = Affine.translation(0, 0) @ Affine.scale(1, 1)
     return rasterio.features.rasterize(shapes, (size, size), transform=frame, dtype="uint8") > 0
 
@@ -159,7 +159,7 @@ def test_right_angles_move_no_wall_further_than_said(mask: Mask) -> None:
 
 
 def test_neighbours_that_would_overlap_keep_their_lines() -> None:
-    """Two houses wall to wall, but for a diagonal gap of a pixel, cannot both be straightened."""
+    """Two houses with a diagonal gap of one pixel cannot both be straightened."""
     mask = np.zeros((60, 60), bool)
     mask[10:40, 10:30] = mask[10:40, 31:50] = True
     mask[10:25, 30] = True

@@ -1,4 +1,4 @@
-"""Outlines lose points only where they then meet no other, and batches have no say in it."""
+"""Simplified outlines never overlap others, and do not depend on batches."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def shelf(mask: Mask, block: tuple[int, int] | None = None) -> RegionFile:
 
 
 def split(seed: int, size: int) -> Mask:
-    """Lumps with narrow winding gaps between them, where thin outlines come to overlap."""
+    """Shapes with narrow winding gaps, where simplified outlines would overlap."""
     noise = np.random.default_rng(seed).normal(size=(size, size))
     return np.asarray(np.abs(ndimage.gaussian_filter(noise, 3)) > 0.02)
 
@@ -36,7 +36,7 @@ def drawn(of: RegionFile, tolerance_px: float) -> Geometries:
 
 
 def all_at_once(of: RegionFile, tolerance_px: float) -> Geometries:
-    """Thin all, then take back whichever two overlap, until none do."""
+    """Simplify all, then undo any two that overlap, until none do."""
     whole = smooth(of.read(np.arange(len(of))).polygons(), tolerance_px, of.touching)
     thin = shapely.simplify(whole, (tolerance_px - 0.5) / 2)
     keep = ~shapely.is_valid(thin) | (shapely.get_type_id(thin) != 3)

@@ -1,4 +1,4 @@
-"""Stairs become slanted lines; no border moves further than it may, and no neighbours tear."""
+"""Stairs become slanted lines; borders move by a limited distance, and neighbours stay joined."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from geochange.vector.tracing.polygons import Geometries
 Mask = NDArray[np.bool_]
 
 ALONE = np.empty(0, np.int64)
-"""Outlines that touch nowhere."""
+"""Outlines that touch no others."""
 
 
 def drawn(mask: Mask, tolerance_px: float) -> Geometries:
@@ -39,7 +39,7 @@ some = settings(max_examples=40, deadline=None)
 
 
 def distance(one: shapely.Geometry, other: shapely.Geometry) -> float:
-    """How far the borders lie apart at most, seen from either, probed every eighth of a pixel."""
+    """The largest distance between the borders, from both sides, sampled every eighth of a pixel."""
     furthest = 0.0
     for a, b in ((one.boundary, other.boundary), (other.boundary, one.boundary)):
         probes = shapely.points(shapely.get_coordinates(shapely.segmentize(a, 0.125)))
@@ -99,7 +99,7 @@ def test_single_pixels_and_thin_lines_stay(height: int, width: int) -> None:
 
 
 def stair(run: int, steps: int = 12) -> Geometries:
-    """Ground below a regular slope that falls a pixel every `run` pixels."""
+    """Ground below a regular slope that falls by a pixel every `run` pixels."""
     columns = np.arange(run * steps)
     return regions_of(np.arange(steps + 6)[:, None] >= columns // run)
 

@@ -1,4 +1,4 @@
-"""What was seen: exactly, in a small raster; in cells, in a large one; the same from any blocks."""
+"""Coverage: exact in a small raster, by cells in a large one, and equal for any blocks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHAPE = (61, 83)
 
 
 def seen_by(valid: NDArray[np.bool_], block: tuple[int, int]) -> Coverage:
-    """The coverage of a raster taken block by block, the last first."""
+    """The coverage of a raster from blocks, the last block first."""
     found = Coverage(Grid(UTM, NORTH_UP, valid.shape))
     probability = np.where(valid, 7, NODATA).astype(np.uint8)
     height, width = valid.shape
@@ -46,11 +46,11 @@ def test_what_is_missing_is_cut_out() -> None:
     valid = np.ones(SHAPE, bool)
     valid[:20, :30] = valid[40:50, 50:60] = False
     valid[5:7, 60:63] = False  # a speck of nodata
-    valid[2, 2] = True  # and one of data
+    valid[2, 2] = True  # and a speck of data
     polygons = seen_by(valid, (7, 100)).polygons()
     (outline,) = polygons.geometry
     expected = ground(0, 0, *SHAPE) - ground(0, 0, 20, 30) - ground(40, 50, 50, 60)
-    # Corners may be rounded by half a pixel.
+    # Corners may be cut by half a pixel.
     assert outline.symmetric_difference(expected).area < 8 * 0.5 * 100
     assert len(outline.interiors) == 1
     assert polygons["area_m2"][0] == pytest.approx(outline.area / 0.9996**2, rel=1e-4)
@@ -76,7 +76,7 @@ def test_blocks_leave_no_trace(most: int, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_large_raster_is_seen_in_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coverage, "MOST_CELLS", 20)
     valid = np.ones(SHAPE, bool)
-    valid[:, :35] = False  # cells are of 5 pixels
+    valid[:, :35] = False  # cells have 5 pixels
     found = seen_by(valid, (9, 13))
     assert found.cell_px == 5 and found.mask().shape == (13, 17)
     (outline,) = found.polygons().geometry
@@ -84,7 +84,7 @@ def test_a_large_raster_is_seen_in_cells(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_slanted_rim_becomes_a_line() -> None:
-    """A rotated picture: stairs of pixels along its rim are not drawn as stairs."""
+    """A rotated raster: the stairs of pixels at its edge become a line."""
     frame = shapely.affinity.rotate(shapely.box(20, 20, 180, 180), 20)
     valid = rasterio.features.rasterize([frame], (200, 200), transform=Affine.identity()) > 0
     (outline,) = seen_by(valid, (64, 64)).polygons().geometry

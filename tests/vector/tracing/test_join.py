@@ -1,4 +1,4 @@
-"""Regions cut from blocks and joined are those of the whole raster, bit for bit."""
+"""Regions joined from blocks equal those of the whole raster, bit by bit."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_no_region_waits_for_blocks_it_does_not_touch(
         for i, first in enumerate(whole.rows["first"].tolist()):
             (outline,) = whole.take(np.array([i])).polygons()
             left, top, right, bottom = (int(side) for side in outline.bounds)
-            # All around the region's box is there: then so is all that it waits for.
+            # All blocks around the region exist, so it is complete.
             if seen[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1].all():
                 complete.add(first)
         assert complete <= given_away

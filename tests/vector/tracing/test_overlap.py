@@ -1,4 +1,4 @@
-"""Pixels of regions in tiles: as counted pixel by pixel, for small and for huge regions alike."""
+"""Pixels of regions in tiles, compared with a count of every pixel, for small and huge regions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Counts = dict[tuple[int, int, int], int]
 
 
 def counted(raster: Bytes, plan: TilePlan) -> Counts:
-    """(region, tile row, tile col) -> pixels, by looking at every pixel of every tile."""
+    """(region, tile row, tile col) -> pixels, by counting every pixel of every tile."""
     label, count = ndimage.label((raster >= LEVEL) & (raster != NODATA))
     firsts = [int(np.flatnonzero(label == number + 1)[0]) for number in range(count)]
     order = {int(number) + 1: place for place, number in enumerate(np.argsort(firsts))}

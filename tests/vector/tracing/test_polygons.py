@@ -1,4 +1,4 @@
-"""Polygons from corners are those that GDAL draws, said in one valid way."""
+"""Polygons from corners equal those of GDAL, in one valid form."""
 
 from __future__ import annotations
 

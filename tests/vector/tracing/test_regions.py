@@ -1,4 +1,4 @@
-"""Regions of one block are the pixels that hang together, with their figures."""
+"""Regions of one block are connected pixels, with their statistics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from geochange.vector.tracing.regions import UNSEEN, trace
 
 
 def flooded(raster: Bytes) -> list[set[tuple[int, int]]]:
-    """The pixels of each region by flooding, in the order of first pixels: no code of geochange."""
+    """The pixels of each region by flood fill, in the order of first pixels, without geochange."""
     left = {(int(r), int(c)) for r, c in np.argwhere((raster >= LEVEL) & (raster != NODATA))}
     regions = []
     for start in sorted(left):

@@ -1,4 +1,4 @@
-"""What goes to disk comes back the same, in any order and any batches."""
+"""Regions read from disk equal the written ones, in any order and any batches."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Inputs: opens, checks and inspects the pair and the model that a user names."""

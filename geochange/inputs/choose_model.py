@@ -1,0 +1,26 @@
+"""Chooses the model of a run by name, with its prompts and its device."""
+
+from __future__ import annotations
+
+from geochange.config import ModelOptions
+from geochange.models import ModelSpec, Prompting, class_spec, kind_of, weights_spec
+from geochange.models.inference.devices import choose_device, choose_devices
+
+
+def choose_model(name: str, options: ModelOptions, devices: str | None = None) -> ModelSpec:
+    """The spec from which every worker builds the model. Files are read and hashed only here.
+
+    devices: one device, or a list of GPUs; None uses that of the options. Raises OptionError and
+    InputError.
+    """
+    here = (choose_device(options.device),) if devices is None else choose_devices(devices)
+    device = ",".join(here)
+    if kind_of(name) == "class":
+        return class_spec(name, device)
+    prompting = Prompting(
+        clip=options.clip,
+        prompts=options.prompts,
+        precision=options.precision,
+        compiled=options.compile,
+    )
+    return weights_spec(name, device, prompting, options.vocabulary)

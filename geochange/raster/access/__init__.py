@@ -1,0 +1,1 @@
+"""Access to rasters: open handles, retries, servers, and records of unreadable areas."""

@@ -1,0 +1,73 @@
+"""Check a pair: `geochange check`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingOutputNumber,
+    QgsProcessingOutputString,
+    QgsProcessingParameterFileDestination,
+    QgsProcessingParameterRasterLayer,
+)
+
+from .. import runtime
+from ..command.arguments import bands_of, command_words, words_of
+from ..command.results import check_lines
+from .base import CommandAlgorithm
+from .inputs import add_area, add_bands, area_file, raster_name
+from .parameters import is_given, values_of
+
+
+class Check(CommandAlgorithm):
+    """Looks at a pair before it is compared."""
+
+    NAME = "check"
+    TITLE = "Check a pair"
+    ABOUT = (
+        "Look at a pair before you compare it: when and where it was taken, how far one date is shifted "
+        "against the other, what is missing or cloudy, and how much the light differs.",
+        "It takes seconds. Every warning in the log has its cure.",
+    )
+    COMMAND = ("check",)
+    BY_HAND = ("bands", "aoi")
+
+    def initAlgorithm(self, configuration: Any = None) -> None:
+        self.addParameter(QgsProcessingParameterRasterLayer("BEFORE", "Before"))
+        self.addParameter(QgsProcessingParameterRasterLayer("AFTER", "After"))
+        add_bands(self, "BEFORE_BANDS", "Bands before (red, green, blue)", "BEFORE")
+        add_bands(self, "AFTER_BANDS", "Bands after, if others", "AFTER")
+        add_area(self)
+        self.add_options()
+        self.addParameter(
+            QgsProcessingParameterFileDestination(
+                "OUTPUT", "All figures", "JSON files (*.json)", optional=True, createByDefault=False
+            )
+        )
+        self.addOutput(QgsProcessingOutputNumber("WARNINGS", "Number of warnings"))
+        self.addOutput(QgsProcessingOutputString("TEXT", "What was found"))
+
+    def work(self, parameters: Any, context: Any, feedback: Any) -> dict[str, Any]:
+        pair = [raster_name(self, parameters, name, context) for name in ("BEFORE", "AFTER")]
+        options = self.options()
+        words = words_of(options, values_of(self, parameters, context, options))
+        bands = bands_of(
+            self.parameterAsInts(parameters, "BEFORE_BANDS", context),
+            self.parameterAsInts(parameters, "AFTER_BANDS", context),
+        )
+        words += [f"--bands={bands}"] if bands else []
+        area = area_file(self, parameters, context)
+        words += [f"--aoi={area}"] if area else []
+        out = None
+        if is_given(parameters, "OUTPUT"):
+            out = self.parameterAsFileOutput(parameters, "OUTPUT", context)
+            words.append(f"--json={out}")
+        start = [*runtime.command().words, "check"]
+        result = self.execute(command_words(start, words, pair), feedback)
+        lines = check_lines(result)
+        for line in lines:
+            feedback.pushInfo(line)
+        for warning in result["warnings"]:
+            feedback.pushWarning(warning)
+        told = {"WARNINGS": len(result["warnings"]), "TEXT": "\n".join(lines)}
+        return {**told, "OUTPUT": out} if out else told

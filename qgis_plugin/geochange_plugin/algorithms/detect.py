@@ -1,0 +1,96 @@
+"""Detect change: `geochange run`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingOutputHtml,
+    QgsProcessingOutputNumber,
+    QgsProcessingOutputRasterLayer,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterVectorDestination,
+)
+
+from .. import runtime
+from ..command.arguments import bands_of, command_words, words_of
+from .base import CommandAlgorithm, load, output_file
+from .inputs import POLYGONS, add_area, add_bands, area_file, raster_name
+from .parameters import folded, is_given, values_of
+from .style import style_on_load
+
+
+class Detect(CommandAlgorithm):
+    """Finds what changed between two rasters."""
+
+    NAME = "detect"
+    TITLE = "Detect change"
+    ABOUT = (
+        "Choose the raster before and the raster after. They may differ in CRS, resolution and extent. "
+        "For multispectral rasters choose three bands: red, green, blue.",
+        "The result is a layer of polygons with their confidence, their area and a status for your "
+        "review (panel Review changes). Beside the file lie the probability of change (.tif) and a "
+        "report (.html).",
+        "Save the result to a file rather than a temporary layer: a run that was cancelled then goes on "
+        "when the same is started again. No run overwrites a review, unless Overwrite is ticked.",
+    )
+    COMMAND = ("run",)
+    BY_HAND = ("bands", "aoi")
+    BASIC = ("model", "threshold", "min_area", "coregister")
+
+    def initAlgorithm(self, configuration: Any = None) -> None:
+        self.addParameter(QgsProcessingParameterRasterLayer("BEFORE", "Before"))
+        self.addParameter(QgsProcessingParameterRasterLayer("AFTER", "After"))
+        add_bands(self, "BEFORE_BANDS", "Bands before (red, green, blue)", "BEFORE")
+        add_bands(self, "AFTER_BANDS", "Bands after, if others", "AFTER")
+        add_area(self)
+        self.add_options()
+        weights = QgsProcessingParameterFile("WEIGHTS", "Model: a file of weights", optional=True)
+        self.addParameter(folded(weights))
+        self.addParameter(
+            folded(
+                QgsProcessingParameterBoolean(
+                    "LOAD_PROBABILITY", "Load the probability of change", defaultValue=False
+                )
+            )
+        )
+        self.addParameter(QgsProcessingParameterVectorDestination("OUTPUT", "Changes", POLYGONS))
+        self.addOutput(QgsProcessingOutputRasterLayer("PROBABILITY", "Probability of change"))
+        self.addOutput(QgsProcessingOutputHtml("REPORT", "Report of the run"))
+        self.addOutput(QgsProcessingOutputNumber("POLYGONS", "Number of polygons"))
+        self.addOutput(QgsProcessingOutputNumber("CHANGED_M2", "Area of change, square metres"))
+
+    def work(self, parameters: Any, context: Any, feedback: Any) -> dict[str, Any]:
+        pair = [raster_name(self, parameters, name, context) for name in ("BEFORE", "AFTER")]
+        out = output_file(self.parameterAsOutputLayer(parameters, "OUTPUT", context))
+        options = self.options()
+        values = values_of(self, parameters, context, options)
+        if is_given(parameters, "WEIGHTS"):
+            values["model"] = self.parameterAsFile(parameters, "WEIGHTS", context)
+        words = [f"--out={out}", *words_of(options, values)]
+        chosen = [
+            self.parameterAsInts(parameters, name, context)
+            for name in ("BEFORE_BANDS", "AFTER_BANDS")
+        ]
+        bands = bands_of(*chosen)
+        words += [f"--bands={bands}"] if bands else []
+        area = area_file(self, parameters, context)
+        words += [f"--aoi={area}"] if area else []
+        start = [*runtime.command().words, "run"]
+        result = self.execute(command_words(start, words, pair), feedback)
+        if result["resumed"]:
+            feedback.pushInfo("It went on where an earlier run of the same had ended.")
+        style_on_load(out, context)
+        runtime.messenger.written.emit(out)
+        if self.parameterAsBool(parameters, "LOAD_PROBABILITY", context):
+            load(result["raster"], "Probability of change", context, "PROBABILITY")
+        feedback.pushInfo(f"{result['polygons']:,} polygons, {result['changed_m2']:,.0f} m²")
+        return {
+            "OUTPUT": out,
+            "PROBABILITY": result["raster"],
+            "REPORT": result["report"],
+            "POLYGONS": result["polygons"],
+            "CHANGED_M2": result["changed_m2"],
+        }

@@ -1,0 +1,154 @@
+"""Layers as files, by which the command reads them: rasters, polygons, and the area of the work."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from qgis.core import (
+    QgsFeature,
+    QgsFeatureRequest,
+    QgsFields,
+    QgsGeometry,
+    QgsProcessing,
+    QgsProcessingParameterBand,
+    QgsProcessingParameterExtent,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingUtils,
+    QgsVectorFileWriter,
+    QgsWkbTypes,
+)
+
+from ..command.errors import PluginError
+from .parameters import is_given
+
+POLYGONS = QgsProcessing.SourceType.TypeVectorPolygon
+VECTORS = (".gpkg", ".geojson", ".fgb", ".shp", ".parquet", ".kml", ".gml")
+"""Files of polygons that the command reads by itself."""
+
+
+def add_area(algorithm: Any) -> None:
+    """Add the parameters of the area to work on."""
+    algorithm.addParameter(
+        QgsProcessingParameterExtent("EXTENT", "Only within this extent", optional=True)
+    )
+    algorithm.addParameter(
+        QgsProcessingParameterFeatureSource(
+            "AREA", "Only within these polygons", [POLYGONS], optional=True
+        )
+    )
+
+
+def add_bands(algorithm: Any, name: str, label: str, raster: str) -> None:
+    """Add a chooser of the bands of a raster."""
+    algorithm.addParameter(
+        QgsProcessingParameterBand(
+            name, label, parentLayerParameterName=raster, optional=True, allowMultiple=True
+        )
+    )
+
+
+def raster_name(algorithm: Any, parameters: Mapping[str, Any], name: str, context: Any) -> str:
+    """The name by which GDAL opens a raster layer. Raises PluginError."""
+    layer = algorithm.parameterAsRasterLayer(parameters, name, context)
+    if layer is None:
+        raise PluginError(f"{name}: is no raster that QGIS can open; choose another one")
+    return name_of_raster(layer)
+
+
+def name_of_raster(layer: Any) -> str:
+    """The name by which GDAL opens a layer. Raises PluginError."""
+    if layer.providerType() != "gdal":
+        raise PluginError(
+            f"{layer.name()}: is no file (it comes from {layer.providerType()}); export it as "
+            "GeoTIFF first"
+        )
+    return str(layer.source()).split("|")[0]
+
+
+def polygons_file(algorithm: Any, parameters: Mapping[str, Any], name: str, context: Any) -> str:
+    """A file with the polygons of a layer: its own, or a copy of what QGIS shows of it."""
+    layer = algorithm.parameterAsVectorLayer(parameters, name, context)
+    if layer is None:
+        raise PluginError(f"{name}: is no vector layer that QGIS can open; choose another one")
+    if layer.isEditable() and layer.isModified():
+        raise PluginError(f"{layer.name()}: has edits that are not saved; save them first")
+    path, _, rest = str(layer.source()).partition("|")
+    plain = not rest or rest in ("layername=changes", f"layername={Path(path).stem}")
+    if plain and os.path.isfile(path) and path.lower().endswith(VECTORS):
+        return path
+    features = layer.getFeatures(QgsFeatureRequest())
+    return _written(features, layer.fields(), layer.crs(), context, _temporary("polygons"))
+
+
+def area_file(
+    algorithm: Any, parameters: Mapping[str, Any], context: Any, kept_in: Path | None = None
+) -> str | None:
+    """A file with the area to work on, or None for all. Raises PluginError.
+
+    kept_in: a folder for it; else the temporary one. The same area has the same name.
+    """
+    by_extent, by_polygons = is_given(parameters, "EXTENT"), is_given(parameters, "AREA")
+    if by_extent and by_polygons:
+        raise PluginError("an extent and polygons are given; choose one of them")
+    if by_polygons:
+        source = algorithm.parameterAsSource(parameters, "AREA", context)
+        if source is None:
+            raise PluginError("AREA: is no polygon layer that QGIS can open; choose another one")
+        shapes = [feature.geometry() for feature in source.getFeatures()]
+        crs = source.sourceCrs()
+    elif by_extent:
+        shapes = [QgsGeometry.fromRect(algorithm.parameterAsExtent(parameters, "EXTENT", context))]
+        crs = algorithm.parameterAsExtentCrs(parameters, "EXTENT", context)
+        if not crs.isValid():  # numbers alone, and no project: they are meant in the raster's
+            crs = _first_raster(algorithm, parameters, context).crs()
+    else:
+        return None
+    digest = hashlib.sha256(crs.toWkt().encode())
+    for shape in shapes:
+        digest.update(bytes(shape.asWkb()))
+    name = f"area-{digest.hexdigest()[:16]}"
+    file = str(kept_in / f"{name}.gpkg") if kept_in else _temporary(name)
+    return _written(map(_feature, shapes), QgsFields(), crs, context, file)
+
+
+def _first_raster(algorithm: Any, parameters: Mapping[str, Any], context: Any) -> Any:
+    if "RASTERS" in parameters:
+        return algorithm.parameterAsLayerList(parameters, "RASTERS", context)[0]
+    return algorithm.parameterAsRasterLayer(parameters, "BEFORE", context)
+
+
+def _feature(shape: Any) -> Any:
+    feature = QgsFeature()
+    feature.setGeometry(shape)
+    return feature
+
+
+def _temporary(name: str) -> str:
+    return str(QgsProcessingUtils.generateTempFilename(f"{name}.gpkg"))
+
+
+def _written(features: Any, fields: Any, crs: Any, context: Any, file: str) -> str:
+    """Write features to a GeoPackage; gives its name. Raises PluginError."""
+    options = QgsVectorFileWriter.SaveVectorOptions()
+    options.driverName = "GPKG"
+    options.layerName = "changes"
+    kind = QgsWkbTypes.Type.MultiPolygon
+    writer = QgsVectorFileWriter.create(
+        file, fields, kind, crs, context.transformContext(), options
+    )
+    for feature in features:
+        geometry = feature.geometry()
+        if geometry.isNull():
+            continue
+        geometry.convertToMultiType()
+        feature.setGeometry(geometry)
+        writer.addFeature(feature)
+    failed = writer.errorMessage()
+    del writer  # closes the file
+    if failed:
+        raise PluginError(f"{file}: {failed}; check the free space of the temporary folder")
+    return file

@@ -1,0 +1,1 @@
+"""The panel in which changes are accepted and rejected by single keys."""

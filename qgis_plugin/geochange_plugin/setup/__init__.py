@@ -1,0 +1,1 @@
+"""The environment that geochange runs in: made, named, and described."""

@@ -1,0 +1,124 @@
+"""The installation: its steps on each system, without a network, and going on after an end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from geochange_plugin.command.child import output_of
+from geochange_plugin.command.errors import SetupError
+from geochange_plugin.command.locate import is_installed, python_of
+from geochange_plugin.setup.install import (
+    CPU,
+    CUDA,
+    Plan,
+    begin,
+    candidates,
+    cure_of,
+    find_python,
+    finish,
+    left_of,
+    note_done,
+    steps_of,
+)
+from geochange_plugin.setup.report import anonymous, report_of
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    folder = tmp_path / "profile" / "geochange"
+    return Plan(sys.executable, folder, "geochange", CPU, tmp_path / "constraints.txt")
+
+
+@pytest.mark.parametrize(
+    ("platform", "torch", "index"),
+    [
+        ("linux", CPU, "https://download.pytorch.org/whl/cpu"),
+        ("linux", CUDA, None),
+        ("win32", CPU, None),
+        ("win32", CUDA, "https://download.pytorch.org/whl/cu130"),
+        ("darwin", CPU, None),
+        ("darwin", CUDA, None),
+    ],
+)
+def test_wheels_of_torch(plan: Plan, platform: str, torch: str, index: str | None) -> None:
+    words = steps_of(replace(plan, torch=torch), platform)[2].words
+    assert ("--extra-index-url" in words) == (index is not None)
+    assert index is None or index in words
+    assert words[words.index("-c") + 1] == str(plan.constraints) and words[-1] == "geochange"
+
+
+def test_a_folder_of_wheels_needs_no_network(plan: Plan) -> None:
+    steps = steps_of(replace(plan, wheels="/media/wheels"))
+    assert [step.title.split()[0] for step in steps] == ["Making", "Installing", "Checking"]
+    assert {"--no-index", "--find-links", "/media/wheels"} <= set(steps[1].words)
+    assert all("http" not in word for step in steps for word in step.words)
+
+
+def test_it_goes_on_with_the_step_that_was_not_ended(plan: Plan) -> None:
+    steps = steps_of(plan)
+    begin(plan)
+    note_done(plan, steps[0])
+    assert left_of(plan, steps) == steps  # the environment is gone
+    python_of(plan.environment).parent.mkdir(parents=True)
+    python_of(plan.environment).touch()
+    assert left_of(plan, steps) == steps[1:]
+    note_done(plan, steps[1])
+    assert left_of(plan, steps) == steps[2:]
+    other = steps_of(replace(plan, package="/wheels/geochange.whl"))
+    assert left_of(plan, other) == other[2:]
+    for step in steps[2:]:
+        note_done(plan, step)
+    finish(plan)
+    assert is_installed(plan.folder)
+    begin(plan)
+    assert not is_installed(plan.folder)
+
+
+@pytest.mark.parametrize(
+    ("line", "cure"),
+    [
+        ("ERROR: No matching distribution found for geochange", "the folder of its source code"),
+        ("OSError: [Errno 28] No space left on device", "make room"),
+        ("Temporary failure in name resolution", "choose a folder of wheels"),
+        ("something else", "read the log"),
+    ],
+)
+def test_a_failed_step_has_its_cure(line: str, cure: str) -> None:
+    assert cure in cure_of(["Looking in indexes", line, ""])
+
+
+def test_the_newest_python_that_works_is_found() -> None:
+    def ask(words: Sequence[str]) -> str:
+        if words[0] == sys.executable:
+            raise SetupError("no venv")
+        return {"python3.12": "3 12", "python3": "3 9"}.get(words[0], "3 9")
+
+    assert find_python("", ask, {}) == "python3.12"
+    assert find_python("python3.12", ask, {}) == "python3.12"
+    with pytest.raises(SetupError, match=r"python3: is no Python 3.11 or later"):
+        find_python("python3", ask, {})
+    with pytest.raises(SetupError, match=r"install one from python.org .*python3-venv"):
+        find_python("", lambda words: "3 9", {})
+
+
+def test_the_python_of_these_tests_would_do() -> None:
+    assert find_python(sys.executable, lambda words: output_of(words, {})) == sys.executable
+
+
+def test_windows_asks_the_launcher_first() -> None:
+    assert next(iter(candidates({}, "win32"))) == ["py", "-3.14"]
+
+
+def test_a_report_says_nothing_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    import getpass
+    import os
+
+    monkeypatch.setattr(getpass, "getuser", lambda: "ann")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path.replace("~", "/home/ann"))
+    text = report_of({"QGIS": "profile: /home/ann/.local", "Last error": ""})
+    assert text == "## QGIS\nprofile: ~/.local\n\n## Last error\nnothing\n"
+    assert anonymous(r"C:\Users\ann\x and /mnt/ann") == r"C:\Users\USER\x and /mnt/USER"

@@ -1,0 +1,58 @@
+"""GeoPackages in which a query stands where a table should: read, or refused in seconds."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from polygon_files import grid_of, make_polygons, square
+
+from geochange.errors import InputError
+from geochange.vector.files import views
+from geochange.vector.files.polygon_reader import find_layer, read_outlines
+
+ROWS = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) "
+
+
+def with_view(path: Path, query: str, table: str = "area") -> Path:
+    """A GeoPackage whose layer is a query over what was its table."""
+    make_polygons(path, [square(1, 1, 5)], columns={"name": ["a"]})
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("PRAGMA legacy_alter_table = 1")
+        database.execute(f'ALTER TABLE "{table}" RENAME TO "held"')
+        database.execute(f'CREATE VIEW "{table}" AS {query}')
+    return path
+
+
+def test_a_view_with_an_end_is_read(tmp_path: Path) -> None:
+    path = with_view(tmp_path / "area.gpkg", "SELECT fid, geom, name FROM held")
+    layer = find_layer(path)
+    assert (layer.name, layer.features) == ("area", 1)
+    assert len(read_outlines(layer, grid_of((20, 20)))) == 1
+
+
+ENDLESS = {
+    "rows": (f"{ROWS}SELECT x AS fid, (SELECT geom FROM held) AS geom FROM r", "area"),
+    "no row": (f"{ROWS}SELECT x AS fid, NULL AS geom FROM r WHERE x < 0", "area"),
+    "a list of layers": (f"{ROWS}SELECT x AS table_name FROM r", "gpkg_contents"),
+    "a large blob": ("SELECT 1 AS fid, zeroblob(900000000) AS geom", "area"),
+    "a function": ("SELECT fid, nowhere(geom) AS geom FROM held", "area"),
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_one_without_is_refused(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "MOST_STEPS", 3_000_000)
+    query, table = ENDLESS[kind]
+    path = with_view(tmp_path / "area.gpkg", query, table)
+    with pytest.raises(InputError, match=rf"{table} is no table but a query, which .*; export"):
+        find_layer(path)
+
+
+def test_a_view_that_is_no_layer_is_nobodys_concern(tmp_path: Path) -> None:
+    path = make_polygons(tmp_path / "area.gpkg", [square(1, 1, 5)])
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(f"CREATE VIEW other AS {ROWS}SELECT x FROM r")
+    assert find_layer(path).features == 1
