@@ -42,11 +42,11 @@ BothNames = tuple[Sequence[Names], Sequence[Names]]
 class DetectorSpec:
     """What a worker needs to build a detector. It is picklable, a detector is not.
 
-    model: a checkpoint file. clip: see `read_clip`; None uses the checkpoint's own CLIP or the default.
-    vocabulary, prompts: None uses those of the checkpoint. fixed: names of both dates for `fixed`
-    prompts. precision: `auto` uses bfloat16 where it is faster. compiled: use torch.compile.
-    only: classes of land; a pixel is change only if one of them covers it at either date.
-    cache: the number of cached texts. likely: see LandCompanion.
+    model: a checkpoint file. clip: see `read_clip`; None uses the checkpoint's own CLIP, or else the
+    default. vocabulary, prompts: None uses those of the checkpoint. fixed: the names of both dates for
+    `fixed` prompts. precision: `auto` uses bfloat16 where it is faster. compiled: use torch.compile.
+    cache: the number of cached texts. only: land classes; if given, a pixel is change only if one of
+    them covers it at either date. likely: see LandCompanion.
     """
 
     model: str
@@ -62,7 +62,7 @@ class DetectorSpec:
     likely: float = LIKELY
 
     def build(self) -> ChangeClipDetector:
-        """Read checkpoint and CLIP, and move them to the device. Raises InputError."""
+        """Read checkpoint and CLIP, and put all of it on the device. Raises InputError."""
         return self.of(read_checkpoint(self.model))
 
     def of(self, checkpoint: Checkpoint) -> ChangeClipDetector:
@@ -148,10 +148,8 @@ class ChangeClipDetector:
 
     @property
     def land_classes(self) -> Names:
-        """What it tells apart on each pixel of a date; none without land head or land network."""
-        if self.companion is not None:
-            return self.companion.classes
-        land = self.card.options.land
+        """The classes of the land head or network; empty without one."""
+        land = self.companion or self.card.options.land
         return () if land is None else land.classes
 
     def fit(self, sample: Sequence[Chip]) -> Statistics:
@@ -190,7 +188,7 @@ class ChangeClipDetector:
     def change_and_land(
         self, batch: Batch, scores: Scores | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, H, W) float32 logits of change, and (B, 2, H, W) uint8 class numbers of the land head.
+        """(B, H, W) float32 logits of change, and (B, 2, H, W) uint8 numbers of what stands there.
 
         scores: see `change_logits`. UNSEEN where a land network did not look.
         """

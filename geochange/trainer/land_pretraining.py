@@ -22,7 +22,7 @@ from geochange.models.weights.checkpoint import (
 from geochange.progress import Watch
 from geochange.trainer.land_judging import LandFigures, judge_land
 from geochange.trainer.preparation import Prepared
-from geochange.trainer.pretrained import DONE
+from geochange.trainer.pretrained import DONE, is_done
 from geochange.trainer.recipe import devices_of, loading_processes, start_of
 from geochange.training.data.land_pictures import LandCrops, LandLesson, collate_land, read_land
 from geochange.training.data.loader import Loader
@@ -43,7 +43,7 @@ def learn_land(prepared: Prepared, watch: Watch) -> None:
     new one is trained. Raises InputError if there are no labelled images.
     """
     file = prepared.land
-    if file is None or prepared.land_is_learnt:
+    if file is None or is_done(file):
         return
     make_folder(file.parent)
     LandTraining(prepared.options, prepared.root, file).learn(watch)

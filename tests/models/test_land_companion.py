@@ -208,7 +208,7 @@ def test_what_does_not_go_together_is_refused(joined: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("gone", "said"),
-    [("land.", "holds its own land network, and it does not"), ("land.backbone.conv1", "missing")],
+    [("land.", "holds its own land network, but it does not"), ("land.backbone.conv1", "missing")],
 )
 def test_a_card_that_promises_in_vain_is_refused(
     joined: Path, tmp_path: Path, gone: str, said: str

@@ -146,7 +146,7 @@ def _apart(card: Card, tensors: Tensors) -> tuple[Tensors, Tensors, Tensors]:
     ):
         part = [name for name in rest if name.startswith(prefix)] if there else []
         if there and not part:
-            raise InputError(f"its card says that it holds its {what}, and it does not")
+            raise InputError(f"its card says that it holds its {what}, but it does not")
         parts.append({name.removeprefix(prefix): rest.pop(name) for name in part})
     return rest, parts[0], parts[1]
 
