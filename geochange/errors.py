@@ -27,6 +27,10 @@ class RunError(GeochangeError, RuntimeError):
     """A failure during work on accepted inputs; the command ends with exit code 1."""
 
 
+class NotFiniteError(RunError, FloatingPointError):
+    """A model that answers with NaN or infinities; no answer must pass for "no change"."""
+
+
 def one_line(said: object) -> str:
     """The message of an error or warning of a library on one line."""
     return " ".join(str(said).split())

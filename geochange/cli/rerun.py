@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from geochange.errors import RunError
+from geochange.errors import NotFiniteError, RunError
 
 AFRESH = "the same command again starts afresh"
 """For commands that keep nothing of unfinished work."""
@@ -29,6 +29,8 @@ def again(words: str) -> Iterator[None]:
 
 def words_of(error: BaseException) -> str:
     """The hint attached to an error."""
+    if isinstance(error, NotFiniteError):
+        return ""  # the same weights give the same
     notes = (getattr(each, "__notes__", None) for each in (error, error.__cause__))
     said = next((note for note in notes if note), ["the same command again goes on where it was"])
     return str(said[0])

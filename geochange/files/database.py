@@ -93,6 +93,8 @@ def obstacle_to(path: Path, alone: bool = False) -> Finding | None:
         return _obstacle_to(real, alone)
     except sqlite3.Error as error:
         return _explained(error, real, alone)
+    except UnicodeDecodeError:  # SQLite's message quotes the damaged bytes of the schema
+        return Finding(Obstacle.DAMAGED, "its list of tables is not valid UTF-8")
     except OSError as error:
         forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
         obstacle = Obstacle.FORBIDDEN if forbidden else Obstacle.FAILING

@@ -198,3 +198,17 @@ def test_demo_finds_what_it_planted(
     written = {f"changes.{suffix}" for suffix in ("gpkg", "tif", "html", "stac.json")}
     assert names == made | written
     assert np.unique([path.stat().st_size > 0 for path in (tmp_path / "demo").iterdir()]).all()
+
+
+def test_a_model_whose_answers_are_not_finite_is_one_line(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As of weights whose bytes were damaged in a file without a checksum."""
+    monkeypatch.setattr("geochange.models.classical.STEEPNESS", float("nan"))
+    monkeypatch.chdir(inputs)
+    words = "run before.tif after.tif --out out/x.gpkg --model cva --quiet --skip-checks"
+    assert _exit_code(words.split()) == 1
+    said = capfd.readouterr().err
+    assert said.startswith("geochange: model ") and said.count("\n") == 1
+    assert "answered with numbers that are not finite" in said
+    assert said.endswith("use other weights, or --precision float32\n")

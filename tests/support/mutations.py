@@ -275,7 +275,7 @@ def sqlite_table(rng: Random, data: bytes) -> bytes:
                     database.create_function(function, 1, lambda _: 0)
                 with suppress(sqlite3.IntegrityError, sqlite3.OperationalError):
                     _change_table(rng, database)
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):  # damaged before
             return any_bytes(rng, data)
         return path.read_bytes()
 

@@ -457,7 +457,7 @@ REFUSALS = {
     ),
     "a training": Refusal(
         f"{TRAIN} --out t",
-        "--resume goes on with it, or name another --out",
+        "continue it with --resume, or name another --out",
         {
             "--resume": (nothing, f"{TRAIN} --out t --resume"),
             "another --out": (nothing, f"{TRAIN} --out u"),

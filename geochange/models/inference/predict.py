@@ -54,7 +54,7 @@ def predict(spec: ModelSpec, chips: Sequence[Chip], batch_size: int | None = Non
 
     They go to the device of the spec with the fewest waiting chips. batch_size: the largest batch;
     None measures it. Raises the error of a batch that held one of the chips, RunError if a single chip
-    does not fit into memory, and FloatingPointError for logits that are not finite.
+    does not fit into memory, and NotFiniteError for logits that are not finite.
     """
     with _feeds_guard:
         feed = min(

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from geochange.chip import Chip
+from geochange.errors import NotFiniteError
 from geochange.land import UNSEEN
 from geochange.models.inference.transfer import Coming
 from geochange.models.protocol import (
@@ -179,8 +180,9 @@ class Request:
     def _check(self, place: int) -> None:
         logits, valid = self._said.logits[place], self.chips[place].valid
         if not np.isfinite(logits).all():
-            raise FloatingPointError(
-                f"model {self.model_name} answered with numbers that are not finite"
+            raise NotFiniteError(
+                f"model {self.model_name} answered with numbers that are not finite: its weights are "
+                "damaged, or too large for this precision; use other weights, or --precision float32"
             )
         if not valid.all():
             logits[~valid] = np.nan

@@ -111,7 +111,7 @@ def _unknown(path: Path, reason: str) -> OutputError:
 def _in_geopackage(path: Path) -> Contents:
     try:
         return _counted(path)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise _unknown(path, f"is damaged ({error})") from error
 
 

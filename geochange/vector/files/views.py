@@ -36,7 +36,7 @@ def refuse_endless_views(path: Path) -> None:
             database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
             for view in _views(database):
                 _try(path, view, database)
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         return
 
 
@@ -62,7 +62,7 @@ def _try(path: Path, view: str, database: sqlite3.Connection) -> None:
     try:
         for _ in database.execute(f'SELECT * FROM "{quoted}"'):
             pass
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         why = "takes too long" if "interrupted" in str(error) else f"fails ({one_line(error)})"
         raise InputError(
             f"{path}: {view} is no table but a query, which {why}; export its rows as a new "

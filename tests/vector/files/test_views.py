@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from polygon_files import grid_of, make_polygons, square
 
-from geochange.errors import InputError
+from geochange.errors import InputError, OutputError
 from geochange.vector.files import views
+from geochange.vector.files.overwrite import refuse_foreign
 from geochange.vector.files.polygon_reader import find_layer, read_outlines
 
 ROWS = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) "
@@ -56,3 +57,15 @@ def test_a_view_that_is_no_layer_is_nobodys_concern(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(f"CREATE VIEW other AS {ROWS}SELECT x FROM r")
     assert find_layer(path).features == 1
+
+
+def test_a_schema_in_other_bytes_than_utf8_is_damage(tmp_path: Path) -> None:
+    """SQLite quotes the bytes in its message, which Python cannot decode."""
+    path = make_polygons(tmp_path / "area.gpkg", [square(1, 1, 5)])
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b'CREATE TABLE "area"', b'CREATE \xe5ABLE "area"'))
+    assert path.read_bytes() != data
+    with pytest.raises(InputError, match="is damaged"):
+        find_layer(path)
+    with pytest.raises(OutputError, match="is damaged"):
+        refuse_foreign(path, overwrite=False)
