@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from geochange.cli.options import Folder
+from geochange.cli.folder import Folder
 from geochange.cli.rerun import AFRESH, again
 from geochange.cli.screen import screen
 from geochange.cli.tables import print_grid
