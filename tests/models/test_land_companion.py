@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from geochange.chip import Chip
-from geochange.cli.commands.weights import weights
+from geochange.cli.main import cli
 from geochange.errors import InputError
 from geochange.land import CLASSES, UNSEEN
 from geochange.models.changeclip.land_network import LandNetwork
@@ -232,9 +232,9 @@ def test_two_that_see_land_are_refused(joined: Path) -> None:
 def test_the_command_joins_and_shows(joined: Path, tmp_path: Path) -> None:
     files = [joined.with_name(f"{name}.safetensors") for name in ("small", "land")]
     out = tmp_path / "both.safetensors"
-    told = CliRunner().invoke(weights, ["join", *map(str, files), str(out), "--half"])
+    told = CliRunner().invoke(cli, ["weights", "join", *map(str, files), str(out), "--half"])
     assert told.exit_code == 0, told.output
-    shown = CliRunner().invoke(weights, ["show", str(out)])
+    shown = CliRunner().invoke(cli, ["weights", "show", str(out)])
     assert "a network of its own, in the file: building-" in " ".join(shown.output.split())
     count = sum(x.numel() for x in read_checkpoint(out).build().parameters())
     assert f"{count:,}" not in shown.output
