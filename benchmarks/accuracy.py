@@ -177,9 +177,11 @@ def figures_of(
 
 
 def asked(name: str, model: str) -> list[str | None]:
-    """The values of `--only` to measure with."""
-    sees = kind_of(model) == "weights" and read_checkpoint(locate(model)).card.options.land
-    return [None, "building"] if sees and name == "LEVIR-CD" else [None]
+    """What `--only` is measured with."""
+    if name != "LEVIR-CD" or kind_of(model) != "weights":
+        return [None]
+    card = read_checkpoint(locate(model)).card
+    return [None, "building"] if card.options.land or card.land else [None]
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +24,18 @@ from scipy.special import expit
 from geochange.chip import Chip
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.predict import show
+from geochange.models.weights.checkpoint import read_checkpoint
 from geochange.models.weights.locate import locate
 from geochange.trainer.land_judging import judge_land
 from geochange.training.data.land_pictures import read_land
 from geochange.training.metrics.counts import UNKNOWN
-from geochange.training.planting import Library, Planting, plant, read_library
+from geochange.training.planting import Library, Planting, plant, read_library, unchanged
 from geochange.training.planting.built import settle
 
 SIDE_PX = 256
 STEPS = np.linspace(0.02, 0.98, 97)
 SHOWN_PX = 96
 """The largest size in pixels of a planted building."""
-
-
-def unchanged(library: Library, most: int) -> list[Chip]:
-    """Pairs of consecutive aerial images, as in `accuracy.py`."""
-    near = [place for place in library.places if not place.far and len(place.visits) > 1]
-    pairs = [pair for place in near for pair in pairwise(place.visits)]
-    chosen = np.linspace(0, len(pairs) - 1, min(most, len(pairs))).round().astype(int)
-    return [_chip(*pairs[i], np.zeros(pairs[i][0].shape[:2], np.uint8)) for i in chosen]
 
 
 def planted(library: Library, far: bool, count: int) -> Iterator[Chip]:
@@ -113,13 +105,12 @@ def judge(name: str, library: Library, options: argparse.Namespace) -> None:
     print(f"  building, as change: {told(f1(answers(model, chips), chips, at))}", flush=True)
     if not model.land_classes:
         return
-    model.threshold = at
-    only = ChangeClipDetector(DetectorSpec("", only=("building",)), model.network, model.card)
-    only.threshold, only.scorer = at, model.scorer
+    only = DetectorSpec(str(locate(name)), only=("building",)).build()
     print(f"  building: {told(f1(answers(only, chips), chips, at))}", flush=True)
     if not options.land:
         return
-    network = DetectorSpec(str(locate(name)), precision="float32").build().network
+    checkpoint = read_checkpoint(locate(name))
+    network = checkpoint.build_land() or checkpoint.build()
     figures = judge_land(network, read_land(options.folder / "labelled", None, kept_out=True))
     print("  land:", {key: round(value, 3) for key, value in figures.told().items()}, flush=True)
 

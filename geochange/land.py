@@ -7,4 +7,7 @@ CLASSES = ("building", "road", "vegetation", "water", "other land")
 BUILDING = CLASSES.index("building")
 
 UNSEEN = 255
-"""The class number of a pixel without data."""
+"""In place of a class's number: a pixel without data."""
+
+LIKELY = 0.2
+"""The probability of change that a pixel must reach for a land network to look at its tile."""

@@ -43,7 +43,7 @@ COMMANDS = {
     "data": ("geochange.cli.commands.data:data", "Make, list and check labelled chips."),
     "weights": (
         "geochange.cli.commands.weights:weights",
-        "Show, convert, average and list files of weights.",
+        "Show, convert, average, join and list files of weights.",
     ),
     "demo": ("geochange.cli.commands.demo:demo", "Make a pair with known changes and find them."),
     "doctor": (

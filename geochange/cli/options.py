@@ -5,33 +5,12 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Union, get_args, get_origin
 
 import click
 from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
-
-from geochange.files.archives import gdal_name
-
-
-class Folder(click.Path):
-    """The path of a folder as a pathlib.Path. An empty name is refused, as it is the current folder.
-
-    A URI (file://, zip://) becomes a plain path, because pathlib would drop one of its slashes.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The path. Fails for an empty name."""
-        if value == "":
-            self.fail("an empty text names no folder; the current one is called .", param, ctx)
-        named = gdal_name(value) if isinstance(value, str) and "://" in value else value
-        return super().convert(named, param, ctx)
-
 
 Command = Callable[..., Any]
 

@@ -59,12 +59,21 @@ def rows_of(described: Mapping[str, Any]) -> dict[str, str]:
     return rows | {
         "prompts": described["prompts"],
         "CLIP": "its own, in the file" if described["clip"] else "not in the file",
+        "land": _land(described),
         "vocabulary": f"{described['vocabulary_size']} names",
         "metrics": _pairs(described["metrics"]) or "none recorded",
         "threshold": f"{described['threshold']:g}",
         "provenance": _pairs(described["provenance"]) or "none recorded",
         "licence": str(described["licence"]),
     }
+
+
+def _land(described: Mapping[str, Any]) -> str:
+    """What sees what stands on each pixel."""
+    if described["land"] is not None:
+        return f"a network of its own, in the file: {_plain(described['land']['head']['classes'])}"
+    head = described["options"].get("land")
+    return f"a head of the network: {_plain(head['classes'])}" if head else "not seen"
 
 
 def _parts(options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -115,11 +124,11 @@ def _read(
 
 
 def _changeclip(checkpoint: Checkpoint) -> dict[str, Any]:
-    card, network = checkpoint.card, checkpoint.build()
+    card, parts = checkpoint.card, (checkpoint.build(), checkpoint.build_land())
     return {
         "kind": "ChangeCLIP",
         "variant": _variant(card),
-        "parameters": sum(p.numel() for p in network.parameters()),
+        "parameters": sum(p.numel() for part in parts if part for p in part.parameters()),
         "input_px": _input_px(card),
         "vocabulary_size": len(card.vocabulary),
         **json.loads(card.to_json()),

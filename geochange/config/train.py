@@ -114,6 +114,9 @@ class LandOptions(Options):
     weight_decay: float = Field(0.02, ge=0, description="none on norms")
     ema: float = Field(0.998, ge=0, lt=1, description="decay of averaged weights; 0: none")
     every: int = Field(300, ge=1, description="steps between validations")
+    alone: bool = Field(
+        False, description="learn nothing else: land.safetensors, for `geochange weights join`"
+    )
 
 
 class PromptOptions(Options):

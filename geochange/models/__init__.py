@@ -33,8 +33,9 @@ class Prompting:
     """Options of ChangeCLIP. None uses the value of the checkpoint or of the package.
 
     clip: MODEL/TAG, FILE or MODEL@FILE. vocabulary: class names. prompts: per-date, published or
-    fixed. precision: float32 or bfloat16. compiled: whether to use torch.compile. only: classes of the
-    land head; a pixel is change only if one of them covers it at either date.
+    fixed. precision: float32 or bfloat16. compiled: through torch.compile. only: classes of land, of
+    which one must stand or have stood on a pixel that is change. likely: the probability of change
+    from which on a land network looks at a tile.
     """
 
     clip: str | None = None
@@ -43,6 +44,7 @@ class Prompting:
     precision: str = "float32"
     compiled: bool = False
     only: tuple[str, ...] = ()
+    likely: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from geochange.chip import Chip
 from geochange.errors import InputError, OptionError
-from geochange.models.changeclip.network import STRIDE, Answer, ChangeClip, joined
+from geochange.land import LIKELY
+from geochange.models.changeclip.land_network import LandNetwork
+from geochange.models.changeclip.network import Answer, ChangeClip, joined, pad
 from geochange.models.inference.batch import Batch
 from geochange.models.inference.precision import Precision, choose
+from geochange.models.land_companion import LandCompanion
+from geochange.models.land_logits import LandLogits, numbers_of, only_where
 from geochange.models.prompts import (
     FIXED,
     Names,
@@ -26,17 +29,13 @@ from geochange.models.prompts import (
 from geochange.models.protocol import ALWAYS, NamingRule, Statistics
 from geochange.models.scorer import ClipScorer, build_scorer
 from geochange.models.weights.card import OWN_CLIP, Card
-from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_checkpoint, read_clip
+from geochange.models.weights.checkpoint import DEFAULT_CLIP, Checkpoint, read_checkpoint, read_clip
 
 Scores = tuple[torch.Tensor, torch.Tensor]
 """Class probabilities (B, V) of the date before and of the date after."""
 
 BothNames = tuple[Sequence[Names], Sequence[Names]]
 """The class names of each chip at the date before and at the date after."""
-
-
-SURELY_NOT = -12.0
-"""The logit of change for pixels where none of the requested classes is present."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,8 @@ class DetectorSpec:
     model: a checkpoint file. clip: see `read_clip`; None uses the checkpoint's own CLIP, or else the
     default. vocabulary, prompts: None uses those of the checkpoint. fixed: the names of both dates for
     `fixed` prompts. precision: `auto` uses bfloat16 where it is faster. compiled: use torch.compile.
-    cache: the number of cached texts. only: classes of the land head; if given, a pixel is change
-    only if one of them covers it at either date.
+    cache: the number of cached texts. only: land classes; if given, a pixel is change only if one of
+    them covers it at either date. likely: see LandCompanion.
     """
 
     model: str
@@ -60,17 +59,22 @@ class DetectorSpec:
     compiled: bool = False
     cache: int = 4096
     only: Names = ()
+    likely: float = LIKELY
 
     def build(self) -> ChangeClipDetector:
-        """Read checkpoint and CLIP, and move both to the device. Raises InputError."""
-        checkpoint = read_checkpoint(self.model)
+        """Read checkpoint and CLIP, and put all of it on the device. Raises InputError."""
+        return self.of(read_checkpoint(self.model))
+
+    def of(self, checkpoint: Checkpoint) -> ChangeClipDetector:
+        """The same of a checkpoint that is read."""
         card = checkpoint.card
         scorer = None
         if (self.prompts or card.prompts) != "fixed":
             own = None if self.clip else checkpoint.own_clip()
             clip = own or read_clip(self.clip or DEFAULT_CLIP)
             scorer = build_scorer(clip.tensors, clip.quickgelu, self._names(card))
-        return ChangeClipDetector(self, checkpoint.build().requires_grad_(False), card, scorer)
+        network = checkpoint.build().requires_grad_(False)
+        return ChangeClipDetector(self, network, card, scorer, checkpoint.build_land())
 
     def _names(self, card: Card) -> Names:
         """The names from which CLIP chooses. Raises InputError if the card has too few."""
@@ -94,7 +98,12 @@ class ChangeClipDetector:
     bands: int | None = 3
 
     def __init__(
-        self, spec: DetectorSpec, network: ChangeClip, card: Card, scorer: ClipScorer | None = None
+        self,
+        spec: DetectorSpec,
+        network: ChangeClip,
+        card: Card,
+        scorer: ClipScorer | None = None,
+        land: LandNetwork | None = None,
     ) -> None:
         self.device = torch.device(spec.device)
         self.threshold = card.threshold
@@ -106,11 +115,13 @@ class ChangeClipDetector:
         self.network = network
         self.scorer = scorer
         self._other_clip = spec.clip is not None
+        self.companion = None if land is None else LandCompanion(land, spec.likely)
         self._only = [self.land_classes.index(name) for name in spec.only]
         self._settle(spec)
 
     def _settle(self, spec: DetectorSpec) -> None:
-        for module in (self.network, self.scorer):
+        land = self.companion.network if self.companion else None
+        for module in (self.network, self.scorer, land):
             if module is not None and self.dtype == torch.bfloat16:
                 module.lower()
             if module is not None:
@@ -137,8 +148,8 @@ class ChangeClipDetector:
 
     @property
     def land_classes(self) -> Names:
-        """The classes of the land head; empty without one."""
-        land = self.card.options.land
+        """The classes of the land head or network; empty without one."""
+        land = self.companion or self.card.options.land
         return () if land is None else land.classes
 
     def fit(self, sample: Sequence[Chip]) -> Statistics:
@@ -171,31 +182,38 @@ class ChangeClipDetector:
     def named_logits(self, batch: Batch, names: BothNames) -> torch.Tensor:
         """(B, H, W) float32, with given class names for each chip at both dates."""
         _check(batch)
-        return self._decided(self._answers(batch, *names))
+        return self._decided(batch, self._answers(batch, *names))[0]
 
     @torch.inference_mode()
     def change_and_land(
         self, batch: Batch, scores: Scores | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, H, W) float32 logits of change, and (B, 2, H, W) uint8 class numbers of the land head.
+        """(B, H, W) float32 logits of change, and (B, 2, H, W) uint8 numbers of what stands there.
 
-        scores: see `change_logits`. Raises ValueError for a network without a land head.
+        scores: see `change_logits`. UNSEEN where a land network did not look.
         """
         _check(batch)
-        answer = self._answers(batch, *self.names(batch, scores))
-        if answer.land is None:
-            raise ValueError("this network has no land head")
-        dates = [land.argmax(dim=1).to(torch.uint8) for land in answer.land]
-        return self._decided(answer), torch.stack(dates, dim=1)
+        logits, land = self._decided(batch, self._answers(batch, *self.names(batch, scores)), True)
+        return logits, numbers_of(land)
 
-    def _decided(self, answer: Answer) -> torch.Tensor:
-        """The logits of change, suppressed where none of the requested classes is present."""
-        logits = (answer.change[:, 1] - answer.change[:, 0]) / self.card.temperature
-        if not self._only or answer.land is None:
-            return logits
-        wanted = [standing(land, self._only) for land in answer.land]
-        there = torch.maximum(*wanted) >= 0
-        return torch.where(there, logits, logits.clamp(max=SURELY_NOT))
+    @torch.inference_mode()
+    def land(self, batch: Batch) -> torch.Tensor:
+        """(B, 2, H, W) uint8, what stands there by number, whether change is likely or not."""
+        alone = self.companion and self.companion.see_all(batch)
+        return numbers_of(alone) if alone else self.change_and_land(batch)[1]
+
+    def _decided(
+        self, batch: Batch, answer: Answer, seen: bool = False
+    ) -> tuple[torch.Tensor, LandLogits | None]:
+        """The logits of change, where what was asked for stands or stood; land, if `seen`."""
+        logits, land = answer.change[:, 1] - answer.change[:, 0], answer.land
+        if self.companion is not None and (seen or self._only):
+            # Its opinion counts where what it sees is asked for; far away it is worth little.
+            logits, land = self.companion.look(batch, logits, opinion=bool(self._only))
+        logits = logits / self.card.temperature
+        if not self._only or land is None:
+            return logits, land
+        return only_where(logits, land, self._only), land
 
     def names(self, batch: Batch, scores: Scores | None = None) -> BothNames:
         """The class names of each chip at both dates, according to the prompt mode."""
@@ -253,25 +271,6 @@ class ChangeClipDetector:
         return self._answer(*padded, one, two).cut(height, width)
 
 
-def standing(land: torch.Tensor, classes: Sequence[int]) -> torch.Tensor:
-    """(B, classes, H, W) logits -> (B, H, W): the logit that one of these classes is present."""
-    others = [number for number in range(land.shape[1]) if number not in classes]
-    if not others:
-        return torch.full_like(land[:, 0], torch.inf)
-    return land[:, list(classes)].logsumexp(dim=1) - land[:, others].logsumexp(dim=1)
-
-
-def pad(pictures: torch.Tensor) -> torch.Tensor:
-    """Repeat the last row and column until both sides are multiples of 32.
-
-    Both dates are padded in the same way, so the padding adds no change.
-    """
-    down, right = (-side % STRIDE for side in pictures.shape[2:])
-    if not down and not right:
-        return pictures
-    return F.pad(pictures.float(), (0, right, 0, down), mode="replicate")
-
-
 def _check(batch: Batch) -> None:
     """Refuse batches that are not RGB in 0-255 at both dates. Raises InputError."""
     for date in (batch.before, batch.after):
@@ -292,8 +291,7 @@ def load_model(
 ) -> ChangeClipDetector:
     """The network of a checkpoint, for `logits` with given class names. It does not read CLIP.
 
-    file: a checkpoint of geochange or the authors' .pth. To let CLIP name the classes, build a
-    DetectorSpec. Raises InputError.
+    file: a checkpoint of geochange or the authors' .pth. DetectorSpec adds CLIP. Raises InputError.
     """
     spec = DetectorSpec(file, device=device, precision=precision)
     checkpoint = read_checkpoint(file)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
+from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import STRIDE, ChangeClip, normalise
 from geochange.models.trainable import lay_out, steady_parts
 
@@ -53,18 +54,21 @@ class LandLearner(nn.Module):
         return self
 
 
-def see_land(network: ChangeClip, pictures: torch.Tensor) -> torch.Tensor:
-    """Land classes: (B, 3, H, W) RGB in 0-255 -> (B, classes, H, W) float32 logits."""
+def see_land(network: ChangeClip | LandNetwork, pictures: torch.Tensor) -> torch.Tensor:
+    """What stands on each pixel: (B, 3, H, W) RGB in 0-255 -> (B, classes, H, W) float32 logits."""
+    if isinstance(network, LandNetwork):
+        logits: torch.Tensor = network(pictures)
+        return logits
     assert network.land_head is not None
     x = normalise(pictures, network.options.visual).to(network.backbone.conv1.weight.dtype)
     seen = network.backbone(x.contiguous(memory_format=torch.channels_last))
-    logits, _ = network.land_head(seen.pyramid, seen.fine)
-    return F.interpolate(logits.float(), size=pictures.shape[2:], mode="bilinear")
+    at_half, _ = network.land_head(seen.pyramid, seen.fine)
+    return F.interpolate(at_half.float(), size=pictures.shape[2:], mode="bilinear")
 
 
 @torch.inference_mode()
-def see_classes(network: ChangeClip, picture: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """(height, width) most probable class of each pixel of a (height, width, 3) image."""
+def see_classes(network: ChangeClip | LandNetwork, picture: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """(height, width) the most probable class of each pixel of a (height, width, 3) picture."""
     device = next(network.parameters()).device
     x = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].to(device).float()
     height, width = x.shape[2:]

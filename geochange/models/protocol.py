@@ -59,8 +59,13 @@ class SeesLand(Protocol):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The result of `change_logits`, and (batch, date, height, width) uint8 class numbers.
 
-        It is called only if there are `land_classes`. scores: see NamesClasses.
+        Asked for where there are `land_classes`. UNSEEN where it did not look, for want of likely
+        change. scores: see NamesClasses.
         """
+        ...
+
+    def land(self, batch: Batch) -> torch.Tensor:
+        """(batch, date, height, width) uint8 numbers of classes, whether change is likely or not."""
         ...
 
 

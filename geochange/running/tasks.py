@@ -22,8 +22,8 @@ from geochange.land import UNSEEN
 from geochange.memory import rise_bytes, settle
 from geochange.models import ModelSpec, kind_of, resident
 from geochange.models.inference.batch_size import CPU_CHIPS
-from geochange.models.inference.predict import predict, show
-from geochange.models.protocol import ALWAYS, NamingRule
+from geochange.models.inference.predict import predict, see_land, show
+from geochange.models.protocol import ALWAYS, NamingRule, SeesLand
 from geochange.mosaic.patchwork import patch
 from geochange.mosaic.schedule import Job
 from geochange.mosaic.stitch import stitch
@@ -206,7 +206,11 @@ def network_bytes(work: RunSpec) -> int:
     chip = Chip(dark, dark, np.ones((side, side), np.bool_))
 
     def look() -> None:
-        show(resident(work.spec), [chip], 1, work.spec.device)
+        model = resident(work.spec)
+        show(model, [chip], 1, work.spec.device)
+        if isinstance(model, SeesLand) and model.land_classes:
+            # In the dark nothing is likely to change, so that it has not looked.
+            see_land(model, [chip], work.spec.device)
 
     look()  # excludes one-time allocations
     return rise_bytes(look) * batch

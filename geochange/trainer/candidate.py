@@ -102,7 +102,8 @@ def _network(
     detector = DetectorSpec(spec.name, spec.device, **given)
     with sensible(spec.name):
         network = checkpoint.build().requires_grad_(False)
-        model = ChangeClipDetector(detector, network, checkpoint.card)
+        land = checkpoint.build_land()
+        model = ChangeClipDetector(detector, network, checkpoint.card, land=land)
     return Candidate(spec, model, source, options, names)
 
 

@@ -82,6 +82,8 @@ class CheckpointKeeper:
         self.best, self.last = prepared.out / BEST, prepared.out / LAST
         own = prepared.own_clip
         self.clip = read_clip(str(own)).tensors if own else {}
+        beside = prepared.land_start
+        self.beside = read_checkpoint(beside) if beside else None
         self.card = replace(
             _named(card, prepared),
             prompts=prepared.options.prompts.mode or card.prompts,
@@ -121,7 +123,9 @@ class CheckpointKeeper:
             "data": dict(self.data),
             "options": self.prepared.options.model_dump(mode="json"),
         }
-        checkpoint = Checkpoint(self._card(reached.step, figures), tensors, self.clip)
+        card = self._card(reached.step, figures)
+        land = self.beside.land if self.beside else {}
+        checkpoint = Checkpoint(card, tensors, self.clip, land)
         memory = ResumeState(self.student.state(), facts)
         # The last checkpoint is written last, because it refers to the best one.
         for file in (*([self.best] if best else []), self.last):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.land import BUILDING, CLASSES
+from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.land_learner import see_classes
 from geochange.training.data.land_pictures import ANY, Allowed, LandPictures, Picture
@@ -39,8 +40,8 @@ class LandFigures:
         return {"building_iou": self.building, **by_set}
 
 
-def judge_land(network: ChangeClip, pictures: LandPictures) -> LandFigures:
-    """Predict all images with a network, which stays in its mode."""
+def judge_land(network: ChangeClip | LandNetwork, pictures: LandPictures) -> LandFigures:
+    """Show every picture to a network, which stays in the mode that it was in."""
     learning = network.training
     network.eval()
     iou: dict[tuple[str, str], float] = {}
@@ -70,8 +71,10 @@ def _judges(allowed: Sequence[Allowed], number: int) -> bool:
     return there and any(((each > 0) & (each & own == 0)).any() for each in allowed)
 
 
-def _counts(network: ChangeClip, picture: Picture, allowed: Allowed) -> NDArray[np.int64]:
-    """(class, 3): true positives, false positives and false negatives."""
+def _counts(
+    network: ChangeClip | LandNetwork, picture: Picture, allowed: Allowed
+) -> NDArray[np.int64]:
+    """(class, 3): pixels rightly found, wrongly found, and missed."""
     counts = np.zeros((len(CLASSES), 3), np.int64)
     for part in _parts(allowed.shape):
         found, told = see_classes(network, picture[part]), allowed[part]

@@ -25,6 +25,7 @@ from geochange.models.weights.checkpoint import (
 from geochange.models.weights.locate import clip_file
 from geochange.progress import Watch, noted
 from geochange.trainer.planted_names import PlantedNames, name_planted
+from geochange.trainer.pretrained import is_done
 from geochange.trainer.prompting import name_chips
 from geochange.trainer.recipe import WITH_OWN_CLIP, course_of, devices_of, planted_of, start_of
 from geochange.trainer.resume_point import BEST, CLIP, LAST, check_same, find_resume_point
@@ -113,9 +114,21 @@ class Prepared:
         return file if file and read_own_clip(file) else None
 
     @property
+    def land_start(self) -> Path | None:
+        """The file of the start, where a land network is beside it that stays as it is."""
+        if self.start is None or self.start.land is None:
+            return None
+        return clip_file(str(self.options.network.start))[1]
+
+    @property
     def land(self) -> Path | None:
         """The file of the network with pretrained tower and land head, if there is one."""
         return self.out / LAND if self.options.network.start == IMAGENET else None
+
+    @property
+    def land_is_learnt(self) -> bool:
+        """Whether tower and land head have taken all of their steps."""
+        return self.land is not None and is_done(self.land)
 
     @property
     def finished(self) -> bool:
@@ -214,6 +227,8 @@ def check_options(options: TrainOptions) -> None:
             f"take a multiple of {world}"
         )
     start, prompts = options.network.start, options.prompts
+    if options.land.alone and start != IMAGENET:
+        raise OptionError("land.alone: there is no land head to teach; say network.start imagenet")
     if start in WITH_OWN_CLIP:
         clip_shape(find_variant(options.network.variant), options.scenes.size)
     if start not in (None, "clip", *WITH_OWN_CLIP):

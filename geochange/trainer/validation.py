@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from geochange.chip import UNKNOWN, Chip
+from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.predict import show
@@ -78,7 +79,8 @@ class ValidationResult:
 class Validator:
     """The validation chips.
 
-    numbers: those of this process. shown: those on the contact sheet.
+    numbers: those of this process. shown: those on the contact sheet. land: the land network beside
+    the network, which has its say in what `run` answers.
     """
 
     source: ChipSource
@@ -86,6 +88,7 @@ class Validator:
     numbers: Sequence[int]
     shown: frozenset[int]
     batch: int
+    land: LandNetwork | None = None
 
     def examine(
         self, network: ChangeClip, card: Card, device: str, progress: Progress = silent
@@ -94,7 +97,7 @@ class Validator:
         learning = network.training
         network.eval()
         try:
-            return self._examine(live(network, card, device), device, progress)
+            return self._examine(live(network, card, device, self.land), device, progress)
         finally:
             network.train(learning)
 
@@ -137,9 +140,12 @@ class Validator:
         return verdict
 
 
-def live(network: ChangeClip, card: Card, device: str) -> ChangeClipDetector:
+def live(
+    network: ChangeClip, card: Card, device: str, land: LandNetwork | None = None
+) -> ChangeClipDetector:
     """A network in training as the model that `run` would make of it."""
-    return ChangeClipDetector(DetectorSpec("", device, precision="float32"), network, card)
+    spec = DetectorSpec("", device, precision="float32")
+    return ChangeClipDetector(spec, network, card, land=land)
 
 
 def spread(count: int, most: int) -> frozenset[int]:

@@ -21,8 +21,9 @@ from geochange.inputs.checked_run import CheckedRun
 from geochange.inputs.choose_model import choose_model
 from geochange.inputs.inspection import Inspection, coregister, inspect_scene
 from geochange.inputs.read_failures import warn_skipped, warn_unsampled
+from geochange.land import LIKELY
 from geochange.memory import settle
-from geochange.models import resident
+from geochange.models import ModelSpec, resident
 from geochange.models.inference.predict import classes_of, land_classes_of, naming_of
 from geochange.mosaic.schedule import in_flight
 from geochange.progress import Progress, silent
@@ -150,13 +151,12 @@ def plan_work(checked: CheckedRun) -> RunSpec:
     model = resident(spec)
     # An unknown name is refused before any pixel is read.
     only = chosen(options.only, classes_of(model), land_classes_of(model))
-    if only.land:
-        spec = replace(spec, prompting=replace(spec.prompting, only=only.land))
+    threshold = model.threshold if options.threshold is None else options.threshold
+    spec = _seeing(spec, only.land, threshold)
     sample, checks = _look(checked)
     radiometry = sample.radiometry(checked.stretch, options.match)
     statistics = model.fit(sample.chips(radiometry))
     warn_unsampled(checked.pair, sample.unreadable)
-    threshold = model.threshold if options.threshold is None else options.threshold
     return RunSpec(
         pair=sample.pair,
         plan=checked.plan,
@@ -175,6 +175,13 @@ def plan_work(checked: CheckedRun) -> RunSpec:
         checks=checks,
         picture_px=picture_px(checked),
     )
+
+
+def _seeing(spec: ModelSpec, only: tuple[str, ...], threshold: float) -> ModelSpec:
+    """The spec of a model that looks what stands there wherever a polygon may come to lie."""
+    # Most thresholds are higher, and resume what others have begun.
+    likely = threshold if threshold < LIKELY else None
+    return replace(spec, prompting=replace(spec.prompting, only=only, likely=likely))
 
 
 def _look(checked: CheckedRun) -> tuple[SceneSample, Inspection | None]:

@@ -89,6 +89,8 @@ def train(
         raise OptionError("settings override a file of options; change the options themselves")
     with spoken():
         prepared = prepare(options, Path(out), resume)
+        if prepared.options.land.alone:
+            return _land_alone(prepared, watch, began)
         prints = prepared.check_chips(watch) if is_first() else {}
     if prepared.finished:
         return _told(prepared, began, is_first(), already=True)
@@ -102,6 +104,25 @@ def train(
     training.calibrate()
     trained = _told(prepared, began, fabric.is_global_zero)
     return replace(trained, waiting=training.loader.waiting.share)
+
+
+def _land_alone(prepared: Prepared, watch: Watch, began: float) -> Trained:
+    """Teach tower and land head, and nothing else."""
+    file, already = prepared.land, prepared.land_is_learnt
+    assert file is not None  # of a network that starts from ImageNet
+    if is_first():
+        learn_land(prepared, watch)
+    return Trained(
+        best=file,
+        steps=prepared.options.land.steps,
+        figures=read_checkpoint(file).card.metrics,
+        threshold=0.5,
+        temperature=1.0,
+        seconds=time.monotonic() - began,
+        waiting=0.0,
+        first=is_first(),
+        already=already,
+    )
 
 
 def _told(prepared: Prepared, began: float, first: bool, already: bool = False) -> Trained:
@@ -159,7 +180,8 @@ class Training:
             names = [(before, before) for before, _ in names]
         numbers = range(fabric.global_rank, len(prepared.val), fabric.world_size)
         shown = spread(len(prepared.val), validation.sheet)
-        return Validator(prepared.val, names, numbers, shown, validation.batch)
+        land = self.keeper.beside.build_land() if self.keeper.beside else None
+        return Validator(prepared.val, names, numbers, shown, validation.batch, land)
 
     def learn(self) -> None:
         """Take all remaining steps, with validation.

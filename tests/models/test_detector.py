@@ -11,7 +11,8 @@ from changeclip_cases import SMALL, pictures, small, small_clip
 from safetensors.torch import save_file
 
 from geochange.errors import InputError, OptionError
-from geochange.models.detector import ChangeClipDetector, DetectorSpec, load_model, pad
+from geochange.models.changeclip.network import pad
+from geochange.models.detector import ChangeClipDetector, DetectorSpec, load_model
 from geochange.models.inference.batch import Batch
 from geochange.models.prompts import FIXED, foreground_tokens, tokenise
 from geochange.models.protocol import ChangeModel

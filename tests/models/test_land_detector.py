@@ -16,9 +16,10 @@ from geochange.chip import Chip
 from geochange.errors import OptionError
 from geochange.land import CLASSES, UNSEEN
 from geochange.models.changeclip.network import ChangeClip
-from geochange.models.detector import SURELY_NOT, ChangeClipDetector, DetectorSpec, standing
+from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.batch import Batch
 from geochange.models.inference.predict import land_classes_of, show
+from geochange.models.land_logits import SURELY_NOT, standing
 from geochange.models.protocol import SeesLand
 from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint

@@ -91,7 +91,7 @@ def test_too_little_space_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     work = tmp_path / ".work"
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_500_000))
     check_space(DiskSpace(1_000_000, 1_500_000), tmp_path, work)
-    with pytest.raises(OutputError, match=r"needs 2 MB while it works and there are 2 MB; make"):
+    with pytest.raises(OutputError, match=r"needs 2 MB while it works and there are 2 MB; free"):
         check_space(DiskSpace(1_600_000, 0), tmp_path, work)
     work.mkdir()
     (work / "chunk").write_bytes(bytes(100_000))

@@ -99,6 +99,18 @@ def test_only_a_whole_network_to_its_last_step_is_not_learnt_again(
 
 
 @pytest.mark.slow
+def test_land_alone_ends_with_a_file_to_join(data: Path, tmp_path: Path) -> None:
+    alone = {"land.alone": True}
+    trained = train(options(data, **alone), tmp_path / "out")
+    assert trained.best == tmp_path / "out" / "land.safetensors"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["land.safetensors"]
+    assert trained.figures["building_iou"] >= 0
+    assert train(options(data, **alone), tmp_path / "out").already
+    with pytest.raises(OptionError, match="no land head to teach"):
+        prepare(options(data, **alone, **{"network.start": "scenes"}), tmp_path / "x", False)
+
+
+@pytest.mark.slow
 def test_tower_and_head_stay_as_they_were_while_changes_are_learnt(
     data: Path, tmp_path: Path
 ) -> None:

@@ -235,7 +235,7 @@ def test_what_lies_behind_a_vrt_is_an_input_too(tmp_path: Path) -> None:
 def test_a_raster_that_is_not_ours_is_not_replaced(scene: Path, tmp_path: Path) -> None:
     labels = make_raster(tmp_path / "labels.tif", noise((40, 50)))
     there = labels.read_bytes()
-    with pytest.raises(OutputError, match="is none"):
+    with pytest.raises(OutputError, match="is not a probability raster"):
         run(scene, tmp_path / "labels.gpkg")
     assert labels.read_bytes() == there
     run(scene, tmp_path / "changes.gpkg")

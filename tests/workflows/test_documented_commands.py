@@ -26,6 +26,8 @@ NOT_HERE = {
     "--on tcp://": "no such host; tests/running/test_workers.py starts a scheduler",
     "https://": "no such catalogue; tests/pipelines/test_monitor.py serves one of its own",
     "torchrun": "one machine; tests/workflows/test_train.py starts two processes",
+    "land.alone=true": "no ImageNet weights; tests/trainer/test_land_pretraining.py makes its own",
+    "weights join": "what land.alone gives; tests/models/test_land_companion.py joins a small one",
     "srun": "no SLURM; tests/training/test_fabric.py stands in for its variables",
 }
 """Parts of lines that cannot run here, and their replacements."""

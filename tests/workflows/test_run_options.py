@@ -102,7 +102,7 @@ REFUSED = {
     "item.json": "not a STAC item",
     "after.tif --bands 4": "no band 4",
     "after.tif --aoi far.gpkg": "lies on the common ground",
-    "after.tif --aoi line.gpkg": "no polygon",
+    "after.tif --aoi line.gpkg": "not a polygon",
     "after.tif --aoi gone.gpkg": "no such file",
 }
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from geochange.cli.options import Folder
+from geochange.cli.folder import Folder
 from geochange.cli.rerun import AFRESH, again
 from geochange.cli.screen import screen
 from geochange.cli.tables import titled_table

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from geochange.cli.options import Folder, options_of
+from geochange.cli.folder import Folder
+from geochange.cli.options import options_of
 from geochange.cli.rerun import AFRESH, again
 from geochange.cli.screen import closing_table, screen
 from geochange.config.cut import CutOptions

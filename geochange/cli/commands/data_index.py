@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from geochange.cli.options import Folder
+from geochange.cli.folder import Folder
 from geochange.cli.rerun import AFRESH, again
 
 

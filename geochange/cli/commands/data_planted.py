@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from geochange.cli.options import Folder
+from geochange.cli.folder import Folder
 from geochange.cli.rerun import AFRESH, again
 
 CONFIG = click.Path(path_type=Path, dir_okay=False)

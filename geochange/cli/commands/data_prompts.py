@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geochange.cli.options import Folder
+from geochange.cli.folder import Folder
 from geochange.cli.screen import closing_table, say_json, screen
 from geochange.errors import InputError, OptionError
 from geochange.models.weights.locate import clip_file

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geochange.cli.evaluation_tables import show_comparison, show_evaluation
-from geochange.cli.options import Folder, options_of, said
+from geochange.cli.folder import Folder
+from geochange.cli.options import options_of, said
 from geochange.cli.rerun import AFRESH, again
 from geochange.cli.screen import say_json, screen
 from geochange.config import CompareOptions, EvaluateOptions

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geochange.cli.options import Folder
+from geochange.cli.folder import Folder
 from geochange.cli.rerun import again
 from geochange.cli.screen import closing_table, say_json, screen
 from geochange.config import TrainOptions
@@ -94,6 +94,10 @@ def _announce(trained: Trained, quiet: bool, log_json: bool) -> None:
             waiting=trained.waiting,
             already=trained.already,
         )
+    elif "building_iou" in trained.figures and not quiet:
+        closing_table(_land_rows(trained), "What stands there, on pictures kept out")
+        click.echo(f"checkpoint  {trained.best}")
+        click.echo(f"join it     geochange weights join MODEL {trained.best} joined.safetensors")
     elif not quiet:
         title = f"Best on validation, threshold {trained.threshold:.3f}"
         closing_table(_rows(trained), title)
@@ -103,6 +107,12 @@ def _announce(trained: Trained, quiet: bool, log_json: bool) -> None:
         click.echo(
             f"try it      geochange run before.tif after.tif --out changes.gpkg --model {trained.best}"
         )
+
+
+def _land_rows(trained: Trained) -> dict[str, str]:
+    return {name: f"{value:.3f}" for name, value in trained.figures.items()} | {
+        "steps": f"{trained.steps:,}"
+    }
 
 
 def _rows(trained: Trained) -> dict[str, str]:

@@ -1,15 +1,18 @@
-"""`geochange weights`: show, convert, average and list files of weights."""
+"""`geochange weights`: show, convert, average, join and list files of weights."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from geochange.cli.folder import Folder
 from geochange.cli.rerun import AFRESH, again
+from geochange.cli.screen import screen
 from geochange.cli.tables import print_grid
 from geochange.cli.weights_tables import describe, in_a_line, refusing, rows_of, title_of
 from geochange.errors import InputError, OptionError, OutputError
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
 @click.group(epilog="Start with: geochange weights list   or: geochange weights show model.pth")
 def weights() -> None:
-    """Show, convert, average and list files of weights."""
+    """Show, convert, average, join and list files of weights."""
 
 
 @weights.command(epilog="Example: geochange weights show best_mIoU_iter_40000.pth")
@@ -103,6 +106,44 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
 
     with again(AFRESH):
         card = write_mean(paths, target, half=half, threshold=threshold)
+    _say_written(target, card)
+
+
+@weights.command(
+    epilog="Example: geochange weights join small.safetensors land.safetensors both.safetensors"
+)
+@click.argument("source", metavar="IN")
+@click.argument("land", metavar="LAND")
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@_of_our_own
+@click.option(
+    "--weigh",
+    type=Folder(),
+    metavar="DATA",
+    help="pictures from which it learns to weigh what both find",
+)
+def join(
+    source: str, land: str, target: Path, half: bool, threshold: float | None, weigh: Path | None
+) -> None:
+    """Let a network see what stands on each pixel, by the land head of another.
+
+    IN finds change. LAND is a checkpoint with a land head, such as land.safetensors of a training by
+    configs/lite.yaml. OUT holds IN, and tower and land head of LAND beside it, which look where IN
+    finds change likely. With --weigh it has an opinion of change, too, learnt in minutes from pairs
+    planted into the pictures that configs/default.yaml learns from.
+    """
+    target = target.expanduser()
+    _check_target(target)
+    paths = locate(source), locate(land)
+    for path in paths:
+        _check_apart(path, target)
+    # Imported after the checks, as above.
+    from geochange.models.weights.convert import join as write_joined
+    from geochange.trainer.weighing import weighed
+
+    with again(AFRESH), screen(quiet=weigh is None, log_json=False) as watch:
+        then = None if weigh is None else partial(weighed, root=weigh, watch=watch)
+        card = write_joined(*paths, target, half=half, threshold=threshold, then=then)
     _say_written(target, card)
 
 

@@ -43,27 +43,38 @@ STAGES = (
 """Of EfficientNet-Lite0, whose stem has 32 channels at stride 2."""
 
 STEM = 32
-TAPS = (0, 1, 2, 4, 6)
-"""The last stage of each stride: 2, 4, 8, 16 and 32."""
+TAPS = (0, 1, 2, 4)
+"""The last stage of strides 2, 4, 8 and 16; the last of all has stride 32."""
 
 
 @dataclass(frozen=True, slots=True)
 class EfficientNetOptions:
     """EfficientNet-Lite0. `grid` is nominal, input size / 32: no position is learned.
 
-    embed: channels of the embeddings, projected from all strides together.
+    embed: channels of the embeddings, projected from all strides together. stages: how many of
+    STAGES there are; the last holds a fifth of all weights.
     """
 
     grid: int = 8
     embed: int = 128
+    stages: int = len(STAGES)
 
     mean: ClassVar[tuple[float, float, float]] = (127.0, 127.0, 127.0)
     std: ClassVar[tuple[float, float, float]] = (128.0, 128.0, 128.0)
 
+    def __post_init__(self) -> None:
+        if not TAPS[-1] + 1 < self.stages <= len(STAGES):
+            raise ValueError(f"{self.stages} stages: there are {TAPS[-1] + 2} to {len(STAGES)}")
+
+    @property
+    def taps(self) -> tuple[int, ...]:
+        """The last stage of each stride, from 2 to 32."""
+        return *TAPS, self.stages - 1
+
     @property
     def channels(self) -> tuple[int, ...]:
         """Channels of the pyramid, from stride 4 to stride 32."""
-        return tuple(STAGES[tap].channels for tap in TAPS[1:])
+        return tuple(STAGES[tap].channels for tap in self.taps[1:])
 
     @property
     def fine_channels(self) -> int:
@@ -90,7 +101,12 @@ class SameConv(nn.Conv2d):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, inputs, H, W) -> (B, outputs, H / stride, W / stride)."""
-        return super().forward(x if self.uneven is None else F.pad(x, self.uneven))
+        x = x if self.uneven is None else F.pad(x, self.uneven)
+        if self.groups == 1 or x.device.type != "cpu" or not torch.is_grad_enabled():
+            return super().forward(x)
+        # On a CPU a depthwise gradient takes four times as long in bfloat16 as in float32.
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(x.to(self.weight.dtype))
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
@@ -120,15 +136,16 @@ class InvertedResidual(nn.Module):
         return x + narrow if self.added else narrow
 
 
-class EfficientNetTower(nn.Module):
-    """EfficientNet-Lite0 without its classifier; `ImageFeatures.fine` is its map at stride 2."""
+class EfficientNetTrunk(nn.Module):
+    """EfficientNet-Lite0 without its classifier: the maps of its strides."""
 
     def __init__(self, options: EfficientNetOptions) -> None:
         super().__init__()
+        self.taps = options.taps
         self.conv1 = SameConv(3, STEM, 3, 2)
         self.bn1 = _norm(STEM)
         inputs, stages = STEM, []
-        for stage in STAGES:
+        for stage in STAGES[: options.stages]:
             strides = (stage.stride, *(1,) * (stage.blocks - 1))
             widths = (inputs, *(stage.channels,) * (stage.blocks - 1))
             stages.append(
@@ -141,17 +158,32 @@ class EfficientNetTower(nn.Module):
             )
             inputs = stage.channels
         self.stages = nn.ModuleList(stages)
+
+    def maps(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """(B, 3, H, W) normalised RGB -> five maps (B, channels, H / s, W / s), s = 2, 4 .. 32.
+
+        H and W are multiples of 32.
+        """
+        x = F.relu6(self.bn1(self.conv1(x)))
+        maps = []
+        for number, stage in enumerate(self.stages):
+            x = stage(x)
+            if number in self.taps:
+                maps.append(x)
+        return maps
+
+
+class EfficientNetTower(EfficientNetTrunk):
+    """The trunk with an embedding; `ImageFeatures.fine` is its map at stride 2."""
+
+    def __init__(self, options: EfficientNetOptions) -> None:
+        super().__init__(options)
         seen = options.fine_channels + sum(options.channels)
         self.embed = nn.Linear(seen, options.embed)
 
     def forward(self, x: torch.Tensor) -> ImageFeatures:
         """See (B, 3, H, W) normalised RGB, H and W multiples of 32."""
-        x = F.relu6(self.bn1(self.conv1(x)))
-        maps = []
-        for number, stage in enumerate(self.stages):
-            x = stage(x)
-            if number in TAPS:
-                maps.append(x)
+        maps = self.maps(x)
         places = self._embed(maps)
         return ImageFeatures(maps[1:], places.mean(dim=(2, 3)), places, maps[0])
 

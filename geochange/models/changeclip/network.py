@@ -92,6 +92,17 @@ def joined(answers: Sequence[Answer]) -> Answer:
     return Answer(change, (torch.cat(before), torch.cat(after)))
 
 
+def pad(pictures: torch.Tensor) -> torch.Tensor:
+    """Repeat the last row and column until both sides are multiples of 32.
+
+    Both dates are padded alike, so the padding shows no change that the border does not.
+    """
+    down, right = (-side % STRIDE for side in pictures.shape[2:])
+    if not down and not right:
+        return pictures
+    return F.pad(pictures.float(), (0, right, 0, down), mode="replicate")
+
+
 def normalise(pictures: torch.Tensor, visual: VisualOptions) -> torch.Tensor:
     """(B, 3, H, W) RGB in 0-255, any dtype -> float32 as the tower was trained on."""
     mean, std = (per_band(numbers, pictures.device) for numbers in (visual.mean, visual.std))

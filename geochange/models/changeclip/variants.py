@@ -44,7 +44,7 @@ VARIANTS: Mapping[str, Variant] = {
     ),
     "lite": Variant(
         ChangeClipOptions(
-            visual=EfficientNetOptions(embed=128),
+            visual=EfficientNetOptions(embed=128, stages=6),
             text=TextOptions(layers=2, width=32, heads=1),
             context=ContextOptions(layers=1, width=64, heads=1),
             decoder=DecoderOptions(channels=48, width=32, heads=2, rank=16, groups=8, squeeze=8),

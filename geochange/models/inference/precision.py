@@ -2,49 +2,40 @@
 
 from __future__ import annotations
 
-import time
+import os
 from collections.abc import Iterable
 from typing import Literal
 
 import torch
-from torch.nn import functional as F
 
 Precision = Literal["auto", "float32", "bfloat16"]
-_GAIN = 1.2  # a smaller gain does not justify other numbers
+
+_WITHOUT_BFLOAT16 = frozenset(
+    ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")
+)
+"""Values of ONEDNN_MAX_CPU_ISA with which oneDNN only emulates bfloat16 on x86."""
 
 
 def choose(precision: Precision, device: torch.device) -> torch.dtype:
-    """The dtype of the heavy parts; `auto` measures on a CPU, in under a second."""
+    """The dtype of the heavy parts. `auto` asks what the device has.
+
+    It never measures: on a busy machine, the same run would get another dtype and other results.
+    """
     if precision == "auto":
-        return torch.bfloat16 if _gains(device) else torch.float32
+        return torch.bfloat16 if _has_bfloat16_units(device) else torch.float32
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
-def _gains(device: torch.device) -> bool:
+def _has_bfloat16_units(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type != "cpu":
+    if (
+        device.type != "cpu"
+        or os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in _WITHOUT_BFLOAT16
+    ):
         return False
-    float32 = _seconds(torch.float32, float("inf"))
-    return _seconds(torch.bfloat16, float32) * _GAIN < float32
-
-
-@torch.inference_mode()
-def _seconds(dtype: torch.dtype, patience: float) -> float:
-    """The best time of three small convolutions and products; stops once one took `patience`."""
-    picture = torch.ones(1, 64, 32, 32, dtype=dtype).to(memory_format=torch.channels_last)
-    kernel = torch.ones(64, 64, 3, 3, dtype=dtype)
-    tokens, weight = torch.ones(257, 256, dtype=dtype), torch.ones(256, 256, dtype=dtype)
-    best = float("inf")
-    for _ in range(4):  # the first run includes one-time setup
-        start = time.perf_counter()
-        for _ in range(4):
-            F.conv2d(picture, kernel, padding=1)
-            F.linear(tokens, weight)
-        best = min(best, time.perf_counter() - start)
-        if best > 10 * patience:
-            break
-    return best
+    # torch asks CPUID; on processors other than x86 both are False.
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def choose_precision(precision: str, device: str) -> str:

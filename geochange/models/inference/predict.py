@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip
 from geochange.models import ModelSpec, resident
+from geochange.models.inference.batch import collate
 from geochange.models.inference.devices import devices_of
 from geochange.models.inference.engine import InferenceEngine
 from geochange.models.inference.feed import DeviceFeed
@@ -23,7 +24,7 @@ from geochange.models.inference.request import (
     land_classes_of,
     naming_of,
 )
-from geochange.models.protocol import ChangeModel
+from geochange.models.protocol import ChangeModel, SeesLand
 
 __all__ = [
     "BothNames",
@@ -33,6 +34,7 @@ __all__ = [
     "land_classes_of",
     "naming_of",
     "predict",
+    "see_land",
     "show",
     "show_turned",
 ]
@@ -106,6 +108,12 @@ def show(
         looker.look(looker.load(rows, batch_size))
         request.take_delivered()
     return request.gather()
+
+
+def see_land(model: SeesLand, chips: Sequence[Chip], device: str) -> NDArray[np.uint8]:
+    """(chip, date, height, width) what stands there, whether change is likely or not; see `show`."""
+    with torch.inference_mode():
+        return np.asarray(model.land(collate(chips, device)).cpu().numpy())
 
 
 def show_turned(

@@ -15,6 +15,7 @@ from geochange.models.changeclip.decoder import DecoderOptions
 from geochange.models.changeclip.efficientnet import EfficientNetOptions
 from geochange.models.changeclip.image_tower import ResNetOptions, VisualOptions, VitOptions
 from geochange.models.changeclip.land_head import LandOptions
+from geochange.models.changeclip.land_network import LandNetworkOptions
 from geochange.models.changeclip.network import ChangeClipOptions
 from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.prompts import Names, PromptMode, check_names, published_vocabulary
@@ -37,11 +38,12 @@ _TOWERS: dict[str, type[VisualOptions]] = {
 class Card:
     """The options and the history of a network.
 
-    threshold: the probability from which a pixel counts as changed. temperature: the divisor of logits
-    that calibrates probabilities (Guo et al., ICML 2017, sec. 4.2).
-    metrics: its scores, by name. provenance: its origin (source, data, commit ...).
-    clip: "own" if the file also holds the CLIP that names classes, "" if that CLIP is another file.
-    meanings, least_score: the rule by which that CLIP names classes; see NamingRule.
+    threshold: the probability from which a pixel is called changed. temperature: what logits are
+    divided by for probabilities to be as often right as they say (Guo et al., ICML 2017, sec. 4.2).
+    metrics: what it reached, by name. provenance: whence it comes (source, data, commit ...).
+    clip: "own" where the file holds the CLIP that names classes, "" where it is looked for elsewhere.
+    meanings, least_score: when that CLIP's names are said; see NamingRule.
+    land: the land network that the file holds beside the network; None where it holds none.
     """
 
     options: ChangeClipOptions
@@ -55,6 +57,7 @@ class Card:
     clip: str = ""
     meanings: tuple[Names, ...] = ()
     least_score: float = 0.0
+    land: LandNetworkOptions | None = None
 
     def to_json(self) -> str:
         """One line of JSON for `from_json`."""
@@ -62,7 +65,8 @@ class Card:
         options = asdict(self.options)
         kind = next(k for k, tower in _TOWERS.items() if isinstance(self.options.visual, tower))
         options["visual"]["kind"] = kind
-        values |= {"format": FORMAT, "options": options}
+        land = None if self.land is None else asdict(self.land)
+        values |= {"format": FORMAT, "options": options, "land": land}
         return json.dumps(values, ensure_ascii=False, sort_keys=True, default=dict)
 
     @classmethod
@@ -75,7 +79,7 @@ class Card:
                     f"it is of format {str(form)[:40]!r}, and this geochange reads {FORMAT!r}"
                 )
             options = _options(values["options"])
-            card = cls(**values | {"options": options})
+            card = cls(**values | {"options": options, "land": _land_network(values.get("land"))})
             meanings = tuple(tuple(names) for names in card.meanings)
             return replace(_checked(card), meanings=meanings)
         except (
@@ -105,6 +109,8 @@ def _checked(card: Card) -> Card:
         raise InputError(f"a least score of {card.least_score}: it lies between 0 and 1")
     if not 0.0 < _number(card.temperature) < math.inf:
         raise InputError(f"a temperature of {card.temperature}: it is a number above 0")
+    if card.land is not None and card.options.land is not None:
+        raise InputError("a land network beside a network that has a land head; it has one of them")
     if not isinstance(card.vocabulary, list | tuple):
         raise InputError("a vocabulary that is not a list of names")
     # A short vocabulary is valid here. It is refused only where prompts need more names.
@@ -154,3 +160,13 @@ def _options(values: Mapping[str, Any]) -> ChangeClipOptions:
         decoder=_part(DecoderOptions, values["decoder"]),
         land=None if land is None else _part(LandOptions, land),
     )
+
+
+def _land_network(values: Mapping[str, Any] | None) -> LandNetworkOptions | None:
+    if values is None:
+        return None
+    visual, head = _part(EfficientNetOptions, values["visual"]), _part(LandOptions, values["head"])
+    opinion = values.get("opinion", 0)
+    if type(opinion) is not int or not 0 <= opinion < LARGEST:
+        raise InputError(f"its card makes no sense: opinion {str(opinion)[:40]!r}")
+    return LandNetworkOptions(visual, head, opinion)

@@ -18,6 +18,7 @@ import torch
 
 from geochange.errors import InputError
 from geochange.files.reading import parse_json, read_text
+from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.prompts import Names, parse_vocabulary
 from geochange.models.weights.card import OWN_CLIP, Card
@@ -31,7 +32,7 @@ from geochange.models.weights.locate import (
     weights_folder,
 )
 from geochange.models.weights.openclip import Published, download, published
-from geochange.models.weights.sizes import check_clip, check_network
+from geochange.models.weights.sizes import check_clip, check_land, check_network
 from geochange.models.weights.tensor_file import (
     REMEMBERED,
     fetch,
@@ -46,23 +47,34 @@ _MEMORY = "geochange.training"
 MOST_BYTES = 2**22
 """The largest size of a file of class names."""
 _OWN = "clip."
-"""The prefix of the tensor names of a network's own CLIP."""
+"""What stands before the names of a network's own CLIP,"""
+_LAND = "land."
+"""and before those of the land network beside it."""
 _QUICK = "geochange.clip"
 """The header key of a CLIP that geochange wrote. Its text tower uses QuickGELU, as OpenAI's does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A network's card and tensors, and those of its own CLIP if it has one; all on the CPU."""
+    """A network's card and its tensors, on the CPU; its own CLIP's and its land network's, if any."""
 
     card: Card
     tensors: Mapping[str, torch.Tensor]
     clip: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    land: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     def build(self) -> ChangeClip:
         """The network in evaluation mode. Raises InputError if the tensors do not fit."""
         network = ChangeClip(self.card.options)
         fill(network, self.tensors)
+        return network.eval()
+
+    def build_land(self) -> LandNetwork | None:
+        """The land network, in evaluation mode; None without one. Raises InputError as `build`."""
+        if self.card.land is None:
+            return None
+        network = LandNetwork(self.card.land)
+        fill(network, self.land)
         return network.eval()
 
     def own_clip(self) -> ClipWeights | None:
@@ -102,8 +114,7 @@ def read_checkpoint(file: str | os.PathLike[str]) -> Checkpoint:
     contents = read_tensors(
         path, lambda tensors, header: cards.append(_card(path, tensors, header))
     )
-    network, clip = _apart(cards[0], contents.tensors)
-    return Checkpoint(cards[0], network, clip)
+    return Checkpoint(cards[0], *_apart(cards[0], contents.tensors))
 
 
 def _card(path: Path, tensors: Tensors, header: Mapping[str, str]) -> Card:
@@ -114,24 +125,30 @@ def _card(path: Path, tensors: Tensors, header: Mapping[str, str]) -> Card:
         raise InputError("CLIP's weights, not ChangeCLIP's; --clip takes them")
     else:
         card = Card(infer_options(tensors), provenance={"source": path.name})
-    network, clip = _apart(card, tensors)
+    network, clip, land = _apart(card, tensors)
     check_network(card.options, network)
     if clip:
         check_clip(clip)
+    if card.land is not None:
+        check_land(card.land, land)
     return card
 
 
-def _apart(card: Card, tensors: Tensors) -> tuple[Tensors, Tensors]:
-    """The tensors of the network and those of its CLIP.
+def _apart(card: Card, tensors: Tensors) -> tuple[Tensors, Tensors, Tensors]:
+    """A network's tensors, its CLIP's, and its land network's.
 
-    Raises InputError if the card names a CLIP that is missing.
+    Raises InputError where the card has one of these in vain.
     """
-    if card.clip != OWN_CLIP:
-        return tensors, {}
-    clip = {n.removeprefix(_OWN): x for n, x in tensors.items() if n.startswith(_OWN)}
-    if not clip:
-        raise InputError("its card says that it holds its own CLIP, but it does not")
-    return {n: x for n, x in tensors.items() if not n.startswith(_OWN)}, clip
+    rest, parts = dict(tensors), []
+    for prefix, there, what in (
+        (_OWN, card.clip == OWN_CLIP, "own CLIP"),
+        (_LAND, card.land is not None, "own land network"),
+    ):
+        part = [name for name in rest if name.startswith(prefix)] if there else []
+        if there and not part:
+            raise InputError(f"its card says that it holds its {what}, but it does not")
+        parts.append({name.removeprefix(prefix): rest.pop(name) for name in part})
+    return rest, parts[0], parts[1]
 
 
 def read_resume_state(file: str | os.PathLike[str]) -> ResumeState:
@@ -173,6 +190,7 @@ def write_checkpoint(
     """Write a checkpoint as one file, atomically. Raises OutputError."""
     tensors = {**checkpoint.tensors}
     tensors |= {_OWN + name: value for name, value in checkpoint.clip.items()}
+    tensors |= {_LAND + name: value for name, value in checkpoint.land.items()}
     _save(Path(file), tensors, {_HEADER: checkpoint.card.to_json()}, memory)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import mean
 
 import torch
 
 from geochange.errors import InputError
+from geochange.models.changeclip.efficientnet import EfficientNetOptions
+from geochange.models.changeclip.land_network import LandNetworkOptions, land_tensors
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -41,6 +43,40 @@ def average(
 ) -> Card:
     """Write the mean of several checkpoints of one network; see `mean_of`. Returns its card."""
     return _rewritten(mean_of(sources), target, half=half, threshold=threshold)
+
+
+def join(
+    source: str | os.PathLike[str],
+    land: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    half: bool = False,
+    threshold: float | None = None,
+    then: Callable[[Checkpoint], Checkpoint] | None = None,
+) -> Card:
+    """Write a checkpoint with the tower and the land head of another beside its own network.
+
+    An opinion of change that a land network had comes with it. then: what becomes of both before
+    they are written. Returns the card. Raises InputError where `source` has a land head, or `land`
+    has none.
+    """
+    network, other = _read(source), _read(land)
+    if network.card.options.land is not None:
+        raise InputError(f"{source}: it sees what stands there by itself; give one that does not")
+    sizes = _land_of(other.card)
+    if sizes is None:
+        raise InputError(f"{land}: it has no land head; give one of configs/lite.yaml")
+    tensors = other.land or land_tensors(other.tensors)
+    joined = replace(network, card=replace(network.card, land=sizes), land=tensors)
+    return _rewritten(then(joined) if then else joined, target, half=half, threshold=threshold)
+
+
+def _land_of(card: Card) -> LandNetworkOptions | None:
+    """The land network that is beside a network, or part of it."""
+    visual, head = card.options.visual, card.options.land
+    if head is None or not isinstance(visual, EfficientNetOptions):
+        return card.land
+    return LandNetworkOptions(visual, head)
 
 
 def mean_of(sources: Sequence[str | os.PathLike[str]]) -> Checkpoint:
@@ -88,11 +124,17 @@ def _differing(first: Checkpoint, other: Checkpoint) -> str:
         ("other prompts", first.card.prompts, other.card.prompts),
         ("other tensors", _shapes(first.tensors), _shapes(other.tensors)),
         ("another CLIP of its own", _shapes(first.clip), _shapes(other.clip)),
+        ("another land network", _shapes(first.land), _shapes(other.land)),
     ):
         if ours != theirs:
             return what
-    same = all(torch.equal(x, other.clip[name]) for name, x in first.clip.items())
-    return "" if same else "another CLIP of its own"
+    if not _same(first.land, other.land):
+        return "another land network"
+    return "" if _same(first.clip, other.clip) else "another CLIP of its own"
+
+
+def _same(first: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:
+    return all(torch.equal(x, other[name]) for name, x in first.items())
 
 
 def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Size]:
@@ -109,8 +151,8 @@ def _rewritten(
     """Write a checkpoint whose tensors fit its network; see `convert`."""
     fill(ChangeClip(checkpoint.card.options), checkpoint.tensors)
     if half:
-        tensors, clip = _halved(checkpoint.tensors), _halved(checkpoint.clip)
-        checkpoint = replace(checkpoint, tensors=tensors, clip=clip)
+        parts = (checkpoint.tensors, checkpoint.clip, checkpoint.land)
+        checkpoint = Checkpoint(checkpoint.card, *map(_halved, parts))
     if threshold is not None:
         card = replace(checkpoint.card, threshold=threshold)
         checkpoint = replace(checkpoint, card=card)

@@ -68,6 +68,11 @@ def renamed(tensors: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.Te
 
 
 def fill_tower(tower: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Load ImageNet weights into a tower. Its embedding keeps its values. Raises InputError."""
+    """Put ImageNet's weights into a tower, those of stages that it has; its embedding stays as it is.
+
+    Raises InputError.
+    """
     own = {n: x for n, x in tower.state_dict().items() if n.startswith("embed.")}
-    fill(tower, own | dict(tensors))
+    stages = len(tower.get_submodule("stages")._modules)
+    beyond = tuple(f"stages.{number}." for number in range(stages, len(STAGES)))
+    fill(tower, own | {n: x for n, x in tensors.items() if not n.startswith(beyond)})

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from geochange.errors import InputError, one_line
+from geochange.models.changeclip.land_network import LandNetwork, LandNetworkOptions
 from geochange.models.changeclip.network import STRIDE, ChangeClip, ChangeClipOptions
 from geochange.models.weights.foreign import Tensors, refuse_misfit
 from geochange.models.weights.locate import UNFIT
@@ -48,6 +49,16 @@ def check_network(options: ChangeClipOptions, tensors: Tensors) -> None:
     refuse_misfit(network.state_dict(), tensors)
     _check_computed(network, tensors)
     _check_works(options)
+
+
+def check_land(options: LandNetworkOptions, tensors: Tensors) -> None:
+    """Refuse a land network that has other tensors. Raises InputError."""
+    try:
+        with torch.device("meta"):
+            network = LandNetwork(options)
+    except (*UNFIT, MemoryError) as error:
+        raise InputError(f"its card or tensors make no sense ({_line(error)})") from error
+    refuse_misfit(network.state_dict(), tensors)
 
 
 def check_clip(tensors: Tensors) -> ClipShape:

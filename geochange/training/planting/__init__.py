@@ -6,6 +6,7 @@ from geochange.training.planting.camera import Nuisances
 from geochange.training.planting.library import Library, Place, read_library
 from geochange.training.planting.pair import Planting, plant
 from geochange.training.planting.source import PlantedSource
+from geochange.training.planting.unchanged import unchanged
 
 __all__ = [
     "Library",
@@ -15,4 +16,5 @@ __all__ = [
     "Planting",
     "plant",
     "read_library",
+    "unchanged",
 ]

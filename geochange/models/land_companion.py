@@ -1,0 +1,118 @@
+"""Land companion: a land network that looks where another network finds change likely."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise, product
+
+import torch
+from torch.nn import functional as F
+
+from geochange.land import LIKELY
+from geochange.models.changeclip.land_network import LandNetwork
+from geochange.models.changeclip.network import STRIDE, pad
+from geochange.models.inference.batch import Batch
+from geochange.models.land_logits import LandLogits
+
+PART_PX = 256
+"""About the side of the parts of a chip that are looked at or not."""
+
+AROUND_PX = 32
+"""What is seen of a chip around a part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows and columns of a chip. outer: what is seen. inner: what is said of it; within: there."""
+
+    outer: tuple[slice, slice]
+    inner: tuple[slice, slice]
+    within: tuple[slice, slice]
+
+
+def parts_of(height: int, width: int) -> Iterator[Part]:
+    """The parts of a chip, each of which is looked at by itself."""
+    for row, col in product(_spans(height), _spans(width)):
+        (top, bottom), (left, right) = row, col
+        up, start = max(0, top - AROUND_PX), max(0, left - AROUND_PX)
+        outer = (
+            slice(up, min(height, bottom + AROUND_PX)),
+            slice(start, min(width, right + AROUND_PX)),
+        )
+        within = slice(top - up, bottom - up), slice(left - start, right - start)
+        yield Part(outer, (slice(top, bottom), slice(left, right)), within)
+
+
+def _spans(side: int) -> list[tuple[int, int]]:
+    count = max(1, round(side / PART_PX))
+    edges = [round(side * i / count / STRIDE) * STRIDE for i in range(count)] + [side]
+    return list(pairwise(edges))
+
+
+class LandCompanion:
+    """Looks at parts of chips one by one on a CPU, which costs nothing and leaves quiet ones out.
+
+    On a GPU it looks at all: to choose, the host would have to wait for the device. Either way what
+    it says of a chip depends on that chip alone.
+
+    likely: the probability that one pixel of a part must reach for the part to be looked at.
+    """
+
+    def __init__(self, network: LandNetwork, likely: float = LIKELY) -> None:
+        self.network = network.requires_grad_(False)
+        self.likely = math.log(likely / (1 - likely))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What it tells apart."""
+        return self.network.options.head.classes
+
+    def look(
+        self, batch: Batch, change: torch.Tensor, opinion: bool = True
+    ) -> tuple[torch.Tensor, LandLogits]:
+        """Logits of change as it sees them, and what stands there; NaN where it did not look.
+
+        change: (B, H, W) logits of the other network, which stay as they are there, and everywhere
+        where no `opinion` is wanted.
+        """
+        height, width = change.shape[1:]
+        size = (len(change), len(self.classes), height, width)
+        land = change.new_full(size, torch.nan), change.new_full(size, torch.nan)
+        said = change.clone()
+        for part in parts_of(height, width):
+            there = (slice(None), *part.inner)
+            likely = ((change[there] >= self.likely) & batch.valid[there]).flatten(1).any(dim=1)
+            for chips in self._asked(likely):
+                dates, logits = self._see(batch[chips], change[chips], part, opinion)
+                asked = likely[chips, None, None]
+                said[chips][:, *part.inner] = torch.where(asked, logits, change[chips][there])
+                for date, seen in zip(land, dates, strict=True):
+                    date[chips][..., *part.inner] = seen.masked_fill(~asked[:, None], torch.nan)
+        return said, land
+
+    def see_all(self, batch: Batch) -> LandLogits:
+        """What stands in every chip, seen as one."""
+        height, width = batch.valid.shape[1:]
+        seen = self.network(pad(torch.cat([batch.before, batch.after])))
+        before, after = seen[..., :height, :width].chunk(2)
+        return before, after
+
+    @staticmethod
+    def _asked(likely: torch.Tensor) -> list[slice]:
+        if likely.device.type != "cpu":
+            return [slice(0, len(likely))]
+        return [slice(i, i + 1) for i in torch.nonzero(likely).flatten().tolist()]
+
+    def _see(
+        self, batch: Batch, change: torch.Tensor, part: Part, opinion: bool
+    ) -> tuple[LandLogits, torch.Tensor]:
+        """What it says of a part of some chips."""
+        before, after = (pad(date[..., *part.outer]) for date in (batch.before, batch.after))
+        logits = change[:, None, *part.outer]
+        down, right = -logits.shape[2] % STRIDE, -logits.shape[3] % STRIDE
+        whole = F.pad(logits, (0, right, 0, down), mode="replicate")[:, 0]
+        land, said = self.network.look(before, after, whole, opinion)
+        one, two = (date[..., *part.within] for date in land)
+        return (one, two), said[:, *part.within]
