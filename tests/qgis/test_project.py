@@ -16,7 +16,7 @@ from affine import Affine
 from makers import make_raster
 from PIL import Image
 from pyproj import CRS
-from qgis_python import QGIS_PYTHON, qgis_is_there, run_qgis_python
+from qgis_python import need_qgis, run_qgis_python
 
 from geochange.qgis.style import CLASSES
 from geochange.vector.files.writers import COLUMNS
@@ -31,8 +31,7 @@ pytestmark = [pytest.mark.qgis, pytest.mark.slow]
 
 @pytest.fixture(scope="module", autouse=True)
 def _needs_qgis() -> None:
-    if not qgis_is_there():
-        pytest.skip(f"no QGIS for {QGIS_PYTHON}")
+    need_qgis()
 
 
 def make_pair(folder: Path) -> None:

@@ -19,7 +19,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from PIL import Image
 from pyproj import CRS
-from qgis_python import QGIS_PYTHON, qgis_is_there, run_qgis_python
+from qgis_python import need_qgis, run_qgis_python
 
 from geochange.grid.probability import NODATA
 from geochange.qgis.style import CLASSES, probability_colormap
@@ -35,8 +35,7 @@ PROVENANCE = {"before": "before.tif", "model": "cva"}
 
 @pytest.fixture(scope="module", autouse=True)
 def _needs_qgis() -> None:
-    if not qgis_is_there():
-        pytest.skip(f"no QGIS for {QGIS_PYTHON}")
+    need_qgis()
 
 
 pytestmark = pytest.mark.qgis

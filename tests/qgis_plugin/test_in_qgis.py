@@ -14,7 +14,7 @@ from affine import Affine
 from makers import make_raster, texture
 from qgis_plugin_runs import PROCESS, WINDOW, environment, install_zip, lacking, qgis_process
 from qgis_plugin_runs import qgis_window as window
-from qgis_python import QGIS_PYTHON, qgis_is_there
+from qgis_python import need_qgis
 
 from geochange.vector.files.writers import read_changes, write_changes
 from geochange.workflows.detect import detect
@@ -27,8 +27,7 @@ pytestmark = [pytest.mark.qgis, pytest.mark.slow]
 
 @pytest.fixture(scope="module", autouse=True)
 def _needs_qgis() -> None:
-    if not qgis_is_there():
-        pytest.skip(f"no QGIS for {QGIS_PYTHON}")
+    need_qgis()
 
 
 def make_pair(folder: Path) -> None:

@@ -6,6 +6,8 @@ import os
 import subprocess
 from functools import cache
 
+import pytest
+
 QGIS_PYTHON = os.environ.get("GEOCHANGE_QGIS_PYTHON", "/usr/bin/python3")
 
 
@@ -25,3 +27,9 @@ def qgis_is_there() -> bool:
         return run_qgis_python("-c", "import qgis.core").returncode == 0
     except FileNotFoundError:
         return False
+
+
+def need_qgis() -> None:
+    """Skip the tests that need QGIS where there is none."""
+    if not qgis_is_there():
+        pytest.skip(f"no QGIS for {QGIS_PYTHON}")

@@ -8,14 +8,13 @@ from qgis.core import (
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
     QgsProcessingParameterFileDestination,
-    QgsProcessingParameterRasterLayer,
 )
 
 from .. import runtime
-from ..command.arguments import bands_of, command_words, words_of
+from ..command.arguments import command_words, words_of
 from ..command.results import check_lines
 from .base import CommandAlgorithm
-from .inputs import add_area, add_bands, area_file, raster_name
+from .inputs import add_area, add_bands, add_pair, area_words, band_words, pair_names
 from .parameters import is_given, values_of
 
 
@@ -33,10 +32,8 @@ class Check(CommandAlgorithm):
     BY_HAND = ("bands", "aoi")
 
     def initAlgorithm(self, configuration: Any = None) -> None:
-        self.addParameter(QgsProcessingParameterRasterLayer("BEFORE", "Before"))
-        self.addParameter(QgsProcessingParameterRasterLayer("AFTER", "After"))
-        add_bands(self, "BEFORE_BANDS", "Bands before (red, green, blue)", "BEFORE")
-        add_bands(self, "AFTER_BANDS", "Bands after, if others", "AFTER")
+        add_pair(self)
+        add_bands(self)
         add_area(self)
         self.add_options()
         self.addParameter(
@@ -48,16 +45,11 @@ class Check(CommandAlgorithm):
         self.addOutput(QgsProcessingOutputString("TEXT", "What was found"))
 
     def work(self, parameters: Any, context: Any, feedback: Any) -> dict[str, Any]:
-        pair = [raster_name(self, parameters, name, context) for name in ("BEFORE", "AFTER")]
+        pair = pair_names(self, parameters, context)
         options = self.options()
         words = words_of(options, values_of(self, parameters, context, options))
-        bands = bands_of(
-            self.parameterAsInts(parameters, "BEFORE_BANDS", context),
-            self.parameterAsInts(parameters, "AFTER_BANDS", context),
-        )
-        words += [f"--bands={bands}"] if bands else []
-        area = area_file(self, parameters, context)
-        words += [f"--aoi={area}"] if area else []
+        words += band_words(self, parameters, context)
+        words += area_words(self, parameters, context)
         out = None
         if is_given(parameters, "OUTPUT"):
             out = self.parameterAsFileOutput(parameters, "OUTPUT", context)

@@ -17,7 +17,7 @@ from ..command.arguments import command_words, words_of
 from ..command.options import Option
 from ..command.results import FIGURES, comparison_lines
 from .base import CommandAlgorithm
-from .inputs import POLYGONS, area_file, polygons_file, raster_name
+from .inputs import POLYGONS, area_words, polygons_file, raster_name
 from .parameters import folded, is_given, values_of
 
 
@@ -66,8 +66,7 @@ class Compare(CommandAlgorithm):
         files = [polygons_file(self, parameters, name, context) for name in ("FOUND", "REFERENCE")]
         options = self.options()
         words = words_of(options, values_of(self, parameters, context, options))
-        area = area_file(self, parameters, context)
-        words += [f"--within={area}"] if area else []
+        words += area_words(self, parameters, context, "--within")
         if is_given(parameters, "GRID"):
             words.append(f"--extent={raster_name(self, parameters, 'GRID', context)}")
         told: dict[str, Any] = {}

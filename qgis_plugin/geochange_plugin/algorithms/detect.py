@@ -10,14 +10,21 @@ from qgis.core import (
     QgsProcessingOutputRasterLayer,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterFile,
-    QgsProcessingParameterRasterLayer,
     QgsProcessingParameterVectorDestination,
 )
 
 from .. import runtime
-from ..command.arguments import bands_of, command_words, words_of
+from ..command.arguments import command_words, words_of
 from .base import CommandAlgorithm, load, output_file
-from .inputs import POLYGONS, add_area, add_bands, area_file, raster_name
+from .inputs import (
+    POLYGONS,
+    add_area,
+    add_bands,
+    add_pair,
+    area_words,
+    band_words,
+    pair_names,
+)
 from .parameters import folded, is_given, values_of
 from .style import style_on_load
 
@@ -41,10 +48,8 @@ class Detect(CommandAlgorithm):
     BASIC = ("model", "threshold", "min_area", "coregister")
 
     def initAlgorithm(self, configuration: Any = None) -> None:
-        self.addParameter(QgsProcessingParameterRasterLayer("BEFORE", "Before"))
-        self.addParameter(QgsProcessingParameterRasterLayer("AFTER", "After"))
-        add_bands(self, "BEFORE_BANDS", "Bands before (red, green, blue)", "BEFORE")
-        add_bands(self, "AFTER_BANDS", "Bands after, if others", "AFTER")
+        add_pair(self)
+        add_bands(self)
         add_area(self)
         self.add_options()
         weights = QgsProcessingParameterFile("WEIGHTS", "Model: a file of weights", optional=True)
@@ -63,21 +68,15 @@ class Detect(CommandAlgorithm):
         self.addOutput(QgsProcessingOutputNumber("CHANGED_M2", "Area of change, square metres"))
 
     def work(self, parameters: Any, context: Any, feedback: Any) -> dict[str, Any]:
-        pair = [raster_name(self, parameters, name, context) for name in ("BEFORE", "AFTER")]
+        pair = pair_names(self, parameters, context)
         out = output_file(self.parameterAsOutputLayer(parameters, "OUTPUT", context))
         options = self.options()
         values = values_of(self, parameters, context, options)
         if is_given(parameters, "WEIGHTS"):
             values["model"] = self.parameterAsFile(parameters, "WEIGHTS", context)
         words = [f"--out={out}", *words_of(options, values)]
-        chosen = [
-            self.parameterAsInts(parameters, name, context)
-            for name in ("BEFORE_BANDS", "AFTER_BANDS")
-        ]
-        bands = bands_of(*chosen)
-        words += [f"--bands={bands}"] if bands else []
-        area = area_file(self, parameters, context)
-        words += [f"--aoi={area}"] if area else []
+        words += band_words(self, parameters, context)
+        words += area_words(self, parameters, context)
         start = [*runtime.command().words, "run"]
         result = self.execute(command_words(start, words, pair), feedback)
         if result["resumed"]:

@@ -17,11 +17,13 @@ from qgis.core import (
     QgsProcessingParameterBand,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterRasterLayer,
     QgsProcessingUtils,
     QgsVectorFileWriter,
     QgsWkbTypes,
 )
 
+from ..command.arguments import bands_of
 from ..command.errors import PluginError
 from .parameters import is_given
 
@@ -42,13 +44,50 @@ def add_area(algorithm: Any) -> None:
     )
 
 
-def add_bands(algorithm: Any, name: str, label: str, raster: str) -> None:
-    """Add a chooser of the bands of a raster."""
-    algorithm.addParameter(
-        QgsProcessingParameterBand(
-            name, label, parentLayerParameterName=raster, optional=True, allowMultiple=True
+def add_pair(algorithm: Any) -> None:
+    """Add the parameters of both rasters."""
+    algorithm.addParameter(QgsProcessingParameterRasterLayer("BEFORE", "Before"))
+    algorithm.addParameter(QgsProcessingParameterRasterLayer("AFTER", "After"))
+
+
+def add_bands(algorithm: Any) -> None:
+    """Add choosers of the bands of both rasters."""
+    for name, label, raster in (
+        ("BEFORE_BANDS", "Bands before (red, green, blue)", "BEFORE"),
+        ("AFTER_BANDS", "Bands after, if others", "AFTER"),
+    ):
+        algorithm.addParameter(
+            QgsProcessingParameterBand(
+                name, label, parentLayerParameterName=raster, optional=True, allowMultiple=True
+            )
         )
+
+
+def pair_names(algorithm: Any, parameters: Mapping[str, Any], context: Any) -> list[str]:
+    """The names of both rasters; see `raster_name`."""
+    return [raster_name(algorithm, parameters, name, context) for name in ("BEFORE", "AFTER")]
+
+
+def band_words(algorithm: Any, parameters: Mapping[str, Any], context: Any) -> list[str]:
+    """The option of the chosen bands, if any are. Raises PluginError."""
+    before, after = (
+        algorithm.parameterAsInts(parameters, name, context)
+        for name in ("BEFORE_BANDS", "AFTER_BANDS")
     )
+    bands = bands_of(before, after)
+    return [f"--bands={bands}"] if bands else []
+
+
+def area_words(
+    algorithm: Any,
+    parameters: Mapping[str, Any],
+    context: Any,
+    flag: str = "--aoi",
+    kept_in: Path | None = None,
+) -> list[str]:
+    """The option of the area to work on, if there is one; see `area_file`."""
+    area = area_file(algorithm, parameters, context, kept_in)
+    return [f"{flag}={area}"] if area else []
 
 
 def raster_name(algorithm: Any, parameters: Mapping[str, Any], name: str, context: Any) -> str:

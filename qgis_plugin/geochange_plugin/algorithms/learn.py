@@ -14,11 +14,19 @@ from qgis.core import (
 )
 
 from .. import runtime
-from ..command.arguments import bands_of, command_words, words_of
+from ..command.arguments import command_words, words_of
 from ..command.errors import PluginError
 from ..command.results import gain_lines
 from .base import CommandAlgorithm
-from .inputs import POLYGONS, add_bands, polygons_file, raster_name
+from .inputs import (
+    POLYGONS,
+    add_bands,
+    add_pair,
+    band_words,
+    pair_names,
+    polygons_file,
+    raster_name,
+)
 from .parameters import folded, is_given, values_of
 
 SHIPPED = "changeclip-small"
@@ -43,13 +51,11 @@ class Learn(CommandAlgorithm):
 
     def initAlgorithm(self, configuration: Any = None) -> None:
         raster = QgsProcessingParameterRasterLayer
-        self.addParameter(raster("BEFORE", "Before"))
-        self.addParameter(raster("AFTER", "After"))
+        add_pair(self)
         self.addParameter(
             QgsProcessingParameterVectorLayer("POLYGONS", "Reviewed polygons", [POLYGONS])
         )
-        add_bands(self, "BEFORE_BANDS", "Bands before (red, green, blue)", "BEFORE")
-        add_bands(self, "AFTER_BANDS", "Bands after, if others", "AFTER")
+        add_bands(self)
         self.add_options()
         start = f"Model to start from: a file of weights; else {SHIPPED}"
         self.addParameter(QgsProcessingParameterFile("WEIGHTS", start, optional=True))
@@ -67,7 +73,7 @@ class Learn(CommandAlgorithm):
             reviewed.setDefaultValue(True)
 
     def work(self, parameters: Any, context: Any, feedback: Any) -> dict[str, Any]:
-        operands = [raster_name(self, parameters, name, context) for name in ("BEFORE", "AFTER")]
+        operands = pair_names(self, parameters, context)
         operands.append(polygons_file(self, parameters, "POLYGONS", context))
         out = self.parameterAsString(parameters, "OUTPUT", context)
         options = self.options()
@@ -77,11 +83,7 @@ class Learn(CommandAlgorithm):
             f"--from={start}",
             *words_of(options, values_of(self, parameters, context, options)),
         ]
-        bands = bands_of(
-            self.parameterAsInts(parameters, "BEFORE_BANDS", context),
-            self.parameterAsInts(parameters, "AFTER_BANDS", context),
-        )
-        words += [f"--bands={bands}"] if bands else []
+        words += band_words(self, parameters, context)
         words += self._new_pair(parameters, context)
         script = runtime.command().script(runtime.pipeline("finetune.py"))
         result = self.execute(command_words(script, words, operands), feedback)

@@ -18,7 +18,7 @@ from ..command.arguments import command_words, settings_of, words_of
 from ..command.errors import PluginError
 from ..command.options import Option, chosen
 from .base import SILENT, CommandAlgorithm, load
-from .inputs import add_area, area_file, name_of_raster
+from .inputs import add_area, area_words, name_of_raster
 from .parameters import parameter_of, values_of
 from .style import style_on_load
 
@@ -70,8 +70,7 @@ class Monitor(CommandAlgorithm):
             *words_of(options, values_of(self, parameters, context, options)),
             *settings_of(of_run, values_of(self, parameters, context, of_run)),
         ]
-        area = area_file(self, parameters, context, Path(out))
-        words += [f"--aoi={area}"] if area else []
+        words += area_words(self, parameters, context, kept_in=Path(out))
         start = runtime.command().script(runtime.pipeline("monitor.py"))
         names = [name_of_raster(layer) for layer in layers]
         result = self.execute(command_words(start, words, names), feedback)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from datetime import date
 from pathlib import Path
 
 import pytest
 import shapely
 from makers import UTM
+from qgis_python import need_qgis, run_qgis_python
 
 from geochange.errors import InputError, OutputError
 from geochange.vector.files.timeline import Span, write_timeline
@@ -70,16 +69,7 @@ def test_no_changes_are_a_file_too_and_no_span_is_none(tmp_path: Path) -> None:
 @pytest.mark.qgis
 def test_qgis_plays_it(tmp_path: Path) -> None:
     write_timeline(YEARS, tmp_path / "all.gpkg")
-    python = os.environ.get("GEOCHANGE_QGIS_PYTHON", "/usr/bin/python3")
-    unset = ("PROJ_LIB", "PROJ_DATA", "GDAL_DATA", "PYTHONPATH", "PYTHONHOME")
-    clean = {name: value for name, value in os.environ.items() if name not in unset}
-    environment = {**clean, "QT_QPA_PLATFORM": "offscreen"}
-    command = [python, "-c", "import qgis.core"]
-    if subprocess.run(command, capture_output=True, env=environment, check=False).returncode:
-        pytest.skip(f"no QGIS for {python}")
-    told = subprocess.run(
-        [python, "-c", SCRIPT, str(tmp_path / "all.gpkg")],
-        capture_output=True, text=True, env=environment, check=False, timeout=120,
-    )  # fmt: skip
+    need_qgis()
+    told = run_qgis_python("-c", SCRIPT, str(tmp_path / "all.gpkg"))
     lines = told.stdout.splitlines()
     assert lines[0] == "True 2 date_from date_to DateTime graduatedSymbol 3", told.stdout
