@@ -29,27 +29,23 @@ from geochange.models.weights.locate import locate
 from geochange.trainer.land_judging import judge_land
 from geochange.training.data.land_pictures import read_land
 from geochange.training.metrics.counts import UNKNOWN
-from geochange.training.planting import Library, Planting, plant, read_library, unchanged
+from geochange.training.planting import Library, planted, read_library, unchanged
 from geochange.training.planting.built import settle
 
-SIDE_PX = 256
+FIRST_SEED = 7_000_000
+"""Of the planted pairs: none of these seeds is used in training."""
+
 STEPS = np.linspace(0.02, 0.98, 97)
 SHOWN_PX = 96
 """The largest size in pixels of a planted building."""
 
 
-def planted(library: Library, far: bool, count: int) -> Iterator[Chip]:
-    """Pairs as training makes them, but larger."""
-    planting = Planting(SIDE_PX, 0.85, float(far), 0.3, 5, 0.2, 0.5, 0.2)
-    return (plant(library, planting, 7_000_000 + number) for number in range(count))
-
-
 def with_buildings(library: Library, count: int) -> Iterator[Chip]:
     """Planted pairs with labelled buildings at one of the dates. Only these buildings are the label."""
-    for number, chip in enumerate(planted(library, False, count)):
+    for number, chip in enumerate(planted(library, False, count, FIRST_SEED)):
         draw = np.random.default_rng(number)
         town = library.towns[draw.integers(len(library.towns))]
-        houses = settle(town, SIDE_PX, draw)
+        houses = settle(town, len(chip.before), draw)
         if houses is None:
             continue
         date = int(draw.integers(2))
@@ -99,7 +95,7 @@ def judge(name: str, library: Library, options: argparse.Namespace) -> None:
     at = best_quiet(answers(model, unchanged(library, options.pairs)), options.false)
     print(f"{name}: threshold {at:.2f}", flush=True)
     for kind in ("near", "far"):
-        chips = list(planted(library, kind == "far", options.pairs))
+        chips = list(planted(library, kind == "far", options.pairs, FIRST_SEED))
         print(f"  {kind}: {told(f1(answers(model, chips), chips, at))}", flush=True)
     chips = list(with_buildings(library, options.pairs))
     print(f"  building, as change: {told(f1(answers(model, chips), chips, at))}", flush=True)

@@ -127,15 +127,21 @@ def _may_write(real: Path) -> bool:
     return os.access(real, os.W_OK) and os.access(real.parent, os.W_OK)
 
 
+def uri_of(path: Path, how: str) -> str:
+    """The URI by which SQLite opens a file, whatever bytes are in its name. how: its parameters."""
+    return f"file:{quote(os.fsencode(path))}?{how}"
+
+
 def _open(real: Path, alone: bool) -> None:
     """Open the file, read its list of tables, and close it. Raises sqlite3.Error."""
-    name = f"file:{quote(os.fsencode(real))}"
     if not _may_write(real) and not journals_of(real):
         # There is no journal, and SQLite cannot create its companion files in this folder.
-        name += "?immutable=1"
+        how = "immutable=1"
     else:
-        name += "?mode=rw" if _may_write(real) else "?mode=ro"
-    connection = sqlite3.connect(name, timeout=LOCK_WAIT_S, isolation_level=None, uri=True)
+        how = "mode=rw" if _may_write(real) else "mode=ro"
+    connection = sqlite3.connect(
+        uri_of(real, how), timeout=LOCK_WAIT_S, isolation_level=None, uri=True
+    )
     with closing(connection) as database:
         if alone:
             database.execute("PRAGMA locking_mode = EXCLUSIVE")

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import shapely
+from pyproj import CRS
 
 from geochange.grid.areas import areal
 from geochange.grid.crs import full_turn, metres_of, same_crs
@@ -27,12 +28,7 @@ def area_of(grid: Grid) -> shapely.Polygon:
 
 def _image(grid: Grid, other: Grid) -> shapely.Geometry | None:
     """The outline of `other` in the CRS of `grid`, where it lies there; None if it has no image."""
-    fine = min(grid.pixel_size) * LATTICE_TOLERANCE_PX / 10
-    areas = np.array([area_of(other)], dtype=np.object_)
-    outlines = reproject_areas(areas, other.crs, grid.crs, fine)
-    if not np.isfinite(shapely.get_coordinates(outlines)).all():
-        return None
-    return brought(outlines, full_turn(grid.crs), grid.span)[0]
+    return _moved_to(grid, area_of(other), other.crs)
 
 
 def _image_back(grid: Grid, other: Grid) -> shapely.Geometry | None:
@@ -44,8 +40,13 @@ def _image_back(grid: Grid, other: Grid) -> shapely.Geometry | None:
     theirs = np.array([area_of(other)], dtype=np.object_)
     theirs = brought(theirs, full_turn(other.crs), (west, east))
     shared = areal(shapely.intersection(shapely.make_valid(mine), shapely.make_valid(theirs[0])))
+    return _moved_to(grid, shared, other.crs)
+
+
+def _moved_to(grid: Grid, area: shapely.Geometry, crs: CRS) -> shapely.Geometry | None:
+    """An area in the CRS of a grid, by whole turns where the grid lies; None if it has no image."""
     fine = min(grid.pixel_size) * LATTICE_TOLERANCE_PX / 10
-    outlines = reproject_areas(np.array([shared]), other.crs, grid.crs, fine)
+    outlines = reproject_areas(np.array([area], dtype=np.object_), crs, grid.crs, fine)
     if not np.isfinite(shapely.get_coordinates(outlines)).all():
         return None
     return brought(outlines, full_turn(grid.crs), grid.span)[0]

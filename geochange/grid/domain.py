@@ -57,7 +57,7 @@ def far_from_its_use(grid: Grid) -> bool:
     use, lonlat = _use_of(grid.crs), _lonlat(grid, _points(grid))
     if use is None or lonlat is None or not np.isfinite(lonlat).all():
         return False
-    lon, lat = np.degrees(lonlat * radians_of(geographic_of(grid.crs)))
+    lon, lat = _degrees(grid, lonlat)
     # Some areas of use go over 180 degrees; their west is the greater one.
     width = (use.east - use.west) % 360 or 360.0
     inside = ((lon - use.west + FAR_DEG) % 360 <= width + 2 * FAR_DEG) & (
@@ -127,6 +127,11 @@ def _lonlat(grid: Grid, points: Floats) -> Floats | None:
         return None
 
 
+def _degrees(grid: Grid, lonlat: Floats) -> Floats:
+    """(2, point) longitudes and latitudes of a grid's CRS in degrees."""
+    return np.asarray(np.degrees(lonlat * radians_of(geographic_of(grid.crs))))
+
+
 def _come_back(grid: Grid, points: Floats, lonlat: Floats) -> NDArray[np.bool_]:
     """Which points are found again, to a pixel, from their longitudes and latitudes."""
     way = to_geographic(grid.crs)
@@ -167,7 +172,7 @@ def _stretched(grid: Grid) -> float:
     geod = grid.crs.get_geod()
     if lonlat is None or geod is None or not np.isfinite(lonlat).all():
         return 1.0
-    lon, lat = np.degrees(lonlat * radians_of(geographic_of(grid.crs)))
+    lon, lat = _degrees(grid, lonlat)
     _, _, ground_m = geod.inv(lon[:2], lat[:2], lon[2:], lat[2:])
     map_m = float(np.hypot(*grid.pixel_size)) * metres_of(grid.crs)
     return map_m / max(float(np.hypot(*ground_m)), 1e-12)

@@ -9,11 +9,9 @@ from pyproj import CRS
 
 from geochange.grid.areas import areal
 from geochange.grid.crs import full_turn, geographic_of, is_derived, radians_of, transformer
+from geochange.grid.turns import HAIR
 
 Floats = NDArray[np.float64]
-
-HAIR = 1e-9
-"""As a share of a turn: what lies so near to a pole lies at it."""
 
 NEAR_POLE_DEG = 89.9
 """The end of the world in a CRS that holds no pole, such as Mercator."""

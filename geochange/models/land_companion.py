@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 
 import torch
-from torch.nn import functional as F
 
 from geochange.land import LIKELY
 from geochange.models.changeclip.land_network import LandNetwork
@@ -110,9 +109,7 @@ class LandCompanion:
     ) -> tuple[LandLogits, torch.Tensor]:
         """What it says of a part of some chips."""
         before, after = (pad(date[..., *part.outer]) for date in (batch.before, batch.after))
-        logits = change[:, None, *part.outer]
-        down, right = -logits.shape[2] % STRIDE, -logits.shape[3] % STRIDE
-        whole = F.pad(logits, (0, right, 0, down), mode="replicate")[:, 0]
+        whole = pad(change[:, None, *part.outer])[:, 0]
         land, said = self.network.look(before, after, whole, opinion)
         one, two = (date[..., *part.within] for date in land)
         return (one, two), said[:, *part.within]

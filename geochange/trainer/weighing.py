@@ -14,9 +14,8 @@ from geochange.models.changeclip.network import STRIDE
 from geochange.models.weighing import Weighing, weigh
 from geochange.models.weights.checkpoint import Checkpoint
 from geochange.progress import Watch, unwatched
-from geochange.training.planting import Library, Planting, plant, read_library, unchanged
+from geochange.training.planting import Library, planted, read_library, unchanged
 
-SIDE_PX = 256
 KINDS = ("near", "far", "unchanged")
 USUAL = Weighing()
 
@@ -43,9 +42,7 @@ def _pairs(library: Library, kind: str, how: Weighing) -> Iterator[Chip]:
     if kind == "unchanged":
         yield from _alike(unchanged(library, how.pairs))
         return
-    planting = Planting(SIDE_PX, 0.85, float(kind == "far"), 0.3, 5, 0.2, 0.5, 0.2)
-    for number in range(how.pairs):
-        yield plant(library, planting, (how.seed + 9) * 1_000_000 + number)
+    yield from planted(library, kind == "far", how.pairs, (how.seed + 9) * 1_000_000)
 
 
 def _alike(chips: list[Chip]) -> Iterator[Chip]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from geochange import __version__
-from geochange.errors import GeochangeError
+from geochange.errors import GeochangeError, one_line
 
 LIBRARIES = (
     "torch",
@@ -98,7 +98,7 @@ def _tried(name: str, check: Callable[[], str], cure: str) -> Check:
     try:
         return Check(name, True, anonymous(check()))
     except (*BROKEN, GeochangeError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error) or type(error).__name__
         return Check(name, False, anonymous(f"{reason}; {cure}"))
 
 

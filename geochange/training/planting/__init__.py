@@ -5,8 +5,8 @@ from __future__ import annotations
 from geochange.training.planting.camera import Nuisances
 from geochange.training.planting.library import Library, Place, read_library
 from geochange.training.planting.pair import Planting, plant
+from geochange.training.planting.samples import planted, unchanged
 from geochange.training.planting.source import PlantedSource
-from geochange.training.planting.unchanged import unchanged
 
 __all__ = [
     "Library",
@@ -15,6 +15,7 @@ __all__ = [
     "PlantedSource",
     "Planting",
     "plant",
+    "planted",
     "read_library",
     "unchanged",
 ]

@@ -1,13 +1,24 @@
-"""Unchanged pairs: each aerial visit and the next, between which hardly anything changed."""
+"""Pairs to measure and to teach with: planted ones, and visits between which little changed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 
 from geochange.chip import Chip
 from geochange.training.planting.library import Library
+from geochange.training.planting.pair import Planting, plant
+
+SIDE_PX = 256
+"""The side of planted pairs, twice that of training."""
+
+
+def planted(library: Library, far: bool, count: int, first_seed: int) -> Iterator[Chip]:
+    """Pairs as training makes them, but larger, from consecutive seeds. far: ten metres a pixel."""
+    planting = Planting(SIDE_PX, 0.85, float(far), 0.3, 5, 0.2, 0.5, 0.2)
+    return (plant(library, planting, first_seed + number) for number in range(count))
 
 
 def unchanged(library: Library, most: int) -> list[Chip]:

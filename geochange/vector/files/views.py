@@ -9,9 +9,9 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
 from geochange.errors import InputError, one_line
+from geochange.files.database import uri_of
 
 MOST_STEPS = 10_000_000
 """Of SQLite's machine, for all rows of a view: a second. A row takes about fifteen."""
@@ -30,9 +30,8 @@ def refuse_endless_views(path: Path) -> None:
 
     A file whose list of tables cannot be read is left to GDAL.
     """
-    name = f"file:{quote(str(path.absolute()))}?mode=ro"
     try:
-        with closing(sqlite3.connect(name, uri=True)) as database:
+        with closing(sqlite3.connect(uri_of(path.absolute(), "mode=ro"), uri=True)) as database:
             database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
             for view in _views(database):
                 _try(path, view, database)
