@@ -26,7 +26,7 @@ LONGEST_PATH: Final = 504
 LOCK_WAIT_S: Final = 1.0
 """How long to wait for a lock. Programs hold it for less time when they save."""
 
-_MAGIC: Final = b"SQLite format 3\0"
+MAGIC: Final = b"SQLite format 3\0"
 
 
 class Obstacle(Enum):
@@ -111,8 +111,8 @@ def journals_of(path: Path) -> list[Path]:
 def _obstacle_to(real: Path, alone: bool) -> Finding | None:
     left = any(journal.stat().st_size for journal in journals_of(real))
     with real.open("rb") as file:
-        start = file.read(len(_MAGIC))
-    if not left and start != _MAGIC:
+        start = file.read(len(MAGIC))
+    if not left and start != MAGIC:
         # With a journal SQLite decides, because the journal may hold the first page.
         return Finding(Obstacle.FOREIGN if start else Obstacle.EMPTY)
     if start and alone and not _may_write(real):

@@ -58,13 +58,17 @@ def _on_the_earth(path: str, grid: Grid) -> Grid:
             f"{path}: {found} in its CRS ({grid.crs.name}); check both, and assign the true ones "
             "(gdal_edit -a_srs, -a_ullr)"
         )
+    return grid
+
+
+def warn_far_from_use(path: str, grid: Grid) -> None:
+    """Warn of an input that lies where its CRS is hardly ever used."""
     if far_from_its_use(grid):
         logger.warning(
             "%s: lies far from the area that its CRS (%s) is made for; check the CRS",
             path,
             grid.crs.name,
         )
-    return grid
 
 
 def _without_transform(dataset: Any) -> str:

@@ -26,7 +26,7 @@ from geochange.raster.access.reading import reading_bytes, refuse_blocks
 from geochange.raster.access.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
 from geochange.raster.acquisition import Acquisition, acquisition_of
 from geochange.raster.band_info import BandInfo, describe_bands
-from geochange.raster.georeference import read_grid
+from geochange.raster.georeference import read_grid, warn_far_from_use
 from geochange.raster.sources.band_stack import is_stack, make_stack
 from geochange.raster.sources.mosaic import is_tileset, make_tileset
 from geochange.raster.sources.subdatasets import refuse_container
@@ -185,6 +185,7 @@ def inspect(path: str | os.PathLike[str]) -> RasterInfo:
                 info = _describe(name, handle.dataset)
         except RasterioError as error:
             raise InputError(why_unopened(name, error)) from error
+        warn_far_from_use(name, info.grid)
         refuse_blocks(name, info.block_px, info.reading_bytes)
         _prove_complete(info, handle)
     return info

@@ -13,6 +13,7 @@ from pyproj import CRS
 
 from geochange.cli.main import _exit_code
 from geochange.errors import InputError
+from geochange.raster.georeference import read_grid
 from geochange.raster.reader import inspect
 
 NOWHERE = {
@@ -61,3 +62,7 @@ def test_a_raster_far_from_the_use_of_its_crs_is_read_with_a_word(
     info = inspect(str(make_raster(tmp_path / "a.tif", np.ones((8, 8), np.uint8), UTM, far)))
     assert info.grid.transform == far
     assert "lies far from the area that its CRS" in caplog.text
+    caplog.clear()
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        assert read_grid("a.tif", dataset).transform == far
+    assert caplog.text == "", "a raster that geochange wrote itself is not warned of again"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ from pyproj import CRS
 from geochange.grid.grid import Grid, to_ground
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf", ".shp": "ESRI Shapefile"}
+
+ROWS = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) "
+"""The start of a query whose table r has rows without end."""
 
 
 def square(row: float, col: float, size: float, width: float | None = None) -> shapely.Polygon:
@@ -41,3 +46,13 @@ def make_polygons(
 def grid_of(shape: tuple[int, int], transform: Affine = NORTH_UP) -> Grid:
     """A grid in UTM."""
     return Grid(UTM, transform, shape)
+
+
+def with_view(path: Path, query: str, table: str = "area") -> Path:
+    """A GeoPackage whose layer is a query over what was its table."""
+    make_polygons(path, [square(1, 1, 5)], columns={"name": ["a"]})
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("PRAGMA legacy_alter_table = 1")
+        database.execute(f'ALTER TABLE "{table}" RENAME TO "held"')
+        database.execute(f'CREATE VIEW "{table}" AS {query}')
+    return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rasterio.env import Env
 from geochange.errors import one_line
 from geochange.files.archives import Member, kind_of, listed, members_of, split
 from geochange.raster.access import retry
-from geochange.raster.access.remote import may_pass
+from geochange.raster.access.remote import is_remote, may_pass
 
 STARTS: Mapping[bytes, str] = {
     b"\x0e\x03\x13\x01": "HDF4",
@@ -31,6 +32,10 @@ SUFFIXES: Mapping[str, str] = {".ecw": "ECW", ".sid": "MrSID", ".kea": "KEA", ".
 """Suffixes of other formats, and their GDAL driver."""
 
 
+_HDF = re.compile(r"(^|/)(netcdf|hdf[45]):|\.(nc4?|hdf[45]?|h[45]|he5)\b", re.IGNORECASE)
+"""Names of files in HDF5, HDF4 and netCDF. On servers they are not opened; see `picture_files`."""
+
+
 def why_unopened(path: str, error: Exception) -> str:
     """The error text for a raster that GDAL does not open."""
     if os.path.exists(path):
@@ -46,6 +51,11 @@ def why_unopened(path: str, error: Exception) -> str:
         return (
             f"{path}: is an archive on a server; name the raster in it ({kind}+{path}!FILE.tif), or "
             "fetch it"
+        )
+    if is_remote(path) and _HDF.search(path):
+        return (
+            f"{path}: is HDF or netCDF, which may name files of this machine, so it is not opened on "
+            "a server; fetch it and name the copy"
         )
     reason = one_line(error)
     tried = f", tried {retry.TRIES} times" if may_pass(path, error) else ""

@@ -65,18 +65,26 @@ def name_to_open(path: str | os.PathLike[str]) -> str:
     polygons.
     """
     path = Path(path)
-    suffix, inside = _suffix(path), split(str(path))
+    suffix, inside = _suffix(path), member_of(path)
     if suffix in OTHERS:
         raise InputError(
             f"{path}: is {OTHERS[suffix]}, which is not supported; give polygons as {', '.join(VECTORS)}"
         )
     if inside is not None:
         return inside.gdal_name
-    if suffix == ".zip" and path.is_file():
-        return Member("zip", path.absolute(), _only_layer(path)).gdal_name
     # /vsisubfile/ keeps GDAL from writing its .gfs file beside a GML.
     name = path.absolute()  # a relative path may look like a URI
     return f"/vsisubfile/0,{name}" if suffix == ".gml" else str(name)
+
+
+def member_of(path: Path) -> Member | None:
+    """The file in an archive that a path means. None for a path without an archive.
+
+    Raises InputError for an archive without exactly one file of polygons.
+    """
+    if _suffix(path) == ".zip" and split(str(path)) is None and path.is_file():
+        return Member("zip", path.absolute(), _only_layer(path))
+    return split(str(path))
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from geochange.grid.grid import Grid, to_ground
 from geochange.grid.reproject import reproject_areas
 from geochange.grid.tiling import Window
 from geochange.grid.turns import brought, moved_along, turns_over
+from geochange.vector.files.format_check import refuse_other_driver
 from geochange.vector.files.formats import VECTORS, exists, name_to_open, readable_name
 from geochange.vector.files.readable import need_readable, prove_last
 from geochange.vector.files.writers import LAYER
@@ -80,6 +81,7 @@ def find_layer(path: Path) -> Layer:
             about = pyogrio.read_info(
                 name, layer, force_feature_count=True, force_total_bounds=True
             )
+            refuse_other_driver(path, about)
             prove_last(name, layer, about["features"])
     except UNREADABLE as error:
         raise InputError(

@@ -15,7 +15,7 @@ from geochange.errors import InputError
 from geochange.files.archives import file_behind
 from geochange.files.database import CURES, Obstacle, obstacle_to
 from geochange.files.names import refuse_unopenable
-from geochange.vector.files.views import refuse_endless_views
+from geochange.vector.files.format_check import refuse_other_format
 
 _SHP_LENGTH = slice(24, 28)
 """The position of the file length in a .shp, in words of 2 bytes."""
@@ -33,15 +33,17 @@ def need_readable(path: Path) -> None:
         raise InputError(f"{path}: the file is empty; export it again")
     if not os.access(file, os.R_OK):
         raise InputError(f"{path}: no permission to read it; change its access rights (chmod u+r)")
-    if file != path:
-        return  # files in archives are never locked
+    if file == path:
+        _need_unlocked(path)
+    refuse_other_format(path)
+
+
+def _need_unlocked(path: Path) -> None:
     if path.suffix.lower() == ".gpkg":
         found = obstacle_to(path)
         # GDAL recognises a format by the contents, so another format under this name is readable.
         if found is not None and found.obstacle is not Obstacle.FOREIGN:
             raise InputError(f"{path}: {found}; {CURES[found.obstacle]}, and try again")
-        if found is None:
-            refuse_endless_views(path)
     if path.suffix.lower() == ".shp":
         _need_whole_shapefile(path)
 

@@ -25,13 +25,14 @@ SYSTEM = ("gpkg_", "rtree_", "sqlite_")
 """How tables of GeoPackage and SQLite begin; none of them is a view."""
 
 
-def refuse_endless_views(path: Path) -> None:
+def refuse_endless_views(file: Path, path: Path) -> None:
     """Refuse a GeoPackage one of whose layers is a query that takes too long. Raises InputError.
 
-    A file whose list of tables cannot be read is left to GDAL.
+    file: the GeoPackage. path: the user's name for it, if `file` is a copy. A file whose list of
+    tables cannot be read is left to GDAL.
     """
     try:
-        with closing(sqlite3.connect(uri_of(path.absolute(), "mode=ro"), uri=True)) as database:
+        with closing(sqlite3.connect(uri_of(file.absolute(), "mode=ro"), uri=True)) as database:
             database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
             for view in _views(database):
                 _try(path, view, database)

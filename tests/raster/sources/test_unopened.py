@@ -53,3 +53,13 @@ def test_the_rest_is_no_raster(tmp_path: Path) -> None:
             inspect_source(tmp_path / name)
     with pytest.raises(InputError, match=r"cannot be opened .* check the address and your access"):
         inspect_source("NETCDF:gone.nc:red")
+
+
+@pytest.mark.parametrize(
+    "name", ["https://host/a.nc", "s3://bucket/a.h5", "/vsicurl/https://host/a.HDF", "a.he5?key=1"]
+)
+def test_hdf_on_a_server_is_fetched_first(name: str) -> None:
+    path = name if "/" in name else f"https://host/{name}"
+    said = unopened.why_unopened(path, OSError("not recognized"))
+    assert said.endswith("so it is not opened on a server; fetch it and name the copy")
+    assert "check the address" in unopened.why_unopened("https://host/a.h.tif", OSError("no"))

@@ -7,24 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from polygon_files import grid_of, make_polygons, square
+from polygon_files import ROWS, grid_of, make_polygons, square, with_view
 
 from geochange.errors import InputError, OutputError
 from geochange.vector.files import views
 from geochange.vector.files.overwrite import refuse_foreign
 from geochange.vector.files.polygon_reader import find_layer, read_outlines
-
-ROWS = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) "
-
-
-def with_view(path: Path, query: str, table: str = "area") -> Path:
-    """A GeoPackage whose layer is a query over what was its table."""
-    make_polygons(path, [square(1, 1, 5)], columns={"name": ["a"]})
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("PRAGMA legacy_alter_table = 1")
-        database.execute(f'ALTER TABLE "{table}" RENAME TO "held"')
-        database.execute(f'CREATE VIEW "{table}" AS {query}')
-    return path
 
 
 def test_a_view_with_an_end_is_read(tmp_path: Path) -> None:
