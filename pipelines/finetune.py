@@ -33,7 +33,11 @@ SHOWN = {"f1": "F1", "iou": "IoU", "precision": "precision", "recall": "recall"}
 @click.argument("polygons")
 @click.option("--from", "model", required=True, metavar="MODEL", help="checkpoint to start from")
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="for all results"
+    "--out",
+    required=True,
+    type=click.Path(readable=False, path_type=Path),
+    metavar="DIR",
+    help="for all results",
 )
 @click.option("--reviewed", is_flag=True, help="take the polygons by their status, set in QGIS")
 @click.option("--new", nargs=2, metavar="BEFORE AFTER", help="another pair to run the result on")
@@ -41,7 +45,11 @@ SHOWN = {"f1": "F1", "iou": "IoU", "precision": "precision", "recall": "recall"}
 @click.option("--val", default=0.2, show_default=True, metavar="X", help="share to measure on")
 @click.option("--bands", metavar="TEXT", help="red, green and blue, such as 4,3,2")
 @click.option(
-    "--config", default=CONFIG, type=click.Path(path_type=Path), metavar="YAML", help="how to train"
+    "--config",
+    default=CONFIG,
+    type=click.Path(readable=False, path_type=Path),
+    metavar="YAML",
+    help="how to train",
 )
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="such as optim.steps=200"

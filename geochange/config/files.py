@@ -73,9 +73,10 @@ def _read_yaml(file: Path) -> dict[str, Any]:
         values = yaml.load(file.read_text("utf-8"), _Loader)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise InputError(
-            f"{file} cannot be read ({reason}); name a YAML file of options"
-        ) from error
+        cure = "name a YAML file of options"
+        if isinstance(error, PermissionError):
+            cure = "change its access rights (chmod u+r)"
+        raise InputError(f"{file} cannot be read ({reason}); {cure}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise InputError(f"{file}: not valid YAML ({' '.join(str(error).split())})") from error
     if values is None:

@@ -81,7 +81,8 @@ def check_folder(path: Path) -> None:
                 pass
         except OSError as error:
             raise OutputError(
-                f"cannot write in {folder} ({error.strerror}): name another place"
+                f"cannot write in {folder} ({error.strerror}): change its access rights, or name "
+                "another place"
             ) from error
 
 

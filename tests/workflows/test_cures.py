@@ -6,10 +6,12 @@ gives the command that then has to pass.
 
 from __future__ import annotations
 
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.metadata import metadata
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,9 @@ from polygon_files import make_polygons, square
 from rasterio.control import GroundControlPoint
 from rasterio.vrt import WarpedVRT
 from reviewed_pairs import set_status
+from rights import bound_by_access_rights
 
+import geochange
 from geochange.cli.main import _exit_code
 from geochange.vector.files.writers import read_changes
 
@@ -189,10 +193,14 @@ def draw_area(folder: Path) -> None:
     make_polygons(folder / "area.gpkg", [square(2, 2, 30)])
 
 
-def trained(folder: Path) -> None:
+def configured(folder: Path) -> None:
     make_chips(folder / "chips", {"train": 2, "val": 1})
-    make_chips(folder / "others", {"train": 3, "val": 1})
     (folder / "short.yaml").write_text(CONFIG)
+
+
+def trained(folder: Path) -> None:
+    configured(folder)
+    make_chips(folder / "others", {"train": 3, "val": 1})
     assert _exit_code(f"{TRAIN} --out t".split()) == 0
 
 
@@ -521,3 +529,76 @@ def test_the_run_that_another_one_keeps_from_writing(
         assert "wait for it to end, or give another --out" in said
         assert _exit_code(f"{RUN} --out d.gpkg".split()) == 0
     assert _exit_code(f"{RUN} --out c.gpkg".split()) == 0
+
+
+def area(folder: Path) -> None:
+    make_polygons(folder / "a.gpkg", [square(0, 0, 30)])
+    (folder / "out").mkdir()
+
+
+def foreign_area(folder: Path) -> None:
+    make_polygons(folder / "a.geojson", [square(0, 0, 30)])
+
+
+def written(folder: Path) -> None:
+    assert _exit_code(f"{RUN} --out c.gpkg".split()) == 0
+
+
+FORBIDDEN = {
+    "a raster": ("before.tif", nothing, f"{RUN} --out c.gpkg", "check its access rights"),
+    "an area": (
+        *("a.geojson", foreign_area, f"{RUN} --aoi a.geojson --out c.gpkg"),
+        "change its access rights (chmod u+r)",
+    ),
+    "a GeoPackage": (
+        *("a.gpkg", area, f"{RUN} --aoi a.gpkg --out c.gpkg"),
+        "change its access rights (chmod u+r)",
+    ),
+    "an output": (
+        *("c.gpkg", written, f"{RUN} --out c.gpkg --overwrite"),
+        "change its access rights (chmod u+w), or name another",
+    ),
+    "a folder": ("out", area, f"{RUN} --out out/c.gpkg", "change its access rights"),
+    "a configuration": ("short.yaml", configured, f"{TRAIN} --out t", "change its access rights"),
+}
+
+
+@pytest.mark.parametrize("kind", FORBIDDEN)
+def test_access_rights_that_are_changed(
+    kind: str, scene: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    name, make, words, says = FORBIDDEN[kind]
+    make(scene)
+    path = scene / name
+    rights = path.stat().st_mode
+    path.chmod(0o500 if path.is_dir() else 0o400 if kind == "an output" else 0)
+    capfd.readouterr()
+    assert bound_by_access_rights(lambda: _exit_code(words.split())) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert name in line and says in line
+    path.chmod(rights)
+    code = bound_by_access_rights(lambda: _exit_code(words.split()))
+    assert code == 0, capfd.readouterr().err
+
+
+def test_space_that_is_freed(
+    scene: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    there = shutil.disk_usage(scene)
+    with monkeypatch.context() as full:
+        full.setattr(shutil, "disk_usage", lambda folder: there._replace(free=1000))
+        assert _exit_code(f"{RUN} --out c.gpkg".split()) == 2
+        assert "free some space, or put --out on another disk" in capfd.readouterr().err
+    assert sorted(path.name for path in scene.iterdir()) == ["after.tif", "before.tif"]
+    assert _exit_code(f"{RUN} --out c.gpkg".split()) == 0
+
+
+def test_extras_that_are_named_exist() -> None:
+    """What `pip install "geochange[NAME]"` in a message asks for."""
+    house = Path(geochange.__file__).parent
+    named = {
+        extra
+        for path in house.rglob("*.py")
+        for extra in re.findall(r'pip install \\?"geochange\[(\w+)\]', path.read_text())
+    }
+    assert named and named <= set(metadata("geochange").get_all("Provides-Extra", []))

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 @click.argument("before")
 @click.argument("after")
 @options_of(CheckOptions)
-@click.option("--json", "file", type=click.Path(path_type=Path), help="write it as JSON, too")
+@click.option(
+    "--json", "file", type=click.Path(readable=False, path_type=Path), help="write it as JSON, too"
+)
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 @click.option("--log-json", is_flag=True, help="print the result as a line of JSON")
 def check(

@@ -30,7 +30,9 @@ NAMED = 3
 @click.argument("root", type=Folder())
 @click.option("--layout", default="auto", show_default=True, metavar="NAME", help="how it is kept")
 @click.option("--bands", metavar="TEXT", help="bands that are red, green, blue, such as 4,3,2")
-@click.option("--json", "file", type=click.Path(path_type=Path), help="write it as JSON, too")
+@click.option(
+    "--json", "file", type=click.Path(readable=False, path_type=Path), help="write it as JSON, too"
+)
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def check(root: Path, layout: str, bands: str | None, file: Path | None, quiet: bool) -> None:
     """Open every chip of ROOT, count, and look for leaks between splits.

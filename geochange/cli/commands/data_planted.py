@@ -10,7 +10,7 @@ import click
 from geochange.cli.folder import Folder
 from geochange.cli.rerun import AFRESH, again
 
-CONFIG = click.Path(path_type=Path, dir_okay=False)
+CONFIG = click.Path(readable=False, path_type=Path, dir_okay=False)
 
 
 @click.command(

@@ -13,7 +13,7 @@ from geochange.cli.screen import demo_table, screen
 @click.command(epilog="Example: geochange demo --out demo")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(readable=False, path_type=Path, file_okay=False),
     default="geochange-demo",
     show_default=True,
     metavar="DIR",

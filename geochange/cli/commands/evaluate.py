@@ -42,12 +42,18 @@ _OF_POLYGONS = {*CompareOptions.model_fields} - {"tolerance"}
 @click.option("--extent", metavar="RASTER", help="of polygons: compare on the grid of this raster")
 @click.option("--within", metavar="FILE", help="of polygons: nothing counts outside of these")
 @click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="all figures"
+    "--json",
+    "json_file",
+    type=click.Path(readable=False, path_type=Path),
+    metavar="FILE",
+    help="all figures",
 )
-@click.option("--csv", type=click.Path(path_type=Path), metavar="FILE", help="a row a chip")
+@click.option(
+    "--csv", type=click.Path(readable=False, path_type=Path), metavar="FILE", help="a row a chip"
+)
 @click.option(
     "--plots",
-    type=click.Path(path_type=Path),
+    type=click.Path(readable=False, path_type=Path),
     metavar="DIR",
     help="folder for reliability.png and worst.png",
 )

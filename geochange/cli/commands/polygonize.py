@@ -20,7 +20,7 @@ from geochange.formatting import area
 @click.argument("raster")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=click.Path(readable=False, path_type=Path),
     metavar="FILE",
     help="polygons: .gpkg, .geojson, .fgb or .parquet; else beside RASTER, with the threshold in "
     "its name",

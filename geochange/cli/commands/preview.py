@@ -13,10 +13,10 @@ from geochange.cli.rerun import AFRESH, again
     epilog="Example: geochange preview changes.gpkg   or, one change: geochange preview "
     "changes.gpkg --id 12",
 )
-@click.argument("changes", type=click.Path(path_type=Path))
+@click.argument("changes", type=click.Path(readable=False, path_type=Path))
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=click.Path(readable=False, path_type=Path),
     metavar="FILE.png",
     help="the picture; else beside CHANGES",
 )

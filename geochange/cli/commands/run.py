@@ -33,7 +33,7 @@ WEIGHTS = {"infer": 0.85, "polygons": 0.05, "write": 0.1}
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path),
+    type=click.Path(readable=False, path_type=Path),
     metavar="FILE",
     help="polygons: .gpkg, .geojson, .fgb or .parquet; the probability goes beside it as .tif",
 )

@@ -21,7 +21,7 @@ RESUME = "add --resume to go on where it was"
 
 
 @click.command(epilog="Example: geochange train configs/smoke.yaml --data CHIPS --out runs/smoke")
-@click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("config", type=click.Path(readable=False, path_type=Path, dir_okay=False))
 @click.option(
     "--data",
     type=Folder(),
@@ -30,7 +30,7 @@ RESUME = "add --resume to go on where it was"
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(readable=False, path_type=Path, file_okay=False),
     metavar="DIR",
     help="folder for checkpoints, figures and pictures; else runs/ and the name of CONFIG",
 )

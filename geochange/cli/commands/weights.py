@@ -61,7 +61,7 @@ def _of_our_own(command: Callable[..., None]) -> Callable[..., None]:
 
 @weights.command(epilog="Example: geochange weights convert best.pth changeclip-rn50.safetensors")
 @click.argument("source", metavar="IN")
-@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(readable=False, path_type=Path))
 @_of_our_own
 def convert(source: str, target: Path, half: bool, threshold: float | None) -> None:
     """Convert a ChangeCLIP checkpoint to our format.
@@ -86,7 +86,7 @@ def convert(source: str, target: Path, half: bool, threshold: float | None) -> N
     epilog="Example: geochange weights average a.safetensors b.safetensors mean.safetensors"
 )
 @click.argument("sources", metavar="IN...", nargs=-1, required=True)
-@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(readable=False, path_type=Path))
 @_of_our_own
 def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float | None) -> None:
     """Write the mean of several states of one network, which is often better than each of them.
@@ -114,7 +114,7 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
 )
 @click.argument("source", metavar="IN")
 @click.argument("land", metavar="LAND")
-@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(readable=False, path_type=Path))
 @_of_our_own
 @click.option(
     "--weigh",
