@@ -144,10 +144,15 @@ def test_a_picture_may_belong_to_several_chips(root: Path, clip: str) -> None:
     assert named == stored_names(root, "val", source, clip)
 
 
-def test_a_chip_that_a_file_lacks_is_named(root: Path) -> None:
+def test_a_chip_that_a_file_lacks_is_named_and_the_cure_is_one(root: Path, clip: str) -> None:
     store_both(root / "val", shelf(4))
-    with pytest.raises(InputError, match=r"time1_.*: holds no val/time1/004.png; remove"):
+    cure = "remove the files of both dates, and `geochange data prompts` makes them again"
+    with pytest.raises(InputError, match=f"time1_.*: holds no val/time1/004.png; {cure}"):
         stored_names(root, "val", shelf(5))
+    for file in (root / "val").iterdir():
+        file.unlink()
+    made = name_chips(shelf(5), root, "val", clip)
+    assert stored_names(root, "val", shelf(5), clip) == made
 
 
 def test_a_file_of_one_date_alone(root: Path) -> None:
