@@ -8,6 +8,7 @@ that dies or does not end.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import multiprocessing
 import os
 import resource
@@ -28,6 +29,9 @@ Ending = Literal["answered", "refused", "fault"]
 
 SECONDS = 60.0
 """No input of some kilobytes takes so long, on whatever machine."""
+
+STACKS_S = 50.0
+"""The child writes after this time where each of its threads is."""
 
 RISE_MB = 400
 """No input of some kilobytes takes so much memory."""
@@ -116,7 +120,9 @@ def _from_child(name: str, seed: int, span: tuple[int, int], folder: Path) -> It
         while index < span[1]:
             if not ours.poll(SECONDS):
                 process.kill()
-                yield Outcome(index, source, words, "fault", f"not done in {SECONDS:g} s", SECONDS)
+                stacks = (folder / f"{name}.said").read_text("utf-8", "replace")
+                late = f"not done in {SECONDS:g} s: {stacks}"
+                yield Outcome(index, source, words, "fault", late, SECONDS)
                 return
             told = ours.recv()
             if isinstance(told, Outcome):
@@ -160,6 +166,7 @@ def _work(answer: Connection, name: str, seed: int, span: tuple[int, int], folde
         os.chdir(case)
         source, words = damaged(KINDS[name], f"{name} {seed} {index}", case)
         answer.send((index, source, words))
+        faulthandler.dump_traceback_later(STACKS_S, file=2)
         ending, told, seconds, rise = _tried(words, said)
         answer.send(Outcome(index, source, words, ending, told, seconds, rise))
         if ending == "fault":  # what it left in this process, nobody knows
