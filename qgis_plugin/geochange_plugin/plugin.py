@@ -10,7 +10,7 @@ from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QIcon
 
 from . import runtime
-from .algorithms.form import open_algorithm
+from .algorithms.form import given_pair, open_algorithm
 from .command.errors import PluginError
 from .compat import QAction
 from .provider import Provider
@@ -98,7 +98,14 @@ class Plugin:
         return action
 
     def _open(self, name: str) -> None:
-        open_algorithm(name, {})
+        try:
+            runtime.command()
+        except PluginError as error:
+            # The form would fill in well, and fail at its end.
+            self.iface.messageBar().pushWarning("geochange", str(error))
+            self._open_settings()
+            return
+        open_algorithm(name, given_pair())
 
     def _open_settings(self) -> None:
         self.iface.showOptionsDialog(self.iface.mainWindow(), "geochange")
