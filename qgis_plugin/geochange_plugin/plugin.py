@@ -8,6 +8,7 @@ from typing import Any, Callable
 from qgis.core import Qgis, QgsApplication, QgsProject
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QIcon
+from qgis.PyQt.QtWidgets import QPushButton
 
 from . import runtime
 from .algorithms.form import given_pair, open_algorithm
@@ -56,6 +57,7 @@ class Plugin:
         self._add_actions()
         # Asked meanwhile: the first answer of a new installation takes some seconds.
         threading.Thread(target=self._ask, daemon=True).start()
+        self._welcome()
 
     def unload(self) -> None:
         """Take everything away again."""
@@ -85,6 +87,7 @@ class Plugin:
             self._action("Detect change...", lambda: self._open("detect")),
             review,
             self._action("Learn from reviewed polygons...", lambda: self._open("learn")),
+            self._action("Make a demo pair...", lambda: self._open("demo")),
             self._action("Settings and installation...", self._open_settings),
             self._action("Diagnostics...", self._diagnose),
         ]
@@ -97,6 +100,21 @@ class Plugin:
         action.triggered.connect(lambda *_: do())
         return action
 
+    def _welcome(self) -> None:
+        """Say once in a profile that the plugin alone does nothing yet, with the button that helps."""
+        try:
+            runtime.command()
+        except PluginError as error:
+            if runtime.setting("welcomed"):
+                return
+            runtime.set_setting("welcomed", "1")
+            bar = self.iface.messageBar()
+            item = bar.createMessage("geochange", str(error))
+            button = QPushButton("Install it...", item)
+            button.clicked.connect(lambda *_: self._open_settings())
+            item.layout().addWidget(button)
+            bar.pushWidget(item, Qgis.MessageLevel.Info)
+
     def _open(self, name: str) -> None:
         try:
             runtime.command()
@@ -105,7 +123,7 @@ class Plugin:
             self.iface.messageBar().pushWarning("geochange", str(error))
             self._open_settings()
             return
-        open_algorithm(name, given_pair())
+        open_algorithm(name, {} if name == "demo" else given_pair())
 
     def _open_settings(self) -> None:
         self.iface.showOptionsDialog(self.iface.mainWindow(), "geochange")

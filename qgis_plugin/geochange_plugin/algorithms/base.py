@@ -96,8 +96,9 @@ class CommandAlgorithm(QgsProcessingAlgorithm):  # type: ignore[misc]
         return chosen(manual.options(*self.COMMAND), (*SILENT, *self.BY_HAND))
 
     def add_options(self) -> None:
-        """Add the parameters of `options`, those of BASIC first."""
-        listed = sorted(self.options(), key=lambda option: option.name not in self.BASIC)
+        """Add the parameters of `options`, those of BASIC first, in its order."""
+        place = {name: at for at, name in enumerate(self.BASIC)}
+        listed = sorted(self.options(), key=lambda option: place.get(option.name, len(place)))
         for option in listed:
             self.addParameter(parameter_of(option, option.name not in self.BASIC))
 

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 WORDS = (("before", "after"), ("pre", "post"), ("old", "new"), ("t1", "t2"), ("a", "b"))
 """What people call both dates."""
 
-DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)(?:[-_.]?(0[1-9]|1[0-2])(?:[-_.]?([0-2]\d|3[01]))?)?(?!\d)")
+DATE = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)(?:[-_.]?(0[1-9]|1[0-2])(?:[-_.]?([0-2]\d|3[01]))?)?(?!\d)"
+)
 """2015, 2015-05, 20150531."""
 
 

@@ -61,6 +61,26 @@ class Step:
     words: tuple[str, ...]
 
 
+def package_of(named: str, wheels: str) -> str:
+    """What pip installs. Raises SetupError where it is not named, or is no project.
+
+    named: by the user. wheels: a folder of them, or nothing. No name is looked for in the network
+    unasked: whoever registers it first could run code here.
+    """
+    if wheels and not Path(wheels).is_dir():
+        raise SetupError(f"{wheels}: no such folder; choose the folder of wheels again")
+    if not named:
+        if wheels:
+            return "geochange"
+        raise SetupError("geochange from is empty; choose the folder of the project, or a wheel")
+    path = Path(named)
+    if path.is_dir() and not (path / "pyproject.toml").is_file():
+        raise SetupError(f"{named}: has no pyproject.toml; choose the folder of the project itself")
+    if not path.exists() and (os.sep in named or named.endswith(".whl")):
+        raise SetupError(f"{named}: no such file or folder; choose the folder of the project")
+    return named
+
+
 def steps_of(plan: Plan, platform: str = sys.platform) -> list[Step]:
     """All steps, in their order. The last one checks the installation."""
     own = str(python_of(plan.environment))
@@ -71,7 +91,7 @@ def steps_of(plan: Plan, platform: str = sys.platform) -> list[Step]:
         # An old pip begins a broken download of gigabytes again.
         steps.append(Step("Updating pip", (*pip, "--upgrade", "pip")))
     words = (*pip, "-c", str(plan.constraints), *source, plan.package)
-    steps.append(Step("Installing geochange and PyTorch (some gigabytes)", words))
+    steps.append(Step("Installing geochange and PyTorch", words))
     steps.append(Step("Checking the installation", (own, "-m", "geochange", "doctor")))
     return steps
 
