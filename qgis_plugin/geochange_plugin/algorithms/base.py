@@ -103,14 +103,19 @@ class CommandAlgorithm(QgsProcessingAlgorithm):  # type: ignore[misc]
             self.addParameter(parameter_of(option, option.name not in self.BASIC))
 
     def processAlgorithm(self, parameters: Any, context: Any, feedback: Any) -> dict[str, Any]:
+        self.names: dict[str, str] = {}
+        """What errors call the files that the plugin made from layers."""
         try:
             return self.work(parameters, context, feedback)
         except CanceledError as error:
             feedback.pushInfo(str(error))
             return {}
         except PluginError as error:
-            runtime.note_error(str(error))
-            raise QgsProcessingException(str(error)) from error
+            text = str(error)
+            for path, name in self.names.items():
+                text = text.replace(path, name)
+            runtime.note_error(text)
+            raise QgsProcessingException(text) from error
 
     def work(self, parameters: Any, context: Any, feedback: Any) -> dict[str, Any]:
         """Run the command; gives the outputs. Raises PluginError."""

@@ -87,6 +87,8 @@ def area_words(
 ) -> list[str]:
     """The option of the area to work on, if there is one; see `area_file`."""
     area = area_file(algorithm, parameters, context, kept_in)
+    if area:
+        algorithm.names[area] = "the area"
     return [f"{flag}={area}"] if area else []
 
 
@@ -172,6 +174,8 @@ def _temporary(name: str) -> str:
 
 def _written(features: Any, fields: Any, crs: Any, context: Any, file: str) -> str:
     """Write features to a GeoPackage; gives its name. Raises PluginError."""
+    if not crs.isValid():  # the file would be read as longitude and latitude
+        raise PluginError("the polygons have no CRS; give one to their layer (Layer > Set CRS)")
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.driverName = "GPKG"
     options.layerName = "changes"
