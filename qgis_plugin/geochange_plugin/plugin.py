@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from textwrap import shorten
 from typing import Any, Callable
 
 from qgis.core import Qgis, QgsApplication, QgsProject
@@ -17,6 +18,9 @@ from .compat import QAction
 from .provider import Provider
 
 MENU = "&geochange"
+LONGEST_MESSAGE = 400
+"""Characters in the bar above the map."""
+
 RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
 
 
@@ -164,4 +168,6 @@ class Plugin:
             self.provider.refreshAlgorithms()
 
     def _show_error(self, text: str) -> None:
-        self.iface.messageBar().pushMessage("geochange", text, Qgis.MessageLevel.Critical)
+        # The whole text is in the log of the form and in the panel of messages.
+        short = shorten(text, LONGEST_MESSAGE, placeholder=" ...")
+        self.iface.messageBar().pushMessage("geochange", short, Qgis.MessageLevel.Critical)

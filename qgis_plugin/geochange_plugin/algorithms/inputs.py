@@ -64,8 +64,16 @@ def add_bands(algorithm: Any) -> None:
 
 
 def pair_names(algorithm: Any, parameters: Mapping[str, Any], context: Any) -> list[str]:
-    """The names of both rasters; see `raster_name`."""
-    return [raster_name(algorithm, parameters, name, context) for name in ("BEFORE", "AFTER")]
+    """The names of both rasters; see `raster_name`.
+
+    Raises PluginError where one raster is given for both dates: a form chooses the current layer for
+    each, and nothing changes in it. Both may lie in bands of one file.
+    """
+    names = [raster_name(algorithm, parameters, name, context) for name in ("BEFORE", "AFTER")]
+    bands = [parameters.get(f"{name}_BANDS") for name in ("BEFORE", "AFTER")]
+    if names[0] == names[1] and (not all(bands) or bands[0] == bands[1]):
+        raise PluginError(f"{names[0]}: is chosen as Before and as After; choose both dates")
+    return names
 
 
 def band_words(algorithm: Any, parameters: Mapping[str, Any], context: Any) -> list[str]:

@@ -56,7 +56,7 @@ class Panel(QWidget):  # type: ignore[misc]
         self.accept.setStyleSheet("QPushButton { color: #12703a; font-weight: bold }")
         self.reject.setStyleSheet("QPushButton { color: #b00020; font-weight: bold }")
         self.flicker = QPushButton("Flicker (space)")
-        self.hide_changes = QPushButton("Hide or show changes (H)")
+        self.hide_changes = QPushButton("Hide changes (H)")
         self.hide_changes.setToolTip("What lies below them; the outline of the current one stays")
         self.swipe = QSlider(Qt.Orientation.Horizontal)
         self.swipe.setRange(0, 100)

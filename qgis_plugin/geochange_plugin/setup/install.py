@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform as platform_module
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ CPU, CUDA = "cpu", "cuda"
 WHEELS_OF_TORCH = "https://download.pytorch.org/whl"
 CUDA_TAG = "cu130"
 """What PyTorch calls its wheels for CUDA."""
+
+TAGGED = ("torch", "torchvision")
+"""Of which the wheels for x86-64 say in their version what they are for, such as 2.14.1+cpu."""
 
 PROBE = "import sys, venv, ensurepip; print(*sys.version_info[:2])"
 
@@ -81,11 +85,13 @@ def package_of(named: str, wheels: str) -> str:
     return named
 
 
-def steps_of(plan: Plan, platform: str = sys.platform) -> list[Step]:
+def steps_of(
+    plan: Plan, platform: str = sys.platform, machine: str = platform_module.machine()
+) -> list[Step]:
     """All steps, in their order. The last one checks the installation."""
     own = str(python_of(plan.environment))
     pip = (own, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off")
-    source = _source(plan, platform)
+    source = _source(plan, platform, machine)
     steps = [Step("Making the environment", (plan.python, "-m", "venv", str(plan.environment)))]
     if not plan.wheels:
         # An old pip begins a broken download of gigabytes again.
@@ -96,7 +102,8 @@ def steps_of(plan: Plan, platform: str = sys.platform) -> list[Step]:
     return steps
 
 
-def _source(plan: Plan, platform: str) -> tuple[str, ...]:
+def _source(plan: Plan, platform: str, machine: str) -> tuple[str, ...]:
+    """Where pip looks, and which build of PyTorch it must find there."""
     if plan.wheels:
         return ("--no-index", "--find-links", plan.wheels)
     # On PyPI are the wheels for CUDA on Linux, and those for the CPU elsewhere.
@@ -104,7 +111,19 @@ def _source(plan: Plan, platform: str) -> tuple[str, ...]:
     if plan.torch == usual or platform == "darwin":
         return ()
     tag = CPU if plan.torch == CPU else CUDA_TAG
-    return ("--extra-index-url", f"{WHEELS_OF_TORCH}/{tag}")
+    index = ("--extra-index-url", f"{WHEELS_OF_TORCH}/{tag}")
+    # Where the index cannot be reached, pip would take the other build from PyPI without a word.
+    named = TAGGED if machine.lower() in ("x86_64", "amd64") else ()
+    return (*index, *(f"{pin}+{tag}" for pin in _pins(plan.constraints, named)))
+
+
+def _pins(constraints: Path, names: Sequence[str]) -> list[str]:
+    """The lines NAME==VERSION of a file of constraints."""
+    try:
+        lines = constraints.read_text("utf-8").split()
+    except OSError:
+        return []
+    return [line for line in lines if line.partition("==")[0] in names]
 
 
 def left_of(plan: Plan, steps: Sequence[Step]) -> list[Step]:
@@ -141,6 +160,11 @@ def begin(plan: Plan) -> None:
 CURES = {
     "No matching distribution found for geochange": "name the folder of its source code, or a wheel, "
     "as geochange from",
+    "No matching distribution found for torch": "the site of PyTorch cannot be reached; see whether "
+    "download.pytorch.org opens, or choose the other build of PyTorch, or a folder of wheels",
+    "No matching distribution found": "the folder of wheels lacks it, or has it for another Python; "
+    "collect it again with the version of Python that makes the environment",
+    "does not appear to be a Python project": "choose the folder of the project itself",
     "No space left on device": "make room where the profile of QGIS lies",
     "ensurepip": "install what venv needs (Debian and Ubuntu: apt install python3-venv)",
     "name resolution": "connect to the network, or choose a folder of wheels",
