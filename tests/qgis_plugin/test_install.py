@@ -23,6 +23,7 @@ from geochange_plugin.setup.install import (
     left_of,
     note_done,
     package_of,
+    reason_of,
     steps_of,
 )
 from geochange_plugin.setup.report import anonymous, report_of
@@ -124,7 +125,7 @@ def test_it_goes_on_with_the_step_that_was_not_ended(plan: Plan) -> None:
     [
         ("ERROR: No matching distribution found for geochange", "the folder of its source code"),
         ("ERROR: No matching distribution found for torch==2.14.1+cpu", "download.pytorch.org"),
-        ("ERROR: No matching distribution found for rasterio==1.4.4", "version of Python"),
+        ("ERROR: No matching distribution found for hatchling>=1.27", "connect to the network"),
         ("OSError: [Errno 28] No space left on device", "make room"),
         ("Temporary failure in name resolution", "choose a folder of wheels"),
         ("something else", "read the log"),
@@ -132,6 +133,21 @@ def test_it_goes_on_with_the_step_that_was_not_ended(plan: Plan) -> None:
 )
 def test_a_failed_step_has_its_cure(line: str, cure: str) -> None:
     assert cure in cure_of(["Looking in indexes", line, ""])
+
+
+def test_a_folder_of_wheels_has_cures_of_its_own() -> None:
+    def cure(name: str) -> str:
+        return cure_of([f"ERROR: No matching distribution found for {name}"], of_wheels=True)
+
+    assert "the version of Python" in cure("rasterio==1.4.4")
+    assert "leave geochange from empty" in cure("hatchling>=1.27")
+
+
+def test_the_line_that_says_what_failed_is_told() -> None:
+    lines = ["ERROR: No matching distribution found for a", "note: not a problem with pip.", ""]
+    assert reason_of(lines) == lines[0]
+    assert reason_of(["no venv", ""]) == "no venv"
+    assert reason_of([]) == "no reason given"
 
 
 def test_the_newest_python_that_works_is_found() -> None:

@@ -157,26 +157,44 @@ def begin(plan: Plan) -> None:
         done_file(plan.folder).unlink()
 
 
+NETWORK = "connect to the network, or choose a folder of wheels"
+
 CURES = {
     "No matching distribution found for geochange": "name the folder of its source code, or a wheel, "
     "as geochange from",
     "No matching distribution found for torch": "the site of PyTorch cannot be reached; see whether "
     "download.pytorch.org opens, or choose the other build of PyTorch, or a folder of wheels",
-    "No matching distribution found": "the folder of wheels lacks it, or has it for another Python; "
-    "collect it again with the version of Python that makes the environment",
     "does not appear to be a Python project": "choose the folder of the project itself",
     "No space left on device": "make room where the profile of QGIS lies",
     "ensurepip": "install what venv needs (Debian and Ubuntu: apt install python3-venv)",
-    "name resolution": "connect to the network, or choose a folder of wheels",
-    "Connection": "connect to the network, or choose a folder of wheels",
+    "name resolution": NETWORK,
+    "Failed to resolve": NETWORK,
+    "Connection": NETWORK,
+    "No matching distribution found": NETWORK,
 }
 """What helps, by words of pip and venv."""
 
+OF_WHEELS = {
+    "No matching distribution found for hatchling": "leave geochange from empty: the wheel of "
+    "geochange lies in the folder of wheels",
+    "No matching distribution found": "the folder of wheels lacks it, or has it for another Python; "
+    "collect it again with the version of Python that makes the environment",
+}
+"""The same where pip looks into a folder of wheels alone."""
 
-def cure_of(lines: Sequence[str]) -> str:
+
+def cure_of(lines: Sequence[str], of_wheels: bool = False) -> str:
     """What helps after a step that said these lines."""
     text = "\n".join(lines)
-    return next((cure for words, cure in CURES.items() if words in text), "read the log above")
+    cures = [*(OF_WHEELS.items() if of_wheels else ()), *CURES.items()]
+    return next((cure for words, cure in cures if words in text), "read the log above")
+
+
+def reason_of(lines: Sequence[str]) -> str:
+    """The line that says what failed: the last one that pip calls an error, or the last one."""
+    said = [line for line in lines if line]
+    errors = [line for line in said if line.startswith(("ERROR:", "OSError"))]
+    return (errors or said or ["no reason given"])[-1]
 
 
 def find_python(
