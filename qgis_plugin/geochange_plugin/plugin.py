@@ -55,7 +55,7 @@ class Plugin:
         self.dock = ReviewDock(self.iface)
         # Beside the docks of Processing, of which one opens at the end of each run.
         self.iface.addTabifiedDockWidget(
-            RIGHT, self.dock, ["ResultsDock", "ProcessingToolbox"], True
+            RIGHT, self.dock, ["ResultsViewer", "ProcessingToolbox"], True
         )
         self.dock.hide()
         self._add_actions()
