@@ -125,6 +125,7 @@ def test_it_goes_on_with_the_step_that_was_not_ended(plan: Plan) -> None:
     [
         ("ERROR: No matching distribution found for geochange", "the folder of its source code"),
         ("ERROR: No matching distribution found for torch==2.14.1+cpu", "download.pytorch.org"),
+        ("ERROR: Cannot install torch==2.14.1+cpu because these package", "download.pytorch.org"),
         ("ERROR: No matching distribution found for hatchling>=1.27", "connect to the network"),
         ("OSError: [Errno 28] No space left on device", "make room"),
         ("Temporary failure in name resolution", "choose a folder of wheels"),
@@ -146,6 +147,7 @@ def test_a_folder_of_wheels_has_cures_of_its_own() -> None:
 def test_the_line_that_says_what_failed_is_told() -> None:
     lines = ["ERROR: No matching distribution found for a", "note: not a problem with pip.", ""]
     assert reason_of(lines) == lines[0]
+    assert reason_of([*lines, "ERROR: ResolutionImpossible: for help visit"]) == lines[0]
     assert reason_of(["no venv", ""]) == "no venv"
     assert reason_of([]) == "no reason given"
 

@@ -159,11 +159,17 @@ def begin(plan: Plan) -> None:
 
 NETWORK = "connect to the network, or choose a folder of wheels"
 
+SITE_OF_TORCH = (
+    "the site of PyTorch cannot be reached; see whether download.pytorch.org opens, or choose the "
+    "other build of PyTorch, or a folder of wheels"
+)
+
 CURES = {
     "No matching distribution found for geochange": "name the folder of its source code, or a wheel, "
     "as geochange from",
-    "No matching distribution found for torch": "the site of PyTorch cannot be reached; see whether "
-    "download.pytorch.org opens, or choose the other build of PyTorch, or a folder of wheels",
+    "No matching distribution found for torch": SITE_OF_TORCH,
+    # So pip puts it where constraints name the same version.
+    "Cannot install torch": SITE_OF_TORCH,
     "does not appear to be a Python project": "choose the folder of the project itself",
     "No space left on device": "make room where the profile of QGIS lies",
     "ensurepip": "install what venv needs (Debian and Ubuntu: apt install python3-venv)",
@@ -194,6 +200,7 @@ def reason_of(lines: Sequence[str]) -> str:
     """The line that says what failed: the last one that pip calls an error, or the last one."""
     said = [line for line in lines if line]
     errors = [line for line in said if line.startswith(("ERROR:", "OSError"))]
+    errors = [line for line in errors if "ResolutionImpossible" not in line]  # gives an address
     return (errors or said or ["no reason given"])[-1]
 
 
