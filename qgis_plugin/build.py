@@ -58,7 +58,7 @@ def main() -> None:
     given.out.write_bytes(packed)
     print(f"{given.out}  {len(packed) / 1000:,.0f} kB, version {version()}")
     if given.repository == NOWHERE:
-        print("before you publish it, name --repository and --email")
+        print("before you publish it, name --repository and --email; see qgis_plugin/PUBLISHING.md")
 
 
 def pack(repository: str = NOWHERE, email: str = "nobody@example.org") -> bytes:

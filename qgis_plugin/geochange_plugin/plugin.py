@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import threading
+from textwrap import shorten
 from typing import Any, Callable
 
 from qgis.core import Qgis, QgsApplication, QgsProject
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QIcon
+from qgis.PyQt.QtWidgets import QPushButton
 
 from . import runtime
-from .algorithms.form import open_algorithm
+from .algorithms.form import given_pair, open_algorithm
 from .command.errors import PluginError
 from .compat import QAction
 from .provider import Provider
 
 MENU = "&geochange"
+LONGEST_MESSAGE = 400
+"""Characters in the bar above the map."""
+
 RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
 
 
@@ -50,12 +55,13 @@ class Plugin:
         self.dock = ReviewDock(self.iface)
         # Beside the docks of Processing, of which one opens at the end of each run.
         self.iface.addTabifiedDockWidget(
-            RIGHT, self.dock, ["ResultsDock", "ProcessingToolbox"], True
+            RIGHT, self.dock, ["ResultsViewer", "ProcessingToolbox"], True
         )
         self.dock.hide()
         self._add_actions()
         # Asked meanwhile: the first answer of a new installation takes some seconds.
         threading.Thread(target=self._ask, daemon=True).start()
+        self._welcome()
 
     def unload(self) -> None:
         """Take everything away again."""
@@ -85,6 +91,7 @@ class Plugin:
             self._action("Detect change...", lambda: self._open("detect")),
             review,
             self._action("Learn from reviewed polygons...", lambda: self._open("learn")),
+            self._action("Make a demo pair...", lambda: self._open("demo")),
             self._action("Settings and installation...", self._open_settings),
             self._action("Diagnostics...", self._diagnose),
         ]
@@ -97,8 +104,30 @@ class Plugin:
         action.triggered.connect(lambda *_: do())
         return action
 
+    def _welcome(self) -> None:
+        """Say once in a profile that the plugin alone does nothing yet, with the button that helps."""
+        try:
+            runtime.command()
+        except PluginError as error:
+            if runtime.setting("welcomed"):
+                return
+            runtime.set_setting("welcomed", "1")
+            bar = self.iface.messageBar()
+            item = bar.createMessage("geochange", str(error))
+            button = QPushButton("Install it...", item)
+            button.clicked.connect(lambda *_: self._open_settings())
+            item.layout().addWidget(button)
+            bar.pushWidget(item, Qgis.MessageLevel.Info)
+
     def _open(self, name: str) -> None:
-        open_algorithm(name, {})
+        try:
+            runtime.command()
+        except PluginError as error:
+            # The form would fill in well, and fail at its end.
+            self.iface.messageBar().pushWarning("geochange", str(error))
+            self._open_settings()
+            return
+        open_algorithm(name, {} if name == "demo" else given_pair())
 
     def _open_settings(self) -> None:
         self.iface.showOptionsDialog(self.iface.mainWindow(), "geochange")
@@ -139,4 +168,6 @@ class Plugin:
             self.provider.refreshAlgorithms()
 
     def _show_error(self, text: str) -> None:
-        self.iface.messageBar().pushMessage("geochange", text, Qgis.MessageLevel.Critical)
+        # The whole text is in the log of the form and in the panel of messages.
+        short = shorten(text, LONGEST_MESSAGE, placeholder=" ...")
+        self.iface.messageBar().pushMessage("geochange", short, Qgis.MessageLevel.Critical)

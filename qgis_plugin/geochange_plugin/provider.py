@@ -10,12 +10,13 @@ from qgis.PyQt.QtGui import QIcon
 from . import runtime
 from .algorithms.check import Check
 from .algorithms.compare import Compare
+from .algorithms.demo import Demo
 from .algorithms.detect import Detect
 from .algorithms.learn import Learn
 from .algorithms.monitor import Monitor
 from .algorithms.polygonize import Polygonize
 
-ALGORITHMS = (Check, Detect, Polygonize, Compare, Learn, Monitor)
+ALGORITHMS = (Check, Detect, Polygonize, Compare, Learn, Monitor, Demo)
 
 
 class Provider(QgsProcessingProvider):  # type: ignore[misc]

@@ -5,6 +5,7 @@
 It uses nothing of geochange. What it saw goes to seen.json. It ends QGIS by SIGKILL, as a crash would.
 """
 
+import gc
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ from pathlib import Path
 from qgis.core import QgsApplication, QgsProcessingFeedback, QgsProject, QgsVectorLayer
 from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtTest import QTest
-from qgis.PyQt.QtWidgets import QDockWidget
+from qgis.PyQt.QtWidgets import QApplication, QDialog, QDockWidget, QPushButton
 from qgis.utils import iface, plugins
 
 HERE = Path(os.environ["GEOCHANGE_TEST"])
@@ -131,6 +132,10 @@ def see_review(layer):
     press("space")
     SEEN["flicker"].append(shown.isVisible())
     press("space")
+    SEEN["hidden"] = []
+    for _ in range(2):
+        press("h")
+        SEEN["hidden"].append(tree.findLayer(layer.id()).isVisible())
     box = iface.mapCanvas().extent()
     SEEN["zoomed"] = box.contains(layer.getFeature(order[2]).geometry().boundingBox())
     dock.panel.swipe.setValue(50)
@@ -172,6 +177,27 @@ def see_written_anew(dock):
     SEEN["anew"] = [*counts, dock.session.counts().all]
 
 
+def see_form():
+    """A form that is opened from the menu runs; nothing but the plugin holds on to it."""
+    from geochange_plugin.algorithms.form import given_pair, open_algorithm
+
+    layers = QgsProject.instance().mapLayers()
+    SEEN["guessed"] = {name: layers[key].name() for name, key in given_pair().items()}
+    out = HERE / "by_form.geojson"
+    given = {"INPUT": str(HERE / "changes.tif"), "OUTPUT": str(out)}
+    open_algorithm("polygonize", given)
+    gc.collect()
+    forms = [w for w in QApplication.topLevelWidgets() if isinstance(w, QDialog) and w.isVisible()]
+    buttons = [button for form in forms for button in form.findChildren(QPushButton)]
+    next(button for button in buttons if button.text().replace("&", "") == "Run").click()
+    for _ in range(600):
+        if out.exists():
+            break
+        QTest.qWait(100)
+    SEEN["by_form"] = out.exists()
+    forms[0].close()
+
+
 def see_reloaded():
     """The plugin is taken away and loaded again; nothing of it is there twice."""
     from qgis import utils
@@ -192,6 +218,7 @@ def main():
         dock = see_review(layer)
         see_formats(dock)
         see_written_anew(dock)
+        see_form()
         see_reloaded()
     except Exception:  # noqa: BLE001 - the test reads it
         SEEN["error"] = traceback.format_exc()

@@ -111,3 +111,11 @@ def test_what_cannot_be_started_has_a_cure() -> None:
         output_of(["no/python"], HERE)
     with pytest.raises(SetupError, match="No module named no_such"):
         output_of([sys.executable, "-m", "no_such"], HERE)
+
+
+def test_what_a_failed_check_says_is_in_the_diagnostics() -> None:
+    code = (
+        "import sys; print('rasterio 1.4'); print('torch is broken', file=sys.stderr); sys.exit(1)"
+    )
+    said = output_of([sys.executable, "-c", code], HERE, even_failed=True)
+    assert said.split("\n") == ["rasterio 1.4", "torch is broken", ""]

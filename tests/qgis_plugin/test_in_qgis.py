@@ -88,6 +88,8 @@ def test_every_algorithm_runs_by_qgis_process(folder: Path, variables: dict[str,
     rasters = [f"RASTERS={file}" for file in dated]
     watch = run("monitor", *rasters, f"OUTPUT={made}/watch", "MODEL=cva")
     assert watch["COUNT"] == found["POLYGONS"] and Path(watch["CHANGES"]).is_file()
+    demo = run("demo", "SIZE=512", f"OUTPUT={made}/demo")
+    assert Path(demo["BEFORE"]).is_file() and Path(demo["CHANGES"]).is_file()
     few = ["SIZE=64", "SETTINGS=optim.steps=1 optim.warmup_steps=1 validation.every=1"]
     review = reviewed(made / "found.gpkg")
     learnt = run("learn", *pair, f"POLYGONS={review}", f"OUTPUT={made}/tuned", *few)
@@ -155,7 +157,7 @@ def test_what_keys_said_is_in_the_file_after_a_crash(seen: dict[str, Any], folde
 
 def test_the_map_follows_and_shows_both_dates(seen: dict[str, Any]) -> None:
     assert seen["dates"] == [True, True] and seen["zoomed"] and seen["swiped"]
-    assert seen["flicker"] == [True, False]
+    assert seen["flicker"] == [True, False] and seen["hidden"] == [False, True]
 
 
 def test_a_file_that_is_written_anew_is_reviewed_in_its_new_state(
@@ -163,6 +165,11 @@ def test_a_file_that_is_written_anew_is_reviewed_in_its_new_state(
 ) -> None:
     assert seen["anew"] == [0, seen["loaded"][2]]
     assert (gpd.read_file(folder / "again.gpkg", layer="changes").status == "accept").sum() == 1
+
+
+def test_a_form_from_the_menu_runs_with_both_dates_guessed(seen: dict[str, Any]) -> None:
+    assert seen["by_form"]
+    assert seen["guessed"] == {"BEFORE": "before", "AFTER": "after"}
 
 
 def test_the_plugin_can_be_loaded_again(seen: dict[str, Any]) -> None:

@@ -22,6 +22,8 @@ from geochange_plugin.setup.install import (
     finish,
     left_of,
     note_done,
+    package_of,
+    reason_of,
     steps_of,
 )
 from geochange_plugin.setup.report import anonymous, report_of
@@ -49,6 +51,46 @@ def test_wheels_of_torch(plan: Plan, platform: str, torch: str, index: str | Non
     assert ("--extra-index-url" in words) == (index is not None)
     assert index is None or index in words
     assert words[words.index("-c") + 1] == str(plan.constraints) and words[-1] == "geochange"
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine", "torch", "named"),
+    [
+        ("linux", "x86_64", CPU, ["torch==2.14.1+cpu", "torchvision==0.29.1+cpu"]),
+        ("win32", "AMD64", CUDA, ["torch==2.14.1+cu130", "torchvision==0.29.1+cu130"]),
+        ("linux", "x86_64", CUDA, []),
+        ("linux", "aarch64", CPU, []),
+    ],
+)
+def test_the_build_of_torch_that_was_chosen_is_named(
+    plan: Plan, platform: str, machine: str, torch: str, named: list[str]
+) -> None:
+    """Else pip takes the other one, of gigabytes, where the site of PyTorch cannot be reached."""
+    plan.constraints.write_text("torch==2.14.1\ntorchmetrics==1.9.0\ntorchvision==0.29.1\n")
+    words = steps_of(replace(plan, torch=torch), platform, machine)[2].words
+    assert [word for word in words if word.startswith("torch")] == named
+
+
+def test_what_is_installed_must_be_named(tmp_path: Path) -> None:
+    """No name is looked for on PyPI unasked: it may be anybody's."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    assert package_of("", str(wheels)) == "geochange"
+    assert package_of("geochange==0.2", "") == "geochange==0.2"
+    with pytest.raises(SetupError, match="geochange from is empty; choose the folder"):
+        package_of("", "")
+    with pytest.raises(
+        SetupError, match=r"wheels: has no pyproject\.toml; choose the folder of the"
+    ):
+        package_of(str(wheels), "")
+    with pytest.raises(
+        SetupError, match=r"gone: no such folder; choose the folder of wheels again"
+    ):
+        package_of("", str(tmp_path / "gone"))
+    with pytest.raises(SetupError, match=r"gone\.whl: no such file or folder; choose"):
+        package_of("gone.whl", "")
+    (tmp_path / "pyproject.toml").touch()
+    assert package_of(str(tmp_path), "") == str(tmp_path)
 
 
 def test_a_folder_of_wheels_needs_no_network(plan: Plan) -> None:
@@ -82,6 +124,9 @@ def test_it_goes_on_with_the_step_that_was_not_ended(plan: Plan) -> None:
     ("line", "cure"),
     [
         ("ERROR: No matching distribution found for geochange", "the folder of its source code"),
+        ("ERROR: No matching distribution found for torch==2.14.1+cpu", "download.pytorch.org"),
+        ("ERROR: Cannot install torch==2.14.1+cpu because these package", "download.pytorch.org"),
+        ("ERROR: No matching distribution found for hatchling>=1.27", "connect to the network"),
         ("OSError: [Errno 28] No space left on device", "make room"),
         ("Temporary failure in name resolution", "choose a folder of wheels"),
         ("something else", "read the log"),
@@ -89,6 +134,22 @@ def test_it_goes_on_with_the_step_that_was_not_ended(plan: Plan) -> None:
 )
 def test_a_failed_step_has_its_cure(line: str, cure: str) -> None:
     assert cure in cure_of(["Looking in indexes", line, ""])
+
+
+def test_a_folder_of_wheels_has_cures_of_its_own() -> None:
+    def cure(name: str) -> str:
+        return cure_of([f"ERROR: No matching distribution found for {name}"], of_wheels=True)
+
+    assert "the version of Python" in cure("rasterio==1.4.4")
+    assert "leave geochange from empty" in cure("hatchling>=1.27")
+
+
+def test_the_line_that_says_what_failed_is_told() -> None:
+    lines = ["ERROR: No matching distribution found for a", "note: not a problem with pip.", ""]
+    assert reason_of(lines) == lines[0]
+    assert reason_of([*lines, "ERROR: ResolutionImpossible: for help visit"]) == lines[0]
+    assert reason_of(["no venv", ""]) == "no venv"
+    assert reason_of([]) == "no reason given"
 
 
 def test_the_newest_python_that_works_is_found() -> None:

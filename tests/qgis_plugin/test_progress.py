@@ -98,6 +98,29 @@ def test_an_error_without_a_line_of_its_own_has_a_cure_too(
         follower.ended(code)
 
 
+def test_a_broken_environment_is_told_without_its_traceback() -> None:
+    heard = Heard()
+    follower = Follower(heard)
+    for line in (
+        "Traceback (most recent call last):",
+        '  File "x.py", line 1, in <module>',
+        "ImportError: libtorch.so: cannot open shared object file",
+    ):
+        follower.heed("err", line)
+    assert heard.said == []
+    with pytest.raises(
+        CommandError, match=r"is broken \(ImportError: libtorch.so.*installs it anew"
+    ):
+        follower.ended(1)
+
+
+def test_another_version_of_geochange_is_told_as_such() -> None:
+    follower = Follower(Heard())
+    follower.heed("err", "geochange: No such option '--new'. (see geochange run --help)")
+    with pytest.raises(CommandError, match=r"another version of geochange .*'--new'.*press Try it"):
+        follower.ended(2)
+
+
 def test_lines_that_are_no_events_are_for_the_log() -> None:
     heard = Heard()
     follower = Follower(heard)

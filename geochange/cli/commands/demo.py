@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from geochange.cli.commands.run import announce
+from geochange.cli.commands.run import WEIGHTS, announce
 from geochange.cli.screen import demo_table, screen
 
 
@@ -29,7 +29,8 @@ from geochange.cli.screen import demo_table, screen
 )
 @click.option("--seed", type=int, default=7, show_default=True, metavar="N", help="which landscape")
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
-def demo(out: Path, size: int, seed: int, quiet: bool) -> None:
+@click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
+def demo(out: Path, size: int, seed: int, quiet: bool, log_json: bool) -> None:
     """Make a pair of pictures with known changes and find them.
 
     The pictures show a made-up village, its fields, forest and pond in two seasons, at 0.5 m a
@@ -38,11 +39,12 @@ def demo(out: Path, size: int, seed: int, quiet: bool) -> None:
     """
     from geochange.workflows.demo import run_demo  # torch: only after the options are checked
 
+    quiet = quiet or log_json
     if not quiet:
         click.echo(f"Making a landscape of {size} x {size} pixels in {out}/ ...", err=True)
-    with screen(quiet, log_json=False) as report:
+    with screen(quiet, log_json, WEIGHTS) as report:
         shown = run_demo(out, size, seed, report)
-    announce(shown.result, quiet, log_json=False)
+    announce(shown.result, quiet, log_json)
     if not quiet:
         demo_table(shown.scores, shown.true_share)
         click.echo("In QGIS: Project > Open From > GeoPackage, project changes of that file")

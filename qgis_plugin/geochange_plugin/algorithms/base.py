@@ -96,20 +96,26 @@ class CommandAlgorithm(QgsProcessingAlgorithm):  # type: ignore[misc]
         return chosen(manual.options(*self.COMMAND), (*SILENT, *self.BY_HAND))
 
     def add_options(self) -> None:
-        """Add the parameters of `options`, those of BASIC first."""
-        listed = sorted(self.options(), key=lambda option: option.name not in self.BASIC)
+        """Add the parameters of `options`, those of BASIC first, in its order."""
+        place = {name: at for at, name in enumerate(self.BASIC)}
+        listed = sorted(self.options(), key=lambda option: place.get(option.name, len(place)))
         for option in listed:
             self.addParameter(parameter_of(option, option.name not in self.BASIC))
 
     def processAlgorithm(self, parameters: Any, context: Any, feedback: Any) -> dict[str, Any]:
+        self.names: dict[str, str] = {}
+        """What errors call the files that the plugin made from layers."""
         try:
             return self.work(parameters, context, feedback)
         except CanceledError as error:
             feedback.pushInfo(str(error))
             return {}
         except PluginError as error:
-            runtime.note_error(str(error))
-            raise QgsProcessingException(str(error)) from error
+            text = str(error)
+            for path, name in self.names.items():
+                text = text.replace(path, name)
+            runtime.note_error(text)
+            raise QgsProcessingException(text) from error
 
     def work(self, parameters: Any, context: Any, feedback: Any) -> dict[str, Any]:
         """Run the command; gives the outputs. Raises PluginError."""

@@ -42,6 +42,8 @@ class Detect(CommandAlgorithm):
         "report (.html).",
         "Save the result to a file rather than a temporary layer: a run that was cancelled then goes on "
         "when the same is started again. No run overwrites a review, unless Overwrite is ticked.",
+        "A model that you tuned, or wrote yourself (package.module:Class), has a field of its own under "
+        "Advanced.",
     )
     COMMAND = ("run",)
     BY_HAND = ("bands", "aoi")
@@ -52,7 +54,13 @@ class Detect(CommandAlgorithm):
         add_bands(self)
         add_area(self)
         self.add_options()
-        weights = QgsProcessingParameterFile("WEIGHTS", "Model: a file of weights", optional=True)
+        weights = QgsProcessingParameterFile(
+            "WEIGHTS", "Model: weights, or module:Class", optional=True
+        )
+        weights.setHelp(
+            "A file of weights, or package.module:Class of a model of your own that is installed "
+            "where geochange is. It goes before the model above."
+        )
         self.addParameter(folded(weights))
         self.addParameter(
             folded(
@@ -86,6 +94,7 @@ class Detect(CommandAlgorithm):
         if self.parameterAsBool(parameters, "LOAD_PROBABILITY", context):
             load(result["raster"], "Probability of change", context, "PROBABILITY")
         feedback.pushInfo(f"{result['polygons']:,} polygons, {result['changed_m2']:,.0f} m²")
+        feedback.pushInfo("Review them by keys: Raster > geochange > Review changes")
         return {
             "OUTPUT": out,
             "PROBABILITY": result["raster"],

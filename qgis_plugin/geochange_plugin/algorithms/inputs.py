@@ -64,8 +64,16 @@ def add_bands(algorithm: Any) -> None:
 
 
 def pair_names(algorithm: Any, parameters: Mapping[str, Any], context: Any) -> list[str]:
-    """The names of both rasters; see `raster_name`."""
-    return [raster_name(algorithm, parameters, name, context) for name in ("BEFORE", "AFTER")]
+    """The names of both rasters; see `raster_name`.
+
+    Raises PluginError where one raster is given for both dates: a form chooses the current layer for
+    each, and nothing changes in it. Both may lie in bands of one file.
+    """
+    names = [raster_name(algorithm, parameters, name, context) for name in ("BEFORE", "AFTER")]
+    bands = [parameters.get(f"{name}_BANDS") for name in ("BEFORE", "AFTER")]
+    if names[0] == names[1] and (not all(bands) or bands[0] == bands[1]):
+        raise PluginError(f"{names[0]}: is chosen as Before and as After; choose both dates")
+    return names
 
 
 def band_words(algorithm: Any, parameters: Mapping[str, Any], context: Any) -> list[str]:
@@ -87,6 +95,8 @@ def area_words(
 ) -> list[str]:
     """The option of the area to work on, if there is one; see `area_file`."""
     area = area_file(algorithm, parameters, context, kept_in)
+    if area:
+        algorithm.names[area] = "the area"
     return [f"{flag}={area}"] if area else []
 
 
@@ -172,6 +182,8 @@ def _temporary(name: str) -> str:
 
 def _written(features: Any, fields: Any, crs: Any, context: Any, file: str) -> str:
     """Write features to a GeoPackage; gives its name. Raises PluginError."""
+    if not crs.isValid():  # the file would be read as longitude and latitude
+        raise PluginError("the polygons have no CRS; give one to their layer (Layer > Set CRS)")
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.driverName = "GPKG"
     options.layerName = "changes"

@@ -57,7 +57,7 @@ class Learn(CommandAlgorithm):
         )
         add_bands(self)
         self.add_options()
-        start = f"Model to start from: a file of weights; else {SHIPPED}"
+        start = f"Weights to start from (else {SHIPPED})"
         self.addParameter(QgsProcessingParameterFile("WEIGHTS", start, optional=True))
         self.addParameter(folded(raster("NEW_BEFORE", "New pair: before", optional=True)))
         self.addParameter(folded(raster("NEW_AFTER", "New pair: after", optional=True)))

@@ -25,8 +25,11 @@ DOUBLE = QgsProcessingParameterNumber.Type.Double
 CHOSEN = ("model",)
 """Texts that a form offers as a list of their examples; a file of weights has a field of its own."""
 
-LONGEST_LABEL = 72
-"""Characters of a label; the whole help is shown under the mouse."""
+LONGEST_LABEL = 44
+"""Characters of a label: a longer one pushes the buttons of a form out of sight at its first size.
+
+The whole help is shown under the mouse.
+"""
 
 
 def parameter_of(option: Option, advanced: bool) -> Any:

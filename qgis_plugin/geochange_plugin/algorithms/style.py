@@ -28,6 +28,10 @@ def style_on_load(path: str, context: Any) -> None:
     """Style the layer of a file once QGIS has loaded it."""
     if not context.willLoadLayerOnCompletion(path):
         return
-    styler = _Styler()
-    _kept[:] = [*_kept[-9:], styler]
-    context.layerToLoadOnCompletionDetails(path).setPostProcessor(styler)
+    context.layerToLoadOnCompletionDetails(path).setPostProcessor(keep(_Styler()))
+
+
+def keep(processor: Any) -> Any:
+    """Keep what treats a layer once it is loaded; gives it back."""
+    _kept[:] = [*_kept[-9:], processor]
+    return processor

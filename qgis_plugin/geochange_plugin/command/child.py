@@ -128,8 +128,16 @@ def run(
     return child.code
 
 
-def output_of(words: Sequence[str], environment: Mapping[str, str], timeout_s: float = 120) -> str:
-    """What a short command prints. Raises SetupError."""
+def output_of(
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    timeout_s: float = 120,
+    even_failed: bool = False,
+) -> str:
+    """What a short command prints. Raises SetupError.
+
+    even_failed: also where it ends with an error, with what it says of it.
+    """
     try:
         done = subprocess.run(
             list(words),
@@ -146,6 +154,8 @@ def output_of(words: Sequence[str], environment: Mapping[str, str], timeout_s: f
             f"{words[0]}: cannot be run ({error}); name another Python under Settings > Options > "
             "geochange"
         ) from error
+    if even_failed:
+        return str(done.stdout + done.stderr)
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
         raise SetupError(

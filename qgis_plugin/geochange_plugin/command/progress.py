@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -20,6 +21,13 @@ STAGES = {
     "evaluate": "Measuring",
 }
 """Stages by the names that JSON lines give; another one is shown as it is."""
+
+TRACEBACK = "Traceback (most recent call last)"
+
+NO_GEOCHANGE = re.compile(r"No module named '?geochange(?!\w)")
+BROKEN = re.compile(r"^(ModuleNotFoundError|ImportError|OSError: .*\.(so|dll|dylib))")
+OTHER_VERSION = ("No such command", "No such option")
+"""What a command says of words that it does not have."""
 
 ERROR, WARNING = "geochange: ", "WARNING "
 """How lines on standard error begin."""
@@ -60,6 +68,7 @@ class Follower:
     last: list[str] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     noted_at: float = 0.0
+    tracing: bool = False
 
     def heed(self, stream: str, line: str) -> None:
         """Read a line of a stream, "out" or "err"."""
@@ -75,6 +84,11 @@ class Follower:
         """The result of a command that ended with a code. Raises CommandError."""
         if code == 0:
             return self.result
+        if self.error.startswith(OTHER_VERSION):
+            raise CommandError(
+                f"another version of geochange than this plugin expects ({self.error}); press Try it "
+                "under Settings > Options > geochange, or install the geochange of this plugin there"
+            )
         raise CommandError(self.error or self._unexplained(code))
 
     def _out(self, text: str) -> None:
@@ -106,14 +120,22 @@ class Follower:
             self.listener.warn(text[len(WARNING) :])
         else:
             self.last = [*self.last, text][-KEPT_LINES:]
-            self.listener.say(text)
+            # A broken Python ends with a traceback, of which the last line is told as the reason.
+            self.tracing = self.tracing or text.startswith(TRACEBACK)
+            if not self.tracing:
+                self.listener.say(text)
 
     def _unexplained(self, code: int) -> str:
         """An error of a Python that cannot run geochange, or of a process that was killed."""
-        if any("No module named geochange" in line for line in self.last):
+        if any(NO_GEOCHANGE.search(line) for line in self.last):
             return (
                 "this Python has no geochange; Settings > Options > geochange installs it, "
                 "or names another Python"
+            )
+        if any(BROKEN.search(line) for line in self.last):
+            return (
+                f"the environment of geochange is broken ({self.last[-1]}); Settings > Options > "
+                "geochange installs it anew, or names another Python"
             )
         if code < 0:
             return f"geochange was ended by signal {-code}; run the same again to go on"

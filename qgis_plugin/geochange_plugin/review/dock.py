@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from typing import Any
 
 from qgis.core import QgsCoordinateTransform, QgsProject
 from qgis.gui import QgsDockWidget, QgsHighlight
-from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtGui import QColor, QKeySequence
+from qgis.PyQt.QtCore import Qt, QTimer
+from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtWidgets import QScrollArea
 
 from ..algorithms.form import open_algorithm
 from ..command.errors import PluginError
-from ..compat import QShortcut
 from . import layer as store
+from .docking import tab_if_cut_off
+from .keys import keys_of
 from .panel import ALL, Panel
-from .pictures import Swipe, flicker, layer_of
+from .pictures import Swipe, flicker, is_shown, layer_of, show_layer
 from .session import ACCEPT, REJECT, UNSET, Edit, Filter, Session
 
 AROUND = 3.0
@@ -44,7 +46,8 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
         area.setWidgetResizable(True)
         area.setWidget(self.panel)
         self.setWidget(area)
-        self.keys = [*self._keys_of(self, children=True), *self._keys_of(self.canvas)]
+        actions = self._actions()
+        self.keys = [*keys_of(self, actions, children=True), *keys_of(self.canvas, actions)]
         self._connect()
         self.visibilityChanged.connect(self._shown)
         QgsProject.instance().layersAdded.connect(self._choose_dates)
@@ -62,6 +65,7 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
         panel.back.clicked.connect(lambda: self.step(-1))
         panel.next.clicked.connect(lambda: self.step(1))
         panel.flicker.clicked.connect(lambda: self.flicker())
+        panel.hide_changes.clicked.connect(lambda: self.hide_changes())
         panel.copy.clicked.connect(lambda: self.copy())
         panel.learn.clicked.connect(lambda: self.learn())
         panel.swipe.valueChanged.connect(self._swiped)
@@ -75,25 +79,18 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
         ):
             signal.connect(lambda *_: self.arrange())
 
-    def _keys_of(self, widget: Any, children: bool = False) -> list[Any]:
-        """Keys that work while a widget has the focus; the map has them while the dock is open."""
-        key, context = Qt.Key, Qt.ShortcutContext
-        where = context.WidgetWithChildrenShortcut if children else context.WidgetShortcut
-        made = []
-        for code, action in (
-            (key.Key_A, lambda: self.say(ACCEPT)),
-            (key.Key_R, lambda: self.say(REJECT)),
-            (key.Key_U, lambda: self.say(UNSET)),
-            (key.Key_Z, self.undo),
-            (key.Key_Right, lambda: self.step(1)),
-            (key.Key_Left, lambda: self.step(-1)),
-            (key.Key_Space, self.flicker),
-        ):
-            shortcut = QShortcut(QKeySequence(code), widget)
-            shortcut.setContext(where)
-            shortcut.activated.connect(action)
-            made.append(shortcut)
-        return made
+    def _actions(self) -> dict[Any, Callable[[], object]]:
+        key = Qt.Key
+        return {
+            key.Key_A: lambda: self.say(ACCEPT),
+            key.Key_R: lambda: self.say(REJECT),
+            key.Key_U: lambda: self.say(UNSET),
+            key.Key_Z: self.undo,
+            key.Key_Right: lambda: self.step(1),
+            key.Key_Left: lambda: self.step(-1),
+            key.Key_Space: self.flicker,
+            key.Key_H: self.hide_changes,
+        }
 
     def open(self, layer: Any) -> None:
         """Review a layer; None or one without a status closes the review.
@@ -169,6 +166,11 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
             return
         self.tell(f"Shown: {flicker(*dates)}")
 
+    def hide_changes(self) -> None:
+        """Hide the changes, or show them again: the outline of the current one stays on the ground."""
+        if self.layer is not None:
+            show_layer(self.layer, not is_shown(self.layer))
+
     def copy(self) -> None:
         """Review a copy in a format that can be changed."""
         if self.layer is None:
@@ -188,8 +190,10 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
             "AFTER": self.panel.after.currentLayer(),
         }
         given = {name: layer.id() for name, layer in dates.items() if layer is not None}
-        polygons = {"POLYGONS": self.layer.id()} if self.layer is not None else {}
-        open_algorithm("learn", {**given, **polygons})
+        if self.layer is not None:
+            given["POLYGONS"] = self.layer.id()
+            given["OUTPUT"] = store.folder_to_learn_in(self.layer)
+        open_algorithm("learn", {name: value for name, value in given.items() if value})
 
     def tell(self, text: str) -> None:
         """A line at the foot of the panel."""
@@ -276,9 +280,15 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
     def _swiped(self, *_: Any) -> None:
         self.swipe.set(self.panel.before.currentLayer(), self.panel.swipe.value() / 100)
 
+    def _tab(self) -> None:
+        tab_if_cut_off(self, self.iface.mainWindow(), self.panel.sizeHint().height())
+
     def _shown(self, visible: bool) -> None:
         for key in self.keys:
             key.setEnabled(visible)
+        if visible:
+            # Its height is known once it is laid out.
+            QTimer.singleShot(0, self._tab)
         if not visible:
             self._clear_outline()
             self.panel.swipe.setValue(0)

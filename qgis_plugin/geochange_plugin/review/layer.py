@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,21 @@ def copy_to_review(layer: Any) -> Any:
     copied = QgsVectorLayer(f"{file}|layername=changes", file.stem, "ogr")
     copied.setRenderer(layer.renderer().clone())
     return copied
+
+
+def folder_to_learn_in(layer: Any) -> str:
+    """A folder for a new model, beside the file of a layer: the first in which no learning has ended.
+
+    One that was interrupted goes on in it. "" where the layer is no file.
+    """
+    file = Path(str(layer.source()).split("|")[0])
+    if not file.is_file():
+        return ""
+    for number in itertools.count(1):
+        folder = file.with_name(f"{file.stem}_learnt{number}")
+        if not (folder / "gain.json").exists():
+            break
+    return str(folder)
 
 
 def _write(layer: Any, file: str, context: Any, options: Any) -> tuple[Any, str]:

@@ -56,6 +56,8 @@ class Panel(QWidget):  # type: ignore[misc]
         self.accept.setStyleSheet("QPushButton { color: #12703a; font-weight: bold }")
         self.reject.setStyleSheet("QPushButton { color: #b00020; font-weight: bold }")
         self.flicker = QPushButton("Flicker (space)")
+        self.hide_changes = QPushButton("Hide changes (H)")
+        self.hide_changes.setToolTip("What lies below them; the outline of the current one stays")
         self.swipe = QSlider(Qt.Orientation.Horizontal)
         self.swipe.setRange(0, 100)
         self.swipe.setToolTip("Draws the date before over the left part of the map")
@@ -78,7 +80,7 @@ class Panel(QWidget):  # type: ignore[misc]
         dates.addRow("Before", self.before)
         dates.addRow("After", self.after)
         dates.addRow("Swipe", self.swipe)
-        dates.addRow(self.flicker)
+        dates.addRow(_side_by_side(self.flicker, self.hide_changes))
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         for widget in (self.bar, self.counts, self.shown):

@@ -44,7 +44,8 @@ def _qgis() -> str:
 def _geochange() -> str:
     try:
         words = runtime.command().words
-        said = output_of([*words, "doctor"], runtime.variables())
+        # It ends with an error where a check fails: then it is needed most.
+        said = output_of([*words, "doctor"], runtime.variables(), even_failed=True)
     except SetupError as error:
         return str(error)
     return f"command: {' '.join(words)}\n{said}"

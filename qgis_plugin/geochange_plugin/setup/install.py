@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform as platform_module
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ CPU, CUDA = "cpu", "cuda"
 WHEELS_OF_TORCH = "https://download.pytorch.org/whl"
 CUDA_TAG = "cu130"
 """What PyTorch calls its wheels for CUDA."""
+
+TAGGED = ("torch", "torchvision")
+"""Of which the wheels for x86-64 say in their version what they are for, such as 2.14.1+cpu."""
 
 PROBE = "import sys, venv, ensurepip; print(*sys.version_info[:2])"
 
@@ -61,22 +65,45 @@ class Step:
     words: tuple[str, ...]
 
 
-def steps_of(plan: Plan, platform: str = sys.platform) -> list[Step]:
+def package_of(named: str, wheels: str) -> str:
+    """What pip installs. Raises SetupError where it is not named, or is no project.
+
+    named: by the user. wheels: a folder of them, or nothing. No name is looked for in the network
+    unasked: whoever registers it first could run code here.
+    """
+    if wheels and not Path(wheels).is_dir():
+        raise SetupError(f"{wheels}: no such folder; choose the folder of wheels again")
+    if not named:
+        if wheels:
+            return "geochange"
+        raise SetupError("geochange from is empty; choose the folder of the project, or a wheel")
+    path = Path(named)
+    if path.is_dir() and not (path / "pyproject.toml").is_file():
+        raise SetupError(f"{named}: has no pyproject.toml; choose the folder of the project itself")
+    if not path.exists() and (os.sep in named or named.endswith(".whl")):
+        raise SetupError(f"{named}: no such file or folder; choose the folder of the project")
+    return named
+
+
+def steps_of(
+    plan: Plan, platform: str = sys.platform, machine: str = platform_module.machine()
+) -> list[Step]:
     """All steps, in their order. The last one checks the installation."""
     own = str(python_of(plan.environment))
     pip = (own, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off")
-    source = _source(plan, platform)
+    source = _source(plan, platform, machine)
     steps = [Step("Making the environment", (plan.python, "-m", "venv", str(plan.environment)))]
     if not plan.wheels:
         # An old pip begins a broken download of gigabytes again.
         steps.append(Step("Updating pip", (*pip, "--upgrade", "pip")))
     words = (*pip, "-c", str(plan.constraints), *source, plan.package)
-    steps.append(Step("Installing geochange and PyTorch (some gigabytes)", words))
+    steps.append(Step("Installing geochange and PyTorch", words))
     steps.append(Step("Checking the installation", (own, "-m", "geochange", "doctor")))
     return steps
 
 
-def _source(plan: Plan, platform: str) -> tuple[str, ...]:
+def _source(plan: Plan, platform: str, machine: str) -> tuple[str, ...]:
+    """Where pip looks, and which build of PyTorch it must find there."""
     if plan.wheels:
         return ("--no-index", "--find-links", plan.wheels)
     # On PyPI are the wheels for CUDA on Linux, and those for the CPU elsewhere.
@@ -84,7 +111,19 @@ def _source(plan: Plan, platform: str) -> tuple[str, ...]:
     if plan.torch == usual or platform == "darwin":
         return ()
     tag = CPU if plan.torch == CPU else CUDA_TAG
-    return ("--extra-index-url", f"{WHEELS_OF_TORCH}/{tag}")
+    index = ("--extra-index-url", f"{WHEELS_OF_TORCH}/{tag}")
+    # Where the index cannot be reached, pip would take the other build from PyPI without a word.
+    named = TAGGED if machine.lower() in ("x86_64", "amd64") else ()
+    return (*index, *(f"{pin}+{tag}" for pin in _pins(plan.constraints, named)))
+
+
+def _pins(constraints: Path, names: Sequence[str]) -> list[str]:
+    """The lines NAME==VERSION of a file of constraints."""
+    try:
+        lines = constraints.read_text("utf-8").split()
+    except OSError:
+        return []
+    return [line for line in lines if line.partition("==")[0] in names]
 
 
 def left_of(plan: Plan, steps: Sequence[Step]) -> list[Step]:
@@ -118,21 +157,51 @@ def begin(plan: Plan) -> None:
         done_file(plan.folder).unlink()
 
 
+NETWORK = "connect to the network, or choose a folder of wheels"
+
+SITE_OF_TORCH = (
+    "the site of PyTorch cannot be reached; see whether download.pytorch.org opens, or choose the "
+    "other build of PyTorch, or a folder of wheels"
+)
+
 CURES = {
     "No matching distribution found for geochange": "name the folder of its source code, or a wheel, "
     "as geochange from",
+    "No matching distribution found for torch": SITE_OF_TORCH,
+    # So pip puts it where constraints name the same version.
+    "Cannot install torch": SITE_OF_TORCH,
+    "does not appear to be a Python project": "choose the folder of the project itself",
     "No space left on device": "make room where the profile of QGIS lies",
     "ensurepip": "install what venv needs (Debian and Ubuntu: apt install python3-venv)",
-    "name resolution": "connect to the network, or choose a folder of wheels",
-    "Connection": "connect to the network, or choose a folder of wheels",
+    "name resolution": NETWORK,
+    "Failed to resolve": NETWORK,
+    "Connection": NETWORK,
+    "No matching distribution found": NETWORK,
 }
 """What helps, by words of pip and venv."""
 
+OF_WHEELS = {
+    "No matching distribution found for hatchling": "leave geochange from empty: the wheel of "
+    "geochange lies in the folder of wheels",
+    "No matching distribution found": "the folder of wheels lacks it, or has it for another Python; "
+    "collect it again with the version of Python that makes the environment",
+}
+"""The same where pip looks into a folder of wheels alone."""
 
-def cure_of(lines: Sequence[str]) -> str:
+
+def cure_of(lines: Sequence[str], of_wheels: bool = False) -> str:
     """What helps after a step that said these lines."""
     text = "\n".join(lines)
-    return next((cure for words, cure in CURES.items() if words in text), "read the log above")
+    cures = [*(OF_WHEELS.items() if of_wheels else ()), *CURES.items()]
+    return next((cure for words, cure in cures if words in text), "read the log above")
+
+
+def reason_of(lines: Sequence[str]) -> str:
+    """The line that says what failed: the last one that pip calls an error, or the last one."""
+    said = [line for line in lines if line]
+    errors = [line for line in said if line.startswith(("ERROR:", "OSError"))]
+    errors = [line for line in errors if "ResolutionImpossible" not in line]  # gives an address
+    return (errors or said or ["no reason given"])[-1]
 
 
 def find_python(

@@ -20,7 +20,7 @@ from .. import runtime
 from ..command.child import GRACE_S, Child
 from ..command.errors import PluginError
 from ..command.locate import WHERE
-from .install import Plan, begin, cure_of, finish, left_of, note_done, steps_of
+from .install import Plan, begin, cure_of, finish, left_of, note_done, reason_of, steps_of
 
 LOOK_EVERY_MS = 100
 
@@ -99,8 +99,8 @@ class InstallDialog(QDialog):  # type: ignore[misc]
         if self.asked_at is not None:
             super().reject()
         elif code:
-            last = next((line for line in reversed(self.said) if line), "no reason given")
-            failed = f"{self.left[0].title} failed: {last}; {cure_of(self.said)}"
+            cure = cure_of(self.said, bool(self.plan.wheels))
+            failed = f"{self.left[0].title} failed: {reason_of(self.said)}; {cure}"
             runtime.note_error(f"{failed}; then press the button under {WHERE} again")
             self._end(f"{failed}. Then press the button again: it goes on with this step.")
         else:

@@ -21,7 +21,7 @@ from .. import runtime
 from ..command.child import output_of
 from ..command.errors import PluginError
 from .diagnostics import show_diagnostics
-from .install import CPU, CUDA, Plan, find_python
+from .install import CPU, CUDA, Plan, find_python, package_of
 from .install_dialog import InstallDialog
 
 FOLDER = QgsFileWidget.StorageMode.GetDirectory
@@ -53,7 +53,10 @@ class SettingsPage(QgsOptionsPageWidget):  # type: ignore[misc]
         self.python.lineEdit().setPlaceholderText("found by itself (3.11 or later)")
         self.package = QgsFileWidget()
         self.package.setStorageMode(FOLDER)
-        self.package.setFilePath(runtime.setting("package", "geochange"))
+        self.package.setFilePath(runtime.setting("package"))
+        self.package.lineEdit().setPlaceholderText(
+            "the folder of the project, or a wheel; left empty with a folder of wheels"
+        )
         self.wheels = QgsFileWidget()
         self.wheels.setStorageMode(FOLDER)
         self.wheels.setFilePath(runtime.setting("wheels"))
@@ -73,7 +76,7 @@ class SettingsPage(QgsOptionsPageWidget):  # type: ignore[misc]
         entered = {
             "command": self.command.filePath(),
             "python": self.python.filePath(),
-            "package": self.package.filePath().strip() or "geochange",
+            "package": self.package.filePath().strip(),
             "wheels": self.wheels.filePath(),
             "torch": self.torch.currentData(),
         }
@@ -95,7 +98,7 @@ class SettingsPage(QgsOptionsPageWidget):  # type: ignore[misc]
     def _installing(self) -> QGroupBox:
         box = QGroupBox("Install it")
         form = QFormLayout(box)
-        self.package.setToolTip("The folder with its source code, a wheel, or its name")
+        self.package.setToolTip("The folder with pyproject.toml, a wheel, or what pip calls it")
         form.addRow("geochange from", self.package)
         form.addRow("PyTorch for", self.torch)
         form.addRow("Made with this Python", self.python)
@@ -123,15 +126,17 @@ class SettingsPage(QgsOptionsPageWidget):  # type: ignore[misc]
         """Make the environment in a window of its own."""
         self.apply()
         try:
+            wheels = runtime.setting("wheels")
+            package = package_of(runtime.setting("package"), wheels)
             named = runtime.setting("python")
             python = find_python(named, lambda words: output_of(words, runtime.variables()))
             plan = Plan(
                 python=python,
                 folder=runtime.folder(),
-                package=runtime.setting("package", "geochange"),
+                package=package,
                 torch=runtime.setting("torch", CPU),
                 constraints=runtime.beside("constraints.txt"),
-                wheels=runtime.setting("wheels") or None,
+                wheels=wheels or None,
             )
             window = InstallDialog(plan, self)
         except (PluginError, OSError) as error:
