@@ -39,7 +39,9 @@ LATER: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE
 """Errors that may go away, so that resuming the work makes sense."""
 
 _OUT_OF_MEMORY: Final = re.compile(
-    r"out of memory|(can't|cannot|could not|unable to|failed to) allocate|bad_alloc|ALLOC_FAILED"
+    # libtiff also says so of a damaged tag that states more values than it can have.
+    r"(?<!TIFFReadDirectory:)out of memory"
+    r"|(can't|cannot|could not|unable to|failed to) allocate|bad_alloc|ALLOC_FAILED"
     # A thread needs memory for its stack.
     r"|malloc of size \d+ failed|not enough memory|can't start new thread",
     re.IGNORECASE,

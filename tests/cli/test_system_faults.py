@@ -47,6 +47,8 @@ def test_words_of_libraries_for_want_of_memory(said: str) -> None:
 def test_other_faults_are_not_taken_for_it() -> None:
     assert memory_of(None) is None
     assert memory_of(RuntimeError("no such band")) is None
+    damaged = 'TIFFReadDirectory:Out of memory reading of "BitsPerSample"'
+    assert memory_of(RuntimeError(damaged)) is None
     hidden = ValueError("shown alone")
     hidden.__context__, hidden.__suppress_context__ = MemoryError(), True
     assert memory_of(hidden) is None

@@ -56,5 +56,9 @@ def understood() -> Iterator[None]:
 
 
 def lacks_memory(error: RasterioError) -> bool:
-    """Whether GDAL failed because memory was short."""
-    return isinstance(error.__cause__, CPLE_OutOfMemoryError)
+    """Whether GDAL failed because memory was short.
+
+    libtiff also says so of a damaged tag that states more values than it can have.
+    """
+    is_damage = "TIFFReadDirectory:" in str(error)
+    return isinstance(error.__cause__, CPLE_OutOfMemoryError) and not is_damage

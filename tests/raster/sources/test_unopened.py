@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
+from makers import make_raster, noise
 
+from geochange.cli.main import _exit_code
 from geochange.errors import InputError
 from geochange.raster.sources import unopened
 from geochange.raster.sources.resolve import inspect_source
@@ -63,3 +66,16 @@ def test_hdf_on_a_server_is_fetched_first(name: str) -> None:
     said = unopened.why_unopened(path, OSError("not recognized"))
     assert said.endswith("so it is not opened on a server; fetch it and name the copy")
     assert "check the address" in unopened.why_unopened("https://host/a.h.tif", OSError("no"))
+
+
+def test_a_tag_that_states_too_many_values_is_damage(tmp_path: Path) -> None:
+    """libtiff calls it "out of memory"."""
+    path = make_raster(tmp_path / "a.tif", noise((40, 60, 3)))
+    data = bytearray(path.read_bytes())
+    (start,) = struct.unpack_from("<I", data, 4)
+    bits = next(at for at in range(start + 2, len(data), 12) if data[at : at + 2] == b"\x02\x01")
+    struct.pack_into("<I", data, bits + 4, 627_048_449)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="not a raster GDAL can read"):
+        inspect_source(path)
+    assert _exit_code(["check", str(path), str(path), "--quiet"]) == 2
