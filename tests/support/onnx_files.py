@@ -87,7 +87,7 @@ def export(
     names = ["before", "after"] if len(pictures) == 2 else ["both"]
     rank = pictures[0].ndim
     free = {0: "batch", rank - 2: "height", rank - 1: "width"}
-    axes = {} if fixed else {name: free for name in [*names, *outputs]}
+    axes = {} if fixed else dict.fromkeys([*names, *outputs], free)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(

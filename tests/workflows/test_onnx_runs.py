@@ -1,4 +1,4 @@
-"""Whole runs of networks in ONNX files: one answer, that of a plain loop, with names where it has them."""
+"""Whole runs of networks in ONNX files: one answer, that of a plain loop, and names."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_what_a_network_asks_for_is_taken_unless_the_user_says_otherwise(
     asked = options()
     assert (asked.tile, asked.overlap, asked.block, asked.stretch) == (32, 8, 8, "none")
     assert options(tile=64, overlap=0).overlap == 0
-    with pytest.raises(OptionError, match="--stretch joint: .* leave --stretch out"):
+    with pytest.raises(OptionError, match=r"--stretch joint: .* leave --stretch out"):
         options(stretch="joint")
     export(Siamese(), pair / "asks.onnx")
     with pytest.raises(InputError, match="nobody says scale, says; geochange weights show"):

@@ -9,6 +9,7 @@ from typing import Literal
 
 from geochange.config.onnx import ARROW, OnnxOptions, description_of, read_onnx_options
 from geochange.errors import InputError
+from geochange.formatting import printable
 from geochange.land import UNSEEN
 from geochange.models.onnx.outline import Outline, Port, Side, read_outline
 
@@ -91,7 +92,7 @@ def outlined(path: Path, options: OnnxOptions | None = None) -> Description:
             output=_output(outline, options),
         )
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {printable(str(error))}") from error
 
 
 def _named(ports: Sequence[Port], name: str, what: str) -> Port:

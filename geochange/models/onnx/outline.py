@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from geochange.errors import InputError
+from geochange.formatting import printable
 from geochange.models.onnx.tensors import check_tensor, read_pair
 from geochange.models.onnx.wire import Span, Value, WireReader, damaged
 
@@ -87,7 +88,7 @@ def read_outline(path: Path) -> Outline:
             ):
                 return _Outliner(WireReader(data), path.parent).outline()
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {printable(str(error))}") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
 
@@ -165,7 +166,7 @@ class _Outliner:
                 attributes.append(_message(value))
         if domain not in DOMAINS:
             raise InputError(
-                f"operator {operator[:40]} of {domain[:40]!r} is code that onnxruntime does not bring; "
+                f"operator {operator[:40]!r} of {domain[:40]!r} is code that onnxruntime does not bring; "
                 "export the network with operators of ONNX alone"
             )
         if operator in REFUSED:
@@ -184,7 +185,7 @@ class _Outliner:
             elif number in (_BRANCH, _BRANCHES):
                 if operator != "If":
                     raise InputError(
-                        f"operator {operator[:40]} holds a network of its own, which may never end; "
+                        f"operator {operator[:40]!r} holds a network of its own, which may never end; "
                         "export the network without"
                     )
                 self._graph(_message(value), depth + 1)

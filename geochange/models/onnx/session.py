@@ -85,6 +85,7 @@ class Session:
         options.use_deterministic_compute = True
         options.log_severity_level = QUIET
         options.add_session_config_entry("session.use_env_allocators", "1")
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         name = provider or provider_of(device)
         given = {"device_id": device.partition(":")[2] or "0"} if name == PROVIDERS["cuda"] else {}
         with _registering:

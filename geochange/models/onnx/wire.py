@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from geochange.errors import InputError
 
-MOST_FIELDS = 2**20
-"""The most fields that are looked at; published networks have some ten thousand."""
+MOST_FIELDS = 2**19
+"""The most fields that are looked at; large published networks have some fifty thousand."""
 
 LONGEST_TEXT = 2**16
 """The largest number of bytes of a name."""
