@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from geochange.errors import OptionError
 from geochange.models.user_class import locate_class
-from geochange.models.weights.locate import SHIPPED, SUFFIXES, clip_file, locate, sensible
+from geochange.models.weights.locate import ONNX, SHIPPED, SUFFIXES, clip_file, locate, sensible
 
 if TYPE_CHECKING:
     from geochange.models.onnx.describe import Description
@@ -27,8 +27,6 @@ BUILTIN: dict[str, str] = {
 """Models by name, as package.module:Class. The class takes no arguments."""
 
 Kind = Literal["class", "weights", "onnx"]
-
-ONNX = ".onnx"
 
 
 @dataclass(frozen=True)

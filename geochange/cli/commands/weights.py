@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from geochange.cli.folder import Folder
+from geochange.cli.onnx_tables import onnx_rows, onnx_values, probe_onnx, write_description
 from geochange.cli.rerun import AFRESH, again
 from geochange.cli.screen import screen
 from geochange.cli.tables import print_grid
@@ -19,7 +20,7 @@ from geochange.errors import InputError, OptionError, OutputError
 from geochange.files.atomic import part_of
 from geochange.files.output_paths import check_target
 from geochange.formatting import printable
-from geochange.models.weights.locate import FOLDER, list_weights, locate, weights_folder
+from geochange.models.weights.locate import FOLDER, ONNX, list_weights, locate, weights_folder
 
 if TYPE_CHECKING:
     from geochange.models.weights.card import Card
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 @click.group(epilog="Start with: geochange weights list   or: geochange weights show model.pth")
 def weights() -> None:
-    """Show, convert, average, join and list files of weights."""
+    """Show, convert, average, join, export and list files of weights."""
 
 
 @weights.command(epilog="Example: geochange weights show best_mIoU_iter_40000.pth")
@@ -35,17 +36,33 @@ def weights() -> None:
 @click.option(
     "--json", "as_json", is_flag=True, help="print one object of JSON, vocabulary and all"
 )
-def show(file: str, as_json: bool) -> None:
+@click.option(
+    "--write", is_flag=True, help="write FILE.onnx.yaml, which describes the network to `run`"
+)
+def show(file: str, as_json: bool, write: bool) -> None:
     """Show what FILE holds, and check that all of its tensors fit.
 
-    FILE is a ChangeCLIP checkpoint, ours or the authors' .pth, or CLIP's weights. A bare name is
-    also looked for in the folder GEOCHANGE_WEIGHTS. No code of a pickle is run.
+    FILE is a ChangeCLIP checkpoint, ours or the authors' .pth, CLIP's weights, or a network as .onnx.
+    A bare name is also looked for in the folder GEOCHANGE_WEIGHTS. No code of a pickle is run.
+
+    Of an .onnx it shows what the file, its metadata and FILE.onnx.yaml say, and what its answers to
+    noise tell; what is guessed must be checked.
     """
-    described = describe(file)
+    if Path(file).suffix == ONNX:
+        with refusing(locate(file)):
+            probed = probe_onnx(file)
+        described, rows = onnx_values(probed), onnx_rows(probed)
+        if write:
+            rows["written"] = str(write_description(probed))
+    elif write:
+        raise OptionError(f"--write: {file} describes itself; it is for a network as .onnx")
+    else:
+        described = describe(file)
+        rows = rows_of(described)
     if as_json:
         click.echo(json.dumps(described, ensure_ascii=False))
     else:
-        print_grid(_on_lines(rows_of(described)))
+        print_grid(_on_lines(rows))
 
 
 def _of_our_own(command: Callable[..., None]) -> Callable[..., None]:
@@ -160,7 +177,7 @@ def list_command() -> None:
     elif not folder.is_dir():
         raise InputError(f"{FOLDER}={folder}: no such folder; create it, or name another one")
     elif not (files := list_weights()):
-        click.echo(f"No weights (.pt, .pth, .bin or .safetensors) in {folder}.")
+        click.echo(f"No weights (.pt, .pth, .bin, .safetensors or .onnx) in {folder}.")
     else:
         print_grid(_on_lines({path.name: in_a_line(path) for path in files}))
 
