@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,7 @@ from geochange.files.atomic import part_of
 from geochange.files.output_paths import check_target
 from geochange.formatting import printable
 from geochange.models.weights.locate import FOLDER, ONNX, list_weights, locate, weights_folder
+from geochange.workflows.export_network import ExportOptions, check_export, export_network
 
 if TYPE_CHECKING:
     from geochange.models.weights.card import Card
@@ -164,6 +165,44 @@ def join(
     _say_written(target, card)
 
 
+@weights.command(epilog="Example: geochange weights export changeclip-small changeclip.onnx")
+@click.argument("source", metavar="MODEL")
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option(
+    "--prompts",
+    type=click.Choice(["per-date", "published", "fixed"]),
+    help="fixed: no CLIP inside; left out: as the checkpoint says",
+)
+@click.option("--clip", help="CLIP that names classes: MODEL/TAG, FILE or MODEL@FILE")
+@click.option("--vocabulary", metavar="FILE", help="class names, one a line, in place of its own")
+@click.option(
+    "--stacked",
+    is_flag=True,
+    help="one input with both dates in 0-1 and a probability, for the QGIS plugin Deepness",
+)
+@click.option("--half", is_flag=True, help="weights in float16: half the size, nearly one answer")
+@click.option("--tile", type=click.IntRange(32, 4096), help="tile size that it asks for")
+def export(source: str, target: Path, **options: Any) -> None:
+    """Write a ChangeCLIP as one ONNX file, which any runtime can run.
+
+    MODEL is as that of `run`. OUT ends in .onnx and takes any batch, and sides that 32 divides. Its
+    prompting is inside: class names are chosen for each picture as in a run. The land network that
+    stands beside some is left out, so that changes have no names. `run --model OUT` finds what
+    MODEL finds. OUT appears whole or not at all; an existing OUT is replaced.
+    """
+    target = target.expanduser()
+    _check_target(target, ONNX)
+    path = locate(source)
+    _check_apart(path, target)
+    check_export(target)
+    with again(AFRESH), refusing(path):
+        done = export_network(source, target, ExportOptions(**options))
+    click.echo(
+        f"{target}: opset {done.opset}, {done.operators:,} operators, {done.megabytes:,.0f} MB, its "
+        f"answers within {done.off:.1g} of torch"
+    )
+
+
 def _say_written(target: Path, card: Card) -> None:
     click.echo(f"{target}: {title_of(card)}, {target.stat().st_size / 1e6:,.0f} MB")
 
@@ -187,11 +226,9 @@ def _on_lines(rows: Mapping[str, str]) -> dict[str, str]:
     return {printable(name): printable(value) for name, value in rows.items()}
 
 
-def _check_target(target: Path) -> None:
-    if target.suffix != ".safetensors":
-        raise OptionError(
-            f"{target}: weights are written as .safetensors; name it {target.stem}.safetensors"
-        )
+def _check_target(target: Path, suffix: str = ".safetensors") -> None:
+    if target.suffix != suffix:
+        raise OptionError(f"{target}: this command writes {suffix}; name it {target.stem}{suffix}")
     check_target(target)
 
 
