@@ -100,10 +100,14 @@ def export(
             output_names=list(outputs),
             dynamic_axes=axes,
         )
-    if said is not None:
-        model = onnx.load(path)
-        model.metadata_props.add(key="geochange", value=json.dumps(dict(said)))
-        onnx.save(model, path)
+    return path if said is None else tell(path, said)
+
+
+def tell(path: Path, said: Mapping[str, Any]) -> Path:
+    """Write metadata into a file."""
+    model = onnx.load(path)
+    model.metadata_props.add(key="geochange", value=json.dumps(dict(said)))
+    onnx.save(model, path)
     return path
 
 

@@ -15,7 +15,7 @@ import pytest
 import rasterio
 import torch
 from makers import make_chip, make_raster, noise, texture
-from onnx_files import SAID, Stacked, Then, export
+from onnx_files import SAID, Stacked, Then, export, tell
 from torch import nn
 
 from geochange.models.inference.predict import show
@@ -54,6 +54,7 @@ class Foreign:
     told: Callable[[torch.Tensor], torch.Tensor] = first
     said: dict[str, Any] = field(default_factory=dict)
     fixed: bool = False
+    dynamo: bool = False
 
 
 def change_star(tg: Any) -> nn.Module:
@@ -84,7 +85,7 @@ FOREIGN = {
         fixed=True,
     ),
     "torchgeo BTC": Foreign(
-        "torchgeo.models", lambda tg: tg.BTC("swin_tiny", classes=1), STACK, fixed=True
+        "torchgeo.models", lambda tg: tg.BTC("swin_tiny", classes=1), STACK, dynamo=True
     ),
     "smp Unet": Foreign(
         "segmentation_models_pytorch",
@@ -136,7 +137,13 @@ def test_tiles_and_rasters_equal_the_packages_own_answer(name: str, tmp_path: Pa
     torch.manual_seed(1)
     module = foreign.make(package).eval()
     said = {**SAID, "tile": SIDE, **foreign.said}
-    path = export(module, tmp_path / "net.onnx", foreign.pictures, said, fixed=foreign.fixed)
+    path = tmp_path / "net.onnx"
+    if foreign.dynamo:
+        pytest.importorskip("onnxscript", reason="onnxscript cannot be imported")
+        torch.onnx.export(module, foreign.pictures, path, dynamo=True, external_data=False)
+        tell(path, said)
+    else:
+        export(module, path, foreign.pictures, said, fixed=foreign.fixed)
 
     def own(*dates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         with torch.no_grad():

@@ -47,10 +47,8 @@ def test_any_batch_and_size_equals_torch(checkpoint: Path, tmp_path: Path) -> No
     target = tmp_path / "small.onnx"
     assert "opset 18" in export(checkpoint, target)
     assert [path.name for path in tmp_path.iterdir()] == ["small.onnx"]
-    model, made = (
-        OnnxNetwork(describe(target)),
-        DetectorSpec(str(checkpoint), precision="float32").build(),
-    )
+    model = OnnxNetwork(describe(target))
+    made = DetectorSpec(str(checkpoint), precision="float32").build()
     assert (model.threshold, model.known.options.tile) == (0.4, 256)
     import onnxruntime
 
