@@ -117,7 +117,7 @@ class OnnxNetwork:
             if fixed is not None and length > fixed:
                 height, width = self.known.sides
                 raise InputError(
-                    f"takes {height} x {width} px and not {rows} x {cols}; --tile {fixed}"
+                    f"takes {height} x {width} px and not {rows} x {cols}; leave --tile out"
                 )
             sides.append(fixed or length + -length % multiple)
         if (rows, cols) == tuple(sides):

@@ -96,6 +96,8 @@ class Session:
                     options,
                     providers=[(name, given), PROVIDERS["cpu"]][: 1 if "CPU" in name else 2],
                     disabled_optimizers=["ConstantFolding"],
+                    # Another provider would be another answer, and its words are printed.
+                    enable_fallback=0,
                 )
             except Exception as error:
                 # onnxruntime has a dozen kinds of errors without a common base.
