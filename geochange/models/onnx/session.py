@@ -134,10 +134,18 @@ def limit_bytes() -> int:
 
 
 def _bound_arena(ort: Any) -> None:
-    """Give the sessions that are made next an arena with a limit."""
+    """Give the sessions that are made next an arena with a limit.
+
+    Older versions register one arena in a process: there the first limit stays, which is that of the
+    only run of a command.
+    """
     place = ort.OrtMemoryInfo(
         "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
     )
     # Strategy 1 takes what is asked for; 0 doubles, and would reach the limit early.
     arena = ort.OrtArenaCfg({"max_mem": limit_bytes(), "arena_extend_strategy": 1})
-    ort.create_and_register_allocator(place, arena)
+    try:
+        ort.create_and_register_allocator(place, arena)
+    except RuntimeError as error:
+        if "already been registered" not in str(error):
+            raise
