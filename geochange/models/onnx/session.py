@@ -34,6 +34,9 @@ PROVIDERS = {
 MAY_TAKE = 0.6
 """The default share of the machine's memory."""
 
+CUDA = {"use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"}
+"""float32 in full, and no choice of algorithms by timing, which would differ from run to run."""
+
 SHORT = ("Failed to allocate memory", "Available memory of", "bad_alloc", "out of memory")
 """Words of onnxruntime when memory is short."""
 
@@ -87,7 +90,9 @@ class Session:
         options.add_session_config_entry("session.use_env_allocators", "1")
         options.add_session_config_entry("session.load_model_format", "ONNX")
         name = provider or provider_of(device)
-        given = {"device_id": device.partition(":")[2] or "0"} if name == PROVIDERS["cuda"] else {}
+        given = {}
+        if name == PROVIDERS["cuda"]:
+            given = {"device_id": device.partition(":")[2] or "0", **CUDA}
         with _registering:
             _bound_arena(ort)
             try:

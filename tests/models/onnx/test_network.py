@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,11 @@ from geochange.land import UNSEEN
 from geochange.models import ModelSpec, onnx_spec, resident
 from geochange.models.inference.batch import collate
 from geochange.models.inference.predict import show
+from geochange.models.onnx import session
 from geochange.models.onnx.describe import describe
+from geochange.models.onnx.devices import place
 from geochange.models.onnx.network import OnnxNetwork
+from geochange.models.onnx.session import PROVIDERS, runtime
 from geochange.models.protocol import ChangeModel, SeesLand
 
 SIDE = (40, 48)
@@ -224,6 +228,33 @@ def test_channels_must_be_some_unchanged_and_some_not(tmp_path: Path) -> None:
     path = export(Siamese(2), tmp_path / "net.onnx", said={**SAID, "unchanged": [0, 1]})
     with pytest.raises(InputError, match="not all"):
         network(path).change_logits(collate([CHIP]))
+
+
+@pytest.mark.parametrize("device", sorted(PROVIDERS.keys() - {"cpu"}))
+def test_other_providers_differ_by_rounding_alone(device: str, tmp_path: Path) -> None:
+    if PROVIDERS[device] not in runtime().get_available_providers():
+        pytest.skip(f"onnxruntime here has no provider for {device}")
+    path = str(siamese(tmp_path / "net.onnx"))
+    answers = []
+    for wanted in ("cpu", device):
+        spec = onnx_spec(path, *place(wanted))
+        model = resident(spec)
+        one, two = (show(model, [CHIP, CHIP], n, spec.device).logits for n in (1, 2))
+        np.testing.assert_array_equal(one, two)
+        answers.append(one)
+    np.testing.assert_allclose(*answers, atol=1e-3, rtol=0)
+
+
+def test_devices_are_torchs_or_a_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = ["CPUExecutionProvider", "OpenVINOExecutionProvider"]
+    fake = SimpleNamespace(get_available_providers=lambda: there)
+    monkeypatch.setattr(session, "runtime", lambda: fake)
+    assert place("cpu") == ("cpu", None)
+    assert place("openvino") == ("cpu", "OpenVINOExecutionProvider")
+    # Even where torch has a GPU: onnxruntime here cannot use it.
+    assert place("auto") == ("cpu", None)
+    with pytest.raises(OptionError, match="choose cpu, openvino, or install"):
+        place("coreml")
 
 
 def test_a_provider_that_is_not_here_is_refused(tmp_path: Path) -> None:
