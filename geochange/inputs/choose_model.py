@@ -1,21 +1,18 @@
-"""Chooses the model of a run by name, with its prompts, its device, and the options it asks for."""
+"""Chooses the model of a run by name, with its prompts and its device."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from geochange.config import ModelOptions, RunOptions
-from geochange.errors import OptionError
+from geochange.config import ModelOptions
 from geochange.models import (
     ModelSpec,
     Prompting,
     class_spec,
-    described,
     kind_of,
     onnx_spec,
     weights_spec,
 )
 from geochange.models.inference.devices import choose_device, choose_devices
+from geochange.models.onnx.devices import place
 
 
 def choose_model(name: str, options: ModelOptions, devices: str | None = None) -> ModelSpec:
@@ -25,8 +22,6 @@ def choose_model(name: str, options: ModelOptions, devices: str | None = None) -
     InputError.
     """
     if kind_of(name) == "onnx":
-        from geochange.models.onnx.devices import place
-
         return onnx_spec(name, *place(options.device if devices is None else devices))
     here = (choose_device(options.device),) if devices is None else choose_devices(devices)
     device = ",".join(here)
@@ -39,35 +34,3 @@ def choose_model(name: str, options: ModelOptions, devices: str | None = None) -
         compiled=options.compile,
     )
     return weights_spec(name, device, prompting, options.vocabulary)
-
-
-GROUND_PX = 2048
-"""About the side of a block, in pixels, of which --block counts the tiles."""
-
-
-def fitting_options(options: RunOptions) -> RunOptions:
-    """The options of a run, with what an ONNX file asks for where the user says nothing.
-
-    These are the tile, with overlap and block to it, and pixels as they are in the raster. Raises
-    OptionError for a stretch of such pixels, and the errors of `described`.
-    """
-    if kind_of(options.model) != "onnx":
-        return options
-    known = described(options.model)
-    asked: dict[str, Any] = {}
-    if known.tile_px is not None:
-        tile = known.tile_px
-        asked = {"tile": tile, "overlap": min(64, tile // 4), "block": _block(tile)}
-    if known.options.pixels == "raw":
-        if options.stretch not in ("auto", "none"):
-            raise OptionError(
-                f"--stretch {options.stretch}: {options.model} takes pixels as they are in the raster "
-                "(pixels: raw); leave --stretch out"
-            )
-        asked["stretch"] = "none"
-    left = {name: value for name, value in asked.items() if name not in options.model_fields_set}
-    return options.parse({**options.model_dump(include=options.model_fields_set), **left})
-
-
-def _block(tile_px: int) -> int:
-    return max(1, min(8, GROUND_PX // tile_px))

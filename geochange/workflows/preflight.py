@@ -14,7 +14,7 @@ from geochange.files.output_paths import check_target, output_path
 from geochange.files.sidecars import MODES, sidecars_of, stale_sidecars
 from geochange.grid.tiling import TilePlan, fitting_tile
 from geochange.inputs.checked_run import CheckedRun
-from geochange.inputs.choose_model import fitting_options
+from geochange.inputs.network_options import fitting_options
 from geochange.inputs.open_pair import need_8bit, open_pair
 from geochange.models import check_name, takes_8bit, wanted_bands
 from geochange.models.onnx.session import limit_memory
