@@ -25,7 +25,7 @@ from geochange.models.onnx.answers import (
     enlarged,
 )
 from geochange.models.onnx.describe import Description, describe, land_table
-from geochange.models.onnx.session import Session
+from geochange.models.onnx.session import Session, check_weights
 from geochange.models.protocol import Statistics
 
 Maps = dict[str, torch.Tensor]
@@ -59,6 +59,7 @@ class OnnxNetwork:
         self.threshold = known.options.threshold
         self._table = land_table(known.options)
         self._only = [self._table.names.index(name) for name in only]
+        check_weights(known.path, known.outline.weights_bytes)
         self._session = Session(known.path, device, torch.get_num_threads(), provider)
 
     @property

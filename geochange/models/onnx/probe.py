@@ -12,7 +12,7 @@ from geochange.config import OnnxOptions
 from geochange.errors import InputError
 from geochange.models.onnx.answers import as_maps
 from geochange.models.onnx.describe import FLOATS, Description
-from geochange.models.onnx.session import Session
+from geochange.models.onnx.session import Session, check_weights
 
 LEAST_PX = 64
 """The least side of noise that is shown."""
@@ -41,6 +41,7 @@ class Probed:
 
 def probe(known: Description, threads: int = 1) -> Probed:
     """Run a network on noise of several sides. Raises InputError if it can take none of them."""
+    check_weights(known.path, known.outline.weights_bytes)
     session = Session(known.path, "cpu", threads)
     bands = known.bands or len(USUAL_BANDS)
     multiple, answers = _fitting(session, known, bands)

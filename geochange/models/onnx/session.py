@@ -133,6 +133,15 @@ class Session:
         )
 
 
+def check_weights(path: Path, weights_bytes: int) -> None:
+    """Refuse weights that take more than a session may, before they are read. Raises OptionError."""
+    if weights_bytes > limit_bytes():
+        raise OptionError(
+            f"{path}: its weights take {weights_bytes / 1e9:.1f} GB, and the limit is "
+            f"{limit_bytes() / 1e9:.1f} GB (--max-memory); allow more"
+        )
+
+
 def limit_bytes() -> int:
     """The most bytes that a session may take."""
     return _limit[0] if _limit else int(machine_bytes() * MAY_TAKE)

@@ -15,7 +15,10 @@ from onnx_files import siamese
 
 from geochange.errors import InputError, OptionError
 from geochange.models.onnx import session, wire
+from geochange.models.onnx.describe import describe
+from geochange.models.onnx.network import OnnxNetwork
 from geochange.models.onnx.outline import read_outline
+from geochange.models.onnx.probe import probe
 from geochange.models.onnx.session import Session
 
 F32 = TensorProto.FLOAT
@@ -235,6 +238,16 @@ def test_what_a_network_asks_for_ends_at_the_limit(
     ) as told:
         loaded.run({"both": np.zeros((1, 6, 8, 8), np.float32)}, ["out"])
     assert "\n" not in str(told.value)
+
+
+def test_weights_beyond_the_limit_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = siamese(tmp_path / "net.onnx")
+    monkeypatch.setattr(session, "_limit", [1000])
+    for look in (OnnxNetwork, probe):
+        with pytest.raises(OptionError, match=r"its weights take .*; allow more"):
+            look(describe(path))
 
 
 def test_a_network_that_onnxruntime_refuses_is_one_line(tmp_path: Path) -> None:
