@@ -75,6 +75,8 @@ def export(
     with atomic_path(target) as aside:
         _trace(module, aside, stacked)
         model = onnx.load(aside)
+        # The trace does not see that it is always one, and Deepness asks.
+        model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 1
         if half:
             _halve(model.graph)
         said = to_metadata(options) | (_deepness(options) if stacked else {})

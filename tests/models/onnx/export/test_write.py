@@ -71,8 +71,9 @@ def test_a_run_of_the_export_finds_what_the_checkpoint_finds(tmp_path: Path) -> 
     assert json.loads(said["model_type"]) == "Segmentor"
     assert json.loads(said["class_names"]) == {"0": "unchanged", "1": "change"}
     assert json.loads(said["tile_size"]) == 128
-    [taken] = describe(target).inputs
-    assert taken.shape == ("batch", 6, "side", "side")
+    outline = describe(target).outline
+    shapes = [port.shape for port in (*outline.inputs, *outline.outputs)]
+    assert shapes == [("batch", 6, "side", "side"), ("batch", 1, "side", "side")]
     assert target.stat().st_size < 0.6 * checkpoint.stat().st_size
     before = texture(160).clip(70, 150).astype(np.uint8)
     after = before.copy()
