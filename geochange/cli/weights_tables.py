@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from geochange.cli.onnx_tables import onnx_in_a_line
 from geochange.errors import InputError
 from geochange.formatting import printable
-from geochange.models.weights.locate import locate, sensible
+from geochange.models.weights.locate import ONNX, locate, sensible
 
 if TYPE_CHECKING:
     from geochange.models.weights.card import Card
@@ -38,6 +39,8 @@ def in_a_line(path: Path) -> str:
     """The contents of a file in one line. Its tensors are not checked, which would take seconds."""
     try:
         with refusing(path):
+            if path.suffix == ONNX:
+                return onnx_in_a_line(path)
             return _read(
                 path, lambda c: title_of(c.card), lambda c: f"CLIP {_tower(_shape(c).vision)}"
             )

@@ -2,6 +2,7 @@
 
 from geochange.config.evaluate import CompareOptions, EvaluateOptions
 from geochange.config.model import ModelOptions
+from geochange.config.onnx import OnnxOptions
 from geochange.config.pair import CheckOptions, PairOptions
 from geochange.config.run import OutlineOptions, PolygonizeOptions, RunOptions
 from geochange.config.train import TrainOptions
@@ -11,6 +12,7 @@ __all__ = [
     "CompareOptions",
     "EvaluateOptions",
     "ModelOptions",
+    "OnnxOptions",
     "OutlineOptions",
     "PairOptions",
     "PolygonizeOptions",

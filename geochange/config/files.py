@@ -35,12 +35,18 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def read_options(kind: type[_Read], file: Path, overrides: Mapping[str, Any]) -> _Read:
+def read_options(
+    kind: type[_Read],
+    file: Path,
+    overrides: Mapping[str, Any],
+    usual: Mapping[str, Any] | None = None,
+) -> _Read:
     """Options from a YAML file; `overrides`, by dotted name, take precedence.
 
-    Raises InputError for a file that cannot be read, OptionError for its values.
+    usual: values that the file may override. Raises InputError for a file that cannot be read,
+    OptionError for its values.
     """
-    values = _read_yaml(file)
+    values = {**(usual or {}), **_read_yaml(file)}
     for name, value in overrides.items():
         _put(values, name.split("."), value)
     try:

@@ -47,7 +47,7 @@ class _Model(Options):
 
     model: str = Field(
         "changeclip-small",
-        description="changeclip-small, cva, irmad, a file of weights, or package.module:Class",
+        description="changeclip-small, cva, irmad, a file of weights or .onnx, or package.module:Class",
         examples=["changeclip-small", "cva", "irmad"],
     )
 

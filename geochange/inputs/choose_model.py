@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from geochange.config import ModelOptions
-from geochange.models import ModelSpec, Prompting, class_spec, kind_of, weights_spec
+from geochange.models import (
+    ModelSpec,
+    Prompting,
+    class_spec,
+    kind_of,
+    onnx_spec,
+    weights_spec,
+)
 from geochange.models.inference.devices import choose_device, choose_devices
+from geochange.models.onnx.devices import place
 
 
 def choose_model(name: str, options: ModelOptions, devices: str | None = None) -> ModelSpec:
@@ -13,6 +21,8 @@ def choose_model(name: str, options: ModelOptions, devices: str | None = None) -
     devices: one device, or a list of GPUs; None uses that of the options. Raises OptionError and
     InputError.
     """
+    if kind_of(name) == "onnx":
+        return onnx_spec(name, *place(options.device if devices is None else devices))
     here = (choose_device(options.device),) if devices is None else choose_devices(devices)
     device = ",".join(here)
     if kind_of(name) == "class":

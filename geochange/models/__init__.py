@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from geochange.errors import OptionError
 from geochange.models.user_class import locate_class
-from geochange.models.weights.locate import SHIPPED, SUFFIXES, clip_file, locate, sensible
+from geochange.models.weights.locate import ONNX, SHIPPED, SUFFIXES, clip_file, locate, sensible
 
 if TYPE_CHECKING:
+    from geochange.models.onnx.describe import Description
     from geochange.models.protocol import ChangeModel
 
 BUILTIN: dict[str, str] = {
@@ -25,7 +26,7 @@ BUILTIN: dict[str, str] = {
 }
 """Models by name, as package.module:Class. The class takes no arguments."""
 
-Kind = Literal["class", "weights"]
+Kind = Literal["class", "weights", "onnx"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class ModelSpec:
     device: one device, a list such as "cuda:0,cuda:1", or "auto", which each machine resolves.
     sha256: of the weights and of CLIP's file, or of the source of a class. Another hash is another
     model: a run does not resume with it, and a process builds it anew.
+    network: of an ONNX file, how it is described and by what it runs; see `onnx_spec`.
     """
 
     name: str
@@ -61,10 +63,12 @@ class ModelSpec:
     statistics: Mapping[str, Any] = field(default_factory=dict)
     prompting: Prompting = Prompting()
     sha256: str = ""
+    network: Mapping[str, Any] = field(default_factory=dict)
 
     def key(self) -> str:
         """Everything that logits depend on, as one string. The device is not part of it."""
         parts = [self.name, dict(self.statistics), vars(self.prompting), self.sha256]
+        parts += [dict(self.network)] if self.network else []
         return json.dumps(parts, sort_keys=True)
 
 
@@ -86,11 +90,13 @@ def kind_of(name: str) -> Kind:
         return "class"
     if name in SHIPPED or Path(name).suffix in SUFFIXES:
         return "weights"
+    if Path(name).suffix == ONNX:
+        return "onnx"
     if ":" in name:
         return "class"
     raise OptionError(
         f"--model {name}: not known; choose {', '.join([*SHIPPED, *BUILTIN])}, a file of weights "
-        f"({', '.join(SUFFIXES)}) or package.module:Class"
+        f"({', '.join(SUFFIXES)}), a network as {ONNX} or package.module:Class"
     )
 
 
@@ -99,13 +105,50 @@ def check_name(name: str) -> None:
 
     Raises OptionError and InputError.
     """
-    if kind_of(name) == "weights":
+    kind = kind_of(name)
+    if kind == "weights":
         locate(name)
+    elif kind == "onnx":
+        described(name)
+
+
+def described(name: str) -> Description:
+    """The description of an ONNX file, which is looked through, but not loaded.
+
+    Raises InputError, OptionError, and MissingDependencyError without onnxruntime.
+    """
+    from geochange.models.onnx.describe import describe
+    from geochange.models.onnx.session import runtime
+
+    runtime()
+    return describe(locate(name))
 
 
 def wanted_bands(name: str) -> int | None:
     """The number of bands that a model needs, or None if only the loaded model knows it."""
-    return 3 if kind_of(name) == "weights" else None
+    kind = kind_of(name)
+    if kind == "onnx":
+        return described(name).bands
+    return 3 if kind == "weights" else None
+
+
+def takes_8bit(name: str) -> bool:
+    """Whether a model takes pixels in 0-255 alone; a class may take any."""
+    kind = kind_of(name)
+    return kind == "weights" or (kind == "onnx" and described(name).options.pixels != "raw")
+
+
+def onnx_spec(name: str, device: str, provider: str | None = None) -> ModelSpec:
+    """The spec of an ONNX file. Its hash is that of all files that hold its weights.
+
+    network: its description, so that all workers have the same, and the provider of onnxruntime where
+    the device does not say it. Raises as `described`.
+    """
+    known = described(name)
+    files = [known.path, *sorted(known.outline.files)]
+    network = {"options": known.options.model_dump(mode="json"), "provider": provider}
+    hashes = "+".join(map(_sha256, files))
+    return ModelSpec(str(known.path.absolute()), device, sha256=hashes, network=network)
 
 
 def weights_spec(
@@ -164,9 +207,13 @@ def _shelf(device: str) -> Callable[[str], ChangeModel]:
 
 
 def _build(device: str, key: str) -> ChangeModel:
-    name, statistics, prompting, _ = json.loads(key)
+    name, statistics, prompting, _, *network = json.loads(key)
     if kind_of(name) == "weights":
         return _detector(name, device, prompting)
+    if kind_of(name) == "onnx":
+        from geochange.models.onnx.network import build_network
+
+        return build_network(Path(name), device, network[0], tuple(prompting["only"]))
     model = build(name, device)
     model.adopt(statistics)
     return model

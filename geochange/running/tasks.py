@@ -18,7 +18,7 @@ from geochange.grid.probability import NODATA, to_bytes
 from geochange.grid.tiling import Axis, Index, TilePlan, Window
 from geochange.inputs.inspection import Inspection
 from geochange.inputs.read_failures import describe_failures
-from geochange.land import UNSEEN
+from geochange.land import CLASSES, UNSEEN
 from geochange.memory import rise_bytes, settle
 from geochange.models import ModelSpec, kind_of, resident
 from geochange.models.inference.batch_size import CPU_CHIPS
@@ -212,6 +212,9 @@ def network_bytes(work: RunSpec) -> int:
             # In the dark nothing is likely to change, so that it has not looked.
             see_land(model, [chip], work.spec.device)
 
+    if kind_of(work.spec.name) == "onnx":
+        # It takes chips one by one, and its arena keeps what the first one took.
+        return rise_bytes(look)
     look()  # excludes one-time allocations
     return rise_bytes(look) * batch
 
@@ -258,7 +261,8 @@ def finish_output(work: RunSpec, output: Index) -> BlockRegions:
             probability[~scope.area.mask(window)] = NODATA
         work.probability.put(output, probability)
     land = patch(work.plan, output, work.land_store) if work.land else None
-    return trace(np.asarray(probability), window, work.level, work.plan.shape[1], land)
+    classes, width_px = len(work.land or CLASSES), work.plan.shape[1]
+    return trace(np.asarray(probability), window, work.level, width_px, land, classes)
 
 
 def _need_logits(work: RunSpec, scope: Scope, output: Index) -> None:

@@ -58,9 +58,11 @@ def settle_spec(client: Client, spec: ModelSpec, options: RunOptions) -> ModelSp
     All use one precision, which depends on the devices of all workers. Raises OptionError for a worker
     without the requested devices.
     """
+    if kind_of(spec.name) == "onnx" and (options.device == "auto" or spec.network["provider"]):
+        return spec
     found = client.run(find, options.device, options.precision, on_error="return")
     precision = agree(found)
-    if kind_of(spec.name) == "class":
+    if kind_of(spec.name) in ("class", "onnx"):
         return replace(spec, device=options.device)
     prompting = replace(spec.prompting, precision=precision)
     return replace(spec, device=options.device, prompting=prompting)

@@ -14,8 +14,10 @@ from geochange.files.output_paths import check_target, output_path
 from geochange.files.sidecars import MODES, sidecars_of, stale_sidecars
 from geochange.grid.tiling import TilePlan, fitting_tile
 from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.network_options import fitting_options
 from geochange.inputs.open_pair import need_8bit, open_pair
-from geochange.models import check_name, wanted_bands
+from geochange.models import check_name, takes_8bit, wanted_bands
+from geochange.models.onnx.session import limit_memory
 from geochange.mosaic.taper import TAPERS
 from geochange.raster.fingerprint import files_of
 from geochange.raster.output.probability_raster import is_probability
@@ -39,14 +41,17 @@ def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOpti
     _choice("precision", options.precision, ("auto", "float32", "bfloat16"))
     _choice("report", options.report, MODES)
     _choice("match", options.match, MATCHES)
-    stretch = parse_stretch(options.stretch)
+    parse_stretch(options.stretch)
     check_name(options.model)
+    limit_memory(options.max_memory)
+    options = fitting_options(options)
+    stretch = parse_stretch(options.stretch)
     out_path = output_path(out)
     check_output(out_path)
     refuse_reviewed(out_path, options.overwrite)
     pair, area = open_pair(before, after, options, wanted_bands(options.model))
     check_reading(pair, options.max_memory)
-    if wanted_bands(options.model) is not None and options.stretch == "none":
+    if options.stretch == "none" and takes_8bit(options.model):
         need_8bit(pair.before, pair.after)
     raster = _raster_beside(out_path, pair, options)
     refuse_foreign(out_path, options.overwrite)

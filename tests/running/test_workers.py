@@ -92,3 +92,13 @@ def test_a_device_that_a_worker_lacks_is_refused(
     with pytest.raises(OptionError, match=r"^worker .*: --device cuda:63: not usable here"):
         detect(*pair_paths, out, device="63", scheduler=scheduler)
     assert not list(tmp_path.glob("*a.gpkg*"))
+
+
+def test_a_network_of_onnx_runs_where_it_was_settled() -> None:
+    gpu = DeviceSummary(("cuda:0",), "bfloat16")
+    spec = ModelSpec("net.onnx", "cpu", network={"options": {}, "provider": None})
+    assert settle(spec, Workers(a=gpu)) == spec, "workers need not have the provider of their GPU"
+    named = settle(spec, Workers(a=gpu), device="cuda:0")
+    assert (named.device, named.prompting) == ("cuda:0", spec.prompting)
+    other = ModelSpec("net.onnx", "cpu", network={"options": {}, "provider": "OpenVINO"})
+    assert settle(other, Workers(a=gpu), device="openvino") == other

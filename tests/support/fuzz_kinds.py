@@ -13,6 +13,7 @@ import mutations as m
 from chip_folders import make_chips
 from makers import make_raster, noise
 from mutations import Mutator
+from onnx_files import siamese
 from polygon_files import make_polygons, square
 
 OUT = "--out out.gpkg --report none --quiet"
@@ -165,6 +166,12 @@ def _cards(folder: Path) -> None:
     write_planted(folder / "ours.safetensors")
 
 
+def _network(folder: Path) -> None:
+    _pair(folder)
+    siamese(folder / "net.onnx")
+    (folder / "net.onnx.yaml").write_text("scale: 255\nmean: [0.5]\nthreshold: 0.5\ntile: 32\n")
+
+
 def _chips(folder: Path) -> None:
     make_chips(folder / "chips", {"train": 3, "val": 1, "test": 1}, size=32)
     (folder / "names.txt").write_text("a building\na road\nwater\na tree\n")
@@ -254,6 +261,18 @@ KINDS: Mapping[str, Kind] = {
         (m.zip_member, m.zip_member, m.safetensors_header, m.any_bytes),
     ),
     "cards": Kind(_cards, ("ours.safetensors",), {"": _READ}, (m.card,)),
+    "networks": Kind(
+        _network,
+        ("net.onnx", "net.onnx.yaml"),
+        {
+            ".yaml": ("weights show net.onnx",),
+            "": (
+                "weights show INPUT",
+                f"run before.tif after.tif --model INPUT --device cpu --skip-checks --dry-run {OUT}",
+            ),
+        },
+        (m.any_bytes, m.any_bytes, m.yaml_tree),
+    ),
     "chips": Kind(
         _chips,
         ("chips/train/time1/000.png", "chips/test/label/000.png", "chips/test/time2/000.png"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from chip_folders import make_chips
 from click.testing import CliRunner
+from onnx_files import Siamese, export
 from pages import PAGES, ROOT, commands_of, pipeline_command, words_of
 from planted_network import write_planted
 from reviewed_pairs import make_pair, on_the_ground, set_status
@@ -52,6 +53,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with all files that the pages name."""
     folder = tmp_path_factory.mktemp("named")
     write_planted(folder / "model.safetensors")
+    export(Siamese(), folder / "net.onnx")
     for before, after, seed in (("before", "after", 3), ("2015", "2024", 3), ("2024", "2025", 9)):
         places = (ROOFS, PONDS) if seed == 3 else ([(40, 60, 24)], [(60, 180, 22)])
         made = make_pair(folder / "pair", 256, seed, *places)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 INPUTS = {
     **{"rasters": 10, "indexes": 8, "areas": 10, "reviews": 6, "results": 8, "items": 10},
-    **{"configs": 60, "weights": 6, "cards": 6, "chips": 10},
+    **{"configs": 60, "weights": 6, "cards": 6, "networks": 8, "chips": 10},
 }
 """So many of each kind, in some twenty seconds for all."""
 

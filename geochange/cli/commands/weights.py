@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from geochange.cli.folder import Folder
+from geochange.cli.onnx_tables import onnx_rows, onnx_values, probe_onnx, write_description
 from geochange.cli.rerun import AFRESH, again
 from geochange.cli.screen import screen
 from geochange.cli.tables import print_grid
@@ -19,7 +20,8 @@ from geochange.errors import InputError, OptionError, OutputError
 from geochange.files.atomic import part_of
 from geochange.files.output_paths import check_target
 from geochange.formatting import printable
-from geochange.models.weights.locate import FOLDER, list_weights, locate, weights_folder
+from geochange.models.weights.locate import FOLDER, ONNX, list_weights, locate, weights_folder
+from geochange.workflows.export_network import ExportOptions, check_export, export_network
 
 if TYPE_CHECKING:
     from geochange.models.weights.card import Card
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 @click.group(epilog="Start with: geochange weights list   or: geochange weights show model.pth")
 def weights() -> None:
-    """Show, convert, average, join and list files of weights."""
+    """Show, convert, average, join, export and list files of weights."""
 
 
 @weights.command(epilog="Example: geochange weights show best_mIoU_iter_40000.pth")
@@ -35,17 +37,33 @@ def weights() -> None:
 @click.option(
     "--json", "as_json", is_flag=True, help="print one object of JSON, vocabulary and all"
 )
-def show(file: str, as_json: bool) -> None:
+@click.option(
+    "--write", is_flag=True, help="write FILE.onnx.yaml, which describes the network to `run`"
+)
+def show(file: str, as_json: bool, write: bool) -> None:
     """Show what FILE holds, and check that all of its tensors fit.
 
-    FILE is a ChangeCLIP checkpoint, ours or the authors' .pth, or CLIP's weights. A bare name is
-    also looked for in the folder GEOCHANGE_WEIGHTS. No code of a pickle is run.
+    FILE is a ChangeCLIP checkpoint, ours or the authors' .pth, CLIP's weights, or a network as .onnx.
+    A bare name is also looked for in the folder GEOCHANGE_WEIGHTS. No code of a pickle is run.
+
+    Of an .onnx it shows what the file, its metadata and FILE.onnx.yaml say, and what its answers to
+    noise tell; what is guessed must be checked.
     """
-    described = describe(file)
+    if Path(file).suffix == ONNX:
+        with refusing(locate(file)):
+            probed = probe_onnx(file)
+        described, rows = onnx_values(probed), onnx_rows(probed)
+        if write:
+            rows["written"] = str(write_description(probed))
+    elif write:
+        raise OptionError(f"--write: {file} describes itself; it is for a network as .onnx")
+    else:
+        described = describe(file)
+        rows = rows_of(described)
     if as_json:
         click.echo(json.dumps(described, ensure_ascii=False))
     else:
-        print_grid(_on_lines(rows_of(described)))
+        print_grid(_on_lines(rows))
 
 
 def _of_our_own(command: Callable[..., None]) -> Callable[..., None]:
@@ -147,6 +165,44 @@ def join(
     _say_written(target, card)
 
 
+@weights.command(epilog="Example: geochange weights export changeclip-small changeclip.onnx")
+@click.argument("source", metavar="MODEL")
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option(
+    "--prompts",
+    type=click.Choice(["per-date", "published", "fixed"]),
+    help="fixed: no CLIP inside; left out: as the checkpoint says",
+)
+@click.option("--clip", help="CLIP that names classes: MODEL/TAG, FILE or MODEL@FILE")
+@click.option("--vocabulary", metavar="FILE", help="class names, one a line, in place of its own")
+@click.option(
+    "--stacked",
+    is_flag=True,
+    help="one input with both dates in 0-1 and a probability, for the QGIS plugin Deepness",
+)
+@click.option("--half", is_flag=True, help="weights in float16: half the size, nearly one answer")
+@click.option("--tile", type=click.IntRange(32, 4096), help="tile size that it asks for")
+def export(source: str, target: Path, **options: Any) -> None:
+    """Write a ChangeCLIP as one ONNX file, which any runtime can run.
+
+    MODEL is as that of `run`. OUT ends in .onnx and takes any batch, and sides that 32 divides. Its
+    prompting is inside: class names are chosen for each picture as in a run. The land network that
+    stands beside some is left out, so that changes have no names. `run --model OUT` finds what
+    MODEL finds. OUT appears whole or not at all; an existing OUT is replaced.
+    """
+    target = target.expanduser()
+    _check_target(target, ONNX)
+    path = locate(source)
+    _check_apart(path, target)
+    check_export(target)
+    with again(AFRESH), refusing(path):
+        done = export_network(source, target, ExportOptions(**options))
+    click.echo(
+        f"{target}: opset {done.opset}, {done.operators:,} operators, {done.megabytes:,.0f} MB, its "
+        f"answers within {done.off:.1g} of torch"
+    )
+
+
 def _say_written(target: Path, card: Card) -> None:
     click.echo(f"{target}: {title_of(card)}, {target.stat().st_size / 1e6:,.0f} MB")
 
@@ -160,7 +216,7 @@ def list_command() -> None:
     elif not folder.is_dir():
         raise InputError(f"{FOLDER}={folder}: no such folder; create it, or name another one")
     elif not (files := list_weights()):
-        click.echo(f"No weights (.pt, .pth, .bin or .safetensors) in {folder}.")
+        click.echo(f"No weights (.pt, .pth, .bin, .safetensors or .onnx) in {folder}.")
     else:
         print_grid(_on_lines({path.name: in_a_line(path) for path in files}))
 
@@ -170,11 +226,9 @@ def _on_lines(rows: Mapping[str, str]) -> dict[str, str]:
     return {printable(name): printable(value) for name, value in rows.items()}
 
 
-def _check_target(target: Path) -> None:
-    if target.suffix != ".safetensors":
-        raise OptionError(
-            f"{target}: weights are written as .safetensors; name it {target.stem}.safetensors"
-        )
+def _check_target(target: Path, suffix: str = ".safetensors") -> None:
+    if target.suffix != suffix:
+        raise OptionError(f"{target}: this command writes {suffix}; name it {target.stem}{suffix}")
     check_target(target)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -51,7 +52,7 @@ def resize_grid(positions: torch.Tensor, height: int, width: int) -> torch.Tenso
     Returns (1 + height * width, channels): the first row unchanged, the grid resized bilinearly
     (align_corners false, no antialias), as in DenseCLIP (Rao 2022).
     """
-    grid = round((positions.shape[0] - 1) ** 0.5)
+    grid = math.isqrt(int(positions.shape[0]) - 1)
     if (height, width) == (grid, grid):
         return positions
     square = positions[1:].T.reshape(1, -1, grid, grid)

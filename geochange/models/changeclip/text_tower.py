@@ -49,14 +49,14 @@ class TextTower(nn.Module):
         """
         end = tokens.argmax(dim=1) + self.options.contexts
         words = self.token_embedding(tokens[:, :cut])
-        learned = contexts.to(words.dtype).expand(len(tokens), -1, -1)
+        learned = contexts.to(words.dtype).expand(tokens.shape[0], -1, -1)
         x = torch.cat([words[:, :1], learned, words[:, 1:]], dim=1)
         length = x.shape[1]
         x = x + self.positional_embedding[:length]
         mask = x.new_full((length, length), float("-inf")).triu(1)
         for block in blocks_of(self.transformer):
             x = block(x, attn_mask=mask)
-        read = x[torch.arange(len(x), device=x.device), end]
+        read = x[torch.arange(x.shape[0], device=x.device), end]
         embedded: torch.Tensor = self.ln_final(read) @ self.text_projection
         return embedded
 

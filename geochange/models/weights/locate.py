@@ -14,6 +14,8 @@ FOLDER = "GEOCHANGE_WEIGHTS"
 
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 
+ONNX = ".onnx"
+
 SHIPPED = {
     name: Path(__file__).parents[1] / "shipped" / f"{name}.safetensors"
     for name in ("changeclip-small",)
@@ -35,7 +37,7 @@ def list_weights() -> list[Path]:
     folder = weights_folder()
     if folder is None or not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+    return sorted(path for path in folder.iterdir() if path.suffix in (*SUFFIXES, ONNX))
 
 
 def locate(file: str | os.PathLike[str]) -> Path:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from geochange.grid.tiling import Index
 from geochange.vector.tracing.polygons import CORNER, Places, Table, add_up
-from geochange.vector.tracing.regions import REGION, UNSEEN, BlockRegions, Regions, no_regions
+from geochange.vector.tracing.regions import UNSEEN, BlockRegions, Regions
 
 Border = NDArray[np.int64]
 """The part of each pixel along a border, counted over all blocks from 1; else 0 or UNSEEN."""
@@ -156,7 +156,8 @@ def _parts_on(border: Border) -> Border:
 
 
 def _concatenate(parts: Sequence[Regions]) -> Regions:
-    parts = [no_regions(), *parts]
+    # Empty tables, as of blocks without data, do not know how many land classes others count.
+    parts = [part for part in parts if len(part)] or parts[:1]
     return Regions(
         np.concatenate([part.rows for part in parts]),
         np.concatenate([part.corners for part in parts]),
@@ -166,7 +167,7 @@ def _concatenate(parts: Sequence[Regions]) -> Regions:
 def _merge(parts: Regions, owner: NDArray[np.int64]) -> Regions:
     """One region for each owner, whose parts are consecutive."""
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
-    rows = np.zeros(len(starts), REGION)
+    rows = np.zeros(len(starts), parts.rows.dtype)
     for name, joined in (
         ("first", np.minimum),
         ("pixels", np.add),

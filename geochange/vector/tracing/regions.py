@@ -28,17 +28,23 @@ Borders = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray
 UNSEEN = -1
 """On a border: a pixel without data. 0 is no change, k the k-th region of the block."""
 
-REGION = np.dtype(
-    [
-        ("first", np.int64),
-        ("pixels", np.int64),
-        ("total", np.int64),
-        ("peak", np.uint8),
-        ("at_edge", np.bool_),
-        ("corners", np.int32),
-        ("land", np.int32, (2, len(CLASSES))),
-    ]
-)
+
+def region_type(classes: int) -> np.dtype[np.void]:
+    """The statistics of a region, with counts of this many land classes."""
+    return np.dtype(
+        [
+            ("first", np.int64),
+            ("pixels", np.int64),
+            ("total", np.int64),
+            ("peak", np.uint8),
+            ("at_edge", np.bool_),
+            ("corners", np.int32),
+            ("land", np.int32, (2, classes)),
+        ]
+    )
+
+
+REGION = region_type(len(CLASSES))
 """Statistics of a region.
 
 first: row * raster width + col of its first pixel, its name whatever the blocks.
@@ -53,7 +59,7 @@ land: how many of its pixels are of each class before and after; none where noth
 class Regions:
     """Connected regions of change (pixels sharing an edge).
 
-    rows: REGION, one a region. corners: CORNER, those of each region in turn.
+    rows: of a `region_type`, one a region. corners: CORNER, those of each region in turn.
     """
 
     rows: Table
@@ -135,11 +141,13 @@ def trace(
     level: int,
     width_px: int,
     land: NDArray[np.uint8] | None = None,
+    classes: int = len(CLASSES),
 ) -> BlockRegions:
     """Find the regions of a block.
 
     probability: (height, width) uint8 of `window`. level: the smallest value that is change.
-    width_px: width of the whole raster. land: (date, height, width) numbers of classes.
+    width_px: width of the whole raster. land: (date, height, width) numbers of classes, of which
+    there are `classes`.
     """
     runs = _find_runs(probability, level)
     label, count = runs.labels()
@@ -147,10 +155,10 @@ def trace(
     corners = np.empty(len(place), CORNER)
     corners["place"] = _place_on_raster(place, runs.stride, window)
     corners["weight"] = weight
-    rows = _measure(probability, runs, label, window, width_px)
+    rows = _measure(probability, runs, label, (window, width_px), region_type(classes))
     rows["corners"] = np.bincount(owner, minlength=count)
     if land is not None:
-        rows["land"] = _count_land(land, runs, label, count)
+        rows["land"] = _count_land(land, runs, label, (count, 2, classes))
     touching, rim = _lump(place, weight, runs.stride, window)
     borders = _borders(probability, runs, label)
     return BlockRegions(window, Regions(rows, corners), borders, touching, rim)
@@ -213,13 +221,17 @@ def _measure(
     probability: NDArray[np.uint8],
     runs: _Runs,
     label: NDArray[np.int32],
-    window: Window,
-    width_px: int,
+    place: tuple[Window, int],
+    kind: np.dtype[np.void],
 ) -> Table:
-    """REGION of each label, without the count of corners."""
+    """Statistics of each label, of the given type, without the count of corners.
+
+    place: of the block, and the width of the whole raster.
+    """
+    window, width_px = place
     order = np.argsort(label, kind="stable")
     starts = np.flatnonzero(np.diff(label[order], prepend=-1))
-    rows = np.zeros(len(starts), REGION)
+    rows = np.zeros(len(starts), kind)
     if len(rows) == 0:
         return rows
     length = runs.length
@@ -239,18 +251,19 @@ def _measure(
 
 
 def _count_land(
-    land: NDArray[np.uint8], runs: _Runs, label: NDArray[np.int32], count: int
+    land: NDArray[np.uint8], runs: _Runs, label: NDArray[np.int32], shape: tuple[int, int, int]
 ) -> NDArray[np.int64]:
     """(region, date, class): how many pixels are of it; those without data are of none."""
+    count, _, classes = shape
     pixel = expand(runs.start - runs.start // runs.stride, runs.length)
     region = np.repeat(label.astype(np.int64), runs.length)
-    counts = np.zeros((count, 2, len(CLASSES)), np.int64)
+    counts = np.zeros(shape, np.int64)
     for date, numbers in enumerate(land):
         number = numbers.ravel()[pixel].astype(np.int64)
-        seen = number < len(CLASSES)
-        key = region[seen] * len(CLASSES) + number[seen]
-        found = np.bincount(key, minlength=count * len(CLASSES))
-        counts[:, date] = found.reshape(count, len(CLASSES))
+        seen = number < classes
+        key = region[seen] * classes + number[seen]
+        found = np.bincount(key, minlength=count * classes)
+        counts[:, date] = found.reshape(count, classes)
     return counts
 
 

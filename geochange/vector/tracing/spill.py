@@ -36,12 +36,15 @@ class RegionSpill:
 
     file: BinaryIO
     _rows: bytearray = field(default_factory=bytearray)
+    _type: np.dtype[np.void] = REGION
 
     def put(self, regions: Regions) -> None:
         """Append regions. Raises OutputError where the disk is full."""
         with _disk():
             self.file.write(regions.corners.tobytes())
         self._rows += regions.rows.tobytes()
+        if len(regions):
+            self._type = regions.rows.dtype
 
     def finish(self, touching: Places) -> RegionFile:
         """All regions, sorted by their first pixels. touching: the result of RegionJoiner.finish.
@@ -50,10 +53,10 @@ class RegionSpill:
         """
         with _disk():
             self.file.flush()
-        rows = np.frombuffer(self._rows, REGION)
+        rows = np.frombuffer(self._rows, self._type)
         starts = np.cumsum(rows["corners"], dtype=np.int64) - rows["corners"]
         order = np.argsort(rows["first"])
-        for name in REGION.names or ():  # in place: memory must not hold them twice
+        for name in rows.dtype.names or ():  # in place: memory must not hold them twice
             rows[name] = rows[name][order]
         return RegionFile(rows, starts[order], touching, self.file)
 
@@ -62,8 +65,8 @@ class RegionSpill:
 class RegionFile:
     """Regions by number, sorted by their first pixels.
 
-    rows: REGION, one a region. starts: the offset of its corners in the file, in corners. touching:
-    corners, in order, where regions touch diagonally.
+    rows: of a `region_type`, one a region. starts: the offset of its corners in the file, in
+    corners. touching: corners, in order, where regions touch diagonally.
     """
 
     rows: Table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from shelves import (
     CHESS,
     KNOT,
+    LEVEL,
     RING,
     Bytes,
     assert_same,
@@ -20,7 +23,10 @@ from shelves import (
 )
 
 from geochange.grid.probability import NODATA
+from geochange.grid.tiling import Window
 from geochange.vector.tracing.join import RegionJoiner
+from geochange.vector.tracing.regions import trace, unseen
+from geochange.vector.tracing.spill import RegionSpill
 
 some = settings(max_examples=60, deadline=None)
 
@@ -103,3 +109,17 @@ def test_a_region_beside_missing_pixels_of_the_next_block_touches_the_edge() -> 
         assert joined(raster, block).rows["at_edge"].tolist() == [True]
     raster[2, 3] = 0
     assert joined(raster, (5, 3)).rows["at_edge"].tolist() == [False]
+
+
+def test_any_number_of_land_classes_is_counted_beside_blocks_without_data() -> None:
+    raster = np.full((4, 9), 254, np.uint8)
+    land = np.full((2, 4, 9), 8, np.uint8)
+    land[1, :, 3:6] = 6
+    joiner, spill = RegionJoiner(raster.shape), RegionSpill(BytesIO())
+    spill.put(joiner.add(unseen(Window(0, 0, 4, 3))))
+    for col in (3, 6):
+        place, window = (slice(None), slice(col, col + 3)), Window(0, col, 4, 3)
+        spill.put(joiner.add(trace(raster[place], window, LEVEL, 9, land[:, *place], classes=9)))
+    shelf = spill.finish(joiner.finish())
+    [counts] = shelf.rows["land"].tolist()
+    assert counts == [[0, 0, 0, 0, 0, 0, 0, 0, 24], [0, 0, 0, 0, 0, 0, 12, 0, 12]]

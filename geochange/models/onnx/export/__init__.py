@@ -1,0 +1,1 @@
+"""Writes ChangeCLIP as one ONNX file, with its prompts inside."""
