@@ -14,6 +14,7 @@ from geochange.errors import InputError, OptionError
 from geochange.land import LIKELY
 from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import Answer, ChangeClip, joined, pad
+from geochange.models.confidence import ConfidenceRule
 from geochange.models.inference.batch import Batch
 from geochange.models.inference.precision import Precision, choose
 from geochange.models.land_companion import LandCompanion
@@ -145,6 +146,11 @@ class ChangeClipDetector:
         if self.card.clip != OWN_CLIP or self._other_clip:
             return ALWAYS
         return NamingRule(self.card.meanings, self.card.least_score)
+
+    @property
+    def confidence(self) -> ConfidenceRule | None:
+        """The rule of the card. It is fitted to all changes, so there is none for some classes."""
+        return None if self._only else self.card.confidence
 
     @property
     def land_classes(self) -> Names:

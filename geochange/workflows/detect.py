@@ -24,7 +24,7 @@ from geochange.inputs.read_failures import warn_skipped, warn_unsampled
 from geochange.land import LIKELY
 from geochange.memory import settle
 from geochange.models import ModelSpec, resident
-from geochange.models.inference.predict import classes_of, land_classes_of, naming_of
+from geochange.models.inference.predict import classes_of, confidence_of, land_classes_of, naming_of
 from geochange.mosaic.schedule import in_flight
 from geochange.progress import Progress, silent
 from geochange.raster.access.handles import HANDLES
@@ -35,6 +35,7 @@ from geochange.report.run.write import picture_px
 from geochange.running import provenance
 from geochange.running.blocks import process_blocks
 from geochange.running.change_names import chosen
+from geochange.running.confidence import confidence_for
 from geochange.running.disk_space import check_space, disk_space_of, room_in
 from geochange.running.raster_writer import open_raster_writer
 from geochange.running.scope import register_area
@@ -151,6 +152,9 @@ def plan_work(checked: CheckedRun) -> RunSpec:
     model = resident(spec)
     # An unknown name is refused before any pixel is read.
     only = chosen(options.only, classes_of(model), land_classes_of(model))
+    sure = confidence_for(
+        confidence_of(model), checked.pair.grid, options.min_confidence, options.model
+    )
     threshold = model.threshold if options.threshold is None else options.threshold
     spec = _seeing(spec, only.land, threshold)
     sample, checks = _look(checked)
@@ -169,6 +173,7 @@ def plan_work(checked: CheckedRun) -> RunSpec:
         classes=classes_of(model),
         land=land_classes_of(model),
         naming=naming_of(model),
+        confidence=sure,
         skip_unreadable=options.skip_unreadable,
         unsampled=sample.unreadable,
         area=None if checked.area is None else register_area(checked.area),
