@@ -85,23 +85,27 @@ def f1(
     return 2 * tp / max(1, 2 * tp + fp + fn), tp / max(1, tp + fp), tp / max(1, tp + fn)
 
 
+def spec_of(name: str, **options: Any) -> DetectorSpec:
+    return DetectorSpec(str(locate(name)), **options)
+
+
 def told(values: tuple[float, ...]) -> str:
     return " ".join(f"{value:.3f}" for value in values)
 
 
 def judge(name: str, library: Library, options: argparse.Namespace) -> None:
     """Print the figures of a model."""
-    model = DetectorSpec(str(locate(name))).build()
+    model = spec_of(name).build()
     at = best_quiet(answers(model, unchanged(library, options.pairs)), options.false)
     print(f"{name}: threshold {at:.2f}", flush=True)
-    for kind in ("near", "far"):
+    for kind, seen in (("near", model), ("far", spec_of(name, opinion=False).build())):
         chips = list(planted(library, kind == "far", options.pairs, FIRST_SEED))
-        print(f"  {kind}: {told(f1(answers(model, chips), chips, at))}", flush=True)
+        print(f"  {kind}: {told(f1(answers(seen, chips), chips, at))}", flush=True)
     chips = list(with_buildings(library, options.pairs))
     print(f"  building, as change: {told(f1(answers(model, chips), chips, at))}", flush=True)
     if not model.land_classes:
         return
-    only = DetectorSpec(str(locate(name)), only=("building",)).build()
+    only = spec_of(name, only=("building",)).build()
     print(f"  building: {told(f1(answers(only, chips), chips, at))}", flush=True)
     if not options.land:
         return

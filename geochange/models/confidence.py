@@ -19,7 +19,7 @@ from geochange.errors import InputError
 
 Floats = NDArray[np.float64]
 
-FEATURES = ("constant", "mean", "peak", "size", "outline")
+FEATURES = ("constant", "mean", "peak", "size", "outline", "mean x size", "peak x size")
 """What is known of a polygon; see `features_of`."""
 
 FAR_M = 3.0
@@ -72,11 +72,14 @@ def features_of(mean: Floats, peak: Floats, pixels: Floats, corners: Floats) -> 
     """(polygon, feature) FEATURES.
 
     mean, peak: the mean and the highest probability of its pixels, as logits. size: the logarithm of
-    the number of pixels. outline: the logarithm of the number of corners, for a shape of one pixel.
+    the number of pixels. outline: the logarithm of the number of corners for each pixel of the side
+    of a square of that size.
     """
-    sure = (logit(np.clip(p, SUREST, 1 - SUREST)) for p in (mean, peak))
-    outline = np.log(corners) - np.log(pixels) / 2
-    return np.column_stack([np.ones(len(mean)), *sure, np.log(pixels), outline])
+    sure = [logit(np.clip(p, SUREST, 1 - SUREST)) for p in (mean, peak)]
+    size = np.log(pixels)
+    outline = np.log(corners) - size / 2
+    together = [p * size for p in sure]
+    return np.column_stack([np.ones(len(mean)), *sure, size, outline, *together])
 
 
 def confidence_of(features: Floats, weights: Sequence[float]) -> Floats:

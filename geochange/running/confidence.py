@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geochange.errors import InputError, OptionError
-from geochange.grid.grid import Grid
 from geochange.grid.probability import FULL
 from geochange.models.confidence import (
     USUAL_LEAST,
@@ -21,7 +19,6 @@ from geochange.models.confidence import (
     features_of,
 )
 from geochange.vector.changes import ConfidenceFilter
-from geochange.vector.geodesic import pixel_m2
 from geochange.vector.tracing.polygons import Table
 
 WEIGHTS, LEAST = "confidence_weights", "min_confidence"
@@ -54,11 +51,11 @@ UNSTATED = Confidence()
 
 
 def confidence_for(
-    rule: ConfidenceRule | None, grid: Grid, least: float | None, model: str
+    rule: ConfidenceRule | None, pixel_m: float, least: float | None, model: str
 ) -> Confidence:
-    """The confidence of a run on a grid. least: `--min-confidence`. Raises OptionError."""
+    """The confidence of a run. least: `--min-confidence`. Raises OptionError if there is no rule."""
     if rule is not None:
-        weights = rule.weights(sqrt(pixel_m2(grid)))
+        weights = rule.weights(pixel_m)
         return Confidence(weights, USUAL_LEAST if least is None else least)
     if least:
         raise OptionError(

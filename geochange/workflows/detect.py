@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import sqrt
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -24,7 +25,13 @@ from geochange.inputs.read_failures import warn_skipped, warn_unsampled
 from geochange.land import LIKELY
 from geochange.memory import settle
 from geochange.models import ModelSpec, resident
-from geochange.models.inference.predict import classes_of, confidence_of, land_classes_of, naming_of
+from geochange.models.inference.predict import (
+    classes_of,
+    confidence_of,
+    land_classes_of,
+    naming_of,
+    opinion_m_of,
+)
 from geochange.mosaic.schedule import in_flight
 from geochange.progress import Progress, silent
 from geochange.raster.access.handles import HANDLES
@@ -44,6 +51,7 @@ from geochange.running.work_folder import WorkFolder
 from geochange.running.workers import open_workers
 from geochange.running.write_outputs import RunEnd, write_outputs
 from geochange.vector.files.writers import read_changes
+from geochange.vector.geodesic import pixel_m2
 from geochange.workflows.preflight import check_run
 
 logger = logging.getLogger(__name__)
@@ -152,11 +160,11 @@ def plan_work(checked: CheckedRun) -> RunSpec:
     model = resident(spec)
     # An unknown name is refused before any pixel is read.
     only = chosen(options.only, classes_of(model), land_classes_of(model))
-    sure = confidence_for(
-        confidence_of(model), checked.pair.grid, options.min_confidence, options.model
-    )
     threshold = model.threshold if options.threshold is None else options.threshold
-    spec = _seeing(spec, only.land, threshold)
+    pixel_m = sqrt(pixel_m2(checked.pair.grid))
+    far = 0 < opinion_m_of(model) < pixel_m
+    spec = _seeing(spec, only.land, threshold, far)
+    rule = None if only.land else confidence_of(model)
     sample, checks = _look(checked)
     radiometry = sample.radiometry(checked.stretch, options.match)
     statistics = model.fit(sample.chips(radiometry))
@@ -173,7 +181,7 @@ def plan_work(checked: CheckedRun) -> RunSpec:
         classes=classes_of(model),
         land=land_classes_of(model),
         naming=naming_of(model),
-        confidence=sure,
+        confidence=confidence_for(rule, pixel_m, options.min_confidence, options.model),
         skip_unreadable=options.skip_unreadable,
         unsampled=sample.unreadable,
         area=None if checked.area is None else register_area(checked.area),
@@ -182,11 +190,15 @@ def plan_work(checked: CheckedRun) -> RunSpec:
     )
 
 
-def _seeing(spec: ModelSpec, only: tuple[str, ...], threshold: float) -> ModelSpec:
-    """The spec of a model that looks what stands there wherever a polygon may come to lie."""
+def _seeing(spec: ModelSpec, only: tuple[str, ...], threshold: float, far: bool) -> ModelSpec:
+    """The spec of a model that looks what stands there wherever a polygon may come to lie.
+
+    far: whether pixels are too large for its land network to have an opinion of all changes.
+    """
     # Most thresholds are higher, and resume what others have begun.
     likely = threshold if threshold < LIKELY else None
-    return replace(spec, prompting=replace(spec.prompting, only=only, likely=likely))
+    settled = replace(spec.prompting, only=only, likely=likely, opinion=not far)
+    return replace(spec, prompting=settled)
 
 
 def _look(checked: CheckedRun) -> tuple[SceneSample, Inspection | None]:

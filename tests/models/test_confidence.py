@@ -20,7 +20,7 @@ from geochange.models.confidence import (
 )
 from geochange.models.weights.card import Card
 
-NEAR, FAR = (0.5, 1.0, -2.0, 0.25, 0.0), (0.0, 0.0, 0.0, 0.0, 0.0)
+NEAR, FAR = (0.5, 1.0, -2.0, 0.25, 0.0, 0.0, 0.0), (0.0,) * len(FEATURES)
 RULE = ConfidenceRule(NEAR, FAR)
 
 
@@ -28,16 +28,17 @@ def test_features_are_those_of_the_polygon() -> None:
     mean, peak, pixels, corners = np.array([[0.6, 1.0], [0.9, 1.0], [64.0, 16.0], [4.0, 12.0]])
     features = features_of(mean, peak, pixels, corners)
     surest = logit(1 - 0.5 / 254)
+    one, two = np.log(64), np.log(16)
     expected = [
-        [1, logit(0.6), logit(0.9), np.log(64), np.log(4 / 8)],
-        [1, surest, surest, np.log(16), np.log(12 / 4)],
+        [1, logit(0.6), logit(0.9), one, np.log(4 / 8), logit(0.6) * one, logit(0.9) * one],
+        [1, surest, surest, two, np.log(12 / 4), surest * two, surest * two],
     ]
     np.testing.assert_allclose(features, expected, rtol=1e-12)
     assert features.shape[1] == len(FEATURES)
 
 
 def test_confidence_is_logistic() -> None:
-    features = np.array([[1.0, 2.0, 1.0, 4.0, 0.0]])
+    features = np.array([[1.0, 2.0, 1.0, 4.0, 0.0, 8.0, 4.0]])
     assert confidence_of(features, NEAR) == pytest.approx([1 / (1 + np.exp(-1.5))], rel=1e-12)
 
 
@@ -59,7 +60,7 @@ def test_a_card_keeps_the_rule() -> None:
         {"near": list(NEAR)},
         {"near": list(NEAR), "far": list(NEAR), "further": list(NEAR)},
         {"near": list(NEAR), "far": list(NEAR[:-1])},
-        {"near": list(NEAR), "far": "00000"},
+        {"near": list(NEAR), "far": "0000000"},
         *({"near": list(NEAR), "far": [*NEAR[:-1], odd]} for odd in (1e9, True, None, "1", [1])),
         *({"near": [*NEAR[:-1], odd], "far": list(FAR)} for odd in (float("nan"), float("inf"))),
     ],

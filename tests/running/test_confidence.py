@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from affine import Affine
 from makers import NORTH_UP, UTM
 from shelves import blobs, shelf_of
 
@@ -22,11 +21,11 @@ from geochange.vector.files.layers import gather
 from geochange.vector.generalization.outline_style import OutlineStyle
 
 # The size alone decides: the odds are pixels / 16.
-SIZE = (-np.log(16.0), 0.0, 0.0, 1.0, 0.0)
-FLAT = (0.0, 0.0, 0.0, 0.0, 0.0)
+SIZE = (-np.log(16.0), 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
+FLAT = (0.0,) * 7
 RULE = ConfidenceRule(near=FLAT, far=SIZE)
-GRID = Grid(UTM, NORTH_UP, (30, 40))  # pixels of 10 m
-FINE = Grid(UTM, Affine.scale(1, -1), (30, 40))
+GRID = Grid(UTM, NORTH_UP, (30, 40))
+PIXEL_M = 10.0
 
 
 def scene() -> np.ndarray:
@@ -39,7 +38,7 @@ def scene() -> np.ndarray:
 def test_polygons_below_the_least_confidence_are_not_written() -> None:
     style = OutlineStyle(0)
     for least, kept in ((0.0, [0.2, 0.5, 0.75]), (0.5, [0.5, 0.75]), (0.9, [])):
-        sure = confidence_for(RULE, GRID, least, "m").filter()
+        sure = confidence_for(RULE, PIXEL_M, least, "m").filter()
         changes = gather(to_changes(shelf_of(scene()), GRID, style, 0, None, sure))
         np.testing.assert_allclose(changes["confidence"], kept, rtol=1e-9)
         assert changes["id"].tolist() == list(range(1, len(kept) + 1))
@@ -48,7 +47,7 @@ def test_polygons_below_the_least_confidence_are_not_written() -> None:
 
 
 def test_confidence_does_not_depend_on_blocks() -> None:
-    weights = (0.3, 1.0, -0.5, 0.2, -0.7)
+    weights = (0.3, 1.0, -0.5, 0.2, -0.7, 0.1, -0.1)
     raster = np.where(blobs(3, 120), np.uint8(200), np.uint8(0))
     raster[::3] = np.minimum(raster[::3], 140)
     grid = Grid(UTM, NORTH_UP, raster.shape)
@@ -62,15 +61,15 @@ def test_confidence_does_not_depend_on_blocks() -> None:
 
 
 def test_the_default_is_a_half_where_it_is_calibrated() -> None:
-    assert confidence_for(RULE, GRID, None, "m") == Confidence(SIZE, 0.5)
-    assert confidence_for(RULE, FINE, 0.0, "m") == Confidence(FLAT, 0.0)
-    assert confidence_for(None, GRID, None, "m") == UNSTATED
-    assert confidence_for(None, GRID, 0.0, "m") == UNSTATED
+    assert confidence_for(RULE, PIXEL_M, None, "m") == Confidence(SIZE, 0.5)
+    assert confidence_for(RULE, 0.5, 0.0, "m") == Confidence(FLAT, 0.0)
+    assert confidence_for(None, PIXEL_M, None, "m") == UNSTATED
+    assert confidence_for(None, PIXEL_M, 0.0, "m") == UNSTATED
 
 
 def test_a_least_confidence_needs_a_calibrated_model() -> None:
     with pytest.raises(OptionError, match=r"--min-confidence 0\.4: cva states no confidence"):
-        confidence_for(None, GRID, 0.4, "cva")
+        confidence_for(None, PIXEL_M, 0.4, "cva")
     with pytest.raises(OptionError, match="leave it out, or raise --threshold"):
         recorded_confidence({}, 0.4)
 
@@ -88,10 +87,10 @@ def test_a_record_gives_it_back() -> None:
     [
         {"confidence_weights": "[1, 2]"},
         {"confidence_weights": "["},
-        {"confidence_weights": "[1, 2, 3, 4, NaN]"},
-        {"confidence_weights": "[1, 2, 3, 4, 5]", "min_confidence": "7"},
-        {"confidence_weights": "[1, 2, 3, 4, 5]", "min_confidence": "nan"},
-        {"confidence_weights": "[1, 2, 3, 4, 5]", "min_confidence": "much"},
+        {"confidence_weights": "[1, 2, 3, 4, 5, 6, NaN]"},
+        {"confidence_weights": "[1, 2, 3, 4, 5, 6, 7]", "min_confidence": "7"},
+        {"confidence_weights": "[1, 2, 3, 4, 5, 6, 7]", "min_confidence": "nan"},
+        {"confidence_weights": "[1, 2, 3, 4, 5, 6, 7]", "min_confidence": "much"},
     ],
 )
 def test_a_damaged_record_is_refused(record: dict[str, str]) -> None:

@@ -45,6 +45,8 @@ class Card:
     clip: "own" where the file holds the CLIP that names classes, "" where it is looked for elsewhere.
     meanings, least_score: when that CLIP's names are said; see NamingRule.
     land: the land network that the file holds beside the network; None where it holds none.
+    opinion_m: the largest pixel, in metres, at which the land network's opinion of change counts for
+    all changes; at larger ones it counts for the classes of `--only` alone.
     confidence: the confidence of polygons; None where it is not calibrated.
     """
 
@@ -60,6 +62,7 @@ class Card:
     meanings: tuple[Names, ...] = ()
     least_score: float = 0.0
     land: LandNetworkOptions | None = None
+    opinion_m: float = 0.0
     confidence: ConfidenceRule | None = None
 
     def to_json(self) -> str:
@@ -70,10 +73,11 @@ class Card:
         options["visual"]["kind"] = kind
         land = None if self.land is None else asdict(self.land)
         values |= {"format": FORMAT, "options": options, "land": land}
-        if self.confidence is None:
-            del values["confidence"]  # earlier versions read the card of such a network
-        else:
-            values["confidence"] = self.confidence.to_json()
+        values["confidence"] = self.confidence and self.confidence.to_json()
+        # Earlier versions read the card of a network that has none of these.
+        for name in ("opinion_m", "confidence"):
+            if not values[name]:
+                del values[name]
         return json.dumps(values, ensure_ascii=False, sort_keys=True, default=dict)
 
     @classmethod
@@ -118,6 +122,8 @@ def _checked(card: Card) -> Card:
         raise InputError(f"a least score of {card.least_score}: it lies between 0 and 1")
     if not 0.0 < _number(card.temperature) < math.inf:
         raise InputError(f"a temperature of {card.temperature}: it is a number above 0")
+    if not 0.0 <= _number(card.opinion_m) < math.inf:
+        raise InputError(f"an opinion up to {card.opinion_m} m: it is a number from 0 on")
     if card.land is not None and card.options.land is not None:
         raise InputError("a land network beside a network that has a land head; it has one of them")
     if not isinstance(card.vocabulary, list | tuple):
