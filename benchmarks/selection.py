@@ -4,7 +4,8 @@ python benchmarks/selection.py FOLDER [MODEL ...]: FOLDER holds the pictures of
 docs/default-network.md; only those that are kept out are used. It uses the lowest threshold of each
 model that calls at most --false of unchanged revisits changed, and prints:
 
-near, far: pixel F1 of changes planted into aerial and into satellite images. building: pixel F1 of
+near, far: pixel F1 of changes planted into aerial and into satellite images, and F1 of their
+outlines. building: pixel F1 of
 labelled buildings planted among other changes, with only building. land: IoU of buildings on
 labelled images, for a network with a land head. No image and no label is one of those that
 `accuracy.py` measures with.
@@ -28,6 +29,7 @@ from geochange.models.weights.checkpoint import read_checkpoint
 from geochange.models.weights.locate import locate
 from geochange.trainer.land_judging import judge_land
 from geochange.training.data.land_pictures import read_land
+from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
 from geochange.training.metrics.counts import UNKNOWN
 from geochange.training.planting import Library, planted, read_library, unchanged
 from geochange.training.planting.built import settle
@@ -36,6 +38,9 @@ FIRST_SEED = 7_000_000
 """Of the planted pairs: none of these seeds is used in training."""
 
 STEPS = np.linspace(0.02, 0.98, 97)
+NEAR_PX = 3
+"""How far an outline may be off, in pixels."""
+
 SHOWN_PX = 96
 """The largest size in pixels of a planted building."""
 
@@ -85,6 +90,17 @@ def f1(
     return 2 * tp / max(1, 2 * tp + fp + fn), tp / max(1, tp + fp), tp / max(1, tp + fn)
 
 
+def boundary_f1(
+    probabilities: Sequence[NDArray[np.float32]], chips: Sequence[Chip], threshold: float
+) -> float:
+    """F1 of outlines that lie within NEAR_PX of each other."""
+    counts = (
+        boundary_counts(p >= threshold, np.asarray(chip.label), NEAR_PX)
+        for p, chip in zip(probabilities, chips, strict=True)
+    )
+    return sum(counts, BoundaryCounts()).f1
+
+
 def spec_of(name: str, **options: Any) -> DetectorSpec:
     return DetectorSpec(str(locate(name)), **options)
 
@@ -100,7 +116,9 @@ def judge(name: str, library: Library, options: argparse.Namespace) -> None:
     print(f"{name}: threshold {at:.2f}", flush=True)
     for kind, seen in (("near", model), ("far", spec_of(name, opinion=False).build())):
         chips = list(planted(library, kind == "far", options.pairs, FIRST_SEED))
-        print(f"  {kind}: {told(f1(answers(seen, chips), chips, at))}", flush=True)
+        said = answers(seen, chips)
+        edges = boundary_f1(said, chips, at)
+        print(f"  {kind}: {told(f1(said, chips, at))}, boundary {edges:.3f}", flush=True)
     chips = list(with_buildings(library, options.pairs))
     print(f"  building, as change: {told(f1(answers(model, chips), chips, at))}", flush=True)
     if not model.land_classes:

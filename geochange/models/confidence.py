@@ -32,7 +32,9 @@ SUREST = 0.5 / 254
 """Probabilities are written in steps of 1/254; 0 and 1 stand for half a step less."""
 
 USUAL_LEAST = 0.5
-"""The least confidence of polygons that are written, where a model states it."""
+"""The least confidence of near polygons that are written. Far ones are few and large: to leave some out
+costs more true pixels than false ones.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,10 @@ class ConfidenceRule:
     def weights(self, pixel_m: float) -> tuple[float, ...]:
         """The weights for pixels of this size in metres."""
         return self.far if pixel_m > FAR_M else self.near
+
+    def least(self, pixel_m: float) -> float:
+        """The least confidence of polygons that are written, unless a user names another."""
+        return 0.0 if pixel_m > FAR_M else USUAL_LEAST
 
     def to_json(self) -> Mapping[str, Any]:
         """Values for `of_json`."""

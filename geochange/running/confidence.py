@@ -55,8 +55,8 @@ def confidence_for(
 ) -> Confidence:
     """The confidence of a run. least: `--min-confidence`. Raises OptionError if there is no rule."""
     if rule is not None:
-        weights = rule.weights(pixel_m)
-        return Confidence(weights, USUAL_LEAST if least is None else least)
+        usual = rule.least(pixel_m)
+        return Confidence(rule.weights(pixel_m), usual if least is None else least)
     if least:
         raise OptionError(
             f"--min-confidence {least:g}: {model} states no confidence of polygons here; leave it "

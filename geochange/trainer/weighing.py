@@ -42,7 +42,8 @@ def _pairs(library: Library, kind: str, how: Weighing) -> Iterator[Chip]:
     if kind == "unchanged":
         yield from _alike(unchanged(library, how.pairs))
         return
-    yield from planted(library, kind == "far", how.pairs, (how.seed + 9) * 1_000_000)
+    seed = (how.seed + 9) * 1_000_000
+    yield from planted(library, kind == "far", how.pairs, seed, how.crowns)
 
 
 def _alike(chips: list[Chip]) -> Iterator[Chip]:

@@ -60,9 +60,10 @@ def test_confidence_does_not_depend_on_blocks() -> None:
     assert whole["confidence"].tolist() == parts["confidence"].tolist()
 
 
-def test_the_default_is_a_half_where_it_is_calibrated() -> None:
-    assert confidence_for(RULE, PIXEL_M, None, "m") == Confidence(SIZE, 0.5)
+def test_the_default_is_a_half_of_near_polygons() -> None:
+    assert confidence_for(RULE, 0.5, None, "m") == Confidence(FLAT, 0.5)
     assert confidence_for(RULE, 0.5, 0.0, "m") == Confidence(FLAT, 0.0)
+    assert confidence_for(RULE, PIXEL_M, None, "m") == Confidence(SIZE, 0.0)
     assert confidence_for(None, PIXEL_M, None, "m") == UNSTATED
     assert confidence_for(None, PIXEL_M, 0.0, "m") == UNSTATED
 
