@@ -22,8 +22,8 @@ Floats = NDArray[np.float64]
 FEATURES = ("constant", "mean", "peak", "size", "outline", "mean x size", "peak x size")
 """What is known of a polygon; see `features_of`."""
 
-FAR_M = 3.0
-"""Pixels that show more metres than this are far."""
+FAR_M = 1.25
+"""Pixels that show more metres than this are far: planted pairs that teach an opinion show 0.3 to 1.2."""
 
 LARGEST = 100.0
 """No weight is larger, to either side."""
@@ -32,14 +32,18 @@ SUREST = 0.5 / 254
 """Probabilities are written in steps of 1/254; 0 and 1 stand for half a step less."""
 
 USUAL_LEAST = 0.5
-"""The least confidence of near polygons that are written. Far ones are few and large: to leave some out
-costs more true pixels than false ones.
+"""The least confidence of near polygons that are written. Of far ones, to leave some out costs more
+pixels of true ones than it saves of false ones.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceRule:
-    """The weights of FEATURES. near: for pixels of at most FAR_M metres. far: for larger ones."""
+    """The weights of FEATURES.
+
+    near: for pixels of at most FAR_M metres, where the opinion of a land network counts. far: for
+    larger ones, where the network decides alone.
+    """
 
     near: tuple[float, ...]
     far: tuple[float, ...]

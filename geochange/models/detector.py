@@ -222,7 +222,8 @@ class ChangeClipDetector:
         """The logits of change, where what was asked for stands or stood; land, if `seen`."""
         logits, land = answer.change[:, 1] - answer.change[:, 0], answer.land
         if self.companion is not None and (seen or self._opinion):
-            logits, land = self.companion.look(batch, logits, opinion=self._opinion)
+            bias = self.card.opinion_bias if self._opinion and not self._only else 0.0
+            logits, land = self.companion.look(batch, logits, self._opinion, bias)
         logits = logits / self.card.temperature
         if not self._only or land is None:
             return logits, land

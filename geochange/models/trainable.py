@@ -177,7 +177,8 @@ def _go_on(checkpoint: Checkpoint, how: Regularisation) -> tuple[ChangeClip, Car
     card = checkpoint.card
     options = regularised(card.options, how)
     network = replace(checkpoint, card=replace(card, options=options)).build()
-    fresh = replace(card, threshold=0.5, temperature=1.0, opinion_m=0.0, confidence=None)
+    fresh = replace(card, threshold=0.5, temperature=1.0, confidence=None)
+    fresh = replace(fresh, opinion_m=0.0, opinion_bias=0.0)
     return network, replace(fresh, options=options, metrics={})
 
 

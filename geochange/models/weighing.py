@@ -30,17 +30,16 @@ class Weighing:
     """How the opinion is learnt.
 
     pairs: of each kind. channels: of the opinion. batch: pairs of each kind in a step. rate: the
-    learning rate, which falls to 0. crowns: share of near pairs with trees in another light. up_to_m:
-    see Card.opinion_m. dice: its weight beside the cross-entropy. most_false: the
-    share of unchanged pixels of places kept out that the opinion may call changed.
+    learning rate, which falls to 0. up_to_m: see Card.opinion_m. dice: its weight beside the
+    cross-entropy. most_false: the share of unchanged pixels of places kept out that the opinion may
+    call changed.
     """
 
-    pairs: int = 240
+    pairs: int = 160
     channels: int = 16
     steps: int = 500
     batch: tuple[int, int, int] = (6, 3, 3)
     rate: float = 0.01
-    crowns: float = 0.5
     up_to_m: float = FAR_M
     dice: float = 0.5
     most_false: float = 0.01
@@ -90,7 +89,13 @@ def weigh(
     lessons = [_look(model, kind, chips, how, watch) for kind, chips in taught.items()]
     assert network.opinion is not None
     _learn(network.opinion, lessons, how, watch)
-    card = replace(checkpoint.card, land=network.options, opinion_m=how.up_to_m, confidence=None)
+    card = replace(
+        checkpoint.card,
+        land=network.options,
+        opinion_m=how.up_to_m,
+        opinion_bias=0.0,
+        confidence=None,
+    )
     # Every class is asked for: what it then calls change, it calls so by its opinion alone.
     asked = DetectorSpec("", only=network.options.head.classes)
     opinionated = replace(checkpoint, card=card, land=network.state_dict())

@@ -42,8 +42,7 @@ def _pairs(library: Library, kind: str, how: Weighing) -> Iterator[Chip]:
     if kind == "unchanged":
         yield from _alike(unchanged(library, how.pairs))
         return
-    seed = (how.seed + 9) * 1_000_000
-    yield from planted(library, kind == "far", how.pairs, seed, how.crowns)
+    yield from planted(library, kind == "far", how.pairs, (how.seed + 9) * 1_000_000)
 
 
 def _alike(chips: list[Chip]) -> Iterator[Chip]:

@@ -18,8 +18,14 @@ from geochange.chip import UNKNOWN, Chip
 from geochange.errors import InputError
 from geochange.grid.probability import FULL, level, to_bytes
 from geochange.grid.tiling import Window
-from geochange.models.confidence import FEATURES, ConfidenceRule, confidence_of, features_of
-from geochange.models.detector import ChangeClipDetector, DetectorSpec
+from geochange.models.confidence import (
+    FEATURES,
+    USUAL_LEAST,
+    ConfidenceRule,
+    confidence_of,
+    features_of,
+)
+from geochange.models.detector import DetectorSpec
 from geochange.models.inference.predict import show
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from geochange.progress import Watch, unwatched
@@ -33,48 +39,63 @@ HIT = 0.25
 """A polygon is a change if at least this share of its known pixels changed."""
 
 KNOWN = 0.5
-"""Polygons of which a smaller share of the pixels is known are left out."""
+"""Polygons of which a smaller share of the pixels is known do not count."""
+
+BIASES = np.linspace(0, 3, 31)
+"""How much louder an opinion of change may become, in logits."""
 
 FOLDS = 2
 BINS = 10
 FIRST_SEED = 8_000_000
 """Of the planted pairs: none of these seeds is used in training or in `benchmarks/selection.py`."""
 
+Looks = list[tuple[NDArray[np.float32], NDArray[np.uint8]]]
+"""The logits of change and the label of each pair."""
+
 
 @dataclass(frozen=True)
 class Calibrating:
-    """How the confidence is fitted. pairs: of each kind, half as many far ones. crowns: see `planted`."""
+    """How the confidence is fitted.
 
-    pairs: int = 240
-    crowns: float = 0.25
+    unchanged: pairs of real visits. planted: pairs of each kind; on most ground little changes, so
+    that there are fewer. most_false: the share of the pixels of unchanged pairs that polygons of the
+    usual confidence may cover.
+    """
+
+    unchanged: int = 283
+    planted: int = 94
+    most_false: float = 0.01
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Polygons with their FEATURES, (polygon, feature), and whether each is a change."""
+    """Polygons with their FEATURES, (polygon, feature), and whether each is a change.
+
+    known: whether enough of its pixels have a label. false_px: how many did not change.
+    """
 
     features: NDArray[np.float64]
     truth: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+    false_px: NDArray[np.int64]
 
     @classmethod
     def joined(cls, parts: Iterable[Judged]) -> Judged:
         """All polygons of some parts."""
-        none = cls(np.empty((0, len(FEATURES))), np.empty(0, np.bool_))
-        every = [none, *parts]
-        return cls(
-            np.concatenate([part.features for part in every]),
-            np.concatenate([part.truth for part in every]),
-        )
+        every = list(parts)
+        names = ("features", "truth", "known", "false_px")
+        return cls(*(np.concatenate([getattr(part, name) for part in every]) for name in names))
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """The rule, and how often polygons were changes by the confidence of a rule of other places.
+    """The rule, the bias of the opinion, and how often polygons were changes by their confidence.
 
-    near, far: polygons by confidence, in BINS of equal width.
+    near, far: polygons in BINS of equal width, each by a rule of the other half of the pairs.
     """
 
     rule: ConfidenceRule
+    bias: float
     near: Reliability
     far: Reliability
 
@@ -84,74 +105,102 @@ def calibrate(
 ) -> Calibrated:
     """Write `source` as `target`, with the confidence of its polygons fitted to images in `data`.
 
-    Raises InputError if `source` is no checkpoint, or no places of `data` are kept out of training.
+    The opinion of a land network is made as loud as `how.most_false` allows. Raises InputError if
+    `source` is no checkpoint, or no places of `data` are kept out of training.
     """
     checkpoint, library = read_checkpoint(source), read_library(data, kept_out=True)
-    halves = [replace(library, places=library.places[fold::FOLDS]) for fold in range(FOLDS)]
-    if not all(unchanged(half, 1) for half in halves):
+    how = how or Calibrating()
+    quiet = unchanged(library, how.unchanged)
+    if not quiet:
         raise InputError(
             f"{data}: calibrating needs places seen twice from the air, of cities that are kept out; "
             "see docs/default-network.md"
         )
-    how = how or Calibrating()
-    near = [_judged(_near(half, i, how), checkpoint, True, watch) for i, half in enumerate(halves)]
-    far = [_judged(_far(half, i, how), checkpoint, False, watch) for i, half in enumerate(halves)]
-    rule = ConfidenceRule(*(_fitted(Judged.joined(parts)) for parts in (near, far)))
-    write_checkpoint(target, replace(checkpoint, card=replace(checkpoint.card, confidence=rule)))
-    return Calibrated(rule, _crossed(near), _crossed(far))
+    card, threshold = checkpoint.card, checkpoint.card.threshold
+    near = [*_planted(library, False, how), *quiet]
+    plain = [*near, *_planted(library, True, how)]
+    silent = replace(checkpoint, card=replace(card, opinion_bias=0.0))
+    looks = [_look(chips, silent, chips is near, watch) for chips in (near, plain)]
+    biases = BIASES if card.opinion_m else BIASES[:1]
+    bias = _loudest(looks[0], len(quiet), threshold, biases, how.most_false)
+    halves = [_halves(looks[0], threshold, bias), _halves(looks[1], threshold, 0.0)]
+    rule = ConfidenceRule(*(_fitted(Judged.joined(both)) for both in halves))
+    told = replace(card, confidence=rule, opinion_bias=bias)
+    write_checkpoint(target, replace(checkpoint, card=told))
+    return Calibrated(rule, bias, *(_crossed(both) for both in halves))
 
 
-def _near(library: Library, fold: int, how: Calibrating) -> Iterator[Chip]:
-    count = how.pairs // FOLDS
-    yield from planted(library, False, count, FIRST_SEED + fold * count, how.crowns)
-    yield from unchanged(library, count)
+def _planted(library: Library, far: bool, how: Calibrating) -> Iterator[Chip]:
+    return planted(library, far, how.planted, FIRST_SEED)
 
 
-def _far(library: Library, fold: int, how: Calibrating) -> Iterator[Chip]:
-    count = how.pairs // FOLDS // 2
-    yield from planted(library, True, count, FIRST_SEED + fold * count)
-
-
-def _judged(chips: Iterable[Chip], checkpoint: Checkpoint, near: bool, watch: Watch) -> Judged:
-    """All polygons that a network finds in pairs. near: whether its land network has an opinion."""
-    model = DetectorSpec("", opinion=near).of(checkpoint)
-    parts = []
+def _look(chips: Sequence[Chip], checkpoint: Checkpoint, near: bool, watch: Watch) -> Looks:
+    """What a network finds in pairs. near: whether the opinion of its land network counts."""
+    model, looks = DetectorSpec("", opinion=near).of(checkpoint), []
     for number, chip in enumerate(chips, start=1):
-        parts.append(judge(model, chip))
-        watch("judge", number, number, "near" if near else "far")
-    return Judged.joined(parts)
+        label = np.asarray(chip.label)
+        looks.append((show(model, [chip], 1, str(model.device)).logits[0], label))
+        watch("look", number, len(chips), "near" if near else "all, by the network alone")
+    return looks
 
 
-def judge(model: ChangeClipDetector, chip: Chip) -> Judged:
-    """The polygons that a network finds in one labelled pair, at its threshold."""
-    assert chip.label is not None
-    label, height, width = np.asarray(chip.label), *chip.shape
-    probability = to_bytes(show(model, [chip], 1, str(model.device)).logits[0])
-    lowest = level(model.threshold)
-    window = Window(0, 0, height, width)
-    rows = trace(probability, window, lowest, width).regions.rows
+def _loudest(
+    looks: Looks, quiet: int, threshold: float, biases: NDArray[np.float64], most_false: float
+) -> float:
+    """The largest bias up to which polygons cover no more of unchanged pairs, the last `quiet` ones."""
+    pixels = sum(label.size for _, label in looks[-quiet:])
+    loudest = 0.0
+    for bias in biases.tolist():
+        halves = _halves(looks, threshold, bias)
+        unchanged = Judged.joined(
+            polygons_of(logits + np.float32(bias), label, threshold)
+            for logits, label in looks[-quiet:]
+        )
+        sure = confidence_of(unchanged.features, _fitted(Judged.joined(halves))) >= USUAL_LEAST
+        if unchanged.false_px[sure].sum() > most_false * pixels:
+            break
+        loudest = bias
+    return round(loudest, 6)
+
+
+def _halves(looks: Looks, threshold: float, bias: float) -> list[Judged]:
+    """The polygons of every other pair, and those of the rest."""
+    found = [polygons_of(z + np.float32(bias), label, threshold) for z, label in looks]
+    return [Judged.joined(found[fold::FOLDS]) for fold in range(FOLDS)]
+
+
+def polygons_of(logits: NDArray[np.float32], label: NDArray[np.uint8], threshold: float) -> Judged:
+    """The polygons of one pair, from logits of change (height, width), against its label."""
+    probability, lowest = to_bytes(logits), level(threshold)
+    height, width = logits.shape
+    rows = trace(probability, Window(0, 0, height, width), lowest, width).regions.rows
     rows = rows[rows["pixels"] >= SPECK_PX]
     numbers = ndimage.label((probability >= lowest) & (probability <= FULL))[0]
-    own = numbers.ravel()[rows["first"]]
-    known = np.bincount(numbers[label != UNKNOWN], minlength=numbers.max() + 1)[own]
-    changed = np.bincount(numbers[label == 1], minlength=numbers.max() + 1)[own]
+    own, most = numbers.ravel()[rows["first"]], numbers.max() + 1
+    known = np.bincount(numbers[label != UNKNOWN], minlength=most)[own]
+    changed = np.bincount(numbers[label == 1], minlength=most)[own]
     pixels, corners = (rows[name].astype(np.float64) for name in ("pixels", "corners"))
     features = features_of(rows["total"] / pixels / FULL, rows["peak"] / FULL, pixels, corners)
-    judged = known >= np.maximum(1, KNOWN * pixels)
-    return Judged(features[judged], (changed >= HIT * known)[judged])
+    enough = known >= np.maximum(1, KNOWN * pixels)
+    return Judged(features, changed >= HIT * known, enough, known - changed)
 
 
 def _fitted(polygons: Judged) -> tuple[float, ...]:
-    return tuple(round(weight, 6) for weight in fit_logistic(polygons.features, polygons.truth))
+    known = polygons.known
+    if not known.any():
+        return (0.0,) * len(FEATURES)
+    weights = fit_logistic(polygons.features[known], polygons.truth[known])
+    return tuple(np.round(weights, 6).tolist())
 
 
 def _crossed(halves: Sequence[Judged]) -> Reliability:
     """The polygons of each half, by their confidence as the other half teaches it."""
     stated = [
-        confidence_of(half.features, _fitted(other))
+        confidence_of(half.features[half.known], _fitted(other))
         for half, other in zip(halves, reversed(halves), strict=True)
     ]
-    return reliability(np.concatenate(stated), np.concatenate([half.truth for half in halves]))
+    truth = [half.truth[half.known] for half in halves]
+    return reliability(np.concatenate(stated), np.concatenate(truth))
 
 
 def reliability(stated: NDArray[np.float64], truth: NDArray[np.bool_]) -> Reliability:

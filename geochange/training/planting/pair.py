@@ -11,7 +11,6 @@ from scipy import ndimage
 
 from geochange.chip import UNKNOWN, Chip
 from geochange.training.planting.camera import Nuisances, photograph
-from geochange.training.planting.crowns import wooded
 from geochange.training.planting.library import Library, Picture, Place
 from geochange.training.planting.outlines import Colours, Mask
 from geochange.training.planting.relief import raised
@@ -51,8 +50,7 @@ class Planting:
     that are far). far: share with ten metres a pixel. unchanged: share without any change. things:
     the most changes of a pair, and the most things planted at both dates alike. large: share of
     things that may cover most of the picture. relief: share of near pairs whose dates are seen from
-    two sides. season: share of pairs whose meadows are greener or drier at one date. crowns: share of
-    near pairs with the same trees at both dates, in another light.
+    two sides. season: share of pairs whose meadows are greener or drier at one date.
     nuisances: differences between the dates where one picture serves as both; `again`: those added
     on top of two real visits.
     """
@@ -65,7 +63,6 @@ class Planting:
     large: float = 0.2
     relief: float = 0.5
     season: float = 0.3
-    crowns: float = 0.0
     nuisances: Nuisances = USUAL
     again: Nuisances = ON_TOP
 
@@ -81,9 +78,6 @@ def plant(library: Library, planting: Planting, seed: int) -> Chip:
     if not place.far and draw.random() < planting.relief:
         date = int(draw.integers(2))
         views[date] = raised(views[date], draw)
-    # Without crowns nothing is drawn, so that pairs are what they were.
-    if planting.crowns and not place.far and draw.random() < planting.crowns:
-        views = wooded(views, draw)
     if draw.random() < planting.season:
         date = int(draw.integers(2))
         views[date] = regrown(views[date], draw)

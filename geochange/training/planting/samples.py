@@ -15,14 +15,9 @@ SIDE_PX = 256
 """The side of planted pairs, twice that of training."""
 
 
-def planted(
-    library: Library, far: bool, count: int, first_seed: int, crowns: float = 0.0
-) -> Iterator[Chip]:
-    """Pairs as training makes them, but larger, from consecutive seeds.
-
-    far: ten metres a pixel. crowns: the share of the others with trees in another light.
-    """
-    planting = Planting(SIDE_PX, 0.85, float(far), 0.3, 5, 0.2, 0.5, 0.2, crowns)
+def planted(library: Library, far: bool, count: int, first_seed: int) -> Iterator[Chip]:
+    """Pairs as training makes them, but larger, from consecutive seeds. far: ten metres a pixel."""
+    planting = Planting(SIDE_PX, 0.85, float(far), 0.3, 5, 0.2, 0.5, 0.2)
     return (plant(library, planting, first_seed + number) for number in range(count))
 
 
