@@ -44,7 +44,9 @@ KNOWN = 0.5
 BIASES = np.linspace(0, 3, 31)
 """How much louder an opinion of change may become, in logits."""
 
-FOLDS = 2
+FOLDS = 5
+"""The confidence of a fifth of the pairs is judged by a rule of the others."""
+
 BINS = 10
 FIRST_SEED = 8_000_000
 """Of the planted pairs: none of these seeds is used in training or in `benchmarks/selection.py`."""
@@ -91,7 +93,7 @@ class Judged:
 class Calibrated:
     """The rule, the bias of the opinion, and how often polygons were changes by their confidence.
 
-    near, far: polygons in BINS of equal width, each by a rule of the other half of the pairs.
+    near, far: polygons in BINS of equal width, each by a rule of other pairs.
     """
 
     rule: ConfidenceRule
@@ -123,11 +125,11 @@ def calibrate(
     looks = [_look(chips, silent, chips is near, watch) for chips in (near, plain)]
     biases = BIASES if card.opinion_m else BIASES[:1]
     bias = _loudest(looks[0], len(quiet), threshold, biases, how.most_false)
-    halves = [_halves(looks[0], threshold, bias), _halves(looks[1], threshold, 0.0)]
-    rule = ConfidenceRule(*(_fitted(Judged.joined(both)) for both in halves))
+    folds = [_folds(looks[0], threshold, bias), _folds(looks[1], threshold, 0.0)]
+    rule = ConfidenceRule(*(_fitted(Judged.joined(parts)) for parts in folds))
     told = replace(card, confidence=rule, opinion_bias=bias)
     write_checkpoint(target, replace(checkpoint, card=told))
-    return Calibrated(rule, bias, *(_crossed(both) for both in halves))
+    return Calibrated(rule, bias, *(_crossed(parts) for parts in folds))
 
 
 def _planted(library: Library, far: bool, how: Calibrating) -> Iterator[Chip]:
@@ -151,22 +153,22 @@ def _loudest(
     pixels = sum(label.size for _, label in looks[-quiet:])
     loudest = 0.0
     for bias in biases.tolist():
-        halves = _halves(looks, threshold, bias)
+        rule = _fitted(Judged.joined(_folds(looks, threshold, bias)))
         unchanged = Judged.joined(
             polygons_of(logits + np.float32(bias), label, threshold)
             for logits, label in looks[-quiet:]
         )
-        sure = confidence_of(unchanged.features, _fitted(Judged.joined(halves))) >= USUAL_LEAST
+        sure = confidence_of(unchanged.features, rule) >= USUAL_LEAST
         if unchanged.false_px[sure].sum() > most_false * pixels:
             break
         loudest = bias
     return round(loudest, 6)
 
 
-def _halves(looks: Looks, threshold: float, bias: float) -> list[Judged]:
-    """The polygons of every other pair, and those of the rest."""
+def _folds(looks: Looks, threshold: float, bias: float) -> list[Judged]:
+    """The polygons of every FOLDS-th pair, from the first, the second ... on."""
     found = [polygons_of(z + np.float32(bias), label, threshold) for z, label in looks]
-    return [Judged.joined(found[fold::FOLDS]) for fold in range(FOLDS)]
+    return [Judged.joined(found[fold::FOLDS]) for fold in range(min(FOLDS, len(found)))]
 
 
 def polygons_of(logits: NDArray[np.float32], label: NDArray[np.uint8], threshold: float) -> Judged:
@@ -193,13 +195,13 @@ def _fitted(polygons: Judged) -> tuple[float, ...]:
     return tuple(np.round(weights, 6).tolist())
 
 
-def _crossed(halves: Sequence[Judged]) -> Reliability:
-    """The polygons of each half, by their confidence as the other half teaches it."""
-    stated = [
-        confidence_of(half.features[half.known], _fitted(other))
-        for half, other in zip(halves, reversed(halves), strict=True)
-    ]
-    truth = [half.truth[half.known] for half in halves]
+def _crossed(folds: Sequence[Judged]) -> Reliability:
+    """The polygons of each fold, by their confidence as the other folds teach it."""
+    stated, truth = [], []
+    for number, fold in enumerate(folds):
+        others = Judged.joined([*folds[:number], *folds[number + 1 :]])
+        stated.append(confidence_of(fold.features[fold.known], _fitted(others)))
+        truth.append(fold.truth[fold.known])
     return reliability(np.concatenate(stated), np.concatenate(truth))
 
 
