@@ -151,9 +151,11 @@ def judge(name: str, library: Library, options: argparse.Namespace) -> None:
     at = model.threshold if options.run else best_quiet(quiet, options.false)
     false = np.mean([(p >= at).mean() for p in sure_of(model, quiet, NEAR_M, options.run)])
     print(f"{name}: threshold {at:.2f}, of unchanged pixels {100 * false:.2f} %", flush=True)
-    for kind, seen in (("near", model), ("far", spec_of(name, opinion=False).build())):
+    for kind in ("near", "far"):
         chips = list(planted(library, kind == "far", options.pairs, FIRST_SEED))
-        said = sure_of(model, answers(seen, chips), FAR_M if kind == "far" else NEAR_M, options.run)
+        said = sure_of(
+            model, answers(model, chips), FAR_M if kind == "far" else NEAR_M, options.run
+        )
         edges = boundary_f1(said, chips, at)
         print(f"  {kind}: {told(f1(said, chips, at))}, boundary {edges:.3f}", flush=True)
     chips = list(with_buildings(library, options.pairs))

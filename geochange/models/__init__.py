@@ -35,7 +35,7 @@ class Prompting:
     clip: MODEL/TAG, FILE or MODEL@FILE. vocabulary: class names. prompts: per-date, published or
     fixed. precision: float32 or bfloat16. compiled: through torch.compile. only: classes of land, of
     which one must stand or have stood on a pixel that is change. likely: the probability of change
-    from which on a land network looks at a tile. opinion: whether its opinion of change may count.
+    from which on a land network looks at a tile.
     """
 
     clip: str | None = None
@@ -45,7 +45,6 @@ class Prompting:
     compiled: bool = False
     only: tuple[str, ...] = ()
     likely: float | None = None
-    opinion: bool = True
 
 
 @dataclass(frozen=True)

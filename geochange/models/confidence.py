@@ -22,8 +22,8 @@ Floats = NDArray[np.float64]
 FEATURES = ("constant", "mean", "peak", "size", "outline", "mean x size", "peak x size")
 """What is known of a polygon; see `features_of`."""
 
-FAR_M = 1.25
-"""Pixels that show more metres than this are far: planted pairs that teach an opinion show 0.3 to 1.2."""
+FAR_M = 3.0
+"""Pixels that show more metres than this are far: between those of planted pairs, 0.3 to 1.2 and 10."""
 
 LARGEST = 100.0
 """No weight is larger, to either side."""
@@ -39,11 +39,7 @@ pixels of true ones than it saves of false ones.
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceRule:
-    """The weights of FEATURES.
-
-    near: for pixels of at most FAR_M metres, where the opinion of a land network counts. far: for
-    larger ones, where the network decides alone.
-    """
+    """The weights of FEATURES. near: for pixels of at most FAR_M metres. far: for larger ones."""
 
     near: tuple[float, ...]
     far: tuple[float, ...]

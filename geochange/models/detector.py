@@ -47,8 +47,7 @@ class DetectorSpec:
     default. vocabulary, prompts: None uses those of the checkpoint. fixed: the names of both dates for
     `fixed` prompts. precision: `auto` uses bfloat16 where it is faster. compiled: use torch.compile.
     cache: the number of cached texts. only: land classes; if given, a pixel is change only if one of
-    them covers it at either date. likely: see LandCompanion. opinion: whether the opinion of the land
-    network counts without `only`, where the card says so.
+    them covers it at either date. likely: see LandCompanion.
     """
 
     model: str
@@ -62,7 +61,6 @@ class DetectorSpec:
     cache: int = 4096
     only: Names = ()
     likely: float = LIKELY
-    opinion: bool = True
 
     def build(self) -> ChangeClipDetector:
         """Read checkpoint and CLIP, and put all of it on the device. Raises InputError."""
@@ -119,7 +117,6 @@ class ChangeClipDetector:
         self.scorer = scorer
         self._other_clip = spec.clip is not None
         self.companion = None if land is None else LandCompanion(land, spec.likely)
-        self._opinion = bool(spec.only) or (spec.opinion and card.opinion_m > 0)
         self._only = [self.land_classes.index(name) for name in spec.only]
         self._settle(spec)
 
@@ -149,11 +146,6 @@ class ChangeClipDetector:
         if self.card.clip != OWN_CLIP or self._other_clip:
             return ALWAYS
         return NamingRule(self.card.meanings, self.card.least_score)
-
-    @property
-    def opinion_m(self) -> float:
-        """The largest pixel in metres at which its land network has an opinion of all changes."""
-        return self.card.opinion_m
 
     @property
     def confidence(self) -> ConfidenceRule | None:
@@ -221,9 +213,9 @@ class ChangeClipDetector:
     ) -> tuple[torch.Tensor, LandLogits | None]:
         """The logits of change, where what was asked for stands or stood; land, if `seen`."""
         logits, land = answer.change[:, 1] - answer.change[:, 0], answer.land
-        if self.companion is not None and (seen or self._opinion):
-            bias = self.card.opinion_bias if self._opinion and not self._only else 0.0
-            logits, land = self.companion.look(batch, logits, self._opinion, bias)
+        if self.companion is not None and (seen or self._only):
+            # Its opinion counts where what it sees is asked for; far away it is worth little.
+            logits, land = self.companion.look(batch, logits, opinion=bool(self._only))
         logits = logits / self.card.temperature
         if not self._only or land is None:
             return logits, land

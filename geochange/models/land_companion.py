@@ -69,12 +69,12 @@ class LandCompanion:
         return self.network.options.head.classes
 
     def look(
-        self, batch: Batch, change: torch.Tensor, opinion: bool = True, bias: float = 0.0
+        self, batch: Batch, change: torch.Tensor, opinion: bool = True
     ) -> tuple[torch.Tensor, LandLogits]:
         """Logits of change as it sees them, and what stands there; NaN where it did not look.
 
         change: (B, H, W) logits of the other network, which stay as they are there, and everywhere
-        where no `opinion` is wanted. bias: added to what it says itself.
+        where no `opinion` is wanted.
         """
         height, width = change.shape[1:]
         size = (len(change), len(self.classes), height, width)
@@ -86,8 +86,7 @@ class LandCompanion:
             for chips in self._asked(likely):
                 dates, logits = self._see(batch[chips], change[chips], part, opinion)
                 asked = likely[chips, None, None]
-                loud = torch.where(asked, logits + bias, change[chips][there])
-                said[chips][:, *part.inner] = loud
+                said[chips][:, *part.inner] = torch.where(asked, logits, change[chips][there])
                 for date, seen in zip(land, dates, strict=True):
                     date[chips][..., *part.inner] = seen.masked_fill(~asked[:, None], torch.nan)
         return said, land

@@ -97,16 +97,6 @@ class KnowsItsNames(Protocol):
 
 
 @runtime_checkable
-class HasOpinion(Protocol):
-    """A ChangeModel that decides otherwise where pixels are larger than its land network knows."""
-
-    @property
-    def opinion_m(self) -> float:
-        """The largest pixel in metres at which its land network has an opinion of all changes."""
-        ...
-
-
-@runtime_checkable
 class StatesConfidence(Protocol):
     """A ChangeModel whose polygons have a calibrated confidence."""
 

@@ -171,15 +171,14 @@ def _is_file(name: str) -> bool:
 def _go_on(checkpoint: Checkpoint, how: Regularisation) -> tuple[ChangeClip, Card]:
     """A network that continues from a checkpoint.
 
-    Its scores are dropped, as training changes it. So are the opinion of a land network and the
-    confidence of polygons: both were fitted to the change that the network found before.
+    Its scores are dropped, as training changes it. So is the confidence of polygons, which was fitted
+    to the change that the network found before.
     """
     card = checkpoint.card
     options = regularised(card.options, how)
     network = replace(checkpoint, card=replace(card, options=options)).build()
-    fresh = replace(card, threshold=0.5, temperature=1.0, confidence=None)
-    fresh = replace(fresh, opinion_m=0.0, opinion_bias=0.0)
-    return network, replace(fresh, options=options, metrics={})
+    fresh = replace(card, threshold=0.5, temperature=1.0, metrics={}, confidence=None)
+    return network, replace(fresh, options=options)
 
 
 def _from_clip(

@@ -17,7 +17,6 @@ from torch.nn import functional as F
 
 from geochange.chip import UNKNOWN, Chip
 from geochange.models.changeclip.land_network import LandNetwork
-from geochange.models.confidence import FAR_M
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.batch import collate
 from geochange.models.inference.predict import show
@@ -30,9 +29,8 @@ class Weighing:
     """How the opinion is learnt.
 
     pairs: of each kind. channels: of the opinion. batch: pairs of each kind in a step. rate: the
-    learning rate, which falls to 0. up_to_m: see Card.opinion_m. dice: its weight beside the
-    cross-entropy. most_false: the share of unchanged pixels of places kept out that the opinion may
-    call changed.
+    learning rate, which falls to 0. dice: its weight beside the cross-entropy. most_false: the
+    share of unchanged pixels of places kept out that the opinion may call changed.
     """
 
     pairs: int = 160
@@ -40,7 +38,6 @@ class Weighing:
     steps: int = 500
     batch: tuple[int, int, int] = (6, 3, 3)
     rate: float = 0.01
-    up_to_m: float = FAR_M
     dice: float = 0.5
     most_false: float = 0.01
     seed: int = 0
@@ -80,8 +77,7 @@ def weigh(
     assert checkpoint.card.land is not None
     plain = replace(checkpoint.card.land, opinion=0)
     bare = {name: x for name, x in checkpoint.land.items() if not name.startswith("opinion.")}
-    silent = replace(checkpoint.card, land=plain, opinion_m=0.0)
-    without = replace(checkpoint, card=silent, land=bare)
+    without = replace(checkpoint, card=replace(checkpoint.card, land=plain), land=bare)
     model = DetectorSpec("").of(without)
     torch.manual_seed(how.seed)
     network = LandNetwork(replace(plain, opinion=how.channels))
@@ -89,13 +85,7 @@ def weigh(
     lessons = [_look(model, kind, chips, how, watch) for kind, chips in taught.items()]
     assert network.opinion is not None
     _learn(network.opinion, lessons, how, watch)
-    card = replace(
-        checkpoint.card,
-        land=network.options,
-        opinion_m=how.up_to_m,
-        opinion_bias=0.0,
-        confidence=None,
-    )
+    card = replace(checkpoint.card, land=network.options)
     # Every class is asked for: what it then calls change, it calls so by its opinion alone.
     asked = DetectorSpec("", only=network.options.head.classes)
     opinionated = replace(checkpoint, card=card, land=network.state_dict())

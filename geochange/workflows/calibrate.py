@@ -20,7 +20,6 @@ from geochange.grid.probability import FULL, level, to_bytes
 from geochange.grid.tiling import Window
 from geochange.models.confidence import (
     FEATURES,
-    USUAL_LEAST,
     ConfidenceRule,
     confidence_of,
     features_of,
@@ -41,9 +40,6 @@ HIT = 0.25
 KNOWN = 0.5
 """Polygons of which a smaller share of the pixels is known do not count."""
 
-BIASES = np.linspace(0, 3, 31)
-"""How much louder an opinion of change may become, in logits."""
-
 FOLDS = 5
 """The confidence of a fifth of the pairs is judged by a rule of the others."""
 
@@ -51,53 +47,46 @@ BINS = 10
 FIRST_SEED = 8_000_000
 """Of the planted pairs: none of these seeds is used in training or in `benchmarks/selection.py`."""
 
-Looks = list[tuple[NDArray[np.float32], NDArray[np.uint8]]]
-"""The logits of change and the label of each pair."""
-
 
 @dataclass(frozen=True)
 class Calibrating:
     """How the confidence is fitted.
 
-    unchanged: pairs of real visits. planted: pairs of each kind; on most ground little changes, so
-    that there are fewer. most_false: the share of the pixels of unchanged pairs that polygons of the
-    usual confidence may cover.
+    unchanged: pairs of real visits. planted: pairs of each kind; on most ground nothing changes, so
+    that there are half as many.
     """
 
     unchanged: int = 283
-    planted: int = 94
-    most_false: float = 0.01
+    planted: int = 141
 
 
 @dataclass(frozen=True)
 class Judged:
     """Polygons with their FEATURES, (polygon, feature), and whether each is a change.
 
-    known: whether enough of its pixels have a label. false_px: how many did not change.
+    known: whether enough of its pixels have a label.
     """
 
     features: NDArray[np.float64]
     truth: NDArray[np.bool_]
     known: NDArray[np.bool_]
-    false_px: NDArray[np.int64]
 
     @classmethod
     def joined(cls, parts: Iterable[Judged]) -> Judged:
         """All polygons of some parts."""
         every = list(parts)
-        names = ("features", "truth", "known", "false_px")
+        names = ("features", "truth", "known")
         return cls(*(np.concatenate([getattr(part, name) for part in every]) for name in names))
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """The rule, the bias of the opinion, and how often polygons were changes by their confidence.
+    """The rule, and how often polygons were changes by their confidence.
 
     near, far: polygons in BINS of equal width, each by a rule of other pairs.
     """
 
     rule: ConfidenceRule
-    bias: float
     near: Reliability
     far: Reliability
 
@@ -107,8 +96,7 @@ def calibrate(
 ) -> Calibrated:
     """Write `source` as `target`, with the confidence of its polygons fitted to images in `data`.
 
-    The opinion of a land network is made as loud as `how.most_false` allows. Raises InputError if
-    `source` is no checkpoint, or no places of `data` are kept out of training.
+    Raises InputError if `source` is no checkpoint, or no places of `data` are kept out of training.
     """
     checkpoint, library = read_checkpoint(source), read_library(data, kept_out=True)
     how = how or Calibrating()
@@ -118,56 +106,24 @@ def calibrate(
             f"{data}: calibrating needs places seen twice from the air, of cities that are kept out; "
             "see docs/default-network.md"
         )
-    card, threshold = checkpoint.card, checkpoint.card.threshold
-    near = [*_planted(library, False, how), *quiet]
-    plain = [*near, *_planted(library, True, how)]
-    silent = replace(checkpoint, card=replace(card, opinion_bias=0.0))
-    looks = [_look(chips, silent, chips is near, watch) for chips in (near, plain)]
-    biases = BIASES if card.opinion_m else BIASES[:1]
-    bias = _loudest(looks[0], len(quiet), threshold, biases, how.most_false)
-    folds = [_folds(looks[0], threshold, bias), _folds(looks[1], threshold, 0.0)]
-    rule = ConfidenceRule(*(_fitted(Judged.joined(parts)) for parts in folds))
-    told = replace(card, confidence=rule, opinion_bias=bias)
-    write_checkpoint(target, replace(checkpoint, card=told))
-    return Calibrated(rule, bias, *(_crossed(parts) for parts in folds))
+    near = _judged([*_planted(library, False, how), *quiet], checkpoint, watch)
+    far = _judged([*_planted(library, True, how)], checkpoint, watch)
+    rule = ConfidenceRule(*(_fitted(Judged.joined(folds)) for folds in (near, far)))
+    write_checkpoint(target, replace(checkpoint, card=replace(checkpoint.card, confidence=rule)))
+    return Calibrated(rule, _crossed(near), _crossed(far))
 
 
 def _planted(library: Library, far: bool, how: Calibrating) -> Iterator[Chip]:
     return planted(library, far, how.planted, FIRST_SEED)
 
 
-def _look(chips: Sequence[Chip], checkpoint: Checkpoint, near: bool, watch: Watch) -> Looks:
-    """What a network finds in pairs. near: whether the opinion of its land network counts."""
-    model, looks = DetectorSpec("", opinion=near).of(checkpoint), []
+def _judged(chips: Sequence[Chip], checkpoint: Checkpoint, watch: Watch) -> list[Judged]:
+    """The polygons that a network finds in every FOLDS-th pair, from the first, the second ... on."""
+    model, found = DetectorSpec("").of(checkpoint), []
     for number, chip in enumerate(chips, start=1):
-        label = np.asarray(chip.label)
-        looks.append((show(model, [chip], 1, str(model.device)).logits[0], label))
-        watch("look", number, len(chips), "near" if near else "all, by the network alone")
-    return looks
-
-
-def _loudest(
-    looks: Looks, quiet: int, threshold: float, biases: NDArray[np.float64], most_false: float
-) -> float:
-    """The largest bias up to which polygons cover no more of unchanged pairs, the last `quiet` ones."""
-    pixels = sum(label.size for _, label in looks[-quiet:])
-    loudest = 0.0
-    for bias in biases.tolist():
-        rule = _fitted(Judged.joined(_folds(looks, threshold, bias)))
-        unchanged = Judged.joined(
-            polygons_of(logits + np.float32(bias), label, threshold)
-            for logits, label in looks[-quiet:]
-        )
-        sure = confidence_of(unchanged.features, rule) >= USUAL_LEAST
-        if unchanged.false_px[sure].sum() > most_false * pixels:
-            break
-        loudest = bias
-    return round(loudest, 6)
-
-
-def _folds(looks: Looks, threshold: float, bias: float) -> list[Judged]:
-    """The polygons of every FOLDS-th pair, from the first, the second ... on."""
-    found = [polygons_of(z + np.float32(bias), label, threshold) for z, label in looks]
+        logits = show(model, [chip], 1, str(model.device)).logits[0]
+        found.append(polygons_of(logits, np.asarray(chip.label), model.threshold))
+        watch("look", number, len(chips), "")
     return [Judged.joined(found[fold::FOLDS]) for fold in range(min(FOLDS, len(found)))]
 
 
@@ -184,7 +140,7 @@ def polygons_of(logits: NDArray[np.float32], label: NDArray[np.uint8], threshold
     pixels, corners = (rows[name].astype(np.float64) for name in ("pixels", "corners"))
     features = features_of(rows["total"] / pixels / FULL, rows["peak"] / FULL, pixels, corners)
     enough = known >= np.maximum(1, KNOWN * pixels)
-    return Judged(features, changed >= HIT * known, enough, known - changed)
+    return Judged(features, changed >= HIT * known, enough)
 
 
 def _fitted(polygons: Judged) -> tuple[float, ...]:

@@ -30,7 +30,6 @@ from geochange.models.inference.predict import (
     confidence_of,
     land_classes_of,
     naming_of,
-    opinion_m_of,
 )
 from geochange.mosaic.schedule import in_flight
 from geochange.progress import Progress, silent
@@ -161,10 +160,9 @@ def plan_work(checked: CheckedRun) -> RunSpec:
     # An unknown name is refused before any pixel is read.
     only = chosen(options.only, classes_of(model), land_classes_of(model))
     threshold = model.threshold if options.threshold is None else options.threshold
-    pixel_m = sqrt(pixel_m2(checked.pair.grid))
-    far = 0 < opinion_m_of(model) < pixel_m
-    spec = _seeing(spec, only.land, threshold, far)
+    spec = _seeing(spec, only.land, threshold)
     rule = None if only.land else confidence_of(model)
+    pixel_m = sqrt(pixel_m2(checked.pair.grid))
     sample, checks = _look(checked)
     radiometry = sample.radiometry(checked.stretch, options.match)
     statistics = model.fit(sample.chips(radiometry))
@@ -190,15 +188,11 @@ def plan_work(checked: CheckedRun) -> RunSpec:
     )
 
 
-def _seeing(spec: ModelSpec, only: tuple[str, ...], threshold: float, far: bool) -> ModelSpec:
-    """The spec of a model that looks what stands there wherever a polygon may come to lie.
-
-    far: whether pixels are too large for its land network to have an opinion of all changes.
-    """
+def _seeing(spec: ModelSpec, only: tuple[str, ...], threshold: float) -> ModelSpec:
+    """The spec of a model that looks what stands there wherever a polygon may come to lie."""
     # Most thresholds are higher, and resume what others have begun.
     likely = threshold if threshold < LIKELY else None
-    settled = replace(spec.prompting, only=only, likely=likely, opinion=not far)
-    return replace(spec, prompting=settled)
+    return replace(spec, prompting=replace(spec.prompting, only=only, likely=likely))
 
 
 def _look(checked: CheckedRun) -> tuple[SceneSample, Inspection | None]:

@@ -164,23 +164,6 @@ def test_an_opinion_is_part_of_the_file_and_of_the_answer(joined: Path, tmp_path
     torch.testing.assert_close(unasked, before / 2)
 
 
-def test_an_opinion_counts_for_all_change_where_the_card_says_so(
-    joined: Path, tmp_path: Path
-) -> None:
-    first, network = read_checkpoint(joined), opinionated(joined, 2.0)
-    card = replace(first.card, land=network.options, opinion_m=3.0, opinion_bias=0.5)
-    file = tmp_path / "opinion.safetensors"
-    write_checkpoint(file, replace(first, card=card, land=network.state_dict()))
-    before = detector(joined).change_logits(batch())
-    near = detector(file, likely=1e-9)
-    assert near.opinion_m == 3.0
-    torch.testing.assert_close(near.change_logits(batch()), before + 2.5, atol=1e-5, rtol=1e-5)
-    asked = detector(file, likely=1e-9, only=CLASSES).change_logits(batch())
-    torch.testing.assert_close(asked, before + 2, atol=1e-5, rtol=1e-5)
-    far = detector(file, likely=1e-9, opinion=False).change_logits(batch())
-    torch.testing.assert_close(far, before)
-
-
 def test_chips_without_data_are_unseen(joined: Path) -> None:
     picture = np.asarray(batch().before[0].permute(1, 2, 0))
     valid = np.ones((64, 64), np.bool_)

@@ -39,9 +39,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     assert SMALL_LITE.land is not None
     land = LandNetworkOptions(SMALL_LITE.visual, SMALL_LITE.land)  # type: ignore[arg-type]
     rule = ConfidenceRule(NEAR, FAR)
-    card = Card(
-        SMALL_RESNET, prompts="fixed", threshold=0.7, land=land, opinion_m=3.0, confidence=rule
-    )
+    card = Card(SMALL_RESNET, prompts="fixed", threshold=0.7, land=land, confidence=rule)
     file = tmp_path_factory.mktemp("model") / "model.safetensors"
     write_checkpoint(
         file, Checkpoint(card, small.state_dict(), land=land_tensors(lite.state_dict()))
@@ -91,13 +89,13 @@ def test_a_run_and_polygonize_leave_out_what_is_surely_nothing(model: str, tmp_p
 def test_the_size_of_pixels_decides(model: str, tmp_path: Path, pixel_m: float, near: bool) -> None:
     pair = make_pair(tmp_path, pixel_m)
 
-    def planned(**more: object) -> tuple[bool, tuple[float, ...], float]:
+    def planned(**more: object) -> tuple[tuple[float, ...], float]:
         options = RunOptions.parse({"model": model, **OPTIONS, **more})
         work = plan_work(check_run(*pair, tmp_path / "out.gpkg", options))
-        return work.spec.prompting.opinion, work.confidence.weights, work.confidence.least
+        return work.confidence.weights, work.confidence.least
 
-    assert planned() == ((True, NEAR, 0.5) if near else (False, FAR, 0.0))
-    assert planned(only="building") == (near, (), 0.0)
-    assert planned(model="cva") == (True, (), 0.0)
+    assert planned() == ((NEAR, 0.5) if near else (FAR, 0.0))
+    assert planned(only="building") == ((), 0.0)
+    assert planned(model="cva") == ((), 0.0)
     with pytest.raises(OptionError, match=r"--min-confidence 0\.3: cva states no confidence"):
         planned(model="cva", min_confidence=0.3)

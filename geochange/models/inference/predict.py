@@ -24,7 +24,6 @@ from geochange.models.inference.request import (
     confidence_of,
     land_classes_of,
     naming_of,
-    opinion_m_of,
 )
 from geochange.models.protocol import ChangeModel, SeesLand
 
@@ -36,7 +35,6 @@ __all__ = [
     "cores",
     "land_classes_of",
     "naming_of",
-    "opinion_m_of",
     "predict",
     "see_land",
     "show",

@@ -20,7 +20,6 @@ from geochange.models.inference.transfer import Coming
 from geochange.models.protocol import (
     ALWAYS,
     ChangeModel,
-    HasOpinion,
     KnowsItsNames,
     NamesClasses,
     NamingRule,
@@ -80,11 +79,6 @@ def classes_of(model: ChangeModel) -> tuple[str, ...]:
 def naming_of(model: ChangeModel) -> NamingRule:
     """The naming rule of a model; by default a name is always assigned."""
     return model.naming if isinstance(model, KnowsItsNames) else ALWAYS
-
-
-def opinion_m_of(model: ChangeModel) -> float:
-    """The largest pixel at which a model's land network has an opinion; 0 for most models."""
-    return model.opinion_m if isinstance(model, HasOpinion) else 0.0
 
 
 def confidence_of(model: ChangeModel) -> ConfidenceRule | None:

@@ -26,8 +26,6 @@ OWN_CLIP = "own"
 """The value of `clip` for a CLIP that is stored in the same file as the network."""
 LARGEST = 2**24
 """No size in the options of a network reaches this value."""
-LARGEST_BIAS = 20.0
-"""No bias of an opinion is larger, in logits, to either side."""
 MOST_CLASSES = 254
 """The largest number of classes of a land head; class numbers are stored as uint8."""
 _TOWERS: dict[str, type[VisualOptions]] = {
@@ -47,9 +45,6 @@ class Card:
     clip: "own" where the file holds the CLIP that names classes, "" where it is looked for elsewhere.
     meanings, least_score: when that CLIP's names are said; see NamingRule.
     land: the land network that the file holds beside the network; None where it holds none.
-    opinion_m: the largest pixel, in metres, at which the land network's opinion of change counts for
-    all changes; at larger ones it counts for the classes of `--only` alone. opinion_bias: what is added
-    to its logits where it counts for all changes.
     confidence: the confidence of polygons; None where it is not calibrated.
     """
 
@@ -65,8 +60,6 @@ class Card:
     meanings: tuple[Names, ...] = ()
     least_score: float = 0.0
     land: LandNetworkOptions | None = None
-    opinion_m: float = 0.0
-    opinion_bias: float = 0.0
     confidence: ConfidenceRule | None = None
 
     def to_json(self) -> str:
@@ -77,11 +70,10 @@ class Card:
         options["visual"]["kind"] = kind
         land = None if self.land is None else asdict(self.land)
         values |= {"format": FORMAT, "options": options, "land": land}
-        values["confidence"] = self.confidence and self.confidence.to_json()
-        # Earlier versions read the card of a network that has none of these.
-        for name in ("opinion_m", "opinion_bias", "confidence"):
-            if not values[name]:
-                del values[name]
+        if self.confidence is None:
+            del values["confidence"]  # earlier versions read the card of such a network
+        else:
+            values["confidence"] = self.confidence.to_json()
         return json.dumps(values, ensure_ascii=False, sort_keys=True, default=dict)
 
     @classmethod
@@ -126,10 +118,6 @@ def _checked(card: Card) -> Card:
         raise InputError(f"a least score of {card.least_score}: it lies between 0 and 1")
     if not 0.0 < _number(card.temperature) < math.inf:
         raise InputError(f"a temperature of {card.temperature}: it is a number above 0")
-    if not 0.0 <= _number(card.opinion_m) < math.inf:
-        raise InputError(f"an opinion up to {card.opinion_m} m: it is a number from 0 on")
-    if not abs(_number(card.opinion_bias)) <= LARGEST_BIAS:
-        raise InputError(f"an opinion's bias of {card.opinion_bias}: at most {LARGEST_BIAS:g}")
     if card.land is not None and card.options.land is not None:
         raise InputError("a land network beside a network that has a land head; it has one of them")
     if not isinstance(card.vocabulary, list | tuple):
