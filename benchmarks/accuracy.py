@@ -42,6 +42,9 @@ from geochange.workflows.detect import detect
 
 SQUARE_PX = 256
 
+SZTAKI_M, NAIP_M = 1.5, 0.6
+"""The pixels of images that say nothing of it, in metres."""
+
 Photo = NDArray[np.uint8]
 
 
@@ -84,18 +87,18 @@ def pairs(folder: Path, names: tuple[str, ...], bands: str) -> Iterator[Case]:
         yield Case(place / "before.tif", place / "after.tif", bands, changed)
 
 
-def chips(folder: Path, name: str, scratch: Path) -> Iterator[Case]:
+def chips(folder: Path, name: str, pixel_m: float, scratch: Path) -> Iterator[Case]:
     """Chips of FOLDER/chips, each as its own raster."""
     for label in sorted((folder / "chips" / name).glob("*/label/*.png")):
         dates = [_photo(label.parents[1] / date / label.name) for date in ("time1", "time2")]
-        yield _laid_down(dates, _photo(label)[..., 0] > 0, scratch)
+        yield _laid_down(dates, _photo(label)[..., 0] > 0, pixel_m, scratch)
 
 
 def revisits(folder: Path, scratch: Path) -> Iterator[Case]:
     """Pairs of consecutive aerial images of each place, in cities that are kept out of training."""
     for place in read_library(folder, kept_out=True).places:
         for dates in [] if place.far else pairwise(place.visits):
-            yield _laid_down(dates, np.zeros(dates[0].shape[:2], np.bool_), scratch)
+            yield _laid_down(dates, np.zeros(dates[0].shape[:2], np.bool_), NAIP_M, scratch)
 
 
 def _photo(file: Path) -> Photo:
@@ -103,9 +106,11 @@ def _photo(file: Path) -> Photo:
         return np.asarray(image.convert("RGB"))
 
 
-def _laid_down(dates: Sequence[Photo], changed: NDArray[np.bool_], scratch: Path) -> Case:
-    """Images without a CRS, placed somewhere in UTM zone 32N with pixels of half a metre."""
-    transform = Affine(0.5, 0, 691_000, 0, -0.5, 5_335_000)
+def _laid_down(
+    dates: Sequence[Photo], changed: NDArray[np.bool_], pixel_m: float, scratch: Path
+) -> Case:
+    """Images without a CRS, placed somewhere in UTM zone 32N with pixels of their true size."""
+    transform = Affine(pixel_m, 0, 691_000, 0, -pixel_m, 5_335_000)
     paths = scratch / "before.tif", scratch / "after.tif"
     for path, date in zip(paths, dates, strict=True):
         write_picture(path, date, Grid(CRS.from_epsg(32632), transform, changed.shape))
@@ -117,7 +122,7 @@ SETS: dict[str, Callable[[Path, Path], Iterator[Case]]] = {
     "OSCD": lambda folder, _: pairs(
         folder, ("oscd_rennes", "oscd_nantes", "oscd_bordeaux"), "4,3,2"
     ),
-    "SZTAKI": lambda folder, scratch: chips(folder, "sztaki", scratch),
+    "SZTAKI": lambda folder, scratch: chips(folder, "sztaki", SZTAKI_M, scratch),
     "revisits": revisits,
 }
 

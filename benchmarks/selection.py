@@ -2,9 +2,11 @@
 
 python benchmarks/selection.py FOLDER [MODEL ...]: FOLDER holds the pictures of
 docs/default-network.md; only those that are kept out are used. It uses the lowest threshold of each
-model that calls at most --false of unchanged revisits changed, and prints:
+model that calls at most --false of unchanged revisits changed, or with --run the model's own, and then
+leaves out polygons as `geochange run` does. It prints:
 
-near, far: pixel F1 of changes planted into aerial and into satellite images. building: pixel F1 of
+near, far: pixel F1 of changes planted into aerial and into satellite images, and F1 of their
+outlines. building: pixel F1 of
 labelled buildings planted among other changes, with only building. land: IoU of buildings on
 labelled images, for a network with a land head. No image and no label is one of those that
 `accuracy.py` measures with.
@@ -19,23 +21,36 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.special import expit
 
 from geochange.chip import Chip
+from geochange.grid.probability import FULL, level
+from geochange.grid.tiling import Window
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.predict import show
 from geochange.models.weights.checkpoint import read_checkpoint
 from geochange.models.weights.locate import locate
+from geochange.running.confidence import UNSTATED, Confidence, confidence_for
 from geochange.trainer.land_judging import judge_land
 from geochange.training.data.land_pictures import read_land
+from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
 from geochange.training.metrics.counts import UNKNOWN
 from geochange.training.planting import Library, planted, read_library, unchanged
 from geochange.training.planting.built import settle
+from geochange.vector.changes import SPECK_PX
+from geochange.vector.tracing.regions import trace
 
 FIRST_SEED = 7_000_000
 """Of the planted pairs: none of these seeds is used in training."""
 
 STEPS = np.linspace(0.02, 0.98, 97)
+NEAR_M, FAR_M = 0.6, 10.0
+"""The size of the pixels of planted pairs, about, in metres."""
+
+NEAR_PX = 3
+"""How far an outline may be off, in pixels."""
+
 SHOWN_PX = 96
 """The largest size in pixels of a planted building."""
 
@@ -85,23 +100,69 @@ def f1(
     return 2 * tp / max(1, 2 * tp + fp + fn), tp / max(1, tp + fp), tp / max(1, tp + fn)
 
 
+def sure_of(
+    model: ChangeClipDetector,
+    probabilities: Sequence[NDArray[np.float32]],
+    pixel_m: float,
+    as_run: bool,
+) -> list[NDArray[np.float32]]:
+    """The probabilities without polygons that a run leaves out, if wanted: 0 there."""
+    rule = model.confidence
+    sure = confidence_for(rule, pixel_m, None, "") if as_run else UNSTATED
+    return [_sure(p, model.threshold, sure) if as_run else p for p in probabilities]
+
+
+def _sure(p: NDArray[np.float32], threshold: float, sure: Confidence) -> NDArray[np.float32]:
+    whole = Window(0, 0, *p.shape)
+    values, lowest = np.rint(p * FULL).astype(np.uint8), level(threshold)
+    rows = trace(values, whole, lowest, whole.width).regions.rows
+    kept = rows["pixels"] >= SPECK_PX
+    keep = sure.filter()
+    if keep is not None:
+        kept &= keep.confidence(rows) >= keep.least
+    numbers = ndimage.label(values >= lowest)[0]
+    own = numbers.ravel()[rows["first"][kept]]
+    return np.where(np.isin(numbers, own), p, np.float32(0))
+
+
+def boundary_f1(
+    probabilities: Sequence[NDArray[np.float32]], chips: Sequence[Chip], threshold: float
+) -> float:
+    """F1 of outlines that lie within NEAR_PX of each other."""
+    counts = (
+        boundary_counts(p >= threshold, np.asarray(chip.label), NEAR_PX)
+        for p, chip in zip(probabilities, chips, strict=True)
+    )
+    return sum(counts, BoundaryCounts()).f1
+
+
+def spec_of(name: str, **options: Any) -> DetectorSpec:
+    return DetectorSpec(str(locate(name)), **options)
+
+
 def told(values: tuple[float, ...]) -> str:
     return " ".join(f"{value:.3f}" for value in values)
 
 
 def judge(name: str, library: Library, options: argparse.Namespace) -> None:
     """Print the figures of a model."""
-    model = DetectorSpec(str(locate(name))).build()
-    at = best_quiet(answers(model, unchanged(library, options.pairs)), options.false)
-    print(f"{name}: threshold {at:.2f}", flush=True)
+    model = spec_of(name).build()
+    quiet = answers(model, unchanged(library, options.pairs))
+    at = model.threshold if options.run else best_quiet(quiet, options.false)
+    false = np.mean([(p >= at).mean() for p in sure_of(model, quiet, NEAR_M, options.run)])
+    print(f"{name}: threshold {at:.2f}, of unchanged pixels {100 * false:.2f} %", flush=True)
     for kind in ("near", "far"):
         chips = list(planted(library, kind == "far", options.pairs, FIRST_SEED))
-        print(f"  {kind}: {told(f1(answers(model, chips), chips, at))}", flush=True)
+        said = sure_of(
+            model, answers(model, chips), FAR_M if kind == "far" else NEAR_M, options.run
+        )
+        edges = boundary_f1(said, chips, at)
+        print(f"  {kind}: {told(f1(said, chips, at))}, boundary {edges:.3f}", flush=True)
     chips = list(with_buildings(library, options.pairs))
     print(f"  building, as change: {told(f1(answers(model, chips), chips, at))}", flush=True)
     if not model.land_classes:
         return
-    only = DetectorSpec(str(locate(name)), only=("building",)).build()
+    only = spec_of(name, only=("building",)).build()
     print(f"  building: {told(f1(answers(only, chips), chips, at))}", flush=True)
     if not options.land:
         return
@@ -117,6 +178,7 @@ def main() -> None:
     parser.add_argument("models", nargs="*", default=["changeclip-small"])
     parser.add_argument("--pairs", type=int, default=100)
     parser.add_argument("--false", type=float, default=0.01)
+    parser.add_argument("--run", action="store_true")
     parser.add_argument("--land", action="store_true")
     options = parser.parse_args()
     library = read_library(options.folder, kept_out=True)

@@ -60,6 +60,13 @@ class OutlineOptions(Options):
     min_area: float | None = Field(
         None, ge=0, description="smallest polygon, square metres; else 16 pixels"
     )
+    min_confidence: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="least confidence of a polygon; else 0.5, or 0 of pixels of some metres and of "
+        "models without calibration",
+    )
     simplify: float = Field(
         0.5, ge=0, le=100, description="how far outlines may move to have fewer points, in pixels"
     )

@@ -14,7 +14,8 @@ from geochange.errors import InputError, OptionError
 from geochange.land import LIKELY
 from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import Answer, ChangeClip, joined, pad
-from geochange.models.inference.batch import Batch
+from geochange.models.confidence import ConfidenceRule
+from geochange.models.inference.batch import Batch, check_rgb
 from geochange.models.inference.precision import Precision, choose
 from geochange.models.land_companion import LandCompanion
 from geochange.models.land_logits import LandLogits, numbers_of, only_where
@@ -147,6 +148,11 @@ class ChangeClipDetector:
         return NamingRule(self.card.meanings, self.card.least_score)
 
     @property
+    def confidence(self) -> ConfidenceRule | None:
+        """The rule of the card. It is fitted to all changes, so there is none for some classes."""
+        return None if self._only else self.card.confidence
+
+    @property
     def land_classes(self) -> Names:
         """The classes of the land head or network; empty without one."""
         land = self.companion or self.card.options.land
@@ -162,7 +168,7 @@ class ChangeClipDetector:
     @torch.inference_mode()
     def class_scores(self, batch: Batch) -> Scores:
         """(B, V) probabilities of `classes` at both dates; V is 0 with fixed prompts."""
-        _check(batch)
+        check_rgb(batch)
         if self.prompts == "fixed":
             empty = torch.zeros(len(batch), 0, device=self.device)
             return empty, empty
@@ -175,13 +181,13 @@ class ChangeClipDetector:
     @torch.inference_mode()
     def change_logits(self, batch: Batch, scores: Scores | None = None) -> torch.Tensor:
         """(B, H, W) float32. scores: from `class_scores`; None computes them here."""
-        _check(batch)
+        check_rgb(batch)
         return self.named_logits(batch, self.names(batch, scores))
 
     @torch.inference_mode()
     def named_logits(self, batch: Batch, names: BothNames) -> torch.Tensor:
         """(B, H, W) float32, with given class names for each chip at both dates."""
-        _check(batch)
+        check_rgb(batch)
         return self._decided(batch, self._answers(batch, *names))[0]
 
     @torch.inference_mode()
@@ -192,7 +198,7 @@ class ChangeClipDetector:
 
         scores: see `change_logits`. UNSEEN where a land network did not look.
         """
-        _check(batch)
+        check_rgb(batch)
         logits, land = self._decided(batch, self._answers(batch, *self.names(batch, scores)), True)
         return logits, numbers_of(land)
 
@@ -239,7 +245,7 @@ class ChangeClipDetector:
             for date in (before, after)
         )
         batch = Batch(one, two, torch.ones_like(one[:, 0], dtype=torch.bool))
-        _check(batch)
+        check_rgb(batch)
         if not len(batch) == len(two) == len(names_before) == len(names_after):
             raise InputError("both dates need the same number of pictures and of lists of names")
         names = ([tuple(n) for n in date] for date in (names_before, names_after))
@@ -269,21 +275,6 @@ class ChangeClipDetector:
         height, width = before.shape[2:]
         padded = (pad(date) for date in (before, after))
         return self._answer(*padded, one, two).cut(height, width)
-
-
-def _check(batch: Batch) -> None:
-    """Refuse batches that are not RGB in 0-255 at both dates. Raises InputError."""
-    for date in (batch.before, batch.after):
-        if date.ndim != 4 or date.shape[1] != 3 or date.shape != batch.before.shape:
-            raise InputError(f"pixels of shape {tuple(date.shape)}: RGB of both dates is needed")
-        if date.dtype == torch.uint8 or not len(date):
-            continue
-        low, high = (float(edge) for edge in date.float().aminmax())
-        if not (low >= 0.0 and high <= 255.0):
-            raise InputError(
-                f"pixels from {low:g} to {high:g}: ChangeCLIP takes 8-bit RGB, so stretch the "
-                "rasters to 0-255 first"
-            )
 
 
 def load_model(

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from geochange.chip import Chip
+from geochange.models.confidence import ConfidenceRule
 from geochange.models.inference.batch import Batch
 
 Statistics = Mapping[str, Any]
@@ -92,6 +93,16 @@ class KnowsItsNames(Protocol):
     @property
     def naming(self) -> NamingRule:
         """Its naming rule."""
+        ...
+
+
+@runtime_checkable
+class StatesConfidence(Protocol):
+    """A ChangeModel whose polygons have a calibrated confidence."""
+
+    @property
+    def confidence(self) -> ConfidenceRule | None:
+        """The confidence of its polygons; None where it is not calibrated."""
         ...
 
 

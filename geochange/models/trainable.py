@@ -169,11 +169,16 @@ def _is_file(name: str) -> bool:
 
 
 def _go_on(checkpoint: Checkpoint, how: Regularisation) -> tuple[ChangeClip, Card]:
-    """A network that continues from a checkpoint. Its scores are dropped, as training changes it."""
+    """A network that continues from a checkpoint.
+
+    Its scores are dropped, as training changes it. So is the confidence of polygons, which was fitted
+    to the change that the network found before.
+    """
     card = checkpoint.card
     options = regularised(card.options, how)
     network = replace(checkpoint, card=replace(card, options=options)).build()
-    return network, replace(card, options=options, threshold=0.5, temperature=1.0, metrics={})
+    fresh = replace(card, threshold=0.5, temperature=1.0, metrics={}, confidence=None)
+    return network, replace(fresh, options=options)
 
 
 def _from_clip(

@@ -30,6 +30,9 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
         "perimeter_m": Field("Perimeter (m)", "Metres on the ellipsoid, holes included"),
         "confidence_mean": Field("Confidence, mean", "Mean probability of its pixels, 0 to 1"),
         "confidence_max": Field("Confidence, highest", "Highest probability of a pixel, 0 to 1"),
+        "confidence": Field(
+            "Confidence", "Probability that it is a change; null if the model is not calibrated"
+        ),
         "touches_edge": Field("Touches edge", "May go on outside of what was seen"),
         "before_class": Field(
             "Class before", "What was there, by pixel or tile; null if not named"

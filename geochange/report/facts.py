@@ -76,6 +76,7 @@ class Group:
 class Change:
     """One change. centre: (longitude, latitude) of a point in it; None where there is no lon/lat.
 
+    confidence: the probability that it is a change; None of a model that is not calibrated.
     before_class, after_class, change: class names by the network, such as "farmland -> building";
     None without names.
     """
@@ -87,6 +88,7 @@ class Change:
     confidence_max: float
     touches_edge: bool
     centre: Point | None
+    confidence: float | None = None
     before_class: str | None = None
     after_class: str | None = None
     change: str | None = None

@@ -107,6 +107,7 @@ def record(
         "options": checked.options.model_dump_json(),
         "fills": json.dumps(fills(work.pair)),
         "probability_level": str(work.level),
+        **work.confidence.record(),
         "radiometry": repr(work.radiometry),
         "checks": json.dumps(None if work.checks is None else work.checks.to_json()),
         "unreadable": json.dumps(unreadable.merged().to_json()),

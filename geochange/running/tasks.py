@@ -37,6 +37,7 @@ from geochange.raster.access.unreadable import (
 from geochange.raster.lattice import Read
 from geochange.raster.pair import RasterPair
 from geochange.raster.scene.radiometry import Radiometry
+from geochange.running.confidence import UNSTATED, Confidence
 from geochange.running.read_failures import FailureRecords
 from geochange.running.scope import Scope, area_of, keep_area
 from geochange.running.thumbnails import ThumbnailStores
@@ -54,10 +55,11 @@ class RunSpec:
 
     batch: the largest batch; None lets each worker measure it. level: the smallest byte of probability
     that is change. classes: the names that the model scores by tile. land: its land classes by pixel.
-    naming: when a name of a tile is assigned. skip_unreadable: whether unreadable pixels are nodata;
-    otherwise their block fails. unsampled: unreadable areas of the scene sample. area: the digest of the
-    processed area, which is stored in the work folder; None for all. checks: the inspection of the pair.
-    picture_px: the longer side of the thumbnails of a run; None for none. run: a unique id of this run.
+    naming: when a name of a tile is assigned. confidence: of polygons. skip_unreadable: whether
+    unreadable pixels are nodata; otherwise their block fails. unsampled: unreadable areas of the scene
+    sample. area: the digest of the processed area, which is stored in the work folder; None for all.
+    checks: the inspection of the pair. picture_px: the longer side of the thumbnails of a run; None for
+    none. run: a unique id of this run.
     """
 
     pair: RasterPair
@@ -71,6 +73,7 @@ class RunSpec:
     classes: tuple[str, ...] = ()
     land: tuple[str, ...] = ()
     naming: NamingRule = ALWAYS
+    confidence: Confidence = UNSTATED
     skip_unreadable: bool = False
     unsampled: Unreadable = NOTHING_UNREADABLE
     area: str | None = None

@@ -111,4 +111,4 @@ def _drawn(checked: CheckedRun, work: RunSpec, shelf: RegionFile) -> Iterator[gp
     name: NamingFunction | None = places
     if work.land:
         name = LandNamer(work.land, places if only.places else None)
-    return to_changes(shelf, grid, pen, options.min_area, name)
+    return to_changes(shelf, grid, pen, options.min_area, name, work.confidence.filter())

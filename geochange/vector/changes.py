@@ -8,7 +8,6 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from geochange.grid.grid import Grid, to_ground
@@ -16,7 +15,7 @@ from geochange.grid.probability import FULL
 from geochange.vector.files.writers import empty_changes, table_of
 from geochange.vector.generalization.outline_style import OutlineStyle
 from geochange.vector.generalization.simplify import Rows, draw
-from geochange.vector.geodesic import geodesic
+from geochange.vector.geodesic import geodesic, pixel_m2
 from geochange.vector.tracing.polygons import Table
 from geochange.vector.tracing.regions import Regions
 from geochange.vector.tracing.spill import RegionFile
@@ -37,6 +36,17 @@ class ChangeNames:
 
 
 NamingFunction = Callable[[Regions], ChangeNames]
+
+
+@dataclass(frozen=True)
+class ConfidenceFilter:
+    """The confidence of polygons, and the least confidence of those that are written.
+
+    confidence: (region,) probabilities of being a change, from the statistics of regions (REGION).
+    """
+
+    confidence: Callable[[Table], NDArray[np.float64]]
+    least: float = 0.0
 
 
 @dataclass
@@ -60,22 +70,27 @@ def to_changes(
     pen: OutlineStyle,
     min_area_m2: float | None,
     name: NamingFunction | None = None,
+    sure: ConfidenceFilter | None = None,
 ) -> Iterator[gpd.GeoDataFrame]:
     """Polygons in the CRS with their attributes, in the order of their first pixels.
 
     They come in batches. The first may be empty, and ids continue over batches. pen: the style of
     outlines. min_area_m2: smaller polygons are left out; None uses the area of SPECK_PX pixels in the
-    middle of the grid. name: assigns class names, if given.
+    middle of the grid. name: assigns class names, if given. sure: assigns confidences, if given, and
+    leaves out polygons below the least one.
     """
     # The tolerance keeps an area of exactly the minimum.
-    smallest = (_speck_m2(grid) if min_area_m2 is None else min_area_m2) * (1 - 1e-9)
+    smallest = SPECK_PX * pixel_m2(grid) if min_area_m2 is None else min_area_m2
+    smallest *= 1 - 1e-9
     outlines = draw(shelf, pen)
     count = 0
     yield empty_changes(grid.crs)
     for chosen in shelf.batches():
         polygons = outlines.of(chosen)
         area_m2, perimeter_m = geodesic(polygons, grid)
-        kept, names = _name(shelf, chosen, np.flatnonzero(area_m2 >= smallest), name)
+        wanted, confidence = _sure(shelf.rows[chosen], sure)
+        large = np.flatnonzero(wanted & (area_m2 >= smallest))
+        kept, names = _name(shelf, chosen, large, name)
         if len(kept) == 0:
             continue
         figures = {
@@ -83,6 +98,7 @@ def to_changes(
             "area_m2": area_m2[kept],
             "perimeter_m": perimeter_m[kept],
             **_figures(shelf.rows[chosen[kept]]),
+            "confidence": confidence[kept],
         }
         yield table_of({**figures, **names}, to_ground(polygons[kept], grid.transform), grid.crs)
         count += len(kept)
@@ -96,6 +112,16 @@ def _figures(rows: Table) -> dict[str, Any]:
     }
 
 
+def _sure(
+    rows: Table, sure: ConfidenceFilter | None
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which regions are sure enough, and the confidence of all; NaN without a filter."""
+    if sure is None:
+        return np.ones(len(rows), np.bool_), np.full(len(rows), np.nan)
+    confidence = sure.confidence(rows)
+    return confidence >= sure.least, confidence
+
+
 def _name(
     shelf: RegionFile, chosen: Rows, kept: Rows, name: NamingFunction | None
 ) -> tuple[Rows, dict[str, Any]]:
@@ -106,9 +132,3 @@ def _name(
     wanted = named.wanted
     names = {key: np.asarray(every)[wanted] for key, every in named.attributes.items()}
     return kept[wanted], names
-
-
-def _speck_m2(grid: Grid) -> float:
-    row, col = grid.shape[0] // 2, grid.shape[1] // 2
-    pixel = np.array([shapely.box(col, row, col + 1, row + 1)], dtype=np.object_)
-    return SPECK_PX * float(geodesic(pixel, grid)[0][0])

@@ -58,6 +58,13 @@ def geodesic(polygons: Geometries, grid: Grid) -> tuple[Floats, Floats]:
     return area_m2, perimeter_m
 
 
+def pixel_m2(grid: Grid) -> float:
+    """Square metres of the pixel in the middle of a grid."""
+    row, col = grid.shape[0] // 2, grid.shape[1] // 2
+    pixel = np.array([shapely.box(col, row, col + 1, row + 1)], dtype=np.object_)
+    return float(geodesic(pixel, grid)[0][0])
+
+
 @dataclass(frozen=True)
 class Ruler:
     """Measures polygons in the pixels of a grid. radian_px: a radian along the equator, in pixels."""

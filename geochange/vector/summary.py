@@ -44,7 +44,7 @@ class Summary:
 
     by_confidence: the number in each of BINS. by_decade: by the power of ten of their area.
     by_change: by name, such as "farmland -> building". top: at most TOP rows, sorted by confidence,
-    then by area.
+    then by mean confidence and area.
     """
 
     total: Sums = field(default_factory=Sums)
@@ -74,9 +74,9 @@ class Summary:
 
 
 def _best(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    order = changes.sort_values(
-        ["confidence_mean", "area_m2", "id"], ascending=[False, False, True], kind="stable"
-    )
+    # Without a calibrated model all of the first column is null, and the second decides.
+    keys = ["confidence", "confidence_mean", "area_m2", "id"]
+    order = changes.sort_values(keys, ascending=[False, False, False, True], kind="stable")
     return order.head(TOP).copy()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import sqrt
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -24,7 +25,12 @@ from geochange.inputs.read_failures import warn_skipped, warn_unsampled
 from geochange.land import LIKELY
 from geochange.memory import settle
 from geochange.models import ModelSpec, resident
-from geochange.models.inference.predict import classes_of, land_classes_of, naming_of
+from geochange.models.inference.predict import (
+    classes_of,
+    confidence_of,
+    land_classes_of,
+    naming_of,
+)
 from geochange.mosaic.schedule import in_flight
 from geochange.progress import Progress, silent
 from geochange.raster.access.handles import HANDLES
@@ -35,6 +41,7 @@ from geochange.report.run.write import picture_px
 from geochange.running import provenance
 from geochange.running.blocks import process_blocks
 from geochange.running.change_names import chosen
+from geochange.running.confidence import confidence_for
 from geochange.running.disk_space import check_space, disk_space_of, room_in
 from geochange.running.raster_writer import open_raster_writer
 from geochange.running.scope import register_area
@@ -43,6 +50,7 @@ from geochange.running.work_folder import WorkFolder
 from geochange.running.workers import open_workers
 from geochange.running.write_outputs import RunEnd, write_outputs
 from geochange.vector.files.writers import read_changes
+from geochange.vector.geodesic import pixel_m2
 from geochange.workflows.preflight import check_run
 
 logger = logging.getLogger(__name__)
@@ -153,6 +161,8 @@ def plan_work(checked: CheckedRun) -> RunSpec:
     only = chosen(options.only, classes_of(model), land_classes_of(model))
     threshold = model.threshold if options.threshold is None else options.threshold
     spec = _seeing(spec, only.land, threshold)
+    rule = None if only.land else confidence_of(model)
+    pixel_m = sqrt(pixel_m2(checked.pair.grid))
     sample, checks = _look(checked)
     radiometry = sample.radiometry(checked.stretch, options.match)
     statistics = model.fit(sample.chips(radiometry))
@@ -169,6 +179,7 @@ def plan_work(checked: CheckedRun) -> RunSpec:
         classes=classes_of(model),
         land=land_classes_of(model),
         naming=naming_of(model),
+        confidence=confidence_for(rule, pixel_m, options.min_confidence, options.model),
         skip_unreadable=options.skip_unreadable,
         unsampled=sample.unreadable,
         area=None if checked.area is None else register_area(checked.area),

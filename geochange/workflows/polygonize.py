@@ -6,10 +6,12 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
+
+import geopandas as gpd
 
 from geochange.config import OutlineOptions, PolygonizeOptions
 from geochange.errors import InputError, OptionError
@@ -18,6 +20,7 @@ from geochange.grid.probability import FULL, level
 from geochange.progress import Progress, silent
 from geochange.raster.output.probability_raster import ProbabilityRaster
 from geochange.raster.sources.resolve import PathLike, source_of
+from geochange.running.confidence import Confidence, recorded_confidence
 from geochange.running.disk_space import room_in
 from geochange.running.provenance import Clock, stamp
 from geochange.vector.changes import ChangeTotals, to_changes
@@ -62,6 +65,7 @@ def polygonize(
     source = ProbabilityRaster.of(source_of(raster))
     record = _record_beside(source, wanted)
     chosen = _threshold(wanted, record)
+    sure = recorded_confidence(record, wanted.min_confidence)
     path = _out_path(source, out, chosen)
     check_output(path)
     refuse_foreign(path, wanted.overwrite)
@@ -74,7 +78,8 @@ def polygonize(
         tempfile.TemporaryFile(dir=path.parent) as outlines,
     ):
         shelf = _trace(source, lowest, cast(BinaryIO, outlines), progress)
-        tally = _write(source, shelf, wanted, path, record | stamp(clock))
+        drawn = _drawn(source, shelf, wanted, sure)
+        tally = _write(drawn, path, record | sure.record() | stamp(clock))
     return Polygonized(path, tally.polygons, tally.changed_m2, chosen, clock.seconds())
 
 
@@ -146,15 +151,16 @@ def _trace(
     return spill.finish(joiner.finish())
 
 
+def _drawn(
+    source: ProbabilityRaster, shelf: RegionFile, options: OutlineOptions, sure: Confidence
+) -> Iterator[gpd.GeoDataFrame]:
+    pen = outline_style_for(source.grid, options.simplify, options.smooth, options.orthogonal)
+    return to_changes(shelf, source.grid, pen, options.min_area, sure=sure.filter())
+
+
 def _write(
-    source: ProbabilityRaster,
-    shelf: RegionFile,
-    options: OutlineOptions,
-    path: Path,
-    record: Mapping[str, str],
+    changes: Iterator[gpd.GeoDataFrame], path: Path, record: Mapping[str, str]
 ) -> ChangeTotals:
     tally = ChangeTotals()
-    pen = outline_style_for(source.grid, options.simplify, options.smooth, options.orthogonal)
-    changes = to_changes(shelf, source.grid, pen, options.min_area)
     write_batches(tally.of(changes), path, record)
     return tally

@@ -28,6 +28,7 @@ NOT_HERE = {
     "https://": "no such catalogue; tests/pipelines/test_monitor.py serves one of its own",
     "torchrun": "one machine; tests/workflows/test_train.py starts two processes",
     "land.alone=true": "no ImageNet weights; tests/trainer/test_land_pretraining.py makes its own",
+    "weights calibrate": "takes a network of the step before; tests/workflows/test_calibrate.py has one",
     "weights join": "what land.alone gives; tests/models/test_land_companion.py joins a small one",
     "srun": "no SLURM; tests/training/test_fabric.py stands in for its variables",
 }

@@ -1,4 +1,4 @@
-"""`geochange weights`: show, convert, average, join and list files of weights."""
+"""`geochange weights`: show, convert, average, join, calibrate and list files of weights."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @click.group(epilog="Start with: geochange weights list   or: geochange weights show model.pth")
 def weights() -> None:
-    """Show, convert, average, join, export and list files of weights."""
+    """Show, convert, average, join, calibrate, export and list files of weights."""
 
 
 @weights.command(epilog="Example: geochange weights show best_mIoU_iter_40000.pth")
@@ -167,7 +167,7 @@ def join(
 
 @weights.command(epilog="Example: geochange weights export changeclip-small changeclip.onnx")
 @click.argument("source", metavar="MODEL")
-@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(readable=False, path_type=Path))
 @click.option(
     "--prompts",
     type=click.Choice(["per-date", "published", "fixed"]),
@@ -201,6 +201,44 @@ def export(source: str, target: Path, **options: Any) -> None:
         f"{target}: opset {done.opset}, {done.operators:,} operators, {done.megabytes:,.0f} MB, its "
         f"answers within {done.off:.1g} of torch"
     )
+
+
+@weights.command(
+    epilog="Example: geochange weights calibrate small.safetensors DATA sure.safetensors"
+)
+@click.argument("source", metavar="IN")
+@click.argument("data", metavar="DATA", type=Folder())
+@click.argument("target", metavar="OUT", type=click.Path(readable=False, path_type=Path))
+@click.option(
+    "--diagram",
+    type=click.Path(readable=False, path_type=Path),
+    metavar="FILE",
+    help="a picture of how often polygons were changes, by their confidence (.png)",
+)
+def calibrate(source: str, data: Path, target: Path, diagram: Path | None) -> None:
+    """Let a network say how sure each of its polygons is to be a change.
+
+    OUT is IN with the confidence of its polygons, fitted to pairs planted into the pictures of DATA
+    that are kept out of training, and to real visits of such places. Calibrate after every change of
+    the network or of its threshold.
+    """
+    target = target.expanduser()
+    _check_target(target)
+    path = locate(source)
+    _check_apart(path, target)
+    if diagram is not None:
+        check_target(diagram.expanduser())
+    # Imported after the checks, as above.
+    from geochange.training.metrics.reliability_plots import write_reliability
+    from geochange.workflows.calibrate import calibrate as fit
+
+    with again(AFRESH), screen(quiet=False, log_json=False) as watch:
+        found = fit(path, target, data, watch=watch)
+        if diagram is not None:
+            write_reliability(diagram.expanduser(), found.near, of="polygons")
+    for name, said in (("near", found.near), ("far", found.far)):
+        click.echo(f"{name}: {said.pixels.sum():,} polygons, calibration error {said.ece:.3f}")
+    click.echo(f"{target}: {target.stat().st_size / 1e6:,.0f} MB")
 
 
 def _say_written(target: Path, card: Card) -> None:

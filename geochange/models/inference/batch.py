@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from geochange.chip import Chip
+from geochange.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +65,18 @@ def stack(chips: Sequence[Chip], pinned: bool = False) -> Batch:
 def collate(chips: Sequence[Chip], device: torch.device | str = "cpu") -> Batch:
     """Stack chips of one shape into a Batch on `device`."""
     return stack(chips).to(torch.device(device))
+
+
+def check_rgb(batch: Batch) -> None:
+    """Refuse batches that are not RGB in 0-255 at both dates. Raises InputError."""
+    for date in (batch.before, batch.after):
+        if date.ndim != 4 or date.shape[1] != 3 or date.shape != batch.before.shape:
+            raise InputError(f"pixels of shape {tuple(date.shape)}: RGB of both dates is needed")
+        if date.dtype == torch.uint8 or not len(date):
+            continue
+        low, high = (float(edge) for edge in date.float().aminmax())
+        if not (low >= 0.0 and high <= 255.0):
+            raise InputError(
+                f"pixels from {low:g} to {high:g}: ChangeCLIP takes 8-bit RGB, so stretch the "
+                "rasters to 0-255 first"
+            )

@@ -21,6 +21,7 @@ from geochange.models.inference.request import (
     Prediction,
     Request,
     classes_of,
+    confidence_of,
     land_classes_of,
     naming_of,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "BothNames",
     "Prediction",
     "classes_of",
+    "confidence_of",
     "cores",
     "land_classes_of",
     "naming_of",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from geochange.chip import Chip
 from geochange.errors import NotFiniteError
 from geochange.land import UNSEEN
+from geochange.models.confidence import ConfidenceRule
 from geochange.models.inference.transfer import Coming
 from geochange.models.protocol import (
     ALWAYS,
@@ -23,6 +24,7 @@ from geochange.models.protocol import (
     NamesClasses,
     NamingRule,
     SeesLand,
+    StatesConfidence,
 )
 from geochange.parallelism import SERIAL_VALUES
 
@@ -77,6 +79,11 @@ def classes_of(model: ChangeModel) -> tuple[str, ...]:
 def naming_of(model: ChangeModel) -> NamingRule:
     """The naming rule of a model; by default a name is always assigned."""
     return model.naming if isinstance(model, KnowsItsNames) else ALWAYS
+
+
+def confidence_of(model: ChangeModel) -> ConfidenceRule | None:
+    """The confidence of a model's polygons; most models are not calibrated."""
+    return model.confidence if isinstance(model, StatesConfidence) else None
 
 
 def land_classes_of(model: ChangeModel) -> tuple[str, ...]:

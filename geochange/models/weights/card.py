@@ -18,6 +18,7 @@ from geochange.models.changeclip.land_head import LandOptions
 from geochange.models.changeclip.land_network import LandNetworkOptions
 from geochange.models.changeclip.network import ChangeClipOptions
 from geochange.models.changeclip.text_tower import TextOptions
+from geochange.models.confidence import ConfidenceRule
 from geochange.models.prompts import Names, PromptMode, check_names, published_vocabulary
 
 FORMAT = "changeclip/1"
@@ -44,6 +45,7 @@ class Card:
     clip: "own" where the file holds the CLIP that names classes, "" where it is looked for elsewhere.
     meanings, least_score: when that CLIP's names are said; see NamingRule.
     land: the land network that the file holds beside the network; None where it holds none.
+    confidence: the confidence of polygons; None where it is not calibrated.
     """
 
     options: ChangeClipOptions
@@ -58,6 +60,7 @@ class Card:
     meanings: tuple[Names, ...] = ()
     least_score: float = 0.0
     land: LandNetworkOptions | None = None
+    confidence: ConfidenceRule | None = None
 
     def to_json(self) -> str:
         """One line of JSON for `from_json`."""
@@ -67,6 +70,10 @@ class Card:
         options["visual"]["kind"] = kind
         land = None if self.land is None else asdict(self.land)
         values |= {"format": FORMAT, "options": options, "land": land}
+        if self.confidence is None:
+            del values["confidence"]  # earlier versions read the card of such a network
+        else:
+            values["confidence"] = self.confidence.to_json()
         return json.dumps(values, ensure_ascii=False, sort_keys=True, default=dict)
 
     @classmethod
@@ -79,7 +86,9 @@ class Card:
                     f"it is of format {str(form)[:40]!r}, and this geochange reads {FORMAT!r}"
                 )
             options = _options(values["options"])
-            card = cls(**values | {"options": options, "land": _land_network(values.get("land"))})
+            land, sure = _land_network(values.get("land")), values.get("confidence")
+            rule = None if sure is None else ConfidenceRule.of_json(sure)
+            card = cls(**values | {"options": options, "land": land, "confidence": rule})
             meanings = tuple(tuple(names) for names in card.meanings)
             return replace(_checked(card), meanings=meanings)
         except (

@@ -84,7 +84,8 @@ def mean_of(sources: Sequence[str | os.PathLike[str]]) -> Checkpoint:
 
     Checkpoints of a training at a high learning rate have different errors, and their mean has smaller
     ones (Izmailov et al., UAI 2018, sec. 3). Threshold and temperature are averaged too. Integers and
-    the rest of the card come from the first checkpoint; its metrics are dropped. Raises InputError if
+    the rest of the card come from the first checkpoint; its metrics and the confidence of polygons are
+    dropped. Raises InputError if
     the checkpoints are not of the same network.
     """
     first = _read(sources[0])
@@ -106,6 +107,7 @@ def mean_of(sources: Sequence[str | os.PathLike[str]]) -> Checkpoint:
         threshold=mean([card.threshold for card in cards]),
         temperature=mean([card.temperature for card in cards]),
         metrics={},
+        confidence=None,
         provenance={**first.card.provenance, "mean of": f"{len(sources)} states"},
     )
     return replace(first, card=card, tensors=tensors)

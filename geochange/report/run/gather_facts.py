@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -189,10 +190,15 @@ def _change(row: Mapping[Any, Any], centre: tuple[float, float] | None) -> Chang
         confidence_max=float(row["confidence_max"]),
         touches_edge=bool(row["touches_edge"]),
         centre=centre,
+        confidence=_known(row.get("confidence")),
         before_class=_text(row.get("before_class")),
         after_class=_text(row.get("after_class")),
         change=_text(row.get("change")),
     )
+
+
+def _known(value: Any) -> float | None:
+    return None if value is None or math.isnan(value) else float(value)
 
 
 def _text(value: Any) -> str | None:

@@ -64,17 +64,17 @@ class _Axes:
         self.draw.rectangle(box, outline=FAINT, width=FINE)
 
 
-def write_reliability(path: Path, reliability: Reliability) -> None:
+def write_reliability(path: Path, reliability: Reliability, of: str = "pixels") -> None:
     """Write the diagram as a PNG, whole or not at all. Raises OutputError.
 
     Above: the share of pixels that changed in each bin of probability, with the calibration error
-    in the title. Below: the number of pixels on a logarithmic scale.
+    in the title. Below: the number of pixels on a logarithmic scale. of: what was counted.
     """
-    save_png(draw_reliability(reliability), path)
+    save_png(draw_reliability(reliability, of), path)
 
 
-def draw_reliability(reliability: Reliability) -> Image.Image:
-    """The diagram as a picture."""
+def draw_reliability(reliability: Reliability, of: str = "pixels") -> Image.Image:
+    """The diagram as a picture; see `write_reliability`."""
     width, height = _SIZE
     picture = Image.new("RGB", (width * FINE, height * FINE), PAPER)
     draw = ImageDraw.Draw(picture)
@@ -83,7 +83,7 @@ def draw_reliability(reliability: Reliability) -> Image.Image:
     _draw_shares(_Axes(draw, top=82, bottom=440), reliability)
     _draw_pixels(_Axes(draw, top=468, bottom=600), reliability)
     _draw_side_text(picture, "share that changed", (82 + 440) // 2)
-    _draw_side_text(picture, "pixels", (468 + 600) // 2)
+    _draw_side_text(picture, of, (468 + 600) // 2)
     middle = (_LEFT + _RIGHT) // 2 * FINE, (height - 20) * FINE
     draw.text(middle, "probability of change", INK, font(14 * FINE), anchor="mm")
     return picture.resize(_SIZE, Image.Resampling.LANCZOS)

@@ -44,6 +44,7 @@ COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
         "perimeter_m": "float64",  # metres on the ellipsoid, with holes
         "confidence_mean": "float64",  # 0 to 1
         "confidence_max": "float64",  # 0 to 1
+        "confidence": "float64",  # probability of being a change; null if the model is not calibrated
         "touches_edge": "bool",  # the change may continue outside the raster
         "before_class": "string",  # the class before; null if no model named it
         "after_class": "string",
@@ -58,7 +59,7 @@ COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
 _UNSAID: Final[Mapping[str, Any]] = MappingProxyType(
     {
         **dict.fromkeys(("before_class", "after_class", "change"), pd.NA),
-        **dict.fromkeys(("before_score", "after_score"), np.nan),
+        **dict.fromkeys(("confidence", "before_score", "after_score"), np.nan),
         "status": STATUSES[0],
     }
 )
@@ -161,6 +162,8 @@ def read_changes(path: Path) -> gpd.GeoDataFrame:
             changes = pyogrio.read_dataframe(name, layer=LAYER)
     if len(changes) == 0:
         return empty_changes(changes.crs)
+    if "confidence" not in changes:  # files of earlier versions
+        changes["confidence"] = np.nan
     # GeoJSON holds those over 180 degrees in parts.
     return _conform(changes, ("Polygon", "MultiPolygon")).sort_values("id", ignore_index=True)
 

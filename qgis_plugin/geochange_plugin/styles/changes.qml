@@ -262,6 +262,9 @@
     <field name="confidence_max" configurationFlags="None">
       <editWidget type="" />
     </field>
+    <field name="confidence" configurationFlags="None">
+      <editWidget type="" />
+    </field>
     <field name="touches_edge" configurationFlags="None">
       <editWidget type="" />
     </field>
@@ -306,13 +309,14 @@
     <alias field="perimeter_m" index="3" name="Perimeter (m)" />
     <alias field="confidence_mean" index="4" name="Confidence, mean" />
     <alias field="confidence_max" index="5" name="Confidence, highest" />
-    <alias field="touches_edge" index="6" name="Touches edge" />
-    <alias field="before_class" index="7" name="Class before" />
-    <alias field="after_class" index="8" name="Class after" />
-    <alias field="change" index="9" name="Change" />
-    <alias field="before_score" index="10" name="Score before" />
-    <alias field="after_score" index="11" name="Score after" />
-    <alias field="status" index="12" name="Review" />
+    <alias field="confidence" index="6" name="Confidence" />
+    <alias field="touches_edge" index="7" name="Touches edge" />
+    <alias field="before_class" index="8" name="Class before" />
+    <alias field="after_class" index="9" name="Class after" />
+    <alias field="change" index="10" name="Change" />
+    <alias field="before_score" index="11" name="Score before" />
+    <alias field="after_score" index="12" name="Score after" />
+    <alias field="status" index="13" name="Review" />
   </aliases>
   <defaults>
     <default field="id" expression="" applyOnUpdate="0" />
@@ -320,6 +324,7 @@
     <default field="perimeter_m" expression="" applyOnUpdate="0" />
     <default field="confidence_mean" expression="" applyOnUpdate="0" />
     <default field="confidence_max" expression="" applyOnUpdate="0" />
+    <default field="confidence" expression="" applyOnUpdate="0" />
     <default field="touches_edge" expression="" applyOnUpdate="0" />
     <default field="before_class" expression="" applyOnUpdate="0" />
     <default field="after_class" expression="" applyOnUpdate="0" />
@@ -334,6 +339,7 @@
     <field name="perimeter_m" editable="0" />
     <field name="confidence_mean" editable="0" />
     <field name="confidence_max" editable="0" />
+    <field name="confidence" editable="0" />
     <field name="touches_edge" editable="0" />
     <field name="before_class" editable="0" />
     <field name="after_class" editable="0" />

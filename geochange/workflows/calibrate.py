@@ -1,0 +1,171 @@
+"""The workflow of `weights calibrate`: fits the confidence of polygons to pairs whose truth is known.
+
+The pairs are planted into images of places that are kept out of training, and real visits of such
+places between which hardly anything changed. No pair has a label that somebody drew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from geochange.chip import UNKNOWN, Chip
+from geochange.errors import InputError
+from geochange.grid.probability import FULL, level, to_bytes
+from geochange.grid.tiling import Window
+from geochange.models.confidence import (
+    FEATURES,
+    ConfidenceRule,
+    confidence_of,
+    features_of,
+)
+from geochange.models.detector import DetectorSpec
+from geochange.models.inference.predict import show
+from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from geochange.progress import Watch, unwatched
+from geochange.training.metrics.calibration import Reliability
+from geochange.training.metrics.logistic import fit_logistic
+from geochange.training.planting import Library, planted, read_library, unchanged
+from geochange.vector.changes import SPECK_PX
+from geochange.vector.tracing.regions import trace
+
+HIT = 0.25
+"""A polygon is a change if at least this share of its known pixels changed."""
+
+KNOWN = 0.5
+"""Polygons of which a smaller share of the pixels is known do not count."""
+
+FOLDS = 5
+"""The confidence of a fifth of the pairs is judged by a rule of the others."""
+
+BINS = 10
+FIRST_SEED = 8_000_000
+"""Of the planted pairs: none of these seeds is used in training or in `benchmarks/selection.py`."""
+
+
+@dataclass(frozen=True)
+class Calibrating:
+    """How the confidence is fitted.
+
+    unchanged: pairs of real visits. planted: pairs of each kind; on most ground nothing changes, so
+    that there are half as many.
+    """
+
+    unchanged: int = 283
+    planted: int = 141
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Polygons with their FEATURES, (polygon, feature), and whether each is a change.
+
+    known: whether enough of its pixels have a label.
+    """
+
+    features: NDArray[np.float64]
+    truth: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+
+    @classmethod
+    def joined(cls, parts: Iterable[Judged]) -> Judged:
+        """All polygons of some parts."""
+        every = list(parts)
+        names = ("features", "truth", "known")
+        return cls(*(np.concatenate([getattr(part, name) for part in every]) for name in names))
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """The rule, and how often polygons were changes by their confidence.
+
+    near, far: polygons in BINS of equal width, each by a rule of other pairs.
+    """
+
+    rule: ConfidenceRule
+    near: Reliability
+    far: Reliability
+
+
+def calibrate(
+    source: Path, target: Path, data: Path, how: Calibrating | None = None, watch: Watch = unwatched
+) -> Calibrated:
+    """Write `source` as `target`, with the confidence of its polygons fitted to images in `data`.
+
+    Raises InputError if `source` is no checkpoint, or no places of `data` are kept out of training.
+    """
+    checkpoint, library = read_checkpoint(source), read_library(data, kept_out=True)
+    how = how or Calibrating()
+    quiet = unchanged(library, how.unchanged)
+    if not quiet:
+        raise InputError(
+            f"{data}: calibrating needs places seen twice from the air, of cities that are kept out; "
+            "see docs/default-network.md"
+        )
+    near = _judged([*_planted(library, False, how), *quiet], checkpoint, watch)
+    far = _judged([*_planted(library, True, how)], checkpoint, watch)
+    rule = ConfidenceRule(*(_fitted(Judged.joined(folds)) for folds in (near, far)))
+    write_checkpoint(target, replace(checkpoint, card=replace(checkpoint.card, confidence=rule)))
+    return Calibrated(rule, _crossed(near), _crossed(far))
+
+
+def _planted(library: Library, far: bool, how: Calibrating) -> Iterator[Chip]:
+    return planted(library, far, how.planted, FIRST_SEED)
+
+
+def _judged(chips: Sequence[Chip], checkpoint: Checkpoint, watch: Watch) -> list[Judged]:
+    """The polygons that a network finds in every FOLDS-th pair, from the first, the second ... on."""
+    model, found = DetectorSpec("").of(checkpoint), []
+    for number, chip in enumerate(chips, start=1):
+        logits = show(model, [chip], 1, str(model.device)).logits[0]
+        found.append(polygons_of(logits, np.asarray(chip.label), model.threshold))
+        watch("look", number, len(chips), "")
+    return [Judged.joined(found[fold::FOLDS]) for fold in range(min(FOLDS, len(found)))]
+
+
+def polygons_of(logits: NDArray[np.float32], label: NDArray[np.uint8], threshold: float) -> Judged:
+    """The polygons of one pair, from logits of change (height, width), against its label."""
+    probability, lowest = to_bytes(logits), level(threshold)
+    height, width = logits.shape
+    rows = trace(probability, Window(0, 0, height, width), lowest, width).regions.rows
+    rows = rows[rows["pixels"] >= SPECK_PX]
+    numbers = ndimage.label((probability >= lowest) & (probability <= FULL))[0]
+    own, most = numbers.ravel()[rows["first"]], numbers.max() + 1
+    known = np.bincount(numbers[label != UNKNOWN], minlength=most)[own]
+    changed = np.bincount(numbers[label == 1], minlength=most)[own]
+    pixels, corners = (rows[name].astype(np.float64) for name in ("pixels", "corners"))
+    features = features_of(rows["total"] / pixels / FULL, rows["peak"] / FULL, pixels, corners)
+    enough = known >= np.maximum(1, KNOWN * pixels)
+    return Judged(features, changed >= HIT * known, enough)
+
+
+def _fitted(polygons: Judged) -> tuple[float, ...]:
+    known = polygons.known
+    if not known.any():
+        return (0.0,) * len(FEATURES)
+    weights = fit_logistic(polygons.features[known], polygons.truth[known])
+    return tuple(np.round(weights, 6).tolist())
+
+
+def _crossed(folds: Sequence[Judged]) -> Reliability:
+    """The polygons of each fold, by their confidence as the other folds teach it."""
+    stated, truth = [], []
+    for number, fold in enumerate(folds):
+        others = Judged.joined([*folds[:number], *folds[number + 1 :]])
+        stated.append(confidence_of(fold.features[fold.known], _fitted(others)))
+        truth.append(fold.truth[fold.known])
+    return reliability(np.concatenate(stated), np.concatenate(truth))
+
+
+def reliability(stated: NDArray[np.float64], truth: NDArray[np.bool_]) -> Reliability:
+    """Polygons by confidence in BINS, and the share of each bin that is a change."""
+    number = np.minimum((stated * BINS).astype(np.int64), BINS - 1)
+    count = np.bincount(number, minlength=BINS)
+    with np.errstate(invalid="ignore"):
+        mean = np.bincount(number, stated, BINS) / count
+        observed = np.bincount(number, truth, BINS) / count
+    return Reliability(count.astype(np.int64), mean, observed)
