@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from geochange.grid.tiling import TilePlan
 
-SIZE = 640
+SIZE = 448
 PLAN = TilePlan((SIZE, SIZE), 64, 16, 2)
 OPTIONS = [
     "--tile",
