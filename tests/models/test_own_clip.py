@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from pipeline_runs import command
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -153,6 +152,5 @@ def test_the_shape_is_that_of_its_tensors(aligner: Aligner) -> None:
 
 
 def test_weights_show_says_where_clip_is(file: Path) -> None:
-    command = [sys.executable, "-m", "geochange", "weights", "show", str(file)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "its own, in the file" in told.stdout
+    told = command("weights", "show", str(file))
+    assert told.returncode == 0 and "its own, in the file" in told.stdout

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import copy
-import os
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -135,12 +133,10 @@ def test_cost_of_a_chip_pair_with_prompting(variant: str, most: float) -> None:
 
 
 @pytest.fixture(scope="module", params=PUBLISHED)
-def published(request: pytest.FixtureRequest) -> Iterator[tuple[str, ChangeClip]]:
-    torch.set_num_threads(os.cpu_count() or 1)
+def published(request: pytest.FixtureRequest) -> tuple[str, ChangeClip]:
     network = ChangeClip(PUBLISHED[request.param]).eval().requires_grad_(False)
     fill_by_name(network)
-    yield request.param, network.to(memory_format=torch.channels_last)
-    torch.set_num_threads(1)
+    return request.param, network.to(memory_format=torch.channels_last)
 
 
 def _see(network: ChangeClip, arrays: dict[str, np.ndarray]) -> tuple[DateView, DateView]:
