@@ -18,11 +18,12 @@ from pyproj import CRS, Transformer
 from rasterio.warp import Resampling, reproject
 
 import geochange
-from geochange.errors import OutputError
+from geochange.errors import OutputError, RunError
 from geochange.grid.grid import Grid
 from geochange.landscape import make_landscape
 from geochange.models.classical import ChangeVector
 from geochange.raster.pictures.image import write_picture
+from geochange.vector.tracing.spill import RegionSpill
 from geochange.workflows.detect import Result, detect
 
 pytestmark = pytest.mark.slow
@@ -178,6 +179,21 @@ def test_a_broken_run_writes_nothing_and_goes_on_where_it_was(scene: Path, tmp_p
     undisturbed = run(scene, tmp_path / "other.gpkg", **options)
     assert fingerprint(resumed) == fingerprint(undisturbed)
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_disk_too_full_for_outlines_ends_a_run_that_goes_on(
+    pair_paths: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OutputError("outlines cannot be kept: free some disk space")
+
+    out = tmp_path / "changes.gpkg"
+    briefly: dict[str, Any] = {"model": "cva", "min_area": 0, "report": "none"}
+    with monkeypatch.context() as patched:
+        patched.setattr(RegionSpill, "put", full)
+        with pytest.raises(RunError, match="outlines cannot be kept"):
+            detect(*pair_paths, out, **briefly)
+    assert detect(*pair_paths, out, **briefly).resumed
 
 
 def test_other_options_start_afresh(scene: Path, tmp_path: Path) -> None:
