@@ -139,6 +139,7 @@ def opinionated(joined: Path, said: float) -> LandNetwork:
     return network.requires_grad_(False)
 
 
+@pytest.mark.slow
 def test_a_fresh_opinion_is_none(joined: Path) -> None:
     change = torch.randn(2, 64, 64)
     said = LandCompanion(opinionated(joined, 0)).look(batch(), change)[0]

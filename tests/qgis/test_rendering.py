@@ -121,6 +121,7 @@ def test_polygons_are_styled_by_default(found: dict[str, Any]) -> None:
     }
 
 
+@pytest.mark.slow
 def test_raster_has_its_colours_by_default(found: dict[str, Any]) -> None:
     raster = found["raster"]
     assert raster["valid"] and raster["crs"] == "EPSG:32632" and raster["nodata"] == NODATA

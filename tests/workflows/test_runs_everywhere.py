@@ -98,6 +98,7 @@ def test_the_change_is_found_and_written_by_rfc_7946(run: Path) -> None:
     assert shared / shapely.union(whole.buffer(0), expected).area > 0.9
 
 
+@pytest.mark.slow
 def test_an_area_in_the_other_count_limits_the_run(run: Path) -> None:
     whole, part = read_changes(run / "out.geojson"), read_changes(run / "part.gpkg")
     left, _, right, _ = BOX

@@ -108,6 +108,7 @@ def test_the_blocks_behind_a_virtual_raster_count(tmp_path: Path) -> None:
     assert inspect(stacked).reading_bytes == 6 * 8192**2
 
 
+@pytest.mark.slow
 def test_huge_blocks_are_not_unpacked_for_a_look(tmp_path: Path) -> None:
     path = sparse(tmp_path / "a.tif", 10_000, 9_984, bands=3)
     outcome = confined(inspect, str(path), memory_mb=400)
