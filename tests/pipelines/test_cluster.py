@@ -172,8 +172,13 @@ def test_gpus_have_a_worker_each(
     ],
 )
 def test_refusals_are_one_line(
-    words: list[str], said: str, pair: tuple[Path, Path], tmp_path: Path
+    words: list[str],
+    said: str,
+    pair: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("geochange.mosaic.schedule.CONNECT_S", 1)
     done = pipeline("cluster", *map(str, pair), "--out", str(tmp_path / "c.gpkg"), *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr and done.stderr.count("\n") == 1
