@@ -52,10 +52,10 @@ class Expected:
         assert not read[0][~valid].any()
 
 
-@pytest.fixture(params=ODD)
-def odd(request: pytest.FixtureRequest, tmp_path: Path) -> Expected:
+@pytest.fixture(scope="module", params=ODD)
+def odd(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Expected:
     """Each raster of the table in turn, its numbers read band by band by rasterio itself."""
-    made = ODD[request.param](tmp_path)
+    made = ODD[request.param](tmp_path_factory.mktemp("odd"))
     info = inspect(made.path)
     bands = made.bands or info.data_bands
     with opened(made.path) as dataset:
