@@ -13,6 +13,7 @@ import geopandas as gpd
 from geochange.errors import RunError
 from geochange.files.atomic import write_text
 from geochange.files.sidecars import Sidecars
+from geochange.grid.crs import authority_of
 from geochange.grid.grid import Grid
 from geochange.grid.lonlat import on_the_globe, outline_of
 from geochange.grid.tiling import Window
@@ -147,7 +148,7 @@ def _both(photos: Photos, shape: tuple[int, int]) -> tuple[Picture, Picture]:
 def _footprint(grid: Grid) -> Footprint:
     outline = outline_of(grid)
     geometry, bbox = (None, None) if outline is None else on_the_globe(outline)
-    authority = grid.crs.to_authority()
+    authority = authority_of(grid.crs)
     return Footprint(
         geometry=geometry,
         bbox=bbox,
