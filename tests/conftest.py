@@ -12,6 +12,12 @@ import numpy as np
 import pytest
 from makers import make_raster, noise
 
+# What each test writes is small and soon deleted: SQLite need not wait for the disk.
+os.environ.setdefault("OGR_SQLITE_SYNCHRONOUS", "OFF")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One process per core: threads of torch would wait for those of other tests, spinning.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A shell that starts the tests in the background makes all their processes ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # nohup makes them ignore SIGHUP in the same way.

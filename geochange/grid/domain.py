@@ -16,6 +16,7 @@ from pyproj import CRS
 from pyproj.exceptions import ProjError
 
 from geochange.grid.crs import (
+    authority_of,
     equator_m,
     full_turn,
     geographic_of,
@@ -69,7 +70,7 @@ def far_from_its_use(grid: Grid) -> bool:
 @lru_cache(64)
 def _use_of(crs: CRS) -> Any:
     """Where a CRS is meant for, as its authority says: GeoTIFF keeps no more than its code."""
-    authority = crs.to_authority()
+    authority = authority_of(crs)
     return CRS.from_authority(*authority).area_of_use if authority else None
 
 

@@ -13,6 +13,7 @@ from typing import Final
 import geopandas as gpd
 from pyproj import CRS
 
+from geochange.grid.crs import authority_of
 from geochange.grid.grid import Grid
 from geochange.grid.probability import NODATA
 from geochange.qgis.style import RAMP
@@ -188,7 +189,7 @@ def _layer(kind: str, name: str, source: str, crs: CRS) -> ET.Element:
 def _reference(crs: CRS) -> ET.Element:
     reference = ET.Element("spatialrefsys")
     ET.SubElement(reference, "wkt").text = crs.to_wkt("WKT2_2019")
-    authority = crs.to_authority()
+    authority = authority_of(crs)
     ET.SubElement(reference, "authid").text = ":".join(authority) if authority else ""
     ET.SubElement(reference, "description").text = crs.name
     ET.SubElement(reference, "geographicflag").text = str(crs.is_geographic).lower()

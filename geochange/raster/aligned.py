@@ -212,6 +212,8 @@ class AlignedRaster:
 
         None if only the full resolution is fine enough.
         """
+        if not self.info.overviews:
+            return None
         if self.offset_px is None:
             window = common_window(self.info.grid, [self.grid.crop(window)]) or window
         factor = max(window.height / shape[0], window.width / shape[1])

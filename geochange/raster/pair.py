@@ -31,9 +31,12 @@ class RasterPair:
 
         more: further arguments, each with a value per date. Raises the errors of `look`.
         """
-        with ThreadPoolExecutor(2) as pool:
-            before, after = pool.map(look, (self.before, self.after), *more)
-        return before, after
+        firsts, seconds = zip((self.before, self.after), *more, strict=True)
+        # One of them in this thread, because PROJ opens its database anew in every new thread.
+        with ThreadPoolExecutor(1) as pool:
+            after = pool.submit(look, *seconds)
+            before = look(*firsts)
+        return before, after.result()
 
     def crop(self, window: Window) -> RasterPair:
         """Both dates cropped to a window of the grid."""

@@ -32,10 +32,8 @@ def sketch_of(place: Place) -> Sketch | None:
         return None
     # Of two rings at 180 degrees one may go on beyond it, the other begin at -180.
     middle = _middle(place.outline)
-    moved = [
-        tuple((x + 360 * round((middle - _middle(ring)) / 360), y) for x, y in ring)
-        for ring in rings
-    ]
+    turns = [360 * round((middle - _middle(ring)) / 360) for ring in rings]
+    moved = [tuple((x + turn, y) for x, y in ring) for ring, turn in zip(rings, turns, strict=True)]
     points = [point for ring in moved for point in ring]
     west, north = min(x for x, _ in points), max(y for _, y in points)
     width, height = max(x for x, _ in points) - west, north - min(y for _, y in points)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from geochange import __version__, formatting
@@ -50,6 +51,21 @@ def render(facts: Facts, pictures: Pictures | None, shades: Sequence[Shade]) -> 
 
     pictures: None where the rasters can no longer be read.
     """
+    return _template(tuple(shades)).render(
+        facts=facts,
+        pictures=pictures,
+        shades=shades,
+        sketch=sketch_of(facts.place),
+        # Our own file, without values from outside.
+        css=Markup((HERE / "page.css").read_text("utf-8")),
+        version=__version__,
+        most=_most(facts),
+    )
+
+
+@lru_cache(4)
+def _template(shades: tuple[Shade, ...]) -> Template:
+    """The template of the page. To compile it takes as long as to write the files of a small run."""
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -67,16 +83,7 @@ def render(facts: Facts, pictures: Pictures | None, shades: Sequence[Shade]) -> 
     ):
         environment.filters[word.__name__] = word
     environment.filters["shade"] = lambda value: _shade(value, shades).colour
-    return environment.get_template("page.html.j2").render(
-        facts=facts,
-        pictures=pictures,
-        shades=shades,
-        sketch=sketch_of(facts.place),
-        # Our own file, without values from outside.
-        css=Markup((HERE / "page.css").read_text("utf-8")),
-        version=__version__,
-        most=_most(facts),
-    )
+    return environment.get_template("page.html.j2")
 
 
 def _shade(value: float, shades: Sequence[Shade]) -> Shade:

@@ -43,7 +43,7 @@ from geochange.running.blocks import process_blocks
 from geochange.running.change_names import chosen
 from geochange.running.confidence import confidence_for
 from geochange.running.disk_space import check_space, disk_space_of, room_in
-from geochange.running.raster_writer import open_raster_writer
+from geochange.running.raster_writer import open_raster_writer, worth_going_on
 from geochange.running.scope import register_area
 from geochange.running.tasks import RunSpec
 from geochange.running.work_folder import WorkFolder
@@ -128,7 +128,7 @@ def _run_alone(checked: CheckedRun, progress: Progress) -> Result:
         open_raster_writer(checked, crew.work, clock, progress) as raster,
     ):
         work, keep = crew.work, checked.options.keep_work
-        with clock.stage("infer, stitch and trace"):
+        with clock.stage("infer, stitch and trace"), worth_going_on():
             shelf = process_blocks(crew.client, work, outlines, keep, progress, raster)
         provenance.refuse_changed(checked.pair, inputs)
         unreadable = work.records.get()

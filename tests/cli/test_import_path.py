@@ -11,8 +11,6 @@ import pytest
 from decoys import command_words, plant, ran, start
 from pipeline_runs import ROOT
 
-from geochange.vector.files.writers import read_changes
-
 pytestmark = pytest.mark.slow
 
 
@@ -35,13 +33,6 @@ ENVIRONMENT = {n: v for n, v in os.environ.items() if n not in ("PYTHONPATH", "P
 def test_a_command_runs_nothing_of_it(how: str, folder: Path, scripts: Path) -> None:
     words = [*command_words(how, scripts), "check", "before.tif", "after.tif"]
     assert "before" in start(words, folder, ENVIRONMENT)
-    assert ran(folder) == []
-
-
-def test_its_worker_processes_run_nothing_of_it(folder: Path, scripts: Path) -> None:
-    words = [*command_words("module", scripts), "run", "before.tif", "after.tif", "--model", "cva"]
-    start([*words, "--out", "c.gpkg", "--workers", "1", "--min-area", "0"], folder, ENVIRONMENT)
-    assert len(read_changes(folder / "c.gpkg")) > 0
     assert ran(folder) == []
 
 

@@ -80,6 +80,7 @@ def test_refusals(
     assert sorted(inputs.rglob("*")) == there, "something was left behind"
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_not_there(
     inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,6 +101,7 @@ def test_help_ends_with_an_example(command: list[str], capsys: pytest.CaptureFix
     assert "geochange " in " ".join(last)
 
 
+@pytest.mark.slow
 def test_json_lines_and_quiet(
     inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,6 +119,7 @@ def test_json_lines_and_quiet(
     assert names == {"x.geojson", "x.tif", "x.html", "x.stac.json"}
 
 
+@pytest.mark.slow
 def test_nothing_changed_is_said(
     inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -170,6 +173,7 @@ def in_fresh_process(code: str) -> str:
     return answer.stdout
 
 
+@pytest.mark.slow
 def test_help_and_refusals_load_neither_torch_nor_dask() -> None:
     code = (
         "import sys\n"
@@ -200,6 +204,7 @@ def test_demo_finds_what_it_planted(
     assert np.unique([path.stat().st_size > 0 for path in (tmp_path / "demo").iterdir()]).all()
 
 
+@pytest.mark.slow
 def test_a_model_whose_answers_are_not_finite_is_one_line(
     inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_words_of_gdal_in_other_bytes_than_utf8_are_one_line(tmp_path: Path) -> None:
     """rasterio prints an error of its own of each before it raises what GDAL said."""

@@ -12,6 +12,7 @@ from starving import LIBRARIES, starved
 from geochange.cli.system_faults import MEMORY_CURE, cure_of, memory_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_memory_that_a_library_does_not_get_is_said_as_such(library: str, tmp_path: Path) -> None:
     outcome = confined(starved, library, str(tmp_path), memory_mb=500)

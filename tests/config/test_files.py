@@ -40,6 +40,7 @@ def test_every_option_says_what_it_means() -> None:
         assert re.search(r": .*# \S+|:  # \S+", line), line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -31,6 +31,7 @@ WORD = st.text(
 NAME = st.lists(WORD, min_size=1, max_size=3).map(" ".join)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.tuples(NAME, NAME, NAME), min_size=1, max_size=5))
 def test_lists_round_trip(names: list[tuple[str, str, str]]) -> None:

@@ -14,6 +14,8 @@ from geochange.dataset.labels import open_labels
 from geochange.errors import InputError
 from geochange.raster.reader import PROBABILITY_BAND, inspect
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("make", "says"),

@@ -40,12 +40,14 @@ def labels(root: Path, split: str = "train") -> list[NDArray[np.uint8]]:
     return [np.asarray(source[number].label) for number in range(len(source))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
 def test_a_label_is_the_same_mask_however_it_was_saved(tmp_path: Path, name: str) -> None:
     put(tmp_path, "a", *EVERY[name])
     np.testing.assert_array_equal(labels(tmp_path)[0], MASK)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
 def test_beside_an_empty_label_it_stays_the_same(tmp_path: Path, name: str) -> None:
     put(tmp_path, "a", *EVERY[name])

@@ -42,6 +42,7 @@ def test_polygons_are_change_and_all_else_is_none(tmp_path: Path) -> None:
     assert np.array_equal(read(path), planted(1, 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["polygons", "raster", "warped raster"])
 def test_windows_show_what_the_whole_shows_and_overhang_as_unknown(
     tmp_path: Path, kind: str

@@ -16,6 +16,8 @@ from geochange.cli.main import _exit_code
 from geochange.errors import InputError
 from geochange.workflows.cut_chips import CutResult, cut
 
+pytestmark = pytest.mark.slow
+
 SIDE = 256
 
 

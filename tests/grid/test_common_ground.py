@@ -116,6 +116,7 @@ def seen(grid: Grid, other: Grid) -> np.ndarray:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_common_ground_is_what_single_points_say(one: str, other: str) -> None:

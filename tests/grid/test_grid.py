@@ -116,6 +116,7 @@ def test_worlds_that_begin_elsewhere_have_no_single_offset(grids: tuple[float, f
     assert one.same_lattice(other) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("crs", "x", "pixel"),
     [

@@ -40,6 +40,7 @@ def shared(plan: TilePlan, seed: int, gap_px: int = 0) -> dict[str, list[Window]
         return None
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(plan=plans(), seed=st.integers(0, 99), gap_px=st.integers(0, 15))
 def test_no_pixel_in_two_splits(plan: TilePlan, seed: int, gap_px: int) -> None:
@@ -59,6 +60,7 @@ def test_no_pixel_in_two_splits(plan: TilePlan, seed: int, gap_px: int) -> None:
             assert len(set(np.unique(owner[rows, cols])) - {-1}) == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     rows=st.integers(20, 60),
@@ -75,6 +77,7 @@ def test_shares_are_kept_to_a_block(rows: int, cols: int, block: int, seed: int)
         assert abs(len(chips[split]) - share * rows * cols) <= 2 * largest
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(plan=plans(), seed=st.integers(0, 99))
 def test_every_split_gets_a_chip_and_a_seed_says_which(plan: TilePlan, seed: int) -> None:

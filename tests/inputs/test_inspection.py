@@ -32,6 +32,7 @@ def same_light(pixels: np.ndarray, seed: int = 3) -> np.ndarray:
     return np.asarray(pixels + np.random.default_rng(seed).normal(0, 4, pixels.shape))
 
 
+@pytest.mark.slow
 def test_of_a_sound_pair_nothing_is_said(tmp_path: Path) -> None:
     found = seen(tmp_path, ground(SIZE), same_light(ground(SIZE)))
     assert found.warnings == ()
@@ -46,6 +47,7 @@ def test_of_a_sound_pair_nothing_is_said(tmp_path: Path) -> None:
     assert json.loads(json.dumps(told, allow_nan=False)) == told
 
 
+@pytest.mark.slow
 def test_a_shift_is_told_with_its_cure(tmp_path: Path) -> None:
     found = seen(tmp_path, ground(SIZE), same_light(moved(ground(SIZE), (0, 1.9))))
     (warning,) = (line for line in found.warnings if "lies" in line and "px" in line)
@@ -63,6 +65,7 @@ def test_what_cannot_be_told_is_null(tmp_path: Path) -> None:
     assert json.dumps(told, allow_nan=False)
 
 
+@pytest.mark.slow
 def test_a_pair_is_put_back_and_measured_again(tmp_path: Path) -> None:
     from dated_scenes import pair_of
 
@@ -78,6 +81,7 @@ def test_a_pair_is_put_back_and_measured_again(tmp_path: Path) -> None:
     assert untouched.put_back is None
 
 
+@pytest.mark.slow
 def test_dates_are_compared(tmp_path: Path) -> None:
     pixels = ground(SIZE)
     names = ("b_20200710.tif", "a_20190105.tif")
@@ -87,6 +91,7 @@ def test_dates_are_compared(tmp_path: Path) -> None:
     assert "178 days apart in the year" in found.warnings[1]
 
 
+@pytest.mark.slow
 def test_cloud_nodata_and_light_are_told(tmp_path: Path) -> None:
     pixels = ground(SIZE) / 3
     after = same_light(pixels)
@@ -104,6 +109,7 @@ def test_cloud_nodata_and_light_are_told(tmp_path: Path) -> None:
     assert any("--match histogram" in line for line in found.warnings)
 
 
+@pytest.mark.slow
 def test_coarser_smaller_and_of_another_type(tmp_path: Path) -> None:
     pixels = ground(SIZE)
     coarse = NORTH_UP @ Affine.scale(3)

@@ -58,6 +58,7 @@ def test_one_pass_gives_change_and_land() -> None:
     assert len(land.unique()) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [("building",), ("road", "water"), CLASSES])
 def test_only_keeps_what_is_or_was_of_the_class(asked: tuple[str, ...]) -> None:
     every, land = detector().change_and_land(batch())

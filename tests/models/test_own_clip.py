@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from pipeline_runs import command
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -59,6 +58,7 @@ def picture(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
 
 
+@pytest.mark.slow
 def test_it_comes_back_apart_from_the_network(file: Path, aligner: Aligner) -> None:
     checkpoint = read_checkpoint(file)
     own = checkpoint.own_clip()
@@ -70,6 +70,7 @@ def test_it_comes_back_apart_from_the_network(file: Path, aligner: Aligner) -> N
     assert next(network.parameters()).dtype == torch.float32
 
 
+@pytest.mark.slow
 def test_the_detector_needs_no_other_clip(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(name: str, without: str = "") -> None:
         raise AssertionError("another CLIP was asked for")
@@ -87,6 +88,7 @@ def test_another_clip_overrides_it(file: Path) -> None:
         DetectorSpec(str(file), clip="absent.safetensors").build()
 
 
+@pytest.mark.slow
 def test_it_is_a_clip_for_others_too(file: Path, aligner: Aligner) -> None:
     found = read_clip(str(file))
     assert found.quickgelu and found.source == str(file)
@@ -112,6 +114,7 @@ def test_a_card_that_promises_in_vain_is_refused(tmp_path: Path) -> None:
         read_checkpoint(path)
 
 
+@pytest.mark.slow
 def test_a_clip_that_the_card_does_not_tell_of_has_no_place(file: Path) -> None:
     with safe_open(file, framework="pt") as opened:
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no iterator
@@ -152,7 +155,7 @@ def test_the_shape_is_that_of_its_tensors(aligner: Aligner) -> None:
     assert (found.embed, found.text, found.vision) == (wanted.embed, wanted.text, wanted.vision)
 
 
+@pytest.mark.slow
 def test_weights_show_says_where_clip_is(file: Path) -> None:
-    command = [sys.executable, "-m", "geochange", "weights", "show", str(file)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "its own, in the file" in told.stdout
+    told = command("weights", "show", str(file))
+    assert told.returncode == 0 and "its own, in the file" in told.stdout

@@ -80,6 +80,7 @@ def test_variants_are_told_how_they_are_trained(name: str) -> None:
     assert regularised(options, Regularisation()) == find_variant(name).options
 
 
+@pytest.mark.slow
 def test_a_start_from_nothing_is_a_function_of_the_seed() -> None:
     one, other, third = (
         start_network(NetworkStart("tiny", None, HOW, seed=seed))[0].state_dict()
@@ -89,6 +90,7 @@ def test_a_start_from_nothing_is_a_function_of_the_seed() -> None:
     assert not torch.equal(one["contexts2"], third["contexts2"])
 
 
+@pytest.mark.slow
 def test_a_start_from_a_checkpoint_takes_its_sizes_and_forgets_its_praise(tmp_path: Path) -> None:
     file = tmp_path / "best.safetensors"
     card = Card(SMALL["vit"], threshold=0.3, temperature=2.0, metrics={"iou": 1.0}, licence="mine")
@@ -102,6 +104,7 @@ def test_a_start_from_a_checkpoint_takes_its_sizes_and_forgets_its_praise(tmp_pa
     assert found.licence == "mine"
 
 
+@pytest.mark.slow
 def test_the_shipped_network_is_a_start_by_its_name() -> None:
     network, card = start_network(NetworkStart("rn50", "changeclip-small", Regularisation()))
     assert card.clip == "own" and card.threshold == 0.5

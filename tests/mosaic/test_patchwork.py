@@ -30,6 +30,7 @@ def patched(folder: Path, plan: TilePlan, tiles: NDArray[np.uint8]) -> NDArray[n
     return whole
 
 
+@pytest.mark.slow
 @settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -152,6 +152,7 @@ def test_the_list_is_read_no_further_than_needed(
     assert len(read) == 3 * ahead
 
 
+@pytest.mark.slow
 def test_a_huge_raster_keeps_few_tasks_on_the_scheduler(client: Client) -> None:
     """200,000 x 200,000 px: its first three rows of blocks, with jobs that cost nothing."""
     plan = TilePlan((200_000, 200_000))

@@ -75,6 +75,7 @@ def test_the_bits_do_not_depend_on_the_block(plan: TilePlan, taper: str, seed: i
     np.testing.assert_array_equal(stitched(plan, taper, tiles), stitched(at_once, taper, tiles))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(plans(), st.sampled_from(list(TAPERS)), st.integers(0, 99))
 def test_it_is_the_weighted_mean(plan: TilePlan, taper: str, seed: int) -> None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from pipeline_runs import pipeline, pipeline_afresh
+from pipeline_runs import pipeline, pipeline_forked
 from planted_network import write_planted
 from reviewed_pairs import BRIEFLY, make_pair, on_the_ground, set_status
 
@@ -56,7 +56,7 @@ def table(figures: dict[str, dict[str, float]]) -> list[str]:
 
 def test_tuning_gains_and_says_so(reviewed: Path) -> None:
     new = ("--new", f"{reviewed}/new/before.tif", f"{reviewed}/new/after.tif")
-    done = pipeline_afresh("finetune", *words(reviewed, "tuned", *new))
+    done = pipeline_forked("finetune", *words(reviewed, "tuned", *new))
     assert done.returncode == 0, done.stderr
     figures = json.loads((reviewed / "tuned" / "gain.json").read_text())
     # The initial model calls a pond change, and tuning removes it: half of the change, and no roof.

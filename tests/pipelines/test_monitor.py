@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from makers import NORTH_UP, make_raster, noise, texture
-from pipeline_runs import pipeline, pipeline_afresh
+from pipeline_runs import pipeline, pipeline_forked
 from polygon_files import make_polygons, square
 from range_server import served
 from stac_api import item, serving
@@ -46,7 +46,7 @@ def spans(out: Path) -> set[tuple[str, str]]:
 def test_each_pair_is_run_once_and_says_its_dates(scenes: Path, tmp_path: Path) -> None:
     out = tmp_path / "watch"
     words = [str(scenes), "--out", str(out), "--set", "tile=96", "--set", "model=cva"]
-    done = pipeline_afresh("monitor", *words)
+    done = pipeline_forked("monitor", *words)
     assert done.returncode == 0, done.stderr
     assert spans(out) == {(DAYS[0], DAYS[1]), (DAYS[1], DAYS[2])}
     made = {file: file.stat().st_mtime_ns for file in (out / "pairs").glob("*.gpkg")}

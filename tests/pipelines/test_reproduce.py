@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from chip_folders import built, make_chips
 from makers import make_raster
-from pipeline_runs import pipeline, pipeline_afresh
+from pipeline_runs import pipeline, pipeline_forked
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ def table(out: Path) -> dict[str, dict[str, str]]:
 
 def test_sets_are_trained_and_measured_and_gaps_are_said(data: Path, tmp_path: Path) -> None:
     words = ["--train", "--variant", "tiny", *SETTINGS, "--out", str(tmp_path)]
-    done = pipeline_afresh("reproduce", *words, CDPATH=str(data))
+    done = pipeline_forked("reproduce", *words, CDPATH=str(data))
     assert done.returncode == 0, done.stderr
     rows = table(tmp_path)
     assert list(rows) == ["SYSU-CD", "LEVIR-CD", "LEVIR-CD+", "WHU-CD", "WHU-CD, whole", "CDD"]

@@ -107,6 +107,7 @@ def found(folder: Path) -> dict[str, Any]:
     return open_in_qgis(folder, some_changes())
 
 
+@pytest.mark.slow
 def test_polygons_are_styled_by_default(found: dict[str, Any]) -> None:
     assert found["vector"] == {
         "valid": True,
@@ -120,6 +121,7 @@ def test_polygons_are_styled_by_default(found: dict[str, Any]) -> None:
     }
 
 
+@pytest.mark.slow
 def test_raster_has_its_colours_by_default(found: dict[str, Any]) -> None:
     raster = found["raster"]
     assert raster["valid"] and raster["crs"] == "EPSG:32632" and raster["nodata"] == NODATA
@@ -159,6 +161,7 @@ def test_probability_is_drawn_in_its_ramp(folder: Path) -> None:
     assert (drawn[-40, 40] == 255).all()  # nodata: the white canvas
 
 
+@pytest.mark.slow
 def test_no_changes_open_too(tmp_path: Path) -> None:
     found = open_in_qgis(tmp_path, empty_changes(CRS_HERE))
     assert found["vector"]["valid"] and found["vector"]["features"] == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 from affine import Affine
 from makers import make_raster, texture
-from qgis_plugin_runs import PROCESS, WINDOW, environment, install_zip, lacking, qgis_process
+from qgis_plugin_runs import PROCESS, WINDOW, environment, install_zip, lacking, python_here
+from qgis_plugin_runs import qgis_process as process
 from qgis_plugin_runs import qgis_window as window
 from qgis_python import need_qgis
 
@@ -52,8 +54,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def variables(folder: Path) -> dict[str, str]:
-    return environment(folder, install_zip(folder))
+def variables(folder: Path) -> Iterator[dict[str, str]]:
+    with python_here(folder) as python:
+        yield environment(folder, install_zip(folder), python)
 
 
 def outputs(done: Any) -> dict[str, Any]:
@@ -70,7 +73,7 @@ def test_every_algorithm_runs_by_qgis_process(folder: Path, variables: dict[str,
     made.mkdir()
 
     def run(name: str, *given: str) -> dict[str, Any]:
-        return outputs(qgis_process(variables, "run", f"geochange:{name}", "--json", "--", *given))
+        return outputs(process(variables, "run", f"geochange:{name}", "--json", "--", *given))
 
     assert run("check", *pair)["WARNINGS"] >= 0
     extent = "EXTENT=691000,691064,5334872,5335000"

@@ -75,6 +75,7 @@ def test_any_window_gives_the_same_pixels(tmp_path: Path) -> None:
     assert part.after.shift_px == pair.after.shift_px
 
 
+@pytest.mark.slow
 def test_nothing_is_left_of_a_shift_that_was_put_back(tmp_path: Path) -> None:
     from dated_scenes import moved
 

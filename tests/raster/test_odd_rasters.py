@@ -52,10 +52,10 @@ class Expected:
         assert not read[0][~valid].any()
 
 
-@pytest.fixture(params=ODD)
-def odd(request: pytest.FixtureRequest, tmp_path: Path) -> Expected:
+@pytest.fixture(scope="module", params=ODD)
+def odd(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Expected:
     """Each raster of the table in turn, its numbers read band by band by rasterio itself."""
-    made = ODD[request.param](tmp_path)
+    made = ODD[request.param](tmp_path_factory.mktemp("odd"))
     info = inspect(made.path)
     bands = made.bands or info.data_bands
     with opened(made.path) as dataset:
@@ -63,6 +63,7 @@ def odd(request: pytest.FixtureRequest, tmp_path: Path) -> Expected:
     return Expected(info, bands, np.stack(planes, axis=-1), ~made.missing)
 
 
+@pytest.mark.slow
 def test_pixels_are_those_of_rasterio_whole_and_by_window(odd: Expected) -> None:
     with odd.date().reader() as read:
         odd.assert_is(read(odd.info.grid.full_window))
@@ -70,6 +71,7 @@ def test_pixels_are_those_of_rasterio_whole_and_by_window(odd: Expected) -> None
             odd.assert_is(read(window), window.within(odd.info.grid.full_window))
 
 
+@pytest.mark.slow
 def test_a_warp_onto_its_own_grid_changes_nothing(odd: Expected) -> None:
     """The warper gets missing pixels in another way; on the same grid the result must be equal."""
     with odd.date(warped=True).reader() as read:
@@ -78,6 +80,7 @@ def test_a_warp_onto_its_own_grid_changes_nothing(odd: Expected) -> None:
             odd.assert_is(read(window), window.within(odd.info.grid.full_window))
 
 
+@pytest.mark.slow
 def test_nothing_missing_bleeds_into_a_warp(odd: Expected) -> None:
     """On a shifted grid, every pixel is a mean of its valid neighbours, however small their weight."""
     for shift in (0.5, 0.02):
@@ -101,6 +104,7 @@ def by_neighbours(valid: NDArray[np.bool_], combine: Any) -> NDArray[np.bool_]:
     return np.asarray(combine.reduce([np.roll(valid, shift, (0, 1)) for shift in shifts]))
 
 
+@pytest.mark.slow
 def test_another_crs_lacks_the_same_ground(odd: Expected) -> None:
     """A pixel is missing if the source pixel at its centre is missing, computed independently."""
     own, target = odd.info.grid, CRS.from_epsg(3035)
@@ -121,6 +125,7 @@ def test_another_crs_lacks_the_same_ground(odd: Expected) -> None:
     assert not pixels[~seen].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("warped", [False, True], ids=["aligned", "warped"])
 def test_small_pictures_lack_the_same(odd: Expected, warped: bool) -> None:
     whole = odd.info.grid.full_window
@@ -132,6 +137,7 @@ def test_small_pictures_lack_the_same(odd: Expected, warped: bool) -> None:
     assert not seen[~blocks.any(axis=(1, 3))].any()
 
 
+@pytest.mark.slow
 def test_what_it_says_of_itself_travels_and_is_plain(odd: Expected) -> None:
     told = json.dumps(fingerprint_of(odd.info))
     packed = pickle.dumps(odd.info)
@@ -139,6 +145,7 @@ def test_what_it_says_of_itself_travels_and_is_plain(odd: Expected) -> None:
     assert len(packed) < 6000
 
 
+@pytest.mark.slow
 def test_pictures_without_a_place_are_read_alike(odd: Expected) -> None:
     """Chips are single files: PNG, JPEG or TIFF, whose alpha is never compared."""
     path = Path(odd.info.path)

@@ -168,6 +168,7 @@ def test_what_is_missing_stays_missing_where_pixels_coincide(tmp_path: Path, gap
     assert (pixels[valid] == 100).all()
 
 
+@pytest.mark.slow
 @every_gap
 @pytest.mark.parametrize("name", ["half a pixel", "another crs"])
 def test_what_is_missing_stays_missing_in_a_warp(tmp_path: Path, gap: Gap, name: str) -> None:

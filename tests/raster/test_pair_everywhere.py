@@ -78,6 +78,7 @@ def pair_of(folder: Path, before: str, after: str) -> RasterPair:
     return align_pair(*infos, "before", Bands((1,), (1,)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after", "same", "share", "off"), PAIRS)
 def test_both_dates_show_one_ground(
     tmp_path: Path, before: str, after: str, same: bool, share: float, off: float

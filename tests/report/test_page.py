@@ -157,6 +157,7 @@ def pictures_of(page: Path) -> list[NDArray[np.uint8]]:
     return [np.asarray(Image.open(BytesIO(b64decode(each)))) for each in found]
 
 
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_a_raster_too_large_to_glance_at_is_shown_as_it_was_read(
     dtype: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

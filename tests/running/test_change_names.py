@@ -99,6 +99,7 @@ def test_only_what_is_asked_for_is_kept(
     assert (found["before_class"].isin(wanted) | found["after_class"].isin(wanted)).all()
 
 
+@pytest.mark.slow
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -18,7 +18,7 @@ from geochange.running import disk_space, raster_writer
 
 pytestmark = pytest.mark.slow
 
-OPTIONS: dict[str, Any] = {"model": "cva", "tile": 64, "overlap": 16, "block": 1, "report": "none"}
+OPTIONS: dict[str, Any] = {"model": "cva", "tile": 64, "overlap": 16, "block": 2, "report": "none"}
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,12 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         make_raster(folder / "before.tif", before, nodata=0),
         make_raster(folder / "after.tif", after, nodata=0),
     )
+
+
+@pytest.fixture(scope="module")
+def late(pair: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> geochange.Result:
+    """A run that writes its raster at the end."""
+    return geochange.detect(*pair, tmp_path_factory.mktemp("late") / "late.gpkg", **OPTIONS)
 
 
 @pytest.fixture
@@ -49,10 +55,10 @@ def threads() -> list[str]:
 def test_early_or_late_the_bytes_are_the_same(
     options: dict[str, Any],
     pair: tuple[Path, Path],
+    late: geochange.Result,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    late = geochange.detect(*pair, tmp_path / "late.gpkg", **OPTIONS)
     monkeypatch.setattr(disk_space, "EARLY_PX", 1)
     soon = geochange.detect(*pair, tmp_path / "soon.gpkg", **{**OPTIONS, **options})
     assert soon.raster.read_bytes() == late.raster.read_bytes()

@@ -75,6 +75,7 @@ def scheduler() -> Iterator[str]:
         yield cluster.scheduler_address
 
 
+@pytest.mark.slow
 def test_a_scheduler_changes_nothing(
     scheduler: str, pair_paths: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -85,6 +86,7 @@ def test_a_scheduler_changes_nothing(
     assert shared.raster.read_bytes() == alone.raster.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_device_that_a_worker_lacks_is_refused(
     scheduler: str, pair_paths: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -1,7 +1,8 @@
 """Runs pipelines and the command like scripts, in this process or in a fresh one.
 
-A fresh process imports torch, which takes seconds. One run of each pipeline uses one, to see that it
-starts and prints nothing else; the others run here.
+A fresh process imports torch, which takes seconds. Of cluster.py, whose workers start from it, one
+run uses one. One run of each other pipeline has a process of its own, to see that it starts and
+prints nothing else; the others run here.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ import os
 import runpy
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
+
+from forked import server
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,6 +60,32 @@ def pipeline_afresh(name: str, *words: str, **environment: str) -> Ended:
         env={**os.environ, "PYTHONPATH": paths, **environment},
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def pipeline_forked(name: str, *words: str, **environment: str) -> Ended:
+    """Run pipelines/NAME.py in a process of its own, forked from one that has imported torch."""
+    with tempfile.TemporaryDirectory() as folder:
+        streams = [Path(folder, stream) for stream in ("out", "err")]
+        file = ROOT / "pipelines" / f"{name}.py"
+        given = (file, list(words), {**os.environ, **environment}, streams)
+        process = server().Process(target=_script, args=given)
+        process.start()
+        process.join(600)
+        assert process.exitcode is not None, "it does not end"
+        out, said = (stream.read_text() for stream in streams)
+        return Ended(process.exitcode, out, said)
+
+
+def _script(file: Path, words: list[str], environment: dict[str, str], streams: list[Path]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    for number, stream in enumerate(streams, 1):
+        with stream.open("w") as opened:
+            os.dup2(opened.fileno(), number)
+    sys.stdout, sys.stderr = (os.fdopen(n, "w", 1, closefd=False) for n in (1, 2))
+    sys.argv = [str(file), *words]
+    sys.path[0] = str(file.parent)
+    runpy.run_path(str(file), run_name="__main__")
 
 
 def _run(script: Callable[[], object], words: list[str]) -> Ended:

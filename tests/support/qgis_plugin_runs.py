@@ -7,11 +7,15 @@ import runpy
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from pages import ROOT
+
+FORKING = Path(__file__).with_name("forking_python.py")
 
 PROCESS = "qgis_process.bin"
 """Debian's `qgis_process` is a script that is broken."""
@@ -36,16 +40,31 @@ def install_zip(folder: Path) -> Path:
     return folder / "config"
 
 
-def python_here(folder: Path) -> Path:
-    """A Python that has the geochange of this project, whatever is installed."""
-    script = folder / "python-here"
-    script.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" "$@"\n')
-    script.chmod(0o755)
-    return script
+@contextmanager
+def python_here(folder: Path) -> Iterator[Path]:
+    """A Python that has the geochange of this project, whatever is installed.
+
+    QGIS starts a command some twenty times, so all fork from one that has read everything.
+    """
+    # A socket's path is short, and that of a test's folder is not.
+    with tempfile.TemporaryDirectory() as short:
+        place = Path(short) / "forks"
+        serving = [sys.executable, str(FORKING), "serve", str(place)]
+        paths = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        with subprocess.Popen(serving, stdout=subprocess.PIPE, text=True, env=paths) as server:
+            assert server.stdout is not None and server.stdout.readline() == "ready\n"
+            script = folder / "python-here"
+            asking = f'exec "{sys.executable}" -S -E "{FORKING}" "{place}" "$@"'
+            script.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" {asking}\n')
+            script.chmod(0o755)
+            try:
+                yield script
+            finally:
+                server.kill()
 
 
-def environment(folder: Path, config: Path) -> dict[str, str]:
-    """What QGIS is started with: its own Python, a fresh profile, and a geochange."""
+def environment(folder: Path, config: Path, python: Path) -> dict[str, str]:
+    """What QGIS is started with: its own Python, a fresh profile, and a Python with geochange."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     runtime = folder / "runtime"
     runtime.mkdir(mode=0o700, exist_ok=True)
@@ -54,7 +73,7 @@ def environment(folder: Path, config: Path) -> dict[str, str]:
         "QGIS_CUSTOM_CONFIG_PATH": str(config),
         "XDG_RUNTIME_DIR": str(runtime),
         "HOME": str(folder),
-        "GEOCHANGE_QGIS_COMMAND": str(python_here(folder)),
+        "GEOCHANGE_QGIS_COMMAND": str(python),
         "OMP_NUM_THREADS": "1",
     }
 

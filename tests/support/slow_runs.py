@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from geochange.grid.tiling import TilePlan
 
-SIZE = 640
+SIZE = 448
 PLAN = TilePlan((SIZE, SIZE), 64, 16, 2)
 OPTIONS = [
     "--tile",
@@ -55,10 +55,10 @@ class Slow:
 '''
 
 
-def lay_out(folder: Path) -> Path:
+def lay_out(folder: Path, size: int = SIZE) -> Path:
     """before.tif, after.tif, and the network in slow.py."""
-    before = noise((SIZE, SIZE)) // 4
-    blobs = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=(SIZE, SIZE)), 5) > 0.03
+    before = noise((size, size)) // 4
+    blobs = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=(size, size)), 5) > 0.03
     make_raster(folder / "before.tif", before)
     make_raster(folder / "after.tif", (before + 120 * blobs).astype(np.uint8))
     (folder / "slow.py").write_text(NETWORK)

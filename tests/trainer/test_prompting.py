@@ -169,6 +169,7 @@ def expected(clip: str, source: Shelf) -> list[Any]:
     return [tuple(tuple(n for n, _ in d[:9]) for d in both) for both in namer.rank(chips)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 2, 64])
 def test_clip_is_asked_and_what_it_says_is_kept(root: Path, clip: str, batch: int) -> None:
     source, steps = shelf(), []
@@ -243,6 +244,7 @@ def part_of(root: Path) -> Path:
     return part
 
 
+@pytest.mark.slow
 def test_an_interrupted_prompting_goes_on(root: Path, clip: str, asked: list[int]) -> None:
     source, prompter = shelf(7), Prompter(clip, batch=2)
     wanted = expected(clip, source)
@@ -276,6 +278,7 @@ def age(data: bytes) -> bytes:
     return data.replace(b'"geochange": "', b'"geochange": "0.0.')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "kept"), [(cut, 3), (spoil, 2), (rename, 1), (age, 0), (lambda _: b"", 0)]
 )
@@ -293,6 +296,7 @@ def test_answers_are_gone_on_from_as_far_as_they_are_whole(
     assert sum(asked) == 6 - kept
 
 
+@pytest.mark.slow
 def test_killed_between_the_two_files(
     root: Path, clip: str, asked: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,6 +316,7 @@ def test_killed_between_the_two_files(
     assert named == stored_names(root, "val", shelf(), clip)
 
 
+@pytest.mark.slow
 def test_another_clip_does_not_go_on_with_the_answers(
     root: Path, clip: str, asked: list[int], tmp_path: Path
 ) -> None:
@@ -388,6 +393,7 @@ def command(*arguments: object) -> int:
     return _exit_code(["data", "prompts", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_the_command_names_every_split(
     data: Path, clip: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

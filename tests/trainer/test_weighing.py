@@ -43,6 +43,7 @@ def opinionated(joined: Checkpoint, data: Path) -> Checkpoint:
     return weighed(joined, data, HOW)
 
 
+@pytest.mark.slow
 def test_both_networks_stay_as_they_were(joined: Checkpoint, opinionated: Checkpoint) -> None:
     for name, tensor in joined.tensors.items():
         assert torch.equal(opinionated.tensors[name], tensor)

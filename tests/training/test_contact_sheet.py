@@ -67,6 +67,7 @@ def test_brighter_is_more_probable() -> None:
     assert (np.diff(luminance) > -1).all() and luminance[-1] > 240 and luminance[0] < 2
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.integers(1, 700), st.integers(1, 700))
 def test_chips_of_any_shape_fit_on_the_sheet(height: int, width: int) -> None:

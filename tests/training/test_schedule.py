@@ -50,6 +50,7 @@ def test_fewer_steps_than_the_warm_up_has() -> None:
 NORMS = (nn.LayerNorm, nn.GroupNorm, nn.BatchNorm2d)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SMALL)
 def test_norms_and_relative_positions_do_not_decay(kind: str) -> None:
     network = small(kind).requires_grad_(True)

@@ -39,6 +39,7 @@ def write(path: Path, *shapes: shapely.Geometry, crs: object = UTM) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("points", [5, 20_000])
 def test_every_window_sees_the_same_pixels(tmp_path: Path, points: int) -> None:
     outline = coast(points)
@@ -54,6 +55,7 @@ def test_every_window_sees_the_same_pixels(tmp_path: Path, points: int) -> None:
             assert area.touches(window) or not here.any()
 
 
+@pytest.mark.slow
 def test_a_coast_is_cut_into_small_pieces(tmp_path: Path) -> None:
     area = read_aoi(write(tmp_path / "area.gpkg", coast(20_000)), GRID)
     points = shapely.get_num_coordinates(area.pieces)

@@ -97,6 +97,7 @@ def test_area_is_that_of_the_outline_that_is_written() -> None:
     assert smooth["perimeter_m"][0] < stairs["perimeter_m"][0] * 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("simplify_px", [0, 0.3, 0.5, 1.5, 4])
 @pytest.mark.parametrize("batch", [1, 3, 50])
 def test_blocks_and_batches_leave_no_trace(

@@ -63,6 +63,7 @@ def by_other_means(polygon: shapely.Polygon, grid: Grid) -> tuple[float, float]:
     return flat.area, sum(lengths)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [RING, BLOCK], ids=["ring", "block"])
 @pytest.mark.parametrize("name", GRIDS)
 def test_areas_and_perimeters_are_those_of_other_means(name: str, shape: shapely.Polygon) -> None:

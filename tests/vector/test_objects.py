@@ -52,6 +52,7 @@ rectangles = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(ours=rectangles, theirs=rectangles, chunk=st.integers(1, 4))
 def test_against_every_pair(

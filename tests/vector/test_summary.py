@@ -29,6 +29,7 @@ def table(count: int, seed: int = 0) -> gpd.GeoDataFrame:
     return table_of(figures, shapely.box(x, y, x + 1, y + 1), UTM)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 7, 500])
 def test_batches_leave_no_trace(batch: int) -> None:
     whole = table(300)

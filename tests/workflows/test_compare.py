@@ -41,6 +41,7 @@ def blobs(seed: int) -> np.ndarray:
     return coarse ^ (rng.random(SHAPE) < 0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window_px", [17, 2048])
 @pytest.mark.parametrize("seed", range(3))
 def test_figures_are_scikit_learns(
@@ -167,6 +168,7 @@ def test_plain_values(tmp_path: Path, extent: Path) -> None:
     assert plain["left_out"] == {"found": 0, "reference": 0}
 
 
+@pytest.mark.slow
 def test_refusals(tmp_path: Path, extent: Path) -> None:
     drawn = make_polygons(tmp_path / "a.gpkg", [square(0, 0, 20)])
     far = make_polygons(tmp_path / "far.gpkg", [square(900, 900, 20)])

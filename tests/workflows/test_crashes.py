@@ -15,7 +15,8 @@ from slow_runs import PLAN, Run, assert_same, lay_out
 
 pytestmark = pytest.mark.slow
 
-KILLS = 10
+KILLS = 6
+LARGER = 640
 
 
 @pytest.fixture
@@ -29,13 +30,21 @@ def scene(tmp_path: Path) -> Path:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The result of an undisturbed run."""
     folder = lay_out(tmp_path_factory.mktemp("undisturbed"))
-    run = Run(folder, environment={"TILE_S": "0"}, afresh=True)
+    run = Run(folder, environment={"TILE_S": "0"})
     assert run.end() == (0, "")
     assert run.tiles == PLAN.tile_count
     return folder / "changes.gpkg"
 
 
-def test_killed_ten_times_it_goes_on_where_it_was(scene: Path, undisturbed: Path) -> None:
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of a scene whose raster has several tiles."""
+    folder = lay_out(tmp_path_factory.mktemp("larger"), LARGER)
+    assert Run(folder, environment={"TILE_S": "0"}).end() == (0, "")
+    return folder / "changes.gpkg"
+
+
+def test_killed_many_times_it_goes_on_where_it_was(scene: Path, undisturbed: Path) -> None:
     dice = random.Random(5)
     died = []
     for _ in range(KILLS):
@@ -55,7 +64,7 @@ def test_killed_ten_times_it_goes_on_where_it_was(scene: Path, undisturbed: Path
 
 
 def test_interrupted_it_stops_at_once_and_says_how_to_go_on(scene: Path) -> None:
-    run = Run(scene, environment={"TILE_S": "0.1"}, afresh=True)
+    run = Run(scene, environment={"TILE_S": "0.2"}, afresh=True)
     run.wait_for_work()
     before = run.tiles
     run.process.send_signal(signal.SIGINT)
@@ -92,7 +101,7 @@ def test_a_machine_that_slept_goes_on(scene: Path, undisturbed: Path, workers: s
     hold.touch()
     patience = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "1s"}
     settings = {"HOLD": str(hold), **patience}
-    run = Run(scene, "changes.gpkg", "--workers", workers, environment=settings, afresh=True)
+    run = Run(scene, "changes.gpkg", "--workers", workers, environment=settings)
     run.wait_for_work()
     asleep = [run.process.pid, *map(pid_of, psutil.Process(run.process.pid).children(True))]
     for pid in asleep:
@@ -112,8 +121,9 @@ def pid_of(process: psutil.Process) -> int:
 
 @pytest.mark.parametrize("size", [4_000, 100_000])
 def test_a_full_disk_is_named_and_nothing_is_half_written(
-    scene: Path, undisturbed: Path, size: int
+    scene: Path, larger: Path, size: int
 ) -> None:
+    lay_out(scene, LARGER)
     run = Run(scene, environment={"TILE_S": "0"}, most_bytes=size)
     code, said = run.end()
     assert code == 1
@@ -124,7 +134,7 @@ def test_a_full_disk_is_named_and_nothing_is_half_written(
         ".changes.gpkg.work"
     ]
     assert Run(scene, environment={"TILE_S": "0"}).end() == (0, "")
-    assert_same(scene / "changes.gpkg", undisturbed)
+    assert_same(scene / "changes.gpkg", larger)
 
 
 def workers_of(run: Run) -> Iterator[psutil.Process]:
@@ -134,7 +144,7 @@ def workers_of(run: Run) -> Iterator[psutil.Process]:
 
 
 def test_a_worker_that_dies_loses_nothing(scene: Path, undisturbed: Path) -> None:
-    run = Run(scene, "changes.gpkg", "--workers", "2", "--threads", "1", afresh=True)
+    run = Run(scene, "changes.gpkg", "--workers", "2", "--threads", "1")
     run.wait_for_work()
     victim = next(workers_of(run))
     victim.kill()

@@ -79,6 +79,7 @@ def test_the_account(pair: Path) -> None:
     assert told["chips"][0]["known_px"] == 1024 and told["chips"][0]["changed_px"] == 81
 
 
+@pytest.mark.slow
 def test_the_same_seed_cuts_the_same(pair: Path) -> None:
     def where(out: str, seed: int) -> dict[str, str]:
         root = cut_here(pair, out, seed=seed).root
@@ -89,6 +90,7 @@ def test_the_same_seed_cuts_the_same(pair: Path) -> None:
     assert first != where("c", 1)
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_a_window_and_chips_do_not_depend_on_it(
     pair: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +131,7 @@ def test_labels_that_know_little(pair: Path) -> None:
     assert done.left_out["no label"] == 12
 
 
+@pytest.mark.slow
 def test_empty_chips_are_thinned_in_training_alone(pair: Path) -> None:
     (pair / "drawn.gpkg").unlink()
     make_polygons(pair / "drawn.gpkg", squares()[:1])
@@ -185,6 +188,7 @@ def test_refusals(
     assert sorted(pair.rglob("*")) == there, "something was left behind"
 
 
+@pytest.mark.slow
 def test_the_command(
     pair: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,8 +19,8 @@ from geochange.workflows.detect import Result, detect
 
 pytestmark = pytest.mark.slow
 
-SIZE = 160
-TILES, HALT = 7**2, 20
+SIZE = 136
+TILES, HALT = 6**2, 22
 """The tiles of the scene, some of them outside the area; the number of batches before a failure."""
 OPTIONS: dict[str, Any] = {
     **{"tile": 32, "overlap": 8, "block": 2, "threads": 1, "batch": 1, "min_area": 0},
@@ -87,11 +87,11 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scene")
     before = noise((SIZE, SIZE)) // 4
     after = before.copy()
-    after[20:60, 30:90] += 120
-    after[100:130, 70:150] += 90
+    after[17:51, 25:75] += 120
+    after[85:110, 60:128] += 90
     make_raster(folder / "before.tif", before)
     make_raster(folder / "after.tif", after)
-    outline = shapely.Polygon([(0, 0), (SIZE, 0), (SIZE, 100), (100, SIZE), (0, SIZE)])
+    outline = shapely.Polygon([(0, 0), (SIZE, 0), (SIZE, 85), (85, SIZE), (0, SIZE)])
     ground = shapely.transform(outline, lambda xy: np.column_stack(NORTH_UP @ xy.T))
     gpd.GeoDataFrame(geometry=[ground], crs=UTM).to_file(folder / "area.gpkg")
     return folder

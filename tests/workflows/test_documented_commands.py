@@ -83,6 +83,8 @@ def shortened(name: str, words: list[str]) -> list[str]:
     """A line with options that shorten a training of hours to two steps."""
     if words[:2] == ["train", "configs/default.yaml"]:
         return [*words, *_set(FEW)]
+    if words[:2] == ["train", "configs/lite.yaml"]:
+        return [*words, *_set(FEW | FRESH)]
     if words[0] == "train":
         return [*words, *_set(BRIEF if "--from" in words else BRIEF | FRESH)]
     if name.endswith("finetune.py"):

@@ -211,6 +211,7 @@ def logits_of(found: Evaluation) -> NDArray[np.int64]:
     return found.histogram.pixels
 
 
+@pytest.mark.slow
 def test_names_beside_the_data_are_used_and_clip_is_not(
     root: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +235,7 @@ def test_names_beside_the_data_are_used_and_clip_is_not(
             file.unlink()
 
 
+@pytest.mark.slow
 def test_fixed_prompts_need_no_clip(root: Path, weights: Path) -> None:
     found = evaluate(str(weights / "m.safetensors"), root, prompts="fixed", precision="bfloat16")
     told = found.to_json()
@@ -242,6 +244,7 @@ def test_fixed_prompts_need_no_clip(root: Path, weights: Path) -> None:
     assert np.isfinite(found.figures["ece"].value)
 
 
+@pytest.mark.slow
 def test_the_command_writes_everything_whole(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -327,6 +330,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", sorted(REFUSED))
 def test_what_cannot_be_is_refused_in_one_line(
     case: str,

@@ -17,10 +17,10 @@ from fuzzing import fuzz
 pytestmark = pytest.mark.slow
 
 INPUTS = {
-    **{"rasters": 10, "indexes": 8, "areas": 10, "reviews": 6, "results": 8, "items": 10},
-    **{"configs": 60, "weights": 6, "cards": 6, "networks": 8, "chips": 10},
+    **{"rasters": 7, "indexes": 6, "areas": 8, "reviews": 4, "results": 6, "items": 8},
+    **{"configs": 50, "weights": 4, "cards": 4, "networks": 6, "chips": 8},
 }
-"""So many of each kind, in some twenty seconds for all."""
+"""So many of each kind, in some fifteen seconds for all."""
 
 SEED = 7
 

@@ -79,6 +79,7 @@ def test_the_same_of_a_pair_in_a_data_set(pair: Path, caplog: pytest.LogCaptureF
     assert f"{place / 'labels.tif'}: holds no change on the pair" in caplog.text
 
 
+@pytest.mark.slow
 def test_change_that_no_chip_holds_is_said(pair: Path, caplog: pytest.LogCaptureFixture) -> None:
     pixels = noise((*SHAPE, 3), 1)
     pixels[:32, :32] = 0
@@ -114,6 +115,7 @@ def test_training_says_it_and_refuses(chips: Path, caplog: pytest.LogCaptureFixt
         prepared.check_chips(lambda *_: None)
 
 
+@pytest.mark.slow
 def test_a_reference_without_polygons_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

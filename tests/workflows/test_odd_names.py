@@ -76,6 +76,7 @@ def use_all(place: Path, start: str, name: str) -> None:
     assert len(geochange.bounds_of(file("drawn.gpkg"))) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_relative", [True, False], ids=["relative", "absolute"])
 @pytest.mark.parametrize("stem", STEMS)
 def test_every_option_takes_a_file_of_an_odd_name(
@@ -87,6 +88,7 @@ def test_every_option_takes_a_file_of_an_odd_name(
     use_all(tmp_path, "" if is_relative else f"{tmp_path}/", f"{stem}{{}}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_relative", [True, False], ids=["relative", "absolute"])
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_option_takes_a_file_in_a_folder_of_an_odd_name(

@@ -44,7 +44,7 @@ SMALL: Mapping[str, Any] = {
     "validation": {"every": 2, "sheet": 2},
     "data": {"workers": 0},
     "device": {"threads": 1},
-    "log_every": 2,
+    "log_every": 3,
 }
 
 
@@ -184,22 +184,22 @@ def test_an_averaged_network_goes_on_as_well(chips: Path, tmp_path: Path) -> Non
     assert same(tmp_path / "a" / "last.safetensors", tmp_path / "b" / "last.safetensors")
 
 
-def test_the_journal_goes_on_as_if_it_had_never_stopped(chips: Path, tmp_path: Path) -> None:
+def test_the_journal_goes_on_as_if_it_had_never_stopped(
+    trained: tuple[Path, Trained], chips: Path, tmp_path: Path
+) -> None:
     """Stopped between two lines; the second covers all steps since the first."""
-    longer = options(chips, validation={"every": 2})
-    longer = longer.model_copy(update={"log_every": 3})
-    train(longer, tmp_path / "through")
+    whole, _ = trained
 
     def watch(stage: str, done: int, total: int, note: str) -> None:
         if stage == "learn" and done == 5:
             os.kill(os.getpid(), 2)
 
     with pytest.raises(KeyboardInterrupt):
-        train(longer, tmp_path / "stopped", watch=watch)
-    train(longer, tmp_path / "stopped", resume=True)
+        train(options(chips), tmp_path / "stopped", watch=watch)
+    train(options(chips), tmp_path / "stopped", resume=True)
     through, stopped = (
-        [line.split(",") for line in (tmp_path / out / "metrics.csv").read_text().splitlines()]
-        for out in ("through", "stopped")
+        [line.split(",") for line in (out / "metrics.csv").read_text().splitlines()]
+        for out in (whole, tmp_path / "stopped")
     )
     assert [line[:-1] for line in through] == [line[:-1] for line in stopped]
     seconds = [float(line[-1]) for line in stopped[1:] if line[-1]]
@@ -304,16 +304,15 @@ def test_two_processes_learn_what_one_does_with_the_whole_batch(
     # So a large rate would show those, and not the effect under test.
     file = tmp_path / "options.yaml"
     still = {"dropout": 0.0, "drop_path": 0.0, "tower_drop_path": 0.0, "batch_norm": "frozen"}
-    values = options(chips, network=still).model_dump(mode="json")
-    file.write_text(json.dumps(values))
-    for devices in (1, 2):
-        command = [
-            *(str(Path(sys.executable).with_name("geochange")), "train", str(file)),
-            *("--set", f"device.devices={devices}", "--out", str(tmp_path / str(devices))),
-        ]
-        told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-        assert told.returncode == 0, told.stderr
-        assert told.stdout.count("checkpoint ") == 1
+    steps = {"optim": {"steps": 4}, "validation": {"every": 4}}
+    values = options(chips, network=still, device={"devices": 2}, **steps)
+    file.write_text(json.dumps(values.model_dump(mode="json")))
+    script = str(Path(sys.executable).with_name("geochange"))
+    command = [script, "train", str(file), "--out", str(tmp_path / "2")]
+    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.count("checkpoint ") == 1
+    train(options(chips, network=still, **steps), tmp_path / "1")
     one, two = (
         read_checkpoint(tmp_path / devices / "last.safetensors").tensors for devices in "12"
     )
@@ -341,7 +340,7 @@ def test_half_precision_learns_too(chips: Path, tmp_path: Path) -> None:
 
 def test_a_small_network_learns_what_is_planted(tmp_path: Path) -> None:
     root = make_chips(tmp_path / "chips", {"train": 8, "val": 4})
-    long = options(root, optim={"lr": 2e-3, "steps": 60, "batch": 8}, validation={"every": 30})
+    long = options(root, optim={"lr": 2e-3, "steps": 60, "batch": 8}, validation={"every": 60})
     assert train(long, tmp_path / "out").figures["f1"] > 0.8
 
 

@@ -38,7 +38,11 @@ class Overview:
 
 def is_sparse(date: AlignedRaster, window: Window, longest_px: int) -> bool:
     """Whether an overview would be sparse."""
-    return _cost_px(date, window, small_shape(window, longest_px)) > _budget_px(date)
+    budget = _budget_px(date)
+    if _decoded_px(date, window) <= budget:
+        return False  # without a look at overviews: their factor needs the CRSs of a warped date
+    level = date.overview(window, small_shape(window, longest_px)) or 1
+    return _decoded_px(date, window, level) > budget
 
 
 def read_overview(date: AlignedRaster, window: Window, longest_px: int) -> Overview:
@@ -76,9 +80,8 @@ def _budget_px(date: AlignedRaster) -> float:
     return max(MOST_PX, date.grid.full_window.pixels * MOST_SHARE)
 
 
-def _cost_px(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> float:
-    """The number of pixels to decode for the mean pixels of a window."""
-    level = date.overview(window, shape) or 1
+def _decoded_px(date: AlignedRaster, window: Window, level: int = 1) -> float:
+    """The number of pixels to decode for the mean pixels of a window, from an overview."""
     rows, cols = (
         math.ceil(length / level / block) * block
         for length, block in zip((window.height, window.width), date.info.block_px, strict=True)

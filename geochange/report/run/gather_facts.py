@@ -13,6 +13,7 @@ import shapely
 
 from geochange.config import RunOptions
 from geochange.formatting import area
+from geochange.grid.crs import authority_of
 from geochange.grid.grid import Grid
 from geochange.grid.lonlat import bounds_of, outline_of, points_in, size_m
 from geochange.grid.probability import FULL
@@ -115,7 +116,7 @@ def _place(checked: CheckedRun, seen_px: int) -> Place:
 
 
 def _crs(grid: Grid) -> str:
-    authority = grid.crs.to_authority()
+    authority = authority_of(grid.crs)
     return f"{grid.crs.name} ({':'.join(authority)})" if authority else str(grid.crs.name)
 
 

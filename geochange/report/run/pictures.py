@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from geochange.chip import Pixels
 from geochange.grid.tiling import Window
+from geochange.raster.aligned import AlignedRaster
 from geochange.raster.pair import RasterPair
 from geochange.raster.pictures.overview import Overview, read_overview, small_shape
 from geochange.raster.pictures.thumbnail import SHOWN_BANDS
@@ -50,9 +51,18 @@ class PictureReader:
 
         Raises RunError if a raster is gone.
         """
-        return self.of(
-            read_overviews(self.pair, window, longest_px), small_shape(window, longest_px)
-        )
+        return self.all_at([window], longest_px)[0]
+
+    def all_at(self, windows: Sequence[Window], longest_px: int) -> list[Photos]:
+        """Both dates of each window, read by one thread per date; see `at`.
+
+        A thread of its own for each window would open PROJ's database as often, which takes longer
+        than to read a small window.
+        """
+        look = partial(_overviews, windows=windows, longest_px=longest_px)
+        both = zip(*self.pair.each(look), strict=True)
+        shapes = [small_shape(window, longest_px) for window in windows]
+        return [self.of(seen, shape) for seen, shape in zip(both, shapes, strict=True)]
 
     def of(self, seen: Overviews, shape: tuple[int, int]) -> Photos:
         """Both dates from overviews that were read before, for a picture of `shape` (rows, cols)."""
@@ -63,12 +73,13 @@ class PictureReader:
 
 def read_overviews(pair: RasterPair, window: Window, longest_px: int) -> Overviews:
     """Overviews of both dates, of the bands that are shown. Raises RunError if a raster is gone."""
-    before, after = pair.each(partial(read_overview, window=window, longest_px=longest_px))
-    return _shown(before), _shown(after)
+    (before,), (after,) = pair.each(partial(_overviews, windows=[window], longest_px=longest_px))
+    return before, after
 
 
-def _shown(seen: Overview) -> Overview:
-    return replace(seen, pixels=seen.pixels[..., :SHOWN_BANDS])
+def _overviews(date: AlignedRaster, windows: Sequence[Window], longest_px: int) -> list[Overview]:
+    seen = (read_overview(date, window, longest_px) for window in windows)
+    return [replace(each, pixels=each.pixels[..., :SHOWN_BANDS]) for each in seen]
 
 
 def read_pictures(pair: RasterPair, whole: Callable[[], Overviews]) -> PictureReader:

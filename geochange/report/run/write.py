@@ -13,8 +13,10 @@ import geopandas as gpd
 from geochange.errors import RunError
 from geochange.files.atomic import write_text
 from geochange.files.sidecars import Sidecars
+from geochange.grid.crs import authority_of
 from geochange.grid.grid import Grid
 from geochange.grid.lonlat import on_the_globe, outline_of
+from geochange.grid.tiling import Window
 from geochange.inputs.checked_run import CheckedRun
 from geochange.qgis.style import CLASSES
 from geochange.raster.pictures.overview import is_sparse, small_shape
@@ -119,15 +121,21 @@ class Reporter:
         return Pictures(before, after, embedded(changes, FINE), scale, top, scene.sparse)
 
     def _close_ups(self, look: PictureReader) -> list[tuple[Picture, Picture, Picture]]:
-        top = self.summary.top
-        return [] if top is None else [_close_up(look, top.iloc[[i]]) for i in range(len(top))]
+        if self.summary.top is None:
+            return []
+        changes = [self.summary.top.iloc[[i]] for i in range(len(self.summary.top))]
+        grid = look.pair.grid
+        windows = [window_around(each.geometry.iloc[0], grid) for each in changes]
+        photos = look.all_at(windows, CHANGE_PX)
+        return [_close_up(grid, *each) for each in zip(changes, windows, photos, strict=True)]
 
 
-def _close_up(look: PictureReader, change: gpd.GeoDataFrame) -> tuple[Picture, Picture, Picture]:
+def _close_up(
+    grid: Grid, change: gpd.GeoDataFrame, window: Window, photos: Photos
+) -> tuple[Picture, Picture, Picture]:
     """Before, after, and after with the outline, of one change."""
-    window = window_around(change.geometry.iloc[0], look.pair.grid)
-    photos, shape = look.at(window, CHANGE_PX), shown_shape(window, CHANGE_PX)
-    sketcher = Sketcher(look.pair.grid, window, shape, CHANGE_LINE_PX, filled=False)
+    shape = shown_shape(window, CHANGE_PX)
+    sketcher = Sketcher(grid, window, shape, CHANGE_LINE_PX, filled=False)
     sketcher.add(change)
     outlined = sketcher.overlay.over(sized(photos.after, shape))
     return (*_both(photos, shape), embedded(outlined, FINE))
@@ -140,7 +148,7 @@ def _both(photos: Photos, shape: tuple[int, int]) -> tuple[Picture, Picture]:
 def _footprint(grid: Grid) -> Footprint:
     outline = outline_of(grid)
     geometry, bbox = (None, None) if outline is None else on_the_globe(outline)
-    authority = grid.crs.to_authority()
+    authority = authority_of(grid.crs)
     return Footprint(
         geometry=geometry,
         bbox=bbox,

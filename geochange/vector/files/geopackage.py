@@ -125,7 +125,8 @@ def _style_rows(layer: str, styles: Mapping[str, str]) -> list[dict[str, object]
 
 def _describe_fields(database: sqlite3.Connection, layer: str, fields: Mapping[str, Field]) -> None:
     """Write the tables of the schema extension: the fields of changes and the values of status."""
-    database.executescript(_SCHEMA_SQL)
+    # One transaction with all that follows: SQLite waits for the disk after each.
+    database.executescript(f"BEGIN; {_SCHEMA_SQL}")
     database.executemany(
         "INSERT INTO gpkg_extensions VALUES (?, NULL, 'gpkg_schema', ?, 'read-write')",
         [(table, _EXTENSION) for table in ("gpkg_data_columns", "gpkg_data_column_constraints")],

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import copy
-import os
-from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from changeclip_cases import (
     small,
     texts,
 )
+from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from geochange.models.changeclip.network import ChangeClip, DateView
@@ -134,13 +134,21 @@ def test_cost_of_a_chip_pair_with_prompting(variant: str, most: float) -> None:
     assert 0.8 * most < flops <= most
 
 
+class Unset(TorchFunctionMode):
+    """A context in which networks are built without first weights, which take seconds."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
 @pytest.fixture(scope="module", params=PUBLISHED)
-def published(request: pytest.FixtureRequest) -> Iterator[tuple[str, ChangeClip]]:
-    torch.set_num_threads(os.cpu_count() or 1)
-    network = ChangeClip(PUBLISHED[request.param]).eval().requires_grad_(False)
+def published(request: pytest.FixtureRequest) -> tuple[str, ChangeClip]:
+    with Unset():
+        network = ChangeClip(PUBLISHED[request.param]).eval().requires_grad_(False)
     fill_by_name(network)
-    yield request.param, network.to(memory_format=torch.channels_last)
-    torch.set_num_threads(1)
+    return request.param, network.to(memory_format=torch.channels_last)
 
 
 def _see(network: ChangeClip, arrays: dict[str, np.ndarray]) -> tuple[DateView, DateView]:

@@ -66,6 +66,7 @@ def breaking(chips: list[Chip], place: int) -> list[Chip]:
     return chips
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(1, 7))
 def test_every_caller_has_the_answers_to_its_own_chips(counts: list[int], batch: int) -> None:
@@ -204,6 +205,7 @@ def test_a_process_that_ends_waits_for_the_present_batch_alone() -> None:
         assert len(feed.model.sizes) <= 3
 
 
+@pytest.mark.slow
 def test_the_interpreter_ends_while_a_feed_works(tmp_path: Path) -> None:
     script = tmp_path / "ends.py"
     script.write_text(

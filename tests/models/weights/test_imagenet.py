@@ -22,6 +22,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_every_weight_but_the_classifiers_is_taken(package: Path) -> None:
     tower = EfficientNetTower(EfficientNetOptions(embed=8))
     embed = tower.embed.weight.clone()
@@ -47,6 +48,7 @@ def test_a_damaged_file_is_refused(package: Path, damage: bytes | None) -> None:
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_weights_of_another_network_are_refused(package: Path) -> None:
     torch.save({"_conv_stem.weight": torch.zeros(1)}, package)
     with pytest.raises(InputError, match="do not fit"):

@@ -108,6 +108,7 @@ def test_the_blocks_behind_a_virtual_raster_count(tmp_path: Path) -> None:
     assert inspect(stacked).reading_bytes == 6 * 8192**2
 
 
+@pytest.mark.slow
 def test_huge_blocks_are_not_unpacked_for_a_look(tmp_path: Path) -> None:
     path = sparse(tmp_path / "a.tif", 10_000, 9_984, bands=3)
     outcome = confined(inspect, str(path), memory_mb=400)
@@ -115,6 +116,7 @@ def test_huge_blocks_are_not_unpacked_for_a_look(tmp_path: Path) -> None:
     assert outcome.rise_mb < 100
 
 
+@pytest.mark.slow
 def test_one_strip_is_read_row_by_row(tmp_path: Path) -> None:
     path = one_strip(tmp_path / "a.tif", 6000, bands=3)
     assert inspect(path).reading_bytes < 2**20
@@ -122,6 +124,7 @@ def test_one_strip_is_read_row_by_row(tmp_path: Path) -> None:
     assert outcome.fault == ""
 
 
+@pytest.mark.slow
 def test_very_many_bands_take_no_time(tmp_path: Path) -> None:
     path = many_bands(tmp_path / "a.tif")
     outcome = confined(inspect, str(path), memory_mb=1000, seconds=60)
@@ -137,6 +140,7 @@ PICTURES: dict[str, tuple[Callable[[Path], Path], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_chip_is_looked_at_before_it_is_unpacked(name: str, tmp_path: Path) -> None:
     make, says = PICTURES[name]

@@ -89,6 +89,7 @@ DAMAGE: dict[str, tuple[dict[str, Any], Callable[..., Path]]] = {
 damaged = pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
 
 
+@pytest.mark.slow
 @damaged
 def test_a_bad_tile_is_lost_and_nothing_else(
     tmp_path: Path, damage: tuple[dict[str, Any], Callable[..., Path]]
@@ -116,6 +117,7 @@ def test_of_a_shifted_raster_its_own_tiles_are_lost(tmp_path: Path) -> None:
     np.testing.assert_array_equal(valid, outside(GROUND.moved(-7, -5)) & outside(rim))
 
 
+@pytest.mark.slow
 def test_of_a_warped_raster_cells_of_the_warp_are_lost(tmp_path: Path) -> None:
     before = make_raster(tmp_path / "before.tif", noise((1060, 1100)))
     profile = {"transform": WARPED, **TILED, "compress": "deflate"}
@@ -154,6 +156,7 @@ def test_a_bad_tile_under_a_mask(tmp_path: Path, internal: bool) -> None:
         np.testing.assert_array_equal(valid, outside(GROUND) & mask[: SHAPE[0], : SHAPE[1]])
 
 
+@pytest.mark.slow
 def test_a_mosaic_loses_the_same_ground_from_every_window(tmp_path: Path) -> None:
     pair = pair_of(tmp_path, compress="deflate")
     height, width = pair.after.info.grid.shape
@@ -255,6 +258,7 @@ def test_the_error_travels_between_processes() -> None:
     assert copy.unreadable == error.unreadable
 
 
+@pytest.mark.slow
 @given(st.sets(st.tuples(st.integers(0, 5), st.integers(0, 5))))
 def test_merged_windows_are_the_same_ground_once(cells: set[tuple[int, int]]) -> None:
     windows = merged(Window(row * 3, col * 4, 3, 4) for row, col in cells)

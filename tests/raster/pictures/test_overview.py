@@ -101,6 +101,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Counted:
     return lambda: sum(counts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [{"tiled": True, "blockxsize": 64, "blockysize": 64}, {}])
 def test_a_huge_raster_without_overviews_is_looked_at_here_and_there(
     layout: dict[str, Any], tmp_path: Path, decoded: Counted, monkeypatch: pytest.MonkeyPatch
@@ -117,6 +118,7 @@ def test_a_huge_raster_without_overviews_is_looked_at_here_and_there(
     assert np.abs(seen.pixels - expected).max() < 4
 
 
+@pytest.mark.slow
 def test_overviews_are_used(
     tmp_path: Path, decoded: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:

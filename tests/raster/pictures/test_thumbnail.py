@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -79,6 +80,7 @@ def test_blocks_share_the_raster_out(plan: TilePlan, longest: int) -> None:
     assert (owners == 1).all() and (cells == 1).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(plans(), st.integers(1, 9))
 def test_the_store_puts_together_what_blocks_saw(plan: TilePlan, longest: int) -> None:

@@ -64,6 +64,7 @@ def test_what_is_compared_or_not_there_is_no_matter(tmp_path: Path) -> None:
     assert colour_in_alpha(pair.after) is None
 
 
+@pytest.mark.slow
 def test_it_is_said_with_cures_that_hold(tmp_path: Path) -> None:
     pixels = noise((*SHAPE, 4))
     pixels[:9, :9, 3] = 0

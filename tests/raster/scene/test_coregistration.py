@@ -20,6 +20,7 @@ def measured(folder: Path, before: np.ndarray, after: np.ndarray, **profile: flo
     return measure_shift(SceneSample(pair_of(folder, before, after, **profile)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("planted", [(1.4, -2.3), (0.0, 0.0), (-0.6, 0.9), (7.5, 12.25)])
 @pytest.mark.parametrize("size", [200, 700])
 def test_a_planted_shift_is_found(tmp_path: Path, planted: tuple[float, float], size: int) -> None:
@@ -31,6 +32,7 @@ def test_a_planted_shift_is_found(tmp_path: Path, planted: tuple[float, float], 
     assert found.matters == (np.hypot(*planted) > NEGLIGIBLE_PX)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("factor", [1e-6, 1e15, 4e16])
 def test_the_unit_of_the_numbers_is_no_matter(tmp_path: Path, factor: float) -> None:
@@ -46,6 +48,7 @@ def test_the_unit_of_the_numbers_is_no_matter(tmp_path: Path, factor: float) -> 
     assert found.confidence > 0.9
 
 
+@pytest.mark.slow
 def test_change_in_half_of_the_scene_does_not_turn_it(tmp_path: Path) -> None:
     before = ground(700)
     after = moved(before, (1.4, -2.3))
@@ -55,6 +58,7 @@ def test_change_in_half_of_the_scene_does_not_turn_it(tmp_path: Path) -> None:
     assert found.matters
 
 
+@pytest.mark.slow
 def test_nodata_in_one_place_at_both_dates_does_not_hold_it_back(tmp_path: Path) -> None:
     before = ground(500)
     after = moved(before, (1.4, -2.3))
@@ -74,6 +78,7 @@ def test_flat_pictures_say_nothing(tmp_path: Path, size: int) -> None:
     assert "places show the same" in found.doubt
 
 
+@pytest.mark.slow
 def test_two_places_say_nothing_in_common(tmp_path: Path) -> None:
     found = measured(tmp_path, ground(700), ground(700, seed=5))
     assert not found.trusted
@@ -82,6 +87,7 @@ def test_two_places_say_nothing_in_common(tmp_path: Path) -> None:
     assert not measured(tmp_path, *noise).trusted
 
 
+@pytest.mark.slow
 def test_it_is_told_in_plain_values(tmp_path: Path) -> None:
     before = ground(200)
     told = measured(tmp_path, before, moved(before, (1.4, -2.3))).to_json()

@@ -81,6 +81,7 @@ TAKEN = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bands", [ALL, ONE], ids=["all bands", "one band"])
 @pytest.mark.parametrize(("dtype", "value", "text"), TAKEN)
 def test_a_fill_is_nodata_and_named_with_its_cure(
@@ -106,6 +107,7 @@ def test_a_fill_is_nodata_and_named_with_its_cure(
     np.testing.assert_array_equal(after, ~HOLE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "value", "text"), TAKEN)
 def test_the_cure_followed_gives_the_same_and_silence(
     tmp_path: Path, dtype: str, value: float, text: str
@@ -183,6 +185,7 @@ def constant(pixels: NDArray[Any]) -> None:
 HONEST = [plateau, roof_on_even_ground, classes, zero_or_one, sea, specks, near, constant]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", HONEST)
 @pytest.mark.parametrize("dtype", ["float32", "int16", "float64"])
 def test_what_only_looks_like_a_fill_is_data(
@@ -232,6 +235,7 @@ def test_two_fills_of_a_band_are_both_found(tmp_path: Path) -> None:
     np.testing.assert_array_equal(valid(sample)[1], ~missing)
 
 
+@pytest.mark.slow
 def test_what_is_missing_already_is_not_named(tmp_path: Path) -> None:
     mask = ~HOLE
     for value in (-9999, 1e30, np.inf):

@@ -154,6 +154,7 @@ def test_no_pixel_is_read_that_nothing_depends_on(
     assert "_both" in vars(sample)
 
 
+@pytest.mark.slow
 def test_an_area_is_sampled_in_its_windows_alone() -> None:
     area = AreaOfInterest(np.array([shapely.box(40_000, 9_000, 40_700, 9_600)], dtype=object))
     windows = sample_windows((50_000, 50_000), 3, area)

@@ -29,6 +29,7 @@ def stack(folder: Path, pixels: np.ndarray, **profile: object) -> str:
     return PLUS.join(map(str, paths))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [NORTH_UP, NORTH_UP @ Affine.translation(0.5, 0.5)])
 def test_it_reads_as_one_file_would(tmp_path: Path, after: Affine) -> None:
     pixels = noise((30, 40, 3), dtype="uint16")

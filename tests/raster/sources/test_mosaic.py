@@ -51,6 +51,7 @@ def read(path: str, band: int = 3) -> tuple[np.ndarray, np.ndarray]:
         return reader(WHOLE)
 
 
+@pytest.mark.slow
 def test_a_pattern_is_one_raster(tmp_path: Path) -> None:
     pixels = noise((SIDE * ROWS, SIDE * COLS, 3))
     path = tiles(tmp_path / "tiles", pixels)
@@ -64,6 +65,7 @@ def test_a_pattern_is_one_raster(tmp_path: Path) -> None:
     assert valid.all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nodata", [None, 0, 255])
 def test_where_no_tile_lies_there_is_no_data(tmp_path: Path, nodata: int | None) -> None:
     pixels = noise((SIDE * ROWS, SIDE * COLS, 3))
@@ -74,6 +76,7 @@ def test_where_no_tile_lies_there_is_no_data(tmp_path: Path, nodata: int | None)
     np.testing.assert_array_equal(found[~gap], pixels[~gap])
 
 
+@pytest.mark.slow
 def test_masks_and_alpha_of_tiles_count(tmp_path: Path) -> None:
     pixels = noise((SIDE * ROWS, SIDE * COLS, 4))
     pixels[..., 3] = 255
@@ -96,6 +99,7 @@ def test_what_a_tile_lacks_does_not_cover_its_neighbour(tmp_path: Path) -> None:
         np.testing.assert_array_equal(dataset.read(1), pixels[..., 0])
 
 
+@pytest.mark.slow
 def test_an_index_names_its_tiles(tmp_path: Path) -> None:
     pixels = noise((SIDE * ROWS, SIDE * COLS, 3))
     tiles(tmp_path / "tiles", pixels)
@@ -127,6 +131,7 @@ def write_plain(folder: Path) -> str:
     return f"GTI:{folder / 'plain.gpkg'}"
 
 
+@pytest.mark.slow
 def test_a_tile_that_cannot_be_read_is_no_gap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +149,7 @@ def test_a_tile_that_cannot_be_read_is_no_gap(
         reader(Window(4 * SIDE, 4 * SIDE, SIDE, SIDE))
 
 
+@pytest.mark.slow
 def test_identity_sees_every_tile_and_new_ones(tmp_path: Path) -> None:
     pixels = noise((SIDE * ROWS, SIDE * COLS, 3))
     info = inspect(tiles(tmp_path / "tiles", pixels))
@@ -224,6 +230,7 @@ def test_an_index_is_known_by_its_name_unless_a_file_has_it(
     assert not is_tileset("GTI:a.tif") and not is_tileset("a.gti.tif")
 
 
+@pytest.mark.slow
 def test_opening_holds_few_sources_at_a_time(tmp_path: Path) -> None:
     pixels = noise((SIDE * ROWS, SIDE * COLS, 1))
     path = tiles(tmp_path / "tiles", pixels)

@@ -52,6 +52,7 @@ def read(path: str) -> np.ndarray:
         return np.moveaxis(dataset.read(), 0, -1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_relative", [True, False], ids=["relative", "absolute"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_that_has_the_name_is_meant(
@@ -65,6 +66,7 @@ def test_a_file_that_has_the_name_is_meant(
     np.testing.assert_array_equal(read(info.path), PIXELS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_relative", [True, False], ids=["relative", "absolute"])
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_signs_in_a_folders_name_mean_nothing(

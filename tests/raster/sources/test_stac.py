@@ -310,6 +310,7 @@ def test_an_address_of_an_item_is_known_in_capitals_too(tmp_path: Path) -> None:
             resolve_item(path)
 
 
+@pytest.mark.slow
 def test_an_item_is_looked_into_before_anything_else_was_opened(tmp_path: Path) -> None:
     """GDAL registers its drivers when rasterio is first asked for something."""
     make_raster(tmp_path / "a.tif", noise((8, 9)))

@@ -59,6 +59,7 @@ texts = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=
 names = st.lists(texts.filter(lambda x: x != "image_path"), min_size=9, max_size=12, unique=True)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(texts, names, min_size=1, max_size=4))
 @settings(max_examples=40, deadline=None)
 def test_round_trip(tmp_path_factory: pytest.TempPathFactory, wanted: dict[str, list[str]]) -> None:

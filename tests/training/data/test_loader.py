@@ -6,6 +6,7 @@ import os
 import warnings
 
 import numpy as np
+import pytest
 from makers import noise
 
 from geochange.chip import Chip
@@ -56,6 +57,7 @@ def test_names_belong_to_their_chips() -> None:
         np.testing.assert_array_equal(chip.before, Chips()[int(names[0])].before)
 
 
+@pytest.mark.slow
 def test_more_processes_than_cores_are_not_remarked_on() -> None:
     # Separate from pytest's own list of warnings.
     with warnings.catch_warnings(record=True) as said:

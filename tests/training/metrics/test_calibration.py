@@ -57,6 +57,7 @@ def test_logits_however_large_are_counted() -> None:
     assert math.isfinite(found.nll())
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.floats(0.3, 4), st.sampled_from(["f1", "iou"]))
 @example(645, 0.3046875, "f1")  # the best cut is not an allowed threshold

@@ -63,6 +63,7 @@ def test_a_pair_is_known_by_its_seed(library: Library) -> None:
     assert not alike(plant(library, Planting(), 5), plant(library, Planting(), 6))
 
 
+@pytest.mark.slow
 def test_pairs_differ_where_the_label_says_and_hardly_elsewhere(library: Library) -> None:
     quiet = replace(CALM, unchanged=0, things=1)
     inside, outside = [], []
@@ -84,6 +85,7 @@ def test_what_is_planted_at_both_dates_has_no_label(library: Library) -> None:
         assert not label(chip).any()
 
 
+@pytest.mark.slow
 def test_some_pairs_change_and_some_do_not(library: Library) -> None:
     shares = [np.mean(label(plant(library, Planting(), seed)) == 1) for seed in range(60)]
     assert 10 < sum(share == 0 for share in shares) < 45
@@ -132,6 +134,7 @@ def test_what_stands_up_is_seen_from_two_sides_without_a_label(library: Library)
     assert max(differ) < 0.4
 
 
+@pytest.mark.slow
 def test_a_raised_roof_moves_as_a_whole() -> None:
     flat = np.full((96, 96, 3), 90, np.float32)
     flat[30:50, 30:55] = 200
@@ -173,6 +176,7 @@ def grass(seed: int) -> np.ndarray:
     return np.asarray((base + draw.normal(0, 9, (160, 160, 1))).clip(0, 255), np.uint8)
 
 
+@pytest.mark.slow
 def test_nobody_knows_whether_green_in_place_of_green_is_a_change() -> None:
     meadows = Library(tuple(Place((grass(n),), (f"{n}",), False) for n in range(5)))
     quiet = replace(CALM, unchanged=0, things=1)
@@ -195,6 +199,7 @@ def grown_city() -> Library:
     return Library((Place((first, second), ("one", "two"), True),))
 
 
+@pytest.mark.slow
 def test_what_may_have_grown_between_visits_from_orbit_is_unknown() -> None:
     still = replace(CALM, far=1, revisits=1, unchanged=1, things=0)
     unknown = 0
@@ -209,6 +214,7 @@ def test_what_may_have_grown_between_visits_from_orbit_is_unknown() -> None:
     assert 5 < unknown < 25
 
 
+@pytest.mark.slow
 def test_what_is_planted_counts_where_the_rest_is_unknown() -> None:
     busy = replace(CALM, far=1, revisits=1, unchanged=0)
     labels = [label(plant(grown_city(), busy, seed)) for seed in range(40)]
@@ -216,6 +222,7 @@ def test_what_is_planted_counts_where_the_rest_is_unknown() -> None:
     assert sum(both) > 5
 
 
+@pytest.mark.slow
 def test_from_orbit_things_are_no_brighter_than_what_is_around_them() -> None:
     host = (land(3) / 255 * 40 + 30).astype(np.float32)
     apart = {}

@@ -58,6 +58,7 @@ def test_every_format_is_read_as_labels_and_as_an_area(tmp_path: Path, suffix: s
     assert sorted(path.parent.iterdir()) == before, "reading leaves nothing behind"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [s for s in DRIVERS if s not in (".shz", ".kmz")])
 @pytest.mark.parametrize("ending", [".zip", "{suffix}.zip"])
 def test_every_format_is_read_from_a_zip(tmp_path: Path, suffix: str, ending: str) -> None:
@@ -85,6 +86,7 @@ def test_a_gml_without_its_schema_is_read_without_a_word_and_leaves_nothing(tmp_
 NAMES = ("a!b", "a;b", "a#b", "a b", " a", "a?b", "a*b", "a[1]", "a+b", "a:b", "a\nb", "zip:a", "ä")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".shp", ".kml", ".tab", ".gml"])
 def test_signs_in_a_name_are_a_part_of_it(tmp_path: Path, name: str, suffix: str) -> None:

@@ -55,6 +55,7 @@ def batches(size: int) -> Iterator[gpd.GeoDataFrame]:
     yield empty_changes(UTM)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".fgb", ".parquet"])
 @pytest.mark.parametrize("size", [1, 4, ROWS])
 def test_batches_make_one_file(tmp_path: Path, suffix: str, size: int) -> None:
@@ -70,6 +71,7 @@ def test_batches_make_one_file(tmp_path: Path, suffix: str, size: int) -> None:
     assert found.crs == expected.crs
 
 
+@pytest.mark.slow
 def test_every_row_is_in_the_spatial_index(tmp_path: Path) -> None:
     path = tmp_path / "out.gpkg"
     write_batches(batches(3), path, {})

@@ -65,6 +65,7 @@ def test_reviews_are_counted_in_every_format(tmp_path: Path, suffix: str) -> Non
     assert reviewed(path) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STATES)
 def test_an_odd_file_is_told_for_what_it_is(name: str, tmp_path: Path) -> None:
     state, path = STATES[name], write_reviewed(tmp_path / "changes.gpkg", "accept", "unset")
@@ -75,6 +76,7 @@ def test_an_odd_file_is_told_for_what_it_is(name: str, tmp_path: Path) -> None:
     assert kept is None or path.read_bytes() == kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, state in STATES.items() if not state.overwritten])
 def test_what_may_be_overwritten_becomes_a_whole_file(name: str, tmp_path: Path) -> None:
     path = write_reviewed(tmp_path / "changes.gpkg", "accept", "unset")
@@ -87,6 +89,7 @@ def test_what_may_be_overwritten_becomes_a_whole_file(name: str, tmp_path: Path)
         assert reviewed(twin) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", HELD)
 def test_a_file_that_is_open_elsewhere_stays(
     how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

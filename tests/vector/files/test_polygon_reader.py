@@ -72,6 +72,7 @@ def test_a_polygon_round_the_world_covers_everything(tmp_path: Path) -> None:
     assert pixels(tmp_path / "drawn.gpkg").all()
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     corners=st.lists(

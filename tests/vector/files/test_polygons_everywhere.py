@@ -57,6 +57,7 @@ def burnt(
     return Burner(outlines).burn(Window(0, 0, *grid.shape))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drawn", [shapely.box(*FIJI), HALVES, shapely.box(-181, -18, -179, -16)])
 @pytest.mark.parametrize("name", [name for name in GRIDS if "pole" not in name])
 def test_a_polygon_over_180_degrees(tmp_path: Path, name: str, drawn: shapely.Geometry) -> None:

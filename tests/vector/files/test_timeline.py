@@ -66,6 +66,7 @@ def test_no_changes_are_a_file_too_and_no_span_is_none(tmp_path: Path) -> None:
         write_timeline(YEARS, tmp_path / "all.fgb")
 
 
+@pytest.mark.slow
 @pytest.mark.qgis
 def test_qgis_plays_it(tmp_path: Path) -> None:
     write_timeline(YEARS, tmp_path / "all.gpkg")

@@ -83,6 +83,7 @@ def geo_metadata(path: Path) -> dict[str, Any]:
     return {key.decode(): json.loads(metadata[key]) for key in (b"geo", b"geochange_run")}
 
 
+@pytest.mark.slow
 @every_format
 @every_crs
 def test_round_trip(tmp_path: Path, suffix: str, crs: CRS) -> None:
@@ -99,6 +100,7 @@ def test_round_trip(tmp_path: Path, suffix: str, crs: CRS) -> None:
         assert shapely.equals_exact(ours.normalize(), theirs.normalize(), 1e-7)
 
 
+@pytest.mark.slow
 @every_format
 def test_no_changes_is_a_valid_file(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"

@@ -134,6 +134,7 @@ pens = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(st.one_of(small, walls), pens)
 def test_whatever_the_pen_outlines_are_valid_and_share_no_ground(
@@ -150,6 +151,7 @@ def test_whatever_the_pen_outlines_are_valid_and_share_no_ground(
     assert shapely.area(shared).sum() == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(walls)
 def test_right_angles_move_no_wall_further_than_said(mask: Mask) -> None:

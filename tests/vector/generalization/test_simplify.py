@@ -51,6 +51,7 @@ def all_at_once(of: RegionFile, tolerance_px: float) -> Geometries:
         keep |= worse
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([0.8, 2.0, 4.0, 9.0]), st.integers(1, 40))
 def test_batches_decide_as_all_at_once(seed: int, tolerance_px: float, batch: int) -> None:

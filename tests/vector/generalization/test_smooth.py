@@ -48,6 +48,7 @@ def distance(one: shapely.Geometry, other: shapely.Geometry) -> float:
     return furthest
 
 
+@pytest.mark.slow
 @some
 @given(masks, st.sampled_from([0.1, 0.3, 0.5, 1.0, 2.5]))
 @example(np.tri(9, dtype=bool), 0.1)
@@ -58,6 +59,7 @@ def test_no_border_moves_further_than_said(mask: Mask, tolerance: float) -> None
         assert distance(one, other) <= tolerance + 1e-9
 
 
+@pytest.mark.slow
 @some
 @given(masks, st.sampled_from([0.2, 0.5, 1.5]))
 def test_what_comes_out_is_valid_and_shares_no_ground(mask: Mask, tolerance: float) -> None:
@@ -68,6 +70,7 @@ def test_what_comes_out_is_valid_and_shares_no_ground(mask: Mask, tolerance: flo
     assert shapely.area(shapely.union_all(after)) == pytest.approx(shapely.area(after).sum())
 
 
+@pytest.mark.slow
 @some
 @given(masks)
 def test_holes_and_touching_corners_stay(mask: Mask) -> None:

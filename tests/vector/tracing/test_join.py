@@ -31,6 +31,7 @@ from geochange.vector.tracing.spill import RegionSpill
 some = settings(max_examples=60, deadline=None)
 
 
+@pytest.mark.slow
 @some
 @given(rasters(), st.integers(1, 13), st.integers(1, 13), st.integers(0, 9))
 @example(KNOT, 2, 2, 0)
@@ -42,6 +43,7 @@ def test_blocks_give_what_the_whole_gives(
     assert_same(joined(raster, (height, width), order), joined(raster))
 
 
+@pytest.mark.slow
 @some
 @given(rasters(), st.integers(1, 13), st.integers(1, 13), st.integers(0, 9))
 @example(KNOT, 2, 2, 0)
@@ -55,6 +57,7 @@ def test_places_where_change_meets_diagonally_are_found_across_blocks(
     np.testing.assert_array_equal(shelf.touching, crowded(outlines))
 
 
+@pytest.mark.slow
 @some
 @given(rasters(), st.integers(1, 13), st.integers(1, 13), st.integers(0, 9))
 def test_no_region_waits_for_blocks_it_does_not_touch(

@@ -55,6 +55,7 @@ def test_pixels_are_those_one_would_count(
     assert told(raster, plan) == counted(raster, plan)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     size=st.tuples(st.integers(1, 30), st.integers(1, 30)),

@@ -13,6 +13,7 @@ from geochange.vector.tracing.polygons import CORNER, add_up, place_of, polygons
 some = settings(max_examples=60, deadline=None)
 
 
+@pytest.mark.slow
 @some
 @given(rasters())
 @example(KNOT)
@@ -31,6 +32,7 @@ def test_large_ones_are_those_of_gdal(seed: int) -> None:
     assert shapely.to_wkb(ours).tolist() == shapely.to_wkb(theirs).tolist()
 
 
+@pytest.mark.slow
 @some
 @given(rasters())
 def test_outlines_are_valid_and_have_bends_only(raster: Bytes) -> None:

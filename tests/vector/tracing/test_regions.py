@@ -37,6 +37,7 @@ def is_at_edge(raster: Bytes, region: set[tuple[int, int]]) -> bool:
     return any(framed[r + 1 + i, c + 1 + j] == NODATA for r, c in region for i, j in steps)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(rasters())
 @example(KNOT)

@@ -18,6 +18,7 @@ from geochange.vector.tracing.join import RegionJoiner
 from geochange.vector.tracing.spill import RegionSpill
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(rasters(), st.integers(1, 13), st.randoms(use_true_random=False))
 def test_any_of_them_come_back_in_any_order(raster: Bytes, block: int, chance: object) -> None:
