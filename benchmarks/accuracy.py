@@ -33,7 +33,7 @@ from geochange.errors import GeochangeError
 from geochange.grid.grid import Grid
 from geochange.models import kind_of
 from geochange.models.weights.checkpoint import read_checkpoint
-from geochange.models.weights.locate import locate
+from geochange.models.weights.locate import locate_weights
 from geochange.raster.pictures.image import write_picture
 from geochange.training.metrics.bootstrap import interval
 from geochange.training.metrics.counts import Counts
@@ -91,14 +91,16 @@ def chips(folder: Path, name: str, pixel_m: float, scratch: Path) -> Iterator[Ca
     """Chips of FOLDER/chips, each as its own raster."""
     for label in sorted((folder / "chips" / name).glob("*/label/*.png")):
         dates = [_photo(label.parents[1] / date / label.name) for date in ("time1", "time2")]
-        yield _laid_down(dates, _photo(label)[..., 0] > 0, pixel_m, scratch)
+        yield _write_georeferenced(dates, _photo(label)[..., 0] > 0, pixel_m, scratch)
 
 
 def revisits(folder: Path, scratch: Path) -> Iterator[Case]:
     """Pairs of consecutive aerial images of each place, in cities that are kept out of training."""
     for place in read_library(folder, kept_out=True).places:
         for dates in [] if place.far else pairwise(place.visits):
-            yield _laid_down(dates, np.zeros(dates[0].shape[:2], np.bool_), NAIP_M, scratch)
+            yield _write_georeferenced(
+                dates, np.zeros(dates[0].shape[:2], np.bool_), NAIP_M, scratch
+            )
 
 
 def _photo(file: Path) -> Photo:
@@ -106,7 +108,7 @@ def _photo(file: Path) -> Photo:
         return np.asarray(image.convert("RGB"))
 
 
-def _laid_down(
+def _write_georeferenced(
     dates: Sequence[Photo], changed: NDArray[np.bool_], pixel_m: float, scratch: Path
 ) -> Case:
     """Images without a CRS, placed somewhere in UTM zone 32N with pixels of their true size."""
@@ -127,7 +129,7 @@ SETS: dict[str, Callable[[Path, Path], Iterator[Case]]] = {
 }
 
 
-def look(case: Case, model: str, out: Path, only: str | None) -> Found:
+def run_case(case: Case, model: str, out: Path, only: str | None) -> Found:
     """Run a model on a pair and compare its polygons with the labels."""
     options: dict[str, Any] = {"report": "none", "skip_checks": True, "overwrite": True}
     options |= {"only": only} if only else {}
@@ -162,7 +164,7 @@ def figures_of(
     """The figures of a data set; none if it is missing."""
     cases = SETS[name](folder, scratch)
     try:
-        found = sum((look(case, model, scratch / "c.gpkg", only) for case in cases), Found())
+        found = sum((run_case(case, model, scratch / "c.gpkg", only) for case in cases), Found())
     except (OSError, GeochangeError):
         return {}
     counts = found.squares
@@ -181,11 +183,11 @@ def figures_of(
     }
 
 
-def asked(name: str, model: str) -> list[str | None]:
+def filters_of(name: str, model: str) -> list[str | None]:
     """What `--only` is measured with."""
     if name != "LEVIR-CD" or kind_of(model) != "weights":
         return [None]
-    card = read_checkpoint(locate(model)).card
+    card = read_checkpoint(locate_weights(model)).card
     return [None, "building"] if card.options.land or card.land else [None]
 
 
@@ -199,7 +201,7 @@ def main() -> None:
     kept: dict[str, dict[str, dict[str, float]]] = {}
     for model in words.models:
         with tempfile.TemporaryDirectory() as scratch:
-            for name, only in [(n, only) for n in words.sets for only in asked(n, model)]:
+            for name, only in [(n, only) for n in words.sets for only in filters_of(n, model)]:
                 figures = figures_of(name, words.folder, model, Path(scratch), only)
                 told = " ".join(f"{key} {value:.4g}" for key, value in figures.items())
                 title = f"{name} --only {only}" if only else name

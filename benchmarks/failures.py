@@ -16,9 +16,9 @@ from pyproj import CRS
 
 from geochange.grid.grid import Grid
 from geochange.raster.pictures.image import write_picture
-from geochange.report.canvas import scale_of, sized
+from geochange.report.canvas import resize_photo, scale_bar_of
 from geochange.report.panels import Panel, side_by_side
-from geochange.report.run.sketches import Sketcher
+from geochange.report.run.change_drawing import ChangeDrawing
 from geochange.training.planting import Place, read_library
 from geochange.workflows.detect import detect
 
@@ -34,10 +34,10 @@ def share_of(place: Place, model: str, folder: Path) -> tuple[float, Image.Image
     found = detect(
         *paths, folder / "c.gpkg", model=model, report="none", skip_checks=True, overwrite=True
     ).changes
-    sketcher = Sketcher(GRID, GRID.full_window, (SIDE_PX, SIDE_PX), 1.6, filled=False)
+    sketcher = ChangeDrawing(GRID, GRID.full_window, (SIDE_PX, SIDE_PX), 1.6, filled=False)
     sketcher.add(found)
     share = float(found.area.sum()) / (GRID.full_window.pixels * PIXEL_M**2)
-    return share, sketcher.overlay.over(sized(place.visits[-1], sketcher.shape))
+    return share, sketcher.overlay.over(resize_photo(place.visits[-1], sketcher.shape))
 
 
 def main() -> None:
@@ -52,8 +52,8 @@ def main() -> None:
     sheets = []
     for place, share, picture in found[:6]:
         name = Path(place.names[0]).stem.rsplit("_", 2)
-        first = sized(place.visits[0], (SIDE_PX, SIDE_PX))
-        last = sized(place.visits[-1], (SIDE_PX, SIDE_PX))
+        first = resize_photo(place.visits[0], (SIDE_PX, SIDE_PX))
+        last = resize_photo(place.visits[-1], (SIDE_PX, SIDE_PX))
         years = [Path(n).stem.rsplit("_", 2)[1] for n in (place.names[0], place.names[-1])]
         panels = [Panel(first, years[0]), Panel(last, years[1]), Panel(picture, "Called change")]
         sheets.append(
@@ -62,7 +62,7 @@ def main() -> None:
                 f"{100 * share:.0f} % of it is called change",
                 panels,
                 (),
-                scale_of(256 * PIXEL_M),
+                scale_bar_of(256 * PIXEL_M),
             )
         )
     paper = Image.new("RGB", (sheets[0].width, sum(sheet.height for sheet in sheets)), "white")

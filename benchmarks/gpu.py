@@ -24,13 +24,13 @@ from torch.profiler import ProfilerActivity, profile
 from geochange.chip import Chip
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.changeclip.variants import VARIANTS
+from geochange.models.clip_scorer import ClipScorer
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.batch import Batch, collate
-from geochange.models.inference.feed import DeviceFeed
+from geochange.models.inference.device_feed import DeviceFeed
 from geochange.models.inference.request import Request
-from geochange.models.scorer import ClipScorer
-from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import Checkpoint
+from geochange.models.weights.model_card import Card
 from geochange.models.weights.openclip import build_clip
 
 PEAKS_TFLOPS = {
@@ -98,19 +98,19 @@ def chips_of(count: int, size: int) -> list[Chip]:
     return [Chip(before, after, np.ones((size, size), bool)) for before, after in pictures]
 
 
-def show_all(feed: DeviceFeed, chips: list[Chip], times: int, threads: int) -> None:
+def predict_all(feed: DeviceFeed, chips: list[Chip], times: int, threads: int) -> None:
     """Predict a block of chips repeatedly, in several threads as in a run."""
 
     def one(_: int) -> None:
         request = Request(feed.model, chips, None)
         feed.submit(request)
-        feed.answer(request)
+        feed.wait_for(request)
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(one, range(times)))
 
 
-def bare(model: ChangeClipDetector, batches: list[Batch], device: torch.device) -> float:
+def network_seconds(model: ChangeClipDetector, batches: list[Batch], device: torch.device) -> float:
     """Seconds for one pass over batches on the device. The answers stay there."""
     start = time.perf_counter()
     with torch.no_grad():
@@ -182,18 +182,20 @@ def measure(variant: str, precision: str, options: argparse.Namespace, gflop: fl
     model = detector(variant, precision, options)
     feed = DeviceFeed(model, options.device, options.batch)
     chips = chips_of(BLOCK if device.type == "cuda" else 8, options.size)
-    show_all(feed, chips, options.threads, options.threads)  # measures the batch size and warms up
+    predict_all(
+        feed, chips, options.threads, options.threads
+    )  # measures the batch size and warms up
     batch = feed.batch_of(Request(model, chips, None))
     there = collate([chips[i % len(chips)] for i in range(batch)], device)
-    bare(model, [there] * 2, device)
-    seconds_each = bare(model, [there], device) / batch
+    network_seconds(model, [there] * 2, device)
+    seconds_each = network_seconds(model, [there], device) / batch
     blocks = max(options.threads, round(options.seconds / seconds_each / len(chips)))
     count = max(1, blocks * len(chips) // batch)
 
     def fed() -> None:
-        show_all(feed, chips, blocks, options.threads)
+        predict_all(feed, chips, blocks, options.threads)
 
-    turns = [(bare(model, [there] * count, device), timed(fed)) for _ in range(3)]
+    turns = [(network_seconds(model, [there] * count, device), timed(fed)) for _ in range(3)]
     bare_s, fed_s = (min(times) for times in zip(*turns, strict=True))
     speed = blocks * len(chips) / fed_s
     busy = busy_share(fed, device)

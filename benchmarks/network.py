@@ -21,13 +21,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from geochange.models.changeclip.image_tower import VitOptions
 from geochange.models.changeclip.network import ChangeClip, ChangeClipOptions
+from geochange.models.clip_scorer import ClipScorer
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.batch import Batch
 from geochange.models.inference.precision import Precision
 from geochange.models.prompts import PromptMode
-from geochange.models.scorer import ClipScorer
-from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import Checkpoint
+from geochange.models.weights.model_card import Card
 from geochange.models.weights.openclip import ClipShape, build_clip
 
 VARIANTS = {

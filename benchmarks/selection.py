@@ -25,21 +25,21 @@ from scipy import ndimage
 from scipy.special import expit
 
 from geochange.chip import Chip
-from geochange.grid.probability import FULL, level
+from geochange.grid.probability import MAX_BYTE, threshold_byte
 from geochange.grid.tiling import Window
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
-from geochange.models.inference.predict import show
+from geochange.models.inference.predict import run_model
 from geochange.models.weights.checkpoint import read_checkpoint
-from geochange.models.weights.locate import locate
+from geochange.models.weights.locate import locate_weights
 from geochange.running.confidence import UNSTATED, Confidence, confidence_for
-from geochange.trainer.land_judging import judge_land
+from geochange.trainer.land_validation import validate_land
 from geochange.training.data.land_pictures import read_land
 from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
 from geochange.training.metrics.counts import UNKNOWN
-from geochange.training.planting import Library, planted, read_library, unchanged
-from geochange.training.planting.built import settle
-from geochange.vector.changes import SPECK_PX
-from geochange.vector.tracing.regions import trace
+from geochange.training.planting import Library, planted_chips, read_library, unchanged_chips
+from geochange.training.planting.labelled_buildings import buildings_of
+from geochange.vector.changes import MIN_AREA_PX
+from geochange.vector.tracing.regions import trace_regions
 
 FIRST_SEED = 7_000_000
 """Of the planted pairs: none of these seeds is used in training."""
@@ -57,10 +57,10 @@ SHOWN_PX = 96
 
 def with_buildings(library: Library, count: int) -> Iterator[Chip]:
     """Planted pairs with labelled buildings at one of the dates. Only these buildings are the label."""
-    for number, chip in enumerate(planted(library, False, count, FIRST_SEED)):
+    for number, chip in enumerate(planted_chips(library, False, count, FIRST_SEED)):
         draw = np.random.default_rng(number)
         town = library.towns[draw.integers(len(library.towns))]
-        houses = settle(town, len(chip.before), draw)
+        houses = buildings_of(town, len(chip.before), draw)
         if houses is None:
             continue
         date = int(draw.integers(2))
@@ -79,10 +79,10 @@ def _chip(before: Any, after: Any, label: NDArray[np.uint8]) -> Chip:
 
 def answers(model: ChangeClipDetector, chips: Sequence[Chip]) -> list[NDArray[np.float32]]:
     """Probabilities of change."""
-    return [expit(show(model, [chip], 1, "cpu").logits[0]) for chip in chips]
+    return [expit(run_model(model, [chip], 1, "cpu").logits[0]) for chip in chips]
 
 
-def best_quiet(probabilities: Sequence[NDArray[np.float32]], most_false: float) -> float:
+def least_threshold(probabilities: Sequence[NDArray[np.float32]], most_false: float) -> float:
     """The lowest threshold at which at most this share of the pixels is called changed."""
     every = np.concatenate([p.ravel() for p in probabilities])
     quiet = [t for t in STEPS if (every >= t).mean() <= most_false]
@@ -114,9 +114,9 @@ def sure_of(
 
 def _sure(p: NDArray[np.float32], threshold: float, sure: Confidence) -> NDArray[np.float32]:
     whole = Window(0, 0, *p.shape)
-    values, lowest = np.rint(p * FULL).astype(np.uint8), level(threshold)
-    rows = trace(values, whole, lowest, whole.width).regions.rows
-    kept = rows["pixels"] >= SPECK_PX
+    values, lowest = np.rint(p * MAX_BYTE).astype(np.uint8), threshold_byte(threshold)
+    rows = trace_regions(values, whole, lowest, whole.width).regions.rows
+    kept = rows["pixels"] >= MIN_AREA_PX
     keep = sure.filter()
     if keep is not None:
         kept &= keep.confidence(rows) >= keep.least
@@ -137,38 +137,40 @@ def boundary_f1(
 
 
 def spec_of(name: str, **options: Any) -> DetectorSpec:
-    return DetectorSpec(str(locate(name)), **options)
+    return DetectorSpec(str(locate_weights(name)), **options)
 
 
-def told(values: tuple[float, ...]) -> str:
+def numbers_text(values: tuple[float, ...]) -> str:
     return " ".join(f"{value:.3f}" for value in values)
 
 
 def judge(name: str, library: Library, options: argparse.Namespace) -> None:
     """Print the figures of a model."""
     model = spec_of(name).build()
-    quiet = answers(model, unchanged(library, options.pairs))
-    at = model.threshold if options.run else best_quiet(quiet, options.false)
+    quiet = answers(model, unchanged_chips(library, options.pairs))
+    at = model.threshold if options.run else least_threshold(quiet, options.false)
     false = np.mean([(p >= at).mean() for p in sure_of(model, quiet, NEAR_M, options.run)])
     print(f"{name}: threshold {at:.2f}, of unchanged pixels {100 * false:.2f} %", flush=True)
     for kind in ("near", "far"):
-        chips = list(planted(library, kind == "far", options.pairs, FIRST_SEED))
+        chips = list(planted_chips(library, kind == "far", options.pairs, FIRST_SEED))
         said = sure_of(
             model, answers(model, chips), FAR_M if kind == "far" else NEAR_M, options.run
         )
         edges = boundary_f1(said, chips, at)
-        print(f"  {kind}: {told(f1(said, chips, at))}, boundary {edges:.3f}", flush=True)
+        print(f"  {kind}: {numbers_text(f1(said, chips, at))}, boundary {edges:.3f}", flush=True)
     chips = list(with_buildings(library, options.pairs))
-    print(f"  building, as change: {told(f1(answers(model, chips), chips, at))}", flush=True)
+    print(
+        f"  building, as change: {numbers_text(f1(answers(model, chips), chips, at))}", flush=True
+    )
     if not model.land_classes:
         return
     only = spec_of(name, only=("building",)).build()
-    print(f"  building: {told(f1(answers(only, chips), chips, at))}", flush=True)
+    print(f"  building: {numbers_text(f1(answers(only, chips), chips, at))}", flush=True)
     if not options.land:
         return
-    checkpoint = read_checkpoint(locate(name))
+    checkpoint = read_checkpoint(locate_weights(name))
     network = checkpoint.build_land() or checkpoint.build()
-    figures = judge_land(network, read_land(options.folder / "labelled", None, kept_out=True))
+    figures = validate_land(network, read_land(options.folder / "labelled", None, kept_out=True))
     print("  land:", {key: round(value, 3) for key, value in figures.told().items()}, flush=True)
 
 

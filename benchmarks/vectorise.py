@@ -28,13 +28,13 @@ from scipy import ndimage
 
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
-from geochange.memory import settle
+from geochange.memory import limit_malloc_growth
 from geochange.vector.changes import ChangeTotals, to_changes
 from geochange.vector.files.writers import write_batches
 from geochange.vector.generalization.outline_style import OutlineStyle
-from geochange.vector.tracing.join import RegionJoiner
-from geochange.vector.tracing.regions import trace
-from geochange.vector.tracing.spill import RegionFile, RegionSpill
+from geochange.vector.tracing.join_across_blocks import RegionJoiner
+from geochange.vector.tracing.region_file import RegionFile, RegionFileWriter
+from geochange.vector.tracing.regions import trace_regions
 
 BLOCK_PX = 1536
 LEVEL = 127
@@ -44,7 +44,7 @@ Bytes = NDArray[np.uint8]
 T = TypeVar("T")
 
 
-def lumps(share: float, sigma_px: float) -> Bytes:
+def blob_block(share: float, sigma_px: float) -> Bytes:
     """A block of round changes that repeats seamlessly. sigma_px is about half their width."""
     noise = np.random.default_rng(0).standard_normal((BLOCK_PX, BLOCK_PX), np.float32)
     relief = ndimage.gaussian_filter(noise, sigma_px, mode="wrap")
@@ -52,7 +52,7 @@ def lumps(share: float, sigma_px: float) -> Bytes:
     return np.clip(LEVEL + 60 * above, 0, 254).astype(np.uint8)
 
 
-def speckle(share: float) -> Bytes:
+def single_pixels(share: float) -> Bytes:
     """A block of single pixels, which is the hardest case."""
     rng = np.random.default_rng(0)
     return np.where(rng.random((BLOCK_PX, BLOCK_PX)) < share, 200, 20).astype(np.uint8)
@@ -84,13 +84,13 @@ class Clock:
             yield table
 
 
-def gather(block: Bytes, rows: int, cols: int, spill: RegionSpill, clock: Clock) -> RegionFile:
+def gather(block: Bytes, rows: int, cols: int, spill: RegionFileWriter, clock: Clock) -> RegionFile:
     """Trace and join a raster that repeats the same block."""
     height, width = rows * BLOCK_PX, cols * BLOCK_PX
     joiner = RegionJoiner((height, width))
     for row, col in product(range(0, height, BLOCK_PX), range(0, width, BLOCK_PX)):
         window = Window(row, col, BLOCK_PX, BLOCK_PX)
-        traced = clock.time("trace", lambda w=window: trace(block, w, LEVEL, width))
+        traced = clock.time("trace", lambda w=window: trace_regions(block, w, LEVEL, width))
         whole = clock.time("join", lambda t=traced: joiner.add(t))
         clock.time("spill", lambda w=whole: spill.put(w))
     return clock.time("join", lambda: spill.finish(joiner.finish()))
@@ -106,7 +106,7 @@ def work(
         (rows * BLOCK_PX, cols * BLOCK_PX),
     )
     with open(folder / "outlines.bin", "w+b") as file:
-        shelf = gather(block, rows, cols, RegionSpill(file), clock)
+        shelf = gather(block, rows, cols, RegionFileWriter(file), clock)
         tally = ChangeTotals()
         tables = clock.each("smooth, measure", to_changes(shelf, grid, OutlineStyle(), 0))
         write = write_batches
@@ -135,7 +135,7 @@ def compare(block: Bytes, side: int) -> None:
     raster = np.tile(block, (side, side))
     clock = Clock()
     with tempfile.TemporaryFile() as file:
-        shelf = gather(block, side, side, RegionSpill(file), clock)
+        shelf = gather(block, side, side, RegionFileWriter(file), clock)
         ours = shelf.read(np.arange(len(shelf))).polygons()
     changed = raster >= LEVEL
     drawn = clock.time(
@@ -155,7 +155,7 @@ def compare(block: Bytes, side: int) -> None:
 
 def peak(rows: int, cols: int) -> None:
     """Print the number of polygons and the peak memory of this process."""
-    settle()
+    limit_malloc_growth()
     with tempfile.TemporaryDirectory() as folder:
         _, tally = work(squares(), rows, cols, Path(folder), Clock())
     print(tally.polygons, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
@@ -183,13 +183,13 @@ def main() -> None:
     sides = [int(word) for word in words] or [1, 2, 4, 6]
     # This comes first, because a process inherits the peak of its parent.
     compare_peaks()
-    measure("warming up", lumps(0.02, 8), 1)
+    measure("warming up", blob_block(0.02, 8), 1)
     for side in sides:
-        measure("lumps, 16 px", lumps(0.02, 8), side)
+        measure("lumps, 16 px", blob_block(0.02, 8), side)
     for share in (0.002, 0.02, 0.1, 0.5):
-        measure("lumps, 10 px", lumps(share, 5), 2)
-    measure("speckle", speckle(0.02), 2)
-    compare(lumps(0.02, 5), 3)
+        measure("lumps, 10 px", blob_block(share, 5), 2)
+    measure("speckle", single_pixels(0.02), 2)
+    compare(blob_block(0.02, 5), 3)
     return None
 
 

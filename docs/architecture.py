@@ -20,7 +20,7 @@ GROUND = "ground"
 BASE = (
     "errors",
     "chip",
-    "land",
+    "land_cover",
     "progress",
     "formatting",
     "memory",

@@ -28,15 +28,15 @@ from roofs import CHIP_PX, Ground, cut, make_ground, teach
 import geochange
 from geochange.grid.grid import Grid, to_ground
 from geochange.landscape import PIXEL_M, make_landscape
-from geochange.landscape.plan.layout import lay_out
-from geochange.landscape.plan.parcels import divide
-from geochange.landscape.plan.things import Building, Plan, Stands
-from geochange.landscape.plan.trees import grow
+from geochange.landscape.plan.layout import plan_landscape
+from geochange.landscape.plan.parcels import divide_into_fields
+from geochange.landscape.plan.plan_objects import Building, Plan, Stands
+from geochange.landscape.plan.trees import plan_trees
 from geochange.landscape.render.light import photograph
 from geochange.landscape.render.seasons import EARLY_SUMMER
-from geochange.landscape.scene import build
+from geochange.landscape.scene import render_ground
 from geochange.raster.pictures.image import write_picture
-from geochange.report.canvas import Overlay, muted, scale_of, sized
+from geochange.report.canvas import Overlay, desaturate, resize_photo, scale_bar_of
 from geochange.report.panels import Panel, side_by_side
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -109,8 +109,8 @@ def drawn(
         for s in shapes
     ]
     overlay.add(rings, colours)
-    ground = sized(photo, overlay.shape)
-    return overlay.over(muted(ground) if pale else ground)
+    ground = resize_photo(photo, overlay.shape)
+    return overlay.over(desaturate(ground) if pale else ground)
 
 
 def panel_px(count: int) -> int:
@@ -138,7 +138,7 @@ def finetune(folder: Path) -> None:
     window = np.s_[0:512, 0:512]
     roofs = sum(thing.is_roof for thing in new.things)
     note = f"{roofs} roofs and {len(new.things) - roofs} ponds are new"
-    panels = [Panel(sized(new.after, (side, side)), "After", note)]
+    panels = [Panel(resize_photo(new.after, (side, side)), "After", note)]
     for name, file in (("before", "untuned.gpkg"), ("after", "tuned/changes.gpkg")):
         found = outlines(folder / file)
         picture = drawn(new.after, window, found, [0] * len(found), side)
@@ -150,7 +150,7 @@ def finetune(folder: Path) -> None:
         f"{status.count('reject')} rejected",
         panels,
         legend=[("found", VERMILION)],
-        scale=scale_of(512 * PIXEL_M),
+        scale=scale_bar_of(512 * PIXEL_M),
     )
 
 
@@ -185,7 +185,7 @@ def reproduce(folder: Path) -> None:
     with rasterio.open(out / "whole.tif") as raster:
         found = raster.read(1) >= 127
     changed = ground.label > 0
-    judged = np.array(muted(sized(ground.after, (512, 512))))
+    judged = np.array(desaturate(resize_photo(ground.after, (512, 512))))
     for which, colour in (
         (changed & found, BLUE),
         (found & ~changed, YELLOW),
@@ -197,12 +197,12 @@ def reproduce(folder: Path) -> None:
         "A whole area beside its label",
         "stitched from overlapping tiles, at a probability of one half (made-up ground)",
         [
-            Panel(sized(ground.after, (side, side)), "After"),
-            Panel(sized(label, (side, side)), "Label"),
-            Panel(sized(judged, (side, side)), "Judged"),
+            Panel(resize_photo(ground.after, (side, side)), "After"),
+            Panel(resize_photo(label, (side, side)), "Label"),
+            Panel(resize_photo(judged, (side, side)), "Judged"),
         ],
         legend=[("right", BLUE), ("false alarm", YELLOW), ("missed", VERMILION)],
-        scale=scale_of(512 * PIXEL_M),
+        scale=scale_bar_of(512 * PIXEL_M),
     )
 
 
@@ -239,7 +239,7 @@ def cluster(folder: Path) -> None:
             Panel(changes, "Put together", f"{len(found)} polygons"),
         ],
         legend=[("block of tiles", BLUE), ("changed", VERMILION)],
-        scale=scale_of(size * PIXEL_M),
+        scale=scale_bar_of(size * PIXEL_M),
     )
 
 
@@ -276,13 +276,13 @@ def as_of(plan: Plan, year: int, years: int) -> Plan:
 
 def years(folder: Path, size: int, seed: int) -> Window:
     """A raster of each day, and the window of what is built in them."""
-    plan = lay_out(size, seed)
-    parcels = divide(plan)
-    trees = grow(plan, parcels.outlines)
+    plan = plan_landscape(size, seed)
+    parcels = divide_into_fields(plan)
+    trees = plan_trees(plan, parcels.outlines)
     for year, day in enumerate(DAYS):
         haze = replace(EARLY_SUMMER, haze=0.03 + 0.01 * year, balance=(1, 1, 1 - 0.01 * year))
         then = as_of(plan, year, len(DAYS))
-        photo = photograph(build(then, parcels, trees, 0.0), haze, plan.stream(20 + year))
+        photo = photograph(render_ground(then, parcels, trees, 0.0), haze, plan.stream(20 + year))
         write_picture(folder / f"place_{day}.tif", photo, grid_of(size))
     new = [each.box.outline() for each in plan.buildings if is_new_house(each)]
     left, top, right, bottom = shapely.union_all(new).bounds
@@ -312,7 +312,7 @@ def monitor(folder: Path) -> None:
         "changes.gpkg: each change with date_from and date_to, which QGIS plays",
         panels,
         legend=[("changed since the date to its left", VERMILION)],
-        scale=scale_of((window[1].stop - window[1].start) * PIXEL_M),
+        scale=scale_bar_of((window[1].stop - window[1].start) * PIXEL_M),
     )
 
 

@@ -9,20 +9,20 @@ if TYPE_CHECKING:
     from typing import Any
 
     from geochange.cli.main import run_command
-    from geochange.cli.screen import closing_table, say_json, screen
-    from geochange.config.files import parse_setting
+    from geochange.cli.progress_display import closing_table, say_json, screen
+    from geochange.config.yaml_files import parse_setting
     from geochange.errors import GeochangeError
     from geochange.models.detector import load_model
-    from geochange.mosaic.cluster_keys import cluster_address
+    from geochange.mosaic.cluster_tls import cluster_address
     from geochange.training.metrics.counts import Counts
     from geochange.vector.files.timeline import Span, write_timeline
     from geochange.vector.files.writers import read_changes
     from geochange.workflows.compare import compare
     from geochange.workflows.cut_chips import cut
+    from geochange.workflows.date_and_bounds import bounds_of, date_of
     from geochange.workflows.detect import Result, detect
     from geochange.workflows.evaluate import evaluate
     from geochange.workflows.polygonize import polygonize
-    from geochange.workflows.search_terms import bounds_of, date_of
     from geochange.workflows.train import train
 
 __version__ = "0.2.0.dev0"
@@ -35,16 +35,16 @@ _HOMES = {
     "evaluate": "geochange.workflows.evaluate",
     "compare": "geochange.workflows.compare",
     "cut": "geochange.workflows.cut_chips",
-    "parse_setting": "geochange.config.files",
+    "parse_setting": "geochange.config.yaml_files",
     "load_model": "geochange.models.detector",
-    "cluster_address": "geochange.mosaic.cluster_keys",
+    "cluster_address": "geochange.mosaic.cluster_tls",
     "train": "geochange.workflows.train",
     "run_command": "geochange.cli.main",
-    "screen": "geochange.cli.screen",
-    "say_json": "geochange.cli.screen",
-    "closing_table": "geochange.cli.screen",
-    "bounds_of": "geochange.workflows.search_terms",
-    "date_of": "geochange.workflows.search_terms",
+    "screen": "geochange.cli.progress_display",
+    "say_json": "geochange.cli.progress_display",
+    "closing_table": "geochange.cli.progress_display",
+    "bounds_of": "geochange.workflows.date_and_bounds",
+    "date_of": "geochange.workflows.date_and_bounds",
     "read_changes": "geochange.vector.files.writers",
     "Counts": "geochange.training.metrics.counts",
     "Span": "geochange.vector.files.timeline",

@@ -34,7 +34,9 @@ def font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size_px)
 
 
-def fit(text: str, width_px: int, letters: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+def fit_text(
+    text: str, width_px: int, letters: ImageFont.FreeTypeFont | ImageFont.ImageFont
+) -> str:
     """A text of at most `width_px`; the middle of a longer text is replaced."""
     plain = printable(text, " ")
     if letters.getlength(plain) <= width_px:

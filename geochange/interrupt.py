@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-ENDING = tuple(
+TERMINATION_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
 )
 """Signals besides Ctrl-C (SIGINT) with which schedulers and shells end a process."""
@@ -24,7 +24,7 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def terminable() -> Iterator[None]:
+def raise_on_termination() -> Iterator[None]:
     """Raise Terminated in the main thread when a signal asks the process to end.
 
     After the first signal the others are ignored, because workers, locks and files are being cleaned
@@ -36,15 +36,15 @@ def terminable() -> Iterator[None]:
             signal.signal(each, signal.SIG_IGN)
         raise Terminated(number)
 
-    usual = _replaced(ENDING, end)
+    usual = _replace_handlers(TERMINATION_SIGNALS, end)
     try:
         yield
     finally:
-        _put_back(usual)
+        _restore_handlers(usual)
 
 
 @contextmanager
-def left_to_us() -> Iterator[None]:
+def signals_blocked_for_children() -> Iterator[None]:
     """Threads and processes that start here ignore Ctrl-C and SIGHUP.
 
     A terminal sends both signals to all its processes. Workers would stop with a traceback each.
@@ -65,7 +65,7 @@ def left_to_us() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, usual)
 
 
-class Asked:
+class StopRequest:
     """Whether a signal has asked the work to end. The work checks it between two steps."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class Asked:
         """Whether a signal has arrived."""
         return self.number is not None
 
-    def obey(self) -> None:
+    def raise_if_set(self) -> None:
         """Raise the exception of the signal, if one has arrived."""
         if self.number == signal.SIGINT:
             raise KeyboardInterrupt
@@ -84,29 +84,29 @@ class Asked:
 
 
 @contextmanager
-def deferred(alone: bool = True) -> Iterator[Asked]:
+def defer_signals(alone: bool = True) -> Iterator[StopRequest]:
     """Record the first signal instead of interrupting. A second signal interrupts as usual.
 
     alone: False if other processes share each step. They would wait forever for a process that has
     stopped, so every signal interrupts at once.
     """
-    asked = Asked()
+    asked = StopRequest()
     if not alone or threading.current_thread() is not threading.main_thread():
         yield asked
         return
 
     def note(number: int, frame: FrameType | None) -> None:
         asked.number = number
-        _put_back(usual)
+        _restore_handlers(usual)
 
-    usual = _replaced((signal.SIGINT, *ENDING), note)
+    usual = _replace_handlers((signal.SIGINT, *TERMINATION_SIGNALS), note)
     try:
         yield asked
     finally:
-        _put_back(usual)
+        _restore_handlers(usual)
 
 
-def _replaced(numbers: tuple[int, ...], handler: Callable[..., None]) -> dict[int, Any]:
+def _replace_handlers(numbers: tuple[int, ...], handler: Callable[..., None]) -> dict[int, Any]:
     """Set a handler for the signals that are not ignored. Returns their previous handlers."""
     if threading.current_thread() is not threading.main_thread():
         return {}
@@ -117,6 +117,6 @@ def _replaced(numbers: tuple[int, ...], handler: Callable[..., None]) -> dict[in
     return heeded
 
 
-def _put_back(usual: dict[int, Any]) -> None:
+def _restore_handlers(usual: dict[int, Any]) -> None:
     for number, old in usual.items():
         signal.signal(number, signal.SIG_DFL if old is None else old)

@@ -6,8 +6,8 @@ CLASSES = ("building", "road", "vegetation", "water", "other land")
 
 BUILDING = CLASSES.index("building")
 
-UNSEEN = 255
+NO_LAND_CLASS = 255
 """In place of a class's number: a pixel without data."""
 
-LIKELY = 0.2
+LIKELY_CHANGE = 0.2
 """The probability of change that a pixel must reach for a land network to look at its tile."""

@@ -10,7 +10,7 @@ from functools import cache
 
 import psutil
 
-LOOK_EVERY_S = 0.001
+SAMPLE_INTERVAL_S = 0.001
 
 MMAP_THRESHOLD, TRIM_THRESHOLD, ARENAS = -3, -1, -8
 """Numbers of glibc's mallopt parameters (malloc.h)."""
@@ -23,15 +23,15 @@ The arrays of a block are smaller. Mapping them anew, page by page, would take a
 processing them.
 """
 
-KEPT_BYTES = 64 * 2**20
+TRIM_BYTES = 64 * 2**20
 """The free memory that may stay at the end of a heap."""
 
-HEAPS = 2
+MALLOC_ARENAS = 2
 """The number of heaps for all threads. With one heap per thread, freed memory cannot be shared."""
 
 
 @cache
-def settle() -> None:
+def limit_malloc_growth() -> None:
     """Let glibc reuse memory that any thread has freed. It does nothing with other C libraries.
 
     By default each thread has its own heap, which keeps freed memory of a block. Call it once per
@@ -41,9 +41,9 @@ def settle() -> None:
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(ARENAS, HEAPS)
+        mallopt(ARENAS, MALLOC_ARENAS)
         mallopt(MMAP_THRESHOLD, LARGE_BYTES)
-        mallopt(TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(TRIM_THRESHOLD, TRIM_BYTES)
 
 
 def machine_bytes() -> int:
@@ -56,13 +56,13 @@ def resident_bytes() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def rise_bytes(call: Callable[[], object]) -> int:
+def peak_rise_bytes(call: Callable[[], object]) -> int:
     """The largest rise of this process's memory while `call` runs, in bytes."""
     before, ended, peak = resident_bytes(), threading.Event(), 0
 
     def watch() -> None:
         nonlocal peak
-        while not ended.wait(LOOK_EVERY_S):
+        while not ended.wait(SAMPLE_INTERVAL_S):
             peak = max(peak, resident_bytes())
 
     watcher = threading.Thread(target=watch, daemon=True)

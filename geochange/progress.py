@@ -11,11 +11,11 @@ Watch = Callable[[str, int, int, str], None]
 """Called as watch(stage, done, total, note), for stages with a note besides the numbers."""
 
 
-def silent(stage: str, done: int, total: int) -> None:
+def no_progress(stage: str, done: int, total: int) -> None:
     """A Progress that does nothing."""
 
 
-def noted(watch: Watch, note: str) -> Progress:
+def with_note(watch: Watch, note: str) -> Progress:
     """A Progress that calls `watch` with a fixed note."""
 
     def progress(stage: str, done: int, total: int) -> None:
@@ -24,5 +24,5 @@ def noted(watch: Watch, note: str) -> Progress:
     return progress
 
 
-def unwatched(stage: str, done: int, total: int, note: str) -> None:
+def no_watch(stage: str, done: int, total: int, note: str) -> None:
     """A Watch that does nothing."""

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "geochange"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 GROUND = {
-    *("errors", "chip", "land", "progress", "formatting", "memory", "parallelism", "drawing"),
+    *("errors", "chip", "land_cover", "progress", "formatting", "memory", "parallelism", "drawing"),
     *("files", "interrupt"),
 }
 """Below every room: values, words and files. They import nothing of geochange but each other."""
@@ -62,7 +62,7 @@ STREAMS = ("report/run/", "running/write_outputs.py")
 
 HOMES = {
     "rasterio": ("raster/", "dataset/raster_labels.py", "vector/files/polygon_reader.py"),
-    "pyogrio": ("vector/", "raster/sources/tile_index.py", "dataset/reviewed.py"),
+    "pyogrio": ("vector/", "raster/sources/tile_index.py", "dataset/reviewed_labels.py"),
     "pyproj": ("grid/", "vector/", "qgis/", "raster/", "workflows/"),
     "geopandas": ("vector/", "qgis/", "workflows/", *STREAMS),
     "torch": ("models/", "training/", "mosaic/stitch.py"),
@@ -73,14 +73,14 @@ HOMES = {
     "onnx": ("models/onnx/export/",),
     "zarr": ("mosaic/checked_array.py",),
     "filelock": ("files/output_paths.py",),
-    "dask": ("mosaic/schedule.py", "mosaic/cluster_keys.py"),
-    "distributed": ("mosaic/schedule.py", "mosaic/cluster_keys.py"),
+    "dask": ("mosaic/dask_jobs.py", "mosaic/cluster_tls.py"),
+    "distributed": ("mosaic/dask_jobs.py", "mosaic/cluster_tls.py"),
     "click": ("cli/",),
     "rich": ("cli/",),
     "pydantic": ("config/", "cli/options.py"),
     "yaml": ("config/",),
-    "lightning_fabric": ("training/fabric.py",),
-    "tensorboardX": ("training/journal.py",),
+    "lightning_fabric": ("training/fabric_devices.py",),
+    "tensorboardX": ("training/metrics_log.py",),
     # Letters, translucent lines and JPEG, for what people look at: sheets, reports, previews.
     "PIL": ("drawing.py", "report/", "training/"),
     "jinja2": ("report/page.py",),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
-from pages import PAGES, ROOT, commands_of, parsed, pipeline_command
+from doc_pages import PAGES, ROOT, commands_of, parsed, pipeline_command
 
 from geochange.cli.main import cli
 

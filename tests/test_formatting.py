@@ -31,5 +31,5 @@ from geochange.formatting import area, day, distance, duration, lonlat, share
         (day("last summer"), "last summer"),
     ],
 )
-def test_they_say(said: str, words: str) -> None:
+def test_numbers_are_written_with_units(said: str, words: str) -> None:
     assert said == words

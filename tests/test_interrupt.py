@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from geochange.interrupt import deferred
+from geochange.interrupt import defer_signals
 
 
 def interrupt() -> None:
@@ -16,7 +16,7 @@ def interrupt() -> None:
 
 
 def test_the_first_one_is_only_noted_and_the_second_interrupts() -> None:
-    with deferred() as asked:
+    with defer_signals() as asked:
         assert not asked.is_set()
         interrupt()
         assert asked.is_set()
@@ -26,7 +26,7 @@ def test_the_first_one_is_only_noted_and_the_second_interrupts() -> None:
 
 
 def test_with_others_in_the_same_step_every_one_interrupts() -> None:
-    with pytest.raises(KeyboardInterrupt), deferred(alone=False):
+    with pytest.raises(KeyboardInterrupt), defer_signals(alone=False):
         interrupt()
 
 
@@ -34,7 +34,7 @@ def test_signals_of_other_threads_are_left_alone() -> None:
     found = []
 
     def work() -> None:
-        with deferred() as asked:
+        with defer_signals() as asked:
             found.append((asked.is_set(), signal.getsignal(signal.SIGINT)))
 
     thread = threading.Thread(target=work)

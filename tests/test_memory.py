@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from geochange.memory import resident_bytes, rise_bytes
+from geochange.memory import peak_rise_bytes, resident_bytes
 
 MB = 2**20
 
@@ -21,14 +21,14 @@ def fill_for_a_moment() -> None:
 
 
 def test_what_is_held_meanwhile_is_seen() -> None:
-    assert 60 * MB < rise_bytes(fill_for_a_moment) < 100 * MB
+    assert 60 * MB < peak_rise_bytes(fill_for_a_moment) < 100 * MB
 
 
 def test_nothing_is_nothing() -> None:
-    assert rise_bytes(lambda: None) < 8 * MB
+    assert peak_rise_bytes(lambda: None) < 8 * MB
     assert resident_bytes() > 10 * MB
 
 
 def test_what_breaks_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
-        rise_bytes(lambda: 1 // 0)
+        peak_rise_bytes(lambda: 1 // 0)

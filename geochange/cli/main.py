@@ -13,13 +13,13 @@ import click
 from geochange import __version__
 from geochange.cli.help_json import with_help_json
 from geochange.cli.import_path import leave_current_folder_out
-from geochange.cli.lazy import lazy_group
-from geochange.cli.process import PrintError, prepare
-from geochange.cli.rerun import words_of
-from geochange.cli.system_faults import LATER, cure_of, memory_of
+from geochange.cli.lazy_groups import lazy_group
+from geochange.cli.process_setup import PrintError, prepare
+from geochange.cli.rerun_hints import hint_of
+from geochange.cli.system_errors import TEMPORARY_ERRNOS, out_of_memory_text, system_error_text
 from geochange.errors import GeochangeError, RunError, one_line
 from geochange.formatting import printable
-from geochange.interrupt import Terminated, terminable
+from geochange.interrupt import Terminated, raise_on_termination
 
 COMMANDS = {
     "run": (
@@ -55,7 +55,7 @@ COMMANDS = {
 
 DONE, FAULT, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
-SIGNALLED = 128
+SIGNAL_EXIT_BASE = 128
 """The number that shells add to the signal that ended a command."""
 
 LONGEST_LINE = 4000
@@ -91,10 +91,10 @@ def run_command(command: click.Command, name: str | None = None) -> NoReturn:
     try:
         os.getcwd()
     except OSError:  # loading torch's libraries can fail here, too
-        _say("the current folder was deleted; change into another one (cd)")
+        _print_error("the current folder was deleted; change into another one (cd)")
         sys.exit(REFUSED)
     with_help_json(command)
-    with terminable():
+    with raise_on_termination():
         code = _exit_code(sys.argv[1:], command, name or os.path.basename(sys.argv[0]))
     # Otherwise Python searches all of torch for reference cycles at exit, which takes half a second.
     gc.freeze()
@@ -111,26 +111,26 @@ def _exit_code(arguments: list[str], command: click.Command = cli, name: str = "
         click.echo(error.ctx.get_help() if error.ctx else "")
         return DONE
     except click.ClickException as error:
-        _say(error.format_message(), _hint(error))
+        _print_error(error.format_message(), _hint(error))
         return REFUSED
     except Terminated as error:
-        _say(f"ended by {error}; {words_of(error)}")
-        return SIGNALLED + error.number
+        _print_error(f"ended by {error}; {hint_of(error)}")
+        return SIGNAL_EXIT_BASE + error.number
     except (KeyboardInterrupt, click.Abort) as error:
-        _say(f"interrupted; {words_of(error)}")
+        _print_error(f"interrupted; {hint_of(error)}")
         return INTERRUPTED
     except RunError as error:
-        return _failed(str(error), error)
+        return _report_fault(str(error), error)
     except GeochangeError as error:
         # An error of a library that lacks memory must not look like a fault of a file.
-        if (lacking := memory_of(error.__cause__)) is not None:
-            return _failed(lacking, error)
-        _say(str(error))
+        if (lacking := out_of_memory_text(error.__cause__)) is not None:
+            return _report_fault(lacking, error)
+        _print_error(str(error))
         return REFUSED
     except PrintError as error:
-        return _unread(error)
+        return _exit_code_broken_pipe(error)
     except Exception as error:  # noqa: BLE001 - the last resort: one line, not a traceback
-        return _unforeseen(error)
+        return _exit_code_unexpected(error)
 
 
 def _invoke(arguments: list[str], command: click.Command, name: str) -> int | None:
@@ -145,32 +145,34 @@ def _invoke(arguments: list[str], command: click.Command, name: str) -> int | No
         return error.exit_code
 
 
-def _unforeseen(error: Exception) -> int:
+def _exit_code_unexpected(error: Exception) -> int:
     """The exit code of an unexpected error: a fault of the machine, or of geochange."""
-    if (lacking := memory_of(error)) is not None:
-        return _failed(lacking, error)
-    if isinstance(error, OSError) and (cure := cure_of(error)) is not None:
-        if error.errno in LATER:
-            return _failed(cure, error)
-        _say(cure)
+    if (lacking := out_of_memory_text(error)) is not None:
+        return _report_fault(lacking, error)
+    if isinstance(error, OSError) and (cure := system_error_text(error)) is not None:
+        if error.errno in TEMPORARY_ERRNOS:
+            return _report_fault(cure, error)
+        _print_error(cure)
         return REFUSED
     if os.environ.get("GEOCHANGE_DEBUG"):
         raise error
     reason = one_line(error) or "no reason given"
-    _say(f"fault: {type(error).__name__}: {reason}", " (GEOCHANGE_DEBUG=1 shows where)")
+    _print_error(f"fault: {type(error).__name__}: {reason}", " (GEOCHANGE_DEBUG=1 shows where)")
     return FAULT
 
 
-def _unread(error: PrintError) -> int:
+def _exit_code_broken_pipe(error: PrintError) -> int:
     """The exit code if nobody reads the output: silent for `| head`, as in other programs."""
     if error.signal:
-        return SIGNALLED + error.signal
-    _say(f"the output cannot be printed ({error}); make room where it goes, or send it elsewhere")
+        return SIGNAL_EXIT_BASE + error.signal
+    _print_error(
+        f"the output cannot be printed ({error}); make room where it goes, or send it elsewhere"
+    )
     return FAULT
 
 
-def _failed(message: str, error: BaseException) -> int:
-    _say("; ".join(filter(None, (message, words_of(error)))))
+def _report_fault(message: str, error: BaseException) -> int:
+    _print_error("; ".join(filter(None, (message, hint_of(error)))))
     return FAULT
 
 
@@ -179,7 +181,7 @@ def _hint(error: click.ClickException) -> str:
     return f" (see {context.command_path} --help)" if context is not None else ""
 
 
-def _say(message: str, hint: str = "") -> None:
+def _print_error(message: str, hint: str = "") -> None:
     # Messages contain names of files, so control characters are removed.
     plain = printable(f"{message}{hint}", " ")
     if len(plain) > LONGEST_LINE:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from geochange.errors import OutputError
 from geochange.files.atomic import write_text
 from geochange.files.output_paths import check_target
-from geochange.models.weights.locate import locate
+from geochange.models.weights.locate import locate_weights
 
 if TYPE_CHECKING:
     from geochange.models.onnx.describe import Description
@@ -29,7 +29,7 @@ def probe_onnx(file: str) -> Probed:
     from geochange.models.onnx.describe import outlined
     from geochange.models.onnx.probe import probe
 
-    return probe(outlined(locate(file)), os.cpu_count() or 1)
+    return probe(outlined(locate_weights(file)), os.cpu_count() or 1)
 
 
 def onnx_in_a_line(path: Path) -> str:
@@ -105,8 +105,8 @@ def write_description(probed: Probed) -> Path:
 
     Raises OutputError.
     """
-    from geochange.config.files import write_out
     from geochange.config.onnx import description_of
+    from geochange.config.yaml_files import to_yaml
 
     target = description_of(probed.known.path)
     if target.exists():
@@ -114,5 +114,5 @@ def write_description(probed: Probed) -> Path:
     check_target(target)
     guessed = f"Guessed, so check them: {', '.join(probed.guessed)}." if probed.guessed else ""
     head = f"# Read by: geochange run ... --model {target.stem}\n"
-    write_text(target, head + (f"# {guessed}\n" if guessed else "") + write_out(probed.options))
+    write_text(target, head + (f"# {guessed}\n" if guessed else "") + to_yaml(probed.options))
     return target

@@ -52,7 +52,7 @@ class GroupedCommand(click.Command):
                     formatter.write_dl(lines)
 
 
-def said(options: dict[str, Any]) -> dict[str, Any]:
+def given_options(options: dict[str, Any]) -> dict[str, Any]:
     """The options of the current command that the user gave; the others keep their defaults."""
     context = click.get_current_context()
     by_default = click.core.ParameterSource.DEFAULT

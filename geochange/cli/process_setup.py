@@ -19,7 +19,7 @@ from geochange.errors import one_line
 def prepare() -> None:
     """Prepare the process for a command, however it was started."""
     _open_streams()
-    sys.stdout, sys.stderr = _guarded(sys.stdout), _guarded(sys.stderr)
+    sys.stdout, sys.stderr = _guarded_stream(sys.stdout), _guarded_stream(sys.stderr)
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
     # GDAL's messages about a failure are in the error itself.
     logging.getLogger("rasterio").setLevel(logging.ERROR)
@@ -106,21 +106,21 @@ class _Stream(io.TextIOWrapper):
         try:
             return super().write(text)
         except OSError as error:
-            raise self._given_up(error) from error
+            raise self._print_error(error) from error
 
     def flush(self) -> None:
         try:
             super().flush()
         except OSError as error:
-            raise self._given_up(error) from error
+            raise self._print_error(error) from error
 
-    def _given_up(self, error: OSError) -> PrintError:
+    def _print_error(self, error: OSError) -> PrintError:
         # Buffered output is discarded; otherwise Python would try to write it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
         return PrintError(error, self.terminal)
 
 
-def _guarded(stream: TextIO | None) -> TextIO | None:
+def _guarded_stream(stream: TextIO | None) -> TextIO | None:
     """A stream that prints any text whatever its encoding, and raises PrintError if it cannot."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream

@@ -1,4 +1,4 @@
-"""Screen: shows the progress of a command as one bar per stage, as JSON lines, or not at all."""
+"""Progress display of a command: one bar per stage, JSON lines, or nothing."""
 
 from __future__ import annotations
 
@@ -98,14 +98,14 @@ def _json_lines(weights: Mapping[str, float]) -> Report:
             last[stage] = now
             unit = UNITS.get(stage, PIXELS)
             counts = {f"done_{unit.key}": done, f"total_{unit.key}": total}
-            whole = {"share": round(_whole(weights, shares), 4)} if weights else {}
+            whole = {"share": round(_total_share(weights, shares), 4)} if weights else {}
             beside = {"note": note} if note else {}
             say_json("progress", stage=stage, **counts, **whole, **beside)
 
     return report
 
 
-def _whole(weights: Mapping[str, float], shares: Mapping[str, float]) -> float:
+def _total_share(weights: Mapping[str, float], shares: Mapping[str, float]) -> float:
     """How much of all stages is done, 0 to 1."""
     done = sum(weight * shares.get(stage, 0.0) for stage, weight in weights.items())
     return done / sum(weights.values())

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 from geochange.errors import NotFiniteError, RunError
 
-AFRESH = "the same command again starts afresh"
+RESTART_HINT = "the same command again starts afresh"
 """For commands that keep nothing of unfinished work."""
 
 
 @contextmanager
-def again(words: str) -> Iterator[None]:
+def with_hint(words: str) -> Iterator[None]:
     """Attach this hint to an interruption of the body, and to faults of the machine.
 
     Such a fault is a full disk or a lack of memory. Other errors have their own cure.
@@ -27,7 +27,7 @@ def again(words: str) -> Iterator[None]:
         raise
 
 
-def words_of(error: BaseException) -> str:
+def hint_of(error: BaseException) -> str:
     """The hint attached to an error."""
     if isinstance(error, NotFiniteError):
         return ""  # the same weights give the same

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from geochange.errors import one_line
-from geochange.files.names import shown
+from geochange.files.file_names import shorten
 
 MEMORY_CURE: Final = (
     "close other programs or take a machine with more memory; of run, smaller --tile, --batch, "
@@ -35,7 +35,14 @@ _CURES: Final = {
 }
 """Cures by error number. Other errors count as faults of geochange."""
 
-LATER: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE, errno.EMFILE)
+TEMPORARY_ERRNOS: Final = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.ESTALE,
+    errno.EMFILE,
+)
 """Errors that may go away, so that resuming the work makes sense."""
 
 _OUT_OF_MEMORY: Final = re.compile(
@@ -48,25 +55,25 @@ _OUT_OF_MEMORY: Final = re.compile(
 )
 
 
-def cure_of(error: OSError) -> str | None:
+def system_error_text(error: OSError) -> str | None:
     """One line about a path that the system refuses; None without a known cure."""
     cure = _CURES.get(error.errno or 0)
     if cure is None or not error.strerror:
         return None
-    place = f"{shown(str(error.filename))}: " if error.filename is not None else ""
+    place = f"{shorten(str(error.filename))}: " if error.filename is not None else ""
     return f"{place}{error.strerror[:1].lower()}{error.strerror[1:]}; {cure}"
 
 
-def memory_of(error: BaseException | None) -> str | None:
+def out_of_memory_text(error: BaseException | None) -> str | None:
     """One line if memory was short in any library, else None."""
-    for each in _chain(error):
+    for each in _causes(error):
         said = one_line(each)
         if isinstance(each, MemoryError) or _OUT_OF_MEMORY.search(said):
-            return f"out of memory ({shown(said) or type(each).__name__}); {MEMORY_CURE}"
+            return f"out of memory ({shorten(said) or type(each).__name__}); {MEMORY_CURE}"
     return None
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     """An error, and the errors that caused it."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from geochange.cli.onnx_tables import onnx_in_a_line
 from geochange.errors import InputError
 from geochange.formatting import printable
-from geochange.models.weights.locate import ONNX, locate, sensible
+from geochange.models.weights.locate import ONNX, as_input_error, locate_weights
 
 if TYPE_CHECKING:
-    from geochange.models.weights.card import Card
     from geochange.models.weights.checkpoint import Checkpoint, ClipWeights
+    from geochange.models.weights.model_card import Card
     from geochange.models.weights.openclip import ClipShape
 
 _KNOWN = {
@@ -30,15 +30,15 @@ _KNOWN = {
 
 def describe(file: str) -> dict[str, Any]:
     """The contents of a file as JSON values. Raises InputError if the weights are incomplete."""
-    path = locate(file)
-    with refusing(path):
+    path = locate_weights(file)
+    with naming_the_file(path):
         return {"file": str(path), **_read(path, _changeclip, _clip)}
 
 
-def in_a_line(path: Path) -> str:
+def summary_line(path: Path) -> str:
     """The contents of a file in one line. Its tensors are not checked, which would take seconds."""
     try:
-        with refusing(path):
+        with naming_the_file(path):
             if path.suffix == ONNX:
                 return onnx_in_a_line(path)
             return _read(
@@ -97,10 +97,10 @@ def _plain(value: Any) -> str:
 
 
 @contextmanager
-def refusing(path: Path) -> Iterator[None]:
+def naming_the_file(path: Path) -> Iterator[None]:
     """Turn any failure on the contents of a file into one line that names the file."""
     try:
-        with sensible(path):
+        with as_input_error(path):
             yield
     except InputError as error:
         raise InputError(f"{path}: {printable(_bare(error, path))}") from error
@@ -139,12 +139,12 @@ def _changeclip(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _clip(found: ClipWeights) -> dict[str, Any]:
-    from geochange.models.weights.foreign import fill
     from geochange.models.weights.openclip import build_clip
+    from geochange.models.weights.state_dict_formats import load_into
 
     shape = _shape(found)
     clip = build_clip(shape, found.quickgelu)
-    fill(clip, found.tensors)
+    load_into(clip, found.tensors)
     return {
         "kind": "CLIP",
         "variant": _tower(shape.vision),

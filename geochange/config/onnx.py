@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from geochange.config.base import Options, first_error
-from geochange.config.files import read_options
+from geochange.config.yaml_files import read_options
 from geochange.errors import InputError, OptionError
-from geochange.files.reading import parse_json
+from geochange.files.bounded_read import parse_json
 
 METADATA = "geochange"
 """The key of an ONNX file's metadata whose value is OnnxOptions as an object of JSON."""

@@ -34,7 +34,7 @@ class _Pair(PairOptions):
     )
 
 
-LIKED = {"changeclip-small": {"tile": 512, "block": 4}}
+MODEL_TILING = {"changeclip-small": {"tile": 512, "block": 4}}
 """Tile and block by model, where the user names none. A small network is twice as fast on larger
 tiles and sees more context; its blocks cover the same ground as others.
 """
@@ -149,7 +149,7 @@ class RunOptions(_Written, ModelOptions, _Model, _Pair):
     @classmethod
     def _as_the_model_likes_it(cls, given: Any) -> Any:
         model = given.get("model", cls.model_fields["model"].default)
-        return given if "tile" in given else {**LIKED.get(model, {}), **given}
+        return given if "tile" in given else {**MODEL_TILING.get(model, {}), **given}
 
     @field_validator("device")
     @classmethod

@@ -48,11 +48,11 @@ def read_options(
     """
     values = {**(usual or {}), **_read_yaml(file)}
     for name, value in overrides.items():
-        _put(values, name.split("."), value)
+        _set_nested(values, name.split("."), value)
     try:
         return kind(**values)
     except ValidationError as error:
-        where = _where(file, overrides, error.errors()[0]["loc"])
+        where = _source_of_value(file, overrides, error.errors()[0]["loc"])
         raise OptionError(f"{where}: {first_error(error, kind, sign='')}") from error
 
 
@@ -67,7 +67,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
         raise OptionError(f"--set {text}: {value!r} is not a YAML value") from error
 
 
-def write_out(options: Options) -> str:
+def to_yaml(options: Options) -> str:
     """Every option with its value and meaning, as YAML that reads back the same."""
     return "\n".join(_lines(options, 0)) + "\n"
 
@@ -92,7 +92,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     return values
 
 
-def _where(file: Path, overrides: Mapping[str, Any], place: Sequence[Any]) -> str:
+def _source_of_value(file: Path, overrides: Mapping[str, Any], place: Sequence[Any]) -> str:
     """The source of a value in an error: the file, `--set`, or both."""
     wrong = ".".join(map(str, place))
     if any(f"{wrong}.".startswith(f"{name}.") for name in overrides):
@@ -101,7 +101,7 @@ def _where(file: Path, overrides: Mapping[str, Any], place: Sequence[Any]) -> st
     return f"{file} and --set {', '.join(beside)}" if beside else str(file)
 
 
-def _put(values: dict[str, Any], place: Sequence[str], value: Any) -> None:
+def _set_nested(values: dict[str, Any], place: Sequence[str], value: Any) -> None:
     for part in place[:-1]:
         inner = values.setdefault(part, {})
         if not isinstance(inner, dict):
@@ -118,10 +118,10 @@ def _lines(options: BaseModel, depth: int) -> Iterator[str]:
             yield f"{indent}{name}:  # {(type(value).__doc__ or '').splitlines()[0]}"
             yield from _lines(value, depth + 1)
         else:
-            yield f"{indent}{name}: {_flow(value)}  # {field.description}"
+            yield f"{indent}{name}: {_inline_yaml(value)}  # {field.description}"
 
 
-def _flow(value: Any) -> str:
+def _inline_yaml(value: Any) -> str:
     """A value on one line, as YAML reads it back."""
     plain = dict(value) if isinstance(value, Mapping) else value
     plain = list(plain) if isinstance(plain, tuple) else plain

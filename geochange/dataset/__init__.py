@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from geochange.dataset.chip_files import FileChips
-from geochange.dataset.open import (
+from geochange.dataset.open_split import (
     LAYOUT_NAMES,
     find_root,
     has_split,

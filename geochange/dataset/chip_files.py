@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from geochange.chip import UNKNOWN, Chip, Pixels, fill_invalid
-from geochange.dataset.chip_lists import listed
-from geochange.dataset.label_values import LabelCode, look_at
+from geochange.dataset.chip_lists import listed_path
+from geochange.dataset.label_values import LabelCode, inspect_label
 from geochange.errors import InputError
+from geochange.raster.nodata import Valid
 from geochange.raster.pictures.image import read_picture
-from geochange.raster.pictures.label import read_label
-from geochange.raster.pixels import Valid
+from geochange.raster.pictures.label_image import read_label
 from geochange.raster.scene.radiometry import Radiometry
 from geochange.training.data.chip_source import Record
 
@@ -45,7 +45,7 @@ class FileChips:
         before, before_valid = read_date(record.before, self.bands, self.dtypes[0])
         after, after_valid = read_date(record.after, self.bands, self.dtypes[1])
         label = read_label(record.label)
-        look_at(str(record.label), label)  # the file may have changed since it was listed
+        inspect_label(str(record.label), label)  # the file may have changed since it was listed
         _need_shape(record.after, after_valid.shape, record.before, before_valid.shape)
         _need_shape(record.label, label.raw.shape, record.before, before_valid.shape)
         before, after = self.radiometry.apply(before, after)
@@ -56,7 +56,7 @@ class FileChips:
     def pictures(self, number: int) -> tuple[str, str]:
         """The paths of both dates. Paths below the root are relative to it."""
         record = self.records[number]
-        return listed(record.before, self.root), listed(record.after, self.root)
+        return listed_path(record.before, self.root), listed_path(record.after, self.root)
 
     def name(self, number: int) -> str:
         """The name of the file before. Duplicate names get the number of the chip as a prefix."""

@@ -16,7 +16,7 @@ from geochange.files.atomic import atomic_path
 from geochange.raster.pictures.image import SUFFIXES
 from geochange.training.data.chip_source import Record
 
-BETWEEN = "  "
+SEPARATOR = "  "
 """The separator of the paths."""
 
 _LARGEST_BYTES = 1 << 30
@@ -59,15 +59,15 @@ def is_list(file: Path) -> bool:
         return False
 
 
-def listed(path: Path, root: Path) -> str:
+def listed_path(path: Path, root: Path) -> str:
     """A path as a list writes it: relative to `root` if it is below `root`, else absolute."""
     full, start = path.absolute(), root.absolute()
     return (full.relative_to(start) if full.is_relative_to(start) else full).as_posix()
 
 
 def _line(chip: Record, root: Path) -> str:
-    paths = [listed(path, root) for path in (chip.before, chip.after, chip.label)]
-    line = BETWEEN.join(paths)
+    paths = [listed_path(path, root) for path in (chip.before, chip.after, chip.label)]
+    line = SEPARATOR.join(paths)
     if list(_split([line])) != [tuple(paths)] or not line.isprintable():
         raise InputError(f"{chip.before}: a list cannot hold this name; take spaces out of it")
     return f"{line}\n"

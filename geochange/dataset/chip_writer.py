@@ -60,7 +60,7 @@ class ChipWriter:
     folder: Path
     name: str
     digits: int
-    accounts: list[ChipRecord] = field(default_factory=list)
+    records: list[ChipRecord] = field(default_factory=list)
     unknown: bool = False
 
     def add(self, chip: Chip, label: NDArray[np.uint8], split: str, window: Window) -> None:
@@ -73,34 +73,34 @@ class ChipWriter:
             write_png(path, pixels)
         known, changed = int((label != UNKNOWN).sum()), int((label == CHANGED).sum())
         self.unknown |= known < label.size
-        self.accounts.append(ChipRecord(name, split, window.row, window.col, known, changed))
+        self.records.append(ChipRecord(name, split, window.row, window.col, known, changed))
 
-    def tallies(self, splits: tuple[str, ...]) -> dict[str, SplitTotals]:
+    def totals_by_split(self, splits: tuple[str, ...]) -> dict[str, SplitTotals]:
         """The counts of each split, also of empty ones."""
-        return {split: self._tally(split) for split in splits}
+        return {split: self._totals_of(split) for split in splits}
 
-    def _tally(self, split: str) -> SplitTotals:
-        mine = [account for account in self.accounts if account.split == split]
+    def _totals_of(self, split: str) -> SplitTotals:
+        mine = [account for account in self.records if account.split == split]
         known, changed = sum(a.known_px for a in mine), sum(a.changed_px for a in mine)
         return SplitTotals(len(mine), known, changed)
 
-    def settle(self) -> Mapping[int, str]:
+    def mark_change_white(self) -> Mapping[int, str]:
         """Rewrite change as 255 in all labels if no label has an unknown pixel.
 
         Returns the meaning of each label value. Call it once, after the last chip.
         """
         if self.unknown:
             return {UNCHANGED: "none", CHANGED: "change", UNKNOWN: "unknown"}
-        for account in self.accounts:
+        for account in self.records:
             path = self._path(account.split, LABEL, account.name)
             write_png(
                 path, np.where(read_png(path) == CHANGED, np.uint8(WHITE), np.uint8(UNCHANGED))
             )
         return {UNCHANGED: "none", WHITE: "change"}
 
-    def listed(self) -> list[dict[str, object]]:
+    def to_json(self) -> list[dict[str, object]]:
         """The records of all chips, as values for JSON."""
-        return [asdict(account) for account in self.accounts]
+        return [asdict(account) for account in self.records]
 
     def _path(self, split: str, kind: str, name: str) -> Path:
         return self.folder / split / kind / f"{name}.png"

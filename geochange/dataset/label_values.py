@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from geochange.chip import CHANGED, UNCHANGED, UNKNOWN
 from geochange.errors import InputError
-from geochange.raster.pictures.label import HALF, Label, read_label
+from geochange.raster.pictures.label_image import WHITE_MIN, Label, read_label
 
-ACCOUNT = "chips.json"
+CHIPS_FILE = "chips.json"
 """A file in the root of a data set that may declare its label values; `data chips` writes it."""
 
-_SAID = {"label_values": {"0": "none", "1": "change", "255": "unknown"}}
+_DECLARATION = {"label_values": {"0": "none", "1": "change", "255": "unknown"}}
 
-_NAMED = 4
+_MOST_LISTED = 4
 """The largest number of unexpected values that an error lists."""
 
 
@@ -96,10 +96,10 @@ class LabelValues:
 
 def read_label_values(path: Path) -> LabelValues:
     """Read the label of a chip. Raises InputError for other values."""
-    return look_at(str(path), read_label(path))
+    return inspect_label(str(path), read_label(path))
 
 
-def look_at(path: str, label: Label) -> LabelValues:
+def inspect_label(path: str, label: Label) -> LabelValues:
     """What a label, or a window of it, holds. Raises InputError, which lists unexpected values."""
     numbers, valid, coding = label.numbers, label.valid, label.coding
     gaps = not valid.all()
@@ -115,7 +115,7 @@ def look_at(path: str, label: Label) -> LabelValues:
         used = set(values)
     faint = 0
     if coding.lossy:
-        dark = label.raw[valid & (label.raw < HALF)]
+        dark = label.raw[valid & (label.raw < WHITE_MIN)]
         faint = int(dark.max(initial=0))
     turned = bool(coding.dark & used)
     nodata = coding.nodata if hidden else None
@@ -127,8 +127,8 @@ def _values(path: str, kept: NDArray[Any]) -> frozenset[int]:
     there = {value: kept == value for value in (UNCHANGED, CHANGED, UNKNOWN)}
     if not (there[UNCHANGED] | there[CHANGED] | there[UNKNOWN]).all():
         found = [value for value in np.unique(kept).tolist() if value not in there]
-        told = ", ".join(f"{value:g}" for value in found[:_NAMED])
-        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        told = ", ".join(f"{value:g}" for value in found[:_MOST_LISTED])
+        more = f" and {len(found) - _MOST_LISTED} more" if len(found) > _MOST_LISTED else ""
         raise InputError(
             f"{path}: holds the label {told}{more}; save change as 1 or 255 and all else as 0 "
             "(beside 1, 255 is unknown), without loss (PNG, GeoTIFF)"
@@ -151,22 +151,22 @@ def code_of(
     if change is lost by a nodata value or by lossy compression.
     """
     whole = reduce(LabelValues.__or__, own)
-    seen = [*own, *others()] if _matters(whole, declared) else list(own)
-    change = _guessed(seen, whole) if declared is None else declared
+    seen = [*own, *others()] if _is_ambiguous(whole, declared) else list(own)
+    change = _guess_change_value(seen, whole) if declared is None else declared
     is_unknown = change == CHANGED and (
         declared == CHANGED or any(CHANGED in s.values for s in seen)
     )
     _need_numbers(seen, {CHANGED} if is_unknown else {CHANGED, UNKNOWN})
-    _need_shades(own, seen)
+    _need_bright_pixel(own, seen)
     values = set(whole.values) | ({change} if whole.changes else set())
     is_all_change = UNCHANGED not in whole.values and change in values
     return LabelCode(change, tuple(sorted(values)), UNCHANGED if is_all_change else UNKNOWN)
 
 
-def remarks(own: Sequence[LabelValues], code: LabelCode) -> Iterator[str]:
+def label_warnings(own: Sequence[LabelValues], code: LabelCode) -> Iterator[str]:
     """Warnings about labels that are readable, but that people may read in another way."""
     if any(each.lossy and each.changes for each in own):
-        yield f"labels were saved with loss (JPEG): numbers from {HALF} on are change, all else none"
+        yield f"labels were saved with loss (JPEG): numbers from {WHITE_MIN} on are change, all else none"
     if turned := [each.label for each in own if each.turned]:
         yield (
             f"labels are drawn dark on light ({turned[0]}); their numbers count, not their colours: "
@@ -179,12 +179,12 @@ def remarks(own: Sequence[LabelValues], code: LabelCode) -> Iterator[str]:
         )
 
 
-def _matters(whole: LabelValues, declared: int | None) -> bool:
+def _is_ambiguous(whole: LabelValues, declared: int | None) -> bool:
     """Whether the meaning depends on the other splits."""
     return whole.faint > 0 or (declared is None and UNKNOWN in whole.values | whole.hidden)
 
 
-def _guessed(seen: Sequence[LabelValues], whole: LabelValues) -> int:
+def _guess_change_value(seen: Sequence[LabelValues], whole: LabelValues) -> int:
     if UNKNOWN not in whole.values:
         return CHANGED if CHANGED in whole.values or not whole.changes else UNKNOWN
     one = next((each for each in seen if CHANGED in each.values), None)
@@ -195,8 +195,8 @@ def _guessed(seen: Sequence[LabelValues], whole: LabelValues) -> int:
         return CHANGED
     raise InputError(
         f"{white.label}: holds 255 and no 1, but {one.label} holds a 1, so 255 may be change or "
-        f"unknown; save change alike in all labels, or declare it in {ACCOUNT} in the folder of the "
-        f"data set: {json.dumps(_SAID)}"
+        f"unknown; save change alike in all labels, or declare it in {CHIPS_FILE} in the folder of the "
+        f"data set: {json.dumps(_DECLARATION)}"
     )
 
 
@@ -211,7 +211,7 @@ def _need_numbers(seen: Sequence[LabelValues], changes: set[int]) -> None:
         )
 
 
-def _need_shades(own: Sequence[LabelValues], seen: Sequence[LabelValues]) -> None:
+def _need_bright_pixel(own: Sequence[LabelValues], seen: Sequence[LabelValues]) -> None:
     """Refuse lossy labels without any bright pixel. Raises InputError."""
     faint = max(own, key=lambda each: each.faint)
     if faint.faint and not any(each.lossy and each.changes for each in seen):
@@ -226,8 +226,8 @@ def declared_in(root: Path, own: Sequence[LabelValues]) -> int | None:
 
     Raises InputError if the file cannot be read, or if the labels contradict it.
     """
-    file = root / ACCOUNT
-    change = _declared(file)
+    file = root / CHIPS_FILE
+    change = _read_declared(file)
     if change == UNKNOWN:
         odd = next((seen.label for seen in own if CHANGED in seen.values), None)
         if odd is not None:
@@ -237,7 +237,7 @@ def declared_in(root: Path, own: Sequence[LabelValues]) -> int | None:
     return change
 
 
-def _declared(file: Path) -> int | None:
+def _read_declared(file: Path) -> int | None:
     if not file.is_file():
         return None
     try:
@@ -250,4 +250,4 @@ def _declared(file: Path) -> int | None:
     for change in (CHANGED, UNKNOWN):
         if values.get(str(change)) == "change":
             return change
-    raise InputError(f"{file}: its label_values name no change; say {json.dumps(_SAID)}")
+    raise InputError(f"{file}: its label_values name no change; say {json.dumps(_DECLARATION)}")

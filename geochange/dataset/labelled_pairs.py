@@ -16,18 +16,24 @@ import numpy as np
 
 from geochange.chip import UNKNOWN, Chip, fill_invalid
 from geochange.dataset.labels import Labels, PolygonLabels, holds_change, open_labels
-from geochange.dataset.reviewed import ACCEPT, REJECT, ReviewedLabels, open_reviewed, statuses_of
+from geochange.dataset.reviewed_labels import (
+    ACCEPT,
+    REJECT,
+    ReviewedLabels,
+    open_reviewed,
+    statuses_of,
+)
 from geochange.errors import InputError, OptionError
 from geochange.files.archives import gdal_name
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
 from geochange.inputs.open_pair import need_8bit
-from geochange.raster.access.claims import refuse_claim
+from geochange.raster.access.declared_size import refuse_implausible_size
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import RasterInfo
 from geochange.raster.scene.radiometry import Radiometry, parse_stretch
-from geochange.raster.scene.sampling import SceneSample, say_fills
+from geochange.raster.scene.sampling import SceneSample, warn_fills
 from geochange.raster.sources.resolve import PICTURES, RASTERS, PathLike, inspect_source, source_of
 from geochange.vector.files.formats import VECTORS
 
@@ -76,7 +82,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """A file of polygons whose reviews decide the labels; see `geochange.dataset.reviewed`."""
+    """A file of polygons whose reviews decide the labels; see `geochange.dataset.reviewed_labels`."""
 
     path: PathLike
 
@@ -98,18 +104,18 @@ def open_scene(
     """
     mode = parse_stretch(stretch)
     first, second = inspect_source(before), inspect_source(after)
-    chosen = _default_bands(first, second) if bands is None else bands
+    chosen = _shared_rgb_bands(first, second) if bands is None else bands
     if len(chosen.before) != RGB:
         raise OptionError(f"--bands: chips need three bands, not {len(chosen.before)}; name three")
     pair = align_pair(
         first, second, grid if grid in ("before", "after") else source_of(grid), chosen
     )
-    refuse_claim(pair)
+    refuse_implausible_size(pair)
     if mode == "none":
         need_8bit(pair.before, pair.after)
     found = _open_labels(labels, pair.grid)
-    sample = SceneSample(pair).heeding_fills()
-    say_fills(sample)
+    sample = SceneSample(pair).with_fills_masked()
+    warn_fills(sample)
     return Scene(sample.pair, sample.radiometry(mode), found)
 
 
@@ -126,11 +132,11 @@ def _open_labels(labels: PathLike | Reviewed, grid: Grid) -> Labels | ReviewedLa
             found.path,
         )
     if isinstance(found, PolygonLabels):
-        _say_reviewed(found)
+        _warn_reviewed(found)
     return found
 
 
-def _say_reviewed(labels: PolygonLabels) -> None:
+def _warn_reviewed(labels: PolygonLabels) -> None:
     counts = statuses_of(labels.layer)
     if counts and counts[ACCEPT] + counts[REJECT]:
         logger.warning(
@@ -139,7 +145,7 @@ def _say_reviewed(labels: PolygonLabels) -> None:
         )
 
 
-def _default_bands(before: RasterInfo, after: RasterInfo) -> Bands:
+def _shared_rgb_bands(before: RasterInfo, after: RasterInfo) -> Bands:
     bands = Bands.default(before, after, None)
     if len(bands.before) == 1:
         return Bands(bands.before * RGB, bands.after * RGB)

@@ -28,7 +28,7 @@ from geochange.vector.files.polygon_reader import (
     read_outlines,
 )
 
-KEPT_FILES = 16
+CACHED_FILES = 16
 """The number of polygon files that a process keeps in its cache."""
 
 
@@ -48,15 +48,15 @@ class PolygonLabels:
     def reader(self) -> Iterator[ReadLabel]:
         """Read the polygons, or take them from the cache of this process."""
         burner = _burner(self.layer.key, self)
-        yield lambda window: on_grid(burner.burn(window), window, self.grid)
+        yield lambda window: label_on_grid(burner.burn(window), window, self.grid)
 
 
-@lru_cache(KEPT_FILES)
+@lru_cache(CACHED_FILES)
 def _burner(key: tuple[str, str, int], labels: PolygonLabels) -> Burner:
     return Burner(read_outlines(labels.layer, labels.grid))
 
 
-def on_grid(drawn: NDArray[Any], window: Window, grid: Grid) -> NDArray[np.uint8]:
+def label_on_grid(drawn: NDArray[Any], window: Window, grid: Grid) -> NDArray[np.uint8]:
     """The label drawn in a window. Pixels outside the grid are unknown."""
     label = np.full(drawn.shape, UNKNOWN, np.uint8)
     inside = window.intersection(grid.full_window)
@@ -89,7 +89,7 @@ def _open_polygons(path: Path, grid: Grid) -> PolygonLabels:
     return labels
 
 
-class OnGrid(Protocol):
+class GriddedLabels(Protocol):
     """Labels of any kind."""
 
     @property
@@ -102,7 +102,7 @@ class OnGrid(Protocol):
         ...
 
 
-def holds_change(labels: OnGrid) -> bool:
+def holds_change(labels: GriddedLabels) -> bool:
     """Whether any pixel of the grid is change."""
     with labels.reader() as read:
         windows = TilePlan(labels.grid.shape, SCAN_PX, 0, 1).output_windows()

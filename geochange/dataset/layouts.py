@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from geochange.dataset.split_names import place_of, warn_once
+from geochange.dataset.split_names import split_path, warn_once
 from geochange.errors import InputError
-from geochange.files.archives import listed
+from geochange.files.archives import list_names
 from geochange.raster.pictures.image import SUFFIXES
 from geochange.training.data.chip_source import SPLITS, Record
 
@@ -36,7 +36,7 @@ LAYOUTS: Mapping[str, Layout] = {
 }
 """Each layout under the name of a data set that uses it."""
 
-UNREAD = (
+UNSUPPORTED_SUFFIXES = (
     *(
         ".gif",
         ".jp2",
@@ -55,7 +55,7 @@ UNREAD = (
 )
 """Suffixes of picture formats that are not supported for chips."""
 
-BESIDE = (
+IGNORED_SUFFIXES = (
     *(".xml", ".ovr", ".msk", ".tfw", ".tifw", ".pgw", ".pngw", ".jgw", ".jpgw", ".bpw", ".wld"),
     *(".prj", ".txt", ".md", ".json", ".csv", ".db", ".ini", ".log"),
 )
@@ -66,7 +66,7 @@ def find_layout(root: Path) -> str | None:
     """The first of LAYOUTS whose three folders exist in a split below `root`, or None."""
     for split in SPLITS:
         for name, layout in LAYOUTS.items():
-            if all((place_of(root, split) / folder).is_dir() for folder in layout.folders):
+            if all((split_path(root, split) / folder).is_dir() for folder in layout.folders):
                 return name
     return None
 
@@ -78,9 +78,9 @@ def records(root: Path, layout: Layout, split: str) -> tuple[Record, ...]:
     at a date or in the labels, and a picture format that is not supported. Files with a suffix of
     BESIDE are ignored; other files are logged as a warning.
     """
-    folder = place_of(root, split)
+    folder = split_path(root, split)
     if not folder.is_dir():
-        there = ", ".join(name for name in SPLITS if place_of(root, name).is_dir()) or "none"
+        there = ", ".join(name for name in SPLITS if split_path(root, name).is_dir()) or "none"
         raise InputError(f"{folder}: no such folder; the splits that are there: {there}")
     kinds = [_pictures(folder / name) for name in layout.folders]
     names = sorted(set().union(*kinds))
@@ -108,15 +108,15 @@ def _pictures(folder: Path) -> dict[str, Path]:
                     f"{path}: has the same name as {found[path.stem].name}; keep one of the two"
                 )
             found[path.stem] = path
-        elif suffix in UNREAD:
+        elif suffix in UNSUPPORTED_SUFFIXES:
             raise InputError(
                 f"{path}: chips are not read from {suffix}; save them as {', '.join(SUFFIXES)}, or "
                 "take it away"
             )
-        elif suffix not in BESIDE:
+        elif suffix not in IGNORED_SUFFIXES:
             others.append(path.name)
     if others:
-        warn_once(f"{folder}: ignores files that are not pictures: {listed(others)}")
+        warn_once(f"{folder}: ignores files that are not pictures: {list_names(others)}")
     return found
 
 

@@ -19,22 +19,22 @@ from geochange.dataset.label_values import (
     LabelValues,
     code_of,
     declared_in,
+    label_warnings,
     read_label_values,
-    remarks,
 )
 from geochange.dataset.labelled_pairs import PairChips, find_pairs
 from geochange.dataset.layouts import LAYOUTS, find_layout, records
 from geochange.dataset.split_names import LIST as LIST_SUFFIX
-from geochange.dataset.split_names import is_there, place_of, warn_once
+from geochange.dataset.split_names import is_there, split_path, warn_once
 from geochange.errors import InputError, OptionError
 from geochange.raster.bands import Bands
 from geochange.raster.pictures.image import RGB, describe_picture
-from geochange.raster.scene.radiometry import UNCHANGED, Radiometry, Sampled, choose
+from geochange.raster.scene.radiometry import UNCHANGED, Radiometry, Sampled, choose_radiometry
 from geochange.training.data.chip_source import SPLITS, ChipSource, Record
 
 logger = logging.getLogger(__name__)
 
-PLACE = "CDPATH"
+DATA_ROOT_VARIABLE = "CDPATH"
 """The environment variable with the folder of data sets, as in the published configurations."""
 
 AUTO, LIST, PAIRS = "auto", "list", "pairs"
@@ -47,7 +47,7 @@ STRETCH_CHIPS = 256
 STRETCH_PIXELS = 4 * 1024**2
 """The number of pixels of each date from which a stretch is chosen."""
 
-WITNESSES = 500
+SAMPLED_LABELS = 500
 """The number of labels of each other split that are read to decide what 255 means."""
 
 Where = str | os.PathLike[str]
@@ -60,20 +60,22 @@ def find_root(root: str | None, name: str | None) -> Path:
 
     Raises InputError if the folder does not exist, and OptionError if no folder is given.
     """
-    ways = f"name the folder by --data, by data.root in the YAML, or {PLACE} with data.name"
+    ways = f"name the folder by --data, by data.root in the YAML, or {DATA_ROOT_VARIABLE} with data.name"
     if root is not None:
-        return _folder(Path(root).expanduser(), ways)
+        return _need_folder(Path(root).expanduser(), ways)
     # The variable may hold several folders, separated like PATH.
-    places = [Path(place) for place in os.environ.get(PLACE, "").split(os.pathsep) if place]
+    places = [
+        Path(place) for place in os.environ.get(DATA_ROOT_VARIABLE, "").split(os.pathsep) if place
+    ]
     if name is None or not places:
         raise OptionError(f"no data set is named; {ways}")
     found = [place.expanduser() / name for place in places]
-    return next((path for path in found if path.is_dir()), None) or _folder(found[0], ways)
+    return next((path for path in found if path.is_dir()), None) or _need_folder(found[0], ways)
 
 
 def splits_of(root: Where, layout: str = AUTO) -> tuple[str, ...]:
     """The splits among train, val and test that exist. Raises InputError if there is none."""
-    place = _checked(root, layout)
+    place = _checked_root(root, layout)
     found = tuple(split for split in SPLITS if _is_there(place, split, layout))
     if not found:
         raise InputError(
@@ -84,7 +86,7 @@ def splits_of(root: Where, layout: str = AUTO) -> tuple[str, ...]:
 
 def has_split(root: Where, split: str, layout: str = AUTO) -> bool:
     """Whether a split exists, under any of its names. Raises InputError and OptionError."""
-    return _is_there(_checked(root, layout), split, layout)
+    return _is_there(_checked_root(root, layout), split, layout)
 
 
 def layout_of(root: Where, split: str, layout: str = AUTO) -> str:
@@ -92,10 +94,10 @@ def layout_of(root: Where, split: str, layout: str = AUTO) -> str:
 
     Raises InputError if no layout matches.
     """
-    place = _checked(root, layout)
+    place = _checked_root(root, layout)
     if layout != AUTO:
         return layout
-    folder = place_of(place, split)
+    folder = split_path(place, split)
     if folder.is_dir():
         if found := find_layout(place):
             return found
@@ -120,10 +122,10 @@ def records_of(root: Where, split: str, layout: str = AUTO) -> tuple[Record, ...
     """The chips of a split, for layouts with one file per picture. Raises InputError."""
     place, kind = Path(root), layout_of(root, split, layout)
     if kind == PAIRS:
-        folder = place_of(place, split)
+        folder = split_path(place, split)
         raise InputError(f"{folder}: holds whole rasters, no chips; cut them (data chips)")
     if kind == LIST:
-        return read_list(place_of(place, split, LIST_SUFFIX), place)
+        return read_list(split_path(place, split, LIST_SUFFIX), place)
     return records(place, LAYOUTS[kind], split)
 
 
@@ -144,7 +146,7 @@ def open_split(
     """
     place, chosen = Path(root), _bands(bands)
     if layout_of(place, split, layout) == PAIRS:
-        return PairChips(find_pairs(place_of(place, split)), chosen)
+        return PairChips(find_pairs(split_path(place, split)), chosen)
     chips = records_of(place, split, layout)
     dtypes = _dtypes(chips[0])
     radiometry = UNCHANGED
@@ -154,16 +156,16 @@ def open_split(
         )
         dtypes = _dtypes(base[0])
         radiometry = _stretch(base, chosen, dtypes)
-    labels = list(each(read_label_values, (chip.label for chip in chips)))
+    labels = list(map_threaded(read_label_values, (chip.label for chip in chips)))
     declared = declared_in(place, labels)
-    code = code_of(labels, lambda: _witnesses(place, split, layout), declared)
-    _say(place, split, labels, code)
+    code = code_of(labels, lambda: _sample_labels(place, split, layout), declared)
+    _warn_labels(place, split, labels, code)
     return FileChips(place, chips, chosen, dtypes, radiometry, code)
 
 
-def _say(root: Path, split: str, labels: Sequence[LabelValues], code: LabelCode) -> None:
+def _warn_labels(root: Path, split: str, labels: Sequence[LabelValues], code: LabelCode) -> None:
     """Warn about unusual labels of a split. Warnings that all splits share appear once."""
-    for remark in remarks(labels, code):
+    for remark in label_warnings(labels, code):
         warn_once(f"{root}: {remark}")
     if code.change not in code.values:
         held = ", ".join(map(str, code.values)) or "no number"
@@ -174,22 +176,22 @@ def _say(root: Path, split: str, labels: Sequence[LabelValues], code: LabelCode)
         )
 
 
-def each(make: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iterator[_Made]:
+def map_threaded(make: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iterator[_Made]:
     """make(item) for each item, in order. It runs in threads, because decoding releases the GIL."""
     with ThreadPoolExecutor() as threads:
         yield from threads.map(make, items)
 
 
-def _folder(path: Path, ways: str) -> Path:
+def _need_folder(path: Path, ways: str) -> Path:
     if not path.is_dir():
         raise InputError(f"{path}: no such folder; {ways}")
     return path
 
 
-def _checked(root: Where, layout: str) -> Path:
+def _checked_root(root: Where, layout: str) -> Path:
     if layout not in LAYOUT_NAMES:
         raise OptionError(f"layout {layout} is not known; choose {', '.join(LAYOUT_NAMES)}")
-    return _folder(Path(root), "name the folder that holds train/, val/ or test/")
+    return _need_folder(Path(root), "name the folder that holds train/, val/ or test/")
 
 
 def _is_there(root: Path, split: str, layout: str) -> bool:
@@ -225,13 +227,15 @@ def _stretch(
         held = pixels[valid]
         return held[:: -(-len(held) // budget) or 1]
 
-    before = list(each(lambda chip: thinned(chip.before, dtypes[0]), sample))
-    after = list(each(lambda chip: thinned(chip.after, dtypes[1]), sample))
+    before = list(map_threaded(lambda chip: thinned(chip.before, dtypes[0]), sample))
+    after = list(map_threaded(lambda chip: thinned(chip.after, dtypes[1]), sample))
     dates = zip((before, after), dtypes, strict=True)
-    return choose("auto", *(Sampled(np.concatenate(values), dtype) for values, dtype in dates))
+    return choose_radiometry(
+        "auto", *(Sampled(np.concatenate(values), dtype) for values, dtype in dates)
+    )
 
 
-def _witnesses(root: Path, split: str, layout: str) -> Iterator[LabelValues]:
+def _sample_labels(root: Path, split: str, layout: str) -> Iterator[LabelValues]:
     """Some labels of each other split. Splits that cannot be read are skipped.
 
     Errors of another split are reported when that split is opened.
@@ -239,8 +243,8 @@ def _witnesses(root: Path, split: str, layout: str) -> Iterator[LabelValues]:
     for other in SPLITS:
         if other != split and _is_there(root, other, layout):
             with suppress(InputError):
-                chips = _spread(records_of(root, other, layout), WITNESSES)
-                yield from list(each(read_label_values, (chip.label for chip in chips)))
+                chips = _spread(records_of(root, other, layout), SAMPLED_LABELS)
+                yield from list(map_threaded(read_label_values, (chip.label for chip in chips)))
 
 
 def _spread(chips: Sequence[Record], count: int) -> list[Record]:

@@ -19,21 +19,27 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.chip import UNKNOWN
-from geochange.dataset.label_values import LabelCode, LabelValues, code_of, look_at, remarks
+from geochange.dataset.label_values import (
+    LabelCode,
+    LabelValues,
+    code_of,
+    inspect_label,
+    label_warnings,
+)
 from geochange.errors import InputError, RunError
-from geochange.grid.areas import areal
 from geochange.grid.common_ground import common_ground, common_window
 from geochange.grid.grid import Grid
+from geochange.grid.polygon_parts import polygonal_part
 from geochange.grid.tiling import TilePlan, Window
-from geochange.raster.access.claims import is_claim
-from geochange.raster.access.gdal_log import QUIET
-from geochange.raster.access.reading import reading_bytes, refuse_blocks
-from geochange.raster.access.remote import NOT_REMEMBERED
+from geochange.raster.access.block_memory import reading_bytes, refuse_large_blocks
+from geochange.raster.access.declared_size import is_implausible_size
+from geochange.raster.access.gdal_log import IGNORE_GEOREFERENCE_WARNINGS
+from geochange.raster.access.remote import NO_NEGATIVE_CACHE
 from geochange.raster.access.retry import Handle, retry_read
 from geochange.raster.fingerprint import size_of
 from geochange.raster.georeference import read_grid
-from geochange.raster.pictures.label import LabelCoding, coding_of, read_numbers
-from geochange.raster.reader import forget, opened
+from geochange.raster.pictures.label_image import LabelCoding, coding_of, read_numbers
+from geochange.raster.reader import forget_virtual, opened
 from geochange.raster.sources.resolve import PathLike, source_of
 from geochange.raster.sources.subdatasets import refuse_container
 from geochange.vector.files.polygon_reader import Burner
@@ -106,7 +112,7 @@ class RasterLabels:
             coding = replace(coding, alpha=coding.alpha or len(coding.bands) + 1, masked=False)
         read = retry_read(handle, lambda raster: read_numbers(self.source, raster, coding, source))
         if isinstance(read, RasterioError):
-            raise RunError(f"{self.source}: {_said(inside)} cannot be read; fetch it again")
+            raise RunError(f"{self.source}: {_window_text(inside)} cannot be read; fetch it again")
         decoded = self.code.decode(read)
         if offset is None and self.code.rest != UNKNOWN:
             decoded[~read.valid & ~self._footprint.burn(inside)] = UNKNOWN
@@ -117,7 +123,7 @@ class RasterLabels:
     def _footprint(self) -> Burner:
         """The area that the raster covers, in pixels of the grid."""
         ground = common_ground(self.grid, [self.own])
-        return Burner(np.array([] if ground is None else [areal(ground)], np.object_))
+        return Burner(np.array([] if ground is None else [polygonal_part(ground)], np.object_))
 
     def _warped(self, dataset: Any) -> WarpedVRT:
         height, width = self.grid.shape
@@ -145,26 +151,26 @@ def open_raster_labels(path: PathLike, grid: Grid) -> RasterLabels:
     Unusual labels are logged as warnings. Raises InputError.
     """
     source = source_of(path)
-    forget(source)  # its files may have changed
-    with QUIET, opened(source, **NOT_REMEMBERED) as dataset:
+    forget_virtual(source)  # its files may have changed
+    with IGNORE_GEOREFERENCE_WARNINGS, opened(source, **NO_NEGATIVE_CACHE) as dataset:
         refuse_container(source, dataset)
         own = read_grid(source, dataset)
         if common_window(grid, [own]) is None:
             raise InputError(f"{source}: covers nothing of the pair; check its CRS and place")
-        _refuse_claim(source, dataset)
+        _refuse_implausible_size(source, dataset)
         coding = coding_of(source, dataset)
         seen = reduce(LabelValues.__or__, _scan(source, dataset, coding, own))
     code = code_of([seen])
-    for remark in remarks([seen], code):
+    for remark in label_warnings([seen], code):
         logger.warning("%s: %s", source, remark)
     return RasterLabels(source, own, grid, coding, code)
 
 
-def _refuse_claim(source: str, dataset: Any) -> None:
+def _refuse_implausible_size(source: str, dataset: Any) -> None:
     """Refuse labels whose claimed size is too large to read through. Raises InputError."""
-    refuse_blocks(source, dataset.block_shapes[0], reading_bytes(dataset))
+    refuse_large_blocks(source, dataset.block_shapes[0], reading_bytes(dataset))
     held = size_of(dataset.files)
-    if held is not None and is_claim(dataset.height * dataset.width, held):
+    if held is not None and is_implausible_size(dataset.height * dataset.width, held):
         raise InputError(
             f"{source}: has {dataset.height:,} x {dataset.width:,} px and {held:,} bytes, so nearly "
             "all of it is empty; cut it to the pair (gdal_translate -projwin)"
@@ -179,11 +185,11 @@ def _scan(source: str, dataset: Any, coding: LabelCoding, own: Grid) -> Iterator
             label = read_numbers(source, dataset, coding, part)
         except RasterioError as error:
             raise InputError(
-                f"{source}: damaged or cut off, {_said(window)} cannot be read; fetch it again"
+                f"{source}: damaged or cut off, {_window_text(window)} cannot be read; fetch it again"
             ) from error
-        yield look_at(source, label)
+        yield inspect_label(source, label)
 
 
-def _said(window: Window) -> str:
+def _window_text(window: Window) -> str:
     rows, cols = (window.row, window.row_stop - 1), (window.col, window.col_stop - 1)
     return f"rows {rows[0]}-{rows[1]}, columns {cols[0]}-{cols[1]}"

@@ -1,4 +1,4 @@
-"""Reviews: polygons that a person has accepted or rejected, as labels for training."""
+"""Reviewed labels: polygons that a person has accepted or rejected, as labels for training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyogrio
 from numpy.typing import NDArray
 
 from geochange.chip import CHANGED, UNCHANGED, UNKNOWN
-from geochange.dataset.labels import KEPT_FILES, on_grid
+from geochange.dataset.labels import CACHED_FILES, label_on_grid
 from geochange.dataset.raster_labels import ReadLabel
 from geochange.errors import InputError
 from geochange.grid.grid import Grid
@@ -63,7 +63,7 @@ class ReviewedLabels:
             drawn = np.full((window.height, window.width), UNCHANGED, np.uint8)
             for status, value in LABELS.items():
                 drawn[burners[status].burn(window)] = value
-            return on_grid(drawn, window, self.grid)
+            return label_on_grid(drawn, window, self.grid)
 
         yield read
 
@@ -79,7 +79,7 @@ class ReviewedLabels:
         return _burners_of(self.layer.key, self)
 
 
-@lru_cache(KEPT_FILES)
+@lru_cache(CACHED_FILES)
 def _burners_of(key: tuple[str, str, int], labels: ReviewedLabels) -> Mapping[str, Burner]:
     """The polygons of each status. `key` changes when the file is saved, so that it is read again."""
     return {

@@ -1,4 +1,4 @@
-"""Splits: assigns the blocks of a labelled pair to train, val and test."""
+"""Split assignment: assigns the blocks of a labelled pair to train, val and test."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import product
 
 from geochange.config.cut import CutOptions
 from geochange.dataset.labelled_pairs import Scene
-from geochange.dataset.reviewed import ACCEPT, REJECT, ReviewedLabels
+from geochange.dataset.reviewed_labels import ACCEPT, REJECT, ReviewedLabels
 from geochange.errors import InputError
 from geochange.grid.spatial_blocks import SpatialBlocks, assign_splits, count_blocks
 from geochange.grid.tiling import TilePlan, Window
@@ -16,11 +16,11 @@ from geochange.training.data.chip_source import SPLITS
 BLOCKS = (4, 3, 2, 1)
 """Default sizes of a block, in chips along a side; the first that fits is used."""
 
-TRIES = 64
+MAX_TRIES = 64
 """The number of assignments that are tried for a reviewed pair before it is refused."""
 
 
-def share(scene: Scene, options: CutOptions) -> tuple[SpatialBlocks, CutOptions]:
+def assign_blocks(scene: Scene, options: CutOptions) -> tuple[SpatialBlocks, CutOptions]:
     """The blocks of a pair, and the options with the block size and the seed that were used.
 
     A given block size is used as it is. Otherwise blocks are as large as possible with two blocks for
@@ -34,9 +34,9 @@ def share(scene: Scene, options: CutOptions) -> tuple[SpatialBlocks, CutOptions]
     if not isinstance(scene.labels, ReviewedLabels):
         blocks = assign_splits(plan, shares_of(options), options.seed, options.gap)
         return blocks, options.model_copy(update={"block": plan.block_tiles})
-    wanted = {status: _holding(plan, scene.labels, status) for status in (ACCEPT, REJECT)}
+    wanted = {status: _chips_with_status(plan, scene.labels, status) for status in (ACCEPT, REJECT)}
     second = None
-    for blocks, chosen in _ways(shape, plan, options):
+    for blocks, chosen in _candidate_assignments(shape, plan, options):
         accepted, rejected = ({blocks.split_of(w) for w in wanted[s]} for s in (ACCEPT, REJECT))
         if accepted.issuperset(blocks.splits):
             if SPLITS[0] in rejected or not wanted[REJECT]:
@@ -65,19 +65,19 @@ def _plan(shape: tuple[int, int], options: CutOptions) -> TilePlan:
     return next((plan for plan in plans if count_blocks(plan) >= enough), plans[-1])
 
 
-def _ways(
+def _candidate_assignments(
     shape: tuple[int, int], plan: TilePlan, options: CutOptions
 ) -> Iterator[tuple[SpatialBlocks, CutOptions]]:
     """Candidate assignments: large blocks first, unless the block size is given."""
     sizes = [size for size in BLOCKS if size <= plan.block_tiles]
     for size in sizes if options.block is None else [options.block]:
         smaller = TilePlan(shape, options.size, options.overlap, size)
-        for seed in range(options.seed, options.seed + TRIES):
+        for seed in range(options.seed, options.seed + MAX_TRIES):
             blocks = assign_splits(smaller, shares_of(options), seed, options.gap)
             yield blocks, options.model_copy(update={"block": size, "seed": seed})
 
 
-def _holding(plan: TilePlan, labels: ReviewedLabels, status: str) -> list[Window]:
+def _chips_with_status(plan: TilePlan, labels: ReviewedLabels, status: str) -> list[Window]:
     """The chips that hold a pixel of a polygon of this status."""
     rows, cols = plan.tiles
     windows = map(plan.tile_window, product(range(rows), range(cols)))

@@ -26,7 +26,7 @@ LIST = ".txt"
 """The suffix of a list of chips."""
 
 
-def place_of(root: Path, split: str, suffix: str = "") -> Path:
+def split_path(root: Path, split: str, suffix: str = "") -> Path:
     """The folder of a split, or its list if `suffix` is LIST. The default name if neither exists.
 
     A second match that is ignored, such as valid/ beside val/, is logged once. Raises InputError if
@@ -45,8 +45,8 @@ def place_of(root: Path, split: str, suffix: str = "") -> Path:
 
 
 def is_there(root: Path, split: str, suffix: str = "") -> bool:
-    """Whether a split has a folder or a list. Raises InputError as `place_of` does."""
-    return _is_there(place_of(root, split, suffix), suffix)
+    """Whether a split has a folder or a list. Raises InputError as `split_path` does."""
+    return _is_there(split_path(root, split, suffix), suffix)
 
 
 @lru_cache(maxsize=4096)

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from geochange.chip import CHANGED, UNKNOWN, Chip
 from geochange.dataset.chip_files import FileChips
 from geochange.dataset.labelled_pairs import PairChips
-from geochange.dataset.open import AUTO, Where, each, layout_of, open_split, splits_of
+from geochange.dataset.open_split import AUTO, Where, layout_of, map_threaded, open_split, splits_of
 from geochange.errors import InputError
-from geochange.progress import Progress, silent
+from geochange.progress import Progress, no_progress
 from geochange.training.data.chip_source import ChipSource
 
 STAGE = "check"
@@ -82,7 +82,7 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _ChipSummary:
     """What is kept of a chip after it was read. prints: hashes of its pictures, without plain ones."""
 
     shape: tuple[int, int]
@@ -92,7 +92,7 @@ class _Seen:
     prints: tuple[bytes, ...]
 
 
-def check_split(source: ChipSource, split: str, progress: Progress = silent) -> str:
+def check_split(source: ChipSource, split: str, progress: Progress = no_progress) -> str:
     """Open every chip once, as training does. Returns a hash of all names and pixels of the split.
 
     Raises InputError for a chip that cannot be used, which names the file, and for a split without
@@ -101,9 +101,9 @@ def check_split(source: ChipSource, split: str, progress: Progress = silent) -> 
     told, changed_px = hashlib.blake2b(digest_size=DIGEST_BYTES), 0
 
     def look(number: int) -> tuple[bytes, int]:
-        return _whole_print(source.name(number), source[number])
+        return _chip_hash(source.name(number), source[number])
 
-    for done, (found, changed) in enumerate(each(look, range(len(source))), 1):
+    for done, (found, changed) in enumerate(map_threaded(look, range(len(source))), 1):
         told.update(found)
         changed_px += changed
         progress(STAGE, done, len(source))
@@ -115,7 +115,7 @@ def check_split(source: ChipSource, split: str, progress: Progress = silent) -> 
     return told.hexdigest()
 
 
-def _whole_print(name: str, chip: Chip) -> tuple[bytes, int]:
+def _chip_hash(name: str, chip: Chip) -> tuple[bytes, int]:
     """A hash of the name, the pixels and the label of a chip, and its number of changed pixels."""
     label = _label(chip)
     told = hashlib.blake2b(f"{name} {chip.shape}".encode(), digest_size=DIGEST_BYTES)
@@ -129,15 +129,15 @@ def survey(
     *,
     layout: str = AUTO,
     bands: str | tuple[int, ...] | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> Survey:
     """Open every chip of every split. Raises InputError, which names the file, and OptionError."""
     splits = splits_of(root, layout)
     sources = {split: open_split(root, split, layout=layout, bands=bands) for split in splits}
     total, done = sum(map(len, sources.values())), 0
-    seen: dict[str, list[_Seen]] = {split: [] for split in splits}
+    seen: dict[str, list[_ChipSummary]] = {split: [] for split in splits}
     for split, source in sources.items():
-        for chip in _look(source):
+        for chip in _summarise_all(source):
             seen[split].append(chip)
             done += 1
             progress(STAGE, done, total)
@@ -149,15 +149,15 @@ def survey(
     )
 
 
-def _look(source: ChipSource) -> Iterator[_Seen]:
-    return each(lambda number: _see(source[number]), range(len(source)))
+def _summarise_all(source: ChipSource) -> Iterator[_ChipSummary]:
+    return map_threaded(lambda number: _summarise(source[number]), range(len(source)))
 
 
-def _see(chip: Chip) -> _Seen:
+def _summarise(chip: Chip) -> _ChipSummary:
     label = _label(chip)
     counts = np.bincount(label.ravel(), minlength=UNKNOWN + 1)
-    prints = (_print(chip.before), _print(chip.after))
-    return _Seen(
+    prints = (_picture_hash(chip.before), _picture_hash(chip.after))
+    return _ChipSummary(
         shape=chip.shape,
         values=tuple(np.flatnonzero(counts).tolist()),
         known_px=int(label.size - counts[UNKNOWN]),
@@ -171,7 +171,7 @@ def _label(chip: Chip) -> NDArray[np.uint8]:
     return np.zeros(chip.shape, np.uint8) if chip.label is None else chip.label
 
 
-def _print(pixels: NDArray[Any]) -> bytes | None:
+def _picture_hash(pixels: NDArray[Any]) -> bytes | None:
     """A hash of a picture. None for a picture of one colour, because many pictures share it."""
     if (pixels == pixels[:1, :1]).all():
         return None
@@ -180,7 +180,7 @@ def _print(pixels: NDArray[Any]) -> bytes | None:
     return told.digest()
 
 
-def _sum_up(source: ChipSource, seen: Sequence[_Seen]) -> SplitSurvey:
+def _sum_up(source: ChipSource, seen: Sequence[_ChipSummary]) -> SplitSurvey:
     pixels = sum(chip.shape[0] * chip.shape[1] for chip in seen)
     known = sum(chip.known_px for chip in seen)
     sizes = Counter(f"{height} x {width}" for height, width in (chip.shape for chip in seen))
@@ -212,7 +212,7 @@ def _dtypes(source: ChipSource) -> tuple[str, ...]:
 
 
 def _same_pixels(
-    sources: Mapping[str, ChipSource], seen: Mapping[str, Sequence[_Seen]]
+    sources: Mapping[str, ChipSource], seen: Mapping[str, Sequence[_ChipSummary]]
 ) -> Iterator[Leak]:
     """Chips of different splits that share a picture, at the same or the other date."""
     where = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from geochange.errors import InputError
-from geochange.files.names import split_address
+from geochange.files.file_names import split_address
 
 KINDS: Mapping[str, str] = {
     ".zip": "zip",
@@ -24,10 +24,10 @@ KINDS: Mapping[str, str] = {
 }
 """How GDAL reads an archive (as in /vsizip/), by the longest matching suffix."""
 
-UNREAD = (".7z", ".rar", ".bz2", ".xz", ".zst", ".tbz2", ".txz")
+UNSUPPORTED_ARCHIVES = (".7z", ".rar", ".bz2", ".xz", ".zst", ".tbz2", ".txz")
 """Suffixes of archives that GDAL does not read."""
 
-NAMED = 4
+MOST_LISTED = 4
 """The number of files that a message names."""
 
 _URI = re.compile(r"^(zip|tar|gzip)(?:\+(file|https?|s3|gs|az|oss))?://(.+)$", re.IGNORECASE)
@@ -94,7 +94,7 @@ def split(name: str) -> Member | None:
     return None
 
 
-def file_behind(name: str | os.PathLike[str]) -> Path:
+def file_on_disk(name: str | os.PathLike[str]) -> Path:
     """The file on disk behind a name: the archive of a file in an archive, else the file itself."""
     text = os.fspath(name)
     inside = split(text)
@@ -113,7 +113,7 @@ def members_of(archive: Path) -> tuple[str, ...]:
     Raises InputError for an archive that is damaged or needs a password.
     """
     try:
-        names = list(_zipped(archive) if kind_of(archive) == "zip" else _tarred(archive))
+        names = list(_zip_names(archive) if kind_of(archive) == "zip" else _tar_names(archive))
     except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
         raise InputError(f"{archive}: damaged, or not an archive; fetch it again") from error
     plain = (name.removeprefix("./") for name in names)
@@ -124,17 +124,17 @@ def _is_hidden(part: str) -> bool:
     return part == "__MACOSX" or (part.startswith(".") and part != "..")
 
 
-def listed(names: list[str]) -> str:
+def list_names(names: list[str]) -> str:
     """The first names, and the number of the others."""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return ", ".join(names[:MOST_LISTED]) + more
 
 
 _LONGEST_FIRST = sorted(KINDS.items(), key=lambda item: -len(item[0]))
 
 
 def _name_of_uri(kind: str, place: str, rest: str) -> str:
-    archive, member = _at_mark(rest)
+    archive, member = _split_at_mark(rest)
     if place == "file":
         whole = Path(os.path.expanduser(archive)).absolute()
         return Member(kind, whole, member).gdal_name
@@ -144,7 +144,7 @@ def _name_of_uri(kind: str, place: str, rest: str) -> str:
     return f"/vsi{kind}/{behind}" + (f"/{member}" if member else "")
 
 
-def _at_mark(rest: str) -> tuple[str, str]:
+def _split_at_mark(rest: str) -> tuple[str, str]:
     """The parts before and after "!": after an existing archive if there is one, else at the last "!"."""
     marks = [match.start() for match in re.finditer("!", rest)]
     for mark in marks:
@@ -155,7 +155,7 @@ def _at_mark(rest: str) -> tuple[str, str]:
     return rest[: marks[-1]], rest[marks[-1] + 1 :].lstrip("/")
 
 
-def _zipped(archive: Path) -> Iterator[str]:
+def _zip_names(archive: Path) -> Iterator[str]:
     with zipfile.ZipFile(archive) as opened:
         for info in opened.infolist():
             if info.flag_bits & 1:
@@ -164,6 +164,6 @@ def _zipped(archive: Path) -> Iterator[str]:
                 yield info.filename
 
 
-def _tarred(archive: Path) -> Iterator[str]:
+def _tar_names(archive: Path) -> Iterator[str]:
     with tarfile.open(archive) as opened:
         yield from (info.name for info in opened if info.isfile())

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from geochange.errors import GeochangeError, OutputError, one_line
 from geochange.files.checksummed import remove
-from geochange.files.companions import companions_of
-from geochange.files.database import CURES, obstacle_to
 from geochange.files.output_paths import target_of
+from geochange.files.sidecar_files import sidecar_files_of
+from geochange.files.sqlite_files import CURES, obstacle_to
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     A symbolic link stays, and its target is replaced. Raises OutputError if the file cannot be written.
     """
     target = target_of(path)
-    aside = part_of(target)
+    aside = temporary_name(target)
     try:
         aside.unlink(missing_ok=True)
         try:
@@ -40,7 +40,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_by_driver(path: Path) -> Iterator[Path]:
+def atomic_driver_path(path: Path) -> Iterator[Path]:
     """As `atomic_path`, for drivers that write more than one file.
 
     The temporary path is in a hidden folder beside `path`. The folder also holds the journals and
@@ -51,25 +51,25 @@ def whole_by_driver(path: Path) -> Iterator[Path]:
     if writing fails.
     """
     target = target_of(path)
-    folder = part_of(target)
+    folder = temporary_name(target)
     part = folder / f"changes{target.suffix.lower()}"
     remove(folder)
     folder.mkdir()
     try:
         yield part
-        _make_way(path)
+        _remove_old_sidecars(path)
         os.replace(part, target)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def part_of(path: Path) -> Path:
+def temporary_name(path: Path) -> Path:
     """The hidden name of a file while it is being written."""
     return path.with_name(f".{path.name}.part")
 
 
 @contextmanager
-def told_as_output(
+def as_output_error(
     path: Path, also: tuple[type[Exception], ...] = (), cure: str = "check the free space"
 ) -> Iterator[None]:
     """Turn errors on writing a file into an OutputError with a cure, in one line.
@@ -93,11 +93,11 @@ def write_text(path: Path, text: str) -> None:
         aside.write_text(text, "utf-8", "backslashreplace")
 
 
-def _make_way(path: Path) -> None:
+def _remove_old_sidecars(path: Path) -> None:
     """Remove the companions of the old file. Raises OutputError if another program has it open."""
     if path.suffix.lower() == ".gpkg" and path.exists():
         found = obstacle_to(path, alone=True)
         if found is not None and found.is_passing:
             raise OutputError(f"{path}: {found}; {CURES[found.obstacle]}")
-    for companion in companions_of(path):
+    for companion in sidecar_files_of(path):
         companion.unlink(missing_ok=True)

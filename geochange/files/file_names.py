@@ -28,7 +28,7 @@ _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|/vsi")
 """The start of URLs and GDAL names. pathlib merges the two slashes of s3:// into one."""
 
 
-def shown(path: PathLike) -> str:
+def shorten(path: PathLike) -> str:
     """A name for messages: in one line, and without its middle if it is very long."""
     text = printable(os.fspath(path))
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}...{text[-_SHOWN // 2 :]}"
@@ -42,29 +42,29 @@ def split_address(text: str) -> SplitResult:
         return SplitResult("", "", text, "", "")
 
 
-def refuse_unopenable(path: PathLike, error: type[GeochangeError]) -> None:
+def refuse_invalid_name(path: PathLike, error: type[GeochangeError]) -> None:
     """Refuse a name that no library can open, with an error of the given type.
 
     GDAL's Python libraries encode names as UTF-8. A name with other bytes cannot reach its file.
     """
     text = os.fspath(path)
     if "\0" in text:
-        raise error(f"{shown(text)}: the name holds a NUL character; check where it comes from")
+        raise error(f"{shorten(text)}: the name holds a NUL character; check where it comes from")
     if not text.isascii() and sys.getfilesystemencoding() != "utf-8":
         raise error(
-            f"{shown(text)}: names are read as {sys.getfilesystemencoding()} here, and GDAL takes "
+            f"{shorten(text)}: names are read as {sys.getfilesystemencoding()} here, and GDAL takes "
             "them as UTF-8; set PYTHONUTF8=1 and try again"
         )
     try:
         size = len(text.encode())
     except UnicodeEncodeError as fault:
         raise error(
-            f"{shown(text)}: the name holds bytes that are not UTF-8 (shown as ?); rename it (mv)"
+            f"{shorten(text)}: the name holds bytes that are not UTF-8 (shown as ?); rename it (mv)"
         ) from fault
     longest = LONGEST_ADDRESS if is_address(text) else LONGEST_PATH
     if size >= longest:
         raise error(
-            f"{shown(text)}: the name has {size:,} bytes, but the limit is {longest - 1:,}; shorten it"
+            f"{shorten(text)}: the name has {size:,} bytes, but the limit is {longest - 1:,}; shorten it"
         )
 
 

@@ -12,7 +12,13 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from geochange.errors import OutputError
-from geochange.files.names import PathLike, is_address, is_control, refuse_unopenable, shown
+from geochange.files.file_names import (
+    PathLike,
+    is_address,
+    is_control,
+    refuse_invalid_name,
+    shorten,
+)
 
 NAME_MARGIN: Final = 16
 """Bytes that hidden names add to a file name: `.NAME.part`, `.NAME.plain.tif`."""
@@ -27,25 +33,25 @@ def output_path(out: PathLike) -> Path:
     Raises OutputError for a name that is not a file name, or that a project or a report cannot hold.
     """
     text = os.fspath(out)
-    refuse_unopenable(text, OutputError)
+    refuse_invalid_name(text, OutputError)
     if is_control(text):
         raise OutputError(
-            f"{shown(text)}: the name holds a line break, a tab or another control character "
+            f"{shorten(text)}: the name holds a line break, a tab or another control character "
             "(shown as ?); name another"
         )
     if (is_address(text) and not Path(text).parent.is_dir()) or text.startswith("/vsi"):
         raise OutputError(
-            f"{shown(text)}: is not a file on a disk; name one, and copy it from there"
+            f"{shorten(text)}: is not a file on a disk; name one, and copy it from there"
         )
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError as error:
         raise OutputError(
-            f"{shown(text)}: there is no such user; write the folder in full"
+            f"{shorten(text)}: there is no such user; write the folder in full"
         ) from error
     except FileNotFoundError as error:
         raise OutputError(
-            f"{shown(text)}: the current folder was deleted; change into another one (cd)"
+            f"{shorten(text)}: the current folder was deleted; change into another one (cd)"
         ) from error
 
 
@@ -92,12 +98,12 @@ def _check_length(path: Path, folder: Path) -> None:
     most_name, most_path = _limit(folder, "PC_NAME_MAX", 255), _limit(folder, "PC_PATH_MAX", 4096)
     if name > most_name - NAME_MARGIN:
         raise OutputError(
-            f"{shown(path)}: the name has {name} bytes, but the limit is "
+            f"{shorten(path)}: the name has {name} bytes, but the limit is "
             f"{most_name - NAME_MARGIN}; give a shorter one"
         )
     if whole > most_path - PATH_MARGIN:
         raise OutputError(
-            f"{shown(path)}: the path has {whole:,} bytes, but the limit is "
+            f"{shorten(path)}: the path has {whole:,} bytes, but the limit is "
             f"{most_path - PATH_MARGIN:,}; write into a folder with a shorter one"
         )
 
@@ -123,7 +129,7 @@ def check_target(file: Path) -> None:
     check_folder(file)
 
 
-def refuse_inputs(option: str, file: Path | None, inputs: Iterable[PathLike | None]) -> None:
+def refuse_same_as_input(option: str, file: Path | None, inputs: Iterable[PathLike | None]) -> None:
     """Refuse an output that is the same file as an input. Raises OutputError."""
     for source in inputs:
         if file is not None and source and _is_same(file, source):
@@ -143,7 +149,7 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"{shown(path)} cannot be made ({error.strerror}): name another place"
+            f"{shorten(path)} cannot be made ({error.strerror}): name another place"
         ) from error
 
 

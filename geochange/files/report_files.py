@@ -1,4 +1,4 @@
-"""Sidecars: the report and the STAC item beside the polygons of a run."""
+"""Report files: the report and the STAC item beside the polygons of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MODES = ("html", "json", "none")
 PROBE_BYTES = 2**16
 """The number of bytes that are searched for MARKS."""
 
-MARKS = (
+GENERATOR_MARKS = (
     b'<meta name="generator" content="geochange',
     b'"geochange": "',
     b'"geochange:version"',
@@ -23,7 +23,7 @@ MARKS = (
 
 
 @dataclass(frozen=True)
-class Sidecars:
+class ReportFiles:
     """The paths of the report and of the STAC item."""
 
     report: Path
@@ -35,7 +35,7 @@ class Sidecars:
         return self.report.suffix == ".html"
 
 
-def sidecars_of(out: Path, mode: str) -> Sidecars | None:
+def report_files_of(out: Path, mode: str) -> ReportFiles | None:
     """The sidecars of a run that writes `out`; None for mode "none".
 
     Refuses to overwrite files that geochange did not write. Raises OutputError, also if a path cannot
@@ -43,7 +43,7 @@ def sidecars_of(out: Path, mode: str) -> Sidecars | None:
     """
     if mode == "none":
         return None
-    places = Sidecars(out.with_suffix(f".{mode}"), out.with_suffix(".stac.json"))
+    places = ReportFiles(out.with_suffix(f".{mode}"), out.with_suffix(".stac.json"))
     for path in (places.report, places.item):
         check_target(path)
         if path.exists() and not written_by_geochange(path):
@@ -54,7 +54,7 @@ def sidecars_of(out: Path, mode: str) -> Sidecars | None:
     return places
 
 
-def stale_sidecars(out: Path, places: Sidecars | None) -> list[Path]:
+def stale_report_files(out: Path, places: ReportFiles | None) -> list[Path]:
     """Reports and STAC items of an earlier run that this run does not replace."""
     kept = () if places is None else (places.report, places.item)
     every = (out.with_suffix(suffix) for suffix in (".html", ".json", ".stac.json"))
@@ -70,10 +70,10 @@ def written_by_geochange(path: Path) -> bool:
             start = file.read(PROBE_BYTES)
     except OSError:  # a folder, or not readable: not to be overwritten
         return False
-    return any(mark in start for mark in MARKS)
+    return any(mark in start for mark in GENERATOR_MARKS)
 
 
-def refuse_others(path: Path, option: str) -> None:
+def refuse_foreign_image(path: Path, option: str) -> None:
     """Refuse to overwrite an image that geochange did not write. Raises OutputError."""
     check_target(path)
     if path.exists() and path.stat().st_size and not written_by_geochange(path):

@@ -43,7 +43,7 @@ class Obstacle(Enum):
     TOO_LONG = f"has a path of more than {LONGEST_PATH} bytes, which SQLite does not open"
 
 
-PASSING: Final = frozenset(
+TEMPORARY_OBSTACLES: Final = frozenset(
     {Obstacle.IN_USE, Obstacle.LOCKED, Obstacle.FORBIDDEN, Obstacle.UNFINISHED, Obstacle.FAILING}
 )
 """Obstacles outside the file. Its contents may be intact, so it must not be replaced."""
@@ -75,7 +75,7 @@ class Finding:
     @property
     def is_passing(self) -> bool:
         """Whether the file itself may be intact; see PASSING."""
-        return self.obstacle in PASSING
+        return self.obstacle in TEMPORARY_OBSTACLES
 
 
 def obstacle_to(path: Path, alone: bool = False) -> Finding | None:
@@ -92,7 +92,7 @@ def obstacle_to(path: Path, alone: bool = False) -> Finding | None:
     try:
         return _obstacle_to(real, alone)
     except sqlite3.Error as error:
-        return _explained(error, real, alone)
+        return _explain_error(error, real, alone)
     except UnicodeDecodeError:  # SQLite's message quotes the damaged bytes of the schema
         return Finding(Obstacle.DAMAGED, "its list of tables is not valid UTF-8")
     except OSError as error:
@@ -151,7 +151,7 @@ def _open(real: Path, alone: bool) -> None:
             database.execute("ROLLBACK")
 
 
-def _explained(error: sqlite3.Error, real: Path, alone: bool) -> Finding:
+def _explain_error(error: sqlite3.Error, real: Path, alone: bool) -> Finding:
     # The primary error code. SQLite stores details in the higher bits.
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     pending = bool(journals_of(real)) and not _may_write(real)

@@ -1,4 +1,4 @@
-"""Areas put together again whose image is torn by the jump of longitudes, or by a pole."""
+"""Repairs areas whose image is torn at the antimeridian, or by a pole."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from geochange.grid.areas import areal
 from geochange.grid.crs import full_turn, geographic_of, is_derived, radians_of, transformer
-from geochange.grid.turns import HAIR
+from geochange.grid.full_turns import TURN_TOLERANCE
+from geochange.grid.polygon_parts import polygonal_part
 
 Floats = NDArray[np.float64]
 
@@ -17,7 +17,7 @@ NEAR_POLE_DEG = 89.9
 """The end of the world in a CRS that holds no pole, such as Mercator."""
 
 
-class Unwinder:
+class AntimeridianRepair:
     """Images of areas in one piece, their x going on where it jumped. turn: that of the target."""
 
     def __init__(self, source: CRS, target: CRS, turn: float) -> None:
@@ -37,14 +37,16 @@ class Unwinder:
         if not np.isfinite(shapely.get_coordinates(torn)).all():
             return torn
         parts = zip(shapely.get_parts(area), shapely.get_parts(torn), strict=True)
-        return areal(shapely.union_all([self._polygon(*part) for part in parts]))
+        return polygonal_part(shapely.union_all([self._polygon(*part) for part in parts]))
 
     def at_pole(self, y: Floats) -> NDArray[np.bool_]:
         """Which points lie at a pole and have lost their longitude there."""
         if self.tells_meridian:
             return np.zeros(len(y), np.bool_)
         low, high = self.ends
-        return np.asarray(np.minimum(np.abs(y - low), np.abs(y - high)) <= HAIR * self.turn)
+        return np.asarray(
+            np.minimum(np.abs(y - low), np.abs(y - high)) <= TURN_TOLERANCE * self.turn
+        )
 
     def _polygon(self, polygon: shapely.Polygon, torn: shapely.Polygon) -> shapely.Geometry:
         rings = zip(shapely.get_rings(polygon), shapely.get_rings(torn), strict=True)
@@ -57,7 +59,7 @@ class Unwinder:
             for turns in np.arange(first, last + 1):
                 shift = np.array([turns * self.turn, 0])
                 shell = shapely.difference(shell, shapely.transform(hole, lambda p, s=shift: p + s))
-        return areal(shell)
+        return polygonal_part(shell)
 
     def _inside(self, ring: shapely.LinearRing, torn: shapely.LinearRing) -> shapely.Geometry:
         """What a ring holds, its x going on where it jumped, up to the pole that it goes round."""
@@ -69,7 +71,7 @@ class Unwinder:
         if abs(way[-1] - way[0]) > self.turn / 2:
             end = self._pole_in(ring, y)
             points = np.vstack([points, [(way[-1], end), (way[0], end)]])
-        return areal(shapely.make_valid(shapely.Polygon(points)))
+        return polygonal_part(shapely.make_valid(shapely.Polygon(points)))
 
     def _through_poles(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """A pole in a ring is reached on the x of the point before and left on that of the next."""

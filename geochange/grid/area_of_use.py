@@ -1,4 +1,4 @@
-"""Domain: whether the pixels of a grid lie where their CRS has places on the Earth.
+"""Area of use: whether the pixels of a grid lie where their CRS has places on the Earth.
 
 A CRS is asked for the longitudes and latitudes of points of the grid, and for the way back. The area
 of use that EPSG notes decides nothing: maps are good far beyond it, and are used there.
@@ -17,11 +17,11 @@ from pyproj.exceptions import ProjError
 
 from geochange.grid.crs import (
     authority_of,
+    central_x,
     equator_m,
     full_turn,
     geographic_of,
     metres_of,
-    middle_of_world,
     radians_of,
     to_geographic,
 )
@@ -32,30 +32,30 @@ Floats = NDArray[np.float64]
 LARGEST_PIXEL = 2 * pi / 64
 """No pixel is wider than this on the ground, radians: 626 km; climate models have 5 degrees."""
 
-MOST_STRETCHED = 100
+MAX_SCALE = 100
 """A map that shows the ground so many times too large is none: Mercator does at latitude 89.4."""
 
 SAMPLES = 9
 """A grid is asked for so many rows and columns of points, its edges among them."""
 
-SPARE = 0.05
+RIM_MARGIN = 0.05
 """Pictures of the whole Earth go beyond its rim by this share of its size at most."""
 
 FAR_DEG = 15
 """Beyond the area of use of a CRS by more than this, a word is said."""
 
 
-def why_outside(grid: Grid) -> str | None:
+def explain_outside(grid: Grid) -> str | None:
     """What is wrong with the place of a grid, in words that follow its name; None if it is right."""
     pixel_m = max(grid.pixel_size) * metres_of(grid.crs)
     if pixel_m > LARGEST_PIXEL * equator_m(grid.crs):
         return f"has pixels of {pixel_m / 1000:,.0f} km"
-    return _why_far(grid) or _why_nowhere(grid)
+    return _explain_too_far(grid) or _explain_off_earth(grid)
 
 
-def far_from_its_use(grid: Grid) -> bool:
+def is_far_from_area_of_use(grid: Grid) -> bool:
     """Whether all of a grid lies far from the area that its CRS is meant for."""
-    use, lonlat = _use_of(grid.crs), _lonlat(grid, _points(grid))
+    use, lonlat = _area_of_use(grid.crs), _lonlat(grid, _points(grid))
     if use is None or lonlat is None or not np.isfinite(lonlat).all():
         return False
     lon, lat = _degrees(grid, lonlat)
@@ -68,13 +68,13 @@ def far_from_its_use(grid: Grid) -> bool:
 
 
 @lru_cache(64)
-def _use_of(crs: CRS) -> Any:
+def _area_of_use(crs: CRS) -> Any:
     """Where a CRS is meant for, as its authority says: GeoTIFF keeps no more than its code."""
     authority = authority_of(crs)
     return CRS.from_authority(*authority).area_of_use if authority else None
 
 
-def _why_far(grid: Grid) -> str | None:
+def _explain_too_far(grid: Grid) -> str | None:
     """Latitudes beyond the poles, and more than one turn round the Earth."""
     crs, turn = grid.crs, full_turn(grid.crs)
     if turn is None:
@@ -86,28 +86,28 @@ def _why_far(grid: Grid) -> str | None:
         return f"reaches from latitude {south:.6g} to {north:.6g}"
     # Longitudes are counted from -180 or from 0; a map has the world once, and may go on at its end.
     most = turn if crs.is_geographic else turn / 2
-    middle = middle_of_world(crs)
+    middle = central_x(crs)
     is_apart = west > middle + most or east < middle - most
     if is_apart or east - west > turn + 2 * width:
         return f"reaches from x = {west:.6g} to {east:.6g}, more than once round the Earth"
     return None
 
 
-def _why_nowhere(grid: Grid) -> str | None:
+def _explain_off_earth(grid: Grid) -> str | None:
     """Points that are no place on the Earth, but for those at the rim of a map of the world."""
     points = _points(grid)
     lonlat = _lonlat(grid, points)
     if lonlat is None:
         return None
-    known = _come_back(grid, points, lonlat)
-    if not known.all() and not (known.any() and _in_the_world(grid, points)):
+    known = _round_trips(grid, points, lonlat)
+    if not known.all() and not (known.any() and _is_on_map(grid, points)):
         (west, south), (east, north) = points.min(axis=1), points.max(axis=1)
         return (
             f"covers x = {west:.6g} to {east:.6g}, y = {south:.6g} to {north:.6g}, which is no "
             "place on the Earth"
         )
     middle = SAMPLES * SAMPLES // 2
-    if known[middle] and _stretched(grid) > MOST_STRETCHED:
+    if known[middle] and _scale_factor(grid) > MAX_SCALE:
         return "lies where its map shows the ground over a hundred times too large"
     return None
 
@@ -133,7 +133,7 @@ def _degrees(grid: Grid, lonlat: Floats) -> Floats:
     return np.asarray(np.degrees(lonlat * radians_of(geographic_of(grid.crs))))
 
 
-def _come_back(grid: Grid, points: Floats, lonlat: Floats) -> NDArray[np.bool_]:
+def _round_trips(grid: Grid, points: Floats, lonlat: Floats) -> NDArray[np.bool_]:
     """Which points are found again, to a pixel, from their longitudes and latitudes."""
     way = to_geographic(grid.crs)
     back = np.array(way.transform(lonlat[0], lonlat[1], direction="INVERSE"))
@@ -147,16 +147,16 @@ def _come_back(grid: Grid, points: Floats, lonlat: Floats) -> NDArray[np.bool_]:
     return np.asarray(near | (np.isfinite(lonlat).all(axis=0) & grid.crs.is_geographic))
 
 
-def _in_the_world(grid: Grid, points: Floats) -> bool:
+def _is_on_map(grid: Grid, points: Floats) -> bool:
     """Whether points lie in the bounds of the whole Earth on a map, or nearly so."""
-    least, most = _world(grid.crs)
-    spare = SPARE * (most - least) + max(grid.pixel_size)
+    least, most = _map_bounds(grid.crs)
+    spare = RIM_MARGIN * (most - least) + max(grid.pixel_size)
     inside = (points.min(axis=1) >= least - spare) & (points.max(axis=1) <= most + spare)
     return bool(inside.all())
 
 
 @lru_cache(64)
-def _world(crs: CRS) -> tuple[Floats, Floats]:
+def _map_bounds(crs: CRS) -> tuple[Floats, Floats]:
     """The least and the greatest (x, y) of the Earth on a map."""
     unit = radians_of(geographic_of(crs))
     lon, lat = np.meshgrid(np.linspace(-pi, pi, 361) / unit, np.linspace(-pi, pi, 361) / 2 / unit)
@@ -165,7 +165,7 @@ def _world(crs: CRS) -> tuple[Floats, Floats]:
     return xy.min(axis=1, initial=np.inf), xy.max(axis=1, initial=-np.inf)
 
 
-def _stretched(grid: Grid) -> float:
+def _scale_factor(grid: Grid) -> float:
     """How many times too large a map shows the ground in the middle of a grid."""
     row, col = grid.shape[0] / 2, grid.shape[1] / 2
     ends = [(col, row - 0.5), (col - 0.5, row), (col, row + 0.5), (col + 0.5, row)]

@@ -9,13 +9,13 @@ import numpy as np
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
-STEP_DEG = 30
+PROBE_STEP_DEG = 30
 """Maps are asked at so many degrees of longitude where a step of theirs is constant."""
 
 TURN_DIGITS = 9
 """A turn is rounded to so many decimals: of grads there are 400, not 400.0000000000004."""
 
-ALIKE = 1e-9
+STEP_TOLERANCE = 1e-9
 """How far two equal steps differ, as a share of one: rounding, no more."""
 
 FALSE_EASTING, ORIGIN = "False easting", "Longitude of natural origin"
@@ -38,7 +38,7 @@ def authority_of(crs: CRS) -> tuple[str, str] | None:
     return authority
 
 
-def horizontal(crs: CRS) -> CRS:
+def horizontal_crs(crs: CRS) -> CRS:
     """A CRS without the heights and the datum shift that it may carry."""
     if crs.is_bound and crs.source_crs is not None:
         crs = crs.source_crs
@@ -50,7 +50,7 @@ def geographic_of(crs: CRS) -> CRS:
 
     Those of a rotated pole are not rotated. Raises ValueError where there are none.
     """
-    crs = horizontal(crs)
+    crs = horizontal_crs(crs)
     if is_derived(crs) and crs.source_crs is not None:
         crs = crs.source_crs
     if crs.geodetic_crs is None:
@@ -60,12 +60,12 @@ def geographic_of(crs: CRS) -> CRS:
 
 def is_derived(crs: CRS) -> bool:
     """Whether the coordinates of a CRS are longitudes and latitudes round other poles."""
-    return horizontal(crs).type_name.startswith("Derived Geographic")
+    return horizontal_crs(crs).type_name.startswith("Derived Geographic")
 
 
 def to_geographic(crs: CRS) -> Transformer:
     """From coordinates in a CRS to its own longitudes and latitudes, no datum shift between."""
-    return transformer(horizontal(crs), geographic_of(crs))
+    return transformer(horizontal_crs(crs), geographic_of(crs))
 
 
 def radians_of(crs: CRS) -> float:
@@ -102,7 +102,7 @@ def full_turn(crs: CRS) -> float | None:
         return round(2 * pi / radians_of(crs), TURN_DIGITS)
     geographic = geographic_of(crs)
     turn = 2 * pi / radians_of(geographic)
-    lon = np.arange(0, 360, STEP_DEG) / 360 * turn
+    lon = np.arange(0, 360, PROBE_STEP_DEG) / 360 * turn
     try:
         to_map = transformer(geographic, crs)
         rows = np.array(
@@ -115,15 +115,19 @@ def full_turn(crs: CRS) -> float | None:
     steps = np.diff(rows, axis=1)
     width = float(np.median(steps))
     # All steps are alike but the one over the edge of the map, and meridians are upright.
-    odd = np.abs(steps - width) > ALIKE * width
-    if width <= 0 or np.ptp(rows, axis=0).max() > ALIKE * width or odd.sum(axis=1).max() > 1:
+    odd = np.abs(steps - width) > STEP_TOLERANCE * width
+    if (
+        width <= 0
+        or np.ptp(rows, axis=0).max() > STEP_TOLERANCE * width
+        or odd.sum(axis=1).max() > 1
+    ):
         return None
     return width * len(lon)
 
 
-def middle_of_world(crs: CRS) -> float:
+def central_x(crs: CRS) -> float:
     """The x in the middle of the world, half a turn from where a CRS that goes round has its ends."""
-    crs = horizontal(crs)
+    crs = horizontal_crs(crs)
     if crs.is_geographic or crs.coordinate_operation is None:
         return 0.0
     easts = (p for p in crs.coordinate_operation.params if p.name == FALSE_EASTING)
@@ -132,12 +136,12 @@ def middle_of_world(crs: CRS) -> float:
 
 
 @lru_cache(64)
-def turned(crs: CRS, degrees: float) -> CRS | None:
+def with_central_meridian_moved(crs: CRS, degrees: float) -> CRS | None:
     """A CRS whose x is counted from so many degrees further east, on the same datum.
 
     It jumps half a turn from there, and nowhere else. None where a CRS cannot be turned.
     """
-    said = horizontal(crs).to_2d().to_json_dict()
+    said = horizontal_crs(crs).to_2d().to_json_dict()
     if is_derived(crs):
         return None
     if crs.is_geographic:

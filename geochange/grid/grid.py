@@ -12,16 +12,16 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from geochange.grid.crs import full_turn, middle_of_world, same_crs, turned
+from geochange.grid.crs import central_x, full_turn, same_crs, with_central_meridian_moved
+from geochange.grid.full_turns import TURN_TOLERANCE, Span, only_turn
 from geochange.grid.tiling import Window
-from geochange.grid.turns import HAIR, Span, only_turn
 
 G = TypeVar("G", bound=shapely.Geometry)
 
 LATTICE_TOLERANCE_PX = 0.01
 """Two grids whose pixel corners agree this well, everywhere, are read without resampling."""
 
-DENSIFY = 32
+FOOTPRINT_POINTS = 32
 """Points an edge of a footprint is cut into before it is moved to another CRS, where it bends."""
 
 
@@ -52,7 +52,9 @@ class Grid:
     def footprint(self) -> shapely.Polygon:
         """The outline in CRS coordinates, with points along the edges."""
         height, width = self.shape
-        outline = shapely.segmentize(shapely.box(0, 0, width, height), max(height, width) / DENSIFY)
+        outline = shapely.segmentize(
+            shapely.box(0, 0, width, height), max(height, width) / FOOTPRINT_POINTS
+        )
         return to_ground(outline, self.transform)
 
     @property
@@ -76,8 +78,8 @@ class Grid:
         turn = full_turn(self.crs)
         if turn is None or not (self._leaves_the_world or other._leaves_the_world):
             return self
-        middle = sum(self.span) / 2 - middle_of_world(self.crs)
-        crs = turned(self.crs, middle / turn * 360)
+        middle = sum(self.span) / 2 - central_x(self.crs)
+        crs = with_central_meridian_moved(self.crs, middle / turn * 360)
         return self if crs is None else replace(self.moved_east(-middle), crs=crs)
 
     @property
@@ -85,8 +87,8 @@ class Grid:
         turn = full_turn(self.crs)
         if turn is None:
             return False
-        farthest = max(abs(x - middle_of_world(self.crs)) for x in self.span)
-        return farthest > turn / 2 * (1 + HAIR)
+        farthest = max(abs(x - central_x(self.crs)) for x in self.span)
+        return farthest > turn / 2 * (1 + TURN_TOLERANCE)
 
     def same_lattice(self, other: Grid) -> tuple[int, int] | None:
         """How many (rows, cols) `other` starts below and right of this one, if their pixels coincide.

@@ -8,16 +8,16 @@ import numpy as np
 import shapely
 from pyproj import CRS
 
-from geochange.grid.areas import areal
-from geochange.grid.common_ground import area_of
+from geochange.grid.common_ground import unrepeated_footprint
 from geochange.grid.crs import equator_m, metres_of
+from geochange.grid.full_turns import Geometries, copies_in_span, translated_x
 from geochange.grid.grid import LONLAT, Grid
+from geochange.grid.polygon_parts import polygonal_part
 from geochange.grid.reproject import reproject, reproject_areas
-from geochange.grid.turns import Geometries, copies, moved_along
 
 TURN = 360.0
 
-FLAT = 1e-5
+BEND_TOLERANCE = 1e-5
 """Of its size, how far an outline may bend before it needs another point."""
 
 DIGITS_DEG = 1e-8
@@ -27,19 +27,19 @@ Bounds = tuple[float, float, float, float]
 """West, south, east, north; west is the greater one where 180 degrees lie between."""
 
 
-def outline_of(grid: Grid) -> shapely.Polygon | shapely.MultiPolygon | None:
+def outline_in_wgs84(grid: Grid) -> shapely.Polygon | shapely.MultiPolygon | None:
     """The footprint of a grid in WGS84, or None where it has no image there.
 
     Over the antimeridian longitudes go on beyond 180; over a pole it goes up to latitude 90.
     """
     radius_deg = np.degrees(max(grid.shape) * max(grid.pixel_size) * metres_of(grid.crs))
-    fine = FLAT * float(radius_deg) / equator_m(grid.crs)
-    area = np.array([area_of(grid)], dtype=np.object_)
-    (outline,) = degrees_of(area, grid.crs, fine)
+    fine = BEND_TOLERANCE * float(radius_deg) / equator_m(grid.crs)
+    area = np.array([unrepeated_footprint(grid)], dtype=np.object_)
+    (outline,) = to_wgs84(area, grid.crs, fine)
     return outline if np.isfinite(shapely.get_coordinates(outline)).all() else None
 
 
-def degrees_of(areas: Geometries, crs: CRS, fine_deg: float = np.inf) -> Geometries:
+def to_wgs84(areas: Geometries, crs: CRS, fine_deg: float = np.inf) -> Geometries:
     """Areas in WGS84, each in one piece that begins between -180 and 180.
 
     fine_deg: how far edges may lie from where they belong, which bend.
@@ -52,7 +52,7 @@ def degrees_of(areas: Geometries, crs: CRS, fine_deg: float = np.inf) -> Geometr
     for number in np.flatnonzero(beyond & np.isfinite(west)):
         turns = np.floor((west[number] + TURN / 2) / TURN)
         moved[number] = shapely.transform(
-            moved_along(moved[number], -turns * TURN),
+            translated_x(moved[number], -turns * TURN),
             lambda points: np.column_stack([points[:, 0], points[:, 1].clip(-90, 90)]),
         )
     return moved
@@ -63,10 +63,10 @@ def bounds_of(area: shapely.Geometry) -> Bounds:
     west, south, east, north = map(float, area.bounds)
     if east - west >= TURN - DIGITS_DEG:
         return -TURN / 2, south, TURN / 2, north
-    return _between(west), south, _between(east), north
+    return _wrap_longitude(west), south, _wrap_longitude(east), north
 
 
-def _between(lon: float) -> float:
+def _wrap_longitude(lon: float) -> float:
     """A longitude from -180 to 180."""
     return lon if abs(lon) <= TURN / 2 else (lon + TURN / 2) % TURN - TURN / 2
 
@@ -78,24 +78,26 @@ def cut_at_180(area: shapely.Geometry) -> shapely.Geometry:
         return shapely.orient_polygons(area)
     globe = shapely.box(-TURN / 2, -90, TURN / 2, 90)
     parts = [
-        shapely.intersection(copy, globe) for copy in copies(area, TURN, (-TURN / 2, TURN / 2))
+        shapely.intersection(copy, globe)
+        for copy in copies_in_span(area, TURN, (-TURN / 2, TURN / 2))
     ]
-    return shapely.orient_polygons(areal(shapely.union_all(parts, grid_size=DIGITS_DEG)))
+    return shapely.orient_polygons(polygonal_part(shapely.union_all(parts, grid_size=DIGITS_DEG)))
 
 
-def on_the_globe(outline: shapely.Geometry) -> tuple[dict[str, Any], list[float]]:
+def to_geojson(outline: shapely.Geometry) -> tuple[dict[str, Any], list[float]]:
     """GeoJSON geometry and bbox of an outline, cut at the antimeridian as RFC 7946 has it."""
     size = np.ptp(shapely.get_coordinates(outline), axis=0).min()
-    outline = shapely.set_precision(shapely.simplify(outline, FLAT * size), DIGITS_DEG)
+    outline = shapely.set_precision(shapely.simplify(outline, BEND_TOLERANCE * size), DIGITS_DEG)
     return dict(shapely.geometry.mapping(cut_at_180(outline))), list(bounds_of(outline))
 
 
-def points_in(geometries: Any, crs: CRS) -> list[tuple[float, float] | None]:
+def representative_points(geometries: Any, crs: CRS) -> list[tuple[float, float] | None]:
     """(longitude, latitude) of a point in each geometry; None where it has no image there."""
     inner = shapely.point_on_surface(np.asarray(geometries, dtype=np.object_))
     points = shapely.get_coordinates(reproject(inner, crs, LONLAT))
     return [
-        (_between(float(x)), float(y)) if np.isfinite([x, y]).all() else None for x, y in points
+        (_wrap_longitude(float(x)), float(y)) if np.isfinite([x, y]).all() else None
+        for x, y in points
     ]
 
 

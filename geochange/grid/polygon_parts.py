@@ -1,4 +1,4 @@
-"""Areas among geometries: what an intersection leaves beside them."""
+"""Polygon parts of geometries: what an intersection leaves beside them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ POLYGON = 3
 """GEOS's number of the type."""
 
 
-def areal(geometry: shapely.Geometry) -> shapely.Geometry:
+def polygonal_part(geometry: shapely.Geometry) -> shapely.Geometry:
     """A geometry without the points and lines in it that have no area."""
     if geometry.geom_type in ("Polygon", "MultiPolygon"):
         return geometry

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NODATA = 255
-FULL = 254
+MAX_BYTE = 254
 """0 is 0 %, 254 is 100 %, 255 is no data."""
 
 
@@ -31,13 +31,13 @@ def _fill(kept: NDArray[np.uint8], logits: NDArray[np.float32]) -> None:
         np.exp(scaled, out=scaled)
         scaled += 1
         np.divide(1, scaled, out=scaled)
-    scaled *= np.float32(FULL)
+    scaled *= np.float32(MAX_BYTE)
     np.rint(scaled, out=scaled)
     scaled[missing] = NODATA
     kept[:] = scaled
 
 
-def level(threshold: float) -> int:
+def threshold_byte(threshold: float) -> int:
     """The smallest byte that counts as change at a `threshold` in 0..1; never 0, never nodata."""
     # Rounded first: 0.5 * 254 is exact, but the last bit of 0.1 * 254 must not add one.
-    return min(FULL, max(1, math.ceil(round(threshold * FULL, 9))))
+    return min(MAX_BYTE, max(1, math.ceil(round(threshold * MAX_BYTE, 9))))

@@ -15,18 +15,18 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from geochange.grid.areas import areal
+from geochange.grid.antimeridian import AntimeridianRepair
 from geochange.grid.crs import full_turn, radians_of, same_crs, transformer
-from geochange.grid.unwinding import Unwinder
+from geochange.grid.polygon_parts import polygonal_part
 
 G = TypeVar("G", bound=shapely.Geometry)
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Geometries = NDArray[np.object_]
-MOST_CUTS = 16
+MAX_HALVINGS = 16
 """An edge is cut in half so often at most."""
 
-FARTHEST = 1 / 8
+MAX_STEP_TURNS = 1 / 8
 """Of a turn, how far neighbouring points may lie apart for it to be known on which side."""
 
 
@@ -51,23 +51,23 @@ def reproject_areas(
     if same_crs(source, target) or not filled.any():
         return areas
     moved = areas.copy()
-    moved[filled] = _moved(areas[filled], source, target, tolerance)
+    moved[filled] = _reproject_areas(areas[filled], source, target, tolerance)
     return moved
 
 
-def _moved(areas: Geometries, source: CRS, target: CRS, tolerance: float) -> Geometries:
+def _reproject_areas(areas: Geometries, source: CRS, target: CRS, tolerance: float) -> Geometries:
     turn = full_turn(target)
-    ways = _bent(areas, _mover(source, target), turn, tolerance)
+    ways = _densified(areas, _point_mover(source, target), turn, tolerance)
     moved = ways.geometries(ways.image)
     if turn is not None:
-        unwinder = Unwinder(source, target, turn)
+        unwinder = AntimeridianRepair(source, target, turn)
         wholes = ways.geometries(ways.points)
         for number in ways.torn(unwinder):
             moved[number] = unwinder.area(wholes[number], moved[number])
     known = np.isfinite(shapely.bounds(moved)).all(axis=1)
     broken = np.flatnonzero(known & ~shapely.is_valid(moved))
     # The image of a box of longitudes round a pole touches itself.
-    moved[broken] = [areal(each) for each in shapely.make_valid(moved[broken])]
+    moved[broken] = [polygonal_part(each) for each in shapely.make_valid(moved[broken])]
     return moved
 
 
@@ -75,7 +75,7 @@ Move = Callable[[Floats], Floats]
 """From (point, 2) in one CRS to (point, 2) in another."""
 
 
-def _mover(source: CRS, target: CRS) -> Move:
+def _point_mover(source: CRS, target: CRS) -> Move:
     """Pixels of some rasters of the world go half a pixel beyond the poles; they end there."""
     pole = np.pi / 2 / radians_of(source) if source.is_geographic else np.inf
     move = transformer(source, target).transform
@@ -87,7 +87,7 @@ def _mover(source: CRS, target: CRS) -> Move:
 
 
 @dataclass(frozen=True)
-class _Ways:
+class _Rings:
     """The rings of areas, one after the other.
 
     points, image: (point, 2) in both CRSs. last: (point,) whether a ring ends there. offsets: as of
@@ -109,7 +109,7 @@ class _Ways:
         built[single] = shapely.get_geometry(built[single], 0)
         return np.asarray(built, dtype=np.object_)
 
-    def torn(self, unwinder: Unwinder) -> Ints:
+    def torn(self, unwinder: AntimeridianRepair) -> Ints:
         """The areas with neighbouring points, or rings, far apart along x, or with one at a pole."""
         area: Ints = np.cumsum(self.last) - self.last  # the number of the ring, first
         for offsets in self.offsets:
@@ -121,28 +121,28 @@ class _Ways:
         return np.unique(area[torn])
 
 
-def _bent(areas: Geometries, move: Move, turn: float | None, tolerance: float) -> _Ways:
+def _densified(areas: Geometries, move: Move, turn: float | None, tolerance: float) -> _Rings:
     """Rings with points enough for their images to bend where they do, and to know where they go."""
     parts, owners = shapely.get_parts(areas, return_index=True)
     whole = shapely.multipolygons(parts, indices=owners)
     _, points, (stops, *offsets) = shapely.to_ragged_array(whole)
     last = np.zeros(len(points), np.bool_)
     last[stops[1:] - 1] = True
-    ways = _Ways(points, move(points), last, (offsets[0], offsets[1]))
+    ways = _Rings(points, move(points), last, (offsets[0], offsets[1]))
     fresh = ~last
-    for _ in range(MOST_CUTS):
+    for _ in range(MAX_HALVINGS):
         starts = np.flatnonzero(fresh)
         if len(starts) == 0:
             break
         middles = (ways.points[starts] + ways.points[starts + 1]) / 2
         images = move(middles)
         ends = ways.image[starts], images, ways.image[starts + 1]
-        cut = _strays(*ends, turn, tolerance)
-        ways, fresh = _with(ways, starts[cut] + 1, middles[cut], images[cut])
+        cut = _edges_to_halve(*ends, turn, tolerance)
+        ways, fresh = _insert_points(ways, starts[cut] + 1, middles[cut], images[cut])
     return ways
 
 
-def _strays(
+def _edges_to_halve(
     start: Floats, middle: Floats, end: Floats, turn: float | None, tolerance: float
 ) -> NDArray[np.bool_]:
     """Which edges lie too far from the image of their middle, or may go either way round."""
@@ -153,12 +153,12 @@ def _strays(
         if turn is not None:
             for way in (there, back):
                 way[:, 0] -= turn * np.round(way[:, 0] / turn)
-                far |= np.abs(way[:, 0]) > FARTHEST * turn
-        off = _beside(there, back) > tolerance
+                far |= np.abs(way[:, 0]) > MAX_STEP_TURNS * turn
+        off = _deviation(there, back) > tolerance
     return np.asarray(known & (off | far))
 
 
-def _beside(there: Floats, back: Floats) -> Floats:
+def _deviation(there: Floats, back: Floats) -> Floats:
     """How far the middles of ways lie from the straight lines between their ends."""
     whole = there + back
     length = np.hypot(*whole.T)
@@ -168,9 +168,9 @@ def _beside(there: Floats, back: Floats) -> Floats:
         return np.asarray(np.where(on, across / length, np.hypot(*there.T)))
 
 
-def _with(
-    ways: _Ways, places: Ints, points: Floats, image: Floats
-) -> tuple[_Ways, NDArray[np.bool_]]:
+def _insert_points(
+    ways: _Rings, places: Ints, points: Floats, image: Floats
+) -> tuple[_Rings, NDArray[np.bool_]]:
     """Rings with more points, and which edges are new."""
     fresh = np.zeros(len(ways.points), np.bool_)
     fresh[places - 1] = True

@@ -90,8 +90,8 @@ def assign_splits(
             owners[block] = number
             had += chips[block]
     return SpatialBlocks(
-        rows=_starts(plan.rows, len(rows)),
-        cols=_starts(plan.cols, len(cols)),
+        rows=_block_starts(plan.rows, len(rows)),
+        cols=_block_starts(plan.cols, len(cols)),
         owners=tuple(map(int, owners)),
         splits=tuple(shares),
         gap_px=gap_px,
@@ -109,5 +109,5 @@ def _chips_by_block(axis: Axis) -> list[int]:
     return [axis.block_tiles] * (blocks - 1) + [chips - axis.block_tiles * (blocks - 1)]
 
 
-def _starts(axis: Axis, blocks: int) -> tuple[int, ...]:
+def _block_starts(axis: Axis, blocks: int) -> tuple[int, ...]:
     return tuple(block * axis.output_px for block in range(blocks))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geochange.config import RunOptions
-from geochange.files.sidecars import Sidecars
+from geochange.files.report_files import ReportFiles
 from geochange.grid.tiling import TilePlan
 from geochange.raster.pair import RasterPair
 from geochange.raster.scene.radiometry import Stretch
@@ -18,7 +18,7 @@ class CheckedRun:
     """A run that is ready to start. All inputs of the user are checked.
 
     pair, area: on one grid, cropped to the area of interest if there is one.
-    out, raster: the file of polygons and the probability raster. sidecars: paths of the files beside
+    out, raster: the file of polygons and the probability raster. report_files: paths of the files beside
     them, such as the report.
     """
 
@@ -29,4 +29,4 @@ class CheckedRun:
     options: RunOptions
     out: Path
     raster: Path
-    sidecars: Sidecars | None = None
+    report_files: ReportFiles | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from geochange.config import ModelOptions
 from geochange.models import (
     ModelSpec,
-    Prompting,
+    PromptingOptions,
     class_spec,
     kind_of,
     onnx_spec,
@@ -27,7 +27,7 @@ def choose_model(name: str, options: ModelOptions, devices: str | None = None) -
     device = ",".join(here)
     if kind_of(name) == "class":
         return class_spec(name, device)
-    prompting = Prompting(
+    prompting = PromptingOptions(
         clip=options.clip,
         prompts=options.prompts,
         precision=options.precision,

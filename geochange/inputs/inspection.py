@@ -9,25 +9,31 @@ from typing import Any
 
 from geochange.raster.acquisition import Acquisition
 from geochange.raster.aligned import AlignedRaster
-from geochange.raster.extent import Offset, SharedGround, common_ground_of, offset_of, pixel_m
+from geochange.raster.ground_measures import (
+    CommonArea,
+    GroundShift,
+    common_area_of,
+    ground_shift_of,
+    pixel_m,
+)
 from geochange.raster.pair import RasterPair
-from geochange.raster.scene.alpha import colour_in_alpha
+from geochange.raster.scene.colour_in_alpha import colour_in_alpha
 from geochange.raster.scene.coregistration import Shift, measure_shift
-from geochange.raster.scene.fills import Fill
 from geochange.raster.scene.histograms import cloud_shares, distances
 from geochange.raster.scene.sampling import SceneSample
-from geochange.raster.sources.band_stack import PLUS, names_in
+from geochange.raster.scene.undeclared_nodata import Fill
+from geochange.raster.sources.band_stack import STACK_SEPARATOR, split_stack
 
-CLOUDY = 0.02
+CLOUD_WARNING_SHARE = 0.02
 """The share of cloud-like pixels that causes a warning. Bright roofs and sand stay below it."""
 
-FAR_APART = 0.15
+HISTOGRAM_WARNING_DISTANCE = 0.15
 """The distance of histograms that suggests other light, season or calibration, not change."""
 
-COARSER = 1.5
-LITTLE_SHARED = 0.1
-SEASON_DAYS = 60
-MOSTLY_EMPTY = 0.5
+RESOLUTION_WARNING_RATIO = 1.5
+OVERLAP_WARNING_SHARE = 0.1
+SEASON_WARNING_DAYS = 60
+NODATA_WARNING_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class DateReport:
     @property
     def name(self) -> str:
         """The file name, or several file names for a stack of files."""
-        return PLUS.join(PurePath(file).name for file in names_in(self.path))
+        return STACK_SEPARATOR.join(PurePath(file).name for file in split_stack(self.path))
 
     def to_json(self) -> dict[str, Any]:
         """Its fields as values for JSON."""
@@ -77,11 +83,11 @@ class Inspection:
     after: DateReport
     crs: str
     shape: tuple[int, int]
-    ground: SharedGround
+    ground: CommonArea
     compared: tuple[tuple[int, ...], tuple[int, ...]]
     histogram_distance: tuple[float, ...]
     shift: Shift
-    offset: Offset
+    offset: GroundShift
     fills: tuple[Fill, ...] = ()
     put_back: tuple[float, float] | None = None
     residual: Shift | None = None
@@ -134,7 +140,7 @@ def inspect_scene(sample: SceneSample) -> Inspection:
     both = sample.valid_at_both()
     clouds, empty = cloud_shares(*both), sample.nodata_shares()
     first, second = (
-        _seen(date, pair, *shares)
+        _date_report(date, pair, *shares)
         for date, *shares in zip((pair.before, pair.after), empty, clouds, strict=True)
     )
     return Inspection(
@@ -142,28 +148,28 @@ def inspect_scene(sample: SceneSample) -> Inspection:
         after=second,
         crs=pair.grid.crs.name,
         shape=pair.grid.shape,
-        ground=common_ground_of(pair),
+        ground=common_area_of(pair),
         compared=(pair.before.bands, pair.after.bands),
         histogram_distance=distances(*both),
         shift=shift,
-        offset=offset_of(pair.grid, (shift.row_px, shift.col_px)),
+        offset=ground_shift_of(pair.grid, (shift.row_px, shift.col_px)),
         fills=sample.fills,
     )
 
 
-def coregister(sample: SceneSample, seen: Inspection) -> tuple[SceneSample, Inspection]:
+def coregister(sample: SceneSample, checks: Inspection) -> tuple[SceneSample, Inspection]:
     """Correct the shift between the dates if it is significant, and measure it again.
 
     A pair without such a shift is returned unchanged.
     """
-    if not seen.shift.matters:
-        return sample, seen
-    pair = sample.pair.coregistered((seen.shift.row_px, seen.shift.col_px))
+    if not checks.shift.needs_correction:
+        return sample, checks
+    pair = sample.pair.coregistered((checks.shift.row_px, checks.shift.col_px))
     moved = replace(sample, pair=pair, found=sample.fills)
-    return moved, seen.corrected(measure_shift(moved))
+    return moved, checks.corrected(measure_shift(moved))
 
 
-def _seen(date: AlignedRaster, pair: RasterPair, nodata: float, cloud: float) -> DateReport:
+def _date_report(date: AlignedRaster, pair: RasterPair, nodata: float, cloud: float) -> DateReport:
     info = date.info
     return DateReport(
         path=info.path,
@@ -179,33 +185,33 @@ def _seen(date: AlignedRaster, pair: RasterPair, nodata: float, cloud: float) ->
     )
 
 
-def _warnings(seen: Inspection) -> Iterator[str]:
-    if seen.before.path == seen.after.path:
+def _warnings(checks: Inspection) -> Iterator[str]:
+    if checks.before.path == checks.after.path:
         yield "before and after are the same file, so nothing can differ; name another date"
-    yield from map(str, seen.fills)
-    yield from _of_the_alpha(seen)
-    yield from _of_the_shift(seen)
-    yield from _of_the_dates(seen)
-    yield from _of_the_ground(seen)
-    for name, date in (("before", seen.before), ("after", seen.after)):
-        if date.cloud >= CLOUDY:
+    yield from map(str, checks.fills)
+    yield from _alpha_warnings(checks)
+    yield from _shift_warnings(checks)
+    yield from _date_warnings(checks)
+    yield from _overlap_warnings(checks)
+    for name, date in (("before", checks.before), ("after", checks.after)):
+        if date.cloud >= CLOUD_WARNING_SHARE:
             yield (
                 f"{date.cloud:.0%} of {name} is as bright as cloud, which the other date is not: "
                 "make it nodata, take another date, or expect it among the changes"
             )
-        if date.nodata >= MOSTLY_EMPTY:
+        if date.nodata >= NODATA_WARNING_SHARE:
             yield f"{date.nodata:.0%} of the common ground is nodata in {name}"
-    if max(seen.histogram_distance, default=0) >= FAR_APART:
+    if max(checks.histogram_distance, default=0) >= HISTOGRAM_WARNING_DISTANCE:
         yield (
-            f"the histograms lie {max(seen.histogram_distance):.0%} of their range apart: "
+            f"the histograms lie {max(checks.histogram_distance):.0%} of their range apart: "
             "light or calibration differ; cva and irmad even that out, for a network try --match "
             "histogram"
         )
 
 
-def _of_the_alpha(seen: Inspection) -> Iterator[str]:
-    dates = (seen.before, seen.after), (seen.after, seen.before)
-    for (date, other), compared in zip(dates, seen.compared, strict=True):
+def _alpha_warnings(checks: Inspection) -> Iterator[str]:
+    dates = (checks.before, checks.after), (checks.after, checks.before)
+    for (date, other), compared in zip(dates, checks.compared, strict=True):
         band = date.colour_in_alpha
         if band is None:
             continue
@@ -219,44 +225,46 @@ def _of_the_alpha(seen: Inspection) -> Iterator[str]:
         )
 
 
-def _of_the_shift(seen: Inspection) -> Iterator[str]:
-    where = f"after lies {seen.shift.length_px:.1f} px {seen.offset.towards} ({seen.offset.said})"
-    if seen.residual is not None:
-        yield f"{where} of before: corrected, {seen.residual.length_px:.1f} px remain"
-    elif seen.shift.matters:
+def _shift_warnings(checks: Inspection) -> Iterator[str]:
+    where = (
+        f"after lies {checks.shift.length_px:.1f} px {checks.offset.towards} ({checks.offset.text})"
+    )
+    if checks.residual is not None:
+        yield f"{where} of before: corrected, {checks.residual.length_px:.1f} px remain"
+    elif checks.shift.needs_correction:
         yield f"{where}: --coregister corrects it"
 
 
-def _of_the_dates(seen: Inspection) -> Iterator[str]:
-    if seen.before.acquired is None or seen.after.acquired is None:
+def _date_warnings(checks: Inspection) -> Iterator[str]:
+    if checks.before.acquired is None or checks.after.acquired is None:
         return
-    first, second = seen.before.acquired.day, seen.after.acquired.day
+    first, second = checks.before.acquired.day, checks.after.acquired.day
     if second < first:
         yield f"before is of {first}, after of {second}: is it the other way round?"
     apart = abs(first.timetuple().tm_yday - second.timetuple().tm_yday)
     apart = min(apart, 365 - apart)
-    if apart > SEASON_DAYS:
+    if apart > SEASON_WARNING_DAYS:
         yield (
             f"{first} and {second} lie {apart} days apart in the year: expect fields, leaves and "
             "shadows among the changes"
         )
 
 
-def _of_the_ground(seen: Inspection) -> Iterator[str]:
-    ground = seen.ground
+def _overlap_warnings(checks: Inspection) -> Iterator[str]:
+    ground = checks.ground
     least = min(ground.of_before, ground.of_after)
-    if least < LITTLE_SHARED:
+    if least < OVERLAP_WARNING_SHARE:
         name = "before" if ground.of_before == least else "after"
         yield f"the dates share {least:.1%} of {name}: are they the right two?"
-    if seen.resolution_ratio >= COARSER:
-        coarse = max(seen.before, seen.after, key=lambda date: date.pixel_m)
-        name = "before" if coarse is seen.before else "after"
+    if checks.resolution_ratio >= RESOLUTION_WARNING_RATIO:
+        coarse = max(checks.before, checks.after, key=lambda date: date.pixel_m)
+        name = "before" if coarse is checks.before else "after"
         yield (
-            f"{name} is {seen.resolution_ratio:.1f} times coarser: nothing below "
+            f"{name} is {checks.resolution_ratio:.1f} times coarser: nothing below "
             f"{coarse.pixel_m:.3g} m can be compared; --grid {name} works on its pixels"
         )
-    if seen.before.dtype != seen.after.dtype:
+    if checks.before.dtype != checks.after.dtype:
         yield (
-            f"before is {seen.before.dtype}, after {seen.after.dtype}: their values differ in "
+            f"before is {checks.before.dtype}, after {checks.after.dtype}: their values differ in "
             "meaning, so each date gets its own stretch"
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from geochange.config import PairOptions
 from geochange.errors import OptionError
 from geochange.files.archives import gdal_name
-from geochange.raster.access.claims import refuse_claim
+from geochange.raster.access.declared_size import refuse_implausible_size
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
@@ -32,7 +32,7 @@ def open_pair(
         area = read_aoi(Path(gdal_name(options.aoi)), pair.grid)
         window = area.window.intersection(pair.grid.full_window) or pair.grid.full_window
         pair, area = pair.crop(window), area.moved(-window.row, -window.col)
-    refuse_claim(pair)
+    refuse_implausible_size(pair)
     return pair, area
 
 

@@ -19,10 +19,10 @@ WINDOWS = 16
 """The number of windows of the scene sample that the display stretch uses."""
 
 
-def layer_source_of(date: AlignedRaster) -> Picture:
+def qgis_picture_of(date: AlignedRaster) -> Picture:
     """A date with the bands of the run. 8-bit pixels are shown as they are, others stretched."""
     bands = replace(date, bands=date.bands[:3])
-    low, high = (None, None) if date.dtype == np.uint8 else _ends(bands)
+    low, high = (None, None) if date.dtype == np.uint8 else _stretch_ends(bands)
     return Picture(_source(date), date.info.grid.crs, date.bands, low, high)
 
 
@@ -33,7 +33,7 @@ def _source(date: AlignedRaster) -> str:
     return files[0] if on_server else path
 
 
-def _ends(date: AlignedRaster) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _stretch_ends(date: AlignedRaster) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The values that are shown darkest and brightest, by band."""
     windows = sample_windows(date.grid.shape, len(date.bands))
     lost: set[Window] = set()

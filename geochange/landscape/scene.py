@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from shapely import Polygon, box
 
 from geochange.errors import OptionError
-from geochange.landscape.plan.layout import lay_out
-from geochange.landscape.plan.parcels import Parcels, divide
-from geochange.landscape.plan.things import Plan, Stands
-from geochange.landscape.plan.trees import Trees, grow
+from geochange.landscape.plan.layout import plan_landscape
+from geochange.landscape.plan.parcels import Parcels, divide_into_fields
+from geochange.landscape.plan.plan_objects import Plan, Stands
+from geochange.landscape.plan.trees import Trees, plan_trees
 from geochange.landscape.render.buildings import paint_buildings, paint_slabs
 from geochange.landscape.render.canvas import Canvas, blank_canvas
 from geochange.landscape.render.clearings import paint_floors
@@ -30,7 +30,7 @@ PIXEL_M = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Planted:
+class PlantedChange:
     """One known change. kind: building, demolished, road, felled or drained.
 
     outline: in (col, row) pixels of the grid of before, corners whole, centres at halves.
@@ -50,24 +50,26 @@ class Landscape:
 
     before: NDArray[np.uint8]
     after: NDArray[np.uint8]
-    planted: tuple[Planted, ...]
+    planted: tuple[PlantedChange, ...]
 
 
 def make_landscape(size: int = 1536, seed: int = 7) -> Landscape:
     """Make up a square landscape of `size` pixels a side, always the same for one seed."""
     if size < SMALLEST_PX:
         raise OptionError(f"a landscape of {size} px is too small; ask for {SMALLEST_PX} or more")
-    plan = lay_out(size, seed)
-    parcels = divide(plan)
-    trees = grow(plan, parcels.outlines)
+    plan = plan_landscape(size, seed)
+    parcels = divide_into_fields(plan)
+    trees = plan_trees(plan, parcels.outlines)
     before, after = (
-        photograph(build(plan, parcels, trees, season.autumn), season, plan.stream(10 + number))
+        photograph(
+            render_ground(plan, parcels, trees, season.autumn), season, plan.stream(10 + number)
+        )
         for number, season in enumerate((EARLY_SUMMER, EARLY_AUTUMN))
     )
-    return Landscape(before, after, tuple(planted_in(plan)))
+    return Landscape(before, after, tuple(planted_changes(plan)))
 
 
-def build(plan: Plan, parcels: Parcels, trees: Trees, autumn: float) -> Canvas:
+def render_ground(plan: Plan, parcels: Parcels, trees: Trees, autumn: float) -> Canvas:
     """The surface at one date, painted from the ground up."""
     canvas = blank_canvas(paint_fields(plan, parcels, autumn), plan.stream(6))
     paint_floors(canvas, plan, autumn)
@@ -80,10 +82,12 @@ def build(plan: Plan, parcels: Parcels, trees: Trees, autumn: float) -> Canvas:
     return canvas
 
 
-def planted_in(plan: Plan) -> list[Planted]:
+def planted_changes(plan: Plan) -> list[PlantedChange]:
     """The changes of a plan, clipped to the picture."""
     changes = [
-        Planted("demolished" if thing.stands is Stands.GONE else "building", thing.box.outline())
+        PlantedChange(
+            "demolished" if thing.stands is Stands.GONE else "building", thing.box.outline()
+        )
         for thing in plan.buildings
         if thing.stands is not Stands.ALWAYS
     ]
@@ -93,10 +97,10 @@ def planted_in(plan: Plan) -> list[Planted]:
             outline = ribbon(road.path, road.half_width_px)
             for other in main:
                 outline = outline.difference(other)
-            changes.append(Planted("road", outline))
+            changes.append(PlantedChange("road", outline))
     changes += [
-        Planted("felled", wood.clearing) for wood in plan.woods if wood.clearing is not None
+        PlantedChange("felled", wood.clearing) for wood in plan.woods if wood.clearing is not None
     ]
-    changes += [Planted("drained", pond.outline) for pond in plan.ponds if pond.drained]
+    changes += [PlantedChange("drained", pond.outline) for pond in plan.ponds if pond.drained]
     frame = box(0, 0, plan.size_px, plan.size_px)
-    return [Planted(change.kind, change.outline.intersection(frame)) for change in changes]
+    return [PlantedChange(change.kind, change.outline.intersection(frame)) for change in changes]

@@ -1,4 +1,4 @@
-"""SEEING: networks and classical models behind one protocol; `resident` loads the model of a spec."""
+"""SEEING: networks and classical models behind one protocol; `cached_model` loads the model of a spec."""
 
 from __future__ import annotations
 
@@ -13,8 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from geochange.errors import OptionError
-from geochange.models.user_class import locate_class
-from geochange.models.weights.locate import ONNX, SHIPPED, SUFFIXES, clip_file, locate, sensible
+from geochange.models.custom_model import locate_class
+from geochange.models.weights.locate import (
+    ONNX,
+    SHIPPED,
+    SUFFIXES,
+    as_input_error,
+    clip_file,
+    locate_weights,
+)
 
 if TYPE_CHECKING:
     from geochange.models.onnx.describe import Description
@@ -30,7 +37,7 @@ Kind = Literal["class", "weights", "onnx"]
 
 
 @dataclass(frozen=True)
-class Prompting:
+class PromptingOptions:
     """Options of ChangeCLIP. None uses the value of the checkpoint or of the package.
 
     clip: MODEL/TAG, FILE or MODEL@FILE. vocabulary: class names. prompts: per-date, published or
@@ -61,7 +68,7 @@ class ModelSpec:
     name: str
     device: str = "cpu"
     statistics: Mapping[str, Any] = field(default_factory=dict)
-    prompting: Prompting = Prompting()
+    prompting: PromptingOptions = PromptingOptions()
     sha256: str = ""
     network: Mapping[str, Any] = field(default_factory=dict)
 
@@ -107,7 +114,7 @@ def check_name(name: str) -> None:
     """
     kind = kind_of(name)
     if kind == "weights":
-        locate(name)
+        locate_weights(name)
     elif kind == "onnx":
         described(name)
 
@@ -121,7 +128,7 @@ def described(name: str) -> Description:
     from geochange.models.onnx.session import runtime
 
     runtime()
-    return describe(locate(name))
+    return describe(locate_weights(name))
 
 
 def wanted_bands(name: str) -> int | None:
@@ -152,7 +159,7 @@ def onnx_spec(name: str, device: str, provider: str | None = None) -> ModelSpec:
 
 
 def weights_spec(
-    name: str, device: str, prompting: Prompting, vocabulary_file: str | None
+    name: str, device: str, prompting: PromptingOptions, vocabulary_file: str | None
 ) -> ModelSpec:
     """The spec of a file of weights, with the precision and the vocabulary of this machine.
 
@@ -166,14 +173,14 @@ def weights_spec(
 
     vocabulary = read_vocabulary(vocabulary_file) if vocabulary_file else None
     precision = common_precision(prompting.precision, device.split(","))
-    clip_path, clip = _settle_clip(prompting.clip)
+    clip_path, clip = _locate_clip(prompting.clip)
     settled = replace(prompting, vocabulary=vocabulary, precision=precision, clip=clip)
-    weights = locate(name).absolute()
+    weights = locate_weights(name).absolute()
     hashes = [_sha256(path) for path in (weights, clip_path) if path is not None]
     return ModelSpec(str(weights), device, {}, settled, "+".join(hashes))
 
 
-def _settle_clip(clip: str | None) -> tuple[Path | None, str | None]:
+def _locate_clip(clip: str | None) -> tuple[Path | None, str | None]:
     """The path of CLIP's file, or None, and the name of the CLIP with an absolute path."""
     if clip is None:
         return None, None
@@ -184,10 +191,10 @@ def _settle_clip(clip: str | None) -> tuple[Path | None, str | None]:
     return path, f"{model}@{path}" if model else str(path)
 
 
-_building = threading.Lock()
+_build_lock = threading.Lock()
 
 
-def resident(spec: ModelSpec, device: str | None = None) -> ChangeModel:
+def cached_model(spec: ModelSpec, device: str | None = None) -> ChangeModel:
     """The model of a spec on one of its devices. It is built once and stays in the process.
 
     device: None takes the first device of the spec. Raises OptionError and InputError.
@@ -196,12 +203,12 @@ def resident(spec: ModelSpec, device: str | None = None) -> ChangeModel:
         devices_of,  # imports torch, which takes seconds
     )
 
-    with _building:
-        return _shelf(device or devices_of(spec.device)[0])(spec.key())
+    with _build_lock:
+        return _model_cache(device or devices_of(spec.device)[0])(spec.key())
 
 
 @cache
-def _shelf(device: str) -> Callable[[str], ChangeModel]:
+def _model_cache(device: str) -> Callable[[str], ChangeModel]:
     """The cache of a device for its last two models, by key."""
     return lru_cache(maxsize=2)(partial(_build, device))
 
@@ -225,8 +232,8 @@ def _detector(file: str, device: str, prompting: Mapping[str, Any]) -> ChangeMod
     given = {name: value for name, value in prompting.items() if value is not None}
     for name in {"vocabulary", "only"} & given.keys():
         given[name] = tuple(given[name])
-    with sensible(file):
-        return DetectorSpec(str(locate(file)), device, **given).build()
+    with as_input_error(file):
+        return DetectorSpec(str(locate_weights(file)), device, **given).build()
 
 
 def build(name: str, device: str = "cpu") -> ChangeModel:

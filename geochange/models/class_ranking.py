@@ -1,4 +1,4 @@
-"""Naming: ranks the class names of a vocabulary for chips with CLIP, and makes tags for files."""
+"""Class ranking: ranks the class names of a vocabulary for chips with CLIP, and makes tags for files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import torch
 
 from geochange.chip import Chip
 from geochange.errors import InputError
+from geochange.models.clip_scorer import ClipScorer, build_scorer
 from geochange.models.inference.batch import collate
 from geochange.models.prompts import Names, published_vocabulary
-from geochange.models.scorer import ClipScorer, build_scorer
 from geochange.models.weights.checkpoint import read_clip
-from geochange.models.weights.locate import clip_file, sensible
+from geochange.models.weights.locate import as_input_error, clip_file
 
 Ranking = tuple[tuple[str, float], ...]
 """All names of a vocabulary with their probabilities, sorted by falling probability."""
@@ -28,7 +28,7 @@ _PUBLISHED_SHA256 = "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988d
 _DIGITS = 8
 
 
-class Namer:
+class ClassNamer:
     """A CLIP that ranks the names of a vocabulary by how well they fit a chip.
 
     It computes in float32. On a CPU it processes chips one at a time, as the detector does, so both
@@ -72,12 +72,12 @@ def rankings(scores: torch.Tensor, vocabulary: Names) -> list[Ranking]:
     ]
 
 
-def read_namer(clip: str, vocabulary: Names, device: str) -> Namer:
+def read_class_namer(clip: str, vocabulary: Names, device: str) -> ClassNamer:
     """Read a CLIP under any name that `read_clip` takes, and embed a vocabulary. Raises InputError."""
     found = read_clip(clip, "train with prompts.mode=fixed, which needs no CLIP")
-    with sensible(found.source):
+    with as_input_error(found.source):
         scorer = build_scorer(found.tensors, found.quickgelu, vocabulary)
-    return Namer(scorer, vocabulary, device)
+    return ClassNamer(scorer, vocabulary, device)
 
 
 def clip_tag(name: str) -> str:

@@ -179,7 +179,7 @@ class IterativelyReweightedMAD(ClassicalModel):
         weight = np.ones(len(before))
         known = np.zeros(before.shape[1])
         for _ in range(self.rounds):
-            view = _canonical(before, after, weight, self.ridge)
+            view = _canonical_correlation(before, after, weight, self.ridge)
             squares = (view.differences(before, after) ** 2).sum(axis=1)
             weight = chi2.sf(squares, df=view.correlation.size)
             if weight.sum() < before.shape[1] + 1:
@@ -218,7 +218,9 @@ class _CanonicalView:
         return np.asarray((one - other) / self.deviation)
 
 
-def _canonical(before: Array, after: Array, weight: Array, ridge: float) -> _CanonicalView:
+def _canonical_correlation(
+    before: Array, after: Array, weight: Array, ridge: float
+) -> _CanonicalView:
     """Weighted canonical correlation analysis: whiten each date, then one SVD.
 
     ridge: share of the mean variance that is added to every band. Without it, constant or repeated

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from geochange.models.changeclip.layers import per_band
+from geochange.models.changeclip.layers import band_tensor
 from geochange.models.prompts import tokenise
-from geochange.models.weights.foreign import Tensors, fill
 from geochange.models.weights.openclip import MEAN, STD, build_clip, read_shape
+from geochange.models.weights.state_dict_formats import Tensors, load_into
 
-TOGETHER = 256
+NAMES_PER_BATCH = 256
 """The number of names that are embedded at once."""
 
 
@@ -33,7 +33,7 @@ def preprocess(pictures: torch.Tensor, size: int) -> torch.Tensor:
         x = F.interpolate(x, size=target, mode="bicubic", antialias=True).clamp(0, 255).round()
     top, left = (round((side - size) / 2) for side in target)
     x = x[:, :, top : top + size, left : left + size] / 255
-    mean, std = (per_band(numbers, x.device) for numbers in (MEAN, STD))
+    mean, std = (band_tensor(numbers, x.device) for numbers in (MEAN, STD))
     return (x - mean) / std
 
 
@@ -53,7 +53,9 @@ class ClipScorer(nn.Module):
         places = model.context_length
         tokens = torch.tensor([tokenise(name, places) for name in vocabulary])
         with torch.no_grad():
-            parts = [model.encode_text(part, normalize=True) for part in tokens.split(TOGETHER)]
+            parts = [
+                model.encode_text(part, normalize=True) for part in tokens.split(NAMES_PER_BATCH)
+            ]
             classes = torch.cat(parts)
             self.register_buffer("classes", classes, persistent=False)
             self.register_buffer("scale", model.logit_scale.exp(), persistent=False)
@@ -76,5 +78,5 @@ def build_scorer(tensors: Tensors, quickgelu: bool, vocabulary: Sequence[str]) -
     """A scorer from CLIP's weights. Raises InputError if they do not fit."""
     shape = read_shape(tensors)
     clip = build_clip(shape, quickgelu)
-    fill(clip, tensors)
+    load_into(clip, tensors)
     return ClipScorer(clip, vocabulary, int(shape.vision["image_size"]))

@@ -16,7 +16,7 @@ from typing import Any
 from geochange.errors import OptionError
 
 
-class _OneInFolder(MetaPathFinder):
+class _FolderFinder(MetaPathFinder):
     """Finds one top-level package or module in one folder.
 
     Python finds its submodules by the package's own path. Other imports do not search the folder,
@@ -37,12 +37,12 @@ class _OneInFolder(MetaPathFinder):
 
 
 @contextmanager
-def _found_in(name: str, folder: str | None) -> Iterator[None]:
+def _importable_from(name: str, folder: str | None) -> Iterator[None]:
     """Let one top-level name be imported from a folder, after installed packages."""
     if folder is None:
         yield
         return
-    finder = _OneInFolder(name, folder)
+    finder = _FolderFinder(name, folder)
     sys.meta_path.append(finder)
     try:
         yield
@@ -58,7 +58,7 @@ def locate_class(reference: str, option: str) -> Any:
     module, _, attribute = reference.partition(":")
     package, folder = module.partition(".")[0], _current_folder()
     try:
-        with _found_in(package, folder):
+        with _importable_from(package, folder):
             return getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:
         raise OptionError(

@@ -11,26 +11,26 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip
 from geochange.errors import InputError, OptionError
-from geochange.land import LIKELY
+from geochange.land_cover import LIKELY_CHANGE
 from geochange.models.changeclip.land_network import LandNetwork
-from geochange.models.changeclip.network import Answer, ChangeClip, joined, pad
+from geochange.models.changeclip.network import Answer, ChangeClip, concatenate_answers, pad
+from geochange.models.clip_scorer import ClipScorer, build_scorer
 from geochange.models.confidence import ConfidenceRule
 from geochange.models.inference.batch import Batch, check_rgb
-from geochange.models.inference.precision import Precision, choose
-from geochange.models.land_companion import LandCompanion
-from geochange.models.land_logits import LandLogits, numbers_of, only_where
+from geochange.models.inference.precision import Precision, choose_dtype
+from geochange.models.land_logits import LandLogits, class_numbers, mask_to_classes
 from geochange.models.prompts import (
-    FIXED,
+    FIXED_NAMES,
     Names,
     PromptCache,
     PromptMode,
     best_names,
     check_names,
 )
-from geochange.models.protocol import ALWAYS, NamingRule, Statistics
-from geochange.models.scorer import ClipScorer, build_scorer
-from geochange.models.weights.card import OWN_CLIP, Card
+from geochange.models.protocol import ALWAYS_NAME, NamingRule, Statistics
+from geochange.models.sparse_land_inference import SparseLandInference
 from geochange.models.weights.checkpoint import DEFAULT_CLIP, Checkpoint, read_checkpoint, read_clip
+from geochange.models.weights.model_card import OWN_CLIP, Card
 
 Scores = tuple[torch.Tensor, torch.Tensor]
 """Class probabilities (B, V) of the date before and of the date after."""
@@ -47,7 +47,7 @@ class DetectorSpec:
     default. vocabulary, prompts: None uses those of the checkpoint. fixed: the names of both dates for
     `fixed` prompts. precision: `auto` uses bfloat16 where it is faster. compiled: use torch.compile.
     cache: the number of cached texts. only: land classes; if given, a pixel is change only if one of
-    them covers it at either date. likely: see LandCompanion.
+    them covers it at either date. likely: see SparseLandInference.
     """
 
     model: str
@@ -56,11 +56,11 @@ class DetectorSpec:
     clip: str | None = None
     vocabulary: Names | None = None
     prompts: PromptMode | None = None
-    fixed: tuple[Names, Names] = (FIXED, FIXED)
+    fixed: tuple[Names, Names] = (FIXED_NAMES, FIXED_NAMES)
     compiled: bool = False
     cache: int = 4096
     only: Names = ()
-    likely: float = LIKELY
+    likely: float = LIKELY_CHANGE
 
     def build(self) -> ChangeClipDetector:
         """Read checkpoint and CLIP, and put all of it on the device. Raises InputError."""
@@ -112,16 +112,16 @@ class ChangeClipDetector:
         self.prompts: PromptMode = spec.prompts or card.prompts
         self.vocabulary: Names = spec.vocabulary or card.vocabulary
         self.fixed = spec.fixed
-        self.dtype = choose(spec.precision, self.device)
+        self.dtype = choose_dtype(spec.precision, self.device)
         self.network = network
         self.scorer = scorer
         self._other_clip = spec.clip is not None
-        self.companion = None if land is None else LandCompanion(land, spec.likely)
+        self.land_inference = None if land is None else SparseLandInference(land, spec.likely)
         self._only = [self.land_classes.index(name) for name in spec.only]
-        self._settle(spec)
+        self._set_up(spec)
 
-    def _settle(self, spec: DetectorSpec) -> None:
-        land = self.companion.network if self.companion else None
+    def _set_up(self, spec: DetectorSpec) -> None:
+        land = self.land_inference.network if self.land_inference else None
         for module in (self.network, self.scorer, land):
             if module is not None and self.dtype == torch.bfloat16:
                 module.lower()
@@ -144,7 +144,7 @@ class ChangeClipDetector:
     def naming(self) -> NamingRule:
         """The rule of the card for its own CLIP. With another CLIP, a name is always assigned."""
         if self.card.clip != OWN_CLIP or self._other_clip:
-            return ALWAYS
+            return ALWAYS_NAME
         return NamingRule(self.card.meanings, self.card.least_score)
 
     @property
@@ -155,7 +155,7 @@ class ChangeClipDetector:
     @property
     def land_classes(self) -> Names:
         """The classes of the land head or network; empty without one."""
-        land = self.companion or self.card.options.land
+        land = self.land_inference or self.card.options.land
         return () if land is None else land.classes
 
     def fit(self, sample: Sequence[Chip]) -> Statistics:
@@ -188,7 +188,7 @@ class ChangeClipDetector:
     def named_logits(self, batch: Batch, names: BothNames) -> torch.Tensor:
         """(B, H, W) float32, with given class names for each chip at both dates."""
         check_rgb(batch)
-        return self._decided(batch, self._answers(batch, *names))[0]
+        return self._change_of_answer(batch, self._answers(batch, *names))[0]
 
     @torch.inference_mode()
     def change_and_land(
@@ -199,27 +199,29 @@ class ChangeClipDetector:
         scores: see `change_logits`. UNSEEN where a land network did not look.
         """
         check_rgb(batch)
-        logits, land = self._decided(batch, self._answers(batch, *self.names(batch, scores)), True)
-        return logits, numbers_of(land)
+        logits, land = self._change_of_answer(
+            batch, self._answers(batch, *self.names(batch, scores)), True
+        )
+        return logits, class_numbers(land)
 
     @torch.inference_mode()
     def land(self, batch: Batch) -> torch.Tensor:
         """(B, 2, H, W) uint8, what stands there by number, whether change is likely or not."""
-        alone = self.companion and self.companion.see_all(batch)
-        return numbers_of(alone) if alone else self.change_and_land(batch)[1]
+        alone = self.land_inference and self.land_inference.classify_all(batch)
+        return class_numbers(alone) if alone else self.change_and_land(batch)[1]
 
-    def _decided(
+    def _change_of_answer(
         self, batch: Batch, answer: Answer, seen: bool = False
     ) -> tuple[torch.Tensor, LandLogits | None]:
         """The logits of change, where what was asked for stands or stood; land, if `seen`."""
         logits, land = answer.change[:, 1] - answer.change[:, 0], answer.land
-        if self.companion is not None and (seen or self._only):
+        if self.land_inference is not None and (seen or self._only):
             # Its opinion counts where what it sees is asked for; far away it is worth little.
-            logits, land = self.companion.look(batch, logits, opinion=bool(self._only))
+            logits, land = self.land_inference.predict(batch, logits, opinion=bool(self._only))
         logits = logits / self.card.temperature
         if not self._only or land is None:
             return logits, land
-        return only_where(logits, land, self._only), land
+        return mask_to_classes(logits, land, self._only), land
 
     def names(self, batch: Batch, scores: Scores | None = None) -> BothNames:
         """The class names of each chip at both dates, according to the prompt mode."""
@@ -267,7 +269,7 @@ class ChangeClipDetector:
             one, two = texts[start:end], texts[len(batch) + start : len(batch) + end]
             parts.append(self._pass(before, after, one, two))
             start = end
-        return joined(parts)
+        return concatenate_answers(parts)
 
     def _pass(
         self, before: torch.Tensor, after: torch.Tensor, one: torch.Tensor, two: torch.Tensor

@@ -12,7 +12,7 @@ from geochange.chip import UNKNOWN, Chip
 from geochange.models.inference.batch import Batch, collate
 from geochange.models.prompts import BACKGROUND, Names, foreground_tokens, tokenise
 
-Taught = tuple[Chip, tuple[Names, Names]]
+LabelledChip = tuple[Chip, tuple[Names, Names]]
 """A labelled chip with its class names before and after."""
 
 
@@ -35,9 +35,9 @@ class LabelledBatch:
 
     def to(self, device: torch.device) -> LabelledBatch:
         """The same batch on another device."""
-        batch = Batch(*(_sent(x, device) for x in (self.before, self.after, self.batch.valid)))
+        batch = Batch(*(_to_device(x, device) for x in (self.before, self.after, self.batch.valid)))
         return LabelledBatch(
-            batch, *(_sent(x, device) for x in (self.labels, self.tokens, self.texts))
+            batch, *(_to_device(x, device) for x in (self.labels, self.tokens, self.texts))
         )
 
     def pin_memory(self) -> LabelledBatch:
@@ -68,14 +68,14 @@ class LabelledBatch:
         return int((self.labels != UNKNOWN).sum())
 
 
-def _sent(x: torch.Tensor, device: torch.device) -> torch.Tensor:
+def _to_device(x: torch.Tensor, device: torch.device) -> torch.Tensor:
     return x.to(device, non_blocking=True)
 
 
-def collate_labelled(taught: Sequence[Taught], places: int) -> LabelledBatch:
+def collate_labelled(labelled_chips: Sequence[LabelledChip], places: int) -> LabelledBatch:
     """Stack labelled chips of one shape. Each text occurs once, with `places` tokens."""
-    chips = [chip for chip, _ in taught]
-    names = dict.fromkeys(name for _, both in taught for name in both)
+    chips = [chip for chip, _ in labelled_chips]
+    names = dict.fromkeys(name for _, both in labelled_chips for name in both)
     rows = {name: number for number, name in enumerate(names, start=1)}
     tokens = [tokenise(BACKGROUND, places), *(foreground_tokens(n, places) for n in names)]
     labels = np.stack([_label(chip) for chip in chips])
@@ -83,7 +83,7 @@ def collate_labelled(taught: Sequence[Taught], places: int) -> LabelledBatch:
         collate(chips),
         torch.from_numpy(labels),
         torch.tensor(tokens),
-        torch.tensor([[rows[name] for name in both] for _, both in taught]),
+        torch.tensor([[rows[name] for name in both] for _, both in labelled_chips]),
     )
 
 

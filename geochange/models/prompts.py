@@ -12,11 +12,11 @@ from typing import Literal
 import torch
 
 from geochange.errors import InputError
-from geochange.models.weights.openclip import encoder
+from geochange.models.weights.openclip import bpe_encoder
 
 BACKGROUND = "remote sensing image background objects"
 FOREGROUND = "remote sensing image foreground objects, "
-NAMES = 9
+NAMES_PER_CHIP = 9
 """The number of class names in a text."""
 START, END = 49406, 49407
 
@@ -28,17 +28,17 @@ PromptMode = Literal["per-date", "published", "fixed"]
 in the authors' test code. fixed: all chips have the same names, and CLIP does not run.
 """
 
-FIXED: Names = (
+FIXED_NAMES: Names = (
     *("building", "road", "tree", "bare land", "farmland"),
     *("parking lot", "cars", "river", "shrubbery"),
 )
 """The names of both dates if CLIP does not run. They are common in images of settled land."""
 
 
-MOST_NAMES = 4096
+MAX_VOCABULARY = 4096
 """The largest vocabulary. CLIP's text tower encodes every name before the first chip."""
 
-LONGEST_NAME = 200
+MAX_NAME_LENGTH = 200
 """The largest number of characters of a name. CLIP reads at most 77 tokens of a text."""
 
 
@@ -47,29 +47,33 @@ def parse_vocabulary(text: str) -> Names:
     return check_names([line.strip() for line in text.splitlines() if line.strip()])
 
 
-def check_names(names: Sequence[object], fewest: int = NAMES) -> Names:
+def check_names(names: Sequence[object], fewest: int = NAMES_PER_CHIP) -> Names:
     """The class names of a vocabulary.
 
     fewest: the least number of names. Raises InputError if there are too few or too many names, and for
     a name that is not text, is empty, is too long, or occurs twice.
     """
-    if len(names) > MOST_NAMES:
-        raise InputError(f"the vocabulary has {len(names):,} names; keep at most {MOST_NAMES:,}")
+    if len(names) > MAX_VOCABULARY:
+        raise InputError(
+            f"the vocabulary has {len(names):,} names; keep at most {MAX_VOCABULARY:,}"
+        )
     kept = tuple(name for name in names if isinstance(name, str) and name.strip())
     if len(kept) < len(names):
         odd = next(name for name in names if not isinstance(name, str) or not name.strip())
         raise InputError(f"the vocabulary holds {str(odd)[:40]!r}, which is not a name; remove it")
-    if long := next((name for name in kept if len(name) > LONGEST_NAME), None):
+    if long := next((name for name in kept if len(name) > MAX_NAME_LENGTH), None):
         raise InputError(
             f"the vocabulary has a name of {len(long):,} characters ({long[:20]}...); "
-            f"the limit is {LONGEST_NAME}"
+            f"the limit is {MAX_NAME_LENGTH}"
         )
     if twice := sorted(name for name, times in Counter(kept).items() if times > 1):
-        more = f" and {len(twice) - NAMES} more" if len(twice) > NAMES else ""
-        listed = ", ".join(twice[:NAMES])
+        more = f" and {len(twice) - NAMES_PER_CHIP} more" if len(twice) > NAMES_PER_CHIP else ""
+        listed = ", ".join(twice[:NAMES_PER_CHIP])
         raise InputError(f"the vocabulary has {listed}{more} more than once; keep one of each")
     if len(kept) < fewest:
-        raise InputError(f"the vocabulary has {len(kept)} names, but each text needs {NAMES}")
+        raise InputError(
+            f"the vocabulary has {len(kept)} names, but each text needs {NAMES_PER_CHIP}"
+        )
     return kept
 
 
@@ -84,21 +88,23 @@ def tokenise(text: str, places: int) -> list[int]:
 
     A text that is too long is cut, but keeps its end token.
     """
-    tokens = [START, *encoder()(text)[: places - 2], END]
+    tokens = [START, *bpe_encoder()(text)[: places - 2], END]
     return tokens + [0] * (places - len(tokens))
 
 
 def foreground_tokens(names: Sequence[str], places: int) -> list[int]:
     """Tokens of the foreground text. If it is too long, its last names are left out."""
     kept = list(names)
-    while len(kept) > 1 and len(encoder()(FOREGROUND + ", ".join(kept))) > places - 2:
+    while len(kept) > 1 and len(bpe_encoder()(FOREGROUND + ", ".join(kept))) > places - 2:
         kept.pop()
     return tokenise(FOREGROUND + ", ".join(kept), places)
 
 
 def best_names(scores: torch.Tensor, vocabulary: Names) -> list[Names]:
     """(B, V) class scores -> the nine best names of each chip; ties in the order of the vocabulary."""
-    order = scores.float().cpu().sort(dim=1, descending=True, stable=True).indices[:, :NAMES]
+    order = (
+        scores.float().cpu().sort(dim=1, descending=True, stable=True).indices[:, :NAMES_PER_CHIP]
+    )
     return [tuple(vocabulary[i] for i in row) for row in order.tolist()]
 
 

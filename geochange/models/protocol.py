@@ -47,7 +47,7 @@ class ChangeModel(Protocol):
 
 
 @runtime_checkable
-class SeesLand(Protocol):
+class ClassifiesLand(Protocol):
     """A ChangeModel that classifies the land cover of each pixel at each date."""
 
     @property
@@ -82,12 +82,12 @@ class NamingRule:
     least_score: float = 0.0
 
 
-ALWAYS = NamingRule()
+ALWAYS_NAME = NamingRule()
 """The rule that always assigns a name."""
 
 
 @runtime_checkable
-class KnowsItsNames(Protocol):
+class HasNamingRule(Protocol):
     """A NamesClasses with a calibrated least score for its names."""
 
     @property

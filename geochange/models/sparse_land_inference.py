@@ -1,4 +1,4 @@
-"""Land companion: a land network that looks where another network finds change likely."""
+"""Sparse land inference: a land network runs only where another network finds change likely."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from itertools import pairwise, product
 
 import torch
 
-from geochange.land import LIKELY
+from geochange.land_cover import LIKELY_CHANGE
 from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import STRIDE, pad
 from geochange.models.inference.batch import Batch
 from geochange.models.land_logits import LandLogits
 
-PART_PX = 256
+CHIP_PART_PX = 256
 """About the side of the parts of a chip that are looked at or not."""
 
-AROUND_PX = 32
+MARGIN_PX = 32
 """What is seen of a chip around a part of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ChipPart:
     """Rows and columns of a chip. outer: what is seen. inner: what is said of it; within: there."""
 
     outer: tuple[slice, slice]
@@ -31,26 +31,26 @@ class Part:
     within: tuple[slice, slice]
 
 
-def parts_of(height: int, width: int) -> Iterator[Part]:
+def parts_of(height: int, width: int) -> Iterator[ChipPart]:
     """The parts of a chip, each of which is looked at by itself."""
     for row, col in product(_spans(height), _spans(width)):
         (top, bottom), (left, right) = row, col
-        up, start = max(0, top - AROUND_PX), max(0, left - AROUND_PX)
+        up, start = max(0, top - MARGIN_PX), max(0, left - MARGIN_PX)
         outer = (
-            slice(up, min(height, bottom + AROUND_PX)),
-            slice(start, min(width, right + AROUND_PX)),
+            slice(up, min(height, bottom + MARGIN_PX)),
+            slice(start, min(width, right + MARGIN_PX)),
         )
         within = slice(top - up, bottom - up), slice(left - start, right - start)
-        yield Part(outer, (slice(top, bottom), slice(left, right)), within)
+        yield ChipPart(outer, (slice(top, bottom), slice(left, right)), within)
 
 
 def _spans(side: int) -> list[tuple[int, int]]:
-    count = max(1, round(side / PART_PX))
+    count = max(1, round(side / CHIP_PART_PX))
     edges = [round(side * i / count / STRIDE) * STRIDE for i in range(count)] + [side]
     return list(pairwise(edges))
 
 
-class LandCompanion:
+class SparseLandInference:
     """Looks at parts of chips one by one on a CPU, which costs nothing and leaves quiet ones out.
 
     On a GPU it looks at all: to choose, the host would have to wait for the device. Either way what
@@ -59,7 +59,7 @@ class LandCompanion:
     likely: the probability that one pixel of a part must reach for the part to be looked at.
     """
 
-    def __init__(self, network: LandNetwork, likely: float = LIKELY) -> None:
+    def __init__(self, network: LandNetwork, likely: float = LIKELY_CHANGE) -> None:
         self.network = network.requires_grad_(False)
         self.likely = math.log(likely / (1 - likely))
 
@@ -68,7 +68,7 @@ class LandCompanion:
         """What it tells apart."""
         return self.network.options.head.classes
 
-    def look(
+    def predict(
         self, batch: Batch, change: torch.Tensor, opinion: bool = True
     ) -> tuple[torch.Tensor, LandLogits]:
         """Logits of change as it sees them, and what stands there; NaN where it did not look.
@@ -83,15 +83,15 @@ class LandCompanion:
         for part in parts_of(height, width):
             there = (slice(None), *part.inner)
             likely = ((change[there] >= self.likely) & batch.valid[there]).flatten(1).any(dim=1)
-            for chips in self._asked(likely):
-                dates, logits = self._see(batch[chips], change[chips], part, opinion)
+            for chips in self._likely_chips(likely):
+                dates, logits = self._predict_part(batch[chips], change[chips], part, opinion)
                 asked = likely[chips, None, None]
                 said[chips][:, *part.inner] = torch.where(asked, logits, change[chips][there])
                 for date, seen in zip(land, dates, strict=True):
                     date[chips][..., *part.inner] = seen.masked_fill(~asked[:, None], torch.nan)
         return said, land
 
-    def see_all(self, batch: Batch) -> LandLogits:
+    def classify_all(self, batch: Batch) -> LandLogits:
         """What stands in every chip, seen as one."""
         height, width = batch.valid.shape[1:]
         seen = self.network(pad(torch.cat([batch.before, batch.after])))
@@ -99,17 +99,17 @@ class LandCompanion:
         return before, after
 
     @staticmethod
-    def _asked(likely: torch.Tensor) -> list[slice]:
+    def _likely_chips(likely: torch.Tensor) -> list[slice]:
         if likely.device.type != "cpu":
             return [slice(0, len(likely))]
         return [slice(i, i + 1) for i in torch.nonzero(likely).flatten().tolist()]
 
-    def _see(
-        self, batch: Batch, change: torch.Tensor, part: Part, opinion: bool
+    def _predict_part(
+        self, batch: Batch, change: torch.Tensor, part: ChipPart, opinion: bool
     ) -> tuple[LandLogits, torch.Tensor]:
         """What it says of a part of some chips."""
         before, after = (pad(date[..., *part.outer]) for date in (batch.before, batch.after))
         whole = pad(change[:, None, *part.outer])[:, 0]
-        land, said = self.network.look(before, after, whole, opinion)
+        land, said = self.network.predict(before, after, whole, opinion)
         one, two = (date[..., *part.within] for date in land)
         return (one, two), said[:, *part.within]

@@ -13,14 +13,14 @@ from geochange.models.changeclip.network import ChangeClip, ChangeClipOptions
 from geochange.models.changeclip.variants import (
     Regularisation,
     find_variant,
-    regularised,
     with_double_class_token,
+    with_regularisation,
 )
-from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, read_clip
 from geochange.models.weights.imagenet import fill_tower, read_imagenet, weights_file
 from geochange.models.weights.initial import start_from_clip
 from geochange.models.weights.locate import clip_file
+from geochange.models.weights.model_card import Card
 
 IMAGENET = "imagenet"
 """The start of a network whose image tower is an EfficientNet with ImageNet's weights."""
@@ -50,7 +50,7 @@ class TrainableChangeClip(nn.Module):
         self.network = network
         network.dates_together = together
         self.frozen = frozen
-        self.steady = steady_parts(network) if steady else []
+        self.steady = single_date_parts(network) if steady else []
         for part in self.steady:
             part.requires_grad_(False)
 
@@ -68,10 +68,10 @@ class TrainableChangeClip(nn.Module):
         """Use batch statistics of all devices in batch norms."""
         self.network = nn.SyncBatchNorm.convert_sync_batchnorm(self.network)
 
-    def settle(self, device: torch.device) -> None:
+    def prepare_on(self, device: torch.device) -> None:
         """Move to a device, with convolutions in the memory format of `run`, so that bits are equal."""
         self.to(device)
-        lay_out(self)
+        use_channels_last(self)
 
     def train(self, mode: bool = True) -> TrainableChangeClip:
         """Set training mode, except for frozen parts."""
@@ -85,14 +85,14 @@ class TrainableChangeClip(nn.Module):
         return self
 
 
-def lay_out(module: nn.Module) -> None:
+def use_channels_last(module: nn.Module) -> None:
     """Use channels_last for convolutions, as `run` does."""
     for part in module.modules():
         if isinstance(part, _CONVOLUTIONS):
             part.to(memory_format=torch.channels_last)
 
 
-def steady_parts(network: ChangeClip) -> list[nn.Module]:
+def single_date_parts(network: ChangeClip) -> list[nn.Module]:
     """The parts that process each date by itself: the image tower, and the land head if any."""
     parts = [network.backbone, network.land_head]
     return [part for part in parts if part is not None]
@@ -124,7 +124,7 @@ class NetworkStart:
             weights_file()
 
 
-def start_network(start: NetworkStart) -> tuple[ChangeClip, Card]:
+def initial_network(start: NetworkStart) -> tuple[ChangeClip, Card]:
     """The initial network of a training and its card.
 
     weights: "clip" for the variant's own CLIP, "imagenet" for an EfficientNet tower, the MODEL/TAG or
@@ -136,7 +136,7 @@ def start_network(start: NetworkStart) -> tuple[ChangeClip, Card]:
     start.check()
     torch.manual_seed(start.seed)
     chosen = find_variant(start.variant)
-    options = regularised(chosen.options, start.regularisation)
+    options = with_regularisation(chosen.options, start.regularisation)
     options = with_double_class_token(options, start.double_class_token)
     if start.weights is None:
         return ChangeClip(options), Card(options)
@@ -147,20 +147,20 @@ def start_network(start: NetworkStart) -> tuple[ChangeClip, Card]:
     name = str(chosen.clip) if start.weights == "clip" else start.weights
     if _is_file(name):
         try:
-            return _go_on(read_checkpoint(name), start.regularisation)
+            return _from_checkpoint(read_checkpoint(name), start.regularisation)
         except InputError as refused:
             return _from_clip(name, options, refused)
     return _from_clip(name, options, None)
 
 
-def start_card(start: NetworkStart) -> Card | None:
+def initial_card(start: NetworkStart) -> Card | None:
     """The card of the checkpoint with which a network starts; None for other starts."""
     if start.weights in (None, "clip", IMAGENET) or not _is_file(str(start.weights)):
         return None
     try:
         return read_checkpoint(str(start.weights)).card
     except InputError:
-        return None  # not a checkpoint; `start_network` raises the error
+        return None  # not a checkpoint; `initial_network` raises the error
 
 
 def _is_file(name: str) -> bool:
@@ -168,14 +168,14 @@ def _is_file(name: str) -> bool:
     return clip_file(name)[1] is not None and "@" not in name
 
 
-def _go_on(checkpoint: Checkpoint, how: Regularisation) -> tuple[ChangeClip, Card]:
+def _from_checkpoint(checkpoint: Checkpoint, how: Regularisation) -> tuple[ChangeClip, Card]:
     """A network that continues from a checkpoint.
 
     Its scores are dropped, as training changes it. So is the confidence of polygons, which was fitted
     to the change that the network found before.
     """
     card = checkpoint.card
-    options = regularised(card.options, how)
+    options = with_regularisation(card.options, how)
     network = replace(checkpoint, card=replace(card, options=options)).build()
     fresh = replace(card, threshold=0.5, temperature=1.0, metrics={}, confidence=None)
     return network, replace(fresh, options=options)

@@ -1,4 +1,4 @@
-"""LandLearner: trains the image tower and the land head of a ChangeCLIP on images of one date."""
+"""TrainableLand: trains the image tower and the land head of a ChangeCLIP on images of one date."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import STRIDE, ChangeClip, normalise
-from geochange.models.trainable import lay_out, steady_parts
+from geochange.models.trainable import single_date_parts, use_channels_last
 
 
-class LandLearner(nn.Module):
+class TrainableLand(nn.Module):
     """A network in which only image tower and land head are trained.
 
     Batch norms of the tower keep ImageNet's statistics, as a step has too few crops for good ones.
@@ -25,27 +25,27 @@ class LandLearner(nn.Module):
             raise ValueError("this network has no land head")
         self.network = network
         network.requires_grad_(False)
-        for part in steady_parts(network):
+        for part in single_date_parts(network):
             part.requires_grad_(True)
         network.backbone.get_submodule("embed").requires_grad_(False)
 
     @property
     def parts(self) -> tuple[nn.Module, nn.Module]:
         """The trained parts: the image tower and the land head."""
-        tower, head = steady_parts(self.network)
+        tower, head = single_date_parts(self.network)
         return tower, head
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) RGB in 0-255 -> (B, classes, H, W) float32 logits."""
-        return see_land(self.network, pictures)
+        return land_logits(self.network, pictures)
 
-    def settle(self, device: torch.device) -> None:
+    def prepare_on(self, device: torch.device) -> None:
         """Move to a device, with convolutions in the memory format of `run`."""
         self.to(device)
-        for part in steady_parts(self.network):
-            lay_out(part)
+        for part in single_date_parts(self.network):
+            use_channels_last(part)
 
-    def train(self, mode: bool = True) -> LandLearner:
+    def train(self, mode: bool = True) -> TrainableLand:
         """Set training mode, except for batch norms of the tower."""
         super().train(mode)
         for module in self.network.backbone.modules():
@@ -54,7 +54,7 @@ class LandLearner(nn.Module):
         return self
 
 
-def see_land(network: ChangeClip | LandNetwork, pictures: torch.Tensor) -> torch.Tensor:
+def land_logits(network: ChangeClip | LandNetwork, pictures: torch.Tensor) -> torch.Tensor:
     """What stands on each pixel: (B, 3, H, W) RGB in 0-255 -> (B, classes, H, W) float32 logits."""
     if isinstance(network, LandNetwork):
         logits: torch.Tensor = network(pictures)
@@ -67,10 +67,12 @@ def see_land(network: ChangeClip | LandNetwork, pictures: torch.Tensor) -> torch
 
 
 @torch.inference_mode()
-def see_classes(network: ChangeClip | LandNetwork, picture: NDArray[np.uint8]) -> NDArray[np.int64]:
+def land_classes(
+    network: ChangeClip | LandNetwork, picture: NDArray[np.uint8]
+) -> NDArray[np.int64]:
     """(height, width) the most probable class of each pixel of a (height, width, 3) picture."""
     device = next(network.parameters()).device
     x = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].to(device).float()
     height, width = x.shape[2:]
     x = F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
-    return np.asarray(see_land(network, x)[0, :, :height, :width].argmax(dim=0).cpu().numpy())
+    return np.asarray(land_logits(network, x)[0, :, :height, :width].argmax(dim=0).cpu().numpy())

@@ -51,7 +51,7 @@ def check_keys(scheduler: str) -> None:
             )
 
 
-def why_unanswered(error: BaseException) -> str:
+def explain_no_connection(error: BaseException) -> str:
     """Why a client cannot reach a scheduler, and the cure."""
     cause: BaseException | None = error
     while cause is not None:

@@ -1,4 +1,4 @@
-"""Bounded submission: runs a job list of any length, with few jobs submitted to Dask at once."""
+"""Dask jobs: runs a job list of any length, with few jobs submitted to Dask at once."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from distributed.security import Security
 from distributed.system import MEMORY_LIMIT
 
 from geochange.errors import OptionError
-from geochange.interrupt import left_to_us
-from geochange.mosaic.cluster_keys import check_keys, is_encrypted, why_unanswered
+from geochange.interrupt import signals_blocked_for_children
+from geochange.mosaic.cluster_tls import check_keys, explain_no_connection, is_encrypted
 
 __all__ = ["Client", "Job", "connect", "run_bounded"]
 
@@ -26,12 +26,12 @@ CONNECT_S = 10
 LOCAL_PORT = "127.0.0.1:0"
 """The address of Dask's web server, which cannot be disabled: any free port, local only."""
 
-NO_PAGES: dict[str, list[str]] = {
+NO_DASHBOARD: dict[str, list[str]] = {
     f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker")
 }
 """The web server serves no pages, because its port is not published."""
 
-OURS = {
+DASK_SETTINGS = {
     "distributed.scheduler.worker-ttl": None,
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
@@ -42,10 +42,10 @@ OURS = {
 """Dask settings. Bounded submission limits memory, so Dask must not spill or pause workers. A
 machine that was asleep is not a dead worker: dead workers close their connection."""
 
-SPLITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables that set the number of threads for sums in a worker process. Dask would set one."""
 
-SAFE_PATH = "PYTHONSAFEPATH"
+SAFE_PATH_VARIABLE = "PYTHONSAFEPATH"
 """The variable that stops a new Python from searching modules in the current folder first."""
 
 READ_AHEAD = 64
@@ -93,9 +93,11 @@ def connect(
     threads = threads or threads_of(workers)
     with (
         tempfile.TemporaryDirectory(prefix="geochange-") as scratch,
-        _imports_nothing_here(),
-        dask.config.set({**OURS, **NO_PAGES}),
-        dask.config.set({f"distributed.nanny.pre-spawn-environ.{n}": cores for n in SPLITS}),
+        _without_current_folder(),
+        dask.config.set({**DASK_SETTINGS, **NO_DASHBOARD}),
+        dask.config.set(
+            {f"distributed.nanny.pre-spawn-environ.{n}": cores for n in THREAD_VARIABLES}
+        ),
         _cluster(workers, threads, scratch) as cluster,
         Client(cluster) as client,
     ):
@@ -103,20 +105,20 @@ def connect(
 
 
 @contextmanager
-def _imports_nothing_here() -> Iterator[None]:
+def _without_current_folder() -> Iterator[None]:
     """In this context, new processes do not search modules in the current folder.
 
     Python puts that folder first on the path of processes that multiprocessing starts, until they
     receive the path of the parent.
     """
-    before = os.environ.get(SAFE_PATH)
-    os.environ[SAFE_PATH] = "1"
+    before = os.environ.get(SAFE_PATH_VARIABLE)
+    os.environ[SAFE_PATH_VARIABLE] = "1"
     try:
         yield
     finally:
-        del os.environ[SAFE_PATH]
+        del os.environ[SAFE_PATH_VARIABLE]
         if before is not None:
-            os.environ[SAFE_PATH] = before
+            os.environ[SAFE_PATH_VARIABLE] = before
 
 
 def _client_of(scheduler: str) -> Client:
@@ -124,7 +126,7 @@ def _client_of(scheduler: str) -> Client:
     try:
         client = Client(scheduler, timeout=CONNECT_S)
     except (OSError, TimeoutError, ValueError, TypeError, AssertionError) as error:
-        raise OptionError(f"--scheduler {scheduler}: {why_unanswered(error)}") from error
+        raise OptionError(f"--scheduler {scheduler}: {explain_no_connection(error)}") from error
     try:
         client.wait_for_workers(1, timeout=CONNECT_S)
     except TimeoutError as error:
@@ -146,7 +148,7 @@ def _cluster(workers: int, threads: int, scratch: str) -> LocalCluster:
     own: dict[str, Any] = {"protocol": "inproc://"}
     if workers:
         own = {"protocol": "tls://", "host": "127.0.0.1", "security": Security.temporary()}
-    with left_to_us():
+    with signals_blocked_for_children():
         return LocalCluster(
             n_workers=max(1, workers),
             threads_per_worker=threads,
@@ -171,24 +173,24 @@ def run_bounded(
     client: Client,
     jobs: Iterable[Job],
     done: Callable[[Job, Any], None],
-    spare: Callable[[BaseException], bool] = lambda error: False,
+    tolerates: Callable[[BaseException], bool] = lambda error: False,
 ) -> None:
     """Run jobs, at most `in_flight` at once. `done` gets each result when it arrives.
 
     Jobs that wait for others are submitted when these are done. The first failure cancels all jobs and
-    is raised, unless `spare` accepts it. Then all jobs that wait for the failed one are skipped.
+    is raised, unless `tolerates` accepts it. Then all jobs that wait for the failed one are skipped.
     """
     waiting: list[Job] = []
     finished: set[Hashable] = set()
     lost: set[Hashable] = set()
-    pending = (job for job in jobs if not _drop(job, lost))
+    pending = (job for job in jobs if not _skips(job, lost))
     live: dict[Future[Any], Job] = {}
     stream = as_completed()
     limit = in_flight(client)
     try:
         while True:
-            waiting[:] = [job for job in waiting if not _drop(job, lost)]
-            for job in _ready(waiting, pending, finished, limit - len(live)):
+            waiting[:] = [job for job in waiting if not _skips(job, lost)]
+            for job in _startable(waiting, pending, finished, limit - len(live)):
                 future = client.submit(job.function, *job.arguments, pure=False)
                 live[future] = job
                 stream.add(future)
@@ -200,7 +202,7 @@ def run_bounded(
                 return
             future = next(stream)
             job = live.pop(future)
-            if (error := future.exception()) is not None and spare(error):
+            if (error := future.exception()) is not None and tolerates(error):
                 lost.add(job.key)
             else:
                 done(job, future.result())
@@ -209,15 +211,15 @@ def run_bounded(
         client.cancel(list(live), force=True)
 
 
-def _drop(job: Job, lost: set[Hashable]) -> bool:
+def _skips(job: Job, skipped: set[Hashable]) -> bool:
     """Whether a job waits for a skipped job. Then it is skipped, too."""
-    if lost.isdisjoint(job.after):
+    if skipped.isdisjoint(job.after):
         return False
-    lost.add(job.key)
+    skipped.add(job.key)
     return True
 
 
-def _ready(
+def _startable(
     waiting: list[Job], pending: Iterator[Job], finished: set[Hashable], room: int
 ) -> list[Job]:
     """Up to `room` jobs that can start: first those that waited, then new ones from the list.

@@ -1,4 +1,4 @@
-"""Release: deletes logits when all output blocks that need them are stitched."""
+"""Logit release: deletes logits when all output blocks that need them are stitched."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from geochange.grid.tiling import Index
-from geochange.mosaic.store import LogitStore
+from geochange.mosaic.stores import LogitStore
 
 
 class OutputGathering(Protocol):

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from geochange.grid.tiling import Axis, Index, TilePlan
-from geochange.mosaic.store import LogitStore
-from geochange.mosaic.taper import profile, weights
+from geochange.mosaic.stores import LogitStore
+from geochange.mosaic.taper import taper_profile, tile_weights
 from geochange.parallelism import SERIAL_VALUES
 
 
@@ -25,7 +25,7 @@ def stitch(plan: TilePlan, output: Index, taper: str, store: LogitStore) -> NDAr
     tile_rows, tile_cols = plan.touching_tiles(window)
     # Torch converts half precision several times faster than numpy.
     tiles = torch.from_numpy(store.get(tile_rows, tile_cols))
-    taper_weights = torch.from_numpy(weights(taper, plan.tile_px))
+    taper_weights = torch.from_numpy(tile_weights(taper, plan.tile_px))
     total = torch.from_numpy(np.zeros((window.height, window.width), np.float32))
     for i, row in enumerate(tile_rows):
         for j, col in enumerate(tile_cols):
@@ -35,8 +35,8 @@ def stitch(plan: TilePlan, output: Index, taper: str, store: LogitStore) -> NDAr
                 source, place = shared.within(tile), shared.within(window)
                 _add(total[place], tiles[i, j][source], taper_weights[source])
     said = (
-        _said(taper, plan.rows, window.row, window.row_stop, tile_rows),
-        _said(taper, plan.cols, window.col, window.col_stop, tile_cols),
+        _taper_sum(taper, plan.rows, window.row, window.row_stop, tile_rows),
+        _taper_sum(taper, plan.cols, window.col, window.col_stop, tile_cols),
     )
     for strip in _strips(total):
         total[strip].div_(said[0][strip, None] * said[1])
@@ -54,9 +54,9 @@ def _strips(pixels: torch.Tensor) -> Iterator[slice]:
     return (slice(row, row + step) for row in range(0, len(pixels), step))
 
 
-def _said(taper: str, axis: Axis, start: int, stop: int, tiles: range) -> torch.Tensor:
+def _taper_sum(taper: str, axis: Axis, start: int, stop: int, tiles: range) -> torch.Tensor:
     """Along an axis: the sum of the weights of `tiles` at each pixel from `start` to `stop`."""
-    shape = profile(taper, axis.tile_px)
+    shape = taper_profile(taper, axis.tile_px)
     total = np.zeros(stop - start)
     for tile in tiles:
         first = axis.start(tile)

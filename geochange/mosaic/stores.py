@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import Index, TilePlan, Window
-from geochange.land import UNSEEN
+from geochange.land_cover import NO_LAND_CLASS
 from geochange.mosaic.checked_array import create, is_intact, read, write
-from geochange.raster.pictures.thumbnail import Small, Thumbnail
+from geochange.raster.pictures.thumbnail import Thumbnail, ThumbnailPixels
 
 LOGIT_LIMIT = 1e4
 """The largest absolute logit. Logits are stored in half precision, whose maximum is 65504."""
 
-KEPT_ANSWERS = 4096
+CACHED_CHECKS = 4096
 """The number of output blocks whose check is cached, because several tasks check each."""
 
 
@@ -33,7 +33,7 @@ def _block_tiles(plan: TilePlan) -> tuple[int, int]:
     return min(plan.block_tiles, plan.tiles[0]), min(plan.block_tiles, plan.tiles[1])
 
 
-def _place(rows: range, cols: range) -> tuple[slice, slice]:
+def _array_indices(rows: range, cols: range) -> tuple[slice, slice]:
     """The indices of a rectangle of tiles in an array."""
     return slice(rows.start, rows.stop), slice(cols.start, cols.stop)
 
@@ -64,7 +64,7 @@ class LogitStore:
     def has(self, block: Index) -> bool:
         """Whether a block exists and is intact. The block is read for this."""
         return self.exists(block) and is_intact(
-            self.path, _place(*self.plan.block_tile_ranges(block))
+            self.path, _array_indices(*self.plan.block_tile_ranges(block))
         )
 
     def exists(self, block: Index) -> bool:
@@ -78,11 +78,11 @@ class LogitStore:
 
     def put(self, block: Index, logits: NDArray[np.float16]) -> None:
         """Store the (tile rows, tile cols, height, width) logits of a block, clipped to LOGIT_LIMIT."""
-        write(self.path, _place(*self.plan.block_tile_ranges(block)), logits)
+        write(self.path, _array_indices(*self.plan.block_tile_ranges(block)), logits)
 
     def get(self, rows: range, cols: range) -> NDArray[np.float16]:
         """The logits of a rectangle of tiles. Raises DamagedStoreError."""
-        return read(self.path, _place(rows, cols))
+        return read(self.path, _array_indices(rows, cols))
 
     def drop(self, block: Index) -> None:
         """Delete a block, to free disk space."""
@@ -110,7 +110,7 @@ class LandStore:
             shape=(*plan.tiles, *tile),
             chunks=(1, _block_tiles(plan)[1], *tile),
             dtype="uint8",
-            fill_value=UNSEEN,
+            fill_value=NO_LAND_CLASS,
         )
 
     def has(self, block: Index) -> bool:
@@ -118,15 +118,15 @@ class LandStore:
         rows, _ = self.plan.block_tile_ranges(block)
         chunks = [self.path / "c" / str(row) / str(block[1]) / "0" / "0" / "0" for row in rows]
         there = all(chunk.is_file() for chunk in chunks)
-        return there and is_intact(self.path, _place(*self.plan.block_tile_ranges(block)))
+        return there and is_intact(self.path, _array_indices(*self.plan.block_tile_ranges(block)))
 
     def put(self, block: Index, land: NDArray[np.uint8]) -> None:
         """Store the (tile rows, tile cols, date, height, width) classes of a block."""
-        write(self.path, _place(*self.plan.block_tile_ranges(block)), land)
+        write(self.path, _array_indices(*self.plan.block_tile_ranges(block)), land)
 
     def get(self, rows: range, cols: range) -> NDArray[np.uint8]:
         """The classes of a rectangle of tiles. Raises DamagedStoreError."""
-        return read(self.path, _place(rows, cols))
+        return read(self.path, _array_indices(rows, cols))
 
 
 @dataclass(frozen=True)
@@ -154,16 +154,18 @@ class ScoreStore:
 
     def put(self, block: Index, scores: NDArray[np.float32]) -> None:
         """Store the (tile rows, tile cols, date, class) scores of a block."""
-        write(self.path, _place(*self.plan.block_tile_ranges(block)), scores)
+        write(self.path, _array_indices(*self.plan.block_tile_ranges(block)), scores)
 
     def has(self, block: Index) -> bool:
         """Whether the scores of a block exist and are intact. They are read for this."""
         chunk = self.path / "c" / str(block[0]) / str(block[1]) / "0" / "0"
-        return chunk.is_file() and is_intact(self.path, _place(*self.plan.block_tile_ranges(block)))
+        return chunk.is_file() and is_intact(
+            self.path, _array_indices(*self.plan.block_tile_ranges(block))
+        )
 
     def get(self, rows: range, cols: range) -> NDArray[np.float32]:
         """The scores of a rectangle of tiles. Raises DamagedStoreError."""
-        return read(self.path, _place(rows, cols))
+        return read(self.path, _array_indices(rows, cols))
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ class ProbabilityStore:
         if not chunk.is_file():
             return False
         status = chunk.stat()
-        return _holds(self, output, (status.st_mtime_ns, status.st_size, status.st_ino))
+        return _is_intact_output(self, output, (status.st_mtime_ns, status.st_size, status.st_ino))
 
     def put(self, output: Index, probability: NDArray[np.uint8]) -> None:
         """Store the probability of an output block."""
@@ -202,8 +204,8 @@ class ProbabilityStore:
         return read(self.path, window.within(self.plan.full_window))
 
 
-@lru_cache(KEPT_ANSWERS)
-def _holds(store: ProbabilityStore, output: Index, stamp: tuple[int, int, int]) -> bool:
+@lru_cache(CACHED_CHECKS)
+def _is_intact_output(store: ProbabilityStore, output: Index, stamp: tuple[int, int, int]) -> bool:
     """Whether the chunk of an output block is intact; `stamp` holds its time and size."""
     window = store.plan.output_window(output)
     return is_intact(store.path, window.within(store.plan.full_window))
@@ -214,13 +216,13 @@ class ThumbnailStore:
     """A thumbnail of one date, by block of tiles: (block row, block col, row, col, band).
 
     The last band marks cells with data. A chunk holds the cells of a block; some blocks need less than
-    a chunk. like: (band,) of the dtype and the bands of the pixels.
+    a chunk. template: (band,) of the dtype and the bands of the pixels.
     """
 
     path: Path
     plan: TilePlan
-    miniature: Thumbnail
-    like: NDArray[Any]
+    thumbnail: Thumbnail
+    template: NDArray[Any]
 
     def create(self) -> None:
         """Create the store. Existing chunks stay."""
@@ -229,7 +231,7 @@ class ThumbnailStore:
             self.path,
             shape=(*blocks, *self._chunk_shape),
             chunks=(1, 1, *self._chunk_shape),
-            dtype=self.like.dtype,
+            dtype=self.template.dtype,
             fill_value=0,
         )
 
@@ -239,15 +241,15 @@ class ThumbnailStore:
         rows, cols = (
             max(len(cells.owned(*axis.owned_span(block))) for block in range(axis.blocks))
             for cells, axis in zip(
-                self.miniature.axes, (self.plan.rows, self.plan.cols), strict=True
+                self.thumbnail.axes, (self.plan.rows, self.plan.cols), strict=True
             )
         )
-        return max(1, rows), max(1, cols), len(self.like) + 1
+        return max(1, rows), max(1, cols), len(self.template) + 1
 
-    def put(self, block: Index, small: Small) -> None:
+    def put(self, block: Index, small: ThumbnailPixels) -> None:
         """Store the cells that a block owns."""
         pixels, valid = small
-        chunk = np.zeros(self._chunk_shape, self.like.dtype)
+        chunk = np.zeros(self._chunk_shape, self.template.dtype)
         height, width = valid.shape
         chunk[:height, :width, :-1] = pixels
         chunk[:height, :width, -1] = valid
@@ -258,15 +260,15 @@ class ThumbnailStore:
         chunks = self.path / "c"
         return all((chunks / f"{row}/{col}/0/0/0").is_file() for row, col in blocks)
 
-    def get(self) -> Small:
+    def get(self) -> ThumbnailPixels:
         """The whole thumbnail: (rows, cols, band) of cells, and where there is data.
 
         Raises DamagedStoreError.
         """
-        cells = self.miniature.full_window
-        whole = np.zeros((cells.height, cells.width, len(self.like) + 1), self.like.dtype)
+        cells = self.thumbnail.full_window
+        whole = np.zeros((cells.height, cells.width, len(self.template) + 1), self.template.dtype)
         for block in self.plan.blocks():
-            own = self.miniature.owned(self.plan.owned_window(block))
+            own = self.thumbnail.owned(self.plan.owned_window(block))
             chunk = read(self.path, block)
             whole[own.within(cells)] = chunk[: own.height, : own.width]
         return whole[..., :-1], whole[..., -1] > 0

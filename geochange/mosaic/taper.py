@@ -26,7 +26,7 @@ def _flat(position: NDArray[np.float64]) -> NDArray[np.float64]:
 TAPERS: dict[str, Profile] = {"hann": _hann, "linear": _linear, "flat": _flat}
 
 
-def profile(taper: str, tile_px: int) -> NDArray[np.float64]:
+def taper_profile(taper: str, tile_px: int) -> NDArray[np.float64]:
     """(tile,) weights of a taper of TAPERS along an axis of a tile.
 
     They are sampled at pixel centres, so the outermost pixel has a weight above 0. The edge of the
@@ -35,7 +35,7 @@ def profile(taper: str, tile_px: int) -> NDArray[np.float64]:
     return TAPERS[taper]((np.arange(tile_px) + 0.5) / tile_px)
 
 
-def weights(taper: str, tile_px: int) -> NDArray[np.float32]:
+def tile_weights(taper: str, tile_px: int) -> NDArray[np.float32]:
     """(tile, tile) float32 weights of a taper: the product of both axes."""
-    along = profile(taper, tile_px)
+    along = taper_profile(taper, tile_px)
     return np.outer(along, along).astype(np.float32)

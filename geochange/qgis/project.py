@@ -17,7 +17,7 @@ from geochange.grid.crs import authority_of
 from geochange.grid.grid import Grid
 from geochange.grid.probability import NODATA
 from geochange.qgis.style import RAMP
-from geochange.qgis.xml import parsed, written
+from geochange.qgis.xml import from_text, to_text
 
 Extent = tuple[float, float, float, float]
 """(west, south, east, north) in the CRS of the grid."""
@@ -73,13 +73,13 @@ def project_of(layer: str, scene: Scene, styles: Styles) -> str:
     """The project's document (.qgs). layer: the name of that of the changes."""
     root = ET.Element("qgis", version="3.22.0", projectname="geochange")
     ET.SubElement(root, "title").text = "geochange"
-    ET.SubElement(root, "projectCrs").append(_reference(scene.grid.crs))
+    ET.SubElement(root, "projectCrs").append(_spatial_reference(scene.grid.crs))
     here, folder = f"./{scene.file.name}", scene.file.parent
     # The newest on top.
     layers = [
         _polygons("changes", f"{here}|layername={layer}", scene.grid.crs, styles.changes),
         _polygons("coverage", f"{here}|layername=coverage", scene.grid.crs, styles.coverage),
-        _probability(_named(str(scene.probability), folder), scene.grid.crs),
+        _probability(_relative_path(str(scene.probability), folder), scene.grid.crs),
         _picture("after", scene.after, folder),
         _picture("before", scene.before, folder),
     ]
@@ -91,22 +91,22 @@ def project_of(layer: str, scene: Scene, styles: Styles) -> str:
         ET.SubElement(order, "layer", id=each.findtext("id") or "")
     root.append(_properties())
     root.append(_first_view(scene))
-    return written(root)
+    return to_text(root)
 
 
 def plain_project(file: str, layer: str, crs: CRS, styles: Mapping[str, str]) -> str:
     """The XML of a project of changes alone; see `project_of`."""
     root = ET.Element("qgis", version="3.22.0", projectname="geochange")
     ET.SubElement(root, "title").text = "geochange"
-    ET.SubElement(root, "projectCrs").append(_reference(crs))
+    ET.SubElement(root, "projectCrs").append(_spatial_reference(crs))
     layers = [_polygons("changes", f"./{file}|layername={layer}", crs, styles)]
     root.append(_tree(layers))
     ET.SubElement(root, "projectlayers").extend(layers)
     root.append(_properties())
-    return written(root)
+    return to_text(root)
 
 
-def zipped(document: str, name: str) -> bytes:
+def zip_document(document: str, name: str) -> bytes:
     """A document as the only file of an archive (.qgz)."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
@@ -114,7 +114,7 @@ def zipped(document: str, name: str) -> bytes:
     return archive.getvalue()
 
 
-def _named(source: str, folder: Path) -> str:
+def _relative_path(source: str, folder: Path) -> str:
     """A file in the folder or below, relative to it, so that all can move together."""
     path = Path(source)
     if path.is_absolute() and path.is_relative_to(folder):
@@ -157,7 +157,7 @@ def _canvas(scene: Scene) -> ET.Element:
     for name, value in zip(("xmin", "ymin", "xmax", "ymax"), _view(scene), strict=True):
         ET.SubElement(extent, name).text = repr(value)
     ET.SubElement(canvas, "rotation").text = "0"
-    ET.SubElement(canvas, "destinationsrs").append(_reference(scene.grid.crs))
+    ET.SubElement(canvas, "destinationsrs").append(_spatial_reference(scene.grid.crs))
     return canvas
 
 
@@ -166,7 +166,7 @@ def _first_view(scene: Scene) -> ET.Element:
     settings = ET.Element("ProjectViewSettings", UseProjectScales="0", rotation="0")
     names = zip(("xmin", "ymin", "xmax", "ymax"), map(repr, _view(scene)), strict=True)
     view = ET.SubElement(settings, "DefaultViewExtent", dict(names))
-    view.append(_reference(scene.grid.crs))
+    view.append(_spatial_reference(scene.grid.crs))
     return settings
 
 
@@ -182,11 +182,11 @@ def _layer(kind: str, name: str, source: str, crs: CRS) -> ET.Element:
     ET.SubElement(layer, "id").text = f"geochange_{name}"
     ET.SubElement(layer, "datasource").text = source
     ET.SubElement(layer, "layername").text = name
-    ET.SubElement(layer, "srs").append(_reference(crs))
+    ET.SubElement(layer, "srs").append(_spatial_reference(crs))
     return layer
 
 
-def _reference(crs: CRS) -> ET.Element:
+def _spatial_reference(crs: CRS) -> ET.Element:
     reference = ET.Element("spatialrefsys")
     ET.SubElement(reference, "wkt").text = crs.to_wkt("WKT2_2019")
     authority = authority_of(crs)
@@ -203,7 +203,7 @@ def _polygons(name: str, source: str, crs: CRS, styles: Mapping[str, str]) -> ET
     ET.SubElement(layer, "provider", encoding="UTF-8").text = "ogr"
     manager = ET.SubElement(layer, "map-layer-style-manager", current=next(iter(styles)))
     for number, (style, qml) in enumerate(styles.items()):
-        kept, found = ET.SubElement(manager, "map-layer-style", name=style), parsed(qml)
+        kept, found = ET.SubElement(manager, "map-layer-style", name=style), from_text(qml)
         if number == 0:
             layer.extend(found)
         else:
@@ -213,7 +213,7 @@ def _polygons(name: str, source: str, crs: CRS, styles: Mapping[str, str]) -> ET
 
 def _picture(name: str, picture: Picture, folder: Path) -> ET.Element:
     """A date in the bands that were compared; grey with fewer than three."""
-    layer = _layer("raster", name, _named(picture.source, folder), picture.crs)
+    layer = _layer("raster", name, _relative_path(picture.source, folder), picture.crs)
     ET.SubElement(layer, "provider").text = "gdal"
     if len(picture.bands) >= 3:
         numbers = zip(("redBand", "greenBand", "blueBand"), map(str, picture.bands), strict=False)
@@ -229,7 +229,7 @@ def _picture(name: str, picture: Picture, folder: Path) -> ET.Element:
             # One value may stand for all bands.
             low, high = (ends[min(number, len(ends) - 1)] for ends in (picture.low, picture.high))
             renderer.append(_contrast(contrast, low, high))
-    return _piped(layer, renderer, smooth=True)
+    return _add_pipe(layer, renderer, smooth=True)
 
 
 def _contrast(name: str, low: float, high: float) -> ET.Element:
@@ -256,12 +256,12 @@ def _probability(source: str, crs: CRS) -> ET.Element:
         value, label = repr(at * (NODATA - 1)), f"{at:.0%}".replace("%", " %")
         name = "#{:02x}{:02x}{:02x}".format(*color)
         ET.SubElement(shader, "item", value=value, label=label, color=name, alpha="255")
-    _piped(layer, renderer, smooth=False)
+    _add_pipe(layer, renderer, smooth=False)
     ET.SubElement(layer, "blendMode").text = _MULTIPLY
     return layer
 
 
-def _piped(layer: ET.Element, renderer: ET.Element, smooth: bool) -> ET.Element:
+def _add_pipe(layer: ET.Element, renderer: ET.Element, smooth: bool) -> ET.Element:
     renderer.set("opacity", "1")
     renderer.set("alphaBand", "-1")
     renderer.set("nodataColor", "")

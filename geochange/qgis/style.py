@@ -10,7 +10,7 @@ from typing import Final
 
 from geochange.grid.probability import NODATA
 from geochange.qgis.schema import FIELDS, Field, form_of
-from geochange.qgis.xml import written
+from geochange.qgis.xml import to_text
 
 Rgb = tuple[int, int, int]
 Rgba = tuple[int, int, int, int]
@@ -84,7 +84,7 @@ def document(renderer: ET.Element, fields: Mapping[str, Field]) -> str:
     ET.SubElement(root, "blendMode").text = "0"
     ET.SubElement(root, "featureBlendMode").text = "0"
     ET.SubElement(root, "layerGeometryType").text = "2"  # polygons
-    return written(root)
+    return to_text(root)
 
 
 def _ramp_color(probability: float) -> Rgb:

@@ -12,7 +12,7 @@ _NO_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uff
 """Characters that no XML may hold. Files, CRSs and classes can have them in their names."""
 
 
-def written(root: ET.Element) -> str:
+def to_text(root: ET.Element) -> str:
     """A style or a project as text, indented; `?` stands for what no XML may hold."""
     for element in root.iter():
         element.text = element.text and _NO_XML.sub("?", element.text)
@@ -22,6 +22,6 @@ def written(root: ET.Element) -> str:
     return _DOCTYPE + ET.tostring(root, encoding="unicode")
 
 
-def parsed(document: str) -> ET.Element:
-    """The root of what `written` gave."""
+def from_text(document: str) -> ET.Element:
+    """The root of what `to_text` gave."""
     return ET.fromstring(document.removeprefix(_DOCTYPE))

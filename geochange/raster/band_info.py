@@ -33,7 +33,7 @@ class BandInfo:
     fills: tuple[float, ...] = ()
 
     @property
-    def marks(self) -> tuple[float, ...]:
+    def missing_values(self) -> tuple[float, ...]:
         """All values that mark a missing pixel. NaN always does and is not listed."""
         declared = () if self.nodata is None or math.isnan(self.nodata) else (self.nodata,)
         return (*declared, *self.fills)
@@ -53,7 +53,7 @@ def describe_bands(dataset: Any) -> tuple[BandInfo, ...]:
     return tuple(
         BandInfo(
             dtype=np.dtype(dtype),
-            nodata=held(nodata, np.dtype(dtype)),
+            nodata=nodata_in_dtype(nodata, np.dtype(dtype)),
             mask=_mask_of(number, flags[number - 1], shared),
             role=_role(kind),
         )
@@ -68,7 +68,7 @@ def common_dtype(bands: Iterable[BandInfo]) -> np.dtype[Any]:
     return np.result_type(*(band.dtype for band in bands))
 
 
-def held(nodata: float | None, dtype: np.dtype[Any]) -> float | None:
+def nodata_in_dtype(nodata: float | None, dtype: np.dtype[Any]) -> float | None:
     """A nodata value as a dtype holds it: 0.1 becomes the nearest float32. None if it cannot."""
     if nodata is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from geochange.errors import InputError, OptionError
-from geochange.raster.reader import RasterInfo, why_unusable
+from geochange.raster.reader import RasterInfo, explain_unusable_band
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,6 @@ def check_bands(info: RasterInfo, bands: tuple[int, ...]) -> None:
             f"--bands: {info.path} has no band {wrong[0]}; it has {total}, counted from 1"
         )
     for number, band in zip(bands, info.chosen(bands), strict=True):
-        why = why_unusable(band)
+        why = explain_unusable_band(band)
         if why is not None:
             raise InputError(f"{info.path}: band {number} {why}, or name other bands (--bands)")

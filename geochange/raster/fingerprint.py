@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from geochange.errors import InputError, RunError
-from geochange.files.archives import file_behind
+from geochange.files.archives import file_on_disk
 from geochange.raster.access import retry
-from geochange.raster.access.web import fetch
-from geochange.raster.reader import RasterInfo, inspect
-from geochange.raster.sources.band_stack import files_of as stacked
+from geochange.raster.access.http import http_fetch
+from geochange.raster.reader import RasterInfo, inspect_raster
 from geochange.raster.sources.band_stack import is_stack
-from geochange.raster.sources.mosaic import is_tileset, tiles_of
+from geochange.raster.sources.band_stack import stack_files as stacked
+from geochange.raster.sources.tile_set import is_tileset, tiles_of
 from geochange.raster.sources.vrt import mask_files
 
-ASIDE = (".aux.xml", ".ovr")
+IGNORED_SIDECARS = (".aux.xml", ".ovr")
 """Suffixes of statistics and overviews, which QGIS writes. They do not change any pixel."""
 
 
@@ -52,7 +52,7 @@ def files_of(info: RasterInfo) -> list[str]:
     left = [info.path, *info.files]
     while left:
         file = left.pop(0)
-        if file in found or file.endswith(ASIDE):
+        if file in found or file.endswith(IGNORED_SIDECARS):
             continue
         found[file] = None
         if is_stack(file):
@@ -65,7 +65,7 @@ def files_of(info: RasterInfo) -> list[str]:
             left += mask_files(file)
         if file.endswith(_COMPLEX) and file != info.path:
             try:
-                left += inspect(file).files
+                left += inspect_raster(file).files
             except InputError:  # missing, or not a raster; its stamp is enough
                 continue
     return list(found)
@@ -85,7 +85,7 @@ def size_of(files: Iterable[str]) -> int | None:
 
 def _stamp(path: str) -> list[Any]:
     if _WEB.match(path):
-        return [path, *_told(_WEB.sub("", path))]
+        return [path, *_remote_stamp(_WEB.sub("", path))]
     local = _local(path)
     if local is None:
         return [path]
@@ -95,24 +95,24 @@ def _stamp(path: str) -> list[Any]:
 
 def _local(path: str) -> Path | None:
     """The file on disk for a GDAL name. For a file in an archive, the archive."""
-    return next((p for p in (file_behind(path), *_behind(path)) if p.is_file()), None)
+    return next((p for p in (file_on_disk(path), *_files_on_disk(path)) if p.is_file()), None)
 
 
-def _behind(path: str) -> tuple[Path, ...]:
+def _files_on_disk(path: str) -> tuple[Path, ...]:
     inner = re.sub(r"^(/vsi(zip|tar|gzip|7z|rar|subfile[^/]*)/+|(zip|tar|gzip|file)://)", "/", path)
     plain = Path(inner.replace("!", "/"))
     return (plain, *plain.parents) if inner != path else ()
 
 
-def _told(url: str) -> list[Any]:
+def _remote_stamp(url: str) -> list[Any]:
     """The size and the ETag, or the time, of a file on a server; empty if the server refuses.
 
     Raises RunError if the server does not answer.
     """
-    fault = _ask(url)
+    fault = _head_request(url)
     if isinstance(fault, OSError):
-        for _ in retry.pauses():
-            fault = _ask(url)
+        for _ in retry.retry_pauses():
+            fault = _head_request(url)
             if not isinstance(fault, OSError):
                 break
     if isinstance(fault, OSError):
@@ -120,10 +120,12 @@ def _told(url: str) -> list[Any]:
     return fault
 
 
-def _ask(url: str) -> list[Any] | OSError:
+def _head_request(url: str) -> list[Any] | OSError:
     """One HEAD request: [] if the server refuses, an error if a later request may succeed."""
     try:
-        headers = {name.lower(): value for name, value in fetch(url, 0, "HEAD").headers.items()}
+        headers = {
+            name.lower(): value for name, value in http_fetch(url, 0, "HEAD").headers.items()
+        }
         return [headers.get("content-length"), headers.get("etag") or headers.get("last-modified")]
     except urllib.error.HTTPError as error:
         # GDAL may have other access to the file, such as a signed URL. Here the answer stays empty.

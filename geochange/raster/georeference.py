@@ -11,16 +11,16 @@ from pyproj.exceptions import CRSError
 from rasterio.errors import RasterioError
 
 from geochange.errors import InputError
-from geochange.grid.domain import far_from_its_use, why_outside
+from geochange.grid.area_of_use import explain_outside, is_far_from_area_of_use
 from geochange.grid.grid import Grid
-from geochange.raster.sources.geographic import crs_of
+from geochange.raster.sources.cf_coordinates import crs_of_axes
 
 logger = logging.getLogger(__name__)
 
 
 def read_grid(path: str, dataset: Any) -> Grid:
     """The grid of an open raster. Raises InputError."""
-    found_crs = crs_of(path, dataset)
+    found_crs = crs_of_axes(path, dataset)
     if found_crs is None or dataset.transform.is_identity:
         raise InputError(f"{path}: has {_without_transform(dataset)}")
     try:
@@ -52,7 +52,7 @@ def read_grid(path: str, dataset: Any) -> Grid:
 
 def _on_the_earth(path: str, grid: Grid) -> Grid:
     """Refuse a grid that lies outside of its CRS. Raises InputError."""
-    found = why_outside(grid)
+    found = explain_outside(grid)
     if found is not None:
         raise InputError(
             f"{path}: {found} in its CRS ({grid.crs.name}); check both, and assign the true ones "
@@ -63,7 +63,7 @@ def _on_the_earth(path: str, grid: Grid) -> Grid:
 
 def warn_far_from_use(path: str, grid: Grid) -> None:
     """Warn of an input that lies where its CRS is hardly ever used."""
-    if far_from_its_use(grid):
+    if is_far_from_area_of_use(grid):
         logger.warning(
             "%s: lies far from the area that its CRS (%s) is made for; check the CRS",
             path,

@@ -26,16 +26,16 @@ class RasterPair:
     after: AlignedRaster
     grid: Grid
 
-    def each(self, look: Callable[..., T], *more: Iterable[Any]) -> tuple[T, T]:
-        """The results of `look` for both dates. They run in parallel, because GDAL releases the GIL.
+    def each(self, read: Callable[..., T], *more: Iterable[Any]) -> tuple[T, T]:
+        """The results of `read` for both dates. They run in parallel, because GDAL releases the GIL.
 
-        more: further arguments, each with a value per date. Raises the errors of `look`.
+        more: further arguments, each with a value per date. Raises the errors of `read`.
         """
         firsts, seconds = zip((self.before, self.after), *more, strict=True)
         # One of them in this thread, because PROJ opens its database anew in every new thread.
         with ThreadPoolExecutor(1) as pool:
-            after = pool.submit(look, *seconds)
-            before = look(*firsts)
+            after = pool.submit(read, *seconds)
+            before = read(*firsts)
         return before, after.result()
 
     def crop(self, window: Window) -> RasterPair:
@@ -53,11 +53,11 @@ class RasterPair:
         """
         rows, cols = shift_px
         if self.before.offset_px is None and self.after.offset_px is not None:
-            return replace(self, before=_moved(self.before, (-rows, -cols)))
-        return replace(self, after=_moved(self.after, (rows, cols)))
+            return replace(self, before=_shifted(self.before, (-rows, -cols)))
+        return replace(self, after=_shifted(self.after, (rows, cols)))
 
 
-def _moved(date: AlignedRaster, shift_px: tuple[float, float]) -> AlignedRaster:
+def _shifted(date: AlignedRaster, shift_px: tuple[float, float]) -> AlignedRaster:
     rows, cols = date.shift_px
     return replace(date, offset_px=None, shift_px=(rows + shift_px[0], cols + shift_px[1]))
 
@@ -79,7 +79,7 @@ def align_pair(before: RasterInfo, after: RasterInfo, grid: str, bands: Bands) -
     target = named[grid] if grid in named else inspect_grid(grid)
     window = common_window(target, [before.grid, after.grid])
     if window is None:
-        raise InputError(_why_disjoint(before, after))
+        raise InputError(_explain_disjoint(before, after))
     return on_grid(before, after, target.crop(window), bands)
 
 
@@ -89,7 +89,7 @@ def on_grid(before: RasterInfo, after: RasterInfo, grid: Grid, bands: Bands) -> 
     Raises InputError if they share no area on it, and OptionError for bands that do not exist.
     """
     if common_window(grid, [before.grid, after.grid]) is None:
-        raise InputError(_why_disjoint(before, after))
+        raise InputError(_explain_disjoint(before, after))
     check_bands(before, bands.before)
     check_bands(after, bands.after)
     return RasterPair(
@@ -101,7 +101,7 @@ def _on_grid(info: RasterInfo, bands: tuple[int, ...], grid: Grid) -> AlignedRas
     return AlignedRaster(info, bands, grid, grid.same_lattice(info.grid))
 
 
-def _why_disjoint(before: RasterInfo, after: RasterInfo) -> str:
+def _explain_disjoint(before: RasterInfo, after: RasterInfo) -> str:
     def place(info: RasterInfo) -> str:
         west, south, east, north = info.grid.footprint().bounds
         return f"{info.grid.crs.name} {west:.6g} {south:.6g} {east:.6g} {north:.6g}"

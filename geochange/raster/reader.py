@@ -1,4 +1,4 @@
-"""Opens rasters (`opened`) and reads their metadata (`inspect`). All rasters are opened here."""
+"""Opens rasters (`opened`) and reads their metadata (`inspect_raster`). All rasters are opened here."""
 
 from __future__ import annotations
 
@@ -17,21 +17,27 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.errors import InputError, one_line
-from geochange.files.names import refuse_unopenable
+from geochange.files.file_names import refuse_invalid_name
 from geochange.grid.grid import Grid
 from geochange.raster.access import retry
-from geochange.raster.access.gdal_log import QUIET, understood
-from geochange.raster.access.picture_files import open_picture_file
-from geochange.raster.access.reading import reading_bytes, refuse_blocks
-from geochange.raster.access.remote import HTTP, NOT_REMEMBERED, is_remote, may_pass, unless_set
+from geochange.raster.access.block_memory import reading_bytes, refuse_large_blocks
+from geochange.raster.access.gdal_log import IGNORE_GEOREFERENCE_WARNINGS, as_rasterio_errors
+from geochange.raster.access.remote import (
+    HTTP_OPTIONS,
+    NO_NEGATIVE_CACHE,
+    is_remote,
+    is_transient,
+    without_user_settings,
+)
+from geochange.raster.access.self_contained_files import open_picture_file
 from geochange.raster.acquisition import Acquisition, acquisition_of
 from geochange.raster.band_info import BandInfo, describe_bands
 from geochange.raster.georeference import read_grid, warn_far_from_use
 from geochange.raster.sources.band_stack import is_stack, make_stack
-from geochange.raster.sources.mosaic import is_tileset, make_tileset
+from geochange.raster.sources.open_failures import explain_open_failure
 from geochange.raster.sources.subdatasets import refuse_container
-from geochange.raster.sources.unopened import why_unopened
-from geochange.raster.sources.virtual import VirtualFile
+from geochange.raster.sources.tile_set import is_tileset, make_tileset
+from geochange.raster.sources.virtual_file import VirtualFile
 
 CACHE_MB = 128
 """GDAL's block cache. Its default is a share of the machine's memory, which is too much here."""
@@ -86,7 +92,7 @@ class RasterInfo:
         return replace(self, bands=tuple(bands))
 
 
-STRICT = {
+STRICT_OPTIONS = {
     # Otherwise a truncated JPEG ends in grey without an error.
     "GDAL_ERROR_ON_LIBJPEG_WARNING": True,
     # GDAL's fast PNG reader returns wrong pixels for a truncated file, without an error.
@@ -101,7 +107,9 @@ def gdal_environment(cache_mb: int = CACHE_MB, **options: Any) -> rasterio.Env:
     The user's environment variables have priority.
     """
     return rasterio.Env(
-        GDAL_CACHEMAX=cache_mb * 2**20, CPL_DEBUG=False, **unless_set({**HTTP, **STRICT, **options})
+        GDAL_CACHEMAX=cache_mb * 2**20,
+        CPL_DEBUG=False,
+        **without_user_settings({**HTTP_OPTIONS, **STRICT_OPTIONS, **options}),
     )
 
 
@@ -126,31 +134,31 @@ def opened(path: str, **options: Any) -> Iterator[Any]:
 def open_raster(path: str) -> Any:
     """Open a raster within `gdal_environment`; see `opened`. Raises InputError."""
     if not (path.startswith("<") or is_stack(path)):  # the text of a VRT, or several names
-        refuse_unopenable(path, InputError)
+        refuse_invalid_name(path, InputError)
     name = _gdal_name(path)
     try:
         return _open(name)
     except RasterioError as error:
         fault: RasterioError = error
-    if may_pass(path, fault):
-        for _ in retry.pauses():
+    if is_transient(path, fault):
+        for _ in retry.retry_pauses():
             try:
-                with rasterio.Env(**NOT_REMEMBERED):
+                with rasterio.Env(**NO_NEGATIVE_CACHE):
                     return _open(name)
             except RasterioError as error:
                 fault = error
-    raise InputError(why_unopened(path, fault)) from fault
+    raise InputError(explain_open_failure(path, fault)) from fault
 
 
 def _open(name: str) -> Any:
     # rasterio casts nodata values that the dtype cannot hold.
-    with np.errstate(over="ignore"), understood():
+    with np.errstate(over="ignore"), as_rasterio_errors():
         # geochange wrote the text of a virtual raster, so it is safe although it may name URLs.
         is_name = not name.startswith("<")
         return open_picture_file(name) if is_name and is_remote(name) else rasterio.open(name)
 
 
-_made: dict[str, VirtualFile] = {}
+_virtual_files: dict[str, VirtualFile] = {}
 """Virtual rasters of several files that this process has created, by name."""
 
 
@@ -159,42 +167,45 @@ def _gdal_name(path: str) -> str:
     maker = make_stack if is_stack(path) else make_tileset if is_tileset(path) else None
     if maker is None:
         return path
-    made = _made.get(path)
+    made = _virtual_files.get(path)
     if made is None:
-        made = _made.setdefault(path, maker(path, opened))
+        made = _virtual_files.setdefault(path, maker(path, opened))
     return made.name
 
 
-def forget(path: str) -> None:
+def forget_virtual(path: str) -> None:
     """Forget the virtual raster of a name, so that it is created anew."""
-    _made.pop(path, None)
+    _virtual_files.pop(path, None)
 
 
-def inspect(path: str | os.PathLike[str]) -> RasterInfo:
+def inspect_raster(path: str | os.PathLike[str]) -> RasterInfo:
     """Read the metadata of a raster, and test that its first and last pixels are readable.
 
     Raises InputError if it is not a raster, has no georeference, or is truncated.
     """
     name = os.fspath(path)
-    forget(name)  # its files may have changed
+    forget_virtual(name)  # its files may have changed
     # geochange refuses a missing georeference itself, so rasterio's warning is not needed. Files
     # on servers are not taken from GDAL's cache, because they may have changed.
-    with QUIET, retry.Handle(lambda: opened(name, **NOT_REMEMBERED)) as handle:
+    with (
+        IGNORE_GEOREFERENCE_WARNINGS,
+        retry.Handle(lambda: opened(name, **NO_NEGATIVE_CACHE)) as handle,
+    ):
         try:
-            with understood():
+            with as_rasterio_errors():
                 info = _describe(name, handle.dataset)
         except RasterioError as error:
-            raise InputError(why_unopened(name, error)) from error
+            raise InputError(explain_open_failure(name, error)) from error
         warn_far_from_use(name, info.grid)
-        refuse_blocks(name, info.block_px, info.reading_bytes)
-        _prove_complete(info, handle)
+        refuse_large_blocks(name, info.block_px, info.reading_bytes)
+        _check_complete(info, handle)
     return info
 
 
 def inspect_grid(path: str) -> Grid:
     """The grid of any raster, also of one with a palette. Raises InputError."""
-    forget(path)
-    with QUIET, opened(path, **NOT_REMEMBERED) as dataset:
+    forget_virtual(path)
+    with IGNORE_GEOREFERENCE_WARNINGS, opened(path, **NO_NEGATIVE_CACHE) as dataset:
         refuse_container(path, dataset)
         return read_grid(path, dataset)
 
@@ -209,26 +220,28 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
         bands=bands,
         overviews=_overviews(dataset),
         # The list of files is left out for mosaics: it would be sent with every task.
-        files=() if path in _made else tuple(dataset.files),
+        files=() if path in _virtual_files else tuple(dataset.files),
         block_px=_block_px(dataset),
         blurred=dataset.driver == "VRT" or any(band.mask is not None for band in bands),
-        acquired=_made[path].acquired
-        if path in _made
+        acquired=_virtual_files[path].acquired
+        if path in _virtual_files
         else acquisition_of({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path),
-        reading_bytes=_made[path].reading_bytes if path in _made else reading_bytes(dataset),
+        reading_bytes=_virtual_files[path].reading_bytes
+        if path in _virtual_files
+        else reading_bytes(dataset),
     )
 
 
 def _refuse_unusable(path: str, bands: list[BandInfo]) -> None:
     """Refuse a raster without any band that can be compared. Raises InputError."""
-    whys = [why_unusable(band) for band in bands]
+    whys = [explain_unusable_band(band) for band in bands]
     if not whys:
         raise InputError(f"{path}: holds only alpha; export its colours")
     if all(whys):
         raise InputError(f"{path}: {whys[0]}")
 
 
-def why_unusable(band: BandInfo) -> str | None:
+def explain_unusable_band(band: BandInfo) -> str | None:
     """Why the values of a band cannot be compared, with a cure; None if they can."""
     if band.role == "palette":
         return (
@@ -250,7 +263,7 @@ def _block_px(dataset: Any) -> tuple[int, int]:
     return min(rows, dataset.height), min(cols, dataset.width)
 
 
-def _prove_complete(info: RasterInfo, handle: retry.Handle) -> None:
+def _check_complete(info: RasterInfo, handle: retry.Handle) -> None:
     """Read the first and the last pixel. A truncated download lacks the last one.
 
     Huge blocks are not read here; their errors are reported when a run reads them.

@@ -20,7 +20,7 @@ Photo = NDArray[np.uint8]
 Rings = Sequence[NDArray[np.float64]]
 """The rings of one polygon, the outer first: (point, 2) of (x, y) in pixels of the picture."""
 
-FINER = 2
+OVERSAMPLING = 2
 """Oversampling: lines are drawn so much larger and then shrunk, which smooths them."""
 
 FILL_ALPHA = 100
@@ -29,10 +29,10 @@ CASING = 2
 """How much wider the casing is than its line, in oversampled pixels."""
 LIGHT, DARK = (255, 255, 255, 210), (40, 20, 10, 210)
 
-LONGEST_BAR = 0.3
+MAX_BAR_SHARE = 0.3
 """The largest share of a picture's width that the scale bar takes."""
 
-CASED = 8
+LEAST_CASED_LINES = 8
 """Polygons smaller than so many line widths have no casing, which would hide them."""
 
 
@@ -51,20 +51,20 @@ class Overlay:
 
     def __post_init__(self) -> None:
         rows, cols = self.shape
-        self.image = Image.new("RGBA", (cols * FINER, rows * FINER), (0, 0, 0, 0))
+        self.image = Image.new("RGBA", (cols * OVERSAMPLING, rows * OVERSAMPLING), (0, 0, 0, 0))
 
     def add(self, polygons: Sequence[Rings], colours: Sequence[int]) -> None:
         """Draw polygons, each in the colour of its number."""
         draw = ImageDraw.Draw(self.image)
         for rings, colour in zip(polygons, colours, strict=True):
-            self._polygon(draw, [ring * FINER for ring in rings], self.colours[colour])
+            self._polygon(draw, [ring * OVERSAMPLING for ring in rings], self.colours[colour])
 
     def add_specks(self, points: NDArray[np.float64], colours: NDArray[np.int64]) -> None:
         """Draw polygons smaller than a pixel of the picture, all at once: (point, 2) of (x, y)."""
         draw = ImageDraw.Draw(self.image)
         for number in np.unique(colours):
-            corners = np.floor(points[colours == number] * FINER).astype(int)
-            square = corners[:, None] + np.indices((FINER, FINER)).reshape(2, -1).T
+            corners = np.floor(points[colours == number] * OVERSAMPLING).astype(int)
+            square = corners[:, None] + np.indices((OVERSAMPLING, OVERSAMPLING)).reshape(2, -1).T
             draw.point(square.ravel().tolist(), fill=(*self.colours[number], 255))
 
     def _polygon(self, draw: ImageDraw.ImageDraw, rings: Rings, colour: Colour) -> None:
@@ -72,8 +72,8 @@ class Overlay:
         if self.filled:
             self._fill(rings, low, high, colour)
         lines = [list(map(tuple, ring.tolist())) for ring in rings]
-        width = round(self.line_px * FINER)
-        if (high - low).max() > CASED * width:
+        width = round(self.line_px * OVERSAMPLING)
+        if (high - low).max() > LEAST_CASED_LINES * width:
             casing = DARK if _luma(colour) > 128 else LIGHT
             for line in lines:
                 draw.line(line, fill=casing, width=width + CASING, joint="curve")
@@ -111,14 +111,14 @@ def _luma(colour: Colour) -> float:
     return 0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2]
 
 
-def sized(photo: Photo, shape: tuple[int, int]) -> Image.Image:
+def resize_photo(photo: Photo, shape: tuple[int, int]) -> Image.Image:
     """A photo resized to `shape` (rows, cols)."""
     picture = Image.fromarray(photo)
     size = (shape[1], shape[0])
     return picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC)
 
 
-def muted(picture: Image.Image) -> Image.Image:
+def desaturate(picture: Image.Image) -> Image.Image:
     """The picture pale and nearly grey, as a background for drawings."""
     bright = ImageOps.autocontrast(picture, cutoff=1)
     grey = Image.blend(bright, bright.convert("L").convert("RGB"), 0.7)
@@ -126,19 +126,21 @@ def muted(picture: Image.Image) -> Image.Image:
 
 
 @dataclass(frozen=True)
-class Scale:
+class ScaleBar:
     """A scale bar: its label, and the share of a picture's width that it takes."""
 
     label: str
     share: float
 
 
-def scale_of(width_m: float) -> Scale | None:
+def scale_bar_of(width_m: float) -> ScaleBar | None:
     """The scale bar of a picture of so much ground; None where its width is unknown."""
     if not (math.isfinite(width_m) and width_m > 0):
         return None
-    metres = round_length(width_m * LONGEST_BAR)
-    return Scale(f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m", metres / width_m)
+    metres = round_length(width_m * MAX_BAR_SHARE)
+    return ScaleBar(
+        f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m", metres / width_m
+    )
 
 
 def round_length(most: float) -> float:
@@ -156,7 +158,7 @@ class Picture:
     height: int
 
 
-def embedded(picture: Image.Image, quality: int = 82) -> Picture:
+def as_data_uri(picture: Image.Image, quality: int = 82) -> Picture:
     """A JPEG as a data URI; drawn lines keep their colours at full resolution."""
     packed = io.BytesIO()
     drawn = quality > 85

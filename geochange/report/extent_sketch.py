@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from geochange.report.facts import Place, Ring
+from geochange.report.facts import GroundPlace, Ring
 
 WIDTH, HEIGHT, MARGIN = 260.0, 170.0, 14.0
 
@@ -25,7 +25,7 @@ def _middle(ring: Ring) -> float:
     return (min(x for x, _ in ring) + max(x for x, _ in ring)) / 2
 
 
-def sketch_of(place: Place) -> Sketch | None:
+def sketch_of(place: GroundPlace) -> Sketch | None:
     """The outlines of both rasters and of their common ground; None where they have no lon/lat."""
     rings = (place.outline_before, place.outline_after, place.outline)
     if not all(rings):

@@ -6,17 +6,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from geochange.raster.sources.band_stack import PLUS, names_in
+from geochange.raster.sources.band_stack import STACK_SEPARATOR, split_stack
 
 Point = tuple[float, float]
 Ring = tuple[Point, ...]
 
-SEVERAL = PLUS
+PATH_SEPARATOR = STACK_SEPARATOR
 """Between the paths of a raster of several files."""
 
 
 @dataclass(frozen=True)
-class Place:
+class GroundPlace:
     """Where the pair lies.
 
     Outlines are rings of (longitude, latitude), empty where there is no lon/lat.
@@ -55,16 +55,16 @@ class Source:
     @property
     def name(self) -> str:
         """The last part of its path or URL, or of each."""
-        return SEVERAL.join(PurePosixPath(part).name or part for part in self.parts)
+        return PATH_SEPARATOR.join(PurePosixPath(part).name or part for part in self.parts)
 
     @property
     def parts(self) -> list[str]:
         """The paths of all rasters."""
-        return names_in(self.path)
+        return split_stack(self.path)
 
 
 @dataclass(frozen=True)
-class Group:
+class ChangeGroup:
     """A group of changes: its name, their number and area."""
 
     name: str
@@ -114,12 +114,12 @@ class Facts:
     title: str
     before: Source
     after: Source
-    place: Place
+    place: GroundPlace
     polygons: int
     changed_m2: float
     threshold: float
-    by_change: tuple[Group, ...]
-    by_size: tuple[Group, ...]
+    by_change: tuple[ChangeGroup, ...]
+    by_size: tuple[ChangeGroup, ...]
     histogram: tuple[int, ...]
     top: tuple[Change, ...]
     warnings: tuple[str, ...]

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from geochange import __version__, formatting
-from geochange.report.canvas import Picture, Scale
+from geochange.report.canvas import Picture, ScaleBar
 from geochange.report.extent_sketch import sketch_of
 from geochange.report.facts import Facts
 
@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Shade:
+class ConfidenceColour:
     """A step of the legend: its label, its lower bound (0 to 1), and its CSS colour."""
 
     label: str
@@ -31,7 +31,7 @@ class Shade:
 
 
 @dataclass(frozen=True)
-class Pictures:
+class PagePictures:
     """The pictures of a page: of the whole scene, and of each of the top changes.
 
     scale: of the scene; None where lengths are unknown. top: before, after and outline of each
@@ -41,12 +41,12 @@ class Pictures:
     before: Picture
     after: Picture
     changes: Picture
-    scale: Scale | None
+    scale: ScaleBar | None
     top: Sequence[tuple[Picture, Picture, Picture]]
     sparse: bool = False
 
 
-def render(facts: Facts, pictures: Pictures | None, shades: Sequence[Shade]) -> str:
+def render(facts: Facts, pictures: PagePictures | None, shades: Sequence[ConfidenceColour]) -> str:
     """The page as text; every value of the run is escaped.
 
     pictures: None where the rasters can no longer be read.
@@ -59,12 +59,12 @@ def render(facts: Facts, pictures: Pictures | None, shades: Sequence[Shade]) -> 
         # Our own file, without values from outside.
         css=Markup((HERE / "page.css").read_text("utf-8")),
         version=__version__,
-        most=_most(facts),
+        most=_bar_maxima(facts),
     )
 
 
 @lru_cache(4)
-def _template(shades: tuple[Shade, ...]) -> Template:
+def _template(shades: tuple[ConfidenceColour, ...]) -> Template:
     """The template of the page. To compile it takes as long as to write the files of a small run."""
     environment = Environment(
         loader=FileSystemLoader(HERE),
@@ -86,11 +86,11 @@ def _template(shades: tuple[Shade, ...]) -> Template:
     return environment.get_template("page.html.j2")
 
 
-def _shade(value: float, shades: Sequence[Shade]) -> Shade:
+def _shade(value: float, shades: Sequence[ConfidenceColour]) -> ConfidenceColour:
     return max((shade for shade in shades if shade.lower <= value), key=lambda each: each.lower)
 
 
-def _most(facts: Facts) -> dict[str, float]:
+def _bar_maxima(facts: Facts) -> dict[str, float]:
     """The value of the longest bar of each chart."""
     return {
         "change": max((group.area_m2 for group in facts.by_change), default=0) or 1,

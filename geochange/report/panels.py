@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from geochange.drawing import FAINT, INK, PAPER, Colour, fit, font
-from geochange.report.canvas import Scale
+from geochange.drawing import FAINT, INK, PAPER, Colour, fit_text, font
+from geochange.report.canvas import ScaleBar
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def side_by_side(
     subtitle: str,
     panels: Sequence[Panel],
     legend: Sequence[tuple[str, Colour]],
-    scale: Scale | None,
+    scale: ScaleBar | None,
 ) -> Image.Image:
     """The panels in a row, all of one size, on white."""
     width, height = panels[0].picture.size
@@ -36,10 +36,10 @@ def side_by_side(
     sheet = Image.new("RGB", (total, above + height + below), PAPER)
     draw = ImageDraw.Draw(sheet)
     large = font(round(text * 1.7))
-    draw.text((margin, text), fit(title, total - 2 * margin, large), INK, large)
+    draw.text((margin, text), fit_text(title, total - 2 * margin, large), INK, large)
     small = font(text)
     place = (margin, round(text * 3.2))
-    _write(draw, place, fit(subtitle, total - 2 * margin, small), text)
+    _write(draw, place, fit_text(subtitle, total - 2 * margin, small), text)
     for number, panel in enumerate(panels):
         left = margin + number * (width + gap)
         _label(draw, panel, (left, above - round(text * 1.6)), width, text)
@@ -71,7 +71,9 @@ def _label(
     for shift in (0, 0.6):
         draw.text((left + shift, top), panel.name, INK, letters)
     taken = letters.getlength(panel.name) + text * 0.7
-    draw.text((left + taken, top), fit(panel.note, round(width - taken), letters), FAINT, letters)
+    draw.text(
+        (left + taken, top), fit_text(panel.note, round(width - taken), letters), FAINT, letters
+    )
 
 
 def _legend(
@@ -92,7 +94,7 @@ def _legend(
 
 def _scale(
     draw: ImageDraw.ImageDraw,
-    scale: Scale | None,
+    scale: ScaleBar | None,
     corner: tuple[int, int],
     width: int,
     text: int,

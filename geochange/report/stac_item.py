@@ -12,8 +12,8 @@ from urllib.parse import quote
 import pystac
 from pystac.extensions.projection import ProjectionExtension
 
-from geochange.files.archives import file_behind
-from geochange.raster.sources.mosaic import is_tileset
+from geochange.files.archives import file_on_disk
+from geochange.raster.sources.tile_set import is_tileset
 from geochange.report.facts import Facts, Source
 
 MEDIA_TYPES = {
@@ -157,5 +157,5 @@ def _at(text: str) -> str:
 def _addresses(source: Source) -> list[str]:
     """The URLs of its rasters; tile sets named by a pattern have none."""
     single = [part for part in source.parts if not is_tileset(part)]
-    paths = [(part, file_behind(part)) for part in single]
+    paths = [(part, file_on_disk(part)) for part in single]
     return [path.as_uri() if path.is_absolute() else quote(part, ":/?&=%") for part, path in paths]

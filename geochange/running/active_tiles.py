@@ -1,4 +1,4 @@
-"""Scope: the part of a plan that is processed: all of it, or the part that an area touches."""
+"""Active tiles: the part of a plan that is processed: all of it, or the part that an area touches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from geochange.vector.aoi import AreaOfInterest
 
 
 @dataclass(frozen=True)
-class Scope:
+class ActiveTiles:
     """The tiles that are inferred, and the output blocks that are stitched from them.
 
     All tiles that hold a pixel of the area are inferred. So leaving out the others changes nothing
@@ -128,7 +128,7 @@ def register_area(area: AreaOfInterest) -> str:
     return area.digest
 
 
-def keep_area(digest: str, folder: Path) -> None:
+def store_area(digest: str, folder: Path) -> None:
     """Write a registered area into a work folder, for the other processes of a run."""
     write_checksummed(folder / AREA_FILE, _areas[digest].to_bytes())
 

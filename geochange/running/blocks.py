@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import BinaryIO
 
-from geochange.mosaic.release import LogitRelease
-from geochange.mosaic.schedule import Client, Job, run_bounded
+from geochange.mosaic.dask_jobs import Client, Job, run_bounded
+from geochange.mosaic.logit_release import LogitRelease
 from geochange.progress import Progress
+from geochange.running.active_tiles import ActiveTiles
 from geochange.running.raster_writer import RasterWriter
 from geochange.running.read_failures import ReadFailures
-from geochange.running.scope import Scope
 from geochange.running.tasks import RunSpec, jobs
-from geochange.vector.tracing.join import RegionJoiner
-from geochange.vector.tracing.regions import BlockRegions, unseen
-from geochange.vector.tracing.spill import RegionFile, RegionSpill
+from geochange.vector.tracing.join_across_blocks import RegionJoiner
+from geochange.vector.tracing.region_file import RegionFile, RegionFileWriter
+from geochange.vector.tracing.regions import BlockRegions, empty_block
 
 
 def process_blocks(
@@ -31,15 +31,15 @@ def process_blocks(
     Blocks that cannot be read are skipped. When all others are done, they raise a RunError that names
     them. raster: gets each output block whose probability is stored.
     """
-    yard = _BlockLoop(work, RegionSpill(outlines), keep_logits, progress, raster)
-    yard.leave_out()
+    yard = _BlockProgress(work, RegionFileWriter(outlines), keep_logits, progress, raster)
+    yard.skip_inactive()
     faults = ReadFailures(work.pair)
 
     def take(job: Job, answer: int | BlockRegions) -> None:
         if isinstance(answer, BlockRegions):
             yard.finished(job, answer)
         else:
-            faults.note_success()
+            faults.record_success()
             yard.inferred(answer)
 
     run_bounded(client, jobs(work), take, faults.tolerate)
@@ -49,43 +49,43 @@ def process_blocks(
 
 
 @dataclass
-class _BlockLoop:
+class _BlockProgress:
     """Collects the results of workers in any order."""
 
     work: RunSpec
-    spill: RegionSpill
+    spill: RegionFileWriter
     keep_logits: bool
     progress: Progress
     raster: RasterWriter
     joiner: RegionJoiner = field(init=False)
     release: LogitRelease = field(init=False)
-    scope: Scope = field(init=False)
+    active_tiles: ActiveTiles = field(init=False)
     tiles: int = 0
     pixels: int = 0
 
     def __post_init__(self) -> None:
         self.joiner = RegionJoiner(self.work.plan.shape)
-        self.scope = self.work.scope
-        self.release = LogitRelease(self.work.logits, self.scope)
+        self.active_tiles = self.work.active_tiles
+        self.release = LogitRelease(self.work.logits, self.active_tiles)
         for stage in ("infer", "polygons"):
-            self.progress(stage, 0, self.scope.pixels)
+            self.progress(stage, 0, self.active_tiles.pixels)
 
-    def leave_out(self) -> None:
+    def skip_inactive(self) -> None:
         """Tell the joiner which output blocks are skipped."""
-        if self.scope.area is None:
+        if self.active_tiles.area is None:
             return
         plan = self.work.plan
-        worked = set(self.scope.outputs())
+        worked = set(self.active_tiles.outputs())
         rows, cols = plan.outputs
         for output in product(range(rows), range(cols)):
             if output not in worked:
-                self.joiner.add(unseen(plan.output_window(output)))
+                self.joiner.add(empty_block(plan.output_window(output)))
 
     def inferred(self, tiles: int) -> None:
         """Note that the logits of a block of tiles are stored."""
         self.tiles += tiles
-        total = self.scope.pixels
-        self.progress("infer", total * self.tiles // self.scope.counts[0], total)
+        total = self.active_tiles.pixels
+        self.progress("infer", total * self.tiles // self.active_tiles.counts[0], total)
 
     def finished(self, job: Job, regions: BlockRegions) -> None:
         """Note that an output block is stitched, stored and traced."""
@@ -94,4 +94,4 @@ class _BlockLoop:
         if not self.keep_logits:
             self.release.finished(job.arguments[1])
         self.pixels += regions.window.pixels
-        self.progress("polygons", self.pixels, self.scope.pixels)
+        self.progress("polygons", self.pixels, self.active_tiles.pixels)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.errors import InputError, OptionError
-from geochange.grid.probability import FULL
+from geochange.grid.probability import MAX_BYTE
 from geochange.models.confidence import (
     USUAL_LEAST,
     ConfidenceRule,
@@ -42,7 +42,7 @@ class Confidence:
 
     def _of(self, rows: Table) -> NDArray[np.float64]:
         pixels, corners = (rows[name].astype(np.float64) for name in ("pixels", "corners"))
-        mean, peak = rows["total"] / pixels / FULL, rows["peak"] / FULL
+        mean, peak = rows["total"] / pixels / MAX_BYTE, rows["peak"] / MAX_BYTE
         return confidence_of(features_of(mean, peak, pixels, corners), self.weights)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from geochange.errors import OutputError, RunError
 from geochange.grid.tiling import Axis, TilePlan
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Error numbers for a full disk, an exhausted quota and a file at its size limit."""
 
 LOGIT_BYTES, SCORE_BYTES, PROBABILITY_BYTES, LAND_BYTES = 2, 4, 1, 2
@@ -69,7 +69,7 @@ def disk_space_of(
     seen = tiles * plan.tile_px**2 * LAND_BYTES if land else 0
     probability = int(plan.full_window.pixels * share) * PROBABILITY_BYTES
     early = int(plan.full_window.pixels * PLAIN_BYTES) if writes_early(plan) else 0
-    front = logits if keep_work else min(logits, front_tiles(plan, in_flight) * tile)
+    front = logits if keep_work else min(logits, most_waiting_tiles(plan, in_flight) * tile)
     outlines = int(plan.full_window.pixels * OUTLINE_BYTES)
     raster = int(plan.full_window.pixels * (PLAIN_BYTES + COG_BYTES))
     kept = logits if keep_work else 0
@@ -86,7 +86,7 @@ def writes_early(plan: TilePlan) -> bool:
     return plan.full_window.pixels >= EARLY_PX and blocks >= EARLY_BLOCKS
 
 
-def front_tiles(plan: TilePlan, in_flight: int) -> int:
+def most_waiting_tiles(plan: TilePlan, in_flight: int) -> int:
     """The largest number of tiles that wait for the last output block that gathers from them.
 
     Blocks come row by row. Those of the row above still wait, except for columns that are done.
@@ -113,18 +113,18 @@ def check_space(space: DiskSpace, folder: Path, work_folder: Path) -> None:
     there = shutil.disk_usage(folder).free + size_of(work_folder)
     if space.peak > there:
         raise OutputError(
-            f"{folder}: the run needs {as_gb(space.peak)} while it works and there are "
-            f"{as_gb(there)}; free some space, or put --out on another disk"
+            f"{folder}: the run needs {size_text(space.peak)} while it works and there are "
+            f"{size_text(there)}; free some space, or put --out on another disk"
         )
 
 
 @contextmanager
-def room_in(folder: Path) -> Iterator[None]:
+def as_disk_full_error(folder: Path) -> Iterator[None]:
     """Turn a full disk into a RunError, because the run can resume when the user has freed space."""
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno not in DISK_FULL_ERRNOS:
             raise
         raise RunError(
             f"cannot write in {folder} ({error.strerror}): check the free space there"
@@ -143,6 +143,6 @@ def size_of(folder: Path) -> int:
     return total
 
 
-def as_gb(size: float) -> str:
+def size_text(size: float) -> str:
     """Bytes in a readable unit."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -12,7 +12,7 @@ from geochange.raster.aligned import AlignedRaster
 from geochange.raster.pair import RasterPair
 from geochange.raster.reader import CACHE_MB
 from geochange.raster.scene.radiometry import Radiometry, working_dtype
-from geochange.running.disk_space import as_gb
+from geochange.running.disk_space import size_text
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ STRETCH_COPIES = 2
 LARGE_BLOCK = 2**24
 """Blocks of up to this size in bytes are counted with GDAL's cache."""
 
-MAY_TAKE = 0.6
+DEFAULT_MEMORY_SHARE = 0.6
 """The default share of the machine's memory that a run may use."""
 
 
@@ -65,7 +65,7 @@ class MemoryBudget:
                 return fitting
         least = replace(self, threads=1).peak
         raise OptionError(
-            f"--max-memory {limit / 1e9:.1f}: the run takes {as_gb(least)} with one thread; allow it "
+            f"--max-memory {limit / 1e9:.1f}: the run takes {size_text(least)} with one thread; allow it "
             "more, or use a smaller --block, --batch or --tile, or fewer --workers"
         )
 
@@ -93,15 +93,15 @@ def reading_bytes(pair: RasterPair) -> int:
     return sum(size for size in sizes if size > LARGE_BLOCK)
 
 
-def check_reading(pair: RasterPair, limit_gb: float | None) -> None:
+def check_read_memory(pair: RasterPair, limit_gb: float | None) -> None:
     """Refuse a pair if one thread cannot read a pixel within the limit. Raises OptionError."""
     needed = resident_bytes() + reading_bytes(pair)
-    limit = machine_bytes() * MAY_TAKE if limit_gb is None else limit_gb * 1e9
+    limit = machine_bytes() * DEFAULT_MEMORY_SHARE if limit_gb is None else limit_gb * 1e9
     if reading_bytes(pair) and needed > limit:
         date = max((pair.before, pair.after), key=lambda date: date.info.reading_bytes)
         raise OptionError(
             f"--max-memory {limit / 1e9:.1f}: to read any pixel of {date.info.path} takes "
-            f"{as_gb(date.info.reading_bytes)}, because its blocks are large; write it in tiles "
+            f"{size_text(date.info.reading_bytes)}, because its blocks are large; write it in tiles "
             "first (gdal_translate -co TILED=YES), or allow more"
         )
 
@@ -121,15 +121,18 @@ def cache_bytes(pair: RasterPair) -> int:
     return min(CACHE_MB * 2**20, pair.grid.full_window.pixels * pixel)
 
 
-def check_limit(budget: MemoryBudget, limit_gb: float | None, machine: int) -> MemoryBudget:
-    """The run with as many threads as the limit, or MAY_TAKE of the machine, allows.
+def fit_threads(budget: MemoryBudget, limit_gb: float | None, machine: int) -> MemoryBudget:
+    """The run with as many threads as the limit, or DEFAULT_MEMORY_SHARE of the machine, allows.
 
     Raises OptionError if not even one fits.
     """
-    limit = machine * MAY_TAKE if limit_gb is None else limit_gb * 1e9
+    limit = machine * DEFAULT_MEMORY_SHARE if limit_gb is None else limit_gb * 1e9
     fitting = budget.within(int(limit))
     if fitting.threads < budget.threads:
         logger.warning(
-            "%d of %d threads fit into %s of memory", fitting.threads, budget.threads, as_gb(limit)
+            "%d of %d threads fit into %s of memory",
+            fitting.threads,
+            budget.threads,
+            size_text(limit),
         )
     return fitting

@@ -12,16 +12,16 @@ from scipy.sparse import csr_array
 
 from geochange.errors import OptionError
 from geochange.grid.tiling import Index
-from geochange.models.protocol import ALWAYS, NamingRule
-from geochange.mosaic.store import ScoreStore
+from geochange.models.protocol import ALWAYS_NAME, NamingRule
+from geochange.mosaic.stores import ScoreStore
 from geochange.vector.changes import ChangeNames
-from geochange.vector.tracing.overlap import Overlap, overlaps
+from geochange.vector.tracing.overlap import Overlap, count_overlaps
 from geochange.vector.tracing.regions import Ints, Regions
 
-UNIT = 1 << 20
+SCORE_UNIT = 1 << 20
 """Scores are summed as integers in units of about a millionth, so sums are exact in any order."""
 
-NEAR = 3
+MAX_SUGGESTIONS = 3
 """The number of similar names that are suggested for an unknown name."""
 
 
@@ -39,7 +39,7 @@ class ChangeNamer:
 
     scores: ScoreStore
     only: frozenset[str] | None = None
-    rule: NamingRule = ALWAYS
+    rule: NamingRule = ALWAYS_NAME
 
     def __call__(self, regions: Regions) -> ChangeNames:
         """The names of regions, and which of them are wanted."""
@@ -53,7 +53,7 @@ class ChangeNamer:
         attributes = {
             "before_class": before,
             "after_class": after,
-            "change": [_told(*both) for both in zip(before, after, strict=True)],
+            "change": [_change_text(*both) for both in zip(before, after, strict=True)],
             "before_score": top[:, 0],
             "after_score": top[:, 1],
         }
@@ -79,11 +79,11 @@ class ChangeNamer:
         classes = len(self.scores.classes)
         # The last column counts the pixels in scored tiles.
         sums = np.zeros((len(regions), 2 * classes + 1), np.int64)
-        for found in overlaps(regions, self.scores.plan):
+        for found in count_overlaps(regions, self.scores.plan):
             for block, part in self._by_block(found):
                 self._add(sums, block, part)
         pixels = np.where(sums[:, -1] > 0, sums[:, -1], np.nan)
-        means: NDArray[np.float64] = sums[:, :-1] / pixels[:, None] / UNIT
+        means: NDArray[np.float64] = sums[:, :-1] / pixels[:, None] / SCORE_UNIT
         return means.reshape(-1, 2, classes)
 
     def _by_block(self, found: Overlap) -> Iterator[tuple[Index, Overlap]]:
@@ -101,7 +101,7 @@ class ChangeNamer:
         rows, cols = self.scores.plan.block_tile_ranges(block)
         scores = self.scores.get(rows, cols).reshape(len(rows) * len(cols), -1)
         scored = np.asarray(np.isfinite(scores).all(axis=1))
-        units = np.rint(np.where(scored[:, None], scores, 0).astype(np.float64) * UNIT)
+        units = np.rint(np.where(scored[:, None], scores, 0).astype(np.float64) * SCORE_UNIT)
         columns = np.column_stack([units.astype(np.int64), scored])
         tile = (part.tile_row - rows.start) * len(cols) + part.tile_col - cols.start
         owner, place = np.unique(part.region, return_inverse=True)
@@ -109,7 +109,7 @@ class ChangeNamer:
         sums[owner] += shared @ columns
 
 
-SAID = 0.5
+LEAST_LAND_SHARE = 0.5
 """A class is assigned if it covers more than this share of the pixels of a region."""
 
 
@@ -129,12 +129,12 @@ class LandNamer:
         pixels = np.maximum(1, regions.rows["pixels"])[:, None]
         share, best = land.max(axis=2, initial=0) / pixels, land.argmax(axis=2)
         names = np.array(self.classes, dtype=np.object_)[best]
-        names[share <= SAID] = None
-        score = np.where(share > SAID, share, np.nan)
+        names[share <= LEAST_LAND_SHARE] = None
+        score = np.where(share > LEAST_LAND_SHARE, share, np.nan)
         attributes = {
             "before_class": names[:, 0],
             "after_class": names[:, 1],
-            "change": [_told(*both) for both in names.tolist()],
+            "change": [_change_text(*both) for both in names.tolist()],
             "before_score": score[:, 0],
             "after_score": score[:, 1],
         }
@@ -154,7 +154,7 @@ def _meanings(
     return [np.array(numbers, np.int64) for numbers in found.values()]
 
 
-def _told(before: str | None, after: str | None) -> str | None:
+def _change_text(before: str | None, after: str | None) -> str | None:
     """The change as text. Most changes are smaller than a tile, whose class may not change."""
     if before is None or after is None:
         return None
@@ -162,7 +162,7 @@ def _told(before: str | None, after: str | None) -> str | None:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenClasses:
     """The classes of `--only`. land: by pixel. places: by tile.
 
     At most one of them has classes. Without `--only` both are empty.
@@ -172,16 +172,18 @@ class Chosen:
     places: frozenset[str] | None = None
 
 
-def chosen(only: str | None, classes: tuple[str, ...], land: tuple[str, ...]) -> Chosen:
+def choose_classes(
+    only: str | None, classes: tuple[str, ...], land: tuple[str, ...]
+) -> ChosenClasses:
     """The classes of `--only`: land classes by pixel, or class names by tile.
 
     classes: the names that the model scores by tile. land: its land classes by pixel, which have
     priority. Raises OptionError.
     """
     if only is None or not land:
-        return Chosen(places=chosen_classes(only, classes))
+        return ChosenClasses(places=parse_class_names(only, classes))
     every = (*land, *(name for name in classes if name not in land))
-    asked = chosen_classes(only, every) or frozenset()
+    asked = parse_class_names(only, every) or frozenset()
     pixels = tuple(name for name in land if name in asked)
     places = sorted(asked - set(pixels))
     if pixels and places:
@@ -189,10 +191,10 @@ def chosen(only: str | None, classes: tuple[str, ...], land: tuple[str, ...]) ->
             f"--only {only}: {pixels[0]} is seen by pixel and {places[0]} by the place around it; "
             "name only those of one kind"
         )
-    return Chosen(pixels, frozenset(places) or None)
+    return ChosenClasses(pixels, frozenset(places) or None)
 
 
-def chosen_classes(only: str | None, classes: tuple[str, ...]) -> frozenset[str] | None:
+def parse_class_names(only: str | None, classes: tuple[str, ...]) -> frozenset[str] | None:
     """The classes that `--only` names, separated by commas, in any case. Raises OptionError.
 
     classes: the names that the model scores; empty if it has none.
@@ -208,16 +210,16 @@ def chosen_classes(only: str | None, classes: tuple[str, ...]) -> frozenset[str]
     asked = [" ".join(word.split()) for word in only.split(",") if word.strip()]
     for word in asked:
         if word.casefold() not in known:
-            raise OptionError(f"--only {word}: not in the vocabulary; {_near(word, known)}")
+            raise OptionError(f"--only {word}: not in the vocabulary; {_suggestions(word, known)}")
     if not asked:
         raise OptionError("--only: names no class; write it like building,road")
     return frozenset(known[word.casefold()] for word in asked)
 
 
-def _near(word: str, known: dict[str, str]) -> str:
+def _suggestions(word: str, known: dict[str, str]) -> str:
     word = word.casefold()
-    alike = get_close_matches(word, known, NEAR, 0.6)
+    alike = get_close_matches(word, known, MAX_SUGGESTIONS, 0.6)
     alike += [name for name in known if word in name and name not in alike]
     if alike:
-        return f"did you mean {' or '.join(known[name] for name in alike[:NEAR])}?"
+        return f"did you mean {' or '.join(known[name] for name in alike[:MAX_SUGGESTIONS])}?"
     return f"it has {', '.join(known.values())}"

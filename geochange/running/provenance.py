@@ -15,17 +15,17 @@ from typing import Any
 from geochange import __version__
 from geochange.errors import RunError
 from geochange.inputs.checked_run import CheckedRun
-from geochange.raster.access.unreadable import NOTHING_UNREADABLE, Unreadable
+from geochange.raster.access.unreadable_areas import NOTHING_UNREADABLE, UnreadableAreas
 from geochange.raster.fingerprint import fingerprint_of
 from geochange.raster.pair import RasterPair
 from geochange.running.tasks import RunSpec
-from geochange.running.work_folder import STORES
+from geochange.running.work_folder import STORE_FORMAT_KEY
 
 PACKAGES = ("torch", "rasterio", "shapely", "geopandas", "dask", "zarr", "numpy")
 
 
 @dataclass(frozen=True)
-class Clock:
+class StageClock:
     """The start of a run, and the seconds of its stages."""
 
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -54,7 +54,7 @@ def fingerprint(work: RunSpec) -> dict[str, Any]:
     """Everything that logits and probabilities of a run depend on, as values for JSON."""
     return {
         "geochange": __version__,
-        STORES: "crc32c",
+        STORE_FORMAT_KEY: "crc32c",
         "inputs": inputs(work.pair),
         "bands": [work.pair.before.bands, work.pair.after.bands],
         "crs": work.pair.grid.crs.to_wkt(),
@@ -74,7 +74,7 @@ def inputs(pair: RasterPair) -> list[list[Any]]:
     return [fingerprint_of(date.info) for date in (pair.before, pair.after)]
 
 
-def refuse_changed(pair: RasterPair, began: list[list[Any]]) -> None:
+def refuse_changed_inputs(pair: RasterPair, began: list[list[Any]]) -> None:
     """Raise RunError if an input changed since the run began."""
     for date, then, now in zip((pair.before, pair.after), began, inputs(pair), strict=True):
         if then != now:
@@ -93,7 +93,10 @@ def fills(pair: RasterPair) -> dict[str, dict[int, tuple[float, ...]]]:
 
 
 def record(
-    checked: CheckedRun, work: RunSpec, clock: Clock, unreadable: Unreadable = NOTHING_UNREADABLE
+    checked: CheckedRun,
+    work: RunSpec,
+    clock: StageClock,
+    unreadable: UnreadableAreas = NOTHING_UNREADABLE,
 ) -> dict[str, str]:
     """The record of the run as names and values, for the metadata of the outputs."""
     return {
@@ -117,11 +120,11 @@ def record(
         "prompting": json.dumps(vars(work.spec.prompting)),
         "model_statistics": json.dumps(dict(work.spec.statistics), sort_keys=True),
         "device": work.spec.device,
-        **stamp(clock),
+        **version_and_time(clock),
     }
 
 
-def stamp(clock: Clock) -> dict[str, str]:
+def version_and_time(clock: StageClock) -> dict[str, str]:
     """The version and the time."""
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {

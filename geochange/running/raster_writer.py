@@ -18,7 +18,7 @@ from geochange.inputs.checked_run import CheckedRun
 from geochange.progress import Progress
 from geochange.raster.output.cog import Block, write_cog
 from geochange.running.disk_space import writes_early
-from geochange.running.provenance import Clock
+from geochange.running.provenance import StageClock
 from geochange.running.tasks import RunSpec
 from geochange.vector.tracing.coverage import Coverage
 
@@ -34,7 +34,7 @@ class RasterWriter:
 
     checked: CheckedRun
     work: RunSpec
-    clock: Clock
+    clock: StageClock
     progress: Progress
     coverage: Coverage = field(init=False)
     seen_px: int = 0
@@ -76,7 +76,7 @@ class RasterWriter:
     def _write(self) -> None:
         grid, work = self.checked.pair.grid, self.work
         raster = self.checked.raster
-        with worth_going_on():
+        with as_resumable_error():
             write_cog(self._blocks(), raster, grid.shape, grid.crs, grid.transform, work.folder)
 
     def _blocks(self) -> Iterator[Block]:
@@ -97,7 +97,7 @@ class RasterWriter:
 
 
 @contextmanager
-def worth_going_on() -> Iterator[None]:
+def as_resumable_error() -> Iterator[None]:
     """Turn a failure to write into a RunError, because the work can resume."""
     try:
         yield
@@ -107,7 +107,7 @@ def worth_going_on() -> Iterator[None]:
 
 @contextmanager
 def open_raster_writer(
-    checked: CheckedRun, work: RunSpec, clock: Clock, progress: Progress
+    checked: CheckedRun, work: RunSpec, clock: StageClock, progress: Progress
 ) -> Iterator[RasterWriter]:
     """The writer of a run. It stops if the body fails."""
     raster = RasterWriter(checked, work, clock, progress)

@@ -10,12 +10,12 @@ from pathlib import Path
 from geochange.errors import RunError
 from geochange.files.checksummed import read_checksummed, remove, write_checksummed
 from geochange.grid.tiling import Index
-from geochange.inputs.read_failures import describe_failures
+from geochange.inputs.read_failure_messages import describe_failures
 from geochange.raster.access.remote import is_remote
 from geochange.raster.access.retry import TRIES
-from geochange.raster.access.unreadable import (
+from geochange.raster.access.unreadable_areas import (
     NOTHING_UNREADABLE,
-    Unreadable,
+    UnreadableAreas,
     UnreadableError,
     summarise,
 )
@@ -42,7 +42,7 @@ class FailureRecords:
             remove(self.folder)
         self.folder.mkdir(exist_ok=True)
 
-    def put(self, block: Index, unreadable: Unreadable) -> None:
+    def put(self, block: Index, unreadable: UnreadableAreas) -> None:
         """Write the record of a block atomically."""
         self.folder.mkdir(exist_ok=True)
         write_checksummed(self._file(block), json.dumps(unreadable.to_json()).encode())
@@ -55,13 +55,13 @@ class FailureRecords:
         """Whether some block has unreadable areas."""
         return bool(self.get())
 
-    def get(self) -> Unreadable:
+    def get(self) -> UnreadableAreas:
         """The unreadable areas of all blocks."""
         found = NOTHING_UNREADABLE
         for file in sorted(self.folder.glob("*.json")):
             record = read_checksummed(file)
             if record is not None:
-                found |= Unreadable.from_json(json.loads(record))
+                found |= UnreadableAreas.from_json(json.loads(record))
         return found
 
     def _file(self, block: Index) -> Path:
@@ -73,7 +73,7 @@ class ReadFailures:
     """The failures of a run so far. The run continues without the blocks that cannot be read."""
 
     pair: RasterPair
-    found: Unreadable = NOTHING_UNREADABLE
+    found: UnreadableAreas = NOTHING_UNREADABLE
     blocks: int = 0
     _in_a_row: int = field(default=0, repr=False)
 
@@ -97,11 +97,11 @@ class ReadFailures:
         dates = ((self.pair.before, self.found.before), (self.pair.after, self.found.after))
         return any(lost and is_remote(date.info.path) for date, lost in dates)
 
-    def note_success(self) -> None:
+    def record_success(self) -> None:
         """Note that a block was read."""
         self._in_a_row = 0
 
-    def raise_collected(self, unsampled: Unreadable) -> None:
+    def raise_collected(self, unsampled: UnreadableAreas) -> None:
         """Raise RunError if anything could not be read, with all areas and the cure."""
         found = self.found | unsampled
         if found:

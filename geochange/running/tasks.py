@@ -17,31 +17,31 @@ from geochange.errors import RunError
 from geochange.grid.probability import NODATA, to_bytes
 from geochange.grid.tiling import Axis, Index, TilePlan, Window
 from geochange.inputs.inspection import Inspection
-from geochange.inputs.read_failures import describe_failures
-from geochange.land import CLASSES, UNSEEN
-from geochange.memory import rise_bytes, settle
-from geochange.models import ModelSpec, kind_of, resident
+from geochange.inputs.read_failure_messages import describe_failures
+from geochange.land_cover import CLASSES, NO_LAND_CLASS
+from geochange.memory import limit_malloc_growth, peak_rise_bytes
+from geochange.models import ModelSpec, cached_model, kind_of
 from geochange.models.inference.batch_size import CPU_CHIPS
-from geochange.models.inference.predict import predict, see_land, show
-from geochange.models.protocol import ALWAYS, NamingRule, SeesLand
-from geochange.mosaic.patchwork import patch
-from geochange.mosaic.schedule import Job
+from geochange.models.inference.predict import predict, predict_land, run_model
+from geochange.models.protocol import ALWAYS_NAME, ClassifiesLand, NamingRule
+from geochange.mosaic.class_mosaic import mosaic_classes
+from geochange.mosaic.dask_jobs import Job
 from geochange.mosaic.stitch import stitch
-from geochange.mosaic.store import LOGIT_LIMIT, LandStore, LogitStore, ProbabilityStore, ScoreStore
-from geochange.raster.access.unreadable import (
+from geochange.mosaic.stores import LOGIT_LIMIT, LandStore, LogitStore, ProbabilityStore, ScoreStore
+from geochange.raster.access.unreadable_areas import (
     NOTHING_UNREADABLE,
-    Unreadable,
+    UnreadableAreas,
     UnreadableError,
     summarise,
 )
-from geochange.raster.lattice import Read
+from geochange.raster.cell_grid import PixelsAndMask
 from geochange.raster.pair import RasterPair
 from geochange.raster.scene.radiometry import Radiometry
+from geochange.running.active_tiles import ActiveTiles, area_of, store_area
 from geochange.running.confidence import UNSTATED, Confidence
 from geochange.running.read_failures import FailureRecords
-from geochange.running.scope import Scope, area_of, keep_area
 from geochange.running.thumbnails import ThumbnailStores
-from geochange.vector.tracing.regions import BlockRegions, trace
+from geochange.vector.tracing.regions import BlockRegions, trace_regions
 
 Real = TypeVar("Real", np.float16, np.float32, np.uint8)
 
@@ -72,19 +72,21 @@ class RunSpec:
     folder: Path
     classes: tuple[str, ...] = ()
     land: tuple[str, ...] = ()
-    naming: NamingRule = ALWAYS
+    naming: NamingRule = ALWAYS_NAME
     confidence: Confidence = UNSTATED
     skip_unreadable: bool = False
-    unsampled: Unreadable = NOTHING_UNREADABLE
+    unsampled: UnreadableAreas = NOTHING_UNREADABLE
     area: str | None = None
     checks: Inspection | None = None
     picture_px: int | None = None
     run: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)
 
     @property
-    def scope(self) -> Scope:
+    def active_tiles(self) -> ActiveTiles:
         """The processed part of the plan."""
-        return Scope(self.plan, None if self.area is None else area_of(self.area, self.folder))
+        return ActiveTiles(
+            self.plan, None if self.area is None else area_of(self.area, self.folder)
+        )
 
     @property
     def logits(self) -> LogitStore:
@@ -119,7 +121,7 @@ class RunSpec:
         self.probability.create()
         self.records.create()
         if self.area is not None:
-            keep_area(self.area, self.folder)
+            store_area(self.area, self.folder)
         if self.classes:
             self.scores.create()
         if self.land:
@@ -138,14 +140,14 @@ class RunSpec:
 
 def infer_block(work: RunSpec, block: Index) -> int:
     """Predict each tile of a block once and store the logits. Returns the number of tiles."""
-    settle()
-    scope = work.scope
+    limit_malloc_growth()
+    scope = work.active_tiles
     if not _is_done(work, scope, block):
         _infer_tiles(work, scope, block)
     return len(scope.tiles_of(block))
 
 
-def _is_done(work: RunSpec, scope: Scope, block: Index) -> bool:
+def _is_done(work: RunSpec, scope: ActiveTiles, block: Index) -> bool:
     """Whether an earlier run has left all results of a block intact."""
     inferred = work.logits.has(block) or _is_stitched(work, scope, block)
     scored = not work.classes or work.scores.has(block)
@@ -153,12 +155,12 @@ def _is_done(work: RunSpec, scope: Scope, block: Index) -> bool:
     return inferred and scored and seen and work.records.has(block)
 
 
-def _is_stitched(work: RunSpec, scope: Scope, block: Index) -> bool:
+def _is_stitched(work: RunSpec, scope: ActiveTiles, block: Index) -> bool:
     """Whether all output blocks of a block are stitched. Its logits may then be deleted."""
     return all(work.probability.has(output) for output in scope.outputs_of(block))
 
 
-def _infer_tiles(work: RunSpec, scope: Scope, block: Index) -> None:
+def _infer_tiles(work: RunSpec, scope: ActiveTiles, block: Index) -> None:
     tiles: list[Chip] = []
     unreadable = NOTHING_UNREADABLE
     sketches = None if work.pictures is None else work.pictures.of(block)
@@ -167,22 +169,22 @@ def _infer_tiles(work: RunSpec, scope: Scope, block: Index) -> None:
         unreadable |= lost
         if sketches is not None:
             sketches.add(window, before, after)
-        ground = _as_shown(work, before, after)
-        tiles += [_cut(ground, work.plan.tile_window(tile), window) for tile in inside]
-    _keep_or_fail(work, block, unreadable)
+        ground = _network_input(work, before, after)
+        tiles += [_cut_chip(ground, work.plan.tile_window(tile), window) for tile in inside]
+    _record_unreadable(work, block, unreadable)
     if sketches is not None:
         sketches.keep()
     prediction = predict(work.spec, tiles, work.batch)
     if work.classes:
-        work.scores.put(block, _laid_out(scope, block, prediction.scores, np.nan))
+        work.scores.put(block, _arrange_by_tile(scope, block, prediction.scores, np.nan))
     if work.land:
-        work.land_store.put(block, _laid_out(scope, block, prediction.land, UNSEEN))
+        work.land_store.put(block, _arrange_by_tile(scope, block, prediction.land, NO_LAND_CLASS))
     # Logits are stored last, because a block with logits counts as done.
-    work.logits.put(block, _laid_out(scope, block, prediction.half(LOGIT_LIMIT), np.nan))
+    work.logits.put(block, _arrange_by_tile(scope, block, prediction.half(LOGIT_LIMIT), np.nan))
 
 
-def _laid_out(
-    scope: Scope, block: Index, answers: NDArray[Real], otherwise: float
+def _arrange_by_tile(
+    scope: ActiveTiles, block: Index, answers: NDArray[Real], otherwise: float
 ) -> NDArray[Real]:
     """Results for the tiles of a block by (tile row, tile col); `otherwise` for tiles not inferred."""
     rows, cols = scope.plan.block_tile_ranges(block)
@@ -209,26 +211,28 @@ def network_bytes(work: RunSpec) -> int:
     chip = Chip(dark, dark, np.ones((side, side), np.bool_))
 
     def look() -> None:
-        model = resident(work.spec)
-        show(model, [chip], 1, work.spec.device)
-        if isinstance(model, SeesLand) and model.land_classes:
+        model = cached_model(work.spec)
+        run_model(model, [chip], 1, work.spec.device)
+        if isinstance(model, ClassifiesLand) and model.land_classes:
             # In the dark nothing is likely to change, so that it has not looked.
-            see_land(model, [chip], work.spec.device)
+            predict_land(model, [chip], work.spec.device)
 
     if kind_of(work.spec.name) == "onnx":
         # It takes chips one by one, and its arena keeps what the first one took.
-        return rise_bytes(look)
+        return peak_rise_bytes(look)
     look()  # excludes one-time allocations
-    return rise_bytes(look) * batch
+    return peak_rise_bytes(look) * batch
 
 
-def _keep_or_fail(work: RunSpec, block: Index, unreadable: Unreadable) -> None:
+def _record_unreadable(work: RunSpec, block: Index, unreadable: UnreadableAreas) -> None:
     if unreadable and not work.skip_unreadable:
         raise UnreadableError(summarise(describe_failures(work.pair, unreadable)), unreadable)
     work.records.put(block, unreadable)
 
 
-def _read_both(work: RunSpec, window: Window) -> tuple[Read, Read, Unreadable]:
+def _read_both(
+    work: RunSpec, window: Window
+) -> tuple[PixelsAndMask, PixelsAndMask, UnreadableAreas]:
     """Both dates of a window as in their rasters, with one read per date, and the unreadable areas."""
     lost_before, lost_after = set[Window](), set[Window]()
     finely = work.skip_unreadable
@@ -236,39 +240,39 @@ def _read_both(work: RunSpec, window: Window) -> tuple[Read, Read, Unreadable]:
         before = read(window)
     with work.pair.after.reader(lost_after, finely, work.run) as read:
         after = read(window)
-    return before, after, Unreadable.of(lost_before, lost_after)
+    return before, after, UnreadableAreas.of(lost_before, lost_after)
 
 
-def _as_shown(work: RunSpec, before: Read, after: Read) -> Chip:
+def _network_input(work: RunSpec, before: PixelsAndMask, after: PixelsAndMask) -> Chip:
     """Both dates as the network takes them."""
     shown = work.radiometry.apply(before[0], after[0])
     return fill_invalid(shown[0], before[1], shown[1], after[1])
 
 
-def _cut(ground: Chip, tile: Window, window: Window) -> Chip:
+def _cut_chip(ground: Chip, tile: Window, window: Window) -> Chip:
     place = tile.within(window)
     return Chip(ground.before[place], ground.after[place], ground.valid[place])
 
 
-def finish_output(work: RunSpec, output: Index) -> BlockRegions:
+def stitch_and_trace(work: RunSpec, output: Index) -> BlockRegions:
     """Stitch an output block, store its probability, and return its regions of change."""
-    settle()
+    limit_malloc_growth()
     window = work.plan.output_window(output)
     if work.probability.has(output):
         probability = work.probability.get(window)
     else:
-        scope = work.scope
-        _need_logits(work, scope, output)
+        scope = work.active_tiles
+        _require_logits(work, scope, output)
         probability = to_bytes(stitch(work.plan, output, work.taper, work.logits))
         if scope.area is not None:
             probability[~scope.area.mask(window)] = NODATA
         work.probability.put(output, probability)
-    land = patch(work.plan, output, work.land_store) if work.land else None
+    land = mosaic_classes(work.plan, output, work.land_store) if work.land else None
     classes, width_px = len(work.land or CLASSES), work.plan.shape[1]
-    return trace(np.asarray(probability), window, work.level, width_px, land, classes)
+    return trace_regions(np.asarray(probability), window, work.level, width_px, land, classes)
 
 
-def _need_logits(work: RunSpec, scope: Scope, output: Index) -> None:
+def _require_logits(work: RunSpec, scope: ActiveTiles, output: Index) -> None:
     """Raise RunError for missing logits. Reading a missing chunk would return no data, a wrong result."""
     missing = [block for block in scope.needed_blocks(output) if not work.logits.exists(block)]
     if missing:
@@ -280,7 +284,7 @@ def _need_logits(work: RunSpec, scope: Scope, output: Index) -> None:
 
 def jobs(work: RunSpec) -> Iterator[Job]:
     """All tasks of a run, each output block directly after the last block of tiles that it needs."""
-    plan, scope = work.plan, work.scope
+    plan, scope = work.plan, work.active_tiles
     rows, cols = (_last_needed(axis) for axis in (plan.rows, plan.cols))
     for block in plan.blocks():
         if scope.tiles_of(block):
@@ -288,7 +292,7 @@ def jobs(work: RunSpec) -> Iterator[Job]:
         for output in product(rows.get(block[0], ()), cols.get(block[1], ())):
             if scope.has_output(output):
                 needed = tuple(("infer", other) for other in scope.needed_blocks(output))
-                yield Job(("finish", output), finish_output, (work, output), needed)
+                yield Job(("finish", output), stitch_and_trace, (work, output), needed)
 
 
 def _last_needed(axis: Axis) -> dict[int, list[int]]:

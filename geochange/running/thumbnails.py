@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 
 from geochange.grid.tiling import Index, TilePlan, Window
 from geochange.mosaic.checked_array import DamagedStoreError
-from geochange.mosaic.store import ThumbnailStore
+from geochange.mosaic.stores import ThumbnailStore
 from geochange.raster.aligned import AlignedRaster
-from geochange.raster.lattice import Read
+from geochange.raster.cell_grid import PixelsAndMask
 from geochange.raster.pair import RasterPair
-from geochange.raster.pictures.thumbnail import SHOWN_BANDS, Small, Thumbnail, ThumbnailBuilder
+from geochange.raster.pictures.thumbnail import (
+    SHOWN_BANDS,
+    Thumbnail,
+    ThumbnailBuilder,
+    ThumbnailPixels,
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,9 @@ class ThumbnailStores:
         """The stores of the date before and of the date after."""
         miniature = Thumbnail(self.plan.shape, self.longest)
         before, after = (
-            ThumbnailStore(self.folder / f"{name}.zarr", self.plan, miniature, _like(date))
+            ThumbnailStore(
+                self.folder / f"{name}.zarr", self.plan, miniature, _pixel_template(date)
+            )
             for name, date in (("before", self.pair.before), ("after", self.pair.after))
         )
         return before, after
@@ -53,7 +60,7 @@ class ThumbnailStores:
         """Start the thumbnails of a block of tiles."""
         return BlockThumbnails(self, block)
 
-    def get(self, blocks: Iterable[Index]) -> tuple[Small, Small] | None:
+    def get(self, blocks: Iterable[Index]) -> tuple[ThumbnailPixels, ThumbnailPixels] | None:
         """The thumbnails of both dates; None if cells are missing.
 
         An earlier run may have made none, or cells were lost. blocks: the processed blocks.
@@ -68,7 +75,7 @@ class ThumbnailStores:
             return None
 
 
-def _like(date: AlignedRaster) -> NDArray[Any]:
+def _pixel_template(date: AlignedRaster) -> NDArray[Any]:
     return np.empty(min(SHOWN_BANDS, len(date.bands)), date.dtype)
 
 
@@ -79,11 +86,11 @@ class BlockThumbnails:
         self.stores, self.block = pictures.stores, block
         window = pictures.plan.owned_window(block)
         self.parts = [
-            ThumbnailBuilder(store.miniature, store.miniature.owned(window), store.like)
+            ThumbnailBuilder(store.thumbnail, store.thumbnail.owned(window), store.template)
             for store in self.stores
         ]
 
-    def add(self, window: Window, before: Read, after: Read) -> None:
+    def add(self, window: Window, before: PixelsAndMask, after: PixelsAndMask) -> None:
         """Add a window of both dates."""
         for part, (pixels, valid) in zip(self.parts, (before, after), strict=True):
             part.add(window, pixels, valid)
@@ -92,4 +99,4 @@ class BlockThumbnails:
         """Store them in the work folder; does nothing if the run makes no thumbnails."""
         for store, part in zip(self.stores, self.parts, strict=True):
             if store.path.exists():
-                store.put(self.block, part.seen())
+                store.put(self.block, part.values())

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from geochange.errors import OutputError
+from geochange.files.bounded_read import parse_json
 from geochange.files.checksummed import read_checksummed, write_checksummed
-from geochange.files.reading import parse_json
 
 logger = logging.getLogger(__name__)
 
-RECORD = "fingerprint.json"
+FINGERPRINT_FILE = "fingerprint.json"
 
-STORES = "stores"
+STORE_FORMAT_KEY = "stores"
 """The entry of a fingerprint with the format of stores; version 0.1.0 had none."""
 
-OURS = (
-    *(RECORD, "*.zarr", "unreadable", "area.wkb", "outlines.bin"),
+WORK_ENTRIES = (
+    *(FINGERPRINT_FILE, "*.zarr", "unreadable", "area.wkb", "outlines.bin"),
     *("*.part", "*.plain.tif", "*.plain.tif.*", "tmp*"),
 )
 """The names of the entries of a work folder."""
@@ -58,11 +58,11 @@ class WorkFolder:
             if found == wanted:
                 return True
             if found is not None:
-                logger.warning("%s: starting afresh", _why_other(found, wanted))
+                logger.warning("%s: starting afresh", _explain_mismatch(found, wanted))
             self.remove()
         try:
             self.path.mkdir()
-            (self.path / RECORD).touch()
+            (self.path / FINGERPRINT_FILE).touch()
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be made ({error.strerror})") from error
         return False
@@ -71,13 +71,13 @@ class WorkFolder:
         """Whether a run made the folder: it holds a fingerprint, or only entries of runs."""
         if not self.path.is_dir() or self.path.is_symlink():
             return False
-        return (self.path / RECORD).is_file() or all(
-            any(fnmatch(entry.name, name) for name in OURS) for entry in self.path.iterdir()
+        return (self.path / FINGERPRINT_FILE).is_file() or all(
+            any(fnmatch(entry.name, name) for name in WORK_ENTRIES) for entry in self.path.iterdir()
         )
 
     def _record(self) -> dict[str, Any] | None:
         """The fingerprint; {} if it is damaged or lost, None if no run wrote one."""
-        record = self.path / RECORD
+        record = self.path / FINGERPRINT_FILE
         if record.is_file() and record.stat().st_size == 0:
             return None
         packed = read_checksummed(record)
@@ -85,24 +85,24 @@ class WorkFolder:
             found = parse_json(record.read_bytes() if packed is None else packed)
         except (OSError, ValueError):
             return {} if any(self.path.iterdir()) else None
-        if not isinstance(found, dict) or (packed is None and STORES in found):
+        if not isinstance(found, dict) or (packed is None and STORE_FORMAT_KEY in found):
             return {}
         return found
 
     def commit(self, fingerprint: dict[str, Any]) -> None:
         """Write the fingerprint, after the stores are created."""
         text = json.dumps(fingerprint, sort_keys=True, indent=1)
-        write_checksummed(self.path / RECORD, text.encode())
+        write_checksummed(self.path / FINGERPRINT_FILE, text.encode())
 
     def remove(self) -> None:
         """Delete the folder and its contents."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def _why_other(found: dict[str, Any], wanted: dict[str, Any]) -> str:
+def _explain_mismatch(found: dict[str, Any], wanted: dict[str, Any]) -> str:
     """Why the work of an earlier run cannot be used."""
     if not found:
         return "the work of the last run is damaged"
-    if any(found.get(name) != wanted.get(name) for name in ("geochange", STORES)):
+    if any(found.get(name) != wanted.get(name) for name in ("geochange", STORE_FORMAT_KEY)):
         return "the work is from another version of geochange"
     return "inputs or options changed since the last run"

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from geochange.config import RunOptions
 from geochange.memory import resident_bytes
 from geochange.models import ModelSpec, kind_of
-from geochange.models.inference.devices import agree, find
-from geochange.models.inference.predict import cores
-from geochange.mosaic.schedule import Client, connect, machine_bytes, threads_of
+from geochange.models.inference.devices import agree_on_precision, find_devices
+from geochange.models.inference.predict import torch_threads
+from geochange.mosaic.dask_jobs import Client, connect, machine_bytes, threads_of
 from geochange.running.memory_budget import (
     MemoryBudget,
     block_bytes,
     cache_bytes,
-    check_limit,
+    fit_threads,
     reading_bytes,
 )
 from geochange.running.tasks import RunSpec, network_bytes
@@ -45,14 +45,14 @@ def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
         threads=options.threads or threads_of(options.workers),
     )
     if options.scheduler is None:
-        budget = check_limit(budget, options.max_memory, machine_bytes())
-    with connect(options.scheduler, options.workers, budget.threads, cores()) as client:
+        budget = fit_threads(budget, options.max_memory, machine_bytes())
+    with connect(options.scheduler, options.workers, budget.threads, torch_threads()) as client:
         if options.scheduler is not None:
-            work = replace(work, spec=settle_spec(client, work.spec, options))
+            work = replace(work, spec=spec_for_workers(client, work.spec, options))
         yield WorkerPool(client, budget, work)
 
 
-def settle_spec(client: Client, spec: ModelSpec, options: RunOptions) -> ModelSpec:
+def spec_for_workers(client: Client, spec: ModelSpec, options: RunOptions) -> ModelSpec:
     """A spec for workers on other machines, each of which chooses its own devices.
 
     All use one precision, which depends on the devices of all workers. Raises OptionError for a worker
@@ -60,8 +60,8 @@ def settle_spec(client: Client, spec: ModelSpec, options: RunOptions) -> ModelSp
     """
     if kind_of(spec.name) == "onnx" and (options.device == "auto" or spec.network["provider"]):
         return spec
-    found = client.run(find, options.device, options.precision, on_error="return")
-    precision = agree(found)
+    found = client.run(find_devices, options.device, options.precision, on_error="return")
+    precision = agree_on_precision(found)
     if kind_of(spec.name) in ("class", "onnx"):
         return replace(spec, device=options.device)
     prompting = replace(spec.prompting, precision=precision)

@@ -11,40 +11,44 @@ from itertools import chain
 import geopandas as gpd
 
 from geochange.inputs.checked_run import CheckedRun
-from geochange.inputs.layer_source import layer_source_of
+from geochange.inputs.qgis_layer import qgis_picture_of
 from geochange.progress import Progress
 from geochange.qgis.project import Scene
-from geochange.raster.access.unreadable import Unreadable
+from geochange.raster.access.unreadable_areas import UnreadableAreas
 from geochange.raster.pictures.overview import Overview
 from geochange.report.run.gather_facts import RunOutcome
-from geochange.report.run.write import Reporter
-from geochange.running.change_names import ChangeNamer, LandNamer, chosen
-from geochange.running.provenance import Clock
-from geochange.running.raster_writer import RasterWriter, worth_going_on
+from geochange.report.run.reporter import Reporter
+from geochange.running.polygon_class_names import ChangeNamer, LandNamer, choose_classes
+from geochange.running.provenance import StageClock
+from geochange.running.raster_writer import RasterWriter, as_resumable_error
 from geochange.running.tasks import RunSpec
 from geochange.vector.changes import ChangeTotals, NamingFunction, to_changes
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.writers import write_batches
 from geochange.vector.generalization.outline_style import outline_style_for
 from geochange.vector.tracing.coverage import Coverage
-from geochange.vector.tracing.spill import RegionFile
+from geochange.vector.tracing.region_file import RegionFile
 
 
 @dataclass(frozen=True)
-class RunEnd:
+class RunCompletion:
     """What the outputs need at the end of a run.
 
     record: their metadata. clock: times each output. raster: the writer, which has all blocks.
     """
 
     record: dict[str, str]
-    clock: Clock
-    unreadable: Unreadable
+    clock: StageClock
+    unreadable: UnreadableAreas
     raster: RasterWriter
 
 
 def write_outputs(
-    checked: CheckedRun, work: RunSpec, shelf: RegionFile, ending: RunEnd, progress: Progress
+    checked: CheckedRun,
+    work: RunSpec,
+    region_file: RegionFile,
+    ending: RunCompletion,
+    progress: Progress,
 ) -> ChangeTotals:
     """Write raster and polygons in parallel, then the report.
 
@@ -53,18 +57,18 @@ def write_outputs(
     """
     clock, raster, tally = ending.clock, ending.raster, ChangeTotals()
     reporter = _reporter(checked, work)
-    changes = tally.of(_drawn(checked, work, shelf))
-    with worth_going_on(), ThreadPoolExecutor(1, "look") as pool:
+    changes = tally.of(_change_batches(checked, work, region_file))
+    with as_resumable_error(), ThreadPoolExecutor(1, "look") as pool:
         # Meanwhile a person may have started a review, or created another file of that name.
         refuse_reviewed(checked.out, checked.options.overwrite)
         refuse_foreign(checked.out, checked.options.overwrite)
         written = raster.end()
         if reporter is not None:
-            reporter.look_ahead(pool)
+            reporter.prefetch_pictures(pool)
         with clock.stage("draw and write polygons"):
             seen = changes if reporter is None else reporter.of(changes)
             scene = partial(_scene, checked, work, raster.coverage)
-            write_batches(chain(seen, _nothing_after(written)), checked.out, ending.record, scene)
+            write_batches(chain(seen, _wait_for(written)), checked.out, ending.record, scene)
         if reporter is not None:
             told = RunOutcome(ending.record, raster.seen_px, clock.stages, ending.unreadable)
             reporter.write(told)
@@ -72,22 +76,24 @@ def write_outputs(
     return tally
 
 
-def _nothing_after(other: Future[None]) -> Iterator[gpd.GeoDataFrame]:
+def _wait_for(other: Future[None]) -> Iterator[gpd.GeoDataFrame]:
     """Yields no table, but waits for the other future. Raises its error."""
     other.result()
     yield from ()
 
 
 def _reporter(checked: CheckedRun, work: RunSpec) -> Reporter | None:
-    if checked.sidecars is None:
+    if checked.report_files is None:
         return None
     # Of the pair as it was processed, with coregistration.
-    return Reporter(replace(checked, pair=work.pair), checked.sidecars, partial(_seen, work))
+    return Reporter(
+        replace(checked, pair=work.pair), checked.report_files, partial(_stored_overviews, work)
+    )
 
 
-def _seen(work: RunSpec) -> tuple[Overview, Overview] | None:
+def _stored_overviews(work: RunSpec) -> tuple[Overview, Overview] | None:
     """Both dates as inference saw them, if thumbnails were kept."""
-    small = None if work.pictures is None else work.pictures.get(work.scope.blocks())
+    small = None if work.pictures is None else work.pictures.get(work.active_tiles.blocks())
     return None if small is None else (Overview(*small[0]), Overview(*small[1]))
 
 
@@ -96,19 +102,21 @@ def _scene(checked: CheckedRun, work: RunSpec, coverage: Coverage) -> Scene:
     return Scene(
         grid=checked.pair.grid,
         coverage=coverage.polygons(),
-        before=layer_source_of(work.pair.before),
-        after=layer_source_of(work.pair.after),
+        before=qgis_picture_of(work.pair.before),
+        after=qgis_picture_of(work.pair.after),
         probability=checked.raster,
         file=checked.out,
     )
 
 
-def _drawn(checked: CheckedRun, work: RunSpec, shelf: RegionFile) -> Iterator[gpd.GeoDataFrame]:
+def _change_batches(
+    checked: CheckedRun, work: RunSpec, region_file: RegionFile
+) -> Iterator[gpd.GeoDataFrame]:
     grid, options = checked.pair.grid, checked.options
-    pen = outline_style_for(grid, options.simplify, options.smooth, options.orthogonal)
-    only = chosen(options.only, work.classes, work.land)
+    style = outline_style_for(grid, options.simplify, options.smooth, options.orthogonal)
+    only = choose_classes(options.only, work.classes, work.land)
     places = ChangeNamer(work.scores, only.places, work.naming) if work.classes else None
     name: NamingFunction | None = places
     if work.land:
         name = LandNamer(work.land, places if only.places else None)
-    return to_changes(shelf, grid, pen, options.min_area, name, work.confidence.filter())
+    return to_changes(region_file, grid, style, options.min_area, name, work.confidence.filter())

@@ -15,7 +15,6 @@ from scipy.special import expit, logit
 
 from geochange import __version__
 from geochange.files.atomic import atomic_path
-from geochange.models.weights.card import OWN_CLIP, Card
 from geochange.models.weights.checkpoint import (
     Checkpoint,
     ResumeState,
@@ -25,19 +24,20 @@ from geochange.models.weights.checkpoint import (
     read_resume_state,
     write_checkpoint,
 )
-from geochange.trainer.preparation import CALIBRATED, LEAST_SCORE, Prepared
+from geochange.models.weights.model_card import OWN_CLIP, Card
+from geochange.trainer.preparation import CALIBRATED, LEAST_SCORE, PreparedTraining
 from geochange.trainer.recipe import WITH_OWN_CLIP
 from geochange.trainer.resume_point import BEST, LAST
 from geochange.trainer.validation import ValidationResult
-from geochange.training.data.scenes import classes_in, meanings_of
+from geochange.training.data.scenes import class_meanings, classes_in
 from geochange.training.training_state import TrainingState
 
 logger = logging.getLogger(__name__)
 
-PRIOR = "prior"
+INITIAL_CALIBRATION = "prior"
 """The fact with threshold and temperature of the initial model."""
 
-ENOUGH = 12
+ENOUGH_CHANGED_CHIPS = 12
 """From this number of changed validation chips, fitted threshold and temperature are used
 unchanged.
 """
@@ -76,16 +76,20 @@ class CheckpointKeeper:
     """
 
     def __init__(
-        self, prepared: Prepared, student: TrainingState, card: Card, data: Mapping[str, str]
+        self,
+        prepared: PreparedTraining,
+        training_state: TrainingState,
+        card: Card,
+        data: Mapping[str, str],
     ) -> None:
-        self.prepared, self.student, self.data = prepared, student, data
+        self.prepared, self.training_state, self.data = prepared, training_state, data
         self.best, self.last = prepared.out / BEST, prepared.out / LAST
         own = prepared.own_clip
         self.clip = read_clip(str(own)).tensors if own else {}
         beside = prepared.land_start
         self.beside = read_checkpoint(beside) if beside else None
         self.card = replace(
-            _named(card, prepared),
+            _with_naming_rule(card, prepared),
             prompts=prepared.options.prompts.mode or card.prompts,
             vocabulary=prepared.vocabulary() or card.vocabulary,
             clip=OWN_CLIP if self.clip else "",
@@ -104,8 +108,8 @@ class CheckpointKeeper:
         if reached.best >= 0 and not self.best.is_file():
             logger.warning("%s is missing: only the best of the next steps is kept", self.best)
             reached = replace(reached, best=-1.0, best_loss=math.inf)
-        self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
-        self.student.restore(memory.tensors)
+        self.training_state.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
+        self.training_state.restore(memory.tensors)
         return reached
 
     def keep(self, reached: TrainingProgress, figures: Mapping[str, float], best: bool) -> None:
@@ -113,20 +117,20 @@ class CheckpointKeeper:
 
         Raises RunError where a weight is not finite; both files stay as they are.
         """
-        self.student.check(reached.step)
-        network = self.student.best_network
+        self.training_state.check(reached.step)
+        network = self.training_state.best_network
         tensors = {name: value.detach().cpu() for name, value in network.state_dict().items()}
         start = self.prepared.start or Card(self.card.options)
         facts = {
             **asdict(reached),
-            PRIOR: {"threshold": start.threshold, "temperature": start.temperature},
+            INITIAL_CALIBRATION: {"threshold": start.threshold, "temperature": start.temperature},
             "data": dict(self.data),
             "options": self.prepared.options.model_dump(mode="json"),
         }
         card = self._card(reached.step, figures)
         land = self.beside.land if self.beside else {}
         checkpoint = Checkpoint(card, tensors, self.clip, land)
-        memory = ResumeState(self.student.state(), facts)
+        memory = ResumeState(self.training_state.state(), facts)
         # The last checkpoint is written last, because it refers to the best one.
         for file in (*([self.best] if best else []), self.last):
             write_checkpoint(file, checkpoint, memory)
@@ -153,36 +157,39 @@ class CheckpointKeeper:
         )
 
 
-def _named(card: Card, prepared: Prepared) -> Card:
+def _with_naming_rule(card: Card, prepared: PreparedTraining) -> Card:
     """The card with the naming rule of a CLIP that was trained before."""
     file = prepared.own_clip
     if file is None or prepared.options.network.start not in WITH_OWN_CLIP:
         return card
     vocabulary = prepared.vocabulary() or card.vocabulary
     scenes = prepared.root / prepared.options.scenes.folder
-    meanings = meanings_of(classes_in(scenes), vocabulary)
+    meanings = class_meanings(classes_in(scenes), vocabulary)
     return replace(card, meanings=meanings, least_score=read_facts(file).get(LEAST_SCORE, 0.0))
 
 
-def _between(one: float, other: float, share: float) -> float:
+def _interpolate_logits(one: float, other: float, share: float) -> float:
     """Interpolate between two probabilities, in logits."""
     return float(expit((1 - share) * logit(one) + share * logit(other)))
 
 
-def calibrate(file: Path, verdict: ValidationResult, most_false: float = 1.0) -> None:
+def calibrate(file: Path, result: ValidationResult, most_false: float = 1.0) -> None:
     """Fit temperature and threshold on validation, and write both into a checkpoint.
 
-    verdict: of the checkpoint's network at temperature 1. The temperature is fitted first. The threshold
+    result: of the checkpoint's network at temperature 1. The temperature is fitted first. The threshold
     is then the one with the best F1. Pixels of one chip are similar. So with fewer chips than ENOUGH,
     both are interpolated, in logits, towards those of the initial model. most_false: see
     LogitHistogram.best_threshold.
     """
     checkpoint, memory = read_checkpoint(file), read_resume_state(file)
-    histogram, figures = verdict.histogram, verdict.figures()
-    prior, trust = memory.facts[PRIOR], min(1.0, verdict.changed_chips / ENOUGH)
+    histogram, figures = result.histogram, result.figures()
+    prior, trust = (
+        memory.facts[INITIAL_CALIBRATION],
+        min(1.0, result.changed_chips / ENOUGH_CHANGED_CHIPS),
+    )
     temperature = prior["temperature"] ** (1 - trust) * histogram.fit_temperature() ** trust
     best = histogram.best_threshold(temperature, most_false=most_false)
-    threshold = _between(prior["threshold"], best, trust)
+    threshold = _interpolate_logits(prior["threshold"], best, trust)
     counts = histogram.counts(threshold, temperature)
     metrics = {
         **figures,

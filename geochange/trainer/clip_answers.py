@@ -11,12 +11,12 @@ from typing import Any, BinaryIO
 from geochange import __version__
 from geochange.errors import OutputError
 from geochange.files.output_paths import check_folder
-from geochange.models.naming import Ranking
+from geochange.models.class_ranking import Ranking
 from geochange.models.prompts import Names
 from geochange.training.data.chip_source import ChipSource
-from geochange.training.data.class_file import NAMES, PATH
+from geochange.training.data.class_file import NAMES_PER_CHIP, PATH_KEY
 
-Seen = tuple[dict[str, str], dict[str, str]]
+DateEntries = tuple[dict[str, str], dict[str, str]]
 """The entries of a chip before and after, as in class files."""
 
 
@@ -31,7 +31,7 @@ def check_writable(part: Path) -> None:
         ) from error
 
 
-def keep_answers(part: Path, seen: Sequence[Seen]) -> None:
+def append_answers(part: Path, seen: Sequence[DateEntries]) -> None:
     """Append to `part`. Raises OutputError."""
     try:
         with part.open("ab") as stream:
@@ -42,7 +42,7 @@ def keep_answers(part: Path, seen: Sequence[Seen]) -> None:
         ) from error
 
 
-def resume_answers(part: Path, source: ChipSource) -> list[Seen]:
+def resume_answers(part: Path, source: ChipSource) -> list[DateEntries]:
     """The lines that an earlier run wrote, up to the first damaged one. The rest is cut off.
 
     Raises OutputError.
@@ -51,7 +51,7 @@ def resume_answers(part: Path, source: ChipSource) -> list[Seen]:
     try:
         with part.open("r+b" if part.exists() else "w+b") as stream:
             if stream.readline() == head:
-                return _read_on(stream, source)
+                return _read_intact_lines(stream, source)
             stream.seek(0)
             stream.truncate()
             stream.write(head)
@@ -60,12 +60,12 @@ def resume_answers(part: Path, source: ChipSource) -> list[Seen]:
         raise OutputError(f"{part} cannot be written ({error.strerror}); remove it") from error
 
 
-def _read_on(stream: BinaryIO, source: ChipSource) -> list[Seen]:
-    seen: list[Seen] = []
+def _read_intact_lines(stream: BinaryIO, source: ChipSource) -> list[DateEntries]:
+    seen: list[DateEntries] = []
     end = stream.tell()
     while len(seen) < len(source) and (line := stream.readline()).endswith(b"\n"):
         both = _parse(line)
-        if both is None or (both[0][PATH], both[1][PATH]) != source.pictures(len(seen)):
+        if both is None or (both[0][PATH_KEY], both[1][PATH_KEY]) != source.pictures(len(seen)):
             break
         seen.append(both)
         end = stream.tell()
@@ -73,7 +73,7 @@ def _read_on(stream: BinaryIO, source: ChipSource) -> list[Seen]:
     return seen
 
 
-def _parse(line: bytes) -> Seen | None:
+def _parse(line: bytes) -> DateEntries | None:
     """A line of `part`; None if it is incomplete or damaged."""
     sum_, _, text = line.rstrip(b"\n").partition(b" ")
     if sum_ != b"%08x" % zlib.crc32(text):
@@ -82,7 +82,7 @@ def _parse(line: bytes) -> Seen | None:
         one, two = json.loads(text)
         for entry in (one, two):
             ranking_of(entry)
-            entry[PATH]
+            entry[PATH_KEY]
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
     return one, two
@@ -90,17 +90,17 @@ def _parse(line: bytes) -> Seen | None:
 
 def entry_of(path: str, ranking: Ranking) -> dict[str, str]:
     """The entry of a picture in a class file."""
-    return {PATH: path, **{name: f"{p:.4f}" for name, p in ranking}}
+    return {PATH_KEY: path, **{name: f"{p:.4f}" for name, p in ranking}}
 
 
 def ranking_of(entry: dict[str, str]) -> list[tuple[str, float]]:
     """The names of an entry and their probabilities. Raises ValueError if one is not a number."""
-    return [(name, float(p)) for name, p in entry.items() if name != PATH]
+    return [(name, float(p)) for name, p in entry.items() if name != PATH_KEY]
 
 
 def best_of(entry: dict[str, str]) -> Names:
     """The nine best names of an entry."""
-    return tuple(name for name in entry if name != PATH)[:NAMES]
+    return tuple(name for name in entry if name != PATH_KEY)[:NAMES_PER_CHIP]
 
 
 def _line(value: Any) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 
 from geochange.config import TrainOptions
 from geochange.files.output_paths import make_folder
-from geochange.models.changeclip.clip_alignment import Aligner, caption_tokens, describe
+from geochange.models.changeclip.clip_alignment import Aligner, caption_logits, caption_tokens
 from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.changeclip.variants import find_variant
 from geochange.models.prompts import published_vocabulary
@@ -20,35 +20,35 @@ from geochange.models.weights.checkpoint import (
     write_clip,
 )
 from geochange.progress import Watch
-from geochange.trainer.preparation import LEAST_SCORE, Prepared
+from geochange.trainer.preparation import LEAST_SCORE, PreparedTraining
 from geochange.trainer.pretrained import DONE, is_done
-from geochange.trainer.recipe import WITH_OWN_CLIP, devices_of
+from geochange.trainer.recipe import WITH_OWN_CLIP, fabric_devices_of
 from geochange.training.data.scenes import (
     TEMPLATES,
     LabelledScenes,
     SceneLoader,
     caption_loss,
     caption_targets,
+    least_sure_score,
     names_of,
     read_scenes,
-    share_among,
-    sure_from,
+    top_accuracy,
 )
-from geochange.training.schedule import learning_rate, parameter_groups
+from geochange.training.lr_schedule import learning_rate, parameter_groups
 from geochange.training.training_state import OptimizerSettings, TrainingState
 
 STAGE = "align"
-SURE = 0.99
+LEAST_NAME_PRECISION = 0.99
 """The share of correct names on held-out images that sets the least score. On ground outside its
 classes the share is lower."""
-MIXED = 0.85
+MIXED_SHARE = 0.85
 """The share of steps with mixed images; the last steps use unmixed ones."""
 
-SEEN_PX = 256
+SCENE_PX = 256
 """The side of scenes in memory. Crops are taken from them."""
 
 
-def align_scenes(prepared: Prepared, watch: Watch) -> None:
+def pretrain_clip(prepared: PreparedTraining, watch: Watch) -> None:
     """Train the CLIP from which a training starts, if it needs one and has none yet.
 
     The CLIP is saved regularly, and resumed from its file. Raises InputError if there are no scenes.
@@ -56,7 +56,7 @@ def align_scenes(prepared: Prepared, watch: Watch) -> None:
     file, options = prepared.own_clip, prepared.options
     if file is None or options.network.start not in WITH_OWN_CLIP or is_done(file):
         return
-    alignment = Alignment(options, prepared.root, file)
+    alignment = ClipPretraining(options, prepared.root, file)
     make_folder(file.parent)
     alignment.learn(watch)
 
@@ -73,20 +73,20 @@ class NamingAccuracy:
     least_score: float
 
 
-class Alignment:
+class ClipPretraining:
     """A small CLIP in training, its scenes and its progress."""
 
     def __init__(self, options: TrainOptions, root: Path, file: Path) -> None:
         self.options, self.scenes, self.file = options, options.scenes, file
         self.judged = read_scenes(root / self.scenes.folder, self.scenes.size, kept_out=True)
-        shown = read_scenes(root / self.scenes.folder, SEEN_PX, kept_out=False)
+        shown = read_scenes(root / self.scenes.folder, SCENE_PX, kept_out=False)
         self.captions = _captions(shown)
         variant = find_variant(options.network.variant)
         self.aligner = Aligner(variant, self.scenes.size, options.seed)
-        self.student = self._student()
-        self.lessons = self._lessons(shown, variant.options.text)
+        self.training_state = self._new_training_state()
+        self.lessons = self._scene_loader(shown, variant.options.text)
 
-    def _lessons(self, shown: LabelledScenes, text: TextOptions) -> SceneLoader:
+    def _scene_loader(self, shown: LabelledScenes, text: TextOptions) -> SceneLoader:
         s, places = self.scenes, text.places + text.contexts
         written = [[template.format(c) for c in self.captions] for template in TEMPLATES]
         return SceneLoader(
@@ -97,11 +97,11 @@ class Alignment:
             side_px=s.size,
             small_steps=s.small * s.steps,
             mixing=s.mix,
-            mixed_steps=MIXED * s.steps,
+            mixed_steps=MIXED_SHARE * s.steps,
             seed=self.options.seed,
         )
 
-    def _student(self) -> TrainingState:
+    def _new_training_state(self) -> TrainingState:
         s = self.scenes
         rate = partial(
             learning_rate,
@@ -111,7 +111,7 @@ class Alignment:
             total_steps=s.steps,
             power=1.0,
         )
-        device = replace(devices_of(self.options), devices=1, nodes=1)
+        device = replace(fabric_devices_of(self.options), devices=1, nodes=1)
         fabric = device.fabric()
         self.aligner.to(fabric.device)
         course = OptimizerSettings(caption_loss, rate, (0.9, 0.98), 1.0, s.ema, self.options.seed)
@@ -123,40 +123,42 @@ class Alignment:
         first = self._resume()
         told = ""
         for step in range(first, self.scenes.steps):
-            loss = self.student.learn(step, [self.lessons[step]])
+            loss = self.training_state.learn(step, [self.lessons[step]])
             if (step + 1) % self.scenes.every == 0 or step + 1 == self.scenes.steps:
-                judged = self.judge()
+                judged = self.validate()
                 self._keep(step + 1, judged)
                 told = f", first {judged.first:.3f}, of three {judged.among_three:.3f}"
             watch(STAGE, step + 1, self.scenes.steps, f"loss {loss:.3f}{told}")
 
-    def judge(self) -> NamingAccuracy:
+    def validate(self) -> NamingAccuracy:
         """How well held-out images are named, by the plainest name of each class."""
         told = (self.judged.pictures, self.lessons.tokens[0], self.scenes.batch)
-        logits = describe(self.student.best_module, *told)
+        logits = caption_logits(self.training_state.best_module, *told)
         plain = [self.captions.index(names_of(name)[0]) for name in self.judged.classes]
-        first, three = (share_among(logits, self.judged.labels, plain, most) for most in (1, 3))
+        first, three = (top_accuracy(logits, self.judged.labels, plain, most) for most in (1, 3))
         return NamingAccuracy(first, three, self._least_score(logits))
 
     def _least_score(self, logits: Any) -> float:
         """From the names of the vocabulary only, as in a run."""
         vocabulary = published_vocabulary()
         places = [self.captions.index(name) for name in vocabulary]
-        return sure_from(logits[:, places], self.judged, vocabulary, SURE)
+        return least_sure_score(logits[:, places], self.judged, vocabulary, LEAST_NAME_PRECISION)
 
     def _keep(self, step: int, judged: NamingAccuracy) -> None:
-        tensors = {n: x.detach().cpu() for n, x in self.student.best_network.state_dict().items()}
+        tensors = {
+            n: x.detach().cpu() for n, x in self.training_state.best_network.state_dict().items()
+        }
         facts: dict[str, Any] = {"step": step, DONE: step == self.scenes.steps}
         facts |= {"first": judged.first, "among_three": judged.among_three}
         facts[LEAST_SCORE] = judged.least_score
-        write_clip(self.file, tensors, ResumeState(self.student.state(), facts))
+        write_clip(self.file, tensors, ResumeState(self.training_state.state(), facts))
 
     def _resume(self) -> int:
         if not self.file.is_file():
             return 0
         memory = read_resume_state(self.file)
-        self.student.best_network.load_state_dict(dict(read_clip(str(self.file)).tensors))
-        self.student.restore(memory.tensors)
+        self.training_state.best_network.load_state_dict(dict(read_clip(str(self.file)).tensors))
+        self.training_state.restore(memory.tensors)
         return int(memory.facts["step"])
 
 

@@ -1,4 +1,4 @@
-"""Candidate: a model under evaluation, with the labelled chips that it is measured on."""
+"""EvaluatedModel: a model under evaluation, with the labelled chips that it is measured on."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from geochange.chip import Chip
 from geochange.config import EvaluateOptions
 from geochange.errors import OptionError
 from geochange.inputs.choose_model import choose_model
-from geochange.models import ModelSpec, kind_of, resident
+from geochange.models import ModelSpec, cached_model, kind_of
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
-from geochange.models.inference.predict import BothNames, show, show_turned
+from geochange.models.inference.predict import BothNames, run_model, run_model_with_tta
 from geochange.models.protocol import ChangeModel
 from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_checkpoint
-from geochange.models.weights.locate import sensible
+from geochange.models.weights.locate import as_input_error
 from geochange.trainer.prompting import stored_names
 from geochange.training.data.chip_source import ChipSource
 
@@ -34,7 +34,7 @@ BANDS = 3
 
 
 @dataclass(frozen=True)
-class Candidate:
+class EvaluatedModel:
     """A model and the chips that it is measured on.
 
     names: the class names of every chip, where they are stored.
@@ -65,27 +65,29 @@ class Candidate:
         chips = [chip for _, chip in part]
         names = None if self.names is None else [self.names[number] for number, _ in part]
         given = (self.model, chips, self.options.batch, self.spec.device, names)
-        return show_turned(*given) if self.options.tta else show(*given).logits
+        return run_model_with_tta(*given) if self.options.tta else run_model(*given).logits
 
 
-def candidate(name: str, root: Path, source: ChipSource, options: EvaluateOptions) -> Candidate:
+def open_evaluated_model(
+    name: str, root: Path, source: ChipSource, options: EvaluateOptions
+) -> EvaluatedModel:
     """Build a model by name, as `run` does; one without weights fits chips of the split.
 
     Raises OptionError, InputError.
     """
     spec = choose_model(name, options)
     if kind_of(name) == "weights":
-        return _network(spec, root, source, options)
-    model = resident(spec)
+        return _changeclip_model(spec, root, source, options)
+    model = cached_model(spec)
     if model.bands not in (None, BANDS):
         raise OptionError(f"model {name} takes {model.bands} bands, but chips have {BANDS}")
     fitted = replace(spec, statistics=model.fit(_sample(source)))
-    return Candidate(fitted, resident(fitted), source, options)
+    return EvaluatedModel(fitted, cached_model(fitted), source, options)
 
 
-def _network(
+def _changeclip_model(
     spec: ModelSpec, root: Path, source: ChipSource, options: EvaluateOptions
-) -> Candidate:
+) -> EvaluatedModel:
     """ChangeCLIP; CLIP is not read where the names of all chips are stored beside the data."""
     checkpoint = read_checkpoint(spec.name)
     mode = options.prompts or checkpoint.card.prompts
@@ -95,16 +97,16 @@ def _network(
         clip = options.clip or (spec.name if checkpoint.own_clip() else DEFAULT_CLIP)
         names = stored_names(root, options.split, source, clip, vocabulary)
     if names is None:
-        return Candidate(spec, resident(spec), source, options)
+        return EvaluatedModel(spec, cached_model(spec), source, options)
     if mode == "published":
         names = [(before, before) for before, _ in names]
     given: dict[str, Any] = {k: v for k, v in vars(spec.prompting).items() if v is not None}
     detector = DetectorSpec(spec.name, spec.device, **given)
-    with sensible(spec.name):
+    with as_input_error(spec.name):
         network = checkpoint.build().requires_grad_(False)
         land = checkpoint.build_land()
         model = ChangeClipDetector(detector, network, checkpoint.card, land=land)
-    return Candidate(spec, model, source, options, names)
+    return EvaluatedModel(spec, model, source, options, names)
 
 
 def _sample(source: ChipSource) -> list[Chip]:

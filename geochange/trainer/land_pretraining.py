@@ -10,8 +10,8 @@ from typing import Any, cast
 from geochange.config import TrainOptions
 from geochange.files.output_paths import make_folder
 from geochange.models.changeclip.network import ChangeClip
-from geochange.models.land_learner import LandLearner
-from geochange.models.trainable import start_network
+from geochange.models.trainable import initial_network
+from geochange.models.trainable_land import TrainableLand
 from geochange.models.weights.checkpoint import (
     Checkpoint,
     ResumeState,
@@ -20,23 +20,23 @@ from geochange.models.weights.checkpoint import (
     write_checkpoint,
 )
 from geochange.progress import Watch
-from geochange.trainer.land_judging import LandFigures, judge_land
-from geochange.trainer.preparation import Prepared
+from geochange.trainer.land_validation import LandScores, validate_land
+from geochange.trainer.preparation import PreparedTraining
 from geochange.trainer.pretrained import DONE, is_done
-from geochange.trainer.recipe import devices_of, loading_processes, start_of
-from geochange.training.data.land_pictures import LandCrops, LandLesson, collate_land, read_land
+from geochange.trainer.recipe import fabric_devices_of, loader_processes, network_start_of
+from geochange.training.data.land_pictures import LandBatch, LandCrops, collate_land, read_land
 from geochange.training.data.loader import Loader
 from geochange.training.data.sampler import BatchShare
 from geochange.training.land_loss import land_loss
-from geochange.training.schedule import learning_rate, parameter_groups
-from geochange.training.training_state import PACE, OptimizerSettings, TrainingState
+from geochange.training.lr_schedule import learning_rate, parameter_groups
+from geochange.training.training_state import LR_FACTOR_KEY, OptimizerSettings, TrainingState
 
 STAGE = "land"
 CLIP_NORM = 2.0
 """The largest norm of a gradient before clipping."""
 
 
-def learn_land(prepared: Prepared, watch: Watch) -> None:
+def pretrain_land(prepared: PreparedTraining, watch: Watch) -> None:
     """Train tower and land head, unless they exist, or the network has another start.
 
     The network is saved regularly, and resumed from its file; a damaged file is removed, and a
@@ -63,17 +63,17 @@ class LandTraining:
         scenes = folders[1] if folders[1].is_dir() else None
         self.judged = read_land(folders[0], scenes, kept_out=True)
         taught = read_land(folders[0], scenes, kept_out=False)
-        network, self.card = start_network(start_of(self.options))
-        self.student = self._student(LandLearner(network))
-        self.loader: Loader[Any, LandLesson] = Loader(
+        network, self.card = initial_network(network_start_of(self.options))
+        self.training_state = self._new_training_state(TrainableLand(network))
+        self.loader: Loader[Any, LandBatch] = Loader(
             LandCrops(taught, land.size, self.options.seed),
             collate_land,
             BatchShare(land.batch, land.batch),
-            loading_processes(self.options, self.student.fabric),
-            pin=self.student.fabric.device.type == "cuda",
+            loader_processes(self.options, self.training_state.fabric),
+            pin=self.training_state.fabric.device.type == "cuda",
         )
 
-    def _student(self, learner: LandLearner) -> TrainingState:
+    def _new_training_state(self, learner: TrainableLand) -> TrainingState:
         land = self.options.land
         rate = partial(
             learning_rate,
@@ -83,43 +83,43 @@ class LandTraining:
             total_steps=land.steps,
             power=land.power,
         )
-        fabric = replace(devices_of(self.options), devices=1, nodes=1).fabric()
-        learner.settle(fabric.device)
+        fabric = replace(fabric_devices_of(self.options), devices=1, nodes=1).fabric()
+        learner.prepare_on(fabric.device)
         course = OptimizerSettings(
             land_loss, rate, clip_norm=CLIP_NORM, ema=land.ema, seed=self.options.seed
         )
         tower, head = (parameter_groups(part, land.weight_decay) for part in learner.parts)
-        slow = [{**group, PACE: land.tower} for group in tower]
+        slow = [{**group, LR_FACTOR_KEY: land.tower} for group in tower]
         return TrainingState(fabric, learner, [*slow, *head], course)
 
     def learn(self, watch: Watch) -> None:
         """Take the remaining steps. The file holds the last validated state."""
         steps, every, told = self.options.land.steps, self.options.land.every, ""
         for step, lessons in self.loader.steps(self._resume(), steps):
-            loss = self.student.learn(step, lessons)
+            loss = self.training_state.learn(step, lessons)
             if (step + 1) % every == 0 or step + 1 == steps:
-                figures = self.judge()
+                figures = self.validate()
                 self._keep(step + 1, figures)
                 told = f", building IoU {figures.building:.3f}"
             watch(STAGE, step + 1, steps, f"loss {loss:.3f}{told}")
 
-    def judge(self) -> LandFigures:
+    def validate(self) -> LandScores:
         """The figures on held-out images."""
-        return judge_land(cast(ChangeClip, self.student.best_network), self.judged)
+        return validate_land(cast(ChangeClip, self.training_state.best_network), self.judged)
 
-    def _keep(self, step: int, figures: LandFigures) -> None:
-        self.student.check(step)
-        network = self.student.best_network
+    def _keep(self, step: int, figures: LandScores) -> None:
+        self.training_state.check(step)
+        network = self.training_state.best_network
         tensors = {name: x.detach().cpu() for name, x in network.state_dict().items()}
         facts: dict[str, Any] = {"step": step, DONE: step == self.options.land.steps}
-        told = {name: round(value, 4) for name, value in figures.told().items()}
+        told = {name: round(value, 4) for name, value in figures.to_metrics().items()}
         checkpoint = Checkpoint(replace(self.card, metrics=told), tensors)
-        write_checkpoint(self.file, checkpoint, ResumeState(self.student.state(), facts))
+        write_checkpoint(self.file, checkpoint, ResumeState(self.training_state.state(), facts))
 
     def _resume(self) -> int:
         if not self.file.is_file():
             return 0
         memory = read_resume_state(self.file)
-        self.student.best_network.load_state_dict(dict(read_checkpoint(self.file).tensors))
-        self.student.restore(memory.tensors)
+        self.training_state.best_network.load_state_dict(dict(read_checkpoint(self.file).tensors))
+        self.training_state.restore(memory.tensors)
         return int(memory.facts["step"])

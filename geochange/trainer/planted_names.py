@@ -9,10 +9,10 @@ from typing import overload
 import numpy as np
 
 from geochange.chip import Chip
+from geochange.models.class_ranking import read_class_namer
 from geochange.models.inference.devices import choose_device
-from geochange.models.naming import read_namer
-from geochange.models.prompts import NAMES, Names, published_vocabulary
-from geochange.progress import Progress, silent
+from geochange.models.prompts import NAMES_PER_CHIP, Names, published_vocabulary
+from geochange.progress import Progress, no_progress
 from geochange.training.planting import Place, PlantedSource
 
 STAGE = "prompts"
@@ -43,21 +43,21 @@ class PlantedNames(Sequence[tuple[Names, Names]]):
         return self.by_picture[before], self.by_picture[after]
 
 
-def name_planted(
-    source: PlantedSource, clip: str, vocabulary: Names | None, progress: Progress = silent
+def name_planted_pairs(
+    source: PlantedSource, clip: str, vocabulary: Names | None, progress: Progress = no_progress
 ) -> PlantedNames:
     """Ask CLIP once for the names of every image. All pairs from an image share them.
 
     Planted objects are ignored, because they are small in the image. Raises InputError.
     """
-    namer = read_namer(clip, vocabulary or published_vocabulary(), choose_device("auto"))
+    namer = read_class_namer(clip, vocabulary or published_vocabulary(), choose_device("auto"))
     found: dict[str, Names] = {}
     places = source.places()
     for done, place in enumerate(places, start=1):
         for name, ranking in zip(
             place.names, (both[0] for both in namer.rank(_chips(place))), strict=True
         ):
-            found[name] = tuple(each for each, _ in ranking[:NAMES])
+            found[name] = tuple(each for each, _ in ranking[:NAMES_PER_CHIP])
         progress(STAGE, done, len(places))
     return PlantedNames(source, found)
 

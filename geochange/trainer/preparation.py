@@ -13,9 +13,8 @@ from geochange.dataset import check_split, find_root, open_split
 from geochange.errors import InputError, OptionError
 from geochange.models.changeclip.clip_alignment import clip_shape
 from geochange.models.changeclip.variants import find_variant
-from geochange.models.prompts import FIXED, Names
-from geochange.models.trainable import IMAGENET, start_card
-from geochange.models.weights.card import Card
+from geochange.models.prompts import FIXED_NAMES, Names
+from geochange.models.trainable import IMAGENET, initial_card
 from geochange.models.weights.checkpoint import (
     DEFAULT_CLIP,
     read_facts,
@@ -23,12 +22,19 @@ from geochange.models.weights.checkpoint import (
     read_vocabulary,
 )
 from geochange.models.weights.locate import clip_file
-from geochange.progress import Watch, noted
-from geochange.trainer.planted_names import PlantedNames, name_planted
+from geochange.models.weights.model_card import Card
+from geochange.progress import Watch, with_note
+from geochange.trainer.planted_names import PlantedNames, name_planted_pairs
 from geochange.trainer.pretrained import is_done
 from geochange.trainer.prompting import name_chips
-from geochange.trainer.recipe import WITH_OWN_CLIP, course_of, devices_of, planted_of, start_of
-from geochange.trainer.resume_point import BEST, CLIP, LAST, check_same, find_resume_point
+from geochange.trainer.recipe import (
+    WITH_OWN_CLIP,
+    fabric_devices_of,
+    network_start_of,
+    optimizer_settings_of,
+    planted_source_of,
+)
+from geochange.trainer.resume_point import BEST, CLIP, LAST, check_same_options, find_resume_point
 from geochange.training.data.chip_source import ChipSource
 from geochange.training.data.land_pictures import check_land
 from geochange.training.planting import PlantedSource
@@ -44,12 +50,12 @@ LEAST_SCORE = "least_score"
 CALIBRATED = "calibrated"
 """The fact of a checkpoint that is complete."""
 
-SPOKEN = {"--bands": "data.bands", "--layout": "data.layout"}
+TRAINING_OPTION_NAMES = {"--bands": "data.bands", "--layout": "data.layout"}
 """Options of other commands, and their names in the options of a training."""
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedTraining:
     """A training whose data and output folder exist.
 
     resume: the checkpoint to resume from, if wanted and there. start: the card of the ChangeCLIP
@@ -74,7 +80,7 @@ class Prepared:
         prints = {
             role: source.fingerprint()
             if isinstance(source, PlantedSource)
-            else check_split(source, f"{self.root}, {split}", noted(watch, split))
+            else check_split(source, f"{self.root}, {split}", with_note(watch, split))
             for role, (split, source) in splits.items()
         }
         began = read_facts(self.resume).get("data", {}) if self.resume else {}
@@ -90,12 +96,12 @@ class Prepared:
         """The class names of the chips of a split; CLIP is asked unless they are stored."""
         prompts = self.options.prompts
         if prompts.mode == "fixed":
-            return [(FIXED, FIXED)] * len(source)
+            return [(FIXED_NAMES, FIXED_NAMES)] * len(source)
         clip = prompts.clip or (str(self.own_clip) if self.own_clip else DEFAULT_CLIP)
-        progress = noted(watch, split)
+        progress = with_note(watch, split)
         if isinstance(source, PlantedSource):
             if split not in self._planted:
-                self._planted[split] = name_planted(source, clip, self.vocabulary(), progress)
+                self._planted[split] = name_planted_pairs(source, clip, self.vocabulary(), progress)
             return self._planted[split]
         return name_chips(source, self.root, split, clip, self.vocabulary(), progress=progress)
 
@@ -155,27 +161,29 @@ class Prepared:
         return (self.names(data.train, self.train, watch), self.names(data.val, self.val, watch))
 
 
-def prepare(options: TrainOptions, out: Path, resume: bool) -> Prepared:
+def prepare(options: TrainOptions, out: Path, resume: bool) -> PreparedTraining:
     """Find the data and the output folder.
 
     Raises InputError, OptionError, OutputError.
     """
     check_options(options)
-    options, start = _settled(options)
+    options, start = _resolved_options(options)
     data, last = options.data, find_resume_point(out, resume)
     if last is not None:
-        check_same(options, last)
+        check_same_options(options, last)
     root = find_root(data.root, data.name)
     if options.network.start == IMAGENET:
         check_land(root / options.land.folder)
-    return Prepared(options, out, root, *_sources(options, root), last, start)
+    return PreparedTraining(options, out, root, *_sources(options, root), last, start)
 
 
 def _sources(options: TrainOptions, root: Path) -> tuple[ChipSource, ChipSource]:
     """The training chips and the validation chips."""
     data = options.data
     if data.layout == PLANTED:
-        train, val = (planted_of(options, root, kept_out=kept_out) for kept_out in (False, True))
+        train, val = (
+            planted_source_of(options, root, kept_out=kept_out) for kept_out in (False, True)
+        )
         return train, val
     one, two = (
         open_split(root, split, layout=data.layout, bands=data.bands)
@@ -184,12 +192,12 @@ def _sources(options: TrainOptions, root: Path) -> tuple[ChipSource, ChipSource]
     return one, two
 
 
-def _settled(options: TrainOptions) -> tuple[TrainOptions, Card | None]:
+def _resolved_options(options: TrainOptions) -> tuple[TrainOptions, Card | None]:
     """The options with the values of the initial model, and its card.
 
     Raises InputError, or OptionError if it is not a ChangeCLIP.
     """
-    prompts, card = options.prompts, start_card(start_of(options))
+    prompts, card = options.prompts, initial_card(network_start_of(options))
     if prompts.mode is not None:
         return options, card
     if card is None:
@@ -202,13 +210,13 @@ def _settled(options: TrainOptions) -> tuple[TrainOptions, Card | None]:
 
 
 @contextmanager
-def spoken() -> Iterator[None]:
+def with_training_option_names() -> Iterator[None]:
     """Use the option names of a training in errors."""
     try:
         yield
     except (InputError, OptionError) as error:
         told = str(error)
-        for theirs, ours in SPOKEN.items():
+        for theirs, ours in TRAINING_OPTION_NAMES.items():
             told = told.replace(theirs, ours)
         raise type(error)(told) from error
 
@@ -218,9 +226,9 @@ def check_options(options: TrainOptions) -> None:
 
     Raises InputError, OptionError.
     """
-    course_of(options)
-    start_of(options).check()
-    world = devices_of(options).world()
+    optimizer_settings_of(options)
+    network_start_of(options).check()
+    world = fabric_devices_of(options).world()
     if options.batch % world:
         raise OptionError(
             f"optim.batch {options.batch} cannot be divided among {world} devices; "

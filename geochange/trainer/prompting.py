@@ -16,24 +16,24 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from geochange.chip import Chip
-from geochange.dataset.split_names import place_of
+from geochange.dataset.split_names import split_path
 from geochange.errors import InputError
+from geochange.models.class_ranking import ClassNamer, clip_tag, read_class_namer, vocabulary_tag
 from geochange.models.inference.devices import choose_device
-from geochange.models.naming import Namer, clip_tag, read_namer, vocabulary_tag
 from geochange.models.prompts import Names, published_vocabulary
 from geochange.models.weights.checkpoint import DEFAULT_CLIP
-from geochange.progress import Progress, silent
-from geochange.trainer.answer_file import (
-    Seen,
+from geochange.progress import Progress, no_progress
+from geochange.trainer.clip_answers import (
+    DateEntries,
+    append_answers,
     best_of,
     check_writable,
     entry_of,
-    keep_answers,
     ranking_of,
     resume_answers,
 )
 from geochange.training.data.chip_source import ChipSource
-from geochange.training.data.class_file import PATH, read_classes, write_classes
+from geochange.training.data.class_file import PATH_KEY, read_classes, write_classes
 
 DATES = ("time1", "time2")
 """Names of the dates in files that are written."""
@@ -56,7 +56,7 @@ def stored_names(
     last part of its path, or by as many parts as make it unique.
     Raises InputError where a file is damaged, exists for one date only, or lacks a chip.
     """
-    return Prompter(clip, vocabulary).stored(source, root, split)
+    return ChipNamer(clip, vocabulary).stored(source, root, split)
 
 
 def name_chips(
@@ -66,14 +66,14 @@ def name_chips(
     clip: str = DEFAULT_CLIP,
     vocabulary: Names | None = None,
     *,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> list[BothNames]:
     """The names of every chip of a split, in order; see Prompter."""
-    return Prompter(clip, vocabulary).names(source, root, split, progress)
+    return ChipNamer(clip, vocabulary).names(source, root, split, progress)
 
 
 @dataclass(frozen=True)
-class Prompter:
+class ChipNamer:
     """Names the classes of chips by a CLIP, under any name that `read_clip` knows.
 
     vocabulary: None for the published one. device: auto, cpu, cuda, cuda:N. batch: chips at once.
@@ -85,7 +85,7 @@ class Prompter:
     batch: int = 64
 
     def names(
-        self, source: ChipSource, root: Path, split: str, progress: Progress = silent
+        self, source: ChipSource, root: Path, split: str, progress: Progress = no_progress
     ) -> list[BothNames]:
         """Read the stored names, else ask CLIP and store them.
 
@@ -98,14 +98,14 @@ class Prompter:
         files = [_file(root, split, date, self._kind) for date in DATES]
         part = _part(root, split, self._kind)
         check_writable(part)
-        seen = self._see(source, part, progress)
+        seen = self._ask_clip(source, part, progress)
         # A picture of several chips has one entry, shared by all of them.
-        entries = [{both[date][PATH]: both[date] for both in seen} for date in (0, 1)]
+        entries = [{both[date][PATH_KEY]: both[date] for both in seen} for date in (0, 1)]
         for file, of_date in zip(files, entries, strict=True):
             write_classes(file, [(path, ranking_of(entry)) for path, entry in of_date.items()])
         part.unlink()
         before, after = ({path: best_of(entry) for path, entry in e.items()} for e in entries)
-        return [(before[one[PATH]], after[two[PATH]]) for one, two in seen]
+        return [(before[one[PATH_KEY]], after[two[PATH_KEY]]) for one, two in seen]
 
     def stored(self, source: ChipSource, root: Path, split: str) -> list[BothNames] | None:
         """The stored names; None where there are none. Raises InputError as `stored_names` does."""
@@ -113,7 +113,7 @@ class Prompter:
         if files is None:
             return None
         paths = zip(*(source.pictures(number) for number in range(len(source))), strict=True)
-        before, after = (_match(*date) for date in zip(files, paths, strict=True))
+        before, after = (_match_paths(*date) for date in zip(files, paths, strict=True))
         for file, names in zip(files, (before, after), strict=True):
             self._refuse_unknown(file, names)
         return list(zip(before, after, strict=True))
@@ -136,15 +136,17 @@ class Prompter:
     @cached_property
     def _vocabulary(self) -> Names:
         names = self.vocabulary or published_vocabulary()
-        if PATH in names:
-            raise InputError(f"the vocabulary has {PATH}, which means a picture; say it otherwise")
+        if PATH_KEY in names:
+            raise InputError(
+                f"the vocabulary has {PATH_KEY}, which means a picture; say it otherwise"
+            )
         return names
 
     @cached_property
-    def _namer(self) -> Namer:
-        return read_namer(self.clip, self._vocabulary, choose_device(self.device))
+    def _namer(self) -> ClassNamer:
+        return read_class_namer(self.clip, self._vocabulary, choose_device(self.device))
 
-    def _see(self, source: ChipSource, part: Path, progress: Progress) -> list[Seen]:
+    def _ask_clip(self, source: ChipSource, part: Path, progress: Progress) -> list[DateEntries]:
         """CLIP's answer for every chip. Each batch is stored in `part` before the next begins."""
         namer = self._namer  # so a missing CLIP leaves no file
         seen = resume_answers(part, source)
@@ -154,7 +156,7 @@ class Prompter:
             for number, both in enumerate(namer.rank(chips), start=len(seen)):
                 one, two = map(entry_of, source.pictures(number), both)
                 fresh.append((one, two))
-            keep_answers(part, fresh)
+            append_answers(part, fresh)
             seen += fresh
             progress("prompts", len(seen), len(source))
         return seen
@@ -162,7 +164,7 @@ class Prompter:
 
 def _file(root: Path, split: str, date: str, kind: str) -> Path:
     name = f"{date}_clipcls_{kind}.json"
-    folder = place_of(root, split)
+    folder = split_path(root, split)
     return folder / name if folder.is_dir() else root / f"{split}_{name}"
 
 
@@ -189,28 +191,30 @@ def _find(root: Path, split: str, source: ChipSource, kind: str) -> tuple[Path, 
     return None
 
 
-def _match(file: Path, paths: Sequence[str]) -> list[Names]:
+def _match_paths(file: Path, paths: Sequence[str]) -> list[Names]:
     """The names that a file has for pictures, in their order. Raises InputError."""
     found = read_classes(file)
     wanted = set(paths)
-    for depth in range(1, max(len(_tail(path)) for path in wanted) + 1):
-        table = {_tail(path, depth): names for path, names in found.items()}
-        if len(table) == len(found) and len({_tail(path, depth) for path in wanted}) == len(wanted):
+    for depth in range(1, max(len(_path_tail(path)) for path in wanted) + 1):
+        table = {_path_tail(path, depth): names for path, names in found.items()}
+        if len(table) == len(found) and len({_path_tail(path, depth) for path in wanted}) == len(
+            wanted
+        ):
             break
     else:
         raise InputError(
             f"{file}: does not tell apart pictures of one name; remove it, and it is made again"
         )
     for path in paths:
-        if _tail(path, depth) not in table:
+        if _path_tail(path, depth) not in table:
             raise InputError(
                 f"{file}: holds no {path}; remove the files of both dates, and "
                 "`geochange data prompts` makes them again"
             )
-    return [table[_tail(path, depth)] for path in paths]
+    return [table[_path_tail(path, depth)] for path in paths]
 
 
-def _tail(path: str, depth: int = 0) -> tuple[str, ...]:
+def _path_tail(path: str, depth: int = 0) -> tuple[str, ...]:
     """The last parts of a path of any operating system; all of them for 0."""
     return tuple(path.replace("\\", "/").split("/")[-depth:])
 

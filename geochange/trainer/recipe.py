@@ -11,10 +11,10 @@ from geochange.models.changeclip.variants import Regularisation
 from geochange.models.trainable import IMAGENET, NetworkStart
 from geochange.training.data.augment import Augmentation
 from geochange.training.data.sampler import BatchShare
-from geochange.training.fabric import Devices, Fabric
+from geochange.training.fabric_devices import Fabric, FabricDevices
 from geochange.training.losses import find_loss
+from geochange.training.lr_schedule import learning_rate
 from geochange.training.planting import Nuisances, PlantedSource, Planting
-from geochange.training.schedule import learning_rate
 from geochange.training.training_state import OptimizerSettings
 
 SCENES = "scenes"
@@ -24,7 +24,7 @@ WITH_OWN_CLIP = (SCENES, IMAGENET)
 """The starts that need the network's own CLIP."""
 
 
-def start_of(
+def network_start_of(
     options: TrainOptions, own_clip: Path | None = None, land: Path | None = None
 ) -> NetworkStart:
     """The initial network before it is trained on changes.
@@ -43,7 +43,7 @@ def start_of(
     )
 
 
-def planted_of(options: TrainOptions, root: Path, *, kept_out: bool) -> PlantedSource:
+def planted_source_of(options: TrainOptions, root: Path, *, kept_out: bool) -> PlantedSource:
     """Pairs made of the pictures in `root`, for training or for validation."""
     p = options.planting
     made = Nuisances(p.light, p.air, p.optics, p.place)
@@ -64,21 +64,21 @@ def planted_of(options: TrainOptions, root: Path, *, kept_out: bool) -> PlantedS
     return PlantedSource(root, planting, count, options.seed, kept_out)
 
 
-def devices_of(options: TrainOptions) -> Devices:
+def fabric_devices_of(options: TrainOptions) -> FabricDevices:
     """The devices of the training."""
     device = options.device
-    return Devices(
+    return FabricDevices(
         device.accelerator, device.devices, device.nodes, device.precision, device.threads
     )
 
 
-def share_of(options: TrainOptions, rank: int, world: int) -> BatchShare:
+def batch_share_of(options: TrainOptions, rank: int, world: int) -> BatchShare:
     """The part of every step that one process computes."""
     own = options.batch // world
     return BatchShare(options.batch, min(own, options.optim.micro_batch or own), rank, world)
 
 
-def course_of(options: TrainOptions) -> OptimizerSettings:
+def optimizer_settings_of(options: TrainOptions) -> OptimizerSettings:
     """The settings of the optimizer. Raises OptionError for an unknown loss."""
     optim = options.optim
     rate = partial(
@@ -118,7 +118,7 @@ def augmentation_of(options: TrainOptions) -> Augmentation:
     )
 
 
-def loading_processes(options: TrainOptions, fabric: Fabric) -> int:
+def loader_processes(options: TrainOptions, fabric: Fabric) -> int:
     """The number of processes that load chips for each training process.
 
     By default they use the cores that are free; one on a CPU, where training uses all cores.

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 BEST, LAST, CLIP = "best.safetensors", "last.safetensors", "clip.safetensors"
 
-FREE = {
+CHANGEABLE_OPTIONS = {
     *("data.root", "data.workers", "validation.batch", "validation.sheet", "log_every"),
     *("device.accelerator", "device.devices", "device.nodes", "device.compile"),
 }
@@ -45,15 +45,15 @@ def find_resume_point(out: Path, resume: bool) -> Path | None:
         here = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
         check_folder(here / LAST)
         return None
-    return _intact(there)
+    return _last_intact(there)
 
 
-def _intact(files: list[Path]) -> Path:
+def _last_intact(files: list[Path]) -> Path:
     """The first intact file. Raises InputError without one."""
     faults: list[InputError] = []
     for file in files:
         try:
-            _prove(file)
+            _check_readable(file)
         except InputError as error:
             faults.append(error)
             continue
@@ -68,7 +68,7 @@ def _intact(files: list[Path]) -> Path:
     ) from faults[0]
 
 
-def _prove(file: Path) -> None:
+def _check_readable(file: Path) -> None:
     """Read a whole checkpoint. Raises InputError if it is damaged, or has no training state."""
     read_checkpoint(file)
     facts = read_resume_state(file).facts
@@ -84,7 +84,7 @@ def _check_best(best: Path) -> None:
     if not best.is_file():
         return
     try:
-        _prove(best)
+        _check_readable(best)
     except InputError as error:
         raise InputError(
             f"{error}; remove it, and the same command goes on and keeps the best of the steps to "
@@ -92,11 +92,11 @@ def _check_best(best: Path) -> None:
         ) from error
 
 
-def check_same(options: TrainOptions, file: Path) -> None:
+def check_same_options(options: TrainOptions, file: Path) -> None:
     """Refuse to resume with options that the training did not start with. Raises OptionError."""
     began = read_facts(file)["options"]
     before, now = (dict(_flat(values)) for values in (began, options.model_dump(mode="json")))
-    for name in sorted((before.keys() | now.keys()) - FREE):
+    for name in sorted((before.keys() | now.keys()) - CHANGEABLE_OPTIONS):
         if before.get(name) != now.get(name):
             raise OptionError(
                 f"{file} was begun with {name} {before.get(name)}, but now it is {now.get(name)}: "

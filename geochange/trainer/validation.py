@@ -15,17 +15,17 @@ from geochange.chip import UNKNOWN, Chip
 from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
-from geochange.models.inference.predict import show
+from geochange.models.inference.predict import run_model
 from geochange.models.prompts import Names
-from geochange.models.weights.card import Card
-from geochange.progress import Progress, silent
+from geochange.models.weights.model_card import Card
+from geochange.progress import Progress, no_progress
 from geochange.training.contact_sheet import SheetRow
 from geochange.training.data.chip_source import ChipSource
-from geochange.training.fabric import Fabric, summed
+from geochange.training.fabric_devices import Fabric, sum_over_processes
 from geochange.training.metrics.calibration import LogitHistogram
 from geochange.training.metrics.counts import Counts
 
-USUAL_PX = 256
+REFERENCE_PX = 256
 
 BothNames = tuple[Names, Names]
 
@@ -57,11 +57,11 @@ class ValidationResult:
     def over(self, fabric: Fabric) -> ValidationResult:
         """The sum over all processes; each keeps its own rows."""
         c = self.counts
-        *whole, changed = summed(
+        *whole, changed = sum_over_processes(
             fabric, np.array([c.tp, c.fp, c.fn, c.tn, self.changed_chips])
         ).tolist()
-        loss = float(summed(fabric, np.array([self.loss]))[0])
-        pixels = summed(fabric, self.histogram.pixels)
+        loss = float(sum_over_processes(fabric, np.array([self.loss]))[0])
+        pixels = sum_over_processes(fabric, self.histogram.pixels)
         return ValidationResult(Counts(*whole), loss, LogitHistogram(pixels), self.rows, changed)
 
     @property
@@ -91,13 +91,13 @@ class Validator:
     land: LandNetwork | None = None
 
     def examine(
-        self, network: ChangeClip, card: Card, device: str, progress: Progress = silent
+        self, network: ChangeClip, card: Card, device: str, progress: Progress = no_progress
     ) -> ValidationResult:
         """Predict the chips as `run` would; the network stays in its mode."""
         learning = network.training
         network.eval()
         try:
-            return self._examine(live(network, card, device, self.land), device, progress)
+            return self._examine(detector_of(network, card, device, self.land), device, progress)
         finally:
             network.train(learning)
 
@@ -116,13 +116,13 @@ class Validator:
         """
         chips = ((number, self.source[number]) for number in self.numbers)
         for (height, width), alike in groupby(chips, key=lambda item: item[1].shape):
-            size = max(1, self.batch * USUAL_PX**2 // max(USUAL_PX**2, height * width))
+            size = max(1, self.batch * REFERENCE_PX**2 // max(REFERENCE_PX**2, height * width))
             while part := list(islice(alike, size)):
                 yield part
 
     def _show(self, model: Any, device: str, part: Sequence[tuple[int, Chip]]) -> ValidationResult:
         names = [self.names[number] for number, _ in part]
-        answers = show(model, [chip for _, chip in part], self.batch, device, names).logits
+        answers = run_model(model, [chip for _, chip in part], self.batch, device, names).logits
         verdict = ValidationResult()
         for (number, chip), logits in zip(part, answers, strict=True):
             label = np.asarray(chip.label)
@@ -140,7 +140,7 @@ class Validator:
         return verdict
 
 
-def live(
+def detector_of(
     network: ChangeClip, card: Card, device: str, land: LandNetwork | None = None
 ) -> ChangeClipDetector:
     """A network in training as the model that `run` would make of it."""
@@ -148,7 +148,7 @@ def live(
     return ChangeClipDetector(spec, network, card, land=land)
 
 
-def spread(count: int, most: int) -> frozenset[int]:
+def spread_numbers(count: int, most: int) -> frozenset[int]:
     """At most `most` numbers below `count`, evenly spread."""
     return frozenset(np.linspace(0, count - 1, min(count, most)).round().astype(int).tolist())
 

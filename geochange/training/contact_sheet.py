@@ -19,17 +19,19 @@ from geochange.drawing import (
     VERMILION,
     YELLOW,
     Colour,
-    fit,
+    fit_text,
     font,
     save_png,
 )
 
-HEADS = ("before", "after", "label", "probability", "errors")
+COLUMN_TITLES = ("before", "after", "label", "probability", "errors")
 HIT, MISSED, FALSE_ALARM = SKY, YELLOW, VERMILION
-NOWHERE: Colour = (150, 150, 150)
+NO_DATA_COLOUR: Colour = (150, 150, 150)
 """The colour of pixels without data or with an unknown label."""
 
-_GLOW = np.array([(0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164)], float)
+_INFERNO = np.array(
+    [(0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164)], float
+)
 """The colour scale of probability: five colours of matplotlib's inferno."""
 
 LARGEST_PX, SMALLEST_PX = 256, 128
@@ -71,11 +73,11 @@ def draw_sheet(rows: Sequence[SheetRow], threshold: float = 0.5) -> Image.Image:
     width = max((strip[0].width for strip in pictures), default=LARGEST_PX)
     head = _MARGIN + 2 * _LINE + _GAP
     heights = [strip[0].height + _LINE + _GAP for strip in pictures]
-    size = (2 * _MARGIN + len(HEADS) * (width + _GAP) - _GAP, head + sum(heights) + _MARGIN)
+    size = (2 * _MARGIN + len(COLUMN_TITLES) * (width + _GAP) - _GAP, head + sum(heights) + _MARGIN)
     sheet = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(sheet)
     _draw_legend(sheet, draw, threshold)
-    for column, text in enumerate(HEADS):
+    for column, text in enumerate(COLUMN_TITLES):
         place = _MARGIN + column * (width + _GAP), _MARGIN + _LINE + _GAP
         draw.text(place, text, INK, font(_LARGE))
     top = head
@@ -94,20 +96,22 @@ def panels_of(row: SheetRow, threshold: float) -> Iterator[Panel]:
     seen = ~np.isnan(row.probability)
     yield chip.before
     yield chip.after
-    yield labelled(label)
-    yield _where(seen, glow(np.nan_to_num(row.probability)))
+    yield label_panel(label)
+    yield _mask_unknown(seen, probability_panel(np.nan_to_num(row.probability)))
     yield _errors(chip, label, row.probability, threshold)
 
 
-def labelled(label: NDArray[np.uint8]) -> Panel:
+def label_panel(label: NDArray[np.uint8]) -> Panel:
     """The label as a picture: change is white, no change black, unknown grey."""
-    return _where(label != UNKNOWN, np.repeat((label == 1)[..., None] * np.uint8(255), 3, axis=2))
+    return _mask_unknown(
+        label != UNKNOWN, np.repeat((label == 1)[..., None] * np.uint8(255), 3, axis=2)
+    )
 
 
-def glow(probability: NDArray[np.float32]) -> Panel:
+def probability_panel(probability: NDArray[np.float32]) -> Panel:
     """The probability as colours."""
-    stops = np.linspace(0, 1, len(_GLOW))
-    channels = [np.interp(probability, stops, channel) for channel in _GLOW.T]
+    stops = np.linspace(0, 1, len(_INFERNO))
+    channels = [np.interp(probability, stops, channel) for channel in _INFERNO.T]
     return np.stack(channels, axis=-1).round().astype(np.uint8)
 
 
@@ -125,11 +129,11 @@ def _errors(
         (found & ~true, FALSE_ALARM),
     ):
         panel[where] = colour
-    return _where(known, panel)
+    return _mask_unknown(known, panel)
 
 
-def _where(known: NDArray[np.bool_], panel: Panel) -> Panel:
-    return np.where(known[..., None], panel, np.uint8(NOWHERE[0]))
+def _mask_unknown(known: NDArray[np.bool_], panel: Panel) -> Panel:
+    return np.where(known[..., None], panel, np.uint8(NO_DATA_COLOUR[0]))
 
 
 def _resized(panel: Panel) -> Image.Image:
@@ -147,9 +151,9 @@ def _resized(panel: Panel) -> Image.Image:
 
 def _draw_caption(draw: ImageDraw.ImageDraw, row: SheetRow, top: int, width: int) -> None:
     middle = top + _LINE // 2 + 1
-    note = fit(row.note, width // 2, font(_SMALL))
+    note = fit_text(row.note, width // 2, font(_SMALL))
     left = width - 2 * _MARGIN - font(_SMALL).getlength(note) - _GAP
-    name = fit(row.name, int(left), font(_SMALL))
+    name = fit_text(row.name, int(left), font(_SMALL))
     draw.text((_MARGIN, middle), name, INK, font(_SMALL), anchor="lm")
     draw.text((width - _MARGIN, middle), note, FAINT, font(_SMALL), anchor="rm")
 
@@ -160,7 +164,7 @@ def _draw_legend(sheet: Image.Image, draw: ImageDraw.ImageDraw, threshold: float
         "hit": HIT,
         "missed": MISSED,
         "false alarm": FALSE_ALARM,
-        "unknown or no data": NOWHERE,
+        "unknown or no data": NO_DATA_COLOUR,
     }
     left, middle, box = _MARGIN, _MARGIN + _LINE // 2 - 4, 14
     for word, colour in words.items():
@@ -174,7 +178,7 @@ def _draw_legend(sheet: Image.Image, draw: ImageDraw.ImageDraw, threshold: float
         left += round(font(_SMALL).getlength(text)) + 6
         if text != "1":
             bar = np.broadcast_to(np.linspace(0, 1, 90, dtype=np.float32), (box, 90))
-            sheet.paste(Image.fromarray(glow(bar)), (left, middle - box // 2))
+            sheet.paste(Image.fromarray(probability_panel(bar)), (left, middle - box // 2))
             left += 96
     text = f"change from {threshold:.3g}"
     draw.text((left + 16, middle), text, FAINT, font(_SMALL), anchor="lm")

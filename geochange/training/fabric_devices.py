@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from geochange.errors import OptionError
 
-__all__ = ["PRECISIONS", "Devices", "Fabric", "is_first", "summed"]
+__all__ = ["PRECISIONS", "Fabric", "FabricDevices", "is_first_process", "sum_over_processes"]
 
 PRECISIONS: Mapping[str, Any] = {
     "float32": "32-true",
@@ -35,7 +35,7 @@ _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
 
 
 @dataclass(frozen=True, slots=True)
-class Devices:
+class FabricDevices:
     """The devices of a training; DeviceOptions explains each field."""
 
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
@@ -49,7 +49,7 @@ class Devices:
 
         Raises OptionError where the devices do not exist.
         """
-        accelerator, count = self._settled()
+        accelerator, count = self._accelerator_and_precision()
         # Fabric logs the number of processes and their ranks, which is not needed.
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
         if self.threads is not None:
@@ -65,7 +65,7 @@ class Devices:
         fabric.launch()
         return fabric
 
-    def _settled(self) -> tuple[str, int]:
+    def _accelerator_and_precision(self) -> tuple[str, int]:
         here = torch.cuda.device_count() if torch.cuda.is_available() else 0
         accelerator = self.accelerator
         if accelerator == "auto":
@@ -91,7 +91,7 @@ class Devices:
 
     def world(self) -> int:
         """The number of processes. Raises OptionError as `fabric` does."""
-        return self._settled()[1] * self.nodes
+        return self._accelerator_and_precision()[1] * self.nodes
 
 
 def _is_launched() -> bool:
@@ -101,12 +101,12 @@ def _is_launched() -> bool:
     return all(any(name in os.environ for name in names) for names in _FIXED)
 
 
-def is_first() -> bool:
+def is_first_process() -> bool:
     """Whether this process logs for all; callable before Fabric starts the others."""
     return all(int(os.environ.get(name, 0)) == 0 for name in _RANKS)
 
 
-def summed(fabric: Fabric, numbers: NDArray[Any]) -> NDArray[Any]:
+def sum_over_processes(fabric: Fabric, numbers: NDArray[Any]) -> NDArray[Any]:
     """The sum of an array over all processes; exact for integers."""
     if fabric.world_size == 1:
         return numbers

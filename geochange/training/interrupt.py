@@ -10,7 +10,7 @@ from types import FrameType
 
 
 @contextmanager
-def deferred(alone: bool = True) -> Iterator[threading.Event]:
+def defer_interrupt(alone: bool = True) -> Iterator[threading.Event]:
     """Ctrl-C sets the event and does nothing else; the second Ctrl-C interrupts at once.
 
     alone: False where other processes work on the same step. They would wait for ever for a stopped

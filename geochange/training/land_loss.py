@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from geochange.land import BUILDING
+from geochange.land_cover import BUILDING
 
 SMOOTH_PX = 100.0
 """Added to numerator and denominator of the dice loss, so that it is defined without buildings."""

@@ -1,4 +1,4 @@
-"""Schedule: the learning rate by step, and which parameters decay."""
+"""Learning rate schedule: the rate by step, and which parameters decay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Journal: the measurements of a training, in metrics.csv and for TensorBoard."""
+"""Metrics log: the measurements of a training, in metrics.csv and for TensorBoard."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tensorboardX import SummaryWriter
 
 from geochange.errors import OutputError
 
-COLUMNS = (
+METRIC_COLUMNS = (
     *("step", "lr", "loss", "val_loss", "iou", "f1", "precision", "recall"),
     *("accuracy", "miou", "kappa", "seconds"),
 )
@@ -20,7 +20,7 @@ validation.
 """
 
 
-class Journal:
+class MetricsLog:
     """Lines by step, appended as they come.
 
     step: where the training goes on. Lines of later steps were written by an interrupted training
@@ -29,10 +29,10 @@ class Journal:
 
     def __init__(self, folder: Path, step: int) -> None:
         self._file = folder / "metrics.csv"
-        kept = _until(self._file, step) if step else []
+        kept = _rows_until(self._file, step) if step else []
         try:
             with self._file.open("w", newline="") as stream:
-                writer = csv.DictWriter(stream, COLUMNS)
+                writer = csv.DictWriter(stream, METRIC_COLUMNS)
                 writer.writeheader()
                 writer.writerows(kept)
             self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
@@ -45,7 +45,7 @@ class Journal:
         """Append a line; values that were not measured stay empty."""
         with self._file.open("a", newline="") as stream:
             line = {name: f"{value:.6g}" for name, value in values.items()}
-            csv.DictWriter(stream, COLUMNS).writerow({"step": step, **line})
+            csv.DictWriter(stream, METRIC_COLUMNS).writerow({"step": step, **line})
         for name, value in values.items():
             self._board.add_scalar(name, value, step)
 
@@ -54,13 +54,13 @@ class Journal:
         self._board.close()
 
 
-def _until(file: Path, step: int) -> list[dict[str, str]]:
+def _rows_until(file: Path, step: int) -> list[dict[str, str]]:
     if not file.is_file():
         return []
     lines: list[dict[str, str]] = []
     # Of a damaged file, as many lines are kept as can be read.
     with file.open(newline="", errors="replace") as stream, suppress(csv.Error):
         for line in csv.DictReader(stream):
-            if tuple(line) == COLUMNS and None not in line.values():
+            if tuple(line) == METRIC_COLUMNS and None not in line.values():
                 lines.append(line)
     return [line for line in lines if line["step"].isdigit() and int(line["step"]) <= step]

@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from geochange.errors import InputError, RunError
-from geochange.training.fabric import Fabric
+from geochange.training.fabric_devices import Fabric
 
 Loss = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
 """(logits, labels, known pixels of the whole step) -> the part's share of the step's loss."""
@@ -20,12 +20,12 @@ Loss = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
 Rate = Callable[[int], float]
 """The learning rate of a step."""
 
-DIVERGED = (
+DIVERGENCE_MESSAGE = (
     "the training diverges: lower optim.lr, or set optim.clip_norm=1, and train into another --out"
 )
 """The meaning of a value that is not finite, and its cure."""
 
-PACE = "pace"
+LR_FACTOR_KEY = "pace"
 """The key of a parameter group with its factor for the learning rate; 1 by default."""
 
 _EMA, _OPTIMISER, _NETWORK = "average.", "optimiser.", "network."
@@ -74,17 +74,17 @@ class TrainingState:
         fabric: Fabric,
         module: nn.Module,
         groups: Sequence[Mapping[str, Any]],
-        course: OptimizerSettings,
+        settings: OptimizerSettings,
     ) -> None:
-        self.fabric, self.module, self.course = fabric, module, course
+        self.fabric, self.module, self.settings = fabric, module, settings
         self._moments = torch.optim.AdamW(
-            [dict(group) for group in groups], lr=course.rate(0), betas=course.betas
+            [dict(group) for group in groups], lr=settings.rate(0), betas=settings.betas
         )
-        forward = torch.compile(module) if course.compiled else module
+        forward = torch.compile(module) if settings.compiled else module
         self._forward, self._optimiser = fabric.setup(forward, self._moments)  # type: ignore[arg-type]
         self._average = None
-        if course.ema:
-            average = get_ema_multi_avg_fn(course.ema)
+        if settings.ema:
+            average = get_ema_multi_avg_fn(settings.ema)
             self._average = AveragedModel(module, multi_avg_fn=average, use_buffers=True)
 
     @property
@@ -105,10 +105,10 @@ class TrainingState:
         micro-batches and processes. Raises RunError on all processes alike where the loss or the
         gradient is not finite; the weights stay as they were.
         """
-        fabric, course = self.fabric, self.course
+        fabric, course = self.fabric, self.settings
         self._forward.train()
         for group in self._optimiser.param_groups:
-            group["lr"] = course.rate(step) * group.get(PACE, 1.0)
+            group["lr"] = course.rate(step) * group.get(LR_FACTOR_KEY, 1.0)
         known = self._known(parts)
         # Dropout is seeded by the step, so that a resumed training draws the same numbers.
         torch.manual_seed((course.seed * 1_000_003 + step) * fabric.world_size + fabric.global_rank)
@@ -121,7 +121,7 @@ class TrainingState:
             total += loss.item()
         total = self._mean(total)
         if not math.isfinite(total):
-            raise RunError(f"step {step + 1}: the loss is {total}; {DIVERGED}")
+            raise RunError(f"step {step + 1}: the loss is {total}; {DIVERGENCE_MESSAGE}")
         if course.clip_norm:
             self._clip(step)
         self._optimiser.step()
@@ -136,11 +136,13 @@ class TrainingState:
         length = self.fabric.clip_gradients(
             self._forward,
             self._optimiser,
-            max_norm=self.course.clip_norm,
+            max_norm=self.settings.clip_norm,
             error_if_nonfinite=False,
         )
         if length is not None and not math.isfinite(length):
-            raise RunError(f"step {step + 1}: the gradient is {float(length)}; {DIVERGED}")
+            raise RunError(
+                f"step {step + 1}: the gradient is {float(length)}; {DIVERGENCE_MESSAGE}"
+            )
 
     def _known(self, parts: Sequence[LabelledInputs]) -> float:
         """Known pixels of the step per process: gradients are averaged over the processes."""
@@ -158,7 +160,7 @@ class TrainingState:
         """Raise RunError where a weight is not finite after this many steps."""
         for name, value in self.module.state_dict().items():
             if not torch.isfinite(value).all():
-                raise RunError(f"step {step}: {name} is no longer finite; {DIVERGED}")
+                raise RunError(f"step {step}: {name} is no longer finite; {DIVERGENCE_MESSAGE}")
 
     def state(self) -> dict[str, torch.Tensor]:
         """All tensors by name that training changes, besides `best_module`."""
@@ -185,7 +187,7 @@ class TrainingState:
         try:
             for name, parameter in learning.items():
                 self._moments.state[parameter] = {
-                    key: _alike(kept[f"{_OPTIMISER}{name}.{key}"], parameter, key)
+                    key: _like_parameter(kept[f"{_OPTIMISER}{name}.{key}"], parameter, key)
                     for key in ("step", "exp_avg", "exp_avg_sq")
                 }
             if self._average is not None:
@@ -204,7 +206,7 @@ def _keep_infinities(average: nn.Module, module: nn.Module) -> None:
         mean.copy_(torch.where(value.isinf(), value, mean))
 
 
-def _alike(value: torch.Tensor, parameter: torch.Tensor, key: str) -> torch.Tensor:
+def _like_parameter(value: torch.Tensor, parameter: torch.Tensor, key: str) -> torch.Tensor:
     """A moment of AdamW, laid out like its parameter; the step count stays where AdamW keeps it."""
     if key == "step":
         return value.clone()

@@ -17,8 +17,8 @@ import shapely
 from numpy.typing import NDArray
 
 from geochange.errors import InputError
-from geochange.grid.areas import areal
 from geochange.grid.grid import Grid
+from geochange.grid.polygon_parts import polygonal_part
 from geochange.grid.tiling import Window
 from geochange.vector.files.polygon_reader import Burner, find_layer, read_outlines
 from geochange.vector.tracing.polygons import Geometries
@@ -139,4 +139,4 @@ def _cut(outline: shapely.Geometry, box: Iterable[float]) -> shapely.Geometry:
     part = shapely.clip_by_rect(outline, *box)
     if not shapely.is_valid(part):
         part = shapely.intersection(outline, shapely.box(*box))
-    return areal(part)
+    return polygonal_part(part)

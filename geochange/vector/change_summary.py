@@ -1,4 +1,4 @@
-"""Summary: sums over many changes, batch by batch."""
+"""Change summary: sums over many changes, batch by batch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BINS = 20
 DECADES = (-1, 9)
 """The range of powers of ten (of areas in square metres) by which changes are counted."""
 
-UNNAMED = ""
+NO_CHANGE_NAME = ""
 """The name of a change without class names."""
 
 
@@ -65,22 +65,22 @@ class Summary:
             return
         areas = np.asarray(batch["area_m2"], np.float64)
         self.total.add(areas)
-        _count(self.by_decade, _decades(areas), areas)
-        _count(self.by_change, _names(batch), areas)
+        _add_by_key(self.by_decade, _decades(areas), areas)
+        _add_by_key(self.by_change, _names(batch), areas)
         bins = np.minimum(np.asarray(batch["confidence_mean"]) * BINS, BINS - 1).astype(np.int64)
         self.by_confidence += np.bincount(bins, minlength=BINS)
-        seen = batch if self.top is None else pd.concat([self.top, _best(batch)])
-        self.top = _best(gpd.GeoDataFrame(seen, crs=batch.crs))
+        seen = batch if self.top is None else pd.concat([self.top, _most_confident(batch)])
+        self.top = _most_confident(gpd.GeoDataFrame(seen, crs=batch.crs))
 
 
-def _best(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def _most_confident(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     # Without a calibrated model all of the first column is null, and the second decides.
     keys = ["confidence", "confidence_mean", "area_m2", "id"]
     order = changes.sort_values(keys, ascending=[False, False, False, True], kind="stable")
     return order.head(TOP).copy()
 
 
-def _count(sums: dict[Any, Sums], keys: NDArray[Any], areas: NDArray[np.float64]) -> None:
+def _add_by_key(sums: dict[Any, Sums], keys: NDArray[Any], areas: NDArray[np.float64]) -> None:
     for key in pd.unique(keys):
         sums.setdefault(key, Sums()).add(areas[keys == key])
 
@@ -91,4 +91,4 @@ def _decades(areas_m2: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _names(batch: gpd.GeoDataFrame) -> NDArray[np.object_]:
-    return np.asarray(batch["change"].fillna(UNNAMED), dtype=np.object_)
+    return np.asarray(batch["change"].fillna(NO_CHANGE_NAME), dtype=np.object_)

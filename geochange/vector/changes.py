@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.grid.grid import Grid, to_ground
-from geochange.grid.probability import FULL
+from geochange.grid.probability import MAX_BYTE
 from geochange.vector.files.writers import empty_changes, table_of
 from geochange.vector.generalization.outline_style import OutlineStyle
-from geochange.vector.generalization.simplify import Rows, draw
-from geochange.vector.geodesic import geodesic, pixel_m2
+from geochange.vector.generalization.simplify import Rows, draw_outlines
+from geochange.vector.geodesic import geodesic_measures, pixel_m2
 from geochange.vector.tracing.polygons import Table
+from geochange.vector.tracing.region_file import RegionFile
 from geochange.vector.tracing.regions import Regions
-from geochange.vector.tracing.spill import RegionFile
 
-SPECK_PX = 16
+MIN_AREA_PX = 16
 """The default minimum area in pixels. Fewer than 4 x 4 pixels are rarely an object."""
 
 
@@ -65,49 +65,49 @@ class ChangeTotals:
 
 
 def to_changes(
-    shelf: RegionFile,
+    region_file: RegionFile,
     grid: Grid,
-    pen: OutlineStyle,
+    style: OutlineStyle,
     min_area_m2: float | None,
     name: NamingFunction | None = None,
     sure: ConfidenceFilter | None = None,
 ) -> Iterator[gpd.GeoDataFrame]:
     """Polygons in the CRS with their attributes, in the order of their first pixels.
 
-    They come in batches. The first may be empty, and ids continue over batches. pen: the style of
-    outlines. min_area_m2: smaller polygons are left out; None uses the area of SPECK_PX pixels in the
+    They come in batches. The first may be empty, and ids continue over batches. style: the style of
+    outlines. min_area_m2: smaller polygons are left out; None uses the area of MIN_AREA_PX pixels in the
     middle of the grid. name: assigns class names, if given. sure: assigns confidences, if given, and
     leaves out polygons below the least one.
     """
     # The tolerance keeps an area of exactly the minimum.
-    smallest = SPECK_PX * pixel_m2(grid) if min_area_m2 is None else min_area_m2
+    smallest = MIN_AREA_PX * pixel_m2(grid) if min_area_m2 is None else min_area_m2
     smallest *= 1 - 1e-9
-    outlines = draw(shelf, pen)
+    outlines = draw_outlines(region_file, style)
     count = 0
     yield empty_changes(grid.crs)
-    for chosen in shelf.batches():
+    for chosen in region_file.batches():
         polygons = outlines.of(chosen)
-        area_m2, perimeter_m = geodesic(polygons, grid)
-        wanted, confidence = _sure(shelf.rows[chosen], sure)
+        area_m2, perimeter_m = geodesic_measures(polygons, grid)
+        wanted, confidence = _sure(region_file.rows[chosen], sure)
         large = np.flatnonzero(wanted & (area_m2 >= smallest))
-        kept, names = _name(shelf, chosen, large, name)
+        kept, names = _name(region_file, chosen, large, name)
         if len(kept) == 0:
             continue
         figures = {
             "id": np.arange(count + 1, count + len(kept) + 1, dtype=np.int64),
             "area_m2": area_m2[kept],
             "perimeter_m": perimeter_m[kept],
-            **_figures(shelf.rows[chosen[kept]]),
+            **_change_attributes(region_file.rows[chosen[kept]]),
             "confidence": confidence[kept],
         }
         yield table_of({**figures, **names}, to_ground(polygons[kept], grid.transform), grid.crs)
         count += len(kept)
 
 
-def _figures(rows: Table) -> dict[str, Any]:
+def _change_attributes(rows: Table) -> dict[str, Any]:
     return {
-        "confidence_mean": rows["total"] / rows["pixels"] / FULL,
-        "confidence_max": rows["peak"] / FULL,
+        "confidence_mean": rows["total"] / rows["pixels"] / MAX_BYTE,
+        "confidence_max": rows["peak"] / MAX_BYTE,
         "touches_edge": rows["at_edge"],
     }
 
@@ -123,12 +123,12 @@ def _sure(
 
 
 def _name(
-    shelf: RegionFile, chosen: Rows, kept: Rows, name: NamingFunction | None
+    region_file: RegionFile, chosen: Rows, kept: Rows, name: NamingFunction | None
 ) -> tuple[Rows, dict[str, Any]]:
     """Which of the kept regions are wanted, and their names."""
     if name is None:
         return kept, {}
-    named = name(shelf.read(chosen[kept]))
+    named = name(region_file.read(chosen[kept]))
     wanted = named.wanted
     names = {key: np.asarray(every)[wanted] for key, every in named.attributes.items()}
     return kept[wanted], names

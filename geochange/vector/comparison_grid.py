@@ -15,10 +15,10 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from geochange.errors import InputError, OptionError
+from geochange.grid.full_turns import translated_x
 from geochange.grid.grid import LONLAT, Grid
-from geochange.grid.lonlat import TURN, degrees_of
+from geochange.grid.lonlat import TURN, to_wgs84
 from geochange.grid.reproject import reproject
-from geochange.grid.turns import moved_along
 from geochange.vector.files.polygon_reader import Layer
 from geochange.vector.files.run_record import read_record
 from geochange.vector.files.writers import RUN_TABLE
@@ -75,7 +75,7 @@ def _lonlat_box(layer: Layer) -> shapely.Geometry:
     assert layer.bounds is not None
     box = np.array([shapely.box(*layer.bounds)], dtype=np.object_)
     size = max(box[0].bounds[2] - box[0].bounds[0], box[0].bounds[3] - box[0].bounds[1])
-    return degrees_of(shapely.segmentize(box, max(size / 32, 1e-9)), layer.crs)[0]
+    return to_wgs84(shapely.segmentize(box, max(size / 32, 1e-9)), layer.crs)[0]
 
 
 def _near(boxes: Iterable[shapely.Geometry]) -> list[shapely.Geometry]:
@@ -83,7 +83,7 @@ def _near(boxes: Iterable[shapely.Geometry]) -> list[shapely.Geometry]:
     there = list(boxes)
     middles = [(box.bounds[0] + box.bounds[2]) / 2 for box in there]
     return [
-        moved_along(box, TURN * round((middles[0] - middle) / TURN))
+        translated_x(box, TURN * round((middles[0] - middle) / TURN))
         for box, middle in zip(there, middles, strict=True)
     ]
 

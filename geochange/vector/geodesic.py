@@ -19,10 +19,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geochange.grid.areas import areal
 from geochange.grid.crs import equator_m, geographic_of, metres_of, radians_of, to_geographic
 from geochange.grid.ellipsoid import Ellipsoid, Floats
 from geochange.grid.grid import Grid
+from geochange.grid.polygon_parts import polygonal_part
 from geochange.vector.tracing.polygons import Geometries
 
 Ints = NDArray[np.int64]
@@ -37,22 +37,22 @@ extrapolation is far less."""
 MOST_CUTS = 64
 """An edge is cut into so many at most."""
 
-LONGEST_EDGE = radians(2)
+MAX_EDGE_RAD = radians(2)
 """Edges are cut to this length, in radians along the equator, before anything is measured: the two
 ends of one may not lie at the same place round the Earth."""
 
-WIDEST = radians(15)
+MAX_WIDTH_RAD = radians(15)
 """Wider polygons are measured piece by piece: the triangles of a ring that goes half round the Earth
 mean nothing."""
 
 
-def geodesic(polygons: Geometries, grid: Grid) -> tuple[Floats, Floats]:
+def geodesic_measures(polygons: Geometries, grid: Grid) -> tuple[Floats, Floats]:
     """(area_m2, perimeter_m) of Polygons and MultiPolygons in pixel coordinates of `grid`.
 
     Holes count towards the perimeter and not towards the area. Corners that are no place on the
     Earth, beyond the rim of a map, are left out.
     """
-    ruler = Ruler.of(grid)
+    ruler = GeodesicRuler.of(grid)
     chunks = (polygons[start : start + CHUNK] for start in range(0, len(polygons), CHUNK))
     area_m2, perimeter_m = np.hstack([np.empty((2, 0)), *map(ruler.measure, chunks)])
     return area_m2, perimeter_m
@@ -62,11 +62,11 @@ def pixel_m2(grid: Grid) -> float:
     """Square metres of the pixel in the middle of a grid."""
     row, col = grid.shape[0] // 2, grid.shape[1] // 2
     pixel = np.array([shapely.box(col, row, col + 1, row + 1)], dtype=np.object_)
-    return float(geodesic(pixel, grid)[0][0])
+    return float(geodesic_measures(pixel, grid)[0][0])
 
 
 @dataclass(frozen=True)
-class Ruler:
+class GeodesicRuler:
     """Measures polygons in the pixels of a grid. radian_px: a radian along the equator, in pixels."""
 
     grid: Grid
@@ -74,7 +74,7 @@ class Ruler:
     radian_px: float
 
     @classmethod
-    def of(cls, grid: Grid) -> Ruler:
+    def of(cls, grid: Grid) -> GeodesicRuler:
         """The ruler of a grid."""
         a, b, _, d, e, _ = grid.transform[:6]
         pixel = float(np.linalg.norm([[a, b], [d, e]], 2)) * metres_of(grid.crs)
@@ -82,12 +82,12 @@ class Ruler:
 
     def measure(self, polygons: Geometries) -> Floats:
         """(2, polygon) square metres and metres."""
-        polygons = shapely.segmentize(polygons, LONGEST_EDGE * self.radian_px)
+        polygons = shapely.segmentize(polygons, MAX_EDGE_RAD * self.radian_px)
         measured = self._refined(polygons)
         left, top, right, bottom = shapely.bounds(polygons).T
-        wide = np.maximum(right - left, bottom - top) > WIDEST * self.radian_px
+        wide = np.maximum(right - left, bottom - top) > MAX_WIDTH_RAD * self.radian_px
         for number in np.flatnonzero(wide):
-            pieces = np.array(list(_pieces(polygons[number], WIDEST * self.radian_px)))
+            pieces = np.array(list(_pieces(polygons[number], MAX_WIDTH_RAD * self.radian_px)))
             measured[0, number] = self._refined(pieces)[0].sum()
         return measured
 
@@ -219,4 +219,6 @@ def _pieces(polygon: shapely.Geometry, widest: float) -> Iterator[shapely.Geomet
         middle = (top + bottom) / 2
         halves = (left, top, right, middle), (left, middle, right, bottom)
     for half in halves:
-        yield from _pieces(areal(shapely.intersection(polygon, shapely.box(*half))), widest)
+        yield from _pieces(
+            polygonal_part(shapely.intersection(polygon, shapely.box(*half))), widest
+        )

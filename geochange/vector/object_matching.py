@@ -1,4 +1,4 @@
-"""Objects: polygons of two files, matched one to one by their IoU."""
+"""Object matching: polygons of two files, matched one to one by their IoU."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geochange.grid.areas import areal
+from geochange.grid.polygon_parts import polygonal_part
 from geochange.vector.tracing.polygons import Geometries
 
 CHUNK = 4096
@@ -32,7 +32,7 @@ class Matches:
         return Matches(self.found[kept], self.reference[kept], self.iou[kept])
 
 
-def match(found: Geometries, reference: Geometries, least_iou: float) -> Matches:
+def match_polygons(found: Geometries, reference: Geometries, least_iou: float) -> Matches:
     """Match polygons one to one, in order of falling IoU, down to `least_iou`.
 
     The method is greedy, as in COCO: every threshold takes the first pairs of the same list. From an IoU
@@ -73,16 +73,16 @@ def _overlaps(
     return ours, theirs, np.concatenate(ious)
 
 
-def explode(outlines: Geometries, area: shapely.Geometry) -> Geometries:
+def split_polygons(outlines: Geometries, area: shapely.Geometry) -> Geometries:
     """Single polygons from polygons and MultiPolygons, each clipped to an area.
 
     A polygon that the clip cuts into several pieces stays one object.
     """
     outlines = outlines.copy()
     broken = ~shapely.is_valid(outlines)  # rings may touch themselves after reprojection
-    outlines[broken] = [areal(mended) for mended in shapely.make_valid(outlines[broken])]
+    outlines[broken] = [polygonal_part(mended) for mended in shapely.make_valid(outlines[broken])]
     parts = shapely.get_parts(outlines)
     shapely.prepare(area)
     across = ~shapely.contains_properly(area, parts)
-    parts[across] = [areal(cut) for cut in shapely.intersection(parts[across], area)]
+    parts[across] = [polygonal_part(cut) for cut in shapely.intersection(parts[across], area)]
     return np.asarray(parts[shapely.area(parts) > 0], dtype=np.object_)

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from geochange.chip import UNKNOWN, Chip
 from geochange.errors import InputError
-from geochange.grid.probability import FULL, level, to_bytes
+from geochange.grid.probability import MAX_BYTE, threshold_byte, to_bytes
 from geochange.grid.tiling import Window
 from geochange.models.confidence import (
     FEATURES,
@@ -25,14 +25,14 @@ from geochange.models.confidence import (
     features_of,
 )
 from geochange.models.detector import DetectorSpec
-from geochange.models.inference.predict import show
+from geochange.models.inference.predict import run_model
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from geochange.progress import Watch, unwatched
+from geochange.progress import Watch, no_watch
 from geochange.training.metrics.calibration import Reliability
 from geochange.training.metrics.logistic import fit_logistic
-from geochange.training.planting import Library, planted, read_library, unchanged
-from geochange.vector.changes import SPECK_PX
-from geochange.vector.tracing.regions import trace
+from geochange.training.planting import Library, planted_chips, read_library, unchanged_chips
+from geochange.vector.changes import MIN_AREA_PX
+from geochange.vector.tracing.regions import trace_regions
 
 HIT = 0.25
 """A polygon is a change if at least this share of its known pixels changed."""
@@ -92,7 +92,7 @@ class Calibrated:
 
 
 def calibrate(
-    source: Path, target: Path, data: Path, how: Calibrating | None = None, watch: Watch = unwatched
+    source: Path, target: Path, data: Path, how: Calibrating | None = None, watch: Watch = no_watch
 ) -> Calibrated:
     """Write `source` as `target`, with the confidence of its polygons fitted to images in `data`.
 
@@ -100,7 +100,7 @@ def calibrate(
     """
     checkpoint, library = read_checkpoint(source), read_library(data, kept_out=True)
     how = how or Calibrating()
-    quiet = unchanged(library, how.unchanged)
+    quiet = unchanged_chips(library, how.unchanged)
     if not quiet:
         raise InputError(
             f"{data}: calibrating needs places seen twice from the air, of cities that are kept out; "
@@ -114,14 +114,14 @@ def calibrate(
 
 
 def _planted(library: Library, far: bool, how: Calibrating) -> Iterator[Chip]:
-    return planted(library, far, how.planted, FIRST_SEED)
+    return planted_chips(library, far, how.planted, FIRST_SEED)
 
 
 def _judged(chips: Sequence[Chip], checkpoint: Checkpoint, watch: Watch) -> list[Judged]:
     """The polygons that a network finds in every FOLDS-th pair, from the first, the second ... on."""
     model, found = DetectorSpec("").of(checkpoint), []
     for number, chip in enumerate(chips, start=1):
-        logits = show(model, [chip], 1, str(model.device)).logits[0]
+        logits = run_model(model, [chip], 1, str(model.device)).logits[0]
         found.append(polygons_of(logits, np.asarray(chip.label), model.threshold))
         watch("look", number, len(chips), "")
     return [Judged.joined(found[fold::FOLDS]) for fold in range(min(FOLDS, len(found)))]
@@ -129,16 +129,18 @@ def _judged(chips: Sequence[Chip], checkpoint: Checkpoint, watch: Watch) -> list
 
 def polygons_of(logits: NDArray[np.float32], label: NDArray[np.uint8], threshold: float) -> Judged:
     """The polygons of one pair, from logits of change (height, width), against its label."""
-    probability, lowest = to_bytes(logits), level(threshold)
+    probability, lowest = to_bytes(logits), threshold_byte(threshold)
     height, width = logits.shape
-    rows = trace(probability, Window(0, 0, height, width), lowest, width).regions.rows
-    rows = rows[rows["pixels"] >= SPECK_PX]
-    numbers = ndimage.label((probability >= lowest) & (probability <= FULL))[0]
+    rows = trace_regions(probability, Window(0, 0, height, width), lowest, width).regions.rows
+    rows = rows[rows["pixels"] >= MIN_AREA_PX]
+    numbers = ndimage.label((probability >= lowest) & (probability <= MAX_BYTE))[0]
     own, most = numbers.ravel()[rows["first"]], numbers.max() + 1
     known = np.bincount(numbers[label != UNKNOWN], minlength=most)[own]
     changed = np.bincount(numbers[label == 1], minlength=most)[own]
     pixels, corners = (rows[name].astype(np.float64) for name in ("pixels", "corners"))
-    features = features_of(rows["total"] / pixels / FULL, rows["peak"] / FULL, pixels, corners)
+    features = features_of(
+        rows["total"] / pixels / MAX_BYTE, rows["peak"] / MAX_BYTE, pixels, corners
+    )
     enough = known >= np.maximum(1, KNOWN * pixels)
     return Judged(features, changed >= HIT * known, enough)
 

@@ -22,16 +22,16 @@ from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
 from geochange.training.metrics.counts import Counts
 from geochange.vector.comparison_grid import grid_of_run, metric_grid
 from geochange.vector.files.polygon_reader import Burner, Layer, find_layer, read_outlines
-from geochange.vector.geodesic import geodesic
-from geochange.vector.objects import explode, match
+from geochange.vector.geodesic import geodesic_measures
+from geochange.vector.object_matching import match_polygons, split_polygons
 from geochange.vector.tracing.polygons import Geometries
 
 logger = logging.getLogger(__name__)
 
-IOUS = (0.1, 0.5)
+IOU_LEVELS = (0.1, 0.5)
 """The least IoU at which two polygons count as the same object."""
 
-SIZES_M2 = (100.0, 1_000.0, 10_000.0)
+SIZE_LIMITS_M2 = (100.0, 1_000.0, 10_000.0)
 """The limits between size classes of objects."""
 
 WINDOW_PX = 2048
@@ -208,7 +208,7 @@ def _outlines(layer: Layer, grid: Grid) -> Geometries:
 def _pixel_m2(grid: Grid) -> float:
     row, col = grid.shape[0] // 2, grid.shape[1] // 2
     pixel = np.array([shapely.box(col, row, col + 1, row + 1)], dtype=np.object_)
-    return float(geodesic(pixel, grid)[0][0])
+    return float(geodesic_measures(pixel, grid)[0][0])
 
 
 def _compare_pixels(
@@ -245,14 +245,14 @@ def _compare_objects(
     ours: Geometries, theirs: Geometries, ground: ComparisonArea
 ) -> dict[float, dict[str, ObjectCounts]]:
     area = ground.area
-    found, reference = explode(ours, area), explode(theirs, area)
+    found, reference = split_polygons(ours, area), split_polygons(theirs, area)
     found_sizes, reference_sizes = (_sizes(each, ground.grid) for each in (found, reference))
-    matches = match(found, reference, min(IOUS))
+    matches = match_polygons(found, reference, min(IOU_LEVELS))
     table: dict[float, dict[str, ObjectCounts]] = {}
-    for iou in IOUS:
+    for iou in IOU_LEVELS:
         chosen = matches.above(iou)
         columns = [
-            _tally(sizes)
+            _count_by_size(sizes)
             for sizes in (
                 found_sizes,
                 reference_sizes,
@@ -267,16 +267,16 @@ def _compare_objects(
 
 def _sizes(objects: Geometries, grid: Grid) -> NDArray[np.intp]:
     """The size class of each object, by its area on the ellipsoid."""
-    return np.digitize(geodesic(objects, grid)[0], SIZES_M2)
+    return np.digitize(geodesic_measures(objects, grid)[0], SIZE_LIMITS_M2)
 
 
-def _tally(sizes: NDArray[np.intp]) -> list[int]:
+def _count_by_size(sizes: NDArray[np.intp]) -> list[int]:
     """The number of all objects, then of those in each size class."""
-    return [len(sizes), *np.bincount(sizes, minlength=len(SIZES_M2) + 1).tolist()]
+    return [len(sizes), *np.bincount(sizes, minlength=len(SIZE_LIMITS_M2) + 1).tolist()]
 
 
 def size_names() -> list[str]:
     """The names of the size classes, from small to large."""
-    edges = [f"{edge:,.0f}" for edge in SIZES_M2]
+    edges = [f"{edge:,.0f}" for edge in SIZE_LIMITS_M2]
     between = [f"{low} to {high} m2" for low, high in pairwise(edges)]
     return [f"below {edges[0]} m2", *between, f"{edges[-1]} m2 and more"]

@@ -21,16 +21,16 @@ from geochange import __version__
 from geochange.chip import CHANGED, UNKNOWN, Chip
 from geochange.config.cut import CutOptions
 from geochange.dataset.chip_writer import ChipWriter, SplitTotals
-from geochange.dataset.label_values import ACCOUNT
+from geochange.dataset.label_values import CHIPS_FILE
 from geochange.dataset.labelled_pairs import Reviewed, Scene, open_scene
 from geochange.dataset.labels import holds_change
-from geochange.dataset.reviewed import REJECT, ReviewedLabels
-from geochange.dataset.splits import share
+from geochange.dataset.reviewed_labels import REJECT, ReviewedLabels
+from geochange.dataset.split_assignment import assign_blocks
 from geochange.errors import InputError, OutputError
 from geochange.files.output_paths import check_folder, output_path, target_of
 from geochange.grid.spatial_blocks import SpatialBlocks
 from geochange.grid.tiling import Index, TilePlan, Window
-from geochange.progress import Progress, silent
+from geochange.progress import Progress, no_progress
 from geochange.raster.bands import Bands
 from geochange.raster.sources.resolve import PathLike
 from geochange.training.data.chip_source import SPLITS
@@ -63,7 +63,7 @@ def cut(
     after: PathLike,
     labels: PathLike,
     out: PathLike,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
     **options: Any,
 ) -> CutResult:
     """Cut a pair and its labels into chips: OUT/SPLIT/{time1,time2,label}/NAME_row_col.png.
@@ -81,22 +81,22 @@ def cut(
     bands = None if chosen.bands is None else Bands.parse(chosen.bands)
     drawn = Reviewed(labels) if chosen.reviewed else labels
     scene = open_scene(before, after, drawn, bands, chosen.grid, chosen.stretch)
-    blocks, chosen = share(scene, chosen)
+    blocks, chosen = assign_blocks(scene, chosen)
     with _folder_aside(root) as part:
         digits = len(str(max(scene.pair.grid.shape)))
         chips = ChipWriter(part, chosen.name or _name_of(before), digits)
         cutter = _Cutter(scene, chosen, blocks, chips)
         cutter.work(progress)
-        splits = chips.tallies(blocks.splits)
+        splits = chips.totals_by_split(blocks.splits)
         _check(splits, chips.unknown)
         if not any(tally.changed_px for tally in splits.values()) and holds_change(scene.labels):
             logger.warning(
                 "%s: holds no change: all chips with change were left out; %s", root, CURE
             )
-        result = CutResult(root, splits, chips.settle(), dict(cutter.left_out))
-        account = {**_account(scene, chosen), **_told(result), "chips": chips.listed()}
+        result = CutResult(root, splits, chips.mark_change_white(), dict(cutter.left_out))
+        account = {**_chips_json(scene, chosen), **_result_json(result), "chips": chips.to_json()}
         text = json.dumps(account, indent=1, ensure_ascii=False)
-        (part / ACCOUNT).write_text(f"{text}\n", encoding="utf-8")
+        (part / CHIPS_FILE).write_text(f"{text}\n", encoding="utf-8")
     return result
 
 
@@ -214,7 +214,7 @@ def _check(splits: Mapping[str, SplitTotals], unknown: bool) -> None:
             raise InputError(f"the chips of {split} hold unknown pixels and no change; {CURE}")
 
 
-def _account(scene: Scene, options: CutOptions) -> dict[str, Any]:
+def _chips_json(scene: Scene, options: CutOptions) -> dict[str, Any]:
     pair = scene.pair
     return {
         "geochange": __version__,
@@ -230,5 +230,5 @@ def _account(scene: Scene, options: CutOptions) -> dict[str, Any]:
     }
 
 
-def _told(result: CutResult) -> dict[str, Any]:
+def _result_json(result: CutResult) -> dict[str, Any]:
     return {"label_values": dict(result.label_values), "left_out": dict(result.left_out)}

@@ -1,4 +1,4 @@
-"""Search terms for an image catalogue: the date of a raster and the bounds of polygons."""
+"""What a search in an image catalogue needs: the date of a raster and the bounds of polygons."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from geochange.grid import lonlat
 from geochange.raster.sources.resolve import PathLike, inspect_source
 from geochange.vector.files.polygon_reader import find_layer
 
-NEAR_DEG = 1e-4
+BOUNDS_TOLERANCE_DEG = 1e-4
 """Bounds are found to about ten metres."""
 
 
@@ -37,5 +37,5 @@ def bounds_of(polygons: PathLike) -> tuple[float, float, float, float]:
     if layer.bounds is None:
         raise InputError(f"{polygons}: holds no polygon; draw the area to search")
     box = shapely.box(*layer.bounds)
-    (outline,) = lonlat.degrees_of(np.array([box], dtype=np.object_), layer.crs, NEAR_DEG)
+    (outline,) = lonlat.to_wgs84(np.array([box], dtype=np.object_), layer.crs, BOUNDS_TOLERANCE_DEG)
     return lonlat.bounds_of(outline)

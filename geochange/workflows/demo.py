@@ -13,12 +13,12 @@ from affine import Affine
 from pyproj import CRS
 
 from geochange.errors import OutputError
-from geochange.files.atomic import told_as_output, whole_by_driver
+from geochange.files.atomic import as_output_error, atomic_driver_path
 from geochange.files.output_paths import make_folder, output_path
-from geochange.files.sidecars import PROBE_BYTES
+from geochange.files.report_files import PROBE_BYTES
 from geochange.grid.grid import Grid, to_ground
-from geochange.landscape import PIXEL_M, Landscape, Planted, make_landscape
-from geochange.progress import Progress, silent
+from geochange.landscape import PIXEL_M, Landscape, PlantedChange, make_landscape
+from geochange.progress import Progress, no_progress
 from geochange.raster.pictures.image import write_picture
 from geochange.vector.files.ogr_name import ogr_name
 from geochange.vector.files.polygon_reader import UNREADABLE
@@ -30,9 +30,9 @@ ORIGIN_M = (691_000.0, 5_335_000.0)
 BEFORE, AFTER, PLANTED = "before.tif", "after.tif", "planted.geojson"
 """The files that the demo writes before its run."""
 
-MARK = "made by geochange demo"
+DEMO_MARK = "made by geochange demo"
 
-FOUND_SHARE = 0.3
+MIN_FOUND_SHARE = 0.3
 """A planted change is found if polygons cover at least this share of its area."""
 
 
@@ -64,7 +64,7 @@ class DemoResult:
 
 
 def run_demo(
-    folder: Path, size: int = 1536, seed: int = 7, progress: Progress = silent
+    folder: Path, size: int = 1536, seed: int = 7, progress: Progress = no_progress
 ) -> DemoResult:
     """Write before.tif, after.tif and planted.geojson into `folder`, run on them, and score.
 
@@ -94,7 +94,7 @@ def run_demo(
 def _check_folder(folder: Path) -> None:
     """Refuse to overwrite files that no demo wrote. Raises OutputError."""
     try:
-        ours = MARK in (folder / PLANTED).read_text("utf-8", "replace")[:PROBE_BYTES]
+        ours = DEMO_MARK in (folder / PLANTED).read_text("utf-8", "replace")[:PROBE_BYTES]
     except OSError:
         ours = False
     for name in (BEFORE, AFTER, PLANTED):
@@ -106,11 +106,11 @@ def _check_folder(folder: Path) -> None:
 
 def _write_planted(path: Path, planted: gpd.GeoDataFrame) -> None:
     with (
-        told_as_output(path, UNREADABLE),
-        whole_by_driver(path) as part,
+        as_output_error(path, UNREADABLE),
+        atomic_driver_path(path) as part,
         ogr_name(part) as name,
     ):
-        planted.to_file(name, driver="GeoJSON", layer="planted", DESCRIPTION=MARK)
+        planted.to_file(name, driver="GeoJSON", layer="planted", DESCRIPTION=DEMO_MARK)
 
 
 def _grid(size: int) -> Grid:
@@ -125,7 +125,7 @@ def _planted(landscape: Landscape, grid: Grid) -> gpd.GeoDataFrame:
 
 
 def _scores(
-    changes: Sequence[Planted], planted: gpd.GeoDataFrame, found: shapely.Geometry
+    changes: Sequence[PlantedChange], planted: gpd.GeoDataFrame, found: shapely.Geometry
 ) -> tuple[Score, ...]:
     outlines = np.asarray(planted.geometry)
     area = shapely.area(outlines)
@@ -134,7 +134,7 @@ def _scores(
     scores = []
     for kind in dict.fromkeys(kinds.tolist()):
         mine = kinds == kind
-        hits = int((covered[mine] >= FOUND_SHARE * area[mine]).sum())
+        hits = int((covered[mine] >= MIN_FOUND_SHARE * area[mine]).sum())
         share = float(covered[mine].sum() / area[mine].sum())
         scores.append(Score(kind, int(mine.sum()), hits, share))
     return tuple(scores)

@@ -17,38 +17,38 @@ import geopandas as gpd
 from geochange.config import RunOptions
 from geochange.errors import InputError, OptionError
 from geochange.files.output_paths import lock_output
-from geochange.grid.probability import level
+from geochange.grid.probability import threshold_byte
 from geochange.inputs.checked_run import CheckedRun
 from geochange.inputs.choose_model import choose_model
 from geochange.inputs.inspection import Inspection, coregister, inspect_scene
-from geochange.inputs.read_failures import warn_skipped, warn_unsampled
-from geochange.land import LIKELY
-from geochange.memory import settle
-from geochange.models import ModelSpec, resident
+from geochange.inputs.read_failure_messages import warn_skipped, warn_unsampled
+from geochange.land_cover import LIKELY_CHANGE
+from geochange.memory import limit_malloc_growth
+from geochange.models import ModelSpec, cached_model
 from geochange.models.inference.predict import (
     classes_of,
     confidence_of,
     land_classes_of,
     naming_of,
 )
-from geochange.mosaic.schedule import in_flight
-from geochange.progress import Progress, silent
+from geochange.mosaic.dask_jobs import in_flight
+from geochange.progress import Progress, no_progress
 from geochange.raster.access.handles import HANDLES
-from geochange.raster.access.unreadable import NOTHING_UNREADABLE, Unreadable
-from geochange.raster.scene.sampling import SceneSample, say_fills
+from geochange.raster.access.unreadable_areas import NOTHING_UNREADABLE, UnreadableAreas
+from geochange.raster.scene.sampling import SceneSample, warn_fills
 from geochange.raster.sources.resolve import PathLike
-from geochange.report.run.write import picture_px
+from geochange.report.run.reporter import picture_px
 from geochange.running import provenance
+from geochange.running.active_tiles import register_area
 from geochange.running.blocks import process_blocks
-from geochange.running.change_names import chosen
 from geochange.running.confidence import confidence_for
-from geochange.running.disk_space import check_space, disk_space_of, room_in
-from geochange.running.raster_writer import open_raster_writer, worth_going_on
-from geochange.running.scope import register_area
+from geochange.running.disk_space import as_disk_full_error, check_space, disk_space_of
+from geochange.running.polygon_class_names import choose_classes
+from geochange.running.raster_writer import as_resumable_error, open_raster_writer
 from geochange.running.tasks import RunSpec
 from geochange.running.work_folder import WorkFolder
 from geochange.running.workers import open_workers
-from geochange.running.write_outputs import RunEnd, write_outputs
+from geochange.running.write_outputs import RunCompletion, write_outputs
 from geochange.vector.files.writers import read_changes
 from geochange.vector.geodesic import pixel_m2
 from geochange.workflows.preflight import check_run
@@ -75,7 +75,7 @@ class Result:
     seen_px: int
     seconds: float
     resumed: bool
-    unreadable: Unreadable = NOTHING_UNREADABLE
+    unreadable: UnreadableAreas = NOTHING_UNREADABLE
     report: Path | None = None
 
     @cached_property
@@ -93,7 +93,7 @@ def detect(
     before: PathLike,
     after: PathLike,
     out: PathLike,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
     **options: Any,
 ) -> Result:
     """Detect changes between two georeferenced rasters and write them as polygons.
@@ -107,18 +107,18 @@ def detect(
     return run(check_run(before, after, out, RunOptions.parse(options)), progress)
 
 
-def run(checked: CheckedRun, progress: Progress = silent) -> Result:
+def run(checked: CheckedRun, progress: Progress = no_progress) -> Result:
     """Run on a checked pair; see `detect`."""
-    with lock_output(checked.raster), room_in(checked.out.parent):
-        return _run_alone(checked, progress)
+    with lock_output(checked.raster), as_disk_full_error(checked.out.parent):
+        return _run_locked(checked, progress)
 
 
-def _run_alone(checked: CheckedRun, progress: Progress) -> Result:
-    settle()
-    clock = provenance.Clock()
+def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
+    limit_malloc_growth()
+    clock = provenance.StageClock()
     inputs = provenance.inputs(checked.pair)
     with clock.stage("look at the scene and plan"):
-        work = plan_work(checked)
+        work = plan_run(checked)
     with (
         closing(HANDLES),
         open_workers(checked.options, work) as crew,
@@ -128,42 +128,42 @@ def _run_alone(checked: CheckedRun, progress: Progress) -> Result:
         open_raster_writer(checked, crew.work, clock, progress) as raster,
     ):
         work, keep = crew.work, checked.options.keep_work
-        with clock.stage("infer, stitch and trace"), worth_going_on():
+        with clock.stage("infer, stitch and trace"), as_resumable_error():
             shelf = process_blocks(crew.client, work, outlines, keep, progress, raster)
-        provenance.refuse_changed(checked.pair, inputs)
+        provenance.refuse_changed_inputs(checked.pair, inputs)
         unreadable = work.records.get()
         warn_skipped(checked.pair, unreadable)
         record = provenance.record(checked, work, clock, unreadable)
         tally = write_outputs(
-            checked, work, shelf, RunEnd(record, clock, unreadable, raster), progress
+            checked, work, shelf, RunCompletion(record, clock, unreadable, raster), progress
         )
     return Result(
         out=checked.out,
         raster=checked.raster,
         polygons=tally.polygons,
         changed_m2=tally.changed_m2,
-        pixels=work.scope.pixels,
+        pixels=work.active_tiles.pixels,
         seen_px=raster.seen_px,
         seconds=clock.seconds(),
         resumed=resumed,
         unreadable=unreadable,
-        report=None if checked.sidecars is None else checked.sidecars.report,
+        report=None if checked.report_files is None else checked.report_files.report,
     )
 
 
-def plan_work(checked: CheckedRun) -> RunSpec:
+def plan_run(checked: CheckedRun) -> RunSpec:
     """Derive from the scene what all tiles share: shift, stretch, statistics."""
     options = checked.options
-    # With a scheduler, the workers choose their own devices; see `settle_spec`.
+    # With a scheduler, the workers choose their own devices; see `spec_for_workers`.
     spec = choose_model(options.model, options, "auto" if options.scheduler else options.device)
-    model = resident(spec)
+    model = cached_model(spec)
     # An unknown name is refused before any pixel is read.
-    only = chosen(options.only, classes_of(model), land_classes_of(model))
+    only = choose_classes(options.only, classes_of(model), land_classes_of(model))
     threshold = model.threshold if options.threshold is None else options.threshold
-    spec = _seeing(spec, only.land, threshold)
+    spec = _with_land_classes(spec, only.land, threshold)
     rule = None if only.land else confidence_of(model)
     pixel_m = sqrt(pixel_m2(checked.pair.grid))
-    sample, checks = _look(checked)
+    sample, checks = _sample_and_inspect(checked)
     radiometry = sample.radiometry(checked.stretch, options.match)
     statistics = model.fit(sample.chips(radiometry))
     warn_unsampled(checked.pair, sample.unreadable)
@@ -174,7 +174,7 @@ def plan_work(checked: CheckedRun) -> RunSpec:
         spec=replace(spec, statistics=statistics),
         taper=options.taper,
         batch=options.batch,
-        level=level(threshold),
+        level=threshold_byte(threshold),
         folder=WorkFolder.for_output(checked.out).path,
         classes=classes_of(model),
         land=land_classes_of(model),
@@ -188,24 +188,24 @@ def plan_work(checked: CheckedRun) -> RunSpec:
     )
 
 
-def _seeing(spec: ModelSpec, only: tuple[str, ...], threshold: float) -> ModelSpec:
+def _with_land_classes(spec: ModelSpec, only: tuple[str, ...], threshold: float) -> ModelSpec:
     """The spec of a model that looks what stands there wherever a polygon may come to lie."""
     # Most thresholds are higher, and resume what others have begun.
-    likely = threshold if threshold < LIKELY else None
+    likely = threshold if threshold < LIKELY_CHANGE else None
     return replace(spec, prompting=replace(spec.prompting, only=only, likely=likely))
 
 
-def _look(checked: CheckedRun) -> tuple[SceneSample, Inspection | None]:
+def _sample_and_inspect(checked: CheckedRun) -> tuple[SceneSample, Inspection | None]:
     """The scene sample of the pair as it is processed, and the inspection of the pair."""
-    sample = SceneSample(checked.pair, spare=True, area=checked.area).heeding_fills()
+    sample = SceneSample(checked.pair, skip_unreadable=True, area=checked.area).with_fills_masked()
     if checked.options.skip_checks and not checked.options.coregister:
-        say_fills(sample)
+        warn_fills(sample)
         return sample, None
     seen = inspect_scene(sample)
     if checked.options.coregister:
         sample, seen = coregister(sample, seen)
         if seen.put_back is None and not seen.shift.trusted:
-            logger.warning("--coregister: %s; nothing was moved", seen.shift.doubt)
+            logger.warning("--coregister: %s; nothing was moved", seen.shift.why_untrusted)
     for warning in seen.warnings:
         logger.warning("%s", warning)
     return sample, seen
@@ -218,7 +218,7 @@ def _work_folder(checked: CheckedRun, work: RunSpec, tasks: int) -> Iterator[boo
     tasks: the number of tasks that are submitted at once.
     """
     folder = WorkFolder(work.folder)
-    share = work.scope.share
+    share = work.active_tiles.share
     kept, land = checked.options.keep_work, bool(work.land)
     space = disk_space_of(work.plan, len(work.classes), tasks, kept, share, land)
     check_space(space, checked.out.parent, work.folder)

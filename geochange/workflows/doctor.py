@@ -38,7 +38,7 @@ VARIABLES = (
 )
 """Variables that are shown where they are set. None of them holds a secret."""
 
-BROKEN = (ImportError, OSError, RuntimeError, AttributeError, ValueError, TypeError)
+IMPORT_ERRORS = (ImportError, OSError, RuntimeError, AttributeError, ValueError, TypeError)
 """What a library raises that is damaged, or that another library is in the way of."""
 
 
@@ -72,13 +72,13 @@ class Diagnosis:
 
 def examine() -> Diagnosis:
     """Look at this installation. Nothing is written but a file in the temporary folder."""
-    checks = [_tried(name, _importing(name), "install geochange again") for name in LIBRARIES]
+    checks = [_run_check(name, _importing(name), "install geochange again") for name in LIBRARIES]
     checks += [
-        _tried("GDAL", _gdal, "unset GDAL_DATA and PROJ_LIB, or install rasterio again"),
-        _tried("PROJ", _proj, "unset PROJ_LIB and PROJ_DATA, or install pyproj again"),
-        _tried("weights", _weights, "install geochange again"),
-        _tried("device", _device, "choose --device cpu, or install torch for this machine"),
-        _tried("temporary folder", _temporary, "make room there, or set TMPDIR"),
+        _run_check("GDAL", _gdal, "unset GDAL_DATA and PROJ_LIB, or install rasterio again"),
+        _run_check("PROJ", _proj, "unset PROJ_LIB and PROJ_DATA, or install pyproj again"),
+        _run_check("weights", _weights, "install geochange again"),
+        _run_check("device", _device, "choose --device cpu, or install torch for this machine"),
+        _run_check("temporary folder", _temporary, "make room there, or set TMPDIR"),
     ]
     return Diagnosis(_system(), _packages(), _variables(), tuple(checks))
 
@@ -94,10 +94,10 @@ def anonymous(text: str) -> str:
     return re.sub(rf"(?<=[\\/]){re.escape(user)}(?=[\\/]|$)", "USER", text)
 
 
-def _tried(name: str, check: Callable[[], str], cure: str) -> Check:
+def _run_check(name: str, check: Callable[[], str], cure: str) -> Check:
     try:
         return Check(name, True, anonymous(check()))
-    except (*BROKEN, GeochangeError) as error:
+    except (*IMPORT_ERRORS, GeochangeError) as error:
         reason = one_line(error) or type(error).__name__
         return Check(name, False, anonymous(f"{reason}; {cure}"))
 

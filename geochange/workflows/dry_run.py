@@ -12,14 +12,14 @@ from pathlib import Path
 
 from geochange.grid.tiling import Window
 from geochange.inputs.checked_run import CheckedRun
-from geochange.memory import settle
-from geochange.mosaic.schedule import Client, in_flight, run_bounded
+from geochange.memory import limit_malloc_growth
+from geochange.mosaic.dask_jobs import Client, in_flight, run_bounded
 from geochange.running.disk_space import disk_space_of
 from geochange.running.tasks import RunSpec, jobs
 from geochange.running.workers import open_workers
-from geochange.workflows.detect import plan_work
+from geochange.workflows.detect import plan_run
 
-PROBE_S = 3.0
+PROBE_SECONDS = 3.0
 """How long the network is timed."""
 
 WRITE_S_PER_MPX = 0.015
@@ -50,11 +50,11 @@ def estimate_run(checked: CheckedRun) -> DryRun:
 
     Raises the errors of the run itself, except for too little disk space.
     """
-    settle()
-    work = plan_work(checked)
+    limit_malloc_growth()
+    work = plan_run(checked)
     with open_workers(checked.options, work) as crew:
         work, tasks = crew.work, in_flight(crew.client)
-        scope = work.scope
+        scope = work.active_tiles
         tile_s = _tile_seconds(crew.client, work)
         kept, land = checked.options.keep_work, bool(work.land)
         space = disk_space_of(work.plan, len(work.classes), tasks, kept, scope.share, land)
@@ -75,7 +75,7 @@ def _tile_seconds(client: Client, work: RunSpec) -> float:
     """Seconds per tile with all workers busy, measured in the middle of the scene."""
     _work_part(client, work, 1)  # loads the model and warms it up
     alone = _work_part(client, work, 1)
-    side = math.isqrt(max(1, int(PROBE_S / alone)))
+    side = math.isqrt(max(1, int(PROBE_SECONDS / alone)))
     if side == 1:
         return alone
     seconds = 0.0
@@ -83,16 +83,16 @@ def _tile_seconds(client: Client, work: RunSpec) -> float:
         part = _part(work, side)
         seconds = _work_part(client, work, side)
         whole = part.height >= work.plan.shape[0] and part.width >= work.plan.shape[1]
-        if whole or seconds >= PROBE_S / 2:
+        if whole or seconds >= PROBE_SECONDS / 2:
             return seconds / replace(work.plan, shape=(part.height, part.width)).tile_count
         # The blocks ran faster in parallel than a single tile suggested.
-        side = max(side + 1, int(side * math.sqrt(PROBE_S / seconds)))
+        side = max(side + 1, int(side * math.sqrt(PROBE_SECONDS / seconds)))
 
 
 def _work_part(client: Client, work: RunSpec, side: int) -> float:
     """Seconds for the middle `side` x `side` tiles, with the same tasks as a run."""
     window = _part(work, side)
-    with _elsewhere(work.folder) as folder:
+    with _temporary_folder(work.folder) as folder:
         part = replace(
             work,
             pair=work.pair.crop(window),
@@ -107,7 +107,7 @@ def _work_part(client: Client, work: RunSpec, side: int) -> float:
 
 
 @contextmanager
-def _elsewhere(folder: Path) -> Iterator[Path]:
+def _temporary_folder(folder: Path) -> Iterator[Path]:
     """A temporary work folder on the same disk as the real one."""
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}-") as scratch:
         yield Path(scratch)
@@ -115,7 +115,7 @@ def _elsewhere(folder: Path) -> Iterator[Path]:
 
 def _part(work: RunSpec, side: int) -> Window:
     """The pixels of the middle `side` x `side` tiles, or of the whole scene if it is smaller."""
-    plan, middle = work.plan, work.scope.middle
+    plan, middle = work.plan, work.active_tiles.middle
     length = plan.tile_px + (side - 1) * (plan.tile_px - plan.overlap_px)
     height, width = min(length, plan.shape[0]), min(length, plan.shape[1])
     row = middle.row + (middle.height - height) // 2

@@ -22,8 +22,8 @@ from geochange.dataset import open_split
 from geochange.errors import OutputError
 from geochange.files.atomic import write_text
 from geochange.models import ModelSpec
-from geochange.progress import Progress, silent
-from geochange.trainer.candidate import Candidate, candidate
+from geochange.progress import Progress, no_progress
+from geochange.trainer.evaluated_model import EvaluatedModel, open_evaluated_model
 from geochange.training.contact_sheet import SheetRow, write_sheet
 from geochange.training.metrics.bootstrap import interval
 from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
@@ -152,7 +152,7 @@ class Evaluation:
 def evaluate(
     model: str,
     root: str | Path,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
     *,
     worst: int = 0,
     **options: Any,
@@ -169,7 +169,7 @@ def evaluate(
     chosen = EvaluateOptions.parse(options)
     place = Path(root).expanduser()
     source = open_split(place, chosen.split, layout=chosen.layout, bands=chosen.bands)
-    examined = candidate(model, place, source, chosen)
+    examined = open_evaluated_model(model, place, source, chosen)
     own = examined.model.threshold
     threshold = own if chosen.threshold is None else chosen.threshold
     scores, histogram = [], LogitHistogram()
@@ -196,7 +196,7 @@ def _label(chip: Chip) -> NDArray[np.uint8]:
 
 
 def _score(
-    examined: Candidate, number: int, chip: Chip, logits: NDArray[np.float32], threshold: float
+    examined: EvaluatedModel, number: int, chip: Chip, logits: NDArray[np.float32], threshold: float
 ) -> tuple[ChipScore, LogitHistogram]:
     label = _label(chip)
     changed = logits >= np.float64(logit(threshold))
@@ -210,7 +210,7 @@ def _score(
 
 
 def _rows(
-    examined: Candidate, scores: Sequence[ChipScore], numbers: Sequence[int]
+    examined: EvaluatedModel, scores: Sequence[ChipScore], numbers: Sequence[int]
 ) -> tuple[SheetRow, ...]:
     """Chips as rows of a contact sheet. The model predicts them again."""
     rows = []

@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from geochange.config.onnx import description_of
-from geochange.config.run import LIKED
+from geochange.config.run import MODEL_TILING
 from geochange.errors import MissingDependencyError, OutputError
-from geochange.models.weights.locate import locate
+from geochange.models.weights.locate import locate_weights
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def export_network(source: str, target: Path, options: ExportOptions) -> Export:
 
     names = read_vocabulary(options.vocabulary) if options.vocabulary else None
     spec = DetectorSpec(
-        str(locate(source)),
+        str(locate_weights(source)),
         precision="float32",
         clip=options.clip,
         vocabulary=names,
@@ -75,6 +75,6 @@ def export_network(source: str, target: Path, options: ExportOptions) -> Export:
         Path(source).name,
         stacked=options.stacked,
         half=options.half,
-        tile=options.tile or LIKED.get(source, {}).get("tile", 256),
+        tile=options.tile or MODEL_TILING.get(source, {}).get("tile", 256),
     )
     return Export(done.opset, done.operators, target.stat().st_size / 1e6, done.off)

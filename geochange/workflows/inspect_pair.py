@@ -7,7 +7,7 @@ from typing import Any
 from geochange.config import CheckOptions
 from geochange.inputs.inspection import Inspection, inspect_scene
 from geochange.inputs.open_pair import open_pair
-from geochange.inputs.read_failures import warn_unsampled
+from geochange.inputs.read_failure_messages import warn_unsampled
 from geochange.raster.scene.sampling import SceneSample
 from geochange.raster.sources.resolve import PathLike
 
@@ -20,7 +20,7 @@ def inspect_pair(before: PathLike, after: PathLike, **options: Any) -> Inspectio
     """
     chosen = CheckOptions.parse(options)
     pair, area = open_pair(before, after, chosen)
-    sample = SceneSample(pair, spare=True, area=area).heeding_fills()
+    sample = SceneSample(pair, skip_unreadable=True, area=area).with_fills_masked()
     seen = inspect_scene(sample)
     warn_unsampled(pair, sample.unreadable)
     return seen

@@ -16,25 +16,25 @@ import geopandas as gpd
 from geochange.config import OutlineOptions, PolygonizeOptions
 from geochange.errors import InputError, OptionError
 from geochange.files.output_paths import lock_output, output_path
-from geochange.grid.probability import FULL, level
-from geochange.progress import Progress, silent
+from geochange.grid.probability import MAX_BYTE, threshold_byte
+from geochange.progress import Progress, no_progress
 from geochange.raster.output.probability_raster import ProbabilityRaster
 from geochange.raster.sources.resolve import PathLike, source_of
 from geochange.running.confidence import Confidence, recorded_confidence
-from geochange.running.disk_space import room_in
-from geochange.running.provenance import Clock, stamp
+from geochange.running.disk_space import as_disk_full_error
+from geochange.running.provenance import StageClock, version_and_time
 from geochange.vector.changes import ChangeTotals, to_changes
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.run_record import read_record
 from geochange.vector.files.writers import check_output, write_batches
 from geochange.vector.generalization.outline_style import outline_style_for
-from geochange.vector.tracing.join import RegionJoiner
-from geochange.vector.tracing.regions import trace
-from geochange.vector.tracing.spill import RegionFile, RegionSpill
+from geochange.vector.tracing.join_across_blocks import RegionJoiner
+from geochange.vector.tracing.region_file import RegionFile, RegionFileWriter
+from geochange.vector.tracing.regions import trace_regions
 
 logger = logging.getLogger(__name__)
 
-EVEN = 0.5
+DEFAULT_THRESHOLD = 0.5
 """The default threshold if neither the user nor the record of the run gives one."""
 
 
@@ -50,7 +50,7 @@ class Polygonized:
 
 
 def polygonize(
-    raster: PathLike, out: PathLike | None = None, progress: Progress = silent, **options: Any
+    raster: PathLike, out: PathLike | None = None, progress: Progress = no_progress, **options: Any
 ) -> Polygonized:
     """Trace the polygons of a run again with other options, without its network.
 
@@ -61,7 +61,7 @@ def polygonize(
     Raises InputError, OptionError or OutputError.
     """
     wanted = PolygonizeOptions.parse(options)
-    clock = Clock()
+    clock = StageClock()
     source = ProbabilityRaster.of(source_of(raster))
     record = _record_beside(source, wanted)
     chosen = _threshold(wanted, record)
@@ -70,16 +70,16 @@ def polygonize(
     check_output(path)
     refuse_foreign(path, wanted.overwrite)
     refuse_reviewed(path, wanted.overwrite)
-    lowest = level(chosen)
+    lowest = threshold_byte(chosen)
     record |= _changed_record(record, wanted, source, lowest)
     with (
         lock_output(path),
-        room_in(path.parent),
+        as_disk_full_error(path.parent),
         tempfile.TemporaryFile(dir=path.parent) as outlines,
     ):
         shelf = _trace(source, lowest, cast(BinaryIO, outlines), progress)
         drawn = _drawn(source, shelf, wanted, sure)
-        tally = _write(drawn, path, record | sure.record() | stamp(clock))
+        tally = _write(drawn, path, record | sure.record() | version_and_time(clock))
     return Polygonized(path, tally.polygons, tally.changed_m2, chosen, clock.seconds())
 
 
@@ -87,7 +87,7 @@ def _threshold(options: PolygonizeOptions, record: Mapping[str, str]) -> float:
     if options.threshold is not None:
         return options.threshold
     told = record.get("probability_level", "")
-    return int(told) / FULL if told.isdecimal() else EVEN
+    return int(told) / MAX_BYTE if told.isdecimal() else DEFAULT_THRESHOLD
 
 
 def _out_path(source: ProbabilityRaster, out: PathLike | None, threshold: float) -> Path:
@@ -142,10 +142,10 @@ def _trace(
     source: ProbabilityRaster, lowest: int, outlines: BinaryIO, progress: Progress
 ) -> RegionFile:
     """The regions of the whole raster, joined across its blocks."""
-    joiner, spill = RegionJoiner(source.grid.shape), RegionSpill(outlines)
+    joiner, spill = RegionJoiner(source.grid.shape), RegionFileWriter(outlines)
     total, done = source.grid.full_window.pixels, 0
     for window, pixels in source.blocks():
-        spill.put(joiner.add(trace(pixels, window, lowest, source.grid.shape[1])))
+        spill.put(joiner.add(trace_regions(pixels, window, lowest, source.grid.shape[1])))
         done += window.pixels
         progress("polygons", done, total)
     return spill.finish(joiner.finish())

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from geochange.config import RunOptions
 from geochange.errors import OptionError, OutputError
-from geochange.files.archives import file_behind, gdal_name
-from geochange.files.companions import refuse_orphans
+from geochange.files.archives import file_on_disk, gdal_name
 from geochange.files.output_paths import check_target, output_path
-from geochange.files.sidecars import MODES, sidecars_of, stale_sidecars
+from geochange.files.report_files import MODES, report_files_of, stale_report_files
+from geochange.files.sidecar_files import refuse_orphaned_sidecars
 from geochange.grid.tiling import TilePlan, fitting_tile
 from geochange.inputs.checked_run import CheckedRun
 from geochange.inputs.network_options import fitting_options
@@ -22,9 +22,9 @@ from geochange.mosaic.taper import TAPERS
 from geochange.raster.fingerprint import files_of
 from geochange.raster.output.probability_raster import is_probability
 from geochange.raster.pair import RasterPair
-from geochange.raster.scene.radiometry import MATCHES, parse_stretch
+from geochange.raster.scene.radiometry import MATCH_MODES, parse_stretch
 from geochange.raster.sources.resolve import PathLike
-from geochange.running.memory_budget import check_reading
+from geochange.running.memory_budget import check_read_memory
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.writers import check_output
 
@@ -36,11 +36,11 @@ def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOpti
 
     Raises InputError, OptionError, OutputError or MissingDependencyError, one line each.
     """
-    _choice("taper", options.taper, TAPERS)
-    _choice("prompts", options.prompts, (None, "per-date", "published", "fixed"))
-    _choice("precision", options.precision, ("auto", "float32", "bfloat16"))
-    _choice("report", options.report, MODES)
-    _choice("match", options.match, MATCHES)
+    _check_choice("taper", options.taper, TAPERS)
+    _check_choice("prompts", options.prompts, (None, "per-date", "published", "fixed"))
+    _check_choice("precision", options.precision, ("auto", "float32", "bfloat16"))
+    _check_choice("report", options.report, MODES)
+    _check_choice("match", options.match, MATCH_MODES)
     parse_stretch(options.stretch)
     check_name(options.model)
     limit_memory(options.max_memory)
@@ -50,20 +50,20 @@ def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOpti
     check_output(out_path)
     refuse_reviewed(out_path, options.overwrite)
     pair, area = open_pair(before, after, options, wanted_bands(options.model))
-    check_reading(pair, options.max_memory)
+    check_read_memory(pair, options.max_memory)
     if options.stretch == "none" and takes_8bit(options.model):
         need_8bit(pair.before, pair.after)
     raster = _raster_beside(out_path, pair, options)
     refuse_foreign(out_path, options.overwrite)
     tile = fitting_tile(options.tile, pair.grid.shape)
     plan = TilePlan(pair.grid.shape, tile, options.overlap, options.block)
-    places = sidecars_of(out_path, options.report)
-    for path in stale_sidecars(out_path, places):
+    places = report_files_of(out_path, options.report)
+    for path in stale_report_files(out_path, places):
         logger.warning("%s describes an earlier run and is not updated: delete it", path)
     return CheckedRun(pair, area, plan, stretch, options, out_path, raster, places)
 
 
-def _choice(name: str, value: str | None, choices: Iterable[str | None]) -> None:
+def _check_choice(name: str, value: str | None, choices: Iterable[str | None]) -> None:
     if value not in choices:
         known = ", ".join(choice for choice in choices if choice)
         raise OptionError(f"--{name} {value}: not known; choose {known}")
@@ -72,14 +72,14 @@ def _choice(name: str, value: str | None, choices: Iterable[str | None]) -> None
 def _raster_beside(out: Path, pair: RasterPair, options: RunOptions) -> Path:
     raster = out.with_suffix(".tif")
     inputs = [Path(file) for date in (pair.before, pair.after) for file in files_of(date.info)]
-    inputs += [] if options.aoi is None else [file_behind(gdal_name(options.aoi))]
+    inputs += [] if options.aoi is None else [file_on_disk(gdal_name(options.aoi))]
     for target in (out, raster):
         if target.exists() and any(file.exists() and target.samefile(file) for file in inputs):
             raise OutputError(
                 f"--out {out.name}: would overwrite the input {target.name}; give another name"
             )
     check_target(raster)
-    refuse_orphans(raster, options.overwrite)
+    refuse_orphaned_sidecars(raster, options.overwrite)
     if raster.exists() and not is_probability(raster):
         raise OutputError(
             f"{raster}: exists and is not a probability raster, so it is not overwritten; move it, "

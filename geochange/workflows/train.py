@@ -12,36 +12,36 @@ from pathlib import Path
 from typing import Any, cast
 
 from geochange.config import TrainOptions
-from geochange.config.files import read_options
+from geochange.config.yaml_files import read_options
 from geochange.errors import OptionError
 from geochange.files.output_paths import make_folder
-from geochange.interrupt import deferred
+from geochange.interrupt import defer_signals
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.labelled_batch import LabelledBatch, collate_labelled
 from geochange.models.prompts import Names
-from geochange.models.trainable import TrainableChangeClip, start_network
-from geochange.models.weights.card import Card
+from geochange.models.trainable import TrainableChangeClip, initial_network
 from geochange.models.weights.checkpoint import read_checkpoint
-from geochange.progress import Watch, noted, unwatched
+from geochange.models.weights.model_card import Card
+from geochange.progress import Watch, no_watch, with_note
 from geochange.trainer.checkpoints import CheckpointKeeper, calibrate
-from geochange.trainer.clip_pretraining import align_scenes
-from geochange.trainer.land_pretraining import learn_land
-from geochange.trainer.preparation import Prepared, prepare, spoken
+from geochange.trainer.clip_pretraining import pretrain_clip
+from geochange.trainer.land_pretraining import pretrain_land
+from geochange.trainer.preparation import PreparedTraining, prepare, with_training_option_names
 from geochange.trainer.recipe import (
     augmentation_of,
-    course_of,
-    devices_of,
-    loading_processes,
-    share_of,
-    start_of,
+    batch_share_of,
+    fabric_devices_of,
+    loader_processes,
+    network_start_of,
+    optimizer_settings_of,
 )
 from geochange.trainer.resume_point import BEST
-from geochange.trainer.validation import ValidationResult, Validator, spread
+from geochange.trainer.validation import ValidationResult, Validator, spread_numbers
 from geochange.training.contact_sheet import write_sheet
 from geochange.training.data.loader import ChipDataset, Loader
-from geochange.training.fabric import Fabric, is_first
-from geochange.training.journal import Journal
-from geochange.training.schedule import parameter_groups
+from geochange.training.fabric_devices import Fabric, is_first_process
+from geochange.training.lr_schedule import parameter_groups
+from geochange.training.metrics_log import MetricsLog
 from geochange.training.training_state import TrainingState
 
 
@@ -71,7 +71,7 @@ def train(
     *,
     settings: Mapping[str, Any] | None = None,
     resume: bool = False,
-    watch: Watch = unwatched,
+    watch: Watch = no_watch,
 ) -> Trained:
     """Train ChangeCLIP on labelled chips. Checkpoints, measures and pictures are written to `out`.
 
@@ -87,31 +87,31 @@ def train(
         options = read_options(TrainOptions, Path(options), settings or {})
     elif settings:
         raise OptionError("settings override a file of options; change the options themselves")
-    with spoken():
+    with with_training_option_names():
         prepared = prepare(options, Path(out), resume)
         if prepared.options.land.alone:
             return _land_alone(prepared, watch, began)
-        prints = prepared.check_chips(watch) if is_first() else {}
+        prints = prepared.check_chips(watch) if is_first_process() else {}
     if prepared.finished:
-        return _told(prepared, began, is_first(), already=True)
-    if is_first():
-        align_scenes(prepared, watch)
-        learn_land(prepared, watch)
+        return _training_result(prepared, began, is_first_process(), already=True)
+    if is_first_process():
+        pretrain_clip(prepared, watch)
+        pretrain_land(prepared, watch)
         prepared.split_names(watch)
-    fabric = devices_of(options).fabric()
-    training = Training(prepared, fabric, watch if fabric.is_global_zero else unwatched, prints)
+    fabric = fabric_devices_of(options).fabric()
+    training = Training(prepared, fabric, watch if fabric.is_global_zero else no_watch, prints)
     training.learn()
     training.calibrate()
-    trained = _told(prepared, began, fabric.is_global_zero)
+    trained = _training_result(prepared, began, fabric.is_global_zero)
     return replace(trained, waiting=training.loader.waiting.share)
 
 
-def _land_alone(prepared: Prepared, watch: Watch, began: float) -> Trained:
+def _land_alone(prepared: PreparedTraining, watch: Watch, began: float) -> Trained:
     """Teach tower and land head, and nothing else."""
     file, already = prepared.land, prepared.land_is_learnt
     assert file is not None  # of a network that starts from ImageNet
-    if is_first():
-        learn_land(prepared, watch)
+    if is_first_process():
+        pretrain_land(prepared, watch)
     return Trained(
         best=file,
         steps=prepared.options.land.steps,
@@ -120,12 +120,14 @@ def _land_alone(prepared: Prepared, watch: Watch, began: float) -> Trained:
         temperature=1.0,
         seconds=time.monotonic() - began,
         waiting=0.0,
-        first=is_first(),
+        first=is_first_process(),
         already=already,
     )
 
 
-def _told(prepared: Prepared, began: float, first: bool, already: bool = False) -> Trained:
+def _training_result(
+    prepared: PreparedTraining, began: float, first: bool, already: bool = False
+) -> Trained:
     """The result, from the card of the best checkpoint."""
     best = prepared.out / BEST
     card = read_checkpoint(best).card
@@ -149,37 +151,39 @@ class Training:
     """
 
     def __init__(
-        self, prepared: Prepared, fabric: Fabric, watch: Watch, data: Mapping[str, str]
+        self, prepared: PreparedTraining, fabric: Fabric, watch: Watch, data: Mapping[str, str]
     ) -> None:
         self.options, self.out = prepared.options, prepared.out
         self.fabric, self.watch = fabric, watch
         taught, examined = prepared.split_names(watch)
-        self.student, card = _student(prepared, fabric)
-        self.keeper = CheckpointKeeper(prepared, self.student, card, data)
+        self.training_state, card = _training_state(prepared, fabric)
+        self.keeper = CheckpointKeeper(prepared, self.training_state, card, data)
         self.reached = self.keeper.resume()
         self.began = time.monotonic() - self.reached.seconds
         self.loader = self._loader(prepared, taught)
         self.examiner = self._examiner(prepared, examined)
 
     def _loader(
-        self, prepared: Prepared, names: Sequence[tuple[Names, Names]]
+        self, prepared: PreparedTraining, names: Sequence[tuple[Names, Names]]
     ) -> Loader[Any, LabelledBatch]:
         options, fabric = self.options, self.fabric
         seed, augmentation = options.seed, augmentation_of(options)
         return Loader(
             ChipDataset(prepared.train, names, augmentation, seed),
             partial(collate_labelled, places=self.keeper.card.options.text.places),
-            share_of(options, fabric.global_rank, fabric.world_size),
-            loading_processes(options, fabric),
+            batch_share_of(options, fabric.global_rank, fabric.world_size),
+            loader_processes(options, fabric),
             pin=fabric.device.type == "cuda",
         )
 
-    def _examiner(self, prepared: Prepared, names: Sequence[tuple[Names, Names]]) -> Validator:
+    def _examiner(
+        self, prepared: PreparedTraining, names: Sequence[tuple[Names, Names]]
+    ) -> Validator:
         validation, fabric = self.options.validation, self.fabric
         if self.options.prompts.mode == "published":
             names = [(before, before) for before, _ in names]
         numbers = range(fabric.global_rank, len(prepared.val), fabric.world_size)
-        shown = spread(len(prepared.val), validation.sheet)
+        shown = spread_numbers(len(prepared.val), validation.sheet)
         land = self.keeper.beside.build_land() if self.keeper.beside else None
         return Validator(prepared.val, names, numbers, shown, validation.batch, land)
 
@@ -190,28 +194,28 @@ class Training:
         saved. Raises RunError if the training diverges.
         """
         steps, every = self.options.optim.steps, self.options.validation.every
-        with self._journal() as journal, deferred(self.fabric.world_size == 1) as asked:
+        with self._journal() as journal, defer_signals(self.fabric.world_size == 1) as asked:
             for step, lessons in self.loader.steps(self.reached.step, steps):
-                loss = self.student.learn(step, lessons)
+                loss = self.training_state.learn(step, lessons)
                 self._count(step + 1, loss)
                 self._tell(journal)
                 if (step + 1) % every == 0 or step + 1 == steps:
                     self._validate(journal)
                 elif asked.is_set():
                     self.keeper.keep(self.reached, {}, best=False)
-                asked.obey()
+                asked.raise_if_set()
 
-    def _journal(self) -> AbstractContextManager[Journal | None]:
+    def _journal(self) -> AbstractContextManager[MetricsLog | None]:
         if not self.fabric.is_global_zero:
             return nullcontext()
         make_folder(self.out)
-        return closing(Journal(self.out, self.reached.step))
+        return closing(MetricsLog(self.out, self.reached.step))
 
     def _count(self, step: int, loss: float) -> None:
         losses, seconds = (*self.reached.losses, loss), time.monotonic() - self.began
         self.reached = replace(self.reached, step=step, losses=losses, seconds=seconds)
 
-    def _tell(self, journal: Journal | None) -> None:
+    def _tell(self, journal: MetricsLog | None) -> None:
         """Report the loss, and write it every `log_every` steps."""
         step, steps, losses = self.reached.step, self.options.optim.steps, self.reached.losses
         mean = sum(losses) / len(losses)
@@ -219,15 +223,15 @@ class Training:
         self.watch("learn", step, steps, f"loss {mean:.4f}{best if self.reached.best >= 0 else ''}")
         if step % self.options.log_every and step != steps:
             return
-        rate, seconds = self.student.course.rate(step - 1), self.reached.seconds
+        rate, seconds = self.training_state.settings.rate(step - 1), self.reached.seconds
         self.reached = replace(self.reached, losses=())
         values = {"lr": rate, "loss": mean, "seconds": seconds}
         if journal is not None:
             journal.note(step, values)
 
-    def _validate(self, journal: Journal | None) -> None:
+    def _validate(self, journal: MetricsLog | None) -> None:
         """Validate the network and save it; save it also as the best if it is."""
-        self.student.check(self.reached.step)
+        self.training_state.check(self.reached.step)
         verdict = self._examine()
         figures = verdict.figures()
         figure, loss = figures[self.options.validation.best], figures["val_loss"]
@@ -245,8 +249,8 @@ class Training:
 
     def _examine(self) -> ValidationResult:
         watch, device = self.watch, str(self.fabric.device)
-        network = cast(ChangeClip, self.student.best_network)
-        report = noted(watch, f"step {self.reached.step}")
+        network = cast(ChangeClip, self.training_state.best_network)
+        report = with_note(watch, f"step {self.reached.step}")
         own = self.examiner.examine(network, self.keeper.card, device, report)
         return own.over(self.fabric)
 
@@ -256,16 +260,16 @@ class Training:
             self.keeper.complete()
         for file in (self.keeper.last, self.keeper.best):
             self.fabric.barrier()
-            self.student.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
+            self.training_state.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
             verdict = self._examine()
             if self.fabric.is_global_zero:
                 calibrate(file, verdict, self.options.validation.most_false)
         self.fabric.barrier()
 
 
-def _student(prepared: Prepared, fabric: Fabric) -> tuple[TrainingState, Card]:
+def _training_state(prepared: PreparedTraining, fabric: Fabric) -> tuple[TrainingState, Card]:
     options = prepared.options
-    network, card = start_network(start_of(options, prepared.own_clip, prepared.land))
+    network, card = initial_network(network_start_of(options, prepared.own_clip, prepared.land))
     learner = TrainableChangeClip(
         network,
         frozen=options.network.batch_norm == "frozen",
@@ -274,6 +278,6 @@ def _student(prepared: Prepared, fabric: Fabric) -> tuple[TrainingState, Card]:
     )
     if options.network.batch_norm == "synced":
         learner.synchronise()
-    learner.settle(fabric.device)
+    learner.prepare_on(fabric.device)
     groups = parameter_groups(learner, options.optim.weight_decay)
-    return TrainingState(fabric, learner, groups, course_of(options)), card
+    return TrainingState(fabric, learner, groups, optimizer_settings_of(options)), card

@@ -139,9 +139,9 @@ class Plugin:
 
     def _ask(self) -> None:
         """In a thread: learn what the command can do, if that is new."""
-        known = runtime.manual()
+        known = runtime.cached_help()
         try:
-            found = runtime.refresh()
+            found = runtime.refresh_help()
         except PluginError as error:
             runtime.log(str(error), Qgis.MessageLevel.Warning)
             return
@@ -150,7 +150,7 @@ class Plugin:
 
     def _ask_now(self) -> None:
         try:
-            runtime.refresh()
+            runtime.refresh_help()
         except PluginError as error:
             runtime.log(str(error), Qgis.MessageLevel.Warning)
 

@@ -17,7 +17,7 @@ from .command.child import output_of
 from .command.environment import bundle_of, child_environment
 from .command.errors import SetupError
 from .command.locate import Command, find_command
-from .command.options import Manual
+from .command.options import CommandHelp
 
 HERE = Path(__file__).resolve().parent
 
@@ -39,7 +39,7 @@ class Messenger(QObject):  # type: ignore[misc]
 
 messenger = Messenger()
 
-_known: dict[tuple[str, ...], Manual] = {}
+_help_cache: dict[tuple[str, ...], CommandHelp] = {}
 _lock = threading.Lock()
 
 
@@ -71,34 +71,34 @@ def variables() -> dict[str, str]:
 
 def pipeline(name: str) -> Path:
     """The file of a pipeline."""
-    return beside(f"pipelines/{name}")
+    return bundled_file(f"pipelines/{name}")
 
 
-def beside(name: str) -> Path:
+def bundled_file(name: str) -> Path:
     """A file of the project: the copy in the plugin, or itself where the plugin is run from source."""
     inside = HERE / name
     return inside if inside.is_file() else HERE.parents[1] / name
 
 
-def manual() -> Manual | None:
+def cached_help() -> CommandHelp | None:
     """What the command can do, as far as it was asked before; None else."""
     try:
         words = command().words
     except SetupError:
         return None
     with _lock:
-        if words not in _known and (kept := options.load(_kept_in(words))) is not None:
-            _known[words] = kept
-        return _known.get(words)
+        if words not in _help_cache and (kept := options.load(_cache_file(words))) is not None:
+            _help_cache[words] = kept
+        return _help_cache.get(words)
 
 
-def refresh(always: bool = False) -> Manual:
+def refresh_help(always: bool = False) -> CommandHelp:
     """Ask the command what it can do, unless it was asked in this version.
 
     Raises SetupError and CommandError.
     """
     found, environment = command(), variables()
-    known = manual()
+    known = cached_help()
     if known is not None and not always:
         said = output_of([*found.words, "--version"], environment)
         if said.split()[-1:] == [known.version]:
@@ -107,9 +107,9 @@ def refresh(always: bool = False) -> Manual:
     for name in PIPELINES if found.python else ():
         texts[name] = output_of([*found.script(pipeline(name)), "--help-json"], environment)
     asked = options.parse(texts)
-    options.save(asked, _kept_in(found.words))
+    options.save(asked, _cache_file(found.words))
     with _lock:
-        _known[found.words] = asked
+        _help_cache[found.words] = asked
     return asked
 
 
@@ -134,6 +134,6 @@ def error_file() -> Path:
     return folder() / "last-error.txt"
 
 
-def _kept_in(words: tuple[str, ...]) -> Path:
+def _cache_file(words: tuple[str, ...]) -> Path:
     name = hashlib.sha256("\0".join(words).encode()).hexdigest()[:16]
     return folder() / f"options-{name}.json"

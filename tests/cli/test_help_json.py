@@ -8,7 +8,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from pages import ROOT, pipeline_command
+from doc_pages import ROOT, pipeline_command
 
 from geochange.cli.help_json import with_help_json
 from geochange.cli.main import cli

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from decoys import command_words, plant, ran, start
+from decoy_modules import command_words, executed_decoys, start, write_decoys
 from pipeline_runs import ROOT
 
 pytestmark = pytest.mark.slow
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def folder(pair_paths: tuple[Path, Path]) -> Path:
     """A folder of data, with a pair and decoys in it."""
-    plant(pair_paths[0].parent)
+    write_decoys(pair_paths[0].parent)
     return pair_paths[0].parent
 
 
@@ -33,7 +33,7 @@ ENVIRONMENT = {n: v for n, v in os.environ.items() if n not in ("PYTHONPATH", "P
 def test_a_command_runs_nothing_of_it(how: str, folder: Path, scripts: Path) -> None:
     words = [*command_words(how, scripts), "check", "before.tif", "after.tif"]
     assert "before" in start(words, folder, ENVIRONMENT)
-    assert ran(folder) == []
+    assert executed_decoys(folder) == []
 
 
 LIBRARY = """
@@ -56,7 +56,7 @@ def test_worker_processes_of_a_script_elsewhere_run_nothing_of_it(
     (scripts / "beside.py").write_text("import sys\n")
     start([sys.executable, str(scripts / "mine.py")], folder, ENVIRONMENT)
     assert (folder / "c.gpkg").exists()
-    assert ran(folder) == []
+    assert executed_decoys(folder) == []
 
 
 PIPELINE = """
@@ -86,7 +86,7 @@ def test_a_script_that_is_started_again_finds_what_lies_beside_it(
     (scripts / "beside.py").touch()
     said = start([sys.executable, str(scripts / "mine.py")], folder, ENVIRONMENT)
     assert said.split() == ["beside", "beside"]
-    assert ran(folder) == []
+    assert executed_decoys(folder) == []
 
 
 def test_a_folder_that_is_gone_is_refused_in_a_line(tmp_path: Path, scripts: Path) -> None:

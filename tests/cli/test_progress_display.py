@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from geochange.cli.main import COMMANDS, cli
 from geochange.cli.options import options_of
-from geochange.cli.screen import screen
+from geochange.cli.progress_display import screen
 from geochange.config import RunOptions
 from geochange.formatting import area
 

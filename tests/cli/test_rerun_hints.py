@@ -6,7 +6,7 @@ import click
 import pytest
 
 from geochange.cli import main
-from geochange.cli.rerun import again
+from geochange.cli.rerun_hints import with_hint
 from geochange.errors import RunError
 
 
@@ -17,7 +17,7 @@ def ended_by(capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def
         def command() -> None:
             if words is None:
                 raise error("broke")
-            with again(words):
+            with with_hint(words):
                 raise error("broke")
 
         code = main._exit_code([], command)
@@ -26,7 +26,7 @@ def ended_by(capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def
     return end
 
 
-def test_an_interruption(ended_by) -> None:  # type: ignore[no-untyped-def]  # as above
+def test_the_hint_follows_an_interruption(ended_by) -> None:  # type: ignore[no-untyped-def]  # as above
     usual = (130, "geochange: interrupted; the same command again goes on where it was")
     assert ended_by(KeyboardInterrupt, None) == usual
     assert ended_by(KeyboardInterrupt, "add --resume") == (
@@ -35,7 +35,7 @@ def test_an_interruption(ended_by) -> None:  # type: ignore[no-untyped-def]  # a
     )
 
 
-def test_a_fault(ended_by) -> None:  # type: ignore[no-untyped-def]  # as above
+def test_the_hint_follows_an_error_of_the_run(ended_by) -> None:  # type: ignore[no-untyped-def]  # as above
     usual = (1, "geochange: broke; the same command again goes on where it was")
     assert ended_by(RunError, None) == usual
     assert ended_by(RunError, "add --resume") == (1, "geochange: broke")

@@ -6,16 +6,16 @@ import errno
 from pathlib import Path
 
 import pytest
-from confined import confined
-from starving import LIBRARIES, starved
+from failing_allocations import LIBRARIES, run_without_memory
+from limited_process import call_limited
 
-from geochange.cli.system_faults import MEMORY_CURE, cure_of, memory_of
+from geochange.cli.system_errors import MEMORY_CURE, out_of_memory_text, system_error_text
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_memory_that_a_library_does_not_get_is_said_as_such(library: str, tmp_path: Path) -> None:
-    outcome = confined(starved, library, str(tmp_path), memory_mb=500)
+    outcome = call_limited(run_without_memory, library, str(tmp_path), memory_mb=500)
     assert outcome.fault == "", outcome.fault
     code, out, said = outcome.value
     assert (code, out, said.count("\n")) == (1, "", 1), said
@@ -39,20 +39,20 @@ def test_memory_that_a_library_does_not_get_is_said_as_such(library: str, tmp_pa
     ],
 )
 def test_words_of_libraries_for_want_of_memory(said: str) -> None:
-    assert str(memory_of(RuntimeError(said))).startswith("out of memory (")
+    assert str(out_of_memory_text(RuntimeError(said))).startswith("out of memory (")
     behind = ValueError("of another kind")
     behind.__cause__ = RuntimeError(said)
-    assert memory_of(behind) is not None
+    assert out_of_memory_text(behind) is not None
 
 
 def test_other_faults_are_not_taken_for_it() -> None:
-    assert memory_of(None) is None
-    assert memory_of(RuntimeError("no such band")) is None
+    assert out_of_memory_text(None) is None
+    assert out_of_memory_text(RuntimeError("no such band")) is None
     damaged = 'TIFFReadDirectory:Out of memory reading of "BitsPerSample"'
-    assert memory_of(RuntimeError(damaged)) is None
+    assert out_of_memory_text(RuntimeError(damaged)) is None
     hidden = ValueError("shown alone")
     hidden.__context__, hidden.__suppress_context__ = MemoryError(), True
-    assert memory_of(hidden) is None
+    assert out_of_memory_text(hidden) is None
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_other_faults_are_not_taken_for_it() -> None:
     ],
 )
 def test_what_the_system_says_of_a_place(number: int, cure: str) -> None:
-    said = cure_of(OSError(number, "It Says So", "a\nb.tif"))
+    said = system_error_text(OSError(number, "It Says So", "a\nb.tif"))
     assert said is not None and "\n" not in said
     assert "it Says So; " in said and cure in said
-    assert cure_of(OSError(errno.EBADF, "x")) is None
+    assert system_error_text(OSError(errno.EBADF, "x")) is None

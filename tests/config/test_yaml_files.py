@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from geochange.config import TrainOptions
-from geochange.config.files import LARGEST_BYTES, parse_setting, read_options, write_out
+from geochange.config.yaml_files import LARGEST_BYTES, parse_setting, read_options, to_yaml
 from geochange.errors import GeochangeError, InputError, OptionError
 
 ROOT = Path(__file__).parents[2]
@@ -31,12 +31,12 @@ def test_a_file_overrides_defaults_and_settings_override_the_file(tmp_path: Path
 
 def test_what_is_written_out_reads_the_same_again(tmp_path: Path) -> None:
     options = read(tmp_path, "seed: 3\noptim: {batch: 4, betas: [0.5, 0.9]}\ndata: {name: 'a: b'}")
-    assert read(tmp_path, write_out(options)) == options
-    assert read(tmp_path, write_out(TrainOptions())) == TrainOptions() == read(tmp_path, "")
+    assert read(tmp_path, to_yaml(options)) == options
+    assert read(tmp_path, to_yaml(TrainOptions())) == TrainOptions() == read(tmp_path, "")
 
 
 def test_every_option_says_what_it_means() -> None:
-    for line in write_out(TrainOptions()).splitlines():
+    for line in to_yaml(TrainOptions()).splitlines():
         assert re.search(r": .*# \S+|:  # \S+", line), line
 
 
@@ -95,7 +95,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         ("data.name=", ("data.name", None)),
     ],
 )
-def test_settings(text: str, value: tuple[str, object]) -> None:
+def test_settings_are_values_of_yaml(text: str, value: tuple[str, object]) -> None:
     assert parse_setting(text) == value
 
 

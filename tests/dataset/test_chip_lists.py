@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geochange.dataset.chip_lists import is_list, listed, read_list, write_lists
+from geochange.dataset.chip_lists import is_list, listed_path, read_list, write_lists
 from geochange.errors import InputError, OutputError
 from geochange.training.data.chip_source import Record
 
@@ -45,8 +45,8 @@ def test_lists_round_trip(names: list[tuple[str, str, str]]) -> None:
 
 def test_paths_elsewhere_stay_absolute(tmp_path: Path) -> None:
     root, other = tmp_path / "a", tmp_path / "b" / "x.png"
-    assert listed(other, root) == other.as_posix()
-    assert listed(root / "c" / "x.png", root) == "c/x.png"
+    assert listed_path(other, root) == other.as_posix()
+    assert listed_path(root / "c" / "x.png", root) == "c/x.png"
     file = tmp_path / "train.txt"
     write_lists({file: [Record(other, root / "x.png", root / "y.png")]}, root)
     assert file.read_text() == f"{other.as_posix()}  x.png  y.png\n"

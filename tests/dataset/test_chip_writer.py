@@ -49,7 +49,7 @@ def test_pictures_are_kept_and_plain(tmp_path: Path) -> None:
 
 def test_labels_without_unknown_become_white(tmp_path: Path) -> None:
     chips = filled(tmp_path, label(1, 0, 1), label())
-    assert chips.settle() == {0: "none", 255: "change"}
+    assert chips.mark_change_white() == {0: "none", 255: "change"}
     for split, name, expected in (("train", 0, label(255, 0, 255)), ("val", 6, label())):
         path = tmp_path / split / "label" / f"town_{name:04}_0000.png"
         assert np.array_equal(picture(path), expected) and picture(path).ndim == 2
@@ -57,21 +57,21 @@ def test_labels_without_unknown_become_white(tmp_path: Path) -> None:
 
 def test_one_unknown_pixel_keeps_all_labels_as_numbers(tmp_path: Path) -> None:
     chips = filled(tmp_path, label(1, 0, 1), label(255))
-    assert chips.settle() == {0: "none", 1: "change", 255: "unknown"}
+    assert chips.mark_change_white() == {0: "none", 1: "change", 255: "unknown"}
     path = tmp_path / "train" / "label" / "town_0000_0000.png"
     assert np.array_equal(picture(path), label(1, 0, 1))
 
 
 def test_every_chip_is_accounted_for(tmp_path: Path) -> None:
     chips = filled(tmp_path, label(1, 255, 1), label(255), label(1))
-    assert chips.accounts[0] == ChipRecord("town_0000_0000", "train", 0, 0, 47, 2)
-    assert chips.tallies((*SPLITS, "test")) == {
+    assert chips.records[0] == ChipRecord("town_0000_0000", "train", 0, 0, 47, 2)
+    assert chips.totals_by_split((*SPLITS, "test")) == {
         "train": SplitTotals(2, 95, 3),
         "val": SplitTotals(1, 47, 0),
         "test": SplitTotals(0, 0, 0),
     }
     assert SplitTotals(2, 100, 3).change_share == 0.03 and SplitTotals(0, 0, 0).change_share == 0
-    assert [chip["row"] for chip in chips.listed()] == [0, 6, 12]
+    assert [chip["row"] for chip in chips.to_json()] == [0, 6, 12]
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import rasterio
-from confined import assert_refused, command, confined
 from hostile_rasters import many_bands, sparse, vrt_of_nothing
+from limited_process import assert_refused, call_limited, command
 from makers import make_raster, noise
 
 from geochange.dataset.labels import open_labels
 from geochange.errors import InputError
-from geochange.raster.reader import PROBABILITY_BAND, inspect
+from geochange.raster.reader import PROBABILITY_BAND, inspect_raster
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
     ],
 )
 def test_labels_of_absurd_size_are_refused(make: object, says: str, tmp_path: Path) -> None:
-    grid = inspect(make_raster(tmp_path / "before.tif", noise((20, 30)))).grid
+    grid = inspect_raster(make_raster(tmp_path / "before.tif", noise((20, 30)))).grid
     labels = make(tmp_path / "labels.vrt")  # type: ignore[operator]  # one of the makers above
     with pytest.raises(InputError, match=says):
         open_labels(labels, grid)
@@ -42,4 +42,4 @@ def test_an_empty_probability_is_not_traced(tmp_path: Path) -> None:
     with rasterio.open(path, "r+") as raster:
         raster.set_band_description(1, PROBABILITY_BAND)
     words = ("polygonize", str(path), "--out", str(tmp_path / "out.gpkg"))
-    assert_refused(confined(command, *words, memory_mb=800), says="nearly all of it is empty")
+    assert_refused(call_limited(command, *words, memory_mb=800), says="nearly all of it is empty")

@@ -16,8 +16,8 @@ from geochange.errors import InputError, OptionError
 from geochange.grid.tiling import Window
 from geochange.raster.bands import Bands
 from geochange.raster.pair import align_pair
-from geochange.raster.reader import inspect
-from geochange.raster.scene.radiometry import choose
+from geochange.raster.reader import inspect_raster
+from geochange.raster.scene.radiometry import choose_radiometry
 from geochange.raster.scene.sampling import SceneSample
 
 SHAPE = (50, 70)
@@ -86,7 +86,7 @@ def test_numbers_beyond_the_last(root: Path) -> None:
     assert len(PairChips(())) == 0
 
 
-def test_it_travels(root: Path) -> None:
+def test_its_pickle_is_small_and_reads_the_same(root: Path) -> None:
     source = PairChips(find_pairs(root), size_px=32)
     packed = pickle.dumps(source)
     assert len(packed) < 20_000
@@ -120,9 +120,9 @@ def test_the_stretch_is_that_of_a_run(tmp_path: Path) -> None:
     for number, name in enumerate(("before.tif", "after.tif")):
         make_raster(folder / name, noise((*SHAPE, 4), number).astype(np.uint16) * 31)
     make_polygons(folder / "labels.geojson", [square(0, 0, 9)])
-    dates = inspect(folder / "before.tif"), inspect(folder / "after.tif")
+    dates = inspect_raster(folder / "before.tif"), inspect_raster(folder / "after.tif")
     pair = align_pair(*dates, "before", Bands((4, 2, 1), (4, 2, 1)))
-    radiometry = choose("auto", *SceneSample(pair).pixels())
+    radiometry = choose_radiometry("auto", *SceneSample(pair).pixels())
     raw = [noise((*SHAPE, 4), number).astype(np.uint16)[..., [3, 1, 0]] * 31 for number in (0, 1)]
     expected = radiometry.apply(*raw)
     source = PairChips(find_pairs(tmp_path), bands=(4, 2, 1), size_px=50)
@@ -140,7 +140,7 @@ def test_one_band_becomes_three(tmp_path: Path) -> None:
     assert all(np.array_equal(chip.before[..., band], grey[:, :50]) for band in range(3))
 
 
-def test_another_grid(tmp_path: Path) -> None:
+def test_chips_on_the_grid_of_another_raster(tmp_path: Path) -> None:
     folder = make_pair(tmp_path / "pair")
     finer = make_raster(
         tmp_path / "finer.tif", noise((60, 60)), transform=NORTH_UP @ Affine.scale(0.5)

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from geochange.dataset.layouts import BESIDE, LAYOUTS, UNREAD, Layout, find_layout, records
+from geochange.dataset.layouts import (
+    IGNORED_SUFFIXES,
+    LAYOUTS,
+    UNSUPPORTED_SUFFIXES,
+    Layout,
+    find_layout,
+    records,
+)
 from geochange.errors import InputError
 from geochange.raster.pictures.image import SUFFIXES
 
@@ -57,7 +64,12 @@ def test_twins_may_differ_in_suffix(tmp_path: Path, suffix: str) -> None:
 def test_what_lies_beside_pictures_is_passed_over(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    beside = ("._a.png", "Thumbs.db", "a.png.aux.xml", *(f"a{suffix}" for suffix in BESIDE))
+    beside = (
+        "._a.png",
+        "Thumbs.db",
+        "a.png.aux.xml",
+        *(f"a{suffix}" for suffix in IGNORED_SUFFIXES),
+    )
     lay_out(tmp_path, SYSU, "a.png", *beside)
     (tmp_path / "train" / "time1" / "b.png").mkdir()
     assert [chip.name for chip in records(tmp_path, SYSU, "train")] == ["a"]
@@ -65,7 +77,7 @@ def test_what_lies_beside_pictures_is_passed_over(
 
 
 @pytest.mark.parametrize("folder", SYSU.folders)
-@pytest.mark.parametrize("suffix", [*UNREAD, ".GIF"])
+@pytest.mark.parametrize("suffix", [*UNSUPPORTED_SUFFIXES, ".GIF"])
 def test_a_picture_that_is_not_read_is_named(tmp_path: Path, suffix: str, folder: str) -> None:
     lay_out(tmp_path, SYSU, "a.png")
     odd = tmp_path / "train" / folder / f"b{suffix}"

@@ -12,7 +12,7 @@ import pytest
 from makers import LONLAT, make_raster
 from polygon_files import grid_of, make_polygons, square
 
-from geochange.dataset.reviewed import ReviewedLabels, open_reviewed
+from geochange.dataset.reviewed_labels import ReviewedLabels, open_reviewed
 from geochange.errors import InputError
 from geochange.grid.tiling import Window
 

@@ -109,7 +109,7 @@ def test_a_review_that_is_not_asked_for_is_noticed(
     )
 
 
-def test_the_command(
+def test_the_command_cuts_a_reviewed_pair(
     pair: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(pair)

@@ -8,7 +8,7 @@ import pytest
 from chip_folders import make_chips
 
 from geochange.dataset import has_split, open_split, splits_of, survey
-from geochange.dataset.split_names import LIST, NAMES, is_there, place_of
+from geochange.dataset.split_names import LIST, NAMES, is_there, split_path
 from geochange.errors import InputError
 
 ALIASES = [(split, name) for split, names in NAMES.items() for name in names]
@@ -21,8 +21,8 @@ def test_a_folder_or_a_list_is_a_split_by_its_name(
 ) -> None:
     (tmp_path / change(name)).mkdir()
     (tmp_path / f"{change(name)}.txt").touch()
-    assert place_of(tmp_path, split) == tmp_path / change(name)
-    assert place_of(tmp_path, split, LIST) == tmp_path / f"{change(name)}.txt"
+    assert split_path(tmp_path, split) == tmp_path / change(name)
+    assert split_path(tmp_path, split, LIST) == tmp_path / f"{change(name)}.txt"
     assert is_there(tmp_path, split) and is_there(tmp_path, name)
     assert splits_of(tmp_path) == (split,) and has_split(tmp_path, name)
 
@@ -64,6 +64,6 @@ def test_two_that_could_be_meant_are_named_with_a_cure(tmp_path: Path) -> None:
 
 def test_a_split_of_ones_own_name_is_known_by_that_alone(tmp_path: Path) -> None:
     (tmp_path / "Fold1").mkdir()
-    assert place_of(tmp_path, "fold1") == tmp_path / "Fold1"
-    assert place_of(tmp_path, "fold2") == tmp_path / "fold2"
-    assert place_of(tmp_path / "gone", "val") == tmp_path / "gone" / "val"
+    assert split_path(tmp_path, "fold1") == tmp_path / "Fold1"
+    assert split_path(tmp_path, "fold2") == tmp_path / "fold2"
+    assert split_path(tmp_path / "gone", "val") == tmp_path / "gone" / "val"

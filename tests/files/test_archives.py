@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from geochange.errors import InputError
-from geochange.files.archives import file_behind, gdal_name, kind_of, listed, members_of, split
+from geochange.files.archives import file_on_disk, gdal_name, kind_of, list_names, members_of, split
 
 
 def zipped(path: Path, *names: str) -> Path:
@@ -79,8 +79,8 @@ def test_what_lies_in_which_archive(here: Path) -> None:
     # pathlib drops a slash of such a name, which means the same.
     assert split(str(Path(f"/vsizip/{here}/a.zip/in/b.tif"))) == found
     assert split(str(here / "a.zip")) is None
-    assert file_behind(found.gdal_name) == here / "a.zip"
-    assert file_behind(here / "c.tif") == here / "c.tif"
+    assert file_on_disk(found.gdal_name) == here / "a.zip"
+    assert file_on_disk(here / "c.tif") == here / "c.tif"
 
 
 def test_archives_are_known_by_their_names() -> None:
@@ -124,5 +124,5 @@ def test_damaged_archives_and_locked_ones_are_named(tmp_path: Path) -> None:
 
 
 def test_a_long_list_is_cut() -> None:
-    assert listed(["a", "b"]) == "a, b"
-    assert listed(list("abcdef")) == "a, b, c, d and 2 more"
+    assert list_names(["a", "b"]) == "a, b"
+    assert list_names(list("abcdef")) == "a, b, c, d and 2 more"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from breaking import DAMAGES
+from file_damage import DAMAGES
 
 from geochange.files.checksummed import read_checksummed, remove, write_checksummed
 

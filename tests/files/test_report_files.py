@@ -9,7 +9,7 @@ import pytest
 
 from geochange.drawing import PAPER, Image, save_png
 from geochange.errors import OutputError
-from geochange.files.sidecars import refuse_others, sidecars_of, stale_sidecars
+from geochange.files.report_files import refuse_foreign_image, report_files_of, stale_report_files
 
 OURS = '{\n  "geochange": "0.1.0"\n}'
 
@@ -20,11 +20,11 @@ def test_what_is_left_of_an_earlier_run(tmp_path: Path) -> None:
     for path in (page, item):
         path.write_text(OURS)
     other.write_text("{}")  # not written by geochange
-    assert stale_sidecars(out, None) == [page, item]
-    assert stale_sidecars(out, sidecars_of(out, "html")) == []
+    assert stale_report_files(out, None) == [page, item]
+    assert stale_report_files(out, report_files_of(out, "html")) == []
     other.write_text(OURS)
-    assert stale_sidecars(out, sidecars_of(out, "html")) == [other]
-    assert stale_sidecars(out, sidecars_of(out, "json")) == [page]
+    assert stale_report_files(out, report_files_of(out, "html")) == [other]
+    assert stale_report_files(out, report_files_of(out, "json")) == [page]
 
 
 @pytest.mark.parametrize("suffix", [".html", ".stac.json"])
@@ -34,18 +34,18 @@ def test_what_somebody_else_wrote_stays(tmp_path: Path, suffix: str, text: str) 
     path = out.with_suffix(suffix)
     path.write_text(text)
     with pytest.raises(OutputError, match=r"not written by geochange.*move it.*--report none"):
-        sidecars_of(out, "html")
-    assert sidecars_of(out, "none") is None
+        report_files_of(out, "html")
+    assert report_files_of(out, "none") is None
     path.unlink()
     path.symlink_to(tmp_path / "none" / path.name)
     with pytest.raises(OutputError, match=r"is a link to .*whose folder is missing; create it"):
-        sidecars_of(out, "html")
+        report_files_of(out, "html")
     (tmp_path / "none").mkdir()
-    sidecars_of(out, "html")
+    report_files_of(out, "html")
     path.unlink()
     os.mkfifo(path)
     with pytest.raises(OutputError, match="is a device or a pipe"):
-        sidecars_of(out, "html")
+        report_files_of(out, "html")
 
 
 def test_only_pictures_of_ones_own_are_drawn_over(tmp_path: Path) -> None:
@@ -54,8 +54,8 @@ def test_only_pictures_of_ones_own_are_drawn_over(tmp_path: Path) -> None:
     with pytest.raises(
         OutputError, match="not written by geochange; move it, or give another --sheet"
     ):
-        refuse_others(path, "--sheet")
+        refuse_foreign_image(path, "--sheet")
     path.unlink()
     for _ in range(2):
-        refuse_others(path, "--sheet")
+        refuse_foreign_image(path, "--sheet")
         save_png(picture, path)

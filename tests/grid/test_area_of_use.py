@@ -7,7 +7,7 @@ import pytest
 from affine import Affine
 from pyproj import CRS
 
-from geochange.grid.domain import far_from_its_use, why_outside
+from geochange.grid.area_of_use import explain_outside, is_far_from_area_of_use
 from geochange.grid.grid import Grid
 
 GEOS = "+proj=geos +h=35785831 +lon_0=0 +sweep=y +ellps=WGS84"
@@ -75,22 +75,22 @@ def grid_of(place: tuple[str, float, float, float, tuple[int, int]]) -> Grid:
 @pytest.mark.parametrize("name", RIGHT)
 def test_places_that_are_right(name: str) -> None:
     grid = grid_of(RIGHT[name])
-    assert why_outside(grid) is None
+    assert explain_outside(grid) is None
     turned = Grid(grid.crs, grid.transform @ Affine.rotation(1e-3), grid.shape)
-    assert why_outside(turned) is None
+    assert explain_outside(turned) is None
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", WRONG)
 def test_places_that_are_not(name: str) -> None:
-    why = why_outside(grid_of(WRONG[name]))
+    why = explain_outside(grid_of(WRONG[name]))
     assert why is not None and "\n" not in why and "nan" not in why
 
 
 def test_only_what_is_far_from_its_use_is_worth_a_word() -> None:
     far = ("EPSG:32633", 5_000_000, 5_200_000, 10, (256, 256))
-    assert far_from_its_use(grid_of(far))
-    told = [name for name in RIGHT if far_from_its_use(grid_of(RIGHT[name]))]
+    assert is_far_from_area_of_use(grid_of(far))
+    told = [name for name in RIGHT if is_far_from_area_of_use(grid_of(RIGHT[name]))]
     assert told == ["UTM far from its zone"]
-    assert why_outside(grid_of(far)) is None
+    assert explain_outside(grid_of(far)) is None
     assert np.isfinite(grid_of(far).pixel_size).all()

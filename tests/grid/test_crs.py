@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyproj import CRS
 
-from geochange.grid.crs import full_turn, middle_of_world, turned
+from geochange.grid.crs import central_x, full_turn, with_central_meridian_moved
 
 WORLD_M = 2 * 20_037_508.342789244
 
@@ -23,15 +23,15 @@ WORLD_M = 2 * 20_037_508.342789244
         ("ESRI:54009", None),
     ],
 )
-def test_a_turn(crs: str, turn: float | None) -> None:
+def test_the_full_turn_of_a_crs(crs: str, turn: float | None) -> None:
     assert full_turn(CRS.from_user_input(crs)) == (turn and pytest.approx(turn, rel=1e-12))
 
 
 @pytest.mark.parametrize(("crs", "x"), [("EPSG:4326", 0), ("EPSG:3857", 0), ("EPSG:5641", 5e6)])
 def test_the_middle_of_the_world(crs: str, x: float) -> None:
-    assert middle_of_world(CRS.from_user_input(crs)) == x
+    assert central_x(CRS.from_user_input(crs)) == x
 
 
 def test_what_cannot_be_turned() -> None:
     rotated = "+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18 +ellps=WGS84"
-    assert turned(CRS.from_user_input(rotated), 90.0) is None
+    assert with_central_meridian_moved(CRS.from_user_input(rotated), 90.0) is None

@@ -10,14 +10,21 @@ from makers import LONLAT, NORTH_UP, UTM
 from pyproj import CRS, Transformer
 
 from geochange.grid.grid import Grid, to_ground
-from geochange.grid.lonlat import bounds_of, degrees_of, on_the_globe, outline_of, points_in, size_m
+from geochange.grid.lonlat import (
+    bounds_of,
+    outline_in_wgs84,
+    representative_points,
+    size_m,
+    to_geojson,
+    to_wgs84,
+)
 
 OVER = Grid(LONLAT, Affine(0.1, 0, 179, 0, -0.1, -16), (10, 20))
 FIJI = Grid(CRS.from_epsg(32760), Affine(1000, 0, 780_000, 0, -1000, 8_110_000), (50, 100))
 
 
 def test_an_outline_is_where_its_corners_are() -> None:
-    outline = outline_of(Grid(UTM, NORTH_UP, (100, 200)))
+    outline = outline_in_wgs84(Grid(UTM, NORTH_UP, (100, 200)))
     assert outline is not None
     west, south, east, north = outline.bounds
     assert (west, north) == (pytest.approx(9, abs=1e-9), pytest.approx(45.15, abs=0.01))
@@ -26,10 +33,10 @@ def test_an_outline_is_where_its_corners_are() -> None:
 
 @pytest.mark.parametrize("grid", [OVER, FIJI])
 def test_over_the_antimeridian_it_is_one_piece_that_becomes_two(grid: Grid) -> None:
-    outline = outline_of(grid)
+    outline = outline_in_wgs84(grid)
     assert outline is not None and outline.is_valid
     assert outline.bounds[0] < 180 < outline.bounds[2] < 190
-    geometry, bbox = on_the_globe(outline)
+    geometry, bbox = to_geojson(outline)
     shape = shapely.geometry.shape(geometry)
     assert geometry["type"] == "MultiPolygon" and len(shape.geoms) == 2 and shape.is_valid
     assert shape.bounds[0] >= -180 and shape.bounds[2] <= 180
@@ -38,16 +45,16 @@ def test_over_the_antimeridian_it_is_one_piece_that_becomes_two(grid: Grid) -> N
 
 
 def test_the_world_stays_the_world() -> None:
-    outline = outline_of(Grid(LONLAT, Affine(1, 0, -180, 0, -1, 90), (180, 360)))
+    outline = outline_in_wgs84(Grid(LONLAT, Affine(1, 0, -180, 0, -1, 90), (180, 360)))
     assert outline is not None
-    geometry, bbox = on_the_globe(outline)
+    geometry, bbox = to_geojson(outline)
     assert geometry["type"] == "Polygon" and bbox == [-180, -90, 180, 90]
 
 
 def test_a_straight_edge_has_few_points() -> None:
-    outline = outline_of(Grid(UTM, NORTH_UP, (100, 200)))
+    outline = outline_in_wgs84(Grid(UTM, NORTH_UP, (100, 200)))
     assert outline is not None
-    geometry, _ = on_the_globe(outline)
+    geometry, _ = to_geojson(outline)
     (ring,) = geometry["coordinates"]
     assert len(ring) < 12
 
@@ -55,7 +62,7 @@ def test_a_straight_edge_has_few_points() -> None:
 def test_points_lie_in_their_polygons() -> None:
     shape = shapely.Polygon([(0, 0), (9, 0), (9, 9), (8, 9), (8, 1), (0, 1)])
     ground = to_ground(shape, NORTH_UP)
-    (place,) = points_in([ground], UTM)
+    (place,) = representative_points([ground], UTM)
     assert place is not None
     lon, lat = place
     x, y = Transformer.from_crs(LONLAT, UTM, always_xy=True).transform(lon, lat)
@@ -83,9 +90,9 @@ POLES = {
 def test_over_a_pole_the_outline_reaches_up_to_it(name: str) -> None:
     crs, x, y, side = POLES[name]
     grid = Grid(CRS.from_user_input(crs), Affine(1e4, 0, x, 0, -1e4, y), (200, 200))
-    outline = outline_of(grid)
+    outline = outline_in_wgs84(grid)
     assert outline is not None
-    geometry, bbox = on_the_globe(outline)
+    geometry, bbox = to_geojson(outline)
     shape = shapely.geometry.shape(geometry)
     assert shape.is_valid and bbox[3 if side == 1 else 1] == 90 * side
     if "corner" not in name:
@@ -111,9 +118,9 @@ def test_over_a_pole_the_outline_reaches_up_to_it(name: str) -> None:
 def test_longitudes_are_written_from_minus_180_to_180(
     west: float, width: float, bbox: list[float], kind: str
 ) -> None:
-    outline = outline_of(Grid(LONLAT, Affine(width / 10, 0, west, 0, -0.1, 60), (10, 10)))
+    outline = outline_in_wgs84(Grid(LONLAT, Affine(width / 10, 0, west, 0, -0.1, 60), (10, 10)))
     assert outline is not None
-    geometry, box = on_the_globe(outline)
+    geometry, box = to_geojson(outline)
     assert box == pytest.approx(bbox, abs=1e-9) and geometry["type"] == kind
     shape = shapely.geometry.shape(geometry)
     assert shape.bounds[0] >= -180 and shape.bounds[2] <= 180
@@ -122,16 +129,16 @@ def test_longitudes_are_written_from_minus_180_to_180(
 
 def test_points_are_written_from_minus_180_to_180() -> None:
     boxes = [shapely.box(x, 10, x + 2, 12) for x in (199, -181.5, 9)]
-    found = points_in(boxes, LONLAT)
+    found = representative_points(boxes, LONLAT)
     assert [place and place[0] for place in found] == pytest.approx([-160, 179.5, 10])
 
 
 def test_rows_beyond_the_poles_end_there() -> None:
-    outline = outline_of(Grid(LONLAT, Affine(1, 0, -180.5, 0, -1, 90.5), (181, 360)))
+    outline = outline_in_wgs84(Grid(LONLAT, Affine(1, 0, -180.5, 0, -1, 90.5), (181, 360)))
     assert outline is not None and bounds_of(outline) == (-180, -90, 180, 90)
 
 
 def test_areas_of_nowhere_are_left_as_they_are() -> None:
     disk = CRS.from_proj4("+proj=geos +h=35785831 +lon_0=0 +ellps=WGS84")
     areas = np.array([shapely.box(6e6, 6e6, 7e6, 7e6)], dtype=object)
-    assert not np.isfinite(degrees_of(areas, disk)[0].bounds).any()
+    assert not np.isfinite(to_wgs84(areas, disk)[0].bounds).any()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geochange.grid.probability import FULL, NODATA, level, to_bytes
+from geochange.grid.probability import MAX_BYTE, NODATA, threshold_byte, to_bytes
 
 
 @settings(max_examples=40, deadline=None)
@@ -16,7 +16,7 @@ def test_bytes_are_percent_to_half_a_step(logits: list[float]) -> None:
     exact = 1 / (1 + np.exp(-np.clip(np.array(logits, np.float64), -700, 700)))
     kept = to_bytes(np.array(logits, np.float32))
     assert kept.dtype == np.uint8
-    np.testing.assert_allclose(kept / FULL, exact, atol=0.5 / FULL + 1e-6)
+    np.testing.assert_allclose(kept / MAX_BYTE, exact, atol=0.5 / MAX_BYTE + 1e-6)
 
 
 @pytest.mark.filterwarnings("error")
@@ -35,12 +35,12 @@ def test_only_nan_is_missing() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.floats(1e-6, 1))
 def test_level_is_the_smallest_byte_that_reaches_the_threshold(threshold: float) -> None:
-    reaching = [byte for byte in range(1, NODATA) if byte / FULL >= threshold - 1e-11]
-    assert level(threshold) == min(reaching)
+    reaching = [byte for byte in range(1, NODATA) if byte / MAX_BYTE >= threshold - 1e-11]
+    assert threshold_byte(threshold) == min(reaching)
 
 
 @pytest.mark.parametrize(
     ("threshold", "byte"), [(1e-9, 1), (0.5, 127), (0.1, 26), (1.0, 254), (128 / 254, 128)]
 )
 def test_levels_by_hand(threshold: float, byte: int) -> None:
-    assert level(threshold) == byte
+    assert threshold_byte(threshold) == byte

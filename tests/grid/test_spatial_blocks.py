@@ -87,7 +87,7 @@ def test_every_split_gets_a_chip_and_a_seed_says_which(plan: TilePlan, seed: int
         assert all(chips.values())
 
 
-def test_seeds_differ() -> None:
+def test_seeds_give_different_splits() -> None:
     plan = TilePlan((400, 400), 10, 0, 4)
     assert len({assign_splits(plan, SHARES, seed).owners for seed in range(5)}) == 5
 

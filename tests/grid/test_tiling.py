@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plans import each_plan, every_output, plans, wide_overlap
+from tile_plans import each_plan, every_output, plans, wide_overlap
 
 from geochange.grid.tiling import TilePlan, Window, fitting_tile
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from affine import Affine
-from dated_scenes import ground, moved
+from dated_scenes import ground, shifted_image
 from makers import NORTH_UP, make_raster, noise
 
 from geochange.inputs.inspection import Inspection, coregister, inspect_scene
@@ -49,7 +49,7 @@ def test_of_a_sound_pair_nothing_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_shift_is_told_with_its_cure(tmp_path: Path) -> None:
-    found = seen(tmp_path, ground(SIZE), same_light(moved(ground(SIZE), (0, 1.9))))
+    found = seen(tmp_path, ground(SIZE), same_light(shifted_image(ground(SIZE), (0, 1.9))))
     (warning,) = (line for line in found.warnings if "lies" in line and "px" in line)
     assert warning == "after lies 1.9 px east (19 m): --coregister corrects it"
     assert found.to_json()["shift_px"] == pytest.approx([0, 1.9], abs=0.1)
@@ -69,7 +69,7 @@ def test_what_cannot_be_told_is_null(tmp_path: Path) -> None:
 def test_a_pair_is_put_back_and_measured_again(tmp_path: Path) -> None:
     from dated_scenes import pair_of
 
-    sample = SceneSample(pair_of(tmp_path, ground(SIZE), moved(ground(SIZE), (1.4, -2.3))))
+    sample = SceneSample(pair_of(tmp_path, ground(SIZE), shifted_image(ground(SIZE), (1.4, -2.3))))
     better, found = coregister(sample, inspect_scene(sample))
     assert better.pair.after.shift_px == found.put_back == pytest.approx((1.4, -2.3), abs=0.1)
     assert found.residual is not None

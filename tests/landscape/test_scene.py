@@ -10,11 +10,11 @@ from shapely import Point, Polygon, box
 
 from geochange.errors import OptionError
 from geochange.landscape import Landscape, make_landscape
-from geochange.landscape.plan.layout import lay_out
+from geochange.landscape.plan.layout import plan_landscape
 from geochange.landscape.render.light import cast_shadow, expose, gentle_slope
 from geochange.landscape.render.noise import fractal_noise
 from geochange.landscape.render.seasons import EARLY_AUTUMN, EARLY_SUMMER
-from geochange.landscape.scene import planted_in
+from geochange.landscape.scene import planted_changes
 from geochange.landscape.shapes import Box, cover_ribbon, pixels_of
 
 pytestmark = pytest.mark.slow
@@ -60,8 +60,8 @@ def test_a_seed_gives_the_same_landscape_twice(landscape: Landscape) -> None:
 
 
 def test_another_seed_gives_another_landscape(landscape: Landscape) -> None:
-    assert planted_in(lay_out(SIZE_PX, seed=7)) == list(landscape.planted)
-    assert planted_in(lay_out(SIZE_PX, seed=8)) != list(landscape.planted)
+    assert planted_changes(plan_landscape(SIZE_PX, seed=7)) == list(landscape.planted)
+    assert planted_changes(plan_landscape(SIZE_PX, seed=8)) != list(landscape.planted)
 
 
 def test_every_kind_of_change_is_planted(landscape: Landscape) -> None:
@@ -72,7 +72,7 @@ def test_every_kind_of_change_is_planted(landscape: Landscape) -> None:
 
 @pytest.mark.parametrize(("size_px", "seed"), [(512, 7), (700, 3), (1536, 7), (3100, 1)])
 def test_outlines_are_whole_apart_and_inside_the_picture(size_px: int, seed: int) -> None:
-    outlines = [planted.outline for planted in planted_in(lay_out(size_px, seed))]
+    outlines = [planted.outline for planted in planted_changes(plan_landscape(size_px, seed))]
     frame = box(0, 0, size_px, size_px)
     for number, outline in enumerate(outlines):
         assert isinstance(outline, Polygon)
@@ -109,7 +109,7 @@ def test_a_size_that_divides_by_nothing_is_filled_to_its_edges() -> None:
 
 
 def test_a_larger_picture_holds_more_not_larger_things() -> None:
-    small, large = lay_out(1536, seed=7), lay_out(3072, seed=7)
+    small, large = plan_landscape(1536, seed=7), plan_landscape(3072, seed=7)
     assert len(large.ponds) == 4 * len(small.ponds)
     assert len(large.buildings) > 3 * len(small.buildings)
     widest = max(building.box.half_along_px for building in small.buildings)

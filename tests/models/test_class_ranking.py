@@ -14,13 +14,19 @@ from safetensors.torch import save_file
 
 from geochange.chip import Chip
 from geochange.errors import InputError
-from geochange.models import naming
+from geochange.models import class_ranking
+from geochange.models.class_ranking import (
+    ClassNamer,
+    clip_tag,
+    rankings,
+    read_class_namer,
+    vocabulary_tag,
+)
+from geochange.models.clip_scorer import ClipScorer
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.batch import collate
-from geochange.models.naming import Namer, clip_tag, rankings, read_namer, vocabulary_tag
-from geochange.models.prompts import NAMES, best_names, published_vocabulary
-from geochange.models.scorer import ClipScorer
-from geochange.models.weights.card import Card
+from geochange.models.prompts import NAMES_PER_CHIP, best_names, published_vocabulary
+from geochange.models.weights.model_card import Card
 from geochange.training.data import class_file
 
 
@@ -45,24 +51,27 @@ def test_every_name_is_ranked_and_of_equal_ones_the_earlier_first() -> None:
 def test_the_best_of_a_ranking_are_the_best_names() -> None:
     draw = torch.Generator().manual_seed(0)
     scores = (torch.rand(20, 56, generator=draw) * 8).round() / 8  # many ties
-    best = [tuple(name for name, _ in r[:NAMES]) for r in rankings(scores, published_vocabulary())]
+    best = [
+        tuple(name for name, _ in r[:NAMES_PER_CHIP])
+        for r in rankings(scores, published_vocabulary())
+    ]
     assert best == best_names(scores, published_vocabulary())
 
 
 def test_a_file_holds_as_many_names_as_a_text_takes() -> None:
-    assert class_file.NAMES == NAMES
+    assert class_file.NAMES_PER_CHIP == NAMES_PER_CHIP
 
 
 def test_it_names_what_the_detector_would_name() -> None:
     vocabulary = published_vocabulary()
     shown = [*chips(3), *chips(2, side=96, seed=1), *chips(1, seed=2)]
-    ranked = Namer(scorer(), vocabulary).rank(shown)
+    ranked = ClassNamer(scorer(), vocabulary).rank(shown)
     network = small("resnet")
     spec = DetectorSpec("", precision="float32")
     detector = ChangeClipDetector(spec, network, Card(SMALL["resnet"]), scorer())
     for chip, both in zip(shown, ranked, strict=True):
         wanted = detector.names(collate([chip]))
-        found = tuple([tuple(name for name, _ in date[:NAMES])] for date in both)
+        found = tuple([tuple(name for name, _ in date[:NAMES_PER_CHIP])] for date in both)
         assert found == wanted
         for date in both:
             assert sum(p for _, p in date) == pytest.approx(1, abs=1e-5)
@@ -73,10 +82,10 @@ def test_chips_of_one_shape_go_together_where_there_is_a_gpu(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shown = [*chips(3), *chips(2, side=96, seed=1), *chips(1, seed=2)]
-    namer = Namer(scorer(), published_vocabulary())
+    namer = ClassNamer(scorer(), published_vocabulary())
     alone = namer.rank(shown)
     monkeypatch.setattr(namer, "device", torch.device("cuda"))
-    monkeypatch.setattr(naming, "collate", lambda together, device: collate(together))
+    monkeypatch.setattr(class_ranking, "collate", lambda together, device: collate(together))
     sizes = []
     namer.scorer.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
     together = namer.rank(shown)
@@ -90,10 +99,10 @@ def test_a_clip_is_read_with_its_vocabulary(tmp_path: Path) -> None:
     file = tmp_path / "clip.safetensors"
     save_file(small_clip().state_dict(), file)
     names = published_vocabulary()[::-1]
-    found = read_namer(f"ViT-B-32-quickgelu@{file}", names, "cpu").rank(chips(1))
+    found = read_class_namer(f"ViT-B-32-quickgelu@{file}", names, "cpu").rank(chips(1))
     clip = ClipScorer(copy.deepcopy(small_clip()), names, 32)
-    assert found == Namer(clip, names).rank(chips(1))
-    assert found != read_namer(str(file), names, "cpu").rank(chips(1))  # no QuickGELU
+    assert found == ClassNamer(clip, names).rank(chips(1))
+    assert found != read_class_namer(str(file), names, "cpu").rank(chips(1))  # no QuickGELU
 
 
 @pytest.mark.parametrize(
@@ -124,7 +133,7 @@ def test_a_file_is_called_by_its_name_and_what_is_in_it(
     with pytest.raises(InputError, match=r"no weights at .*none\.pt"):
         clip_tag(str(tmp_path / "none.pt"))
     # OpenAI's file is the published one under any name, unless it is run as another model.
-    monkeypatch.setattr(naming, "_PUBLISHED_SHA256", hashlib.sha256(b"two").hexdigest())
+    monkeypatch.setattr(class_ranking, "_PUBLISHED_SHA256", hashlib.sha256(b"two").hexdigest())
     assert clip_tag(str(file)) == clip_tag(f"ViT-B-16-quickgelu@{file}") == "vit16"
     assert clip_tag(f"ViT-B-16@{file}") != "vit16"
 

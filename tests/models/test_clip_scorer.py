@@ -9,8 +9,8 @@ import torch
 from changeclip_cases import pictures, small_clip
 from PIL import Image
 
+from geochange.models.clip_scorer import ClipScorer, build_scorer, preprocess
 from geochange.models.prompts import published_vocabulary
-from geochange.models.scorer import ClipScorer, build_scorer, preprocess
 
 
 def _smooth(height: int, width: int) -> np.ndarray:

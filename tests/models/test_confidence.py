@@ -18,7 +18,7 @@ from geochange.models.confidence import (
     confidence_of,
     features_of,
 )
-from geochange.models.weights.card import Card
+from geochange.models.weights.model_card import Card
 
 NEAR, FAR = (0.5, 1.0, -2.0, 0.25, 0.0, 0.0, 0.0), (0.0,) * len(FEATURES)
 RULE = ConfidenceRule(NEAR, FAR)

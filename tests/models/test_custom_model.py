@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from decoys import command_words, plant, ran, start
+from decoy_modules import command_words, executed_decoys, start, write_decoys
 
 from geochange.errors import OptionError
-from geochange.models.user_class import locate_class
+from geochange.models.custom_model import locate_class
 from geochange.vector.files.writers import read_changes
 from geochange.workflows.detect import detect
 
@@ -69,7 +69,7 @@ def test_a_package_there_finds_its_own_modules_and_no_library(folder: Path, init
     found = locate_class(f"{name}.model:Seer", "--model x")
     found.near.later()
     assert sys.modules[f"{name}.far"].numexpr is None
-    assert ran(folder) == []
+    assert executed_decoys(folder) == []
     with pytest.raises(ImportError):
         __import__("numexpr")
 
@@ -77,7 +77,7 @@ def test_a_package_there_finds_its_own_modules_and_no_library(folder: Path, init
 def test_what_is_installed_comes_first(folder: Path) -> None:
     decoy(folder, "colorsys")
     assert locate_class("colorsys:rgb_to_hsv", "--model x")(0, 0, 0) == (0.0, 0.0, 0)
-    assert ran(folder) == []
+    assert executed_decoys(folder) == []
 
 
 def test_a_module_beside_it_is_not_taken_and_the_cure_holds(folder: Path) -> None:
@@ -134,12 +134,12 @@ def test_worker_processes_find_it_and_run_nothing_else(
     package.mkdir()
     (package / "model.py").write_text(MODEL.replace("SEERS", package.name))
     (package / "deep.py").write_text(f"{TRIES}\ndef optional():\n    assert numexpr is None\n")
-    plant(folder)
+    write_decoys(folder)
     words = command_words("script", tmp_path_factory.mktemp("scripts"))
     words += ["run", "before.tif", "after.tif", "--model", f"{package.name}.model:Seer"]
     words += ["--min-area", "0", "--quiet"]
     start([*words, "--out", "seen.gpkg", "--workers", "1"], folder, dict(os.environ))
-    assert ran(folder) == []
+    assert executed_decoys(folder) == []
     # The class that it derives from gives the same.
     plain = detect(*pair_paths, folder / "plain.gpkg", model="cva", min_area=0, report="none")
     assert (folder / "seen.tif").read_bytes() == plain.raster.read_bytes()

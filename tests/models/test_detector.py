@@ -14,10 +14,10 @@ from geochange.errors import InputError, OptionError
 from geochange.models.changeclip.network import pad
 from geochange.models.detector import ChangeClipDetector, DetectorSpec, load_model
 from geochange.models.inference.batch import Batch
-from geochange.models.prompts import FIXED, foreground_tokens, tokenise
+from geochange.models.prompts import FIXED_NAMES, foreground_tokens, tokenise
 from geochange.models.protocol import ChangeModel
-from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
+from geochange.models.weights.model_card import Card
 
 pytestmark = pytest.mark.slow
 
@@ -113,7 +113,7 @@ def test_prompt_modes(spec: DetectorSpec) -> None:
     scores = fixed.class_scores(batch)
     assert fixed.classes == ()
     assert [date.shape for date in scores] == [(3, 0), (3, 0)]
-    assert fixed.names(batch, scores) == ([FIXED] * 3, [FIXED] * 3)
+    assert fixed.names(batch, scores) == ([FIXED_NAMES] * 3, [FIXED_NAMES] * 3)
     assert fixed.change_logits(batch).isfinite().all()
 
 

@@ -18,8 +18,8 @@ from safetensors.torch import save_file
 from geochange.cli.main import _exit_code
 from geochange.errors import InputError, OptionError
 from geochange.models.prompts import published_vocabulary
-from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
+from geochange.models.weights.model_card import Card
 from geochange.workflows.detect import detect
 
 pytestmark = pytest.mark.slow

@@ -14,15 +14,15 @@ from makers import make_raster, noise
 
 from geochange.chip import Chip
 from geochange.errors import OptionError
-from geochange.land import CLASSES, UNSEEN
+from geochange.land_cover import CLASSES, NO_LAND_CLASS
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.batch import Batch
-from geochange.models.inference.predict import land_classes_of, show
-from geochange.models.land_logits import SURELY_NOT, standing
-from geochange.models.protocol import SeesLand
-from geochange.models.weights.card import Card
+from geochange.models.inference.predict import land_classes_of, run_model
+from geochange.models.land_logits import NO_CHANGE_LOGIT, any_class_logit
+from geochange.models.protocol import ClassifiesLand
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
+from geochange.models.weights.model_card import Card
 from geochange.workflows.detect import detect
 
 SPEC = DetectorSpec("", precision="float32", prompts="fixed")
@@ -49,7 +49,7 @@ def batch(height: int = 64, width: int = 64) -> Batch:
 
 def test_one_pass_gives_change_and_land() -> None:
     model = detector()
-    assert isinstance(model, SeesLand)
+    assert isinstance(model, ClassifiesLand)
     assert land_classes_of(model) == CLASSES
     logits, land = model.change_and_land(batch(48, 70))
     torch.testing.assert_close(logits, model.change_logits(batch(48, 70)))
@@ -66,7 +66,7 @@ def test_only_keeps_what_is_or_was_of_the_class(asked: tuple[str, ...]) -> None:
     numbers = torch.tensor([CLASSES.index(name) for name in asked])
     kept = only == every
     # Exactly the pixels with a probability of at least one half for these classes are kept.
-    gone = only <= SURELY_NOT
+    gone = only <= NO_CHANGE_LOGIT
     assert (kept | gone).all()
     if len(asked) == len(CLASSES):
         assert kept.all()
@@ -79,7 +79,7 @@ def test_only_keeps_what_is_or_was_of_the_class(asked: tuple[str, ...]) -> None:
 def test_the_logit_of_several_classes_is_that_of_their_sum() -> None:
     land = torch.randn(1, 5, 2, 2)
     p = land.softmax(dim=1)[:, [0, 2]].sum(dim=1)
-    torch.testing.assert_close(standing(land, [0, 2]), torch.log(p / (1 - p)))
+    torch.testing.assert_close(any_class_logit(land, [0, 2]), torch.log(p / (1 - p)))
 
 
 def test_pixels_without_data_are_unseen() -> None:
@@ -87,11 +87,11 @@ def test_pixels_without_data_are_unseen() -> None:
     valid[:10] = False
     chip = Chip(noise((64, 64, 3)), noise((64, 64, 3), seed=1), valid)
     nothing = Chip(chip.before, chip.after, np.zeros_like(valid))
-    said = show(detector(), [chip, nothing], 2, "cpu")
+    said = run_model(detector(), [chip, nothing], 2, "cpu")
     assert said.land.shape == (2, 2, 64, 64)
-    assert (said.land[0, :, :10] == UNSEEN).all()
+    assert (said.land[0, :, :10] == NO_LAND_CLASS).all()
     assert (said.land[0, :, 10:] < len(CLASSES)).all()
-    assert (said.land[1] == UNSEEN).all()
+    assert (said.land[1] == NO_LAND_CLASS).all()
 
 
 def quarters(seed: int) -> np.ndarray:

@@ -11,7 +11,7 @@ import pytest
 
 from geochange.config import RunOptions
 from geochange.errors import OptionError
-from geochange.models import BUILTIN, SHIPPED, ModelSpec, build, check_name, resident
+from geochange.models import BUILTIN, SHIPPED, ModelSpec, build, cached_model, check_name
 from geochange.models.protocol import ChangeModel
 
 
@@ -83,7 +83,7 @@ def test_a_dotted_path_is_built_and_put_on_the_device() -> None:
 )
 def test_what_is_no_model_is_refused(name: str, line: str) -> None:
     with pytest.raises(OptionError) as caught:
-        resident(ModelSpec(name))
+        cached_model(ModelSpec(name))
     assert str(caught.value).startswith(line)
     assert "\n" not in str(caught.value)
 
@@ -121,8 +121,8 @@ def test_many_threads_share_one_model_of_a_spec() -> None:
     spec = ModelSpec(COUNTED, "cpu", {"only": "here"})
     before = Counted.made
     with ThreadPoolExecutor(8) as pool:
-        models = list(pool.map(lambda _: resident(spec), range(32)))
+        models = list(pool.map(lambda _: cached_model(spec), range(32)))
     assert Counted.made == before + 1
     assert len({id(model) for model in models}) == 1
     assert models[0].statistics == {"only": "here"}
-    assert resident(ModelSpec(COUNTED, "cpu", {"only": "there"})) is not models[0]
+    assert cached_model(ModelSpec(COUNTED, "cpu", {"only": "there"})) is not models[0]

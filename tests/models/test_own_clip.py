@@ -18,11 +18,10 @@ from geochange.errors import InputError
 from geochange.models.changeclip.clip_alignment import Aligner, caption_tokens, clip_shape
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.changeclip.variants import VARIANTS
+from geochange.models.clip_scorer import build_scorer, preprocess
 from geochange.models.detector import DetectorSpec
 from geochange.models.inference.batch import collate
 from geochange.models.prompts import published_vocabulary
-from geochange.models.scorer import build_scorer, preprocess
-from geochange.models.weights.card import OWN_CLIP, Card
 from geochange.models.weights.checkpoint import (
     Checkpoint,
     read_checkpoint,
@@ -31,6 +30,7 @@ from geochange.models.weights.checkpoint import (
     write_clip,
 )
 from geochange.models.weights.initial import start_from_clip
+from geochange.models.weights.model_card import OWN_CLIP, Card
 from geochange.models.weights.openclip import read_shape
 
 SIDE_PX = 64

@@ -8,7 +8,7 @@ from geochange.errors import InputError
 from geochange.models.prompts import (
     BACKGROUND,
     END,
-    FIXED,
+    FIXED_NAMES,
     START,
     PromptCache,
     best_names,
@@ -17,7 +17,7 @@ from geochange.models.prompts import (
     published_vocabulary,
     tokenise,
 )
-from geochange.models.weights.openclip import encoder
+from geochange.models.weights.openclip import bpe_encoder
 
 CPU = torch.device("cpu")
 
@@ -42,8 +42,8 @@ def test_the_published_vocabulary() -> None:
     names = published_vocabulary()
     assert len(names) == 56
     assert (names[0], names[-1]) == ("airport", "cabin")
-    assert set(FIXED) <= set(names)
-    assert len(FIXED) == 9
+    assert set(FIXED_NAMES) <= set(names)
+    assert len(FIXED_NAMES) == 9
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_long_text_loses_its_last_names_and_never_its_end() -> None:
     end = tokens.index(END)
     assert set(tokens[end + 1 :]) <= {0}
     assert tokens[:end] == foreground_tokens(names[:6], 200)[:end]
-    assert tokens[1:end][-3:] == encoder()("impermeable chaparral surface")[-3:]
+    assert tokens[1:end][-3:] == bpe_encoder()("impermeable chaparral surface")[-3:]
 
 
 def test_even_one_name_may_be_too_long() -> None:

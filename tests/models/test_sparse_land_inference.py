@@ -17,18 +17,18 @@ from safetensors.torch import save_file
 from geochange.chip import Chip
 from geochange.cli.main import cli
 from geochange.errors import InputError
-from geochange.land import CLASSES, UNSEEN
+from geochange.land_cover import CLASSES, NO_LAND_CLASS
 from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.batch import Batch
-from geochange.models.inference.predict import see_land, show
-from geochange.models.land_companion import LandCompanion, parts_of
-from geochange.models.land_learner import see_land as see_logits
-from geochange.models.land_logits import SURELY_NOT
-from geochange.models.weights.card import Card
+from geochange.models.inference.predict import predict_land, run_model
+from geochange.models.land_logits import NO_CHANGE_LOGIT
+from geochange.models.sparse_land_inference import SparseLandInference, parts_of
+from geochange.models.trainable_land import land_logits as see_logits
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from geochange.models.weights.convert import convert, join, mean_of
+from geochange.models.weights.convert import convert, join_land_network, mean_checkpoint
+from geochange.models.weights.model_card import Card
 
 SPEC = DetectorSpec("", precision="float32", prompts="fixed")
 
@@ -51,7 +51,7 @@ def joined(lite: ChangeClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = [folder / f"{name}.safetensors" for name in ("small", "land", "joined")]
     write_checkpoint(files[0], Checkpoint(Card(SMALL_RESNET, threshold=0.4), small.state_dict()))
     write_checkpoint(files[1], Checkpoint(Card(SMALL_LITE), lite.state_dict()))
-    join(files[0], files[1], files[2])
+    join_land_network(files[0], files[1], files[2])
     return files[2]
 
 
@@ -68,8 +68,8 @@ def batch(height: int = 64, width: int = 64) -> Batch:
 def test_it_sees_what_the_land_head_saw(joined: Path, lite: ChangeClip) -> None:
     model, shown = detector(joined), batch(64, 96)
     assert model.land_classes == CLASSES
-    assert model.companion is not None
-    before, after = model.companion.see_all(shown)
+    assert model.land_inference is not None
+    before, after = model.land_inference.classify_all(shown)
     torch.testing.assert_close(before, see_logits(lite, shown.before))
     torch.testing.assert_close(after, see_logits(lite, shown.after))
     assert model.land(batch(48, 70)).shape == (2, 2, 48, 70)
@@ -93,12 +93,12 @@ def test_it_looks_where_one_pixel_is_likely_to_have_changed(joined: Path) -> Non
     between = float(highest.mean())
     model = detector(joined, likely=between)
     land = model.change_and_land(shown)[1]
-    assert (land[low] == UNSEEN).all()
+    assert (land[low] == NO_LAND_CLASS).all()
     torch.testing.assert_close(land[high], model.land(shown)[high])
     # A chip's answer does not depend on those beside it, and pixels without data call for nobody.
     torch.testing.assert_close(model.change_and_land(shown[high : high + 1])[1][0], land[high])
     blind = Batch(shown.before, shown.after, shown.valid & (logits.sigmoid() < between))
-    assert (model.change_and_land(blind)[1] == UNSEEN).all()
+    assert (model.change_and_land(blind)[1] == NO_LAND_CLASS).all()
 
 
 @pytest.mark.slow
@@ -107,7 +107,7 @@ def test_only_asks_where_change_is_likely(joined: Path) -> None:
     often = int(land.flatten().bincount().argmax())
     asked = (CLASSES[often],)
     only = detector(joined, likely=0.01, only=asked).change_logits(batch())
-    gone = only <= SURELY_NOT
+    gone = only <= NO_CHANGE_LOGIT
     assert gone.any() and not gone.all()
     assert (gone | (only == every)).all()
     assert (land == often).any(dim=1)[~gone].all()
@@ -142,7 +142,7 @@ def opinionated(joined: Path, said: float) -> LandNetwork:
 @pytest.mark.slow
 def test_a_fresh_opinion_is_none(joined: Path) -> None:
     change = torch.randn(2, 64, 64)
-    said = LandCompanion(opinionated(joined, 0)).look(batch(), change)[0]
+    said = SparseLandInference(opinionated(joined, 0)).predict(batch(), change)[0]
     torch.testing.assert_close(said, change)
 
 
@@ -150,7 +150,7 @@ def test_an_opinion_counts_where_change_is_likely(joined: Path) -> None:
     change = torch.full((1, 64, 512), -5.0)
     change[0, 3, 3] = 0
     wide = batch(64, 512)[:1]
-    said, land = LandCompanion(opinionated(joined, 2.0)).look(wide, change)
+    said, land = SparseLandInference(opinionated(joined, 2.0)).predict(wide, change)
     torch.testing.assert_close(said[..., :256], change[..., :256] + 2)
     assert torch.equal(said[..., 256:], change[..., 256:])
     assert land[0][..., 256:].isnan().all() and not land[0][..., :256].isnan().any()
@@ -176,10 +176,10 @@ def test_chips_without_data_are_unseen(joined: Path) -> None:
     valid = np.ones((64, 64), np.bool_)
     valid[:10] = False
     chip = Chip(picture, picture[::-1].copy(), valid)
-    said = show(detector(joined, likely=1e-6), [chip], 1, "cpu")
-    assert (said.land[0, :, :10] == UNSEEN).all()
+    said = run_model(detector(joined, likely=1e-6), [chip], 1, "cpu")
+    assert (said.land[0, :, :10] == NO_LAND_CLASS).all()
     assert (said.land[0, :, 10:] < len(CLASSES)).all()
-    assert see_land(detector(joined), [chip], "cpu").shape == (1, 2, 64, 64)
+    assert predict_land(detector(joined), [chip], "cpu").shape == (1, 2, 64, 64)
 
 
 @pytest.mark.slow
@@ -189,17 +189,17 @@ def test_converting_and_averaging_keep_it(joined: Path, tmp_path: Path) -> None:
     kept, first = read_checkpoint(half), read_checkpoint(joined)
     assert kept.card.land == first.card.land
     assert {x.dtype for x in kept.land.values() if x.is_floating_point()} == {torch.float16}
-    assert mean_of([joined, joined]).land.keys() == first.land.keys()
+    assert mean_checkpoint([joined, joined]).land.keys() == first.land.keys()
     other = replace(first, land={name: x + 1 for name, x in first.land.items()})
     write_checkpoint(tmp_path / "other.safetensors", other)
     with pytest.raises(InputError, match="another land network"):
-        mean_of([joined, tmp_path / "other.safetensors"])
+        mean_checkpoint([joined, tmp_path / "other.safetensors"])
 
 
 @pytest.mark.slow
 def test_joining_again_takes_the_newer(joined: Path, tmp_path: Path) -> None:
     out = tmp_path / "again.safetensors"
-    join(joined, joined, out, threshold=0.7)
+    join_land_network(joined, joined, out, threshold=0.7)
     first, second = read_checkpoint(joined), read_checkpoint(out)
     assert second.card == replace(first.card, threshold=0.7)
     for name, tensor in first.land.items():
@@ -209,9 +209,9 @@ def test_joining_again_takes_the_newer(joined: Path, tmp_path: Path) -> None:
 def test_what_does_not_go_together_is_refused(joined: Path, tmp_path: Path) -> None:
     small, land = (joined.with_name(f"{name}.safetensors") for name in ("small", "land"))
     with pytest.raises(InputError, match="it sees what stands there by itself"):
-        join(land, land, tmp_path / "a.safetensors")
+        join_land_network(land, land, tmp_path / "a.safetensors")
     with pytest.raises(InputError, match="it has no land head"):
-        join(small, small, tmp_path / "a.safetensors")
+        join_land_network(small, small, tmp_path / "a.safetensors")
     assert not list(tmp_path.iterdir())
 
 

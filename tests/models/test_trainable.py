@@ -14,13 +14,18 @@ from torch import nn
 from geochange.chip import Chip
 from geochange.errors import InputError, OptionError
 from geochange.models.changeclip.network import ChangeClip
-from geochange.models.changeclip.variants import VARIANTS, Regularisation, find_variant, regularised
+from geochange.models.changeclip.variants import (
+    VARIANTS,
+    Regularisation,
+    find_variant,
+    with_regularisation,
+)
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.labelled_batch import collate_labelled
 from geochange.models.prompts import published_vocabulary
-from geochange.models.trainable import NetworkStart, TrainableChangeClip, start_network
-from geochange.models.weights.card import Card
+from geochange.models.trainable import NetworkStart, TrainableChangeClip, initial_network
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
+from geochange.models.weights.model_card import Card
 
 HOW = Regularisation(0.3, 0.4, 0.5)
 NAMES = published_vocabulary()[:9], published_vocabulary()[9:18]
@@ -73,17 +78,17 @@ def test_norms_of_all_devices() -> None:
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_variants_are_told_how_they_are_trained(name: str) -> None:
-    options = regularised(find_variant(name).options, HOW)
+    options = with_regularisation(find_variant(name).options, HOW)
     assert (options.context.dropout, options.decoder.dropout) == (0.3, 0.3)
     assert options.decoder.drop_path == 0.4
     assert getattr(options.visual, "drop_path", 0.5) == 0.5
-    assert regularised(options, Regularisation()) == find_variant(name).options
+    assert with_regularisation(options, Regularisation()) == find_variant(name).options
 
 
 @pytest.mark.slow
 def test_a_start_from_nothing_is_a_function_of_the_seed() -> None:
     one, other, third = (
-        start_network(NetworkStart("tiny", None, HOW, seed=seed))[0].state_dict()
+        initial_network(NetworkStart("tiny", None, HOW, seed=seed))[0].state_dict()
         for seed in (1, 1, 2)
     )
     assert all(torch.equal(one[name], other[name]) for name in one)
@@ -96,17 +101,17 @@ def test_a_start_from_a_checkpoint_takes_its_sizes_and_forgets_its_praise(tmp_pa
     card = Card(SMALL["vit"], threshold=0.3, temperature=2.0, metrics={"iou": 1.0}, licence="mine")
     kept = small("vit").state_dict()
     write_checkpoint(file, Checkpoint(card, kept))
-    network, found = start_network(NetworkStart("tiny", str(file), HOW))
+    network, found = initial_network(NetworkStart("tiny", str(file), HOW))
     assert isinstance(network, ChangeClip)
     assert all(torch.equal(value, kept[name]) for name, value in network.state_dict().items())
-    assert found.options == regularised(SMALL["vit"], HOW) == network.options
+    assert found.options == with_regularisation(SMALL["vit"], HOW) == network.options
     assert (found.threshold, found.temperature, dict(found.metrics)) == (0.5, 1.0, {})
     assert found.licence == "mine"
 
 
 @pytest.mark.slow
 def test_the_shipped_network_is_a_start_by_its_name() -> None:
-    network, card = start_network(NetworkStart("rn50", "changeclip-small", Regularisation()))
+    network, card = initial_network(NetworkStart("rn50", "changeclip-small", Regularisation()))
     assert card.clip == "own" and card.threshold == 0.5
     assert sum(p.numel() for p in network.parameters()) < 15e6
 
@@ -115,7 +120,7 @@ def test_a_start_from_clip_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "clip.safetensors"
     save_file(dict(small_clip().state_dict()), file)
     with pytest.raises(InputError, match="does not fit the network's towers"):
-        start_network(NetworkStart("tiny", str(file), HOW))
+        initial_network(NetworkStart("tiny", str(file), HOW))
 
 
 @pytest.mark.parametrize(
@@ -127,11 +132,11 @@ def test_a_start_from_clip_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 )
 def test_starts_that_cannot_be_are_refused(variant: str, weights: str | None, told: str) -> None:
     with pytest.raises(OptionError, match=told):
-        start_network(NetworkStart(variant, weights, HOW))
+        initial_network(NetworkStart(variant, weights, HOW))
 
 
 def test_a_file_that_is_neither_is_told_what_it_lacks(tmp_path: Path) -> None:
     file = tmp_path / "other.safetensors"
     save_file({"x": torch.zeros(1)}, file)
     with pytest.raises(InputError, match="neither ChangeCLIP's nor CLIP's"):
-        start_network(NetworkStart("tiny", str(file), HOW))
+        initial_network(NetworkStart("tiny", str(file), HOW))

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from geochange.grid.tiling import TilePlan
-from geochange.land import UNSEEN
-from geochange.mosaic.patchwork import patch
-from geochange.mosaic.store import LandStore
+from geochange.land_cover import NO_LAND_CLASS
+from geochange.mosaic.class_mosaic import mosaic_classes
+from geochange.mosaic.stores import LandStore
 
 
 def patched(folder: Path, plan: TilePlan, tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -26,7 +26,7 @@ def patched(folder: Path, plan: TilePlan, tiles: NDArray[np.uint8]) -> NDArray[n
     whole = np.zeros((2, *plan.shape), np.uint8)
     for output in np.ndindex(plan.rows.outputs, plan.cols.outputs):
         window = plan.output_window(output)
-        whole[:, *window.within(plan.full_window)] = patch(plan, output, store)
+        whole[:, *window.within(plan.full_window)] = mosaic_classes(plan, output, store)
     return whole
 
 
@@ -52,7 +52,7 @@ def test_blocks_leave_no_trace(
     tiles = draw.integers(0, 5, (*plans[0].tiles, 2, 11, 11), np.uint8)
     one, other = (patched(tmp_path_factory.mktemp("land"), plan, tiles) for plan in plans)
     np.testing.assert_array_equal(one, other)
-    assert (one != UNSEEN).all()
+    assert (one != NO_LAND_CLASS).all()
 
 
 def test_tiles_meet_in_the_middle_of_what_they_share(tmp_path: Path) -> None:
@@ -66,4 +66,4 @@ def test_what_no_tile_saw_is_unseen(tmp_path: Path) -> None:
     plan = TilePlan((8, 14), 8, 2, 1)
     store = LandStore(tmp_path / "land.zarr", plan)
     store.create()
-    assert (patch(plan, (0, 0), store) == UNSEEN).all()
+    assert (mosaic_classes(plan, (0, 0), store) == NO_LAND_CLASS).all()

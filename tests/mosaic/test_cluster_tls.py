@@ -18,11 +18,11 @@ from distributed import Client, LocalCluster
 from distributed.comm import connect as connect_to
 from distributed.protocol.pickle import dumps
 from distributed.security import Security
-from listeners import listening
+from listeners import listening_addresses
 
 from geochange.errors import OptionError
-from geochange.mosaic.cluster_keys import cluster_address
-from geochange.mosaic.schedule import connect
+from geochange.mosaic.cluster_tls import cluster_address
+from geochange.mosaic.dask_jobs import connect
 
 pytestmark = pytest.mark.slow
 
@@ -105,7 +105,7 @@ def test_a_port_without_keys_runs_what_it_is_sent(tmp_path: Path) -> None:
 
 
 def test_all_ports_are_seen_from_here_alone(workers: Client) -> None:
-    open_here = listening()
+    open_here = listening_addresses()
     assert {int(place.rpartition(":")[2]) for place in ports_of(workers)} <= {
         p for _, p in open_here
     }
@@ -114,7 +114,7 @@ def test_all_ports_are_seen_from_here_alone(workers: Client) -> None:
 
 def test_one_process_opens_no_port_to_others() -> None:
     with connect(None, 0, 1):
-        assert [host for host, _ in listening() if not ip_address(host).is_loopback] == []
+        assert [host for host, _ in listening_addresses() if not ip_address(host).is_loopback] == []
 
 
 def test_dask_serves_no_pages(workers: Client) -> None:
@@ -163,7 +163,7 @@ def keys_in(folder: Path) -> dict[str, str]:
 
 
 def test_what_is_wrong_with_keys_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geochange.mosaic.schedule.CONNECT_S", 2)
+    monkeypatch.setattr("geochange.mosaic.dask_jobs.CONNECT_S", 2)
     settings = keys_in(tmp_path / "mine")
     with LocalCluster(
         n_workers=0, processes=False, security=True, dashboard_address="127.0.0.1:0"

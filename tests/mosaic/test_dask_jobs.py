@@ -14,8 +14,8 @@ from distributed import Client, Future
 
 from geochange.errors import OptionError
 from geochange.grid.tiling import TilePlan
-from geochange.mosaic.schedule import READ_AHEAD, Job, connect, run_bounded
-from geochange.running.scope import Scope
+from geochange.mosaic.dask_jobs import READ_AHEAD, Job, connect, run_bounded
+from geochange.running.active_tiles import ActiveTiles
 from geochange.running.tasks import RunSpec, jobs
 
 THREADS = 2
@@ -132,7 +132,7 @@ def test_the_list_is_read_no_further_than_needed(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ahead, read = 8, []
-    monkeypatch.setattr("geochange.mosaic.schedule.READ_AHEAD", ahead)
+    monkeypatch.setattr("geochange.mosaic.dask_jobs.READ_AHEAD", ahead)
 
     def listed() -> Iterator[Job]:
         yield Job("first", wait, (1,))
@@ -156,7 +156,7 @@ def test_the_list_is_read_no_further_than_needed(
 def test_a_huge_raster_keeps_few_tasks_on_the_scheduler(client: Client) -> None:
     """200,000 x 200,000 px: its first three rows of blocks, with jobs that cost nothing."""
     plan = TilePlan((200_000, 200_000))
-    work = cast(RunSpec, SimpleNamespace(plan=plan, scope=Scope(plan)))
+    work = cast(RunSpec, SimpleNamespace(plan=plan, active_tiles=ActiveTiles(plan)))
     row = plan.cols.blocks + plan.cols.outputs
     tasks = client.cluster.scheduler.tasks
     live, handed, done = [], 0, 0
@@ -216,7 +216,7 @@ def test_a_job_that_can_never_start_is_a_fault_and_not_forgotten(client: Client)
 
 
 def test_a_scheduler_that_does_not_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geochange.mosaic.schedule.CONNECT_S", 0.1)
+    monkeypatch.setattr("geochange.mosaic.dask_jobs.CONNECT_S", 0.1)
     with (
         pytest.raises(
             OptionError, match=r"--scheduler tcp://127\.0\.0\.1:9: does not answer; start"

@@ -8,11 +8,11 @@ from random import Random
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from plans import each_plan, every_output, plans
+from tile_plans import each_plan, every_output, plans
 
 from geochange.grid.tiling import Index, TilePlan
-from geochange.mosaic.release import LogitRelease
-from geochange.mosaic.store import LogitStore
+from geochange.mosaic.logit_release import LogitRelease
+from geochange.mosaic.stores import LogitStore
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from geochange.grid.tiling import TilePlan
 from geochange.mosaic.stitch import stitch
-from geochange.mosaic.store import LogitStore
-from geochange.mosaic.taper import TAPERS, weights
+from geochange.mosaic.stores import LogitStore
+from geochange.mosaic.taper import TAPERS, tile_weights
 
 every_taper = pytest.mark.parametrize("taper", list(TAPERS))
 
@@ -49,7 +49,7 @@ def reference(plan: TilePlan, taper: str, tiles: NDArray[np.float16]) -> NDArray
     """The same in float64, scattered over the whole raster at once."""
     total = np.zeros((max(plan.shape[0], plan.tile_px), max(plan.shape[1], plan.tile_px)))
     weight = np.zeros_like(total)
-    taper_weights = weights(taper, plan.tile_px).astype(np.float64)
+    taper_weights = tile_weights(taper, plan.tile_px).astype(np.float64)
     for row in range(plan.tiles[0]):
         for col in range(plan.tiles[1]):
             window = plan.tile_window((row, col))

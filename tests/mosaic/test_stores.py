@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from breaking import DAMAGES
+from file_damage import DAMAGES
 
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import TilePlan, Window
 from geochange.mosaic.checked_array import DamagedStoreError
-from geochange.mosaic.store import LogitStore, ProbabilityStore, ScoreStore
+from geochange.mosaic.stores import LogitStore, ProbabilityStore, ScoreStore
 
 PLAN = TilePlan((60, 88), tile_px=16, overlap_px=4, block_tiles=2)
 

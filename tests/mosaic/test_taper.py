@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from geochange.mosaic.taper import TAPERS, weights
+from geochange.mosaic.taper import TAPERS, tile_weights
 
 every_taper = pytest.mark.parametrize("taper", list(TAPERS))
 every_size = pytest.mark.parametrize("tile_px", [1, 2, 31, 32, 256, 1024])
@@ -14,7 +14,7 @@ every_size = pytest.mark.parametrize("tile_px", [1, 2, 31, 32, 256, 1024])
 @every_taper
 @every_size
 def test_weights_are_above_nothing_and_finite(taper: str, tile_px: int) -> None:
-    found = weights(taper, tile_px)
+    found = tile_weights(taper, tile_px)
     assert found.shape == (tile_px, tile_px)
     assert found.dtype == np.float32
     # More than just above zero: the product with a logit must not be a subnormal number.
@@ -24,14 +24,14 @@ def test_weights_are_above_nothing_and_finite(taper: str, tile_px: int) -> None:
 
 @every_taper
 def test_weights_know_no_direction(taper: str) -> None:
-    found = weights(taper, 33)
+    found = tile_weights(taper, 33)
     np.testing.assert_array_equal(found, found.T)
     np.testing.assert_allclose(found, found[::-1], rtol=1e-5)
 
 
 @every_taper
 def test_weights_do_not_rise_towards_the_rim(taper: str) -> None:
-    outwards = weights(taper, 64)[32, 32:]
+    outwards = tile_weights(taper, 64)[32, 32:]
     assert (np.diff(outwards) <= 0).all()
 
 
@@ -44,11 +44,11 @@ def test_weights_do_not_rise_towards_the_rim(taper: str) -> None:
     ],
 )
 def test_profiles_by_hand(taper: str, profile: np.ndarray) -> None:
-    np.testing.assert_allclose(weights(taper, 4), np.outer(profile, profile), rtol=1e-6)
+    np.testing.assert_allclose(tile_weights(taper, 4), np.outer(profile, profile), rtol=1e-6)
 
 
 @pytest.mark.parametrize("taper", ["hann", "linear"])
 def test_half_overlapping_tiles_add_up_to_one(taper: str) -> None:
-    profile = weights(taper, 64)[:, 32] / weights(taper, 64)[32, 32] ** 0.5
+    profile = tile_weights(taper, 64)[:, 32] / tile_weights(taper, 64)[32, 32] ** 0.5
     overlap = profile[:32] + profile[32:]
     np.testing.assert_allclose(overlap, overlap[0], rtol=1e-5)

@@ -72,11 +72,11 @@ def started(machine: Machine, said: str, keys: dict[str, str], *words: str) -> I
 REFUSED = """
 import sys
 from geochange.errors import OptionError
-from geochange.mosaic import schedule
-schedule.CONNECT_S = 2
+from geochange.mosaic import dask_jobs
+dask_jobs.CONNECT_S = 2
 for address in sys.argv[1:]:
     try:
-        with schedule.connect(address, 0, None):
+        with dask_jobs.connect(address, 0, None):
             print("connected")
     except OptionError as error:
         print(error)

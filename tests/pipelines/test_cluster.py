@@ -19,7 +19,7 @@ from pipeline_runs import pipeline, pipeline_afresh
 
 import geochange
 from geochange.models.changeclip.variants import Regularisation
-from geochange.models.trainable import NetworkStart, start_network
+from geochange.models.trainable import NetworkStart, initial_network
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
 from geochange.vector.files.writers import read_changes
 
@@ -77,7 +77,7 @@ def whole_sums(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_two_processes_give_the_bits_of_one_for_a_network(
     pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    network, card = start_network(NetworkStart("tiny", None, Regularisation()))
+    network, card = initial_network(NetworkStart("tiny", None, Regularisation()))
     model = tmp_path / "tiny.safetensors"
     write_checkpoint(model, Checkpoint(replace(card, prompts="fixed"), network.state_dict()))
     alone = geochange.detect(
@@ -178,7 +178,7 @@ def test_refusals_are_one_line(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("geochange.mosaic.schedule.CONNECT_S", 1)
+    monkeypatch.setattr("geochange.mosaic.dask_jobs.CONNECT_S", 1)
     done = pipeline("cluster", *map(str, pair), "--out", str(tmp_path / "c.gpkg"), *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr and done.stderr.count("\n") == 1

@@ -12,7 +12,7 @@ from affine import Affine
 from makers import NORTH_UP, make_raster, noise, texture
 from pipeline_runs import pipeline, pipeline_forked
 from polygon_files import make_polygons, square
-from range_server import served
+from range_server import serve_folder
 from stac_api import item, serving
 
 pytestmark = pytest.mark.slow
@@ -80,7 +80,7 @@ def test_a_pair_that_fails_is_named_and_the_rest_go_on(scenes: Path, tmp_path: P
 def test_a_stac_search_gives_the_clearest_of_each_day(scenes: Path, tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     aoi = make_polygons(tmp_path / "aoi.gpkg", [square(0, 0, 128)])
-    with served(scenes, tmp_path / "notes") as files:
+    with serve_folder(scenes, tmp_path / "notes") as files:
         items = []
         for number, day in enumerate(DAYS):
             for clouds in (0.0, 15.0, 90.0):

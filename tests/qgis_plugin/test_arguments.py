@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from doc_pages import ROOT, pipeline_command
 from geochange_plugin.command.arguments import bands_of, command_words, settings_of, words_of
 from geochange_plugin.command.errors import CommandError, PluginError
-from geochange_plugin.command.options import Manual, Option, chosen, load, parse, save
-from pages import ROOT, pipeline_command
+from geochange_plugin.command.options import CommandHelp, Option, form_options, load, parse, save
 
 from geochange.cli.help_json import with_help_json
 from geochange.cli.main import cli
 
 
 @pytest.fixture(scope="module")
-def manual() -> Manual:
+def manual() -> CommandHelp:
     """What the command of this project says of itself."""
     texts = {"geochange": CliRunner().invoke(cli, ["--help-json"]).output}
     for name in ("finetune.py", "monitor.py"):
@@ -26,7 +26,7 @@ def manual() -> Manual:
     return parse(texts)
 
 
-def test_only_what_differs_from_the_defaults_is_said(manual: Manual) -> None:
+def test_only_what_differs_from_the_defaults_is_said(manual: CommandHelp) -> None:
     options = manual.options("run")
     assert words_of(options, {option.name: option.default for option in options}) == []
     values = {
@@ -48,9 +48,9 @@ def test_only_what_differs_from_the_defaults_is_said(manual: Manual) -> None:
     }
 
 
-def test_the_command_takes_every_word(manual: Manual) -> None:
+def test_the_command_takes_every_word(manual: CommandHelp) -> None:
     """Each option once, with a value that is not its default, as click parses it."""
-    options = chosen(manual.options("run"), ("log_json", "dry_run", "quiet"))
+    options = form_options(manual.options("run"), ("log_json", "dry_run", "quiet"))
     values = {option.name: _other(option) for option in options}
     words = command_words([], words_of(options, values), ["-before.tif", "after.tif"])
     run = cli.get_command(None, "run")  # type: ignore[arg-type]
@@ -70,7 +70,7 @@ def _other(option: Option) -> Any:
     return option.values[-1] if option.values else "-text"
 
 
-def test_what_a_pipeline_passes_on(manual: Manual) -> None:
+def test_what_a_pipeline_passes_on(manual: CommandHelp) -> None:
     words = settings_of(manual.options("run"), {"tile": 512, "coregister": True, "model": None})
     assert sorted(words) == ["--set=coregister=true", "--set=tile=512"]
     several = next(o for o in manual.options("finetune.py") if o.name == "settings")
@@ -87,7 +87,9 @@ def test_what_a_pipeline_passes_on(manual: Manual) -> None:
         ([4, 3, 2], [3, 2, 1], "4,3,2:3,2,1"),
     ],
 )
-def test_bands(before: list[int], after: list[int], text: str | None) -> None:
+def test_bands_as_the_option_writes_them(
+    before: list[int], after: list[int], text: str | None
+) -> None:
     assert bands_of(before, after) == text
 
 
@@ -96,7 +98,7 @@ def test_as_many_bands_of_each_date() -> None:
         bands_of([1, 2, 3], [4])
 
 
-def test_what_is_kept_is_read_again(manual: Manual, tmp_path: Any) -> None:
+def test_what_is_kept_is_read_again(manual: CommandHelp, tmp_path: Any) -> None:
     file = tmp_path / "profile" / "options.json"
     assert load(file) is None
     save(manual, file)
@@ -113,7 +115,7 @@ def test_another_form_is_refused_with_a_cure(text: str) -> None:
         parse({"geochange": text})
 
 
-def test_limits_and_values_reach_the_form(manual: Manual) -> None:
+def test_limits_and_values_reach_the_form(manual: CommandHelp) -> None:
     options = {option.name: option for option in manual.options("run")}
     assert (options["threshold"].lowest, options["threshold"].highest) == (0, 1)
     assert options["taper"].values == ("hann", "linear", "flat")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages import ROOT
+from doc_pages import ROOT
 
 from geochange import __version__
 from geochange.qgis.style import polygon_qml

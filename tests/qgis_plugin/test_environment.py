@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from geochange_plugin.command.environment import GIVEN, bundle_of, child_environment
+from geochange_plugin.command.environment import SET_VARIABLES, bundle_of, child_environment
 
 USER = {"HOME": "/home/ann", "AWS_PROFILE": "ann", "GDAL_HTTP_HEADERS": "X: y", "LANG": "C.UTF-8"}
 
@@ -20,7 +20,7 @@ def test_what_qgis_set_is_gone_and_what_the_user_set_stays() -> None:
         "LD_LIBRARY_PATH": "/app/lib",
     }
     made = child_environment({**USER, **theirs, "PATH": "/usr/bin:/bin"}, (), windows=False)
-    assert made == {**USER, "PATH": "/usr/bin:/bin", **GIVEN}
+    assert made == {**USER, "PATH": "/usr/bin:/bin", **SET_VARIABLES}
 
 
 def test_osgeo4w_leaves_neither_its_folders_nor_its_python() -> None:
@@ -38,7 +38,7 @@ def test_osgeo4w_leaves_neither_its_folders_nor_its_python() -> None:
     assert made == {
         "Path": r"C:\Windows\System32",
         "APPDATA": r"C:\Users\ann\AppData\Roaming",
-        **GIVEN,
+        **SET_VARIABLES,
     }
 
 
@@ -57,7 +57,10 @@ def test_a_bundle_of_macos() -> None:
     }
     bundle = bundle_of(environ, inside, "darwin")
     assert bundle == ("/Applications/QGIS.app",)
-    assert child_environment(environ, bundle, windows=False) == {"PATH": "/usr/bin", **GIVEN}
+    assert child_environment(environ, bundle, windows=False) == {
+        "PATH": "/usr/bin",
+        **SET_VARIABLES,
+    }
 
 
 def test_an_appimage_gives_back_what_the_user_had() -> None:

@@ -20,10 +20,10 @@ from geochange_plugin.setup.install import (
     cure_of,
     find_python,
     finish,
-    left_of,
     note_done,
     package_of,
     reason_of,
+    remaining_steps,
     steps_of,
 )
 from geochange_plugin.setup.report import anonymous, report_of
@@ -104,14 +104,14 @@ def test_it_goes_on_with_the_step_that_was_not_ended(plan: Plan) -> None:
     steps = steps_of(plan)
     begin(plan)
     note_done(plan, steps[0])
-    assert left_of(plan, steps) == steps  # the environment is gone
+    assert remaining_steps(plan, steps) == steps  # the environment is gone
     python_of(plan.environment).parent.mkdir(parents=True)
     python_of(plan.environment).touch()
-    assert left_of(plan, steps) == steps[1:]
+    assert remaining_steps(plan, steps) == steps[1:]
     note_done(plan, steps[1])
-    assert left_of(plan, steps) == steps[2:]
+    assert remaining_steps(plan, steps) == steps[2:]
     other = steps_of(replace(plan, package="/wheels/geochange.whl"))
-    assert left_of(plan, other) == other[2:]
+    assert remaining_steps(plan, other) == other[2:]
     for step in steps[2:]:
         note_done(plan, step)
     finish(plan)

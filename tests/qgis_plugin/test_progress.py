@@ -6,10 +6,10 @@ import json
 
 import pytest
 from geochange_plugin.command.errors import CommandError
-from geochange_plugin.command.progress import Follower
+from geochange_plugin.command.progress import OutputReader
 from geochange_plugin.command.results import check_lines, comparison_lines, gain_lines
 
-from geochange.cli.screen import say_json, screen
+from geochange.cli.progress_display import say_json, screen
 
 
 class Heard:
@@ -18,7 +18,7 @@ class Heard:
     def __init__(self) -> None:
         self.shares: list[float] = []
         self.stages: list[str] = []
-        self.said: list[str] = []
+        self.edits: list[str] = []
         self.warned: list[str] = []
 
     def share(self, done: float) -> None:
@@ -28,7 +28,7 @@ class Heard:
         self.stages.append(text)
 
     def say(self, text: str) -> None:
-        self.said.append(text)
+        self.edits.append(text)
 
     def warn(self, text: str) -> None:
         self.warned.append(text)
@@ -41,21 +41,21 @@ def test_it_reads_what_the_command_writes(capsys: pytest.CaptureFixture[str]) ->
         report("write", 1, 1)
     say_json("result", out="changes.gpkg", polygons=3)
     heard = Heard()
-    follower = Follower(heard)
+    follower = OutputReader(heard)
     for line in capsys.readouterr().out.splitlines():
-        follower.heed("out", line + "\n")
+        follower.on_line("out", line + "\n")
     assert heard.shares == [0.45, 0.9, 1.0]
     assert heard.stages == ["Looking for change", "Writing files"]
-    assert follower.ended(0)["polygons"] == 3 and heard.said == []
+    assert follower.ended(0)["polygons"] == 3 and heard.edits == []
 
 
 def test_stages_side_by_side_are_told_once_and_notes_now_and_then() -> None:
     heard = Heard()
-    follower = Follower(heard)
+    follower = OutputReader(heard)
 
     def tell(stage: str, share: float, note: str = "") -> None:
         event = {"event": "progress", "stage": stage, "share": share, "note": note}
-        follower.heed("out", json.dumps(event))
+        follower.on_line("out", json.dumps(event))
 
     for step in range(10):
         tell("infer", 0.01 * step)
@@ -69,9 +69,9 @@ def test_stages_side_by_side_are_told_once_and_notes_now_and_then() -> None:
 
 def test_warnings_and_the_error_with_its_cure() -> None:
     heard = Heard()
-    follower = Follower(heard)
-    follower.heed("err", "WARNING after lies 2 px south: --coregister puts it back\n")
-    follower.heed("err", "geochange: a.tif: no such file; check the path\n")
+    follower = OutputReader(heard)
+    follower.on_line("err", "WARNING after lies 2 px south: --coregister puts it back\n")
+    follower.on_line("err", "geochange: a.tif: no such file; check the path\n")
     assert heard.warned == ["after lies 2 px south: --coregister puts it back"]
     with pytest.raises(CommandError, match=r"^a.tif: no such file; check the path$"):
         follower.ended(2)
@@ -92,22 +92,22 @@ def test_warnings_and_the_error_with_its_cure() -> None:
 def test_an_error_without_a_line_of_its_own_has_a_cure_too(
     line: str, code: int, words: str
 ) -> None:
-    follower = Follower(Heard())
-    follower.heed("err", line)
+    follower = OutputReader(Heard())
+    follower.on_line("err", line)
     with pytest.raises(CommandError, match=words):
         follower.ended(code)
 
 
 def test_a_broken_environment_is_told_without_its_traceback() -> None:
     heard = Heard()
-    follower = Follower(heard)
+    follower = OutputReader(heard)
     for line in (
         "Traceback (most recent call last):",
         '  File "x.py", line 1, in <module>',
         "ImportError: libtorch.so: cannot open shared object file",
     ):
-        follower.heed("err", line)
-    assert heard.said == []
+        follower.on_line("err", line)
+    assert heard.edits == []
     with pytest.raises(
         CommandError, match=r"is broken \(ImportError: libtorch.so.*installs it anew"
     ):
@@ -115,18 +115,18 @@ def test_a_broken_environment_is_told_without_its_traceback() -> None:
 
 
 def test_another_version_of_geochange_is_told_as_such() -> None:
-    follower = Follower(Heard())
-    follower.heed("err", "geochange: No such option '--new'. (see geochange run --help)")
+    follower = OutputReader(Heard())
+    follower.on_line("err", "geochange: No such option '--new'. (see geochange run --help)")
     with pytest.raises(CommandError, match=r"another version of geochange .*'--new'.*press Try it"):
         follower.ended(2)
 
 
 def test_lines_that_are_no_events_are_for_the_log() -> None:
     heard = Heard()
-    follower = Follower(heard)
+    follower = OutputReader(heard)
     for line in ("{not JSON", '{"a": 1}', "plain"):
-        follower.heed("out", line)
-    assert heard.said == ["{not JSON", '{"a": 1}', "plain"]
+        follower.on_line("out", line)
+    assert heard.edits == ["{not JSON", '{"a": 1}', "plain"]
 
 
 def test_results_as_lines() -> None:

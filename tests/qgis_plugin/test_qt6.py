@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages import ROOT
+from doc_pages import ROOT
 
 PLUGIN = ROOT / "qgis_plugin" / "geochange_plugin"
 QT = "qgis.PyQt."

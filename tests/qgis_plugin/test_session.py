@@ -34,7 +34,7 @@ def session(by: str = "most certain first", filtered: Filter | None = None, new:
 def say(review: Session, status: str) -> None:
     edit = review.edit(status)
     assert edit is not None
-    review.saved(edit)
+    review.note_saved(edit)
 
 
 def test_the_words_are_those_of_the_file() -> None:
@@ -97,18 +97,18 @@ def test_undo_takes_back_one_by_one_and_shows_it() -> None:
     review.next_new()
     say(review, REJECT)
     say(review, REJECT)  # the same again is nothing to undo
-    edit = review.undoing()
+    edit = review.undo_edit()
     assert edit is not None and (edit.id, edit.old, edit.new) == (1, REJECT, UNSET)
     assert review.changes[1].status == REJECT  # until it is saved
-    review.undone(edit)
+    review.note_undone(edit)
     assert review.changes[1].status == UNSET and review.current.id == 1
-    last = review.undoing()
+    last = review.undo_edit()
     assert last is not None and last.id == 3
-    review.undone(last)
-    assert review.undoing() is None and review.counts().unset == 2
+    review.note_undone(last)
+    assert review.undo_edit() is None and review.counts().unset == 2
 
 
 def test_a_status_that_could_not_be_saved_is_not_shown() -> None:
     review = session()
     assert review.edit(ACCEPT) is not None
-    assert review.current.status == UNSET and review.undoing() is None
+    assert review.current.status == UNSET and review.undo_edit() is None

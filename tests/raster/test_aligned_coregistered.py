@@ -14,7 +14,7 @@ from geochange.grid.tiling import Window
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
 from geochange.raster.pair import align_pair
-from geochange.raster.reader import inspect
+from geochange.raster.reader import inspect_raster
 from geochange.raster.scene.coregistration import measure_shift
 from geochange.raster.scene.sampling import SceneSample
 
@@ -43,7 +43,7 @@ def test_parts_of_pixels_are_put_back_along_a_slope(tmp_path: Path) -> None:
         make_raster(tmp_path / f"{i}.tif", ramp((60, 70), placed))
         for i, placed in enumerate((NORTH_UP, off))
     ]
-    pair = align_pair(inspect(paths[0]), inspect(paths[1]), "before", ONE)
+    pair = align_pair(inspect_raster(paths[0]), inspect_raster(paths[1]), "before", ONE)
     moved = pair.coregistered((-1.4, 2.3))
     inner = Window(10, 10, 40, 50)
     assert np.abs(read(pair.before, inner)[0] - read(pair.after, inner)[0]).max() > 0.5
@@ -55,7 +55,7 @@ def test_the_date_that_is_resampled_anyway_is_moved(tmp_path: Path, grid: str) -
     one = make_raster(tmp_path / "one.tif", ground(60).astype(np.uint8))
     turned = NORTH_UP @ Affine.rotation(3)
     two = make_raster(tmp_path / "two.tif", ground(60).astype(np.uint8), transform=turned)
-    moved = align_pair(inspect(one), inspect(two), grid, ONE).coregistered((1.0, 0.5))
+    moved = align_pair(inspect_raster(one), inspect_raster(two), grid, ONE).coregistered((1.0, 0.5))
     if grid == "before":
         assert (moved.before.shift_px, moved.after.shift_px) == ((0, 0), (1.0, 0.5))
         assert moved.before.offset_px == (0, 0)
@@ -77,11 +77,11 @@ def test_any_window_gives_the_same_pixels(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_nothing_is_left_of_a_shift_that_was_put_back(tmp_path: Path) -> None:
-    from dated_scenes import moved
+    from dated_scenes import shifted_image
 
     pixels = ground(700)
-    pair = pair_of(tmp_path, pixels, moved(pixels, (1.4, -2.3)))
+    pair = pair_of(tmp_path, pixels, shifted_image(pixels, (1.4, -2.3)))
     found = measure_shift(SceneSample(pair))
     left = measure_shift(SceneSample(pair.coregistered((found.row_px, found.col_px))))
     assert left.length_px < 0.1
-    assert not left.matters
+    assert not left.needs_correction

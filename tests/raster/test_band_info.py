@@ -12,9 +12,9 @@ from makers import make_raster, noise
 from odd_rasters import ODD, vrt
 
 from geochange.errors import InputError, OptionError
-from geochange.raster.band_info import BandInfo, common_dtype, held
+from geochange.raster.band_info import BandInfo, common_dtype, nodata_in_dtype
 from geochange.raster.bands import Bands, check_bands
-from geochange.raster.reader import RasterInfo, inspect
+from geochange.raster.reader import RasterInfo, inspect_raster
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ from geochange.raster.reader import RasterInfo, inspect
 def test_a_nodata_value_is_what_the_type_holds(
     nodata: float | None, dtype: str, expected: float | None
 ) -> None:
-    assert held(nodata, np.dtype(dtype)) == expected
+    assert nodata_in_dtype(nodata, np.dtype(dtype)) == expected
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_the_common_type_holds_all_numbers(dtypes: tuple[str, ...], expected: st
 
 
 def described(name: str, folder: Path) -> RasterInfo:
-    return inspect(ODD[name](folder).path)
+    return inspect_raster(ODD[name](folder).path)
 
 
 def test_bands_that_share_a_mask_say_so(tmp_path: Path) -> None:
@@ -105,10 +105,10 @@ def test_overviews_are_those_of_every_band(
         if levels:
             with rasterio.open(tmp_path / name, "r+") as raster:
                 raster.build_overviews(levels)
-    assert inspect(path).overviews == expected
+    assert inspect_raster(path).overviews == expected
 
 
 def test_what_a_band_says_is_small(tmp_path: Path) -> None:
     """400 bands are sent with every task."""
-    many = inspect(make_raster(tmp_path / "a.tif", noise((4, 5, 400)), nodata=0))
+    many = inspect_raster(make_raster(tmp_path / "a.tif", noise((4, 5, 400)), nodata=0))
     assert len(pickle.dumps(many)) < 20_000

@@ -14,7 +14,7 @@ from pyproj import CRS
 from geochange.cli.main import _exit_code
 from geochange.errors import InputError
 from geochange.raster.georeference import read_grid
-from geochange.raster.reader import inspect
+from geochange.raster.reader import inspect_raster
 
 NOWHERE = {
     # name: (EPSG code, transform, what is said)
@@ -49,17 +49,17 @@ def test_a_raster_that_lies_nowhere(
 def test_the_cure_is_one(tmp_path: Path) -> None:
     path = make_raster(tmp_path / "a.tif", noise((8, 8)), CRS.from_epsg(4326), NORTH_UP)
     with pytest.raises(InputError, match=r"assign the true ones \(gdal_edit -a_srs, -a_ullr\)"):
-        inspect(str(path))
+        inspect_raster(str(path))
     with rasterio.open(path, "r+") as raster:
         raster.crs = rasterio.crs.CRS.from_epsg(32632)
-    assert inspect(str(path)).grid.crs == UTM
+    assert inspect_raster(str(path)).grid.crs == UTM
 
 
 def test_a_raster_far_from_the_use_of_its_crs_is_read_with_a_word(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     far = Affine(10, 0, 5_000_000, 0, -10, 5_000_000)
-    info = inspect(str(make_raster(tmp_path / "a.tif", np.ones((8, 8), np.uint8), UTM, far)))
+    info = inspect_raster(str(make_raster(tmp_path / "a.tif", np.ones((8, 8), np.uint8), UTM, far)))
     assert info.grid.transform == far
     assert "lies far from the area that its CRS" in caplog.text
     caplog.clear()

@@ -23,7 +23,7 @@ from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import check_bands
 from geochange.raster.fingerprint import fingerprint_of
 from geochange.raster.pictures.image import DRIVERS, read_picture
-from geochange.raster.reader import RasterInfo, inspect, opened
+from geochange.raster.reader import RasterInfo, inspect_raster, opened
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
@@ -56,7 +56,7 @@ class Expected:
 def odd(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Expected:
     """Each raster of the table in turn, its numbers read band by band by rasterio itself."""
     made = ODD[request.param](tmp_path_factory.mktemp("odd"))
-    info = inspect(made.path)
+    info = inspect_raster(made.path)
     bands = made.bands or info.data_bands
     with opened(made.path) as dataset:
         planes = [dataset.read(band) for band in bands]
@@ -130,7 +130,7 @@ def test_another_crs_lacks_the_same_ground(odd: Expected) -> None:
 def test_small_pictures_lack_the_same(odd: Expected, warped: bool) -> None:
     whole = odd.info.grid.full_window
     rows, cols = whole.height // 4, whole.width // 4
-    small, seen = odd.date(warped).thinned(whole, (rows, cols))
+    small, seen = odd.date(warped).read_thinned(whole, (rows, cols))
     assert not small[~seen].any()
     blocks = odd.valid.reshape(rows, 4, cols, 4)
     assert seen[blocks.all(axis=(1, 3))].all()
@@ -157,7 +157,7 @@ def test_pictures_without_a_place_are_read_alike(odd: Expected) -> None:
 
 
 def compare_all_bands(path: str) -> None:
-    info = inspect(path)
+    info = inspect_raster(path)
     check_bands(info, info.data_bands)
 
 

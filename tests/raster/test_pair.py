@@ -19,7 +19,7 @@ from geochange.grid.tiling import Window
 from geochange.raster import aligned as date_module
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
-from geochange.raster.reader import inspect
+from geochange.raster.reader import inspect_raster
 
 SHAPE = (24, 30)
 ONE = Bands((1,), (1,))
@@ -27,7 +27,7 @@ NEIGHBOUR = CRS.from_epsg(32633)
 
 
 def pair_of(before: Path, after: Path, grid: str = "before", bands: Bands = ONE) -> RasterPair:
-    return align_pair(inspect(before), inspect(after), grid, bands)
+    return align_pair(inspect_raster(before), inspect_raster(after), grid, bands)
 
 
 def read(pair: RasterPair, window: Window | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -377,7 +377,7 @@ def test_a_disjoint_pair_is_refused_with_both_places(
 
 def test_a_fault_while_reading_names_file_and_place(tmp_path: Path) -> None:
     path = make_raster(tmp_path / "a.tif", noise((64, 64), seed=1), blockysize=8)
-    info = inspect(path)
+    info = inspect_raster(path)
     with path.open("r+b") as file:
         file.truncate(path.stat().st_size - 3000)
     date = align_pair(info, info, "before", ONE).before
@@ -416,7 +416,7 @@ def test_default_bands_leave_alpha_out(tmp_path: Path) -> None:
     first = make_raster(tmp_path / "argb.tif", noise((*SHAPE, 5)))
     with rasterio.open(first, "r+") as raster:
         raster.colorinterp = [rasterio.enums.ColorInterp.alpha, *raster.colorinterp[1:]]
-    bands = Bands.default(inspect(rgba), inspect(first), wanted=None)
+    bands = Bands.default(inspect_raster(rgba), inspect_raster(first), wanted=None)
     assert bands == Bands((1, 2, 3), (2, 3, 4))
 
 
@@ -427,15 +427,16 @@ def test_default_bands_are_those_both_have(
     tmp_path: Path, counts: tuple[int, int], wanted: int | None, taken: int
 ) -> None:
     infos = [
-        inspect(make_raster(tmp_path / f"{count}.tif", noise((*SHAPE, count)))) for count in counts
+        inspect_raster(make_raster(tmp_path / f"{count}.tif", noise((*SHAPE, count))))
+        for count in counts
     ]
     expected = tuple(range(1, taken + 1))
     assert Bands.default(infos[0], infos[1], wanted) == Bands(expected, expected)
 
 
 def test_too_few_bands_for_a_model_is_refused(tmp_path: Path) -> None:
-    grey = inspect(make_raster(tmp_path / "grey.tif", noise(SHAPE)))
-    colour = inspect(make_raster(tmp_path / "colour.tif", noise((*SHAPE, 3))))
+    grey = inspect_raster(make_raster(tmp_path / "grey.tif", noise(SHAPE)))
+    colour = inspect_raster(make_raster(tmp_path / "colour.tif", noise((*SHAPE, 3))))
     with pytest.raises(
         InputError, match=r"grey\.tif: too few bands, the model needs 3 and it has 1"
     ):
@@ -446,8 +447,10 @@ def test_a_warp_heeds_the_nodata_of_the_bands_that_are_compared(tmp_path: Path) 
     pixels = noise((40, 50, 4), dtype=np.uint16)
     pixels[10:20, 10:30, :3] = 0
     shifted = NORTH_UP @ Affine.translation(0.4, 0.4)
-    before = inspect(make_raster(tmp_path / "before.tif", noise((40, 50, 4), dtype=np.uint16)))
-    after = inspect(make_raster(tmp_path / "after.tif", pixels, transform=shifted, nodata=0))
+    before = inspect_raster(
+        make_raster(tmp_path / "before.tif", noise((40, 50, 4), dtype=np.uint16))
+    )
+    after = inspect_raster(make_raster(tmp_path / "after.tif", pixels, transform=shifted, nodata=0))
     pair = align_pair(before, after, "before", Bands((3, 1, 2), (3, 1, 2)))
     assert pair.after.offset_px is None
     with pair.after.reader() as read:
@@ -458,7 +461,7 @@ def test_a_warp_heeds_the_nodata_of_the_bands_that_are_compared(tmp_path: Path) 
 
 
 def test_a_mosaic_of_the_world_shares_ground_with_a_place(tmp_path: Path) -> None:
-    place = inspect(make_raster(tmp_path / "place.tif", noise((40, 50, 3))))
+    place = inspect_raster(make_raster(tmp_path / "place.tif", noise((40, 50, 3))))
     world = Affine(1, 0, -180, 0, -1, 90)
-    globe = inspect(make_raster(tmp_path / "world.tif", noise((180, 360, 3)), LONLAT, world))
+    globe = inspect_raster(make_raster(tmp_path / "world.tif", noise((180, 360, 3)), LONLAT, world))
     assert align_pair(place, globe, "before", Bands((1, 2, 3), (1, 2, 3))).grid.shape == (40, 50)

@@ -13,7 +13,7 @@ from pyproj import CRS, Transformer
 
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
-from geochange.raster.reader import inspect
+from geochange.raster.reader import inspect_raster
 
 PLACES = {
     # name: (CRS, x and y of the upper left corner, pixel, shape)
@@ -74,7 +74,7 @@ def make(folder: Path, name: str) -> Path:
 
 
 def pair_of(folder: Path, before: str, after: str) -> RasterPair:
-    infos = [inspect(str(make(folder, name))) for name in (before, after)]
+    infos = [inspect_raster(str(make(folder, name))) for name in (before, after)]
     return align_pair(*infos, "before", Bands((1,), (1,)))
 
 
@@ -99,6 +99,6 @@ def test_a_part_thinned_out_shows_the_same_ground(tmp_path: Path) -> None:
     coarse = Affine.scale(pair.grid.shape[1] / shape[1], pair.grid.shape[0] / shape[0])
     expected = shown(pair.grid.crs, pair.grid.transform @ coarse, shape)
     for date in (pair.before, pair.after):
-        pixels, valid = date.thinned(pair.grid.full_window, shape)
+        pixels, valid = date.read_thinned(pair.grid.full_window, shape)
         assert valid.mean() > 0.9
         assert np.abs(pixels[..., 0] - expected)[valid].max() < 0.2

@@ -17,15 +17,15 @@ from pyproj import CRS
 from geochange.errors import InputError
 from geochange.grid.tiling import Window
 from geochange.raster.band_info import BandInfo
-from geochange.raster.pixels import read_window
-from geochange.raster.reader import inspect, opened
+from geochange.raster.pixel_reader import read_window
+from geochange.raster.reader import inspect_raster, opened
 
 SHAPE = (6, 8)
 WHOLE = Window(0, 0, *SHAPE)
 
 
 def read_all(path: Path, bands: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    info = inspect(path)
+    info = inspect_raster(path)
     with opened(str(path)) as dataset:
         return read_window(dataset, info, bands, WHOLE)
 
@@ -33,7 +33,7 @@ def read_all(path: Path, bands: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray
 def test_inspect_says_what_is_there(tmp_path: Path) -> None:
     pixels = noise((*SHAPE, 3), dtype=np.uint16)
     path = make_raster(tmp_path / "a.tif", pixels, nodata=7)
-    info = inspect(path)
+    info = inspect_raster(path)
     assert info.path == str(path)
     assert info.grid.crs == UTM
     assert info.grid.transform == NORTH_UP
@@ -44,7 +44,7 @@ def test_inspect_says_what_is_there(tmp_path: Path) -> None:
 
 
 def test_alpha_is_no_band_of_data(tmp_path: Path) -> None:
-    info = inspect(make_raster(tmp_path / "a.tif", noise((*SHAPE, 4)), alpha=True))
+    info = inspect_raster(make_raster(tmp_path / "a.tif", noise((*SHAPE, 4)), alpha=True))
     assert (info.data_bands, info.alpha) == ((1, 2, 3), 4)
 
 
@@ -53,20 +53,20 @@ def test_a_mask_of_its_own_is_seen(tmp_path: Path, internal: bool) -> None:
     mask = np.ones(SHAPE, bool)
     path = make_raster(tmp_path / "a.tif", noise(SHAPE), mask=mask, internal_mask=internal)
     assert path.with_suffix(".tif.msk").exists() is not internal
-    assert [band.mask for band in inspect(path).bands] == [1]
+    assert [band.mask for band in inspect_raster(path).bands] == [1]
 
 
 def test_overviews_are_listed(tmp_path: Path) -> None:
     path = make_raster(tmp_path / "a.tif", noise((64, 64)))
     with rasterio.open(path, "r+") as raster:
         raster.build_overviews([2, 4])
-    assert inspect(path).overviews == (2, 4)
+    assert inspect_raster(path).overviews == (2, 4)
 
 
 def test_pixels_come_in_the_order_of_the_bands_asked_for(tmp_path: Path) -> None:
     pixels = noise((*SHAPE, 3))
     path = make_raster(tmp_path / "a.tif", pixels)
-    info = inspect(path)
+    info = inspect_raster(path)
     with opened(str(path)) as dataset:
         read, valid = read_window(dataset, info, (3, 1, 1), Window(1, 2, 4, 5))
     np.testing.assert_array_equal(read, pixels[1:5, 2:7][..., [2, 0, 0]])
@@ -197,14 +197,14 @@ def test_what_cannot_be_used_is_one_line_with_its_cure(
     path = tmp_path / "scene.tif"
     damage(path)
     with pytest.raises(InputError, match=line) as caught:
-        inspect(path)
+        inspect_raster(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
 
 
 def test_a_folder_is_no_raster(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder; name the raster in it"):
-        inspect(tmp_path)
+        inspect_raster(tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -215,7 +215,7 @@ def test_a_container_of_subdatasets_is_refused_with_their_number(tmp_path: Path)
             path, noise((*SHAPE, 3)), driver="GPKG", raster_table=table, append_subdataset=True
         )
     with pytest.raises(InputError, match="holds no band of its own; name one of its 2 subdatasets"):
-        inspect(path)
+        inspect_raster(path)
 
 
 def test_any_format_of_gdal_is_a_raster(tmp_path: Path) -> None:
@@ -227,14 +227,14 @@ def test_any_format_of_gdal_is_a_raster(tmp_path: Path) -> None:
 def test_a_name_with_spaces_and_letters_beyond_ascii(tmp_path: Path) -> None:
     path = make_raster(tmp_path / "Grünland 2024.tif", noise(SHAPE))
     moved = shutil.copy(path, tmp_path / "日本 (1).tif")
-    assert inspect(moved).grid == inspect(path).grid
+    assert inspect_raster(moved).grid == inspect_raster(path).grid
 
 
 def test_a_file_cut_off_behind_its_first_band_is_refused(tmp_path: Path) -> None:
     path = make_raster(tmp_path / "cut.tif", noise((300, 300, 3)), interleave="band")
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 8 // 10])
     with pytest.raises(InputError, match="cut off"):
-        inspect(path)
+        inspect_raster(path)
 
 
 def test_a_png_cut_off_is_refused_not_read_as_other_pixels(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_a_png_cut_off_is_refused_not_read_as_other_pixels(tmp_path: Path) -> No
     path = make_raster(tmp_path / "a.png", pixels + noise((600, 500, 3)) // 20, driver="PNG")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(InputError, match="damaged or cut off"):
-        inspect(path)
+        inspect_raster(path)
 
 
 def test_blocks_are_those_of_all_bands(tmp_path: Path) -> None:
@@ -250,8 +250,8 @@ def test_blocks_are_those_of_all_bands(tmp_path: Path) -> None:
         tmp_path / "a.tif", noise((70, 90)), tiled=True, blockxsize=32, blockysize=16
     )
     strips = make_raster(tmp_path / "b.tif", noise((70, 90)), blockysize=8)
-    assert (inspect(tiled).block_px, inspect(tiled).blurred) == ((16, 32), False)
-    assert inspect(strips).block_px == (8, 90)
+    assert (inspect_raster(tiled).block_px, inspect_raster(tiled).blurred) == ((16, 32), False)
+    assert inspect_raster(strips).block_px == (8, 90)
 
 
 def test_the_cure_for_a_palette_keeps_what_holds_no_data(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_the_cure_for_a_palette_keeps_what_holds_no_data(tmp_path: Path) -> None
     with rasterio.open(path, "r+") as raster:
         raster.write_colormap(1, colours)
     with pytest.raises(InputError, match=r"expand it first \(gdal_translate -expand rgba\)"):
-        inspect(path)
+        inspect_raster(path)
     table = np.array([colours[number] for number in range(3)], np.uint8)
     table[0, 3] = 0
     expanded = make_raster(tmp_path / "b.tif", table[numbers], alpha=True)
@@ -277,4 +277,4 @@ def test_the_cure_for_a_palette_keeps_what_holds_no_data(tmp_path: Path) -> None
 def test_a_geocentric_crs_is_refused_with_its_cure(tmp_path: Path) -> None:
     path = make_raster(tmp_path / "a.tif", noise((8, 9)), crs=CRS.from_epsg(4978))
     with pytest.raises(InputError, match=r"is geocentric.*gdalwarp"):
-        inspect(path)
+        inspect_raster(path)

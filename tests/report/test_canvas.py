@@ -14,8 +14,15 @@ from PIL import Image
 
 from geochange.grid.grid import Grid, to_ground
 from geochange.grid.tiling import Window
-from geochange.report.canvas import Overlay, embedded, muted, round_length, scale_of, sized
-from geochange.report.run.sketches import LEAST_PX, Sketcher, shown_shape, window_around
+from geochange.report.canvas import (
+    Overlay,
+    as_data_uri,
+    desaturate,
+    resize_photo,
+    round_length,
+    scale_bar_of,
+)
+from geochange.report.run.change_drawing import LEAST_PX, ChangeDrawing, shown_shape, window_around
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 GRID = Grid(UTM, NORTH_UP, (200, 300))
@@ -67,7 +74,7 @@ def test_what_lies_outside_does_not_matter() -> None:
 
 def test_polygons_on_the_ground_lie_on_their_pixels() -> None:
     window = Window(50, 100, 100, 100)
-    sketcher = Sketcher(GRID, window, (400, 400), line_px=1)
+    sketcher = ChangeDrawing(GRID, window, (400, 400), line_px=1)
     house = to_ground(shapely.box(125, 75, 150, 100), GRID.transform)
     sketcher.add(gpd.GeoDataFrame({"confidence_mean": [0.95]}, geometry=[house], crs=UTM))
     seen = over_white(sketcher.overlay)
@@ -95,8 +102,8 @@ def test_a_change_as_large_as_all_is_shown_with_all() -> None:
 def test_pictures_have_the_shape_of_the_ground() -> None:
     assert shown_shape(Window(0, 0, 200, 300), 600) == (400, 600)
     assert shown_shape(Window(0, 0, 10**6, 2), 600) == (600, 1)
-    assert sized(np.zeros((5, 7, 3), np.uint8), (50, 70)).size == (70, 50)
-    assert muted(Image.new("RGB", (7, 5), (10, 90, 10))).size == (7, 5)
+    assert resize_photo(np.zeros((5, 7, 3), np.uint8), (50, 70)).size == (70, 50)
+    assert desaturate(Image.new("RGB", (7, 5), (10, 90, 10))).size == (7, 5)
 
 
 @pytest.mark.parametrize(("most", "round_one"), [(7, 5), (5, 5), (4.99, 2), (1, 1), (950, 500)])
@@ -105,13 +112,13 @@ def test_lengths_are_round(most: float, round_one: float) -> None:
 
 
 def test_a_scale_says_how_long_it_is() -> None:
-    scale = scale_of(10_000)
+    scale = scale_bar_of(10_000)
     assert scale is not None and (scale.label, scale.share) == ("2 km", pytest.approx(0.2))
-    assert scale_of(0) is None and scale_of(float("nan")) is None
+    assert scale_bar_of(0) is None and scale_bar_of(float("nan")) is None
 
 
 def test_a_picture_travels_in_its_address() -> None:
-    packed = embedded(Image.new("RGB", (30, 20), RED))
+    packed = as_data_uri(Image.new("RGB", (30, 20), RED))
     head, _, body = packed.uri.partition(",")
     assert head == "data:image/jpeg;base64" and (packed.width, packed.height) == (30, 20)
     with Image.open(io.BytesIO(base64.b64decode(body))) as picture:
@@ -121,7 +128,7 @@ def test_a_picture_travels_in_its_address() -> None:
 @pytest.mark.parametrize("quality", [82, 88, 95])
 def test_ground_like_noise_is_embedded_too(quality: int) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
-    picture = embedded(Image.fromarray(noise), quality)
+    picture = as_data_uri(Image.fromarray(noise), quality)
     kind, _, text = picture.uri.partition(",")
     assert kind == "data:image/jpeg;base64"
     with Image.open(io.BytesIO(base64.b64decode(text))) as read:

@@ -7,16 +7,16 @@ import re
 import pytest
 
 from geochange.report.extent_sketch import WIDTH, sketch_of
-from geochange.report.facts import Place, Ring
+from geochange.report.facts import GroundPlace, Ring
 
 
 def ring(west: float, east: float) -> Ring:
     return ((west, 60), (east, 60), (east, 61), (west, 61), (west, 60))
 
 
-def place_of(*rings: Ring) -> Place:
+def place_of(*rings: Ring) -> GroundPlace:
     common, before, after = rings
-    return Place("", None, None, common, before, after, (1, 1), (1, 1), (1, 1), "m", 1, 1)
+    return GroundPlace("", None, None, common, before, after, (1, 1), (1, 1), (1, 1), "m", 1, 1)
 
 
 def span(path: str) -> tuple[float, float]:

@@ -9,11 +9,11 @@ import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
-from plans import each_plan, every_output, plans
+from tile_plans import each_plan, every_output, plans
 
 from geochange.errors import RunError
 from geochange.grid.tiling import TilePlan
-from geochange.running.scope import Scope, area_of, keep_area, register_area
+from geochange.running.active_tiles import ActiveTiles, area_of, register_area, store_area
 from geochange.vector import aoi as areas
 
 corners = st.tuples(st.floats(0, 24), st.floats(0, 24), st.floats(0.5, 9), st.floats(0.5, 9))
@@ -28,7 +28,7 @@ def some_area(boxes: list[tuple[float, float, float, float]]) -> areas.AreaOfInt
 @each_plan
 @given(plans())
 def test_without_an_area_it_is_the_plan(plan: TilePlan) -> None:
-    scope = Scope(plan)
+    scope = ActiveTiles(plan)
     assert scope.counts == (plan.tile_count, plan.rows.blocks * plan.cols.blocks)
     assert list(scope.outputs()) == every_output(plan)
     assert scope.pixels == plan.full_window.pixels
@@ -45,7 +45,7 @@ def test_without_an_area_it_is_the_plan(plan: TilePlan) -> None:
 def test_every_pixel_of_the_area_has_all_its_tiles(
     plan: TilePlan, boxes: list[tuple[float, float, float, float]]
 ) -> None:
-    scope = Scope(plan, some_area(boxes))
+    scope = ActiveTiles(plan, some_area(boxes))
     assert scope.area is not None
     meant = scope.area.mask(plan.full_window)
     worked = {tile for block in plan.blocks() for tile in scope.tiles_of(block)}
@@ -65,7 +65,7 @@ def test_every_pixel_of_the_area_has_all_its_tiles(
 def test_no_pixel_is_read_for_a_tile_that_is_left_out(
     plan: TilePlan, boxes: list[tuple[float, float, float, float]]
 ) -> None:
-    scope = Scope(plan, some_area(boxes))
+    scope = ActiveTiles(plan, some_area(boxes))
     for block in plan.blocks():
         read: set[tuple[int, int]] = set()
         tiles = []
@@ -86,7 +86,7 @@ def test_no_pixel_is_read_for_a_tile_that_is_left_out(
 
 def test_the_middle_lies_where_there_is_work() -> None:
     plan = TilePlan((100, 100), 10, 2, 2)
-    scope = Scope(plan, some_area([(71, 83, 6, 6)]))
+    scope = ActiveTiles(plan, some_area([(71, 83, 6, 6)]))
     assert scope.area is not None
     assert scope.area.touches(scope.middle)
     assert 0 < scope.share < 0.1
@@ -96,9 +96,9 @@ def test_workers_find_the_area_in_the_work_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest = register_area(some_area([(1, 1, 5, 5)]))
-    keep_area(digest, tmp_path)
-    monkeypatch.setattr("geochange.running.scope._areas", {})
+    store_area(digest, tmp_path)
+    monkeypatch.setattr("geochange.running.active_tiles._areas", {})
     assert area_of(digest, tmp_path).digest == digest
-    monkeypatch.setattr("geochange.running.scope._areas", {})
+    monkeypatch.setattr("geochange.running.active_tiles._areas", {})
     with pytest.raises(RunError, match="perhaps it was deleted"):
         area_of(digest, tmp_path / "elsewhere")

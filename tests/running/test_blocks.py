@@ -6,10 +6,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from hypothesis import given
-from plans import each_plan, every_output, plans, wide_overlap
+from tile_plans import each_plan, every_output, plans, wide_overlap
 
 from geochange.grid.tiling import TilePlan
-from geochange.running.scope import Scope
+from geochange.running.active_tiles import ActiveTiles
 from geochange.running.tasks import RunSpec, jobs
 
 
@@ -17,7 +17,7 @@ from geochange.running.tasks import RunSpec, jobs
 @given(plans())
 @wide_overlap
 def test_every_output_is_a_job_once_and_behind_all_it_needs(plan: TilePlan) -> None:
-    listed = list(jobs(cast(RunSpec, SimpleNamespace(plan=plan, scope=Scope(plan)))))
+    listed = list(jobs(cast(RunSpec, SimpleNamespace(plan=plan, active_tiles=ActiveTiles(plan)))))
     place = {job.key: i for i, job in enumerate(listed)}
     assert len(place) == len(listed)
     blocks = {("infer", block) for block in plan.blocks()}
@@ -32,6 +32,9 @@ def test_every_output_is_a_job_once_and_behind_all_it_needs(plan: TilePlan) -> N
 
 def test_an_output_waits_no_longer_than_it_must() -> None:
     plan = TilePlan((100, 100), 16, 4, 2)
-    listed = [job.key for job in jobs(cast(RunSpec, SimpleNamespace(plan=plan, scope=Scope(plan))))]
+    listed = [
+        job.key
+        for job in jobs(cast(RunSpec, SimpleNamespace(plan=plan, active_tiles=ActiveTiles(plan))))
+    ]
     first_output = listed.index(("finish", (0, 0)))
     assert first_output < len(list(plan.blocks()))

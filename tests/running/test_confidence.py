@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from makers import NORTH_UP, UTM
-from shelves import blobs, shelf_of
+from region_files import blobs, region_file_of
 
 from geochange.errors import InputError, OptionError
 from geochange.grid.grid import Grid
@@ -17,7 +17,7 @@ from geochange.running.confidence import (
     recorded_confidence,
 )
 from geochange.vector.changes import to_changes
-from geochange.vector.files.layers import gather
+from geochange.vector.files.layers import concatenate_batches
 from geochange.vector.generalization.outline_style import OutlineStyle
 
 # The size alone decides: the odds are pixels / 16.
@@ -39,10 +39,14 @@ def test_polygons_below_the_least_confidence_are_not_written() -> None:
     style = OutlineStyle(0)
     for least, kept in ((0.0, [0.2, 0.5, 0.75]), (0.5, [0.5, 0.75]), (0.9, [])):
         sure = confidence_for(RULE, PIXEL_M, least, "m").filter()
-        changes = gather(to_changes(shelf_of(scene()), GRID, style, 0, None, sure))
+        changes = concatenate_batches(
+            to_changes(region_file_of(scene()), GRID, style, 0, None, sure)
+        )
         np.testing.assert_allclose(changes["confidence"], kept, rtol=1e-9)
         assert changes["id"].tolist() == list(range(1, len(kept) + 1))
-    unstated = gather(to_changes(shelf_of(scene()), GRID, style, 0, None, UNSTATED.filter()))
+    unstated = concatenate_batches(
+        to_changes(region_file_of(scene()), GRID, style, 0, None, UNSTATED.filter())
+    )
     assert len(unstated) == 3 and unstated["confidence"].isna().all()
 
 
@@ -53,7 +57,9 @@ def test_confidence_does_not_depend_on_blocks() -> None:
     grid = Grid(UTM, NORTH_UP, raster.shape)
     sure = Confidence(weights).filter()
     whole, parts = (
-        gather(to_changes(shelf_of(raster, block), grid, OutlineStyle(0), 0, None, sure))
+        concatenate_batches(
+            to_changes(region_file_of(raster, block), grid, OutlineStyle(0), 0, None, sure)
+        )
         for block in ((200, 200), (32, 24))
     )
     assert len(whole) > 5 and whole["confidence"].nunique() > 5

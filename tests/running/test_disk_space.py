@@ -8,18 +8,18 @@ from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
-from plans import each_plan, every_output, plans, wide_overlap
+from tile_plans import each_plan, every_output, plans, wide_overlap
 
 from geochange.errors import OutputError, RunError
 from geochange.grid.tiling import TilePlan
 from geochange.running.disk_space import (
     DiskSpace,
-    as_gb,
+    as_disk_full_error,
     check_space,
     disk_space_of,
-    front_tiles,
-    room_in,
+    most_waiting_tiles,
     size_of,
+    size_text,
     writes_early,
 )
 
@@ -48,7 +48,7 @@ def most_tiles(plan: TilePlan) -> int:
 @given(plans())
 @wide_overlap
 def test_no_more_tiles_wait_than_were_foretold(plan: TilePlan) -> None:
-    assert most_tiles(plan) <= front_tiles(plan, IN_FLIGHT)
+    assert most_tiles(plan) <= most_waiting_tiles(plan, IN_FLIGHT)
 
 
 def test_a_large_raster_needs_little_more_than_its_probability() -> None:
@@ -78,7 +78,7 @@ def test_a_raster_of_many_blocks_is_written_early_and_of_few_is_not(
 ) -> None:
     plan = TilePlan((side, side), tile, block_tiles=block)
     space = disk_space_of(plan, 0, IN_FLIGHT, keep_work=False)
-    waiting = front_tiles(plan, IN_FLIGHT) * tile**2 * 2 + 1.2 * plan.full_window.pixels
+    waiting = most_waiting_tiles(plan, IN_FLIGHT) * tile**2 * 2 + 1.2 * plan.full_window.pixels
     if writes_early(plan):
         assert plan.rows.outputs * plan.cols.outputs >= 25
         assert space.infer == pytest.approx(waiting + 4 / 3 * plan.full_window.pixels, rel=1e-6)
@@ -107,12 +107,12 @@ def test_the_size_of_a_folder_is_that_of_its_files(tmp_path: Path) -> None:
 
 
 def test_bytes_as_people_read_them() -> None:
-    assert [as_gb(size) for size in (2.5e6, 1e9, 41.26e9)] == ["2 MB", "1.0 GB", "41.3 GB"]
+    assert [size_text(size) for size in (2.5e6, 1e9, 41.26e9)] == ["2 MB", "1.0 GB", "41.3 GB"]
 
 
 def test_a_disk_found_full_is_named_and_other_faults_are_not(tmp_path: Path) -> None:
     full = r"\(No space left on device\): check the free space"
-    with pytest.raises(RunError, match=full), room_in(tmp_path):
+    with pytest.raises(RunError, match=full), as_disk_full_error(tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device")
-    with pytest.raises(PermissionError), room_in(tmp_path):
+    with pytest.raises(PermissionError), as_disk_full_error(tmp_path):
         raise PermissionError(errno.EACCES, "Permission denied")

@@ -14,16 +14,16 @@ from geochange.errors import OptionError
 from geochange.grid.tiling import TilePlan
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
-from geochange.raster.reader import CACHE_MB, inspect
+from geochange.raster.reader import CACHE_MB, inspect_raster
 from geochange.raster.scene.radiometry import UNCHANGED, Radiometry, Stretch
-from geochange.running.memory_budget import MemoryBudget, block_bytes, cache_bytes, check_limit
+from geochange.running.memory_budget import MemoryBudget, block_bytes, cache_bytes, fit_threads
 
 MB = 10**6
 ALONE = MemoryBudget(process=500 * MB, network=100 * MB, block=50 * MB, processes=0, threads=4)
 
 
 def pair_of(tmp_path: Path, shape: tuple[int, ...], dtype: str = "uint8") -> RasterPair:
-    info = inspect(make_raster(tmp_path / "picture.tif", noise(shape, dtype=dtype)))
+    info = inspect_raster(make_raster(tmp_path / "picture.tif", noise(shape, dtype=dtype)))
     numbers = tuple(range(1, shape[2] + 1))
     return align_pair(info, info, "before", Bands(numbers, numbers))
 
@@ -35,21 +35,21 @@ def test_the_peak_is_that_of_all_processes() -> None:
 
 
 def test_fewer_threads_where_not_all_fit(caplog: pytest.LogCaptureFixture) -> None:
-    assert check_limit(ALONE, 0.8, 10**12) == ALONE
+    assert fit_threads(ALONE, 0.8, 10**12) == ALONE
     assert caplog.records == []
     with caplog.at_level(logging.WARNING):
-        assert check_limit(ALONE, 0.72, 10**12).threads == 2
+        assert fit_threads(ALONE, 0.72, 10**12).threads == 2
     assert "2 of 4 threads fit into 720 MB" in caplog.text
 
 
 def test_the_machine_is_the_limit_where_none_is_given() -> None:
-    assert check_limit(ALONE, None, 1500 * MB).threads == 4
-    assert check_limit(ALONE, None, 1200 * MB).threads == 2
+    assert fit_threads(ALONE, None, 1500 * MB).threads == 4
+    assert fit_threads(ALONE, None, 1200 * MB).threads == 2
 
 
 def test_less_than_one_thread_is_refused() -> None:
     with pytest.raises(OptionError, match=r"--max-memory 0\.6: the run takes 650 MB with one"):
-        check_limit(ALONE, 0.6, 10**12)
+        fit_threads(ALONE, 0.6, 10**12)
 
 
 def test_a_block_holds_pixels_of_both_dates_and_logits_of_its_tiles(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_stretch_takes_more(tmp_path: Path) -> None:
 def test_bands_count_with_the_type_that_holds_them_all(tmp_path: Path) -> None:
     pixels = noise((60, 50), dtype="float64")
     path = vrt(tmp_path, [(pixels.astype(d), None) for d in ("uint8", "uint32", "float32")])
-    info = inspect(path)
+    info = inspect_raster(path)
     pair = align_pair(info, info, "before", Bands((1, 2, 3), (1, 3, 1)))
     assert (pair.before.dtype, pair.after.dtype) == (np.float64, np.float32)
     assert cache_bytes(pair) == 60 * 50 * ((1 + 4 + 4) + (1 + 4 + 1))
@@ -89,6 +89,6 @@ def test_no_more_is_kept_of_a_raster_than_it_holds(tmp_path: Path) -> None:
     large = make_raster(
         tmp_path / "large" / "picture.tif", np.zeros((9000, 9000), np.uint8), sparse_ok=True
     )
-    info = inspect(large)
+    info = inspect_raster(large)
     one = Bands((1,), (1,))
     assert cache_bytes(align_pair(info, info, "before", one)) == CACHE_MB * 2**20

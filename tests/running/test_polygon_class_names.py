@@ -11,16 +11,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from makers import NORTH_UP, UTM
 from numpy.typing import NDArray
-from shelves import blobs, shelf_of
+from region_files import blobs, region_file_of
 
 from geochange.errors import OptionError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan
 from geochange.models.protocol import NamingRule
-from geochange.mosaic.store import ScoreStore
-from geochange.running.change_names import ChangeNamer, Chosen, LandNamer, chosen, chosen_classes
+from geochange.mosaic.stores import ScoreStore
+from geochange.running.polygon_class_names import (
+    ChangeNamer,
+    ChosenClasses,
+    LandNamer,
+    choose_classes,
+    parse_class_names,
+)
 from geochange.vector.changes import to_changes
-from geochange.vector.files.layers import gather
+from geochange.vector.files.layers import concatenate_batches
 from geochange.vector.generalization.outline_style import OutlineStyle
 
 CLASSES = ("farmland", "building", "pond")
@@ -38,9 +44,9 @@ def store_of(folder: Path, plan: TilePlan, scores: NDArray[np.float32]) -> Score
 
 
 def named(raster: NDArray[np.uint8], store: ScoreStore, only: str | None = None) -> pd.DataFrame:
-    namer = ChangeNamer(store, chosen_classes(only, CLASSES))
+    namer = ChangeNamer(store, parse_class_names(only, CLASSES))
     grid = Grid(UTM, NORTH_UP, raster.shape)
-    return gather(to_changes(shelf_of(raster), grid, OutlineStyle(0), 0, namer))
+    return concatenate_batches(to_changes(region_file_of(raster), grid, OutlineStyle(0), 0, namer))
 
 
 @pytest.fixture
@@ -93,7 +99,7 @@ def test_of_equal_scores_the_first_class_is_taken(tmp_path: Path) -> None:
 def test_only_what_is_asked_for_is_kept(
     planted: tuple[NDArray[np.uint8], ScoreStore], only: str, ids: int
 ) -> None:
-    found, wanted = named(*planted, only), chosen_classes(only, CLASSES)
+    found, wanted = named(*planted, only), parse_class_names(only, CLASSES)
     assert wanted is not None
     assert found["id"].tolist() == list(range(1, ids + 1))
     assert (found["before_class"].isin(wanted) | found["after_class"].isin(wanted)).all()
@@ -149,8 +155,10 @@ def test_names_of_one_meaning_score_together_and_weak_ones_are_not_said(
         raster[2 * row, cols] = 254
     rule = NamingRule((("pond", "building", "unheard of"),), least)
     namer = ChangeNamer(store_of(tmp_path, plan, scores), None, rule)
-    found = gather(
-        to_changes(shelf_of(raster), Grid(UTM, NORTH_UP, raster.shape), OutlineStyle(0), 0, namer)
+    found = concatenate_batches(
+        to_changes(
+            region_file_of(raster), Grid(UTM, NORTH_UP, raster.shape), OutlineStyle(0), 0, namer
+        )
     )
     assert [None if pd.isna(each) else each for each in found["change"]] == changes
     said = found["change"].notna()
@@ -165,8 +173,8 @@ def land_named(
     raster: NDArray[np.uint8], land: NDArray[np.uint8], block: tuple[int, int]
 ) -> pd.DataFrame:
     grid = Grid(UTM, NORTH_UP, raster.shape)
-    shelf = shelf_of(raster, block, land=land)
-    return gather(to_changes(shelf, grid, OutlineStyle(0), 0, LandNamer(LAND)))
+    shelf = region_file_of(raster, block, land=land)
+    return concatenate_batches(to_changes(shelf, grid, OutlineStyle(0), 0, LandNamer(LAND)))
 
 
 @pytest.mark.parametrize("block", [(8, 26), (3, 5), (1, 1)])
@@ -190,19 +198,21 @@ def test_names_are_those_of_a_regions_own_pixels(block: tuple[int, int]) -> None
 
 def test_only_means_pixels_where_both_have_a_name() -> None:
     places = ("building", "farmland")
-    assert chosen(None, places, LAND) == Chosen()
-    assert chosen("Building, road", places, LAND) == Chosen(("building", "road"))
-    assert chosen("farmland", places, LAND) == Chosen((), frozenset({"farmland"}))
-    assert chosen("building", places, ()) == Chosen((), frozenset({"building"}))
-    assert chosen("water", (), LAND) == Chosen(("water",)), "with --prompts fixed too"
+    assert choose_classes(None, places, LAND) == ChosenClasses()
+    assert choose_classes("Building, road", places, LAND) == ChosenClasses(("building", "road"))
+    assert choose_classes("farmland", places, LAND) == ChosenClasses((), frozenset({"farmland"}))
+    assert choose_classes("building", places, ()) == ChosenClasses((), frozenset({"building"}))
+    assert choose_classes("water", (), LAND) == ChosenClasses(("water",)), (
+        "with --prompts fixed too"
+    )
     with pytest.raises(OptionError, match="name only those of one kind"):
-        chosen("building,farmland", places, LAND)
+        choose_classes("building,farmland", places, LAND)
     with pytest.raises(OptionError, match="did you mean building"):
-        chosen("bilding", places, LAND)
+        choose_classes("bilding", places, LAND)
 
 
 def test_names_that_are_not_there_are_refused_with_those_near() -> None:
-    assert chosen_classes(None, ()) is None
+    assert parse_class_names(None, ()) is None
     for only, why in (
         ("bulding", "--only bulding: not in the vocabulary; did you mean building?"),
         ("building,lake", "--only lake: .* it has farmland, building, pond"),
@@ -210,6 +220,6 @@ def test_names_that_are_not_there_are_refused_with_those_near() -> None:
         (" , ", "names no class"),
     ):
         with pytest.raises(OptionError, match=why):
-            chosen_classes(only, CLASSES)
+            parse_class_names(only, CLASSES)
     with pytest.raises(OptionError, match="names no classes"):
-        chosen_classes("building", ())
+        parse_class_names("building", ())

@@ -6,24 +6,28 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from breaking import DAMAGES
+from file_damage import DAMAGES
 from makers import make_raster, noise
 
 from geochange.errors import RunError
 from geochange.grid.tiling import Window
-from geochange.raster.access.unreadable import NOTHING_UNREADABLE, Unreadable, UnreadableError
+from geochange.raster.access.unreadable_areas import (
+    NOTHING_UNREADABLE,
+    UnreadableAreas,
+    UnreadableError,
+)
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
-from geochange.raster.reader import inspect
+from geochange.raster.reader import inspect_raster
 from geochange.running.read_failures import GIVE_UP, FailureRecords, ReadFailures
 
-HOLE = Unreadable((Window(0, 0, 2, 2),))
-OTHER = Unreadable((Window(0, 2, 2, 2),), (Window(4, 4, 2, 2),))
+HOLE = UnreadableAreas((Window(0, 0, 2, 2),))
+OTHER = UnreadableAreas((Window(0, 2, 2, 2),), (Window(4, 4, 2, 2),))
 
 
 @pytest.fixture
 def pair(tmp_path: Path) -> RasterPair:
-    info = inspect(make_raster(tmp_path / "a.tif", noise((8, 9))))
+    info = inspect_raster(make_raster(tmp_path / "a.tif", noise((8, 9))))
     return align_pair(info, info, "before", Bands((1,), (1,)))
 
 
@@ -83,7 +87,7 @@ def test_a_server_that_gives_nothing_is_given_up(pair: RasterPair) -> None:
     faults = ReadFailures(remote(pair))
     for _ in range(GIVE_UP - 1):
         assert faults.tolerate(UnreadableError("there", HOLE))
-    faults.note_success()
+    faults.record_success()
     for _ in range(GIVE_UP - 1):
         assert faults.tolerate(UnreadableError("there", HOLE))
     with pytest.raises(RunError, match=r"https://x\.org/a\.tif: pixels .*7 blocks before it"):

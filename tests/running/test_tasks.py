@@ -12,20 +12,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from makers import make_raster
 from numpy.typing import NDArray
+from region_files import assert_same
 from scipy import ndimage
-from shelves import assert_same
 
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import TilePlan
 from geochange.models import ModelSpec
 from geochange.raster.bands import Bands
 from geochange.raster.pair import align_pair
-from geochange.raster.reader import inspect
+from geochange.raster.reader import inspect_raster
 from geochange.raster.scene.radiometry import UNCHANGED
 from geochange.running.tasks import RunSpec, jobs
-from geochange.vector.tracing.join import RegionJoiner
+from geochange.vector.tracing.join_across_blocks import RegionJoiner
+from geochange.vector.tracing.region_file import RegionFileWriter
 from geochange.vector.tracing.regions import BlockRegions, Regions
-from geochange.vector.tracing.spill import RegionSpill
 
 pytestmark = pytest.mark.slow
 
@@ -50,8 +50,8 @@ def lay_out(folder: Path, shape: tuple[int, int], block: int, seed: int = 0) -> 
     ).astype(np.uint8)
     after[ndimage.gaussian_filter(rng.normal(size=shape), 2) > 0.25] = 0
     folder.mkdir()
-    first = inspect(make_raster(folder / "before.tif", before, nodata=0))
-    second = inspect(make_raster(folder / "after.tif", after, nodata=0))
+    first = inspect_raster(make_raster(folder / "before.tif", before, nodata=0))
+    second = inspect_raster(make_raster(folder / "after.tif", after, nodata=0))
     pair = align_pair(first, second, "before", Bands((1,), (1,)))
     plan = TilePlan(pair.grid.shape, TILE, OVERLAP, block)
     work = RunSpec(pair, plan, UNCHANGED, ModelSpec("cva", "cpu", CVA), "hann", 3, 127, folder)
@@ -62,7 +62,7 @@ def lay_out(folder: Path, shape: tuple[int, int], block: int, seed: int = 0) -> 
 
 def carry_out(work: RunSpec) -> tuple[NDArray[np.uint8], Regions]:
     """Every task of a run, one after the other."""
-    joiner, spill = RegionJoiner(work.plan.shape), RegionSpill(BytesIO())
+    joiner, spill = RegionJoiner(work.plan.shape), RegionFileWriter(BytesIO())
     for job in jobs(work):
         answer = job.function(*job.arguments)
         if isinstance(answer, BlockRegions):

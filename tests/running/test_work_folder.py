@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from breaking import DAMAGES
+from file_damage import DAMAGES
 
 from geochange.errors import OutputError
 from geochange.running.work_folder import WorkFolder

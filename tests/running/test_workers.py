@@ -13,11 +13,11 @@ from distributed import Client, LocalCluster
 from geochange import detect
 from geochange.config import RunOptions
 from geochange.errors import OptionError
-from geochange.models import ModelSpec, Prompting
+from geochange.models import ModelSpec, PromptingOptions
 from geochange.models.inference.devices import DeviceSummary
-from geochange.running.workers import settle_spec
+from geochange.running.workers import spec_for_workers
 
-NETWORK = ModelSpec("model.safetensors", "cpu", prompting=Prompting(precision="float32"))
+NETWORK = ModelSpec("model.safetensors", "cpu", prompting=PromptingOptions(precision="float32"))
 
 
 class Workers:
@@ -33,14 +33,14 @@ class Workers:
 
 
 def settle(spec: ModelSpec, workers: Workers, **options: Any) -> ModelSpec:
-    return settle_spec(cast(Client, workers), spec, RunOptions.parse(options))
+    return spec_for_workers(cast(Client, workers), spec, RunOptions.parse(options))
 
 
 def test_a_client_without_a_gpu_has_gpu_workers_use_theirs() -> None:
     gpu = DeviceSummary(("cuda:0",), "bfloat16")
     workers = Workers(a=gpu, b=gpu)
     settled = settle(NETWORK, workers)
-    assert workers.asked == ("find", "auto", "auto")
+    assert workers.asked == ("find_devices", "auto", "auto")
     assert settled.device == "auto", "each worker settles it for itself"
     assert settled.prompting.precision == "bfloat16"
 
@@ -58,7 +58,7 @@ def test_devices_that_are_named_are_asked_of_every_worker() -> None:
     )
     with pytest.raises(OptionError, match=r"^worker b: --device: none"):
         settle(NETWORK, workers, devices="0,1")
-    assert workers.asked == ("find", "cuda:0,cuda:1", "auto")
+    assert workers.asked == ("find_devices", "cuda:0,cuda:1", "auto")
 
 
 def test_a_model_without_a_network_keeps_its_numbers() -> None:

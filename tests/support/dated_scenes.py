@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
-from geochange.raster.reader import inspect
+from geochange.raster.reader import inspect_raster
 
 
 def ground(size: int, seed: int = 0) -> NDArray[np.float32]:
@@ -27,7 +27,7 @@ def ground(size: int, seed: int = 0) -> NDArray[np.float32]:
     return np.asarray(ndimage.gaussian_filter(fields, 0.8), np.float32)
 
 
-def moved(
+def shifted_image(
     pixels: NDArray[np.float32], shift: tuple[float, float], seed: int = 1, noise: float = 5
 ) -> NDArray[np.float32]:
     """The image with its objects moved down and to the right, in other light, with noise."""
@@ -42,4 +42,6 @@ def pair_of(folder: Path, before: NDArray[Any], after: NDArray[Any], **profile: 
         make_raster(folder / name, np.clip(np.rint(pixels), 0, 255).astype(np.uint8), **profile)
         for name, pixels in (("before.tif", before), ("after.tif", after))
     ]
-    return align_pair(inspect(paths[0]), inspect(paths[1]), "before", Bands((1,), (1,)))
+    return align_pair(
+        inspect_raster(paths[0]), inspect_raster(paths[1]), "before", Bands((1,), (1,))
+    )

@@ -36,7 +36,7 @@ before any code of geochange runs.)"""
 SITE = ("sitecustomize", "usercustomize")
 
 
-def plant(folder: Path) -> None:
+def write_decoys(folder: Path) -> None:
     """Put decoys into a folder."""
     for name in (*LIBRARIES, *STANDARD, *SITE):
         (folder / f"{name}.py").write_text(
@@ -45,7 +45,7 @@ def plant(folder: Path) -> None:
         )
 
 
-def ran(folder: Path) -> list[str]:
+def executed_decoys(folder: Path) -> list[str]:
     """The decoys of a folder that have been run."""
     return sorted(path.stem for path in folder.glob("*.ran"))
 

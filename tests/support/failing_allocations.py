@@ -9,22 +9,22 @@ from pathlib import Path
 
 import numpy as np
 
-MUCH = 2**36
+TOO_MANY_BYTES = 2**36
 """Bytes, 64 GB: more than any limit of a test."""
 
 
 def _python() -> None:
-    bytearray(MUCH)
+    bytearray(TOO_MANY_BYTES)
 
 
 def _numpy() -> None:
-    np.ones(MUCH // 8)
+    np.ones(TOO_MANY_BYTES // 8)
 
 
 def _torch() -> None:
     import torch
 
-    torch.empty(MUCH // 4)
+    torch.empty(TOO_MANY_BYTES // 4)
 
 
 def _gdal() -> None:
@@ -49,7 +49,7 @@ def _sqlite() -> None:
 def _system() -> None:
     import mmap
 
-    mmap.mmap(-1, MUCH)
+    mmap.mmap(-1, TOO_MANY_BYTES)
 
 
 def _threads() -> None:
@@ -71,9 +71,9 @@ LIBRARIES: dict[str, Callable[[], None]] = {
 """By name, what asks for more than there is."""
 
 
-def starved(library: str, folder: str) -> tuple[int, str, str]:
+def run_without_memory(library: str, folder: str) -> tuple[int, str, str]:
     """Exit code, output and messages of a run in which this library gets no memory."""
-    from confined import command
+    from limited_process import command
 
     from geochange.cli.commands import run
 

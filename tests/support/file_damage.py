@@ -7,25 +7,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def flip(path: Path) -> None:
+def flip_bit(path: Path) -> None:
     """Change a bit of the middle byte."""
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
 
 
-def truncate(path: Path) -> None:
+def truncate_file(path: Path) -> None:
     """Cut the second half off."""
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
 
 
-def empty(path: Path) -> None:
+def empty_file(path: Path) -> None:
     """Remove all contents, but keep the name."""
     path.write_bytes(b"")
 
 
-def lose(path: Path) -> None:
+def delete_file(path: Path) -> None:
     """Remove it."""
     path.unlink()
 
@@ -44,10 +44,10 @@ def replace_by_link(path: Path) -> None:
 
 
 DAMAGES: dict[str, Callable[[Path], None]] = {
-    "flipped": flip,
-    "truncated": truncate,
-    "empty": empty,
-    "lost": lose,
+    "flipped": flip_bit,
+    "truncated": truncate_file,
+    "empty": empty_file,
+    "lost": delete_file,
     "a folder": replace_by_folder,
     "a dangling link": replace_by_link,
 }

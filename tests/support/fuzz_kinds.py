@@ -80,7 +80,7 @@ def _areas(folder: Path) -> None:
 
 
 def _results(folder: Path) -> None:
-    from confined import command
+    from limited_process import command
 
     _pair(folder)
     pair = f"run {folder}/before.tif {folder}/after.tif --model cva {FAST} --quiet --out {folder}/"

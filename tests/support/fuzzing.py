@@ -22,8 +22,8 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
-from confined import MB, _status_mb
 from fuzz_kinds import KINDS, Kind
+from limited_process import MB, _status_mb
 
 Ending = Literal["answered", "refused", "fault"]
 
@@ -145,7 +145,7 @@ def _from_child(name: str, seed: int, span: tuple[int, int], folder: Path) -> It
 
 def _work(answer: Connection, name: str, seed: int, span: tuple[int, int], folder: Path) -> None:
     """The child: try inputs, each in a folder of its own that is a copy of the kind's."""
-    from geochange.cli.process import prepare
+    from geochange.cli.process_setup import prepare
 
     limit = int(_status_mb("VmSize:") + ADDRESSES_MB) * MB
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -167,14 +167,14 @@ def _work(answer: Connection, name: str, seed: int, span: tuple[int, int], folde
         source, words = damaged(KINDS[name], f"{name} {seed} {index}", case)
         answer.send((index, source, words))
         faulthandler.dump_traceback_later(STACKS_S, file=2)
-        ending, told, seconds, rise = _tried(words, said)
+        ending, told, seconds, rise = _try_command(words, said)
         answer.send(Outcome(index, source, words, ending, told, seconds, rise))
         if ending == "fault":  # what it left in this process, nobody knows
             break
     answer.close()
 
 
-def _tried(words: str, said: Path) -> tuple[Ending, str, float, float]:
+def _try_command(words: str, said: Path) -> tuple[Ending, str, float, float]:
     from geochange.cli.main import _exit_code
 
     os.truncate(said, 0)

@@ -15,7 +15,7 @@ import torch
 from changeclip_cases import SMALL, small, small_clip
 from safetensors.torch import save_file
 
-from geochange.models.weights.card import Card
+from geochange.models.weights.model_card import Card
 
 PROTO = pickle.PROTO + b"\x02"
 NAMED = b"X" + struct.pack("<I", 1)

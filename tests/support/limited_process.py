@@ -37,7 +37,7 @@ class Outcome:
     rise_mb: float
 
 
-def confined(
+def call_limited(
     function: Callable[..., Any], *arguments: Any, memory_mb: int = 600, seconds: float = 60
 ) -> Outcome:
     """Call a function of a module with plain arguments, within limits.

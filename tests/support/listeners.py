@@ -5,7 +5,7 @@ from __future__ import annotations
 import psutil
 
 
-def listening() -> set[tuple[str, int]]:
+def listening_addresses() -> set[tuple[str, int]]:
     """(host, port) of every TCP port that this process or a child process has opened."""
     family = [psutil.Process(), *psutil.Process().children(recursive=True)]
     return {

@@ -40,7 +40,7 @@ WAL = "PRAGMA journal_mode = WAL"
 
 NOTE = "UPDATE geochange_run SET value = 'seen'"
 
-HELD = {
+WAYS_TO_HOLD = {
     "open in QGIS": [WAL, NOTE],
     "only looked at in QGIS": [WAL, "SELECT count(*) FROM changes"],
     "being read": ["BEGIN", "SELECT * FROM changes"],
@@ -75,9 +75,9 @@ def write_foreign(path: Path, layer: str = "parcels") -> Path:
 
 
 @contextmanager
-def held(path: Path, how: str) -> Iterator[None]:
+def held_open(path: Path, how: str) -> Iterator[None]:
     """Another program has a GeoPackage open, in a way of HELD."""
-    with _holding(path, HELD[how]) as process:
+    with _holding(path, WAYS_TO_HOLD[how]) as process:
         yield
         process.communicate()
 

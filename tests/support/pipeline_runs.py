@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
-class Ended:
+class Finished:
     """The exit code and the output of a script."""
 
     returncode: int
@@ -35,19 +35,19 @@ class Ended:
     stderr: str
 
 
-def pipeline(name: str, *words: str) -> Ended:
+def pipeline(name: str, *words: str) -> Finished:
     """Run pipelines/NAME.py in this process."""
     file = str(ROOT / "pipelines" / f"{name}.py")
     return _run(lambda: runpy.run_path(file, run_name="__main__"), [file, *words])
 
 
-def command(*words: str) -> Ended:
+def command(*words: str) -> Finished:
     """Run `geochange` in this process."""
     start = ["geochange", *words]
     return _run(lambda: runpy.run_module("geochange", run_name="__main__"), start)
 
 
-def pipeline_afresh(name: str, *words: str, **environment: str) -> Ended:
+def pipeline_afresh(name: str, *words: str, **environment: str) -> Finished:
     """Run pipelines/NAME.py in a fresh process, with the geochange of this tree."""
     given = (environment.pop("PYTHONPATH", ""), str(ROOT), os.environ.get("PYTHONPATH"))
     paths = os.pathsep.join(filter(None, given))
@@ -59,10 +59,10 @@ def pipeline_afresh(name: str, *words: str, **environment: str) -> Ended:
         timeout=600,
         env={**os.environ, "PYTHONPATH": paths, **environment},
     )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    return Finished(done.returncode, done.stdout, done.stderr)
 
 
-def pipeline_forked(name: str, *words: str, **environment: str) -> Ended:
+def pipeline_forked(name: str, *words: str, **environment: str) -> Finished:
     """Run pipelines/NAME.py in a process of its own, forked from one that has imported torch."""
     with tempfile.TemporaryDirectory() as folder:
         streams = [Path(folder, stream) for stream in ("out", "err")]
@@ -73,7 +73,7 @@ def pipeline_forked(name: str, *words: str, **environment: str) -> Ended:
         process.join(600)
         assert process.exitcode is not None, "it does not end"
         out, said = (stream.read_text() for stream in streams)
-        return Ended(process.exitcode, out, said)
+        return Finished(process.exitcode, out, said)
 
 
 def _script(file: Path, words: list[str], environment: dict[str, str], streams: list[Path]) -> None:
@@ -88,7 +88,7 @@ def _script(file: Path, words: list[str], environment: dict[str, str], streams: 
     runpy.run_path(str(file), run_name="__main__")
 
 
-def _run(script: Callable[[], object], words: list[str]) -> Ended:
+def _run(script: Callable[[], object], words: list[str]) -> Finished:
     out, said, code = io.StringIO(), io.StringIO(), 0
     settings = (_as_found(), patch.object(sys, "argv", words), _logged(said))
     with ExitStack() as stack:
@@ -98,7 +98,7 @@ def _run(script: Callable[[], object], words: list[str]) -> Ended:
             script()
         except SystemExit as ended:
             code = int(ended.code or 0)
-    return Ended(code, out.getvalue(), said.getvalue())
+    return Finished(code, out.getvalue(), said.getvalue())
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from torch import nn
 from geochange.models.changeclip.image_tower import MEAN, STD
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.changeclip.variants import Regularisation
-from geochange.models.trainable import NetworkStart, start_network
+from geochange.models.trainable import NetworkStart, initial_network
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
 
 GROUND, ROOF, POND = -3.0, 4.0, 0.3
@@ -38,7 +38,7 @@ STEEP = 20.0
 """The slope of a channel from 0 to 1. It removes noise of a few grey levels."""
 
 
-def plant(network: ChangeClip, pond: float) -> None:
+def plant_weights(network: ChangeClip, pond: float) -> None:
     """Set the weights: logit ROOF where bright appears or goes, `pond` where dark does, else GROUND.
 
     The stem marks bright and dark pixels. The finest level passes the marks around all other layers.
@@ -108,8 +108,8 @@ def _pass_on(network: ChangeClip) -> None:
 
 def write_planted(file: Path, pond: float = POND) -> Path:
     """Write a checkpoint of the planted network, with fixed prompts. Returns its file."""
-    network, card = start_network(NetworkStart("tiny", None, Regularisation()))
-    plant(network, pond)
+    network, card = initial_network(NetworkStart("tiny", None, Regularisation()))
+    plant_weights(network, pond)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_checkpoint(file, Checkpoint(replace(card, prompts="fixed"), network.state_dict()))
     return file

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from pages import ROOT
+from doc_pages import ROOT
 
 FORKING = Path(__file__).with_name("forking_python.py")
 

@@ -37,7 +37,7 @@ class Fault:
     start: int = 0
     stop: int = 0
 
-    def befalls(self, number: int, span: tuple[int | None, int | None]) -> bool:
+    def applies_to(self, number: int, span: tuple[int | None, int | None]) -> bool:
         if not self.first <= number <= self.last:
             return False
         first, last = span
@@ -54,21 +54,21 @@ class RangeServer:
     folder: Path
     notes: Path
 
-    def behave(self, *faults: Fault, tags: bool = True) -> None:
+    def set_faults(self, *faults: Fault, tags: bool = True) -> None:
         """Set the faults and restart the count. tags: whether ETag and Last-Modified are sent."""
         aside = self.notes / "rules.part"
         aside.write_text(json.dumps({"faults": [asdict(f) for f in faults], "tags": tags}))
         (self.notes / "asked").unlink(missing_ok=True)
         aside.replace(self.notes / "rules")
 
-    def asked(self) -> list[str]:
+    def requests(self) -> list[str]:
         """VERB PATH FIRST_BYTE of every request since then; FIRST_BYTE is -1 for whole files."""
         log = self.notes / "asked"
         return log.read_text().splitlines() if log.exists() else []
 
 
 @contextmanager
-def served(folder: Path, notes: Path) -> Iterator[RangeServer]:
+def serve_folder(folder: Path, notes: Path) -> Iterator[RangeServer]:
     """Serve a folder on a free port of this machine. notes: an empty folder."""
     (notes / "rules").write_text('{"faults": [], "tags": true}')
     command = [sys.executable, __file__, str(folder), str(notes)]
@@ -91,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer("GET")
 
-    def _fate(self, verb: str, span: tuple[int | None, int | None]) -> tuple[str, bool]:
+    def _fault_of_request(self, verb: str, span: tuple[int | None, int | None]) -> tuple[str, bool]:
         """The fault of this request, and whether answers have tags."""
         with self.lock:
             rules = json.loads((self.notes / "rules").read_text())
@@ -99,11 +99,11 @@ class _Handler(BaseHTTPRequestHandler):
                 log.write(f"{verb} {self.path} {-1 if span[0] is None else span[0]}\n")
             number = len((self.notes / "asked").read_text().splitlines())
         faults = (Fault(**values) for values in rules["faults"])
-        return next((f.kind for f in faults if f.befalls(number, span)), ""), rules["tags"]
+        return next((f.kind for f in faults if f.applies_to(number, span)), ""), rules["tags"]
 
     def _answer(self, verb: str) -> None:
         first, last = span = self._range()
-        fate, tags = self._fate(verb, span)
+        fate, tags = self._fault_of_request(verb, span)
         if fate == STALL:
             time.sleep(60)
         if fate in (STALL, CLOSE):

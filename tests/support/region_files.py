@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import Window
-from geochange.vector.tracing.join import RegionJoiner
+from geochange.vector.tracing.join_across_blocks import RegionJoiner
 from geochange.vector.tracing.polygons import Geometries, Places
-from geochange.vector.tracing.regions import BlockRegions, Regions, trace
-from geochange.vector.tracing.spill import RegionFile, RegionSpill
+from geochange.vector.tracing.region_file import RegionFile, RegionFileWriter
+from geochange.vector.tracing.regions import BlockRegions, Regions, trace_regions
 
 LEVEL = 127
 VALUES = (0, 126, 127, 200, 254, NODATA)
@@ -50,10 +50,10 @@ def blobs(seed: int, size: int = 24) -> NDArray[np.bool_]:
     return np.asarray(grown ^ (edge & (rng.random(grown.shape) > 0.5)))
 
 
-def traced(
+def trace_blocks(
     raster: Bytes, block: tuple[int, int], order: int = 0, land: Bytes | None = None
 ) -> Iterator[BlockRegions]:
-    """The regions from blocks of this size, in an order seeded by `order`. land: see `trace`."""
+    """The regions from blocks of this size, in an order seeded by `order`. land: see `trace_regions`."""
     height, width = raster.shape
     windows = [
         Window(row, col, min(block[0], height - row), min(block[1], width - col))
@@ -62,25 +62,25 @@ def traced(
     for i in np.random.default_rng(order).permutation(len(windows)):
         place = windows[i].within(Window(0, 0, height, width))
         seen = None if land is None else land[:, *place]
-        yield trace(raster[place], windows[i], LEVEL, width, seen)
+        yield trace_regions(raster[place], windows[i], LEVEL, width, seen)
 
 
-def shelf_of(
+def region_file_of(
     raster: Bytes,
     block: tuple[int, int] | None = None,
     order: int = 0,
     land: Bytes | None = None,
 ) -> RegionFile:
-    """All regions of a raster; without `block`, from the whole raster. land: see `trace`."""
-    joiner, spill = RegionJoiner(raster.shape), RegionSpill(BytesIO())
-    for part in traced(raster, block or raster.shape, order, land):
+    """All regions of a raster; without `block`, from the whole raster. land: see `trace_regions`."""
+    joiner, spill = RegionJoiner(raster.shape), RegionFileWriter(BytesIO())
+    for part in trace_blocks(raster, block or raster.shape, order, land):
         spill.put(joiner.add(part))
     return spill.finish(joiner.finish())
 
 
-def joined(raster: Bytes, block: tuple[int, int] | None = None, order: int = 0) -> Regions:
+def join_regions(raster: Bytes, block: tuple[int, int] | None = None, order: int = 0) -> Regions:
     """All regions of a raster, in the order of their first pixels."""
-    shelf = shelf_of(raster, block, order)
+    shelf = region_file_of(raster, block, order)
     return shelf.read(np.arange(len(shelf)))
 
 
@@ -90,7 +90,7 @@ def assert_same(one: Regions, other: Regions) -> None:
     np.testing.assert_array_equal(one.corners, other.corners)
 
 
-def polygonised(raster: Bytes) -> Geometries:
+def gdal_polygons(raster: Bytes) -> Geometries:
     """The polygons of a whole raster by GDAL, in the order of first pixels, without geochange."""
     mask = (raster >= LEVEL) & (raster != NODATA)
     shapes = rasterio.features.shapes(
@@ -112,7 +112,7 @@ def polygonised(raster: Bytes) -> Geometries:
     return found[sorted(range(len(first)), key=first.__getitem__)]
 
 
-def crowded(polygons: Geometries) -> Places:
+def repeated_corners(polygons: Geometries) -> Places:
     """Corners that occur more than once in all rings, sorted, counted one by one."""
     seen: dict[tuple[int, int], int] = {}
     for polygon in polygons:

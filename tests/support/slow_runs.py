@@ -55,7 +55,7 @@ class Slow:
 '''
 
 
-def lay_out(folder: Path, size: int = SIZE) -> Path:
+def write_inputs(folder: Path, size: int = SIZE) -> Path:
     """before.tif, after.tif, and the network in slow.py."""
     before = noise((size, size)) // 4
     blobs = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=(size, size)), 5) > 0.03

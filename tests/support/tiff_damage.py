@@ -21,7 +21,7 @@ def place_of(path: Path, tile: Tile) -> tuple[int, int]:
     return offset, size
 
 
-def ruin(path: Path, *tiles: Tile) -> Path:
+def overwrite_tiles(path: Path, *tiles: Tile) -> Path:
     """Overwrite the bytes of tiles. Every compression then fails; uncompressed files do not."""
     for tile in tiles:
         offset, size = place_of(path, tile)
@@ -31,7 +31,7 @@ def ruin(path: Path, *tiles: Tile) -> Path:
     return path
 
 
-def cut_in(path: Path, tile: Tile) -> Path:
+def truncate_in_tile(path: Path, tile: Tile) -> Path:
     """Truncate the file inside a tile that was written last, but is not the last tile."""
     offset, size = place_of(path, tile)
     there = path.read_bytes()

@@ -17,10 +17,15 @@ from changeclip_cases import SMALL, small
 
 from geochange.config import TrainOptions
 from geochange.errors import RunError
-from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import read_checkpoint, read_facts
-from geochange.trainer.checkpoints import ENOUGH, CheckpointKeeper, TrainingProgress, calibrate
-from geochange.trainer.preparation import CALIBRATED, Prepared
+from geochange.models.weights.model_card import Card
+from geochange.trainer.checkpoints import (
+    ENOUGH_CHANGED_CHIPS,
+    CheckpointKeeper,
+    TrainingProgress,
+    calibrate,
+)
+from geochange.trainer.preparation import CALIBRATED, PreparedTraining
 from geochange.trainer.validation import ValidationResult
 from geochange.training.metrics.calibration import LogitHistogram
 from geochange.training.metrics.counts import Counts
@@ -66,7 +71,7 @@ class Pupil:
 def keeper(tmp_path: Path, place: Path, **data: Any) -> tuple[CheckpointKeeper, Pupil]:
     values = {"prompts": {"mode": "fixed"}, "data": data}
     none: Any = SimpleNamespace()
-    prepared = Prepared(TrainOptions.parse(values), tmp_path, place, none, none, None)
+    prepared = PreparedTraining(TrainOptions.parse(values), tmp_path, place, none, none, None)
     pupil = Pupil()
     given: Any = pupil
     return CheckpointKeeper(prepared, given, Card(SMALL["vit"]), {"train": "a", "val": "b"}), pupil
@@ -125,12 +130,15 @@ def calibrated(tmp_path: Path, chips: int, start: Card | None) -> Card:
 @pytest.mark.slow
 def test_few_chips_move_threshold_and_temperature_little(tmp_path: Path) -> None:
     start = Card(SMALL["vit"], threshold=0.3, temperature=0.8)
-    none, few, many = (calibrated(tmp_path, count, start) for count in (0, ENOUGH // 2, ENOUGH))
+    none, few, many = (
+        calibrated(tmp_path, count, start)
+        for count in (0, ENOUGH_CHANGED_CHIPS // 2, ENOUGH_CHANGED_CHIPS)
+    )
     assert (none.threshold, none.temperature) == pytest.approx((0.3, 0.8))
     assert few.temperature == pytest.approx((none.temperature * many.temperature) ** 0.5)
     assert min(none.threshold, many.threshold) < few.threshold < max(none.threshold, many.threshold)
     assert many.temperature > 2
-    assert calibrated(tmp_path, 2 * ENOUGH, start) == replace(many, provenance=ANY)
+    assert calibrated(tmp_path, 2 * ENOUGH_CHANGED_CHIPS, start) == replace(many, provenance=ANY)
 
 
 @pytest.mark.slow

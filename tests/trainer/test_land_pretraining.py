@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from breaking import DAMAGES
 from changeclip_cases import SMALL
+from file_damage import DAMAGES
 from imagenet_package import make_package
 from labelled_pictures import make_labelled
 from unlabelled_pictures import FEW, make_pictures
 
 from geochange.config import TrainOptions
 from geochange.errors import InputError, OptionError
-from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import (
     Checkpoint,
     ResumeState,
@@ -23,8 +22,9 @@ from geochange.models.weights.checkpoint import (
     read_facts,
     write_checkpoint,
 )
-from geochange.progress import unwatched
-from geochange.trainer.land_pretraining import LandTraining, learn_land
+from geochange.models.weights.model_card import Card
+from geochange.progress import no_watch
+from geochange.trainer.land_pretraining import LandTraining, pretrain_land
 from geochange.trainer.preparation import prepare
 from geochange.trainer.pretrained import DONE
 from geochange.workflows.train import train
@@ -65,13 +65,13 @@ def test_the_same_weights_whether_interrupted_or_not(data: Path, tmp_path: Path)
             raise KeyboardInterrupt
 
     whole, broken = (prepare(options(data), tmp_path / n, False) for n in ("whole", "broken"))
-    learn_land(whole, unwatched)
+    pretrain_land(whole, no_watch)
     with pytest.raises(KeyboardInterrupt):
-        learn_land(broken, stop)
+        pretrain_land(broken, stop)
     assert broken.land is not None
     assert whole.land is not None
     assert read_facts(broken.land)["step"] == 2
-    learn_land(broken, unwatched)
+    pretrain_land(broken, no_watch)
     one, two = (read_checkpoint(each.land).tensors for each in (whole, broken))
     assert all(torch.equal(one[name], two[name]) for name in one)
     assert read_facts(whole.land)["done"]
@@ -94,7 +94,7 @@ def test_only_a_whole_network_to_its_last_step_is_not_learnt_again(
     write_checkpoint(prepared.land, network, ResumeState({}, {"step": 4, DONE: True}))
     if damage is not None:
         DAMAGES[damage](prepared.land)
-    learn_land(prepared, unwatched)
+    pretrain_land(prepared, no_watch)
     assert learnt == ([] if damage is None else [False])
 
 

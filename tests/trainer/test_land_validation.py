@@ -8,14 +8,14 @@ import torch
 from changeclip_cases import SMALL_LITE
 from numpy.typing import NDArray
 
-from geochange.land import CLASSES
+from geochange.land_cover import CLASSES
 from geochange.models.changeclip.network import ChangeClip
-from geochange.trainer import land_judging
-from geochange.trainer.land_judging import judge_land
-from geochange.training.data.land_pictures import ANY, LandPictures, LandSet
+from geochange.trainer import land_validation
+from geochange.trainer.land_validation import validate_land
+from geochange.training.data.land_pictures import ANY_CLASS, LandPictures, LandSet
 
 BUILDING, ROAD = 1, 2
-NOT_BUILDING = ANY & ~BUILDING
+NOT_BUILDING = ANY_CLASS & ~BUILDING
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,9 @@ def network() -> ChangeClip:
 
 def said(monkeypatch: pytest.MonkeyPatch, classes: NDArray[np.int64]) -> None:
     """Let the network predict these classes, for any part of the image."""
-    monkeypatch.setattr(land_judging, "see_classes", lambda _, p: classes[: len(p), : p.shape[1]])
+    monkeypatch.setattr(
+        land_validation, "land_classes", lambda _, p: classes[: len(p), : p.shape[1]]
+    )
 
 
 def one(name: str, allowed: list[list[int]]) -> LandSet:
@@ -40,10 +42,10 @@ def test_iou_counts_what_is_known_alone(
     said(monkeypatch, np.array([[0, 0, 0, 2]]))
     # True positive, false positive, unknown, false negative.
     sets = (one("towns", [[BUILDING, NOT_BUILDING, 0, BUILDING]]),)
-    figures = judge_land(network, LandPictures(sets))
+    figures = validate_land(network, LandPictures(sets))
     assert figures.iou == {("towns", "building"): 1 / 3}
     assert figures.building == pytest.approx(1 / 3)
-    assert figures.told() == {"building_iou": 1 / 3, "building_iou_towns": 1 / 3}
+    assert figures.to_metrics() == {"building_iou": 1 / 3, "building_iou_towns": 1 / 3}
 
 
 def test_the_mean_is_over_sets_that_label_buildings_alone(
@@ -55,7 +57,7 @@ def test_the_mean_is_over_sets_that_label_buildings_alone(
         one("all", [[BUILDING, ROAD]]),
         one("sure", [[BUILDING, 0]]),  # its labels cannot show false buildings
     )
-    figures = judge_land(network, LandPictures(sets))
+    figures = validate_land(network, LandPictures(sets))
     assert set(figures.iou) == {("towns", "building"), ("all", "building"), ("all", "road")}
     assert figures.building == figures.iou["towns", "building"] == 0.5
 
@@ -63,9 +65,9 @@ def test_the_mean_is_over_sets_that_label_buildings_alone(
 def test_a_large_picture_is_seen_in_parts(
     network: ChangeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(land_judging, "WINDOW_PX", 40)
+    monkeypatch.setattr(land_validation, "WINDOW_PX", 40)
     sets = (one("towns", [[BUILDING, NOT_BUILDING] * 45] * 70),)
-    figures = judge_land(network, LandPictures(sets))
+    figures = validate_land(network, LandPictures(sets))
     assert 0 <= figures.building <= 1
     assert network.training
     assert set(figures.iou) == {("towns", CLASSES[0])}

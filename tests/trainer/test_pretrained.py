@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from breaking import DAMAGES
+from file_damage import DAMAGES
 
 from geochange.models.weights.checkpoint import ResumeState, write_clip
 from geochange.trainer.pretrained import DONE, is_done

@@ -19,11 +19,11 @@ from safetensors.torch import save_file
 from geochange.chip import Chip
 from geochange.cli.main import _exit_code
 from geochange.errors import InputError, OutputError
-from geochange.models.naming import Namer, clip_tag
+from geochange.models.class_ranking import ClassNamer, clip_tag
 from geochange.models.prompts import published_vocabulary
 from geochange.models.weights.checkpoint import DEFAULT_CLIP
-from geochange.trainer import answer_file, prompting
-from geochange.trainer.prompting import Prompter, name_chips, stored_names
+from geochange.trainer import clip_answers, prompting
+from geochange.trainer.prompting import ChipNamer, name_chips, stored_names
 from geochange.training.data.class_file import read_classes, write_classes
 
 VOCABULARY = published_vocabulary()
@@ -164,7 +164,7 @@ def test_a_file_of_one_date_alone(root: Path) -> None:
 
 def expected(clip: str, source: Shelf) -> list[Any]:
     """The names by CLIP, chip by chip."""
-    namer = Prompter(clip)._namer
+    namer = ChipNamer(clip)._namer
     chips = [source[n] for n in range(len(source))]
     return [tuple(tuple(n for n, _ in d[:9]) for d in both) for both in namer.rank(chips)]
 
@@ -173,7 +173,7 @@ def expected(clip: str, source: Shelf) -> list[Any]:
 @pytest.mark.parametrize("batch", [1, 2, 64])
 def test_clip_is_asked_and_what_it_says_is_kept(root: Path, clip: str, batch: int) -> None:
     source, steps = shelf(), []
-    named = Prompter(clip, batch=batch).names(source, root, "val", lambda *at: steps.append(at))
+    named = ChipNamer(clip, batch=batch).names(source, root, "val", lambda *at: steps.append(at))
     assert named == expected(clip, source)
     assert steps[0] == ("prompts", 0, 5)
     assert steps[-1] == ("prompts", 5, 5)
@@ -193,10 +193,10 @@ def test_clip_is_asked_and_what_it_says_is_kept(root: Path, clip: str, batch: in
 
 
 def test_what_is_stored_is_not_asked_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> Namer:
+    def fail(*_: Any) -> ClassNamer:
         raise AssertionError("CLIP was read")
 
-    monkeypatch.setattr(prompting, "read_namer", fail)
+    monkeypatch.setattr(prompting, "read_class_namer", fail)
     wanted = store_both(root / "val", shelf())
     assert name_chips(shelf(), root, "val", DEFAULT_CLIP, None) == wanted
 
@@ -229,13 +229,13 @@ def killed_after(chips: int) -> Iterator[Callable[[str, int, int], None]]:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of chips in each call of CLIP."""
     counts: list[int] = []
-    rank = Namer.rank
+    rank = ClassNamer.rank
 
-    def counting(self: Namer, chips: Any) -> Any:
+    def counting(self: ClassNamer, chips: Any) -> Any:
         counts.append(len(chips))
         return rank(self, chips)
 
-    monkeypatch.setattr(Namer, "rank", counting)
+    monkeypatch.setattr(ClassNamer, "rank", counting)
     return counts
 
 
@@ -246,7 +246,7 @@ def part_of(root: Path) -> Path:
 
 @pytest.mark.slow
 def test_an_interrupted_prompting_goes_on(root: Path, clip: str, asked: list[int]) -> None:
-    source, prompter = shelf(7), Prompter(clip, batch=2)
+    source, prompter = shelf(7), ChipNamer(clip, batch=2)
     wanted = expected(clip, source)
     asked.clear()
     with killed_after(4) as progress:
@@ -285,7 +285,7 @@ def age(data: bytes) -> bytes:
 def test_answers_are_gone_on_from_as_far_as_they_are_whole(
     root: Path, clip: str, asked: list[int], damage: Callable[[bytes], bytes], kept: int
 ) -> None:
-    source, prompter = shelf(6), Prompter(clip, batch=2)
+    source, prompter = shelf(6), ChipNamer(clip, batch=2)
     wanted = expected(clip, source)
     with killed_after(4) as progress:
         prompter.names(source, root, "val", progress)
@@ -323,7 +323,7 @@ def test_another_clip_does_not_go_on_with_the_answers(
     other = tmp_path / "other.safetensors"
     save_file(small_clip(1).state_dict(), other)
     with killed_after(2) as progress:
-        Prompter(clip, batch=2).names(shelf(), root, "val", progress)
+        ChipNamer(clip, batch=2).names(shelf(), root, "val", progress)
     asked.clear()
     assert name_chips(shelf(), root, "val", str(other)) == expected(str(other), shelf())
     assert asked[0] == 5
@@ -342,7 +342,7 @@ def test_a_folder_that_cannot_be_written(
     def refuse(path: Path) -> None:
         raise OutputError("cannot write")
 
-    monkeypatch.setattr(answer_file, "check_folder", refuse)
+    monkeypatch.setattr(clip_answers, "check_folder", refuse)
     with pytest.raises(OutputError, match=r"cannot write class names in .*val: make it writable"):
         name_chips(shelf(), root, "val", clip)
 
@@ -358,7 +358,7 @@ def test_answers_that_cannot_be_opened_are_named(root: Path, clip: str) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_a_disk_that_is_full() -> None:
     with pytest.raises(OutputError, match=r"written \(No space left on device\); free some space"):
-        answer_file.keep_answers(
+        clip_answers.append_answers(
             Path("/dev/full"), [({"image_path": "1.png"}, {"image_path": "2.png"})]
         )
 
@@ -371,7 +371,7 @@ def test_a_chip_that_cannot_be_read_is_refused_by_name(root: Path, clip: str) ->
             return super().__getitem__(number)
 
     with pytest.raises(InputError, match=r"003\.png: cut off"):
-        Prompter(clip, batch=2).names(Broken(shelf().paths), root, "val")
+        ChipNamer(clip, batch=2).names(Broken(shelf().paths), root, "val")
 
 
 @pytest.fixture

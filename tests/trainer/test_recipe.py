@@ -12,11 +12,11 @@ from geochange.config import TrainOptions
 from geochange.errors import OptionError
 from geochange.trainer.recipe import (
     augmentation_of,
-    course_of,
-    devices_of,
-    loading_processes,
-    share_of,
-    start_of,
+    batch_share_of,
+    fabric_devices_of,
+    loader_processes,
+    network_start_of,
+    optimizer_settings_of,
 )
 
 
@@ -26,13 +26,18 @@ def options(**sections: Any) -> TrainOptions:
 
 def test_a_batch_is_shared_out() -> None:
     chosen = options(optim={"batch": 12, "micro_batch": 4})
-    assert asdict(share_of(chosen, 1, 2)) == {"batch": 12, "micro_batch": 4, "rank": 1, "world": 2}
-    assert share_of(options(optim={"batch": 12}), 0, 2).micro_batch == 6
-    assert share_of(chosen, 0, 6).micro_batch == 2, "never more than its own"
+    assert asdict(batch_share_of(chosen, 1, 2)) == {
+        "batch": 12,
+        "micro_batch": 4,
+        "rank": 1,
+        "world": 2,
+    }
+    assert batch_share_of(options(optim={"batch": 12}), 0, 2).micro_batch == 6
+    assert batch_share_of(chosen, 0, 6).micro_batch == 2, "never more than its own"
 
 
 def test_the_rate_rises_and_falls() -> None:
-    rate = course_of(
+    rate = optimizer_settings_of(
         options(optim={"lr": 1.0, "steps": 100, "warmup_steps": 10, "warmup_factor": 0.1})
     ).rate
     assert rate(0) == pytest.approx(0.1)
@@ -41,12 +46,12 @@ def test_the_rate_rises_and_falls() -> None:
 
 def test_a_loss_that_is_not_there_is_refused() -> None:
     with pytest.raises(OptionError, match=r"optim\.loss hinge"):
-        course_of(options(optim={"loss": "hinge"}))
+        optimizer_settings_of(options(optim={"loss": "hinge"}))
 
 
 def test_every_option_of_the_course_arrives() -> None:
     optim = {"betas": (0.5, 0.6), "clip_norm": 2.0, "ema": 0.9}
-    course = course_of(options(seed=7, optim=optim, device={"compile": True}))
+    course = optimizer_settings_of(options(seed=7, optim=optim, device={"compile": True}))
     assert (course.betas, course.clip_norm, course.ema) == ((0.5, 0.6), 2.0, 0.9)
     assert (course.seed, course.compiled) == (7, True)
 
@@ -60,11 +65,11 @@ def test_every_option_of_augmentation_arrives() -> None:
 
 def test_start_and_devices() -> None:
     network = {"variant": "tiny", "start": None, "dropout": 0.3, "drop_path": 0.4}
-    start = start_of(options(seed=9, network=network))
+    start = network_start_of(options(seed=9, network=network))
     assert (start.variant, start.weights, start.seed) == ("tiny", None, 9)
     assert 0.3 in vars_of(start.regularisation) and 0.4 in vars_of(start.regularisation)
     device = {"accelerator": "cpu", "devices": 3, "precision": "bfloat16", "threads": 2}
-    assert asdict(devices_of(options(device=device))) == {**device, "nodes": 1}
+    assert asdict(fabric_devices_of(options(device=device))) == {**device, "nodes": 1}
 
 
 def vars_of(value: Any) -> list[Any]:
@@ -73,5 +78,5 @@ def vars_of(value: Any) -> list[Any]:
 
 def test_one_process_loads_beside_a_processor_unless_said() -> None:
     fabric = Fabric(accelerator="cpu", devices=1)
-    assert loading_processes(options(), fabric) == 1
-    assert loading_processes(options(data={"workers": 0}), fabric) == 0
+    assert loader_processes(options(), fabric) == 1
+    assert loader_processes(options(data={"workers": 0}), fabric) == 0

@@ -14,13 +14,13 @@ from geochange.config import TrainOptions
 from geochange.errors import InputError
 from geochange.models.changeclip.land_network import LandNetworkOptions, land_tensors
 from geochange.models.changeclip.network import ChangeClip
-from geochange.models.weighing import Weighing
-from geochange.models.weights.card import Card
+from geochange.models.second_opinion_training import SecondOpinionOptions
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from geochange.trainer.weighing import weighed
+from geochange.models.weights.model_card import Card
+from geochange.trainer.second_opinion_pairs import with_second_opinion
 from geochange.workflows.train import train
 
-HOW = Weighing(pairs=3, channels=4, steps=4)
+HOW = SecondOpinionOptions(pairs=3, channels=4, steps=4)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def joined() -> Checkpoint:
 
 @pytest.fixture(scope="module")
 def opinionated(joined: Checkpoint, data: Path) -> Checkpoint:
-    return weighed(joined, data, HOW)
+    return with_second_opinion(joined, data, HOW)
 
 
 @pytest.mark.slow
@@ -61,14 +61,14 @@ def test_both_networks_stay_as_they_were(joined: Checkpoint, opinionated: Checkp
 def test_the_same_pictures_teach_the_same_again(
     joined: Checkpoint, opinionated: Checkpoint, data: Path
 ) -> None:
-    again = weighed(opinionated, data, HOW)
+    again = with_second_opinion(opinionated, data, HOW)
     for name, tensor in opinionated.land.items():
         torch.testing.assert_close(again.land[name], tensor)
 
 
 def test_a_folder_without_pictures_is_refused(joined: Checkpoint, tmp_path: Path) -> None:
     with pytest.raises(InputError):
-        weighed(joined, tmp_path, HOW)
+        with_second_opinion(joined, tmp_path, HOW)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from makers import noise
 from geochange.chip import Chip
 from geochange.models.inference.batch import Batch
 from geochange.trainer import validation
-from geochange.trainer.validation import USUAL_PX, Validator, spread
+from geochange.trainer.validation import REFERENCE_PX, Validator, spread_numbers
 
 SHAPES = ((32, 32), (32, 32), (48, 32), (32, 32), (32, 32), (32, 32))
 
@@ -64,7 +64,7 @@ def examine(
     shapes: tuple[tuple[int, int], ...], batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[validation.ValidationResult, AllChanged]:
     model = AllChanged()
-    monkeypatch.setattr(validation, "live", lambda *_: model)
+    monkeypatch.setattr(validation, "detector_of", lambda *_: model)
     numbers = range(len(shapes))
     examiner = Validator(Chips(shapes), [((), ())] * len(shapes), numbers, frozenset([2]), batch)
     given: Any = torch.nn.Identity()
@@ -81,12 +81,12 @@ def test_chips_of_several_shapes_are_validated(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_fewer_of_larger_chips_are_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    large = (2 * USUAL_PX, USUAL_PX)
+    large = (2 * REFERENCE_PX, REFERENCE_PX)
     _, model = examine(((32, 32), (32, 32), large, large), 2, monkeypatch)
     assert model.seen == [(2, 32, 32), (1, *large), (1, *large)]
 
 
 def test_what_is_shown_is_spread() -> None:
-    assert spread(10, 3) == {0, 4, 9}
-    assert spread(2, 5) == {0, 1}
-    assert spread(5, 0) == set()
+    assert spread_numbers(10, 3) == {0, 4, 9}
+    assert spread_numbers(2, 5) == {0, 1}
+    assert spread_numbers(5, 0) == set()

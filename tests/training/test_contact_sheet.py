@@ -12,15 +12,15 @@ from makers import noise
 from PIL import Image
 
 from geochange.chip import Chip
-from geochange.drawing import SKY, VERMILION, YELLOW, fit, font
+from geochange.drawing import SKY, VERMILION, YELLOW, fit_text, font
 from geochange.errors import OutputError
 from geochange.training.contact_sheet import (
-    HEADS,
-    NOWHERE,
+    COLUMN_TITLES,
+    NO_DATA_COLOUR,
     SheetRow,
     draw_sheet,
-    glow,
     panels_of,
+    probability_panel,
     write_sheet,
 )
 
@@ -43,16 +43,16 @@ def test_the_panels_are_the_pictures_the_label_the_probability_and_the_errors() 
     np.testing.assert_array_equal(before, shown.chip.before)
     np.testing.assert_array_equal(after, shown.chip.after)
     assert [tuple(label[r, c]) for r, c in ((0, 0), (0, 1), (5, 0))] == [
-        NOWHERE,
+        NO_DATA_COLOUR,
         (255, 255, 255),
         (0, 0, 0),
     ]
-    assert tuple(probability[5, 7]) == NOWHERE
+    assert tuple(probability[5, 7]) == NO_DATA_COLOUR
     assert probability[0, 7].sum() > probability[0, 1].sum() > 0
     assert tuple(errors[0, 7]) == SKY  # true positive
     assert tuple(errors[0, 1]) == YELLOW  # false negative
     assert tuple(errors[4, 7]) == VERMILION  # false positive
-    assert tuple(errors[0, 0]) == tuple(errors[5, 7]) == NOWHERE
+    assert tuple(errors[0, 0]) == tuple(errors[5, 7]) == NO_DATA_COLOUR
     assert len(set(errors[5, 0].tolist())) == 1  # grey for true negatives
 
 
@@ -63,7 +63,9 @@ def test_the_threshold_decides_what_is_an_error() -> None:
 
 
 def test_brighter_is_more_probable() -> None:
-    luminance = glow(np.linspace(0, 1, 200, dtype=np.float32)) @ np.array([0.2126, 0.7152, 0.0722])
+    luminance = probability_panel(np.linspace(0, 1, 200, dtype=np.float32)) @ np.array(
+        [0.2126, 0.7152, 0.0722]
+    )
     assert (np.diff(luminance) > -1).all() and luminance[-1] > 240 and luminance[0] < 2
 
 
@@ -73,7 +75,7 @@ def test_brighter_is_more_probable() -> None:
 def test_chips_of_any_shape_fit_on_the_sheet(height: int, width: int) -> None:
     small = row(2, 2)
     sheet = draw_sheet([row(height, width), small])
-    assert len(HEADS) * 1 < sheet.width <= 5 * 256 + 4 * 8 + 2 * 20
+    assert len(COLUMN_TITLES) * 1 < sheet.width <= 5 * 256 + 4 * 8 + 2 * 20
     assert sheet.height <= 2 * (256 + 40) + 150
     assert np.ptp(np.asarray(sheet)) > 0
 
@@ -104,8 +106,8 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 def test_long_names_lose_their_middle() -> None:
     letters = font(14)
-    assert fit("short", 200, letters) == "short"
-    cut = fit("a" * 100 + "b" * 100, 200, letters)
+    assert fit_text("short", 200, letters) == "short"
+    cut = fit_text("a" * 100 + "b" * 100, 200, letters)
     assert cut.startswith("a") and cut.endswith("b") and letters.getlength(cut) <= 200
-    assert fit("anything", 1, letters) == ""
-    assert fit("a\nb\x1b[31m", 200, letters) == "a b [31m"
+    assert fit_text("anything", 1, letters) == ""
+    assert fit_text("a\nb\x1b[31m", 200, letters) == "a b [31m"

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from geochange.errors import OptionError
-from geochange.training.fabric import Devices, is_first
+from geochange.training.fabric_devices import FabricDevices, is_first_process
 
 LAUNCHERS = (
     *("TORCHELASTIC_RUN_ID", "SLURM_NTASKS", "SLURM_JOB_NAME", "MASTER_ADDR", "NODE_RANK"),
@@ -22,7 +22,10 @@ def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_several_machines_by_hand_are_refused_instead_of_waited_for() -> None:
-    for devices in (Devices("cpu", 1, nodes=2).world, Devices("cpu", 1, nodes=2).fabric):
+    for devices in (
+        FabricDevices("cpu", 1, nodes=2).world,
+        FabricDevices("cpu", 1, nodes=2).fabric,
+    ):
         with pytest.raises(OptionError, match=r"device\.nodes 2: .* torchrun or srun"):
             devices()
 
@@ -41,7 +44,7 @@ def test_a_launcher_says_which_machine_this_is(
 ) -> None:
     for name, value in told.items():
         monkeypatch.setenv(name, value)
-    assert Devices("cpu", 3, nodes=2).world() == 6
+    assert FabricDevices("cpu", 3, nodes=2).world() == 6
 
 
 @pytest.mark.parametrize(
@@ -51,18 +54,18 @@ def test_half_a_launcher_is_none(told: dict[str, str], monkeypatch: pytest.Monke
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(OptionError, match="torchrun"):
-        Devices("cpu", 1, nodes=2).world()
+        FabricDevices("cpu", 1, nodes=2).world()
 
 
 def test_half_precision_of_a_processor_is_refused() -> None:
     with pytest.raises(OptionError, match="float16: needs a GPU"):
-        Devices("cpu", 1, precision="float16").world()
+        FabricDevices("cpu", 1, precision="float16").world()
 
 
 def test_nobody_hears_of_precision(caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("lightning_fabric").setLevel(logging.INFO)
     with caplog.at_level(logging.INFO):
-        Devices("cpu", 1, precision="bfloat16").fabric()
+        FabricDevices("cpu", 1, precision="bfloat16").fabric()
     assert caplog.records == []
 
 
@@ -74,4 +77,4 @@ def test_one_process_speaks_for_all(
 ) -> None:
     for name, value in told.items():
         monkeypatch.setenv(name, value)
-    assert is_first() is first
+    assert is_first_process() is first

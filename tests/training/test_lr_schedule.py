@@ -10,7 +10,7 @@ import torch
 from changeclip_cases import SMALL, small
 from torch import nn
 
-from geochange.training.schedule import learning_rate, parameter_groups
+from geochange.training.lr_schedule import learning_rate, parameter_groups
 
 published = partial(
     learning_rate, base=3e-5, warmup_steps=1500, warmup_factor=1e-6, total_steps=20_000, power=1.0

@@ -94,7 +94,7 @@ def test_a_gradient_without_end_ends_the_training_before_it_is_learnt_from() -> 
 
     pupil = student(clip_norm=1.0)
     before = weights(pupil)
-    pupil.course = replace(pupil.course, loss=steep)
+    pupil.settings = replace(pupil.settings, loss=steep)
     with pytest.raises(RunError, match="step 1: the gradient is nan; the training diverges"):
         pupil.learn(0, [part(0)])
     assert torch.equal(weights(pupil), before)

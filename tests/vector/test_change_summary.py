@@ -8,8 +8,8 @@ import pytest
 import shapely
 from makers import UTM
 
+from geochange.vector.change_summary import BINS, DECADES, NO_CHANGE_NAME, TOP, Summary
 from geochange.vector.files.writers import table_of
-from geochange.vector.summary import BINS, DECADES, TOP, UNNAMED, Summary
 
 NAMES = np.array(["farmland -> building", "within farmland", None], dtype=object)
 
@@ -46,7 +46,7 @@ def test_batches_leave_no_trace(batch: int) -> None:
     np.testing.assert_array_equal(summary.by_confidence, counts)
     for name in NAMES:
         rows = whole["change"].isna() if name is None else (whole["change"] == name).fillna(False)
-        sums = summary.by_change[name or UNNAMED]
+        sums = summary.by_change[name or NO_CHANGE_NAME]
         assert sums.polygons == rows.sum()
         assert sums.area_m2 == pytest.approx(whole.loc[rows, "area_m2"].sum())
 

@@ -9,15 +9,15 @@ import pytest
 import shapely
 from makers import NORTH_UP, UTM
 from numpy.typing import NDArray
-from shelves import blobs, shelf_of
+from region_files import blobs, region_file_of
 
 from geochange.grid.grid import Grid
 from geochange.grid.probability import NODATA
-from geochange.vector.changes import SPECK_PX, ChangeTotals, to_changes
-from geochange.vector.files.layers import gather
+from geochange.vector.changes import MIN_AREA_PX, ChangeTotals, to_changes
+from geochange.vector.files.layers import concatenate_batches
 from geochange.vector.files.writers import COLUMNS
 from geochange.vector.generalization.outline_style import OutlineStyle
-from geochange.vector.tracing import spill
+from geochange.vector.tracing import region_file
 
 SHAPE = (30, 40)
 GRID = Grid(UTM, NORTH_UP, SHAPE)
@@ -38,7 +38,9 @@ def scene() -> NDArray[np.uint8]:
 def changes_of(
     raster: NDArray[np.uint8], simplify_px: float, min_area_m2: float | None
 ) -> gpd.GeoDataFrame:
-    return gather(to_changes(shelf_of(raster), GRID, OutlineStyle(simplify_px), min_area_m2))
+    return concatenate_batches(
+        to_changes(region_file_of(raster), GRID, OutlineStyle(simplify_px), min_area_m2)
+    )
 
 
 def test_attributes_are_those_of_the_pixels() -> None:
@@ -67,7 +69,7 @@ def test_polygons_lie_on_the_ground() -> None:
 def test_specks_are_left_out_and_ids_have_no_gaps() -> None:
     changes = changes_of(scene(), simplify_px=0, min_area_m2=None)
     assert changes["id"].tolist() == [1, 2]
-    assert changes.geometry.area.tolist() == [30 * 100, SPECK_PX * 100]
+    assert changes.geometry.area.tolist() == [30 * 100, MIN_AREA_PX * 100]
 
 
 @pytest.mark.parametrize(("smallest", "count"), [(0, 4), (101, 3), (1501, 3), (1602, 1), (4000, 0)])
@@ -105,12 +107,14 @@ def test_blocks_and_batches_leave_no_trace(
 ) -> None:
     raster = blobs(3, 120).astype(np.uint8) * 254
     grid = Grid(UTM, NORTH_UP, raster.shape)
-    expected = gather(to_changes(shelf_of(raster), grid, OutlineStyle(simplify_px), 400))
-    monkeypatch.setattr(spill, "BATCH_REGIONS", batch)
-    shelf = shelf_of(raster, (31, 17), order=2)
+    expected = concatenate_batches(
+        to_changes(region_file_of(raster), grid, OutlineStyle(simplify_px), 400)
+    )
+    monkeypatch.setattr(region_file, "BATCH_REGIONS", batch)
+    shelf = region_file_of(raster, (31, 17), order=2)
     tables = list(to_changes(shelf, grid, OutlineStyle(simplify_px), 400))
     assert len(expected) > 3 and max(map(len, tables)) <= batch
-    found = gather(tables)
+    found = concatenate_batches(tables)
     pd.testing.assert_frame_equal(
         pd.DataFrame(found.drop(columns="geometry")),
         pd.DataFrame(expected.drop(columns="geometry")),
@@ -122,6 +126,6 @@ def test_blocks_and_batches_leave_no_trace(
 def test_a_tally_counts_what_passes_through() -> None:
     tally = ChangeTotals()
     (table,) = [
-        t for t in tally.of(to_changes(shelf_of(scene()), GRID, OutlineStyle(0), 0)) if len(t)
+        t for t in tally.of(to_changes(region_file_of(scene()), GRID, OutlineStyle(0), 0)) if len(t)
     ]
     assert tally == ChangeTotals(4, pytest.approx(table["area_m2"].sum()))

@@ -16,7 +16,7 @@ from geochange.errors import InputError, OptionError
 from geochange.vector.comparison_grid import grid_of_run, metric_grid
 from geochange.vector.files.polygon_reader import find_layer, read_outlines
 from geochange.vector.files.writers import empty_changes, write_changes
-from geochange.vector.geodesic import geodesic
+from geochange.vector.geodesic import geodesic_measures
 
 TOLD = {
     "crs": UTM.to_string(),
@@ -66,7 +66,7 @@ def test_metric_pixels_cover_both_files(tmp_path: Path) -> None:
     ]
     grid = metric_grid(layers, 4.0)
     pixel = np.array([shapely.box(0, 0, 1, 1)], dtype=object)
-    assert geodesic(pixel, grid)[0] == pytest.approx(16, rel=1e-6)
+    assert geodesic_measures(pixel, grid)[0] == pytest.approx(16, rel=1e-6)
     height, width = grid.shape
     assert 200 <= height <= 203 and 250 <= width <= 253
     for layer, area_px in zip(layers, (200**2 / 16, 100**2 / 16), strict=True):

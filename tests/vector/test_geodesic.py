@@ -12,7 +12,7 @@ from makers import LONLAT, UTM
 from pyproj import CRS, Proj, Transformer
 
 from geochange.grid.grid import Grid
-from geochange.vector.geodesic import geodesic
+from geochange.vector.geodesic import geodesic_measures
 
 WGS84_A, WGS84_F = 6_378_137.0, 1 / 298.257223563
 
@@ -32,7 +32,9 @@ def metres_per_radian(lat_deg: float) -> tuple[float, float]:
 
 
 def measured(crs: CRS, transform: Affine, polygon: shapely.Polygon) -> tuple[float, float]:
-    area, perimeter = geodesic(np.array([polygon], object), Grid(crs, transform, (100, 100)))
+    area, perimeter = geodesic_measures(
+        np.array([polygon], object), Grid(crs, transform, (100, 100))
+    )
     return float(area[0]), float(perimeter[0])
 
 
@@ -117,11 +119,11 @@ def test_a_long_edge_follows_the_map_and_not_the_geodesic() -> None:
 
 
 def test_none_is_none() -> None:
-    area, perimeter = geodesic(np.empty(0, object), Grid(UTM, Affine.identity(), (1, 1)))
+    area, perimeter = geodesic_measures(np.empty(0, object), Grid(UTM, Affine.identity(), (1, 1)))
     assert area.shape == perimeter.shape == (0,)
 
 
 def test_the_order_of_polygons_is_kept() -> None:
     boxes = np.array([shapely.box(0, 0, n, 1) for n in (3, 1, 2)], object)
-    area, _ = geodesic(boxes, Grid(UTM, Affine(10, 0, 500_000, 0, -10, 5e6), (1, 1)))
+    area, _ = geodesic_measures(boxes, Grid(UTM, Affine(10, 0, 500_000, 0, -10, 5e6), (1, 1)))
     np.testing.assert_allclose(area / area[1], [3, 1, 2], rtol=1e-6)

@@ -9,7 +9,7 @@ from affine import Affine
 from pyproj import CRS, Geod, Transformer
 
 from geochange.grid.grid import Grid
-from geochange.vector.geodesic import geodesic
+from geochange.vector.geodesic import geodesic_measures
 
 SIDE = 200
 SHAPE = (SIDE, SIDE)
@@ -68,7 +68,7 @@ def by_other_means(polygon: shapely.Polygon, grid: Grid) -> tuple[float, float]:
 @pytest.mark.parametrize("name", GRIDS)
 def test_areas_and_perimeters_are_those_of_other_means(name: str, shape: shapely.Polygon) -> None:
     grid = grid_of(name)
-    area_m2, perimeter_m = geodesic(np.array([shape]), grid)
+    area_m2, perimeter_m = geodesic_measures(np.array([shape]), grid)
     area, perimeter = by_other_means(shape, grid)
     assert area_m2[0] == pytest.approx(area, rel=1e-4)
     assert perimeter_m[0] == pytest.approx(perimeter, rel=1e-4)
@@ -78,5 +78,5 @@ def test_the_same_ground_has_the_same_area_however_its_longitudes_are_counted() 
     areas = []
     for west in (200.0, -160.0):
         grid = Grid(CRS.from_epsg(4326), Affine(0.01, 0, west, 0, -0.01, 60), SHAPE)
-        areas.append(geodesic(np.array([RING]), grid)[0][0])
+        areas.append(geodesic_measures(np.array([RING]), grid)[0][0])
     assert areas[0] == pytest.approx(areas[1], rel=1e-12)

@@ -18,8 +18,8 @@ from geochange.cli.main import cli
 from geochange.errors import InputError
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.confidence import FEATURES
-from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from geochange.models.weights.model_card import Card
 from geochange.workflows import calibrate as calibrating
 from geochange.workflows.calibrate import Calibrating, calibrate, polygons_of, reliability
 

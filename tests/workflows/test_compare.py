@@ -158,7 +158,7 @@ def test_metric_pixels(tmp_path: Path) -> None:
     assert result.pixel_m2 == pytest.approx(1, rel=1e-6)
 
 
-def test_plain_values(tmp_path: Path, extent: Path) -> None:
+def test_the_result_is_plain_json(tmp_path: Path, extent: Path) -> None:
     found = make_polygons(tmp_path / "a.gpkg", [square(0, 0, 20)])
     result = compare(found, found, extent=extent, tolerance_px=3)
     plain = json.loads(json.dumps(result.to_json()))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from slow_runs import PLAN, Run, assert_same, lay_out
+from slow_runs import PLAN, Run, assert_same, write_inputs
 
 pytestmark = pytest.mark.slow
 
@@ -23,13 +23,13 @@ LARGER = 640
 def scene(tmp_path: Path) -> Path:
     folder = tmp_path / "scene"
     folder.mkdir()
-    return lay_out(folder)
+    return write_inputs(folder)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The result of an undisturbed run."""
-    folder = lay_out(tmp_path_factory.mktemp("undisturbed"))
+    folder = write_inputs(tmp_path_factory.mktemp("undisturbed"))
     run = Run(folder, environment={"TILE_S": "0"})
     assert run.end() == (0, "")
     assert run.tiles == PLAN.tile_count
@@ -39,7 +39,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def larger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same of a scene whose raster has several tiles."""
-    folder = lay_out(tmp_path_factory.mktemp("larger"), LARGER)
+    folder = write_inputs(tmp_path_factory.mktemp("larger"), LARGER)
     assert Run(folder, environment={"TILE_S": "0"}).end() == (0, "")
     return folder / "changes.gpkg"
 
@@ -123,7 +123,7 @@ def pid_of(process: psutil.Process) -> int:
 def test_a_full_disk_is_named_and_nothing_is_half_written(
     scene: Path, larger: Path, size: int
 ) -> None:
-    lay_out(scene, LARGER)
+    write_inputs(scene, LARGER)
     run = Run(scene, environment={"TILE_S": "0"}, most_bytes=size)
     code, said = run.end()
     assert code == 1

@@ -19,7 +19,6 @@ import pytest
 import rasterio
 import rasterio.shutil
 from chip_folders import make_chips
-from damage import ruin
 from filelock import FileLock
 from makers import make_raster, noise
 from odd_outputs import write_foreign, write_reviewed
@@ -28,6 +27,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.vrt import WarpedVRT
 from reviewed_pairs import set_status
 from rights import bound_by_access_rights
+from tiff_damage import overwrite_tiles
 
 import geochange
 from geochange.cli.main import _exit_code
@@ -89,7 +89,7 @@ def restore(folder: Path) -> None:
 
 def ruined(folder: Path) -> None:
     shutil.copy(folder / "after.tif", folder / "whole.tif")
-    ruin(folder / "after.tif", (1, 1))
+    overwrite_tiles(folder / "after.tif", (1, 1))
 
 
 def fetch_again(folder: Path) -> None:

@@ -68,7 +68,7 @@ def test_pixels_and_labels_are_those_of_the_pair(pair: Path) -> None:
     ]  # fmt: skip
 
 
-def test_the_account(pair: Path) -> None:
+def test_chips_json_says_where_chips_come_from(pair: Path) -> None:
     done = cut_here(pair, name="town", seed=3)
     told = json.loads((done.root / "chips.json").read_text())
     assert told["before"] == str(pair / "before.tif") and told["labels"] == str(pair / "drawn.gpkg")
@@ -189,7 +189,7 @@ def test_refusals(
 
 
 @pytest.mark.slow
-def test_the_command(
+def test_the_command_cuts_chips(
     pair: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(pair)

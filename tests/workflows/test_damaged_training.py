@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 import torch
-from breaking import DAMAGES, copy_afresh
 from chip_folders import make_chips
+from file_damage import DAMAGES, copy_afresh
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from geochange.config import TrainOptions
 from geochange.errors import InputError, OutputError
 from geochange.models.weights.checkpoint import read_checkpoint, read_resume_state
-from geochange.models.weights.tensor_file import SUM
+from geochange.models.weights.tensor_file import CHECKSUM_KEY
 from geochange.workflows.train import train
 
 pytestmark = pytest.mark.slow
@@ -175,7 +175,7 @@ def test_checkpoints_of_version_0_1_0_are_gone_on_from(
     out = copy_afresh(stopped, tmp_path / "out")
     for name in ("last.safetensors", "best.safetensors"):
         with safe_open(out / name, "pt") as file:
-            header = {n: text for n, text in file.metadata().items() if n != SUM}
+            header = {n: text for n, text in file.metadata().items() if n != CHECKSUM_KEY}
             tensors = {n: file.get_tensor(n) for n in file.keys()}  # noqa: SIM118 - no iterator
         save_file(tensors, out / name, header)
     train(options, out, resume=True)

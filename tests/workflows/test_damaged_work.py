@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import shapely
 import torch
-from breaking import DAMAGES, copy_afresh
+from file_damage import DAMAGES, copy_afresh
 from makers import NORTH_UP, UTM, make_raster, noise
 
 from geochange.models.inference.batch import Batch

@@ -10,7 +10,7 @@ import shapely
 from makers import LONLAT
 from pyproj import CRS
 
-from geochange.workflows.search_terms import bounds_of
+from geochange.workflows.date_and_bounds import bounds_of
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from geochange.workflows.search_terms import bounds_of
         (CRS.from_epsg(3413), (-1e5, -1e5, 1e5, 1e5), (-180, 88.6946, 180, 90)),
     ],
 )
-def test_bounds(
+def test_bounds_of_polygons_in_degrees(
     tmp_path: Path, crs: CRS, box: tuple[float, ...], bounds: tuple[float, ...]
 ) -> None:
     path = tmp_path / "drawn.gpkg"

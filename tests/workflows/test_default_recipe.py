@@ -11,7 +11,7 @@ from pipeline_runs import command
 from unlabelled_pictures import FEW, make_pictures
 
 from geochange.config import TrainOptions
-from geochange.config.files import read_options
+from geochange.config.yaml_files import read_options
 from geochange.models.weights.checkpoint import read_checkpoint, read_clip
 from geochange.workflows.train import train
 

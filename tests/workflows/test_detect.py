@@ -23,7 +23,7 @@ from geochange.grid.grid import Grid
 from geochange.landscape import make_landscape
 from geochange.models.classical import ChangeVector
 from geochange.raster.pictures.image import write_picture
-from geochange.vector.tracing.spill import RegionSpill
+from geochange.vector.tracing.region_file import RegionFileWriter
 from geochange.workflows.detect import Result, detect
 
 pytestmark = pytest.mark.slow
@@ -190,7 +190,7 @@ def test_a_disk_too_full_for_outlines_ends_a_run_that_goes_on(
     out = tmp_path / "changes.gpkg"
     briefly: dict[str, Any] = {"model": "cva", "min_area": 0, "report": "none"}
     with monkeypatch.context() as patched:
-        patched.setattr(RegionSpill, "put", full)
+        patched.setattr(RegionFileWriter, "put", full)
         with pytest.raises(RunError, match="outlines cannot be kept"):
             detect(*pair_paths, out, **briefly)
     assert detect(*pair_paths, out, **briefly).resumed

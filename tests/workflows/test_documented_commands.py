@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from chip_folders import make_chips
 from click.testing import CliRunner
+from doc_pages import PAGES, ROOT, commands_of, pipeline_command, words_of
 from onnx_files import Siamese, export
-from pages import PAGES, ROOT, commands_of, pipeline_command, words_of
 from planted_network import write_planted
 from reviewed_pairs import make_pair, on_the_ground, set_status
 from unlabelled_pictures import FEW, make_pictures
@@ -29,8 +29,8 @@ NOT_HERE = {
     "torchrun": "one machine; tests/workflows/test_train.py starts two processes",
     "land.alone=true": "no ImageNet weights; tests/trainer/test_land_pretraining.py makes its own",
     "weights calibrate": "takes a network of the step before; tests/workflows/test_calibrate.py has one",
-    "weights join": "what land.alone gives; tests/models/test_land_companion.py joins a small one",
-    "srun": "no SLURM; tests/training/test_fabric.py stands in for its variables",
+    "weights join": "what land.alone gives; tests/models/test_sparse_land_inference.py joins a small one",
+    "srun": "no SLURM; tests/training/test_fabric_devices.py stands in for its variables",
 }
 """Parts of lines that cannot run here, and their replacements."""
 

@@ -13,11 +13,11 @@ from makers import NORTH_UP, make_raster, noise
 from geochange.cli.main import cli
 from geochange.config import RunOptions
 from geochange.grid.tiling import Window
-from geochange.mosaic.schedule import machine_bytes
+from geochange.mosaic.dask_jobs import machine_bytes
 from geochange.raster.bands import Bands
 from geochange.raster.pair import align_pair
-from geochange.raster.reader import inspect
-from geochange.running.memory_budget import MAY_TAKE
+from geochange.raster.reader import inspect_raster
+from geochange.running.memory_budget import DEFAULT_MEMORY_SHARE
 from geochange.workflows.dry_run import estimate_run
 from geochange.workflows.preflight import check_run
 
@@ -40,7 +40,7 @@ def test_the_plan_is_told_and_nothing_stays(pair: tuple[Path, Path], tmp_path: P
     assert told.blocks == 3 * 6
     assert told.threads == 2
     assert 300 * 500 * 1.5 < told.disk_bytes < 300 * 500 * 5
-    assert 200e6 < told.memory_bytes < machine_bytes() * MAY_TAKE
+    assert 200e6 < told.memory_bytes < machine_bytes() * DEFAULT_MEMORY_SHARE
     assert 0 < told.seconds < 60
     assert {path.name for path in tmp_path.iterdir()} == {"before.tif", "after.tif"}
 
@@ -77,7 +77,7 @@ def test_a_crop_of_a_pair_shows_the_same_pixels(tmp_path: Path, shift: float) ->
     first = make_raster(tmp_path / "a.tif", noise((90, 80), seed=1))
     moved = NORTH_UP @ NORTH_UP.translation(3 + shift, 2 + shift)
     second = make_raster(tmp_path / "b.tif", noise((90, 80), seed=2), transform=moved)
-    pair = align_pair(inspect(first), inspect(second), "before", Bands((1,), (1,)))
+    pair = align_pair(inspect_raster(first), inspect_raster(second), "before", Bands((1,), (1,)))
     window = Window(11, 7, 40, 30)
     part = pair.crop(window)
     assert part.grid == pair.grid.crop(window)

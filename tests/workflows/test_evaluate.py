@@ -21,9 +21,9 @@ from geochange.cli.main import _exit_code
 from geochange.dataset import open_split
 from geochange.errors import InputError, OptionError
 from geochange.models.inference.batch import Batch
-from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
-from geochange.trainer import candidate as candidates
+from geochange.models.weights.model_card import Card
+from geochange.trainer import evaluated_model as candidates
 from geochange.trainer.prompting import name_chips, stored_names
 from geochange.training.metrics.counts import Counts
 from geochange.workflows.evaluate import Evaluation, evaluate
@@ -221,7 +221,7 @@ def test_names_beside_the_data_are_used_and_clip_is_not(
     source = open_split(root, "test")
     try:
         name_chips(source, root, "test", clip)
-        monkeypatch.setattr(candidates, "resident", None)
+        monkeypatch.setattr(candidates, "cached_model", None)
         stored = evaluate(model, root, **given)
         assert (asked.names, stored.names) == ("CLIP", "stored")
         assert asked.threshold == stored.threshold == 0.4

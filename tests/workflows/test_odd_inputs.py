@@ -18,10 +18,10 @@ from rasterio.features import rasterize
 
 from geochange.cli.main import _exit_code
 from geochange.config import RunOptions
-from geochange.report.run.origin import RunOrigin
+from geochange.report.run.run_origin import RunOrigin
 from geochange.running import provenance
 from geochange.running.work_folder import WorkFolder
-from geochange.workflows.detect import detect, plan_work
+from geochange.workflows.detect import detect, plan_run
 from geochange.workflows.preflight import check_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("error::RuntimeWarning")]
@@ -168,7 +168,7 @@ def test_work_of_another_version_is_begun_afresh(
     """Version 0.1.0 recorded dtype, nodata, alpha and mask once per raster."""
     pair = rasters(tmp_path, "uint8", lambda pixels: None)
     out = tmp_path / "o.gpkg"
-    work = plan_work(check_run(*pair, out, RunOptions.parse(OPTIONS)))
+    work = plan_run(check_run(*pair, out, RunOptions.parse(OPTIONS)))
     old = provenance.fingerprint(work)
     for told in old["inputs"]:
         told[2] = ["uint8", None, None, False]

@@ -18,9 +18,9 @@ from geochange.errors import OptionError
 from geochange.models.changeclip.land_network import LandNetworkOptions, land_tensors
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.confidence import FEATURES, ConfidenceRule
-from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
-from geochange.workflows.detect import plan_work
+from geochange.models.weights.model_card import Card
+from geochange.workflows.detect import plan_run
 from geochange.workflows.preflight import check_run
 
 pytestmark = pytest.mark.slow
@@ -91,7 +91,7 @@ def test_the_size_of_pixels_decides(model: str, tmp_path: Path, pixel_m: float, 
 
     def planned(**more: object) -> tuple[tuple[float, ...], float]:
         options = RunOptions.parse({"model": model, **OPTIONS, **more})
-        work = plan_work(check_run(*pair, tmp_path / "out.gpkg", options))
+        work = plan_run(check_run(*pair, tmp_path / "out.gpkg", options))
         return work.confidence.weights, work.confidence.least
 
     assert planned() == ((NEAR, 0.5) if near else (FAR, 0.0))

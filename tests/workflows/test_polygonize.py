@@ -122,7 +122,9 @@ def test_any_format_will_do(ran: Result, tmp_path: Path, suffix: str) -> None:
 
 
 def test_it_needs_no_network(ran: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geochange.models.resident", lambda spec: pytest.fail("asked the network"))
+    monkeypatch.setattr(
+        "geochange.models.cached_model", lambda spec: pytest.fail("asked the network")
+    )
     assert polygonize(ran.raster, tmp_path / "again.gpkg").polygons
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
-from dated_scenes import ground, moved
+from dated_scenes import ground, shifted_image
 from makers import NORTH_UP, UTM, make_raster, noise
 from pyproj import CRS
 
@@ -20,7 +20,7 @@ from geochange.config import RunOptions
 from geochange.grid.grid import to_ground
 from geochange.grid.tiling import TilePlan, Window
 from geochange.raster.aligned import AlignedRaster
-from geochange.running.scope import Scope
+from geochange.running.active_tiles import ActiveTiles
 from geochange.workflows.detect import Result, detect
 from geochange.workflows.dry_run import estimate_run
 from geochange.workflows.preflight import check_run
@@ -51,7 +51,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, pixels in (
         ("before", before),
         ("after", after + np.random.default_rng(0).normal(0, 3, after.shape)),
-        ("off", moved(after, (1.4, -2.3))),
+        ("off", shifted_image(after, (1.4, -2.3))),
     ):
         make_raster(folder / f"{name}.tif", np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
     return folder
@@ -243,7 +243,7 @@ def test_what_lies_outside_is_never_read_nor_inferred(
         tmp_path / "x.gpkg",
         RunOptions(**OPTIONS, aoi=aoi),
     )
-    scope = Scope(checked.plan, checked.area)
+    scope = ActiveTiles(checked.plan, checked.area)
     tiles = [tile for block in checked.plan.blocks() for tile in scope.tiles_of(block)]
     needed = np.zeros(checked.plan.shape, bool)
     for tile in tiles:

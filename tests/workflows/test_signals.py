@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from slow_runs import PLAN, Run, lay_out
+from slow_runs import PLAN, Run, write_inputs
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 def scene(tmp_path: Path) -> Path:
     folder = tmp_path / "scene"
     folder.mkdir()
-    return lay_out(folder)
+    return write_inputs(folder)
 
 
 def assert_goes_on(scene: Path, run: Run) -> None:

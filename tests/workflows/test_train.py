@@ -24,12 +24,12 @@ from geochange.cli.main import _exit_code
 from geochange.config import RunOptions, TrainOptions
 from geochange.dataset import open_split
 from geochange.errors import GeochangeError, InputError, OptionError, OutputError
-from geochange.interrupt import terminable
-from geochange.models import Prompting, weights_spec
+from geochange.interrupt import raise_on_termination
+from geochange.models import PromptingOptions, weights_spec
 from geochange.models.inference.predict import predict
-from geochange.models.prompts import FIXED
+from geochange.models.prompts import FIXED_NAMES
 from geochange.models.weights.checkpoint import read_checkpoint, read_resume_state
-from geochange.trainer.resume_point import FREE
+from geochange.trainer.resume_point import CHANGEABLE_OPTIONS
 from geochange.trainer.validation import Validator
 from geochange.workflows.detect import detect
 from geochange.workflows.train import Trained, train
@@ -102,9 +102,13 @@ def test_a_chip_gets_the_same_bits_from_train_and_run(
     source = open_split(chips, "val")
     checkpoint = read_checkpoint(out / "best.safetensors")
     network = checkpoint.build()
-    spec = weights_spec(str(out / "best.safetensors"), "cpu", Prompting(precision="float32"), None)
+    spec = weights_spec(
+        str(out / "best.safetensors"), "cpu", PromptingOptions(precision="float32"), None
+    )
     by_run = predict(spec, [source[0], source[1]], 2).logits
-    examiner = Validator(source, [(FIXED, FIXED)] * 3, [0, 1], frozenset([0, 1]), batch=2)
+    examiner = Validator(
+        source, [(FIXED_NAMES, FIXED_NAMES)] * 3, [0, 1], frozenset([0, 1]), batch=2
+    )
     verdict = examiner.examine(network.train(), checkpoint.card, "cpu")
     by_training = [row.probability for row in verdict.rows]
     assert network.training
@@ -276,7 +280,7 @@ def test_a_signal_to_end_keeps_the_step_it_came_in(
         if stage == "learn" and done == 3:
             os.kill(os.getpid(), number)
 
-    with terminable(), pytest.raises(KeyboardInterrupt) as ended:
+    with raise_on_termination(), pytest.raises(KeyboardInterrupt) as ended:
         train(options(chips), tmp_path, watch=watch)
     assert getattr(ended.value, "number", signal.SIGINT) == number
     assert read_resume_state(tmp_path / "last.safetensors").facts["step"] == 3
@@ -444,10 +448,12 @@ def test_what_may_change_between_are_options() -> None:
             for name in (leaves(value, f"{key}.") if isinstance(value, dict) else {prefix + key})
         }
 
-    assert leaves(TrainOptions().model_dump()) >= FREE
+    assert leaves(TrainOptions().model_dump()) >= CHANGEABLE_OPTIONS
 
 
-def test_the_command(chips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_trains_by_a_file_of_options(
+    chips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "options.yaml"
     file.write_text(json.dumps({**options(chips).model_dump(mode="json")}))
     arguments = ["train", str(file), "--set", "optim.steps=2", "--out", str(tmp_path / "out")]

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from damage import cut_in, ruin
 from makers import NORTH_UP, make_raster, noise
+from tiff_damage import overwrite_tiles, truncate_in_tile
 
 from geochange.cli.main import _exit_code
 from geochange.errors import RunError
@@ -90,8 +90,8 @@ BEFORE, AFTER = Window(32, 192, TILE, TILE), Window(160, 96, TILE, TILE)
 
 
 def damage(folder: Path) -> None:
-    ruin(folder / "before.tif", (1, 6))
-    cut_in(folder / "after.tif", (5, 3))
+    overwrite_tiles(folder / "before.tif", (1, 6))
+    truncate_in_tile(folder / "after.tif", (5, 3))
 
 
 @pytest.mark.parametrize("compress", ["deflate", "lzw", "jpeg"])
@@ -122,7 +122,7 @@ def test_unreadable_ground_of_a_warped_date_is_nodata_from_any_blocks(tmp_path: 
     shifted = NORTH_UP @ Affine.translation(-4.5, -4.5)
     pixels = noise((size + 20, size + 20, 3), 1)
     after = make_raster(tmp_path / "after.tif", pixels, transform=shifted, compress="lzw", **TILED)
-    ruin(after, (20, 20))
+    overwrite_tiles(after, (20, 20))
     results = [
         run(tmp_path, f"{block}.gpkg", block=block, skip_unreadable=True) for block in (1, 4)
     ]

@@ -13,12 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from geochange.cli.options import GroupedCommand, options_of
-from geochange.cli.rerun import AFRESH, again
-from geochange.cli.screen import say_json
+from geochange.cli.progress_display import say_json
+from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 from geochange.cli.tables import titled_table
 from geochange.config import CheckOptions
 from geochange.files.atomic import write_text
-from geochange.files.output_paths import check_target, refuse_inputs
+from geochange.files.output_paths import check_target, refuse_same_as_input
 from geochange.formatting import printable
 
 if TYPE_CHECKING:
@@ -49,33 +49,33 @@ def check(
     """
     if file is not None:
         check_target(file)
-        refuse_inputs("--json", file, [before, after, options["aoi"], options["grid"]])
+        refuse_same_as_input("--json", file, [before, after, options["aoi"], options["grid"]])
     from geochange.workflows.inspect_pair import inspect_pair
 
-    with again(AFRESH):
+    with with_hint(RESTART_HINT):
         seen = inspect_pair(before, after, **options)
     if file is not None:
         write_text(file, json.dumps(seen.to_json(), indent=2, ensure_ascii=False) + "\n")
     if log_json:
         say_json("result", **seen.to_json())
     elif not quiet:
-        show(seen)
+        show_inspection(seen)
 
 
-def show(seen: Inspection) -> None:
+def show_inspection(inspection: Inspection) -> None:
     """Show both dates side by side, then the pair, then the warnings."""
     console = Console()
-    console.print(_dates(seen))
-    console.print(_pair(seen))
-    for warning in seen.warnings:
+    console.print(_dates(inspection))
+    console.print(_pair(inspection))
+    for warning in inspection.warnings:
         console.print(Text.assemble(("! ", "bold yellow"), warning))
-    if not seen.warnings:
+    if not inspection.warnings:
         console.print("Nothing speaks against comparing them.")
 
 
-def _dates(seen: Inspection) -> Table:
+def _dates(inspection: Inspection) -> Table:
     table = titled_table("The dates", "", "before", "after", numbers=False)
-    columns = [dict(_rows(date)) for date in (seen.before, seen.after)]
+    columns = [dict(_rows(date)) for date in (inspection.before, inspection.after)]
     for name in columns[0]:
         # Text, so that file names are not read as markup.
         table.add_row(name, *(Text(printable(column[name])) for column in columns))
@@ -93,24 +93,30 @@ def _rows(date: DateReport) -> Iterator[tuple[str, str]]:
     yield "like cloud", f"{date.cloud:.1%}"
 
 
-def _pair(seen: Inspection) -> Table:
+def _pair(inspection: Inspection) -> Table:
     table = titled_table("The pair", "", "", numbers=False)
-    ground, shift = seen.ground, seen.shift
+    ground, shift = inspection.ground, inspection.shift
     table.add_row(
         "common ground",
         f"{ground.km2:,.3g} km², {ground.of_before:.0%} of before, {ground.of_after:.0%} of after",
     )
-    table.add_row("grid", f"{seen.shape[1]:,} x {seen.shape[0]:,} px, {printable(seen.crs)}")
-    if seen.resolution_ratio > 1.005:
-        table.add_row("resolution", f"one {seen.resolution_ratio:.2f} times coarser")
-    bands = (",".join(map(str, numbers)) for numbers in dict.fromkeys(seen.compared))
+    table.add_row(
+        "grid", f"{inspection.shape[1]:,} x {inspection.shape[0]:,} px, {printable(inspection.crs)}"
+    )
+    if inspection.resolution_ratio > 1.005:
+        table.add_row("resolution", f"one {inspection.resolution_ratio:.2f} times coarser")
+    bands = (",".join(map(str, numbers)) for numbers in dict.fromkeys(inspection.compared))
     table.add_row("bands compared", " with ".join(bands))
-    if seen.histogram_distance:
-        told = ", ".join(f"{distance:.0%}" for distance in seen.histogram_distance)
+    if inspection.histogram_distance:
+        told = ", ".join(f"{distance:.0%}" for distance in inspection.histogram_distance)
         table.add_row("histograms apart", f"{told} of their range")
-    told = shift.doubt
+    told = shift.why_untrusted
     if shift.trusted:
-        way = f" {seen.offset.towards}, {seen.offset.said}" if shift.length_px >= 0.05 else ""
+        way = (
+            f" {inspection.offset.towards}, {inspection.offset.text}"
+            if shift.length_px >= 0.05
+            else ""
+        )
         told = (
             f"{shift.length_px:.1f} px{way} (spread {shift.spread_px:.1f} px; "
             f"{shift.confidence:.0%} of {shift.votes} places agree)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from geochange.cli.lazy import lazy_group
+from geochange.cli.lazy_groups import lazy_group
 
 COMMANDS = {
     "check": (

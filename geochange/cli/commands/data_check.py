@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from geochange.cli.folder import Folder
-from geochange.cli.rerun import AFRESH, again
-from geochange.cli.screen import screen
+from geochange.cli.folder_type import Folder
+from geochange.cli.progress_display import screen
+from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 from geochange.cli.tables import titled_table
 from geochange.files.atomic import write_text
 from geochange.files.output_paths import check_target
@@ -47,7 +47,7 @@ def check(root: Path, layout: str, bands: str | None, file: Path | None, quiet: 
     # Imported after the checks: rasterio loads slower than a refusal may take.
     from geochange.dataset import survey
 
-    with again(AFRESH), screen(quiet, log_json=False) as report:
+    with with_hint(RESTART_HINT), screen(quiet, log_json=False) as report:
         found = survey(root, layout=layout, bands=bands, progress=report)
     if file is not None:
         write_text(file, json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from geochange.cli.folder import Folder
+from geochange.cli.folder_type import Folder
 from geochange.cli.options import options_of
-from geochange.cli.rerun import AFRESH, again
-from geochange.cli.screen import closing_table, screen
+from geochange.cli.progress_display import closing_table, screen
+from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 from geochange.config.cut import CutOptions
 
 
@@ -43,7 +43,7 @@ def chips(before: str, after: str, labels: str, out: Path, quiet: bool, **option
     # Imported after the checks: rasterio loads slower than a refusal may take.
     from geochange.workflows.cut_chips import cut
 
-    with again(AFRESH), screen(quiet, log_json=False) as report:
+    with with_hint(RESTART_HINT), screen(quiet, log_json=False) as report:
         done = cut(before, after, labels, out, report, **options)
     if quiet:
         return

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from geochange.cli.folder import Folder
-from geochange.cli.rerun import AFRESH, again
+from geochange.cli.folder_type import Folder
+from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 
 
 @click.command(epilog="Example: geochange data index SYSU-CD")
@@ -31,7 +31,7 @@ def index(root: Path, layout: str, quiet: bool) -> None:
         raise InputError(
             f"{root}: holds no folders of chips to list; it needs train/, val/ or test/"
         )
-    with again(AFRESH):
+    with with_hint(RESTART_HINT):
         chips = {split: records_of(root, split, layout) for split in splits}
         write_lists({root / f"{split}.txt": chips[split] for split in splits}, root)
     if not quiet:

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from geochange.cli.folder import Folder
-from geochange.cli.rerun import AFRESH, again
+from geochange.cli.folder_type import Folder
+from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 
 CONFIG = click.Path(readable=False, path_type=Path, dir_okay=False)
 
@@ -30,19 +30,19 @@ def planted(root: Path, sheet: Path, config: Path | None, quiet: bool, **given: 
     scenes/SET/CLASS/*.jpg; each of them is optional. A row shows before, after and label.
     """
     from geochange.config import TrainOptions
-    from geochange.config.files import read_options
-    from geochange.files.sidecars import refuse_others
-    from geochange.trainer.recipe import planted_of
-    from geochange.training.planting.contact import write_contact
+    from geochange.config.yaml_files import read_options
+    from geochange.files.report_files import refuse_foreign_image
+    from geochange.trainer.recipe import planted_source_of
+    from geochange.training.planting.pair_sheet import write_pair_sheet
 
-    refuse_others(sheet, "--sheet")
+    refuse_foreign_image(sheet, "--sheet")
     options = read_options(TrainOptions, config, {}) if config else TrainOptions()
     options = options.model_copy(update={"seed": given["seed"]})
-    source = planted_of(options, root, kept_out=given["kept_out"])
+    source = planted_source_of(options, root, kept_out=given["kept_out"])
     count = given["count"]
-    with again(AFRESH):
+    with with_hint(RESTART_HINT):
         chips = [source[number] for number in range(count)]
-        write_contact(sheet, chips)
+        write_pair_sheet(sheet, chips)
     if not quiet:
         share = sum(float((chip.label == 1).mean()) for chip in chips if chip.label is not None)
         click.echo(f"{sheet}  {count} pairs, {share / count:.1%} of their pixels changed")

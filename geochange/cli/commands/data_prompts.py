@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geochange.cli.folder import Folder
-from geochange.cli.screen import closing_table, say_json, screen
+from geochange.cli.folder_type import Folder
+from geochange.cli.progress_display import closing_table, say_json, screen
 from geochange.errors import InputError, OptionError
 from geochange.models.weights.locate import clip_file
 
@@ -52,10 +52,10 @@ def prompts(root: Path, quiet: bool, log_json: bool, **given: Any) -> None:
     sources = _sources(root, given["splits"], given["layout"], given["bands"])
     # Imported after the checks: torch loads slower than a refusal may take.
     from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_vocabulary
-    from geochange.trainer.prompting import Prompter
+    from geochange.trainer.prompting import ChipNamer
 
     names = read_vocabulary(vocabulary) if vocabulary else None
-    prompter = Prompter(clip or DEFAULT_CLIP, names, given["device"], given["batch"])
+    prompter = ChipNamer(clip or DEFAULT_CLIP, names, given["device"], given["batch"])
     stored = {
         split: prompter.stored(source, root, split) is not None for split, source in sources.items()
     }

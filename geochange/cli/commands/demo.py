@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from geochange.cli.commands.run import WEIGHTS, announce
-from geochange.cli.screen import demo_table, screen
+from geochange.cli.commands.run import WEIGHTS, show_result
+from geochange.cli.progress_display import demo_table, screen
 
 
 @click.command(epilog="Example: geochange demo --out demo")
@@ -44,7 +44,7 @@ def demo(out: Path, size: int, seed: int, quiet: bool, log_json: bool) -> None:
         click.echo(f"Making a landscape of {size} x {size} pixels in {out}/ ...", err=True)
     with screen(quiet, log_json, WEIGHTS) as report:
         shown = run_demo(out, size, seed, report)
-    announce(shown.result, quiet, log_json)
+    show_result(shown.result, quiet, log_json)
     if not quiet:
         demo_table(shown.scores, shown.true_share)
         click.echo("In QGIS: Project > Open From > GeoPackage, project changes of that file")

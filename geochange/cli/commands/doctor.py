@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from geochange.cli.screen import say_json
+from geochange.cli.progress_display import say_json
 from geochange.errors import RunError
 
 if TYPE_CHECKING:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geochange.cli.evaluation_tables import show_comparison, show_evaluation
-from geochange.cli.folder import Folder
-from geochange.cli.options import options_of, said
-from geochange.cli.rerun import AFRESH, again
-from geochange.cli.screen import say_json, screen
+from geochange.cli.folder_type import Folder
+from geochange.cli.options import given_options, options_of
+from geochange.cli.progress_display import say_json, screen
+from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 from geochange.config import CompareOptions, EvaluateOptions
 from geochange.errors import InputError, OptionError, OutputError
-from geochange.files.archives import file_behind, gdal_name
+from geochange.files.archives import file_on_disk, gdal_name
 from geochange.files.atomic import write_text
-from geochange.files.output_paths import check_folder, check_target, refuse_inputs
-from geochange.files.sidecars import refuse_others
+from geochange.files.output_paths import check_folder, check_target, refuse_same_as_input
+from geochange.files.report_files import refuse_foreign_image
 from geochange.models import check_name
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def evaluate(
     FOUND and REFERENCE are files of polygons (.gpkg, .geojson, .fgb, .shp, .kml and others). They
     are compared on the grid of the run that wrote FOUND, pixel by pixel and polygon by polygon.
     """
-    chosen = set(said(given))
+    chosen = set(given_options(given))
     # Behind --help: a library of polygons takes a moment.
     from geochange.vector.files.formats import is_vector
 
@@ -93,7 +93,9 @@ def evaluate(
     files = {"json": json_file, "csv": given["csv"], "plots": given["plots"]}
     _check_files(files)
     for name in ("json", "csv"):
-        refuse_inputs(f"--{name}", files[name], [subject, values["vocabulary"], values["clip"]])
+        refuse_same_as_input(
+            f"--{name}", files[name], [subject, values["vocabulary"], values["clip"]]
+        )
     _measure(subject, truth, values, files, (quiet, given["log_json"]))
 
 
@@ -108,7 +110,7 @@ def _check_polygons(found: Path, reference: Path, chosen: set[str], json_file: P
             )
         if not exists(path):
             raise InputError(f"{path}: no such file; check the path")
-        refuse_inputs("--json", json_file, [file_behind(path)])
+        refuse_same_as_input("--json", json_file, [file_on_disk(path)])
     if extra := sorted(chosen & _OF_CHIPS):
         raise OptionError(f"--{extra[0]} is for models and chips; leave it out to compare polygons")
     _check_file("json", json_file, ".json")
@@ -142,7 +144,7 @@ def _check_files(files: Mapping[str, Path | None]) -> None:
     check_folder(plots / "worst.png" if plots.is_dir() else plots)
     for name in ("reliability.png", "worst.png"):
         if plots.is_dir():
-            refuse_others(plots / name, "--plots")
+            refuse_foreign_image(plots / name, "--plots")
 
 
 def _check_file(name: str, path: Path | None, suffix: str) -> None:
@@ -165,7 +167,7 @@ def _measure(
 
     quiet, log_json = silence
     worst = WORST if files["plots"] else 0
-    with again(AFRESH), screen(quiet, log_json) as report:
+    with with_hint(RESTART_HINT), screen(quiet, log_json) as report:
         found = measure(model, root, report, worst=worst, **values)
     writers = {"json": found.write_json, "csv": found.write_csv, "plots": found.write_plots}
     for name, path in files.items():
@@ -175,7 +177,7 @@ def _measure(
         say_json("result", **found.to_json())
     elif not quiet:
         show_evaluation(found)
-        _say_files(files)
+        _show_written_files(files)
 
 
 def _compare(
@@ -190,7 +192,7 @@ def _compare(
     from geochange.workflows.compare import compare
 
     quiet, log_json = silence
-    with again(AFRESH):
+    with with_hint(RESTART_HINT):
         comparison = compare(
             found,
             reference,
@@ -199,10 +201,12 @@ def _compare(
             extent=options.extent,
             within=Path(gdal_name(options.within)) if options.within else None,
         )
-    _tell(comparison, json_file, quiet, log_json)
+    _show_comparison(comparison, json_file, quiet, log_json)
 
 
-def _tell(comparison: Comparison, json_file: Path | None, quiet: bool, log_json: bool) -> None:
+def _show_comparison(
+    comparison: Comparison, json_file: Path | None, quiet: bool, log_json: bool
+) -> None:
     if json_file is not None:
         text = json.dumps(comparison.to_json(), indent=2, ensure_ascii=False)
         write_text(json_file, text + "\n")
@@ -210,10 +214,10 @@ def _tell(comparison: Comparison, json_file: Path | None, quiet: bool, log_json:
         say_json("result", **comparison.to_json())
     elif not quiet:
         show_comparison(comparison)
-        _say_files({"json": json_file})
+        _show_written_files({"json": json_file})
 
 
-def _say_files(files: Mapping[str, Path | None]) -> None:
+def _show_written_files(files: Mapping[str, Path | None]) -> None:
     # Outside the table, which would cut a long path.
     for name, path in files.items():
         if path is not None:

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from geochange.cli.options import options_of
-from geochange.cli.rerun import AFRESH, again
-from geochange.cli.screen import closing_table, say_json, screen
+from geochange.cli.progress_display import closing_table, say_json, screen
+from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 from geochange.config import PolygonizeOptions
 from geochange.formatting import area
 
@@ -37,7 +37,7 @@ def polygonize(raster: str, out: Path | None, quiet: bool, log_json: bool, **opt
     """
     from geochange.workflows.polygonize import polygonize as draw_again
 
-    with again(AFRESH), screen(quiet, log_json, {"polygons": 1.0}) as report:
+    with with_hint(RESTART_HINT), screen(quiet, log_json, {"polygons": 1.0}) as report:
         drawn = draw_again(raster, out, report, **options)
     if log_json:
         say_json(

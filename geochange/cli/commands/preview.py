@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from geochange.cli.rerun import AFRESH, again
+from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 
 
 @click.command(
@@ -44,7 +44,7 @@ def preview(
     """
     from geochange.workflows.preview import preview as draw
 
-    with again(AFRESH):
+    with with_hint(RESTART_HINT):
         picture = draw(changes, out, (rasters["before"], rasters["after"]), number, size)
     if not quiet:
         click.echo(f"picture  {picture}")

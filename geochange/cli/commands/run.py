@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geochange.cli.options import GroupedCommand, options_of, said
-from geochange.cli.screen import closing_table, say_json, screen
+from geochange.cli.options import GroupedCommand, given_options, options_of
+from geochange.cli.progress_display import closing_table, say_json, screen
 from geochange.config import RunOptions
 from geochange.formatting import area, duration
-from geochange.running.disk_space import as_gb
+from geochange.running.disk_space import size_text
 from geochange.workflows.preflight import check_run
 
 if TYPE_CHECKING:
@@ -56,21 +56,21 @@ def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **optio
     is given again.
     """
     dry_run = options.pop("dry_run")
-    checked = check_run(before, after, out, RunOptions.parse(said(options)))
+    checked = check_run(before, after, out, RunOptions.parse(given_options(options)))
     if dry_run:
         from geochange.workflows.dry_run import estimate_run
 
-        foretell(estimate_run(checked), log_json)
+        show_dry_run(estimate_run(checked), log_json)
         return
     # Imported after the checks: torch loads slower than a refusal may take.
     from geochange.workflows.detect import run as run_checked
 
     with screen(quiet, log_json, WEIGHTS) as report:
         result = run_checked(checked, report)
-    announce(result, quiet, log_json)
+    show_result(result, quiet, log_json)
 
 
-def foretell(rehearsal: DryRun, log_json: bool) -> None:
+def show_dry_run(rehearsal: DryRun, log_json: bool) -> None:
     """Show what a run would take."""
     if log_json:
         say_json("plan", **asdict(rehearsal))
@@ -80,14 +80,14 @@ def foretell(rehearsal: DryRun, log_json: bool) -> None:
         "common ground": f"{width:,} x {height:,} px",
         "tiles": f"{rehearsal.tiles:,} in {rehearsal.blocks:,} blocks",
         "on": f"{rehearsal.device}, {rehearsal.threads} threads",
-        "memory": as_gb(rehearsal.memory_bytes),
-        "temporary disk": as_gb(rehearsal.disk_bytes),
+        "memory": size_text(rehearsal.memory_bytes),
+        "temporary disk": size_text(rehearsal.disk_bytes),
         "time": duration(rehearsal.seconds),
     }
     closing_table(rows, "What the run would take")
 
 
-def announce(result: Result, quiet: bool, log_json: bool) -> None:
+def show_result(result: Result, quiet: bool, log_json: bool) -> None:
     """Show what was found and where it is."""
     if log_json:
         say_json(

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geochange.cli.folder import Folder
-from geochange.cli.rerun import again
-from geochange.cli.screen import closing_table, say_json, screen
+from geochange.cli.folder_type import Folder
+from geochange.cli.progress_display import closing_table, say_json, screen
+from geochange.cli.rerun_hints import with_hint
 from geochange.config import TrainOptions
-from geochange.config.files import parse_setting, read_options, write_out
+from geochange.config.yaml_files import parse_setting, read_options, to_yaml
 
 if TYPE_CHECKING:
     from geochange.workflows.train import Trained
 
-RESUME = "add --resume to go on where it was"
+RESUME_HINT = "add --resume to go on where it was"
 """The hint after an interruption; harmless where nothing was saved yet."""
 
 
@@ -59,14 +59,14 @@ def train(
     """
     options = _read(config, given["data"], given["start"], given["settings"])
     if show:
-        click.echo(write_out(options), nl=False)
+        click.echo(to_yaml(options), nl=False)
         return
     from geochange.workflows.train import (
         train as learn,  # torch: only after the options are checked
     )
 
     log_json = given["log_json"]
-    with again(RESUME), screen(quiet, log_json) as report:
+    with with_hint(RESUME_HINT), screen(quiet, log_json) as report:
         trained = learn(options, out or Path("runs") / config.stem, resume=resume, watch=report)
     if trained.first:
         _announce(trained, quiet, log_json)

@@ -10,21 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geochange.cli.folder import Folder
+from geochange.cli.folder_type import Folder
 from geochange.cli.onnx_tables import onnx_rows, onnx_values, probe_onnx, write_description
-from geochange.cli.rerun import AFRESH, again
-from geochange.cli.screen import screen
+from geochange.cli.progress_display import screen
+from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 from geochange.cli.tables import print_grid
-from geochange.cli.weights_tables import describe, in_a_line, refusing, rows_of, title_of
+from geochange.cli.weights_tables import describe, naming_the_file, rows_of, summary_line, title_of
 from geochange.errors import InputError, OptionError, OutputError
-from geochange.files.atomic import part_of
+from geochange.files.atomic import temporary_name
 from geochange.files.output_paths import check_target
 from geochange.formatting import printable
-from geochange.models.weights.locate import FOLDER, ONNX, list_weights, locate, weights_folder
+from geochange.models.weights.locate import (
+    FOLDER_ENV,
+    ONNX,
+    list_weights,
+    locate_weights,
+    weights_folder,
+)
 from geochange.workflows.export_network import ExportOptions, check_export, export_network
 
 if TYPE_CHECKING:
-    from geochange.models.weights.card import Card
+    from geochange.models.weights.model_card import Card
 
 
 @click.group(epilog="Start with: geochange weights list   or: geochange weights show model.pth")
@@ -50,7 +56,7 @@ def show(file: str, as_json: bool, write: bool) -> None:
     noise tell; what is guessed must be checked.
     """
     if Path(file).suffix == ONNX:
-        with refusing(locate(file)):
+        with naming_the_file(locate_weights(file)):
             probed = probe_onnx(file)
         described, rows = onnx_values(probed), onnx_rows(probed)
         if write:
@@ -63,10 +69,10 @@ def show(file: str, as_json: bool, write: bool) -> None:
     if as_json:
         click.echo(json.dumps(described, ensure_ascii=False))
     else:
-        print_grid(_on_lines(rows))
+        print_grid(_single_lines(rows))
 
 
-def _of_our_own(command: Callable[..., None]) -> Callable[..., None]:
+def _write_options(command: Callable[..., None]) -> Callable[..., None]:
     """The arguments and options of commands that write checkpoints."""
     half = click.option("--half", is_flag=True, help="in float16: half the size, nearly one answer")
     threshold = click.option(
@@ -80,7 +86,7 @@ def _of_our_own(command: Callable[..., None]) -> Callable[..., None]:
 @weights.command(epilog="Example: geochange weights convert best.pth changeclip-rn50.safetensors")
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT", type=click.Path(readable=False, path_type=Path))
-@_of_our_own
+@_write_options
 def convert(source: str, target: Path, half: bool, threshold: float | None) -> None:
     """Convert a ChangeCLIP checkpoint to our format.
 
@@ -90,14 +96,14 @@ def convert(source: str, target: Path, half: bool, threshold: float | None) -> N
     """
     target = target.expanduser()
     _check_target(target)
-    path = locate(source)
-    _check_apart(path, target)
+    path = locate_weights(source)
+    _check_not_source(path, target)
     # Imported after the checks: torch loads slower than a refusal may take.
     from geochange.models.weights.convert import convert as rewrite
 
-    with again(AFRESH), refusing(path):
+    with with_hint(RESTART_HINT), naming_the_file(path):
         card = rewrite(path, target, half=half, threshold=threshold)
-    _say_written(target, card)
+    _show_written(target, card)
 
 
 @weights.command(
@@ -105,7 +111,7 @@ def convert(source: str, target: Path, half: bool, threshold: float | None) -> N
 )
 @click.argument("sources", metavar="IN...", nargs=-1, required=True)
 @click.argument("target", metavar="OUT", type=click.Path(readable=False, path_type=Path))
-@_of_our_own
+@_write_options
 def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float | None) -> None:
     """Write the mean of several states of one network, which is often better than each of them.
 
@@ -116,15 +122,15 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
         raise OptionError("a mean needs two files or more; name two states of a network, then OUT")
     target = target.expanduser()
     _check_target(target)
-    paths = [locate(source) for source in sources]
+    paths = [locate_weights(source) for source in sources]
     for path in paths:
-        _check_apart(path, target)
+        _check_not_source(path, target)
     # Imported after the checks, as above.
     from geochange.models.weights.convert import average as write_mean
 
-    with again(AFRESH):
+    with with_hint(RESTART_HINT):
         card = write_mean(paths, target, half=half, threshold=threshold)
-    _say_written(target, card)
+    _show_written(target, card)
 
 
 @weights.command(
@@ -133,7 +139,7 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
 @click.argument("source", metavar="IN")
 @click.argument("land", metavar="LAND")
 @click.argument("target", metavar="OUT", type=click.Path(readable=False, path_type=Path))
-@_of_our_own
+@_write_options
 @click.option(
     "--weigh",
     type=Folder(),
@@ -152,17 +158,17 @@ def join(
     """
     target = target.expanduser()
     _check_target(target)
-    paths = locate(source), locate(land)
+    paths = locate_weights(source), locate_weights(land)
     for path in paths:
-        _check_apart(path, target)
+        _check_not_source(path, target)
     # Imported after the checks, as above.
-    from geochange.models.weights.convert import join as write_joined
-    from geochange.trainer.weighing import weighed
+    from geochange.models.weights.convert import join_land_network as write_joined
+    from geochange.trainer.second_opinion_pairs import with_second_opinion
 
-    with again(AFRESH), screen(quiet=weigh is None, log_json=False) as watch:
-        then = None if weigh is None else partial(weighed, root=weigh, watch=watch)
+    with with_hint(RESTART_HINT), screen(quiet=weigh is None, log_json=False) as watch:
+        then = None if weigh is None else partial(with_second_opinion, root=weigh, watch=watch)
         card = write_joined(*paths, target, half=half, threshold=threshold, then=then)
-    _say_written(target, card)
+    _show_written(target, card)
 
 
 @weights.command(epilog="Example: geochange weights export changeclip-small changeclip.onnx")
@@ -192,10 +198,10 @@ def export(source: str, target: Path, **options: Any) -> None:
     """
     target = target.expanduser()
     _check_target(target, ONNX)
-    path = locate(source)
-    _check_apart(path, target)
+    path = locate_weights(source)
+    _check_not_source(path, target)
     check_export(target)
-    with again(AFRESH), refusing(path):
+    with with_hint(RESTART_HINT), naming_the_file(path):
         done = export_network(source, target, ExportOptions(**options))
     click.echo(
         f"{target}: opset {done.opset}, {done.operators:,} operators, {done.megabytes:,.0f} MB, its "
@@ -224,15 +230,15 @@ def calibrate(source: str, data: Path, target: Path, diagram: Path | None) -> No
     """
     target = target.expanduser()
     _check_target(target)
-    path = locate(source)
-    _check_apart(path, target)
+    path = locate_weights(source)
+    _check_not_source(path, target)
     if diagram is not None:
         check_target(diagram.expanduser())
     # Imported after the checks, as above.
     from geochange.training.metrics.reliability_plots import write_reliability
     from geochange.workflows.calibrate import calibrate as fit
 
-    with again(AFRESH), screen(quiet=False, log_json=False) as watch:
+    with with_hint(RESTART_HINT), screen(quiet=False, log_json=False) as watch:
         found = fit(path, target, data, watch=watch)
         if diagram is not None:
             write_reliability(diagram.expanduser(), found.near, of="polygons")
@@ -241,7 +247,7 @@ def calibrate(source: str, data: Path, target: Path, diagram: Path | None) -> No
     click.echo(f"{target}: {target.stat().st_size / 1e6:,.0f} MB")
 
 
-def _say_written(target: Path, card: Card) -> None:
+def _show_written(target: Path, card: Card) -> None:
     click.echo(f"{target}: {title_of(card)}, {target.stat().st_size / 1e6:,.0f} MB")
 
 
@@ -250,16 +256,18 @@ def list_command() -> None:
     """List the weights in the folder GEOCHANGE_WEIGHTS."""
     folder = weights_folder()
     if folder is None:
-        click.echo(f"{FOLDER} is not set; name your folder of weights: export {FOLDER}=~/weights")
+        click.echo(
+            f"{FOLDER_ENV} is not set; name your folder of weights: export {FOLDER_ENV}=~/weights"
+        )
     elif not folder.is_dir():
-        raise InputError(f"{FOLDER}={folder}: no such folder; create it, or name another one")
+        raise InputError(f"{FOLDER_ENV}={folder}: no such folder; create it, or name another one")
     elif not (files := list_weights()):
         click.echo(f"No weights (.pt, .pth, .bin, .safetensors or .onnx) in {folder}.")
     else:
-        print_grid(_on_lines({path.name: in_a_line(path) for path in files}))
+        print_grid(_single_lines({path.name: summary_line(path) for path in files}))
 
 
-def _on_lines(rows: Mapping[str, str]) -> dict[str, str]:
+def _single_lines(rows: Mapping[str, str]) -> dict[str, str]:
     """Rows whose texts, which come from files, are each on one line."""
     return {printable(name): printable(value) for name, value in rows.items()}
 
@@ -270,8 +278,8 @@ def _check_target(target: Path, suffix: str = ".safetensors") -> None:
     check_target(target)
 
 
-def _check_apart(source: Path, target: Path) -> None:
+def _check_not_source(source: Path, target: Path) -> None:
     """Refuse to overwrite IN, also by the temporary name of OUT."""
-    for taken in (target, part_of(target)):
+    for taken in (target, temporary_name(target)):
         if taken.exists() and taken.samefile(source):
             raise OutputError(f"{target}: would overwrite the input {source}; give another name")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from geochange.landscape.plan.draft import Draft, LandSquare
-from geochange.landscape.plan.things import Pond, Road, Wood
+from geochange.landscape.plan.plan_objects import Pond, Road, Wood
 from geochange.landscape.shapes import Points, blob
 
 ASPHALT = (124, 123, 124)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from shapely import Polygon
 
-from geochange.landscape.plan.things import Building, Plot, Pond, Road, Slab, Wood
+from geochange.landscape.plan.plan_objects import Building, Plot, Pond, Road, Slab, Wood
 from geochange.landscape.shapes import ribbon
 
 

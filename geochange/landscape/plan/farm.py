@@ -7,7 +7,7 @@ import numpy as np
 from geochange.landscape.plan.countryside import GRAVEL, TRACK_HALF_PX
 from geochange.landscape.plan.draft import Draft, LandSquare
 from geochange.landscape.plan.house import car, dwelling
-from geochange.landscape.plan.things import Building, Road, Slab, Stands
+from geochange.landscape.plan.plan_objects import Building, Road, Slab, Stands
 from geochange.landscape.shapes import Box, Points
 
 CONCRETE = (178, 174, 166)

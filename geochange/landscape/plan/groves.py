@@ -7,7 +7,7 @@ import shapely
 from shapely import Polygon
 
 from geochange.landscape.plan.countryside import RIVER_HALF_PX
-from geochange.landscape.plan.things import Plan
+from geochange.landscape.plan.plan_objects import Plan
 from geochange.landscape.shapes import Points, densify
 
 PITCH_PX = 9.0
@@ -35,7 +35,7 @@ def forest(outline: Polygon, rng: np.random.Generator) -> Points:
     return stack_spots(rows, cols, np.clip(radius_px, 3.5, 12), needle)
 
 
-def along(path: Points, rng: np.random.Generator) -> Points:
+def trees_along(path: Points, rng: np.random.Generator) -> Points:
     """Trees and bushes on both banks of a river, in loose groups."""
     track = densify(path, 6.0)
     group = np.sin(np.arange(len(track)) / 9 + rng.uniform(0, 6))
@@ -48,7 +48,7 @@ def along(path: Points, rng: np.random.Generator) -> Points:
     )
 
 
-def around(outline: Polygon, rng: np.random.Generator) -> Points:
+def trees_around(outline: Polygon, rng: np.random.Generator) -> Points:
     """A few trees round a pond, well off the water."""
     ring = np.asarray(outline.buffer(18).exterior.coords)
     ring = ring[rng.random(len(ring)) < 0.11]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from geochange.landscape.plan.draft import Draft
-from geochange.landscape.plan.things import Building, Plot, Slab, Stands
+from geochange.landscape.plan.plan_objects import Building, Plot, Slab, Stands
 from geochange.landscape.render.canvas import Colour
 from geochange.landscape.shapes import Box
 
@@ -122,14 +122,16 @@ def add_garden(draft: Draft, plot: Plot, rng: np.random.Generator) -> None:
     for chance, along_px, inset_px, layers in GARDEN:
         if rng.random() < chance:
             for half_sides_px, colour in layers:
-                place = behind(plot, side * along_px, inset_px, half_sides_px)
+                place = box_behind(plot, side * along_px, inset_px, half_sides_px)
                 draft.slabs.append(Slab(place, colour))
     if rng.random() < 0.5:
-        shed = behind(plot, side * (plot.box.half_along_px - 6), 6.0, (4.5, 3.5))
+        shed = box_behind(plot, side * (plot.box.half_along_px - 6), 6.0, (4.5, 3.5))
         draft.buildings.append(Building(shed, 4.5, 0.35, False, (142, 122, 102)))
 
 
-def behind(plot: Plot, along_px: float, inset_px: float, half_sides_px: tuple[float, float]) -> Box:
+def box_behind(
+    plot: Plot, along_px: float, inset_px: float, half_sides_px: tuple[float, float]
+) -> Box:
     """A box in the back of a plot, inset_px from its far edge."""
     across_px = -plot.street * (plot.box.half_across_px - inset_px)
     return plot.box.inner(along_px, across_px, half_sides_px)

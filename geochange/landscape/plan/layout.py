@@ -16,14 +16,14 @@ from geochange.landscape.plan.countryside import (
     river,
 )
 from geochange.landscape.plan.draft import Draft, LandSquare
-from geochange.landscape.plan.things import Plan
-from geochange.landscape.plan.village import settle
+from geochange.landscape.plan.plan_objects import Plan
+from geochange.landscape.plan.village import add_village
 from geochange.landscape.shapes import Points, ribbon
 
 PARISH_PX = 1536
 
 
-def lay_out(size_px: int, seed: int) -> Plan:
+def plan_landscape(size_px: int, seed: int) -> Plan:
     """The plan of a square picture, the same for the same seed."""
     rng = np.random.default_rng([seed, size_px])
     count = max(1, round(size_px / PARISH_PX))
@@ -37,18 +37,18 @@ def lay_out(size_px: int, seed: int) -> Plan:
     draft.claims.extend(ribbon(path, RIVER_HALF_PX + 4) for path in rivers)
     for row, road in zip(starts, main_roads, strict=True):
         for col in starts:
-            furnish(draft, LandSquare(row, col, span_px, rng), road.path)
-    return finish(draft, rivers, size_px, seed)
+            fill_parish(draft, LandSquare(row, col, span_px, rng), road.path)
+    return complete_plan(draft, rivers, size_px, seed)
 
 
-def furnish(draft: Draft, parish: LandSquare, main_path: Points) -> None:
+def fill_parish(draft: Draft, parish: LandSquare, main_path: Points) -> None:
     """Fill one parish: first what cannot move, then what settles round it."""
     add_pond(draft, parish)
-    settle(draft, parish, main_path)
+    add_village(draft, parish, main_path)
     add_woods(draft, parish)
 
 
-def finish(draft: Draft, rivers: tuple[Points, ...], size_px: int, seed: int) -> Plan:
+def complete_plan(draft: Draft, rivers: tuple[Points, ...], size_px: int, seed: int) -> Plan:
     """Freeze a draft."""
     return Plan(
         size_px=size_px,

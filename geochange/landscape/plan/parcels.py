@@ -11,7 +11,7 @@ from shapely import LineString, Polygon, box
 from shapely.affinity import rotate
 from shapely.ops import split
 
-from geochange.landscape.plan.things import Plan
+from geochange.landscape.plan.plan_objects import Plan
 from geochange.landscape.render.noise import Floats
 from geochange.landscape.shapes import pixels_of
 
@@ -32,14 +32,14 @@ class Parcels:
     outlines: tuple[Polygon, ...]
 
 
-def divide(plan: Plan) -> Parcels:
+def divide_into_fields(plan: Plan) -> Parcels:
     """Cut the land into fields, then part them where a road or a river runs through."""
     rng = plan.stream(1)
     size_px = plan.size_px
     land = rotate(
         box(-0.2 * size_px, -0.2 * size_px, 1.2 * size_px, 1.2 * size_px), LAY_OF_THE_LAND_DEG
     )
-    outlines = tuple(cut(land, rng))
+    outlines = tuple(cut_field(land, rng))
     label = np.zeros((size_px, size_px), np.int32)
     for number, outline in enumerate(outlines):
         label[pixels_of(outline, label.shape)] = number
@@ -48,7 +48,7 @@ def divide(plan: Plan) -> Parcels:
     return Parcels(label, border_distance(label), along.astype(np.float32), outlines)
 
 
-def cut(land: Polygon, rng: np.random.Generator) -> list[Polygon]:
+def cut_field(land: Polygon, rng: np.random.Generator) -> list[Polygon]:
     """Halve a polygon across its longer side until the pieces are fields."""
     if land.area < FIELD_PX2 * rng.uniform(0.7, 1.7):
         return [land]
@@ -59,7 +59,9 @@ def cut(land: Polygon, rng: np.random.Generator) -> list[Polygon]:
     y = centre.y - share * reach * np.cos(angle_rad)
     ray = 4 * reach * np.array([np.cos(angle_rad), np.sin(angle_rad)])
     pieces = split(land, LineString([(x - ray[0], y - ray[1]), (x + ray[0], y + ray[1])])).geoms
-    return [field for piece in pieces if isinstance(piece, Polygon) for field in cut(piece, rng)]
+    return [
+        field for piece in pieces if isinstance(piece, Polygon) for field in cut_field(piece, rng)
+    ]
 
 
 def long_side_rad(outline: Polygon) -> float:

@@ -11,14 +11,14 @@ from shapely import Polygon
 
 from geochange.landscape.plan.countryside import RIVER_HALF_PX
 from geochange.landscape.plan.groves import (
-    along,
-    around,
     forest,
     garden,
     hedgerow,
     lone_trees,
+    trees_along,
+    trees_around,
 )
-from geochange.landscape.plan.things import Plan
+from geochange.landscape.plan.plan_objects import Plan
 from geochange.landscape.shapes import Points, ribbon
 
 
@@ -40,20 +40,20 @@ class Trees:
     felled: NDArray[np.bool_]
 
 
-def grow(plan: Plan, outlines: tuple[Polygon, ...]) -> Trees:
+def plan_trees(plan: Plan, outlines: tuple[Polygon, ...]) -> Trees:
     """Every tree of the plan; outlines: the fields, some of whose sides carry hedges."""
     rng = plan.stream(4)
     groves = [forest(wood.outline, rng) for wood in plan.woods]
-    groves += [along(path, rng) for path in plan.rivers]
-    groves += [around(pond.outline, rng) for pond in plan.ponds]
+    groves += [trees_along(path, rng) for path in plan.rivers]
+    groves += [trees_around(pond.outline, rng) for pond in plan.ponds]
     groves += [hedgerow(outline, rng) for outline in outlines if rng.random() < 0.5]
     groves += [garden(plot.box.outline(), rng) for plot in plan.plots if not plot.rough]
     groves.append(lone_trees(plan, rng))
     spots = np.concatenate(groves)
-    return characterise(spots[on_free_ground(spots, plan)], plan, rng)
+    return describe_trees(spots[on_free_ground(spots, plan)], plan, rng)
 
 
-def characterise(spots: Points, plan: Plan, rng: np.random.Generator) -> Trees:
+def describe_trees(spots: Points, plan: Plan, rng: np.random.Generator) -> Trees:
     """Give each (row, col, radius, needle) spot its own height and colour."""
     rows, cols, radius_px, needle = spots.T
     felled = np.zeros(len(spots), bool)

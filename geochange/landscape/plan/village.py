@@ -10,7 +10,7 @@ from geochange.landscape.plan.countryside import MAIN_HALF_PX, add_ride
 from geochange.landscape.plan.draft import Draft, LandSquare
 from geochange.landscape.plan.farm import add_farm
 from geochange.landscape.plan.house import add_church, add_house
-from geochange.landscape.plan.things import Plot, Road, Stands
+from geochange.landscape.plan.plan_objects import Plot, Road, Stands
 from geochange.landscape.shapes import Box, Points, densify
 
 STREET = (140, 138, 136)
@@ -24,7 +24,7 @@ PLOT_DEPTH_PX = 54
 FRONTAGE_PX = 39
 
 
-def settle(draft: Draft, parish: LandSquare, main_path: Points) -> None:
+def add_village(draft: Draft, parish: LandSquare, main_path: Points) -> None:
     """Lay the streets of a parish, the new ones first, and line them with houses."""
     span_px = parish.span_px
     new_length_px = float(np.clip(0.19 * span_px, 146, 212))
@@ -35,18 +35,18 @@ def settle(draft: Draft, parish: LandSquare, main_path: Points) -> None:
     ]
     for road in (estate, *lanes):
         draft.add_road(road)
-    line_estate(draft, parish, estate)
+    add_estate(draft, parish, estate)
     add_farm(draft, parish, main_path)
     add_ride(draft, parish, main_path)
-    found_parish_church(draft, parish, main_path)
+    add_parish_church(draft, parish, main_path)
     for number, road in enumerate(lanes):
-        line_street(draft, parish, road, one_goes=number == 0)
+        add_street_houses(draft, parish, road, one_goes=number == 0)
     share = (main_path[:, 1] - parish.col) / span_px
     built_up = main_path[(share > 0.34) & (share < 0.76)]
-    line_street(draft, parish, Road(built_up, MAIN_HALF_PX, STREET))
+    add_street_houses(draft, parish, Road(built_up, MAIN_HALF_PX, STREET))
 
 
-def found_parish_church(draft: Draft, parish: LandSquare, main_path: Points) -> None:
+def add_parish_church(draft: Draft, parish: LandSquare, main_path: Points) -> None:
     """A church above the main road, between two lanes, where the land has room for one."""
     col = parish.col + CHURCH_SHARE * parish.span_px
     row = float(np.interp(col, main_path[:, 1], main_path[:, 0])) - 46
@@ -83,7 +83,7 @@ def plots_along(road: Road, first_px: float, frontage_px: float) -> Iterator[tup
             yield street_edge.inner(0, offset_px, half_sides_px), -side
 
 
-def line_estate(draft: Draft, parish: LandSquare, road: Road) -> None:
+def add_estate(draft: Draft, parish: LandSquare, road: Road) -> None:
     """New houses on building land that was already staked out at the first date."""
     for box, street_side in plots_along(road, first_px=MAIN_SETBACK_PX + 3, frontage_px=42):
         if draft.claim(box.outline(grow_px=-2)):
@@ -91,7 +91,7 @@ def line_estate(draft: Draft, parish: LandSquare, road: Road) -> None:
             add_house(draft, plot, parish.rng, Stands.NEW)
 
 
-def line_street(draft: Draft, parish: LandSquare, road: Road, one_goes: bool = False) -> None:
+def add_street_houses(draft: Draft, parish: LandSquare, road: Road, one_goes: bool = False) -> None:
     """Old houses wherever there is room; one_goes: the first of them is demolished."""
     rng = parish.rng
     for box, street_side in plots_along(road, MAIN_SETBACK_PX, FRONTAGE_PX + rng.uniform(-3, 5)):

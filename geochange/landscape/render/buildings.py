@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.landscape.plan.things import Building, Plan, Slab, Stands
+from geochange.landscape.plan.plan_objects import Building, Plan, Slab, Stands
 from geochange.landscape.render.canvas import Canvas
 from geochange.landscape.shapes import Box, Cover, cover_box
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from shapely import Polygon
 
-from geochange.landscape.plan.things import Plan
+from geochange.landscape.plan.plan_objects import Plan
 from geochange.landscape.render.canvas import Canvas
 from geochange.landscape.shapes import Box, cover_area, cover_box
 

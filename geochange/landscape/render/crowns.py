@@ -32,7 +32,7 @@ def paint_trees(canvas: Canvas, trees: Trees, autumn: float) -> None:
 def paint_crown(canvas: Canvas, trees: Trees, number: int, colour: NDArray[np.float32]) -> None:
     """One crown: a lobed dome, or a cone for a conifer, wherever it tops what is there."""
     row, col, radius_px = trees.rows[number], trees.cols[number], trees.radius_px[number]
-    window = window_round(row, col, radius_px * 1.3, canvas.extent)
+    window = window_around(row, col, radius_px * 1.3, canvas.extent)
     grain = canvas.grain[window]
     reach = (
         distance_from(row, col, window) / radius_px + RAGGED * grain + LOBED * canvas.mottle[window]
@@ -63,7 +63,7 @@ def distance_from(row: float, col: float, window: Window) -> Floats:
     return np.asarray(np.sqrt((down * down)[:, None] + right * right))
 
 
-def window_round(row: float, col: float, reach_px: float, extent: Extent) -> Window:
+def window_around(row: float, col: float, reach_px: float, extent: Extent) -> Window:
     """The pixels within reach of a place, clipped to the picture; empty when it lies outside."""
     spans = []
     for centre, limit in zip((row, col), extent, strict=True):

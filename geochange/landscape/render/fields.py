@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.landscape.plan.parcels import Parcels
-from geochange.landscape.plan.things import Plan
+from geochange.landscape.plan.plan_objects import Plan
 from geochange.landscape.render.canvas import Colour
 from geochange.landscape.render.noise import Floats, fractal_noise, line_noise
 
@@ -51,17 +51,17 @@ def paint_fields(plan: Plan, parcels: Parcels, autumn: float) -> Floats:
     """(row, col, 3) colour of the farmland at a date."""
     rng = plan.stream(2)
     count = len(parcels.along_rad)
-    crops = deal(count, rng)
+    crops = assign_crops(count, rng)
     own_tint = (rng.normal(0, 5, (count, 1)) + rng.normal(0, 2.5, (count, 3))).astype(np.float32)
     own_season = (rng.normal(0, 2.5, (count, 1)) + rng.normal(0, 1.2, (count, 3))).astype(
         np.float32
     )
-    base = np.array([dated(CROPS[crop], autumn) for crop in crops], np.float32)
+    base = np.array([crop_colour(CROPS[crop], autumn) for crop in crops], np.float32)
     colour = (base + own_tint + autumn * own_season)[parcels.label]
     across = across_rows(parcels)
-    factor = relief(parcels, crops, across, rng)
+    factor = field_relief(parcels, crops, across, rng)
     patches = fractal_noise(parcels.label.shape, rng, longest_px=260, shortest_px=3, slope=1.5)
-    strength = trait("patches", crops)[parcels.label] * patches
+    strength = crop_trait("patches", crops)[parcels.label] * patches
     # Thin growth lets the soil through: it reddens as it brightens.
     for band, share in enumerate((1.12, 0.95, 0.9)):
         colour[..., band] *= factor + share * strength
@@ -69,18 +69,18 @@ def paint_fields(plan: Plan, parcels: Parcels, autumn: float) -> Floats:
     return colour
 
 
-def deal(count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+def assign_crops(count: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """(field,) a crop for each, the common ones more often."""
     weights = np.array([5, 3, 3, 3, 2, 4, 3, 2, 2], float)
     return rng.choice(len(CROPS), size=count, p=weights / weights.sum())
 
 
-def dated(crop: Crop, autumn: float) -> Colour:
+def crop_colour(crop: Crop, autumn: float) -> Colour:
     """The crop's colour between summer (0) and autumn (1)."""
     return tuple(a + autumn * (b - a) for a, b in zip(crop.summer, crop.autumn, strict=True))
 
 
-def trait(name: str, crops: NDArray[np.intp]) -> Floats:
+def crop_trait(name: str, crops: NDArray[np.intp]) -> Floats:
     """(field,) one number of each field's crop."""
     return np.array([getattr(crop, name) for crop in CROPS], np.float32)[crops]
 
@@ -95,20 +95,20 @@ def across_rows(parcels: Parcels) -> Floats:
     return np.where(parcels.edge_px < HEADLAND_PX, parcels.edge_px + 9, across)
 
 
-def relief(
+def field_relief(
     parcels: Parcels, crops: NDArray[np.intp], across: Floats, rng: np.random.Generator
 ) -> Floats:
     """(row, col) brightness factor of rows, tractor lines, swaths and sowing streaks."""
     label = parcels.label
     factor = np.ones(label.shape, np.float32)
-    factor += trait("rows", crops)[label] * np.sin(
-        across * (2 * np.pi / trait("spacing_px", crops)[label])
+    factor += crop_trait("rows", crops)[label] * np.sin(
+        across * (2 * np.pi / crop_trait("spacing_px", crops)[label])
     )
     phase = np.mod(across, TRAM_SPACING_PX)
     wheels = np.exp(-(((np.abs(phase - 12) - 1.9) / 0.75) ** 2))
-    factor -= trait("trams", crops)[label] * wheels
+    factor -= crop_trait("trams", crops)[label] * wheels
     swath = np.tanh(4 * np.sin(across * (2 * np.pi / 13)))
-    factor += trait("mown", crops)[label] * swath
+    factor += crop_trait("mown", crops)[label] * swath
     streaks = line_noise(1 << 14, rng, smooth_px=2.0)
     factor += 0.022 * streaks[np.mod(across + 97 * label, 1 << 14).astype(np.intp)]
     return factor
@@ -119,5 +119,5 @@ def paint_margins(colour: Floats, parcels: Parcels, autumn: float, patches: Floa
     width_px = MARGIN_PX + 0.8 * patches
     alpha = np.clip(width_px - parcels.edge_px, 0, 1)
     here = np.nonzero(alpha)
-    grass = np.array(dated(MARGIN, autumn), np.float32) * (1 + 0.07 * patches[here])[:, None]
+    grass = np.array(crop_colour(MARGIN, autumn), np.float32) * (1 + 0.07 * patches[here])[:, None]
     colour[here] += alpha[here][:, None] * (grass - colour[here])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geochange.landscape.plan.things import Plan, Plot
+from geochange.landscape.plan.plan_objects import Plan, Plot
 from geochange.landscape.render.canvas import Canvas
 from geochange.landscape.shapes import Box, Cover, cover_box
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from geochange.landscape.plan.countryside import RIVER_HALF_PX
-from geochange.landscape.plan.things import Plan, Pond
+from geochange.landscape.plan.plan_objects import Plan, Pond
 from geochange.landscape.render.canvas import Canvas
 from geochange.landscape.render.noise import line_noise
 from geochange.landscape.shapes import Cover, Points, cover_area, cover_ribbon

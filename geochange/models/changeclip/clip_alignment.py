@@ -12,12 +12,12 @@ from torch.nn import functional as F
 
 from geochange.errors import OptionError
 from geochange.models.changeclip.image_tower import DenseAttentionPool, ResNetOptions
-from geochange.models.changeclip.layers import per_band
+from geochange.models.changeclip.layers import band_tensor
 from geochange.models.changeclip.variants import Variant
 from geochange.models.prompts import tokenise
 from geochange.models.weights.openclip import MEAN, STD, ClipShape, build_clip
 
-LARGEST_SCALE = 100.0
+MAX_LOGIT_SCALE = 100.0
 """The largest factor of cosines in the softmax, as in CLIP."""
 
 
@@ -77,12 +77,12 @@ class Aligner(nn.Module):
 
     def forward(self, pictures: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """(B, 3, S, S) RGB in 0-255 and (T, places) tokens -> (B, T) logits."""
-        mean, std = (per_band(numbers, pictures.device) for numbers in (MEAN, STD))
+        mean, std = (band_tensor(numbers, pictures.device) for numbers in (MEAN, STD))
         seen = F.normalize(self.network.visual((pictures / 255 - mean) / std).float(), dim=1)
         # Texts are short: bfloat16 gains nothing for them and costs time.
         with torch.autocast(pictures.device.type, enabled=False):
             told = self.network.encode_text(tokens, normalize=True)
-        scale = self.network.logit_scale.exp().clamp(max=LARGEST_SCALE)
+        scale = self.network.logit_scale.exp().clamp(max=MAX_LOGIT_SCALE)
         logits: torch.Tensor = scale * seen @ told.T
         return logits
 
@@ -93,7 +93,7 @@ def caption_tokens(captions: Sequence[str], places: int) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def describe(
+def caption_logits(
     aligner: nn.Module, pictures: torch.Tensor, tokens: torch.Tensor, batch: int
 ) -> torch.Tensor:
     """(B, 3, S, S) uint8 pictures and captions' tokens -> (B, T) logits on the host."""

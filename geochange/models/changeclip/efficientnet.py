@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from geochange.models.changeclip.seen import ImageFeatures
+from geochange.models.changeclip.image_features import ImageFeatures
 
 BN_EPSILON = 1e-3
 """Of every batch norm, as in TensorFlow."""

@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from geochange.models.changeclip.efficientnet import EfficientNetOptions, EfficientNetTower
+from geochange.models.changeclip.image_features import ImageFeatures
 from geochange.models.changeclip.layers import resize_grid
-from geochange.models.changeclip.seen import ImageFeatures
 from geochange.models.weights.openclip import blocks_of, modified_resnet, transformer
 
 MEAN = (123.675, 116.28, 103.53)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from geochange.land import CLASSES
+from geochange.land_cover import CLASSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ class LandHead(nn.Module):
         x: torch.Tensor | None = None
         for level, lateral, smooth in reversed(levels):
             own = lateral(level)
-            x = smooth(own if x is None else own + _doubled(x))
+            x = smooth(own if x is None else own + _upsample_twice(x))
         assert x is not None
-        told = self.finish(torch.cat([_doubled(self.narrow(x)), fine], dim=1))
+        told = self.finish(torch.cat([_upsample_twice(self.narrow(x)), fine], dim=1))
         return self.classify(told), told
 
 
-def _doubled(x: torch.Tensor) -> torch.Tensor:
+def _upsample_twice(x: torch.Tensor) -> torch.Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear")

@@ -52,9 +52,9 @@ class LandNetwork(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) RGB in 0-255, H and W multiples of 32 -> (B, classes, H, W) float32."""
-        return self._see(pictures)[0]
+        return self._features(pictures)[0]
 
-    def look(
+    def predict(
         self,
         before: torch.Tensor,
         after: torch.Tensor,
@@ -67,19 +67,19 @@ class LandNetwork(nn.Module):
         back as they are where it has no opinion, or none is wanted.
         """
         if self.opinion is None or not opinion:
-            return _dates(self(torch.cat([before, after]))), change
+            return _split_dates(self(torch.cat([before, after]))), change
         land, told = self.compare(before, after, change)
         return land, self.opinion(change, told)
 
     def compare(
         self, before: torch.Tensor, after: torch.Tensor, change: torch.Tensor
     ) -> tuple[Dates, torch.Tensor]:
-        """What stands there at both dates, and what its opinion is read from; see `look`."""
-        logits, maps = self._see(torch.cat([before, after]))
-        land = _dates(logits)
-        return land, evidence(change, land, [_dates(each) for each in maps])
+        """What stands there at both dates, and what its opinion is read from; see `predict`."""
+        logits, maps = self._features(torch.cat([before, after]))
+        land = _split_dates(logits)
+        return land, evidence(change, land, [_split_dates(each) for each in maps])
 
-    def _see(self, pictures: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    def _features(self, pictures: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Logits, and the maps that tell one date from another."""
         x = normalise(pictures, self.options.visual).to(self.backbone.conv1.weight.dtype)
         fine, *pyramid = self.backbone.maps(x.contiguous(memory_format=torch.channels_last))
@@ -88,7 +88,7 @@ class LandNetwork(nn.Module):
         return F.interpolate(logits.float(), size=size, mode="bilinear"), [told, *pyramid]
 
 
-def _dates(x: torch.Tensor) -> Dates:
+def _split_dates(x: torch.Tensor) -> Dates:
     before, after = x.chunk(2)
     return before, after
 

@@ -60,7 +60,7 @@ def resize_grid(positions: torch.Tensor, height: int, width: int) -> torch.Tenso
     return torch.cat([positions[:1], resized.flatten(2)[0].T.to(positions.dtype)])
 
 
-def per_band(numbers: Sequence[float], device: torch.device) -> torch.Tensor:
+def band_tensor(numbers: Sequence[float], device: torch.device) -> torch.Tensor:
     """(band, 1, 1) float32 on a device.
 
     It is filled on the device: a copy from the host would make the host wait for the device.

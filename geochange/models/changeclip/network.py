@@ -18,7 +18,7 @@ from geochange.models.changeclip.decoder import DecodeHead, DecoderOptions
 from geochange.models.changeclip.efficientnet import EfficientNetOptions
 from geochange.models.changeclip.image_tower import ResNetOptions, VisualOptions, build_tower
 from geochange.models.changeclip.land_head import LandHead, LandOptions
-from geochange.models.changeclip.layers import named_conv, per_band
+from geochange.models.changeclip.layers import band_tensor, named_conv
 from geochange.models.changeclip.neck import FeaturePyramid, Fusion, difference, score_map
 from geochange.models.changeclip.text_tower import TextOptions, TextTower, last_end
 
@@ -26,9 +26,9 @@ STRIDE = 32
 """Height and width of the network's input are multiples of this."""
 TEXTS, BANDS = 2, 3
 """Texts of a date, whose score maps join the pyramid; bands of a picture."""
-FAINT = 8.0
+DEVIATION_FLOOR = 8.0
 """Of 255, added to a picture's deviation: an even picture holds nothing that is worth enlarging."""
-GAMMA = 1e-4
+INITIAL_GAMMA = 1e-4
 """The initial weight of the context decoder's output."""
 
 
@@ -48,16 +48,17 @@ class ChangeClipOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class DateView:
+class DateFeatures:
     """The features of one date.
 
     pyramid: four maps, the scores appended at the score level, and what the land head sees at the
-    finest; whole: (B, C); places: (B, C, H, W); text: (B, 2, C), told what the image shows; scores:
-    (B, 2, H, W); land: (B, classes, height / 2, width / 2) logits, of a network with a land head.
+    finest; global_embedding: (B, C); places: (B, C, H, W); text: (B, 2, C), told what the image
+    shows; scores: (B, 2, H, W); land: (B, classes, height / 2, width / 2) logits, of a network
+    with a land head.
     """
 
     pyramid: list[torch.Tensor]
-    whole: torch.Tensor
+    global_embedding: torch.Tensor
     places: torch.Tensor
     text: torch.Tensor
     scores: torch.Tensor
@@ -82,7 +83,7 @@ class Answer:
         return Answer(self.change[..., *part], land)
 
 
-def joined(answers: Sequence[Answer]) -> Answer:
+def concatenate_answers(answers: Sequence[Answer]) -> Answer:
     """Answers about some chips and about others, as one."""
     change = torch.cat([each.change for each in answers])
     land = [each.land for each in answers if each.land is not None]
@@ -105,7 +106,7 @@ def pad(pictures: torch.Tensor) -> torch.Tensor:
 
 def normalise(pictures: torch.Tensor, visual: VisualOptions) -> torch.Tensor:
     """(B, 3, H, W) RGB in 0-255, any dtype -> float32 as the tower was trained on."""
-    mean, std = (per_band(numbers, pictures.device) for numbers in (visual.mean, visual.std))
+    mean, std = (band_tensor(numbers, pictures.device) for numbers in (visual.mean, visual.std))
     return (pictures.float() - mean) / std
 
 
@@ -116,7 +117,7 @@ def matched_colours(pictures: torch.Tensor) -> torch.Tensor:
     """
     x = F.avg_pool2d(pictures.float(), 4)
     mean, deviation = x.mean(dim=(2, 3), keepdim=True), x.std(dim=(2, 3), keepdim=True)
-    return (x - mean) / (deviation + FAINT)
+    return (x - mean) / (deviation + DEVIATION_FLOOR)
 
 
 class ChangeClip(nn.Module):
@@ -131,7 +132,7 @@ class ChangeClip(nn.Module):
         # as at inference.
         self.dates_together = False
         self.contexts2 = nn.Parameter(torch.empty(1, 1, options.text.contexts, options.text.width))
-        self.gamma = nn.Parameter(torch.full((embed,), GAMMA))
+        self.gamma = nn.Parameter(torch.full((embed,), INITIAL_GAMMA))
         nn.init.trunc_normal_(self.contexts2)
         self.backbone = build_tower(visual)
         self.text_encoder = TextTower(options.text, embed)
@@ -192,33 +193,34 @@ class ChangeClip(nn.Module):
         height, width = before.shape[2:]
         if height % STRIDE or width % STRIDE:
             raise ValueError(f"{height} x {width} px: both must be multiples of {STRIDE}")
-        one, two = self.view_both(before, after, text_before, text_after)
+        one, two = self.encode_dates(before, after, text_before, text_after)
         logits = self.decode_head(self.fuse(one.pyramid, two.pyramid), one.text, two.text)
-        change = _enlarged(logits, height, width)
+        change = _upsample_logits(logits, height, width)
         if one.land is None or two.land is None:
             return Answer(change)
         return Answer(
-            change, (_enlarged(one.land, height, width), _enlarged(two.land, height, width))
+            change,
+            (_upsample_logits(one.land, height, width), _upsample_logits(two.land, height, width)),
         )
 
-    def view_both(
+    def encode_dates(
         self,
         before: torch.Tensor,
         after: torch.Tensor,
         text_before: torch.Tensor,
         text_after: torch.Tensor,
-    ) -> tuple[DateView, DateView]:
+    ) -> tuple[DateFeatures, DateFeatures]:
         """View both dates; shapes as in `forward`."""
         if self.training and not self.dates_together:
             return self.view(before, text_before), self.view(after, text_after)
         both = self.view(torch.cat([before, after]), torch.cat([text_before, text_after]))
-        return _half(both, 0), _half(both, 1)
+        return _date_features(both, 0), _date_features(both, 1)
 
-    def view(self, pictures: torch.Tensor, text: torch.Tensor) -> DateView:
+    def view(self, pictures: torch.Tensor, text: torch.Tensor) -> DateFeatures:
         """View one date: (B, 3, H, W) RGB in 0-255 and (B, 2, C) texts."""
         visual = self.options.visual
         seen = self.backbone(normalise(pictures, visual).to(self.backbone.conv1.weight.dtype))
-        whole, places = seen.whole.to(text.dtype), seen.places.to(text.dtype)
+        whole, places = seen.global_embedding.to(text.dtype), seen.places.to(text.dtype)
         memory = torch.cat([whole.unsqueeze(1), places.flatten(2).transpose(1, 2)], dim=1)
         text = text + self.gamma * self.context_decoder(text, memory)
         scores = score_map(places, text)
@@ -230,7 +232,7 @@ class ChangeClip(nn.Module):
             pyramid[0] = torch.cat(parts, dim=1)
         level = visual.score_level
         pyramid[level] = torch.cat([pyramid[level], scores.to(pyramid[level].dtype)], dim=1)
-        return DateView(pyramid, whole, places, text, scores, land)
+        return DateFeatures(pyramid, whole, places, text, scores, land)
 
     def fuse(self, before: list[torch.Tensor], after: list[torch.Tensor]) -> list[torch.Tensor]:
         """Two pyramids -> four maps (B, channels, ...) of what differs and what is there."""
@@ -245,7 +247,7 @@ class ChangeClip(nn.Module):
         return fused
 
 
-def _enlarged(logits: torch.Tensor, height: int, width: int) -> torch.Tensor:
+def _upsample_logits(logits: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return F.interpolate(logits.float(), size=(height, width), mode="bilinear")
 
 
@@ -267,13 +269,13 @@ def _pyramid_channels(options: ChangeClipOptions) -> list[int]:
     return sizes
 
 
-def _half(both: DateView, date: int) -> DateView:
+def _date_features(both: DateFeatures, date: int) -> DateFeatures:
     def part(x: torch.Tensor) -> torch.Tensor:
         return x.chunk(2)[date]
 
-    return DateView(
+    return DateFeatures(
         [part(level) for level in both.pyramid],
-        part(both.whole),
+        part(both.global_embedding),
         part(both.places),
         part(both.text),
         part(both.scores),

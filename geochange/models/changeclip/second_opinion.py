@@ -16,7 +16,7 @@ from torch.nn import functional as F
 STRIDE = 4
 """Of the map on which opinions are weighed."""
 
-FAINT = 0.03
+DISTANCE_FLOOR = 0.03
 """Added to a distance before its logarithm: what is as near as that is the same."""
 
 SCALE = 4.0
@@ -34,9 +34,9 @@ def evidence(change: torch.Tensor, land: Dates, maps: Sequence[Dates]) -> torch.
     one, two = (date.softmax(dim=1) for date in land)
     moved = (one - two).abs().sum(dim=1, keepdim=True) / 2
     size = [side // STRIDE for side in change.shape[1:]]
-    apart = [_scaled(distance(*dates), size) for dates in maps]
+    apart = [_resize(distance(*dates), size) for dates in maps]
     known = [F.avg_pool2d(change[:, None] / SCALE, STRIDE), F.avg_pool2d(moved, STRIDE)]
-    return torch.cat([*known, torch.log(torch.cat(apart, dim=1) + FAINT)], dim=1)
+    return torch.cat([*known, torch.log(torch.cat(apart, dim=1) + DISTANCE_FLOOR)], dim=1)
 
 
 def distance(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
@@ -44,7 +44,7 @@ def distance(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
     return 1 - F.cosine_similarity(before.float(), after.float(), dim=1).unsqueeze(1)
 
 
-def _scaled(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+def _resize(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     return F.interpolate(x, size=list(size), mode="bilinear")
 
 
@@ -64,4 +64,4 @@ class SecondOpinion(nn.Module):
     def forward(self, change: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
         """(B, H, W) logits and `evidence` -> (B, H, W) logits."""
         seen = F.relu(self.spread(F.relu(self.gather(told))))
-        return self.trust * change + _scaled(self.say(seen), change.shape[1:])[:, 0]
+        return self.trust * change + _resize(self.say(seen), change.shape[1:])[:, 0]

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from geochange.models.changeclip.layers import DropPath
 
-_APART = -100.0  # value of the shift mask: finite, as published, and 0 after a softmax
+_MASKED_SCORE = -100.0  # value of the shift mask: finite, as published, and 0 after a softmax
 
 
 def relative_index(window: int) -> torch.Tensor:
@@ -42,7 +42,7 @@ def shift_mask(height: int, width: int, window: int, shift: int) -> torch.Tensor
 
     region = bands(height)[:, None] * 3 + bands(width)[None, :]
     ids = to_windows(region[None, :, :, None], window)[0, :, :, 0]
-    return (ids[:, :, None] != ids[:, None, :]).float() * _APART
+    return (ids[:, :, None] != ids[:, None, :]).float() * _MASKED_SCORE
 
 
 @lru_cache(maxsize=64)

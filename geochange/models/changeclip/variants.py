@@ -81,16 +81,20 @@ def find_variant(name: str) -> Variant:
     return VARIANTS[name]
 
 
-def regularised(options: ChangeClipOptions, how: Regularisation) -> ChangeClipOptions:
+def with_regularisation(
+    options: ChangeClipOptions, regularisation: Regularisation
+) -> ChangeClipOptions:
     """The same network with other regularisation."""
     visual = options.visual
     if isinstance(visual, VitOptions):
-        visual = replace(visual, drop_path=how.tower_drop_path)
+        visual = replace(visual, drop_path=regularisation.tower_drop_path)
     return replace(
         options,
         visual=visual,
-        context=replace(options.context, dropout=how.dropout),
-        decoder=replace(options.decoder, dropout=how.dropout, drop_path=how.drop_path),
+        context=replace(options.context, dropout=regularisation.dropout),
+        decoder=replace(
+            options.decoder, dropout=regularisation.dropout, drop_path=regularisation.drop_path
+        ),
     )
 
 

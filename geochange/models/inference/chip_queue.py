@@ -1,4 +1,4 @@
-"""Queue: the chips of all requests that wait for one device, in order of arrival."""
+"""Chip queue: the chips of all requests that wait for one device, in order of arrival."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ChipQueue:
             self._waiting = deque(item for item in self._waiting if item[0] is not request)
             self._changed.notify_all()
 
-    def set_idle(self, idle: bool) -> None:
+    def set_device_idle(self, idle: bool) -> None:
         """Set whether the device is idle. An idle device accepts a batch that is not full."""
         with self._changed:
             self._idle = idle

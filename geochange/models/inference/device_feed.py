@@ -16,17 +16,17 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from geochange.errors import RunError
-from geochange.models.inference.batch_size import measure
+from geochange.models.inference.batch_size import measure_batch_size
+from geochange.models.inference.chip_queue import ChipQueue
+from geochange.models.inference.device_transfer import PendingResult
 from geochange.models.inference.engine import InferenceEngine, LoadedBatch, Row, ScoredBatch
-from geochange.models.inference.queue import ChipQueue
-from geochange.models.inference.request import Prediction, Reaching, Request
-from geochange.models.inference.transfer import Coming
+from geochange.models.inference.request import FailingRequests, Prediction, Request
 from geochange.models.protocol import ChangeModel
 
-AHEAD = 2
+MAX_IN_FLIGHT = 2
 """The most batches that are launched and not answered: one is running, the next is ready."""
 
-CLOSING_S = 30.0
+CLOSE_TIMEOUT_S = 30.0
 """How long the process waits for a running batch when it ends."""
 
 
@@ -38,13 +38,13 @@ class DeviceFeed:
 
     def __init__(self, model: ChangeModel, device: str, batch: int | None) -> None:
         self.model = model
-        self._looker = InferenceEngine(model, device)
+        self._engine = InferenceEngine(model, device)
         self._batch = batch
         self._sizes: dict[tuple[Any, ...], int] = {}
         self._line = ChipQueue()
         self._loads: SimpleQueue[LoadedBatch | None] = SimpleQueue()
         self._room = threading.Semaphore()
-        self._flying: deque[tuple[LoadedBatch, list[Coming]]] = deque()
+        self._in_flight: deque[tuple[LoadedBatch, list[PendingResult]]] = deque()
         self._open: set[Request] = set()
         self._guard = threading.Lock()
         self._finished = False
@@ -71,12 +71,12 @@ class DeviceFeed:
         return self._size(request)
 
     def submit(self, request: Request) -> None:
-        """Queue a request; `answer` must follow. Raises RunError if the feed has ended."""
+        """Queue a request; `wait_for` must follow. Raises RunError if the feed has ended."""
         with self._guard:
             self._open.add(request)
         self._line.add(request)
 
-    def answer(self, request: Request) -> Prediction:
+    def wait_for(self, request: Request) -> Prediction:
         """Wait until all chips have an answer. Raises the error of a batch that held one of them."""
         try:
             return request.gather()
@@ -95,13 +95,13 @@ class DeviceFeed:
         """Fail the requests in the queue, then close, because the process ends."""
         self._line.close(emptied=True)
         self._fail_all("the process ends")
-        self.close(CLOSING_S)
+        self.close(CLOSE_TIMEOUT_S)
 
     def _fail_all(self, reason: str) -> None:
         with self._guard:
             for request in self._open:
                 request.fail(
-                    RunError(f"{self._looker.device}: {reason} before its tiles were predicted")
+                    RunError(f"{self._engine.device}: {reason} before its tiles were predicted")
                 )
 
     @contextmanager
@@ -122,9 +122,9 @@ class DeviceFeed:
         with self._serving():
             while (first := self._await_chips()) is not None:
                 load = None
-                with Reaching([first]):
+                with FailingRequests([first]):
                     size = self._size(first)
-                    rows = self._line.take(size, self._looker.carrier.full)
+                    rows = self._line.take(size, self._engine.copier.full)
                     load = self._load(rows, size) if rows else None
                 if load is None:
                     self._room.release()
@@ -138,16 +138,16 @@ class DeviceFeed:
         return self._line.first()
 
     def _load(self, rows: list[Row], size: int) -> LoadedBatch | None:
-        with Reaching(dict.fromkeys(request for request, _ in rows)):
-            return self._looker.load(rows, size)
+        with FailingRequests(dict.fromkeys(request for request, _ in rows)):
+            return self._engine.load(rows, size)
         return None
 
     def _size(self, request: Request) -> int:
         if request.kind not in self._sizes:
-            self._sizes[request.kind] = self._batch or measure(
-                partial(self._looker.probe, request), self._looker.device
+            self._sizes[request.kind] = self._batch or measure_batch_size(
+                partial(self._engine.probe, request), self._engine.device
             )
-        return min(self._sizes[request.kind], self._looker.most or sys.maxsize)
+        return min(self._sizes[request.kind], self._engine.most or sys.maxsize)
 
     def _launch_all(self) -> None:
         with self._serving():
@@ -168,10 +168,10 @@ class DeviceFeed:
         except Empty:
             if not wait:
                 return None
-            self._land(1)
-            self._line.set_idle(True)
+            self._finish_in_flight(1)
+            self._line.set_device_idle(True)
             load = self._loads.get()
-            self._line.set_idle(False)
+            self._line.set_device_idle(False)
         self._room.release()
         self._finished = load is None
         return load
@@ -179,26 +179,26 @@ class DeviceFeed:
     def _score(self, load: LoadedBatch) -> ScoredBatch | None:
         if all(request.failed for request in load.requests):
             return None
-        with Reaching(load.requests):
-            scored = self._looker.score(load)
+        with FailingRequests(load.requests):
+            scored = self._engine.score(load)
             if scored is None:
-                self._fly(load, self._looker.look(load))
+                self._track_in_flight(load, self._engine.run(load))
             return scored
         return None
 
     def _decide(self, scored: ScoredBatch) -> None:
-        with Reaching(scored.load.requests):
-            self._fly(scored.load, self._looker.decide(scored))
+        with FailingRequests(scored.load.requests):
+            self._track_in_flight(scored.load, self._engine.decide(scored))
 
-    def _fly(self, load: LoadedBatch, coming: list[Coming]) -> None:
+    def _track_in_flight(self, load: LoadedBatch, coming: list[PendingResult]) -> None:
         """Keep the tensors that the device still reads until their answers arrive."""
         if any(answer.arrived is not None for answer in coming):
-            self._flying.append((load, coming))
-            self._land(AHEAD)
+            self._in_flight.append((load, coming))
+            self._finish_in_flight(MAX_IN_FLIGHT)
 
-    def _land(self, most: int) -> None:
-        while len(self._flying) > most:
-            load, coming = self._flying.popleft()
-            with Reaching(load.requests):
+    def _finish_in_flight(self, most: int) -> None:
+        while len(self._in_flight) > most:
+            load, coming = self._in_flight.popleft()
+            with FailingRequests(load.requests):
                 for answer in coming:
                     answer.wait()

@@ -1,4 +1,4 @@
-"""Transfer: copies batches to a device and answers back while the device computes.
+"""Device transfer: copies batches to a device and answers back while the device computes.
 
 A GPU copies while it computes only if the copies have their own streams and host memory is pinned
 (CUDA C++ Programming Guide, "Overlap of Data Transfer and Kernel Execution"). A tensor that is
@@ -21,7 +21,7 @@ from geochange.models.inference.batch import Batch
 
 
 @dataclass(frozen=True, slots=True)
-class Coming:
+class PendingResult:
     """An answer in transfer to the host.
 
     source: kept alive during the copy. arrived: a CUDA event; None if the answer is already here.
@@ -36,13 +36,13 @@ class Coming:
         if self.arrived is not None:
             self.arrived.synchronize()
 
-    def numbers(self) -> NDArray[np.float32]:
+    def to_numpy(self) -> NDArray[np.float32]:
         """Wait for the answer. Returns a view of memory that is no longer written."""
         self.wait()
         return np.asarray(self.host.numpy())
 
 
-class Carrier(Protocol):
+class DeviceCopier(Protocol):
     """Copies to one device and back.
 
     pinned: whether batches are stacked in pinned memory. full: whether waiting for a full batch is
@@ -52,53 +52,53 @@ class Carrier(Protocol):
     pinned: bool
     full: bool
 
-    def here(self) -> AbstractContextManager[Any]:
+    def on_device(self) -> AbstractContextManager[Any]:
         """A context in which this thread works on the device."""
         ...
 
-    def send(self, batch: Batch) -> tuple[Batch, Any]:
+    def to_device(self, batch: Batch) -> tuple[Batch, Any]:
         """Start to copy a batch. Returns it on the device, with a handle for its arrival."""
         ...
 
-    def receive(self, ready: Any) -> None:
+    def wait_for_arrival(self, ready: Any) -> None:
         """Make later launches of this thread wait for a batch that was sent."""
         ...
 
-    def fetch(self, answer: torch.Tensor) -> Coming:
+    def to_host(self, answer: torch.Tensor) -> PendingResult:
         """Start to copy an answer that this thread launched to the host, as float32."""
         ...
 
-    def settle(self) -> None:
+    def synchronize(self) -> None:
         """Wait for all launches and free unused memory."""
         ...
 
 
-class HostCarrier:
+class HostCopier:
     """The CPU: nothing is copied."""
 
     pinned = False
     full = False
 
-    def here(self) -> AbstractContextManager[Any]:
+    def on_device(self) -> AbstractContextManager[Any]:
         """No context is needed on a CPU."""
         return nullcontext()
 
-    def send(self, batch: Batch) -> tuple[Batch, Any]:
+    def to_device(self, batch: Batch) -> tuple[Batch, Any]:
         """The batch itself."""
         return batch, None
 
-    def receive(self, ready: Any) -> None:
+    def wait_for_arrival(self, ready: Any) -> None:
         """Nothing to wait for."""
 
-    def fetch(self, answer: torch.Tensor) -> Coming:
+    def to_host(self, answer: torch.Tensor) -> PendingResult:
         """The answer itself."""
-        return Coming(answer.float().cpu())
+        return PendingResult(answer.float().cpu())
 
-    def settle(self) -> None:
+    def synchronize(self) -> None:
         """Nothing to wait for."""
 
 
-class CudaCarrier:
+class CudaCopier:
     """A GPU, with one stream for each direction."""
 
     pinned = True
@@ -109,11 +109,11 @@ class CudaCarrier:
         self._there = cuda.Stream(device)
         self._back = cuda.Stream(device)
 
-    def here(self) -> AbstractContextManager[Any]:
+    def on_device(self) -> AbstractContextManager[Any]:
         """Make it the current device, on which torch.compile launches its kernels."""
         return cuda.device(self.device)
 
-    def send(self, batch: Batch) -> tuple[Batch, Any]:
+    def to_device(self, batch: Batch) -> tuple[Batch, Any]:
         """Copy on the stream to the device, and record an event.
 
         The pinned memory may be released at once: its allocator keeps it until the copy is done.
@@ -121,11 +121,11 @@ class CudaCarrier:
         with cuda.stream(self._there):
             return batch.to(self.device), self._there.record_event()
 
-    def receive(self, ready: Any) -> None:
+    def wait_for_arrival(self, ready: Any) -> None:
         """Make the current stream wait; the host does not."""
         cuda.current_stream(self.device).wait_event(ready)
 
-    def fetch(self, answer: torch.Tensor) -> Coming:
+    def to_host(self, answer: torch.Tensor) -> PendingResult:
         """Copy on the stream to the host, after what is launched so far."""
         answer = answer.float()
         host = torch.empty(answer.shape, dtype=torch.float32, pin_memory=self.pinned)
@@ -135,28 +135,28 @@ class CudaCarrier:
             # A blocking event lets the waiting thread sleep instead of polling.
             arrived = cuda.Event(blocking=True)
             arrived.record(self._back)
-        return Coming(host, answer, arrived)
+        return PendingResult(host, answer, arrived)
 
-    def settle(self) -> None:
+    def synchronize(self) -> None:
         """Wait for the device and empty torch's cache of its memory."""
         cuda.synchronize(self.device)
         cuda.empty_cache()
 
 
-class PlainCarrier(HostCarrier):
+class SynchronousCopier(HostCopier):
     """Any other device: copies are synchronous."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
 
-    def send(self, batch: Batch) -> tuple[Batch, Any]:
+    def to_device(self, batch: Batch) -> tuple[Batch, Any]:
         """Copy and wait."""
         return batch.to(self.device), None
 
 
-def carrier_to(device: str) -> Carrier:
+def copier_for(device: str) -> DeviceCopier:
     """The carrier of a device."""
     target = torch.device(device)
     if target.type == "cuda":
-        return CudaCarrier(target)
-    return HostCarrier() if target.type == "cpu" else PlainCarrier(target)
+        return CudaCopier(target)
+    return HostCopier() if target.type == "cpu" else SynchronousCopier(target)

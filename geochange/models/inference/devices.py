@@ -55,14 +55,14 @@ class DeviceSummary:
     precision: str
 
 
-def find(wanted: str, precision: str) -> DeviceSummary:
+def find_devices(wanted: str, precision: str) -> DeviceSummary:
     """Find the devices and the precision of this machine. Raises OptionError."""
     devices = choose_devices(wanted)
     return DeviceSummary(devices, common_precision(precision, devices))
 
 
-def agree(workers: Mapping[str, DeviceSummary | Exception]) -> str:
-    """One precision for all workers, from what `find` gave on each, by address.
+def agree_on_precision(workers: Mapping[str, DeviceSummary | Exception]) -> str:
+    """One precision for all workers, from what `find_devices` gave on each, by address.
 
     It is float32 where they differ. Raises OptionError for a worker that has no such device.
     """

@@ -14,9 +14,9 @@ import torch
 
 from geochange.errors import RunError
 from geochange.models.inference.batch import Batch, stack
+from geochange.models.inference.device_transfer import PendingResult, copier_for
 from geochange.models.inference.request import Answer, Request, classes_of, land_classes_of
-from geochange.models.inference.transfer import Coming, carrier_to
-from geochange.models.protocol import ChangeModel, NamesClasses, SeesLand
+from geochange.models.protocol import ChangeModel, ClassifiesLand, NamesClasses
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class ScoredBatch:
     """
 
     load: LoadedBatch
-    scores: Coming | None
+    scores: PendingResult | None
 
 
 class InferenceEngine:
@@ -88,19 +88,19 @@ class InferenceEngine:
     def __init__(self, model: ChangeModel, device: str) -> None:
         self.model = model
         self.device = device
-        self.carrier = carrier_to(device)
+        self.copier = copier_for(device)
         self.most: int | None = None
         self._lock = _lock(device)
 
     def load(self, rows: Sequence[Row], size: int) -> LoadedBatch:
         """Stack chips and send them. On a GPU sizes are rounded up, as each new size has setup costs."""
         chips = [request.chips[place] for request, place in rows]
-        if self.carrier.full:
+        if self.copier.full:
             room = min(1 << (len(chips) - 1).bit_length(), size)
             chips += [chips[-1]] * (room - len(chips))
-        return LoadedBatch(rows, *self.carrier.send(stack(chips, self.carrier.pinned)))
+        return LoadedBatch(rows, *self.copier.to_device(stack(chips, self.copier.pinned)))
 
-    def look(self, load: LoadedBatch) -> list[Coming]:
+    def run(self, load: LoadedBatch) -> list[PendingResult]:
         """Run the model on a batch and deliver the answers, in smaller parts if memory is short.
 
         Returns the copies in transfer. Raises RunError if a single chip does not fit.
@@ -108,40 +108,43 @@ class InferenceEngine:
         waiting, coming = [load], []
         while waiting:
             part = waiting.pop(0)
-            if self._too_many(part) or (done := self._attempt(part, self._both)) is None:
+            if (
+                self._exceeds_memory(part)
+                or (done := self._attempt(part, self._score_and_decide)) is None
+            ):
                 waiting[:0] = part.halves()
             else:
                 coming += done
         return coming
 
     def score(self, load: LoadedBatch) -> ScoredBatch | None:
-        """The first step of `look`: score the classes. None if memory was short."""
-        return None if self._too_many(load) else self._attempt(load, self._score)
+        """The first step of `run`: score the classes. None if memory was short."""
+        return None if self._exceeds_memory(load) else self._attempt(load, self._score)
 
-    def decide(self, scored: ScoredBatch) -> list[Coming]:
-        """The second step of `look`: compute and deliver logits. Starts again if memory was short."""
+    def decide(self, scored: ScoredBatch) -> list[PendingResult]:
+        """The second step of `run`: compute and deliver logits. Starts again if memory was short."""
         done = self._attempt(scored.load, lambda _: self._decide(scored))
-        return self.look(scored.load) if done is None else done
+        return self.run(scored.load) if done is None else done
 
     def probe(self, request: Request, count: int) -> None:
         """Run the model on `count` copies of the first chip and wait. The answer is dropped."""
         load = self.load([(request, request.seen[0])] * count, count)
-        with self._turn():
-            for coming in self._said(self._score(load)):
+        with self._device_lock():
+            for coming in self._result(self._score(load)):
                 coming.wait()
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        with self._lock, self.carrier.here(), torch.no_grad():
+    def _device_lock(self) -> Iterator[None]:
+        with self._lock, self.copier.on_device(), torch.no_grad():
             yield
 
-    def _too_many(self, load: LoadedBatch) -> bool:
+    def _exceeds_memory(self, load: LoadedBatch) -> bool:
         return self.most is not None and len(load.batch) > self.most
 
     def _attempt(self, load: LoadedBatch, step: Callable[[LoadedBatch], T]) -> T | None:
         """Run a step under the lock. If memory is short, lower `most` and return None."""
         try:
-            with self._turn():
+            with self._device_lock():
                 return step(load)
         except torch.OutOfMemoryError as error:
             reason = str(error).splitlines()[0]
@@ -151,8 +154,8 @@ class InferenceEngine:
         return None
 
     def _shrink(self, load: LoadedBatch, reason: str) -> None:
-        with self._turn():
-            self.carrier.settle()
+        with self._device_lock():
+            self.copier.synchronize()
         count, (height, width) = len(load.batch), load.batch.valid.shape[1:]
         if count == 1:
             raise RunError(
@@ -167,18 +170,18 @@ class InferenceEngine:
             )
         self.most = min(count // 2, self.most or count)
 
-    def _both(self, load: LoadedBatch) -> list[Coming]:
+    def _score_and_decide(self, load: LoadedBatch) -> list[PendingResult]:
         return self._decide(self._score(load))
 
     def _score(self, load: LoadedBatch) -> ScoredBatch:
-        self.carrier.receive(load.ready)
+        self.copier.wait_for_arrival(load.ready)
         if load.rows[0][0].names is not None or not classes_of(self.model):
             return ScoredBatch(load, None)
         scores = cast(NamesClasses, self.model).class_scores(load.batch)
-        return ScoredBatch(load, self.carrier.fetch(torch.stack(scores, dim=1)))
+        return ScoredBatch(load, self.copier.to_host(torch.stack(scores, dim=1)))
 
-    def _decide(self, scored: ScoredBatch) -> list[Coming]:
-        logits, *land = self._said(scored)
+    def _decide(self, scored: ScoredBatch) -> list[PendingResult]:
+        logits, *land = self._result(scored)
         rows = enumerate(scored.load.rows)
         for request, items in groupby(rows, key=lambda item: item[1][0]):
             numbers, owned = zip(*items, strict=True)
@@ -187,20 +190,20 @@ class InferenceEngine:
             request.deliver(answer)
         return [logits, *land]
 
-    def _said(self, scored: ScoredBatch) -> list[Coming]:
+    def _result(self, scored: ScoredBatch) -> list[PendingResult]:
         """The logits of change, and the land classes if the model has them."""
         load, model = scored.load, self.model
         if names := load.names():
             logits = cast(NamesClasses, model).named_logits(load.batch, names)
-            return [self.carrier.fetch(logits)]
+            return [self.copier.to_host(logits)]
         scores = None
         if scored.scores is not None:
             # The names are chosen on the host. Reading scores from the device would block it.
             scored.scores.wait()
             scores = cast(tuple[torch.Tensor, torch.Tensor], scored.scores.host.unbind(1))
         if land_classes_of(model):
-            both = cast(SeesLand, model).change_and_land(load.batch, scores)
-            return [self.carrier.fetch(each) for each in both]
+            both = cast(ClassifiesLand, model).change_and_land(load.batch, scores)
+            return [self.copier.to_host(each) for each in both]
         if scores is None:
-            return [self.carrier.fetch(model.change_logits(load.batch))]
-        return [self.carrier.fetch(cast(NamesClasses, model).change_logits(load.batch, scores))]
+            return [self.copier.to_host(model.change_logits(load.batch))]
+        return [self.copier.to_host(cast(NamesClasses, model).change_logits(load.batch, scores))]

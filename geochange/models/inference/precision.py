@@ -16,7 +16,7 @@ _WITHOUT_BFLOAT16 = frozenset(
 """Values of ONEDNN_MAX_CPU_ISA with which oneDNN only emulates bfloat16 on x86."""
 
 
-def choose(precision: Precision, device: torch.device) -> torch.dtype:
+def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     """The dtype of the heavy parts. `auto` asks what the device has.
 
     It never measures: on a busy machine, the same run would get another dtype and other results.
@@ -42,7 +42,7 @@ def choose_precision(precision: str, device: str) -> str:
     """`auto` resolved for one device, so that all workers use the same precision."""
     if precision != "auto":
         return precision
-    return str(choose("auto", torch.device(device))).removeprefix("torch.")
+    return str(choose_dtype("auto", torch.device(device))).removeprefix("torch.")
 
 
 def common_precision(precision: str, devices: Iterable[str]) -> str:

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from geochange.chip import Chip
-from geochange.models import ModelSpec, resident
+from geochange.models import ModelSpec, cached_model
 from geochange.models.inference.batch import collate
+from geochange.models.inference.device_feed import DeviceFeed
 from geochange.models.inference.devices import devices_of
 from geochange.models.inference.engine import InferenceEngine
-from geochange.models.inference.feed import DeviceFeed
 from geochange.models.inference.request import (
     BothNames,
     Prediction,
@@ -25,20 +25,20 @@ from geochange.models.inference.request import (
     land_classes_of,
     naming_of,
 )
-from geochange.models.protocol import ChangeModel, SeesLand
+from geochange.models.protocol import ChangeModel, ClassifiesLand
 
 __all__ = [
     "BothNames",
     "Prediction",
     "classes_of",
     "confidence_of",
-    "cores",
     "land_classes_of",
     "naming_of",
     "predict",
-    "see_land",
-    "show",
-    "show_turned",
+    "predict_land",
+    "run_model",
+    "run_model_with_tta",
+    "torch_threads",
 ]
 
 _feeds: dict[str, tuple[tuple[str, int | None], DeviceFeed]] = {}
@@ -46,7 +46,7 @@ _feeds: dict[str, tuple[tuple[str, int | None], DeviceFeed]] = {}
 _feeds_guard = threading.Lock()
 
 
-def cores() -> int:
+def torch_threads() -> int:
     """The number of threads over which torch splits sums. It is the same in all workers."""
     return torch.get_num_threads()
 
@@ -60,14 +60,15 @@ def predict(spec: ModelSpec, chips: Sequence[Chip], batch_size: int | None = Non
     """
     with _feeds_guard:
         feed = min(
-            (_feed(spec, device, batch_size) for device in devices_of(spec.device)), key=_load
+            (_feed(spec, device, batch_size) for device in devices_of(spec.device)),
+            key=_waiting_chips,
         )
         request = Request(feed.model, chips, None)
         feed.submit(request)
-    return feed.answer(request)
+    return feed.wait_for(request)
 
 
-def _load(feed: DeviceFeed) -> int:
+def _waiting_chips(feed: DeviceFeed) -> int:
     return feed.waiting
 
 
@@ -78,13 +79,13 @@ def _feed(spec: ModelSpec, device: str, batch_size: int | None) -> DeviceFeed:
     if feed is None or made_for != wanted or not feed.alive:
         if feed is not None:
             feed.close()
-        feed = DeviceFeed(resident(spec, device), device, batch_size)
+        feed = DeviceFeed(cached_model(spec, device), device, batch_size)
         _feeds[device] = wanted, feed
     return feed
 
 
 @atexit.register
-def _end() -> None:
+def _close_feeds() -> None:
     """End the threads before the interpreter: stopping one inside torch would crash the process."""
     with _feeds_guard:
         for _, feed in _feeds.values():
@@ -92,7 +93,7 @@ def _end() -> None:
         _feeds.clear()
 
 
-def show(
+def run_model(
     model: ChangeModel,
     chips: Sequence[Chip],
     batch_size: int,
@@ -107,18 +108,18 @@ def show(
     looker, request = InferenceEngine(model, device), Request(model, chips, names)
     for start in range(0, len(request.seen), batch_size):
         rows = [(request, place) for place in request.seen[start : start + batch_size]]
-        looker.look(looker.load(rows, batch_size))
-        request.take_delivered()
+        looker.run(looker.load(rows, batch_size))
+        request.store_delivered()
     return request.gather()
 
 
-def see_land(model: SeesLand, chips: Sequence[Chip], device: str) -> NDArray[np.uint8]:
-    """(chip, date, height, width) what stands there, whether change is likely or not; see `show`."""
+def predict_land(model: ClassifiesLand, chips: Sequence[Chip], device: str) -> NDArray[np.uint8]:
+    """(chip, date, height, width) what stands there, whether change is likely or not; see `run_model`."""
     with torch.inference_mode():
         return np.asarray(model.land(collate(chips, device)).cpu().numpy())
 
 
-def show_turned(
+def run_model_with_tta(
     model: ChangeModel,
     chips: Sequence[Chip],
     batch_size: int,
@@ -128,19 +129,19 @@ def show_turned(
     """(chip, height, width) mean logits over the eight symmetries of the square.
 
     Each rotated or mirrored chip is predicted, and its logits are turned back. NaN without data. See
-    `show` for the arguments.
+    `run_model` for the arguments.
     """
     total = np.zeros((len(chips), *chips[0].shape), np.float32)
     for turns in range(4):
         for mirrored in (False, True):
-            turned = [_turned(chip, turns, mirrored) for chip in chips]
-            logits = show(model, turned, batch_size, device, names).logits
+            turned = [_rotated(chip, turns, mirrored) for chip in chips]
+            logits = run_model(model, turned, batch_size, device, names).logits
             upright = logits[:, :, ::-1] if mirrored else logits
             total += np.rot90(upright, -turns, axes=(1, 2))
     return total / np.float32(8)
 
 
-def _turned(chip: Chip, turns: int, mirrored: bool) -> Chip:
+def _rotated(chip: Chip, turns: int, mirrored: bool) -> Chip:
     """The chip rotated by quarter turns, then mirrored left to right."""
     dates = (np.rot90(picture, turns) for picture in (chip.before, chip.after, chip.valid))
     before, after, valid = (date[:, ::-1] if mirrored else date for date in dates)

@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip
 from geochange.errors import NotFiniteError
-from geochange.land import UNSEEN
+from geochange.land_cover import NO_LAND_CLASS
 from geochange.models.confidence import ConfidenceRule
-from geochange.models.inference.transfer import Coming
+from geochange.models.inference.device_transfer import PendingResult
 from geochange.models.protocol import (
-    ALWAYS,
+    ALWAYS_NAME,
     ChangeModel,
-    KnowsItsNames,
+    ClassifiesLand,
+    HasNamingRule,
     NamesClasses,
     NamingRule,
-    SeesLand,
     StatesConfidence,
 )
 from geochange.parallelism import SERIAL_VALUES
@@ -32,7 +32,7 @@ BothNames = tuple[tuple[str, ...], tuple[str, ...]]
 """The class names of a chip at both dates."""
 
 
-def _no_land() -> NDArray[np.uint8]:
+def _empty_land() -> NDArray[np.uint8]:
     return np.empty((0, 0, 0, 0), np.uint8)
 
 
@@ -48,7 +48,7 @@ class Prediction:
 
     logits: NDArray[np.float32]
     scores: NDArray[np.float32]
-    land: NDArray[np.uint8] = field(default_factory=_no_land)
+    land: NDArray[np.uint8] = field(default_factory=_empty_land)
 
     def half(self, limit: float) -> NDArray[np.float16]:
         """The logits as float16, clipped to `limit`. torch converts four times as fast as numpy."""
@@ -66,9 +66,9 @@ class Answer:
 
     places: list[int]
     rows: list[int]
-    logits: Coming
-    scores: Coming | None
-    land: Coming | None = None
+    logits: PendingResult
+    scores: PendingResult | None
+    land: PendingResult | None = None
 
 
 def classes_of(model: ChangeModel) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ def classes_of(model: ChangeModel) -> tuple[str, ...]:
 
 def naming_of(model: ChangeModel) -> NamingRule:
     """The naming rule of a model; by default a name is always assigned."""
-    return model.naming if isinstance(model, KnowsItsNames) else ALWAYS
+    return model.naming if isinstance(model, HasNamingRule) else ALWAYS_NAME
 
 
 def confidence_of(model: ChangeModel) -> ConfidenceRule | None:
@@ -88,10 +88,10 @@ def confidence_of(model: ChangeModel) -> ConfidenceRule | None:
 
 def land_classes_of(model: ChangeModel) -> tuple[str, ...]:
     """The land classes of a model; most models have none."""
-    return model.land_classes if isinstance(model, SeesLand) else ()
+    return model.land_classes if isinstance(model, ClassifiesLand) else ()
 
 
-class Reaching:
+class FailingRequests:
     """A context that passes its errors to the callers of these requests."""
 
     def __init__(self, requests: Iterable[Request]) -> None:
@@ -123,8 +123,8 @@ class Request:
         self.names = names
         self.model_name = f"{type(model).__module__}:{type(model).__qualname__}"
         self.seen = [i for i, chip in enumerate(chips) if chip.valid.any()]
-        self.kind = _kind(chips[0], names)
-        if any(_kind(chip, names) != self.kind for chip in chips):
+        self.kind = _batch_kind(chips[0], names)
+        if any(_batch_kind(chip, names) != self.kind for chip in chips):
             raise ValueError("chips of one request must have the same shape, bands and dtype")
         self.failed = False
         self._left = len(self.seen)
@@ -138,12 +138,14 @@ class Request:
         return self._left
 
     @cached_property
-    def _said(self) -> Prediction:
+    def _result(self) -> Prediction:
         """The prediction so far; allocated with the first answer."""
         logits = np.empty((len(self.chips), *self.chips[0].shape), np.float32)
         logits[sorted(set(range(len(self.chips))).difference(self.seen))] = np.nan
         scores = np.full((len(self.chips), 2, self._classes), np.nan, np.float32)
-        land = np.full((len(self.chips), self._dates, *self.chips[0].shape), UNSEEN, np.uint8)
+        land = np.full(
+            (len(self.chips), self._dates, *self.chips[0].shape), NO_LAND_CLASS, np.uint8
+        )
         return Prediction(logits, scores, land)
 
     def deliver(self, answer: Answer) -> None:
@@ -159,9 +161,9 @@ class Request:
         """Wait for the answers to all chips. Raises the errors of their batches."""
         while self._left:
             self._take()
-        return self._said
+        return self._result
 
-    def take_delivered(self) -> None:
+    def store_delivered(self) -> None:
         """Store the answers that have arrived, which frees their memory."""
         while not self._inbox.empty():
             self._take()
@@ -170,22 +172,22 @@ class Request:
         answer = self._inbox.get()
         if isinstance(answer, Exception):
             raise answer
-        logits = answer.logits.numbers()
+        logits = answer.logits.to_numpy()
         for place, row in zip(answer.places, answer.rows, strict=True):
-            self._said.logits[place] = logits[row]
+            self._result.logits[place] = logits[row]
         if answer.scores is not None:
-            self._said.scores[answer.places] = answer.scores.numbers()[answer.rows]
+            self._result.scores[answer.places] = answer.scores.to_numpy()[answer.rows]
         if answer.land is not None:
-            land = answer.land.numbers()
+            land = answer.land.to_numpy()
             for place, row in zip(answer.places, answer.rows, strict=True):
-                self._said.land[place] = land[row]
-                self._said.land[place][:, ~self.chips[place].valid] = UNSEEN
+                self._result.land[place] = land[row]
+                self._result.land[place][:, ~self.chips[place].valid] = NO_LAND_CLASS
         for place in answer.places:
             self._check(place)
         self._left -= len(answer.places)
 
     def _check(self, place: int) -> None:
-        logits, valid = self._said.logits[place], self.chips[place].valid
+        logits, valid = self._result.logits[place], self.chips[place].valid
         if not np.isfinite(logits).all():
             raise NotFiniteError(
                 f"model {self.model_name} answered with numbers that are not finite: its weights are "
@@ -195,6 +197,6 @@ class Request:
             logits[~valid] = np.nan
 
 
-def _kind(chip: Chip, names: Sequence[BothNames] | None) -> tuple[Any, ...]:
+def _batch_kind(chip: Chip, names: Sequence[BothNames] | None) -> tuple[Any, ...]:
     """The properties that chips of one batch must share."""
     return (*chip.before.shape, chip.before.dtype.str, names is not None)

@@ -10,7 +10,7 @@ from typing import Literal
 from geochange.config.onnx import ARROW, OnnxOptions, description_of, read_onnx_options
 from geochange.errors import InputError
 from geochange.formatting import printable
-from geochange.land import UNSEEN
+from geochange.land_cover import NO_LAND_CLASS
 from geochange.models.onnx.outline import Outline, Port, Side, read_outline
 
 Layout = Literal["two", "stacked", "dates"]
@@ -215,4 +215,4 @@ def _parted(name: str) -> tuple[str, str]:
 
 def _numbers(pairs: Sequence[tuple[str, str]], date: int, names: tuple[str, ...]) -> Iterator[int]:
     for pair in pairs:
-        yield names.index(pair[date]) if pair[date] else UNSEEN
+        yield names.index(pair[date]) if pair[date] else NO_LAND_CLASS

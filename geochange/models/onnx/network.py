@@ -15,7 +15,7 @@ from geochange.chip import Chip
 from geochange.config import OnnxOptions
 from geochange.errors import InputError
 from geochange.models.inference.batch import Batch
-from geochange.models.land_logits import SURELY_NOT
+from geochange.models.land_logits import NO_CHANGE_LOGIT
 from geochange.models.onnx.answers import (
     as_maps,
     change_logits,
@@ -185,7 +185,7 @@ class OnnxNetwork:
         if not self._only:
             return logits
         asked = torch.isin(land, torch.tensor(self._only, dtype=torch.uint8)).any(dim=1)
-        return torch.where(asked, logits, logits.clamp(max=SURELY_NOT))
+        return torch.where(asked, logits, logits.clamp(max=NO_CHANGE_LOGIT))
 
 
 def _large(maps: torch.Tensor, height: int, width: int) -> torch.Tensor:

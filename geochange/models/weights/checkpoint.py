@@ -17,40 +17,40 @@ from typing import Any
 import torch
 
 from geochange.errors import InputError
-from geochange.files.reading import parse_json, read_text
+from geochange.files.bounded_read import parse_json, read_text
 from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.prompts import Names, parse_vocabulary
-from geochange.models.weights.card import OWN_CLIP, Card
-from geochange.models.weights.foreign import Tensors, fill, infer_options, recognise
 from geochange.models.weights.locate import (
-    FOLDER,
+    FOLDER_ENV,
     SUFFIXES,
     clip_file,
     list_weights,
-    locate,
+    locate_weights,
     weights_folder,
 )
-from geochange.models.weights.openclip import Published, download, published
-from geochange.models.weights.sizes import check_clip, check_land, check_network
+from geochange.models.weights.model_card import OWN_CLIP, Card
+from geochange.models.weights.openclip import Published, download, find_published
+from geochange.models.weights.size_checks import check_clip, check_land, check_network
+from geochange.models.weights.state_dict_formats import Tensors, infer_options, load_into, recognise
 from geochange.models.weights.tensor_file import (
-    REMEMBERED,
-    fetch,
+    TRAINING_PREFIX,
     open_safetensors,
+    read_checked,
     read_tensors,
     save_tensors,
 )
 
 DEFAULT_CLIP = "ViT-B-16-quickgelu/openai"
-_HEADER = "geochange"
-_MEMORY = "geochange.training"
+_CARD_KEY = "geochange"
+_RESUME_KEY = "geochange.training"
 MOST_BYTES = 2**22
 """The largest size of a file of class names."""
-_OWN = "clip."
+_CLIP_PREFIX = "clip."
 """What stands before the names of a network's own CLIP,"""
-_LAND = "land."
+_LAND_PREFIX = "land."
 """and before those of the land network beside it."""
-_QUICK = "geochange.clip"
+_QUICKGELU_KEY = "geochange.clip"
 """The header key of a CLIP that geochange wrote. Its text tower uses QuickGELU, as OpenAI's does."""
 
 
@@ -66,7 +66,7 @@ class Checkpoint:
     def build(self) -> ChangeClip:
         """The network in evaluation mode. Raises InputError if the tensors do not fit."""
         network = ChangeClip(self.card.options)
-        fill(network, self.tensors)
+        load_into(network, self.tensors)
         return network.eval()
 
     def build_land(self) -> LandNetwork | None:
@@ -74,7 +74,7 @@ class Checkpoint:
         if self.card.land is None:
             return None
         network = LandNetwork(self.card.land)
-        fill(network, self.land)
+        load_into(network, self.land)
         return network.eval()
 
     def own_clip(self) -> ClipWeights | None:
@@ -109,23 +109,23 @@ def read_checkpoint(file: str | os.PathLike[str]) -> Checkpoint:
 
     Raises InputError if it is another kind of file, is damaged, or has tensors of wrong sizes.
     """
-    path = locate(file)
+    path = locate_weights(file)
     cards: list[Card] = []
     contents = read_tensors(
         path, lambda tensors, header: cards.append(_card(path, tensors, header))
     )
-    return Checkpoint(cards[0], *_apart(cards[0], contents.tensors))
+    return Checkpoint(cards[0], *_split_networks(cards[0], contents.tensors))
 
 
 def _card(path: Path, tensors: Tensors, header: Mapping[str, str]) -> Card:
     """The card, from the header or from the tensors. Raises InputError if the tensors do not fit it."""
-    if _HEADER in header:
-        card = Card.from_json(header[_HEADER])
+    if _CARD_KEY in header:
+        card = Card.from_json(header[_CARD_KEY])
     elif recognise(tensors) == "clip":
         raise InputError("CLIP's weights, not ChangeCLIP's; --clip takes them")
     else:
         card = Card(infer_options(tensors), provenance={"source": path.name})
-    network, clip, land = _apart(card, tensors)
+    network, clip, land = _split_networks(card, tensors)
     check_network(card.options, network)
     if clip:
         check_clip(clip)
@@ -134,15 +134,15 @@ def _card(path: Path, tensors: Tensors, header: Mapping[str, str]) -> Card:
     return card
 
 
-def _apart(card: Card, tensors: Tensors) -> tuple[Tensors, Tensors, Tensors]:
+def _split_networks(card: Card, tensors: Tensors) -> tuple[Tensors, Tensors, Tensors]:
     """A network's tensors, its CLIP's, and its land network's.
 
     Raises InputError where the card has one of these in vain.
     """
     rest, parts = dict(tensors), []
     for prefix, there, what in (
-        (_OWN, card.clip == OWN_CLIP, "own CLIP"),
-        (_LAND, card.land is not None, "own land network"),
+        (_CLIP_PREFIX, card.clip == OWN_CLIP, "own CLIP"),
+        (_LAND_PREFIX, card.land is not None, "own land network"),
     ):
         part = [name for name in rest if name.startswith(prefix)] if there else []
         if there and not part:
@@ -153,28 +153,28 @@ def _apart(card: Card, tensors: Tensors) -> tuple[Tensors, Tensors, Tensors]:
 
 def read_resume_state(file: str | os.PathLike[str]) -> ResumeState:
     """The training state in a checkpoint of geochange. Raises InputError if it has none."""
-    path = locate(file)
-    with _remembering(path) as (opened, names, header, facts):
-        wanted = {name for name in names if name.startswith(REMEMBERED)}
-        tensors = fetch(opened, names, header, wanted)
-        return ResumeState({n.removeprefix(REMEMBERED): x for n, x in tensors.items()}, facts)
+    path = locate_weights(file)
+    with _open_resume_state(path) as (opened, names, header, facts):
+        wanted = {name for name in names if name.startswith(TRAINING_PREFIX)}
+        tensors = read_checked(opened, names, header, wanted)
+        return ResumeState({n.removeprefix(TRAINING_PREFIX): x for n, x in tensors.items()}, facts)
 
 
 def read_facts(file: str | os.PathLike[str]) -> Mapping[str, Any]:
     """The facts of `read_resume_state` without reading tensors. Raises InputError in the same way."""
-    path = locate(file)
-    with _remembering(path) as (*_, facts):
+    path = locate_weights(file)
+    with _open_resume_state(path) as (*_, facts):
         return facts
 
 
 @contextmanager
-def _remembering(
+def _open_resume_state(
     path: Path,
 ) -> Iterator[tuple[Any, list[str], Mapping[str, str], dict[str, Any]]]:
     """An open file with a training state, its tensor names, header and facts. Raises InputError."""
     try:
         with open_safetensors(path) as (opened, names, header):
-            facts = header.get(_MEMORY)
+            facts = header.get(_RESUME_KEY)
             if facts is None:
                 raise InputError("holds no training state to resume; start afresh")
             yield opened, names, header, dict(parse_json(facts))
@@ -189,9 +189,9 @@ def write_checkpoint(
 ) -> None:
     """Write a checkpoint as one file, atomically. Raises OutputError."""
     tensors = {**checkpoint.tensors}
-    tensors |= {_OWN + name: value for name, value in checkpoint.clip.items()}
-    tensors |= {_LAND + name: value for name, value in checkpoint.land.items()}
-    _save(Path(file), tensors, {_HEADER: checkpoint.card.to_json()}, memory)
+    tensors |= {_CLIP_PREFIX + name: value for name, value in checkpoint.clip.items()}
+    tensors |= {_LAND_PREFIX + name: value for name, value in checkpoint.land.items()}
+    _save(Path(file), tensors, {_CARD_KEY: checkpoint.card.to_json()}, memory)
 
 
 def write_clip(
@@ -203,15 +203,15 @@ def write_clip(
 
     Raises OutputError.
     """
-    _save(Path(file), dict(tensors), {_QUICK: "quickgelu"}, memory)
+    _save(Path(file), dict(tensors), {_QUICKGELU_KEY: "quickgelu"}, memory)
 
 
 def _save(
     path: Path, tensors: dict[str, torch.Tensor], header: dict[str, str], memory: ResumeState | None
 ) -> None:
     if memory is not None:
-        tensors |= {REMEMBERED + name: value for name, value in memory.tensors.items()}
-        header[_MEMORY] = json.dumps(dict(memory.facts), sort_keys=True)
+        tensors |= {TRAINING_PREFIX + name: value for name, value in memory.tensors.items()}
+        header[_RESUME_KEY] = json.dumps(dict(memory.facts), sort_keys=True)
     save_tensors(path, tensors, header)
 
 
@@ -230,7 +230,7 @@ def read_clip(
     if file is not None:
         return _clip_file(file, "quickgelu" in model if model else None)
     model, _, tag = name.partition("/")
-    entry = published(model, tag or "openai")
+    entry = find_published(model, tag or "openai")
     if entry is None:
         raise InputError(
             f"CLIP {name}: neither a file nor a MODEL/TAG of open_clip such as {DEFAULT_CLIP}"
@@ -248,7 +248,7 @@ def _fetch(entry: Published, download: Callable[[Published], str], without: str)
         return Path(download(entry))
     except Exception as error:
         # A download can fail in many ways (urllib, Hugging Face, hashes). All have the same cure.
-        folder = weights_folder() or f"a folder that {FOLDER} names"
+        folder = weights_folder() or f"a folder that {FOLDER_ENV} names"
         raise InputError(
             f"CLIP's weights {entry.model}/{entry.tag} were not found and cannot be downloaded "
             f"({error}): fetch {entry.url or entry.hub} and put it as {entry.file} into {folder}, "
@@ -260,7 +260,7 @@ def _clip_file(path: Path, quickgelu: bool | None = None) -> ClipWeights:
     if (own := read_own_clip(path)) is not None:
         return own
     contents = read_tensors(path, _refuse_other)
-    known = contents.script or _QUICK in contents.header
+    known = contents.script or _QUICKGELU_KEY in contents.header
     return ClipWeights(contents.tensors, known if quickgelu is None else quickgelu, str(path))
 
 
@@ -278,7 +278,7 @@ def read_own_clip(path: Path) -> ClipWeights | None:
             return None
     try:
         with open_safetensors(path) as (_, _, header):
-            ours = _HEADER in header
+            ours = _CARD_KEY in header
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     own = read_checkpoint(path).own_clip() if ours else None

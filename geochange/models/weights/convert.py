@@ -13,10 +13,10 @@ from geochange.errors import InputError
 from geochange.models.changeclip.efficientnet import EfficientNetOptions
 from geochange.models.changeclip.land_network import LandNetworkOptions, land_tensors
 from geochange.models.changeclip.network import ChangeClip
-from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from geochange.models.weights.foreign import fill
-from geochange.models.weights.locate import sensible
+from geochange.models.weights.locate import as_input_error
+from geochange.models.weights.model_card import Card
+from geochange.models.weights.state_dict_formats import load_into
 
 
 def convert(
@@ -31,7 +31,7 @@ def convert(
     half: store float16, which halves the size; readers convert it back to float32. threshold: the new
     threshold; None keeps that of the checkpoint.
     """
-    return _rewritten(read_checkpoint(source), target, half=half, threshold=threshold)
+    return _rewrite(read_checkpoint(source), target, half=half, threshold=threshold)
 
 
 def average(
@@ -41,11 +41,11 @@ def average(
     half: bool = False,
     threshold: float | None = None,
 ) -> Card:
-    """Write the mean of several checkpoints of one network; see `mean_of`. Returns its card."""
-    return _rewritten(mean_of(sources), target, half=half, threshold=threshold)
+    """Write the mean of several checkpoints of one network; see `mean_checkpoint`. Returns its card."""
+    return _rewrite(mean_checkpoint(sources), target, half=half, threshold=threshold)
 
 
-def join(
+def join_land_network(
     source: str | os.PathLike[str],
     land: str | os.PathLike[str],
     target: str | os.PathLike[str],
@@ -68,7 +68,7 @@ def join(
         raise InputError(f"{land}: it has no land head; give one of configs/lite.yaml")
     tensors = other.land or land_tensors(other.tensors)
     joined = replace(network, card=replace(network.card, land=sizes), land=tensors)
-    return _rewritten(then(joined) if then else joined, target, half=half, threshold=threshold)
+    return _rewrite(then(joined) if then else joined, target, half=half, threshold=threshold)
 
 
 def _land_of(card: Card) -> LandNetworkOptions | None:
@@ -79,7 +79,7 @@ def _land_of(card: Card) -> LandNetworkOptions | None:
     return LandNetworkOptions(visual, head)
 
 
-def mean_of(sources: Sequence[str | os.PathLike[str]]) -> Checkpoint:
+def mean_checkpoint(sources: Sequence[str | os.PathLike[str]]) -> Checkpoint:
     """A checkpoint whose weights are the means of the weights of several checkpoints.
 
     Checkpoints of a training at a high learning rate have different errors, and their mean has smaller
@@ -93,7 +93,7 @@ def mean_of(sources: Sequence[str | os.PathLike[str]]) -> Checkpoint:
     cards = [first.card]
     for source in sources[1:]:
         other = _read(source)
-        if differing := _differing(first, other):
+        if differing := _describe_difference(first, other):
             raise InputError(f"{source}: {differing} than {sources[0]}; give states of one network")
         for name, tensor in total.items():
             tensor += other.tensors[name].double()
@@ -114,11 +114,11 @@ def mean_of(sources: Sequence[str | os.PathLike[str]]) -> Checkpoint:
 
 
 def _read(source: str | os.PathLike[str]) -> Checkpoint:
-    with sensible(source):
+    with as_input_error(source):
         return read_checkpoint(source)
 
 
-def _differing(first: Checkpoint, other: Checkpoint) -> str:
+def _describe_difference(first: Checkpoint, other: Checkpoint) -> str:
     """How two checkpoints differ in their network; empty if they do not."""
     for what, ours, theirs in (
         ("another shape", first.card.options, other.card.options),
@@ -143,7 +143,7 @@ def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Size]:
     return {name: x.shape for name, x in tensors.items()}
 
 
-def _rewritten(
+def _rewrite(
     checkpoint: Checkpoint,
     target: str | os.PathLike[str],
     *,
@@ -151,10 +151,10 @@ def _rewritten(
     threshold: float | None = None,
 ) -> Card:
     """Write a checkpoint whose tensors fit its network; see `convert`."""
-    fill(ChangeClip(checkpoint.card.options), checkpoint.tensors)
+    load_into(ChangeClip(checkpoint.card.options), checkpoint.tensors)
     if half:
         parts = (checkpoint.tensors, checkpoint.clip, checkpoint.land)
-        checkpoint = Checkpoint(checkpoint.card, *map(_halved, parts))
+        checkpoint = Checkpoint(checkpoint.card, *map(_to_half, parts))
     if threshold is not None:
         card = replace(checkpoint.card, threshold=threshold)
         checkpoint = replace(checkpoint, card=card)
@@ -162,5 +162,5 @@ def _rewritten(
     return checkpoint.card
 
 
-def _halved(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _to_half(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: x.half() if x.is_floating_point() else x for name, x in tensors.items()}

@@ -9,13 +9,13 @@ import torch
 from geochange.errors import InputError
 from geochange.models.changeclip.layers import resize_grid
 from geochange.models.changeclip.network import ChangeClip, ChangeClipOptions
-from geochange.models.weights.foreign import fill
+from geochange.models.weights.state_dict_formats import load_into
 
 _TEXT_PARTS = (
     *("token_embedding.", "positional_embedding", "transformer.", "ln_final."),
     "text_projection",
 )
-_GRIDS = ("backbone.positional_embedding", "backbone.attnpool.positional_embedding")
+_POSITION_GRIDS = ("backbone.positional_embedding", "backbone.attnpool.positional_embedding")
 
 
 def tower_weights(clip: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -39,7 +39,7 @@ def start_from_clip(options: ChangeClipOptions, clip: Mapping[str, torch.Tensor]
     network = ChangeClip(options)
     towers = tower_weights(clip)
     grid = options.visual.grid
-    for name in _GRIDS:
+    for name in _POSITION_GRIDS:
         if name in towers:
             towers[name] = resize_grid(towers[name], grid, grid)
     ours = network.state_dict()
@@ -47,7 +47,7 @@ def start_from_clip(options: ChangeClipOptions, clip: Mapping[str, torch.Tensor]
     fresh = {n: v for n, v in ours.items() if not n.startswith(("backbone.", "text_encoder."))}
     fresh |= {n: v for n, v in ours.items() if n.startswith("backbone.fpn")}
     try:
-        fill(network, fresh | towers)
+        load_into(network, fresh | towers)
     except InputError as error:
         raise InputError(f"this CLIP does not fit the network's towers: {error}") from error
     return network

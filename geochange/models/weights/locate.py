@@ -9,7 +9,7 @@ from pathlib import Path
 
 from geochange.errors import GeochangeError, InputError, one_line
 
-FOLDER = "GEOCHANGE_WEIGHTS"
+FOLDER_ENV = "GEOCHANGE_WEIGHTS"
 """The environment variable with a folder of weights. That folder is searched too."""
 
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
@@ -22,13 +22,20 @@ SHIPPED = {
 }
 """Weights that the package contains, by name."""
 
-UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+INVALID_WEIGHTS_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 """Exceptions that weights with values of a wrong type or shape can raise."""
 
 
 def weights_folder() -> Path | None:
     """The folder that GEOCHANGE_WEIGHTS names; None if the variable is not set."""
-    named = os.environ.get(FOLDER)
+    named = os.environ.get(FOLDER_ENV)
     return Path(named).expanduser() if named else None
 
 
@@ -40,7 +47,7 @@ def list_weights() -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in (*SUFFIXES, ONNX))
 
 
-def locate(file: str | os.PathLike[str]) -> Path:
+def locate_weights(file: str | os.PathLike[str]) -> Path:
     """The path of weights: by a name of SHIPPED, by a path, or by a path in the folder.
 
     Raises InputError.
@@ -54,7 +61,7 @@ def locate(file: str | os.PathLike[str]) -> Path:
             return candidate
     if given.is_dir():
         raise InputError(f"{given}: is a folder; name the file of weights in it")
-    looked = f", nor in {folder}" if folder else f"; {FOLDER} may name a folder to look in"
+    looked = f", nor in {folder}" if folder else f"; {FOLDER_ENV} may name a folder to look in"
     raise InputError(f"no weights at {given}{looked}")
 
 
@@ -66,19 +73,19 @@ def clip_file(name: str) -> tuple[str, Path | None]:
     """
     model, at, file = name.partition("@")
     if at and "/" not in model:
-        return model, locate(file)
+        return model, locate_weights(file)
     if name in SHIPPED or name.endswith(SUFFIXES) or Path(name).expanduser().is_file():
-        return "", locate(name)
+        return "", locate_weights(name)
     return "", None
 
 
 @contextmanager
-def sensible(file: str | os.PathLike[str]) -> Iterator[None]:
+def as_input_error(file: str | os.PathLike[str]) -> Iterator[None]:
     """Turn errors caused by invalid weights into an InputError that names the file."""
     try:
         yield
     except GeochangeError:
         raise
-    except UNFIT as error:
+    except INVALID_WEIGHTS_ERRORS as error:
         why = one_line(f"{type(error).__name__}: {error}")
         raise InputError(f"{file}: its card or tensors are not valid ({why})") from error

@@ -1,4 +1,4 @@
-"""Card: the metadata of a checkpoint, as JSON in the header of the file."""
+"""Model card: the metadata of a checkpoint, as JSON in the header of the file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar, get_args
 
 from geochange.errors import InputError
-from geochange.files.reading import parse_json
+from geochange.files.bounded_read import parse_json
 from geochange.models.changeclip.context_decoder import ContextOptions
 from geochange.models.changeclip.decoder import DecoderOptions
 from geochange.models.changeclip.efficientnet import EfficientNetOptions
@@ -24,7 +24,7 @@ from geochange.models.prompts import Names, PromptMode, check_names, published_v
 FORMAT = "changeclip/1"
 OWN_CLIP = "own"
 """The value of `clip` for a CLIP that is stored in the same file as the network."""
-LARGEST = 2**24
+MAX_SIZE = 2**24
 """No size in the options of a network reaches this value."""
 MOST_CLASSES = 254
 """The largest number of classes of a land head; class numbers are stored as uint8."""
@@ -90,7 +90,7 @@ class Card:
             rule = None if sure is None else ConfidenceRule.of_json(sure)
             card = cls(**values | {"options": options, "land": land, "confidence": rule})
             meanings = tuple(tuple(names) for names in card.meanings)
-            return replace(_checked(card), meanings=meanings)
+            return replace(_check_card(card), meanings=meanings)
         except (
             TypeError,
             KeyError,
@@ -106,7 +106,7 @@ class Card:
             ) from error
 
 
-def _checked(card: Card) -> Card:
+def _check_card(card: Card) -> Card:
     if card.prompts not in get_args(PromptMode):
         modes = ", ".join(get_args(PromptMode))
         raise InputError(f"prompts {str(card.prompts)[:40]!r}: one of {modes}")
@@ -135,7 +135,7 @@ def _number(value: Any) -> float:
 _Options = TypeVar("_Options")
 
 
-def _part(kind: type[_Options], values: Mapping[str, Any]) -> _Options:
+def _options_from_json(kind: type[_Options], values: Mapping[str, Any]) -> _Options:
     frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     made, usual = kind(**frozen), kind()
     for name in (item.name for item in fields(made)):  # type: ignore[arg-type]  # of dataclasses
@@ -153,7 +153,7 @@ def _check_option(name: str, value: Any, usual: Any) -> None:
     elif isinstance(usual, tuple) and isinstance(usual[0], str):
         right = 0 < len(numbers) <= MOST_CLASSES and all(isinstance(n, str) and n for n in numbers)
     else:
-        right = all(type(n) is int and 0 < n < LARGEST for n in numbers)
+        right = all(type(n) is int and 0 < n < MAX_SIZE for n in numbers)
         right = right and (not isinstance(usual, tuple) or len(numbers) == len(usual))
     if not right:
         raise InputError(f"its card is not valid: {name} {str(value)[:40]!r}")
@@ -163,19 +163,22 @@ def _options(values: Mapping[str, Any]) -> ChangeClipOptions:
     visual, land = dict(values["visual"]), values.get("land")
     tower = _TOWERS[visual.pop("kind")]
     return ChangeClipOptions(
-        visual=_part(tower, visual),
-        text=_part(TextOptions, values["text"]),
-        context=_part(ContextOptions, values["context"]),
-        decoder=_part(DecoderOptions, values["decoder"]),
-        land=None if land is None else _part(LandOptions, land),
+        visual=_options_from_json(tower, visual),
+        text=_options_from_json(TextOptions, values["text"]),
+        context=_options_from_json(ContextOptions, values["context"]),
+        decoder=_options_from_json(DecoderOptions, values["decoder"]),
+        land=None if land is None else _options_from_json(LandOptions, land),
     )
 
 
 def _land_network(values: Mapping[str, Any] | None) -> LandNetworkOptions | None:
     if values is None:
         return None
-    visual, head = _part(EfficientNetOptions, values["visual"]), _part(LandOptions, values["head"])
+    visual, head = (
+        _options_from_json(EfficientNetOptions, values["visual"]),
+        _options_from_json(LandOptions, values["head"]),
+    )
     opinion = values.get("opinion", 0)
-    if type(opinion) is not int or not 0 <= opinion < LARGEST:
+    if type(opinion) is not int or not 0 <= opinion < MAX_SIZE:
         raise InputError(f"its card makes no sense: opinion {str(opinion)[:40]!r}")
     return LandNetworkOptions(visual, head, opinion)

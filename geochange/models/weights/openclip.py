@@ -60,7 +60,7 @@ def modified_resnet(
 
 
 @lru_cache(maxsize=1)
-def encoder() -> Callable[[str], list[int]]:
+def bpe_encoder() -> Callable[[str], list[int]]:
     """CLIP's byte-pair encoding of a text, without start and end tokens."""
     encode: Callable[[str], list[int]] = open_clip.SimpleTokenizer().encode
     return encode
@@ -139,7 +139,7 @@ class Published:
         return self.url.rsplit("/", 1)[-1] or f"{self.model}-{self.tag}.safetensors"
 
 
-def published(model: str, tag: str) -> Published | None:
+def find_published(model: str, tag: str) -> Published | None:
     """The entry of a model and a tag in open_clip's list; None if it has no such pair."""
     entry: dict[str, Any] = open_clip.pretrained.get_pretrained_cfg(model, tag)
     if not entry:

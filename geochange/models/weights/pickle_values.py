@@ -56,7 +56,7 @@ class LazyTensor:
     stride: tuple[int, ...]
 
 
-class Inert:
+class PlaceholderObject:
     """A placeholder for an object of an unknown class; `state` is its state in the pickle."""
 
     def __init__(self, origin: str = "an object") -> None:
@@ -64,25 +64,25 @@ class Inert:
         self.state: Any = None
 
 
-class Unknown:
+class UnknownGlobal:
     """A placeholder for an unknown class or function. It is never imported or called."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
 
-Spend = Callable[[int], None]
+CountSteps = Callable[[int], None]
 """Counts copied items. Raises ValueError if there are too many."""
 
 
-class Known:
+class AllowedCall:
     """A function that a pickle may call."""
 
-    def __init__(self, build: Callable[[Spend, tuple[Any, ...]], Any]) -> None:
+    def __init__(self, build: Callable[[CountSteps, tuple[Any, ...]], Any]) -> None:
         self.build = build
 
 
-def plain(key: Any) -> Any:
+def hashable_key(key: Any) -> Any:
     """A key that is cheap to hash. Hashing nested tuples can take longer than reading the pickle.
 
     Raises ValueError for other keys.
@@ -95,12 +95,17 @@ def plain(key: Any) -> Any:
 def _scalar(key: Any) -> Any:
     if type(key) is int and abs(key) < LARGEST:
         return key
-    if isinstance(key, str | bytes | float | bool | torch.dtype | Inert | Unknown) or key is None:
+    if (
+        isinstance(
+            key, str | bytes | float | bool | torch.dtype | PlaceholderObject | UnknownGlobal
+        )
+        or key is None
+    ):
         return key
     raise ValueError(f"a key of the kind {type(key).__name__}")
 
 
-def size_of(number: Any) -> int:
+def checked_size(number: Any) -> int:
     """A number of values or bytes. Raises ValueError for other values."""
     if type(number) is not int or not 0 <= number < LARGEST:
         raise ValueError("an invalid size")
@@ -110,15 +115,15 @@ def size_of(number: Any) -> int:
 def _sizes(numbers: Any) -> tuple[int, ...]:
     if not isinstance(numbers, tuple | list):
         raise ValueError("an invalid shape")
-    return tuple(map(size_of, numbers))
+    return tuple(map(checked_size, numbers))
 
 
-def short(name: str) -> str:
+def short_name(name: str) -> str:
     """A name from a pickle, shortened for messages."""
     return name if len(name) <= 80 else f"{name[:80]}..."
 
 
-def _items(spend: Spend, arguments: tuple[Any, ...]) -> Iterable[Any]:
+def _items(spend: CountSteps, arguments: tuple[Any, ...]) -> Iterable[Any]:
     """The items of the single argument of a container, counted. Empty without an argument."""
     if not arguments:
         return ()
@@ -129,18 +134,18 @@ def _items(spend: Spend, arguments: tuple[Any, ...]) -> Iterable[Any]:
     return source
 
 
-def _dictionary(spend: Spend, arguments: tuple[Any, ...]) -> OrderedDict[Any, Any]:
+def _dictionary(spend: CountSteps, arguments: tuple[Any, ...]) -> OrderedDict[Any, Any]:
     made: OrderedDict[Any, Any] = OrderedDict()
     pairs = _items(spend, arguments)
     for pair in pairs.items() if isinstance(pairs, Mapping) else pairs:
         if not isinstance(pair, list | tuple):
             raise ValueError("an item that is not a pair")
         key, value = pair
-        made[plain(key)] = value
+        made[hashable_key(key)] = value
     return made
 
 
-def _tensor(spend: Spend, arguments: tuple[Any, ...]) -> LazyTensor:
+def _tensor(spend: CountSteps, arguments: tuple[Any, ...]) -> LazyTensor:
     storage, offset, size, stride, *_ = arguments
     if not isinstance(storage, Storage):
         raise ValueError("a tensor without storage")
@@ -148,22 +153,25 @@ def _tensor(spend: Spend, arguments: tuple[Any, ...]) -> LazyTensor:
     sizes, strides = _sizes(size), _sizes(stride)
     if len(sizes) != len(strides):
         raise ValueError("a tensor whose stride and size differ in length")
-    return LazyTensor(storage, size_of(offset), sizes, strides)
+    return LazyTensor(storage, checked_size(offset), sizes, strides)
 
 
-def _first(spend: Spend, arguments: tuple[Any, ...]) -> Any:
+def _first(spend: CountSteps, arguments: tuple[Any, ...]) -> Any:
     return arguments[0]
 
 
-KNOWN = {
-    name: Known(build)
+ALLOWED_CALLS = {
+    name: AllowedCall(build)
     for names, build in (
         (("collections.OrderedDict", "builtins.dict"), _dictionary),
         (("collections.defaultdict",), lambda spend, arguments: {}),
-        (("builtins.set",), lambda spend, arguments: set(map(plain, _items(spend, arguments)))),
+        (
+            ("builtins.set",),
+            lambda spend, arguments: set(map(hashable_key, _items(spend, arguments))),
+        ),
         (
             ("builtins.frozenset",),
-            lambda spend, arguments: frozenset(map(plain, _items(spend, arguments))),
+            lambda spend, arguments: frozenset(map(hashable_key, _items(spend, arguments))),
         ),
         (("builtins.list",), lambda spend, arguments: list(_items(spend, arguments))),
         (("torch.Size",), lambda spend, arguments: tuple(_items(spend, arguments))),
@@ -180,7 +188,7 @@ KNOWN = {
     for name in names
 }
 # Functions by which common values describe themselves. They are not called; the result is inert.
-STEPPED_OVER = {
+IGNORED_GLOBALS = {
     *("builtins.int", "builtins.float", "builtins.str", "builtins.bool", "builtins.getattr"),
     *("builtins.object", "builtins.slice", "builtins.range", "builtins.complex"),
     *("copyreg._reconstructor", "_codecs.encode", "collections.Counter", "collections.deque"),

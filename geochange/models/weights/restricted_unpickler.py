@@ -1,4 +1,4 @@
-"""Unpickler: interprets a pickle without importing or calling anything that it names.
+"""Restricted unpickler: interprets a pickle without importing or calling anything that it names.
 
 It creates tensors and plain containers. Objects of unknown classes become inert placeholders. Work
 and memory are bounded by the length of the pickle: copied, hashed and claimed items are counted,
@@ -17,16 +17,16 @@ import torch
 
 from geochange.errors import InputError
 from geochange.models.weights.pickle_values import (
-    KNOWN,
-    STEPPED_OVER,
+    ALLOWED_CALLS,
+    IGNORED_GLOBALS,
     STORAGES,
-    Inert,
-    Known,
+    AllowedCall,
+    PlaceholderObject,
     Storage,
-    Unknown,
-    plain,
-    short,
-    size_of,
+    UnknownGlobal,
+    checked_size,
+    hashable_key,
+    short_name,
 )
 
 MOST_STEPS = 1_000_000
@@ -41,7 +41,7 @@ SET_STEPS = 4
 """The cost of a set. An empty set takes 200 bytes, much more than other items."""
 
 
-class Machine(pickle._Unpickler):
+class RestrictedUnpickler(pickle._Unpickler):
     """Python's own unpickler with counted steps and without imports.
 
     storages: the storages that the pickle named, by key.
@@ -55,10 +55,10 @@ class Machine(pickle._Unpickler):
     readline: Callable[[], bytes]
 
     def __init__(self, stream: BinaryIO, size: int) -> None:
-        super().__init__(Bounded(stream, min(size, MOST_BYTES)))
+        super().__init__(BoundedStream(stream, min(size, MOST_BYTES)))
         self.storages: dict[str, Storage] = {}
         self.steps = 0
-        self.dispatch = _Counted(self)  # type: ignore[assignment, misc]  # looked up like a dict
+        self.dispatch = _CountedDispatch(self)  # type: ignore[assignment, misc]  # looked up like a dict
 
     def forget(self) -> None:
         """Release all objects except the result."""
@@ -78,19 +78,19 @@ class Machine(pickle._Unpickler):
         # Pickles of protocol 2 use the names of Python 2.
         module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
         full = f"{module}.{name}"
-        if full in KNOWN:
-            return KNOWN[full]
-        if full in STEPPED_OVER:
-            return Known(lambda spend, arguments: Inert(full))
+        if full in ALLOWED_CALLS:
+            return ALLOWED_CALLS[full]
+        if full in IGNORED_GLOBALS:
+            return AllowedCall(lambda spend, arguments: PlaceholderObject(full))
         if module in ("torch", "torch.storage") and name in STORAGES:
             return STORAGES[name]
         if module == "torch" and isinstance(vars(torch).get(name), torch.dtype):
             return vars(torch)[name]
         if module.split(".")[0] in sys.stdlib_module_names:
             raise InputError(
-                f"it uses {short(full)}, which can run commands or is not needed for weights"
+                f"it uses {short_name(full)}, which can run commands or is not needed for weights"
             )
-        return Unknown(full)
+        return UnknownGlobal(full)
 
     def persistent_load(self, pid: Any) -> Storage:
         """The storage of a tensor, as torch.save describes it."""
@@ -99,37 +99,37 @@ class Machine(pickle._Unpickler):
         kind, dtype, key, _, count = pid[:5]
         if kind != "storage" or not isinstance(dtype, torch.dtype) or type(key) is not str:
             raise ValueError("a storage of an unknown kind")
-        return self.storages.setdefault(key, Storage(key, dtype, size_of(count)))
+        return self.storages.setdefault(key, Storage(key, dtype, checked_size(count)))
 
     def call(self, function: Any, arguments: Any) -> Any:
         """The result of a call in the pickle. Raises InputError for functions that are not known."""
-        if isinstance(function, Unknown):
-            raise InputError(f"it calls {short(function.name)}")
-        if isinstance(function, Inert):
-            raise InputError(f"it calls the result of {short(function.origin)}")
-        if not isinstance(function, Known) or not isinstance(arguments, tuple):
+        if isinstance(function, UnknownGlobal):
+            raise InputError(f"it calls {short_name(function.name)}")
+        if isinstance(function, PlaceholderObject):
+            raise InputError(f"it calls the result of {short_name(function.origin)}")
+        if not isinstance(function, AllowedCall) or not isinstance(arguments, tuple):
             raise ValueError("a call of something that is not a function")
         self.spend(len(arguments))
         return function.build(self.spend, arguments)
 
-    def make(self, kind: Any) -> Inert:
+    def make(self, kind: Any) -> PlaceholderObject:
         """A placeholder for an object of a class."""
-        if not isinstance(kind, Unknown):
+        if not isinstance(kind, UnknownGlobal):
             raise ValueError("an object of something that is not a class")
-        return Inert(kind.name)
+        return PlaceholderObject(kind.name)
 
     def put(self, container: Any, pairs: list[Any]) -> None:
         """Put alternating keys and values into a mapping. A placeholder ignores them."""
         self.spend(len(pairs))
-        if isinstance(container, Inert):
+        if isinstance(container, PlaceholderObject):
             return
         if not isinstance(container, dict) or len(pairs) % 2:
             raise ValueError("items of something that is not a mapping")
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-            container[plain(key)] = value
+            container[hashable_key(key)] = value
 
 
-class Bounded:
+class BoundedStream:
     """A stream that never reads more bytes than are left, whatever the pickle claims."""
 
     def __init__(self, stream: BinaryIO, left: int) -> None:
@@ -149,78 +149,78 @@ class Bounded:
         return line
 
 
-class _Counted:
+class _CountedDispatch:
     """The table of instructions. Each lookup counts as a step."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: RestrictedUnpickler) -> None:
         self._machine = machine
 
-    def __getitem__(self, code: int) -> Callable[[Machine], None]:
+    def __getitem__(self, code: int) -> Callable[[RestrictedUnpickler], None]:
         self._machine.spend(SET_STEPS if code == pickle.EMPTY_SET[0] else 1)
-        if code in _OWN:
-            return _OWN[code]
-        if code in _REFUSED:
+        if code in _HANDLERS:
+            return _HANDLERS[code]
+        if code in _REFUSED_OPCODES:
             raise ValueError("an instruction that weights do not need")
         known: Any = pickle._Unpickler.dispatch[code]
-        return cast("Callable[[Machine], None]", known)
+        return cast("Callable[[RestrictedUnpickler], None]", known)
 
 
-def _reduce(machine: Machine) -> None:
+def _reduce(machine: RestrictedUnpickler) -> None:
     arguments = machine.stack.pop()
     machine.stack[-1] = machine.call(machine.stack[-1], arguments)
 
 
-def _build(machine: Machine) -> None:
+def _build(machine: RestrictedUnpickler) -> None:
     state = machine.stack.pop()
     made = machine.stack[-1]
     # The state of containers, such as the versions of torch modules, is not needed.
-    if isinstance(made, Inert):
+    if isinstance(made, PlaceholderObject):
         made.state = state
 
 
-def _new_object(machine: Machine) -> None:
+def _new_object(machine: RestrictedUnpickler) -> None:
     machine.stack.pop()
     machine.append(machine.make(machine.stack.pop()))
 
 
-def _new_object_by_names(machine: Machine) -> None:
+def _new_object_by_names(machine: RestrictedUnpickler) -> None:
     machine.stack.pop()
     _new_object(machine)
 
 
-def _instance(machine: Machine) -> None:
+def _instance(machine: RestrictedUnpickler) -> None:
     module, name = (machine.readline()[:-1].decode("utf-8") for _ in range(2))
     arguments, kind = machine.pop_mark(), machine.find_class(module, name)
     machine.append(machine.call(kind, tuple(arguments)) if arguments else machine.make(kind))
 
 
-def _object(machine: Machine) -> None:
+def _object(machine: RestrictedUnpickler) -> None:
     kind, *arguments = machine.pop_mark()
     machine.append(machine.call(kind, tuple(arguments)) if arguments else machine.make(kind))
 
 
-def _set_item(machine: Machine) -> None:
+def _set_item(machine: RestrictedUnpickler) -> None:
     value, key = machine.stack.pop(), machine.stack.pop()
     machine.put(machine.stack[-1], [key, value])
 
 
-def _set_items(machine: Machine) -> None:
+def _set_items(machine: RestrictedUnpickler) -> None:
     pairs = machine.pop_mark()
     machine.put(machine.stack[-1], pairs)
 
 
-def _mapping(machine: Machine) -> None:
+def _mapping(machine: RestrictedUnpickler) -> None:
     made: dict[Any, Any] = {}
     machine.put(made, machine.pop_mark())
     machine.append(made)
 
 
-def _append(machine: Machine) -> None:
+def _append(machine: RestrictedUnpickler) -> None:
     value = machine.stack.pop()
     _extend(machine.stack[-1], [value])
 
 
-def _appends(machine: Machine) -> None:
+def _appends(machine: RestrictedUnpickler) -> None:
     values = machine.pop_mark()
     _extend(machine.stack[-1], values)
 
@@ -228,24 +228,24 @@ def _appends(machine: Machine) -> None:
 def _extend(container: Any, values: list[Any]) -> None:
     if isinstance(container, list):
         container.extend(values)
-    elif not isinstance(container, Inert):
+    elif not isinstance(container, PlaceholderObject):
         raise ValueError("items of something that is not a list")
 
 
-def _add_items(machine: Machine) -> None:
+def _add_items(machine: RestrictedUnpickler) -> None:
     values = machine.pop_mark()
     container = machine.stack[-1]
     if isinstance(container, set):
-        container.update(map(plain, values))
-    elif not isinstance(container, Inert):
+        container.update(map(hashable_key, values))
+    elif not isinstance(container, PlaceholderObject):
         raise ValueError("items of something that is not a set")
 
 
-def _frozen_set(machine: Machine) -> None:
-    machine.append(frozenset(map(plain, machine.pop_mark())))
+def _frozen_set(machine: RestrictedUnpickler) -> None:
+    machine.append(frozenset(map(hashable_key, machine.pop_mark())))
 
 
-_OWN: dict[int, Callable[[Machine], None]] = {
+_HANDLERS: dict[int, Callable[[RestrictedUnpickler], None]] = {
     pickle.REDUCE[0]: _reduce,
     pickle.BUILD[0]: _build,
     pickle.NEWOBJ[0]: _new_object,
@@ -262,7 +262,7 @@ _OWN: dict[int, Callable[[Machine], None]] = {
 }
 """Instructions that call, create objects or hash."""
 
-_REFUSED = {
+_REFUSED_OPCODES = {
     instruction[0]
     for instruction in (
         *(pickle.EXT1, pickle.EXT2, pickle.EXT4),

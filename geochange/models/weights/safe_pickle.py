@@ -17,29 +17,29 @@ from typing import Any, BinaryIO
 import torch
 
 from geochange.errors import InputError
-from geochange.models.weights.pickle_machine import Machine
-from geochange.models.weights.pickle_values import Inert, LazyTensor, Storage
+from geochange.models.weights.pickle_values import LazyTensor, PlaceholderObject, Storage
+from geochange.models.weights.restricted_unpickler import RestrictedUnpickler
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
-Look = Callable[[dict[str, torch.Tensor]], None]
+CheckTensors = Callable[[dict[str, torch.Tensor]], None]
 """Checks the tensors before their bytes are read, on torch's device `meta`. It may refuse them."""
 
 MOST_TENSORS, LONGEST_NAME, DEEPEST = 100_000, 500, 100
 
-GROWTH = 8
+MAX_SHARED_RATIO = 8
 """Tensors may share bytes. Their total size may be at most this multiple of the file size."""
 
 
 def read_archive(
-    stream: BinaryIO, look: Look | None = None
+    stream: BinaryIO, check: CheckTensors | None = None
 ) -> tuple[dict[str, torch.Tensor], bool]:
     """Tensors of a zip archive of torch.save or TorchScript, and whether it is TorchScript.
 
-    look: is called before the bytes of tensors are read. Raises InputError if the archive is damaged or
-    its pickle calls an unknown function, and the errors of `look`.
+    check: is called before the bytes of tensors are read. Raises InputError if the archive is damaged or
+    its pickle calls an unknown function, and the errors of `check`.
     """
-    size = _left(stream)
+    size = _bytes_left(stream)
     try:
         with zipfile.ZipFile(stream) as archive:
             names = set(archive.namelist())
@@ -48,32 +48,32 @@ def read_archive(
                 raise InputError("it is big-endian; save it again on a little-endian machine")
             program = _entry(archive, f"{root}data.pkl", size)
             found = _weights(_unpickle(BytesIO(program), len(program)))
-            _outline(found, size, look)
+            _check_storages(found, size, check)
             storages = _reader(lambda key: _entry(archive, f"{root}data/{key}", size), size)
             script = f"{root}constants.pkl" in names
-            return {name: _made(lazy, storages) for name, lazy in found.items()}, script
+            return {name: _build_tensor(lazy, storages) for name, lazy in found.items()}, script
     except _DAMAGE as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"the archive is truncated or damaged ({error})") from error
 
 
-def read_stream(stream: BinaryIO, look: Look | None = None) -> dict[str, torch.Tensor]:
+def read_stream(stream: BinaryIO, check: CheckTensors | None = None) -> dict[str, torch.Tensor]:
     """Tensors of a pickle without archive (torch.save before torch 1.6); see `read_archive`."""
-    size = _left(stream)
+    size = _bytes_left(stream)
     value = _unpickle(stream, size)
     if type(value) is not int or value != _LEGACY_MAGIC:
         # A plain pickle holds no torch tensors. An unsafe one was refused above with a better message.
         raise InputError("the pickle holds no torch tensors")
     # The protocol version, and the byte sizes of the writer.
-    _unpickle(stream, _left(stream)), _unpickle(stream, _left(stream))
+    _unpickle(stream, _bytes_left(stream)), _unpickle(stream, _bytes_left(stream))
     named: dict[str, Storage] = {}
     try:
-        found = _weights(_unpickle(stream, _left(stream), named))
-        _outline(found, size, look)
-        data = _stored(stream, _unpickle(stream, _left(stream)), named)
+        found = _weights(_unpickle(stream, _bytes_left(stream), named))
+        _check_storages(found, size, check)
+        data = _read_storages(stream, _unpickle(stream, _bytes_left(stream)), named)
         storages = _reader(data.__getitem__, size)
-        return {name: _made(lazy, storages) for name, lazy in found.items()}
+        return {name: _build_tensor(lazy, storages) for name, lazy in found.items()}
     except _DAMAGE as error:
         if isinstance(error, InputError):
             raise
@@ -87,7 +87,7 @@ _DAMAGE = (
 """Exceptions that a damaged archive can raise (RecursionError is a RuntimeError)."""
 
 
-def _left(stream: BinaryIO) -> int:
+def _bytes_left(stream: BinaryIO) -> int:
     """The number of bytes from the current position to the end of a stream."""
     here = stream.tell()
     end = stream.seek(0, os.SEEK_END)
@@ -97,7 +97,7 @@ def _left(stream: BinaryIO) -> int:
 
 def _unpickle(stream: BinaryIO, size: int, storages: dict[str, Storage] | None = None) -> Any:
     """Read one pickle of at most `size` bytes. Its storages are added to `storages`."""
-    machine = Machine(stream, size)
+    machine = RestrictedUnpickler(stream, size)
     try:
         value = machine.load()
     except InputError as refusal:
@@ -127,7 +127,7 @@ def _entry(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
     return archive.read(entry)
 
 
-def _stored(stream: BinaryIO, keys: Any, named: Mapping[str, Storage]) -> dict[str, bytes]:
+def _read_storages(stream: BinaryIO, keys: Any, named: Mapping[str, Storage]) -> dict[str, bytes]:
     """The bytes of storages after the pickles of a stream, by key."""
     data: dict[str, bytes] = {}
     if not isinstance(keys, list):
@@ -137,13 +137,13 @@ def _stored(stream: BinaryIO, keys: Any, named: Mapping[str, Storage]) -> dict[s
             raise ValueError("a storage that occurs twice")
         count = int.from_bytes(stream.read(8), "little")
         length = count * named[key].dtype.itemsize
-        if length > _left(stream):
+        if length > _bytes_left(stream):
             raise ValueError(f"storage {key[:80]} is cut short")
         data[key] = stream.read(length)
     return data
 
 
-def _walk(value: Any) -> dict[str, LazyTensor]:
+def _named_tensors(value: Any) -> dict[str, LazyTensor]:
     """Every tensor in nested mappings, by the path of its keys, in order.
 
     Raises ValueError if parts repeat too often or are nested too deeply.
@@ -159,7 +159,7 @@ def _walk(value: Any) -> dict[str, LazyTensor]:
         if isinstance(part, LazyTensor):
             found[name[:-1]] = part
             continue
-        children = part.state if isinstance(part, Inert) else part
+        children = part.state if isinstance(part, PlaceholderObject) else part
         if isinstance(children, Mapping):
             if visits + len(left) + len(children) > 2 * MOST_TENSORS:
                 raise ValueError(f"more than {MOST_TENSORS:,} parts")
@@ -180,14 +180,14 @@ def _weights(value: Any) -> dict[str, LazyTensor]:
     if isinstance(value, Mapping):
         for key in ("state_dict", "model_state_dict", "model"):
             if isinstance(value.get(key), Mapping):
-                return _walk(value[key])
-    return _walk(value)
+                return _named_tensors(value[key])
+    return _named_tensors(value)
 
 
-def _outline(found: Mapping[str, LazyTensor], size: int, look: Look | None) -> None:
+def _check_storages(found: Mapping[str, LazyTensor], size: int, check: CheckTensors | None) -> None:
     """Refuse tensors that exceed their storages, or that are larger than the file allows.
 
-    Raises ValueError, and the errors of `look`.
+    Raises ValueError, and the errors of `check`.
     """
     total = 0
     for lazy in found.values():
@@ -198,10 +198,10 @@ def _outline(found: Mapping[str, LazyTensor], size: int, look: Look | None) -> N
         if not inside or values > lazy.storage.count or lazy.storage.size_bytes > size:
             raise ValueError(f"a tensor of {lazy.size} in {lazy.storage.count} values")
         total += values * lazy.storage.dtype.itemsize
-    if total > GROWTH * size:
+    if total > MAX_SHARED_RATIO * size:
         raise ValueError(f"tensors of {total:,} bytes in a file of {size:,}")
-    if look is not None:
-        look(
+    if check is not None:
+        check(
             {
                 name: torch.empty(lazy.size, dtype=lazy.storage.dtype, device="meta")
                 for name, lazy in found.items()
@@ -209,7 +209,7 @@ def _outline(found: Mapping[str, LazyTensor], size: int, look: Look | None) -> N
         )
 
 
-def _made(lazy: LazyTensor, storages: Callable[[Storage], torch.Tensor]) -> torch.Tensor:
+def _build_tensor(lazy: LazyTensor, storages: Callable[[Storage], torch.Tensor]) -> torch.Tensor:
     flat = storages(lazy.storage)
     return flat.as_strided(lazy.size, lazy.stride, lazy.offset).clone()
 

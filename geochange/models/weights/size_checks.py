@@ -1,4 +1,4 @@
-"""Sizes: checks that options and tensors fit together before a network is built.
+"""Size checks: options and tensors must fit together before a network is built.
 
 Networks are created on torch's device `meta`, where they take no memory.
 """
@@ -16,9 +16,9 @@ from torch import nn
 from geochange.errors import InputError, one_line
 from geochange.models.changeclip.land_network import LandNetwork, LandNetworkOptions
 from geochange.models.changeclip.network import STRIDE, ChangeClip, ChangeClipOptions
-from geochange.models.weights.foreign import Tensors, refuse_misfit
-from geochange.models.weights.locate import UNFIT
+from geochange.models.weights.locate import INVALID_WEIGHTS_ERRORS
 from geochange.models.weights.openclip import ClipShape, build_clip, read_shape
+from geochange.models.weights.state_dict_formats import Tensors, refuse_misfit
 
 MOST_PLACES = 1024
 """The largest number of tokens of a text; CLIP has 77."""
@@ -26,10 +26,10 @@ MOST_PLACES = 1024
 LARGEST_PX = 2048
 """The largest side of CLIP's input images; published models have at most 896."""
 
-COMPUTED = 4
+MAX_COMPUTED_RATIO = 4
 """Tables that a network computes may hold this multiple of the numbers of its weights,"""
 
-COMPUTED_ALWAYS = 2**24
+ALLOWED_COMPUTED_VALUES = 2**24
 """or this many numbers, if that is more."""
 
 
@@ -43,12 +43,12 @@ def check_network(options: ChangeClipOptions, tensors: Tensors) -> None:
             f"its card lists {_layers(options):,} layers, but it holds {len(tensors):,} tensors"
         )
     try:
-        network = _laid_out(options)
-    except (*UNFIT, MemoryError) as error:
-        raise InputError(f"its card or tensors are not valid ({_line(error)})") from error
+        network = _meta_network(options)
+    except (*INVALID_WEIGHTS_ERRORS, MemoryError) as error:
+        raise InputError(f"its card or tensors are not valid ({_error_line(error)})") from error
     refuse_misfit(network.state_dict(), tensors)
     _check_computed(network, tensors)
-    _check_works(options)
+    _check_forward_pass(options)
 
 
 def check_land(options: LandNetworkOptions, tensors: Tensors) -> None:
@@ -56,8 +56,8 @@ def check_land(options: LandNetworkOptions, tensors: Tensors) -> None:
     try:
         with torch.device("meta"):
             network = LandNetwork(options)
-    except (*UNFIT, MemoryError) as error:
-        raise InputError(f"its card or tensors make no sense ({_line(error)})") from error
+    except (*INVALID_WEIGHTS_ERRORS, MemoryError) as error:
+        raise InputError(f"its card or tensors make no sense ({_error_line(error)})") from error
     refuse_misfit(network.state_dict(), tensors)
 
 
@@ -70,8 +70,8 @@ def check_clip(tensors: Tensors) -> ClipShape:
             clip = build_clip(shape, quickgelu=True)
     except InputError:
         raise
-    except (*UNFIT, MemoryError) as error:
-        raise InputError(f"its tensors are not valid ({_line(error)})") from error
+    except (*INVALID_WEIGHTS_ERRORS, MemoryError) as error:
+        raise InputError(f"its tensors are not valid ({_error_line(error)})") from error
     refuse_misfit(clip.state_dict(), tensors)
     _check_computed(clip, tensors)
     return shape
@@ -99,7 +99,7 @@ def _numbers(values: dict[str, Any], *names: str) -> Iterator[int]:
 
 
 @lru_cache(maxsize=4)
-def _laid_out(options: ChangeClipOptions) -> ChangeClip:
+def _meta_network(options: ChangeClipOptions) -> ChangeClip:
     with torch.device("meta"):
         return ChangeClip(options).eval()
 
@@ -108,12 +108,12 @@ def _check_computed(network: nn.Module, tensors: Tensors) -> None:
     """Refuse a network whose computed tables are much larger than its weights."""
     weights = sum(tensor.numel() for tensor in tensors.values())
     computed = sum(buffer.numel() for buffer in network.buffers())
-    if computed > max(COMPUTED_ALWAYS, COMPUTED * weights):
+    if computed > max(ALLOWED_COMPUTED_VALUES, MAX_COMPUTED_RATIO * weights):
         raise InputError(f"its sizes need tables of {computed:,} numbers beside its weights")
 
 
 @lru_cache(maxsize=4)
-def _check_works(options: ChangeClipOptions) -> None:
+def _check_forward_pass(options: ChangeClipOptions) -> None:
     """Refuse sizes that fail in a forward pass, such as heads that do not divide the width."""
     if options.text.places + options.text.contexts > MOST_PLACES:
         raise InputError(f"texts of {options.text.places:,} tokens; the limit is {MOST_PLACES:,}")
@@ -126,10 +126,12 @@ def _check_works(options: ChangeClipOptions) -> None:
         with torch.device("meta"), torch.inference_mode():
             picture = torch.empty(1, 3, side, side)
             text = torch.empty(1, 2, options.visual.embed)
-            _laid_out(options)(picture, picture, text, text)
-    except (*UNFIT, MemoryError) as error:
-        raise InputError(f"its card or tensors do not fit together ({_line(error)})") from error
+            _meta_network(options)(picture, picture, text, text)
+    except (*INVALID_WEIGHTS_ERRORS, MemoryError) as error:
+        raise InputError(
+            f"its card or tensors do not fit together ({_error_line(error)})"
+        ) from error
 
 
-def _line(error: BaseException) -> str:
+def _error_line(error: BaseException) -> str:
     return one_line(f"{type(error).__name__}: {error}")[:200]

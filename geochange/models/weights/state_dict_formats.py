@@ -24,7 +24,7 @@ _NOT_WEIGHTS = ("num_batches_tracked", _COMPUTED)
 _SHOWN, _NAMED = 4, 100
 
 
-def plain_names(tensors: Tensors) -> dict[str, torch.Tensor]:
+def strip_prefixes(tensors: Tensors) -> dict[str, torch.Tensor]:
     """Remove the prefixes of wrappers: `module.` (data parallel), `model.` and `text.` (open_clip)."""
     names = list(tensors)
     for prefix in ("module.", "model."):
@@ -131,7 +131,7 @@ def _decoder(t: Tensors) -> DecoderOptions:
     )
 
 
-def fill(network: nn.Module, tensors: Tensors) -> None:
+def load_into(network: nn.Module, tensors: Tensors) -> None:
     """Load all of `tensors` into `network`. Raises InputError as `refuse_misfit` does."""
     refuse_misfit(network.state_dict(), tensors)
     # The network computes its own indices. Those in the file may be for another size.

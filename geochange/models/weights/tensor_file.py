@@ -16,27 +16,27 @@ from safetensors.torch import save_file
 
 from geochange.errors import InputError, OutputError, one_line
 from geochange.files.atomic import atomic_path
-from geochange.models.weights.foreign import plain_names
-from geochange.models.weights.locate import UNFIT
+from geochange.models.weights.locate import INVALID_WEIGHTS_ERRORS
 from geochange.models.weights.safe_pickle import MOST_TENSORS, read_archive, read_stream
+from geochange.models.weights.state_dict_formats import strip_prefixes
 
-MOST_HEADER = 2**24
+MAX_HEADER_BYTES = 2**24
 """The largest header of a safetensors file in bytes. It lists the tensors and holds a card."""
 
-SUM = "geochange.sum"
+CHECKSUM_KEY = "geochange.sum"
 """The header key with the CRC-32 of the rest of the file, in files of geochange."""
 
-REMEMBERED = "training/"
+TRAINING_PREFIX = "training/"
 """The prefix of the names of tensors that only training needs."""
 
 _PICKLE = b"\x80"  # protocol 2, which torch writes
 
-Look = Callable[[Mapping[str, torch.Tensor], Mapping[str, str]], None]
+CheckTensors = Callable[[Mapping[str, torch.Tensor], Mapping[str, str]], None]
 """Checks names and shapes of tensors, and the header, before the bytes are read. It may refuse."""
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class TensorFile:
     """The tensors of a file under plain names, and its header. script: whether it is TorchScript."""
 
     tensors: dict[str, torch.Tensor]
@@ -44,20 +44,20 @@ class Contents:
     script: bool
 
 
-def read_tensors(path: Path, look: Look | None = None) -> Contents:
+def read_tensors(path: Path, check: CheckTensors | None = None) -> TensorFile:
     """Read a file of weights. Raises InputError, which names the file.
 
-    look: is called before the bytes of tensors are read.
+    check: is called before the bytes of tensors are read.
     """
 
     def outline(found: dict[str, torch.Tensor], header: Mapping[str, str] | None = None) -> None:
-        if look is None:
+        if check is None:
             return
         try:
-            look(plain_names(found), header or {})
+            check(strip_prefixes(found), header or {})
         except InputError:
             raise
-        except UNFIT as error:
+        except INVALID_WEIGHTS_ERRORS as error:
             why = one_line(f"{type(error).__name__}: {error}")[:200]
             raise InputError(f"its card or tensors are not valid ({why})") from error
 
@@ -67,29 +67,29 @@ def read_tensors(path: Path, look: Look | None = None) -> Contents:
             stream.seek(0)
             if start[:2] == b"PK":
                 tensors, script = read_archive(stream, outline)
-                return Contents(plain_names(tensors), {}, script)
+                return TensorFile(strip_prefixes(tensors), {}, script)
             if start[8:] == b"{":
                 return _read_safetensors(path, outline)
             if start and start[:1] != _PICKLE:
                 raise InputError(
                     "holds no weights of torch or safetensors; give a .pth or .safetensors"
                 )
-            return Contents(plain_names(read_stream(stream, outline)), {}, False)
+            return TensorFile(strip_prefixes(read_stream(stream, outline)), {}, False)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _read_safetensors(path: Path, outline: Callable[..., None]) -> Contents:
+def _read_safetensors(path: Path, outline: Callable[..., None]) -> TensorFile:
     with open_safetensors(path) as (file, names, header):
-        wanted = [name for name in names if not name.startswith(REMEMBERED)]
-        outline({name: _shape_of(file, name) for name in wanted}, header)
-        tensors = fetch(file, names, header, set(wanted))
-    return Contents(plain_names(tensors), header, False)
+        wanted = [name for name in names if not name.startswith(TRAINING_PREFIX)]
+        outline({name: _meta_tensor(file, name) for name in wanted}, header)
+        tensors = read_checked(file, names, header, set(wanted))
+    return TensorFile(strip_prefixes(tensors), header, False)
 
 
-def fetch(
+def read_checked(
     file: Any, names: list[str], header: Mapping[str, str], wanted: set[str]
 ) -> dict[str, torch.Tensor]:
     """The wanted tensors of an open file, after the checksum matched.
@@ -100,20 +100,20 @@ def fetch(
 
     def each() -> Iterator[tuple[str, torch.Tensor]]:
         for name in sorted(names):
-            if name in wanted or SUM in header:
+            if name in wanted or CHECKSUM_KEY in header:
                 tensor = file.get_tensor(name)
                 if name in wanted:
                     kept[name] = tensor
                 yield name, tensor
 
-    if SUM not in header:
+    if CHECKSUM_KEY not in header:
         return dict(each())
-    if _sum(each(), header) != header[SUM]:
+    if _checksum(each(), header) != header[CHECKSUM_KEY]:
         raise InputError("the file is damaged: its checksum does not match")
     return kept
 
 
-def _shape_of(file: Any, name: str) -> torch.Tensor:
+def _meta_tensor(file: Any, name: str) -> torch.Tensor:
     return torch.empty(file.get_slice(name).get_shape(), device="meta")
 
 
@@ -123,7 +123,7 @@ def open_safetensors(path: Path) -> Iterator[tuple[Any, list[str], dict[str, str
     try:
         with path.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
-        if length > min(MOST_HEADER, path.stat().st_size):
+        if length > min(MAX_HEADER_BYTES, path.stat().st_size):
             raise InputError(f"the file is truncated or damaged (a header of {length:,} bytes)")
         with safe_open(path, framework="pt") as file:
             names = list(file.keys())
@@ -137,7 +137,7 @@ def open_safetensors(path: Path) -> Iterator[tuple[Any, list[str], dict[str, str
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, str]) -> None:
     """Write a safetensors file with its checksum, atomically. Raises OutputError."""
     kept = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
-    summed = header | {SUM: _sum(kept.items(), header)}
+    summed = header | {CHECKSUM_KEY: _checksum(kept.items(), header)}
     with atomic_path(path) as aside:
         try:
             save_file(kept, aside, metadata=summed)
@@ -147,9 +147,9 @@ def save_tensors(path: Path, tensors: dict[str, torch.Tensor], header: dict[str,
         aside.chmod(0o644)
 
 
-def _sum(tensors: Iterable[tuple[str, torch.Tensor]], header: Mapping[str, str]) -> str:
+def _checksum(tensors: Iterable[tuple[str, torch.Tensor]], header: Mapping[str, str]) -> str:
     """CRC-32 of the header, and of the name, dtype, shape and bytes of every tensor, sorted by name."""
-    said = {name: text for name, text in header.items() if name != SUM}
+    said = {name: text for name, text in header.items() if name != CHECKSUM_KEY}
     total = zlib.crc32(json.dumps(said, sort_keys=True).encode())
     for name, tensor in tensors:
         told = json.dumps([name, str(tensor.dtype), tuple(tensor.shape)])

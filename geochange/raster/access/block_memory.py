@@ -1,4 +1,4 @@
-"""The memory for reading one pixel. GDAL decodes the whole block of the pixel."""
+"""Block memory: what reading one pixel takes. GDAL decodes the whole block of the pixel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_BYTES = 2**31
 MOST_FILES = 1000
 """The number of files of a virtual raster that are checked, spread over all files."""
 
-DEEPEST = 4
+MAX_NESTING = 4
 """The number of nested virtual rasters that are followed."""
 
 
@@ -29,7 +29,7 @@ def reading_bytes(dataset: Any, depth: int = 0) -> int:
     For a virtual raster it is the maximum over its local files.
     """
     if dataset.driver == "VRT":
-        return _behind(dataset, depth)
+        return _largest_source_block(dataset, depth)
     sizes = [
         math.prod(shape) * np.dtype(dtype).itemsize
         for shape, dtype in zip(dataset.block_shapes, dataset.dtypes, strict=True)
@@ -40,7 +40,7 @@ def reading_bytes(dataset: Any, depth: int = 0) -> int:
     return int(max(sizes, default=0))
 
 
-def refuse_blocks(path: str, block_px: tuple[int, int], needed: int) -> None:
+def refuse_large_blocks(path: str, block_px: tuple[int, int], needed: int) -> None:
     """Refuse a raster whose blocks need gigabytes. Raises InputError.
 
     needed: its `reading_bytes`.
@@ -53,9 +53,9 @@ def refuse_blocks(path: str, block_px: tuple[int, int], needed: int) -> None:
         )
 
 
-def _behind(dataset: Any, depth: int) -> int:
+def _largest_source_block(dataset: Any, depth: int) -> int:
     files = [file for file in dataset.files if file != dataset.name and not is_remote(file)]
-    if depth == DEEPEST:
+    if depth == MAX_NESTING:
         return 0
     step = max(1, -(-len(files) // MOST_FILES))
     return max((_of_file(file, depth + 1) for file in files[::step]), default=0)

@@ -1,4 +1,4 @@
-"""Claims: refuses rasters whose header claims far more pixels than their files can hold."""
+"""Declared size: refuses rasters whose header declares far more pixels than their files can hold."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from geochange.raster.pair import RasterPair
 PIXELS_PER_BYTE = 20_000
 """The limit. An empty raster in tiles of 256 px has 5,000 pixels per byte, real images 1 to 30."""
 
-ALWAYS_PX = 2**25
+ALWAYS_ACCEPTED_PX = 2**25
 """Rasters up to this size are always accepted, because processing them takes seconds."""
 
 
-def is_claim(pixels: int, held: int) -> bool:
-    """Whether files of `held` bytes are too small for this number of pixels."""
-    return pixels > ALWAYS_PX and pixels > PIXELS_PER_BYTE * held
+def is_implausible_size(pixels: int, file_bytes: int) -> bool:
+    """Whether files of `file_bytes` bytes are too small for this number of pixels."""
+    return pixels > ALWAYS_ACCEPTED_PX and pixels > PIXELS_PER_BYTE * file_bytes
 
 
-def refuse_claim(pair: RasterPair) -> None:
+def refuse_implausible_size(pair: RasterPair) -> None:
     """Refuse a pair whose common area has more pixels than its files can hold. Raises InputError.
 
     Rasters on servers are not checked.
@@ -28,7 +28,7 @@ def refuse_claim(pair: RasterPair) -> None:
     if None in sizes:
         return
     held = sum(size or 0 for size in sizes)
-    if is_claim(pixels, held):
+    if is_implausible_size(pixels, held):
         raise InputError(
             f"{pair.before.info.path} and {pair.after.info.path}: {pixels:,} pixels in common, and "
             f"{held:,} bytes in the files behind them, so nearly all of it is empty; limit the run "

@@ -11,7 +11,7 @@ from rasterio._err import CPLE_BaseError, CPLE_OutOfMemoryError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
 
-class _Quiet:
+class _IgnoreGeoreferenceWarnings:
     """A context that ignores warnings about a missing georeference, in all threads.
 
     Warning filters of Python belong to the process. So the first thread sets them, and the last thread
@@ -37,11 +37,11 @@ class _Quiet:
                 self._kept.__exit__(None, None, None)
 
 
-QUIET = _Quiet()
+IGNORE_GEOREFERENCE_WARNINGS = _IgnoreGeoreferenceWarnings()
 
 
 @contextmanager
-def understood() -> Iterator[None]:
+def as_rasterio_errors() -> Iterator[None]:
     """Turn errors that rasterio does not convert into a RasterioIOError.
 
     These are GDAL messages that are not valid UTF-8, and GDAL errors while rasterio reads the
@@ -55,7 +55,7 @@ def understood() -> Iterator[None]:
         raise RasterioIOError(str(error)) from error
 
 
-def lacks_memory(error: RasterioError) -> bool:
+def is_out_of_memory(error: RasterioError) -> bool:
     """Whether GDAL failed because memory was short.
 
     libtiff also says so of a damaged tag that states more values than it can have.

@@ -14,19 +14,24 @@ from dataclasses import dataclass
 from http.client import HTTPException, HTTPMessage
 from typing import IO
 
-from geochange.files.names import split_address
+from geochange.files.file_names import split_address
 
-ANSWER_S = 15.0
+RESPONSE_TIMEOUT_S = 15.0
 """The time limit for a complete answer, also from a slow server."""
 
-PIECE_BYTES = 1 << 16
+CHUNK_BYTES = 1 << 16
 
-SECRETS = ("GDAL_HTTP_HEADERS", "GDAL_HTTP_BEARER", "GDAL_HTTP_USERPWD", "GDAL_HTTP_COOKIE")
+CREDENTIAL_VARIABLES = (
+    "GDAL_HTTP_HEADERS",
+    "GDAL_HTTP_BEARER",
+    "GDAL_HTTP_USERPWD",
+    "GDAL_HTTP_COOKIE",
+)
 """Environment variables whose values GDAL sends to every server."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """The headers and the body of an answer. The body of a HEAD request is empty."""
 
     headers: Mapping[str, str]
@@ -48,14 +53,14 @@ def user_headers() -> dict[str, str]:
     return {name.strip(): value.strip() for name, colon, value in told if colon}
 
 
-def set_secrets() -> list[str]:
+def credentials_set() -> list[str]:
     """The names of SECRETS that are set in the user's environment."""
-    return [name for name in SECRETS if os.environ.get(name)]
+    return [name for name in CREDENTIAL_VARIABLES if os.environ.get(name)]
 
 
-def fetch(
+def http_fetch(
     url: str, largest: int, method: str = "GET", headers: Mapping[str, str] | None = None
-) -> Answer:
+) -> HttpResponse:
     """Send a web request with a time limit for the whole answer.
 
     largest: the most bytes of the body. headers: are sent to the host of `url`, but not to another
@@ -63,7 +68,7 @@ def fetch(
 
     Raises OSError (TimeoutError, TooLargeError, urllib.error.HTTPError), HTTPException, ValueError.
     """
-    found: list[Answer | Exception] = []
+    found: list[HttpResponse | Exception] = []
     given_up = threading.Event()
 
     def work() -> None:
@@ -74,10 +79,10 @@ def fetch(
 
     thread = threading.Thread(target=work, name="fetch", daemon=True)
     thread.start()
-    thread.join(ANSWER_S)
+    thread.join(RESPONSE_TIMEOUT_S)
     if not found:
         given_up.set()
-        raise TimeoutError(f"no complete answer within {ANSWER_S:g} s")
+        raise TimeoutError(f"no complete answer within {RESPONSE_TIMEOUT_S:g} s")
     if isinstance(found[0], Exception):
         raise found[0]
     return found[0]
@@ -85,23 +90,23 @@ def fetch(
 
 def _fetch(
     url: str, largest: int, method: str, headers: Mapping[str, str], given_up: threading.Event
-) -> Answer:
+) -> HttpResponse:
     request = urllib.request.Request(url, method=method)
     for name, value in headers.items():
         request.add_unredirected_header(name, value)
-    opener = urllib.request.build_opener(_SameKindOfPlace(headers))
+    opener = urllib.request.build_opener(_SafeRedirects(headers))
     body = bytearray()
-    with opener.open(request, timeout=ANSWER_S) as answer:
-        while method != "HEAD" and (piece := answer.read1(PIECE_BYTES)):
+    with opener.open(request, timeout=RESPONSE_TIMEOUT_S) as answer:
+        while method != "HEAD" and (piece := answer.read1(CHUNK_BYTES)):
             body += piece
             if len(body) > largest:
                 raise TooLargeError(f"larger than {largest:,} bytes")
             if given_up.is_set():
                 break
-        return Answer(dict(answer.headers.items()), bytes(body))
+        return HttpResponse(dict(answer.headers.items()), bytes(body))
 
 
-class _SameKindOfPlace(urllib.request.HTTPRedirectHandler):
+class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects only to web servers. The user's headers are kept only for the same host."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:

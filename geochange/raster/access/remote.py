@@ -14,7 +14,7 @@ _REMOTE = re.compile(
 _REFUSED = re.compile(r"HTTP response code: 4(?!08|25|29)\d\d")
 """Client errors that will not go away, unlike a timeout or "too many requests"."""
 
-HTTP = {
+HTTP_OPTIONS = {
     "GDAL_HTTP_CONNECTTIMEOUT": 15,
     # Stalled transfers are aborted. Slow ones may take any time.
     "GDAL_HTTP_LOW_SPEED_TIME": 30,
@@ -26,7 +26,7 @@ HTTP = {
 """Timeouts and retries within one request, in seconds and bytes per second. GDAL does not retry
 stalled transfers."""
 
-NOT_REMEMBERED = {
+NO_NEGATIVE_CACHE = {
     "CPL_VSIL_CURL_NON_CACHED": ":".join(("/vsicurl/", "/vsis3/", "/vsigs/", "/vsiaz/"))
 }
 """GDAL caches that a file on a server is missing. This setting avoids the cache."""
@@ -37,11 +37,11 @@ def is_remote(path: str) -> bool:
     return _REMOTE.search(path) is not None
 
 
-def may_pass(path: str, error: Exception) -> bool:
+def is_transient(path: str, error: Exception) -> bool:
     """Whether the error on opening a raster may go away in a moment."""
     return is_remote(path) and not _REFUSED.search(str(error))
 
 
-def unless_set(options: dict[str, Any]) -> dict[str, Any]:
+def without_user_settings(options: dict[str, Any]) -> dict[str, Any]:
     """The options without those that the user's environment sets, as GDAL would prefer these here."""
     return {name: value for name, value in options.items() if name not in os.environ}

@@ -12,8 +12,8 @@ import rasterio
 from rasterio.errors import RasterioError
 
 from geochange.errors import one_line
-from geochange.raster.access.gdal_log import lacks_memory, understood
-from geochange.raster.access.remote import NOT_REMEMBERED
+from geochange.raster.access.gdal_log import as_rasterio_errors, is_out_of_memory
+from geochange.raster.access.remote import NO_NEGATIVE_CACHE
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ TRIES = 1 + len(PAUSES_S)
 sleep = time.sleep
 
 
-def pauses() -> Iterator[None]:
+def retry_pauses() -> Iterator[None]:
     """Yields once before each retry, after its pause."""
     for pause_s in PAUSES_S:
         sleep(pause_s)
@@ -57,7 +57,7 @@ class Handle:
         """Close the raster and open it again without caches. Raises the errors of opening it."""
         self.dataset.close()  # a closed raster does not return to the pool
         self._stack.close()
-        self._stack.enter_context(rasterio.Env(**NOT_REMEMBERED))
+        self._stack.enter_context(rasterio.Env(**NO_NEGATIVE_CACHE))
         self.dataset = self._stack.enter_context(self._open_afresh())
 
 
@@ -75,34 +75,34 @@ def retry_read(
     return answer
 
 
-def sift(
+def read_pieces(
     handle: Handle,
     pieces: Iterable[T],
     read: Callable[[T, Any], None],
     pauses_s: Iterable[float] = PAUSES_S,
 ) -> list[T]:
     """Read every piece. Returns the pieces that cannot be read, also after reopening the raster."""
-    failed = _unread(handle, pieces, read)
+    failed = _failed_pieces(handle, pieces, read)
     for pause_s in pauses_s:
         if not failed:
             break
         sleep(pause_s)
         handle.reopen()
-        failed = _unread(handle, failed, read)
+        failed = _failed_pieces(handle, failed, read)
     return failed
 
 
-def _unread(handle: Handle, pieces: Iterable[T], read: Callable[[T, Any], None]) -> list[T]:
+def _failed_pieces(handle: Handle, pieces: Iterable[T], read: Callable[[T, Any], None]) -> list[T]:
     answers = ((piece, _attempt(handle, partial(read, piece))) for piece in pieces)
     return [piece for piece, answer in answers if isinstance(answer, RasterioError)]
 
 
 def _attempt(handle: Handle, read: Callable[[Any], T]) -> T | RasterioError:
     try:
-        with understood():
+        with as_rasterio_errors():
             return read(handle.dataset)
     except RasterioError as error:
-        if lacks_memory(error):
+        if is_out_of_memory(error):
             # Short memory is not a damaged file, so the pixels must not be skipped.
             raise MemoryError(one_line(error.__cause__ or error)) from error
         return error

@@ -12,12 +12,12 @@ from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
 from geochange.raster.reader import RasterInfo
 
-NAMED = 3
+MOST_LISTED = 3
 """The number of areas that a message names. The others are counted."""
 
 
 @dataclass(frozen=True)
-class Unreadable:
+class UnreadableAreas:
     """The unreadable areas of each date: cells of a fixed lattice on the grid of the run."""
 
     before: tuple[Window, ...] = ()
@@ -26,17 +26,17 @@ class Unreadable:
     def __bool__(self) -> bool:
         return bool(self.before or self.after)
 
-    def __or__(self, other: Unreadable) -> Unreadable:
-        return Unreadable.of({*self.before, *other.before}, {*self.after, *other.after})
+    def __or__(self, other: UnreadableAreas) -> UnreadableAreas:
+        return UnreadableAreas.of({*self.before, *other.before}, {*self.after, *other.after})
 
     @classmethod
-    def of(cls, before: Iterable[Window], after: Iterable[Window]) -> Unreadable:
+    def of(cls, before: Iterable[Window], after: Iterable[Window]) -> UnreadableAreas:
         """An instance from the cells of each date, in any order."""
         return cls(tuple(sorted(before, key=_corner)), tuple(sorted(after, key=_corner)))
 
-    def merged(self) -> Unreadable:
+    def merged(self) -> UnreadableAreas:
         """The same areas in fewer windows."""
-        return Unreadable(merged(self.before), merged(self.after))
+        return UnreadableAreas(merge_windows(self.before), merge_windows(self.after))
 
     def to_json(self) -> dict[str, list[list[int]]]:
         """[row, col, height, width] of each window, by date."""
@@ -46,18 +46,18 @@ class Unreadable:
         }
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Unreadable:
+    def from_json(cls, values: dict[str, Any]) -> UnreadableAreas:
         """The inverse of `to_json`."""
         return cls(*(tuple(Window(*numbers) for numbers in values[n]) for n in ("before", "after")))
 
 
-NOTHING_UNREADABLE = Unreadable()
+NOTHING_UNREADABLE = UnreadableAreas()
 
 
 class UnreadableError(RunError):
     """Pixels cannot be read. The message says where; `unreadable` holds the areas if they are known."""
 
-    def __init__(self, message: str, unreadable: Unreadable = NOTHING_UNREADABLE) -> None:
+    def __init__(self, message: str, unreadable: UnreadableAreas = NOTHING_UNREADABLE) -> None:
         super().__init__(message, unreadable)
         self.unreadable = unreadable
 
@@ -69,19 +69,21 @@ def _corner(window: Window) -> tuple[int, int]:
     return window.row, window.col
 
 
-def merged(windows: Iterable[Window]) -> tuple[Window, ...]:
+def merge_windows(windows: Iterable[Window]) -> tuple[Window, ...]:
     """Cells of one lattice without duplicates, joined with neighbours, sorted by position."""
-    rows = _joined(sorted(set(windows), key=lambda w: (w.row, w.height, w.col)), down=False)
-    columns = _joined(sorted(rows, key=lambda w: (w.col, w.width, w.row)), down=True)
+    rows = _join_neighbours(
+        sorted(set(windows), key=lambda w: (w.row, w.height, w.col)), down=False
+    )
+    columns = _join_neighbours(sorted(rows, key=lambda w: (w.col, w.width, w.row)), down=True)
     return tuple(sorted(columns, key=_corner))
 
 
-def _joined(windows: list[Window], down: bool) -> list[Window]:
+def _join_neighbours(windows: list[Window], down: bool) -> list[Window]:
     """The windows, each joined with the previous one if both form a rectangle."""
     joined: list[Window] = []
     for window in windows:
         last = joined[-1] if joined else None
-        if last is None or window != _next(last, window, down):
+        if last is None or window != _next_window(last, window, down):
             joined.append(window)
         elif down:
             joined[-1] = Window(last.row, last.col, last.height + window.height, last.width)
@@ -90,14 +92,14 @@ def _joined(windows: list[Window], down: bool) -> list[Window]:
     return joined
 
 
-def _next(last: Window, window: Window, down: bool) -> Window:
+def _next_window(last: Window, window: Window, down: bool) -> Window:
     """The window next to `last` that would extend it by the length of `window`."""
     if down:
         return Window(last.row_stop, last.col, window.height, last.width)
     return Window(last.row, last.col_stop, last.height, window.width)
 
 
-def describe(info: RasterInfo, grid: Grid, windows: Iterable[Window]) -> list[str]:
+def describe_windows(info: RasterInfo, grid: Grid, windows: Iterable[Window]) -> list[str]:
     """A text for each window: the file, the pixels in it and on the grid, and the map coordinates."""
     return [_place(info, grid, window) for window in windows]
 
@@ -119,5 +121,5 @@ def _span(window: Window) -> str:
 
 def summarise(places: list[str]) -> str:
     """The first areas and the number of the others, in one line."""
-    more = f" (and {len(places) - NAMED} more places)" if len(places) > NAMED else ""
-    return "; ".join(places[:NAMED]) + more
+    more = f" (and {len(places) - MOST_LISTED} more places)" if len(places) > MOST_LISTED else ""
+    return "; ".join(places[:MOST_LISTED]) + more

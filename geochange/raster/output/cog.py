@@ -20,7 +20,7 @@ from rasterio.errors import RasterioError
 from rasterio.shutil import copy
 from rasterio.windows import Window
 
-from geochange.files.atomic import told_as_output, whole_by_driver
+from geochange.files.atomic import as_output_error, atomic_driver_path
 from geochange.files.checksummed import remove
 from geochange.grid.probability import NODATA
 from geochange.qgis.style import probability_colormap
@@ -29,10 +29,10 @@ from geochange.raster.reader import PROBABILITY_BAND, gdal_environment
 Block = tuple[int, int, NDArray[np.uint8]]
 """Row and column of a block's upper left pixel, and its pixels (height, width)."""
 
-CACHE_MB: Final = 32
+WRITE_CACHE_MB: Final = 32
 """The size of GDAL's cache for writing. Each pixel is written once, so more would not help."""
 
-TILE: Final = 512
+COG_TILE_PX: Final = 512
 """The tile size of the file in pixels. Overviews end when the raster fits into one tile."""
 
 
@@ -56,21 +56,21 @@ def write_cog(
     plain = scratch / f"{path.name}.plain.tif"
     remove(plain)  # from a killed run
     try:
-        with gdal_environment(CACHE_MB):
-            with _told(path):
+        with gdal_environment(WRITE_CACHE_MB):
+            with _as_output_error(path):
                 _create_plain(plain, shape, crs, transform)
             total = _fill(plain, blocks, path)
-            with _told(path), whole_by_driver(path) as part:
+            with _as_output_error(path), atomic_driver_path(path) as part:
                 _add_overviews_then_colors(plain, shape)
                 _copy_as_cog(plain, part)
-                _prove_whole(part, total)
+                _verify_complete(part, total)
     finally:
         plain.unlink(missing_ok=True)
 
 
-def _told(path: Path) -> AbstractContextManager[None]:
+def _as_output_error(path: Path) -> AbstractContextManager[None]:
     cure = "check the free space there and in the work folder"
-    return told_as_output(path, (RasterioError, CPLE_BaseError), cure)
+    return as_output_error(path, (RasterioError, CPLE_BaseError), cure)
 
 
 def _create_plain(path: Path, shape: tuple[int, int], crs: CRS, transform: Affine) -> None:
@@ -87,8 +87,8 @@ def _create_plain(path: Path, shape: tuple[int, int], crs: CRS, transform: Affin
         crs=crs,
         transform=transform,
         tiled=True,
-        blockxsize=TILE,
-        blockysize=TILE,
+        blockxsize=COG_TILE_PX,
+        blockysize=COG_TILE_PX,
         sparse_ok=True,
         bigtiff="IF_SAFER",
     ) as raster:
@@ -101,7 +101,7 @@ def _fill(plain: Path, blocks: Iterable[Block], path: Path) -> int:
         total: int = NODATA * raster.height * raster.width
         for row, column, pixels in blocks:
             window = Window(column, row, pixels.shape[1], pixels.shape[0])
-            with _told(path):
+            with _as_output_error(path):
                 raster.write(pixels, 1, window=window)
             total += _sum(pixels) - NODATA * pixels.size
     return total
@@ -113,7 +113,7 @@ def _add_overviews_then_colors(plain: Path, shape: tuple[int, int]) -> None:
     The order matters. For a band with a palette GDAL uses nearest neighbours, or averages colours and
     takes the nearest entry.
     """
-    levels = ((max(shape) - 1) // TILE).bit_length()
+    levels = ((max(shape) - 1) // COG_TILE_PX).bit_length()
     with rasterio.open(plain, "r+") as raster:
         if levels:
             raster.build_overviews([2**level for level in range(1, levels + 1)], Resampling.average)
@@ -127,7 +127,7 @@ def _copy_as_cog(plain: Path, path: Path) -> None:
         plain,
         path,
         driver="COG",
-        BLOCKSIZE=str(TILE),
+        BLOCKSIZE=str(COG_TILE_PX),
         OVERVIEWS="FORCE_USE_EXISTING",
         COMPRESS="DEFLATE",
         PREDICTOR="YES",
@@ -136,7 +136,7 @@ def _copy_as_cog(plain: Path, path: Path) -> None:
     )
 
 
-def _prove_whole(path: Path, total: int) -> None:
+def _verify_complete(path: Path, total: int) -> None:
     """Read all pixels back. GDAL does not report a full disk when it closes a file."""
     with rasterio.open(path) as raster:
         windows = (window for _, window in raster.block_windows(1))

@@ -18,15 +18,15 @@ from rasterio.windows import Window as RasterioWindow
 from geochange.errors import InputError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
-from geochange.raster.access.claims import is_claim
-from geochange.raster.access.gdal_log import QUIET
-from geochange.raster.access.reading import reading_bytes, refuse_blocks
+from geochange.raster.access.block_memory import reading_bytes, refuse_large_blocks
+from geochange.raster.access.declared_size import is_implausible_size
+from geochange.raster.access.gdal_log import IGNORE_GEOREFERENCE_WARNINGS
 from geochange.raster.fingerprint import size_of
 from geochange.raster.georeference import read_grid
-from geochange.raster.output.cog import TILE
+from geochange.raster.output.cog import COG_TILE_PX
 from geochange.raster.reader import PROBABILITY_BAND, opened
 
-BLOCK_PX = 4 * TILE
+BLOCK_PX = 4 * COG_TILE_PX
 """The size of the blocks in which it is read, a multiple of the tiles of the file."""
 
 
@@ -40,15 +40,15 @@ class ProbabilityRaster:
     @classmethod
     def of(cls, path: str) -> ProbabilityRaster:
         """Open a file. Raises InputError if it is not a probability raster of a run."""
-        with QUIET, opened(path) as dataset:
+        with IGNORE_GEOREFERENCE_WARNINGS, opened(path) as dataset:
             if (dataset.descriptions or ("",))[0] != PROBABILITY_BAND:
                 raise InputError(
                     f"{path}: is not a probability raster of geochange run; give the .tif beside "
                     "its polygons"
                 )
-            refuse_blocks(path, dataset.block_shapes[0], reading_bytes(dataset))
+            refuse_large_blocks(path, dataset.block_shapes[0], reading_bytes(dataset))
             held = size_of([path])
-            if held is not None and is_claim(dataset.height * dataset.width, held):
+            if held is not None and is_implausible_size(dataset.height * dataset.width, held):
                 raise InputError(f"{path}: nearly all of it is empty; run again to write it")
             return cls(path, read_grid(path, dataset))
 
@@ -61,7 +61,7 @@ class ProbabilityRaster:
                 assert window is not None
                 yield window, dataset.read(1, window=_as_rasterio(window))
 
-    def thinned(self, window: Window, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    def read_thinned(self, window: Window, shape: tuple[int, int]) -> NDArray[np.uint8]:
         """The mean probability of a window inside the raster, at a shape (rows, cols), with overviews."""
         with self._reading() as dataset:
             return np.asarray(

@@ -17,12 +17,18 @@ from rasterio.errors import RasterioError
 
 from geochange.chip import Pixels
 from geochange.errors import InputError, OptionError
-from geochange.files.atomic import told_as_output, whole_by_driver
+from geochange.files.atomic import as_output_error, atomic_driver_path
 from geochange.grid.grid import Grid
-from geochange.raster.access.gdal_log import QUIET
-from geochange.raster.access.reading import reading_bytes, refuse_blocks
+from geochange.raster.access.block_memory import reading_bytes, refuse_large_blocks
+from geochange.raster.access.gdal_log import IGNORE_GEOREFERENCE_WARNINGS
 from geochange.raster.band_info import describe_bands
-from geochange.raster.pixels import Valid, cleared, declared, measured, unmasked
+from geochange.raster.nodata import (
+    Valid,
+    valid_by_masks,
+    valid_by_nodata,
+    valid_by_value,
+    zero_invalid,
+)
 from geochange.raster.reader import gdal_environment, opened
 
 DRIVERS = ("PNG", "JPEG", "GTiff", "BMP", "WEBP")
@@ -67,14 +73,14 @@ def read_picture(path: Path, bands: tuple[int, ...] | None) -> tuple[Pixels, Val
     band that does not exist.
     """
     with open_picture(path) as dataset:
-        chosen = _chosen(_describe(path, dataset), bands)
+        chosen = _chosen_bands(_describe(path, dataset), bands)
         if _has_palette(dataset):
             pixels, valid = _read_palette(path, dataset)
             return pixels[..., [band - 1 for band in chosen]], valid
         raw = _read(path, dataset, chosen)
         valid = _valid(dataset, raw, chosen)
-        raw = _whitened(dataset, raw)
-    return cleared(np.stack(list(raw), axis=-1), valid), valid
+        raw = _scaled_to_8bit(dataset, raw)
+    return zero_invalid(np.stack(list(raw), axis=-1), valid), valid
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8], grid: Grid) -> None:
@@ -97,8 +103,8 @@ def write_picture(path: Path, pixels: NDArray[np.uint8], grid: Grid) -> None:
     }
     with (
         gdal_environment(),
-        told_as_output(path, (RasterioError,)),
-        whole_by_driver(path) as part,
+        as_output_error(path, (RasterioError,)),
+        atomic_driver_path(path) as part,
         rasterio.open(part, "w", **profile) as raster,
     ):
         raster.write(np.moveaxis(pixels, -1, 0))
@@ -115,7 +121,7 @@ def open_picture(path: Path) -> Iterator[Any]:
         # GDAL must not list a folder with thousands of files to find the files beside this one.
         "GDAL_DISABLE_READDIR_ON_OPEN": True,
     }
-    with QUIET, opened(str(path), **options) as dataset:
+    with IGNORE_GEOREFERENCE_WARNINGS, opened(str(path), **options) as dataset:
         if dataset.driver not in DRIVERS:
             raise InputError(
                 f"{path}: is {dataset.driver}, not PNG, JPEG or TIFF; convert it to one of them"
@@ -124,7 +130,7 @@ def open_picture(path: Path) -> Iterator[Any]:
         try:
             yield dataset
         except RasterioError as error:
-            raise _damaged(path) from error
+            raise _damaged_error(path) from error
 
 
 def _refuse_size(path: Path, dataset: Any) -> None:
@@ -135,7 +141,7 @@ def _refuse_size(path: Path, dataset: Any) -> None:
             f"{path}: has {height:,} x {width:,} px, too many to read at once; cut it into smaller "
             "images first (gdal_retile.py)"
         )
-    refuse_blocks(str(path), dataset.block_shapes[0], reading_bytes(dataset))
+    refuse_large_blocks(str(path), dataset.block_shapes[0], reading_bytes(dataset))
 
 
 def _is_whole_png(path: Path) -> bool:
@@ -176,7 +182,7 @@ def _has_palette(dataset: Any) -> bool:
     return bool(dataset.colorinterp[0] == ColorInterp.palette)
 
 
-def _chosen(info: PictureInfo, bands: tuple[int, ...] | None) -> tuple[int, ...]:
+def _chosen_bands(info: PictureInfo, bands: tuple[int, ...] | None) -> tuple[int, ...]:
     if bands is None:
         if len(info.bands) == 2:
             raise InputError(
@@ -197,15 +203,15 @@ def _read(path: Path, dataset: Any, bands: tuple[int, ...]) -> NDArray[Any]:
     try:
         pixels: NDArray[Any] = dataset.read(list(bands))
     except (RasterioError, MemoryError, ValueError) as error:
-        raise _damaged(path) from error
+        raise _damaged_error(path) from error
     return pixels
 
 
-def _damaged(path: Path) -> InputError:
+def _damaged_error(path: Path) -> InputError:
     return InputError(f"{path}: damaged or cut off, its pixels cannot be read; fetch it again")
 
 
-def _whitened(dataset: Any, pixels: NDArray[Any]) -> NDArray[Any]:
+def _scaled_to_8bit(dataset: Any, pixels: NDArray[Any]) -> NDArray[Any]:
     """The pixels, scaled to 0..255 for a PNG with less than 8 bits per band."""
     deepest = 2 ** int(dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8)) - 1
     if dataset.driver == "PNG" and deepest < 255 and not _has_palette(dataset):
@@ -214,12 +220,12 @@ def _whitened(dataset: Any, pixels: NDArray[Any]) -> NDArray[Any]:
 
 
 def _valid(dataset: Any, pixels: NDArray[Any], bands: tuple[int, ...]) -> Valid:
-    """Where (band, height, width) pixels hold data; see `geochange.raster.pixels`."""
+    """Where (band, height, width) pixels hold data; see `geochange.raster.nodata`."""
     described = describe_bands(dataset)
     chosen = [described[number - 1] for number in bands]
     alphas = [i for i, band in enumerate(described, 1) if band.role == "alpha"]
-    valid = declared(pixels, chosen) & measured(pixels, chosen)
-    return unmasked(dataset, chosen, alphas[0] if alphas else None, valid, {})
+    valid = valid_by_nodata(pixels, chosen) & valid_by_value(pixels, chosen)
+    return valid_by_masks(dataset, chosen, alphas[0] if alphas else None, valid, {})
 
 
 def _read_palette(path: Path, dataset: Any) -> tuple[NDArray[np.uint8], Valid]:

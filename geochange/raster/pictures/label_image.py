@@ -20,18 +20,18 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.errors import InputError
+from geochange.raster.nodata import Valid
 from geochange.raster.pictures.image import open_picture
-from geochange.raster.pixels import Valid
 
 WHITE = 255
 
 MOST_BANDS = 16
 """The largest number of bands of a label. They must be equal."""
 
-HALF = 128
+WHITE_MIN = 128
 """Values from here on are white in a label with lossy compression."""
 
-TINT = 64
+MAX_TINT = 64
 """The largest difference between bands of a grey label with lossy compression."""
 
 
@@ -71,7 +71,7 @@ class Label:
     def numbers(self) -> NDArray[Any]:
         """(height, width) values with white as 255; bool if the file only tells change from no change."""
         if self.coding.lossy:
-            return np.asarray(self.raw >= HALF)
+            return np.asarray(self.raw >= WHITE_MIN)
         if self.coding.binary:
             return np.asarray(self.raw != 0)
         white = self.coding.white
@@ -120,7 +120,7 @@ def read_numbers(
     """A window of an open label, or all of it. Raises InputError if its bands differ."""
     bands = np.asarray(dataset.read(list(coding.bands), window=window))
     raw = bands[0]
-    spread = TINT if coding.lossy else 0
+    spread = MAX_TINT if coding.lossy else 0
     if len(bands) > 1 and (bands.max(axis=0) - bands.min(axis=0) > spread).any():
         raise InputError(
             f"{path}: holds {len(bands)} bands that differ, so it holds colours and not a label; give "

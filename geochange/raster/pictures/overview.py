@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from geochange.chip import Pixels
 from geochange.grid.tiling import Window
 from geochange.raster.aligned import AlignedRaster, ReadWindow
-from geochange.raster.lattice import Read, put
-from geochange.raster.pixels import Valid
+from geochange.raster.cell_grid import PixelsAndMask, paste_window
+from geochange.raster.nodata import Valid
 
 MOST_PX = 2**26
-"""The number of pixels that may be read for one overview, or MOST_SHARE of the raster if larger."""
+"""The number of pixels that may be read for one overview, or MAX_RASTER_SHARE of the raster if larger."""
 
-MOST_SHARE = 1 / 64
+MAX_RASTER_SHARE = 1 / 64
 
 PATCH_PX = 32
 """The side of the patches that represent their surroundings."""
@@ -53,11 +53,11 @@ def read_overview(date: AlignedRaster, window: Window, longest_px: int) -> Overv
     """
     shape = small_shape(window, longest_px)
     if is_sparse(date, window, longest_px):
-        return Overview(*_spots(date, window, shape), sparse=True)
+        return Overview(*_patch_means(date, window, shape), sparse=True)
     return Overview(*_thinned(date, window, shape))
 
 
-def _thinned(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> Read:
+def _thinned(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> PixelsAndMask:
     """The mean pixels of a window, which may exceed the raster."""
     pixels = np.zeros((*shape, len(date.bands)), date.dtype)
     answer = pixels, np.zeros(shape, np.bool_)
@@ -65,8 +65,8 @@ def _thinned(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> Rea
     if inside is not None:
         scale = shape[0] / window.height, shape[1] / window.width
         part = inside.moved(-window.row, -window.col).scaled(*scale)
-        read = date.thinned(inside, (part.height, part.width))
-        put(answer, Window(0, 0, *shape), part, read)
+        read = date.read_thinned(inside, (part.height, part.width))
+        paste_window(answer, Window(0, 0, *shape), part, read)
     return answer
 
 
@@ -77,7 +77,7 @@ def small_shape(window: Window, longest_px: int) -> tuple[int, int]:
 
 
 def _budget_px(date: AlignedRaster) -> float:
-    return max(MOST_PX, date.grid.full_window.pixels * MOST_SHARE)
+    return max(MOST_PX, date.grid.full_window.pixels * MAX_RASTER_SHARE)
 
 
 def _decoded_px(date: AlignedRaster, window: Window, level: int = 1) -> float:
@@ -89,7 +89,7 @@ def _decoded_px(date: AlignedRaster, window: Window, level: int = 1) -> float:
     return float(rows * cols)
 
 
-def _spots(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> Read:
+def _patch_means(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> PixelsAndMask:
     """Means of small patches, spread over a window. Each patch lies in its own block of the raster."""
     block_rows, block_cols = date.info.block_px
     count = _budget_px(date) / (block_rows * block_cols)
@@ -101,35 +101,39 @@ def _spots(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> Read:
         rows = min(shape[0], max(4, round(math.sqrt(count) * ratio)))
         cols = min(shape[1], max(4, round(math.sqrt(count) / ratio)))
     with date.reader(set(), finely=False) as read:
-        lines = [_line(read, window, (row, rows), (cols, shape[1]), height) for row in range(rows)]
+        lines = [
+            _patch_row(read, window, (row, rows), (cols, shape[1]), height) for row in range(rows)
+        ]
     pixels, valid = (np.stack(part) for part in zip(*lines, strict=True))
     return pixels, valid
 
 
-def _line(
+def _patch_row(
     read: ReadWindow, window: Window, row: tuple[int, int], cols: tuple[int, int], height: int
-) -> Read:
+) -> PixelsAndMask:
     """One row of patches.
 
     row: its index and the number of rows. cols: the number of patches, and the number of bins if the
     raster has strips.
     """
-    top = window.row + _middle(row[0], row[1], window.height, height)
+    top = window.row + _centred_start(row[0], row[1], window.height, height)
     if cols[0] == 1:
         return _means(read(Window(top, window.col, height, window.width)), cols[1])
     width = min(PATCH_PX, window.width)
-    lefts = (window.col + _middle(col, cols[0], window.width, width) for col in range(cols[0]))
+    lefts = (
+        window.col + _centred_start(col, cols[0], window.width, width) for col in range(cols[0])
+    )
     spots = [_means(read(Window(top, left, height, width)), 1) for left in lefts]
     pixels, valid = (np.concatenate(part) for part in zip(*spots, strict=True))
     return pixels, valid
 
 
-def _middle(index: int, count: int, length: int, size: int) -> int:
+def _centred_start(index: int, count: int, length: int, size: int) -> int:
     """The start of a piece of `size` in the middle of part `index` of `count` parts."""
     return min(length - size, max(0, round((index + 0.5) * length / count - size / 2)))
 
 
-def _means(read: Read, bins: int) -> Read:
+def _means(read: PixelsAndMask, bins: int) -> PixelsAndMask:
     """(bin, band) mean of the valid pixels of a piece, which is cut into bins by columns."""
     pixels, valid = read
     starts = np.arange(bins) * pixels.shape[1] // bins

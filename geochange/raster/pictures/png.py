@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
 from geochange.errors import OutputError
-from geochange.raster.access.gdal_log import QUIET
+from geochange.raster.access.gdal_log import IGNORE_GEOREFERENCE_WARNINGS
 from geochange.raster.reader import opened
 
 
@@ -18,7 +18,7 @@ def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
     bands = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
     count, height, width = bands.shape
     profile = {"driver": "PNG", "dtype": "uint8", "count": count, "height": height, "width": width}
-    with QUIET, MemoryFile() as memory:
+    with IGNORE_GEOREFERENCE_WARNINGS, MemoryFile() as memory:
         with memory.open(**profile) as picture:
             picture.write(bands)
         packed = memory.read()
@@ -32,5 +32,5 @@ def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
 
 def read_png(path: Path) -> NDArray[np.uint8]:
     """The (height, width) grey values of a label that `write_png` wrote. Raises InputError."""
-    with QUIET, opened(str(path)) as picture:
+    with IGNORE_GEOREFERENCE_WARNINGS, opened(str(path)) as picture:
         return np.asarray(picture.read(1), np.uint8)

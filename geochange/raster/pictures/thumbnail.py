@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from geochange.grid.tiling import Window
 
-Small = tuple[NDArray[Any], NDArray[np.bool_]]
+ThumbnailPixels = tuple[NDArray[Any], NDArray[np.bool_]]
 """(rows, cols, band) values of cells, and their validity (rows, cols)."""
 
 SHOWN_BANDS = 3
@@ -26,7 +26,7 @@ SAMPLES = 3
 
 
 @dataclass(frozen=True)
-class Cells:
+class AxisCells:
     """One axis of a raster, divided into cells of `cell_px`. A remainder at the end is in no cell.
 
     A cell belongs to the block that holds its middle pixel. So every cell has a pixel.
@@ -53,7 +53,9 @@ class Cells:
         """The cells whose pixel at `offset` lies in start..stop."""
         return range(-(-(start - offset) // self.cell_px), -(-(stop - offset) // self.cell_px))
 
-    def picked(self, offset: int, cells: range, start: int, stop: int) -> tuple[slice, slice]:
+    def sample_slices(
+        self, offset: int, cells: range, start: int, stop: int
+    ) -> tuple[slice, slice]:
         """Which of `cells` have their pixel at `offset` in start..stop, and these pixels.
 
         The slices count from the first of `cells` and from `start`.
@@ -76,10 +78,10 @@ class Thumbnail:
     longest: int
 
     @cached_property
-    def axes(self) -> tuple[Cells, Cells]:
+    def axes(self) -> tuple[AxisCells, AxisCells]:
         """The cells from top to bottom and from left to right."""
         cell_px = -(-max(self.shape) // self.longest)
-        rows, cols = (Cells(size, min(cell_px, size)) for size in self.shape)
+        rows, cols = (AxisCells(size, min(cell_px, size)) for size in self.shape)
         return rows, cols
 
     @property
@@ -109,13 +111,16 @@ class ThumbnailBuilder:
         rows = range(cells.row, cells.row_stop), window.row, window.row_stop
         cols = range(cells.col, cells.col_stop), window.col, window.col_stop
         for low, left in product(down.offsets, right.offsets):
-            (row, from_row), (col, from_col) = down.picked(low, *rows), right.picked(left, *cols)
+            (row, from_row), (col, from_col) = (
+                down.sample_slices(low, *rows),
+                right.sample_slices(left, *cols),
+            )
             there = valid[from_row, from_col]
             picked = pixels[from_row, from_col, : len(self.like)]
             self._total[row, col] += np.where(there[..., None], picked, picked.dtype.type(0))
             self._count[row, col] += there
 
-    def seen(self) -> Small:
+    def values(self) -> ThumbnailPixels:
         """The values of the cells, and their validity."""
         means = self._total / np.maximum(self._count, 1)[..., None]
         if self.like.dtype.kind in "ui":

@@ -15,7 +15,7 @@ WINDOWS = 16
 
 ENOUGH_PX = 64
 
-MOSTLY = 0.5
+MAX_VALUE_SHARE = 0.5
 """In a true alpha band, one value covers more than this share of the pixels."""
 
 
@@ -37,4 +37,4 @@ def colour_in_alpha(date: AlignedRaster) -> int | None:
     if len(seen) < ENOUGH_PX:
         return None
     _, counts = np.unique(seen, return_counts=True)
-    return number if counts.max() < MOSTLY * len(seen) else None
+    return number if counts.max() < MAX_VALUE_SHARE * len(seen) else None

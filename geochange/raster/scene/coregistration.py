@@ -28,19 +28,19 @@ MOST_WINDOWS = 25
 
 SMALLEST_LOOK_PX = 32
 
-GRAIN_PX = 1.0
+GRADIENT_SIGMA_PX = 1.0
 """The sigma of the Gaussian for gradients."""
 
 STEPS_PER_PX, DIGITS = 50, 3
 
-SEEN = 0.5
+LEAST_VALID_SHARE = 0.5
 """The least share of pixels of a look that must be valid at both dates."""
 
-ALIKE = 0.15
+LEAST_CORRELATION = 0.15
 """The least correlation of the two dates of a look after its shift is corrected. Below it, the look
 shows cloud, water or change, and has no vote."""
 
-AGREE_PX = 0.5
+VOTE_TOLERANCE_PX = 0.5
 """Votes within this distance of the median agree with it."""
 
 LEAST_VOTES, LEAST_CONFIDENCE = 3, 0.5
@@ -77,12 +77,12 @@ class Shift:
         return self.votes >= LEAST_VOTES and self.confidence >= LEAST_CONFIDENCE
 
     @property
-    def matters(self) -> bool:
+    def needs_correction(self) -> bool:
         """Whether it is reliable and long enough to be corrected."""
         return self.trusted and self.length_px > NEGLIGIBLE_PX
 
     @property
-    def doubt(self) -> str:
+    def why_untrusted(self) -> str:
         """Why it is not reliable."""
         if self.votes < LEAST_VOTES:
             return f"only {self.votes} of {self.looks} places show the same at both dates"
@@ -99,7 +99,7 @@ class Shift:
 def measure_shift(sample: SceneSample) -> Shift:
     """The shift between the dates of a scene sample.
 
-    Raises UnreadableError for unreadable pixels, unless the sample skips them (`spare`).
+    Raises UnreadableError for unreadable pixels, unless the sample skips them (`skip_unreadable`).
     """
     chosen = _chosen(len(sample.before))
     dates = ([windows[i] for i in chosen] for windows in (sample.before, sample.after))
@@ -131,7 +131,7 @@ def _median(votes: NDArray[np.float64], looks: int) -> Shift:
         row_px=round(float(middle[0]), DIGITS),
         col_px=round(float(middle[1]), DIGITS),
         spread_px=round(float(np.median(away)), DIGITS),
-        confidence=float((away <= AGREE_PX).mean()),
+        confidence=float((away <= VOTE_TOLERANCE_PX).mean()),
         votes=len(votes),
         looks=looks,
     )
@@ -148,13 +148,13 @@ def _looks(before: Sequence[RawWindow], after: Sequence[RawWindow]) -> Iterator[
     for one, other in zip(before, after, strict=True):
         valid = one.valid & other.valid
         edges = _edges(one.pixels, valid), _edges(other.pixels, valid)
-        for place in _cuts(valid.shape, size):
+        for place in _look_slices(valid.shape, size):
             seen = valid[place]
-            if min(seen.shape) >= SMALLEST_LOOK_PX and seen.mean() >= SEEN:
+            if min(seen.shape) >= SMALLEST_LOOK_PX and seen.mean() >= LEAST_VALID_SHARE:
                 yield edges[0][place], edges[1][place], seen
 
 
-def _cuts(shape: tuple[int, ...], size: int | None) -> Iterator[tuple[slice, slice]]:
+def _look_slices(shape: tuple[int, ...], size: int | None) -> Iterator[tuple[slice, slice]]:
     counts = [1 if size is None else max(1, round(length / size)) for length in shape]
     rows, cols = (
         np.linspace(0, length, count + 1).round().astype(int).tolist()
@@ -173,7 +173,7 @@ def _edges(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> Grey:
     grey = np.where(valid, grey, grey[valid].mean() if valid.any() else 0.0)
     # Correlation does not depend on the unit. Large values would overflow when squared.
     grey = np.asarray(grey / max(1.0, np.abs(grey).max(initial=0)), np.float32)
-    edges = ndimage.gaussian_gradient_magnitude(grey, GRAIN_PX)
+    edges = ndimage.gaussian_gradient_magnitude(grey, GRADIENT_SIGMA_PX)
     if not valid.all():
         edges[~ndimage.binary_erosion(valid, iterations=3, border_value=1)] = 0
     return np.asarray(edges, np.float32)
@@ -188,7 +188,7 @@ def _vote(
     """
     from skimage.registration import phase_cross_correlation
 
-    first, second = _over_each_other(before, after, near)
+    first, second = _overlapping_parts(before, after, near)
     if min(first.shape) < SMALLEST_LOOK_PX or first.std() == 0 or second.std() == 0:
         return None
     faded = np.outer(*(np.hanning(length) for length in first.shape)).astype(np.float32)
@@ -198,12 +198,12 @@ def _vote(
         upsample_factor=STEPS_PER_PX,
     )
     row, col = (near[0] - float(moved[0]), near[1] - float(moved[1]))
-    if _likeness(before, after, (round(row), round(col))) < ALIKE:
+    if _correlation(before, after, (round(row), round(col))) < LEAST_CORRELATION:
         return None
     return row, col
 
 
-def _over_each_other(one: Grey, other: Grey, by: tuple[int, int]) -> tuple[Grey, Grey]:
+def _overlapping_parts(one: Grey, other: Grey, by: tuple[int, int]) -> tuple[Grey, Grey]:
     """The common parts of two looks if the second is shifted `by` (rows, cols)."""
     height, width = one.shape
     whole = Window(0, 0, height, width)
@@ -213,9 +213,9 @@ def _over_each_other(one: Grey, other: Grey, by: tuple[int, int]) -> tuple[Grey,
     return one[shared.within(whole)], other[shared.moved(*by).within(whole)]
 
 
-def _likeness(one: Grey, other: Grey, by: tuple[int, int]) -> float:
+def _correlation(one: Grey, other: Grey, by: tuple[int, int]) -> float:
     """The correlation of two looks after a shift; 0 if their common part is too small or constant."""
-    first, second = _over_each_other(one, other, by)
+    first, second = _overlapping_parts(one, other, by)
     if min(first.shape) < SMALLEST_LOOK_PX // 2 or first.std() == 0 or second.std() == 0:
         return 0.0
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])

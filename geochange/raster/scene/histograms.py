@@ -18,7 +18,7 @@ RANKS = (np.arange(512) + 0.5) / 512
 ENOUGH_PX = 2**17
 """The number of pixels of a date that are used, enough for two digits."""
 
-CLOUD = 3.0
+CLOUD_BRIGHTNESS = 3.0
 """The brightness of cloud: median + CLOUD * (95th percentile - median) of the clearer date, in every
 band."""
 
@@ -56,7 +56,7 @@ def cloud_shares(before: Values, after: Values) -> tuple[float, float]:
 
 def _brightest_ground(values: NDArray[np.float64]) -> NDArray[np.float64]:
     middle, most = np.percentile(values, (50, 95), axis=0)
-    return np.asarray(middle + CLOUD * (most - middle))
+    return np.asarray(middle + CLOUD_BRIGHTNESS * (most - middle))
 
 
 def _share(values: Values, bright: NDArray[np.float64], dtype: np.dtype[Any]) -> float:

@@ -16,10 +16,10 @@ PERCENTILES = (0.5, 99.5)
 
 MODES = ("auto", "joint", "per-date", "none")
 
-KEEPING = ("auto", "joint")
+MODES_KEEPING_8BIT = ("auto", "joint")
 """The modes that leave 8-bit rasters unchanged."""
 
-MATCHES = ("none", "histogram")
+MATCH_MODES = ("none", "histogram")
 """The ways to match the values of `after` to those of `before`."""
 
 RANKS = 65
@@ -130,11 +130,11 @@ def match_ranks(before: NDArray[Any], after: NDArray[Any]) -> Match | None:
         np.quantile(values[::step].astype(np.float64), ranks, axis=0).T
         for values in (before, after)
     )
-    knots = [_rising(x, y) for x, y in zip(here, there, strict=True)]
+    knots = [_strictly_increasing(x, y) for x, y in zip(here, there, strict=True)]
     return Match(tuple(x for x, _ in knots), tuple(y for _, y in knots))
 
 
-def _rising(
+def _strictly_increasing(
     x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Each distinct x once, with the mean of its y values."""
@@ -143,7 +143,7 @@ def _rising(
     return tuple(numbers.tolist()), tuple(means.tolist())
 
 
-def choose(
+def choose_radiometry(
     mode: str | Stretch, before: Sampled, after: Sampled, *, match: Match | None = None
 ) -> Radiometry:
     """The radiometry of a scene, from a sample of each date.
@@ -155,26 +155,28 @@ def choose(
     """
     if match is not None:
         matched = Sampled(match.apply(after.values), before.dtype)
-        return replace(choose(mode, before, matched), match=match)
+        return replace(choose_radiometry(mode, before, matched), match=match)
     if isinstance(mode, Stretch):
         return Radiometry(mode, mode)
-    if mode == "none" or (mode in KEEPING and before.is_8bit and after.is_8bit):
+    if mode == "none" or (mode in MODES_KEEPING_8BIT and before.is_8bit and after.is_8bit):
         return UNCHANGED
     if mode == "joint" and before.dtype == after.dtype:
-        both = spread(np.concatenate([before.values, after.values]))
+        both = percentile_stretch(np.concatenate([before.values, after.values]))
         return Radiometry(both, both)
-    keep_8bit = mode in KEEPING
+    keep_8bit = mode in MODES_KEEPING_8BIT
     return Radiometry(
-        None if keep_8bit and before.is_8bit else spread(before.values),
-        None if keep_8bit and after.is_8bit else spread(after.values),
+        None if keep_8bit and before.is_8bit else percentile_stretch(before.values),
+        None if keep_8bit and after.is_8bit else percentile_stretch(after.values),
     )
 
 
-def is_settled(mode: str | Stretch, before: np.dtype[Any], after: np.dtype[Any]) -> bool:
+def is_determined_by_dtype(
+    mode: str | Stretch, before: np.dtype[Any], after: np.dtype[Any]
+) -> bool:
     """Whether the dtypes alone determine the radiometry, so that no pixels need be sampled."""
     if isinstance(mode, Stretch) or mode == "none":
         return True
-    return mode in KEEPING and before == after == np.uint8
+    return mode in MODES_KEEPING_8BIT and before == after == np.uint8
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ class Sampled:
         return self.dtype == np.uint8
 
 
-def spread(values: NDArray[Any]) -> Stretch:
+def percentile_stretch(values: NDArray[Any]) -> Stretch:
     """The stretch between PERCENTILES of (pixel, band) values; 0..1 without pixels."""
     if len(values) == 0:
         count = values.shape[1]

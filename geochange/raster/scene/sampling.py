@@ -19,25 +19,25 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip, fill_invalid
 from geochange.grid.tiling import Window
-from geochange.raster.access.unreadable import Unreadable
+from geochange.raster.access.unreadable_areas import UnreadableAreas
 from geochange.raster.aligned import AlignedRaster
+from geochange.raster.nodata import valid_by_value, zero_invalid
 from geochange.raster.pair import RasterPair
-from geochange.raster.pixels import cleared, measured
-from geochange.raster.scene.fills import (
-    Fill,
-    Scans,
-    describe_fills,
-    may_be_taken,
-    scan_bands,
-    taken_fills,
-)
 from geochange.raster.scene.radiometry import (
     Radiometry,
     Sampled,
     Stretch,
-    choose,
-    is_settled,
+    choose_radiometry,
+    is_determined_by_dtype,
     match_ranks,
+)
+from geochange.raster.scene.undeclared_nodata import (
+    Fill,
+    Scans,
+    can_mask_fills,
+    describe_fills,
+    masked_fills,
+    scan_bands,
 )
 from geochange.vector.aoi import AreaOfInterest
 
@@ -45,10 +45,10 @@ logger = logging.getLogger(__name__)
 
 WINDOW_PX = 256
 WINDOWS_PER_AXIS = 8
-VALUES = WINDOWS_PER_AXIS**2 * WINDOW_PX**2 * 4
+MAX_VALUES = WINDOWS_PER_AXIS**2 * WINDOW_PX**2 * 4
 """The largest number of values that are sampled per date. More bands mean fewer windows."""
 
-NAMED_ONLY = 4
+REPORT_ONLY_STEP = 4
 """If fills of a warped date can only be reported, one of this number of windows is scanned."""
 
 
@@ -61,7 +61,7 @@ class RawWindow:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _SampledDate:
     """The windows of a date, and the scans of its bands."""
 
     windows: tuple[RawWindow, ...]
@@ -73,13 +73,13 @@ class SceneSample:
     """The same windows of both dates, without a stretch. They are read on first use.
 
     If a network uses 8-bit pixels unchanged, nothing is read.
-    spare: whether unreadable pixels are skipped; otherwise they raise UnreadableError.
+    skip_unreadable: whether unreadable pixels are skipped; otherwise they raise UnreadableError.
     area: limits the sample; None is the whole pair.
     found: the fills, if they are already known and applied to the pair.
     """
 
     pair: RasterPair
-    spare: bool = False
+    skip_unreadable: bool = False
     area: AreaOfInterest | None = None
     found: tuple[Fill, ...] | None = None
     _lost: tuple[set[Window], set[Window]] = field(
@@ -101,15 +101,15 @@ class SceneSample:
         """The fills of both dates."""
         return describe_fills(self.pair, self._scans) if self.found is None else self.found
 
-    def heeding_fills(self) -> SceneSample:
+    def with_fills_masked(self) -> SceneSample:
         """The sample of the pair in which fills count as missing; the same sample without fills.
 
         Nothing is read if the dtypes of the dates allow no fills.
         """
         dates = self.pair.before, self.pair.after
-        if self.found is not None or not any(may_be_taken(date) for date in dates):
+        if self.found is not None or not any(can_mask_fills(date) for date in dates):
             return self
-        taken = taken_fills(self._scans)
+        taken = masked_fills(self._scans)
         if not any(taken):
             return self
         before, after = (
@@ -123,7 +123,7 @@ class SceneSample:
         return self._both[0].scans, self._both[1].scans
 
     @cached_property
-    def _both(self) -> tuple[_Seen, _Seen]:
+    def _both(self) -> tuple[_SampledDate, _SampledDate]:
         return self.pair.each(self._read, self._lost)
 
     @cached_property
@@ -131,17 +131,17 @@ class SceneSample:
         """The windows of the sample."""
         return sample_windows(self.pair.grid.shape, len(self.pair.before.bands), self.area)
 
-    def _read(self, date: AlignedRaster, lost: set[Window]) -> _Seen:
+    def _read(self, date: AlignedRaster, lost: set[Window]) -> _SampledDate:
         if self.found is not None or date.offset_px is None:
-            with date.reader(lost if self.spare else None) as read:
+            with date.reader(lost if self.skip_unreadable else None) as read:
                 windows = tuple(
                     self._limited(window, RawWindow(*read(window))) for window in self.windows
                 )
-            return _Seen(windows, () if self.found is not None else _scan_unwarped(date))
-        with replace(date, raw=True).reader(lost if self.spare else None) as read:
+            return _SampledDate(windows, () if self.found is not None else _scan_unwarped(date))
+        with replace(date, raw=True).reader(lost if self.skip_unreadable else None) as read:
             raw = [self._limited(window, RawWindow(*read(window))) for window in self.windows]
         scans = scan_bands(date, [(each.pixels, each.valid) for each in raw])
-        return _Seen(tuple(_measured(date, each) for each in raw), scans)
+        return _SampledDate(tuple(_masked_window(date, each) for each in raw), scans)
 
     def _limited(self, window: Window, read: RawWindow) -> RawWindow:
         if self.area is None:
@@ -161,9 +161,9 @@ class SceneSample:
         return before, after
 
     @property
-    def unreadable(self) -> Unreadable:
+    def unreadable(self) -> UnreadableAreas:
         """The unreadable areas of the windows that were read so far."""
-        return Unreadable.of(*self._lost)
+        return UnreadableAreas.of(*self._lost)
 
     def pixels(self) -> tuple[Sampled, Sampled]:
         """Valid pixels (pixel, band) of each date."""
@@ -186,12 +186,12 @@ class SceneSample:
         match: one of MATCHES.
         """
         if match == "histogram":
-            return choose(mode, *self.pixels(), match=match_ranks(*self.valid_at_both()))
+            return choose_radiometry(mode, *self.pixels(), match=match_ranks(*self.valid_at_both()))
         dates = self.pair.before, self.pair.after
-        if not is_settled(mode, *(date.dtype for date in dates)):
-            return choose(mode, *self.pixels())
+        if not is_determined_by_dtype(mode, *(date.dtype for date in dates)):
+            return choose_radiometry(mode, *self.pixels())
         unread = (Sampled(np.empty((0, len(date.bands))), date.dtype) for date in dates)
-        return choose(mode, *unread)
+        return choose_radiometry(mode, *unread)
 
     def chips(self, radiometry: Radiometry) -> Sequence[Chip]:
         """The windows as chips for a model, without those that have no valid pixel.
@@ -229,25 +229,25 @@ class _Chips(Sequence[Chip]):
         return self._made[index]
 
 
-def say_fills(sample: SceneSample) -> None:
+def warn_fills(sample: SceneSample) -> None:
     """Warn of the fills that a sample treats as nodata."""
     for fill in sample.found or ():
         if fill.taken:
             logger.warning("%s", fill)
 
 
-def _measured(date: AlignedRaster, raw: RawWindow) -> RawWindow:
+def _masked_window(date: AlignedRaster, raw: RawWindow) -> RawWindow:
     """A window that was read with `AlignedRaster.raw`, as it is read without `raw`."""
     by_band = np.moveaxis(raw.pixels, -1, 0)
-    valid = raw.valid & measured(by_band, date.info.chosen(date.bands))
-    return RawWindow(cleared(raw.pixels, valid), valid)
+    valid = raw.valid & valid_by_value(by_band, date.info.chosen(date.bands))
+    return RawWindow(zero_invalid(raw.pixels, valid), valid)
 
 
 def _scan_unwarped(date: AlignedRaster) -> Scans:
     """The scans of a warped date, from its own pixels, because a warp mixes fills with neighbours."""
     own = replace(date.unwarped, raw=True)
     windows = sample_windows(own.grid.shape, len(own.bands))
-    step = 1 if may_be_taken(date) else NAMED_ONLY
+    step = 1 if can_mask_fills(date) else REPORT_ONLY_STEP
     lost: set[Window] = set()
     with own.reader(lost, finely=False) as read:
         return scan_bands(date, [read(window) for window in windows[::step]])
@@ -261,17 +261,17 @@ def sample_windows(
     shape: tuple[int, int], bands: int, area: AreaOfInterest | None = None
 ) -> list[Window]:
     """Windows that are evenly spread over a raster, or over an area in it; all of it if it is small."""
-    budget = max(1, math.isqrt(VALUES // (WINDOW_PX**2 * max(4, bands))))
+    budget = max(1, math.isqrt(MAX_VALUES // (WINDOW_PX**2 * max(4, bands))))
     most = min(WINDOWS_PER_AXIS, budget)
     if area is not None:
         return _windows_of(area, shape, most**2)
-    rows, cols = (_spread(length, most) for length in shape)
+    rows, cols = (_window_spans(length, most) for length in shape)
     return [Window(row, col, height, width) for row, height in rows for col, width in cols]
 
 
 def _windows_of(area: AreaOfInterest, shape: tuple[int, int], most: int) -> list[Window]:
     """At most `most` windows that an area touches, evenly chosen from a grid of windows."""
-    rows, cols = (_spread(length, length) for length in shape)
+    rows, cols = (_window_spans(length, length) for length in shape)
     touched: list[Window] = []
     for row, height in rows:
         line = [Window(row, col, height, width) for col, width in cols]
@@ -281,7 +281,7 @@ def _windows_of(area: AreaOfInterest, shape: tuple[int, int], most: int) -> list
     return [touched[int(i * step)] for i in range(min(most, len(touched)))]
 
 
-def _spread(length: int, most: int) -> list[tuple[int, int]]:
+def _window_spans(length: int, most: int) -> list[tuple[int, int]]:
     """(start, size) of windows along an axis. They do not overlap."""
     count = -(-length // WINDOW_PX)
     if count <= most:

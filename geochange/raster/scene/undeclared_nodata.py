@@ -1,4 +1,4 @@
-"""Fills: values that mark missing pixels although the file does not declare them as nodata.
+"""Undeclared nodata: values (fills) that mark missing pixels and are not declared in the file.
 
 They are searched once per scene, in the sample of each date, so that all tiles use the same fills. A
 fill is the smallest or largest value of a band, has a distance from the others, and covers whole
@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 
 from geochange.formatting import share as in_percent
 from geochange.raster.aligned import AlignedRaster
-from geochange.raster.band_info import held
-from geochange.raster.lattice import Read
+from geochange.raster.band_info import nodata_in_dtype
+from geochange.raster.cell_grid import PixelsAndMask
+from geochange.raster.nodata import FILL_LIMIT
 from geochange.raster.pair import RasterPair
-from geochange.raster.pixels import BEYOND
 
-KNOWN = frozenset({-999, -9999, -99999, -999999, -32767, -32768, -(2**31), -(2**31) + 1})
+COMMON_FILLS = frozenset({-999, -9999, -99999, -999999, -32767, -32768, -(2**31), -(2**31) + 1})
 """The most common fills of programs for signed dtypes."""
 
 APART, WELL_APART, FAR_APART = 0.1, 1.0, 10.0
@@ -39,13 +39,13 @@ APART, WELL_APART, FAR_APART = 0.1, 1.0, 10.0
 LEAST_SHARE = 0.001
 """The least share of the sample that a fill covers."""
 
-PLACE_PX = 8
+LEAST_SQUARE_PX = 8
 """A fill covers at least one square of this side."""
 
-DISTINCT = 16
+LEAST_DISTINCT_VALUES = 16
 """Bands with fewer distinct values are classes or flags, in which every value is data."""
 
-MOST = 4
+MAX_FILLS = 4
 """The largest number of fills per band."""
 
 RANGE = (1.0, 99.0)
@@ -68,7 +68,7 @@ class Spike:
 class BandScan:
     """The scan of a band of the sample, by its 1-based number.
 
-    low, high: the range of the other values. declares: the nodata value in the file, which must be kept.
+    low, high: the range of the other values. declared: the nodata value in the file, which must be kept.
     """
 
     number: int
@@ -76,7 +76,7 @@ class BandScan:
     spikes: tuple[Spike, ...]
     low: float
     high: float
-    declares: float | None
+    declared: float | None
 
     def distance(self, value: float) -> float:
         """The distance of a value from the other values, in multiples of their range."""
@@ -114,12 +114,12 @@ Scans = tuple[BandScan, ...]
 """The scans of all compared bands of a date."""
 
 
-def may_be_taken(date: AlignedRaster) -> bool:
+def can_mask_fills(date: AlignedRaster) -> bool:
     """Whether a date has a band whose dtype allows fills to be taken as nodata."""
     return any(band.dtype.kind in "if" for band in date.info.chosen(date.bands))
 
 
-def scan_bands(date: AlignedRaster, raw: Sequence[Read]) -> Scans:
+def scan_bands(date: AlignedRaster, raw: Sequence[PixelsAndMask]) -> Scans:
     """Search for fills in windows that were read with `AlignedRaster.raw`."""
     first = {number: position for position, number in reversed(tuple(enumerate(date.bands)))}
     return tuple(
@@ -139,11 +139,11 @@ def _scan(date: AlignedRaster, number: int, planes: Planes) -> BandScan:
     spikes: list[Spike] = []
     if band.dtype.kind == "f":
         with np.errstate(over="ignore"):  # in float16 the limit is an infinity
-            beyond = ~(np.abs(values) < values.dtype.type(BEYOND))
+            beyond = ~(np.abs(values) < values.dtype.type(FILL_LIMIT))
         if beyond.any():
-            spikes.append(_beyond(values[beyond], total))
+            spikes.append(_overflow_spike(values[beyond], total))
             values = values[~beyond]
-    while len(spikes) < MOST:
+    while len(spikes) < MAX_FILLS:
         spike = _spike(band.dtype, values, planes, total)
         if spike is None:
             break
@@ -153,7 +153,7 @@ def _scan(date: AlignedRaster, number: int, planes: Planes) -> BandScan:
     return BandScan(number, band.dtype, tuple(spikes), *_range(values), declares)
 
 
-def _beyond(values: NDArray[Any], total: int) -> Spike:
+def _overflow_spike(values: NDArray[Any], total: int) -> Spike:
     """The most common of the values that are too large to be data."""
     numbers, counts = np.unique(values, return_counts=True)
     return Spike(float(numbers[counts.argmax()]), len(values) / total, True)
@@ -164,10 +164,10 @@ def _spike(dtype: np.dtype[Any], values: NDArray[Any], planes: Planes, total: in
     for value in (values.min(), values.max()) if len(values) else ():
         there = values == value
         part = int(there.sum()) / total
-        is_wide = part >= LEAST_SHARE and any(_covers_a_place(*plane, value) for plane in planes)
-        is_usual = dtype.kind in "if" and float(value) in KNOWN
+        is_wide = part >= LEAST_SHARE and any(_covers_square(*plane, value) for plane in planes)
+        is_usual = dtype.kind in "if" and float(value) in COMMON_FILLS
         others = values[~there]
-        if not (is_wide or is_usual) or len(np.unique(_thinned(others))) < DISTINCT:
+        if not (is_wide or is_usual) or len(np.unique(_thinned(others))) < LEAST_DISTINCT_VALUES:
             continue
         gap = max(float(others.min()) - float(value), float(value) - float(others.max()))
         low, high = _range(others)
@@ -185,12 +185,12 @@ def _is_far(dtype: np.dtype[Any], value: Any, gap: float, others: tuple[float, f
     return bool(dtype.kind == "f" or value < low)  # signed bands saturate at their maximum
 
 
-def _covers_a_place(plane: NDArray[Any], valid: NDArray[np.bool_], value: Any) -> bool:
-    """Whether a value fills a square of PLACE_PX, or of the whole window if it is smaller."""
+def _covers_square(plane: NDArray[Any], valid: NDArray[np.bool_], value: Any) -> bool:
+    """Whether a value fills a square of LEAST_SQUARE_PX, or of the whole window if it is smaller."""
     from scipy import ndimage
 
     there = (plane == value) & valid
-    side = min(PLACE_PX, *there.shape)
+    side = min(LEAST_SQUARE_PX, *there.shape)
     if int(there.sum()) < side**2:
         return False
     return bool(ndimage.minimum_filter(there, side, mode="constant", cval=0).any())
@@ -207,31 +207,31 @@ def _thinned(values: NDArray[Any]) -> NDArray[Any]:
     return values[:: max(1, len(values) // ENOUGH_PX)]
 
 
-def taken_fills(scans: tuple[Scans, Scans]) -> tuple[dict[int, tuple[float, ...]], ...]:
+def masked_fills(scans: tuple[Scans, Scans]) -> tuple[dict[int, tuple[float, ...]], ...]:
     """The finite fills that count as missing, by date and 1-based band.
 
     A fill of one band is a fill of every other band of both dates in which it is also apart.
     """
-    values = sorted({s.value for date in scans for band in date for s in _taken(band)})
+    values = sorted({s.value for date in scans for band in date for s in _masked_spikes(band)})
     return tuple(
         {
             band.number: found
             for band in date
             if band.dtype.kind in "if"
-            and (found := tuple(value for value in values if _belongs(value, band)))
+            and (found := tuple(value for value in values if _is_fill_of_band(value, band)))
         }
         for date in scans
     )
 
 
-def _taken(band: BandScan) -> Iterator[Spike]:
-    return (spike for spike in band.spikes if spike.taken and abs(spike.value) < BEYOND)
+def _masked_spikes(band: BandScan) -> Iterator[Spike]:
+    return (spike for spike in band.spikes if spike.taken and abs(spike.value) < FILL_LIMIT)
 
 
-def _belongs(value: float, band: BandScan) -> bool:
-    if any(spike.value == value for spike in _taken(band)):
+def _is_fill_of_band(value: float, band: BandScan) -> bool:
+    if any(spike.value == value for spike in _masked_spikes(band)):
         return True
-    return held(value, band.dtype) == value and band.distance(value) >= APART
+    return nodata_in_dtype(value, band.dtype) == value and band.distance(value) >= APART
 
 
 def describe_fills(pair: RasterPair, scans: tuple[Scans, Scans]) -> tuple[Fill, ...]:
@@ -239,11 +239,11 @@ def describe_fills(pair: RasterPair, scans: tuple[Scans, Scans]) -> tuple[Fill, 
     return tuple(
         fill
         for date, bands in zip((pair.before, pair.after), scans, strict=True)
-        for fill in _of_date(date.info.path, bands)
+        for fill in _fills_of_date(date.info.path, bands)
     )
 
 
-def _of_date(path: str, bands: Scans) -> Iterator[Fill]:
+def _fills_of_date(path: str, bands: Scans) -> Iterator[Fill]:
     found = [(spike.value, spike.taken, band, spike) for band in bands for spike in band.spikes]
     found.sort(key=lambda each: (each[0], each[1], each[2].number))
     for (value, taken), group in groupby(found, key=lambda each: each[:2]):
@@ -262,7 +262,7 @@ def _of_date(path: str, bands: Scans) -> Iterator[Fill]:
 def _cure(value: float, holders: Sequence[BandScan], bands: Scans) -> str:
     """The command that declares a fill without losing another nodata value."""
     text = _text(value, holders[0].dtype)
-    declared = next((band.declares for band in bands if band.declares is not None), None)
+    declared = next((band.declared for band in bands if band.declared is not None), None)
     if declared is not None:
         other = _text(declared, holders[0].dtype)
         return f"gdalbuildvrt -srcnodata {text} -vrtnodata {other}"

@@ -6,45 +6,55 @@ import os
 from collections.abc import Iterator
 
 from geochange.errors import InputError
-from geochange.raster.sources.masks import Cover, Mask, alpha_cover, mask_cover
-from geochange.raster.sources.members import Member, Opener, check_same_crs, earliest, read_members
+from geochange.raster.sources.masks import Mask, MaskPart, alpha_cover, mask_cover
+from geochange.raster.sources.member_files import (
+    Member,
+    Opener,
+    check_same_crs,
+    earliest_date,
+    read_members,
+)
 from geochange.raster.sources.source import Source
-from geochange.raster.sources.virtual import VirtualFile, in_memory
+from geochange.raster.sources.virtual_file import VirtualFile, in_memory
 from geochange.raster.sources.vrt import Band, VrtDataset
 
-PLUS = " + "
+STACK_SEPARATOR = " + "
 
 CURE = "stack bands of one grid"
 
-MOST = 64
+MAX_FILES = 64
 """The largest number of files of a stack."""
 
-LONGEST = 8
+MAX_SEPARATORS = 8
 """A limit for separators inside a file or folder name."""
 
 
 def is_stack(path: str) -> bool:
     """Whether a name stands for several files that are stacked."""
-    if PLUS not in path or path.startswith("<") or os.path.exists(path):
+    if STACK_SEPARATOR not in path or path.startswith("<") or os.path.exists(path):
         return False
-    return len(names_in(path)) > 1
+    return len(split_stack(path)) > 1
 
 
-def files_of(path: str) -> list[str]:
+def stack_files(path: str) -> list[str]:
     """The files of a stack, in order. Raises InputError."""
-    files = names_in(path)
-    if not all(files) or len(files) > MOST:
-        raise InputError(f"{path[:80]}: name up to {MOST} files with {PLUS!r} between them")
+    files = split_stack(path)
+    if not all(files) or len(files) > MAX_FILES:
+        raise InputError(
+            f"{path[:80]}: name up to {MAX_FILES} files with {STACK_SEPARATOR!r} between them"
+        )
     return files
 
 
-def names_in(path: str) -> list[str]:
+def split_stack(path: str) -> list[str]:
     """The names between separators. A separator in the name of an existing file or folder is kept."""
-    words, names = path.split(PLUS), []
+    words, names = path.split(STACK_SEPARATOR), []
     while words:
-        ends = range(min(len(words), LONGEST), 1, -1)
-        taken = next((end for end in ends if _is_there(PLUS.join(words[:end]).strip())), 1)
-        names.append(PLUS.join(words[:taken]).strip())
+        ends = range(min(len(words), MAX_SEPARATORS), 1, -1)
+        taken = next(
+            (end for end in ends if _is_there(STACK_SEPARATOR.join(words[:end]).strip())), 1
+        )
+        names.append(STACK_SEPARATOR.join(words[:taken]).strip())
         words = words[taken:]
     return names
 
@@ -53,7 +63,9 @@ def _is_there(name: str) -> bool:
     """Whether a file of this name exists, or a folder whose name contains a separator."""
     path = os.path.expanduser(name)
     folder, file = os.path.split(path)
-    return os.path.exists(path) or (PLUS not in file and PLUS in folder and os.path.isdir(folder))
+    return os.path.exists(path) or (
+        STACK_SEPARATOR not in file and STACK_SEPARATOR in folder and os.path.isdir(folder)
+    )
 
 
 def make_stack(path: str, opener: Opener) -> VirtualFile:
@@ -62,7 +74,7 @@ def make_stack(path: str, opener: Opener) -> VirtualFile:
     Every band keeps its dtype, its nodata value and the mask or alpha of its file.
     Raises InputError for files that are not rasters or have different grids.
     """
-    files = files_of(path)
+    files = stack_files(path)
     parts = read_members(files, opener)
     first = parts[0]
     check_same_crs(parts, CURE)
@@ -74,7 +86,7 @@ def make_stack(path: str, opener: Opener) -> VirtualFile:
     bands = tuple(band for part in parts for band in _bands_of(part))
     memory = in_memory(VrtDataset(first.crs, first.transform, first.shape, bands))
     most = max(part.reading_bytes for part in parts)
-    return VirtualFile(memory.name, tuple(files), earliest(parts), (memory,), most)
+    return VirtualFile(memory.name, tuple(files), earliest_date(parts), (memory,), most)
 
 
 def _bands_of(part: Member) -> Iterator[Band]:
@@ -82,7 +94,7 @@ def _bands_of(part: Member) -> Iterator[Band]:
     for number, band in enumerate(part.bands, start=1):
         if band.role == "alpha":
             continue
-        covers: list[Cover] = []
+        covers: list[MaskPart] = []
         if band.mask is not None:
             covers.append(mask_cover(source, band.mask))
         if part.alpha is not None:

@@ -13,15 +13,15 @@ from affine import Affine
 
 from geochange.grid.grid import Grid
 from geochange.raster.band_info import BandInfo, common_dtype
-from geochange.raster.pixels import BEYOND
+from geochange.raster.nodata import FILL_LIMIT
 from geochange.raster.reader import RasterInfo
 from geochange.raster.sources.masks import (
-    Cover,
     Mask,
+    MaskPart,
     alpha_cover,
+    magnitude_cover,
     mask_cover,
-    measured_cover,
-    unmarked_cover,
+    nodata_cover,
 )
 from geochange.raster.sources.source import Source
 from geochange.raster.sources.vrt import Band, VrtDataset
@@ -53,19 +53,19 @@ def subset_vrt(
     return VrtDataset(place.crs.to_wkt(), transform, shape, layers, mask).text()
 
 
-def _parts(source: Source, info: RasterInfo, bands: tuple[int, ...]) -> Iterator[Cover | Mask]:
+def _parts(source: Source, info: RasterInfo, bands: tuple[int, ...]) -> Iterator[MaskPart | Mask]:
     """The covers that must all hold data, by the rules of `raster.pixels`."""
     chosen = {number: info.bands[number - 1] for number in bands}
     for number, band in chosen.items():
         if band.dtype.kind == "f":
-            yield measured_cover(source, number, str(band.dtype), BEYOND)
+            yield magnitude_cover(source, number, str(band.dtype), FILL_LIMIT)
         if not band.is_unsigned:
-            yield from _unmarked(source, number, band)
+            yield from _nodata_covers(source, number, band)
     dark = tuple(
         cover
         for number, band in chosen.items()
         if band.is_unsigned
-        for cover in _unmarked(source, number, band)
+        for cover in _nodata_covers(source, number, band)
     )
     if dark:
         yield Mask("any", dark)
@@ -75,6 +75,6 @@ def _parts(source: Source, info: RasterInfo, bands: tuple[int, ...]) -> Iterator
         yield alpha_cover(source, info.alpha, str(info.bands[info.alpha - 1].dtype))
 
 
-def _unmarked(source: Source, number: int, band: BandInfo) -> Iterator[Cover]:
-    for mark in band.marks:
-        yield unmarked_cover(source, number, str(band.dtype), mark)
+def _nodata_covers(source: Source, number: int, band: BandInfo) -> Iterator[MaskPart]:
+    for mark in band.missing_values:
+        yield nodata_cover(source, number, str(band.dtype), mark)

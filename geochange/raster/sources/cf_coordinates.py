@@ -10,17 +10,17 @@ from rasterio.crs import CRS
 
 logger = logging.getLogger(__name__)
 
-NORTH = re.compile(r"^degrees?_?(north|N)$")
-EAST = re.compile(r"^degrees?_?(east|E)$")
+NORTH_UNITS = re.compile(r"^degrees?_?(north|N)$")
+EAST_UNITS = re.compile(r"^degrees?_?(east|E)$")
 """The units of the axes in CF (sections 4.1 and 4.2)."""
 
-NAMES = (("lat", "latitude"), ("lon", "longitude"))
+AXIS_NAMES = (("lat", "latitude"), ("lon", "longitude"))
 """The names of the axes if their units are only degrees."""
 
 _SLACK_DEGREES = 1.0
 
 
-def crs_of(path: str, dataset: Any) -> CRS | None:
+def crs_of_axes(path: str, dataset: Any) -> CRS | None:
     """The CRS of an open raster. It is WGS 84, with a warning, if only its axes give its position."""
     if dataset.crs is None and is_lonlat(dataset):
         logger.warning(
@@ -41,7 +41,10 @@ def is_lonlat(dataset: Any) -> bool:
     }
     south, north = sorted((dataset.bounds.bottom, dataset.bounds.top))
     return (
-        all(_has_axis(units, kind, names) for kind, names in zip((NORTH, EAST), NAMES, strict=True))
+        all(
+            _has_axis(units, kind, names)
+            for kind, names in zip((NORTH_UNITS, EAST_UNITS), AXIS_NAMES, strict=True)
+        )
         and south >= -90 - _SLACK_DEGREES
         and north <= 90 + _SLACK_DEGREES
     )

@@ -8,9 +8,9 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 
-from geochange.raster.sources.source import Source, Turn, add_source
+from geochange.raster.sources.source import Source, SourceOption, add_source
 
-SMALLEST = 1e-30
+LEAST_POSITIVE = 1e-30
 """Values from here on are above 0, also in an alpha band of floats."""
 
 _PRODUCT, _SUM = "mul", "sum"
@@ -18,7 +18,7 @@ _PRODUCT, _SUM = "mul", "sum"
 
 
 @dataclass(frozen=True)
-class Cover:
+class MaskPart:
     """Where one band of a source holds data.
 
     band, dtype: see `add_source`. turns: how its values become 255 and 0.
@@ -27,36 +27,36 @@ class Cover:
     source: Source
     band: str
     dtype: str
-    turns: tuple[Turn, ...]
+    turns: tuple[SourceOption, ...]
 
 
-def mask_cover(source: Source, band: int) -> Cover:
+def mask_cover(source: Source, band: int) -> MaskPart:
     """Where the mask of a band is not 0."""
-    return Cover(source, f"mask,{band}", "uint8", (("LUT", f"0:0,{SMALLEST!r}:255"),))
+    return MaskPart(source, f"mask,{band}", "uint8", (("LUT", f"0:0,{LEAST_POSITIVE!r}:255"),))
 
 
-def alpha_cover(source: Source, band: int, dtype: str) -> Cover:
+def alpha_cover(source: Source, band: int, dtype: str) -> MaskPart:
     """Where an alpha band is above 0."""
-    return Cover(source, str(band), dtype, (("LUT", f"0:0,{SMALLEST!r}:255"),))
+    return MaskPart(source, str(band), dtype, (("LUT", f"0:0,{LEAST_POSITIVE!r}:255"),))
 
 
-def unmarked_cover(source: Source, band: int, dtype: str, mark: float) -> Cover:
+def nodata_cover(source: Source, band: int, dtype: str, mark: float) -> MaskPart:
     """Where a band does not hold the value `mark`."""
     # A pixel with NODATA is not written and stays 0. Others become 0 * value + 255.
     constant = (("ScaleOffset", "255"), ("ScaleRatio", "0"))
-    return Cover(source, str(band), dtype, (*constant, ("NODATA", number(mark))))
+    return MaskPart(source, str(band), dtype, (*constant, ("NODATA", number_text(mark))))
 
 
-def measured_cover(source: Source, band: int, dtype: str, beyond: float) -> Cover:
+def magnitude_cover(source: Source, band: int, dtype: str, beyond: float) -> MaskPart:
     """Where a band holds a value with a magnitude below `beyond`; NaN is not data."""
     last = float(np.nextafter(np.dtype(dtype).type(beyond), 0))
     knots = ((-beyond, 0), (-last, 255), (last, 255), (beyond, 0))
-    return Cover(source, str(band), dtype, (("LUT", ",".join(f"{x!r}:{y}" for x, y in knots)),))
+    return MaskPart(source, str(band), dtype, (("LUT", ",".join(f"{x!r}:{y}" for x, y in knots)),))
 
 
-def whole_cover(source: Source, band: int, dtype: str) -> Cover:
+def whole_cover(source: Source, band: int, dtype: str) -> MaskPart:
     """The whole extent of a source."""
-    return Cover(source, str(band), dtype, (("ScaleOffset", "255"), ("ScaleRatio", "0")))
+    return MaskPart(source, str(band), dtype, (("ScaleOffset", "255"), ("ScaleRatio", "0")))
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Mask:
     """
 
     rule: Literal["topmost", "all", "any"]
-    parts: tuple[Cover | Mask, ...]
+    parts: tuple[MaskPart | Mask, ...]
 
     def add_to(self, node: ET.Element, shape: tuple[int, int]) -> None:
         """Add it as the mask band of a virtual raster, or of one of its bands."""
@@ -93,6 +93,6 @@ class Mask:
         return ET.tostring(vrt, encoding="unicode")
 
 
-def number(value: float) -> str:
+def number_text(value: float) -> str:
     """A number as text for GDAL; integers with all their digits."""
     return str(int(value)) if float(value).is_integer() and abs(value) < 2**64 else repr(value)

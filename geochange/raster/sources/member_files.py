@@ -12,10 +12,10 @@ from affine import Affine
 from pyproj import CRS
 
 from geochange.errors import InputError
-from geochange.raster.access.reading import reading_bytes
+from geochange.raster.access.block_memory import reading_bytes
 from geochange.raster.acquisition import Acquisition, acquisition_of
 from geochange.raster.band_info import BandInfo, describe_bands
-from geochange.raster.sources.geographic import crs_of
+from geochange.raster.sources.cf_coordinates import crs_of_axes
 
 Opener = Callable[[str], AbstractContextManager[Any]]
 """Opens a raster for reading, or raises InputError."""
@@ -56,7 +56,7 @@ def read_members(paths: Sequence[str], opener: Opener) -> list[Member]:
 
 def _read(path: str, opener: Opener) -> Member:
     with opener(path) as dataset:
-        crs = crs_of(path, dataset)
+        crs = crs_of_axes(path, dataset)
         if crs is None or dataset.count == 0:
             raise InputError(f"{path}: has no georeference; give it a CRS (gdal_edit -a_srs)")
         return Member(
@@ -94,10 +94,16 @@ def check_same_bands(parts: Sequence[Member], cure: str) -> None:
         for number, (band, like) in enumerate(zip(part.bands, first.bands, strict=True), start=1):
             of = f" of band {number}" if len(first.bands) > 1 else ""
             _compare(part, "type", f"{band.dtype}{of}", (first, f"{like.dtype}{of}"), cure)
-            _compare(part, "nodata", f"{_told(band)}{of}", (first, f"{_told(like)}{of}"), cure)
+            _compare(
+                part,
+                "nodata",
+                f"{_nodata_text(band)}{of}",
+                (first, f"{_nodata_text(like)}{of}"),
+                cure,
+            )
 
 
-def _told(band: BandInfo) -> str:
+def _nodata_text(band: BandInfo) -> str:
     """A nodata value as text, so that NaN equals NaN."""
     return "None" if band.nodata is None else f"{band.nodata:.17g}"
 
@@ -108,7 +114,7 @@ def _compare(part: Member, what: str, has: Any, other: tuple[Member, Any], cure:
         raise InputError(f"{part.path}: {what} {has}, {first.path}: {wanted}; {cure}")
 
 
-def earliest(parts: Sequence[Member]) -> Acquisition | None:
+def earliest_date(parts: Sequence[Member]) -> Acquisition | None:
     """The earliest date of all files that have one."""
     return min(
         (part.acquired for part in parts if part.acquired), key=lambda a: a.when, default=None

@@ -10,11 +10,11 @@ from pathlib import Path
 from rasterio.env import Env
 
 from geochange.errors import one_line
-from geochange.files.archives import Member, kind_of, listed, members_of, split
+from geochange.files.archives import Member, kind_of, list_names, members_of, split
 from geochange.raster.access import retry
-from geochange.raster.access.remote import is_remote, may_pass
+from geochange.raster.access.remote import is_remote, is_transient
 
-STARTS: Mapping[bytes, str] = {
+MAGIC_BYTES: Mapping[bytes, str] = {
     b"\x0e\x03\x13\x01": "HDF4",
     b"\x89HDF\r\n\x1a\n": "HDF5",
     b"CDF\x01": "netCDF",
@@ -36,13 +36,13 @@ _HDF = re.compile(r"(^|/)(netcdf|hdf[45]):|\.(nc4?|hdf[45]?|h[45]|he5)\b", re.IG
 """Names of files in HDF5, HDF4 and netCDF. On servers they are not opened; see `picture_files`."""
 
 
-def why_unopened(path: str, error: Exception) -> str:
+def explain_open_failure(path: str, error: Exception) -> str:
     """The error text for a raster that GDAL does not open."""
     if os.path.exists(path):
-        return f"{path}: {_of_what_is_there(Path(path))}"
+        return f"{path}: {_explain_file(Path(path))}"
     inside = split(path)
     if inside is not None:
-        return f"{path}: {_of_what_is_inside(inside)}"
+        return f"{path}: {_explain_archive_member(inside)}"
     if not path.startswith("/vsi") and (path.startswith("/") or ":" not in path):
         return f"{path}: no such file; check the path"
     _, _, place = path.partition("://")
@@ -58,11 +58,11 @@ def why_unopened(path: str, error: Exception) -> str:
             "a server; fetch it and name the copy"
         )
     reason = one_line(error)
-    tried = f", tried {retry.TRIES} times" if may_pass(path, error) else ""
+    tried = f", tried {retry.TRIES} times" if is_transient(path, error) else ""
     return f"{path}: cannot be opened ({reason}{tried}); check the address and your access to it"
 
 
-def _of_what_is_there(path: Path) -> str:
+def _explain_file(path: Path) -> str:
     if path.is_dir():
         return "is a folder; name the raster in it"
     if path.stat().st_size == 0:
@@ -70,7 +70,7 @@ def _of_what_is_there(path: Path) -> str:
     if not os.access(path, os.R_OK):
         return "no permission to read it; check its access rights"
     driver = _driver_of(path)
-    if driver is not None and driver not in drivers():
+    if driver is not None and driver not in gdal_drivers():
         return (
             f"is {driver}, and GDAL here is built without that driver; convert it to a GeoTIFF "
             "where it has one (QGIS: Raster > Conversion > Translate)"
@@ -78,7 +78,7 @@ def _of_what_is_there(path: Path) -> str:
     return "not a raster GDAL can read; give a GeoTIFF or another georeferenced raster"
 
 
-def drivers() -> set[str]:
+def gdal_drivers() -> set[str]:
     """The drivers in this build of GDAL."""
     with Env() as gdal:
         return set(gdal.drivers())
@@ -87,16 +87,14 @@ def drivers() -> set[str]:
 def _driver_of(path: Path) -> str | None:
     with path.open("rb") as file:
         start = file.read(16)
-    by_start = (driver for text, driver in STARTS.items() if start.startswith(text))
+    by_start = (driver for text, driver in MAGIC_BYTES.items() if start.startswith(text))
     return next(by_start, SUFFIXES.get(path.suffix.lower()))
 
 
-def _of_what_is_inside(member: Member) -> str:
+def _explain_archive_member(member: Member) -> str:
     if member.kind == "gzip":
         return "holds no raster that GDAL can read; unpack it and check"
     names = members_of(member.archive)
     if member.name in names:
         return "not a raster GDAL can read; name another file of the archive"
-    return (
-        f"there is no such file in {member.archive.name}; it holds {listed(list(names)) or 'none'}"
-    )
+    return f"there is no such file in {member.archive.name}; it holds {list_names(list(names)) or 'none'}"

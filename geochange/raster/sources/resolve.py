@@ -12,11 +12,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from geochange.errors import InputError
-from geochange.files.archives import UNREAD, Member, gdal_name, kind_of, listed, members_of, split
-from geochange.raster.reader import RasterInfo, inspect
-from geochange.raster.sources.band_stack import PLUS, files_of, is_stack
-from geochange.raster.sources.mosaic import is_tileset
+from geochange.files.archives import (
+    UNSUPPORTED_ARCHIVES,
+    Member,
+    gdal_name,
+    kind_of,
+    list_names,
+    members_of,
+    split,
+)
+from geochange.raster.reader import RasterInfo, inspect_raster
+from geochange.raster.sources.band_stack import STACK_SEPARATOR, is_stack, stack_files
 from geochange.raster.sources.stac import is_item, resolve_item
+from geochange.raster.sources.tile_set import is_tileset
 
 PathLike = str | os.PathLike[str]
 
@@ -43,7 +51,7 @@ def source_of(path: PathLike) -> str:
     """
     text = os.fspath(path)
     if is_stack(text):
-        return PLUS.join(source_of(part) for part in files_of(text))
+        return STACK_SEPARATOR.join(source_of(part) for part in stack_files(text))
     name = gdal_name(text)
     if os.path.exists(name):
         return _raster_in(Path(name))
@@ -57,9 +65,9 @@ def inspect_source(path: PathLike) -> RasterInfo:
     """The metadata of a raster, of several rasters as one, or of a STAC item. Raises InputError."""
     text = os.fspath(path)
     if not is_item(text):
-        return inspect(source_of(text))
+        return inspect_raster(source_of(text))
     found = resolve_item(text)
-    info = inspect(found.path)
+    info = inspect_raster(found.path)
     return replace(info, acquired=found.acquired or info.acquired)
 
 
@@ -80,7 +88,7 @@ def _raster_in(path: Path) -> str:
     if path.is_dir():
         headers = sorted(path.glob("MTD_MSI*.xml"))
         return str(headers[0] if headers else path)
-    if path.name.lower().endswith(UNREAD):
+    if path.name.lower().endswith(UNSUPPORTED_ARCHIVES):
         raise InputError(f"{path}: is an archive that GDAL does not read; unpack it first")
     kind = kind_of(path)
     if kind is None:
@@ -98,11 +106,11 @@ def _only_raster(archive: Path, kind: str) -> str:
     if not found and archive.suffix.lower() == ".kmz":
         return str(archive)  # GDAL reads a KMZ with overlays as a whole
     if not found:
-        raise InputError(f"{archive}: holds no raster, only {listed(list(names)) or 'nothing'}")
+        raise InputError(f"{archive}: holds no raster, only {list_names(list(names)) or 'nothing'}")
     choice = [shlex.quote(Member(kind, archive, name).gdal_name) for name in found]
     raise InputError(
-        f"{archive}: holds {len(found)} rasters; name one, or several with {PLUS!r} between: "
-        f"{listed(choice)}"
+        f"{archive}: holds {len(found)} rasters; name one, or several with {STACK_SEPARATOR!r} between: "
+        f"{list_names(choice)}"
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-Turn = tuple[str, str]
+SourceOption = tuple[str, str]
 """A tag of a source and its text, with which GDAL converts values."""
 
 
@@ -27,7 +27,7 @@ class Source:
 
 
 def add_source(
-    node: ET.Element, source: Source, band: str, dtype: str, turns: Iterable[Turn] = ()
+    node: ET.Element, source: Source, band: str, dtype: str, turns: Iterable[SourceOption] = ()
 ) -> None:
     """Add a source to a band of a virtual raster.
 

@@ -20,15 +20,21 @@ from urllib.parse import unquote, urljoin
 from rasterio.errors import RasterioError
 
 from geochange.errors import InputError, one_line
-from geochange.files.names import split_address
+from geochange.files.file_names import split_address
 from geochange.raster.access import retry
-from geochange.raster.access.gdal_log import QUIET, understood
-from geochange.raster.access.picture_files import holds_own_pixels
+from geochange.raster.access.gdal_log import IGNORE_GEOREFERENCE_WARNINGS, as_rasterio_errors
+from geochange.raster.access.http import (
+    TooLargeError,
+    credentials_set,
+    host_of,
+    http_fetch,
+    user_headers,
+)
 from geochange.raster.access.remote import is_remote
-from geochange.raster.access.web import TooLargeError, fetch, host_of, set_secrets, user_headers
+from geochange.raster.access.self_contained_files import holds_own_pixels
 from geochange.raster.acquisition import Acquisition, parse_moment
-from geochange.raster.sources.band_stack import PLUS
-from geochange.raster.sources.mosaic import is_tileset
+from geochange.raster.sources.band_stack import STACK_SEPARATOR
+from geochange.raster.sources.tile_set import is_tileset
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +47,7 @@ LONGEST_HREF = 4096
 COLOURS = ("red", "green", "blue")
 
 RASTERS = (".tif", ".tiff", ".jp2", ".vrt", ".img", ".cog")
-ELSEWHERE = ("http", "https", "s3", "gs", "az")
+URL_SCHEMES = ("http", "https", "s3", "gs", "az")
 """URL schemes that an item may name."""
 
 NO_DATA_ROLES = {"thumbnail", "overview", "metadata"}
@@ -53,7 +59,7 @@ _ANSWER = re.compile(r"/items/[^/]+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Resolved:
+class ResolvedItem:
     """The raster of an item, or a stack of rasters, and its date."""
 
     path: str
@@ -70,51 +76,51 @@ def is_item(text: str) -> bool:
         path = os.path.expanduser(text)
         if os.path.exists(path):
             return _is_json(path)
-        return _JSON.search(_parted(text)[0]) is not None
-    return _says_item(split_address(text).path)
+        return _JSON.search(_split_asset_keys(text)[0]) is not None
+    return _looks_like_item_url(split_address(text).path)
 
 
 def _is_json(path: str) -> bool:
     if _JSON.search(path):
         return True
-    if not _says_item(os.path.abspath(path)) or not os.access(path, os.R_OK):
+    if not _looks_like_item_url(os.path.abspath(path)) or not os.access(path, os.R_OK):
         return False
     with open(path, "rb") as file:
         return file.read(1) == b"{"
 
 
-def _says_item(path: str) -> bool:
+def _looks_like_item_url(path: str) -> bool:
     """Whether the path of an address ends like an item, and not like a raster in a folder items."""
     is_answer = _ANSWER.search(path) is not None and not path.lower().endswith(RASTERS)
     return is_answer or _JSON.search(path) is not None
 
 
-def resolve_item(text: str) -> Resolved:
+def resolve_item(text: str) -> ResolvedItem:
     """The raster of an item: `item.json#KEY`, or `item.json#KEY,KEY` for a stack.
 
     Without a key it is the asset `visual`, else the assets red, green and blue, else the only raster.
     Raises InputError.
     """
-    place, keys = _parted(text)
+    place, keys = _split_asset_keys(text)
     item = _read(place)
     assets = _assets(place, item)
-    chosen = [key for key in keys.split(",") if key] or _best(place, assets)
+    chosen = [key for key in keys.split(",") if key] or _choose_assets(place, assets)
     for key in chosen:
         if key not in assets:
             raise InputError(f"{place}: has no asset {key!r}; it has {_listed(assets)}")
     if not keys:
         logger.info("%s: takes %s", place, ", ".join(chosen))
-    paths = [_located(place, assets[key], key) for key in chosen]
-    _keep_secrets(place, paths)
+    paths = [_asset_location(place, assets[key], key) for key in chosen]
+    _refuse_leaking_credentials(place, paths)
     for path in paths:
-        _need_picture(place, path)
-    return Resolved(PLUS.join(paths), _when(item))
+        _need_own_pixels(place, path)
+    return ResolvedItem(STACK_SEPARATOR.join(paths), _item_date(item))
 
 
-def _keep_secrets(place: str, paths: Sequence[str]) -> None:
+def _refuse_leaking_credentials(place: str, paths: Sequence[str]) -> None:
     """Refuse assets on other hosts if GDAL would send them a secret. Raises InputError."""
     others = {host_of(path) for path in paths if _ADDRESS.match(path)} - {host_of(place)}
-    secrets = set_secrets()
+    secrets = credentials_set()
     if others and secrets:
         raise InputError(
             f"{place}: its assets are on {min(others)}, and {secrets[0]} would be sent there too; "
@@ -122,12 +128,12 @@ def _keep_secrets(place: str, paths: Sequence[str]) -> None:
         )
 
 
-def _need_picture(place: str, path: str) -> None:
+def _need_own_pixels(place: str, path: str) -> None:
     """Refuse a file that names other files instead of holding pixels. Raises InputError."""
     if is_remote(path) or not os.path.exists(path):
         return  # remote files are always opened in this way
     try:
-        with QUIET, understood():
+        with IGNORE_GEOREFERENCE_WARNINGS, as_rasterio_errors():
             why = "" if holds_own_pixels(path) else "it is a virtual raster, too"
     except RasterioError as error:
         why = one_line(error)[:120]
@@ -138,7 +144,7 @@ def _need_picture(place: str, path: str) -> None:
         )
 
 
-def _parted(text: str) -> tuple[str, str]:
+def _split_asset_keys(text: str) -> tuple[str, str]:
     """The location of an item and the keys after "#". A file with the whole name has no keys."""
     place, sign, keys = text.rpartition("#")
     is_whole = not _JSON.search(place) and _JSON.search(text) is not None
@@ -166,9 +172,9 @@ def _bytes(place: str) -> bytes:
         if file.stat().st_size > LARGEST_BYTES:
             raise InputError(f"{place}: too large for a STAC item")
         return file.read_bytes()
-    answer = _ask(place)
-    for _ in retry.pauses() if isinstance(answer, Exception) else ():
-        answer = _ask(place)
+    answer = _try_fetch(place)
+    for _ in retry.retry_pauses() if isinstance(answer, Exception) else ():
+        answer = _try_fetch(place)
         if not isinstance(answer, Exception):
             break
     if isinstance(answer, Exception):
@@ -176,9 +182,9 @@ def _bytes(place: str) -> bytes:
     return answer
 
 
-def _ask(address: str) -> bytes | Exception:
+def _try_fetch(address: str) -> bytes | Exception:
     try:
-        return fetch(address, LARGEST_BYTES, headers=user_headers()).body
+        return http_fetch(address, LARGEST_BYTES, headers=user_headers()).body
     except TooLargeError as error:
         raise InputError(f"{address}: too large for a STAC item") from error
     except (OSError, HTTPException, ValueError) as error:
@@ -209,7 +215,7 @@ def _is_raster(asset: Any) -> bool:
     return split_address(asset["href"]).path.lower().endswith(RASTERS)
 
 
-def _best(place: str, assets: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _choose_assets(place: str, assets: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if "visual" in assets:
         return ["visual"]
     by_colour = {colour: key for key, asset in assets.items() for colour in _colours(key, asset)}
@@ -239,7 +245,7 @@ def _listed(assets: Mapping[str, Any], most: int = 12) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _located(place: str, asset: Mapping[str, Any], key: str) -> str:
+def _asset_location(place: str, asset: Mapping[str, Any], key: str) -> str:
     """The GDAL name of an asset. Raises InputError for locations that an item may not name."""
     href = str(asset["href"]).strip()
     refused = InputError(
@@ -250,9 +256,9 @@ def _located(place: str, asset: Mapping[str, Any], key: str) -> str:
     if (
         not href
         or len(href) > LONGEST_HREF
-        or PLUS in href
+        or STACK_SEPARATOR in href
         or not href.isprintable()
-        or _says_item(split_address(href).path)
+        or _looks_like_item_url(split_address(href).path)
     ):
         raise refused
     if _ADDRESS.match(place) and not scheme:
@@ -261,18 +267,18 @@ def _located(place: str, asset: Mapping[str, Any], key: str) -> str:
         except ValueError as error:
             raise refused from error
         scheme = split_address(href).scheme.lower()
-    if scheme in ELSEWHERE and not is_tileset(href):
+    if scheme in URL_SCHEMES and not is_tileset(href):
         return scheme + href[len(scheme) :]  # rasterio knows it in lower case alone
     if _ADDRESS.match(place) or scheme not in ("", "file"):
         raise refused
-    return _beside(
+    return _local_asset(
         Path(place).expanduser().absolute(),
         unquote(split_address(href).path) if scheme else href,
         refused,
     )
 
 
-def _beside(item: Path, href: str, refused: InputError) -> str:
+def _local_asset(item: Path, href: str, refused: InputError) -> str:
     """A file in the folder of the item or below it. Raises `refused` for others."""
     folder = item.parent.resolve()
     file = (folder / href).resolve()
@@ -282,7 +288,7 @@ def _beside(item: Path, href: str, refused: InputError) -> str:
     return str(file)
 
 
-def _when(item: Mapping[str, Any]) -> Acquisition | None:
+def _item_date(item: Mapping[str, Any]) -> Acquisition | None:
     properties = item.get("properties")
     if not isinstance(properties, dict):
         return None

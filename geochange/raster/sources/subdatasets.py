@@ -10,12 +10,12 @@ import rasterio
 from rasterio.errors import RasterioError
 
 from geochange.errors import InputError
-from geochange.files.archives import listed
-from geochange.raster.access.gdal_log import QUIET
-from geochange.raster.access.picture_files import open_picture_file
+from geochange.files.archives import list_names
+from geochange.raster.access.gdal_log import IGNORE_GEOREFERENCE_WARNINGS
 from geochange.raster.access.remote import is_remote
-from geochange.raster.sources.band_stack import PLUS
-from geochange.raster.sources.geographic import is_lonlat
+from geochange.raster.access.self_contained_files import open_picture_file
+from geochange.raster.sources.band_stack import STACK_SEPARATOR
+from geochange.raster.sources.cf_coordinates import is_lonlat
 
 MOST_OPENED = 12
 """The number of subdatasets that are opened to check their georeference."""
@@ -36,7 +36,7 @@ def refuse_container(path: str, dataset: Any) -> None:
         raise InputError(
             f'{path}: GDAL cannot name its subdatasets because of the " in its name; rename it'
         )
-    placed = [name for name in names[:MOST_OPENED] if _is_placed(name)] + names[MOST_OPENED:]
+    placed = [name for name in names[:MOST_OPENED] if _is_georeferenced(name)] + names[MOST_OPENED:]
     if not placed:
         raise InputError(
             f"{path}: its subdatasets have no georeference; give one a CRS and a transform first "
@@ -45,7 +45,7 @@ def refuse_container(path: str, dataset: Any) -> None:
     what = "has no georeference as HDF5" if dataset.count else "holds no band of its own"
     raise InputError(
         f"{path}: {what}; name one of its {len(names)} subdatasets as GDAL writes them, or several "
-        f"with {PLUS!r} between: {listed([shlex.quote(name) for name in placed])}"
+        f"with {STACK_SEPARATOR!r} between: {list_names([shlex.quote(name) for name in placed])}"
     )
 
 
@@ -61,7 +61,7 @@ def _in_netcdf(files: list[str]) -> list[str]:
     if not os.path.exists(path):
         return []
     try:
-        with QUIET, rasterio.open(path, driver="netCDF") as dataset:
+        with IGNORE_GEOREFERENCE_WARNINGS, rasterio.open(path, driver="netCDF") as dataset:
             variable = dataset.tags(1).get("NETCDF_VARNAME") if dataset.count else None
             own = [f'NETCDF:"{path}":{variable}'] if variable else []
             return _names(dataset) or own
@@ -69,11 +69,11 @@ def _in_netcdf(files: list[str]) -> list[str]:
         return []
 
 
-def _is_placed(name: str) -> bool:
+def _is_georeferenced(name: str) -> bool:
     try:
         # Names in a file on a server are opened with the same restrictions as the file itself.
         opening = open_picture_file(name) if is_remote(name) else rasterio.open(name)
-        with QUIET, opening as dataset:
+        with IGNORE_GEOREFERENCE_WARNINGS, opening as dataset:
             is_placed = dataset.crs is not None or is_lonlat(dataset)
             return is_placed and not dataset.transform.is_identity
     except RasterioError:

@@ -10,8 +10,8 @@ import pyogrio
 
 from geochange.errors import InputError
 from geochange.raster.access.remote import is_remote
+from geochange.vector.files.complete_files import require_readable
 from geochange.vector.files.polygon_reader import UNREADABLE
-from geochange.vector.files.readable import need_readable
 
 LOCATION = "location"
 """The field of a tile index that names the files."""
@@ -21,7 +21,7 @@ LARGEST_BYTES = 1_000_000
 
 _INDEX = re.compile(r"^GTI:|\.gti(\.(gpkg|fgb|shp|geojson|parquet))?$", re.IGNORECASE)
 
-UNDERSTOOD = {
+ALLOWED_ELEMENTS = {
     *("IndexDataset", "SRS", "ResX", "ResY", "BandCount", "Band"),
     *("MinX", "MinY", "MaxX", "MaxY", "DataType", "ColorInterp", "BlockXSize", "BlockYSize"),
 }
@@ -33,14 +33,14 @@ def is_index(path: str) -> bool:
     return _INDEX.search(path) is not None
 
 
-def tiles_in(index: str) -> list[str]:
+def indexed_files(index: str) -> list[str]:
     """The files that an index lists, in its order. Raises InputError."""
     _refuse_remote(index)
     if index.lower().endswith(".gti"):
         index = _index_of(Path(index))
         _refuse_remote(index)
     if Path(index).exists():
-        need_readable(Path(index))
+        require_readable(Path(index))
     try:
         about, _, _, values = pyogrio.raw.read(index, read_geometry=False)
     except UNREADABLE as error:
@@ -48,7 +48,7 @@ def tiles_in(index: str) -> list[str]:
     if LOCATION not in about["fields"]:
         raise InputError(f"{index}: has no field {LOCATION!r}; make it with gdaltindex")
     locations = values[list(about["fields"]).index(LOCATION)]
-    found = [_beside(index, str(location)) for location in locations if location]
+    found = [_resolve_location(index, str(location)) for location in locations if location]
     if not found:
         raise InputError(f"{index}: lists no tile; make it with gdaltindex")
     return found
@@ -69,15 +69,15 @@ def _index_of(file: Path) -> str:
         said = ET.fromstring(file.read_bytes()[:LARGEST_BYTES])
     except (OSError, ET.ParseError) as error:
         raise InputError(f"{file}: not a readable .gti file; name the index itself") from error
-    odd = {child.tag for child in said} - UNDERSTOOD
+    odd = {child.tag for child in said} - ALLOWED_ELEMENTS
     index = said.findtext("IndexDataset")
     if odd or not index:
         why = f"uses {sorted(odd)[0]}, which is not supported" if odd else "names no IndexDataset"
         raise InputError(f"{file}: {why}; name the index itself, as GTI:index.gpkg")
-    return _beside(str(file), index)
+    return _resolve_location(str(file), index)
 
 
-def _beside(index: str, location: str) -> str:
+def _resolve_location(index: str, location: str) -> str:
     """A path in an index is from the index, or else from here."""
     beside = Path(index).parent / location
     return str(beside) if beside.exists() else location

@@ -19,22 +19,22 @@ from affine import Affine
 
 from geochange.errors import InputError
 from geochange.raster.band_info import BandInfo
-from geochange.raster.sources.band_stack import names_in
-from geochange.raster.sources.masks import Cover, Mask, mask_cover, whole_cover
-from geochange.raster.sources.members import (
+from geochange.raster.sources.band_stack import split_stack
+from geochange.raster.sources.masks import Mask, MaskPart, mask_cover, whole_cover
+from geochange.raster.sources.member_files import (
     Member,
     Opener,
     check_same_bands,
     check_same_crs,
-    earliest,
+    earliest_date,
     read_members,
 )
 from geochange.raster.sources.source import Source
-from geochange.raster.sources.tile_index import is_index, tiles_in
-from geochange.raster.sources.virtual import VirtualFile, in_memory
+from geochange.raster.sources.tile_index import indexed_files, is_index
+from geochange.raster.sources.virtual_file import VirtualFile, in_memory
 from geochange.raster.sources.vrt import Band, VrtDataset, sources_of
 
-OFF_PX = 0.05
+MAX_OFFSET_PX = 0.05
 """The largest offset between the pixels of tiles."""
 
 BLOCK_PX = (128, 128)
@@ -53,20 +53,20 @@ def is_tileset(path: str) -> bool:
     if is_index(path):
         return not (path.upper().startswith("GTI:") and os.path.exists(path))
     plain = "://" not in path and not path.startswith(("/vsi", "<"))
-    return plain and not os.path.exists(path) and glob.has_magic(_parted(path)[1])
+    return plain and not os.path.exists(path) and glob.has_magic(_folder_and_pattern(path)[1])
 
 
 def tiles_of(path: str) -> list[str]:
     """The files of a tile set, in order. Later files cover earlier ones. Raises InputError."""
     if is_index(path):
-        found = tiles_in(path[4:] if path.upper().startswith("GTI:") else path)
+        found = indexed_files(path[4:] if path.upper().startswith("GTI:") else path)
         # One that lists itself would be opened without end.
-        if odd := [name for name in found if any(map(is_tileset, names_in(name)))]:
+        if odd := [name for name in found if any(map(is_tileset, split_stack(name)))]:
             raise InputError(
                 f"{path}: lists {odd[0][:200]!r}, which is no tile; list rasters alone"
             )
         return found
-    folder, name = _parted(path)
+    folder, name = _folder_and_pattern(path)
     pattern = os.path.join(glob.escape(folder), name)
     found = sorted(filter(os.path.isfile, glob.glob(pattern, recursive=True)))
     if not found:
@@ -74,7 +74,7 @@ def tiles_of(path: str) -> list[str]:
     return found
 
 
-def _parted(path: str) -> tuple[str, str]:
+def _folder_and_pattern(path: str) -> tuple[str, str]:
     """An existing folder, also with special characters in its name, and the pattern below it."""
     folder, name = os.path.split(path)
     while glob.has_magic(folder) and not os.path.isdir(folder):
@@ -92,30 +92,30 @@ def make_tileset(path: str, opener: Opener) -> VirtualFile:
     parts = read_members(tiles, opener)
     check_same_bands(parts, CURE)
     check_same_crs(parts, CURE)
-    sources, origin = _laid_out(parts)
-    frame = _Frame(parts[0], origin, _masked_bands(parts, sources), _share_masks(parts))
+    sources, origin = _place_tiles(parts)
+    frame = _TileSetFrame(parts[0], origin, _masked_bands(parts, sources), _share_masks(parts))
     tile_of = {part.opens: part for part in parts}
 
-    def cover_of_tile(source: Source, number: int) -> Cover:
+    def cover_of_tile(source: Source, number: int) -> MaskPart:
         return _cover(source, number, tile_of[source.path].bands[number - 1])
 
     memory = []
     groups = []
-    for members in _grouped(sources):
+    for members in _group_neighbours(sources):
         at, shape = _extent(members)
         memory.append(in_memory(frame.virtual(at, shape, members, cover_of_tile)))
         groups.append(Source(memory[-1].name, shape, BLOCK_PX, at))
     memory.append(in_memory(frame.virtual((0, 0), _extent(sources)[1], groups, mask_cover)))
     most = max(part.reading_bytes for part in parts)
-    return VirtualFile(memory[-1].name, tuple(tiles), earliest(parts), tuple(memory), most)
+    return VirtualFile(memory[-1].name, tuple(tiles), earliest_date(parts), tuple(memory), most)
 
 
-CoverOf = Callable[[Source, int], Cover]
+CoverOf = Callable[[Source, int], MaskPart]
 """Where a band of a source (by its 1-based number) holds data."""
 
 
 @dataclass(frozen=True)
-class _Frame:
+class _TileSetFrame:
     """The properties that all virtual rasters of a tile set share.
 
     masked: the 1-based numbers of the bands that need a mask. shared: whether one mask is enough.
@@ -151,7 +151,7 @@ class _Frame:
         return VrtDataset(self.like.crs, corner, shape, bands, shared)
 
 
-def _cover(source: Source, number: int, band: BandInfo) -> Cover:
+def _cover(source: Source, number: int, band: BandInfo) -> MaskPart:
     """Where a band of a tile holds data, as far as a mask is needed for it."""
     if band.nodata is None or band.mask is not None:
         return mask_cover(source, number)
@@ -159,7 +159,7 @@ def _cover(source: Source, number: int, band: BandInfo) -> Cover:
     return whole_cover(source, number, str(band.dtype))
 
 
-def _laid_out(parts: Sequence[Member]) -> tuple[list[Source], Affine]:
+def _place_tiles(parts: Sequence[Member]) -> tuple[list[Source], Affine]:
     """All tiles with their positions in the whole raster, and its transform. Raises InputError."""
     places = [_place(parts[0], part) for part in parts]
     top, left = min(row for row, _ in places), min(col for _, col in places)
@@ -176,12 +176,12 @@ def _place(first: Member, part: Member) -> Corner:
     """(row, col) of a tile in pixels of the first tile. Raises InputError."""
     between = ~first.transform @ part.transform
     a, b, col, d, e, row = between[:6]
-    if max(abs(a - 1), abs(b), abs(d), abs(e - 1)) * max(part.shape) > OFF_PX:
+    if max(abs(a - 1), abs(b), abs(d), abs(e - 1)) * max(part.shape) > MAX_OFFSET_PX:
         raise InputError(
             f"{part.path}: its pixels have another size or rotation than those of "
             f"{first.path}; {CURE}"
         )
-    if max(abs(col - round(col)), abs(row - round(row))) > OFF_PX:
+    if max(abs(col - round(col)), abs(row - round(row))) > MAX_OFFSET_PX:
         raise InputError(
             f"{part.path}: lies {col % 1:.2f} px right and {row % 1:.2f} px down of the pixels of "
             f"{first.path}; {CURE}"
@@ -226,7 +226,7 @@ def _extent(sources: Sequence[Source]) -> tuple[Corner, Corner]:
     return (row, col), (row_stop - row, col_stop - col)
 
 
-def _grouped(sources: Sequence[Source]) -> list[list[Source]]:
+def _group_neighbours(sources: Sequence[Source]) -> list[list[Source]]:
     """Groups of neighbouring sources, each with about the square root of their number."""
     height, width = _extent(sources)[1]
     side = max(1, math.isqrt(height * width // math.ceil(math.sqrt(len(sources)))))

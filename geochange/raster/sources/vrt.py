@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from affine import Affine
 
 from geochange.raster.band_info import Role
-from geochange.raster.sources.masks import Mask, number
+from geochange.raster.sources.masks import Mask, number_text
 from geochange.raster.sources.source import Source, add_source, gdal_type
 
 LARGEST_BYTES = 50_000_000
@@ -57,9 +57,9 @@ class VrtDataset:
     def _add(self, vrt: ET.Element, position: int, band: Band) -> None:
         kind = gdal_type(band.dtype)
         node = ET.SubElement(vrt, "VRTRasterBand", dataType=kind, band=str(position))
-        turns = () if band.nodata is None else (("NODATA", number(band.nodata)),)
+        turns = () if band.nodata is None else (("NODATA", number_text(band.nodata)),)
         if band.nodata is not None:
-            ET.SubElement(node, "NoDataValue").text = number(band.nodata)
+            ET.SubElement(node, "NoDataValue").text = number_text(band.nodata)
         if band.role != "data":
             ET.SubElement(node, "ColorInterp").text = band.role.capitalize()
         for source, of, dtype in band.sources:

@@ -21,7 +21,7 @@ AROUND, LEAST_PX = 1.7, 48
 _LOWER = np.array([each.lower for each in CLASSES])
 
 
-class Sketcher:
+class ChangeDrawing:
     """Draws polygons, batch by batch, over a picture of `shape` (rows, cols) of a window."""
 
     def __init__(

@@ -15,20 +15,20 @@ from geochange.config import RunOptions
 from geochange.formatting import area
 from geochange.grid.crs import authority_of
 from geochange.grid.grid import Grid
-from geochange.grid.lonlat import bounds_of, outline_of, points_in, size_m
-from geochange.grid.probability import FULL
+from geochange.grid.lonlat import bounds_of, outline_in_wgs84, representative_points, size_m
+from geochange.grid.probability import MAX_BYTE
 from geochange.inputs.checked_run import CheckedRun
-from geochange.inputs.read_failures import describe_failures
-from geochange.raster.access.unreadable import Unreadable
+from geochange.inputs.read_failure_messages import describe_failures
+from geochange.raster.access.unreadable_areas import UnreadableAreas
 from geochange.raster.aligned import AlignedRaster
-from geochange.report.facts import Change, Facts, Group, Place, Ring, Source, Stage
-from geochange.vector.geodesic import geodesic
-from geochange.vector.summary import DECADES, UNNAMED, Summary, Sums
+from geochange.report.facts import Change, ChangeGroup, Facts, GroundPlace, Ring, Source, Stage
+from geochange.vector.change_summary import DECADES, NO_CHANGE_NAME, Summary, Sums
+from geochange.vector.geodesic import geodesic_measures
 
-NAMED = 12
+MOST_LISTED = 12
 """The number of kinds of change that are listed; the rest is summed."""
 
-POINTS = 64
+OUTLINE_POINTS = 64
 """The approximate number of points of an outline in a report."""
 
 
@@ -42,34 +42,34 @@ class RunOutcome:
     record: Mapping[str, str]
     seen_px: int
     seconds: Mapping[str, float]
-    unreadable: Unreadable
+    unreadable: UnreadableAreas
 
 
 def gather_facts(
-    checked: CheckedRun, summary: Summary, told: RunOutcome, files: Mapping[str, str]
+    checked: CheckedRun, summary: Summary, outcome: RunOutcome, files: Mapping[str, str]
 ) -> Facts:
     """The facts of a run. files: names of the outputs, by what they are."""
-    record = told.record
+    record = outcome.record
     checks = _json(record.get("checks"))
     options = _json(record.get("options"))
     return Facts(
         title=checked.out.name,
         before=_source(checked.pair.before, _date(checks, 0)),
         after=_source(checked.pair.after, _date(checks, 1)),
-        place=_place(checked, told.seen_px),
+        place=_place(checked, outcome.seen_px),
         polygons=summary.total.polygons,
         changed_m2=summary.total.area_m2,
-        threshold=int(record["probability_level"]) / FULL,
+        threshold=int(record["probability_level"]) / MAX_BYTE,
         by_change=_by_change(summary.by_change),
         by_size=_by_size(summary.by_decade),
         histogram=tuple(summary.by_confidence.tolist()),
         top=_top(summary),
-        warnings=tuple(_warnings(checked, checks, told.unreadable)),
+        warnings=tuple(_warnings(checked, checks, outcome.unreadable)),
         model=record["model"],
         options={name: _plain(value) for name, value in options.items()},
-        unusual=_unusual(options),
+        unusual=_changed_options(options),
         versions=_versions(record),
-        stages=tuple(Stage(name, seconds) for name, seconds in told.seconds.items()),
+        stages=tuple(Stage(name, seconds) for name, seconds in outcome.seconds.items()),
         started=record["started"],
         finished=record["finished"],
         files=dict(files),
@@ -92,16 +92,16 @@ def _source(date: AlignedRaster, when: str | None) -> Source:
     return Source(date.info.path, when, ",".join(map(str, date.bands)))
 
 
-def _place(checked: CheckedRun, seen_px: int) -> Place:
+def _place(checked: CheckedRun, seen_px: int) -> GroundPlace:
     pair, grid = checked.pair, checked.pair.grid
-    outline = outline_of(grid)
+    outline = outline_in_wgs84(grid)
     whole = np.array([shapely.box(0, 0, grid.shape[1], grid.shape[0])], dtype=np.object_)
-    common_m2 = float(geodesic(whole, grid)[0][0])
+    common_m2 = float(geodesic_measures(whole, grid)[0][0])
     middle = (grid.shape[1] / 2, grid.shape[0] / 2)
     centre = shapely.points([grid.transform @ middle])
-    return Place(
+    return GroundPlace(
         crs=_crs(grid),
-        centre=points_in(centre, grid.crs)[0],
+        centre=representative_points(centre, grid.crs)[0],
         bounds=None if outline is None else bounds_of(outline),
         outline=_ring(grid),
         outline_before=_ring(pair.before.info.grid),
@@ -127,33 +127,36 @@ def _unit(grid: Grid) -> str:
 
 def _ring(grid: Grid) -> Ring:
     """The outline of a grid in degrees, empty where it has no lon/lat."""
-    outline = outline_of(grid)
+    outline = outline_in_wgs84(grid)
     if outline is None:
         return ()
     largest = max(shapely.get_parts(outline), key=shapely.area)
     points = np.asarray(largest.exterior.coords)
-    thin = points[:: max(1, len(points) // POINTS)]
+    thin = points[:: max(1, len(points) // OUTLINE_POINTS)]
     return tuple((float(x), float(y)) for x, y in thin)
 
 
-def _by_change(sums: Mapping[str, Sums]) -> tuple[Group, ...]:
+def _by_change(sums: Mapping[str, Sums]) -> tuple[ChangeGroup, ...]:
     """Groups by change, the largest first; empty where no change has a name."""
-    if not any(name != UNNAMED for name in sums):
+    if not any(name != NO_CHANGE_NAME for name in sums):
         return ()
     order = sorted(sums, key=lambda name: -sums[name].area_m2)
-    groups = [Group(name or "not named", sums[name].polygons, sums[name].area_m2) for name in order]
-    if len(groups) <= NAMED:
+    groups = [
+        ChangeGroup(name or "not named", sums[name].polygons, sums[name].area_m2) for name in order
+    ]
+    if len(groups) <= MOST_LISTED:
         return tuple(groups)
-    rest = groups[NAMED - 1 :]
-    others = Group(
+    rest = groups[MOST_LISTED - 1 :]
+    others = ChangeGroup(
         f"{len(rest)} others", sum(g.polygons for g in rest), sum(g.area_m2 for g in rest)
     )
-    return (*groups[: NAMED - 1], others)
+    return (*groups[: MOST_LISTED - 1], others)
 
 
-def _by_size(sums: Mapping[int, Sums]) -> tuple[Group, ...]:
+def _by_size(sums: Mapping[int, Sums]) -> tuple[ChangeGroup, ...]:
     return tuple(
-        Group(_decade(power), sums[power].polygons, sums[power].area_m2) for power in sorted(sums)
+        ChangeGroup(_decade(power), sums[power].polygons, sums[power].area_m2)
+        for power in sorted(sums)
     )
 
 
@@ -178,7 +181,7 @@ def _top(summary: Summary) -> tuple[Change, ...]:
     if summary.top is None:
         return ()
     rows = summary.top.to_dict("records")
-    centres = points_in(summary.top.geometry.to_numpy(), summary.top.crs)
+    centres = representative_points(summary.top.geometry.to_numpy(), summary.top.crs)
     return tuple(_change(row, centre) for row, centre in zip(rows, centres, strict=True))
 
 
@@ -207,13 +210,15 @@ def _text(value: Any) -> str | None:
 
 
 def _warnings(
-    checked: CheckedRun, checks: Mapping[str, Any], unreadable: Unreadable
+    checked: CheckedRun, checks: Mapping[str, Any], unreadable: UnreadableAreas
 ) -> Iterable[str]:
     yield from map(str, checks.get("warnings") or ())
     lost = describe_failures(checked.pair, unreadable)
-    yield from (f"could not be read, so nothing is said of it: {place}" for place in lost[:NAMED])
-    if len(lost) > NAMED:
-        yield f"and {len(lost) - NAMED} more places that could not be read"
+    yield from (
+        f"could not be read, so nothing is said of it: {place}" for place in lost[:MOST_LISTED]
+    )
+    if len(lost) > MOST_LISTED:
+        yield f"and {len(lost) - MOST_LISTED} more places that could not be read"
 
 
 def _plain(value: Any) -> str:
@@ -224,7 +229,7 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _unusual(options: Mapping[str, Any]) -> tuple[str, ...]:
+def _changed_options(options: Mapping[str, Any]) -> tuple[str, ...]:
     fields = RunOptions.model_fields
     return tuple(
         name for name, value in options.items() if name in fields and value != fields[name].default

@@ -15,19 +15,19 @@ from geochange.raster.aligned import AlignedRaster
 from geochange.raster.pair import RasterPair
 from geochange.raster.pictures.overview import Overview, read_overview, small_shape
 from geochange.raster.pictures.thumbnail import SHOWN_BANDS
-from geochange.raster.scene.radiometry import UNCHANGED, Radiometry, Stretch, spread
+from geochange.raster.scene.radiometry import UNCHANGED, Radiometry, Stretch, percentile_stretch
 
-NOWHERE = 230
+NO_DATA_GREY = 230
 """The brightness of pixels without data."""
 
 Overviews = tuple[Overview, Overview]
 
-REACH = 2.5
+CLIP_IQR = 2.5
 """Values are clipped at this many interquartile ranges from the median."""
 
 
 @dataclass(frozen=True)
-class Photos:
+class DatePhotos:
     """Both dates of a window, (height, width, 3) uint8 each; they may be smaller than `shape`.
 
     sparse: whether they show samples only.
@@ -44,16 +44,16 @@ class PictureReader:
     """Reads windows of a pair with one stretch."""
 
     pair: RasterPair
-    toning: Radiometry
+    radiometry: Radiometry
 
-    def at(self, window: Window, longest_px: int) -> Photos:
+    def at(self, window: Window, longest_px: int) -> DatePhotos:
         """Both dates of a window, its longer side at most `longest_px`.
 
         Raises RunError if a raster is gone.
         """
         return self.all_at([window], longest_px)[0]
 
-    def all_at(self, windows: Sequence[Window], longest_px: int) -> list[Photos]:
+    def all_at(self, windows: Sequence[Window], longest_px: int) -> list[DatePhotos]:
         """Both dates of each window, read by one thread per date; see `at`.
 
         A thread of its own for each window would open PROJ's database as often, which takes longer
@@ -64,11 +64,11 @@ class PictureReader:
         shapes = [small_shape(window, longest_px) for window in windows]
         return [self.of(seen, shape) for seen, shape in zip(both, shapes, strict=True)]
 
-    def of(self, seen: Overviews, shape: tuple[int, int]) -> Photos:
+    def of(self, overviews: Overviews, shape: tuple[int, int]) -> DatePhotos:
         """Both dates from overviews that were read before, for a picture of `shape` (rows, cols)."""
-        before, after = self.toning.apply(*(each.pixels for each in seen))
-        sparse = seen[0].sparse or seen[1].sparse
-        return Photos(_photo(before, seen[0]), _photo(after, seen[1]), shape, sparse)
+        before, after = self.radiometry.apply(*(each.pixels for each in overviews))
+        sparse = overviews[0].sparse or overviews[1].sparse
+        return DatePhotos(_photo(before, overviews[0]), _photo(after, overviews[1]), shape, sparse)
 
 
 def read_overviews(pair: RasterPair, window: Window, longest_px: int) -> Overviews:
@@ -95,26 +95,27 @@ def read_pictures(pair: RasterPair, whole: Callable[[], Overviews]) -> PictureRe
     if kinds[0] == kinds[1]:
         values = [np.concatenate(values)] * 2
     before, after = (
-        None if kind == np.uint8 else tone(value) for kind, value in zip(kinds, values, strict=True)
+        None if kind == np.uint8 else display_stretch(value)
+        for kind, value in zip(kinds, values, strict=True)
     )
     return PictureReader(pair, Radiometry(before, after))
 
 
-def tone(values: NDArray[np.float32]) -> Stretch:
+def display_stretch(values: NDArray[np.float32]) -> Stretch:
     """A stretch of (pixel, band) values for display; clouds may saturate, so that land is visible."""
     if len(values) == 0:
-        return spread(values)
+        return percentile_stretch(values)
     low, quarter, middle, most, high = np.percentile(values, (1, 25, 50, 75, 99), axis=0)
-    reach = REACH * (most - quarter)
+    reach = CLIP_IQR * (most - quarter)
     return Stretch(
         tuple(np.maximum(low, middle - reach).tolist()),
         tuple(np.minimum(high, middle + reach).tolist()),
     )
 
 
-def _photo(pixels: Pixels, seen: Overview) -> NDArray[np.uint8]:
+def _photo(pixels: Pixels, overview: Overview) -> NDArray[np.uint8]:
     """An RGB picture of the first three bands, or of the first as grey."""
     bands = pixels if pixels.shape[-1] == SHOWN_BANDS else pixels[..., [0, 0, 0]]
     photo = np.clip(np.nan_to_num(bands), 0, 255).astype(np.uint8)
-    photo[~seen.valid] = NOWHERE
+    photo[~overview.valid] = NO_DATA_GREY
     return np.asarray(photo)

@@ -12,28 +12,28 @@ import geopandas as gpd
 
 from geochange.errors import RunError
 from geochange.files.atomic import write_text
-from geochange.files.sidecars import Sidecars
+from geochange.files.report_files import ReportFiles
 from geochange.grid.crs import authority_of
 from geochange.grid.grid import Grid
-from geochange.grid.lonlat import on_the_globe, outline_of
+from geochange.grid.lonlat import outline_in_wgs84, to_geojson
 from geochange.grid.tiling import Window
 from geochange.inputs.checked_run import CheckedRun
 from geochange.qgis.style import CLASSES
 from geochange.raster.pictures.overview import is_sparse, small_shape
-from geochange.report.canvas import Picture, embedded, muted, scale_of, sized
+from geochange.report.canvas import Picture, as_data_uri, desaturate, resize_photo, scale_bar_of
 from geochange.report.facts import Facts
-from geochange.report.page import Pictures, Shade, render
+from geochange.report.page import ConfidenceColour, PagePictures, render
+from geochange.report.run.change_drawing import ChangeDrawing, shown_shape, window_around
 from geochange.report.run.gather_facts import RunOutcome, gather_facts
 from geochange.report.run.pictures import (
+    DatePhotos,
     Overviews,
-    Photos,
     PictureReader,
     read_overviews,
     read_pictures,
 )
-from geochange.report.run.sketches import Sketcher, shown_shape, window_around
 from geochange.report.stac_item import Footprint, item_of
-from geochange.vector.summary import Summary
+from geochange.vector.change_summary import Summary
 
 logger = logging.getLogger(__name__)
 
@@ -42,11 +42,12 @@ SCENE_PX, CHANGE_PX = 800, 320
 
 SCENE_LINE_PX, CHANGE_LINE_PX = 1.5, 2.5
 
-FINE = 88
+LINE_JPEG_QUALITY = 88
 """JPEG quality of pictures with drawn lines."""
 
-SHADES = tuple(
-    Shade(each.label, each.lower, f"rgb({','.join(map(str, each.color))})") for each in CLASSES
+CONFIDENCE_COLOURS = tuple(
+    ConfidenceColour(each.label, each.lower, f"rgb({','.join(map(str, each.color))})")
+    for each in CLASSES
 )
 
 
@@ -55,7 +56,7 @@ def picture_px(checked: CheckedRun) -> int | None:
 
     None where overviews of the rasters show as much, or where there is no page.
     """
-    if checked.sidecars is None or not checked.sidecars.is_page:
+    if checked.report_files is None or not checked.report_files.is_page:
         return None
     dates, whole = (checked.pair.before, checked.pair.after), checked.pair.grid.full_window
     return SCENE_PX if any(is_sparse(date, whole, SCENE_PX) for date in dates) else None
@@ -65,23 +66,23 @@ class Reporter:
     """Sums up and draws the changes of a run while they are written, then writes the report."""
 
     def __init__(
-        self, checked: CheckedRun, places: Sidecars, pictures: Callable[[], Overviews | None]
+        self, checked: CheckedRun, places: ReportFiles, pictures: Callable[[], Overviews | None]
     ) -> None:
         """pictures: gives both dates as the run read them, where they were kept."""
         self.checked, self.places, self.pictures = checked, places, pictures
         self.summary = Summary()
         grid = checked.pair.grid
-        self.sketcher = Sketcher(
+        self.sketcher = ChangeDrawing(
             grid, grid.full_window, shown_shape(grid.full_window, SCENE_PX), SCENE_LINE_PX
         )
-        self._seen = self._see
+        self._seen = self._read_scene
 
-    def look_ahead(self, pool: Executor) -> None:
+    def prefetch_pictures(self, pool: Executor) -> None:
         """Read the pictures of the page in another thread, while changes are written."""
         if self.places.is_page:
-            self._seen = pool.submit(self._see).result
+            self._seen = pool.submit(self._read_scene).result
 
-    def _see(self) -> tuple[PictureReader, Photos]:
+    def _read_scene(self) -> tuple[PictureReader, DatePhotos]:
         """The reader of the pair, and its picture of the whole scene."""
         pair, whole = self.checked.pair, self.checked.pair.grid.full_window
         seen = self.pictures() or read_overviews(pair, whole, SCENE_PX)
@@ -94,20 +95,22 @@ class Reporter:
             self.sketcher.add(batch)
             yield batch
 
-    def write(self, told: RunOutcome) -> None:
+    def write(self, outcome: RunOutcome) -> None:
         """Write the report and the STAC item, each whole or not at all. Raises OutputError."""
         checked, places = self.checked, self.places
         outputs = {"changes": checked.out, "probability": checked.raster, "report": places.report}
         names = {key: path.name for key, path in outputs.items()}
-        facts = gather_facts(checked, self.summary, told, {**names, "STAC item": places.item.name})
+        facts = gather_facts(
+            checked, self.summary, outcome, {**names, "STAC item": places.item.name}
+        )
         if places.is_page:
-            text = render(facts, self._pictures(facts), SHADES)
+            text = render(facts, self._pictures(facts), CONFIDENCE_COLOURS)
         else:
             text = _as_json({"geochange": facts.versions["geochange"], **facts.to_json()})
         write_text(places.report, text)
         write_text(places.item, _as_json(item_of(facts, _footprint(checked.pair.grid), names)))
 
-    def _pictures(self, facts: Facts) -> Pictures | None:
+    def _pictures(self, facts: Facts) -> PagePictures | None:
         try:
             look, scene = self._seen()
             top = self._close_ups(look)
@@ -115,39 +118,43 @@ class Reporter:
             logger.warning("%s; the report has no pictures", error)
             return None
         shape = self.sketcher.shape
-        changes = self.sketcher.overlay.over(muted(sized(scene.after, shape)))
-        before, after = _both(scene, shape)
-        scale = scale_of(facts.place.size_m[1])
-        return Pictures(before, after, embedded(changes, FINE), scale, top, scene.sparse)
+        changes = self.sketcher.overlay.over(desaturate(resize_photo(scene.after, shape)))
+        before, after = _date_pictures(scene, shape)
+        scale = scale_bar_of(facts.place.size_m[1])
+        return PagePictures(
+            before, after, as_data_uri(changes, LINE_JPEG_QUALITY), scale, top, scene.sparse
+        )
 
-    def _close_ups(self, look: PictureReader) -> list[tuple[Picture, Picture, Picture]]:
+    def _close_ups(self, reader: PictureReader) -> list[tuple[Picture, Picture, Picture]]:
         if self.summary.top is None:
             return []
         changes = [self.summary.top.iloc[[i]] for i in range(len(self.summary.top))]
-        grid = look.pair.grid
+        grid = reader.pair.grid
         windows = [window_around(each.geometry.iloc[0], grid) for each in changes]
-        photos = look.all_at(windows, CHANGE_PX)
+        photos = reader.all_at(windows, CHANGE_PX)
         return [_close_up(grid, *each) for each in zip(changes, windows, photos, strict=True)]
 
 
 def _close_up(
-    grid: Grid, change: gpd.GeoDataFrame, window: Window, photos: Photos
+    grid: Grid, change: gpd.GeoDataFrame, window: Window, photos: DatePhotos
 ) -> tuple[Picture, Picture, Picture]:
     """Before, after, and after with the outline, of one change."""
     shape = shown_shape(window, CHANGE_PX)
-    sketcher = Sketcher(grid, window, shape, CHANGE_LINE_PX, filled=False)
+    sketcher = ChangeDrawing(grid, window, shape, CHANGE_LINE_PX, filled=False)
     sketcher.add(change)
-    outlined = sketcher.overlay.over(sized(photos.after, shape))
-    return (*_both(photos, shape), embedded(outlined, FINE))
+    outlined = sketcher.overlay.over(resize_photo(photos.after, shape))
+    return (*_date_pictures(photos, shape), as_data_uri(outlined, LINE_JPEG_QUALITY))
 
 
-def _both(photos: Photos, shape: tuple[int, int]) -> tuple[Picture, Picture]:
-    return embedded(sized(photos.before, shape)), embedded(sized(photos.after, shape))
+def _date_pictures(photos: DatePhotos, shape: tuple[int, int]) -> tuple[Picture, Picture]:
+    return as_data_uri(resize_photo(photos.before, shape)), as_data_uri(
+        resize_photo(photos.after, shape)
+    )
 
 
 def _footprint(grid: Grid) -> Footprint:
-    outline = outline_of(grid)
-    geometry, bbox = (None, None) if outline is None else on_the_globe(outline)
+    outline = outline_in_wgs84(grid)
+    geometry, bbox = (None, None) if outline is None else to_geojson(outline)
     authority = authority_of(grid.crs)
     return Footprint(
         geometry=geometry,

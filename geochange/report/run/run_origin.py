@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from geochange.errors import InputError
-from geochange.files.archives import file_behind
+from geochange.files.archives import file_on_disk
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair, on_grid
 from geochange.raster.reader import RasterInfo
@@ -33,7 +33,7 @@ class RunOrigin:
         """Read the record. Raises InputError where the file holds no polygons."""
         return cls(find_layer(path), read_record(path))
 
-    def told(self, key: str) -> dict[str, Any]:
+    def json_value(self, key: str) -> dict[str, Any]:
         """The JSON value of a key of the record; empty where it is missing."""
         try:
             found = json.loads(self.record.get(key) or "{}")
@@ -52,15 +52,15 @@ class RunOrigin:
         if grid is None:
             return align_pair(before, after, "before", bands)
         pair = on_grid(before, after, grid, bands)
-        shift_px = self.told("checks").get("coregistered_px")
+        shift_px = self.json_value("checks").get("coregistered_px")
         return pair.coregistered((shift_px[0], shift_px[1])) if shift_px else pair
 
     def _raster(self, name: str, given: PathLike | None) -> RasterInfo:
-        return self._heeding_fills(name, self._inspected(name, given))
+        return self._with_fills_masked(name, self._inspected(name, given))
 
-    def _heeding_fills(self, name: str, info: RasterInfo) -> RasterInfo:
+    def _with_fills_masked(self, name: str, info: RasterInfo) -> RasterInfo:
         """The raster with what the run took for nodata in it."""
-        told = self.told("fills").get(name)
+        told = self.json_value("fills").get(name)
         fills = told if isinstance(told, dict) else {}
         return info.with_fills({int(band): tuple(values) for band, values in fills.items()})
 
@@ -74,7 +74,7 @@ class RunOrigin:
         try:
             return inspect_source(told)
         except InputError as error:
-            gone = Path(told).is_absolute() and not file_behind(told).exists()
+            gone = Path(told).is_absolute() and not file_on_disk(told).exists()
             fault = f"{told} is no longer there" if gone else str(error)
             raise InputError(f"{path}: {fault}; name it with --{name} FILE") from error
 

@@ -18,7 +18,7 @@ from torchvision.transforms.v2 import functional as F
 
 from geochange.chip import UNKNOWN, Chip, Pixels
 
-ATTEMPTS = 10
+CROP_ATTEMPTS = 10
 """The most crops that are tried until one is found that no single class fills."""
 
 _LEVELS = np.arange(256.0)
@@ -57,15 +57,15 @@ def augment(chip: Chip, augmentation: Augmentation, seed: int) -> Chip:
     """
     draw = np.random.default_rng(seed)
     swapped = draw.random() < augmentation.swap
-    moved = _move(chip, augmentation, draw)
-    dates = [_distort(date, augmentation, draw) for date in (moved.before, moved.after)]
+    moved = _transform(chip, augmentation, draw)
+    dates = [_change_colours(date, augmentation, draw) for date in (moved.before, moved.after)]
     one, two = (_where(moved.valid, date, moved.before) for date in dates)
     if swapped:
         one, two = two, one
     return Chip(one, two, moved.valid, moved.label)
 
 
-def _move(chip: Chip, a: Augmentation, draw: np.random.Generator) -> Chip:
+def _transform(chip: Chip, a: Augmentation, draw: np.random.Generator) -> Chip:
     """Rotate, crop and flip everything alike."""
     pictures, label = _stack(chip)
     if draw.random() < a.rotate:
@@ -117,7 +117,7 @@ def _crop(
         pictures = F.pad(pictures, [0, 0, right, down])
         label = F.pad(label, [0, 0, right, down], fill=UNKNOWN)
     place = (0, 0)
-    for _ in range(ATTEMPTS if (spare > 0).any() else 0):
+    for _ in range(CROP_ATTEMPTS if (spare > 0).any() else 0):
         top, left = (int(x) for x in draw.integers(np.maximum(spare, 0), endpoint=True))
         place = top, left
         if _is_mixed(label[0, top : top + a.size_px, left : left + a.size_px], a.crop_share):
@@ -133,7 +133,7 @@ def _is_mixed(label: torch.Tensor, share: float) -> bool:
     return known > 0 and max(changed, known - changed) <= share * known
 
 
-def _distort(
+def _change_colours(
     picture: NDArray[np.uint8], a: Augmentation, draw: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Change brightness, contrast, saturation and hue of one (height, width, 3) picture.

@@ -15,12 +15,12 @@ from typing import Any
 
 from geochange.errors import InputError
 from geochange.files.atomic import atomic_path
-from geochange.files.reading import read_text
+from geochange.files.bounded_read import read_text
 
-NAMES = 9
+NAMES_PER_CHIP = 9
 """The number of names that are read per chip."""
 
-PATH = "image_path"
+PATH_KEY = "image_path"
 
 Ranking = Sequence[tuple[str, float]]
 """Names with their probabilities, the most probable first."""
@@ -51,7 +51,7 @@ def write_classes(file: Path, entries: Iterable[tuple[str, Ranking]]) -> None:
 
     Raises OutputError.
     """
-    plain = [{PATH: path, **{name: f"{p:.4f}" for name, p in names}} for path, names in entries]
+    plain = [{PATH_KEY: path, **{name: f"{p:.4f}" for name, p in names}} for path, names in entries]
     text = json.dumps(plain, indent=4, ensure_ascii=False)
     with atomic_path(file) as aside:
         # A path that is not valid UTF-8 becomes a JSON escape, which reads back the same.
@@ -82,18 +82,18 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) < len(pairs):
         counts = Counter(key for key, _ in pairs)
         raise ValueError(f"{counts.most_common(1)[0][0][:80]} occurs twice in one object")
-    read = dict(pairs[: NAMES + 1])
-    return read if PATH not in made else {PATH: made[PATH], **read}
+    read = dict(pairs[: NAMES_PER_CHIP + 1])
+    return read if PATH_KEY not in made else {PATH_KEY: made[PATH_KEY], **read}
 
 
 def _entry(entry: Any) -> tuple[str, tuple[str, ...]]:
     """The path and the names of a picture. Raises ValueError, which says what is wrong."""
     if not isinstance(entry, dict):
         raise ValueError("is not an object")
-    path = entry.get(PATH)
+    path = entry.get(PATH_KEY)
     if not isinstance(path, str) or not path:
-        raise ValueError(f"has no {PATH}")
-    names = tuple(name for name in entry if name != PATH)
-    if len(names) < NAMES:
-        raise ValueError(f"({path}) has {len(names)} class names, but {NAMES} are needed")
-    return path, names[:NAMES]
+        raise ValueError(f"has no {PATH_KEY}")
+    names = tuple(name for name in entry if name != PATH_KEY)
+    if len(names) < NAMES_PER_CHIP:
+        raise ValueError(f"({path}) has {len(names)} class names, but {NAMES_PER_CHIP} are needed")
+    return path, names[:NAMES_PER_CHIP]

@@ -21,30 +21,30 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from geochange.errors import InputError
-from geochange.land import CLASSES
+from geochange.land_cover import CLASSES
 from geochange.training.data.picture_file import open_picture
-from geochange.training.data.sampler import seed_at
-from geochange.training.data.scenes import KEPT_OUT
-from geochange.training.data.zooms import zooms_of
+from geochange.training.data.sampler import seed_of_sample
+from geochange.training.data.scenes import HELD_OUT_EVERY
+from geochange.training.data.zoom_ranges import zooms_of
 from geochange.training.planting.camera import Nuisances, photograph
 
 Picture = NDArray[np.uint8]
 """(height, width, 3) RGB."""
 
-Allowed = NDArray[np.uint8]
+AllowedClasses = NDArray[np.uint8]
 """(height, width): bit i is set where a pixel may be of class i; 0 where nothing is known."""
 
 UNKNOWN, NONE_OF_THEM = 255, 0
-ANY = (1 << len(CLASSES)) - 1
+ANY_CLASS = (1 << len(CLASSES)) - 1
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 _TOO_FEW = (
-    f"holds no SET/images and SET/labels of {KEPT_OUT} pictures or more; see "
+    f"holds no SET/images and SET/labels of {HELD_OUT_EVERY} pictures or more; see "
     "docs/default-network.md"
 )
 ATTEMPTS = 6
 """The number of crops that are tried, before a crop with few known pixels is used."""
 
-SHARES: Mapping[str, float] = {
+SET_WEIGHTS: Mapping[str, float] = {
     "accra": 0.6,
     "austin": 2.0,
     "banepa": 1.3,
@@ -77,7 +77,7 @@ class LandSet:
 
     name: str
     pictures: Sequence[Picture]
-    allowed: Sequence[Allowed]
+    allowed: Sequence[AllowedClasses]
     share: float = 1.0
 
     @property
@@ -98,7 +98,7 @@ class LandPictures:
         shares = np.array([each.share for each in self.sets])
         return np.asarray(shares / shares.sum())
 
-    def crop(self, side_px: int, seed: int) -> tuple[Picture, Allowed]:
+    def crop(self, side_px: int, seed: int) -> tuple[Picture, AllowedClasses]:
         """A part of an image, rotated, scaled and recoloured. It depends only on the arguments."""
         draw = np.random.default_rng(seed)
         chosen = self.sets[draw.choice(len(self.sets), p=self.chances)]
@@ -109,14 +109,14 @@ class LandPictures:
             rows, cols = slice(int(box[1]), int(box[3])), slice(int(box[0]), int(box[2]))
             if (allowed[rows, cols] > 0).mean() > 0.5:
                 break
-        return _seen(picture, allowed, box, side_px, draw)
+        return _resampled_crop(picture, allowed, box, side_px, draw)
 
 
 @dataclass(frozen=True, slots=True)
-class LandLesson:
+class LandBatch:
     """A batch of crops for training.
 
-    pictures: (batch, 3, side, side) uint8. labels: (batch, side, side), see `Allowed`.
+    pictures: (batch, 3, side, side) uint8. labels: (batch, side, side), see `AllowedClasses`.
     """
 
     pictures: torch.Tensor
@@ -124,7 +124,7 @@ class LandLesson:
 
     @property
     def inputs(self) -> tuple[torch.Tensor, ...]:
-        """The arguments of a LandLearner."""
+        """The arguments of a TrainableLand."""
         return (self.pictures,)
 
     @property
@@ -133,20 +133,20 @@ class LandLesson:
         return int((self.labels > 0).sum())
 
 
-class LandCrops(Dataset[tuple[Picture, Allowed]]):
+class LandCrops(Dataset[tuple[Picture, AllowedClasses]]):
     """Crops of pictures, by the number of the sample."""
 
     def __init__(self, pictures: LandPictures, side_px: int, seed: int) -> None:
         self.pictures, self.side_px, self.seed = pictures, side_px, seed
 
-    def __getitem__(self, sample: int) -> tuple[Picture, Allowed]:
-        return self.pictures.crop(self.side_px, seed_at(sample, self.seed))
+    def __getitem__(self, sample: int) -> tuple[Picture, AllowedClasses]:
+        return self.pictures.crop(self.side_px, seed_of_sample(sample, self.seed))
 
 
-def collate_land(crops: Sequence[tuple[Picture, Allowed]]) -> LandLesson:
+def collate_land(crops: Sequence[tuple[Picture, AllowedClasses]]) -> LandBatch:
     """Stack crops of one size."""
     pictures, allowed = (np.stack(every) for every in zip(*crops, strict=True))
-    return LandLesson(torch.from_numpy(pictures).permute(0, 3, 1, 2), torch.from_numpy(allowed))
+    return LandBatch(torch.from_numpy(pictures).permute(0, 3, 1, 2), torch.from_numpy(allowed))
 
 
 Box = tuple[float, float, float, float]
@@ -162,9 +162,9 @@ def _box(
     return left, top, left + size, top + size
 
 
-def _seen(
-    picture: Picture, allowed: Allowed, box: Box, side: int, draw: np.random.Generator
-) -> tuple[Picture, Allowed]:
+def _resampled_crop(
+    picture: Picture, allowed: AllowedClasses, box: Box, side: int, draw: np.random.Generator
+) -> tuple[Picture, AllowedClasses]:
     size = (side, side)
     image = Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR, box)
     label = Image.fromarray(allowed).resize(size, Image.Resampling.NEAREST, box)
@@ -197,7 +197,7 @@ def read_land(folder: Path, scenes: Path | None, *, kept_out: bool) -> LandPictu
 
 def check_land(folder: Path) -> None:
     """Refuse a folder with too few labelled images, without reading them. Raises InputError."""
-    if not any(len(list(each.glob("*.png"))) >= KEPT_OUT for each in folder.glob("*/labels")):
+    if not any(len(list(each.glob("*.png"))) >= HELD_OUT_EVERY for each in folder.glob("*/labels")):
         raise InputError(f"{folder}: {_TOO_FEW}")
 
 
@@ -209,23 +209,27 @@ def _read_set(labels: Path, kept_out: bool) -> LandSet:
         raise InputError(
             f"{labels}: holds the value {wrong[0]}; labels are 0 to {len(CLASSES)}, or 255 = unknown"
         )
-    told = _told(present)
-    chosen = [f for i, f in enumerate(files) if (i % KEPT_OUT == KEPT_OUT - 1) == kept_out]
+    told = _allowed_of_classes(present)
+    chosen = [
+        f for i, f in enumerate(files) if (i % HELD_OUT_EVERY == HELD_OUT_EVERY - 1) == kept_out
+    ]
     pictures = [_read(_image(file), "RGB") for file in chosen]
     name = labels.parent.name
     for file, picture in zip(chosen, pictures, strict=True):
         if picture.shape[:2] != values[file].shape:
             raise InputError(f"{file} has another size than its image; make both the same size")
-    return LandSet(name, pictures, [told[values[file]] for file in chosen], SHARES.get(name, 1.0))
+    return LandSet(
+        name, pictures, [told[values[file]] for file in chosen], SET_WEIGHTS.get(name, 1.0)
+    )
 
 
-def _told(present: Sequence[int]) -> NDArray[np.uint8]:
+def _allowed_of_classes(present: Sequence[int]) -> NDArray[np.uint8]:
     """For each of the 256 label values of a set, the classes that it allows, as bits."""
     labelled = sum(1 << (v - 1) for v in present if 1 <= v <= len(CLASSES))
     table = np.zeros(256, np.uint8)
     for value in range(1, len(CLASSES) + 1):
         table[value] = 1 << (value - 1)
-    table[NONE_OF_THEM] = ANY & ~labelled
+    table[NONE_OF_THEM] = ANY_CLASS & ~labelled
     return table
 
 
@@ -243,10 +247,10 @@ def _read_scenes(folder: Path, kept_out: bool) -> LandSet:
         bits = sum(1 << CLASSES.index(name) for name in classes)
         files = sorted(f for f in (folder / scene).glob("*") if f.suffix.lower() in SUFFIXES)
         for i, file in enumerate(files):
-            if (i % KEPT_OUT == KEPT_OUT - 1) == kept_out:
+            if (i % HELD_OUT_EVERY == HELD_OUT_EVERY - 1) == kept_out:
                 pictures.append(_read(file, "RGB"))
                 allowed.append(np.full(pictures[-1].shape[:2], bits, np.uint8))
-    return LandSet("ucm", pictures, allowed, SHARES["ucm"])
+    return LandSet("ucm", pictures, allowed, SET_WEIGHTS["ucm"])
 
 
 def _read(file: Path, mode: str) -> NDArray[np.uint8]:

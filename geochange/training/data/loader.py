@@ -13,10 +13,10 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from geochange.chip import Chip
-from geochange.interrupt import ENDING
+from geochange.interrupt import TERMINATION_SIGNALS
 from geochange.training.data.augment import Augmentation, augment
 from geochange.training.data.chip_source import ChipSource
-from geochange.training.data.sampler import BatchShare, StepSampler, chip_at, seed_at
+from geochange.training.data.sampler import BatchShare, StepSampler, chip_of_sample, seed_of_sample
 
 BothNames = tuple[tuple[str, ...], tuple[str, ...]]
 """The class names of a chip, before and after."""
@@ -35,13 +35,13 @@ class ChipDataset(Dataset[tuple[Chip, BothNames]]):
         self.augmentation, self.seed = augmentation, seed
 
     def __getitem__(self, sample: int) -> tuple[Chip, BothNames]:
-        number = chip_at(sample, len(self.source), self.seed)
-        chip = augment(self.source[number], self.augmentation, seed_at(sample, self.seed))
+        number = chip_of_sample(sample, len(self.source), self.seed)
+        chip = augment(self.source[number], self.augmentation, seed_of_sample(sample, self.seed))
         return chip, self.names[number]
 
 
 @dataclass(slots=True)
-class LoaderWait:
+class LoaderTiming:
     """How long the training waited for chips, and how long it took in all."""
 
     waited_s: float = 0.0
@@ -70,7 +70,7 @@ class Loader(Generic[_Sample, _Lesson]):
     ) -> None:
         self.lessons, self.collate, self.share = lessons, collate, share
         self.workers, self.pin = workers, pin
-        self.waiting = LoaderWait()
+        self.waiting = LoaderTiming()
 
     def steps(self, first: int, last: int) -> Iterator[tuple[int, list[_Lesson]]]:
         """The number of each step with its micro-batches."""
@@ -93,15 +93,15 @@ class Loader(Generic[_Sample, _Lesson]):
                 num_workers=self.workers,
                 collate_fn=self.collate,
                 pin_memory=self.pin,
-                worker_init_fn=_settle,
+                worker_init_fn=_set_up_worker,
                 prefetch_factor=4 if self.workers else None,
             )
             return iter(loader)
 
 
-def _settle(worker: int) -> None:
+def _set_up_worker(worker: int) -> None:
     # Each worker fills one core; more threads would compete for the cores.
     torch.set_num_threads(1)
     # The training process handles signals; it ends its workers itself.
-    for number in (signal.SIGINT, *ENDING):
+    for number in (signal.SIGINT, *TERMINATION_SIGNALS):
         signal.signal(number, signal.SIG_IGN)

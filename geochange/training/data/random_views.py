@@ -1,4 +1,4 @@
-"""Views: random crops, rotations and colours of pictures, so that a CLIP learns from few of them."""
+"""Random views: crops, rotations and colours of pictures, so that a CLIP learns from few of them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ def random_view(pictures: torch.Tensor, side_px: int, draw: torch.Generator) -> 
     fine = max(1, pictures.shape[-1] // (2 * side_px))
     x = F.avg_pool2d(x, fine) if fine > 1 else x
     x = F.avg_pool2d(F.pad(x, (0, 1, 0, 1), "replicate"), 2, 1)
-    grid = F.affine_grid(_moves(len(x), draw), [len(x), 3, side_px, side_px], align_corners=False)
+    grid = F.affine_grid(
+        _random_affines(len(x), draw), [len(x), 3, side_px, side_px], align_corners=False
+    )
     x = F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
     return _recolour(x, draw)
 
 
-def _moves(count: int, draw: torch.Generator) -> torch.Tensor:
+def _random_affines(count: int, draw: torch.Generator) -> torch.Tensor:
     """(count, 2, 3) affine maps from the crop's coordinates to the picture's, both from -1 to 1."""
 
     def uniform(low: float, high: float) -> torch.Tensor:
@@ -53,7 +55,7 @@ def _recolour(x: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     return (x * factor(0.08, 3)).clamp(0, 255)
 
 
-def mix(
+def mix_pictures(
     pictures: torch.Tensor, labels: torch.Tensor, strength: float, draw: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Mix every picture with its neighbour, as a blend or a box (mixup, CutMix).

@@ -17,17 +17,17 @@ _ORDER, _AUGMENT = 0, 1  # separate random streams
 
 
 @lru_cache(maxsize=4)
-def _shuffled(seed: int, epoch: int, count: int) -> np.ndarray:
+def _shuffled_order(seed: int, epoch: int, count: int) -> np.ndarray:
     return np.random.default_rng([seed, _ORDER, epoch]).permutation(count)
 
 
-def chip_at(sample: int, count: int, seed: int) -> int:
+def chip_of_sample(sample: int, count: int, seed: int) -> int:
     """The chip of the `sample`th draw of `count` chips; every epoch draws each of them once."""
     epoch, place = divmod(sample, count)
-    return int(_shuffled(seed, epoch, count)[place])
+    return int(_shuffled_order(seed, epoch, count)[place])
 
 
-def seed_at(sample: int, seed: int) -> int:
+def seed_of_sample(sample: int, seed: int) -> int:
     """The seed of the augmentation of the `sample`th draw."""
     return int(
         np.random.SeedSequence([seed, _AUGMENT, sample]).generate_state(1, np.uint64)[0] >> 1

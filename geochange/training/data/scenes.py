@@ -17,18 +17,18 @@ from torch.nn import functional as F
 
 from geochange.errors import InputError
 from geochange.training.data.picture_file import open_picture
-from geochange.training.data.sampler import chip_at
-from geochange.training.data.views import mix, random_view
+from geochange.training.data.random_views import mix_pictures, random_view
+from geochange.training.data.sampler import chip_of_sample
 
 MIXED_EVERY = 3
 """The pictures of every third step are mixed."""
 
-KEPT_OUT = 5
+HELD_OUT_EVERY = 5
 """Every fifth picture of a class is kept out for selection."""
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 
-WORDINGS: Mapping[str, tuple[str, ...]] = {
+CLASS_WORDINGS: Mapping[str, tuple[str, ...]] = {
     "agricultural": ("agricultural", "farmland", "fertile land", "cotton field"),
     "airplane": ("airplane", "airport"),
     "baseballdiamond": ("baseball diamond", "ground track field"),
@@ -78,7 +78,7 @@ class LabelledScenes:
 
 def names_of(scene: str) -> tuple[str, ...]:
     """The names of a class."""
-    return WORDINGS.get(scene, (scene.replace("_", " ").replace("-", " "),))
+    return CLASS_WORDINGS.get(scene, (scene.replace("_", " ").replace("-", " "),))
 
 
 def read_scenes(folder: Path, side_px: int, *, kept_out: bool) -> LabelledScenes:
@@ -90,7 +90,9 @@ def read_scenes(folder: Path, side_px: int, *, kept_out: bool) -> LabelledScenes
     pictures, labels = [], []
     for number, name in enumerate(classes):
         files = sorted(f for f in (folder / name).iterdir() if f.suffix.lower() in SUFFIXES)
-        chosen = [f for i, f in enumerate(files) if (i % KEPT_OUT == KEPT_OUT - 1) == kept_out]
+        chosen = [
+            f for i, f in enumerate(files) if (i % HELD_OUT_EVERY == HELD_OUT_EVERY - 1) == kept_out
+        ]
         pictures += [_read(file, side_px) for file in chosen]
         labels += [number] * len(chosen)
     if len(set(labels)) < 2:
@@ -167,23 +169,25 @@ class SceneLoader:
         """The batch of a step."""
         draw = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         samples = range(step * self.batch, (step + 1) * self.batch)
-        numbers = [chip_at(sample, len(self.scenes), self.seed) for sample in samples]
+        numbers = [chip_of_sample(sample, len(self.scenes), self.seed) for sample in samples]
         side = self.side_px // 2 if step < self.small_steps else self.side_px
         pictures = random_view(self.scenes.pictures[numbers], side, draw)
         wanted = self.targets[self.scenes.labels[numbers]]
         if step < self.mixed_steps and step % MIXED_EVERY == 0:
-            pictures, wanted = mix(pictures, wanted, self.mixing, draw)
+            pictures, wanted = mix_pictures(pictures, wanted, self.mixing, draw)
         tokens = self.tokens[int(torch.randint(len(self.tokens), (1,), generator=draw))]
         return SceneBatch((pictures, tokens), wanted)
 
 
-def meanings_of(classes: Sequence[str], vocabulary: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+def class_meanings(
+    classes: Sequence[str], vocabulary: Sequence[str]
+) -> tuple[tuple[str, ...], ...]:
     """The names of each class that are in a vocabulary; for those with several, they mean one thing."""
     every = (tuple(name for name in names_of(each) if name in vocabulary) for each in classes)
     return tuple(names for names in every if len(names) > 1)
 
 
-def sure_from(
+def least_sure_score(
     logits: torch.Tensor, scenes: LabelledScenes, vocabulary: Sequence[str], wanted: float
 ) -> float:
     """From which score on so large a share of what is said of scenes is right; 1 from none on.
@@ -203,7 +207,7 @@ def sure_from(
     return 1.0
 
 
-def share_among(
+def top_accuracy(
     logits: torch.Tensor, labels: torch.Tensor, captions: Sequence[int], most: int
 ) -> float:
     """The share of pictures whose class is among the `most` best.

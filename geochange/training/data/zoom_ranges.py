@@ -1,4 +1,4 @@
-"""Zooms: how much nearer or farther the pictures of a labelled set are seen, by its name.
+"""Zoom ranges: how much nearer or farther the pictures of a labelled set are seen, by its name.
 
 Most networks look at ground of 0.3 to 1.5 metres a pixel; sets were taken at 0.13 to 1.
 """

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from geochange.training.metrics.boundary import BoundaryCounts
 from geochange.training.metrics.counts import Counts
 
-AT_ONCE = 1 << 22
+MAX_DRAWN_CHIPS = 1 << 22
 """The most chips that are drawn at once, to bound memory."""
 
 
@@ -45,7 +45,7 @@ def _draw(
 ) -> Iterator[NDArray[np.int64]]:
     """(draw, cell) sums, each over as many chips as there are, drawn with replacement."""
     count = len(cells)
-    step = max(1, AT_ONCE // count)
+    step = max(1, MAX_DRAWN_CHIPS // count)
     for start in range(0, draws, step):
         picked = random.integers(count, size=(min(step, draws - start), count))
         yield cells[picked].sum(axis=1)

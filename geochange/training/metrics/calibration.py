@@ -19,15 +19,15 @@ from scipy.special import expit, logit
 from geochange.chip import UNKNOWN
 from geochange.training.metrics.counts import Counts
 
-WIDTH = 0.01
+BIN_WIDTH = 0.01
 """Width of a bin, in logits."""
 
-LARGEST = 40.0
+MAX_LOGIT = 40.0
 """Logits beyond this value, to either side, are clipped to it."""
 
-BINS = round(2 * LARGEST / WIDTH)
-_EDGES = (np.arange(BINS + 1) - BINS // 2) * WIDTH
-_CENTRES = (np.arange(BINS) - (BINS - 1) / 2) * WIDTH
+BINS = round(2 * MAX_LOGIT / BIN_WIDTH)
+_EDGES = (np.arange(BINS + 1) - BINS // 2) * BIN_WIDTH
+_CENTRES = (np.arange(BINS) - (BINS - 1) / 2) * BIN_WIDTH
 
 THRESHOLDS = (0.005, 0.995)
 """The range in which a threshold is searched; probabilities are written in steps of 1/254."""
@@ -94,7 +94,7 @@ class LogitHistogram:
         z = logits[known].astype(np.float64)
         if np.isnan(z).any():
             raise ValueError("logits of known pixels are not a number")
-        number = np.floor(z.clip(-LARGEST, LARGEST) / WIDTH).astype(np.int64) + BINS // 2
+        number = np.floor(z.clip(-MAX_LOGIT, MAX_LOGIT) / BIN_WIDTH).astype(np.int64) + BINS // 2
         number = number.clip(0, BINS - 1) + BINS * (label[known] == 1)
         return cls(np.bincount(number, minlength=2 * BINS).reshape(2, BINS))
 
@@ -104,7 +104,7 @@ class LogitHistogram:
         It is exact for thresholds that `best_threshold` returns; others are moved to the nearest
         edge of a bin.
         """
-        edge = round(float(logit(threshold)) * temperature / WIDTH) + BINS // 2
+        edge = round(float(logit(threshold)) * temperature / BIN_WIDTH) + BINS // 2
         edge = min(max(edge, 0), BINS)
         (fp, tp), (tn, fn) = (
             self.pixels[:, edge:].sum(axis=1).tolist(),
@@ -126,7 +126,7 @@ class LogitHistogram:
         low, high = (float(logit(p)) for p in THRESHOLDS)
         edges = _EDGES / temperature
         allowed = np.flatnonzero((edges >= low) & (edges <= high))
-        wrong, right = (_above(row)[allowed] for row in self.pixels)
+        wrong, right = (_counts_above(row)[allowed] for row in self.pixels)
         kept = wrong <= most_false * self.pixels[0].sum()
         if not kept.any():
             return float(expit(edges[allowed[-1]]))
@@ -180,6 +180,6 @@ class LogitHistogram:
         return self.reliability(temperature, bins).ece
 
 
-def _above(pixels: NDArray[np.int64]) -> NDArray[np.int64]:
+def _counts_above(pixels: NDArray[np.int64]) -> NDArray[np.int64]:
     """(bin + 1,) the number of pixels in a bin or above it."""
     return np.append(pixels[::-1].cumsum()[::-1], 0)

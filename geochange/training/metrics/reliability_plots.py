@@ -23,7 +23,7 @@ from geochange.drawing import (
 )
 from geochange.training.metrics.calibration import Reliability
 
-FINE = 3
+OVERSAMPLING = 3
 """Oversampling: everything is drawn so much larger and then shrunk, for smooth lines."""
 
 _SIZE = 560, 660
@@ -40,28 +40,28 @@ class _Axes:
     bottom: int
 
     def x(self, value: float) -> float:
-        return FINE * (_LEFT + value * (_RIGHT - _LEFT))
+        return OVERSAMPLING * (_LEFT + value * (_RIGHT - _LEFT))
 
     def y(self, value: float) -> float:
-        return FINE * (self.bottom - value * (self.bottom - self.top))
+        return OVERSAMPLING * (self.bottom - value * (self.bottom - self.top))
 
     def bar(self, left: float, right: float, height: float, colour: Colour) -> None:
         if height > 0:
-            gap = FINE
+            gap = OVERSAMPLING
             box = self.x(left) + gap, self.y(height), self.x(right) - gap, self.y(0)
             self.draw.rectangle(box, colour)
 
     def line(self, start: tuple[float, float], end: tuple[float, float], colour: Colour) -> None:
         points = [(self.x(x), self.y(y)) for x, y in (start, end)]
-        self.draw.line(points, colour, FINE)
+        self.draw.line(points, colour, OVERSAMPLING)
 
     def write(self, x: float, y: float, text: str, anchor: str, shift_px: tuple[int, int]) -> None:
-        place = self.x(x) + FINE * shift_px[0], self.y(y) + FINE * shift_px[1]
-        self.draw.text(place, text, INK, font(13 * FINE), anchor=anchor)
+        place = self.x(x) + OVERSAMPLING * shift_px[0], self.y(y) + OVERSAMPLING * shift_px[1]
+        self.draw.text(place, text, INK, font(13 * OVERSAMPLING), anchor=anchor)
 
     def frame(self) -> None:
         box = self.x(0), self.y(1), self.x(1), self.y(0)
-        self.draw.rectangle(box, outline=FAINT, width=FINE)
+        self.draw.rectangle(box, outline=FAINT, width=OVERSAMPLING)
 
 
 def write_reliability(path: Path, reliability: Reliability, of: str = "pixels") -> None:
@@ -76,16 +76,18 @@ def write_reliability(path: Path, reliability: Reliability, of: str = "pixels") 
 def draw_reliability(reliability: Reliability, of: str = "pixels") -> Image.Image:
     """The diagram as a picture; see `write_reliability`."""
     width, height = _SIZE
-    picture = Image.new("RGB", (width * FINE, height * FINE), PAPER)
+    picture = Image.new("RGB", (width * OVERSAMPLING, height * OVERSAMPLING), PAPER)
     draw = ImageDraw.Draw(picture)
     title = f"Calibration error (ECE) {reliability.ece:.4f}"
-    draw.text((_LEFT * FINE, 28 * FINE), title, INK, font(18 * FINE), anchor="lm")
+    draw.text(
+        (_LEFT * OVERSAMPLING, 28 * OVERSAMPLING), title, INK, font(18 * OVERSAMPLING), anchor="lm"
+    )
     _draw_shares(_Axes(draw, top=82, bottom=440), reliability)
     _draw_pixels(_Axes(draw, top=468, bottom=600), reliability)
     _draw_side_text(picture, "share that changed", (82 + 440) // 2)
     _draw_side_text(picture, of, (468 + 600) // 2)
-    middle = (_LEFT + _RIGHT) // 2 * FINE, (height - 20) * FINE
-    draw.text(middle, "probability of change", INK, font(14 * FINE), anchor="mm")
+    middle = (_LEFT + _RIGHT) // 2 * OVERSAMPLING, (height - 20) * OVERSAMPLING
+    draw.text(middle, "probability of change", INK, font(14 * OVERSAMPLING), anchor="mm")
     return picture.resize(_SIZE, Image.Resampling.LANCZOS)
 
 
@@ -98,7 +100,7 @@ def _draw_shares(axes: _Axes, reliability: Reliability) -> None:
     for number, share in enumerate(reliability.observed):
         axes.bar(number / bins, (number + 1) / bins, float(np.nan_to_num(share)), SKY)
     axes.line((0, 0), (1, 1), INK)
-    radius = 4 * FINE
+    radius = 4 * OVERSAMPLING
     for stated, observed in zip(reliability.stated, reliability.observed, strict=True):
         if not math.isnan(stated):
             x, y = axes.x(stated), axes.y(observed)
@@ -108,20 +110,20 @@ def _draw_shares(axes: _Axes, reliability: Reliability) -> None:
 
 def _draw_key(axes: _Axes) -> None:
     """Draw the key of bars, dots and line."""
-    left, middle, size = axes.x(0), FINE * (axes.top - 24), 12 * FINE
+    left, middle, size = axes.x(0), OVERSAMPLING * (axes.top - 24), 12 * OVERSAMPLING
     for word in ("observed", "at its mean probability", "as it should be"):
         top, bottom = middle - size // 2, middle + size // 2
         if word == "observed":
             axes.draw.rectangle((left, top, left + size, bottom), SKY)
         elif word == "as it should be":
-            axes.draw.line(((left, bottom), (left + size, top)), INK, FINE)
+            axes.draw.line(((left, bottom), (left + size, top)), INK, OVERSAMPLING)
         else:
-            inset = 2 * FINE
+            inset = 2 * OVERSAMPLING
             box = left + inset, top + inset, left + size - inset, bottom - inset
             axes.draw.ellipse(box, VERMILION)
-        left += size + 6 * FINE
-        axes.draw.text((left, middle), word, INK, font(13 * FINE), anchor="lm")
-        left += font(13 * FINE).getlength(word) + 22 * FINE
+        left += size + 6 * OVERSAMPLING
+        axes.draw.text((left, middle), word, INK, font(13 * OVERSAMPLING), anchor="lm")
+        left += font(13 * OVERSAMPLING).getlength(word) + 22 * OVERSAMPLING
 
 
 def _draw_pixels(axes: _Axes, reliability: Reliability) -> None:
@@ -149,9 +151,9 @@ def _count(number: int) -> str:
 
 def _draw_side_text(picture: Image.Image, text: str, middle: int) -> None:
     """Write a text upwards, left of an axis."""
-    letters = font(14 * FINE)
-    width, height = round(letters.getlength(text)) + 4, 24 * FINE
+    letters = font(14 * OVERSAMPLING)
+    width, height = round(letters.getlength(text)) + 4, 24 * OVERSAMPLING
     strip = Image.new("RGB", (width, height), PAPER)
     ImageDraw.Draw(strip).text((width // 2, height // 2), text, INK, letters, anchor="mm")
     turned = strip.rotate(90, expand=True)
-    picture.paste(turned, (10 * FINE, middle * FINE - turned.height // 2))
+    picture.paste(turned, (10 * OVERSAMPLING, middle * OVERSAMPLING - turned.height // 2))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from geochange.training.planting.camera import Nuisances
 from geochange.training.planting.library import Library, Place, read_library
-from geochange.training.planting.pair import Planting, plant
-from geochange.training.planting.samples import planted, unchanged
+from geochange.training.planting.pair import Planting, plant_pair
+from geochange.training.planting.samples import planted_chips, unchanged_chips
 from geochange.training.planting.source import PlantedSource
 
 __all__ = [
@@ -14,8 +14,8 @@ __all__ = [
     "Place",
     "PlantedSource",
     "Planting",
-    "plant",
-    "planted",
+    "plant_pair",
+    "planted_chips",
     "read_library",
-    "unchanged",
+    "unchanged_chips",
 ]

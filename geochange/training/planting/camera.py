@@ -35,13 +35,13 @@ def photograph(
     colours: Colours, nuisances: Nuisances, draw: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Photograph a view: (side, side, 3) colours 0-255 under random conditions."""
-    x = _displaced(colours, nuisances.place, draw)
-    x = _lit(x, nuisances.light, draw)
-    x = _hazy(x, nuisances.air, draw)
-    return _recorded(x, nuisances.optics, draw)
+    x = _shift_date(colours, nuisances.place, draw)
+    x = _change_light(x, nuisances.light, draw)
+    x = _add_haze(x, nuisances.air, draw)
+    return _sensor_image(x, nuisances.optics, draw)
 
 
-def _displaced(colours: Colours, amount: float, draw: np.random.Generator) -> Colours:
+def _shift_date(colours: Colours, amount: float, draw: np.random.Generator) -> Colours:
     """Shift by about a pixel, and warp a little."""
     side = len(colours)
     by = draw.normal(0, 0.9 * amount, 2)
@@ -61,10 +61,10 @@ def _displaced(colours: Colours, amount: float, draw: np.random.Generator) -> Co
     return np.asarray(moved[0].numpy().transpose(1, 2, 0))
 
 
-def _lit(x: Colours, amount: float, draw: np.random.Generator) -> Colours:
+def _change_light(x: Colours, amount: float, draw: np.random.Generator) -> Colours:
     """Change vegetation, exposure, contrast, white balance, saturation and gamma."""
     strong = amount * (1.8 if draw.random() < 0.15 else 1.0)
-    x = _grown(x, amount, draw)
+    x = _change_vegetation(x, amount, draw)
     mean = x.mean()
     gain = np.exp(draw.normal(0, 0.16 * strong))
     x = (x - mean) * np.exp(draw.normal(0, 0.16 * strong)) + mean * gain
@@ -76,14 +76,14 @@ def _lit(x: Colours, amount: float, draw: np.random.Generator) -> Colours:
     return np.asarray(255 * (np.clip(x, 0, 255) / 255) ** power, np.float32)
 
 
-def _grown(x: Colours, amount: float, draw: np.random.Generator) -> Colours:
+def _change_vegetation(x: Colours, amount: float, draw: np.random.Generator) -> Colours:
     """Make green fresher or drier."""
     green = np.clip((2 * x[..., 1] - x[..., 0] - x[..., 2]) / 60, 0, 1)[..., None]
     season = np.exp(draw.normal(0, 0.12 * amount, 3)).astype(np.float32)
     return np.asarray(x * (1 + green * (season - 1)), np.float32)
 
 
-def _hazy(x: Colours, amount: float, draw: np.random.Generator) -> Colours:
+def _add_haze(x: Colours, amount: float, draw: np.random.Generator) -> Colours:
     """Add haze, or the shadow of a cloud, in places."""
     if draw.random() > 0.2 * amount:
         return x
@@ -94,7 +94,7 @@ def _hazy(x: Colours, amount: float, draw: np.random.Generator) -> Colours:
     return np.asarray(x + veil * (colour - x), np.float32)
 
 
-def _recorded(x: Colours, amount: float, draw: np.random.Generator) -> NDArray[np.uint8]:
+def _sensor_image(x: Colours, amount: float, draw: np.random.Generator) -> NDArray[np.uint8]:
     """Blur or sharpen, add noise, and compress as JPEG."""
     if draw.random() < 0.5 * amount:
         blurred = ndimage.gaussian_filter(x, (*[draw.uniform(0.3, 1.1)] * 2, 0))

@@ -32,11 +32,11 @@ class Houses:
         """The shadow; sun: (rows, cols) from the top of a wall to the end of its shadow."""
         cast = np.zeros_like(self.mask)
         for part in (0.35, 0.7, 1.0):
-            cast |= shifted(self.mask, tuple(np.rint(part * sun).astype(int)))
+            cast |= shift_mask(self.mask, tuple(np.rint(part * sun).astype(int)))
         return cast & ~self.mask
 
 
-def shifted(mask: Mask, by: tuple[int, int]) -> Mask:
+def shift_mask(mask: Mask, by: tuple[int, int]) -> Mask:
     """Shift a mask; pixels that enter from outside are empty."""
     moved = np.roll(mask, by, (0, 1))
     for axis, step in enumerate(by):
@@ -46,7 +46,7 @@ def shifted(mask: Mask, by: tuple[int, int]) -> Mask:
     return moved
 
 
-def build(side: int, far: bool, draw: np.random.Generator) -> Houses:
+def build_houses(side: int, far: bool, draw: np.random.Generator) -> Houses:
     """Build houses in one style; far: small blocks, as they look at ten metres a pixel."""
     size = draw.uniform(2, 12) if far else np.exp(draw.uniform(np.log(5), np.log(40)))
     shape = draw.uniform(1, 2.2)

@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 
 from geochange.errors import InputError
 from geochange.training.data.picture_file import open_picture
-from geochange.training.planting.built import Town, read_towns
+from geochange.training.planting.labelled_buildings import LabelledTown, read_towns
 
 Picture = NDArray[np.uint8]
 """(height, width, 3) RGB."""
 
-KEPT_OUT = ("bishop", "eureka", "santa_monica", "chico", "montpellier", "norcia")
+HELD_OUT_CITIES = ("bishop", "eureka", "santa_monica", "chico", "montpellier", "norcia")
 """Cities of revisits/ that are kept out of training."""
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 
-FIFTH = 5
+HELD_OUT_EVERY = 5
 DATES = ("time1", "time2")
 
 LARGEST_PX = 1024
@@ -51,7 +51,7 @@ class Library:
     """
 
     places: tuple[Place, ...]
-    towns: tuple[Town, ...] = ()
+    towns: tuple[LabelledTown, ...] = ()
 
     def of(self, far: bool, often: bool) -> list[int]:
         """The numbers of places by ground resolution, and by whether they have several visits."""
@@ -79,7 +79,7 @@ def read_library(folder: Path, *, kept_out: bool = False) -> Library:
     again = [group for group in _visits(near) if _is_kept_out(group[0]) == kept_out]
     dates = [_files(far / date) for date in DATES]
     orbit = [list(pair) for pair in zip(*dates, strict=True)]
-    orbit = [pair for pair in orbit if (pair[0].stem in KEPT_OUT) == kept_out]
+    orbit = [pair for pair in orbit if (pair[0].stem in HELD_OUT_CITIES) == kept_out]
     orbit += _orbits(folder / "labelled", kept_out)
     once = [] if kept_out else [[file] for file in _files(folder / "scenes", "**/*")]
     groups = [(group, False) for group in again] + [(group, True) for group in orbit]
@@ -92,9 +92,13 @@ def read_library(folder: Path, *, kept_out: bool = False) -> Library:
     return Library(places, read_towns(folder / "labelled", kept_out=kept_out))
 
 
-def _apart(groups: list[list[Path]], kept_out: bool) -> list[list[Path]]:
+def _training_or_held_out(groups: list[list[Path]], kept_out: bool) -> list[list[Path]]:
     """Every fifth is kept out of what is learnt."""
-    return [group for i, group in enumerate(groups) if (i % FIFTH == FIFTH - 1) == kept_out]
+    return [
+        group
+        for i, group in enumerate(groups)
+        if (i % HELD_OUT_EVERY == HELD_OUT_EVERY - 1) == kept_out
+    ]
 
 
 def _orbits(labelled: Path, kept_out: bool) -> list[list[Path]]:
@@ -105,13 +109,13 @@ def _orbits(labelled: Path, kept_out: bool) -> list[list[Path]]:
             list(both) for both in zip(*(_files(place.parent / d) for d in DATES), strict=True)
         ]
     single = [[file] for file in _files(labelled, "*/single/*")]
-    return _apart(pairs, kept_out) + _apart(single, kept_out)
+    return _training_or_held_out(pairs, kept_out) + _training_or_held_out(single, kept_out)
 
 
 def _pictures(labelled: Path, kept_out: bool) -> list[list[Path]]:
     """Those of labelled/SET/images, set by set."""
     sets = [[[file] for file in _files(each)] for each in sorted(labelled.glob("*/images"))]
-    return [group for each in sets for group in _apart(each, kept_out)]
+    return [group for each in sets for group in _training_or_held_out(each, kept_out)]
 
 
 def _files(folder: Path, pattern: str = "*") -> list[Path]:
@@ -128,7 +132,7 @@ def _visits(folder: Path) -> Iterable[list[Path]]:
 
 
 def _is_kept_out(file: Path) -> bool:
-    return file.stem.rsplit("_", 2)[0] in KEPT_OUT
+    return file.stem.rsplit("_", 2)[0] in HELD_OUT_CITIES
 
 
 def _place(files: list[Path], root: Path, far: bool) -> Place:

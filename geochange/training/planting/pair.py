@@ -13,9 +13,9 @@ from geochange.chip import UNKNOWN, Chip
 from geochange.training.planting.camera import Nuisances, photograph
 from geochange.training.planting.library import Library, Picture, Place
 from geochange.training.planting.outlines import Colours, Mask
-from geochange.training.planting.relief import raised
-from geochange.training.planting.season import greenness, regrown
-from geochange.training.planting.things import Ground, Thing, make_thing
+from geochange.training.planting.relief import with_relief
+from geochange.training.planting.season import greenness, with_season
+from geochange.training.planting.things import Ground, PlantedObject, make_planted_object
 
 Label = NDArray[np.uint8]
 """1 = changed, 0 = unchanged, 255 = unknown."""
@@ -23,15 +23,15 @@ Label = NDArray[np.uint8]
 VISIBLE, VISIBLE_FAR = 14.0, 8.0
 """Of 255: a planted thing whose mean difference is smaller is not labelled as change."""
 
-GREEN = 0.6
+GREEN_SHARE = 0.6
 """Ground counts as green if at least this share of it is green."""
 
-AGAIN_FAR = 0.5
+REVISIT_SHARE_FAR = 0.5
 """The share of two real visits among satellite pairs that `revisits` asks for: there are few of
 them.
 """
 
-GROWN = 1.2
+GROWTH_DEVIATIONS = 1.2
 """In standard deviations. Cities grow between two satellite visits, and nobody labelled it. Where
 the visits, matched in light, differ by more, the label is unknown.
 """
@@ -46,7 +46,7 @@ USUAL, ON_TOP = Nuisances(), Nuisances(0.5, 0.3, 0.7, 0.4)
 class Planting:
     """How pairs are made.
 
-    size_px: side of a pair. revisits: share of pairs that are two real visits (AGAIN_FAR of those
+    size_px: side of a pair. revisits: share of pairs that are two real visits (REVISIT_SHARE_FAR of those
     that are far). far: share with ten metres a pixel. unchanged: share without any change. things:
     the most changes of a pair, and the most things planted at both dates alike. large: share of
     things that may cover most of the picture. relief: share of near pairs whose dates are seen from
@@ -67,20 +67,20 @@ class Planting:
     again: Nuisances = ON_TOP
 
 
-def plant(library: Library, planting: Planting, seed: int) -> Chip:
+def plant_pair(library: Library, planting: Planting, seed: int) -> Chip:
     """Make a pair. It depends on the arguments alone."""
     draw = np.random.default_rng(seed)
-    place, visits, again = choose(library, planting, draw)
+    place, visits, again = choose_place(library, planting, draw)
     views = _views([place.visits[v] for v in visits], planting.size_px, place.far, draw)
     label = np.zeros(views[0].shape[:2], np.uint8)
     if place.far and again:
-        label[_grown(views)] = UNKNOWN
+        label[_growth_mask(views)] = UNKNOWN
     if not place.far and draw.random() < planting.relief:
         date = int(draw.integers(2))
-        views[date] = raised(views[date], draw)
+        views[date] = with_relief(views[date], draw)
     if draw.random() < planting.season:
         date = int(draw.integers(2))
-        views[date] = regrown(views[date], draw)
+        views[date] = with_season(views[date], draw)
     _plant_into(views, label, library, planting, place.far, draw)
     nuisances = planting.again if again else planting.nuisances
     if place.far:
@@ -89,15 +89,15 @@ def plant(library: Library, planting: Planting, seed: int) -> Chip:
     return Chip(before, after, np.ones(label.shape, bool), label)
 
 
-def choose(
+def choose_place(
     library: Library, planting: Planting, draw: np.random.Generator
 ) -> tuple[Place, tuple[int, int], bool]:
     """The place of a pair, the visits that are its dates, and whether these are two real visits.
 
-    `plant` draws this first. Another kind of place is taken where the library lacks the wanted one.
+    `plant_pair` draws this first. Another kind of place is taken where the library lacks the wanted one.
     """
     far = draw.random() < planting.far
-    again = draw.random() < planting.revisits * (AGAIN_FAR if far else 1)
+    again = draw.random() < planting.revisits * (REVISIT_SHARE_FAR if far else 1)
     wanted = ((far, again), (far, not again), (not far, True), (not far, False))
     numbers = next(found for kind in wanted if (found := library.of(*kind)))
     place = library.places[numbers[draw.integers(len(numbers))]]
@@ -127,13 +127,13 @@ def _view(
     return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned, np.float32)
 
 
-def _grown(views: list[Colours]) -> Mask:
+def _growth_mask(views: list[Colours]) -> Mask:
     """Where two visits differ by more than light and haze explain."""
-    apart = np.abs(np.subtract(*(_standardised(view) for view in views))).mean(axis=2)
-    return np.asarray(ndimage.gaussian_filter(apart, 1) > GROWN)
+    apart = np.abs(np.subtract(*(_standardise(view) for view in views))).mean(axis=2)
+    return np.asarray(ndimage.gaussian_filter(apart, 1) > GROWTH_DEVIATIONS)
 
 
-def _standardised(view: Colours) -> Colours:
+def _standardise(view: Colours) -> Colours:
     """Each band minus its median, in standard deviations of most of the picture."""
     low, middle, high = np.percentile(view, (16, 50, 84), axis=(0, 1))
     return np.asarray((view - middle) / ((high - low) / 2 + 1), np.float32)
@@ -163,23 +163,23 @@ def _plant_into(
         return Ground(host, _views(visits, planting.size_px, far, draw)[0], far, large, town)
 
     for _ in range(draw.integers(planting.things + 1)):
-        thing = make_thing(ground(views[draw.integers(2)]), draw)
+        thing = make_planted_object(ground(views[draw.integers(2)]), draw)
         for date in (0, 1):
-            views[date] = _planted(views[date], thing, suns[date], draw)
+            views[date] = _paste_thing(views[date], thing, suns[date], draw)
     if draw.random() < planting.unchanged ** (UNCHANGED_FAR if far else 1):
         return
     visible = VISIBLE_FAR if far else VISIBLE
     for _ in range(draw.integers(1, planting.things + 1)):
         date = int(draw.integers(2))
-        thing = make_thing(ground(views[date]), draw)
-        after = _planted(views[date], thing, suns[date], draw)
+        thing = make_planted_object(ground(views[date]), draw)
+        after = _paste_thing(views[date], thing, suns[date], draw)
         value = _label_of(thing, views[date], after, visible)
         if value:
             views[date] = after
             label[thing.mask & ((label == 0) | (value == 1))] = value
 
 
-def _label_of(thing: Thing, before: Colours, after: Colours, visible: float) -> int:
+def _label_of(thing: PlantedObject, before: Colours, after: Colours, visible: float) -> int:
     """The label of a thing where it was planted: 1, 255 if unknown, 0 if it is invisible.
 
     Green in place of green is unknown: woods are planted and thinned, and meadows are mown. A roof
@@ -187,14 +187,14 @@ def _label_of(thing: Thing, before: Colours, after: Colours, visible: float) -> 
     """
     if not thing.mask.any():
         return 0
-    green = (greenness(each)[thing.mask].mean() > GREEN for each in (before, after))
+    green = (greenness(each)[thing.mask].mean() > GREEN_SHARE for each in (before, after))
     if thing.houses is None and all(green):
         return UNKNOWN
     return int(np.abs(after - before).mean(axis=2)[thing.mask].mean() >= visible)
 
 
-def _planted(
-    view: Colours, thing: Thing, sun: NDArray[np.float64], draw: np.random.Generator
+def _paste_thing(
+    view: Colours, thing: PlantedObject, sun: NDArray[np.float64], draw: np.random.Generator
 ) -> Colours:
     """The view with a thing in it and its shadow; its edge is as soft as the picture."""
     alpha = ndimage.gaussian_filter(thing.mask.astype(np.float32), thing.soft_px)

@@ -10,21 +10,21 @@ from PIL import Image
 
 from geochange.chip import Chip
 from geochange.drawing import PAPER, save_png
-from geochange.training.contact_sheet import labelled
+from geochange.training.contact_sheet import label_panel
 
-ACROSS = 4
+PAIRS_PER_ROW = 4
 """Pairs in a row; each shows before, after and label."""
 
 GAP_PX = 4
 
 
-def write_contact(path: Path, chips: Sequence[Chip]) -> None:
+def write_pair_sheet(path: Path, chips: Sequence[Chip]) -> None:
     """Write pairs of one size as a PNG, whole or not at all. Raises OutputError."""
     side = chips[0].shape[0] + GAP_PX
-    rows = -(-len(chips) // ACROSS)
-    sheet = Image.new("RGB", (ACROSS * 3 * side + GAP_PX, rows * side + GAP_PX), PAPER)
+    rows = -(-len(chips) // PAIRS_PER_ROW)
+    sheet = Image.new("RGB", (PAIRS_PER_ROW * 3 * side + GAP_PX, rows * side + GAP_PX), PAPER)
     for number, chip in enumerate(chips):
-        row, col = divmod(number, ACROSS)
+        row, col = divmod(number, PAIRS_PER_ROW)
         for place, panel in enumerate(_panels(chip)):
             left = GAP_PX + (3 * col + place) * side
             sheet.paste(Image.fromarray(panel), (left, GAP_PX + row * side))
@@ -33,4 +33,4 @@ def write_contact(path: Path, chips: Sequence[Chip]) -> None:
 
 def _panels(chip: Chip) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     label = np.zeros(chip.shape, np.uint8) if chip.label is None else chip.label
-    return chip.before, chip.after, labelled(label)
+    return chip.before, chip.after, label_panel(label)

@@ -13,19 +13,19 @@ Band = NDArray[np.float32]
 SHARE = (0.03, 0.7)
 """The least and the largest share of the picture that one field covers."""
 
-MOST = 3
+MAX_FIELDS = 3
 """The most fields of another season in one picture."""
 
 STRAW, GREEN = np.array([172.0, 154.0, 118.0]), np.array([66.0, 94.0, 54.0])
 
 
-def regrown(view: Colours, draw: np.random.Generator) -> Colours:
+def with_season(view: Colours, draw: np.random.Generator) -> Colours:
     """The view with meadows and fields of another season: (side, side, 3), 0-255.
 
     Only pixels that look like grass, crops or straw take the colour. None of it is a change.
     """
     seen = view.copy()
-    for _ in range(draw.integers(1, MOST + 1)):
+    for _ in range(draw.integers(1, MAX_FIELDS + 1)):
         mask = np.ones(view.shape[:2], bool)
         if draw.random() < 0.7:
             mask = anywhere(view, SHARE, draw)

@@ -11,9 +11,9 @@ import numpy as np
 
 from geochange.chip import Chip
 from geochange.training.planting.library import Library, Place, read_library
-from geochange.training.planting.pair import Planting, choose, plant
+from geochange.training.planting.pair import Planting, choose_place, plant_pair
 
-APART = 1_000_003
+SEED_DISTANCE = 1_000_003
 """The distance between the seeds of one source and those of the next."""
 
 
@@ -36,12 +36,12 @@ class PlantedSource:
 
     def __getitem__(self, number: int) -> Chip:
         """A pair with its label. Raises InputError for a picture that cannot be read."""
-        return plant(self.library, self.planting, self._seed(number))
+        return plant_pair(self.library, self.planting, self._seed(number))
 
     def pictures(self, number: int) -> tuple[str, str]:
         """The files of the two visits that a pair is made of."""
         draw = np.random.default_rng(self._seed(number))
-        place, (before, after), _ = choose(self.library, self.planting, draw)
+        place, (before, after), _ = choose_place(self.library, self.planting, draw)
         return place.names[before], place.names[after]
 
     def name(self, number: int) -> str:
@@ -64,4 +64,4 @@ class PlantedSource:
         return read_library(self.root, kept_out=self.kept_out)
 
     def _seed(self, number: int) -> int:
-        return (2 * self.seed + self.kept_out) * APART**2 + number
+        return (2 * self.seed + self.kept_out) * SEED_DISTANCE**2 + number

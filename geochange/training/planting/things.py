@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from geochange.training.planting.built import Town, settle
-from geochange.training.planting.houses import Houses, build
+from geochange.training.planting.houses import Houses, build_houses
+from geochange.training.planting.labelled_buildings import LabelledTown, buildings_of
 from geochange.training.planting.outlines import Colours, Mask, anywhere, flood, road, waves
 
 SHARE, SHARE_FAR = (0.002, 0.12), (0.001, 0.03)
 LARGE, LARGE_FAR = (0.12, 0.9), (0.03, 0.4)
 """The least and the largest share of the picture that one large thing covers, near and far."""
 
-BUILT = 0.35
+LABELLED_BUILDING_SHARE = 0.35
 """Of the things planted near by, those that are labelled buildings, where there are any."""
 
 MID_GREY, GREY_SPREAD = 128.0, 55.0
@@ -23,7 +23,7 @@ MID_GREY, GREY_SPREAD = 128.0, 55.0
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class PlantedObject:
     """A thing to plant.
 
     mask: its pixels. colours: their colours. houses: those of it that cast a shadow. soft_px:
@@ -48,7 +48,7 @@ class Ground:
     donor: Colours
     far: bool
     large: bool = False
-    town: Town | None = None
+    town: LabelledTown | None = None
 
     @property
     def share(self) -> tuple[float, float]:
@@ -58,21 +58,21 @@ class Ground:
         return SHARE_FAR if self.far else SHARE
 
 
-def make_thing(ground: Ground, draw: np.random.Generator) -> Thing:
+def make_planted_object(ground: Ground, draw: np.random.Generator) -> PlantedObject:
     """A thing of a random kind."""
-    if ground.town is not None and draw.random() < BUILT:
-        houses = settle(ground.town, len(ground.host), draw)
+    if ground.town is not None and draw.random() < LABELLED_BUILDING_SHARE:
+        houses = buildings_of(ground.town, len(ground.host), draw)
         if houses is not None:
-            return _settled(_in_town(houses, ground, draw), ground, draw)
-    kinds = [_houses, _estate, _cut_out, _texture, _field, _strip, _cleared]
+            return _blended(_among_buildings(houses, ground, draw), ground, draw)
+    kinds = [_houses, _estate, _copied_shape, _texture, _field, _strip, _cleared_ground]
     chances = np.array([0.34, 0.14, 0.12, 0.14, 0.1, 0.06, 0.1])
     if ground.far:
         chances = np.array([0.4, 0.25, 0.05, 0.15, 0.0, 0.1, 0.05])
     kind = kinds[draw.choice(len(kinds), p=chances)]
-    return _settled(kind(ground, draw), ground, draw)
+    return _blended(kind(ground, draw), ground, draw)
 
 
-def _settled(thing: Thing, ground: Ground, draw: np.random.Generator) -> Thing:
+def _blended(thing: PlantedObject, ground: Ground, draw: np.random.Generator) -> PlantedObject:
     """The thing in the light of its surroundings, with an edge as soft as theirs.
 
     In satellite pictures nothing is as bright, and no edge as sharp, as a painted one, and the air
@@ -89,61 +89,63 @@ def _settled(thing: Thing, ground: Ground, draw: np.random.Generator) -> Thing:
     return replace(thing, colours=colours.astype(np.float32), soft_px=soft_px)
 
 
-def _in_town(houses: Houses, ground: Ground, draw: np.random.Generator) -> Thing:
+def _among_buildings(houses: Houses, ground: Ground, draw: np.random.Generator) -> PlantedObject:
     """Labelled buildings, as often as not on ground that was bared for them."""
     if draw.random() < 0.5:
-        return Thing(houses.mask, houses.colours, houses)
+        return PlantedObject(houses.mask, houses.colours, houses)
     margin = int(draw.integers(1, 9))
     yard = ndimage.binary_dilation(houses.mask, iterations=margin)
     colours = np.where(houses.mask[..., None], houses.colours, _soil(ground, draw))
-    return Thing(yard, colours, houses, draw.uniform(0.4, 1.2))
+    return PlantedObject(yard, colours, houses, draw.uniform(0.4, 1.2))
 
 
-def _houses(ground: Ground, draw: np.random.Generator) -> Thing:
-    houses = build(len(ground.host), ground.far, draw)
-    return Thing(houses.mask, houses.colours, houses)
+def _houses(ground: Ground, draw: np.random.Generator) -> PlantedObject:
+    houses = build_houses(len(ground.host), ground.far, draw)
+    return PlantedObject(houses.mask, houses.colours, houses)
 
 
-def _estate(ground: Ground, draw: np.random.Generator) -> Thing:
+def _estate(ground: Ground, draw: np.random.Generator) -> PlantedObject:
     """Houses and the bare ground around them."""
-    houses = build(len(ground.host), ground.far, draw)
+    houses = build_houses(len(ground.host), ground.far, draw)
     margin = int(draw.integers(1, 3 if ground.far else 9))
     yard = ndimage.binary_closing(np.pad(houses.mask, margin), iterations=margin)
     yard = ndimage.binary_dilation(yard, iterations=margin)[margin:-margin, margin:-margin]
     colours = np.where(houses.mask[..., None], houses.colours, _soil(ground, draw))
-    return Thing(yard, colours, houses, draw.uniform(0.4, 1.2))
+    return PlantedObject(yard, colours, houses, draw.uniform(0.4, 1.2))
 
 
-def _cut_out(ground: Ground, draw: np.random.Generator) -> Thing:
+def _copied_shape(ground: Ground, draw: np.random.Generator) -> PlantedObject:
     """A thing of another picture, cut along one of its own outlines."""
     mask = flood(ground.donor, ground.share, draw)
     if mask is None:
         return _texture(ground, draw)
-    return Thing(mask, _accustomed(ground, draw), None, draw.uniform(0.3, 0.9))
+    return PlantedObject(mask, _match_colours(ground, draw), None, draw.uniform(0.3, 0.9))
 
 
-def _texture(ground: Ground, draw: np.random.Generator) -> Thing:
+def _texture(ground: Ground, draw: np.random.Generator) -> PlantedObject:
     """The texture of another picture within an outline of this one."""
     mask = anywhere(ground.host, ground.share, draw)
-    return Thing(mask, _accustomed(ground, draw), None, draw.uniform(0.4, 1.5))
+    return PlantedObject(mask, _match_colours(ground, draw), None, draw.uniform(0.4, 1.5))
 
 
-def _field(ground: Ground, draw: np.random.Generator) -> Thing:
+def _field(ground: Ground, draw: np.random.Generator) -> PlantedObject:
     """The same ground ploughed or bare: less texture, and the colour of soil."""
     mask = anywhere(ground.host, (0.01, 0.25), draw)
     own = ground.host[mask].mean(axis=0) if mask.any() else ground.host.mean(axis=(0, 1))
     furrows = draw.uniform(0, 10) * waves(len(mask), draw.uniform(4, 20), draw)
     faint = (ground.host - own) * draw.uniform(0.1, 0.6)
     colours = faint + _soil(ground, draw) + furrows[..., None]
-    return Thing(mask, colours.astype(np.float32), None, draw.uniform(0.4, 1.5))
+    return PlantedObject(mask, colours.astype(np.float32), None, draw.uniform(0.4, 1.5))
 
 
-def _strip(ground: Ground, draw: np.random.Generator) -> Thing:
+def _strip(ground: Ground, draw: np.random.Generator) -> PlantedObject:
     """A road or a track."""
-    return Thing(road(len(ground.host), draw), _soil(ground, draw), None, draw.uniform(0.4, 1))
+    return PlantedObject(
+        road(len(ground.host), draw), _soil(ground, draw), None, draw.uniform(0.4, 1)
+    )
 
 
-def _cleared(ground: Ground, draw: np.random.Generator) -> Thing:
+def _cleared_ground(ground: Ground, draw: np.random.Generator) -> PlantedObject:
     """A cleared thing: the ground beside it covers its place."""
     mask = anywhere(ground.host, ground.share, draw)
     by = draw.choice([-1, 1], 2) * draw.integers(len(mask) // 6, len(mask) // 2, 2)
@@ -151,7 +153,7 @@ def _cleared(ground: Ground, draw: np.random.Generator) -> Thing:
     if draw.random() < 0.5:
         mixed = ndimage.uniform_filter(elsewhere, (9, 9, 0))
         elsewhere = mixed + draw.normal(0, 4, mask.shape)[..., None].astype(np.float32)
-    return Thing(mask, elsewhere.astype(np.float32), None, draw.uniform(0.5, 1.5))
+    return PlantedObject(mask, elsewhere.astype(np.float32), None, draw.uniform(0.5, 1.5))
 
 
 def _soil(ground: Ground, draw: np.random.Generator) -> Colours:
@@ -165,7 +167,7 @@ def _soil(ground: Ground, draw: np.random.Generator) -> Colours:
     return colours
 
 
-def _accustomed(ground: Ground, draw: np.random.Generator) -> Colours:
+def _match_colours(ground: Ground, draw: np.random.Generator) -> Colours:
     """The donor's colours, partly matched to the light of the host."""
     weight = draw.uniform(0, 0.8)
     host, donor = ground.host.reshape(-1, 3), ground.donor.reshape(-1, 3)

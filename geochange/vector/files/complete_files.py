@@ -12,21 +12,21 @@ from pathlib import Path
 import pyogrio
 
 from geochange.errors import InputError
-from geochange.files.archives import file_behind
-from geochange.files.database import CURES, Obstacle, obstacle_to
-from geochange.files.names import refuse_unopenable
+from geochange.files.archives import file_on_disk
+from geochange.files.file_names import refuse_invalid_name
+from geochange.files.sqlite_files import CURES, Obstacle, obstacle_to
 from geochange.vector.files.format_check import refuse_other_format
 
 _SHP_LENGTH = slice(24, 28)
 """The position of the file length in a .shp, in words of 2 bytes."""
 
 
-def need_readable(path: Path) -> None:
+def require_readable(path: Path) -> None:
     """Refuse a file that is missing, not readable, locked or truncated. Raises InputError."""
-    refuse_unopenable(path, InputError)
-    file = file_behind(path)
+    refuse_invalid_name(path, InputError)
+    file = file_on_disk(path)
     if not file.exists():
-        raise InputError(f"{path}: {_missing(file)}")
+        raise InputError(f"{path}: {_missing_file_text(file)}")
     if file.is_dir() and path.suffix.lower() != ".gdb":
         raise InputError(f"{path}: is a folder; name a file in it")
     if file.stat().st_size == 0 and path.suffix.lower() != ".gpkg":
@@ -48,7 +48,7 @@ def _need_unlocked(path: Path) -> None:
         _need_whole_shapefile(path)
 
 
-def _missing(path: Path) -> str:
+def _missing_file_text(path: Path) -> str:
     if path.is_symlink():
         return f"is a link to {os.path.realpath(path)}, which is missing; check where it leads"
     return "no such file; check the path"
@@ -63,7 +63,7 @@ def _need_whole_shapefile(path: Path) -> None:
         )
 
 
-def prove_last(path: str, layer: str, features: int) -> None:
+def check_last_feature(path: str, layer: str, features: int) -> None:
     """Read the last feature of a FlatGeobuf, because its header may count missing features.
 
     path: from `readable_name`. Raises the exceptions of pyogrio if the feature is missing.

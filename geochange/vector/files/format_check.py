@@ -13,9 +13,9 @@ from typing import Any
 from geochange.errors import InputError
 from geochange.files.archive_members import copy_of, first_bytes
 from geochange.files.archives import Member
-from geochange.files.database import MAGIC
+from geochange.files.sqlite_files import MAGIC
 from geochange.vector.files.formats import DRIVERS, member_of
-from geochange.vector.files.views import refuse_endless_views
+from geochange.vector.files.sqlite_views import refuse_endless_views
 
 START_BYTES = 2**16
 """The number of bytes that are searched. GDAL itself looks at fewer."""

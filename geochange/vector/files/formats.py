@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from geochange.errors import InputError
-from geochange.files.archives import Member, file_behind, kind_of, listed, members_of, split
+from geochange.files.archives import Member, file_on_disk, kind_of, list_names, members_of, split
 from geochange.vector.files.ogr_name import ogr_name
 
 DRIVERS: Mapping[str, str] = {
@@ -58,7 +58,7 @@ def is_vector(path: str | os.PathLike[str]) -> bool:
     return suffix in DRIVERS or suffix in OTHERS
 
 
-def name_to_open(path: str | os.PathLike[str]) -> str:
+def gdal_dataset_name(path: str | os.PathLike[str]) -> str:
     """The name under which pyogrio opens a vector file.
 
     Raises InputError for a format that is not supported, and for an archive without exactly one file of
@@ -91,17 +91,17 @@ def member_of(path: Path) -> Member | None:
 def readable_name(path: str | os.PathLike[str]) -> Iterator[str]:
     """The name under which pyogrio opens a vector file, whatever characters its path holds.
 
-    Raises as `name_to_open`.
+    Raises as `gdal_dataset_name`.
     """
     with ogr_name(Path(path)) as plain, warnings.catch_warnings():
         # GDAL warns that it cannot save the .gfs file of a GML, which is intended.
         warnings.filterwarnings("ignore", message="GFS file saving", category=RuntimeWarning)
-        yield name_to_open(plain)
+        yield gdal_dataset_name(plain)
 
 
 def exists(path: str | os.PathLike[str]) -> bool:
     """Whether a file exists, or the archive that holds it."""
-    return file_behind(path).exists()
+    return file_on_disk(path).exists()
 
 
 def _suffix(path: Path) -> str:
@@ -113,12 +113,14 @@ def _only_layer(archive: Path) -> str:
     if len(found) == 1:
         return found[0]
     if not found:
-        held = listed(list(members_of(archive))) or "nothing"
+        held = list_names(list(members_of(archive))) or "nothing"
         raise InputError(
             f"{archive}: holds no polygons, only {held}; give them as {', '.join(DRIVERS)}"
         )
     names = [Member("zip", archive.absolute(), name).gdal_name for name in found]
-    raise InputError(f"{archive}: holds {len(found)} files of polygons; name one: {listed(names)}")
+    raise InputError(
+        f"{archive}: holds {len(found)} files of polygons; name one: {list_names(names)}"
+    )
 
 
 def _layers_in(archive: Path) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Final
 
 import pandas as pd
 
-from geochange.qgis.project import Scene, Styles, project_of, zipped
+from geochange.qgis.project import Scene, Styles, project_of, zip_document
 from geochange.qgis.schema import COVERAGE_FIELDS, FIELDS, STATUS, STATUSES, Field
 from geochange.qgis.style import (
     PALETTE,
@@ -55,18 +55,18 @@ _PROJECTS_SQL: Final = (
 _EXTENSION: Final = "http://www.geopackage.org/spec121/#extension_schema"
 
 
-def furnish(path: Path, layer: str, scene: Scene | None) -> None:
+def add_styles_and_project(path: Path, layer: str, scene: Scene | None) -> None:
     """Complete a GeoPackage with a layer of changes. Without a scene, it gets no coverage and project.
 
     Raises OSError if it cannot be written.
     """
     try:
-        _furnish(path, layer, scene)
+        _add_styles_and_project(path, layer, scene)
     except sqlite3.Error as error:  # often a full disk
         raise OSError(str(error)) from error
 
 
-def _furnish(path: Path, layer: str, scene: Scene | None) -> None:
+def _add_styles_and_project(path: Path, layer: str, scene: Scene | None) -> None:
     styles = Styles(_styles_of(path, layer), {})
     rows = _style_rows(layer, styles.changes)
     if scene is not None:
@@ -84,14 +84,14 @@ def _furnish(path: Path, layer: str, scene: Scene | None) -> None:
 def _styles_of(path: Path, layer: str) -> dict[str, str]:
     """QML by style name: confidence (the default), change, review."""
     styles = {"confidence": polygon_qml()}
-    if changes := _frequent(path, layer):
+    if changes := _most_frequent_changes(path, layer):
         colors = PALETTE[: len(changes)]
         styles["change"] = document(categorised("change", changes, colors), FIELDS)
     styles["review"] = document(categorised(STATUS, STATUSES, STATUS_COLORS), FIELDS)
     return styles
 
 
-def _frequent(path: Path, layer: str) -> list[str]:
+def _most_frequent_changes(path: Path, layer: str) -> list[str]:
     """The most frequent names of changes, as many as there are colours."""
     ask = (
         f'SELECT change FROM "{layer}" WHERE change IS NOT NULL '
@@ -163,5 +163,5 @@ def add_project(database: sqlite3.Connection, document_xml: str) -> None:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     told = f'{{"last_modified_time": "{now}", "last_modified_user": "geochange" }}'
     database.execute(_PROJECTS_SQL)
-    content = zipped(document_xml, f"{PROJECT}.qgs").hex()
+    content = zip_document(document_xml, f"{PROJECT}.qgs").hex()
     database.execute("INSERT INTO qgis_projects VALUES (?, ?, ?)", (PROJECT, told, content))

@@ -16,7 +16,7 @@ Batches = Iterable[gpd.GeoDataFrame]
 """Tables of rows. There is at least one, which may be empty."""
 
 
-def gather(batches: Batches) -> gpd.GeoDataFrame:
+def concatenate_batches(batches: Batches) -> gpd.GeoDataFrame:
     """All batches as one table, for drivers that cannot append."""
     tables = list(batches)
     filled = [table for table in tables if len(table)] or tables[:1]
@@ -27,9 +27,9 @@ def write_whole(
     batches: Batches, path: Path, layer: str, driver: str, options: Mapping[str, str]
 ) -> None:
     """Write polygons, with all rows in memory. Raises OSError if rows are missing afterwards."""
-    rows = gather(batches)
+    rows = concatenate_batches(batches)
     _write(rows, path, layer, driver=driver, layer_options=options)
-    _prove(len(rows), _count(path, layer))
+    _verify_count(len(rows), _count(path, layer))
 
 
 def write_geopackage(batches: Batches, path: Path, layer: str) -> None:
@@ -49,14 +49,14 @@ def write_geopackage(batches: Batches, path: Path, layer: str) -> None:
                 batch, path, layer, driver="GPKG", layer_options=options, dataset_options=version
             )
         rows += len(batch)
-    _prove(rows, _count_in_geopackage(path, layer))
+    _verify_count(rows, _count_in_geopackage(path, layer))
 
 
 def add_layer(rows: gpd.GeoDataFrame, path: Path, layer: str) -> None:
     """Add a layer of polygons to a GeoPackage. Raises OSError if rows are missing afterwards."""
     options = {"GEOMETRY_NAME": "geom", "SPATIAL_INDEX": "YES"}
     _write(rows, path, layer, driver="GPKG", layer_options=options)
-    _prove(len(rows), _count_in_geopackage(path, layer))
+    _verify_count(len(rows), _count_in_geopackage(path, layer))
 
 
 def add_table(path: Path, name: str, rows: pd.DataFrame) -> None:
@@ -84,7 +84,7 @@ def _count_in_geopackage(path: Path, layer: str) -> int:
             raise OSError(str(error)) from error
 
 
-def _prove(rows: int, found: int) -> None:
+def _verify_count(rows: int, found: int) -> None:
     """Raise OSError if rows are missing. GDAL does not report a full disk when it closes a file."""
     if found != rows:
         raise OSError(f"{found} of {rows} rows arrived")

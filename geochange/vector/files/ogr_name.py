@@ -11,7 +11,7 @@ from pyogrio.util import vsi_path
 
 from geochange.errors import InputError
 
-SEVERAL = (".shp", ".tab", ".mif", ".gml")
+MULTI_FILE_SUFFIXES = (".shp", ".tab", ".mif", ".gml")
 """Suffixes of formats with several files of the same stem."""
 
 
@@ -49,7 +49,7 @@ def _is_plain(path: Path) -> bool:
 def _link_all(path: Path, name: Path) -> None:
     """Link a file, and for some formats the other files with its stem."""
     name.symlink_to(path.absolute())
-    if path.suffix.lower() in SEVERAL:
+    if path.suffix.lower() in MULTI_FILE_SUFFIXES:
         for other in path.parent.iterdir():
             if other.stem == path.stem and other != path:
                 name.with_suffix(other.suffix).symlink_to(other.absolute())

@@ -12,8 +12,8 @@ import pandas as pd
 import pyogrio
 
 from geochange.errors import OutputError, one_line
-from geochange.files.companions import refuse_orphans
-from geochange.files.database import CURES, Obstacle, obstacle_to
+from geochange.files.sidecar_files import refuse_orphaned_sidecars
+from geochange.files.sqlite_files import CURES, Obstacle, obstacle_to
 from geochange.qgis.schema import STATUS, STATUSES
 from geochange.vector.files.geopackage import COVERAGE
 from geochange.vector.files.ogr_name import ogr_name
@@ -31,7 +31,7 @@ _FIELDS = {"area_m2", "confidence_mean", "confidence_max"}
 
 _OWN_FIELDS = {*COLUMNS, "fid", "geom", "geometry", "date_from", "date_to"}
 
-_SAID = (STATUS, "confidence_mean")
+_REVIEW_FIELDS = (STATUS, "confidence_mean")
 """The fields that show whether a person edited a change: a run always writes a confidence."""
 
 
@@ -64,7 +64,7 @@ def refuse_reviewed(path: Path, overwrite: bool) -> None:
     overwrite: allows to lose reviews and damaged files. A file that is open in another program or is
     write-protected is never overwritten. Raises OutputError.
     """
-    refuse_orphans(path, overwrite)
+    refuse_orphaned_sidecars(path, overwrite)
     count = _contents_of(path, overwrite).reviewed
     if count:
         raise OutputError(
@@ -131,7 +131,7 @@ def _counted(path: Path) -> Contents:
         if STATUS in fields:
             judged += f" OR ifnull({STATUS}, '') NOT IN ('', '{STATUSES[0]}')"
         (count,) = database.execute(f'SELECT count(*) FROM "{LAYER}" WHERE {judged}').fetchone()
-    return Contents([*sorted(tables - _TABLES), *_strange(fields)], count)
+    return Contents([*sorted(tables - _TABLES), *_foreign_fields(fields)], count)
 
 
 def _in_other(path: Path) -> Contents:
@@ -139,13 +139,13 @@ def _in_other(path: Path) -> Contents:
         fields = _fields_of(path)
         if not set(fields) >= _FIELDS:
             return Contents(["data that no run wrote"])
-        rows = _rows_of(path, [field for field in _SAID if field in fields])
+        rows = _rows_of(path, [field for field in _REVIEW_FIELDS if field in fields])
     except (*UNREADABLE, ValueError) as error:  # pyarrow raises ValueError
         raise _unknown(path, f"cannot be read ({one_line(error)})") from error
     judged = rows["confidence_mean"].isna()
     if STATUS in rows:
         judged = judged | ~rows[STATUS].fillna("").isin(["", STATUSES[0]])
-    return Contents(_strange(fields), int(judged.sum()))
+    return Contents(_foreign_fields(fields), int(judged.sum()))
 
 
 def _fields_of(path: Path) -> list[str]:
@@ -169,6 +169,6 @@ def _rows_of(path: Path, fields: list[str]) -> pd.DataFrame:
     return rows
 
 
-def _strange(fields: Sequence[str]) -> list[str]:
+def _foreign_fields(fields: Sequence[str]) -> list[str]:
     """Fields that no run writes."""
     return [f"the field {field}" for field in fields if field not in _OWN_FIELDS]

@@ -18,16 +18,16 @@ from pyproj.exceptions import CRSError
 from shapely.errors import GEOSException
 
 from geochange.errors import InputError, one_line
-from geochange.files.archives import file_behind
-from geochange.grid.areas import areal
+from geochange.files.archives import file_on_disk
 from geochange.grid.crs import full_turn
+from geochange.grid.full_turns import moved_into_span, translated_x, turns_over
 from geochange.grid.grid import Grid, to_ground
+from geochange.grid.polygon_parts import polygonal_part
 from geochange.grid.reproject import reproject_areas
 from geochange.grid.tiling import Window
-from geochange.grid.turns import brought, moved_along, turns_over
+from geochange.vector.files.complete_files import check_last_feature, require_readable
 from geochange.vector.files.format_check import refuse_other_driver
-from geochange.vector.files.formats import VECTORS, exists, name_to_open, readable_name
-from geochange.vector.files.readable import need_readable, prove_last
+from geochange.vector.files.formats import VECTORS, exists, gdal_dataset_name, readable_name
 from geochange.vector.files.writers import LAYER
 from geochange.vector.tracing.polygons import Geometries
 
@@ -64,25 +64,25 @@ class Layer:
     @property
     def key(self) -> tuple[str, str, int]:
         """A key that differs for another file, another layer, or a later modification."""
-        return str(self.path), self.name, file_behind(self.path).stat().st_mtime_ns
+        return str(self.path), self.name, file_on_disk(self.path).stat().st_mtime_ns
 
 
 def find_layer(path: Path) -> Layer:
     """The layer `changes` of a file, or its only layer. Raises InputError."""
     if not exists(path):
         raise InputError(f"{path}: no such file; check the path")
-    name_to_open(path)  # refuses other formats under the user's name
-    need_readable(path)
+    gdal_dataset_name(path)  # refuses other formats under the user's name
+    require_readable(path)
     try:
         with readable_name(path) as name:
             listed = pyogrio.list_layers(name)
             names = [str(name) for name, geometry in listed if geometry is not None]
-            layer = _one_of(path, names)
+            layer = _only_layer(path, names)
             about = pyogrio.read_info(
                 name, layer, force_feature_count=True, force_total_bounds=True
             )
             refuse_other_driver(path, about)
-            prove_last(name, layer, about["features"])
+            check_last_feature(name, layer, about["features"])
     except UNREADABLE as error:
         raise InputError(
             f"{path}: damaged, or not a vector file GDAL can read ({one_line(error)}); export it "
@@ -100,7 +100,7 @@ def find_layer(path: Path) -> Layer:
     )
 
 
-def _one_of(path: Path, names: list[str]) -> str:
+def _only_layer(path: Path, names: list[str]) -> str:
     if LAYER in names or len(names) == 1:
         return LAYER if LAYER in names else names[0]
     if not names:
@@ -134,18 +134,18 @@ def read_outlines(layer: Layer, grid: Grid, where: str | None = None) -> Geometr
     are cut at 180 degrees are joined again. Raises InputError for geometries that are not polygons or
     are invalid.
     """
-    fids, drawn = _drawn(layer, grid, where)
+    fids, drawn = _read_drawn_polygons(layer, grid, where)
     fine = min(grid.pixel_size) * TOLERANCE_PX
     moved = reproject_areas(drawn, layer.crs, grid.crs, fine)
-    moved = to_ground(brought(moved, full_turn(grid.crs), grid.span), ~grid.transform)
+    moved = to_ground(moved_into_span(moved, full_turn(grid.crs), grid.span), ~grid.transform)
     whole = shapely.box(0, 0, grid.shape[1], grid.shape[0])
     bounds = shapely.bounds(moved).reshape(-1, 4)
     kept = np.isfinite(bounds).all(axis=1)
     kept[kept] = shapely.intersects(whole, shapely.box(*bounds[kept].T))
-    return _joined(fids[kept], moved[kept])
+    return _join_parts(fids[kept], moved[kept])
 
 
-def _joined(fids: NDArray[np.int64], outlines: Geometries) -> Geometries:
+def _join_parts(fids: NDArray[np.int64], outlines: Geometries) -> Geometries:
     """One outline for each feature, in one piece where several turns brought parts of it."""
     _, first, owners, counts = np.unique(
         fids, return_index=True, return_inverse=True, return_counts=True
@@ -153,14 +153,16 @@ def _joined(fids: NDArray[np.int64], outlines: Geometries) -> Geometries:
     whole = outlines[first]
     for number in np.flatnonzero(counts > 1):
         parts = shapely.make_valid(outlines[owners == number])
-        whole[number] = areal(shapely.union_all(parts, grid_size=JOINT_PX))
+        whole[number] = polygonal_part(shapely.union_all(parts, grid_size=JOINT_PX))
     return np.asarray(whole, dtype=np.object_)
 
 
 Box = tuple[float, float, float, float]
 
 
-def _drawn(layer: Layer, grid: Grid, where: str | None) -> tuple[NDArray[np.int64], Geometries]:
+def _read_drawn_polygons(
+    layer: Layer, grid: Grid, where: str | None
+) -> tuple[NDArray[np.int64], Geometries]:
     """The numbers and polygons of features near a grid, each as often as turns bring it there."""
     box, turn = _search_box(grid, layer.crs), full_turn(layer.crs)
     if box is None:
@@ -172,7 +174,7 @@ def _drawn(layer: Layer, grid: Grid, where: str | None) -> tuple[NDArray[np.int6
         shift = turns * (turn or 0.0)
         there = (box[0] - shift, box[1], box[2] - shift, box[3])
         fids, shapes = _within(*_checked(layer, there, where), there)
-        found.append((fids, moved_along(shapes, shift)))
+        found.append((fids, translated_x(shapes, shift)))
     if not found:
         return np.empty(0, np.int64), np.empty(0, np.object_)
     fids, shapes = map(np.concatenate, zip(*found, strict=True))
@@ -239,7 +241,7 @@ def _within(
     shapely.prepare(frame)
     across = ~shapely.contains_properly(frame, shapes)
     shapes = shapes.copy()
-    shapes[across] = [areal(cut) for cut in shapely.intersection(shapes[across], frame)]
+    shapes[across] = [polygonal_part(cut) for cut in shapely.intersection(shapes[across], frame)]
     return _filled(fids, shapes)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pyogrio
 
 from geochange.errors import InputError, one_line
+from geochange.vector.files.complete_files import require_readable
 from geochange.vector.files.formats import readable_name
 from geochange.vector.files.polygon_reader import UNREADABLE
-from geochange.vector.files.readable import need_readable
 from geochange.vector.files.writers import RUN_TABLE
 
 
@@ -19,7 +19,7 @@ def read_record(path: Path) -> dict[str, str]:
 
     Raises InputError for a file that cannot be read, because its record is then unknown.
     """
-    need_readable(path)
+    require_readable(path)
     try:
         with readable_name(path) as name:
             layers = {layer for layer, _ in pyogrio.list_layers(name)}

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from geochange.errors import InputError, one_line
-from geochange.files.database import uri_of
+from geochange.files.sqlite_files import uri_of
 
 MOST_STEPS = 10_000_000
 """Of SQLite's machine, for all rows of a view: a second. A row takes about fifteen."""
@@ -35,7 +35,7 @@ def refuse_endless_views(file: Path, path: Path) -> None:
         with closing(sqlite3.connect(uri_of(file.absolute(), "mode=ro"), uri=True)) as database:
             database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
             for view in _views(database):
-                _try(path, view, database)
+                _check_view(path, view, database)
     except (sqlite3.Error, UnicodeDecodeError):
         return
 
@@ -53,7 +53,7 @@ def _views(database: sqlite3.Connection) -> list[str]:
     return [name for name in views if name in layers or name.startswith(SYSTEM)]
 
 
-def _try(path: Path, view: str, database: sqlite3.Connection) -> None:
+def _check_view(path: Path, view: str, database: sqlite3.Connection) -> None:
     """Read all rows of a view. Raises InputError where that takes too long, or cannot be done."""
     # GeoPackage has none in the place of its own tables, so they may give up at once.
     turns = iter(range(0 if view.startswith(SYSTEM) else MOST_STEPS // STEPS_AT_ONCE))

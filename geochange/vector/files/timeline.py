@@ -17,10 +17,10 @@ import pandas as pd
 from pyproj import CRS
 
 from geochange.errors import InputError, OutputError
-from geochange.files.atomic import told_as_output, whole_by_driver
+from geochange.files.atomic import as_output_error, atomic_driver_path
 from geochange.qgis.project import plain_project
-from geochange.qgis.xml import parsed, written
-from geochange.vector.files.geopackage import add_project, furnish
+from geochange.qgis.xml import from_text, to_text
+from geochange.vector.files.geopackage import add_project, add_styles_and_project
 from geochange.vector.files.layers import write_geopackage
 from geochange.vector.files.ogr_name import ogr_name
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
@@ -66,15 +66,15 @@ def write_timeline(spans: Sequence[Span], path: Path, overwrite: bool = False) -
     if not spans:
         raise InputError(f"{path}: there are no changes to write; give at least one pair")
     check_timeline(path, overwrite)
-    rows = _gathered(spans)
+    rows = _concatenate(spans)
     with (
-        told_as_output(path, (*UNREADABLE, sqlite3.Error)),
-        whole_by_driver(path) as part,
+        as_output_error(path, (*UNREADABLE, sqlite3.Error)),
+        atomic_driver_path(path) as part,
         ogr_name(part) as name,
     ):
         write_geopackage([rows], name, LAYER)
-        furnish(name, LAYER, None)
-        _time(name, path.name, CRS.from_user_input(rows.crs))
+        add_styles_and_project(name, LAYER, None)
+        _add_temporal_style(name, path.name, CRS.from_user_input(rows.crs))
     return len(rows)
 
 
@@ -90,7 +90,7 @@ def check_timeline(path: Path, overwrite: bool = False) -> None:
     refuse_foreign(path, overwrite)
 
 
-def _time(path: Path, file: str, crs: CRS) -> None:
+def _add_temporal_style(path: Path, file: str, crs: CRS) -> None:
     """Add time settings to the styles, and a project, because QGIS 3.22 does not play a single layer.
 
     file: the final name of the GeoPackage.
@@ -99,24 +99,24 @@ def _time(path: Path, file: str, crs: CRS) -> None:
         found = "SELECT id, styleName, styleQML FROM layer_styles ORDER BY id"
         styles = {}
         for number, name, qml in database.execute(found).fetchall():
-            styles[name] = timed(qml)
+            styles[name] = with_temporal_settings(qml)
             change = "UPDATE layer_styles SET styleQML = ? WHERE id = ?"
             database.execute(change, (styles[name], number))
         add_project(database, plain_project(file, LAYER, crs, styles))
 
 
-def timed(qml: str) -> str:
+def with_temporal_settings(qml: str) -> str:
     """A style of changes with the settings for QGIS's temporal controller."""
-    root = parsed(qml)
+    root = from_text(qml)
     root.set("styleCategories", f"{root.get('styleCategories')}|Temporal")
     temporal = ET.SubElement(root, "temporal", dict(_TEMPORAL))
     fixed = ET.SubElement(temporal, "fixedRange")
     for name in ("start", "end"):
         ET.SubElement(fixed, name)
-    return written(root)
+    return to_text(root)
 
 
-def _gathered(spans: Sequence[Span]) -> gpd.GeoDataFrame:
+def _concatenate(spans: Sequence[Span]) -> gpd.GeoDataFrame:
     crs = spans[0].changes.crs
     tables = []
     for span in spans:

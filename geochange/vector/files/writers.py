@@ -19,22 +19,28 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from pyproj.exceptions import ProjError
 
 from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
-from geochange.files.atomic import part_of, told_as_output, whole_by_driver
-from geochange.files.database import LONGEST_PATH
-from geochange.files.names import shown
+from geochange.files.atomic import as_output_error, atomic_driver_path, temporary_name
+from geochange.files.file_names import shorten
 from geochange.files.output_paths import check_target, target_of
+from geochange.files.sqlite_files import LONGEST_PATH
 from geochange.grid.grid import LONLAT
-from geochange.grid.lonlat import cut_at_180, degrees_of
+from geochange.grid.lonlat import cut_at_180, to_wgs84
 from geochange.qgis.project import Scene
 from geochange.qgis.schema import STATUSES as STATUSES
-from geochange.vector.files.geopackage import furnish
-from geochange.vector.files.layers import Batches, add_table, gather, write_geopackage, write_whole
+from geochange.vector.files.geopackage import add_styles_and_project
+from geochange.vector.files.layers import (
+    Batches,
+    add_table,
+    concatenate_batches,
+    write_geopackage,
+    write_whole,
+)
 from geochange.vector.files.ogr_name import ogr_name
 
 LAYER: Final = "changes"
 RUN_TABLE: Final = "geochange_run"
 
-EDGES_DEG: Final = 1e-6
+EDGE_TOLERANCE_DEG: Final = 1e-6
 """Edges that bend in degrees are cut until they lie as near as this, some 10 cm, in GeoJSON."""
 
 COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
@@ -56,7 +62,7 @@ COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """The attributes of a change and their dtypes, in the order of the file."""
 
-_UNSAID: Final[Mapping[str, Any]] = MappingProxyType(
+_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
     {
         **dict.fromkeys(("before_class", "after_class", "change"), pd.NA),
         **dict.fromkeys(("confidence", "before_score", "after_score"), np.nan),
@@ -92,7 +98,7 @@ def table_of(attributes: Mapping[str, Any], geometry: Any, crs: Any) -> gpd.GeoD
     """
     rows = len(geometry)
     columns = {
-        name: pd.Series(attributes.get(name, [_UNSAID.get(name)] * rows), dtype=dtype)
+        name: pd.Series(attributes.get(name, [_DEFAULTS.get(name)] * rows), dtype=dtype)
         for name, dtype in COLUMNS.items()
     }
     return gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries(geometry, crs=crs))
@@ -143,8 +149,8 @@ def write_batches(
     formats = ", ".join(WRITERS)
     cure = f"check the free space; if {writer.name} cannot hold it, choose another of {formats}"
     with (
-        told_as_output(path, (DataSourceError, DataLayerError, FeatureError), cure),
-        whole_by_driver(path) as part,
+        as_output_error(path, (DataSourceError, DataLayerError, FeatureError), cure),
+        atomic_driver_path(path) as part,
         ogr_name(part) as name,
     ):
         writer.write(map(_conform, changes), name, provenance, scene)
@@ -170,11 +176,11 @@ def read_changes(path: Path) -> gpd.GeoDataFrame:
 
 def _check_length(path: Path) -> None:
     """Refuse a path that is too long for SQLite. Raises OutputError."""
-    grown = part_of(target_of(path)) / "changes.gpkg"
+    grown = temporary_name(target_of(path)) / "changes.gpkg"
     room = LONGEST_PATH - len(os.fsencode(grown))
     if room < 0:
         raise OutputError(
-            f"{shown(path)}: the path is {-room} bytes too long for a GeoPackage; write into a "
+            f"{shorten(path)}: the path is {-room} bytes too long for a GeoPackage; write into a "
             "folder with a shorter one, or a .fgb"
         )
 
@@ -212,7 +218,7 @@ def _write_gpkg(
     write_geopackage(changes, path, LAYER)
     run = pd.DataFrame({"key": list(provenance), "value": list(provenance.values())}, dtype="str")
     add_table(path, RUN_TABLE, run)
-    furnish(path, LAYER, None if scene is None else scene())
+    add_styles_and_project(path, LAYER, None if scene is None else scene())
 
 
 def _write_geojson(
@@ -232,7 +238,7 @@ def _write_geojson(
 
 def _in_degrees(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     try:
-        outlines = degrees_of(changes.geometry.to_numpy(), changes.crs, EDGES_DEG)
+        outlines = to_wgs84(changes.geometry.to_numpy(), changes.crs, EDGE_TOLERANCE_DEG)
     except ProjError as error:
         raise DataSourceError(f"{changes.crs.name} has no longitudes and latitudes") from error
     cut = gpd.GeoSeries([cut_at_180(each) for each in outlines], changes.index, LONLAT)
@@ -252,7 +258,7 @@ def _write_parquet(
     """GeoParquet 1.1, with provenance as JSON under the key `geochange_run` of the file."""
     from pyarrow import parquet  # optional; only this format needs it
 
-    gather(changes).to_parquet(path, index=False, schema_version="1.1.0")
+    concatenate_batches(changes).to_parquet(path, index=False, schema_version="1.1.0")
     table = parquet.read_table(path)
     geo = json.loads(table.schema.metadata[b"geo"])
     # geopandas lists the types of the rows, so none for an empty table. All rows are Polygons.

@@ -23,7 +23,7 @@ REACH_PX = 2.0
 STEP_PX = 1.0
 """Steps along a wall that are shorter are stairs of pixels; longer steps are corners."""
 
-LEAST_ALIGNED = 0.5
+MIN_ALIGNMENT = 0.5
 """The least alignment of edges: 1 where all run along two axes, 0 for a circle."""
 
 AREA_SHARE = 0.2
@@ -43,7 +43,7 @@ def orthogonalize(outlines: Geometries, metric: NDArray[np.float64]) -> tuple[Ge
     drawn = outlines.copy()
     changed = np.zeros(len(outlines), np.bool_)
     for i, outline in enumerate(outlines):
-        found = _squared(outline, metric)
+        found = _orthogonalize_one(outline, metric)
         if found is not None:
             drawn[i], changed[i] = found, True
     return drawn, changed
@@ -52,11 +52,13 @@ def orthogonalize(outlines: Geometries, metric: NDArray[np.float64]) -> tuple[Ge
 Marks = NDArray[np.bool_]
 
 
-def _squared(outline: shapely.Polygon, metric: NDArray[np.float64]) -> shapely.Polygon | None:
+def _orthogonalize_one(
+    outline: shapely.Polygon, metric: NDArray[np.float64]
+) -> shapely.Polygon | None:
     if shapely.get_num_coordinates(outline) > MOST_POINTS:
         return None
     ground = shapely.transform(outline, lambda xy: xy @ metric.T)
-    angle = _walls_run(ground)
+    angle = _wall_angle(ground)
     if angle is None:
         return None
     shell, *holes = (_ring(ring, angle) for ring in (ground.exterior, *ground.interiors))
@@ -87,7 +89,7 @@ def _edges(ring: shapely.LinearRing) -> tuple[Points, Points]:
     return points[:-1], np.diff(points, axis=0)
 
 
-def _walls_run(outline: shapely.Polygon) -> float | None:
+def _wall_angle(outline: shapely.Polygon) -> float | None:
     """The angle of the walls against the axes, in radians; None where edges run in all directions.
 
     Angles are multiplied by four, so that walls at right angles have one direction.
@@ -98,7 +100,7 @@ def _walls_run(outline: shapely.Polygon) -> float | None:
     # Weighted by squared length: one long wall is better evidence than many short ones.
     angle = float(np.angle((length**2 * turn).sum())) / 4
     aligned = float((length * (turn * np.exp(-4j * angle)).real).sum() / length.sum())
-    return angle if aligned >= LEAST_ALIGNED else None
+    return angle if aligned >= MIN_ALIGNMENT else None
 
 
 @dataclass

@@ -54,7 +54,7 @@ class OutlineStyle:
         """
         if not self.may_meet or len(outlines) == 0:
             return outlines
-        drawn = _thin(outlines, self.simplify_px - HALF_PX)
+        drawn = _simplify(outlines, self.simplify_px - HALF_PX)
         squared = np.zeros(len(outlines), np.bool_)
         if self.orthogonal:
             squares, squared = orthogonal.orthogonalize(outlines, np.array(self.metric))
@@ -64,7 +64,7 @@ class OutlineStyle:
         return np.asarray(np.where(plain, outlines, drawn), dtype=np.object_)
 
 
-def _thin(outlines: Geometries, spare_px: float) -> Geometries:
+def _simplify(outlines: Geometries, spare_px: float) -> Geometries:
     """Simplify (Douglas & Peucker, 1973); an outline that becomes invalid is kept as it was."""
     if spare_px <= 0:
         return outlines

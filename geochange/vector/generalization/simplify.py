@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from geochange.vector.generalization.outline_style import OutlineStyle
 from geochange.vector.generalization.smooth import smooth
 from geochange.vector.tracing.polygons import Geometries
-from geochange.vector.tracing.spill import RegionFile
+from geochange.vector.tracing.region_file import RegionFile
 
 Rows = NDArray[np.intp]
 
@@ -25,38 +25,38 @@ Rows = NDArray[np.intp]
 class Outlines:
     """The outlines of regions as they are written.
 
-    pen: their style; half a pixel of its tolerance is used for smooth lines. whole: regions that
+    style: their style; half a pixel of its tolerance is used for smooth lines. whole: regions that
     keep their smooth lines, since they would overlap another.
     """
 
-    shelf: RegionFile
-    pen: OutlineStyle
+    region_file: RegionFile
+    style: OutlineStyle
     whole: NDArray[np.bool_]
 
     def of(self, chosen: Rows) -> Geometries:
         """The outlines of the chosen regions, in pixel coordinates."""
-        regions = self.shelf.read(chosen)
-        outlines = smooth(regions.polygons(), self.pen.simplify_px, self.shelf.touching)
-        return self.pen.draw(outlines, self.whole[chosen])
+        regions = self.region_file.read(chosen)
+        outlines = smooth(regions.polygons(), self.style.simplify_px, self.region_file.touching)
+        return self.style.draw(outlines, self.whole[chosen])
 
 
-def draw(shelf: RegionFile, pen: OutlineStyle) -> Outlines:
+def draw_outlines(region_file: RegionFile, style: OutlineStyle) -> Outlines:
     """Outlines in a style, valid and without overlaps.
 
     Memory holds 17 bytes for each region and a few batches of them, and nothing for a style that
     cannot make outlines overlap.
     """
-    outlines = Outlines(shelf, pen, np.zeros(len(shelf), np.bool_))
-    if not pen.may_meet:
+    outlines = Outlines(region_file, style, np.zeros(len(region_file), np.bool_))
+    if not style.may_meet:
         return outlines
-    boxes = shelf.boxes()
-    margin = math.ceil(pen.margin_px)
+    boxes = region_file.boxes()
+    margin = math.ceil(style.margin_px)
     boxes += np.array([-margin, -margin, margin, margin], np.int32)
     doubtful: Rows | None = None
     while doubtful is None or len(doubtful):
-        clashing = np.zeros(len(shelf), np.bool_)
-        for mine in shelf.batches(doubtful):
-            for others in shelf.batches(_near(boxes, mine)):
+        clashing = np.zeros(len(region_file), np.bool_)
+        for mine in region_file.batches(doubtful):
+            for others in region_file.batches(_near(boxes, mine)):
                 _mark_clashes(outlines, mine, others, clashing)
         # Only regions that keep their lines now can overlap others anew.
         doubtful = np.flatnonzero(clashing & ~outlines.whole)

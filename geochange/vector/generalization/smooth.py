@@ -38,14 +38,14 @@ def smooth(polygons: Geometries, tolerance_px: float, touching: Places) -> Geome
     reach_px = _longest_reach(min(tolerance_px, HALF_PX))
     kind, points, (ring_offsets, polygon_offsets) = shapely.to_ragged_array(list(polygons))
     corners = _Corners(points, _Rings(np.asarray(ring_offsets)))
-    cut_points, counts = corners.cut(_among(touching, points), reach_px)
+    cut_points, counts = corners.cut(_is_in(touching, points), reach_px)
     offsets = np.concatenate([[0], np.cumsum(np.add.reduceat(counts, ring_offsets[:-1]))])
-    bends, offsets = _bends(cut_points, offsets)
+    bends, offsets = _corner_points(cut_points, offsets)
     smoothed = shapely.from_ragged_array(kind, bends, (offsets, polygon_offsets))
     return np.asarray(shapely.normalize(smoothed), dtype=np.object_)
 
 
-def _among(touching: Places, points: Coordinates) -> NDArray[np.bool_]:
+def _is_in(touching: Places, points: Coordinates) -> NDArray[np.bool_]:
     col, row = points.astype(np.int64).T
     place = place_of(row, col)
     found = np.searchsorted(touching, place)
@@ -77,7 +77,7 @@ class _Rings:
         return closed, np.concatenate([[0], stops + np.arange(1, len(stops) + 1)])
 
 
-def _bends(
+def _corner_points(
     points: Coordinates, offsets: NDArray[np.int64]
 ) -> tuple[Coordinates, NDArray[np.int64]]:
     """Rings without repeated or collinear points, and their offsets."""

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from geochange.grid.grid import Grid, to_ground
-from geochange.grid.probability import FULL, NODATA
+from geochange.grid.probability import MAX_BYTE, NODATA
 from geochange.grid.tiling import Window
 from geochange.vector.generalization.outline_style import OutlineStyle
-from geochange.vector.generalization.simplify import draw
-from geochange.vector.geodesic import geodesic
-from geochange.vector.tracing.join import RegionJoiner
-from geochange.vector.tracing.regions import trace
-from geochange.vector.tracing.spill import RegionSpill
+from geochange.vector.generalization.simplify import draw_outlines
+from geochange.vector.geodesic import geodesic_measures
+from geochange.vector.tracing.join_across_blocks import RegionJoiner
+from geochange.vector.tracing.region_file import RegionFileWriter
+from geochange.vector.tracing.regions import trace_regions
 
 MOST_CELLS = 2048
 """The most cells along a side: in larger rasters a cell has several pixels, so that memory and the
@@ -75,15 +75,19 @@ class Coverage:
     def polygons(self) -> gpd.GeoDataFrame:
         """The covered ground: id, area_m2 on the ellipsoid, Polygons in the grid's CRS."""
         seen = self.mask()
-        joiner, spill = RegionJoiner(seen.shape), RegionSpill(BytesIO())
+        joiner, spill = RegionJoiner(seen.shape), RegionFileWriter(BytesIO())
         whole = Window(0, 0, *seen.shape)
-        spill.put(joiner.add(trace(seen.astype(np.uint8) * np.uint8(FULL), whole, 1, whole.width)))
+        spill.put(
+            joiner.add(
+                trace_regions(seen.astype(np.uint8) * np.uint8(MAX_BYTE), whole, 1, whole.width)
+            )
+        )
         shelf = spill.finish(joiner.finish())
-        drawn = draw(shelf, OutlineStyle(SMOOTH_CELLS)).of(np.arange(len(shelf)))
+        drawn = draw_outlines(shelf, OutlineStyle(SMOOTH_CELLS)).of(np.arange(len(shelf)))
         height, width = self.grid.shape
         # The raster's edge cuts off the last cells.
         placed = shapely.transform(drawn, lambda xy: np.minimum(xy * self.cell_px, (width, height)))
-        area_m2, _ = geodesic(placed, self.grid)
+        area_m2, _ = geodesic_measures(placed, self.grid)
         return gpd.GeoDataFrame(
             {"id": np.arange(1, len(placed) + 1, dtype=np.int64), "area_m2": area_m2},
             geometry=gpd.GeoSeries(to_ground(placed, self.grid.transform), crs=self.grid.crs),

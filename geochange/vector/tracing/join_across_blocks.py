@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.grid.tiling import Index
-from geochange.vector.tracing.polygons import CORNER, Places, Table, add_up
-from geochange.vector.tracing.regions import UNSEEN, BlockRegions, Regions
+from geochange.vector.tracing.polygons import CORNER, Places, Table, sum_corners
+from geochange.vector.tracing.regions import NO_DATA_LABEL, BlockRegions, Regions
 
 Border = NDArray[np.int64]
 """The part of each pixel along a border, counted over all blocks from 1; else 0 or UNSEEN."""
 
 
 @dataclass
-class _Group:
+class _RegionGroup:
     """Parts of one region, one or more in each block.
 
     open_sides: the number of borders, counted for each part, whose other block is still missing.
@@ -41,7 +41,7 @@ class RegionJoiner:
     _count: int = 0
     _borders: dict[tuple[str, Index], Border] = field(default_factory=dict)
     _parts: dict[int, tuple[Regions, int]] = field(default_factory=dict)
-    _groups: dict[int, _Group] = field(default_factory=dict)
+    _groups: dict[int, _RegionGroup] = field(default_factory=dict)
     _touching: list[Places] = field(default_factory=list)
     _rims: list[Table] = field(default_factory=list)
 
@@ -58,7 +58,7 @@ class RegionJoiner:
         crossing = self._open(regions, [border for border, _ in inner])
         self._count += len(regions)
         whole = [regions.take(np.flatnonzero(~crossing))]
-        closed: dict[int, _Group] = {}
+        closed: dict[int, _RegionGroup] = {}
         for border, place in inner:
             closed |= self._meet(border, place)
         whole += self._close(closed.values())
@@ -69,7 +69,7 @@ class RegionJoiner:
         if self._groups or self._borders:
             raise ValueError("blocks are missing")
         rims = np.concatenate([np.empty(0, CORNER), *self._rims])
-        _, summed = add_up(np.zeros(len(rims), np.int64), rims)
+        _, summed = sum_corners(np.zeros(len(rims), np.int64), rims)
         across = summed["place"][np.abs(summed["weight"]) == 2]
         return np.unique(np.concatenate([across, *self._touching]))
 
@@ -99,17 +99,17 @@ class RegionJoiner:
         """Keep the parts that may continue across a border; returns which of the block's they are."""
         sides = np.zeros(len(regions), np.int64)
         for border in borders:
-            sides[_parts_on(border) - self._count - 1] += 1
+            sides[_parts_on_border(border) - self._count - 1] += 1
         kept = np.flatnonzero(sides)
         # A copy: otherwise the parts that stay would keep all parts of the block alive.
         crossing = regions.take(kept)
         for i, row in enumerate(kept.tolist()):
             number = self._count + 1 + row
             self._parts[number] = crossing, i
-            self._groups[number] = _Group([number], int(sides[row]))
+            self._groups[number] = _RegionGroup([number], int(sides[row]))
         return np.asarray(sides > 0)
 
-    def _meet(self, border: Border, place: tuple[str, Index]) -> dict[int, _Group]:
+    def _meet(self, border: Border, place: tuple[str, Index]) -> dict[int, _RegionGroup]:
         """Compare a border with its other side, if that is there; returns the groups it completes."""
         facing = self._borders.pop(place, None)
         if facing is None:
@@ -120,15 +120,15 @@ class RegionJoiner:
             self._unite(self._groups[one], self._groups[other])
         touched = []
         for side, beyond in ((border, facing), (facing, border)):
-            for number in _parts_on(side[beyond[: len(side)] == UNSEEN]).tolist():
+            for number in _parts_on_border(side[beyond[: len(side)] == NO_DATA_LABEL]).tolist():
                 self._groups[number].at_edge = True
-            touched += _parts_on(side).tolist()
+            touched += _parts_on_border(side).tolist()
         for number in touched:
             self._groups[number].open_sides -= 1
         groups = (self._groups[number] for number in touched)
         return {group.parts[0]: group for group in groups if group.open_sides == 0}
 
-    def _unite(self, one: _Group, other: _Group) -> None:
+    def _unite(self, one: _RegionGroup, other: _RegionGroup) -> None:
         if one is other:
             return
         large, small = (one, other) if len(one.parts) >= len(other.parts) else (other, one)
@@ -137,7 +137,7 @@ class RegionJoiner:
         large.at_edge |= small.at_edge
         self._groups.update(dict.fromkeys(small.parts, large))
 
-    def _close(self, groups: Iterable[_Group]) -> list[Regions]:
+    def _close(self, groups: Iterable[_RegionGroup]) -> list[Regions]:
         parts: list[Regions] = []
         owner: list[int] = []
         for i, group in enumerate(groups):
@@ -151,7 +151,7 @@ class RegionJoiner:
         return [_merge(_concatenate(parts), np.array(owner))] if parts else []
 
 
-def _parts_on(border: Border) -> Border:
+def _parts_on_border(border: Border) -> Border:
     return np.unique(border[border > 0])
 
 
@@ -177,6 +177,6 @@ def _merge(parts: Regions, owner: NDArray[np.int64]) -> Regions:
         ("land", np.add),
     ):
         rows[name] = joined.reduceat(parts.rows[name], starts)
-    owner, corners = add_up(np.repeat(owner, parts.rows["corners"]), parts.corners)
+    owner, corners = sum_corners(np.repeat(owner, parts.rows["corners"]), parts.corners)
     rows["corners"] = np.bincount(owner, minlength=len(rows))
     return Regions(rows, corners)

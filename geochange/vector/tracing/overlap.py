@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.grid.tiling import Axis, TilePlan
-from geochange.vector.tracing.polygons import expand, row_col
+from geochange.vector.tracing.polygons import expand_ranges, row_col
 from geochange.vector.tracing.regions import Ints, Regions
 
-AT_ONCE = 1 << 20
+MAX_PAIRS = 1 << 20
 """The most pairs of a corner and a tile that are processed at once."""
 
 
@@ -76,7 +76,7 @@ class _Corners:
     count: Ints
 
 
-def overlaps(regions: Regions, plan: TilePlan) -> Iterator[Overlap]:
+def count_overlaps(regions: Regions, plan: TilePlan) -> Iterator[Overlap]:
     """All pairs of a region and a tile that share pixels, in batches of regions.
 
     A pixel in several tiles counts for each of them.
@@ -94,29 +94,33 @@ def overlaps(regions: Regions, plan: TilePlan) -> Iterator[Overlap]:
     )
     effort = count * rows.tiles * cols.tiles
     for few in _runs(effort):
-        large = len(few) == 1 and effort[few[0]] > AT_ONCE
-        found = _large(corners, few[0], rows, cols) if large else _small(corners, few, rows, cols)
+        large = len(few) == 1 and effort[few[0]] > MAX_PAIRS
+        found = (
+            _count_large(corners, few[0], rows, cols)
+            if large
+            else _count_small(corners, few, rows, cols)
+        )
         yield found.take(np.flatnonzero(found.pixels))
 
 
 def _runs(effort: Ints) -> Iterator[Ints]:
-    """Consecutive regions, with at most AT_ONCE pairs in total, or one region alone."""
+    """Consecutive regions, with at most MAX_PAIRS pairs in total, or one region alone."""
     first = 0
     while first < len(effort):
-        reach = np.cumsum(effort[first : first + AT_ONCE])
-        stop = first + max(1, int(np.searchsorted(reach, AT_ONCE, side="right")))
+        reach = np.cumsum(effort[first : first + MAX_PAIRS])
+        stop = first + max(1, int(np.searchsorted(reach, MAX_PAIRS, side="right")))
         yield np.arange(first, stop)
         first = stop
 
 
-def _small(corners: _Corners, few: Ints, rows: _Spans, cols: _Spans) -> Overlap:
+def _count_small(corners: _Corners, few: Ints, rows: _Spans, cols: _Spans) -> Overlap:
     """Every corner of each region against every tile that the region may touch."""
     tiles = rows.tiles[few] * cols.tiles[few]
     region = np.repeat(few, tiles)
-    down, right = np.divmod(expand(np.zeros_like(tiles), tiles), cols.tiles[region])
+    down, right = np.divmod(expand_ranges(np.zeros_like(tiles), tiles), cols.tiles[region])
     tile_row, tile_col = rows.first[region] + down, cols.first[region] + right
     count = corners.count[region]
-    corner = expand(corners.start[region], count)
+    corner = expand_ranges(corners.start[region], count)
     pair = np.repeat(np.arange(len(region)), count)
     high = rows.beyond(tile_row[pair], corners.row[corner])
     wide = cols.beyond(tile_col[pair], corners.col[corner])
@@ -124,7 +128,7 @@ def _small(corners: _Corners, few: Ints, rows: _Spans, cols: _Spans) -> Overlap:
     return Overlap(region, tile_row, tile_col, pixels)
 
 
-def _large(corners: _Corners, region: np.int64, rows: _Spans, cols: _Spans) -> Overlap:
+def _count_large(corners: _Corners, region: np.int64, rows: _Spans, cols: _Spans) -> Overlap:
     """One region, in batches of corners; memory holds 16 bytes for each tile it may touch.
 
     Corners are sorted by rows. They add the same to all tiles that start below them, which is
@@ -134,7 +138,7 @@ def _large(corners: _Corners, region: np.int64, rows: _Spans, cols: _Spans) -> O
     tile_col = np.arange(cols.first[region], cols.stop[region])
     pixels, alike = np.zeros((2, len(tile_row), len(tile_col)), np.int64)
     start, count = int(corners.start[region]), int(corners.count[region])
-    step = max(1, AT_ONCE // len(tile_col))
+    step = max(1, MAX_PAIRS // len(tile_col))
     for low in range(start, start + count, step):
         some = slice(low, min(low + step, start + count))
         row, col, weight = corners.row[some], corners.col[some, None], corners.weight[some, None]

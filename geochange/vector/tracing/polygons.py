@@ -36,7 +36,7 @@ def row_col(place: Places) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return place >> _COL_BITS, place & ((1 << _COL_BITS) - 1)
 
 
-def add_up(owner: NDArray[np.int64], corners: Table) -> tuple[NDArray[np.int64], Table]:
+def sum_corners(owner: NDArray[np.int64], corners: Table) -> tuple[NDArray[np.int64], Table]:
     """The corners of unions, sorted, with their owners; `owner` names the union of each corner."""
     order = np.lexsort((corners["place"], owner))
     owner, corners = owner[order], corners[order]
@@ -52,7 +52,7 @@ def add_up(owner: NDArray[np.int64], corners: Table) -> tuple[NDArray[np.int64],
     return owner[left], summed
 
 
-def expand(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+def expand_ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """The integers of many spans, one span after the other."""
     before = np.cumsum(lengths) - lengths
     steps = np.arange(int(lengths.sum()), dtype=np.int64)
@@ -71,7 +71,7 @@ def polygons_of(corners: Table, counts: NDArray[np.int64]) -> Geometries:
     region = np.repeat(np.repeat(np.arange(len(counts)), counts), times)
     row, col = (np.repeat(each, times) for each in row_col(corners["place"]))
     ends, order = _edges(region, (row, col), corners["weight"], times)
-    steps, stops = _walk(order)
+    steps, stops = _trace_rings(order)
     ring = ends[steps].ravel()
     firsts = ring[2 * np.concatenate([[0], stops[:-1]])]
     closed = np.insert(ring, 2 * stops, firsts)
@@ -112,7 +112,7 @@ def _edges(
     return ends, along_column[ends[:, 1]] // 2
 
 
-def _walk(order: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _trace_rings(order: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The cycles of a permutation, sorted by their smallest members, and their ends."""
     following, seen = order.tolist(), bytearray(len(order))
     steps: list[int] = []

@@ -1,4 +1,4 @@
-"""Spill: the outlines of regions on disk, their statistics in memory; read back in batches."""
+"""Region file: the outlines of regions on disk, their statistics in memory; read back in batches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BATCH_CORNERS = 250_000
 
 
 @contextmanager
-def _disk() -> Iterator[None]:
+def _as_disk_error() -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -28,7 +28,7 @@ def _disk() -> Iterator[None]:
 
 
 @dataclass
-class RegionSpill:
+class RegionFileWriter:
     """Writes regions to a file as they become whole, 9 bytes a corner, and keeps 78 bytes of each.
 
     The file is needed only as long as the process lives.
@@ -40,7 +40,7 @@ class RegionSpill:
 
     def put(self, regions: Regions) -> None:
         """Append regions. Raises OutputError where the disk is full."""
-        with _disk():
+        with _as_disk_error():
             self.file.write(regions.corners.tobytes())
         self._rows += regions.rows.tobytes()
         if len(regions):
@@ -51,7 +51,7 @@ class RegionSpill:
 
         Raises OutputError where the disk is full.
         """
-        with _disk():
+        with _as_disk_error():
             self.file.flush()
         rows = np.frombuffer(self._rows, self._type)
         starts = np.cumsum(rows["corners"], dtype=np.int64) - rows["corners"]

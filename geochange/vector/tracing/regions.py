@@ -11,13 +11,13 @@ from scipy.sparse.csgraph import connected_components
 
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import Window
-from geochange.land import CLASSES
+from geochange.land_cover import CLASSES
 from geochange.vector.tracing.polygons import (
     CORNER,
     Geometries,
     Places,
     Table,
-    expand,
+    expand_ranges,
     place_of,
     polygons_of,
 )
@@ -25,7 +25,7 @@ from geochange.vector.tracing.polygons import (
 Ints = NDArray[np.int64]
 Borders = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
 
-UNSEEN = -1
+NO_DATA_LABEL = -1
 """On a border: a pixel without data. 0 is no change, k the k-th region of the block."""
 
 
@@ -72,7 +72,9 @@ class Regions:
         """Some of the regions, in the order of `chosen`."""
         counts = self.rows["corners"].astype(np.int64)
         starts = np.cumsum(counts) - counts
-        return Regions(self.rows[chosen], self.corners[expand(starts[chosen], counts[chosen])])
+        return Regions(
+            self.rows[chosen], self.corners[expand_ranges(starts[chosen], counts[chosen])]
+        )
 
     def polygons(self) -> Geometries:
         """Their outlines in pixel coordinates, with holes."""
@@ -100,9 +102,11 @@ class BlockRegions:
     rim: Table
 
 
-def unseen(window: Window) -> BlockRegions:
+def empty_block(window: Window) -> BlockRegions:
     """A block without data, of which nothing was read."""
-    along, down = (np.full(length, UNSEEN, np.int32) for length in (window.width, window.height))
+    along, down = (
+        np.full(length, NO_DATA_LABEL, np.int32) for length in (window.width, window.height)
+    )
     nowhere, no_corners = np.empty(0, np.int64), np.empty(0, CORNER)
     return BlockRegions(window, no_regions(), (along, along, down, down), nowhere, no_corners)
 
@@ -129,13 +133,13 @@ class _Runs:
         first_below = np.searchsorted(self.stop, self.start + self.stride, side="right")
         below = np.searchsorted(self.start, self.stop + self.stride, side="left") - first_below
         pointers = np.concatenate([[0], np.cumsum(below)])
-        links = expand(first_below, below)
+        links = expand_ranges(first_below, below)
         graph = csr_array((np.ones(len(links), np.int8), links, pointers), shape=(len(below),) * 2)
         count, label = connected_components(graph, directed=False)
         return label, int(count)
 
 
-def trace(
+def trace_regions(
     probability: NDArray[np.uint8],
     window: Window,
     level: int,
@@ -159,7 +163,7 @@ def trace(
     rows["corners"] = np.bincount(owner, minlength=count)
     if land is not None:
         rows["land"] = _count_land(land, runs, label, (count, 2, classes))
-    touching, rim = _lump(place, weight, runs.stride, window)
+    touching, rim = _sum_corners_by_place(place, weight, runs.stride, window)
     borders = _borders(probability, runs, label)
     return BlockRegions(window, Regions(rows, corners), borders, touching, rim)
 
@@ -200,7 +204,7 @@ def _place_on_raster(place: Ints, stride: int, window: Window) -> Places:
     return place_of(row + window.row, col + window.col)
 
 
-def _lump(
+def _sum_corners_by_place(
     place: Ints, weight: NDArray[np.int8], stride: int, window: Window
 ) -> tuple[Places, Table]:
     """(touching, rim) of BlockRegions, from the corners of all regions."""
@@ -239,13 +243,13 @@ def _measure(
     rows["first"] = (row + window.row) * width_px + col + window.col
     rows["pixels"] = np.add.reduceat(length[order], starts)
     # Pixels alone, without the extra number after each row.
-    pixel = expand(runs.start - runs.start // runs.stride, length)
+    pixel = expand_ranges(runs.start - runs.start // runs.stride, length)
     value = np.ascontiguousarray(probability).ravel()[pixel]
     firsts = np.cumsum(length) - length
     rows["total"] = np.add.reduceat(np.add.reduceat(value, firsts, dtype=np.int64)[order], starts)
     rows["peak"] = np.maximum.reduceat(np.maximum.reduceat(value, firsts)[order], starts)
     if (probability == NODATA).any():
-        beside = np.logical_or.reduceat(_beside_unseen(probability, pixel), firsts)
+        beside = np.logical_or.reduceat(_touches_nodata(probability, pixel), firsts)
         rows["at_edge"] = np.logical_or.reduceat(beside[order], starts)
     return rows
 
@@ -255,7 +259,7 @@ def _count_land(
 ) -> NDArray[np.int64]:
     """(region, date, class): how many pixels are of it; those without data are of none."""
     count, _, classes = shape
-    pixel = expand(runs.start - runs.start // runs.stride, runs.length)
+    pixel = expand_ranges(runs.start - runs.start // runs.stride, runs.length)
     region = np.repeat(label.astype(np.int64), runs.length)
     counts = np.zeros(shape, np.int64)
     for date, numbers in enumerate(land):
@@ -267,7 +271,7 @@ def _count_land(
     return counts
 
 
-def _beside_unseen(probability: NDArray[np.uint8], pixel: Ints) -> NDArray[np.bool_]:
+def _touches_nodata(probability: NDArray[np.uint8], pixel: Ints) -> NDArray[np.bool_]:
     """Whether each pixel shares an edge with one without data."""
     framed = np.pad(probability == NODATA, 1)
     row, col = np.divmod(pixel, probability.shape[1])
@@ -281,11 +285,11 @@ def _beside_unseen(probability: NDArray[np.uint8], pixel: Ints) -> NDArray[np.bo
 def _borders(probability: NDArray[np.uint8], runs: _Runs, label: NDArray[np.int32]) -> Borders:
     sides = (probability[0], probability[-1], probability[:, 0], probability[:, -1])
     top, bottom, left, right = (
-        np.where(side == NODATA, np.int32(UNSEEN), np.int32(0)) for side in sides
+        np.where(side == NODATA, np.int32(NO_DATA_LABEL), np.int32(0)) for side in sides
     )
     row, col = np.divmod(runs.start, runs.stride)
     for border, chosen in ((top, row == 0), (bottom, row == len(left) - 1)):
-        border[expand(col[chosen], runs.length[chosen])] = np.repeat(
+        border[expand_ranges(col[chosen], runs.length[chosen])] = np.repeat(
             label[chosen] + 1, runs.length[chosen]
         )
     left[row[col == 0]] = label[col == 0] + 1

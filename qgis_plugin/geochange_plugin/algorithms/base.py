@@ -13,8 +13,8 @@ from qgis.PyQt.QtGui import QIcon
 from .. import runtime
 from ..command.child import run
 from ..command.errors import CanceledError, PluginError, SetupError
-from ..command.options import Option, chosen
-from ..command.progress import Follower
+from ..command.options import Option, form_options
+from ..command.progress import OutputReader
 from .parameters import parameter_of
 
 SILENT = ("out", "quiet", "log_json", "dry_run", "json_file", "file")
@@ -90,10 +90,10 @@ class CommandAlgorithm(QgsProcessingAlgorithm):  # type: ignore[misc]
 
     def options(self) -> list[Option]:
         """The options that the form shows by themselves."""
-        manual = runtime.manual()
+        manual = runtime.cached_help()
         if manual is None:
             return []
-        return chosen(manual.options(*self.COMMAND), (*SILENT, *self.BY_HAND))
+        return form_options(manual.options(*self.COMMAND), (*SILENT, *self.BY_HAND))
 
     def add_options(self) -> None:
         """Add the parameters of `options`, those of BASIC first, in its order."""
@@ -125,8 +125,8 @@ class CommandAlgorithm(QgsProcessingAlgorithm):  # type: ignore[misc]
         """Run a command and tell of it; gives what it says at its end. Raises PluginError."""
         feedback.pushCommandInfo(" ".join(words))
         feedback.setProgressText("Starting geochange")
-        follower = Follower(Feedback(feedback))
-        code = run(words, runtime.variables(), follower.heed, feedback.isCanceled)
+        follower = OutputReader(Feedback(feedback))
+        code = run(words, runtime.variables(), follower.on_line, feedback.isCanceled)
         return follower.ended(code)
 
 

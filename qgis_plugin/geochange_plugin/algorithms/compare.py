@@ -18,7 +18,7 @@ from ..command.options import Option
 from ..command.results import FIGURES, comparison_lines
 from .base import CommandAlgorithm
 from .inputs import POLYGONS, area_words, polygons_file, raster_name
-from .parameters import folded, is_given, values_of
+from .parameters import as_advanced, is_given, values_of
 
 
 class Compare(CommandAlgorithm):
@@ -52,7 +52,7 @@ class Compare(CommandAlgorithm):
         grid = QgsProcessingParameterRasterLayer(
             "GRID", "Compare on the grid of this raster", optional=True
         )
-        self.addParameter(folded(grid))
+        self.addParameter(as_advanced(grid))
         self.addParameter(
             QgsProcessingParameterFileDestination(
                 "OUTPUT", "All figures", "JSON files (*.json)", optional=True, createByDefault=False

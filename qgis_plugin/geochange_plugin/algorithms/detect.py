@@ -25,7 +25,7 @@ from .inputs import (
     band_words,
     pair_names,
 )
-from .parameters import folded, is_given, values_of
+from .parameters import as_advanced, is_given, values_of
 from .style import style_on_load
 
 
@@ -61,9 +61,9 @@ class Detect(CommandAlgorithm):
             "A file of weights, or package.module:Class of a model of your own that is installed "
             "where geochange is. It goes before the model above."
         )
-        self.addParameter(folded(weights))
+        self.addParameter(as_advanced(weights))
         self.addParameter(
-            folded(
+            as_advanced(
                 QgsProcessingParameterBoolean(
                     "LOAD_PROBABILITY", "Load the probability of change", defaultValue=False
                 )

@@ -130,7 +130,7 @@ def polygons_file(algorithm: Any, parameters: Mapping[str, Any], name: str, cont
     if plain and os.path.isfile(path) and path.lower().endswith(VECTORS):
         return path
     features = layer.getFeatures(QgsFeatureRequest())
-    return _written(features, layer.fields(), layer.crs(), context, _temporary("polygons"))
+    return _write_features(features, layer.fields(), layer.crs(), context, _temporary("polygons"))
 
 
 def area_file(
@@ -161,7 +161,7 @@ def area_file(
         digest.update(bytes(shape.asWkb()))
     name = f"area-{digest.hexdigest()[:16]}"
     file = str(kept_in / f"{name}.gpkg") if kept_in else _temporary(name)
-    return _written(map(_feature, shapes), QgsFields(), crs, context, file)
+    return _write_features(map(_feature, shapes), QgsFields(), crs, context, file)
 
 
 def _first_raster(algorithm: Any, parameters: Mapping[str, Any], context: Any) -> Any:
@@ -180,7 +180,7 @@ def _temporary(name: str) -> str:
     return str(QgsProcessingUtils.generateTempFilename(f"{name}.gpkg"))
 
 
-def _written(features: Any, fields: Any, crs: Any, context: Any, file: str) -> str:
+def _write_features(features: Any, fields: Any, crs: Any, context: Any, file: str) -> str:
     """Write features to a GeoPackage; gives its name. Raises PluginError."""
     if not crs.isValid():  # the file would be read as longitude and latitude
         raise PluginError("the polygons have no CRS; give one to their layer (Layer > Set CRS)")

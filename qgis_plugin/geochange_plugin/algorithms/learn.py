@@ -27,7 +27,7 @@ from .inputs import (
     polygons_file,
     raster_name,
 )
-from .parameters import folded, is_given, values_of
+from .parameters import as_advanced, is_given, values_of
 
 SHIPPED = "changeclip-small"
 """The model that geochange brings along."""
@@ -59,8 +59,8 @@ class Learn(CommandAlgorithm):
         self.add_options()
         start = f"Weights to start from (else {SHIPPED})"
         self.addParameter(QgsProcessingParameterFile("WEIGHTS", start, optional=True))
-        self.addParameter(folded(raster("NEW_BEFORE", "New pair: before", optional=True)))
-        self.addParameter(folded(raster("NEW_AFTER", "New pair: after", optional=True)))
+        self.addParameter(as_advanced(raster("NEW_BEFORE", "New pair: before", optional=True)))
+        self.addParameter(as_advanced(raster("NEW_AFTER", "New pair: after", optional=True)))
         self.addParameter(QgsProcessingParameterFolderDestination("OUTPUT", "Folder of results"))
         self.addOutput(QgsProcessingOutputFile("CHECKPOINT", "The tuned model"))
         self.addOutput(QgsProcessingOutputNumber("F1_BEFORE", "F1 before learning"))

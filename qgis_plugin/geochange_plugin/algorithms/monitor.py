@@ -16,7 +16,7 @@ from qgis.core import (
 from .. import runtime
 from ..command.arguments import command_words, settings_of, words_of
 from ..command.errors import PluginError
-from ..command.options import Option, chosen
+from ..command.options import Option, form_options
 from .base import SILENT, CommandAlgorithm, load
 from .inputs import add_area, area_words, name_of_raster
 from .parameters import parameter_of, values_of
@@ -45,8 +45,8 @@ class Monitor(CommandAlgorithm):
 
     def run_options(self) -> list[Option]:
         """The options of `geochange run` that hold for each pair."""
-        manual = runtime.manual()
-        return chosen(manual.options("run"), (*SILENT, *self.OF_RUN)) if manual else []
+        manual = runtime.cached_help()
+        return form_options(manual.options("run"), (*SILENT, *self.OF_RUN)) if manual else []
 
     def initAlgorithm(self, configuration: Any = None) -> None:
         self.addParameter(QgsProcessingParameterMultipleLayers("RASTERS", "Dated rasters", RASTERS))

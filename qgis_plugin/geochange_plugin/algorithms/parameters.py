@@ -34,12 +34,12 @@ The whole help is shown under the mouse.
 
 def parameter_of(option: Option, advanced: bool) -> Any:
     """The parameter of an option."""
-    parameter = _made(option)
+    parameter = _new_parameter(option)
     parameter.setHelp(option.help)
-    return folded(parameter) if advanced else parameter
+    return as_advanced(parameter) if advanced else parameter
 
 
-def folded(parameter: Any) -> Any:
+def as_advanced(parameter: Any) -> Any:
     """The same parameter, under "Advanced"."""
     parameter.setFlags(parameter.flags() | ADVANCED)
     return parameter
@@ -67,7 +67,7 @@ def is_given(parameters: Mapping[str, Any], name: str) -> bool:
     return value is not None and value != NULL and value != ""
 
 
-def _made(option: Option) -> Any:
+def _new_parameter(option: Option) -> Any:
     name, label, missing = option.name.upper(), _label(option), option.default is None
     if option.kind == "boolean":
         return QgsProcessingParameterBoolean(name, label, defaultValue=bool(option.default))

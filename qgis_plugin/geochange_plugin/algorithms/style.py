@@ -8,7 +8,7 @@ from qgis.core import QgsProcessingLayerPostProcessorInterface
 
 from .base import CHANGES_STYLE
 
-_kept: list[Any] = []
+_stylers: list[Any] = []
 """QGIS does not own what styles a layer; it must live until the layer is there."""
 
 
@@ -33,5 +33,5 @@ def style_on_load(path: str, context: Any) -> None:
 
 def keep(processor: Any) -> Any:
     """Keep what treats a layer once it is loaded; gives it back."""
-    _kept[:] = [*_kept[-9:], processor]
+    _stylers[:] = [*_stylers[-9:], processor]
     return processor

@@ -24,7 +24,7 @@ It goes on from its last whole chunk all the same.
 """
 
 
-class Child:
+class ChildProcess:
     """A process whose lines are read by two threads, so that neither of its streams fills up."""
 
     def __init__(self, words: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -38,7 +38,7 @@ class Child:
                 stderr=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",
-                **_apart(),
+                **_own_process_group(),
             )
         except OSError as error:
             raise SetupError(
@@ -70,7 +70,7 @@ class Child:
         """Its exit code, once it has ended."""
         return self.process.wait()
 
-    def ask_to_end(self) -> None:
+    def terminate(self) -> None:
         """Ask it to end in order, as Ctrl-C would."""
         with suppress(OSError, ValueError):
             if sys.platform == "win32":
@@ -98,24 +98,24 @@ class Child:
 def run(
     words: Sequence[str],
     environment: Mapping[str, str],
-    heed: Callable[[str, str], None],
+    on_line: Callable[[str, str], None],
     canceled: Callable[[], bool],
     grace_s: float = GRACE_S,
 ) -> int:
     """Run a command to its end; gives its exit code.
 
-    heed: told each line with its stream. canceled: whether the user has asked to end it. Raises
+    on_line: told each line with its stream. canceled: whether the user has asked to end it. Raises
     CanceledError, and SetupError where it cannot be started.
     """
-    child = Child(words, environment)
+    child = ChildProcess(words, environment)
     asked: float | None = None
     try:
         while child.running:
             for stream, line in child.lines(LOOK_EVERY_S):
-                heed(stream, line)
+                on_line(stream, line)
             if asked is None and canceled():
                 asked = time.monotonic()
-                child.ask_to_end()
+                child.terminate()
             elif asked is not None and time.monotonic() - asked > grace_s:
                 child.kill()
                 break
@@ -147,7 +147,7 @@ def output_of(
             encoding="utf-8",
             errors="replace",
             timeout=timeout_s,
-            **_apart(),
+            **_own_process_group(),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SetupError(
@@ -164,7 +164,7 @@ def output_of(
     return str(done.stdout)
 
 
-def _apart() -> dict[str, Any]:
+def _own_process_group() -> dict[str, Any]:
     """A group of its own: what the terminal of QGIS sends does not reach it, and its end does all."""
     if sys.platform == "win32":
         hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
 
-OWN = {
+DROPPED_VARIABLES = {
     # Python's own: another Python would look for its modules in QGIS.
     *("PYTHONPATH", "PYTHONHOME", "PYTHONEXECUTABLE", "PYTHONUSERBASE", "PYTHONSTARTUP"),
     # Data of QGIS's GDAL and PROJ: other versions cannot read them.
@@ -20,16 +20,16 @@ OWN = {
 }
 """Variables that are dropped, by name."""
 
-FAMILIES = ("QT_", "QML", "QGIS_")
+DROPPED_PREFIXES = ("QT_", "QML", "QGIS_")
 """Variables that are dropped, by how their names begin."""
 
-RESTORED = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+RESTORED_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """Bundles keep the user's value of these as NAME_ORIG."""
 
-LISTS = ("PATH", "XDG_DATA_DIRS")
+PATH_VARIABLES = ("PATH", "XDG_DATA_DIRS")
 """Variables of which only the folders of the bundle are dropped."""
 
-GIVEN = {
+SET_VARIABLES = {
     "PYTHONUNBUFFERED": "1",  # progress comes when it is made
     "PYTHONUTF8": "1",  # names of files, whatever the code page
     "PYTHONNOUSERSITE": "1",  # packages of the user's other Pythons stay out
@@ -47,15 +47,15 @@ def child_environment(
     """
     roots = [_path(root, windows) for root in bundle]
     kept = {name: value for name, value in environ.items() if not _is_own(name)}
-    for name in RESTORED:
+    for name in RESTORED_VARIABLES:
         if environ.get(f"{name}_ORIG"):
             kept[name] = environ[f"{name}_ORIG"]
     for name, value in list(kept.items()):
-        if name.upper() in LISTS:
-            kept[name] = _without(value, roots, windows)
-        elif _lies_in(value, roots, windows):
+        if name.upper() in PATH_VARIABLES:
+            kept[name] = _paths_outside(value, roots, windows)
+        elif _is_below(value, roots, windows):
             del kept[name]
-    return {**kept, **GIVEN}
+    return {**kept, **SET_VARIABLES}
 
 
 def bundle_of(environ: Mapping[str, str], prefix: str, platform: str) -> tuple[str, ...]:
@@ -84,18 +84,18 @@ def _roots(environ: Mapping[str, str], prefix: str, platform: str) -> Iterator[s
 
 def _is_own(name: str) -> bool:
     upper = name.upper()
-    return upper in OWN or upper.startswith(FAMILIES)
+    return upper in DROPPED_VARIABLES or upper.startswith(DROPPED_PREFIXES)
 
 
 def _path(text: str, windows: bool) -> PurePath:
     return PureWindowsPath(text) if windows else PurePosixPath(text)
 
 
-def _lies_in(text: str, roots: list[PurePath], windows: bool) -> bool:
+def _is_below(text: str, roots: list[PurePath], windows: bool) -> bool:
     path = _path(text, windows)
     return any(root == path or root in path.parents for root in roots)
 
 
-def _without(folders: str, roots: list[PurePath], windows: bool) -> str:
+def _paths_outside(folders: str, roots: list[PurePath], windows: bool) -> str:
     sign = ";" if windows else ":"
-    return sign.join(one for one in folders.split(sign) if not _lies_in(one, roots, windows))
+    return sign.join(one for one in folders.split(sign) if not _is_below(one, roots, windows))

@@ -44,7 +44,7 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Manual:
+class CommandHelp:
     """What is known of all commands. told: of `geochange` and of each pipeline, as --help-json has it."""
 
     version: str
@@ -70,13 +70,13 @@ class Manual:
         return dict(entry)
 
 
-def chosen(options: Iterable[Option], but: Iterable[str]) -> list[Option]:
+def form_options(options: Iterable[Option], but: Iterable[str]) -> list[Option]:
     """The options that a form shows: all but some, by name."""
     left_out = set(but)
     return [option for option in options if option.name not in left_out]
 
 
-def parse(texts: Mapping[str, str]) -> Manual:
+def parse(texts: Mapping[str, str]) -> CommandHelp:
     """What --help-json printed, of `geochange` and of each pipeline. Raises CommandError."""
     told: dict[str, Any] = {}
     for name, text in texts.items():
@@ -90,10 +90,10 @@ def parse(texts: Mapping[str, str]) -> Manual:
             raise CommandError(
                 f"{name} --help-json: another form than this plugin knows; update the plugin"
             )
-    return Manual(str(told["geochange"]["version"]), told)
+    return CommandHelp(str(told["geochange"]["version"]), told)
 
 
-def save(manual: Manual, file: Path) -> None:
+def save(manual: CommandHelp, file: Path) -> None:
     """Keep it for the next start of QGIS."""
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(f".{os.getpid()}.part")
@@ -101,7 +101,7 @@ def save(manual: Manual, file: Path) -> None:
     os.replace(part, file)
 
 
-def load(file: Path) -> Manual | None:
+def load(file: Path) -> CommandHelp | None:
     """What was kept; None if there is nothing, or of another form."""
     try:
         told = json.loads(file.read_text("utf-8"))

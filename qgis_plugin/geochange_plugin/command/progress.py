@@ -39,7 +39,7 @@ KEPT_LINES = 20
 """Of standard error, for an error that has no line of its own."""
 
 
-class Listener(Protocol):
+class ProgressListener(Protocol):
     """Who is told of a command: QGIS's feedback, or a dialog."""
 
     def share(self, done: float) -> None:
@@ -56,13 +56,13 @@ class Listener(Protocol):
 
 
 @dataclass
-class Follower:
+class OutputReader:
     """Reads the lines of a command and tells a listener.
 
     result: what the command says at its end. error: its one line of what went wrong.
     """
 
-    listener: Listener
+    listener: ProgressListener
     result: dict[str, Any] = field(default_factory=dict)
     error: str = ""
     last: list[str] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Follower:
     noted_at: float = 0.0
     tracing: bool = False
 
-    def heed(self, stream: str, line: str) -> None:
+    def on_line(self, stream: str, line: str) -> None:
         """Read a line of a stream, "out" or "err"."""
         text = line.rstrip()
         if not text:

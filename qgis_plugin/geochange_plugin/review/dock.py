@@ -49,7 +49,7 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
         actions = self._actions()
         self.keys = [*keys_of(self, actions, children=True), *keys_of(self.canvas, actions)]
         self._connect()
-        self.visibilityChanged.connect(self._shown)
+        self.visibilityChanged.connect(self._set_visible)
         QgsProject.instance().layersAdded.connect(self._choose_dates)
 
     def _connect(self) -> None:
@@ -68,8 +68,8 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
         panel.hide_changes.clicked.connect(lambda: self.hide_changes())
         panel.copy.clicked.connect(lambda: self.copy())
         panel.learn.clicked.connect(lambda: self.learn())
-        panel.swipe.valueChanged.connect(self._swiped)
-        panel.before.layerChanged.connect(lambda: self._swiped())
+        panel.swipe.valueChanged.connect(self._update_swipe)
+        panel.before.layerChanged.connect(lambda: self._update_swipe())
         for signal in (
             panel.order.currentIndexChanged,
             panel.name.currentIndexChanged,
@@ -119,7 +119,7 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
         missing = {word: box for word, box in boxes.items() if box.currentLayer() is None}
         if self.layer is None or not missing:
             return
-        run = store.run_of(self.layer)
+        run = store.run_record_of(self.layer)
         for word, box in missing.items():
             box.setLayer(layer_of(run.get(word, ""), word))
 
@@ -139,7 +139,7 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
         """Give the current change a status, save it, and go on."""
         edit = self.session.edit(status)
         if edit is not None and self._save(edit):
-            self.session.saved(edit)
+            self.session.note_saved(edit)
             if status == UNSET:
                 self._show()
             else:
@@ -148,9 +148,9 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
 
     def undo(self) -> None:
         """Take the last status back, and show its change again."""
-        edit = self.session.undoing()
+        edit = self.session.undo_edit()
         if edit is not None and self._save(edit):
-            self.session.undone(edit)
+            self.session.note_undone(edit)
             self._show()
 
     def step(self, by: int) -> None:
@@ -277,13 +277,13 @@ class ReviewDock(QgsDockWidget):  # type: ignore[misc]
             self.canvas.scene().removeItem(self.outline)
             self.outline = None
 
-    def _swiped(self, *_: Any) -> None:
+    def _update_swipe(self, *_: Any) -> None:
         self.swipe.set(self.panel.before.currentLayer(), self.panel.swipe.value() / 100)
 
     def _tab(self) -> None:
         tab_if_cut_off(self, self.iface.mainWindow(), self.panel.sizeHint().height())
 
-    def _shown(self, visible: bool) -> None:
+    def _set_visible(self, visible: bool) -> None:
         for key in self.keys:
             key.setEnabled(visible)
         if visible:

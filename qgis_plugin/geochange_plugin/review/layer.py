@@ -24,7 +24,7 @@ STATUS, CONFIDENCE, AREA, NAME = "status", "confidence_mean", "area_m2", "change
 CHANGE_VALUES = QgsVectorDataProvider.Capability.ChangeAttributeValues
 
 
-WRITTEN_WHOLE = ("GeoJSON", "GeoJSONSeq", "FlatGeobuf")
+REWRITTEN_FORMATS = ("GeoJSON", "GeoJSONSeq", "FlatGeobuf")
 """GDAL writes such a file again for each value: slowly, in another order, and without its metadata."""
 
 
@@ -41,7 +41,7 @@ def can_be_saved(layer: Any) -> bool:
     """Whether its format lets single values be changed, and is not written anew for each."""
     provider = layer.dataProvider()
     able = bool(provider.capabilities() & CHANGE_VALUES)
-    return able and provider.storageType() not in WRITTEN_WHOLE
+    return able and provider.storageType() not in REWRITTEN_FORMATS
 
 
 def changes_of(layer: Any) -> list[Change]:
@@ -133,7 +133,7 @@ def _write(layer: Any, file: str, context: Any, options: Any) -> tuple[Any, str]
     return told[0], told[1]
 
 
-def run_of(layer: Any) -> dict[str, str]:
+def run_record_of(layer: Any) -> dict[str, str]:
     """What the table of the run in a GeoPackage says, such as the names of both rasters."""
     path = str(layer.source()).split("|")[0]
     if not path.lower().endswith(".gpkg"):

@@ -92,7 +92,7 @@ class Session:
     changes: dict[int, Change]
     order: list[int] = field(default_factory=list)
     at: int = 0
-    said: list[Edit] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
 
     @classmethod
     def of(cls, changes: Iterable[Change]) -> Session:
@@ -131,22 +131,22 @@ class Session:
         change = self.current
         return None if change is None else Edit(change.id, change.status, status)
 
-    def saved(self, edit: Edit) -> None:
+    def note_saved(self, edit: Edit) -> None:
         """An edit was saved; it can be undone."""
         self._set(edit.id, edit.new)
         if edit.old != edit.new:
-            self.said.append(edit)
+            self.edits.append(edit)
 
-    def undoing(self) -> Edit | None:
+    def undo_edit(self) -> Edit | None:
         """What has to be saved to undo the last edit; None where nothing was said."""
-        if not self.said:
+        if not self.edits:
             return None
-        last = self.said[-1]
+        last = self.edits[-1]
         return Edit(last.id, last.new, last.old)
 
-    def undone(self, edit: Edit) -> None:
+    def note_undone(self, edit: Edit) -> None:
         """The last edit was undone; its change is looked at again."""
-        self.said.pop()
+        self.edits.pop()
         self._set(edit.id, edit.new)
         self.show(edit.id)
 

@@ -126,7 +126,7 @@ def _pins(constraints: Path, names: Sequence[str]) -> list[str]:
     return [line for line in lines if line.partition("==")[0] in names]
 
 
-def left_of(plan: Plan, steps: Sequence[Step]) -> list[Step]:
+def remaining_steps(plan: Plan, steps: Sequence[Step]) -> list[Step]:
     """The steps that an earlier, interrupted installation of the same plan did not end."""
     if not python_of(plan.environment).is_file():
         return list(steps)
@@ -217,7 +217,7 @@ def find_python(
         except SetupError:
             continue
         if len(said) == 2 and tuple(map(int, said)) >= OLDEST:
-            return words[0] if len(words) == 1 else _behind(words, ask)
+            return words[0] if len(words) == 1 else _python_of_launcher(words, ask)
     raise SetupError(f"{named}: is no Python 3.11 or later with venv" if named else NO_PYTHON)
 
 
@@ -242,7 +242,7 @@ def candidates(environ: Mapping[str, str], platform: str = sys.platform) -> Iter
 _MAC = ("/opt/homebrew/bin", "/usr/local/bin")
 
 
-def _behind(words: Sequence[str], ask: Callable[[Sequence[str]], str]) -> str:
+def _python_of_launcher(words: Sequence[str], ask: Callable[[Sequence[str]], str]) -> str:
     """The Python that the launcher of Windows starts."""
     return ask([*words, "-c", "import sys; print(sys.executable)"]).strip()
 

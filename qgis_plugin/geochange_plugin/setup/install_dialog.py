@@ -17,10 +17,10 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from .. import runtime
-from ..command.child import GRACE_S, Child
+from ..command.child import GRACE_S, ChildProcess
 from ..command.errors import PluginError
 from ..command.locate import WHERE
-from .install import Plan, begin, cure_of, finish, left_of, note_done, reason_of, steps_of
+from .install import Plan, begin, cure_of, finish, note_done, reason_of, remaining_steps, steps_of
 
 LOOK_EVERY_MS = 100
 
@@ -37,10 +37,10 @@ class InstallDialog(QDialog):  # type: ignore[misc]
     def __init__(self, plan: Plan, parent: Any = None) -> None:
         super().__init__(parent)
         self.plan, self.finished_well = plan, False
-        self.child: Child | None = None
+        self.child: ChildProcess | None = None
         self.asked_at: float | None = None
         self.steps = steps_of(plan)
-        self.left = left_of(plan, self.steps)
+        self.left = remaining_steps(plan, self.steps)
         self.said: list[str] = []
         self.setWindowTitle("Install geochange for QGIS")
         self.resize(720, 480)
@@ -64,7 +64,7 @@ class InstallDialog(QDialog):  # type: ignore[misc]
             return
         self.title.setText("Ending; the same button goes on later")
         self.asked_at = time.monotonic()
-        self.child.ask_to_end()
+        self.child.terminate()
 
     def _next(self) -> None:
         self.bar.setValue(len(self.steps) - len(self.left))
@@ -78,7 +78,7 @@ class InstallDialog(QDialog):  # type: ignore[misc]
         self.log.appendPlainText("$ " + " ".join(step.words))
         self.said = []
         try:
-            self.child = Child(step.words, runtime.variables())
+            self.child = ChildProcess(step.words, runtime.variables())
         except PluginError as error:
             self._end(str(error))
             return

@@ -135,7 +135,7 @@ class SettingsPage(QgsOptionsPageWidget):  # type: ignore[misc]
                 folder=runtime.folder(),
                 package=package,
                 torch=runtime.setting("torch", CPU),
-                constraints=runtime.beside("constraints.txt"),
+                constraints=runtime.bundled_file("constraints.txt"),
                 wheels=wheels or None,
             )
             window = InstallDialog(plan, self)
@@ -148,7 +148,7 @@ class SettingsPage(QgsOptionsPageWidget):  # type: ignore[misc]
 
     def _try(self, *_: Any) -> None:
         try:
-            runtime.refresh(always=True)
+            runtime.refresh_help(always=True)
         except PluginError as error:
             self.state.setText(str(error))
             return
@@ -157,7 +157,7 @@ class SettingsPage(QgsOptionsPageWidget):  # type: ignore[misc]
 
     def _tell(self) -> None:
         try:
-            words, manual = runtime.command().words, runtime.manual()
+            words, manual = runtime.command().words, runtime.cached_help()
         except PluginError as error:
             self.state.setText(str(error))
             return

@@ -13,7 +13,7 @@ from geochange.models.changeclip.efficientnet import (
     EfficientNetTower,
     SameConv,
 )
-from geochange.models.weights.imagenet import fill_tower, renamed
+from geochange.models.weights.imagenet import fill_tower, renamed_tensors
 
 GOLDEN = {
     # map: (mean of its absolute values, its first value), with weights made from names
@@ -48,7 +48,7 @@ def test_activations_are_what_they_were() -> None:
         "fine": seen.fine,
         "stride 4": seen.pyramid[0],
         "stride 32": seen.pyramid[3],
-        "whole": seen.whole,
+        "whole": seen.global_embedding,
     }
     for name, (size, first) in GOLDEN.items():
         found = (float(maps[name].abs().mean()), float(maps[name].flatten()[0]))
@@ -66,7 +66,7 @@ def test_pyramid_fine_map_and_places() -> None:
     assert seen.fine is not None
     assert seen.fine.shape == (2, 16, 32, 48)
     assert seen.places.shape == (2, 16, 2, 3)
-    torch.testing.assert_close(seen.whole, seen.places.mean(dim=(2, 3)))
+    torch.testing.assert_close(seen.global_embedding, seen.places.mean(dim=(2, 3)))
 
 
 @torch.no_grad()
@@ -102,7 +102,7 @@ def test_the_published_package_sees_the_same() -> None:
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 1.5)
     ours = EfficientNetTower(EfficientNetOptions()).eval()
-    fill_tower(ours, dict(renamed(theirs.state_dict())))
+    fill_tower(ours, dict(renamed_tensors(theirs.state_dict())))
     pictures = torch.randn(1, 3, 224, 224)
     x = theirs._swish(theirs._bn0(theirs._conv_stem(pictures)))
     for block in theirs._blocks:

@@ -22,7 +22,9 @@ def test_row_0_of_the_dense_pool_is_clips_own_embedding() -> None:
     clip = open_clip.model.ModifiedResNet((1, 2, 1, 1), 16, 2, image_size=64, width=4).eval()
     tower = build_tower(RESNET).eval()
     assert tower.load_state_dict(clip.state_dict())
-    torch.testing.assert_close(tower(_picture()).whole, clip(_picture()), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        tower(_picture()).global_embedding, clip(_picture()), atol=1e-5, rtol=0
+    )
 
 
 @torch.no_grad()
@@ -35,7 +37,9 @@ def test_the_vit_sees_what_clips_own_sees() -> None:
     missing, unexpected = tower.load_state_dict(clip.state_dict(), strict=False)
     assert unexpected == []
     assert all(name.startswith("fpn") for name in missing)
-    torch.testing.assert_close(tower(_picture()).whole, clip(_picture()), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        tower(_picture()).global_embedding, clip(_picture()), atol=1e-5, rtol=0
+    )
 
 
 @torch.no_grad()
@@ -47,7 +51,7 @@ def test_pyramid_and_places(options: ResNetOptions | VitOptions) -> None:
         for channels, stride in zip(options.channels, (4, 8, 16, 32), strict=True)
     ]
     assert seen.places.shape[2:] == seen.pyramid[options.score_level].shape[2:]
-    assert seen.whole.shape == (2, options.embed)
+    assert seen.global_embedding.shape == (2, options.embed)
 
 
 @torch.no_grad()
@@ -56,9 +60,13 @@ def test_the_published_class_token_is_counted_twice() -> None:
     once = build_tower(VIT).eval()
     twice = build_tower(VitOptions(4, 32, 2, 4, 16, (1, 2, 3, 4), double_class_token=True)).eval()
     twice.load_state_dict(once.state_dict())
-    assert not torch.allclose(once(_picture()).whole, twice(_picture()).whole, atol=1e-4)
+    assert not torch.allclose(
+        once(_picture()).global_embedding, twice(_picture()).global_embedding, atol=1e-4
+    )
     once.positional_embedding[0] += once.class_embedding
-    torch.testing.assert_close(once(_picture()).whole, twice(_picture()).whole, atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        once(_picture()).global_embedding, twice(_picture()).global_embedding, atol=1e-6, rtol=0
+    )
 
 
 def test_positions_resize_as_a_picture_and_leave_the_global_one_alone() -> None:

@@ -10,16 +10,16 @@ import torch
 from changeclip_cases import SMALL_LITE, SMALL_RESNET
 from torch.nn import functional as F
 
-from geochange.land import CLASSES
+from geochange.land_cover import CLASSES
 from geochange.models.changeclip.land_head import LandHead, LandOptions
 from geochange.models.changeclip.network import (
     Answer,
     ChangeClip,
     ChangeClipOptions,
-    joined,
+    concatenate_answers,
     matched_colours,
 )
-from geochange.models.weights.card import Card
+from geochange.models.weights.model_card import Card
 
 OPTIONS = SMALL_LITE
 LAND = LandOptions(channels=8, fine=4)
@@ -81,11 +81,11 @@ def test_colours_are_matched_in_light() -> None:
 
 def test_answers_are_cut_and_joined() -> None:
     one = Answer(torch.zeros(1, 2, 4, 4), (torch.zeros(1, 5, 4, 4), torch.ones(1, 5, 4, 4)))
-    cut = joined([one, one]).cut(3, 2)
+    cut = concatenate_answers([one, one]).cut(3, 2)
     assert cut.change.shape == (2, 2, 3, 2)
     assert cut.land is not None
     assert cut.land[1].shape == (2, 5, 3, 2)
-    assert joined([Answer(torch.zeros(1, 2, 4, 4))]).land is None
+    assert concatenate_answers([Answer(torch.zeros(1, 2, 4, 4))]).land is None
 
 
 def test_a_card_tells_of_tower_and_land_head() -> None:

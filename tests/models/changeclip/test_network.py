@@ -20,12 +20,12 @@ from changeclip_cases import (
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from geochange.models.changeclip.network import ChangeClip, DateView
-from geochange.models.inference.precision import choose
+from geochange.models.changeclip.network import ChangeClip, DateFeatures
+from geochange.models.clip_scorer import ClipScorer
+from geochange.models.inference.precision import choose_dtype
 from geochange.models.prompts import published_vocabulary
-from geochange.models.scorer import ClipScorer
-from geochange.models.weights.foreign import infer_options
 from geochange.models.weights.openclip import ClipShape, build_clip
+from geochange.models.weights.state_dict_formats import infer_options
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +67,7 @@ def test_both_dates_at_once_are_each_date_alone(kind: str) -> None:
     before, after = pictures(2, 64, 64), pictures(2, 64, 64, seed=1)
     one, two = texts(options, 2), texts(options, 2, seed=1)
     for view, alone in zip(
-        network.view_both(before, after, one, two),
+        network.encode_dates(before, after, one, two),
         (network.view(before, one), network.view(after, two)),
         strict=True,
     ):
@@ -151,9 +151,9 @@ def published(request: pytest.FixtureRequest) -> tuple[str, ChangeClip]:
     return request.param, network.to(memory_format=torch.channels_last)
 
 
-def _see(network: ChangeClip, arrays: dict[str, np.ndarray]) -> tuple[DateView, DateView]:
+def _see(network: ChangeClip, arrays: dict[str, np.ndarray]) -> tuple[DateFeatures, DateFeatures]:
     before, after = (torch.from_numpy(arrays[d]).permute(0, 3, 1, 2) for d in ("before", "after"))
-    return network.view_both(before, after, *_texts(network, arrays))
+    return network.encode_dates(before, after, *_texts(network, arrays))
 
 
 def _texts(network: ChangeClip, arrays: dict[str, np.ndarray]) -> list[torch.Tensor]:
@@ -162,7 +162,7 @@ def _texts(network: ChangeClip, arrays: dict[str, np.ndarray]) -> list[torch.Ten
 
 
 def _logits(network: ChangeClip, arrays: dict[str, np.ndarray], dates: object) -> np.ndarray:
-    one, two = dates  # type: ignore[misc]  # a pair of DateView
+    one, two = dates  # type: ignore[misc]  # a pair of DateFeatures
     fused = network.fuse(one.pyramid, two.pyramid)
     coarse = network.decode_head(fused, one.text, two.text).float()
     size = arrays["before"].shape[1:3]
@@ -184,7 +184,7 @@ def test_golden_arrays(published: tuple[str, ChangeClip], case: str) -> None:
         assert _error(view.scores, arrays[f"score_{letter}"]) < 1e-6
         if f"global_{letter}" not in arrays:
             continue  # the pictures of the first case
-        assert _error(view.whole, arrays[f"global_{letter}"]) < 2e-5
+        assert _error(view.global_embedding, arrays[f"global_{letter}"]) < 2e-5
         assert _error(view.places, arrays[f"local_{letter}"]) < 2e-5
         for level, features in enumerate(view.pyramid):
             mean = arrays[f"feat{level}_{letter}_mean"]
@@ -195,7 +195,7 @@ def test_golden_arrays(published: tuple[str, ChangeClip], case: str) -> None:
 @pytest.mark.slow
 def test_golden_logits_in_bfloat16(published: tuple[str, ChangeClip]) -> None:
     variant, network = published
-    if variant == "vit_b16" and choose("auto", torch.device("cpu")) is not torch.bfloat16:
+    if variant == "vit_b16" and choose_dtype("auto", torch.device("cpu")) is not torch.bfloat16:
         pytest.skip("no bfloat16 units here: minutes a picture")
     network = copy.deepcopy(network).lower()
     for case in ("", "_288x352"):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
-from feeding import FakeCuda
+from fake_devices import FakeCuda
 from hypothesis import given
 from hypothesis import strategies as st
 
 from geochange.models.inference import batch_size
 from geochange.models.inference.batch_size import (
     CPU_CHIPS,
-    MOST_CHIPS,
-    SHARE,
+    MAX_CHIPS,
+    MEMORY_SHARE,
     fitting_batch,
-    measure,
+    measure_batch_size,
 )
 
 
@@ -23,15 +23,15 @@ def never(count: int) -> None:
 
 
 def test_a_cpu_has_a_fixed_number() -> None:
-    assert measure(never, "cpu") == CPU_CHIPS == 16
+    assert measure_batch_size(never, "cpu") == CPU_CHIPS == 16
 
 
 @given(st.integers(-5, 10**6))
 def test_a_number_of_chips_is_the_power_of_two_below(chips: int) -> None:
     found = fitting_batch(chips)
     assert found & (found - 1) == 0
-    assert 1 <= found <= MOST_CHIPS
-    assert found <= max(1, chips) < 2 * found or found == MOST_CHIPS
+    assert 1 <= found <= MAX_CHIPS
+    assert found <= max(1, chips) < 2 * found or found == MAX_CHIPS
 
 
 def measured(monkeypatch: pytest.MonkeyPatch, free: int, fixed: int, each: int, kept: int) -> int:
@@ -46,7 +46,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, free: int, fixed: int, each: int, 
         cuda.peak = max(cuda.peak, cuda.allocated + fixed + each * count + setting_up)
 
     monkeypatch.setattr(batch_size, "cuda", cuda)
-    found = measure(look, "cuda:1")
+    found = measure_batch_size(look, "cuda:1")
     assert looks == [1, 1, 2], "the first look sets up what is no part of a batch"
     return found
 
@@ -58,12 +58,12 @@ def measured(monkeypatch: pytest.MonkeyPatch, free: int, fixed: int, each: int, 
 def test_what_is_free_is_shared_out(
     chips: int, found: int, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = int((5_000 + 100 * chips + 50) / SHARE)
+    free = int((5_000 + 100 * chips + 50) / MEMORY_SHARE)
     assert measured(monkeypatch, free, 5_000, 100, kept) == found
 
 
 def test_a_model_that_takes_nothing_gets_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert measured(monkeypatch, 10**6, 0, 0, 0) == MOST_CHIPS
+    assert measured(monkeypatch, 10**6, 0, 0, 0) == MAX_CHIPS
 
 
 def test_where_two_do_not_fit_it_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,4 +72,4 @@ def test_where_two_do_not_fit_it_is_one(monkeypatch: pytest.MonkeyPatch) -> None
             raise torch.OutOfMemoryError("no")
 
     monkeypatch.setattr(batch_size, "cuda", FakeCuda(10**6))
-    assert measure(look, "cuda:0") == 1
+    assert measure_batch_size(look, "cuda:0") == 1

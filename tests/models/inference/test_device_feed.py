@@ -15,16 +15,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from feeding import Difference, FakeCuda, Naming, chips_of, differences
+from fake_devices import Difference, FakeCuda, Naming, chips_of, differences
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import make_chip, noise
 
 from geochange.chip import Chip
 from geochange.errors import RunError
-from geochange.models.inference import transfer
+from geochange.models.inference import device_transfer
+from geochange.models.inference.device_feed import MAX_IN_FLIGHT, DeviceFeed
 from geochange.models.inference.engine import InferenceEngine
-from geochange.models.inference.feed import AHEAD, DeviceFeed
 from geochange.models.inference.request import Prediction, Request
 
 WAIT_S = 30
@@ -33,7 +33,7 @@ WAIT_S = 30
 def ask(feed: DeviceFeed, chips: list[Chip]) -> Prediction:
     request = Request(feed.model, chips, None)
     feed.submit(request)
-    return feed.answer(request)
+    return feed.wait_for(request)
 
 
 @contextmanager
@@ -211,7 +211,7 @@ def test_the_interpreter_ends_while_a_feed_works(tmp_path: Path) -> None:
     script.write_text(
         "import sys, threading\n"
         f"sys.path[:0] = {[str(Path(__file__).parents[2] / 'support')]!r}\n"
-        "from feeding import chips_of\n"
+        "from fake_devices import chips_of\n"
         "from geochange.models import ModelSpec\n"
         "from geochange.models.inference.predict import predict\n"
         "spec = ModelSpec('cva', 'cpu', {'before_offset': [0, 0], 'before_matrix': [[1], [1]],\n"
@@ -289,7 +289,9 @@ def test_no_data_is_nan_and_a_number_that_is_none_is_a_fault() -> None:
         logits = ask(feed, chips).logits
         np.testing.assert_array_equal(np.isnan(logits), [~chip.valid for chip in chips])
         chips[1].before[0, 0, 0] = 100
-        with pytest.raises(FloatingPointError, match=r"test_feed:.*Endless answered with numbers"):
+        with pytest.raises(
+            FloatingPointError, match=r"test_device_feed:.*Endless answered with numbers"
+        ):
             ask(feed, chips)
 
 
@@ -305,14 +307,14 @@ class TestOnAGpu:
     @pytest.fixture(autouse=True)
     def cuda(self, monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
         made = FakeCuda()
-        monkeypatch.setattr(transfer, "cuda", made)
-        monkeypatch.setattr(transfer.CudaCarrier, "pinned", False)
-        make = transfer.CudaCarrier.__init__
+        monkeypatch.setattr(device_transfer, "cuda", made)
+        monkeypatch.setattr(device_transfer.CudaCopier, "pinned", False)
+        make = device_transfer.CudaCopier.__init__
 
         def on_the_cpu(self: Any, device: Any) -> None:
-            make(self, transfer.torch.device("cpu"))
+            make(self, device_transfer.torch.device("cpu"))
 
-        monkeypatch.setattr(transfer.CudaCarrier, "__init__", on_the_cpu)
+        monkeypatch.setattr(device_transfer.CudaCopier, "__init__", on_the_cpu)
         return made
 
     @settings(max_examples=10, deadline=None)
@@ -352,7 +354,7 @@ class TestOnAGpu:
     def test_no_more_is_launched_than_is_kept(self, cuda: FakeCuda) -> None:
         with feeding(Difference(), 1, "cuda:0") as feed:
             ask(feed, chips_of(12))
-            assert len(feed._flying) <= AHEAD
+            assert len(feed._in_flight) <= MAX_IN_FLIGHT
         launched = cuda.told.count("record compute")
         assert launched == 12
 
@@ -376,7 +378,7 @@ def test_a_looker_in_hand_takes_given_names() -> None:
     model, chips = Naming(), chips_of(3)
     names = [(("a",) * i, ("b",) * (5 - i)) for i in range(3)]
     looker, request = InferenceEngine(model, "cpu"), Request(model, chips, names)
-    looker.look(looker.load([(request, place) for place in request.seen], 4))
+    looker.run(looker.load([(request, place) for place in request.seen], 4))
     said = request.gather()
     assert said.scores.shape == (3, 2, 0)
     assert said.logits[:, 0, 0].tolist() == [i - 10 * (5 - i) for i in range(3)]

@@ -11,10 +11,10 @@ from geochange.errors import OptionError
 from geochange.models.inference import devices
 from geochange.models.inference.devices import (
     DeviceSummary,
-    agree,
+    agree_on_precision,
     choose_device,
     choose_devices,
-    find,
+    find_devices,
 )
 
 
@@ -52,8 +52,8 @@ def test_one_that_is_missing_refuses_the_list() -> None:
 
 
 def test_a_worker_finds_what_it_has() -> None:
-    assert find("cpu", "bfloat16") == DeviceSummary(("cpu",), "bfloat16")
-    assert find("cpu", "auto").precision in ("float32", "bfloat16")
+    assert find_devices("cpu", "bfloat16") == DeviceSummary(("cpu",), "bfloat16")
+    assert find_devices("cpu", "auto").precision in ("float32", "bfloat16")
 
 
 GPU, OLD, CPU = (
@@ -79,7 +79,7 @@ def test_workers_compute_in_what_all_can(
     warnings: list[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert agree({f"tcp://{i}": found for i, found in enumerate(workers)}) == precision
+    assert agree_on_precision({f"tcp://{i}": found for i, found in enumerate(workers)}) == precision
     assert len(caplog.messages) == len(warnings)
     for said, expected in zip(caplog.messages, warnings, strict=True):
         assert said.startswith(expected)
@@ -88,7 +88,7 @@ def test_workers_compute_in_what_all_can(
 def test_a_worker_without_the_device_refuses_for_all() -> None:
     refusal = pickle.loads(pickle.dumps(OptionError("--device cuda:1: not usable here")))
     with pytest.raises(OptionError, match=r"^worker tcp://b: --device cuda:1: not usable here$"):
-        agree({"tcp://a": GPU, "tcp://b": refusal})
+        agree_on_precision({"tcp://a": GPU, "tcp://b": refusal})
 
 
 def test_devices_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,14 +5,14 @@ import time
 import pytest
 import torch
 
-from geochange.models.inference.precision import choose
+from geochange.models.inference.precision import choose_dtype
 
 CPU = torch.device("cpu")
 
 
 def test_what_is_asked_for_is_taken() -> None:
-    assert choose("float32", CPU) is torch.float32
-    assert choose("bfloat16", CPU) is torch.bfloat16
+    assert choose_dtype("float32", CPU) is torch.float32
+    assert choose_dtype("bfloat16", CPU) is torch.bfloat16
 
 
 def _units(monkeypatch: pytest.MonkeyPatch, avx512: bool, amx: bool) -> None:
@@ -33,7 +33,7 @@ def test_auto_asks_the_processor(
     avx512: bool, amx: bool, chosen: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _units(monkeypatch, avx512, amx)
-    assert choose("auto", CPU) is chosen
+    assert choose_dtype("auto", CPU) is chosen
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_instructions_that_onednn_may_not_use_do_not_count(
 ) -> None:
     _units(monkeypatch, True, True)
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", isa)
-    assert choose("auto", CPU) is chosen
+    assert choose_dtype("auto", CPU) is chosen
 
 
 def test_a_busy_machine_has_the_same_precision(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,4 +58,4 @@ def test_a_busy_machine_has_the_same_precision(monkeypatch: pytest.MonkeyPatch) 
         raise AssertionError("a measured choice depends on the load of the machine")
 
     monkeypatch.setattr(time, "perf_counter", no_clock)
-    assert {choose("auto", CPU) for _ in range(3)} in ({torch.float32}, {torch.bfloat16})
+    assert {choose_dtype("auto", CPU) for _ in range(3)} in ({torch.float32}, {torch.bfloat16})

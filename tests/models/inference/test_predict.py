@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import feeding as fed
+import fake_devices as fed
 import numpy as np
 import pytest
 import torch
@@ -15,11 +15,11 @@ from makers import make_chip, noise
 
 from geochange.chip import Chip
 from geochange.models import ModelSpec
-from geochange.models.inference import engine, feed
+from geochange.models.inference import device_feed, engine
 from geochange.models.inference import predict as predicting
 from geochange.models.inference.batch import Batch
-from geochange.models.inference.predict import predict, show, show_turned
-from geochange.models.inference.transfer import HostCarrier
+from geochange.models.inference.device_transfer import HostCopier
+from geochange.models.inference.predict import predict, run_model, run_model_with_tta
 
 SEEN: list[int] = []
 
@@ -157,7 +157,7 @@ def test_threads_take_turns_on_a_device() -> None:
 
 def test_a_model_in_hand_answers_as_that_of_its_spec() -> None:
     chips = chips_of(5)
-    shown = show(Difference(), chips, 2, "cpu")
+    shown = run_model(Difference(), chips, 2, "cpu")
     np.testing.assert_array_equal(shown.logits, predict(SPEC, chips, 2).logits)
     assert shown.scores.shape == (5, 2, 0)
 
@@ -167,7 +167,7 @@ def test_class_names_that_are_given_go_with_their_chips(batch_size: int) -> None
     chips = chips_of(5)
     chips[1].valid[:] = False
     names = [(("a",) * i, ("b",) * (5 - i)) for i in range(5)]
-    shown = show(Naming(), chips, batch_size, "cpu", names)
+    shown = run_model(Naming(), chips, batch_size, "cpu", names)
     assert np.isnan(shown.logits[1]).all()
     for i in (0, 2, 3, 4):
         assert (shown.logits[i] == i - 10 * (5 - i)).all()
@@ -187,13 +187,13 @@ def test_turned_chips_are_turned_back() -> None:
     # A model of single pixels gives each view the same logits.
     chips = chips_of(3)
     chips[2].valid[0, 1:3] = False
-    plain = show(Difference(), chips, 2, "cpu").logits
-    np.testing.assert_array_equal(show_turned(Difference(), chips, 2, "cpu"), plain)
+    plain = run_model(Difference(), chips, 2, "cpu").logits
+    np.testing.assert_array_equal(run_model_with_tta(Difference(), chips, 2, "cpu"), plain)
 
 
 def test_each_way_to_turn_is_shown_once() -> None:
     (chip,) = chips_of(1)
-    (logits,) = show_turned(Corner(), [chip], 1, "cpu")
+    (logits,) = run_model_with_tta(Corner(), [chip], 1, "cpu")
     # Every corner is the upper left one twice: of a rotated chip, and of a mirrored one.
     expected = np.zeros(chip.shape, np.float32)
     for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
@@ -203,7 +203,7 @@ def test_each_way_to_turn_is_shown_once() -> None:
 
 def test_turned_chips_keep_their_names() -> None:
     names = [(("a",) * 3, ("b",))]
-    assert (show_turned(Naming(), chips_of(1), 1, "cpu", names) == 3 - 10).all()
+    assert (run_model_with_tta(Naming(), chips_of(1), 1, "cpu", names) == 3 - 10).all()
 
 
 @pytest.fixture
@@ -211,9 +211,9 @@ def two_devices(monkeypatch: pytest.MonkeyPatch) -> dict[str, fed.Difference]:
     """Devices "one" and "two", each with its own model; both are the CPU."""
     models = {"one": fed.Difference(), "two": fed.Difference()}
     monkeypatch.setattr(predicting, "devices_of", lambda wanted: tuple(wanted.split(",")))
-    monkeypatch.setattr(predicting, "resident", lambda spec, device: models[device])
-    monkeypatch.setattr(engine, "carrier_to", lambda device: HostCarrier())
-    monkeypatch.setattr(feed, "measure", lambda look, device: 16)
+    monkeypatch.setattr(predicting, "cached_model", lambda spec, device: models[device])
+    monkeypatch.setattr(engine, "copier_for", lambda device: HostCopier())
+    monkeypatch.setattr(device_feed, "measure_batch_size", lambda look, device: 16)
     return models
 
 
@@ -257,6 +257,6 @@ def test_a_feed_is_kept_for_a_model_and_made_anew_for_another(
 def test_nobody_waits_for_a_process_that_ends(two_devices: dict[str, fed.Difference]) -> None:
     predict(ModelSpec("two", "one,two"), fed.chips_of(2))
     feeds = [one for _, one in predicting._feeds.values()]
-    predicting._end()
+    predicting._close_feeds()
     assert not any(one.alive for one in feeds)
     assert predicting._feeds == {}

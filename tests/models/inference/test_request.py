@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from geochange.chip import Chip
-from geochange.models.inference.predict import show
+from geochange.models.inference.predict import run_model
 from geochange.models.inference.request import Prediction
-from geochange.mosaic.store import LOGIT_LIMIT
+from geochange.mosaic.stores import LOGIT_LIMIT
 
 
 @pytest.mark.filterwarnings("error")
@@ -48,7 +48,7 @@ def test_chips_without_data_are_nodata_wherever_they_stand() -> None:
 
     chips = [chip(n, n not in (0, 3)) for n in range(6)]
     chips[4].valid[1, 2] = False
-    said = show(Bright(), chips, 2, "cpu").logits  # type: ignore[arg-type]
+    said = run_model(Bright(), chips, 2, "cpu").logits  # type: ignore[arg-type]
     for number, logits in enumerate(said):
         expected = np.full((4, 4), number, np.float32)
         expected[~chips[number].valid] = np.nan

@@ -18,7 +18,7 @@ from makers import make_chip, make_raster, noise, texture
 from onnx_files import SAID, Stacked, Then, export, tell
 from torch import nn
 
-from geochange.models.inference.predict import show
+from geochange.models.inference.predict import run_model
 from geochange.models.onnx.describe import describe, outlined
 from geochange.models.onnx.network import OnnxNetwork
 from geochange.models.onnx.probe import probe
@@ -150,7 +150,7 @@ def test_tiles_and_rasters_equal_the_packages_own_answer(name: str, tmp_path: Pa
             return np.asarray(foreign.told(module(*as_pictures(foreign, *dates)))[0])
 
     dates = noise((SIDE, SIDE, 3), 1), noise((SIDE, SIDE, 3), 2)
-    found = show(OnnxNetwork(describe(path)), [make_chip(*dates)], 1, "cpu").logits[0]
+    found = run_model(OnnxNetwork(describe(path)), [make_chip(*dates)], 1, "cpu").logits[0]
     np.testing.assert_allclose(found, own(*dates), atol=1e-4, rtol=0)
     assert found.std() > 1e-3
 

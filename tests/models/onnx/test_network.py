@@ -17,16 +17,16 @@ from torch.nn import functional as F
 
 from geochange.chip import Chip
 from geochange.errors import InputError, OptionError
-from geochange.land import UNSEEN
-from geochange.models import ModelSpec, onnx_spec, resident
+from geochange.land_cover import NO_LAND_CLASS
+from geochange.models import ModelSpec, cached_model, onnx_spec
 from geochange.models.inference.batch import collate
-from geochange.models.inference.predict import show
+from geochange.models.inference.predict import run_model
 from geochange.models.onnx import session
 from geochange.models.onnx.describe import describe
 from geochange.models.onnx.devices import place
 from geochange.models.onnx.network import OnnxNetwork
 from geochange.models.onnx.session import PROVIDERS, runtime
-from geochange.models.protocol import ChangeModel, SeesLand
+from geochange.models.protocol import ChangeModel, ClassifiesLand
 
 SIDE = (40, 48)
 PIXELS = noise((*SIDE, 3), 1), noise((*SIDE, 3), 2)
@@ -38,7 +38,7 @@ def network(path: Path) -> OnnxNetwork:
 
 
 def logits_of(path: Path, chip: Chip = CHIP) -> np.ndarray[Any, Any]:
-    return show(network(path), [chip], 1, "cpu").logits[0]
+    return run_model(network(path), [chip], 1, "cpu").logits[0]
 
 
 def pictures(*dates: np.ndarray[Any, Any]) -> list[torch.Tensor]:
@@ -150,7 +150,7 @@ def test_no_answer_depends_on_batch_or_threads(tmp_path: Path) -> None:
         answers = []
         for count in (1, 2, 3):
             torch.set_num_threads(count)
-            answers.append(show(network(path), chips, count, "cpu").logits)
+            answers.append(run_model(network(path), chips, count, "cpu").logits)
     finally:
         torch.set_num_threads(threads)
     for other in answers[1:]:
@@ -165,11 +165,11 @@ def test_classes_of_dates_are_land_and_their_difference_is_change(tmp_path: Path
     module = Then(Siamese(14), both)
     path = export(module, tmp_path / "net.onnx", said=said, outputs=("one", "two"))
     model = network(path)
-    assert isinstance(model, SeesLand) and model.land_classes == tuple("abcdef")
+    assert isinstance(model, ClassifiesLand) and model.land_classes == tuple("abcdef")
     with torch.no_grad():
         one, two = (date[0] for date in module(*(d / 255 for d in pictures(*PIXELS))))
-    found = show(model, [CHIP], 1, "cpu")
-    numbers = torch.tensor([UNSEEN, 0, 1, 2, 3, 4, 5])
+    found = run_model(model, [CHIP], 1, "cpu")
+    numbers = torch.tensor([NO_LAND_CLASS, 0, 1, 2, 3, 4, 5])
     for date, scores in zip(found.land[0], (one, two), strict=True):
         np.testing.assert_array_equal(date, numbers[scores.argmax(0)])
     same = (one.softmax(0) * two.softmax(0)).sum(0)
@@ -184,12 +184,12 @@ def test_classes_of_change_with_arrows_are_land_too(tmp_path: Path) -> None:
     model = network(path)
     assert model.land_classes == ("field", "house")
     best = as_torch(module)[1:].argmax(0) + 1
-    land = show(model, [CHIP], 1, "cpu").land[0]
-    np.testing.assert_array_equal(land[0], torch.tensor([UNSEEN, 0, 1, UNSEEN])[best])
-    np.testing.assert_array_equal(land[1], torch.tensor([UNSEEN, 1, 0, UNSEEN])[best])
+    land = run_model(model, [CHIP], 1, "cpu").land[0]
+    np.testing.assert_array_equal(land[0], torch.tensor([NO_LAND_CLASS, 0, 1, NO_LAND_CLASS])[best])
+    np.testing.assert_array_equal(land[1], torch.tensor([NO_LAND_CLASS, 1, 0, NO_LAND_CLASS])[best])
     only = OnnxNetwork(describe(path), only=["field"])
     asked = (land == 0).any(0)
-    logits = show(only, [CHIP], 1, "cpu").logits[0]
+    logits = run_model(only, [CHIP], 1, "cpu").logits[0]
     assert 0 < asked.sum() < asked.size
     assert (logits[~asked] <= -12).all() and (logits[asked] > -12).all()
 
@@ -197,14 +197,14 @@ def test_classes_of_change_with_arrows_are_land_too(tmp_path: Path) -> None:
 def test_a_spec_has_the_hash_of_all_files_and_the_description(tmp_path: Path) -> None:
     path = siamese(tmp_path / "net.onnx")
     first = onnx_spec(str(path), "cpu")
-    assert isinstance(resident(first), ChangeModel)
+    assert isinstance(cached_model(first), ChangeModel)
     (tmp_path / "net.onnx.yaml").write_text("threshold: 0.3")
     second = onnx_spec(str(path), "cpu")
     assert first.sha256 == second.sha256 and first.key() != second.key()
-    assert resident(second).threshold == 0.3
+    assert cached_model(second).threshold == 0.3
     # What a worker builds follows its spec, and not what lies beside the file by then.
     (tmp_path / "net.onnx.yaml").unlink()
-    assert resident(ModelSpec(**{**vars(second), "statistics": {"": 1}})).threshold == 0.3
+    assert cached_model(ModelSpec(**{**vars(second), "statistics": {"": 1}})).threshold == 0.3
     export(Siamese(2), path, said=SAID)
     assert onnx_spec(str(path), "cpu").sha256 != first.sha256
 
@@ -238,8 +238,8 @@ def test_other_providers_differ_by_rounding_alone(device: str, tmp_path: Path) -
     answers = []
     for wanted in ("cpu", device):
         spec = onnx_spec(path, *place(wanted))
-        model = resident(spec)
-        one, two = (show(model, [CHIP, CHIP], n, spec.device).logits for n in (1, 2))
+        model = cached_model(spec)
+        one, two = (run_model(model, [CHIP, CHIP], n, spec.device).logits for n in (1, 2))
         np.testing.assert_array_equal(one, two)
         answers.append(one)
     np.testing.assert_allclose(*answers, atol=1e-3, rtol=0)

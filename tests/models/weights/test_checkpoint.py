@@ -13,7 +13,6 @@ from geochange.errors import InputError, OutputError
 from geochange.models.detector import DetectorSpec
 from geochange.models.prompts import published_vocabulary
 from geochange.models.weights import checkpoint as module
-from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import (
     Checkpoint,
     ResumeState,
@@ -24,7 +23,8 @@ from geochange.models.weights.checkpoint import (
     write_checkpoint,
 )
 from geochange.models.weights.convert import convert
-from geochange.models.weights.locate import FOLDER, SHIPPED, list_weights, locate
+from geochange.models.weights.locate import FOLDER_ENV, SHIPPED, list_weights, locate_weights
+from geochange.models.weights.model_card import Card
 from geochange.models.weights.openclip import Published, read_shape
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(autouse=True)
 def no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(FOLDER, raising=False)
+    monkeypatch.delenv(FOLDER_ENV, raising=False)
 
 
 def _checkpoint(kind: str = "resnet") -> Checkpoint:
@@ -182,18 +182,18 @@ def test_one_models_weights_given_for_the_others(tmp_path: Path) -> None:
 
 
 def test_the_folder_of_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match=f"no weights at model.pth; {FOLDER} may name"):
-        locate("model.pth")
+    with pytest.raises(InputError, match=f"no weights at model.pth; {FOLDER_ENV} may name"):
+        locate_weights("model.pth")
     assert list_weights() == []
-    monkeypatch.setenv(FOLDER, str(tmp_path))
+    monkeypatch.setenv(FOLDER_ENV, str(tmp_path))
     for name in ("model.pth", "notes.txt"):
         (tmp_path / name).touch()
-    assert locate("model.pth") == tmp_path / "model.pth"
+    assert locate_weights("model.pth") == tmp_path / "model.pth"
     assert list_weights() == [tmp_path / "model.pth"]
     with pytest.raises(InputError, match="nor in"):
-        locate("other.pth")
+        locate_weights("other.pth")
     with pytest.raises(InputError, match="is a folder; name the file"):
-        locate(tmp_path)
+        locate_weights(tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -234,7 +234,7 @@ class _Archived(torch.nn.Module):
 def test_openais_archive_wants_quickgelu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     traced = torch.jit.trace(_Archived(), torch.zeros(1, 3, 32, 32))
     torch.jit.save(traced, tmp_path / "ViT-B-16.pt")
-    monkeypatch.setenv(FOLDER, str(tmp_path))
+    monkeypatch.setenv(FOLDER_ENV, str(tmp_path))
     for name in ("ViT-B-16.pt", "ViT-B-16-quickgelu/openai", "ViT-B-16-quickgelu"):
         read = read_clip(name)
         assert read.quickgelu
@@ -246,7 +246,7 @@ def test_no_network_and_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         raise OSError("no route to host")
 
     monkeypatch.setattr(module, "download", fail)
-    monkeypatch.setenv(FOLDER, str(tmp_path))
+    monkeypatch.setenv(FOLDER_ENV, str(tmp_path))
     with pytest.raises(InputError) as refused:
         read_clip("ViT-B-16-quickgelu/openai")
     for part in ("no route", "https://", "as ViT-B-16.pt into", str(tmp_path), "--prompts fixed"):

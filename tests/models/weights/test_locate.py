@@ -19,9 +19,9 @@ from safetensors.torch import save_file
 
 from geochange.cli.main import _exit_code
 from geochange.models.changeclip.network import ChangeClip
-from geochange.models.weights.card import Card
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from geochange.models.weights.locate import FOLDER
+from geochange.models.weights.locate import FOLDER_ENV
+from geochange.models.weights.model_card import Card
 from geochange.models.weights.openclip import build_clip
 
 pytestmark = pytest.mark.slow
@@ -145,7 +145,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, without a folder of weights, and a wide terminal."""
-    monkeypatch.delenv(FOLDER, raising=False)
+    monkeypatch.delenv(FOLDER_ENV, raising=False)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -277,7 +277,7 @@ def test_convert_replaces_what_is_there_only_when_whole(
         ("in.safetensors /proc/out.safetensors", "cannot write in /proc"),
         ("in.safetensors out.pth", "name it out.safetensors"),
         ("in.safetensors out", "name it out.safetensors"),
-        ("nothing.pth out.safetensors", f"no weights at nothing.pth; {FOLDER}"),
+        ("nothing.pth out.safetensors", f"no weights at nothing.pth; {FOLDER_ENV}"),
         ("in.safetensors", "Missing argument 'OUT'"),
     ],
 )
@@ -369,7 +369,7 @@ def test_list_says_what_each_file_is(
         (here / path.name).symlink_to(path)
     _hostile(here / "hostile.pth")
     _changed(contexts2=torch.ones(3))(here / "odd.safetensors")
-    monkeypatch.setenv(FOLDER, str(here))
+    monkeypatch.setenv(FOLDER_ENV, str(here))
     assert _exit_code(["weights", "list"]) == 0
     rows = _rows(capsys.readouterr().out)
     assert list(rows) == [
@@ -386,7 +386,7 @@ def test_list_says_what_each_file_is(
 def test_a_bare_name_is_found_in_the_folder(
     shelf: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    monkeypatch.setenv(FOLDER, str(shelf))
+    monkeypatch.setenv(FOLDER_ENV, str(shelf))
     assert _exit_code(["weights", "show", "theirs.pth"]) == 0
     assert _rows(capsys.readouterr().out)["file"] == str(shelf / "theirs.pth")
     assert "nor in" in _refused(["weights", "show", "others.pth"], capsys)
@@ -396,11 +396,11 @@ def test_list_without_a_folder(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     assert _exit_code(["weights", "list"]) == 0
-    assert f"export {FOLDER}=" in capsys.readouterr().out
-    monkeypatch.setenv(FOLDER, str(here))
+    assert f"export {FOLDER_ENV}=" in capsys.readouterr().out
+    monkeypatch.setenv(FOLDER_ENV, str(here))
     assert _exit_code(["weights", "list"]) == 0
     assert "No weights" in capsys.readouterr().out
-    monkeypatch.setenv(FOLDER, str(here / "none"))
+    monkeypatch.setenv(FOLDER_ENV, str(here / "none"))
     assert "no such folder; create it" in _refused(["weights", "list"], capsys)
 
 

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from geochange.raster.access import web
-from geochange.raster.access.web import TooLargeError, fetch, host_of, user_headers
+from geochange.raster.access import http
+from geochange.raster.access.http import TooLargeError, host_of, http_fetch, user_headers
 
 SECRET = {"X-Api-Key": "secret"}
 
@@ -72,44 +72,46 @@ def servers() -> Iterator[tuple[str, str, list[tuple[str, dict[str, str]]]]]:
         server.server_close()
 
 
-def test_an_answer(servers: tuple[str, str, list[tuple[str, dict[str, str]]]]) -> None:
+def test_headers_and_body_of_an_answer(
+    servers: tuple[str, str, list[tuple[str, dict[str, str]]]],
+) -> None:
     one, _, seen = servers
-    assert fetch(f"{one}/item.json", 10, headers=SECRET).body == b"{}"
+    assert http_fetch(f"{one}/item.json", 10, headers=SECRET).body == b"{}"
     assert seen[0][1]["X-Api-Key"] == "secret"
-    told = fetch(f"{one}/item.json", 0, "HEAD")
+    told = http_fetch(f"{one}/item.json", 0, "HEAD")
     assert (told.body, told.headers["ETag"]) == (b"", "one")
 
 
 def test_a_server_that_drips_is_given_up(
     servers: tuple[str, str, list[tuple[str, dict[str, str]]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "ANSWER_S", 0.4)
+    monkeypatch.setattr(http, "RESPONSE_TIMEOUT_S", 0.4)
     with pytest.raises(TimeoutError, match="no complete answer"):
-        fetch(f"{servers[0]}/drip", 10**6)
+        http_fetch(f"{servers[0]}/drip", 10**6)
 
 
 def test_a_body_is_read_no_further_than_it_may_be(
     servers: tuple[str, str, list[tuple[str, dict[str, str]]]],
 ) -> None:
     with pytest.raises(TooLargeError):
-        fetch(f"{servers[0]}/large", 2**16)
+        http_fetch(f"{servers[0]}/large", 2**16)
 
 
 def test_headers_follow_a_redirect_to_the_same_host_alone(
     servers: tuple[str, str, list[tuple[str, dict[str, str]]]],
 ) -> None:
     one, two, seen = servers
-    fetch(f"{one}/to/{one}/item.json", 10, headers=SECRET)
+    http_fetch(f"{one}/to/{one}/item.json", 10, headers=SECRET)
     assert [headers.get("X-Api-Key") for _, headers in seen] == ["secret", "secret"]
     seen.clear()
-    fetch(f"{one}/to/{two}/item.json", 10, headers=SECRET)
+    http_fetch(f"{one}/to/{two}/item.json", 10, headers=SECRET)
     assert [(host, headers.get("X-Api-Key")) for host, headers in seen] == [
         (host_of(one), "secret"),
         (host_of(two), None),
     ]
     seen.clear()
     # A redirect over another host and back does not restore the headers.
-    fetch(f"{one}/to/{two}/to/{one}/item.json", 10, headers=SECRET)
+    http_fetch(f"{one}/to/{two}/to/{one}/item.json", 10, headers=SECRET)
     assert seen[1][1].get("X-Api-Key") is None
 
 
@@ -118,7 +120,7 @@ def test_a_redirect_off_the_web_is_not_followed(
     servers: tuple[str, str, list[tuple[str, dict[str, str]]]], place: str
 ) -> None:
     with pytest.raises(urllib.error.HTTPError, match=r"(?i)off the web|redirection"):
-        fetch(f"{servers[0]}/to/{place}", 10)
+        http_fetch(f"{servers[0]}/to/{place}", 10)
 
 
 def test_headers_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,5 +134,5 @@ def test_headers_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     ("url", "host"),
     [("https://u:p@A.org:8/x", "a.org:8"), ("http://b", "b"), ("/a/b", ""), ("s3://c/d", "c")],
 )
-def test_hosts(url: str, host: str) -> None:
+def test_the_host_of_a_url(url: str, host: str) -> None:
     assert host_of(url) == host

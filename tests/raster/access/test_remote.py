@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
-from damage import place_of
 from makers import make_raster, noise
-from range_server import CLOSE, DROP, REFUSE, STALL, Fault, RangeServer, served
+from range_server import CLOSE, DROP, REFUSE, STALL, Fault, RangeServer, serve_folder
+from tiff_damage import place_of
 
 from geochange.cli.main import _exit_code
 from geochange.errors import InputError, RunError
 from geochange.raster.access import retry
-from geochange.raster.access.remote import HTTP, is_remote, may_pass
+from geochange.raster.access.remote import HTTP_OPTIONS, is_remote, is_transient
 from geochange.raster.fingerprint import fingerprint_of
-from geochange.raster.reader import gdal_environment, inspect, opened
+from geochange.raster.reader import gdal_environment, inspect_raster, opened
 from geochange.workflows.detect import Result, detect
 
 pytestmark = pytest.mark.slow
@@ -52,7 +52,7 @@ def server(tmp_path: Path) -> Iterator[RangeServer]:
     make_raster(tmp_path / "www" / "before.tif", pixels, **tiled)
     pixels[100:140, 50:90] += 55
     make_raster(tmp_path / "www" / "after.tif", pixels, **tiled)
-    with served(tmp_path / "www", tmp_path / "notes") as running:
+    with serve_folder(tmp_path / "www", tmp_path / "notes") as running:
         yield running
 
 
@@ -76,9 +76,9 @@ def test_what_passes_leaves_no_trace(
     tmp_path: Path, server: RangeServer, faults: list[Fault]
 ) -> None:
     local = run(server.folder, tmp_path / "local.gpkg")
-    server.behave(*faults)
+    server.set_faults(*faults)
     remote = run(server.url, tmp_path / "remote.gpkg")
-    assert len(server.asked()) > 20
+    assert len(server.requests()) > 20
     assert remote.raster.read_bytes() == local.raster.read_bytes()
     assert remote.changes.geometry.to_wkb().equals(local.changes.geometry.to_wkb())
     assert local.polygons > 0
@@ -87,26 +87,26 @@ def test_what_passes_leaves_no_trace(
 
 def test_only_the_files_themselves_are_asked_for(tmp_path: Path, server: RangeServer) -> None:
     run(server.url, tmp_path / "remote.gpkg")
-    assert {line.split()[1] for line in server.asked()} == {"/before.tif", "/after.tif"}
+    assert {line.split()[1] for line in server.requests()} == {"/before.tif", "/after.tif"}
 
 
 @pytest.mark.parametrize("kind", [REFUSE, STALL, CLOSE])
 def test_a_server_that_never_answers_is_named_with_what_was_tried(
     server: RangeServer, kind: str, naps: list[float]
 ) -> None:
-    server.behave(Fault(kind))
+    server.set_faults(Fault(kind))
     url = f"{server.url}/before.tif"
     with pytest.raises(InputError, match=r"tried 3 times\); check the address") as caught:
-        inspect(url)
+        inspect_raster(url)
     assert str(caught.value).startswith(f"{url}: cannot be opened (")
     assert "\n" not in str(caught.value)
     assert naps == list(retry.PAUSES_S)
-    assert len(server.asked()) <= 18
+    assert len(server.requests()) <= 18
 
 
 def test_a_file_that_is_not_there_is_asked_for_once(server: RangeServer, naps: list[float]) -> None:
     with pytest.raises(InputError, match=r"404\); check the address"):
-        inspect(f"{server.url}/nowhere.tif")
+        inspect_raster(f"{server.url}/nowhere.tif")
     assert naps == []
 
 
@@ -118,12 +118,12 @@ def test_a_server_that_dies_on_the_way_ends_the_run_which_goes_on_later(
 
     def cut(stage: str, done: int, total: int) -> None:
         if stage == "infer" and done:
-            server.behave(Fault(REFUSE))
+            server.set_faults(Fault(REFUSE))
 
     with pytest.raises(RunError, match=r"/(before|after)\.tif: cannot be opened .*tried 3 times"):
         run(server.url, out, progress=cut, block=1, threads=1)
     assert not out.exists()
-    server.behave()
+    server.set_faults()
     resumed = run(server.url, out, block=1, threads=1)
     assert resumed.resumed
     assert resumed.raster.read_bytes() == local.raster.read_bytes()
@@ -138,7 +138,7 @@ def test_bytes_that_a_server_never_gives_are_named_and_skipped_when_asked(
     monkeypatch.setenv("GDAL_HTTP_MAX_RETRY", "0")
     lost = (2, 2)  # a tile of 12 KB; GDAL requests 16 KB at a time
     offset, size = place_of(server.folder / "before.tif", lost)
-    server.behave(Fault(REFUSE, start=offset, stop=offset + size))
+    server.set_faults(Fault(REFUSE, start=offset, stop=offset + size))
     words = ["run", f"{server.url}/before.tif", f"{server.url}/after.tif", "--quiet"]
     words += ["--model", "cva"]
     words += ["--out", str(tmp_path / "x.gpkg"), "--tile", "64", "--overlap", "16", "--block", "2"]
@@ -166,15 +166,15 @@ def test_a_remote_file_that_changed_starts_afresh(tmp_path: Path, server: RangeS
 
 
 def test_what_a_server_tells_is_the_identity(server: RangeServer) -> None:
-    info = inspect(f"{server.url}/before.tif")
+    info = inspect_raster(f"{server.url}/before.tif")
     size = os.stat(server.folder / "before.tif").st_size
-    server.behave(Fault(REFUSE, 1, 2))
+    server.set_faults(Fault(REFUSE, 1, 2))
     told = fingerprint_of(info)
     assert told[3] == [info.path, str(size), told[3][2]]
     assert told[3][2].startswith('"')
-    server.behave(tags=False)
+    server.set_faults(tags=False)
     assert fingerprint_of(info)[3] == [info.path, str(size), None]
-    server.behave(Fault(CLOSE))
+    server.set_faults(Fault(CLOSE))
     with pytest.raises(RunError, match=r"does not answer .* asked 3 times"):
         fingerprint_of(info)
 
@@ -184,7 +184,7 @@ def test_the_users_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GDAL_PNG_WHOLE_IMAGE_OPTIM", "YES")
     options = gdal_environment().options
     assert not {"GDAL_HTTP_MAX_RETRY", "GDAL_PNG_WHOLE_IMAGE_OPTIM"} & options.keys()
-    assert options["GDAL_HTTP_CONNECTTIMEOUT"] == HTTP["GDAL_HTTP_CONNECTTIMEOUT"]
+    assert options["GDAL_HTTP_CONNECTTIMEOUT"] == HTTP_OPTIONS["GDAL_HTTP_CONNECTTIMEOUT"]
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ def test_the_users_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_what_is_remote(path: str, remote: bool) -> None:
     assert is_remote(path) is remote
-    assert may_pass(path, OSError("HTTP response code: 503")) is remote
-    assert not may_pass(path, OSError("HTTP response code: 404"))
+    assert is_transient(path, OSError("HTTP response code: 503")) is remote
+    assert not is_transient(path, OSError("HTTP response code: 404"))
 
 
 def test_masks_beside_local_files_are_still_found(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import rasterio
 from makers import make_raster, noise
-from range_server import served
+from range_server import serve_folder
 
 from geochange.errors import InputError
-from geochange.raster.access.picture_files import open_picture_file
-from geochange.raster.reader import inspect, opened
+from geochange.raster.access.self_contained_files import open_picture_file
+from geochange.raster.reader import inspect_raster, opened
 
 
 def overviews_by_a_tag(path: Path, secret: Path) -> None:
@@ -82,10 +82,10 @@ def test_its_own_overviews_and_mask_are_read(image: Path) -> None:
 def test_an_image_on_a_server_names_no_file_of_this_machine(tmp_path: Path, image: Path) -> None:
     overviews_by_a_tag(image, tmp_path / "away" / "secret.tif")
     make_raster(image.with_name("b.tif"), noise((64, 64)))
-    with served(image.parent, tmp_path / "notes") as server:
+    with serve_folder(image.parent, tmp_path / "notes") as server:
         with pytest.raises(InputError, match="leads to another file"):
-            inspect(f"{server.url}/a.tif")
-        assert inspect(f"{server.url}/b.tif").grid.shape == (64, 64)
+            inspect_raster(f"{server.url}/a.tif")
+        assert inspect_raster(f"{server.url}/b.tif").grid.shape == (64, 64)
         # Servers are not asked for files beside an image, so these are not even seen.
         for lead in (overviews_by_a_file_beside_it, a_mask_beside_it, a_tag_beside_it):
             lead(image, tmp_path / "away" / "secret.tif")

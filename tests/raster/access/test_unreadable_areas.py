@@ -10,20 +10,25 @@ from typing import Any
 import numpy as np
 import pytest
 from affine import Affine
-from damage import cut_in, ruin
 from hypothesis import given
 from hypothesis import strategies as st
 from makers import NORTH_UP, make_raster, noise
 from rasterio.errors import RasterioIOError
+from tiff_damage import overwrite_tiles, truncate_in_tile
 
 from geochange.errors import RunError
 from geochange.grid.tiling import Window
 from geochange.raster.access import retry
-from geochange.raster.access.unreadable import Unreadable, UnreadableError, merged, summarise
+from geochange.raster.access.unreadable_areas import (
+    UnreadableAreas,
+    UnreadableError,
+    merge_windows,
+    summarise,
+)
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
-from geochange.raster.reader import inspect
+from geochange.raster.reader import inspect_raster
 
 SHAPE = (160, 192)
 TILE = 32
@@ -49,7 +54,7 @@ def pair_of(folder: Path, transform: Affine = NORTH_UP, **profile: Any) -> Raste
     before = make_raster(folder / "before.tif", noise((*SHAPE, 3), 1))
     pixels = noise((SHAPE[0] + 8, SHAPE[1] + 8, 3), 2)
     after = make_raster(folder / "after.tif", pixels, transform=transform, **{**TILED, **profile})
-    return align_pair(inspect(before), inspect(after), "before", RGB)
+    return align_pair(inspect_raster(before), inspect_raster(after), "before", RGB)
 
 
 def whole_of(date: AlignedRaster) -> tuple[np.ndarray, np.ndarray]:
@@ -78,13 +83,13 @@ def outside(window: Window) -> np.ndarray:
 
 
 DAMAGE: dict[str, tuple[dict[str, Any], Callable[..., Path]]] = {
-    "deflate": ({"compress": "deflate"}, ruin),
-    "lzw": ({"compress": "lzw"}, ruin),
-    "jpeg": ({"compress": "jpeg"}, ruin),
-    "bands apart": ({"compress": "deflate", "interleave": "band"}, ruin),
-    "cut off, raw": ({}, cut_in),
-    "cut off, deflate": ({"compress": "deflate"}, cut_in),
-    "cut off, jpeg": ({"compress": "jpeg"}, cut_in),
+    "deflate": ({"compress": "deflate"}, overwrite_tiles),
+    "lzw": ({"compress": "lzw"}, overwrite_tiles),
+    "jpeg": ({"compress": "jpeg"}, overwrite_tiles),
+    "bands apart": ({"compress": "deflate", "interleave": "band"}, overwrite_tiles),
+    "cut off, raw": ({}, truncate_in_tile),
+    "cut off, deflate": ({"compress": "deflate"}, truncate_in_tile),
+    "cut off, jpeg": ({"compress": "jpeg"}, truncate_in_tile),
 }
 damaged = pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
 
@@ -109,7 +114,7 @@ def test_a_bad_tile_is_lost_and_nothing_else(
 def test_of_a_shifted_raster_its_own_tiles_are_lost(tmp_path: Path) -> None:
     date = pair_of(tmp_path, SHIFTED, compress="deflate").after
     assert date.offset_px == (-7, -5)
-    ruin(Path(date.info.path), BAD, (0, 0))
+    overwrite_tiles(Path(date.info.path), BAD, (0, 0))
     lost = set[Window]()
     _, valid = by_windows(date, 50, lost)
     rim = Window(0, 0, TILE - 7, TILE - 5)
@@ -122,10 +127,12 @@ def test_of_a_warped_raster_cells_of_the_warp_are_lost(tmp_path: Path) -> None:
     before = make_raster(tmp_path / "before.tif", noise((1060, 1100)))
     profile = {"transform": WARPED, **TILED, "compress": "deflate"}
     after = make_raster(tmp_path / "after.tif", noise((1068, 1108), 2), **profile)
-    date = align_pair(inspect(before), inspect(after), "before", Bands((1,), (1,))).after
+    date = align_pair(
+        inspect_raster(before), inspect_raster(after), "before", Bands((1,), (1,))
+    ).after
     assert date.offset_px is None
     sound, was_valid = whole_of(date)
-    ruin(after, (20, 31))
+    overwrite_tiles(after, (20, 31))
     lost = set[Window]()
     pixels, valid = by_windows(date, 2000, lost)
     assert lost == {Window(512, 512, 512, 512)}
@@ -148,7 +155,7 @@ def test_a_bad_tile_under_a_mask(tmp_path: Path, internal: bool) -> None:
     profile = {"compress": "deflate", "mask": mask, "internal_mask": internal}
     date = pair_of(tmp_path, **profile).after
     assert date.info.blurred
-    ruin(Path(date.info.path), BAD)
+    overwrite_tiles(Path(date.info.path), BAD)
     for side in (20, 64, 500):
         lost = set[Window]()
         _, valid = by_windows(date, side, lost)
@@ -170,8 +177,10 @@ def test_a_mosaic_loses_the_same_ground_from_every_window(tmp_path: Path) -> Non
         f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}"><SRS>EPSG:32632</SRS>'
         f"<GeoTransform>500000, 10, 0, 5000000, 0, -10</GeoTransform>{bands}</VRTDataset>"
     )
-    date = align_pair(pair.before.info, inspect(tmp_path / "mosaic.vrt"), "before", RGB).after
-    ruin(tmp_path / "after.tif", BAD)
+    date = align_pair(
+        pair.before.info, inspect_raster(tmp_path / "mosaic.vrt"), "before", RGB
+    ).after
+    overwrite_tiles(tmp_path / "after.tif", BAD)
     answers = []
     for side in (20, 64, 500):
         lost = set[Window]()
@@ -184,7 +193,7 @@ def test_a_mosaic_loses_the_same_ground_from_every_window(tmp_path: Path) -> Non
 
 def test_without_leave_to_lose_it_is_an_error_that_names_all(tmp_path: Path) -> None:
     date = pair_of(tmp_path, SHIFTED, compress="deflate").after
-    ruin(Path(date.info.path), BAD, (2, 4))
+    overwrite_tiles(Path(date.info.path), BAD, (2, 4))
     line = (
         r"after\.tif: pixels of rows 64-95, columns 96-159 cannot be read "
         r"\(rows 57-88, columns 91-154 of the run's grid, around 501230 4999270 in WGS 84 / UTM"
@@ -200,7 +209,7 @@ def test_what_fails_is_tried_again_after_a_pause_from_the_file_opened_afresh(
     date = pair_of(tmp_path, compress="deflate").after
     path = Path(date.info.path)
     sound = path.read_bytes()
-    ruin(path, BAD)
+    overwrite_tiles(path, BAD)
 
     def sleep(pause_s: float) -> None:
         naps.append(pause_s)
@@ -252,7 +261,7 @@ def test_a_handle_gives_up_after_its_tries(naps: list[float]) -> None:
 
 
 def test_the_error_travels_between_processes() -> None:
-    error = UnreadableError("a.tif: gone", Unreadable((Window(1, 2, 3, 4),)))
+    error = UnreadableError("a.tif: gone", UnreadableAreas((Window(1, 2, 3, 4),)))
     copy = pickle.loads(pickle.dumps(error))
     assert str(copy) == "a.tif: gone"
     assert copy.unreadable == error.unreadable
@@ -261,7 +270,7 @@ def test_the_error_travels_between_processes() -> None:
 @pytest.mark.slow
 @given(st.sets(st.tuples(st.integers(0, 5), st.integers(0, 5))))
 def test_merged_windows_are_the_same_ground_once(cells: set[tuple[int, int]]) -> None:
-    windows = merged(Window(row * 3, col * 4, 3, 4) for row, col in cells)
+    windows = merge_windows(Window(row * 3, col * 4, 3, 4) for row, col in cells)
     count = np.zeros((18, 24), int)
     for window in windows:
         count[window.within(Window(0, 0, 18, 24))] += 1
@@ -273,10 +282,10 @@ def test_merged_windows_are_the_same_ground_once(cells: set[tuple[int, int]]) ->
 
 
 def test_json_and_back() -> None:
-    unreadable = Unreadable((Window(1, 2, 3, 4),), (Window(0, 0, 1, 1), Window(5, 6, 7, 8)))
-    assert Unreadable.from_json(unreadable.to_json()) == unreadable
+    unreadable = UnreadableAreas((Window(1, 2, 3, 4),), (Window(0, 0, 1, 1), Window(5, 6, 7, 8)))
+    assert UnreadableAreas.from_json(unreadable.to_json()) == unreadable
     assert unreadable | unreadable == unreadable
-    assert not Unreadable()
+    assert not UnreadableAreas()
 
 
 def test_many_places_are_counted() -> None:

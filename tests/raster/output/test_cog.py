@@ -17,7 +17,7 @@ from geochange.errors import InputError, OutputError
 from geochange.grid.probability import NODATA
 from geochange.qgis.style import probability_colormap
 from geochange.raster.output import cog
-from geochange.raster.output.cog import TILE, Block, write_cog
+from geochange.raster.output.cog import COG_TILE_PX, Block, write_cog
 
 UTM = CRS.from_epsg(32632)
 CUSTOM = CRS.from_proj4("+proj=laea +lat_0=52.3 +lon_0=9.7 +x_0=1000 +y_0=7 +ellps=GRS80 +units=m")
@@ -53,7 +53,9 @@ def averaged(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("crs", [UTM, CUSTOM], ids=["utm", "custom"])
-@pytest.mark.parametrize("shape", [(1, 1), (TILE, TILE), (TILE + 1, 3), (700, 1300)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (COG_TILE_PX, COG_TILE_PX), (COG_TILE_PX + 1, 3), (700, 1300)]
+)
 def test_pixels_and_place(tmp_path: Path, shape: tuple[int, int], crs: CRS) -> None:
     pixels = picture(*shape)
     write(tmp_path / "p.tif", pixels, crs=crs)
@@ -101,7 +103,7 @@ def test_layout_is_cloud_optimised(tmp_path: Path) -> None:
     with tifffile.TiffFile(tmp_path / "p.tif") as tiff:
         pages = list(tiff.pages)
         assert [page.shape for page in pages] == [(1200, 1400), (600, 700), (300, 350)]
-        assert all(page.is_tiled and page.tile == (TILE, TILE) for page in pages)
+        assert all(page.is_tiled and page.tile == (COG_TILE_PX, COG_TILE_PX) for page in pages)
         directories = [page.offset for page in pages]
         first_pixels = [min(page.dataoffsets) for page in pages]
     assert directories == sorted(directories)

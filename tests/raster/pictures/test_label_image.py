@@ -10,7 +10,7 @@ from label_files import MASK, PICTURES, TIFFS, WHITE, layers, numbered, picture
 from makers import make_raster, noise
 
 from geochange.errors import InputError
-from geochange.raster.pictures.label import read_label
+from geochange.raster.pictures.label_image import read_label
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 

@@ -19,12 +19,12 @@ from geochange.raster.bands import Bands
 from geochange.raster.pair import align_pair
 from geochange.raster.pictures import overview as glancing
 from geochange.raster.pictures.overview import read_overview
-from geochange.raster.reader import inspect
+from geochange.raster.reader import inspect_raster
 
 
 def date_of(path: Path, other: Path | None = None) -> AlignedRaster:
     """The raster as the date after, on the grid of another, or its own."""
-    before, after = inspect(other or path), inspect(path)
+    before, after = inspect_raster(other or path), inspect_raster(path)
     return align_pair(before, after, "before", Bands(before.data_bands, after.data_bands)).after
 
 

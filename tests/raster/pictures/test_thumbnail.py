@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from plans import plans
+from tile_plans import plans
 
 from geochange.grid.tiling import TilePlan, Window
-from geochange.mosaic.store import ThumbnailStore
-from geochange.raster.pictures.thumbnail import Small, Thumbnail, ThumbnailBuilder
+from geochange.mosaic.stores import ThumbnailStore
+from geochange.raster.pictures.thumbnail import Thumbnail, ThumbnailBuilder, ThumbnailPixels
 
 LIKE = np.empty(3, np.uint8)
 
@@ -23,10 +23,12 @@ def raster(shape: tuple[int, int]) -> NDArray[np.uint8]:
     return np.random.default_rng(2).integers(1, 255, (*shape, 4), dtype=np.uint8)
 
 
-def at_once(miniature: Thumbnail, pixels: NDArray[np.uint8], valid: NDArray[np.bool_]) -> Small:
+def at_once(
+    miniature: Thumbnail, pixels: NDArray[np.uint8], valid: NDArray[np.bool_]
+) -> ThumbnailPixels:
     part = ThumbnailBuilder(miniature, miniature.full_window, LIKE)
     part.add(Window(0, 0, *miniature.shape), pixels, valid)
-    return part.seen()
+    return part.values()
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 40))
@@ -94,7 +96,7 @@ def test_the_store_puts_together_what_blocks_saw(plan: TilePlan, longest: int) -
             part = ThumbnailBuilder(miniature, miniature.owned(plan.owned_window(block)), LIKE)
             # A single block sees all tiles, so the result is the same.
             part.add(plan.full_window, pixels, valid)
-            store.put(block, part.seen())
+            store.put(block, part.values())
         seen, there = store.get()
     expected = at_once(miniature, pixels, valid)
     np.testing.assert_array_equal(seen, expected[0])

@@ -14,8 +14,8 @@ from rasterio.enums import ColorInterp
 
 from geochange.raster.bands import Bands
 from geochange.raster.pair import align_pair
-from geochange.raster.reader import inspect
-from geochange.raster.scene.alpha import colour_in_alpha
+from geochange.raster.reader import inspect_raster
+from geochange.raster.scene.colour_in_alpha import colour_in_alpha
 from geochange.workflows.inspect_pair import inspect_pair
 
 SHAPE = (60, 70)
@@ -47,17 +47,17 @@ def test_a_colour_is_told_from_transparency(tmp_path: Path, name: str, off_px: f
     dtype, alpha, expected = ALPHAS[name]
     pixels = np.dstack([noise((*SHAPE, 3)), alpha]).astype(dtype)
     moved = NORTH_UP @ NORTH_UP.translation(off_px, off_px)
-    first = inspect(make_raster(tmp_path / "b.tif", noise((*SHAPE, 3))))
+    first = inspect_raster(make_raster(tmp_path / "b.tif", noise((*SHAPE, 3))))
     path = make_raster(tmp_path / "a.tif", pixels, transform=moved, alpha=True)
-    date = align_pair(first, inspect(path), "before", RGB).after
+    date = align_pair(first, inspect_raster(path), "before", RGB).after
     assert (date.offset_px is None) == (off_px > 0)
     assert colour_in_alpha(date) == expected
 
 
 def test_what_is_compared_or_not_there_is_no_matter(tmp_path: Path) -> None:
     pixels = noise((*SHAPE, 4))
-    flagged = inspect(make_raster(tmp_path / "a.tif", pixels, alpha=True))
-    plain = inspect(make_raster(tmp_path / "b.tif", pixels))
+    flagged = inspect_raster(make_raster(tmp_path / "a.tif", pixels, alpha=True))
+    plain = inspect_raster(make_raster(tmp_path / "b.tif", pixels))
     bands = Bands((4, 1, 2), (4, 1, 2))
     pair = align_pair(flagged, plain, "before", bands)
     assert colour_in_alpha(pair.before) is None

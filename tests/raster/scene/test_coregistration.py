@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dated_scenes import ground, moved, pair_of
+from dated_scenes import ground, pair_of, shifted_image
 from makers import make_raster
 
 from geochange.raster.bands import Bands
 from geochange.raster.pair import align_pair
-from geochange.raster.reader import inspect
+from geochange.raster.reader import inspect_raster
 from geochange.raster.scene.coregistration import NEGLIGIBLE_PX, Shift, measure_shift
 from geochange.raster.scene.sampling import SceneSample
 
@@ -25,11 +25,11 @@ def measured(folder: Path, before: np.ndarray, after: np.ndarray, **profile: flo
 @pytest.mark.parametrize("size", [200, 700])
 def test_a_planted_shift_is_found(tmp_path: Path, planted: tuple[float, float], size: int) -> None:
     before = ground(size)
-    found = measured(tmp_path, before, moved(before, planted))
+    found = measured(tmp_path, before, shifted_image(before, planted))
     assert (found.row_px, found.col_px) == pytest.approx(planted, abs=0.1)
     assert found.confidence > 0.9
     assert found.spread_px < 0.25
-    assert found.matters == (np.hypot(*planted) > NEGLIGIBLE_PX)
+    assert found.needs_correction == (np.hypot(*planted) > NEGLIGIBLE_PX)
 
 
 @pytest.mark.slow
@@ -40,9 +40,9 @@ def test_the_unit_of_the_numbers_is_no_matter(tmp_path: Path, factor: float) -> 
     before = ground(200)
     paths = [
         make_raster(tmp_path / name, (pixels.astype(np.float64) * factor).astype(np.float32))
-        for name, pixels in (("b.tif", before), ("a.tif", moved(before, (1.4, -2.3))))
+        for name, pixels in (("b.tif", before), ("a.tif", shifted_image(before, (1.4, -2.3))))
     ]
-    pair = align_pair(*map(inspect, paths), "before", Bands((1,), (1,)))
+    pair = align_pair(*map(inspect_raster, paths), "before", Bands((1,), (1,)))
     found = measure_shift(SceneSample(pair))
     assert (found.row_px, found.col_px) == pytest.approx((1.4, -2.3), abs=0.1)
     assert found.confidence > 0.9
@@ -51,17 +51,17 @@ def test_the_unit_of_the_numbers_is_no_matter(tmp_path: Path, factor: float) -> 
 @pytest.mark.slow
 def test_change_in_half_of_the_scene_does_not_turn_it(tmp_path: Path) -> None:
     before = ground(700)
-    after = moved(before, (1.4, -2.3))
-    after[:, :320] = moved(ground(700, seed=9), (0, 0))[:, :320]
+    after = shifted_image(before, (1.4, -2.3))
+    after[:, :320] = shifted_image(ground(700, seed=9), (0, 0))[:, :320]
     found = measured(tmp_path, before, after)
     assert (found.row_px, found.col_px) == pytest.approx((1.4, -2.3), abs=0.1)
-    assert found.matters
+    assert found.needs_correction
 
 
 @pytest.mark.slow
 def test_nodata_in_one_place_at_both_dates_does_not_hold_it_back(tmp_path: Path) -> None:
     before = ground(500)
-    after = moved(before, (1.4, -2.3))
+    after = shifted_image(before, (1.4, -2.3))
     for date in (before, after):
         date[100:300, 150:260] = 0
     found = measured(tmp_path, before, after, nodata=0)
@@ -74,8 +74,8 @@ def test_flat_pictures_say_nothing(tmp_path: Path, size: int) -> None:
     found = measured(tmp_path, flat, flat + 20)
     assert found.votes == 0
     assert not found.trusted
-    assert not found.matters
-    assert "places show the same" in found.doubt
+    assert not found.needs_correction
+    assert "places show the same" in found.why_untrusted
 
 
 @pytest.mark.slow
@@ -90,7 +90,7 @@ def test_two_places_say_nothing_in_common(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_it_is_told_in_plain_values(tmp_path: Path) -> None:
     before = ground(200)
-    told = measured(tmp_path, before, moved(before, (1.4, -2.3))).to_json()
+    told = measured(tmp_path, before, shifted_image(before, (1.4, -2.3))).to_json()
     assert told["row_px"] == pytest.approx(1.4, abs=0.1)
     assert told["trusted"] is True
     assert {type(value) for value in told.values()} == {float, int, bool}

@@ -15,10 +15,10 @@ from geochange.raster.scene.radiometry import (
     Radiometry,
     Sampled,
     Stretch,
-    choose,
+    choose_radiometry,
     match_ranks,
     parse_stretch,
-    spread,
+    percentile_stretch,
 )
 
 
@@ -28,12 +28,12 @@ def sampled(low: float, high: float, dtype: str, bands: int = 1) -> Sampled:
 
 
 def test_auto_keeps_8_bits_and_stretches_each_other_date_by_itself() -> None:
-    assert choose("auto", sampled(0, 255, "uint8"), sampled(9, 20, "uint8")) == UNCHANGED
+    assert choose_radiometry("auto", sampled(0, 255, "uint8"), sampled(9, 20, "uint8")) == UNCHANGED
     deep, bright = sampled(0, 1000, "uint16"), sampled(2000, 3000, "uint16")
-    found = choose("auto", deep, bright)
-    assert found == Radiometry(spread(deep.values), spread(bright.values))
-    mixed = choose("auto", sampled(0, 255, "uint8"), bright)
-    assert mixed == Radiometry(None, spread(bright.values))
+    found = choose_radiometry("auto", deep, bright)
+    assert found == Radiometry(percentile_stretch(deep.values), percentile_stretch(bright.values))
+    mixed = choose_radiometry("auto", sampled(0, 255, "uint8"), bright)
+    assert mixed == Radiometry(None, percentile_stretch(bright.values))
 
 
 def test_a_stretch_maps_low_and_high_band_by_band() -> None:
@@ -64,7 +64,7 @@ def test_what_is_not_finite_has_a_place() -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_a_constant_scene_stays_constant_and_silent() -> None:
-    stretch = spread(np.full((50, 2), 7, np.uint16))
+    stretch = percentile_stretch(np.full((50, 2), 7, np.uint16))
     applied = stretch.apply(np.full((3, 3, 2), 7, np.uint16))
     assert len(np.unique(applied)) == 1
 
@@ -78,19 +78,21 @@ def test_a_stretch_keeps_order(low: float, span: float, values: list[float]) -> 
 
 def test_spread_cuts_half_a_percent_of_each_tail() -> None:
     values = np.arange(1001)[:, None] * [1.0, 10.0]
-    assert spread(values) == Stretch((5.0, 50.0), (995.0, 9950.0))
+    assert percentile_stretch(values) == Stretch((5.0, 50.0), (995.0, 9950.0))
 
 
 def test_spread_of_no_pixel_does_no_harm() -> None:
-    assert spread(np.empty((0, 2), np.uint16)) == Stretch((0.0, 0.0), (1.0, 1.0))
+    assert percentile_stretch(np.empty((0, 2), np.uint16)) == Stretch((0.0, 0.0), (1.0, 1.0))
 
 
 def test_8_bits_pass_as_they_are() -> None:
-    assert choose("joint", sampled(0, 255, "uint8"), sampled(9, 20, "uint8")) == UNCHANGED
+    assert (
+        choose_radiometry("joint", sampled(0, 255, "uint8"), sampled(9, 20, "uint8")) == UNCHANGED
+    )
 
 
 def test_joint_gives_both_dates_one_stretch_over_both() -> None:
-    found = choose("joint", sampled(0, 1000, "uint16"), sampled(2000, 3000, "uint16"))
+    found = choose_radiometry("joint", sampled(0, 1000, "uint16"), sampled(2000, 3000, "uint16"))
     assert found.before == found.after
     assert found.before is not None
     assert found.before.low[0] == pytest.approx(10, abs=2)
@@ -98,30 +100,30 @@ def test_joint_gives_both_dates_one_stretch_over_both() -> None:
 
 
 def test_joint_of_8_and_16_bits_stretches_the_wider_alone() -> None:
-    found = choose("joint", sampled(0, 255, "uint8"), sampled(0, 4000, "uint16"))
+    found = choose_radiometry("joint", sampled(0, 255, "uint8"), sampled(0, 4000, "uint16"))
     assert found == Radiometry(None, Stretch((20.0,), (3980.0,)))
 
 
 def test_joint_of_two_types_stretches_each_by_its_own() -> None:
-    found = choose("joint", sampled(0, 1, "float32"), sampled(0, 4000, "uint16"))
+    found = choose_radiometry("joint", sampled(0, 1, "float32"), sampled(0, 4000, "uint16"))
     assert found.before is not None
     assert found.before.high[0] == pytest.approx(0.995)
     assert found.after == Stretch((20.0,), (3980.0,))
 
 
 def test_per_date_stretches_8_bits_too() -> None:
-    found = choose("per-date", sampled(0, 200, "uint8"), sampled(0, 100, "uint8"))
+    found = choose_radiometry("per-date", sampled(0, 200, "uint8"), sampled(0, 100, "uint8"))
     assert found == Radiometry(Stretch((1.0,), (199.0,)), Stretch((0.0,), (99.0,)))
 
 
 def test_none_leaves_everything() -> None:
-    assert choose("none", sampled(0, 1, "float32"), sampled(0, 9, "uint16")) == UNCHANGED
+    assert choose_radiometry("none", sampled(0, 1, "float32"), sampled(0, 9, "uint16")) == UNCHANGED
 
 
 def test_low_high_is_for_both_dates_and_all_bands() -> None:
     stretch = parse_stretch("0,3000")
     assert stretch == Stretch((0.0,), (3000.0,))
-    found = choose(stretch, sampled(0, 1, "uint16", 3), sampled(0, 9, "uint16", 3))
+    found = choose_radiometry(stretch, sampled(0, 1, "uint16", 3), sampled(0, 9, "uint16", 3))
     assert found == Radiometry(stretch, stretch)
     pixels = np.array([[[0, 1500, 3000]]], np.uint16)
     for date in found.apply(pixels, pixels):
@@ -142,7 +144,7 @@ def test_a_stretch_that_makes_no_sense_is_refused(text: str) -> None:
 
 
 def test_equal_numbers_stay_equal() -> None:
-    found = choose("joint", sampled(0, 1000, "uint16"), sampled(500, 3000, "uint16"))
+    found = choose_radiometry("joint", sampled(0, 1000, "uint16"), sampled(500, 3000, "uint16"))
     pixels = np.arange(0, 3000, 7, dtype=np.uint16).reshape(1, -1, 1)
     before, after = found.apply(pixels, pixels)
     np.testing.assert_array_equal(before, after)
@@ -203,7 +205,9 @@ def test_a_match_of_nothing_is_none() -> None:
 @pytest.mark.filterwarnings("error")
 def test_8_bits_stay_8_bits_when_they_are_matched() -> None:
     before, after = sampled(100, 200, "uint8"), sampled(0, 50, "uint8")
-    found = choose("joint", before, after, match=match_ranks(before.values, after.values))
+    found = choose_radiometry(
+        "joint", before, after, match=match_ranks(before.values, after.values)
+    )
     assert (found.before, found.after) == (None, None)
     first, second = found.apply(
         np.array([[[150]]], np.uint8), np.array([[[25]], [[0]], [[255]]], np.uint8)
@@ -215,7 +219,7 @@ def test_8_bits_stay_8_bits_when_they_are_matched() -> None:
 def test_a_match_comes_before_the_stretch_and_gives_both_dates_one() -> None:
     before, after = sampled(0, 10_000, "uint16"), sampled(0, 1, "float32")
     match = match_ranks(before.values, after.values)
-    found = choose("joint", before, after, match=match)
+    found = choose_radiometry("joint", before, after, match=match)
     assert found.match == match
     assert found.before == found.after
     first, second = found.apply(

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
-from damage import ruin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import NORTH_UP, UTM, make_raster, noise
+from tiff_damage import overwrite_tiles
 
 from geochange.grid.tiling import Window
 from geochange.raster.access import retry
-from geochange.raster.access.unreadable import Unreadable, UnreadableError
+from geochange.raster.access.unreadable_areas import UnreadableAreas, UnreadableError
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
-from geochange.raster.reader import inspect
-from geochange.raster.scene.radiometry import UNCHANGED, Stretch, choose
-from geochange.raster.scene.sampling import VALUES, WINDOW_PX, SceneSample, sample_windows
+from geochange.raster.reader import inspect_raster
+from geochange.raster.scene.radiometry import UNCHANGED, Stretch, choose_radiometry
+from geochange.raster.scene.sampling import MAX_VALUES, WINDOW_PX, SceneSample, sample_windows
 from geochange.vector.aoi import AreaOfInterest
 
 ONE = Bands((1,), (1,))
@@ -31,7 +31,7 @@ ONE = Bands((1,), (1,))
 @given(st.integers(1, 10**6), st.integers(1, 10**6), st.sampled_from([1, 3, 4, 13, 200]))
 def test_windows_lie_inside_apart_and_are_few(height: int, width: int, bands: int) -> None:
     windows = sample_windows((height, width), bands)
-    assert sum(window.pixels for window in windows) * bands <= max(VALUES, WINDOW_PX**2 * bands)
+    assert sum(window.pixels for window in windows) * bands <= max(MAX_VALUES, WINDOW_PX**2 * bands)
     whole = Window(0, 0, height, width)
     assert all(window.intersection(whole) == window for window in windows)
     assert all(max(window.height, window.width) <= WINDOW_PX for window in windows)
@@ -65,7 +65,7 @@ def pair_of(tmp_path: Path, dtype: str, after: Affine, nodata: float | None = No
             ("before", "after"), dates, (NORTH_UP, after), strict=True
         )
     ]
-    return align_pair(inspect(paths[0]), inspect(paths[1]), "before", ONE)
+    return align_pair(inspect_raster(paths[0]), inspect_raster(paths[1]), "before", ONE)
 
 
 def test_the_sample_holds_the_valid_pixels_of_each_date(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_chips_are_the_windows_as_the_network_sees_them(tmp_path: Path) -> None:
 
 def test_a_window_without_data_is_no_chip(tmp_path: Path) -> None:
     path = make_raster(tmp_path / "void.tif", np.zeros((20, 30), np.uint8), nodata=0)
-    sample = SceneSample(align_pair(inspect(path), inspect(path), "before", ONE))
+    sample = SceneSample(align_pair(inspect_raster(path), inspect_raster(path), "before", ONE))
     assert list(sample.chips(UNCHANGED)) == []
     assert [date.values.shape for date in sample.pixels()] == [(0, 1), (0, 1)]
 
@@ -107,7 +107,7 @@ def test_a_warp_does_not_turn_a_joint_stretch_into_two(
     """Two dates of one dtype have a common scale, whether or not one of them is resampled."""
     half = NORTH_UP @ Affine.translation(0.5, 0.5)
     sample = SceneSample(pair_of(tmp_path, dtype, half, nodata))
-    radiometry = choose("joint", *sample.pixels())
+    radiometry = choose_radiometry("joint", *sample.pixels())
     assert radiometry.before is not None
     assert radiometry.before == radiometry.after
 
@@ -119,11 +119,11 @@ def test_what_cannot_be_read_is_left_out_of_the_sample_or_refused(
     profile = {"compress": "deflate", "tiled": True, "blockxsize": 32, "blockysize": 32}
     before = make_raster(tmp_path / "before.tif", noise((100, 90)), **profile)
     after = make_raster(tmp_path / "after.tif", noise((100, 90), 1), **profile)
-    pair = align_pair(inspect(before), inspect(after), "before", Bands((1,), (1,)))
-    ruin(after, (1, 0))
-    sample = SceneSample(pair, spare=True)
+    pair = align_pair(inspect_raster(before), inspect_raster(after), "before", Bands((1,), (1,)))
+    overwrite_tiles(after, (1, 0))
+    sample = SceneSample(pair, skip_unreadable=True)
     first, second = sample.pixels()
-    assert sample.unreadable == Unreadable((), (Window(32, 0, 32, 32),))
+    assert sample.unreadable == UnreadableAreas((), (Window(32, 0, 32, 32),))
     assert len(first.values) == 9000
     kept = np.delete(noise((100, 90), 1).ravel(), np.arange(9000).reshape(100, 90)[32:64, :32])
     np.testing.assert_array_equal(np.sort(second.values.ravel()), np.sort(kept))
@@ -147,7 +147,7 @@ def test_no_pixel_is_read_that_nothing_depends_on(
     pair = pair_of(tmp_path, dtype, NORTH_UP)
     sample = SceneSample(pair)
     radiometry = sample.radiometry(mode)
-    assert radiometry == choose(mode, *SceneSample(pair).pixels())
+    assert radiometry == choose_radiometry(mode, *SceneSample(pair).pixels())
     chips = sample.chips(radiometry)
     assert ("_both" in vars(sample)) == reads
     assert len(chips) == len(list(chips)) == 1
@@ -178,7 +178,9 @@ def test_what_is_nodata_is_told_by_date(tmp_path: Path) -> None:
     dates = noise((2, 20, 30), dtype="uint8")
     dates[1, :10] = 255
     paths = [make_raster(tmp_path / f"{i}.tif", date, nodata=255) for i, date in enumerate(dates)]
-    sample = SceneSample(align_pair(inspect(paths[0]), inspect(paths[1]), "before", ONE))
+    sample = SceneSample(
+        align_pair(inspect_raster(paths[0]), inspect_raster(paths[1]), "before", ONE)
+    )
     assert sample.nodata_shares() == (0, 0.5)
     assert sample.valid_at_both()[0].shape == (300, 1)
 

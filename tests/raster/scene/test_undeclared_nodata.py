@@ -16,9 +16,9 @@ from pyproj import CRS, Transformer
 from geochange.grid.tiling import Window
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
-from geochange.raster.reader import inspect
-from geochange.raster.scene.fills import Fill
+from geochange.raster.reader import inspect_raster
 from geochange.raster.scene.sampling import RawWindow, SceneSample
+from geochange.raster.scene.undeclared_nodata import Fill
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
@@ -47,11 +47,11 @@ def pair_of(folder: Path, before: NDArray[Any], after: NDArray[Any], **profile: 
         make_raster(folder / "before.tif", before),
         make_raster(folder / "after.tif", after, **profile),
     )
-    return align_pair(inspect(paths[0]), inspect(paths[1]), "before", bands)
+    return align_pair(inspect_raster(paths[0]), inspect_raster(paths[1]), "before", bands)
 
 
 def heeded(pair: RasterPair) -> SceneSample:
-    return SceneSample(pair).heeding_fills()
+    return SceneSample(pair).with_fills_masked()
 
 
 def valid(sample: SceneSample) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -313,4 +313,4 @@ def test_of_unsigned_bands_no_pixel_is_read_to_heed_fills(
     pair = pair_of(tmp_path, ground("uint8"), holding("uint8", 0))
     monkeypatch.setattr(SceneSample, "_both", property(lambda _: pytest.fail("was read")))
     sample = SceneSample(pair)
-    assert sample.heeding_fills() is sample
+    assert sample.with_fills_masked() is sample

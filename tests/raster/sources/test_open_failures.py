@@ -10,23 +10,25 @@ from makers import make_raster, noise
 
 from geochange.cli.main import _exit_code
 from geochange.errors import InputError
-from geochange.raster.sources import unopened
+from geochange.raster.sources import open_failures
+from geochange.raster.sources.open_failures import MAGIC_BYTES, SUFFIXES
 from geochange.raster.sources.resolve import inspect_source
-from geochange.raster.sources.unopened import STARTS, SUFFIXES
 
 WITHOUT: set[str] = set()
-WITH = {*STARTS.values(), *SUFFIXES.values()}
+WITH = {*MAGIC_BYTES.values(), *SUFFIXES.values()}
 
 
 @pytest.mark.parametrize(("built", "said"), [(WITHOUT, "is {}, and GDAL here is"), (WITH, "not a")])
-@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("start", MAGIC_BYTES)
 def test_a_file_is_known_by_how_it_begins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, built: set[str], said: str
 ) -> None:
-    monkeypatch.setattr(unopened, "drivers", lambda: built)
+    monkeypatch.setattr(open_failures, "gdal_drivers", lambda: built)
     path = tmp_path / "a.dat"
     path.write_bytes(start + bytes(300))
-    assert said.format(STARTS[start]) in unopened.why_unopened(str(path), OSError())
+    assert said.format(MAGIC_BYTES[start]) in open_failures.explain_open_failure(
+        str(path), OSError()
+    )
 
 
 @pytest.mark.parametrize(("built", "said"), [(WITHOUT, "is {}, and GDAL here is"), (WITH, "not a")])
@@ -34,14 +36,14 @@ def test_a_file_is_known_by_how_it_begins(
 def test_a_file_is_known_by_its_suffix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, built: set[str], said: str
 ) -> None:
-    monkeypatch.setattr(unopened, "drivers", lambda: built)
+    monkeypatch.setattr(open_failures, "gdal_drivers", lambda: built)
     path = tmp_path / f"a{suffix}"
     path.write_bytes(bytes(300))
-    assert said.format(SUFFIXES[suffix]) in unopened.why_unopened(str(path), OSError())
+    assert said.format(SUFFIXES[suffix]) in open_failures.explain_open_failure(str(path), OSError())
 
 
 def test_the_drivers_are_those_of_gdal() -> None:
-    assert {"GTiff", "VRT"} <= unopened.drivers()
+    assert {"GTiff", "VRT"} <= open_failures.gdal_drivers()
 
 
 def test_the_rest_is_no_raster(tmp_path: Path) -> None:
@@ -63,9 +65,11 @@ def test_the_rest_is_no_raster(tmp_path: Path) -> None:
 )
 def test_hdf_on_a_server_is_fetched_first(name: str) -> None:
     path = name if "/" in name else f"https://host/{name}"
-    said = unopened.why_unopened(path, OSError("not recognized"))
+    said = open_failures.explain_open_failure(path, OSError("not recognized"))
     assert said.endswith("so it is not opened on a server; fetch it and name the copy")
-    assert "check the address" in unopened.why_unopened("https://host/a.h.tif", OSError("no"))
+    assert "check the address" in open_failures.explain_open_failure(
+        "https://host/a.h.tif", OSError("no")
+    )
 
 
 def test_a_tag_that_states_too_many_values_is_damage(tmp_path: Path) -> None:

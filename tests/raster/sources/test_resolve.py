@@ -15,7 +15,7 @@ import pytest
 from affine import Affine
 from containers import BANDS, PRODUCT, make_sentinel2
 from makers import NORTH_UP, make_raster, noise
-from range_server import served
+from range_server import serve_folder
 
 from geochange.errors import InputError
 from geochange.raster.bands import Bands
@@ -232,7 +232,7 @@ def test_an_archive_on_a_server_is_read_by_the_name_that_is_said(
     pack(tmp_path / "here", "a.zip", "b.tif")
     moved = NORTH_UP @ Affine.translation(0.5, 0.5)
     other = inspect_source(make_raster(tmp_path / "other.tif", PIXELS, transform=moved))
-    with served(tmp_path / "here", tmp_path / "notes") as server:
+    with serve_folder(tmp_path / "here", tmp_path / "notes") as server:
         with pytest.raises(InputError, match="is an archive on a server; name the raster") as told:
             inspect_source(f"{server.url}/a.zip")
         (cure,) = re.findall(r"\((\S+!)FILE\.tif\)", str(told.value))

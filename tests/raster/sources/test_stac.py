@@ -134,7 +134,9 @@ def test_an_item_is_opened_with_its_date(tmp_path: Path) -> None:
 
 def test_hrefs_of_an_address_are_relative_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     told = {"type": "Feature", "properties": {}, "assets": {"a": asset("../x/a.tif")}}
-    monkeypatch.setattr("geochange.raster.sources.stac._ask", lambda url: json.dumps(told).encode())
+    monkeypatch.setattr(
+        "geochange.raster.sources.stac._try_fetch", lambda url: json.dumps(told).encode()
+    )
     found = resolve_item("https://host/c/items/one")
     assert found.path == "https://host/c/x/a.tif"
     for href in ("s3://bucket/a.tif", "https://other/a.tif?sig=1"):
@@ -260,7 +262,7 @@ def test_hrefs_that_are_none(tmp_path: Path, href: str, monkeypatch: pytest.Monk
         resolve_item(str(path))  # which of them is a raster is looked for, too
     path = item(tmp_path, {"a": {**asset("x.tif"), "href": href}})
     body = path.read_bytes()
-    monkeypatch.setattr("geochange.raster.sources.stac._ask", lambda url: body)
+    monkeypatch.setattr("geochange.raster.sources.stac._try_fetch", lambda url: body)
     with pytest.raises(InputError):
         resolve_item("https://host/c/items/one")
     with pytest.raises(InputError) as caught:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from confined import command, confined
+from limited_process import call_limited, command
 from makers import make_raster, noise
 from polygon_files import make_polygons, square
 
 from geochange.errors import InputError
-from geochange.raster.reader import inspect
-from geochange.raster.sources.tile_index import is_index, tiles_in
+from geochange.raster.reader import inspect_raster
+from geochange.raster.sources.tile_index import indexed_files, is_index
 
 
 def make_index(path: Path, *locations: str) -> Path:
@@ -25,9 +25,9 @@ def test_files_are_named_from_the_index_or_from_here(tmp_path: Path) -> None:
     index = make_index(tmp_path / "i.gti.gpkg", "a.tif", "/elsewhere/b.tif", "https://host/c.tif")
     assert is_index(str(index)) and is_index(f"GTI:{index}") and not is_index("a.tif")
     found = [str(tmp_path / "a.tif"), "/elsewhere/b.tif", "https://host/c.tif"]
-    assert tiles_in(str(index)) == found
+    assert indexed_files(str(index)) == found
     (tmp_path / "i.gti").write_text("<I><IndexDataset>i.gti.gpkg</IndexDataset></I>")
-    assert tiles_in(str(tmp_path / "i.gti")) == found
+    assert indexed_files(str(tmp_path / "i.gti")) == found
 
 
 REMOTE = {
@@ -46,13 +46,13 @@ def test_an_index_on_a_server_is_not_even_asked_for(
 
     monkeypatch.setattr("pyogrio.raw.read", ask)
     with pytest.raises(InputError, match="could name files of this machine; fetch it") as caught:
-        inspect(name)
+        inspect_raster(name)
     assert "\n" not in str(caught.value)
     through = tmp_path / "here.gti"
     place = name.removeprefix("GTI:")
     through.write_text(f"<I><IndexDataset>{place}</IndexDataset></I>")
     with pytest.raises(InputError, match="could name files of this machine"):
-        inspect(str(through))
+        inspect_raster(str(through))
 
 
 @pytest.mark.parametrize("lists", ["i.gti.gpkg", "GTI:i.gti.gpkg", "a.tif + i.gti.gpkg", "*.tif"])
@@ -63,7 +63,7 @@ def test_an_index_that_lists_an_index_is_refused(
     monkeypatch.chdir(tmp_path)
     make_raster(tmp_path / "a.tif", noise((8, 9)))
     make_index(tmp_path / "i.gti.gpkg", "a.tif", lists)
-    outcome = confined(command, "check", str(tmp_path / "i.gti.gpkg"), "a.tif", memory_mb=1000)
+    outcome = call_limited(command, "check", str(tmp_path / "i.gti.gpkg"), "a.tif", memory_mb=1000)
     code, _, said = outcome.value
     assert (code, said.count("\n")) == (2, 1)
     assert "which is no tile; list rasters alone" in said

@@ -11,19 +11,19 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
-from damage import ruin
 from makers import NORTH_UP, UTM, make_raster, noise
 from pyproj import CRS
+from tiff_damage import overwrite_tiles
 
 from geochange.errors import InputError
 from geochange.grid.tiling import Window
 from geochange.raster.access import retry
-from geochange.raster.access.unreadable import UnreadableError
+from geochange.raster.access.unreadable_areas import UnreadableError
 from geochange.raster.bands import Bands
 from geochange.raster.fingerprint import files_of, fingerprint_of
 from geochange.raster.pair import align_pair
-from geochange.raster.reader import inspect, opened
-from geochange.raster.sources.mosaic import is_tileset, tiles_of
+from geochange.raster.reader import inspect_raster, opened
+from geochange.raster.sources.tile_set import is_tileset, tiles_of
 
 SIDE, ROWS, COLS = 20, 5, 7
 WHOLE = Window(0, 0, SIDE * ROWS, SIDE * COLS)
@@ -45,7 +45,7 @@ def tiles(folder: Path, pixels: np.ndarray, gap: bool = False, **profile: object
 
 
 def read(path: str, band: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    info, numbers = inspect(path), tuple(range(1, band + 1))
+    info, numbers = inspect_raster(path), tuple(range(1, band + 1))
     date = align_pair(info, info, "before", Bands(numbers, numbers)).before
     with date.reader() as reader:
         return reader(WHOLE)
@@ -56,7 +56,7 @@ def test_a_pattern_is_one_raster(tmp_path: Path) -> None:
     pixels = noise((SIDE * ROWS, SIDE * COLS, 3))
     path = tiles(tmp_path / "tiles", pixels)
     assert is_tileset(path)
-    info = inspect(path)
+    info = inspect_raster(path)
     assert (info.grid.shape, info.data_bands) == (pixels.shape[:2], (1, 2, 3))
     assert {band.mask for band in info.bands} == {None}
     assert info.grid.transform == NORTH_UP
@@ -94,7 +94,7 @@ def test_what_a_tile_lacks_does_not_cover_its_neighbour(tmp_path: Path) -> None:
     pixels = noise((SIDE, SIDE, 1))
     make_raster(tmp_path / "a.tif", pixels, nodata=0)
     make_raster(tmp_path / "b.tif", np.zeros_like(pixels), nodata=0)
-    info = inspect(str(tmp_path / "?.tif"))
+    info = inspect_raster(str(tmp_path / "?.tif"))
     with opened(info.path) as dataset:
         np.testing.assert_array_equal(dataset.read(1), pixels[..., 0])
 
@@ -120,9 +120,9 @@ def test_an_index_names_its_tiles(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="uses Filter"):
         tiles_of(str(tmp_path / "odd.gti"))
     with pytest.raises(InputError, match="no field 'location'"):
-        inspect(write_plain(tmp_path))
+        inspect_raster(write_plain(tmp_path))
     with pytest.raises(InputError, match="not a readable tile index"):
-        inspect("GTI:" + str(files[0]))
+        inspect_raster("GTI:" + str(files[0]))
 
 
 def write_plain(folder: Path) -> str:
@@ -139,9 +139,9 @@ def test_a_tile_that_cannot_be_read_is_no_gap(
     pixels = noise((SIDE * ROWS, SIDE * COLS, 3))
     profile = {"compress": "deflate", "tiled": True, "blockxsize": 16, "blockysize": 16}
     path = tiles(tmp_path / "tiles", pixels, **profile)
-    info = inspect(path)
+    info = inspect_raster(path)
     date = align_pair(info, info, "before", Bands((1,), (1,))).before
-    ruin(tmp_path / "tiles" / "t_2_3.tif", (0, 0))
+    overwrite_tiles(tmp_path / "tiles" / "t_2_3.tif", (0, 0))
     with date.reader() as reader, pytest.raises(UnreadableError, match="cannot be read"):
         reader(Window(2 * SIDE, 3 * SIDE, SIDE, SIDE))
     (tmp_path / "tiles" / "t_4_4.tif").unlink()
@@ -152,7 +152,7 @@ def test_a_tile_that_cannot_be_read_is_no_gap(
 @pytest.mark.slow
 def test_identity_sees_every_tile_and_new_ones(tmp_path: Path) -> None:
     pixels = noise((SIDE * ROWS, SIDE * COLS, 3))
-    info = inspect(tiles(tmp_path / "tiles", pixels))
+    info = inspect_raster(tiles(tmp_path / "tiles", pixels))
     assert info.files == ()
     assert len(files_of(info)) == 36
     was = fingerprint_of(info)
@@ -181,7 +181,7 @@ def test_misfits_are_named(tmp_path: Path, said: str) -> None:
     pixels = noise((8, 9, 3)).astype(str(options.pop("dtype", "uint8")))
     make_raster(tmp_path / "b.tif", pixels, **options)
     with pytest.raises(InputError, match=said) as refused:
-        inspect(str(tmp_path / "*.tif"))
+        inspect_raster(str(tmp_path / "*.tif"))
     assert ".tif" in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -190,18 +190,18 @@ def test_fewer_bands_and_no_raster_at_all(tmp_path: Path) -> None:
     make_raster(tmp_path / "a.tif", noise((8, 9, 3)))
     make_raster(tmp_path / "b.tif", noise((8, 9, 1)))
     with pytest.raises(InputError, match="bands 1"):
-        inspect(str(tmp_path / "*.tif"))
+        inspect_raster(str(tmp_path / "*.tif"))
     (tmp_path / "b.tif").write_text("no raster")
     with pytest.raises(InputError, match=r"b\.tif: not a raster"):
-        inspect(str(tmp_path / "*.tif"))
+        inspect_raster(str(tmp_path / "*.tif"))
     with pytest.raises(InputError, match="no file has such a name"):
-        inspect(str(tmp_path / "*.jp2"))
+        inspect_raster(str(tmp_path / "*.jp2"))
 
 
 def test_a_file_with_brackets_in_its_name_is_itself(tmp_path: Path) -> None:
     path = make_raster(tmp_path / "a[1].tif", noise((8, 9, 3)))
     assert not is_tileset(str(path))
-    assert inspect(path).grid.shape == (8, 9)
+    assert inspect_raster(path).grid.shape == (8, 9)
     assert not is_tileset("https://host/a.tif?x=[1]")
 
 

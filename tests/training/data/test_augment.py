@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from makers import noise
 
 from geochange.chip import Chip, fill_invalid
-from geochange.training.data.augment import Augmentation, _distort, augment
+from geochange.training.data.augment import Augmentation, _change_colours, augment
 
 STILL = Augmentation(size_px=32, rotate=0, flip=0, photometric=0)
 """Only the crop is random."""
@@ -312,7 +312,9 @@ class Decided:
 def test_contrast_comes_first_or_last(coin: float, blue: int) -> None:
     """First: red and green are clipped at 255, which lowers the saturation before it is multiplied."""
     how = Augmentation(photometric=1, brightness=0, hue_degrees=0)
-    made = _distort(flat((250, 250, 125)).before, how, cast(np.random.Generator, Decided(coin)))
+    made = _change_colours(
+        flat((250, 250, 125)).before, how, cast(np.random.Generator, Decided(coin))
+    )
     assert np.abs(made[0, 0].astype(int) - (255, 255, blue)).max() <= 2
 
 

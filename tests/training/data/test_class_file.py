@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geochange.errors import InputError, OutputError
-from geochange.training.data.class_file import NAMES, Ranking, read_classes, write_classes
+from geochange.training.data.class_file import NAMES_PER_CHIP, Ranking, read_classes, write_classes
 
 NAMED = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -66,7 +66,9 @@ def test_round_trip(tmp_path_factory: pytest.TempPathFactory, wanted: dict[str, 
     file = tmp_path_factory.mktemp("round") / "classes.json"
     write_classes(file, [(path, ranked(*own)) for path, own in wanted.items()])
     read = read_classes(file)
-    assert list(read.items()) == [(path, tuple(own[:NAMES])) for path, own in wanted.items()]
+    assert list(read.items()) == [
+        (path, tuple(own[:NAMES_PER_CHIP])) for path, own in wanted.items()
+    ]
 
 
 def good() -> dict[str, Any]:
@@ -120,7 +122,7 @@ def test_what_is_no_json(content: bytes, message: str, tmp_path: Path) -> None:
     assert "geochange data prompts" in str(refused.value)
 
 
-def test_no_file(tmp_path: Path) -> None:
+def test_a_missing_class_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"classes\.json cannot be read: No such file"):
         read_classes(tmp_path / "classes.json")
 

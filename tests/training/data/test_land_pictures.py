@@ -10,9 +10,9 @@ import torch
 from labelled_pictures import make_labelled, save_label
 
 from geochange.errors import InputError
-from geochange.land import CLASSES
+from geochange.land_cover import CLASSES
 from geochange.training.data.land_pictures import (
-    ANY,
+    ANY_CLASS,
     LandCrops,
     collate_land,
     read_land,
@@ -33,8 +33,8 @@ def test_nought_is_any_class_that_its_set_does_not_label(tmp_path: Path) -> None
     make_labelled(tmp_path, "roads", (0, 2))
     make_labelled(tmp_path, "all", (1, 2, 3, 4, 5))
     make_labelled(tmp_path, "sure", (1, 255))
-    assert values(tmp_path, "houses") == {0, BUILDING, ANY & ~BUILDING}
-    assert values(tmp_path, "roads") == {ROAD, ANY & ~ROAD}
+    assert values(tmp_path, "houses") == {0, BUILDING, ANY_CLASS & ~BUILDING}
+    assert values(tmp_path, "roads") == {ROAD, ANY_CLASS & ~ROAD}
     assert values(tmp_path, "all") == {1 << number for number in range(len(CLASSES))}
     assert values(tmp_path, "sure") == {0, BUILDING}
 
@@ -110,7 +110,7 @@ def logits_of(classes: list[int]) -> torch.Tensor:
 
 def test_the_loss_asks_for_one_of_the_allowed_alone() -> None:
     vegetation = logits_of([2, 2])
-    either = torch.tensor([[[VEGETATION | ROAD, ANY & ~BUILDING]]], dtype=torch.uint8)
+    either = torch.tensor([[[VEGETATION | ROAD, ANY_CLASS & ~BUILDING]]], dtype=torch.uint8)
     assert float(land_loss(vegetation, either, 2.0)) == pytest.approx(0, abs=1e-3)
     wrong = torch.tensor([[[ROAD, ROAD]]], dtype=torch.uint8)
     assert float(land_loss(vegetation, wrong, 2.0)) == pytest.approx(20, abs=0.1)
@@ -124,7 +124,7 @@ def test_the_unknown_teaches_nothing() -> None:
 
 
 def test_a_missed_building_costs_more_than_its_share() -> None:
-    label = torch.full((1, 32, 32), ANY & ~BUILDING, dtype=torch.uint8)
+    label = torch.full((1, 32, 32), ANY_CLASS & ~BUILDING, dtype=torch.uint8)
     label[0, :8, :8] = BUILDING
     found = torch.zeros(1, len(CLASSES), 32, 32)
     found[:, 4] = 9.0

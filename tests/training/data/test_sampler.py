@@ -5,18 +5,18 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geochange.training.data.sampler import BatchShare, StepSampler, chip_at, seed_at
+from geochange.training.data.sampler import BatchShare, StepSampler, chip_of_sample, seed_of_sample
 
 
 @given(st.integers(1, 50), st.integers(0, 2**32 - 1), st.integers(0, 3))
 def test_every_epoch_sees_every_chip_once(count: int, seed: int, epoch: int) -> None:
-    seen = [chip_at(epoch * count + place, count, seed) for place in range(count)]
+    seen = [chip_of_sample(epoch * count + place, count, seed) for place in range(count)]
     assert sorted(seen) == list(range(count))
 
 
 def test_epochs_and_seeds_shuffle_differently() -> None:
     def order(seed: int, epoch: int) -> list[int]:
-        return [chip_at(epoch * 40 + place, 40, seed) for place in range(40)]
+        return [chip_of_sample(epoch * 40 + place, 40, seed) for place in range(40)]
 
     assert order(0, 0) != order(0, 1)
     assert order(0, 0) != order(1, 0)
@@ -24,7 +24,7 @@ def test_epochs_and_seeds_shuffle_differently() -> None:
 
 
 def test_augmentation_is_drawn_anew_for_every_sample_and_seed() -> None:
-    seeds = {seed_at(sample, seed) for sample in range(100) for seed in range(5)}
+    seeds = {seed_of_sample(sample, seed) for sample in range(100) for seed in range(5)}
     assert len(seeds) == 500
     assert all(0 <= seed < 2**63 for seed in seeds)
 

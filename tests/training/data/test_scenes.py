@@ -10,17 +10,17 @@ import torch
 from PIL import Image
 
 from geochange.errors import InputError
+from geochange.training.data.random_views import mix_pictures, random_view
 from geochange.training.data.scenes import (
     LabelledScenes,
     caption_loss,
     caption_targets,
-    meanings_of,
+    class_meanings,
+    least_sure_score,
     names_of,
     read_scenes,
-    share_among,
-    sure_from,
+    top_accuracy,
 )
-from geochange.training.data.views import mix, random_view
 
 
 @pytest.fixture
@@ -81,9 +81,9 @@ def test_mixed_pictures_have_mixed_labels() -> None:
     labels = torch.eye(2)
     for seed in range(8):
         draw = torch.Generator().manual_seed(seed)
-        mixed, shares = mix(pictures, labels, 1.0, draw)
+        mixed, shares = mix_pictures(pictures, labels, 1.0, draw)
         assert torch.allclose(mixed.mean((1, 2, 3)) / 200, shares[:, 1], atol=1e-4)
-    same, plain = mix(pictures, labels, 0.0, draw)
+    same, plain = mix_pictures(pictures, labels, 0.0, draw)
     assert same is pictures and plain is labels
 
 
@@ -91,13 +91,13 @@ def test_shares_count_the_captions_that_stand_for_classes() -> None:
     logits = torch.tensor([[9.0, 3.0, 1.0, 2.0], [0.0, 1.0, 3.0, 2.0]])
     labels = torch.tensor([2, 1])
     captions = [1, 2, 3]  # of three classes; the first caption has no class
-    assert share_among(logits, labels, captions, 1) == 0.5
-    assert share_among(logits, labels, captions, 2) == 1.0
+    assert top_accuracy(logits, labels, captions, 1) == 0.5
+    assert top_accuracy(logits, labels, captions, 2) == 1.0
 
 
 def test_names_of_one_class_mean_one_thing() -> None:
     vocabulary = ("farmland", "beach", "sea", "lake")
-    assert meanings_of(["beach", "agricultural", "lake"], vocabulary) == (("beach", "sea"),)
+    assert class_meanings(["beach", "agricultural", "lake"], vocabulary) == (("beach", "sea"),)
 
 
 def test_the_least_score_is_where_what_is_said_is_right() -> None:
@@ -105,8 +105,8 @@ def test_the_least_score_is_where_what_is_said_is_right() -> None:
     vocabulary = ("beach", "sea", "river", "lake")
     # Beach and sea together have 0.8 of the first and 0.5 of the last, which is a river.
     shares = torch.tensor([[0.4, 0.4, 0.1, 0.1], [0.05, 0.05, 0.6, 0.3], [0.3, 0.2, 0.4, 0.1]])
-    found = sure_from(shares.log(), scenes, vocabulary, 0.99)
+    found = least_sure_score(shares.log(), scenes, vocabulary, 0.99)
     assert 0.5 < found <= 0.52
-    assert sure_from(shares.log(), scenes, vocabulary, 0.6) == 0.0
+    assert least_sure_score(shares.log(), scenes, vocabulary, 0.6) == 0.0
     wrong = LabelledScenes(scenes.pictures, torch.tensor([1, 0, 0]), scenes.classes)
-    assert sure_from(shares.log(), wrong, vocabulary, 0.99) == 1.0
+    assert least_sure_score(shares.log(), wrong, vocabulary, 0.99) == 1.0

@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_and_another_one_another() -> None:
 def test_drawing_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     sample = chips(20)
     whole = interval(sample, draws=300)
-    monkeypatch.setattr(bootstrap, "AT_ONCE", 20 * 7)
+    monkeypatch.setattr(bootstrap, "MAX_DRAWN_CHIPS", 20 * 7)
     assert interval(sample, draws=300) == whole
 
 

@@ -13,7 +13,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
 from geochange.chip import UNKNOWN
-from geochange.training.metrics.calibration import LARGEST, THRESHOLDS, WIDTH, LogitHistogram
+from geochange.training.metrics.calibration import BIN_WIDTH, MAX_LOGIT, THRESHOLDS, LogitHistogram
 from geochange.training.metrics.counts import Counts
 
 
@@ -50,7 +50,7 @@ def test_unknown_pixels_count_nowhere_whatever_was_said_of_them() -> None:
 
 
 def test_logits_however_large_are_counted() -> None:
-    logits = np.array([-np.inf, -1e30, -LARGEST, LARGEST, 1e30, np.inf], np.float32)
+    logits = np.array([-np.inf, -1e30, -MAX_LOGIT, MAX_LOGIT, 1e30, np.inf], np.float32)
     found = LogitHistogram.of(logits, np.array([0, 0, 0, 1, 1, 1], np.uint8))
     assert found.pixels[0, 0] == found.pixels[1, -1] == 3
     assert found.counts(0.5) == Counts(tp=3, tn=3)
@@ -74,7 +74,7 @@ def test_no_threshold_scores_better_than_the_best(seed: int, temperature: float,
     everything = (Counts.of(logits >= cut, label).figures()[name] for cut in allowed)
     # No threshold lies between two logits of one bin.
     assert best >= max(everything) - 0.02
-    edges = np.arange(-500, 500) * WIDTH
+    edges = np.arange(-500, 500) * BIN_WIDTH
     edges = edges[(edges >= low) & (edges <= high)]
     assert best >= max(Counts.of(logits >= edge, label).figures()[name] for edge in edges)
 
@@ -140,10 +140,10 @@ def test_reliability_says_what_was_stated_and_what_came_of_it() -> None:
     low, high = int(expit(-3.0) * 10), int(expit(0.2) * 10)
     assert found.pixels.tolist() == [100 if b in (low, high) else 0 for b in range(10)]
     assert (found.observed[low], found.observed[high]) == (0.1, 0.8)
-    assert found.stated[[low, high]] == pytest.approx(expit([-3.0, 0.2]), abs=WIDTH / 4)
+    assert found.stated[[low, high]] == pytest.approx(expit([-3.0, 0.2]), abs=BIN_WIDTH / 4)
     assert np.isnan(found.observed).sum() == np.isnan(found.stated).sum() == 8
     expected = (abs(expit(-3.0) - 0.1) + abs(expit(0.2) - 0.8)) / 2
-    assert found.ece == pytest.approx(expected, abs=WIDTH / 4)
+    assert found.ece == pytest.approx(expected, abs=BIN_WIDTH / 4)
     assert found.to_json()["observed"] == [{low: 0.1, high: 0.8}.get(b) for b in range(10)]
 
 

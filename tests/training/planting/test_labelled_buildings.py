@@ -11,24 +11,29 @@ from unlabelled_pictures import make_pictures
 
 from geochange.errors import InputError
 from geochange.training.planting import read_library
-from geochange.training.planting.built import LARGEST_SHARE, Town, read_towns, settle
-from geochange.training.planting.things import Ground, make_thing
+from geochange.training.planting.labelled_buildings import (
+    LARGEST_SHARE,
+    LabelledTown,
+    buildings_of,
+    read_towns,
+)
+from geochange.training.planting.things import Ground, make_planted_object
 
 ZOOMS = (1.0, 2.0)
 
 
-def town(picture: bool) -> Town:
+def town(picture: bool) -> LabelledTown:
     mask = np.zeros((200, 200), np.uint8)
     for row in range(10, 190, 40):
         for col in range(10, 190, 40):
             mask[row : row + 16, col : col + 16] = 1
     colours = np.zeros((200, 200, 3), np.uint8)
     colours[mask > 0] = (200, 60, 60)
-    return Town(mask, colours if picture else None, ZOOMS)
+    return LabelledTown(mask, colours if picture else None, ZOOMS)
 
 
 def test_cut_out_buildings_look_as_they_did() -> None:
-    found = [settle(town(True), 64, np.random.default_rng(seed)) for seed in range(20)]
+    found = [buildings_of(town(True), 64, np.random.default_rng(seed)) for seed in range(20)]
     for houses in filter(None, found):
         assert 0 < houses.mask.mean() <= LARGEST_SHARE
         inner = houses.colours[houses.mask].mean(axis=0)
@@ -37,7 +42,7 @@ def test_cut_out_buildings_look_as_they_did() -> None:
 
 
 def test_a_layout_is_given_roofs() -> None:
-    found = [settle(town(False), 64, np.random.default_rng(seed)) for seed in range(20)]
+    found = [buildings_of(town(False), 64, np.random.default_rng(seed)) for seed in range(20)]
     assert any(found)
     for houses in filter(None, found):
         assert np.isfinite(houses.colours).all()
@@ -45,14 +50,14 @@ def test_a_layout_is_given_roofs() -> None:
 
 
 def test_where_nothing_stands_there_is_nothing_to_plant() -> None:
-    empty = Town(np.zeros((200, 200), np.uint8), None, ZOOMS)
-    assert settle(empty, 64, np.random.default_rng(0)) is None
+    empty = LabelledTown(np.zeros((200, 200), np.uint8), None, ZOOMS)
+    assert buildings_of(empty, 64, np.random.default_rng(0)) is None
 
 
 def test_a_thing_is_a_function_of_its_seed() -> None:
     host = np.full((64, 64, 3), 90, np.float32)
     ground = Ground(host, host, False, False, town(True))
-    one, same = (make_thing(ground, np.random.default_rng(5)) for _ in range(2))
+    one, same = (make_planted_object(ground, np.random.default_rng(5)) for _ in range(2))
     np.testing.assert_array_equal(one.mask, same.mask)
     np.testing.assert_array_equal(one.colours, same.colours)
 

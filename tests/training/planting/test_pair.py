@@ -19,15 +19,15 @@ from geochange.training.planting import (
     Place,
     PlantedSource,
     Planting,
-    plant,
+    plant_pair,
     read_library,
 )
-from geochange.training.planting.contact import write_contact
-from geochange.training.planting.houses import build, shifted
+from geochange.training.planting.houses import build_houses, shift_mask
 from geochange.training.planting.outlines import blob, flood, rectangle, waves
-from geochange.training.planting.relief import raised
-from geochange.training.planting.season import greenness, regrown
-from geochange.training.planting.things import Ground, make_thing
+from geochange.training.planting.pair_sheet import write_pair_sheet
+from geochange.training.planting.relief import with_relief
+from geochange.training.planting.season import greenness, with_season
+from geochange.training.planting.things import Ground, make_planted_object
 
 STILL = Nuisances(0, 0, 0, 0)
 CALM = Planting(size_px=96, revisits=0, far=0, relief=0, season=0, nuisances=STILL, again=STILL)
@@ -59,8 +59,8 @@ def alike(one: Chip, two: Chip) -> bool:
 
 
 def test_a_pair_is_known_by_its_seed(library: Library) -> None:
-    assert alike(plant(library, Planting(), 5), plant(library, Planting(), 5))
-    assert not alike(plant(library, Planting(), 5), plant(library, Planting(), 6))
+    assert alike(plant_pair(library, Planting(), 5), plant_pair(library, Planting(), 5))
+    assert not alike(plant_pair(library, Planting(), 5), plant_pair(library, Planting(), 6))
 
 
 @pytest.mark.slow
@@ -68,7 +68,7 @@ def test_pairs_differ_where_the_label_says_and_hardly_elsewhere(library: Library
     quiet = replace(CALM, unchanged=0, things=1)
     inside, outside = [], []
     for seed in range(30):
-        chip = plant(library, quiet, seed)
+        chip = plant_pair(library, quiet, seed)
         changed = label(chip) == 1
         # Shadows and soft edges beside an object are not change.
         far_off = ~ndimage.binary_dilation(changed, iterations=14)
@@ -81,20 +81,20 @@ def test_pairs_differ_where_the_label_says_and_hardly_elsewhere(library: Library
 
 def test_what_is_planted_at_both_dates_has_no_label(library: Library) -> None:
     for seed in range(10):
-        chip = plant(library, replace(CALM, unchanged=1), seed)
+        chip = plant_pair(library, replace(CALM, unchanged=1), seed)
         assert not label(chip).any()
 
 
 @pytest.mark.slow
 def test_some_pairs_change_and_some_do_not(library: Library) -> None:
-    shares = [np.mean(label(plant(library, Planting(), seed)) == 1) for seed in range(60)]
+    shares = [np.mean(label(plant_pair(library, Planting(), seed)) == 1) for seed in range(60)]
     assert 10 < sum(share == 0 for share in shares) < 45
     assert 0.01 < np.mean(shares) < 0.2
 
 
 @pytest.mark.parametrize("far", [False, True])
 def test_pairs_are_8_bit_rgb_of_the_size_asked_for(library: Library, far: bool) -> None:
-    chip = plant(library, Planting(size_px=64, far=float(far)), 3)
+    chip = plant_pair(library, Planting(size_px=64, far=float(far)), 3)
     assert chip.before.shape == chip.after.shape == (64, 64, 3)
     assert chip.before.dtype == np.uint8
     assert set(np.unique(label(chip))) <= {0, 1, UNKNOWN}
@@ -111,7 +111,7 @@ def test_outlines_cover_what_they_should() -> None:
 
 
 def test_houses_have_roofs_and_shadows_beside_them() -> None:
-    houses = build(96, False, np.random.default_rng(4))
+    houses = build_houses(96, False, np.random.default_rng(4))
     assert houses.mask.any()
     assert (houses.colours[houses.mask] > 0).any()
     shadow = houses.shadow(np.array([4.0, 3.0]))
@@ -121,13 +121,13 @@ def test_houses_have_roofs_and_shadows_beside_them() -> None:
 def test_a_mask_moves_without_coming_in_again() -> None:
     mask = np.zeros((4, 4), bool)
     mask[0, 0] = mask[3, 3] = True
-    assert np.argwhere(shifted(mask, (1, 2))).tolist() == [[1, 2]]
-    assert np.argwhere(shifted(mask, (0, -1))).tolist() == [[3, 2]]
+    assert np.argwhere(shift_mask(mask, (1, 2))).tolist() == [[1, 2]]
+    assert np.argwhere(shift_mask(mask, (0, -1))).tolist() == [[3, 2]]
 
 
 def test_what_stands_up_is_seen_from_two_sides_without_a_label(library: Library) -> None:
     leaning = replace(CALM, unchanged=1, things=0, relief=1)
-    chips = [plant(library, leaning, seed) for seed in range(12)]
+    chips = [plant_pair(library, leaning, seed) for seed in range(12)]
     assert not any(label(chip).any() for chip in chips)
     differ = [np.mean(np.abs(chip.before.astype(int) - chip.after) > 5) for chip in chips]
     assert np.mean([share > 0 for share in differ]) > 0.5
@@ -140,7 +140,7 @@ def test_a_raised_roof_moves_as_a_whole() -> None:
     flat[30:50, 30:55] = 200
     moved = []
     for seed in range(40):
-        seen = raised(flat, np.random.default_rng(seed))
+        seen = with_relief(flat, np.random.default_rng(seed))
         assert seen.shape == flat.shape and seen.min() >= 0 and seen.max() <= 200.5
         roof = (seen > 150).all(axis=2)
         if roof.any() and (seen != flat).any():
@@ -151,7 +151,7 @@ def test_a_raised_roof_moves_as_a_whole() -> None:
 
 def test_fields_are_of_another_season_without_a_label(library: Library) -> None:
     greened = replace(CALM, unchanged=1, things=0, season=1)
-    chips = [plant(library, greened, seed) for seed in range(12)]
+    chips = [plant_pair(library, greened, seed) for seed in range(12)]
     assert not any(label(chip).any() for chip in chips)
     assert any(np.abs(chip.before.astype(int) - chip.after).max() > 20 for chip in chips)
 
@@ -163,7 +163,7 @@ def test_only_what_grows_is_of_another_season() -> None:
     view[:, 64:] = 190, 110, 80  # tiles
     moved = np.zeros((96, 96), np.float32)
     for seed in range(20):
-        seen = regrown(view, np.random.default_rng(seed))
+        seen = with_season(view, np.random.default_rng(seed))
         assert seen.min() >= 0 and seen.max() <= 255
         moved = np.maximum(moved, np.abs(seen - view).max(axis=2))
     assert moved[:, :24].min() > 30
@@ -182,7 +182,7 @@ def test_nobody_knows_whether_green_in_place_of_green_is_a_change() -> None:
     quiet = replace(CALM, unchanged=0, things=1)
     changed, unknown = [], []
     for seed in range(60):
-        chip = plant(meadows, quiet, seed)
+        chip = plant_pair(meadows, quiet, seed)
         green = np.minimum(*(greenness(d.astype(np.float32)) for d in (chip.before, chip.after)))
         changed += [green[mask].mean() for mask in [label(chip) == 1] if mask.any()]
         unknown += [green[mask].mean() for mask in [label(chip) == UNKNOWN] if mask.any()]
@@ -204,7 +204,7 @@ def test_what_may_have_grown_between_visits_from_orbit_is_unknown() -> None:
     still = replace(CALM, far=1, revisits=1, unchanged=1, things=0)
     unknown = 0
     for seed in range(30):
-        chip = plant(grown_city(), still, seed)
+        chip = plant_pair(grown_city(), still, seed)
         apart = np.abs(chip.before.astype(int) - chip.after).mean(axis=2)
         assert not (label(chip) == 1).any()
         differs = ndimage.binary_erosion(apart > 100, iterations=3)
@@ -217,7 +217,7 @@ def test_what_may_have_grown_between_visits_from_orbit_is_unknown() -> None:
 @pytest.mark.slow
 def test_what_is_planted_counts_where_the_rest_is_unknown() -> None:
     busy = replace(CALM, far=1, revisits=1, unchanged=0)
-    labels = [label(plant(grown_city(), busy, seed)) for seed in range(40)]
+    labels = [label(plant_pair(grown_city(), busy, seed)) for seed in range(40)]
     both = [set(np.unique(each)) == {0, 1, UNKNOWN} for each in labels]
     assert sum(both) > 5
 
@@ -227,7 +227,10 @@ def test_from_orbit_things_are_no_brighter_than_what_is_around_them() -> None:
     host = (land(3) / 255 * 40 + 30).astype(np.float32)
     apart = {}
     for far in (False, True):
-        things = [make_thing(Ground(host, host, far), np.random.default_rng(n)) for n in range(60)]
+        things = [
+            make_planted_object(Ground(host, host, far), np.random.default_rng(n))
+            for n in range(60)
+        ]
         drawn = [thing for thing in things if thing.mask.any() and thing.houses is not None]
         apart[far] = np.mean([np.abs(each.colours - host)[each.mask].mean() for each in drawn])
         assert not far or min(thing.soft_px for thing in things) >= 0.4
@@ -281,8 +284,8 @@ def test_a_source_tells_what_its_pairs_are_made_of(tmp_path: Path) -> None:
 
 
 def test_the_contact_sheet_shows_every_pair(tmp_path: Path, library: Library) -> None:
-    chips = [plant(library, Planting(size_px=64), seed) for seed in range(5)]
-    write_contact(tmp_path / "sheet.png", chips)
+    chips = [plant_pair(library, Planting(size_px=64), seed) for seed in range(5)]
+    write_pair_sheet(tmp_path / "sheet.png", chips)
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == (4 * 3 * 68 + 4, 2 * 68 + 4)
         assert np.array_equal(np.asarray(sheet)[4:68, 4:68], chips[0].before)

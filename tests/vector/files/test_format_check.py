@@ -11,7 +11,7 @@ import pytest
 from polygon_files import ROWS, make_polygons, square, with_view
 
 from geochange.errors import InputError
-from geochange.vector.files import views
+from geochange.vector.files import sqlite_views
 from geochange.vector.files.format_check import refuse_other_driver
 from geochange.vector.files.formats import DRIVERS
 from geochange.vector.files.polygon_reader import find_layer
@@ -69,7 +69,7 @@ def test_a_database_under_another_name_is_refused(tmp_path: Path, place: str) ->
 def test_a_query_without_end_is_found_in_an_archive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views, "MOST_STEPS", 3_000_000)
+    monkeypatch.setattr(sqlite_views, "MOST_STEPS", 3_000_000)
     assert find_layer(zipped(make_polygons(tmp_path / "a.gpkg", [square(1, 1, 5)]))).features == 1
     archive = zipped(
         with_view(tmp_path / "area.gpkg", f"{ROWS}SELECT x AS fid, NULL AS geom FROM r")

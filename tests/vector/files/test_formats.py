@@ -16,7 +16,14 @@ from geochange.errors import InputError
 from geochange.files.archives import gdal_name
 from geochange.grid.tiling import Window
 from geochange.vector.aoi import read_aoi
-from geochange.vector.files.formats import DRIVERS, OTHERS, VECTORS, exists, is_vector, name_to_open
+from geochange.vector.files.formats import (
+    DRIVERS,
+    OTHERS,
+    VECTORS,
+    exists,
+    gdal_dataset_name,
+    is_vector,
+)
 from geochange.vector.files.polygon_reader import Burner, find_layer, read_outlines
 
 SHAPE = (30, 40)
@@ -114,7 +121,7 @@ def test_an_archive_without_polygons_is_none(tmp_path: Path) -> None:
         archive.writestr("about.json", "{}")
     assert not is_vector(tmp_path / "a.zip")
     with pytest.raises(InputError, match=r"holds no polygons, only readme\.txt, about\.json"):
-        name_to_open(tmp_path / "a.zip")
+        gdal_dataset_name(tmp_path / "a.zip")
 
 
 @pytest.mark.parametrize("suffix", OTHERS)

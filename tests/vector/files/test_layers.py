@@ -16,7 +16,7 @@ import shapely
 from pyproj import CRS
 
 from geochange.errors import OutputError
-from geochange.vector.files.layers import gather
+from geochange.vector.files.layers import concatenate_batches
 from geochange.vector.files.writers import (
     COLUMNS,
     empty_changes,
@@ -135,7 +135,7 @@ def test_what_breaks_between_batches_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_gathering_keeps_types_and_crs() -> None:
-    found = gather(batches(4))
+    found = concatenate_batches(batches(4))
     assert found.crs == UTM
     assert {name: str(found[name].dtype) for name in COLUMNS} == dict(COLUMNS)
     assert found["id"].tolist() == list(range(1, ROWS + 1))

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from makers import make_raster, noise
 from odd_outputs import (
-    HELD,
     STATES,
+    WAYS_TO_HOLD,
     cut,
-    held,
+    held_open,
     journals,
     leave_hot_journal,
     leave_wal,
@@ -90,13 +90,13 @@ def test_what_may_be_overwritten_becomes_a_whole_file(name: str, tmp_path: Path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", HELD)
+@pytest.mark.parametrize("how", WAYS_TO_HOLD)
 def test_a_file_that_is_open_elsewhere_stays(
     how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("geochange.files.database.LOCK_WAIT_S", 0.05)
+    monkeypatch.setattr("geochange.files.sqlite_files.LOCK_WAIT_S", 0.05)
     path = write_reviewed(tmp_path / "changes.gpkg", "unset")
-    with held(path, how):
+    with held_open(path, how):
         for overwrite in (False, True):
             assert_says(said_of(path, overwrite), "open in another program.*close it there")
         with pytest.raises(OutputError, match="open in another program"):

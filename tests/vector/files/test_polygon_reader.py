@@ -19,7 +19,7 @@ from polygon_files import DRIVERS, grid_of, make_polygons, square
 from pyproj import CRS, Transformer
 
 from geochange.errors import InputError
-from geochange.grid.areas import areal
+from geochange.grid.polygon_parts import polygonal_part
 from geochange.grid.tiling import TilePlan, Window
 from geochange.vector.files.polygon_reader import Burner, find_layer, read_outlines
 
@@ -159,5 +159,5 @@ def test_a_file_without_a_crs(tmp_path: Path) -> None:
 
 def test_areal_keeps_only_what_has_an_area() -> None:
     parts = [square(0, 0, 2), shapely.MultiPolygon([square(5, 5, 1)]), shapely.Point(3, 3)]
-    assert areal(shapely.GeometryCollection(parts)).area == 5
-    assert areal(shapely.LineString([(0, 0), (1, 1)])).is_empty
+    assert polygonal_part(shapely.GeometryCollection(parts)).area == 5
+    assert polygonal_part(shapely.LineString([(0, 0), (1, 1)])).is_empty

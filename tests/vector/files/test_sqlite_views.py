@@ -10,7 +10,7 @@ import pytest
 from polygon_files import ROWS, grid_of, make_polygons, square, with_view
 
 from geochange.errors import InputError, OutputError
-from geochange.vector.files import views
+from geochange.vector.files import sqlite_views
 from geochange.vector.files.overwrite import refuse_foreign
 from geochange.vector.files.polygon_reader import find_layer, read_outlines
 
@@ -34,7 +34,7 @@ ENDLESS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ENDLESS)
 def test_one_without_is_refused(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "MOST_STEPS", 3_000_000)
+    monkeypatch.setattr(sqlite_views, "MOST_STEPS", 3_000_000)
     query, table = ENDLESS[kind]
     path = with_view(tmp_path / "area.gpkg", query, table)
     with pytest.raises(InputError, match=rf"{table} is no table but a query, which .*; export"):

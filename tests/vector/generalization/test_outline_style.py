@@ -11,20 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import LONLAT, NORTH_UP, UTM
 from numpy.typing import NDArray
-from shelves import blobs, shelf_of
+from region_files import blobs, region_file_of
 
 from geochange.grid.grid import Grid, to_ground
 from geochange.vector.generalization.orthogonal import REACH_PX
 from geochange.vector.generalization.outline_style import OutlineStyle, outline_style_for
-from geochange.vector.generalization.simplify import draw
+from geochange.vector.generalization.simplify import draw_outlines
 from geochange.vector.tracing.polygons import Geometries
 
 Mask = NDArray[np.bool_]
 
 
 def drawn(mask: Mask, pen: OutlineStyle) -> Geometries:
-    shelf = shelf_of(mask.astype(np.uint8) * 254)
-    return draw(shelf, pen).of(np.arange(len(shelf)))
+    shelf = region_file_of(mask.astype(np.uint8) * 254)
+    return draw_outlines(shelf, pen).of(np.arange(len(shelf)))
 
 
 def burnt(*shapes: shapely.Geometry, size: int = 120) -> Mask:

@@ -8,21 +8,21 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from region_files import blobs, region_file_of
 from scipy import ndimage
-from shelves import blobs, shelf_of
 
 from geochange.vector.generalization.outline_style import OutlineStyle
-from geochange.vector.generalization.simplify import draw
+from geochange.vector.generalization.simplify import draw_outlines
 from geochange.vector.generalization.smooth import smooth
-from geochange.vector.tracing import spill
+from geochange.vector.tracing import region_file
 from geochange.vector.tracing.polygons import Geometries
-from geochange.vector.tracing.spill import RegionFile
+from geochange.vector.tracing.region_file import RegionFile
 
 Mask = NDArray[np.bool_]
 
 
 def shelf(mask: Mask, block: tuple[int, int] | None = None) -> RegionFile:
-    return shelf_of(mask.astype(np.uint8) * 254, block)
+    return region_file_of(mask.astype(np.uint8) * 254, block)
 
 
 def split(seed: int, size: int) -> Mask:
@@ -32,7 +32,7 @@ def split(seed: int, size: int) -> Mask:
 
 
 def drawn(of: RegionFile, tolerance_px: float) -> Geometries:
-    return draw(of, OutlineStyle(tolerance_px)).of(np.arange(len(of)))
+    return draw_outlines(of, OutlineStyle(tolerance_px)).of(np.arange(len(of)))
 
 
 def all_at_once(of: RegionFile, tolerance_px: float) -> Geometries:
@@ -57,13 +57,13 @@ def all_at_once(of: RegionFile, tolerance_px: float) -> Geometries:
 def test_batches_decide_as_all_at_once(seed: int, tolerance_px: float, batch: int) -> None:
     of = shelf(split(seed, 50), (13, 40))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spill, "BATCH_REGIONS", batch)
+        patch.setattr(region_file, "BATCH_REGIONS", batch)
         found = drawn(of, tolerance_px)
     assert shapely.to_wkb(found).tolist() == shapely.to_wkb(all_at_once(of, tolerance_px)).tolist()
 
 
 def test_some_outlines_do_keep_their_points() -> None:
-    outlines = draw(shelf(split(0, 120)), OutlineStyle(4))
+    outlines = draw_outlines(shelf(split(0, 120)), OutlineStyle(4))
     assert 0 < outlines.whole.sum() < len(outlines.whole)
 
 

@@ -9,10 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from shelves import blobs, shelf_of
+from region_files import blobs, region_file_of
 
 from geochange.vector.generalization.outline_style import OutlineStyle
-from geochange.vector.generalization.simplify import draw
+from geochange.vector.generalization.simplify import draw_outlines
 from geochange.vector.generalization.smooth import smooth
 from geochange.vector.tracing.polygons import Geometries
 
@@ -24,8 +24,8 @@ ALONE = np.empty(0, np.int64)
 
 def drawn(mask: Mask, tolerance_px: float) -> Geometries:
     """The outlines of a mask as they are written."""
-    shelf = shelf_of(mask.astype(np.uint8) * 254)
-    return draw(shelf, OutlineStyle(tolerance_px)).of(np.arange(len(shelf)))
+    shelf = region_file_of(mask.astype(np.uint8) * 254)
+    return draw_outlines(shelf, OutlineStyle(tolerance_px)).of(np.arange(len(shelf)))
 
 
 def regions_of(mask: Mask) -> Geometries:

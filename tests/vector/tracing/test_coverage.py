@@ -9,7 +9,7 @@ import shapely
 from affine import Affine
 from makers import NORTH_UP, UTM
 from numpy.typing import NDArray
-from shelves import blobs
+from region_files import blobs
 
 from geochange.grid.grid import Grid
 from geochange.grid.probability import NODATA

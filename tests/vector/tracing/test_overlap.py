@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from region_files import KNOT, LEVEL, RING, Bytes, blobs, join_regions
 from scipy import ndimage
-from shelves import KNOT, LEVEL, RING, Bytes, blobs, joined
 
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import TilePlan, Window
 from geochange.vector.tracing import overlap
-from geochange.vector.tracing.overlap import overlaps
+from geochange.vector.tracing.overlap import count_overlaps
 
 Counts = dict[tuple[int, int, int], int]
 
@@ -36,7 +36,7 @@ def counted(raster: Bytes, plan: TilePlan) -> Counts:
 
 def told(raster: Bytes, plan: TilePlan) -> Counts:
     found: Counts = {}
-    for part in overlaps(joined(raster), plan):
+    for part in count_overlaps(join_regions(raster), plan):
         columns = (part.region, part.tile_row, part.tile_col, part.pixels)
         for region, row, col, pixels in zip(*(each.tolist() for each in columns), strict=True):
             assert (region, row, col) not in found
@@ -50,7 +50,7 @@ def told(raster: Bytes, plan: TilePlan) -> Counts:
 def test_pixels_are_those_one_would_count(
     raster: Bytes, tiles: tuple[int, int], at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overlap, "AT_ONCE", at_once)
+    monkeypatch.setattr(overlap, "MAX_PAIRS", at_once)
     plan = TilePlan(raster.shape, *tiles)
     assert told(raster, plan) == counted(raster, plan)
 
@@ -73,4 +73,4 @@ def test_any_raster_in_any_tiles(
 
 def test_no_region_has_no_pixels() -> None:
     raster = np.zeros((20, 20), np.uint8)
-    assert list(overlaps(joined(raster), TilePlan((20, 20), 8, 2))) == []
+    assert list(count_overlaps(join_regions(raster), TilePlan((20, 20), 8, 2))) == []

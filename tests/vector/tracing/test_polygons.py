@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import shapely
 from hypothesis import example, given, settings
-from shelves import CHESS, KNOT, RING, Bytes, blobs, joined, polygonised, rasters
+from region_files import CHESS, KNOT, RING, Bytes, blobs, gdal_polygons, join_regions, rasters
 
-from geochange.vector.tracing.polygons import CORNER, add_up, place_of, polygons_of, row_col
+from geochange.vector.tracing.polygons import CORNER, place_of, polygons_of, row_col, sum_corners
 
 some = settings(max_examples=60, deadline=None)
 
@@ -21,14 +21,14 @@ some = settings(max_examples=60, deadline=None)
 @example(CHESS)
 @example(np.rot90(KNOT).copy())
 def test_they_are_those_of_gdal(raster: Bytes) -> None:
-    ours, theirs = joined(raster).polygons(), polygonised(raster)
+    ours, theirs = join_regions(raster).polygons(), gdal_polygons(raster)
     assert shapely.to_wkb(ours).tolist() == shapely.to_wkb(theirs).tolist()
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_large_ones_are_those_of_gdal(seed: int) -> None:
     raster = blobs(seed, 160).astype(np.uint8) * 254
-    ours, theirs = joined(raster, (50, 70), seed).polygons(), polygonised(raster)
+    ours, theirs = join_regions(raster, (50, 70), seed).polygons(), gdal_polygons(raster)
     assert shapely.to_wkb(ours).tolist() == shapely.to_wkb(theirs).tolist()
 
 
@@ -36,7 +36,7 @@ def test_large_ones_are_those_of_gdal(seed: int) -> None:
 @some
 @given(rasters())
 def test_outlines_are_valid_and_have_bends_only(raster: Bytes) -> None:
-    polygons = joined(raster).polygons()
+    polygons = join_regions(raster).polygons()
     assert shapely.is_valid(polygons).all()
     for polygon in polygons:
         for ring in [polygon.exterior, *polygon.interiors]:
@@ -45,7 +45,7 @@ def test_outlines_are_valid_and_have_bends_only(raster: Bytes) -> None:
 
 
 def test_everything_changed_is_one_rectangle() -> None:
-    regions = joined(np.full((5, 4), 254, np.uint8), (2, 3))
+    regions = join_regions(np.full((5, 4), 254, np.uint8), (2, 3))
     box = shapely.normalize(shapely.box(0, 0, 4, 5))
     assert shapely.equals_exact(regions.polygons(), [box], tolerance=0).all()
     assert regions.rows["pixels"].tolist() == [20]
@@ -65,9 +65,9 @@ def test_places_name_corners_beyond_any_raster() -> None:
 
 def test_corners_of_two_squares_side_by_side_add_up_to_those_of_one() -> None:
     squares = np.array([(0, 1), (1, -1), (4, -1), (5, 1), (1, 1), (2, -1), (5, -1), (6, 1)], CORNER)
-    owner, corners = add_up(np.zeros(8, np.int64), squares)
+    owner, corners = sum_corners(np.zeros(8, np.int64), squares)
     assert corners.tolist() == [(0, 1), (2, -1), (4, -1), (6, 1)]
     assert owner.tolist() == [0, 0, 0, 0]
-    owner, corners = add_up(np.repeat([1, 0], 4), squares)
+    owner, corners = sum_corners(np.repeat([1, 0], 4), squares)
     assert owner.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
     assert corners.tolist() == squares[[4, 5, 6, 7, 0, 1, 2, 3]].tolist()

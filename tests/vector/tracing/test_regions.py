@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import shapely
 from hypothesis import example, given, settings
-from shelves import CHESS, KNOT, LEVEL, RING, Bytes, joined, rasters
+from region_files import CHESS, KNOT, LEVEL, RING, Bytes, join_regions, rasters
 
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import Window
-from geochange.vector.tracing.regions import UNSEEN, trace
+from geochange.vector.tracing.regions import NO_DATA_LABEL, trace_regions
 
 
 def flooded(raster: Bytes) -> list[set[tuple[int, int]]]:
@@ -44,7 +44,7 @@ def is_at_edge(raster: Bytes, region: set[tuple[int, int]]) -> bool:
 @example(RING)
 @example(CHESS)
 def test_regions_are_the_pixels_that_hang_together(raster: Bytes) -> None:
-    regions = joined(raster)
+    regions = join_regions(raster)
     expected = flooded(raster)
     assert len(regions) == len(expected)
     for row, polygon, pixels in zip(regions.rows, regions.polygons(), expected, strict=True):
@@ -60,8 +60,8 @@ def test_regions_are_the_pixels_that_hang_together(raster: Bytes) -> None:
 @settings(max_examples=40, deadline=None)
 @given(rasters())
 def test_borders_say_which_region_holds_each_pixel(raster: Bytes) -> None:
-    block = trace(raster, Window(0, 0, *raster.shape), LEVEL, raster.shape[1])
-    expected = np.where(raster == NODATA, UNSEEN, 0)
+    block = trace_regions(raster, Window(0, 0, *raster.shape), LEVEL, raster.shape[1])
+    expected = np.where(raster == NODATA, NO_DATA_LABEL, 0)
     rows = {int(first): i + 1 for i, first in enumerate(block.regions.rows["first"])}
     for pixels in flooded(raster):
         top, left = min(pixels)
@@ -75,7 +75,7 @@ def test_borders_say_which_region_holds_each_pixel(raster: Bytes) -> None:
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("value", [0, 126, NODATA])
 def test_nothing_changed_is_no_region(value: int) -> None:
-    regions = joined(np.full((5, 4), value, np.uint8), (2, 2))
+    regions = join_regions(np.full((5, 4), value, np.uint8), (2, 2))
     assert len(regions) == 0
     assert regions.polygons().shape == (0,)
 
@@ -83,24 +83,24 @@ def test_nothing_changed_is_no_region(value: int) -> None:
 @pytest.mark.parametrize(("level", "changed"), [(1, 2), (254, 1)])
 def test_the_lowest_and_the_highest_level(level: int, changed: int) -> None:
     raster = np.array([[0, 1, 0, 254, NODATA, 0]], np.uint8)
-    assert len(trace(raster, Window(0, 0, 1, 6), level, 6).regions) == changed
+    assert len(trace_regions(raster, Window(0, 0, 1, 6), level, 6).regions) == changed
 
 
 def test_a_view_of_a_larger_raster_is_traced_alike() -> None:
     raster = np.random.default_rng(0).integers(100, 255, (20, 30)).astype(np.uint8)
     window = Window(4, 6, 10, 12)
     view = raster[window.within(Window(0, 0, 20, 30))]
-    one, other = (trace(part, window, LEVEL, 30).regions for part in (view, view.copy()))
+    one, other = (trace_regions(part, window, LEVEL, 30).regions for part in (view, view.copy()))
     np.testing.assert_array_equal(one.rows, other.rows)
     np.testing.assert_array_equal(one.corners, other.corners)
 
 
 def test_sums_do_not_overflow() -> None:
-    regions = joined(np.full((1, 70_000), 254, np.uint8))
+    regions = join_regions(np.full((1, 70_000), 254, np.uint8))
     assert regions.rows["total"].tolist() == [70_000 * 254]
 
 
 def test_first_names_a_pixel_beyond_32_bits() -> None:
-    block = trace(np.full((1, 1), 254, np.uint8), Window(100_000, 7, 1, 1), LEVEL, 100_000)
+    block = trace_regions(np.full((1, 1), 254, np.uint8), Window(100_000, 7, 1, 1), LEVEL, 100_000)
     assert block.regions.rows["first"].tolist() == [100_000 * 100_000 + 7]
     assert shapely.bounds(block.regions.polygons()).tolist() == [[7, 100_000, 8, 100_001]]

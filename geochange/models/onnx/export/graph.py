@@ -7,14 +7,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from geochange.errors import InputError
-from geochange.models.changeclip.layers import per_band
+from geochange.models.changeclip.layers import band_tensor
 from geochange.models.changeclip.network import ChangeClip
+from geochange.models.clip_scorer import ClipScorer
 from geochange.models.detector import ChangeClipDetector
 from geochange.models.onnx.export.attention import plain
 from geochange.models.onnx.export.prompting import NamePrompter
 from geochange.models.onnx.export.resample import squared
 from geochange.models.prompts import BACKGROUND, foreground_tokens, tokenise
-from geochange.models.scorer import ClipScorer
 from geochange.models.weights.openclip import MEAN, STD
 
 
@@ -28,7 +28,7 @@ class ScoringGraph(nn.Module):
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) RGB in 0-255 -> (B, V) logits, whose order is that of probabilities."""
         scorer = self.scorer
-        mean, std = (per_band(numbers, pictures.device) for numbers in (MEAN, STD))
+        mean, std = (band_tensor(numbers, pictures.device) for numbers in (MEAN, STD))
         x = (squared(pictures, scorer.size) / 255 - mean) / std
         seen = F.normalize(scorer.visual(x), dim=1)
         told: torch.Tensor = scorer.scale * seen @ scorer.classes.T

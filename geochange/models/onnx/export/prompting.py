@@ -11,13 +11,13 @@ from geochange.errors import InputError
 from geochange.models.prompts import (
     END,
     FOREGROUND,
-    NAMES,
+    NAMES_PER_CHIP,
     START,
     Names,
     best_names,
     foreground_tokens,
 )
-from geochange.models.weights.openclip import encoder
+from geochange.models.weights.openclip import bpe_encoder
 
 TRIED = 64
 """How many orders of names are compared with the tokens that the encoder gives for them."""
@@ -37,26 +37,26 @@ class NamePrompter(nn.Module):
     def __init__(self, vocabulary: Names, places: int) -> None:
         super().__init__()
         self.places = places
-        comma = encoder()(",")
-        parts = [[*encoder()(name), *comma] for name in vocabulary]
+        comma = bpe_encoder()(",")
+        parts = [[*bpe_encoder()(name), *comma] for name in vocabulary]
         longest = max(map(len, parts))
         self.comma = len(comma)
         self.register_buffer(
             "pieces", torch.tensor([part + [0] * (longest - len(part)) for part in parts])
         )
         self.register_buffer("lengths", torch.tensor([len(part) for part in parts]))
-        self.register_buffer("head", torch.tensor([START, *encoder()(FOREGROUND.strip())]))
+        self.register_buffer("head", torch.tensor([START, *bpe_encoder()(FOREGROUND.strip())]))
         self._check(vocabulary)
 
     def forward(self, scores: torch.Tensor) -> torch.Tensor:
         """(B, V) scores -> (B, places) tokens; of equal scores the first of the vocabulary leads."""
-        best = scores.topk(NAMES, dim=1).indices
+        best = scores.topk(NAMES_PER_CHIP, dim=1).indices
         lengths = self.lengths[best]
         stops = self.head.shape[0] + lengths.cumsum(dim=1)
         # A text ends without a comma. Names that do not fit with its end are left out, but the first.
         ends = stops - self.comma
         fits = ends + 1 <= self.places
-        fits = fits | (torch.arange(NAMES) == 0)
+        fits = fits | (torch.arange(NAMES_PER_CHIP) == 0)
         end = (ends * fits).amax(dim=1).clamp(max=self.places - 1)
         within = torch.arange(self.pieces.shape[1])
         place = (stops - lengths)[:, :, None] + within
@@ -74,8 +74,8 @@ class NamePrompter(nn.Module):
         draw = random.Random(0)
         scores = torch.zeros(TRIED, len(vocabulary))
         for row in scores:
-            for rank, name in enumerate(draw.sample(range(len(vocabulary)), NAMES)):
-                row[name] = NAMES - rank
+            for rank, name in enumerate(draw.sample(range(len(vocabulary)), NAMES_PER_CHIP)):
+                row[name] = NAMES_PER_CHIP - rank
         for row, tokens in zip(scores, self(scores).tolist(), strict=True):
             names = best_names(row[None], vocabulary)[0]
             if foreground_tokens(names, self.places) != tokens:

@@ -14,8 +14,8 @@ from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.batch import Batch
 from geochange.models.onnx.export.graph import ChangeClipGraph, StackedGraph
 from geochange.models.prompts import PromptMode
-from geochange.models.weights.card import OWN_CLIP, Card
 from geochange.models.weights.checkpoint import Checkpoint
+from geochange.models.weights.model_card import OWN_CLIP, Card
 
 OPTIONS = {**SMALL, "lite": SMALL_LITE}
 

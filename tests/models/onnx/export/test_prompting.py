@@ -9,7 +9,12 @@ import torch
 
 from geochange.errors import InputError
 from geochange.models.onnx.export.prompting import NamePrompter
-from geochange.models.prompts import NAMES, best_names, foreground_tokens, published_vocabulary
+from geochange.models.prompts import (
+    NAMES_PER_CHIP,
+    best_names,
+    foreground_tokens,
+    published_vocabulary,
+)
 
 LONG = tuple(f"a very large field of {word} in the far north" for word in "abcdefghijkl")
 WIDE = tuple(" ".join([word] * 30) for word in ("tree", "lake", "road", *"abcdefg"))
@@ -30,6 +35,6 @@ def test_tokens_are_those_of_the_encoder(vocabulary: tuple[str, ...], places: in
 
 
 def test_names_whose_tokens_depend_on_their_neighbours_are_refused() -> None:
-    names = (*published_vocabulary()[: NAMES - 1], "barn (old)")
+    names = (*published_vocabulary()[: NAMES_PER_CHIP - 1], "barn (old)")
     with pytest.raises(InputError, match="cannot be put together inside a graph"):
         NamePrompter(names, 64)

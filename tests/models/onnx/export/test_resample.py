@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from geochange.models.clip_scorer import MEAN, STD, preprocess
 from geochange.models.onnx.export.resample import squared
-from geochange.models.scorer import MEAN, STD, preprocess
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from geochange.models.detector import DetectorSpec
 from geochange.models.inference.batch import Batch
 from geochange.models.onnx.describe import describe
 from geochange.models.onnx.network import OnnxNetwork
-from geochange.models.weights.card import OWN_CLIP, Card
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
+from geochange.models.weights.model_card import OWN_CLIP, Card
 
 pytestmark = pytest.mark.slow
 
