@@ -43,7 +43,7 @@ def as_maps(answer: NDArray[Any], height: int, width: int, name: str) -> torch.T
 def change_logits(maps: torch.Tensor, known: Description) -> torch.Tensor:
     """(batch, h, w) float32 logits of change from the output that tells it.
 
-    K channels: the logit of all channels but `unchanged_chips`. Raises InputError for a wrong description.
+    K channels: the logit of all channels but `unchanged`. Raises InputError for a wrong description.
     """
     unchanged, says = known.options.unchanged, known.says
     if says == "labels":
