@@ -78,8 +78,8 @@ class VitOptions:
 
 def to_map(tokens: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """(B, height * width, C) -> (B, C, height, width), a view."""
-    spread: torch.Tensor = tokens.transpose(1, 2).unflatten(2, (height, width))
-    return spread
+    # An exporter takes the sizes of `unflatten`, and the batch behind one, for constants.
+    return tokens.transpose(1, 2).reshape(-1, tokens.shape[2], height, width)
 
 
 class DenseAttentionPool(nn.Module):
