@@ -19,11 +19,10 @@ from geochange.grid.tiling import Axis, Index, TilePlan, Window
 from geochange.inputs.inspection import Inspection
 from geochange.inputs.read_failure_messages import describe_failures
 from geochange.land_cover import CLASSES, NO_LAND_CLASS
-from geochange.memory import limit_malloc_growth, peak_rise_bytes
-from geochange.models import ModelSpec, cached_model, kind_of
-from geochange.models.inference.batch_size import CPU_CHIPS
-from geochange.models.inference.predict import predict, predict_land, run_model
-from geochange.models.protocol import ALWAYS_NAME, ClassifiesLand, NamingRule
+from geochange.memory import limit_malloc_growth
+from geochange.models import ModelSpec
+from geochange.models.inference.predict import predict
+from geochange.models.protocol import ALWAYS_NAME, NamingRule
 from geochange.mosaic.class_mosaic import mosaic_classes
 from geochange.mosaic.dask_jobs import Job
 from geochange.mosaic.stitch import stitch
@@ -44,9 +43,6 @@ from geochange.running.thumbnails import ThumbnailStores
 from geochange.vector.tracing.regions import BlockRegions, trace_regions
 
 Real = TypeVar("Real", np.float16, np.float32, np.uint8)
-
-CLASS_BYTES = 100
-"""The memory of a model without weights per pixel: a few bands in float32, a few times."""
 
 
 @dataclass(frozen=True)
@@ -194,34 +190,6 @@ def _arrange_by_tile(
     for (row, col), answer in zip(scope.tiles_of(block), answers, strict=True):
         whole[row - rows[0], col - cols[0]] = answer
     return whole
-
-
-def network_bytes(work: RunSpec) -> int:
-    """The memory of the model for a batch in a process, besides its weights.
-
-    For a network it is measured with a dark chip. A class may count its chips, and needs little memory.
-    """
-    if work.spec.device != "cpu":
-        return 0
-    batch = work.batch or CPU_CHIPS
-    if kind_of(work.spec.name) == "class":
-        return batch * work.plan.tile_px**2 * CLASS_BYTES
-    side, bands = work.plan.tile_px, len(work.pair.before.bands)
-    dark = np.zeros((side, side, bands), np.uint8)
-    chip = Chip(dark, dark, np.ones((side, side), np.bool_))
-
-    def look() -> None:
-        model = cached_model(work.spec)
-        run_model(model, [chip], 1, work.spec.device)
-        if isinstance(model, ClassifiesLand) and model.land_classes:
-            # In the dark nothing is likely to change, so that it has not looked.
-            predict_land(model, [chip], work.spec.device)
-
-    if kind_of(work.spec.name) == "onnx":
-        # It takes chips one by one, and its arena keeps what the first one took.
-        return peak_rise_bytes(look)
-    look()  # excludes one-time allocations
-    return peak_rise_bytes(look) * batch
 
 
 def _record_unreadable(work: RunSpec, block: Index, unreadable: UnreadableAreas) -> None:

@@ -19,7 +19,8 @@ from geochange.running.memory_budget import (
     fit_threads,
     reading_bytes,
 )
-from geochange.running.tasks import RunSpec, network_bytes
+from geochange.running.network_memory import network_bytes
+from geochange.running.tasks import RunSpec
 
 
 @dataclass(frozen=True)

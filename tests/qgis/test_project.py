@@ -144,7 +144,8 @@ def test_an_older_program_reads_it(folder: Path) -> None:
     code = (
         "import sys; from osgeo import ogr; ogr.UseExceptions(); data = ogr.Open(sys.argv[1]); "
         "print(*[layer.GetName() for layer in data]); "
-        "field = data.GetLayer('changes').GetLayerDefn().GetFieldDefn(11); "
+        "field = data.GetLayer('changes').GetLayerDefn(); "
+        "field = field.GetFieldDefn(field.GetFieldIndex('status')); "
         "print(field.GetName(), field.GetDomainName())"
     )
     done = run_qgis_python("-c", code, str(folder / "changes.gpkg"))

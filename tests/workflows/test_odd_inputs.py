@@ -139,7 +139,7 @@ def test_the_record_of_a_run_knows_its_fills(tmp_path: Path) -> None:
 
     pair = rasters(tmp_path, "float32", fill)
     origin = RunOrigin.of(detect(*pair, tmp_path / "o.gpkg", **OPTIONS).out)
-    assert origin.told("fills")["after"]["2"] == [-9999]
+    assert origin.json_value("fills")["after"]["2"] == [-9999]
     for date in (origin.pair((None, None)).before, origin.pair((None, None)).after):
         with date.reader() as read:
             np.testing.assert_array_equal(read(date.grid.full_window)[1], ~HOLE)

@@ -27,7 +27,6 @@ from geochange.models.weights.locate import (
     locate_weights,
     weights_folder,
 )
-from geochange.workflows.export_network import ExportOptions, check_export, export_network
 
 if TYPE_CHECKING:
     from geochange.models.weights.model_card import Card
@@ -200,6 +199,9 @@ def export(source: str, target: Path, **options: Any) -> None:
     _check_target(target, ONNX)
     path = locate_weights(source)
     _check_not_source(path, target)
+    # Imported after the checks, as above.
+    from geochange.workflows.export_network import ExportOptions, check_export, export_network
+
     check_export(target)
     with with_hint(RESTART_HINT), naming_the_file(path):
         done = export_network(source, target, ExportOptions(**options))

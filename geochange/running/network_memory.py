@@ -1,0 +1,44 @@
+"""The memory that a model needs for a batch of chips, measured."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from geochange.chip import Chip
+from geochange.memory import peak_rise_bytes
+from geochange.models import cached_model, kind_of
+from geochange.models.inference.batch_size import CPU_CHIPS
+from geochange.models.inference.predict import predict_land, run_model
+from geochange.models.protocol import ClassifiesLand
+from geochange.running.tasks import RunSpec
+
+CLASS_BYTES = 100
+"""The memory of a model without weights per pixel: a few bands in float32, a few times."""
+
+
+def network_bytes(work: RunSpec) -> int:
+    """The memory of the model for a batch in a process, besides its weights.
+
+    For a network it is measured with a dark chip. A class may count its chips, and needs little memory.
+    """
+    if work.spec.device != "cpu":
+        return 0
+    batch = work.batch or CPU_CHIPS
+    if kind_of(work.spec.name) == "class":
+        return batch * work.plan.tile_px**2 * CLASS_BYTES
+    side, bands = work.plan.tile_px, len(work.pair.before.bands)
+    dark = np.zeros((side, side, bands), np.uint8)
+    chip = Chip(dark, dark, np.ones((side, side), np.bool_))
+
+    def look() -> None:
+        model = cached_model(work.spec)
+        run_model(model, [chip], 1, work.spec.device)
+        if isinstance(model, ClassifiesLand) and model.land_classes:
+            # In the dark nothing is likely to change, so that it has not looked.
+            predict_land(model, [chip], work.spec.device)
+
+    if kind_of(work.spec.name) == "onnx":
+        # It takes chips one by one, and its arena keeps what the first one took.
+        return peak_rise_bytes(look)
+    look()  # excludes one-time allocations
+    return peak_rise_bytes(look) * batch
