@@ -134,7 +134,8 @@ def _from_child(name: str, seed: int, span: tuple[int, int], folder: Path) -> It
                 index, source, words = told
     except EOFError:
         process.join()
-        died = f"the process died with {process.exitcode}"
+        left = (folder / f"{name}.said").read_text("utf-8", "replace")
+        died = f"the process died with {process.exitcode}: {left[-3000:]}"
         yield Outcome(index, source, words, "fault", died)
     finally:
         if process.is_alive():

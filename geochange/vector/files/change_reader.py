@@ -8,6 +8,7 @@ import geopandas as gpd
 import numpy as np
 import pyogrio
 import shapely
+from pandas.api.types import is_numeric_dtype
 
 from geochange.errors import InputError, OptionError, one_line
 from geochange.grid.crs import full_turn
@@ -56,6 +57,8 @@ def _read(layer: Layer, **which: int | str) -> gpd.GeoDataFrame:
         ) from error
     if missing := [name for name in REQUIRED_FIELDS if name not in rows]:
         raise InputError(f"{layer.path}: holds no changes of geochange run: it has no {missing[0]}")
+    if odd := [name for name in REQUIRED_FIELDS if len(rows) and not is_numeric_dtype(rows[name])]:
+        raise InputError(f"{layer.path}: its {odd[0]} is not a number; run again to write it")
     return rows
 
 
