@@ -136,9 +136,12 @@ def tiff_entry(rng: Random, data: bytes) -> bytes:
 def _places(tree: Any) -> list[tuple[Any, Any]]:
     """Every (container, key) in a tree."""
     found: list[tuple[Any, Any]] = []
-    waiting = [tree]
+    waiting, seen = [tree], set[int]()
     while waiting:
         node = waiting.pop()
+        if id(node) in seen:  # aliases of YAML can make a tree a part of itself
+            continue
+        seen.add(id(node))
         keys = list(node) if isinstance(node, dict) else range(len(node))
         for key in keys:
             found.append((node, key))
