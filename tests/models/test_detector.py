@@ -87,7 +87,8 @@ def test_caches_and_cuts_change_nothing(detector: ChangeClipDetector) -> None:
         plain.append(network(batch.before[i : i + 1], batch.after[i : i + 1], *texts))
     logits = torch.cat(plain)
     ours = detector.change_logits(batch)
-    torch.testing.assert_close(ours, logits[:, 1] - logits[:, 0], atol=1e-5, rtol=0)
+    # Without AVX the sums of a batch differ from those of single chips by some 1e-5.
+    torch.testing.assert_close(ours, logits[:, 1] - logits[:, 0], atol=3e-5, rtol=0)
 
 
 def test_scores_given_are_not_computed_again(
