@@ -156,11 +156,12 @@ def write_batches(
         writer.write(map(_conform, changes), name, provenance, scene)
 
 
-def read_changes(path: Path) -> gpd.GeoDataFrame:
+def read_changes(path: str | os.PathLike[str]) -> gpd.GeoDataFrame:
     """The changes in a file of `write_changes`, sorted by id, with the columns of COLUMNS.
 
     From GeoJSON they have longitudes and latitudes.
     """
+    path = Path(path)
     if path.suffix.lower() == ".parquet":
         changes = gpd.read_parquet(path)
     else:

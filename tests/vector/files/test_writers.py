@@ -94,7 +94,7 @@ def test_round_trip(tmp_path: Path, suffix: str, crs: CRS) -> None:
         changes = changes.to_crs(4326)
     assert back.crs == changes.crs
     pd.testing.assert_frame_equal(
-        pd.DataFrame(read_changes(path)[list(COLUMNS)]), pd.DataFrame(changes[list(COLUMNS)])
+        pd.DataFrame(read_changes(str(path))[list(COLUMNS)]), pd.DataFrame(changes[list(COLUMNS)])
     )
     for ours, theirs in zip(changes.geometry, back.geometry, strict=True):
         assert shapely.equals_exact(ours.normalize(), theirs.normalize(), 1e-7)
