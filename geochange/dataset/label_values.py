@@ -222,7 +222,7 @@ def _need_bright_pixel(own: Sequence[LabelValues], seen: Sequence[LabelValues]) 
 
 
 def declared_in(root: Path, own: Sequence[LabelValues]) -> int | None:
-    """The value of change that the file ACCOUNT of a data set declares, if it does.
+    """The value of change that the file CHIPS_FILE of a data set declares, if it does.
 
     Raises InputError if the file cannot be read, or if the labels contradict it.
     """

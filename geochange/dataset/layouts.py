@@ -76,7 +76,7 @@ def records(root: Path, layout: Layout, split: str) -> tuple[Record, ...]:
 
     Raises InputError for a missing folder, two pictures with the same name, a picture that is missing
     at a date or in the labels, and a picture format that is not supported. Files with a suffix of
-    BESIDE are ignored; other files are logged as a warning.
+    IGNORED_SUFFIXES are ignored; other files are logged as a warning.
     """
     folder = split_path(root, split)
     if not folder.is_dir():

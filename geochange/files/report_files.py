@@ -11,7 +11,7 @@ from geochange.files.output_paths import check_target
 MODES = ("html", "json", "none")
 
 PROBE_BYTES = 2**16
-"""The number of bytes that are searched for MARKS."""
+"""The number of bytes that are searched for GENERATOR_MARKS."""
 
 GENERATOR_MARKS = (
     b'<meta name="generator" content="geochange',

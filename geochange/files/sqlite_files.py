@@ -74,7 +74,7 @@ class Finding:
 
     @property
     def is_passing(self) -> bool:
-        """Whether the file itself may be intact; see PASSING."""
+        """Whether the file itself may be intact; see TEMPORARY_OBSTACLES."""
         return self.obstacle in TEMPORARY_OBSTACLES
 
 

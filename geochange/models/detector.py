@@ -196,7 +196,7 @@ class ChangeClipDetector:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, H, W) float32 logits of change, and (B, 2, H, W) uint8 numbers of what stands there.
 
-        scores: see `change_logits`. UNSEEN where a land network did not look.
+        scores: see `change_logits`. NO_LAND_CLASS where a land network did not look.
         """
         check_rgb(batch)
         logits, land = self._change_of_answer(

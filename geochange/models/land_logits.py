@@ -33,7 +33,7 @@ def mask_to_classes(logits: torch.Tensor, land: LandLogits, classes: Sequence[in
 
 
 def class_numbers(land: LandLogits | None) -> torch.Tensor:
-    """The most probable class of each pixel at both dates, (B, 2, H, W) uint8; UNSEEN for NaN.
+    """The most probable class of each pixel at both dates, (B, 2, H, W) uint8; NO_LAND_CLASS for NaN.
 
     Raises ValueError without logits.
     """

@@ -60,7 +60,7 @@ class ClassifiesLand(Protocol):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The result of `change_logits`, and (batch, date, height, width) uint8 class numbers.
 
-        Asked for where there are `land_classes`. UNSEEN where it did not look, for want of likely
+        Asked for where there are `land_classes`. NO_LAND_CLASS where it did not look, for want of likely
         change. scores: see NamesClasses.
         """
         ...

@@ -15,7 +15,7 @@ from geochange.mosaic.stores import LandStore
 
 
 def mosaic_classes(plan: TilePlan, output: Index, store: LandStore) -> NDArray[np.uint8]:
-    """(date, height, width) uint8 class numbers of an output block; UNSEEN without data."""
+    """(date, height, width) uint8 class numbers of an output block; NO_LAND_CLASS without data."""
     window = plan.output_window(output)
     tile_rows, tile_cols = plan.touching_tiles(window)
     tiles = store.get(tile_rows, tile_cols)

@@ -94,7 +94,7 @@ class LogitStore:
 class LandStore:
     """Land cover of every tile: (tile row, tile col, date, height, width) uint8.
 
-    Class numbers; UNSEEN = no data. It stays until a run has ended, because a resumed run reads it
+    Class numbers; NO_LAND_CLASS = no data. It stays until a run has ended, because a resumed run reads it
     again.
     """
 

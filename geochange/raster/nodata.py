@@ -47,7 +47,7 @@ def valid_by_nodata(by_band: NDArray[Any], bands: Sequence[BandInfo]) -> Valid:
 
 
 def valid_by_value(by_band: NDArray[Any], bands: Sequence[BandInfo]) -> Valid:
-    """Where no float band of (band, height, width) pixels holds NaN or a value of BEYOND or more."""
+    """Where no float band of (band, height, width) pixels holds NaN or a value of FILL_LIMIT or more."""
     valid = np.ones(by_band.shape[1:], np.bool_)
     for plane, band in zip(by_band, bands, strict=True):
         if band.dtype.kind == "f":

@@ -59,7 +59,7 @@ class RasterInfo:
     block_px: (rows, cols) of its blocks. A block is readable or unreadable as a whole.
     blurred: whether other blocks lie behind these (files of a mosaic, blocks of a mask).
     acquired: the acquisition date, if known.
-    reading_bytes: the most memory that GDAL needs to read one pixel of a band; see `reading`.
+    reading_bytes: the most memory that GDAL needs to read one pixel of a band; see `block_memory`.
     """
 
     path: str

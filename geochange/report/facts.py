@@ -45,7 +45,7 @@ class GroundPlace:
 class Source:
     """One of the two dates.
 
-    path: of a raster, or of several joined by SEVERAL. date: ISO 8601, or None if unknown.
+    path: of a raster, or of several joined by PATH_SEPARATOR. date: ISO 8601, or None if unknown.
     """
 
     path: str

@@ -177,9 +177,9 @@ def calibrate(file: Path, result: ValidationResult, most_false: float = 1.0) -> 
     """Fit temperature and threshold on validation, and write both into a checkpoint.
 
     result: of the checkpoint's network at temperature 1. The temperature is fitted first. The threshold
-    is then the one with the best F1. Pixels of one chip are similar. So with fewer chips than ENOUGH,
-    both are interpolated, in logits, towards those of the initial model. most_false: see
-    LogitHistogram.best_threshold.
+    is then the one with the best F1. Pixels of one chip are similar. So with fewer chips than
+    ENOUGH_CHANGED_CHIPS, both are interpolated, in logits, towards those of the initial model.
+    most_false: see LogitHistogram.best_threshold.
     """
     checkpoint, memory = read_checkpoint(file), read_resume_state(file)
     histogram, figures = result.histogram, result.figures()

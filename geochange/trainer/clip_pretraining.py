@@ -65,7 +65,7 @@ def pretrain_clip(prepared: PreparedTraining, watch: Watch) -> None:
 class NamingAccuracy:
     """The shares of held-out images whose class is first, and among the first three.
 
-    least_score: the score from which a share of SURE of the names is correct.
+    least_score: the score from which a share of LEAST_NAME_PRECISION of the names is correct.
     """
 
     first: float

@@ -19,8 +19,8 @@ def allowed_mask(allowed: torch.Tensor, classes: int) -> torch.Tensor:
 def land_loss(logits: torch.Tensor, allowed: torch.Tensor, known: float) -> torch.Tensor:
     """The mean of -log of the summed probability of the allowed classes, plus the dice of buildings.
 
-    logits: (B, classes, H, W). allowed: (B, H, W) uint8, see `land_pictures.Allowed`. known: the number
-    of pixels of the whole step about which something is known.
+    logits: (B, classes, H, W). allowed: (B, H, W) uint8, see `land_pictures.AllowedClasses`. known:
+    the number of pixels of the whole step about which something is known.
     """
     logits = logits.float()
     may = allowed_mask(allowed, logits.shape[1])

@@ -19,7 +19,7 @@ from pathlib import Path
 
 PRELOADED = (
     *("geochange.cli.commands.run", "geochange.workflows.detect", "geochange.running.tasks"),
-    *("geochange.models.classical", "geochange.models.detector", "geochange.report.run.page"),
+    *("geochange.models.classical", "geochange.models.detector", "geochange.report.run.reporter"),
     *("distributed", "distributed.nanny", "torch", "geopandas", "pyogrio", "zarr", "skimage"),
 )
 """The modules that a run imports. A missing name only costs time."""

@@ -76,7 +76,7 @@ def write_foreign(path: Path, layer: str = "parcels") -> Path:
 
 @contextmanager
 def held_open(path: Path, how: str) -> Iterator[None]:
-    """Another program has a GeoPackage open, in a way of HELD."""
+    """Another program has a GeoPackage open, in a way of WAYS_TO_HOLD."""
     with _holding(path, WAYS_TO_HOLD[how]) as process:
         yield
         process.communicate()

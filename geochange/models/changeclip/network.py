@@ -260,7 +260,7 @@ def _land_head(visual: VisualOptions, land: LandOptions | None) -> LandHead | No
 
 
 def _pyramid_channels(options: ChangeClipOptions) -> list[int]:
-    """Channels of a DateView's pyramid."""
+    """Channels of the pyramid of DateFeatures."""
     visual, land = options.visual, options.land
     sizes = list(visual.channels)
     sizes[visual.score_level] += TEXTS

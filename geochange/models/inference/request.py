@@ -42,8 +42,8 @@ class Prediction:
 
     logits: (chip, height, width) float32 of change, NaN without data.
     scores: (chip, date, class) float32, NaN for a chip without data; no classes if the model has none.
-    land: (chip, date, height, width) uint8 class numbers, UNSEEN without data; no dates if the model
-    has no land classes.
+    land: (chip, date, height, width) uint8 class numbers, NO_LAND_CLASS without data; no dates
+    if the model has no land classes.
     """
 
     logits: NDArray[np.float32]

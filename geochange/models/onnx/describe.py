@@ -185,7 +185,7 @@ def _output(outline: Outline, options: OnnxOptions) -> Port | None:
 
 @dataclass(frozen=True, slots=True)
 class LandTable:
-    """Names of land classes, and their numbers by channel or label; UNSEEN has no name."""
+    """Names of land classes, and their numbers by channel or label; NO_LAND_CLASS has no name."""
 
     names: tuple[str, ...]
     before: tuple[int, ...]

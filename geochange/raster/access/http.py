@@ -54,7 +54,7 @@ def user_headers() -> dict[str, str]:
 
 
 def credentials_set() -> list[str]:
-    """The names of SECRETS that are set in the user's environment."""
+    """The names of CREDENTIAL_VARIABLES that are set in the user's environment."""
     return [name for name in CREDENTIAL_VARIABLES if os.environ.get(name)]
 
 

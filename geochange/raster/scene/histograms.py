@@ -19,8 +19,8 @@ ENOUGH_PX = 2**17
 """The number of pixels of a date that are used, enough for two digits."""
 
 CLOUD_BRIGHTNESS = 3.0
-"""The brightness of cloud: median + CLOUD * (95th percentile - median) of the clearer date, in every
-band."""
+"""The brightness of cloud: median + CLOUD_BRIGHTNESS * (95th percentile - median) of the clearer
+date, in every band."""
 
 WHITE_8BIT = 250
 """8-bit pixels at least this bright in every band are saturated and always count as cloud."""

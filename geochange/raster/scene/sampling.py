@@ -183,7 +183,7 @@ class SceneSample:
     def radiometry(self, mode: str | Stretch, match: str = "none") -> Radiometry:
         """The radiometry of the scene. Pixels are read only if it depends on them.
 
-        match: one of MATCHES.
+        match: one of MATCH_MODES.
         """
         if match == "histogram":
             return choose_radiometry(mode, *self.pixels(), match=match_ranks(*self.valid_at_both()))

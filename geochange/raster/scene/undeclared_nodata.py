@@ -2,10 +2,10 @@
 
 They are searched once per scene, in the sample of each date, so that all tiles use the same fills. A
 fill is the smallest or largest value of a band, has a distance from the others, and covers whole
-areas. A usual fill (KNOWN) need not cover areas if it is WELL_APART.
+areas. A usual fill (COMMON_FILLS) need not cover areas if it is WELL_APART.
 Some fills are taken as nodata, because no measurement looks like them. The others are only reported:
 
-- Values of `pixels.BEYOND` or more, and infinities, are never data. Here they are only reported.
+- Values of `nodata.FILL_LIMIT` or more, and infinities, are never data. Here they are only reported.
 - In signed and float bands, the usual fills that are APART from all other values are taken. So is
   any other value that is FAR_APART and that many times larger than the others: below them in signed
   bands, on either side in float bands.

@@ -1,7 +1,7 @@
 """The chosen bands of a raster as a virtual raster for the warper, with one dtype and one mask.
 
 GDAL's warper takes one dtype for all bands, and rasterio passes it one nodata value. So the bands
-are read in their common dtype, and the mask applies the rules of `raster.pixels`.
+are read in their common dtype, and the mask applies the rules of `raster.nodata`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def subset_vrt(
 
 
 def _parts(source: Source, info: RasterInfo, bands: tuple[int, ...]) -> Iterator[MaskPart | Mask]:
-    """The covers that must all hold data, by the rules of `raster.pixels`."""
+    """The covers that must all hold data, by the rules of `raster.nodata`."""
     chosen = {number: info.bands[number - 1] for number in bands}
     for number, band in chosen.items():
         if band.dtype.kind == "f":

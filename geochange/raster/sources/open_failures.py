@@ -33,7 +33,7 @@ SUFFIXES: Mapping[str, str] = {".ecw": "ECW", ".sid": "MrSID", ".kea": "KEA", ".
 
 
 _HDF = re.compile(r"(^|/)(netcdf|hdf[45]):|\.(nc4?|hdf[45]?|h[45]|he5)\b", re.IGNORECASE)
-"""Names of files in HDF5, HDF4 and netCDF. On servers they are not opened; see `picture_files`."""
+"""Names of files in HDF5, HDF4 and netCDF. On servers they are not opened; see `self_contained_files`."""
 
 
 def explain_open_failure(path: str, error: Exception) -> str:

@@ -13,7 +13,7 @@ from geochange.vector.tracing.polygons import CORNER, Places, Table, sum_corners
 from geochange.vector.tracing.regions import NO_DATA_LABEL, BlockRegions, Regions
 
 Border = NDArray[np.int64]
-"""The part of each pixel along a border, counted over all blocks from 1; else 0 or UNSEEN."""
+"""The part of each pixel along a border, counted over all blocks from 1; else 0 or NO_LAND_CLASS."""
 
 
 @dataclass

@@ -90,7 +90,7 @@ def no_regions() -> Regions:
 class BlockRegions:
     """The regions of one block, and what is needed to join them to those of its neighbours.
 
-    borders: top, bottom, left, right; UNSEEN, 0, or the region's row + 1.
+    borders: top, bottom, left, right; NO_LAND_CLASS, 0, or the region's row + 1.
     touching: corners inside the block where regions touch diagonally.
     rim: corners, on the border of the block, of all its change taken together.
     """
