@@ -13,18 +13,15 @@ from pathlib import Path
 from typing import IO, cast
 
 from geochange.errors import InputError
-from geochange.files.archives import Member
+from geochange.files.archives import ARCHIVE_ERRORS, Member
 
 LARGEST_COPY_BYTES = 2**30
 """The largest file that is copied out of an archive."""
 
 _PIECE_BYTES = 2**20
 
-_DAMAGED = (
-    *(OSError, EOFError, KeyError, NotImplementedError, RuntimeError),
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error),
-)
-"""What Python's readers raise for a damaged archive, a missing file or an unknown compression."""
+_DAMAGED = (*ARCHIVE_ERRORS, KeyError, RuntimeError, zlib.error)
+"""The same for a file in an archive: it may also be missing, encrypted, or damaged itself."""
 
 
 def first_bytes(member: Member, count: int) -> bytes:

@@ -27,6 +27,12 @@ KINDS: Mapping[str, str] = {
 UNSUPPORTED_ARCHIVES = (".7z", ".rar", ".bz2", ".xz", ".zst", ".tbz2", ".txz")
 """Suffixes of archives that GDAL does not read."""
 
+ARCHIVE_ERRORS = (
+    *(OSError, EOFError, NotImplementedError),
+    *(zipfile.BadZipFile, tarfile.TarError),
+)
+"""What Python's readers raise for a file that is damaged, or no archive."""
+
 MOST_LISTED = 4
 """The number of files that a message names."""
 
@@ -114,7 +120,7 @@ def members_of(archive: Path) -> tuple[str, ...]:
     """
     try:
         names = list(_zip_names(archive) if kind_of(archive) == "zip" else _tar_names(archive))
-    except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
+    except ARCHIVE_ERRORS as error:
         raise InputError(f"{archive}: damaged, or not an archive; fetch it again") from error
     plain = (name.removeprefix("./") for name in names)
     return tuple(name for name in plain if not any(map(_is_hidden, name.split("/"))))

@@ -41,9 +41,14 @@ class Confidence:
         return {WEIGHTS: json.dumps(self.weights), LEAST: f"{self.least:g}"}
 
     def _of(self, rows: Table) -> NDArray[np.float64]:
-        pixels, corners = (rows[name].astype(np.float64) for name in ("pixels", "corners"))
-        mean, peak = rows["total"] / pixels / MAX_BYTE, rows["peak"] / MAX_BYTE
-        return confidence_of(features_of(mean, peak, pixels, corners), self.weights)
+        return confidence_of(region_features(rows), self.weights)
+
+
+def region_features(rows: Table) -> NDArray[np.float64]:
+    """(region, feature) FEATURES of regions, from their statistics (REGION)."""
+    pixels, corners = (rows[name].astype(np.float64) for name in ("pixels", "corners"))
+    mean, peak = rows["total"] / pixels / MAX_BYTE, rows["peak"] / MAX_BYTE
+    return features_of(mean, peak, pixels, corners)
 
 
 UNSTATED = Confidence()

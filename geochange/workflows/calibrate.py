@@ -22,12 +22,12 @@ from geochange.models.confidence import (
     FEATURES,
     ConfidenceRule,
     confidence_of,
-    features_of,
 )
 from geochange.models.detector import DetectorSpec
 from geochange.models.inference.predict import run_model
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from geochange.progress import Watch, no_watch
+from geochange.running.confidence import region_features
 from geochange.training.metrics.calibration import Reliability
 from geochange.training.metrics.logistic import fit_logistic
 from geochange.training.planting import Library, planted_chips, read_library, unchanged_chips
@@ -137,12 +137,8 @@ def polygons_of(logits: NDArray[np.float32], label: NDArray[np.uint8], threshold
     own, most = numbers.ravel()[rows["first"]], numbers.max() + 1
     known = np.bincount(numbers[label != UNKNOWN], minlength=most)[own]
     changed = np.bincount(numbers[label == 1], minlength=most)[own]
-    pixels, corners = (rows[name].astype(np.float64) for name in ("pixels", "corners"))
-    features = features_of(
-        rows["total"] / pixels / MAX_BYTE, rows["peak"] / MAX_BYTE, pixels, corners
-    )
-    enough = known >= np.maximum(1, KNOWN * pixels)
-    return Judged(features, changed >= HIT * known, enough)
+    enough = known >= np.maximum(1, KNOWN * rows["pixels"])
+    return Judged(region_features(rows), changed >= HIT * known, enough)
 
 
 def _fitted(polygons: Judged) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from geochange.cli.options import GroupedCommand, options_of
+from geochange.cli.path_types import File
 from geochange.cli.progress_display import say_json
 from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 from geochange.cli.tables import titled_table
@@ -31,9 +32,7 @@ if TYPE_CHECKING:
 @click.argument("before")
 @click.argument("after")
 @options_of(CheckOptions)
-@click.option(
-    "--json", "file", type=click.Path(readable=False, path_type=Path), help="write it as JSON, too"
-)
+@click.option("--json", "file", type=File(), help="write it as JSON, too")
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 @click.option("--log-json", is_flag=True, help="print the result as a line of JSON")
 def check(

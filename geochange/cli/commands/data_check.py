@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from geochange.cli.folder_type import Folder
+from geochange.cli.path_types import File, Folder
 from geochange.cli.progress_display import screen
 from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 from geochange.cli.tables import titled_table
@@ -30,9 +30,7 @@ NAMED = 3
 @click.argument("root", type=Folder())
 @click.option("--layout", default="auto", show_default=True, metavar="NAME", help="how it is kept")
 @click.option("--bands", metavar="TEXT", help="bands that are red, green, blue, such as 4,3,2")
-@click.option(
-    "--json", "file", type=click.Path(readable=False, path_type=Path), help="write it as JSON, too"
-)
+@click.option("--json", "file", type=File(), help="write it as JSON, too")
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def check(root: Path, layout: str, bands: str | None, file: Path | None, quiet: bool) -> None:
     """Open every chip of ROOT, count, and look for leaks between splits.

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from geochange.cli.folder_type import Folder
 from geochange.cli.options import options_of
+from geochange.cli.path_types import Folder
 from geochange.cli.progress_display import closing_table, screen
 from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 from geochange.config.cut import CutOptions

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from geochange.cli.folder_type import Folder
+from geochange.cli.path_types import Folder
 from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 
 

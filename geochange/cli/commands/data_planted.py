@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from geochange.cli.folder_type import Folder
+from geochange.cli.path_types import File, Folder
 from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 
-CONFIG = click.Path(readable=False, path_type=Path, dir_okay=False)
+CONFIG = File(dir_okay=False)
 
 
 @click.command(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geochange.cli.folder_type import Folder
+from geochange.cli.path_types import Folder
 from geochange.cli.progress_display import closing_table, say_json, screen
 from geochange.errors import InputError, OptionError
 from geochange.models.weights.locate import clip_file

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from geochange.cli.commands.run import WEIGHTS, show_result
+from geochange.cli.path_types import File
 from geochange.cli.progress_display import demo_table, screen
 
 
 @click.command(epilog="Example: geochange demo --out demo")
 @click.option(
     "--out",
-    type=click.Path(readable=False, path_type=Path, file_okay=False),
+    type=File(file_okay=False),
     default="geochange-demo",
     show_default=True,
     metavar="DIR",

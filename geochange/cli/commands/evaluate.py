@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geochange.cli.evaluation_tables import show_comparison, show_evaluation
-from geochange.cli.folder_type import Folder
 from geochange.cli.options import given_options, options_of
+from geochange.cli.path_types import File, Folder
 from geochange.cli.progress_display import say_json, screen
 from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 from geochange.config import CompareOptions, EvaluateOptions
@@ -44,16 +44,14 @@ _OF_POLYGONS = {*CompareOptions.model_fields} - {"tolerance"}
 @click.option(
     "--json",
     "json_file",
-    type=click.Path(readable=False, path_type=Path),
+    type=File(),
     metavar="FILE",
     help="all figures",
 )
-@click.option(
-    "--csv", type=click.Path(readable=False, path_type=Path), metavar="FILE", help="a row a chip"
-)
+@click.option("--csv", type=File(), metavar="FILE", help="a row a chip")
 @click.option(
     "--plots",
-    type=click.Path(readable=False, path_type=Path),
+    type=File(),
     metavar="DIR",
     help="folder for reliability.png and worst.png",
 )

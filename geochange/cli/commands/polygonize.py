@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from geochange.cli.options import options_of
+from geochange.cli.path_types import File
 from geochange.cli.progress_display import closing_table, say_json, screen
 from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 from geochange.config import PolygonizeOptions
@@ -20,7 +21,7 @@ from geochange.formatting import area
 @click.argument("raster")
 @click.option(
     "--out",
-    type=click.Path(readable=False, path_type=Path),
+    type=File(),
     metavar="FILE",
     help="polygons: .gpkg, .geojson, .fgb or .parquet; else beside RASTER, with the threshold in "
     "its name",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from geochange.cli.path_types import File
 from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 
 
@@ -13,10 +14,10 @@ from geochange.cli.rerun_hints import RESTART_HINT, with_hint
     epilog="Example: geochange preview changes.gpkg   or, one change: geochange preview "
     "changes.gpkg --id 12",
 )
-@click.argument("changes", type=click.Path(readable=False, path_type=Path))
+@click.argument("changes", type=File())
 @click.option(
     "--out",
-    type=click.Path(readable=False, path_type=Path),
+    type=File(),
     metavar="FILE.png",
     help="the picture; else beside CHANGES",
 )

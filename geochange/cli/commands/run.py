@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geochange.cli.options import GroupedCommand, given_options, options_of
+from geochange.cli.path_types import File
 from geochange.cli.progress_display import closing_table, say_json, screen
 from geochange.config import RunOptions
 from geochange.formatting import area, duration
@@ -33,7 +34,7 @@ WEIGHTS = {"infer": 0.85, "polygons": 0.05, "write": 0.1}
 @click.option(
     "--out",
     required=True,
-    type=click.Path(readable=False, path_type=Path),
+    type=File(),
     metavar="FILE",
     help="polygons: .gpkg, .geojson, .fgb or .parquet; the probability goes beside it as .tif",
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geochange.cli.folder_type import Folder
+from geochange.cli.path_types import File, Folder
 from geochange.cli.progress_display import closing_table, say_json, screen
 from geochange.cli.rerun_hints import with_hint
 from geochange.config import TrainOptions
@@ -21,7 +21,7 @@ RESUME_HINT = "add --resume to go on where it was"
 
 
 @click.command(epilog="Example: geochange train configs/smoke.yaml --data CHIPS --out runs/smoke")
-@click.argument("config", type=click.Path(readable=False, path_type=Path, dir_okay=False))
+@click.argument("config", type=File(dir_okay=False))
 @click.option(
     "--data",
     type=Folder(),
@@ -30,7 +30,7 @@ RESUME_HINT = "add --resume to go on where it was"
 )
 @click.option(
     "--out",
-    type=click.Path(readable=False, path_type=Path, file_okay=False),
+    type=File(file_okay=False),
     metavar="DIR",
     help="folder for checkpoints, figures and pictures; else runs/ and the name of CONFIG",
 )

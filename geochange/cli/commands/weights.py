@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geochange.cli.folder_type import Folder
 from geochange.cli.onnx_tables import onnx_rows, onnx_values, probe_onnx, write_description
+from geochange.cli.path_types import File, Folder
 from geochange.cli.progress_display import screen
 from geochange.cli.rerun_hints import RESTART_HINT, with_hint
 from geochange.cli.tables import print_grid
@@ -84,7 +84,7 @@ def _write_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @weights.command(epilog="Example: geochange weights convert best.pth changeclip-rn50.safetensors")
 @click.argument("source", metavar="IN")
-@click.argument("target", metavar="OUT", type=click.Path(readable=False, path_type=Path))
+@click.argument("target", metavar="OUT", type=File())
 @_write_options
 def convert(source: str, target: Path, half: bool, threshold: float | None) -> None:
     """Convert a ChangeCLIP checkpoint to our format.
@@ -109,7 +109,7 @@ def convert(source: str, target: Path, half: bool, threshold: float | None) -> N
     epilog="Example: geochange weights average a.safetensors b.safetensors mean.safetensors"
 )
 @click.argument("sources", metavar="IN...", nargs=-1, required=True)
-@click.argument("target", metavar="OUT", type=click.Path(readable=False, path_type=Path))
+@click.argument("target", metavar="OUT", type=File())
 @_write_options
 def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float | None) -> None:
     """Write the mean of several states of one network, which is often better than each of them.
@@ -137,7 +137,7 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
 )
 @click.argument("source", metavar="IN")
 @click.argument("land", metavar="LAND")
-@click.argument("target", metavar="OUT", type=click.Path(readable=False, path_type=Path))
+@click.argument("target", metavar="OUT", type=File())
 @_write_options
 @click.option(
     "--weigh",
@@ -172,7 +172,7 @@ def join(
 
 @weights.command(epilog="Example: geochange weights export changeclip-small changeclip.onnx")
 @click.argument("source", metavar="MODEL")
-@click.argument("target", metavar="OUT", type=click.Path(readable=False, path_type=Path))
+@click.argument("target", metavar="OUT", type=File())
 @click.option(
     "--prompts",
     type=click.Choice(["per-date", "published", "fixed"]),
@@ -216,10 +216,10 @@ def export(source: str, target: Path, **options: Any) -> None:
 )
 @click.argument("source", metavar="IN")
 @click.argument("data", metavar="DATA", type=Folder())
-@click.argument("target", metavar="OUT", type=click.Path(readable=False, path_type=Path))
+@click.argument("target", metavar="OUT", type=File())
 @click.option(
     "--diagram",
-    type=click.Path(readable=False, path_type=Path),
+    type=File(),
     metavar="FILE",
     help="a picture of how often polygons were changes, by their confidence (.png)",
 )

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from geochange.chip import Chip
 from geochange.config import OnnxOptions
 from geochange.errors import InputError
+from geochange.models.changeclip.layers import band_tensor
 from geochange.models.inference.batch import Batch
 from geochange.models.land_logits import NO_CHANGE_LOGIT
 from geochange.models.onnx.answers import (
@@ -145,7 +146,8 @@ class OnnxNetwork:
             raise InputError(f"takes {self.bands} bands and not {date.shape[1]}")
         x = date.float() / (options.scale or 1.0)
         mean, std = (
-            _per_band(numbers) for numbers in (options.mean or (0.0,), options.std or (1.0,))
+            band_tensor(numbers, x.device)
+            for numbers in (options.mean or (0.0,), options.std or (1.0,))
         )
         return np.ascontiguousarray(((x - mean) / std).numpy().astype(kind))
 
@@ -190,10 +192,6 @@ class OnnxNetwork:
 
 def _large(maps: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return enlarged(maps, height, width, smooth=maps.shape[1] > 1)
-
-
-def _per_band(numbers: Sequence[float]) -> torch.Tensor:
-    return torch.tensor(numbers, dtype=torch.float32)[:, None, None]
 
 
 def build_network(

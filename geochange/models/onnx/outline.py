@@ -137,9 +137,7 @@ class _Outliner:
             elif number == _INITIALIZER:
                 stored.add(self._tensor(_message(value)))
             elif number == _SPARSE:
-                raise InputError(
-                    "it holds sparse weights, whose size it does not bound; store dense"
-                )
+                raise _sparse()
             elif number in ports and depth == 0:
                 ports[number].append(self._port(_message(value)))
         if depth == 0:
@@ -179,9 +177,7 @@ class _Outliner:
             if number in (_TENSOR, _TENSORS):
                 self._tensor(_message(value))
             elif number in (_ONE_SPARSE, _MANY_SPARSE):
-                raise InputError(
-                    "it holds sparse weights, whose size it does not bound; store dense"
-                )
+                raise _sparse()
             elif number in (_BRANCH, _BRANCHES):
                 if operator != "If":
                     raise InputError(
@@ -218,3 +214,7 @@ def _message(value: Value) -> Span:
     if isinstance(value, int):
         raise damaged("a number in the place of a message")
     return value
+
+
+def _sparse() -> InputError:
+    return InputError("it holds sparse weights, whose size it does not bound; store dense")

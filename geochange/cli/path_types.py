@@ -1,4 +1,4 @@
-"""The type of arguments that name a folder. It imports no pydantic, so refusals stay fast."""
+"""The types of arguments that name files and folders. They import no pydantic, so refusals stay fast."""
 
 from __future__ import annotations
 
@@ -8,6 +8,16 @@ from typing import Any
 import click
 
 from geochange.files.archives import gdal_name
+
+
+class File(click.Path):
+    """The path of a file as a pathlib.Path. Whether it can be read is said later, with a cure.
+
+    dir_okay, file_okay: whether an existing folder or file is accepted.
+    """
+
+    def __init__(self, *, dir_okay: bool = True, file_okay: bool = True) -> None:
+        super().__init__(path_type=Path, readable=False, dir_okay=dir_okay, file_okay=file_okay)
 
 
 class Folder(click.Path):
