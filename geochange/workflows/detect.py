@@ -83,6 +83,22 @@ class Result:
         """The polygons with their attributes, read from `out`. All of them must fit in memory."""
         return read_changes(self.out)
 
+    def explore(self, **options: Any) -> Any:
+        """The polygons on a map that moves, for notebooks. options: of `GeoDataFrame.explore`.
+
+        Raises MissingDependencyError without the packages of `geochange[map]`.
+        """
+        from geochange.workflows.preview import explore_changes  # draws; few need it
+
+        return explore_changes(self.changes, **options)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: figures, files, the pair and the largest changes."""
+        from geochange.workflows.preview import result_html
+
+        files = [self.out, self.raster, *([self.report] if self.report else [])]
+        return result_html(self.out, self.polygons, self.changed_m2, files)
+
     @property
     def megapixels_per_s(self) -> float:
         """Pixels of the common area per second, for the whole run."""
