@@ -6,9 +6,7 @@ import numpy as np
 
 from geochange.chip import Chip
 from geochange.memory import peak_rise_bytes
-from geochange.models import cached_model, kind_of
-from geochange.models.inference.batch_size import CPU_CHIPS
-from geochange.models.inference.predict import predict_land, run_model
+from geochange.models import cached_model, is_training_free, kind_of
 from geochange.models.protocol import ClassifiesLand
 from geochange.running.tasks import RunSpec
 
@@ -23,6 +21,12 @@ def network_bytes(work: RunSpec) -> int:
     """
     if work.spec.device != "cpu":
         return 0
+    if is_training_free(work.spec.name):
+        # Every thread works on a chip of its own.
+        return work.plan.tile_px**2 * CLASS_BYTES
+    from geochange.models.inference.batch_size import CPU_CHIPS
+    from geochange.models.inference.predict import predict_land, run_model  # imports torch
+
     batch = work.batch or CPU_CHIPS
     if kind_of(work.spec.name) == "class":
         return batch * work.plan.tile_px**2 * CLASS_BYTES
