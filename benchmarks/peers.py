@@ -108,7 +108,9 @@ def main() -> None:
                 print(f"{name:8} {costs[name][-1]}  (load {load:.1f})", flush=True)
     print("medians:")
     for name, found in costs.items():
-        middle = Cost(*(statistics.median(column) for column in zip(*map(_row, found), strict=True)))
+        middle = Cost(
+            *(statistics.median(column) for column in zip(*map(_row, found), strict=True))
+        )
         print(f"{name:8} {middle}{_ratio(found, costs.get('OTB MAD'))}")
 
 
