@@ -48,6 +48,19 @@ def limit_malloc_growth() -> None:
         mallopt(TRIM_THRESHOLD, TRIM_BYTES)
 
 
+def return_free_memory() -> None:
+    """Return freed memory to the system. It does nothing with other C libraries than glibc.
+
+    glibc by itself returns only what lies at the end of a heap. Call it between stages of a run, which
+    need arrays of other sizes.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 def machine_bytes() -> int:
     """The memory of this machine, or of the container in which it runs, in bytes."""
     return int(min(psutil.virtual_memory().total, cgroup_bytes(CGROUP)))
