@@ -20,13 +20,9 @@ from geochange.models.training_free.canonical_correlation import (
     reweighted_moments,
 )
 from geochange.models.training_free.otsu import otsu_threshold
-from geochange.models.training_free.pixel_sample import (
-    PixelSample,
-    deviation_of,
-    in_threads,
-    mean_of,
-)
+from geochange.models.training_free.pixel_sample import PixelSample, deviation_of, mean_of
 from geochange.models.training_free.smoothing import Picture, smooth, strips
+from geochange.parallelism import in_threads
 
 if TYPE_CHECKING:
     import torch

@@ -18,7 +18,7 @@ from geochange.running.memory_budget import (
     fit_threads,
     reading_bytes,
 )
-from geochange.running.network_memory import network_bytes
+from geochange.running.network_memory import chip_bytes, network_bytes
 from geochange.running.tasks import RunSpec
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
     budget = MemoryBudget(
         process=resident_bytes() + cache_bytes(work.pair),
         network=network_bytes(work),
-        block=block_bytes(work.pair, work.plan, work.radiometry) + reading_bytes(work.pair),
+        block=block_bytes(work.pair, work.plan, work.radiometry)
+        + reading_bytes(work.pair)
+        + chip_bytes(work),
         processes=options.workers,
         threads=options.threads or threads_of(options.workers),
     )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geochange.chip import Chip, Pixels
-from geochange.parallelism import cpu_count
+from geochange.parallelism import in_threads
 
 PART_PIXELS = 2**16
 """The pixels that a thread sums at once. The parts do not depend on the number of threads."""
@@ -19,13 +18,10 @@ PART_PIXELS = 2**16
 PIECE_VALUES = 2**15
 """The values that are worked on at once: they fit into the cache of a core."""
 
-MAX_THREADS = 8
-
 Planes = NDArray[Any]
 """(band, pixel) in the dtype of the chips."""
 
 Array = NDArray[np.float64]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -78,15 +74,6 @@ def _planes(pixels: Pixels, valid: NDArray[np.bool_]) -> Planes:
 def sum_over(sample: PixelSample, of_part: Callable[[PixelSample], Array]) -> Array:
     """The sum of `of_part` over the parts of a sample: in threads, but added in order."""
     return np.asarray(np.sum(in_threads(of_part, sample.parts()), axis=0))
-
-
-def in_threads(function: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
-    """The results of `function` for all items, in order. numpy works without the lock of Python."""
-    threads = min(len(items), cpu_count(), MAX_THREADS)
-    if threads < 2:
-        return [function(item) for item in items]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(function, items))
 
 
 def mean_of(sample: PixelSample) -> Array:
