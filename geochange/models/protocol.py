@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
-
-import torch
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from geochange.chip import Chip
 from geochange.models.confidence import ConfidenceRule
-from geochange.models.inference.batch import Batch
+
+if TYPE_CHECKING:
+    import torch
+
+    from geochange.models.inference.batch import Batch
 
 Statistics = Mapping[str, Any]
 """What a model learnt from a scene, as values for JSON, so that workers and files can hold it."""

@@ -6,14 +6,15 @@ import numpy as np
 
 from geochange.chip import Chip
 from geochange.memory import peak_rise_bytes
-from geochange.models import cached_model, kind_of
-from geochange.models.inference.batch_size import CPU_CHIPS
-from geochange.models.inference.predict import predict_land, run_model
+from geochange.models import cached_model, is_training_free, kind_of
 from geochange.models.protocol import ClassifiesLand
 from geochange.running.tasks import RunSpec
 
 CLASS_BYTES = 100
 """The memory of a model without weights per pixel: a few bands in float32, a few times."""
+
+CHIP_BYTES = 32
+"""The memory of cva and irmad per pixel of a chip: pictures in float32 while they are smoothed."""
 
 
 def network_bytes(work: RunSpec) -> int:
@@ -23,6 +24,11 @@ def network_bytes(work: RunSpec) -> int:
     """
     if work.spec.device != "cpu":
         return 0
+    if is_training_free(work.spec.name):
+        return 0  # see `chip_bytes`
+    from geochange.models.inference.batch_size import CPU_CHIPS
+    from geochange.models.inference.predict import predict_land, run_model  # imports torch
+
     batch = work.batch or CPU_CHIPS
     if kind_of(work.spec.name) == "class":
         return batch * work.plan.tile_px**2 * CLASS_BYTES
@@ -42,3 +48,8 @@ def network_bytes(work: RunSpec) -> int:
         return peak_rise_bytes(look)
     look()  # excludes one-time allocations
     return peak_rise_bytes(look) * batch
+
+
+def chip_bytes(work: RunSpec) -> int:
+    """The memory that each thread needs besides its block: models without training work in it."""
+    return work.plan.tile_px**2 * CHIP_BYTES if is_training_free(work.spec.name) else 0

@@ -23,15 +23,15 @@ from geochange.inputs.choose_model import choose_model
 from geochange.inputs.inspection import Inspection, coregister, inspect_scene
 from geochange.inputs.read_failure_messages import warn_skipped, warn_unsampled
 from geochange.land_cover import LIKELY_CHANGE
-from geochange.memory import limit_malloc_growth
+from geochange.memory import limit_malloc_growth, return_free_memory
 from geochange.models import ModelSpec, cached_model
-from geochange.models.inference.predict import (
+from geochange.models.inference.prediction import (
     classes_of,
     confidence_of,
     land_classes_of,
     naming_of,
 )
-from geochange.mosaic.dask_jobs import in_flight
+from geochange.mosaic.jobs import in_flight
 from geochange.progress import Progress, no_progress
 from geochange.raster.access.handles import HANDLES
 from geochange.raster.access.unreadable_areas import NOTHING_UNREADABLE, UnreadableAreas
@@ -135,6 +135,7 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
     inputs = provenance.inputs(checked.pair)
     with clock.stage("look at the scene and plan"):
         work = plan_run(checked)
+    return_free_memory()
     with (
         closing(HANDLES),
         open_workers(checked.options, work) as crew,
@@ -146,6 +147,9 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
         work, keep = crew.work, checked.options.keep_work
         with clock.stage("infer, stitch and trace"), as_resumable_error():
             shelf = process_blocks(crew.client, work, outlines, keep, progress, raster)
+        # The blocks that GDAL keeps are needed no more.
+        HANDLES.close()
+        return_free_memory()
         provenance.refuse_changed_inputs(checked.pair, inputs)
         unreadable = work.records.get()
         warn_skipped(checked.pair, unreadable)
