@@ -11,16 +11,23 @@ from geochange.models import (
     onnx_spec,
     weights_spec,
 )
-from geochange.models.inference.devices import choose_device, choose_devices
-from geochange.models.onnx.devices import place
 
 
-def choose_model(name: str, options: ModelOptions, devices: str | None = None) -> ModelSpec:
+def choose_model(
+    name: str, options: ModelOptions, devices: str | None = None, engine: str = "torch"
+) -> ModelSpec:
     """The spec from which every worker builds the model. Files are read and hashed only here.
 
-    devices: one device, or a list of GPUs; None uses that of the options. Raises OptionError and
-    InputError.
+    devices: one device, or a list of GPUs; None uses that of the options. engine: see
+    `choose_engine`. Raises OptionError and InputError.
     """
+    if engine == "onnx":
+        own = PromptingOptions(prompts=options.prompts, engine=engine)
+        return weights_spec(name, "cpu", own, None)
+    # Imported here: torch takes seconds.
+    from geochange.models.inference.devices import choose_device, choose_devices
+    from geochange.models.onnx.devices import place
+
     if kind_of(name) == "onnx":
         return onnx_spec(name, *place(options.device if devices is None else devices))
     here = (choose_device(options.device),) if devices is None else choose_devices(devices)

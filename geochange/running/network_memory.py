@@ -6,10 +6,10 @@ import numpy as np
 
 from geochange.chip import Chip
 from geochange.memory import peak_rise_bytes
-from geochange.models import cached_model, kind_of
-from geochange.models.inference.batch_size import CPU_CHIPS
-from geochange.models.inference.predict import predict_land, run_model
+from geochange.models import cached_chip_model, cached_model, kind_of
+from geochange.models.inference.chip_counts import CPU_CHIPS
 from geochange.models.protocol import ClassifiesLand
+from geochange.parallelism import core_count
 from geochange.running.tasks import RunSpec
 
 CLASS_BYTES = 100
@@ -30,6 +30,11 @@ def network_bytes(work: RunSpec) -> int:
     dark = np.zeros((side, side, bands), np.uint8)
     chip = Chip(dark, dark, np.ones((side, side), np.bool_))
 
+    if work.spec.without_torch:
+        return _chip_model_bytes(work, chip)
+    # Imported here: torch takes seconds.
+    from geochange.models.inference.predict import predict_land, run_model
+
     def look() -> None:
         model = cached_model(work.spec)
         run_model(model, [chip], 1, work.spec.device)
@@ -42,3 +47,15 @@ def network_bytes(work: RunSpec) -> int:
         return peak_rise_bytes(look)
     look()  # excludes one-time allocations
     return peak_rise_bytes(look) * batch
+
+
+def _chip_model_bytes(work: RunSpec, chip: Chip) -> int:
+    """The memory of a model that takes one chip on each core. Its arena keeps what it once took."""
+    model = cached_chip_model(work.spec)
+
+    def look() -> None:
+        model.predict_chip(chip)
+        if model.land_classes:
+            model.land(chip)
+
+    return peak_rise_bytes(look) * core_count()

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from geochange.config import RunOptions
 from geochange.memory import resident_bytes
 from geochange.models import ModelSpec, kind_of
-from geochange.models.inference.devices import agree_on_precision, find_devices
-from geochange.models.inference.predict import torch_threads
+from geochange.models.inference.run_chips import sum_threads
 from geochange.mosaic.dask_jobs import Client, connect, machine_bytes, threads_of
 from geochange.running.memory_budget import (
     MemoryBudget,
@@ -47,7 +46,7 @@ def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
     )
     if options.scheduler is None:
         budget = fit_threads(budget, options.max_memory, machine_bytes())
-    with connect(options.scheduler, options.workers, budget.threads, torch_threads()) as client:
+    with connect(options.scheduler, options.workers, budget.threads, sum_threads(work.spec)) as client:
         if options.scheduler is not None:
             work = replace(work, spec=spec_for_workers(client, work.spec, options))
         yield WorkerPool(client, budget, work)
@@ -59,8 +58,13 @@ def spec_for_workers(client: Client, spec: ModelSpec, options: RunOptions) -> Mo
     All use one precision, which depends on the devices of all workers. Raises OptionError for a worker
     without the requested devices.
     """
+    if spec.without_torch:
+        return spec
     if kind_of(spec.name) == "onnx" and (options.device == "auto" or spec.network["provider"]):
         return spec
+    # Imported here: torch takes seconds.
+    from geochange.models.inference.devices import agree_on_precision, find_devices
+
     found = client.run(find_devices, options.device, options.precision, on_error="return")
     precision = agree_on_precision(found)
     if kind_of(spec.name) in ("class", "onnx"):

@@ -19,13 +19,14 @@ from geochange.errors import InputError, OptionError
 from geochange.files.output_paths import lock_output
 from geochange.grid.probability import threshold_byte
 from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.choose_engine import choose_engine
 from geochange.inputs.choose_model import choose_model
 from geochange.inputs.inspection import Inspection, coregister, inspect_scene
 from geochange.inputs.read_failure_messages import warn_skipped, warn_unsampled
 from geochange.land_cover import LIKELY_CHANGE
 from geochange.memory import limit_malloc_growth
-from geochange.models import ModelSpec, cached_model
-from geochange.models.inference.predict import (
+from geochange.models import ModelSpec, cached_scene_model
+from geochange.models.capabilities import (
     classes_of,
     confidence_of,
     land_classes_of,
@@ -155,8 +156,10 @@ def plan_run(checked: CheckedRun) -> RunSpec:
     """Derive from the scene what all tiles share: shift, stretch, statistics."""
     options = checked.options
     # With a scheduler, the workers choose their own devices; see `spec_for_workers`.
-    spec = choose_model(options.model, options, "auto" if options.scheduler else options.device)
-    model = cached_model(spec)
+    device = "auto" if options.scheduler else options.device
+    spec = choose_model(options.model, options, device, choose_engine(options))
+    logger.info("engine: %s on %s", spec.prompting.engine, spec.device)
+    model = cached_scene_model(spec)
     # An unknown name is refused before any pixel is read.
     only = choose_classes(options.only, classes_of(model), land_classes_of(model))
     threshold = model.threshold if options.threshold is None else options.threshold
