@@ -10,12 +10,12 @@ from importlib.util import find_spec
 from geochange.config import RunOptions
 from geochange.errors import MissingDependencyError, OptionError
 from geochange.models import kind_of
-from geochange.models.gpu_presence import may_have_gpu
+from geochange.models.inference.gpu_presence import may_have_gpu
 from geochange.models.weights.locate import SHIPPED
 
 
 def choose_engine(options: RunOptions) -> str:
-    """torch or onnx. Raises OptionError and MissingDependencyError for one that cannot be.
+    """Torch or onnx. Raises OptionError and MissingDependencyError for one that cannot be.
 
     auto takes onnx where it can: it is faster on CPUs, and answers in float32 on all of them.
     """

@@ -41,9 +41,9 @@ class PromptingOptions:
     """Options of ChangeCLIP. None uses the value of the checkpoint or of the package.
 
     clip: MODEL/TAG, FILE or MODEL@FILE. vocabulary: class names. prompts: per-date, published or
-    fixed. precision: float32 or bfloat16. engine: torch or onnx. compiled: through torch.compile. only: classes of land, of
+    fixed. precision: float32 or bfloat16. compiled: through torch.compile. only: classes of land, of
     which one must stand or have stood on a pixel that is change. likely: the probability of change
-    from which on a land network looks at a tile.
+    from which on a land network looks at a tile. engine: torch, or onnx (onnxruntime).
     """
 
     clip: str | None = None

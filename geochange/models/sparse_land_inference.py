@@ -9,8 +9,8 @@ import torch
 from geochange.land_cover import LIKELY_CHANGE
 from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import pad
-from geochange.models.chip_parts import ChipPart, parts_of
 from geochange.models.inference.batch import Batch
+from geochange.models.inference.chip_parts import ChipPart, parts_of
 from geochange.models.land_logits import LandLogits
 
 

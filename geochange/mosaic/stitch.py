@@ -12,10 +12,10 @@ from geochange.mosaic.stores import LogitStore
 from geochange.mosaic.taper import taper_profile, tile_weights
 from geochange.parallelism import SERIAL_VALUES
 
-Floats = NDArray[np.float32]
+Pixels = NDArray[np.float32]
 
 
-def stitch(plan: TilePlan, output: Index, taper: str, store: LogitStore) -> NDArray[np.float32]:
+def stitch(plan: TilePlan, output: Index, taper: str, store: LogitStore) -> Pixels:
     """(height, width) float32 logits of an output block; NaN without data.
 
     sum(w * logit) / sum(w) over the tiles that touch the block, in index order and in float32, so that
@@ -34,29 +34,27 @@ def stitch(plan: TilePlan, output: Index, taper: str, store: LogitStore) -> NDAr
             if shared is not None:
                 source, place = shared.within(tile), shared.within(window)
                 _add(total[place], tiles[i, j][source], taper_weights[source])
-    said = (
-        _taper_sum(taper, plan.rows, window.row, window.row_stop, tile_rows),
-        _taper_sum(taper, plan.cols, window.col, window.col_stop, tile_cols),
-    )
+    rows = _taper_sum(taper, plan.rows, window.row, window.row_stop, tile_rows)
+    cols = _taper_sum(taper, plan.cols, window.col, window.col_stop, tile_cols)
     for strip in _strips(total):
-        total[strip] /= said[0][strip, None] * said[1]
+        total[strip] /= rows[strip, None] * cols
     return total
 
 
-def _add(total: Floats, logits: NDArray[np.float16], taper_weights: Floats) -> None:
+def _add(total: Pixels, logits: NDArray[np.float16], taper_weights: Pixels) -> None:
     for strip in _strips(total):
-        part = logits[strip].astype(np.float32)
-        part *= taper_weights[strip]
-        total[strip] += part
+        weighted = logits[strip].astype(np.float32)
+        weighted *= taper_weights[strip]
+        total[strip] += weighted
 
 
-def _strips(pixels: Floats) -> Iterator[slice]:
+def _strips(pixels: Pixels) -> Iterator[slice]:
     """Slices of rows of (height, width) pixels, with at most SERIAL_VALUES pixels each."""
     step = max(1, SERIAL_VALUES // pixels.shape[1])
     return (slice(row, row + step) for row in range(0, len(pixels), step))
 
 
-def _taper_sum(taper: str, axis: Axis, start: int, stop: int, tiles: range) -> Floats:
+def _taper_sum(taper: str, axis: Axis, start: int, stop: int, tiles: range) -> Pixels:
     """Along an axis: the sum of the weights of `tiles` at each pixel from `start` to `stop`."""
     shape = taper_profile(taper, axis.tile_px)
     total = np.zeros(stop - start)

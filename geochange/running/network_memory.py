@@ -7,9 +7,8 @@ import numpy as np
 from geochange.chip import Chip
 from geochange.memory import peak_rise_bytes
 from geochange.models import cached_chip_model, cached_model, kind_of
-from geochange.models.inference.chip_counts import CPU_CHIPS
 from geochange.models.protocol import ClassifiesLand
-from geochange.parallelism import core_count
+from geochange.parallelism import CPU_CHIPS, core_count
 from geochange.running.tasks import RunSpec
 
 CLASS_BYTES = 100

@@ -21,7 +21,7 @@ from geochange.inputs.read_failure_messages import describe_failures
 from geochange.land_cover import CLASSES, NO_LAND_CLASS
 from geochange.memory import limit_malloc_growth
 from geochange.models import ModelSpec
-from geochange.models.inference.run_chips import predict
+from geochange.models.inference.route import predict
 from geochange.models.protocol import ALWAYS_NAME, NamingRule
 from geochange.mosaic.class_mosaic import mosaic_classes
 from geochange.mosaic.dask_jobs import Job

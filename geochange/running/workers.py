@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from geochange.config import RunOptions
 from geochange.memory import resident_bytes
 from geochange.models import ModelSpec, kind_of
-from geochange.models.inference.run_chips import sum_threads
+from geochange.models.inference.route import sum_threads
 from geochange.mosaic.dask_jobs import Client, connect, machine_bytes, threads_of
 from geochange.running.memory_budget import (
     MemoryBudget,
@@ -46,7 +46,9 @@ def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
     )
     if options.scheduler is None:
         budget = fit_threads(budget, options.max_memory, machine_bytes())
-    with connect(options.scheduler, options.workers, budget.threads, sum_threads(work.spec)) as client:
+    with connect(
+        options.scheduler, options.workers, budget.threads, sum_threads(work.spec)
+    ) as client:
         if options.scheduler is not None:
             work = replace(work, spec=spec_for_workers(client, work.spec, options))
         yield WorkerPool(client, budget, work)

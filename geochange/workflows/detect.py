@@ -26,7 +26,7 @@ from geochange.inputs.read_failure_messages import warn_skipped, warn_unsampled
 from geochange.land_cover import LIKELY_CHANGE
 from geochange.memory import limit_malloc_growth
 from geochange.models import ModelSpec, cached_scene_model
-from geochange.models.capabilities import (
+from geochange.models.inference.prediction import (
     classes_of,
     confidence_of,
     land_classes_of,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import cuda
 
-from geochange.models.inference.chip_counts import CPU_CHIPS
+from geochange.parallelism import CPU_CHIPS
 
 MAX_CHIPS = 256
 """The largest batch size on a GPU, where larger batches are not faster."""

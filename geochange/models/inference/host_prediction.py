@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip
 from geochange.land_cover import NO_LAND_CLASS
-from geochange.models.inference.prediction import Prediction, not_finite
+from geochange.models.inference.prediction import Prediction, check_finite
 from geochange.models.protocol import PredictsChips
 from geochange.parallelism import core_count
 
@@ -50,10 +50,9 @@ def _gathered(
         np.full((count, dates, *shape), NO_LAND_CLASS, np.uint8),
     )
     for place, (logits, scores, land) in zip(seen, answers, strict=True):
-        if not np.isfinite(logits).all():
-            raise not_finite(model)
         valid = chips[place].valid
-        whole.logits[place] = np.where(valid, logits, np.nan)
+        check_finite(model, chips[place], logits)
+        whole.logits[place] = logits
         whole.scores[place] = scores
         whole.land[place] = np.where(valid, land, NO_LAND_CLASS)
     return whole

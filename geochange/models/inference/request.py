@@ -9,13 +9,16 @@ from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geochange.chip import Chip
 from geochange.land_cover import NO_LAND_CLASS
-from geochange.models.capabilities import classes_of, land_classes_of
 from geochange.models.inference.device_transfer import PendingResult
-from geochange.models.inference.prediction import Prediction, not_finite
+from geochange.models.inference.prediction import (
+    Prediction,
+    check_finite,
+    classes_of,
+    land_classes_of,
+)
 from geochange.models.protocol import ChangeModel
 
 BothNames = tuple[tuple[str, ...], tuple[str, ...]]
@@ -125,15 +128,8 @@ class Request:
                 self._result.land[place] = land[row]
                 self._result.land[place][:, ~self.chips[place].valid] = NO_LAND_CLASS
         for place in answer.places:
-            self._check(place)
+            check_finite(self.model, self.chips[place], self._result.logits[place])
         self._left -= len(answer.places)
-
-    def _check(self, place: int) -> None:
-        logits, valid = self._result.logits[place], self.chips[place].valid
-        if not np.isfinite(logits).all():
-            raise not_finite(self.model)
-        if not valid.all():
-            logits[~valid] = np.nan
 
 
 def _batch_kind(chip: Chip, names: Sequence[BothNames] | None) -> tuple[Any, ...]:

@@ -10,16 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import nn
 
 from geochange.files.atomic import atomic_path
+from geochange.models.changeclip.network import ChangeClip
+from geochange.models.clip_scorer import ClipScorer
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.onnx.export.attention import plain
 from geochange.models.onnx.export.graph import ScoringGraph
@@ -46,12 +50,15 @@ class Scores(nn.Module):
 
     def __init__(self, detector: ChangeClipDetector) -> None:
         super().__init__()
-        scorer = plain(detector.scorer)  # type: ignore[arg-type]  # a shipped network has its CLIP
-        self.scoring = ScoringGraph(scorer)  # type: ignore[arg-type]
+        assert detector.scorer is not None  # a shipped network has its own CLIP
+        scorer = plain(detector.scorer)
+        assert isinstance(scorer, ClipScorer)
+        self.scoring = ScoringGraph(scorer)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """See above."""
-        return self.scoring(pictures).softmax(dim=1)
+        scores: torch.Tensor = self.scoring(pictures).softmax(dim=1)
+        return scores
 
 
 class Texts(nn.Module):
@@ -59,14 +66,14 @@ class Texts(nn.Module):
 
     def __init__(self, detector: ChangeClipDetector) -> None:
         super().__init__()
-        self.network = plain(detector.network)
+        network = plain(detector.network)
+        assert isinstance(network, ChangeClip)
+        self.network = network
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """See above."""
         network = self.network
-        told: torch.Tensor = network.text_encoder(
-            tokens, network.contexts2[0, 0], tokens.shape[1]
-        )
+        told: torch.Tensor = network.text_encoder(tokens, network.contexts2[0, 0], tokens.shape[1])
         return told
 
 
@@ -75,7 +82,9 @@ class Change(nn.Module):
 
     def __init__(self, detector: ChangeClipDetector) -> None:
         super().__init__()
-        self.network = plain(detector.network)
+        network = plain(detector.network)
+        assert isinstance(network, ChangeClip)
+        self.network = network
 
     def forward(
         self, before: torch.Tensor, after: torch.Tensor, one: torch.Tensor, two: torch.Tensor
@@ -90,11 +99,13 @@ class Land(nn.Module):
 
     def __init__(self, detector: ChangeClipDetector) -> None:
         super().__init__()
-        self.network = detector.land_inference.network  # type: ignore[union-attr]
+        assert detector.land_inference is not None  # a shipped network has a land network
+        self.network = detector.land_inference.network
 
     def forward(self, before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
         """See above."""
-        return self.network(torch.cat([before, after])).argmax(dim=1).to(torch.uint8)
+        land: torch.Tensor = self.network(torch.cat([before, after]))
+        return land.argmax(dim=1).to(torch.uint8)
 
 
 class Opinion(Land):
@@ -130,9 +141,7 @@ def write_graphs(name: str = "changeclip-small") -> list[Path]:
     return [_write(detector, part, stored, graph_file(checkpoint, part)) for part in GRAPHS]
 
 
-def _write(
-    detector: ChangeClipDetector, part: str, stored: StoredTensors, target: Path
-) -> Path:
+def _write(detector: ChangeClipDetector, part: str, stored: StoredTensors, target: Path) -> Path:
     with atomic_path(target) as aside:
         _trace(MODULES[part](detector).eval(), part, _inputs(detector, part), aside)
         model = onnx.load(aside)
@@ -243,7 +252,7 @@ class StoredTensors:
         del graph.node[:]
         graph.node.extend(nodes)
 
-    def _find(self, values: np.ndarray) -> tuple[str, int, int] | None:  # type: ignore[type-arg]
+    def _find(self, values: NDArray[Any]) -> tuple[str, int, int] | None:
         if values.dtype != np.float32 or values.size < LEAST_LINKED:
             return None
         for kind in (np.float16, np.float32):

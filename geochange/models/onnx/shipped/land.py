@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geochange.land_cover import NO_LAND_CLASS
-from geochange.models.chip_parts import ChipPart, parts_of
+from geochange.models.inference.chip_parts import ChipPart, parts_of
 from geochange.models.onnx.session import Session
 from geochange.models.onnx.shipped.pictures import pad
 
@@ -69,7 +70,7 @@ class LandLooks:
             if ((logits[part.inner] >= self._likely) & valid[part.inner]).any():
                 yield part
 
-    def _run(self, graph: str, feed: dict[str, Floats], outputs: list[str]) -> list[Floats]:
+    def _run(self, graph: str, feed: dict[str, Floats], outputs: list[str]) -> list[NDArray[Any]]:
         return self._graph(graph).run(feed, outputs)
 
 
@@ -98,7 +99,7 @@ class OnlyClasses:
 
     def numbers(self, land: Floats) -> Numbers:
         """(2, H, W) the most probable class; NO_LAND_CLASS where nobody looked."""
-        numbers = land.argmax(axis=1).astype(np.uint8)
+        numbers: Numbers = land.argmax(axis=1).astype(np.uint8)
         numbers[np.isnan(land[:, 0])] = NO_LAND_CLASS
         return numbers
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.chip import Chip, Pixels
+from geochange.chip import Chip
 from geochange.errors import InputError
 from geochange.land_cover import LIKELY_CHANGE
 from geochange.models.confidence import ConfidenceRule
@@ -100,11 +100,13 @@ class ShippedNetwork:
         height, width = chip.shape
         one, two = (self._text(names) for names in self._names(scores))
         feed = {"before": pad(dates[0]), "after": pad(dates[1]), "one": one, "two": two}
-        logits = self._change.run(feed, ["change"])[0][0, :height, :width]
+        logits: Floats = self._change.run(feed, ["change"])[0][0, :height, :width]
         if self._only:
-            said, land = self._land.opinion(dates, logits, chip.valid)
-            return self._only.mask(said / self._temperature, land), scores, self._only.numbers(land)
-        return logits / self._temperature, scores, self._land.numbers(dates, logits, chip.valid)
+            said, seen = self._land.opinion(dates, logits, chip.valid)
+            masked = self._only.mask(np.divide(said, self._temperature), seen)
+            return masked, scores, self._only.numbers(seen)
+        land = self._land.numbers(dates, logits, chip.valid)
+        return np.divide(logits, self._temperature), scores, land
 
     def land(self, chip: Chip) -> NDArray[np.uint8]:
         """(2, H, W) land classes by number, whether change is likely or not."""
