@@ -12,9 +12,6 @@ SERIAL_VALUES = 2**14
 With more values, its threads wait in a loop and take the cores from other work.
 """
 
-CPU_CHIPS = 16
-"""The batch size on a CPU, where larger batches are not faster."""
-
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 """The variable with which users limit the threads of numerical libraries."""
 

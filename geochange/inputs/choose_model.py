@@ -7,6 +7,7 @@ from geochange.models import (
     ModelSpec,
     PromptingOptions,
     class_spec,
+    is_training_free,
     kind_of,
     onnx_spec,
     weights_spec,
@@ -24,7 +25,9 @@ def choose_model(
     if engine == "onnx":
         own = PromptingOptions(prompts=options.prompts, engine=engine)
         return weights_spec(name, "cpu", own, None)
-    # Imported here: torch takes seconds.
+    if is_training_free(name) and (devices or options.device) in ("auto", "cpu"):
+        return class_spec(name, "cpu")
+    # Imported where they are needed: they import torch, which takes seconds and 250 MB.
     from geochange.models.inference.devices import choose_device, choose_devices
     from geochange.models.onnx.devices import place
 
@@ -33,7 +36,7 @@ def choose_model(
     here = (choose_device(options.device),) if devices is None else choose_devices(devices)
     device = ",".join(here)
     if kind_of(name) == "class":
-        return class_spec(name, device)
+        return class_spec(name, "cpu" if is_training_free(name) else device)
     prompting = PromptingOptions(
         clip=options.clip,
         prompts=options.prompts,

@@ -113,6 +113,11 @@ def kind_of(name: str) -> Kind:
     )
 
 
+def is_training_free(name: str) -> bool:
+    """Whether a model is one of BUILTIN. They compute with numpy on the CPU, and need no torch."""
+    return name in BUILTIN
+
+
 def check_name(name: str) -> None:
     """Refuse a model that does not exist, before anything is loaded.
 
@@ -209,13 +214,19 @@ def cached_model(spec: ModelSpec, device: str | None = None) -> ChangeModel:
     device: None takes the first device of the spec. Raises OptionError and InputError.
     spec: of a model for torch; see `cached_chip_model`.
     """
+    with _build_lock:
+        model: ChangeModel = _model_cache(device or _first_device(spec))(spec.key())
+        return model
+
+
+def _first_device(spec: ModelSpec) -> str:
+    if is_training_free(spec.name):
+        return "cpu"
     from geochange.models.inference.devices import (
         devices_of,  # imports torch, which takes seconds
     )
 
-    with _build_lock:
-        model: ChangeModel = _model_cache(device or devices_of(spec.device)[0])(spec.key())
-        return model
+    return devices_of(spec.device)[0]
 
 
 def cached_chip_model(spec: ModelSpec) -> PredictsChips:
@@ -266,7 +277,7 @@ def _detector(file: str, device: str, prompting: Mapping[str, Any]) -> ChangeMod
 
 def build(name: str, device: str = "cpu") -> ChangeModel:
     """A model of BUILTIN, or package.module:Class. Raises OptionError."""
-    from geochange.models.protocol import ChangeModel  # imports torch, which takes seconds
+    from geochange.models.protocol import ChangeModel
 
     kind_of(name)
     try:

@@ -6,33 +6,34 @@ import numpy as np
 
 from geochange.chip import Chip
 from geochange.memory import peak_rise_bytes
-from geochange.models import cached_chip_model, cached_model, kind_of
+from geochange.models import cached_chip_model, cached_model, is_training_free, kind_of
 from geochange.models.protocol import ClassifiesLand
-from geochange.parallelism import CPU_CHIPS, core_count
+from geochange.parallelism import core_count
 from geochange.running.tasks import RunSpec
 
 CLASS_BYTES = 100
 """The memory of a model without weights per pixel: a few bands in float32, a few times."""
 
 
-def network_bytes(work: RunSpec) -> int:
+def network_bytes(work: RunSpec, workers: int = 0) -> int:
     """The memory of the model for a batch in a process, besides its weights.
 
     For a network it is measured with a dark chip. A class may count its chips, and needs little memory.
     """
     if work.spec.device != "cpu":
         return 0
+    if is_training_free(work.spec.name):
+        # Every thread works on a chip of its own.
+        return work.plan.tile_px**2 * CLASS_BYTES
+    if work.spec.without_torch:
+        return _chip_model_bytes(work) * max(1, core_count() // max(1, workers))
+    from geochange.models.inference.batch_size import CPU_CHIPS
+    from geochange.models.inference.predict import predict_land, run_model  # imports torch
+
     batch = work.batch or CPU_CHIPS
     if kind_of(work.spec.name) == "class":
         return batch * work.plan.tile_px**2 * CLASS_BYTES
-    side, bands = work.plan.tile_px, len(work.pair.before.bands)
-    dark = np.zeros((side, side, bands), np.uint8)
-    chip = Chip(dark, dark, np.ones((side, side), np.bool_))
-
-    if work.spec.without_torch:
-        return _chip_model_bytes(work, chip)
-    # Imported here: torch takes seconds.
-    from geochange.models.inference.predict import predict_land, run_model
+    chip = _dark_chip(work)
 
     def look() -> None:
         model = cached_model(work.spec)
@@ -48,13 +49,13 @@ def network_bytes(work: RunSpec) -> int:
     return peak_rise_bytes(look) * batch
 
 
-def _chip_model_bytes(work: RunSpec, chip: Chip) -> int:
-    """The memory of a model that takes one chip on each core. Its arena keeps what it once took."""
-    model = cached_chip_model(work.spec)
+def _chip_model_bytes(work: RunSpec) -> int:
+    """The memory of a model for one chip, on one core."""
+    model, chip = cached_chip_model(work.spec), _dark_chip(work)
+    return peak_rise_bytes(lambda: model.predict_chip(chip))
 
-    def look() -> None:
-        model.predict_chip(chip)
-        if model.land_classes:
-            model.land(chip)
 
-    return peak_rise_bytes(look) * core_count()
+def _dark_chip(work: RunSpec) -> Chip:
+    side, bands = work.plan.tile_px, len(work.pair.before.bands)
+    dark = np.zeros((side, side, bands), np.uint8)
+    return Chip(dark, dark, np.ones((side, side), np.bool_))

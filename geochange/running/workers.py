@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from geochange.config import RunOptions
 from geochange.memory import resident_bytes
-from geochange.models import ModelSpec, kind_of
-from geochange.models.inference.route import sum_threads
+from geochange.models import ModelSpec, is_training_free, kind_of
 from geochange.mosaic.dask_jobs import Client, connect, machine_bytes, threads_of
+from geochange.parallelism import core_count
 from geochange.running.memory_budget import (
     MemoryBudget,
     block_bytes,
@@ -39,19 +39,29 @@ def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
     """
     budget = MemoryBudget(
         process=resident_bytes() + cache_bytes(work.pair),
-        network=network_bytes(work),
+        network=network_bytes(work, options.workers),
         block=block_bytes(work.pair, work.plan, work.radiometry) + reading_bytes(work.pair),
         processes=options.workers,
         threads=options.threads or threads_of(options.workers),
     )
     if options.scheduler is None:
         budget = fit_threads(budget, options.max_memory, machine_bytes())
-    with connect(
-        options.scheduler, options.workers, budget.threads, sum_threads(work.spec)
-    ) as client:
+    cores = _cores_of_a_worker(work.spec, options.workers)
+    with connect(options.scheduler, options.workers, budget.threads, cores) as client:
         if options.scheduler is not None:
             work = replace(work, spec=spec_for_workers(client, work.spec, options))
         yield WorkerPool(client, budget, work)
+
+
+def _cores_of_a_worker(spec: ModelSpec, workers: int) -> int:
+    """The number of threads that compute in a worker. With torch, bits depend on it: all have as many."""
+    if is_training_free(spec.name):
+        return 1
+    if spec.without_torch:
+        return max(1, core_count() // max(1, workers))
+    from geochange.models.inference.predict import torch_threads  # imports torch
+
+    return torch_threads()
 
 
 def spec_for_workers(client: Client, spec: ModelSpec, options: RunOptions) -> ModelSpec:
@@ -60,12 +70,11 @@ def spec_for_workers(client: Client, spec: ModelSpec, options: RunOptions) -> Mo
     All use one precision, which depends on the devices of all workers. Raises OptionError for a worker
     without the requested devices.
     """
-    if spec.without_torch:
+    if is_training_free(spec.name) or spec.without_torch:
         return spec
     if kind_of(spec.name) == "onnx" and (options.device == "auto" or spec.network["provider"]):
         return spec
-    # Imported here: torch takes seconds.
-    from geochange.models.inference.devices import agree_on_precision, find_devices
+    from geochange.models.inference.devices import agree_on_precision, find_devices  # imports torch
 
     found = client.run(find_devices, options.device, options.precision, on_error="return")
     precision = agree_on_precision(found)

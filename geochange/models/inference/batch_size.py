@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import cuda
 
-from geochange.parallelism import CPU_CHIPS
+CPU_CHIPS = 16
+"""The batch size on a CPU, where larger batches are not faster."""
 
 MAX_CHIPS = 256
 """The largest batch size on a GPU, where larger batches are not faster."""

@@ -1,29 +1,30 @@
-"""Runs the chips of a run by the model of a spec, with torch or without."""
+"""Route: chips go to this process's cores, or to a device of torch, by the kind of their model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from geochange.chip import Chip
-from geochange.models import ModelSpec, cached_chip_model
-from geochange.models.inference.host_prediction import predict_chips
+from geochange.models import ModelSpec, cached_chip_model, cached_model, is_training_free
 from geochange.models.inference.prediction import Prediction
-from geochange.parallelism import core_count
 
 
 def predict(spec: ModelSpec, chips: Sequence[Chip], batch_size: int | None = None) -> Prediction:
-    """Predict chips of one shape. See `inference.predict.predict`, which does it with torch."""
+    """Predict chips of one shape with the model of a spec.
+
+    Raises as `geochange.models.inference.predict.predict`, which says what it does for networks.
+    """
+    if is_training_free(spec.name):
+        from geochange.models.classical import ClassicalModel
+        from geochange.models.training_free.predict import predict_chips
+
+        return predict_chips(cast(ClassicalModel, cached_model(spec)), chips)
     if spec.without_torch:
-        return predict_chips(cached_chip_model(spec), chips)
-    from geochange.models.inference.predict import predict as predict_by_torch
+        from geochange.models.inference.host_prediction import predict_chips as predict_on_cores
 
-    return predict_by_torch(spec, chips, batch_size)
+        return predict_on_cores(cached_chip_model(spec), chips)
+    # Imported where it is needed: it imports torch, which takes seconds and 250 MB.
+    from geochange.models.inference.predict import predict as predict_on_device
 
-
-def sum_threads(spec: ModelSpec) -> int:
-    """The number of threads that split sums. It is the same in all workers."""
-    if spec.without_torch:
-        return core_count()
-    from geochange.models.inference.predict import torch_threads
-
-    return torch_threads()
+    return predict_on_device(spec, chips, batch_size)
