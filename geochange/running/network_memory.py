@@ -7,6 +7,7 @@ import numpy as np
 from geochange.chip import Chip
 from geochange.memory import peak_rise_bytes
 from geochange.models import cached_chip_model, cached_model, is_training_free, kind_of
+from geochange.models.inference.chip_parts import LARGEST_PART_PX
 from geochange.models.protocol import ClassifiesLand
 from geochange.parallelism import core_count
 from geochange.running.tasks import RunSpec
@@ -33,7 +34,7 @@ def network_bytes(work: RunSpec, workers: int = 0) -> int:
     batch = work.batch or CPU_CHIPS
     if kind_of(work.spec.name) == "class":
         return batch * work.plan.tile_px**2 * CLASS_BYTES
-    chip = _dark_chip(work)
+    chip = _dark_chip(work, work.plan.tile_px)
 
     def look() -> None:
         model = cached_model(work.spec)
@@ -51,11 +52,17 @@ def network_bytes(work: RunSpec, workers: int = 0) -> int:
 
 def _chip_model_bytes(work: RunSpec) -> int:
     """The memory of a model for one chip, on one core."""
-    model, chip = cached_chip_model(work.spec), _dark_chip(work)
-    return peak_rise_bytes(lambda: model.predict_chip(chip))
+    model, side = cached_chip_model(work.spec), work.plan.tile_px
+
+    def look() -> None:
+        model.predict_chip(_dark_chip(work, side))
+        if model.land_classes:
+            # In the dark nothing is likely to change, so that it has not looked.
+            model.land(_dark_chip(work, min(side, LARGEST_PART_PX)))
+
+    return peak_rise_bytes(look)
 
 
-def _dark_chip(work: RunSpec) -> Chip:
-    side, bands = work.plan.tile_px, len(work.pair.before.bands)
-    dark = np.zeros((side, side, bands), np.uint8)
+def _dark_chip(work: RunSpec, side: int) -> Chip:
+    dark = np.zeros((side, side, len(work.pair.before.bands)), np.uint8)
     return Chip(dark, dark, np.ones((side, side), np.bool_))

@@ -12,6 +12,9 @@ CHIP_PART_PX = 256
 MARGIN_PX = 32
 """What is seen of a chip around a part of it."""
 
+LARGEST_PART_PX = CHIP_PART_PX + CHIP_PART_PX // 2 + 2 * MARGIN_PX
+"""No part of a chip that is seen has a longer side."""
+
 STRIDE = 32
 """Edges of parts lie at multiples of this, as the networks' inputs do."""
 
