@@ -10,6 +10,8 @@ from functools import cache
 
 import psutil
 
+from geochange.parallelism import CGROUP, cgroup_bytes
+
 SAMPLE_INTERVAL_S = 0.001
 
 MMAP_THRESHOLD, TRIM_THRESHOLD, ARENAS = -3, -1, -8
@@ -47,8 +49,8 @@ def limit_malloc_growth() -> None:
 
 
 def machine_bytes() -> int:
-    """The memory of this machine in bytes."""
-    return int(psutil.virtual_memory().total)
+    """The memory of this machine, or of the container in which it runs, in bytes."""
+    return int(min(psutil.virtual_memory().total, cgroup_bytes(CGROUP)))
 
 
 def resident_bytes() -> int:

@@ -24,7 +24,7 @@ from geochange.models import ModelSpec
 from geochange.models.inference.route import predict
 from geochange.models.protocol import ALWAYS_NAME, NamingRule
 from geochange.mosaic.class_mosaic import mosaic_classes
-from geochange.mosaic.dask_jobs import Job
+from geochange.mosaic.jobs import Job
 from geochange.mosaic.stitch import stitch
 from geochange.mosaic.stores import LOGIT_LIMIT, LandStore, LogitStore, ProbabilityStore, ScoreStore
 from geochange.raster.access.unreadable_areas import (

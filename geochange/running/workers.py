@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from geochange.config import RunOptions
-from geochange.memory import resident_bytes
+from geochange.memory import machine_bytes, resident_bytes
 from geochange.models import ModelSpec, is_training_free, kind_of
-from geochange.mosaic.dask_jobs import Client, connect, machine_bytes, threads_of
+from geochange.mosaic.jobs import JobClient, open_client, threads_of
 from geochange.parallelism import core_count
 from geochange.running.memory_budget import (
     MemoryBudget,
@@ -21,12 +22,15 @@ from geochange.running.memory_budget import (
 from geochange.running.network_memory import network_bytes
 from geochange.running.tasks import RunSpec
 
+if TYPE_CHECKING:
+    from geochange.mosaic.dask_jobs import Client
+
 
 @dataclass(frozen=True)
 class WorkerPool:
-    """A Dask client, the memory budget, and the run with settings that all workers support."""
+    """What runs the tasks, the memory budget, and the run with settings that all workers support."""
 
-    client: Client
+    client: JobClient
     budget: MemoryBudget
     work: RunSpec
 
@@ -47,7 +51,7 @@ def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
     if options.scheduler is None:
         budget = fit_threads(budget, options.max_memory, machine_bytes())
     cores = _cores_of_a_worker(work.spec, options.workers)
-    with connect(options.scheduler, options.workers, budget.threads, cores) as client:
+    with open_client(options.scheduler, options.workers, budget.threads, cores) as client:
         if options.scheduler is not None:
             work = replace(work, spec=spec_for_workers(client, work.spec, options))
         yield WorkerPool(client, budget, work)

@@ -32,7 +32,7 @@ from geochange.models.inference.prediction import (
     land_classes_of,
     naming_of,
 )
-from geochange.mosaic.dask_jobs import in_flight
+from geochange.mosaic.jobs import in_flight
 from geochange.progress import Progress, no_progress
 from geochange.raster.access.handles import HANDLES
 from geochange.raster.access.unreadable_areas import NOTHING_UNREADABLE, UnreadableAreas

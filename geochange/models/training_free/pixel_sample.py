@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.chip import Chip, Pixels
+from geochange.parallelism import cpu_count
 
 PART_PIXELS = 2**16
 """The pixels that a thread sums at once. The parts do not depend on the number of threads."""
@@ -82,7 +82,7 @@ def sum_over(sample: PixelSample, of_part: Callable[[PixelSample], Array]) -> Ar
 
 def in_threads(function: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
     """The results of `function` for all items, in order. numpy works without the lock of Python."""
-    threads = min(len(items), os.cpu_count() or 1, MAX_THREADS)
+    threads = min(len(items), cpu_count(), MAX_THREADS)
     if threads < 2:
         return [function(item) for item in items]
     with ThreadPoolExecutor(threads) as pool:

@@ -44,7 +44,7 @@ def strips(height: int, width: int) -> Iterator[slice]:
 def _taps(sigma_px: float) -> NDArray[np.float32]:
     radius = math.ceil(3 * sigma_px)
     bell = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma_px) ** 2)
-    return (bell / bell.sum()).astype(np.float32)
+    return np.asarray(bell / bell.sum(), np.float32)
 
 
 def _mirrored(size: int, radius: int) -> NDArray[np.intp]:

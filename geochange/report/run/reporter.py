@@ -19,7 +19,7 @@ from geochange.grid.lonlat import outline_in_wgs84, to_geojson
 from geochange.grid.tiling import Window
 from geochange.inputs.checked_run import CheckedRun
 from geochange.qgis.style import CLASSES
-from geochange.raster.pictures.overview import is_sparse, small_shape
+from geochange.raster.pictures.overview import is_slow, small_shape
 from geochange.report.canvas import Picture, as_data_uri, desaturate, resize_photo, scale_bar_of
 from geochange.report.facts import Facts
 from geochange.report.page import ConfidenceColour, PagePictures, render
@@ -54,12 +54,12 @@ CONFIDENCE_COLOURS = tuple(
 def picture_px(checked: CheckedRun) -> int | None:
     """The longer side of the pictures that a run keeps for its page.
 
-    None where overviews of the rasters show as much, or where there is no page.
+    None where it is quick to read the rasters again, or where there is no page.
     """
     if checked.report_files is None or not checked.report_files.is_page:
         return None
     dates, whole = (checked.pair.before, checked.pair.after), checked.pair.grid.full_window
-    return SCENE_PX if any(is_sparse(date, whole, SCENE_PX) for date in dates) else None
+    return SCENE_PX if any(is_slow(date, whole, SCENE_PX) for date in dates) else None
 
 
 class Reporter:

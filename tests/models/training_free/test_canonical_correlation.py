@@ -57,7 +57,7 @@ def test_the_number_of_threads_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(pixel_sample, "PART_PIXELS", 500)
     sample, found = sample_of(), []
     for threads in (1, 2, 5):
-        monkeypatch.setattr("os.cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr(pixel_sample, "cpu_count", lambda threads=threads: threads)
         origin = mean_of(sample)
         view = canonical_correlation(plain_moments(sample, origin), 1e-6)
         moments = reweighted_moments(sample, origin, view, NoChangeProbability(BANDS))

@@ -34,7 +34,7 @@ def test_the_number_of_threads_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(pixel_sample, "PART_PIXELS", 500)
     sample, found = PixelSample.of(chips()), []
     for threads in (1, 2, 5):
-        monkeypatch.setattr("os.cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr(pixel_sample, "cpu_count", lambda threads=threads: threads)
         mean = mean_of(sample)
         found.append((mean.tolist(), deviation_of(sample, mean).tolist()))
     assert found[0] == found[1] == found[2]
