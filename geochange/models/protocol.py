@@ -73,6 +73,11 @@ class PredictsChips(SceneModel, Protocol):
         """The names of its land classes; empty if it tells none apart."""
         ...
 
+    @property
+    def tells_land(self) -> bool:
+        """Whether `predict_chip` tells land classes; else there are no dates in its answer."""
+        ...
+
     def predict_chip(
         self, chip: Chip
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:

@@ -50,6 +50,7 @@ from geochange.running.tasks import RunSpec
 from geochange.running.work_folder import WorkFolder
 from geochange.running.workers import open_workers
 from geochange.running.write_outputs import RunCompletion, write_outputs
+from geochange.vector.changes import MIN_AREA_PX
 from geochange.vector.files.writers import read_changes
 from geochange.vector.geodesic import pixel_m2
 from geochange.workflows.preflight import check_run
@@ -188,7 +189,21 @@ def plan_run(checked: CheckedRun) -> RunSpec:
         area=None if checked.area is None else register_area(checked.area),
         checks=checks,
         picture_px=picture_px(checked),
+        least_px=_least_px(checked),
     )
+
+
+def _least_px(checked: CheckedRun) -> int:
+    """Regions of fewer pixels are never written, however their outlines are drawn.
+
+    Drawing moves outlines by half a pixel or so, which a few times the area makes up for.
+    """
+    options = checked.options
+    if options.simplify > RunOptions.model_fields["simplify"].default or options.smooth:
+        return 0
+    smallest = options.min_area
+    least = MIN_AREA_PX if smallest is None else smallest / pixel_m2(checked.pair.grid)
+    return int(least / 4)
 
 
 def _with_land_classes(spec: ModelSpec, only: tuple[str, ...], threshold: float) -> ModelSpec:
@@ -222,7 +237,7 @@ def _work_folder(checked: CheckedRun, work: RunSpec, tasks: int) -> Iterator[boo
     """
     folder = WorkFolder(work.folder)
     share = work.active_tiles.share
-    kept, land = checked.options.keep_work, bool(work.land)
+    kept, land = checked.options.keep_work, work.stores_land
     space = disk_space_of(work.plan, len(work.classes), tasks, kept, share, land)
     check_space(space, checked.out.parent, work.folder)
     if not work.skip_unreadable and work.records.any():

@@ -36,6 +36,16 @@ def predict_chips(model: PredictsChips, chips: Sequence[Chip]) -> Prediction:
             answer.cancel()
 
 
+def see_land(model: PredictsChips, chips: Sequence[Chip]) -> list[NDArray[np.uint8]]:
+    """(date, height, width) numbers of land classes, of chips of any shapes."""
+    answers = [_cores().submit(model.land, chip) for chip in chips]
+    try:
+        return [answer.result() for answer in answers]
+    finally:
+        for answer in answers:
+            answer.cancel()
+
+
 def _gathered(
     model: PredictsChips,
     chips: Sequence[Chip],
@@ -43,7 +53,7 @@ def _gathered(
     answers: Sequence[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]],
 ) -> Prediction:
     shape, count = chips[0].shape, len(chips)
-    classes, dates = len(model.classes), 2 if model.land_classes else 0
+    classes, dates = len(model.classes), 2 if model.tells_land else 0
     whole = Prediction(
         np.full((count, *shape), np.nan, np.float32),
         np.full((count, 2, classes), np.nan, np.float32),

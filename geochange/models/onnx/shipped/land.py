@@ -34,14 +34,6 @@ class LandLooks:
         self._graph = cache(opened)
         self._likely = math.log(likely / (1 - likely))
 
-    def numbers(self, dates: Sequence[Floats], logits: Floats, valid: NDArray[np.bool_]) -> Numbers:
-        """(2, H, W) land classes by number; NO_LAND_CLASS where it did not look."""
-        land = np.full((2, *logits.shape), NO_LAND_CLASS, np.uint8)
-        for part in self._likely_parts(logits, valid):
-            seen = self._run("land", _outer(dates, part), ["numbers"])[0]
-            land[:, *part.inner] = seen[:, *part.within]
-        return land
-
     def opinion(
         self, dates: Sequence[Floats], logits: Floats, valid: NDArray[np.bool_]
     ) -> tuple[Floats, Floats]:

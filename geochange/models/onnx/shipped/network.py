@@ -72,6 +72,11 @@ class ShippedNetwork:
         return tuple(self._card["land"])
 
     @property
+    def tells_land(self) -> bool:
+        """Whether land classes come with the logits, which depend on them."""
+        return self._only is not None
+
+    @property
     def naming(self) -> NamingRule:
         """The naming rule of the card."""
         meanings = tuple(tuple(names) for names in self._card["meanings"])
@@ -93,7 +98,8 @@ class ShippedNetwork:
     def predict_chip(self, chip: Chip) -> tuple[Floats, Floats, NDArray[np.uint8]]:
         """(H, W) logits of change, (2, V) class scores, (2, H, W) land classes by number.
 
-        NO_LAND_CLASS where change is not likely. Raises InputError for pixels that are not 8-bit RGB.
+        Land is seen here for `only` alone, where change is likely. Raises InputError for pixels that are
+        not 8-bit RGB.
         """
         dates = picture_of(chip.before), picture_of(chip.after)
         scores = self._class_scores(dates)
@@ -105,8 +111,8 @@ class ShippedNetwork:
             said, seen = self._land.opinion(dates, logits, chip.valid)
             masked = self._only.mask(np.divide(said, self._temperature), seen)
             return masked, scores, self._only.numbers(seen)
-        land = self._land.numbers(dates, logits, chip.valid)
-        return np.divide(logits, self._temperature), scores, land
+        nowhere = np.empty((0, height, width), np.uint8)
+        return np.divide(logits, self._temperature), scores, nowhere
 
     def land(self, chip: Chip) -> NDArray[np.uint8]:
         """(2, H, W) land classes by number, whether change is likely or not."""
