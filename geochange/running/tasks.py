@@ -242,7 +242,7 @@ def _trace(work: RunSpec, output: Index, probability: NDArray[np.uint8]) -> Bloc
         return found
     changed = (probability >= work.level) & (probability != NODATA)
     look = partial(look_at_land, work)
-    return trace(see_land(found, changed, chosen, work.plan.shape, look))
+    return trace(see_land(found, changed, chosen, work.plan, look))
 
 
 def _require_logits(work: RunSpec, scope: ActiveTiles, output: Index) -> None:

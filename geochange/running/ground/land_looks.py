@@ -1,30 +1,28 @@
 """What stands on the ground, seen where a polygon needs it, after the polygons are traced.
 
 Most regions of a block are dropped for want of confidence or size. What stands there need not be
-known. The ground is seen in squares that lie on the raster as they do, whatever the tiles and blocks.
+known. The parts of tiles that are seen are those that a network sees which looks at all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.grid.tiling import Index, Window
+from geochange.grid.tiling import TilePlan, Window
 from geochange.land_cover import NO_LAND_CLASS
+from geochange.models.inference.chip_parts import parts_of
+from geochange.mosaic.class_mosaic import owned_window
 from geochange.vector.changes import ConfidenceFilter
 from geochange.vector.tracing.polygons import row_col
 from geochange.vector.tracing.regions import BlockRegions
 
-SQUARE_PX = 256
-"""The side of a square. Usual blocks are as wide as some whole squares."""
-
-MARGIN_PX = 32
-"""What is seen around a square."""
-
 Numbers = NDArray[np.uint8]
-Look = Callable[[list[Window]], list[Numbers]]
+
+Look = Callable[[Sequence[Window]], list[Numbers]]
 """(date, height, width) numbers of land classes, of some windows."""
 
 
@@ -47,62 +45,67 @@ def possible_polygons(
     return np.asarray(possible)
 
 
+@dataclass(frozen=True)
+class TilePart:
+    """A part of a tile. outer: what is seen. owned: the pixels of which this part decides."""
+
+    outer: Window
+    owned: Window
+
+
 def see_land(
     found: BlockRegions,
     changed: NDArray[np.bool_],
     chosen: NDArray[np.bool_],
-    shape: Index,
+    plan: TilePlan,
     look: Look,
 ) -> Numbers:
     """(date, height, width) land classes of a block, by number, where chosen regions have pixels.
 
-    changed: (height, width) which pixels of the block are change. shape: of the raster. look: sees
-    windows.
+    changed: (height, width) which pixels of the block are change. look: sees windows.
     """
-    window = found.window
+    bounds = _bounds_of(found, chosen)
+    parts = [
+        part
+        for part in _parts_of_block(plan, found.window)
+        if _meets(bounds, part.owned) and changed[part.owned.within(found.window)].any()
+    ]
     land = np.full((2, *changed.shape), NO_LAND_CLASS, np.uint8)
-    squares = list(_squares_of(found, changed, chosen))
-    outer = [_with_margin(square, shape) for square in squares]
-    for square, seen_window, seen in zip(squares, outer, look(outer), strict=True):
-        shared = square.intersection(window)
-        assert shared is not None
-        land[:, *shared.within(window)] = seen[:, *shared.within(seen_window)]
+    for part, seen in zip(parts, look([part.outer for part in parts]), strict=True):
+        land[:, *part.owned.within(found.window)] = seen[:, *part.owned.within(part.outer)]
     return land
 
 
-def _squares_of(
-    found: BlockRegions, changed: NDArray[np.bool_], chosen: NDArray[np.bool_]
-) -> Iterator[Window]:
-    """The squares in which chosen regions may have pixels, by row and column."""
-    window = found.window
-    for row, col in sorted(set(_places_of(found, chosen))):
-        square = Window(row * SQUARE_PX, col * SQUARE_PX, SQUARE_PX, SQUARE_PX)
-        shared = square.intersection(window)
-        if shared is not None and changed[shared.within(window)].any():
-            yield square
+def _parts_of_block(plan: TilePlan, window: Window) -> Iterator[TilePart]:
+    """The parts of tiles that own pixels of a window, cut to it."""
+    rows, cols = plan.touching_tiles(window)
+    for tile in ((row, col) for row in rows for col in cols):
+        owned = owned_window(plan, tile).intersection(window)
+        if owned is None:
+            continue
+        whole = plan.tile_window(tile)
+        for part in parts_of(plan.tile_px, plan.tile_px):
+            shared = _window(part.inner).moved(whole.row, whole.col).intersection(owned)
+            if shared is not None:
+                yield TilePart(_window(part.outer).moved(whole.row, whole.col), shared)
 
 
-def _places_of(found: BlockRegions, chosen: NDArray[np.bool_]) -> Iterator[Index]:
-    """(row, col) of the squares that the bounds of chosen regions meet."""
+def _window(place: tuple[slice, slice]) -> Window:
+    rows, cols = place
+    return Window(rows.start, cols.start, rows.stop - rows.start, cols.stop - cols.start)
+
+
+def _bounds_of(found: BlockRegions, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(4, region): the first row and column of chosen regions, and the first ones behind them."""
     regions = found.regions
     counts = regions.rows["corners"].astype(np.int64)
-    if not chosen.any():
-        return
     starts = np.cumsum(counts) - counts
-    row, col = row_col(regions.corners["place"])
-    ends = [
-        extreme.reduceat(each, starts)
-        for each in (row, col)
-        for extreme in (np.minimum, np.maximum)
-    ]
-    for top, bottom, left, right in np.stack(ends, axis=1)[chosen].tolist():
-        for down in range(top // SQUARE_PX, (bottom - 1) // SQUARE_PX + 1):
-            for across in range(left // SQUARE_PX, (right - 1) // SQUARE_PX + 1):
-                yield down, across
+    places = row_col(regions.corners["place"])
+    ends = [end.reduceat(place, starts) for end in (np.minimum, np.maximum) for place in places]
+    return np.stack(ends)[:, chosen]
 
 
-def _with_margin(square: Window, shape: Index) -> Window:
-    row, col = max(0, square.row - MARGIN_PX), max(0, square.col - MARGIN_PX)
-    bottom = min(shape[0], square.row_stop + MARGIN_PX)
-    right = min(shape[1], square.col_stop + MARGIN_PX)
-    return Window(row, col, bottom - row, right - col)
+def _meets(bounds: NDArray[np.int64], window: Window) -> bool:
+    top, left, bottom, right = bounds
+    down = (top < window.row_stop) & (bottom > window.row)
+    return bool((down & (left < window.col_stop) & (right > window.col)).any())
