@@ -177,9 +177,9 @@ def weights_spec(
     All workers then use the same precision and the same class names.
     Raises InputError for a vocabulary that cannot be read.
     """
+    weights = locate_weights(name).absolute()
     if prompting.engine == "onnx":
-        path = locate_weights(name).absolute()
-        return ModelSpec(str(path), device, {}, prompting, _sha256(path))
+        return ModelSpec(str(weights), device, {}, prompting, _sha256(weights))
     from geochange.models.inference.precision import common_precision
     from geochange.models.weights.checkpoint import (
         read_vocabulary,  # imports open_clip, which takes seconds
@@ -189,7 +189,6 @@ def weights_spec(
     precision = common_precision(prompting.precision, device.split(","))
     clip_path, clip = _locate_clip(prompting.clip)
     settled = replace(prompting, vocabulary=vocabulary, precision=precision, clip=clip)
-    weights = locate_weights(name).absolute()
     hashes = [_sha256(path) for path in (weights, clip_path) if path is not None]
     return ModelSpec(str(weights), device, {}, settled, "+".join(hashes))
 
