@@ -22,6 +22,9 @@ SERIAL_VALUES = 2**14
 With more values, its threads wait in a loop and take the cores from other work.
 """
 
+THREADS_VARIABLE = "OMP_NUM_THREADS"
+"""The variable with which users limit the threads of numerical libraries, and workers get theirs."""
+
 CGROUP = Path("/sys/fs/cgroup")
 """Where Linux tells the limits of a container."""
 
@@ -33,6 +36,13 @@ def cpu_count() -> int:
     if hasattr(os, "sched_getaffinity"):
         cores = min(cores, len(os.sched_getaffinity(0)))
     return max(1, math.ceil(min(cores, cgroup_cores(CGROUP))))
+
+
+@cache
+def core_count() -> int:
+    """The threads that may compute at once in this process: `cpu_count`, or OMP_NUM_THREADS."""
+    given = os.environ.get(THREADS_VARIABLE, "")
+    return int(given) if given.isdecimal() and int(given) > 0 else cpu_count()
 
 
 def cgroup_cores(folder: Path) -> float:

@@ -14,12 +14,17 @@ from geochange.models import (
 )
 
 
-def choose_model(name: str, options: ModelOptions, devices: str | None = None) -> ModelSpec:
+def choose_model(
+    name: str, options: ModelOptions, devices: str | None = None, engine: str = "torch"
+) -> ModelSpec:
     """The spec from which every worker builds the model. Files are read and hashed only here.
 
-    devices: one device, or a list of GPUs; None uses that of the options. Raises OptionError and
-    InputError.
+    devices: one device, or a list of GPUs; None uses that of the options. engine: see
+    `choose_engine`. Raises OptionError and InputError.
     """
+    if engine == "onnx":
+        own = PromptingOptions(prompts=options.prompts, engine=engine)
+        return weights_spec(name, "cpu", own, None)
     if is_training_free(name) and (devices or options.device) in ("auto", "cpu"):
         return class_spec(name, "cpu")
     # Imported where they are needed: they import torch, which takes seconds and 250 MB.

@@ -26,7 +26,7 @@ from geochange.models.weights.locate import (
 
 if TYPE_CHECKING:
     from geochange.models.onnx.describe import Description
-    from geochange.models.protocol import ChangeModel
+    from geochange.models.protocol import ChangeModel, PredictsChips, SceneModel
 
 BUILTIN: dict[str, str] = {
     "cva": "geochange.models.classical:ChangeVector",
@@ -47,7 +47,7 @@ class PromptingOptions:
     clip: MODEL/TAG, FILE or MODEL@FILE. vocabulary: class names. prompts: per-date, published or
     fixed. precision: float32 or bfloat16. compiled: through torch.compile. only: classes of land, of
     which one must stand or have stood on a pixel that is change. likely: the probability of change
-    from which on a land network looks at a tile.
+    from which on a land network looks at a tile. engine: torch, or onnx (onnxruntime).
     """
 
     clip: str | None = None
@@ -57,6 +57,7 @@ class PromptingOptions:
     compiled: bool = False
     only: tuple[str, ...] = ()
     likely: float | None = None
+    engine: str = "torch"
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,11 @@ class ModelSpec:
     prompting: PromptingOptions = PromptingOptions()
     sha256: str = ""
     network: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def without_torch(self) -> bool:
+        """Whether its model is a PredictsChips, which needs no torch."""
+        return self.prompting.engine == "onnx"
 
     def key(self) -> str:
         """Everything that logits depend on, as one string. The device is not part of it."""
@@ -175,6 +181,9 @@ def weights_spec(
     All workers then use the same precision and the same class names.
     Raises InputError for a vocabulary that cannot be read.
     """
+    weights = locate_weights(name).absolute()
+    if prompting.engine == "onnx":
+        return ModelSpec(str(weights), device, {}, prompting, _sha256(weights))
     from geochange.models.inference.precision import common_precision
     from geochange.models.weights.checkpoint import (
         read_vocabulary,  # imports open_clip, which takes seconds
@@ -184,7 +193,6 @@ def weights_spec(
     precision = common_precision(prompting.precision, device.split(","))
     clip_path, clip = _locate_clip(prompting.clip)
     settled = replace(prompting, vocabulary=vocabulary, precision=precision, clip=clip)
-    weights = locate_weights(name).absolute()
     hashes = [_sha256(path) for path in (weights, clip_path) if path is not None]
     return ModelSpec(str(weights), device, {}, settled, "+".join(hashes))
 
@@ -207,9 +215,11 @@ def cached_model(spec: ModelSpec, device: str | None = None) -> ChangeModel:
     """The model of a spec on one of its devices. It is built once and stays in the process.
 
     device: None takes the first device of the spec. Raises OptionError and InputError.
+    spec: of a model for torch; see `cached_chip_model`.
     """
     with _build_lock:
-        return _model_cache(device or _first_device(spec))(spec.key())
+        model: ChangeModel = _model_cache(device or _first_device(spec))(spec.key())
+        return model
 
 
 def _first_device(spec: ModelSpec) -> str:
@@ -222,14 +232,30 @@ def _first_device(spec: ModelSpec) -> str:
     return devices_of(spec.device)[0]
 
 
+def cached_chip_model(spec: ModelSpec) -> PredictsChips:
+    """The same of a spec `without_torch`."""
+    with _build_lock:
+        model: PredictsChips = _model_cache("cpu")(spec.key())
+        return model
+
+
+def cached_scene_model(spec: ModelSpec) -> SceneModel:
+    """The model of a spec, whichever kind it is of."""
+    return cached_chip_model(spec) if spec.without_torch else cached_model(spec)
+
+
 @cache
-def _model_cache(device: str) -> Callable[[str], ChangeModel]:
+def _model_cache(device: str) -> Callable[[str], Any]:
     """The cache of a device for its last two models, by key."""
     return lru_cache(maxsize=2)(partial(_build, device))
 
 
-def _build(device: str, key: str) -> ChangeModel:
+def _build(device: str, key: str) -> SceneModel:
     name, statistics, prompting, _, *network = json.loads(key)
+    if prompting["engine"] == "onnx":
+        from geochange.models.onnx.shipped.network import build_shipped
+
+        return build_shipped(name, prompting)
     if kind_of(name) == "weights":
         return _detector(name, device, prompting)
     if kind_of(name) == "onnx":
@@ -245,6 +271,7 @@ def _detector(file: str, device: str, prompting: Mapping[str, Any]) -> ChangeMod
     from geochange.models.detector import DetectorSpec  # imports torch, which takes seconds
 
     given = {name: value for name, value in prompting.items() if value is not None}
+    del given["engine"]
     for name in {"vocabulary", "only"} & given.keys():
         given[name] = tuple(given[name])
     with as_input_error(file):

@@ -208,7 +208,7 @@ def parse_class_names(only: str | None, classes: tuple[str, ...]) -> frozenset[s
     if not classes:
         raise OptionError(
             f"--only {only}: this model names no classes; it takes weights of ChangeCLIP, without "
-            "--prompts fixed"
+            "--prompts fixed, or an .onnx with classes (list them in its description)"
         )
     known = {name.casefold(): name for name in classes}
     asked = [" ".join(word.split()) for word in only.split(",") if word.strip()]

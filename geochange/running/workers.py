@@ -11,6 +11,7 @@ from geochange.config import RunOptions
 from geochange.memory import machine_bytes, resident_bytes
 from geochange.models import ModelSpec, is_training_free, kind_of
 from geochange.mosaic.jobs import JobClient, open_client, threads_of
+from geochange.parallelism import core_count
 from geochange.running.memory_budget import (
     MemoryBudget,
     block_bytes,
@@ -42,7 +43,7 @@ def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
     """
     budget = MemoryBudget(
         process=resident_bytes() + cache_bytes(work.pair),
-        network=network_bytes(work),
+        network=network_bytes(work, options.workers),
         block=block_bytes(work.pair, work.plan, work.radiometry)
         + reading_bytes(work.pair)
         + chip_bytes(work),
@@ -51,17 +52,19 @@ def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
     )
     if options.scheduler is None:
         budget = fit_threads(budget, options.max_memory, machine_bytes())
-    cores = _threads_of_a_sum(work.spec)
+    cores = _cores_of_a_worker(work.spec, options.workers)
     with open_client(options.scheduler, options.workers, budget.threads, cores) as client:
         if options.scheduler is not None:
             work = replace(work, spec=spec_for_workers(client, work.spec, options))
         yield WorkerPool(client, budget, work)
 
 
-def _threads_of_a_sum(spec: ModelSpec) -> int:
-    """The number of threads over which a worker splits sums. It is the same in all workers."""
+def _cores_of_a_worker(spec: ModelSpec, workers: int) -> int:
+    """The number of threads that compute in a worker. With torch, bits depend on it: all have as many."""
     if is_training_free(spec.name):
         return 1
+    if spec.without_torch:
+        return max(1, core_count() // max(1, workers))
     from geochange.models.inference.predict import torch_threads  # imports torch
 
     return torch_threads()
@@ -73,7 +76,7 @@ def spec_for_workers(client: Client, spec: ModelSpec, options: RunOptions) -> Mo
     All use one precision, which depends on the devices of all workers. Raises OptionError for a worker
     without the requested devices.
     """
-    if is_training_free(spec.name):
+    if is_training_free(spec.name) or spec.without_torch:
         return spec
     if kind_of(spec.name) == "onnx" and (options.device == "auto" or spec.network["provider"]):
         return spec

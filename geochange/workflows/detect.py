@@ -19,12 +19,13 @@ from geochange.errors import InputError, OptionError
 from geochange.files.output_paths import lock_output
 from geochange.grid.probability import threshold_byte
 from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.choose_engine import choose_engine
 from geochange.inputs.choose_model import choose_model
 from geochange.inputs.inspection import Inspection, coregister, inspect_scene
 from geochange.inputs.read_failure_messages import warn_skipped, warn_unsampled
 from geochange.land_cover import LIKELY_CHANGE
 from geochange.memory import limit_malloc_growth, return_free_memory
-from geochange.models import ModelSpec, cached_model
+from geochange.models import ModelSpec, cached_scene_model
 from geochange.models.inference.prediction import (
     classes_of,
     confidence_of,
@@ -49,6 +50,7 @@ from geochange.running.tasks import RunSpec
 from geochange.running.work_folder import WorkFolder
 from geochange.running.workers import open_workers
 from geochange.running.write_outputs import RunCompletion, write_outputs
+from geochange.vector.changes import MIN_AREA_PX
 from geochange.vector.files.writers import read_changes
 from geochange.vector.geodesic import pixel_m2
 from geochange.workflows.preflight import check_run
@@ -175,8 +177,10 @@ def plan_run(checked: CheckedRun) -> RunSpec:
     """Derive from the scene what all tiles share: shift, stretch, statistics."""
     options = checked.options
     # With a scheduler, the workers choose their own devices; see `spec_for_workers`.
-    spec = choose_model(options.model, options, "auto" if options.scheduler else options.device)
-    model = cached_model(spec)
+    device = "auto" if options.scheduler else options.device
+    spec = choose_model(options.model, options, device, choose_engine(options))
+    logger.info("engine: %s on %s", spec.prompting.engine, spec.device)
+    model = cached_scene_model(spec)
     # An unknown name is refused before any pixel is read.
     only = choose_classes(options.only, classes_of(model), land_classes_of(model))
     threshold = model.threshold if options.threshold is None else options.threshold
@@ -205,7 +209,21 @@ def plan_run(checked: CheckedRun) -> RunSpec:
         area=None if checked.area is None else register_area(checked.area),
         checks=checks,
         picture_px=picture_px(checked),
+        least_px=_least_px(checked),
     )
+
+
+def _least_px(checked: CheckedRun) -> int:
+    """Regions of fewer pixels are never written, however their outlines are drawn.
+
+    Drawing moves outlines by half a pixel or so, which a few times the area makes up for.
+    """
+    options = checked.options
+    if options.simplify > RunOptions.model_fields["simplify"].default or options.smooth:
+        return 0
+    smallest = options.min_area
+    least = MIN_AREA_PX if smallest is None else smallest / pixel_m2(checked.pair.grid)
+    return int(least / 4)
 
 
 def _with_land_classes(spec: ModelSpec, only: tuple[str, ...], threshold: float) -> ModelSpec:
@@ -239,7 +257,7 @@ def _work_folder(checked: CheckedRun, work: RunSpec, tasks: int) -> Iterator[boo
     """
     folder = WorkFolder(work.folder)
     share = work.active_tiles.share
-    kept, land = checked.options.keep_work, bool(work.land)
+    kept, land = checked.options.keep_work, work.stores_land
     space = disk_space_of(work.plan, len(work.classes), tasks, kept, share, land)
     check_space(space, checked.out.parent, work.folder)
     if not work.skip_unreadable and work.records.any():

@@ -56,7 +56,7 @@ def estimate_run(checked: CheckedRun) -> DryRun:
         work, tasks = crew.work, in_flight(crew.client)
         scope = work.active_tiles
         tile_s = _tile_seconds(crew.client, work)
-        kept, land = checked.options.keep_work, bool(work.land)
+        kept, land = checked.options.keep_work, work.stores_land
         space = disk_space_of(work.plan, len(work.classes), tasks, kept, scope.share, land)
         pixels = work.plan.full_window.pixels
         return DryRun(

@@ -1,4 +1,4 @@
-"""A run of a model without training imports no torch, in the command and in its workers."""
+"""A run that needs no torch imports none, in the command and in its workers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ DECOY = "raise RuntimeError('torch was imported')\n"
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "how", [["--model", "irmad", "--workers", "1"], ["--engine", "onnx", "--device", "cpu"]]
+)
 def test_torch_is_imported_neither_by_the_command_nor_by_its_workers(
-    pair_paths: tuple[Path, Path], tmp_path: Path
+    pair_paths: tuple[Path, Path], tmp_path: Path, how: list[str]
 ) -> None:
     decoys = tmp_path / "decoys"
     decoys.mkdir()
     (decoys / "torch.py").write_text(DECOY)
     out = tmp_path / "changes.gpkg"
-    words = ["run", *map(str, pair_paths), "--out", str(out), "--model", "irmad", "--workers", "1"]
+    words = ["run", *map(str, pair_paths), "--out", str(out), *how]
     code = (
         "import sys\n"
         "from geochange.cli.main import _exit_code\n"

@@ -12,11 +12,12 @@ from geochange.errors import NotFiniteError
 from geochange.models.confidence import ConfidenceRule
 from geochange.models.protocol import (
     ALWAYS_NAME,
-    ChangeModel,
     ClassifiesLand,
     HasNamingRule,
     NamesClasses,
     NamingRule,
+    PredictsChips,
+    SceneModel,
     StatesConfidence,
 )
 from geochange.parallelism import SERIAL_VALUES
@@ -50,7 +51,7 @@ class Prediction:
         return kept
 
 
-def check_finite(model: ChangeModel, chip: Chip, logits: NDArray[np.float32]) -> None:
+def check_finite(model: SceneModel, chip: Chip, logits: NDArray[np.float32]) -> None:
     """Refuse (height, width) logits that are not finite; NaN where the chip has no data.
 
     Raises NotFiniteError.
@@ -65,21 +66,21 @@ def check_finite(model: ChangeModel, chip: Chip, logits: NDArray[np.float32]) ->
         logits[~chip.valid] = np.nan
 
 
-def classes_of(model: ChangeModel) -> tuple[str, ...]:
+def classes_of(model: SceneModel) -> tuple[str, ...]:
     """The class names that a model scores; most models have none."""
-    return model.classes if isinstance(model, NamesClasses) else ()
+    return model.classes if isinstance(model, NamesClasses | PredictsChips) else ()
 
 
-def naming_of(model: ChangeModel) -> NamingRule:
+def naming_of(model: SceneModel) -> NamingRule:
     """The naming rule of a model; by default a name is always assigned."""
     return model.naming if isinstance(model, HasNamingRule) else ALWAYS_NAME
 
 
-def confidence_of(model: ChangeModel) -> ConfidenceRule | None:
+def confidence_of(model: SceneModel) -> ConfidenceRule | None:
     """The confidence of a model's polygons; most models are not calibrated."""
     return model.confidence if isinstance(model, StatesConfidence) else None
 
 
-def land_classes_of(model: ChangeModel) -> tuple[str, ...]:
+def land_classes_of(model: SceneModel) -> tuple[str, ...]:
     """The land classes of a model; most models have none."""
-    return model.land_classes if isinstance(model, ClassifiesLand) else ()
+    return model.land_classes if isinstance(model, ClassifiesLand | PredictsChips) else ()

@@ -66,7 +66,7 @@ class Request:
     ) -> None:
         self.chips = chips
         self.names = names
-        self._model = model
+        self.model = model
         self.seen = [i for i, chip in enumerate(chips) if chip.valid.any()]
         self.kind = _batch_kind(chips[0], names)
         if any(_batch_kind(chip, names) != self.kind for chip in chips):
@@ -128,7 +128,7 @@ class Request:
                 self._result.land[place] = land[row]
                 self._result.land[place][:, ~self.chips[place].valid] = NO_LAND_CLASS
         for place in answer.places:
-            check_finite(self._model, self.chips[place], self._result.logits[place])
+            check_finite(self.model, self.chips[place], self._result.logits[place])
         self._left -= len(answer.places)
 
 
