@@ -56,7 +56,8 @@ class PageColours:
 
     def kind_class(self, name: str | None) -> str:
         """The CSS class of a name of change."""
-        return f"kind-{list(self.kinds).index(name)}" if name in self.kinds else "kind-other"
+        number = next((i for i, kind in enumerate(self.kinds) if kind == name), "other")
+        return f"kind-{number}"
 
     def rules(self) -> str:
         """The style of all classes: background of elements, fill of shapes."""

@@ -80,7 +80,8 @@ def most_confident(changes: Table, count: int) -> Table:
     # Without a calibrated model all of the first column is null, and the second decides.
     keys = ["confidence", "confidence_mean", "area_m2", "id"]
     order = changes.sort_values(keys, ascending=[False, False, False, True], kind="stable")
-    return order.head(count).copy()
+    first: Table = order.head(count).copy()
+    return first
 
 
 def _add_by_key(sums: dict[Any, Sums], keys: NDArray[Any], areas: NDArray[np.float64]) -> None:
