@@ -43,7 +43,8 @@ class KnownModel:
 
     bands: their names in order; empty takes any. pixels_m: the pixels that it has learnt from; empty
     for models that learn from the pair itself. names_m: the same for the names of what stands on a
-    pixel. data: what it learnt from, with its terms. licence: of the model.
+    pixel. data: what it learnt from, with its terms; empty for models that are not trained.
+    licence: of the model.
     """
 
     about: str
@@ -51,7 +52,7 @@ class KnownModel:
     bands: tuple[str, ...] = ()
     pixels_m: tuple[Range, ...] = ()
     names_m: tuple[Range, ...] = ()
-    data: str = "none: it learns from the pair itself"
+    data: str = ""
     licence: str = "Apache-2.0"
 
     def to_json(self) -> dict[str, Any]:
