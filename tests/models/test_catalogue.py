@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from geochange.config import RunOptions
-from geochange.models import BUILTIN, kind_of, wanted_bands
+from geochange.config.onnx import OnnxOptions
+from geochange.models import BUILTIN, catalogue, kind_of, wanted_bands
 from geochange.models.catalogue import DEFAULT, KNOWN, ModelScope, is_near, range_text, scope_of
 from geochange.models.weights.locate import SHIPPED
 
@@ -83,6 +85,14 @@ def test_models_of_any_pixel_and_those_nobody_described_are_not() -> None:
 def test_a_network_of_near_pixels_alone_is_warned_of_at_10_m() -> None:
     (told,) = ModelScope("houses.onnx", ((0.3, 1),)).warnings(10)
     assert told.startswith("pixels of 10 m: houses.onnx learnt from 0.3 to 1 m, so most things are")
+
+
+def test_an_onnx_file_says_its_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    for said, ranges in (((), ()), ((0.5,), ((0.5, 0.5),)), ((0.3, 1.0), ((0.3, 1.0),))):
+        known = SimpleNamespace(options=OnnxOptions(pixel_m=said))
+        monkeypatch.setattr(catalogue, "described", lambda name, known=known: known)
+        assert scope_of("folder/houses.onnx").pixels_m == ranges
+    assert scope_of("folder/houses.onnx").model == "houses.onnx"
 
 
 def test_near_is_a_factor_of_two() -> None:
