@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -34,6 +35,9 @@ BUILTIN: dict[str, str] = {
 """Models by name, as package.module:Class. The class takes no arguments."""
 
 Kind = Literal["class", "weights", "onnx"]
+
+_CLASS = re.compile(r"[\w.]+:[\w.]+")
+"""package.module:Class; a path with a drive of Windows is none."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ def kind_of(name: str) -> Kind:
         return "weights"
     if Path(name).suffix == ONNX:
         return "onnx"
-    if ":" in name:
+    if _CLASS.fullmatch(name):
         return "class"
     raise OptionError(
         f"--model {name}: not known; choose {', '.join([*SHIPPED, *BUILTIN])}, a file of weights "

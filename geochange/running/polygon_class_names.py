@@ -115,9 +115,10 @@ LEAST_LAND_SHARE = 0.5
 
 @dataclass(frozen=True)
 class LandNamer:
-    """Names regions by the land classes of their own pixels.
+    """Names regions by the land classes of their own pixels, and the places around them by tiles.
 
-    classes: in the order of their numbers. places: another condition, if any.
+    classes: in the order of their numbers. places: names the tiles; None where the model has no such
+    names. Its own condition holds, too.
     """
 
     classes: tuple[str, ...]
@@ -140,7 +141,10 @@ class LandNamer:
         }
         if self.places is None:
             return ChangeNames(attributes, np.ones(len(regions), np.bool_))
-        return ChangeNames(attributes, self.places(regions).wanted)
+        around = self.places(regions)
+        for date in ("before", "after"):
+            attributes[f"{date}_place"] = around.attributes[f"{date}_class"]
+        return ChangeNames(attributes, around.wanted)
 
 
 def _meanings(
