@@ -21,11 +21,12 @@ from geochange.grid.probability import threshold_byte
 from geochange.inputs.checked_run import CheckedRun
 from geochange.inputs.choose_engine import choose_engine
 from geochange.inputs.choose_model import choose_model
-from geochange.inputs.inspection import Inspection, coregister, inspect_scene
+from geochange.inputs.inspection import Comparison, Inspection, coregister, inspect_scene
 from geochange.inputs.read_failure_messages import warn_skipped, warn_unsampled
 from geochange.land_cover import LIKELY_CHANGE
 from geochange.memory import limit_malloc_growth, return_free_memory
 from geochange.models import ModelSpec, cached_scene_model
+from geochange.models.catalogue import scope_of
 from geochange.models.inference.prediction import (
     classes_of,
     confidence_of,
@@ -239,7 +240,8 @@ def _sample_and_inspect(checked: CheckedRun) -> tuple[SceneSample, Inspection | 
     if checked.options.skip_checks and not checked.options.coregister:
         warn_fills(sample)
         return sample, None
-    seen = inspect_scene(sample)
+    how = Comparison(checked.stretch, checked.options.match, scope_of(checked.options.model))
+    seen = inspect_scene(sample, how)
     if checked.options.coregister:
         sample, seen = coregister(sample, seen)
         if seen.put_back is None and not seen.shift.trusted:

@@ -21,6 +21,9 @@ LABELS = tuple(each.label for each in CLASSES)
 AROUND, LEAST_PX = 1.7, 48
 """A change is shown in a square this many times its size, and at least this many pixels wide."""
 
+SPECK_PX = 1.5
+"""Polygons smaller than so many pixels of the picture are drawn as one pixel, thousands at once."""
+
 _LOWER = np.array([each.lower for each in CLASSES])
 
 
@@ -49,7 +52,7 @@ class ChangeDrawing:
         confidence = np.asarray(changes["confidence_mean"], np.float64)
         colours = np.maximum(np.searchsorted(_LOWER, confidence, side="right") - 1, 0)
         left, top, right, bottom = shapely.bounds(placed).T
-        speck = np.maximum(right - left, bottom - top) < 1
+        speck = np.maximum(right - left, bottom - top) < SPECK_PX
         middles = np.column_stack([left + right, top + bottom])[speck] / 2
         self.overlay.add_specks(middles, colours[speck])
         self.overlay.add(_rings(placed[~speck]), colours[~speck].tolist())
