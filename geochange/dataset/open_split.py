@@ -22,23 +22,27 @@ from geochange.dataset.label_values import (
     label_warnings,
     read_label_values,
 )
-from geochange.dataset.labelled_pairs import PairChips, find_pairs
-from geochange.dataset.layouts import LAYOUTS, find_layout, records
+from geochange.dataset.labelled_pairs import PairChips
+from geochange.dataset.layouts import LAYOUTS, Found, find_layout
+from geochange.dataset.records import Record
 from geochange.dataset.split_names import LIST as LIST_SUFFIX
-from geochange.dataset.split_names import is_there, split_path, warn_once
+from geochange.dataset.split_names import is_there, root_of, split_path, warn_once
 from geochange.errors import InputError, OptionError
+from geochange.files.file_tree import is_folder
+from geochange.grid.tiling import Window
 from geochange.raster.bands import Bands
-from geochange.raster.pictures.image import RGB, describe_picture
+from geochange.raster.pictures.band_files import Picture, describe_any
+from geochange.raster.pictures.image import RGB
 from geochange.raster.scene.radiometry import UNCHANGED, Radiometry, Sampled, choose_radiometry
-from geochange.training.data.chip_source import SPLITS, ChipSource, Record
+from geochange.training.data.chip_source import SPLITS, ChipSource
 
 logger = logging.getLogger(__name__)
 
 DATA_ROOT_VARIABLE = "CDPATH"
 """The environment variable with the folder of data sets, as in the published configurations."""
 
-AUTO, LIST, PAIRS = "auto", "list", "pairs"
-LAYOUT_NAMES = (AUTO, *LAYOUTS, LIST, PAIRS)
+AUTO, LIST = "auto", "list"
+LAYOUT_NAMES = (AUTO, *LAYOUTS, LIST)
 """The names of layouts; "auto" detects the layout."""
 
 STRETCH_CHIPS = 256
@@ -76,7 +80,7 @@ def find_root(root: str | None, name: str | None) -> Path:
 def splits_of(root: Where, layout: str = AUTO) -> tuple[str, ...]:
     """The splits among train, val and test that exist. Raises InputError if there is none."""
     place = _checked_root(root, layout)
-    found = tuple(split for split in SPLITS if _is_there(place, split, layout))
+    found = _splits(place, layout)
     if not found:
         raise InputError(
             f"{place}: holds neither train/, val/, test/ nor lists of such names; check the path"
@@ -92,41 +96,54 @@ def has_split(root: Where, split: str, layout: str = AUTO) -> bool:
 def layout_of(root: Where, split: str, layout: str = AUTO) -> str:
     """The name of a split's layout. "auto" detects it from the folders.
 
-    Raises InputError if no layout matches.
+    Raises InputError if no layout matches, or if several do.
     """
     place = _checked_root(root, layout)
     if layout != AUTO:
         return layout
+    found = find_layout(place, split)
     folder = split_path(place, split)
-    if folder.is_dir():
-        if found := find_layout(place):
-            return found
-        if any(folder.glob("*/before.tif")):
-            return PAIRS
-    if _is_there(place, split, LIST):
+    if found is not None and (is_folder(folder) or LAYOUTS[found].fits(place, split)):
+        return found
+    if is_there(place, split, LIST_SUFFIX):
         return LIST
-    if not folder.is_dir():
-        there = ", ".join(other for other in SPLITS if _is_there(place, other, AUTO))
-        raise InputError(
-            f"{place}: has neither {split}/ nor {split}.txt{f', but {there}' if there else ''}; "
-            "check the path"
-        )
-    kinds = dict.fromkeys("/ ".join(kind.folders) + "/" for kind in LAYOUTS.values())
+    if not is_folder(folder):
+        _refuse_absent(place, split, found)
+    kinds = dict.fromkeys(kind.about for kind in LAYOUTS.values())
     raise InputError(
-        f"{folder}: holds no known layout ({'; '.join(kinds)}; NAME/before.tif), and there "
-        f"is no {split}.txt; check the path, or name the layout (--layout)"
+        f"{folder}: holds no known layout ({'; '.join(kinds)}), and there is no {split}.txt; check "
+        "the path, or name the layout (--layout)"
     )
+
+
+def _refuse_absent(root: Path, split: str, found: str | None) -> None:
+    """Refuse a split that does not exist. Raises InputError."""
+    if found is not None and not is_folder(split_path(root, split)):
+        LAYOUTS[found].find(root, split)  # says what names the splits of this layout
+    there = ", ".join(_splits(root, AUTO))
+    raise InputError(
+        f"{root}: has neither {split}/ nor {split}.txt{f', but {there}' if there else ''}; "
+        "check the path"
+    )
+
+
+def found_in(root: Where, split: str, layout: str = AUTO) -> Found:
+    """What a layout takes from a split, and what it leaves out. Raises InputError."""
+    place = root_of(Path(root))
+    kind = layout_of(root, split, layout)
+    if kind == LIST:
+        file = split_path(place, split, LIST_SUFFIX)
+        return Found(read_list(file, place), (file.name,))
+    return LAYOUTS[kind].find(place, split)
 
 
 def records_of(root: Where, split: str, layout: str = AUTO) -> tuple[Record, ...]:
     """The chips of a split, for layouts with one file per picture. Raises InputError."""
-    place, kind = Path(root), layout_of(root, split, layout)
-    if kind == PAIRS:
-        folder = split_path(place, split)
+    found = found_in(root, split, layout)
+    if found.pairs:
+        folder = split_path(root_of(Path(root)), split)
         raise InputError(f"{folder}: holds whole rasters, no chips; cut them (data chips)")
-    if kind == LIST:
-        return read_list(split_path(place, split, LIST_SUFFIX), place)
-    return records(place, LAYOUTS[kind], split)
+    return found.records
 
 
 def open_split(
@@ -144,23 +161,32 @@ def open_split(
 
     Raises InputError and OptionError.
     """
-    place, chosen = Path(root), _bands(bands)
-    if layout_of(place, split, layout) == PAIRS:
-        return PairChips(find_pairs(split_path(place, split)), chosen)
-    chips = records_of(place, split, layout)
+    place, kind = root_of(Path(root)), layout_of(root, split, layout)
+    own = LAYOUTS[kind].bands if kind in LAYOUTS else None
+    chosen = own if bands is None else _bands(bands)
+    found = found_in(root, split, kind)
+    if found.pairs:
+        return PairChips(found.pairs, chosen)
+    chips = found.records
     dtypes = _dtypes(chips[0])
     radiometry = UNCHANGED
     if any(dtype != np.uint8 for dtype in dtypes):
-        base = (
-            records_of(place, SPLITS[0], layout) if _is_there(place, SPLITS[0], layout) else chips
-        )
+        base = records_of(root, SPLITS[0], kind) if _is_there(place, SPLITS[0], kind) else chips
         dtypes = _dtypes(base[0])
         radiometry = _stretch(base, chosen, dtypes)
-    labels = list(map_threaded(read_label_values, (chip.label for chip in chips)))
-    declared = declared_in(place, labels)
-    code = code_of(labels, lambda: _sample_labels(place, split, layout), declared)
-    _warn_labels(place, split, labels, code)
-    return FileChips(place, chips, chosen, dtypes, radiometry, code)
+    return FileChips(place, chips, chosen, dtypes, radiometry, _code(place, split, kind, chips))
+
+
+def _code(root: Path, split: str, layout: str, chips: Sequence[Record]) -> LabelCode | None:
+    """The meaning of the values of masks. None for labels of other kinds."""
+    masks = [chip.label for chip in chips if isinstance(chip.label, Path)]
+    if not masks:
+        return None
+    labels = list(map_threaded(read_label_values, masks))
+    declared = declared_in(root, labels)
+    code = code_of(labels, lambda: _sample_labels(root, split, layout), declared)
+    _warn_labels(root, split, labels, code)
+    return code
 
 
 def _warn_labels(root: Path, split: str, labels: Sequence[LabelValues], code: LabelCode) -> None:
@@ -183,7 +209,7 @@ def map_threaded(make: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iter
 
 
 def _need_folder(path: Path, ways: str) -> Path:
-    if not path.is_dir():
+    if not is_folder(root_of(path)):
         raise InputError(f"{path}: no such folder; {ways}")
     return path
 
@@ -191,12 +217,28 @@ def _need_folder(path: Path, ways: str) -> Path:
 def _checked_root(root: Where, layout: str) -> Path:
     if layout not in LAYOUT_NAMES:
         raise OptionError(f"layout {layout} is not known; choose {', '.join(LAYOUT_NAMES)}")
-    return _need_folder(Path(root), "name the folder that holds train/, val/ or test/")
+    return root_of(_need_folder(Path(root), "name the folder that holds train/, val/ or test/"))
+
+
+def _splits(root: Path, layout: str) -> tuple[str, ...]:
+    if layout in LAYOUTS:
+        found: tuple[str, ...] = LAYOUTS[layout].splits(root)
+    else:
+        name = find_layout(root) if layout == AUTO else None
+        found = () if name is None else LAYOUTS[name].splits(root)
+    more = (split for split in SPLITS if split not in found and _is_there(root, split, layout))
+    usual = {*found, *more}
+    return (*(split for split in SPLITS if split in usual), *(s for s in found if s not in SPLITS))
 
 
 def _is_there(root: Path, split: str, layout: str) -> bool:
     listed, inside = is_there(root, split, LIST_SUFFIX), is_there(root, split)
-    return listed if layout == LIST else inside or (layout == AUTO and listed)
+    if layout == LIST:
+        return listed
+    if inside or (layout == AUTO and listed):
+        return True
+    name = find_layout(root, split) if layout == AUTO else layout
+    return name is not None and LAYOUTS[name].fits(root, split)
 
 
 def _bands(bands: str | tuple[int, ...] | None) -> tuple[int, ...] | None:
@@ -211,7 +253,7 @@ def _bands(bands: str | tuple[int, ...] | None) -> tuple[int, ...] | None:
 
 
 def _dtypes(chip: Record) -> tuple[np.dtype[Any], np.dtype[Any]]:
-    return describe_picture(chip.before).dtype, describe_picture(chip.after).dtype
+    return describe_any(chip.before).dtype, describe_any(chip.after).dtype
 
 
 def _stretch(
@@ -222,13 +264,15 @@ def _stretch(
     sample = _spread(chips, STRETCH_CHIPS)
     budget = STRETCH_PIXELS // len(sample)
 
-    def thinned(path: Path, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-        pixels, valid = read_date(path, bands, dtype)
+    def thinned(
+        picture: Picture, dtype: np.dtype[Any], window: Window | None
+    ) -> np.ndarray[Any, Any]:
+        pixels, valid = read_date(picture, bands, dtype, window)
         held = pixels[valid]
         return held[:: -(-len(held) // budget) or 1]
 
-    before = list(map_threaded(lambda chip: thinned(chip.before, dtypes[0]), sample))
-    after = list(map_threaded(lambda chip: thinned(chip.after, dtypes[1]), sample))
+    before = list(map_threaded(lambda chip: thinned(chip.before, dtypes[0], chip.window), sample))
+    after = list(map_threaded(lambda chip: thinned(chip.after, dtypes[1], chip.window), sample))
     dates = zip((before, after), dtypes, strict=True)
     return choose_radiometry(
         "auto", *(Sampled(np.concatenate(values), dtype) for values, dtype in dates)
@@ -244,7 +288,8 @@ def _sample_labels(root: Path, split: str, layout: str) -> Iterator[LabelValues]
         if other != split and _is_there(root, other, layout):
             with suppress(InputError):
                 chips = _spread(records_of(root, other, layout), SAMPLED_LABELS)
-                yield from list(map_threaded(read_label_values, (chip.label for chip in chips)))
+                masks = [chip.label for chip in chips if isinstance(chip.label, Path)]
+                yield from list(map_threaded(read_label_values, masks))
 
 
 def _spread(chips: Sequence[Record], count: int) -> list[Record]:

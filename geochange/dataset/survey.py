@@ -18,7 +18,9 @@ from geochange.dataset.chip_files import FileChips
 from geochange.dataset.labelled_pairs import PairChips
 from geochange.dataset.open_split import AUTO, Where, layout_of, map_threaded, open_split, splits_of
 from geochange.errors import InputError
+from geochange.grid.tiling import Window
 from geochange.progress import Progress, no_progress
+from geochange.raster.pictures.band_files import path_of
 from geochange.training.data.chip_source import ChipSource
 
 STAGE = "check"
@@ -185,7 +187,7 @@ def _sum_up(source: ChipSource, seen: Sequence[_ChipSummary]) -> SplitSurvey:
     known = sum(chip.known_px for chip in seen)
     sizes = Counter(f"{height} x {width}" for height, width in (chip.shape for chip in seen))
     values, change = sorted({value for chip in seen for value in chip.values}), CHANGED
-    if isinstance(source, FileChips):
+    if isinstance(source, FileChips) and source.code is not None:
         values, change = list(source.code.values), source.code.change
     return SplitSurvey(
         chips=len(seen),
@@ -233,14 +235,15 @@ def _same_pixels(
 
 def _same_files(sources: Mapping[str, ChipSource]) -> Iterator[Leak]:
     """Chips that are listed twice, in one split or in two."""
-    listed: dict[str, tuple[str, str]] = {}
+    listed: dict[tuple[str, Window | None], tuple[str, str]] = {}
     leaks: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for split, source in sources.items():
         if not isinstance(source, FileChips):
             continue
         for number, record in enumerate(source.records):
             name = source.name(number)
-            earlier = listed.setdefault(os.path.realpath(record.before), (split, name))
+            place = (os.path.realpath(path_of(record.before)), record.window)
+            earlier = listed.setdefault(place, (split, name))
             if earlier != (split, name):
                 leaks.setdefault((earlier[0], split), []).append((earlier[1], name))
     for splits, chips in leaks.items():
