@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 from geochange.chip import CHANGED, UNKNOWN, Chip
 from geochange.dataset.chip_files import FileChips
 from geochange.dataset.labelled_pairs import PairChips
-from geochange.dataset.open_split import AUTO, Where, layout_of, map_threaded, open_split, splits_of
+from geochange.dataset.layouts import LAYOUTS, Found
+from geochange.dataset.open_split import (
+    AUTO,
+    Where,
+    found_in,
+    layout_of,
+    map_threaded,
+    open_split,
+    splits_of,
+)
 from geochange.errors import InputError
 from geochange.grid.tiling import Window
 from geochange.progress import Progress, no_progress
@@ -36,6 +45,7 @@ class SplitSurvey:
     label_values: values in the files of labels; for labelled pairs, values in the chips.
     change: the value that means change. known_px: pixels with a label and with data at both dates.
     changed_px: known pixels that changed. without_change: number of chips without a changed pixel.
+    folders: that are read. about_labels: what the labels are. ignored, missing: one line each.
     """
 
     chips: int
@@ -47,6 +57,10 @@ class SplitSurvey:
     changed_px: int
     unknown_px: int
     without_change: int
+    folders: tuple[str, ...] = ()
+    about_labels: str = ""
+    ignored: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def change_share(self) -> float:
@@ -143,10 +157,14 @@ def survey(
             seen[split].append(chip)
             done += 1
             progress(STAGE, done, total)
+    layouts = {split: layout_of(root, split, layout) for split in splits}
+    counted = {split: _sum_up(sources[split], seen[split]) for split in splits}
     return Survey(
         root=os.fspath(root),
-        layouts={split: layout_of(root, split, layout) for split in splits},
-        splits={split: _sum_up(sources[split], seen[split]) for split in splits},
+        layouts=layouts,
+        splits={
+            s: _with_files(counted[s], found_in(root, s, layouts[s]), layouts[s]) for s in splits
+        },
         leaks=(*_same_pixels(sources, seen), *_same_files(sources)),
     )
 
@@ -199,6 +217,18 @@ def _sum_up(source: ChipSource, seen: Sequence[_ChipSummary]) -> SplitSurvey:
         changed_px=sum(chip.changed_px for chip in seen),
         unknown_px=pixels - known,
         without_change=sum(chip.changed_px == 0 for chip in seen),
+    )
+
+
+def _with_files(counted: SplitSurvey, found: Found, layout: str) -> SplitSurvey:
+    """The counts with what the layout takes and leaves out."""
+    kind = LAYOUTS.get(layout)
+    return replace(
+        counted,
+        folders=found.folders,
+        about_labels="" if kind is None else kind.labels,
+        ignored=found.ignored,
+        missing=found.missing,
     )
 
 
