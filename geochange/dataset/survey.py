@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from geochange.chip import CHANGED, UNKNOWN, Chip
 from geochange.dataset.chip_files import FileChips
 from geochange.dataset.labelled_pairs import PairChips
 from geochange.dataset.layouts import LAYOUTS, Found
+from geochange.dataset.layouts.coco import ANNOTATIONS
 from geochange.dataset.open_split import (
     AUTO,
     Where,
@@ -26,11 +28,13 @@ from geochange.dataset.open_split import (
     open_split,
     splits_of,
 )
+from geochange.dataset.split_names import root_of, split_path
 from geochange.errors import InputError
+from geochange.files.file_tree import folders_in, is_folder
 from geochange.grid.tiling import Window
 from geochange.progress import Progress, no_progress
 from geochange.raster.pictures.band_files import path_of
-from geochange.training.data.chip_source import ChipSource
+from geochange.training.data.chip_source import SPLITS, ChipSource
 
 STAGE = "check"
 
@@ -45,7 +49,8 @@ class SplitSurvey:
     label_values: values in the files of labels; for labelled pairs, values in the chips.
     change: the value that means change. known_px: pixels with a label and with data at both dates.
     changed_px: known pixels that changed. without_change: number of chips without a changed pixel.
-    folders: that are read. about_labels: what the labels are. ignored, missing: one line each.
+    folders: that are read. bands: red, green and blue by number; None for the first three.
+    about_labels: what the labels are. ignored, missing: lines about the files of the split.
     """
 
     chips: int
@@ -58,6 +63,7 @@ class SplitSurvey:
     unknown_px: int
     without_change: int
     folders: tuple[str, ...] = ()
+    bands: tuple[int, ...] | None = None
     about_labels: str = ""
     ignored: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
@@ -82,12 +88,17 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The counts of each split of a data set, and the chips that occur twice."""
+    """The counts of each split of a data set, and the chips that occur twice.
+
+    missing: usual splits that are not there. ignored: folders of the root that are no split.
+    """
 
     root: str
     layouts: Mapping[str, str]
     splits: Mapping[str, SplitSurvey]
     leaks: tuple[Leak, ...]
+    missing: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Values for JSON, with shares beside the counts."""
@@ -166,7 +177,18 @@ def survey(
             s: _with_files(counted[s], found_in(root, s, layouts[s]), layouts[s]) for s in splits
         },
         leaks=(*_same_pixels(sources, seen), *_same_files(sources)),
+        missing=tuple(split for split in SPLITS if split not in splits),
+        ignored=_unused_folders(root_of(Path(root)), splits),
     )
+
+
+def _unused_folders(root: Path, splits: Sequence[str]) -> tuple[str, ...]:
+    """The folders of a root that are no split, if its splits are folders."""
+    used = [split_path(root, split) for split in splits]
+    if not all(map(is_folder, used)):
+        return ()
+    there = folders_in(root).items()
+    return tuple(f"{name}/" for name, path in there if path not in used and name != ANNOTATIONS)
 
 
 def _summarise_all(source: ChipSource) -> Iterator[_ChipSummary]:
@@ -211,6 +233,7 @@ def _sum_up(source: ChipSource, seen: Sequence[_ChipSummary]) -> SplitSurvey:
         chips=len(seen),
         sizes=dict(sizes.most_common()),
         dtypes=_dtypes(source),
+        bands=source.bands if isinstance(source, FileChips | PairChips) else None,
         label_values=tuple(values),
         change=change,
         known_px=known,

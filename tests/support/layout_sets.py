@@ -317,11 +317,8 @@ def stac(root: Path) -> Chips:
         x, y = 500_000 + 10 * 20, 5_000_000 - 10 * 30
         ring = [[x, y], [x + 400, y], [x + 400, y - 500], [x, y - 500], [x, y]]
         crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32632"}}
-        feature = {
-            "type": "Feature",
-            "properties": {},
-            "geometry": {"type": "Polygon", "coordinates": [ring]},
-        }
+        geometry = {"type": "Polygon", "coordinates": [ring]}
+        feature = {"type": "Feature", "properties": {}, "geometry": geometry}
         write_json(
             place / "labels.geojson",
             {"type": "FeatureCollection", "name": "labels", "crs": crs, "features": [feature]},

@@ -12,7 +12,6 @@ from geochange.dataset.layouts.layout import (
     Found,
     fitting_splits,
     folder_of_split,
-    other_folders,
     short_list,
 )
 from geochange.dataset.layouts.picture_folders import has_folders, match_pictures
@@ -80,7 +79,7 @@ class Coco:
             )
         if len(files) > 1:
             raise InputError(f"{files[0]}: and {files[1].name} may be meant; leave one COCO file")
-        chips, ignored = match_pictures(root, split, dates)
+        chips, ignored = match_pictures(root, split, dates, (files[0].parent.name,))
         listed = _names_by_stem(files[0], dates)
         records = [
             Record(before, after, CocoLabels(files[0], listed[before.stem]), called=before.stem)
@@ -94,16 +93,7 @@ class Coco:
             warn_once(f"{place}: misses {line}; those are left out")
         if not records:
             raise InputError(f"{files[0]}: lists no picture of {place}; export it again")
-        return Found(
-            tuple(records), (*dates, files[0].name), _without_labels(ignored, place, dates), missing
-        )
-
-
-def _without_labels(
-    ignored: tuple[str, ...], place: Path, dates: tuple[str, str]
-) -> tuple[str, ...]:
-    others = other_folders(place, (*dates, "label", ANNOTATIONS))
-    return ignored if others else ()
+        return Found(tuple(records), (*dates, files[0].name), ignored, missing)
 
 
 def _dates(root: Path, split: str) -> tuple[str, str] | None:

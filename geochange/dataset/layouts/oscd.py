@@ -15,6 +15,7 @@ from geochange.dataset.truth.value_masks import ValueMasks
 from geochange.errors import InputError
 from geochange.files.file_tree import files_in, folders_in, subfolder
 from geochange.raster.pictures.band_files import BandFiles
+from geochange.training.data.chip_source import SPLITS
 
 BANDS = (
     *("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12"),
@@ -46,7 +47,7 @@ class Oscd:
         if not self._cities(root):
             return ()
         named = {**self._lists(root), **self._mask_folders(root)}
-        return tuple(split for split in ("train", "val", "test") if split in named) or (ALL,)
+        return tuple(split for split in SPLITS if split in named) or (ALL,)
 
     def fits(self, root: Path, split: str) -> bool:
         """See Layout."""
@@ -54,25 +55,28 @@ class Oscd:
 
     def find(self, root: Path, split: str) -> Found:
         """See Layout."""
-        cities, masks, lists = self._cities(root), self._masks(root), self._lists(root)
-        of_split = self._mask_folders(root).get(split)
-        if split in lists or of_split is None:
-            names = places_of_split(split, lists, cities, root)
-        else:
-            names = [name for name in sorted(cities) if name in folders_in(of_split)]
+        cities, masks, names = self._cities(root), self._masks(root), self._of(root, split)
         absent = [name for name in names if name not in masks]
         records = [_record(name, cities[name], masks[name]) for name in names if name in masks]
         if not records:
             raise InputError(f"{root}: holds no mask (CITY/cm/) for {split}; fetch the labels, too")
         read = {folder.name for name in names for folder in _date_folders(cities[name]) or ()}
+        usual = {*names, *(city for other in self.splits(root) for city in self._of(root, other))}
+        unused = [f"{name}/" for name in sorted(cities) if name not in usual]
         return Found(
             tuple(records),
             (*sorted(read), MASK),
-            short_list(
-                "bands that are not named: ", [b for b in BANDS if b not in ("B02", "B03", "B04")]
-            ),
+            short_list("", unused),
             short_list("masks of ", absent),
         )
+
+    def _of(self, root: Path, split: str) -> list[str]:
+        """The cities of a split: those of its list, else those whose masks lie in its folder."""
+        cities, lists = self._cities(root), self._lists(root)
+        own = self._mask_folders(root).get(split)
+        if split in lists or own is None:
+            return places_of_split(split, lists, cities, root)
+        return [name for name in sorted(cities) if name in folders_in(own)]
 
     def _parents(self, root: Path) -> list[Path]:
         return [root, *folders_in(root).values()]
@@ -99,7 +103,7 @@ class Oscd:
         found = {}
         for name, folder in folders_in(root).items():
             words = re.split(r"[^a-z]+", name.lower())
-            for split in ("train", "val", "test"):
+            for split in SPLITS:
                 if split in words and any(w.startswith("label") for w in words):
                     found[split] = folder
         return found

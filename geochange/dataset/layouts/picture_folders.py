@@ -37,9 +37,11 @@ def has_folders(root: Path, split: str, folders: tuple[str, ...]) -> bool:
 
 
 def match_pictures(
-    root: Path, split: str, folders: tuple[str, ...]
+    root: Path, split: str, folders: tuple[str, ...], used: tuple[str, ...] = ()
 ) -> tuple[list[tuple[Path, ...]], tuple[str, ...]]:
     """The pictures of each name in all of some folders, sorted by name, and what is ignored.
+
+    used: other folders of the split that are read.
 
     Raises InputError for a missing folder, two pictures with the same name, a picture that is missing
     in a folder, and a picture format that is not supported. Files with a suffix of IGNORED_SUFFIXES
@@ -57,7 +59,7 @@ def match_pictures(
     for name in names:
         _need_all(name, place, folders, kinds)
     others = [name for _, held in read for name in held]
-    ignored = (*short_list("", other_folders(place, folders)), *short_list("", others))
+    ignored = (*short_list("", other_folders(place, (*folders, *used))), *short_list("", others))
     return [tuple(kind[name] for kind in kinds) for name in names], ignored
 
 

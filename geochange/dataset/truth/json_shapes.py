@@ -39,7 +39,8 @@ def read_json(path: Path, most: int, what: str) -> dict[str, Any]:
 def polygons_of_wkt(path: Path, texts: Sequence[str]) -> NDArray[np.object_]:
     """Polygons and MultiPolygons of WKT in pixels. Raises InputError for others."""
     try:
-        shapes = shapely.from_wkt(np.asarray(texts, dtype=np.object_))
+        with np.errstate(invalid="ignore"):  # corners that are no numbers are refused below
+            shapes = shapely.from_wkt(np.asarray(texts, dtype=np.object_))
     except (ShapelyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: holds WKT that is no polygon; export it again") from error
     shapes = np.atleast_1d(np.asarray(shapes, dtype=np.object_))
