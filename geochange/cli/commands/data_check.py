@@ -66,8 +66,8 @@ def _table(found: Survey) -> Table:
             table.add_row(label, Text(", ".join(map(printable, names))))
     for leak in found.leaks:
         cells = [_names(leak) if split == leak.splits[1] else "" for split in found.splits]
-        label = Text(f"{leak.what} as in {leak.splits[0]}", style="yellow")
-        table.add_row(label, *(Text(cell, style="yellow") for cell in cells))
+        heading = Text(f"{leak.what} as in {leak.splits[0]}", style="yellow")
+        table.add_row(heading, *(Text(cell, style="yellow") for cell in cells))
     if not found.leaks:
         table.add_row("leaks", *("none" for _ in found.splits))
     return table

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from geochange.dataset.split_names import NAMES, split_path
 from geochange.dataset.truth.json_shapes import read_json
 from geochange.errors import InputError
 from geochange.files.archives import split as archive_member
-from geochange.files.file_tree import files_in, is_folder, walk
+from geochange.files.file_tree import files_in, is_folder, read_file, walk
 from geochange.raster.acquisition import parse_moment
 from geochange.raster.sources.stac import LARGEST_BYTES
 from geochange.training.data.chip_source import SPLITS
@@ -41,9 +42,7 @@ class StacLabels:
 
     def splits(self, root: Path) -> tuple[str, ...]:
         """The folders of splits, or what the items say; else `all`."""
-        if not _is_catalog(root):
-            return ()
-        there = {_split_of(root, path, item) for path, item in _label_items(root)}
+        there = {item.split for item in _label_items(root)} if _is_catalog(root) else set()
         return tuple(split for split in (*SPLITS, ALL) if split in there)
 
     def fits(self, root: Path, split: str) -> bool:
@@ -56,19 +55,24 @@ class StacLabels:
         if not items:
             _refuse_models(root)
             raise InputError(f"{root}: holds no STAC item with {LABEL_TYPE}; check the path")
-        pairs = [
-            _pair(root, path, item)
-            for path, item in items
-            if split in (ALL, _split_of(root, path, item))
-        ]
+        pairs = [_pair(root, item) for item in items if split in (ALL, item.split)]
         if not pairs:
-            there = ", ".join(self.splits(root))
+            there = ", ".join(sorted({item.split for item in items}))
             raise InputError(f"{root}: no label item is of {split}; there are {there}")
         names = [pair.name for pair in pairs]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InputError(f"{root}: two label items have the id {twice[0]}; rename one")
         others = [path.name for path in files_in(root) if path.name not in CATALOGS]
         return Found((), (".",), short_list("", others), pairs=tuple(sorted(pairs, key=_name)))
+
+
+@dataclass(frozen=True, slots=True)
+class _LabelItem:
+    """A label item. content: its JSON."""
+
+    path: Path
+    content: Mapping[str, Any]
+    split: str
 
 
 def _name(pair: LabelledPair) -> str:
@@ -85,26 +89,37 @@ def _is_catalog(root: Path) -> bool:
             continue
         found = [path for path in files_in(folder) if path.suffix.lower() == ".json"]
         if any(path.name in CATALOGS for path in found):
-            return next(_label_items(root), None) is not None
+            return any(True for _ in _label_items(root))
         if any(_label_item(path) is not None for path in found[:MOST_LOOKED_AT]):
             return True
     return False
 
 
-def _label_items(root: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+def _label_items(root: Path) -> Iterator[_LabelItem]:
+    """The label items of a data set. Raises InputError for a file that cannot be read."""
+    folders = {split: split_path(root, split) for split in SPLITS}
     for path in walk(root):
         if path.suffix.lower() == ".json" and (item := _label_item(path)) is not None:
-            yield path, item
+            yield _LabelItem(path, item, _split_of(folders, path, item))
 
 
 def _label_item(path: Path) -> Mapping[str, Any] | None:
-    """A label item; None for any other JSON. Raises InputError for a file that cannot be read."""
     item = _item(path)
     return item if item is not None and LABEL_TYPE in item["properties"] else None
 
 
 def _item(path: Path) -> Mapping[str, Any] | None:
-    if path.stat().st_size > LARGEST_BYTES or b'"stac_version"' not in path.read_bytes():
+    """A STAC item; None for other JSON, in an archive, and for files that are too large."""
+    if archive_member(str(path)) is not None:
+        return None
+    told = path.stat()
+    return _read_item(path, told.st_mtime_ns) if told.st_size <= LARGEST_BYTES else None
+
+
+@lru_cache(maxsize=65536)
+def _read_item(path: Path, version: int) -> Mapping[str, Any] | None:
+    """version: the time of the last modification."""
+    if b'"stac_version"' not in read_file(path, LARGEST_BYTES, "a STAC item"):
         return None
     item = read_json(path, LARGEST_BYTES, "a STAC item")
     return item if isinstance(item.get("properties"), dict) else None
@@ -120,9 +135,10 @@ def _refuse_models(root: Path) -> None:
             )
 
 
-def _split_of(root: Path, path: Path, item: Mapping[str, Any]) -> str:
-    for split in SPLITS:
-        if path.is_relative_to(split_path(root, split)):
+def _split_of(folders: Mapping[str, Path], path: Path, item: Mapping[str, Any]) -> str:
+    """The split whose folder holds an item, or that it names; else ALL."""
+    for split, folder in folders.items():
+        if path.is_relative_to(folder):
             return split
     told = str(item["properties"].get(SPLIT, "")).lower()
     alike = {"validate": "val"}
@@ -130,8 +146,9 @@ def _split_of(root: Path, path: Path, item: Mapping[str, Any]) -> str:
     return alike.get(told) or next(names, ALL)
 
 
-def _pair(root: Path, path: Path, item: Mapping[str, Any]) -> LabelledPair:
+def _pair(root: Path, label: _LabelItem) -> LabelledPair:
     """The pair of a label item. Raises InputError for one without two dates or without polygons."""
+    path, item = label.path, label.content
     links = item.get("links")
     sources = [
         link

@@ -24,6 +24,13 @@ def test_every_layout_has_a_generator() -> None:
     assert distinct_layouts().keys() == SETS.keys()
 
 
+def test_every_layout_is_in_the_docs() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "training.md").read_text("utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    named = {word.strip("` ,") for row in rows for word in row.split()}
+    assert named >= LAYOUTS.keys()
+
+
 @pytest.fixture(scope="module", params=SETS)
 def planted(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -127,3 +134,23 @@ def test_classes_of_both_dates_are_kept(tmp_path: Path) -> None:
     names = [classes.names[number] for number in (classes.before[3, 4], classes.after[3, 4])]
     assert names == ["tree", "building"]
     np.testing.assert_array_equal(classes.change(), source[0].label)
+
+
+def test_cities_with_bands_as_they_were_delivered(tmp_path: Path) -> None:
+    """imgs_1 and imgs_2 alone, with long names of files, everything in one folder a city."""
+    chips = SETS["oscd"](tmp_path / "published")
+    for number, (split, (chip,)) in enumerate(chips.items()):
+        place = tmp_path / "set" / chip.name
+        for date in "12":
+            for band in (tmp_path / "published").glob(f"*Images/{chip.name}/imgs_{date}_rect/*"):
+                target = place / f"imgs_{date}" / f"S2A_OPER_T{number}_{band.name}"
+                target.parent.mkdir(parents=True, exist_ok=True)
+                band.rename(target)
+        next((tmp_path / "published").glob(f"*Labels/{chip.name}/cm")).rename(place / "cm")
+        (tmp_path / "set" / f"{split}.txt").write_text(f"{chip.name},")
+    for split, expected in chips.items():
+        assert_as_planted(open_split(tmp_path / "set", split), expected)
+    red = open_split(tmp_path / "set", "train")[0].before[..., 0]
+    np.testing.assert_array_equal(
+        open_split(tmp_path / "set", "train", bands="9,8,4")[0].before[..., 2], red
+    )
