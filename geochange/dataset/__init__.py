@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from geochange.dataset.chip_files import FileChips
+from geochange.dataset.leaks import Leak
 from geochange.dataset.open_split import (
     LAYOUT_NAMES,
     find_root,
@@ -11,7 +12,7 @@ from geochange.dataset.open_split import (
     records_of,
     splits_of,
 )
-from geochange.dataset.survey import Leak, SplitSurvey, Survey, check_split, survey
+from geochange.dataset.survey import SplitSurvey, Survey, check_split, survey
 
 __all__ = [
     "LAYOUT_NAMES",

@@ -7,7 +7,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from geochange.dataset.chip_files import FileChips
 from geochange.dataset.labelled_pairs import PairChips
 from geochange.dataset.layouts import LAYOUTS, Found
 from geochange.dataset.layouts.coco import ANNOTATIONS
+from geochange.dataset.leaks import Leak, same_files, same_pixels
 from geochange.dataset.open_split import (
     AUTO,
     Where,
@@ -31,9 +31,7 @@ from geochange.dataset.open_split import (
 from geochange.dataset.split_names import root_of, split_path
 from geochange.errors import InputError
 from geochange.files.file_tree import folders_in, is_folder
-from geochange.grid.tiling import Window
 from geochange.progress import Progress, no_progress
-from geochange.raster.pictures.band_files import path_of
 from geochange.training.data.chip_source import SPLITS, ChipSource
 
 STAGE = "check"
@@ -72,18 +70,6 @@ class SplitSurvey:
     def change_share(self) -> float:
         """Changed pixels divided by known pixels; 0 without known pixels."""
         return self.changed_px / self.known_px if self.known_px else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Leak:
-    """Chips that two splits share.
-
-    what: "same pixels" of either date, or "same file". chips: pairs of their names in both splits.
-    """
-
-    what: str
-    splits: tuple[str, str]
-    chips: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +154,7 @@ def survey(
             seen[split].append(chip)
             done += 1
             progress(STAGE, done, total)
+    prints = {split: [chip.prints for chip in chips] for split, chips in seen.items()}
     layouts = {split: layout_of(root, split, layout) for split in splits}
     counted = {split: _sum_up(sources[split], seen[split]) for split in splits}
     return Survey(
@@ -176,7 +163,7 @@ def survey(
         splits={
             s: _with_files(counted[s], found_in(root, s, layouts[s]), layouts[s]) for s in splits
         },
-        leaks=(*_same_pixels(sources, seen), *_same_files(sources)),
+        leaks=(*same_pixels(sources, prints), *same_files(sources)),
         missing=tuple(split for split in SPLITS if split not in splits),
         ignored=_unused_folders(root_of(Path(root)), splits),
     )
@@ -264,40 +251,3 @@ def _dtypes(source: ChipSource) -> tuple[str, ...]:
         pairs = [scene.pair for scene in source.scenes]
         found = [date.dtype for pair in pairs for date in (pair.before, pair.after)]
     return tuple(dict.fromkeys(map(str, found)))
-
-
-def _same_pixels(
-    sources: Mapping[str, ChipSource], seen: Mapping[str, Sequence[_ChipSummary]]
-) -> Iterator[Leak]:
-    """Chips of different splits that share a picture, at the same or the other date."""
-    where = {
-        split: {told: number for number, chip in enumerate(chips) for told in chip.prints}
-        for split, chips in seen.items()
-    }
-    for first, second in combinations(seen, 2):
-        pairs = {
-            number: where[first][told]
-            for number, chip in enumerate(seen[second])
-            for told in chip.prints
-            if told in where[first]
-        }
-        if pairs:
-            names = ((sources[first].name(a), sources[second].name(b)) for b, a in pairs.items())
-            yield Leak("same pixels", (first, second), tuple(names))
-
-
-def _same_files(sources: Mapping[str, ChipSource]) -> Iterator[Leak]:
-    """Chips that are listed twice, in one split or in two."""
-    listed: dict[tuple[str, Window | None], tuple[str, str]] = {}
-    leaks: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for split, source in sources.items():
-        if not isinstance(source, FileChips):
-            continue
-        for number, record in enumerate(source.records):
-            name = source.name(number)
-            place = (os.path.realpath(path_of(record.before)), record.window)
-            earlier = listed.setdefault(place, (split, name))
-            if earlier != (split, name):
-                leaks.setdefault((earlier[0], split), []).append((earlier[1], name))
-    for splits, chips in leaks.items():
-        yield Leak("same file", splits, tuple(chips))
