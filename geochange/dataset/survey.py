@@ -18,16 +18,9 @@ from geochange.dataset.chip_files import FileChips
 from geochange.dataset.labelled_pairs import PairChips
 from geochange.dataset.layouts import LAYOUTS, Found
 from geochange.dataset.layouts.coco import ANNOTATIONS
+from geochange.dataset.layouts.find_split import AUTO, Where, found_in, layout_of, splits_of
 from geochange.dataset.leaks import Leak, same_files, same_pixels
-from geochange.dataset.open_split import (
-    AUTO,
-    Where,
-    found_in,
-    layout_of,
-    map_threaded,
-    open_split,
-    splits_of,
-)
+from geochange.dataset.open_split import map_threaded, open_split
 from geochange.dataset.split_names import root_of, split_path
 from geochange.errors import InputError
 from geochange.files.file_tree import folders_in, is_folder

@@ -11,7 +11,7 @@ from layout_sets import SETS, Planted, folders, s2looking, zipped
 
 from geochange.dataset import FileChips, open_split, splits_of, survey
 from geochange.dataset.layouts import LAYOUTS, distinct_layouts, find_layout
-from geochange.dataset.open_split import layout_of
+from geochange.dataset.layouts.find_split import layout_of
 from geochange.errors import InputError
 from geochange.training.data.chip_source import ChipSource
 

@@ -13,7 +13,7 @@ from layout_sets import MASK, SETS, coco_of, save, write_json
 
 from geochange.dataset import open_split, splits_of, survey
 from geochange.dataset.layouts import LAYOUTS
-from geochange.dataset.open_split import layout_of
+from geochange.dataset.layouts.find_split import layout_of
 from geochange.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
