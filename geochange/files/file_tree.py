@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from geochange.errors import InputError
-from geochange.files.archive_members import first_bytes
 from geochange.files.archives import Member, file_on_disk, split
 from geochange.files.bounded_read import read_bytes
-from geochange.files.zip_folders import MOST_FILES, folders_of
+from geochange.files.zip_folders import MOST_FILES, folders_of, read_member
 
 ZIP = ".zip"
 
@@ -107,7 +106,7 @@ def read_file(path: Path, most: int, what: str) -> bytes:
             return read_bytes(path, most, what)
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror}); check it") from error
-    found = first_bytes(inside, most + 1)
+    found = read_member(inside, most + 1)
     if len(found) > most:
         raise InputError(f"{path}: too large for {what}; is it another file?")
     return found

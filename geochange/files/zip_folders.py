@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from geochange.errors import InputError
+from geochange.files.archive_members import DAMAGED, unreadable
 from geochange.files.archives import Member, members_of
 
 MOST_FILES = 2_000_000
@@ -36,6 +39,29 @@ def folders_of(inside: Member) -> ZipFolders:
         )
     told = inside.archive.stat()
     return _read(inside.archive, (told.st_mtime_ns, told.st_size))
+
+
+def read_member(inside: Member, most: int) -> bytes:
+    """At most so many first bytes of a file in an archive, which stays open for the next.
+
+    Raises InputError if it cannot be read.
+    """
+    try:
+        told = inside.archive.stat()
+        archive = _opened(inside.archive, (told.st_mtime_ns, told.st_size), os.getpid())
+        with archive.open(inside.name) as stream:
+            return stream.read(most)
+    except DAMAGED as error:
+        raise unreadable(inside) from error
+
+
+@lru_cache(maxsize=4)
+def _opened(archive: Path, version: tuple[int, int], process: int) -> zipfile.ZipFile:
+    """An archive of data; listing tens of thousands of files for each of them takes too long.
+
+    process: a forked process opens it anew, because the position in a file is shared.
+    """
+    return zipfile.ZipFile(archive)
 
 
 @lru_cache(maxsize=64)

@@ -39,7 +39,9 @@ def find_root(root: str | None, name: str | None) -> Path:
     if name is None or not places:
         raise OptionError(f"no data set is named; {ways}")
     found = [place.expanduser() / name for place in places]
-    return next((path for path in found if is_folder(root_of(path))), None) or _need_folder(found[0], ways)
+    return next((path for path in found if is_folder(root_of(path))), None) or _need_folder(
+        found[0], ways
+    )
 
 
 def splits_of(root: Where, layout: str = AUTO) -> tuple[str, ...]:
