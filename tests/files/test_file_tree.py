@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from geochange.errors import InputError
+from geochange.files import zip_folders
 from geochange.files.file_tree import (
     archive_root,
     files_in,
@@ -95,3 +96,36 @@ def test_an_archive_that_was_replaced_is_read_again(tmp_path: Path) -> None:
     assert list(folders_in(archive_root(place))) == ["a"]
     pack(place, "b/1.png", "c/1.png")
     assert list(folders_in(archive_root(place))) == ["b", "c"]
+
+
+def test_a_damaged_file_in_an_archive_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "set.zip"
+    with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a/1.json", "0123456789" * 500)
+    packed = bytearray(place.read_bytes())
+    packed[50:60] = bytes(10)
+    place.write_bytes(packed)
+    (member,) = files_in(archive_root(place) / "a")
+    with pytest.raises(InputError, match=r"a/1\.json: cannot be read from its archive; unpack it"):
+        read_file(member, 10_000, "a label")
+    with pytest.raises(InputError, match=r"a/2\.json: cannot be read from its archive"):
+        read_file(member.with_name("2.json"), 10_000, "a label")
+
+
+def test_another_process_opens_an_archive_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A forked process shares the position in an open file."""
+    opened: list[Path] = []
+    real = zipfile.ZipFile
+
+    def counted(path: Path) -> zipfile.ZipFile:
+        opened.append(path)
+        return real(path)
+
+    (member,) = files_in(archive_root(pack(tmp_path / "set.zip", "a/1")) / "a")
+    monkeypatch.setattr(zip_folders.zipfile, "ZipFile", counted)
+    for process in (1, 1, 2):
+        monkeypatch.setattr(zip_folders.os, "getpid", lambda number=process: number)
+        assert read_file(member, 100, "a file") == b"a/1"
+    assert len(opened) == 2
