@@ -74,6 +74,8 @@ def open_split(
     own = LAYOUTS[kind].bands if kind in LAYOUTS else None
     chosen = own if bands is None else _bands(bands)
     found = found_in(root, split, kind)
+    for line in found.missing:
+        warn_once(f"{place}, {split}: misses {line}; those are left out")
     if found.pairs:
         return PairChips(found.pairs, chosen)
     chips = found.records

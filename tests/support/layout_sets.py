@@ -277,6 +277,22 @@ def roboflow(root: Path) -> Chips:
     }
 
 
+def yolo(root: Path) -> Chips:
+    """Polygons on the picture after, and on that before."""
+    chips: Chips = {}
+    corners = [3, 2, 11, 2, 11, 7, 3, 7]
+    line = f"0 {' '.join(str(corner / SIZE) for corner in corners)}\n"
+    for number, (split, date) in enumerate((("train", "after"), ("val", "before"))):
+        one, two = pictures(number)
+        save(root / split / "images" / "town_before.png", one)
+        save(root / split / "images" / "town_after.png", two)
+        file = root / split / "labels" / f"town_{date}.txt"
+        file.parent.mkdir()
+        file.write_text(line)
+        chips[split] = [Planted("town", one, two, MASK)]
+    return chips
+
+
 def stac_item(name: str, when: str, href: str) -> dict[str, Any]:
     return {
         "type": "Feature",
@@ -359,6 +375,7 @@ SETS: Mapping[str, Make] = {
     "xbd": xbd,
     "coco": coco,
     "roboflow": roboflow,
+    "yolo": yolo,
     "stac": stac,
     "pairs": pairs,
 }

@@ -36,8 +36,8 @@ def check(root: Path, layout: str, bands: str | None, file: Path | None, quiet: 
     """Open every chip of ROOT, count, and look for leaks between splits.
 
     ROOT is a folder or a zip archive. Its layout is found by looking, or named: sysu, clcd, levir,
-    whu, cdd, dsifn, s2looking, second, oscd, hrscd, dynamicearthnet, xbd, coco, roboflow, stac,
-    pairs (NAME/before.tif) or list (train.txt, val.txt, test.txt). training/, valid/, validation/,
+    whu, cdd, dsifn, s2looking, second, oscd, hrscd, dynamicearthnet, xbd, coco, roboflow, yolo,
+    stac, pairs (NAME/before.tif) or list (train.txt, val.txt, test.txt). training/, valid/, validation/,
     dev/ and testing/ are splits too, in upper or lower case. A file that cannot be used is an error
     that names it; leaks are reported.
     """

@@ -15,6 +15,7 @@ from geochange.dataset.layouts.picture_folders import PICTURE_FOLDERS
 from geochange.dataset.layouts.roboflow import Roboflow
 from geochange.dataset.layouts.stac_labels import StacLabels
 from geochange.dataset.layouts.xbd import Xbd
+from geochange.dataset.layouts.yolo import Yolo
 from geochange.errors import InputError
 
 __all__ = ["LAYOUTS", "PAIRS", "Found", "Layout", "find_layout"]
@@ -30,6 +31,7 @@ LAYOUTS: Mapping[str, Layout] = {
     "xview2": Xbd(),
     "coco": Coco(),
     "roboflow": Roboflow(),
+    "yolo": Yolo(),
     "stac": StacLabels(),
     PAIRS: PairFolders(),
 }

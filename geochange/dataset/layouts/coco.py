@@ -16,7 +16,7 @@ from geochange.dataset.layouts.layout import (
 )
 from geochange.dataset.layouts.picture_folders import has_folders, match_pictures
 from geochange.dataset.records import Record
-from geochange.dataset.split_names import NAMES, split_path, warn_once
+from geochange.dataset.split_names import NAMES, split_path
 from geochange.dataset.truth.coco_labels import CocoLabels, read_coco
 from geochange.errors import InputError
 from geochange.files.archive_members import first_bytes
@@ -89,8 +89,6 @@ class Coco:
         absent = [before.stem for before, _ in chips if before.stem not in listed]
         lost = sorted(set(listed) - {before.stem for before, _ in chips})
         missing = (*short_list("labels of ", absent), *short_list("pictures of ", lost))
-        for line in missing:
-            warn_once(f"{place}: misses {line}; those are left out")
         if not records:
             raise InputError(f"{files[0]}: lists no picture of {place}; export it again")
         return Found(tuple(records), (*dates, files[0].name), ignored, missing)

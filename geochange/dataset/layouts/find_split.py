@@ -85,12 +85,13 @@ def layout_of(root: Where, split: str, layout: str = AUTO) -> str:
 
 def _refuse_absent(root: Path, split: str, found: str | None) -> None:
     """Refuse a split that does not exist. Raises InputError."""
-    if found is not None and not is_folder(split_path(root, split)):
+    splits = _splits(root, AUTO)
+    if found is not None and not any(is_folder(split_path(root, each)) for each in splits):
         LAYOUTS[found].find(root, split)  # says what names the splits of this layout
-    there = ", ".join(_splits(root, AUTO))
+    there = ", ".join(splits)
     raise InputError(
         f"{root}: has neither {split}/ nor {split}.txt{f', but {there}' if there else ''}; "
-        "check the path"
+        "check the path, or name another split"
     )
 
 

@@ -68,7 +68,7 @@ class Roboflow:
         pictures, others = pictures_in(place, place)
         files = {path.name: path for path in files_in(place)}
         masks = {stem: path for stem, path in pictures.items() if stem.endswith(MASK)}
-        pairs, odd = _pairs(place, (stem for stem in pictures if stem not in masks))
+        pairs, odd = pairs_by_place(place, (stem for stem in pictures if stem not in masks))
         if not pairs:
             raise InputError(f"{place}: holds no PLACE_before.jpg; it needs {self.about}")
         if COCO in files and CLASSES in files:
@@ -95,7 +95,14 @@ class Roboflow:
         )
 
 
-def _pairs(place: Path, stems: Iterable[str]) -> tuple[dict[str, tuple[str, str]], list[str]]:
+def is_dated(stem: str) -> bool:
+    """Whether the name of a picture says its date."""
+    return _NAME.match(stem) is not None
+
+
+def pairs_by_place(
+    place: Path, stems: Iterable[str]
+) -> tuple[dict[str, tuple[str, str]], list[str]]:
     """The names before and after by place, and names that are of no date.
 
     Raises InputError for one date without the other, and for several versions of one picture.

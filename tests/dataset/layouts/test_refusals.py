@@ -119,6 +119,17 @@ REFUSED: dict[str, tuple[str, Callable[[Path], None], str]] = {
         "no lines NUMBER, CLASS",
     ),
     "roboflow: both": ("roboflow", write("train/_classes.csv", "a"), "keep one of the two"),
+    "yolo: a box": (
+        "yolo",
+        write("train/labels/town_after.txt", "0 0.5 0.5 0.1 0.1"),
+        "line 1: holds a box; export polygons",
+    ),
+    "yolo: pixels": (
+        "yolo",
+        write("train/labels/town_after.txt", "\n0 5 5 6 5 6 6"),
+        "line 2: is no class and corners from 0 to 1",
+    ),
+    "yolo: no labels": ("yolo", remove("train/labels/*"), "no pair has a label"),
     "stac: one date": (
         "stac",
         edit("item0/item.json", links=[{"rel": "source", "href": "a.json"}]),
@@ -212,3 +223,9 @@ def test_json_that_is_no_coco_is_nothing_to_a_layout_of_masks(tmp_path: Path) ->
         InputError, match=r"\(levir\) and .*\(coco\); say which it is: --layout=levir"
     ):
         layout_of(tmp_path, "train")
+
+
+def test_the_splits_that_are_there_are_named(tmp_path: Path) -> None:
+    SETS["xbd"](tmp_path)
+    with pytest.raises(InputError, match=r"has neither val/ nor val\.txt, but train, hold; check"):
+        open_split(tmp_path, "val")
