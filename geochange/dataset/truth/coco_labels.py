@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -109,19 +109,27 @@ class CocoLabels:
         size = shape if window is None else (window.height, window.width)
         label = np.full(size, UNCHANGED, np.uint8)
         held = [each for name in self.names for each in file.objects[name]]
-        for segmentation, crowd in sorted(held, key=lambda each: not each[1]):
-            where = self._drawn(segmentation, shape, window)
-            label[where] = UNKNOWN if crowd else CHANGED
+        for crowd, value in ((True, UNKNOWN), (False, CHANGED)):
+            label[self._drawn([s for s, c in held if c == crowd], shape, window)] = value
         return label
 
     def _drawn(
-        self, segmentation: Any, shape: tuple[int, int], window: Window | None
+        self, segmentations: Sequence[Any], shape: tuple[int, int], window: Window | None
     ) -> NDArray[np.bool_]:
-        if isinstance(segmentation, dict):
-            mask = mask_of_runs(self.path, segmentation, shape)
-            return mask if window is None else mask[window.within(Window(0, 0, *shape))]
-        rings = [polygon_of_ring(self.path, ring) for ring in segmentation]
-        return np.asarray(draw(np.concatenate(rings), shape, window), np.bool_)
+        """(height, width), where one of several segmentations is."""
+        rings = [
+            polygon_of_ring(self.path, ring)
+            for segmentation in segmentations
+            if isinstance(segmentation, list)
+            for ring in segmentation
+        ]
+        shapes = np.concatenate(rings) if rings else np.empty(0, np.object_)
+        drawn = np.asarray(draw(shapes, shape, window), np.bool_)
+        part = (window or Window(0, 0, *shape)).within(Window(0, 0, *shape))
+        for segmentation in segmentations:
+            if isinstance(segmentation, dict):
+                drawn |= mask_of_runs(self.path, segmentation, shape)[part]
+        return drawn
 
     def classes(self, shape: tuple[int, int], window: Window | None) -> None:
         """Objects of change say no classes of both dates."""

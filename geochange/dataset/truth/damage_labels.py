@@ -79,8 +79,8 @@ def _text_and_subtype(path: Path, building: Any) -> tuple[str, str]:
     if not isinstance(text, str) or not isinstance(properties, dict):
         raise InputError(f"{path}: a building has no wkt or no properties; fetch it again")
     subtype = properties.get("subtype", "un-classified")
-    if subtype not in DAMAGES:
+    if not isinstance(subtype, str) or subtype not in DAMAGES:
         raise InputError(
             f"{path}: holds the damage {str(subtype)[:40]!r}; known are {', '.join(DAMAGES)}"
         )
-    return text, str(subtype)
+    return text, subtype

@@ -53,6 +53,10 @@ BAD_DAMAGE: dict[str, tuple[Any, str]] = {
     "no features": ({"features": []}, "has no features.xy"),
     "no wkt": ({"features": {"xy": [{"properties": {}}]}}, "has no wkt"),
     "other damage": ({"features": {"xy": [building("gone", (0, 1), (0, 1))]}}, "the damage 'gone'"),
+    "damage of no name": (
+        {"features": {"xy": [{"wkt": NAN, "properties": {"subtype": [1]}}]}},
+        r"the damage '\[1\]'",
+    ),
     "far": ({"features": {"xy": [building("destroyed", (0, 10**9), (0, 1))]}}, "corners beyond"),
     "a point": (
         {"features": {"xy": [{"wkt": "POINT (1 1)", "properties": {"subtype": "destroyed"}}]}},
