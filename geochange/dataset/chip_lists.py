@@ -84,7 +84,7 @@ def _line(chip: Record, root: Path) -> str:
     paths = [listed_path(path, root) for path in files if isinstance(path, Path)]
     if len(paths) < len(files) or chip.window is not None:
         raise InputError(
-            f"{root}: its labels are no masks, which a list could name; leave the list out"
+            f"{root}: its labels are no masks, which a list could name; name the folder itself instead"
         )
     line = SEPARATOR.join(paths)
     if list(_split([line])) != [tuple(paths)] or not line.isprintable():

@@ -52,14 +52,9 @@ def find_layout(root: Path, split: str | None = None) -> str | None:
 
     A split that fits no layout itself has that of the other splits. Raises InputError if several fit.
     """
-    fitting = {name: layout for name, layout in distinct_layouts().items() if layout.splits(root)}
-    if split is not None:
-        own = {name: layout for name, layout in fitting.items() if layout.fits(root, split)}
-        fitting = (
-            own
-            or {n: each for n, each in distinct_layouts().items() if each.fits(root, split)}
-            or fitting
-        )
+    layouts = distinct_layouts().items()
+    own = {n: each for n, each in layouts if split is not None and each.fits(root, split)}
+    fitting = own or {name: each for name, each in layouts if each.splits(root)}
     if len(fitting) > 1:
         told = " and ".join(f"{each.about} ({name})" for name, each in fitting.items())
         raise InputError(f"{root}: holds {told}; say which it is: --layout={next(iter(fitting))}")
