@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from geochange.config.yaml_files import parse_setting
     from geochange.errors import GeochangeError
     from geochange.models.detector import load_model
-    from geochange.mosaic.cluster_tls import cluster_address
+    from geochange.mosaic.clusters import cluster_address
     from geochange.training.metrics.counts import Counts
     from geochange.vector.files.timeline import Span, write_timeline
     from geochange.vector.files.writers import read_changes
@@ -37,7 +37,7 @@ _HOMES = {
     "cut": "geochange.workflows.cut_chips",
     "parse_setting": "geochange.config.yaml_files",
     "load_model": "geochange.models.detector",
-    "cluster_address": "geochange.mosaic.cluster_tls",
+    "cluster_address": "geochange.mosaic.clusters",
     "train": "geochange.workflows.train",
     "run_command": "geochange.cli.main",
     "screen": "geochange.cli.progress_display",

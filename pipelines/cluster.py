@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,7 +60,7 @@ Chosen = dict[str, Any]
     metavar="NAME=VALUE",
     help="what a job asks for: queue=gpu, account=geo, memory=32GB, walltime=12:00:00, gres=gpu:1",
 )
-@click.option("--wait", default=10.0, show_default=True, help="minutes for workers to come up")
+@click.option("--wait", default=10.0, show_default=True, help="minutes without workers, at most")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="of run: tile=512")
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def cluster(before: str, after: str, out: Path, where: str, quiet: bool, **given: Any) -> None:
@@ -93,10 +94,11 @@ def workers_on(where: str, given: Chosen) -> Iterator[Chosen]:
     elif where in makers:
         from dask import config
 
-        asked = given["workers"], given["wait"] * 60
+        asked, own = (given["workers"], given["wait"] * 60), "distributed.scheduler"
         with (
             TemporaryDirectory(prefix="geochange-") as private,  # Dask's default is shared
-            config.set({"temporary-directory": private, "distributed.scheduler.worker-ttl": None}),
+            config.set({"temporary-directory": private, f"{own}.worker-ttl": None}),
+            config.set({f"{own}.no-workers-timeout": given["wait"] * 60}),
             makers[where](given) as made,
             geochange.cluster_address(made, *asked) as address,
         ):
@@ -109,7 +111,6 @@ def workers_on(where: str, given: Chosen) -> Iterator[Chosen]:
 def gpus(given: Chosen) -> Any:
     """One process per GPU of this machine, which is the first GPU that it sees."""
     some = {"CUDA_VISIBLE_DEVICES": list(range(given["workers"]))} if given["workers"] else {}
-    # No memory limit by Dask: geochange bounds memory itself, as it submits few tasks at once.
     own = {"memory_limit": 0, "host": "127.0.0.1", "security": True, **PAGE}
     return package("gpus").LocalCUDACluster(threads_per_worker=given["threads"], **own, **some)
 
@@ -120,6 +121,7 @@ def slurm(given: Chosen) -> Any:
 
     asked: Chosen = {**SLURM, **pairs_of(given["asked"])}
     asked |= {"cores": given["threads"], "job_extra_directives": [f"--gres={asked.pop('gres')}"]}
+    asked["worker_extra_args"] = ["--memory-limit", "0"]
     maker = package("slurm").SLURMCluster
     options = {**config.get("jobqueue.slurm.scheduler-options", {}), **PAGE}
     try:
@@ -130,8 +132,21 @@ def slurm(given: Chosen) -> Any:
     except (OSError, TypeError, ValueError) as error:
         raise click.ClickException(f"--slurm: {error}") from error
     made.keys = keys
+    if reason := refusal_of(made.job_script()):
+        made.close()
+        raise click.ClickException(f"--slurm: {reason}")
     made.scale(jobs=given["workers"] or 1)
     return made
+
+
+def refusal_of(script: str) -> str:
+    """The reason of SLURM if it would never run a job; empty if it would."""
+    call: Chosen = {"capture_output": True, "text": True, "check": False}
+    try:
+        tried = subprocess.run(["sbatch", "--test-only"], input=script, **call)
+    except OSError as error:
+        return f"{error}; start this where jobs are submitted"
+    return " ".join(tried.stderr.split()) if tried.returncode else ""
 
 
 def package(where: str) -> Any:

@@ -18,7 +18,9 @@ from distributed.system import MEMORY_LIMIT
 
 from geochange.errors import OptionError
 from geochange.interrupt import signals_blocked_for_children
+from geochange.mosaic.cluster_failures import WorkerWatch, as_cluster_error
 from geochange.mosaic.cluster_tls import check_keys, explain_no_connection, is_encrypted
+from geochange.mosaic.worker_versions import check_versions
 
 __all__ = ["Client", "Job", "connect", "run_bounded"]
 
@@ -136,6 +138,11 @@ def _client_of(scheduler: str) -> Client:
             f"--scheduler {scheduler}: has no workers; start one with `dask worker {scheduler} "
             f"--host ADDRESS`{with_keys}, where ADDRESS is that of its own machine"
         ) from error
+    try:
+        check_versions(client, scheduler)
+    except OptionError:
+        client.close()
+        raise
     return client
 
 
@@ -184,31 +191,58 @@ def run_bounded(
     finished: set[Hashable] = set()
     lost: set[Hashable] = set()
     pending = (job for job in jobs if not _skips(job, lost))
-    live: dict[Future[Any], Job] = {}
-    stream = as_completed()
+    live = _LiveJobs(client)
     limit = in_flight(client)
     try:
-        while True:
-            waiting[:] = [job for job in waiting if not _skips(job, lost)]
-            for job in _startable(waiting, pending, finished, limit - len(live)):
-                future = client.submit(job.function, *job.arguments, pure=False)
-                live[future] = job
-                stream.add(future)
-            if not live:
-                if waiting:
-                    raise RuntimeError(
-                        f"jobs wait for a job that was never listed: {waiting[0].key}"
-                    )
-                return
-            future = next(stream)
-            job = live.pop(future)
-            if (error := future.exception()) is not None and tolerates(error):
-                lost.add(job.key)
-            else:
-                done(job, future.result())
-                finished.add(job.key)
+        with as_cluster_error():
+            while True:
+                waiting[:] = [job for job in waiting if not _skips(job, lost)]
+                for job in _startable(waiting, pending, finished, limit - len(live.jobs)):
+                    live.submit(job)
+                if not live.jobs:
+                    if waiting:
+                        raise RuntimeError(
+                            f"jobs wait for a job that was never listed: {waiting[0].key}"
+                        )
+                    return
+                job, future = live.next()
+                if (error := future.exception()) is not None and tolerates(error):
+                    lost.add(job.key)
+                else:
+                    done(job, future.result())
+                    finished.add(job.key)
     finally:
-        client.cancel(list(live), force=True)
+        live.cancel()
+
+
+class _LiveJobs:
+    """The jobs that are submitted and not done, by future."""
+
+    def __init__(self, client: Client) -> None:
+        self.jobs: dict[Future[Any], Job] = {}
+        self._client = client
+        self._watch = WorkerWatch(client)
+        self._stream = as_completed(timeout=self._watch.interval_s)
+
+    def submit(self, job: Job) -> None:
+        """Submit a job to a worker."""
+        future = self._client.submit(job.function, *job.arguments, pure=False)
+        self.jobs[future] = job
+        self._stream.add(future)
+
+    def next(self) -> tuple[Job, Future[Any]]:
+        """Wait for a job that is done or has failed. Raises RunError if all workers stay away."""
+        while True:
+            try:
+                future = next(self._stream)
+                return self.jobs.pop(future), future
+            except TimeoutError:  # of a stream as a whole, so another one follows
+                self._watch.check()
+                self._stream = as_completed(self.jobs, timeout=self._watch.interval_s)
+
+    def cancel(self) -> None:
+        """Cancel all jobs that are not done."""
+        self._client.cancel(list(self.jobs), force=True)
 
 
 def _skips(job: Job, skipped: set[Hashable]) -> bool:
