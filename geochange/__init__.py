@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from geochange.workflows.compare import compare
     from geochange.workflows.cut_chips import cut
     from geochange.workflows.date_and_bounds import bounds_of, date_of
-    from geochange.workflows.detect import Result, detect
+    from geochange.workflows.detect import Result, check_arguments, detect
     from geochange.workflows.evaluate import evaluate
     from geochange.workflows.polygonize import polygonize
     from geochange.workflows.train import train
@@ -29,6 +29,7 @@ __version__ = "0.2.0.dev0"
 
 _HOMES = {
     "detect": "geochange.workflows.detect",
+    "check_arguments": "geochange.workflows.detect",
     "polygonize": "geochange.workflows.polygonize",
     "Result": "geochange.workflows.detect",
     "GeochangeError": "geochange.errors",
@@ -62,6 +63,7 @@ __all__ = [
     "Span",
     "__version__",
     "bounds_of",
+    "check_arguments",
     "closing_table",
     "cluster_address",
     "compare",

@@ -21,23 +21,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
+from dask import config
 
 import geochange
 
 PACKAGES = {"gpus": ("dask_cuda", "dask-cuda"), "slurm": ("dask_jobqueue", "dask-jobqueue")}
-SLURM = {"memory": "32GB", "walltime": "12:00:00", "gres": "gpu:1"}
-"""The resources of a job, unless --slurm gives others."""
-
-PAGE = {"dashboard_address": "127.0.0.1:0"}
-"""Dask's dashboard is visible only on this machine."""
-
+SLURM = {"memory": "32GB", "walltime": "12:00:00", "gres": "gpu:1"}  # of a job, by default
+PAGE = {"dashboard_address": "127.0.0.1:0"}  # visible only on this machine
 Chosen = dict[str, Any]
 
 
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Example: python pipelines/cluster.py before.tif after.tif --out changes.gpkg --on gpus "
-    "--set model=best.safetensors",
+    epilog="Example: python pipelines/cluster.py a.tif b.tif --out c.gpkg --on slurm --workers 8",
 )
 @click.argument("before")
 @click.argument("after")
@@ -48,8 +44,8 @@ Chosen = dict[str, Any]
     default="local",
     show_default=True,
     metavar="WHERE",
-    help="local (processes here), gpus (those here, by dask-cuda), slurm (by dask-jobqueue), or "
-    "the address of a scheduler, such as tls://host:8786; on tcp:// anybody can run code there",
+    help="local (processes), gpus (by dask-cuda), slurm (by dask-jobqueue), or a scheduler's address "
+    "such as tls://host:8786; on tcp:// anybody can run code there",
 )
 @click.option("--workers", type=click.IntRange(1), help="GPUs, jobs or processes; else all here")
 @click.option("--threads", type=click.IntRange(1), default=4, show_default=True, help="of each")
@@ -69,11 +65,11 @@ def cluster(before: str, after: str, out: Path, where: str, quiet: bool, **given
     After an interruption, the same command continues, on any cluster.
     """
     options, given["folder"] = pairs_of(given["settings"]), str(out.expanduser().absolute().parent)
+    geochange.check_arguments(before, after, out, **options)  # workers may come up much later
     with workers_on(where, given) as workers, geochange.screen(quiet, log_json=False) as report:
         result = geochange.detect(before, after, out, report, **workers, **options)
     if not quiet:
-        click.echo(f"polygons     {result.out}  {result.polygons:,}")
-        click.echo(f"probability  {result.raster}")
+        click.echo(f"polygons     {result.out}  {result.polygons:,}\nprobability  {result.raster}")
         click.echo(f"seconds      {result.seconds:.1f}, {result.megapixels_per_s:.2f} Mpx/s")
 
 
@@ -92,15 +88,13 @@ def workers_on(where: str, given: Chosen) -> Iterator[Chosen]:
     elif "://" in where:
         yield {"scheduler": where}
     elif where in makers:
-        from dask import config
-
-        asked, own = (given["workers"], given["wait"] * 60), "distributed.scheduler"
+        wait_s, own = given["wait"] * 60, "distributed.scheduler"
         with (
             TemporaryDirectory(prefix="geochange-") as private,  # Dask's default is shared
             config.set({"temporary-directory": private, f"{own}.worker-ttl": None}),
-            config.set({f"{own}.no-workers-timeout": given["wait"] * 60}),
+            config.set({f"{own}.no-workers-timeout": wait_s}),
             makers[where](given) as made,
-            geochange.cluster_address(made, *asked) as address,
+            geochange.cluster_address(made, given["workers"], wait_s) as address,
         ):
             yield {"scheduler": address}
     else:
@@ -117,36 +111,26 @@ def gpus(given: Chosen) -> Any:
 
 def slurm(given: Chosen) -> Any:
     """One job per worker, each with its own GPU."""
-    from dask import config
-
-    asked: Chosen = {**SLURM, **pairs_of(given["asked"])}
+    maker, own = package("slurm").SLURMCluster, config.get("jobqueue.slurm", {})
+    # Jobs read the keys of the cluster from the shared disk. The keys are deleted with this process.
+    keys = TemporaryDirectory(prefix=".geochange-keys-", dir=given["folder"])
+    asked: Chosen = {**SLURM, "log_directory": own.get("log-directory") or keys.name}
+    asked |= pairs_of(given["asked"])
     asked |= {"cores": given["threads"], "job_extra_directives": [f"--gres={asked.pop('gres')}"]}
-    asked["worker_extra_args"] = ["--memory-limit", "0"]
-    maker = package("slurm").SLURMCluster
-    options = {**config.get("jobqueue.slurm.scheduler-options", {}), **PAGE}
+    asked |= {"security": True, "shared_temp_directory": keys.name}
+    limit = ["--memory-limit", "0"]  # SLURM has its own
+    asked |= {"worker_extra_args": [*(own.get("worker-extra-args") or []), *limit]}
+    options = {**(own.get("scheduler-options") or {}), **PAGE}
     try:
-        # Jobs read the keys of the cluster from the shared disk. The keys are deleted with this process.
-        keys = TemporaryDirectory(prefix=".geochange-keys-", dir=given["folder"])
-        asked |= {"security": True, "shared_temp_directory": keys.name}
         made = maker(processes=1, scheduler_options=options, **asked)
+        made.keys, job = keys, {"input": made.job_script(), "capture_output": True, "text": True}
+        tried = subprocess.run(["sbatch", "--test-only"], check=False, **job)
+        if tried.returncode:
+            raise ValueError(" ".join(tried.stderr.split()))
     except (OSError, TypeError, ValueError) as error:
         raise click.ClickException(f"--slurm: {error}") from error
-    made.keys = keys
-    if reason := refusal_of(made.job_script()):
-        made.close()
-        raise click.ClickException(f"--slurm: {reason}")
     made.scale(jobs=given["workers"] or 1)
     return made
-
-
-def refusal_of(script: str) -> str:
-    """The reason of SLURM if it would never run a job; empty if it would."""
-    call: Chosen = {"capture_output": True, "text": True, "check": False}
-    try:
-        tried = subprocess.run(["sbatch", "--test-only"], input=script, **call)
-    except OSError as error:
-        return f"{error}; start this where jobs are submitted"
-    return " ".join(tried.stderr.split()) if tried.returncode else ""
 
 
 def package(where: str) -> Any:
