@@ -126,6 +126,7 @@ def slurm(given: Chosen) -> Any:
         made.keys, job = keys, {"input": made.job_script(), "capture_output": True, "text": True}
         tried = subprocess.run(["sbatch", "--test-only"], check=False, **job)
         if tried.returncode:
+            made.close()
             raise ValueError(" ".join(tried.stderr.split()))
     except (OSError, TypeError, ValueError) as error:
         raise click.ClickException(f"--slurm: {error}") from error
