@@ -10,36 +10,16 @@ from pathlib import Path
 
 import pytest
 from doc_pages import ROOT
+from held_model import NAME, begun, write_held
 from pipeline_runs import pipeline
 from slow_runs import OPTIONS, assert_same, write_inputs
-from slurm_cluster import Slurm, slurm_cluster, wait_until
+from slurm_cluster import Slurm, slurm_cluster
+from waiting import wait_until
 
 import geochange
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
-HELD = '''
-"""A model that notes the job and the GPU where it runs, and waits while the file "hold" exists."""
-import os, time
-from pathlib import Path
-
-class Held:
-    bands, threshold = 1, 0.5
-
-    def fit(self, sample):
-        return {}
-
-    def adopt(self, statistics):
-        pass
-
-    def change_logits(self, batch):
-        folder = Path(os.environ["HELD"])
-        if job := os.environ.get("SLURM_JOB_ID"):
-            (folder / "jobs" / job).write_text(os.environ["CUDA_VISIBLE_DEVICES"])
-        while (folder / "hold").exists():
-            time.sleep(0.05)
-        return (batch.after - batch.before.float())[:, 0] / 8 - 4
-'''
 SIZE = 256
 RUN = {name.strip("-"): value for name, value in zip(OPTIONS[:6:2], OPTIONS[1:6:2], strict=True)}
 """The options that decide the answer: tile, overlap and block."""
@@ -63,8 +43,7 @@ def here(slurm: Slurm, monkeypatch: pytest.MonkeyPatch) -> Slurm:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a pair, the model, and what the script of the page names."""
     write_inputs(tmp_path, SIZE)
-    (tmp_path / "held.py").write_text(HELD)
-    (tmp_path / "jobs").mkdir()
+    write_held(tmp_path)
     (tmp_path / "pipelines").symlink_to(ROOT / "pipelines")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "activate").write_text(
@@ -84,7 +63,7 @@ def script_of_the_page() -> str:
     found = re.search(r"<!-- sbatch -->\n```sh\n(.*?)```", page, flags=re.DOTALL)
     assert found is not None
     script, changes = found[1], {"--workers 8 --threads 8": "--workers 2 --threads 1"}
-    settings = {**RUN, "model": "held:Held", "min_area": 0, "skip_checks": "true"}
+    settings = {**RUN, "model": NAME, "min_area": 0, "skip_checks": "true"}
     words = [f"--set {name}={value}" for name, value in settings.items()]
     changes["--set model=model.safetensors"] = " ".join(words)
     for old, new in changes.items():
@@ -96,9 +75,9 @@ def script_of_the_page() -> str:
 def test_jobs_that_wait_are_cancelled_or_preempted_change_no_bit(
     slurm: Slurm, folder: Path
 ) -> None:
-    script, jobs = folder / "geochange.sh", folder / "jobs"
+    script = folder / "geochange.sh"
     script.write_text(script_of_the_page())
-    options = {**RUN, "model": "held:Held", "min_area": 0, "skip_checks": True}
+    options = {**RUN, "model": NAME, "min_area": 0, "skip_checks": True}
     pair = folder / "before.tif", folder / "after.tif"
     geochange.detect(*pair, folder / "alone.gpkg", **options)
     (folder / "hold").touch()
@@ -106,13 +85,13 @@ def test_jobs_that_wait_are_cancelled_or_preempted_change_no_bit(
     run = slurm.submit(f"--chdir={folder}", f"--output={folder}/run.txt", str(script))
     wait_until(lambda: len(slurm.jobs("gpu", "PENDING")) == 2)  # the queue is full
     slurm.cancel(others)
-    wait_until(lambda: len(jobs_of(folder)) == 2)
-    assert len({job.read_text() for job in jobs.iterdir()}) == 2, "each has its own GPU"
-    cancelled = min(jobs_of(folder))
+    wait_until(lambda: len(begun(folder)) == 2)
+    assert len(set(begun(folder).values())) == 2, "each has its own GPU"
+    cancelled = min(begun(folder))
     slurm.cancel(cancelled)
-    wait_until(lambda: len(jobs_of(folder)) == 3)  # another one works in its place
+    wait_until(lambda: len(begun(folder)) == 3)  # another one works in its place
     urgent = slurm.occupy("urgent", 1)
-    left = jobs_of(folder) - {cancelled}
+    left = begun(folder).keys() - {cancelled}
     wait_until(lambda: any(slurm.details(job)["Restarts"] == "1" for job in left))  # preempted
     slurm.cancel(urgent)
     (folder / "hold").unlink()
@@ -122,11 +101,6 @@ def test_jobs_that_wait_are_cancelled_or_preempted_change_no_bit(
     assert_same(folder / "changes.gpkg", folder / "alone.gpkg")
     wait_until(lambda: not slurm.jobs("gpu", "PENDING,RUNNING"))
     assert not list(folder.glob("*keys*"))
-
-
-def jobs_of(folder: Path) -> set[str]:
-    """The jobs in which the model has begun."""
-    return {job.name for job in (folder / "jobs").iterdir()}
 
 
 def test_a_queue_that_stays_full_is_not_waited_for_longer(here: Slurm, folder: Path) -> None:

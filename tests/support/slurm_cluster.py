@@ -6,18 +6,17 @@ import os
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scancel", "squeue", "scontrol")
 UP_S = 60
-STEP_S = 0.1
 
 CONFIGURATION = """
 ClusterName=geochange
@@ -89,14 +88,6 @@ class Slurm:
         """What SLURM knows of a job that has not ended long ago, by name."""
         words = self.call("scontrol", "-o", "show", "job", job).split()
         return dict(word.partition("=")[::2] for word in words)
-
-
-def wait_until(holds: Callable[[], object], seconds: float = 300) -> None:
-    """Wait until something holds. Fails if it does not come true."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it does not come true"
-        time.sleep(STEP_S)
 
 
 @contextmanager
