@@ -141,7 +141,8 @@ def package(where: str) -> Any:
         found = importlib.import_module(module)
     except ImportError as error:
         raise click.ClickException(f"--on {where} needs {name}: pip install {name}") from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it logs every connection
+    for log in ("distributed", "tornado.application"):  # of every connection and every attempt
+        logging.getLogger(log).setLevel(logging.CRITICAL)
     return found
 
 

@@ -67,15 +67,24 @@ def _lost_workers_replaced(cluster: Any) -> Iterator[None]:
         yield
     finally:
         repeated.cancel()
+        _forget_unstarted_workers(cluster)
 
 
 async def replace_lost_workers(cluster: Any) -> None:
     """Start each worker of a cluster that was lost, or that could not be started before."""
-    # Dask keeps a worker that could not be started, such as a job that the queue refused.
-    for name, worker in list(cluster.workers.items()):
-        if worker.status is Status.created:
-            del cluster.workers[name]
+    _forget_unstarted_workers(cluster)
     try:
         await cluster  # starts what is specified and not there
     except (OSError, RuntimeError) as error:
         logger.warning("a worker cannot be started: %s", one_line(error))
+
+
+def _forget_unstarted_workers(cluster: Any) -> None:
+    """Forget workers that could not be started, such as a job that the queue refused.
+
+    Dask would keep them in place of others, and could not close the cluster.
+    """
+    for name, worker in list(cluster.workers.items()):
+        if worker.status is Status.created:
+            worker.status = Status.failed
+            cluster.workers.pop(name, None)

@@ -50,6 +50,9 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 SAFE_PATH_VARIABLE = "PYTHONSAFEPATH"
 """The variable that stops a new Python from searching modules in the current folder first."""
 
+DASK_LOGS = ("distributed", "distributed.client", "tornado.application", "asyncio")
+"""The logs of Dask. Its configuration gives the client a level of its own."""
+
 READ_AHEAD = 64
 """The largest number of waiting jobs. With more, reading of the list pauses."""
 
@@ -86,8 +89,8 @@ def connect(
     """
     # Importing distributed enables its log of all connections and of tracebacks. Failures reach this
     # process as exceptions of futures, so the log is not needed.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    for name in DASK_LOGS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if scheduler is not None:
         with _client_of(scheduler) as client:
             yield client

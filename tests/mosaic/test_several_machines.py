@@ -93,7 +93,7 @@ OTHER_VERSION = """
 import sys
 from pathlib import Path
 site = Path(__file__).parent / "site" / "torch-2.6.0.dist-info"
-site.mkdir(parents=True)
+site.mkdir(parents=True, exist_ok=True)
 (site / "METADATA").write_text("Metadata-Version: 2.1\\nName: torch\\nVersion: 2.6.0\\n")
 sys.path.insert(0, str(site.parent))
 """
@@ -140,7 +140,7 @@ def test_links_workers_and_the_scheduler_fail_and_no_bit_changes(
     hub, first, second, here = machines
     write_held(write_inputs(tmp_path, 256))
     settings = {**keys_in(tmp_path / "keys"), "HELD": str(tmp_path), "PYTHONPATH": str(tmp_path)}
-    settings["DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP"] = "2s"
+    settings["DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP"] = "11s"  # the least that Dask takes
 
     def worker(name: str, machine: Machine) -> Program:
         return worker_on(machine, hub, tmp_path, {**settings, "HELD_AS": name}, "--name", name)
