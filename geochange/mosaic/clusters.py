@@ -34,7 +34,8 @@ def cluster_address(
     are not ready in time.
     """
     wanted = workers or len(cluster.worker_spec)
-    keys = {name: getattr(cluster.security, field) for name, field in CERTIFICATES.items()}
+    security = getattr(cluster, "security", None)
+    keys = {name: getattr(security, field, None) for name, field in CERTIFICATES.items()}
     with (
         Client(cluster) as client,
         dask.config.set({f"distributed.comm.tls.{name}": key for name, key in keys.items()}),
@@ -55,7 +56,11 @@ def _lost_workers_replaced(cluster: Any) -> Iterator[None]:
     """In this context, the cluster starts workers again that it has lost: a cancelled job, for example.
 
     Dask forgets a lost worker after `distributed.deploy.lost-worker-timeout`, and starts none by itself.
+    A cluster without a specification of its workers, such as one of Kubernetes, replaces them itself.
     """
+    if not hasattr(cluster, "worker_spec"):
+        yield
+        return
 
     async def replace_repeatedly() -> None:
         while True:

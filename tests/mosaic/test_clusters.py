@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from distributed import Scheduler
+from distributed import LocalCluster, Scheduler
 from distributed.deploy.spec import ProcessInterface, SpecCluster
 
-from geochange.mosaic.clusters import replace_lost_workers
+from geochange.mosaic.clusters import cluster_address, replace_lost_workers
 
 REFUSALS: list[str] = []
 """What the queue says to the next jobs."""
@@ -49,3 +51,14 @@ def test_refused_and_lost_jobs_are_submitted_again(caplog: pytest.LogCaptureFixt
     said = "a worker cannot be started: sbatch: error: QOSMaxSubmitJobPerUserLimit"
     own = [each.getMessage() for each in caplog.records if each.name.startswith("geochange")]
     assert own == [said]
+
+
+@pytest.mark.slow
+def test_a_cluster_that_replaces_its_workers_itself_is_left_alone() -> None:
+    own: dict[str, Any] = {"processes": False, "dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(n_workers=1, **own) as cluster:
+        kubernetes = SimpleNamespace(
+            scheduler_address=cluster.scheduler_address, status=cluster.status
+        )
+        with cluster_address(kubernetes, 1, wait_s=10) as address:
+            assert address == cluster.scheduler_address
