@@ -127,6 +127,9 @@ def _configure(folder: Path) -> Path:
         (folder / f"gpu{number}").symlink_to("/dev/null")  # SLURM wants a device
     gpus = f"Name=gpu Flags=nvidia_gpu_env File={folder}/gpu[0-2]\n"
     (folder / "gres.conf").write_text(gpus)
+    version = subprocess.run(["slurmd", "-V"], capture_output=True, text=True, check=True).stdout
+    if version.split()[-1] >= "23.02":  # it would ask systemd for a control group
+        (folder / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
     host, ports = socket.gethostname().partition(".")[0], _free_ports()
     file = folder / "slurm.conf"
     file.write_text(CONFIGURATION.format(host=host, ports=ports, folder=folder))
