@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from geochange.config.yaml_files import parse_setting
     from geochange.errors import GeochangeError
     from geochange.models.detector import load_model
-    from geochange.mosaic.cluster_tls import cluster_address
+    from geochange.mosaic.clusters import cluster_address
     from geochange.training.metrics.counts import Counts
     from geochange.vector.files.timeline import Span, write_timeline
     from geochange.vector.files.writers import read_changes
     from geochange.workflows.compare import compare
     from geochange.workflows.cut_chips import cut
     from geochange.workflows.date_and_bounds import bounds_of, date_of
-    from geochange.workflows.detect import Result, detect
+    from geochange.workflows.detect import Result, check_arguments, detect
     from geochange.workflows.evaluate import evaluate
     from geochange.workflows.polygonize import polygonize
     from geochange.workflows.train import train
@@ -29,6 +29,7 @@ __version__ = "0.2.0.dev0"
 
 _HOMES = {
     "detect": "geochange.workflows.detect",
+    "check_arguments": "geochange.workflows.detect",
     "polygonize": "geochange.workflows.polygonize",
     "Result": "geochange.workflows.detect",
     "GeochangeError": "geochange.errors",
@@ -37,7 +38,7 @@ _HOMES = {
     "cut": "geochange.workflows.cut_chips",
     "parse_setting": "geochange.config.yaml_files",
     "load_model": "geochange.models.detector",
-    "cluster_address": "geochange.mosaic.cluster_tls",
+    "cluster_address": "geochange.mosaic.clusters",
     "train": "geochange.workflows.train",
     "run_command": "geochange.cli.main",
     "screen": "geochange.cli.progress_display",
@@ -62,6 +63,7 @@ __all__ = [
     "Span",
     "__version__",
     "bounds_of",
+    "check_arguments",
     "closing_table",
     "cluster_address",
     "compare",

@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,23 +21,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
+from dask import config
 
 import geochange
 
 PACKAGES = {"gpus": ("dask_cuda", "dask-cuda"), "slurm": ("dask_jobqueue", "dask-jobqueue")}
-SLURM = {"memory": "32GB", "walltime": "12:00:00", "gres": "gpu:1"}
-"""The resources of a job, unless --slurm gives others."""
-
-PAGE = {"dashboard_address": "127.0.0.1:0"}
-"""Dask's dashboard is visible only on this machine."""
-
+SLURM = {"memory": "32GB", "walltime": "12:00:00", "gres": "gpu:1"}  # of a job, by default
+PAGE = {"dashboard_address": "127.0.0.1:0"}  # visible only on this machine
 Chosen = dict[str, Any]
 
 
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Example: python pipelines/cluster.py before.tif after.tif --out changes.gpkg --on gpus "
-    "--set model=best.safetensors",
+    epilog="Example: python pipelines/cluster.py a.tif b.tif --out c.gpkg --on slurm --workers 8",
 )
 @click.argument("before")
 @click.argument("after")
@@ -47,8 +44,8 @@ Chosen = dict[str, Any]
     default="local",
     show_default=True,
     metavar="WHERE",
-    help="local (processes here), gpus (those here, by dask-cuda), slurm (by dask-jobqueue), or "
-    "the address of a scheduler, such as tls://host:8786; on tcp:// anybody can run code there",
+    help="local (processes), gpus (by dask-cuda), slurm (by dask-jobqueue), or a scheduler's address "
+    "such as tls://host:8786; on tcp:// anybody can run code there",
 )
 @click.option("--workers", type=click.IntRange(1), help="GPUs, jobs or processes; else all here")
 @click.option("--threads", type=click.IntRange(1), default=4, show_default=True, help="of each")
@@ -59,7 +56,7 @@ Chosen = dict[str, Any]
     metavar="NAME=VALUE",
     help="what a job asks for: queue=gpu, account=geo, memory=32GB, walltime=12:00:00, gres=gpu:1",
 )
-@click.option("--wait", default=10.0, show_default=True, help="minutes for workers to come up")
+@click.option("--wait", default=10.0, show_default=True, help="minutes without workers, at most")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="of run: tile=512")
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 def cluster(before: str, after: str, out: Path, where: str, quiet: bool, **given: Any) -> None:
@@ -68,11 +65,11 @@ def cluster(before: str, after: str, out: Path, where: str, quiet: bool, **given
     After an interruption, the same command continues, on any cluster.
     """
     options, given["folder"] = pairs_of(given["settings"]), str(out.expanduser().absolute().parent)
+    geochange.check_arguments(before, after, out, **options)  # workers may come up much later
     with workers_on(where, given) as workers, geochange.screen(quiet, log_json=False) as report:
         result = geochange.detect(before, after, out, report, **workers, **options)
     if not quiet:
-        click.echo(f"polygons     {result.out}  {result.polygons:,}")
-        click.echo(f"probability  {result.raster}")
+        click.echo(f"polygons     {result.out}  {result.polygons:,}\nprobability  {result.raster}")
         click.echo(f"seconds      {result.seconds:.1f}, {result.megapixels_per_s:.2f} Mpx/s")
 
 
@@ -91,14 +88,13 @@ def workers_on(where: str, given: Chosen) -> Iterator[Chosen]:
     elif "://" in where:
         yield {"scheduler": where}
     elif where in makers:
-        from dask import config
-
-        asked = given["workers"], given["wait"] * 60
+        wait_s, own = given["wait"] * 60, "distributed.scheduler"
         with (
             TemporaryDirectory(prefix="geochange-") as private,  # Dask's default is shared
-            config.set({"temporary-directory": private, "distributed.scheduler.worker-ttl": None}),
+            config.set({"temporary-directory": private, f"{own}.worker-ttl": None}),
+            config.set({f"{own}.no-workers-timeout": wait_s}),
             makers[where](given) as made,
-            geochange.cluster_address(made, *asked) as address,
+            geochange.cluster_address(made, given["workers"], wait_s) as address,
         ):
             yield {"scheduler": address}
     else:
@@ -109,27 +105,31 @@ def workers_on(where: str, given: Chosen) -> Iterator[Chosen]:
 def gpus(given: Chosen) -> Any:
     """One process per GPU of this machine, which is the first GPU that it sees."""
     some = {"CUDA_VISIBLE_DEVICES": list(range(given["workers"]))} if given["workers"] else {}
-    # No memory limit by Dask: geochange bounds memory itself, as it submits few tasks at once.
     own = {"memory_limit": 0, "host": "127.0.0.1", "security": True, **PAGE}
     return package("gpus").LocalCUDACluster(threads_per_worker=given["threads"], **own, **some)
 
 
 def slurm(given: Chosen) -> Any:
     """One job per worker, each with its own GPU."""
-    from dask import config
-
-    asked: Chosen = {**SLURM, **pairs_of(given["asked"])}
+    maker, own = package("slurm").SLURMCluster, config.get("jobqueue.slurm", {})
+    # Jobs read the keys of the cluster from the shared disk. The keys are deleted with this process.
+    keys = TemporaryDirectory(prefix=".geochange-keys-", dir=given["folder"])
+    asked: Chosen = {**SLURM, "log_directory": own.get("log-directory") or keys.name}
+    asked |= pairs_of(given["asked"])
     asked |= {"cores": given["threads"], "job_extra_directives": [f"--gres={asked.pop('gres')}"]}
-    maker = package("slurm").SLURMCluster
-    options = {**config.get("jobqueue.slurm.scheduler-options", {}), **PAGE}
+    asked |= {"security": True, "shared_temp_directory": keys.name}
+    limit = ["--memory-limit", "0"]  # SLURM has its own
+    asked |= {"worker_extra_args": [*(own.get("worker-extra-args") or []), *limit]}
+    options = {**(own.get("scheduler-options") or {}), **PAGE}
     try:
-        # Jobs read the keys of the cluster from the shared disk. The keys are deleted with this process.
-        keys = TemporaryDirectory(prefix=".geochange-keys-", dir=given["folder"])
-        asked |= {"security": True, "shared_temp_directory": keys.name}
         made = maker(processes=1, scheduler_options=options, **asked)
+        made.keys, job = keys, {"input": made.job_script(), "capture_output": True, "text": True}
+        tried = subprocess.run(["sbatch", "--test-only"], check=False, **job)
+        if tried.returncode:
+            made.close()
+            raise ValueError(" ".join(tried.stderr.split()))
     except (OSError, TypeError, ValueError) as error:
         raise click.ClickException(f"--slurm: {error}") from error
-    made.keys = keys
     made.scale(jobs=given["workers"] or 1)
     return made
 
@@ -141,7 +141,8 @@ def package(where: str) -> Any:
         found = importlib.import_module(module)
     except ImportError as error:
         raise click.ClickException(f"--on {where} needs {name}: pip install {name}") from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it logs every connection
+    for log in ("distributed", "tornado.application"):  # of every connection and every attempt
+        logging.getLogger(log).setLevel(logging.CRITICAL)
     return found
 
 

@@ -60,6 +60,12 @@ PURE = {
 STREAMS = ("report/run/", "running/write_outputs.py")
 """Tables of changes pass through; they are made and read in vector/ alone."""
 
+DASK = (
+    *("mosaic/dask_jobs.py", "mosaic/clusters.py", "mosaic/cluster_tls.py"),
+    *("mosaic/cluster_failures.py", "mosaic/worker_versions.py"),
+)
+"""Where jobs and their cluster are."""
+
 HOMES = {
     "rasterio": ("raster/", "dataset/raster_labels.py", "vector/files/polygon_reader.py"),
     "pyogrio": ("vector/", "raster/sources/tile_index.py", "dataset/reviewed_labels.py"),
@@ -73,8 +79,8 @@ HOMES = {
     "onnx": ("models/onnx/export/",),
     "zarr": ("mosaic/checked_array.py",),
     "filelock": ("files/output_paths.py",),
-    "dask": ("mosaic/dask_jobs.py", "mosaic/cluster_tls.py"),
-    "distributed": ("mosaic/dask_jobs.py", "mosaic/cluster_tls.py"),
+    "dask": DASK,
+    "distributed": DASK,
     "click": ("cli/",),
     "rich": ("cli/",),
     "pydantic": ("config/", "cli/options.py"),

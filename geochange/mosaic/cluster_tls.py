@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import dask
-from distributed import Client
 from distributed.security import Security
 
 from geochange.errors import OptionError, one_line
@@ -20,8 +16,6 @@ CERTIFICATES = {
     "client.key": "tls_client_key",
 }
 """The certificates of a client: names below distributed.comm.tls, and fields of Security."""
-
-WAIT_S = 600.0
 
 
 def is_encrypted(scheduler: str) -> bool:
@@ -67,29 +61,3 @@ def explain_no_connection(error: BaseException) -> str:
         "with TLS for several (docs/several-machines.md), and give its address: "
         "tcp://127.0.0.1:8786, or tls://host:8786 of one with TLS"
     )
-
-
-@contextmanager
-def cluster_address(
-    cluster: Any, workers: int | None = None, wait_s: float = WAIT_S
-) -> Iterator[str]:
-    """The address of a Dask cluster's scheduler, for the option `scheduler`, once workers are ready.
-
-    In this context Dask is configured with the keys of the cluster, if it has any.
-    workers: the number to wait for; None waits for all requested workers. Raises OptionError if they
-    are not ready in time.
-    """
-    wanted = workers or len(cluster.worker_spec)
-    keys = {name: getattr(cluster.security, field) for name, field in CERTIFICATES.items()}
-    with (
-        Client(cluster) as client,
-        dask.config.set({f"distributed.comm.tls.{name}": key for name, key in keys.items()}),
-    ):
-        try:
-            client.wait_for_workers(wanted, timeout=wait_s)
-        except TimeoutError as error:
-            raise OptionError(
-                f"not all of {wanted} workers came up in {wait_s / 60:g} minutes; wait longer, or "
-                "ask for fewer"
-            ) from error
-        yield cluster.scheduler_address

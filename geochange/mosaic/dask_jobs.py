@@ -6,7 +6,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import dask
@@ -15,9 +15,12 @@ from distributed.security import Security
 
 from geochange.errors import OptionError
 from geochange.interrupt import signals_blocked_for_children
+from geochange.mosaic.cluster_failures import WorkerWatch, as_cluster_error
 from geochange.mosaic.cluster_tls import check_keys, explain_no_connection, is_encrypted
+from geochange.mosaic.jobs import Job, LiveJobs
+from geochange.mosaic.worker_versions import check_versions
 
-__all__ = ["Client", "as_completed", "connect"]
+__all__ = ["Client", "ClusterJobs", "connect"]
 
 CONNECT_S = 10
 LOCAL_PORT = "127.0.0.1:0"
@@ -45,6 +48,9 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 SAFE_PATH_VARIABLE = "PYTHONSAFEPATH"
 """The variable that stops a new Python from searching modules in the current folder first."""
 
+DASK_LOGS = ("distributed", "distributed.client", "tornado.application", "asyncio")
+"""The logs of Dask. Its configuration gives the client a level of its own."""
+
 
 @contextmanager
 def connect(
@@ -58,8 +64,8 @@ def connect(
     """
     # Importing distributed enables its log of all connections and of tracebacks. Failures reach this
     # process as exceptions of futures, so the log is not needed.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    for name in DASK_LOGS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if scheduler is not None:
         with _client_of(scheduler) as client:
             yield client
@@ -109,6 +115,11 @@ def _client_of(scheduler: str) -> Client:
             f"--scheduler {scheduler}: has no workers; start one with `dask worker {scheduler} "
             f"--host ADDRESS`{with_keys}, where ADDRESS is that of its own machine"
         ) from error
+    try:
+        check_versions(client, scheduler)
+    except OptionError:
+        client.close()
+        raise
     return client
 
 
@@ -134,3 +145,24 @@ def _cluster(workers: int, threads: int, scratch: str) -> LocalCluster:
             silence_logs=logging.CRITICAL,
             **own,
         )
+
+
+class ClusterJobs(LiveJobs):
+    """Jobs that wait on a cluster, whose workers may all go away."""
+
+    def __init__(self, client: Client) -> None:
+        self._watch = WorkerWatch(client)
+        super().__init__(client, as_completed(timeout=self._watch.interval_s))
+
+    def next(self) -> tuple[Job, Any]:
+        """Wait for a job that is done or has failed. Raises RunError if all workers stay away."""
+        while True:
+            try:
+                return super().next()
+            except TimeoutError:  # of a stream as a whole, so another one follows
+                self._watch.check()
+                self._stream = as_completed(self.jobs, timeout=self._watch.interval_s)
+
+    def failures(self) -> AbstractContextManager[None]:
+        """A context that turns failures of the cluster into RunError."""
+        return as_cluster_error()

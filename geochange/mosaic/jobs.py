@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from geochange.mosaic.local_threads import LocalThreads
 from geochange.parallelism import cpu_count
@@ -82,41 +82,66 @@ def run_bounded(
     finished: set[Hashable] = set()
     lost: set[Hashable] = set()
     pending = (job for job in jobs if not _skips(job, lost))
-    live: dict[Any, Job] = {}
-    stream = _completed(client)
+    live = _live_jobs(client)
     limit = in_flight(client)
     try:
-        while True:
-            waiting[:] = [job for job in waiting if not _skips(job, lost)]
-            for job in _startable(waiting, pending, finished, limit - len(live)):
-                future = client.submit(job.function, *job.arguments, pure=False)
-                live[future] = job
-                stream.add(future)
-            if not live:
-                if waiting:
-                    raise RuntimeError(
-                        f"jobs wait for a job that was never listed: {waiting[0].key}"
-                    )
-                return
-            future = next(stream)
-            job = live.pop(future)
-            if (error := future.exception()) is not None and tolerates(error):
-                lost.add(job.key)
-            else:
-                done(job, future.result())
-                finished.add(job.key)
+        with live.failures():
+            while True:
+                waiting[:] = [job for job in waiting if not _skips(job, lost)]
+                for job in _startable(waiting, pending, finished, limit - len(live.jobs)):
+                    live.submit(job)
+                if not live.jobs:
+                    if waiting:
+                        raise RuntimeError(
+                            f"jobs wait for a job that was never listed: {waiting[0].key}"
+                        )
+                    return
+                job, future = live.next()
+                if (error := future.exception()) is not None and tolerates(error):
+                    lost.add(job.key)
+                else:
+                    done(job, future.result())
+                    finished.add(job.key)
     finally:
-        client.cancel(list(live), force=True)
+        live.cancel()
 
 
-def _completed(client: JobClient) -> Any:
-    """An iterator to which futures are added, over those that are done."""
-    stream = getattr(client, "stream", None)
-    if stream is not None:
-        return stream()
-    from geochange.mosaic.dask_jobs import as_completed
+class LiveJobs:
+    """The jobs that are submitted and not done, by future.
 
-    return as_completed()
+    stream: an iterator over futures as they are done, with a method to add one.
+    """
+
+    def __init__(self, client: JobClient, stream: Any) -> None:
+        self.jobs: dict[Any, Job] = {}
+        self._client, self._stream = client, stream
+
+    def submit(self, job: Job) -> None:
+        """Submit a job."""
+        future = self._client.submit(job.function, *job.arguments, pure=False)
+        self.jobs[future] = job
+        self._stream.add(future)
+
+    def next(self) -> tuple[Job, Any]:
+        """Wait for a job that is done or has failed. Returns it with its future."""
+        future = next(self._stream)
+        return self.jobs.pop(future), future
+
+    def cancel(self) -> None:
+        """Cancel all jobs that are not done."""
+        self._client.cancel(list(self.jobs), force=True)
+
+    def failures(self) -> AbstractContextManager[None]:
+        """A context for the wait. Threads of this process do not fail as a cluster does."""
+        return nullcontext()
+
+
+def _live_jobs(client: JobClient) -> LiveJobs:
+    if isinstance(client, LocalThreads):
+        return LiveJobs(client, client.stream())
+    from geochange.mosaic.dask_jobs import Client, ClusterJobs  # imports Dask
+
+    return ClusterJobs(cast(Client, client))
 
 
 def _skips(job: Job, skipped: set[Hashable]) -> bool:

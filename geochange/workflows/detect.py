@@ -126,6 +126,11 @@ def detect(
     return run(check_run(before, after, out, RunOptions.parse(options)), progress)
 
 
+def check_arguments(before: PathLike, after: PathLike, out: PathLike, **options: Any) -> None:
+    """Raise the errors of `detect` for all that can be checked before the work starts."""
+    check_run(before, after, out, RunOptions.parse(options))
+
+
 def run(checked: CheckedRun, progress: Progress = no_progress) -> Result:
     """Run on a checked pair; see `detect`."""
     with lock_output(checked.raster), as_disk_full_error(checked.out.parent):

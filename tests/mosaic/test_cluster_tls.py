@@ -21,7 +21,7 @@ from distributed.security import Security
 from listeners import listening_addresses
 
 from geochange.errors import OptionError
-from geochange.mosaic.cluster_tls import cluster_address
+from geochange.mosaic.clusters import cluster_address
 from geochange.mosaic.dask_jobs import connect
 
 pytestmark = pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -117,17 +118,24 @@ def stand_in(asked: dict[str, Any]) -> type[LocalCluster]:
         def scale(self, jobs: int) -> None:
             super().scale(jobs)
 
+        def job_script(self) -> str:
+            return "#!/bin/sh"
+
     return StandIn
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The arguments of the replacements for dask-cuda and dask-jobqueue."""
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """The arguments of the replacements for dask-cuda and dask-jobqueue; sbatch accepts any script."""
     asked: dict[str, Any] = {}
     for package, name in (("dask_cuda", "LocalCUDACluster"), ("dask_jobqueue", "SLURMCluster")):
         module = ModuleType(package)
         setattr(module, name, stand_in(asked))
         monkeypatch.setitem(sys.modules, package, module)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "sbatch").write_text("#!/bin/sh\ngrep -q bin/sh")
+    (tmp_path / "bin" / "sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
     return asked
 
 
@@ -141,9 +149,11 @@ def test_slurm_is_asked_for_a_job_a_worker_with_a_gpu_each(
     assert done.returncode == 0, done.stderr
     keys = Path(asked.pop("shared_temp_directory"))
     assert keys.parent == tmp_path, "on the disk that all jobs see"
+    assert asked.pop("log_directory") == str(keys), "deleted with the keys"
     assert asked == {
         **{"cores": 3, "processes": 1, "memory": "32GB", "walltime": "01:00:00", "queue": "gpu"},
         "job_extra_directives": ["--gres=gpu:1"],
+        "worker_extra_args": ["--memory-limit", "0"],
         **{"security": True, "scheduler_options": {"dashboard_address": "127.0.0.1:0"}},
     }
     same(out, alone)

@@ -24,7 +24,7 @@ NOT_HERE = {
     "geochange demo": "minutes; tests/cli/test_main.py makes a smaller one",
     "python3 -m venv": ".ci/run installs in a fresh clone and runs the tests by it",
     "--on gpus": "no GPU; tests/pipelines/test_cluster.py stands in for dask-cuda",
-    "--on slurm": "no SLURM; tests/pipelines/test_cluster.py stands in for dask-jobqueue",
+    "--on slurm": "tests/pipelines/test_slurm.py starts a SLURM, and runs the script of the page",
     "--on tcp://": "no such host; tests/running/test_workers.py starts a scheduler",
     "https://": "no such catalogue; tests/pipelines/test_monitor.py serves one of its own",
     "torchrun": "one machine; tests/workflows/test_train.py starts two processes",
