@@ -137,8 +137,8 @@ class LiveJobs:
 
 
 def _live_jobs(client: JobClient) -> LiveJobs:
-    if isinstance(client, LocalThreads):
-        return LiveJobs(client, client.stream())
+    if (stream := getattr(client, "stream", None)) is not None:  # threads of this process
+        return LiveJobs(client, stream())
     from geochange.mosaic.dask_jobs import Client, ClusterJobs  # imports Dask
 
     return ClusterJobs(cast(Client, client))

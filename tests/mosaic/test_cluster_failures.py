@@ -15,7 +15,8 @@ from distributed.scheduler import KilledWorker
 
 from geochange.errors import RunError
 from geochange.mosaic.cluster_failures import NO_WORKERS_TIMEOUT, WorkerWatch, as_cluster_error
-from geochange.mosaic.dask_jobs import DASK_LOGS, Job, connect, run_bounded
+from geochange.mosaic.dask_jobs import DASK_LOGS, connect
+from geochange.mosaic.jobs import Job, run_bounded
 
 
 class NoWorkerError(Exception):
