@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ from geochange.models.weights.locate import (
 
 if TYPE_CHECKING:
     from geochange.models.onnx.describe import Description
-    from geochange.models.protocol import ChangeModel
+    from geochange.models.protocol import ChangeModel, PredictsChips, SceneModel
 
 BUILTIN: dict[str, str] = {
     "cva": "geochange.models.classical:ChangeVector",
@@ -35,6 +36,9 @@ BUILTIN: dict[str, str] = {
 
 Kind = Literal["class", "weights", "onnx"]
 
+_CLASS = re.compile(r"[\w.]+:[\w.]+")
+"""package.module:Class; a path with a drive of Windows is none."""
+
 
 @dataclass(frozen=True)
 class PromptingOptions:
@@ -43,7 +47,7 @@ class PromptingOptions:
     clip: MODEL/TAG, FILE or MODEL@FILE. vocabulary: class names. prompts: per-date, published or
     fixed. precision: float32 or bfloat16. compiled: through torch.compile. only: classes of land, of
     which one must stand or have stood on a pixel that is change. likely: the probability of change
-    from which on a land network looks at a tile.
+    from which on a land network looks at a tile. engine: torch, or onnx (onnxruntime).
     """
 
     clip: str | None = None
@@ -53,6 +57,7 @@ class PromptingOptions:
     compiled: bool = False
     only: tuple[str, ...] = ()
     likely: float | None = None
+    engine: str = "torch"
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,11 @@ class ModelSpec:
     prompting: PromptingOptions = PromptingOptions()
     sha256: str = ""
     network: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def without_torch(self) -> bool:
+        """Whether its model is a PredictsChips, which needs no torch."""
+        return self.prompting.engine == "onnx"
 
     def key(self) -> str:
         """Everything that logits depend on, as one string. The device is not part of it."""
@@ -99,12 +109,17 @@ def kind_of(name: str) -> Kind:
         return "weights"
     if Path(name).suffix == ONNX:
         return "onnx"
-    if ":" in name:
+    if _CLASS.fullmatch(name):
         return "class"
     raise OptionError(
         f"--model {name}: not known; choose {', '.join([*SHIPPED, *BUILTIN])}, a file of weights "
         f"({', '.join(SUFFIXES)}), a network as {ONNX} or package.module:Class"
     )
+
+
+def is_training_free(name: str) -> bool:
+    """Whether a model is one of BUILTIN. They compute with numpy on the CPU, and need no torch."""
+    return name in BUILTIN
 
 
 def check_name(name: str) -> None:
@@ -166,6 +181,9 @@ def weights_spec(
     All workers then use the same precision and the same class names.
     Raises InputError for a vocabulary that cannot be read.
     """
+    weights = locate_weights(name).absolute()
+    if prompting.engine == "onnx":
+        return ModelSpec(str(weights), device, {}, prompting, _sha256(weights))
     from geochange.models.inference.precision import common_precision
     from geochange.models.weights.checkpoint import (
         read_vocabulary,  # imports open_clip, which takes seconds
@@ -175,7 +193,6 @@ def weights_spec(
     precision = common_precision(prompting.precision, device.split(","))
     clip_path, clip = _locate_clip(prompting.clip)
     settled = replace(prompting, vocabulary=vocabulary, precision=precision, clip=clip)
-    weights = locate_weights(name).absolute()
     hashes = [_sha256(path) for path in (weights, clip_path) if path is not None]
     return ModelSpec(str(weights), device, {}, settled, "+".join(hashes))
 
@@ -198,23 +215,47 @@ def cached_model(spec: ModelSpec, device: str | None = None) -> ChangeModel:
     """The model of a spec on one of its devices. It is built once and stays in the process.
 
     device: None takes the first device of the spec. Raises OptionError and InputError.
+    spec: of a model for torch; see `cached_chip_model`.
     """
+    with _build_lock:
+        model: ChangeModel = _model_cache(device or _first_device(spec))(spec.key())
+        return model
+
+
+def _first_device(spec: ModelSpec) -> str:
+    if is_training_free(spec.name):
+        return "cpu"
     from geochange.models.inference.devices import (
         devices_of,  # imports torch, which takes seconds
     )
 
+    return devices_of(spec.device)[0]
+
+
+def cached_chip_model(spec: ModelSpec) -> PredictsChips:
+    """The same of a spec `without_torch`."""
     with _build_lock:
-        return _model_cache(device or devices_of(spec.device)[0])(spec.key())
+        model: PredictsChips = _model_cache("cpu")(spec.key())
+        return model
+
+
+def cached_scene_model(spec: ModelSpec) -> SceneModel:
+    """The model of a spec, whichever kind it is of."""
+    return cached_chip_model(spec) if spec.without_torch else cached_model(spec)
 
 
 @cache
-def _model_cache(device: str) -> Callable[[str], ChangeModel]:
+def _model_cache(device: str) -> Callable[[str], Any]:
     """The cache of a device for its last two models, by key."""
     return lru_cache(maxsize=2)(partial(_build, device))
 
 
-def _build(device: str, key: str) -> ChangeModel:
+def _build(device: str, key: str) -> SceneModel:
     name, statistics, prompting, _, *network = json.loads(key)
+    if prompting["engine"] == "onnx":
+        from geochange.models.onnx.shipped.network import build_shipped
+
+        return build_shipped(name, prompting)
     if kind_of(name) == "weights":
         return _detector(name, device, prompting)
     if kind_of(name) == "onnx":
@@ -230,6 +271,7 @@ def _detector(file: str, device: str, prompting: Mapping[str, Any]) -> ChangeMod
     from geochange.models.detector import DetectorSpec  # imports torch, which takes seconds
 
     given = {name: value for name, value in prompting.items() if value is not None}
+    del given["engine"]
     for name in {"vocabulary", "only"} & given.keys():
         given[name] = tuple(given[name])
     with as_input_error(file):
@@ -238,7 +280,7 @@ def _detector(file: str, device: str, prompting: Mapping[str, Any]) -> ChangeMod
 
 def build(name: str, device: str = "cpu") -> ChangeModel:
     """A model of BUILTIN, or package.module:Class. Raises OptionError."""
-    from geochange.models.protocol import ChangeModel  # imports torch, which takes seconds
+    from geochange.models.protocol import ChangeModel
 
     kind_of(name)
     try:
