@@ -244,8 +244,7 @@ def _trace(work: RunSpec, output: Index, probability: NDArray[np.uint8]) -> Bloc
         return trace_regions(probability, window, work.level, width_px, land, classes)
 
     if work.stores_land:
-        # Blocks outside the area have no chunks.
-        sparse = work.area is not None
+        sparse = work.area is not None  # see _stitch
         return trace(mosaic_classes(work.plan, output, work.land_store, sparse))
     found = trace(None)
     if not work.land:
@@ -260,14 +259,14 @@ def _trace(work: RunSpec, output: Index, probability: NDArray[np.uint8]) -> Bloc
 
 def _stitch(work: RunSpec, scope: ActiveTiles, output: Index) -> NDArray[np.float32]:
     """The logits of an output block. Raises RunError for missing logits, never "no data"."""
-    if scope.area is None:
-        try:
-            return stitch(work.plan, output, work.taper, work.logits)
-        except DamagedStoreError:
-            _require_logits(work, scope, output)
-            raise
-    _require_logits(work, scope, output)
-    return stitch(work.plan, output, work.taper, work.logits, sparse=True)
+    # Blocks outside the area have no chunks.
+    if sparse := scope.area is not None:
+        _require_logits(work, scope, output)
+    try:
+        return stitch(work.plan, output, work.taper, work.logits, sparse)
+    except DamagedStoreError:
+        _require_logits(work, scope, output)
+        raise
 
 
 def _require_logits(work: RunSpec, scope: ActiveTiles, output: Index) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import sqrt
@@ -15,7 +14,6 @@ from typing import Any
 import geopandas as gpd
 
 from geochange.config import RunOptions
-from geochange.errors import InputError, OptionError
 from geochange.files.output_paths import lock_output
 from geochange.grid.probability import threshold_byte
 from geochange.inputs.checked_run import CheckedRun
@@ -44,18 +42,13 @@ from geochange.running import provenance
 from geochange.running.active_tiles import register_area
 from geochange.running.blocks import process_blocks
 from geochange.running.confidence import confidence_for
-from geochange.running.disk_space import (
-    as_disk_full_error,
-    check_space,
-    disk_space_of,
-    scratch_space_of,
-)
+from geochange.running.disk_space import as_disk_full_error
 from geochange.running.polygon_class_names import choose_classes
 from geochange.running.raster_writer import as_resumable_error, open_raster_writer
 from geochange.running.tasks import RunSpec
-from geochange.running.work_folder import WorkFolder, digest_of
+from geochange.running.work.opening import open_work
 from geochange.running.workers import open_workers
-from geochange.running.write_outputs import RunCompletion, write_outputs
+from geochange.running.write_outputs import RunCompletion, publish, write_outputs
 from geochange.vector.changes import MIN_AREA_PX
 from geochange.vector.files.writers import read_changes
 from geochange.vector.geodesic import pixel_m2
@@ -151,15 +144,14 @@ def run(checked: CheckedRun, progress: Progress = no_progress) -> Result:
 
 def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
     limit_malloc_growth()
-    clock = provenance.StageClock()
-    inputs = provenance.inputs(checked.pair)
+    clock, inputs = provenance.StageClock(), provenance.inputs(checked.pair)
     with clock.stage("look at the scene and plan"):
         work = plan_run(checked)
     return_free_memory()
     with (
         closing(HANDLES),
         open_workers(checked.options, work) as crew,
-        _work_folder(checked, crew.work, in_flight(crew.client)) as (work, resumed),
+        open_work(checked, crew.work, in_flight(crew.client)) as (work, resumed),
         # The file has no name: other processes cannot open it, and the system deletes it.
         TemporaryFile(dir=checked.scratch) as outlines,
         open_raster_writer(checked, work, clock, progress) as raster,
@@ -177,7 +169,7 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
         tally = write_outputs(
             checked, work, shelf, RunCompletion(record, clock, unreadable, raster), progress
         )
-        out, raster_file, report = _publish(checked, clock)
+        out, raster_file, report = publish(checked, clock)
     return Result(
         out=out,
         raster=raster_file,
@@ -190,20 +182,6 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
         unreadable=unreadable,
         report=report,
     )
-
-
-def _publish(
-    checked: CheckedRun, clock: provenance.StageClock
-) -> tuple[Path | str, Path | str, Path | str | None]:
-    """Upload the outputs, if they go to a bucket. Returns where polygons, raster and report are."""
-    report = None if checked.report_files is None else checked.report_files.report
-    upload = checked.upload
-    if upload is None:
-        return checked.out, checked.raster, report
-    with clock.stage("upload"):
-        upload.finish(checked.files)
-    places = upload.url_of(checked.out), upload.url_of(checked.raster)
-    return *places, None if report is None else upload.url_of(report)
 
 
 def plan_run(checked: CheckedRun) -> RunSpec:
@@ -281,58 +259,3 @@ def _sample_and_inspect(checked: CheckedRun) -> tuple[SceneSample, Inspection | 
     for warning in seen.warnings:
         logger.warning("%s", warning)
     return sample, seen
-
-
-@contextmanager
-def _work_folder(checked: CheckedRun, work: RunSpec, tasks: int) -> Iterator[tuple[RunSpec, bool]]:
-    """The run with its stores, and whether they are from an interrupted run.
-
-    They are deleted after the outputs. tasks: the number of tasks that are submitted at once.
-    """
-    folder = WorkFolder(work.folder)
-    _check_space(checked, work, tasks)
-    fingerprint = provenance.fingerprint(work)
-    work = replace(work, folder=work.folder.of_run(digest_of(fingerprint)))
-    if not work.skip_unreadable and work.records.any():
-        # The earlier run skipped unreadable pixels; this run must not.
-        logger.warning("the last run skipped unreadable pixels: starting afresh")
-        folder.remove()
-    resumed = folder.begin(fingerprint)
-    work = work.create_stores(resumed)
-    if not resumed:
-        folder.commit(fingerprint)
-    try:
-        with _scratch_folder(checked):
-            yield work, resumed
-    except (InputError, OptionError):
-        # A refused run leaves no folder behind, but the work of an earlier run stays.
-        if not resumed:
-            folder.remove()
-        raise
-    if not checked.options.keep_work:
-        folder.remove()
-
-
-def _check_space(checked: CheckedRun, work: RunSpec, tasks: int) -> None:
-    kept, land = checked.options.keep_work, work.stores_land
-    share = work.active_tiles.share
-    space = disk_space_of(work.plan, len(work.classes), tasks, kept, share, land)
-    if work.folder.folder is None:
-        space = scratch_space_of(work.plan)
-    there = checked.out.parent if work.folder.folder is None else checked.scratch.parent
-    check_space(space, there, checked.scratch)
-
-
-@contextmanager
-def _scratch_folder(checked: CheckedRun) -> Iterator[None]:
-    """The folder for files of the main process, if the work is not on this machine."""
-    if checked.work.folder is not None:
-        yield
-        return
-    scratch = WorkFolder.for_output(checked.out)
-    # A killed run leaves files here that the next one writes anew.
-    scratch.begin({})
-    try:
-        yield
-    finally:
-        scratch.remove()
