@@ -137,11 +137,9 @@ class RunSpec:
 
     @property
     def _arrays(self) -> list[CheckedArray]:
-        stores: list[LogitStore | ProbabilityStore | ScoreStore | LandStore]
-        stores = [self.logits, self.probability]
-        stores += [self.scores] if self.classes else []
-        stores += [self.land_store] if self.stores_land else []
-        return [store.array for store in stores]
+        arrays = [self.logits.array, self.probability.array]
+        arrays += [self.scores.array] if self.classes else []
+        return arrays + ([self.land_store.array] if self.stores_land else [])
 
     @property
     def records(self) -> FailureRecords:
