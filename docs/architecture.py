@@ -26,6 +26,7 @@ BASE = (
     "memory",
     "parallelism",
     "drawing",
+    "storage",
     "files",
     "interrupt",
 )
@@ -104,7 +105,10 @@ def reduced(found: Imports) -> Imports:
 def describe(room: str) -> tuple[str, int]:
     """What a room is for, in a sentence, and how many files it has."""
     if room == GROUND:
-        paths = [*(PACKAGE / f"{name}.py" for name in BASE), *(PACKAGE / "files").glob("*.py")]
+        paths = [
+            *(PACKAGE / f"{name}.py" for name in BASE),
+            *(p for name in ("files", "storage") for p in (PACKAGE / name).glob("*.py")),
+        ]
         return "Errors, values, words, files.", len([path for path in paths if path.is_file()])
     folder = PACKAGE / room
     text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""

@@ -15,6 +15,7 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).resolve().parents[1]
 ELSEWHERE = {
     "CHANGELOG.md": "changelog.md",
+    "Dockerfile": "Dockerfile",
     "CONTRIBUTING.md": "contributing.md",
     "qgis_plugin/PUBLISHING.md": "publishing.md",
     "geochange/models/shipped/MODEL_CARD.md": "model-card.md",

@@ -43,6 +43,7 @@ def pytest_report_header() -> list[str]:
 def forked_workers() -> Iterator[None]:
     """Dask's worker processes fork from one that has imported torch, which saves seconds."""
     import dask
+    import distributed  # noqa: F401 - imported inside, its own settings would go with this one
     from forked import server
 
     server()

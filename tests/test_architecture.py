@@ -19,7 +19,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 GROUND = {
     *("errors", "chip", "land_cover", "progress", "formatting", "memory", "parallelism", "drawing"),
-    *("files", "interrupt"),
+    *("files", "interrupt", "storage"),
 }
 """Below every room: values, words and files. They import nothing of geochange but each other."""
 
@@ -77,7 +77,8 @@ HOMES = {
     "open_clip": ("models/weights/openclip.py",),
     "onnxruntime": ("models/onnx/session.py",),
     "onnx": ("models/onnx/export/",),
-    "zarr": ("mosaic/checked_array.py",),
+    "zarr": ("mosaic/checked_array.py", "mosaic/chunk_store.py"),
+    "obstore": ("storage/",),
     "filelock": ("files/output_paths.py",),
     "dask": DASK,
     "distributed": DASK,

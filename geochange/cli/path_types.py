@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from geochange.files.archives import gdal_name
+from geochange.storage.object_client import is_object_url
 
 
 class File(click.Path):
@@ -18,6 +19,16 @@ class File(click.Path):
 
     def __init__(self, *, dir_okay: bool = True, file_okay: bool = True) -> None:
         super().__init__(path_type=Path, readable=False, dir_okay=dir_okay, file_okay=file_okay)
+
+
+class FileOrAddress(File):
+    """The path of a file, or an address of object storage as text: pathlib would drop a slash of it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path or the address."""
+        if isinstance(value, str) and is_object_url(value):
+            return value
+        return super().convert(value, param, ctx)
 
 
 class Folder(click.Path):

@@ -149,7 +149,12 @@ class RunOptions(_Written, ModelOptions, _Model, _Pair):
     skip_unreadable: bool = Field(
         False, description="take pixels that cannot be read for nodata, and say which"
     )
-    keep_work: bool = Field(False, description="leave the work folder behind")
+    work: str | None = Field(
+        None,
+        description="folder or s3://, gs:// or az:// address for the work of the run; else beside --out; "
+        "all workers must reach it",
+    )
+    keep_work: bool = Field(False, description="leave the work of the run behind")
 
     @model_validator(mode="before")
     @classmethod

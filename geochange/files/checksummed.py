@@ -1,4 +1,4 @@
-"""Small files of a work folder that end with their checksum."""
+"""Bytes that end with their checksum, and removal of files or folders."""
 
 from __future__ import annotations
 
@@ -10,22 +10,13 @@ SUM_BYTES = 9
 """A line break and eight hexadecimal digits: the CRC-32 of all bytes before."""
 
 
-def write_checksummed(path: Path, data: bytes) -> None:
-    """Write a file atomically. An existing file or folder of that name is replaced. Raises OSError."""
-    aside = path.with_name(f"{path.name}.part")
-    for place in (aside, path):
-        if place.is_dir():
-            remove(place)
-    aside.write_bytes(data + b"\n%08x" % zlib.crc32(data))
-    aside.replace(path)
+def with_checksum(data: bytes) -> bytes:
+    """Bytes with their checksum at the end."""
+    return data + b"\n%08x" % zlib.crc32(data)
 
 
-def read_checksummed(path: Path) -> bytes | None:
-    """The bytes that were written; None if the file is missing or its checksum does not match."""
-    try:
-        found = path.read_bytes()
-    except OSError:
-        return None
+def without_checksum(found: bytes) -> bytes | None:
+    """The bytes before the checksum; None if it does not match them."""
     data, told = found[:-SUM_BYTES], found[-SUM_BYTES:]
     return data if told == b"\n%08x" % zlib.crc32(data) else None
 

@@ -28,6 +28,16 @@ _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|/vsi")
 """The start of URLs and GDAL names. pathlib merges the two slashes of s3:// into one."""
 
 
+_USER: Final = re.compile(r"(?<=://)[^/?#@]*@")
+
+_SIGNATURE: Final = re.compile(
+    r"[?&](x-(amz|goog)-|sig(nature)?=|awsaccesskeyid=|googleaccessid=|key-pair-id=|policy="
+    r"|([a-z_-]*token|api[_-]?key|subscription-key|key|password)=)",
+    re.IGNORECASE,
+)
+"""Parameters of a signed address. Whoever reads them has the rights of who signed it."""
+
+
 def shorten(path: PathLike) -> str:
     """A name for messages: in one line, and without its middle if it is very long."""
     text = printable(os.fspath(path))
@@ -76,3 +86,11 @@ def is_control(text: str) -> bool:
 def is_address(text: str) -> bool:
     """Whether a name is a URL or a GDAL name, and not a path on a disk."""
     return _ADDRESS.match(text) is not None
+
+
+def without_secrets(name: str) -> str:
+    """An address without user, password and signature, for records and reports. Paths are unchanged."""
+    if not (is_address(name) and "://" in name):
+        return name
+    text = _USER.sub("", name)
+    return text.partition("?")[0] if _SIGNATURE.search(text) else text

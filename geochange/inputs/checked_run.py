@@ -10,6 +10,8 @@ from geochange.files.report_files import ReportFiles
 from geochange.grid.tiling import TilePlan
 from geochange.raster.pair import RasterPair
 from geochange.raster.scene.radiometry import Stretch
+from geochange.storage.uploads import Upload
+from geochange.storage.work_store import WorkStore
 from geochange.vector.aoi import AreaOfInterest
 
 
@@ -20,6 +22,7 @@ class CheckedRun:
     pair, area: on one grid, cropped to the area of interest if there is one.
     out, raster: the file of polygons and the probability raster. report_files: paths of the files beside
     them, such as the report.
+    work: where the run keeps its work. upload: where the outputs go at the end, if `out` is only aside.
     """
 
     pair: RasterPair
@@ -29,4 +32,18 @@ class CheckedRun:
     options: RunOptions
     out: Path
     raster: Path
+    work: WorkStore
     report_files: ReportFiles | None = None
+    upload: Upload | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All outputs, the polygons last: without the others they would look like a complete run."""
+        beside = self.report_files
+        others = () if beside is None else (beside.report, beside.item)
+        return (self.raster, *others, self.out)
+
+    @property
+    def scratch(self) -> Path:
+        """A folder on this machine for files that only the main process needs, during the run."""
+        return self.work.folder or self.out.with_name(f".{self.out.name}.work")

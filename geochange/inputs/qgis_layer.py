@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from geochange.files.file_names import without_secrets
 from geochange.grid.tiling import Window
 from geochange.qgis.project import Picture
 from geochange.raster.aligned import AlignedRaster
@@ -30,7 +31,7 @@ def _source(date: AlignedRaster) -> str:
     """The GDAL name of a raster. The path of a remote raster may be a URL that only rasterio knows."""
     path, files = date.info.path, date.info.files
     on_server = "://" in path and bool(files) and files[0].startswith("/vsi")
-    return files[0] if on_server else path
+    return without_secrets(files[0] if on_server else path)
 
 
 def _stretch_ends(date: AlignedRaster) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,11 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec
 from zarr.core.array_spec import ArrayConfigParams
+from zarr.storage import MemoryStore, StorePath
 
 from geochange.errors import RunError
-from geochange.files.checksummed import remove
+from geochange.mosaic.chunk_store import ChunkStore
+from geochange.storage.work_store import WorkStore
 
 EVERY_CHUNK: ArrayConfigParams = {"write_empty_chunks": True}
 """Chunks that equal the fill value are written too, because a chunk shows that its task is done."""
@@ -22,7 +24,7 @@ EVERY_CHUNK: ArrayConfigParams = {"write_empty_chunks": True}
 METADATA = "zarr.json"
 
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, IndexError)
-"""Exceptions of zarr for damaged chunks and metadata."""
+"""Exceptions of zarr for damaged chunks."""
 
 Place = tuple[slice | int, ...]
 """The indices of a region of an array."""
@@ -32,66 +34,98 @@ class DamagedStoreError(RunError):
     """A store of the work folder is damaged."""
 
 
-def create(path: Path, **layout: Any) -> None:
-    """Create an array, or only its metadata if it exists. Intact chunks stay.
+@dataclass(frozen=True)
+class Layout:
+    """The shape, chunks and type of an array.
 
-    Files that are not valid chunks are removed. layout: arguments of zarr.create_array.
+    attributes: names and values that readers of the array are told.
     """
-    _clear(path, len(layout["shape"]))
-    path.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path, prefix=".") as scratch:
-        zarr.create_array(
-            store=scratch,
-            zarr_format=3,
-            compressors=[Crc32cCodec()],
-            config=EVERY_CHUNK,
-            **layout,
-        )
-        os.replace(Path(scratch) / METADATA, path / METADATA)
+
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    dtype: str
+    fill_value: float
+    attributes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-def _clear(path: Path, axes: int) -> None:
-    """Remove files where folders belong, folders where files belong, and incomplete chunks."""
-    for place in (path, path / "c"):
-        if place.exists() and not place.is_dir():
-            remove(place)
-    if (path / METADATA).is_dir():
-        remove(path / METADATA)
-    left = [(path / "c", 1)]
-    while left:
-        folder, depth = left.pop()
-        for entry in list(os.scandir(folder)) if folder.is_dir() else []:
-            is_chunk = depth == axes
-            if is_chunk == entry.is_dir() or entry.name.endswith(".partial"):
-                remove(Path(entry.path))
-            elif not is_chunk:
-                left.append((Path(entry.path), depth + 1))
+@dataclass(frozen=True)
+class CheckedArray:
+    """An array in the work of a run.
 
-
-def write(path: Path, place: Place, values: NDArray[Any]) -> None:
-    """Write values into whole chunks of an array."""
-    # open_array also takes a config, but ignores it.
-    zarr.open_array(store=path, mode="r+").with_config(EVERY_CHUNK)[place] = values
-
-
-def read(path: Path, place: Place) -> NDArray[Any]:
-    """The values of a region; missing chunks have the fill value.
-
-    Raises DamagedStoreError if a chunk does not match its checksum.
+    The layout is that of the caller. The stored metadata are for other readers: what somebody writes
+    there changes nothing.
     """
-    try:
-        return np.asarray(zarr.open_array(store=path, mode="r")[place])
-    except _DAMAGE as error:
-        raise DamagedStoreError(
-            f"{path}: damaged since it was written ({error}); the same command again computes "
-            "what is lost"
-        ) from error
+
+    work: WorkStore
+    name: str
+    layout: Layout
+
+    def create(self) -> None:
+        """Create the array, or only its metadata if it exists. Intact chunks stay.
+
+        What cannot be a chunk is removed.
+        """
+        self.work.clear_array(self.name, len(self.layout.shape))
+        self.work.write(f"{self.name}/{METADATA}", _metadata(self.layout)[1])
+
+    def is_created(self) -> bool:
+        """Whether the metadata exist."""
+        return self.work.stamp(f"{self.name}/{METADATA}") is not None
+
+    def write(self, place: Place, values: NDArray[Any]) -> None:
+        """Write values into whole chunks."""
+        self._open()[place] = values
+
+    def read(self, place: Place, sparse: bool = False) -> NDArray[Any]:
+        """The values of a region.
+
+        sparse: whether missing chunks have the fill value; otherwise they are damage. Raises
+        DamagedStoreError if a chunk is missing or does not match its checksum.
+        """
+        try:
+            return np.asarray(self._open(sparse)[place])
+        except _DAMAGE as error:
+            raise DamagedStoreError(
+                f"{self.work}/{self.name}: damaged since it was written ({error}); the same command "
+                "again computes what is lost"
+            ) from error
+
+    def is_intact(self, place: Place) -> bool:
+        """Whether the chunks of a region exist and match their checksums."""
+        try:
+            self.read(place)
+        except DamagedStoreError:
+            return False
+        return True
+
+    def stamp(self, *chunk: int) -> Hashable | None:
+        """Something that changes when a chunk is written; None if it is missing."""
+        return self.work.stamp(self.chunk_key(*chunk))
+
+    def chunk_key(self, *chunk: int) -> str:
+        """The key of a chunk; missing indices are 0."""
+        rest = len(self.layout.shape) - len(chunk)
+        return "/".join([self.name, "c", *map(str, chunk), *["0"] * rest])
+
+    def _open(self, sparse: bool = False) -> zarr.Array[Any]:
+        chunks = StorePath(ChunkStore(self.work, sparse), self.name)
+        metadata = _metadata(self.layout)[0]
+        return zarr.Array(zarr.AsyncArray(metadata, chunks, EVERY_CHUNK))
 
 
-def is_intact(path: Path, place: Place) -> bool:
-    """Whether the chunks of a region match their checksums."""
-    try:
-        read(path, place)
-    except DamagedStoreError:
-        return False
-    return True
+@lru_cache(64)
+def _metadata(layout: Layout) -> tuple[Any, bytes]:
+    """The metadata of an array as an object of zarr, and as the bytes of its file."""
+    store: dict[str, Any] = {}
+    array = zarr.create_array(
+        store=MemoryStore(store),
+        shape=layout.shape,
+        chunks=layout.chunks,
+        dtype=layout.dtype,
+        fill_value=layout.fill_value,
+        attributes={name: list(values) for name, values in layout.attributes} or None,
+        zarr_format=3,
+        compressors=[Crc32cCodec()],
+        config=EVERY_CHUNK,
+    )
+    return array.metadata, store[METADATA].to_bytes()

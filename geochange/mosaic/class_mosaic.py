@@ -14,11 +14,16 @@ from geochange.land_cover import NO_LAND_CLASS
 from geochange.mosaic.stores import LandStore
 
 
-def mosaic_classes(plan: TilePlan, output: Index, store: LandStore) -> NDArray[np.uint8]:
-    """(date, height, width) uint8 class numbers of an output block; NO_LAND_CLASS without data."""
+def mosaic_classes(
+    plan: TilePlan, output: Index, store: LandStore, sparse: bool = False
+) -> NDArray[np.uint8]:
+    """(date, height, width) uint8 class numbers of an output block; NO_LAND_CLASS without data.
+
+    sparse: whether missing chunks are no data. Raises DamagedStoreError.
+    """
     window = plan.output_window(output)
     tile_rows, tile_cols = plan.touching_tiles(window)
-    tiles = store.get(tile_rows, tile_cols)
+    tiles = store.get(tile_rows, tile_cols, sparse)
     whole = np.full((2, window.height, window.width), NO_LAND_CLASS, np.uint8)
     for i, row in enumerate(tile_rows):
         down = _owned_span(plan.rows, row, window.row, window.row_stop)

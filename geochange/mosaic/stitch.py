@@ -15,8 +15,12 @@ from geochange.parallelism import SERIAL_VALUES
 Pixels = NDArray[np.float32]
 
 
-def stitch(plan: TilePlan, output: Index, taper: str, store: LogitStore) -> Pixels:
+def stitch(
+    plan: TilePlan, output: Index, taper: str, store: LogitStore, sparse: bool = False
+) -> Pixels:
     """(height, width) float32 logits of an output block; NaN without data.
+
+    sparse: whether missing chunks are no data. Raises DamagedStoreError.
 
     sum(w * logit) / sum(w) over the tiles that touch the block, in index order and in float32, so that
     the bits of a pixel do not depend on the block. A pixel without data is NaN in every tile that holds
@@ -24,7 +28,7 @@ def stitch(plan: TilePlan, output: Index, taper: str, store: LogitStore) -> Pixe
     """
     window = plan.output_window(output)
     tile_rows, tile_cols = plan.touching_tiles(window)
-    tiles = store.get(tile_rows, tile_cols)
+    tiles = store.get(tile_rows, tile_cols, sparse)
     taper_weights = tile_weights(taper, plan.tile_px)
     total = np.zeros((window.height, window.width), np.float32)
     for i, row in enumerate(tile_rows):

@@ -6,10 +6,11 @@ the checksum of its bytes. A chunk that does not match it counts as not done.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Hashable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,15 @@ from numpy.typing import NDArray
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import Index, TilePlan, Window
 from geochange.land_cover import NO_LAND_CLASS
-from geochange.mosaic.checked_array import create, is_intact, read, write
+from geochange.mosaic.checked_array import CheckedArray, Layout
 from geochange.raster.pictures.thumbnail import Thumbnail, ThumbnailPixels
+from geochange.storage.work_store import WorkStore
 
 LOGIT_LIMIT = 1e4
 """The largest absolute logit. Logits are stored in half precision, whose maximum is 65504."""
+
+READERS = 8
+"""Threads that read small chunks, because a server answers after some time."""
 
 CACHED_CHECKS = 4096
 """The number of output blocks whose check is cached, because several tasks check each."""
@@ -38,6 +43,16 @@ def _array_indices(rows: range, cols: range) -> tuple[slice, slice]:
     return slice(rows.start, rows.stop), slice(cols.start, cols.stop)
 
 
+def _is_intact_block(array: CheckedArray, plan: TilePlan, block: Index) -> bool:
+    """Whether a block with a chunk for each row of tiles exists and is intact.
+
+    A new run has no chunk at all, so the first one is looked for before all are read.
+    """
+    rows, cols = plan.block_tile_ranges(block)
+    stored = array.stamp(rows.start, block[1]) is not None
+    return stored and array.is_intact(_array_indices(rows, cols))
+
+
 @dataclass(frozen=True)
 class LogitStore:
     """Logits of change of every tile: (tile row, tile col, height, width) float16, NaN = no data.
@@ -46,48 +61,42 @@ class LogitStore:
     blocks above does not read the others.
     """
 
-    path: Path
+    work: WorkStore
     plan: TilePlan
 
-    def create(self) -> None:
-        """Create the store. Existing chunks stay."""
+    @property
+    def array(self) -> CheckedArray:
+        """The array of the store."""
         plan = self.plan
         tile = (plan.tile_px, plan.tile_px)
-        create(
-            self.path,
-            shape=(*plan.tiles, *tile),
-            chunks=(1, _block_tiles(plan)[1], *tile),
-            dtype="float16",
-            fill_value=float("nan"),
-        )
+        chunks = (1, _block_tiles(plan)[1], *tile)
+        layout = Layout((*plan.tiles, *tile), chunks, "float16", math.nan)
+        return CheckedArray(self.work, "logits.zarr", layout)
 
     def has(self, block: Index) -> bool:
         """Whether a block exists and is intact. The block is read for this."""
-        return self.exists(block) and is_intact(
-            self.path, _array_indices(*self.plan.block_tile_ranges(block))
-        )
+        return _is_intact_block(self.array, self.plan, block)
 
     def exists(self, block: Index) -> bool:
         """Whether every chunk of a block exists."""
-        return all(chunk.is_file() for chunk in self._chunks(block))
-
-    def _chunks(self, block: Index) -> list[Path]:
-        """The files of a block."""
         rows, _ = self.plan.block_tile_ranges(block)
-        return [self.path / "c" / str(row) / str(block[1]) / "0" / "0" for row in rows]
+        return all(self.array.stamp(row, block[1]) is not None for row in rows)
 
     def put(self, block: Index, logits: NDArray[np.float16]) -> None:
         """Store the (tile rows, tile cols, height, width) logits of a block, clipped to LOGIT_LIMIT."""
-        write(self.path, _array_indices(*self.plan.block_tile_ranges(block)), logits)
+        self.array.write(_array_indices(*self.plan.block_tile_ranges(block)), logits)
 
-    def get(self, rows: range, cols: range) -> NDArray[np.float16]:
-        """The logits of a rectangle of tiles. Raises DamagedStoreError."""
-        return read(self.path, _array_indices(rows, cols))
+    def get(self, rows: range, cols: range, sparse: bool = False) -> NDArray[np.float16]:
+        """The logits of a rectangle of tiles. Raises DamagedStoreError.
+
+        sparse: whether missing chunks are no data.
+        """
+        return self.array.read(_array_indices(rows, cols), sparse)
 
     def drop(self, block: Index) -> None:
-        """Delete a block, to free disk space."""
-        for chunk in self._chunks(block):
-            chunk.unlink(missing_ok=True)
+        """Delete a block, to free space."""
+        rows, _ = self.plan.block_tile_ranges(block)
+        self.work.delete([self.array.chunk_key(row, block[1]) for row in rows])
 
 
 @dataclass(frozen=True)
@@ -98,35 +107,32 @@ class LandStore:
     again.
     """
 
-    path: Path
+    work: WorkStore
     plan: TilePlan
 
-    def create(self) -> None:
-        """Create the store. Existing chunks stay."""
+    @property
+    def array(self) -> CheckedArray:
+        """The array of the store."""
         plan = self.plan
         tile = (2, plan.tile_px, plan.tile_px)
-        create(
-            self.path,
-            shape=(*plan.tiles, *tile),
-            chunks=(1, _block_tiles(plan)[1], *tile),
-            dtype="uint8",
-            fill_value=NO_LAND_CLASS,
-        )
+        chunks = (1, _block_tiles(plan)[1], *tile)
+        layout = Layout((*plan.tiles, *tile), chunks, "uint8", NO_LAND_CLASS)
+        return CheckedArray(self.work, "land.zarr", layout)
 
     def has(self, block: Index) -> bool:
         """Whether the classes of a block exist and are intact. They are read for this."""
-        rows, _ = self.plan.block_tile_ranges(block)
-        chunks = [self.path / "c" / str(row) / str(block[1]) / "0" / "0" / "0" for row in rows]
-        there = all(chunk.is_file() for chunk in chunks)
-        return there and is_intact(self.path, _array_indices(*self.plan.block_tile_ranges(block)))
+        return _is_intact_block(self.array, self.plan, block)
 
     def put(self, block: Index, land: NDArray[np.uint8]) -> None:
         """Store the (tile rows, tile cols, date, height, width) classes of a block."""
-        write(self.path, _array_indices(*self.plan.block_tile_ranges(block)), land)
+        self.array.write(_array_indices(*self.plan.block_tile_ranges(block)), land)
 
-    def get(self, rows: range, cols: range) -> NDArray[np.uint8]:
-        """The classes of a rectangle of tiles. Raises DamagedStoreError."""
-        return read(self.path, _array_indices(rows, cols))
+    def get(self, rows: range, cols: range, sparse: bool = False) -> NDArray[np.uint8]:
+        """The classes of a rectangle of tiles. Raises DamagedStoreError.
+
+        sparse: whether missing chunks are no data.
+        """
+        return self.array.read(_array_indices(rows, cols), sparse)
 
 
 @dataclass(frozen=True)
@@ -136,79 +142,73 @@ class ScoreStore:
     The names of changes are derived from them. A chunk holds a block of tiles.
     """
 
-    path: Path
+    work: WorkStore
     plan: TilePlan
     classes: tuple[str, ...]
 
-    def create(self) -> None:
-        """Create the store, with the names of the classes. Existing chunks stay."""
-        plan = self.plan
-        create(
-            self.path,
-            shape=(*plan.tiles, 2, len(self.classes)),
-            chunks=(*_block_tiles(plan), 2, len(self.classes)),
-            dtype="float32",
-            fill_value=float("nan"),
-            attributes={"classes": list(self.classes)},
+    @property
+    def array(self) -> CheckedArray:
+        """The array of the store, with the names of the classes."""
+        plan, pair = self.plan, (2, len(self.classes))
+        layout = Layout(
+            (*plan.tiles, *pair),
+            (*_block_tiles(plan), *pair),
+            "float32",
+            math.nan,
+            (("classes", self.classes),),
         )
+        return CheckedArray(self.work, "scores.zarr", layout)
 
     def put(self, block: Index, scores: NDArray[np.float32]) -> None:
         """Store the (tile rows, tile cols, date, class) scores of a block."""
-        write(self.path, _array_indices(*self.plan.block_tile_ranges(block)), scores)
+        self.array.write(_array_indices(*self.plan.block_tile_ranges(block)), scores)
 
     def has(self, block: Index) -> bool:
         """Whether the scores of a block exist and are intact. They are read for this."""
-        chunk = self.path / "c" / str(block[0]) / str(block[1]) / "0" / "0"
-        return chunk.is_file() and is_intact(
-            self.path, _array_indices(*self.plan.block_tile_ranges(block))
-        )
+        stored = self.array.stamp(*block) is not None
+        return stored and self.array.is_intact(_array_indices(*self.plan.block_tile_ranges(block)))
 
     def get(self, rows: range, cols: range) -> NDArray[np.float32]:
         """The scores of a rectangle of tiles. Raises DamagedStoreError."""
-        return read(self.path, _array_indices(rows, cols))
+        return self.array.read(_array_indices(rows, cols))
 
 
 @dataclass(frozen=True)
 class ProbabilityStore:
     """The stitched probability of change, (height, width) uint8. A chunk is an output block."""
 
-    path: Path
+    work: WorkStore
     plan: TilePlan
 
-    def create(self) -> None:
-        """Create the store. Existing chunks stay."""
+    @property
+    def array(self) -> CheckedArray:
+        """The array of the store."""
         plan = self.plan
-        create(
-            self.path,
-            shape=plan.shape,
-            chunks=(plan.rows.output_px, plan.cols.output_px),
-            dtype="uint8",
-            fill_value=NODATA,
+        chunks = (plan.rows.output_px, plan.cols.output_px)
+        return CheckedArray(
+            self.work, "probability.zarr", Layout(plan.shape, chunks, "uint8", NODATA)
         )
 
     def has(self, output: Index) -> bool:
         """Whether an output block exists and is intact. It is read once for this."""
-        chunk = self.path / "c" / str(output[0]) / str(output[1])
-        if not chunk.is_file():
-            return False
-        status = chunk.stat()
-        return _is_intact_output(self, output, (status.st_mtime_ns, status.st_size, status.st_ino))
+        stamp = self.array.stamp(*output)
+        return stamp is not None and _is_intact_output(self, output, stamp)
 
     def put(self, output: Index, probability: NDArray[np.uint8]) -> None:
         """Store the probability of an output block."""
         window = self.plan.output_window(output)
-        write(self.path, window.within(self.plan.full_window), probability)
+        self.array.write(window.within(self.plan.full_window), probability)
 
     def get(self, window: Window) -> NDArray[np.uint8]:
-        """The probability in any window of the raster. Raises DamagedStoreError."""
-        return read(self.path, window.within(self.plan.full_window))
+        """The probability in a window of stored output blocks. Raises DamagedStoreError."""
+        return self.array.read(window.within(self.plan.full_window))
 
 
 @lru_cache(CACHED_CHECKS)
-def _is_intact_output(store: ProbabilityStore, output: Index, stamp: tuple[int, int, int]) -> bool:
-    """Whether the chunk of an output block is intact; `stamp` holds its time and size."""
+def _is_intact_output(store: ProbabilityStore, output: Index, stamp: Hashable) -> bool:
+    """Whether the chunk of an output block is intact; `stamp` changes when it is written."""
     window = store.plan.output_window(output)
-    return is_intact(store.path, window.within(store.plan.full_window))
+    return store.array.is_intact(window.within(store.plan.full_window))
 
 
 @dataclass(frozen=True)
@@ -219,21 +219,19 @@ class ThumbnailStore:
     a chunk. template: (band,) of the dtype and the bands of the pixels.
     """
 
-    path: Path
+    work: WorkStore
+    name: str
     plan: TilePlan
     thumbnail: Thumbnail
     template: NDArray[Any]
 
-    def create(self) -> None:
-        """Create the store. Existing chunks stay."""
+    @property
+    def array(self) -> CheckedArray:
+        """The array of the store."""
         blocks = self.plan.rows.blocks, self.plan.cols.blocks
-        create(
-            self.path,
-            shape=(*blocks, *self._chunk_shape),
-            chunks=(1, 1, *self._chunk_shape),
-            dtype=self.template.dtype,
-            fill_value=0,
-        )
+        chunk = self._chunk_shape
+        layout = Layout((*blocks, *chunk), (1, 1, *chunk), self.template.dtype.name, 0)
+        return CheckedArray(self.work, f"{self.name}.zarr", layout)
 
     @property
     def _chunk_shape(self) -> tuple[int, int, int]:
@@ -253,22 +251,18 @@ class ThumbnailStore:
         height, width = valid.shape
         chunk[:height, :width, :-1] = pixels
         chunk[:height, :width, -1] = valid
-        write(self.path, block, chunk)
+        self.array.write(block, chunk)
 
-    def exists(self, blocks: Iterable[Index]) -> bool:
-        """Whether the cells of all these blocks are stored."""
-        chunks = self.path / "c"
-        return all((chunks / f"{row}/{col}/0/0/0").is_file() for row, col in blocks)
-
-    def get(self) -> ThumbnailPixels:
+    def get(self, blocks: Iterable[Index]) -> ThumbnailPixels:
         """The whole thumbnail: (rows, cols, band) of cells, and where there is data.
 
-        Raises DamagedStoreError.
+        blocks: those with cells. Raises DamagedStoreError.
         """
         cells = self.thumbnail.full_window
         whole = np.zeros((cells.height, cells.width, len(self.template) + 1), self.template.dtype)
-        for block in self.plan.blocks():
-            own = self.thumbnail.owned(self.plan.owned_window(block))
-            chunk = read(self.path, block)
-            whole[own.within(cells)] = chunk[: own.height, : own.width]
+        with ThreadPoolExecutor(READERS) as pool:
+            chunks = pool.map(lambda block: (block, self.array.read(block)), blocks)
+            for block, chunk in chunks:
+                own = self.thumbnail.owned(self.plan.owned_window(block))
+                whole[own.within(cells)] = chunk[: own.height, : own.width]
         return whole[..., :-1], whole[..., -1] > 0

@@ -19,20 +19,23 @@ from geochange.raster.sources.band_stack import is_stack
 from geochange.raster.sources.band_stack import stack_files as stacked
 from geochange.raster.sources.tile_set import is_tileset, tiles_of
 from geochange.raster.sources.vrt import mask_files
+from geochange.storage.object_client import version_of_object
 
 IGNORED_SIDECARS = (".aux.xml", ".ovr")
 """Suffixes of statistics and overviews, which QGIS writes. They do not change any pixel."""
 
 
 _WEB = re.compile(r"^(/vsicurl/)?(?=https?://)")
+_BUCKET = re.compile(r"(?:(s3|gs|az)://|/vsi(s3|gs|az)/)")
 _COMPLEX = (".vrt", ".gti")
 
 
 def fingerprint_of(info: RasterInfo) -> list[Any]:
     """Values for JSON that differ if the raster changes: its files and its metadata.
 
-    A local file has its size and time. A file on a web server has the headers of a HEAD request. For
-    other locations only the address counts. Raises RunError if a server does not answer.
+    A local file has its size and time. A file on a web server has the headers of a HEAD request, an
+    object of a bucket its version if obstore is installed. For other locations only the address counts.
+    Raises RunError if a server does not answer.
     """
     place = [info.grid.crs.to_wkt(), list(info.grid.transform)[:6], list(info.grid.shape)]
     # As text, because NaN does not equal itself.
@@ -86,6 +89,10 @@ def size_of(files: Iterable[str]) -> int | None:
 def _stamp(path: str) -> list[Any]:
     if _WEB.match(path):
         return [path, *_remote_stamp(_WEB.sub("", path))]
+    bucket = _BUCKET.match(path)
+    if bucket is not None:
+        scheme = bucket[1] or bucket[2]
+        return [path, *version_of_object(f"{scheme}://{path[bucket.end() :]}")]
     local = _local(path)
     if local is None:
         return [path]

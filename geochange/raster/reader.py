@@ -25,6 +25,7 @@ from geochange.raster.access.gdal_log import IGNORE_GEOREFERENCE_WARNINGS, as_ra
 from geochange.raster.access.remote import (
     HTTP_OPTIONS,
     NO_NEGATIVE_CACHE,
+    endpoint_options,
     is_remote,
     is_transient,
     without_user_settings,
@@ -109,7 +110,9 @@ def gdal_environment(cache_mb: int = CACHE_MB, **options: Any) -> rasterio.Env:
     return rasterio.Env(
         GDAL_CACHEMAX=cache_mb * 2**20,
         CPL_DEBUG=False,
-        **without_user_settings({**HTTP_OPTIONS, **STRICT_OPTIONS, **options}),
+        **without_user_settings(
+            {**HTTP_OPTIONS, **endpoint_options(), **STRICT_OPTIONS, **options}
+        ),
     )
 
 

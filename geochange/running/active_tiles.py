@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 
 from geochange.errors import RunError
-from geochange.files.checksummed import read_checksummed, write_checksummed
 from geochange.grid.tiling import Index, TilePlan, Window
+from geochange.storage.work_store import WorkStore, read_checksummed, write_checksummed
 from geochange.vector.aoi import AreaOfInterest
 
 
@@ -128,18 +127,18 @@ def register_area(area: AreaOfInterest) -> str:
     return area.digest
 
 
-def store_area(digest: str, folder: Path) -> None:
-    """Write a registered area into a work folder, for the other processes of a run."""
-    write_checksummed(folder / AREA_FILE, _areas[digest].to_bytes())
+def store_area(digest: str, work: WorkStore) -> None:
+    """Store a registered area in the work of a run, for its other processes."""
+    write_checksummed(work, AREA_FILE, _areas[digest].to_bytes())
 
 
-def area_of(digest: str, folder: Path) -> AreaOfInterest:
-    """The area of a digest, read from the work folder if it is not registered. Raises RunError."""
+def area_of(digest: str, work: WorkStore) -> AreaOfInterest:
+    """The area of a digest, read from the work if it is not registered. Raises RunError."""
     if digest not in _areas:
-        packed = read_checksummed(folder / AREA_FILE)
+        packed = read_checksummed(work, AREA_FILE)
         if packed is None:
             raise RunError(
-                f"{folder / AREA_FILE}: cannot be read, perhaps it was deleted; the same command "
+                f"{work}/{AREA_FILE}: cannot be read, perhaps it was deleted; the same command "
                 "again writes it"
             )
         register_area(AreaOfInterest.from_bytes(packed))

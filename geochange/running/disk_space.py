@@ -77,6 +77,14 @@ def disk_space_of(
     return DiskSpace(always + front + early, always + kept + raster)
 
 
+def scratch_space_of(plan: TilePlan) -> DiskSpace:
+    """The disk space of a run whose stores are not on this machine."""
+    pixels = plan.full_window.pixels
+    early = int(pixels * PLAIN_BYTES) if writes_early(plan) else 0
+    outlines = int(pixels * OUTLINE_BYTES)
+    return DiskSpace(outlines + early, outlines + int(pixels * (PLAIN_BYTES + COG_BYTES)))
+
+
 def writes_early(plan: TilePlan) -> bool:
     """Whether the raster is written during inference, because a large raster takes long.
 

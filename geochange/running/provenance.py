@@ -14,6 +14,7 @@ from typing import Any
 
 from geochange import __version__
 from geochange.errors import RunError
+from geochange.files.file_names import without_secrets
 from geochange.inputs.checked_run import CheckedRun
 from geochange.raster.access.unreadable_areas import NOTHING_UNREADABLE, UnreadableAreas
 from geochange.raster.fingerprint import fingerprint_of
@@ -79,8 +80,8 @@ def refuse_changed_inputs(pair: RasterPair, began: list[list[Any]]) -> None:
     for date, then, now in zip((pair.before, pair.after), began, inputs(pair), strict=True):
         if then != now:
             raise RunError(
-                f"{date.info.path}: changed while the run read it, so nothing is written; give "
-                "the same command when it is left alone, which starts afresh"
+                f"{without_secrets(date.info.path)}: changed while the run read it, so nothing is "
+                "written; give the same command when it is left alone, which starts afresh"
             )
 
 
@@ -100,8 +101,8 @@ def record(
 ) -> dict[str, str]:
     """The record of the run as names and values, for the metadata of the outputs."""
     return {
-        "before": work.pair.before.info.path,
-        "after": work.pair.after.info.path,
+        "before": without_secrets(work.pair.before.info.path),
+        "after": without_secrets(work.pair.after.info.path),
         "bands_before": ",".join(map(str, work.pair.before.bands)),
         "bands_after": ",".join(map(str, work.pair.after.bands)),
         "crs": work.pair.grid.crs.to_string(),

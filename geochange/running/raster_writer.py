@@ -74,10 +74,10 @@ class RasterWriter:
         return self._written
 
     def _write(self) -> None:
-        grid, work = self.checked.pair.grid, self.work
+        grid, scratch = self.checked.pair.grid, self.checked.scratch
         raster = self.checked.raster
         with as_resumable_error():
-            write_cog(self._blocks(), raster, grid.shape, grid.crs, grid.transform, work.folder)
+            write_cog(self._blocks(), raster, grid.shape, grid.crs, grid.transform, scratch)
 
     def _blocks(self) -> Iterator[Block]:
         done, total = 0, self.work.plan.full_window.pixels

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 
 from geochange.errors import RunError
-from geochange.files.checksummed import read_checksummed, remove, write_checksummed
 from geochange.grid.tiling import Index
 from geochange.inputs.read_failure_messages import describe_failures
+from geochange.mosaic.stores import READERS
 from geochange.raster.access.remote import is_remote
 from geochange.raster.access.retry import TRIES
 from geochange.raster.access.unreadable_areas import (
@@ -20,6 +21,7 @@ from geochange.raster.access.unreadable_areas import (
     summarise,
 )
 from geochange.raster.pair import RasterPair
+from geochange.storage.work_store import WorkStore, read_checksummed, write_checksummed
 
 logger = logging.getLogger(__name__)
 
@@ -27,29 +29,27 @@ GIVE_UP = 8
 """After this many failed blocks in a row, the run stops reading from a server."""
 
 
+RECORDS = "unreadable"
+"""The first part of the keys of records."""
+
+
 @dataclass(frozen=True)
 class FailureRecords:
-    """The unreadable areas of blocks of tiles, each in a small file of one folder.
+    """The unreadable areas of blocks of tiles, each in a small record.
 
     Every block has a record, also without failures, so that a lost record is noticed.
     """
 
-    folder: Path
-
-    def create(self) -> None:
-        """Make the folder. Existing records stay."""
-        if self.folder.exists() and not self.folder.is_dir():
-            remove(self.folder)
-        self.folder.mkdir(exist_ok=True)
+    work: WorkStore
 
     def put(self, block: Index, unreadable: UnreadableAreas) -> None:
-        """Write the record of a block atomically."""
-        self.folder.mkdir(exist_ok=True)
-        write_checksummed(self._file(block), json.dumps(unreadable.to_json()).encode())
+        """Store the record of a block."""
+        data = json.dumps(unreadable.to_json()).encode()
+        write_checksummed(self.work, _record_key(block), data)
 
     def has(self, block: Index) -> bool:
         """Whether the record of a block exists and is intact."""
-        return read_checksummed(self._file(block)) is not None
+        return read_checksummed(self.work, _record_key(block)) is not None
 
     def any(self) -> bool:
         """Whether some block has unreadable areas."""
@@ -58,14 +58,16 @@ class FailureRecords:
     def get(self) -> UnreadableAreas:
         """The unreadable areas of all blocks."""
         found = NOTHING_UNREADABLE
-        for file in sorted(self.folder.glob("*.json")):
-            record = read_checksummed(file)
-            if record is not None:
-                found |= UnreadableAreas.from_json(json.loads(record))
+        keys = sorted(self.work.keys(RECORDS))
+        with ThreadPoolExecutor(READERS) as pool:
+            for record in pool.map(partial(read_checksummed, self.work), keys):
+                if record is not None:
+                    found |= UnreadableAreas.from_json(json.loads(record))
         return found
 
-    def _file(self, block: Index) -> Path:
-        return self.folder / f"{block[0]}_{block[1]}.json"
+
+def _record_key(block: Index) -> str:
+    return f"{RECORDS}/{block[0]}_{block[1]}.json"
 
 
 @dataclass

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -23,6 +22,7 @@ from geochange.memory import limit_malloc_growth
 from geochange.models import ModelSpec
 from geochange.models.inference.route import predict
 from geochange.models.protocol import ALWAYS_NAME, NamingRule
+from geochange.mosaic.checked_array import CheckedArray, DamagedStoreError
 from geochange.mosaic.class_mosaic import mosaic_classes
 from geochange.mosaic.jobs import Job
 from geochange.mosaic.stitch import stitch
@@ -44,6 +44,7 @@ from geochange.running.ground.read import (
 )
 from geochange.running.read_failures import FailureRecords
 from geochange.running.thumbnails import ThumbnailStores
+from geochange.storage.work_store import WorkStore
 from geochange.vector.tracing.regions import BlockRegions, trace_regions
 
 Real = TypeVar("Real", np.float16, np.float32, np.uint8)
@@ -58,8 +59,9 @@ class RunSpec:
     naming: when a name of a tile is assigned. confidence: of polygons. skip_unreadable: whether
     unreadable pixels are nodata; otherwise their block fails. unsampled: unreadable areas of the scene
     sample. area: the digest of the processed area, which is stored in the work folder; None for all.
-    checks: the inspection of the pair. picture_px: the longer side of the thumbnails of a run; None for
-    none. least_px: regions of fewer pixels are never written. run: a unique id of this run.
+    folder: where the work is kept. checks: the inspection of the pair. picture_px: the longer side of
+    the thumbnails of a run; None for none. least_px: regions of fewer pixels are never written. run: a
+    unique id of this run.
     """
 
     pair: RasterPair
@@ -69,7 +71,7 @@ class RunSpec:
     taper: str
     batch: int | None
     level: int
-    folder: Path
+    folder: WorkStore
     classes: tuple[str, ...] = ()
     land: tuple[str, ...] = ()
     naming: NamingRule = ALWAYS_NAME
@@ -97,17 +99,17 @@ class RunSpec:
     @property
     def logits(self) -> LogitStore:
         """Logits by tile."""
-        return LogitStore(self.folder / "logits.zarr", self.plan)
+        return LogitStore(self.folder, self.plan)
 
     @property
     def scores(self) -> ScoreStore:
         """Class scores by tile; not used by models without class names."""
-        return ScoreStore(self.folder / "scores.zarr", self.plan, self.classes)
+        return ScoreStore(self.folder, self.plan, self.classes)
 
     @property
     def land_store(self) -> LandStore:
         """Land classes of each pixel, by tile; not used by models without them."""
-        return LandStore(self.folder / "land.zarr", self.plan)
+        return LandStore(self.folder, self.plan)
 
     @property
     def pictures(self) -> ThumbnailStores | None:
@@ -116,32 +118,38 @@ class RunSpec:
             return None
         return ThumbnailStores(self.pair, self.plan, self.folder, self.picture_px)
 
-    def create_stores(self, resumed: bool = False) -> None:
+    def create_stores(self, resumed: bool = False) -> RunSpec:
         """Create all stores of the tasks. Intact work of an earlier run stays.
 
-        resumed: no thumbnails are made if the earlier run has made none.
+        resumed: no thumbnails are made if the earlier run has made none. Returns the run with what it
+        makes.
         """
-        self.logits.create()
-        if self.pictures is not None:
-            self.pictures.repair() if resumed else self.pictures.create()
-        self.probability.create()
-        self.records.create()
+        pictures = self.pictures
+        if resumed and pictures is not None and not pictures.are_created():
+            pictures = None
+        for array in self._arrays:
+            array.create()
+        if pictures is not None:
+            pictures.create()
         if self.area is not None:
             store_area(self.area, self.folder)
-        if self.classes:
-            self.scores.create()
-        if self.stores_land:
-            self.land_store.create()
+        return self if pictures is not None else replace(self, picture_px=None)
+
+    @property
+    def _arrays(self) -> list[CheckedArray]:
+        arrays = [self.logits.array, self.probability.array]
+        arrays += [self.scores.array] if self.classes else []
+        return arrays + ([self.land_store.array] if self.stores_land else [])
 
     @property
     def records(self) -> FailureRecords:
         """The unreadable areas of blocks of tiles."""
-        return FailureRecords(self.folder / "unreadable")
+        return FailureRecords(self.folder)
 
     @property
     def probability(self) -> ProbabilityStore:
         """Probability by pixel."""
-        return ProbabilityStore(self.folder / "probability.zarr", self.plan)
+        return ProbabilityStore(self.folder, self.plan)
 
 
 def infer_block(work: RunSpec, block: Index) -> int:
@@ -155,10 +163,12 @@ def infer_block(work: RunSpec, block: Index) -> int:
 
 def _is_done(work: RunSpec, scope: ActiveTiles, block: Index) -> bool:
     """Whether an earlier run has left all results of a block intact."""
-    inferred = work.logits.has(block) or _is_stitched(work, scope, block)
-    scored = not work.classes or work.scores.has(block)
-    seen = not work.stores_land or work.land_store.has(block)
-    return inferred and scored and seen and work.records.has(block)
+    return (
+        (work.logits.has(block) or _is_stitched(work, scope, block))
+        and (not work.classes or work.scores.has(block))
+        and (not work.stores_land or work.land_store.has(block))
+        and work.records.has(block)
+    )
 
 
 def _is_stitched(work: RunSpec, scope: ActiveTiles, block: Index) -> bool:
@@ -216,8 +226,7 @@ def stitch_and_trace(work: RunSpec, output: Index) -> BlockRegions:
         probability = work.probability.get(window)
     else:
         scope = work.active_tiles
-        _require_logits(work, scope, output)
-        probability = to_bytes(stitch(work.plan, output, work.taper, work.logits))
+        probability = to_bytes(_stitch(work, scope, output))
         if scope.area is not None:
             probability[~scope.area.mask(window)] = NODATA
         work.probability.put(output, probability)
@@ -233,7 +242,8 @@ def _trace(work: RunSpec, output: Index, probability: NDArray[np.uint8]) -> Bloc
         return trace_regions(probability, window, work.level, width_px, land, classes)
 
     if work.stores_land:
-        return trace(mosaic_classes(work.plan, output, work.land_store))
+        sparse = work.area is not None  # see _stitch
+        return trace(mosaic_classes(work.plan, output, work.land_store, sparse))
     found = trace(None)
     if not work.land:
         return found
@@ -245,8 +255,20 @@ def _trace(work: RunSpec, output: Index, probability: NDArray[np.uint8]) -> Bloc
     return trace(see_land(found, changed, chosen, work.plan, look))
 
 
+def _stitch(work: RunSpec, scope: ActiveTiles, output: Index) -> NDArray[np.float32]:
+    """The logits of an output block. Raises RunError for missing logits, never "no data"."""
+    # Blocks outside the area have no chunks.
+    if sparse := scope.area is not None:
+        _require_logits(work, scope, output)
+    try:
+        return stitch(work.plan, output, work.taper, work.logits, sparse)
+    except DamagedStoreError:
+        _require_logits(work, scope, output)
+        raise
+
+
 def _require_logits(work: RunSpec, scope: ActiveTiles, output: Index) -> None:
-    """Raise RunError for missing logits. Reading a missing chunk would return no data, a wrong result."""
+    """Raise RunError that names missing logits."""
     missing = [block for block in scope.needed_blocks(output) if not work.logits.exists(block)]
     if missing:
         raise RunError(

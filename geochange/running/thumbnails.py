@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,15 +21,16 @@ from geochange.raster.pictures.thumbnail import (
     ThumbnailBuilder,
     ThumbnailPixels,
 )
+from geochange.storage.work_store import WorkStore
 
 
 @dataclass(frozen=True)
 class ThumbnailStores:
-    """The thumbnails of a run, in its work folder."""
+    """The thumbnails of a run, in its work."""
 
     pair: RasterPair
     plan: TilePlan
-    folder: Path
+    folder: WorkStore
     longest: int
 
     @property
@@ -38,9 +38,7 @@ class ThumbnailStores:
         """The stores of the date before and of the date after."""
         miniature = Thumbnail(self.plan.shape, self.longest)
         before, after = (
-            ThumbnailStore(
-                self.folder / f"{name}.zarr", self.plan, miniature, _pixel_template(date)
-            )
+            ThumbnailStore(self.folder, name, self.plan, miniature, _pixel_template(date))
             for name, date in (("before", self.pair.before), ("after", self.pair.after))
         )
         return before, after
@@ -48,13 +46,11 @@ class ThumbnailStores:
     def create(self) -> None:
         """Create the stores. Existing chunks stay."""
         for store in self.stores:
-            store.create()
+            store.array.create()
 
-    def repair(self) -> None:
-        """Create the stores again if an earlier run has created them."""
-        for store in self.stores:
-            if store.path.exists():
-                store.create()
+    def are_created(self) -> bool:
+        """Whether an earlier run has created the stores."""
+        return all(store.array.is_created() for store in self.stores)
 
     def of(self, block: Index) -> BlockThumbnails:
         """Start the thumbnails of a block of tiles."""
@@ -67,10 +63,8 @@ class ThumbnailStores:
         """
         before, after = self.stores
         worked = list(blocks)
-        if not (before.exists(worked) and after.exists(worked)):
-            return None
         try:
-            return before.get(), after.get()
+            return before.get(worked), after.get(worked)
         except DamagedStoreError:
             return None
 
@@ -96,7 +90,6 @@ class BlockThumbnails:
             part.add(window, pixels, valid)
 
     def keep(self) -> None:
-        """Store them in the work folder; does nothing if the run makes no thumbnails."""
+        """Store them in the work of the run."""
         for store, part in zip(self.stores, self.parts, strict=True):
-            if store.path.exists():
-                store.put(self.block, part.values())
+            store.put(self.block, part.values())

@@ -1,10 +1,10 @@
-"""The work folder beside the output. It holds the results of a run until the output is complete."""
+"""The work of a run: its fingerprint tells whether a later run goes on from it."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
-import shutil
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -12,7 +12,9 @@ from typing import Any
 
 from geochange.errors import OutputError
 from geochange.files.bounded_read import parse_json
-from geochange.files.checksummed import read_checksummed, write_checksummed
+from geochange.files.checksummed import without_checksum
+from geochange.storage.local import LocalWork
+from geochange.storage.work_store import WorkStore, write_checksummed
 
 logger = logging.getLogger(__name__)
 
@@ -23,25 +25,26 @@ STORE_FORMAT_KEY = "stores"
 
 WORK_ENTRIES = (
     *(FINGERPRINT_FILE, "*.zarr", "unreadable", "area.wkb", "outlines.bin"),
-    *("*.part", "*.plain.tif", "*.plain.tif.*", "tmp*"),
+    *("*.part", "*.partial", "*.plain.tif", "*.plain.tif.*", "tmp*"),
+    "run-*",
 )
-"""The names of the entries of a work folder."""
+"""The names of the entries of a work folder; the last one is that of object storage."""
 
 
 @dataclass(frozen=True)
 class WorkFolder:
-    """The folder `.changes.gpkg.work` beside `changes.gpkg`.
+    """The folder `.changes.gpkg.work` beside `changes.gpkg`, or another place of that name.
 
     It holds the fingerprint of everything that its contents depend on. With another fingerprint, the
     contents are discarded.
     """
 
-    path: Path
+    store: WorkStore
 
     @classmethod
     def for_output(cls, out: Path) -> WorkFolder:
-        """The work folder of an output."""
-        return cls(out.with_name(f".{out.name}.work"))
+        """The work folder beside an output."""
+        return cls(LocalWork(out.with_name(work_name(out))))
 
     def begin(self, fingerprint: dict[str, Any]) -> bool:
         """Prepare the folder. Returns True if an earlier run with this fingerprint left its work here.
@@ -49,42 +52,32 @@ class WorkFolder:
         Raises OutputError if geochange did not make the folder.
         """
         wanted = json.loads(json.dumps(fingerprint))
-        if self.path.is_symlink() or self.path.exists():
-            if not self._is_ours():
+        entries = self.store.entries()
+        if entries is not None:
+            if not _are_of_a_run(entries):
                 raise OutputError(
-                    f"{self.path}: exists and was not made by geochange; move it elsewhere"
+                    f"{self.store}: exists and was not made by geochange; move it elsewhere"
                 )
-            found = self._record()
+            found = self._record(entries)
             if found == wanted:
                 return True
             if found is not None:
                 logger.warning("%s: starting afresh", _explain_mismatch(found, wanted))
             self.remove()
-        try:
-            self.path.mkdir()
-            (self.path / FINGERPRINT_FILE).touch()
-        except OSError as error:
-            raise OutputError(f"{self.path}: cannot be made ({error.strerror})") from error
+        self.store.begin()
+        self.store.write(FINGERPRINT_FILE, b"")
         return False
 
-    def _is_ours(self) -> bool:
-        """Whether a run made the folder: it holds a fingerprint, or only entries of runs."""
-        if not self.path.is_dir() or self.path.is_symlink():
-            return False
-        return (self.path / FINGERPRINT_FILE).is_file() or all(
-            any(fnmatch(entry.name, name) for name in WORK_ENTRIES) for entry in self.path.iterdir()
-        )
-
-    def _record(self) -> dict[str, Any] | None:
+    def _record(self, entries: list[str]) -> dict[str, Any] | None:
         """The fingerprint; {} if it is damaged or lost, None if no run wrote one."""
-        record = self.path / FINGERPRINT_FILE
-        if record.is_file() and record.stat().st_size == 0:
-            return None
-        packed = read_checksummed(record)
         try:
-            found = parse_json(record.read_bytes() if packed is None else packed)
+            read = self.store.read(FINGERPRINT_FILE)
+            if read == b"" or not entries:
+                return None
+            packed = without_checksum(read or b"")
+            found = parse_json((read or b"") if packed is None else packed)
         except (OSError, ValueError):
-            return {} if any(self.path.iterdir()) else None
+            return {}
         if not isinstance(found, dict) or (packed is None and STORE_FORMAT_KEY in found):
             return {}
         return found
@@ -92,11 +85,29 @@ class WorkFolder:
     def commit(self, fingerprint: dict[str, Any]) -> None:
         """Write the fingerprint, after the stores are created."""
         text = json.dumps(fingerprint, sort_keys=True, indent=1)
-        write_checksummed(self.path / FINGERPRINT_FILE, text.encode())
+        write_checksummed(self.store, FINGERPRINT_FILE, text.encode())
 
     def remove(self) -> None:
         """Delete the folder and its contents."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        self.store.discard()
+
+
+def work_name(out: Path) -> str:
+    """The name of the work folder of an output."""
+    return f".{out.name}.work"
+
+
+def digest_of(fingerprint: dict[str, Any]) -> str:
+    """A short name of a fingerprint."""
+    text = json.dumps(fingerprint, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _are_of_a_run(entries: list[str]) -> bool:
+    """Whether a run made the entries: one is a fingerprint, or all have names of runs."""
+    return FINGERPRINT_FILE in entries or all(
+        any(fnmatch(entry, name) for name in WORK_ENTRIES) for entry in entries
+    )
 
 
 def _explain_mismatch(found: dict[str, Any], wanted: dict[str, Any]) -> str:

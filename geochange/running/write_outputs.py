@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
 import geopandas as gpd
 
@@ -120,3 +121,17 @@ def _change_batches(
     if work.land:
         name = LandNamer(work.land, places)
     return to_changes(region_file, grid, style, options.min_area, name, work.confidence.filter())
+
+
+def publish(
+    checked: CheckedRun, clock: StageClock
+) -> tuple[Path | str, Path | str, Path | str | None]:
+    """Upload the outputs, if they go to a bucket. Returns where polygons, raster and report are."""
+    report = None if checked.report_files is None else checked.report_files.report
+    upload = checked.upload
+    if upload is None:
+        return checked.out, checked.raster, report
+    with clock.stage("upload"):
+        upload.finish(checked.files)
+    places = upload.url_of(checked.out), upload.url_of(checked.raster)
+    return *places, None if report is None else upload.url_of(report)

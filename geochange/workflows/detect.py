@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import sqrt
@@ -15,7 +14,6 @@ from typing import Any
 import geopandas as gpd
 
 from geochange.config import RunOptions
-from geochange.errors import InputError, OptionError
 from geochange.files.output_paths import lock_output
 from geochange.grid.probability import threshold_byte
 from geochange.inputs.checked_run import CheckedRun
@@ -44,13 +42,13 @@ from geochange.running import provenance
 from geochange.running.active_tiles import register_area
 from geochange.running.blocks import process_blocks
 from geochange.running.confidence import confidence_for
-from geochange.running.disk_space import as_disk_full_error, check_space, disk_space_of
+from geochange.running.disk_space import as_disk_full_error
 from geochange.running.polygon_class_names import choose_classes
 from geochange.running.raster_writer import as_resumable_error, open_raster_writer
 from geochange.running.tasks import RunSpec
-from geochange.running.work_folder import WorkFolder
+from geochange.running.work.opening import open_work
 from geochange.running.workers import open_workers
-from geochange.running.write_outputs import RunCompletion, write_outputs
+from geochange.running.write_outputs import RunCompletion, publish, write_outputs
 from geochange.vector.changes import MIN_AREA_PX
 from geochange.vector.files.writers import read_changes
 from geochange.vector.geodesic import pixel_m2
@@ -63,15 +61,16 @@ logger = logging.getLogger(__name__)
 class Result:
     """The files of a run and its main figures.
 
-    report: the HTML page, or the facts as JSON; None without a report.
+    out, raster, report: paths, or addresses if they were uploaded. report: the HTML page, or the facts
+    as JSON; None without a report.
     polygons: the number of polygons. changed_m2: their area on the ellipsoid, in square metres.
     pixels: the pixels that were processed. seen_px: those with data at both dates.
     resumed: whether the run continued an interrupted one.
     unreadable: areas that are nodata because their pixels could not be read.
     """
 
-    out: Path
-    raster: Path
+    out: Path | str
+    raster: Path | str
     polygons: int
     changed_m2: float
     pixels: int
@@ -79,7 +78,7 @@ class Result:
     seconds: float
     resumed: bool
     unreadable: UnreadableAreas = NOTHING_UNREADABLE
-    report: Path | None = None
+    report: Path | str | None = None
 
     @cached_property
     def changes(self) -> gpd.GeoDataFrame:
@@ -117,8 +116,9 @@ def detect(
 ) -> Result:
     """Detect changes between two georeferenced rasters and write them as polygons.
 
-    before, after: paths or URLs of rasters that GDAL opens. out: .gpkg, .geojson, .fgb or .parquet;
-    the probability raster is written beside it as .tif. options: the fields of RunOptions.
+    before, after: paths or URLs of rasters that GDAL opens. out: .gpkg, .geojson, .fgb or .parquet, a
+    path or an address of object storage; the probability raster is written beside it as .tif. options:
+    the fields of RunOptions.
 
     Raises InputError, OptionError or OutputError before the work starts, for all that can be checked
     then. Raises RunError for later failures; the same call then resumes the run.
@@ -133,26 +133,35 @@ def check_arguments(before: PathLike, after: PathLike, out: PathLike, **options:
 
 def run(checked: CheckedRun, progress: Progress = no_progress) -> Result:
     """Run on a checked pair; see `detect`."""
-    with lock_output(checked.raster), as_disk_full_error(checked.out.parent):
-        return _run_locked(checked, progress)
+    try:
+        with (
+            lock_output(checked.raster),
+            checked.work.lock() as lock,
+            as_disk_full_error(checked.out.parent),
+        ):
+            if checked.upload is not None:
+                checked.upload.probe()
+            return _run_locked(checked, lock.watched(progress))
+    finally:
+        if checked.upload is not None:
+            checked.upload.close()
 
 
 def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
     limit_malloc_growth()
-    clock = provenance.StageClock()
-    inputs = provenance.inputs(checked.pair)
+    clock, inputs = provenance.StageClock(), provenance.inputs(checked.pair)
     with clock.stage("look at the scene and plan"):
         work = plan_run(checked)
     return_free_memory()
     with (
         closing(HANDLES),
         open_workers(checked.options, work) as crew,
-        _work_folder(checked, crew.work, in_flight(crew.client)) as resumed,
+        open_work(checked, crew.work, in_flight(crew.client)) as (work, resumed),
         # The file has no name: other processes cannot open it, and the system deletes it.
-        TemporaryFile(dir=work.folder) as outlines,
-        open_raster_writer(checked, crew.work, clock, progress) as raster,
+        TemporaryFile(dir=checked.scratch) as outlines,
+        open_raster_writer(checked, work, clock, progress) as raster,
     ):
-        work, keep = crew.work, checked.options.keep_work
+        keep = checked.options.keep_work
         with clock.stage("infer, stitch and trace"), as_resumable_error():
             shelf = process_blocks(crew.client, work, outlines, keep, progress, raster)
         # The blocks that GDAL keeps are needed no more.
@@ -165,9 +174,10 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
         tally = write_outputs(
             checked, work, shelf, RunCompletion(record, clock, unreadable, raster), progress
         )
+        out, raster_file, report = publish(checked, clock)
     return Result(
-        out=checked.out,
-        raster=checked.raster,
+        out=out,
+        raster=raster_file,
         polygons=tally.polygons,
         changed_m2=tally.changed_m2,
         pixels=work.active_tiles.pixels,
@@ -175,7 +185,7 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
         seconds=clock.seconds(),
         resumed=resumed,
         unreadable=unreadable,
-        report=None if checked.report_files is None else checked.report_files.report,
+        report=report,
     )
 
 
@@ -205,7 +215,7 @@ def plan_run(checked: CheckedRun) -> RunSpec:
         taper=options.taper,
         batch=options.batch,
         level=threshold_byte(threshold),
-        folder=WorkFolder.for_output(checked.out).path,
+        folder=checked.work,
         classes=classes_of(model),
         land=land_classes_of(model),
         naming=naming_of(model),
@@ -254,34 +264,3 @@ def _sample_and_inspect(checked: CheckedRun) -> tuple[SceneSample, Inspection | 
     for warning in seen.warnings:
         logger.warning("%s", warning)
     return sample, seen
-
-
-@contextmanager
-def _work_folder(checked: CheckedRun, work: RunSpec, tasks: int) -> Iterator[bool]:
-    """The stores of this run, new or from an interrupted run. They are deleted after the outputs.
-
-    tasks: the number of tasks that are submitted at once.
-    """
-    folder = WorkFolder(work.folder)
-    share = work.active_tiles.share
-    kept, land = checked.options.keep_work, work.stores_land
-    space = disk_space_of(work.plan, len(work.classes), tasks, kept, share, land)
-    check_space(space, checked.out.parent, work.folder)
-    if not work.skip_unreadable and work.records.any():
-        # The earlier run skipped unreadable pixels; this run must not.
-        logger.warning("the last run skipped unreadable pixels: starting afresh")
-        folder.remove()
-    fingerprint = provenance.fingerprint(work)
-    resumed = folder.begin(fingerprint)
-    work.create_stores(resumed)
-    if not resumed:
-        folder.commit(fingerprint)
-    try:
-        yield resumed
-    except (InputError, OptionError):
-        # A refused run leaves no folder behind, but the work of an earlier run stays.
-        if not resumed:
-            folder.remove()
-        raise
-    if not checked.options.keep_work:
-        folder.remove()

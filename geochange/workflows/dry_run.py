@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,9 +15,11 @@ from geochange.grid.tiling import Window
 from geochange.inputs.checked_run import CheckedRun
 from geochange.memory import limit_malloc_growth
 from geochange.mosaic.jobs import JobClient, in_flight, run_bounded
-from geochange.running.disk_space import disk_space_of
+from geochange.running.disk_space import disk_space_of, scratch_space_of
 from geochange.running.tasks import RunSpec, jobs
 from geochange.running.workers import open_workers
+from geochange.storage.local import LocalWork
+from geochange.storage.work_store import WorkStore
 from geochange.workflows.detect import plan_run
 
 PROBE_SECONDS = 3.0
@@ -50,6 +53,14 @@ def estimate_run(checked: CheckedRun) -> DryRun:
 
     Raises the errors of the run itself, except for too little disk space.
     """
+    try:
+        return _estimate(checked)
+    finally:
+        if checked.upload is not None:
+            checked.upload.close()
+
+
+def _estimate(checked: CheckedRun) -> DryRun:
     limit_malloc_growth()
     work = plan_run(checked)
     with open_workers(checked.options, work) as crew:
@@ -58,6 +69,8 @@ def estimate_run(checked: CheckedRun) -> DryRun:
         tile_s = _tile_seconds(crew.client, work)
         kept, land = checked.options.keep_work, work.stores_land
         space = disk_space_of(work.plan, len(work.classes), tasks, kept, scope.share, land)
+        if work.folder.folder is None:
+            space = scratch_space_of(work.plan)
         pixels = work.plan.full_window.pixels
         return DryRun(
             shape=work.plan.shape,
@@ -100,17 +113,25 @@ def _work_part(client: JobClient, work: RunSpec, side: int) -> float:
             folder=folder,
             area=None,
         )
-        part.create_stores()
+        part = part.create_stores()
         started = time.perf_counter()
         run_bounded(client, jobs(part), lambda job, answer: None)
         return time.perf_counter() - started
 
 
 @contextmanager
-def _temporary_folder(folder: Path) -> Iterator[Path]:
-    """A temporary work folder on the same disk as the real one."""
+def _temporary_folder(work: WorkStore) -> Iterator[WorkStore]:
+    """A temporary place on the same disk or in the same bucket as the real one."""
+    folder = work.folder
+    if folder is None:
+        part = work.of_run(f"dry-{uuid.uuid4().hex}")
+        try:
+            yield part
+        finally:
+            part.discard()
+        return
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}-") as scratch:
-        yield Path(scratch)
+        yield LocalWork(Path(scratch))
 
 
 def _part(work: RunSpec, side: int) -> Window:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from geochange.config import RunOptions
 from geochange.errors import OptionError, OutputError
 from geochange.files.archives import file_on_disk, gdal_name
+from geochange.files.file_names import shorten
 from geochange.files.output_paths import check_target, output_path
 from geochange.files.report_files import MODES, report_files_of, stale_report_files
 from geochange.files.sidecar_files import refuse_orphaned_sidecars
@@ -26,6 +29,10 @@ from geochange.raster.pair import RasterPair
 from geochange.raster.scene.radiometry import MATCH_MODES, parse_stretch
 from geochange.raster.sources.resolve import PathLike
 from geochange.running.memory_budget import check_read_memory
+from geochange.running.work_folder import work_name
+from geochange.storage.object_client import is_object_url
+from geochange.storage.opening import work_store_of
+from geochange.storage.uploads import Upload
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.writers import check_output
 
@@ -48,9 +55,19 @@ def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOpti
     choose_engine(options)
     limit_memory(options.max_memory)
     options = fitting_options(options)
-    stretch = parse_stretch(options.stretch)
-    out_path = output_path(out)
+    with _place_of_outputs(out, options.work) as (upload, out_path):
+        return _check_places(before, after, (upload, out_path), options)
+
+
+def _check_places(
+    before: PathLike,
+    after: PathLike,
+    outputs: tuple[Upload | None, Path],
+    options: RunOptions,
+) -> CheckedRun:
+    upload, out_path = outputs
     check_output(out_path)
+    work = work_store_of(options.work, work_name(out_path), out_path.parent)
     refuse_reviewed(out_path, options.overwrite)
     pair, area = open_pair(before, after, options, wanted_bands(options.model))
     check_read_memory(pair, options.max_memory)
@@ -63,7 +80,39 @@ def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOpti
     places = report_files_of(out_path, options.report)
     for path in stale_report_files(out_path, places):
         logger.warning("%s describes an earlier run and is not updated: delete it", path)
-    return CheckedRun(pair, area, plan, stretch, options, out_path, raster, places)
+    stretch = parse_stretch(options.stretch)
+    checked = CheckedRun(
+        *(pair, area, plan, stretch, options, out_path, raster, work, places, upload)
+    )
+    if upload is not None:
+        inputs = [file for date in (pair.before, pair.after) for file in files_of(date.info)]
+        upload.refuse_inputs(checked.files, inputs)
+        upload.check(checked.files, out_path if options.overwrite else None)
+    return checked
+
+
+@contextmanager
+def _place_of_outputs(out: PathLike, work: str | None) -> Iterator[tuple[Upload | None, Path]]:
+    """The file to write, and its upload if the output is an address of object storage.
+
+    A refusal in this context leaves nothing on the disk.
+    """
+    text = os.fspath(out)
+    if not is_object_url(text):
+        yield None, output_path(out)
+        return
+    if work is None:
+        raise OutputError(
+            f"--out {shorten(text)}: add --work FOLDER or --work URL, where the run keeps its work "
+            "until the outputs are uploaded"
+        )
+    folder = None if is_object_url(work) else output_path(work)
+    upload, path = Upload.begin(text, folder if folder is not None and folder.is_dir() else None)
+    try:
+        yield upload, path
+    except BaseException:
+        upload.close()
+        raise
 
 
 def _check_choice(name: str, value: str | None, choices: Iterable[str | None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -176,15 +177,17 @@ def _change_kind(change: object) -> str:
     return f": {change}" if isinstance(change, str) and change else ""
 
 
-def result_html(out: Path, polygons: int, changed_m2: float, files: list[Path]) -> str:
+def result_html(
+    out: Path | str, polygons: int, changed_m2: float, files: Sequence[Path | str]
+) -> str:
     """The figures of a run, its pair, and the largest changes, as HTML without scripts.
 
-    Pictures are left out if the rasters of the run have moved.
+    Pictures are left out if the rasters of the run have moved, and for outputs in a bucket.
     """
     figures = f"{polygons:,} polygons, {escape(area(changed_m2))}"
     names = "".join(f"<li><code>{escape(str(file))}</code></li>" for file in files)
     try:
-        pictures = "".join(_image(picture) for picture in _pictures(out))
+        pictures = "".join(map(_image, _pictures(out) if isinstance(out, Path) else []))
     except (GeochangeError, OSError):
         pictures = ""
     return f"<div><p><b>{figures}</b></p><ul>{names}</ul>{pictures}</div>"

@@ -14,12 +14,14 @@ from geochange.grid.tiling import TilePlan
 from geochange.land_cover import NO_LAND_CLASS
 from geochange.mosaic.class_mosaic import mosaic_classes
 from geochange.mosaic.stores import LandStore
+from geochange.storage.local import LocalWork
 
 
 def patched(folder: Path, plan: TilePlan, tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """All output blocks of a plan, laid side by side."""
-    store = LandStore(folder / f"land-{plan.block_tiles}.zarr", plan)
-    store.create()
+    store = LandStore(LocalWork(folder / f"land-{plan.block_tiles}"), plan)
+    store.work.begin()
+    store.array.create()
     for block in plan.blocks():
         rows, cols = plan.block_tile_ranges(block)
         store.put(block, tiles[rows.start : rows.stop, cols.start : cols.stop])
@@ -64,6 +66,6 @@ def test_tiles_meet_in_the_middle_of_what_they_share(tmp_path: Path) -> None:
 
 def test_what_no_tile_saw_is_unseen(tmp_path: Path) -> None:
     plan = TilePlan((8, 14), 8, 2, 1)
-    store = LandStore(tmp_path / "land.zarr", plan)
-    store.create()
-    assert (mosaic_classes(plan, (0, 0), store) == NO_LAND_CLASS).all()
+    store = LandStore(LocalWork(tmp_path), plan)
+    store.array.create()
+    assert (mosaic_classes(plan, (0, 0), store, sparse=True) == NO_LAND_CLASS).all()

@@ -13,6 +13,7 @@ from tile_plans import each_plan, every_output, plans
 from geochange.grid.tiling import Index, TilePlan
 from geochange.mosaic.logit_release import LogitRelease
 from geochange.mosaic.stores import LogitStore
+from geochange.storage.local import LocalWork
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Watched(LogitStore):
 @given(plans(), st.randoms(use_true_random=False))
 @example(TilePlan((9, 9), 8, 7, 1), Random(1))
 def test_a_block_goes_right_behind_the_last_that_needs_it(plan: TilePlan, random: Random) -> None:
-    store = Watched(Path("nowhere"), plan)
+    store = Watched(LocalWork(Path("nowhere")), plan)
     release = LogitRelease(store)
     outputs = every_output(plan)
     random.shuffle(outputs)

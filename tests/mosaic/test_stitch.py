@@ -24,7 +24,7 @@ class InMemory:
     def __init__(self, tiles: NDArray[np.float16]) -> None:
         self.tiles = tiles
 
-    def get(self, rows: range, cols: range) -> NDArray[np.float16]:
+    def get(self, rows: range, cols: range, sparse: bool = False) -> NDArray[np.float16]:
         return self.tiles[rows.start : rows.stop, cols.start : cols.stop]
 
 

@@ -13,21 +13,22 @@ from geochange.grid.probability import NODATA
 from geochange.grid.tiling import TilePlan, Window
 from geochange.mosaic.checked_array import DamagedStoreError
 from geochange.mosaic.stores import LogitStore, ProbabilityStore, ScoreStore
+from geochange.storage.local import LocalWork
 
 PLAN = TilePlan((60, 88), tile_px=16, overlap_px=4, block_tiles=2)
 
 
 @pytest.fixture
 def logits(tmp_path: Path) -> LogitStore:
-    store = LogitStore(tmp_path / "logits.zarr", PLAN)
-    store.create()
+    store = LogitStore(LocalWork(tmp_path), PLAN)
+    store.array.create()
     return store
 
 
 @pytest.fixture
 def probability(tmp_path: Path) -> ProbabilityStore:
-    store = ProbabilityStore(tmp_path / "probability.zarr", PLAN)
-    store.create()
+    store = ProbabilityStore(LocalWork(tmp_path), PLAN)
+    store.array.create()
     return store
 
 
@@ -58,7 +59,7 @@ def test_a_block_is_there_once_it_is_put_and_until_it_is_dropped(logits: LogitSt
     logits.drop(blocks[1])
     assert not logits.has(blocks[1])
     rows, cols = PLAN.block_tile_ranges(blocks[1])
-    assert np.isnan(logits.get(rows, cols)).all()
+    assert np.isnan(logits.get(rows, cols, sparse=True)).all()
 
 
 @pytest.mark.parametrize("value", [np.nan, 0.0])
@@ -77,29 +78,31 @@ def test_the_last_block_may_be_narrower(logits: LogitStore) -> None:
 
 def test_a_raster_below_a_tile_has_a_store_of_one(tmp_path: Path) -> None:
     plan = TilePlan((3, 2), tile_px=16, overlap_px=4, block_tiles=8)
-    store = LogitStore(tmp_path / "logits.zarr", plan)
-    store.create()
+    store = LogitStore(LocalWork(tmp_path), plan)
+    store.array.create()
     store.put((0, 0), np.ones((1, 1, 16, 16), np.float16))
     assert store.has((0, 0))
     assert (store.get(range(1), range(1)) == 1).all()
 
 
-def test_a_block_of_logits_shares_no_chunk_with_another(logits: LogitStore) -> None:
+def test_a_block_of_logits_shares_no_chunk_with_another(logits: LogitStore, tmp_path: Path) -> None:
     for block in PLAN.blocks():
         logits.put(block, block_of(PLAN, block))
-    chunks = [path for path in (logits.path / "c").rglob("*") if path.is_file()]
+    chunks = [path for path in ((tmp_path / "logits.zarr") / "c").rglob("*") if path.is_file()]
     rows = [len(PLAN.block_tile_ranges(block)[0]) for block in PLAN.blocks()]
     assert len(chunks) == sum(rows)
 
 
-def test_a_block_that_lacks_a_chunk_is_not_there(logits: LogitStore) -> None:
+def test_a_block_that_lacks_a_chunk_is_not_there(logits: LogitStore, tmp_path: Path) -> None:
     logits.put((0, 1), block_of(PLAN, (0, 1)))
     assert logits.has((0, 1))
-    (logits.path / "c" / "1" / "1" / "0" / "0").unlink()
+    ((tmp_path / "logits.zarr") / "c" / "1" / "1" / "0" / "0").unlink()
     assert not logits.has((0, 1))
 
 
-def test_probability_comes_back_from_any_window(probability: ProbabilityStore) -> None:
+def test_probability_comes_back_from_any_window(
+    probability: ProbabilityStore, tmp_path: Path
+) -> None:
     whole = np.arange(60 * 88).reshape(60, 88).astype(np.uint8)
     rows, cols = PLAN.outputs
     for output in product(range(rows), range(cols)):
@@ -109,12 +112,18 @@ def test_probability_comes_back_from_any_window(probability: ProbabilityStore) -
     np.testing.assert_array_equal(probability.get(PLAN.full_window), whole)
     window = Window(11, 20, 30, 33)
     np.testing.assert_array_equal(probability.get(window), whole[window.within(PLAN.full_window)])
-    chunks = [path for path in (probability.path / "c").rglob("*") if path.is_file()]
+    chunks = [path for path in ((tmp_path / "probability.zarr") / "c").rglob("*") if path.is_file()]
     assert len(chunks) == rows * cols
 
 
-def test_what_nobody_put_is_no_data(probability: ProbabilityStore) -> None:
-    assert (probability.get(PLAN.full_window) == NODATA).all()
+def test_what_nobody_put_is_no_data_only_where_that_is_expected(
+    logits: LogitStore, probability: ProbabilityStore
+) -> None:
+    assert np.isnan(logits.get(range(0, 2), range(0, 2), sparse=True)).all()
+    with pytest.raises(DamagedStoreError, match="is missing"):
+        logits.get(range(0, 2), range(0, 2))
+    with pytest.raises(DamagedStoreError, match="is missing"):
+        probability.get(PLAN.full_window)
 
 
 def test_an_output_without_data_is_there_too(probability: ProbabilityStore) -> None:
@@ -124,8 +133,8 @@ def test_an_output_without_data_is_there_too(probability: ProbabilityStore) -> N
 
 
 def test_scores_come_back_by_tile_date_and_class(tmp_path: Path) -> None:
-    store = ScoreStore(tmp_path / "scores.zarr", PLAN, ("house", "field", "pond"))
-    store.create()
+    store = ScoreStore(LocalWork(tmp_path), PLAN, ("house", "field", "pond"))
+    store.array.create()
     rows, cols = PLAN.tiles
     scores = np.random.default_rng(0).random((rows, cols, 2, 3), np.float32)
     *blocks, forgotten = PLAN.blocks()
@@ -134,58 +143,63 @@ def test_scores_come_back_by_tile_date_and_class(tmp_path: Path) -> None:
         store.put(block, scores[tile_rows.start : tile_rows.stop, tile_cols.start : tile_cols.stop])
     tile_rows, tile_cols = PLAN.block_tile_ranges(forgotten)
     scores[tile_rows.start :, tile_cols.start :] = np.nan
-    np.testing.assert_array_equal(store.get(range(rows), range(cols)), scores)
+    whole = slice(0, rows), slice(0, cols)
+    np.testing.assert_array_equal(store.array.read(whole, sparse=True), scores)
     np.testing.assert_array_equal(store.get(range(1, 3), range(2, 5)), scores[1:3, 2:5])
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_chunk_is_not_there_and_is_written_anew(
-    damage: str, logits: LogitStore, probability: ProbabilityStore
+    damage: str, logits: LogitStore, probability: ProbabilityStore, tmp_path: Path
 ) -> None:
     block = block_of(PLAN, (0, 1))
     logits.put((0, 1), block)
     output = np.full((PLAN.output_window((1, 1)).height, PLAN.output_window((1, 1)).width), 7)
     probability.put((1, 1), output.astype(np.uint8))
-    DAMAGES[damage](logits.path / "c" / "1" / "1" / "0" / "0")
-    DAMAGES[damage](probability.path / "c" / "1" / "1")
+    DAMAGES[damage]((tmp_path / "logits.zarr") / "c" / "1" / "1" / "0" / "0")
+    DAMAGES[damage]((tmp_path / "probability.zarr") / "c" / "1" / "1")
     assert not logits.has((0, 1)) and not probability.has((1, 1))
-    logits.create()
-    probability.create()
+    logits.array.create()
+    probability.array.create()
     logits.put((0, 1), block)
     probability.put((1, 1), output.astype(np.uint8))
     assert logits.has((0, 1)) and probability.has((1, 1))
     np.testing.assert_array_equal(probability.get(PLAN.output_window((1, 1))), output)
 
 
-def test_a_damaged_chunk_is_never_read(probability: ProbabilityStore) -> None:
+def test_a_damaged_chunk_is_never_read(probability: ProbabilityStore, tmp_path: Path) -> None:
     window = PLAN.output_window((0, 0))
     probability.put((0, 0), np.full((window.height, window.width), 7, np.uint8))
-    DAMAGES["flipped"](probability.path / "c" / "0" / "0")
+    DAMAGES["flipped"]((tmp_path / "probability.zarr") / "c" / "0" / "0")
     with pytest.raises(DamagedStoreError, match=r"probability\.zarr: .*the same command again"):
         probability.get(window)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_metadata_is_written_anew_and_chunks_stay(damage: str, logits: LogitStore) -> None:
+def test_damaged_metadata_is_written_anew_and_chunks_stay(
+    damage: str, logits: LogitStore, tmp_path: Path
+) -> None:
     logits.put((0, 1), block_of(PLAN, (0, 1)))
-    right = (logits.path / "zarr.json").read_bytes()
-    DAMAGES[damage](logits.path / "zarr.json")
-    logits.create()
-    assert (logits.path / "zarr.json").read_bytes() == right
+    right = ((tmp_path / "logits.zarr") / "zarr.json").read_bytes()
+    DAMAGES[damage]((tmp_path / "logits.zarr") / "zarr.json")
+    logits.array.create()
+    assert ((tmp_path / "logits.zarr") / "zarr.json").read_bytes() == right
     assert logits.has((0, 1))
 
 
 def test_what_stands_in_the_place_of_a_store_goes(tmp_path: Path) -> None:
     (tmp_path / "logits.zarr").write_text("no store")
-    store = LogitStore(tmp_path / "logits.zarr", PLAN)
-    store.create()
-    (store.path / "c").write_text("no folder")
-    store.create()
-    (store.path / "c" / "0").mkdir(parents=True)
-    (store.path / "c" / "0" / "1").write_text("no folder either")
-    store.create()
+    store = LogitStore(LocalWork(tmp_path), PLAN)
+    store.array.create()
+    ((tmp_path / "logits.zarr") / "c").write_text("no folder")
+    store.array.create()
+    ((tmp_path / "logits.zarr") / "c" / "0").mkdir(parents=True)
+    ((tmp_path / "logits.zarr") / "c" / "0" / "1").write_text("no folder either")
+    store.array.create()
     store.put((0, 1), block_of(PLAN, (0, 1)))
-    (store.path / "c" / "0" / "1" / "0" / "0.123.partial").write_text("half written")
-    store.create()
+    ((tmp_path / "logits.zarr") / "c" / "0" / "1" / "0" / "0.123.partial").write_text(
+        "half written"
+    )
+    store.array.create()
     assert store.has((0, 1))
-    assert [path.name for path in store.path.rglob("*.partial")] == []
+    assert [path.name for path in (tmp_path / "logits.zarr").rglob("*.partial")] == []

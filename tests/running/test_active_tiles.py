@@ -14,6 +14,7 @@ from tile_plans import each_plan, every_output, plans
 from geochange.errors import RunError
 from geochange.grid.tiling import TilePlan
 from geochange.running.active_tiles import ActiveTiles, area_of, register_area, store_area
+from geochange.storage.local import LocalWork
 from geochange.vector import aoi as areas
 
 corners = st.tuples(st.floats(0, 24), st.floats(0, 24), st.floats(0.5, 9), st.floats(0.5, 9))
@@ -96,9 +97,9 @@ def test_workers_find_the_area_in_the_work_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest = register_area(some_area([(1, 1, 5, 5)]))
-    store_area(digest, tmp_path)
+    store_area(digest, LocalWork(tmp_path))
     monkeypatch.setattr("geochange.running.active_tiles._areas", {})
-    assert area_of(digest, tmp_path).digest == digest
+    assert area_of(digest, LocalWork(tmp_path)).digest == digest
     monkeypatch.setattr("geochange.running.active_tiles._areas", {})
     with pytest.raises(RunError, match="perhaps it was deleted"):
-        area_of(digest, tmp_path / "elsewhere")
+        area_of(digest, LocalWork(tmp_path / "elsewhere"))

@@ -25,6 +25,7 @@ from geochange.running.polygon_class_names import (
     choose_classes,
     parse_class_names,
 )
+from geochange.storage.local import LocalWork
 from geochange.vector.changes import to_changes
 from geochange.vector.files.layers import concatenate_batches
 from geochange.vector.generalization.outline_style import OutlineStyle
@@ -35,8 +36,9 @@ NAMES = ["before_class", "after_class", "change", "before_score", "after_score"]
 
 def store_of(folder: Path, plan: TilePlan, scores: NDArray[np.float32]) -> ScoreStore:
     """(tile row, tile col, date, class) scores, as a run leaves them."""
-    store = ScoreStore(folder / f"scores-{plan.block_tiles}.zarr", plan, CLASSES)
-    store.create()
+    store = ScoreStore(LocalWork(folder / f"scores-{plan.block_tiles}"), plan, CLASSES)
+    store.work.begin()
+    store.array.create()
     for block in plan.blocks():
         rows, cols = plan.block_tile_ranges(block)
         store.put(block, scores[rows.start : rows.stop, cols.start : cols.stop])

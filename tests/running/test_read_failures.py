@@ -20,6 +20,7 @@ from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import inspect_raster
 from geochange.running.read_failures import GIVE_UP, FailureRecords, ReadFailures
+from geochange.storage.local import LocalWork
 
 HOLE = UnreadableAreas((Window(0, 0, 2, 2),))
 OTHER = UnreadableAreas((Window(0, 2, 2, 2),), (Window(4, 4, 2, 2),))
@@ -37,7 +38,7 @@ def remote(pair: RasterPair) -> RasterPair:
 
 
 def test_records_are_kept_by_block_and_taken_back(tmp_path: Path) -> None:
-    records = FailureRecords(tmp_path / "unreadable")
+    records = FailureRecords(LocalWork(tmp_path))
     assert not records.any() and records.get() == NOTHING_UNREADABLE
     assert not records.has((0, 1))
     records.put((0, 1), NOTHING_UNREADABLE)
@@ -53,21 +54,19 @@ def test_records_are_kept_by_block_and_taken_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_record_is_not_there(damage: str, tmp_path: Path) -> None:
-    records = FailureRecords(tmp_path / "unreadable")
+    records = FailureRecords(LocalWork(tmp_path))
     for block in ((0, 1), (2, 0)):
         records.put(block, HOLE)
     DAMAGES[damage](tmp_path / "unreadable" / "0_1.json")
     assert not records.has((0, 1)) and records.has((2, 0))
     assert records.get() == HOLE
-    records.create()
     records.put((0, 1), OTHER)
     assert records.has((0, 1)) and records.get() == HOLE | OTHER
 
 
 def test_a_file_in_the_place_of_the_records_goes(tmp_path: Path) -> None:
     (tmp_path / "unreadable").write_text("no folder")
-    records = FailureRecords(tmp_path / "unreadable")
-    records.create()
+    records = FailureRecords(LocalWork(tmp_path))
     records.put((0, 1), HOLE)
     assert records.get() == HOLE
 

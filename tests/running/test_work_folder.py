@@ -19,16 +19,20 @@ def folder(tmp_path: Path) -> WorkFolder:
     return WorkFolder.for_output(tmp_path / "changes.gpkg")
 
 
+def path_of(folder: WorkFolder) -> Path:
+    return Path(str(folder.store))
+
+
 def leave_work(folder: WorkFolder) -> Path:
     folder.begin(MINE)
-    kept = folder.path / "logits.zarr"
+    kept = path_of(folder) / "logits.zarr"
     kept.mkdir()
     folder.commit(MINE)
     return kept
 
 
 def test_it_is_hidden_beside_the_output(folder: WorkFolder, tmp_path: Path) -> None:
-    assert folder.path == tmp_path / ".changes.gpkg.work"
+    assert path_of(folder) == tmp_path / ".changes.gpkg.work"
 
 
 def test_the_same_fingerprint_goes_on_where_it_was(folder: WorkFolder) -> None:
@@ -40,7 +44,7 @@ def test_the_same_fingerprint_goes_on_where_it_was(folder: WorkFolder) -> None:
 
 def test_a_new_run_does_not_go_on(folder: WorkFolder) -> None:
     assert folder.begin(MINE) is False
-    assert folder.path.is_dir()
+    assert path_of(folder).is_dir()
 
 
 def test_another_fingerprint_starts_afresh_and_says_so(
@@ -49,7 +53,7 @@ def test_another_fingerprint_starts_afresh_and_says_so(
     kept = leave_work(folder)
     assert folder.begin({**MINE, "model": "irmad"}) is False
     assert not kept.exists()
-    assert folder.path.is_dir()
+    assert path_of(folder).is_dir()
     assert "starting afresh" in caplog.text
     folder.commit({**MINE, "model": "irmad"})
     assert folder.begin({**MINE, "model": "irmad"}) is True
@@ -57,7 +61,7 @@ def test_another_fingerprint_starts_afresh_and_says_so(
 
 def test_a_run_killed_before_its_stores_were_ready_begins_again(folder: WorkFolder) -> None:
     folder.begin(MINE)
-    half = folder.path / "logits.zarr"
+    half = path_of(folder) / "logits.zarr"
     half.mkdir()
     assert folder.begin(MINE) is False
     assert not half.exists()
@@ -68,7 +72,7 @@ def test_a_damaged_record_starts_afresh(
     damage: str, folder: WorkFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
     kept = leave_work(folder)
-    DAMAGES[damage](folder.path / "fingerprint.json")
+    DAMAGES[damage](path_of(folder) / "fingerprint.json")
     assert folder.begin(MINE) is False
     assert not kept.exists()
     # A run that is killed before it creates its stores leaves an empty folder.
@@ -80,27 +84,27 @@ def test_a_damaged_record_starts_afresh(
 def test_the_work_of_version_0_1_0_starts_afresh_and_says_so(
     folder: WorkFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder.path.mkdir()
-    (folder.path / "logits.zarr").mkdir()
-    (folder.path / "outlines.bin").write_bytes(b"")
+    path_of(folder).mkdir()
+    (path_of(folder) / "logits.zarr").mkdir()
+    (path_of(folder) / "outlines.bin").write_bytes(b"")
     record = json.dumps({**MINE, "geochange": "0.1.0"}, sort_keys=True, indent=1)
-    (folder.path / "fingerprint.json").write_text(record)
+    (path_of(folder) / "fingerprint.json").write_text(record)
     assert folder.begin({**MINE, "geochange": "0.1.0", "stores": "crc32c"}) is False
     assert "the work is from another version of geochange: starting afresh" in caplog.text
-    assert not (folder.path / "logits.zarr").exists()
+    assert not (path_of(folder) / "logits.zarr").exists()
 
 
 def test_a_link_in_the_way_is_refused(folder: WorkFolder, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
-    folder.path.symlink_to(tmp_path / "elsewhere")
+    path_of(folder).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OutputError, match="exists and was not made"):
         folder.begin(MINE)
     assert (tmp_path / "elsewhere").is_dir()
 
 
 def test_a_strange_folder_is_refused_and_left_alone(folder: WorkFolder) -> None:
-    folder.path.mkdir()
-    thesis = folder.path / "thesis.txt"
+    path_of(folder).mkdir()
+    thesis = path_of(folder) / "thesis.txt"
     thesis.write_text("years of work")
     with pytest.raises(OutputError, match="exists and was not made by geochange"):
         folder.begin(MINE)
@@ -108,7 +112,7 @@ def test_a_strange_folder_is_refused_and_left_alone(folder: WorkFolder) -> None:
 
 
 def test_a_file_in_the_way_is_refused(folder: WorkFolder) -> None:
-    folder.path.write_text("")
+    path_of(folder).write_text("")
     with pytest.raises(OutputError, match="exists and was not made"):
         folder.begin(MINE)
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from geochange.cli.options import GroupedCommand, given_options, options_of
-from geochange.cli.path_types import File
+from geochange.cli.path_types import FileOrAddress
 from geochange.cli.progress_display import closing_table, say_json, screen
 from geochange.config import RunOptions
+from geochange.files.file_names import PathLike
 from geochange.formatting import area, duration
 from geochange.running.disk_space import size_text
 from geochange.workflows.preflight import check_run
@@ -34,15 +34,18 @@ WEIGHTS = {"infer": 0.85, "polygons": 0.05, "write": 0.1}
 @click.option(
     "--out",
     required=True,
-    type=File(),
+    type=FileOrAddress(),
     metavar="FILE",
-    help="polygons: .gpkg, .geojson, .fgb or .parquet; the probability goes beside it as .tif",
+    help="polygons: .gpkg, .geojson, .fgb or .parquet; the probability goes beside it as .tif; with an "
+    "address s3://, gs:// or az:// all is uploaded at the end",
 )
 @options_of(RunOptions)
 @click.option("--dry-run", is_flag=True, help="say what it would take, and do nothing")
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 @click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")
-def run(before: str, after: str, out: Path, quiet: bool, log_json: bool, **options: Any) -> None:
+def run(
+    before: str, after: str, out: PathLike, quiet: bool, log_json: bool, **options: Any
+) -> None:
     """Find what changed between the rasters BEFORE and AFTER.
 
     Both are rasters in any format of GDAL, files or URLs, and may differ in CRS, resolution and

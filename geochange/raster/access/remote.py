@@ -6,6 +6,8 @@ import os
 import re
 from typing import Any
 
+from geochange.files.file_names import split_address
+
 _REMOTE = re.compile(
     r"(^|\+)(https?|ftp|s3|gs|az|oss)://|/vsi(curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs)\b",
     re.IGNORECASE,  # GDAL's own driver of web addresses heeds no case
@@ -30,6 +32,18 @@ NO_NEGATIVE_CACHE = {
     "CPL_VSIL_CURL_NON_CACHED": ":".join(("/vsicurl/", "/vsis3/", "/vsigs/", "/vsiaz/"))
 }
 """GDAL caches that a file on a server is missing. This setting avoids the cache."""
+
+
+def endpoint_options() -> dict[str, Any]:
+    """GDAL's options for the S3 server of AWS_ENDPOINT_URL, which GDAL does not read itself."""
+    address = split_address(os.environ.get("AWS_ENDPOINT_URL", ""))
+    if address.scheme not in ("http", "https") or not address.netloc:
+        return {}
+    return {
+        "AWS_S3_ENDPOINT": address.netloc + address.path.rstrip("/"),
+        "AWS_HTTPS": "YES" if address.scheme == "https" else "NO",
+        "AWS_VIRTUAL_HOSTING": "FALSE",
+    }
 
 
 def is_remote(path: str) -> bool:

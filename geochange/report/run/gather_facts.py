@@ -12,6 +12,7 @@ import numpy as np
 import shapely
 
 from geochange.config import RunOptions
+from geochange.files.file_names import without_secrets
 from geochange.formatting import area
 from geochange.grid.crs import authority_of
 from geochange.grid.grid import Grid
@@ -89,7 +90,7 @@ def _date(checks: Mapping[str, Any], which: int) -> str | None:
 
 
 def _source(date: AlignedRaster, when: str | None) -> Source:
-    return Source(date.info.path, when, ",".join(map(str, date.bands)))
+    return Source(without_secrets(date.info.path), when, ",".join(map(str, date.bands)))
 
 
 def _place(checked: CheckedRun, seen_px: int) -> GroundPlace:

@@ -18,7 +18,12 @@ from tiff_damage import place_of
 from geochange.cli.main import _exit_code
 from geochange.errors import InputError, RunError
 from geochange.raster.access import retry
-from geochange.raster.access.remote import HTTP_OPTIONS, is_remote, is_transient
+from geochange.raster.access.remote import (
+    HTTP_OPTIONS,
+    endpoint_options,
+    is_remote,
+    is_transient,
+)
 from geochange.raster.fingerprint import fingerprint_of
 from geochange.raster.reader import gdal_environment, inspect_raster, opened
 from geochange.workflows.detect import Result, detect
@@ -214,3 +219,28 @@ def test_masks_beside_local_files_are_still_found(tmp_path: Path) -> None:
     path = make_raster(tmp_path / "a.tif", noise((8, 9)), mask=mask, internal_mask=False)
     with opened(str(path)) as dataset:
         assert (dataset.read_masks(1)[2] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("address", "options"),
+    [
+        ("http://127.0.0.1:9000", ("127.0.0.1:9000", "NO")),
+        ("https://s3.example.org/", ("s3.example.org", "YES")),
+        ("https://example.org/minio", ("example.org/minio", "YES")),
+    ],
+)
+def test_gdal_uses_the_s3_server_of_other_clients(
+    address: str, options: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    found = endpoint_options()
+    assert (found["AWS_S3_ENDPOINT"], found["AWS_HTTPS"]) == options
+    assert found["AWS_VIRTUAL_HOSTING"] == "FALSE"
+
+
+@pytest.mark.parametrize("address", ["", "nonsense", "ftp://x", "http://"])
+def test_without_an_s3_server_gdal_uses_its_own(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    assert endpoint_options() == {}

@@ -15,6 +15,7 @@ from tile_plans import plans
 from geochange.grid.tiling import TilePlan, Window
 from geochange.mosaic.stores import ThumbnailStore
 from geochange.raster.pictures.thumbnail import Thumbnail, ThumbnailBuilder, ThumbnailPixels
+from geochange.storage.local import LocalWork
 
 LIKE = np.empty(3, np.uint8)
 
@@ -90,14 +91,14 @@ def test_the_store_puts_together_what_blocks_saw(plan: TilePlan, longest: int) -
     valid = np.ones(plan.shape, bool)
     valid[: plan.shape[0] // 3] = False
     with tempfile.TemporaryDirectory() as folder:
-        store = ThumbnailStore(Path(folder) / "before.zarr", plan, miniature, LIKE)
-        store.create()
+        store = ThumbnailStore(LocalWork(Path(folder)), "before", plan, miniature, LIKE)
+        store.array.create()
         for block in plan.blocks():
             part = ThumbnailBuilder(miniature, miniature.owned(plan.owned_window(block)), LIKE)
             # A single block sees all tiles, so the result is the same.
             part.add(plan.full_window, pixels, valid)
             store.put(block, part.values())
-        seen, there = store.get()
+        seen, there = store.get(plan.blocks())
     expected = at_once(miniature, pixels, valid)
     np.testing.assert_array_equal(seen, expected[0])
     np.testing.assert_array_equal(there, expected[1])
