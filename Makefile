@@ -1,5 +1,5 @@
 # What CONTRIBUTING.md lists. Everything runs in .venv, which `make venv` makes.
-.PHONY: help venv fast test lint types check pictures architecture plugin
+.PHONY: help venv fast test lint types check pictures architecture plugin graphs
 
 help: ## Show these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -23,6 +23,9 @@ check: lint types fast ## What a pull request must pass first
 
 plugin: ## Make the zip of the plugin for QGIS in build/
 	.venv/bin/python qgis_plugin/build.py
+
+graphs: ## Export the shipped network for onnxruntime again, after its checkpoint changed
+	.venv/bin/python -c "from geochange.models.onnx.export.engine_graphs import write_graphs; write_graphs()"
 
 architecture: ## Draw docs/architecture.svg again from the imports
 	.venv/bin/python docs/architecture.py
