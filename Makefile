@@ -1,5 +1,5 @@
 # What CONTRIBUTING.md lists. Everything runs in .venv, which `make venv` makes.
-.PHONY: help venv fast test lint types check pictures architecture plugin site
+.PHONY: help venv fast test lint types check pictures architecture plugin site graphs
 
 help: ## Show these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,9 @@ plugin: ## Make the zip of the plugin for QGIS in build/
 
 site: ## Build the site of docs/ in build/site
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build
+
+graphs: ## Export the shipped network for onnxruntime again, after its checkpoint changed
+	.venv/bin/python -c "from geochange.models.onnx.export.engine_graphs import write_graphs; write_graphs()"
 
 architecture: ## Draw docs/architecture.svg again from the imports
 	.venv/bin/python docs/architecture.py
