@@ -37,6 +37,7 @@ def chips(count: int) -> list[Chip]:
     return [Chip(before, after, label == 0, label) for before, after in drawn]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SMALL)
 def test_it_answers_as_the_model_that_run_makes_of_it(kind: str) -> None:
     network = small(kind)

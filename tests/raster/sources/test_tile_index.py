@@ -55,6 +55,7 @@ def test_an_index_on_a_server_is_not_even_asked_for(
         inspect_raster(str(through))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lists", ["i.gti.gpkg", "GTI:i.gti.gpkg", "a.tif + i.gti.gpkg", "*.tif"])
 def test_an_index_that_lists_an_index_is_refused(
     lists: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
