@@ -231,6 +231,14 @@ def test_a_card_that_promises_in_vain_is_refused(
         read_checkpoint(tmp_path / "vain.safetensors")
 
 
+@pytest.mark.parametrize("opinion", [-1, True, 2.0, "4", 10**9])
+def test_an_opinion_of_no_size_is_refused(joined: Path, opinion: object) -> None:
+    card = json.loads(read_checkpoint(joined).card.to_json())
+    card["land"]["opinion"] = opinion
+    with pytest.raises(InputError, match="its card makes no sense: opinion"):
+        Card.from_json(json.dumps(card))
+
+
 def test_two_that_see_land_are_refused(joined: Path) -> None:
     card = json.loads(read_checkpoint(joined).card.to_json())
     card["options"]["land"] = card["land"]["head"]

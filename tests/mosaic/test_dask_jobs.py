@@ -179,6 +179,12 @@ def test_a_huge_raster_keeps_few_tasks_on_the_scheduler(client: Client) -> None:
     assert most_read <= 2 * THREADS + READ_AHEAD
 
 
+def test_a_job_that_waits_for_one_that_nobody_lists_ends_the_run(client: Client) -> None:
+    listed = [Job("a", double, (1,)), Job("b", double, (2,), after=("nobody",))]
+    with pytest.raises(RuntimeError, match="a job that was never listed: b"):
+        run(client, iter(listed))
+
+
 def test_the_first_failure_is_raised_and_the_rest_cancelled(client: Client) -> None:
     read = []
 

@@ -265,6 +265,7 @@ def test_a_clip_nobody_knows() -> None:
         (('"published"', '"sometimes"'), "sometimes"),
         (('"threshold": 0.4', '"threshold": 4'), "between 0 and 1"),
         (('"licence"', '"license"'), "license"),
+        (('"format": "', '"format": "x'), "it is of format 'x"),
         (('"blocks"', '"bricks"'), "bricks"),
         (("{", "["), "cannot be read"),
     ],
