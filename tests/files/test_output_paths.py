@@ -43,7 +43,7 @@ def test_a_path_too_long_for_its_work_folder_is_refused(tmp_path: Path) -> None:
     while len(str(folder)) < 3890:
         folder = folder / ("d" * min(200, 3892 - len(str(folder))))
     folder.mkdir(parents=True)
-    with pytest.raises(OutputError, match="but the limit is 3896"):
+    with pytest.raises(OutputError, match="but the limit is 3,896; write into a folder"):
         check_folder(folder / "changes.gpkg")
 
 

@@ -216,6 +216,7 @@ def test_tensors_that_cannot_be(pid: object, size: object, stride: object, says:
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("archive/data.pkl", stream.getvalue())
         archive.writestr("archive/data/0", bytes(20))
+    packed.seek(0)
     with pytest.raises(InputError, match=says):
         read_archive(packed)
 
