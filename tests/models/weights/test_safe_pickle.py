@@ -210,15 +210,30 @@ def test_tensors_that_cannot_be(pid: object, size: object, stride: object, says:
         def persistent_id(self, thing: Any) -> Any:
             return pid if isinstance(thing, Stored) else None
 
-    stream, packed = BytesIO(), BytesIO()
+    stream = BytesIO()
     made = torch._utils._rebuild_tensor_v2, Stored(), 0, size, stride, False, OrderedDict()
     Pickler(stream, 2).dump({"a": _Calls(*made)})
+    with pytest.raises(InputError, match=says):
+        read_archive(_archived(stream.getvalue()))
+
+
+def _archived(program: bytes) -> BytesIO:
+    packed = BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("archive/data.pkl", stream.getvalue())
+        archive.writestr("archive/data.pkl", program)
         archive.writestr("archive/data/0", bytes(20))
     packed.seek(0)
-    with pytest.raises(InputError, match=says):
-        read_archive(packed)
+    return packed
+
+
+def test_programs_without_end_are_left_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("geochange.models.weights.restricted_unpickler.MOST_STEPS", 50)
+    assert read_archive(_saved({"a": torch.ones(1)}))[0].keys() == {"a"}
+    with pytest.raises(InputError, match="more than 50 steps"):
+        read_archive(_saved({"a": torch.ones(1), "n": [None] * 60}))
+    long = pickle.PROTO + b"\x02" + pickle.GLOBAL + b"a" * 600 + b"\nb\n" + pickle.STOP
+    with pytest.raises(InputError, match="a name of 601 characters"):
+        read_archive(_archived(long))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
