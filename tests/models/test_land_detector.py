@@ -47,6 +47,7 @@ def batch(height: int = 64, width: int = 64) -> Batch:
     return Batch(before, after, torch.ones(2, height, width, dtype=torch.bool))
 
 
+@pytest.mark.slow
 def test_one_pass_gives_change_and_land() -> None:
     model = detector()
     assert isinstance(model, ClassifiesLand)

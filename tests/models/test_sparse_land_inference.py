@@ -146,6 +146,7 @@ def test_a_fresh_opinion_is_none(joined: Path) -> None:
     torch.testing.assert_close(said, change)
 
 
+@pytest.mark.slow
 def test_an_opinion_counts_where_change_is_likely(joined: Path) -> None:
     change = torch.full((1, 64, 512), -5.0)
     change[0, 3, 3] = 0
