@@ -7,6 +7,7 @@ from others are left out: where A imports B and B imports C, A may import C.
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -35,6 +36,9 @@ WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 236, 84, 26, 50, 20
 
 Imports = dict[str, set[str]]
 
+IMPORT = re.compile(r"^ *from geochange\.(\w+)", re.MULTILINE)
+"""The room or module of an import. Syntax trees say the same, a second later."""
+
 
 def imports() -> Imports:
     """For each room the rooms that it imports from."""
@@ -55,11 +59,7 @@ def room_of(name: str) -> str | None:
 
 def imported(path: Path) -> set[str]:
     """The rooms that a file imports from."""
-    names = [
-        node.module.split(".")[1]
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("geochange.")
-    ]
+    names = IMPORT.findall(path.read_text("utf-8"))
     return {room for name in names if (room := room_of(name)) is not None}
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +19,11 @@ os.environ.setdefault("OGR_SQLITE_SYNCHRONOUS", "OFF")
 if "PYTEST_XDIST_WORKER" in os.environ:
     # One process per core: threads of torch would wait for those of other tests, spinning.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# pytest rewrites asserts, which takes five seconds a worker. The next start reads them from files.
+sys.dont_write_bytecode = False
+
+SLOW_FILE = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
 
 # A shell that starts the tests in the background makes all their processes ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -37,6 +44,13 @@ def pytest_report_header() -> list[str]:
         f"PROJ {pyproj.proj_version_str}, GEOS {shapely.geos_version_string}, "
         f"torch {version('torch')}, {os.cpu_count()} cores",
     ]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Without slow tests, leaves out the files that have no others: reading them takes seconds."""
+    if config.option.markexpr != "not slow" or not collection_path.match("test_*.py"):
+        return None
+    return SLOW_FILE.search(collection_path.read_text("utf-8")) is not None or None
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ def test_shape_is_height_and_width() -> None:
     assert Chip(np.zeros((3, 4, 2)), np.zeros((3, 4, 2)), np.ones((3, 4), bool)).shape == (3, 4)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(pictures, masks, pictures, masks)
 def test_missing_pixels_take_the_other_date_and_nothing_else_moves(

@@ -30,6 +30,7 @@ class Halved(nn.Module):
         return x.reshape(b, c, h // 16, 16, w // 16, 16).reshape(b, c, h, w)
 
 
+@pytest.mark.slow
 def test_what_noise_tells_is_marked_as_guessed_and_written(tmp_path: Path) -> None:
     path = export(Halved(), tmp_path / "net.onnx", (torch.rand(1, 3, 32, 32),) * 2)
     code, said = show(str(path))

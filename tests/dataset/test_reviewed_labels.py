@@ -86,6 +86,7 @@ def test_a_file_that_was_saved_again_is_read_again(tmp_path: Path) -> None:
     assert (read(open_reviewed(path, GRID))[PLACES[1]] == 0).all()
 
 
+@pytest.mark.slow
 def test_refusals(tmp_path: Path) -> None:
     refused = {
         make(tmp_path / "odd.gpkg", ["accept", "maybe"]): "'maybe'; it may be unset, reject, acc",

@@ -28,6 +28,25 @@ def test_a_folder_that_is_missing_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["a" * 245, "ä" * 122], ids=["letters", "bytes"])
+def test_a_name_too_long_for_the_hidden_ones_beside_it_is_refused(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).touch()  # the name itself is possible
+    with pytest.raises(OutputError, match="bytes, but the limit is 239; give a shorter one"):
+        check_folder(tmp_path / name)
+    check_folder(tmp_path / ("a" * 239))
+
+
+def test_a_path_too_long_for_its_work_folder_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path
+    while len(str(folder)) < 3890:
+        folder = folder / ("d" * min(200, 3892 - len(str(folder))))
+    folder.mkdir(parents=True)
+    with pytest.raises(OutputError, match="but the limit is 3,896; write into a folder"):
+        check_folder(folder / "changes.gpkg")
+
+
 def test_a_claim_leaves_nothing_and_may_be_made_again(tmp_path: Path) -> None:
     for _ in range(2):
         with lock_output(tmp_path / "changes.tif"):

@@ -62,6 +62,7 @@ def test_a_file_holds_as_many_names_as_a_text_takes() -> None:
     assert class_file.NAMES_PER_CHIP == NAMES_PER_CHIP
 
 
+@pytest.mark.slow
 def test_it_names_what_the_detector_would_name() -> None:
     vocabulary = published_vocabulary()
     shown = [*chips(3), *chips(2, side=96, seed=1), *chips(1, seed=2)]

@@ -24,7 +24,7 @@ from geochange.workflows.detect import detect
 
 pytestmark = pytest.mark.slow
 
-OPTIONS = {"tile": 64, "overlap": 16, "precision": "float32"}
+OPTIONS = {"tile": 64, "overlap": 16, "precision": "float32", "report": "none"}
 
 
 @pytest.fixture

@@ -48,6 +48,7 @@ def batch(height: int = 64, width: int = 64) -> Batch:
     return Batch(before, after, torch.ones(2, height, width, dtype=torch.bool))
 
 
+@pytest.mark.slow
 def test_one_pass_gives_change_and_land() -> None:
     model = detector()
     assert isinstance(model, ClassifiesLand)
@@ -83,6 +84,7 @@ def test_the_logit_of_several_classes_is_that_of_their_sum() -> None:
     torch.testing.assert_close(any_class_logit(land, [0, 2]), torch.log(p / (1 - p)))
 
 
+@pytest.mark.slow
 def test_pixels_without_data_are_unseen() -> None:
     valid = np.ones((64, 64), np.bool_)
     valid[:10] = False

@@ -83,6 +83,7 @@ def test_the_detector_needs_no_other_clip(file: Path, monkeypatch: pytest.Monkey
     assert torch.allclose(before.sum(), torch.tensor(1.0))
 
 
+@pytest.mark.slow
 def test_another_clip_overrides_it(file: Path) -> None:
     with pytest.raises(InputError, match="no weights at"):
         DetectorSpec(str(file), clip="absent.safetensors").build()

@@ -146,6 +146,7 @@ def test_a_fresh_opinion_is_none(joined: Path) -> None:
     torch.testing.assert_close(said, change)
 
 
+@pytest.mark.slow
 def test_an_opinion_counts_where_change_is_likely(joined: Path) -> None:
     change = torch.full((1, 64, 512), -5.0)
     change[0, 3, 3] = 0
@@ -229,6 +230,14 @@ def test_a_card_that_promises_in_vain_is_refused(
     save_file(left, tmp_path / "vain.safetensors", metadata=header)
     with pytest.raises(InputError, match=said):
         read_checkpoint(tmp_path / "vain.safetensors")
+
+
+@pytest.mark.parametrize("opinion", [-1, True, 2.0, "4", 10**9])
+def test_an_opinion_of_no_size_is_refused(joined: Path, opinion: object) -> None:
+    card = json.loads(read_checkpoint(joined).card.to_json())
+    card["land"]["opinion"] = opinion
+    with pytest.raises(InputError, match="its card makes no sense: opinion"):
+        Card.from_json(json.dumps(card))
 
 
 def test_two_that_see_land_are_refused(joined: Path) -> None:

@@ -37,6 +37,7 @@ def chips(count: int) -> list[Chip]:
     return [Chip(before, after, label == 0, label) for before, after in drawn]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SMALL)
 def test_it_answers_as_the_model_that_run_makes_of_it(kind: str) -> None:
     network = small(kind)
@@ -48,6 +49,7 @@ def test_it_answers_as_the_model_that_run_makes_of_it(kind: str) -> None:
     torch.testing.assert_close(logits[:, 1] - logits[:, 0], expected, atol=2e-5, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SMALL)
 def test_gradients_reach_every_weight(kind: str) -> None:
     learner = TrainableChangeClip(small(kind).requires_grad_(True)).train()

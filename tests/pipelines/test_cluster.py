@@ -26,7 +26,7 @@ from geochange.vector.files.writers import read_changes
 
 pytestmark = pytest.mark.slow
 
-OPTIONS = {"model": "cva", "tile": 64, "overlap": 16, "block": 2}
+OPTIONS = {"model": "cva", "tile": 64, "overlap": 16, "block": 2, "report": "none"}
 WORDS = [word for name, value in OPTIONS.items() for word in ("--set", f"{name}={value}")]
 
 

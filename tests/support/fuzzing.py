@@ -17,7 +17,9 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from random import Random
 from typing import Literal
@@ -87,6 +89,7 @@ def fuzz(
     kept: where the folders of those that fail are kept, by seed. A child that dies, or does not
     end, is followed by another one, which goes on behind the input that was its last.
     """
+    _context()  # it reads libraries for seconds, while the files are made
     base = folder / f"{name}.base"
     base.mkdir(parents=True)
     KINDS[name].lay_out(base)
@@ -107,10 +110,17 @@ def _keep(place: Path, case: Path, outcome: Outcome) -> None:
     )
 
 
-def _from_child(name: str, seed: int, span: tuple[int, int], folder: Path) -> Iterator[Outcome]:
-    """The outcomes of a child, up to the first fault that leaves it in an unknown state."""
+def _context() -> ForkServerContext:
+    """The context of children. Its server starts on the first call."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
+    forkserver.ensure_running()
+    return context
+
+
+def _from_child(name: str, seed: int, span: tuple[int, int], folder: Path) -> Iterator[Outcome]:
+    """The outcomes of a child, up to the first fault that leaves it in an unknown state."""
+    context = _context()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(theirs, name, seed, span, folder))
     process.start()

@@ -146,6 +146,7 @@ def test_pictures_of_one_name_are_told_apart_by_their_folders(root: Path) -> Non
         stored_names(root, "val", source)
 
 
+@pytest.mark.slow
 def test_a_picture_may_belong_to_several_chips(root: Path, clip: str) -> None:
     first, second = shelf(2).paths
     source = Shelf((first, (first[0], second[1])))

@@ -150,6 +150,7 @@ def test_no_polygons_are_an_honest_nothing(tmp_path: Path, empty: str) -> None:
     assert result.boundary.f1 == 0 and result.objects[0.1]["all"].figures()["f1"] == 0
 
 
+@pytest.mark.slow
 def test_metric_pixels(tmp_path: Path) -> None:
     found = make_polygons(tmp_path / "a.gpkg", [square(0, 0, 20)], LONLAT)
     reference = make_polygons(tmp_path / "b.gpkg", [square(0, 5, 20)])

@@ -46,6 +46,7 @@ def chips_of(root: Path) -> list[tuple[Path, dict]]:
     return [(root / chip["split"], chip) for chip in told["chips"]]
 
 
+@pytest.mark.slow
 def test_pixels_and_labels_are_those_of_the_pair(pair: Path) -> None:
     done = cut_here(pair)
     assert {split: tally.chips for split, tally in done.splits.items()} == {"train": 18, "val": 6}
@@ -204,6 +205,7 @@ def test_the_command_cuts_chips(
     assert (pair / "more" / "test" / "label").is_dir()
 
 
+@pytest.mark.slow
 def test_blocks_fit_a_small_pair_unless_they_are_given(pair: Path) -> None:
     """4 x 6 chips: two blocks of side 4, or four of side 3, which allow two blocks per split."""
     given: dict[str, object] = {"block": None}

@@ -106,6 +106,7 @@ def test_an_area_in_the_other_count_limits_the_run(run: Path) -> None:
     assert part.area_m2.sum() == pytest.approx(share * whole.area_m2.sum(), rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_reference_in_the_other_count_agrees(run: Path, tmp_path: Path) -> None:
     found = compare(run / "part.gpkg", run / "out.geojson", within=run / "aoi.gpkg")
     figures = found.pixels.figures()

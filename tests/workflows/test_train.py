@@ -124,15 +124,11 @@ def test_run_takes_the_checkpoint(trained: tuple[Path, Trained], tmp_path: Path)
         make_raster(tmp_path / f"{n}.tif", date, transform=metre)
         for n, date in (("before", before), ("after", after))
     ]
-    found = detect(*pair, tmp_path / "changes.gpkg", model=str(out / "best.safetensors"))
+    model = {"model": str(out / "best.safetensors"), "report": "none"}
+    found = detect(*pair, tmp_path / "changes.gpkg", **model)
     assert found.raster.is_file()
     assert RunOptions().threshold is None  # so that it must be the checkpoint's own
-    again = detect(
-        *pair,
-        tmp_path / "same.gpkg",
-        model=str(out / "best.safetensors"),
-        threshold=result.threshold,
-    )
+    again = detect(*pair, tmp_path / "same.gpkg", **model, threshold=result.threshold)
     assert found.polygons == again.polygons and found.changed_m2 == again.changed_m2
 
 
@@ -146,7 +142,7 @@ def same(one: Path, other: Path) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-@pytest.mark.parametrize("after", [1, 3, 5])
+@pytest.mark.parametrize("after", [1, 3])
 def test_going_on_gives_the_weights_of_never_having_stopped(
     trained: tuple[Path, Trained], chips: Path, tmp_path: Path, after: int
 ) -> None:
@@ -191,7 +187,7 @@ def test_an_averaged_network_goes_on_as_well(chips: Path, tmp_path: Path) -> Non
 def test_the_journal_goes_on_as_if_it_had_never_stopped(
     trained: tuple[Path, Trained], chips: Path, tmp_path: Path
 ) -> None:
-    """Stopped between two lines; the second covers all steps since the first."""
+    """Stopped by Ctrl-C between two lines; the second covers all steps since the first."""
     whole, _ = trained
 
     def watch(stage: str, done: int, total: int, note: str) -> None:
@@ -200,7 +196,10 @@ def test_the_journal_goes_on_as_if_it_had_never_stopped(
 
     with pytest.raises(KeyboardInterrupt):
         train(options(chips), tmp_path / "stopped", watch=watch)
+    assert read_resume_state(tmp_path / "stopped" / "last.safetensors").facts["step"] == 5
     train(options(chips), tmp_path / "stopped", resume=True)
+    for name in ("last.safetensors", "best.safetensors"):
+        assert same(whole / name, tmp_path / "stopped" / name)
     through, stopped = (
         [line.split(",") for line in (out / "metrics.csv").read_text().splitlines()]
         for out in (whole, tmp_path / "stopped")
@@ -272,18 +271,18 @@ def test_chips_of_several_sizes_are_learnt_from_and_validated_on(tmp_path: Path)
     assert np.isfinite(list(result.figures.values())).all()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_end_keeps_the_step_it_came_in(
     chips: Path, tmp_path: Path, number: int
 ) -> None:
     def watch(stage: str, done: int, total: int, note: str) -> None:
-        if stage == "learn" and done == 3:
+        if stage == "learn" and done == 1:
             os.kill(os.getpid(), number)
 
     with raise_on_termination(), pytest.raises(KeyboardInterrupt) as ended:
         train(options(chips), tmp_path, watch=watch)
-    assert getattr(ended.value, "number", signal.SIGINT) == number
-    assert read_resume_state(tmp_path / "last.safetensors").facts["step"] == 3
+    assert getattr(ended.value, "number", None) == number
+    assert read_resume_state(tmp_path / "last.safetensors").facts["step"] == 1
 
 
 def test_weights_without_their_training_are_not_replaced(chips: Path, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def lay_out(folder: Path, transform: Affine = NORTH_UP, compress: str = "deflate
 
 
 def run(folder: Path, name: str = "changes.gpkg", **options: Any) -> Result:
-    small = {"tile": 64, "overlap": 16, "block": 2, "threads": 2, "min_area": 0}
+    small = {"tile": 64, "overlap": 16, "block": 2, "threads": 2, "min_area": 0, "report": "none"}
     options = {"model": "cva", **small, **options}
     return detect(folder / "before.tif", folder / "after.tif", folder / name, **options)
 
@@ -109,22 +109,23 @@ def test_unreadable_ground_of_either_date_is_nodata_from_any_blocks(
     warned = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert any("before.tif: pixels of rows 32-63, columns 192-223" in line for line in warned)
     assert warned[-1].endswith("nodata in the output")
-    for block in (2, 4):
-        other = run(tmp_path, f"{block}.gpkg", block=block, skip_unreadable=True)
-        assert other.raster.read_bytes() == first.raster.read_bytes()
-        assert other.changes.geometry.to_wkb().equals(first.changes.geometry.to_wkb())
-        assert other.unreadable == first.unreadable
+    other = run(tmp_path, "4.gpkg", block=4, skip_unreadable=True)
+    assert other.raster.read_bytes() == first.raster.read_bytes()
+    assert other.changes.geometry.to_wkb().equals(first.changes.geometry.to_wkb())
+    assert other.unreadable == first.unreadable
 
 
 def test_unreadable_ground_of_a_warped_date_is_nodata_from_any_blocks(tmp_path: Path) -> None:
-    size = 700
+    size = 600
     make_raster(tmp_path / "before.tif", noise((size, size, 3)))
     shifted = NORTH_UP @ Affine.translation(-4.5, -4.5)
     pixels = noise((size + 20, size + 20, 3), 1)
     after = make_raster(tmp_path / "after.tif", pixels, transform=shifted, compress="lzw", **TILED)
-    overwrite_tiles(after, (20, 20))
+    overwrite_tiles(after, (18, 18))
+    # Noise has many thousand polygons, which are not looked at.
     results = [
-        run(tmp_path, f"{block}.gpkg", block=block, skip_unreadable=True) for block in (1, 4)
+        run(tmp_path, f"{block}.gpkg", block=block, skip_unreadable=True, min_area=1e9)
+        for block in (1, 4)
     ]
     expected = np.zeros((size, size), bool)
     expected[512:, 512:] = True

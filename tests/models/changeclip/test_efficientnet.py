@@ -39,6 +39,7 @@ def picture(height: int = 64, width: int = 96) -> torch.Tensor:
     return torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(0))
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_activations_are_what_they_were() -> None:
     ramp = torch.linspace(-1, 1, 64 * 96 * 3).reshape(1, 3, 64, 96)

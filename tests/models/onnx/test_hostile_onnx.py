@@ -155,6 +155,7 @@ def test_what_a_network_may_hold_is_read(tmp_path: Path) -> None:
     assert found.inputs[0].shape == ("b", 6, "h", "w")
 
 
+@pytest.mark.slow
 def test_damage_is_named_wherever_it_lies(tmp_path: Path) -> None:
     whole = siamese(tmp_path / "net.onnx").read_bytes()
     path = tmp_path / "cut.onnx"

@@ -265,6 +265,7 @@ def test_a_clip_nobody_knows() -> None:
         (('"published"', '"sometimes"'), "sometimes"),
         (('"threshold": 0.4', '"threshold": 4'), "between 0 and 1"),
         (('"licence"', '"license"'), "license"),
+        (('"format": "', '"format": "x'), "it is of format 'x"),
         (('"blocks"', '"bricks"'), "bricks"),
         (("{", "["), "cannot be read"),
     ],
@@ -274,6 +275,15 @@ def test_a_card_that_cannot_be_right(change: tuple[str, str], says: str) -> None
     assert change[0] in text
     with pytest.raises(InputError, match=says):
         Card.from_json(text.replace(*change, 1))
+
+
+def test_a_file_of_too_many_tensors_is_refused_by_its_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geochange.models.weights.tensor_file.MOST_TENSORS", 3)
+    save_file({name: torch.zeros(1) for name in "abcd"}, tmp_path / "many.safetensors")
+    with pytest.raises(InputError, match="it lists 4 tensors; the limit is 3"):
+        read_checkpoint(tmp_path / "many.safetensors")
 
 
 def test_vocabulary_files(tmp_path: Path) -> None:

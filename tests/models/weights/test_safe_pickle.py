@@ -188,6 +188,54 @@ def test_a_tensor_that_reaches_beyond_its_bytes() -> None:
         read_archive(_rewritten(_saved({"a": torch.ones(5)}), widen))
 
 
+STORAGE = ("storage", torch.FloatStorage, "0", "cpu", 5)
+
+
+@pytest.mark.parametrize(
+    ("pid", "size", "stride", "says"),
+    [
+        (STORAGE[:4], (5,), (1,), "an incomplete storage"),
+        (("shelf", *STORAGE[1:]), (5,), (1,), "a storage of an unknown kind"),
+        ((*STORAGE[:4], -5), (5,), (1,), "an invalid size"),
+        (STORAGE, {5: 1}, (1,), "an invalid shape"),
+        (STORAGE, (5,), (1, 1), "a tensor whose stride and size differ in length"),
+        (STORAGE, (True,), (1,), "an invalid size"),
+    ],
+)
+def test_tensors_that_cannot_be(pid: object, size: object, stride: object, says: str) -> None:
+    class Stored:
+        """What torch.save writes in the place of the values."""
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, thing: Any) -> Any:
+            return pid if isinstance(thing, Stored) else None
+
+    stream = BytesIO()
+    made = torch._utils._rebuild_tensor_v2, Stored(), 0, size, stride, False, OrderedDict()
+    Pickler(stream, 2).dump({"a": _Calls(*made)})
+    with pytest.raises(InputError, match=says):
+        read_archive(_archived(stream.getvalue()))
+
+
+def _archived(program: bytes) -> BytesIO:
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("archive/data.pkl", program)
+        archive.writestr("archive/data/0", bytes(20))
+    packed.seek(0)
+    return packed
+
+
+def test_programs_without_end_are_left_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("geochange.models.weights.restricted_unpickler.MOST_STEPS", 50)
+    assert read_archive(_saved({"a": torch.ones(1)}))[0].keys() == {"a"}
+    with pytest.raises(InputError, match="more than 50 steps"):
+        read_archive(_saved({"a": torch.ones(1), "n": [None] * 60}))
+    long = pickle.PROTO + b"\x02" + pickle.GLOBAL + b"a" * 600 + b"\nb\n" + pickle.STOP
+    with pytest.raises(InputError, match="a name of 601 characters"):
+        read_archive(_archived(long))
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_a_torchscript_archive_is_read_without_running_it() -> None:
     module = torch.nn.Sequential(OrderedDict(a=torch.nn.Linear(2, 3), b=torch.nn.BatchNorm1d(3)))

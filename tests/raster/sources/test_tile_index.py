@@ -30,6 +30,21 @@ def test_files_are_named_from_the_index_or_from_here(tmp_path: Path) -> None:
     assert indexed_files(str(tmp_path / "i.gti")) == found
 
 
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ({"file": ["a.tif"]}, "has no field 'location'; make it with gdaltindex"),
+        ({"location": [""]}, "lists no tile; make it with gdaltindex"),
+    ],
+)
+def test_an_index_that_names_no_file_is_refused(
+    columns: dict[str, list[str]], says: str, tmp_path: Path
+) -> None:
+    index = make_polygons(tmp_path / "i.gti.gpkg", [square(0, 0, 8)], columns=columns)
+    with pytest.raises(InputError, match=says):
+        indexed_files(str(index))
+
+
 REMOTE = {
     *("https://host/i.gti.gpkg", "GTI:https://host/i.parquet", "GTI:/vsicurl/https://host/i.fgb"),
     *("s3://bucket/i.gti.fgb", "HTTPS://host/i.gti", "GTI:/vsis3/bucket/i.gpkg"),
@@ -55,6 +70,7 @@ def test_an_index_on_a_server_is_not_even_asked_for(
         inspect_raster(str(through))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lists", ["i.gti.gpkg", "GTI:i.gti.gpkg", "a.tif + i.gti.gpkg", "*.tif"])
 def test_an_index_that_lists_an_index_is_refused(
     lists: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

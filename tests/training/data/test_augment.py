@@ -199,6 +199,7 @@ def test_where_no_crop_is_mixed_one_is_taken() -> None:
     assert all((crop == 0).all() for crop in found)
 
 
+@pytest.mark.slow
 def test_crops_reach_every_corner() -> None:
     label = np.zeros((34, 35), np.uint8)
     label[::2] = 1

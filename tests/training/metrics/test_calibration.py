@@ -31,6 +31,7 @@ def histogram(*args: float, **kwargs: float) -> LogitHistogram:
     return LogitHistogram.of(*pixels(*args, **kwargs))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @given(st.integers(0, 1000), st.integers(0, 500))
 def test_parts_add_up_to_the_whole(seed: int, cut: int) -> None:
     logits, label = pixels(500, seed=seed)

@@ -97,6 +97,7 @@ def test_a_share_of_nothing_is_nothing(counts: Counts, expected: dict[str, float
     assert {name: figures[name] for name in expected} == pytest.approx(expected)
 
 
+@pytest.mark.slow
 @given(CELLS, CELLS, CELLS, CELLS)
 def test_figures_lie_where_they_must(tp: int, fp: int, fn: int, tn: int) -> None:
     figures = dict(Counts(tp, fp, fn, tn).figures())

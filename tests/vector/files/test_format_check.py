@@ -66,6 +66,7 @@ def test_a_database_under_another_name_is_refused(tmp_path: Path, place: str) ->
         find_layer(path if place == "plain" else zipped(path))
 
 
+@pytest.mark.slow
 def test_a_query_without_end_is_found_in_an_archive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,8 @@ from geochange.models.prompts import PromptMode
 from geochange.models.weights.checkpoint import Checkpoint
 from geochange.models.weights.model_card import OWN_CLIP, Card
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {**SMALL, "lite": SMALL_LITE}
 
 

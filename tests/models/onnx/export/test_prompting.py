@@ -20,6 +20,7 @@ LONG = tuple(f"a very large field of {word} in the far north" for word in "abcde
 WIDE = tuple(" ".join([word] * 30) for word in ("tree", "lake", "road", *"abcdefg"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("vocabulary", "places"),
     [(published_vocabulary(), 64), (LONG, 64), (WIDE, 20), (LONG, 24)],
