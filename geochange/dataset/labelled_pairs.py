@@ -27,11 +27,13 @@ from geochange.errors import InputError, OptionError
 from geochange.files.archives import gdal_name
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
+from geochange.inputs.modality import refuse_two_modalities
 from geochange.inputs.open_pair import need_8bit
 from geochange.raster.access.declared_size import refuse_implausible_size
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import RasterInfo
+from geochange.raster.scene.decibels import refuse_8bit
 from geochange.raster.scene.radiometry import Radiometry, parse_stretch
 from geochange.raster.scene.sampling import SceneSample, warn_fills
 from geochange.raster.sources.resolve import PICTURES, RASTERS, PathLike, inspect_source, source_of
@@ -104,6 +106,7 @@ def open_scene(
     """
     mode = parse_stretch(stretch)
     first, second = inspect_source(before), inspect_source(after)
+    refuse_two_modalities(first, second)
     chosen = _shared_rgb_bands(first, second) if bands is None else bands
     if len(chosen.before) != RGB:
         raise OptionError(f"--bands: chips need three bands, not {len(chosen.before)}; name three")
@@ -113,6 +116,8 @@ def open_scene(
     refuse_implausible_size(pair)
     if mode == "none":
         need_8bit(pair.before, pair.after)
+    for date in (pair.before, pair.after):
+        refuse_8bit(date.info.path, date.dtype, mode)
     found = _open_labels(labels, pair.grid)
     sample = SceneSample(pair).with_fills_masked()
     warn_fills(sample)

@@ -7,6 +7,7 @@ from pathlib import Path
 from geochange.config import PairOptions
 from geochange.errors import OptionError
 from geochange.files.archives import gdal_name
+from geochange.inputs.modality import refuse_two_modalities
 from geochange.raster.access.declared_size import refuse_implausible_size
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
@@ -24,6 +25,7 @@ def open_pair(
     wanted: the number of compared bands; None for any number. Raises InputError, OptionError.
     """
     first, second = inspect_source(before), inspect_source(after)
+    refuse_two_modalities(first, second)
     bands = _bands(first, second, options.bands, wanted)
     grid = options.grid if options.grid in ("before", "after") else source_of(options.grid)
     pair = align_pair(first, second, grid, bands)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 BUILTIN: dict[str, str] = {
     "cva": "geochange.models.classical:ChangeVector",
     "irmad": "geochange.models.classical:IterativelyReweightedMAD",
+    "ratio": "geochange.models.radar.log_ratio:LogRatio",
+    "ratio-otsu": "geochange.models.radar.log_ratio:LogRatioOtsu",
 }
 """Models by name, as package.module:Class. The class takes no arguments."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from geochange.config import RunOptions
@@ -22,7 +23,8 @@ from geochange.mosaic.taper import TAPERS
 from geochange.raster.fingerprint import files_of
 from geochange.raster.output.probability_raster import is_probability
 from geochange.raster.pair import RasterPair
-from geochange.raster.scene.radiometry import MATCH_MODES, parse_stretch
+from geochange.raster.scene.decibels import Decibels, refuse_8bit
+from geochange.raster.scene.radiometry import MATCH_MODES, StretchMode, parse_stretch
 from geochange.raster.sources.resolve import PathLike
 from geochange.running.memory_budget import check_read_memory
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
@@ -45,7 +47,7 @@ def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOpti
     check_name(options.model)
     limit_memory(options.max_memory)
     options = fitting_options(options)
-    stretch = parse_stretch(options.stretch)
+    stretch = _stretch_of(options)
     out_path = output_path(out)
     check_output(out_path)
     refuse_reviewed(out_path, options.overwrite)
@@ -53,6 +55,8 @@ def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOpti
     check_read_memory(pair, options.max_memory)
     if options.stretch == "none" and takes_8bit(options.model):
         need_8bit(pair.before, pair.after)
+    for date in (pair.before, pair.after):
+        refuse_8bit(date.info.path, date.dtype, stretch)
     raster = _raster_beside(out_path, pair, options)
     refuse_foreign(out_path, options.overwrite)
     tile = fitting_tile(options.tile, pair.grid.shape)
@@ -61,6 +65,14 @@ def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOpti
     for path in stale_report_files(out_path, places):
         logger.warning("%s describes an earlier run and is not updated: delete it", path)
     return CheckedRun(pair, area, plan, stretch, options, out_path, raster, places)
+
+
+def _stretch_of(options: RunOptions) -> StretchMode:
+    """The stretch of a run. Models that are not bound to 8 bits see decibels as they are."""
+    stretch = parse_stretch(options.stretch)
+    if isinstance(stretch, Decibels):
+        return replace(stretch, as_float=not takes_8bit(options.model))
+    return stretch
 
 
 def _check_choice(name: str, value: str | None, choices: Iterable[str | None]) -> None:
