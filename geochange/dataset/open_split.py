@@ -22,14 +22,21 @@ from geochange.dataset.label_values import (
     label_warnings,
     read_label_values,
 )
-from geochange.dataset.labelled_pairs import PairChips, find_pairs
+from geochange.dataset.labelled_pairs import FLOAT_DECIBELS, RAW, PairChips, find_pairs
 from geochange.dataset.layouts import LAYOUTS, find_layout, records
 from geochange.dataset.split_names import LIST as LIST_SUFFIX
 from geochange.dataset.split_names import is_there, split_path, warn_once
 from geochange.errors import InputError, OptionError
 from geochange.raster.bands import Bands
 from geochange.raster.pictures.image import RGB, describe_picture
-from geochange.raster.scene.radiometry import UNCHANGED, Radiometry, Sampled, choose_radiometry
+from geochange.raster.scene.decibels import Decibels, refuse_8bit
+from geochange.raster.scene.radiometry import (
+    UNCHANGED,
+    Radiometry,
+    Sampled,
+    StretchMode,
+    choose_radiometry,
+)
 from geochange.training.data.chip_source import SPLITS, ChipSource, Record
 
 logger = logging.getLogger(__name__)
@@ -40,6 +47,10 @@ DATA_ROOT_VARIABLE = "CDPATH"
 AUTO, LIST, PAIRS = "auto", "list", "pairs"
 LAYOUT_NAMES = (AUTO, *LAYOUTS, LIST, PAIRS)
 """The names of layouts; "auto" detects the layout."""
+
+EIGHT_BIT, DECIBELS = "8-bit", "db"
+PIXELS = {EIGHT_BIT: "auto", "raw": RAW, DECIBELS: FLOAT_DECIBELS}
+"""What pixels of chips may be, and the stretch of a labelled pair that makes them."""
 
 STRETCH_CHIPS = 256
 """The number of chips, spread evenly over the split, from which a stretch is chosen."""
@@ -135,27 +146,35 @@ def open_split(
     *,
     layout: str = AUTO,
     bands: str | tuple[int, ...] | None = None,
+    pixels: str = EIGHT_BIT,
 ) -> ChipSource:
     """The chips of a split. Every label is read once to find the meaning of its values.
 
-    bands: three band numbers, 1-based, or a text such as "4,3,2". None takes the first three.
+    bands: band numbers, 1-based, or a text such as "4,3,2". None takes the first three, or all with
+    other pixels than 8-bit. pixels: "8-bit"; "raw", as in the files; or "db", decibels of a radar.
     8-bit pictures are used unchanged. Others get one stretch for the whole data set. It is chosen as
     `run` chooses it for a scene, from the training chips if there are any.
 
     Raises InputError and OptionError.
     """
-    place, chosen = Path(root), _bands(bands)
+    place, chosen = Path(root), _bands(bands, pixels)
     if layout_of(place, split, layout) == PAIRS:
-        return PairChips(find_pairs(split_path(place, split)), chosen)
+        pairs = find_pairs(split_path(place, split))
+        return PairChips(pairs, chosen, stretch=PIXELS[pixels])
     chips = records_of(place, split, layout)
+    if pixels != EIGHT_BIT:
+        chosen = chosen or describe_picture(chips[0].before).bands
     dtypes = _dtypes(chips[0])
     radiometry = UNCHANGED
-    if any(dtype != np.uint8 for dtype in dtypes):
+    if pixels == DECIBELS or (pixels == EIGHT_BIT and any(dtype != np.uint8 for dtype in dtypes)):
         base = (
             records_of(place, SPLITS[0], layout) if _is_there(place, SPLITS[0], layout) else chips
         )
         dtypes = _dtypes(base[0])
-        radiometry = _stretch(base, chosen, dtypes)
+        mode = Decibels(as_float=True) if pixels == DECIBELS else "auto"
+        for path, dtype in zip((base[0].before, base[0].after), dtypes, strict=True):
+            refuse_8bit(str(path), dtype, mode)
+        radiometry = _stretch(base, chosen, dtypes, mode)
     labels = list(map_threaded(read_label_values, (chip.label for chip in chips)))
     declared = declared_in(place, labels)
     code = code_of(labels, lambda: _sample_labels(place, split, layout), declared)
@@ -199,13 +218,18 @@ def _is_there(root: Path, split: str, layout: str) -> bool:
     return listed if layout == LIST else inside or (layout == AUTO and listed)
 
 
-def _bands(bands: str | tuple[int, ...] | None) -> tuple[int, ...] | None:
+def _bands(bands: str | tuple[int, ...] | None, pixels: str) -> tuple[int, ...] | None:
     if bands is None:
         return None
     chosen = Bands.parse(bands) if isinstance(bands, str) else Bands(bands, bands)
-    if len(chosen.before) != RGB or chosen.before != chosen.after:
+    if chosen.before != chosen.after:
         raise OptionError(
-            "--bands: chips need three bands, the same for both dates; name three, such as 4,3,2"
+            f"--bands {bands}: chips need the same bands at both dates; name them once"
+        )
+    if len(chosen.before) != RGB and pixels == EIGHT_BIT:
+        raise OptionError(
+            "--bands: chips need three bands; name three, such as 4,3,2, or train on others "
+            "(data.pixels raw)"
         )
     return chosen.before
 
@@ -218,6 +242,7 @@ def _stretch(
     chips: Sequence[Record],
     bands: tuple[int, ...] | None,
     dtypes: tuple[np.dtype[Any], np.dtype[Any]],
+    mode: StretchMode,
 ) -> Radiometry:
     sample = _spread(chips, STRETCH_CHIPS)
     budget = STRETCH_PIXELS // len(sample)
@@ -231,7 +256,7 @@ def _stretch(
     after = list(map_threaded(lambda chip: thinned(chip.after, dtypes[1]), sample))
     dates = zip((before, after), dtypes, strict=True)
     return choose_radiometry(
-        "auto", *(Sampled(np.concatenate(values), dtype) for values, dtype in dates)
+        mode, *(Sampled(np.concatenate(values), dtype) for values, dtype in dates)
     )
 
 

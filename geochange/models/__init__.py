@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from geochange.errors import OptionError
+from geochange.models.bands.input_bands import InputBands, bands_of_file
 from geochange.models.custom_model import locate_class
 from geochange.models.weights.locate import (
     ONNX,
@@ -133,18 +134,31 @@ def described(name: str) -> Description:
     return describe(locate_weights(name))
 
 
-def wanted_bands(name: str) -> int | None:
-    """The number of bands that a model needs, or None if only the loaded model knows it."""
+def taught_bands(name: str) -> InputBands | None:
+    """The bands in the card of a file of weights; None for RGB and for other models.
+
+    Raises InputError.
+    """
+    return bands_of_file(locate_weights(name)) if kind_of(name) == "weights" else None
+
+
+def wanted_bands(name: str) -> int | InputBands | None:
+    """The bands that a model needs, or their number; None if only the loaded model knows it.
+
+    Raises InputError.
+    """
     kind = kind_of(name)
     if kind == "onnx":
         return described(name).bands
-    return 3 if kind == "weights" else None
+    return (taught_bands(name) or 3) if kind == "weights" else None
 
 
 def takes_8bit(name: str) -> bool:
     """Whether a model takes pixels in 0-255 alone; a class may take any."""
     kind = kind_of(name)
-    return kind == "weights" or (kind == "onnx" and described(name).options.pixels != "raw")
+    if kind == "weights":
+        return taught_bands(name) is None
+    return kind == "onnx" and described(name).options.pixels != "raw"
 
 
 def onnx_spec(name: str, device: str, provider: str | None = None) -> ModelSpec:

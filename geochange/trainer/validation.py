@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from geochange.chip import UNKNOWN, Chip
+from geochange.models.bands.shown import shown_chip
 from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
@@ -129,7 +130,8 @@ class Validator:
             shown: tuple[SheetRow, ...] = ()
             if number in self.shown:
                 probability = expit(np.nan_to_num(logits, nan=-np.inf))
-                shown = (SheetRow(chip, probability, self.source.name(number), ""),)
+                seen = shown_chip(chip, model.card.options.bands)
+                shown = (SheetRow(seen, probability, self.source.name(number), ""),)
             verdict += ValidationResult(
                 Counts.of(logits > 0, label),
                 _cross_entropy(logits, label),

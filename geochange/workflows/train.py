@@ -167,7 +167,7 @@ class Training:
         self, prepared: PreparedTraining, names: Sequence[tuple[Names, Names]]
     ) -> Loader[Any, LabelledBatch]:
         options, fabric = self.options, self.fabric
-        seed, augmentation = options.seed, augmentation_of(options)
+        seed, augmentation = options.seed, augmentation_of(options, prepared.bands)
         return Loader(
             ChipDataset(prepared.train, names, augmentation, seed),
             partial(collate_labelled, places=self.keeper.card.options.text.places),
@@ -269,7 +269,8 @@ class Training:
 
 def _training_state(prepared: PreparedTraining, fabric: Fabric) -> tuple[TrainingState, Card]:
     options = prepared.options
-    network, card = initial_network(network_start_of(options, prepared.own_clip, prepared.land))
+    start = network_start_of(options, prepared.own_clip, prepared.land, prepared.bands)
+    network, card = initial_network(start)
     learner = TrainableChangeClip(
         network,
         frozen=options.network.batch_norm == "frozen",
