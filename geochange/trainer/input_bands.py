@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from geochange.chip import Chip
 from geochange.config import TrainOptions
@@ -112,9 +112,16 @@ def input_bands(choice: BandChoice, source: ChipSource, start: Card | None) -> I
                 f"chips have {', '.join(found.names)} ({choice.unit}); name as many (data.bands)"
             )
         return known
-    return InputBands(
-        found.names, found.numbers, found.mean, found.std, choice.unit, _rgb_places(choice, found)
-    )
+    return replace(_of(found, choice.unit), rgb=_rgb_places(choice, found))
+
+
+def measured_bands(source: ChipSource, unit: Unit) -> InputBands:
+    """The bands of chips, by which they can be shown. Raises InputError."""
+    return _of(band_statistics(source), unit)
+
+
+def _of(found: BandStatistics, unit: Unit) -> InputBands:
+    return InputBands(found.names, found.numbers, found.mean, found.std, unit)
 
 
 def _rgb_places(choice: BandChoice, found: BandStatistics) -> tuple[int, ...]:

@@ -35,6 +35,7 @@ from geochange.mosaic.dask_jobs import in_flight
 from geochange.progress import Progress, no_progress
 from geochange.raster.access.handles import HANDLES
 from geochange.raster.access.unreadable_areas import NOTHING_UNREADABLE, UnreadableAreas
+from geochange.raster.scene.decibels import Decibels
 from geochange.raster.scene.sampling import SceneSample, warn_fills
 from geochange.raster.sources.resolve import PathLike
 from geochange.report.run.reporter import picture_px
@@ -202,6 +203,8 @@ def _sample_and_inspect(checked: CheckedRun) -> tuple[SceneSample, Inspection | 
         warn_fills(sample)
         return sample, None
     seen = inspect_scene(sample)
+    if isinstance(checked.stretch, Decibels):
+        seen = seen.of_radar()
     if checked.options.coregister:
         sample, seen = coregister(sample, seen)
         if seen.put_back is None and not seen.shift.trusted:

@@ -185,7 +185,8 @@ class Training:
         numbers = range(fabric.global_rank, len(prepared.val), fabric.world_size)
         shown = spread_numbers(len(prepared.val), validation.sheet)
         land = self.keeper.beside.build_land() if self.keeper.beside else None
-        return Validator(prepared.val, names, numbers, shown, validation.batch, land)
+        bands = self.keeper.card.options.bands
+        return Validator(prepared.val, names, numbers, shown, validation.batch, land, bands)
 
     def learn(self) -> None:
         """Take all remaining steps, with validation.

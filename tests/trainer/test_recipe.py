@@ -60,6 +60,7 @@ def test_every_option_of_augmentation_arrives() -> None:
     given = {name: value / 2 for name, value in TrainOptions().augment if name != "size"}
     made = asdict(augmentation_of(options(augment={**given, "size": 64, "swap": 0.25})))
     assert made.pop("size_px") == 64
+    assert (made.pop("mean"), made.pop("std")) == ((), ())
     assert made == {**given, "swap": 0.25}
 
 

@@ -18,6 +18,8 @@ from geochange.config.yaml_files import read_options
 from geochange.errors import GeochangeError, InputError, OptionError
 from geochange.models.weights.checkpoint import read_checkpoint
 from geochange.workflows.detect import detect
+from geochange.workflows.evaluate import evaluate
+from geochange.workflows.export_network import ExportOptions, export_network
 from geochange.workflows.preflight import check_run
 from geochange.workflows.train import train
 
@@ -39,6 +41,11 @@ def with_height(seed: int) -> Dates:
         for date, height, rough in zip((before, after), heights, noise, strict=True)
     )
     return first, second, label
+
+
+def rgb_alone(seed: int) -> Dates:
+    first, second, label = with_height(seed)
+    return first[..., :3], second[..., :3], label
 
 
 def with_radar(seed: int) -> Dates:
@@ -131,7 +138,7 @@ def test_run_refuses_with_names_what_a_raster_lacks(multispectral: Path, tmp_pat
 
     pair = make_pair(tmp_path / "whole", with_height, BANDS)
     assert check(pair).pair.before.bands == (1, 2, 3, 4, 5)
-    poor = make_pair(tmp_path / "poor", lambda seed: tuple(d[..., :3] if d.ndim == 3 else d for d in with_height(seed)), BANDS[:3])  # type: ignore[return-value, arg-type]  # fmt: skip
+    poor = make_pair(tmp_path / "poor", rgb_alone, BANDS[:3])
     with pytest.raises(
         InputError, match=r"before\.tif: lacks nir, height, of the bands red, green"
     ):
@@ -181,3 +188,24 @@ def test_what_does_not_go_with_bands_is_refused_before_training(
         train(options, tmp_path / "run")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_evaluate_reads_the_bands_of_the_card(multispectral: Path) -> None:
+    root = multispectral.parents[1] / "chips"
+    found = evaluate(str(multispectral), root, split="val", worst=1)
+    assert len(found.chips) == 2
+    assert all(row.chip.before.shape == (64, 64, 3) for row in found.worst)
+
+
+@pytest.mark.slow
+def test_evaluate_finds_water_by_the_log_ratio(tmp_path: Path) -> None:
+    root = make_chips(tmp_path, with_radar, ("VV", "VH"))
+    found = evaluate("ratio", root, split="val", worst=1)
+    assert found.figures["iou"].value > 0.7
+
+
+@pytest.mark.slow
+def test_an_export_of_other_bands_is_refused(multispectral: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"was taught red, green, blue, nir, height, and only"):
+        export_network(str(multispectral), tmp_path / "a.onnx", ExportOptions())

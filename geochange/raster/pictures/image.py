@@ -190,7 +190,8 @@ def _chosen_bands(info: PictureInfo, bands: tuple[int, ...] | None) -> tuple[int
     if bands is None:
         if len(info.bands) == 2:
             raise InputError(
-                f"{info.path}: has 2 bands, but chips need three; repeat one (--bands 1,2,2)"
+                f"{info.path}: has 2 bands, but chips need three; repeat one (--bands 1,2,2), or "
+                "train on both (data.pixels raw, or db of a radar)"
             )
         return info.bands[:RGB] if len(info.bands) >= RGB else info.bands[:1] * RGB
     for band in bands:
