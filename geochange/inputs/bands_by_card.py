@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from geochange.errors import InputError, OptionError
 from geochange.models.bands.input_bands import InputBands
 from geochange.raster.bands import Bands
@@ -28,21 +30,28 @@ def bands_by_card(
 
 
 def _found(info: RasterInfo, wanted: InputBands) -> tuple[int, ...]:
-    names = {info.bands[number - 1].name.lower(): number for number in reversed(info.data_bands)}
-    names.pop("", None)
+    names = _numbers_by_name(info)
+    taught = [name.lower() for name in wanted.names]
     found: list[int] = []
     missing: list[str] = []
-    for place, (name, number) in enumerate(zip(wanted.names, wanted.numbers, strict=True)):
+    for place, number in enumerate(wanted.numbers):
         # Without any name in the raster, its bands are those of the files of the training.
-        by_name = names and wanted.is_named(place)
-        there = names.get(name.lower()) if by_name else number
+        by_name = names and wanted.is_named(place) and taught.count(taught[place]) == 1
+        there = names.get(taught[place], 0) if by_name else number
         if there in info.data_bands:
-            found.append(int(there or 0))
+            found.append(there)
         else:
-            missing.append(name)
+            missing.append(wanted.names[place])
     if missing:
         raise InputError(_refusal(info, wanted, missing))
     return tuple(found)
+
+
+def _numbers_by_name(info: RasterInfo) -> dict[str, int]:
+    """The numbers of bands by name in lower case; 0 for a name of several bands."""
+    names = [(info.bands[number - 1].name.lower(), number) for number in info.data_bands]
+    often = Counter(name for name, _ in names)
+    return {name: number if often[name] == 1 else 0 for name, number in names if name}
 
 
 def _refusal(info: RasterInfo, wanted: InputBands, missing: list[str]) -> str:

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from geochange.chip import Chip
 from geochange.config import EvaluateOptions
 from geochange.config.run import RADAR_MODELS
+from geochange.dataset import open_split
 from geochange.errors import OptionError
 from geochange.inputs.choose_model import choose_model
-from geochange.models import ModelSpec, cached_model, kind_of, taught_bands
+from geochange.models import ModelSpec, cached_model, check_name, kind_of, taught_bands
 from geochange.models.bands.input_bands import InputBands
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.predict import BothNames, run_model, run_model_with_tta
@@ -71,17 +72,18 @@ class EvaluatedModel:
         return run_model_with_tta(*given) if self.options.tta else run_model(*given).logits
 
 
-def evaluated_pixels(name: str, bands: str | None) -> tuple[str, str | None]:
-    """The pixels and bands of chips that a model takes, as `open_split` takes them.
+def open_evaluated_split(name: str, root: Path, options: EvaluateOptions) -> ChipSource:
+    """The chips of a split with the pixels and bands that a model takes.
 
-    bands: those that a user names; None leaves the choice to the card. Raises InputError.
+    Raises OptionError, InputError.
     """
+    check_name(name)
+    known, pixels, bands = taught_bands(name), EIGHT_BIT, options.bands
+    if known is not None:
+        pixels, bands = known.unit, bands or ",".join(map(str, known.numbers))
     if name in RADAR_MODELS:
-        return "db", bands
-    known = taught_bands(name)
-    if known is None:
-        return EIGHT_BIT, bands
-    return known.unit, bands or ",".join(map(str, known.numbers))
+        pixels = "db"
+    return open_split(root, options.split, layout=options.layout, bands=bands, pixels=pixels)
 
 
 def shown_bands(name: str, source: ChipSource) -> InputBands | None:

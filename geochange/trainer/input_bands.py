@@ -131,7 +131,8 @@ def _rgb_places(choice: BandChoice, found: BandStatistics) -> tuple[int, ...]:
             raise OptionError(f"data.rgb: band {number} is not among those learnt from ({held})")
     if choice.rgb:
         return tuple(found.numbers.index(number) for number in choice.rgb)
-    names = [name.lower() for name in found.names]
+    # GDAL calls a band of Sentinel-2 "B4, central wavelength 665 nm".
+    names = [name.lower().replace(",", " ").split()[0] for name in found.names]
     places = [
         next((names.index(name) for name in colour if name in names), None) for colour in COLOURS
     ]

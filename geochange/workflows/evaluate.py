@@ -18,16 +18,15 @@ from scipy.special import expit, logit
 from geochange import __version__
 from geochange.chip import UNKNOWN, Chip
 from geochange.config import EvaluateOptions
-from geochange.dataset import open_split
 from geochange.errors import OutputError
 from geochange.files.atomic import write_text
-from geochange.models import ModelSpec, check_name
+from geochange.models import ModelSpec
 from geochange.models.bands.shown import shown_chip
 from geochange.progress import Progress, no_progress
 from geochange.trainer.evaluated_model import (
     EvaluatedModel,
-    evaluated_pixels,
     open_evaluated_model,
+    open_evaluated_split,
     shown_bands,
 )
 from geochange.training.contact_sheet import SheetRow, write_sheet
@@ -174,9 +173,7 @@ def evaluate(
     """
     chosen = EvaluateOptions.parse(options)
     place = Path(root).expanduser()
-    check_name(model)
-    pixels, bands = evaluated_pixels(model, chosen.bands)
-    source = open_split(place, chosen.split, layout=chosen.layout, bands=bands, pixels=pixels)
+    source = open_evaluated_split(model, place, chosen)
     examined = open_evaluated_model(model, place, source, chosen)
     own = examined.model.threshold
     threshold = own if chosen.threshold is None else chosen.threshold

@@ -69,11 +69,11 @@ class LogRatio:
             return {}
         ratios = np.concatenate(
             [log_ratio(collate([chip]))[0].permute(1, 2, 0).numpy()[chip.valid] for chip in sample]
-        ).astype(np.float64)
+        )
         statistics: dict[str, list[float]] = {"offset": [], "less": [], "more": []}
         for values in ratios.T:
-            middle, deviation = unchanged_noise(values)
-            noise, moved = max(LEAST_DB, NOISE_DEVIATIONS * deviation), values - middle
+            middle, deviation = unchanged_noise(values.astype(np.float64))
+            noise, moved = max(LEAST_DB, NOISE_DEVIATIONS * deviation), values - np.float64(middle)
             statistics["offset"].append(middle)
             statistics["less"].append(self._cut(-moved[moved < 0], noise))
             statistics["more"].append(self._cut(moved[moved > 0], noise))

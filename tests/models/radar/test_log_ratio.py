@@ -105,6 +105,15 @@ def test_pixels_without_data_neither_teach_nor_count(name: str) -> None:
 
 @both
 @pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_handful_of_valid_pixels_give_numbers(name: str, count: int) -> None:
+    valid = np.zeros((SIZE, SIZE), bool)
+    valid[30, 30 : 30 + count] = True
+    assert np.isfinite(logits_of(name, make_chip(*backscatter(5), valid))).all()
+
+
+@both
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("value", [-300.0, 0.0, 300.0])
 def test_even_pictures_are_no_change(name: str, value: float) -> None:
     picture = np.full((40, 40, 2), value, np.float32)
