@@ -52,7 +52,7 @@ class _Model(Options):
         "changeclip-small",
         description="changeclip-small, cva, irmad, ratio or ratio-otsu (radar), a file of weights or "
         ".onnx, or package.module:Class",
-        examples=["changeclip-small", "cva", "irmad", "ratio"],
+        examples=["changeclip-small", "cva", "irmad", "ratio", "ratio-otsu"],
     )
 
 
