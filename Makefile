@@ -1,5 +1,5 @@
 # What CONTRIBUTING.md lists. Everything runs in .venv, which `make venv` makes.
-.PHONY: help venv fast test lint types check pictures architecture plugin
+.PHONY: help venv fast test lint types check pictures architecture plugin site
 
 help: ## Show these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -23,6 +23,9 @@ check: lint types fast ## What a pull request must pass first
 
 plugin: ## Make the zip of the plugin for QGIS in build/
 	.venv/bin/python qgis_plugin/build.py
+
+site: ## Build the site of docs/ in build/site
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build
 
 architecture: ## Draw docs/architecture.svg again from the imports
 	.venv/bin/python docs/architecture.py

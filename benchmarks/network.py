@@ -5,20 +5,30 @@ python benchmarks/network.py [--device cuda] [--variants rn50 vit_b16] [--precis
 random, so no file is needed. Prompts come from a ViT-B/16 CLIP at 224 px, whose texts are embedded
 before. Rows that would take longer than --limit are skipped with a note. Operations are torch's count
 for the same chip pair in float32; a multiplication and an addition count as two.
+
+--engines [torch32 torch16 onnx] measures the shipped network on the CPU instead, one tile of 512 px after
+the other by each engine in turn, so that load on the machine slows all of them alike. It prints
+the time of a tile on all cores and the processor's time; `land` is a part of a tile, seen where
+change is likely.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from typing import cast
 
+import numpy as np
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from geochange.chip import Chip
+from geochange.landscape import make_landscape
 from geochange.models.changeclip.image_tower import VitOptions
 from geochange.models.changeclip.network import ChangeClip, ChangeClipOptions
 from geochange.models.clip_scorer import ClipScorer
@@ -27,8 +37,10 @@ from geochange.models.inference.batch import Batch
 from geochange.models.inference.precision import Precision
 from geochange.models.prompts import PromptMode
 from geochange.models.weights.checkpoint import Checkpoint
+from geochange.models.weights.locate import SHIPPED
 from geochange.models.weights.model_card import Card
 from geochange.models.weights.openclip import ClipShape, build_clip
+from geochange.parallelism import core_count
 
 VARIANTS = {
     "rn50": ChangeClipOptions(),
@@ -42,6 +54,8 @@ CLIP = ClipShape(
     {"layers": 12, "width": 768, "head_width": 64, "patch_size": 16, "image_size": 224},
     {"context_length": 77, "vocab_size": 49408, "width": 512, "heads": 8, "layers": 1},
 )
+ENGINES = ("torch32", "torch16", "onnx")
+TILE_PX, PART_PX = 512, 288
 COLUMNS = "variant  precision  prompting  batch   ms/pair  GFLOP/pair  chips/s  GFLOP/s  runs"
 
 
@@ -146,6 +160,50 @@ def rows(
             yield f"{start}  {pair * 1e3:>8.1f}  {gflop:>10.1f}  {speed}  {runs:>4}"
 
 
+def engine_calls(engines: Sequence[str]) -> dict[tuple[str, str], Callable[[], object]]:
+    """By engine and part: a call that looks at as many tiles as there are cores."""
+    from geochange.models.inference.host_prediction import predict_chips, see_land
+    from geochange.models.inference.predict import predict_land, run_model
+    from geochange.models.onnx.shipped.network import ShippedNetwork
+
+    land = make_landscape(TILE_PX)
+    tile = Chip(land.before, land.after, np.ones((TILE_PX, TILE_PX), np.bool_))
+    small = (slice(PART_PX), slice(PART_PX))
+    part = Chip(tile.before[small], tile.after[small], tile.valid[small])
+    tiles, parts = [tile] * core_count(), [part] * core_count()
+    file, calls = SHIPPED["changeclip-small"], dict[tuple[str, str], Callable[[], object]]()
+    if "onnx" in engines:
+        network = ShippedNetwork(file)
+        calls["onnx", "change"] = partial(predict_chips, network, tiles)
+        calls["onnx", "land"] = partial(see_land, network, parts)
+    for name, precision in (("torch32", "float32"), ("torch16", "bfloat16")):
+        if name in engines:
+            # Where nothing is likely, its land network does not look.
+            spec = DetectorSpec(str(file), precision=cast(Precision, precision), likely=1 - 1e-9)
+            detector = spec.build()
+            calls[name, "change"] = partial(run_model, detector, tiles, len(tiles), "cpu")
+            calls[name, "land"] = partial(predict_land, detector, parts, "cpu")
+    return calls
+
+
+def compare_engines(options: argparse.Namespace) -> None:
+    """Print the time of a tile by engine, each measured in turn."""
+    calls = engine_calls(options.engines)
+    taken: dict[tuple[str, str], list[tuple[float, float]]] = {key: [] for key in calls}
+    for call in calls.values():
+        call()
+    until = time.perf_counter() + options.seconds * len(calls)
+    while time.perf_counter() < until:
+        for key, call in calls.items():
+            start, busy = time.perf_counter(), time.process_time()
+            call()
+            taken[key].append((time.perf_counter() - start, time.process_time() - busy))
+    print("engine   part     ms/tile  processor ms/tile  runs")
+    for (engine, part), times in taken.items():
+        wall, busy = (1000 * min(column) / core_count() for column in zip(*times, strict=True))
+        print(f"{engine:<7}  {part:<6}  {wall:>8.0f}  {busy:>17.0f}  {len(times):>4}")
+
+
 def parse() -> argparse.Namespace:
     there = "cuda" if torch.cuda.is_available() else "cpu"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -158,7 +216,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3.0, help="of measuring a row")
     parser.add_argument("--limit", type=float, default=60.0, help="the most seconds a row may take")
     parser.add_argument("--compile", action="store_true", help="through torch.compile")
-    return parser.parse_args()
+    parser.add_argument("--engines", nargs="*", choices=ENGINES, help="of the shipped network")
+    words = parser.parse_args()
+    words.engines = ENGINES if words.engines == [] else words.engines
+    return words
 
 
 def describe(options: argparse.Namespace) -> str:
@@ -170,6 +231,9 @@ def describe(options: argparse.Namespace) -> str:
 
 def main() -> None:
     options = parse()
+    if options.engines:
+        compare_engines(options)
+        return
     print(describe(options), COLUMNS, sep="\n", flush=True)
     for variant in options.variants:
         checkpoint = random_checkpoint(variant)

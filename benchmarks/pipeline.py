@@ -6,6 +6,9 @@ prints seconds and megapixels per second: of all stages as the run reports them,
 command, which starts an interpreter and loads torch. It also prints the share of the network alone in
 the latter, for as many tiles in memory. Beside it: the time for GDAL to copy both inputs and write
 the output in one thread.
+
+--engines torch onnx also runs the network that `run` takes by default, by each engine in turn, and prints
+the processor's time, which load on the machine changes little.
 """
 
 from __future__ import annotations
@@ -95,6 +98,12 @@ def run_seconds(
     return json.loads(told.splitlines()[-1])["seconds"], whole
 
 
+def children_seconds() -> float:
+    """Seconds of processors that ended commands have taken."""
+    used = os.times()
+    return used.children_user + used.children_system
+
+
 def copy_seconds(pair: tuple[Path, Path], out: Path) -> float:
     """Seconds of GDAL alone: both inputs copied with their compression, and the output."""
     started = time.perf_counter()
@@ -109,6 +118,7 @@ def copy_seconds(pair: tuple[Path, Path], out: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=10_000)
+    parser.add_argument("--engines", nargs="*", default=[], choices=["torch", "onnx"])
     parser.add_argument("--ms", type=float, nargs="*", default=[0.0, 20.0])
     words, extra = parser.parse_known_args()
     plan = TilePlan((words.size, words.size))
@@ -116,15 +126,25 @@ def main() -> None:
         folder = Path(scratch)
         pair = make_pair(folder, words.size)
         out = folder / "changes.gpkg"
+        mpx = plan.full_window.pixels / 1e6
         for ms in words.ms:
             model = "standin:Slow" if ms else "standin:Free"
             stages, seconds = run_seconds(pair, out, model, ms, extra)
             bare = plan.tile_count * ms / 1000
             share = f", {bare / seconds:.3f} of the bare network" if ms else ""
-            mpx = plan.full_window.pixels / 1e6
             print(
                 f"{ms:g} ms a tile: all stages {stages:.1f} s, {mpx / stages:.1f} Mpx/s; "
                 f"command {seconds:.1f} s, {mpx / seconds:.1f} Mpx/s{share}",
+                flush=True,
+            )
+        for engine in words.engines:
+            how = ["--engine", engine, "--overwrite", *extra]
+            busy = children_seconds()
+            stages, seconds = run_seconds(pair, out, "changeclip-small", 0, how)
+            busy = children_seconds() - busy
+            print(
+                f"changeclip-small by {engine}: all stages {stages:.1f} s, {mpx / stages:.2f} Mpx/s; "
+                f"command {seconds:.1f} s, {mpx / seconds:.2f} Mpx/s, {busy:.1f} s of processors",
                 flush=True,
             )
         print(f"GDAL copies both inputs and the output: {copy_seconds(pair, out):.1f} s")

@@ -10,6 +10,8 @@ from functools import cache
 
 import psutil
 
+from geochange.parallelism import CGROUP, cgroup_bytes
+
 SAMPLE_INTERVAL_S = 0.001
 
 MMAP_THRESHOLD, TRIM_THRESHOLD, ARENAS = -3, -1, -8
@@ -46,9 +48,22 @@ def limit_malloc_growth() -> None:
         mallopt(TRIM_THRESHOLD, TRIM_BYTES)
 
 
+def return_free_memory() -> None:
+    """Return freed memory to the system. It does nothing with other C libraries than glibc.
+
+    glibc by itself returns only what lies at the end of a heap. Call it between stages of a run, which
+    need arrays of other sizes.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 def machine_bytes() -> int:
-    """The memory of this machine in bytes."""
-    return int(psutil.virtual_memory().total)
+    """The memory of this machine, or of the container in which it runs, in bytes."""
+    return int(min(psutil.virtual_memory().total, cgroup_bytes(CGROUP)))
 
 
 def resident_bytes() -> int:

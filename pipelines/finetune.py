@@ -85,7 +85,7 @@ def finetune(out: Path, model: str, new: tuple[str, str] | None, quiet: bool, **
             name: measure(which, chips, report)
             for name, which in (("before", model), ("after", str(trained.best)))
         }
-        (out / "gain.json").write_text(json.dumps(figures, indent=1) + "\n")
+        (out / "gain.json").write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
         lost = figures["after"]["f1"] < figures["before"]["f1"]
         result = None
         if new:

@@ -97,10 +97,10 @@ def compare(pair: tuple[str, str], file: Path, options: Mapping[str, Any], progr
     """The changes of a pair: computed now, or earlier with the same rasters and options."""
     told = {"before": pair[0], "after": pair[1], "options": dict(options)}
     note = file.with_suffix(".json")
-    if file.is_file() and note.is_file() and json.loads(note.read_text()) == told:
+    if file.is_file() and note.is_file() and json.loads(note.read_text("utf-8")) == told:
         return geochange.read_changes(file)
     result = geochange.detect(*pair, file, progress, **options)
-    note.write_text(json.dumps(told))
+    note.write_text(json.dumps(told), "utf-8")
     return result.changes
 
 

@@ -62,7 +62,7 @@ def reproduce(out: Path, quiet: bool, **given: Any) -> None:
             rows += rows_of(name, out, given, report)
     write(rows, out)
     if not quiet:
-        click.echo((out / "table.md").read_text(), nl=False)
+        click.echo((out / "table.md").read_text("utf-8"), nl=False)
     if any(row["note"].startswith("failed") for row in rows):
         sys.exit(1)
 
@@ -133,7 +133,7 @@ def on_whole(model: str, whole: Path, out: Path, report: Any) -> dict[str, float
 
 def write(rows: list[Row], out: Path) -> None:
     """Write table.csv, and table.md for reading."""
-    with (out / "table.csv").open("w", newline="") as file:
+    with (out / "table.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
@@ -141,7 +141,7 @@ def write(rows: list[Row], out: Path) -> None:
     for line in rows:
         shares = (f"{100 * x:.2f}" if isinstance(x, float) else x or "" for x in line.values())
         lines.append(list(shares))
-    (out / "table.md").write_text("".join(f"| {' | '.join(line)} |\n" for line in lines))
+    (out / "table.md").write_text("".join(f"| {' | '.join(line)} |\n" for line in lines), "utf-8")
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ HOMES = {
     "pyogrio": ("vector/", "raster/sources/tile_index.py", "dataset/reviewed_labels.py"),
     "pyproj": ("grid/", "vector/", "qgis/", "raster/", "workflows/"),
     "geopandas": ("vector/", "qgis/", "workflows/", *STREAMS),
-    "torch": ("models/", "training/", "mosaic/stitch.py"),
+    "torch": ("models/", "training/"),
     "torchvision": ("models/", "training/"),
     "safetensors": ("models/weights/tensor_file.py",),
     "open_clip": ("models/weights/openclip.py",),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import mmap
+import sys
 import time
 
 import pytest
 
-from geochange.memory import peak_rise_bytes, resident_bytes
+from geochange.memory import peak_rise_bytes, resident_bytes, return_free_memory
 
 MB = 2**20
 
@@ -32,3 +33,14 @@ def test_nothing_is_nothing() -> None:
 def test_what_breaks_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
         peak_rise_bytes(lambda: 1 // 0)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc keeps freed memory")
+def test_freed_memory_below_what_is_in_use_is_returned() -> None:
+    small = [bytearray(2**16) for _ in range(1024)]
+    kept = bytearray(2**16)
+    small.clear()
+    before = resident_bytes()
+    return_free_memory()
+    assert resident_bytes() < before - 32 * MB
+    assert len(kept) == 2**16

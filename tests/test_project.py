@@ -140,4 +140,5 @@ def test_the_readme_names_options_that_exist() -> None:
     readme = (ROOT / "README.md").read_text()
     flags = set(re.findall(r"(?<![-\w])--[a-z][a-z-]*", readme))
     assert {"--out", "--resume"} <= flags
-    assert flags - options(cli) - {"--help"} == set()
+    of_installers = {"--extra-index-url", "--torch-backend"}
+    assert flags - options(cli) - {"--help"} == of_installers

@@ -39,6 +39,14 @@ def with_help_json(command: click.Command) -> click.Command:
     return command
 
 
+class DescribedGroup(click.Group):
+    """A group whose commands have the option, too."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command, with the option."""
+        super().add_command(with_help_json(cmd), name)
+
+
 def describe(command: click.Command, context: click.Context) -> dict[str, Any]:
     """A command, its parameters and, of a group, all its commands, as plain JSON."""
     told: dict[str, Any] = {

@@ -35,6 +35,10 @@ COMMANDS = {
         "Draw before, after and changes as a PNG.",
     ),
     "check": ("geochange.cli.commands.check:check", "Look at a pair before it is compared."),
+    "models": (
+        "geochange.cli.commands.models:models",
+        "Show the models that come along, and what each is made for.",
+    ),
     "train": ("geochange.cli.commands.train:train", "Train ChangeCLIP on labelled chips."),
     "evaluate": (
         "geochange.cli.commands.evaluate:evaluate",

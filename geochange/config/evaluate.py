@@ -12,7 +12,7 @@ class _Chips(Options):
     """Options of labelled chips; the first group in the help."""
 
     split: str = Field("test", description="train, val or test")
-    layout: str = Field("auto", description="auto looks; or sysu, levir, cdd, list, pairs")
+    layout: str = Field("auto", description="auto looks; or a name of docs/training.md")
     bands: str | None = Field(None, description="bands that are red, green, blue, such as 4,3,2")
 
 

@@ -65,6 +65,9 @@ class OnnxOptions(Options):
     threshold: float = Field(0.5, gt=0, lt=1, description="probability that is change")
     tile: int | None = Field(None, ge=32, le=4096, description="tile size in pixels, if any")
     multiple: int = Field(1, ge=1, le=1024, description="sides must be multiples of it")
+    pixel_m: tuple[float, ...] = Field(
+        (), max_length=2, description="pixels that it learnt from, in metres: smallest and largest"
+    )
     licence: str = Field("", description="under which the weights may be used")
     source: str = Field("", description="where the network is from")
 
@@ -81,6 +84,13 @@ class OnnxOptions(Options):
         if any(number <= 0 for number in numbers):
             raise ValueError("numbers must be above 0")
         return numbers
+
+    @field_validator("pixel_m")
+    @classmethod
+    def _sizes(cls, sizes: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0 < size < float("inf") for size in sizes) or list(sizes) != sorted(sizes):
+            raise ValueError("name the smallest and the largest pixel in metres, above 0")
+        return sizes
 
     @field_validator("classes")
     @classmethod

@@ -134,6 +134,12 @@ class RunOptions(_Written, ModelOptions, _Model, _Pair):
         description="auto, cpu, cuda:N, or several GPUs, such as 0,1",
         examples=["auto", "cpu", "cuda:0"],
     )
+    engine: str = Field(
+        "auto",
+        description="what runs the network: torch, onnx (onnxruntime: the shipped network on a CPU), or "
+        "auto, the faster one",
+        json_schema_extra={"enum": ["auto", "torch", "onnx"]},
+    )
     scheduler: str | None = Field(
         None,
         description="address of a Dask scheduler, such as tls://host:8786; on tcp:// whoever reaches the "

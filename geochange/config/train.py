@@ -19,7 +19,7 @@ class DataOptions(Options):
 
     root: str | None = Field(None, description="folder of the data set; --data says it too")
     name: str | None = Field(None, description="its folder under CDPATH, where no root is given")
-    layout: str = Field("auto", description="auto looks; or sysu, levir, cdd, list, pairs, planted")
+    layout: str = Field("auto", description="auto looks; planted; or a name of docs/training.md")
     bands: str | None = Field(
         None,
         description="bands to learn from, such as 4,3,2 or 1,2,3,4; null: three, or all of them",

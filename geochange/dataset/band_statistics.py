@@ -12,7 +12,7 @@ from geochange.dataset.chip_files import FileChips
 from geochange.dataset.labelled_pairs import PairChips
 from geochange.dataset.open_split import map_threaded
 from geochange.errors import InputError
-from geochange.raster.pictures.image import describe_picture
+from geochange.raster.pictures.band_files import BandFiles, describe_any
 from geochange.training.data.chip_source import ChipSource
 
 MOST_CHIPS = 4096
@@ -70,8 +70,10 @@ def _bands_of(source: ChipSource, count: int) -> tuple[tuple[str, ...], tuple[in
     said: dict[int, str] = {}
     numbers: tuple[int, ...] = tuple(range(1, count + 1))
     if isinstance(source, FileChips):
-        known = describe_picture(source.records[0].before)
-        said = dict(zip(known.bands, known.names, strict=True))
+        picture = source.records[0].before
+        known = describe_any(picture)
+        names = [f.stem for f in picture.files] if isinstance(picture, BandFiles) else known.names
+        said = dict(zip(known.bands, names, strict=True))
         numbers = source.bands or numbers
     elif isinstance(source, PairChips):
         date = source.scenes[0].pair.before

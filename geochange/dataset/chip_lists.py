@@ -11,10 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from geochange.dataset.records import Record
 from geochange.errors import InputError, OutputError
+from geochange.files.archives import split
 from geochange.files.atomic import atomic_path
+from geochange.files.bounded_read import read_text
+from geochange.files.file_tree import read_file
 from geochange.raster.pictures.image import SUFFIXES
-from geochange.training.data.chip_source import Record
 
 SEPARATOR = "  "
 """The separator of the paths."""
@@ -28,10 +31,21 @@ def read_list(file: Path, root: Path) -> tuple[Record, ...]:
 
     The files are not opened. Raises InputError, which names the line.
     """
-    chips = tuple(Record(*(root / path for path in paths)) for paths in _lines(file))
+    is_archive = split(str(root)) is not None
+    chips = []
+    for paths in _lines(file):
+        before, after, label = (_path(file, root, path, is_archive) for path in paths)
+        chips.append(Record(before, after, label))
     if not chips:
         raise InputError(f"{file}: lists no chip; write it again (geochange data index {root})")
-    return chips
+    return tuple(chips)
+
+
+def _path(file: Path, root: Path, path: str, is_archive: bool) -> Path:
+    """A path of a list. Raises InputError for one that leads out of an archive."""
+    if is_archive and (path.startswith("/") or ".." in path.split("/")):
+        raise InputError(f"{file}: names {path[:80]!r}, which is not in the archive; unpack it")
+    return root / path
 
 
 def write_lists(lists: Mapping[Path, Sequence[Record]], root: Path) -> None:
@@ -66,7 +80,12 @@ def listed_path(path: Path, root: Path) -> str:
 
 
 def _line(chip: Record, root: Path) -> str:
-    paths = [listed_path(path, root) for path in (chip.before, chip.after, chip.label)]
+    files = chip.before, chip.after, chip.label
+    paths = [listed_path(path, root) for path in files if isinstance(path, Path)]
+    if len(paths) < len(files) or chip.window is not None:
+        raise InputError(
+            f"{root}: its labels are no masks, which a list could name; name the folder itself instead"
+        )
     line = SEPARATOR.join(paths)
     if list(_split([line])) != [tuple(paths)] or not line.isprintable():
         raise InputError(f"{chip.before}: a list cannot hold this name; take spaces out of it")
@@ -75,9 +94,7 @@ def _line(chip: Record, root: Path) -> str:
 
 def _lines(file: Path) -> Iterator[tuple[str, ...]]:
     try:
-        if file.stat().st_size > _LARGEST_BYTES:
-            raise InputError(f"{file}: too large for a list of chips; is it another file?")
-        text = file.read_text("utf-8-sig")
+        text = _text(file).replace("\r\n", "\n").replace("\r", "\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise InputError(f"{file}: cannot be read ({reason}); name a list of chips") from error
@@ -89,6 +106,14 @@ def _lines(file: Path) -> Iterator[tuple[str, ...]]:
             )
         if paths:
             yield paths
+
+
+def _text(file: Path) -> str:
+    """The text of a list. Raises InputError, OSError and UnicodeDecodeError."""
+    what = "a list of chips"
+    if split(str(file)) is not None:
+        return read_file(file, _LARGEST_BYTES, what).decode("utf-8-sig")
+    return read_text(file, _LARGEST_BYTES, what)
 
 
 def _split(lines: Iterable[str]) -> Iterator[tuple[str, ...] | None]:

@@ -25,6 +25,7 @@ from geochange.dataset.reviewed_labels import (
 )
 from geochange.errors import InputError, OptionError
 from geochange.files.archives import gdal_name
+from geochange.files.file_tree import files_in, folders_in, is_file, is_folder
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
 from geochange.inputs.modality import refuse_two_modalities
@@ -46,7 +47,6 @@ LABELS = ("labels.gpkg", "labels.geojson", "labels.fgb", "labels.tif")
 
 RGB = 3
 """Bands of a chip."""
-
 RAW, FLOAT_DECIBELS = "raw", "decibels as float"
 """Stretches for any number of bands as floats: values as in the raster, or decibels of a radar."""
 
@@ -102,8 +102,8 @@ def open_scene(
 ) -> Scene:
     """Put a pair and its labels on one grid. The stretch is that of the scene, as in `run`.
 
-    bands: three of each date. None takes the first three. A single band is repeated three times.
-    stretch: also RAW or FLOAT_DECIBELS, for any number of bands as floats; None then takes all of them.
+    bands: three of each date. None takes the first three. A single band is repeated three times. For
+    stretch RAW or FLOAT_DECIBELS any number, as floats; None then takes all of them.
     grid: "before", "after", or the path of a raster with the grid.
 
     Raises InputError or OptionError for an input that cannot be used.
@@ -158,9 +158,8 @@ def _scene_mode(stretch: str) -> tuple[StretchMode, bool]:
     """The stretch of a scene, and whether it has any number of bands as floats."""
     if stretch == RAW:
         return "none", True
-    if stretch == FLOAT_DECIBELS:
-        return Decibels(as_float=True), True
-    return parse_stretch(stretch), False
+    as_float = stretch == FLOAT_DECIBELS
+    return Decibels(as_float=True) if as_float else parse_stretch(stretch), as_float
 
 
 def _default_bands(before: RasterInfo, after: RasterInfo, every: bool) -> Bands:
@@ -194,9 +193,9 @@ def find_pairs(folder: Path) -> tuple[LabelledPair, ...]:
     The first existing file of LABELS holds the labels. Raises InputError if the folder is missing, has
     no pair, or has an incomplete pair.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise InputError(f"{folder}: no such folder; put pairs into it, as NAME/before.tif")
-    places = sorted(place for place in folder.iterdir() if (place / "before.tif").exists())
+    places = [place for place in folders_in(folder).values() if is_file(place / "before.tif")]
     if not places:
         raise InputError(f"{folder}: holds no pair; put them into it, as NAME/before.tif")
     return tuple(map(_pair_in, places))
@@ -204,22 +203,29 @@ def find_pairs(folder: Path) -> tuple[LabelledPair, ...]:
 
 def _pair_in(place: Path) -> LabelledPair:
     after = place / "after.tif"
-    if not after.exists():
+    if not is_file(after):
         raise InputError(f"{after}: is missing beside before.tif; put the second date there")
     return LabelledPair(place.name, place / "before.tif", after, _labels_in(place))
 
 
 def _labels_in(place: Path) -> Path:
-    named = [place / name for name in LABELS]
+    there = {path.name: path for path in (*files_in(place), *_folders_of_labels(place))}
+    named = [there[name] for name in LABELS if name in there]
     others = [
         path
-        for path in sorted(place.glob("labels.*"))
-        if path.suffix.lower() in (*VECTORS, *RASTERS, *PICTURES)
+        for name, path in sorted(there.items())
+        if name.startswith("labels.") and path.suffix.lower() in (*VECTORS, *RASTERS, *PICTURES)
     ]
-    labels = next((path for path in (*named, *others) if path.exists()), None)
+    labels = next(iter((*named, *others)), None)
     if labels is None:
         raise InputError(f"{place}: holds no labels; put one of {', '.join(LABELS)} there")
     return labels
+
+
+def _folders_of_labels(place: Path) -> list[Path]:
+    """Folders that are labels themselves, such as labels.gdb. Archives are files here."""
+    folders = folders_in(place).items()
+    return [path for name, path in folders if name.startswith("labels.") and path.name == name]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import combinations
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,16 @@ from numpy.typing import NDArray
 from geochange.chip import CHANGED, UNKNOWN, Chip
 from geochange.dataset.chip_files import FileChips
 from geochange.dataset.labelled_pairs import PairChips
-from geochange.dataset.open_split import AUTO, Where, layout_of, map_threaded, open_split, splits_of
+from geochange.dataset.layouts import LAYOUTS, Found
+from geochange.dataset.layouts.coco import ANNOTATIONS
+from geochange.dataset.layouts.find_split import AUTO, Where, found_in, layout_of, splits_of
+from geochange.dataset.leaks import Leak, same_files, same_pixels
+from geochange.dataset.open_split import map_threaded, open_split
+from geochange.dataset.split_names import root_of, split_path
 from geochange.errors import InputError
+from geochange.files.file_tree import folders_in, is_folder
 from geochange.progress import Progress, no_progress
-from geochange.training.data.chip_source import ChipSource
+from geochange.training.data.chip_source import SPLITS, ChipSource
 
 STAGE = "check"
 
@@ -34,6 +40,8 @@ class SplitSurvey:
     label_values: values in the files of labels; for labelled pairs, values in the chips.
     change: the value that means change. known_px: pixels with a label and with data at both dates.
     changed_px: known pixels that changed. without_change: number of chips without a changed pixel.
+    folders: that are read. bands: red, green and blue by number; None for the first three.
+    about_labels: what the labels are. ignored, missing: lines about the files of the split.
     """
 
     chips: int
@@ -45,6 +53,11 @@ class SplitSurvey:
     changed_px: int
     unknown_px: int
     without_change: int
+    folders: tuple[str, ...] = ()
+    bands: tuple[int, ...] | None = None
+    about_labels: str = ""
+    ignored: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def change_share(self) -> float:
@@ -53,25 +66,18 @@ class SplitSurvey:
 
 
 @dataclass(frozen=True, slots=True)
-class Leak:
-    """Chips that two splits share.
-
-    what: "same pixels" of either date, or "same file". chips: pairs of their names in both splits.
-    """
-
-    what: str
-    splits: tuple[str, str]
-    chips: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Survey:
-    """The counts of each split of a data set, and the chips that occur twice."""
+    """The counts of each split of a data set, and the chips that occur twice.
+
+    missing: usual splits that are not there. ignored: folders of the root that are no split.
+    """
 
     root: str
     layouts: Mapping[str, str]
     splits: Mapping[str, SplitSurvey]
     leaks: tuple[Leak, ...]
+    missing: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Values for JSON, with shares beside the counts."""
@@ -141,12 +147,28 @@ def survey(
             seen[split].append(chip)
             done += 1
             progress(STAGE, done, total)
+    prints = {split: [chip.prints for chip in chips] for split, chips in seen.items()}
+    layouts = {split: layout_of(root, split, layout) for split in splits}
+    counted = {split: _sum_up(sources[split], seen[split]) for split in splits}
     return Survey(
         root=os.fspath(root),
-        layouts={split: layout_of(root, split, layout) for split in splits},
-        splits={split: _sum_up(sources[split], seen[split]) for split in splits},
-        leaks=(*_same_pixels(sources, seen), *_same_files(sources)),
+        layouts=layouts,
+        splits={
+            s: _with_files(counted[s], found_in(root, s, layouts[s]), layouts[s]) for s in splits
+        },
+        leaks=(*same_pixels(sources, prints), *same_files(sources)),
+        missing=tuple(split for split in SPLITS if split not in splits),
+        ignored=_unused_folders(root_of(Path(root)), splits),
     )
+
+
+def _unused_folders(root: Path, splits: Sequence[str]) -> tuple[str, ...]:
+    """The folders of a root that are no split, if its splits are folders."""
+    used = [split_path(root, split) for split in splits]
+    if not all(map(is_folder, used)):
+        return ()
+    there = folders_in(root).items()
+    return tuple(f"{name}/" for name, path in there if path not in used and name != ANNOTATIONS)
 
 
 def _summarise_all(source: ChipSource) -> Iterator[_ChipSummary]:
@@ -185,18 +207,31 @@ def _sum_up(source: ChipSource, seen: Sequence[_ChipSummary]) -> SplitSurvey:
     known = sum(chip.known_px for chip in seen)
     sizes = Counter(f"{height} x {width}" for height, width in (chip.shape for chip in seen))
     values, change = sorted({value for chip in seen for value in chip.values}), CHANGED
-    if isinstance(source, FileChips):
+    if isinstance(source, FileChips) and source.code is not None:
         values, change = list(source.code.values), source.code.change
     return SplitSurvey(
         chips=len(seen),
         sizes=dict(sizes.most_common()),
         dtypes=_dtypes(source),
+        bands=source.bands if isinstance(source, FileChips | PairChips) else None,
         label_values=tuple(values),
         change=change,
         known_px=known,
         changed_px=sum(chip.changed_px for chip in seen),
         unknown_px=pixels - known,
         without_change=sum(chip.changed_px == 0 for chip in seen),
+    )
+
+
+def _with_files(counted: SplitSurvey, found: Found, layout: str) -> SplitSurvey:
+    """The counts with what the layout takes and leaves out."""
+    kind = LAYOUTS.get(layout)
+    return replace(
+        counted,
+        folders=found.folders,
+        about_labels="" if kind is None else kind.labels,
+        ignored=found.ignored,
+        missing=found.missing,
     )
 
 
@@ -209,39 +244,3 @@ def _dtypes(source: ChipSource) -> tuple[str, ...]:
         pairs = [scene.pair for scene in source.scenes]
         found = [date.dtype for pair in pairs for date in (pair.before, pair.after)]
     return tuple(dict.fromkeys(map(str, found)))
-
-
-def _same_pixels(
-    sources: Mapping[str, ChipSource], seen: Mapping[str, Sequence[_ChipSummary]]
-) -> Iterator[Leak]:
-    """Chips of different splits that share a picture, at the same or the other date."""
-    where = {
-        split: {told: number for number, chip in enumerate(chips) for told in chip.prints}
-        for split, chips in seen.items()
-    }
-    for first, second in combinations(seen, 2):
-        pairs = {
-            number: where[first][told]
-            for number, chip in enumerate(seen[second])
-            for told in chip.prints
-            if told in where[first]
-        }
-        if pairs:
-            names = ((sources[first].name(a), sources[second].name(b)) for b, a in pairs.items())
-            yield Leak("same pixels", (first, second), tuple(names))
-
-
-def _same_files(sources: Mapping[str, ChipSource]) -> Iterator[Leak]:
-    """Chips that are listed twice, in one split or in two."""
-    listed: dict[str, tuple[str, str]] = {}
-    leaks: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for split, source in sources.items():
-        if not isinstance(source, FileChips):
-            continue
-        for number, record in enumerate(source.records):
-            name = source.name(number)
-            earlier = listed.setdefault(os.path.realpath(record.before), (split, name))
-            if earlier != (split, name):
-                leaks.setdefault((earlier[0], split), []).append((earlier[1], name))
-    for splits, chips in leaks.items():
-        yield Leak("same file", splits, tuple(chips))

@@ -20,7 +20,7 @@ LARGEST_COPY_BYTES = 2**30
 
 _PIECE_BYTES = 2**20
 
-_DAMAGED = (*ARCHIVE_ERRORS, KeyError, RuntimeError, zlib.error)
+DAMAGED = (*ARCHIVE_ERRORS, KeyError, RuntimeError, zlib.error)
 """The same for a file in an archive: it may also be missing, encrypted, or damaged itself."""
 
 
@@ -29,8 +29,8 @@ def first_bytes(member: Member, count: int) -> bytes:
     try:
         with _opened(member) as stream:
             return stream.read(count)
-    except _DAMAGED as error:
-        raise _unreadable(member) from error
+    except DAMAGED as error:
+        raise unreadable(member) from error
 
 
 @contextmanager
@@ -44,8 +44,8 @@ def copy_of(member: Member) -> Iterator[Path]:
         try:
             with _opened(member) as stream, path.open("wb") as file:
                 _copy(member, stream, file)
-        except _DAMAGED as error:
-            raise _unreadable(member) from error
+        except DAMAGED as error:
+            raise unreadable(member) from error
         yield path
 
 
@@ -77,5 +77,6 @@ def _opened(member: Member) -> Iterator[IO[bytes]]:
             yield cast(IO[bytes], whole)
 
 
-def _unreadable(member: Member) -> InputError:
+def unreadable(member: Member) -> InputError:
+    """The error for a file that cannot be read from its archive."""
     return InputError(f"{member.gdal_name}: cannot be read from its archive; unpack it first")

@@ -9,7 +9,6 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
 
 from geochange.errors import InputError
 from geochange.files.file_names import split_address
@@ -75,7 +74,9 @@ def gdal_name(text: str) -> str:
     if uri is not None:
         text = _name_of_uri(uri[1].lower(), (uri[2] or "file").lower(), uri[3])
     elif _FILE.match(text):
-        text = unquote(split_address(text).path)
+        from urllib.request import url2pathname  # slow to import; it knows drives of Windows
+
+        text = url2pathname(split_address(text).path)
     elif _WEB.match(text):
         scheme, _, rest = text.partition("://")
         text = f"{scheme.lower()}://{rest}"  # rasterio knows it in lower case alone

@@ -68,6 +68,10 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.part")
 
 
+SHARING_ERRORS = (5, 32)
+"""Errors of Windows for a file that another program holds open: it cannot be replaced there."""
+
+
 @contextmanager
 def as_output_error(
     path: Path, also: tuple[type[Exception], ...] = (), cure: str = "check the free space"
@@ -83,6 +87,8 @@ def as_output_error(
         raise
     except kinds as error:
         reason = one_line(error)
+        if getattr(error, "winerror", None) in SHARING_ERRORS:
+            cure = "close the program that has it open, or give another name"
         raise OutputError(f"cannot write {path} ({reason}): {cure}") from error
 
 

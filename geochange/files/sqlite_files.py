@@ -13,9 +13,8 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
-from urllib.parse import quote
 
 JOURNALS: Final = ("-journal", "-wal", "-shm")
 """The suffixes of SQLite's companion files."""
@@ -127,9 +126,12 @@ def _may_write(real: Path) -> bool:
     return os.access(real, os.W_OK) and os.access(real.parent, os.W_OK)
 
 
-def uri_of(path: Path, how: str) -> str:
-    """The URI by which SQLite opens a file, whatever bytes are in its name. how: its parameters."""
-    return f"file:{quote(os.fsencode(path))}?{how}"
+def uri_of(path: PurePath, how: str) -> str:
+    """The URI by which SQLite opens a file, whatever bytes are in its name.
+
+    path: absolute, so that a drive of Windows becomes file:///C:/. how: parameters of SQLite.
+    """
+    return f"{path.as_uri()}?{how}"
 
 
 def _open(real: Path, alone: bool) -> None:

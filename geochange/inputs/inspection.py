@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
+from numpy.typing import NDArray
+
+from geochange.inputs.pair_warnings import warnings_of
+from geochange.models.catalogue import ModelScope
 from geochange.raster.acquisition import Acquisition
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.ground_measures import (
@@ -19,21 +22,23 @@ from geochange.raster.ground_measures import (
 from geochange.raster.pair import RasterPair
 from geochange.raster.scene.colour_in_alpha import colour_in_alpha
 from geochange.raster.scene.coregistration import Shift, measure_shift
-from geochange.raster.scene.histograms import cloud_shares, distances
+from geochange.raster.scene.histograms import cloud_shares, distances, thinned
+from geochange.raster.scene.radiometry import Sampled, StretchMode, choose_radiometry, match_ranks
 from geochange.raster.scene.sampling import SceneSample
 from geochange.raster.scene.undeclared_nodata import Fill
 from geochange.raster.sources.band_stack import STACK_SEPARATOR, split_stack
 
-CLOUD_WARNING_SHARE = 0.02
-"""The share of cloud-like pixels that causes a warning. Bright roofs and sand stay below it."""
 
-HISTOGRAM_WARNING_DISTANCE = 0.15
-"""The distance of histograms that suggests other light, season or calibration, not change."""
+@dataclass(frozen=True)
+class Comparison:
+    """How the pair is going to be compared.
 
-RESOLUTION_WARNING_RATIO = 1.5
-OVERLAP_WARNING_SHARE = 0.1
-SEASON_WARNING_DAYS = 60
-NODATA_WARNING_SHARE = 0.5
+    stretch, match: as in `SceneSample.radiometry`. scope: of the model; None where no model is chosen.
+    """
+
+    stretch: StretchMode = "auto"
+    match: str = "none"
+    scope: ModelScope | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,8 @@ class DateReport:
     """One date of a pair.
 
     pixel_m: size of its pixels on the ground. bands: the number of data bands. dtype: the common dtype
-    of the compared bands. nodata, cloud: shares of the sampled pixels.
+    of the compared bands. nodata, cloud: shares of the sampled pixels; cloud, of those that are bright at
+    this date alone.
     colour_in_alpha: the number of an alpha band that varies as a colour does, or None.
     """
 
@@ -73,10 +79,12 @@ class DateReport:
 class Inspection:
     """The results of an inspection, and its warnings.
 
-    shape: (rows, cols) of the grid of the run. compared: the bands of each date.
-    histogram_distance: by band, 0 to 1. fills: values that mark missing pixels although the file does
-    not declare them as nodata. put_back: the shift (rows, cols) that --coregister corrected.
-    residual: the shift after the correction, measured in the same way. Both are None without one.
+    shape: (rows, cols) of the grid of the run. grid_m: the size of its pixels on the ground.
+    compared: the bands of each date. comparison: how they are going to be compared.
+    histogram_distance: by band, 0 to 1, of the values as they are compared. fills: values that mark
+    missing pixels although the file does not declare them as nodata. put_back: the shift (rows, cols)
+    that --coregister corrected. residual: the shift after the correction, measured in the same way.
+    Both are None without one.
     """
 
     before: DateReport
@@ -88,6 +96,8 @@ class Inspection:
     histogram_distance: tuple[float, ...]
     shift: Shift
     offset: GroundShift
+    grid_m: float
+    comparison: Comparison = Comparison()
     fills: tuple[Fill, ...] = ()
     put_back: tuple[float, float] | None = None
     residual: Shift | None = None
@@ -105,8 +115,8 @@ class Inspection:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Warnings about the pair, each with a cure."""
-        return tuple(_warnings(self))
+        """Warnings about the pair: what each means for the result, and a cure."""
+        return tuple(warnings_of(self))
 
     def corrected(self, residual: Shift) -> Inspection:
         """The inspection after the shift was corrected."""
@@ -131,6 +141,7 @@ class Inspection:
             "shape": list(self.shape),
             "common_ground": vars(self.ground),
             "resolution_ratio": self.resolution_ratio,
+            "pixel_m": self.grid_m,
             "compared": [list(bands) for bands in self.compared],
             "histogram_distance": list(self.histogram_distance),
             "fills": [asdict(fill) for fill in self.fills],
@@ -139,7 +150,7 @@ class Inspection:
         }
 
 
-def inspect_scene(sample: SceneSample) -> Inspection:
+def inspect_scene(sample: SceneSample, comparison: Comparison = Comparison()) -> Inspection:
     """Inspect a scene sample and the metadata of its rasters."""
     pair, shift = sample.pair, measure_shift(sample)
     both = sample.valid_at_both()
@@ -155,9 +166,11 @@ def inspect_scene(sample: SceneSample) -> Inspection:
         shape=pair.grid.shape,
         ground=common_area_of(pair),
         compared=(pair.before.bands, pair.after.bands),
-        histogram_distance=distances(*both),
+        histogram_distance=distances(*_as_compared(sample, comparison, *both)),
         shift=shift,
         offset=ground_shift_of(pair.grid, (shift.row_px, shift.col_px)),
+        grid_m=pixel_m(pair.grid, pair.grid),
+        comparison=comparison,
         fills=sample.fills,
     )
 
@@ -174,6 +187,19 @@ def coregister(sample: SceneSample, checks: Inspection) -> tuple[SceneSample, In
     return moved, checks.corrected(measure_shift(moved))
 
 
+def _as_compared(
+    sample: SceneSample, how: Comparison, *both: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The values (pixel, band) of both dates, stretched and matched as the model will see them."""
+    if len(both[0]) == 0:
+        return both[0], both[1]
+    before, after = map(thinned, both)
+    dates = sample.pair.before, sample.pair.after
+    values = (Sampled(each, date.dtype) for each, date in zip((before, after), dates, strict=True))
+    match = match_ranks(before, after) if how.match == "histogram" else None
+    return choose_radiometry(how.stretch, *values, match=match).apply(before, after)
+
+
 def _date_report(date: AlignedRaster, pair: RasterPair, nodata: float, cloud: float) -> DateReport:
     info = date.info
     return DateReport(
@@ -188,88 +214,3 @@ def _date_report(date: AlignedRaster, pair: RasterPair, nodata: float, cloud: fl
         cloud=cloud,
         colour_in_alpha=colour_in_alpha(date),
     )
-
-
-def _warnings(checks: Inspection) -> Iterator[str]:
-    if checks.before.path == checks.after.path:
-        yield "before and after are the same file, so nothing can differ; name another date"
-    yield from map(str, checks.fills)
-    yield from _alpha_warnings(checks)
-    yield from _shift_warnings(checks)
-    yield from _date_warnings(checks)
-    yield from _overlap_warnings(checks)
-    for name, date in (("before", checks.before), ("after", checks.after)):
-        if date.cloud >= CLOUD_WARNING_SHARE:
-            yield (
-                f"{date.cloud:.0%} of {name} is as bright as cloud, which the other date is not: "
-                "make it nodata, take another date, or expect it among the changes"
-            )
-        if date.nodata >= NODATA_WARNING_SHARE:
-            yield f"{date.nodata:.0%} of the common ground is nodata in {name}"
-    if max(checks.histogram_distance, default=0) >= HISTOGRAM_WARNING_DISTANCE:
-        yield (
-            f"the histograms lie {max(checks.histogram_distance):.0%} of their range apart: "
-            "light or calibration differ; cva and irmad even that out, for a network try --match "
-            "histogram"
-        )
-
-
-def _alpha_warnings(checks: Inspection) -> Iterator[str]:
-    dates = (checks.before, checks.after), (checks.after, checks.before)
-    for (date, other), compared in zip(dates, checks.compared, strict=True):
-        band = date.colour_in_alpha
-        if band is None:
-            continue
-        cure = f"remove the flag (gdal_edit -colorinterp_{band} undefined)"
-        if other.bands + (other.colour_in_alpha is not None) >= band:
-            bands = ",".join(map(str, (band, *compared[:2])))
-            cure = f"compare it (--bands {bands}) or {cure}"
-        yield (
-            f"{date.path}: band {band} is flagged as alpha but varies like a colour: it is not "
-            f"compared, and its zeros are nodata; if it is near infrared, {cure}"
-        )
-
-
-def _shift_warnings(checks: Inspection) -> Iterator[str]:
-    where = (
-        f"after lies {checks.shift.length_px:.1f} px {checks.offset.towards} ({checks.offset.text})"
-    )
-    if checks.residual is not None:
-        yield f"{where} of before: corrected, {checks.residual.length_px:.1f} px remain"
-    elif checks.shift.needs_correction:
-        yield f"{where}: --coregister corrects it"
-
-
-def _date_warnings(checks: Inspection) -> Iterator[str]:
-    if checks.before.acquired is None or checks.after.acquired is None:
-        return
-    first, second = checks.before.acquired.day, checks.after.acquired.day
-    if second < first:
-        yield f"before is of {first}, after of {second}: is it the other way round?"
-    apart = abs(first.timetuple().tm_yday - second.timetuple().tm_yday)
-    apart = min(apart, 365 - apart)
-    if apart > SEASON_WARNING_DAYS:
-        yield (
-            f"{first} and {second} lie {apart} days apart in the year: expect fields, leaves and "
-            "shadows among the changes"
-        )
-
-
-def _overlap_warnings(checks: Inspection) -> Iterator[str]:
-    ground = checks.ground
-    least = min(ground.of_before, ground.of_after)
-    if least < OVERLAP_WARNING_SHARE:
-        name = "before" if ground.of_before == least else "after"
-        yield f"the dates share {least:.1%} of {name}: are they the right two?"
-    if checks.resolution_ratio >= RESOLUTION_WARNING_RATIO:
-        coarse = max(checks.before, checks.after, key=lambda date: date.pixel_m)
-        name = "before" if coarse is checks.before else "after"
-        yield (
-            f"{name} is {checks.resolution_ratio:.1f} times coarser: nothing below "
-            f"{coarse.pixel_m:.3g} m can be compared; --grid {name} works on its pixels"
-        )
-    if checks.before.dtype != checks.after.dtype:
-        yield (
-            f"before is {checks.before.dtype}, after {checks.after.dtype}: their values differ in "
-            "meaning, so each date gets its own stretch"
-        )

@@ -24,7 +24,8 @@ def warn_unsampled(pair: RasterPair, unsampled: UnreadableAreas) -> None:
     """Warn of pixels that are missing in the stretch and in the model's statistics."""
     if unsampled:
         logger.warning(
-            "%s; left out of the scene sample", summarise(describe_failures(pair, unsampled))
+            "%s; left out of the sample from which the stretch and the warnings come",
+            summarise(describe_failures(pair, unsampled)),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -19,14 +20,14 @@ from geochange.models.weights.locate import (
     ONNX,
     SHIPPED,
     SUFFIXES,
+    absolute_clip,
     as_input_error,
-    clip_file,
     locate_weights,
 )
 
 if TYPE_CHECKING:
     from geochange.models.onnx.describe import Description
-    from geochange.models.protocol import ChangeModel
+    from geochange.models.protocol import ChangeModel, PredictsChips, SceneModel
 
 BUILTIN: dict[str, str] = {
     "cva": "geochange.models.classical:ChangeVector",
@@ -38,6 +39,9 @@ BUILTIN: dict[str, str] = {
 
 Kind = Literal["class", "weights", "onnx"]
 
+_CLASS = re.compile(r"[\w.]+:[\w.]+")
+"""package.module:Class; a path with a drive of Windows is none."""
+
 
 @dataclass(frozen=True)
 class PromptingOptions:
@@ -46,7 +50,7 @@ class PromptingOptions:
     clip: MODEL/TAG, FILE or MODEL@FILE. vocabulary: class names. prompts: per-date, published or
     fixed. precision: float32 or bfloat16. compiled: through torch.compile. only: classes of land, of
     which one must stand or have stood on a pixel that is change. likely: the probability of change
-    from which on a land network looks at a tile.
+    from which on a land network looks at a tile. engine: torch, or onnx (onnxruntime).
     """
 
     clip: str | None = None
@@ -56,6 +60,7 @@ class PromptingOptions:
     compiled: bool = False
     only: tuple[str, ...] = ()
     likely: float | None = None
+    engine: str = "torch"
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,11 @@ class ModelSpec:
     prompting: PromptingOptions = PromptingOptions()
     sha256: str = ""
     network: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def without_torch(self) -> bool:
+        """Whether its model is a PredictsChips, which needs no torch."""
+        return self.prompting.engine == "onnx"
 
     def key(self) -> str:
         """Everything that logits depend on, as one string. The device is not part of it."""
@@ -102,12 +112,17 @@ def kind_of(name: str) -> Kind:
         return "weights"
     if Path(name).suffix == ONNX:
         return "onnx"
-    if ":" in name:
+    if _CLASS.fullmatch(name):
         return "class"
     raise OptionError(
         f"--model {name}: not known; choose {', '.join([*SHIPPED, *BUILTIN])}, a file of weights "
         f"({', '.join(SUFFIXES)}), a network as {ONNX} or package.module:Class"
     )
+
+
+def is_training_free(name: str) -> bool:
+    """Whether a model is one of BUILTIN. They compute with numpy on the CPU, and need no torch."""
+    return name in BUILTIN
 
 
 def check_name(name: str) -> None:
@@ -135,18 +150,12 @@ def described(name: str) -> Description:
 
 
 def taught_bands(name: str) -> InputBands | None:
-    """The bands in the card of a file of weights; None for RGB and for other models.
-
-    Raises InputError.
-    """
+    """The bands in the card of a file of weights; None for RGB, and others. Raises InputError."""
     return bands_of_file(locate_weights(name)) if kind_of(name) == "weights" else None
 
 
 def wanted_bands(name: str) -> int | InputBands | None:
-    """The bands that a model needs, or their number; None if only the loaded model knows it.
-
-    Raises InputError.
-    """
+    """The bands that a model needs, or their number; None if only the loaded model knows."""
     kind = kind_of(name)
     if kind == "onnx":
         return described(name).bands
@@ -182,6 +191,9 @@ def weights_spec(
     All workers then use the same precision and the same class names.
     Raises InputError for a vocabulary that cannot be read.
     """
+    weights = locate_weights(name).absolute()
+    if prompting.engine == "onnx":
+        return ModelSpec(str(weights), device, {}, prompting, _sha256(weights))
     from geochange.models.inference.precision import common_precision
     from geochange.models.weights.checkpoint import (
         read_vocabulary,  # imports open_clip, which takes seconds
@@ -189,22 +201,10 @@ def weights_spec(
 
     vocabulary = read_vocabulary(vocabulary_file) if vocabulary_file else None
     precision = common_precision(prompting.precision, device.split(","))
-    clip_path, clip = _locate_clip(prompting.clip)
+    clip_path, clip = absolute_clip(prompting.clip)
     settled = replace(prompting, vocabulary=vocabulary, precision=precision, clip=clip)
-    weights = locate_weights(name).absolute()
     hashes = [_sha256(path) for path in (weights, clip_path) if path is not None]
     return ModelSpec(str(weights), device, {}, settled, "+".join(hashes))
-
-
-def _locate_clip(clip: str | None) -> tuple[Path | None, str | None]:
-    """The path of CLIP's file, or None, and the name of the CLIP with an absolute path."""
-    if clip is None:
-        return None, None
-    model, file = clip_file(clip)
-    if file is None:
-        return None, clip
-    path = file.absolute()
-    return path, f"{model}@{path}" if model else str(path)
 
 
 _build_lock = threading.Lock()
@@ -214,23 +214,47 @@ def cached_model(spec: ModelSpec, device: str | None = None) -> ChangeModel:
     """The model of a spec on one of its devices. It is built once and stays in the process.
 
     device: None takes the first device of the spec. Raises OptionError and InputError.
+    spec: of a model for torch; see `cached_chip_model`.
     """
+    with _build_lock:
+        model: ChangeModel = _model_cache(device or _first_device(spec))(spec.key())
+        return model
+
+
+def _first_device(spec: ModelSpec) -> str:
+    if is_training_free(spec.name):
+        return "cpu"
     from geochange.models.inference.devices import (
         devices_of,  # imports torch, which takes seconds
     )
 
+    return devices_of(spec.device)[0]
+
+
+def cached_chip_model(spec: ModelSpec) -> PredictsChips:
+    """The same of a spec `without_torch`."""
     with _build_lock:
-        return _model_cache(device or devices_of(spec.device)[0])(spec.key())
+        model: PredictsChips = _model_cache("cpu")(spec.key())
+        return model
+
+
+def cached_scene_model(spec: ModelSpec) -> SceneModel:
+    """The model of a spec, whichever kind it is of."""
+    return cached_chip_model(spec) if spec.without_torch else cached_model(spec)
 
 
 @cache
-def _model_cache(device: str) -> Callable[[str], ChangeModel]:
+def _model_cache(device: str) -> Callable[[str], Any]:
     """The cache of a device for its last two models, by key."""
     return lru_cache(maxsize=2)(partial(_build, device))
 
 
-def _build(device: str, key: str) -> ChangeModel:
+def _build(device: str, key: str) -> SceneModel:
     name, statistics, prompting, _, *network = json.loads(key)
+    if prompting["engine"] == "onnx":
+        from geochange.models.onnx.shipped.network import build_shipped
+
+        return build_shipped(name, prompting)
     if kind_of(name) == "weights":
         return _detector(name, device, prompting)
     if kind_of(name) == "onnx":
@@ -246,6 +270,7 @@ def _detector(file: str, device: str, prompting: Mapping[str, Any]) -> ChangeMod
     from geochange.models.detector import DetectorSpec  # imports torch, which takes seconds
 
     given = {name: value for name, value in prompting.items() if value is not None}
+    del given["engine"]
     for name in {"vocabulary", "only"} & given.keys():
         given[name] = tuple(given[name])
     with as_input_error(file):
@@ -254,7 +279,7 @@ def _detector(file: str, device: str, prompting: Mapping[str, Any]) -> ChangeMod
 
 def build(name: str, device: str = "cpu") -> ChangeModel:
     """A model of BUILTIN, or package.module:Class. Raises OptionError."""
-    from geochange.models.protocol import ChangeModel  # imports torch, which takes seconds
+    from geochange.models.protocol import ChangeModel
 
     kind_of(name)
     try:

@@ -1,21 +1,33 @@
-"""Models without training: change vector analysis and IR-MAD."""
+"""Models without training: change vector analysis and IR-MAD. They compute with numpy, not with torch."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.stats import chi2
-from skimage.filters import threshold_otsu
+from scipy.special import chdtri
 
-from geochange.chip import Chip
-from geochange.models.inference.batch import Batch, collate
+from geochange.chip import Chip, Pixels
 from geochange.models.protocol import Statistics
+from geochange.models.training_free.canonical_correlation import (
+    CanonicalView,
+    NoChangeProbability,
+    canonical_correlation,
+    plain_moments,
+    reweighted_moments,
+)
+from geochange.models.training_free.otsu import otsu_threshold
+from geochange.models.training_free.pixel_sample import PixelSample, deviation_of, mean_of
+from geochange.models.training_free.smoothing import Picture, smooth, strips
+from geochange.parallelism import in_threads
+
+if TYPE_CHECKING:
+    import torch
+
+    from geochange.models.inference.batch import Batch
 
 SIGMA_PX = 2.0
 """The sigma of the Gaussian filter. It removes single pixels, which are noise or shifted edges."""
@@ -29,50 +41,31 @@ FAINT_DEVIATIONS = 0.5
 Array = NDArray[np.float64]
 
 
-def smooth(picture: torch.Tensor, sigma_px: float) -> torch.Tensor:
-    """Gaussian filter of (batch, height, width) float32, mirrored at the border.
-
-    It adds shifted images. A convolution may add in another order for another batch size, and the
-    result must not depend on the batch.
-    """
-    radius = math.ceil(3 * sigma_px)
-    bell = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma_px) ** 2)
-    taps = (bell / bell.sum()).tolist()
-    for axis in (1, 2):
-        size = picture.shape[axis]
-        index = _mirrored(size, radius).to(picture.device)
-        padded = picture.index_select(axis, index)
-        total = padded.narrow(axis, 0, size) * taps[0]
-        for offset, tap in enumerate(taps[1:], start=1):
-            total += padded.narrow(axis, offset, size) * tap
-        picture = total
-    return picture
-
-
-def _mirrored(size: int, radius: int) -> torch.Tensor:
-    """Positions -radius..size+radius-1 mirrored into 0..size-1."""
-    index = torch.arange(-radius, size + radius) % (2 * size)
-    return torch.minimum(index, 2 * size - 1 - index)
-
-
 @dataclass(frozen=True)
 class _Affine:
-    """A linear map of bands: (pixels - offset) @ matrix, on (batch, band, height, width)."""
+    """A linear map of bands: (pixels - offset) @ matrix."""
 
     offset: list[float]
     matrix: list[list[float]]
 
-    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
-        # Sums over bands instead of a matrix product give the same bits for every batch size.
-        shifted = [pixels[:, i].float() - value for i, value in enumerate(self.offset)]
-        columns = range(len(self.matrix[0]))
-        mapped = []
-        for column in columns:
-            total = shifted[0] * self.matrix[0][column]
-            for i in range(1, len(shifted)):
-                total += shifted[i] * self.matrix[i][column]
-            mapped.append(total)
-        return torch.stack(mapped, dim=1)
+    def __call__(self, pixels: Pixels) -> list[Picture]:
+        """(height, width, band) to a picture of each mapped band."""
+        shifted = []
+        for band, offset in enumerate(self.offset):
+            picture = pixels[..., band].astype(np.float32)
+            shifted.append(np.subtract(picture, np.float32(offset), out=picture))
+        return [self._mapped(shifted, column) for column in range(len(self.matrix[0]))]
+
+    def _mapped(self, shifted: list[Picture], column: int) -> Picture:
+        # Sums over bands instead of a matrix product, whose bits depend on the number of pixels.
+        factors = [np.float32(row[column]) for row in self.matrix]
+        used = [each for each in zip(shifted, factors, strict=True) if each[1]]
+        if not used:
+            return np.zeros_like(shifted[0])
+        total, *rest = (band * factor for band, factor in used)
+        for term in rest:
+            total += term
+        return total
 
 
 class ClassicalModel:
@@ -93,26 +86,22 @@ class ClassicalModel:
         """Fit the maps on all valid pixels of the sample, then Otsu's threshold on the magnitude."""
         if not sample:
             return {}
-        before = np.concatenate([chip.before[chip.valid] for chip in sample]).astype(np.float64)
-        after = np.concatenate([chip.after[chip.valid] for chip in sample]).astype(np.float64)
-        statistics = {**self._fit_maps(before, after), "cut": 1.0}
+        statistics = {**self._fit_maps(PixelSample.of(sample)), "cut": 1.0}
         self.adopt(statistics)
         return {**statistics, "cut": self._fit_cut(sample)}
 
-    def _fit_maps(self, before: Array, after: Array) -> dict[str, Any]:
+    def _fit_maps(self, sample: PixelSample) -> dict[str, Any]:
         raise TypeError(f"{type(self).__name__} does not define the maps of bands")
 
     def _fit_cut(self, sample: Sequence[Chip]) -> float:
         """The magnitude that best separates the sample in two classes (Otsu 1979), at least the noise."""
-        values = []
-        for chip in sample:
-            magnitude = self._magnitude(collate([chip]))[0].numpy()
-            values.append(magnitude[chip.valid])
-        found = np.concatenate(values)
+        magnitudes = in_threads(self._magnitude, sample)
+        pairs = zip(magnitudes, sample, strict=True)
+        found = np.concatenate([magnitude[chip.valid] for magnitude, chip in pairs])
         faintest = self._faintest(sample[0].before.shape[2])
         if found.max() - found.min() <= faintest:
             return max(faintest, float(found.max()))
-        return max(faintest, float(threshold_otsu(found, nbins=512)))
+        return max(faintest, otsu_threshold(found))
 
     def _faintest(self, bands: int) -> float:
         """The least magnitude of change. Without it, Otsu would split the noise of an unchanged scene."""
@@ -125,17 +114,37 @@ class ClassicalModel:
             self._after = _Affine(statistics["after_offset"], statistics["after_matrix"])
             self._cut = statistics["cut"]
 
-    def _magnitude(self, batch: Batch) -> torch.Tensor:
-        difference = self._before(batch.before) - self._after(batch.after)
-        total = difference[:, 0] ** 2
-        for band in range(1, difference.shape[1]):
-            total += difference[:, band] ** 2
-        # A pixel without data has equal values at both dates, but the maps differ.
-        return smooth(torch.sqrt(total) * batch.valid, SIGMA_PX)
+    def _magnitude(self, chip: Chip) -> Picture:
+        magnitude = np.empty(chip.shape, np.float32)
+        for rows in strips(*chip.shape):
+            self._difference_length(chip.before[rows], chip.after[rows], magnitude[rows])
+        if not chip.valid.all():
+            # A pixel without data has equal values at both dates, but the maps differ.
+            magnitude *= chip.valid
+        return smooth(magnitude, SIGMA_PX)
+
+    def _difference_length(self, before: Pixels, after: Pixels, out: Picture) -> None:
+        """The length of the difference of both dates after the maps, into (height, width) `out`."""
+        out[:] = 0
+        for one, other in zip(self._before(before), self._after(after), strict=True):
+            one -= other
+            one *= one
+            out += one
+        np.sqrt(out, out=out)
+
+    def chip_logits(self, chip: Chip) -> Picture:
+        """(height, width) float32; 0 where the smoothed magnitude equals the threshold."""
+        logits = self._magnitude(chip)
+        logits /= np.float32(self._cut)
+        logits -= np.float32(1)
+        logits *= np.float32(STEEPNESS)
+        return logits
 
     def change_logits(self, batch: Batch) -> torch.Tensor:
-        """(batch, height, width) float32; 0 where the smoothed magnitude equals the threshold."""
-        return STEEPNESS * (self._magnitude(batch) / self._cut - 1)
+        """The same for a batch: (batch, height, width) float32."""
+        from geochange.models.inference.batch import logits_by_chip
+
+        return logits_by_chip(self.chip_logits, batch)
 
 
 class ChangeVector(ClassicalModel):
@@ -148,13 +157,14 @@ class ChangeVector(ClassicalModel):
     def _faintest(self, bands: int) -> float:
         return FAINT_DEVIATIONS
 
-    def _fit_maps(self, before: Array, after: Array) -> dict[str, Any]:
+    def _fit_maps(self, sample: PixelSample) -> dict[str, Any]:
+        mean = mean_of(sample)
+        deviation = deviation_of(sample, mean)
+        scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
         maps: dict[str, Any] = {}
-        for name, values in (("before", before), ("after", after)):
-            deviation = values.std(axis=0)
-            scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
-            maps[f"{name}_offset"] = values.mean(axis=0).tolist()
-            maps[f"{name}_matrix"] = np.diag(scale).tolist()
+        for name, bands in (("before", slice(sample.bands)), ("after", slice(sample.bands, None))):
+            maps[f"{name}_offset"] = mean[bands].tolist()
+            maps[f"{name}_matrix"] = np.diag(scale[bands]).tolist()
         return maps
 
 
@@ -173,21 +183,10 @@ class IterativelyReweightedMAD(ClassicalModel):
 
     def _faintest(self, bands: int) -> float:
         """The value that 1 % of unchanged pixels exceed (chi-square with one degree per variate)."""
-        return float(np.sqrt(chi2.isf(0.01, df=bands)))
+        return float(np.sqrt(chdtri(bands, 0.01)))
 
-    def _fit_maps(self, before: Array, after: Array) -> dict[str, Any]:
-        weight = np.ones(len(before))
-        known = np.zeros(before.shape[1])
-        for _ in range(self.rounds):
-            view = _canonical_correlation(before, after, weight, self.ridge)
-            squares = (view.differences(before, after) ** 2).sum(axis=1)
-            weight = chi2.sf(squares, df=view.correlation.size)
-            if weight.sum() < before.shape[1] + 1:
-                break
-            moved = np.abs(view.correlation - known).max()
-            known = view.correlation
-            if moved < self.tolerance:
-                break
+    def _fit_maps(self, sample: PixelSample) -> dict[str, Any]:
+        view = self._converged_view(sample)
         return {
             "before_offset": view.before_mean.tolist(),
             "before_matrix": (view.before / view.deviation).tolist(),
@@ -195,52 +194,17 @@ class IterativelyReweightedMAD(ClassicalModel):
             "after_matrix": (view.after / view.deviation).tolist(),
         }
 
-
-@dataclass(frozen=True)
-class _CanonicalView:
-    """Canonical variates of two dates: (values - mean) @ matrix has variance 1 in each column."""
-
-    before_mean: Array
-    after_mean: Array
-    before: Array
-    after: Array
-    correlation: Array
-
-    @property
-    def deviation(self) -> Array:
-        """The standard deviation of the difference of two variates, sqrt(2 (1 - correlation))."""
-        return np.asarray(np.sqrt(np.maximum(2 * (1 - self.correlation), 1e-6)))
-
-    def differences(self, before: Array, after: Array) -> Array:
-        """(pixel, variate) MAD variates in units of their deviation."""
-        one = (before - self.before_mean) @ self.before
-        other = (after - self.after_mean) @ self.after
-        return np.asarray((one - other) / self.deviation)
-
-
-def _canonical_correlation(
-    before: Array, after: Array, weight: Array, ridge: float
-) -> _CanonicalView:
-    """Weighted canonical correlation analysis: whiten each date, then one SVD.
-
-    ridge: share of the mean variance that is added to every band. Without it, constant or repeated
-    bands have no inverse covariance.
-    """
-    mass = weight / weight.sum()
-    before_mean, after_mean = mass @ before, mass @ after
-    one, other = before - before_mean, after - after_mean
-    whiten_one = _whitener((one * mass[:, None]).T @ one, ridge)
-    whiten_other = _whitener((other * mass[:, None]).T @ other, ridge)
-    left, correlation, right = np.linalg.svd(
-        whiten_one.T @ ((one * mass[:, None]).T @ other) @ whiten_other
-    )
-    return _CanonicalView(
-        before_mean, after_mean, whiten_one @ left, whiten_other @ right.T, correlation.clip(0, 1)
-    )
-
-
-def _whitener(covariance: Array, ridge: float) -> Array:
-    """The matrix W with W.T @ covariance @ W = 1, up to the ridge."""
-    floor = ridge * max(float(np.trace(covariance)) / len(covariance), 1e-12)
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors / np.sqrt(np.maximum(values, 0) + floor))
+    def _converged_view(self, sample: PixelSample) -> CanonicalView:
+        origin = mean_of(sample)
+        moments = plain_moments(sample, origin)
+        view = canonical_correlation(moments, self.ridge)
+        likely, moved = NoChangeProbability(sample.bands), np.abs(view.correlation).max()
+        for _ in range(self.rounds - 1):
+            if moved < self.tolerance:
+                break
+            moments = reweighted_moments(sample, origin, view, likely)
+            if moments.weight < sample.bands + 1:
+                break
+            known, view = view.correlation, canonical_correlation(moments, self.ridge)
+            moved = np.abs(view.correlation - known).max()
+        return view

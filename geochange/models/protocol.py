@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from geochange.chip import Chip
 from geochange.models.confidence import ConfidenceRule
-from geochange.models.inference.batch import Batch
+
+if TYPE_CHECKING:
+    import torch  # not loaded where no model needs it
+
+    from geochange.models.inference.batch import Batch
 
 Statistics = Mapping[str, Any]
 """What a model learnt from a scene, as values for JSON, so that workers and files can hold it."""
 
 
-@runtime_checkable
-class ChangeModel(Protocol):
-    """Detects change in batches of chips.
+class SceneModel(Protocol):
+    """What every model has.
 
     bands: the number of bands of a date; None takes any number.
     threshold: the default probability from which a pixel counts as changed.
     """
 
     bands: int | None
-    threshold: float
+
+    @property
+    def threshold(self) -> float:
+        """See above."""
+        ...
 
     def fit(self, sample: Sequence[Chip]) -> Statistics:
         """Statistics from chips spread over the scene; {} if the model needs none.
@@ -38,11 +46,46 @@ class ChangeModel(Protocol):
         """Use statistics that `fit` returned, in this or another process."""
         ...
 
+
+@runtime_checkable
+class ChangeModel(SceneModel, Protocol):
+    """Detects change in batches of chips, with torch."""
+
     def change_logits(self, batch: Batch) -> torch.Tensor:
         """(batch, height, width) float32: the logit of change (class 1 minus class 0).
 
         The result of a chip must not depend on the other chips of its batch.
         """
+        ...
+
+
+@runtime_checkable
+class PredictsChips(SceneModel, Protocol):
+    """Detects change chip by chip, without torch, each in the thread that asks."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names, in the order of the scores."""
+        ...
+
+    @property
+    def land_classes(self) -> tuple[str, ...]:
+        """The names of its land classes; empty if it tells none apart."""
+        ...
+
+    @property
+    def tells_land(self) -> bool:
+        """Whether `predict_chip` tells land classes; else there are no dates in its answer."""
+        ...
+
+    def predict_chip(
+        self, chip: Chip
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
+        """(H, W) logits of change, (date, class) scores, and (date, H, W) land classes by number."""
+        ...
+
+    def land(self, chip: Chip) -> NDArray[np.uint8]:
+        """(date, H, W) land classes by number, whether change is likely or not."""
         ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.grid.tiling import Axis, Index, TilePlan
+from geochange.grid.tiling import Axis, Index, TilePlan, Window
 from geochange.land_cover import NO_LAND_CLASS
 from geochange.mosaic.stores import LandStore
 
@@ -30,6 +30,15 @@ def mosaic_classes(plan: TilePlan, output: Index, store: LandStore) -> NDArray[n
                 :, _relative_slice(down, top), _relative_slice(right, left)
             ]
     return whole
+
+
+def owned_window(plan: TilePlan, tile: Index) -> Window:
+    """The pixels of the raster that take the values of a tile."""
+    (row, row_stop), (col, col_stop) = (
+        _owned_span(axis, place, 0, axis.size_px)
+        for axis, place in zip((plan.rows, plan.cols), tile, strict=True)
+    )
+    return Window(row, col, row_stop - row, col_stop - col)
 
 
 def _owned_span(axis: Axis, tile: int, low: int, high: int) -> tuple[int, int]:

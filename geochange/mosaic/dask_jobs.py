@@ -1,26 +1,23 @@
-"""Dask jobs: runs a job list of any length, with few jobs submitted to Dask at once."""
+"""Dask: connects to a scheduler, or starts worker processes on this machine."""
 
 from __future__ import annotations
 
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import dask
-from dask.system import CPU_COUNT
-from distributed import Client, Future, LocalCluster, as_completed
+from distributed import Client, LocalCluster, as_completed
 from distributed.security import Security
-from distributed.system import MEMORY_LIMIT
 
 from geochange.errors import OptionError
 from geochange.interrupt import signals_blocked_for_children
 from geochange.mosaic.cluster_tls import check_keys, explain_no_connection, is_encrypted
 
-__all__ = ["Client", "Job", "connect", "run_bounded"]
+__all__ = ["Client", "as_completed", "connect"]
 
 CONNECT_S = 10
 LOCAL_PORT = "127.0.0.1:0"
@@ -48,38 +45,15 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 SAFE_PATH_VARIABLE = "PYTHONSAFEPATH"
 """The variable that stops a new Python from searching modules in the current folder first."""
 
-READ_AHEAD = 64
-"""The largest number of waiting jobs. With more, reading of the list pauses."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A call for a worker, and the keys of earlier jobs that must be done before."""
-
-    key: Hashable
-    function: Callable[..., Any]
-    arguments: tuple[Any, ...]
-    after: tuple[Hashable, ...] = ()
-
-
-def threads_of(workers: int) -> int:
-    """Threads per worker, so that workers share the cores of the machine. 0 workers is this process."""
-    return max(1, CPU_COUNT // max(1, workers))
-
-
-def machine_bytes() -> int:
-    """The memory of this machine, or of the container in which it runs."""
-    return int(MEMORY_LIMIT)
-
 
 @contextmanager
 def connect(
-    scheduler: str | None, workers: int, threads: int | None, cores: int = CPU_COUNT
+    scheduler: str | None, workers: int, threads: int | None, cores: int = 1
 ) -> Iterator[Client]:
     """A Dask client for `scheduler`, for `workers` processes, or (0 workers) inside this process.
 
-    threads: per worker; None divides the cores among the workers. cores: the number of threads for a
-    sum in a worker; the last bits of a network's result depend on it.
+    threads: per worker. cores: the number of threads for a sum in a worker; the last bits of a
+    network's result depend on it.
     Raises OptionError if the scheduler does not answer.
     """
     # Importing distributed enables its log of all connections and of tracebacks. Failures reach this
@@ -90,7 +64,6 @@ def connect(
         with _client_of(scheduler) as client:
             yield client
         return
-    threads = threads or threads_of(workers)
     with (
         tempfile.TemporaryDirectory(prefix="geochange-") as scratch,
         _without_current_folder(),
@@ -98,7 +71,7 @@ def connect(
         dask.config.set(
             {f"distributed.nanny.pre-spawn-environ.{n}": cores for n in THREAD_VARIABLES}
         ),
-        _cluster(workers, threads, scratch) as cluster,
+        _cluster(workers, threads or 1, scratch) as cluster,
         Client(cluster) as client,
     ):
         yield client
@@ -161,82 +134,3 @@ def _cluster(workers: int, threads: int, scratch: str) -> LocalCluster:
             silence_logs=logging.CRITICAL,
             **own,
         )
-
-
-def in_flight(client: Client) -> int:
-    """The number of jobs that are submitted at once: one running and one waiting per thread."""
-    threads: int = sum(client.nthreads().values())
-    return 2 * max(1, threads)
-
-
-def run_bounded(
-    client: Client,
-    jobs: Iterable[Job],
-    done: Callable[[Job, Any], None],
-    tolerates: Callable[[BaseException], bool] = lambda error: False,
-) -> None:
-    """Run jobs, at most `in_flight` at once. `done` gets each result when it arrives.
-
-    Jobs that wait for others are submitted when these are done. The first failure cancels all jobs and
-    is raised, unless `tolerates` accepts it. Then all jobs that wait for the failed one are skipped.
-    """
-    waiting: list[Job] = []
-    finished: set[Hashable] = set()
-    lost: set[Hashable] = set()
-    pending = (job for job in jobs if not _skips(job, lost))
-    live: dict[Future[Any], Job] = {}
-    stream = as_completed()
-    limit = in_flight(client)
-    try:
-        while True:
-            waiting[:] = [job for job in waiting if not _skips(job, lost)]
-            for job in _startable(waiting, pending, finished, limit - len(live)):
-                future = client.submit(job.function, *job.arguments, pure=False)
-                live[future] = job
-                stream.add(future)
-            if not live:
-                if waiting:
-                    raise RuntimeError(
-                        f"jobs wait for a job that was never listed: {waiting[0].key}"
-                    )
-                return
-            future = next(stream)
-            job = live.pop(future)
-            if (error := future.exception()) is not None and tolerates(error):
-                lost.add(job.key)
-            else:
-                done(job, future.result())
-                finished.add(job.key)
-    finally:
-        client.cancel(list(live), force=True)
-
-
-def _skips(job: Job, skipped: set[Hashable]) -> bool:
-    """Whether a job waits for a skipped job. Then it is skipped, too."""
-    if skipped.isdisjoint(job.after):
-        return False
-    skipped.add(job.key)
-    return True
-
-
-def _startable(
-    waiting: list[Job], pending: Iterator[Job], finished: set[Hashable], room: int
-) -> list[Job]:
-    """Up to `room` jobs that can start: first those that waited, then new ones from the list.
-
-    Reading ahead stops at READ_AHEAD waiting jobs, so the list may have any length.
-    """
-    ready: list[Job] = []
-    for job in list(waiting):
-        if len(ready) < room and finished.issuperset(job.after):
-            waiting.remove(job)
-            ready.append(job)
-    while len(ready) < room and len(waiting) < READ_AHEAD:
-        job_or_none = next(pending, None)
-        if job_or_none is None:
-            break
-        if finished.issuperset(job_or_none.after):
-            ready.append(job_or_none)
-        else:
-            waiting.append(job_or_none)
-    return ready

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from geochange.grid.tiling import Axis, Index, TilePlan
@@ -13,8 +12,10 @@ from geochange.mosaic.stores import LogitStore
 from geochange.mosaic.taper import taper_profile, tile_weights
 from geochange.parallelism import SERIAL_VALUES
 
+Pixels = NDArray[np.float32]
 
-def stitch(plan: TilePlan, output: Index, taper: str, store: LogitStore) -> NDArray[np.float32]:
+
+def stitch(plan: TilePlan, output: Index, taper: str, store: LogitStore) -> Pixels:
     """(height, width) float32 logits of an output block; NaN without data.
 
     sum(w * logit) / sum(w) over the tiles that touch the block, in index order and in float32, so that
@@ -23,10 +24,9 @@ def stitch(plan: TilePlan, output: Index, taper: str, store: LogitStore) -> NDAr
     """
     window = plan.output_window(output)
     tile_rows, tile_cols = plan.touching_tiles(window)
-    # Torch converts half precision several times faster than numpy.
-    tiles = torch.from_numpy(store.get(tile_rows, tile_cols))
-    taper_weights = torch.from_numpy(tile_weights(taper, plan.tile_px))
-    total = torch.from_numpy(np.zeros((window.height, window.width), np.float32))
+    tiles = store.get(tile_rows, tile_cols)
+    taper_weights = tile_weights(taper, plan.tile_px)
+    total = np.zeros((window.height, window.width), np.float32)
     for i, row in enumerate(tile_rows):
         for j, col in enumerate(tile_cols):
             tile = plan.tile_window((row, col))
@@ -34,27 +34,27 @@ def stitch(plan: TilePlan, output: Index, taper: str, store: LogitStore) -> NDAr
             if shared is not None:
                 source, place = shared.within(tile), shared.within(window)
                 _add(total[place], tiles[i, j][source], taper_weights[source])
-    said = (
-        _taper_sum(taper, plan.rows, window.row, window.row_stop, tile_rows),
-        _taper_sum(taper, plan.cols, window.col, window.col_stop, tile_cols),
-    )
+    rows = _taper_sum(taper, plan.rows, window.row, window.row_stop, tile_rows)
+    cols = _taper_sum(taper, plan.cols, window.col, window.col_stop, tile_cols)
     for strip in _strips(total):
-        total[strip].div_(said[0][strip, None] * said[1])
-    return np.asarray(total.numpy())
+        total[strip] /= rows[strip, None] * cols
+    return total
 
 
-def _add(total: torch.Tensor, logits: torch.Tensor, taper_weights: torch.Tensor) -> None:
+def _add(total: Pixels, logits: NDArray[np.float16], taper_weights: Pixels) -> None:
     for strip in _strips(total):
-        total[strip].add_(logits[strip].float().mul_(taper_weights[strip]))
+        weighted = logits[strip].astype(np.float32)
+        weighted *= taper_weights[strip]
+        total[strip] += weighted
 
 
-def _strips(pixels: torch.Tensor) -> Iterator[slice]:
+def _strips(pixels: Pixels) -> Iterator[slice]:
     """Slices of rows of (height, width) pixels, with at most SERIAL_VALUES pixels each."""
     step = max(1, SERIAL_VALUES // pixels.shape[1])
     return (slice(row, row + step) for row in range(0, len(pixels), step))
 
 
-def _taper_sum(taper: str, axis: Axis, start: int, stop: int, tiles: range) -> torch.Tensor:
+def _taper_sum(taper: str, axis: Axis, start: int, stop: int, tiles: range) -> Pixels:
     """Along an axis: the sum of the weights of `tiles` at each pixel from `start` to `stop`."""
     shape = taper_profile(taper, axis.tile_px)
     total = np.zeros(stop - start)
@@ -64,4 +64,4 @@ def _taper_sum(taper: str, axis: Axis, start: int, stop: int, tiles: range) -> t
         total[here.start - start : here.stop - start] += shape[
             here.start - first : here.stop - first
         ]
-    return torch.from_numpy(total.astype(np.float32))
+    return total.astype(np.float32)

@@ -43,6 +43,12 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
         "change": Field("Change", "Class before -> class after; within, where both are the same"),
         "before_score": Field("Score before", "How well the class before fits, 0 to 1"),
         "after_score": Field("Score after", "How well the class after fits, 0 to 1"),
+        "before_place": Field(
+            "Place before", "What the tile around it showed, where the class is by pixel"
+        ),
+        "after_place": Field(
+            "Place after", "What the tile around it shows now, where the class is by pixel"
+        ),
         STATUS: Field("Review", "What a reviewer says of it: unset, accept or reject"),
     }
 )

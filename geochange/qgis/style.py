@@ -51,6 +51,7 @@ PALETTE: Final[tuple[Rgb, ...]] = (
 """Colours of categories, the most frequent first; mostly ColorBrewer's Set1, Set2 and Set3."""
 
 OTHER_COLOR: Final[Rgb] = (150, 150, 150)
+"""The colour of all categories for which PALETTE has none."""
 
 STATUS_COLORS: Final[tuple[Rgb, ...]] = ((255, 217, 47), (26, 150, 65), (202, 0, 32))
 """Colours of STATUSES: yellow is not reviewed, green accepted, red rejected."""
@@ -85,6 +86,15 @@ def document(renderer: ET.Element, fields: Mapping[str, Field]) -> str:
     ET.SubElement(root, "featureBlendMode").text = "0"
     ET.SubElement(root, "layerGeometryType").text = "2"  # polygons
     return to_text(root)
+
+
+def colors_by_frequency(counts: Mapping[str, int]) -> dict[str, Rgb]:
+    """The colour of each category, the most frequent first; those beyond PALETTE are left out.
+
+    counts: how often each occurs. QGIS and the report take the colours of changes from here.
+    """
+    order = sorted(counts, key=lambda name: (-counts[name], name))
+    return dict(zip(order, PALETTE, strict=False))
 
 
 def _ramp_color(probability: float) -> Rgb:

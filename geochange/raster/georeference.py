@@ -65,7 +65,8 @@ def warn_far_from_use(path: str, grid: Grid) -> None:
     """Warn of an input that lies where its CRS is hardly ever used."""
     if is_far_from_area_of_use(grid):
         logger.warning(
-            "%s: lies far from the area that its CRS (%s) is made for; check the CRS",
+            "%s: lies far from the area that its CRS (%s) is made for, so its place on the Earth may be "
+            "wrong; check the CRS",
             path,
             grid.crs.name,
         )

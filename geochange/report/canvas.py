@@ -32,6 +32,9 @@ LIGHT, DARK = (255, 255, 255, 210), (40, 20, 10, 210)
 MAX_BAR_SHARE = 0.3
 """The largest share of a picture's width that the scale bar takes."""
 
+LINES_COLOURS = 64
+"""The most colours of a transparent drawing: those of lines and fills, and of their soft edges."""
+
 LEAST_CASED_LINES = 8
 """Polygons smaller than so many line widths have no casing, which would hide them."""
 
@@ -98,11 +101,15 @@ class Overlay:
         tint.putalpha(mask)
         self.image.alpha_composite(tint, (int(corner[0]), int(corner[1])))
 
+    def drawn(self) -> Image.Image:
+        """The polygons alone, at this shape, on a transparent ground."""
+        rows, cols = self.shape
+        return self.image.resize((cols, rows), Image.Resampling.BOX)
+
     def over(self, photo: Image.Image) -> Image.Image:
         """The photo at this shape, enlarged if smaller, with the polygons on top."""
-        rows, cols = self.shape
-        base = photo.convert("RGBA").resize((cols, rows), Image.Resampling.BICUBIC)
-        lines = self.image.resize((cols, rows), Image.Resampling.BOX)
+        lines = self.drawn()
+        base = photo.convert("RGBA").resize(lines.size, Image.Resampling.BICUBIC)
         return Image.alpha_composite(base, lines).convert("RGB")
 
 
@@ -164,5 +171,18 @@ def as_data_uri(picture: Image.Image, quality: int = 82) -> Picture:
     drawn = quality > 85
     # Not optimised: Pillow underestimates its buffer for noisy pictures and fails.
     picture.save(packed, "JPEG", quality=quality, subsampling=0 if drawn else 2)
+    return _embedded(packed, "jpeg", picture.size)
+
+
+def lines_as_data_uri(picture: Image.Image) -> Picture:
+    """A transparent drawing as a PNG in a data URI."""
+    packed = io.BytesIO()
+    # Few colours bound its size: 6 bits a pixel, whatever is drawn.
+    few = picture.quantize(LINES_COLOURS, Image.Quantize.FASTOCTREE)
+    few.save(packed, "PNG", optimize=False)
+    return _embedded(packed, "png", picture.size)
+
+
+def _embedded(packed: io.BytesIO, kind: str, size: tuple[int, int]) -> Picture:
     text = base64.b64encode(packed.getvalue()).decode("ascii")
-    return Picture(f"data:image/jpeg;base64,{text}", picture.width, picture.height)
+    return Picture(f"data:image/{kind};base64,{text}", *size)

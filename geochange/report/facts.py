@@ -94,6 +94,28 @@ class Change:
     change: str | None = None
 
 
+Box = tuple[float, float, float, float]
+"""The first row and column, the height and the width, each as a share of the scene's."""
+
+
+@dataclass(frozen=True)
+class ListedChange:
+    """A change in the list of a page.
+
+    confidence: the probability that it is a change, or its mean confidence where the model is not
+    calibrated. change: as in Change. centre: (longitude, latitude) of a point in it, or None.
+    box: where it lies in the scene.
+    """
+
+    id: int
+    area_m2: float
+    confidence: float
+    confidence_mean: float
+    change: str | None
+    centre: Point | None
+    box: Box
+
+
 @dataclass(frozen=True)
 class Stage:
     """A stage of the run and its duration."""

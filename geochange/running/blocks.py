@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import BinaryIO
 
-from geochange.mosaic.dask_jobs import Client, Job, run_bounded
+from geochange.mosaic.jobs import Job, JobClient, run_bounded
 from geochange.mosaic.logit_release import LogitRelease
 from geochange.progress import Progress
 from geochange.running.active_tiles import ActiveTiles
@@ -19,7 +19,7 @@ from geochange.vector.tracing.regions import BlockRegions, empty_block
 
 
 def process_blocks(
-    client: Client,
+    client: JobClient,
     work: RunSpec,
     outlines: BinaryIO,
     keep_logits: bool,

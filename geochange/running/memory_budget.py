@@ -132,7 +132,7 @@ def fit_threads(budget: MemoryBudget, limit_gb: float | None, machine: int) -> M
     fitting = budget.within(int(limit))
     if fitting.threads < budget.threads:
         logger.warning(
-            "%d of %d threads fit into %s of memory",
+            "%d of %d threads fit into %s of memory, so the run takes longer (--max-memory allows more)",
             fitting.threads,
             budget.threads,
             size_text(limit),

@@ -6,29 +6,37 @@ import numpy as np
 
 from geochange.chip import Chip
 from geochange.memory import peak_rise_bytes
-from geochange.models import cached_model, kind_of
-from geochange.models.inference.batch_size import CPU_CHIPS
-from geochange.models.inference.predict import predict_land, run_model
+from geochange.models import cached_chip_model, cached_model, is_training_free, kind_of
+from geochange.models.inference.chip_parts import LARGEST_PART_PX
 from geochange.models.protocol import ClassifiesLand
+from geochange.parallelism import core_count
 from geochange.running.tasks import RunSpec
 
 CLASS_BYTES = 100
 """The memory of a model without weights per pixel: a few bands in float32, a few times."""
 
+CHIP_BYTES = 32
+"""The memory of cva and irmad per pixel of a chip: pictures in float32 while they are smoothed."""
 
-def network_bytes(work: RunSpec) -> int:
+
+def network_bytes(work: RunSpec, workers: int = 0) -> int:
     """The memory of the model for a batch in a process, besides its weights.
 
     For a network it is measured with a dark chip. A class may count its chips, and needs little memory.
     """
     if work.spec.device != "cpu":
         return 0
+    if is_training_free(work.spec.name):
+        return 0  # see `chip_bytes`
+    if work.spec.without_torch:
+        return _chip_model_bytes(work) * max(1, core_count() // max(1, workers))
+    from geochange.models.inference.batch_size import CPU_CHIPS
+    from geochange.models.inference.predict import predict_land, run_model  # imports torch
+
     batch = work.batch or CPU_CHIPS
     if kind_of(work.spec.name) == "class":
         return batch * work.plan.tile_px**2 * CLASS_BYTES
-    side, bands = work.plan.tile_px, len(work.pair.before.bands)
-    dark = np.zeros((side, side, bands), np.uint8)
-    chip = Chip(dark, dark, np.ones((side, side), np.bool_))
+    chip = _dark_chip(work, work.plan.tile_px)
 
     def look() -> None:
         model = cached_model(work.spec)
@@ -42,3 +50,26 @@ def network_bytes(work: RunSpec) -> int:
         return peak_rise_bytes(look)
     look()  # excludes one-time allocations
     return peak_rise_bytes(look) * batch
+
+
+def chip_bytes(work: RunSpec) -> int:
+    """The memory that each thread needs besides its block: models without training work in it."""
+    return work.plan.tile_px**2 * CHIP_BYTES if is_training_free(work.spec.name) else 0
+
+
+def _chip_model_bytes(work: RunSpec) -> int:
+    """The memory of a model for one chip, on one core."""
+    model, side = cached_chip_model(work.spec), work.plan.tile_px
+
+    def look() -> None:
+        model.predict_chip(_dark_chip(work, side))
+        if model.land_classes:
+            # In the dark nothing is likely to change, so that it has not looked.
+            model.land(_dark_chip(work, min(side, LARGEST_PART_PX)))
+
+    return peak_rise_bytes(look)
+
+
+def _dark_chip(work: RunSpec, side: int) -> Chip:
+    dark = np.zeros((side, side, len(work.pair.before.bands)), np.uint8)
+    return Chip(dark, dark, np.ones((side, side), np.bool_))

@@ -115,9 +115,10 @@ LEAST_LAND_SHARE = 0.5
 
 @dataclass(frozen=True)
 class LandNamer:
-    """Names regions by the land classes of their own pixels.
+    """Names regions by the land classes of their own pixels, and the places around them by tiles.
 
-    classes: in the order of their numbers. places: another condition, if any.
+    classes: in the order of their numbers. places: names the tiles; None where the model has no such
+    names. Its own condition holds, too.
     """
 
     classes: tuple[str, ...]
@@ -140,7 +141,10 @@ class LandNamer:
         }
         if self.places is None:
             return ChangeNames(attributes, np.ones(len(regions), np.bool_))
-        return ChangeNames(attributes, self.places(regions).wanted)
+        around = self.places(regions)
+        for date in ("before", "after"):
+            attributes[f"{date}_place"] = around.attributes[f"{date}_class"]
+        return ChangeNames(attributes, around.wanted)
 
 
 def _meanings(
@@ -204,7 +208,7 @@ def parse_class_names(only: str | None, classes: tuple[str, ...]) -> frozenset[s
     if not classes:
         raise OptionError(
             f"--only {only}: this model names no classes; it takes weights of ChangeCLIP, without "
-            "--prompts fixed"
+            "--prompts fixed, or an .onnx with classes (list them in its description)"
         )
     known = {name.casefold(): name for name in classes}
     asked = [" ".join(word.split()) for word in only.split(",") if word.strip()]

@@ -120,6 +120,7 @@ def record(
         "prompting": json.dumps(vars(work.spec.prompting)),
         "model_statistics": json.dumps(dict(work.spec.statistics), sort_keys=True),
         "device": work.spec.device,
+        "engine": work.spec.prompting.engine,
         **version_and_time(clock),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TypeVar
@@ -12,32 +13,35 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.chip import Chip, fill_invalid
+from geochange.chip import Chip
 from geochange.errors import RunError
 from geochange.grid.probability import NODATA, to_bytes
 from geochange.grid.tiling import Axis, Index, TilePlan, Window
 from geochange.inputs.inspection import Inspection
-from geochange.inputs.read_failure_messages import describe_failures
 from geochange.land_cover import CLASSES, NO_LAND_CLASS
 from geochange.memory import limit_malloc_growth
 from geochange.models import ModelSpec
-from geochange.models.inference.predict import predict
+from geochange.models.inference.route import predict
 from geochange.models.protocol import ALWAYS_NAME, NamingRule
 from geochange.mosaic.class_mosaic import mosaic_classes
-from geochange.mosaic.dask_jobs import Job
+from geochange.mosaic.jobs import Job
 from geochange.mosaic.stitch import stitch
 from geochange.mosaic.stores import LOGIT_LIMIT, LandStore, LogitStore, ProbabilityStore, ScoreStore
 from geochange.raster.access.unreadable_areas import (
     NOTHING_UNREADABLE,
     UnreadableAreas,
-    UnreadableError,
-    summarise,
 )
-from geochange.raster.cell_grid import PixelsAndMask
 from geochange.raster.pair import RasterPair
 from geochange.raster.scene.radiometry import Radiometry
 from geochange.running.active_tiles import ActiveTiles, area_of, store_area
 from geochange.running.confidence import UNSTATED, Confidence
+from geochange.running.ground.land_looks import possible_polygons, see_land
+from geochange.running.ground.read import (
+    look_at_land,
+    network_input,
+    read_both,
+    refuse_unreadable,
+)
 from geochange.running.read_failures import FailureRecords
 from geochange.running.thumbnails import ThumbnailStores
 from geochange.vector.tracing.regions import BlockRegions, trace_regions
@@ -55,7 +59,7 @@ class RunSpec:
     unreadable pixels are nodata; otherwise their block fails. unsampled: unreadable areas of the scene
     sample. area: the digest of the processed area, which is stored in the work folder; None for all.
     checks: the inspection of the pair. picture_px: the longer side of the thumbnails of a run; None for
-    none. run: a unique id of this run.
+    none. least_px: regions of fewer pixels are never written. run: a unique id of this run.
     """
 
     pair: RasterPair
@@ -75,7 +79,13 @@ class RunSpec:
     area: str | None = None
     checks: Inspection | None = None
     picture_px: int | None = None
+    least_px: int = 0
     run: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)
+
+    @property
+    def stores_land(self) -> bool:
+        """Whether land classes come with the logits; else they are seen where polygons need them."""
+        return bool(self.land) and (not self.spec.without_torch or bool(self.spec.prompting.only))
 
     @property
     def active_tiles(self) -> ActiveTiles:
@@ -120,7 +130,7 @@ class RunSpec:
             store_area(self.area, self.folder)
         if self.classes:
             self.scores.create()
-        if self.land:
+        if self.stores_land:
             self.land_store.create()
 
     @property
@@ -147,7 +157,7 @@ def _is_done(work: RunSpec, scope: ActiveTiles, block: Index) -> bool:
     """Whether an earlier run has left all results of a block intact."""
     inferred = work.logits.has(block) or _is_stitched(work, scope, block)
     scored = not work.classes or work.scores.has(block)
-    seen = not work.land or work.land_store.has(block)
+    seen = not work.stores_land or work.land_store.has(block)
     return inferred and scored and seen and work.records.has(block)
 
 
@@ -161,19 +171,20 @@ def _infer_tiles(work: RunSpec, scope: ActiveTiles, block: Index) -> None:
     unreadable = NOTHING_UNREADABLE
     sketches = None if work.pictures is None else work.pictures.of(block)
     for window, inside in scope.runs_of(block):
-        before, after, lost = _read_both(work, window)
+        before, after, lost = read_both(work, window)
         unreadable |= lost
         if sketches is not None:
             sketches.add(window, before, after)
-        ground = _network_input(work, before, after)
+        ground = network_input(work, before, after)
         tiles += [_cut_chip(ground, work.plan.tile_window(tile), window) for tile in inside]
-    _record_unreadable(work, block, unreadable)
+    refuse_unreadable(work, unreadable)
+    work.records.put(block, unreadable)
     if sketches is not None:
         sketches.keep()
     prediction = predict(work.spec, tiles, work.batch)
     if work.classes:
         work.scores.put(block, _arrange_by_tile(scope, block, prediction.scores, np.nan))
-    if work.land:
+    if work.stores_land:
         work.land_store.put(block, _arrange_by_tile(scope, block, prediction.land, NO_LAND_CLASS))
     # Logits are stored last, because a block with logits counts as done.
     work.logits.put(block, _arrange_by_tile(scope, block, prediction.half(LOGIT_LIMIT), np.nan))
@@ -190,31 +201,6 @@ def _arrange_by_tile(
     for (row, col), answer in zip(scope.tiles_of(block), answers, strict=True):
         whole[row - rows[0], col - cols[0]] = answer
     return whole
-
-
-def _record_unreadable(work: RunSpec, block: Index, unreadable: UnreadableAreas) -> None:
-    if unreadable and not work.skip_unreadable:
-        raise UnreadableError(summarise(describe_failures(work.pair, unreadable)), unreadable)
-    work.records.put(block, unreadable)
-
-
-def _read_both(
-    work: RunSpec, window: Window
-) -> tuple[PixelsAndMask, PixelsAndMask, UnreadableAreas]:
-    """Both dates of a window as in their rasters, with one read per date, and the unreadable areas."""
-    lost_before, lost_after = set[Window](), set[Window]()
-    finely = work.skip_unreadable
-    with work.pair.before.reader(lost_before, finely, work.run) as read:
-        before = read(window)
-    with work.pair.after.reader(lost_after, finely, work.run) as read:
-        after = read(window)
-    return before, after, UnreadableAreas.of(lost_before, lost_after)
-
-
-def _network_input(work: RunSpec, before: PixelsAndMask, after: PixelsAndMask) -> Chip:
-    """Both dates as the network takes them."""
-    shown = work.radiometry.apply(before[0], after[0])
-    return fill_invalid(shown[0], before[1], shown[1], after[1])
 
 
 def _cut_chip(ground: Chip, tile: Window, window: Window) -> Chip:
@@ -235,9 +221,28 @@ def stitch_and_trace(work: RunSpec, output: Index) -> BlockRegions:
         if scope.area is not None:
             probability[~scope.area.mask(window)] = NODATA
         work.probability.put(output, probability)
-    land = mosaic_classes(work.plan, output, work.land_store) if work.land else None
-    classes, width_px = len(work.land or CLASSES), work.plan.shape[1]
-    return trace_regions(np.asarray(probability), window, work.level, width_px, land, classes)
+    return _trace(work, output, np.asarray(probability))
+
+
+def _trace(work: RunSpec, output: Index, probability: NDArray[np.uint8]) -> BlockRegions:
+    """The regions of an output block, with what stands there."""
+    window, width_px = work.plan.output_window(output), work.plan.shape[1]
+
+    def trace(land: NDArray[np.uint8] | None) -> BlockRegions:
+        classes = len(work.land or CLASSES)
+        return trace_regions(probability, window, work.level, width_px, land, classes)
+
+    if work.stores_land:
+        return trace(mosaic_classes(work.plan, output, work.land_store))
+    found = trace(None)
+    if not work.land:
+        return found
+    chosen = possible_polygons(found, work.least_px, work.confidence.filter())
+    if not chosen.any():
+        return found
+    changed = (probability >= work.level) & (probability != NODATA)
+    look = partial(look_at_land, work)
+    return trace(see_land(found, changed, chosen, work.plan, look))
 
 
 def _require_logits(work: RunSpec, scope: ActiveTiles, output: Index) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from geochange.config import RunOptions
-from geochange.memory import resident_bytes
-from geochange.models import ModelSpec, kind_of
-from geochange.models.inference.devices import agree_on_precision, find_devices
-from geochange.models.inference.predict import torch_threads
-from geochange.mosaic.dask_jobs import Client, connect, machine_bytes, threads_of
+from geochange.memory import machine_bytes, resident_bytes
+from geochange.models import ModelSpec, is_training_free, kind_of
+from geochange.mosaic.jobs import JobClient, open_client, threads_of
+from geochange.parallelism import core_count
 from geochange.running.memory_budget import (
     MemoryBudget,
     block_bytes,
@@ -19,15 +19,18 @@ from geochange.running.memory_budget import (
     fit_threads,
     reading_bytes,
 )
-from geochange.running.network_memory import network_bytes
+from geochange.running.network_memory import chip_bytes, network_bytes
 from geochange.running.tasks import RunSpec
+
+if TYPE_CHECKING:
+    from geochange.mosaic.dask_jobs import Client
 
 
 @dataclass(frozen=True)
 class WorkerPool:
-    """A Dask client, the memory budget, and the run with settings that all workers support."""
+    """What runs the tasks, the memory budget, and the run with settings that all workers support."""
 
-    client: Client
+    client: JobClient
     budget: MemoryBudget
     work: RunSpec
 
@@ -40,17 +43,31 @@ def open_workers(options: RunOptions, work: RunSpec) -> Iterator[WorkerPool]:
     """
     budget = MemoryBudget(
         process=resident_bytes() + cache_bytes(work.pair),
-        network=network_bytes(work),
-        block=block_bytes(work.pair, work.plan, work.radiometry) + reading_bytes(work.pair),
+        network=network_bytes(work, options.workers),
+        block=block_bytes(work.pair, work.plan, work.radiometry)
+        + reading_bytes(work.pair)
+        + chip_bytes(work),
         processes=options.workers,
         threads=options.threads or threads_of(options.workers),
     )
     if options.scheduler is None:
         budget = fit_threads(budget, options.max_memory, machine_bytes())
-    with connect(options.scheduler, options.workers, budget.threads, torch_threads()) as client:
+    cores = _cores_of_a_worker(work.spec, options.workers)
+    with open_client(options.scheduler, options.workers, budget.threads, cores) as client:
         if options.scheduler is not None:
             work = replace(work, spec=spec_for_workers(client, work.spec, options))
         yield WorkerPool(client, budget, work)
+
+
+def _cores_of_a_worker(spec: ModelSpec, workers: int) -> int:
+    """The number of threads that compute in a worker. With torch, bits depend on it: all have as many."""
+    if is_training_free(spec.name):
+        return 1
+    if spec.without_torch:
+        return max(1, core_count() // max(1, workers))
+    from geochange.models.inference.predict import torch_threads  # imports torch
+
+    return torch_threads()
 
 
 def spec_for_workers(client: Client, spec: ModelSpec, options: RunOptions) -> ModelSpec:
@@ -59,8 +76,12 @@ def spec_for_workers(client: Client, spec: ModelSpec, options: RunOptions) -> Mo
     All use one precision, which depends on the devices of all workers. Raises OptionError for a worker
     without the requested devices.
     """
+    if is_training_free(spec.name) or spec.without_torch:
+        return spec
     if kind_of(spec.name) == "onnx" and (options.device == "auto" or spec.network["provider"]):
         return spec
+    from geochange.models.inference.devices import agree_on_precision, find_devices  # imports torch
+
     found = client.run(find_devices, options.device, options.precision, on_error="return")
     precision = agree_on_precision(found)
     if kind_of(spec.name) in ("class", "onnx"):

@@ -118,5 +118,5 @@ def _change_batches(
     places = ChangeNamer(work.scores, only.places, work.naming) if work.classes else None
     name: NamingFunction | None = places
     if work.land:
-        name = LandNamer(work.land, places if only.places else None)
+        name = LandNamer(work.land, places)
     return to_changes(region_file, grid, style, options.min_area, name, work.confidence.filter())

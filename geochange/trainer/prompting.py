@@ -1,9 +1,9 @@
 """Prompting: the class names of the chips of a split, stored beside the data or computed by CLIP.
 
 The files are `time1_clipcls_56_vit16.json` and `time2_...` in ROOT/SPLIT/, or in ROOT/ with the
-prefix SPLIT_ if there is no such folder. 56 is the size of the vocabulary, vit16 the CLIP. Each
-vocabulary and each CLIP has its own tag (see `vocabulary_tag` and `clip_tag`), so their answers are
-never mixed.
+prefix SPLIT_ if there is no such folder; those of a zip archive lie beside it, as ARCHIVE_SPLIT_. 56
+is the size of the vocabulary, vit16 the CLIP. Each vocabulary and each CLIP has its own tag (see
+`vocabulary_tag` and `clip_tag`), so their answers are never mixed.
 """
 
 from __future__ import annotations
@@ -164,6 +164,8 @@ class ChipNamer:
 
 def _file(root: Path, split: str, date: str, kind: str) -> Path:
     name = f"{date}_clipcls_{kind}.json"
+    if root.is_file():  # an archive, which nothing is written into
+        return root.with_name(f"{root.stem}_{split}_{name}")
     folder = split_path(root, split)
     return folder / name if folder.is_dir() else root / f"{split}_{name}"
 

@@ -31,7 +31,7 @@ class MetricsLog:
         self._file = folder / "metrics.csv"
         kept = _rows_until(self._file, step) if step else []
         try:
-            with self._file.open("w", newline="") as stream:
+            with self._file.open("w", newline="", encoding="utf-8") as stream:
                 writer = csv.DictWriter(stream, METRIC_COLUMNS)
                 writer.writeheader()
                 writer.writerows(kept)
@@ -43,7 +43,7 @@ class MetricsLog:
 
     def note(self, step: int, values: Mapping[str, float]) -> None:
         """Append a line; values that were not measured stay empty."""
-        with self._file.open("a", newline="") as stream:
+        with self._file.open("a", newline="", encoding="utf-8") as stream:
             line = {name: f"{value:.6g}" for name, value in values.items()}
             csv.DictWriter(stream, METRIC_COLUMNS).writerow({"step": step, **line})
         for name, value in values.items():
@@ -59,7 +59,7 @@ def _rows_until(file: Path, step: int) -> list[dict[str, str]]:
         return []
     lines: list[dict[str, str]] = []
     # Of a damaged file, as many lines are kept as can be read.
-    with file.open(newline="", errors="replace") as stream, suppress(csv.Error):
+    with file.open(newline="", encoding="utf-8", errors="replace") as stream, suppress(csv.Error):
         for line in csv.DictReader(stream):
             if tuple(line) == METRIC_COLUMNS and None not in line.values():
                 lines.append(line)

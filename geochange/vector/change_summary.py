@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+Table = TypeVar("Table", bound=pd.DataFrame)
 
 TOP = 10
 """The number of changes that are kept as rows."""
@@ -69,15 +71,17 @@ class Summary:
         _add_by_key(self.by_change, _names(batch), areas)
         bins = np.minimum(np.asarray(batch["confidence_mean"]) * BINS, BINS - 1).astype(np.int64)
         self.by_confidence += np.bincount(bins, minlength=BINS)
-        seen = batch if self.top is None else pd.concat([self.top, _most_confident(batch)])
-        self.top = _most_confident(gpd.GeoDataFrame(seen, crs=batch.crs))
+        seen = batch if self.top is None else pd.concat([self.top, most_confident(batch, TOP)])
+        self.top = most_confident(gpd.GeoDataFrame(seen, crs=batch.crs), TOP)
 
 
-def _most_confident(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def most_confident(changes: Table, count: int) -> Table:
+    """The first rows by confidence, then by mean confidence, area and number."""
     # Without a calibrated model all of the first column is null, and the second decides.
     keys = ["confidence", "confidence_mean", "area_m2", "id"]
     order = changes.sort_values(keys, ascending=[False, False, False, True], kind="stable")
-    return order.head(TOP).copy()
+    first: Table = order.head(count).copy()
+    return first
 
 
 def _add_by_key(sums: dict[Any, Sums], keys: NDArray[Any], areas: NDArray[np.float64]) -> None:

@@ -19,19 +19,21 @@ from geochange.errors import InputError, OptionError
 from geochange.files.output_paths import lock_output
 from geochange.grid.probability import threshold_byte
 from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.choose_engine import choose_engine
 from geochange.inputs.choose_model import choose_model
-from geochange.inputs.inspection import Inspection, coregister, inspect_scene
+from geochange.inputs.inspection import Comparison, Inspection, coregister, inspect_scene
 from geochange.inputs.read_failure_messages import warn_skipped, warn_unsampled
 from geochange.land_cover import LIKELY_CHANGE
-from geochange.memory import limit_malloc_growth
-from geochange.models import ModelSpec, cached_model
-from geochange.models.inference.predict import (
+from geochange.memory import limit_malloc_growth, return_free_memory
+from geochange.models import ModelSpec, cached_scene_model
+from geochange.models.catalogue import scope_of
+from geochange.models.inference.prediction import (
     classes_of,
     confidence_of,
     land_classes_of,
     naming_of,
 )
-from geochange.mosaic.dask_jobs import in_flight
+from geochange.mosaic.jobs import in_flight
 from geochange.progress import Progress, no_progress
 from geochange.raster.access.handles import HANDLES
 from geochange.raster.access.unreadable_areas import NOTHING_UNREADABLE, UnreadableAreas
@@ -50,6 +52,7 @@ from geochange.running.tasks import RunSpec
 from geochange.running.work_folder import WorkFolder
 from geochange.running.workers import open_workers
 from geochange.running.write_outputs import RunCompletion, write_outputs
+from geochange.vector.changes import MIN_AREA_PX
 from geochange.vector.files.writers import read_changes
 from geochange.vector.geodesic import pixel_m2
 from geochange.workflows.preflight import check_run
@@ -83,6 +86,22 @@ class Result:
     def changes(self) -> gpd.GeoDataFrame:
         """The polygons with their attributes, read from `out`. All of them must fit in memory."""
         return read_changes(self.out)
+
+    def explore(self, **options: Any) -> Any:
+        """The polygons on a map that moves, for notebooks. options: of `GeoDataFrame.explore`.
+
+        Raises MissingDependencyError without the packages of `geochange[map]`.
+        """
+        from geochange.workflows.preview import explore_changes  # draws; few need it
+
+        return explore_changes(self.changes, **options)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: figures, files, the pair and the largest changes."""
+        from geochange.workflows.preview import result_html
+
+        files = [self.out, self.raster, *([self.report] if self.report else [])]
+        return result_html(self.out, self.polygons, self.changed_m2, files)
 
     @property
     def megapixels_per_s(self) -> float:
@@ -120,6 +139,7 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
     inputs = provenance.inputs(checked.pair)
     with clock.stage("look at the scene and plan"):
         work = plan_run(checked)
+    return_free_memory()
     with (
         closing(HANDLES),
         open_workers(checked.options, work) as crew,
@@ -131,6 +151,9 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
         work, keep = crew.work, checked.options.keep_work
         with clock.stage("infer, stitch and trace"), as_resumable_error():
             shelf = process_blocks(crew.client, work, outlines, keep, progress, raster)
+        # The blocks that GDAL keeps are needed no more.
+        HANDLES.close()
+        return_free_memory()
         provenance.refuse_changed_inputs(checked.pair, inputs)
         unreadable = work.records.get()
         warn_skipped(checked.pair, unreadable)
@@ -156,8 +179,10 @@ def plan_run(checked: CheckedRun) -> RunSpec:
     """Derive from the scene what all tiles share: shift, stretch, statistics."""
     options = checked.options
     # With a scheduler, the workers choose their own devices; see `spec_for_workers`.
-    spec = choose_model(options.model, options, "auto" if options.scheduler else options.device)
-    model = cached_model(spec)
+    device = "auto" if options.scheduler else options.device
+    spec = choose_model(options.model, options, device, choose_engine(options))
+    logger.info("engine: %s on %s", spec.prompting.engine, spec.device)
+    model = cached_scene_model(spec)
     # An unknown name is refused before any pixel is read.
     only = choose_classes(options.only, classes_of(model), land_classes_of(model))
     threshold = model.threshold if options.threshold is None else options.threshold
@@ -186,7 +211,21 @@ def plan_run(checked: CheckedRun) -> RunSpec:
         area=None if checked.area is None else register_area(checked.area),
         checks=checks,
         picture_px=picture_px(checked),
+        least_px=_least_px(checked),
     )
+
+
+def _least_px(checked: CheckedRun) -> int:
+    """Regions of fewer pixels are never written, however their outlines are drawn.
+
+    Drawing moves outlines by half a pixel or so, which a few times the area makes up for.
+    """
+    options = checked.options
+    if options.simplify > RunOptions.model_fields["simplify"].default or options.smooth:
+        return 0
+    smallest = options.min_area
+    least = MIN_AREA_PX if smallest is None else smallest / pixel_m2(checked.pair.grid)
+    return int(least / 4)
 
 
 def _with_land_classes(spec: ModelSpec, only: tuple[str, ...], threshold: float) -> ModelSpec:
@@ -202,7 +241,8 @@ def _sample_and_inspect(checked: CheckedRun) -> tuple[SceneSample, Inspection | 
     if checked.options.skip_checks and not checked.options.coregister:
         warn_fills(sample)
         return sample, None
-    seen = inspect_scene(sample)
+    how = Comparison(checked.stretch, checked.options.match, scope_of(checked.options.model))
+    seen = inspect_scene(sample, how)
     if isinstance(checked.stretch, Decibels):
         seen = seen.of_radar()
     if checked.options.coregister:
@@ -222,7 +262,7 @@ def _work_folder(checked: CheckedRun, work: RunSpec, tasks: int) -> Iterator[boo
     """
     folder = WorkFolder(work.folder)
     share = work.active_tiles.share
-    kept, land = checked.options.keep_work, bool(work.land)
+    kept, land = checked.options.keep_work, work.stores_land
     space = disk_space_of(work.plan, len(work.classes), tasks, kept, share, land)
     check_space(space, checked.out.parent, work.folder)
     if not work.skip_unreadable and work.records.any():

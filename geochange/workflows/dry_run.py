@@ -13,7 +13,7 @@ from pathlib import Path
 from geochange.grid.tiling import Window
 from geochange.inputs.checked_run import CheckedRun
 from geochange.memory import limit_malloc_growth
-from geochange.mosaic.dask_jobs import Client, in_flight, run_bounded
+from geochange.mosaic.jobs import JobClient, in_flight, run_bounded
 from geochange.running.disk_space import disk_space_of
 from geochange.running.tasks import RunSpec, jobs
 from geochange.running.workers import open_workers
@@ -56,7 +56,7 @@ def estimate_run(checked: CheckedRun) -> DryRun:
         work, tasks = crew.work, in_flight(crew.client)
         scope = work.active_tiles
         tile_s = _tile_seconds(crew.client, work)
-        kept, land = checked.options.keep_work, bool(work.land)
+        kept, land = checked.options.keep_work, work.stores_land
         space = disk_space_of(work.plan, len(work.classes), tasks, kept, scope.share, land)
         pixels = work.plan.full_window.pixels
         return DryRun(
@@ -71,7 +71,7 @@ def estimate_run(checked: CheckedRun) -> DryRun:
         )
 
 
-def _tile_seconds(client: Client, work: RunSpec) -> float:
+def _tile_seconds(client: JobClient, work: RunSpec) -> float:
     """Seconds per tile with all workers busy, measured in the middle of the scene."""
     _work_part(client, work, 1)  # loads the model and warms it up
     alone = _work_part(client, work, 1)
@@ -89,7 +89,7 @@ def _tile_seconds(client: Client, work: RunSpec) -> float:
         side = max(side + 1, int(side * math.sqrt(PROBE_SECONDS / seconds)))
 
 
-def _work_part(client: Client, work: RunSpec, side: int) -> float:
+def _work_part(client: JobClient, work: RunSpec, side: int) -> float:
     """Seconds for the middle `side` x `side` tiles, with the same tasks as a run."""
     window = _part(work, side)
     with _temporary_folder(work.folder) as folder:

@@ -15,6 +15,7 @@ from geochange.files.report_files import MODES, report_files_of, stale_report_fi
 from geochange.files.sidecar_files import refuse_orphaned_sidecars
 from geochange.grid.tiling import TilePlan, fitting_tile
 from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.choose_engine import choose_engine
 from geochange.inputs.network_options import fitting_options
 from geochange.inputs.open_pair import need_8bit, open_pair
 from geochange.models import check_name, takes_8bit, wanted_bands
@@ -41,10 +42,12 @@ def check_run(before: PathLike, after: PathLike, out: PathLike, options: RunOpti
     _check_choice("taper", options.taper, TAPERS)
     _check_choice("prompts", options.prompts, (None, "per-date", "published", "fixed"))
     _check_choice("precision", options.precision, ("auto", "float32", "bfloat16"))
+    _check_choice("engine", options.engine, ("auto", "torch", "onnx"))
     _check_choice("report", options.report, MODES)
     _check_choice("match", options.match, MATCH_MODES)
     parse_stretch(options.stretch)
     check_name(options.model)
+    choose_engine(options)
     limit_memory(options.max_memory)
     options = fitting_options(options)
     stretch = _stretch_of(options)

@@ -1,16 +1,18 @@
-"""The workflow of `preview`: draws a file of changes as one picture, before | after | changes."""
+"""Previews of changes: one picture, before | after | changes, and what a notebook shows."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 from functools import partial
+from html import escape
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 
 from geochange.drawing import Drawn, save_png
-from geochange.errors import OptionError
+from geochange.errors import GeochangeError, MissingDependencyError, OptionError
 from geochange.files.archives import gdal_name
 from geochange.files.output_paths import output_path
 from geochange.files.report_files import refuse_foreign_image
@@ -20,7 +22,7 @@ from geochange.grid.lonlat import representative_points, size_m
 from geochange.grid.tiling import Window
 from geochange.raster.pair import RasterPair
 from geochange.raster.sources.resolve import PathLike
-from geochange.report.canvas import desaturate, resize_photo, scale_bar_of
+from geochange.report.canvas import as_data_uri, desaturate, resize_photo, scale_bar_of
 from geochange.report.panels import Panel, side_by_side
 from geochange.report.run.change_drawing import (
     COLOURS,
@@ -33,12 +35,25 @@ from geochange.report.run.pictures import DatePhotos, read_overviews, read_pictu
 from geochange.report.run.run_origin import Rasters, RunOrigin
 from geochange.vector.changes import ChangeTotals
 from geochange.vector.files.change_reader import read_change, read_change_batches
+from geochange.vector.files.writers import read_changes
 
 PANEL_PX = 800
 """The default length of the longer side of each of the three pictures."""
 
 FINE_LINE_PX = 500
 """The side of a picture in which lines are one pixel wide; larger pictures get wider lines."""
+
+OVERVIEW_PX, CHANGE_PX = 280, 160
+"""The longer side of each panel: of the whole pair, and of one change."""
+
+MOST_CHANGES = 5
+"""The number of changes with a picture of their own."""
+
+MAP_PACKAGES = ("folium", "mapclassify", "matplotlib")
+"""What GeoDataFrame.explore needs."""
+
+SHOWN = ("id", "change", "area_m2", "confidence", "confidence_mean")
+"""What a map says of a change under the mouse, where a file has it."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +83,26 @@ def preview(
     path = Path(gdal_name(os.fspath(changes)))
     origin = RunOrigin.of(path)
     picture = _out_path(path, out, number)
+    save_png(_draw(_view(origin, rasters, number), panel_px), picture)
+    return picture
+
+
+def draw_preview(
+    changes: PathLike,
+    rasters: Rasters = (None, None),
+    number: int | None = None,
+    panel_px: int = PANEL_PX,
+) -> Drawn:
+    """The picture of `preview`, without a file. Raises InputError or OptionError."""
+    origin = RunOrigin.of(Path(gdal_name(os.fspath(changes))))
+    return _draw(_view(origin, rasters, number), panel_px)
+
+
+def _view(origin: RunOrigin, rasters: Rasters, number: int | None) -> PreviewView:
     pair = origin.pair(rasters)
     chosen = None if number is None else read_change(origin.layer, number, pair.grid)
     window = pair.grid.full_window if chosen is None else _around(chosen, pair.grid)
-    save_png(_draw(PreviewView(origin, pair, window, chosen), panel_px), picture)
-    return picture
+    return PreviewView(origin, pair, window, chosen)
 
 
 def _out_path(changes: Path, out: PathLike | None, number: int | None) -> Path:
@@ -144,3 +174,45 @@ def _caption(view: PreviewView, tally: ChangeTotals) -> tuple[str, str]:
 
 def _change_kind(change: object) -> str:
     return f": {change}" if isinstance(change, str) and change else ""
+
+
+def result_html(out: Path, polygons: int, changed_m2: float, files: list[Path]) -> str:
+    """The figures of a run, its pair, and the largest changes, as HTML without scripts.
+
+    Pictures are left out if the rasters of the run have moved.
+    """
+    figures = f"{polygons:,} polygons, {escape(area(changed_m2))}"
+    names = "".join(f"<li><code>{escape(str(file))}</code></li>" for file in files)
+    try:
+        pictures = "".join(_image(picture) for picture in _pictures(out))
+    except (GeochangeError, OSError):
+        pictures = ""
+    return f"<div><p><b>{figures}</b></p><ul>{names}</ul>{pictures}</div>"
+
+
+def _pictures(out: Path) -> list[Drawn]:
+    largest = read_changes(out).nlargest(MOST_CHANGES, "area_m2")
+    closely = [draw_preview(out, number=int(n), panel_px=CHANGE_PX) for n in largest["id"]]
+    return [draw_preview(out, panel_px=OVERVIEW_PX), *closely]
+
+
+def _image(picture: Drawn) -> str:
+    data = as_data_uri(picture)
+    return f'<p><img src="{data.uri}" width="{data.width}" height="{data.height}" alt=""></p>'
+
+
+def explore_changes(changes: gpd.GeoDataFrame, **options: Any) -> Any:
+    """Changes on a map that moves, by `GeoDataFrame.explore`. options: of that method.
+
+    Raises MissingDependencyError without folium, mapclassify and matplotlib.
+    """
+    shown = [name for name in SHOWN if name in changes and changes[name].notna().any()]
+    usual: dict[str, Any] = {"tooltip": shown, "popup": False}
+    if len(changes):
+        usual |= {"column": "confidence_mean", "cmap": "YlOrRd", "vmin": 0.5, "vmax": 1.0}
+    try:
+        return changes.explore(**usual | options)
+    except ImportError as error:
+        raise MissingDependencyError(
+            f'a map needs {", ".join(MAP_PACKAGES)}: pip install "geochange[map]"'
+        ) from error

@@ -75,3 +75,11 @@ def test_it_is_added_once_and_hides_nothing() -> None:
 
     assert len(with_help_json(with_help_json(command)).params) == 2
     assert CliRunner().invoke(command, ["--much", "3"]).output == "3.0\n"
+
+
+@pytest.mark.parametrize("name", ["show", "convert", "average", "join", "export", "calibrate"])
+def test_commands_for_weights_have_it_too(told: dict[str, Any], name: str) -> None:
+    done = CliRunner().invoke(cli, ["weights", name, "--help-json"])
+    assert done.exit_code == 0, done.output
+    inner = told["commands"]["weights"]["commands"][name]
+    assert json.loads(done.output)["parameters"] == inner["parameters"]

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geochange.dataset.chip_lists import is_list, listed_path, read_list, write_lists
+from geochange.dataset.records import Record
 from geochange.errors import InputError, OutputError
-from geochange.training.data.chip_source import Record
 
 
 def chip(root: Path, name: str) -> Record:

@@ -23,8 +23,8 @@ from geochange.dataset import (
     survey,
 )
 from geochange.dataset.chip_lists import write_lists
+from geochange.dataset.records import Record
 from geochange.errors import InputError, OptionError
-from geochange.training.data.chip_source import Record
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import nturl2path
 import tarfile
 import zipfile
 from pathlib import Path
@@ -62,6 +63,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_a_name_becomes_what_gdal_calls_it(here: Path, text: str, name: str) -> None:
     assert gdal_name(text.format(here=here)) == name.format(here=here)
+
+
+def test_a_drive_of_windows_comes_out_of_its_uri(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("urllib.request.url2pathname", nturl2path.url2pathname)
+    assert gdal_name("file:///C:/before%20it.tif") == r"C:\before it.tif"
 
 
 @pytest.mark.parametrize(

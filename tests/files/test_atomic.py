@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from geochange.errors import InputError, OutputError
-from geochange.files.atomic import atomic_path, write_text
+from geochange.files.atomic import as_output_error, atomic_path, write_text
 
 
 def test_a_file_appears_at_the_end(tmp_path: Path) -> None:
@@ -50,3 +50,11 @@ def test_several_appear_together_or_none(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     write(tmp_path / "a.txt", tmp_path / "b.txt")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b.txt"]
+
+
+def test_a_file_that_windows_holds_open_is_not_called_a_full_disk(tmp_path: Path) -> None:
+    error = PermissionError(13, "The process cannot access the file")
+    error.winerror = 32  # type: ignore[attr-defined]
+    cure = pytest.raises(OutputError, match="close the program that has it open")
+    with cure, as_output_error(tmp_path / "a.gpkg"):
+        raise error

@@ -13,7 +13,10 @@ from affine import Affine
 from dated_scenes import ground, shifted_image
 from makers import NORTH_UP, make_raster, noise
 
-from geochange.inputs.inspection import Inspection, coregister, inspect_scene
+from geochange.config import CheckOptions
+from geochange.inputs.inspection import Comparison, Inspection, coregister, inspect_scene
+from geochange.inputs.open_pair import open_pair
+from geochange.models.catalogue import scope_of
 from geochange.raster.scene.sampling import SceneSample
 from geochange.workflows.inspect_pair import inspect_pair
 
@@ -51,7 +54,10 @@ def test_of_a_sound_pair_nothing_is_said(tmp_path: Path) -> None:
 def test_a_shift_is_told_with_its_cure(tmp_path: Path) -> None:
     found = seen(tmp_path, ground(SIZE), same_light(shifted_image(ground(SIZE), (0, 1.9))))
     (warning,) = (line for line in found.warnings if "lies" in line and "px" in line)
-    assert warning == "after lies 1.9 px east (19 m): --coregister corrects it"
+    assert (
+        warning
+        == "after lies 1.9 px east (19 m) of before, so edges show as change; --coregister corrects it"
+    )
     assert found.to_json()["shift_px"] == pytest.approx([0, 1.9], abs=0.1)
     assert found.to_json()["shift_towards"] == "east"
 
@@ -87,7 +93,7 @@ def test_dates_are_compared(tmp_path: Path) -> None:
     names = ("b_20200710.tif", "a_20190105.tif")
     found = inspect_pair(*(write(tmp_path / name, same_light(pixels)) for name in names))
     assert found.to_json()["dates"] == {"before": "2020-07-10", "after": "2019-01-05"}
-    assert "the other way round" in found.warnings[0]
+    assert "what was built is shown as gone" in found.warnings[0]
     assert "178 days apart in the year" in found.warnings[1]
 
 
@@ -97,16 +103,33 @@ def test_cloud_nodata_and_light_are_told(tmp_path: Path) -> None:
     after = same_light(pixels)
     after[:60] = 254
     assert any(
-        "15% of after is as bright as cloud" in line
+        "15% of the ground is as bright as cloud in after alone" in line
         for line in seen(tmp_path, pixels, after).warnings
     )
     after = same_light(pixels)
     after[: SIZE * 3 // 4] = 255
     found = seen(tmp_path, pixels, after, nodata=255)
-    assert "75% of the common ground is nodata in after" in found.warnings
+    assert found.warnings[0].startswith("75% of the common ground is nodata in after, and nothing")
     assert found.after.nodata == pytest.approx(0.75, abs=0.001)
+    # Other light is other light: no cloud, and with a match or a model that adapts nothing at all.
     found = seen(tmp_path, pixels, pixels * 2 + 60)
-    assert any("--match histogram" in line for line in found.warnings)
+    assert len(found.warnings) == 1 and "--match histogram" in found.warnings[0]
+    sample = SceneSample(open_pair(tmp_path / "b.tif", tmp_path / "a.tif", CheckOptions())[0])
+    for how in (Comparison(match="histogram"), Comparison(scope=scope_of("cva"))):
+        assert inspect_scene(sample, how).warnings == ()
+
+
+def test_what_a_stretch_evens_out_is_not_warned_of(tmp_path: Path) -> None:
+    """Sentinel-2 products of before and after 2022 differ by 1000 in every band."""
+    pixels = np.random.default_rng(0).normal(2000, 300, (64, 64, 3))
+    made = [
+        make_raster(tmp_path / f"{name}.tif", (pixels + add).astype(np.uint16))
+        for name, add in (("before", 0), ("after", 1000))
+    ]
+    found = inspect_pair(*made)
+    assert max(found.histogram_distance) < 0.01 and found.warnings == ()
+    sample = SceneSample(open_pair(*made, CheckOptions())[0])
+    assert "histograms lie" in inspect_scene(sample, Comparison("none")).warnings[0]
 
 
 @pytest.mark.slow
@@ -122,7 +145,9 @@ def test_coarser_smaller_and_of_another_type(tmp_path: Path) -> None:
     assert "before is uint8, after uint16" in told
     far = NORTH_UP @ Affine.translation(SIZE - 20, 0)
     found = seen(tmp_path, pixels, pixels, transform=far)
-    assert "the dates share 5.0% of before" in " ".join(found.warnings)
+    assert "the dates share 5.0% of before, and nothing else is compared" in " ".join(
+        found.warnings
+    )
     assert math.isclose(found.ground.of_after, 0.05, rel_tol=1e-3)
 
 

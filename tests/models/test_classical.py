@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip
 from geochange.models import BUILTIN, build
-from geochange.models.classical import STEEPNESS, ChangeVector, IterativelyReweightedMAD, smooth
+from geochange.models.classical import STEEPNESS, ChangeVector, IterativelyReweightedMAD
 from geochange.models.inference.batch import collate
 from geochange.models.protocol import ChangeModel
 
@@ -231,19 +231,3 @@ def test_a_chip_is_judged_by_the_scene_and_not_by_itself(name: str) -> None:
 def test_models_that_were_not_fitted_answer_all_the_same(model: type) -> None:
     chip = make_chip(*two_dates(bands=1))
     assert torch.isfinite(model().change_logits(collate([chip]))).all()
-
-
-def test_smoothing_is_a_gaussian_mirrored_at_the_rim() -> None:
-    from scipy.ndimage import gaussian_filter
-
-    picture = np.random.default_rng(0).normal(size=(2, 20, 9)).astype(np.float32)
-    found = smooth(torch.from_numpy(picture), 2.0)
-    for one, other in zip(found, picture, strict=True):
-        expected = gaussian_filter(other.astype(float), 2.0, truncate=3.0, mode="reflect")
-        np.testing.assert_allclose(one, expected, atol=2e-6)
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (3, 2), (5, 13)])
-def test_smoothing_keeps_constants_in_pictures_smaller_than_itself(shape: tuple[int, int]) -> None:
-    found = smooth(torch.full((1, *shape), 3.5), 2.0)
-    np.testing.assert_allclose(found, 3.5, rtol=1e-6)

@@ -18,7 +18,8 @@ from geochange.land_cover import CLASSES, NO_LAND_CLASS
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.batch import Batch
-from geochange.models.inference.predict import land_classes_of, run_model
+from geochange.models.inference.predict import run_model
+from geochange.models.inference.prediction import land_classes_of
 from geochange.models.land_logits import NO_CHANGE_LOGIT, any_class_logit
 from geochange.models.protocol import ClassifiesLand
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint

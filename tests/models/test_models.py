@@ -74,7 +74,8 @@ def test_a_dotted_path_is_built_and_put_on_the_device() -> None:
         ("", "--model : not known"),
         ("nowhere.at.all:Model", "--model nowhere.at.all:Model: cannot be imported"),
         (f"{__name__}:Missing", f"--model {__name__}:Missing: cannot be imported"),
-        (":Model", "--model :Model: cannot be imported"),
+        (":Model", "--model :Model: not known; choose"),
+        (r"C:\weights\net", r"--model C:\weights\net: not known; choose"),
         (
             f"{__name__}:NoModel",
             f"--model {__name__}:NoModel: NoModel is not a ChangeModel; it needs",

@@ -22,7 +22,13 @@ from geochange.report.canvas import (
     round_length,
     scale_bar_of,
 )
-from geochange.report.run.change_drawing import LEAST_PX, ChangeDrawing, shown_shape, window_around
+from geochange.report.run.change_drawing import (
+    LEAST_PX,
+    ChangeDrawing,
+    _rings,
+    shown_shape,
+    window_around,
+)
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 GRID = Grid(UTM, NORTH_UP, (200, 300))
@@ -134,3 +140,12 @@ def test_ground_like_noise_is_embedded_too(quality: int) -> None:
     with Image.open(io.BytesIO(base64.b64decode(text))) as read:
         assert read.size == (400, 300)
         read.load()
+
+
+def test_the_rings_of_each_change_are_its_own() -> None:
+    square, holed = shapely.box(0, 0, 1, 1), shapely.box(5, 5, 9, 9) - shapely.box(6, 6, 7, 7)
+    changes = np.array([holed, shapely.MultiPolygon([square, holed]), shapely.Polygon(), square])
+    for change, found in zip(changes, _rings(changes), strict=True):
+        rings = [ring for part in shapely.get_parts(change) for ring in shapely.get_rings(part)]
+        expected = [shapely.get_coordinates(ring) for ring in rings]
+        assert [ring.tolist() for ring in found] == [ring.tolist() for ring in expected]

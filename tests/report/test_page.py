@@ -6,7 +6,6 @@ import json
 import re
 from base64 import b64decode
 from datetime import datetime
-from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pystac.validation.local_validator import get_local_schema_cache
 from referencing import Registry, Resource
+from report_pages import PageReader
 
 from geochange import detect
 from geochange.cli.main import cli
@@ -68,41 +68,8 @@ def facts_of(tmp_path: Path, **options: Any) -> tuple[Result, dict[str, Any]]:
     return result, json.loads(result.report.read_text("utf-8"))
 
 
-class _Reader(HTMLParser):
-    """Collects tags with their attributes, and the text outside style elements."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img", "br", "path"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        if not self.open or self.open[-1] != "style":
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-
-def read_page(path: Path) -> _Reader:
-    reader = _Reader()
-    reader.feed(path.read_text("utf-8"))
-    reader.close()
-    assert reader.open == []
-    return reader
+def read_page(path: Path) -> PageReader:
+    return PageReader(path.read_text("utf-8"))
 
 
 def test_the_page_says_what_the_table_holds(ran: Result) -> None:
@@ -124,12 +91,14 @@ def test_the_page_says_what_the_table_holds(ran: Result) -> None:
 def test_the_page_asks_the_network_for_nothing(ran: Result) -> None:
     assert ran.report is not None
     page = read_page(ran.report)
-    assert not {"script", "link", "iframe", "object", "base", "form"} & {
-        tag for tag, _ in page.tags
-    }
+    assert not {"link", "iframe", "object", "base", "form"} & {tag for tag, _ in page.tags}
     loaded = [a for tag, a in page.tags if tag in ("img", "source", "image", "use", "video")]
-    assert len(loaded) >= 3 + 3 * min(10, ran.polygons)
-    assert all(str(a["src"]).startswith("data:image/jpeg;base64,") and a["alt"] for a in loaded)
+    assert len(loaded) == 4 + 4 * min(10, ran.polygons)
+    assert all(str(a["src"]).startswith("data:image/") and "alt" in a for a in loaded)
+    # Those that may be clicked stay on the page or lie beside it.
+    links = [str(a["href"]) for tag, a in page.tags if tag == "a"]
+    beside = ("#scene", "changes.", "https://www.openstreetmap.org/?mlat=")
+    assert all(link.startswith(beside) for link in links)
     assert not any(name.startswith("on") for _, a in page.tags for name in a)
     source = ran.report.read_text("utf-8")
     assert "@import" not in source and "url(" not in source
@@ -143,10 +112,11 @@ def test_nothing_from_outside_becomes_html(tmp_path: Path) -> None:
     result = detect(before, after, out, model="cva")
     assert result.report is not None
     page = read_page(result.report)
-    assert not {"script"} & {tag for tag, _ in page.tags}
+    assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}]
+    assert "alert" not in page.plain["script"]
     assert "alert" in page.text and "{{ 7*7 }}" in page.text
     links = [str(a["href"]) for tag, a in page.tags if tag == "a"]
-    files = [link for link in links if not link.startswith("https://www.openstreetmap.org/")]
+    files = [link for link in links if not link.startswith(("#", "https://www.openstreetmap."))]
     assert len(files) == 4 and all(link.startswith("%3Cscript%3E") for link in files)
     item = json.loads(out.with_suffix(".stac.json").read_text("utf-8"))
     assert validity(item) == []

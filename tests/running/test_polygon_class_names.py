@@ -196,6 +196,24 @@ def test_names_are_those_of_a_regions_own_pixels(block: tuple[int, int]) -> None
     np.testing.assert_allclose(found["after_score"], [4 / 6, 1, np.nan, np.nan])
 
 
+def test_places_are_named_beside_what_stands_on_the_pixels(
+    planted: tuple[NDArray[np.uint8], ScoreStore],
+) -> None:
+    raster, store = planted
+    land = np.full((2, *raster.shape), 3, np.uint8)
+    land[1] = 0
+    by_tile = named(raster, store)
+    shelf = region_file_of(raster, raster.shape, land=land)
+    grid = Grid(UTM, NORTH_UP, raster.shape)
+    both = LandNamer(LAND, ChangeNamer(store))
+    found = concatenate_batches(to_changes(shelf, grid, OutlineStyle(0), 0, both))
+    assert found["change"].tolist() == [f"{LAND[3]} -> {LAND[0]}"] * len(by_tile)
+    for date in ("before", "after"):
+        assert found[f"{date}_place"].tolist() == by_tile[f"{date}_class"].tolist()
+    assert by_tile["before_class"].notna().any()
+    assert by_tile["before_place"].isna().all()
+
+
 def test_only_means_pixels_where_both_have_a_name() -> None:
     places = ("building", "farmland")
     assert choose_classes(None, places, LAND) == ChosenClasses()

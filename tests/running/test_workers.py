@@ -64,7 +64,10 @@ def test_devices_that_are_named_are_asked_of_every_worker() -> None:
 def test_a_model_without_a_network_keeps_its_numbers() -> None:
     spec = ModelSpec("cva", "cpu", {"cut": 1.0})
     settled = settle(spec, Workers(a=DeviceSummary(("cuda:0",), "bfloat16")))
-    assert settled == replace(spec, device="auto")
+    assert settled == spec, "it computes on the CPU of every worker"
+    own = ModelSpec("package.module:Class", "cpu")
+    gpu = Workers(a=DeviceSummary(("cuda:0",), "bfloat16"))
+    assert settle(own, gpu) == replace(own, device="auto")
 
 
 @pytest.fixture(scope="module")

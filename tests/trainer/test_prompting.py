@@ -125,6 +125,15 @@ def test_a_split_that_is_no_folder_has_its_name_before_the_file(tmp_path: Path) 
     assert stored_names(tmp_path, "train", shelf()) is None
 
 
+def test_the_names_of_an_archive_lie_beside_it(tmp_path: Path, clip: str) -> None:
+    archive = tmp_path / "set.zip"
+    archive.write_bytes(b"PK")
+    named = name_chips(shelf(2), archive, "val", clip)
+    assert stored_names(archive, "val", shelf(2), clip) == named
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert [name[:13] for name in files] == ["set.zip", "set_val_time1", "set_val_time2"]
+
+
 def test_pictures_of_one_name_are_told_apart_by_their_folders(root: Path) -> None:
     places = [f"{town}/{date}/{n}.png" for town in "xy" for date in "ab" for n in (1, 2)]
     pairs = [(p, p.replace("/a/", "/b/")) for p in places if "/a/" in p]

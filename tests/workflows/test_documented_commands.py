@@ -21,6 +21,7 @@ from geochange.cli.main import cli
 pytestmark = pytest.mark.slow
 
 NOT_HERE = {
+    "geochange demo": "minutes; tests/cli/test_main.py makes a smaller one",
     "python3 -m venv": ".ci/run installs in a fresh clone and runs the tests by it",
     "--on gpus": "no GPU; tests/pipelines/test_cluster.py stands in for dask-cuda",
     "--on slurm": "no SLURM; tests/pipelines/test_cluster.py stands in for dask-jobqueue",

@@ -13,7 +13,7 @@ from makers import NORTH_UP, make_raster, noise
 from geochange.cli.main import cli
 from geochange.config import RunOptions
 from geochange.grid.tiling import Window
-from geochange.mosaic.dask_jobs import machine_bytes
+from geochange.memory import machine_bytes
 from geochange.raster.bands import Bands
 from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect_raster

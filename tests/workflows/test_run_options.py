@@ -21,7 +21,7 @@ from geochange.grid.grid import to_ground
 from geochange.grid.tiling import TilePlan, Window
 from geochange.raster.aligned import AlignedRaster
 from geochange.running.active_tiles import ActiveTiles
-from geochange.workflows.detect import Result, detect
+from geochange.workflows.detect import Result, _sample_and_inspect, detect
 from geochange.workflows.dry_run import estimate_run
 from geochange.workflows.preflight import check_run
 
@@ -81,6 +81,18 @@ AREAS = (
     shapely.Polygon([(30, 40), (210, 60), (150, 240), (60, 190)]),
     shapely.box(420.3, 410.2, 505.7, 500.1),
 )
+
+
+def test_a_run_warns_of_pixels_that_its_network_does_not_know(
+    scene: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = scene / "before.tif", scene / "after.tif"
+    for model, warned in (("changeclip-small", True), ("cva", False)):
+        options = RunOptions.parse({"model": model, "bands": "1,1,1"})
+        _, checks = _sample_and_inspect(check_run(*files, tmp_path / "out.gpkg", options))
+        assert checks is not None
+        assert any("pixels of 10 m: changeclip-small" in line for line in checks.warnings) == warned
+    assert "its class names are guesses here" in caplog.text
 
 
 def test_check_says_what_it_sees(

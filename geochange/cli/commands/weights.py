@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from geochange.cli.help_json import DescribedGroup
 from geochange.cli.onnx_tables import onnx_rows, onnx_values, probe_onnx, write_description
 from geochange.cli.path_types import File, Folder
 from geochange.cli.progress_display import screen
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
     from geochange.models.weights.model_card import Card
 
 
-@click.group(epilog="Start with: geochange weights list   or: geochange weights show model.pth")
+@click.group(
+    cls=DescribedGroup,
+    epilog="Start with: geochange weights list   or: geochange weights show model.pth",
+)
 def weights() -> None:
     """Show, convert, average, join, calibrate, export and list files of weights."""
 

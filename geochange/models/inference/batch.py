@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +66,14 @@ def stack(chips: Sequence[Chip], pinned: bool = False) -> Batch:
 def collate(chips: Sequence[Chip], device: torch.device | str = "cpu") -> Batch:
     """Stack chips of one shape into a Batch on `device`."""
     return stack(chips).to(torch.device(device))
+
+
+def logits_by_chip(predict: Callable[[Chip], NDArray[np.float32]], batch: Batch) -> torch.Tensor:
+    """(batch, height, width) of a model that takes chips one by one, on the device of the batch."""
+    dates = (date.permute(0, 2, 3, 1).cpu().numpy() for date in (batch.before, batch.after))
+    chips = map(Chip, *dates, batch.valid.cpu().numpy())
+    logits = [torch.from_numpy(predict(chip)) for chip in chips]
+    return torch.stack(logits).to(batch.valid.device)
 
 
 def check_rgb(batch: Batch) -> None:

@@ -20,7 +20,8 @@ from geochange.models.inference.batch_size import measure_batch_size
 from geochange.models.inference.chip_queue import ChipQueue
 from geochange.models.inference.device_transfer import PendingResult
 from geochange.models.inference.engine import InferenceEngine, LoadedBatch, Row, ScoredBatch
-from geochange.models.inference.request import FailingRequests, Prediction, Request
+from geochange.models.inference.prediction import Prediction
+from geochange.models.inference.request import FailingRequests, Request
 from geochange.models.protocol import ChangeModel
 
 MAX_IN_FLIGHT = 2

@@ -77,7 +77,9 @@ def agree_on_precision(workers: Mapping[str, DeviceSummary | Exception]) -> str:
             "--precision bfloat16 insists"
         )
     if len({device.partition(":")[0] for found in seen for device in found.devices}) > 1:
-        logger.warning("some workers have a GPU and some none: their last bits differ")
+        logger.warning(
+            "some workers have a GPU and some none: the last bits of their probabilities differ"
+        )
     return precisions.pop() if len(precisions) == 1 else "float32"
 
 

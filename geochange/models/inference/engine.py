@@ -15,7 +15,8 @@ import torch
 from geochange.errors import RunError
 from geochange.models.inference.batch import Batch, stack
 from geochange.models.inference.device_transfer import PendingResult, copier_for
-from geochange.models.inference.request import Answer, Request, classes_of, land_classes_of
+from geochange.models.inference.prediction import classes_of, land_classes_of
+from geochange.models.inference.request import Answer, Request
 from geochange.models.protocol import ChangeModel, ClassifiesLand, NamesClasses
 
 logger = logging.getLogger(__name__)

@@ -16,24 +16,13 @@ from geochange.models.inference.batch import collate
 from geochange.models.inference.device_feed import DeviceFeed
 from geochange.models.inference.devices import devices_of
 from geochange.models.inference.engine import InferenceEngine
-from geochange.models.inference.request import (
-    BothNames,
-    Prediction,
-    Request,
-    classes_of,
-    confidence_of,
-    land_classes_of,
-    naming_of,
-)
+from geochange.models.inference.prediction import Prediction
+from geochange.models.inference.request import BothNames, Request
 from geochange.models.protocol import ChangeModel, ClassifiesLand
 
 __all__ = [
     "BothNames",
     "Prediction",
-    "classes_of",
-    "confidence_of",
-    "land_classes_of",
-    "naming_of",
     "predict",
     "predict_land",
     "run_model",

@@ -3,61 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from geochange.chip import Chip
-from geochange.errors import NotFiniteError
 from geochange.land_cover import NO_LAND_CLASS
-from geochange.models.confidence import ConfidenceRule
 from geochange.models.inference.device_transfer import PendingResult
-from geochange.models.protocol import (
-    ALWAYS_NAME,
-    ChangeModel,
-    ClassifiesLand,
-    HasNamingRule,
-    NamesClasses,
-    NamingRule,
-    StatesConfidence,
+from geochange.models.inference.prediction import (
+    Prediction,
+    check_finite,
+    classes_of,
+    land_classes_of,
 )
-from geochange.parallelism import SERIAL_VALUES
+from geochange.models.protocol import ChangeModel
 
 BothNames = tuple[tuple[str, ...], tuple[str, ...]]
 """The class names of a chip at both dates."""
-
-
-def _empty_land() -> NDArray[np.uint8]:
-    return np.empty((0, 0, 0, 0), np.uint8)
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The answer of a model.
-
-    logits: (chip, height, width) float32 of change, NaN without data.
-    scores: (chip, date, class) float32, NaN for a chip without data; no classes if the model has none.
-    land: (chip, date, height, width) uint8 class numbers, NO_LAND_CLASS without data; no dates
-    if the model has no land classes.
-    """
-
-    logits: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    land: NDArray[np.uint8] = field(default_factory=_empty_land)
-
-    def half(self, limit: float) -> NDArray[np.float16]:
-        """The logits as float16, clipped to `limit`. torch converts four times as fast as numpy."""
-        kept = np.empty(self.logits.shape, np.float16)
-        whole, half = torch.from_numpy(self.logits).view(-1), torch.from_numpy(kept).view(-1)
-        for start in range(0, len(whole), SERIAL_VALUES):
-            part = slice(start, start + SERIAL_VALUES)
-            half[part].copy_(whole[part].clamp(-limit, limit))
-        return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +34,6 @@ class Answer:
     logits: PendingResult
     scores: PendingResult | None
     land: PendingResult | None = None
-
-
-def classes_of(model: ChangeModel) -> tuple[str, ...]:
-    """The class names that a model scores; most models have none."""
-    return model.classes if isinstance(model, NamesClasses) else ()
-
-
-def naming_of(model: ChangeModel) -> NamingRule:
-    """The naming rule of a model; by default a name is always assigned."""
-    return model.naming if isinstance(model, HasNamingRule) else ALWAYS_NAME
-
-
-def confidence_of(model: ChangeModel) -> ConfidenceRule | None:
-    """The confidence of a model's polygons; most models are not calibrated."""
-    return model.confidence if isinstance(model, StatesConfidence) else None
-
-
-def land_classes_of(model: ChangeModel) -> tuple[str, ...]:
-    """The land classes of a model; most models have none."""
-    return model.land_classes if isinstance(model, ClassifiesLand) else ()
 
 
 class FailingRequests:
@@ -121,7 +66,7 @@ class Request:
     ) -> None:
         self.chips = chips
         self.names = names
-        self.model_name = f"{type(model).__module__}:{type(model).__qualname__}"
+        self.model = model
         self.seen = [i for i, chip in enumerate(chips) if chip.valid.any()]
         self.kind = _batch_kind(chips[0], names)
         if any(_batch_kind(chip, names) != self.kind for chip in chips):
@@ -183,18 +128,8 @@ class Request:
                 self._result.land[place] = land[row]
                 self._result.land[place][:, ~self.chips[place].valid] = NO_LAND_CLASS
         for place in answer.places:
-            self._check(place)
+            check_finite(self.model, self.chips[place], self._result.logits[place])
         self._left -= len(answer.places)
-
-    def _check(self, place: int) -> None:
-        logits, valid = self._result.logits[place], self.chips[place].valid
-        if not np.isfinite(logits).all():
-            raise NotFiniteError(
-                f"model {self.model_name} answered with numbers that are not finite: its weights are "
-                "damaged, or too large for this precision; use other weights, or --precision float32"
-            )
-        if not valid.all():
-            logits[~valid] = np.nan
 
 
 def _batch_kind(chip: Chip, names: Sequence[BothNames] | None) -> tuple[Any, ...]:

@@ -77,9 +77,19 @@ def provider_of(device: str) -> str:
 
 
 class Session:
-    """A network in memory. `run` may be called by one thread at a time."""
+    """A network in memory. `run` may be called by several threads at once if `threads` is 1.
 
-    def __init__(self, path: Path, device: str, threads: int, provider: str | None = None) -> None:
+    trusted: of this package, so that constants may be folded; see above.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        device: str,
+        threads: int,
+        provider: str | None = None,
+        trusted: bool = False,
+    ) -> None:
         self.path = path
         ort = runtime()
         options = ort.SessionOptions()
@@ -100,13 +110,18 @@ class Session:
                     str(path),
                     options,
                     providers=[(name, given), PROVIDERS["cpu"]][: 1 if "CPU" in name else 2],
-                    disabled_optimizers=["ConstantFolding"],
+                    disabled_optimizers=[] if trusted else ["ConstantFolding"],
                     # Another provider would be another answer, and its words are printed.
                     enable_fallback=0,
                 )
             except Exception as error:
                 # onnxruntime has a dozen kinds of errors without a common base.
                 raise self._refusal(error) from error
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the file says of itself, by key."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(self, feed: Arrays, outputs: Sequence[str]) -> list[NDArray[Any]]:
         """The outputs for some pictures. Raises InputError where the network cannot take them."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
 
-from geochange.chip import Chip
-from geochange.models.classical import SIGMA_PX, STEEPNESS, smooth
-from geochange.models.inference.batch import Batch, collate
+from geochange.chip import Chip, Pixels
+from geochange.models.classical import SIGMA_PX, STEEPNESS
 from geochange.models.protocol import Statistics
 from geochange.models.radar.minimum_error import minimum_error_threshold
+from geochange.models.training_free.smoothing import Picture, smooth
+
+if TYPE_CHECKING:
+    import torch
+
+    from geochange.models.inference.batch import Batch
 
 DB_PER_LEVEL = 0.2
 """Decibels between two values of 8-bit pixels, which do not say it: 51 dB from black to white."""
@@ -67,9 +71,7 @@ class LogRatio:
         """The mean and both thresholds of each band, in decibels, from all valid pixels."""
         if not sample:
             return {}
-        ratios = np.concatenate(
-            [log_ratio(collate([chip]))[0].permute(1, 2, 0).numpy()[chip.valid] for chip in sample]
-        )
+        ratios = np.concatenate([np.stack(log_ratio(chip), axis=-1)[chip.valid] for chip in sample])
         statistics: dict[str, list[float]] = {"offset": [], "less": [], "more": []}
         for values in ratios.T:
             middle, deviation = unchanged_noise(values.astype(np.float64))
@@ -90,15 +92,22 @@ class LogRatio:
             self._offset = statistics["offset"]
             self._less, self._more = statistics["less"], statistics["more"]
 
-    def change_logits(self, batch: Batch) -> torch.Tensor:
-        """(batch, height, width) float32; 0 where a log-ratio equals its threshold."""
-        ratios, beyond = log_ratio(batch), []
-        for band, values in enumerate(ratios.unbind(1)):
+    def chip_logits(self, chip: Chip) -> Picture:
+        """(height, width) float32; 0 where a log-ratio equals its threshold."""
+        farthest = np.full(chip.shape, -np.inf, np.float32)
+        for band, ratio in enumerate(log_ratio(chip)):
             at = min(band, len(self._offset) - 1)
-            moved = values - self._offset[at]
-            beyond.append(torch.maximum(moved / self._more[at], moved / -self._less[at]))
-        farthest = torch.stack(beyond).amax(dim=0) * batch.valid
-        return STEEPNESS * (farthest - 1)
+            moved = ratio - np.float32(self._offset[at])
+            np.maximum(farthest, moved / np.float32(self._more[at]), out=farthest)
+            np.maximum(farthest, moved / np.float32(-self._less[at]), out=farthest)
+        farthest *= chip.valid
+        return np.asarray(np.float32(STEEPNESS) * (farthest - np.float32(1)), np.float32)
+
+    def change_logits(self, batch: Batch) -> torch.Tensor:
+        """The same for a batch: (batch, height, width) float32."""
+        from geochange.models.inference.batch import logits_by_chip
+
+        return logits_by_chip(self.chip_logits, batch)
 
 
 class LogRatioOtsu(LogRatio):
@@ -113,31 +122,27 @@ class LogRatioOtsu(LogRatio):
         return max(noise, float(threshold_otsu(distances, nbins=512)))
 
 
-def log_ratio(batch: Batch) -> torch.Tensor:
-    """(batch, band, height, width) float32: decibels of `after` less those of `before`, multi-looked.
+def log_ratio(chip: Chip) -> list[Picture]:
+    """By band, (height, width) float32: decibels of `after` less those of `before`, multi-looked.
 
     Pixels without data have no part in the averages of their neighbours.
     """
-    weight = batch.valid.float()
-    bands = range(batch.before.shape[1])
-    return torch.stack([_ratio_of_band(batch, band, weight) for band in bands], dim=1)
+    ratios = []
+    for band in range(chip.before.shape[2]):
+        before, after = (
+            smooth(_power(date[..., band]) * chip.valid, SIGMA_PX) + np.float32(EMPTY)
+            for date in (chip.before, chip.after)
+        )
+        # The averages' weights are those of both dates, so they cancel.
+        ratios.append(np.asarray(10 * np.log10(after / before), np.float32))
+    return ratios
 
 
-def _ratio_of_band(batch: Batch, band: int, weight: torch.Tensor) -> torch.Tensor:
-    before, after = (
-        smooth(_power(date[:, band]) * weight, SIGMA_PX) + EMPTY
-        for date in (batch.before, batch.after)
-    )
-    # The averages' weights are those of both dates, so they cancel.
-    return 10 * torch.log10(after / before)
-
-
-def _power(decibels: torch.Tensor) -> torch.Tensor:
+def _power(decibels: Pixels) -> Picture:
     """Linear power. 8-bit pixels are steps of DB_PER_LEVEL."""
-    step = DB_PER_LEVEL if decibels.dtype == torch.uint8 else 1.0
-    bels = decibels.contiguous().float() * (step / 10)
-    # torch.pow has other bits for the last values of a tensor than for others; torch.exp has not.
-    return torch.exp(bels.clamp(-MOST_BELS, MOST_BELS) * math.log(10))
+    step = DB_PER_LEVEL if decibels.dtype == np.uint8 else 1.0
+    bels = np.ascontiguousarray(decibels, np.float32) * np.float32(step / 10)
+    return np.asarray(np.exp(bels.clip(-MOST_BELS, MOST_BELS) * np.float32(np.log(10))), np.float32)
 
 
 def unchanged_noise(values: Floats) -> tuple[float, float]:

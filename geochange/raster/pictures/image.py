@@ -14,11 +14,14 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
+from rasterio.windows import Window as RasterioWindow
 
 from geochange.chip import Pixels
 from geochange.errors import InputError, OptionError
+from geochange.files.archives import split
 from geochange.files.atomic import as_output_error, atomic_driver_path
 from geochange.grid.grid import Grid
+from geochange.grid.tiling import Window
 from geochange.raster.access.block_memory import reading_bytes, refuse_large_blocks
 from geochange.raster.access.gdal_log import IGNORE_GEOREFERENCE_WARNINGS
 from geochange.raster.band_info import describe_bands
@@ -67,22 +70,32 @@ def describe_picture(path: Path) -> PictureInfo:
         return _describe(path, dataset)
 
 
-def read_picture(path: Path, bands: tuple[int, ...] | None) -> tuple[Pixels, Valid]:
+def read_picture(
+    path: Path, bands: tuple[int, ...] | None, window: Window | None = None
+) -> tuple[Pixels, Valid]:
     """Pixels (height, width, band) and validity (height, width).
 
     bands: 1-based; None takes the first three. A single band is repeated three times. Alpha of 0,
-    nodata and NaN are missing. A palette is read as colours. Raises InputError, and OptionError for a
-    band that does not exist.
+    nodata and NaN are missing. A palette is read as colours. window: a part of the image; None for
+    all. Raises InputError, and OptionError for a band that does not exist.
     """
-    with open_picture(path) as dataset:
+    how = window_options(window)
+    with open_picture(path, whole=window is None) as dataset:
         chosen = _chosen_bands(_describe(path, dataset), bands)
         if _has_palette(dataset):
-            pixels, valid = _read_palette(path, dataset)
+            pixels, valid = _read_palette(path, dataset, how)
             return pixels[..., [band - 1 for band in chosen]], valid
-        raw = _read(path, dataset, chosen)
-        valid = _valid(dataset, raw, chosen)
+        raw = _read(path, dataset, chosen, how)
+        valid = _valid(dataset, raw, chosen, how)
         raw = _scaled_to_8bit(dataset, raw)
     return zero_invalid(np.stack(list(raw), axis=-1), valid), valid
+
+
+def window_options(window: Window | None) -> dict[str, Any]:
+    """The options with which rasterio reads a window; none for None."""
+    if window is None:
+        return {}
+    return {"window": RasterioWindow(window.col, window.row, window.width, window.height)}
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8], grid: Grid) -> None:
@@ -113,22 +126,29 @@ def write_picture(path: Path, pixels: NDArray[np.uint8], grid: Grid) -> None:
 
 
 @contextmanager
-def open_picture(path: Path) -> Iterator[Any]:
-    """Open an image that is a single file. Raises InputError."""
+def open_picture(path: Path, *, whole: bool = True) -> Iterator[Any]:
+    """Open an image that is a single file, on disk or in an archive on disk. Raises InputError.
+
+    whole: whether the image is going to be read at once, so that its size is limited.
+    """
     # Only files are opened: other names of GDAL may lead to the network.
-    if not path.exists():
+    inside = split(str(path))
+    if inside is None and not path.exists():
         raise InputError(f"{path}: no such file; check the path")
+    name = str(path) if inside is None else inside.gdal_name
     options = {
         "GDAL_PNG_WHOLE_IMAGE_OPTIM": _is_whole_png(path),
         # GDAL must not list a folder with thousands of files to find the files beside this one.
         "GDAL_DISABLE_READDIR_ON_OPEN": True,
     }
-    with IGNORE_GEOREFERENCE_WARNINGS, opened(str(path), **options) as dataset:
+    with IGNORE_GEOREFERENCE_WARNINGS, opened(name, **options) as dataset:
         if dataset.driver not in DRIVERS:
             raise InputError(
                 f"{path}: is {dataset.driver}, not PNG, JPEG or TIFF; convert it to one of them"
             )
-        _refuse_size(path, dataset)
+        if whole:
+            _refuse_size(path, dataset)
+        refuse_large_blocks(str(path), dataset.block_shapes[0], reading_bytes(dataset))
         try:
             yield dataset
         except RasterioError as error:
@@ -143,7 +163,6 @@ def _refuse_size(path: Path, dataset: Any) -> None:
             f"{path}: has {height:,} x {width:,} px, too many to read at once; cut it into smaller "
             "images first (gdal_retile.py)"
         )
-    refuse_large_blocks(str(path), dataset.block_shapes[0], reading_bytes(dataset))
 
 
 def _is_whole_png(path: Path) -> bool:
@@ -203,10 +222,10 @@ def _chosen_bands(info: PictureInfo, bands: tuple[int, ...] | None) -> tuple[int
     return bands
 
 
-def _read(path: Path, dataset: Any, bands: tuple[int, ...]) -> NDArray[Any]:
+def _read(path: Path, dataset: Any, bands: tuple[int, ...], how: dict[str, Any]) -> NDArray[Any]:
     """(band, height, width) values as in the file."""
     try:
-        pixels: NDArray[Any] = dataset.read(list(bands))
+        pixels: NDArray[Any] = dataset.read(list(bands), **how)
     except (RasterioError, MemoryError, ValueError) as error:
         raise _damaged_error(path) from error
     return pixels
@@ -224,18 +243,20 @@ def _scaled_to_8bit(dataset: Any, pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels
 
 
-def _valid(dataset: Any, pixels: NDArray[Any], bands: tuple[int, ...]) -> Valid:
+def _valid(
+    dataset: Any, pixels: NDArray[Any], bands: tuple[int, ...], how: dict[str, Any]
+) -> Valid:
     """Where (band, height, width) pixels hold data; see `geochange.raster.nodata`."""
     described = describe_bands(dataset)
     chosen = [described[number - 1] for number in bands]
     alphas = [i for i, band in enumerate(described, 1) if band.role == "alpha"]
     valid = valid_by_nodata(pixels, chosen) & valid_by_value(pixels, chosen)
-    return valid_by_masks(dataset, chosen, alphas[0] if alphas else None, valid, {})
+    return valid_by_masks(dataset, chosen, alphas[0] if alphas else None, valid, how)
 
 
-def _read_palette(path: Path, dataset: Any) -> tuple[NDArray[np.uint8], Valid]:
+def _read_palette(path: Path, dataset: Any, how: dict[str, Any]) -> tuple[NDArray[np.uint8], Valid]:
     """The colours (height, width, 3) of a palette image, and where they are not transparent."""
-    numbers = _read(path, dataset, (1,))
+    numbers = _read(path, dataset, (1,), how)
     palette = dataset.colormap(1)
     colours = np.zeros((max(palette, default=0) + 1, 4), np.uint8)
     for number, colour in palette.items():
@@ -243,4 +264,4 @@ def _read_palette(path: Path, dataset: Any) -> tuple[NDArray[np.uint8], Valid]:
     if numbers.max(initial=0) >= len(colours):
         raise InputError(f"{path}: has numbers beyond its palette; save it as RGB")
     seen = colours[numbers[0]]
-    return seen[..., :RGB], (seen[..., RGB] > 0) & _valid(dataset, numbers, (1,))
+    return seen[..., :RGB], (seen[..., RGB] > 0) & _valid(dataset, numbers, (1,), how)

@@ -19,6 +19,9 @@ MOST_PX = 2**26
 
 MAX_RASTER_SHARE = 1 / 64
 
+QUICK_PX = 2**23
+"""So many pixels are decoded in some tenths of a second."""
+
 PATCH_PX = 32
 """The side of the patches that represent their surroundings."""
 
@@ -38,11 +41,19 @@ class Overview:
 
 def is_sparse(date: AlignedRaster, window: Window, longest_px: int) -> bool:
     """Whether an overview would be sparse."""
-    budget = _budget_px(date)
-    if _decoded_px(date, window) <= budget:
+    return _decodes_more(date, window, longest_px, _budget_px(date))
+
+
+def is_slow(date: AlignedRaster, window: Window, longest_px: int) -> bool:
+    """Whether an overview would decode many pixels, or be sparse."""
+    return _decodes_more(date, window, longest_px, QUICK_PX)
+
+
+def _decodes_more(date: AlignedRaster, window: Window, longest_px: int, limit_px: float) -> bool:
+    if _decoded_px(date, window) <= limit_px:
         return False  # without a look at overviews: their factor needs the CRSs of a warped date
     level = date.overview(window, small_shape(window, longest_px)) or 1
-    return _decoded_px(date, window, level) > budget
+    return _decoded_px(date, window, level) > limit_px
 
 
 def read_overview(date: AlignedRaster, window: Window, longest_px: int) -> Overview:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.grid.tiling import Window
+from geochange.parallelism import in_threads
 from geochange.raster.scene.sampling import RawWindow, SceneSample
 
 LOOKS_PX = {1: 64, 8: 128}
@@ -103,7 +104,7 @@ def measure_shift(sample: SceneSample) -> Shift:
     """
     chosen = _chosen(len(sample.before))
     dates = ([windows[i] for i in chosen] for windows in (sample.before, sample.after))
-    looks = list(_looks(*dates))
+    looks = _looks(*dates)
     first = _votes(looks, (0, 0))
     if not first:
         return Shift(looks=len(looks))
@@ -119,7 +120,8 @@ def _chosen(windows: int) -> list[int]:
 
 
 def _votes(looks: Sequence[Look], near: tuple[int, int]) -> list[tuple[float, float]]:
-    return [vote for look in looks if (vote := _vote(*look, near)) is not None]
+    votes = in_threads(lambda look: _vote(*look, near), looks)
+    return [vote for vote in votes if vote is not None]
 
 
 def _median(votes: NDArray[np.float64], looks: int) -> Shift:
@@ -142,16 +144,21 @@ Look = tuple[Grey, Grey, NDArray[np.bool_]]
 """(height, width) gradients of both dates, and where both are valid."""
 
 
-def _looks(before: Sequence[RawWindow], after: Sequence[RawWindow]) -> Iterator[Look]:
+def _looks(before: Sequence[RawWindow], after: Sequence[RawWindow]) -> list[Look]:
     """All looks that are large enough and have enough valid pixels."""
     size = next((px for most, px in LOOKS_PX.items() if len(before) <= most), None)
-    for one, other in zip(before, after, strict=True):
-        valid = one.valid & other.valid
-        edges = _edges(one.pixels, valid), _edges(other.pixels, valid)
-        for place in _look_slices(valid.shape, size):
-            seen = valid[place]
-            if min(seen.shape) >= SMALLEST_LOOK_PX and seen.mean() >= LEAST_VALID_SHARE:
-                yield edges[0][place], edges[1][place], seen
+    both = list(zip(before, after, strict=True))
+    found = in_threads(lambda pair: list(_looks_of(*pair, size)), both)
+    return [look for looks in found for look in looks]
+
+
+def _looks_of(one: RawWindow, other: RawWindow, size: int | None) -> Iterator[Look]:
+    valid = one.valid & other.valid
+    edges = _edges(one.pixels, valid), _edges(other.pixels, valid)
+    for place in _look_slices(valid.shape, size):
+        seen = valid[place]
+        if min(seen.shape) >= SMALLEST_LOOK_PX and seen.mean() >= LEAST_VALID_SHARE:
+            yield edges[0][place], edges[1][place], seen
 
 
 def _look_slices(shape: tuple[int, ...], size: int | None) -> Iterator[tuple[slice, slice]]:

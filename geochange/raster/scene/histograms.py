@@ -22,6 +22,12 @@ CLOUD_BRIGHTNESS = 3.0
 """The brightness of cloud: median + CLOUD_BRIGHTNESS * (95th percentile - median) of the clearer
 date, in every band."""
 
+DARK_GROUND = (2.0, 20.0)
+"""The percentiles of a date that are ground even under much cloud: its light is measured by them."""
+
+LEAST_SPREAD = 0.1
+"""The least distance of DARK_GROUND, as a share of the range. That of water is a matter of its waves."""
+
 WHITE_8BIT = 250
 """8-bit pixels at least this bright in every band are saturated and always count as cloud."""
 
@@ -33,7 +39,7 @@ def distances(before: Values, after: Values) -> tuple[float, ...]:
     """
     if len(before) == 0 or len(after) == 0:
         return ()
-    before, after = _thinned(before), _thinned(after)
+    before, after = thinned(before), thinned(after)
     low, high = np.percentile(np.concatenate([before, after]), RANGE, axis=0)
     # For one-dimensional histograms it is the mean distance of equal ranks.
     ranked = [np.quantile(values.astype(np.float64), RANKS, axis=0) for values in (before, after)]
@@ -43,15 +49,22 @@ def distances(before: Values, after: Values) -> tuple[float, ...]:
 
 
 def cloud_shares(before: Values, after: Values) -> tuple[float, float]:
-    """The share of cloud-like pixels at each date; 0 for a date without pixels.
+    """The share of pixels that are as bright as cloud at each date, and not at the other.
 
-    The clearer date sets the limit, so a date that is half cloud does not hide it.
+    before, after: the values of the same pixels; without any, both shares are 0. The clearer date sets
+    the limit, so a date that is half cloud does not hide it. Each date is measured by its own dark
+    ground, because light, gain and data type may differ. White roofs and sand that stay are none.
     """
     if len(before) == 0 or len(after) == 0:
         return 0.0, 0.0
-    first, second = _thinned(before).astype(np.float64), _thinned(after).astype(np.float64)
-    bright = np.minimum(*(_brightest_ground(values) for values in (first, second)))
-    return _share(first, bright, before.dtype), _share(second, bright, after.dtype)
+    dates = [thinned(values) for values in (before, after)]
+    first, second = (_by_dark_ground(values.astype(np.float64)) for values in dates)
+    bright = np.minimum(_brightest_ground(first), _brightest_ground(second))
+    cloudy = [
+        (light > bright).all(axis=1) | _is_white(values)
+        for light, values in zip((first, second), dates, strict=True)
+    ]
+    return float((cloudy[0] & ~cloudy[1]).mean()), float((cloudy[1] & ~cloudy[0]).mean())
 
 
 def _brightest_ground(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -59,12 +72,22 @@ def _brightest_ground(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(middle + CLOUD_BRIGHTNESS * (most - middle))
 
 
-def _share(values: Values, bright: NDArray[np.float64], dtype: np.dtype[Any]) -> float:
-    cloudy = (values > bright).all(axis=1)
-    if dtype == np.uint8:
-        cloudy |= (values >= WHITE_8BIT).all(axis=1)
-    return float(cloudy.mean())
+def _by_dark_ground(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values relative to the dark ground of their date: 0 at its lower percentile, 1 at its upper."""
+    (low, high), most = (
+        np.percentile(values, DARK_GROUND, axis=0),
+        np.percentile(values, 95, axis=0),
+    )
+    spread = np.maximum(high - low, LEAST_SPREAD * (most - low))
+    return np.asarray((values - low) / np.where(spread > 0, spread, 1))
 
 
-def _thinned(values: Values) -> Values:
+def _is_white(values: Values) -> NDArray[np.bool_]:
+    if values.dtype != np.uint8:
+        return np.zeros(len(values), np.bool_)
+    return np.asarray((values >= WHITE_8BIT).all(axis=1))
+
+
+def thinned(values: Values) -> Values:
+    """At most ENOUGH_PX of the pixels, evenly chosen."""
     return values[:: -(-len(values) // ENOUGH_PX)]

@@ -107,7 +107,10 @@ class Fill:
         )
         if self.taken:
             return f"{found}: treated as nodata; declare it ({self.cure})"
-        return f"{found}: compared as data; if it marks missing pixels, declare it ({self.cure})"
+        return (
+            f"{found}: compared as data, so it may show as change; if it marks missing pixels, declare "
+            f"it ({self.cure})"
+        )
 
 
 Scans = tuple[BandScan, ...]

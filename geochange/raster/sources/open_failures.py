@@ -35,6 +35,9 @@ SUFFIXES: Mapping[str, str] = {".ecw": "ECW", ".sid": "MrSID", ".kea": "KEA", ".
 _HDF = re.compile(r"(^|/)(netcdf|hdf[45]):|\.(nc4?|hdf[45]?|h[45]|he5)\b", re.IGNORECASE)
 """Names of files in HDF5, HDF4 and netCDF. On servers they are not opened; see `self_contained_files`."""
 
+_DRIVE = re.compile(r"^[A-Za-z]:(?=[/\\])")
+"""A drive of Windows: no name of a GDAL driver is so short."""
+
 
 def explain_open_failure(path: str, error: Exception) -> str:
     """The error text for a raster that GDAL does not open."""
@@ -43,7 +46,7 @@ def explain_open_failure(path: str, error: Exception) -> str:
     inside = split(path)
     if inside is not None:
         return f"{path}: {_explain_archive_member(inside)}"
-    if not path.startswith("/vsi") and (path.startswith("/") or ":" not in path):
+    if not path.startswith("/vsi") and (path.startswith("/") or ":" not in _DRIVE.sub("", path)):
         return f"{path}: no such file; check the path"
     _, _, place = path.partition("://")
     kind = kind_of(place.partition("?")[0])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import geopandas as gpd
 import numpy as np
 import shapely
 from affine import Affine
+from numpy.typing import NDArray
 
 from geochange.grid.grid import Grid, to_ground
 from geochange.grid.tiling import Window
@@ -17,6 +20,9 @@ LABELS = tuple(each.label for each in CLASSES)
 
 AROUND, LEAST_PX = 1.7, 48
 """A change is shown in a square this many times its size, and at least this many pixels wide."""
+
+SPECK_PX = 1.5
+"""Polygons smaller than so many pixels of the picture are drawn as one pixel, thousands at once."""
 
 _LOWER = np.array([each.lower for each in CLASSES])
 
@@ -46,16 +52,21 @@ class ChangeDrawing:
         confidence = np.asarray(changes["confidence_mean"], np.float64)
         colours = np.maximum(np.searchsorted(_LOWER, confidence, side="right") - 1, 0)
         left, top, right, bottom = shapely.bounds(placed).T
-        speck = np.maximum(right - left, bottom - top) < 1
+        speck = np.maximum(right - left, bottom - top) < SPECK_PX
         middles = np.column_stack([left + right, top + bottom])[speck] / 2
         self.overlay.add_specks(middles, colours[speck])
-        self.overlay.add([_rings(each) for each in placed[~speck]], colours[~speck].tolist())
+        self.overlay.add(_rings(placed[~speck]), colours[~speck].tolist())
 
 
-def _rings(change: shapely.Geometry) -> Rings:
-    """The rings of each part of a change as arrays, the outer first."""
-    rings = shapely.get_rings(shapely.get_parts(change))
-    return [shapely.get_coordinates(ring) for ring in rings]
+def _rings(changes: NDArray[np.object_]) -> list[Rings]:
+    """The rings of each part of each change as arrays, the outer first."""
+    # All at once: a call of shapely for every ring takes longer than to draw it.
+    parts, change = shapely.get_parts(changes, return_index=True)
+    rings, part = shapely.get_rings(parts, return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    lines = np.split(points, np.flatnonzero(np.diff(ring)) + 1)
+    bounds = np.searchsorted(change[part], np.arange(len(changes) + 1))
+    return [lines[first:stop] for first, stop in pairwise(bounds)]
 
 
 def shown_shape(window: Window, longest_px: int) -> tuple[int, int]:

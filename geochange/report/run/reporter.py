@@ -10,6 +10,7 @@ from typing import Any
 
 import geopandas as gpd
 
+from geochange.drawing import Drawn
 from geochange.errors import RunError
 from geochange.files.atomic import write_text
 from geochange.files.report_files import ReportFiles
@@ -18,12 +19,20 @@ from geochange.grid.grid import Grid
 from geochange.grid.lonlat import outline_in_wgs84, to_geojson
 from geochange.grid.tiling import Window
 from geochange.inputs.checked_run import CheckedRun
-from geochange.qgis.style import CLASSES
-from geochange.raster.pictures.overview import is_sparse, small_shape
-from geochange.report.canvas import Picture, as_data_uri, desaturate, resize_photo, scale_bar_of
+from geochange.qgis.style import CLASSES, OTHER_COLOR, colors_by_frequency
+from geochange.raster.pictures.overview import is_slow, small_shape
+from geochange.report.canvas import (
+    Overlay,
+    as_data_uri,
+    desaturate,
+    lines_as_data_uri,
+    resize_photo,
+    scale_bar_of,
+)
 from geochange.report.facts import Facts
-from geochange.report.page import ConfidenceColour, PagePictures, render
+from geochange.report.page import ConfidenceColour, PageColours, PagePictures, Views, render
 from geochange.report.run.change_drawing import ChangeDrawing, shown_shape, window_around
+from geochange.report.run.change_list import ChangeList
 from geochange.report.run.gather_facts import RunOutcome, gather_facts
 from geochange.report.run.pictures import (
     DatePhotos,
@@ -33,33 +42,33 @@ from geochange.report.run.pictures import (
     read_pictures,
 )
 from geochange.report.stac_item import Footprint, item_of
-from geochange.vector.change_summary import Summary
+from geochange.vector.change_summary import NO_CHANGE_NAME, Summary
 
 logger = logging.getLogger(__name__)
 
-SCENE_PX, CHANGE_PX = 800, 320
+SCENE_PX, CHANGE_PX = 1200, 320
 """The longer side of the pictures of the scene, and of a single change."""
 
-SCENE_LINE_PX, CHANGE_LINE_PX = 1.5, 2.5
+DRAWN_SCENE_PX = 800
+"""The longer side of the scene with changes drawn on it, which stands beside both dates on paper."""
+
+SCENE_LINE_PX, CHANGE_LINE_PX = 2.0, 2.5
 
 LINE_JPEG_QUALITY = 88
 """JPEG quality of pictures with drawn lines."""
 
-CONFIDENCE_COLOURS = tuple(
-    ConfidenceColour(each.label, each.lower, f"rgb({','.join(map(str, each.color))})")
-    for each in CLASSES
-)
+SHADES = tuple(ConfidenceColour(each.label, each.lower, each.color) for each in CLASSES)
 
 
 def picture_px(checked: CheckedRun) -> int | None:
     """The longer side of the pictures that a run keeps for its page.
 
-    None where overviews of the rasters show as much, or where there is no page.
+    None where it is quick to read the rasters again, or where there is no page.
     """
     if checked.report_files is None or not checked.report_files.is_page:
         return None
     dates, whole = (checked.pair.before, checked.pair.after), checked.pair.grid.full_window
-    return SCENE_PX if any(is_sparse(date, whole, SCENE_PX) for date in dates) else None
+    return SCENE_PX if any(is_slow(date, whole, SCENE_PX) for date in dates) else None
 
 
 class Reporter:
@@ -70,7 +79,7 @@ class Reporter:
     ) -> None:
         """pictures: gives both dates as the run read them, where they were kept."""
         self.checked, self.places, self.pictures = checked, places, pictures
-        self.summary = Summary()
+        self.summary, self.list = Summary(), ChangeList(checked.pair.grid)
         grid = checked.pair.grid
         self.sketcher = ChangeDrawing(
             grid, grid.full_window, shown_shape(grid.full_window, SCENE_PX), SCENE_LINE_PX
@@ -93,6 +102,8 @@ class Reporter:
         """Pass changes through, and add each batch to sums and drawings."""
         for batch in self.summary.of(changes):
             self.sketcher.add(batch)
+            if self.places.is_page:
+                self.list.add(batch)
             yield batch
 
     def write(self, outcome: RunOutcome) -> None:
@@ -104,7 +115,7 @@ class Reporter:
             checked, self.summary, outcome, {**names, "STAC item": places.item.name}
         )
         if places.is_page:
-            text = render(facts, self._pictures(facts), CONFIDENCE_COLOURS)
+            text = render(facts, self.list.listed(), self._pictures(facts), self._colours())
         else:
             text = _as_json({"geochange": facts.versions["geochange"], **facts.to_json()})
         write_text(places.report, text)
@@ -117,15 +128,22 @@ class Reporter:
         except RunError as error:  # an input is gone; the outputs are complete without pictures
             logger.warning("%s; the report has no pictures", error)
             return None
-        shape = self.sketcher.shape
-        changes = self.sketcher.overlay.over(desaturate(resize_photo(scene.after, shape)))
-        before, after = _date_pictures(scene, shape)
+        overlay = self.sketcher.overlay
+        drawn = overlay.over(desaturate(resize_photo(scene.after, overlay.shape)))
+        drawn.thumbnail((DRAWN_SCENE_PX, DRAWN_SCENE_PX))
         scale = scale_bar_of(facts.place.size_m[1])
-        return PagePictures(
-            before, after, as_data_uri(changes, LINE_JPEG_QUALITY), scale, top, scene.sparse
-        )
+        return PagePictures(_views(scene, overlay, drawn), scale, top, scene.sparse)
 
-    def _close_ups(self, reader: PictureReader) -> list[tuple[Picture, Picture, Picture]]:
+    def _colours(self) -> PageColours:
+        """The colours of confidence and of names, as in QGIS."""
+        names = {
+            name: sums.polygons
+            for name, sums in self.summary.by_change.items()
+            if name != NO_CHANGE_NAME
+        }
+        return PageColours(SHADES, colors_by_frequency(names), OTHER_COLOR)
+
+    def _close_ups(self, reader: PictureReader) -> list[Views]:
         if self.summary.top is None:
             return []
         changes = [self.summary.top.iloc[[i]] for i in range(len(self.summary.top))]
@@ -135,21 +153,21 @@ class Reporter:
         return [_close_up(grid, *each) for each in zip(changes, windows, photos, strict=True)]
 
 
-def _close_up(
-    grid: Grid, change: gpd.GeoDataFrame, window: Window, photos: DatePhotos
-) -> tuple[Picture, Picture, Picture]:
-    """Before, after, and after with the outline, of one change."""
+def _close_up(grid: Grid, change: gpd.GeoDataFrame, window: Window, photos: DatePhotos) -> Views:
+    """One change, and what lies around it."""
     shape = shown_shape(window, CHANGE_PX)
     sketcher = ChangeDrawing(grid, window, shape, CHANGE_LINE_PX, filled=False)
     sketcher.add(change)
-    outlined = sketcher.overlay.over(resize_photo(photos.after, shape))
-    return (*_date_pictures(photos, shape), as_data_uri(outlined, LINE_JPEG_QUALITY))
+    overlay = sketcher.overlay
+    return _views(photos, overlay, overlay.over(resize_photo(photos.after, shape)))
 
 
-def _date_pictures(photos: DatePhotos, shape: tuple[int, int]) -> tuple[Picture, Picture]:
-    return as_data_uri(resize_photo(photos.before, shape)), as_data_uri(
-        resize_photo(photos.after, shape)
+def _views(photos: DatePhotos, overlay: Overlay, drawn: Drawn) -> Views:
+    before, after = (
+        as_data_uri(resize_photo(photo, overlay.shape)) for photo in (photos.before, photos.after)
     )
+    lines = lines_as_data_uri(overlay.drawn())
+    return Views(before, after, lines, as_data_uri(drawn, LINE_JPEG_QUALITY))
 
 
 def _footprint(grid: Grid) -> Footprint:

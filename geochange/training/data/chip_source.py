@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from geochange.chip import Chip
 
 SPLITS = ("train", "val", "test")
 """The splits of a data set, named like their folders and lists."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The files of one labelled chip: a picture per date and a label."""
-
-    before: Path
-    after: Path
-    label: Path
-
-    @property
-    def name(self) -> str:
-        """The name of the chip in reports and in files about it."""
-        return self.before.stem
 
 
 class ChipSource(Protocol):

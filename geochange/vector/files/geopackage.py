@@ -18,9 +18,9 @@ import pandas as pd
 from geochange.qgis.project import Scene, Styles, project_of, zip_document
 from geochange.qgis.schema import COVERAGE_FIELDS, FIELDS, STATUS, STATUSES, Field
 from geochange.qgis.style import (
-    PALETTE,
     STATUS_COLORS,
     categorised,
+    colors_by_frequency,
     document,
     outlined,
     polygon_qml,
@@ -84,21 +84,18 @@ def _add_styles_and_project(path: Path, layer: str, scene: Scene | None) -> None
 def _styles_of(path: Path, layer: str) -> dict[str, str]:
     """QML by style name: confidence (the default), change, review."""
     styles = {"confidence": polygon_qml()}
-    if changes := _most_frequent_changes(path, layer):
-        colors = PALETTE[: len(changes)]
-        styles["change"] = document(categorised("change", changes, colors), FIELDS)
+    if colors := colors_by_frequency(_count_changes(path, layer)):
+        renderer = categorised("change", list(colors), list(colors.values()))
+        styles["change"] = document(renderer, FIELDS)
     styles["review"] = document(categorised(STATUS, STATUSES, STATUS_COLORS), FIELDS)
     return styles
 
 
-def _most_frequent_changes(path: Path, layer: str) -> list[str]:
-    """The most frequent names of changes, as many as there are colours."""
-    ask = (
-        f'SELECT change FROM "{layer}" WHERE change IS NOT NULL '
-        f"GROUP BY change ORDER BY count(*) DESC, change LIMIT {len(PALETTE)}"
-    )
+def _count_changes(path: Path, layer: str) -> dict[str, int]:
+    """The number of changes by their names."""
+    ask = f'SELECT change, count(*) FROM "{layer}" WHERE change IS NOT NULL GROUP BY change'
     with closing(sqlite3.connect(path)) as database:
-        return [str(change) for (change,) in database.execute(ask)]
+        return {str(change): int(count) for change, count in database.execute(ask)}
 
 
 def _style_rows(layer: str, styles: Mapping[str, str]) -> list[dict[str, object]]:

@@ -262,6 +262,10 @@ class Burner:
         shape = (window.height, window.width)
         if len(near) == 0:
             return np.zeros(shape, np.bool_)
-        corner = Affine.translation(window.col, window.row)
-        burnt = rasterio.features.rasterize(near, shape, transform=corner, dtype="uint8")
-        return np.asarray(burnt, np.bool_)
+        # rasterio warns of an identity transform, as if the outlines had no place on the ground. So a
+        # window at the origin gets one more row and column before it.
+        more = int(window.row == window.col == 0)
+        corner = Affine.translation(window.col - more, window.row - more)
+        larger = (shape[0] + more, shape[1] + more)
+        burnt = rasterio.features.rasterize(near, larger, transform=corner, dtype="uint8")
+        return np.asarray(burnt[more:, more:], np.bool_)

@@ -57,14 +57,18 @@ COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
         "change": "string",  # "farmland -> building", or "within farmland"; null likewise
         "before_score": "float64",  # 0 to 1, of before_class; null likewise
         "after_score": "float64",
+        "before_place": "string",  # the place around it before, by tile; null if not named
+        "after_place": "string",
         "status": "string",  # one of STATUSES, set by a reviewer
     }
 )
 """The attributes of a change and their dtypes, in the order of the file."""
 
+_NAMES: Final = ("before_class", "after_class", "change", "before_place", "after_place")
+
 _DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
     {
-        **dict.fromkeys(("before_class", "after_class", "change"), pd.NA),
+        **dict.fromkeys(_NAMES, pd.NA),
         **dict.fromkeys(("confidence", "before_score", "after_score"), np.nan),
         "status": STATUSES[0],
     }

@@ -283,6 +283,12 @@
     <field name="after_score" configurationFlags="None">
       <editWidget type="" />
     </field>
+    <field name="before_place" configurationFlags="None">
+      <editWidget type="" />
+    </field>
+    <field name="after_place" configurationFlags="None">
+      <editWidget type="" />
+    </field>
     <field name="status" configurationFlags="None">
       <editWidget type="ValueMap">
         <config>
@@ -316,7 +322,9 @@
     <alias field="change" index="10" name="Change" />
     <alias field="before_score" index="11" name="Score before" />
     <alias field="after_score" index="12" name="Score after" />
-    <alias field="status" index="13" name="Review" />
+    <alias field="before_place" index="13" name="Place before" />
+    <alias field="after_place" index="14" name="Place after" />
+    <alias field="status" index="15" name="Review" />
   </aliases>
   <defaults>
     <default field="id" expression="" applyOnUpdate="0" />
@@ -331,6 +339,8 @@
     <default field="change" expression="" applyOnUpdate="0" />
     <default field="before_score" expression="" applyOnUpdate="0" />
     <default field="after_score" expression="" applyOnUpdate="0" />
+    <default field="before_place" expression="" applyOnUpdate="0" />
+    <default field="after_place" expression="" applyOnUpdate="0" />
     <default field="status" expression="'unset'" applyOnUpdate="0" />
   </defaults>
   <editable>
@@ -346,6 +356,8 @@
     <field name="change" editable="0" />
     <field name="before_score" editable="0" />
     <field name="after_score" editable="0" />
+    <field name="before_place" editable="0" />
+    <field name="after_place" editable="0" />
     <field name="status" editable="1" />
   </editable>
   <blendMode>0</blendMode>

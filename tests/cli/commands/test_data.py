@@ -35,11 +35,39 @@ def test_check_tells_what_is_there(root: Path, capsys: pytest.CaptureFixture[str
     file = root.parent / "found.json"
     assert _exit_code(["data", "check", str(root), "--json", str(file)]) == 0
     shown = capsys.readouterr().out
-    for told in ("levir", "8 x 8", "0 none, 255 change", "25.00%", "leaks"):
+    for told in ("levir", "8 x 8", "0 none, 255 change", "25.00%", "leaks", "masks of change"):
         assert told in shown
     found = json.loads(file.read_text())
     assert found["splits"]["train"]["chips"] == 2
     assert found["leaks"] == []
+
+
+def test_check_tells_what_is_not_read(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "train" / "sketches").mkdir()
+    (root / "older").mkdir()
+    assert _exit_code(["data", "check", str(root)]) == 0
+    rows = [line.split("│")[1:-1] for line in capsys.readouterr().out.splitlines() if "│" in line]
+    told = {row[0].strip(): row[1].strip() for row in rows}
+    assert told["ignores"] == "sketches/"
+    assert (told["misses"], told["splits that miss"], told["folders ignored"]) == (
+        *("nothing", "test", "older/"),
+    )
+
+
+def test_check_reads_an_archive(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    archive = shutil.make_archive(str(root), "zip", root.parent, root.name)
+    assert _exit_code(["data", "check", archive]) == 0
+    assert "levir" in capsys.readouterr().out
+    assert _exit_code(["data", "index", archive]) == 2
+    assert "holds no folders of chips" in capsys.readouterr().err
+
+
+def test_check_refuses_to_guess(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(root / "train" / "label", root / "train" / "OUT")
+    assert _exit_code(["data", "check", str(root), "--quiet"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "say which it is: --layout=levir" in said
+    assert _exit_code(["data", "check", str(root), "--quiet", "--layout=levir"]) == 0
 
 
 def test_check_warns_of_leaks(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

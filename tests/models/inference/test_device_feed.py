@@ -25,7 +25,8 @@ from geochange.errors import RunError
 from geochange.models.inference import device_transfer
 from geochange.models.inference.device_feed import MAX_IN_FLIGHT, DeviceFeed
 from geochange.models.inference.engine import InferenceEngine
-from geochange.models.inference.request import Prediction, Request
+from geochange.models.inference.prediction import Prediction
+from geochange.models.inference.request import Request
 
 WAIT_S = 30
 

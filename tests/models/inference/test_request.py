@@ -7,7 +7,7 @@ import pytest
 
 from geochange.chip import Chip
 from geochange.models.inference.predict import run_model
-from geochange.models.inference.request import Prediction
+from geochange.models.inference.prediction import Prediction
 from geochange.mosaic.stores import LOGIT_LIMIT
 
 

@@ -18,7 +18,7 @@ from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
 from geochange.raster.pair import align_pair
 from geochange.raster.pictures import overview as glancing
-from geochange.raster.pictures.overview import read_overview
+from geochange.raster.pictures.overview import is_slow, read_overview
 from geochange.raster.reader import inspect_raster
 
 
@@ -143,3 +143,17 @@ def test_what_cannot_be_read_is_invalid(tmp_path: Path) -> None:
         patch.setattr("geochange.raster.access.retry.sleep", lambda _: None)
         seen = read_overview(date, Window(0, 0, 600, 600), 100)
     assert not seen.valid.any()
+
+
+def test_only_many_pixels_without_overviews_are_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiled = {"tiled": True, "blockxsize": 32, "blockysize": 32}
+    path = make_raster(tmp_path / "a.tif", noise((128, 128, 1)), **tiled)
+    whole = Window(0, 0, 128, 128)
+    assert not is_slow(date_of(path), whole, 16)
+    monkeypatch.setattr(glancing, "QUICK_PX", 64 * 64)
+    assert is_slow(date_of(path), whole, 16)
+    with rasterio.open(path, "r+") as raster:
+        raster.build_overviews([2, 4], Resampling.average)
+    assert not is_slow(date_of(path), whole, 16)

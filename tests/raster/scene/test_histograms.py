@@ -52,3 +52,28 @@ def test_white_is_saturated_in_8_bits() -> None:
     dates = np.random.default_rng(0).integers(0, 240, (2, 1000, 3)).astype(np.uint8)
     dates[1, :300] = 255
     assert cloud_shares(*dates) == (0, pytest.approx(0.3))
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(0.05, 0), (1.5, 0), (1, 1000), (20, 5000)])
+def test_other_light_and_other_types_are_no_cloud(gain: float, offset: float) -> None:
+    other = (land(1) * gain + offset).astype(np.uint8 if gain < 1 else np.uint16)
+    assert max(cloud_shares(land(0), other)) < 0.001
+    other[:4000] = 250 if gain < 1 else 60_000
+    assert cloud_shares(land(0), other) == pytest.approx((0, 0.1), abs=0.001)
+
+
+def test_waves_of_much_water_make_no_cloud_of_the_land() -> None:
+    rng = np.random.default_rng(0)
+    dates = [land(0), land(1)]
+    for date, waves in zip(dates, (1, 12), strict=True):
+        date[:12_000] = rng.normal(100, waves, (12_000, 3))
+    assert max(cloud_shares(*dates)) < 0.001
+
+
+def test_what_is_bright_at_both_dates_is_no_cloud() -> None:
+    dates = land(0), land(1)
+    for date in dates:
+        date[:1200] = 6000
+    assert max(cloud_shares(*dates)) < 0.001
+    dates[1][4000:4600] = 6000
+    assert cloud_shares(*dates) == pytest.approx((0, 0.015), abs=0.001)

@@ -138,7 +138,10 @@ def test_what_may_be_honest_is_named_and_compared(
     sample = heeded(pair_of(tmp_path, ground(dtype), holding(dtype, value, bands)))
     (fill,) = sample.fills
     assert (fill.value, fill.bands, fill.taken, fill.cure) == (str(value), bands, False, cure)
-    assert f"compared as data; if it marks missing pixels, declare it ({cure})" in str(fill)
+    assert (
+        f"compared as data, so it may show as change; if it marks missing pixels, declare it ({cure})"
+        in str(fill)
+    )
     assert all(each.all() for each in valid(sample))
 
 

@@ -83,3 +83,11 @@ def test_a_tag_that_states_too_many_values_is_damage(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a raster GDAL can read"):
         inspect_source(path)
     assert _exit_code(["check", str(path), str(path), "--quiet"]) == 2
+
+
+def test_a_missing_file_on_a_drive_of_windows_is_no_address() -> None:
+    assert "no such file" in open_failures.explain_open_failure(r"C:\data\before.tif", OSError("x"))
+    assert "no such file" in open_failures.explain_open_failure("C:/data/before.tif", OSError("x"))
+    assert "no such file" not in open_failures.explain_open_failure(
+        "NETCDF:/data/a.nc:red", OSError("x")
+    )

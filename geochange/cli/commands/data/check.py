@@ -35,10 +35,11 @@ NAMED = 3
 def check(root: Path, layout: str, bands: str | None, file: Path | None, quiet: bool) -> None:
     """Open every chip of ROOT, count, and look for leaks between splits.
 
-    ROOT holds train/, val/ and test/ with time1/ time2/ label/ (sysu), A/ B/ label/ (levir, whu),
-    A/ B/ OUT/ (cdd) or NAME/before.tif (pairs), or train.txt, val.txt, test.txt (list). training/,
-    valid/, validation/, dev/ and testing/ are splits too, in upper or lower case. A file that
-    cannot be used is an error that names it; leaks are reported.
+    ROOT is a folder or a zip archive. Its layout is found by looking, or named: sysu, clcd, levir,
+    whu, cdd, dsifn, s2looking, second, oscd, hrscd, dynamicearthnet, xbd, coco, roboflow, yolo,
+    stac, pairs (NAME/before.tif) or list (train.txt, val.txt, test.txt). training/, valid/, validation/,
+    dev/ and testing/ are splits too, in upper or lower case. A file that cannot be used is an error
+    that names it; leaks are reported.
     """
     if file is not None:
         check_target(file)
@@ -57,13 +58,16 @@ def _table(found: Survey) -> Table:
     table = titled_table("Data set", "", *found.splits)
     rows = {split: _rows(found.layouts[split], told) for split, told in found.splits.items()}
     for name in next(iter(rows.values())):
-        table.add_row(name, *(row[name] for row in rows.values()))
+        # Text, so that file names are not read as markup.
+        table.add_row(name, *(Text(row[name]) for row in rows.values()))
     table.add_section()
+    for label, names in (("splits that miss", found.missing), ("folders ignored", found.ignored)):
+        if names:
+            table.add_row(label, Text(", ".join(map(printable, names))))
     for leak in found.leaks:
         cells = [_names(leak) if split == leak.splits[1] else "" for split in found.splits]
-        # Text, so that file names are not read as markup.
-        label = Text(f"{leak.what} as in {leak.splits[0]}", style="yellow")
-        table.add_row(label, *(Text(cell, style="yellow") for cell in cells))
+        heading = Text(f"{leak.what} as in {leak.splits[0]}", style="yellow")
+        table.add_row(heading, *(Text(cell, style="yellow") for cell in cells))
     if not found.leaks:
         table.add_row("leaks", *("none" for _ in found.splits))
     return table
@@ -78,14 +82,23 @@ def _rows(layout: str, split: SplitSurvey) -> dict[str, str]:
     pixels = split.known_px + split.unknown_px
     return {
         "layout": layout,
+        "reads": _lines(split.folders),
+        "ignores": _lines(split.ignored),
+        "misses": _lines(split.missing),
         "chips": f"{split.chips:,}",
         "height x width px": "\n".join(_sizes(split)),
         "type": ", ".join(split.dtypes),
-        "labels": ", ".join(f"{value} {meanings[value]}" for value in split.label_values),
+        "bands": ", ".join(map(str, split.bands)) if split.bands else "the first three",
+        "labels are": split.about_labels or "masks of change",
+        "label values": ", ".join(f"{value} {meanings[value]}" for value in split.label_values),
         "change": f"{split.change_share:.2%}",
         "unknown": f"{split.unknown_px / pixels:.2%}" if split.unknown_px else "none",
         "chips without change": f"{split.without_change:,} ({split.without_change / split.chips:.0%})",
     }
+
+
+def _lines(names: tuple[str, ...]) -> str:
+    return "\n".join(map(printable, names)) or "nothing"
 
 
 def _sizes(split: SplitSurvey) -> list[str]:

@@ -6,21 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from geochange.dataset.layouts import (
-    IGNORED_SUFFIXES,
-    LAYOUTS,
-    UNSUPPORTED_SUFFIXES,
-    Layout,
-    find_layout,
-    records,
-)
+from geochange.dataset.layouts import find_layout
+from geochange.dataset.layouts.layout import IGNORED_SUFFIXES, UNSUPPORTED_SUFFIXES
+from geochange.dataset.layouts.picture_folders import PICTURE_FOLDERS, PictureFolders
+from geochange.dataset.records import Record
 from geochange.errors import InputError
 from geochange.raster.pictures.image import SUFFIXES
 
-SYSU = LAYOUTS["sysu"]
+MASKS = {name: each for name, each in PICTURE_FOLDERS.items() if isinstance(each, PictureFolders)}
+SYSU = MASKS["sysu"]
 
 
-def lay_out(root: Path, layout: Layout, *names: str, split: str = "train") -> Path:
+def records(root: Path, layout: PictureFolders, split: str) -> tuple[Record, ...]:
+    return layout.find(root, split).records
+
+
+def lay_out(root: Path, layout: PictureFolders, *names: str, split: str = "train") -> Path:
     """Empty files in all three folders of a split."""
     for folder in layout.folders:
         place = root / split / folder
@@ -31,18 +32,17 @@ def lay_out(root: Path, layout: Layout, *names: str, split: str = "train") -> Pa
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", MASKS)
 def test_a_layout_is_found_and_read(tmp_path: Path, name: str, split: str) -> None:
-    layout = LAYOUTS[name]
+    layout = MASKS[name]
     lay_out(tmp_path, layout, "b.png", "a.png", "C.png", split=split)
     found = find_layout(tmp_path)
-    assert found is not None and LAYOUTS[found] == layout
+    assert found is not None and MASKS[found] == layout
     chips = records(tmp_path, layout, split)
     assert [chip.name for chip in chips] == ["C", "a", "b"]
-    assert [path.parent.name for path in (chips[0].before, chips[0].after, chips[0].label)] == list(
-        layout.folders
-    )
-    assert all(path.is_file() for chip in chips for path in (chip.before, chip.after, chip.label))
+    files = [[chip.before, chip.after, chip.label] for chip in chips]
+    assert [path.parent.name for path in files[0] if isinstance(path, Path)] == list(layout.folders)
+    assert all(isinstance(path, Path) and path.is_file() for three in files for path in three)
 
 
 def test_nothing_is_found_where_a_folder_lacks(tmp_path: Path) -> None:
@@ -58,6 +58,7 @@ def test_twins_may_differ_in_suffix(tmp_path: Path, suffix: str) -> None:
     label = tmp_path / "train" / "label"
     (label / "a.b.png").rename(label / f"a.b{suffix}")
     (chip,) = records(tmp_path, SYSU, "train")
+    assert isinstance(chip.before, Path) and isinstance(chip.label, Path)
     assert (chip.name, chip.before.name, chip.label.name) == ("a.b", "a.b.png", f"a.b{suffix}")
 
 
@@ -123,4 +124,4 @@ def test_empty_and_missing_splits_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="test: no such folder; the splits that are there: train"):
         records(tmp_path, SYSU, "test")
     with pytest.raises(InputError, match="train/A: no such folder"):
-        records(tmp_path, LAYOUTS["levir"], "train")
+        records(tmp_path, MASKS["levir"], "train")

@@ -8,20 +8,20 @@ from geochange.cli.lazy_groups import lazy_group
 
 COMMANDS = {
     "check": (
-        "geochange.cli.commands.data_check:check",
+        "geochange.cli.commands.data.check:check",
         "Count, and look for leaks and odd labels.",
     ),
-    "index": ("geochange.cli.commands.data_index:index", "Write train.txt, val.txt and test.txt."),
+    "index": ("geochange.cli.commands.data.index:index", "Write train.txt, val.txt and test.txt."),
     "prompts": (
-        "geochange.cli.commands.data_prompts:prompts",
+        "geochange.cli.commands.data.prompts:prompts",
         "Let CLIP name what every chip shows.",
     ),
     "planted": (
-        "geochange.cli.commands.data_planted:planted",
+        "geochange.cli.commands.data.planted:planted",
         "Show pairs made by planting changes.",
     ),
     "chips": (
-        "geochange.cli.commands.data_chips:chips",
+        "geochange.cli.commands.data.chips:chips",
         "Cut a labelled pair of rasters into chips.",
     ),
 }

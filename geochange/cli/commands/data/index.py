@@ -22,12 +22,12 @@ def index(root: Path, layout: str, quiet: bool) -> None:
     """
     from geochange.dataset import records_of, splits_of
     from geochange.dataset.chip_lists import write_lists
-    from geochange.dataset.layouts import LAYOUTS
+    from geochange.dataset.layouts import LAYOUTS, PAIRS
     from geochange.dataset.split_names import is_there
     from geochange.errors import InputError
 
     splits = [split for split in splits_of(root, layout) if is_there(root, split)]
-    if not splits or layout not in ("auto", *LAYOUTS):
+    if not splits or layout == PAIRS or layout not in ("auto", *LAYOUTS):
         raise InputError(
             f"{root}: holds no folders of chips to list; it needs train/, val/ or test/"
         )

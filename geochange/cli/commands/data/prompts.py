@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="chips that CLIP sees at once, and that an interruption costs at most",
 )
-@click.option("--layout", default="auto", show_default=True, help="sysu, levir, cdd, list, pairs")
+@click.option("--layout", default="auto", show_default=True, metavar="NAME", help="how it is kept")
 @click.option("--bands", metavar="LIST", help="bands that are red, green, blue, such as 4,3,2")
 @click.option("--quiet", is_flag=True, help="print nothing but warnings and errors")
 @click.option("--log-json", is_flag=True, help="print progress and result as lines of JSON")

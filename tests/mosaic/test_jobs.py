@@ -14,7 +14,9 @@ from distributed import Client, Future
 
 from geochange.errors import OptionError
 from geochange.grid.tiling import TilePlan
-from geochange.mosaic.dask_jobs import READ_AHEAD, Job, connect, run_bounded
+from geochange.mosaic.dask_jobs import connect
+from geochange.mosaic.jobs import READ_AHEAD, Job, JobClient, open_client, run_bounded
+from geochange.parallelism import cpu_count
 from geochange.running.active_tiles import ActiveTiles
 from geochange.running.tasks import RunSpec, jobs
 
@@ -22,16 +24,29 @@ THREADS = 2
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
+def dask_client() -> Iterator[Client]:
     with connect(None, 0, THREADS) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def local_threads() -> Iterator[JobClient]:
+    with open_client(None, 0, THREADS, 1) as made:
+        yield made
+
+
+@pytest.fixture(params=["local_threads", "dask_client"])
+def client(request: pytest.FixtureRequest) -> Any:
+    return request.getfixturevalue(request.param)
 
 
 class Watched:
     """A client that counts jobs in progress and cancelled jobs."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: JobClient) -> None:
         self.client = client
+        if hasattr(client, "stream"):
+            self.stream = client.stream
         self.live = self.most = self.submitted = 0
         self.cancelled: list[Future[Any]] = []
 
@@ -49,7 +64,7 @@ class Watched:
         self.client.cancel(futures, **settings)
 
 
-def run(client: Client, jobs: Any) -> tuple[dict[Any, Any], Watched]:
+def run(client: JobClient, jobs: Any) -> tuple[dict[Any, Any], Watched]:
     watched = Watched(client)
     answers: dict[Any, Any] = {}
 
@@ -58,7 +73,7 @@ def run(client: Client, jobs: Any) -> tuple[dict[Any, Any], Watched]:
         assert job.key not in answers
         answers[job.key] = answer
 
-    run_bounded(cast(Client, watched), jobs, done)
+    run_bounded(watched, jobs, done)
     return answers, watched
 
 
@@ -98,7 +113,7 @@ def closed_gate() -> Iterator[None]:
     GATE.set()
 
 
-def test_every_answer_arrives_once_and_few_jobs_live_at_a_time(client: Client) -> None:
+def test_every_answer_arrives_once_and_few_jobs_live_at_a_time(client: JobClient) -> None:
     answers, watched = run(client, (Job(number, double, (number,)) for number in range(40)))
     assert answers == {number: 2 * number for number in range(40)}
     assert watched.submitted == 40
@@ -106,22 +121,22 @@ def test_every_answer_arrives_once_and_few_jobs_live_at_a_time(client: Client) -
     assert watched.cancelled == []
 
 
-def test_equal_calls_are_two_jobs(client: Client) -> None:
+def test_equal_calls_are_two_jobs(client: JobClient) -> None:
     answers, _ = run(client, [Job("a", double, (1,)), Job("b", double, (1,))])
     assert answers == {"a": 2, "b": 2}
 
 
-def test_no_job_is_no_answer(client: Client) -> None:
+def test_no_job_is_no_answer(client: JobClient) -> None:
     assert run(client, [])[0] == {}
 
 
-def test_a_job_starts_after_those_it_waits_for(client: Client) -> None:
+def test_a_job_starts_after_those_it_waits_for(client: JobClient) -> None:
     jobs = [Job(key, note, (key,), tuple(range(max(0, key - 3), key))) for key in range(20)]
     answers, _ = run(client, jobs)
     assert STARTED == list(answers) == list(range(20))
 
 
-def test_those_that_wait_do_not_hold_up_the_others(client: Client) -> None:
+def test_those_that_wait_do_not_hold_up_the_others(client: JobClient) -> None:
     late = [Job(("late", number), double, (number,), ("slow",)) for number in range(5)]
     answers, _ = run(client, [Job("slow", wait, (1,)), *late, Job("gate", open_gate, (1,))])
     assert len(answers) == 7
@@ -129,10 +144,10 @@ def test_those_that_wait_do_not_hold_up_the_others(client: Client) -> None:
 
 
 def test_the_list_is_read_no_further_than_needed(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+    client: JobClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ahead, read = 8, []
-    monkeypatch.setattr("geochange.mosaic.dask_jobs.READ_AHEAD", ahead)
+    monkeypatch.setattr("geochange.mosaic.jobs.READ_AHEAD", ahead)
 
     def listed() -> Iterator[Job]:
         yield Job("first", wait, (1,))
@@ -153,12 +168,12 @@ def test_the_list_is_read_no_further_than_needed(
 
 
 @pytest.mark.slow
-def test_a_huge_raster_keeps_few_tasks_on_the_scheduler(client: Client) -> None:
+def test_a_huge_raster_keeps_few_tasks_on_the_scheduler(dask_client: Client) -> None:
     """200,000 x 200,000 px: its first three rows of blocks, with jobs that cost nothing."""
     plan = TilePlan((200_000, 200_000))
     work = cast(RunSpec, SimpleNamespace(plan=plan, active_tiles=ActiveTiles(plan)))
     row = plan.cols.blocks + plan.cols.outputs
-    tasks = client.cluster.scheduler.tasks
+    tasks = dask_client.cluster.scheduler.tasks
     live, handed, done = [], 0, 0
 
     def sample() -> Iterator[Job]:
@@ -171,7 +186,7 @@ def test_a_huge_raster_keeps_few_tasks_on_the_scheduler(client: Client) -> None:
         done += 1
         live.append((len(tasks), handed - done))
 
-    run_bounded(client, sample(), take)
+    run_bounded(dask_client, sample(), take)
     assert done == handed == 3 * row > 700
     most_tasks, most_read = map(max, zip(*live, strict=True))
     # Submitted jobs, and those that the scheduler has not forgotten yet.
@@ -179,7 +194,7 @@ def test_a_huge_raster_keeps_few_tasks_on_the_scheduler(client: Client) -> None:
     assert most_read <= 2 * THREADS + READ_AHEAD
 
 
-def test_the_first_failure_is_raised_and_the_rest_cancelled(client: Client) -> None:
+def test_the_first_failure_is_raised_and_the_rest_cancelled(client: JobClient) -> None:
     read = []
 
     def listed() -> Iterator[Job]:
@@ -195,13 +210,13 @@ def test_the_first_failure_is_raised_and_the_rest_cancelled(client: Client) -> N
         seen.append(job.key)
 
     with pytest.raises(ValueError, match="job 4 broke"):
-        run_bounded(cast(Client, watched), listed(), done)
+        run_bounded(watched, listed(), done)
     assert {2, 4}.isdisjoint(seen)
     assert len(read) < 1000
     assert len(watched.cancelled) == watched.submitted - len(seen) - 1 > 0
 
 
-def test_a_failure_of_the_one_who_takes_answers_is_raised_too(client: Client) -> None:
+def test_a_failure_of_the_one_who_takes_answers_is_raised_too(client: JobClient) -> None:
     def done(job: Job, answer: Any) -> None:
         raise OSError("disk full")
 
@@ -210,7 +225,7 @@ def test_a_failure_of_the_one_who_takes_answers_is_raised_too(client: Client) ->
     assert run(client, [Job(1, double, (1,))])[0] == {1: 2}
 
 
-def test_a_job_that_can_never_start_is_a_fault_and_not_forgotten(client: Client) -> None:
+def test_a_job_that_can_never_start_is_a_fault_and_not_forgotten(client: JobClient) -> None:
     with pytest.raises(RuntimeError):
         run(client, [Job("a", double, (1,)), Job("b", double, (2,), ("nobody",))])
 
@@ -226,7 +241,9 @@ def test_a_scheduler_that_does_not_answer_is_refused(monkeypatch: pytest.MonkeyP
         raise AssertionError("connected to nobody")
 
 
-def test_a_failure_that_is_spared_costs_what_waits_for_it_and_nothing_else(client: Client) -> None:
+def test_a_failure_that_is_spared_costs_what_waits_for_it_and_nothing_else(
+    client: JobClient,
+) -> None:
     spared: list[str] = []
 
     def spare(error: BaseException) -> bool:
@@ -246,6 +263,14 @@ def test_a_failure_that_is_spared_costs_what_waits_for_it_and_nothing_else(clien
     assert spared == ["job 1 broke"]
 
 
-def test_a_failure_that_is_not_spared_still_ends_it(client: Client) -> None:
+def test_a_failure_that_is_not_spared_still_ends_it(client: JobClient) -> None:
     with pytest.raises(ValueError, match="job 1 broke"):
         run_bounded(client, [Job("a", fail, (1,))], lambda *_: None, lambda error: False)
+
+
+def test_threads_of_this_process_need_no_dask() -> None:
+    with open_client(None, 0, None, 1) as threads:
+        assert list(threads.nthreads().values()) == [cpu_count()]
+        future = threads.submit(fail, 3)
+        with pytest.raises(ValueError, match="job 3 broke"):
+            future.result()

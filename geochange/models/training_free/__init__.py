@@ -1,0 +1,1 @@
+"""What `cva` and `irmad` compute with: numpy alone, in the thread of the caller."""
