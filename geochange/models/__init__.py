@@ -121,7 +121,7 @@ def kind_of(name: str) -> Kind:
 
 
 def is_training_free(name: str) -> bool:
-    """Whether a model is one of BUILTIN. They compute with numpy on the CPU, and need no torch."""
+    """Whether a model is one of BUILTIN, which compute with numpy on the CPU, without torch."""
     return name in BUILTIN
 
 
@@ -164,10 +164,9 @@ def wanted_bands(name: str) -> int | InputBands | None:
 
 def takes_8bit(name: str) -> bool:
     """Whether a model takes pixels in 0-255 alone; a class may take any."""
-    kind = kind_of(name)
-    if kind == "weights":
-        return taught_bands(name) is None
-    return kind == "onnx" and described(name).options.pixels != "raw"
+    if kind_of(name) == "onnx":
+        return described(name).options.pixels != "raw"
+    return kind_of(name) == "weights" and taught_bands(name) is None
 
 
 def onnx_spec(name: str, device: str, provider: str | None = None) -> ModelSpec:
@@ -188,8 +187,7 @@ def weights_spec(
 ) -> ModelSpec:
     """The spec of a file of weights, with the precision and the vocabulary of this machine.
 
-    All workers then use the same precision and the same class names.
-    Raises InputError for a vocabulary that cannot be read.
+    All workers then use the same. Raises InputError for a vocabulary that cannot be read.
     """
     weights = locate_weights(name).absolute()
     if prompting.engine == "onnx":
