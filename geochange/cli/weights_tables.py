@@ -60,6 +60,7 @@ def rows_of(described: Mapping[str, Any]) -> dict[str, str]:
     if described["kind"] == "CLIP":
         return rows | {"QuickGELU": "yes" if described["quickgelu"] else "no"}
     return rows | {
+        "bands": _bands(described["options"].get("bands")),
         "prompts": described["prompts"],
         "CLIP": "its own, in the file" if described["clip"] else "not in the file",
         "land": _land(described),
@@ -82,8 +83,21 @@ def _land(described: Mapping[str, Any]) -> str:
 def _parts(options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """Options as rows: those of each part of the network, and the rest."""
     alone = {name: value for name, value in options.items() if not isinstance(value, dict)}
-    parts = [(f"  {name}", value) for name, value in options.items() if isinstance(value, dict)]
+    parts = [
+        (f"  {name}", value)
+        for name, value in options.items()
+        if isinstance(value, dict) and name != "bands"
+    ]
     return [("options", alone), *parts]
+
+
+def _bands(bands: Mapping[str, Any] | None) -> str:
+    """What a date consists of, with mean and deviation of each band."""
+    if bands is None:
+        return "RGB in 0-255"
+    each = zip(bands["names"], bands["mean"], bands["std"], strict=True)
+    told = ", ".join(f"{name} {mean:.4g} ± {std:.3g}" for name, mean, std in each)
+    return f"{told} (decibels)" if bands["unit"] == "db" else told
 
 
 def _pairs(values: Any) -> str:

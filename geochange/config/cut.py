@@ -23,7 +23,10 @@ class CutOptions(Options):
     seed: int = Field(0, ge=0, description="which blocks go where, and which empty chips stay")
     bands: str | None = Field(None, description="three bands, such as 4,3,2 or 4,3,2:3,2,1")
     grid: str = Field("before", description="before, after, or a raster whose grid is taken")
-    stretch: str = Field("auto", description="auto, joint, per-date, none, or LOW,HIGH")
+    stretch: str = Field(
+        "auto",
+        description="auto, joint, per-date, none, LOW,HIGH, or of radar db, db:linear, db:decibels",
+    )
     min_valid: float = Field(
         0.5, ge=0, le=1, description="least share of a chip that holds data at both dates"
     )

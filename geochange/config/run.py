@@ -26,8 +26,8 @@ class _Pair(PairOptions):
     )
     stretch: str = Field(
         "auto",
-        description="auto, joint, per-date, none, or LOW,HIGH",
-        examples=["auto", "joint", "per-date", "none"],
+        description="auto, joint, per-date, none, LOW,HIGH, or of radar db, db:linear, db:decibels",
+        examples=["auto", "joint", "per-date", "none", "db"],
     )
     skip_checks: bool = Field(
         False, description="do not look at dates, shift, clouds and histograms first"
@@ -39,6 +39,9 @@ MODEL_TILING = {"changeclip-small": {"tile": 512, "block": 4}}
 tiles and sees more context; its blocks cover the same ground as others.
 """
 
+RADAR_MODELS = ("ratio", "ratio-otsu")
+"""Models of backscatter in decibels. Their stretch is db, where the user names none."""
+
 
 class _Model(Options):
     """The model."""
@@ -47,8 +50,9 @@ class _Model(Options):
 
     model: str = Field(
         "changeclip-small",
-        description="changeclip-small, cva, irmad, a file of weights or .onnx, or package.module:Class",
-        examples=["changeclip-small", "cva", "irmad"],
+        description="changeclip-small, cva, irmad, ratio or ratio-otsu (radar), a file of weights or "
+        ".onnx, or package.module:Class",
+        examples=["changeclip-small", "cva", "irmad", "ratio", "ratio-otsu"],
     )
 
 
@@ -160,12 +164,23 @@ class RunOptions(_Written, ModelOptions, _Model, _Pair):
     @classmethod
     def _as_the_model_likes_it(cls, given: Any) -> Any:
         model = given.get("model", cls.model_fields["model"].default)
+        if model in RADAR_MODELS:
+            given = {"stretch": "db", **given}
         return given if "tile" in given else {**MODEL_TILING.get(model, {}), **given}
 
     @field_validator("device")
     @classmethod
     def _devices_are_named(cls, device: str) -> str:
         return named_devices(device)
+
+    @model_validator(mode="after")
+    def _radar_is_in_decibels(self) -> RunOptions:
+        if self.model in RADAR_MODELS and not self.stretch.startswith("db"):
+            raise ValueError(
+                f"--stretch {self.stretch}: {self.model} compares decibels of a radar; leave it out, or "
+                "choose --model cva for other pixels"
+            )
+        return self
 
     @model_validator(mode="after")
     def _overlap_fits(self) -> RunOptions:

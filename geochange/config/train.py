@@ -20,7 +20,19 @@ class DataOptions(Options):
     root: str | None = Field(None, description="folder of the data set; --data says it too")
     name: str | None = Field(None, description="its folder under CDPATH, where no root is given")
     layout: str = Field("auto", description="auto looks; planted; or a name of docs/training.md")
-    bands: str | None = Field(None, description="bands that are red, green, blue, such as 4,3,2")
+    bands: str | None = Field(
+        None,
+        description="bands to learn from, such as 4,3,2 or 1,2,3,4; null: three, or all of them",
+    )
+    pixels: Literal["8-bit", "raw", "db"] | None = Field(
+        None,
+        description="8-bit: three bands as RGB; raw: as in the files; db: radar in decibels; null: 8-bit "
+        "for three bands, else raw, or as the model that is started from",
+    )
+    rgb: str | None = Field(
+        None,
+        description="of raw bands those that CLIP sees as red, green, blue; null: by their names",
+    )
     train: str = Field("train", description="split to learn from")
     val: str = Field("val", description="split to validate on, and to choose the threshold on")
     workers: int | None = Field(None, ge=0, description="loading processes a device; null chooses")
@@ -149,6 +161,8 @@ class AugmentOptions(Options):
     saturation: float = Field(0.2, ge=0, lt=1, description="multiplied by 1 less to 1 plus this")
     hue_degrees: float = Field(20.0, ge=0, le=180, description="turned, to either side, of 360")
     swap: float = Field(0.0, ge=0, le=1, description="probability that the dates change places")
+    speckle: float = Field(0.0, ge=0, le=1, description="db: probability of added speckle, by date")
+    looks: float = Field(4.4, gt=0, description="looks of that speckle; more are fainter")
 
 
 class OptimOptions(Options):

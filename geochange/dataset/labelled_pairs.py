@@ -28,12 +28,14 @@ from geochange.files.archives import gdal_name
 from geochange.files.file_tree import files_in, folders_in, is_file, is_folder
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan, Window
+from geochange.inputs.modality import refuse_two_modalities
 from geochange.inputs.open_pair import need_8bit
 from geochange.raster.access.declared_size import refuse_implausible_size
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import RasterInfo
-from geochange.raster.scene.radiometry import Radiometry, parse_stretch
+from geochange.raster.scene.decibels import Decibels, refuse_8bit
+from geochange.raster.scene.radiometry import Radiometry, StretchMode, parse_stretch
 from geochange.raster.scene.sampling import SceneSample, warn_fills
 from geochange.raster.sources.resolve import PICTURES, RASTERS, PathLike, inspect_source, source_of
 from geochange.vector.files.formats import VECTORS
@@ -45,6 +47,8 @@ LABELS = ("labels.gpkg", "labels.geojson", "labels.fgb", "labels.tif")
 
 RGB = 3
 """Bands of a chip."""
+RAW, FLOAT_DECIBELS = "raw", "decibels as float"
+"""Stretches for any number of bands as floats: values as in the raster, or decibels of a radar."""
 
 ReadChip = Callable[[Window], Chip]
 
@@ -98,22 +102,26 @@ def open_scene(
 ) -> Scene:
     """Put a pair and its labels on one grid. The stretch is that of the scene, as in `run`.
 
-    bands: three of each date. None takes the first three. A single band is repeated three times.
+    bands: three of each date. None takes the first three. A single band is repeated three times. For
+    stretch RAW or FLOAT_DECIBELS any number, as floats; None then takes all of them.
     grid: "before", "after", or the path of a raster with the grid.
 
     Raises InputError or OptionError for an input that cannot be used.
     """
-    mode = parse_stretch(stretch)
+    mode, free = _scene_mode(stretch)
     first, second = inspect_source(before), inspect_source(after)
-    chosen = _shared_rgb_bands(first, second) if bands is None else bands
-    if len(chosen.before) != RGB:
+    refuse_two_modalities(first, second)
+    chosen = _default_bands(first, second, free) if bands is None else bands
+    if len(chosen.before) != RGB and not free:
         raise OptionError(f"--bands: chips need three bands, not {len(chosen.before)}; name three")
     pair = align_pair(
         first, second, grid if grid in ("before", "after") else source_of(grid), chosen
     )
     refuse_implausible_size(pair)
-    if mode == "none":
+    if mode == "none" and not free:
         need_8bit(pair.before, pair.after)
+    for date in (pair.before, pair.after):
+        refuse_8bit(date.info.path, date.dtype, mode)
     found = _open_labels(labels, pair.grid)
     sample = SceneSample(pair).with_fills_masked()
     warn_fills(sample)
@@ -146,7 +154,17 @@ def _warn_reviewed(labels: PolygonLabels) -> None:
         )
 
 
-def _shared_rgb_bands(before: RasterInfo, after: RasterInfo) -> Bands:
+def _scene_mode(stretch: str) -> tuple[StretchMode, bool]:
+    """The stretch of a scene, and whether it has any number of bands as floats."""
+    if stretch == RAW:
+        return "none", True
+    as_float = stretch == FLOAT_DECIBELS
+    return Decibels(as_float=True) if as_float else parse_stretch(stretch), as_float
+
+
+def _default_bands(before: RasterInfo, after: RasterInfo, every: bool) -> Bands:
+    if every:
+        return Bands.default(before, after, min(len(before.data_bands), len(after.data_bands)))
     bands = Bands.default(before, after, None)
     if len(bands.before) == 1:
         return Bands(bands.before * RGB, bands.after * RGB)
@@ -214,7 +232,8 @@ def _folders_of_labels(place: Path) -> list[Path]:
 class PairChips:
     """A ChipSource that reads chips from labelled pairs on demand, in the order of pairs and tiles.
 
-    bands: three band numbers, 1-based, for both dates. None takes the first three. Chips overlap by
+    bands: three band numbers, 1-based, for both dates. None takes the first three. stretch: see
+    `open_scene`, also for other numbers of bands. Chips overlap by
     `overlap_px`; the last chip of a row or column may overlap more. A chip exceeds a pair that is
     smaller than the chip; the pixels outside are unknown.
 

@@ -20,7 +20,7 @@ from geochange.dataset.label_values import (
     label_warnings,
     read_label_values,
 )
-from geochange.dataset.labelled_pairs import PairChips
+from geochange.dataset.labelled_pairs import FLOAT_DECIBELS, RAW, PairChips
 from geochange.dataset.layouts import LAYOUTS
 from geochange.dataset.layouts.find_split import (
     AUTO,
@@ -35,12 +35,23 @@ from geochange.dataset.split_names import root_of, warn_once
 from geochange.errors import InputError, OptionError
 from geochange.grid.tiling import Window
 from geochange.raster.bands import Bands
-from geochange.raster.pictures.band_files import Picture, describe_any
+from geochange.raster.pictures.band_files import Picture, describe_any, path_of
 from geochange.raster.pictures.image import RGB
-from geochange.raster.scene.radiometry import UNCHANGED, Radiometry, Sampled, choose_radiometry
+from geochange.raster.scene.decibels import Decibels, refuse_8bit
+from geochange.raster.scene.radiometry import (
+    UNCHANGED,
+    Radiometry,
+    Sampled,
+    StretchMode,
+    choose_radiometry,
+)
 from geochange.training.data.chip_source import SPLITS, ChipSource
 
 logger = logging.getLogger(__name__)
+
+EIGHT_BIT, DECIBELS = "8-bit", "db"
+PIXELS = {EIGHT_BIT: "auto", "raw": RAW, DECIBELS: FLOAT_DECIBELS}
+"""What pixels of chips may be, and the stretch of a labelled pair that makes them."""
 
 STRETCH_CHIPS = 256
 """The number of chips, spread evenly over the split, from which a stretch is chosen."""
@@ -61,32 +72,39 @@ def open_split(
     *,
     layout: str = AUTO,
     bands: str | tuple[int, ...] | None = None,
+    pixels: str = EIGHT_BIT,
 ) -> ChipSource:
     """The chips of a split. Every label is read once to find the meaning of its values.
 
-    bands: three band numbers, 1-based, or a text such as "4,3,2". None takes the first three.
+    bands: band numbers, 1-based, or a text such as "4,3,2". None takes the first three, or all with
+    other pixels than 8-bit. pixels: "8-bit"; "raw", as in the files; or "db", decibels of a radar.
     8-bit pictures are used unchanged. Others get one stretch for the whole data set. It is chosen as
     `run` chooses it for a scene, from the training chips if there are any.
 
     Raises InputError and OptionError.
     """
     place, kind = root_of(Path(root)), layout_of(root, split, layout)
-    own = LAYOUTS[kind].bands if kind in LAYOUTS else None
-    chosen = own if bands is None else _bands(bands)
+    own = LAYOUTS[kind].bands if kind in LAYOUTS and pixels == EIGHT_BIT else None
+    chosen = own if bands is None else _bands(bands, pixels)
     found = found_in(root, split, kind)
     for line in found.missing:
         warn_once(f"{place}, {split}: misses {line}; those are left out")
     if found.pairs:
-        return PairChips(found.pairs, chosen)
+        return PairChips(found.pairs, chosen, stretch=PIXELS[pixels])
     chips = found.records
+    if pixels != EIGHT_BIT:
+        chosen = chosen or describe_any(chips[0].before).bands
     dtypes = _dtypes(chips[0])
     radiometry = UNCHANGED
-    if any(dtype != np.uint8 for dtype in dtypes):
+    if pixels == DECIBELS or (pixels == EIGHT_BIT and any(dtype != np.uint8 for dtype in dtypes)):
         base = (
             records_of(root, SPLITS[0], kind) if is_split_there(place, SPLITS[0], kind) else chips
         )
         dtypes = _dtypes(base[0])
-        radiometry = _stretch(base, chosen, dtypes)
+        mode = Decibels(as_float=True) if pixels == DECIBELS else "auto"
+        for picture, dtype in zip((base[0].before, base[0].after), dtypes, strict=True):
+            refuse_8bit(str(path_of(picture)), dtype, mode)
+        radiometry = _stretch(base, chosen, dtypes, mode)
     return FileChips(place, chips, chosen, dtypes, radiometry, _code(place, split, kind, chips))
 
 
@@ -121,13 +139,18 @@ def map_threaded(make: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iter
         yield from threads.map(make, items)
 
 
-def _bands(bands: str | tuple[int, ...] | None) -> tuple[int, ...] | None:
+def _bands(bands: str | tuple[int, ...] | None, pixels: str) -> tuple[int, ...] | None:
     if bands is None:
         return None
     chosen = Bands.parse(bands) if isinstance(bands, str) else Bands(bands, bands)
-    if len(chosen.before) != RGB or chosen.before != chosen.after:
+    if chosen.before != chosen.after:
         raise OptionError(
-            "--bands: chips need three bands, the same for both dates; name three, such as 4,3,2"
+            f"--bands {bands}: chips need the same bands at both dates; name them once"
+        )
+    if len(chosen.before) != RGB and pixels == EIGHT_BIT:
+        raise OptionError(
+            "--bands: chips need three bands; name three, such as 4,3,2, or train on others "
+            "(data.pixels raw)"
         )
     return chosen.before
 
@@ -140,6 +163,7 @@ def _stretch(
     chips: Sequence[Record],
     bands: tuple[int, ...] | None,
     dtypes: tuple[np.dtype[Any], np.dtype[Any]],
+    mode: StretchMode,
 ) -> Radiometry:
     sample = _spread(chips, STRETCH_CHIPS)
     budget = STRETCH_PIXELS // len(sample)
@@ -155,7 +179,7 @@ def _stretch(
     after = list(map_threaded(lambda chip: thinned(chip.after, dtypes[1], chip.window), sample))
     dates = zip((before, after), dtypes, strict=True)
     return choose_radiometry(
-        "auto", *(Sampled(np.concatenate(values), dtype) for values, dtype in dates)
+        mode, *(Sampled(np.concatenate(values), dtype) for values, dtype in dates)
     )
 
 

@@ -9,7 +9,7 @@ from geochange.config import RunOptions
 from geochange.files.report_files import ReportFiles
 from geochange.grid.tiling import TilePlan
 from geochange.raster.pair import RasterPair
-from geochange.raster.scene.radiometry import Stretch
+from geochange.raster.scene.radiometry import StretchMode
 from geochange.storage.uploads import Upload
 from geochange.storage.work_store import WorkStore
 from geochange.vector.aoi import AreaOfInterest
@@ -28,7 +28,7 @@ class CheckedRun:
     pair: RasterPair
     area: AreaOfInterest | None
     plan: TilePlan
-    stretch: str | Stretch
+    stretch: StretchMode
     options: RunOptions
     out: Path
     raster: Path

@@ -23,7 +23,7 @@ from geochange.raster.pair import RasterPair
 from geochange.raster.scene.colour_in_alpha import colour_in_alpha
 from geochange.raster.scene.coregistration import Shift, measure_shift
 from geochange.raster.scene.histograms import cloud_shares, distances, thinned
-from geochange.raster.scene.radiometry import Sampled, Stretch, choose_radiometry, match_ranks
+from geochange.raster.scene.radiometry import Sampled, StretchMode, choose_radiometry, match_ranks
 from geochange.raster.scene.sampling import SceneSample
 from geochange.raster.scene.undeclared_nodata import Fill
 from geochange.raster.sources.band_stack import STACK_SEPARATOR, split_stack
@@ -36,7 +36,7 @@ class Comparison:
     stretch, match: as in `SceneSample.radiometry`. scope: of the model; None where no model is chosen.
     """
 
-    stretch: str | Stretch = "auto"
+    stretch: StretchMode = "auto"
     match: str = "none"
     scope: ModelScope | None = None
 
@@ -101,6 +101,11 @@ class Inspection:
     fills: tuple[Fill, ...] = ()
     put_back: tuple[float, float] | None = None
     residual: Shift | None = None
+
+    def of_radar(self) -> Inspection:
+        """The same of radar, which sees no cloud: its brightest pixels are walls and masts."""
+        before, after = (replace(date, cloud=0.0) for date in (self.before, self.after))
+        return replace(self, before=before, after=after)
 
     @property
     def resolution_ratio(self) -> float:

@@ -7,6 +7,9 @@ from pathlib import Path
 from geochange.config import PairOptions
 from geochange.errors import OptionError
 from geochange.files.archives import gdal_name
+from geochange.inputs.bands_by_card import bands_by_card
+from geochange.inputs.modality import refuse_two_modalities
+from geochange.models.bands.input_bands import InputBands
 from geochange.raster.access.declared_size import refuse_implausible_size
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
@@ -17,13 +20,15 @@ from geochange.vector.aoi import AreaOfInterest, read_aoi
 
 
 def open_pair(
-    before: PathLike, after: PathLike, options: PairOptions, wanted: int | None = None
+    before: PathLike, after: PathLike, options: PairOptions, wanted: int | InputBands | None = None
 ) -> tuple[RasterPair, AreaOfInterest | None]:
     """Two rasters on one grid, cropped to the area of interest if the options name one.
 
-    wanted: the number of compared bands; None for any number. Raises InputError, OptionError.
+    wanted: the compared bands by name, or their number; None for any number. Raises InputError and
+    OptionError.
     """
     first, second = inspect_source(before), inspect_source(after)
+    refuse_two_modalities(first, second)
     bands = _bands(first, second, options.bands, wanted)
     grid = options.grid if options.grid in ("before", "after") else source_of(options.grid)
     pair = align_pair(first, second, grid, bands)
@@ -46,7 +51,11 @@ def need_8bit(*dates: AlignedRaster) -> None:
             )
 
 
-def _bands(first: RasterInfo, second: RasterInfo, named: str | None, wanted: int | None) -> Bands:
+def _bands(
+    first: RasterInfo, second: RasterInfo, named: str | None, wanted: int | InputBands | None
+) -> Bands:
+    if isinstance(wanted, InputBands):
+        return bands_by_card(first, second, named, wanted)
     if named is None:
         return Bands.default(first, second, wanted)
     bands = Bands.parse(named)

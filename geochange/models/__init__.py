@@ -8,19 +8,22 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from geochange.errors import OptionError
+from geochange.models.bands.input_bands import InputBands, bands_of_file
 from geochange.models.custom_model import locate_class
+from geochange.models.spec import ModelSpec as ModelSpec
+from geochange.models.spec import PromptingOptions as PromptingOptions
 from geochange.models.weights.locate import (
     ONNX,
     SHIPPED,
     SUFFIXES,
+    absolute_clip,
     as_input_error,
-    clip_file,
     locate_weights,
 )
 
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 BUILTIN: dict[str, str] = {
     "cva": "geochange.models.classical:ChangeVector",
     "irmad": "geochange.models.classical:IterativelyReweightedMAD",
+    "ratio": "geochange.models.radar.log_ratio:LogRatio",
+    "ratio-otsu": "geochange.models.radar.log_ratio:LogRatioOtsu",
 }
 """Models by name, as package.module:Class. The class takes no arguments."""
 
@@ -38,55 +43,6 @@ Kind = Literal["class", "weights", "onnx"]
 
 _CLASS = re.compile(r"[\w.]+:[\w.]+")
 """package.module:Class; a path with a drive of Windows is none."""
-
-
-@dataclass(frozen=True)
-class PromptingOptions:
-    """Options of ChangeCLIP. None uses the value of the checkpoint or of the package.
-
-    clip: MODEL/TAG, FILE or MODEL@FILE. vocabulary: class names. prompts: per-date, published or
-    fixed. precision: float32 or bfloat16. compiled: through torch.compile. only: classes of land, of
-    which one must stand or have stood on a pixel that is change. likely: the probability of change
-    from which on a land network looks at a tile. engine: torch, or onnx (onnxruntime).
-    """
-
-    clip: str | None = None
-    vocabulary: tuple[str, ...] | None = None
-    prompts: str | None = None
-    precision: str = "float32"
-    compiled: bool = False
-    only: tuple[str, ...] = ()
-    likely: float | None = None
-    engine: str = "torch"
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """What a worker needs to build a model: small, picklable, and the same on every machine.
-
-    device: one device, a list such as "cuda:0,cuda:1", or "auto", which each machine resolves.
-    sha256: of the weights and of CLIP's file, or of the source of a class. Another hash is another
-    model: a run does not resume with it, and a process builds it anew.
-    network: of an ONNX file, how it is described and by what it runs; see `onnx_spec`.
-    """
-
-    name: str
-    device: str = "cpu"
-    statistics: Mapping[str, Any] = field(default_factory=dict)
-    prompting: PromptingOptions = PromptingOptions()
-    sha256: str = ""
-    network: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def without_torch(self) -> bool:
-        """Whether its model is a PredictsChips, which needs no torch."""
-        return self.prompting.engine == "onnx"
-
-    def key(self) -> str:
-        """Everything that logits depend on, as one string. The device is not part of it."""
-        parts = [self.name, dict(self.statistics), vars(self.prompting), self.sha256]
-        parts += [dict(self.network)] if self.network else []
-        return json.dumps(parts, sort_keys=True)
 
 
 def class_spec(name: str, device: str) -> ModelSpec:
@@ -118,7 +74,7 @@ def kind_of(name: str) -> Kind:
 
 
 def is_training_free(name: str) -> bool:
-    """Whether a model is one of BUILTIN. They compute with numpy on the CPU, and need no torch."""
+    """Whether a model is one of BUILTIN, which compute with numpy on the CPU, without torch."""
     return name in BUILTIN
 
 
@@ -146,18 +102,24 @@ def described(name: str) -> Description:
     return describe(locate_weights(name))
 
 
-def wanted_bands(name: str) -> int | None:
-    """The number of bands that a model needs, or None if only the loaded model knows it."""
+def taught_bands(name: str) -> InputBands | None:
+    """The bands in the card of a file of weights; None for RGB, and others. Raises InputError."""
+    return bands_of_file(locate_weights(name)) if kind_of(name) == "weights" else None
+
+
+def wanted_bands(name: str) -> int | InputBands | None:
+    """The bands that a model needs, or their number; None if only the loaded model knows."""
     kind = kind_of(name)
     if kind == "onnx":
         return described(name).bands
-    return 3 if kind == "weights" else None
+    return (taught_bands(name) or 3) if kind == "weights" else None
 
 
 def takes_8bit(name: str) -> bool:
     """Whether a model takes pixels in 0-255 alone; a class may take any."""
-    kind = kind_of(name)
-    return kind == "weights" or (kind == "onnx" and described(name).options.pixels != "raw")
+    if kind_of(name) == "onnx":
+        return described(name).options.pixels != "raw"
+    return kind_of(name) == "weights" and taught_bands(name) is None
 
 
 def onnx_spec(name: str, device: str, provider: str | None = None) -> ModelSpec:
@@ -178,8 +140,7 @@ def weights_spec(
 ) -> ModelSpec:
     """The spec of a file of weights, with the precision and the vocabulary of this machine.
 
-    All workers then use the same precision and the same class names.
-    Raises InputError for a vocabulary that cannot be read.
+    All workers then use the same. Raises InputError for a vocabulary that cannot be read.
     """
     weights = locate_weights(name).absolute()
     if prompting.engine == "onnx":
@@ -191,21 +152,10 @@ def weights_spec(
 
     vocabulary = read_vocabulary(vocabulary_file) if vocabulary_file else None
     precision = common_precision(prompting.precision, device.split(","))
-    clip_path, clip = _locate_clip(prompting.clip)
+    clip_path, clip = absolute_clip(prompting.clip)
     settled = replace(prompting, vocabulary=vocabulary, precision=precision, clip=clip)
     hashes = [_sha256(path) for path in (weights, clip_path) if path is not None]
     return ModelSpec(str(weights), device, {}, settled, "+".join(hashes))
-
-
-def _locate_clip(clip: str | None) -> tuple[Path | None, str | None]:
-    """The path of CLIP's file, or None, and the name of the CLIP with an absolute path."""
-    if clip is None:
-        return None, None
-    model, file = clip_file(clip)
-    if file is None:
-        return None, clip
-    path = file.absolute()
-    return path, f"{model}@{path}" if model else str(path)
 
 
 _build_lock = threading.Lock()

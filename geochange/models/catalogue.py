@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from geochange.models import described, kind_of
+from geochange.models import BUILTIN, described, kind_of
 
 Range = tuple[float, float]
 """The smallest and the largest pixel, in metres on the ground."""
@@ -130,7 +130,7 @@ def scope_of(name: str) -> ModelScope:
         return ModelScope(name, known.pixels_m, known.names_m, adapts=not known.pixels_m)
     if kind_of(name) == "onnx" and (size := described(name).options.pixel_m):
         return ModelScope(Path(name).name, ((size[0], size[-1]),))
-    return ModelScope(name)
+    return ModelScope(name, adapts=name in BUILTIN)
 
 
 def is_near(pixel_m: float, ranges: tuple[Range, ...]) -> bool:

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from geochange.chip import Chip
 from geochange.errors import InputError, OptionError
 from geochange.land_cover import LIKELY_CHANGE
+from geochange.models.bands.shown import shown_batch
 from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import Answer, ChangeClip, concatenate_answers, pad
 from geochange.models.clip_scorer import ClipScorer, build_scorer
 from geochange.models.confidence import ConfidenceRule
-from geochange.models.inference.batch import Batch, check_rgb
+from geochange.models.inference.batch import Batch, check_pixels
 from geochange.models.inference.precision import Precision, choose_dtype
 from geochange.models.land_logits import LandLogits, class_numbers, mask_to_classes
 from geochange.models.prompts import (
@@ -71,6 +72,11 @@ class DetectorSpec:
         card = checkpoint.card
         scorer = None
         if (self.prompts or card.prompts) != "fixed":
+            if card.options.bands and not card.options.bands.rgb:
+                raise OptionError(
+                    f"{self.model}: CLIP needs red, green and blue to name classes, and its bands have "
+                    "none; give --prompts fixed"
+                )
             own = None if self.clip else checkpoint.own_clip()
             clip = own or read_clip(self.clip or DEFAULT_CLIP)
             scorer = build_scorer(clip.tensors, clip.quickgelu, self._names(card))
@@ -88,15 +94,13 @@ class DetectorSpec:
 
 
 class ChangeClipDetector:
-    """A ChangeModel for 8-bit RGB.
+    """A ChangeModel for 8-bit RGB, or for the bands of its card.
 
     The logit is class 1 minus class 0 of the network, divided by the temperature of the card.
 
     A CPU processes chips one at a time: this costs nothing there, and a chip's result does not depend
     on its batch, to the last bit. A GPU processes a batch at once, and rounding depends on its size.
     """
-
-    bands: int | None = 3
 
     def __init__(
         self,
@@ -108,6 +112,7 @@ class ChangeClipDetector:
     ) -> None:
         self.device = torch.device(spec.device)
         self.threshold = card.threshold
+        self.bands: int | None = card.options.inputs
         self.card = card
         self.prompts: PromptMode = spec.prompts or card.prompts
         self.vocabulary: Names = spec.vocabulary or card.vocabulary
@@ -168,26 +173,27 @@ class ChangeClipDetector:
     @torch.inference_mode()
     def class_scores(self, batch: Batch) -> Scores:
         """(B, V) probabilities of `classes` at both dates; V is 0 with fixed prompts."""
-        check_rgb(batch)
+        check_pixels(batch, self.card.options.bands)
         if self.prompts == "fixed":
             empty = torch.zeros(len(batch), 0, device=self.device)
             return empty, empty
         if self.scorer is None:
             raise OptionError("this model was loaded without CLIP, but prompts per chip need it")
-        parts = [self.scorer(torch.cat(pair)).chunk(2) for pair in self._passes(batch)]
+        shown = shown_batch(batch, self.card.options.bands)
+        parts = [self.scorer(torch.cat(pair)).chunk(2) for pair in self._passes(shown)]
         before, after = zip(*parts, strict=True)
         return torch.cat(before), torch.cat(after)
 
     @torch.inference_mode()
     def change_logits(self, batch: Batch, scores: Scores | None = None) -> torch.Tensor:
         """(B, H, W) float32. scores: from `class_scores`; None computes them here."""
-        check_rgb(batch)
+        check_pixels(batch, self.card.options.bands)
         return self.named_logits(batch, self.names(batch, scores))
 
     @torch.inference_mode()
     def named_logits(self, batch: Batch, names: BothNames) -> torch.Tensor:
         """(B, H, W) float32, with given class names for each chip at both dates."""
-        check_rgb(batch)
+        check_pixels(batch, self.card.options.bands)
         return self._change_of_answer(batch, self._answers(batch, *names))[0]
 
     @torch.inference_mode()
@@ -198,7 +204,7 @@ class ChangeClipDetector:
 
         scores: see `change_logits`. NO_LAND_CLASS where a land network did not look.
         """
-        check_rgb(batch)
+        check_pixels(batch, self.card.options.bands)
         logits, land = self._change_of_answer(
             batch, self._answers(batch, *self.names(batch, scores)), True
         )
@@ -247,7 +253,7 @@ class ChangeClipDetector:
             for date in (before, after)
         )
         batch = Batch(one, two, torch.ones_like(one[:, 0], dtype=torch.bool))
-        check_rgb(batch)
+        check_pixels(batch, self.card.options.bands)
         if not len(batch) == len(two) == len(names_before) == len(names_after):
             raise InputError("both dates need the same number of pictures and of lists of names")
         names = ([tuple(n) for n in date] for date in (names_before, names_after))

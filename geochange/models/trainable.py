@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 from geochange.errors import InputError, OptionError
+from geochange.models.bands.first_convolution import widen
+from geochange.models.bands.input_bands import InputBands
 from geochange.models.changeclip.efficientnet import EfficientNetOptions
 from geochange.models.changeclip.network import ChangeClip, ChangeClipOptions
 from geochange.models.changeclip.variants import (
@@ -18,7 +20,7 @@ from geochange.models.changeclip.variants import (
 )
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, read_clip
 from geochange.models.weights.imagenet import fill_tower, read_imagenet, weights_file
-from geochange.models.weights.initial import start_from_clip
+from geochange.models.weights.initial import FIRST_WEIGHTS, start_from_clip
 from geochange.models.weights.locate import clip_file
 from geochange.models.weights.model_card import Card
 
@@ -100,13 +102,17 @@ def single_date_parts(network: ChangeClip) -> list[nn.Module]:
 
 @dataclass(frozen=True, slots=True)
 class NetworkStart:
-    """The network before training; see NetworkOptions for the meaning of each field."""
+    """The network before training; see NetworkOptions for the meaning of each field.
+
+    bands: of the chips; None for RGB in 0-255.
+    """
 
     variant: str
     weights: str | None
     regularisation: Regularisation
     double_class_token: bool = False
     seed: int = 0
+    bands: InputBands | None = None
 
     def check(self) -> None:
         """Raise OptionError for an unknown variant, or one without the CLIP or tower that it needs."""
@@ -137,7 +143,7 @@ def initial_network(start: NetworkStart) -> tuple[ChangeClip, Card]:
     torch.manual_seed(start.seed)
     chosen = find_variant(start.variant)
     options = with_regularisation(chosen.options, start.regularisation)
-    options = with_double_class_token(options, start.double_class_token)
+    options = with_double_class_token(replace(options, bands=start.bands), start.double_class_token)
     if start.weights is None:
         return ChangeClip(options), Card(options)
     if start.weights == IMAGENET:
@@ -147,7 +153,7 @@ def initial_network(start: NetworkStart) -> tuple[ChangeClip, Card]:
     name = str(chosen.clip) if start.weights == "clip" else start.weights
     if _is_file(name):
         try:
-            return _from_checkpoint(read_checkpoint(name), start.regularisation)
+            return _from_checkpoint(read_checkpoint(name), start)
         except InputError as refused:
             return _from_clip(name, options, refused)
     return _from_clip(name, options, None)
@@ -168,17 +174,28 @@ def _is_file(name: str) -> bool:
     return clip_file(name)[1] is not None and "@" not in name
 
 
-def _from_checkpoint(checkpoint: Checkpoint, how: Regularisation) -> tuple[ChangeClip, Card]:
+def _from_checkpoint(checkpoint: Checkpoint, start: NetworkStart) -> tuple[ChangeClip, Card]:
     """A network that continues from a checkpoint.
 
     Its scores are dropped, as training changes it. So is the confidence of polygons, which was fitted
-    to the change that the network found before.
+    to the change that the network found before. A network of RGB is widened to the bands of the chips;
+    one of other bands keeps them, with the statistics that it was taught with.
     """
     card = checkpoint.card
-    options = with_regularisation(card.options, how)
+    if start.bands is not None and card.options.bands is None:
+        checkpoint = _widened(checkpoint, start.bands)
+        card = checkpoint.card
+    options = with_regularisation(card.options, start.regularisation)
     network = replace(checkpoint, card=replace(card, options=options)).build()
     fresh = replace(card, threshold=0.5, temperature=1.0, metrics={}, confidence=None)
     return network, replace(fresh, options=options)
+
+
+def _widened(checkpoint: Checkpoint, bands: InputBands) -> Checkpoint:
+    first = checkpoint.tensors[FIRST_WEIGHTS]
+    tensors = {**checkpoint.tensors, FIRST_WEIGHTS: widen(first, len(bands), bands.rgb)}
+    card = replace(checkpoint.card, options=replace(checkpoint.card.options, bands=bands))
+    return replace(checkpoint, card=card, tensors=tensors)
 
 
 def _from_clip(

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, cast
 
 import dask
 from distributed import Client, LocalCluster, as_completed
@@ -152,7 +152,7 @@ class ClusterJobs(LiveJobs):
 
     def __init__(self, client: Client) -> None:
         self._watch = WorkerWatch(client)
-        super().__init__(client, as_completed(timeout=self._watch.interval_s))
+        super().__init__(cast(Any, client), as_completed(timeout=self._watch.interval_s))
 
     def next(self) -> tuple[Job, Any]:
         """Wait for a job that is done or has failed. Raises RunError if all workers stay away."""

@@ -10,7 +10,15 @@ from typing import Any, Literal
 import numpy as np
 from rasterio.enums import ColorInterp, MaskFlags
 
+from geochange.errors import one_line
+
 Role = Literal["data", "alpha", "palette"]
+
+NAMED_COLOURS = ("red", "green", "blue", "coastal", "rededge", "nir", "swir", "pan")
+"""Colour interpretations of GDAL that name a band without a description."""
+
+LONGEST_NAME = 60
+"""The most letters of a band's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +32,7 @@ class BandInfo:
         have the same number.
     role: "data", "alpha" (transparency) or "palette" (indices of colours).
     fills: values that mark missing pixels although the file does not declare them.
+    name: its description in the file, else its colour (red, nir ...); empty if unknown.
     """
 
     dtype: np.dtype[Any]
@@ -31,6 +40,7 @@ class BandInfo:
     mask: int | None = None
     role: Role = "data"
     fills: tuple[float, ...] = ()
+    name: str = ""
 
     @property
     def missing_values(self) -> tuple[float, ...]:
@@ -56,9 +66,14 @@ def describe_bands(dataset: Any) -> tuple[BandInfo, ...]:
             nodata=nodata_in_dtype(nodata, np.dtype(dtype)),
             mask=_mask_of(number, flags[number - 1], shared),
             role=_role(kind),
+            name=_name(said, kind),
         )
-        for number, (dtype, nodata, kind) in enumerate(
-            zip(dataset.dtypes, nodatavals, dataset.colorinterp, strict=True), start=1
+        for number, (dtype, nodata, kind, said) in enumerate(
+            zip(
+                *(dataset.dtypes, nodatavals, dataset.colorinterp, dataset.descriptions),
+                strict=True,
+            ),
+            start=1,
         )
     )
 
@@ -91,6 +106,12 @@ def _mask_of(number: int, flags: list[MaskFlags], shared: int | None) -> int | N
         return shared
     # GDAL sets no flag for a mask that belongs to a single band.
     return None if flags else number
+
+
+def _name(description: str | None, kind: ColorInterp) -> str:
+    if description and description.strip():
+        return one_line(description.strip())[:LONGEST_NAME]
+    return kind.name if kind.name in NAMED_COLOURS else ""
 
 
 def _role(kind: ColorInterp) -> Role:

@@ -75,8 +75,10 @@ def block_bytes(pair: RasterPair, plan: TilePlan, radiometry: Radiometry) -> int
     first, *_ = plan.blocks()
     rows, cols = plan.block_tile_ranges(first)
     window = plan.block_window(first)
-    after_worked = radiometry.after is not None or radiometry.match is not None
-    dates = (pair.before, radiometry.before is not None), (pair.after, after_worked)
+    scaled = radiometry.decibels is not None
+    before_worked = scaled or radiometry.before is not None
+    after_worked = scaled or radiometry.after is not None or radiometry.match is not None
+    dates = (pair.before, before_worked), (pair.after, after_worked)
     pixel = VALID_BYTES + sum(_date_bytes(date, worked) for date, worked in dates)
     if radiometry.match is not None:
         pixel += len(pair.after.bands) * MATCH_BYTES + WIDE_BYTES

@@ -15,14 +15,18 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip
 from geochange.config import EvaluateOptions
+from geochange.config.run import RADAR_MODELS
+from geochange.dataset import open_split
 from geochange.errors import OptionError
 from geochange.inputs.choose_model import choose_model
-from geochange.models import ModelSpec, cached_model, kind_of
+from geochange.models import ModelSpec, cached_model, check_name, kind_of, taught_bands
+from geochange.models.bands.input_bands import InputBands
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.predict import BothNames, run_model, run_model_with_tta
 from geochange.models.protocol import ChangeModel
 from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_checkpoint
 from geochange.models.weights.locate import as_input_error
+from geochange.trainer.input_bands import EIGHT_BIT, measured_bands
 from geochange.trainer.prompting import stored_names
 from geochange.training.data.chip_source import ChipSource
 
@@ -66,6 +70,25 @@ class EvaluatedModel:
         names = None if self.names is None else [self.names[number] for number, _ in part]
         given = (self.model, chips, self.options.batch, self.spec.device, names)
         return run_model_with_tta(*given) if self.options.tta else run_model(*given).logits
+
+
+def open_evaluated_split(name: str, root: Path, options: EvaluateOptions) -> ChipSource:
+    """The chips of a split with the pixels and bands that a model takes.
+
+    Raises OptionError, InputError.
+    """
+    check_name(name)
+    known, pixels, bands = taught_bands(name), EIGHT_BIT, options.bands
+    if known is not None:
+        pixels, bands = known.unit, bands or ",".join(map(str, known.numbers))
+    if name in RADAR_MODELS:
+        pixels = "db"
+    return open_split(root, options.split, layout=options.layout, bands=bands, pixels=pixels)
+
+
+def shown_bands(name: str, source: ChipSource) -> InputBands | None:
+    """By what chips of a model are shown as RGB; None where they are RGB. Raises InputError."""
+    return measured_bands(source, "db") if name in RADAR_MODELS else taught_bands(name)
 
 
 def open_evaluated_model(

@@ -11,6 +11,7 @@ from pathlib import Path
 from geochange.config import TrainOptions
 from geochange.dataset import check_split, find_root, open_split
 from geochange.errors import InputError, OptionError
+from geochange.models.bands.input_bands import InputBands
 from geochange.models.changeclip.clip_alignment import clip_shape
 from geochange.models.changeclip.variants import find_variant
 from geochange.models.prompts import FIXED_NAMES, Names
@@ -24,6 +25,15 @@ from geochange.models.weights.checkpoint import (
 from geochange.models.weights.locate import clip_file
 from geochange.models.weights.model_card import Card
 from geochange.progress import Watch, with_note
+from geochange.trainer.input_bands import (
+    RGB_CHOICE,
+    BandChoice,
+    RgbView,
+    check_band_options,
+    choose_bands,
+    input_bands,
+    refuse_names_without_rgb,
+)
 from geochange.trainer.planted_names import PlantedNames, name_planted_pairs
 from geochange.trainer.pretrained import is_done
 from geochange.trainer.prompting import name_chips
@@ -69,6 +79,17 @@ class PreparedTraining:
     val: ChipSource
     resume: Path | None
     start: Card | None = None
+    choice: BandChoice = RGB_CHOICE
+
+    @cached_property
+    def bands(self) -> InputBands | None:
+        """The bands with their statistics, of the training chips; None for RGB in 0-255.
+
+        Raises OptionError and InputError.
+        """
+        bands = input_bands(self.choice, self.train, self.start)
+        refuse_names_without_rgb(self.options.prompts.mode, bands)
+        return bands
 
     def check_chips(self, watch: Watch) -> dict[str, str]:
         """Open every chip once; returns the fingerprint of the data.
@@ -99,6 +120,8 @@ class PreparedTraining:
             return [(FIXED_NAMES, FIXED_NAMES)] * len(source)
         clip = prompts.clip or (str(self.own_clip) if self.own_clip else DEFAULT_CLIP)
         progress = with_note(watch, split)
+        if self.bands is not None:
+            source = RgbView(source, self.bands)
         if isinstance(source, PlantedSource):
             if split not in self._planted:
                 self._planted[split] = name_planted_pairs(source, clip, self.vocabulary(), progress)
@@ -168,16 +191,21 @@ def prepare(options: TrainOptions, out: Path, resume: bool) -> PreparedTraining:
     """
     check_options(options)
     options, start = _resolved_options(options)
+    choice = choose_bands(options, start)
+    check_band_options(options, choice, start)
     data, last = options.data, find_resume_point(out, resume)
     if last is not None:
         check_same_options(options, last)
     root = find_root(data.root, data.name)
     if options.network.start == IMAGENET:
         check_land(root / options.land.folder)
-    return PreparedTraining(options, out, root, *_sources(options, root), last, start)
+    sources = _sources(options, root, choice)
+    return PreparedTraining(options, out, root, *sources, last, start, choice)
 
 
-def _sources(options: TrainOptions, root: Path) -> tuple[ChipSource, ChipSource]:
+def _sources(
+    options: TrainOptions, root: Path, choice: BandChoice
+) -> tuple[ChipSource, ChipSource]:
     """The training chips and the validation chips."""
     data = options.data
     if data.layout == PLANTED:
@@ -186,7 +214,7 @@ def _sources(options: TrainOptions, root: Path) -> tuple[ChipSource, ChipSource]
         )
         return train, val
     one, two = (
-        open_split(root, split, layout=data.layout, bands=data.bands)
+        open_split(root, split, layout=data.layout, bands=choice.numbers, pixels=choice.pixels)
         for split in (data.train, data.val)
     )
     return one, two

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from geochange.config import TrainOptions
+from geochange.models.bands.input_bands import InputBands
 from geochange.models.changeclip.variants import Regularisation
 from geochange.models.trainable import IMAGENET, NetworkStart
 from geochange.training.data.augment import Augmentation
@@ -25,11 +26,15 @@ WITH_OWN_CLIP = (SCENES, IMAGENET)
 
 
 def network_start_of(
-    options: TrainOptions, own_clip: Path | None = None, land: Path | None = None
+    options: TrainOptions,
+    own_clip: Path | None = None,
+    land: Path | None = None,
+    bands: InputBands | None = None,
 ) -> NetworkStart:
     """The initial network before it is trained on changes.
 
     own_clip: the file of its pretrained CLIP. land: the file with its pretrained tower and land head.
+    bands: of the chips; None for RGB in 0-255.
     """
     network = options.network
     how = Regularisation(network.dropout, network.drop_path, network.tower_drop_path)
@@ -39,7 +44,7 @@ def network_start_of(
     if weights == IMAGENET and land is not None:
         weights = str(land)
     return NetworkStart(
-        network.variant, weights, how, network.double_class_token, seed=options.seed
+        network.variant, weights, how, network.double_class_token, options.seed, bands
     )
 
 
@@ -100,8 +105,8 @@ def optimizer_settings_of(options: TrainOptions) -> OptimizerSettings:
     )
 
 
-def augmentation_of(options: TrainOptions) -> Augmentation:
-    """The augmentation of the chips."""
+def augmentation_of(options: TrainOptions, bands: InputBands | None = None) -> Augmentation:
+    """The augmentation of the chips. bands: None for RGB in 0-255."""
     a = options.augment
     return Augmentation(
         size_px=a.size,
@@ -115,6 +120,10 @@ def augmentation_of(options: TrainOptions) -> Augmentation:
         saturation=a.saturation,
         hue_degrees=a.hue_degrees,
         swap=a.swap,
+        mean=bands.mean if bands else (),
+        std=bands.std if bands else (),
+        speckle=a.speckle,
+        looks=a.looks,
     )
 
 

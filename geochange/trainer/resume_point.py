@@ -95,7 +95,12 @@ def _check_best(best: Path) -> None:
 def check_same_options(options: TrainOptions, file: Path) -> None:
     """Refuse to resume with options that the training did not start with. Raises OptionError."""
     began = read_facts(file)["options"]
-    before, now = (dict(_flat(values)) for values in (began, options.model_dump(mode="json")))
+    # Options that earlier versions did not have had the effect of their defaults.
+    usual = TrainOptions().model_dump(mode="json")
+    known, before, now = (
+        dict(_flat(values)) for values in (usual, began, options.model_dump(mode="json"))
+    )
+    before = {**{name: known[name] for name in known.keys() - before.keys()}, **before}
     for name in sorted((before.keys() | now.keys()) - CHANGEABLE_OPTIONS):
         if before.get(name) != now.get(name):
             raise OptionError(

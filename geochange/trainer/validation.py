@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from geochange.chip import UNKNOWN, Chip
+from geochange.models.bands.input_bands import InputBands
+from geochange.models.bands.shown import shown_chip
 from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
@@ -80,7 +82,7 @@ class Validator:
     """The validation chips.
 
     numbers: those of this process. shown: those on the contact sheet. land: the land network beside
-    the network, which has its say in what `run` answers.
+    the network, which has its say in what `run` answers. bands: of the chips; None for RGB.
     """
 
     source: ChipSource
@@ -89,6 +91,7 @@ class Validator:
     shown: frozenset[int]
     batch: int
     land: LandNetwork | None = None
+    bands: InputBands | None = None
 
     def examine(
         self, network: ChangeClip, card: Card, device: str, progress: Progress = no_progress
@@ -129,7 +132,8 @@ class Validator:
             shown: tuple[SheetRow, ...] = ()
             if number in self.shown:
                 probability = expit(np.nan_to_num(logits, nan=-np.inf))
-                shown = (SheetRow(chip, probability, self.source.name(number), ""),)
+                seen = shown_chip(chip, self.bands)
+                shown = (SheetRow(seen, probability, self.source.name(number), ""),)
             verdict += ValidationResult(
                 Counts.of(logits > 0, label),
                 _cross_entropy(logits, label),

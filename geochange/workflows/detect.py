@@ -35,6 +35,7 @@ from geochange.mosaic.jobs import in_flight
 from geochange.progress import Progress, no_progress
 from geochange.raster.access.handles import HANDLES
 from geochange.raster.access.unreadable_areas import NOTHING_UNREADABLE, UnreadableAreas
+from geochange.raster.scene.decibels import Decibels
 from geochange.raster.scene.sampling import SceneSample, warn_fills
 from geochange.raster.sources.resolve import PathLike
 from geochange.report.run.reporter import picture_px
@@ -257,6 +258,8 @@ def _sample_and_inspect(checked: CheckedRun) -> tuple[SceneSample, Inspection | 
         return sample, None
     how = Comparison(checked.stretch, checked.options.match, scope_of(checked.options.model))
     seen = inspect_scene(sample, how)
+    if isinstance(checked.stretch, Decibels):
+        seen = seen.of_radar()
     if checked.options.coregister:
         sample, seen = coregister(sample, seen)
         if seen.put_back is None and not seen.shift.trusted:

@@ -18,12 +18,17 @@ from scipy.special import expit, logit
 from geochange import __version__
 from geochange.chip import UNKNOWN, Chip
 from geochange.config import EvaluateOptions
-from geochange.dataset import open_split
 from geochange.errors import OutputError
 from geochange.files.atomic import write_text
 from geochange.models import ModelSpec
+from geochange.models.bands.shown import shown_chip
 from geochange.progress import Progress, no_progress
-from geochange.trainer.evaluated_model import EvaluatedModel, open_evaluated_model
+from geochange.trainer.evaluated_model import (
+    EvaluatedModel,
+    open_evaluated_model,
+    open_evaluated_split,
+    shown_bands,
+)
 from geochange.training.contact_sheet import SheetRow, write_sheet
 from geochange.training.metrics.bootstrap import interval
 from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
@@ -168,7 +173,7 @@ def evaluate(
     """
     chosen = EvaluateOptions.parse(options)
     place = Path(root).expanduser()
-    source = open_split(place, chosen.split, layout=chosen.layout, bands=chosen.bands)
+    source = open_evaluated_split(model, place, chosen)
     examined = open_evaluated_model(model, place, source, chosen)
     own = examined.model.threshold
     threshold = own if chosen.threshold is None else chosen.threshold
@@ -213,11 +218,14 @@ def _rows(
     examined: EvaluatedModel, scores: Sequence[ChipScore], numbers: Sequence[int]
 ) -> tuple[SheetRow, ...]:
     """Chips as rows of a contact sheet. The model predicts them again."""
-    rows = []
+    rows: list[SheetRow] = []
+    if not numbers:
+        return ()
+    bands = shown_bands(examined.spec.name, examined.source)
     for number, chip, logits in examined.answers(numbers):
         score = scores[number]
         iou = score.counts.figures()["iou"]
         note = f"{score.wrong_px:,} px wrong, IoU {iou:.3f}"
-        known = replace(chip, label=_label(chip))
+        known = shown_chip(replace(chip, label=_label(chip)), bands)
         rows.append(SheetRow(known, expit(logits), score.name, note))
     return tuple(rows)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from geochange.config.onnx import description_of
 from geochange.config.run import MODEL_TILING
-from geochange.errors import MissingDependencyError, OutputError
+from geochange.errors import InputError, MissingDependencyError, OutputError
+from geochange.models import taught_bands
 from geochange.models.weights.locate import locate_weights
 
 
@@ -61,6 +62,11 @@ def export_network(source: str, target: Path, options: ExportOptions) -> Export:
     from geochange.models.onnx.export.write import export
     from geochange.models.weights.checkpoint import read_vocabulary
 
+    if bands := taught_bands(source):
+        raise InputError(
+            f"{source}: was taught {', '.join(bands.names)}, and only networks of RGB are exported; "
+            "use it with geochange run"
+        )
     names = read_vocabulary(options.vocabulary) if options.vocabulary else None
     spec = DetectorSpec(
         str(locate_weights(source)),

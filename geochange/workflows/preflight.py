@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from geochange.config import RunOptions
@@ -26,7 +27,8 @@ from geochange.mosaic.taper import TAPERS
 from geochange.raster.fingerprint import files_of
 from geochange.raster.output.probability_raster import is_probability
 from geochange.raster.pair import RasterPair
-from geochange.raster.scene.radiometry import MATCH_MODES, parse_stretch
+from geochange.raster.scene.decibels import Decibels, refuse_8bit
+from geochange.raster.scene.radiometry import MATCH_MODES, StretchMode, parse_stretch
 from geochange.raster.sources.resolve import PathLike
 from geochange.running.memory_budget import check_read_memory
 from geochange.running.work_folder import work_name
@@ -66,6 +68,7 @@ def _check_places(
     options: RunOptions,
 ) -> CheckedRun:
     upload, out_path = outputs
+    stretch = _stretch_of(options)
     check_output(out_path)
     work = work_store_of(options.work, work_name(out_path), out_path.parent)
     refuse_reviewed(out_path, options.overwrite)
@@ -73,6 +76,8 @@ def _check_places(
     check_read_memory(pair, options.max_memory)
     if options.stretch == "none" and takes_8bit(options.model):
         need_8bit(pair.before, pair.after)
+    for date in (pair.before, pair.after):
+        refuse_8bit(date.info.path, date.dtype, stretch)
     raster = _raster_beside(out_path, pair, options)
     refuse_foreign(out_path, options.overwrite)
     tile = fitting_tile(options.tile, pair.grid.shape)
@@ -80,7 +85,6 @@ def _check_places(
     places = report_files_of(out_path, options.report)
     for path in stale_report_files(out_path, places):
         logger.warning("%s describes an earlier run and is not updated: delete it", path)
-    stretch = parse_stretch(options.stretch)
     checked = CheckedRun(
         *(pair, area, plan, stretch, options, out_path, raster, work, places, upload)
     )
@@ -113,6 +117,14 @@ def _place_of_outputs(out: PathLike, work: str | None) -> Iterator[tuple[Upload 
     except BaseException:
         upload.close()
         raise
+
+
+def _stretch_of(options: RunOptions) -> StretchMode:
+    """The stretch of a run. Models that are not bound to 8 bits see decibels as they are."""
+    stretch = parse_stretch(options.stretch)
+    if isinstance(stretch, Decibels):
+        return replace(stretch, as_float=not takes_8bit(options.model))
+    return stretch
 
 
 def _check_choice(name: str, value: str | None, choices: Iterable[str | None]) -> None:

@@ -167,7 +167,7 @@ class Training:
         self, prepared: PreparedTraining, names: Sequence[tuple[Names, Names]]
     ) -> Loader[Any, LabelledBatch]:
         options, fabric = self.options, self.fabric
-        seed, augmentation = options.seed, augmentation_of(options)
+        seed, augmentation = options.seed, augmentation_of(options, prepared.bands)
         return Loader(
             ChipDataset(prepared.train, names, augmentation, seed),
             partial(collate_labelled, places=self.keeper.card.options.text.places),
@@ -185,7 +185,8 @@ class Training:
         numbers = range(fabric.global_rank, len(prepared.val), fabric.world_size)
         shown = spread_numbers(len(prepared.val), validation.sheet)
         land = self.keeper.beside.build_land() if self.keeper.beside else None
-        return Validator(prepared.val, names, numbers, shown, validation.batch, land)
+        bands = self.keeper.card.options.bands
+        return Validator(prepared.val, names, numbers, shown, validation.batch, land, bands)
 
     def learn(self) -> None:
         """Take all remaining steps, with validation.
@@ -269,7 +270,8 @@ class Training:
 
 def _training_state(prepared: PreparedTraining, fabric: Fabric) -> tuple[TrainingState, Card]:
     options = prepared.options
-    network, card = initial_network(network_start_of(options, prepared.own_clip, prepared.land))
+    start = network_start_of(options, prepared.own_clip, prepared.land, prepared.bands)
+    network, card = initial_network(start)
     learner = TrainableChangeClip(
         network,
         frozen=options.network.batch_norm == "frozen",

@@ -194,17 +194,7 @@ def test_a_huge_raster_keeps_few_tasks_on_the_scheduler(dask_client: Client) -> 
     assert most_read <= 2 * THREADS + READ_AHEAD
 
 
-<<<<<<< HEAD:tests/mosaic/test_jobs.py
 def test_the_first_failure_is_raised_and_the_rest_cancelled(client: JobClient) -> None:
-=======
-def test_a_job_that_waits_for_one_that_nobody_lists_ends_the_run(client: Client) -> None:
-    listed = [Job("a", double, (1,)), Job("b", double, (2,), after=("nobody",))]
-    with pytest.raises(RuntimeError, match="a job that was never listed: b"):
-        run(client, iter(listed))
-
-
-def test_the_first_failure_is_raised_and_the_rest_cancelled(client: Client) -> None:
->>>>>>> suite:tests/mosaic/test_dask_jobs.py
     read = []
 
     def listed() -> Iterator[Job]:

@@ -54,7 +54,7 @@ def test_a_holder_that_does_not_renew_is_dead(url: str, monkeypatch: pytest.Monk
         assert json.loads(ObjectWork(url).read(LEASE_KEY) or b"")["owner"] == held.owner
 
 
-@pytest.mark.parametrize("process", [2**30, os.getpid()])
+@pytest.mark.parametrize("process", [2**30, os.getpid()], ids=["gone", "this one"])
 def test_a_dead_run_of_this_machine_is_known_at_once(url: str, process: int) -> None:
     leave(url, process=process)
     held = Lease(url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from lightning_fabric import Fabric
 
 from geochange.config import TrainOptions
 from geochange.errors import OptionError
+from geochange.trainer import resume_point
 from geochange.trainer.recipe import (
     augmentation_of,
     batch_share_of,
@@ -60,6 +62,7 @@ def test_every_option_of_augmentation_arrives() -> None:
     given = {name: value / 2 for name, value in TrainOptions().augment if name != "size"}
     made = asdict(augmentation_of(options(augment={**given, "size": 64, "swap": 0.25})))
     assert made.pop("size_px") == 64
+    assert (made.pop("mean"), made.pop("std")) == ((), ())
     assert made == {**given, "swap": 0.25}
 
 
@@ -80,3 +83,14 @@ def test_one_process_loads_beside_a_processor_unless_said() -> None:
     fabric = Fabric(accelerator="cpu", devices=1)
     assert loader_processes(options(), fabric) == 1
     assert loader_processes(options(data={"workers": 0}), fabric) == 0
+
+
+def test_a_training_of_an_earlier_version_goes_on_with_the_defaults_of_new_options(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    began = TrainOptions().model_dump(mode="json")
+    del began["augment"]["speckle"], began["data"]["pixels"]
+    monkeypatch.setattr(resume_point, "read_facts", lambda file: {"options": began})
+    resume_point.check_same_options(TrainOptions(), Path("last.safetensors"))
+    with pytest.raises(OptionError, match=r"begun with augment\.speckle 0\.0, but now it is 0\.5"):
+        resume_point.check_same_options(options(augment={"speckle": 0.5}), Path("last.safetensors"))

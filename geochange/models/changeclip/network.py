@@ -13,6 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from geochange.models.bands.first_convolution import set_inputs
+from geochange.models.bands.input_bands import InputBands
 from geochange.models.changeclip.context_decoder import ContextDecoder, ContextOptions
 from geochange.models.changeclip.decoder import DecodeHead, DecoderOptions
 from geochange.models.changeclip.efficientnet import EfficientNetOptions
@@ -28,6 +30,8 @@ TEXTS, BANDS = 2, 3
 """Texts of a date, whose score maps join the pyramid; bands of a picture."""
 DEVIATION_FLOOR = 8.0
 """Of 255, added to a picture's deviation: an even picture holds nothing that is worth enlarging."""
+FARTHEST = 10.0
+"""Values of a band farther from its mean, in its deviations, are no measurement."""
 INITIAL_GAMMA = 1e-4
 """The initial weight of the context decoder's output."""
 
@@ -37,7 +41,7 @@ class ChangeClipOptions:
     """Every size of the network. The defaults are the published RN50 variant.
 
     land: of the head that sees what stands on each pixel of a date; None where there is none, as
-    published.
+    published. bands: what a date consists of; None for RGB in 0-255.
     """
 
     visual: VisualOptions = field(default_factory=ResNetOptions)
@@ -45,6 +49,12 @@ class ChangeClipOptions:
     context: ContextOptions = field(default_factory=ContextOptions)
     decoder: DecoderOptions = field(default_factory=DecoderOptions)
     land: LandOptions | None = None
+    bands: InputBands | None = None
+
+    @property
+    def inputs(self) -> int:
+        """The number of bands of a date."""
+        return BANDS if self.bands is None else len(self.bands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +114,11 @@ def pad(pictures: torch.Tensor) -> torch.Tensor:
     return F.pad(pictures.float(), (0, right, 0, down), mode="replicate")
 
 
-def normalise(pictures: torch.Tensor, visual: VisualOptions) -> torch.Tensor:
-    """(B, 3, H, W) RGB in 0-255, any dtype -> float32 as the tower was trained on."""
-    mean, std = (band_tensor(numbers, pictures.device) for numbers in (visual.mean, visual.std))
-    return (pictures.float() - mean) / std
+def normalise(pictures: torch.Tensor, known: VisualOptions | InputBands) -> torch.Tensor:
+    """(B, bands, H, W) of any dtype -> float32 as the tower was trained on; bands cut at FARTHEST."""
+    mean, std = (band_tensor(numbers, pictures.device) for numbers in (known.mean, known.std))
+    x = (pictures.float() - mean) / std
+    return x.clamp(-FARTHEST, FARTHEST) if isinstance(known, InputBands) else x
 
 
 def matched_colours(pictures: torch.Tensor) -> torch.Tensor:
@@ -135,9 +146,10 @@ class ChangeClip(nn.Module):
         self.gamma = nn.Parameter(torch.full((embed,), INITIAL_GAMMA))
         nn.init.trunc_normal_(self.contexts2)
         self.backbone = build_tower(visual)
+        set_inputs(self.backbone.conv1, options.inputs)
         self.text_encoder = TextTower(options.text, embed)
         self.context_decoder = ContextDecoder(embed, options.context)
-        self.land_head = _land_head(visual, options.land)
+        self.land_head = _land_head(options)
         sizes = _pyramid_channels(options)
         self.neck = FeaturePyramid([2 * size for size in sizes], channels)
         self.minus_conv = nn.ModuleList(named_conv(size, channels, act=nn.ReLU()) for size in sizes)
@@ -175,7 +187,7 @@ class ChangeClip(nn.Module):
         text_before: torch.Tensor,
         text_after: torch.Tensor,
     ) -> torch.Tensor:
-        """before, after: (B, 3, H, W) RGB in 0-255, H and W multiples of 32.
+        """before, after: (B, bands, H, W), RGB in 0-255 or as the card says; H, W multiples of 32.
 
         text_before, text_after: (B, 2, C) from `encode_texts`, background first.
         Returns (B, 2, H, W) float32 logits.
@@ -217,9 +229,10 @@ class ChangeClip(nn.Module):
         return _date_features(both, 0), _date_features(both, 1)
 
     def view(self, pictures: torch.Tensor, text: torch.Tensor) -> DateFeatures:
-        """View one date: (B, 3, H, W) RGB in 0-255 and (B, 2, C) texts."""
-        visual = self.options.visual
-        seen = self.backbone(normalise(pictures, visual).to(self.backbone.conv1.weight.dtype))
+        """View one date: (B, bands, H, W) as in `normalise`, and (B, 2, C) texts."""
+        visual, bands = self.options.visual, self.options.bands
+        x = normalise(pictures, bands or visual).to(self.backbone.conv1.weight.dtype)
+        seen = self.backbone(x)
         whole, places = seen.global_embedding.to(text.dtype), seen.places.to(text.dtype)
         memory = torch.cat([whole.unsqueeze(1), places.flatten(2).transpose(1, 2)], dim=1)
         text = text + self.gamma * self.context_decoder(text, memory)
@@ -251,11 +264,12 @@ def _upsample_logits(logits: torch.Tensor, height: int, width: int) -> torch.Ten
     return F.interpolate(logits.float(), size=(height, width), mode="bilinear")
 
 
-def _land_head(visual: VisualOptions, land: LandOptions | None) -> LandHead | None:
+def _land_head(options: ChangeClipOptions) -> LandHead | None:
+    visual, land = options.visual, options.land
     if land is None:
         return None
-    if not isinstance(visual, EfficientNetOptions):
-        raise ValueError("a land head needs the fine map, which only EfficientNet has")
+    if options.bands is not None or not isinstance(visual, EfficientNetOptions):
+        raise ValueError("a land head needs RGB, and the fine map, which only EfficientNet has")
     return LandHead(visual.channels, visual.fine_channels, land)
 
 

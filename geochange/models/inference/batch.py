@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from geochange.chip import Chip
 from geochange.errors import InputError
+from geochange.models.bands.input_bands import InputBands
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +88,16 @@ def check_rgb(batch: Batch) -> None:
             raise InputError(
                 f"pixels from {low:g} to {high:g}: ChangeCLIP takes 8-bit RGB, so stretch the "
                 "rasters to 0-255 first"
+            )
+
+
+def check_pixels(batch: Batch, bands: InputBands | None) -> None:
+    """Refuse batches without the bands of a network; None is RGB in 0-255. Raises InputError."""
+    if bands is None:
+        check_rgb(batch)
+        return
+    for date in (batch.before, batch.after):
+        if date.ndim != 4 or date.shape[1] != len(bands) or date.shape != batch.before.shape:
+            raise InputError(
+                f"pixels of shape {tuple(date.shape)}: the network takes {', '.join(bands.names)}"
             )

@@ -63,6 +63,8 @@ def join_land_network(
     network, other = _read(source), _read(land)
     if network.card.options.land is not None:
         raise InputError(f"{source}: it sees what stands there by itself; give one that does not")
+    if network.card.options.bands is not None:
+        raise InputError(f"{source}: sees other bands than RGB, which a land network needs")
     sizes = _land_of(other.card)
     if sizes is None:
         raise InputError(f"{land}: it has no land head; give one of configs/lite.yaml")

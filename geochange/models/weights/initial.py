@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 
 from geochange.errors import InputError
+from geochange.models.bands.first_convolution import widen
 from geochange.models.changeclip.layers import resize_grid
 from geochange.models.changeclip.network import ChangeClip, ChangeClipOptions
 from geochange.models.weights.state_dict_formats import load_into
@@ -15,6 +16,9 @@ _TEXT_PARTS = (
     *("token_embedding.", "positional_embedding", "transformer.", "ln_final."),
     "text_projection",
 )
+FIRST_WEIGHTS = "backbone.conv1.weight"
+"""The weights of the first convolution, whose inputs are the bands of a picture."""
+
 _POSITION_GRIDS = ("backbone.positional_embedding", "backbone.attnpool.positional_embedding")
 
 
@@ -34,7 +38,8 @@ def start_from_clip(options: ChangeClipOptions, clip: Mapping[str, torch.Tensor]
 
     Positional embeddings are resized bilinearly to the grid of the options (CLIP: 14x14 for ViT-B/16 at
     224 px, 7x7 for RN50; ChangeCLIP: 16x16). `gamma` starts at 1e-4, and `contexts2` as a truncated
-    normal with deviation 1. Raises InputError if CLIP's shapes do not fit.
+    normal with deviation 1. The first convolution is widened to the bands of the options; see `widen`.
+    Raises InputError if CLIP's shapes do not fit.
     """
     network = ChangeClip(options)
     towers = tower_weights(clip)
@@ -42,6 +47,9 @@ def start_from_clip(options: ChangeClipOptions, clip: Mapping[str, torch.Tensor]
     for name in _POSITION_GRIDS:
         if name in towers:
             towers[name] = resize_grid(towers[name], grid, grid)
+    if options.bands is not None and FIRST_WEIGHTS in towers:
+        first = towers[FIRST_WEIGHTS]
+        towers[FIRST_WEIGHTS] = widen(first, options.inputs, options.bands.rgb)
     ours = network.state_dict()
     # Only the heads of the feature pyramid are missing in CLIP; they keep their initial weights.
     fresh = {n: v for n, v in ours.items() if not n.startswith(("backbone.", "text_encoder."))}

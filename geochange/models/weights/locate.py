@@ -79,6 +79,17 @@ def clip_file(name: str) -> tuple[str, Path | None]:
     return "", None
 
 
+def absolute_clip(clip: str | None) -> tuple[Path | None, str | None]:
+    """The path of CLIP's file, or None, and the name of the CLIP with an absolute path."""
+    if clip is None:
+        return None, None
+    model, file = clip_file(clip)
+    if file is None:
+        return None, clip
+    path = file.absolute()
+    return path, f"{model}@{path}" if model else str(path)
+
+
 @contextmanager
 def as_input_error(file: str | os.PathLike[str]) -> Iterator[None]:
     """Turn errors caused by invalid weights into an InputError that names the file."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_args
 
 from geochange.errors import InputError
 from geochange.files.bounded_read import parse_json
+from geochange.models.bands.input_bands import InputBands
 from geochange.models.changeclip.context_decoder import ContextOptions
 from geochange.models.changeclip.decoder import DecoderOptions
 from geochange.models.changeclip.efficientnet import EfficientNetOptions
@@ -68,6 +69,8 @@ class Card:
         options = asdict(self.options)
         kind = next(k for k, tower in _TOWERS.items() if isinstance(self.options.visual, tower))
         options["visual"]["kind"] = kind
+        if self.options.bands is None:
+            del options["bands"]
         land = None if self.land is None else asdict(self.land)
         values |= {"format": FORMAT, "options": options, "land": land}
         if self.confidence is None:
@@ -168,6 +171,7 @@ def _options(values: Mapping[str, Any]) -> ChangeClipOptions:
         context=_options_from_json(ContextOptions, values["context"]),
         decoder=_options_from_json(DecoderOptions, values["decoder"]),
         land=None if land is None else _options_from_json(LandOptions, land),
+        bands=None if (bands := values.get("bands")) is None else InputBands.from_json(bands),
     )
 
 

@@ -124,7 +124,7 @@ def _check_forward_pass(options: ChangeClipOptions) -> None:
     side = 2 * STRIDE
     try:
         with torch.device("meta"), torch.inference_mode():
-            picture = torch.empty(1, 3, side, side)
+            picture = torch.empty(1, options.inputs, side, side)
             text = torch.empty(1, 2, options.visual.embed)
             _meta_network(options)(picture, picture, text, text)
     except (*INVALID_WEIGHTS_ERRORS, MemoryError) as error:

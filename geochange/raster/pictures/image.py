@@ -53,13 +53,15 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 class PictureInfo:
     """The metadata of an image.
 
-    bands: the 1-based numbers of all bands except alpha. A palette counts as three bands.
+    bands: the 1-based numbers of all bands except alpha. A palette counts as three bands. names: of
+    these bands; empty for a band without one.
     """
 
     path: Path
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     bands: tuple[int, ...]
+    names: tuple[str, ...] = ()
 
 
 def describe_picture(path: Path) -> PictureInfo:
@@ -189,12 +191,14 @@ def _describe(path: Path, dataset: Any) -> PictureInfo:
     if dtype.kind == "c":
         raise InputError(f"{path}: holds complex numbers; export its amplitude first")
     bands: tuple[int, ...] = (1, 2, 3)
+    names: tuple[str, ...] = ("red", "green", "blue")
     if not _has_palette(dataset):
         described = describe_bands(dataset)
         bands = tuple(i for i, band in enumerate(described, 1) if band.role != "alpha")
+        names = tuple(described[number - 1].name for number in bands)
     if not bands:
         raise InputError(f"{path}: holds only alpha; export its colours")
-    return PictureInfo(path, (dataset.height, dataset.width), dtype, bands)
+    return PictureInfo(path, (dataset.height, dataset.width), dtype, bands, names)
 
 
 def _has_palette(dataset: Any) -> bool:
@@ -205,7 +209,8 @@ def _chosen_bands(info: PictureInfo, bands: tuple[int, ...] | None) -> tuple[int
     if bands is None:
         if len(info.bands) == 2:
             raise InputError(
-                f"{info.path}: has 2 bands, but chips need three; repeat one (--bands 1,2,2)"
+                f"{info.path}: has 2 bands, but chips need three; repeat one (--bands 1,2,2), or "
+                "train on both (data.pixels raw, or db of a radar)"
             )
         return info.bands[:RGB] if len(info.bands) >= RGB else info.bands[:1] * RGB
     for band in bands:

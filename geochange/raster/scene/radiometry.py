@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from geochange.chip import Pixels
 from geochange.errors import OptionError
+from geochange.raster.scene.decibels import UNITS, Decibels, DecibelScale
 
 PERCENTILES = (0.5, 99.5)
 """The percentiles that become 0 and 255. The tails are clouds, glints and shadow."""
@@ -75,12 +76,14 @@ class Match:
 class Radiometry:
     """The stretch of each date; None leaves its values unchanged.
 
-    match: is applied to `after` before its stretch.
+    match: is applied to `after` before its stretch. decibels: the scale of each date, of radar; it is
+    applied before the stretch.
     """
 
     before: Stretch | None
     after: Stretch | None
     match: Match | None = None
+    decibels: tuple[DecibelScale, DecibelScale] | None = None
 
     def apply(self, before: Pixels, after: Pixels) -> tuple[Pixels, Pixels]:
         """Both dates in one dtype: uint8 if both are 8-bit, else float32."""
@@ -88,6 +91,8 @@ class Radiometry:
             after = self.match.apply(after)
             if self.after is None and before.dtype == np.uint8:
                 after = np.nan_to_num(np.rint(after)).astype(np.uint8)
+        if self.decibels is not None:
+            before, after = self.decibels[0].apply(before), self.decibels[1].apply(after)
         first = before if self.before is None else self.before.apply(before)
         second = after if self.after is None else self.after.apply(after)
         if first.dtype == second.dtype == np.uint8:
@@ -101,15 +106,24 @@ class Radiometry:
 UNCHANGED = Radiometry(None, None)
 
 
-def parse_stretch(text: str) -> str | Stretch:
-    """A mode of MODES, or a Stretch from LOW,HIGH in the raster's own units. Raises OptionError."""
+StretchMode = str | Stretch | Decibels
+"""A mode of MODES, a fixed stretch, or radar."""
+
+
+def parse_stretch(text: str) -> StretchMode:
+    """A mode of MODES, a Stretch from LOW,HIGH in the raster's own units, or the Decibels of UNITS.
+
+    Raises OptionError.
+    """
     if text in MODES:
         return text
+    if text in UNITS:
+        return Decibels(UNITS[text])
     try:
         low, high = (float(word) for word in text.split(","))
     except ValueError:
         raise OptionError(
-            f"--stretch {text}: not one of {', '.join(MODES)} or LOW,HIGH such as 0,3000"
+            f"--stretch {text}: not one of {', '.join((*MODES, *UNITS))} or LOW,HIGH such as 0,3000"
         ) from None
     if not (np.isfinite([low, high]).all() and low < high):
         raise OptionError(f"--stretch {text}: LOW must be below HIGH, as in 0,3000")
@@ -144,20 +158,23 @@ def _strictly_increasing(
 
 
 def choose_radiometry(
-    mode: str | Stretch, before: Sampled, after: Sampled, *, match: Match | None = None
+    mode: StretchMode, before: Sampled, after: Sampled, *, match: Match | None = None
 ) -> Radiometry:
     """The radiometry of a scene, from a sample of each date.
 
     "auto" leaves 8-bit rasters unchanged. It stretches each other date by its own percentiles, because
     haze and season differ. "joint" uses the percentiles of both dates together, so that equal values
     stay equal; dates of different dtypes are stretched as with "auto". "per-date" also stretches 8-bit
-    rasters. With a match, `after` has the values and the dtype of `before`.
+    rasters. With a match, `after` has the values and the dtype of `before`. Decibels have one stretch for
+    both dates, or none.
     """
     if match is not None:
         matched = Sampled(match.apply(after.values), before.dtype)
         return replace(choose_radiometry(mode, before, matched), match=match)
     if isinstance(mode, Stretch):
         return Radiometry(mode, mode)
+    if isinstance(mode, Decibels):
+        return _in_decibels(mode, before, after)
     if mode == "none" or (mode in MODES_KEEPING_8BIT and before.is_8bit and after.is_8bit):
         return UNCHANGED
     if mode == "joint" and before.dtype == after.dtype:
@@ -170,10 +187,19 @@ def choose_radiometry(
     )
 
 
-def is_determined_by_dtype(
-    mode: str | Stretch, before: np.dtype[Any], after: np.dtype[Any]
-) -> bool:
+def _in_decibels(mode: Decibels, before: Sampled, after: Sampled) -> Radiometry:
+    scales = mode.scales(before.values, after.values)
+    if mode.as_float:
+        return Radiometry(None, None, decibels=scales)
+    values = [scales[0].apply(before.values), scales[1].apply(after.values)]
+    both = percentile_stretch(np.concatenate(values))
+    return Radiometry(both, both, decibels=scales)
+
+
+def is_determined_by_dtype(mode: StretchMode, before: np.dtype[Any], after: np.dtype[Any]) -> bool:
     """Whether the dtypes alone determine the radiometry, so that no pixels need be sampled."""
+    if isinstance(mode, Decibels):
+        return False
     if isinstance(mode, Stretch) or mode == "none":
         return True
     return mode in MODES_KEEPING_8BIT and before == after == np.uint8

@@ -26,7 +26,7 @@ from geochange.raster.pair import RasterPair
 from geochange.raster.scene.radiometry import (
     Radiometry,
     Sampled,
-    Stretch,
+    StretchMode,
     choose_radiometry,
     is_determined_by_dtype,
     match_ranks,
@@ -180,7 +180,7 @@ class SceneSample:
         )
         return before, after
 
-    def radiometry(self, mode: str | Stretch, match: str = "none") -> Radiometry:
+    def radiometry(self, mode: StretchMode, match: str = "none") -> Radiometry:
         """The radiometry of the scene. Pixels are read only if it depends on them.
 
         match: one of MATCH_MODES.

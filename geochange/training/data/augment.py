@@ -7,6 +7,7 @@ SSD (Liu et al. 2016, sec. 2.2) as mmsegmentation implements them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from geochange.chip import UNKNOWN, Chip, Pixels
+from geochange.training.data.band_augment import BandJitter, add_speckle
 
 CROP_ATTEMPTS = 10
 """The most crops that are tried until one is found that no single class fills."""
@@ -33,6 +35,9 @@ class Augmentation:
     probability along each axis. photometric: probability of each of the four distortions, at each
     date: brightness (added, of 255), contrast and saturation (multiplied by 1 - x to 1 + x), hue
     (rotated). swap: probability that the dates change places.
+
+    mean, std: of each band, for other bands than RGB in 0-255; see `BandJitter`. speckle: probability
+    of added speckle at each date, for decibels. looks: of that speckle.
     """
 
     size_px: int = 256
@@ -46,28 +51,40 @@ class Augmentation:
     saturation: float = 0.2
     hue_degrees: float = 20.0
     swap: float = 0.0
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    speckle: float = 0.0
+    looks: float = 4.4
 
 
 def augment(chip: Chip, augmentation: Augmentation, seed: int) -> Chip:
-    """Augment a labelled chip of 8-bit RGB. The result depends on the arguments alone.
+    """Augment a labelled chip of 8-bit RGB, or of bands with a mean and a deviation as float32.
 
-    Returns (size_px, size_px) pixels. Pixels that a rotation or a small chip leaves empty are zero
-    at both dates, invalid, and of unknown label. Invalid pixels stay equal at both dates. The
-    global random state is neither used nor changed.
+    The result depends on the arguments alone. Returns (size_px, size_px) pixels. Those that a rotation
+    or a small chip leaves empty are zero at both dates, invalid, and of unknown label. Invalid pixels
+    stay equal at both dates. The global random state is neither used nor changed.
     """
     draw = np.random.default_rng(seed)
     swapped = draw.random() < augmentation.swap
     moved = _transform(chip, augmentation, draw)
-    dates = [_change_colours(date, augmentation, draw) for date in (moved.before, moved.after)]
+    dates = [_change_date(date, augmentation, draw) for date in (moved.before, moved.after)]
     one, two = (_where(moved.valid, date, moved.before) for date in dates)
     if swapped:
         one, two = two, one
     return Chip(one, two, moved.valid, moved.label)
 
 
+def _change_date(picture: Pixels, a: Augmentation, draw: np.random.Generator) -> Pixels:
+    if not a.std:
+        return _change_colours(picture, a, draw)
+    jitter = BandJitter(a.mean, a.std, a.photometric, a.brightness, a.contrast)
+    changed = jitter.apply(picture, draw)
+    return add_speckle(changed, a.looks, draw) if draw.random() < a.speckle else changed
+
+
 def _transform(chip: Chip, a: Augmentation, draw: np.random.Generator) -> Chip:
     """Rotate, crop and flip everything alike."""
-    pictures, label = _stack(chip)
+    pictures, label = _stack(chip, np.dtype(np.float32 if a.std else np.uint8))
     if draw.random() < a.rotate:
         angle = draw.uniform(-a.rotate_degrees, a.rotate_degrees)
         pictures = F.rotate(pictures, angle, InterpolationMode.BILINEAR)
@@ -79,15 +96,16 @@ def _transform(chip: Chip, a: Augmentation, draw: np.random.Generator) -> Chip:
     return _unstack(pictures, label)
 
 
-def _stack(chip: Chip) -> tuple[torch.Tensor, torch.Tensor]:
-    """(7, height, width) before, after and validity; (1, height, width) label."""
+def _stack(chip: Chip, dtype: np.dtype[Any]) -> tuple[torch.Tensor, torch.Tensor]:
+    """(2 * bands + 1, height, width) before, after and validity; (1, height, width) label."""
     if chip.label is None:
         raise ValueError("a chip for training needs a label")
-    planes = np.empty((7, *chip.shape), dtype=np.uint8)
-    planes[:3] = np.moveaxis(chip.before, -1, 0)
-    planes[3:6] = np.moveaxis(chip.after, -1, 0)
+    bands = chip.before.shape[-1]
+    planes = np.empty((2 * bands + 1, *chip.shape), dtype)
+    planes[:bands] = np.moveaxis(chip.before, -1, 0)
+    planes[bands:-1] = np.moveaxis(chip.after, -1, 0)
     # Validity is rotated as a picture: where one invalid pixel was mixed in, it is below 255.
-    planes[6] = chip.valid * np.uint8(255)
+    planes[-1] = chip.valid * np.uint8(255)
     # The label is copied: an array from a file may be read-only, which torch does not support.
     label = torch.from_numpy(chip.label[None].copy())
     return tv_tensors.Image(torch.from_numpy(planes)), tv_tensors.Mask(label)
@@ -95,8 +113,11 @@ def _stack(chip: Chip) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _unstack(pictures: torch.Tensor, label: torch.Tensor) -> Chip:
     planes, known = pictures.numpy(), label.numpy()[0]
-    valid = planes[6] == 255
-    before, after = (np.ascontiguousarray(np.moveaxis(planes[i : i + 3], 0, -1)) for i in (0, 3))
+    # Floats of a rotation are off by their last digit.
+    valid = planes[-1] >= 254.99
+    before, after = (
+        np.ascontiguousarray(np.moveaxis(part, 0, -1)) for part in np.split(planes[:-1], 2)
+    )
     truth = np.where(valid, known, np.uint8(UNKNOWN))
     return Chip(before, _where(valid, after, before), valid, truth)
 

@@ -1,0 +1,1 @@
+"""Models without training for radar: the log-ratio of two dates and its thresholds."""
