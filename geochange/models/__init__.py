@@ -109,10 +109,9 @@ def taught_bands(name: str) -> InputBands | None:
 
 def wanted_bands(name: str) -> int | InputBands | None:
     """The bands that a model needs, or their number; None if only the loaded model knows."""
-    kind = kind_of(name)
-    if kind == "onnx":
+    if kind_of(name) == "onnx":
         return described(name).bands
-    return (taught_bands(name) or 3) if kind == "weights" else None
+    return (taught_bands(name) or 3) if kind_of(name) == "weights" else None
 
 
 def takes_8bit(name: str) -> bool:
