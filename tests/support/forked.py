@@ -107,7 +107,7 @@ class FreshCommand:
 
     def end(self) -> tuple[int, str]:
         """Wait for its end. Returns the exit code and its stderr."""
-        _, said = self._process.communicate(timeout=120)
+        _, said = self._process.communicate(timeout=900)
         return self._process.returncode, said
 
 

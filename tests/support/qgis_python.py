@@ -17,7 +17,7 @@ def run_qgis_python(*arguments: str) -> subprocess.CompletedProcess[str]:
     for name in ("PROJ_LIB", "PROJ_DATA", "GDAL_DATA", "PYTHONPATH", "PYTHONHOME"):
         environment.pop(name, None)
     return subprocess.run(
-        [QGIS_PYTHON, *arguments], capture_output=True, text=True, env=environment, timeout=120
+        [QGIS_PYTHON, *arguments], capture_output=True, text=True, env=environment, timeout=900
     )
 
 

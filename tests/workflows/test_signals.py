@@ -59,7 +59,7 @@ def test_none_of_the_workers_outlives_the_run(scene: Path, number: signal.Signal
     assert code == 128 + number
     assert said.count("\n") == 1, said
     assert "the same command again goes on where it was" in said
-    _, alive = psutil.wait_procs(family, timeout=20)
+    _, alive = psutil.wait_procs(family, timeout=120)
     assert alive == []
     assert_goes_on(scene, run)
 

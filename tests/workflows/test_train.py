@@ -312,7 +312,7 @@ def test_two_processes_learn_what_one_does_with_the_whole_batch(
     file.write_text(json.dumps(values.model_dump(mode="json")))
     script = str(Path(sys.executable).with_name("geochange"))
     command = [script, "train", str(file), "--out", str(tmp_path / "2")]
-    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1200)
     assert told.returncode == 0, told.stderr
     assert told.stdout.count("checkpoint ") == 1
     train(options(chips, network=still, **steps), tmp_path / "1")
