@@ -124,6 +124,7 @@ def _changeclip_model(
     if mode == "published":
         names = [(before, before) for before, _ in names]
     given: dict[str, Any] = {k: v for k, v in vars(spec.prompting).items() if v is not None}
+    del given["engine"]  # names beside the data are given to the network by torch alone
     detector = DetectorSpec(spec.name, spec.device, **given)
     with as_input_error(spec.name):
         network = checkpoint.build().requires_grad_(False)

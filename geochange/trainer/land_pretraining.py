@@ -10,8 +10,8 @@ from typing import Any, cast
 from geochange.config import TrainOptions
 from geochange.files.output_paths import make_folder
 from geochange.models.changeclip.network import ChangeClip
-from geochange.models.trainable import initial_network
-from geochange.models.trainable_land import TrainableLand
+from geochange.models.learning.trainable import initial_network
+from geochange.models.learning.trainable_land import TrainableLand
 from geochange.models.weights.checkpoint import (
     Checkpoint,
     ResumeState,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from geochange.land_cover import BUILDING, CLASSES
 from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import ChangeClip
-from geochange.models.trainable_land import land_classes
+from geochange.models.learning.trainable_land import land_classes
 from geochange.training.data.land_pictures import ANY_CLASS, AllowedClasses, LandPictures, Picture
 
 WINDOW_PX = 1024

@@ -14,8 +14,8 @@ from geochange.errors import InputError, OptionError
 from geochange.models.bands.input_bands import InputBands
 from geochange.models.changeclip.clip_alignment import clip_shape
 from geochange.models.changeclip.variants import find_variant
+from geochange.models.learning.trainable import IMAGENET, initial_card
 from geochange.models.prompts import FIXED_NAMES, Names
-from geochange.models.trainable import IMAGENET, initial_card
 from geochange.models.weights.checkpoint import (
     DEFAULT_CLIP,
     read_facts,

@@ -9,7 +9,7 @@ from pathlib import Path
 from geochange.config import TrainOptions
 from geochange.models.bands.input_bands import InputBands
 from geochange.models.changeclip.variants import Regularisation
-from geochange.models.trainable import IMAGENET, NetworkStart
+from geochange.models.learning.trainable import IMAGENET, NetworkStart
 from geochange.training.data.augment import Augmentation
 from geochange.training.data.sampler import BatchShare
 from geochange.training.fabric_devices import Fabric, FabricDevices

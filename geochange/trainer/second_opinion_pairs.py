@@ -1,6 +1,7 @@
 """Second opinion: the pairs from which a land network learns its opinion of change.
 
-See `geochange.models.second_opinion_training`, which learns it. No pair has a label that somebody drew.
+See `geochange.models.learning.second_opinion_training`, which learns it. No pair has a label that
+somebody drew.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from pathlib import Path
 from geochange.chip import Chip
 from geochange.errors import InputError
 from geochange.models.changeclip.network import STRIDE
-from geochange.models.second_opinion_training import SecondOpinionOptions, train_second_opinion
+from geochange.models.learning.second_opinion_training import (
+    SecondOpinionOptions,
+    train_second_opinion,
+)
 from geochange.models.weights.checkpoint import Checkpoint
 from geochange.progress import Watch, no_watch
 from geochange.training.planting import Library, planted_chips, read_library, unchanged_chips

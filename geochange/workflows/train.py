@@ -17,9 +17,9 @@ from geochange.errors import OptionError
 from geochange.files.output_paths import make_folder
 from geochange.interrupt import defer_signals
 from geochange.models.changeclip.network import ChangeClip
-from geochange.models.labelled_batch import LabelledBatch, collate_labelled
+from geochange.models.learning.labelled_batch import LabelledBatch, collate_labelled
+from geochange.models.learning.trainable import TrainableChangeClip, initial_network
 from geochange.models.prompts import Names
-from geochange.models.trainable import TrainableChangeClip, initial_network
 from geochange.models.weights.checkpoint import read_checkpoint
 from geochange.models.weights.model_card import Card
 from geochange.progress import Watch, no_watch, with_note

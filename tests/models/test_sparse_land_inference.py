@@ -24,8 +24,8 @@ from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.batch import Batch
 from geochange.models.inference.predict import predict_land, run_model
 from geochange.models.land_logits import NO_CHANGE_LOGIT
+from geochange.models.learning.trainable_land import land_logits as see_logits
 from geochange.models.sparse_land_inference import SparseLandInference, parts_of
-from geochange.models.trainable_land import land_logits as see_logits
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from geochange.models.weights.convert import convert, join_land_network, mean_checkpoint
 from geochange.models.weights.model_card import Card

@@ -23,6 +23,7 @@ from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect_raster
 from geochange.raster.scene.radiometry import UNCHANGED
 from geochange.running.tasks import RunSpec, jobs
+from geochange.storage.local import LocalWork
 from geochange.vector.tracing.join_across_blocks import RegionJoiner
 from geochange.vector.tracing.region_file import RegionFileWriter
 from geochange.vector.tracing.regions import BlockRegions, Regions
@@ -54,9 +55,10 @@ def lay_out(folder: Path, shape: tuple[int, int], block: int, seed: int = 0) -> 
     second = inspect_raster(make_raster(folder / "after.tif", after, nodata=0))
     pair = align_pair(first, second, "before", Bands((1,), (1,)))
     plan = TilePlan(pair.grid.shape, TILE, OVERLAP, block)
-    work = RunSpec(pair, plan, UNCHANGED, ModelSpec("cva", "cpu", CVA), "hann", 3, 127, folder)
-    work.logits.create()
-    work.probability.create()
+    store = LocalWork(folder)
+    work = RunSpec(pair, plan, UNCHANGED, ModelSpec("cva", "cpu", CVA), "hann", 3, 127, store)
+    work.logits.array.create()
+    work.probability.array.create()
     return work
 
 

@@ -17,7 +17,7 @@ from torch import nn
 from geochange.models.changeclip.image_tower import MEAN, STD
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.changeclip.variants import Regularisation
-from geochange.models.trainable import NetworkStart, initial_network
+from geochange.models.learning.trainable import NetworkStart, initial_network
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
 
 GROUND, ROOF, POND = -3.0, 4.0, 0.3

@@ -14,7 +14,7 @@ from geochange.config import TrainOptions
 from geochange.errors import InputError
 from geochange.models.changeclip.land_network import LandNetworkOptions, land_tensors
 from geochange.models.changeclip.network import ChangeClip
-from geochange.models.second_opinion_training import SecondOpinionOptions
+from geochange.models.learning.second_opinion_training import SecondOpinionOptions
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from geochange.models.weights.model_card import Card
 from geochange.trainer.second_opinion_pairs import with_second_opinion

@@ -20,7 +20,7 @@ from geochange.cli.main import _exit_code
 from geochange.config import RunOptions
 from geochange.report.run.run_origin import RunOrigin
 from geochange.running import provenance
-from geochange.running.work_folder import WorkFolder
+from geochange.running.work_folder import WorkFolder, work_name
 from geochange.workflows.detect import detect, plan_run
 from geochange.workflows.preflight import check_run
 
@@ -175,8 +175,9 @@ def test_work_of_another_version_is_begun_afresh(
     folder = WorkFolder.for_output(out)
     folder.begin(old)
     folder.commit(old)
-    (folder.path / "logits.zarr").mkdir()
-    (folder.path / "logits.zarr" / "zarr.json").write_text("{}")
+    logits = out.with_name(work_name(out)) / "logits.zarr"
+    logits.mkdir()
+    (logits / "zarr.json").write_text("{}")
     result = detect(*pair, out, **OPTIONS)
     assert not result.resumed and "starting afresh" in caplog.text
     assert_found(result.out, np.zeros_like(HOLE))

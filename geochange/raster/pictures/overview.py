@@ -46,7 +46,7 @@ def is_sparse(date: AlignedRaster, window: Window, longest_px: int) -> bool:
 
 def is_slow(date: AlignedRaster, window: Window, longest_px: int) -> bool:
     """Whether an overview would decode many pixels, or be sparse."""
-    return _decodes_more(date, window, longest_px, QUICK_PX)
+    return _decodes_more(date, window, longest_px, min(QUICK_PX, _budget_px(date)))
 
 
 def _decodes_more(date: AlignedRaster, window: Window, longest_px: int, limit_px: float) -> bool:

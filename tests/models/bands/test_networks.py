@@ -18,7 +18,7 @@ from geochange.models.changeclip.network import FARTHEST, normalise
 from geochange.models.changeclip.variants import Regularisation
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.batch import collate
-from geochange.models.trainable import NetworkStart, initial_network
+from geochange.models.learning.trainable import NetworkStart, initial_network
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from geochange.models.weights.convert import join_land_network
 

@@ -59,8 +59,9 @@ def test_it_answers_as_torch_does(only: tuple[str, ...], prompts: str | None) ->
     steps = np.abs(expit(found.logits) - expit(expected.logits)) * MAX_BYTE
     assert np.nanmax(steps) < 0.05
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-3)
-    assert (found.land != NO_LAND_CLASS).any()
-    assert (found.land == expected.land).mean() > 0.9999
+    if only:  # else it looks where polygons need it, when they are known
+        assert (found.land != NO_LAND_CLASS).any()
+        assert (found.land == expected.land).mean() > 0.9999
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import STRIDE, ChangeClip, normalise
-from geochange.models.trainable import single_date_parts, use_channels_last
+from geochange.models.learning.trainable import single_date_parts, use_channels_last
 
 
 class TrainableLand(nn.Module):

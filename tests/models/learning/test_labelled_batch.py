@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from geochange.chip import Chip
-from geochange.models.labelled_batch import LabelledBatch, collate_labelled
+from geochange.models.learning.labelled_batch import LabelledBatch, collate_labelled
 from geochange.models.prompts import BACKGROUND, foreground_tokens, tokenise
 
 ONE = ("building", "road")

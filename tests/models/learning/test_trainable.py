@@ -21,9 +21,9 @@ from geochange.models.changeclip.variants import (
     with_regularisation,
 )
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
-from geochange.models.labelled_batch import collate_labelled
+from geochange.models.learning.labelled_batch import collate_labelled
+from geochange.models.learning.trainable import NetworkStart, TrainableChangeClip, initial_network
 from geochange.models.prompts import published_vocabulary
-from geochange.models.trainable import NetworkStart, TrainableChangeClip, initial_network
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
 from geochange.models.weights.model_card import Card
 

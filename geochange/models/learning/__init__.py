@@ -1,0 +1,1 @@
+"""Learning: networks as they are trained, with their labels and losses."""
