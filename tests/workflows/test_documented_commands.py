@@ -27,6 +27,7 @@ NOT_HERE = {
     "--on slurm": "tests/pipelines/test_slurm.py starts a SLURM, and runs the script of the page",
     "--on tcp://": "no such host; tests/running/test_workers.py starts a scheduler",
     "s3://": "no bucket; tests/workflows/test_object_storage.py starts a server of one",
+    "--model ratio": "pictures in 8 bits are no radar; tests/workflows/test_radar.py makes some",
     "runs/bands/": "no such chips; tests/workflows/test_band_training.py makes some",
     "--data CHIPS": "no such chips; tests/workflows/test_band_training.py makes some",
     "https://": "no such catalogue; tests/pipelines/test_monitor.py serves one of its own",
