@@ -45,6 +45,11 @@ def core_count() -> int:
     return int(given) if given.isdecimal() and int(given) > 0 else cpu_count()
 
 
+def cores_per_worker(workers: int) -> int:
+    """The cores on which each of several processes computes; 0 workers is this process."""
+    return max(1, core_count() // max(1, workers))
+
+
 def cgroup_cores(folder: Path) -> float:
     """The cores that a container may use; infinite without a limit."""
     for quota, period in (

@@ -18,6 +18,7 @@ from geochange.models.bands.input_bands import InputBands, bands_of_file
 from geochange.models.custom_model import locate_class
 from geochange.models.spec import ModelSpec as ModelSpec
 from geochange.models.spec import PromptingOptions as PromptingOptions
+from geochange.models.spec import detector_options
 from geochange.models.weights.locate import (
     ONNX,
     SHIPPED,
@@ -219,10 +220,7 @@ def _build(device: str, key: str) -> SceneModel:
 def _detector(file: str, device: str, prompting: Mapping[str, Any]) -> ChangeModel:
     from geochange.models.detector import DetectorSpec  # imports torch, which takes seconds
 
-    given = {name: value for name, value in prompting.items() if value is not None}
-    del given["engine"]
-    for name in {"vocabulary", "only"} & given.keys():
-        given[name] = tuple(given[name])
+    given = detector_options(prompting)
     with as_input_error(file):
         return DetectorSpec(str(locate_weights(file)), device, **given).build()
 

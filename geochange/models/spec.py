@@ -28,6 +28,18 @@ class PromptingOptions:
     engine: str = "torch"
 
 
+def detector_options(prompting: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a DetectorSpec, which runs by torch: those that are given, lists as tuples.
+
+    prompting: the fields of PromptingOptions, perhaps from JSON.
+    """
+    given = {name: value for name, value in prompting.items() if value is not None}
+    del given["engine"]
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
+    }
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """What a worker needs to build a model: small, picklable, and the same on every machine.

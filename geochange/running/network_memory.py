@@ -9,7 +9,7 @@ from geochange.memory import peak_rise_bytes
 from geochange.models import cached_chip_model, cached_model, is_training_free, kind_of
 from geochange.models.inference.chip_parts import LARGEST_PART_PX
 from geochange.models.protocol import ClassifiesLand
-from geochange.parallelism import core_count
+from geochange.parallelism import cores_per_worker
 from geochange.running.tasks import RunSpec
 
 CLASS_BYTES = 100
@@ -29,7 +29,7 @@ def network_bytes(work: RunSpec, workers: int = 0) -> int:
     if is_training_free(work.spec.name):
         return 0  # see `chip_bytes`
     if work.spec.without_torch:
-        return _chip_model_bytes(work) * max(1, core_count() // max(1, workers))
+        return _chip_model_bytes(work) * cores_per_worker(workers)
     from geochange.models.inference.batch_size import CPU_CHIPS
     from geochange.models.inference.predict import predict_land, run_model  # imports torch
 

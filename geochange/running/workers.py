@@ -11,7 +11,7 @@ from geochange.config import RunOptions
 from geochange.memory import machine_bytes, resident_bytes
 from geochange.models import ModelSpec, is_training_free, kind_of
 from geochange.mosaic.jobs import JobClient, open_client, threads_of
-from geochange.parallelism import core_count
+from geochange.parallelism import cores_per_worker
 from geochange.running.memory_budget import (
     MemoryBudget,
     block_bytes,
@@ -64,7 +64,7 @@ def _cores_of_a_worker(spec: ModelSpec, workers: int) -> int:
     if is_training_free(spec.name):
         return 1
     if spec.without_torch:
-        return max(1, core_count() // max(1, workers))
+        return cores_per_worker(workers)
     from geochange.models.inference.predict import torch_threads  # imports torch
 
     return torch_threads()

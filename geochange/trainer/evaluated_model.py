@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from geochange.chip import Chip
 from geochange.config import EvaluateOptions
 from geochange.config.run import RADAR_MODELS
 from geochange.dataset import open_split
+from geochange.dataset.open_split import EIGHT_BIT
 from geochange.errors import OptionError
 from geochange.inputs.choose_model import choose_model
 from geochange.models import ModelSpec, cached_model, check_name, kind_of, taught_bands
@@ -24,9 +24,10 @@ from geochange.models.bands.input_bands import InputBands
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.predict import BothNames, run_model, run_model_with_tta
 from geochange.models.protocol import ChangeModel
+from geochange.models.spec import detector_options
 from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_checkpoint
 from geochange.models.weights.locate import as_input_error
-from geochange.trainer.input_bands import EIGHT_BIT, measured_bands
+from geochange.trainer.input_bands import measured_bands
 from geochange.trainer.prompting import stored_names
 from geochange.training.data.chip_source import ChipSource
 
@@ -123,9 +124,7 @@ def _changeclip_model(
         return EvaluatedModel(spec, cached_model(spec), source, options)
     if mode == "published":
         names = [(before, before) for before, _ in names]
-    given: dict[str, Any] = {k: v for k, v in vars(spec.prompting).items() if v is not None}
-    del given["engine"]  # names beside the data are given to the network by torch alone
-    detector = DetectorSpec(spec.name, spec.device, **given)
+    detector = DetectorSpec(spec.name, spec.device, **detector_options(vars(spec.prompting)))
     with as_input_error(spec.name):
         network = checkpoint.build().requires_grad_(False)
         land = checkpoint.build_land()

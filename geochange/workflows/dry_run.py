@@ -15,8 +15,8 @@ from geochange.grid.tiling import Window
 from geochange.inputs.checked_run import CheckedRun
 from geochange.memory import limit_malloc_growth
 from geochange.mosaic.jobs import JobClient, in_flight, run_bounded
-from geochange.running.disk_space import disk_space_of, scratch_space_of
 from geochange.running.tasks import RunSpec, jobs
+from geochange.running.work.opening import space_of_run
 from geochange.running.workers import open_workers
 from geochange.storage.local import LocalWork
 from geochange.storage.work_store import WorkStore
@@ -67,10 +67,7 @@ def _estimate(checked: CheckedRun) -> DryRun:
         work, tasks = crew.work, in_flight(crew.client)
         scope = work.active_tiles
         tile_s = _tile_seconds(crew.client, work)
-        kept, land = checked.options.keep_work, work.stores_land
-        space = disk_space_of(work.plan, len(work.classes), tasks, kept, scope.share, land)
-        if work.folder.folder is None:
-            space = scratch_space_of(work.plan)
+        space = space_of_run(work, tasks, checked.options.keep_work)
         pixels = work.plan.full_window.pixels
         return DryRun(
             shape=work.plan.shape,

@@ -84,23 +84,11 @@ def preview(
     path = Path(gdal_name(os.fspath(changes)))
     origin = RunOrigin.of(path)
     picture = _out_path(path, out, number)
-    save_png(_draw(_view(origin, rasters, number), panel_px), picture)
+    save_png(_draw(_view(origin, origin.pair(rasters), number), panel_px), picture)
     return picture
 
 
-def draw_preview(
-    changes: PathLike,
-    rasters: Rasters = (None, None),
-    number: int | None = None,
-    panel_px: int = PANEL_PX,
-) -> Drawn:
-    """The picture of `preview`, without a file. Raises InputError or OptionError."""
-    origin = RunOrigin.of(Path(gdal_name(os.fspath(changes))))
-    return _draw(_view(origin, rasters, number), panel_px)
-
-
-def _view(origin: RunOrigin, rasters: Rasters, number: int | None) -> PreviewView:
-    pair = origin.pair(rasters)
+def _view(origin: RunOrigin, pair: RasterPair, number: int | None) -> PreviewView:
     chosen = None if number is None else read_change(origin.layer, number, pair.grid)
     window = pair.grid.full_window if chosen is None else _around(chosen, pair.grid)
     return PreviewView(origin, pair, window, chosen)
@@ -194,9 +182,11 @@ def result_html(
 
 
 def _pictures(out: Path) -> list[Drawn]:
+    origin = RunOrigin.of(out)
+    pair = origin.pair((None, None))
     largest = read_changes(out).nlargest(MOST_CHANGES, "area_m2")
-    closely = [draw_preview(out, number=int(n), panel_px=CHANGE_PX) for n in largest["id"]]
-    return [draw_preview(out, panel_px=OVERVIEW_PX), *closely]
+    closely = [_draw(_view(origin, pair, int(n)), CHANGE_PX) for n in largest["id"]]
+    return [_draw(_view(origin, pair, None), OVERVIEW_PX), *closely]
 
 
 def _image(picture: Drawn) -> str:

@@ -76,59 +76,15 @@ def _need_all(
 
 @dataclass(frozen=True, slots=True)
 class PictureFolders:
-    """Two dates and a mask of change."""
+    """Two dates and a mask of change, or with a legend an image of classes for each date.
 
-    before: str
-    after: str
-    label: str
+    folders: of the date before, of the date after, and of the labels.
+    """
+
+    folders: tuple[str, ...]
+    legend: Legend | None = None
+    labels: str = "masks of change"
     bands: tuple[int, ...] | None = None
-
-    @property
-    def folders(self) -> tuple[str, str, str]:
-        """The three folders, in the order of a Record."""
-        return self.before, self.after, self.label
-
-    @property
-    def about(self) -> str:
-        """See Layout."""
-        return f"{'/ '.join(self.folders)}/"
-
-    @property
-    def labels(self) -> str:
-        """See Layout."""
-        return "masks of change"
-
-    def splits(self, root: Path) -> tuple[str, ...]:
-        """See Layout."""
-        return fitting_splits(self, root)
-
-    def fits(self, root: Path, split: str) -> bool:
-        """See Layout."""
-        return has_folders(root, split, self.folders)
-
-    def find(self, root: Path, split: str) -> Found:
-        """See Layout."""
-        chips, ignored = match_pictures(root, split, self.folders)
-        records = (Record(before, after, label) for before, after, label in chips)
-        return Found(tuple(records), self.folders, ignored)
-
-
-@dataclass(frozen=True)
-class ClassFolders:
-    """Two dates, and an image of classes for each."""
-
-    before: str
-    after: str
-    before_classes: str
-    after_classes: str
-    legend: Legend
-    labels: str
-    bands: tuple[int, ...] | None = None
-
-    @property
-    def folders(self) -> tuple[str, str, str, str]:
-        """The four folders."""
-        return self.before, self.after, self.before_classes, self.after_classes
 
     @property
     def about(self) -> str:
@@ -146,25 +102,27 @@ class ClassFolders:
     def find(self, root: Path, split: str) -> Found:
         """See Layout."""
         chips, ignored = match_pictures(root, split, self.folders)
-        records = (
-            Record(before, after, self._truth(one, two)) for before, after, one, two in chips
-        )
+        records = (Record(before, after, self._truth(*told)) for before, after, *told in chips)
         return Found(tuple(records), self.folders, ignored)
 
-    def _truth(self, before: Path, after: Path) -> Truth:
+    def _truth(self, *labels: Path) -> Path | Truth:
+        if self.legend is None:
+            (mask,) = labels
+            return mask
+        before, after = labels
         return ClassLabels(before, after, self.legend)
 
 
 PICTURE_FOLDERS: Mapping[str, Layout] = {
-    "sysu": PictureFolders("time1", "time2", "label"),  # SYSU-CD, and what `data chips` cuts
-    "clcd": PictureFolders("time1", "time2", "label"),  # CLCD
-    "levir": PictureFolders("A", "B", "label"),  # LEVIR-CD, LEVIR-CD+
-    "whu": PictureFolders("A", "B", "label"),  # WHU-CD
-    "cdd": PictureFolders("A", "B", "OUT"),  # CDD
-    "dsifn": PictureFolders("t1", "t2", "mask"),  # DSIFN-CD
-    "s2looking": PictureFolders("Image1", "Image2", "label"),  # S2Looking
-    "second": ClassFolders(
-        *("im1", "im2", "label1", "label2"),
+    "sysu": PictureFolders(("time1", "time2", "label")),  # SYSU-CD, and what `data chips` cuts
+    "clcd": PictureFolders(("time1", "time2", "label")),  # CLCD
+    "levir": PictureFolders(("A", "B", "label")),  # LEVIR-CD, LEVIR-CD+
+    "whu": PictureFolders(("A", "B", "label")),  # WHU-CD
+    "cdd": PictureFolders(("A", "B", "OUT")),  # CDD
+    "dsifn": PictureFolders(("t1", "t2", "mask")),  # DSIFN-CD
+    "s2looking": PictureFolders(("Image1", "Image2", "label")),  # S2Looking
+    "second": PictureFolders(
+        ("im1", "im2", "label1", "label2"),
         SECOND,
         "classes of both dates; all that is not white is change",
     ),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from geochange.land_cover import NO_LAND_CLASS
 from geochange.models.inference.prediction import Prediction, check_finite
 from geochange.models.protocol import PredictsChips
 from geochange.parallelism import core_count
+
+T = TypeVar("T")
 
 
 @cache
@@ -28,17 +31,18 @@ def predict_chips(model: PredictsChips, chips: Sequence[Chip]) -> Prediction:
     Raises the error of the first chip that has one, and NotFiniteError as `predict` does.
     """
     seen = [place for place, chip in enumerate(chips) if chip.valid.any()]
-    answers = [_cores().submit(model.predict_chip, chips[place]) for place in seen]
-    try:
-        return _gathered(model, chips, seen, [answer.result() for answer in answers])
-    finally:
-        for answer in answers:
-            answer.cancel()
+    answers = _on_cores(model.predict_chip, [chips[place] for place in seen])
+    return _gathered(model, chips, seen, answers)
 
 
 def see_land(model: PredictsChips, chips: Sequence[Chip]) -> list[NDArray[np.uint8]]:
     """(date, height, width) numbers of land classes, of chips of any shapes."""
-    answers = [_cores().submit(model.land, chip) for chip in chips]
+    return _on_cores(model.land, chips)
+
+
+def _on_cores(function: Callable[[Chip], T], chips: Sequence[Chip]) -> list[T]:
+    """The results for all chips, in order. After an error, what has not begun is cancelled."""
+    answers = [_cores().submit(function, chip) for chip in chips]
     try:
         return [answer.result() for answer in answers]
     finally:

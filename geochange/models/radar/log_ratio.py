@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.filters import threshold_otsu
 
 from geochange.chip import Chip, Pixels
 from geochange.models.classical import SIGMA_PX, STEEPNESS
 from geochange.models.protocol import Statistics
 from geochange.models.radar.minimum_error import minimum_error_threshold
+from geochange.models.training_free.otsu import otsu_threshold
 from geochange.models.training_free.smoothing import Picture, smooth
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class LogRatioOtsu(LogRatio):
     def _cut(self, distances: Floats, noise: float) -> float:
         if not distances.size or distances.max() <= noise:
             return noise
-        return max(noise, float(threshold_otsu(distances, nbins=512)))
+        return max(noise, otsu_threshold(distances))
 
 
 def log_ratio(chip: Chip) -> list[Picture]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 BINS = 512
 
 
-def otsu_threshold(values: NDArray[np.float32]) -> float:
+def otsu_threshold(values: NDArray[np.floating]) -> float:
     """The value with the largest variance between the numbers up to it and those above (Otsu 1979).
 
     It is the middle of one of BINS bins. values: (pixel,), not all equal.

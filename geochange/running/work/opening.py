@@ -10,7 +10,12 @@ from dataclasses import replace
 from geochange.errors import InputError, OptionError
 from geochange.inputs.checked_run import CheckedRun
 from geochange.running import provenance
-from geochange.running.disk_space import check_space, disk_space_of, scratch_space_of
+from geochange.running.disk_space import (
+    DiskSpace,
+    check_space,
+    disk_space_of,
+    scratch_space_of,
+)
 from geochange.running.tasks import RunSpec
 from geochange.running.work_folder import WorkFolder, digest_of
 
@@ -48,13 +53,16 @@ def open_work(checked: CheckedRun, work: RunSpec, tasks: int) -> Iterator[tuple[
 
 
 def _check_space(checked: CheckedRun, work: RunSpec, tasks: int) -> None:
-    kept, land = checked.options.keep_work, work.stores_land
-    share = work.active_tiles.share
-    space = disk_space_of(work.plan, len(work.classes), tasks, kept, share, land)
-    if work.folder.folder is None:
-        space = scratch_space_of(work.plan)
     there = checked.out.parent if work.folder.folder is None else checked.scratch.parent
-    check_space(space, there, checked.scratch)
+    check_space(space_of_run(work, tasks, checked.options.keep_work), there, checked.scratch)
+
+
+def space_of_run(work: RunSpec, tasks: int, keeps_work: bool) -> DiskSpace:
+    """The disk space that a run needs on this machine. tasks: as in `open_work`."""
+    if work.folder.folder is None:
+        return scratch_space_of(work.plan)
+    share, classes = work.active_tiles.share, len(work.classes)
+    return disk_space_of(work.plan, classes, tasks, keeps_work, share, work.stores_land)
 
 
 @contextmanager

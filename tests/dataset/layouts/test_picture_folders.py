@@ -13,7 +13,11 @@ from geochange.dataset.records import Record
 from geochange.errors import InputError
 from geochange.raster.pictures.image import SUFFIXES
 
-MASKS = {name: each for name, each in PICTURE_FOLDERS.items() if isinstance(each, PictureFolders)}
+MASKS = {
+    name: each
+    for name, each in PICTURE_FOLDERS.items()
+    if isinstance(each, PictureFolders) and each.legend is None
+}
 SYSU = MASKS["sysu"]
 
 
