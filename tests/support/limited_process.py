@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import multiprocessing
 import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,13 +14,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from forked import server
+
 from geochange.errors import GeochangeError
 
 MB = 2**20
-PRELOADED = [
-    *("geochange.cli.main", "geochange.workflows.detect", "geochange.models.weights.checkpoint"),
-    *("geochange.models.classical", "geochange.dataset", "geochange.vector.aoi", "sqlite3"),
-]
 
 
 @dataclass(frozen=True)
@@ -44,8 +41,7 @@ def call_limited(
 
     Fails if the process dies or exceeds the time limit.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
+    context = server()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(theirs, memory_mb, function, arguments))
     process.start()
