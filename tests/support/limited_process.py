@@ -35,7 +35,7 @@ class Outcome:
 
 
 def call_limited(
-    function: Callable[..., Any], *arguments: Any, memory_mb: int = 600, seconds: float = 60
+    function: Callable[..., Any], *arguments: Any, memory_mb: int = 600, seconds: float = 300
 ) -> Outcome:
     """Call a function of a module with plain arguments, within limits.
 
