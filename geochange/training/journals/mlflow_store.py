@@ -62,7 +62,7 @@ class MlflowStore:
         self._uri, self._mlflow = uri, _import_mlflow()
         with self._as_error():
             # Nothing is registered as a model. The small package knows no registry in a database.
-            self._client = self._mlflow.MlflowClient(uri, registry_uri=str(Path.cwd()))
+            self._client = self._mlflow.MlflowClient(uri, registry_uri=Path.cwd().as_uri())
             found = self._client.get_experiment_by_name(experiment)
             self._experiment = (
                 found.experiment_id if found else self._client.create_experiment(experiment)
