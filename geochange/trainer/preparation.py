@@ -40,6 +40,7 @@ from geochange.trainer.prompting import name_chips
 from geochange.trainer.recipe import (
     WITH_OWN_CLIP,
     fabric_devices_of,
+    mlflow_of,
     network_start_of,
     optimizer_settings_of,
     planted_source_of,
@@ -187,7 +188,7 @@ class PreparedTraining:
 def prepare(options: TrainOptions, out: Path, resume: bool) -> PreparedTraining:
     """Find the data and the output folder.
 
-    Raises InputError, OptionError, OutputError.
+    Raises InputError, OptionError, OutputError, MissingDependencyError.
     """
     check_options(options)
     options, start = _resolved_options(options)
@@ -200,6 +201,8 @@ def prepare(options: TrainOptions, out: Path, resume: bool) -> PreparedTraining:
     if options.network.start == IMAGENET:
         check_land(root / options.land.folder)
     sources = _sources(options, root, choice)
+    if (mlflow := mlflow_of(options)) is not None:
+        mlflow.open()
     return PreparedTraining(options, out, root, *sources, last, start, choice)
 
 
