@@ -17,6 +17,9 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "docs" / "tutorial.ipynb"
+PICTURES = 3
+"""The number of pictures that an output keeps. The largest part of the file are pictures."""
+
 SHOWN = ("text/html", "image/png", "text/plain")
 """The forms of an output, the best first. One is kept."""
 
@@ -39,9 +42,20 @@ def lighten(notebook: Any) -> Any:
     """Keep one form of each output, without maps, messages and the names of temporary folders."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [_light(output) for output in cell.outputs if _stays(output)]
+            cell.outputs = _joined([_light(output) for output in cell.outputs if _stays(output)])
     notebook.metadata.language_info = {"name": "python"}
     return notebook
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Printed lines come in pieces, as the kernel is fast or slow. They become one output."""
+    kept: list[Any] = []
+    for output in outputs:
+        if kept and output.output_type == kept[-1].output_type == "stream":
+            kept[-1].text += output.text
+        else:
+            kept.append(output)
+    return kept
 
 
 def _stays(output: Any) -> bool:
@@ -56,7 +70,11 @@ def _light(output: Any) -> Any:
         output.text = _without_folder(output.text)
         return output
     form = next(form for form in SHOWN if form in output.data)
-    output.data = {form: _without_folder(output.data[form])}
+    kept = _without_folder(output.data[form])
+    if form == "text/html":
+        text, *pictures = re.split(r"(?=<p><img )", kept.removesuffix("</div>"))
+        kept = "".join([text, *pictures[:PICTURES], "</div>"])
+    output.data = {form: kept}
     output.metadata = {}
     return output
 
