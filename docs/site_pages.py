@@ -27,6 +27,8 @@ ELSEWHERE = {
 NOTEBOOKS = {"docs/tutorial.ipynb": "tutorial.md"}
 """Notebooks by their path, and the pages that show them with the outputs they are kept with."""
 
+_PANDAS_STYLE = re.compile(r'<style.*?</style>| border="1" class="dataframe"', re.DOTALL)
+
 _LINK = re.compile(r"(\]\()(?!\w+:)([^)#\s]+)")
 
 
@@ -57,8 +59,10 @@ def _cell(cell: dict[str, Any]) -> str:
 def _output(output: dict[str, Any]) -> str:
     data = output.get("data", {"text/plain": output.get("text", "")})
     if "text/html" in data:
+        # Without the looks that pandas gives a table: the site has its own.
+        html = _PANDAS_STYLE.sub("", _joined(data["text/html"]))
         # Without empty lines, so that Markdown takes all of it for one piece of HTML.
-        lines = [line for line in _joined(data["text/html"]).splitlines() if line.strip()]
+        lines = [line for line in html.splitlines() if line.strip()]
         return "<div>\n" + "\n".join(lines) + "\n</div>"
     if "image/png" in data:
         picture = _joined(data["image/png"]).replace("\n", "")
