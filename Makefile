@@ -1,5 +1,5 @@
 # What CONTRIBUTING.md lists. Everything runs in .venv, which `make venv` makes.
-.PHONY: help venv fast test lint types check pictures architecture plugin site graphs
+.PHONY: help venv fast test lint types check pictures architecture plugin site graphs tutorial
 
 help: ## Show these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,6 +32,9 @@ graphs: ## Export the shipped network for onnxruntime again, after its checkpoin
 
 architecture: ## Draw docs/architecture.svg again from the imports
 	.venv/bin/python docs/architecture.py
+
+tutorial: ## Run docs/tutorial.ipynb and keep its light outputs, after it changed
+	.venv/bin/python docs/tutorial.py
 
 pictures: ## Make the pictures of docs/pipelines.md again, in build/pictures
 	.venv/bin/python docs/pictures.py build/pictures

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from geochange.workflows.compare import compare
     from geochange.workflows.cut_chips import cut
     from geochange.workflows.date_and_bounds import bounds_of, date_of
+    from geochange.workflows.demo import make_demo_pair
     from geochange.workflows.detect import Result, check_arguments, detect
     from geochange.workflows.evaluate import evaluate
     from geochange.workflows.polygonize import polygonize
@@ -30,6 +31,7 @@ __version__ = "0.2.0.dev0"
 _HOMES = {
     "detect": "geochange.workflows.detect",
     "check_arguments": "geochange.workflows.detect",
+    "make_demo_pair": "geochange.workflows.demo",
     "polygonize": "geochange.workflows.polygonize",
     "Result": "geochange.workflows.detect",
     "GeochangeError": "geochange.errors",
@@ -72,6 +74,7 @@ __all__ = [
     "detect",
     "evaluate",
     "load_model",
+    "make_demo_pair",
     "parse_setting",
     "polygonize",
     "read_changes",

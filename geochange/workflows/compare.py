@@ -127,13 +127,13 @@ class ComparisonArea:
 
 
 def compare(
-    found: Path,
-    reference: Path,
+    found: PathLike,
+    reference: PathLike,
     *,
     pixel_m: float | None = None,
     tolerance_px: int = TOLERANCE_PX,
     extent: PathLike | None = None,
-    within: Path | None = None,
+    within: PathLike | None = None,
 ) -> Comparison:
     """Compare polygons with a reference. Each file may have any CRS.
 
@@ -145,9 +145,10 @@ def compare(
     Raises InputError for a file that cannot be used or whose polygons are all outside the grid. Raises
     OptionError if there is no grid.
     """
-    grid = _grid(found, reference, pixel_m, extent)
-    ground = ComparisonArea(grid, None if within is None else _area_of_interest(within, grid))
-    layers = [find_layer(path) for path in (found, reference)]
+    files = Path(found), Path(reference)
+    grid = _grid(*files, pixel_m, extent)
+    ground = ComparisonArea(grid, None if within is None else _area_of_interest(Path(within), grid))
+    layers = [find_layer(path) for path in files]
     if layers[1].features == 0:
         logger.warning("%s: holds no change: there is no polygon in the reference", reference)
     ours, theirs = (_outlines(layer, grid) for layer in layers)

@@ -20,6 +20,7 @@ from geochange.grid.grid import Grid, to_ground
 from geochange.landscape import PIXEL_M, Landscape, PlantedChange, make_landscape
 from geochange.progress import Progress, no_progress
 from geochange.raster.pictures.image import write_picture
+from geochange.raster.sources.resolve import PathLike
 from geochange.vector.files.ogr_name import ogr_name
 from geochange.vector.files.polygon_reader import UNREADABLE
 from geochange.workflows.detect import Result, detect
@@ -50,6 +51,15 @@ class Score:
 
 
 @dataclass(frozen=True)
+class DemoPair:
+    """The files of a synthetic pair, and the outlines of its changes with their `kind`."""
+
+    before: Path
+    after: Path
+    planted: Path
+
+
+@dataclass(frozen=True)
 class DemoResult:
     """The synthetic pair, the run on it, and its scores.
 
@@ -70,25 +80,43 @@ def run_demo(
 
     Raises OutputError if the folder cannot be made, or if it holds such files that no demo wrote.
     """
+    pair, landscape, planted = _write_pair(folder, size, seed)
+    result = detect(pair.before, pair.after, pair.before.with_name("changes.gpkg"), progress)
+    found = shapely.union_all(np.asarray(result.changes.geometry))
+    return DemoResult(
+        pair.before,
+        pair.after,
+        result,
+        _scores(landscape.planted, planted, found),
+        _true_share(planted, found),
+    )
+
+
+def make_demo_pair(folder: PathLike, size: int = 1536, seed: int = 7) -> DemoPair:
+    """Write a synthetic pair with known changes: before.tif, after.tif, planted.geojson.
+
+    The pictures show a made-up village at two dates, 0.5 m a pixel. size: pixels a side. seed: which
+    village. Raises OutputError if the folder cannot be made, or if it holds such files that no demo
+    wrote.
+    """
+    return _write_pair(folder, size, seed)[0]
+
+
+def _write_pair(
+    folder: PathLike, size: int, seed: int
+) -> tuple[DemoPair, Landscape, gpd.GeoDataFrame]:
+    """The files, the landscape that they show, and its planted changes on the ground."""
     folder = output_path(folder)
     _check_folder(folder)
     make_folder(folder)
     landscape = make_landscape(size, seed)
     grid = _grid(size)
-    before, after = folder / BEFORE, folder / AFTER
-    write_picture(before, landscape.before, grid)
-    write_picture(after, landscape.after, grid)
+    pair = DemoPair(folder / BEFORE, folder / AFTER, folder / PLANTED)
+    write_picture(pair.before, landscape.before, grid)
+    write_picture(pair.after, landscape.after, grid)
     planted = _planted(landscape, grid)
-    _write_planted(folder / PLANTED, planted)
-    result = detect(before, after, folder / "changes.gpkg", progress)
-    found = shapely.union_all(np.asarray(result.changes.geometry))
-    return DemoResult(
-        before,
-        after,
-        result,
-        _scores(landscape.planted, planted, found),
-        _true_share(planted, found),
-    )
+    _write_planted(pair.planted, planted)
+    return pair, landscape, planted
 
 
 def _check_folder(folder: Path) -> None:

@@ -154,7 +154,7 @@ def test_no_polygons_are_an_honest_nothing(tmp_path: Path, empty: str) -> None:
 def test_metric_pixels(tmp_path: Path) -> None:
     found = make_polygons(tmp_path / "a.gpkg", [square(0, 0, 20)], LONLAT)
     reference = make_polygons(tmp_path / "b.gpkg", [square(0, 5, 20)])
-    result = compare(found, reference, pixel_m=1.0)
+    result = compare(str(found), str(reference), pixel_m=1.0)
     assert result.pixels.figures()["iou"] == pytest.approx(0.6, abs=2e-3)
     assert result.pixel_m2 == pytest.approx(1, rel=1e-6)
 

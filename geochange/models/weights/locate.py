@@ -62,7 +62,8 @@ def locate_weights(file: str | os.PathLike[str]) -> Path:
     if given.is_dir():
         raise InputError(f"{given}: is a folder; name the file of weights in it")
     looked = f", nor in {folder}" if folder else f"; {FOLDER_ENV} may name a folder to look in"
-    raise InputError(f"no weights at {given}{looked}")
+    ours = " or ".join(SHIPPED)
+    raise InputError(f"no weights at {given}{looked}; {ours} names the network that comes along")
 
 
 def clip_file(name: str) -> tuple[str, Path | None]:

@@ -20,6 +20,8 @@ from geochange.raster.sources.cf_coordinates import is_lonlat
 MOST_OPENED = 12
 """The number of subdatasets that are opened to check their georeference."""
 
+SENTINEL2_HINT = "; the one of 10m has red, green and blue"
+
 
 def refuse_container(path: str, dataset: Any) -> None:
     """Refuse a file that is not a raster itself.
@@ -42,10 +44,11 @@ def refuse_container(path: str, dataset: Any) -> None:
             f"{path}: its subdatasets have no georeference; give one a CRS and a transform first "
             f"(gdal_translate -a_srs EPSG:CODE -a_ullr X Y X Y {shlex.quote(names[0])} OUT.tif)"
         )
+    hint = SENTINEL2_HINT if dataset.driver == "SENTINEL2" else ""
     what = "has no georeference as HDF5" if dataset.count else "holds no band of its own"
     raise InputError(
         f"{path}: {what}; name one of its {len(names)} subdatasets as GDAL writes them, or several "
-        f"with {STACK_SEPARATOR!r} between: {list_names([shlex.quote(name) for name in placed])}"
+        f"with {STACK_SEPARATOR!r} between: {list_names([shlex.quote(name) for name in placed])}{hint}"
     )
 
 

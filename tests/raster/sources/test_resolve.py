@@ -254,6 +254,7 @@ def test_a_sentinel_2_product_is_listed_however_it_is_named(tmp_path: Path) -> N
             InputError, match="holds no band of its own; name one of its"
         ) as refused:
             inspect_source(name)
+        assert str(refused.value).endswith("; the one of 10m has red, green and blue")
         (cure,) = re.findall(r"SENTINEL2_L2A:\S+:10m:EPSG_32632", str(refused.value))
         info = inspect_source(cure)
         assert info.grid.shape == (64, 64) and info.grid.crs.to_epsg() == 32632
