@@ -17,7 +17,7 @@ from geochange.models.changeclip.efficientnet import EfficientNetOptions
 from geochange.models.changeclip.image_tower import ResNetOptions, VisualOptions, VitOptions
 from geochange.models.changeclip.land_head import LandOptions
 from geochange.models.changeclip.land_network import LandNetworkOptions
-from geochange.models.changeclip.network import ChangeClipOptions
+from geochange.models.changeclip.network import STRIDE, ChangeClipOptions
 from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.confidence import ConfidenceRule
 from geochange.models.prompts import Names, PromptMode, check_names, published_vocabulary
@@ -27,6 +27,8 @@ OWN_CLIP = "own"
 """The value of `clip` for a CLIP that is stored in the same file as the network."""
 MAX_SIZE = 2**24
 """No size in the options of a network reaches this value."""
+LARGEST_PX = 2048
+"""The largest side of the pictures in which a place or a class is recognised."""
 MOST_CLASSES = 254
 """The largest number of classes of a land head; class numbers are stored as uint8."""
 _TOWERS: dict[str, type[VisualOptions]] = {
@@ -44,7 +46,8 @@ class Card:
     divided by for probabilities to be as often right as they say (Guo et al., ICML 2017, sec. 4.2).
     metrics: what it reached, by name. provenance: whence it comes (source, data, commit ...).
     clip: "own" where the file holds the CLIP that names classes, "" where it is looked for elsewhere.
-    meanings, least_score: when that CLIP's names are said; see NamingRule.
+    meanings, least_score: when names are said that this CLIP gives, or the place head of the land
+    network in its text space; see NamingRule.
     land: the land network that the file holds beside the network; None where it holds none.
     confidence: the confidence of polygons; None where it is not calibrated.
     """
@@ -123,6 +126,8 @@ def _check_card(card: Card) -> Card:
         raise InputError(f"a temperature of {card.temperature}: it is a number above 0")
     if card.land is not None and card.options.land is not None:
         raise InputError("a land network beside a network that has a land head; it has one of them")
+    if card.land is not None and card.land.place and card.clip != OWN_CLIP:
+        raise InputError("a land network that names places by a CLIP of its own, but there is none")
     if not isinstance(card.vocabulary, list | tuple):
         raise InputError("a vocabulary that is not a list of names")
     # A short vocabulary is valid here. It is refused only where prompts need more names.
@@ -182,7 +187,11 @@ def _land_network(values: Mapping[str, Any] | None) -> LandNetworkOptions | None
         _options_from_json(EfficientNetOptions, values["visual"]),
         _options_from_json(LandOptions, values["head"]),
     )
-    opinion = values.get("opinion", 0)
-    if type(opinion) is not int or not 0 <= opinion < MAX_SIZE:
-        raise InputError(f"its card makes no sense: opinion {str(opinion)[:40]!r}")
-    return LandNetworkOptions(visual, head, opinion)
+    for name in ("opinion", "place"):
+        size = values.get(name, 0)
+        if type(size) is not int or not 0 <= size < MAX_SIZE:
+            raise InputError(f"its card makes no sense: {name} {str(size)[:40]!r}")
+    place = values.get("place", 0)
+    if place % STRIDE or place > LARGEST_PX:
+        raise InputError(f"its card makes no sense: places of {place:,} px")
+    return LandNetworkOptions(visual, head, values.get("opinion", 0), place)

@@ -27,6 +27,7 @@ from geochange.models.clip_scorer import ClipScorer
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.onnx.export.attention import plain
 from geochange.models.onnx.export.graph import ScoringGraph
+from geochange.models.onnx.export.resample import squared
 from geochange.models.onnx.export.write import OPSET
 from geochange.models.onnx.shipped.graphs import GRAPHS, SHA_KEY, TABLES_KEY, graph_file
 from geochange.models.prompts import BACKGROUND, FOREGROUND, START
@@ -119,13 +120,34 @@ class Opinion(Land):
         return torch.cat(land), said
 
 
-MODULES = {"scores": Scores, "texts": Texts, "change": Change, "land": Land, "opinion": Opinion}
+class Places(nn.Module):
+    """(1, 3, H, W) RGB in 0-255 -> (1, V) probabilities of the class names for the place."""
+
+    def __init__(self, detector: ChangeClipDetector) -> None:
+        super().__init__()
+        assert detector.place_scorer is not None  # asked of networks that have a place head
+        self.scorer = detector.place_scorer
+
+    def forward(self, picture: torch.Tensor) -> torch.Tensor:
+        """See above."""
+        return self.scorer.of_squares(squared(picture, self.scorer.network.options.place))
+
+
+MODULES = {
+    "scores": Scores,
+    "texts": Texts,
+    "change": Change,
+    "land": Land,
+    "opinion": Opinion,
+    "places": Places,
+}
 
 PORTS: dict[str, Ports] = {
     "scores": ({"picture": SIDES}, ("scores",)),
     "texts": ({"tokens": {}}, ("embedding",)),
     "change": ({"before": SIDES, "after": SIDES, "one": {}, "two": {}}, ("change",)),
     "land": ({"before": SIDES, "after": SIDES}, ("numbers",)),
+    "places": ({"picture": SIDES}, ("scores",)),
     "opinion": (
         {"before": SIDES, "after": SIDES, "change": {1: "height", 2: "width"}},
         ("land", "said"),
@@ -138,7 +160,8 @@ def write_graphs(name: str = "changeclip-small") -> list[Path]:
     checkpoint = SHIPPED[name]
     detector = DetectorSpec(str(checkpoint), precision="float32").build()
     stored = StoredTensors(checkpoint)
-    return [_write(detector, part, stored, graph_file(checkpoint, part)) for part in GRAPHS]
+    parts = [part for part in GRAPHS if part != "places" or detector.scores_places]
+    return [_write(detector, part, stored, graph_file(checkpoint, part)) for part in parts]
 
 
 def _write(detector: ChangeClipDetector, part: str, stored: StoredTensors, target: Path) -> Path:
@@ -172,6 +195,7 @@ def _tables(detector: ChangeClipDetector) -> dict[str, object]:
         "temperature": card.temperature,
         "meanings": card.meanings,
         "least_score": card.least_score,
+        "place": card.land.place if card.land else 0,
         "confidence": None if card.confidence is None else card.confidence.to_json(),
         "land": card.land.head.classes if card.land else (),
     }
@@ -181,7 +205,7 @@ def _inputs(detector: ChangeClipDetector, part: str) -> tuple[torch.Tensor, ...]
     height, width = TRACED_PX
     noise = torch.rand(2, 1, 3, height, width, generator=torch.Generator().manual_seed(0)) * 255
     pictures = (noise[0], noise[1])
-    if part == "scores":
+    if part in ("scores", "places"):
         return (noise[0],)
     if part == "texts":
         return (torch.arange(detector.card.options.text.places)[None],)

@@ -27,10 +27,11 @@ class LandLooks:
     """Looks at the parts of a chip in which change is likely.
 
     opened: gives the session of a graph; none is loaded before it is needed. likely: the probability of
-    change that one pixel of a part must reach.
+    change that one pixel of a part must reach. names: the number of class names of places.
     """
 
-    def __init__(self, opened: Callable[[str], Session], likely: float) -> None:
+    def __init__(self, opened: Callable[[str], Session], likely: float, names: int) -> None:
+        self._names = names
         self._graph = cache(opened)
         self._likely = math.log(likely / (1 - likely))
 
@@ -50,6 +51,13 @@ class LandLooks:
             land[..., *part.inner] = seen[..., *part.within]
             said[*part.inner] = changed[0, *part.within]
         return said, np.full((2, 1, *logits.shape), np.nan, np.float32) if land is None else land
+
+    def places(self, dates: Sequence[Floats], logits: Floats, valid: NDArray[np.bool_]) -> Floats:
+        """(2, V) scores of class names for the place; NaN where no change is likely."""
+        if not ((logits >= self._likely) & valid).any():
+            return np.full((2, self._names), np.nan, np.float32)
+        found = [self._run("places", {"picture": date}, ["scores"])[0] for date in dates]
+        return np.concatenate(found)
 
     def everywhere(self, dates: Sequence[Floats]) -> Numbers:
         """(2, H, W) land classes by number of a whole chip, seen as one."""

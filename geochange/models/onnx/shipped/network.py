@@ -53,7 +53,8 @@ class ShippedNetwork:
         self._prompts = prompts or card["prompts"]
         self._scores = None if self._prompts == "fixed" else self._open("scores")
         self._embedding = lru_cache(CACHED_TEXTS)(self._embed)
-        self._land = LandLooks(self._open, LIKELY_CHANGE if likely is None else likely)
+        likely = LIKELY_CHANGE if likely is None else likely
+        self._land = LandLooks(self._open, likely, len(self.classes))
         self._only = OnlyClasses.of(only, self.land_classes)
 
     @property
@@ -107,12 +108,14 @@ class ShippedNetwork:
         one, two = (self._text(names) for names in self._names(scores))
         feed = {"before": pad(dates[0]), "after": pad(dates[1]), "one": one, "two": two}
         logits: Floats = self._change.run(feed, ["change"])[0][0, :height, :width]
+        seen = np.empty((0, height, width), np.uint8)
         if self._only:
-            said, seen = self._land.opinion(dates, logits, chip.valid)
-            masked = self._only.mask(np.divide(said, self._temperature), seen)
-            return masked, scores, self._only.numbers(seen)
-        nowhere = np.empty((0, height, width), np.uint8)
-        return np.divide(logits, self._temperature), scores, nowhere
+            said, land = self._land.opinion(dates, logits, chip.valid)
+            logits = self._only.mask(np.divide(said, self._temperature), land)
+            seen = self._only.numbers(land)
+        else:
+            logits = np.divide(logits, self._temperature)
+        return logits, self._place_scores(dates, logits, chip, scores), seen
 
     def land(self, chip: Chip) -> NDArray[np.uint8]:
         """(2, H, W) land classes by number, whether change is likely or not."""
@@ -130,6 +133,14 @@ class ShippedNetwork:
             return np.empty((2, 0), np.float32)
         found = [self._scores.run({"picture": date}, ["scores"])[0] for date in dates]
         return np.concatenate(found)
+
+    def _place_scores(
+        self, dates: Sequence[Floats], logits: Floats, chip: Chip, scores: Floats
+    ) -> Floats:
+        """(2, V) by which places are named: those of the prompts, unless it has a place head."""
+        if self._scores is None or not self._card["place"]:
+            return scores
+        return self._land.places(dates, logits, chip.valid)
 
     def _names(self, scores: Floats) -> tuple[Names, Names]:
         if self._scores is None:

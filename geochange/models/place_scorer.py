@@ -1,0 +1,60 @@
+"""Place scores: how well the class names of a vocabulary fit a tile, by the place head of a land network.
+
+They are what a run names places by. The prompts of the network of change keep the CLIP that it was
+trained with, so its logits do not depend on them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from geochange.models.changeclip.land_network import LandNetwork
+from geochange.models.clip_scorer import square
+
+Scores = tuple[torch.Tensor, torch.Tensor]
+
+
+class PlaceScorer(nn.Module):
+    """A land network with a place head, and the embeddings of the names of a vocabulary."""
+
+    names: torch.Tensor
+
+    def __init__(self, network: LandNetwork, names: torch.Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("names", names, persistent=False)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) RGB in 0-255 -> (B, V) float32 probabilities over the vocabulary."""
+        return self.of_squares(square(pictures, self.network.options.place))
+
+    def of_squares(self, pictures: torch.Tensor) -> torch.Tensor:
+        """The same of pictures that have the head's own size."""
+        head = self.network.place
+        assert head is not None
+        embedding = head.embed(self.network.pooled(pictures))
+        return head.logits(embedding, self.names).softmax(dim=1)
+
+    def likely(
+        self, dates: Scores, change: torch.Tensor, valid: torch.Tensor, least: float
+    ) -> Scores:
+        """The scores at both dates, NaN for a chip no pixel of which is likely changed.
+
+        dates: (B, 3, H, W) twice. change: (B, H, W) logits. least: the probability of change from which
+        on a chip is looked at. On a CPU other chips cost nothing. On a GPU all are looked at: to choose,
+        the host would have to wait for the device.
+        """
+        asked = ((change >= math.log(least / (1 - least))) & valid).flatten(1).any(dim=1)
+        if change.device.type == "cpu":
+            looked = torch.nonzero(asked).flatten().tolist()
+            parts = [slice(i, i + 1) for i in looked]
+        else:
+            parts = [slice(0, len(change))]
+        one, two = (change.new_full((len(change), len(self.names)), torch.nan) for _ in dates)
+        for part in parts:
+            before, after = self(torch.cat([date[part] for date in dates])).chunk(2)
+            one[part], two[part] = before, after
+        return tuple(s.masked_fill(~asked[:, None], torch.nan) for s in (one, two))  # type: ignore[return-value]
