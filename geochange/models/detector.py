@@ -71,9 +71,7 @@ class DetectorSpec:
         """The same of a checkpoint that is read."""
         scorer = build_clip_scorer(self, checkpoint)
         network = checkpoint.build().requires_grad_(False)
-        return ChangeClipDetector(
-            self, network, checkpoint.card, scorer, checkpoint.build_land()
-        )
+        return ChangeClipDetector(self, network, checkpoint.card, scorer, checkpoint.build_land())
 
 
 class ChangeClipDetector:
@@ -137,12 +135,14 @@ class ChangeClipDetector:
         """The rule of the card for its own CLIP. With another CLIP, a name is always assigned."""
         if self.card.clip != OWN_CLIP or self._other_clip:
             return ALWAYS_NAME
-        return NamingRule(self.card.meanings, self.card.least_score)
+        own = self.card if self.place_scorer is None else self.place_scorer.options
+        return NamingRule(self.card.meanings, own.least_score)
 
     @property
     def confidence(self) -> ConfidenceRule | None:
-        """The rule of the card. It is fitted to all changes, so there is none for some classes."""
-        return None if self._only else self.card.confidence
+        """The rule of the card, for all changes or for some classes."""
+        rule = self.card.confidence
+        return rule.of_classes() if rule and self._only else rule
 
     @property
     def land_classes(self) -> Names:

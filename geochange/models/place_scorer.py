@@ -24,19 +24,21 @@ class PlaceScorer(nn.Module):
 
     def __init__(self, network: LandNetwork, names: torch.Tensor) -> None:
         super().__init__()
+        if network.place is None or network.options.place is None:
+            raise ValueError("a land network without a place head")
         self.network = network
+        self.head = network.place
+        self.options = network.options.place
         self.register_buffer("names", names, persistent=False)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) RGB in 0-255 -> (B, V) float32 probabilities over the vocabulary."""
-        return self.of_squares(square(pictures, self.network.options.place))
+        return self.of_squares(square(pictures, self.options.side))
 
     def of_squares(self, pictures: torch.Tensor) -> torch.Tensor:
         """The same of pictures that have the head's own size."""
-        head = self.network.place
-        assert head is not None
-        embedding = head.embed(self.network.pooled(pictures))
-        return head.logits(embedding, self.names).softmax(dim=1)
+        scores: torch.Tensor = self.head(self.network.pooled(pictures), self.names).softmax(dim=1)
+        return scores
 
     def likely(
         self, dates: Scores, change: torch.Tensor, valid: torch.Tensor, least: float

@@ -187,9 +187,7 @@ class ScoresPlaces(Protocol):
         """Whether it does."""
         ...
 
-    def place_scores(
-        self, batch: Batch, change: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def place_scores(self, batch: Batch, change: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """As `class_scores`, for names of places. change: (batch, height, width) logits.
 
         NaN for a chip where no change is likely.

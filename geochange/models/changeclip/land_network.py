@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from geochange.models.changeclip.efficientnet import EfficientNetOptions, EfficientNetTrunk
 from geochange.models.changeclip.land_head import LandHead, LandOptions
 from geochange.models.changeclip.network import normalise
-from geochange.models.changeclip.place_head import PlaceHead, pool
+from geochange.models.changeclip.place_head import PlaceHead, PlaceOptions, pool
 from geochange.models.changeclip.second_opinion import Dates, SecondOpinion, evidence
 
 
@@ -25,14 +25,14 @@ from geochange.models.changeclip.second_opinion import Dates, SecondOpinion, evi
 class LandNetworkOptions:
     """Sizes of tower and head; `visual.embed` is that of the place head.
 
-    opinion: channels of the second opinion of change; 0 where it has none. place: side in pixels of the
-    pictures whose kind of place it tells; 0 where it tells none.
+    opinion: channels of the second opinion of change; 0 where it has none. place: sizes of the place
+    head; None where it has none.
     """
 
     visual: EfficientNetOptions = field(default_factory=EfficientNetOptions)
     head: LandOptions = field(default_factory=LandOptions)
     opinion: int = 0
-    place: int = 0
+    place: PlaceOptions | None = None
 
 
 class LandNetwork(nn.Module):
@@ -47,7 +47,8 @@ class LandNetwork(nn.Module):
         maps = 1 + len(visual.channels)
         self.opinion = SecondOpinion(maps, options.opinion) if options.opinion else None
         channels = (visual.fine_channels, *visual.channels)
-        self.place = PlaceHead(channels, visual.embed) if options.place else None
+        place = options.place
+        self.place = None if place is None else PlaceHead(channels, visual.embed, place)
 
     def lower(self) -> LandNetwork:
         """Compute the heavy parts in bfloat16; what is small stays in float32."""

@@ -185,7 +185,8 @@ class InferenceEngine:
         return ScoredBatch(load, self.copier.to_host(torch.stack(scores, dim=1)))
 
     def _decide(self, scored: ScoredBatch) -> list[PendingResult]:
-        logits, *land = [self.copier.to_host(each) for each in (answer := self._result(scored))]
+        answer = self._result(scored)
+        logits, *land = [self.copier.to_host(each) for each in answer]
         places = self._place_scores(scored, answer[0])
         rows = enumerate(scored.load.rows)
         for request, items in groupby(rows, key=lambda item: item[1][0]):

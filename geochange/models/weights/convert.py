@@ -56,7 +56,8 @@ def join_land_network(
 ) -> Card:
     """Write a checkpoint with the tower and the land head of another beside its own network.
 
-    An opinion of change that a land network had comes with it. then: what becomes of both before
+    An opinion of change that a land network had comes with it; so does a place head, if both have the
+    same CLIP. then: what becomes of both before
     they are written. Returns the card. Raises InputError where `source` has a land head, or `land`
     has none.
     """
@@ -69,8 +70,16 @@ def join_land_network(
     if sizes is None:
         raise InputError(f"{land}: it has no land head; give one of configs/lite.yaml")
     tensors = other.land or land_tensors(other.tensors)
+    if not _same_clip(network, other):
+        sizes = replace(sizes, place=None)
+        tensors = {name: x for name, x in tensors.items() if not name.startswith("place.")}
     joined = replace(network, card=replace(network.card, land=sizes), land=tensors)
     return _rewrite(then(joined) if then else joined, target, half=half, threshold=threshold)
+
+
+def _same_clip(one: Checkpoint, other: Checkpoint) -> bool:
+    shapes = _shapes(one.clip)
+    return bool(shapes) and shapes == _shapes(other.clip) and _same(one.clip, other.clip)
 
 
 def _land_of(card: Card) -> LandNetworkOptions | None:

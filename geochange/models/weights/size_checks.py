@@ -63,7 +63,7 @@ def check_land(options: LandNetworkOptions, tensors: Tensors) -> None:
 
 def check_place(options: LandNetworkOptions, clip: ClipShape) -> None:
     """Refuse a place head for another text space than that of this CLIP. Raises InputError."""
-    if options.place and options.visual.embed != clip.embed:
+    if options.place is not None and options.visual.embed != clip.embed:
         raise InputError(
             f"its place head has embeddings of {options.visual.embed} numbers, its CLIP of {clip.embed}"
         )

@@ -85,9 +85,10 @@ class ShippedNetwork:
 
     @property
     def confidence(self) -> ConfidenceRule | None:
-        """The rule of the card, which is fitted to all changes; None for some classes."""
-        values = None if self._only else self._card["confidence"]
-        return None if values is None else ConfidenceRule.of_json(values)
+        """The rule of the card, for all changes or for some classes."""
+        values = self._card["confidence"]
+        rule = None if values is None else ConfidenceRule.of_json(values)
+        return rule.of_classes() if rule and self._only else rule
 
     def fit(self, sample: Sequence[Chip]) -> Statistics:
         """Empty: the network needs no statistics."""
