@@ -156,20 +156,14 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
     help="pictures from which it learns to name places; IN holds a CLIP of its own",
 )
 def join(
-    source: str,
-    land: str,
-    target: Path,
-    weigh: Path | None,
-    places: Path | None,
-    **written: Any,
+    source: str, land: str, target: Path, weigh: Path | None, places: Path | None, **written: Any
 ) -> None:
     """Let a network see what stands on each pixel, by the land head of another.
 
     IN finds change. LAND is a checkpoint with a land head, such as land.safetensors of a training by
     configs/lite.yaml. OUT holds IN, and tower and land head of LAND beside it, which look where IN
-    finds change likely. With --weigh it has an opinion of change, too, learnt in minutes from pairs
-    planted into the pictures that configs/default.yaml learns from. With --places it names the places
-    of changes, learnt from scenes among these pictures; prompts keep the CLIP of IN.
+    finds change likely. DATA is what configs/default.yaml learns from. With --weigh it learns an opinion
+    of change, with --places to name places; each takes minutes. Prompts keep the CLIP of IN.
     """
     target = target.expanduser()
     _check_target(target)
@@ -178,7 +172,7 @@ def join(
         _check_not_source(path, target)
     # Imported after the checks, as above.
     from geochange.models.weights.convert import join_land_network as write_joined
-    from geochange.trainer.joined_lessons import learn_joined
+    from geochange.trainer.joined.lessons import learn_joined
 
     quiet = weigh is None and places is None
     with with_hint(RESTART_HINT), screen(quiet=quiet, log_json=False) as watch:

@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from geochange.models.changeclip.efficientnet import EfficientNetOptions, EfficientNetTrunk
 from geochange.models.changeclip.land_head import LandHead, LandOptions
 from geochange.models.changeclip.network import normalise
-from geochange.models.changeclip.place_head import PlaceHead, PlaceOptions, pool
 from geochange.models.changeclip.second_opinion import Dates, SecondOpinion, evidence
+from geochange.models.place_head import PlaceHead, PlaceOptions, pool
 
 
 @dataclass(frozen=True, slots=True)

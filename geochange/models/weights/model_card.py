@@ -18,9 +18,9 @@ from geochange.models.changeclip.image_tower import ResNetOptions, VisualOptions
 from geochange.models.changeclip.land_head import LandOptions
 from geochange.models.changeclip.land_network import LandNetworkOptions
 from geochange.models.changeclip.network import STRIDE, ChangeClipOptions
-from geochange.models.changeclip.place_head import PlaceOptions
 from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.confidence import ConfidenceRule
+from geochange.models.place_head import PlaceOptions
 from geochange.models.prompts import Names, PromptMode, check_names, published_vocabulary
 
 FORMAT = "changeclip/1"

@@ -18,7 +18,7 @@ from geochange.models.changeclip.variants import VARIANTS
 from geochange.models.detector import DetectorSpec
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from geochange.models.weights.model_card import OWN_CLIP, Card
-from geochange.trainer.place_head_training import PlaceTrainingOptions, with_place_head
+from geochange.trainer.joined.place_scenes import PlaceTrainingOptions, with_place_head
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from geochange.models.weights.checkpoint import Checkpoint
 from geochange.progress import Watch, no_watch
-from geochange.trainer.place_head_training import with_place_head
-from geochange.trainer.second_opinion_pairs import with_second_opinion
+from geochange.trainer.joined.place_scenes import with_place_head
+from geochange.trainer.joined.second_opinion_pairs import with_second_opinion
 
 
 def learn_joined(

@@ -16,11 +16,11 @@ from geochange.errors import InputError
 from geochange.models.changeclip.clip_alignment import Aligner
 from geochange.models.changeclip.land_network import LandNetwork, LandNetworkOptions
 from geochange.models.changeclip.network import ChangeClip
-from geochange.models.changeclip.place_head import PlaceOptions, pool
 from geochange.models.changeclip.variants import VARIANTS
 from geochange.models.clip_scorer import square
 from geochange.models.detector import DetectorSpec
 from geochange.models.inference.predict import run_model
+from geochange.models.place_head import PlaceOptions, pool
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from geochange.models.weights.convert import join_land_network
 from geochange.models.weights.model_card import OWN_CLIP, Card
@@ -97,7 +97,9 @@ def test_a_place_head_without_a_clip_is_refused(tmp_path: Path) -> None:
     assert "there is none" in refused(tmp_path, alone)
 
 
-@pytest.mark.parametrize("odd", [{"side": 33}, {"side": 4096}, {"hidden": -1}, {"least_score": 2.0}])
+@pytest.mark.parametrize(
+    "odd", [{"side": 33}, {"side": 4096}, {"hidden": -1}, {"least_score": 2.0}]
+)
 def test_hostile_sizes_are_refused(odd: dict[str, object]) -> None:
     values = json.loads(placed().card.to_json())
     values["land"]["place"] |= odd
