@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -26,10 +25,8 @@ from geochange.models.confidence import (
     confidence_of,
 )
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
-from geochange.models.inference.batch import collate
 from geochange.models.inference.predict import run_model
-from geochange.models.land_logits import mask_to_classes
-from geochange.models.sparse_land_inference import SparseLandInference
+from geochange.models.learning.logits_by_class import logits_by_class
 from geochange.models.weights.checkpoint import read_checkpoint, write_checkpoint
 from geochange.progress import Watch, no_watch
 from geochange.running.confidence import region_features
@@ -148,29 +145,17 @@ def _judged(
     """
     found, classes = [], []
     land = model.land_inference
-    if land is None or land.network.opinion is None or not by_class:
-        land = None
+    by_class = by_class and land is not None and land.network.opinion is not None
     for number, chip in enumerate(chips, start=1):
         logits = run_model(model, [chip], 1, str(model.device)).logits
         label = np.asarray(chip.label)
         found.append(polygons_of(logits[0], label, model.threshold))
-        if land is not None:
-            each = _logits_by_class(model, land, chip, logits)
+        if by_class:
+            each = logits_by_class(model, chip, logits)
             parts = [polygons_of(masked, label, model.threshold) for masked in each]
             classes.append(Judged.joined(parts))
         watch("look", number, len(chips), "")
     return found, classes
-
-
-@torch.inference_mode()
-def _logits_by_class(
-    model: ChangeClipDetector, land: SparseLandInference, chip: Chip, logits: NDArray[np.float32]
-) -> Iterator[NDArray[np.float32]]:
-    """(height, width) logits of change by the second opinion, for each land class alone."""
-    change = torch.from_numpy(logits) * model.card.temperature
-    said, seen = land.predict(collate([chip], model.device), change)
-    for number in range(len(land.classes)):
-        yield mask_to_classes(said / model.card.temperature, seen, [number])[0].numpy()
 
 
 def _least(found: Sequence[Judged], weights: Sequence[float], pixels: int) -> float:
