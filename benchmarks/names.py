@@ -55,7 +55,7 @@ def names(model: ChangeClipDetector, pictures: torch.Tensor) -> list[Named]:
 def squares(folder: Path) -> dict[str, list[Picture]]:
     """Squares of kept-out pictures that are no scenes, by set."""
     draw, found = np.random.default_rng(0), dict[str, list[Picture]]()
-    places = [p for p in read_library(folder, kept_out=True).places]
+    places = read_library(folder, kept_out=True).places
     for kind in sorted({_set_of(p.names[0]) for p in places}):
         own = [p.visits[0] for p in places if _set_of(p.names[0]) == kind]
         own = [p for p in own if min(p.shape[:2]) >= 128]

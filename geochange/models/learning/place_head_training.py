@@ -43,8 +43,8 @@ class PlaceTrainingOptions:
 
     side: int = 256
     views: int = 8
-    ground: int = 960
-    ground_weight: float = 0.05
+    ground: int = 1200
+    ground_weight: float = 0.03
     steps: int = 2000
     batch: tuple[int, int] = (256, 64)
     rate: float = 3e-3

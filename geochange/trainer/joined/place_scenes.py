@@ -90,17 +90,22 @@ def _captions(classes: Sequence[str]) -> Names:
 def _other_ground(root: Path, options: PlaceTrainingOptions) -> NDArray[np.uint8]:
     """(ground, side, side, 3) squares of pictures that are no scenes, each place as often as others.
 
-    Raises InputError where there is none that is large enough.
+    Smaller pictures are mirrored at their rims. Raises InputError where there is none.
     """
     draw, side = np.random.default_rng(options.seed), options.side
     places = [p for p in read_library(root).places if not p.names[0].startswith("scenes")]
-    places = [p for p in places if min(p.visits[0].shape[:2]) >= side]
     if not places:
         raise InputError("a place head needs pictures in revisits/ or labelled/, too")
     squares = []
     for number in range(options.ground):
         visits = places[number % len(places)].visits
-        picture = visits[draw.integers(len(visits))]
+        picture = _at_least(side, visits[draw.integers(len(visits))])
         row, col = (int(draw.integers(length - side + 1)) for length in picture.shape[:2])
         squares.append(picture[row : row + side, col : col + side])
     return np.stack(squares)
+
+
+def _at_least(side: int, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    lacking = [max(0, side - length) for length in picture.shape[:2]]
+    sides = [(each // 2, each - each // 2) for each in lacking]
+    return np.pad(picture, [*sides, (0, 0)], mode="reflect")
