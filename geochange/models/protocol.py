@@ -193,3 +193,17 @@ class ScoresPlaces(Protocol):
         NaN for a chip where no change is likely.
         """
         ...
+
+
+@runtime_checkable
+class ScoresChipPlaces(Protocol):
+    """A PredictsChips that may name places by other scores than those that choose its prompts."""
+
+    @property
+    def scores_places(self) -> bool:
+        """Whether it does."""
+        ...
+
+    def places(self, chip: Chip) -> NDArray[np.float32]:
+        """(date, class) scores for the place, whether change is likely or not."""
+        ...

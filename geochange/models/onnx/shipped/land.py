@@ -27,11 +27,10 @@ class LandLooks:
     """Looks at the parts of a chip in which change is likely.
 
     opened: gives the session of a graph; none is loaded before it is needed. likely: the probability of
-    change that one pixel of a part must reach. names: the number of class names of places.
+    change that one pixel of a part must reach.
     """
 
-    def __init__(self, opened: Callable[[str], Session], likely: float, names: int) -> None:
-        self._names = names
+    def __init__(self, opened: Callable[[str], Session], likely: float) -> None:
         self._graph = cache(opened)
         self._likely = math.log(likely / (1 - likely))
 
@@ -52,10 +51,12 @@ class LandLooks:
             said[*part.inner] = changed[0, *part.within]
         return said, np.full((2, 1, *logits.shape), np.nan, np.float32) if land is None else land
 
-    def places(self, dates: Sequence[Floats], logits: Floats, valid: NDArray[np.bool_]) -> Floats:
-        """(2, V) scores of class names for the place; NaN where no change is likely."""
-        if not ((logits >= self._likely) & valid).any():
-            return np.full((2, self._names), np.nan, np.float32)
+    def is_likely(self, logits: Floats, valid: NDArray[np.bool_]) -> bool:
+        """Whether change is likely in a pixel with data of a chip."""
+        return bool(((logits >= self._likely) & valid).any())
+
+    def places(self, dates: Sequence[Floats]) -> Floats:
+        """(2, V) scores of class names for the place that a chip shows."""
         found = [self._run("places", {"picture": date}, ["scores"])[0] for date in dates]
         return np.concatenate(found)
 
@@ -67,7 +68,7 @@ class LandLooks:
 
     def _likely_parts(self, logits: Floats, valid: NDArray[np.bool_]) -> Iterator[ChipPart]:
         for part in parts_of(*logits.shape):
-            if ((logits[part.inner] >= self._likely) & valid[part.inner]).any():
+            if self.is_likely(logits[part.inner], valid[part.inner]):
                 yield part
 
     def _run(self, graph: str, feed: dict[str, Floats], outputs: list[str]) -> list[NDArray[Any]]:

@@ -54,7 +54,7 @@ class ShippedNetwork:
         self._scores = None if self._prompts == "fixed" else self._open("scores")
         self._embedding = lru_cache(CACHED_TEXTS)(self._embed)
         likely = LIKELY_CHANGE if likely is None else likely
-        self._land = LandLooks(self._open, likely, len(self.classes))
+        self._land = LandLooks(self._open, likely)
         self._only = OnlyClasses.of(only, self.land_classes)
 
     @property
@@ -122,6 +122,15 @@ class ShippedNetwork:
         """(2, H, W) land classes by number, whether change is likely or not."""
         return self._land.everywhere((picture_of(chip.before), picture_of(chip.after)))
 
+    @property
+    def scores_places(self) -> bool:
+        """Whether places are named by a place head, not by the scores of the prompts."""
+        return self._scores is not None and bool(self._card["place"])
+
+    def places(self, chip: Chip) -> Floats:
+        """(2, V) scores of class names for the place, whether change is likely or not."""
+        return self._land.places((picture_of(chip.before), picture_of(chip.after)))
+
     @cached_property
     def _temperature(self) -> np.float32:
         return np.float32(self._card["temperature"])
@@ -138,10 +147,12 @@ class ShippedNetwork:
     def _place_scores(
         self, dates: Sequence[Floats], logits: Floats, chip: Chip, scores: Floats
     ) -> Floats:
-        """(2, V) by which places are named: those of the prompts, unless it has a place head."""
-        if self._scores is None or not self._card["place"]:
+        """(2, V) by which places are named; NaN where a place head did not look."""
+        if not self.scores_places:
             return scores
-        return self._land.places(dates, logits, chip.valid)
+        if self._land.is_likely(logits, chip.valid):
+            return self._land.places(dates)
+        return np.full_like(scores, np.nan)
 
     def _names(self, scores: Floats) -> tuple[Names, Names]:
         if self._scores is None:
