@@ -22,7 +22,7 @@ from geochange.models.detector import DetectorSpec
 from geochange.models.inference.predict import run_model
 from geochange.models.place_head import PlaceOptions, pool
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from geochange.models.weights.convert import join_land_network
+from geochange.models.weights.convert import for_clip, join_land_network
 from geochange.models.weights.model_card import OWN_CLIP, Card
 
 TINY = VARIANTS["tiny"]
@@ -119,3 +119,15 @@ def test_joining_keeps_a_place_head_beside_its_own_clip_alone(tmp_path: Path) ->
     assert without.land is not None
     assert without.land.place is None
     assert not [name for name in read_checkpoint(out).land if name.startswith("place.")]
+
+
+def test_without_the_clip_of_its_texts_a_place_head_goes(tmp_path: Path) -> None:
+    """So a training with fixed prompts, which keeps no CLIP, writes a file that can be read."""
+    whole = placed()
+    assert for_clip(whole, dict(whole.clip)) is whole
+    beside = for_clip(whole, {})
+    assert beside.card.land == replace(whole.card.land, place=None)  # type: ignore[type-var]
+    file = tmp_path / "fixed.safetensors"
+    card = replace(beside.card, clip="", prompts="fixed")
+    write_checkpoint(file, replace(beside, card=card, clip={}))
+    assert read_checkpoint(file).card == card

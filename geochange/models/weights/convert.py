@@ -69,17 +69,22 @@ def join_land_network(
     sizes = _land_of(other.card)
     if sizes is None:
         raise InputError(f"{land}: it has no land head; give one of configs/lite.yaml")
-    tensors = other.land or land_tensors(other.tensors)
-    if not _same_clip(network, other):
-        sizes = replace(sizes, place=None)
-        tensors = {name: x for name, x in tensors.items() if not name.startswith("place.")}
+    other = for_clip(other, network.clip)
+    sizes, tensors = _land_of(other.card), other.land or land_tensors(other.tensors)
     joined = replace(network, card=replace(network.card, land=sizes), land=tensors)
     return _rewrite(then(joined) if then else joined, target, half=half, threshold=threshold)
 
 
-def _same_clip(one: Checkpoint, other: Checkpoint) -> bool:
-    shapes = _shapes(one.clip)
-    return bool(shapes) and shapes == _shapes(other.clip) and _same(one.clip, other.clip)
+def for_clip(checkpoint: Checkpoint, clip: Mapping[str, torch.Tensor]) -> Checkpoint:
+    """The checkpoint as its land network goes beside this CLIP: another one leaves no place head."""
+    land = checkpoint.card.land
+    if land is None or land.place is None:
+        return checkpoint
+    if _shapes(clip) == _shapes(checkpoint.clip) and _same(checkpoint.clip, clip):
+        return checkpoint
+    tensors = {name: x for name, x in checkpoint.land.items() if not name.startswith("place.")}
+    card = replace(checkpoint.card, land=replace(land, place=None))
+    return replace(checkpoint, card=card, land=tensors)
 
 
 def _land_of(card: Card) -> LandNetworkOptions | None:
