@@ -68,8 +68,8 @@ class OutlineOptions(Options):
         None,
         ge=0,
         le=1,
-        description="least confidence of a polygon; else 0.5, or 0 of pixels of some metres and of "
-        "models without calibration",
+        description="least confidence of a polygon; else as calibrated, or 0 of pixels of some metres, "
+        "with --only, and of models without calibration",
     )
     simplify: float = Field(
         0.5, ge=0, le=100, description="how far outlines may move to have fewer points, in pixels"

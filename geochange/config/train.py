@@ -63,6 +63,9 @@ class NetworkOptions(Options):
     double_class_token: bool = Field(
         False, description="vit-b16: the published weights' quirk, for resuming from those"
     )
+    feature_noise: float = Field(
+        0.0, ge=0, le=1, description="share of chips with changes planted into features, not pixels"
+    )
     dropout: float = Field(0.1, ge=0, lt=1, description="context decoder, and before the head")
     drop_path: float = Field(0.2, ge=0, lt=1, description="of each decoder stage's second block")
     tower_drop_path: float = Field(0.1, ge=0, lt=1, description="of the last block of vit-b16")

@@ -18,12 +18,11 @@ NAMES_PER_BATCH = 256
 """The number of names that are embedded at once."""
 
 
-def preprocess(pictures: torch.Tensor, size: int) -> torch.Tensor:
-    """CLIP's own preprocessing, on the device.
+def square(pictures: torch.Tensor, size: int) -> torch.Tensor:
+    """The centre of pictures whose shorter side is resized to `size` px, on the device.
 
-    pictures: (B, 3, H, W) RGB in 0-255. The shorter side is resized to `size` px (bicubic, antialiased,
-    rounded like 8-bit values). Then the centre is cropped and normalised. Returns (B, 3, size, size)
-    float32.
+    Resizing is bicubic, antialiased, and rounded like 8-bit values. pictures: (B, 3, H, W) in 0-255.
+    Returns (B, 3, size, size) float32 in 0-255.
     """
     height, width = pictures.shape[2:]
     scale = size / min(height, width)
@@ -32,7 +31,15 @@ def preprocess(pictures: torch.Tensor, size: int) -> torch.Tensor:
     if target != (height, width):
         x = F.interpolate(x, size=target, mode="bicubic", antialias=True).clamp(0, 255).round()
     top, left = (round((side - size) / 2) for side in target)
-    x = x[:, :, top : top + size, left : left + size] / 255
+    return x[:, :, top : top + size, left : left + size]
+
+
+def preprocess(pictures: torch.Tensor, size: int) -> torch.Tensor:
+    """CLIP's own preprocessing, on the device: `square`, normalised.
+
+    pictures: (B, 3, H, W) RGB in 0-255. Returns (B, 3, size, size) float32.
+    """
+    x = square(pictures, size) / 255
     mean, std = (band_tensor(numbers, x.device) for numbers in (MEAN, STD))
     return (x - mean) / std
 

@@ -39,10 +39,17 @@ pixels of true ones than it saves of false ones.
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceRule:
-    """The weights of FEATURES. near: for pixels of at most FAR_M metres. far: for larger ones."""
+    """The weights of FEATURES. near: for pixels of at most FAR_M metres. far: for larger ones.
+
+    only: for near pixels where some land classes alone are asked for, so that the second opinion decides.
+    Empty weights: the confidence is not known there. least_near: the least confidence of near polygons
+    that are written, unless a user names another.
+    """
 
     near: tuple[float, ...]
     far: tuple[float, ...]
+    only: tuple[float, ...] = ()
+    least_near: float = USUAL_LEAST
 
     def weights(self, pixel_m: float) -> tuple[float, ...]:
         """The weights for pixels of this size in metres."""
@@ -50,7 +57,11 @@ class ConfidenceRule:
 
     def least(self, pixel_m: float) -> float:
         """The least confidence of polygons that are written, unless a user names another."""
-        return 0.0 if pixel_m > FAR_M else USUAL_LEAST
+        return 0.0 if pixel_m > FAR_M else self.least_near
+
+    def of_classes(self) -> ConfidenceRule | None:
+        """The rule where some land classes are asked for: it leaves nothing out. None without one."""
+        return ConfidenceRule(self.only, (), least_near=0.0) if self.only else None
 
     def to_json(self) -> Mapping[str, Any]:
         """Values for `of_json`."""
@@ -59,9 +70,19 @@ class ConfidenceRule:
     @classmethod
     def of_json(cls, values: Any) -> ConfidenceRule:
         """The rule in a card. Raises InputError."""
-        if not isinstance(values, Mapping) or values.keys() != {"near", "far"}:
-            raise InputError("a confidence that is not two lists of weights, near and far")
-        return cls(checked_weights(values["near"]), checked_weights(values["far"]))
+        names = {"near", "far"}
+        if not isinstance(values, Mapping) or not names <= values.keys() <= names | _ADDED:
+            raise InputError("a confidence that is not lists of weights: near, far, only")
+        near, far = (checked_weights(values[name]) for name in ("near", "far"))
+        only = checked_weights(values["only"]) if values.get("only") else ()
+        least = values.get("least_near", USUAL_LEAST)
+        if type(least) not in (int, float) or not 0 <= least <= 1:
+            raise InputError(f"a least confidence of {str(least)[:40]}: it lies between 0 and 1")
+        return cls(near, far, only, float(least))
+
+
+_ADDED = {"only", "least_near"}
+"""Keys of a rule that earlier versions did not write."""
 
 
 def checked_weights(values: Any) -> tuple[float, ...]:

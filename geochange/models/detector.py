@@ -15,8 +15,9 @@ from geochange.land_cover import LIKELY_CHANGE
 from geochange.models.bands.shown import shown_batch
 from geochange.models.changeclip.land_network import LandNetwork
 from geochange.models.changeclip.network import Answer, ChangeClip, concatenate_answers, pad
-from geochange.models.clip_scorer import ClipScorer, build_scorer
+from geochange.models.clip_scorer import ClipScorer
 from geochange.models.confidence import ConfidenceRule
+from geochange.models.detector_scorers import build_clip_scorer, place_scorer
 from geochange.models.inference.batch import Batch, check_pixels
 from geochange.models.inference.precision import Precision, choose_dtype
 from geochange.models.land_logits import LandLogits, class_numbers, mask_to_classes
@@ -26,11 +27,10 @@ from geochange.models.prompts import (
     PromptCache,
     PromptMode,
     best_names,
-    check_names,
 )
 from geochange.models.protocol import ALWAYS_NAME, NamingRule, Statistics
 from geochange.models.sparse_land_inference import SparseLandInference
-from geochange.models.weights.checkpoint import DEFAULT_CLIP, Checkpoint, read_checkpoint, read_clip
+from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint
 from geochange.models.weights.model_card import OWN_CLIP, Card
 
 Scores = tuple[torch.Tensor, torch.Tensor]
@@ -69,28 +69,9 @@ class DetectorSpec:
 
     def of(self, checkpoint: Checkpoint) -> ChangeClipDetector:
         """The same of a checkpoint that is read."""
-        card = checkpoint.card
-        scorer = None
-        if (self.prompts or card.prompts) != "fixed":
-            if card.options.bands and not card.options.bands.rgb:
-                raise OptionError(
-                    f"{self.model}: CLIP needs red, green and blue to name classes, and its bands have "
-                    "none; give --prompts fixed"
-                )
-            own = None if self.clip else checkpoint.own_clip()
-            clip = own or read_clip(self.clip or DEFAULT_CLIP)
-            scorer = build_scorer(clip.tensors, clip.quickgelu, self._names(card))
+        scorer = build_clip_scorer(self, checkpoint)
         network = checkpoint.build().requires_grad_(False)
-        return ChangeClipDetector(self, network, card, scorer, checkpoint.build_land())
-
-    def _names(self, card: Card) -> Names:
-        """The names from which CLIP chooses. Raises InputError if the card has too few."""
-        try:
-            return check_names(self.vocabulary or card.vocabulary)
-        except InputError as error:
-            raise InputError(
-                f"{self.model}: {error}; give other names with --vocabulary"
-            ) from error
+        return ChangeClipDetector(self, network, checkpoint.card, scorer, checkpoint.build_land())
 
 
 class ChangeClipDetector:
@@ -122,6 +103,8 @@ class ChangeClipDetector:
         self.scorer = scorer
         self._other_clip = spec.clip is not None
         self.land_inference = None if land is None else SparseLandInference(land, spec.likely)
+        self.place_scorer = place_scorer(spec, scorer, land)
+        self._likely = spec.likely
         self._only = [self.land_classes.index(name) for name in spec.only]
         self._set_up(spec)
 
@@ -132,6 +115,8 @@ class ChangeClipDetector:
                 module.lower()
             if module is not None:
                 module.to(self.device).to(memory_format=torch.channels_last)
+        if self.place_scorer is not None:
+            self.place_scorer.to(self.device)
         answer: Callable[..., Answer] = self.network.answer
         self._answer = torch.compile(answer) if spec.compiled else answer
         self._alone = self.device.type == "cpu"
@@ -150,12 +135,14 @@ class ChangeClipDetector:
         """The rule of the card for its own CLIP. With another CLIP, a name is always assigned."""
         if self.card.clip != OWN_CLIP or self._other_clip:
             return ALWAYS_NAME
-        return NamingRule(self.card.meanings, self.card.least_score)
+        own = self.card if self.place_scorer is None else self.place_scorer.options
+        return NamingRule(self.card.meanings, own.least_score)
 
     @property
     def confidence(self) -> ConfidenceRule | None:
-        """The rule of the card. It is fitted to all changes, so there is none for some classes."""
-        return None if self._only else self.card.confidence
+        """The rule of the card, for all changes or for some classes."""
+        rule = self.card.confidence
+        return rule.of_classes() if rule and self._only else rule
 
     @property
     def land_classes(self) -> Names:
@@ -183,6 +170,22 @@ class ChangeClipDetector:
         parts = [self.scorer(torch.cat(pair)).chunk(2) for pair in self._passes(shown)]
         before, after = zip(*parts, strict=True)
         return torch.cat(before), torch.cat(after)
+
+    @property
+    def scores_places(self) -> bool:
+        """Whether places are named by `place_scores`, not by `class_scores`."""
+        return self.place_scorer is not None
+
+    @torch.inference_mode()
+    def place_scores(self, batch: Batch, change: torch.Tensor) -> Scores:
+        """(B, V) probabilities of `classes` at both dates; NaN for chips without likely change.
+
+        change: (B, H, W) logits of these chips.
+        """
+        if self.place_scorer is None:
+            raise ValueError("this network has no place head")
+        dates = batch.before, batch.after
+        return self.place_scorer.likely(dates, change, batch.valid, self._likely)
 
     @torch.inference_mode()
     def change_logits(self, batch: Batch, scores: Scores | None = None) -> torch.Tensor:

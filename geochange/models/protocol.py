@@ -176,3 +176,34 @@ class NamesClasses(Protocol):
     ) -> torch.Tensor:
         """As `change_logits`, with given class names for every chip at both dates."""
         ...
+
+
+@runtime_checkable
+class ScoresPlaces(Protocol):
+    """A NamesClasses that may name places by other scores than those that choose its prompts."""
+
+    @property
+    def scores_places(self) -> bool:
+        """Whether it does."""
+        ...
+
+    def place_scores(self, batch: Batch, change: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `class_scores`, for names of places. change: (batch, height, width) logits.
+
+        NaN for a chip where no change is likely.
+        """
+        ...
+
+
+@runtime_checkable
+class ScoresChipPlaces(Protocol):
+    """A PredictsChips that may name places by other scores than those that choose its prompts."""
+
+    @property
+    def scores_places(self) -> bool:
+        """Whether it does."""
+        ...
+
+    def places(self, chip: Chip) -> NDArray[np.float32]:
+        """(date, class) scores for the place, whether change is likely or not."""
+        ...

@@ -58,10 +58,9 @@ UNSTATED = Confidence()
 def confidence_for(
     rule: ConfidenceRule | None, pixel_m: float, least: float | None, model: str
 ) -> Confidence:
-    """The confidence of a run. least: `--min-confidence`. Raises OptionError if there is no rule."""
-    if rule is not None:
-        usual = rule.least(pixel_m)
-        return Confidence(rule.weights(pixel_m), usual if least is None else least)
+    """The confidence of a run. least: `--min-confidence`. Raises OptionError if it is not known."""
+    if rule is not None and (weights := rule.weights(pixel_m)):
+        return Confidence(weights, rule.least(pixel_m) if least is None else least)
     if least:
         raise OptionError(
             f"--min-confidence {least:g}: {model} states no confidence of polygons here; leave it "

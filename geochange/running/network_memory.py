@@ -8,7 +8,7 @@ from geochange.chip import Chip
 from geochange.memory import peak_rise_bytes
 from geochange.models import cached_chip_model, cached_model, is_training_free, kind_of
 from geochange.models.inference.chip_parts import LARGEST_PART_PX
-from geochange.models.protocol import ClassifiesLand
+from geochange.models.protocol import ClassifiesLand, ScoresChipPlaces
 from geochange.parallelism import cores_per_worker
 from geochange.running.tasks import RunSpec
 
@@ -66,6 +66,8 @@ def _chip_model_bytes(work: RunSpec) -> int:
         if model.land_classes:
             # In the dark nothing is likely to change, so that it has not looked.
             model.land(_dark_chip(work, min(side, LARGEST_PART_PX)))
+        if isinstance(model, ScoresChipPlaces) and model.scores_places:
+            model.places(_dark_chip(work, side))
 
     return peak_rise_bytes(look)
 

@@ -24,6 +24,7 @@ from geochange.models.weights.checkpoint import (
     read_resume_state,
     write_checkpoint,
 )
+from geochange.models.weights.convert import for_clip
 from geochange.models.weights.model_card import OWN_CLIP, Card
 from geochange.trainer.preparation import CALIBRATED, LEAST_SCORE, PreparedTraining
 from geochange.trainer.recipe import WITH_OWN_CLIP
@@ -87,9 +88,10 @@ class CheckpointKeeper:
         own = prepared.own_clip
         self.clip = read_clip(str(own)).tensors if own else {}
         beside = prepared.land_start
-        self.beside = read_checkpoint(beside) if beside else None
+        self.beside = for_clip(read_checkpoint(beside), self.clip) if beside else None
         self.card = replace(
             _with_naming_rule(card, prepared),
+            land=self.beside.card.land if self.beside else card.land,
             prompts=prepared.options.prompts.mode or card.prompts,
             vocabulary=prepared.vocabulary() or card.vocabulary,
             clip=OWN_CLIP if self.clip else "",

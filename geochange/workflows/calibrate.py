@@ -20,12 +20,14 @@ from geochange.grid.probability import MAX_BYTE, threshold_byte, to_bytes
 from geochange.grid.tiling import Window
 from geochange.models.confidence import (
     FEATURES,
+    USUAL_LEAST,
     ConfidenceRule,
     confidence_of,
 )
-from geochange.models.detector import DetectorSpec
+from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.predict import run_model
-from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from geochange.models.learning.logits_by_class import logits_by_class
+from geochange.models.weights.checkpoint import read_checkpoint, write_checkpoint
 from geochange.progress import Watch, no_watch
 from geochange.running.confidence import region_features
 from geochange.training.metrics.calibration import Reliability
@@ -39,6 +41,15 @@ HIT = 0.25
 
 KNOWN = 0.5
 """Polygons of which a smaller share of the pixels is known do not count."""
+
+MOST_FALSE = 0.01
+"""What the least confidence of near polygons leaves, at most, of the pixels of unchanged pairs."""
+
+LEAST_STEPS = 100
+"""The least confidence is chosen in steps of a hundredth, from one half on,"""
+
+GREATEST_LEAST = 0.7
+"""up to here: beyond, too much of true change would be left out."""
 
 FOLDS = 5
 """The confidence of a fifth of the pairs is judged by a rule of the others."""
@@ -64,18 +75,19 @@ class Calibrating:
 class Judged:
     """Polygons with their FEATURES, (polygon, feature), and whether each is a change.
 
-    known: whether enough of its pixels have a label.
+    known: whether enough of its pixels have a label. pixels: their number.
     """
 
     features: NDArray[np.float64]
     truth: NDArray[np.bool_]
     known: NDArray[np.bool_]
+    pixels: NDArray[np.int64]
 
     @classmethod
     def joined(cls, parts: Iterable[Judged]) -> Judged:
         """All polygons of some parts."""
         every = list(parts)
-        names = ("features", "truth", "known")
+        names = ("features", "truth", "known", "pixels")
         return cls(*(np.concatenate([getattr(part, name) for part in every]) for name in names))
 
 
@@ -83,12 +95,14 @@ class Judged:
 class Calibrated:
     """The rule, and how often polygons were changes by their confidence.
 
-    near, far: polygons in BINS of equal width, each by a rule of other pairs.
+    near, far, only: polygons in BINS of equal width, each by a rule of other pairs. only: of near pairs,
+    for each land class alone; None for a network without a land network that has an opinion.
     """
 
     rule: ConfidenceRule
     near: Reliability
     far: Reliability
+    only: Reliability | None = None
 
 
 def calibrate(
@@ -106,25 +120,52 @@ def calibrate(
             f"{data}: calibrating needs places seen twice from the air, of cities that are kept out; "
             "see docs/default-network.md"
         )
-    near = _judged([*_planted(library, False, how), *quiet], checkpoint, watch)
-    far = _judged([*_planted(library, True, how)], checkpoint, watch)
-    rule = ConfidenceRule(*(_fitted(Judged.joined(folds)) for folds in (near, far)))
+    model = DetectorSpec("", precision="float32").of(checkpoint)  # as onnxruntime runs it
+    pairs = [*quiet, *_planted(library, False, how)]
+    near, only = _judged(pairs, model, watch)
+    far, _ = _judged([*_planted(library, True, how)], model, watch, by_class=False)
+    weights = _fitted(Judged.joined(near))
+    least = _least(near[: len(quiet)], weights, sum(chip.valid.size for chip in quiet))
+    classes = _fitted(Judged.joined(only)) if only else ()
+    rule = ConfidenceRule(weights, _fitted(Judged.joined(far)), classes, least)
     write_checkpoint(target, replace(checkpoint, card=replace(checkpoint.card, confidence=rule)))
-    return Calibrated(rule, _crossed(near), _crossed(far))
+    return Calibrated(rule, _crossed(near), _crossed(far), _crossed(only) if only else None)
 
 
 def _planted(library: Library, far: bool, how: Calibrating) -> Iterator[Chip]:
     return planted_chips(library, far, how.planted, FIRST_SEED)
 
 
-def _judged(chips: Sequence[Chip], checkpoint: Checkpoint, watch: Watch) -> list[Judged]:
-    """The polygons that a network finds in every FOLDS-th pair, from the first, the second ... on."""
-    model, found = DetectorSpec("").of(checkpoint), []
+def _judged(
+    chips: Sequence[Chip], model: ChangeClipDetector, watch: Watch, by_class: bool = True
+) -> tuple[list[Judged], list[Judged]]:
+    """The polygons that a network finds in each pair, and those of each land class alone.
+
+    The latter are empty for a network without a second opinion, or not `by_class`.
+    """
+    found, classes = [], []
+    land = model.land_inference
+    by_class = by_class and land is not None and land.network.opinion is not None
     for number, chip in enumerate(chips, start=1):
-        logits = run_model(model, [chip], 1, str(model.device)).logits[0]
-        found.append(polygons_of(logits, np.asarray(chip.label), model.threshold))
+        logits = run_model(model, [chip], 1, str(model.device)).logits
+        label = np.asarray(chip.label)
+        found.append(polygons_of(logits[0], label, model.threshold))
+        if by_class:
+            each = logits_by_class(model, chip, logits)
+            parts = [polygons_of(masked, label, model.threshold) for masked in each]
+            classes.append(Judged.joined(parts))
         watch("look", number, len(chips), "")
-    return [Judged.joined(found[fold::FOLDS]) for fold in range(min(FOLDS, len(found)))]
+    return found, classes
+
+
+def _least(found: Sequence[Judged], weights: Sequence[float], pixels: int) -> float:
+    """The least confidence that leaves at most MOST_FALSE of the pixels of unchanged pairs, in steps."""
+    quiet = Judged.joined(found)
+    stated = confidence_of(quiet.features, weights)
+    for step in range(round(USUAL_LEAST * LEAST_STEPS), round(GREATEST_LEAST * LEAST_STEPS) + 1):
+        if quiet.pixels[stated >= step / LEAST_STEPS].sum() <= MOST_FALSE * pixels:
+            return step / LEAST_STEPS
+    return GREATEST_LEAST
 
 
 def polygons_of(logits: NDArray[np.float32], label: NDArray[np.uint8], threshold: float) -> Judged:
@@ -138,7 +179,7 @@ def polygons_of(logits: NDArray[np.float32], label: NDArray[np.uint8], threshold
     known = np.bincount(numbers[label != UNKNOWN], minlength=most)[own]
     changed = np.bincount(numbers[label == 1], minlength=most)[own]
     enough = known >= np.maximum(1, KNOWN * rows["pixels"])
-    return Judged(region_features(rows), changed >= HIT * known, enough)
+    return Judged(region_features(rows), changed >= HIT * known, enough, rows["pixels"])
 
 
 def _fitted(polygons: Judged) -> tuple[float, ...]:
@@ -149,8 +190,9 @@ def _fitted(polygons: Judged) -> tuple[float, ...]:
     return tuple(np.round(weights, 6).tolist())
 
 
-def _crossed(folds: Sequence[Judged]) -> Reliability:
-    """The polygons of each fold, by their confidence as the other folds teach it."""
+def _crossed(found: Sequence[Judged]) -> Reliability:
+    """The polygons of every FOLDS-th pair, by their confidence as the other pairs teach it."""
+    folds = [Judged.joined(found[fold::FOLDS]) for fold in range(min(FOLDS, len(found)))]
     stated, truth = [], []
     for number, fold in enumerate(folds):
         others = Judged.joined([*folds[:number], *folds[number + 1 :]])

@@ -202,7 +202,8 @@ def plan_run(checked: CheckedRun) -> RunSpec:
     only = choose_classes(options.only, classes_of(model), land_classes_of(model))
     threshold = model.threshold if options.threshold is None else options.threshold
     spec = _with_land_classes(spec, only.land, threshold)
-    rule = None if only.land else confidence_of(model)
+    rule = confidence_of(model)
+    rule = rule.of_classes() if rule and only.land else rule
     pixel_m = sqrt(pixel_m2(checked.pair.grid))
     sample, checks = _sample_and_inspect(checked)
     radiometry = sample.radiometry(checked.stretch, options.match)

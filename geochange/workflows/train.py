@@ -17,7 +17,8 @@ from geochange.errors import OptionError
 from geochange.files.output_paths import make_folder
 from geochange.interrupt import defer_signals
 from geochange.models.changeclip.network import ChangeClip
-from geochange.models.learning.labelled_batch import LabelledBatch, collate_labelled
+from geochange.models.learning.feature_noise import collate_with_noise
+from geochange.models.learning.labelled_batch import LabelledBatch
 from geochange.models.learning.trainable import TrainableChangeClip, initial_network
 from geochange.models.prompts import Names
 from geochange.models.weights.checkpoint import read_checkpoint
@@ -171,7 +172,11 @@ class Training:
         seed, augmentation = options.seed, augmentation_of(options, prepared.bands)
         return Loader(
             ChipDataset(prepared.train, names, augmentation, seed),
-            partial(collate_labelled, places=self.keeper.card.options.text.places),
+            partial(
+                collate_with_noise,
+                places=self.keeper.card.options.text.places,
+                share=options.network.feature_noise,
+            ),
             batch_share_of(options, fabric.global_rank, fabric.world_size),
             loader_processes(options, fabric),
             pin=fabric.device.type == "cuda",

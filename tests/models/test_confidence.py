@@ -21,7 +21,8 @@ from geochange.models.confidence import (
 from geochange.models.weights.model_card import Card
 
 NEAR, FAR = (0.5, 1.0, -2.0, 0.25, 0.0, 0.0, 0.0), (0.0,) * len(FEATURES)
-RULE = ConfidenceRule(NEAR, FAR)
+ONLY = (-1.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0)
+RULE = ConfidenceRule(NEAR, FAR, ONLY, 0.55)
 
 
 def test_features_are_those_of_the_polygon() -> None:
@@ -45,12 +46,23 @@ def test_confidence_is_logistic() -> None:
 def test_the_size_of_pixels_chooses_the_weights() -> None:
     assert RULE.weights(FAR_M) == NEAR
     assert RULE.weights(FAR_M * 1.01) == FAR
+    assert (RULE.least(FAR_M), RULE.least(FAR_M * 1.01)) == (0.55, 0.0)
+
+
+def test_where_classes_are_asked_for_another_rule_holds_near() -> None:
+    rule = RULE.of_classes()
+    assert rule is not None
+    assert (rule.weights(1.0), rule.least(1.0)) == (ONLY, 0.0)
+    assert rule.weights(10.0) == ()
+    assert ConfidenceRule(NEAR, FAR).of_classes() is None
 
 
 def test_a_card_keeps_the_rule() -> None:
     card = Card(SMALL_RESNET, confidence=RULE)
     assert Card.from_json(card.to_json()) == card
     assert "confidence" not in json.loads(Card(SMALL_RESNET).to_json())
+    earlier = {"near": list(NEAR), "far": list(FAR)}  # as earlier versions wrote it
+    assert ConfidenceRule.of_json(earlier) == ConfidenceRule(NEAR, FAR)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +73,8 @@ def test_a_card_keeps_the_rule() -> None:
         {"near": list(NEAR), "far": list(NEAR), "further": list(NEAR)},
         {"near": list(NEAR), "far": list(NEAR[:-1])},
         {"near": list(NEAR), "far": "0000000"},
+        {"near": list(NEAR), "far": list(FAR), "only": list(NEAR[:-1])},
+        *({"near": list(NEAR), "far": list(FAR), "least_near": odd} for odd in (1.5, "1", True)),
         *({"near": list(NEAR), "far": [*NEAR[:-1], odd]} for odd in (1e9, True, None, "1", [1])),
         *({"near": [*NEAR[:-1], odd], "far": list(FAR)} for odd in (float("nan"), float("inf"))),
     ],

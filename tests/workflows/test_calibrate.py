@@ -21,7 +21,13 @@ from geochange.models.confidence import FEATURES
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from geochange.models.weights.model_card import Card
 from geochange.workflows import calibrate as calibrating
-from geochange.workflows.calibrate import Calibrating, calibrate, polygons_of, reliability
+from geochange.workflows.calibrate import (
+    Calibrating,
+    _least,
+    calibrate,
+    polygons_of,
+    reliability,
+)
 
 
 def scene() -> tuple[np.ndarray, np.ndarray]:
@@ -52,6 +58,18 @@ def test_polygons_are_measured_and_judged_by_their_label() -> None:
     step = 1 / 254 / (0.6 * 0.4)
     np.testing.assert_allclose(found.features[:, 1], [2, 1.5, 3, 1], atol=4 * step)
     assert found.features[0, 2] == pytest.approx(logit(np.rint(254 / (1 + np.exp(-2))) / 254))
+
+
+def test_the_least_confidence_leaves_a_share_of_unchanged_pixels() -> None:
+    found = [polygons_of(*scene(), threshold=0.6)]
+    pixels = found[0].pixels
+    assert pixels.tolist() == [20, 24, 30, 16]
+    weights = (0.0, 0.2, *(0.0,) * 5)  # the mean alone: 0.6, 0.57, 0.65, 0.55
+    every = int(pixels.sum())
+    assert _least(found, weights, every * 100) == 0.5
+    assert _least(found, weights, (every - 16) * 100) == 0.56
+    assert _least(found, weights, 30 * 100) == 0.6
+    assert _least(found, weights, 100) == 0.65
 
 
 def test_reliability_counts_polygons() -> None:

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 
 NEAR = (-np.log(40.0), 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)  # odds of a polygon: its pixels / 40
 FAR = (0.0,) * len(FEATURES)
+ONLY = (0.5, 0.25, *(0.0,) * (len(FAR) - 2))
 OPTIONS = {"tile": 64, "overlap": 16, "precision": "float32", "min_area": 0, "report": "none"}
 OPTIONS |= {"stretch": "none", "threads": 1, "skip_checks": True}
 
@@ -38,7 +39,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     small.decode_head.conv_seg.weight.data *= 40
     assert SMALL_LITE.land is not None
     land = LandNetworkOptions(SMALL_LITE.visual, SMALL_LITE.land)  # type: ignore[arg-type]
-    rule = ConfidenceRule(NEAR, FAR)
+    rule = ConfidenceRule(NEAR, FAR, ONLY)
     card = Card(SMALL_RESNET, prompts="fixed", threshold=0.7, land=land, confidence=rule)
     file = tmp_path_factory.mktemp("model") / "model.safetensors"
     write_checkpoint(
@@ -95,7 +96,7 @@ def test_the_size_of_pixels_decides(model: str, tmp_path: Path, pixel_m: float, 
         return work.confidence.weights, work.confidence.least
 
     assert planned() == ((NEAR, 0.5) if near else (FAR, 0.0))
-    assert planned(only="building") == ((), 0.0)
+    assert planned(only="building") == ((ONLY, 0.0) if near else ((), 0.0))
     assert planned(model="cva") == ((), 0.0)
     with pytest.raises(OptionError, match=r"--min-confidence 0\.3: cva states no confidence"):
         planned(model="cva", min_confidence=0.3)

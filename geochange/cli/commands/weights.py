@@ -149,15 +149,21 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
     metavar="DATA",
     help="pictures from which it learns to weigh what both find",
 )
+@click.option(
+    "--places",
+    type=Folder(),
+    metavar="DATA",
+    help="pictures from which it learns to name places; IN holds a CLIP of its own",
+)
 def join(
-    source: str, land: str, target: Path, half: bool, threshold: float | None, weigh: Path | None
+    source: str, land: str, target: Path, weigh: Path | None, places: Path | None, **written: Any
 ) -> None:
     """Let a network see what stands on each pixel, by the land head of another.
 
     IN finds change. LAND is a checkpoint with a land head, such as land.safetensors of a training by
     configs/lite.yaml. OUT holds IN, and tower and land head of LAND beside it, which look where IN
-    finds change likely. With --weigh it has an opinion of change, too, learnt in minutes from pairs
-    planted into the pictures that configs/default.yaml learns from.
+    finds change likely. DATA is what configs/default.yaml learns from. With --weigh it learns an opinion
+    of change, with --places to name places; each takes minutes. Prompts keep the CLIP of IN.
     """
     target = target.expanduser()
     _check_target(target)
@@ -166,11 +172,12 @@ def join(
         _check_not_source(path, target)
     # Imported after the checks, as above.
     from geochange.models.weights.convert import join_land_network as write_joined
-    from geochange.trainer.second_opinion_pairs import with_second_opinion
+    from geochange.trainer.joined.lessons import learn_joined
 
-    with with_hint(RESTART_HINT), screen(quiet=weigh is None, log_json=False) as watch:
-        then = None if weigh is None else partial(with_second_opinion, root=weigh, watch=watch)
-        card = write_joined(*paths, target, half=half, threshold=threshold, then=then)
+    quiet = weigh is None and places is None
+    with with_hint(RESTART_HINT), screen(quiet=quiet, log_json=False) as watch:
+        then = partial(learn_joined, opinion=weigh, places=places, watch=watch)
+        card = write_joined(*paths, target, **written, then=then)
     _show_written(target, card)
 
 
@@ -248,8 +255,10 @@ def calibrate(source: str, data: Path, target: Path, diagram: Path | None) -> No
         found = fit(path, target, data, watch=watch)
         if diagram is not None:
             write_reliability(diagram.expanduser(), found.near, of="polygons")
-    for name, said in (("near", found.near), ("far", found.far)):
-        click.echo(f"{name}: {said.pixels.sum():,} polygons, calibration error {said.ece:.3f}")
+    for name, said in (("near", found.near), ("far", found.far), ("by class", found.only)):
+        if said is not None:
+            click.echo(f"{name}: {said.pixels.sum():,} polygons, calibration error {said.ece:.3f}")
+    click.echo(f"near polygons are written from a confidence of {found.rule.least_near:g} on")
     click.echo(f"{target}: {target.stat().st_size / 1e6:,.0f} MB")
 
 

@@ -2,7 +2,7 @@
 
 It stands beside a ChangeCLIP whose own tower has no land head, in the same checkpoint, and looks
 only where that finds change likely. It learns as part of another ChangeCLIP, `lite`. Of two dates it
-may have an opinion whether they differ, too.
+may have an opinion whether they differ, too, and of one the kind of place.
 """
 
 from __future__ import annotations
@@ -18,18 +18,21 @@ from geochange.models.changeclip.efficientnet import EfficientNetOptions, Effici
 from geochange.models.changeclip.land_head import LandHead, LandOptions
 from geochange.models.changeclip.network import normalise
 from geochange.models.changeclip.second_opinion import Dates, SecondOpinion, evidence
+from geochange.models.place_head import PlaceHead, PlaceOptions, pool
 
 
 @dataclass(frozen=True, slots=True)
 class LandNetworkOptions:
-    """Sizes of tower and head; the tower has no embedding here.
+    """Sizes of tower and head; `visual.embed` is that of the place head.
 
-    opinion: channels of the second opinion of change; 0 where it has none.
+    opinion: channels of the second opinion of change; 0 where it has none. place: sizes of the place
+    head; None where it has none.
     """
 
     visual: EfficientNetOptions = field(default_factory=EfficientNetOptions)
     head: LandOptions = field(default_factory=LandOptions)
     opinion: int = 0
+    place: PlaceOptions | None = None
 
 
 class LandNetwork(nn.Module):
@@ -43,9 +46,12 @@ class LandNetwork(nn.Module):
         self.land_head = LandHead(visual.channels, visual.fine_channels, options.head)
         maps = 1 + len(visual.channels)
         self.opinion = SecondOpinion(maps, options.opinion) if options.opinion else None
+        channels = (visual.fine_channels, *visual.channels)
+        place = options.place
+        self.place = None if place is None else PlaceHead(channels, visual.embed, place)
 
     def lower(self) -> LandNetwork:
-        """Compute the heavy parts in bfloat16; the opinion, which is small, stays in float32."""
+        """Compute the heavy parts in bfloat16; what is small stays in float32."""
         for part in (self.backbone, self.land_head):
             part.bfloat16()
         return self
@@ -81,11 +87,18 @@ class LandNetwork(nn.Module):
 
     def _features(self, pictures: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Logits, and the maps that tell one date from another."""
-        x = normalise(pictures, self.options.visual).to(self.backbone.conv1.weight.dtype)
-        fine, *pyramid = self.backbone.maps(x.contiguous(memory_format=torch.channels_last))
+        fine, *pyramid = self._maps(pictures)
         logits, told = self.land_head(pyramid, fine)
         size = pictures.shape[2:]
         return F.interpolate(logits.float(), size=size, mode="bilinear"), [told, *pyramid]
+
+    def pooled(self, pictures: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) as of `forward` -> (B, C) float32, what the place head reads."""
+        return pool(self._maps(pictures))
+
+    def _maps(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        x = normalise(pictures, self.options.visual).to(self.backbone.conv1.weight.dtype)
+        return self.backbone.maps(x.contiguous(memory_format=torch.channels_last))
 
 
 def _split_dates(x: torch.Tensor) -> Dates:

@@ -206,14 +206,16 @@ class ChangeClip(nn.Module):
         if height % STRIDE or width % STRIDE:
             raise ValueError(f"{height} x {width} px: both must be multiples of {STRIDE}")
         one, two = self.encode_dates(before, after, text_before, text_after)
+        return self.decide(one, two, height, width)
+
+    def decide(self, one: DateFeatures, two: DateFeatures, height: int, width: int) -> Answer:
+        """All that the network says of two dates, whose pictures have this size."""
         logits = self.decode_head(self.fuse(one.pyramid, two.pyramid), one.text, two.text)
         change = _upsample_logits(logits, height, width)
         if one.land is None or two.land is None:
             return Answer(change)
-        return Answer(
-            change,
-            (_upsample_logits(one.land, height, width), _upsample_logits(two.land, height, width)),
-        )
+        before, after = (_upsample_logits(x, height, width) for x in (one.land, two.land))
+        return Answer(change, (before, after))
 
     def encode_dates(
         self,

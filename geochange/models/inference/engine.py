@@ -17,7 +17,7 @@ from geochange.models.inference.batch import Batch, stack
 from geochange.models.inference.device_transfer import PendingResult, copier_for
 from geochange.models.inference.prediction import classes_of, land_classes_of
 from geochange.models.inference.request import Answer, Request
-from geochange.models.protocol import ChangeModel, ClassifiesLand, NamesClasses
+from geochange.models.protocol import ChangeModel, ClassifiesLand, NamesClasses, ScoresPlaces
 
 logger = logging.getLogger(__name__)
 
@@ -131,8 +131,11 @@ class InferenceEngine:
         """Run the model on `count` copies of the first chip and wait. The answer is dropped."""
         load = self.load([(request, request.seen[0])] * count, count)
         with self._device_lock():
-            for coming in self._result(self._score(load)):
-                coming.wait()
+            scored = self._score(load)
+            answer = self._result(scored)
+            self._place_scores(scored, answer[0])
+            for each in answer:
+                self.copier.to_host(each).wait()
 
     @contextmanager
     def _device_lock(self) -> Iterator[None]:
@@ -182,29 +185,36 @@ class InferenceEngine:
         return ScoredBatch(load, self.copier.to_host(torch.stack(scores, dim=1)))
 
     def _decide(self, scored: ScoredBatch) -> list[PendingResult]:
-        logits, *land = self._result(scored)
+        answer = self._result(scored)
+        logits, *land = [self.copier.to_host(each) for each in answer]
+        places = self._place_scores(scored, answer[0])
         rows = enumerate(scored.load.rows)
         for request, items in groupby(rows, key=lambda item: item[1][0]):
             numbers, owned = zip(*items, strict=True)
-            places = [place for _, place in owned]
-            answer = Answer(places, list(numbers), logits, scored.scores, *land)
-            request.deliver(answer)
-        return [logits, *land]
+            taken = [place for _, place in owned]
+            request.deliver(Answer(taken, list(numbers), logits, places, *land))
+        return [logits, *land] if places is None else [logits, places, *land]
 
-    def _result(self, scored: ScoredBatch) -> list[PendingResult]:
+    def _place_scores(self, scored: ScoredBatch, change: torch.Tensor) -> PendingResult | None:
+        """The scores by which places are named: those of the prompts, unless the model has others."""
+        model = self.model
+        if scored.scores is None or not (isinstance(model, ScoresPlaces) and model.scores_places):
+            return scored.scores
+        scores = model.place_scores(scored.load.batch, change)
+        return self.copier.to_host(torch.stack(scores, dim=1))
+
+    def _result(self, scored: ScoredBatch) -> list[torch.Tensor]:
         """The logits of change, and the land classes if the model has them."""
         load, model = scored.load, self.model
         if names := load.names():
-            logits = cast(NamesClasses, model).named_logits(load.batch, names)
-            return [self.copier.to_host(logits)]
+            return [cast(NamesClasses, model).named_logits(load.batch, names)]
         scores = None
         if scored.scores is not None:
             # The names are chosen on the host. Reading scores from the device would block it.
             scored.scores.wait()
             scores = cast(tuple[torch.Tensor, torch.Tensor], scored.scores.host.unbind(1))
         if land_classes_of(model):
-            both = cast(ClassifiesLand, model).change_and_land(load.batch, scores)
-            return [self.copier.to_host(each) for each in both]
+            return list(cast(ClassifiesLand, model).change_and_land(load.batch, scores))
         if scores is None:
-            return [self.copier.to_host(model.change_logits(load.batch))]
-        return [self.copier.to_host(cast(NamesClasses, model).change_logits(load.batch, scores))]
+            return [model.change_logits(load.batch)]
+        return [cast(NamesClasses, model).change_logits(load.batch, scores)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,29 +23,31 @@ class LabelledBatch:
     labels: (batch, height, width) uint8, 1 = change, 0 = none, 255 = unknown.
     tokens: (text, places) int64, each text once; the background first.
     texts: (batch, date) int64, the row of the foreground text of each chip.
+    noise: (batch, height, width) float32, where features of the date after move; see feature_noise.
     """
 
     batch: Batch
     labels: torch.Tensor
     tokens: torch.Tensor
     texts: torch.Tensor
+    noise: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.batch)
 
     def to(self, device: torch.device) -> LabelledBatch:
         """The same batch on another device."""
-        batch = Batch(*(_to_device(x, device) for x in (self.before, self.after, self.batch.valid)))
-        return LabelledBatch(
-            batch, *(_to_device(x, device) for x in (self.labels, self.tokens, self.texts))
-        )
+        return self._each(lambda x: x.to(device, non_blocking=True))
 
     def pin_memory(self) -> LabelledBatch:
         """The same batch in pinned memory."""
-        batch = Batch(*(x.pin_memory() for x in (self.before, self.after, self.batch.valid)))
-        return LabelledBatch(
-            batch, *(x.pin_memory() for x in (self.labels, self.tokens, self.texts))
-        )
+        return self._each(torch.Tensor.pin_memory)
+
+    def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> LabelledBatch:
+        batch = Batch(*map(change, (self.before, self.after, self.batch.valid)))
+        labels, tokens, texts = map(change, (self.labels, self.tokens, self.texts))
+        noise = None if self.noise is None else change(self.noise)
+        return LabelledBatch(batch, labels, tokens, texts, noise)
 
     @property
     def before(self) -> torch.Tensor:
@@ -60,16 +62,13 @@ class LabelledBatch:
     @property
     def inputs(self) -> tuple[torch.Tensor, ...]:
         """The arguments of TrainableChangeClip."""
-        return self.before, self.after, self.tokens, self.texts
+        noise = () if self.noise is None else (self.noise,)
+        return self.before, self.after, self.tokens, self.texts, *noise
 
     @property
     def known(self) -> int:
         """The number of known pixels."""
         return int((self.labels != UNKNOWN).sum())
-
-
-def _to_device(x: torch.Tensor, device: torch.device) -> torch.Tensor:
-    return x.to(device, non_blocking=True)
 
 
 def collate_labelled(labelled_chips: Sequence[LabelledChip], places: int) -> LabelledBatch:

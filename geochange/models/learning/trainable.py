@@ -18,6 +18,7 @@ from geochange.models.changeclip.variants import (
     with_double_class_token,
     with_regularisation,
 )
+from geochange.models.learning.feature_noise import move_features
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, read_clip
 from geochange.models.weights.imagenet import fill_tower, read_imagenet, weights_file
 from geochange.models.weights.initial import FIRST_WEIGHTS, start_from_clip
@@ -57,14 +58,23 @@ class TrainableChangeClip(nn.Module):
             part.requires_grad_(False)
 
     def forward(
-        self, before: torch.Tensor, after: torch.Tensor, tokens: torch.Tensor, texts: torch.Tensor
+        self,
+        before: torch.Tensor,
+        after: torch.Tensor,
+        tokens: torch.Tensor,
+        texts: torch.Tensor,
+        noise: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """From the inputs of a LabelledBatch to (batch, 2, height, width) float32 logits."""
         encoded = self.network.encode_texts(tokens)
         background = encoded[:1].expand(len(texts), -1)
         one, two = (torch.stack([background, encoded[row]], dim=1) for row in texts.unbind(1))
-        logits: torch.Tensor = self.network(before, after, one, two)
-        return logits
+        if noise is None:
+            logits: torch.Tensor = self.network(before, after, one, two)
+            return logits
+        first, second = self.network.encode_dates(before, after, one, two)
+        second = replace(second, pyramid=move_features(second.pyramid, noise))
+        return self.network.decide(first, second, *before.shape[2:]).change
 
     def synchronise(self) -> None:
         """Use batch statistics of all devices in batch norms."""

@@ -31,7 +31,7 @@ from geochange.models.weights.locate import (
 )
 from geochange.models.weights.model_card import OWN_CLIP, Card
 from geochange.models.weights.openclip import Published, download, find_published
-from geochange.models.weights.size_checks import check_clip, check_land, check_network
+from geochange.models.weights.size_checks import check_clip, check_land, check_network, check_place
 from geochange.models.weights.state_dict_formats import Tensors, infer_options, load_into, recognise
 from geochange.models.weights.tensor_file import (
     TRAINING_PREFIX,
@@ -127,10 +127,11 @@ def _card(path: Path, tensors: Tensors, header: Mapping[str, str]) -> Card:
         card = Card(infer_options(tensors), provenance={"source": path.name})
     network, clip, land = _split_networks(card, tensors)
     check_network(card.options, network)
-    if clip:
-        check_clip(clip)
+    shape = check_clip(clip) if clip else None
     if card.land is not None:
         check_land(card.land, land)
+        if shape is not None:
+            check_place(card.land, shape)
     return card
 
 

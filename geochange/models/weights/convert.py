@@ -56,7 +56,8 @@ def join_land_network(
 ) -> Card:
     """Write a checkpoint with the tower and the land head of another beside its own network.
 
-    An opinion of change that a land network had comes with it. then: what becomes of both before
+    An opinion of change that a land network had comes with it; so does a place head, if both have the
+    same CLIP. then: what becomes of both before
     they are written. Returns the card. Raises InputError where `source` has a land head, or `land`
     has none.
     """
@@ -68,9 +69,22 @@ def join_land_network(
     sizes = _land_of(other.card)
     if sizes is None:
         raise InputError(f"{land}: it has no land head; give one of configs/lite.yaml")
-    tensors = other.land or land_tensors(other.tensors)
+    other = for_clip(other, network.clip)
+    sizes, tensors = _land_of(other.card), other.land or land_tensors(other.tensors)
     joined = replace(network, card=replace(network.card, land=sizes), land=tensors)
     return _rewrite(then(joined) if then else joined, target, half=half, threshold=threshold)
+
+
+def for_clip(checkpoint: Checkpoint, clip: Mapping[str, torch.Tensor]) -> Checkpoint:
+    """The checkpoint as its land network goes beside this CLIP: another one leaves no place head."""
+    land = checkpoint.card.land
+    if land is None or land.place is None:
+        return checkpoint
+    if _shapes(clip) == _shapes(checkpoint.clip) and _same(checkpoint.clip, clip):
+        return checkpoint
+    tensors = {name: x for name, x in checkpoint.land.items() if not name.startswith("place.")}
+    card = replace(checkpoint.card, land=replace(land, place=None))
+    return replace(checkpoint, card=card, land=tensors)
 
 
 def _land_of(card: Card) -> LandNetworkOptions | None:

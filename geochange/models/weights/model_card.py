@@ -17,9 +17,10 @@ from geochange.models.changeclip.efficientnet import EfficientNetOptions
 from geochange.models.changeclip.image_tower import ResNetOptions, VisualOptions, VitOptions
 from geochange.models.changeclip.land_head import LandOptions
 from geochange.models.changeclip.land_network import LandNetworkOptions
-from geochange.models.changeclip.network import ChangeClipOptions
+from geochange.models.changeclip.network import STRIDE, ChangeClipOptions
 from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.confidence import ConfidenceRule
+from geochange.models.place_head import PlaceOptions
 from geochange.models.prompts import Names, PromptMode, check_names, published_vocabulary
 
 FORMAT = "changeclip/1"
@@ -27,6 +28,8 @@ OWN_CLIP = "own"
 """The value of `clip` for a CLIP that is stored in the same file as the network."""
 MAX_SIZE = 2**24
 """No size in the options of a network reaches this value."""
+LARGEST_PX = 2048
+"""The largest side of the pictures in which a place or a class is recognised."""
 MOST_CLASSES = 254
 """The largest number of classes of a land head; class numbers are stored as uint8."""
 _TOWERS: dict[str, type[VisualOptions]] = {
@@ -44,7 +47,8 @@ class Card:
     divided by for probabilities to be as often right as they say (Guo et al., ICML 2017, sec. 4.2).
     metrics: what it reached, by name. provenance: whence it comes (source, data, commit ...).
     clip: "own" where the file holds the CLIP that names classes, "" where it is looked for elsewhere.
-    meanings, least_score: when that CLIP's names are said; see NamingRule.
+    meanings, least_score: when that CLIP's names are said; see NamingRule. A place head has a least score
+    of its own.
     land: the land network that the file holds beside the network; None where it holds none.
     confidence: the confidence of polygons; None where it is not calibrated.
     """
@@ -72,6 +76,8 @@ class Card:
         if self.options.bands is None:
             del options["bands"]
         land = None if self.land is None else asdict(self.land)
+        if land is not None and land["place"] is None:
+            del land["place"]  # earlier versions read the card of such a network
         values |= {"format": FORMAT, "options": options, "land": land}
         if self.confidence is None:
             del values["confidence"]  # earlier versions read the card of such a network
@@ -123,6 +129,8 @@ def _check_card(card: Card) -> Card:
         raise InputError(f"a temperature of {card.temperature}: it is a number above 0")
     if card.land is not None and card.options.land is not None:
         raise InputError("a land network beside a network that has a land head; it has one of them")
+    if card.land is not None and card.land.place is not None and card.clip != OWN_CLIP:
+        raise InputError("a land network that names places by a CLIP of its own, but there is none")
     if not isinstance(card.vocabulary, list | tuple):
         raise InputError("a vocabulary that is not a list of names")
     # A short vocabulary is valid here. It is refused only where prompts need more names.
@@ -185,4 +193,13 @@ def _land_network(values: Mapping[str, Any] | None) -> LandNetworkOptions | None
     opinion = values.get("opinion", 0)
     if type(opinion) is not int or not 0 <= opinion < MAX_SIZE:
         raise InputError(f"its card makes no sense: opinion {str(opinion)[:40]!r}")
-    return LandNetworkOptions(visual, head, opinion)
+    return LandNetworkOptions(visual, head, opinion, _place_head(values.get("place")))
+
+
+def _place_head(values: Mapping[str, Any] | None) -> PlaceOptions | None:
+    if values is None:
+        return None
+    options = _options_from_json(PlaceOptions, values)
+    if options.side % STRIDE or options.side > LARGEST_PX:
+        raise InputError(f"its card makes no sense: places of {options.side:,} px")
+    return options

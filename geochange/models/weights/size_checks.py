@@ -61,6 +61,14 @@ def check_land(options: LandNetworkOptions, tensors: Tensors) -> None:
     refuse_misfit(network.state_dict(), tensors)
 
 
+def check_place(options: LandNetworkOptions, clip: ClipShape) -> None:
+    """Refuse a place head for another text space than that of this CLIP. Raises InputError."""
+    if options.place is not None and options.visual.embed != clip.embed:
+        raise InputError(
+            f"its place head has embeddings of {options.visual.embed} numbers, its CLIP of {clip.embed}"
+        )
+
+
 def check_clip(tensors: Tensors) -> ClipShape:
     """The sizes of a CLIP whose tensors fit together. Raises InputError."""
     try:

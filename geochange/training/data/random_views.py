@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -21,6 +23,26 @@ def random_view(pictures: torch.Tensor, side_px: int, draw: torch.Generator) -> 
     )
     x = F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
     return _recolour(x, draw)
+
+
+BATCH = 16
+"""Pictures of a view that are made at once."""
+
+HALVED_EVERY = 3
+"""Every third random view has half the side."""
+
+
+def plain_and_random_views(
+    pictures: torch.Tensor, views: int, seed: int
+) -> Iterator[Iterator[torch.Tensor]]:
+    """(picture, 3, s, s) uint8 as they are, then random views of all of them, in small batches."""
+    draw, side = torch.Generator().manual_seed(seed), pictures.shape[-1]
+    yield iter(pictures.split(BATCH))
+    for number in range(views):
+        small = number % HALVED_EVERY == HALVED_EVERY - 1
+        yield (
+            random_view(part, side // 2 if small else side, draw) for part in pictures.split(BATCH)
+        )
 
 
 def _random_affines(count: int, draw: torch.Generator) -> torch.Tensor:

@@ -22,11 +22,8 @@ from onnx import numpy_helper
 from torch import nn
 
 from geochange.files.atomic import atomic_path
-from geochange.models.changeclip.network import ChangeClip
-from geochange.models.clip_scorer import ClipScorer
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
-from geochange.models.onnx.export.attention import plain
-from geochange.models.onnx.export.graph import ScoringGraph
+from geochange.models.onnx.export.engine_modules import MODULES
 from geochange.models.onnx.export.write import OPSET
 from geochange.models.onnx.shipped.graphs import GRAPHS, SHA_KEY, TABLES_KEY, graph_file
 from geochange.models.prompts import BACKGROUND, FOREGROUND, START
@@ -45,87 +42,12 @@ Ports = tuple[dict[str, dict[int, str]], tuple[str, ...]]
 SIDES = {2: "height", 3: "width"}
 
 
-class Scores(nn.Module):
-    """(1, 3, H, W) RGB in 0-255 -> (1, V) probabilities of the class names."""
-
-    def __init__(self, detector: ChangeClipDetector) -> None:
-        super().__init__()
-        assert detector.scorer is not None  # a shipped network has its own CLIP
-        scorer = plain(detector.scorer)
-        assert isinstance(scorer, ClipScorer)
-        self.scoring = ScoringGraph(scorer)
-
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """See above."""
-        scores: torch.Tensor = self.scoring(pictures).softmax(dim=1)
-        return scores
-
-
-class Texts(nn.Module):
-    """(1, places) tokens -> (1, C) embedding."""
-
-    def __init__(self, detector: ChangeClipDetector) -> None:
-        super().__init__()
-        network = plain(detector.network)
-        assert isinstance(network, ChangeClip)
-        self.network = network
-
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """See above."""
-        network = self.network
-        told: torch.Tensor = network.text_encoder(tokens, network.contexts2[0, 0], tokens.shape[1])
-        return told
-
-
-class Change(nn.Module):
-    """Two pictures and (1, 2, C) texts of each -> (1, H, W) logits of change."""
-
-    def __init__(self, detector: ChangeClipDetector) -> None:
-        super().__init__()
-        network = plain(detector.network)
-        assert isinstance(network, ChangeClip)
-        self.network = network
-
-    def forward(
-        self, before: torch.Tensor, after: torch.Tensor, one: torch.Tensor, two: torch.Tensor
-    ) -> torch.Tensor:
-        """See above."""
-        change = self.network.answer(before, after, one, two).change
-        return change[:, 1] - change[:, 0]
-
-
-class Land(nn.Module):
-    """Two pictures -> (2, H, W) uint8 numbers of land classes, before and after."""
-
-    def __init__(self, detector: ChangeClipDetector) -> None:
-        super().__init__()
-        assert detector.land_inference is not None  # a shipped network has a land network
-        self.network = detector.land_inference.network
-
-    def forward(self, before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
-        """See above."""
-        land: torch.Tensor = self.network(torch.cat([before, after]))
-        return land.argmax(dim=1).to(torch.uint8)
-
-
-class Opinion(Land):
-    """Two pictures and (1, H, W) logits of change -> (2, K, H, W) logits of land, and of change."""
-
-    def forward(  # type: ignore[override]
-        self, before: torch.Tensor, after: torch.Tensor, change: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """See above."""
-        land, said = self.network.predict(before, after, change)
-        return torch.cat(land), said
-
-
-MODULES = {"scores": Scores, "texts": Texts, "change": Change, "land": Land, "opinion": Opinion}
-
 PORTS: dict[str, Ports] = {
     "scores": ({"picture": SIDES}, ("scores",)),
     "texts": ({"tokens": {}}, ("embedding",)),
     "change": ({"before": SIDES, "after": SIDES, "one": {}, "two": {}}, ("change",)),
     "land": ({"before": SIDES, "after": SIDES}, ("numbers",)),
+    "places": ({"picture": SIDES}, ("scores",)),
     "opinion": (
         {"before": SIDES, "after": SIDES, "change": {1: "height", 2: "width"}},
         ("land", "said"),
@@ -138,7 +60,8 @@ def write_graphs(name: str = "changeclip-small") -> list[Path]:
     checkpoint = SHIPPED[name]
     detector = DetectorSpec(str(checkpoint), precision="float32").build()
     stored = StoredTensors(checkpoint)
-    return [_write(detector, part, stored, graph_file(checkpoint, part)) for part in GRAPHS]
+    parts = [part for part in GRAPHS if part != "places" or detector.scores_places]
+    return [_write(detector, part, stored, graph_file(checkpoint, part)) for part in parts]
 
 
 def _write(detector: ChangeClipDetector, part: str, stored: StoredTensors, target: Path) -> Path:
@@ -171,7 +94,8 @@ def _tables(detector: ChangeClipDetector) -> dict[str, object]:
         "threshold": card.threshold,
         "temperature": card.temperature,
         "meanings": card.meanings,
-        "least_score": card.least_score,
+        "least_score": detector.naming.least_score,
+        "place": detector.scores_places,
         "confidence": None if card.confidence is None else card.confidence.to_json(),
         "land": card.land.head.classes if card.land else (),
     }
@@ -181,7 +105,7 @@ def _inputs(detector: ChangeClipDetector, part: str) -> tuple[torch.Tensor, ...]
     height, width = TRACED_PX
     noise = torch.rand(2, 1, 3, height, width, generator=torch.Generator().manual_seed(0)) * 255
     pictures = (noise[0], noise[1])
-    if part == "scores":
+    if part in ("scores", "places"):
         return (noise[0],)
     if part == "texts":
         return (torch.arange(detector.card.options.text.places)[None],)

@@ -9,8 +9,10 @@ from typing import Any
 from geochange.errors import InputError
 from geochange.models.onnx.session import Session
 
-GRAPHS = ("scores", "texts", "change", "land", "opinion")
-"""Scores of class names; embeddings of texts; change; what stands there; and change as that sees it."""
+GRAPHS = ("scores", "texts", "change", "land", "opinion", "places")
+"""Scores of class names for prompts; embeddings of texts; change; what stands there; change as that sees
+it; and scores of class names for places.
+"""
 
 SHA_KEY = "geochange.checkpoint"
 """The key of a graph's metadata with the sha256 of the checkpoint that holds its weights."""

@@ -51,6 +51,15 @@ class LandLooks:
             said[*part.inner] = changed[0, *part.within]
         return said, np.full((2, 1, *logits.shape), np.nan, np.float32) if land is None else land
 
+    def is_likely(self, logits: Floats, valid: NDArray[np.bool_]) -> bool:
+        """Whether change is likely in a pixel with data of a chip."""
+        return bool(((logits >= self._likely) & valid).any())
+
+    def places(self, dates: Sequence[Floats]) -> Floats:
+        """(2, V) scores of class names for the place that a chip shows."""
+        found = [self._run("places", {"picture": date}, ["scores"])[0] for date in dates]
+        return np.concatenate(found)
+
     def everywhere(self, dates: Sequence[Floats]) -> Numbers:
         """(2, H, W) land classes by number of a whole chip, seen as one."""
         height, width = dates[0].shape[-2:]
@@ -59,7 +68,7 @@ class LandLooks:
 
     def _likely_parts(self, logits: Floats, valid: NDArray[np.bool_]) -> Iterator[ChipPart]:
         for part in parts_of(*logits.shape):
-            if ((logits[part.inner] >= self._likely) & valid[part.inner]).any():
+            if self.is_likely(logits[part.inner], valid[part.inner]):
                 yield part
 
     def _run(self, graph: str, feed: dict[str, Floats], outputs: list[str]) -> list[NDArray[Any]]:

@@ -53,7 +53,8 @@ class ShippedNetwork:
         self._prompts = prompts or card["prompts"]
         self._scores = None if self._prompts == "fixed" else self._open("scores")
         self._embedding = lru_cache(CACHED_TEXTS)(self._embed)
-        self._land = LandLooks(self._open, LIKELY_CHANGE if likely is None else likely)
+        likely = LIKELY_CHANGE if likely is None else likely
+        self._land = LandLooks(self._open, likely)
         self._only = OnlyClasses.of(only, self.land_classes)
 
     @property
@@ -84,9 +85,10 @@ class ShippedNetwork:
 
     @property
     def confidence(self) -> ConfidenceRule | None:
-        """The rule of the card, which is fitted to all changes; None for some classes."""
-        values = None if self._only else self._card["confidence"]
-        return None if values is None else ConfidenceRule.of_json(values)
+        """The rule of the card, for all changes or for some classes."""
+        values = self._card["confidence"]
+        rule = None if values is None else ConfidenceRule.of_json(values)
+        return rule.of_classes() if rule and self._only else rule
 
     def fit(self, sample: Sequence[Chip]) -> Statistics:
         """Empty: the network needs no statistics."""
@@ -107,16 +109,27 @@ class ShippedNetwork:
         one, two = (self._text(names) for names in self._names(scores))
         feed = {"before": pad(dates[0]), "after": pad(dates[1]), "one": one, "two": two}
         logits: Floats = self._change.run(feed, ["change"])[0][0, :height, :width]
+        seen = np.empty((0, height, width), np.uint8)
         if self._only:
-            said, seen = self._land.opinion(dates, logits, chip.valid)
-            masked = self._only.mask(np.divide(said, self._temperature), seen)
-            return masked, scores, self._only.numbers(seen)
-        nowhere = np.empty((0, height, width), np.uint8)
-        return np.divide(logits, self._temperature), scores, nowhere
+            said, land = self._land.opinion(dates, logits, chip.valid)
+            logits = self._only.mask(np.divide(said, self._temperature), land)
+            seen = self._only.numbers(land)
+        else:
+            logits = np.divide(logits, self._temperature)
+        return logits, self._place_scores(dates, logits, chip, scores), seen
 
     def land(self, chip: Chip) -> NDArray[np.uint8]:
         """(2, H, W) land classes by number, whether change is likely or not."""
         return self._land.everywhere((picture_of(chip.before), picture_of(chip.after)))
+
+    @property
+    def scores_places(self) -> bool:
+        """Whether places are named by a place head, not by the scores of the prompts."""
+        return self._scores is not None and bool(self._card["place"])
+
+    def places(self, chip: Chip) -> Floats:
+        """(2, V) scores of class names for the place, whether change is likely or not."""
+        return self._land.places((picture_of(chip.before), picture_of(chip.after)))
 
     @cached_property
     def _temperature(self) -> np.float32:
@@ -130,6 +143,16 @@ class ShippedNetwork:
             return np.empty((2, 0), np.float32)
         found = [self._scores.run({"picture": date}, ["scores"])[0] for date in dates]
         return np.concatenate(found)
+
+    def _place_scores(
+        self, dates: Sequence[Floats], logits: Floats, chip: Chip, scores: Floats
+    ) -> Floats:
+        """(2, V) by which places are named; NaN where a place head did not look."""
+        if not self.scores_places:
+            return scores
+        if self._land.is_likely(logits, chip.valid):
+            return self._land.places(dates)
+        return np.full_like(scores, np.nan)
 
     def _names(self, scores: Floats) -> tuple[Names, Names]:
         if self._scores is None:

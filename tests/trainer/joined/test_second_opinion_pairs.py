@@ -17,7 +17,7 @@ from geochange.models.changeclip.network import ChangeClip
 from geochange.models.learning.second_opinion_training import SecondOpinionOptions
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from geochange.models.weights.model_card import Card
-from geochange.trainer.second_opinion_pairs import with_second_opinion
+from geochange.trainer.joined.second_opinion_pairs import with_second_opinion
 from geochange.workflows.train import train
 
 HOW = SecondOpinionOptions(pairs=3, channels=4, steps=4)
