@@ -9,9 +9,7 @@ from functools import cached_property
 from math import sqrt
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
-
-import geopandas as gpd
+from typing import TYPE_CHECKING, Any
 
 from geochange.config import RunOptions
 from geochange.files.output_paths import lock_output
@@ -38,7 +36,7 @@ from geochange.raster.access.unreadable_areas import NOTHING_UNREADABLE, Unreada
 from geochange.raster.scene.decibels import Decibels
 from geochange.raster.scene.sampling import SceneSample, warn_fills
 from geochange.raster.sources.resolve import PathLike
-from geochange.report.run.reporter import picture_px
+from geochange.report.run.picture_size import picture_px
 from geochange.running import provenance
 from geochange.running.active_tiles import register_area
 from geochange.running.blocks import process_blocks
@@ -49,11 +47,13 @@ from geochange.running.raster_writer import as_resumable_error, open_raster_writ
 from geochange.running.tasks import RunSpec
 from geochange.running.work.opening import open_work
 from geochange.running.workers import open_workers
-from geochange.running.write_outputs import RunCompletion, publish, write_outputs
 from geochange.vector.changes import MIN_AREA_PX
 from geochange.vector.files.writers import read_changes
 from geochange.vector.geodesic import pixel_m2
 from geochange.workflows.preflight import check_run
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 logger = logging.getLogger(__name__)
 
@@ -171,6 +171,9 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
         provenance.refuse_changed_inputs(checked.pair, inputs)
         unreadable = work.records.get()
         warn_skipped(checked.pair, unreadable)
+        # Reports and tables take half a second to import, and the first block needs neither.
+        from geochange.running.write_outputs import RunCompletion, publish, write_outputs
+
         record = provenance.record(checked, work, clock, unreadable)
         tally = write_outputs(
             checked, work, shelf, RunCompletion(record, clock, unreadable, raster), progress
