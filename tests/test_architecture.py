@@ -77,7 +77,7 @@ HOMES = {
     "open_clip": ("models/weights/openclip.py",),
     "onnxruntime": ("models/onnx/session.py",),
     "onnx": ("models/onnx/export/",),
-    "zarr": ("mosaic/checked_array.py", "mosaic/chunk_store.py"),
+    "google_crc32c": ("mosaic/chunk_format.py",),
     "obstore": ("storage/",),
     "filelock": ("files/output_paths.py",),
     "dask": DASK,

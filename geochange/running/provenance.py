@@ -22,7 +22,7 @@ from geochange.raster.pair import RasterPair
 from geochange.running.tasks import RunSpec
 from geochange.running.work_folder import STORE_FORMAT_KEY
 
-PACKAGES = ("torch", "rasterio", "shapely", "geopandas", "dask", "zarr", "numpy")
+PACKAGES = ("torch", "rasterio", "shapely", "geopandas", "dask", "numpy")
 
 
 @dataclass(frozen=True)

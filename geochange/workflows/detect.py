@@ -43,7 +43,7 @@ from geochange.running.blocks import process_blocks
 from geochange.running.confidence import confidence_for
 from geochange.running.disk_space import as_disk_full_error
 from geochange.running.polygon_class_names import choose_classes
-from geochange.running.raster_writer import as_resumable_error, open_raster_writer
+from geochange.running.raster_writer import RasterWriter, as_resumable_error, open_raster_writer
 from geochange.running.tasks import RunSpec
 from geochange.running.work.opening import open_work
 from geochange.running.workers import open_workers
@@ -54,6 +54,8 @@ from geochange.workflows.preflight import check_run
 
 if TYPE_CHECKING:
     import geopandas as gpd
+
+    from geochange.running.write_outputs import RunCompletion
 
 logger = logging.getLogger(__name__)
 
@@ -169,15 +171,11 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
         HANDLES.close()
         return_free_memory()
         provenance.refuse_changed_inputs(checked.pair, inputs)
-        unreadable = work.records.get()
-        warn_skipped(checked.pair, unreadable)
         # Reports and tables take half a second to import, and the first block needs neither.
-        from geochange.running.write_outputs import RunCompletion, publish, write_outputs
+        from geochange.running.write_outputs import publish, write_outputs
 
-        record = provenance.record(checked, work, clock, unreadable)
-        tally = write_outputs(
-            checked, work, shelf, RunCompletion(record, clock, unreadable, raster), progress
-        )
+        completion = _completion(checked, work, clock, raster)
+        tally = write_outputs(checked, work, shelf, completion, progress)
         out, raster_file, report = publish(checked, clock)
     return Result(
         out=out,
@@ -188,9 +186,21 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
         seen_px=raster.seen_px,
         seconds=clock.seconds(),
         resumed=resumed,
-        unreadable=unreadable,
+        unreadable=completion.unreadable,
         report=report,
     )
+
+
+def _completion(
+    checked: CheckedRun, work: RunSpec, clock: provenance.StageClock, raster: RasterWriter
+) -> RunCompletion:
+    """What the outputs need at the end of a run."""
+    from geochange.running.write_outputs import RunCompletion
+
+    unreadable = work.records.get()
+    warn_skipped(checked.pair, unreadable)
+    record = provenance.record(checked, work, clock, unreadable)
+    return RunCompletion(record, clock, unreadable, raster)
 
 
 def plan_run(checked: CheckedRun) -> RunSpec:

@@ -27,7 +27,7 @@ LIBRARIES = (
     "pyogrio",
     "pyproj",
     "shapely",
-    "zarr",
+    "google_crc32c",
 )
 """What is loaded on trial: libraries with code of their own for each system."""
 

@@ -12,17 +12,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from pyproj.exceptions import ProjError
 
 from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
 from geochange.files.atomic import as_output_error, atomic_driver_path, temporary_name
 from geochange.files.file_names import shorten
 from geochange.files.output_paths import check_target, target_of
 from geochange.files.sqlite_files import LONGEST_PATH
-from geochange.grid.grid import LONLAT
-from geochange.grid.lonlat import cut_at_180, to_wgs84
 from geochange.qgis.project import Scene
 from geochange.qgis.schema import STATUSES as STATUSES
+from geochange.vector.files.degrees import in_degrees
 from geochange.vector.files.geopackage import add_styles_and_project
 from geochange.vector.files.layers import (
     Batches,
@@ -38,9 +36,6 @@ if TYPE_CHECKING:
 
 LAYER: Final = "changes"
 RUN_TABLE: Final = "geochange_run"
-
-EDGE_TOLERANCE_DEG: Final = 1e-6
-"""Edges that bend in degrees are cut until they lie as near as this, some 10 cm, in GeoJSON."""
 
 COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -250,19 +245,7 @@ def _write_geojson(
         "COORDINATE_PRECISION": "8",  # degrees: about 1 mm, far less than a pixel
         "DESCRIPTION": json.dumps(dict(provenance)),
     }
-    write_whole(map(_in_degrees, changes), path, LAYER, "GeoJSON", options)
-
-
-def _in_degrees(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    import geopandas as gpd
-    from pyogrio.errors import DataSourceError
-
-    try:
-        outlines = to_wgs84(changes.geometry.to_numpy(), changes.crs, EDGE_TOLERANCE_DEG)
-    except ProjError as error:
-        raise DataSourceError(f"{changes.crs.name} has no longitudes and latitudes") from error
-    cut = gpd.GeoSeries([cut_at_180(each) for each in outlines], changes.index, LONLAT)
-    return changes.set_geometry(cut)
+    write_whole(map(in_degrees, changes), path, LAYER, "GeoJSON", options)
 
 
 def _write_fgb(
