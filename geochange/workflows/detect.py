@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from math import sqrt
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -166,12 +168,12 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
     ):
         keep = checked.options.keep_work
         with clock.stage("infer, stitch and trace"), as_resumable_error():
+            _import_writers()
             shelf = process_blocks(crew.client, work, outlines, keep, progress, raster)
         # The blocks that GDAL keeps are needed no more.
         HANDLES.close()
         return_free_memory()
         provenance.refuse_changed_inputs(checked.pair, inputs)
-        # Reports and tables take half a second to import, and the first block needs neither.
         from geochange.running.write_outputs import publish, write_outputs
 
         completion = _completion(checked, work, clock, raster)
@@ -189,6 +191,15 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
         unreadable=completion.unreadable,
         report=report,
     )
+
+
+def _import_writers() -> None:
+    """Import what writes tables and reports in a thread of its own, while blocks are inferred.
+
+    It takes half a second. The first block does not wait for it, nor the last one.
+    """
+    module = "geochange.running.write_outputs"
+    threading.Thread(target=import_module, args=(module,), daemon=True).start()
 
 
 def _completion(
