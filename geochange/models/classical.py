@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtri
 
 from geochange.chip import Chip, Pixels
 from geochange.models.protocol import Statistics
@@ -183,6 +182,8 @@ class IterativelyReweightedMAD(ClassicalModel):
 
     def _faintest(self, bands: int) -> float:
         """The value that 1 % of unchanged pixels exceed (chi-square with one degree per variate)."""
+        from scipy.special import chdtri  # takes its time to import
+
         return float(np.sqrt(chdtri(bands, 0.01)))
 
     def _fit_maps(self, sample: PixelSample) -> dict[str, Any]:

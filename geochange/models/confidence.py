@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from geochange.errors import InputError
 
@@ -102,6 +101,8 @@ def features_of(mean: Floats, peak: Floats, pixels: Floats, corners: Floats) -> 
     the number of pixels. outline: the logarithm of the number of corners for each pixel of the side
     of a square of that size.
     """
+    from scipy.special import logit  # takes its time to import
+
     sure = [logit(np.clip(p, SUREST, 1 - SUREST)) for p in (mean, peak)]
     size = np.log(pixels)
     outline = np.log(corners) - size / 2
@@ -111,4 +112,6 @@ def features_of(mean: Floats, peak: Floats, pixels: Floats, corners: Floats) -> 
 
 def confidence_of(features: Floats, weights: Sequence[float]) -> Floats:
     """(polygon, feature) -> (polygon,) probabilities."""
+    from scipy.special import expit
+
     return np.asarray(expit(features @ np.asarray(weights, np.float64)), np.float64)

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
-from zarr.codecs import Crc32cCodec
-from zarr.core.array_spec import ArrayConfigParams
-from zarr.storage import MemoryStore, StorePath
 
 from geochange.errors import RunError
-from geochange.mosaic.chunk_store import ChunkStore
 from geochange.storage.work_store import WorkStore
+
+if TYPE_CHECKING:
+    import zarr
+    from zarr.core.array_spec import ArrayConfigParams
 
 EVERY_CHUNK: ArrayConfigParams = {"write_empty_chunks": True}
 """Chunks that equal the fill value are written too, because a chunk shows that its task is done."""
@@ -108,6 +107,12 @@ class CheckedArray:
         return "/".join([self.name, "c", *map(str, chunk), *["0"] * rest])
 
     def _open(self, sparse: bool = False) -> zarr.Array[Any]:
+        # zarr is imported with the first chunk, since its import takes a third of a second.
+        import zarr
+        from zarr.storage import StorePath
+
+        from geochange.mosaic.chunk_store import ChunkStore
+
         chunks = StorePath(ChunkStore(self.work, sparse), self.name)
         metadata = _metadata(self.layout)[0]
         return zarr.Array(zarr.AsyncArray(metadata, chunks, EVERY_CHUNK))
@@ -116,6 +121,10 @@ class CheckedArray:
 @lru_cache(64)
 def _metadata(layout: Layout) -> tuple[Any, bytes]:
     """The metadata of an array as an object of zarr, and as the bytes of its file."""
+    import zarr
+    from zarr.codecs import Crc32cCodec
+    from zarr.storage import MemoryStore
+
     store: dict[str, Any] = {}
     array = zarr.create_array(
         store=MemoryStore(store),

@@ -8,9 +8,8 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import geopandas as gpd
 from pyproj import CRS
 
 from geochange.grid.crs import authority_of
@@ -18,6 +17,9 @@ from geochange.grid.grid import Grid
 from geochange.grid.probability import NODATA
 from geochange.qgis.style import RAMP
 from geochange.qgis.xml import from_text, to_text
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 Extent = tuple[float, float, float, float]
 """(west, south, east, north) in the CRS of the grid."""

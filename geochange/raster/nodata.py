@@ -72,3 +72,8 @@ def zero_invalid(pixels: Pixels, valid: Valid) -> Pixels:
     if not valid.all():
         pixels[~valid] = 0
     return pixels
+
+
+def valid_values(pixels: Pixels, valid: Valid) -> NDArray[Any]:
+    """`pixels[valid]`: (pixel,) or (pixel, band). Most windows are valid as a whole, which is quicker."""
+    return pixels.reshape(-1, *pixels.shape[2:]) if valid.all() else pixels[valid]

@@ -8,7 +8,6 @@ from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from geochange.errors import OptionError
 from geochange.grid.tiling import Index
@@ -98,6 +97,8 @@ class ChangeNamer:
                 yield (row, col), found.take(part)
 
     def _add(self, sums: Ints, block: Index, part: Overlap) -> None:
+        from scipy.sparse import csr_array  # takes its time to import
+
         rows, cols = self.scores.plan.block_tile_ranges(block)
         scores = self.scores.get(rows, cols).reshape(len(rows) * len(cols), -1)
         scored = np.asarray(np.isfinite(scores).all(axis=1))

@@ -20,7 +20,6 @@ from geochange.errors import InputError
 from geochange.grid.grid import Grid
 from geochange.grid.polygon_parts import polygonal_part
 from geochange.grid.tiling import Window
-from geochange.vector.files.polygon_reader import Burner, find_layer, read_outlines
 from geochange.vector.tracing.polygons import Geometries
 
 PIECE_POINTS = 256
@@ -37,6 +36,8 @@ class AreaOfInterest:
     """
 
     def __init__(self, pieces: Geometries) -> None:
+        from geochange.vector.files.polygon_reader import Burner  # imports geopandas
+
         self.pieces = pieces
         self._burner = Burner(pieces)
         self._tree = shapely.STRtree(pieces)
@@ -95,6 +96,8 @@ def read_aoi(path: Path, grid: Grid) -> AreaOfInterest:
 
     Raises InputError for a file that cannot be read, has no CRS, or has no polygon on the grid.
     """
+    from geochange.vector.files.polygon_reader import find_layer, read_outlines
+
     layer = find_layer(path)
     if layer.features == 0:
         raise InputError(f"{path}: holds no polygon; draw the area in it, or leave --aoi out")

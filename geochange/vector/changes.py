@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +18,9 @@ from geochange.vector.geodesic import geodesic_measures, pixel_m2
 from geochange.vector.tracing.polygons import Table
 from geochange.vector.tracing.region_file import RegionFile
 from geochange.vector.tracing.regions import Regions
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 MIN_AREA_PX = 16
 """The default minimum area in pixels. Fewer than 4 x 4 pixels are rarely an object."""

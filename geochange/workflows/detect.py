@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from math import sqrt
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
-
-import geopandas as gpd
+from typing import TYPE_CHECKING, Any
 
 from geochange.config import RunOptions
 from geochange.files.output_paths import lock_output
@@ -38,22 +38,26 @@ from geochange.raster.access.unreadable_areas import NOTHING_UNREADABLE, Unreada
 from geochange.raster.scene.decibels import Decibels
 from geochange.raster.scene.sampling import SceneSample, warn_fills
 from geochange.raster.sources.resolve import PathLike
-from geochange.report.run.reporter import picture_px
+from geochange.report.run.picture_size import picture_px
 from geochange.running import provenance
 from geochange.running.active_tiles import register_area
 from geochange.running.blocks import process_blocks
 from geochange.running.confidence import confidence_for
 from geochange.running.disk_space import as_disk_full_error
 from geochange.running.polygon_class_names import choose_classes
-from geochange.running.raster_writer import as_resumable_error, open_raster_writer
+from geochange.running.raster_writer import RasterWriter, as_resumable_error, open_raster_writer
 from geochange.running.tasks import RunSpec
 from geochange.running.work.opening import open_work
 from geochange.running.workers import open_workers
-from geochange.running.write_outputs import RunCompletion, publish, write_outputs
 from geochange.vector.changes import MIN_AREA_PX
 from geochange.vector.files.writers import read_changes
 from geochange.vector.geodesic import pixel_m2
 from geochange.workflows.preflight import check_run
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from geochange.running.write_outputs import RunCompletion
 
 logger = logging.getLogger(__name__)
 
@@ -164,17 +168,16 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
     ):
         keep = checked.options.keep_work
         with clock.stage("infer, stitch and trace"), as_resumable_error():
+            _import_writers()
             shelf = process_blocks(crew.client, work, outlines, keep, progress, raster)
         # The blocks that GDAL keeps are needed no more.
         HANDLES.close()
         return_free_memory()
         provenance.refuse_changed_inputs(checked.pair, inputs)
-        unreadable = work.records.get()
-        warn_skipped(checked.pair, unreadable)
-        record = provenance.record(checked, work, clock, unreadable)
-        tally = write_outputs(
-            checked, work, shelf, RunCompletion(record, clock, unreadable, raster), progress
-        )
+        from geochange.running.write_outputs import publish, write_outputs
+
+        completion = _completion(checked, work, clock, raster)
+        tally = write_outputs(checked, work, shelf, completion, progress)
         out, raster_file, report = publish(checked, clock)
     return Result(
         out=out,
@@ -185,9 +188,30 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
         seen_px=raster.seen_px,
         seconds=clock.seconds(),
         resumed=resumed,
-        unreadable=unreadable,
+        unreadable=completion.unreadable,
         report=report,
     )
+
+
+def _import_writers() -> None:
+    """Import what writes tables and reports in a thread of its own, while blocks are inferred.
+
+    It takes half a second. The first block does not wait for it, nor the last one.
+    """
+    module = "geochange.running.write_outputs"
+    threading.Thread(target=import_module, args=(module,), daemon=True).start()
+
+
+def _completion(
+    checked: CheckedRun, work: RunSpec, clock: provenance.StageClock, raster: RasterWriter
+) -> RunCompletion:
+    """What the outputs need at the end of a run."""
+    from geochange.running.write_outputs import RunCompletion
+
+    unreadable = work.records.get()
+    warn_skipped(checked.pair, unreadable)
+    record = provenance.record(checked, work, clock, unreadable)
+    return RunCompletion(record, clock, unreadable, raster)
 
 
 def plan_run(checked: CheckedRun) -> RunSpec:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc
 
 from geochange.models.training_free.pixel_sample import PixelSample, sum_over
 
@@ -99,6 +98,8 @@ class NoChangeProbability:
     """
 
     def __init__(self, variates: int) -> None:
+        from scipy.special import chdtrc  # takes its time to import
+
         longest = np.sqrt(variates) + TAIL
         self._scale = TABLE_STEPS / longest
         lengths = np.arange(TABLE_STEPS + 2) / self._scale

@@ -1,7 +1,6 @@
 """Estimates the shift between the two dates in pixels, with its confidence.
 
-The method is phase correlation (Kuglin and Hines 1975; sub-pixel by a matrix-multiplied Fourier
-transform, Guizar-Sicairos 2008, doi 10.1364/OL.33.000156) of gradient magnitudes. Light, season and
+The method is phase correlation of gradient magnitudes; see `phase_correlation`. Light, season and
 sensor change gradients less than colours. Windows are spread over the scene. Each window votes, and
 the median of the votes is the shift.
 """
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from geochange.grid.tiling import Window
 from geochange.parallelism import in_threads
+from geochange.raster.scene.phase_correlation import phase_shift
 from geochange.raster.scene.sampling import RawWindow, SceneSample
 
 LOOKS_PX = {1: 64, 8: 128}
@@ -176,14 +176,24 @@ def _edges(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> Grey:
     """(height, width) gradient magnitude of the mean band; 0 near pixels without data."""
     from scipy import ndimage
 
-    grey = np.where(valid, pixels.mean(axis=-1, dtype=np.float64), 0.0)
-    grey = np.where(valid, grey, grey[valid].mean() if valid.any() else 0.0)
+    grey = _mean_band(pixels)
+    if not valid.all():
+        grey = np.where(valid, grey, grey[valid].mean() if valid.any() else 0.0)
     # Correlation does not depend on the unit. Large values would overflow when squared.
     grey = np.asarray(grey / max(1.0, np.abs(grey).max(initial=0)), np.float32)
     edges = ndimage.gaussian_gradient_magnitude(grey, GRADIENT_SIGMA_PX)
     if not valid.all():
         edges[~ndimage.binary_erosion(valid, iterations=3, border_value=1)] = 0
     return np.asarray(edges, np.float32)
+
+
+def _mean_band(pixels: NDArray[Any]) -> NDArray[np.float64]:
+    # Band by band, because numpy sums along a short axis pixel by pixel.
+    total = np.zeros(pixels.shape[:2])
+    for band in range(pixels.shape[2]):
+        total += pixels[..., band]
+    total /= pixels.shape[2]
+    return total
 
 
 def _vote(
@@ -193,18 +203,14 @@ def _vote(
 
     near: the shift in whole pixels from the first pass.
     """
-    from skimage.registration import phase_cross_correlation
-
     first, second = _overlapping_parts(before, after, near)
     if min(first.shape) < SMALLEST_LOOK_PX or first.std() == 0 or second.std() == 0:
         return None
     faded = np.outer(*(np.hanning(length) for length in first.shape)).astype(np.float32)
-    moved, _, _ = phase_cross_correlation(
-        (first - first.mean()) * faded,
-        (second - second.mean()) * faded,
-        upsample_factor=STEPS_PER_PX,
+    moved = phase_shift(
+        (first - first.mean()) * faded, (second - second.mean()) * faded, STEPS_PER_PX
     )
-    row, col = (near[0] - float(moved[0]), near[1] - float(moved[1]))
+    row, col = near[0] - moved[0], near[1] - moved[1]
     if _correlation(before, after, (round(row), round(col))) < LEAST_CORRELATION:
         return None
     return row, col

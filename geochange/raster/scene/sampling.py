@@ -21,7 +21,7 @@ from geochange.chip import Chip, fill_invalid
 from geochange.grid.tiling import Window
 from geochange.raster.access.unreadable_areas import UnreadableAreas
 from geochange.raster.aligned import AlignedRaster
-from geochange.raster.nodata import valid_by_value, zero_invalid
+from geochange.raster.nodata import valid_by_value, valid_values, zero_invalid
 from geochange.raster.pair import RasterPair
 from geochange.raster.scene.radiometry import (
     Radiometry,
@@ -175,7 +175,9 @@ class SceneSample:
         """The pixels (pixel, band) that are valid at both dates."""
         both = [one.valid & two.valid for one, two in zip(self.before, self.after, strict=True)]
         before, after = (
-            np.concatenate([w.pixels[valid] for w, valid in zip(windows, both, strict=True)])
+            np.concatenate(
+                [valid_values(w.pixels, valid) for w, valid in zip(windows, both, strict=True)]
+            )
             for windows in (self.before, self.after)
         )
         return before, after
@@ -254,7 +256,7 @@ def _scan_unwarped(date: AlignedRaster) -> Scans:
 
 
 def _valid(windows: tuple[RawWindow, ...]) -> NDArray[Any]:
-    return np.concatenate([window.pixels[window.valid] for window in windows])
+    return np.concatenate([valid_values(window.pixels, window.valid) for window in windows])
 
 
 def sample_windows(

@@ -27,7 +27,7 @@ from geochange.formatting import share as in_percent
 from geochange.raster.aligned import AlignedRaster
 from geochange.raster.band_info import nodata_in_dtype
 from geochange.raster.cell_grid import PixelsAndMask
-from geochange.raster.nodata import FILL_LIMIT
+from geochange.raster.nodata import FILL_LIMIT, valid_values
 from geochange.raster.pair import RasterPair
 
 COMMON_FILLS = frozenset({-999, -9999, -99999, -999999, -32767, -32768, -(2**31), -(2**31) + 1})
@@ -138,7 +138,7 @@ Planes = list[tuple[NDArray[Any], NDArray[np.bool_]]]
 def _scan(date: AlignedRaster, number: int, planes: Planes) -> BandScan:
     band = date.info.bands[number - 1]
     total = max(1, sum(valid.size for _, valid in planes))
-    values = np.concatenate([plane[valid] for plane, valid in planes])
+    values = np.concatenate([valid_values(plane, valid) for plane, valid in planes])
     spikes: list[Spike] = []
     if band.dtype.kind == "f":
         with np.errstate(over="ignore"):  # in float16 the limit is an infinity
@@ -169,8 +169,10 @@ def _spike(dtype: np.dtype[Any], values: NDArray[Any], planes: Planes, total: in
         part = int(there.sum()) / total
         is_wide = part >= LEAST_SHARE and any(_covers_square(*plane, value) for plane in planes)
         is_usual = dtype.kind in "if" and float(value) in COMMON_FILLS
+        if not (is_wide or is_usual):
+            continue
         others = values[~there]
-        if not (is_wide or is_usual) or len(np.unique(_thinned(others))) < LEAST_DISTINCT_VALUES:
+        if len(np.unique(_thinned(others))) < LEAST_DISTINCT_VALUES:
             continue
         gap = max(float(others.min()) - float(value), float(value) - float(others.max()))
         low, high = _range(others)

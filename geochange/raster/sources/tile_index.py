@@ -6,12 +6,9 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import pyogrio
-
 from geochange.errors import InputError
 from geochange.raster.access.remote import is_remote
 from geochange.vector.files.complete_files import require_readable
-from geochange.vector.files.polygon_reader import UNREADABLE
 
 LOCATION = "location"
 """The field of a tile index that names the files."""
@@ -35,6 +32,10 @@ def is_index(path: str) -> bool:
 
 def indexed_files(index: str) -> list[str]:
     """The files that an index lists, in its order. Raises InputError."""
+    import pyogrio  # imports geopandas, and few rasters have an index
+
+    from geochange.vector.files.polygon_reader import UNREADABLE
+
     _refuse_remote(index)
     if index.lower().endswith(".gti"):
         index = _index_of(Path(index))

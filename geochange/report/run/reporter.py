@@ -20,7 +20,7 @@ from geochange.grid.lonlat import outline_in_wgs84, to_geojson
 from geochange.grid.tiling import Window
 from geochange.inputs.checked_run import CheckedRun
 from geochange.qgis.style import CLASSES, OTHER_COLOR, colors_by_frequency
-from geochange.raster.pictures.overview import is_slow, small_shape
+from geochange.raster.pictures.overview import small_shape
 from geochange.report.canvas import (
     Overlay,
     as_data_uri,
@@ -34,6 +34,7 @@ from geochange.report.page import ConfidenceColour, PageColours, PagePictures, V
 from geochange.report.run.change_drawing import ChangeDrawing, shown_shape, window_around
 from geochange.report.run.change_list import ChangeList
 from geochange.report.run.gather_facts import RunOutcome, gather_facts
+from geochange.report.run.picture_size import SCENE_PX
 from geochange.report.run.pictures import (
     DatePhotos,
     Overviews,
@@ -46,8 +47,8 @@ from geochange.vector.change_summary import NO_CHANGE_NAME, Summary
 
 logger = logging.getLogger(__name__)
 
-SCENE_PX, CHANGE_PX = 1200, 320
-"""The longer side of the pictures of the scene, and of a single change."""
+CHANGE_PX = 320
+"""The longer side of the picture of a single change."""
 
 DRAWN_SCENE_PX = 800
 """The longer side of the scene with changes drawn on it, which stands beside both dates on paper."""
@@ -58,17 +59,6 @@ LINE_JPEG_QUALITY = 88
 """JPEG quality of pictures with drawn lines."""
 
 SHADES = tuple(ConfidenceColour(each.label, each.lower, each.color) for each in CLASSES)
-
-
-def picture_px(checked: CheckedRun) -> int | None:
-    """The longer side of the pictures that a run keeps for its page.
-
-    None where it is quick to read the rasters again, or where there is no page.
-    """
-    if checked.report_files is None or not checked.report_files.is_page:
-        return None
-    dates, whole = (checked.pair.before, checked.pair.after), checked.pair.grid.full_window
-    return SCENE_PX if any(is_slow(date, whole, SCENE_PX) for date in dates) else None
 
 
 class Reporter:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pyogrio
-
 from geochange.errors import InputError
 from geochange.files.archives import file_on_disk
 from geochange.files.file_names import refuse_invalid_name
@@ -68,5 +66,7 @@ def check_last_feature(path: str, layer: str, features: int) -> None:
 
     path: from `readable_name`. Raises the exceptions of pyogrio if the feature is missing.
     """
+    import pyogrio
+
     if path.lower().endswith(".fgb") and features:
         pyogrio.raw.read(path, layer, columns=[], fids=[features - 1])

@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import pandas as pd
-
 from geochange.qgis.project import Scene, Styles, project_of, zip_document
 from geochange.qgis.schema import COVERAGE_FIELDS, FIELDS, STATUS, STATUSES, Field
 from geochange.qgis.style import (
@@ -67,6 +65,8 @@ def add_styles_and_project(path: Path, layer: str, scene: Scene | None) -> None:
 
 
 def _add_styles_and_project(path: Path, layer: str, scene: Scene | None) -> None:
+    import pandas as pd  # takes a third of a second, and a run begins without it
+
     styles = Styles(_styles_of(path, layer), {})
     rows = _style_rows(layer, styles.changes)
     if scene is not None:
@@ -100,6 +100,8 @@ def _count_changes(path: Path, layer: str) -> dict[str, int]:
 
 def _style_rows(layer: str, styles: Mapping[str, str]) -> list[dict[str, object]]:
     """Rows of QGIS's table layer_styles, with the column names and empty strings of QGIS."""
+    import pandas as pd
+
     now = pd.Timestamp.now("UTC").floor("ms")
     return [
         {

@@ -6,18 +6,21 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import geopandas as gpd
-import pandas as pd
-import pyogrio
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
 
-Batches = Iterable[gpd.GeoDataFrame]
+Batches: TypeAlias = "Iterable[gpd.GeoDataFrame]"
 """Tables of rows. There is at least one, which may be empty."""
 
 
 def concatenate_batches(batches: Batches) -> gpd.GeoDataFrame:
     """All batches as one table, for drivers that cannot append."""
+    import geopandas as gpd
+    import pandas as pd
+
     tables = list(batches)
     filled = [table for table in tables if len(table)] or tables[:1]
     return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), crs=tables[0].crs)
@@ -61,15 +64,21 @@ def add_layer(rows: gpd.GeoDataFrame, path: Path, layer: str) -> None:
 
 def add_table(path: Path, name: str, rows: pd.DataFrame) -> None:
     """Add a table without geometry. GDAL registers it in gpkg_contents as `attributes`."""
+    import pyogrio
+
     pyogrio.write_dataframe(rows, path, layer=name, driver="GPKG", layer_options={"FID": "id"})
 
 
 def _write(rows: gpd.GeoDataFrame, path: Path, layer: str, **how: Any) -> None:
+    import pyogrio
+
     pyogrio.write_dataframe(rows, path, layer=layer, geometry_type="Polygon", **how)
 
 
 def _count(path: Path, layer: str) -> int:
     """The number of polygons that can be read."""
+    import pyogrio
+
     _, _, outlines, _ = pyogrio.raw.read(path, layer=layer, columns=[])
     return len(outlines)
 

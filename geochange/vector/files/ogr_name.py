@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pyogrio.util import vsi_path
-
 from geochange.errors import InputError
 
 MULTI_FILE_SUFFIXES = (".shp", ".tab", ".mif", ".gml")
@@ -43,6 +41,8 @@ def ogr_name(path: Path) -> Iterator[Path]:
 
 
 def _is_plain(path: Path) -> bool:
+    from pyogrio.util import vsi_path  # imports geopandas
+
     return bool(vsi_path(str(path)) == str(path))
 
 

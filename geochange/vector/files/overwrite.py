@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
-import pyogrio
+from typing import TYPE_CHECKING
 
 from geochange.errors import OutputError, one_line
 from geochange.files.sidecar_files import refuse_orphaned_sidecars
@@ -17,8 +15,10 @@ from geochange.files.sqlite_files import CURES, Obstacle, obstacle_to
 from geochange.qgis.schema import STATUS, STATUSES
 from geochange.vector.files.geopackage import COVERAGE
 from geochange.vector.files.ogr_name import ogr_name
-from geochange.vector.files.polygon_reader import UNREADABLE
 from geochange.vector.files.writers import COLUMNS, LAYER, RUN_TABLE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _TABLES = {LAYER, COVERAGE, RUN_TABLE, "layer_styles", "qgis_projects"}
 """Tables that a run writes."""
@@ -135,6 +135,8 @@ def _counted(path: Path) -> Contents:
 
 
 def _in_other(path: Path) -> Contents:
+    from geochange.vector.files.polygon_reader import UNREADABLE  # takes its time to import
+
     try:
         fields = _fields_of(path)
         if not set(fields) >= _FIELDS:
@@ -153,12 +155,17 @@ def _fields_of(path: Path) -> list[str]:
         from pyarrow import parquet  # optional; installed if this format was chosen
 
         return list(parquet.read_schema(path).names)
+    import pyogrio
+
     with ogr_name(path) as name:
         return list(pyogrio.read_info(name)["fields"])
 
 
 def _rows_of(path: Path, fields: list[str]) -> pd.DataFrame:
     """Some fields of every change. Raises UNREADABLE, or ValueError if changes are missing."""
+    import pandas as pd
+    import pyogrio
+
     if path.suffix.lower() == ".parquet":
         return pd.read_parquet(path, columns=fields)
     with ogr_name(path) as name:

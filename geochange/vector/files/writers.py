@@ -9,24 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
-import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
-from pyproj.exceptions import ProjError
 
 from geochange.errors import InputError, MissingDependencyError, OptionError, OutputError
 from geochange.files.atomic import as_output_error, atomic_driver_path, temporary_name
 from geochange.files.file_names import shorten
 from geochange.files.output_paths import check_target, target_of
 from geochange.files.sqlite_files import LONGEST_PATH
-from geochange.grid.grid import LONLAT
-from geochange.grid.lonlat import cut_at_180, to_wgs84
 from geochange.qgis.project import Scene
 from geochange.qgis.schema import STATUSES as STATUSES
+from geochange.vector.files.degrees import in_degrees
 from geochange.vector.files.geopackage import add_styles_and_project
 from geochange.vector.files.layers import (
     Batches,
@@ -37,11 +31,11 @@ from geochange.vector.files.layers import (
 )
 from geochange.vector.files.ogr_name import ogr_name
 
+if TYPE_CHECKING:
+    import geopandas as gpd
+
 LAYER: Final = "changes"
 RUN_TABLE: Final = "geochange_run"
-
-EDGE_TOLERANCE_DEG: Final = 1e-6
-"""Edges that bend in degrees are cut until they lie as near as this, some 10 cm, in GeoJSON."""
 
 COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -68,7 +62,7 @@ _NAMES: Final = ("before_class", "after_class", "change", "before_place", "after
 
 _DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
     {
-        **dict.fromkeys(_NAMES, pd.NA),
+        **dict.fromkeys(_NAMES),
         **dict.fromkeys(("confidence", "before_score", "after_score"), np.nan),
         "status": STATUSES[0],
     }
@@ -100,6 +94,9 @@ def table_of(attributes: Mapping[str, Any], geometry: Any, crs: Any) -> gpd.GeoD
     attributes: by name, one value per polygon. Class names are null by default, the status is unset.
     geometry: one Polygon per row.
     """
+    import geopandas as gpd  # takes a third of a second, and a run begins without it
+    import pandas as pd
+
     rows = len(geometry)
     columns = {
         name: pd.Series(attributes.get(name, [_DEFAULTS.get(name)] * rows), dtype=dtype)
@@ -149,6 +146,8 @@ def write_batches(
     missing CRS, and OutputError if the file cannot be written; then an existing file stays. Raises
     also the errors of `changes`.
     """
+    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+
     writer = _writer_of(path)
     formats = ", ".join(WRITERS)
     cure = f"check the free space; if {writer.name} cannot hold it, choose another of {formats}"
@@ -165,6 +164,9 @@ def read_changes(path: str | os.PathLike[str]) -> gpd.GeoDataFrame:
 
     From GeoJSON they have longitudes and latitudes.
     """
+    import geopandas as gpd
+    import pyogrio
+
     path = Path(path)
     if path.suffix.lower() == ".parquet":
         changes = gpd.read_parquet(path)
@@ -204,6 +206,9 @@ def _conform(changes: gpd.GeoDataFrame, kinds: Sequence[str] = ("Polygon",)) -> 
 
     Raises InputError.
     """
+    import geopandas as gpd
+    import pandas as pd
+
     if changes.crs is None:
         raise InputError("the changes have no CRS: set one with set_crs before writing them")
     attributes = pd.DataFrame(changes.drop(columns=changes.geometry.name))
@@ -220,6 +225,8 @@ def _write_gpkg(
     changes: Batches, path: Path, provenance: Mapping[str, str], scene: SceneOf | None
 ) -> None:
     """GeoPackage, with one batch in memory at a time, and styles, field descriptions and a project."""
+    import pandas as pd
+
     write_geopackage(changes, path, LAYER)
     run = pd.DataFrame({"key": list(provenance), "value": list(provenance.values())}, dtype="str")
     add_table(path, RUN_TABLE, run)
@@ -238,16 +245,7 @@ def _write_geojson(
         "COORDINATE_PRECISION": "8",  # degrees: about 1 mm, far less than a pixel
         "DESCRIPTION": json.dumps(dict(provenance)),
     }
-    write_whole(map(_in_degrees, changes), path, LAYER, "GeoJSON", options)
-
-
-def _in_degrees(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    try:
-        outlines = to_wgs84(changes.geometry.to_numpy(), changes.crs, EDGE_TOLERANCE_DEG)
-    except ProjError as error:
-        raise DataSourceError(f"{changes.crs.name} has no longitudes and latitudes") from error
-    cut = gpd.GeoSeries([cut_at_180(each) for each in outlines], changes.index, LONLAT)
-    return changes.set_geometry(cut)
+    write_whole(map(in_degrees, changes), path, LAYER, "GeoJSON", options)
 
 
 def _write_fgb(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from geochange.grid.grid import Grid, to_ground
 from geochange.grid.probability import MAX_BYTE, NODATA
@@ -19,6 +18,9 @@ from geochange.vector.geodesic import geodesic_measures
 from geochange.vector.tracing.join_across_blocks import RegionJoiner
 from geochange.vector.tracing.region_file import RegionFileWriter
 from geochange.vector.tracing.regions import trace_regions
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 MOST_CELLS = 2048
 """The most cells along a side: in larger rasters a cell has several pixels, so that memory and the
@@ -74,6 +76,8 @@ class Coverage:
 
     def polygons(self) -> gpd.GeoDataFrame:
         """The covered ground: id, area_m2 on the ellipsoid, Polygons in the grid's CRS."""
+        import geopandas as gpd  # takes a third of a second, and a run begins without it
+
         seen = self.mask()
         joiner, spill = RegionJoiner(seen.shape), RegionFileWriter(BytesIO())
         whole = Window(0, 0, *seen.shape)
@@ -96,6 +100,8 @@ class Coverage:
 
 def _without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Only components of more than SPECK_CELLS cells."""
+    from scipy import ndimage
+
     label, _ = ndimage.label(mask)
     kept = np.bincount(label.ravel()) > SPECK_CELLS
     kept[0] = False

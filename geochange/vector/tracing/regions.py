@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from geochange.grid.probability import NODATA
 from geochange.grid.tiling import Window
@@ -130,6 +128,9 @@ class _Runs:
 
     def labels(self) -> tuple[NDArray[np.int32], int]:
         """The component of each run, and the number of components."""
+        from scipy.sparse import csr_array  # takes its time to import
+        from scipy.sparse.csgraph import connected_components
+
         first_below = np.searchsorted(self.stop, self.start + self.stride, side="right")
         below = np.searchsorted(self.start, self.stop + self.stride, side="left") - first_below
         pointers = np.concatenate([[0], np.cumsum(below)])
