@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -22,6 +23,31 @@ FIGURES = {
     "kappa": "Cohen's kappa",
 }
 """Figures of pixels in the order of the table, with their names."""
+
+
+SEMANTIC_FIGURES = {
+    "sek": "SeK of classes",
+    "fscd": "F_scd of classes",
+    "scd_miou": "mIoU of change and none",
+    "scd_score": "score, 0.3 mIoU + 0.7 SeK",
+}
+"""Figures of the classes of both dates, with their names."""
+
+OF_CLASS = "iou_of_"
+"""Before the name of a class, in the names of figures."""
+
+
+def class_rows(figures: Mapping[str, float]) -> dict[str, str]:
+    """The figures of classes as rows of a table, at a probability of 0.5; none without classes."""
+    rows = {
+        f"{label}, at 0.5": f"{figures[name]:.3f}"
+        for name, label in SEMANTIC_FIGURES.items()
+        if name in figures
+    }
+    own = {
+        name.removeprefix(OF_CLASS): x for name, x in figures.items() if name.startswith(OF_CLASS)
+    }
+    return rows | {f"IoU of {name.replace('_', ' ')}": f"{x:.3f}" for name, x in own.items()}
 
 
 def show_evaluation(found: Evaluation) -> None:

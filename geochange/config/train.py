@@ -51,6 +51,10 @@ class NetworkOptions(Options):
     """The network, and what it starts from."""
 
     variant: str = Field("rn50", description="sizes by name: rn50, vit-b16, lite, small, tiny")
+    heads: Literal["change", "semantic"] = Field(
+        "change",
+        description="semantic: change, and of lite which class stands on each pixel at each date",
+    )
     start: str | None = Field(
         "clip",
         description="clip: the variant's OpenAI CLIP; scenes: a CLIP of its own, trained first; "
@@ -131,6 +135,17 @@ class LandOptions(Options):
     )
 
 
+class SemanticOptions(Options):
+    """What the classes of both dates weigh, where network.heads is semantic."""
+
+    classes: float = Field(
+        1.0, ge=0, description="weight of the classes' cross-entropy beside optim.loss"
+    )
+    consistency: float = Field(
+        1.0, ge=0, description="weight of classes that agree where nothing changed, and only there"
+    )
+
+
 class PromptOptions(Options):
     """How the texts are made."""
 
@@ -201,7 +216,9 @@ class ValidationOptions(Options):
     """How validation is done."""
 
     every: int = Field(500, ge=1, description="steps between validations")
-    best: Literal["iou", "miou", "f1"] = Field("iou", description="the authors keep the best miou")
+    best: Literal["iou", "miou", "f1", "sek", "fscd", "scd_score"] = Field(
+        "iou", description="the authors keep the best miou; the last three need semantic heads"
+    )
     batch: int = Field(16, ge=1, description="chips at once")
     most_false: float = Field(
         1.0, gt=0, le=1, description="most of unchanged pixels that the threshold may call changed"
@@ -239,6 +256,7 @@ class TrainOptions(Options):
     scenes: SceneOptions = SceneOptions()
     land: LandOptions = LandOptions()
     network: NetworkOptions = NetworkOptions()
+    semantic: SemanticOptions = SemanticOptions()
     prompts: PromptOptions = PromptOptions()
     augment: AugmentOptions = AugmentOptions()
     optim: OptimOptions = OptimOptions()
@@ -257,6 +275,20 @@ class TrainOptions(Options):
         if self.batch < 1:
             raise ValueError(f"optim.batch {self.batch}: at least 1")
         return self
+
+    @model_validator(mode="after")
+    def _figure_is_measured(self) -> TrainOptions:
+        best = self.validation.best
+        if best in ("sek", "fscd", "scd_score") and not self.is_semantic:
+            raise ValueError(
+                f"validation.best {best} is of classes; set network.heads semantic, or take iou"
+            )
+        return self
+
+    @property
+    def is_semantic(self) -> bool:
+        """Whether the network learns the classes of both dates, too."""
+        return self.network.heads == "semantic"
 
     @property
     def batch(self) -> int:

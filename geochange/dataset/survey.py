@@ -125,7 +125,8 @@ def _chip_hash(name: str, chip: Chip) -> tuple[bytes, int]:
     """A hash of the name, the pixels and the label of a chip, and its number of changed pixels."""
     label = _label(chip)
     told = hashlib.blake2b(f"{name} {chip.shape}".encode(), digest_size=DIGEST_BYTES)
-    for pixels in (chip.before, chip.after, label):
+    land = () if chip.land is None else (chip.land,)
+    for pixels in (chip.before, chip.after, label, *land):
         told.update(np.ascontiguousarray(pixels).data)
     return told.digest(), int((label == CHANGED).sum())
 

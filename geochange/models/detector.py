@@ -163,6 +163,11 @@ class ChangeClipDetector:
         land = self.land_inference or self.card.options.land
         return () if land is None else land.classes
 
+    @property
+    def class_colours(self) -> dict[str, str]:
+        """Those of the card by class; empty where it has none."""
+        return dict(self.card.land_classes.by_name)
+
     def fit(self, sample: Sequence[Chip]) -> Statistics:
         """Empty: the network needs no statistics."""
         return {}
@@ -205,9 +210,15 @@ class ChangeClipDetector:
         scores: see `change_logits`. NO_LAND_CLASS where a land network did not look.
         """
         check_pixels(batch, self.card.options.bands)
-        logits, land = self._change_of_answer(
-            batch, self._answers(batch, *self.names(batch, scores)), True
-        )
+        return self.named_change_and_land(batch, self.names(batch, scores))
+
+    @torch.inference_mode()
+    def named_change_and_land(
+        self, batch: Batch, names: BothNames
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `change_and_land`, with given class names for each chip at both dates."""
+        check_pixels(batch, self.card.options.bands)
+        logits, land = self._change_of_answer(batch, self._answers(batch, *names), True)
         return logits, class_numbers(land)
 
     @torch.inference_mode()

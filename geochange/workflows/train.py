@@ -186,7 +186,9 @@ class Training:
         shown = spread_numbers(len(prepared.val), validation.sheet)
         land = self.keeper.beside.build_land() if self.keeper.beside else None
         bands = self.keeper.card.options.bands
-        return Validator(prepared.val, names, numbers, shown, validation.batch, land, bands)
+        return Validator(
+            prepared.val, names, numbers, shown, validation.batch, land, bands, prepared.classes
+        )
 
     def learn(self) -> None:
         """Take all remaining steps, with validation.
@@ -210,7 +212,7 @@ class Training:
         if not self.fabric.is_global_zero:
             return nullcontext()
         make_folder(self.out)
-        return closing(MetricsLog(self.out, self.reached.step))
+        return closing(MetricsLog(self.out, self.reached.step, self.examiner.extra_figures))
 
     def _count(self, step: int, loss: float) -> None:
         losses, seconds = (*self.reached.losses, loss), time.monotonic() - self.began
@@ -270,13 +272,16 @@ class Training:
 
 def _training_state(prepared: PreparedTraining, fabric: Fabric) -> tuple[TrainingState, Card]:
     options = prepared.options
-    start = network_start_of(options, prepared.own_clip, prepared.land, prepared.bands)
+    start = network_start_of(
+        options, prepared.own_clip, prepared.land, prepared.bands, prepared.classes
+    )
     network, card = initial_network(start)
     learner = TrainableChangeClip(
         network,
         frozen=options.network.batch_norm == "frozen",
         together=options.network.batch_norm_dates == "together",
-        steady=options.network.steady,
+        steady=prepared.is_steady,
+        semantic=options.is_semantic,
     )
     if options.network.batch_norm == "synced":
         learner.synchronise()

@@ -17,7 +17,12 @@ from geochange.models.inference.batch import Batch, stack
 from geochange.models.inference.device_transfer import PendingResult, copier_for
 from geochange.models.inference.prediction import classes_of, land_classes_of
 from geochange.models.inference.request import Answer, Request
-from geochange.models.protocol import ChangeModel, ClassifiesLand, NamesClasses
+from geochange.models.protocol import (
+    ChangeModel,
+    ClassifiesLand,
+    NamesAndClassifies,
+    NamesClasses,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -195,6 +200,9 @@ class InferenceEngine:
         """The logits of change, and the land classes if the model has them."""
         load, model = scored.load, self.model
         if names := load.names():
+            if load.rows[0][0].land:
+                both = cast(NamesAndClassifies, model).named_change_and_land(load.batch, names)
+                return [self.copier.to_host(each) for each in both]
             logits = cast(NamesClasses, model).named_logits(load.batch, names)
             return [self.copier.to_host(logits)]
         scores = None
