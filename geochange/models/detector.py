@@ -294,15 +294,3 @@ class ChangeClipDetector:
         height, width = before.shape[2:]
         padded = (pad(date) for date in (before, after))
         return self._answer(*padded, one, two).cut(height, width)
-
-
-def load_model(
-    file: str, *, device: str = "cpu", precision: Precision = "float32"
-) -> ChangeClipDetector:
-    """The network of a checkpoint, for `logits` with given class names. It does not read CLIP.
-
-    file: a checkpoint of geochange or the authors' .pth. DetectorSpec adds CLIP. Raises InputError.
-    """
-    spec = DetectorSpec(file, device=device, precision=precision)
-    checkpoint = read_checkpoint(file)
-    return ChangeClipDetector(spec, checkpoint.build().requires_grad_(False), checkpoint.card)

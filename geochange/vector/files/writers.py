@@ -27,6 +27,7 @@ from geochange.grid.grid import LONLAT
 from geochange.grid.lonlat import cut_at_180, to_wgs84
 from geochange.qgis.project import Scene
 from geochange.qgis.schema import STATUSES as STATUSES
+from geochange.vector.files.class_colours import class_colours
 from geochange.vector.files.geopackage import add_styles_and_project
 from geochange.vector.files.layers import (
     Batches,
@@ -223,7 +224,8 @@ def _write_gpkg(
     write_geopackage(changes, path, LAYER)
     run = pd.DataFrame({"key": list(provenance), "value": list(provenance.values())}, dtype="str")
     add_table(path, RUN_TABLE, run)
-    add_styles_and_project(path, LAYER, None if scene is None else scene())
+    colours = class_colours(provenance)
+    add_styles_and_project(path, LAYER, None if scene is None else scene(), colours)
 
 
 def _write_geojson(
