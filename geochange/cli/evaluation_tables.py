@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.text import Text
 
 from geochange.cli.tables import titled_table
 
@@ -55,11 +56,20 @@ def show_evaluation(found: Evaluation) -> None:
     title = f"{len(found.chips):,} chips of {found.options.split}, threshold {found.threshold:.3g}"
     table = titled_table(title, "figure", "value", "95 % interval")
     boundary = {"boundary_f1": f"boundary F1, {found.options.tolerance} px"}
-    for name, label in (FIGURES | boundary | {"ece": "calibration error (ECE)"}).items():
+    semantic = SEMANTIC_FIGURES if found.semantic else {}
+    shown = FIGURES | boundary | {"ece": "calibration error (ECE)"} | semantic
+    for name, label in shown.items():
         figure = found.figures[name]
         between = "" if figure.low is None else f"{figure.low:.4f} to {figure.high:.4f}"
         table.add_row(label, f"{figure.value:.4f}", between)
     Console().print(table)
+    if found.semantic is not None:
+        table = titled_table(
+            "Classes of changed pixels, both dates", "class", "IoU", "F1", "pixels"
+        )
+        for name, own in found.semantic.by_class(found.classes).items():
+            table.add_row(Text(name), f"{own['iou']:.4f}", f"{own['f1']:.4f}", f"{own['pixels']:,}")
+        Console().print(table)
 
 
 def show_comparison(comparison: Comparison) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from geochange.config import TrainOptions
 from geochange.dataset import check_split, find_root, open_split
-from geochange.dataset.classified_chips import ClassifiedChips
+from geochange.dataset.truth.classified_chips import ClassifiedChips
 from geochange.errors import InputError, OptionError
 from geochange.land_cover import ClassTable
 from geochange.models.bands.input_bands import InputBands

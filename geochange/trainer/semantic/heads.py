@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from geochange.config import TrainOptions
-from geochange.dataset.classified_chips import ClassifiedChips, need_classes
+from geochange.dataset.truth.classified_chips import ClassifiedChips, need_classes
 from geochange.errors import InputError, OptionError
 from geochange.models.changeclip.variants import find_variant, with_land_classes
 from geochange.models.weights.model_card import MOST_CLASSES, Card
