@@ -27,7 +27,9 @@ def step(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, tuple[float, float,
 def test_it_is_the_weighted_sum_of_its_terms() -> None:
     logits, labels, known = step()
     one, two = logits[:, 2:5], logits[:, 5:]
-    own = [F.cross_entropy(x, labels[:, i].long(), ignore_index=255) for i, x in ((1, one), (2, two))]
+    own = [
+        F.cross_entropy(x, labels[:, i].long(), ignore_index=255) for i, x in ((1, one), (2, two))
+    ]
     wanted = F.cross_entropy(logits[:, :2], labels[:, 0].long(), ignore_index=255)
     wanted = wanted + 0.7 * (own[0] + own[1]) / 2
     wanted = wanted + 0.4 * consistency_loss(one, two, labels, known[0])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layout_sets import MASK, pictures, save, second
+from layout_sets import MASK, folders, pictures, save, second
 from PIL import Image
 
 from geochange.dataset import open_split
@@ -121,7 +121,10 @@ def test_a_value_that_is_not_listed_is_refused_by_name(tmp_path: Path) -> None:
         ("classes: [{name: a}, {name: a}]", "the class a occurs twice"),
         ("classes: [{name: a, value: 1}, {name: b}]", "the value 1 occurs twice"),
         ("classes: [{name: a, colour: '#ffffff'}, {name: b}]", "b has no colour"),
-        ("classes: [{name: a, colour: white}, {name: b}]", 'write a colour in quotes, as "#rrggbb"'),
+        (
+            "classes: [{name: a, colour: white}, {name: b}]",
+            'write a colour in quotes, as "#rrggbb"',
+        ),
         ("classes: [{name: a, color: '#ffffff'}, {name: b}]", "no option classes.0.color"),
         ("classes: [{name: a}, {name: b}]\nunchanged: c", "c is no class of the list"),
         ("classes: [{name: a}, {name: b}]\nunknown: [a]", "fewer than two classes are left"),
@@ -147,6 +150,8 @@ def test_changes_beside_labels_of_both_dates_are_refused(tmp_path: Path) -> None
 
 
 def test_masks_tell_no_classes(tmp_path: Path) -> None:
-    (from_to(tmp_path, 1) / "classes.yaml").unlink()
-    with pytest.raises(GeochangeError):
-        need_classes(open_split(tmp_path, "train"), "train")
+    folders("A", "B", "label")(tmp_path)
+    source = open_split(tmp_path, "train")
+    assert classified(source) is None
+    with pytest.raises(InputError, match=r"no classes, which network\.heads semantic needs; give"):
+        need_classes(source, "train")

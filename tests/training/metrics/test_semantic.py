@@ -50,9 +50,7 @@ def plain_figures(q: np.ndarray) -> dict[str, float]:
     hat = {(i, j): 0.0 if i == j == 0 else q[i, j] for i in n for j in n}
     whole = sum(hat.values())
     rho = sum(hat[i, i] for i in n) / whole
-    eta = (
-        sum(sum(hat[j, k] for k in n) * sum(hat[k, j] for k in n) for j in n) / whole**2
-    )
+    eta = sum(sum(hat[j, k] for k in n) * sum(hat[k, j] for k in n) for j in n) / whole**2
     sek = math.exp(iou_2 - 1) * (rho - eta) / (1 - eta)
     right = sum(q[i, i] for i in n if i)
     p = right / sum(q[i, j] for i in n for j in n if i)
