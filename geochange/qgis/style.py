@@ -9,7 +9,8 @@ from itertools import pairwise
 from typing import Final
 
 from geochange.grid.probability import NODATA
-from geochange.land_cover import Rgb, rgb_of
+from geochange.land_cover import Rgb as Rgb
+from geochange.land_cover import rgb_of
 from geochange.qgis.schema import FIELDS, Field, form_of
 from geochange.qgis.xml import to_text
 
