@@ -9,7 +9,9 @@ from changeclip_cases import SMALL_LITE, SMALL_RESNET
 
 from geochange.config import TrainOptions
 from geochange.errors import OptionError
+from geochange.land_cover import ClassTable
 from geochange.models.weights.model_card import Card
+from geochange.trainer.recipe import is_pretrained_here, network_start_of
 from geochange.trainer.semantic.heads import check_heads
 
 
@@ -33,3 +35,13 @@ def test_what_learns_other_classes_is_refused() -> None:
         check_heads(options_of(network=lite, land={"alone": True}), None)
     with pytest.raises(OptionError, match=r"network\.start scenes: .* take imagenet"):
         check_heads(options_of(network={**lite, "start": "scenes"}), None)
+
+
+def test_imagenet_gives_the_tower_alone() -> None:
+    """Neither a CLIP nor the usual land classes are learnt first; the classes are those of the chips."""
+    lite = {"variant": "lite", "start": "imagenet"}
+    options, table = options_of(network=lite), ClassTable(("pond", "shed"))
+    assert not is_pretrained_here(options)
+    assert is_pretrained_here(options_of("change", network=lite))
+    start = network_start_of(options, classes=table)
+    assert (start.weights, start.classes) == ("imagenet", table)
