@@ -113,7 +113,10 @@ def open_scene(
     refuse_two_modalities(first, second)
     chosen = _default_bands(first, second, free) if bands is None else bands
     if len(chosen.before) != RGB and not free:
-        raise OptionError(f"--bands: chips need three bands, not {len(chosen.before)}; name three")
+        raise OptionError(
+            f"--bands: chips need three bands, not {len(chosen.before)}; name three, or keep the values "
+            "as they are (--stretch raw)"
+        )
     pair = align_pair(
         first, second, grid if grid in ("before", "after") else source_of(grid), chosen
     )
