@@ -92,10 +92,7 @@ def cut(
         cutter.work(progress)
         splits = chips.totals_by_split(blocks.splits)
         _check(splits, chips.unknown)
-        if not any(tally.changed_px for tally in splits.values()) and holds_change(scene.labels):
-            logger.warning(
-                "%s: holds no change: all chips with change were left out; %s", root, CURE
-            )
+        _warn_without_change(root, scene, splits)
         result = CutResult(root, splits, chips.mark_change_white(), dict(cutter.left_out))
         account = {**_chips_json(scene, chosen), **_result_json(result), "chips": chips.to_json()}
         text = json.dumps(account, indent=1, ensure_ascii=False)
@@ -135,6 +132,11 @@ def _name_of(before: PathLike) -> str:
     """The file's name without its suffix. Other characters than ASCII letters and digits become -."""
     stem = Path(before).stem
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in stem)
+
+
+def _warn_without_change(root: Path, scene: Scene, splits: Mapping[str, SplitTotals]) -> None:
+    if not any(tally.changed_px for tally in splits.values()) and holds_change(scene.labels):
+        logger.warning("%s: holds no change: all chips with change were left out; %s", root, CURE)
 
 
 def _band_names(scene: Scene) -> tuple[str, ...]:

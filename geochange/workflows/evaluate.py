@@ -206,17 +206,7 @@ def evaluate(
     examined = open_evaluated_model(model, place, source, chosen)
     own = examined.model.threshold
     threshold = own if chosen.threshold is None else chosen.threshold
-    scores, histogram = [], LogitHistogram()
-    progress("evaluate", 0, len(source))
-    for number, chip, logits, land in examined.answers_with_land(range(len(source))):
-        score, part = _score(examined, number, chip, logits, threshold)
-        if examined.classes:
-            score = replace(score, semantic=_semantic(examined, chip, logits, land, threshold))
-        scores.append(score)
-        histogram += part
-        # Progress is reported per batch, because the chips of a batch arrive at once.
-        if len(scores) % chosen.batch == 0 or len(scores) == len(source):
-            progress("evaluate", len(scores), len(source))
+    scores, histogram = _scores(examined, threshold, progress)
     wrong = [number for number, score in enumerate(scores) if score.wrong_px]
     order = sorted(wrong, key=lambda number: -scores[number].wrong_px)
     rows = _rows(examined, scores, order[:worst])
@@ -231,6 +221,26 @@ def evaluate(
         worst=rows,
         classes=examined.classes,
     )
+
+
+def _scores(
+    examined: EvaluatedModel, threshold: float, progress: Progress
+) -> tuple[list[ChipScore], LogitHistogram]:
+    """The score of every chip, and the histogram of all logits."""
+    count = len(examined.source)
+    scores: list[ChipScore] = []
+    histogram = LogitHistogram()
+    progress("evaluate", 0, count)
+    for number, chip, logits, land in examined.answers_with_land(range(count)):
+        score, part = _score(examined, number, chip, logits, threshold)
+        if examined.classes:
+            score = replace(score, semantic=_semantic(examined, chip, logits, land, threshold))
+        scores.append(score)
+        histogram += part
+        # Progress is reported per batch, because the chips of a batch arrive at once.
+        if len(scores) % examined.options.batch == 0 or len(scores) == count:
+            progress("evaluate", len(scores), count)
+    return scores, histogram
 
 
 def _label(chip: Chip) -> NDArray[np.uint8]:

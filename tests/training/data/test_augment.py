@@ -338,7 +338,7 @@ def test_classes_of_both_dates_move_with_the_label_and_change_places() -> None:
         assert turned.land is not None
         now = label_of(turned)
         known = now != 255
-        after, before = turned.land  # swapped
+        before, after = turned.land  # the dates have changed places
         assert (before[now == 1] == 5).all()
         assert (before[now == 0] == 7).all()
         np.testing.assert_array_equal(after, np.where(now == 1, 3, 255))
