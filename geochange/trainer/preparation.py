@@ -43,6 +43,7 @@ from geochange.trainer.recipe import (
     WITH_OWN_CLIP,
     fabric_devices_of,
     is_pretrained_here,
+    names_nothing,
     network_start_of,
     optimizer_settings_of,
     planted_source_of,
@@ -143,7 +144,7 @@ class PreparedTraining:
         start = self.options.network.start
         if is_pretrained_here(self.options):
             return self.out / CLIP
-        if start in WITH_OWN_CLIP:
+        if self.options.is_semantic and (start in WITH_OWN_CLIP or names_nothing(self.options)):
             return None
         file = clip_file(start)[1] if start and start != "clip" and "@" not in start else None
         return file if file and read_own_clip(file) else None

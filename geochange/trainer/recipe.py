@@ -51,6 +51,11 @@ def network_start_of(
     )
 
 
+def names_nothing(options: TrainOptions) -> bool:
+    """Whether texts are fixed, so that a network needs no CLIP."""
+    return options.prompts.mode == "fixed"
+
+
 def is_pretrained_here(options: TrainOptions) -> bool:
     """Whether a CLIP of the network's own is trained first; a semantic network takes none."""
     return options.network.start in WITH_OWN_CLIP and not options.is_semantic
