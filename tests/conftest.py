@@ -25,6 +25,12 @@ sys.dont_write_bytecode = False
 
 SLOW_FILE = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
 
+LONG_TESTS = (
+    *("test_in_qgis.py", "test_several_machines.py", "test_train.py", "test_slurm.py"),
+    *("test_crashes.py", "test_remote.py", "test_signals.py", "test_documented_commands.py"),
+)
+"""Files whose single tests take longest, most of it waiting in some."""
+
 # A shell that starts the tests in the background makes all their processes ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # nohup makes them ignore SIGHUP in the same way.
@@ -51,6 +57,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if config.option.markexpr != "not slow" or not collection_path.match("test_*.py"):
         return None
     return SLOW_FILE.search(collection_path.read_text("utf-8")) is not None or None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the longest tests first: as the last one, each would leave the other worker idle."""
+    items.sort(key=lambda item: item.path.name not in LONG_TESTS)
 
 
 @pytest.fixture

@@ -87,7 +87,8 @@ HOMES = {
     "pydantic": ("config/", "cli/options.py"),
     "yaml": ("config/",),
     "lightning_fabric": ("training/fabric_devices.py",),
-    "tensorboardX": ("training/metrics_log.py",),
+    "tensorboardX": ("training/journals/tensorboard.py",),
+    "mlflow": ("training/journals/mlflow_store.py",),
     # Letters, translucent lines and JPEG, for what people look at: sheets, reports, previews.
     "PIL": ("drawing.py", "report/", "training/"),
     "jinja2": ("report/page.py",),

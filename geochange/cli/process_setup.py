@@ -23,6 +23,8 @@ def prepare() -> None:
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
     # GDAL's messages about a failure are in the error itself.
     logging.getLogger("rasterio").setLevel(logging.ERROR)
+    # PROJ prints by itself where GDAL's GeoTIFF driver asks it for units that no table holds.
+    os.environ.setdefault("PROJ_DEBUG", "0")
     warnings.showwarning = _show_warning
     sys.unraisablehook = partial(_show_unraisable, sys.unraisablehook)
     sys.excepthook = partial(_show_uncaught, sys.excepthook)

@@ -247,6 +247,15 @@ class DeviceOptions(Options):
         return self
 
 
+class MlflowOptions(Options):
+    """A run of MLflow with the measurements of a training (geochange[mlflow])."""
+
+    uri: str | None = Field(
+        None, description="of the store, such as sqlite:///runs.db or https://HOST; null: no MLflow"
+    )
+    experiment: str = Field("geochange", min_length=1, description="the experiment of the run")
+
+
 class TrainOptions(Options):
     """All options of a training."""
 
@@ -262,6 +271,7 @@ class TrainOptions(Options):
     optim: OptimOptions = OptimOptions()
     validation: ValidationOptions = ValidationOptions()
     device: DeviceOptions = DeviceOptions()
+    mlflow: MlflowOptions = MlflowOptions()
     log_every: int = Field(50, ge=1, description="steps between lines of metrics.csv")
 
     @model_validator(mode="after")

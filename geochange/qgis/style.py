@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Final
 
@@ -74,6 +75,7 @@ def probability_colormap() -> dict[int, Rgba]:
     return {**colors, NODATA: (0, 0, 0, 0)}
 
 
+@cache
 def polygon_qml(attribute: str = "confidence_mean") -> str:
     """QGIS's style document (QML) for polygons coloured by an attribute from 0 to 1."""
     return document(graduated(attribute), FIELDS)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from geochange import __version__
@@ -130,12 +131,17 @@ def record(
 
 def version_and_time(clock: StageClock) -> dict[str, str]:
     """The version and the time."""
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {
         "geochange": __version__,
         "python": platform.python_version(),
-        "versions": json.dumps(versions),
+        "versions": _versions(),
         "started": clock.began.isoformat(timespec="seconds"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": f"{clock.seconds():.1f}",
     }
+
+
+@cache
+def _versions() -> str:
+    """The version of each of PACKAGES, as JSON. Reading their metadata takes long for a small run."""
+    return json.dumps({name: importlib.metadata.version(name) for name in PACKAGES})

@@ -43,6 +43,7 @@ from geochange.trainer.recipe import (
     WITH_OWN_CLIP,
     fabric_devices_of,
     is_pretrained_here,
+    mlflow_of,
     names_nothing,
     network_start_of,
     optimizer_settings_of,
@@ -209,7 +210,7 @@ class PreparedTraining:
 def prepare(options: TrainOptions, out: Path, resume: bool) -> PreparedTraining:
     """Find the data and the output folder.
 
-    Raises InputError, OptionError, OutputError.
+    Raises InputError, OptionError, OutputError, MissingDependencyError.
     """
     check_options(options)
     options, start = _resolved_options(options)
@@ -225,6 +226,8 @@ def prepare(options: TrainOptions, out: Path, resume: bool) -> PreparedTraining:
     sources = _sources(options, root, choice)
     if options.is_semantic:
         sources = classified_splits(root, {data.train: sources[0], data.val: sources[1]})
+    if (mlflow := mlflow_of(options)) is not None:
+        mlflow.open()
     return PreparedTraining(options, out, root, *sources, last, start, choice)
 
 

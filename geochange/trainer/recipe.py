@@ -11,9 +11,11 @@ from geochange.land_cover import ClassTable
 from geochange.models.bands.input_bands import InputBands
 from geochange.models.changeclip.variants import Regularisation
 from geochange.models.learning.trainable import IMAGENET, NetworkStart
+from geochange.trainer.resume_point import flat_options
 from geochange.training.data.augment import Augmentation
 from geochange.training.data.sampler import BatchShare
 from geochange.training.fabric_devices import Fabric, FabricDevices
+from geochange.training.journals.mlflow_run import MlflowSettings
 from geochange.training.losses import find_loss
 from geochange.training.lr_schedule import learning_rate
 from geochange.training.planting import Nuisances, PlantedSource, Planting
@@ -154,3 +156,13 @@ def loader_processes(options: TrainOptions, fabric: Fabric) -> int:
         return 1
     here = max(1, fabric.world_size // options.device.nodes)
     return max(1, min(16, (os.cpu_count() or 1) // here - 1))
+
+
+def mlflow_of(options: TrainOptions) -> MlflowSettings | None:
+    """The run of MLflow; None without one."""
+    where = options.mlflow
+    if where.uri is None:
+        return None
+    values = options.model_dump(mode="json", exclude={"mlflow"})
+    params = {name: str(value) for name, value in flat_options(values)}
+    return MlflowSettings(where.uri, where.experiment, params)

@@ -19,6 +19,7 @@ BEST, LAST, CLIP = "best.safetensors", "last.safetensors", "clip.safetensors"
 CHANGEABLE_OPTIONS = {
     *("data.root", "data.workers", "validation.batch", "validation.sheet", "log_every"),
     *("device.accelerator", "device.devices", "device.nodes", "device.compile"),
+    *("mlflow.uri", "mlflow.experiment"),
 }
 """Options that may change on resume, because the weights do not depend on them."""
 
@@ -98,7 +99,7 @@ def check_same_options(options: TrainOptions, file: Path) -> None:
     # Options that earlier versions did not have had the effect of their defaults.
     usual = TrainOptions().model_dump(mode="json")
     known, before, now = (
-        dict(_flat(values)) for values in (usual, began, options.model_dump(mode="json"))
+        dict(flat_options(values)) for values in (usual, began, options.model_dump(mode="json"))
     )
     before = {**{name: known[name] for name in known.keys() - before.keys()}, **before}
     for name in sorted((before.keys() | now.keys()) - CHANGEABLE_OPTIONS):
@@ -109,9 +110,10 @@ def check_same_options(options: TrainOptions, file: Path) -> None:
             )
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat_options(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The options of all sections, by dotted names."""
     for name, value in values.items():
         if isinstance(value, Mapping) and name != "batch":
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from flat_options(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value

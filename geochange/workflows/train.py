@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from geochange.trainer.recipe import (
     batch_share_of,
     fabric_devices_of,
     loader_processes,
+    mlflow_of,
     network_start_of,
     optimizer_settings_of,
 )
@@ -40,8 +41,8 @@ from geochange.trainer.validation import ValidationResult, Validator, spread_num
 from geochange.training.contact_sheet import write_sheet
 from geochange.training.data.loader import ChipDataset, Loader
 from geochange.training.fabric_devices import Fabric, is_first_process
+from geochange.training.journals.journal import Journal, open_journals
 from geochange.training.lr_schedule import parameter_groups
-from geochange.training.metrics_log import MetricsLog
 from geochange.training.training_state import TrainingState
 
 
@@ -208,17 +209,18 @@ class Training:
                     self.keeper.keep(self.reached, {}, best=False)
                 asked.raise_if_set()
 
-    def _journal(self) -> AbstractContextManager[MetricsLog | None]:
+    def _journal(self) -> AbstractContextManager[Journal | None]:
         if not self.fabric.is_global_zero:
             return nullcontext()
         make_folder(self.out)
-        return closing(MetricsLog(self.out, self.reached.step, self.examiner.extra_figures))
+        more = self.examiner.extra_figures
+        return open_journals(self.out, self.reached.step, mlflow_of(self.options), more)
 
     def _count(self, step: int, loss: float) -> None:
         losses, seconds = (*self.reached.losses, loss), time.monotonic() - self.began
         self.reached = replace(self.reached, step=step, losses=losses, seconds=seconds)
 
-    def _tell(self, journal: MetricsLog | None) -> None:
+    def _tell(self, journal: Journal | None) -> None:
         """Report the loss, and write it every `log_every` steps."""
         step, steps, losses = self.reached.step, self.options.optim.steps, self.reached.losses
         mean = sum(losses) / len(losses)
@@ -232,7 +234,7 @@ class Training:
         if journal is not None:
             journal.note(step, values)
 
-    def _validate(self, journal: MetricsLog | None) -> None:
+    def _validate(self, journal: Journal | None) -> None:
         """Validate the network and save it; save it also as the best if it is."""
         self.training_state.check(self.reached.step)
         verdict = self._examine()

@@ -16,20 +16,46 @@ from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from unittest.mock import patch
 
 PRELOADED = (
-    *("geochange.cli.commands.run", "geochange.workflows.detect", "geochange.running.tasks"),
-    *("geochange.models.classical", "geochange.models.detector", "geochange.report.run.reporter"),
-    *("distributed", "distributed.nanny", "torch", "geopandas", "pyogrio", "zarr", "skimage"),
+    *("geochange.cli.main", "geochange.workflows.detect", "geochange.models.weights.checkpoint"),
+    *("geochange.cli.commands.run", "geochange.running.tasks", "geochange.report.run.reporter"),
+    *("geochange.models.classical", "geochange.models.detector", "geochange.vector.aoi"),
+    *("geochange.cli.commands.train", "geochange.workflows.train", "geochange.dataset"),
+    *(
+        "geochange.cli.commands.evaluate",
+        "geochange.workflows.evaluate",
+        "geochange.workflows.demo",
+    ),
+    *(
+        "geochange.workflows.cut_chips",
+        "geochange.workflows.preview",
+        "geochange.workflows.dry_run",
+    ),
+    *("geochange.workflows.compare", "geochange.workflows.inspect_pair", "pyogrio", "yaml", "rich"),
+    *(
+        "geochange.cli.commands.check",
+        "geochange.cli.commands.weights",
+        "geochange.cli.commands.data",
+    ),
+    *("geochange.workflows.polygonize", "distributed", "distributed.nanny", "torch", "geopandas"),
+    *("skimage.filters", "skimage.registration", "cryptography.x509", "pyarrow.pandas_compat"),
+    *("geochange.mosaic.dask_jobs", "geochange.models.training_free.predict"),
+    *("zarr", "skimage", "sqlite3", "fuzz_kinds", "planted_network"),
 )
-"""The modules that a run imports. A missing name only costs time."""
+"""The modules that commands import. A missing name only costs time.
+
+There is one server and thus one list: of several lists, the first would count for all.
+"""
 
 
 def server() -> ForkServerContext:
     """The context of forked processes. Its server starts on the first call."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
-    forkserver.ensure_running()
+    with patch.dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path))):
+        forkserver.ensure_running()  # Python 3.11 gives it the folders of modules in no other way
     return context
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import multiprocessing
 import os
 import resource
 import shutil
@@ -17,13 +16,12 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from random import Random
 from typing import Literal
 
+from forked import server
 from fuzz_kinds import KINDS, Kind
 from limited_process import MB, _status_mb
 
@@ -40,19 +38,6 @@ RISE_MB = 400
 
 ADDRESSES_MB = 3000
 """What a child may reserve on top of what it has: an allocation beyond fails, the machine is safe."""
-
-PRELOADED = [
-    *("geochange.cli.main", "geochange.workflows.detect", "geochange.models.weights.checkpoint"),
-    *("geochange.models.classical", "geochange.dataset", "geochange.vector.aoi", "sqlite3"),
-    *("geochange.cli.commands.train", "geochange.cli.commands.run", "geochange.workflows.evaluate"),
-    *("geochange.cli.commands.evaluate", "geochange.workflows.polygonize", "fuzz_kinds"),
-    *("geochange.workflows.cut_chips", "geochange.workflows.preview", "planted_network"),
-    *("geochange.workflows.compare", "geochange.workflows.inspect_pair", "geochange.running.tasks"),
-    *("geochange.models.detector", "geochange.workflows.dry_run", "distributed", "zarr", "skimage"),
-    *("geochange.cli.commands.check", "geochange.workflows.train"),
-    *("geochange.cli.commands.weights", "geochange.cli.commands.data", "pyogrio", "yaml", "rich"),
-]
-"""Read once, by the process that all children fork from."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +74,9 @@ def fuzz(
     kept: where the folders of those that fail are kept, by seed. A child that dies, or does not
     end, is followed by another one, which goes on behind the input that was its last.
     """
-    _context()  # it reads libraries for seconds, while the files are made
     base = folder / f"{name}.base"
     base.mkdir(parents=True)
-    KINDS[name].lay_out(base)
+    _lay_out(KINDS[name], base)
     first = 0
     while first < count:
         for outcome in _from_child(name, seed, (first, count), folder):
@@ -100,6 +84,14 @@ def fuzz(
             if outcome.ending == "fault" and kept is not None:
                 _keep(kept / f"{name}-{seed}-{outcome.index}", folder / f"{name}.case", outcome)
             yield outcome
+
+
+def _lay_out(kind: Kind, base: Path) -> None:
+    """Make the files of a kind, in a process that has read the libraries already."""
+    process = server().Process(target=kind.lay_out, args=(base,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0, "the files cannot be made"
 
 
 def _keep(place: Path, case: Path, outcome: Outcome) -> None:
@@ -110,17 +102,9 @@ def _keep(place: Path, case: Path, outcome: Outcome) -> None:
     )
 
 
-def _context() -> ForkServerContext:
-    """The context of children. Its server starts on the first call."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    forkserver.ensure_running()
-    return context
-
-
 def _from_child(name: str, seed: int, span: tuple[int, int], folder: Path) -> Iterator[Outcome]:
     """The outcomes of a child, up to the first fault that leaves it in an unknown state."""
-    context = _context()
+    context = server()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(theirs, name, seed, span, folder))
     process.start()

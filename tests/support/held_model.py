@@ -1,4 +1,7 @@
-"""A model that notes where it runs, and waits while the file "hold" exists: runs that tests can stop."""
+"""A model that notes where it runs, and waits while the file "hold" exists: runs that tests can stop.
+
+A file "free-NAME" lets one worker go on: one that has lost its scheduler waits for its work to end.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ class Held:
         folder = Path(os.environ["HELD"])
         if name := os.environ.get("HELD_AS") or os.environ.get("SLURM_JOB_ID"):
             (folder / "begun" / name).write_text(os.environ.get("CUDA_VISIBLE_DEVICES", ""))
-        while (folder / "hold").exists():
+        while (folder / "hold").exists() and not (folder / f"free-{name}").exists():
             time.sleep(0.05)
         return (batch.after - batch.before.float())[:, 0] / 8 - 4
 """

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import multiprocessing
 import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,13 +14,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from forked import server
+
 from geochange.errors import GeochangeError
 
 MB = 2**20
-PRELOADED = [
-    *("geochange.cli.main", "geochange.workflows.detect", "geochange.models.weights.checkpoint"),
-    *("geochange.models.classical", "geochange.dataset", "geochange.vector.aoi", "sqlite3"),
-]
 
 
 @dataclass(frozen=True)
@@ -38,14 +35,13 @@ class Outcome:
 
 
 def call_limited(
-    function: Callable[..., Any], *arguments: Any, memory_mb: int = 600, seconds: float = 60
+    function: Callable[..., Any], *arguments: Any, memory_mb: int = 600, seconds: float = 300
 ) -> Outcome:
     """Call a function of a module with plain arguments, within limits.
 
     Fails if the process dies or exceeds the time limit.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
+    context = server()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(theirs, memory_mb, function, arguments))
     process.start()

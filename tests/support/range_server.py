@@ -82,6 +82,7 @@ def serve_folder(folder: Path, notes: Path) -> Iterator[RangeServer]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body waits 40 ms for the word that its header came
     folder, notes = Path(), Path()
     lock = threading.Lock()
 

@@ -9,6 +9,7 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import early_server  # noqa: F401 - all children fork from it
 import mutations
 import pytest
 from fuzz_kinds import KINDS
@@ -20,8 +21,7 @@ INPUTS = {
     **{"reviews": 4, "results": 6, "weights": 4, "cards": 4, "networks": 6, "rasters": 7},
     **{"indexes": 6, "areas": 8, "items": 8, "configs": 50, "chips": 8},
 }
-"""So many of each kind, in some fifteen seconds for all. The first take longest to be made, while the
-server that the others fork from reads its libraries."""
+"""So many of each kind, in some ten seconds for all."""
 
 SEED = 7
 

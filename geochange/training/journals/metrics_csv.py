@@ -1,13 +1,11 @@
-"""Metrics log: the measurements of a training, in metrics.csv and for TensorBoard."""
+"""Metrics file: the measurements of a training in metrics.csv."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from tensorboardX import SummaryWriter
 
 from geochange.errors import OutputError
 
@@ -20,8 +18,8 @@ validation.
 """
 
 
-class MetricsLog:
-    """Lines by step, appended as they come.
+class MetricsCsv:
+    """Lines by step in folder/metrics.csv, appended as they come.
 
     step: where the training goes on. Lines of later steps were written by an interrupted training
     and are removed. more: columns besides METRIC_COLUMNS. Raises OutputError.
@@ -30,28 +28,30 @@ class MetricsLog:
     def __init__(self, folder: Path, step: int, more: tuple[str, ...] = ()) -> None:
         self._file, self._columns = folder / "metrics.csv", (*METRIC_COLUMNS, *more)
         kept = _rows_until(self._file, step, self._columns) if step else []
-        try:
-            with self._file.open("w", newline="", encoding="utf-8") as stream:
-                writer = csv.DictWriter(stream, self._columns)
-                writer.writeheader()
-                writer.writerows(kept)
-            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
-        except OSError as error:
-            raise OutputError(
-                f"{error.filename or folder}: cannot be written ({error.strerror}); move it away"
-            ) from error
+        with as_output_error(folder), self._file.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, self._columns)
+            writer.writeheader()
+            writer.writerows(kept)
 
     def note(self, step: int, values: Mapping[str, float]) -> None:
         """Append a line; values that were not measured stay empty."""
         with self._file.open("a", newline="", encoding="utf-8") as stream:
             line = {name: f"{value:.6g}" for name, value in values.items()}
             csv.DictWriter(stream, self._columns).writerow({"step": step, **line})
-        for name, value in values.items():
-            self._board.add_scalar(name, value, step)
 
-    def close(self) -> None:
-        """Finish the event file of TensorBoard."""
-        self._board.close()
+    def close(self, error: BaseException | None) -> None:
+        """Nothing is left to do: each line is whole in the file."""
+
+
+@contextmanager
+def as_output_error(folder: Path) -> Iterator[None]:
+    """Raise what the system says of a file in `folder` as OutputError."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{error.filename or folder}: cannot be written ({error.strerror}); move it away"
+        ) from error
 
 
 def _rows_until(file: Path, step: int, columns: tuple[str, ...]) -> list[dict[str, str]]:

@@ -1,0 +1,1 @@
+"""JOURNALS: where the measurements of a training go as it runs."""
