@@ -169,15 +169,6 @@ class PreparedTraining:
         return self.train.table if isinstance(self.train, ClassifiedChips) else None
 
     @property
-    def is_steady(self) -> bool:
-        """Whether image tower and land head stay as they are.
-
-        Labels of change alone would unteach the land classes of the network that is started from.
-        """
-        has_classes = self.start is not None and self.start.options.land is not None
-        return self.options.network.steady or (has_classes and not self.options.is_semantic)
-
-    @property
     def land_is_learnt(self) -> bool:
         """Whether tower and land head have taken all of their steps."""
         return self.land is not None and is_done(self.land)

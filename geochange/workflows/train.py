@@ -37,6 +37,7 @@ from geochange.trainer.recipe import (
     optimizer_settings_of,
 )
 from geochange.trainer.resume_point import BEST
+from geochange.trainer.semantic.heads import is_steady
 from geochange.trainer.validation import ValidationResult, Validator, spread_numbers
 from geochange.training.contact_sheet import write_sheet
 from geochange.training.data.loader import ChipDataset, Loader
@@ -282,7 +283,7 @@ def _training_state(prepared: PreparedTraining, fabric: Fabric) -> tuple[Trainin
         network,
         frozen=options.network.batch_norm == "frozen",
         together=options.network.batch_norm_dates == "together",
-        steady=prepared.is_steady,
+        steady=is_steady(options, prepared.start),
         semantic=options.is_semantic,
     )
     if options.network.batch_norm == "synced":

@@ -51,3 +51,12 @@ def classified_splits(
     if not 2 <= len(taught.table.names) <= MOST_CLASSES:
         raise InputError(f"{root}: has {len(taught.table.names)} classes; give 2 to {MOST_CLASSES}")
     return taught, judged
+
+
+def is_steady(options: TrainOptions, start: Card | None) -> bool:
+    """Whether image tower and land head stay as they are.
+
+    Labels of change alone would unteach the land classes of the network that is started from.
+    """
+    has_classes = start is not None and start.options.land is not None
+    return options.network.steady or (has_classes and not options.is_semantic)
