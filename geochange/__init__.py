@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from geochange.cli.progress_display import closing_table, say_json, screen
     from geochange.config.yaml_files import parse_setting
     from geochange.errors import GeochangeError
-    from geochange.models.detector import load_model
+    from geochange.models.load_model import load_model
     from geochange.mosaic.clusters import cluster_address
     from geochange.training.metrics.counts import Counts
     from geochange.vector.files.timeline import Span, write_timeline
@@ -39,7 +39,7 @@ _HOMES = {
     "compare": "geochange.workflows.compare",
     "cut": "geochange.workflows.cut_chips",
     "parse_setting": "geochange.config.yaml_files",
-    "load_model": "geochange.models.detector",
+    "load_model": "geochange.models.load_model",
     "cluster_address": "geochange.mosaic.clusters",
     "train": "geochange.workflows.train",
     "run_command": "geochange.cli.main",

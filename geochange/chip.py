@@ -22,12 +22,15 @@ class Chip:
     before, after: (height, width, band), the same shape and dtype.
     valid: (height, width) bool, False where either date holds no data.
     label: (height, width) uint8, 1 = change, 0 = none, 255 = unknown; only in training.
+    land: (2, height, width) uint8 numbers of the classes before and after, 255 = unknown; only in
+    training, where the labels tell classes.
     """
 
     before: Pixels
     after: Pixels
     valid: NDArray[np.bool_]
     label: NDArray[np.uint8] | None = None
+    land: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         if self.before.shape != self.after.shape or self.before.shape[:2] != self.valid.shape:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.text import Text
 
 from geochange.cli.tables import titled_table
 
@@ -24,16 +26,50 @@ FIGURES = {
 """Figures of pixels in the order of the table, with their names."""
 
 
+SEMANTIC_FIGURES = {
+    "sek": "SeK of classes",
+    "fscd": "F_scd of classes",
+    "scd_miou": "mIoU of change and none",
+    "scd_score": "score, 0.3 mIoU + 0.7 SeK",
+}
+"""Figures of the classes of both dates, with their names."""
+
+OF_CLASS = "iou_of_"
+"""Before the name of a class, in the names of figures."""
+
+
+def class_rows(figures: Mapping[str, float]) -> dict[str, str]:
+    """The figures of classes as rows of a table, at a probability of 0.5; none without classes."""
+    rows = {
+        f"{label}, at 0.5": f"{figures[name]:.3f}"
+        for name, label in SEMANTIC_FIGURES.items()
+        if name in figures
+    }
+    own = {
+        name.removeprefix(OF_CLASS): x for name, x in figures.items() if name.startswith(OF_CLASS)
+    }
+    return rows | {f"IoU of {name.replace('_', ' ')}": f"{x:.3f}" for name, x in own.items()}
+
+
 def show_evaluation(found: Evaluation) -> None:
     """Show each figure with its interval."""
     title = f"{len(found.chips):,} chips of {found.options.split}, threshold {found.threshold:.3g}"
     table = titled_table(title, "figure", "value", "95 % interval")
     boundary = {"boundary_f1": f"boundary F1, {found.options.tolerance} px"}
-    for name, label in (FIGURES | boundary | {"ece": "calibration error (ECE)"}).items():
+    semantic = SEMANTIC_FIGURES if found.semantic else {}
+    shown = FIGURES | boundary | {"ece": "calibration error (ECE)"} | semantic
+    for name, label in shown.items():
         figure = found.figures[name]
         between = "" if figure.low is None else f"{figure.low:.4f} to {figure.high:.4f}"
         table.add_row(label, f"{figure.value:.4f}", between)
     Console().print(table)
+    if found.semantic is not None:
+        table = titled_table(
+            "Classes of changed pixels, both dates", "class", "IoU", "F1", "pixels"
+        )
+        for name, own in found.semantic.by_class(found.classes).items():
+            table.add_row(Text(name), f"{own['iou']:.4f}", f"{own['f1']:.4f}", f"{own['pixels']:,}")
+        Console().print(table)
 
 
 def show_comparison(comparison: Comparison) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -51,9 +51,11 @@ def _first(options: type[BaseModel]) -> str:
 
 
 def _section(options: type[BaseModel], place: list[str]) -> type[BaseModel]:
-    """The options class at a place in nested options."""
+    """The options class at a place in nested options, or in lists of options."""
     for name in place:
-        kind = options.model_fields[name].annotation
+        field = options.model_fields.get(name)
+        listed = get_args(field.annotation) if field else ()
+        kind = listed[0] if listed and isinstance(listed[0], type) else field and field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             options = kind
     return options

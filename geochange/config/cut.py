@@ -21,11 +21,14 @@ class CutOptions(Options):
     )
     gap: int = Field(0, ge=0, le=8192, description="pixels between chips of different splits")
     seed: int = Field(0, ge=0, description="which blocks go where, and which empty chips stay")
-    bands: str | None = Field(None, description="three bands, such as 4,3,2 or 4,3,2:3,2,1")
+    bands: str | None = Field(
+        None, description="three bands, such as 4,3,2 or 4,3,2:3,2,1; with --stretch raw any number"
+    )
     grid: str = Field("before", description="before, after, or a raster whose grid is taken")
     stretch: str = Field(
         "auto",
-        description="auto, joint, per-date, none, LOW,HIGH, or of radar db, db:linear, db:decibels",
+        description="auto, joint, per-date, none, LOW,HIGH, of radar db, db:linear, db:decibels; or raw: "
+        "any bands as they are, as GeoTIFF, for data.pixels raw and db",
     )
     min_valid: float = Field(
         0.5, ge=0, le=1, description="least share of a chip that holds data at both dates"

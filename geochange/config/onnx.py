@@ -13,6 +13,7 @@ from geochange.config.base import Options, first_error
 from geochange.config.yaml_files import read_options
 from geochange.errors import InputError, OptionError
 from geochange.files.bounded_read import parse_json
+from geochange.land_cover import is_colour
 
 METADATA = "geochange"
 """The key of an ONNX file's metadata whose value is OnnxOptions as an object of JSON."""
@@ -62,6 +63,9 @@ class OnnxOptions(Options):
         description='names of classes in their order, of dates, or of changes as "water -> road"; '
         '"" has none',
     )
+    colours: tuple[str, ...] = Field(
+        (), max_length=MOST_CLASSES, description='colours of the classes of dates, as "#rrggbb"'
+    )
     threshold: float = Field(0.5, gt=0, lt=1, description="probability that is change")
     tile: int | None = Field(None, ge=32, le=4096, description="tile size in pixels, if any")
     multiple: int = Field(1, ge=1, le=1024, description="sides must be multiples of it")
@@ -98,6 +102,19 @@ class OnnxOptions(Options):
         if any(not name.isprintable() or len(name) > 200 for name in names):
             raise ValueError("names must be of one line and at most 200 characters")
         return names
+
+    @field_validator("colours")
+    @classmethod
+    def _are_colours(cls, colours: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not is_colour(colour.lower()) for colour in colours):
+            raise ValueError('write each as "#rrggbb"')
+        return tuple(colour.lower() for colour in colours)
+
+    @model_validator(mode="after")
+    def _a_colour_for_each(self) -> OnnxOptions:
+        if self.colours and (not self.before or len(self.colours) != len(self.classes)):
+            raise ValueError("colours are of the classes of before and after, one for each of them")
+        return self
 
     @model_validator(mode="after")
     def _dates_come_in_twos(self) -> OnnxOptions:

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from geochange.config.base import Options
+from geochange.config.pretraining import PlantingOptions, SceneOptions
 
 
 class DataOptions(Options):
@@ -51,6 +52,10 @@ class NetworkOptions(Options):
     """The network, and what it starts from."""
 
     variant: str = Field("rn50", description="sizes by name: rn50, vit-b16, lite, small, tiny")
+    heads: Literal["change", "semantic"] = Field(
+        "change",
+        description="semantic: change, and of lite which class stands on each pixel at each date",
+    )
     start: str | None = Field(
         "clip",
         description="clip: the variant's OpenAI CLIP; scenes: a CLIP of its own, trained first; "
@@ -77,44 +82,6 @@ class NetworkOptions(Options):
     )
 
 
-class PlantingOptions(Options):
-    """Pairs made of unlabelled pictures, where data.layout is planted."""
-
-    chips: int = Field(100_000, ge=1, description="pairs to learn from; no two are alike")
-    val_chips: int = Field(256, ge=1, description="pairs to validate on, of cities kept out")
-    size: int = Field(128, ge=64, le=512, multiple_of=32, description="pixels a side")
-    revisits: float = Field(0.5, ge=0, le=1, description="share that are two real visits")
-    far: float = Field(0.2, ge=0, le=1, description="share that shows ten metres a pixel")
-    unchanged: float = Field(0.35, ge=0, lt=1, description="share without any change")
-    things: int = Field(3, ge=1, le=20, description="most changes, and most things of both dates")
-    large: float = Field(0.2, ge=0, le=1, description="share of things that may cover most of it")
-    relief: float = Field(0.5, ge=0, le=1, description="share of near pairs seen from two sides")
-    season: float = Field(
-        0.3, ge=0, le=1, description="share of pairs with fields greener or drier"
-    )
-    light: float = Field(1.0, ge=0, le=3, description="how much brightness and colour differ")
-    air: float = Field(1.0, ge=0, le=3, description="how often there is haze or cloud shadow")
-    optics: float = Field(1.0, ge=0, le=2, description="how often there is blur, noise, JPEG")
-    place: float = Field(1.0, ge=0, le=3, description="how far the dates are shifted and warped")
-
-
-class SceneOptions(Options):
-    """The pretraining of a CLIP of the network's own, where network.start is scenes."""
-
-    folder: str = Field("scenes/ucm", description="in the data root: a folder for each class")
-    size: int = Field(128, ge=64, le=512, multiple_of=64, description="pixels a side it sees")
-    small: float = Field(0.6, ge=0, le=1, description="share of the steps at half the size")
-    steps: int = Field(20_000, ge=1, description="steps in all")
-    warmup_steps: int = Field(150, ge=0, description="steps of linear warm-up")
-    batch: int = Field(64, ge=2, description="pictures a step")
-    lr: float = Field(2e-3, gt=0, description="learning rate")
-    weight_decay: float = Field(0.05, ge=0, description="none on norms")
-    smoothing: float = Field(0.1, ge=0, lt=1, description="of the captions' shares")
-    mix: float = Field(0.2, ge=0, description="how strongly pictures are mixed; 0: not at all")
-    ema: float = Field(0.995, ge=0, lt=1, description="decay of averaged weights; 0: none")
-    every: int = Field(500, ge=1, description="steps between validations")
-
-
 class LandOptions(Options):
     """What stands on each pixel of one date, learnt first where network.start is imagenet."""
 
@@ -131,6 +98,17 @@ class LandOptions(Options):
     every: int = Field(300, ge=1, description="steps between validations")
     alone: bool = Field(
         False, description="learn nothing else: land.safetensors, for `geochange weights join`"
+    )
+
+
+class SemanticOptions(Options):
+    """What the classes of both dates weigh, where network.heads is semantic."""
+
+    classes: float = Field(
+        1.0, ge=0, description="weight of the classes' cross-entropy beside optim.loss"
+    )
+    consistency: float = Field(
+        1.0, ge=0, description="weight of classes that agree where nothing changed, and only there"
     )
 
 
@@ -204,7 +182,9 @@ class ValidationOptions(Options):
     """How validation is done."""
 
     every: int = Field(500, ge=1, description="steps between validations")
-    best: Literal["iou", "miou", "f1"] = Field("iou", description="the authors keep the best miou")
+    best: Literal["iou", "miou", "f1", "sek", "fscd", "scd_score"] = Field(
+        "iou", description="the authors keep the best miou; the last three need semantic heads"
+    )
     batch: int = Field(16, ge=1, description="chips at once")
     most_false: float = Field(
         1.0, gt=0, le=1, description="most of unchanged pixels that the threshold may call changed"
@@ -251,6 +231,7 @@ class TrainOptions(Options):
     scenes: SceneOptions = SceneOptions()
     land: LandOptions = LandOptions()
     network: NetworkOptions = NetworkOptions()
+    semantic: SemanticOptions = SemanticOptions()
     prompts: PromptOptions = PromptOptions()
     augment: AugmentOptions = AugmentOptions()
     optim: OptimOptions = OptimOptions()
@@ -270,6 +251,20 @@ class TrainOptions(Options):
         if self.batch < 1:
             raise ValueError(f"optim.batch {self.batch}: at least 1")
         return self
+
+    @model_validator(mode="after")
+    def _figure_is_measured(self) -> TrainOptions:
+        best = self.validation.best
+        if best in ("sek", "fscd", "scd_score") and not self.is_semantic:
+            raise ValueError(
+                f"validation.best {best} is of classes; set network.heads semantic, or take iou"
+            )
+        return self
+
+    @property
+    def is_semantic(self) -> bool:
+        """Whether the network learns the classes of both dates, too."""
+        return self.network.heads == "semantic"
 
     @property
     def batch(self) -> int:

@@ -56,6 +56,14 @@ def read_options(
         raise OptionError(f"{where}: {first_error(error, kind, sign='')}") from error
 
 
+def parse_options(kind: type[_Read], text: str, file: Path) -> _Read:
+    """Options from the text of a YAML file. Raises as `read_options`."""
+    try:
+        return kind(**_parse_yaml(text, file))
+    except ValidationError as error:
+        raise OptionError(f"{file}: {first_error(error, kind, sign='')}") from error
+
+
 def parse_setting(text: str) -> tuple[str, Any]:
     """`optim.lr=1e-4` as a dotted name and a value of YAML. Raises OptionError."""
     name, sign, value = text.partition("=")
@@ -76,13 +84,19 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     try:
         if file.stat().st_size > LARGEST_BYTES:
             raise InputError(f"{file}: too large for a file of options; is it another one?")
-        values = yaml.load(file.read_text("utf-8"), _Loader)
+        text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         cure = "name a YAML file of options"
         if isinstance(error, PermissionError):
             cure = "change its access rights (chmod u+r)"
         raise InputError(f"{file} cannot be read ({reason}); {cure}") from error
+    return _parse_yaml(text, file)
+
+
+def _parse_yaml(text: str, file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.load(text, _Loader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise InputError(f"{file}: not valid YAML ({' '.join(str(error).split())})") from error
     if values is None:

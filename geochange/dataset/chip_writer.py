@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from geochange.chip import CHANGED, UNCHANGED, UNKNOWN, Chip
 from geochange.grid.tiling import Window
+from geochange.raster.pictures.band_tiff import write_band_tiff
 from geochange.raster.pictures.png import read_png, write_png
 
 BEFORE, AFTER, LABEL = "time1", "time2", "label"
@@ -54,12 +55,14 @@ class SplitTotals:
 class ChipWriter:
     """Writes chips as FOLDER/SPLIT/{time1,time2,label}/NAME_row_col.png.
 
-    digits: the width of row and col in names, so that names sort by position.
+    digits: the width of row and col in names, so that names sort by position. bands: the names of the
+    bands of values that are kept as they are, in pictures of .tif; None for RGB in 0-255.
     """
 
     folder: Path
     name: str
     digits: int
+    bands: tuple[str, ...] | None = None
     records: list[ChipRecord] = field(default_factory=list)
     unknown: bool = False
 
@@ -70,7 +73,10 @@ class ChipWriter:
         for kind, pixels in ((BEFORE, chip.before), (AFTER, chip.after), (LABEL, label)):
             path = self._path(split, kind, name)
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_png(path, pixels)
+            if self.bands is None or kind == LABEL:
+                write_png(path, pixels)
+            else:
+                write_band_tiff(path, np.asarray(pixels, np.float32), self.bands)
         known, changed = int((label != UNKNOWN).sum()), int((label == CHANGED).sum())
         self.unknown |= known < label.size
         self.records.append(ChipRecord(name, split, window.row, window.col, known, changed))
@@ -103,4 +109,5 @@ class ChipWriter:
         return [asdict(account) for account in self.records]
 
     def _path(self, split: str, kind: str, name: str) -> Path:
-        return self.folder / split / kind / f"{name}.png"
+        suffix = "png" if self.bands is None or kind == LABEL else "tif"
+        return self.folder / split / kind / f"{name}.{suffix}"

@@ -113,7 +113,8 @@ def open_scene(
     refuse_two_modalities(first, second)
     chosen = _default_bands(first, second, free) if bands is None else bands
     if len(chosen.before) != RGB and not free:
-        raise OptionError(f"--bands: chips need three bands, not {len(chosen.before)}; name three")
+        told = f"--bands: chips need three bands, not {len(chosen.before)}"
+        raise OptionError(f"{told}; name three, or keep all values (--stretch raw)")
     pair = align_pair(
         first, second, grid if grid in ("before", "after") else source_of(grid), chosen
     )
@@ -156,10 +157,9 @@ def _warn_reviewed(labels: PolygonLabels) -> None:
 
 def _scene_mode(stretch: str) -> tuple[StretchMode, bool]:
     """The stretch of a scene, and whether it has any number of bands as floats."""
-    if stretch == RAW:
-        return "none", True
-    as_float = stretch == FLOAT_DECIBELS
-    return Decibels(as_float=True) if as_float else parse_stretch(stretch), as_float
+    if stretch == FLOAT_DECIBELS:
+        return Decibels(as_float=True), True
+    return ("none", True) if stretch == RAW else (parse_stretch(stretch), False)
 
 
 def _default_bands(before: RasterInfo, after: RasterInfo, every: bool) -> Bands:

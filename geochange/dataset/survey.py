@@ -22,6 +22,7 @@ from geochange.dataset.layouts.find_split import AUTO, Where, found_in, layout_o
 from geochange.dataset.leaks import Leak, same_files, same_pixels
 from geochange.dataset.open_split import map_threaded, open_split
 from geochange.dataset.split_names import root_of, split_path
+from geochange.dataset.truth.classified_chips import classified
 from geochange.errors import InputError
 from geochange.files.file_tree import folders_in, is_folder
 from geochange.progress import Progress, no_progress
@@ -41,7 +42,8 @@ class SplitSurvey:
     change: the value that means change. known_px: pixels with a label and with data at both dates.
     changed_px: known pixels that changed. without_change: number of chips without a changed pixel.
     folders: that are read. bands: red, green and blue by number; None for the first three.
-    about_labels: what the labels are. ignored, missing: lines about the files of the split.
+    about_labels: what the labels are. classes: that they tell apart, if any. ignored, missing: lines
+    about the files of the split.
     """
 
     chips: int
@@ -56,6 +58,7 @@ class SplitSurvey:
     folders: tuple[str, ...] = ()
     bands: tuple[int, ...] | None = None
     about_labels: str = ""
+    classes: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
@@ -125,7 +128,8 @@ def _chip_hash(name: str, chip: Chip) -> tuple[bytes, int]:
     """A hash of the name, the pixels and the label of a chip, and its number of changed pixels."""
     label = _label(chip)
     told = hashlib.blake2b(f"{name} {chip.shape}".encode(), digest_size=DIGEST_BYTES)
-    for pixels in (chip.before, chip.after, label):
+    land = () if chip.land is None else (chip.land,)
+    for pixels in (chip.before, chip.after, label, *land):
         told.update(np.ascontiguousarray(pixels).data)
     return told.digest(), int((label == CHANGED).sum())
 
@@ -206,6 +210,7 @@ def _sum_up(source: ChipSource, seen: Sequence[_ChipSummary]) -> SplitSurvey:
     pixels = sum(chip.shape[0] * chip.shape[1] for chip in seen)
     known = sum(chip.known_px for chip in seen)
     sizes = Counter(f"{height} x {width}" for height, width in (chip.shape for chip in seen))
+    told = classified(source)
     values, change = sorted({value for chip in seen for value in chip.values}), CHANGED
     if isinstance(source, FileChips) and source.code is not None:
         values, change = list(source.code.values), source.code.change
@@ -214,6 +219,7 @@ def _sum_up(source: ChipSource, seen: Sequence[_ChipSummary]) -> SplitSurvey:
         sizes=dict(sizes.most_common()),
         dtypes=_dtypes(source),
         bands=source.bands if isinstance(source, FileChips | PairChips) else None,
+        classes=() if told is None else told.table.names,
         label_values=tuple(values),
         change=change,
         known_px=known,

@@ -150,6 +150,11 @@ class ChangeClipDetector:
         land = self.land_inference or self.card.options.land
         return () if land is None else land.classes
 
+    @property
+    def class_colours(self) -> dict[str, str]:
+        """Those of the card by class; empty where it has none."""
+        return dict(self.card.land_classes.by_name)
+
     def fit(self, sample: Sequence[Chip]) -> Statistics:
         """Empty: the network needs no statistics."""
         return {}
@@ -208,9 +213,15 @@ class ChangeClipDetector:
         scores: see `change_logits`. NO_LAND_CLASS where a land network did not look.
         """
         check_pixels(batch, self.card.options.bands)
-        logits, land = self._change_of_answer(
-            batch, self._answers(batch, *self.names(batch, scores)), True
-        )
+        return self.named_change_and_land(batch, self.names(batch, scores))
+
+    @torch.inference_mode()
+    def named_change_and_land(
+        self, batch: Batch, names: BothNames
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `change_and_land`, with given class names for each chip at both dates."""
+        check_pixels(batch, self.card.options.bands)
+        logits, land = self._change_of_answer(batch, self._answers(batch, *names), True)
         return logits, class_numbers(land)
 
     @torch.inference_mode()
@@ -286,15 +297,3 @@ class ChangeClipDetector:
         height, width = before.shape[2:]
         padded = (pad(date) for date in (before, after))
         return self._answer(*padded, one, two).cut(height, width)
-
-
-def load_model(
-    file: str, *, device: str = "cpu", precision: Precision = "float32"
-) -> ChangeClipDetector:
-    """The network of a checkpoint, for `logits` with given class names. It does not read CLIP.
-
-    file: a checkpoint of geochange or the authors' .pth. DetectorSpec adds CLIP. Raises InputError.
-    """
-    spec = DetectorSpec(file, device=device, precision=precision)
-    checkpoint = read_checkpoint(file)
-    return ChangeClipDetector(spec, checkpoint.build().requires_grad_(False), checkpoint.card)

@@ -113,6 +113,26 @@ class ClassifiesLand(Protocol):
         ...
 
 
+class NamesAndClassifies(Protocol):
+    """A NamesClasses that is a ClassifiesLand, too."""
+
+    def named_change_and_land(
+        self, batch: Batch, names: tuple[Sequence[tuple[str, ...]], Sequence[tuple[str, ...]]]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `change_and_land`, with given class names for every chip at both dates."""
+        ...
+
+
+@runtime_checkable
+class HasClassColours(Protocol):
+    """A model whose land classes have colours of their own."""
+
+    @property
+    def class_colours(self) -> Mapping[str, str]:
+        """By land class, as "#rrggbb"; empty without colours."""
+        ...
+
+
 @dataclass(frozen=True)
 class NamingRule:
     """When a class name is assigned to a chip, and when none is.

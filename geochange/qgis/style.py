@@ -10,10 +10,14 @@ from itertools import pairwise
 from typing import Final
 
 from geochange.grid.probability import NODATA
+from geochange.land_cover import Rgb as Rgb
+from geochange.land_cover import rgb_of
 from geochange.qgis.schema import FIELDS, Field, form_of
 from geochange.qgis.xml import to_text
 
-Rgb = tuple[int, int, int]
+ARROW, WITHIN = " -> ", "within "
+"""In names of change: between the classes of both dates, and before one class of both."""
+
 Rgba = tuple[int, int, int, int]
 
 
@@ -99,6 +103,32 @@ def colors_by_frequency(counts: Mapping[str, int]) -> dict[str, Rgb]:
     return dict(zip(order, PALETTE, strict=False))
 
 
+def change_colors(
+    counts: Mapping[str, int], classes: Mapping[str, str]
+) -> dict[str, tuple[Rgb, Rgb]]:
+    """The colours of each category of change: of its class before, and of that after.
+
+    counts: how often each occurs. classes: "#rrggbb" by class. A change between two of these has their
+    colours; another has one of `colors_by_frequency` twice.
+    """
+    own = {name: classes_of_change(name) for name in counts}
+    named = {name: both for name, both in own.items() if classes.keys() >= set(both)}
+    rest = colors_by_frequency({name: n for name, n in counts.items() if name not in named})
+    found = {name: (rgb_of(classes[a]), rgb_of(classes[b])) for name, (a, b) in named.items()}
+    found |= {name: (color, color) for name, color in rest.items()}
+    order = sorted(found, key=lambda name: (-counts[name], name))
+    return {name: found[name] for name in order}
+
+
+def classes_of_change(name: str) -> tuple[str, str]:
+    """The class before and the class after of a category of change."""
+    before, arrow, after = name.partition(ARROW)
+    if arrow:
+        return before, after
+    same = name.removeprefix(WITHIN)
+    return same, same
+
+
 def _ramp_color(probability: float) -> Rgb:
     """The colour of RAMP at a probability from 0 to 1, linear between its stops."""
     for (low, start), (high, end) in pairwise(RAMP):
@@ -130,20 +160,24 @@ def graduated(attribute: str) -> ET.Element:
     return renderer
 
 
-def categorised(attribute: str, values: Sequence[str], colors: Sequence[Rgb]) -> ET.Element:
+def categorised(
+    attribute: str, values: Sequence[str], colors: Sequence[Rgb], lines: Sequence[Rgb] = ()
+) -> ET.Element:
     """A renderer with one symbol per value, and a grey one for all other values.
 
-    values, colors: in the order of the legend, one colour a value.
+    values, colors: in the order of the legend, one colour a value. lines: the colours of outlines, if
+    they are others.
     """
     renderer = _renderer("categorizedSymbol", attr=attribute)
     categories = ET.SubElement(renderer, "categories")
     symbols = ET.SubElement(renderer, "symbols")
-    listed = [*zip(values, values, colors, strict=True), ("", "other", OTHER_COLOR)]
-    for number, (value, label, color) in enumerate(listed):
+    listed = [*zip(values, colors, lines or colors, strict=True), ("", OTHER_COLOR, OTHER_COLOR)]
+    for number, (value, color, line) in enumerate(listed):
+        label = value or "other"
         ET.SubElement(
             categories, "category", value=value, label=label, symbol=str(number), render="true"
         )
-        symbols.append(_symbol(str(number), color))
+        symbols.append(_symbol(str(number), color, line))
     return renderer
 
 
@@ -164,14 +198,18 @@ def _renderer(kind: str, **attributes: str) -> ET.Element:
     return ET.Element("renderer-v2", {"type": kind, **attributes, **plain})
 
 
-def _symbol(name: str, color: Rgb) -> ET.Element:
-    """A translucent fill with a coloured line and a casing that stands out on any picture."""
+def _symbol(name: str, color: Rgb, outline: Rgb | None = None) -> ET.Element:
+    """A translucent fill with a coloured line and a casing that stands out on any picture.
+
+    outline: the colour of the line, if it is another.
+    """
+    line = color if outline is None else outline
     symbol = ET.Element("symbol", name=name, type="fill", alpha="1", clip_to_extent="1")
-    casing = _DARK_CASING if _luma(color) > 128 else _LIGHT_CASING
+    casing = _DARK_CASING if _luma(line) > 128 else _LIGHT_CASING
     fill = {"color": _text((*color, _FILL_ALPHA)), "style": "solid", "outline_style": "no"}
     symbol.append(_symbol_layer("SimpleFill", fill))
     symbol.append(_symbol_layer("SimpleLine", _line(casing, _CASING_MM)))
-    symbol.append(_symbol_layer("SimpleLine", _line((*color, 255), _LINE_MM)))
+    symbol.append(_symbol_layer("SimpleLine", _line((*line, 255), _LINE_MM)))
     return symbol
 
 

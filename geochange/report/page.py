@@ -42,12 +42,14 @@ class ConfidenceColour:
 class PageColours:
     """The colours of a page.
 
-    kinds: of changes by their names; all other names have `other`.
+    kinds: of changes by their names; all other names have `other`. before: the colours of their
+    classes before, where `kinds` are those after.
     """
 
     shades: Sequence[ConfidenceColour]
     kinds: Mapping[str, Colour] = field(default_factory=dict)
     other: Colour = (150, 150, 150)
+    before: Mapping[str, Colour] = field(default_factory=dict)
 
     def shade_class(self, confidence: float) -> str:
         """The CSS class of a confidence."""
@@ -64,9 +66,15 @@ class PageColours:
         colours = {f"shade-{i}": shade.colour for i, shade in enumerate(self.shades)}
         colours |= {f"kind-{i}": colour for i, colour in enumerate(self.kinds.values())}
         colours["kind-other"] = self.other
-        return "".join(
+        plain = "".join(
             f".{name} {{ background: rgb{colour}; fill: rgb{colour}; }}\n"
             for name, colour in colours.items()
+        )
+        return plain + "".join(
+            f".kind-{i} {{ background: linear-gradient(90deg, rgb{self.before[name]} 50%, "
+            f"rgb{colour} 50%); }}\n"
+            for i, (name, colour) in enumerate(self.kinds.items())
+            if self.before.get(name, colour) != colour
         )
 
 

@@ -13,6 +13,7 @@ from geochange.errors import OptionError
 from geochange.grid.tiling import Index
 from geochange.models.protocol import ALWAYS_NAME, NamingRule
 from geochange.mosaic.stores import ScoreStore
+from geochange.qgis.style import ARROW, WITHIN
 from geochange.vector.changes import ChangeNames
 from geochange.vector.tracing.overlap import Overlap, count_overlaps
 from geochange.vector.tracing.regions import Ints, Regions
@@ -163,7 +164,7 @@ def _change_text(before: str | None, after: str | None) -> str | None:
     """The change as text. Most changes are smaller than a tile, whose class may not change."""
     if before is None or after is None:
         return None
-    return f"within {after}" if before == after else f"{before} -> {after}"
+    return f"{WITHIN}{after}" if before == after else f"{before}{ARROW}{after}"
 
 
 @dataclass(frozen=True)

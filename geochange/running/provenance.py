@@ -22,6 +22,7 @@ from geochange.raster.fingerprint import fingerprint_of
 from geochange.raster.pair import RasterPair
 from geochange.running.tasks import RunSpec
 from geochange.running.work_folder import STORE_FORMAT_KEY
+from geochange.vector.files.class_colours import CLASS_COLOURS
 
 PACKAGES = ("torch", "rasterio", "shapely", "geopandas", "dask", "zarr", "numpy")
 
@@ -113,6 +114,7 @@ def record(
         "fills": json.dumps(fills(work.pair)),
         "probability_level": str(work.level),
         **work.confidence.record(),
+        **({CLASS_COLOURS: json.dumps(dict(work.colours))} if work.colours else {}),
         "radiometry": repr(work.radiometry),
         "checks": json.dumps(None if work.checks is None else work.checks.to_json()),
         "unreadable": json.dumps(unreadable.merged().to_json()),

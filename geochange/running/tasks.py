@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
@@ -56,9 +56,9 @@ class RunSpec:
 
     batch: the largest batch; None lets each worker measure it. level: the smallest byte of probability
     that is change. classes: the names that the model scores by tile. land: its land classes by pixel.
-    naming: when a name of a tile is assigned. confidence: of polygons. skip_unreadable: whether
-    unreadable pixels are nodata; otherwise their block fails. unsampled: unreadable areas of the scene
-    sample. area: the digest of the processed area, which is stored in the work folder; None for all.
+    colours: of these, by name. naming: when a name of a tile is assigned. confidence: of polygons.
+    skip_unreadable: whether unreadable pixels are nodata; otherwise their block fails. unsampled: their
+    areas in the scene sample. area: the digest of the processed area, kept with the work; None for all.
     folder: where the work is kept. checks: the inspection of the pair. picture_px: the longer side of
     the thumbnails of a run; None for none. least_px: regions of fewer pixels are never written. run: a
     unique id of this run.
@@ -74,6 +74,7 @@ class RunSpec:
     folder: WorkStore
     classes: tuple[str, ...] = ()
     land: tuple[str, ...] = ()
+    colours: Mapping[str, str] = field(default_factory=dict)
     naming: NamingRule = ALWAYS_NAME
     confidence: Confidence = UNSTATED
     skip_unreadable: bool = False

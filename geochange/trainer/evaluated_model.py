@@ -12,17 +12,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.chip import Chip
+from geochange.chip import UNKNOWN, Chip
 from geochange.config import EvaluateOptions
 from geochange.config.run import RADAR_MODELS
 from geochange.dataset import open_split
 from geochange.dataset.open_split import EIGHT_BIT
+from geochange.dataset.truth.classified_chips import classified
 from geochange.errors import OptionError
 from geochange.inputs.choose_model import choose_model
 from geochange.models import ModelSpec, cached_model, check_name, kind_of, taught_bands
 from geochange.models.bands.input_bands import InputBands
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.predict import BothNames, run_model, run_model_with_tta
+from geochange.models.inference.prediction import land_classes_of
+from geochange.models.prompts import Names
 from geochange.models.protocol import ChangeModel
 from geochange.models.spec import detector_options
 from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_checkpoint
@@ -42,7 +45,8 @@ BANDS = 3
 class EvaluatedModel:
     """A model and the chips that it is measured on.
 
-    names: the class names of every chip, where they are stored.
+    names: the class names of every chip, where they are stored. classes: the land classes of the
+    labels, where they tell classes and the model knows all of them; the chips then have `land`.
     """
 
     spec: ModelSpec
@@ -50,6 +54,7 @@ class EvaluatedModel:
     source: ChipSource
     options: EvaluateOptions
     names: Sequence[BothNames] | None = None
+    classes: Names = ()
 
     @property
     def naming(self) -> str:
@@ -60,17 +65,43 @@ class EvaluatedModel:
 
     def answers(self, numbers: Sequence[int]) -> Iterator[tuple[int, Chip, NDArray[np.float32]]]:
         """Each chip with its logits, NaN without data; memory holds one batch and the next."""
+        for number, chip, logits, _ in self.answers_with_land(numbers):
+            yield number, chip, logits
+
+    def answers_with_land(
+        self, numbers: Sequence[int]
+    ) -> Iterator[tuple[int, Chip, NDArray[np.float32], NDArray[np.uint8]]]:
+        """The same, and (2, height, width) predicted numbers of `classes`; UNKNOWN for others."""
         for chips in _batches(self.source, numbers, self.options.batch):
             for _, alike in groupby(chips, key=lambda item: item[1].shape):
                 part = list(alike)
-                for (number, chip), logits in zip(part, self._show(part), strict=True):
-                    yield number, chip, logits
+                for (number, chip), logits, land in zip(part, *self._show(part), strict=True):
+                    yield number, chip, logits, land
 
-    def _show(self, part: Sequence[tuple[int, Chip]]) -> NDArray[np.float32]:
+    def _show(
+        self, part: Sequence[tuple[int, Chip]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         chips = [chip for _, chip in part]
         names = None if self.names is None else [self.names[number] for number, _ in part]
         given = (self.model, chips, self.options.batch, self.spec.device, names)
-        return run_model_with_tta(*given) if self.options.tta else run_model(*given).logits
+        logits = run_model_with_tta(*given) if self.options.tta else None
+        if logits is not None and not self.classes:
+            return logits, _no_land(len(chips))
+        upright = run_model(*given, land=bool(self.classes))
+        land = self._numbers[upright.land] if self.classes else _no_land(len(chips))
+        return upright.logits if logits is None else logits, land
+
+    @property
+    def _numbers(self) -> NDArray[np.uint8]:
+        """From the number of a class in the model to that in the labels."""
+        numbers = np.full(UNKNOWN + 1, UNKNOWN, np.uint8)
+        own = land_classes_of(self.model)
+        numbers[[own.index(name) for name in self.classes]] = np.arange(len(self.classes))
+        return numbers
+
+
+def _no_land(chips: int) -> NDArray[np.uint8]:
+    return np.empty((chips, 0, 0, 0), np.uint8)
 
 
 def open_evaluated_split(name: str, root: Path, options: EvaluateOptions) -> ChipSource:
@@ -99,6 +130,21 @@ def open_evaluated_model(
 
     Raises OptionError, InputError.
     """
+    return _with_classes(_open_model(name, root, source, options))
+
+
+def _with_classes(examined: EvaluatedModel) -> EvaluatedModel:
+    """With the classes of the labels, where the model tells all of them apart by pixel."""
+    known = land_classes_of(examined.model)
+    found = classified(examined.source) if known else None
+    if found is None or not set(found.table.names) <= set(known):
+        return examined
+    return replace(examined, source=found, classes=found.table.names)
+
+
+def _open_model(
+    name: str, root: Path, source: ChipSource, options: EvaluateOptions
+) -> EvaluatedModel:
     spec = choose_model(name, options)
     if kind_of(name) == "weights":
         return _changeclip_model(spec, root, source, options)

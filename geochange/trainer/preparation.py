@@ -10,7 +10,9 @@ from pathlib import Path
 
 from geochange.config import TrainOptions
 from geochange.dataset import check_split, find_root, open_split
+from geochange.dataset.truth.classified_chips import ClassifiedChips
 from geochange.errors import InputError, OptionError
+from geochange.land_cover import ClassTable
 from geochange.models.bands.input_bands import InputBands
 from geochange.models.changeclip.clip_alignment import clip_shape
 from geochange.models.changeclip.variants import find_variant
@@ -40,12 +42,15 @@ from geochange.trainer.prompting import name_chips
 from geochange.trainer.recipe import (
     WITH_OWN_CLIP,
     fabric_devices_of,
+    is_pretrained_here,
     mlflow_of,
+    names_nothing,
     network_start_of,
     optimizer_settings_of,
     planted_source_of,
 )
 from geochange.trainer.resume_point import BEST, CLIP, LAST, check_same_options, find_resume_point
+from geochange.trainer.semantic.heads import check_heads, classified_splits
 from geochange.training.data.chip_source import ChipSource
 from geochange.training.data.land_pictures import check_land
 from geochange.training.planting import PlantedSource
@@ -138,22 +143,30 @@ class PreparedTraining:
     def own_clip(self) -> Path | None:
         """The file of the network's own CLIP, pretrained or from the initial model."""
         start = self.options.network.start
-        if start in WITH_OWN_CLIP:
+        if is_pretrained_here(self.options):
             return self.out / CLIP
+        if self.options.is_semantic and (start in WITH_OWN_CLIP or names_nothing(self.options)):
+            return None
         file = clip_file(start)[1] if start and start != "clip" and "@" not in start else None
         return file if file and read_own_clip(file) else None
 
     @property
     def land_start(self) -> Path | None:
         """The file of the start, where a land network is beside it that stays as it is."""
-        if self.start is None or self.start.land is None:
+        if self.start is None or self.start.land is None or self.options.is_semantic:
             return None
         return clip_file(str(self.options.network.start))[1]
 
     @property
     def land(self) -> Path | None:
         """The file of the network with pretrained tower and land head, if there is one."""
-        return self.out / LAND if self.options.network.start == IMAGENET else None
+        learns_land = self.options.network.start == IMAGENET and is_pretrained_here(self.options)
+        return self.out / LAND if learns_land else None
+
+    @property
+    def classes(self) -> ClassTable | None:
+        """The classes that a semantic network learns; None for a network of change alone."""
+        return self.train.table if isinstance(self.train, ClassifiedChips) else None
 
     @property
     def land_is_learnt(self) -> bool:
@@ -192,15 +205,18 @@ def prepare(options: TrainOptions, out: Path, resume: bool) -> PreparedTraining:
     """
     check_options(options)
     options, start = _resolved_options(options)
+    check_heads(options, start)
     choice = choose_bands(options, start)
     check_band_options(options, choice, start)
     data, last = options.data, find_resume_point(out, resume)
     if last is not None:
         check_same_options(options, last)
     root = find_root(data.root, data.name)
-    if options.network.start == IMAGENET:
+    if options.network.start == IMAGENET and is_pretrained_here(options):
         check_land(root / options.land.folder)
     sources = _sources(options, root, choice)
+    if options.is_semantic:
+        sources = classified_splits(root, {data.train: sources[0], data.val: sources[1]})
     if (mlflow := mlflow_of(options)) is not None:
         mlflow.open()
     return PreparedTraining(options, out, root, *sources, last, start, choice)
@@ -268,7 +284,7 @@ def check_options(options: TrainOptions) -> None:
     start, prompts = options.network.start, options.prompts
     if options.land.alone and start != IMAGENET:
         raise OptionError("land.alone: there is no land head to teach; say network.start imagenet")
-    if start in WITH_OWN_CLIP:
+    if is_pretrained_here(options):
         clip_shape(find_variant(options.network.variant), options.scenes.size)
     if start not in (None, "clip", *WITH_OWN_CLIP):
         clip_file(str(start))

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from geochange.config import TrainOptions
+from geochange.land_cover import ClassTable
 from geochange.models.bands.input_bands import InputBands
 from geochange.models.changeclip.variants import Regularisation
 from geochange.models.learning.trainable import IMAGENET, NetworkStart
@@ -18,7 +19,8 @@ from geochange.training.journals.mlflow_run import MlflowSettings
 from geochange.training.losses import find_loss
 from geochange.training.lr_schedule import learning_rate
 from geochange.training.planting import Nuisances, PlantedSource, Planting
-from geochange.training.training_state import OptimizerSettings
+from geochange.training.semantic_loss import SemanticLoss
+from geochange.training.training_state import Loss, OptimizerSettings
 
 SCENES = "scenes"
 """The start from the network's own CLIP, pretrained on scenes."""
@@ -32,11 +34,12 @@ def network_start_of(
     own_clip: Path | None = None,
     land: Path | None = None,
     bands: InputBands | None = None,
+    classes: ClassTable | None = None,
 ) -> NetworkStart:
     """The initial network before it is trained on changes.
 
     own_clip: the file of its pretrained CLIP. land: the file with its pretrained tower and land head.
-    bands: of the chips; None for RGB in 0-255.
+    bands: of the chips; None for RGB in 0-255. classes: of the chips, for semantic heads.
     """
     network = options.network
     how = Regularisation(network.dropout, network.drop_path, network.tower_drop_path)
@@ -46,8 +49,18 @@ def network_start_of(
     if weights == IMAGENET and land is not None:
         weights = str(land)
     return NetworkStart(
-        network.variant, weights, how, network.double_class_token, options.seed, bands
+        network.variant, weights, how, network.double_class_token, options.seed, bands, classes
     )
+
+
+def names_nothing(options: TrainOptions) -> bool:
+    """Whether texts are fixed, so that a network needs no CLIP."""
+    return options.prompts.mode == "fixed"
+
+
+def is_pretrained_here(options: TrainOptions) -> bool:
+    """Whether a CLIP of the network's own is trained first; a semantic network takes none."""
+    return options.network.start in WITH_OWN_CLIP and not options.is_semantic
 
 
 def planted_source_of(options: TrainOptions, root: Path, *, kept_out: bool) -> PlantedSource:
@@ -96,8 +109,11 @@ def optimizer_settings_of(options: TrainOptions) -> OptimizerSettings:
         total_steps=optim.steps,
         power=optim.power,
     )
+    loss: Loss = find_loss(optim.loss)
+    if options.is_semantic:
+        loss = SemanticLoss(loss, options.semantic.classes, options.semantic.consistency)
     return OptimizerSettings(
-        find_loss(optim.loss),
+        loss,
         rate,
         betas=optim.betas,
         clip_norm=optim.clip_norm,

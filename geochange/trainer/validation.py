@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from geochange.chip import UNKNOWN, Chip
+from geochange.land_cover import ClassTable
 from geochange.models.bands.input_bands import InputBands
 from geochange.models.bands.shown import shown_chip
 from geochange.models.changeclip.land_network import LandNetwork
@@ -21,11 +22,13 @@ from geochange.models.inference.predict import run_model
 from geochange.models.prompts import Names
 from geochange.models.weights.model_card import Card
 from geochange.progress import Progress, no_progress
+from geochange.trainer.semantic.figures import ClassFigures
 from geochange.training.contact_sheet import SheetRow
 from geochange.training.data.chip_source import ChipSource
 from geochange.training.fabric_devices import Fabric, sum_over_processes
 from geochange.training.metrics.calibration import LogitHistogram
 from geochange.training.metrics.counts import Counts
+from geochange.training.metrics.semantic import SemanticCounts
 
 REFERENCE_PX = 256
 
@@ -38,7 +41,7 @@ class ValidationResult:
 
     counts: at a probability of 0.5, as published. loss: cross-entropy summed over known pixels.
     histogram: of the logits, for calibration. rows: of the contact sheet. changed_chips: how many
-    hold a changed pixel.
+    hold a changed pixel. semantic: of the classes of both dates; None without them.
     """
 
     counts: Counts = field(default_factory=Counts)
@@ -46,6 +49,7 @@ class ValidationResult:
     histogram: LogitHistogram = field(default_factory=LogitHistogram)
     rows: tuple[SheetRow, ...] = ()
     changed_chips: int = 0
+    semantic: ClassFigures | None = None
 
     def __add__(self, other: ValidationResult) -> ValidationResult:
         return ValidationResult(
@@ -54,6 +58,7 @@ class ValidationResult:
             self.histogram + other.histogram,
             self.rows + other.rows,
             self.changed_chips + other.changed_chips,
+            other.semantic if self.semantic is None else self.semantic + other.semantic,
         )
 
     def over(self, fabric: Fabric) -> ValidationResult:
@@ -64,7 +69,9 @@ class ValidationResult:
         ).tolist()
         loss = float(sum_over_processes(fabric, np.array([self.loss]))[0])
         pixels = sum_over_processes(fabric, self.histogram.pixels)
-        return ValidationResult(Counts(*whole), loss, LogitHistogram(pixels), self.rows, changed)
+        semantic = None if self.semantic is None else self.semantic.over(fabric)
+        counts = Counts(*whole)
+        return ValidationResult(counts, loss, LogitHistogram(pixels), self.rows, changed, semantic)
 
     @property
     def known(self) -> int:
@@ -74,7 +81,8 @@ class ValidationResult:
 
     def figures(self) -> dict[str, float]:
         """Loss and figures, by their names in the journal."""
-        return {"val_loss": self.loss / max(1, self.known), **self.counts.figures()}
+        own = {"val_loss": self.loss / max(1, self.known), **self.counts.figures()}
+        return own if self.semantic is None else own | self.semantic.figures()
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,8 @@ class Validator:
     """The validation chips.
 
     numbers: those of this process. shown: those on the contact sheet. land: the land network beside
-    the network, which has its say in what `run` answers. bands: of the chips; None for RGB.
+    the network, which has its say in what `run` answers. bands: of the chips; None for RGB. classes:
+    of the chips, where the network has semantic heads.
     """
 
     source: ChipSource
@@ -92,6 +101,14 @@ class Validator:
     batch: int
     land: LandNetwork | None = None
     bands: InputBands | None = None
+    classes: ClassTable | None = None
+
+    @property
+    def extra_figures(self) -> tuple[str, ...]:
+        """The names of the figures of classes; none without classes."""
+        return (
+            () if self.classes is None else tuple(ClassFigures.none(self.classes.names).figures())
+        )
 
     def examine(
         self, network: ChangeClip, card: Card, device: str, progress: Progress = no_progress
@@ -105,7 +122,8 @@ class Validator:
             network.train(learning)
 
     def _examine(self, model: Any, device: str, progress: Progress) -> ValidationResult:
-        verdict, done = ValidationResult(), 0
+        nothing = None if self.classes is None else ClassFigures.none(self.classes.names)
+        verdict, done = ValidationResult(semantic=nothing), 0
         for part in self._batches():
             verdict += self._show(model, device, part)
             done += len(part)
@@ -125,9 +143,10 @@ class Validator:
 
     def _show(self, model: Any, device: str, part: Sequence[tuple[int, Chip]]) -> ValidationResult:
         names = [self.names[number] for number, _ in part]
-        answers = run_model(model, [chip for _, chip in part], self.batch, device, names).logits
+        chips = [chip for _, chip in part]
+        answers = run_model(model, chips, self.batch, device, names, land=self.classes is not None)
         verdict = ValidationResult()
-        for (number, chip), logits in zip(part, answers, strict=True):
+        for row, ((number, chip), logits) in enumerate(zip(part, answers.logits, strict=True)):
             label = np.asarray(chip.label)
             shown: tuple[SheetRow, ...] = ()
             if number in self.shown:
@@ -140,8 +159,20 @@ class Validator:
                 LogitHistogram.of(logits, label),
                 shown,
                 int((label == 1).any()),
+                self._class_figures(chip, logits, answers.land[row]) if self.classes else None,
             )
         return verdict
+
+    def _class_figures(
+        self, chip: Chip, logits: NDArray[np.float32], land: NDArray[np.uint8]
+    ) -> ClassFigures:
+        """Of one chip with classes, at a probability of 0.5."""
+        assert self.classes is not None
+        assert chip.land is not None
+        assert chip.label is not None
+        names = self.classes.names
+        counts = SemanticCounts.of(logits > 0, land, chip.label, chip.land, len(names))
+        return ClassFigures(names, counts)
 
 
 def detector_of(

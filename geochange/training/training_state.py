@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -14,8 +15,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from geochange.errors import InputError, RunError
 from geochange.training.fabric_devices import Fabric
 
-Loss = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
-"""(logits, labels, known pixels of the whole step) -> the part's share of the step's loss."""
+Loss = Callable[[torch.Tensor, torch.Tensor, Any], torch.Tensor]
+"""(logits, labels, known pixels of the whole step) -> the part's share of the step's loss.
+
+The known pixels are a float, or a tuple of one for each label where there are several.
+"""
 
 Rate = Callable[[int], float]
 """The learning rate of a step."""
@@ -41,12 +45,12 @@ class LabelledInputs(Protocol):
 
     @property
     def labels(self) -> torch.Tensor:
-        """(batch, height, width) uint8."""
+        """(batch, height, width) uint8, or (batch, label, height, width)."""
         ...
 
     @property
-    def known(self) -> int:
-        """The number of pixels whose label is known."""
+    def known(self) -> int | tuple[int, ...]:
+        """The number of pixels whose label is known; of several labels that of each."""
         ...
 
 
@@ -144,9 +148,11 @@ class TrainingState:
                 f"step {step + 1}: the gradient is {float(length)}; {DIVERGENCE_MESSAGE}"
             )
 
-    def _known(self, parts: Sequence[LabelledInputs]) -> float:
+    def _known(self, parts: Sequence[LabelledInputs]) -> float | tuple[float, ...]:
         """Known pixels of the step per process: gradients are averaged over the processes."""
-        return max(1.0, self._mean(float(sum(part.known for part in parts))))
+        counts = np.sum([np.atleast_1d(part.known) for part in parts], axis=0)
+        means = tuple(max(1.0, self._mean(float(count))) for count in counts)
+        return means if isinstance(parts[0].known, tuple) else means[0]
 
     def _mean(self, value: float) -> float:
         """The mean over the processes."""

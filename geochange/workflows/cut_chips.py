@@ -22,11 +22,11 @@ from geochange.chip import CHANGED, UNKNOWN, Chip
 from geochange.config.cut import CutOptions
 from geochange.dataset.chip_writer import ChipWriter, SplitTotals
 from geochange.dataset.label_values import CHIPS_FILE
-from geochange.dataset.labelled_pairs import Reviewed, Scene, open_scene
+from geochange.dataset.labelled_pairs import RAW, Reviewed, Scene, open_scene
 from geochange.dataset.labels import holds_change
 from geochange.dataset.reviewed_labels import REJECT, ReviewedLabels
 from geochange.dataset.split_assignment import assign_blocks
-from geochange.errors import InputError, OutputError
+from geochange.errors import InputError, OptionError, OutputError
 from geochange.files.output_paths import check_folder, output_path, target_of
 from geochange.grid.spatial_blocks import SpatialBlocks
 from geochange.grid.tiling import Index, TilePlan, Window
@@ -68,6 +68,8 @@ def cut(
 ) -> CutResult:
     """Cut a pair and its labels into chips: OUT/SPLIT/{time1,time2,label}/NAME_row_col.png.
 
+    With `stretch` raw, pictures are GeoTIFFs of any number of bands, with the values of the rasters.
+
     before, after: rasters as for `run`, read and stretched in the same way. labels: polygons or a
     raster; see ReviewedLabels for `reviewed`. out: a new or empty folder. options: of CutOptions.
     Chips of different splits share no pixel. Labels are 0 and 255; if any pixel of the set is unknown,
@@ -81,18 +83,16 @@ def cut(
     bands = None if chosen.bands is None else Bands.parse(chosen.bands)
     drawn = Reviewed(labels) if chosen.reviewed else labels
     scene = open_scene(before, after, drawn, bands, chosen.grid, chosen.stretch)
+    names = _band_names(scene) if chosen.stretch == RAW else None
     blocks, chosen = assign_blocks(scene, chosen)
     with _folder_aside(root) as part:
         digits = len(str(max(scene.pair.grid.shape)))
-        chips = ChipWriter(part, chosen.name or _name_of(before), digits)
+        chips = ChipWriter(part, chosen.name or _name_of(before), digits, names)
         cutter = _Cutter(scene, chosen, blocks, chips)
         cutter.work(progress)
         splits = chips.totals_by_split(blocks.splits)
         _check(splits, chips.unknown)
-        if not any(tally.changed_px for tally in splits.values()) and holds_change(scene.labels):
-            logger.warning(
-                "%s: holds no change: all chips with change were left out; %s", root, CURE
-            )
+        _warn_without_change(root, scene, splits)
         result = CutResult(root, splits, chips.mark_change_white(), dict(cutter.left_out))
         account = {**_chips_json(scene, chosen), **_result_json(result), "chips": chips.to_json()}
         text = json.dumps(account, indent=1, ensure_ascii=False)
@@ -132,6 +132,26 @@ def _name_of(before: PathLike) -> str:
     """The file's name without its suffix. Other characters than ASCII letters and digits become -."""
     stem = Path(before).stem
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in stem)
+
+
+def _warn_without_change(root: Path, scene: Scene, splits: Mapping[str, SplitTotals]) -> None:
+    if not any(tally.changed_px for tally in splits.values()) and holds_change(scene.labels):
+        logger.warning("%s: holds no change: all chips with change were left out; %s", root, CURE)
+
+
+def _band_names(scene: Scene) -> tuple[str, ...]:
+    """The names of the bands of chips; empty for those without one.
+
+    Raises OptionError where nothing would say afterwards which bands of the raster they were.
+    """
+    date = scene.pair.before
+    names = tuple(date.info.bands[number - 1].name for number in date.bands)
+    if not all(names) and date.bands != tuple(range(1, len(names) + 1)):
+        raise OptionError(
+            f"--bands {','.join(map(str, date.bands))}: with --stretch raw, bands are known by their "
+            f"names, and {date.info.path} has none; name them (gdal_edit.py), or take the first bands"
+        )
+    return names
 
 
 @dataclass

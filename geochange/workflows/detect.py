@@ -26,6 +26,7 @@ from geochange.memory import limit_malloc_growth, return_free_memory
 from geochange.models import ModelSpec, cached_scene_model
 from geochange.models.catalogue import scope_of
 from geochange.models.inference.prediction import (
+    class_colours_of,
     classes_of,
     confidence_of,
     land_classes_of,
@@ -244,6 +245,7 @@ def plan_run(checked: CheckedRun) -> RunSpec:
         folder=checked.work,
         classes=classes_of(model),
         land=land_classes_of(model),
+        colours=class_colours_of(model),
         naming=naming_of(model),
         confidence=confidence_for(rule, pixel_m, options.min_confidence, options.model),
         skip_unreadable=options.skip_unreadable,

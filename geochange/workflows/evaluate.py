@@ -30,11 +30,12 @@ from geochange.trainer.evaluated_model import (
     shown_bands,
 )
 from geochange.training.contact_sheet import SheetRow, write_sheet
-from geochange.training.metrics.bootstrap import interval
+from geochange.training.metrics.bootstrap import interval, semantic_interval
 from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
 from geochange.training.metrics.calibration import LogitHistogram
 from geochange.training.metrics.counts import Counts
 from geochange.training.metrics.reliability_plots import write_reliability
+from geochange.training.metrics.semantic import SemanticCounts
 
 LEVEL = 0.95
 """The confidence level of the intervals."""
@@ -42,13 +43,17 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class ChipScore:
-    """The counts of one chip. before, after: the paths as a list of chips writes them."""
+    """The counts of one chip. before, after: the paths as a list of chips writes them.
+
+    semantic: of the classes of both dates, where labels and model tell them.
+    """
 
     name: str
     before: str
     after: str
     counts: Counts
     boundary: BoundaryCounts
+    semantic: SemanticCounts | None = None
 
     @property
     def wrong_px(self) -> int:
@@ -59,7 +64,8 @@ class ChipScore:
         """The chip as a row of a table; an undefined ratio is None."""
         plain = {"name": self.name, "before": self.before, "after": self.after}
         edge = {f"boundary_{name}": x for name, x in self.boundary.defined().items()}
-        return {**plain, **asdict(self.counts), **self.counts.defined(), **edge}
+        classes = {} if self.semantic is None else self.semantic.figures()
+        return {**plain, **asdict(self.counts), **self.counts.defined(), **edge, **classes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ class Evaluation:
     threshold: the probability from which a pixel counts as changed. tta: whether logits are averaged
     over rotated and mirrored chips. names: the source of class names: files beside the data, CLIP, or
     none. chips: in the order of the split. histogram: of the logits. worst: rows of a contact sheet,
-    sorted by wrong pixels, without chips that have none.
+    sorted by wrong pixels, without chips that have none. classes: those that are compared, if any.
     """
 
     spec: ModelSpec
@@ -89,6 +95,7 @@ class Evaluation:
     chips: tuple[ChipScore, ...]
     histogram: LogitHistogram = field(repr=False)
     worst: tuple[SheetRow, ...] = field(default=(), repr=False)
+    classes: tuple[str, ...] = ()
 
     @cached_property
     def counts(self) -> Counts:
@@ -101,6 +108,12 @@ class Evaluation:
         return sum((chip.boundary for chip in self.chips), BoundaryCounts())
 
     @cached_property
+    def semantic(self) -> SemanticCounts | None:
+        """The sum over all chips; None where classes are not compared."""
+        counts = [chip.semantic for chip in self.chips if chip.semantic is not None]
+        return sum(counts, SemanticCounts.none(len(self.classes))) if counts else None
+
+    @cached_property
     def figures(self) -> Mapping[str, Figure]:
         """Measures over all chips, by name. Bootstrap over chips gives the intervals; `ece` has none."""
         pixel = interval([chip.counts for chip in self.chips], LEVEL)
@@ -109,7 +122,22 @@ class Evaluation:
             **{name: Figure(x, *pixel[name]) for name, x in self.counts.figures().items()},
             **{f"boundary_{n}": Figure(x, *edge[n]) for n, x in self.boundary.figures().items()},
             "ece": Figure(self.histogram.ece()),
+            **self._semantic_figures(),
         }
+
+    def _semantic_figures(self) -> dict[str, Figure]:
+        if self.semantic is None:
+            return {}
+        counts = [chip.semantic for chip in self.chips if chip.semantic is not None]
+        between = semantic_interval(counts, LEVEL)
+        return {name: Figure(x, *between[name]) for name, x in self.semantic.figures().items()}
+
+    def _classes_json(self) -> dict[str, Any]:
+        """The figures of each class, and the confusion matrix, "no change" first."""
+        if self.semantic is None:
+            return {}
+        by_class = self.semantic.by_class(self.classes)
+        return {"classes": by_class, "confusion": self.semantic.matrix.tolist()}
 
     def to_json(self) -> dict[str, Any]:
         """Values for JSON, without the chips. `options` are as given; other fields are as used."""
@@ -127,6 +155,7 @@ class Evaluation:
             "level": LEVEL,
             "figures": {name: asdict(figure) for name, figure in self.figures.items()},
             "counts": asdict(self.counts),
+            **self._classes_json(),
             "boundary": {"tolerance_px": self.options.tolerance, **asdict(self.boundary)},
             "reliability": self.histogram.reliability().to_json(),
         }
@@ -177,22 +206,41 @@ def evaluate(
     examined = open_evaluated_model(model, place, source, chosen)
     own = examined.model.threshold
     threshold = own if chosen.threshold is None else chosen.threshold
-    scores, histogram = [], LogitHistogram()
-    progress("evaluate", 0, len(source))
-    for number, chip, logits in examined.answers(range(len(source))):
-        score, part = _score(examined, number, chip, logits, threshold)
-        scores.append(score)
-        histogram += part
-        # Progress is reported per batch, because the chips of a batch arrive at once.
-        if len(scores) % chosen.batch == 0 or len(scores) == len(source):
-            progress("evaluate", len(scores), len(source))
+    scores, histogram = _scores(examined, threshold, progress)
     wrong = [number for number, score in enumerate(scores) if score.wrong_px]
     order = sorted(wrong, key=lambda number: -scores[number].wrong_px)
     rows = _rows(examined, scores, order[:worst])
-    names = examined.naming
     return Evaluation(
-        examined.spec, place, chosen, threshold, names, tuple(scores), histogram, rows
+        spec=examined.spec,
+        root=place,
+        options=chosen,
+        threshold=threshold,
+        names=examined.naming,
+        chips=tuple(scores),
+        histogram=histogram,
+        worst=rows,
+        classes=examined.classes,
     )
+
+
+def _scores(
+    examined: EvaluatedModel, threshold: float, progress: Progress
+) -> tuple[list[ChipScore], LogitHistogram]:
+    """The score of every chip, and the histogram of all logits."""
+    count = len(examined.source)
+    scores: list[ChipScore] = []
+    histogram = LogitHistogram()
+    progress("evaluate", 0, count)
+    for number, chip, logits, land in examined.answers_with_land(range(count)):
+        score, part = _score(examined, number, chip, logits, threshold)
+        if examined.classes:
+            score = replace(score, semantic=_semantic(examined, chip, logits, land, threshold))
+        scores.append(score)
+        histogram += part
+        # Progress is reported per batch, because the chips of a batch arrive at once.
+        if len(scores) % examined.options.batch == 0 or len(scores) == count:
+            progress("evaluate", len(scores), count)
+    return scores, histogram
 
 
 def _label(chip: Chip) -> NDArray[np.uint8]:
@@ -212,6 +260,18 @@ def _score(
         boundary_counts(changed, label, examined.options.tolerance),
     )
     return score, LogitHistogram.of(logits, label)
+
+
+def _semantic(
+    examined: EvaluatedModel,
+    chip: Chip,
+    logits: NDArray[np.float32],
+    land: NDArray[np.uint8],
+    threshold: float,
+) -> SemanticCounts:
+    changed = logits >= np.float64(logit(threshold))
+    assert chip.land is not None
+    return SemanticCounts.of(changed, land, _label(chip), chip.land, len(examined.classes))
 
 
 def _rows(

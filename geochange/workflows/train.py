@@ -38,6 +38,7 @@ from geochange.trainer.recipe import (
     optimizer_settings_of,
 )
 from geochange.trainer.resume_point import BEST
+from geochange.trainer.semantic.heads import is_steady
 from geochange.trainer.validation import ValidationResult, Validator, spread_numbers
 from geochange.training.contact_sheet import write_sheet
 from geochange.training.data.loader import ChipDataset, Loader
@@ -192,7 +193,9 @@ class Training:
         shown = spread_numbers(len(prepared.val), validation.sheet)
         land = self.keeper.beside.build_land() if self.keeper.beside else None
         bands = self.keeper.card.options.bands
-        return Validator(prepared.val, names, numbers, shown, validation.batch, land, bands)
+        return Validator(
+            prepared.val, names, numbers, shown, validation.batch, land, bands, prepared.classes
+        )
 
     def learn(self) -> None:
         """Take all remaining steps, with validation.
@@ -216,7 +219,8 @@ class Training:
         if not self.fabric.is_global_zero:
             return nullcontext()
         make_folder(self.out)
-        return open_journals(self.out, self.reached.step, mlflow_of(self.options))
+        more = self.examiner.extra_figures
+        return open_journals(self.out, self.reached.step, mlflow_of(self.options), more)
 
     def _count(self, step: int, loss: float) -> None:
         losses, seconds = (*self.reached.losses, loss), time.monotonic() - self.began
@@ -276,13 +280,16 @@ class Training:
 
 def _training_state(prepared: PreparedTraining, fabric: Fabric) -> tuple[TrainingState, Card]:
     options = prepared.options
-    start = network_start_of(options, prepared.own_clip, prepared.land, prepared.bands)
+    start = network_start_of(
+        options, prepared.own_clip, prepared.land, prepared.bands, prepared.classes
+    )
     network, card = initial_network(start)
     learner = TrainableChangeClip(
         network,
         frozen=options.network.batch_norm == "frozen",
         together=options.network.batch_norm_dates == "together",
-        steady=options.network.steady,
+        steady=is_steady(options, prepared.start),
+        semantic=options.is_semantic,
     )
     if options.network.batch_norm == "synced":
         learner.synchronise()

@@ -12,8 +12,9 @@ from safetensors.torch import save_file
 
 from geochange.errors import InputError, OptionError
 from geochange.models.changeclip.network import pad
-from geochange.models.detector import ChangeClipDetector, DetectorSpec, load_model
+from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.batch import Batch
+from geochange.models.load_model import load_model
 from geochange.models.prompts import FIXED_NAMES, foreground_tokens, tokenise
 from geochange.models.protocol import ChangeModel
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint

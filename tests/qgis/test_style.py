@@ -8,7 +8,15 @@ from itertools import pairwise
 import pytest
 
 from geochange.grid.probability import NODATA
-from geochange.qgis.style import CLASSES, Rgb, polygon_qml, probability_colormap
+from geochange.land_cover import Rgb
+from geochange.qgis.style import (
+    CLASSES,
+    PALETTE,
+    categorised,
+    change_colors,
+    polygon_qml,
+    probability_colormap,
+)
 
 
 def lightness(color: Rgb) -> float:
@@ -86,3 +94,19 @@ def test_raster_and_polygons_share_their_colours() -> None:
     for band, middle in zip(CLASSES, (0.55, 0.65, 0.75, 0.85, 0.95), strict=True):
         shared = colors[round(middle * 254)][:3]
         assert max(abs(a - b) for a, b in zip(shared, band.color, strict=True)) <= 4
+
+
+def test_changes_between_classes_have_the_colours_of_both() -> None:
+    counts = {"tree -> shed": 2, "within shed": 3, "pond -> rock": 5}
+    colours = change_colors(counts, {"tree": "#00ff00", "shed": "#800000"})
+    assert list(colours.items()) == [
+        ("pond -> rock", (PALETTE[0], PALETTE[0])),
+        ("within shed", ((128, 0, 0), (128, 0, 0))),
+        ("tree -> shed", ((0, 255, 0), (128, 0, 0))),
+    ]
+    renderer = categorised("change", ["tree -> shed"], [(128, 0, 0)], [(0, 255, 0)])
+    first = renderer.find("symbols/symbol")
+    assert first is not None
+    told = {each.get("name"): each.get("value") for each in first.iter("Option")}
+    assert told["color"] == "128,0,0,100"
+    assert told["line_color"] == "0,255,0,255"

@@ -11,7 +11,7 @@ from report_pages import PageReader, facts_of, listed_changes, page_of
 
 from geochange.qgis.style import PALETTE, colors_by_frequency
 from geochange.report.facts import Source
-from geochange.report.page import LONGEST_NAME, change_name
+from geochange.report.page import LONGEST_NAME, PageColours, change_name
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror='alert(2)'>\" {{ 7*7 }}"
 NAMES = ["farmland -> building", "within pond", None]
@@ -109,6 +109,13 @@ def test_changes_have_the_colours_of_qgis() -> None:
     marks = [str(each["class"]) for each in page.all("i") if "kind-" in str(each.get("class"))]
     # One mark a row of the list, and of the table by change.
     assert marks.count("mark kind-0") == 6 + 1 and marks.count("mark kind-1") == 3 + 1
+
+
+def test_a_change_between_classes_has_the_colours_of_both() -> None:
+    colours = PageColours((), {"a -> b": (1, 2, 3)}, before={"a -> b": (4, 5, 6)})
+    assert "linear-gradient(90deg, rgb(4, 5, 6) 50%, rgb(1, 2, 3) 50%)" in colours.rules()
+    alike = PageColours((), {"within b": (1, 2, 3)}, before={"within b": (1, 2, 3)})
+    assert "gradient" not in alike.rules()
 
 
 def test_names_beyond_the_palette_share_a_colour() -> None:

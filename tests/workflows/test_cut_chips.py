@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from makers import LONLAT, make_raster, noise
 from PIL import Image
 from polygon_files import make_polygons, square
 
 from geochange.cli.main import _exit_code
+from geochange.dataset import open_split
+from geochange.dataset.band_statistics import band_statistics
 from geochange.errors import InputError, OptionError
 from geochange.workflows.cut_chips import CutResult, cut
 
@@ -214,3 +217,32 @@ def test_blocks_fit_a_small_pair_unless_they_are_given(pair: Path) -> None:
     assert json.loads((done.root / "chips.json").read_text())["options"]["block"] == 2
     with pytest.raises(OptionError, match="--block 8: the pair has 1 block"):
         cut_here(pair, "more", block=8)
+
+
+def test_any_bands_are_kept_as_they_are_and_can_be_learnt_from(pair: Path) -> None:
+    names = ("red", "green", "blue", "nir", "height")
+    values = [(noise((*SHAPE, 5), seed) * 7.5 - 20).astype(np.float32) for seed in (5, 6)]
+    for name, pixels in zip(("before.tif", "after.tif"), values, strict=True):
+        with rasterio.open(make_raster(pair / name, pixels), "r+") as opened:
+            opened.descriptions = names
+    done = cut_here(pair, stretch="raw", bands="4,1,5,2")
+    source = open_split(done.root, "train", pixels="raw")
+    assert len(source) == done.splits["train"].chips == 18
+    chosen = [3, 0, 4, 1]
+    for number in (0, 17):
+        row, col = (int(part) for part in source.name(number).split("_")[1:])
+        place = np.s_[row : row + 32, col : col + 32]
+        chip = source[number]
+        np.testing.assert_array_equal(chip.before, values[0][place][..., chosen])
+        np.testing.assert_array_equal(chip.after, values[1][place][..., chosen])
+        assert chip.label is not None
+        assert (chip.label == 1).sum() == 81
+    assert band_statistics(source).names == ("nir", "red", "height", "green")
+
+
+def test_bands_without_names_are_not_cut_in_another_order(pair: Path) -> None:
+    for name in ("before.tif", "after.tif"):
+        make_raster(pair / name, noise((*SHAPE, 5), 1).astype(np.float32))
+    with pytest.raises(OptionError, match=r"--bands 2,1: with --stretch raw.* has none; name them"):
+        cut_here(pair, stretch="raw", bands="2,1")
+    assert not (pair / "chips").exists()

@@ -29,6 +29,7 @@ NOT_HERE = {
     "s3://": "no bucket; tests/workflows/test_object_storage.py starts a server of one",
     "--model ratio": "pictures in 8 bits are no radar; tests/workflows/test_radar.py makes some",
     "runs/bands/": "no such chips; tests/workflows/test_band_training.py makes some",
+    "runs/classes/": "no such chips; tests/workflows/test_semantic.py makes some",
     "--data CHIPS": "no such chips; tests/workflows/test_band_training.py makes some",
     "https://": "no such catalogue; tests/pipelines/test_monitor.py serves one of its own",
     "torchrun": "one machine; tests/workflows/test_train.py starts two processes",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from geochange.cli.evaluation_tables import class_rows
 from geochange.cli.path_types import File, Folder
 from geochange.cli.progress_display import closing_table, say_json, screen
 from geochange.cli.rerun_hints import with_hint
@@ -122,6 +123,7 @@ def _rows(trained: Trained) -> dict[str, str]:
         "IoU of change": f"{figures['iou_at_threshold']:.3f}",
         "F1 of change": f"{figures['f1_at_threshold']:.3f}",
         "IoU, F1 at 0.5": f"{figures['iou']:.3f}, {figures['f1']:.3f}",
+        **class_rows(figures),
         "temperature": f"{trained.temperature:.2f}",
         "calibration error": f"{figures['ece_before']:.4f} -> {figures['ece_after']:.4f}",
         "steps": f"{trained.steps:,}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from geochange.dataset.layouts.layout import (
 from geochange.dataset.records import Record, Truth
 from geochange.dataset.split_names import split_path
 from geochange.dataset.truth.class_labels import ClassLabels, Legend
+from geochange.dataset.truth.class_list_file import declared_changes, declared_legend
+from geochange.dataset.truth.from_to_labels import FromToLabels
 from geochange.errors import InputError
 from geochange.files.file_tree import subfolder
 from geochange.raster.pictures.image import SUFFIXES
@@ -78,6 +80,8 @@ def _need_all(
 class PictureFolders:
     """Two dates and a mask of change, or with a legend an image of classes for each date.
 
+    A file classes.yaml in the root replaces the legend, or makes labels of changes of the masks.
+
     folders: of the date before, of the date after, and of the labels.
     """
 
@@ -102,15 +106,17 @@ class PictureFolders:
     def find(self, root: Path, split: str) -> Found:
         """See Layout."""
         chips, ignored = match_pictures(root, split, self.folders)
-        records = (Record(before, after, self._truth(*told)) for before, after, *told in chips)
+        truth = self._truths(root)
+        records = (Record(before, after, truth(*told)) for before, after, *told in chips)
         return Found(tuple(records), self.folders, ignored)
 
-    def _truth(self, *labels: Path) -> Path | Truth:
-        if self.legend is None:
-            (mask,) = labels
-            return mask
-        before, after = labels
-        return ClassLabels(before, after, self.legend)
+    def _truths(self, root: Path) -> Callable[..., Path | Truth]:
+        """From the label files of a chip to its truth, as the data set declares their values."""
+        if self.legend is not None:
+            legend = declared_legend(root, self.legend)
+            return lambda before, after: ClassLabels(before, after, legend)
+        table = declared_changes(root)
+        return (lambda mask: mask) if table is None else lambda label: FromToLabels(label, table)
 
 
 PICTURE_FOLDERS: Mapping[str, Layout] = {

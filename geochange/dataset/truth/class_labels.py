@@ -26,6 +26,7 @@ class Legend:
     """The meaning of the values of class images.
 
     names: the classes; a class image of one band holds their numbers, from `first` on.
+    numbers: those of each class instead, where they do not follow one another.
     colours: 0xRRGGBB of each class, for images in colour; none if they are stored as numbers.
     unknown: names that are no class. unchanged: the name that means no change.
     by_band: whether each class has a band of its own, in the order of names.
@@ -37,6 +38,23 @@ class Legend:
     unknown: frozenset[str] = frozenset()
     unchanged: str | None = None
     by_band: bool = False
+    numbers: tuple[int, ...] = ()
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """The number of each class in an image of numbers."""
+        return self.numbers or tuple(range(self.first, self.first + len(self.names)))
+
+    def dated(self, before: NDArray[np.uint8], after: NDArray[np.uint8]) -> DatedClasses:
+        """The decoded images of both dates with what is known of the classes."""
+        return DatedClasses(
+            before,
+            after,
+            self.names,
+            None if self.unchanged is None else self.names.index(self.unchanged),
+            tuple(f"#{colour:06x}" for colour in self.colours),
+            self.unknown,
+        )
 
     def decode(self, path: Path, image: ClassImage) -> NDArray[np.uint8]:
         """(height, width) numbers of `names`, and UNKNOWN. Raises InputError for other values."""
@@ -46,8 +64,7 @@ class Legend:
         elif self.by_band and len(image.bands) == len(self.names):
             classes = _only_band(image.bands)
         elif (image.bands == image.bands[:1]).all():
-            numbers = tuple(range(self.first, self.first + len(self.names)))
-            classes = self._lookup(path, image.bands[0], numbers, "{:g}")
+            classes = self._lookup(path, image.bands[0], self.values, "{:g}")
         else:
             raise InputError(
                 f"{path}: holds {len(image.bands)} bands that differ, which are no numbers of "
@@ -115,9 +132,7 @@ class ClassLabels:
         if before.shape != after.shape:
             has, needs = (f"{found.shape[0]} x {found.shape[1]} px" for found in (after, before))
             raise InputError(f"{self.after}: is {has} and {self.before} {needs}; cut them alike")
-        names, unchanged = self.legend.names, self.legend.unchanged
-        number = None if unchanged is None else names.index(unchanged)
-        return DatedClasses(before, after, names, number)
+        return self.legend.dated(before, after)
 
     def change(self, shape: tuple[int, int], window: Window | None) -> NDArray[np.uint8]:
         """The mask where there is one, else where classes differ; unknown where a class is."""

@@ -98,6 +98,17 @@ def with_regularisation(
     )
 
 
+def with_land_classes(options: ChangeClipOptions, classes: tuple[str, ...]) -> ChangeClipOptions:
+    """The same network with a land head of other classes. Raises OptionError where it has none."""
+    if options.land is None:
+        having = [name for name, variant in VARIANTS.items() if variant.options.land is not None]
+        raise OptionError(
+            "network.heads semantic: only a network with a land head sees classes by pixel; set "
+            f"network.variant {' or '.join(having)}"
+        )
+    return replace(options, land=replace(options.land, classes=classes))
+
+
 def with_double_class_token(options: ChangeClipOptions, double: bool) -> ChangeClipOptions:
     """The same network with the class embedding of a ViT counted twice, or once."""
     if not isinstance(options.visual, VitOptions):

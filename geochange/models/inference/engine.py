@@ -17,7 +17,13 @@ from geochange.models.inference.batch import Batch, stack
 from geochange.models.inference.device_transfer import PendingResult, copier_for
 from geochange.models.inference.prediction import classes_of, land_classes_of
 from geochange.models.inference.request import Answer, Request
-from geochange.models.protocol import ChangeModel, ClassifiesLand, NamesClasses, ScoresPlaces
+from geochange.models.protocol import (
+    ChangeModel,
+    ClassifiesLand,
+    NamesAndClassifies,
+    NamesClasses,
+    ScoresPlaces,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -207,6 +213,10 @@ class InferenceEngine:
         """The logits of change, and the land classes if the model has them."""
         load, model = scored.load, self.model
         if names := load.names():
+            if load.rows[0][0].land:
+                return list(
+                    cast(NamesAndClassifies, model).named_change_and_land(load.batch, names)
+                )
             return [cast(NamesClasses, model).named_logits(load.batch, names)]
         scores = None
         if scored.scores is not None:

@@ -88,13 +88,16 @@ def run_model(
     batch_size: int,
     device: str,
     names: Sequence[BothNames] | None = None,
+    *,
+    land: bool = False,
 ) -> Prediction:
     """Predict chips of one shape with a model object, batch by batch, in this thread.
 
     Chips without data are skipped. names: the class names of every chip at both dates, for a model
-    that takes them (NamesClasses); it then scores no classes. Raises as `predict` does.
+    that takes them (NamesClasses); it then scores no classes, and tells land classes only if `land`.
+    Raises as `predict` does.
     """
-    looker, request = InferenceEngine(model, device), Request(model, chips, names)
+    looker, request = InferenceEngine(model, device), Request(model, chips, names, land)
     for start in range(0, len(request.seen), batch_size):
         rows = [(request, place) for place in request.seen[start : start + batch_size]]
         looker.run(looker.load(rows, batch_size))

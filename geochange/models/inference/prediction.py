@@ -13,6 +13,7 @@ from geochange.models.confidence import ConfidenceRule
 from geochange.models.protocol import (
     ALWAYS_NAME,
     ClassifiesLand,
+    HasClassColours,
     HasNamingRule,
     NamesClasses,
     NamingRule,
@@ -84,3 +85,8 @@ def confidence_of(model: SceneModel) -> ConfidenceRule | None:
 def land_classes_of(model: SceneModel) -> tuple[str, ...]:
     """The land classes of a model; most models have none."""
     return model.land_classes if isinstance(model, ClassifiesLand | PredictsChips) else ()
+
+
+def class_colours_of(model: SceneModel) -> dict[str, str]:
+    """The colours of the land classes of a model, as "#rrggbb" by class; most models have none."""
+    return dict(model.class_colours) if isinstance(model, HasClassColours) else {}

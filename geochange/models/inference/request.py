@@ -57,25 +57,31 @@ class FailingRequests:
 class Request:
     """Chips of one shape, spread over any number of batches. Chips without data are skipped.
 
-    names: the class names of every chip at both dates, for a model that takes them. The caller's
+    names: the class names of every chip at both dates, for a model that takes them. land: whether it
+    tells land classes, too, where names are given; without names it does so in any case. The caller's
     thread creates and gathers a request; other threads use `deliver` and `fail`.
     """
 
     def __init__(
-        self, model: ChangeModel, chips: Sequence[Chip], names: Sequence[BothNames] | None
+        self,
+        model: ChangeModel,
+        chips: Sequence[Chip],
+        names: Sequence[BothNames] | None,
+        land: bool = False,
     ) -> None:
         self.chips = chips
         self.names = names
         self.model = model
         self.seen = [i for i, chip in enumerate(chips) if chip.valid.any()]
-        self.kind = _batch_kind(chips[0], names)
-        if any(_batch_kind(chip, names) != self.kind for chip in chips):
+        self.land = bool(land_classes_of(model)) and (names is None or land)
+        self.kind = (*_batch_kind(chips[0], names), self.land)
+        if any((*_batch_kind(chip, names), self.land) != self.kind for chip in chips):
             raise ValueError("chips of one request must have the same shape, bands and dtype")
         self.failed = False
         self._left = len(self.seen)
         self._inbox: SimpleQueue[Answer | Exception] = SimpleQueue()
         self._classes = len(classes_of(model)) if names is None else 0
-        self._dates = 2 if names is None and land_classes_of(model) else 0
+        self._dates = 2 if self.land else 0
 
     @property
     def left(self) -> int:

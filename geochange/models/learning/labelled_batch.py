@@ -20,7 +20,8 @@ LabelledChip = tuple[Chip, tuple[Names, Names]]
 class LabelledBatch:
     """Chips, labels and texts.
 
-    labels: (batch, height, width) uint8, 1 = change, 0 = none, 255 = unknown.
+    labels: (batch, height, width) uint8, 1 = change, 0 = none, 255 = unknown. Of chips with classes
+    (batch, 3, height, width): change, then the numbers of the classes before and after, 255 = unknown.
     tokens: (text, places) int64, each text once; the background first.
     texts: (batch, date) int64, the row of the foreground text of each chip.
     noise: (batch, height, width) float32, where features of the date after move; see feature_noise.
@@ -66,9 +67,12 @@ class LabelledBatch:
         return self.before, self.after, self.tokens, self.texts, *noise
 
     @property
-    def known(self) -> int:
-        """The number of known pixels."""
-        return int((self.labels != UNKNOWN).sum())
+    def known(self) -> int | tuple[int, ...]:
+        """The number of known pixels; of chips with classes that of each of the three labels."""
+        known = self.labels != UNKNOWN
+        if known.ndim == 3:
+            return int(known.sum())
+        return tuple(known.sum(dim=(0, 2, 3)).tolist())
 
 
 def collate_labelled(labelled_chips: Sequence[LabelledChip], places: int) -> LabelledBatch:
@@ -89,4 +93,6 @@ def collate_labelled(labelled_chips: Sequence[LabelledChip], places: int) -> Lab
 def _label(chip: Chip) -> np.ndarray:
     if chip.label is None:
         raise ValueError("a chip for training needs a label")
-    return chip.label
+    if chip.land is None:
+        return chip.label
+    return np.concatenate([chip.label[None], chip.land])

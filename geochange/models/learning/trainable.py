@@ -8,17 +8,20 @@ import torch
 from torch import nn
 
 from geochange.errors import InputError, OptionError
+from geochange.land_cover import ClassTable
 from geochange.models.bands.first_convolution import widen
 from geochange.models.bands.input_bands import InputBands
 from geochange.models.changeclip.efficientnet import EfficientNetOptions
-from geochange.models.changeclip.network import ChangeClip, ChangeClipOptions
+from geochange.models.changeclip.network import Answer, ChangeClip, ChangeClipOptions
 from geochange.models.changeclip.variants import (
     Regularisation,
     find_variant,
     with_double_class_token,
+    with_land_classes,
     with_regularisation,
 )
 from geochange.models.learning.feature_noise import move_features
+from geochange.models.learning.other_classes import with_classes
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, read_clip
 from geochange.models.weights.imagenet import fill_tower, read_imagenet, weights_file
 from geochange.models.weights.initial import FIRST_WEIGHTS, start_from_clip
@@ -39,6 +42,7 @@ class TrainableChangeClip(nn.Module):
     frozen: batch norms keep their statistics, but their scale and offset are trained.
     together: batch norms normalise both dates together, not one after the other.
     steady: image tower and land head are frozen, and only the rest is trained.
+    semantic: the logits of the classes of both dates come with those of change.
     """
 
     def __init__(
@@ -48,10 +52,12 @@ class TrainableChangeClip(nn.Module):
         frozen: bool = False,
         together: bool = False,
         steady: bool = False,
+        semantic: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
         network.dates_together = together
+        self.semantic = semantic
         self.frozen = frozen
         self.steady = single_date_parts(network) if steady else []
         for part in self.steady:
@@ -65,16 +71,32 @@ class TrainableChangeClip(nn.Module):
         texts: torch.Tensor,
         noise: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """From the inputs of a LabelledBatch to (batch, 2, height, width) float32 logits."""
+        """From the inputs of a LabelledBatch to (batch, 2, height, width) float32 logits.
+
+        With semantic heads (batch, 2 + 2 C, height, width): the C classes before and after come last.
+        """
         encoded = self.network.encode_texts(tokens)
         background = encoded[:1].expand(len(texts), -1)
         one, two = (torch.stack([background, encoded[row]], dim=1) for row in texts.unbind(1))
+        answer = self._answer(before, after, (one, two), noise)
+        return (
+            torch.cat([answer.change, *(answer.land or ())], 1) if self.semantic else answer.change
+        )
+
+    def _answer(
+        self,
+        before: torch.Tensor,
+        after: torch.Tensor,
+        texts: tuple[torch.Tensor, torch.Tensor],
+        noise: torch.Tensor | None,
+    ) -> Answer:
         if noise is None:
-            logits: torch.Tensor = self.network(before, after, one, two)
-            return logits
-        first, second = self.network.encode_dates(before, after, one, two)
+            answer: Answer = self.network.answer(before, after, *texts)
+            return answer
+        first, second = self.network.encode_dates(before, after, *texts)
         second = replace(second, pyramid=move_features(second.pyramid, noise))
-        return self.network.decide(first, second, *before.shape[2:]).change
+        moved: Answer = self.network.decide(first, second, *before.shape[2:])
+        return moved
 
     def synchronise(self) -> None:
         """Use batch statistics of all devices in batch norms."""
@@ -114,7 +136,8 @@ def single_date_parts(network: ChangeClip) -> list[nn.Module]:
 class NetworkStart:
     """The network before training; see NetworkOptions for the meaning of each field.
 
-    bands: of the chips; None for RGB in 0-255.
+    bands: of the chips; None for RGB in 0-255. classes: of a semantic network; None where the
+    network only learns change.
     """
 
     variant: str
@@ -123,6 +146,7 @@ class NetworkStart:
     double_class_token: bool = False
     seed: int = 0
     bands: InputBands | None = None
+    classes: ClassTable | None = None
 
     def check(self) -> None:
         """Raise OptionError for an unknown variant, or one without the CLIP or tower that it needs."""
@@ -151,9 +175,18 @@ def initial_network(start: NetworkStart) -> tuple[ChangeClip, Card]:
     """
     start.check()
     torch.manual_seed(start.seed)
+    network, card = _initial_network(start)
+    if start.classes is None:
+        return network, card
+    return network, replace(card, colours=start.classes.colours)
+
+
+def _initial_network(start: NetworkStart) -> tuple[ChangeClip, Card]:
     chosen = find_variant(start.variant)
     options = with_regularisation(chosen.options, start.regularisation)
     options = with_double_class_token(replace(options, bands=start.bands), start.double_class_token)
+    if start.classes is not None:
+        options = with_land_classes(options, start.classes.names)
     if start.weights is None:
         return ChangeClip(options), Card(options)
     if start.weights == IMAGENET:
@@ -191,6 +224,10 @@ def _from_checkpoint(checkpoint: Checkpoint, start: NetworkStart) -> tuple[Chang
     to the change that the network found before. A network of RGB is widened to the bands of the chips;
     one of other bands keeps them, with the statistics that it was taught with.
     """
+    if start.classes is not None:
+        checkpoint = with_classes(
+            checkpoint, start.classes.names, find_variant(start.variant).options
+        )
     card = checkpoint.card
     if start.bands is not None and card.options.bands is None:
         checkpoint = _widened(checkpoint, start.bands)

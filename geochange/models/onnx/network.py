@@ -68,6 +68,12 @@ class OnnxNetwork:
         """The classes of dates, or those between the arrows of classes of change; often none."""
         return self._table.names
 
+    @property
+    def class_colours(self) -> dict[str, str]:
+        """The colours of the classes of dates, as "#rrggbb" by class; often none."""
+        said = self.known.options
+        return {name: c for name, c in zip(said.classes, said.colours, strict=False) if name}
+
     def fit(self, sample: Sequence[Chip]) -> Statistics:
         """Empty: the network needs no statistics."""
         return {}

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_args
 
 from geochange.errors import InputError
 from geochange.files.bounded_read import parse_json
+from geochange.land_cover import ClassTable, is_colour
 from geochange.models.bands.input_bands import InputBands
 from geochange.models.changeclip.context_decoder import ContextOptions
 from geochange.models.changeclip.decoder import DecoderOptions
@@ -51,6 +52,7 @@ class Card:
     of its own.
     land: the land network that the file holds beside the network; None where it holds none.
     confidence: the confidence of polygons; None where it is not calibrated.
+    colours: "#rrggbb" of each land class in its order; empty where they have no colours.
     """
 
     options: ChangeClipOptions
@@ -66,6 +68,13 @@ class Card:
     least_score: float = 0.0
     land: LandNetworkOptions | None = None
     confidence: ConfidenceRule | None = None
+    colours: tuple[str, ...] = ()
+
+    @property
+    def land_classes(self) -> ClassTable:
+        """The classes of its land head, or of the land network beside it; no names without one."""
+        head = self.options.land or (self.land.head if self.land else None)
+        return ClassTable(head.classes if head else (), self.colours)
 
     def to_json(self) -> str:
         """One line of JSON for `from_json`."""
@@ -83,6 +92,8 @@ class Card:
             del values["confidence"]  # earlier versions read the card of such a network
         else:
             values["confidence"] = self.confidence.to_json()
+        if not self.colours:
+            del values["colours"]  # likewise
         return json.dumps(values, ensure_ascii=False, sort_keys=True, default=dict)
 
     @classmethod
@@ -99,7 +110,8 @@ class Card:
             rule = None if sure is None else ConfidenceRule.of_json(sure)
             card = cls(**values | {"options": options, "land": land, "confidence": rule})
             meanings = tuple(tuple(names) for names in card.meanings)
-            return replace(_check_card(card), meanings=meanings)
+            card = replace(_check_card(card), meanings=meanings, colours=tuple(card.colours))
+            return _check_colours(card)
         except (
             TypeError,
             KeyError,
@@ -135,6 +147,13 @@ def _check_card(card: Card) -> Card:
         raise InputError("a vocabulary that is not a list of names")
     # A short vocabulary is valid here. It is refused only where prompts need more names.
     return replace(card, vocabulary=check_names(card.vocabulary, fewest=0))
+
+
+def _check_colours(card: Card) -> Card:
+    wanted = len(card.land_classes.names)
+    if card.colours and (len(card.colours) != wanted or not all(map(is_colour, card.colours))):
+        raise InputError(f'its card is not valid: colours; it needs {wanted} as "#rrggbb", or none')
+    return card
 
 
 def _number(value: Any) -> float:

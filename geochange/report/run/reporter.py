@@ -19,7 +19,7 @@ from geochange.grid.grid import Grid
 from geochange.grid.lonlat import outline_in_wgs84, to_geojson
 from geochange.grid.tiling import Window
 from geochange.inputs.checked_run import CheckedRun
-from geochange.qgis.style import CLASSES, OTHER_COLOR, colors_by_frequency
+from geochange.qgis.style import CLASSES, OTHER_COLOR, change_colors
 from geochange.raster.pictures.overview import small_shape
 from geochange.report.canvas import (
     Overlay,
@@ -44,6 +44,7 @@ from geochange.report.run.pictures import (
 )
 from geochange.report.stac_item import Footprint, item_of
 from geochange.vector.change_summary import NO_CHANGE_NAME, Summary
+from geochange.vector.files.class_colours import class_colours
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +106,9 @@ class Reporter:
             checked, self.summary, outcome, {**names, "STAC item": places.item.name}
         )
         if places.is_page:
-            text = render(facts, self.list.listed(), self._pictures(facts), self._colours())
+            text = render(
+                facts, self.list.listed(), self._pictures(facts), self._colours(outcome.record)
+            )
         else:
             text = _as_json({"geochange": facts.versions["geochange"], **facts.to_json()})
         write_text(places.report, text)
@@ -124,14 +127,16 @@ class Reporter:
         scale = scale_bar_of(facts.place.size_m[1])
         return PagePictures(_views(scene, overlay, drawn), scale, top, scene.sparse)
 
-    def _colours(self) -> PageColours:
+    def _colours(self, record: Mapping[str, str]) -> PageColours:
         """The colours of confidence and of names, as in QGIS."""
         names = {
             name: sums.polygons
             for name, sums in self.summary.by_change.items()
             if name != NO_CHANGE_NAME
         }
-        return PageColours(SHADES, colors_by_frequency(names), OTHER_COLOR)
+        colors = change_colors(names, class_colours(record))
+        before, after = ({name: both[date] for name, both in colors.items()} for date in (0, 1))
+        return PageColours(SHADES, after, OTHER_COLOR, before)
 
     def _close_ups(self, reader: PictureReader) -> list[Views]:
         if self.summary.top is None:

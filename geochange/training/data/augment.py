@@ -69,9 +69,11 @@ def augment(chip: Chip, augmentation: Augmentation, seed: int) -> Chip:
     moved = _transform(chip, augmentation, draw)
     dates = [_change_date(date, augmentation, draw) for date in (moved.before, moved.after)]
     one, two = (_where(moved.valid, date, moved.before) for date in dates)
+    land = moved.land
     if swapped:
         one, two = two, one
-    return Chip(one, two, moved.valid, moved.label)
+        land = None if land is None else land[::-1].copy()
+    return Chip(one, two, moved.valid, moved.label, land)
 
 
 def _change_date(picture: Pixels, a: Augmentation, draw: np.random.Generator) -> Pixels:
@@ -97,7 +99,10 @@ def _transform(chip: Chip, a: Augmentation, draw: np.random.Generator) -> Chip:
 
 
 def _stack(chip: Chip, dtype: np.dtype[Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    """(2 * bands + 1, height, width) before, after and validity; (1, height, width) label."""
+    """(2 * bands + 1, height, width) before, after and validity; (1 or 3, height, width) labels.
+
+    The label of change is first, then the classes of both dates, if the chip has them.
+    """
     if chip.label is None:
         raise ValueError("a chip for training needs a label")
     bands = chip.before.shape[-1]
@@ -106,20 +111,22 @@ def _stack(chip: Chip, dtype: np.dtype[Any]) -> tuple[torch.Tensor, torch.Tensor
     planes[bands:-1] = np.moveaxis(chip.after, -1, 0)
     # Validity is rotated as a picture: where one invalid pixel was mixed in, it is below 255.
     planes[-1] = chip.valid * np.uint8(255)
-    # The label is copied: an array from a file may be read-only, which torch does not support.
-    label = torch.from_numpy(chip.label[None].copy())
+    # Labels are copied: an array from a file may be read-only, which torch does not support.
+    labels = [chip.label[None]] if chip.land is None else [chip.label[None], chip.land]
+    label = torch.from_numpy(np.concatenate(labels))
     return tv_tensors.Image(torch.from_numpy(planes)), tv_tensors.Mask(label)
 
 
 def _unstack(pictures: torch.Tensor, label: torch.Tensor) -> Chip:
-    planes, known = pictures.numpy(), label.numpy()[0]
+    planes, known = pictures.numpy(), label.numpy()
     # Floats of a rotation are off by their last digit.
     valid = planes[-1] >= 254.99
     before, after = (
         np.ascontiguousarray(np.moveaxis(part, 0, -1)) for part in np.split(planes[:-1], 2)
     )
     truth = np.where(valid, known, np.uint8(UNKNOWN))
-    return Chip(before, _where(valid, after, before), valid, truth)
+    land = truth[1:] if len(truth) > 1 else None
+    return Chip(before, _where(valid, after, before), valid, truth[0], land)
 
 
 def _where(valid: NDArray[np.bool_], picture: Pixels, otherwise: Pixels) -> Pixels:

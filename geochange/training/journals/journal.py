@@ -44,15 +44,16 @@ class Journals:
 
 @contextmanager
 def open_journals(
-    folder: Path, step: int, mlflow: MlflowSettings | None = None
+    folder: Path, step: int, mlflow: MlflowSettings | None = None, more: tuple[str, ...] = ()
 ) -> Iterator[Journal]:
     """The journals of a training in `folder`: metrics.csv, TensorBoard and, if named, MLflow.
 
-    step: where the training goes on. Raises OutputError where one cannot be written.
+    step: where the training goes on. more: columns of metrics.csv besides the usual ones. Raises
+    OutputError where one cannot be written.
     """
     journals: list[Journal] = []
     try:
-        journals += [MetricsCsv(folder, step), TensorBoard(folder, step)]
+        journals += [MetricsCsv(folder, step, more), TensorBoard(folder, step)]
         if mlflow is not None:
             journals.append(MlflowRun(folder, step, mlflow))
         yield Journals(tuple(journals))

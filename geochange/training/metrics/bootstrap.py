@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from geochange.training.metrics.boundary import BoundaryCounts
 from geochange.training.metrics.counts import Counts
+from geochange.training.metrics.semantic import SemanticCounts
 
 MAX_DRAWN_CHIPS = 1 << 22
 """The most chips that are drawn at once, to bound memory."""
@@ -31,8 +32,30 @@ def interval(
         return {}
     kind = type(counts[0])
     cells = np.array([astuple(each) for each in counts], np.int64)
+    return _interval(cells, lambda row: kind(*row.tolist()).figures(), (level, draws, seed))
+
+
+def semantic_interval(
+    counts: Sequence[SemanticCounts], level: float = 0.95, draws: int = 2000, seed: int = 0
+) -> Mapping[str, tuple[float, float]]:
+    """The same of figures of classes."""
+    if not counts:
+        return {}
+    shape = counts[0].matrix.shape
+    cells = np.array([each.matrix.ravel() for each in counts])
+    return _interval(
+        cells, lambda row: SemanticCounts(row.reshape(shape)).figures(), (level, draws, seed)
+    )
+
+
+def _interval(
+    cells: NDArray[np.int64],
+    figures_of: Callable[[NDArray[np.int64]], Mapping[str, float]],
+    how: tuple[float, int, int],
+) -> Mapping[str, tuple[float, float]]:
+    level, draws, seed = how
     pooled = np.concatenate(list(_draw(cells, draws, np.random.default_rng(seed))))
-    figures = [kind(*row).figures() for row in pooled.tolist()]
+    figures = [figures_of(row) for row in pooled]
     names = list(figures[0])
     values = np.array([list(each.values()) for each in figures])
     edge = (1 - level) / 2

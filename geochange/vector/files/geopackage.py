@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from geochange.land_cover import rgb_of
 from geochange.qgis.project import Scene, Styles, project_of, zip_document
 from geochange.qgis.schema import COVERAGE_FIELDS, FIELDS, STATUS, STATUSES, Field
 from geochange.qgis.style import (
     STATUS_COLORS,
     categorised,
-    colors_by_frequency,
+    change_colors,
     document,
     outlined,
     polygon_qml,
@@ -53,21 +54,26 @@ _PROJECTS_SQL: Final = (
 _EXTENSION: Final = "http://www.geopackage.org/spec121/#extension_schema"
 
 
-def add_styles_and_project(path: Path, layer: str, scene: Scene | None) -> None:
+def add_styles_and_project(
+    path: Path, layer: str, scene: Scene | None, colours: Mapping[str, str] | None = None
+) -> None:
     """Complete a GeoPackage with a layer of changes. Without a scene, it gets no coverage and project.
 
-    Raises OSError if it cannot be written.
+    colours: "#rrggbb" by class, where the classes of changes have colours of their own. Raises
+    OSError if it cannot be written.
     """
     try:
-        _add_styles_and_project(path, layer, scene)
+        _add_styles_and_project(path, layer, scene, colours or {})
     except sqlite3.Error as error:  # often a full disk
         raise OSError(str(error)) from error
 
 
-def _add_styles_and_project(path: Path, layer: str, scene: Scene | None) -> None:
+def _add_styles_and_project(
+    path: Path, layer: str, scene: Scene | None, colours: Mapping[str, str]
+) -> None:
     import pandas as pd  # takes a third of a second, and a run begins without it
 
-    styles = Styles(_styles_of(path, layer), {})
+    styles = Styles(_styles_of(path, layer, colours), {})
     rows = _style_rows(layer, styles.changes)
     if scene is not None:
         add_layer(scene.coverage, path, COVERAGE)
@@ -81,12 +87,18 @@ def _add_styles_and_project(path: Path, layer: str, scene: Scene | None) -> None
             add_project(database, project_of(layer, scene, styles))
 
 
-def _styles_of(path: Path, layer: str) -> dict[str, str]:
-    """QML by style name: confidence (the default), change, review."""
+def _styles_of(path: Path, layer: str, colours: Mapping[str, str]) -> dict[str, str]:
+    """QML by style name: confidence (the default), change, class before and after, review.
+
+    A change is filled with the colour of its class after, and outlined with that of its class before.
+    """
     styles = {"confidence": polygon_qml()}
-    if colors := colors_by_frequency(_count_changes(path, layer)):
-        renderer = categorised("change", list(colors), list(colors.values()))
-        styles["change"] = document(renderer, FIELDS)
+    if colors := change_colors(_count_changes(path, layer), colours):
+        lines, fills = zip(*colors.values(), strict=True)
+        styles["change"] = document(categorised("change", list(colors), fills, lines), FIELDS)
+    for field in ("before_class", "after_class") if colours else ():
+        own = [rgb_of(colour) for colour in colours.values()]
+        styles[field.replace("_", " ")] = document(categorised(field, list(colours), own), FIELDS)
     styles["review"] = document(categorised(STATUS, STATUSES, STATUS_COLORS), FIELDS)
     return styles
 

@@ -20,6 +20,7 @@ from geochange.files.output_paths import check_target, target_of
 from geochange.files.sqlite_files import LONGEST_PATH
 from geochange.qgis.project import Scene
 from geochange.qgis.schema import STATUSES as STATUSES
+from geochange.vector.files.class_colours import class_colours
 from geochange.vector.files.degrees import in_degrees
 from geochange.vector.files.geopackage import add_styles_and_project
 from geochange.vector.files.layers import (
@@ -230,7 +231,8 @@ def _write_gpkg(
     write_geopackage(changes, path, LAYER)
     run = pd.DataFrame({"key": list(provenance), "value": list(provenance.values())}, dtype="str")
     add_table(path, RUN_TABLE, run)
-    add_styles_and_project(path, LAYER, None if scene is None else scene())
+    colours = class_colours(provenance)
+    add_styles_and_project(path, LAYER, None if scene is None else scene(), colours)
 
 
 def _write_geojson(

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from changeclip_cases import CLIP_SHAPE, SMALL, small, small_clip
+from changeclip_cases import CLIP_SHAPE, SMALL, SMALL_LITE, small, small_clip
 from safetensors.torch import save_file
 
 from geochange.errors import InputError, OutputError
+from geochange.models.changeclip.land_head import LandOptions
 from geochange.models.detector import DetectorSpec
 from geochange.models.prompts import published_vocabulary
 from geochange.models.weights import checkpoint as module
@@ -337,3 +338,16 @@ def test_too_few_names_are_refused_where_texts_need_them(tmp_path: Path) -> None
         spec.build()
     named = replace(spec, vocabulary=tuple("abcdefghij")).build()
     assert named.classes == tuple("abcdefghij")
+
+
+@pytest.mark.parametrize("colours", [("#112233",), ("#112233", "red"), ("#112233", 5)])
+def test_colours_are_one_for_each_land_class(colours: tuple[str, ...]) -> None:
+    sizes = replace(SMALL_LITE, land=LandOptions(("pond", "shed"), 8, 4))
+    right = Card(sizes, colours=("#112233", "#aabbcc"))
+    again = Card.from_json(right.to_json())
+    assert again.land_classes.by_name == {"pond": "#112233", "shed": "#aabbcc"}
+    assert "colours" not in Card(sizes).to_json()
+    with pytest.raises(
+        InputError, match=r'its card is not valid: colours; it needs 2 as "#rrggbb"'
+    ):
+        Card.from_json(replace(right, colours=colours).to_json())

@@ -327,3 +327,19 @@ def test_invalid_pixels_stay_alike_when_dates_are_coloured(seed: int) -> None:
     assert np.array_equal(made.before[~chip.valid], chip.before[~chip.valid])
     assert np.array_equal(made.after[~chip.valid], chip.after[~chip.valid])
     assert not np.array_equal(made.before, chip.before)
+
+
+def test_classes_of_both_dates_move_with_the_label_and_change_places() -> None:
+    chip = planted(48, 40)
+    label = label_of(chip)
+    land = np.stack([np.where(label == 1, 3, 255), np.where(label == 1, 5, 7)]).astype(np.uint8)
+    for seed in range(6):
+        turned = augment(replace(chip, land=land), Augmentation(size_px=32, swap=1.0), seed)
+        assert turned.land is not None
+        now = label_of(turned)
+        known = now != 255
+        before, after = turned.land  # the dates have changed places
+        assert (before[now == 1] == 5).all()
+        assert (before[now == 0] == 7).all()
+        np.testing.assert_array_equal(after, np.where(now == 1, 3, 255))
+        assert (before[~known] == 255).all()

@@ -90,6 +90,7 @@ def _rows(layout: str, split: SplitSurvey) -> dict[str, str]:
         "type": ", ".join(split.dtypes),
         "bands": ", ".join(map(str, split.bands)) if split.bands else "the first three",
         "labels are": split.about_labels or "masks of change",
+        "classes": ", ".join(map(printable, split.classes)) or "none, change alone",
         "label values": ", ".join(f"{value} {meanings[value]}" for value in split.label_values),
         "change": f"{split.change_share:.2%}",
         "unknown": f"{split.unknown_px / pixels:.2%}" if split.unknown_px else "none",

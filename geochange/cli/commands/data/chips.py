@@ -37,7 +37,8 @@ def chips(before: str, after: str, labels: str, out: Path, quiet: bool, **option
     unknown; 0 and 255 alone are unchanged and changed. The numbers of a palette count, not its
     colours. With --reviewed they are the polygons of `geochange run` that you accepted or rejected
     in QGIS (attribute `status`), and those that you drew and accepted. Chips are written to
-    ROOT/SPLIT/time1, time2 and label as PNG; neighbouring chips stay in one split.
+    ROOT/SPLIT/time1, time2 and label as PNG; neighbouring chips stay in one split. With --stretch raw
+    they keep all bands and values, as GeoTIFF.
     """
     CutOptions.parse(options)
     # Imported after the checks: rasterio loads slower than a refusal may take.

@@ -17,6 +17,9 @@ from geochange.models.onnx.export.resample import squared
 from geochange.models.prompts import BACKGROUND, foreground_tokens, tokenise
 from geochange.models.weights.openclip import MEAN, STD
 
+Told = torch.Tensor | tuple[torch.Tensor, ...]
+"""The logits of change alone, or with those of what stands there before and after."""
+
 
 class ScoringGraph(nn.Module):
     """The scorer of class names for pictures of any size."""
@@ -38,8 +41,9 @@ class ScoringGraph(nn.Module):
 class ChangeClipGraph(nn.Module):
     """Two pictures -> (B, 1, H, W) logits of change, divided by the temperature.
 
-    Prompts are as those of the detector: chosen for each picture by its CLIP, or fixed. Its land
-    network is left out.
+    With a land head (B, C, H, W) logits of what stands there before and after follow. Prompts are as
+    those of the detector: chosen for each picture by its CLIP, or fixed. A land network that stands
+    beside the network is left out.
     """
 
     def __init__(self, detector: ChangeClipDetector) -> None:
@@ -64,11 +68,12 @@ class ChangeClipGraph(nn.Module):
         self.scorer = ScoringGraph(scorer)
         self.prompter = NamePrompter(detector.vocabulary, places)
 
-    def forward(self, before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+    def forward(self, before: torch.Tensor, after: torch.Tensor) -> Told:
         """(B, 3, H, W) RGB in 0-255, H and W multiples of 32."""
         one, two = self._texts(before, after)
-        change = self.network.answer(before, after, one, two).change
-        return (change[:, 1:] - change[:, :1]) / self.temperature
+        answer = self.network.answer(before, after, one, two)
+        change = (answer.change[:, 1:] - answer.change[:, :1]) / self.temperature
+        return (change, *answer.land) if answer.land else change
 
     def _texts(
         self, before: torch.Tensor, after: torch.Tensor
@@ -106,4 +111,5 @@ class StackedGraph(nn.Module):
     def forward(self, both: torch.Tensor) -> torch.Tensor:
         """Before first."""
         before, after = both[:, :3] * 255, both[:, 3:] * 255
-        return torch.sigmoid(self.graph(before, after))
+        told: Told = self.graph(before, after)
+        return torch.sigmoid(told[0] if isinstance(told, tuple) else told)

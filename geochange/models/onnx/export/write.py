@@ -36,10 +36,14 @@ TRIED_PX = 64, 64
 """The size of the pictures by which the file is compared with torch."""
 
 OFF = 1e-3
-"""A file whose logits differ by more, of pictures of noise, is not written."""
+"""A file whose logits differ by more, of pictures of noise, is not written. Those of classes, which
+may be large, by this share of the largest."""
 
 LEAST_HALVED = 256
 """Weights of fewer numbers stay in float32."""
+
+LAND = ("class_before", "class_after")
+"""The outputs of a land head."""
 
 BANDS = ("red", "green", "blue")
 
@@ -65,15 +69,16 @@ def export(
     """Write ChangeCLIP as ONNX, whole or not at all.
 
     source: its name, for the metadata. stacked: pictures in 0-1 in one input and the probability as
-    output, as Deepness takes them; else two inputs in 0-255 and logits. half: weights are stored as
-    float16, and computed with in float32. Raises InputError, OutputError, and RunError for a file
-    that answers otherwise than torch.
+    output, as Deepness takes them; else two inputs in 0-255 and logits, those of a land head, too.
+    half: weights are stored as float16, and computed with in float32. Raises InputError, OutputError,
+    and RunError for a file that answers otherwise than torch.
     """
     graph = ChangeClipGraph(detector).eval()
     module = StackedGraph(graph).eval() if stacked else graph
     options = _options(detector, source, stacked, tile)
+    outputs = ["change", *filter(None, (options.before, options.after))]
     with atomic_path(target) as aside:
-        _trace(module, aside, stacked)
+        _trace(module, aside, stacked, outputs)
         model = onnx.load(aside)
         # The trace does not see that it is always one, and Deepness asks.
         model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 1
@@ -82,7 +87,7 @@ def export(
         said = to_metadata(options) | (_deepness(options) if stacked else {})
         onnx.helper.set_model_props(model, said)
         onnx.save(model, aside)
-        off = _compare(module, aside, stacked)
+        off = _compare(module, aside, stacked, outputs)
         if not off <= (OFF if not half else float("inf")):
             raise RunError(
                 f"{target}: not written, since its answers are {off:.2g} off those of torch; update "
@@ -95,11 +100,18 @@ def export(
 
 def _options(detector: ChangeClipDetector, source: str, stacked: bool, tile: int) -> OnnxOptions:
     names = ("both",) if stacked else ("before", "after")
+    # Of a network with a land head of its own; Deepness takes one output.
+    land = None if stacked else detector.card.options.land
     return OnnxOptions(
         inputs=names,
         bands=BANDS,
         scale=255 if stacked else 1,
         says="probability" if stacked else "logits",
+        output="change" if land else "",
+        before=LAND[0] if land else "",
+        after=LAND[1] if land else "",
+        classes=land.classes if land else (),
+        colours=detector.card.colours if land else (),
         threshold=detector.card.threshold,
         tile=tile,
         multiple=STRIDE,
@@ -127,11 +139,11 @@ def _pictures(stacked: bool, size: tuple[int, int], batch: int) -> tuple[torch.T
     return (noise,) if stacked else ((noise[:, :3] * 255).round(), (noise[:, 3:] * 255).round())
 
 
-def _trace(module: nn.Module, path: Path, stacked: bool) -> None:
+def _trace(module: nn.Module, path: Path, stacked: bool, outputs: list[str]) -> None:
     names = ["both"] if stacked else ["before", "after"]
     # Deepness asks for equal names of height and width.
     sides = ("side", "side") if stacked else ("height", "width")
-    axes = {name: {0: "batch", 2: sides[0], 3: sides[1]} for name in [*names, "change"]}
+    axes = {name: {0: "batch", 2: sides[0], 3: sides[1]} for name in [*names, *outputs]}
     with warnings.catch_warnings(), torch.no_grad():
         # Of each Python number that the trace holds for constant; tests run it at other sizes.
         warnings.simplefilter("ignore")
@@ -142,19 +154,25 @@ def _trace(module: nn.Module, path: Path, stacked: bool) -> None:
             dynamo=False,
             opset_version=OPSET,
             input_names=names,
-            output_names=["change"],
+            output_names=outputs,
             dynamic_axes=axes,
         )
 
 
-def _compare(module: nn.Module, path: Path, stacked: bool) -> float:
+def _compare(module: nn.Module, path: Path, stacked: bool, outputs: list[str]) -> float:
     """The largest difference of logits, or of probabilities, to those of torch."""
     pictures = _pictures(stacked, TRIED_PX, 1)
     names = ["both"] if stacked else ["before", "after"]
     feed = {name: date.numpy() for name, date in zip(names, pictures, strict=True)}
-    found = Session(path, "cpu", 1).run(feed, ["change"])[0]
+    found = Session(path, "cpu", 1).run(feed, outputs)
     with torch.no_grad():
-        return float(np.abs(found - module(*pictures).numpy()).max())
+        told = module(*pictures)
+    change, *land = told if isinstance(told, tuple) else (told,)
+    off = float(np.abs(found[0] - change.numpy()).max())
+    for own, other in zip(found[1:], land, strict=True):
+        largest = max(1.0, float(other.abs().max()))
+        off = max(off, float(np.abs(own - other.numpy()).max()) / largest)
+    return off
 
 
 def _halve(graph: onnx.GraphProto) -> None:

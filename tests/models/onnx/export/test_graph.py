@@ -47,7 +47,12 @@ def test_a_graph_answers_as_the_detector(kind: str, prompts: PromptMode) -> None
         expected = made.change_logits(batch)
         found = graph(before.float(), after.float())
         stacked = StackedGraph(graph)(torch.cat([before, after], dim=1) / 255)
-    torch.testing.assert_close(found[:, 0], expected, atol=1e-4, rtol=1e-4)
+    change, *land = found if isinstance(found, tuple) else (found,)
+    torch.testing.assert_close(change[:, 0], expected, atol=1e-4, rtol=1e-4)
+    assert len(land) == (2 if kind == "lite" else 0)
+    for date, seen in enumerate(land):
+        numbers = made.land(batch)[:, date]
+        assert (seen.argmax(dim=1).to(torch.uint8) == numbers).all()
     torch.testing.assert_close(stacked[:, 0], torch.sigmoid(expected), atol=1e-4, rtol=0)
     assert expected.std() > 0.1
 
