@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 from geochange.mosaic.local_threads import LocalThreads
@@ -65,6 +66,23 @@ def in_flight(client: JobClient) -> int:
     """The number of jobs that are submitted at once: one running and one waiting per thread."""
     threads: int = sum(client.nthreads().values())
     return 2 * max(1, threads)
+
+
+@contextmanager
+def reported_by_dask(client: Any, page: Path | None) -> Iterator[None]:
+    """Write Dask's report on the work of this context; see `performance_page`. None: no report."""
+    if page is None:
+        yield
+        return
+    from geochange.mosaic.monitoring.performance_page import performance_page  # imports Dask
+
+    with performance_page(client, page):
+        yield
+
+
+def worker_count(client: JobClient) -> int:
+    """The number of workers; 0 if threads of this process do the work."""
+    return 0 if hasattr(client, "stream") else len(client.nthreads())
 
 
 def run_bounded(

@@ -9,7 +9,7 @@ from functools import cached_property
 from math import sqrt
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, BinaryIO
 
 import geopandas as gpd
 
@@ -31,7 +31,7 @@ from geochange.models.inference.prediction import (
     land_classes_of,
     naming_of,
 )
-from geochange.mosaic.jobs import in_flight
+from geochange.mosaic.jobs import JobClient, in_flight, reported_by_dask
 from geochange.progress import Progress, no_progress
 from geochange.raster.access.handles import HANDLES
 from geochange.raster.access.unreadable_areas import NOTHING_UNREADABLE, UnreadableAreas
@@ -45,7 +45,7 @@ from geochange.running.blocks import process_blocks
 from geochange.running.confidence import confidence_for
 from geochange.running.disk_space import as_disk_full_error
 from geochange.running.polygon_class_names import choose_classes
-from geochange.running.raster_writer import as_resumable_error, open_raster_writer
+from geochange.running.raster_writer import RasterWriter, as_resumable_error, open_raster_writer
 from geochange.running.tasks import RunSpec
 from geochange.running.work.opening import open_work
 from geochange.running.workers import open_workers
@@ -53,6 +53,7 @@ from geochange.running.write_outputs import RunCompletion, publish, write_output
 from geochange.vector.changes import MIN_AREA_PX
 from geochange.vector.files.writers import read_changes
 from geochange.vector.geodesic import pixel_m2
+from geochange.vector.tracing.region_file import RegionFile
 from geochange.workflows.preflight import check_run
 
 logger = logging.getLogger(__name__)
@@ -162,9 +163,8 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
         TemporaryFile(dir=checked.scratch) as outlines,
         open_raster_writer(checked, work, clock, progress) as raster,
     ):
-        keep = checked.options.keep_work
         with clock.stage("infer, stitch and trace"), as_resumable_error():
-            shelf = process_blocks(crew.client, work, outlines, keep, progress, raster)
+            shelf = _process(checked, crew.client, work, outlines, progress, raster)
         # The blocks that GDAL keeps are needed no more.
         HANDLES.close()
         return_free_memory()
@@ -188,6 +188,20 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
         unreadable=unreadable,
         report=report,
     )
+
+
+def _process(
+    checked: CheckedRun,
+    client: JobClient,
+    work: RunSpec,
+    outlines: BinaryIO,
+    progress: Progress,
+    raster: RasterWriter,
+) -> RegionFile:
+    """Process every block, with Dask's report if it is wanted."""
+    keep = checked.options.keep_work
+    with reported_by_dask(client, checked.performance_page):
+        return process_blocks(client, work, outlines, keep, progress, raster)
 
 
 def plan_run(checked: CheckedRun) -> RunSpec:
