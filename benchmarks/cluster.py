@@ -5,7 +5,7 @@ python benchmarks/cluster.py speedup [--workers 1 2 4] [--blocks 48] [--seconds 
 python benchmarks/cluster.py storage [--size 2048] [--model changeclip-small] [--pairs 3]
     the same run on a disk and in an S3 server on loopback (moto's), in alternating order; the median of
     the ratios of each pair
-python benchmarks/cluster.py scheduler [--tasks 1000000]
+python benchmarks/cluster.py scheduler [--tasks 1000000] [--alive 64]
     memory and time of Dask's own scheduler and its client, for tasks and a network that cost nothing:
     few tasks alive, as a run submits them
 python benchmarks/cluster.py naive [--tasks 100000]
@@ -19,6 +19,8 @@ Scheduler, client and worker share a process in `scheduler` and `naive`; it prin
 from __future__ import annotations
 
 import argparse
+import asyncio
+import logging
 import os
 import statistics
 import subprocess
@@ -30,18 +32,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dask
 import numpy as np
 import psutil
 from affine import Affine
+from distributed import Client, Scheduler, Worker
 from pyproj import CRS
 
 import geochange
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan
 from geochange.landscape import make_landscape
-from geochange.mosaic.dask_jobs import connect
+from geochange.mosaic.dask_jobs import DASK_LOGS, LOCAL_PORT, NO_DASHBOARD, connect
 from geochange.mosaic.jobs import Job, run_bounded
-from geochange.mosaic.monitoring.counted_task import CountedTask
 from geochange.mosaic.monitoring.simulated_cluster import SimulatedCluster
 from geochange.raster.pictures.image import write_picture
 from geochange.running.active_tiles import ActiveTiles
@@ -170,24 +173,50 @@ def nothing(number: int) -> int:
     return number
 
 
+async def answer(number: int) -> int:
+    """A task that costs nothing: it runs in the loop of its worker, without a thread."""
+    return number
+
+
 def scheduler(given: argparse.Namespace) -> None:
-    with connect(None, 0, 8) as client:
-        before, cpu, done, most = resident_mb(), time.process_time(), 0, 0
-        alive = client.cluster.scheduler.tasks
+    for log in DASK_LOGS:
+        logging.getLogger(log).setLevel(logging.CRITICAL)
+    with dask.config.set({"distributed.worker.profile.enabled": False, **NO_DASHBOARD}):
+        asyncio.run(submit_windowed(given.tasks, given.alive))
 
-        def take(job: Job, answer: Any) -> None:
-            nonlocal done, most
-            done, most = done + 1, max(most, len(alive))
-            if done % (given.tasks // REPORTS) == 0:
-                each = (time.process_time() - cpu) / done * 1e6
-                print(
-                    f"{done:,} tasks: at most {most} alive, {resident_mb() - before:+.0f} MB, "
-                    f"{each:.0f} us of CPU each",
-                    flush=True,
-                )
 
-        task = CountedTask(nothing)
-        run_bounded(client, (Job(n, task, (n,)) for n in range(given.tasks)), take)
+async def submit_windowed(tasks: int, alive: int) -> None:
+    """As a run does: a task is submitted when another one is done, two of each thread at once."""
+    own: dict[str, Any] = {"dashboard": False, "dashboard_address": LOCAL_PORT}
+    async with (
+        Scheduler(protocol="inproc://", **own) as dask_scheduler,
+        Worker(dask_scheduler.address, nthreads=alive // 2, **own),
+        Client(dask_scheduler.address, asynchronous=True) as client,
+    ):
+        before, cpu, numbers = resident_mb(), time.process_time(), iter(range(1, tasks + 1))
+        most = done = 0
+
+        async def lane() -> None:
+            nonlocal most, done
+            for number in numbers:
+                future = client.submit(answer, number, pure=False)
+                await future
+                future.release()
+                done, most = done + 1, max(most, len(dask_scheduler.tasks))
+                if done % max(1, tasks // given_reports(tasks)) == 0:
+                    each = (time.process_time() - cpu) / done * 1e6
+                    print(
+                        f"{done:,} tasks: at most {most} alive, {resident_mb() - before:+.0f} MB, "
+                        f"{each:.0f} us of CPU each",
+                        flush=True,
+                    )
+
+        await asyncio.gather(*(lane() for _ in range(alive)))
+
+
+def given_reports(tasks: int) -> int:
+    """Every 10,000 tasks, or ten times."""
+    return max(REPORTS, tasks // 10_000)
 
 
 def naive(given: argparse.Namespace) -> None:
@@ -257,6 +286,7 @@ def main() -> None:
     parser.add_argument("--model", default="changeclip-small")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--tasks", type=int)
+    parser.add_argument("--alive", type=int, default=64)
     given = parser.parse_args()
     given.size = given.size or {"storage": 2048, "plan": 1_000_000}.get(given.part)
     given.tasks = given.tasks or {"scheduler": 1_000_000, "naive": 100_000}.get(given.part)
