@@ -24,10 +24,10 @@ from geochange.running.tasks import RunSpec, infer_block, jobs
 WORKERS = (1, 10, 100, 1000)
 """The numbers of workers of the table, if the user names none."""
 
-SCHEDULER_S = 0.001
+SCHEDULER_S = 0.002
 """Seconds of the scheduler and of the client for a task."""
 
-SCHEDULER_BYTES, TASK_BYTES = 120e6, 10_000
+SCHEDULER_BYTES, TASK_BYTES = 350e6, 3_000
 """Memory of a scheduler without tasks, and for each task that is alive."""
 
 STITCH_SHARE = 0.1
