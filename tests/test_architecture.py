@@ -63,6 +63,7 @@ STREAMS = ("report/run/", "running/write_outputs.py")
 DASK = (
     *("mosaic/dask_jobs.py", "mosaic/clusters.py", "mosaic/cluster_tls.py"),
     *("mosaic/cluster_failures.py", "mosaic/worker_versions.py"),
+    "mosaic/monitoring/performance_page.py",
 )
 """Where jobs and their cluster are."""
 

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,6 +24,9 @@ from rich.progress import (
 from rich.text import Text
 
 from geochange.cli.tables import print_rows, titled_table
+from geochange.progress import BlockFigures
+from geochange.running.disk_space import size_text
+from geochange.storage.traffic import Traffic
 
 if TYPE_CHECKING:
     from geochange.workflows.demo import Score
@@ -51,7 +54,12 @@ class Unit:
 PIXELS = Unit("Mpx", 1e6, "px")
 CHIPS = Unit("chips", 1, "chips")
 STEPS = Unit("steps", 1, "steps")
-UNITS = {"learn": STEPS, **dict.fromkeys(("check", "prompts", "validate", "evaluate"), CHIPS)}
+BLOCKS = Unit("blocks", 1, "blocks")
+UNITS = {
+    "learn": STEPS,
+    "blocks": BLOCKS,
+    **dict.fromkeys(("check", "prompts", "validate", "evaluate"), CHIPS),
+}
 """Units by stage; all others count pixels."""
 
 
@@ -74,7 +82,7 @@ def screen(
     `share`, how much of the whole is done, 0 to 1.
     """
     if log_json:
-        yield _json_lines(weights)
+        yield _JsonLines(weights)
     elif quiet:
         yield _silent
     else:
@@ -86,23 +94,34 @@ def _silent(stage: str, done: int, total: int, note: str = "") -> None:
     pass
 
 
-def _json_lines(weights: Mapping[str, float]) -> Report:
-    last: dict[str, float] = {}
-    shares: dict[str, float] = {}
+@dataclass
+class _JsonLines:
+    """Reports progress as lines of JSON."""
 
-    def report(stage: str, done: int, total: int, note: str = "") -> None:
-        now = time.monotonic()
+    weights: Mapping[str, float]
+    last: dict[str, float] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
+        now, shares = time.monotonic(), self.shares
         # A stage may be told again, such as one validation of many; a bar never goes back.
         shares[stage] = max(shares.get(stage, 0.0), done / total if total else 1.0)
-        if done >= total or now - last.get(stage, -LOG_EVERY_S) >= LOG_EVERY_S:
-            last[stage] = now
+        if done >= total or now - self.last.get(stage, -LOG_EVERY_S) >= LOG_EVERY_S:
+            self.last[stage] = now
             unit = UNITS.get(stage, PIXELS)
             counts = {f"done_{unit.key}": done, f"total_{unit.key}": total}
-            whole = {"share": round(_total_share(weights, shares), 4)} if weights else {}
+            share = round(_total_share(self.weights, shares), 4) if self.weights else None
+            whole = {} if share is None else {"share": share}
             beside = {"note": note} if note else {}
             say_json("progress", stage=stage, **counts, **whole, **beside)
 
-    return report
+    def show_blocks(self, figures: BlockFigures) -> None:
+        """The blocks of a run, over all its workers."""
+        said = asdict(figures)
+        said |= said.pop("traffic")
+        for name in ("blocks_per_s", "left_s"):
+            said[name] = None if said[name] is None else round(said[name], 3)
+        say_json("blocks", **said)
 
 
 def _total_share(weights: Mapping[str, float], shares: Mapping[str, float]) -> float:
@@ -116,9 +135,36 @@ def say_json(event: str, **values: Any) -> None:
     click.echo(json.dumps({"event": event, "time": time.time(), **values}))
 
 
+@dataclass
+class _Bars:
+    """Reports progress as a bar for each stage."""
+
+    bars: Progress
+    tasks: dict[str, TaskID] = field(default_factory=dict)
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
+        # Bars that never showed anything would leave an empty line.
+        self.bars.start()
+        if stage not in self.tasks:
+            self.tasks[stage] = self.bars.add_task(stage, total=total, note=note)
+        self.bars.update(self.tasks[stage], completed=done, total=total, note=note)
+
+    def show_blocks(self, figures: BlockFigures) -> None:
+        """A bar for the blocks of a cluster."""
+        if figures.workers:
+            note = _traffic_note(figures.traffic)
+            self("blocks", figures.blocks_done, figures.blocks_total, note)
+
+
+def _traffic_note(traffic: Traffic) -> str:
+    """Bytes and retries in few words."""
+    read = size_text(traffic.input_bytes + traffic.work_read_bytes)
+    words = [f"{read} in", f"{size_text(traffic.work_written_bytes)} out"]
+    return ", ".join(words + ([f"{traffic.retries:,} retries"] if traffic.retries else []))
+
+
 @contextmanager
 def _bars() -> Iterator[Report]:
-    tasks: dict[str, TaskID] = {}
     bars = Progress(
         TextColumn("{task.description:<9}"),
         BarColumn(),
@@ -129,17 +175,11 @@ def _bars() -> Iterator[Report]:
         console=Console(stderr=True),
     )
 
-    def report(stage: str, done: int, total: int, note: str = "") -> None:
-        # Bars that never showed anything would leave an empty line.
-        bars.start()
-        if stage not in tasks:
-            tasks[stage] = bars.add_task(stage, total=total, note=note)
-        bars.update(tasks[stage], completed=done, total=total, note=note)
-
+    report = _Bars(bars)
     try:
         yield report
     finally:
-        if tasks:
+        if report.tasks:
             bars.stop()
 
 

@@ -159,6 +159,11 @@ class RunOptions(_Written, ModelOptions, _Model, _Pair):
         "all workers must reach it",
     )
     keep_work: bool = Field(False, description="leave the work of the run behind")
+    performance_report: str | None = Field(
+        None,
+        description="page by Dask with the times of all tasks and workers, FILE.html; with --workers or "
+        "--scheduler",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -179,6 +184,15 @@ class RunOptions(_Written, ModelOptions, _Model, _Pair):
             raise ValueError(
                 f"--stretch {self.stretch}: {self.model} compares decibels of a radar; leave it out, or "
                 "choose --model cva for other pixels"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _dask_reports_on_workers(self) -> RunOptions:
+        if self.performance_report is not None and not (self.workers or self.scheduler):
+            raise ValueError(
+                "--performance-report: is made by Dask, which does not run here; add --workers N or "
+                "--scheduler ADDRESS, or leave it out"
             )
         return self
 

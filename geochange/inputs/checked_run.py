@@ -23,6 +23,7 @@ class CheckedRun:
     out, raster: the file of polygons and the probability raster. report_files: paths of the files beside
     them, such as the report.
     work: where the run keeps its work. upload: where the outputs go at the end, if `out` is only aside.
+    performance_page: where Dask reports on its workers.
     """
 
     pair: RasterPair
@@ -35,6 +36,7 @@ class CheckedRun:
     work: WorkStore
     report_files: ReportFiles | None = None
     upload: Upload | None = None
+    performance_page: Path | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, cast
 
+from geochange.mosaic.job_queue import Job, JobQueue
 from geochange.mosaic.local_threads import LocalThreads
 from geochange.parallelism import cpu_count
 
+__all__ = ["Job", "JobClient", "in_flight", "open_client", "run_bounded"]
+
 READ_AHEAD = 64
-"""The largest number of waiting jobs. With more, reading of the list pauses."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A call for a worker, and the keys of earlier jobs that must be done before."""
-
-    key: Hashable
-    function: Callable[..., Any]
-    arguments: tuple[Any, ...]
-    after: tuple[Hashable, ...] = ()
+"""The largest number of waiting jobs, or as many as are submitted. With more, reading of the list pauses:
+each block that is inferred has an output block behind it that waits.
+"""
 
 
 class JobClient(Protocol):
@@ -67,6 +62,23 @@ def in_flight(client: JobClient) -> int:
     return 2 * max(1, threads)
 
 
+@contextmanager
+def reported_by_dask(client: Any, page: Path | None) -> Iterator[None]:
+    """Write Dask's report on the work of this context; see `performance_page`. None: no report."""
+    if page is None:
+        yield
+        return
+    from geochange.mosaic.monitoring.performance_page import performance_page  # imports Dask
+
+    with performance_page(client, page):
+        yield
+
+
+def worker_count(client: JobClient) -> int:
+    """The number of workers; 0 if threads of this process do the work."""
+    return 0 if hasattr(client, "stream") else len(client.nthreads())
+
+
 def run_bounded(
     client: JobClient,
     jobs: Iterable[Job],
@@ -78,30 +90,26 @@ def run_bounded(
     Jobs that wait for others are submitted when these are done. The first failure cancels all jobs and
     is raised, unless `tolerates` accepts it. Then all jobs that wait for the failed one are skipped.
     """
-    waiting: list[Job] = []
-    finished: set[Hashable] = set()
-    lost: set[Hashable] = set()
-    pending = (job for job in jobs if not _skips(job, lost))
     live = _live_jobs(client)
     limit = in_flight(client)
+    queue = JobQueue(jobs, max(READ_AHEAD, limit))
     try:
         with live.failures():
             while True:
-                waiting[:] = [job for job in waiting if not _skips(job, lost)]
-                for job in _startable(waiting, pending, finished, limit - len(live.jobs)):
-                    live.submit(job)
+                while len(live.jobs) < limit and (ready := queue.next()) is not None:
+                    live.submit(ready)
                 if not live.jobs:
-                    if waiting:
+                    if queue.waiting:
                         raise RuntimeError(
-                            f"jobs wait for a job that was never listed: {waiting[0].key}"
+                            f"a job waits for one that was never listed: {queue.blocked_key()}"
                         )
                     return
                 job, future = live.next()
                 if (error := future.exception()) is not None and tolerates(error):
-                    lost.add(job.key)
+                    queue.lose(job.key)
                 else:
                     done(job, future.result())
-                    finished.add(job.key)
+                    queue.finish(job.key)
     finally:
         live.cancel()
 
@@ -142,34 +150,3 @@ def _live_jobs(client: JobClient) -> LiveJobs:
     from geochange.mosaic.dask_jobs import Client, ClusterJobs  # imports Dask
 
     return ClusterJobs(cast(Client, client))
-
-
-def _skips(job: Job, skipped: set[Hashable]) -> bool:
-    """Whether a job waits for a skipped job. Then it is skipped, too."""
-    if skipped.isdisjoint(job.after):
-        return False
-    skipped.add(job.key)
-    return True
-
-
-def _startable(
-    waiting: list[Job], pending: Iterator[Job], finished: set[Hashable], room: int
-) -> list[Job]:
-    """Up to `room` jobs that can start: first those that waited, then new ones from the list.
-
-    Reading ahead stops at READ_AHEAD waiting jobs, so the list may have any length.
-    """
-    ready: list[Job] = []
-    for job in list(waiting):
-        if len(ready) < room and finished.issuperset(job.after):
-            waiting.remove(job)
-            ready.append(job)
-    while len(ready) < room and len(waiting) < READ_AHEAD:
-        job_or_none = next(pending, None)
-        if job_or_none is None:
-            break
-        if finished.issuperset(job_or_none.after):
-            ready.append(job_or_none)
-        else:
-            waiting.append(job_or_none)
-    return ready

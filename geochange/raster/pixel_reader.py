@@ -21,6 +21,7 @@ from geochange.raster.nodata import (
     zero_invalid,
 )
 from geochange.raster.reader import RasterInfo
+from geochange.storage.traffic import Traffic, count
 
 
 def read_window(
@@ -56,6 +57,7 @@ def read_raw(
     pixels = np.empty((*read_shape, len(bands)), common_dtype(chosen))
     by_band = np.moveaxis(pixels, -1, 0)
     read_bands(dataset, bands, by_band, how)
+    count(Traffic(input_bytes=pixels.nbytes))
     valid = valid_by_nodata(by_band, chosen)
     alpha = None if info.alpha in bands else info.alpha
     return pixels, valid_by_masks(dataset, chosen, alpha, valid, how)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import BinaryIO
 
-from geochange.mosaic.jobs import Job, JobClient, run_bounded
+from geochange.mosaic.jobs import Job, JobClient, run_bounded, worker_count
 from geochange.mosaic.logit_release import LogitRelease
+from geochange.mosaic.monitoring.counted_task import CountedTask, TaskAnswer
 from geochange.progress import Progress
 from geochange.running.active_tiles import ActiveTiles
 from geochange.running.raster_writer import RasterWriter
 from geochange.running.read_failures import ReadFailures
 from geochange.running.tasks import RunSpec, jobs
+from geochange.running.work.block_meter import BlockMeter
 from geochange.vector.tracing.join_across_blocks import RegionJoiner
 from geochange.vector.tracing.region_file import RegionFile, RegionFileWriter
 from geochange.vector.tracing.regions import BlockRegions, empty_block
@@ -35,14 +37,18 @@ def process_blocks(
     yard.skip_inactive()
     faults = ReadFailures(work.pair)
 
-    def take(job: Job, answer: int | BlockRegions) -> None:
-        if isinstance(answer, BlockRegions):
-            yard.finished(job, answer)
+    def take(job: Job, answer: TaskAnswer) -> None:
+        if isinstance(answer.value, BlockRegions):
+            yard.finished(job, answer.value)
         else:
             faults.record_success()
-            yard.inferred(answer)
+            yard.inferred(answer.value)
+        meter.add(int(isinstance(answer.value, int)), answer.traffic)
 
-    run_bounded(client, jobs(work), take, faults.tolerate)
+    meter = BlockMeter(progress, yard.active_tiles.counts[1], worker_count(client))
+    counted = (replace(job, function=CountedTask(job.function)) for job in jobs(work))
+    run_bounded(client, counted, take, faults.tolerate)
+    meter.report()
     if not work.skip_unreadable:
         faults.raise_collected(work.unsampled)
     return yard.spill.finish(yard.joiner.finish())

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from geochange.errors import OutputError, RunError
 from geochange.files.bounded_read import parse_json
-from geochange.progress import Progress
+from geochange.progress import CheckedProgress, Progress
 from geochange.storage.object_client import as_storage_error, client_of
 from geochange.storage.work_store import StorageError
 
@@ -122,16 +122,14 @@ class Lease:
 
     def watched(self, progress: Progress) -> Progress:
         """The same progress. Its calls raise RunError once the lease is lost."""
+        return CheckedProgress(progress, self._refuse_if_lost)
 
-        def watched(stage: str, done: int, total: int) -> None:
-            if self._lost.is_set():
-                raise RunError(
-                    f"{self.url}: another run took over, because this one did not answer for "
-                    f"{LEASE_S:g} s; wait for that run to end"
-                )
-            progress(stage, done, total)
-
-        return watched
+    def _refuse_if_lost(self) -> None:
+        if self._lost.is_set():
+            raise RunError(
+                f"{self.url}: another run took over, because this one did not answer for "
+                f"{LEASE_S:g} s; wait for that run to end"
+            )
 
     def _is_mine(self) -> bool:
         found = _look(self.url)

@@ -14,6 +14,7 @@ from geochange.errors import OutputError
 from geochange.files.checksummed import remove
 from geochange.files.output_paths import lock_output
 from geochange.progress import Progress
+from geochange.storage.traffic import Traffic, count
 from geochange.storage.work_store import Value
 
 PARTIAL = ".partial"
@@ -43,9 +44,11 @@ class LocalWork:
     def read(self, key: str) -> bytes | None:
         """The bytes of a file; None if it is missing. Raises OSError if its disk fails."""
         try:
-            return (self.path / key).read_bytes()
+            value = (self.path / key).read_bytes()
         except _MISSING:
             return None
+        count(Traffic(work_read_bytes=len(value)))
+        return value
 
     def write(self, key: str, value: Value) -> None:
         """Write a file aside and rename it. A folder in its place is removed. Raises OSError."""
@@ -59,6 +62,7 @@ class LocalWork:
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
+        count(Traffic(work_written_bytes=memoryview(value).nbytes))
 
     def _write(self, aside: Path, value: Value) -> None:
         try:

@@ -15,6 +15,7 @@ from pathlib import Path
 from geochange.errors import OutputError
 from geochange.storage.lease import LEASE_KEY, Lease, hold_lease
 from geochange.storage.object_client import as_storage_error, client_of
+from geochange.storage.traffic import Traffic, count
 from geochange.storage.work_store import StorageError, Value
 
 PUT_BYTES = 64 * 2**20
@@ -41,9 +42,11 @@ class ObjectWork:
 
         try:
             with as_storage_error(f"{self.url}/{key}"):
-                return bytes(obstore.get(client_of(self.url), key).bytes())
+                value = bytes(obstore.get(client_of(self.url), key).bytes())
         except FileNotFoundError:
             return None
+        count(Traffic(work_read_bytes=len(value)))
+        return value
 
     def write(self, key: str, value: Value) -> None:
         """Put an object. Raises StorageError."""
@@ -54,6 +57,7 @@ class ObjectWork:
                 obstore.put(client_of(self.url), key, value, chunk_size=PUT_BYTES)
         except FileNotFoundError as error:
             raise StorageError(f"{self.url}/{key}: cannot be written; check the address") from error
+        count(Traffic(work_written_bytes=memoryview(value).nbytes))
 
     def stamp(self, key: str) -> Hashable | None:
         """The version of an object; None if there is none. Raises StorageError."""

@@ -11,7 +11,7 @@ from importlib import import_module
 from math import sqrt
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from geochange.config import RunOptions
 from geochange.files.output_paths import lock_output
@@ -32,7 +32,7 @@ from geochange.models.inference.prediction import (
     land_classes_of,
     naming_of,
 )
-from geochange.mosaic.jobs import in_flight
+from geochange.mosaic.jobs import JobClient, in_flight, reported_by_dask
 from geochange.progress import Progress, no_progress
 from geochange.raster.access.handles import HANDLES
 from geochange.raster.access.unreadable_areas import NOTHING_UNREADABLE, UnreadableAreas
@@ -53,6 +53,7 @@ from geochange.running.workers import open_workers
 from geochange.vector.changes import MIN_AREA_PX
 from geochange.vector.files.writers import read_changes
 from geochange.vector.geodesic import pixel_m2
+from geochange.vector.tracing.region_file import RegionFile
 from geochange.workflows.preflight import check_run
 
 if TYPE_CHECKING:
@@ -167,10 +168,9 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
         TemporaryFile(dir=checked.scratch) as outlines,
         open_raster_writer(checked, work, clock, progress) as raster,
     ):
-        keep = checked.options.keep_work
         with clock.stage("infer, stitch and trace"), as_resumable_error():
             _import_writers()
-            shelf = process_blocks(crew.client, work, outlines, keep, progress, raster)
+            shelf = _process(checked, crew.client, work, outlines, progress, raster)
         # The blocks that GDAL keeps are needed no more.
         HANDLES.close()
         return_free_memory()
@@ -213,6 +213,20 @@ def _completion(
     warn_skipped(checked.pair, unreadable)
     record = provenance.record(checked, work, clock, unreadable)
     return RunCompletion(record, clock, unreadable, raster)
+
+
+def _process(
+    checked: CheckedRun,
+    client: JobClient,
+    work: RunSpec,
+    outlines: BinaryIO,
+    progress: Progress,
+    raster: RasterWriter,
+) -> RegionFile:
+    """Process every block, with Dask's report if it is wanted."""
+    keep = checked.options.keep_work
+    with reported_by_dask(client, checked.performance_page):
+        return process_blocks(client, work, outlines, keep, progress, raster)
 
 
 def plan_run(checked: CheckedRun) -> RunSpec:

@@ -11,11 +11,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from geochange.config import RunOptions
 from geochange.grid.tiling import Window
 from geochange.inputs.checked_run import CheckedRun
 from geochange.memory import limit_malloc_growth
 from geochange.mosaic.jobs import JobClient, in_flight, run_bounded
+from geochange.parallelism import cpu_count
 from geochange.running.tasks import RunSpec, jobs
+from geochange.running.work.cluster_cost import (
+    WORKERS,
+    WRITE_S_PER_MPX,
+    ClusterPlan,
+    RunVolume,
+    cluster_plan,
+    volume_of,
+)
 from geochange.running.work.opening import space_of_run
 from geochange.running.workers import open_workers
 from geochange.storage.local import LocalWork
@@ -25,8 +35,8 @@ from geochange.workflows.detect import plan_run
 PROBE_SECONDS = 3.0
 """How long the network is timed."""
 
-WRITE_S_PER_MPX = 0.015
-"""The time to write raster and polygons after the last block."""
+LARGE_BLOCKS = 1_000
+"""A run of so many blocks is also planned for clusters."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,8 @@ class DryRun:
     shape: (rows, cols) of the common area in pixels. tiles, blocks: their numbers.
     memory_bytes: the peak of all local processes. disk_bytes: the peak besides the outputs.
     seconds: from the first block to the last file.
+    volume: tasks, requests and bytes. clusters: the cost with one worker after another, each as fast as
+    all threads here; with --workers of so many. Empty for a small run in this process.
     """
 
     shape: tuple[int, int]
@@ -46,6 +58,8 @@ class DryRun:
     memory_bytes: int
     disk_bytes: int
     seconds: float
+    volume: RunVolume
+    clusters: tuple[ClusterPlan, ...] = ()
 
 
 def estimate_run(checked: CheckedRun) -> DryRun:
@@ -62,12 +76,18 @@ def estimate_run(checked: CheckedRun) -> DryRun:
 
 def _estimate(checked: CheckedRun) -> DryRun:
     limit_malloc_growth()
-    work = plan_run(checked)
-    with open_workers(checked.options, work) as crew:
+    work, options = plan_run(checked), checked.options
+    named = options.workers
+    if named > cpu_count():  # they are on other machines: one of them is measured here
+        options = options.model_copy(update={"workers": 0})
+    with open_workers(options, work) as crew:
         work, tasks = crew.work, in_flight(crew.client)
         scope = work.active_tiles
         tile_s = _tile_seconds(crew.client, work)
-        space = space_of_run(work, tasks, checked.options.keep_work)
+        here = max(1, options.workers)
+        asked = (named,) if named else _cluster_sizes(options, scope.counts[1])
+        threads = max(1, tasks // 2 // here)
+        space = space_of_run(work, tasks, options.keep_work)
         pixels = work.plan.full_window.pixels
         return DryRun(
             shape=work.plan.shape,
@@ -78,7 +98,14 @@ def _estimate(checked: CheckedRun) -> DryRun:
             memory_bytes=crew.budget.peak,
             disk_bytes=space.peak,
             seconds=tile_s * scope.counts[0] + WRITE_S_PER_MPX * pixels / 1e6,
+            volume=volume_of(work),
+            clusters=tuple(cluster_plan(work, each, tile_s * here, threads) for each in asked),
         )
+
+
+def _cluster_sizes(options: RunOptions, blocks: int) -> tuple[int, ...]:
+    """The numbers of workers to plan for, if the user names none."""
+    return WORKERS if options.scheduler is not None or blocks >= LARGE_BLOCKS else ()
 
 
 def _tile_seconds(client: JobClient, work: RunSpec) -> float:

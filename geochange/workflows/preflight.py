@@ -14,6 +14,7 @@ from geochange.errors import OptionError, OutputError
 from geochange.files.archives import file_on_disk, gdal_name
 from geochange.files.file_names import shorten
 from geochange.files.output_paths import check_target, output_path
+from geochange.files.performance_page import performance_page_path
 from geochange.files.report_files import MODES, report_files_of, stale_report_files
 from geochange.files.sidecar_files import refuse_orphaned_sidecars
 from geochange.grid.tiling import TilePlan, fitting_tile
@@ -88,6 +89,9 @@ def _check_places(
     checked = CheckedRun(
         *(pair, area, plan, stretch, options, out_path, raster, work, places, upload)
     )
+    if options.performance_report is not None:
+        page = performance_page_path(options.performance_report, checked.files)
+        checked = replace(checked, performance_page=page)
     if upload is not None:
         inputs = [file for date in (pair.before, pair.after) for file in files_of(date.info)]
         upload.refuse_inputs(checked.files, inputs)

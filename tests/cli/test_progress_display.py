@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import click
 import pytest
@@ -14,6 +15,8 @@ from geochange.cli.options import options_of
 from geochange.cli.progress_display import screen
 from geochange.config import RunOptions
 from geochange.formatting import area
+from geochange.progress import BlockFigures, show_blocks
+from geochange.storage.traffic import Traffic
 
 
 @pytest.mark.parametrize(
@@ -107,3 +110,29 @@ def test_every_command_of_the_table_is_there_under_its_name(name: str) -> None:
     assert told.exit_code == 0
     assert told.output.startswith(f"Usage: cli {name}")
     assert COMMANDS[name][1] in " ".join(CliRunner().invoke(cli, ["--help"]).output.split())
+
+
+FIGURES = BlockFigures(3, 8, 1.23456, 4.0, 2, Traffic(1_000_000, 2_000_000, 4_000_000, 5))
+
+
+def test_json_lines_say_the_figures_of_blocks(capsys: pytest.CaptureFixture[str]) -> None:
+    with screen(quiet=False, log_json=True) as report:
+        show_blocks(report, FIGURES)
+    said = json.loads(capsys.readouterr().out)
+    del said["time"]
+    assert said == {
+        **{"event": "blocks", "blocks_done": 3, "blocks_total": 8, "blocks_per_s": 1.235},
+        **{"left_s": 4.0, "workers": 2, "input_bytes": 1_000_000, "work_read_bytes": 2_000_000},
+        **{"work_written_bytes": 4_000_000, "retries": 5},
+    }
+
+
+def test_a_bar_shows_the_blocks_of_a_cluster_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with screen(quiet=False, log_json=False) as report:
+        report("infer", 1, 2)
+        show_blocks(report, replace(FIGURES, workers=0))
+    assert "blocks" not in capsys.readouterr().err
+    with screen(quiet=False, log_json=False) as report:
+        show_blocks(report, FIGURES)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "blocks" in told and "3 MB in, 4 MB out, 5 retries" in told

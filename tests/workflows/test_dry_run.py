@@ -68,6 +68,10 @@ def test_the_command_says_it_as_a_table_and_as_json(
     assert event["event"] == "plan"
     assert event["shape"] == [300, 500]
     assert event["threads"] == 1
+    assert event["volume"]["tasks"] > event["blocks"] and event["clusters"] == []
+    # More workers than this machine has cores are planned, and not started.
+    said = CliRunner().invoke(cli, [*words, "--workers", "500"])
+    assert "tasks alive" in said.output and "scheduler memory" in " ".join(said.output.split())
     assert not (tmp_path / "c.gpkg").exists()
 
 

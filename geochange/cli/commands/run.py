@@ -6,10 +6,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
 
 from geochange.cli.options import GroupedCommand, given_options, options_of
 from geochange.cli.path_types import FileOrAddress
 from geochange.cli.progress_display import closing_table, say_json, screen
+from geochange.cli.tables import titled_table
 from geochange.config import RunOptions
 from geochange.files.file_names import PathLike
 from geochange.formatting import area, duration
@@ -89,6 +91,28 @@ def show_dry_run(rehearsal: DryRun, log_json: bool) -> None:
         "time": duration(rehearsal.seconds),
     }
     closing_table(rows, "What the run would take")
+    if rehearsal.clusters:
+        show_clusters(rehearsal)
+
+
+def show_clusters(rehearsal: DryRun) -> None:
+    """Show what the run would take on clusters."""
+    volume = rehearsal.volume
+    rows = {
+        "tasks": f"{volume.tasks:,}",
+        "requests": f"{volume.gets:,} GET, {volume.puts:,} PUT, {volume.heads:,} HEAD",
+        "egress": f"{size_text(volume.egress_bytes)} at most, "
+        f"{size_text(volume.input_bytes)} of it inputs, uncompressed",
+        "written": f"{size_text(volume.work_written_bytes)} of work",
+    }
+    closing_table(rows, "With inputs and work in object storage")
+    columns = "tasks alive", "scheduler memory", "storage", "time", "bound by"
+    table = titled_table("On workers as fast as this machine", "workers", *columns)
+    for plan in rehearsal.clusters:
+        memory, storage = size_text(plan.scheduler_bytes), size_text(plan.storage_bytes)
+        figures = f"{plan.tasks_alive:,}", memory, storage, duration(plan.seconds), plan.limit
+        table.add_row(f"{plan.workers:,}", *figures)
+    Console().print(table)
 
 
 def show_result(result: Result, quiet: bool, log_json: bool) -> None:

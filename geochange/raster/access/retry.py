@@ -14,6 +14,7 @@ from rasterio.errors import RasterioError
 from geochange.errors import one_line
 from geochange.raster.access.gdal_log import as_rasterio_errors, is_out_of_memory
 from geochange.raster.access.remote import NO_NEGATIVE_CACHE
+from geochange.storage.traffic import Traffic, count
 
 T = TypeVar("T")
 
@@ -29,6 +30,7 @@ def retry_pauses() -> Iterator[None]:
     """Yields once before each retry, after its pause."""
     for pause_s in PAUSES_S:
         sleep(pause_s)
+        count(Traffic(retries=1))
         yield
 
 
@@ -70,6 +72,7 @@ def retry_read(
         if not isinstance(answer, RasterioError):
             break
         sleep(pause_s)
+        count(Traffic(retries=1))
         handle.reopen()
         answer = _attempt(handle, read)
     return answer
@@ -87,6 +90,7 @@ def read_pieces(
         if not failed:
             break
         sleep(pause_s)
+        count(Traffic(retries=1))
         handle.reopen()
         failed = _failed_pieces(handle, failed, read)
     return failed
