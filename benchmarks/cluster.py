@@ -40,14 +40,14 @@ from distributed import Client, Scheduler, Worker
 from pyproj import CRS
 
 import geochange
+from geochange.cluster.dask_jobs import DASK_LOGS, LOCAL_PORT, NO_DASHBOARD, connect
+from geochange.cluster.jobs import Job, run_bounded
+from geochange.cluster.monitoring.simulated_cluster import SimulatedCluster
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan
 from geochange.landscape import make_landscape
-from geochange.mosaic.dask_jobs import DASK_LOGS, LOCAL_PORT, NO_DASHBOARD, connect
-from geochange.mosaic.jobs import Job, run_bounded
-from geochange.mosaic.monitoring.simulated_cluster import SimulatedCluster
 from geochange.raster.pictures.image import write_picture
-from geochange.running.active_tiles import ActiveTiles
+from geochange.running.plan.active_tiles import ActiveTiles
 from geochange.vector.tracing.join_across_blocks import RegionJoiner
 from geochange.vector.tracing.regions import empty_block
 

@@ -162,7 +162,7 @@ def rows(
 
 def engine_calls(engines: Sequence[str]) -> dict[tuple[str, str], Callable[[], object]]:
     """By engine and part: a call that looks at as many tiles as there are cores."""
-    from geochange.models.inference.host_prediction import predict_chips, see_land
+    from geochange.models.inference.cpu_prediction import predict_chips, see_land
     from geochange.models.inference.predict import predict_land, run_model
     from geochange.models.onnx.shipped.network import ShippedNetwork
 

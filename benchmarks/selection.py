@@ -25,15 +25,15 @@ from scipy import ndimage
 from scipy.special import expit
 
 from geochange.chip import Chip
-from geochange.grid.probability import MAX_BYTE, threshold_byte
+from geochange.grid.probability_bytes import MAX_BYTE, threshold_byte
 from geochange.grid.tiling import Window
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.predict import run_model
 from geochange.models.weights.checkpoint import read_checkpoint
 from geochange.models.weights.locate import locate_weights
 from geochange.running.confidence import UNSTATED, Confidence, confidence_for
-from geochange.trainer.land_validation import validate_land
-from geochange.training.data.land_pictures import read_land
+from geochange.trainer.land_cover_validation import validate_land
+from geochange.training.data.land_cover_pictures import read_land
 from geochange.training.metrics.boundary import BoundaryCounts, boundary_counts
 from geochange.training.metrics.counts import UNKNOWN
 from geochange.training.planting import Library, planted_chips, read_library, unchanged_chips

@@ -26,7 +26,7 @@ BASE = (
     "formatting",
     "memory",
     "parallelism",
-    "drawing",
+    "picture_drawing",
     "storage",
     "files",
     "interrupt",

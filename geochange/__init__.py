@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
     from geochange.cli.main import run_command
     from geochange.cli.progress_display import closing_table, say_json, screen
+    from geochange.cluster.dask_clusters import cluster_address
     from geochange.config.yaml_files import parse_setting
     from geochange.errors import GeochangeError
     from geochange.models.load_model import load_model
-    from geochange.mosaic.clusters import cluster_address
     from geochange.training.metrics.counts import Counts
     from geochange.vector.files.timeline import Span, write_timeline
     from geochange.vector.files.writers import read_changes
@@ -40,7 +40,7 @@ _HOMES = {
     "cut": "geochange.workflows.cut_chips",
     "parse_setting": "geochange.config.yaml_files",
     "load_model": "geochange.models.load_model",
-    "cluster_address": "geochange.mosaic.clusters",
+    "cluster_address": "geochange.cluster.dask_clusters",
     "train": "geochange.workflows.train",
     "run_command": "geochange.cli.main",
     "screen": "geochange.cli.progress_display",

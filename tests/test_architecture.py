@@ -18,7 +18,16 @@ PACKAGE = ROOT / "geochange"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 GROUND = {
-    *("errors", "chip", "land_cover", "progress", "formatting", "memory", "parallelism", "drawing"),
+    *(
+        "errors",
+        "chip",
+        "land_cover",
+        "progress",
+        "formatting",
+        "memory",
+        "parallelism",
+        "picture_drawing",
+    ),
     *("files", "interrupt", "storage"),
 }
 """Below every room: values, words and files. They import nothing of geochange but each other."""
@@ -30,16 +39,28 @@ ROOMS = {
         "config",
     },
     "workflows": {
-        *("running", "trainer", "report", "dataset", "inputs", "mosaic", "raster", "vector"),
+        *(
+            "running",
+            "trainer",
+            "report",
+            "dataset",
+            "inputs",
+            "cluster",
+            "mosaic",
+            "raster",
+            "vector",
+        ),
         *("qgis", "training", "models", "grid", "config", "landscape"),
     },
     "running": {
-        *("report", "inputs", "mosaic", "raster", "vector", "qgis", "models", "grid", "config"),
+        *("report", "inputs", "cluster", "mosaic", "raster", "vector", "qgis", "models", "grid"),
+        "config",
     },
     "trainer": {"dataset", "inputs", "training", "models", "config"},
     "report": {"inputs", "raster", "vector", "qgis", "grid", "config"},
     "dataset": {"inputs", "raster", "vector", "qgis", "training", "grid", "config"},
     "inputs": {"raster", "vector", "qgis", "models", "grid", "config"},
+    "cluster": set(),
     "mosaic": {"raster", "grid"},
     "raster": {"vector", "qgis", "grid"},
     "vector": {"qgis", "grid"},
@@ -52,7 +73,7 @@ ROOMS = {
 }
 
 PURE = {
-    *("geochange.grid.tiling", "geochange.grid.probability"),
+    *("geochange.grid.tiling", "geochange.grid.probability_bytes"),
     "geochange.raster.pictures.thumbnail",
 }
 """What mosaic/ may take from grid/ and raster/: integers and bytes, no raster library behind them."""
@@ -61,9 +82,9 @@ STREAMS = ("report/run/", "running/write_outputs.py")
 """Tables of changes pass through; they are made and read in vector/ alone."""
 
 DASK = (
-    *("mosaic/dask_jobs.py", "mosaic/clusters.py", "mosaic/cluster_tls.py"),
-    *("mosaic/cluster_failures.py", "mosaic/worker_versions.py"),
-    "mosaic/monitoring/performance_page.py",
+    *("cluster/dask_jobs.py", "cluster/dask_clusters.py", "cluster/tls.py"),
+    *("cluster/failures.py", "cluster/worker_versions.py"),
+    "cluster/monitoring/performance_page.py",
 )
 """Where jobs and their cluster are."""
 
@@ -91,7 +112,7 @@ HOMES = {
     "tensorboardX": ("training/journals/tensorboard.py",),
     "mlflow": ("training/journals/mlflow_store.py",),
     # Letters, translucent lines and JPEG, for what people look at: sheets, reports, previews.
-    "PIL": ("drawing.py", "report/", "training/"),
+    "PIL": ("picture_drawing.py", "report/", "training/"),
     "jinja2": ("report/page.py",),
     "pystac": ("report/stac_item.py",),
 }

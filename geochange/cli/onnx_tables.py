@@ -13,7 +13,7 @@ from geochange.models.weights.locate import locate_weights
 
 if TYPE_CHECKING:
     from geochange.models.onnx.describe import Description
-    from geochange.models.onnx.outline import Port
+    from geochange.models.onnx.file_checks import Port
     from geochange.models.onnx.probe import Probed
 
 LAYOUTS = {

@@ -25,7 +25,7 @@ from rich.text import Text
 
 from geochange.cli.tables import print_rows, titled_table
 from geochange.progress import BlockFigures
-from geochange.running.disk_space import size_text
+from geochange.running.plan.disk_space import size_text
 from geochange.storage.traffic import Traffic
 
 if TYPE_CHECKING:

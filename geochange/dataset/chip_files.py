@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from geochange.chip import UNKNOWN, Chip, Pixels, fill_invalid
 from geochange.dataset.chip_lists import listed_path
+from geochange.dataset.chip_record import Record
 from geochange.dataset.label_values import LabelCode, inspect_label
-from geochange.dataset.records import Record
 from geochange.dataset.truth.dated_classes import DatedClasses
 from geochange.errors import InputError
 from geochange.grid.tiling import Window

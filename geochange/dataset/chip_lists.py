@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from geochange.dataset.records import Record
+from geochange.dataset.chip_record import Record
 from geochange.errors import InputError, OutputError
 from geochange.files.archives import split
 from geochange.files.atomic import atomic_path

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from geochange.dataset.chip_files import FileChips, read_date
+from geochange.dataset.chip_record import Record
 from geochange.dataset.label_values import (
     LabelCode,
     LabelValues,
@@ -30,7 +31,6 @@ from geochange.dataset.layouts.find_split import (
     layout_of,
     records_of,
 )
-from geochange.dataset.records import Record
 from geochange.dataset.split_names import root_of, warn_once
 from geochange.errors import InputError, OptionError
 from geochange.grid.tiling import Window

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from geochange.grid.crs import full_turn, geographic_of, is_derived, radians_of, transformer
-from geochange.grid.full_turns import TURN_TOLERANCE
+from geochange.grid.longitude_wrap import TURN_TOLERANCE
 from geochange.grid.polygon_parts import polygonal_part
 
 Floats = NDArray[np.float64]

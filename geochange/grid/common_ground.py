@@ -9,11 +9,11 @@ import shapely
 from pyproj import CRS
 
 from geochange.grid.crs import full_turn, metres_of, same_crs
-from geochange.grid.full_turns import moved_into_span
 from geochange.grid.grid import LATTICE_TOLERANCE_PX, Grid, to_ground
+from geochange.grid.longitude_wrap import moved_into_span
 from geochange.grid.polygon_parts import polygonal_part
-from geochange.grid.reproject import reproject_areas
 from geochange.grid.tiling import Window
+from geochange.grid.transform_geometry import reproject_areas
 
 
 def unrepeated_footprint(grid: Grid) -> shapely.Polygon:

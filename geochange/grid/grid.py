@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from geochange.grid.crs import central_x, full_turn, same_crs, with_central_meridian_moved
-from geochange.grid.full_turns import TURN_TOLERANCE, Span, only_turn
+from geochange.grid.longitude_wrap import TURN_TOLERANCE, Span, only_turn
 from geochange.grid.tiling import Window
 
 G = TypeVar("G", bound=shapely.Geometry)

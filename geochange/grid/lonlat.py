@@ -10,10 +10,10 @@ from pyproj import CRS
 
 from geochange.grid.common_ground import unrepeated_footprint
 from geochange.grid.crs import equator_m, metres_of
-from geochange.grid.full_turns import Geometries, copies_in_span, translated_x
 from geochange.grid.grid import LONLAT, Grid
+from geochange.grid.longitude_wrap import Geometries, copies_in_span, translated_x
 from geochange.grid.polygon_parts import polygonal_part
-from geochange.grid.reproject import reproject, reproject_areas
+from geochange.grid.transform_geometry import reproject, reproject_areas
 
 TURN = 360.0
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from geochange.inputs.pair_warnings import warnings_of
 from geochange.models.catalogue import ModelScope
 from geochange.raster.acquisition import Acquisition
-from geochange.raster.aligned import AlignedRaster
 from geochange.raster.ground_measures import (
     CommonArea,
     GroundShift,
@@ -27,6 +26,7 @@ from geochange.raster.scene.radiometry import Sampled, StretchMode, choose_radio
 from geochange.raster.scene.sampling import SceneSample
 from geochange.raster.scene.undeclared_nodata import Fill
 from geochange.raster.sources.band_stack import STACK_SEPARATOR, split_stack
+from geochange.raster.warped_raster import WarpedRaster
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def _as_compared(
     return choose_radiometry(how.stretch, *values, match=match).apply(before, after)
 
 
-def _date_report(date: AlignedRaster, pair: RasterPair, nodata: float, cloud: float) -> DateReport:
+def _date_report(date: WarpedRaster, pair: RasterPair, nodata: float, cloud: float) -> DateReport:
     info = date.info
     return DateReport(
         path=info.path,

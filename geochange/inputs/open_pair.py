@@ -7,15 +7,15 @@ from pathlib import Path
 from geochange.config import PairOptions
 from geochange.errors import OptionError
 from geochange.files.archives import gdal_name
-from geochange.inputs.bands_by_card import bands_by_card
+from geochange.inputs.bands_from_model_card import bands_by_card
 from geochange.inputs.modality import refuse_two_modalities
 from geochange.models.bands.input_bands import InputBands
 from geochange.raster.access.declared_size import refuse_implausible_size
-from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import RasterInfo
 from geochange.raster.sources.resolve import PathLike, inspect_source, source_of
+from geochange.raster.warped_raster import WarpedRaster
 from geochange.vector.aoi import AreaOfInterest, read_aoi
 
 
@@ -41,7 +41,7 @@ def open_pair(
     return pair, area
 
 
-def need_8bit(*dates: AlignedRaster) -> None:
+def need_8bit(*dates: WarpedRaster) -> None:
     """Refuse `--stretch none` for bands that are not 8-bit. Raises OptionError."""
     for date in dates:
         if date.dtype != "uint8":

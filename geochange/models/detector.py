@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from geochange.chip import Chip
 from geochange.errors import InputError, OptionError
 from geochange.land_cover import LIKELY_CHANGE
-from geochange.models.bands.shown import shown_batch
-from geochange.models.changeclip.land_network import LandNetwork
+from geochange.models.bands.rgb_bands import shown_batch
+from geochange.models.changeclip.land_cover_network import LandNetwork
 from geochange.models.changeclip.network import Answer, ChangeClip, concatenate_answers, pad
 from geochange.models.clip_scorer import ClipScorer
 from geochange.models.confidence import ConfidenceRule
 from geochange.models.detector_scorers import build_clip_scorer, place_scorer
 from geochange.models.inference.batch import Batch, check_pixels
 from geochange.models.inference.precision import Precision, choose_dtype
-from geochange.models.land_logits import LandLogits, class_numbers, mask_to_classes
+from geochange.models.land_cover_logits import LandLogits, class_numbers, mask_to_classes
 from geochange.models.prompts import (
     FIXED_NAMES,
     Names,
@@ -29,7 +29,7 @@ from geochange.models.prompts import (
     best_names,
 )
 from geochange.models.protocol import ALWAYS_NAME, NamingRule, Statistics
-from geochange.models.sparse_land_inference import SparseLandInference
+from geochange.models.sparse_land_cover import SparseLandInference
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint
 from geochange.models.weights.model_card import OWN_CLIP, Card
 

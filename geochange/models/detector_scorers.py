@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from geochange.errors import InputError, OptionError
-from geochange.models.changeclip.land_network import LandNetwork
+from geochange.models.changeclip.land_cover_network import LandNetwork
 from geochange.models.clip_scorer import ClipScorer, build_scorer, square
 from geochange.models.prompts import Names, check_names
 from geochange.models.weights.checkpoint import DEFAULT_CLIP, Checkpoint, read_clip

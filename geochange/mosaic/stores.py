@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.grid.probability import NODATA
+from geochange.grid.probability_bytes import NODATA
 from geochange.grid.tiling import Index, TilePlan, Window
 from geochange.land_cover import NO_LAND_CLASS
 from geochange.mosaic.checked_array import CheckedArray, Layout

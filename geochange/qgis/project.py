@@ -14,7 +14,7 @@ from pyproj import CRS
 
 from geochange.grid.crs import authority_of
 from geochange.grid.grid import Grid
-from geochange.grid.probability import NODATA
+from geochange.grid.probability_bytes import NODATA
 from geochange.qgis.style import RAMP
 from geochange.qgis.xml import from_text, to_text
 

@@ -9,7 +9,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Final
 
-from geochange.grid.probability import NODATA
+from geochange.grid.probability_bytes import NODATA
 from geochange.land_cover import Rgb as Rgb
 from geochange.land_cover import rgb_of
 from geochange.qgis.schema import FIELDS, Field, form_of

@@ -11,7 +11,7 @@ from pyproj import Geod
 
 from geochange.grid.common_ground import common_ground
 from geochange.grid.grid import LONLAT, Grid, to_ground
-from geochange.grid.reproject import reproject
+from geochange.grid.transform_geometry import reproject
 from geochange.raster.pair import RasterPair
 from geochange.vector.geodesic import geodesic_measures
 

@@ -11,9 +11,9 @@ from geochange.errors import InputError
 from geochange.grid.common_ground import common_window
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
-from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands, check_bands
 from geochange.raster.reader import RasterInfo, inspect_grid
+from geochange.raster.warped_raster import WarpedRaster
 
 T = TypeVar("T")
 
@@ -22,8 +22,8 @@ T = TypeVar("T")
 class RasterPair:
     """Two dates on one grid, cropped to their common area."""
 
-    before: AlignedRaster
-    after: AlignedRaster
+    before: WarpedRaster
+    after: WarpedRaster
     grid: Grid
 
     def each(self, read: Callable[..., T], *more: Iterable[Any]) -> tuple[T, T]:
@@ -57,12 +57,12 @@ class RasterPair:
         return replace(self, after=_shifted(self.after, (rows, cols)))
 
 
-def _shifted(date: AlignedRaster, shift_px: tuple[float, float]) -> AlignedRaster:
+def _shifted(date: WarpedRaster, shift_px: tuple[float, float]) -> WarpedRaster:
     rows, cols = date.shift_px
     return replace(date, offset_px=None, shift_px=(rows + shift_px[0], cols + shift_px[1]))
 
 
-def _cropped(date: AlignedRaster, window: Window, grid: Grid) -> AlignedRaster:
+def _cropped(date: WarpedRaster, window: Window, grid: Grid) -> WarpedRaster:
     if date.offset_px is None:
         return replace(date, grid=grid)
     rows, cols = date.offset_px
@@ -97,8 +97,8 @@ def on_grid(before: RasterInfo, after: RasterInfo, grid: Grid, bands: Bands) -> 
     )
 
 
-def _on_grid(info: RasterInfo, bands: tuple[int, ...], grid: Grid) -> AlignedRaster:
-    return AlignedRaster(info, bands, grid, grid.same_lattice(info.grid))
+def _on_grid(info: RasterInfo, bands: tuple[int, ...], grid: Grid) -> WarpedRaster:
+    return WarpedRaster(info, bands, grid, grid.same_lattice(info.grid))
 
 
 def _explain_disjoint(before: RasterInfo, after: RasterInfo) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
-from geochange.drawing import PAPER, Colour
+from geochange.picture_drawing import PAPER, Colour
 
 Photo = NDArray[np.uint8]
 """(height, width, 3)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from geochange.drawing import FAINT, INK, PAPER, Colour, fit_text, font
+from geochange.picture_drawing import FAINT, INK, PAPER, Colour, fit_text, font
 from geochange.report.canvas import ScaleBar
 
 

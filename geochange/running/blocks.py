@@ -6,14 +6,15 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import BinaryIO
 
-from geochange.mosaic.jobs import Job, JobClient, run_bounded, worker_count
-from geochange.mosaic.logit_release import LogitRelease
-from geochange.mosaic.monitoring.counted_task import CountedTask, TaskAnswer
+from geochange.cluster.jobs import Job, JobClient, run_bounded, worker_count
+from geochange.cluster.monitoring.counted_task import CountedTask, TaskAnswer
+from geochange.mosaic.free_logits import LogitRelease
 from geochange.progress import Progress
-from geochange.running.active_tiles import ActiveTiles
+from geochange.running.plan.active_tiles import ActiveTiles
+from geochange.running.plan.run_spec import RunSpec
 from geochange.running.raster_writer import RasterWriter
 from geochange.running.read_failures import ReadFailures
-from geochange.running.tasks import RunSpec, jobs
+from geochange.running.tasks import jobs
 from geochange.running.work.block_meter import BlockMeter
 from geochange.vector.tracing.join_across_blocks import RegionJoiner
 from geochange.vector.tracing.region_file import RegionFile, RegionFileWriter

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.errors import InputError, OptionError
-from geochange.grid.probability import MAX_BYTE
+from geochange.grid.probability_bytes import MAX_BYTE
 from geochange.models.confidence import (
     USUAL_LEAST,
     ConfidenceRule,

@@ -15,7 +15,7 @@ from geochange.models.protocol import ALWAYS_NAME, NamingRule
 from geochange.mosaic.stores import ScoreStore
 from geochange.qgis.style import ARROW, WITHIN
 from geochange.vector.changes import ChangeNames
-from geochange.vector.tracing.overlap import Overlap, count_overlaps
+from geochange.vector.tracing.region_tile_overlap import Overlap, count_overlaps
 from geochange.vector.tracing.regions import Ints, Regions
 
 SCORE_UNIT = 1 << 20

@@ -16,11 +16,11 @@ from typing import Any
 from geochange import __version__
 from geochange.errors import RunError
 from geochange.files.file_names import without_secrets
-from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.prepared_run import CheckedRun
 from geochange.raster.access.unreadable_areas import NOTHING_UNREADABLE, UnreadableAreas
 from geochange.raster.fingerprint import fingerprint_of
 from geochange.raster.pair import RasterPair
-from geochange.running.tasks import RunSpec
+from geochange.running.plan.run_spec import RunSpec
 from geochange.running.work_folder import STORE_FORMAT_KEY
 from geochange.vector.files.class_colours import CLASS_COLOURS
 

@@ -12,14 +12,14 @@ from queue import SimpleQueue
 import numpy as np
 
 from geochange.errors import OutputError, RunError
-from geochange.grid.probability import NODATA
+from geochange.grid.probability_bytes import NODATA
 from geochange.grid.tiling import Index
-from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.prepared_run import CheckedRun
 from geochange.progress import Progress
 from geochange.raster.output.cog import Block, write_cog
-from geochange.running.disk_space import writes_early
+from geochange.running.plan.disk_space import writes_early
+from geochange.running.plan.run_spec import RunSpec
 from geochange.running.provenance import StageClock
-from geochange.running.tasks import RunSpec
 from geochange.vector.tracing.coverage import Coverage
 
 STAGE = "write the probability"

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from geochange.grid.tiling import Index, TilePlan, Window
 from geochange.mosaic.checked_array import DamagedStoreError
 from geochange.mosaic.stores import ThumbnailStore
-from geochange.raster.aligned import AlignedRaster
 from geochange.raster.cell_grid import PixelsAndMask
 from geochange.raster.pair import RasterPair
 from geochange.raster.pictures.thumbnail import (
@@ -21,6 +20,7 @@ from geochange.raster.pictures.thumbnail import (
     ThumbnailBuilder,
     ThumbnailPixels,
 )
+from geochange.raster.warped_raster import WarpedRaster
 from geochange.storage.work_store import WorkStore
 
 
@@ -69,7 +69,7 @@ class ThumbnailStores:
             return None
 
 
-def _pixel_template(date: AlignedRaster) -> NDArray[Any]:
+def _pixel_template(date: WarpedRaster) -> NDArray[Any]:
     return np.empty(min(SHOWN_BANDS, len(date.bands)), date.dtype)
 
 

@@ -7,23 +7,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from geochange.cluster.jobs import JobClient, open_client, threads_of
 from geochange.config import RunOptions
 from geochange.memory import machine_bytes, resident_bytes
 from geochange.models import ModelSpec, is_training_free, kind_of
-from geochange.mosaic.jobs import JobClient, open_client, threads_of
 from geochange.parallelism import cores_per_worker
-from geochange.running.memory_budget import (
+from geochange.running.plan.memory_budget import (
     MemoryBudget,
     block_bytes,
     cache_bytes,
     fit_threads,
     reading_bytes,
 )
-from geochange.running.network_memory import chip_bytes, network_bytes
-from geochange.running.tasks import RunSpec
+from geochange.running.plan.network_memory import chip_bytes, network_bytes
+from geochange.running.plan.run_spec import RunSpec
 
 if TYPE_CHECKING:
-    from geochange.mosaic.dask_jobs import Client
+    from geochange.cluster.dask_jobs import Client
 
 
 @dataclass(frozen=True)

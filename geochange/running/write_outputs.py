@@ -11,7 +11,7 @@ from pathlib import Path
 
 import geopandas as gpd
 
-from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.prepared_run import CheckedRun
 from geochange.inputs.qgis_layer import qgis_picture_of
 from geochange.progress import Progress
 from geochange.qgis.project import Scene
@@ -19,10 +19,10 @@ from geochange.raster.access.unreadable_areas import UnreadableAreas
 from geochange.raster.pictures.overview import Overview
 from geochange.report.run.gather_facts import RunOutcome
 from geochange.report.run.reporter import Reporter
+from geochange.running.plan.run_spec import RunSpec
 from geochange.running.polygon_class_names import ChangeNamer, LandNamer, choose_classes
 from geochange.running.provenance import StageClock
 from geochange.running.raster_writer import RasterWriter, as_resumable_error
-from geochange.running.tasks import RunSpec
 from geochange.vector.changes import ChangeTotals, NamingFunction, to_changes
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.writers import write_batches

@@ -10,7 +10,7 @@ from geochange.dataset.band_statistics import BandStatistics, band_statistics
 from geochange.dataset.open_split import EIGHT_BIT
 from geochange.errors import OptionError
 from geochange.models.bands.input_bands import InputBands, Unit
-from geochange.models.bands.shown import shown_chip
+from geochange.models.bands.rgb_bands import shown_chip
 from geochange.models.changeclip.variants import find_variant
 from geochange.models.weights.model_card import Card
 from geochange.training.data.chip_source import ChipSource

@@ -52,7 +52,7 @@ from geochange.trainer.recipe import (
 from geochange.trainer.resume_point import BEST, CLIP, LAST, check_same_options, find_resume_point
 from geochange.trainer.semantic.heads import check_heads, classified_splits
 from geochange.training.data.chip_source import ChipSource
-from geochange.training.data.land_pictures import check_land
+from geochange.training.data.land_cover_pictures import check_land
 from geochange.training.planting import PlantedSource
 
 LAND = "land.safetensors"

@@ -14,8 +14,8 @@ from scipy.special import expit
 from geochange.chip import UNKNOWN, Chip
 from geochange.land_cover import ClassTable
 from geochange.models.bands.input_bands import InputBands
-from geochange.models.bands.shown import shown_chip
-from geochange.models.changeclip.land_network import LandNetwork
+from geochange.models.bands.rgb_bands import shown_chip
+from geochange.models.changeclip.land_cover_network import LandNetwork
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.predict import run_model

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from geochange.chip import UNKNOWN, Chip
-from geochange.drawing import (
+from geochange.picture_drawing import (
     FAINT,
     INK,
     PAPER,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.grid.grid import Grid, to_ground
-from geochange.grid.probability import MAX_BYTE
+from geochange.grid.probability_bytes import MAX_BYTE
 from geochange.vector.files.writers import empty_changes, table_of
 from geochange.vector.generalization.outline_style import OutlineStyle
 from geochange.vector.generalization.simplify import Rows, draw_outlines

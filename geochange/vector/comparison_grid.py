@@ -15,10 +15,10 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from geochange.errors import InputError, OptionError
-from geochange.grid.full_turns import translated_x
 from geochange.grid.grid import LONLAT, Grid
+from geochange.grid.longitude_wrap import translated_x
 from geochange.grid.lonlat import TURN, to_wgs84
-from geochange.grid.reproject import reproject
+from geochange.grid.transform_geometry import reproject
 from geochange.vector.files.polygon_reader import Layer
 from geochange.vector.files.run_record import read_record
 from geochange.vector.files.writers import RUN_TABLE

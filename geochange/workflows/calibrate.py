@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from geochange.chip import UNKNOWN, Chip
 from geochange.errors import InputError
-from geochange.grid.probability import MAX_BYTE, threshold_byte, to_bytes
+from geochange.grid.probability_bytes import MAX_BYTE, threshold_byte, to_bytes
 from geochange.grid.tiling import Window
 from geochange.models.confidence import (
     FEATURES,

@@ -11,13 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from geochange.cluster.jobs import JobClient, in_flight, run_bounded
 from geochange.config import RunOptions
 from geochange.grid.tiling import Window
-from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.prepared_run import CheckedRun
 from geochange.memory import limit_malloc_growth
-from geochange.mosaic.jobs import JobClient, in_flight, run_bounded
 from geochange.parallelism import cpu_count
-from geochange.running.tasks import RunSpec, jobs
+from geochange.running.plan.plan_run import plan_run
+from geochange.running.plan.run_spec import RunSpec
+from geochange.running.tasks import jobs
 from geochange.running.work.cluster_cost import (
     WORKERS,
     WRITE_S_PER_MPX,
@@ -26,11 +28,10 @@ from geochange.running.work.cluster_cost import (
     cluster_plan,
     volume_of,
 )
-from geochange.running.work.opening import space_of_run
+from geochange.running.work.open_or_resume import space_of_run
 from geochange.running.workers import open_workers
 from geochange.storage.local import LocalWork
 from geochange.storage.work_store import WorkStore
-from geochange.workflows.detect import plan_run
 
 PROBE_SECONDS = 3.0
 """How long the network is timed."""

@@ -21,7 +21,7 @@ from geochange.config import EvaluateOptions
 from geochange.errors import OutputError
 from geochange.files.atomic import write_text
 from geochange.models import ModelSpec
-from geochange.models.bands.shown import shown_chip
+from geochange.models.bands.rgb_bands import shown_chip
 from geochange.progress import Progress, no_progress
 from geochange.trainer.evaluated_model import (
     EvaluatedModel,

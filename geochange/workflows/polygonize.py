@@ -16,12 +16,12 @@ import geopandas as gpd
 from geochange.config import OutlineOptions, PolygonizeOptions
 from geochange.errors import InputError, OptionError
 from geochange.files.output_paths import lock_output, output_path
-from geochange.grid.probability import MAX_BYTE, threshold_byte
+from geochange.grid.probability_bytes import MAX_BYTE, threshold_byte
 from geochange.progress import Progress, no_progress
 from geochange.raster.output.probability_raster import ProbabilityRaster
 from geochange.raster.sources.resolve import PathLike, source_of
 from geochange.running.confidence import Confidence, recorded_confidence
-from geochange.running.disk_space import as_disk_full_error
+from geochange.running.plan.disk_space import as_disk_full_error
 from geochange.running.provenance import StageClock, version_and_time
 from geochange.vector.changes import ChangeTotals, to_changes
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed

@@ -18,10 +18,10 @@ from geochange.files.performance_page import performance_page_path
 from geochange.files.report_files import MODES, report_files_of, stale_report_files
 from geochange.files.sidecar_files import refuse_orphaned_sidecars
 from geochange.grid.tiling import TilePlan, fitting_tile
-from geochange.inputs.checked_run import CheckedRun
 from geochange.inputs.choose_engine import choose_engine
 from geochange.inputs.network_options import fitting_options
 from geochange.inputs.open_pair import need_8bit, open_pair
+from geochange.inputs.prepared_run import CheckedRun
 from geochange.models import check_name, takes_8bit, wanted_bands
 from geochange.models.onnx.session import limit_memory
 from geochange.mosaic.taper import TAPERS
@@ -31,10 +31,10 @@ from geochange.raster.pair import RasterPair
 from geochange.raster.scene.decibels import Decibels, refuse_8bit
 from geochange.raster.scene.radiometry import MATCH_MODES, StretchMode, parse_stretch
 from geochange.raster.sources.resolve import PathLike
-from geochange.running.memory_budget import check_read_memory
+from geochange.running.plan.memory_budget import check_read_memory
 from geochange.running.work_folder import work_name
 from geochange.storage.object_client import is_object_url
-from geochange.storage.opening import work_store_of
+from geochange.storage.open_store import work_store_of
 from geochange.storage.uploads import Upload
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.writers import check_output

@@ -12,7 +12,6 @@ from typing import Any
 
 import geopandas as gpd
 
-from geochange.drawing import Drawn, save_png
 from geochange.errors import GeochangeError, MissingDependencyError, OptionError
 from geochange.files.archives import gdal_name
 from geochange.files.output_paths import output_path
@@ -21,6 +20,7 @@ from geochange.formatting import area, day, lonlat, share
 from geochange.grid.grid import Grid
 from geochange.grid.lonlat import representative_points, size_m
 from geochange.grid.tiling import Window
+from geochange.picture_drawing import Drawn, save_png
 from geochange.raster.pair import RasterPair
 from geochange.raster.sources.resolve import PathLike
 from geochange.report.canvas import as_data_uri, desaturate, resize_photo, scale_bar_of

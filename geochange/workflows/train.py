@@ -26,7 +26,7 @@ from geochange.models.weights.model_card import Card
 from geochange.progress import Watch, no_watch, with_note
 from geochange.trainer.checkpoints import CheckpointKeeper, calibrate
 from geochange.trainer.clip_pretraining import pretrain_clip
-from geochange.trainer.land_pretraining import pretrain_land
+from geochange.trainer.land_cover_pretraining import pretrain_land
 from geochange.trainer.preparation import PreparedTraining, prepare, with_training_option_names
 from geochange.trainer.recipe import (
     augmentation_of,

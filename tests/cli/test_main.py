@@ -84,7 +84,7 @@ def test_refusals(
 def test_a_scheduler_that_is_not_there(
     inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("geochange.mosaic.dask_jobs.CONNECT_S", 1)
+    monkeypatch.setattr("geochange.cluster.dask_jobs.CONNECT_S", 1)
     monkeypatch.chdir(inputs)
     words = "run before.tif after.tif --out out/x.gpkg --quiet --scheduler tcp://127.0.0.1:9"
     assert _exit_code(words.split()) == 2

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geochange.dataset.chip_lists import is_list, listed_path, read_list, write_lists
-from geochange.dataset.records import Record
+from geochange.dataset.chip_record import Record
 from geochange.errors import InputError, OutputError
 
 

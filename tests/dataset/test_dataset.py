@@ -23,7 +23,7 @@ from geochange.dataset import (
     survey,
 )
 from geochange.dataset.chip_lists import write_lists
-from geochange.dataset.records import Record
+from geochange.dataset.chip_record import Record
 from geochange.errors import InputError, OptionError
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

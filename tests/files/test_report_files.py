@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from geochange.drawing import PAPER, Image, save_png
 from geochange.errors import OutputError
 from geochange.files.report_files import refuse_foreign_image, report_files_of, stale_report_files
+from geochange.picture_drawing import PAPER, Image, save_png
 
 OURS = '{\n  "geochange": "0.1.0"\n}'
 

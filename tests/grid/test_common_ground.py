@@ -13,8 +13,8 @@ from pyproj import CRS, Transformer
 
 from geochange.grid.common_ground import common_ground, common_window
 from geochange.grid.grid import Grid
-from geochange.grid.reproject import reproject
 from geochange.grid.tiling import Window
+from geochange.grid.transform_geometry import reproject
 
 GRID = Grid(UTM, NORTH_UP, (40, 60))
 ROTATED = Affine.translation(500_100, 4_999_900) @ Affine.rotation(30) @ Affine.scale(7, -7)

@@ -14,7 +14,7 @@ from changeclip_cases import SMALL_LITE
 from geochange.chip import Chip
 from geochange.errors import InputError
 from geochange.models.changeclip.clip_alignment import Aligner
-from geochange.models.changeclip.land_network import LandNetwork, LandNetworkOptions
+from geochange.models.changeclip.land_cover_network import LandNetwork, LandNetworkOptions
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.changeclip.variants import VARIANTS
 from geochange.models.clip_scorer import square

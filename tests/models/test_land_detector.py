@@ -20,7 +20,7 @@ from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.batch import Batch
 from geochange.models.inference.predict import run_model
 from geochange.models.inference.prediction import land_classes_of
-from geochange.models.land_logits import NO_CHANGE_LOGIT, any_class_logit
+from geochange.models.land_cover_logits import NO_CHANGE_LOGIT, any_class_logit
 from geochange.models.protocol import ClassifiesLand
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
 from geochange.models.weights.model_card import Card

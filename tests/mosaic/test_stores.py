@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from file_damage import DAMAGES
 
-from geochange.grid.probability import NODATA
+from geochange.grid.probability_bytes import NODATA
 from geochange.grid.tiling import TilePlan, Window
 from geochange.mosaic.checked_array import DamagedStoreError
 from geochange.mosaic.stores import LogitStore, ProbabilityStore, ScoreStore

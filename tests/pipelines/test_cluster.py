@@ -188,7 +188,7 @@ def test_refusals_are_one_line(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("geochange.mosaic.dask_jobs.CONNECT_S", 1)
+    monkeypatch.setattr("geochange.cluster.dask_jobs.CONNECT_S", 1)
     for absent in ("dask_cuda", "dask_jobqueue"):
         monkeypatch.setitem(sys.modules, absent, None)
     done = pipeline("cluster", *map(str, pair), "--out", str(tmp_path / "c.gpkg"), *words)

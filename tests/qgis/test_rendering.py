@@ -21,7 +21,7 @@ from PIL import Image
 from pyproj import CRS
 from qgis_python import need_qgis, run_qgis_python
 
-from geochange.grid.probability import NODATA
+from geochange.grid.probability_bytes import NODATA
 from geochange.qgis.style import CLASSES, probability_colormap
 from geochange.raster.output.cog import write_cog
 from geochange.vector.files.writers import COLUMNS, empty_changes, table_of, write_changes

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from geochange.grid.probability import NODATA
+from geochange.grid.probability_bytes import NODATA
 from geochange.land_cover import Rgb
 from geochange.qgis.style import (
     CLASSES,

@@ -11,17 +11,17 @@ from dated_scenes import ground, pair_of
 from makers import NORTH_UP, make_raster, ramp
 
 from geochange.grid.tiling import Window
-from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
 from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect_raster
 from geochange.raster.scene.coregistration import measure_shift
 from geochange.raster.scene.sampling import SceneSample
+from geochange.raster.warped_raster import WarpedRaster
 
 ONE = Bands((1,), (1,))
 
 
-def read(date: AlignedRaster, window: Window) -> tuple[np.ndarray, np.ndarray]:
+def read(date: WarpedRaster, window: Window) -> tuple[np.ndarray, np.ndarray]:
     with date.reader() as reader:
         pixels, valid = reader(window)
     return pixels[..., 0], valid

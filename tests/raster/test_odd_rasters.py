@@ -19,11 +19,11 @@ from rasterio.warp import reproject
 from geochange.errors import InputError
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
-from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import check_bands
 from geochange.raster.fingerprint import fingerprint_of
 from geochange.raster.pictures.image import DRIVERS, read_picture
 from geochange.raster.reader import RasterInfo, inspect_raster, opened
+from geochange.raster.warped_raster import WarpedRaster
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
@@ -39,9 +39,9 @@ class Expected:
     pixels: NDArray[Any]
     valid: NDArray[np.bool_]
 
-    def date(self, warped: bool = False) -> AlignedRaster:
+    def date(self, warped: bool = False) -> WarpedRaster:
         """The raster on its own grid, through the warper if `warped`."""
-        return AlignedRaster(self.info, self.bands, self.info.grid, None if warped else (0, 0))
+        return WarpedRaster(self.info, self.bands, self.info.grid, None if warped else (0, 0))
 
     def assert_is(self, read: tuple[Any, Any], place: Any = ...) -> None:
         """Check validity, dtype and every bit of valid pixels."""
@@ -117,7 +117,7 @@ def test_another_crs_lacks_the_same_ground(odd: Expected) -> None:
         src_crs=own.crs.to_wkt(), dst_crs=target.to_wkt(), tolerance=0,
     )  # fmt: skip
     grid = Grid(target, transform, nearest.shape)
-    with AlignedRaster(odd.info, odd.bands, grid, None).reader() as read:
+    with WarpedRaster(odd.info, odd.bands, grid, None).reader() as read:
         pixels, seen = read(grid.full_window)
     assert 0.3 < seen.mean() < 1
     assert seen[by_neighbours(nearest > 0, np.logical_and)].all()

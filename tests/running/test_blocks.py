@@ -9,8 +9,9 @@ from hypothesis import given
 from tile_plans import each_plan, every_output, plans, wide_overlap
 
 from geochange.grid.tiling import TilePlan
-from geochange.running.active_tiles import ActiveTiles
-from geochange.running.tasks import RunSpec, jobs
+from geochange.running.plan.active_tiles import ActiveTiles
+from geochange.running.plan.run_spec import RunSpec
+from geochange.running.tasks import jobs
 
 
 @each_plan

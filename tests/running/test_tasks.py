@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from region_files import assert_same
 from scipy import ndimage
 
-from geochange.grid.probability import NODATA
+from geochange.grid.probability_bytes import NODATA
 from geochange.grid.tiling import TilePlan
 from geochange.models import ModelSpec
 from geochange.raster.bands import Bands
 from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect_raster
 from geochange.raster.scene.radiometry import UNCHANGED
-from geochange.running.tasks import RunSpec, jobs
+from geochange.running.plan.run_spec import RunSpec
+from geochange.running.tasks import jobs
 from geochange.storage.local import LocalWork
 from geochange.vector.tracing.join_across_blocks import RegionJoiner
 from geochange.vector.tracing.region_file import RegionFileWriter

@@ -18,7 +18,7 @@ from geochange.models.changeclip.context_decoder import ContextOptions
 from geochange.models.changeclip.decoder import DecoderOptions
 from geochange.models.changeclip.efficientnet import EfficientNetOptions
 from geochange.models.changeclip.image_tower import ResNetOptions, VitOptions
-from geochange.models.changeclip.land_head import LandOptions
+from geochange.models.changeclip.land_cover_head import LandOptions
 from geochange.models.changeclip.network import ChangeClip, ChangeClipOptions
 from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.weights.openclip import ClipShape, build_clip

@@ -41,7 +41,7 @@ PRELOADED = (
     ),
     *("geochange.workflows.polygonize", "distributed", "distributed.nanny", "torch", "geopandas"),
     *("skimage.filters", "skimage.registration", "cryptography.x509", "pyarrow.pandas_compat"),
-    *("geochange.mosaic.dask_jobs", "geochange.models.training_free.predict"),
+    *("geochange.cluster.dask_jobs", "geochange.models.training_free.predict"),
     *("zarr", "skimage", "sqlite3", "fuzz_kinds", "planted_network"),
 )
 """The modules that commands import. A missing name only costs time.

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from geochange.grid.probability import NODATA
+from geochange.grid.probability_bytes import NODATA
 from geochange.grid.tiling import Window
 from geochange.vector.tracing.join_across_blocks import RegionJoiner
 from geochange.vector.tracing.polygons import Geometries, Places

@@ -12,8 +12,8 @@ from makers import noise
 from PIL import Image
 
 from geochange.chip import Chip
-from geochange.drawing import SKY, VERMILION, YELLOW, fit_text, font
 from geochange.errors import OutputError
+from geochange.picture_drawing import SKY, VERMILION, YELLOW, fit_text, font
 from geochange.training.contact_sheet import (
     COLUMN_TITLES,
     NO_DATA_COLOUR,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from region_files import blobs, region_file_of
 
 from geochange.grid.grid import Grid
-from geochange.grid.probability import NODATA
+from geochange.grid.probability_bytes import NODATA
 from geochange.vector.changes import MIN_AREA_PX, ChangeTotals, to_changes
 from geochange.vector.files.layers import concatenate_batches
 from geochange.vector.files.writers import COLUMNS

@@ -77,7 +77,7 @@ def never_halting() -> Iterator[None]:
 def pictures() -> Iterator[None]:
     """Runs keep thumbnails here, as they do for large rasters."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("geochange.workflows.detect.picture_px", lambda checked: 64)
+        patch.setattr("geochange.running.plan.plan_run.picture_px", lambda checked: 64)
         yield
 
 

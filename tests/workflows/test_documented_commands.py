@@ -33,9 +33,9 @@ NOT_HERE = {
     "--data CHIPS": "no such chips; tests/workflows/test_band_training.py makes some",
     "https://": "no such catalogue; tests/pipelines/test_monitor.py serves one of its own",
     "torchrun": "one machine; tests/workflows/test_train.py starts two processes",
-    "land.alone=true": "no ImageNet weights; tests/trainer/test_land_pretraining.py makes its own",
+    "land.alone=true": "no ImageNet weights; tests/trainer/test_land_cover_pretraining.py makes its own",
     "weights calibrate": "takes a network of the step before; tests/workflows/test_calibrate.py has one",
-    "weights join": "what land.alone gives; tests/models/test_sparse_land_inference.py joins a small one",
+    "weights join": "what land.alone gives; tests/models/test_sparse_land_cover.py joins a small one",
     "srun": "no SLURM; tests/training/test_fabric_devices.py stands in for its variables",
 }
 """Parts of lines that cannot run here, and their replacements."""

@@ -17,7 +17,7 @@ from geochange.memory import machine_bytes
 from geochange.raster.bands import Bands
 from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect_raster
-from geochange.running.memory_budget import DEFAULT_MEMORY_SHARE
+from geochange.running.plan.memory_budget import DEFAULT_MEMORY_SHARE
 from geochange.workflows.dry_run import estimate_run
 from geochange.workflows.preflight import check_run
 

@@ -24,10 +24,10 @@ from s3_server import KEY, SECRET, Call, S3Server, s3_server
 from geochange.config import RunOptions
 from geochange.errors import GeochangeError, MissingDependencyError, OutputError, RunError
 from geochange.grid.tiling import TilePlan
+from geochange.running.plan.plan_run import plan_run
 from geochange.running.tasks import jobs
 from geochange.storage import object_client
 from geochange.storage.object_client import client_of
-from geochange.workflows import detect as workflow
 from geochange.workflows.detect import Result, detect
 from geochange.workflows.dry_run import estimate_run
 from geochange.workflows.preflight import check_run
@@ -137,7 +137,7 @@ def assert_requests_are_few(server: S3Server) -> None:
 def test_credentials_are_in_no_task(server: S3Server, scene: Path) -> None:
     pair = "s3://bucket/in/before.tif", "s3://bucket/in/after.tif"
     options = RunOptions.parse({"work": "s3://bucket/graph/work", **OPTIONS})
-    work = workflow.plan_run(check_run(*pair, "s3://bucket/graph/out/a.gpkg", options))
+    work = plan_run(check_run(*pair, "s3://bucket/graph/out/a.gpkg", options))
     graph = pickle.dumps(list(jobs(work)))
     assert KEY.encode() not in graph and SECRET.encode() not in graph
     # Workers on other machines find everything.

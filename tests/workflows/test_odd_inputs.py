@@ -20,8 +20,9 @@ from geochange.cli.main import _exit_code
 from geochange.config import RunOptions
 from geochange.report.run.run_origin import RunOrigin
 from geochange.running import provenance
+from geochange.running.plan.plan_run import plan_run
 from geochange.running.work_folder import WorkFolder, work_name
-from geochange.workflows.detect import detect, plan_run
+from geochange.workflows.detect import detect
 from geochange.workflows.preflight import check_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("error::RuntimeWarning")]

@@ -15,12 +15,12 @@ from makers import make_raster
 from geochange import detect, polygonize
 from geochange.config import RunOptions
 from geochange.errors import OptionError
-from geochange.models.changeclip.land_network import LandNetworkOptions, land_tensors
+from geochange.models.changeclip.land_cover_network import LandNetworkOptions, land_tensors
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.confidence import FEATURES, ConfidenceRule
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
 from geochange.models.weights.model_card import Card
-from geochange.workflows.detect import plan_run
+from geochange.running.plan.plan_run import plan_run
 from geochange.workflows.preflight import check_run
 
 pytestmark = pytest.mark.slow

@@ -19,9 +19,10 @@ from geochange.cli.main import _exit_code
 from geochange.config import RunOptions
 from geochange.grid.grid import to_ground
 from geochange.grid.tiling import TilePlan, Window
-from geochange.raster.aligned import AlignedRaster
-from geochange.running.active_tiles import ActiveTiles
-from geochange.workflows.detect import Result, _sample_and_inspect, detect
+from geochange.raster.warped_raster import WarpedRaster
+from geochange.running.plan.active_tiles import ActiveTiles
+from geochange.running.plan.plan_run import sample_and_inspect
+from geochange.workflows.detect import Result, detect
 from geochange.workflows.dry_run import estimate_run
 from geochange.workflows.preflight import check_run
 
@@ -89,7 +90,7 @@ def test_a_run_warns_of_pixels_that_its_network_does_not_know(
     files = scene / "before.tif", scene / "after.tif"
     for model, warned in (("changeclip-small", True), ("cva", False)):
         options = RunOptions.parse({"model": model, "bands": "1,1,1"})
-        _, checks = _sample_and_inspect(check_run(*files, tmp_path / "out.gpkg", options))
+        _, checks = sample_and_inspect(check_run(*files, tmp_path / "out.gpkg", options))
         assert checks is not None
         assert any("pixels of 10 m: changeclip-small" in line for line in checks.warnings) == warned
     assert "its class names are guesses here" in caplog.text
@@ -262,13 +263,13 @@ def test_what_lies_outside_is_never_read_nor_inferred(
         needed[checked.plan.tile_window(tile).within(checked.plan.full_window)] = True
     assert 0.1 < needed.mean() < 0.5
     read = np.zeros(checked.plan.shape, int)
-    plain = AlignedRaster._read
+    plain = WarpedRaster._read
 
     def watched(self: Any, handle: Any, window: Window, *how: Any) -> Any:
         read[window.within(checked.plan.full_window)] += 1
         return plain(self, handle, window, *how)
 
-    monkeypatch.setattr(AlignedRaster, "_read", watched)
+    monkeypatch.setattr(WarpedRaster, "_read", watched)
     inferred: list[int] = []
     result = run(
         scene,

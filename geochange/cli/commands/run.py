@@ -15,7 +15,7 @@ from geochange.cli.tables import titled_table
 from geochange.config import RunOptions
 from geochange.files.file_names import PathLike
 from geochange.formatting import area, duration
-from geochange.running.disk_space import size_text
+from geochange.running.plan.disk_space import size_text
 from geochange.workflows.preflight import check_run
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from geochange.dataset.chip_record import Record
 from geochange.dataset.layouts.layout import (
     Found,
     fitting_splits,
@@ -15,7 +16,6 @@ from geochange.dataset.layouts.layout import (
     short_list,
 )
 from geochange.dataset.layouts.picture_folders import has_folders, match_pictures
-from geochange.dataset.records import Record
 from geochange.dataset.split_names import NAMES, split_path
 from geochange.dataset.truth.coco_labels import CocoLabels, read_coco
 from geochange.errors import InputError

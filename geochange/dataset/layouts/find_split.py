@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from geochange.dataset.chip_lists import read_list
+from geochange.dataset.chip_record import Record
 from geochange.dataset.layouts import LAYOUTS, Found, find_layout
-from geochange.dataset.records import Record
 from geochange.dataset.split_names import LIST as LIST_SUFFIX
 from geochange.dataset.split_names import is_there, root_of, split_path
 from geochange.errors import InputError, OptionError

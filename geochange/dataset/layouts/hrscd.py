@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geochange.chip import CHANGED, UNCHANGED
+from geochange.dataset.chip_record import Record
 from geochange.dataset.layouts.layout import Found, short_list
 from geochange.dataset.layouts.place_lists import ALL, listed_splits, places_of_split
-from geochange.dataset.records import Record
 from geochange.dataset.truth.class_labels import ClassLabels, Legend
 from geochange.errors import InputError
 from geochange.files.file_tree import folders_in, walk

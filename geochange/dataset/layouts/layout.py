@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from geochange.dataset.chip_record import Record
 from geochange.dataset.labelled_pairs import LabelledPair
-from geochange.dataset.records import Record
 from geochange.dataset.split_names import split_path, warn_once
 from geochange.errors import InputError
 from geochange.files.archives import list_names

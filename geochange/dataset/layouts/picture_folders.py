@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from geochange.dataset.chip_record import Record, Truth
 from geochange.dataset.layouts.layout import (
     Found,
     Layout,
@@ -15,7 +16,6 @@ from geochange.dataset.layouts.layout import (
     pictures_in,
     short_list,
 )
-from geochange.dataset.records import Record, Truth
 from geochange.dataset.split_names import split_path
 from geochange.dataset.truth.class_labels import ClassLabels, Legend
 from geochange.dataset.truth.class_list_file import declared_changes, declared_legend

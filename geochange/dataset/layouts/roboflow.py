@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geochange.chip import CHANGED, UNCHANGED
+from geochange.dataset.chip_record import Record, Truth
 from geochange.dataset.layouts.layout import (
     Found,
     fitting_splits,
@@ -22,7 +23,6 @@ from geochange.dataset.layouts.layout import (
     pictures_in,
     short_list,
 )
-from geochange.dataset.records import Record, Truth
 from geochange.dataset.split_names import split_path
 from geochange.dataset.truth.coco_labels import CocoLabels, read_coco
 from geochange.dataset.truth.value_masks import ValueMasks

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from geochange.dataset.chip_record import Record
 from geochange.dataset.layouts.layout import (
     Found,
     fitting_splits,
@@ -13,7 +14,6 @@ from geochange.dataset.layouts.layout import (
     pictures_in,
     short_list,
 )
-from geochange.dataset.records import Record
 from geochange.dataset.split_names import split_path
 from geochange.dataset.truth.damage_labels import DamageLabels
 from geochange.errors import InputError

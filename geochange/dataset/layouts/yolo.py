@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from geochange.dataset.chip_record import Record
 from geochange.dataset.layouts.layout import (
     Found,
     fitting_splits,
@@ -14,7 +15,6 @@ from geochange.dataset.layouts.layout import (
     short_list,
 )
 from geochange.dataset.layouts.roboflow import is_dated, pairs_by_place
-from geochange.dataset.records import Record
 from geochange.dataset.split_names import split_path
 from geochange.dataset.truth.yolo_labels import YoloLabels
 from geochange.errors import InputError

@@ -124,7 +124,7 @@ class ClassLabels:
         return self.mask or self.after
 
     def classes(self, shape: tuple[int, int], window: Window | None) -> DatedClasses:
-        """The classes of both dates; see `geochange.dataset.records.Truth`."""
+        """The classes of both dates; see `geochange.dataset.chip_record.Truth`."""
         before, after = (
             self.legend.decode(path, read_class_image(path, window))
             for path in (self.before, self.after)

@@ -51,7 +51,7 @@ class ValueMasks:
         return self.paths[0]
 
     def change(self, shape: tuple[int, int], window: Window | None) -> NDArray[np.uint8]:
-        """The label; see `geochange.dataset.records.Truth`."""
+        """The label; see `geochange.dataset.chip_record.Truth`."""
         masks = [read_value_mask(path, self.values, window) for path in self.paths]
         if odd := [
             path for path, m in zip(self.paths, masks, strict=True) if m.shape != masks[0].shape

@@ -19,7 +19,7 @@ from geochange.models.changeclip.context_decoder import ContextDecoder, ContextO
 from geochange.models.changeclip.decoder import DecodeHead, DecoderOptions
 from geochange.models.changeclip.efficientnet import EfficientNetOptions
 from geochange.models.changeclip.image_tower import ResNetOptions, VisualOptions, build_tower
-from geochange.models.changeclip.land_head import LandHead, LandOptions
+from geochange.models.changeclip.land_cover_head import LandHead, LandOptions
 from geochange.models.changeclip.layers import band_tensor, named_conv
 from geochange.models.changeclip.neck import FeaturePyramid, Fusion, difference, score_map
 from geochange.models.changeclip.text_tower import TextOptions, TextTower, last_end

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from geochange.chip import Chip
 from geochange.models.detector import ChangeClipDetector
 from geochange.models.inference.batch import collate
-from geochange.models.land_logits import mask_to_classes
+from geochange.models.land_cover_logits import mask_to_classes
 
 
 @torch.inference_mode()

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from geochange.errors import InputError
-from geochange.models.changeclip.land_head import LandOptions
+from geochange.models.changeclip.land_cover_head import LandOptions
 from geochange.models.changeclip.network import ChangeClip, ChangeClipOptions
 from geochange.models.weights.checkpoint import Checkpoint
 from geochange.models.weights.model_card import Card

@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from geochange.errors import InputError
-from geochange.models.changeclip.land_network import LandNetwork
+from geochange.models.changeclip.land_cover_network import LandNetwork
 from geochange.models.inference.precision import choose_dtype
 from geochange.models.place_head import PlaceHead, PlaceOptions
 from geochange.models.prompts import Names, tokenise

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from geochange.chip import UNKNOWN, Chip
-from geochange.models.changeclip.land_network import LandNetwork
+from geochange.models.changeclip.land_cover_network import LandNetwork
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.inference.batch import collate
 from geochange.models.inference.predict import run_model

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
-from geochange.models.changeclip.land_network import LandNetwork
+from geochange.models.changeclip.land_cover_network import LandNetwork
 from geochange.models.changeclip.network import STRIDE, ChangeClip, normalise
 from geochange.models.learning.trainable import single_date_parts, use_channels_last
 

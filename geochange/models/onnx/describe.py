@@ -11,7 +11,7 @@ from geochange.config.onnx import ARROW, OnnxOptions, description_of, read_onnx_
 from geochange.errors import InputError
 from geochange.formatting import printable
 from geochange.land_cover import NO_LAND_CLASS
-from geochange.models.onnx.outline import Outline, Port, Side, read_outline
+from geochange.models.onnx.file_checks import Outline, Port, Side, read_outline
 
 Layout = Literal["two", "stacked", "dates"]
 """Both dates as two inputs (B, C, H, W), as one (B, 2 C, H, W), or as one (B, 2, C, H, W)."""

@@ -16,8 +16,9 @@ from geochange.config import OnnxOptions
 from geochange.errors import InputError
 from geochange.models.changeclip.layers import band_tensor
 from geochange.models.inference.batch import Batch
-from geochange.models.land_logits import NO_CHANGE_LOGIT
-from geochange.models.onnx.answers import (
+from geochange.models.land_cover_logits import NO_CHANGE_LOGIT
+from geochange.models.onnx.describe import Description, describe, land_table
+from geochange.models.onnx.outputs import (
     as_maps,
     change_logits,
     changed_numbers,
@@ -25,7 +26,6 @@ from geochange.models.onnx.answers import (
     dates_logits,
     enlarged,
 )
-from geochange.models.onnx.describe import Description, describe, land_table
 from geochange.models.onnx.session import Session, check_weights
 from geochange.models.protocol import Statistics
 

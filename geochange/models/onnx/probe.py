@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from geochange.config import OnnxOptions
 from geochange.errors import InputError
-from geochange.models.onnx.answers import as_maps
 from geochange.models.onnx.describe import FLOATS, Description
+from geochange.models.onnx.outputs import as_maps
 from geochange.models.onnx.session import Session, check_weights
 
 LEAST_PX = 64

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from geochange.errors import InputError
-from geochange.models.onnx.wire import Span, Value, WireReader
+from geochange.models.onnx.protobuf_wire import Span, Value, WireReader
 
 BITS = {
     **{1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64},

@@ -18,7 +18,7 @@ import torch
 
 from geochange.errors import InputError
 from geochange.files.bounded_read import parse_json, read_text
-from geochange.models.changeclip.land_network import LandNetwork
+from geochange.models.changeclip.land_cover_network import LandNetwork
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.prompts import Names, parse_vocabulary
 from geochange.models.weights.locate import (

@@ -11,7 +11,7 @@ import torch
 
 from geochange.errors import InputError
 from geochange.models.changeclip.efficientnet import EfficientNetOptions
-from geochange.models.changeclip.land_network import LandNetworkOptions, land_tensors
+from geochange.models.changeclip.land_cover_network import LandNetworkOptions, land_tensors
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from geochange.models.weights.locate import as_input_error

@@ -16,8 +16,8 @@ from geochange.models.changeclip.context_decoder import ContextOptions
 from geochange.models.changeclip.decoder import DecoderOptions
 from geochange.models.changeclip.efficientnet import EfficientNetOptions
 from geochange.models.changeclip.image_tower import ResNetOptions, VisualOptions, VitOptions
-from geochange.models.changeclip.land_head import LandOptions
-from geochange.models.changeclip.land_network import LandNetworkOptions
+from geochange.models.changeclip.land_cover_head import LandOptions
+from geochange.models.changeclip.land_cover_network import LandNetworkOptions
 from geochange.models.changeclip.network import STRIDE, ChangeClipOptions
 from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.confidence import ConfidenceRule

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from geochange.errors import InputError, one_line
-from geochange.models.changeclip.land_network import LandNetwork, LandNetworkOptions
+from geochange.models.changeclip.land_cover_network import LandNetwork, LandNetworkOptions
 from geochange.models.changeclip.network import STRIDE, ChangeClip, ChangeClipOptions
 from geochange.models.weights.locate import INVALID_WEIGHTS_ERRORS
 from geochange.models.weights.openclip import ClipShape, build_clip, read_shape

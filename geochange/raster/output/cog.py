@@ -22,7 +22,7 @@ from rasterio.windows import Window
 
 from geochange.files.atomic import as_output_error, atomic_driver_path
 from geochange.files.checksummed import remove
-from geochange.grid.probability import NODATA
+from geochange.grid.probability_bytes import NODATA
 from geochange.qgis.style import probability_colormap
 from geochange.raster.reader import PROBABILITY_BAND, gdal_environment
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from geochange.chip import Pixels
 from geochange.grid.tiling import Window
-from geochange.raster.aligned import AlignedRaster, ReadWindow
 from geochange.raster.cell_grid import PixelsAndMask, paste_window
 from geochange.raster.nodata import Valid
+from geochange.raster.warped_raster import ReadWindow, WarpedRaster
 
 MOST_PX = 2**26
 """The number of pixels that may be read for one overview, or MAX_RASTER_SHARE of the raster if larger."""
@@ -39,24 +39,24 @@ class Overview:
     sparse: bool = False
 
 
-def is_sparse(date: AlignedRaster, window: Window, longest_px: int) -> bool:
+def is_sparse(date: WarpedRaster, window: Window, longest_px: int) -> bool:
     """Whether an overview would be sparse."""
     return _decodes_more(date, window, longest_px, _budget_px(date))
 
 
-def is_slow(date: AlignedRaster, window: Window, longest_px: int) -> bool:
+def is_slow(date: WarpedRaster, window: Window, longest_px: int) -> bool:
     """Whether an overview would decode many pixels, or be sparse."""
     return _decodes_more(date, window, longest_px, min(QUICK_PX, _budget_px(date)))
 
 
-def _decodes_more(date: AlignedRaster, window: Window, longest_px: int, limit_px: float) -> bool:
+def _decodes_more(date: WarpedRaster, window: Window, longest_px: int, limit_px: float) -> bool:
     if _decoded_px(date, window) <= limit_px:
         return False  # without a look at overviews: their factor needs the CRSs of a warped date
     level = date.overview(window, small_shape(window, longest_px)) or 1
     return _decoded_px(date, window, level) > limit_px
 
 
-def read_overview(date: AlignedRaster, window: Window, longest_px: int) -> Overview:
+def read_overview(date: WarpedRaster, window: Window, longest_px: int) -> Overview:
     """An image of a window of the date's grid, whose longer side has at most `longest_px`.
 
     It uses the raster's overviews if there are any. Of a huge raster without overviews, only patches
@@ -68,7 +68,7 @@ def read_overview(date: AlignedRaster, window: Window, longest_px: int) -> Overv
     return Overview(*_thinned(date, window, shape))
 
 
-def _thinned(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> PixelsAndMask:
+def _thinned(date: WarpedRaster, window: Window, shape: tuple[int, int]) -> PixelsAndMask:
     """The mean pixels of a window, which may exceed the raster."""
     pixels = np.zeros((*shape, len(date.bands)), date.dtype)
     answer = pixels, np.zeros(shape, np.bool_)
@@ -87,11 +87,11 @@ def small_shape(window: Window, longest_px: int) -> tuple[int, int]:
     return max(1, round(window.height * scale)), max(1, round(window.width * scale))
 
 
-def _budget_px(date: AlignedRaster) -> float:
+def _budget_px(date: WarpedRaster) -> float:
     return max(MOST_PX, date.grid.full_window.pixels * MAX_RASTER_SHARE)
 
 
-def _decoded_px(date: AlignedRaster, window: Window, level: int = 1) -> float:
+def _decoded_px(date: WarpedRaster, window: Window, level: int = 1) -> float:
     """The number of pixels to decode for the mean pixels of a window, from an overview."""
     rows, cols = (
         math.ceil(length / level / block) * block
@@ -100,7 +100,7 @@ def _decoded_px(date: AlignedRaster, window: Window, level: int = 1) -> float:
     return float(rows * cols)
 
 
-def _patch_means(date: AlignedRaster, window: Window, shape: tuple[int, int]) -> PixelsAndMask:
+def _patch_means(date: WarpedRaster, window: Window, shape: tuple[int, int]) -> PixelsAndMask:
     """Means of small patches, spread over a window. Each patch lies in its own block of the raster."""
     block_rows, block_cols = date.info.block_px
     count = _budget_px(date) / (block_rows * block_cols)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from geochange.grid.tiling import Window
-from geochange.raster.aligned import AlignedRaster
 from geochange.raster.scene.sampling import sample_windows
+from geochange.raster.warped_raster import WarpedRaster
 
 WINDOWS = 16
 """The number of windows of the scene sample that are read."""
@@ -19,7 +19,7 @@ MAX_VALUE_SHARE = 0.5
 """In a true alpha band, one value covers more than this share of the pixels."""
 
 
-def colour_in_alpha(date: AlignedRaster) -> int | None:
+def colour_in_alpha(date: WarpedRaster) -> int | None:
     """The 1-based number of an alpha band that varies as a colour does; None without one.
 
     An alpha band that is compared itself is not checked.

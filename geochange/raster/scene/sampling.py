@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from geochange.chip import Chip, fill_invalid
 from geochange.grid.tiling import Window
 from geochange.raster.access.unreadable_areas import UnreadableAreas
-from geochange.raster.aligned import AlignedRaster
 from geochange.raster.nodata import valid_by_value, valid_values, zero_invalid
 from geochange.raster.pair import RasterPair
 from geochange.raster.scene.radiometry import (
@@ -39,6 +38,7 @@ from geochange.raster.scene.undeclared_nodata import (
     masked_fills,
     scan_bands,
 )
+from geochange.raster.warped_raster import WarpedRaster
 from geochange.vector.aoi import AreaOfInterest
 
 logger = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ class SceneSample:
         """The windows of the sample."""
         return sample_windows(self.pair.grid.shape, len(self.pair.before.bands), self.area)
 
-    def _read(self, date: AlignedRaster, lost: set[Window]) -> _SampledDate:
+    def _read(self, date: WarpedRaster, lost: set[Window]) -> _SampledDate:
         if self.found is not None or date.offset_px is None:
             with date.reader(lost if self.skip_unreadable else None) as read:
                 windows = tuple(
@@ -238,14 +238,14 @@ def warn_fills(sample: SceneSample) -> None:
             logger.warning("%s", fill)
 
 
-def _masked_window(date: AlignedRaster, raw: RawWindow) -> RawWindow:
-    """A window that was read with `AlignedRaster.raw`, as it is read without `raw`."""
+def _masked_window(date: WarpedRaster, raw: RawWindow) -> RawWindow:
+    """A window that was read with `WarpedRaster.raw`, as it is read without `raw`."""
     by_band = np.moveaxis(raw.pixels, -1, 0)
     valid = raw.valid & valid_by_value(by_band, date.info.chosen(date.bands))
     return RawWindow(zero_invalid(raw.pixels, valid), valid)
 
 
-def _scan_unwarped(date: AlignedRaster) -> Scans:
+def _scan_unwarped(date: WarpedRaster) -> Scans:
     """The scans of a warped date, from its own pixels, because a warp mixes fills with neighbours."""
     own = replace(date.unwarped, raw=True)
     windows = sample_windows(own.grid.shape, len(own.bands))

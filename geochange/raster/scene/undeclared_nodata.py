@@ -24,11 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.formatting import share as in_percent
-from geochange.raster.aligned import AlignedRaster
 from geochange.raster.band_info import nodata_in_dtype
 from geochange.raster.cell_grid import PixelsAndMask
 from geochange.raster.nodata import FILL_LIMIT, valid_values
 from geochange.raster.pair import RasterPair
+from geochange.raster.warped_raster import WarpedRaster
 
 COMMON_FILLS = frozenset({-999, -9999, -99999, -999999, -32767, -32768, -(2**31), -(2**31) + 1})
 """The most common fills of programs for signed dtypes."""
@@ -117,13 +117,13 @@ Scans = tuple[BandScan, ...]
 """The scans of all compared bands of a date."""
 
 
-def can_mask_fills(date: AlignedRaster) -> bool:
+def can_mask_fills(date: WarpedRaster) -> bool:
     """Whether a date has a band whose dtype allows fills to be taken as nodata."""
     return any(band.dtype.kind in "if" for band in date.info.chosen(date.bands))
 
 
-def scan_bands(date: AlignedRaster, raw: Sequence[PixelsAndMask]) -> Scans:
-    """Search for fills in windows that were read with `AlignedRaster.raw`."""
+def scan_bands(date: WarpedRaster, raw: Sequence[PixelsAndMask]) -> Scans:
+    """Search for fills in windows that were read with `WarpedRaster.raw`."""
     first = {number: position for position, number in reversed(tuple(enumerate(date.bands)))}
     return tuple(
         _scan(date, number, [(pixels[..., position], valid) for pixels, valid in raw])
@@ -135,7 +135,7 @@ Planes = list[tuple[NDArray[Any], NDArray[np.bool_]]]
 """(height, width) values of a band, and where the file declares them valid, by window."""
 
 
-def _scan(date: AlignedRaster, number: int, planes: Planes) -> BandScan:
+def _scan(date: WarpedRaster, number: int, planes: Planes) -> BandScan:
     band = date.info.bands[number - 1]
     total = max(1, sum(valid.size for _, valid in planes))
     values = np.concatenate([valid_values(plane, valid) for plane, valid in planes])

@@ -17,11 +17,11 @@ from geochange.formatting import area
 from geochange.grid.crs import authority_of
 from geochange.grid.grid import Grid
 from geochange.grid.lonlat import bounds_of, outline_in_wgs84, representative_points, size_m
-from geochange.grid.probability import MAX_BYTE
-from geochange.inputs.checked_run import CheckedRun
+from geochange.grid.probability_bytes import MAX_BYTE
+from geochange.inputs.prepared_run import CheckedRun
 from geochange.inputs.read_failure_messages import describe_failures
 from geochange.raster.access.unreadable_areas import UnreadableAreas
-from geochange.raster.aligned import AlignedRaster
+from geochange.raster.warped_raster import WarpedRaster
 from geochange.report.facts import Change, ChangeGroup, Facts, GroundPlace, Ring, Source, Stage
 from geochange.vector.change_summary import DECADES, NO_CHANGE_NAME, Summary, Sums
 from geochange.vector.geodesic import geodesic_measures
@@ -89,7 +89,7 @@ def _date(checks: Mapping[str, Any], which: int) -> str | None:
     return str(found) if found else None
 
 
-def _source(date: AlignedRaster, when: str | None) -> Source:
+def _source(date: WarpedRaster, when: str | None) -> Source:
     return Source(without_secrets(date.info.path), when, ",".join(map(str, date.bands)))
 
 

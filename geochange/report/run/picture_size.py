@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.prepared_run import CheckedRun
 from geochange.raster.pictures.overview import is_slow
 
 SCENE_PX = 1200

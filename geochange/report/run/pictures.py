@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from geochange.chip import Pixels
 from geochange.grid.tiling import Window
-from geochange.raster.aligned import AlignedRaster
 from geochange.raster.pair import RasterPair
 from geochange.raster.pictures.overview import Overview, read_overview, small_shape
 from geochange.raster.pictures.thumbnail import SHOWN_BANDS
 from geochange.raster.scene.radiometry import UNCHANGED, Radiometry, Stretch, percentile_stretch
+from geochange.raster.warped_raster import WarpedRaster
 
 NO_DATA_GREY = 230
 """The brightness of pixels without data."""
@@ -77,7 +77,7 @@ def read_overviews(pair: RasterPair, window: Window, longest_px: int) -> Overvie
     return before, after
 
 
-def _overviews(date: AlignedRaster, windows: Sequence[Window], longest_px: int) -> list[Overview]:
+def _overviews(date: WarpedRaster, windows: Sequence[Window], longest_px: int) -> list[Overview]:
     seen = (read_overview(date, window, longest_px) for window in windows)
     return [replace(each, pixels=each.pixels[..., :SHOWN_BANDS]) for each in seen]
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import geopandas as gpd
 
-from geochange.drawing import Drawn
 from geochange.errors import RunError
 from geochange.files.atomic import write_text
 from geochange.files.report_files import ReportFiles
@@ -18,7 +17,8 @@ from geochange.grid.crs import authority_of
 from geochange.grid.grid import Grid
 from geochange.grid.lonlat import outline_in_wgs84, to_geojson
 from geochange.grid.tiling import Window
-from geochange.inputs.checked_run import CheckedRun
+from geochange.inputs.prepared_run import CheckedRun
+from geochange.picture_drawing import Drawn
 from geochange.qgis.style import CLASSES, OTHER_COLOR, change_colors
 from geochange.raster.pictures.overview import small_shape
 from geochange.report.canvas import (

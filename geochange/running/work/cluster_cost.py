@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from geochange.grid.tiling import Axis
-from geochange.mosaic.monitoring.simulated_cluster import (
+from geochange.cluster.monitoring.simulated_cluster import (
     SimulatedCluster,
     Simulation,
     simulate,
 )
-from geochange.running.disk_space import LAND_BYTES, LOGIT_BYTES, SCORE_BYTES, disk_space_of
-from geochange.running.tasks import RunSpec, infer_block, jobs
+from geochange.grid.tiling import Axis
+from geochange.running.plan.disk_space import LAND_BYTES, LOGIT_BYTES, SCORE_BYTES, disk_space_of
+from geochange.running.plan.run_spec import RunSpec
+from geochange.running.tasks import infer_block, jobs
 
 WORKERS = (1, 10, 100, 1000)
 """The numbers of workers of the table, if the user names none."""

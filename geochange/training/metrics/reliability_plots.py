@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from geochange.drawing import (
+from geochange.picture_drawing import (
     BLUE,
     FAINT,
     INK,

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from geochange.chip import Chip
-from geochange.drawing import PAPER, save_png
+from geochange.picture_drawing import PAPER, save_png
 from geochange.training.contact_sheet import label_panel
 
 PAIRS_PER_ROW = 4

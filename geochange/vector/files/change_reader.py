@@ -12,10 +12,10 @@ from pandas.api.types import is_numeric_dtype
 
 from geochange.errors import InputError, OptionError, one_line
 from geochange.grid.crs import full_turn
-from geochange.grid.full_turns import moved_into_span
 from geochange.grid.grid import Grid
+from geochange.grid.longitude_wrap import moved_into_span
 from geochange.grid.polygon_parts import polygonal_part
-from geochange.grid.reproject import reproject_areas
+from geochange.grid.transform_geometry import reproject_areas
 from geochange.vector.files.formats import readable_name
 from geochange.vector.files.polygon_reader import UNREADABLE, Layer
 

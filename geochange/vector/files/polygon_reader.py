@@ -20,11 +20,11 @@ from shapely.errors import GEOSException
 from geochange.errors import InputError, one_line
 from geochange.files.archives import file_on_disk
 from geochange.grid.crs import full_turn
-from geochange.grid.full_turns import moved_into_span, translated_x, turns_over
 from geochange.grid.grid import Grid, to_ground
+from geochange.grid.longitude_wrap import moved_into_span, translated_x, turns_over
 from geochange.grid.polygon_parts import polygonal_part
-from geochange.grid.reproject import reproject_areas
 from geochange.grid.tiling import Window
+from geochange.grid.transform_geometry import reproject_areas
 from geochange.vector.files.complete_files import check_last_feature, require_readable
 from geochange.vector.files.format_check import refuse_other_driver
 from geochange.vector.files.formats import VECTORS, exists, gdal_dataset_name, readable_name

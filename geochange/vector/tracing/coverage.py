@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geochange.grid.grid import Grid, to_ground
-from geochange.grid.probability import MAX_BYTE, NODATA
+from geochange.grid.probability_bytes import MAX_BYTE, NODATA
 from geochange.grid.tiling import Window
 from geochange.vector.generalization.outline_style import OutlineStyle
 from geochange.vector.generalization.simplify import draw_outlines

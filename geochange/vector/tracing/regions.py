@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geochange.grid.probability import NODATA
+from geochange.grid.probability_bytes import NODATA
 from geochange.grid.tiling import Window
 from geochange.land_cover import CLASSES
 from geochange.vector.tracing.polygons import (

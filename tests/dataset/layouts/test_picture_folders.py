@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from geochange.dataset.chip_record import Record
 from geochange.dataset.layouts import find_layout
 from geochange.dataset.layouts.layout import IGNORED_SUFFIXES, UNSUPPORTED_SUFFIXES
 from geochange.dataset.layouts.picture_folders import PICTURE_FOLDERS, PictureFolders
-from geochange.dataset.records import Record
 from geochange.errors import InputError
 from geochange.raster.pictures.image import SUFFIXES
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from geochange.errors import InputError, OptionError
 from geochange.models.bands.input_bands import InputBands
-from geochange.models.bands.shown import shown_chip
+from geochange.models.bands.rgb_bands import shown_chip
 from geochange.models.changeclip.network import FARTHEST, normalise
 from geochange.models.changeclip.variants import Regularisation
 from geochange.models.detector import ChangeClipDetector, DetectorSpec

@@ -10,7 +10,7 @@ from changeclip_cases import SMALL_LITE, SMALL_RESNET, pictures
 
 from geochange.errors import InputError
 from geochange.land_cover import CLASSES
-from geochange.models.changeclip.land_network import LandNetwork, LandNetworkOptions
+from geochange.models.changeclip.land_cover_network import LandNetwork, LandNetworkOptions
 from geochange.models.changeclip.network import Answer, ChangeClip
 from geochange.models.learning.other_classes import with_classes
 from geochange.models.weights.checkpoint import Checkpoint

@@ -16,8 +16,8 @@ from onnx_files import siamese
 from geochange.errors import InputError, OptionError
 from geochange.models.onnx import session, wire
 from geochange.models.onnx.describe import describe
+from geochange.models.onnx.file_checks import read_outline
 from geochange.models.onnx.network import OnnxNetwork
-from geochange.models.onnx.outline import read_outline
 from geochange.models.onnx.probe import probe
 from geochange.models.onnx.session import Session
 

@@ -11,8 +11,8 @@ from geochange.config import RunOptions
 from geochange.errors import NotFiniteError, OptionError
 from geochange.inputs.choose_model import choose_model
 from geochange.models import ModelSpec, cached_model
+from geochange.models.inference.choose_backend import predict
 from geochange.models.inference.predict import run_model
-from geochange.models.inference.route import predict
 
 MAPS = {
     **{f"{date}_offset": [100.0, 90.0, 80.0] for date in ("before", "after")},

@@ -10,7 +10,7 @@ from changeclip_cases import CLIP_SHAPE, SMALL, SMALL_LITE, small, small_clip
 from safetensors.torch import save_file
 
 from geochange.errors import InputError, OutputError
-from geochange.models.changeclip.land_head import LandOptions
+from geochange.models.changeclip.land_cover_head import LandOptions
 from geochange.models.detector import DetectorSpec
 from geochange.models.prompts import published_vocabulary
 from geochange.models.weights import checkpoint as module

@@ -33,7 +33,7 @@ from geochange.raster.pictures.image import describe_picture, read_picture
 from geochange.raster.pictures.label_image import MOST_BANDS, read_label
 from geochange.raster.reader import inspect_raster
 from geochange.raster.scene.radiometry import UNCHANGED
-from geochange.running.memory_budget import block_bytes, check_read_memory, reading_bytes
+from geochange.running.plan.memory_budget import block_bytes, check_read_memory, reading_bytes
 
 RASTERS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a.vrt": (vrt_of_nothing, "nearly all of it is empty; limit the run"),

@@ -25,10 +25,10 @@ from geochange.raster.access.unreadable_areas import (
     merge_windows,
     summarise,
 )
-from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import inspect_raster
+from geochange.raster.warped_raster import WarpedRaster
 
 SHAPE = (160, 192)
 TILE = 32
@@ -57,12 +57,12 @@ def pair_of(folder: Path, transform: Affine = NORTH_UP, **profile: Any) -> Raste
     return align_pair(inspect_raster(before), inspect_raster(after), "before", RGB)
 
 
-def whole_of(date: AlignedRaster) -> tuple[np.ndarray, np.ndarray]:
+def whole_of(date: WarpedRaster) -> tuple[np.ndarray, np.ndarray]:
     with date.reader() as read:
         return read(date.grid.full_window)
 
 
-def by_windows(date: AlignedRaster, side: int, lost: set[Window]) -> tuple[np.ndarray, np.ndarray]:
+def by_windows(date: WarpedRaster, side: int, lost: set[Window]) -> tuple[np.ndarray, np.ndarray]:
     """All pixels, read in windows of `side`."""
     height, width = date.grid.shape
     pixels = np.zeros((height, width, len(date.bands)), date.dtype)

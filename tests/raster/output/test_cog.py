@@ -14,7 +14,7 @@ from pyproj import CRS
 from rasterio.enums import ColorInterp
 
 from geochange.errors import InputError, OutputError
-from geochange.grid.probability import NODATA
+from geochange.grid.probability_bytes import NODATA
 from geochange.qgis.style import probability_colormap
 from geochange.raster.output import cog
 from geochange.raster.output.cog import COG_TILE_PX, Block, write_cog

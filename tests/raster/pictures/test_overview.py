@@ -14,15 +14,15 @@ from makers import NORTH_UP, UTM, make_raster, noise
 from rasterio.enums import Resampling
 
 from geochange.grid.tiling import Window
-from geochange.raster.aligned import AlignedRaster
 from geochange.raster.bands import Bands
 from geochange.raster.pair import align_pair
 from geochange.raster.pictures import overview as glancing
 from geochange.raster.pictures.overview import is_slow, read_overview
 from geochange.raster.reader import inspect_raster
+from geochange.raster.warped_raster import WarpedRaster
 
 
-def date_of(path: Path, other: Path | None = None) -> AlignedRaster:
+def date_of(path: Path, other: Path | None = None) -> WarpedRaster:
     """The raster as the date after, on the grid of another, or its own."""
     before, after = inspect_raster(other or path), inspect_raster(path)
     return align_pair(before, after, "before", Bands(before.data_bands, after.data_bands)).after
@@ -91,13 +91,13 @@ Counted = Callable[[], int]
 def decoded(monkeypatch: pytest.MonkeyPatch) -> Counted:
     """The number of pixels that were read at full resolution."""
     counts: list[int] = []
-    read = glancing.AlignedRaster._read_piece
+    read = glancing.WarpedRaster._read_piece
 
-    def count(self: AlignedRaster, dataset: Any, piece: Window, shape: Any = None) -> Any:
+    def count(self: WarpedRaster, dataset: Any, piece: Window, shape: Any = None) -> Any:
         counts.append(piece.pixels)
         return read(self, dataset, piece, shape)
 
-    monkeypatch.setattr(glancing.AlignedRaster, "_read_piece", count)
+    monkeypatch.setattr(glancing.WarpedRaster, "_read_piece", count)
     return lambda: sum(counts)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from geochange.grid.tiling import TilePlan
-from geochange.running.active_tiles import ActiveTiles
-from geochange.running.tasks import RunSpec
+from geochange.running.plan.active_tiles import ActiveTiles
+from geochange.running.plan.run_spec import RunSpec
 from geochange.running.work.cluster_cost import cluster_plan, volume_of
 
 DATE = SimpleNamespace(bands=(1, 2, 3), dtype=np.dtype(np.uint8))

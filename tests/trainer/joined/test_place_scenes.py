@@ -12,7 +12,7 @@ from unlabelled_pictures import make_pictures
 
 from geochange.errors import InputError
 from geochange.models.changeclip.clip_alignment import Aligner
-from geochange.models.changeclip.land_network import LandNetworkOptions, land_tensors
+from geochange.models.changeclip.land_cover_network import LandNetworkOptions, land_tensors
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.changeclip.variants import VARIANTS
 from geochange.models.detector import DetectorSpec

@@ -12,7 +12,7 @@ from unlabelled_pictures import FEW, make_pictures
 
 from geochange.config import TrainOptions
 from geochange.errors import InputError
-from geochange.models.changeclip.land_network import LandNetworkOptions, land_tensors
+from geochange.models.changeclip.land_cover_network import LandNetworkOptions, land_tensors
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.learning.second_opinion_training import SecondOpinionOptions
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from geochange.drawing import BLUE, SKY
 from geochange.errors import OutputError
+from geochange.picture_drawing import BLUE, SKY
 from geochange.training.metrics.calibration import LogitHistogram, Reliability
 from geochange.training.metrics.reliability_plots import draw_reliability, write_reliability
 

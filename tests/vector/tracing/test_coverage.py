@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from region_files import blobs
 
 from geochange.grid.grid import Grid
-from geochange.grid.probability import NODATA
+from geochange.grid.probability_bytes import NODATA
 from geochange.grid.tiling import Window
 from geochange.vector.tracing import coverage
 from geochange.vector.tracing.coverage import Coverage

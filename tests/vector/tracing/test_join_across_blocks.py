@@ -22,7 +22,7 @@ from region_files import (
     trace_blocks,
 )
 
-from geochange.grid.probability import NODATA
+from geochange.grid.probability_bytes import NODATA
 from geochange.grid.tiling import Window
 from geochange.vector.tracing.join_across_blocks import RegionJoiner
 from geochange.vector.tracing.region_file import RegionFileWriter

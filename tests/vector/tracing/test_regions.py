@@ -8,7 +8,7 @@ import shapely
 from hypothesis import example, given, settings
 from region_files import CHESS, KNOT, LEVEL, RING, Bytes, join_regions, rasters
 
-from geochange.grid.probability import NODATA
+from geochange.grid.probability_bytes import NODATA
 from geochange.grid.tiling import Window
 from geochange.vector.tracing.regions import NO_DATA_LABEL, trace_regions
 

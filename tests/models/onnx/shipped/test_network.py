@@ -15,12 +15,12 @@ from scipy.special import expit
 
 from geochange.chip import Chip
 from geochange.errors import InputError
-from geochange.grid.probability import MAX_BYTE
+from geochange.grid.probability_bytes import MAX_BYTE
 from geochange.land_cover import NO_LAND_CLASS
 from geochange.landscape import make_landscape
 from geochange.models.detector import DetectorSpec
-from geochange.models.inference import host_prediction
-from geochange.models.inference.host_prediction import predict_chips
+from geochange.models.inference import cpu_prediction
+from geochange.models.inference.cpu_prediction import predict_chips
 from geochange.models.inference.predict import run_model
 from geochange.models.inference.prediction import Prediction
 from geochange.models.onnx.shipped.network import ShippedNetwork, build_shipped
@@ -80,7 +80,7 @@ def test_threads_and_company_change_no_bit(
     many = chips()
     together = predict_chips(network, many)
     with ThreadPoolExecutor(1) as alone:
-        monkeypatch.setattr(host_prediction, "_cores", lambda: alone)
+        monkeypatch.setattr(cpu_prediction, "_cores", lambda: alone)
         assert same(predict_chips(network, many), together)
         for place, chip in enumerate(many):
             one = predict_chips(network, [chip])

@@ -1,0 +1,1 @@
+"""The plan of a run: what it processes, and the memory and disk space that it takes."""
