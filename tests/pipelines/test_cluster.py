@@ -153,7 +153,7 @@ def test_slurm_is_asked_for_a_job_a_worker_with_a_gpu_each(
     assert asked == {
         **{"cores": 3, "processes": 1, "memory": "32GB", "walltime": "01:00:00", "queue": "gpu"},
         "job_extra_directives": ["--gres=gpu:1"],
-        "worker_extra_args": ["--memory-limit", "0"],
+        "worker_extra_args": ["--memory-limit", "0", "--dashboard-address", "127.0.0.1:0"],
         **{"security": True, "scheduler_options": {"dashboard_address": "127.0.0.1:0"}},
     }
     same(out, alone)
