@@ -7,6 +7,7 @@ Constant folding is off: it computes at loading, outside of the arena. Exporters
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,6 +44,10 @@ SHORT = ("Failed to allocate memory", "Available memory of", "bad_alloc", "out o
 QUIET = 4
 """onnxruntime's level for fatal errors alone: others are raised, and need not be printed, too."""
 
+NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
+"""Without it onnxruntime (from 1.29 on) reports its use to Microsoft, and keeps an id of the device and a
+database in the cache folder of the user."""
+
 _limit: list[int] = []
 _registering = threading.Lock()
 
@@ -53,7 +58,9 @@ def limit_memory(most_gb: float | None) -> None:
 
 
 def runtime() -> Any:
-    """The package onnxruntime. Raises MissingDependencyError."""
+    """The package onnxruntime, which tells nobody of its use. Raises MissingDependencyError."""
+    # It is read once, while the package is imported.
+    os.environ.setdefault(NO_TELEMETRY, "1")
     try:
         import onnxruntime
     except ImportError as error:
