@@ -118,8 +118,7 @@ def slurm(given: Chosen) -> Any:
     asked |= pairs_of(given["asked"])
     asked |= {"cores": given["threads"], "job_extra_directives": [f"--gres={asked.pop('gres')}"]}
     asked |= {"security": True, "shared_temp_directory": keys.name}
-    # SLURM limits the memory. A worker's page would listen on all addresses.
-    limits = ["--memory-limit", "0", "--dashboard-address", PAGE["dashboard_address"]]
+    limits = ["--memory-limit", "0", "--dashboard-address", "127.0.0.1:0"]  # SLURM limits memory
     asked |= {"worker_extra_args": [*(own.get("worker-extra-args") or []), *limits]}
     options = {**(own.get("scheduler-options") or {}), **PAGE}
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -148,10 +149,13 @@ def augmentation_of(options: TrainOptions, bands: InputBands | None = None) -> A
 def loader_processes(options: TrainOptions, fabric: Fabric) -> int:
     """The number of processes that load chips for each training process.
 
-    By default they use the cores that are free; one on a CPU, where training uses all cores.
+    By default they use the cores that are free; one on a CPU, where training uses all cores. None in a
+    notebook: its kernel runs threads, and a process forked beside them may wait for ever.
     """
     if options.data.workers is not None:
         return options.data.workers
+    if "ipykernel" in sys.modules:
+        return 0
     if fabric.device.type == "cpu":
         return 1
     here = max(1, fabric.world_size // options.device.nodes)

@@ -68,7 +68,7 @@ def worker_on(
 ) -> Program:
     """A worker that is registered, with one thread."""
     own = "--host", f"tls://{machine.ip}", "--nthreads", "1", "--no-nanny", *NO_PAGE, *more
-    log = folder / f"{settings.get('HELD_AS', 'worker')}.log"
+    log = folder / f"{settings.get('HELD_AS', machine.name)}.log"
     words = "distributed.cli.dask_worker", address_of(scheduler), *own
     program = machine.start(log, settings, *words)
     program.wait_for("Registered to:")

@@ -75,7 +75,7 @@ def test_the_detector_needs_no_other_clip(file: Path, monkeypatch: pytest.Monkey
     def refuse(name: str, without: str = "") -> None:
         raise AssertionError("another CLIP was asked for")
 
-    monkeypatch.setattr("geochange.models.detector.read_clip", refuse)
+    monkeypatch.setattr("geochange.models.detector_scorers.read_clip", refuse)
     detector = DetectorSpec(str(file), precision="float32").build()
     valid = np.ones((SIDE_PX, SIDE_PX), bool)
     before, after = detector.class_scores(collate([Chip(picture(1), picture(2), valid)]))

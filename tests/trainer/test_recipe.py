@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,13 @@ def vars_of(value: Any) -> list[Any]:
     return list(asdict(value).values())
 
 
-def test_one_process_loads_beside_a_processor_unless_said() -> None:
+def test_one_process_loads_beside_a_processor_unless_said(monkeypatch: pytest.MonkeyPatch) -> None:
     fabric = Fabric(accelerator="cpu", devices=1)
     assert loader_processes(options(), fabric) == 1
     assert loader_processes(options(data={"workers": 0}), fabric) == 0
+    monkeypatch.setitem(sys.modules, "ipykernel", None)  # a notebook's kernel has threads
+    assert loader_processes(options(), fabric) == 0
+    assert loader_processes(options(data={"workers": 2}), fabric) == 2
 
 
 def test_a_training_of_an_earlier_version_goes_on_with_the_defaults_of_new_options(

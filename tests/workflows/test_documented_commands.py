@@ -31,6 +31,7 @@ NOT_HERE = {
     "runs/bands/": "no such chips; tests/workflows/test_band_training.py makes some",
     "runs/classes/": "no such chips; tests/workflows/test_semantic.py makes some",
     "--data CHIPS": "no such chips; tests/workflows/test_band_training.py makes some",
+    ".SAFE": "no such product; tests/raster/sources/test_resolve.py makes one",
     "https://": "no such catalogue; tests/pipelines/test_monitor.py serves one of its own",
     "torchrun": "one machine; tests/workflows/test_train.py starts two processes",
     "land.alone=true": "no ImageNet weights; tests/trainer/test_land_cover_pretraining.py makes its own",
@@ -74,6 +75,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "reviewed.gpkg", {n: "accept" if roof else "reject" for n, roof in verdicts}
     )
     make_chips(folder / "SYSU-CD", {"train": 4, "val": 2, "test": 2})
+    make_chips(folder / "OWN-CHIPS", {"train": 4, "val": 2})
     (folder / "weights").mkdir()
     shutil.copy(folder / "model.safetensors", folder / "weights" / "SYSU-CD.safetensors")
     (folder / "scenes").mkdir()
