@@ -40,7 +40,7 @@ def test_the_tutorial_runs_and_teaches_what_it_says(
     assert "folium" in shown or "leaflet" in shown  # the map is drawn, and left out below
     ran = MAKER["lighten"](ran)
     assert [forms_of(cell) for cell in code_of(ran)] == [forms_of(cell) for cell in code_of(KEPT)]
-    # How much a few steps teach differs from processor to processor, that they change the answer does not.
+    # How much a few steps teach differs between processors; that they change the answer does not.
     precision, precision_after, *_ = table_of(code_of(ran)[-1])
     assert 0 <= precision != precision_after <= 1
 
