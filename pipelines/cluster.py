@@ -67,7 +67,7 @@ def cluster(before: str, after: str, out: Path, where: str, quiet: bool, **given
     options, given["folder"] = pairs_of(given["settings"]), str(out.expanduser().absolute().parent)
     geochange.check_arguments(before, after, out, **options)  # workers may come up much later
     with workers_on(where, given) as workers, geochange.screen(quiet, log_json=False) as report:
-        result = geochange.detect(before, after, out, report, **workers, **options)
+        result = geochange.detect(before, after, out, report, **{**options, **workers})
     if not quiet:
         click.echo(f"polygons     {result.out}  {result.polygons:,}\nprobability  {result.raster}")
         click.echo(f"seconds      {result.seconds:.1f}, {result.megapixels_per_s:.2f} Mpx/s")

@@ -16,7 +16,15 @@ CLASS_LIST = "classes.yaml"
 MOST_VALUE = 2**31
 """Values of labels are below it."""
 
+UNKNOWN_VALUE = 255
+"""Unknown in every label of changes."""
+
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+
+
+def _collapse(name: str) -> str:
+    """A name with single spaces."""
+    return " ".join(name.split())
 
 
 class ClassOptions(Options):
@@ -33,7 +41,9 @@ class ClassOptions(Options):
     def _one_line(cls, name: str) -> str:
         if not name.isprintable() or " -> " in name or "," in name:
             raise ValueError("names are of one line, without commas and arrows")
-        return " ".join(name.split())
+        if not (collapsed := _collapse(name)):
+            raise ValueError("a name holds more than spaces")
+        return collapsed
 
     @field_validator("colour", mode="before")
     @classmethod
@@ -52,8 +62,15 @@ class ChangeOptions(Options):
     before: str | None = Field(None, description="the class before")
     after: str | None = Field(None, description="the class after")
 
+    @field_validator("before", "after")
+    @classmethod
+    def _as_in_the_list(cls, name: str | None) -> str | None:
+        return None if name is None else _collapse(name)
+
     @model_validator(mode="after")
     def _both_or_none(self) -> ChangeOptions:
+        if self.value == UNKNOWN_VALUE:
+            raise ValueError("a change has the value 255, which is unknown; give it another value")
         if (self.before is None) != (self.after is None):
             raise ValueError(f"the change of value {self.value} needs both classes, or none")
         return self
@@ -73,14 +90,24 @@ class ClassList(Options):
         (), description="of one label of changes: the meaning of each value"
     )
 
+    @field_validator("unchanged")
+    @classmethod
+    def _unchanged_as_listed(cls, name: str | None) -> str | None:
+        return None if name is None else _collapse(name)
+
+    @field_validator("unknown")
+    @classmethod
+    def _unknown_as_listed(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(_collapse, names))
+
     @model_validator(mode="after")
     def _fits_together(self) -> ClassList:
         names = [each.name for each in self.classes]
         values = [change.value for change in self.changes] if self.changes else list(self.values)
         told: list[tuple[str, list[str]]] = [("class", names), ("value", list(map(str, values)))]
-        told += [("colour", list(map(str, self.colours)))]
+        told += [("colour", [colour for colour in self.colours if colour is not None])]
         for what, listed in told:
-            if twice := [one for one in listed if listed.count(one) > 1 and one != "None"]:
+            if twice := [one for one in listed if listed.count(one) > 1]:
                 raise ValueError(f"the {what} {twice[0]} occurs twice")
         if self.colours and None in self.colours:
             bare = names[self.colours.index(None)]

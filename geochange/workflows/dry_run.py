@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from geochange.cluster.jobs import JobClient, in_flight, run_bounded
+from geochange.cluster.jobs import JobClient, in_flight, run_bounded, worker_count
 from geochange.config import RunOptions
 from geochange.grid.tiling import Window
 from geochange.inputs.prepared_run import CheckedRun
@@ -85,7 +85,7 @@ def _estimate(checked: CheckedRun) -> DryRun:
         work, tasks = crew.work, in_flight(crew.client)
         scope = work.active_tiles
         tile_s = _tile_seconds(crew.client, work)
-        here = max(1, options.workers)
+        here = max(1, worker_count(crew.client))
         asked = (named,) if named else _cluster_sizes(options, scope.counts[1])
         threads = max(1, tasks // 2 // here)
         space = space_of_run(work, tasks, options.keep_work)

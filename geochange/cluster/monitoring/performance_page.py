@@ -22,7 +22,8 @@ CALLING_CODE = "geochange run"
 def performance_page(client: Client, page: Path) -> Iterator[None]:
     """Write the page at the end of this context. Nothing is written after an error in it.
 
-    The page holds names of functions, workers and times, and no argument of a task. Raises
+    The page holds names of functions, workers, times and the log of the scheduler, which on a shared
+    scheduler tells of other users, too. It holds no argument of a task. Raises
     MissingDependencyError if the scheduler has no bokeh, and RunError if it cannot make the page.
     """
     _require_bokeh(client)

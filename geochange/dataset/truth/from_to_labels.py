@@ -50,9 +50,12 @@ class FromToLabels:
 
     def change(self, shape: tuple[int, int], window: Window | None) -> NDArray[np.uint8]:
         """1 where the classes differ, 0 where they do not or where nothing changed, 255 elsewhere."""
-        values = self._values(window)
+        values, legend = self._values(window), self.table.legend
+        unknown = {legend.names.index(name) for name in legend.unknown}
         label = np.full(values.shape, UNKNOWN, np.uint8)
         for value, pair in self.table.pairs.items():
+            if pair is not None and not unknown.isdisjoint(pair):
+                continue
             same = pair is None or pair[0] == pair[1]
             label[values == value] = UNCHANGED if same else CHANGED
         return label

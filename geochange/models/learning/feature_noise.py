@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from geochange.chip import UNKNOWN
 from geochange.models.learning.labelled_batch import LabelledBatch, LabelledChip, collate_labelled
 
 COARSE = 5
@@ -42,7 +43,8 @@ def with_feature_noise(lesson: LabelledBatch, share: float) -> LabelledBatch:
     They depend on the pixels of each chip alone, so a resumed training draws the same.
     """
     masks = torch.stack([_outlines(chip, share) for chip in lesson.before])
-    labels = torch.where(masks > 0, torch.ones_like(lesson.labels), lesson.labels)
+    planted = (masks > 0) & (lesson.labels != UNKNOWN)
+    labels = torch.where(planted, torch.ones_like(lesson.labels), lesson.labels)
     return LabelledBatch(lesson.batch, labels, lesson.tokens, lesson.texts, masks)
 
 

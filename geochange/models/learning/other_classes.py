@@ -82,4 +82,6 @@ def _around_land_network(checkpoint: Checkpoint, sizes: ChangeClipOptions) -> Ch
     network: nn.Module = ChangeClip(options)
     tensors = {**network.state_dict(), **checkpoint.land}
     card = Card(options, checkpoint.card.vocabulary, checkpoint.card.prompts)
-    return Checkpoint(card, {n: x for n, x in tensors.items() if not n.startswith("opinion.")})
+    # The second opinion and the names of places belong to the two networks side by side.
+    kept = {name: x for name, x in tensors.items() if not name.startswith(("opinion.", "place."))}
+    return Checkpoint(card, kept)

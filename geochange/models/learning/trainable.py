@@ -196,9 +196,10 @@ def _initial_network(start: NetworkStart) -> tuple[ChangeClip, Card]:
     name = str(chosen.clip) if start.weights == "clip" else start.weights
     if _is_file(name):
         try:
-            return _from_checkpoint(read_checkpoint(name), start)
+            checkpoint = read_checkpoint(name)
         except InputError as refused:
             return _from_clip(name, options, refused)
+        return _from_checkpoint(checkpoint, start)
     return _from_clip(name, options, None)
 
 

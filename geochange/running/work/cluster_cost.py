@@ -129,7 +129,9 @@ def cluster_plan(work: RunSpec, workers: int, worker_tile_s: float, threads: int
     tiles = work.active_tiles.counts[0]
     block_s = worker_tile_s * threads * plan.block_tiles**2
     found = _simulated(work, workers * threads, block_s)
-    working = tiles * worker_tile_s / workers * (1 + STITCH_SHARE) / max(found.busy, 1e-9)
+    working = found.seconds  # of all tasks, or else of the first ones, from which the rest follows
+    if found.tasks >= _simulated_tasks(workers * threads):
+        working = tiles * worker_tile_s / workers * (1 + STITCH_SHARE) / max(found.busy, 1e-9)
     limits = {
         "workers": working,
         "scheduler": volume.tasks * SCHEDULER_S,
@@ -156,8 +158,13 @@ def _simulated(work: RunSpec, threads: int, block_s: float) -> Simulation:
     def seconds_of(function: Callable[..., Any]) -> float:
         return block_s if function is infer_block else block_s * STITCH_SHARE
 
-    first = islice(jobs(work), max(SIMULATED_TASKS, SIMULATED_ROUNDS * threads))
+    first = islice(jobs(work), _simulated_tasks(threads))
     return simulate(SimulatedCluster(threads, seconds_of, SCHEDULER_S), first)
+
+
+def _simulated_tasks(threads: int) -> int:
+    """The largest number of tasks that are simulated."""
+    return max(SIMULATED_TASKS, SIMULATED_ROUNDS * threads)
 
 
 def _tiles_read(axis: Axis) -> list[int]:

@@ -26,6 +26,11 @@ def check_heads(options: TrainOptions, start: Card | None) -> None:
         raise OptionError(
             "land.alone: learns the classes of labelled pictures; set network.heads change"
         )
+    if options.network.feature_noise:
+        raise OptionError(
+            "network.feature_noise: plants changes whose classes nobody knows; set it to 0 with "
+            "network.heads semantic"
+        )
     if options.network.start == SCENES:
         raise OptionError(
             "network.start scenes: teaches names of whole pictures; take imagenet, or changeclip-small"

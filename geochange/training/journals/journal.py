@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -38,8 +38,9 @@ class Journals:
 
     def close(self, error: BaseException | None) -> None:
         """Finish all of them."""
-        for journal in self.journals:
-            journal.close(error)
+        with ExitStack() as rest:  # each is finished, whatever happens to another
+            for journal in reversed(self.journals):
+                rest.callback(journal.close, error)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -71,7 +72,9 @@ class MlflowRun:
     def note(self, step: int, values: Mapping[str, float]) -> None:
         """Send the measurements. A store that does not answer gets them with the next ones."""
         now = int(time.time() * 1000)
-        self._waiting += [(name, float(value), now, step) for name, value in values.items()]
+        self._waiting += [
+            (_metric_name(name), float(value), now, step) for name, value in values.items()
+        ]
         self._send()
 
     def close(self, error: BaseException | None) -> None:
@@ -96,3 +99,8 @@ class MlflowRun:
             self._lost = True
             return
         self._waiting, self._lost = [], False
+
+
+def _metric_name(name: str) -> str:
+    """A name that MLflow takes; classes of a data set may be called otherwise."""
+    return re.sub(r"[^A-Za-z0-9_\-. ]", "_", name)

@@ -37,7 +37,9 @@ def check_uri(uri: str) -> None:
 
     Options are kept in YAML files, checkpoints and messages, so that a secret in one of them is public.
     """
-    if without_secrets(uri) != uri:
+    # Databases have options of their own for secrets, under many names.
+    hidden = not uri.startswith(SQLITE) and any(sign in uri for sign in "?@")
+    if hidden or without_secrets(uri) != uri:
         raise OptionError(
             "mlflow.uri holds a user, a password or a token, and options are kept in files; set them in "
             "the environment instead: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
@@ -63,10 +65,21 @@ class MlflowStore:
         with self._as_error():
             # Nothing is registered as a model. The small package knows no registry in a database.
             self._client = self._mlflow.MlflowClient(uri, registry_uri=Path.cwd().as_uri())
-            found = self._client.get_experiment_by_name(experiment)
-            self._experiment = (
-                found.experiment_id if found else self._client.create_experiment(experiment)
-            )
+            self._experiment = self._find_or_create(experiment)
+
+    def _find_or_create(self, experiment: str) -> str:
+        """The id of an experiment, which another process may be creating now."""
+        found = self._client.get_experiment_by_name(experiment)
+        if found is None:
+            try:
+                created: str = self._client.create_experiment(experiment)
+                return created
+            except self._mlflow.MlflowException:
+                found = self._client.get_experiment_by_name(experiment)
+                if found is None:
+                    raise
+        known: str = found.experiment_id
+        return known
 
     def start(self, name: str, params: Mapping[str, str]) -> str:
         """Start a run; returns its id. Raises OutputError."""

@@ -110,6 +110,19 @@ def test_one_label_of_changes(tmp_path: Path, zipped: bool) -> None:
     np.testing.assert_array_equal(chip.land, np.stack([before, after]))
 
 
+def test_a_change_from_or_to_what_is_unknown_counts_nowhere(tmp_path: Path) -> None:
+    root = from_to(tmp_path)
+    text = CHANGES.replace("classes:", "unknown: [no  view]\nclasses:\n  - {name: no view}", 1)
+    text = text.replace('"#00ff00"', "null").replace('"#800000"', "null")
+    text += "  - {value: 6, before: no  view, after: shed}\n"
+    (root / "classes.yaml").write_text(
+        text.replace("value: 4, before: meadow", "value: 4, before: no view")
+    )
+    chip = chips_of(root)[0]
+    assert (chip.label[MASK == 1] == 255).all()
+    assert (chip.label[15] == 0).all()
+
+
 def test_a_value_that_is_not_listed_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.png: holds the value 6; classes.yaml has .*0, 4, 5"):
         chips_of(from_to(tmp_path, 6))[0]
@@ -128,6 +141,12 @@ def test_a_value_that_is_not_listed_is_refused_by_name(tmp_path: Path) -> None:
         ("classes: [{name: a, color: '#ffffff'}, {name: b}]", "no option classes.0.color"),
         ("classes: [{name: a}, {name: b}]\nunchanged: c", "c is no class of the list"),
         ("classes: [{name: a}, {name: b}]\nunknown: [a]", "fewer than two classes are left"),
+        ("classes: [{name: '  '}, {name: b}]", "a name holds more than spaces"),
+        ("classes: [{name: None}, {name: None}]", "the class None occurs twice"),
+        (
+            "classes: [{name: a}, {name: b}]\nchanges: [{value: 255, before: a, after: b}]",
+            "the value 255, which is unknown",
+        ),
         ("classes: [{name: a}, {name: b}]", "lists no changes"),
         ("classes: [{name: a}", "not valid YAML"),
     ],

@@ -38,8 +38,10 @@ def test_what_moves_is_labelled() -> None:
     noisy = with_feature_noise(plain, 0.5)
     assert noisy.noise is not None
     moved = noisy.noise > 0
-    assert (noisy.labels[moved] == 1).all()
-    assert torch.equal(noisy.labels[~moved], plain.labels[~moved])
+    known = plain.labels != UNKNOWN
+    assert (moved & ~known).any()
+    assert (noisy.labels[moved & known] == 1).all()
+    assert torch.equal(noisy.labels[~(moved & known)], plain.labels[~(moved & known)])
     chosen = moved.flatten(1).any(dim=1)
     assert 10 <= int(chosen.sum()) <= 30
     covered = moved[chosen].flatten(1).float().mean(dim=1)

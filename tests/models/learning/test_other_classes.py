@@ -12,8 +12,9 @@ from geochange.errors import InputError
 from geochange.land_cover import CLASSES
 from geochange.models.changeclip.land_cover_network import LandNetwork, LandNetworkOptions
 from geochange.models.changeclip.network import Answer, ChangeClip
+from geochange.models.changeclip.variants import find_variant
 from geochange.models.learning.other_classes import with_classes
-from geochange.models.weights.checkpoint import Checkpoint
+from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint
 from geochange.models.weights.model_card import Card
 
 OTHERS = ("playground", *reversed(CLASSES))
@@ -73,6 +74,15 @@ def test_a_land_network_beside_gives_tower_and_head(start: Checkpoint) -> None:
     assert network.options.land.classes == ("water", "roof")
     for name, value in beside.backbone.state_dict().items():
         torch.testing.assert_close(made.tensors[f"backbone.{name}"], value)
+
+
+@pytest.mark.slow
+def test_the_network_that_comes_along_learns_other_classes() -> None:
+    variant = find_variant("lite")
+    made = with_classes(read_checkpoint("changeclip-small"), ("water", "roof"), variant.options)
+    network = made.build()
+    assert network.options.land is not None
+    assert network.options.land.classes == ("water", "roof")
 
 
 def test_a_network_that_tells_no_classes_is_refused_with_a_cure() -> None:

@@ -46,6 +46,17 @@ def test_bytes_and_requests_are_those_of_the_plan() -> None:
     assert volume_of(run_of(plan, stores_land=True)).puts == found.puts + logits
 
 
+def test_a_run_of_one_block_takes_what_its_tiles_take() -> None:
+    work = run_of(TilePlan((200, 200), 64, 16, 8))
+    assert work.active_tiles.counts[1] == 1
+    found = cluster_plan(work, 1, 0.05, 1)
+    block_s = 0.05 * 64
+    outputs = work.plan.outputs[0] * work.plan.outputs[1]
+    written_s = 0.015 * 200 * 200 / 1e6
+    wanted = block_s * (1 + 0.1 * outputs) + written_s
+    assert found.seconds == pytest.approx(wanted, rel=0.05)
+
+
 @pytest.mark.slow
 def test_a_million_pixels_along_each_side_are_planned_for_a_thousand_workers() -> None:
     work = run_of(TilePlan((1_000_000, 1_000_000), 512, 64, 4))

@@ -35,6 +35,8 @@ def test_what_learns_other_classes_is_refused() -> None:
         check_heads(options_of(network=lite, land={"alone": True}), None)
     with pytest.raises(OptionError, match=r"network\.start scenes: .* take imagenet"):
         check_heads(options_of(network={**lite, "start": "scenes"}), None)
+    with pytest.raises(OptionError, match=r"network\.feature_noise: .* set it to 0"):
+        check_heads(options_of(network={**lite, "feature_noise": 0.5}), None)
 
 
 def test_imagenet_gives_the_tower_alone() -> None:

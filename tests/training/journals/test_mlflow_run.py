@@ -28,6 +28,11 @@ def out(tmp_path: Path) -> Path:
     return folder
 
 
+def test_names_of_classes_become_names_that_mlflow_takes(store: FakeStore, out: Path) -> None:
+    MlflowRun(out, 0, SETTINGS).note(10, {"iou_of_building (dense), N&S": 0.5})
+    assert store.points == [("iou_of_building _dense__ N_S", 0.5, 10)]
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [(None, "FINISHED"), (KeyboardInterrupt(), "KILLED"), (RuntimeError(), "FAILED")],

@@ -17,6 +17,8 @@ from geochange.training.journals.mlflow_store import ENVIRONMENT, MlflowStore, c
     [
         *("https://me:hunter2@host/mlflow", "https://hunter2@host", "http://host/?token=hunter2"),
         *("postgresql+psycopg2://me:hunter2@host/runs", "mysql://host/runs?password=hunter2"),
+        *("mysql://host/runs?passwd=hunter2", "//me:hunter2@host/runs"),
+        "mssql+pyodbc:///?odbc_connect=DRIVER;PWD=hunter2",
     ],
 )
 def test_a_secret_in_an_address_is_refused_and_not_repeated(uri: str) -> None:
