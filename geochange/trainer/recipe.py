@@ -6,6 +6,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from geochange.config import TrainOptions
 from geochange.land_cover import ClassTable
@@ -154,12 +155,18 @@ def loader_processes(options: TrainOptions, fabric: Fabric) -> int:
     """
     if options.data.workers is not None:
         return options.data.workers
-    if "ipykernel" in sys.modules:
+    if _in_notebook():
         return 0
     if fabric.device.type == "cpu":
         return 1
     here = max(1, fabric.world_size // options.device.nodes)
     return max(1, min(16, (os.cpu_count() or 1) // here - 1))
+
+
+def _in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    ipython: Any = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 def mlflow_of(options: TrainOptions) -> MlflowSettings | None:

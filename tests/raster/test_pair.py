@@ -16,7 +16,7 @@ from pyproj import CRS, Transformer
 
 from geochange.errors import InputError, OptionError, RunError
 from geochange.grid.tiling import Window
-from geochange.raster import aligned as date_module
+from geochange.raster import warped_raster as date_module
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import inspect_raster

@@ -14,7 +14,8 @@ from makers import make_raster, texture
 import geochange
 from geochange.errors import OutputError, RunError
 from geochange.models.inference.batch import Batch
-from geochange.running import disk_space, raster_writer
+from geochange.running import raster_writer
+from geochange.running.plan import disk_space
 
 pytestmark = pytest.mark.slow
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -84,7 +85,8 @@ def test_one_process_loads_beside_a_processor_unless_said(monkeypatch: pytest.Mo
     fabric = Fabric(accelerator="cpu", devices=1)
     assert loader_processes(options(), fabric) == 1
     assert loader_processes(options(data={"workers": 0}), fabric) == 0
-    monkeypatch.setitem(sys.modules, "ipykernel", None)  # a notebook's kernel has threads
+    shell = SimpleNamespace(kernel=None)  # of a notebook, whose kernel has threads
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     assert loader_processes(options(), fabric) == 0
     assert loader_processes(options(data={"workers": 2}), fabric) == 2
 

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_files import siamese
 
 from geochange.errors import InputError, OptionError
-from geochange.models.onnx import session, wire
+from geochange.models.onnx import protobuf_wire, session
 from geochange.models.onnx.describe import describe
 from geochange.models.onnx.file_checks import read_outline
 from geochange.models.onnx.network import OnnxNetwork
@@ -202,7 +202,7 @@ def test_many_empty_messages_are_not_counted_to_their_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hundred bytes of memory each in a library, and two here."""
-    monkeypatch.setattr(wire, "MOST_FIELDS", 5000)
+    monkeypatch.setattr(protobuf_wire, "MOST_FIELDS", 5000)
     nodes = b"\x0a\x00" * 2**20
     graph = b"\x3a" + _varint(len(nodes)) + nodes
     (tmp_path / "net.onnx").write_bytes(graph)
