@@ -41,7 +41,8 @@ from pyproj import CRS
 
 import geochange
 from geochange.cluster.dask_jobs import DASK_LOGS, LOCAL_PORT, NO_DASHBOARD, connect
-from geochange.cluster.jobs import Job, run_bounded
+from geochange.cluster.job_queue import Job
+from geochange.cluster.jobs import run_bounded
 from geochange.cluster.monitoring.simulated_cluster import SimulatedCluster
 from geochange.grid.grid import Grid
 from geochange.grid.tiling import TilePlan

@@ -16,6 +16,9 @@ NO_LAND_CLASS = 255
 LIKELY_CHANGE = 0.2
 """The probability of change that a pixel must reach for a land network to look at its tile."""
 
+IOU_OF_CLASS = "iou_of_"
+"""Before the name of a class, in the names of figures of a training."""
+
 Rgb = tuple[int, int, int]
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")

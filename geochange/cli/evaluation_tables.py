@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from geochange.cli.tables import titled_table
+from geochange.land_cover import IOU_OF_CLASS
 
 if TYPE_CHECKING:
     from geochange.workflows.compare import Comparison
@@ -34,9 +35,6 @@ SEMANTIC_FIGURES = {
 }
 """Figures of the classes of both dates, with their names."""
 
-OF_CLASS = "iou_of_"
-"""Before the name of a class, in the names of figures."""
-
 
 def class_rows(figures: Mapping[str, float]) -> dict[str, str]:
     """The figures of classes as rows of a table, at a probability of 0.5; none without classes."""
@@ -46,7 +44,9 @@ def class_rows(figures: Mapping[str, float]) -> dict[str, str]:
         if name in figures
     }
     own = {
-        name.removeprefix(OF_CLASS): x for name, x in figures.items() if name.startswith(OF_CLASS)
+        name.removeprefix(IOU_OF_CLASS): x
+        for name, x in figures.items()
+        if name.startswith(IOU_OF_CLASS)
     }
     return rows | {f"IoU of {name.replace('_', ' ')}": f"{x:.3f}" for name, x in own.items()}
 

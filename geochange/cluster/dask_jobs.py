@@ -14,7 +14,8 @@ from distributed import Client, LocalCluster, as_completed
 from distributed.security import Security
 
 from geochange.cluster.failures import WorkerWatch, as_cluster_error
-from geochange.cluster.jobs import Job, LiveJobs
+from geochange.cluster.job_queue import Job
+from geochange.cluster.jobs import LiveJobs
 from geochange.cluster.tls import check_keys, explain_no_connection, is_encrypted
 from geochange.cluster.worker_versions import check_versions
 from geochange.errors import OptionError

@@ -11,8 +11,6 @@ from geochange.cluster.job_queue import Job, JobQueue
 from geochange.cluster.local_threads import LocalThreads
 from geochange.parallelism import cpu_count
 
-__all__ = ["Job", "JobClient", "in_flight", "open_client", "run_bounded"]
-
 READ_AHEAD = 64
 """The largest number of waiting jobs, or as many as are submitted. With more, reading of the list pauses:
 each block that is inferred has an output block behind it that waits.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from geochange.chip import UNKNOWN
 from geochange.config.base import Options
 from geochange.config.onnx import MOST_CLASSES
+from geochange.land_cover import is_colour
 
 CLASS_LIST = "classes.yaml"
 """The file in the folder of a data set."""
@@ -16,15 +17,14 @@ CLASS_LIST = "classes.yaml"
 MOST_VALUE = 2**31
 """Values of labels are below it."""
 
-UNKNOWN_VALUE = 255
-"""Unknown in every label of changes."""
-
-_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
-
 
 def _collapse(name: str) -> str:
     """A name with single spaces."""
     return " ".join(name.split())
+
+
+NameInList = Annotated[str, AfterValidator(_collapse)]
+"""The name of a class of the list, in another place."""
 
 
 class ClassOptions(Options):
@@ -50,7 +50,7 @@ class ClassOptions(Options):
     def _is_a_colour(cls, colour: Any) -> str | None:
         if colour is None:
             return None
-        if not isinstance(colour, str) or not _COLOUR.fullmatch(colour):
+        if not isinstance(colour, str) or not is_colour(colour.lower()):
             raise ValueError('write a colour in quotes, as "#rrggbb"')
         return colour.lower()
 
@@ -59,17 +59,12 @@ class ChangeOptions(Options):
     """A value of a label of changes, with the classes of both dates; without them, no change."""
 
     value: int = Field(ge=0, lt=MOST_VALUE, description="in the label")
-    before: str | None = Field(None, description="the class before")
-    after: str | None = Field(None, description="the class after")
-
-    @field_validator("before", "after")
-    @classmethod
-    def _as_in_the_list(cls, name: str | None) -> str | None:
-        return None if name is None else _collapse(name)
+    before: NameInList | None = Field(None, description="the class before")
+    after: NameInList | None = Field(None, description="the class after")
 
     @model_validator(mode="after")
     def _both_or_none(self) -> ChangeOptions:
-        if self.value == UNKNOWN_VALUE:
+        if self.value == UNKNOWN:
             raise ValueError("a change has the value 255, which is unknown; give it another value")
         if (self.before is None) != (self.after is None):
             raise ValueError(f"the change of value {self.value} needs both classes, or none")
@@ -82,23 +77,15 @@ class ClassList(Options):
     classes: tuple[ClassOptions, ...] = Field(
         min_length=2, max_length=MOST_CLASSES, description="in the order of their numbers"
     )
-    unchanged: str | None = Field(
+    unchanged: NameInList | None = Field(
         None, description="the name that means no change instead of a class"
     )
-    unknown: tuple[str, ...] = Field((), description="names that are no class, such as clouds")
+    unknown: tuple[NameInList, ...] = Field(
+        (), description="names that are no class, such as clouds"
+    )
     changes: tuple[ChangeOptions, ...] = Field(
         (), description="of one label of changes: the meaning of each value"
     )
-
-    @field_validator("unchanged")
-    @classmethod
-    def _unchanged_as_listed(cls, name: str | None) -> str | None:
-        return None if name is None else _collapse(name)
-
-    @field_validator("unknown")
-    @classmethod
-    def _unknown_as_listed(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(_collapse, names))
 
     @model_validator(mode="after")
     def _fits_together(self) -> ClassList:

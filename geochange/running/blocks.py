@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import BinaryIO
 
-from geochange.cluster.jobs import Job, JobClient, run_bounded, worker_count
+from geochange.cluster.job_queue import Job
+from geochange.cluster.jobs import JobClient, run_bounded, worker_count
 from geochange.cluster.monitoring.counted_task import CountedTask, TaskAnswer
 from geochange.mosaic.free_logits import LogitRelease
 from geochange.progress import Progress

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.chip import Chip
-from geochange.cluster.jobs import Job
+from geochange.cluster.job_queue import Job
 from geochange.errors import RunError
 from geochange.grid.probability_bytes import NODATA, to_bytes
 from geochange.grid.tiling import Axis, Index, Window

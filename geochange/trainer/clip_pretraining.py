@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from geochange.files.output_paths import make_folder
 from geochange.models.changeclip.clip_alignment import Aligner, caption_logits, caption_tokens
 from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.changeclip.variants import find_variant
-from geochange.models.prompts import published_vocabulary
 from geochange.models.weights.checkpoint import (
     ResumeState,
     read_clip,
@@ -20,6 +19,7 @@ from geochange.models.weights.checkpoint import (
     write_clip,
 )
 from geochange.progress import Watch
+from geochange.trainer.naming_accuracy import NamingAccuracy, naming_accuracy, scene_captions
 from geochange.trainer.preparation import LEAST_SCORE, PreparedTraining
 from geochange.trainer.pretrained import DONE, is_done
 from geochange.trainer.recipe import WITH_OWN_CLIP, fabric_devices_of
@@ -29,18 +29,12 @@ from geochange.training.data.scenes import (
     SceneLoader,
     caption_loss,
     caption_targets,
-    least_sure_score,
-    names_of,
     read_scenes,
-    top_accuracy,
 )
 from geochange.training.lr_schedule import learning_rate, parameter_groups
 from geochange.training.training_state import OptimizerSettings, TrainingState
 
 STAGE = "align"
-LEAST_NAME_PRECISION = 0.99
-"""The share of correct names on held-out images that sets the least score. On ground outside its
-classes the share is lower."""
 MIXED_SHARE = 0.85
 """The share of steps with mixed images; the last steps use unmixed ones."""
 
@@ -61,18 +55,6 @@ def pretrain_clip(prepared: PreparedTraining, watch: Watch) -> None:
     alignment.learn(watch)
 
 
-@dataclass(frozen=True)
-class NamingAccuracy:
-    """The shares of held-out images whose class is first, and among the first three.
-
-    least_score: the score from which a share of LEAST_NAME_PRECISION of the names is correct.
-    """
-
-    first: float
-    among_three: float
-    least_score: float
-
-
 class ClipPretraining:
     """A small CLIP in training, its scenes and its progress."""
 
@@ -80,7 +62,7 @@ class ClipPretraining:
         self.options, self.scenes, self.file = options, options.scenes, file
         self.judged = read_scenes(root / self.scenes.folder, self.scenes.size, kept_out=True)
         shown = read_scenes(root / self.scenes.folder, SCENE_PX, kept_out=False)
-        self.captions = _captions(shown)
+        self.captions = scene_captions(shown.classes)
         variant = find_variant(options.network.variant)
         self.aligner = Aligner(variant, self.scenes.size, options.seed)
         self.training_state = self._new_training_state()
@@ -134,15 +116,7 @@ class ClipPretraining:
         """How well held-out images are named, by the plainest name of each class."""
         told = (self.judged.pictures, self.lessons.tokens[0], self.scenes.batch)
         logits = caption_logits(self.training_state.best_module, *told)
-        plain = [self.captions.index(names_of(name)[0]) for name in self.judged.classes]
-        first, three = (top_accuracy(logits, self.judged.labels, plain, most) for most in (1, 3))
-        return NamingAccuracy(first, three, self._least_score(logits))
-
-    def _least_score(self, logits: Any) -> float:
-        """From the names of the vocabulary only, as in a run."""
-        vocabulary = published_vocabulary()
-        places = [self.captions.index(name) for name in vocabulary]
-        return least_sure_score(logits[:, places], self.judged, vocabulary, LEAST_NAME_PRECISION)
+        return naming_accuracy(logits, self.captions, self.judged)
 
     def _keep(self, step: int, judged: NamingAccuracy) -> None:
         tensors = {
@@ -160,12 +134,3 @@ class ClipPretraining:
         self.training_state.best_network.load_state_dict(dict(read_clip(str(self.file)).tensors))
         self.training_state.restore(memory.tensors)
         return int(memory.facts["step"])
-
-
-def _captions(scenes: LabelledScenes) -> tuple[str, ...]:
-    """The published vocabulary, followed by the other names of the classes.
-
-    Names without a class are trained to fit no image.
-    """
-    own = [name for scene in scenes.classes for name in names_of(scene)]
-    return tuple(dict.fromkeys([*published_vocabulary(), *own]))

@@ -15,7 +15,8 @@ from distributed.scheduler import KilledWorker
 
 from geochange.cluster.dask_jobs import DASK_LOGS, connect
 from geochange.cluster.failures import NO_WORKERS_TIMEOUT, WorkerWatch, as_cluster_error
-from geochange.cluster.jobs import Job, run_bounded
+from geochange.cluster.job_queue import Job
+from geochange.cluster.jobs import run_bounded
 from geochange.errors import RunError
 
 

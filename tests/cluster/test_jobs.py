@@ -13,7 +13,8 @@ import pytest
 from distributed import Client, Future
 
 from geochange.cluster.dask_jobs import connect
-from geochange.cluster.jobs import READ_AHEAD, Job, JobClient, open_client, run_bounded
+from geochange.cluster.job_queue import Job
+from geochange.cluster.jobs import READ_AHEAD, JobClient, open_client, run_bounded
 from geochange.errors import OptionError
 from geochange.grid.tiling import TilePlan
 from geochange.parallelism import cpu_count

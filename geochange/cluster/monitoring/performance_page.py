@@ -10,7 +10,7 @@ from typing import Any
 
 from distributed import Client, performance_report
 
-from geochange.errors import GeochangeError, MissingDependencyError, RunError, one_line
+from geochange.errors import MissingDependencyError, RunError, one_line
 from geochange.files.atomic import atomic_path
 from geochange.files.performance_page import OPTION
 
@@ -33,8 +33,6 @@ def performance_page(client: Client, page: Path) -> Iterator[None]:
         yield
         try:
             client.sync(report.__aexit__, None, None, None, code=CALLING_CODE)
-        except GeochangeError:
-            raise
         except Exception as error:
             raise RunError(
                 f"{OPTION}: Dask cannot make the page ({one_line(error)[:200]}); leave the option out, "

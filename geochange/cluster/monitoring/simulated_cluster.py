@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from geochange.cluster.jobs import Job, run_bounded
+from geochange.cluster.job_queue import Job
+from geochange.cluster.jobs import run_bounded
 
 
 @dataclass(frozen=True)

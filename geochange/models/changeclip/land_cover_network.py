@@ -111,3 +111,8 @@ def land_tensors(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]
     parts = ("backbone.", "land_head.")
     own = {name: x for name, x in tensors.items() if name.startswith(parts)}
     return {name: x for name, x in own.items() if not name.startswith("backbone.embed.")}
+
+
+def without_place(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Those of a LandNetwork but for its place head, which belongs to one CLIP."""
+    return {name: x for name, x in tensors.items() if not name.startswith("place.")}

@@ -14,6 +14,7 @@ from torch import nn
 
 from geochange.errors import InputError
 from geochange.models.changeclip.land_cover_head import LandOptions
+from geochange.models.changeclip.land_cover_network import without_place
 from geochange.models.changeclip.network import ChangeClip, ChangeClipOptions
 from geochange.models.weights.checkpoint import Checkpoint
 from geochange.models.weights.model_card import Card
@@ -83,5 +84,5 @@ def _around_land_network(checkpoint: Checkpoint, sizes: ChangeClipOptions) -> Ch
     tensors = {**network.state_dict(), **checkpoint.land}
     card = Card(options, checkpoint.card.vocabulary, checkpoint.card.prompts)
     # The second opinion and the names of places belong to the two networks side by side.
-    kept = {name: x for name, x in tensors.items() if not name.startswith(("opinion.", "place."))}
+    kept = {n: x for n, x in without_place(tensors).items() if not n.startswith("opinion.")}
     return Checkpoint(card, kept)

@@ -18,13 +18,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from geochange.errors import InputError
-from geochange.models.changeclip.land_cover_network import LandNetwork
+from geochange.models.changeclip.land_cover_network import LandNetwork, without_place
+from geochange.models.clip_scorer import build_scorer
 from geochange.models.inference.precision import choose_dtype
 from geochange.models.place_head import PlaceHead, PlaceOptions
-from geochange.models.prompts import Names, tokenise
+from geochange.models.prompts import Names
 from geochange.models.weights.checkpoint import Checkpoint
-from geochange.models.weights.openclip import build_clip, read_shape
-from geochange.models.weights.state_dict_formats import load_into
 from geochange.progress import Watch
 
 BATCH = 16
@@ -116,10 +115,7 @@ def embed_names(checkpoint: Checkpoint, names: Names) -> torch.Tensor:
             "a place head reads a land network and needs a CLIP in the same file; give a network of "
             "configs/default.yaml"
         )
-    clip: Any = build_clip(read_shape(own.tensors), quickgelu=True)
-    load_into(clip, own.tensors)
-    tokens = torch.tensor([tokenise(name, clip.context_length) for name in names])
-    return torch.as_tensor(clip.eval().encode_text(tokens, normalize=True))
+    return build_scorer(own.tensors, own.quickgelu, names).classes
 
 
 def _with_fresh_head(checkpoint: Checkpoint, embed: int, side: int) -> LandNetwork:
@@ -128,8 +124,7 @@ def _with_fresh_head(checkpoint: Checkpoint, embed: int, side: int) -> LandNetwo
     assert land is not None
     sizes = replace(land, place=PlaceOptions(side), visual=replace(land.visual, embed=embed))
     network = LandNetwork(sizes)
-    own = {name: x for name, x in checkpoint.land.items() if not name.startswith("place.")}
-    network.load_state_dict(own, strict=False)
+    network.load_state_dict(without_place(checkpoint.land), strict=False)
     return network.eval().requires_grad_(False)
 
 

@@ -11,7 +11,11 @@ import torch
 
 from geochange.errors import InputError
 from geochange.models.changeclip.efficientnet import EfficientNetOptions
-from geochange.models.changeclip.land_cover_network import LandNetworkOptions, land_tensors
+from geochange.models.changeclip.land_cover_network import (
+    LandNetworkOptions,
+    land_tensors,
+    without_place,
+)
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from geochange.models.weights.locate import as_input_error
@@ -57,20 +61,18 @@ def join_land_network(
     """Write a checkpoint with the tower and the land head of another beside its own network.
 
     An opinion of change that a land network had comes with it; so does a place head, if both have the
-    same CLIP. then: what becomes of both before
-    they are written. Returns the card. Raises InputError where `source` has a land head, or `land`
-    has none.
+    same CLIP. then: what becomes of both before they are written. Returns the card. Raises InputError
+    where `source` has a land head, or `land` has none.
     """
     network, other = _read(source), _read(land)
     if network.card.options.land is not None:
         raise InputError(f"{source}: it sees what stands there by itself; give one that does not")
     if network.card.options.bands is not None:
         raise InputError(f"{source}: sees other bands than RGB, which a land network needs")
-    sizes = _land_of(other.card)
-    if sizes is None:
-        raise InputError(f"{land}: it has no land head; give one of configs/lite.yaml")
     other = for_clip(other, network.clip)
     sizes, tensors = _land_of(other.card), other.land or land_tensors(other.tensors)
+    if sizes is None:
+        raise InputError(f"{land}: it has no land head; give one of configs/lite.yaml")
     joined = replace(network, card=replace(network.card, land=sizes), land=tensors)
     return _rewrite(then(joined) if then else joined, target, half=half, threshold=threshold)
 
@@ -82,9 +84,8 @@ def for_clip(checkpoint: Checkpoint, clip: Mapping[str, torch.Tensor]) -> Checkp
         return checkpoint
     if _shapes(clip) == _shapes(checkpoint.clip) and _same(checkpoint.clip, clip):
         return checkpoint
-    tensors = {name: x for name, x in checkpoint.land.items() if not name.startswith("place.")}
     card = replace(checkpoint.card, land=replace(land, place=None))
-    return replace(checkpoint, card=card, land=tensors)
+    return replace(checkpoint, card=card, land=without_place(checkpoint.land))
 
 
 def _land_of(card: Card) -> LandNetworkOptions | None:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
-from geochange.errors import OutputError
 from geochange.raster.access.gdal_log import IGNORE_GEOREFERENCE_WARNINGS
+from geochange.raster.pictures.png import write_chip
 
 
 def write_band_tiff(path: Path, pixels: NDArray[np.float32], names: tuple[str, ...]) -> None:
@@ -22,9 +22,4 @@ def write_band_tiff(path: Path, pixels: NDArray[np.float32], names: tuple[str, .
             raster.write(np.moveaxis(pixels, -1, 0))
             raster.descriptions = tuple(name or None for name in names)
         packed = memory.read()
-    try:
-        path.write_bytes(packed)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {path} ({error.strerror}): check the free space"
-        ) from error
+    write_chip(path, packed)

@@ -22,6 +22,11 @@ def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
         with memory.open(**profile) as picture:
             picture.write(bands)
         packed = memory.read()
+    write_chip(path, packed)
+
+
+def write_chip(path: Path, packed: bytes) -> None:
+    """Write the bytes of a chip. Raises OutputError."""
     try:
         path.write_bytes(packed)
     except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from geochange.chip import Chip, fill_invalid
 from geochange.grid.tiling import Window
@@ -17,9 +16,7 @@ from geochange.raster.access.unreadable_areas import (
 )
 from geochange.raster.cell_grid import PixelsAndMask
 from geochange.running.ground.land_cover_of_polygons import Numbers
-
-if TYPE_CHECKING:
-    from geochange.running.plan.run_spec import RunSpec
+from geochange.running.plan.run_spec import RunSpec
 
 
 def read_both(

@@ -5,9 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
-
-import numpy as np
 
 from geochange.grid.tiling import TilePlan
 from geochange.inputs.inspection import Inspection
@@ -26,8 +23,6 @@ from geochange.running.plan.active_tiles import ActiveTiles, area_of, store_area
 from geochange.running.read_failures import FailureRecords
 from geochange.running.thumbnails import ThumbnailStores
 from geochange.storage.work_store import WorkStore
-
-Real = TypeVar("Real", np.float16, np.float32, np.uint8)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ See `geochange.models.learning.place_head_training`, which learns it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geochange.config.pretraining import SceneOptions
 from geochange.errors import InputError
 from geochange.models.learning.place_head_training import (
     PlaceLessons,
@@ -19,22 +19,12 @@ from geochange.models.learning.place_head_training import (
     place_logits,
     train_place_head,
 )
-from geochange.models.prompts import Names, published_vocabulary
 from geochange.models.weights.checkpoint import Checkpoint
 from geochange.progress import Watch, no_watch
+from geochange.trainer.naming_accuracy import NamingAccuracy, naming_accuracy, scene_captions
 from geochange.training.data.random_views import plain_and_random_views
-from geochange.training.data.scenes import (
-    caption_targets,
-    least_sure_score,
-    names_of,
-    read_scenes,
-    top_accuracy,
-)
+from geochange.training.data.scenes import caption_targets, read_scenes
 from geochange.training.planting import read_library
-
-SCENES = "scenes/ucm"
-LEAST_NAME_PRECISION = 0.99
-"""See `clip_pretraining`."""
 
 DEFAULT_OPTIONS = PlaceTrainingOptions()
 
@@ -53,38 +43,25 @@ def with_place_head(
     """
     ground = _other_ground(root, options)
     taught, judged = (
-        read_scenes(root / SCENES, options.side, kept_out=kept) for kept in (False, True)
+        read_scenes(root / SceneOptions().folder, options.side, kept_out=kept)
+        for kept in (False, True)
     )
-    captions = _captions(taught.classes)
+    captions = scene_captions(taught.classes)
     views = plain_and_random_views(taught.pictures, options.views, options.seed)
     targets = caption_targets(taught.classes, captions, options.smoothing)
     lessons = PlaceLessons(views, taught.labels, ground, captions, targets)
     learnt = train_place_head(checkpoint, lessons, options, watch)
     logits = place_logits(learnt, judged.pictures, captions)
-    plain = [captions.index(names_of(name)[0]) for name in judged.classes]
-    shares = {"places first": 1, "places among three": 3}
-    metrics = {n: top_accuracy(logits, judged.labels, plain, most) for n, most in shares.items()}
-    # In a run, names are chosen from the published vocabulary alone.
-    vocabulary = published_vocabulary()
-    among = logits[:, [captions.index(name) for name in vocabulary]]
-    least = least_sure_score(among, judged, vocabulary, LEAST_NAME_PRECISION)
-    return _with_least_score(learnt, least, metrics)
+    return _with_accuracy(learnt, naming_accuracy(logits, captions, judged))
 
 
-def _with_least_score(
-    checkpoint: Checkpoint, least: float, metrics: dict[str, float]
-) -> Checkpoint:
+def _with_accuracy(checkpoint: Checkpoint, found: NamingAccuracy) -> Checkpoint:
     card = checkpoint.card
     assert card.land is not None
     assert card.land.place is not None
-    land = replace(card.land, place=replace(card.land.place, least_score=least))
+    land = replace(card.land, place=replace(card.land.place, least_score=found.least_score))
+    metrics = {"places first": found.first, "places among three": found.among_three}
     return replace(checkpoint, card=replace(card, land=land, metrics={**card.metrics, **metrics}))
-
-
-def _captions(classes: Sequence[str]) -> Names:
-    """The published vocabulary, followed by the other names of the classes."""
-    own = [name for scene in classes for name in names_of(scene)]
-    return tuple(dict.fromkeys([*published_vocabulary(), *own]))
 
 
 def _other_ground(root: Path, options: PlaceTrainingOptions) -> NDArray[np.uint8]:

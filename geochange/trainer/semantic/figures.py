@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from geochange.land_cover import IOU_OF_CLASS
 from geochange.models.prompts import Names
 from geochange.training.fabric_devices import Fabric, sum_over_processes
 from geochange.training.metrics.semantic import SemanticCounts
@@ -31,5 +32,7 @@ class ClassFigures:
     def figures(self) -> dict[str, float]:
         """Those of all classes, and the IoU of each, by their names in the journal and the card."""
         by_class = self.counts.by_class(self.names)
-        own = {f"iou_of_{name.replace(' ', '_')}": each["iou"] for name, each in by_class.items()}
+        own = {
+            IOU_OF_CLASS + name.replace(" ", "_"): each["iou"] for name, each in by_class.items()
+        }
         return {**self.counts.figures(), **own}

@@ -10,9 +10,8 @@ from geochange.dataset.truth.classified_chips import ClassifiedChips, need_class
 from geochange.errors import InputError, OptionError
 from geochange.models.changeclip.variants import find_variant, with_land_classes
 from geochange.models.weights.model_card import MOST_CLASSES, Card
+from geochange.trainer.recipe import SCENES
 from geochange.training.data.chip_source import ChipSource
-
-SCENES = "scenes"
 
 
 def check_heads(options: TrainOptions, start: Card | None) -> None:

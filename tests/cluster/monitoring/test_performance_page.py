@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from geochange.cluster.dask_jobs import connect
-from geochange.cluster.jobs import Job, reported_by_dask, run_bounded
+from geochange.cluster.job_queue import Job
+from geochange.cluster.jobs import reported_by_dask, run_bounded
 from geochange.cluster.monitoring import performance_page
 from geochange.cluster.monitoring.counted_task import CountedTask
 from geochange.errors import MissingDependencyError, RunError

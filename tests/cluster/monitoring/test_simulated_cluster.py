@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from geochange.cluster.jobs import Job
+from geochange.cluster.job_queue import Job
 from geochange.cluster.monitoring.simulated_cluster import SimulatedCluster, simulate
 
 
