@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw
 
 from geochange.models.detector import ChangeClipDetector, DetectorSpec
 from geochange.models.weights.locate import locate_weights
+from geochange.running.polygon_class_names import best_classes
 from geochange.training.data.scenes import names_of, read_scenes
 from geochange.training.planting import read_library
 
@@ -38,18 +39,11 @@ def names(model: ChangeClipDetector, pictures: torch.Tensor) -> list[Named]:
     scorer = model.place_scorer or model.scorer
     assert scorer is not None
     scores = torch.cat([scorer(part.float()) for part in pictures.split(8)])
-    rule, groups = model.naming, dict[str, list[int]]()
-    meaning = {name: group[0] for group in rule.meanings for name in group}
-    for number, name in enumerate(model.classes):
-        groups.setdefault(meaning.get(name, name), []).append(number)
-    members = list(groups.values())
-    sums = torch.stack([scores[:, group].sum(dim=1) for group in members], dim=1)
-    top, best = sums.max(dim=1)
-    found = []
-    for row, group, score in zip(scores, best.tolist(), top.tolist(), strict=True):
-        name = model.classes[max(members[group], key=lambda number: float(row[number]))]
-        found.append((name if score >= rule.least_score else None, score))
-    return found
+    best, top = best_classes(scores.numpy(), model.classes, model.naming)
+    return [
+        (model.classes[number] if score >= model.naming.least_score else None, score)
+        for number, score in zip(best.tolist(), top.tolist(), strict=True)
+    ]
 
 
 def squares(folder: Path) -> dict[str, list[Picture]]:

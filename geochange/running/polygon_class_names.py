@@ -44,7 +44,8 @@ class ChangeNamer:
     def __call__(self, regions: Regions) -> ChangeNames:
         """The names of regions, and which of them are wanted."""
         mean = self._mean(regions)
-        best, top = self._best(np.where(np.isnan(mean), -1, mean))
+        known = np.where(np.isnan(mean), -1, mean)
+        best, top = best_classes(known, self.scores.classes, self.rule)
         top[np.isnan(mean).any(axis=2)] = np.nan
         said = top >= self.rule.least_score  # NaN is above nothing
         names = np.array(self.scores.classes, dtype=np.object_)[best]
@@ -58,15 +59,6 @@ class ChangeNamer:
             "after_score": top[:, 1],
         }
         return ChangeNames(attributes, self._wanted(before, after))
-
-    def _best(self, mean: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """(region, date): the best class of the best meaning, and the score of that meaning."""
-        groups = _meanings(self.scores.classes, self.rule.meanings)
-        scores = np.stack([mean[..., group].sum(axis=2) for group in groups], axis=2)
-        members = np.stack([group[mean[..., group].argmax(axis=2)] for group in groups], axis=2)
-        chosen = scores.argmax(axis=2)[..., None]
-        best, top = (np.take_along_axis(x, chosen, axis=2)[..., 0] for x in (members, scores))
-        return best, top
 
     def _wanted(self, before: NDArray[np.object_], after: NDArray[np.object_]) -> NDArray[np.bool_]:
         if self.only is None:
@@ -147,6 +139,21 @@ class LandNamer:
         for date in ("before", "after"):
             attributes[f"{date}_place"] = around.attributes[f"{date}_class"]
         return ChangeNames(attributes, around.wanted)
+
+
+def best_classes(
+    scores: NDArray[np.floating], classes: tuple[str, ...], rule: NamingRule
+) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+    """The best class of the best meaning, and the score of that meaning.
+
+    scores: (..., class). Returns two arrays without the last axis.
+    """
+    groups = _meanings(classes, rule.meanings)
+    sums = np.stack([scores[..., group].sum(axis=-1) for group in groups], axis=-1)
+    members = np.stack([group[scores[..., group].argmax(axis=-1)] for group in groups], axis=-1)
+    chosen = sums.argmax(axis=-1)[..., None]
+    best, top = (np.take_along_axis(x, chosen, axis=-1)[..., 0] for x in (members, sums))
+    return best, top
 
 
 def _meanings(
