@@ -141,7 +141,9 @@ def _from_child(name: str, seed: int, span: tuple[int, int], folder: Path) -> It
 def _work(answer: Connection, name: str, seed: int, span: tuple[int, int], folder: Path) -> None:
     """The child: try inputs, each in a folder of its own that is a copy of the kind's."""
     from geochange.cli.process_setup import prepare
+    from geochange.raster.access import retry
 
+    retry.sleep = lambda pause_s: None  # a damaged block is as damaged after a pause
     limit = int(_status_mb("VmSize:") + ADDRESSES_MB) * MB
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
