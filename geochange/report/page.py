@@ -117,7 +117,7 @@ def render(
     """
     # Our own files and numbers, without texts from outside.
     style, script = _style(pictures, colours), (HERE / "page.js").read_text("utf-8")
-    return _template().render(
+    return load_template().render(
         facts=facts,
         listed=listed,
         names=sorted({change.change for change in listed if change.change}),
@@ -154,7 +154,7 @@ def _policy(style: str, script: str) -> str:
 
 
 @cache
-def _template() -> Template:
+def load_template() -> Template:
     """The template of the page. To compile it takes as long as to write the files of a small run."""
     environment = Environment(
         loader=FileSystemLoader(HERE),

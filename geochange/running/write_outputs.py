@@ -59,13 +59,13 @@ def write_outputs(
     clock, raster, tally = ending.clock, ending.raster, ChangeTotals()
     reporter = _reporter(checked, work)
     changes = tally.of(_change_batches(checked, work, region_file))
-    with as_resumable_error(), ThreadPoolExecutor(1, "look") as pool:
+    with as_resumable_error(), ThreadPoolExecutor(2, "look") as pool:
         # Meanwhile a person may have started a review, or created another file of that name.
         refuse_reviewed(checked.out, checked.options.overwrite)
         refuse_foreign(checked.out, checked.options.overwrite)
         written = raster.end()
         if reporter is not None:
-            reporter.prefetch_pictures(pool)
+            reporter.work_beside(pool)
         with clock.stage("draw and write polygons"):
             seen = changes if reporter is None else reporter.of(changes)
             scene = partial(_scene, checked, work, raster.coverage)

@@ -79,8 +79,10 @@ def most_confident(changes: Table, count: int) -> Table:
     """The first rows by confidence, then by mean confidence, area and number."""
     # Without a calibrated model all of the first column is null, and the second decides.
     keys = ["confidence", "confidence_mean", "area_m2", "id"]
-    order = changes.sort_values(keys, ascending=[False, False, False, True], kind="stable")
-    first: Table = order.head(count).copy()
+    # The keys alone are sorted: to move texts and polygons of all rows takes longer.
+    order = changes[keys].reset_index(drop=True)
+    order = order.sort_values(keys, ascending=[False, False, False, True], kind="stable")
+    first: Table = changes.iloc[order.index[:count]].copy()
     return first
 
 
