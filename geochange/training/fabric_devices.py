@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -55,13 +56,16 @@ class FabricDevices:
         if self.threads is not None:
             torch.set_num_threads(self.threads)
         several = count * self.nodes > 1
-        fabric = Fabric(
-            accelerator=accelerator,
-            devices=count,
-            num_nodes=self.nodes,
-            precision=PRECISIONS[self.precision],
-            strategy=DDPStrategy() if several else "auto",
-        )
+        with warnings.catch_warnings():
+            if not several:  # one process needs no launcher, even where SLURM is installed
+                warnings.filterwarnings("ignore", "The `srun` command is available")
+            fabric = Fabric(
+                accelerator=accelerator,
+                devices=count,
+                num_nodes=self.nodes,
+                precision=PRECISIONS[self.precision],
+                strategy=DDPStrategy() if several else "auto",
+            )
         fabric.launch()
         return fabric
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +79,14 @@ def test_one_process_speaks_for_all(
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     assert is_first_process() is first
+
+
+def test_one_process_is_not_told_to_use_a_launcher(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    srun = tmp_path / "srun"
+    srun.write_text("#!/bin/sh\n")
+    srun.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    FabricDevices("cpu", 1).fabric()
+    assert not [each for each in recwarn if "srun" in str(each.message)]
