@@ -1,4 +1,4 @@
-"""The memory that a model needs for a batch of chips, measured."""
+"""The memory that a model needs for a batch of chips: measured, or known for the shipped network."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import numpy as np
 
 from geochange.chip import Chip
 from geochange.memory import peak_rise_bytes
-from geochange.models import cached_chip_model, cached_model, is_training_free, kind_of
-from geochange.models.inference.chip_parts import LARGEST_PART_PX
-from geochange.models.protocol import ClassifiesLand, ScoresChipPlaces
+from geochange.models import cached_model, is_training_free, kind_of
+from geochange.models.protocol import ClassifiesLand
 from geochange.parallelism import cores_per_worker
 from geochange.running.plan.run_spec import RunSpec
 
@@ -17,6 +16,12 @@ CLASS_BYTES = 100
 
 CHIP_BYTES = 32
 """The memory of cva and irmad per pixel of a chip: pictures in float32 while they are smoothed."""
+
+SHIPPED_BYTES, SHIPPED_PIXEL_BYTES = 130_000_000, 1400
+"""The memory of the shipped network on one core, in all and per pixel of a tile.
+
+To measure it takes more than a second of each run. A test measures it.
+"""
 
 
 def network_bytes(work: RunSpec, workers: int = 0) -> int:
@@ -29,7 +34,7 @@ def network_bytes(work: RunSpec, workers: int = 0) -> int:
     if is_training_free(work.spec.name):
         return 0  # see `chip_bytes`
     if work.spec.without_torch:
-        return _chip_model_bytes(work) * cores_per_worker(workers)
+        return shipped_bytes(work.plan.tile_px) * cores_per_worker(workers)
     from geochange.models.inference.batch_size import CPU_CHIPS
     from geochange.models.inference.predict import predict_land, run_model  # imports torch
 
@@ -57,19 +62,9 @@ def chip_bytes(work: RunSpec) -> int:
     return work.plan.tile_px**2 * CHIP_BYTES if is_training_free(work.spec.name) else 0
 
 
-def _chip_model_bytes(work: RunSpec) -> int:
-    """The memory of a model for one chip, on one core."""
-    model, side = cached_chip_model(work.spec), work.plan.tile_px
-
-    def look() -> None:
-        model.predict_chip(_dark_chip(work, side))
-        if model.land_classes:
-            # In the dark nothing is likely to change, so that it has not looked.
-            model.land(_dark_chip(work, min(side, LARGEST_PART_PX)))
-        if isinstance(model, ScoresChipPlaces) and model.scores_places:
-            model.places(_dark_chip(work, side))
-
-    return peak_rise_bytes(look)
+def shipped_bytes(tile_px: int) -> int:
+    """The memory of the shipped network on one core: change, land and places, one after the other."""
+    return SHIPPED_BYTES + SHIPPED_PIXEL_BYTES * tile_px**2
 
 
 def _dark_chip(work: RunSpec, side: int) -> Chip:
