@@ -136,6 +136,7 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
     limit_malloc_growth()
     clock, inputs = provenance.StageClock(), provenance.inputs(checked.pair)
     with clock.stage("look at the scene and plan"):
+        _import_beside("zarr")
         work = plan_run(checked)
     return_free_memory()
     with (
@@ -147,7 +148,7 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
         open_raster_writer(checked, work, clock, progress) as raster,
     ):
         with clock.stage("infer, stitch and trace"), as_resumable_error():
-            _import_writers()
+            _import_beside("geochange.running.write_outputs")
             shelf = _process(checked, crew.client, work, outlines, progress, raster)
         # The blocks that GDAL keeps are needed no more.
         HANDLES.close()
@@ -172,12 +173,12 @@ def _run_locked(checked: CheckedRun, progress: Progress) -> Result:
     )
 
 
-def _import_writers() -> None:
-    """Import what writes tables and reports in a thread of its own, while blocks are inferred.
+def _import_beside(module: str) -> None:
+    """Import a module that is needed later in a thread of its own.
 
-    It takes half a second. The first block does not wait for it, nor the last one.
+    What stores blocks, and what writes tables and reports, takes half a second each. Nobody waits for it
+    while pixels are read or inferred.
     """
-    module = "geochange.running.write_outputs"
     threading.Thread(target=import_module, args=(module,), daemon=True).start()
 
 

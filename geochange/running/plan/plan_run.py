@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import sqrt
 
@@ -23,6 +24,7 @@ from geochange.models.inference.prediction import (
     land_classes_of,
     naming_of,
 )
+from geochange.models.protocol import SceneModel
 from geochange.raster.scene.decibels import Decibels
 from geochange.raster.scene.sampling import SceneSample, warn_fills
 from geochange.report.run.picture_size import picture_px
@@ -43,15 +45,14 @@ def plan_run(checked: CheckedRun) -> RunSpec:
     device = "auto" if options.scheduler else options.device
     spec = choose_model(options.model, options, device, choose_engine(options))
     logger.info("engine: %s on %s", spec.prompting.engine, spec.device)
-    model = cached_scene_model(spec)
-    # An unknown name is refused before any pixel is read.
+    model, scene = _model_and_scene(checked, spec)
     only = choose_classes(options.only, classes_of(model), land_classes_of(model))
     threshold = model.threshold if options.threshold is None else options.threshold
     spec = _with_land_classes(spec, only.land, threshold)
     rule = confidence_of(model)
     rule = rule.of_classes() if rule and only.land else rule
     pixel_m = sqrt(pixel_m2(checked.pair.grid))
-    sample, checks = sample_and_inspect(checked)
+    sample, checks = scene or sample_and_inspect(checked)
     radiometry = sample.radiometry(checked.stretch, options.match)
     statistics = model.fit(sample.chips(radiometry))
     warn_unsampled(checked.pair, sample.unreadable)
@@ -78,6 +79,24 @@ def plan_run(checked: CheckedRun) -> RunSpec:
     )
 
 
+Scene = tuple[SceneSample, Inspection | None]
+"""The sample of a pair, and what was found in it."""
+
+
+def _model_and_scene(checked: CheckedRun, spec: ModelSpec) -> tuple[SceneModel, Scene | None]:
+    """The model, and the scene where both can be had at once.
+
+    onnxruntime builds its graphs without the lock of Python. A class that is asked for is looked up
+    in the model first, and its name refused before any pixel is read.
+    """
+    if not spec.without_torch or checked.options.only:
+        return cached_scene_model(spec), None
+    with ThreadPoolExecutor(1, "model") as pool:
+        model = pool.submit(cached_scene_model, spec)
+        scene = sample_and_inspect(checked)
+    return model.result(), scene
+
+
 def _least_px(checked: CheckedRun) -> int:
     """Regions of fewer pixels are never written, however their outlines are drawn.
 
@@ -98,7 +117,7 @@ def _with_land_classes(spec: ModelSpec, only: tuple[str, ...], threshold: float)
     return replace(spec, prompting=replace(spec.prompting, only=only, likely=likely))
 
 
-def sample_and_inspect(checked: CheckedRun) -> tuple[SceneSample, Inspection | None]:
+def sample_and_inspect(checked: CheckedRun) -> Scene:
     """The scene sample of the pair as it is processed, and the inspection of the pair."""
     sample = SceneSample(checked.pair, skip_unreadable=True, area=checked.area).with_fills_masked()
     if checked.options.skip_checks and not checked.options.coregister:
