@@ -207,6 +207,7 @@ def test_joining_again_takes_the_newer(joined: Path, tmp_path: Path) -> None:
         assert torch.equal(second.land[name], tensor)
 
 
+@pytest.mark.slow
 def test_what_does_not_go_together_is_refused(joined: Path, tmp_path: Path) -> None:
     small, land = (joined.with_name(f"{name}.safetensors") for name in ("small", "land"))
     with pytest.raises(InputError, match="it sees what stands there by itself"):
@@ -232,6 +233,7 @@ def test_a_card_that_promises_in_vain_is_refused(
         read_checkpoint(tmp_path / "vain.safetensors")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("opinion", [-1, True, 2.0, "4", 10**9])
 def test_an_opinion_of_no_size_is_refused(joined: Path, opinion: object) -> None:
     card = json.loads(read_checkpoint(joined).card.to_json())
@@ -240,6 +242,7 @@ def test_an_opinion_of_no_size_is_refused(joined: Path, opinion: object) -> None
         Card.from_json(json.dumps(card))
 
 
+@pytest.mark.slow
 def test_two_that_see_land_are_refused(joined: Path) -> None:
     card = json.loads(read_checkpoint(joined).card.to_json())
     card["options"]["land"] = card["land"]["head"]

@@ -36,6 +36,7 @@ def one(name: str, allowed: list[list[int]]) -> LandSet:
     return LandSet(name, [np.zeros((*label.shape, 3), np.uint8)], [label])
 
 
+@pytest.mark.slow
 def test_iou_counts_what_is_known_alone(
     network: ChangeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:

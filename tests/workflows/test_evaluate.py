@@ -137,6 +137,7 @@ def test_figures_have_intervals_and_the_calibration_error_is_right(found: Evalua
     assert edge == {"precision": found.boundary.precision, "recall": found.boundary.recall}
 
 
+@pytest.mark.slow
 def test_the_threshold_that_is_given_is_the_one_that_counts(root: Path) -> None:
     assert evaluate(READER, root, threshold=0.71).counts.tp == 0
     assert evaluate(READER, root, threshold=0.29).counts.tn == 0
@@ -152,6 +153,7 @@ def test_batches_change_nothing(root: Path, found: Evaluation, batch: int) -> No
     assert told == [("evaluate", done, CHIPS) for done in steps]
 
 
+@pytest.mark.slow
 def test_turning_is_for_all_chips(root: Path) -> None:
     # Over all symmetries, every pixel is in the left half equally often: logit -0.5.
     turned = evaluate(CORNER, root, tta=True, threshold=0.38)
@@ -268,6 +270,7 @@ def test_the_command_writes_everything_whole(
     assert here == ["a.csv", "a.json", "p", "reliability.png", "worst.png"]
 
 
+@pytest.mark.slow
 def test_lines_of_json_and_silence(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(READER, root, "--log-json") == 0
     *_, last = (json.loads(line) for line in capsys.readouterr().out.splitlines())
@@ -284,6 +287,7 @@ def polygons(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "found.gpkg", tmp_path / "true.geojson"
 
 
+@pytest.mark.slow
 def test_polygons_are_compared(
     polygons: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

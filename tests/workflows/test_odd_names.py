@@ -100,6 +100,7 @@ def test_every_option_takes_a_file_in_a_folder_of_an_odd_name(
     use_all(tmp_path / folder, start, "{}")
 
 
+@pytest.mark.slow
 def test_every_option_takes_a_file_in_an_archive(plain: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
         for path in plain.iterdir():

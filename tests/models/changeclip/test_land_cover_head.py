@@ -40,6 +40,7 @@ def texts(count: int = 1) -> torch.Tensor:
     return torch.randn(count, 2, 32, generator=torch.Generator().manual_seed(2))
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_a_network_answers_with_change_and_land(network: ChangeClip) -> None:
     x, t = pictures(), texts()

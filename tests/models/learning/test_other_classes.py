@@ -46,6 +46,7 @@ def test_classes_that_stay_keep_their_weights_under_other_numbers(start: Checkpo
     torch.testing.assert_close(now.land[0], before.land[0].flip(1), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_new_class_is_not_looked_at_by_the_network_of_change(start: Checkpoint) -> None:
     made = with_classes(start, OTHERS, SMALL_LITE)
     made.build()
@@ -59,6 +60,7 @@ def test_a_new_class_is_not_looked_at_by_the_network_of_change(start: Checkpoint
     torch.testing.assert_close(made.tensors[head][1:], start.tensors[head].flip(0))
 
 
+@pytest.mark.slow
 def test_a_land_network_beside_gives_tower_and_head(start: Checkpoint) -> None:
     assert SMALL_LITE.land is not None
     sizes = LandNetworkOptions(replace(SMALL_LITE.visual), SMALL_LITE.land, opinion=4)

@@ -74,6 +74,7 @@ def same(one: Prediction, other: Prediction) -> bool:
     return all(np.array_equal(a, b, equal_nan=a.dtype != np.uint8) for a, b in pairs)
 
 
+@pytest.mark.slow
 def test_threads_and_company_change_no_bit(
     network: ShippedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
