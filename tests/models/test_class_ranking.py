@@ -79,6 +79,7 @@ def test_it_names_what_the_detector_would_name() -> None:
             assert {name for name, _ in date} == set(vocabulary)
 
 
+@pytest.mark.slow
 def test_chips_of_one_shape_go_together_where_there_is_a_gpu(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -25,6 +25,8 @@ from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, wri
 from geochange.models.weights.convert import for_clip, join_land_network
 from geochange.models.weights.model_card import OWN_CLIP, Card
 
+pytestmark = pytest.mark.slow
+
 TINY = VARIANTS["tiny"]
 SIDE = 64
 PLACE = PlaceOptions(side=32, hidden=6, least_score=0.25)
@@ -53,7 +55,6 @@ def test_the_mean_and_the_spread_of_each_channel_are_read() -> None:
     torch.testing.assert_close(pool(maps), torch.cat(parts, dim=1))
 
 
-@pytest.mark.slow
 def test_places_are_scored_where_change_is_likely() -> None:
     whole = placed()
     bare = replace(whole, card=replace(whole.card, land=None), land={})
@@ -73,7 +74,6 @@ def test_places_are_scored_where_change_is_likely() -> None:
     assert not np.allclose(found.scores, plain.scores, atol=1e-3)
 
 
-@pytest.mark.slow
 def test_another_clip_or_none_names_as_before() -> None:
     model = DetectorSpec("", prompts="fixed").of(placed())
     assert not model.scores_places
@@ -88,19 +88,16 @@ def refused(tmp_path: Path, checkpoint: Checkpoint) -> str:
     return str(error.value)
 
 
-@pytest.mark.slow
 def test_another_text_space_is_refused(tmp_path: Path) -> None:
     assert "its CLIP of" in refused(tmp_path, placed(embed=24))
 
 
-@pytest.mark.slow
 def test_a_place_head_without_a_clip_is_refused(tmp_path: Path) -> None:
     whole = placed()
     alone = replace(whole, card=replace(whole.card, clip=""), clip={})
     assert "there is none" in refused(tmp_path, alone)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "odd", [{"side": 33}, {"side": 4096}, {"hidden": -1}, {"least_score": 2.0}]
 )
@@ -111,7 +108,6 @@ def test_hostile_sizes_are_refused(odd: dict[str, object]) -> None:
         Card.from_json(json.dumps(values))
 
 
-@pytest.mark.slow
 def test_joining_keeps_a_place_head_beside_its_own_clip_alone(tmp_path: Path) -> None:
     ours, other, out = (tmp_path / f"{name}.safetensors" for name in ("ours", "other", "out"))
     whole = placed()
@@ -126,7 +122,6 @@ def test_joining_keeps_a_place_head_beside_its_own_clip_alone(tmp_path: Path) ->
     assert not [name for name in read_checkpoint(out).land if name.startswith("place.")]
 
 
-@pytest.mark.slow
 def test_without_the_clip_of_its_texts_a_place_head_goes(tmp_path: Path) -> None:
     """So a training with fixed prompts, which keeps no CLIP, writes a file that can be read."""
     whole = placed()

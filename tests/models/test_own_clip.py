@@ -149,6 +149,7 @@ def test_the_scorer_says_what_the_aligner_learnt(tmp_path: Path, aligner: Aligne
     assert torch.allclose(ours, logits.softmax(dim=1), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_small_pictures_are_seen_too(aligner: Aligner) -> None:
     with torch.inference_mode():
         assert aligner(torch.zeros(2, 3, 32, 32), caption_tokens(["sea"], 77)).shape == (2, 1)

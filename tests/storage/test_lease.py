@@ -41,6 +41,7 @@ def test_it_is_deleted_at_the_end_and_is_no_entry(url: str) -> None:
     assert list(ObjectWork(url).keys("")) == []
 
 
+@pytest.mark.slow
 def test_a_holder_that_renews_is_left_alone(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     leave(url, host="elsewhere", process=1)
     monkeypatch.setattr(lease.time, "sleep", lambda s: leave(url, host="elsewhere", v=s))

@@ -14,6 +14,8 @@ from geochange.trainer import land_cover_validation
 from geochange.trainer.land_cover_validation import validate_land
 from geochange.training.data.land_cover_pictures import ANY_CLASS, LandPictures, LandSet
 
+pytestmark = pytest.mark.slow
+
 BUILDING, ROAD = 1, 2
 NOT_BUILDING = ANY_CLASS & ~BUILDING
 
@@ -36,7 +38,6 @@ def one(name: str, allowed: list[list[int]]) -> LandSet:
     return LandSet(name, [np.zeros((*label.shape, 3), np.uint8)], [label])
 
 
-@pytest.mark.slow
 def test_iou_counts_what_is_known_alone(
     network: ChangeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:

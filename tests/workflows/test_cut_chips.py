@@ -126,6 +126,7 @@ def test_no_data_is_unknown_and_chips_of_little_data_are_left_out(pair: Path) ->
     assert values == {0, 1, 255}
 
 
+@pytest.mark.slow
 def test_labels_that_know_little(pair: Path) -> None:
     sparse = np.full(SHAPE, 255, np.uint8)
     sparse[:64] = 0
@@ -152,6 +153,7 @@ def test_empty_chips_are_thinned_in_training_alone(pair: Path) -> None:
     assert 0.25 < half.left_out["without change"] / none.left_out["without change"] < 0.75
 
 
+@pytest.mark.slow
 def test_a_failure_leaves_nothing(pair: Path) -> None:
     (pair / "drawn.gpkg").unlink()
     make_polygons(pair / "drawn.gpkg", squares()[:1])

@@ -70,6 +70,7 @@ def test_frozen_norms_keep_their_statistics() -> None:
         assert torch.equal(before, norm.running_mean) is frozen  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_norms_of_all_devices() -> None:
     learner = TrainableChangeClip(small("resnet"))
     names = set(learner.state_dict())

@@ -89,6 +89,7 @@ def test_threads_and_company_change_no_bit(
             np.testing.assert_array_equal(one.land[0], together.land[place])
 
 
+@pytest.mark.slow
 def test_where_no_data_is_nothing_is_said(network: ShippedNetwork) -> None:
     whole = chips()[1]
     nothing = replace(whole, valid=np.zeros_like(whole.valid))
