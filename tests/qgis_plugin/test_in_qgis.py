@@ -91,7 +91,7 @@ def test_every_algorithm_runs_by_qgis_process(folder: Path, variables: dict[str,
     rasters = [f"RASTERS={file}" for file in dated]
     watch = run("monitor", *rasters, f"OUTPUT={made}/watch", "MODEL=cva")
     assert watch["COUNT"] == found["POLYGONS"] and Path(watch["CHANGES"]).is_file()
-    demo = run("demo", "SIZE=256", f"OUTPUT={made}/demo")
+    demo = run("demo", "SIZE=512", f"OUTPUT={made}/demo")
     assert Path(demo["BEFORE"]).is_file() and Path(demo["CHANGES"]).is_file()
     steps = "optim.steps=1 optim.warmup_steps=1 validation.every=1"
     few = ["SIZE=64", f"SETTINGS={steps} augment.size=64 optim.batch=1 data.workers=0"]
