@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,20 @@ SHOWN = ("text/html", "image/png", "text/plain")
 """The forms of an output, the best first. One is kept."""
 
 
-def run(folder: Path) -> Any:
+def run(folder: Path, instead: Mapping[str, str] | None = None) -> Any:
     """The notebook with all its outputs, run in a copy of its place in the project.
 
-    folder: an empty folder. Raises CellExecutionError for a cell that fails.
+    folder: an empty folder. instead: other texts in its cells, such as a shorter training. Raises
+    CellExecutionError for a cell that fails, ValueError for a text that is in no cell or in several.
     """
     shutil.copytree(ROOT / "configs", folder / "configs")
     (folder / "docs").mkdir()
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+    for text, other in (instead or {}).items():
+        (cell,) = [cell for cell in notebook.cells if text in cell.source]
+        cell.source = cell.source.replace(text, other)
     where = {"metadata": {"path": str(folder / "docs")}}
     return NotebookClient(notebook, timeout=None, resources=where, record_timing=False).execute()
 

@@ -299,6 +299,11 @@ LATER = (
         ("import geochange.cli.main", HEAVY),
         ("import geochange.cli.commands.run, geochange.workflows.detect", LATER),
         ("import geochange.cli.commands.check, geochange.workflows.inspect_pair", LATER),
+        pytest.param(
+            "import geochange.models.weights.checkpoint",
+            ("open_clip", "torchvision", "timm"),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_importing_stays_light(statement: str, absent: tuple[str, ...]) -> None:

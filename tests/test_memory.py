@@ -21,6 +21,7 @@ def fill_for_a_moment() -> None:
         time.sleep(0.5)  # on a busy machine the measuring thread may have to wait
 
 
+@pytest.mark.slow
 def test_what_is_held_meanwhile_is_seen() -> None:
     assert 60 * MB < peak_rise_bytes(fill_for_a_moment) < 100 * MB
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
 import dask
-from distributed import Client, LocalCluster, as_completed
+from distributed import Client, LocalCluster, Nanny, Worker, as_completed
 from distributed.security import Security
 
 from geochange.cluster.failures import WorkerWatch, as_cluster_error
@@ -140,12 +140,21 @@ def _cluster(workers: int, threads: int, scratch: str) -> LocalCluster:
             processes=workers > 0,
             dashboard_address=LOCAL_PORT,
             worker_dashboard_address=LOCAL_PORT,
+            worker_class=_without_pages(Nanny if workers else Worker),
             scheduler_kwargs={"dashboard": False},
             local_directory=scratch,
             memory_limit=0,
             silence_logs=logging.CRITICAL,
             **own,
         )
+
+
+def _without_pages(kind: Callable[..., Any]) -> Callable[..., Any]:
+    """A worker that imports no Bokeh. LocalCluster asks for pages wherever a port is named.
+
+    Where Bokeh is installed, its import takes each new process seconds.
+    """
+    return lambda *given, **options: kind(*given, **{**options, "dashboard": False})
 
 
 class ClusterJobs(LiveJobs):

@@ -147,7 +147,7 @@ def weights_spec(
         return ModelSpec(str(weights), device, {}, prompting, _sha256(weights))
     from geochange.models.inference.precision import common_precision
     from geochange.models.weights.checkpoint import (
-        read_vocabulary,  # imports open_clip, which takes seconds
+        read_vocabulary,  # imports torch, which takes seconds
     )
 
     vocabulary = read_vocabulary(vocabulary_file) if vocabulary_file else None

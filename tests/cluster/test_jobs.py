@@ -115,6 +115,7 @@ def closed_gate() -> Iterator[None]:
     GATE.set()
 
 
+@pytest.mark.slow
 def test_every_answer_arrives_once_and_few_jobs_live_at_a_time(client: JobClient) -> None:
     answers, watched = run(client, (Job(number, double, (number,)) for number in range(40)))
     assert answers == {number: 2 * number for number in range(40)}
@@ -132,6 +133,7 @@ def test_no_job_is_no_answer(client: JobClient) -> None:
     assert run(client, [])[0] == {}
 
 
+@pytest.mark.slow
 def test_a_job_starts_after_those_it_waits_for(client: JobClient) -> None:
     jobs = [Job(key, note, (key,), tuple(range(max(0, key - 3), key))) for key in range(20)]
     answers, _ = run(client, jobs)
@@ -232,6 +234,7 @@ def test_a_job_that_can_never_start_is_a_fault_and_not_forgotten(client: JobClie
         run(client, [Job("a", double, (1,)), Job("b", double, (2,), ("nobody",))])
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("geochange.cluster.dask_jobs.CONNECT_S", 0.1)
     with (

@@ -17,7 +17,7 @@ import geochange
 pytestmark = pytest.mark.slow
 
 PORT = 8786
-NO_PAGE = "--dashboard-address", "127.0.0.1:0"
+NO_PAGE = "--no-dashboard", "--dashboard-address", "127.0.0.1:0"
 PLAN = {"tile": 64, "overlap": 16, "block": 2}
 
 

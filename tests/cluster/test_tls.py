@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -122,6 +123,15 @@ def test_dask_serves_no_pages(workers: Client) -> None:
     for page in ("", "status", "info/main/workers.html", "api/v1", "json/counts.json", "health"):
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=5)
+
+
+def test_workers_import_no_library_of_pages(workers: Client) -> None:
+    """Bokeh, where it is installed, would take each new worker seconds."""
+    assert set(workers.run(imported, "bokeh").values()) == {False}
+
+
+def imported(name: str) -> bool:
+    return name in sys.modules
 
 
 def test_an_address_is_enough_while_the_keys_are_configured() -> None:

@@ -91,6 +91,7 @@ def test_chips_of_floats_are_read_as_they_are(folder: Path, bands: str | None) -
     assert found.numbers == tuple(i + 1 for i in chosen)
 
 
+@pytest.mark.slow
 def test_chips_of_power_become_decibels_by_the_training_split(folder: Path) -> None:
     sources = [open_split(folder, split, pixels="db") for split in ("train", "val")]
     assert sources[0].radiometry == sources[1].radiometry  # type: ignore[attr-defined]
@@ -102,6 +103,7 @@ def test_chips_of_power_become_decibels_by_the_training_split(folder: Path) -> N
     assert np.isfinite(found).all() and found.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_pairs_are_read_with_all_their_bands(tmp_path: Path) -> None:
     place = tmp_path / "train" / "one"
     place.mkdir(parents=True)

@@ -183,6 +183,7 @@ def test_change_drawn_dark_is_read_by_its_numbers_with_a_word(
     assert f"labels are drawn dark on light ({path})" in caplog.text
 
 
+@pytest.mark.slow
 def test_most_labels_need_no_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     quiet = ("0 and 1", "0 and 255", "palette green", "palette red on white", "1 bit", "float")

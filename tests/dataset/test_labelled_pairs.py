@@ -62,6 +62,7 @@ def test_labels_may_be_of_any_format_that_is_read(root: Path, name: str) -> None
     assert find_pairs(root)[1].labels == root / "town" / "labels.tif"
 
 
+@pytest.mark.slow
 def test_chips_are_the_pixels_of_the_pair(root: Path) -> None:
     source = PairChips(find_pairs(root), size_px=32)
     assert len(source) == 2 * 2 * 3
@@ -78,6 +79,7 @@ def test_chips_are_the_pixels_of_the_pair(root: Path) -> None:
     assert chip.label is not None and chip.label.dtype == np.uint8 and chip.valid.all()
 
 
+@pytest.mark.slow
 def test_numbers_beyond_the_last(root: Path) -> None:
     source = PairChips(find_pairs(root), size_px=32)
     for number in (-1, 12):
@@ -86,6 +88,7 @@ def test_numbers_beyond_the_last(root: Path) -> None:
     assert len(PairChips(())) == 0
 
 
+@pytest.mark.slow
 def test_its_pickle_is_small_and_reads_the_same(root: Path) -> None:
     source = PairChips(find_pairs(root), size_px=32)
     packed = pickle.dumps(source)

@@ -27,6 +27,7 @@ def test_a_folder_or_a_list_is_a_split_by_its_name(
     assert splits_of(tmp_path) == (split,) and has_split(tmp_path, name)
 
 
+@pytest.mark.slow
 def test_a_data_set_of_other_names_is_read(tmp_path: Path) -> None:
     make_chips(tmp_path, {"Training": 2, "valid": 1, "TEST": 1}, size=32)
     found = survey(tmp_path)

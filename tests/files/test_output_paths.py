@@ -60,6 +60,7 @@ def test_a_claim_ends_with_what_breaks(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_another_process_is_refused_until_the_first_is_dead(tmp_path: Path) -> None:
     place = tmp_path / "changes.tif"
     with subprocess.Popen(

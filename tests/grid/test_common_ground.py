@@ -24,6 +24,7 @@ def shifted(rows: float, cols: float, shape: tuple[int, int] = (40, 60)) -> Grid
     return Grid(UTM, NORTH_UP @ Affine.translation(cols, rows), shape)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.integers(-50, 50), st.integers(-70, 70), st.integers(1, 50), st.integers(1, 70))
 def test_common_window_of_one_lattice_is_the_intersection(

@@ -84,6 +84,7 @@ def test_touching_tiles_are_those_that_share_a_pixel(plan: TilePlan, data: st.Da
     assert [(row, col) for row in rows for col in cols] == expected
 
 
+@pytest.mark.slow
 @each_plan
 @given(plans())
 @wide_overlap

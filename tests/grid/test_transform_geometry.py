@@ -24,6 +24,7 @@ def test_reproject_there_and_back() -> None:
     assert shapely.equals_exact(reproject(there, LONLAT, UTM), box, tolerance=1e-6)
 
 
+@pytest.mark.slow
 def test_edges_bend_as_finely_as_is_asked() -> None:
     strip = shapely.box(0, 60, 10, 61)
     lambert = CRS.from_epsg(3034)

@@ -119,6 +119,7 @@ def test_cloud_nodata_and_light_are_told(tmp_path: Path) -> None:
         assert inspect_scene(sample, how).warnings == ()
 
 
+@pytest.mark.slow
 def test_what_a_stretch_evens_out_is_not_warned_of(tmp_path: Path) -> None:
     """Sentinel-2 products of before and after 2022 differ by 1000 in every band."""
     pixels = np.random.default_rng(0).normal(2000, 300, (64, 64, 3))

@@ -79,6 +79,7 @@ def test_it_names_what_the_detector_would_name() -> None:
             assert {name for name, _ in date} == set(vocabulary)
 
 
+@pytest.mark.slow
 def test_chips_of_one_shape_go_together_where_there_is_a_gpu(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -96,6 +97,7 @@ def test_chips_of_one_shape_go_together_where_there_is_a_gpu(
             assert dict(date) == pytest.approx(dict(same), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_clip_is_read_with_its_vocabulary(tmp_path: Path) -> None:
     file = tmp_path / "clip.safetensors"
     save_file(small_clip().state_dict(), file)

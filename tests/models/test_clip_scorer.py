@@ -11,6 +11,9 @@ from PIL import Image
 
 from geochange.models.clip_scorer import ClipScorer, build_scorer, preprocess
 from geochange.models.prompts import published_vocabulary
+from geochange.models.weights.openclip import MEAN, STD
+
+pytestmark = pytest.mark.slow
 
 
 def _smooth(height: int, width: int) -> np.ndarray:
@@ -49,3 +52,7 @@ def test_lowered_scorer_says_about_the_same_in_float32() -> None:
     near = ClipScorer(copy.deepcopy(small_clip()), names, 32).lower()(chips)
     assert near.dtype == torch.float32
     torch.testing.assert_close(near, exact, atol=2e-2, rtol=0)
+
+
+def test_mean_and_spread_are_those_that_open_clip_trains_with() -> None:
+    assert (MEAN, STD) == (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)

@@ -25,6 +25,8 @@ from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, wri
 from geochange.models.weights.convert import for_clip, join_land_network
 from geochange.models.weights.model_card import OWN_CLIP, Card
 
+pytestmark = pytest.mark.slow
+
 TINY = VARIANTS["tiny"]
 SIDE = 64
 PLACE = PlaceOptions(side=32, hidden=6, least_score=0.25)
@@ -53,7 +55,6 @@ def test_the_mean_and_the_spread_of_each_channel_are_read() -> None:
     torch.testing.assert_close(pool(maps), torch.cat(parts, dim=1))
 
 
-@pytest.mark.slow
 def test_places_are_scored_where_change_is_likely() -> None:
     whole = placed()
     bare = replace(whole, card=replace(whole.card, land=None), land={})

@@ -98,6 +98,7 @@ def test_it_is_a_clip_for_others_too(file: Path, aligner: Aligner) -> None:
     assert torch.equal(network.backbone.conv1.weight, aligner.network.visual.conv1.weight)
 
 
+@pytest.mark.slow
 def test_a_network_without_one_is_no_clip(tmp_path: Path) -> None:
     path = tmp_path / "plain.safetensors"
     network = ChangeClip(TINY.options)
@@ -107,6 +108,7 @@ def test_a_network_without_one_is_no_clip(tmp_path: Path) -> None:
         read_clip(str(path))
 
 
+@pytest.mark.slow
 def test_a_card_that_promises_in_vain_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "vain.safetensors"
     card = Card(TINY.options, clip=OWN_CLIP)
@@ -132,6 +134,7 @@ def test_an_unknown_place_of_clip_is_refused() -> None:
         Card.from_json(text)
 
 
+@pytest.mark.slow
 def test_the_scorer_says_what_the_aligner_learnt(tmp_path: Path, aligner: Aligner) -> None:
     path = tmp_path / "clip.safetensors"
     write_clip(path, aligner.network.state_dict())
@@ -146,6 +149,7 @@ def test_the_scorer_says_what_the_aligner_learnt(tmp_path: Path, aligner: Aligne
     assert torch.allclose(ours, logits.softmax(dim=1), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_small_pictures_are_seen_too(aligner: Aligner) -> None:
     with torch.inference_mode():
         assert aligner(torch.zeros(2, 3, 32, 32), caption_tokens(["sea"], 77)).shape == (2, 1)

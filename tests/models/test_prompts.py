@@ -58,6 +58,7 @@ def test_a_vocabulary_that_cannot_be_used(text: str, says: str) -> None:
         parse_vocabulary(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["rn50", "vit_b16_288x352", "rn50_same_prompts"])
 def test_golden_tokens(case: str) -> None:
     arrays = golden(case)
@@ -67,6 +68,7 @@ def test_golden_tokens(case: str) -> None:
         assert ours == arrays[f"tokens_{letter}"][0].tolist()
 
 
+@pytest.mark.slow
 def test_a_long_text_loses_its_last_names_and_never_its_end() -> None:
     names = [f"{word} impermeable chaparral surface" for word in "abcdefghi"]
     tokens = foreground_tokens(names, 64)
@@ -78,6 +80,7 @@ def test_a_long_text_loses_its_last_names_and_never_its_end() -> None:
     assert tokens[1:end][-3:] == bpe_encoder()("impermeable chaparral surface")[-3:]
 
 
+@pytest.mark.slow
 def test_even_one_name_may_be_too_long() -> None:
     tokens = foreground_tokens(["sea " * 90, "lake"], 64)
     assert len(tokens) == 64
@@ -90,6 +93,7 @@ def test_best_names_best_first_and_ties_by_vocabulary() -> None:
     assert best_names(scores, names) == [tuple("kjihgfecd"), tuple("abcdefghi")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("together", [True, False])
 def test_each_text_is_encoded_once(together: bool) -> None:
     encode = _CountingEncoder()
@@ -104,6 +108,7 @@ def test_each_text_is_encoded_once(together: bool) -> None:
     assert torch.equal(first[0, 0], first[1, 0])
 
 
+@pytest.mark.slow
 def test_the_cache_is_bounded_and_forgets_the_longest_unused() -> None:
     encode = _CountingEncoder()
     cache = PromptCache(encode, places=64, size=2, together=False)
@@ -115,6 +120,7 @@ def test_the_cache_is_bounded_and_forgets_the_longest_unused() -> None:
     assert len(encode.asked) == 1 + 4
 
 
+@pytest.mark.slow
 def test_a_batch_larger_than_the_cache_still_gets_its_texts() -> None:
     cache = PromptCache(_CountingEncoder(), places=64, size=2, together=True)
     batch = [_names(i) for i in range(5)]

@@ -30,6 +30,8 @@ from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, wri
 from geochange.models.weights.convert import convert, join_land_network, mean_checkpoint
 from geochange.models.weights.model_card import Card
 
+pytestmark = pytest.mark.slow
+
 SPEC = DetectorSpec("", precision="float32", prompts="fixed")
 
 
@@ -64,7 +66,6 @@ def batch(height: int = 64, width: int = 64) -> Batch:
     return Batch(before, after, torch.ones(2, height, width, dtype=torch.bool))
 
 
-@pytest.mark.slow
 def test_it_sees_what_the_land_head_saw(joined: Path, lite: ChangeClip) -> None:
     model, shown = detector(joined), batch(64, 96)
     assert model.land_classes == CLASSES
@@ -76,7 +77,6 @@ def test_it_sees_what_the_land_head_saw(joined: Path, lite: ChangeClip) -> None:
     assert model.land(shown).unique().numel() > 1
 
 
-@pytest.mark.slow
 def test_change_is_what_it_was_without(joined: Path) -> None:
     alone = joined.with_name("small.safetensors")
     expected = replace(SPEC, model=str(alone)).build().change_logits(batch())
@@ -84,7 +84,6 @@ def test_change_is_what_it_was_without(joined: Path) -> None:
     torch.testing.assert_close(detector(joined).change_and_land(batch())[0], expected)
 
 
-@pytest.mark.slow
 def test_it_looks_where_one_pixel_is_likely_to_have_changed(joined: Path) -> None:
     shown = batch()
     logits = detector(joined).change_logits(shown)
@@ -101,7 +100,6 @@ def test_it_looks_where_one_pixel_is_likely_to_have_changed(joined: Path) -> Non
     assert (model.change_and_land(blind)[1] == NO_LAND_CLASS).all()
 
 
-@pytest.mark.slow
 def test_only_asks_where_change_is_likely(joined: Path) -> None:
     every, land = detector(joined, likely=0.01).change_and_land(batch())
     often = int(land.flatten().bincount().argmax())
@@ -139,14 +137,12 @@ def opinionated(joined: Path, said: float) -> LandNetwork:
     return network.requires_grad_(False)
 
 
-@pytest.mark.slow
 def test_a_fresh_opinion_is_none(joined: Path) -> None:
     change = torch.randn(2, 64, 64)
     said = SparseLandInference(opinionated(joined, 0)).predict(batch(), change)[0]
     torch.testing.assert_close(said, change)
 
 
-@pytest.mark.slow
 def test_an_opinion_counts_where_change_is_likely(joined: Path) -> None:
     change = torch.full((1, 64, 512), -5.0)
     change[0, 3, 3] = 0
@@ -157,7 +153,6 @@ def test_an_opinion_counts_where_change_is_likely(joined: Path) -> None:
     assert land[0][..., 256:].isnan().all() and not land[0][..., :256].isnan().any()
 
 
-@pytest.mark.slow
 def test_an_opinion_is_part_of_the_file_and_of_the_answer(joined: Path, tmp_path: Path) -> None:
     first, network = read_checkpoint(joined), opinionated(joined, 2.0)
     card = replace(first.card, land=network.options, temperature=2.0)
@@ -171,7 +166,6 @@ def test_an_opinion_is_part_of_the_file_and_of_the_answer(joined: Path, tmp_path
     torch.testing.assert_close(unasked, before / 2)
 
 
-@pytest.mark.slow
 def test_chips_without_data_are_unseen(joined: Path) -> None:
     picture = np.asarray(batch().before[0].permute(1, 2, 0))
     valid = np.ones((64, 64), np.bool_)
@@ -183,7 +177,6 @@ def test_chips_without_data_are_unseen(joined: Path) -> None:
     assert predict_land(detector(joined), [chip], "cpu").shape == (1, 2, 64, 64)
 
 
-@pytest.mark.slow
 def test_converting_and_averaging_keep_it(joined: Path, tmp_path: Path) -> None:
     half = tmp_path / "half.safetensors"
     convert(joined, half, half=True)
@@ -197,7 +190,6 @@ def test_converting_and_averaging_keep_it(joined: Path, tmp_path: Path) -> None:
         mean_checkpoint([joined, tmp_path / "other.safetensors"])
 
 
-@pytest.mark.slow
 def test_joining_again_takes_the_newer(joined: Path, tmp_path: Path) -> None:
     out = tmp_path / "again.safetensors"
     join_land_network(joined, joined, out, threshold=0.7)
@@ -247,7 +239,6 @@ def test_two_that_see_land_are_refused(joined: Path) -> None:
         Card.from_json(json.dumps(card))
 
 
-@pytest.mark.slow
 def test_the_command_joins_and_shows(joined: Path, tmp_path: Path) -> None:
     files = [joined.with_name(f"{name}.safetensors") for name in ("small", "land")]
     out = tmp_path / "both.safetensors"

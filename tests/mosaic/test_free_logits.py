@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tile_plans import each_plan, every_output, plans
@@ -14,6 +15,8 @@ from geochange.grid.tiling import Index, TilePlan
 from geochange.mosaic.free_logits import LogitRelease
 from geochange.mosaic.stores import LogitStore
 from geochange.storage.local import LocalWork
+
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,7 @@ def test_run_is_a_table(found: dict[str, Any]) -> None:
     assert found["run"] == PROVENANCE
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("found")
 def test_picture_shows_every_class(folder: Path) -> None:
     picture = np.asarray(Image.open(folder / "picture.png").convert("RGB")).astype(int)

@@ -97,6 +97,7 @@ def test_what_is_tested_without_qgis_does_not_import_it() -> None:
 UNSCOPED = re.compile(r"^(Qt|QDialogButtonBox|QFontDatabase|Qgis|Qgs\w+)\.[A-Z]\w+$")
 
 
+@pytest.mark.slow
 def test_every_enum_is_written_as_qt_6_wants_it() -> None:
     """Qt.Key.Key_A, not Qt.Key_A; exec(), not exec_()."""
     found = set()

@@ -15,6 +15,7 @@ from geochange_plugin.command.errors import CanceledError, SetupError
 HERE = dict(os.environ)
 
 
+@pytest.mark.slow
 def test_lines_of_both_streams_and_the_code() -> None:
     heard: list[tuple[str, str]] = []
     code = run(
@@ -30,6 +31,7 @@ def test_lines_of_both_streams_and_the_code() -> None:
     assert code == 2 and sorted(heard) == [("err", "bad\n"), ("out", "é\n")]
 
 
+@pytest.mark.slow
 def test_much_on_one_stream_blocks_nothing() -> None:
     lines = 0
 
@@ -71,6 +73,7 @@ def test_cancel_lets_it_tidy_up() -> None:
     assert heard == ["ready", "tidied up"]
 
 
+@pytest.mark.slow
 def test_what_does_not_end_is_killed_with_all_it_started(tmp_path: Path) -> None:
     heard: list[str] = []
     note = tmp_path / "worker"

@@ -93,7 +93,8 @@ def test_every_algorithm_runs_by_qgis_process(folder: Path, variables: dict[str,
     assert watch["COUNT"] == found["POLYGONS"] and Path(watch["CHANGES"]).is_file()
     demo = run("demo", "SIZE=512", f"OUTPUT={made}/demo")
     assert Path(demo["BEFORE"]).is_file() and Path(demo["CHANGES"]).is_file()
-    few = ["SIZE=64", "SETTINGS=optim.steps=1 optim.warmup_steps=1 validation.every=1"]
+    steps = "optim.steps=1 optim.warmup_steps=1 validation.every=1"
+    few = ["SIZE=64", f"SETTINGS={steps} augment.size=64 optim.batch=1 data.workers=0"]
     review = reviewed(made / "found.gpkg")
     learnt = run("learn", *pair, f"POLYGONS={review}", f"OUTPUT={made}/tuned", *few)
     assert Path(learnt["CHECKPOINT"]).is_file() and 0 <= learnt["F1_AFTER"] <= 1

@@ -63,6 +63,7 @@ def test_the_date_that_is_resampled_anyway_is_moved(tmp_path: Path, grid: str) -
         assert (moved.before.shift_px, moved.after.shift_px) == ((-1.0, -0.5), (0, 0))
 
 
+@pytest.mark.slow
 def test_any_window_gives_the_same_pixels(tmp_path: Path) -> None:
     pixels = ground(700)
     pair = pair_of(tmp_path, pixels, pixels).coregistered((1.37, -0.61))

@@ -17,6 +17,7 @@ from pyproj import CRS, Transformer
 from geochange.errors import InputError, OptionError, RunError
 from geochange.grid.tiling import Window
 from geochange.raster import warped_raster as date_module
+from geochange.raster.access import retry
 from geochange.raster.bands import Bands
 from geochange.raster.pair import RasterPair, align_pair
 from geochange.raster.reader import inspect_raster
@@ -266,6 +267,7 @@ def test_a_window_is_the_same_part_of_the_whole(
     assert_parts_of_the_whole(pair_of(before, after), WINDOWS)
 
 
+@pytest.mark.slow
 def test_a_window_is_the_same_part_where_the_map_bends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -375,7 +377,10 @@ def test_a_disjoint_pair_is_refused_with_both_places(
         pair_of(before, after)
 
 
-def test_a_fault_while_reading_names_file_and_place(tmp_path: Path) -> None:
+def test_a_fault_while_reading_names_file_and_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "sleep", lambda pause_s: None)
     path = make_raster(tmp_path / "a.tif", noise((64, 64), seed=1), blockysize=8)
     info = inspect_raster(path)
     with path.open("r+b") as file:

@@ -237,6 +237,7 @@ def test_a_file_cut_off_behind_its_first_band_is_refused(tmp_path: Path) -> None
         inspect_raster(path)
 
 
+@pytest.mark.slow
 def test_a_png_cut_off_is_refused_not_read_as_other_pixels(tmp_path: Path) -> None:
     pixels = (np.indices((600, 500)).sum(0) % 200)[..., None].repeat(3, 2).astype(np.uint8)
     path = make_raster(tmp_path / "a.png", pixels + noise((600, 500, 3)) // 20, driver="PNG")

@@ -179,6 +179,7 @@ def land_named(
     return concatenate_batches(to_changes(shelf, grid, OutlineStyle(0), 0, LandNamer(LAND)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [(8, 26), (3, 5), (1, 1)])
 def test_names_are_those_of_a_regions_own_pixels(block: tuple[int, int]) -> None:
     raster, land = np.zeros((8, 26), np.uint8), np.full((2, 8, 26), 3, np.uint8)

@@ -32,6 +32,7 @@ def leave(url: str, **record: Any) -> None:
     obstore.put(client_of(url), LEASE_KEY, json.dumps(value).encode())
 
 
+@pytest.mark.slow
 def test_it_is_deleted_at_the_end_and_is_no_entry(url: str) -> None:
     with hold_lease(url) as held:
         held.watched(no_progress)("infer", 0, 1)
@@ -40,6 +41,7 @@ def test_it_is_deleted_at_the_end_and_is_no_entry(url: str) -> None:
     assert list(ObjectWork(url).keys("")) == []
 
 
+@pytest.mark.slow
 def test_a_holder_that_renews_is_left_alone(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     leave(url, host="elsewhere", process=1)
     monkeypatch.setattr(lease.time, "sleep", lambda s: leave(url, host="elsewhere", v=s))
@@ -47,6 +49,7 @@ def test_a_holder_that_renews_is_left_alone(url: str, monkeypatch: pytest.Monkey
         Lease(url).take()
 
 
+@pytest.mark.slow
 def test_a_holder_that_does_not_renew_is_dead(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "LEASE_S", 0.05)
     leave(url, host="elsewhere", process=1)

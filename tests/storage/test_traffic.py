@@ -50,6 +50,7 @@ def test_pixels_of_the_inputs_count_uncompressed(tmp_path: Path) -> None:
     assert counter.total == Traffic(input_bytes=10 * 20 * 2)
 
 
+@pytest.mark.slow
 def test_each_repeated_read_is_a_retry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = make_raster(tmp_path / "a.tif", noise((40, 50, 3)))
     tries = []

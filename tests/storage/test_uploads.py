@@ -27,6 +27,7 @@ def begin(place: str, **contents: bytes) -> tuple[Upload, list[Path]]:
     return upload, files
 
 
+@pytest.mark.slow
 def test_files_appear_at_the_end_in_their_order(place: str, server: S3Server) -> None:
     upload, files = begin(place, tif=b"raster" * 10**6 * 3, gpkg=b"polygons")
     upload.check(files, None)

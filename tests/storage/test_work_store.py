@@ -99,6 +99,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DAMAGES)
 def test_a_chunk_that_changed_is_never_read(begun: WorkStore, name: str) -> None:
     array = CheckedArray(begun, "x.zarr", Layout((4, 6), (2, 3), "uint8", 7))

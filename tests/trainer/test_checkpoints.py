@@ -30,6 +30,8 @@ from geochange.trainer.validation import ValidationResult
 from geochange.training.metrics.calibration import LogitHistogram
 from geochange.training.metrics.counts import Counts
 
+pytestmark = pytest.mark.slow
+
 
 def test_any_validation_beats_none() -> None:
     assert TrainingProgress().is_beaten(0.0, 5.0)
@@ -77,7 +79,6 @@ def keeper(tmp_path: Path, place: Path, **data: Any) -> tuple[CheckpointKeeper, 
     return CheckpointKeeper(prepared, given, Card(SMALL["vit"]), {"train": "a", "val": "b"}), pupil
 
 
-@pytest.mark.slow
 def test_a_card_names_the_data_that_were_learnt_from(tmp_path: Path) -> None:
     kept, _ = keeper(tmp_path, tmp_path / "OTHER", name="SYSU-CD", root=str(tmp_path / "OTHER"))
     kept.keep(TrainingProgress(4, 0.5, 0.1, (0.25,), 3.0), {"iou": 0.5}, best=False)
@@ -96,7 +97,6 @@ def test_weights_that_are_no_numbers_are_not_kept(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_what_is_calibrated_says_so_and_keeps_what_it_knew(tmp_path: Path) -> None:
     kept, _ = keeper(tmp_path, tmp_path)
     kept.keep(TrainingProgress(4), {"iou": 0.5}, best=True)
@@ -127,7 +127,6 @@ def calibrated(tmp_path: Path, chips: int, start: Card | None) -> Card:
     return read_checkpoint(kept.best).card
 
 
-@pytest.mark.slow
 def test_few_chips_move_threshold_and_temperature_little(tmp_path: Path) -> None:
     start = Card(SMALL["vit"], threshold=0.3, temperature=0.8)
     none, few, many = (
@@ -141,7 +140,6 @@ def test_few_chips_move_threshold_and_temperature_little(tmp_path: Path) -> None
     assert calibrated(tmp_path, 2 * ENOUGH_CHANGED_CHIPS, start) == replace(many, provenance=ANY)
 
 
-@pytest.mark.slow
 def test_a_network_from_nothing_starts_at_one_half(tmp_path: Path) -> None:
     card = calibrated(tmp_path, 0, None)
     assert (card.threshold, card.temperature) == pytest.approx((0.5, 1.0))

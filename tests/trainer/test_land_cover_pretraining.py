@@ -29,6 +29,8 @@ from geochange.trainer.preparation import prepare
 from geochange.trainer.pretrained import DONE
 from geochange.workflows.train import train
 
+pytestmark = pytest.mark.slow
+
 LITE = {
     **{"data.layout": "planted", "network.variant": "lite", "network.start": "imagenet"},
     **{"network.steady": True, "network.batch_norm_dates": "together"},
@@ -58,7 +60,6 @@ def options(data: Path, **more: object) -> TrainOptions:
     return TrainOptions.parse(chosen)
 
 
-@pytest.mark.slow
 def test_the_same_weights_whether_interrupted_or_not(data: Path, tmp_path: Path) -> None:
     def stop(stage: str, done: int, total: int, note: str = "") -> None:
         if stage == "land" and done == 3:
@@ -98,7 +99,6 @@ def test_only_a_whole_network_to_its_last_step_is_not_learnt_again(
     assert learnt == ([] if damage is None else [False])
 
 
-@pytest.mark.slow
 def test_land_alone_ends_with_a_file_to_join(data: Path, tmp_path: Path) -> None:
     alone = {"land.alone": True}
     trained = train(options(data, **alone), tmp_path / "out")
@@ -110,7 +110,6 @@ def test_land_alone_ends_with_a_file_to_join(data: Path, tmp_path: Path) -> None
         prepare(options(data, **alone, **{"network.start": "scenes"}), tmp_path / "x", False)
 
 
-@pytest.mark.slow
 def test_tower_and_head_stay_as_they_were_while_changes_are_learnt(
     data: Path, tmp_path: Path
 ) -> None:

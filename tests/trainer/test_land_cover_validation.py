@@ -14,6 +14,8 @@ from geochange.trainer import land_cover_validation
 from geochange.trainer.land_cover_validation import validate_land
 from geochange.training.data.land_cover_pictures import ANY_CLASS, LandPictures, LandSet
 
+pytestmark = pytest.mark.slow
+
 BUILDING, ROAD = 1, 2
 NOT_BUILDING = ANY_CLASS & ~BUILDING
 

@@ -125,6 +125,7 @@ def test_a_split_that_is_no_folder_has_its_name_before_the_file(tmp_path: Path) 
     assert stored_names(tmp_path, "train", shelf()) is None
 
 
+@pytest.mark.slow
 def test_the_names_of_an_archive_lie_beside_it(tmp_path: Path, clip: str) -> None:
     archive = tmp_path / "set.zip"
     archive.write_bytes(b"PK")
@@ -154,6 +155,7 @@ def test_a_picture_may_belong_to_several_chips(root: Path, clip: str) -> None:
     assert named == stored_names(root, "val", source, clip)
 
 
+@pytest.mark.slow
 def test_a_chip_that_a_file_lacks_is_named_and_the_cure_is_one(root: Path, clip: str) -> None:
     store_both(root / "val", shelf(4))
     cure = "remove the files of both dates, and `geochange data prompts` makes them again"
@@ -211,6 +213,7 @@ def test_what_is_stored_is_not_asked_again(root: Path, monkeypatch: pytest.Monke
     assert name_chips(shelf(), root, "val", DEFAULT_CLIP, None) == wanted
 
 
+@pytest.mark.slow
 def test_another_vocabulary_has_files_of_its_own(root: Path, clip: str) -> None:
     own = VOCABULARY[::-1][:20]
     named = name_chips(shelf(2), root, "val", clip, own)
@@ -357,6 +360,7 @@ def test_a_folder_that_cannot_be_written(
         name_chips(shelf(), root, "val", clip)
 
 
+@pytest.mark.slow
 def test_answers_that_cannot_be_opened_are_named(root: Path, clip: str) -> None:
     (root / "val" / f".both_clipcls_56_{clip_tag(clip)}.jsonl.part").mkdir()
     with pytest.raises(
@@ -373,6 +377,7 @@ def test_a_disk_that_is_full() -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_chip_that_cannot_be_read_is_refused_by_name(root: Path, clip: str) -> None:
     class Broken(Shelf):
         def __getitem__(self, number: int) -> Chip:
@@ -419,6 +424,7 @@ def test_the_command_names_every_split(
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_did_in_json(
     data: Path, clip: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

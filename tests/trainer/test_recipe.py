@@ -23,6 +23,8 @@ from geochange.trainer.recipe import (
     optimizer_settings_of,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def options(**sections: Any) -> TrainOptions:
     return TrainOptions.parse(sections)

@@ -14,6 +14,8 @@ from geochange.models.inference.batch import Batch
 from geochange.trainer import validation
 from geochange.trainer.validation import REFERENCE_PX, Validator, spread_numbers
 
+pytestmark = pytest.mark.slow
+
 SHAPES = ((32, 32), (32, 32), (48, 32), (32, 32), (32, 32), (32, 32))
 
 

@@ -87,6 +87,7 @@ def test_small_chips_are_enlarged_by_whole_pixels() -> None:
     assert (sheet[-20 - 256 - 8 : -28, 20 : 20 + 256] == enlarged).all()
 
 
+@pytest.mark.slow
 def test_the_file_is_a_picture_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
     write_sheet(tmp_path / "sheet.png", [row(), row(name="x" * 500)], threshold=0.3)
     write_sheet(tmp_path / "none.png", [])

@@ -10,6 +10,8 @@ import pytest
 from geochange.errors import OptionError
 from geochange.training.fabric_devices import FabricDevices, is_first_process
 
+pytestmark = pytest.mark.slow
+
 LAUNCHERS = (
     *("TORCHELASTIC_RUN_ID", "SLURM_NTASKS", "SLURM_JOB_NAME", "MASTER_ADDR", "NODE_RANK"),
     *("GROUP_RANK", "RANK", "LOCAL_RANK", "SLURM_PROCID"),

@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from geochange.errors import InputError, RunError
 from geochange.training.training_state import OptimizerSettings, TrainingState
 
+pytestmark = pytest.mark.slow
+
 
 class Net(nn.Module):
     """In the form of a TrainableChangeClip: the saved part is called `network`."""

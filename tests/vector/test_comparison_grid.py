@@ -59,6 +59,7 @@ def test_a_damaged_table(tmp_path: Path, told: dict[str, str]) -> None:
         grid_of_run(written(tmp_path / "changes.gpkg", **told))
 
 
+@pytest.mark.slow
 def test_metric_pixels_cover_both_files(tmp_path: Path) -> None:
     layers = [
         find_layer(make_polygons(tmp_path / "a.gpkg", [square(0, 0, 20)], LONLAT)),

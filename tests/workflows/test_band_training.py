@@ -23,6 +23,8 @@ from geochange.workflows.export_network import ExportOptions, export_network
 from geochange.workflows.preflight import check_run
 from geochange.workflows.train import train
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 SHORT = {"optim.steps": 2, "optim.warmup_steps": 1, "optim.batch": 2, "validation.every": 2,
          "data.workers": 0, "validation.sheet": 2}  # fmt: skip
@@ -102,7 +104,6 @@ def multispectral(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(options, folder / "run").best
 
 
-@pytest.mark.slow
 def test_the_card_has_the_bands_of_the_training_split(multispectral: Path) -> None:
     bands = read_checkpoint(multispectral).card.options.bands
     assert bands is not None and bands.names == BANDS and bands.numbers == (1, 2, 3, 4, 5)
@@ -115,7 +116,6 @@ def test_the_card_has_the_bands_of_the_training_split(multispectral: Path) -> No
     assert (multispectral.parent / "sheets" / "0000002.png").is_file()
 
 
-@pytest.mark.slow
 def test_run_finds_the_bands_by_name_in_any_order(multispectral: Path, tmp_path: Path) -> None:
     options = {**QUIET, "model": str(multispectral)}
     plain = make_pair(tmp_path, with_height, BANDS)
@@ -130,7 +130,6 @@ def test_run_finds_the_bands_by_name_in_any_order(multispectral: Path, tmp_path:
     assert np.ptp(one) > 0 and (one == other).all()
 
 
-@pytest.mark.slow
 def test_run_refuses_with_names_what_a_raster_lacks(multispectral: Path, tmp_path: Path) -> None:
     def check(pair: list[Path], **options: Any) -> Any:
         given = RunOptions.parse({"model": str(multispectral), **options})
@@ -151,7 +150,6 @@ def test_run_refuses_with_names_what_a_raster_lacks(multispectral: Path, tmp_pat
         check(pair, stretch="joint")
 
 
-@pytest.mark.slow
 def test_radar_is_learnt_in_decibels_and_run_takes_the_checkpoint(tmp_path: Path) -> None:
     root = make_chips(tmp_path / "chips", with_radar, ("VV", "VH"))
     options = read_options(TrainOptions, CONFIGS / "radar.yaml", {**SHORT, "data.root": str(root)})
@@ -190,7 +188,6 @@ def test_what_does_not_go_with_bands_is_refused_before_training(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.slow
 def test_evaluate_reads_the_bands_of_the_card(multispectral: Path) -> None:
     root = multispectral.parents[1] / "chips"
     found = evaluate(str(multispectral), root, split="val", worst=1)
@@ -198,14 +195,12 @@ def test_evaluate_reads_the_bands_of_the_card(multispectral: Path) -> None:
     assert all(row.chip.before.shape == (64, 64, 3) for row in found.worst)
 
 
-@pytest.mark.slow
 def test_evaluate_finds_water_by_the_log_ratio(tmp_path: Path) -> None:
     root = make_chips(tmp_path, with_radar, ("VV", "VH"))
     found = evaluate("ratio", root, split="val", worst=1)
     assert found.figures["iou"].value > 0.7
 
 
-@pytest.mark.slow
 def test_an_export_of_other_bands_is_refused(multispectral: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"was taught red, green, blue, nir, height, and only"):
         export_network(str(multispectral), tmp_path / "a.onnx", ExportOptions())

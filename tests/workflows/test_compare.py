@@ -19,6 +19,8 @@ from geochange.training.metrics.counts import Counts
 from geochange.vector.files.writers import empty_changes, table_of, write_changes
 from geochange.workflows.compare import ObjectCounts, compare
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (60, 80)
 
 
@@ -41,7 +43,6 @@ def blobs(seed: int) -> np.ndarray:
     return coarse ^ (rng.random(SHAPE) < 0.03)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("window_px", [17, 2048])
 @pytest.mark.parametrize("seed", range(3))
 def test_figures_are_scikit_learns(
@@ -150,7 +151,6 @@ def test_no_polygons_are_an_honest_nothing(tmp_path: Path, empty: str) -> None:
     assert result.boundary.f1 == 0 and result.objects[0.1]["all"].figures()["f1"] == 0
 
 
-@pytest.mark.slow
 def test_metric_pixels(tmp_path: Path) -> None:
     found = make_polygons(tmp_path / "a.gpkg", [square(0, 0, 20)], LONLAT)
     reference = make_polygons(tmp_path / "b.gpkg", [square(0, 5, 20)])
@@ -169,7 +169,6 @@ def test_the_result_is_plain_json(tmp_path: Path, extent: Path) -> None:
     assert plain["left_out"] == {"found": 0, "reference": 0}
 
 
-@pytest.mark.slow
 def test_refusals(tmp_path: Path, extent: Path) -> None:
     drawn = make_polygons(tmp_path / "a.gpkg", [square(0, 0, 20)])
     far = make_polygons(tmp_path / "far.gpkg", [square(900, 900, 20)])

@@ -72,6 +72,7 @@ def test_pixels_and_labels_are_those_of_the_pair(pair: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_chips_json_says_where_chips_come_from(pair: Path) -> None:
     done = cut_here(pair, name="town", seed=3)
     told = json.loads((done.root / "chips.json").read_text())
@@ -107,6 +108,7 @@ def test_memory_is_that_of_a_window_and_chips_do_not_depend_on_it(
         assert (whole.root / name).read_bytes() == (small.root / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_no_data_is_unknown_and_chips_of_little_data_are_left_out(pair: Path) -> None:
     pixels = noise((*SHAPE, 3), 1)
     pixels[:, :40] = 0  # the whole first column of chips, a quarter of the second
@@ -124,6 +126,7 @@ def test_no_data_is_unknown_and_chips_of_little_data_are_left_out(pair: Path) ->
     assert values == {0, 1, 255}
 
 
+@pytest.mark.slow
 def test_labels_that_know_little(pair: Path) -> None:
     sparse = np.full(SHAPE, 255, np.uint8)
     sparse[:64] = 0
@@ -150,6 +153,7 @@ def test_empty_chips_are_thinned_in_training_alone(pair: Path) -> None:
     assert 0.25 < half.left_out["without change"] / none.left_out["without change"] < 0.75
 
 
+@pytest.mark.slow
 def test_a_failure_leaves_nothing(pair: Path) -> None:
     (pair / "drawn.gpkg").unlink()
     make_polygons(pair / "drawn.gpkg", squares()[:1])
@@ -219,6 +223,7 @@ def test_blocks_fit_a_small_pair_unless_they_are_given(pair: Path) -> None:
         cut_here(pair, "more", block=8)
 
 
+@pytest.mark.slow
 def test_any_bands_are_kept_as_they_are_and_can_be_learnt_from(pair: Path) -> None:
     names = ("red", "green", "blue", "nir", "height")
     values = [(noise((*SHAPE, 5), seed) * 7.5 - 20).astype(np.float32) for seed in (5, 6)]
@@ -240,6 +245,7 @@ def test_any_bands_are_kept_as_they_are_and_can_be_learnt_from(pair: Path) -> No
     assert band_statistics(source).names == ("nir", "red", "height", "green")
 
 
+@pytest.mark.slow
 def test_bands_without_names_are_not_cut_in_another_order(pair: Path) -> None:
     for name in ("before.tif", "after.tif"):
         make_raster(pair / name, noise((*SHAPE, 5), 1).astype(np.float32))

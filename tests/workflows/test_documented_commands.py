@@ -45,10 +45,10 @@ ROOFS = [(20, 20, 24), (30, 150, 20), (150, 40, 26), (160, 190, 22), (210, 110, 
 PONDS = [(70, 90, 22), (90, 200, 24), (215, 30, 20), (120, 120, 18)]
 
 BRIEF = {
-    "optim.steps": 2,
-    "optim.warmup_steps": 1,
+    "optim.steps": 1,
+    "optim.warmup_steps": 0,
     "optim.batch": 2,
-    "validation.every": 2,
+    "validation.every": 1,
     "augment.size": 64,
     "device.threads": 1,
     "data.workers": 0,
@@ -88,7 +88,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def shortened(name: str, words: list[str]) -> list[str]:
-    """A line with options that shorten a training of hours to two steps."""
+    """A line with options that shorten a training of hours to a step or two."""
     if words[:2] == ["train", "configs/default.yaml"]:
         return [*words, *_set(FEW)]
     if words[:2] == ["train", "configs/lite.yaml"]:

@@ -21,6 +21,8 @@ from geochange.running.plan.memory_budget import DEFAULT_MEMORY_SHARE
 from geochange.workflows.dry_run import estimate_run
 from geochange.workflows.preflight import check_run
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {"model": "cva", "tile": 64, "overlap": 16, "block": 2, "threads": 2}
 
 
@@ -31,7 +33,6 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
     return before, after
 
 
-@pytest.mark.slow
 def test_the_plan_is_told_and_nothing_stays(pair: tuple[Path, Path], tmp_path: Path) -> None:
     out = tmp_path / "changes.gpkg"
     told = estimate_run(check_run(*pair, out, RunOptions.parse(OPTIONS)))
@@ -45,7 +46,6 @@ def test_the_plan_is_told_and_nothing_stays(pair: tuple[Path, Path], tmp_path: P
     assert {path.name for path in tmp_path.iterdir()} == {"before.tif", "after.tif"}
 
 
-@pytest.mark.slow
 def test_the_command_says_it_as_a_table_and_as_json(
     pair: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -110,6 +110,7 @@ def run(*arguments: Any) -> int:
     return _exit_code(["evaluate", *(str(argument) for argument in arguments)])
 
 
+@pytest.mark.slow
 def test_figures_are_those_of_the_pixels(found: Evaluation) -> None:
     labels = [label_of(number) for number in range(CHIPS)]
     overlooked = np.zeros((SIDE, SIDE), bool)
@@ -137,12 +138,14 @@ def test_figures_have_intervals_and_the_calibration_error_is_right(found: Evalua
     assert edge == {"precision": found.boundary.precision, "recall": found.boundary.recall}
 
 
+@pytest.mark.slow
 def test_the_threshold_that_is_given_is_the_one_that_counts(root: Path) -> None:
     assert evaluate(READER, root, threshold=0.71).counts.tp == 0
     assert evaluate(READER, root, threshold=0.29).counts.tn == 0
     assert evaluate(READER, root, threshold=0.69).counts.tp > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 2, 3, 64])
 def test_batches_change_nothing(root: Path, found: Evaluation, batch: int) -> None:
     told: list[tuple[str, int, int]] = []
@@ -152,6 +155,7 @@ def test_batches_change_nothing(root: Path, found: Evaluation, batch: int) -> No
     assert told == [("evaluate", done, CHIPS) for done in steps]
 
 
+@pytest.mark.slow
 def test_turning_is_for_all_chips(root: Path) -> None:
     # Over all symmetries, every pixel is in the left half equally often: logit -0.5.
     turned = evaluate(CORNER, root, tta=True, threshold=0.38)
@@ -160,6 +164,7 @@ def test_turning_is_for_all_chips(root: Path) -> None:
     assert evaluate(CORNER, root, threshold=0.38).counts.fp > 0
 
 
+@pytest.mark.slow
 def test_the_worst_chips_come_first(root: Path) -> None:
     found = evaluate(READER, root, worst=3)
     wrong = {chip.name: chip.wrong_px for chip in found.chips}
@@ -170,6 +175,7 @@ def test_the_worst_chips_come_first(root: Path) -> None:
     assert np.ptp(row.probability) == pytest.approx(0.4, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_perfect_chip_without_change_has_no_share_of_nothing(
     found: Evaluation, root: Path, tmp_path: Path
 ) -> None:
@@ -182,6 +188,7 @@ def test_a_perfect_chip_without_change_has_no_share_of_nothing(
     assert len(shown) == CHIPS - 1 and "2" not in shown
 
 
+@pytest.mark.slow
 def test_the_own_baseline_learns_the_scene_first(root: Path) -> None:
     found = evaluate("cva", root)
     assert found.figures["f1"].value > 0.6
@@ -193,6 +200,7 @@ def test_a_model_of_other_bands_is_refused(root: Path) -> None:
         evaluate(HUNGRY, root)
 
 
+@pytest.mark.slow
 def test_what_is_no_number_is_a_fault_and_not_no_change(root: Path) -> None:
     with pytest.raises(FloatingPointError, match="not finite"):
         evaluate(BROKEN, root)
@@ -268,6 +276,7 @@ def test_the_command_writes_everything_whole(
     assert here == ["a.csv", "a.json", "p", "reliability.png", "worst.png"]
 
 
+@pytest.mark.slow
 def test_lines_of_json_and_silence(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(READER, root, "--log-json") == 0
     *_, last = (json.loads(line) for line in capsys.readouterr().out.splitlines())
@@ -284,6 +293,7 @@ def polygons(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "found.gpkg", tmp_path / "true.geojson"
 
 
+@pytest.mark.slow
 def test_polygons_are_compared(
     polygons: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -353,6 +363,7 @@ def test_what_cannot_be_is_refused_in_one_line(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_a_damaged_chip_is_named_and_nothing_is_written(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

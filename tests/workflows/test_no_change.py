@@ -21,6 +21,8 @@ from geochange.errors import InputError
 from geochange.trainer.preparation import prepare
 from geochange.workflows.compare import compare
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (96, 128)
 NOTHING = np.zeros(SHAPE, np.uint8)
 MARK = NOTHING.copy()
@@ -79,7 +81,6 @@ def test_the_same_of_a_pair_in_a_data_set(pair: Path, caplog: pytest.LogCaptureF
     assert f"{place / 'labels.tif'}: holds no change on the pair" in caplog.text
 
 
-@pytest.mark.slow
 def test_change_that_no_chip_holds_is_said(pair: Path, caplog: pytest.LogCaptureFixture) -> None:
     pixels = noise((*SHAPE, 3), 1)
     pixels[:32, :32] = 0
@@ -115,7 +116,6 @@ def test_training_says_it_and_refuses(chips: Path, caplog: pytest.LogCaptureFixt
         prepared.check_chips(lambda *_: None)
 
 
-@pytest.mark.slow
 def test_a_reference_without_polygons_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -129,7 +129,6 @@ def test_a_reference_without_polygons_is_said(
     assert len(caplog.messages) == 1, "to find nothing is an answer"
 
 
-@pytest.mark.slow
 def test_the_pipeline_that_tunes_says_it(pair: Path) -> None:
     labels = make_raster(pair / "labels.tif", NOTHING)
     given = [str(pair / "before.tif"), str(pair / "after.tif"), str(labels), "--from", "none.pt"]

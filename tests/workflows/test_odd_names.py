@@ -22,6 +22,8 @@ from geochange.grid.tiling import Window
 from geochange.inputs.open_pair import open_pair
 from geochange.workflows.compare import compare
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (96, 96)
 STEMS = (
     *("a#b", "a.json#b", "a + b", "a*b", "a?b", "a[1]", "a!b", "a.zip!b", "a;b", "a:b", "zip:a"),
@@ -76,7 +78,6 @@ def use_all(place: Path, start: str, name: str) -> None:
     assert len(geochange.bounds_of(file("drawn.gpkg"))) == 4
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("is_relative", [True, False], ids=["relative", "absolute"])
 @pytest.mark.parametrize("stem", STEMS)
 def test_every_option_takes_a_file_of_an_odd_name(
@@ -88,7 +89,6 @@ def test_every_option_takes_a_file_of_an_odd_name(
     use_all(tmp_path, "" if is_relative else f"{tmp_path}/", f"{stem}{{}}")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("is_relative", [True, False], ids=["relative", "absolute"])
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_option_takes_a_file_in_a_folder_of_an_odd_name(
@@ -132,7 +132,6 @@ def test_a_grid_may_be_that_of_a_palette(plain: Path, tmp_path: Path) -> None:
     assert found.grid.shape == MASK.shape
 
 
-@pytest.mark.slow
 def test_a_run_its_preview_and_its_chips_bear_an_odd_name(plain: Path, tmp_path: Path) -> None:
     place = tmp_path / "items" / "a + b[1]#c"
     shutil.copytree(plain, place)

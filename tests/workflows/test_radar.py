@@ -16,6 +16,8 @@ from geochange.config import RunOptions
 from geochange.errors import InputError, OptionError
 from geochange.workflows.preflight import check_run
 
+pytestmark = pytest.mark.slow
+
 SIZE = 128
 LAKE = np.s_[40:80, 30:90]
 QUICK: dict[str, Any] = {"model": "ratio", "report": "none", "skip_checks": True, "threads": 1}
@@ -35,7 +37,6 @@ def dates(folder: Path, *, decibels: bool = False) -> tuple[Path, Path]:
     return paths[0], paths[1]
 
 
-@pytest.mark.slow
 def test_a_lake_is_found_in_power_and_in_decibels(tmp_path: Path) -> None:
     found = []
     for decibels in (False, True):
@@ -49,7 +50,6 @@ def test_a_lake_is_found_in_power_and_in_decibels(tmp_path: Path) -> None:
     assert np.abs(probabilities[0] - probabilities[1]).max() <= 1
 
 
-@pytest.mark.slow
 def test_the_tiles_and_blocks_of_a_run_decide_nothing_inside_them(tmp_path: Path) -> None:
     pair, inner = dates(tmp_path), np.s_[16:-16, 16:-16]
     answers = []

@@ -19,6 +19,8 @@ from geochange.grid.grid import Grid, to_ground
 from geochange.workflows.compare import compare
 from geochange.workflows.preview import preview
 
+pytestmark = pytest.mark.slow
+
 SIZE = 128
 BOX = (40, 40, 90, 90)
 """Left, top, right and bottom of what changed, in pixels."""
@@ -78,7 +80,6 @@ def place_of(folder: Path) -> Affine:
     return east_of(west)
 
 
-@pytest.mark.slow
 def test_the_change_is_found_and_written_by_rfc_7946(run: Path) -> None:
     item = json.loads((run / "out.stac.json").read_text())
     west = place_of(run).c
@@ -98,7 +99,6 @@ def test_the_change_is_found_and_written_by_rfc_7946(run: Path) -> None:
     assert shared / shapely.union(whole.buffer(0), expected).area > 0.9
 
 
-@pytest.mark.slow
 def test_an_area_in_the_other_count_limits_the_run(run: Path) -> None:
     whole, part = read_changes(run / "out.geojson"), read_changes(run / "part.gpkg")
     left, _, right, _ = BOX
@@ -106,7 +106,6 @@ def test_an_area_in_the_other_count_limits_the_run(run: Path) -> None:
     assert part.area_m2.sum() == pytest.approx(share * whole.area_m2.sum(), rel=0.1)
 
 
-@pytest.mark.slow
 def test_a_reference_in_the_other_count_agrees(run: Path, tmp_path: Path) -> None:
     found = compare(run / "part.gpkg", run / "out.geojson", within=run / "aoi.gpkg")
     figures = found.pixels.figures()
@@ -114,7 +113,6 @@ def test_a_reference_in_the_other_count_agrees(run: Path, tmp_path: Path) -> Non
     assert found.objects[0.5]["all"].figures()["f1"] == 1
 
 
-@pytest.mark.slow
 def test_a_preview_shows_changes_that_are_cut(run: Path, tmp_path: Path) -> None:
     number = int(read_changes(run / "out.geojson").sort_values("area_m2").id.iloc[-1])
     rasters = (run / "before.tif", run / "after.tif")
@@ -141,7 +139,6 @@ def test_labels_in_the_other_count(tmp_path: Path, name: str) -> None:
             np.testing.assert_array_equal(read(grid.full_window), drawn, str(path))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("code", "north"), [(3413, 1), (3031, -1)])
 def test_a_change_round_a_pole(tmp_path: Path, code: int, north: int) -> None:
     crs = CRS.from_epsg(code)

@@ -300,40 +300,51 @@ def test_loading_processes_change_nothing(
     assert same(whole / "last.safetensors", tmp_path / "last.safetensors")
 
 
+STILL: Mapping[str, Any] = {
+    "network": {"dropout": 0.0, "drop_path": 0.0, "tower_drop_path": 0.0, "batch_norm": "frozen"},
+    "optim": {"steps": 2},
+}
+"""Nothing is drawn at random, and no chip changes how others are seen."""
+
+
+@pytest.fixture(scope="module")
+def still(chips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training in one process with whole batches."""
+    out = tmp_path_factory.mktemp("still")
+    train(options(chips, **STILL), out)
+    return out
+
+
+def furthest(one: Path, other: Path) -> float:
+    """The largest difference between weights of two folders."""
+    a, b = (read_checkpoint(folder / "last.safetensors").tensors for folder in (one, other))
+    return max((a[name].float() - b[name].float()).abs().max().item() for name in a)
+
+
 def test_two_processes_learn_what_one_does_with_the_whole_batch(
-    chips: Path, tmp_path: Path
+    still: Path, chips: Path, tmp_path: Path
 ) -> None:
     # Adam takes full steps even for gradients that are only rounding (a key's bias has none).
     # So a large rate would show those, and not the effect under test.
-    file = tmp_path / "options.yaml"
-    still = {"dropout": 0.0, "drop_path": 0.0, "tower_drop_path": 0.0, "batch_norm": "frozen"}
-    steps = {"optim": {"steps": 4}, "validation": {"every": 4}}
-    values = options(chips, network=still, device={"devices": 2}, **steps)
+    file, out = tmp_path / "options.yaml", tmp_path / "2"
+    values = options(chips, **STILL, device={"devices": 2})
     file.write_text(json.dumps(values.model_dump(mode="json")))
     script = str(Path(sys.executable).with_name("geochange"))
-    command = [script, "train", str(file), "--out", str(tmp_path / "2")]
+    command = [script, "train", str(file), "--out", str(out)]
     told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1200)
     assert told.returncode == 0, told.stderr
     assert told.stdout.count("checkpoint ") == 1
-    train(options(chips, network=still, **steps), tmp_path / "1")
-    one, two = (
-        read_checkpoint(tmp_path / devices / "last.safetensors").tensors for devices in "12"
-    )
-    worst = max((one[name].float() - two[name].float()).abs().max().item() for name in one)
-    assert worst < 1e-5
-    figures = [read_checkpoint(tmp_path / d / "last.safetensors").card.metrics for d in "12"]
-    assert figures[0]["val_loss"] == pytest.approx(figures[1]["val_loss"], abs=1e-5)
+    assert furthest(still, out) < 1e-5
+    one, two = (read_checkpoint(each / "last.safetensors").card.metrics for each in (still, out))
+    assert one["val_loss"] == pytest.approx(two["val_loss"], abs=1e-5)
 
 
-def test_micro_batches_are_only_a_matter_of_memory(chips: Path, tmp_path: Path) -> None:
-    still = {"dropout": 0.0, "drop_path": 0.0, "tower_drop_path": 0.0, "batch_norm": "frozen"}
-    for micro in (None, 1):
-        changed = options(chips, network=still, optim={"micro_batch": micro, "steps": 2})
-        train(changed, tmp_path / str(micro))
-    one, other = (
-        read_checkpoint(tmp_path / name / "last.safetensors").tensors for name in ("None", "1")
-    )
-    assert max((one[n].float() - other[n].float()).abs().max().item() for n in one) < 1e-5
+def test_micro_batches_are_only_a_matter_of_memory(
+    still: Path, chips: Path, tmp_path: Path
+) -> None:
+    optim = {**STILL["optim"], "micro_batch": 1}
+    train(options(chips, **{**STILL, "optim": optim}), tmp_path)
+    assert furthest(still, tmp_path) < 1e-5
 
 
 def test_half_precision_learns_too(chips: Path, tmp_path: Path) -> None:
@@ -343,7 +354,7 @@ def test_half_precision_learns_too(chips: Path, tmp_path: Path) -> None:
 
 def test_a_small_network_learns_what_is_planted(tmp_path: Path) -> None:
     root = make_chips(tmp_path / "chips", {"train": 8, "val": 4})
-    long = options(root, optim={"lr": 2e-3, "steps": 60, "batch": 8}, validation={"every": 60})
+    long = options(root, optim={"lr": 2e-3, "steps": 60, "batch": 4}, validation={"every": 60})
     assert train(long, tmp_path / "out").figures["f1"] > 0.8
 
 

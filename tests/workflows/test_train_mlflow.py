@@ -15,6 +15,8 @@ from geochange.errors import OptionError
 from geochange.training.journals import mlflow_run
 from geochange.workflows.train import train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> FakeStore:
@@ -39,7 +41,6 @@ def options(root: Path, **mlflow: Any) -> TrainOptions:
     )
 
 
-@pytest.mark.slow
 def test_a_resumed_training_is_one_run(store: FakeStore, tmp_path: Path) -> None:
     chips = make_chips(tmp_path / "chips", {"train": 2, "val": 1})
     wanted = options(chips, uri="sqlite:///runs.db")

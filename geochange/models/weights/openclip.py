@@ -1,4 +1,7 @@
-"""The only module that imports open_clip: CLIP's layers, models, tokenizer and published weights."""
+"""The only module that imports open_clip: CLIP's layers, models, tokenizer and published weights.
+
+open_clip imports torchvision and timm, which takes seconds. So each function imports what it needs.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +10,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import open_clip  # type: ignore[import-untyped, unused-ignore]  # open_clip ships no types
 import torch
-from open_clip.modified_resnet import (  # type: ignore[import-untyped, unused-ignore]  # as above
-    ModifiedResNet,
-)
-from open_clip.pretrained import (  # type: ignore[import-untyped, unused-ignore]  # as above
-    download_pretrained,
-    download_pretrained_from_url,
-)
-from open_clip.transformer import (  # type: ignore[import-untyped, unused-ignore]  # as above
-    QuickGELU,
-    Transformer,
-)
 from torch import nn
 
 from geochange.models.changeclip.layers import DropPath
 
-MEAN: tuple[float, float, float] = open_clip.OPENAI_DATASET_MEAN
+MEAN = (0.48145466, 0.4578275, 0.40821073)
 """The mean that CLIP subtracts from RGB in 0-1; STD is the divisor."""
-STD: tuple[float, float, float] = open_clip.OPENAI_DATASET_STD
+STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 def transformer(width: int, layers: int, heads: int, drop_path: float = 0.0) -> nn.Module:
@@ -34,6 +25,11 @@ def transformer(width: int, layers: int, heads: int, drop_path: float = 0.0) -> 
 
     The drop path rate grows linearly over the blocks, from 0 to `drop_path`.
     """
+    from open_clip.transformer import (  # type: ignore[import-untyped, unused-ignore]  # no types
+        QuickGELU,
+        Transformer,
+    )
+
     made: nn.Module = Transformer(width, layers, heads, act_layer=QuickGELU)
     for i, block in enumerate(blocks_of(made)):
         rate = drop_path * i / max(1, layers - 1)
@@ -53,6 +49,10 @@ def modified_resnet(
     blocks: Sequence[int], width: int, heads: int, grid: int, embed: int
 ) -> nn.Module:
     """CLIP's ResNet (three-convolution stem, anti-aliased strides) with its attention pool."""
+    from open_clip.modified_resnet import (  # type: ignore[import-untyped, unused-ignore]  # no types
+        ModifiedResNet,
+    )
+
     made: nn.Module = ModifiedResNet(
         layers=list(blocks), output_dim=embed, heads=heads, image_size=grid * 32, width=width
     )
@@ -62,6 +62,8 @@ def modified_resnet(
 @lru_cache(maxsize=1)
 def bpe_encoder() -> Callable[[str], list[int]]:
     """CLIP's byte-pair encoding of a text, without start and end tokens."""
+    import open_clip  # type: ignore[import-untyped, unused-ignore]  # no types
+
     encode: Callable[[str], list[int]] = open_clip.SimpleTokenizer().encode
     return encode
 
@@ -114,6 +116,8 @@ def _count(tensors: Mapping[str, torch.Tensor], prefix: str) -> int:
 
 def build_clip(shape: ClipShape, quickgelu: bool) -> nn.Module:
     """An open_clip CLIP of this shape, with random float32 weights."""
+    import open_clip
+
     made: nn.Module = open_clip.CLIP(
         shape.embed,
         vision_cfg=open_clip.CLIPVisionCfg(**shape.vision),
@@ -141,6 +145,8 @@ class Published:
 
 def find_published(model: str, tag: str) -> Published | None:
     """The entry of a model and a tag in open_clip's list; None if it has no such pair."""
+    import open_clip
+
     entry: dict[str, Any] = open_clip.pretrained.get_pretrained_cfg(model, tag)
     if not entry:
         return None
@@ -154,6 +160,11 @@ def download(entry: Published) -> str:
 
     Raises the errors of the download (OSError, RuntimeError for a wrong hash).
     """
+    from open_clip.pretrained import (  # type: ignore[import-untyped, unused-ignore]  # no types
+        download_pretrained,
+        download_pretrained_from_url,
+    )
+
     if entry.url:
         return str(download_pretrained_from_url(entry.url))
     return str(download_pretrained({"hf_hub": entry.hub}))

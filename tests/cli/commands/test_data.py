@@ -31,6 +31,7 @@ def save(path: Path, pixels: np.ndarray) -> None:
     Image.fromarray(pixels).save(path)
 
 
+@pytest.mark.slow
 def test_check_tells_what_is_there(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = root.parent / "found.json"
     assert _exit_code(["data", "check", str(root), "--json", str(file)]) == 0
@@ -54,6 +55,7 @@ def test_check_tells_what_is_not_read(root: Path, capsys: pytest.CaptureFixture[
     )
 
 
+@pytest.mark.slow
 def test_check_reads_an_archive(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     archive = shutil.make_archive(str(root), "zip", root.parent, root.name)
     assert _exit_code(["data", "check", archive]) == 0

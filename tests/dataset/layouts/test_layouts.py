@@ -50,6 +50,7 @@ def assert_as_planted(source: ChipSource, chips: list[Planted]) -> None:
         np.testing.assert_array_equal(read.label, chip.label)
 
 
+@pytest.mark.slow
 def test_a_data_set_is_recognised_and_read_as_planted(
     planted: tuple[str, Path, dict[str, list[Planted]]],
 ) -> None:
@@ -61,6 +62,7 @@ def test_a_data_set_is_recognised_and_read_as_planted(
         assert_as_planted(open_split(root, split, layout=name), expected)
 
 
+@pytest.mark.slow
 def test_a_survey_says_what_would_be_taken(
     planted: tuple[str, Path, dict[str, list[Planted]]],
 ) -> None:
@@ -76,6 +78,7 @@ def test_a_survey_says_what_would_be_taken(
     json.dumps(found.to_json())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("top", ["", "THE SET/"])
 def test_a_zip_archive_is_read_in_place(
     planted: tuple[str, Path, dict[str, list[Planted]]], tmp_path: Path, top: str
@@ -136,6 +139,7 @@ def test_classes_of_both_dates_are_kept(tmp_path: Path) -> None:
     np.testing.assert_array_equal(classes.change(), source[0].label)
 
 
+@pytest.mark.slow
 def test_cities_with_bands_as_they_were_delivered(tmp_path: Path) -> None:
     """imgs_1 and imgs_2 alone, with long names of files, everything in one folder a city."""
     chips = SETS["oscd"](tmp_path / "published")

@@ -155,6 +155,7 @@ REFUSED: dict[str, tuple[str, Callable[[Path], None], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "change", "told"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_set_that_is_damaged_is_refused(
     tmp_path: Path, name: str, change: Callable[[Path], None], told: str

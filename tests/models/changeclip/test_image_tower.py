@@ -8,6 +8,8 @@ from open_clip.transformer import QuickGELU
 from geochange.models.changeclip.image_tower import ResNetOptions, VitOptions, build_tower
 from geochange.models.changeclip.layers import DropPath, resize_grid
 
+pytestmark = pytest.mark.slow
+
 RESNET = ResNetOptions(blocks=(1, 2, 1, 1), width=4, heads=2, grid=2, embed=16)
 VIT = VitOptions(layers=4, width=32, heads=2, grid=4, embed=16, taps=(1, 2, 3, 4))
 

@@ -40,6 +40,7 @@ def texts(count: int = 1) -> torch.Tensor:
     return torch.randn(count, 2, 32, generator=torch.Generator().manual_seed(2))
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_a_network_answers_with_change_and_land(network: ChangeClip) -> None:
     x, t = pictures(), texts()
@@ -50,6 +51,7 @@ def test_a_network_answers_with_change_and_land(network: ChangeClip) -> None:
     torch.testing.assert_close(answer.change, network(x, x.flip(3), t, t))
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_a_date_is_seen_alike_whatever_the_other_shows(network: ChangeClip) -> None:
     x, t = pictures(), texts()
@@ -99,6 +101,7 @@ def test_a_card_of_before_there_was_a_land_head_is_read() -> None:
     assert Card.from_json(json.dumps(values)).options == SMALL_RESNET
 
 
+@pytest.mark.slow
 def test_a_tower_without_a_fine_map_takes_no_land_head() -> None:
     with pytest.raises(ValueError, match="fine map"):
         ChangeClip(replace(SMALL_RESNET, land=LAND))

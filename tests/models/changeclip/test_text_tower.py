@@ -7,6 +7,8 @@ from changeclip_cases import small_clip
 from geochange.models.changeclip.text_tower import TextOptions, TextTower, last_end
 from geochange.models.prompts import tokenise
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = TextOptions(layers=2, width=32, heads=2)
 
 
@@ -25,7 +27,6 @@ def _tokens(*texts: str, places: int = 64) -> torch.Tensor:
     return torch.tensor([tokenise(text, places) for text in texts])
 
 
-@pytest.mark.slow
 def test_without_contexts_it_is_clips_own_text_tower() -> None:
     clip = small_clip()
     tower = TextTower(TextOptions(1, 64, 1, places=77, contexts=0), embed=32).eval()

@@ -318,6 +318,7 @@ class TestOnAGpu:
         monkeypatch.setattr(device_transfer.CudaCopier, "__init__", on_the_cpu)
         return made
 
+    @pytest.mark.slow
     @settings(max_examples=10, deadline=None)
     @given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.sampled_from([1, 3, 4, 8]))
     def test_answers_are_those_of_the_cpu(self, counts: list[int], batch: int) -> None:

@@ -18,6 +18,8 @@ from geochange.models.learning.feature_noise import (
 )
 from geochange.models.learning.labelled_batch import LabelledBatch, collate_labelled
 
+pytestmark = pytest.mark.slow
+
 NAMES = (("building",), ("road",))
 SIDE = 64
 

@@ -10,6 +10,8 @@ from geochange.chip import Chip
 from geochange.models.learning.labelled_batch import LabelledBatch, collate_labelled
 from geochange.models.prompts import BACKGROUND, foreground_tokens, tokenise
 
+pytestmark = pytest.mark.slow
+
 ONE = ("building", "road")
 TWO = ("forest", "river")
 

@@ -17,6 +17,8 @@ from geochange.models.learning.other_classes import with_classes
 from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint
 from geochange.models.weights.model_card import Card
 
+pytestmark = pytest.mark.slow
+
 OTHERS = ("playground", *reversed(CLASSES))
 
 
@@ -34,7 +36,6 @@ def answer(checkpoint: Checkpoint) -> Answer:
         return network.answer(pictures(1, 32, 32), pictures(1, 32, 32, seed=1), text, text)
 
 
-@pytest.mark.slow
 def test_classes_that_stay_keep_their_weights_under_other_numbers(start: Checkpoint) -> None:
     turned = with_classes(start, tuple(reversed(CLASSES)), SMALL_LITE)
     assert turned.card.land_classes.names == tuple(reversed(CLASSES))
@@ -76,7 +77,6 @@ def test_a_land_network_beside_gives_tower_and_head(start: Checkpoint) -> None:
         torch.testing.assert_close(made.tensors[f"backbone.{name}"], value)
 
 
-@pytest.mark.slow
 def test_the_network_that_comes_along_learns_other_classes() -> None:
     variant = find_variant("lite")
     made = with_classes(read_checkpoint("changeclip-small"), ("water", "roof"), variant.options)

@@ -59,6 +59,7 @@ def test_gradients_reach_every_weight(kind: str) -> None:
     assert untouched == []
 
 
+@pytest.mark.slow
 def test_frozen_norms_keep_their_statistics() -> None:
     lesson = collate_labelled([(chip, NAMES) for chip in chips(2)], places=64)
     for frozen in (True, False):
@@ -69,6 +70,7 @@ def test_frozen_norms_keep_their_statistics() -> None:
         assert torch.equal(before, norm.running_mean) is frozen  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_norms_of_all_devices() -> None:
     learner = TrainableChangeClip(small("resnet"))
     names = set(learner.state_dict())
@@ -118,6 +120,7 @@ def test_the_shipped_network_is_a_start_by_its_name() -> None:
     assert sum(p.numel() for p in network.parameters()) < 15e6
 
 
+@pytest.mark.slow
 def test_a_start_from_clip_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "clip.safetensors"
     save_file(dict(small_clip().state_dict()), file)

@@ -31,6 +31,7 @@ def test_it_lies_where_both_classes_are_equally_likely(
     assert error[0] < 1.1 * error[1] + 1e-4
 
 
+@pytest.mark.slow
 def test_it_is_the_least_of_the_criterion_over_all_bins() -> None:
     """The likelihood of both classes by scipy, one threshold after another."""
     values = mixture(0.1, 5, 1, 3000)

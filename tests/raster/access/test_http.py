@@ -82,6 +82,7 @@ def test_headers_and_body_of_an_answer(
     assert (told.body, told.headers["ETag"]) == (b"", "one")
 
 
+@pytest.mark.slow
 def test_a_server_that_drips_is_given_up(
     servers: tuple[str, str, list[tuple[str, dict[str, str]]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,6 +148,7 @@ def test_of_a_warped_raster_cells_of_the_warp_are_lost(tmp_path: Path) -> None:
         np.testing.assert_array_equal(again, pixels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("internal", [True, False], ids=["inside", ".msk"])
 def test_a_bad_tile_under_a_mask(tmp_path: Path, internal: bool) -> None:
     mask = np.ones((SHAPE[0] + 8, SHAPE[1] + 8), bool)

@@ -68,6 +68,7 @@ def test_pixels_and_place(tmp_path: Path, shape: tuple[int, int], crs: CRS) -> N
         assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_the_blocks(tmp_path: Path) -> None:
     pixels = picture(900, 1100)
     for side in (256, 384, 1100):
@@ -83,6 +84,7 @@ def test_palette_is_the_ramp(tmp_path: Path) -> None:
         assert raster.colormap(1) == probability_colormap()
 
 
+@pytest.mark.slow
 def test_overviews_are_averages_of_probabilities(tmp_path: Path) -> None:
     pixels = picture(1200, 1400)
     write(tmp_path / "p.tif", pixels)
@@ -96,6 +98,7 @@ def test_overviews_are_averages_of_probabilities(tmp_path: Path) -> None:
     assert np.abs(small[known] - wanted[known]).max() <= 0.5
 
 
+@pytest.mark.slow
 def test_layout_is_cloud_optimised(tmp_path: Path) -> None:
     """All directories come first, full size to smallest; pixels come smallest first."""
     tifffile = pytest.importorskip("tifffile")

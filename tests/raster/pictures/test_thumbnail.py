@@ -32,6 +32,7 @@ def at_once(
     return part.values()
 
 
+@pytest.mark.slow
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 40))
 def test_cells_are_as_few_as_is_wanted(height: int, width: int, longest: int) -> None:
     miniature = Thumbnail((height, width), longest)
@@ -41,6 +42,7 @@ def test_cells_are_as_few_as_is_wanted(height: int, width: int, longest: int) ->
         assert count >= 1 and abs(count * axis.cell_px - axis.size_px) <= axis.cell_px / 2
 
 
+@pytest.mark.slow
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 12))
 def test_every_cell_shows_something(height: int, width: int, longest: int) -> None:
     seen, there = at_once(

@@ -12,6 +12,7 @@ def land(seed: int, bands: int = 3) -> np.ndarray:
     return np.random.default_rng(seed).normal(1000, 150, (40_000, bands)).astype(np.uint16)
 
 
+@pytest.mark.slow
 def test_one_scene_is_nowhere_from_itself() -> None:
     assert distances(land(0), land(0)) == (0, 0, 0)
     assert max(distances(land(0), land(1))) < 0.01

@@ -188,6 +188,7 @@ def test_a_match_of_a_scene_with_itself_changes_little() -> None:
     assert np.abs(found - values).max() <= 1
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=50), st.integers(0, 99))
 def test_a_match_keeps_order_and_stays_within(numbers: list[int], seed: int) -> None:

@@ -112,6 +112,7 @@ def test_a_warp_does_not_turn_a_joint_stretch_into_two(
     assert radiometry.before == radiometry.after
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_left_out_of_the_sample_or_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

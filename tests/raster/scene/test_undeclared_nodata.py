@@ -203,6 +203,7 @@ def test_what_only_looks_like_a_fill_is_data(
     assert all(each.all() for each in valid(sample))
 
 
+@pytest.mark.slow
 def test_a_fill_of_one_date_is_one_of_the_other_however_few_pixels_hold_it(tmp_path: Path) -> None:
     before = ground("float32", seed=1)
     before[3, 4, 0] = before[90, 2, 2] = -1e7

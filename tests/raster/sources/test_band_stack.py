@@ -104,6 +104,7 @@ def test_a_long_stack_is_one(tmp_path: Path) -> None:
     assert len(path) > 4096 and is_stack(path) and files_of_stack(path) == names
 
 
+@pytest.mark.slow
 def test_tile_sets_can_be_stacked(tmp_path: Path) -> None:
     pixels = noise((20, 40, 2))
     for band in range(2):

@@ -175,6 +175,7 @@ def test_files_of_archives_can_be_stacked_and_warped(tmp_path: Path) -> None:
         assert look(other.grid.full_window)[1].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_several_rasters_are_listed_and_each_can_be_named(tmp_path: Path, name: str) -> None:
     members = [f"in/B{band}.tif" for band in range(6)]
@@ -223,6 +224,7 @@ def test_what_is_not_in_an_archive_is_said_with_what_is(tmp_path: Path) -> None:
         inspect_source(f"zip://{archive}!c.txt")
 
 
+@pytest.mark.slow
 def test_an_archive_on_a_server_is_read_by_the_name_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,6 +245,7 @@ def test_an_archive_on_a_server_is_read_by_the_name_that_is_said(
             assert look(pair.grid.full_window)[1].any()
 
 
+@pytest.mark.slow
 def test_a_sentinel_2_product_is_listed_however_it_is_named(tmp_path: Path) -> None:
     product = make_sentinel2(tmp_path)
     with zipfile.ZipFile(tmp_path / f"{PRODUCT}.SAFE.zip", "w") as archive:

@@ -33,6 +33,7 @@ def batch(ids: Any, **attributes: Any) -> gpd.GeoDataFrame:
     return table_of({**figures, **attributes}, boxes, UTM)
 
 
+@pytest.mark.slow
 def test_the_most_confident_of_all_batches_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(change_list, "MOST_ROWS", 50)
     changes = ChangeList(GRID)

@@ -41,6 +41,7 @@ def test_without_an_area_it_is_the_plan(plan: TilePlan) -> None:
         assert scope.outputs_of(block) == plan.outputs_of(block)
 
 
+@pytest.mark.slow
 @each_plan
 @given(plans(), st.lists(corners, min_size=1, max_size=3))
 def test_every_pixel_of_the_area_has_all_its_tiles(

@@ -20,6 +20,8 @@ from geochange.models.weights.model_card import Card
 from geochange.trainer.joined.second_opinion_pairs import with_second_opinion
 from geochange.workflows.train import train
 
+pytestmark = pytest.mark.slow
+
 HOW = SecondOpinionOptions(pairs=3, channels=4, steps=4)
 
 
@@ -43,7 +45,6 @@ def opinionated(joined: Checkpoint, data: Path) -> Checkpoint:
     return with_second_opinion(joined, data, HOW)
 
 
-@pytest.mark.slow
 def test_both_networks_stay_as_they_were(joined: Checkpoint, opinionated: Checkpoint) -> None:
     for name, tensor in joined.tensors.items():
         assert torch.equal(opinionated.tensors[name], tensor)
@@ -57,7 +58,6 @@ def test_both_networks_stay_as_they_were(joined: Checkpoint, opinionated: Checkp
     assert opinionated.card.threshold == joined.card.threshold
 
 
-@pytest.mark.slow
 def test_the_same_pictures_teach_the_same_again(
     joined: Checkpoint, opinionated: Checkpoint, data: Path
 ) -> None:
@@ -71,7 +71,6 @@ def test_a_folder_without_pictures_is_refused(joined: Checkpoint, tmp_path: Path
         with_second_opinion(joined, tmp_path, HOW)
 
 
-@pytest.mark.slow
 def test_a_training_keeps_what_stands_beside_the_network(
     opinionated: Checkpoint, data: Path, tmp_path: Path
 ) -> None:

@@ -14,6 +14,8 @@ from geochange.models.weights.model_card import Card
 from geochange.trainer.recipe import is_pretrained_here, network_start_of
 from geochange.trainer.semantic.heads import check_heads
 
+pytestmark = pytest.mark.slow
+
 
 def options_of(heads: str = "semantic", **more: Any) -> TrainOptions:
     network = {"heads": heads, **more.pop("network", {})}

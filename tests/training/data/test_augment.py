@@ -16,6 +16,8 @@ from makers import noise
 from geochange.chip import Chip, fill_invalid
 from geochange.training.data.augment import Augmentation, _change_colours, augment
 
+pytestmark = pytest.mark.slow
+
 STILL = Augmentation(size_px=32, rotate=0, flip=0, photometric=0)
 """Only the crop is random."""
 
@@ -59,7 +61,6 @@ def same(one: Chip, other: Chip) -> bool:
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
-@pytest.mark.slow
 @given(
     st.integers(1, 70),
     st.integers(1, 70),
@@ -199,7 +200,6 @@ def test_where_no_crop_is_mixed_one_is_taken() -> None:
     assert all((crop == 0).all() for crop in found)
 
 
-@pytest.mark.slow
 def test_crops_reach_every_corner() -> None:
     label = np.zeros((34, 35), np.uint8)
     label[::2] = 1
@@ -243,7 +243,6 @@ def hsv(colors: np.ndarray) -> np.ndarray:
     return np.array([colorsys.rgb_to_hsv(*color) for color in colors / 255])
 
 
-@pytest.mark.slow
 def test_brightness_is_added() -> None:
     change = drawn("brightness", (90, 120, 60)) - (90, 120, 60)
     assert (change == change[:, :1]).all()
@@ -251,7 +250,6 @@ def test_brightness_is_added() -> None:
     assert drawn("brightness", (250, 3, 100)).max() == 255
 
 
-@pytest.mark.slow
 def test_contrast_multiplies() -> None:
     made = drawn("contrast", (100, 200, 50))
     factor = made[:, 0] / 100
@@ -260,7 +258,6 @@ def test_contrast_multiplies() -> None:
     assert 1.19 < factor.max() <= 1.2
 
 
-@pytest.mark.slow
 def test_saturation_multiplies_and_keeps_hue_and_value() -> None:
     color = np.array([[180, 120, 90]])
     made, own = hsv(drawn("saturation", (180, 120, 90))), hsv(color)[0]
@@ -271,7 +268,6 @@ def test_saturation_multiplies_and_keeps_hue_and_value() -> None:
     assert 1.18 < factor.max() < 1.22
 
 
-@pytest.mark.slow
 def test_hue_turns_and_keeps_saturation_and_value() -> None:
     color = np.array([[200, 100, 100]])
     made, own = hsv(drawn("hue", (200, 100, 100))), hsv(color)[0]
@@ -287,7 +283,6 @@ def test_dates_are_coloured_each_on_its_own(name: str) -> None:
     assert (made[::2] != made[1::2]).any(axis=1).mean() > 0.8
 
 
-@pytest.mark.slow
 def test_each_distortion_has_its_probability() -> None:
     how = replace(ONE["brightness"], photometric=0.5)
     made = [augment(flat((100, 100, 100)), how, seed) for seed in range(300)]

@@ -12,6 +12,8 @@ from geochange.chip import UNKNOWN, Chip
 from geochange.training.data.augment import Augmentation, augment
 from geochange.training.data.band_augment import BandJitter, add_speckle
 
+pytestmark = pytest.mark.slow
+
 STILL = Augmentation(size_px=48, rotate=0, flip=0, photometric=0, crop_share=1)
 BANDS = replace(STILL, mean=(90.0, 90.0, 90.0, 500.0), std=(30.0, 30.0, 30.0, 80.0))
 

@@ -28,6 +28,7 @@ def values(root: Path, name: str, *, kept_out: bool = False) -> set[int]:
     return {int(v) for allowed in chosen.allowed for v in np.unique(allowed)}
 
 
+@pytest.mark.slow
 def test_nought_is_any_class_that_its_set_does_not_label(tmp_path: Path) -> None:
     make_labelled(tmp_path, "houses", (0, 1, 255))
     make_labelled(tmp_path, "roads", (0, 2))

@@ -14,6 +14,8 @@ from geochange.training.data.augment import Augmentation
 from geochange.training.data.loader import BothNames, ChipDataset, Loader
 from geochange.training.data.sampler import BatchShare
 
+pytestmark = pytest.mark.slow
+
 
 class Chips:
     def __len__(self) -> int:
@@ -57,7 +59,6 @@ def test_names_belong_to_their_chips() -> None:
         np.testing.assert_array_equal(chip.before, Chips()[int(names[0])].before)
 
 
-@pytest.mark.slow
 def test_more_processes_than_cores_are_not_remarked_on() -> None:
     # Separate from pytest's own list of warnings.
     with warnings.catch_warnings(record=True) as said:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from geochange.training.data.sampler import BatchShare, StepSampler, chip_of_sample, seed_of_sample
 
 
+@pytest.mark.slow
 @given(st.integers(1, 50), st.integers(0, 2**32 - 1), st.integers(0, 3))
 def test_every_epoch_sees_every_chip_once(count: int, seed: int, epoch: int) -> None:
     seen = [chip_of_sample(epoch * count + place, count, seed) for place in range(count)]

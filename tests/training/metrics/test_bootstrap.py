@@ -30,6 +30,7 @@ def test_the_pooled_figure_lies_inside_and_every_figure_has_an_interval() -> Non
         assert low < pooled[name] < high
 
 
+@pytest.mark.slow
 def test_it_is_as_wide_as_the_mean_of_so_many_chips_is_uncertain() -> None:
     # All chips have one size, so accuracy is a mean with a known standard error.
     sample = chips(200)

@@ -61,6 +61,7 @@ def test_a_share_of_nothing_is_not_defined(counts: BoundaryCounts, nothing: list
     assert counts.defined() == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 14), st.integers(1, 14), st.integers(0, 4))
 def test_it_is_what_a_plain_count_gives(
@@ -118,6 +119,7 @@ def test_without_a_boundary_everything_is_nothing(share: tuple[bool, bool]) -> N
     assert (counts.found_near, counts.true_near, counts.f1) == (0, 0, 0.0)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 4), st.integers(3, 20))
 def test_windows_with_a_margin_add_up_to_the_whole(seed: int, tolerance_px: int, size: int) -> None:

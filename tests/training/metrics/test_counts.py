@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sklearn import metrics
 
 from geochange.chip import UNKNOWN
 from geochange.training.metrics.counts import Counts
@@ -44,8 +43,11 @@ def test_a_share_of_nothing_is_not_defined(counts: Counts, expected: dict[str, f
     assert counts.defined() == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_figures_are_those_of_scikit_learn(seed: int) -> None:
+    from sklearn import metrics
+
     changed, label = masks(seed)
     known = label != UNKNOWN
     ours, theirs = changed[known], label[known] == 1
@@ -62,14 +64,18 @@ def test_figures_are_those_of_scikit_learn(seed: int) -> None:
     assert dict(Counts.of(changed, label).figures()) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_cells_are_those_of_scikit_learn(seed: int) -> None:
+    from sklearn import metrics
+
     changed, label = masks(seed)
     known = label != UNKNOWN
     (tn, fp), (fn, tp) = metrics.confusion_matrix(label[known] == 1, changed[known])
     assert Counts.of(changed, label) == Counts(tp=tp, fp=fp, fn=fn, tn=tn)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.integers(0, 40))
 def test_parts_add_up_to_the_whole(seed: int, cut: int) -> None:
     changed, label = masks(seed)

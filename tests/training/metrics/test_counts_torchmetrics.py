@@ -18,6 +18,8 @@ from torchmetrics.classification import (
 from geochange.chip import UNKNOWN
 from geochange.training.metrics.counts import Counts
 
+pytestmark = pytest.mark.slow
+
 
 def test_figures_are_those_of_torchmetrics() -> None:
     draw = np.random.default_rng(3)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from scipy.special import expit
 
 from geochange.training.metrics.logistic import fit_logistic
 
 
+@pytest.mark.slow
 def test_it_finds_the_weights_that_made_the_samples() -> None:
     rng = np.random.default_rng(2)
     weights = np.array([-1.0, 0.5, 2.0, 0.0])

@@ -50,6 +50,7 @@ def test_ten_times_as_many_pixels_are_one_step_higher() -> None:
     assert np.diff(heights) == pytest.approx([33] * 3, abs=2)
 
 
+@pytest.mark.slow
 def test_the_file_is_a_picture_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
     write_reliability(tmp_path / "empty.png", LogitHistogram().reliability())
     with Image.open(tmp_path / "empty.png") as picture:

@@ -62,6 +62,7 @@ def test_a_thing_is_a_function_of_its_seed() -> None:
     np.testing.assert_array_equal(one.colours, same.colours)
 
 
+@pytest.mark.slow
 def test_every_fifth_is_kept_out_and_pictures_join_the_places(tmp_path: Path) -> None:
     make_pictures(tmp_path)
     alone = read_library(tmp_path)

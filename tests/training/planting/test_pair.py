@@ -58,6 +58,7 @@ def alike(one: Chip, two: Chip) -> bool:
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
+@pytest.mark.slow
 def test_a_pair_is_known_by_its_seed(library: Library) -> None:
     assert alike(plant_pair(library, Planting(), 5), plant_pair(library, Planting(), 5))
     assert not alike(plant_pair(library, Planting(), 5), plant_pair(library, Planting(), 6))
@@ -79,6 +80,7 @@ def test_pairs_differ_where_the_label_says_and_hardly_elsewhere(library: Library
     assert np.mean(outside) < 3
 
 
+@pytest.mark.slow
 def test_what_is_planted_at_both_dates_has_no_label(library: Library) -> None:
     for seed in range(10):
         chip = plant_pair(library, replace(CALM, unchanged=1), seed)
@@ -125,6 +127,7 @@ def test_a_mask_moves_without_coming_in_again() -> None:
     assert np.argwhere(shift_mask(mask, (0, -1))).tolist() == [[3, 2]]
 
 
+@pytest.mark.slow
 def test_what_stands_up_is_seen_from_two_sides_without_a_label(library: Library) -> None:
     leaning = replace(CALM, unchanged=1, things=0, relief=1)
     chips = [plant_pair(library, leaning, seed) for seed in range(12)]
@@ -149,6 +152,7 @@ def test_a_raised_roof_moves_as_a_whole() -> None:
     assert len(moved) > 10 and 1 < max(moved) < 9
 
 
+@pytest.mark.slow
 def test_fields_are_of_another_season_without_a_label(library: Library) -> None:
     greened = replace(CALM, unchanged=1, things=0, season=1)
     chips = [plant_pair(library, greened, seed) for seed in range(12)]
@@ -156,6 +160,7 @@ def test_fields_are_of_another_season_without_a_label(library: Library) -> None:
     assert any(np.abs(chip.before.astype(int) - chip.after).max() > 20 for chip in chips)
 
 
+@pytest.mark.slow
 def test_only_what_grows_is_of_another_season() -> None:
     view = np.empty((96, 96, 3), np.float32)
     view[:] = 172, 154, 118  # straw
@@ -283,6 +288,7 @@ def test_a_source_tells_what_its_pairs_are_made_of(tmp_path: Path) -> None:
     assert not alike(source[2], other[2])
 
 
+@pytest.mark.slow
 def test_the_contact_sheet_shows_every_pair(tmp_path: Path, library: Library) -> None:
     chips = [plant_pair(library, Planting(size_px=64), seed) for seed in range(5)]
     write_pair_sheet(tmp_path / "sheet.png", chips)

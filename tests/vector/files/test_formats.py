@@ -55,6 +55,7 @@ def zipped(folder: Path, stem: str, archive: Path) -> Path:
     return archive
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", DRIVERS)
 def test_every_format_is_read_as_labels_and_as_an_area(tmp_path: Path, suffix: str) -> None:
     path = make(tmp_path / f"drawn{suffix}")
@@ -104,6 +105,7 @@ def test_signs_in_a_name_are_a_part_of_it(tmp_path: Path, name: str, suffix: str
     np.testing.assert_array_equal(pixels(tmp_path / f"{name}{suffix}"), DRAWN)
 
 
+@pytest.mark.slow
 def test_several_files_in_an_archive_are_listed_and_each_can_be_named(tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     make(tmp_path / "plain" / "one.geojson")

@@ -94,6 +94,7 @@ def test_nothing_but_empty_batches_is_a_valid_file(tmp_path: Path, suffix: str) 
     assert {name: str(found[name].dtype) for name in COLUMNS} == dict(COLUMNS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", [1, 2, 3])
 def test_rows_lost_from_any_batch_are_noticed(
     tmp_path: Path, lost: int, monkeypatch: pytest.MonkeyPatch
@@ -124,6 +125,7 @@ def test_a_file_cut_short_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_what_breaks_between_batches_leaves_nothing(tmp_path: Path) -> None:
     def breaking() -> Iterator[gpd.GeoDataFrame]:
         yield from batches(4)

@@ -106,6 +106,7 @@ def test_a_file_that_is_open_elsewhere_stays(
     assert [each.name for each in tmp_path.iterdir()] == ["changes.gpkg"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leave", [leave_hot_journal, leave_wal])
 def test_a_journal_moved_to_its_file_brings_the_reviews_back(tmp_path: Path, leave) -> None:  # type: ignore[no-untyped-def]  # either
     path, moved = tmp_path / "changes.gpkg", tmp_path / "old.gpkg"
@@ -139,6 +140,7 @@ def test_other_formats_in_odd_states(tmp_path: Path, suffix: str) -> None:
     assert reviewed(path) == 0
 
 
+@pytest.mark.slow
 def test_a_run_over_reviews_is_refused_before_any_work(tmp_path: Path) -> None:
     before = make_raster(tmp_path / "before.tif", noise((40, 50, 3)))
     after = make_raster(tmp_path / "after.tif", noise((40, 50, 3), seed=1))

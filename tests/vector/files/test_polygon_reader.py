@@ -39,6 +39,7 @@ def by_hand(*polygons: shapely.Geometry) -> np.ndarray:
     return np.logical_or.reduce([shapely.contains_xy(each, cols, rows) for each in polygons])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", DRIVERS)
 @pytest.mark.parametrize("crs", [UTM, LONLAT, CRS.from_epsg(3857)], ids=lambda crs: crs.name)
 def test_any_format_and_crs(tmp_path: Path, suffix: str, crs: CRS) -> None:
@@ -46,6 +47,7 @@ def test_any_format_and_crs(tmp_path: Path, suffix: str, crs: CRS) -> None:
     assert np.array_equal(pixels(path), by_hand(TRIANGLE, HOLED))
 
 
+@pytest.mark.slow
 def test_long_edges_bend_as_they_do_on_the_ground(tmp_path: Path) -> None:
     """Six degrees of a parallel are curved in UTM: straight lines would miss 10,986 pixels here."""
     frame = gpd.GeoDataFrame(geometry=[shapely.box(6, 44, 12, 45)], crs=LONLAT)

@@ -80,6 +80,7 @@ CAPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [1, -1], ids=["north", "south"])
 @pytest.mark.parametrize("name", CAPS)
 def test_polygons_in_degrees_round_a_pole(tmp_path: Path, name: str, side: int) -> None:
@@ -101,6 +102,7 @@ def test_a_polygon_over_a_pole_on_a_grid_in_degrees(tmp_path: Path, x: float) ->
     assert (found != expected).sum() <= 3 and found[0].mean() == pytest.approx(expected[0].mean())
 
 
+@pytest.mark.slow
 def test_halves_are_one_outline(tmp_path: Path) -> None:
     path = tmp_path / "drawn.gpkg"
     gpd.GeoDataFrame(geometry=[HALVES], crs="EPSG:4326").to_file(path, layer="drawn")

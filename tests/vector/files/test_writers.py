@@ -280,6 +280,7 @@ def test_geopackage_style_row(tmp_path: Path) -> None:
         assert row["update_time"].endswith("Z") and "T" in row["update_time"]
 
 
+@pytest.mark.slow
 def test_changes_by_name_have_a_style_of_those_present(tmp_path: Path) -> None:
     path, some = tmp_path / "changes.gpkg", some_changes()
     rows = gpd.GeoDataFrame(pd.concat([some] * 20, ignore_index=True), crs=some.crs)

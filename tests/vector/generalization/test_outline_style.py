@@ -60,6 +60,7 @@ def share(one: shapely.Geometry, other: shapely.Geometry) -> float:
     return float(one.intersection(other).area / one.union(other).area)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degrees", [0, 8, 17, 30, 45, 71])
 @pytest.mark.parametrize(("building", "count"), [(HOUSE, 4), (ANGLE, 6), (COURT, 8)])
 def test_buildings_get_back_their_corners(

@@ -57,6 +57,7 @@ def test_regions_are_the_pixels_that_hang_together(raster: Bytes) -> None:
         assert shapely.equals(polygon, shapely.union_all(boxes))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(rasters())
 def test_borders_say_which_region_holds_each_pixel(raster: Bytes) -> None:

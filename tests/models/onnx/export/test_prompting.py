@@ -16,11 +16,12 @@ from geochange.models.prompts import (
     published_vocabulary,
 )
 
+pytestmark = pytest.mark.slow
+
 LONG = tuple(f"a very large field of {word} in the far north" for word in "abcdefghijkl")
 WIDE = tuple(" ".join([word] * 30) for word in ("tree", "lake", "road", *"abcdefg"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("vocabulary", "places"),
     [(published_vocabulary(), 64), (LONG, 64), (WIDE, 20), (LONG, 24)],

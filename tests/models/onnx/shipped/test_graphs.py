@@ -21,6 +21,7 @@ def sha256() -> str:
     return hashlib.sha256(CHECKPOINT.read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", GRAPHS)
 def test_each_graph_belongs_to_the_checkpoint(part: str, sha256: str) -> None:
     """If not: `make graphs`."""

@@ -74,6 +74,7 @@ def same(one: Prediction, other: Prediction) -> bool:
     return all(np.array_equal(a, b, equal_nan=a.dtype != np.uint8) for a, b in pairs)
 
 
+@pytest.mark.slow
 def test_threads_and_company_change_no_bit(
     network: ShippedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +89,7 @@ def test_threads_and_company_change_no_bit(
             np.testing.assert_array_equal(one.land[0], together.land[place])
 
 
+@pytest.mark.slow
 def test_where_no_data_is_nothing_is_said(network: ShippedNetwork) -> None:
     whole = chips()[1]
     nothing = replace(whole, valid=np.zeros_like(whole.valid))

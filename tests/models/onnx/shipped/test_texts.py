@@ -28,11 +28,13 @@ def test_the_numbers_are_those_of_the_prompts() -> None:
     assert (END, NAMES_PER_CHIP) == (prompts.END, prompts.NAMES_PER_CHIP)
 
 
+@pytest.mark.slow
 def test_the_background_is_that_of_the_encoder(tables: TextTables) -> None:
     expected = prompts.tokenise(prompts.BACKGROUND, tables.places)
     assert tables.background_text().tolist() == [expected]
 
 
+@pytest.mark.slow
 def test_foregrounds_are_those_of_the_encoder(tables: TextTables) -> None:
     """Of any names in any order, and of so many that some do not fit."""
     draw = random.Random(0)
