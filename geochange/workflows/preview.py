@@ -34,6 +34,7 @@ from geochange.report.run.change_drawing import (
 )
 from geochange.report.run.pictures import DatePhotos, read_overviews, read_pictures
 from geochange.report.run.run_origin import Rasters, RunOrigin
+from geochange.vector.change_summary import is_calibrated, shown_confidence
 from geochange.vector.changes import ChangeTotals
 from geochange.vector.files.change_reader import read_change, read_change_batches
 from geochange.vector.files.writers import read_changes
@@ -119,9 +120,10 @@ def _draw(view: PreviewView, panel_px: int) -> Drawn:
     photos, shape = look.at(view.window, panel_px), shown_shape(view.window, panel_px)
     line_px, all_of_it = max(1.0, panel_px / FINE_LINE_PX), view.chosen is None
     sketcher = ChangeDrawing(view.pair.grid, view.window, shape, line_px, filled=all_of_it)
-    tally = ChangeTotals()
+    tally, calibrated = ChangeTotals(), False
     for batch in tally.of(read_change_batches(view.origin.layer, view.pair.grid)):
         sketcher.add(batch)
+        calibrated |= is_calibrated(batch)
     ground = resize_photo(photos.after, shape)
     if all_of_it:
         ground = desaturate(ground)
@@ -129,10 +131,10 @@ def _draw(view: PreviewView, panel_px: int) -> Drawn:
     legend = list(zip(LABELS, COLOURS, strict=True))
     scale = scale_bar_of(size_m(view.pair.grid.crop(view.window))[1])
     title, subtitle = _caption(view, tally)
-    return side_by_side(title, subtitle, _panels(view, photos, changes), legend, scale)
+    return side_by_side(title, subtitle, _panels(view, photos, changes, calibrated), legend, scale)
 
 
-def _panels(view: PreviewView, photos: DatePhotos, changes: Drawn) -> list[Panel]:
+def _panels(view: PreviewView, photos: DatePhotos, changes: Drawn, calibrated: bool) -> list[Panel]:
     shape = changes.height, changes.width
     dates = view.origin.json_value("checks").get("dates") or {}
     notes = [
@@ -142,7 +144,11 @@ def _panels(view: PreviewView, photos: DatePhotos, changes: Drawn) -> list[Panel
     return [
         Panel(resize_photo(photos.before, shape), "Before", notes[0]),
         Panel(resize_photo(photos.after, shape), "After", notes[1]),
-        Panel(changes, "Changes", "by mean confidence"),
+        Panel(
+            changes,
+            "Changes",
+            "by confidence" if calibrated else "by mean probability of their pixels",
+        ),
     ]
 
 
@@ -155,7 +161,8 @@ def _caption(view: PreviewView, tally: ChangeTotals) -> tuple[str, str]:
     else:
         row = view.chosen.iloc[0]
         middle = row.geometry
-        words = f"{area(row['area_m2'])}, mean confidence {share(row['confidence_mean'])}"
+        what = "confidence" if is_calibrated(view.chosen) else "mean probability"
+        words = f"{area(row['area_m2'])}, {what} {share(shown_confidence(view.chosen)[0])}"
         name = f"No. {row['id']} of {name}{_change_kind(row.get('change'))}"
     (centre,) = representative_points([middle], grid.crs)
     return name, words if centre is None else f"{words}; around {lonlat(centre)}"
@@ -202,7 +209,8 @@ def explore_changes(changes: gpd.GeoDataFrame, **options: Any) -> Any:
     shown = [name for name in SHOWN if name in changes and changes[name].notna().any()]
     usual: dict[str, Any] = {"tooltip": shown, "popup": False}
     if len(changes):
-        usual |= {"column": "confidence_mean", "cmap": "YlOrRd", "vmin": 0.5, "vmax": 1.0}
+        column = "confidence" if is_calibrated(changes) else "confidence_mean"
+        usual |= {"column": column, "cmap": "YlOrRd", "vmin": 0.5, "vmax": 1.0}
     try:
         return changes.explore(**usual | options)
     except ImportError as error:
