@@ -12,7 +12,7 @@ from typing import Any
 
 import geopandas as gpd
 
-from geochange.errors import GeochangeError, MissingDependencyError, OptionError
+from geochange.errors import GeochangeError, InputError, MissingDependencyError, OptionError
 from geochange.files.archives import gdal_name
 from geochange.files.output_paths import output_path
 from geochange.files.report_files import refuse_foreign_image
@@ -22,7 +22,7 @@ from geochange.grid.lonlat import representative_points, size_m
 from geochange.grid.tiling import Window
 from geochange.picture_drawing import Drawn, save_png
 from geochange.raster.pair import RasterPair
-from geochange.raster.sources.resolve import PathLike
+from geochange.raster.sources.resolve import RASTERS, PathLike
 from geochange.report.canvas import as_data_uri, desaturate, resize_photo, scale_bar_of
 from geochange.report.panels import Panel, side_by_side
 from geochange.report.run.change_drawing import (
@@ -83,10 +83,21 @@ def preview(
     Raises InputError, OptionError or OutputError.
     """
     path = Path(gdal_name(os.fspath(changes)))
-    origin = RunOrigin.of(path)
+    origin = _origin(path)
     picture = _out_path(path, out, number)
     save_png(_draw(_view(origin, origin.pair(rasters), number), panel_px), picture)
     return picture
+
+
+def _origin(path: Path) -> RunOrigin:
+    try:
+        return RunOrigin.of(path)
+    except InputError as error:
+        if path.suffix.lower() not in RASTERS or not path.is_file():
+            raise
+        raise InputError(
+            f"{path}: is a raster; give the polygons of the run, {path.with_suffix('.gpkg').name}"
+        ) from error
 
 
 def _view(origin: RunOrigin, pair: RasterPair, number: int | None) -> PreviewView:
