@@ -77,11 +77,14 @@ def layout_of(root: Where, split: str, layout: str = AUTO) -> str:
         return LIST
     if not is_folder(folder):
         _refuse_absent(place, split, found)
-    there = list_names([f"{name}/" for name in folders_in(folder)]) or "no folder"
+    names = list_names([f"{name}/" for name in folders_in(folder)])
+    found, make = (
+        (f"{names}, which is", "rename them to") if names else ("no folders, and so", "make")
+    )
     raise InputError(
-        f"{folder}: holds {there}, which is no known layout; rename them to A/, B/ and label/ (before, "
-        f"after and mask), write {split}.txt with these three paths a line, or name another layout "
-        f"(--layout: {', '.join(LAYOUTS)})"
+        f"{folder}: holds {found} no known layout; {make} A/, B/ and label/ (before, after and mask), "
+        f"write {split}.txt with these three paths a line, or name another layout (--layout: "
+        f"{', '.join(LAYOUTS)})"
     )
 
 
