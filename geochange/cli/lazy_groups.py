@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from difflib import get_close_matches
 
 import click
 
@@ -26,6 +27,14 @@ def lazy_group(commands: Commands) -> type[click.Group]:
             module, _, attribute = commands[cmd_name][0].partition(":")
             command: click.Command = getattr(importlib.import_module(module), attribute)
             return with_help_json(command)
+
+        def resolve_command(
+            self, ctx: click.Context, args: list[str]
+        ) -> tuple[str | None, click.Command | None, list[str]]:
+            # click looks for similar names among commands that are imported already.
+            if args[0] not in commands and (near := get_close_matches(args[0], commands, 1)):
+                ctx.fail(f"No such command {args[0]!r}; did you mean {near[0]}?")
+            return super().resolve_command(ctx, args)
 
         def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
             # The table has the names and lines, so nothing is imported.

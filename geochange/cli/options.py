@@ -81,13 +81,16 @@ def _option(name: str, field: FieldInfo, group: str) -> Callable[[Command], Comm
         *flags,
         name,
         cls=under,
-        type=kind,
+        type=_Number(_schema(field).get("maximum") == 1) if kind is float else kind,
         default=field.default,
         show_default=field.default is not None,
         metavar=_metavar(kind),
         help=field.description,
     )
 
+
+LEAST_PERCENT = 10
+"""From here on a number that should be a share is taken for a percentage."""
 
 LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 """Limits as pydantic calls them, and as JSON Schema does."""
@@ -103,6 +106,34 @@ def _schema(field: FieldInfo) -> dict[str, Any]:
     }
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     return {**limits, **extra, **({"examples": field.examples} if field.examples else {})}
+
+
+class _Number(click.types.FloatParamType):
+    """A number. A decimal comma, and a percentage for a share, are told with the number that is meant."""
+
+    def __init__(self, is_share: bool) -> None:
+        self.is_share = is_share
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number. Fails for other texts."""
+        meant = self._meant(value) if isinstance(value, str) else None
+        if meant is None:
+            return super().convert(value, param, ctx)
+        what = "a number from 0 to 1" if self.is_share else "a number"
+        return self.fail(f"{value!r} is not {what}; did you mean {meant:g}?", param, ctx)
+
+    def _meant(self, text: str) -> float | None:
+        """The number that a text means without being it; None if it is one, or means none."""
+        plain = text.strip().removesuffix("%").rstrip().replace(",", ".")
+        try:
+            number = float(plain)
+        except ValueError:
+            return None
+        if self.is_share and (text.strip().endswith("%") or number >= LEAST_PERCENT):
+            number /= 100
+        elif "," not in text:
+            return None
+        return number if not self.is_share or 0 <= number <= 1 else None
 
 
 def _names(name: str, field: FieldInfo) -> list[str]:

@@ -51,7 +51,13 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """A warning of a library as one line, without its position in the code."""
+    """A warning of a library as one line, without its position in the code.
+
+    Those about a missing georeference are left out: rasterio gives them of inner files of a product,
+    too, and geochange refuses a raster without one itself.
+    """
+    if category.__name__ == "NotGeoreferencedWarning":  # rasterio is not imported yet
+        return
     logging.getLogger(__name__).warning("%s", one_line(message))
 
 

@@ -90,8 +90,17 @@ def _read_yaml(file: Path) -> dict[str, Any]:
         cure = "name a YAML file of options"
         if isinstance(error, PermissionError):
             cure = "change its access rights (chmod u+r)"
+        elif isinstance(error, FileNotFoundError) and (near := _nearby(file)):
+            cure = f"did you mean {near}?"
         raise InputError(f"{file} cannot be read ({reason}); {cure}") from error
     return _parse_yaml(text, file)
+
+
+def _nearby(file: Path) -> Path | None:
+    """A file of options that exists under a name like this: with its suffix, or in configs/."""
+    named = file.with_name(f"{file.name}.yaml") if file.suffix == "" else file
+    places = (named, Path("configs") / named.name)
+    return next((place for place in places if place != file and place.is_file()), None)
 
 
 def _parse_yaml(text: str, file: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Lists of chips: a text file with one chip per line, as the paths before, after and label.
 
 Two spaces separate the paths, as in the lists published with ChangeCLIP (Dong et al. 2024). A path
-may therefore contain single spaces.
+may therefore contain single spaces. Tabs separate them, too, and so do single spaces where the line is
+three names of pictures.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def write_lists(lists: Mapping[Path, Sequence[Record]], root: Path) -> None:
 def is_list(file: Path) -> bool:
     """Whether a file is a list of chips. Only such a file may be overwritten by a list."""
     try:
-        return all(Path(path).suffix.lower() in SUFFIXES for line in _lines(file) for path in line)
+        return all(_is_picture(path) for line in _lines(file) for path in line)
     except InputError:
         return False
 
@@ -101,8 +102,8 @@ def _lines(file: Path) -> Iterator[tuple[str, ...]]:
     for number, paths in enumerate(_split(text.split("\n")), 1):
         if paths is None or "\0" in "".join(paths):
             raise InputError(
-                f"{file}, line {number}: does not hold three paths with two spaces between; "
-                "write before, after and label on it"
+                f"{file}, line {number}: does not hold three paths; write before, after and label on "
+                "it, with two spaces or a tab between"
             )
         if paths:
             yield paths
@@ -119,5 +120,12 @@ def _text(file: Path) -> str:
 def _split(lines: Iterable[str]) -> Iterator[tuple[str, ...] | None]:
     """The paths of each line: three paths, none for an empty line, None for another count."""
     for line in lines:
-        paths = tuple(re.split(r" {2,}", line.strip())) if line.strip() else ()
+        paths = tuple(re.split(r" *\t\s*| {2,}", line.strip())) if line.strip() else ()
+        words = tuple(line.split())
+        if len(paths) != 3 and len(words) == 3 and all(map(_is_picture, words)):
+            paths = words
         yield paths if len(paths) in (0, 3) else None
+
+
+def _is_picture(path: str) -> bool:
+    return Path(path).suffix.lower() in SUFFIXES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ from geochange.vector.files.polygon_reader import (
     find_layer,
     read_outlines,
 )
+from geochange.vector.files.run_record import read_record, run_options
+
+logger = logging.getLogger(__name__)
 
 UNSET, ACCEPT, REJECT = STATUSES
 """The values of a review. An empty value is unset."""
@@ -123,7 +127,20 @@ def open_reviewed(path: Path, grid: Grid) -> ReviewedLabels:
         raise InputError(
             f"{path}: no accepted polygon {where}; accept some, or draw what changed and accept it"
         )
+    _warn_only(layer.path)
     return labels
+
+
+def _warn_only(path: Path) -> None:
+    """Warn that a run left changes out by --only. Its raster does not know them, either."""
+    if classes := run_options(read_record(path)).get("only"):
+        logger.warning(
+            "%s: its run kept --only %s, so what else changed outside of its polygons becomes label 0, "
+            "no change; run the tuned network with --only %s, too, or draw and accept the other changes",
+            path,
+            classes,
+            classes,
+        )
 
 
 def statuses_of(layer: Layer) -> Counter[str] | None:

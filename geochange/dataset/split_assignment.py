@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import product
 
 from geochange.config.cut import CutOptions
 from geochange.dataset.labelled_pairs import Scene
 from geochange.dataset.reviewed_labels import ACCEPT, REJECT, ReviewedLabels
-from geochange.errors import InputError
+from geochange.errors import InputError, OptionError
 from geochange.grid.spatial_blocks import SpatialBlocks, assign_splits, count_blocks
 from geochange.grid.tiling import TilePlan, Window
 from geochange.training.data.chip_source import SPLITS
@@ -20,6 +21,10 @@ MAX_TRIES = 64
 """The number of assignments that are tried for a reviewed pair before it is refused."""
 
 
+SMALLEST_PX, MOST_CHIPS = 64, 20_000
+"""The smallest chip, and the most chips, for which another size is looked for."""
+
+
 def assign_blocks(scene: Scene, options: CutOptions) -> tuple[SpatialBlocks, CutOptions]:
     """The blocks of a pair, and the options with the block size and the seed that were used.
 
@@ -29,12 +34,29 @@ def assign_blocks(scene: Scene, options: CutOptions) -> tuple[SpatialBlocks, Cut
 
     Raises OptionError if there are too few blocks, and InputError if polygons lie too close together.
     """
-    shape = scene.pair.grid.shape
-    plan = _plan(shape, options)
-    if not isinstance(scene.labels, ReviewedLabels):
+    shape, labels = scene.pair.grid.shape, scene.labels
+    if not isinstance(labels, ReviewedLabels):
+        plan = _plan(shape, options)
         blocks = assign_splits(plan, shares_of(options), options.seed, options.gap)
         return blocks, options.model_copy(update={"block": plan.block_tiles})
-    wanted = {status: _chips_with_status(plan, scene.labels, status) for status in (ACCEPT, REJECT)}
+    found = _assign_reviewed(shape, labels, options)
+    if found is None:
+        cure = "accept others farther away"
+        if size := _size_that_works(shape, labels, options):
+            cure = f"choose --size {size}, which works here, or {cure}"
+        raise InputError(
+            f"{labels.path}: its accepted polygons are too few or too close together for "
+            f"{' and '.join(shares_of(options))} to have some each; {cure}"
+        )
+    return found
+
+
+def _assign_reviewed(
+    shape: tuple[int, int], labels: ReviewedLabels, options: CutOptions
+) -> tuple[SpatialBlocks, CutOptions] | None:
+    """The first assignment in which each split has an accepted polygon; None without one."""
+    plan = _plan(shape, options)
+    wanted = {status: _chips_with_status(plan, labels, status) for status in (ACCEPT, REJECT)}
     second = None
     for blocks, chosen in _candidate_assignments(shape, plan, options):
         accepted, rejected = ({blocks.split_of(w) for w in wanted[s]} for s in (ACCEPT, REJECT))
@@ -42,13 +64,23 @@ def assign_blocks(scene: Scene, options: CutOptions) -> tuple[SpatialBlocks, Cut
             if SPLITS[0] in rejected or not wanted[REJECT]:
                 return blocks, chosen
             second = second or (blocks, chosen)
-    if second is None:
-        raise InputError(
-            f"{scene.labels.path}: its accepted polygons are too few or too close together for "
-            f"{' and '.join(shares_of(options))} to have some each; accept others farther away, or "
-            "choose a smaller --size"
-        )
     return second
+
+
+def _size_that_works(
+    shape: tuple[int, int], labels: ReviewedLabels, options: CutOptions
+) -> int | None:
+    """The largest half, quarter ... of the size with which a reviewed pair can be assigned."""
+    size = options.size // 2
+    while size >= SMALLEST_PX and options.overlap <= size * 7 // 8:
+        smaller = options.model_copy(update={"size": size})
+        if TilePlan(shape, size, options.overlap, 1).tile_count > MOST_CHIPS:
+            return None
+        with suppress(OptionError):  # too few blocks
+            if _assign_reviewed(shape, labels, smaller):
+                return size
+        size //= 2
+    return None
 
 
 def shares_of(options: CutOptions) -> dict[str, float]:

@@ -25,6 +25,8 @@ from geochange.models.weights.locate import (
     SUFFIXES,
     absolute_clip,
     as_input_error,
+    folder_text,
+    holds_weights,
     locate_weights,
 )
 
@@ -68,6 +70,8 @@ def kind_of(name: str) -> Kind:
         return "onnx"
     if _CLASS.fullmatch(name):
         return "class"
+    if holds_weights(folder := Path(name).expanduser()):
+        raise OptionError(f"--model {folder_text(folder)}")
     raise OptionError(
         f"--model {name}: not known; choose {', '.join([*SHIPPED, *BUILTIN])}, a file of weights "
         f"({', '.join(SUFFIXES)}), a network as {ONNX} or package.module:Class"

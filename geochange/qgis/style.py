@@ -23,7 +23,7 @@ Rgba = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceClass:
-    """Changes with a mean confidence from `lower` to `upper` (0 to 1), their label and colour."""
+    """Changes with a shown confidence from `lower` to `upper` (0 to 1), their label and colour."""
 
     lower: float
     upper: float
@@ -40,6 +40,13 @@ CLASSES: Final = (
     ConfidenceClass(0.9, 1.0, "90 to 100 %", (128, 0, 38)),
 )
 """ColorBrewer's YlOrRd: every step is clearly darker, so it works for colour blindness and in grey."""
+
+SHOWN_CONFIDENCE: Final = "coalesce(attribute('confidence'), \"confidence_mean\")"
+"""By which polygons are coloured, in QGIS's words: the calibrated confidence, else the mean probability.
+
+Unlike a name in quotes, attribute() is null where a file lacks the column. See
+`vector.change_summary.shown_confidence` for the report.
+"""
 
 RAMP: Final[tuple[tuple[float, Rgb], ...]] = (
     (0.0, (255, 255, 255)),
@@ -76,8 +83,8 @@ def probability_colormap() -> dict[int, Rgba]:
 
 
 @cache
-def polygon_qml(attribute: str = "confidence_mean") -> str:
-    """QGIS's style document (QML) for polygons coloured by an attribute from 0 to 1."""
+def polygon_qml(attribute: str = SHOWN_CONFIDENCE) -> str:
+    """QGIS's style document (QML) for polygons coloured by an attribute or expression from 0 to 1."""
     return document(graduated(attribute), FIELDS)
 
 

@@ -102,15 +102,14 @@ Box = tuple[float, float, float, float]
 class ListedChange:
     """A change in the list of a page.
 
-    confidence: the probability that it is a change, or its mean confidence where the model is not
-    calibrated. change: as in Change. centre: (longitude, latitude) of a point in it, or None.
-    box: where it lies in the scene.
+    confidence: the probability that it is a change, or the mean probability of its pixels where the
+    model is not calibrated. change: as in Change. centre: (longitude, latitude) of a point in it, or
+    None. box: where it lies in the scene.
     """
 
     id: int
     area_m2: float
     confidence: float
-    confidence_mean: float
     change: str | None
     centre: Point | None
     box: Box

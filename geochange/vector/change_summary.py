@@ -44,9 +44,9 @@ class Sums:
 class Summary:
     """Running sums over changes, and the changes with the highest confidence.
 
-    by_confidence: the number in each of BINS. by_decade: by the power of ten of their area.
-    by_change: by name, such as "farmland -> building". top: at most TOP rows, sorted by confidence,
-    then by mean confidence and area.
+    by_confidence: the number in each of BINS of `shown_confidence`. by_decade: by the power of ten
+    of their area. by_change: by name, such as "farmland -> building". top: at most TOP rows, sorted by
+    confidence, then by mean confidence and area.
     """
 
     total: Sums = field(default_factory=Sums)
@@ -69,10 +69,25 @@ class Summary:
         self.total.add(areas)
         _add_by_key(self.by_decade, _decades(areas), areas)
         _add_by_key(self.by_change, _names(batch), areas)
-        bins = np.minimum(np.asarray(batch["confidence_mean"]) * BINS, BINS - 1).astype(np.int64)
+        bins = np.minimum(shown_confidence(batch) * BINS, BINS - 1).astype(np.int64)
         self.by_confidence += np.bincount(bins, minlength=BINS)
         seen = batch if self.top is None else pd.concat([self.top, most_confident(batch, TOP)])
         self.top = most_confident(gpd.GeoDataFrame(seen, crs=batch.crs), TOP)
+
+
+def is_calibrated(changes: pd.DataFrame) -> bool:
+    """Whether changes have a calibrated confidence; those that a reviewer drew have none."""
+    return "confidence" in changes and bool(changes["confidence"].notna().any())
+
+
+def shown_confidence(changes: pd.DataFrame) -> NDArray[np.float64]:
+    """(change,) the confidence of each change by which it is coloured, listed and counted.
+
+    It is the calibrated one; the mean probability of its pixels where that is null or missing.
+    """
+    mean = changes["confidence_mean"]
+    own = changes["confidence"].fillna(mean) if "confidence" in changes else mean
+    return np.asarray(own, np.float64)
 
 
 def most_confident(changes: Table, count: int) -> Table:

@@ -106,9 +106,7 @@ def _write_pair(
     folder: PathLike, size: int, seed: int
 ) -> tuple[DemoPair, Landscape, gpd.GeoDataFrame]:
     """The files, the landscape that they show, and its planted changes on the ground."""
-    folder = output_path(folder)
-    _check_folder(folder)
-    make_folder(folder)
+    folder = prepare_folder(folder)
     landscape = make_landscape(size, seed)
     grid = _grid(size)
     pair = DemoPair(folder / BEFORE, folder / AFTER, folder / PLANTED)
@@ -117,6 +115,14 @@ def _write_pair(
     planted = _planted(landscape, grid)
     _write_planted(pair.planted, planted)
     return pair, landscape, planted
+
+
+def prepare_folder(folder: PathLike) -> Path:
+    """The folder of a demo, made where it is missing. Raises OutputError as `run_demo` does."""
+    folder = output_path(folder)
+    _check_folder(folder)
+    make_folder(folder)
+    return folder
 
 
 def _check_folder(folder: Path) -> None:

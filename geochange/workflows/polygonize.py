@@ -24,6 +24,7 @@ from geochange.running.confidence import Confidence, recorded_confidence
 from geochange.running.plan.disk_space import as_disk_full_error
 from geochange.running.provenance import StageClock, version_and_time
 from geochange.vector.changes import ChangeTotals, to_changes
+from geochange.vector.files.formats import exists, is_vector
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.run_record import read_record
 from geochange.vector.files.writers import check_output, write_batches
@@ -62,7 +63,7 @@ def polygonize(
     """
     wanted = PolygonizeOptions.parse(options)
     clock = StageClock()
-    source = ProbabilityRaster.of(source_of(raster))
+    source = _open(raster)
     record = _record_beside(source, wanted)
     chosen = _threshold(wanted, record)
     sure = recorded_confidence(record, wanted.min_confidence)
@@ -98,6 +99,18 @@ def _out_path(source: ProbabilityRaster, out: PathLike | None, threshold: float)
     # The name differs from that of the run's own file, which may hold reviews.
     beside = Path(source.path)
     return beside.with_name(f"{beside.stem}-{threshold:.3g}.gpkg")
+
+
+def _open(raster: PathLike) -> ProbabilityRaster:
+    try:
+        return ProbabilityRaster.of(source_of(raster))
+    except InputError as error:
+        path = Path(os.fspath(raster))
+        if not is_vector(path) or not exists(path):
+            raise
+        raise InputError(
+            f"{path}: holds polygons; give the probability of the run, {path.with_suffix('.tif').name}"
+        ) from error
 
 
 def _record_beside(source: ProbabilityRaster, options: PolygonizeOptions) -> dict[str, str]:

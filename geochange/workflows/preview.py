@@ -12,7 +12,7 @@ from typing import Any
 
 import geopandas as gpd
 
-from geochange.errors import GeochangeError, MissingDependencyError, OptionError
+from geochange.errors import GeochangeError, InputError, MissingDependencyError, OptionError
 from geochange.files.archives import gdal_name
 from geochange.files.output_paths import output_path
 from geochange.files.report_files import refuse_foreign_image
@@ -22,7 +22,7 @@ from geochange.grid.lonlat import representative_points, size_m
 from geochange.grid.tiling import Window
 from geochange.picture_drawing import Drawn, save_png
 from geochange.raster.pair import RasterPair
-from geochange.raster.sources.resolve import PathLike
+from geochange.raster.sources.resolve import RASTERS, PathLike
 from geochange.report.canvas import as_data_uri, desaturate, resize_photo, scale_bar_of
 from geochange.report.panels import Panel, side_by_side
 from geochange.report.run.change_drawing import (
@@ -34,6 +34,7 @@ from geochange.report.run.change_drawing import (
 )
 from geochange.report.run.pictures import DatePhotos, read_overviews, read_pictures
 from geochange.report.run.run_origin import Rasters, RunOrigin
+from geochange.vector.change_summary import is_calibrated, shown_confidence
 from geochange.vector.changes import ChangeTotals
 from geochange.vector.files.change_reader import read_change, read_change_batches
 from geochange.vector.files.writers import read_changes
@@ -82,10 +83,21 @@ def preview(
     Raises InputError, OptionError or OutputError.
     """
     path = Path(gdal_name(os.fspath(changes)))
-    origin = RunOrigin.of(path)
+    origin = _origin(path)
     picture = _out_path(path, out, number)
     save_png(_draw(_view(origin, origin.pair(rasters), number), panel_px), picture)
     return picture
+
+
+def _origin(path: Path) -> RunOrigin:
+    try:
+        return RunOrigin.of(path)
+    except InputError as error:
+        if path.suffix.lower() not in RASTERS or not path.is_file():
+            raise
+        raise InputError(
+            f"{path}: is a raster; give the polygons of the run, {path.with_suffix('.gpkg').name}"
+        ) from error
 
 
 def _view(origin: RunOrigin, pair: RasterPair, number: int | None) -> PreviewView:
@@ -119,9 +131,10 @@ def _draw(view: PreviewView, panel_px: int) -> Drawn:
     photos, shape = look.at(view.window, panel_px), shown_shape(view.window, panel_px)
     line_px, all_of_it = max(1.0, panel_px / FINE_LINE_PX), view.chosen is None
     sketcher = ChangeDrawing(view.pair.grid, view.window, shape, line_px, filled=all_of_it)
-    tally = ChangeTotals()
+    tally, calibrated = ChangeTotals(), False
     for batch in tally.of(read_change_batches(view.origin.layer, view.pair.grid)):
         sketcher.add(batch)
+        calibrated |= is_calibrated(batch)
     ground = resize_photo(photos.after, shape)
     if all_of_it:
         ground = desaturate(ground)
@@ -129,10 +142,10 @@ def _draw(view: PreviewView, panel_px: int) -> Drawn:
     legend = list(zip(LABELS, COLOURS, strict=True))
     scale = scale_bar_of(size_m(view.pair.grid.crop(view.window))[1])
     title, subtitle = _caption(view, tally)
-    return side_by_side(title, subtitle, _panels(view, photos, changes), legend, scale)
+    return side_by_side(title, subtitle, _panels(view, photos, changes, calibrated), legend, scale)
 
 
-def _panels(view: PreviewView, photos: DatePhotos, changes: Drawn) -> list[Panel]:
+def _panels(view: PreviewView, photos: DatePhotos, changes: Drawn, calibrated: bool) -> list[Panel]:
     shape = changes.height, changes.width
     dates = view.origin.json_value("checks").get("dates") or {}
     notes = [
@@ -142,7 +155,11 @@ def _panels(view: PreviewView, photos: DatePhotos, changes: Drawn) -> list[Panel
     return [
         Panel(resize_photo(photos.before, shape), "Before", notes[0]),
         Panel(resize_photo(photos.after, shape), "After", notes[1]),
-        Panel(changes, "Changes", "by mean confidence"),
+        Panel(
+            changes,
+            "Changes",
+            "by confidence" if calibrated else "by mean probability of their pixels",
+        ),
     ]
 
 
@@ -155,7 +172,8 @@ def _caption(view: PreviewView, tally: ChangeTotals) -> tuple[str, str]:
     else:
         row = view.chosen.iloc[0]
         middle = row.geometry
-        words = f"{area(row['area_m2'])}, mean confidence {share(row['confidence_mean'])}"
+        what = "confidence" if is_calibrated(view.chosen) else "mean probability"
+        words = f"{area(row['area_m2'])}, {what} {share(shown_confidence(view.chosen)[0])}"
         name = f"No. {row['id']} of {name}{_change_kind(row.get('change'))}"
     (centre,) = representative_points([middle], grid.crs)
     return name, words if centre is None else f"{words}; around {lonlat(centre)}"
@@ -202,7 +220,8 @@ def explore_changes(changes: gpd.GeoDataFrame, **options: Any) -> Any:
     shown = [name for name in SHOWN if name in changes and changes[name].notna().any()]
     usual: dict[str, Any] = {"tooltip": shown, "popup": False}
     if len(changes):
-        usual |= {"column": "confidence_mean", "cmap": "YlOrRd", "vmin": 0.5, "vmax": 1.0}
+        column = "confidence" if is_calibrated(changes) else "confidence_mean"
+        usual |= {"column": column, "cmap": "YlOrRd", "vmin": 0.5, "vmax": 1.0}
     try:
         return changes.explore(**usual | options)
     except ImportError as error:

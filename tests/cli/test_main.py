@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from makers import make_raster, noise
+from polygon_files import make_polygons, square
 from pyproj import CRS
 
 from geochange.cli.main import COMMANDS, _exit_code
@@ -27,6 +28,9 @@ def inputs(tmp_path: Path, pair_paths: tuple[Path, Path]) -> Path:
     (tmp_path / "empty.tif").touch()
     (tmp_path / "folder.tif").mkdir()
     (tmp_path / "out").mkdir()
+    (tmp_path / "tuned").mkdir()
+    for name in ("last", "best"):
+        (tmp_path / "tuned" / f"{name}.safetensors").touch()
     return tmp_path
 
 
@@ -50,6 +54,11 @@ REFUSED = {
     "model that wants more": ("before.tif after.tif --model json:dumps", "takes no arguments"),
     "overlap too large": ("before.tif after.tif --tile 64 --overlap 64", "does not fit"),
     "threshold beyond 1": ("before.tif after.tif --threshold 2", "--threshold"),
+    "threshold in per cent": ("before.tif after.tif --threshold 60", "did you mean 0.6?"),
+    "threshold with its sign": ("before.tif after.tif --threshold 70%", "did you mean 0.7?"),
+    "decimal comma": ("before.tif after.tif --threshold 0,6", "did you mean 0.6?"),
+    "area with a comma": ("before.tif after.tif --min-area 2,5", "a number; did you mean 2.5?"),
+    "folder of a training": ("before.tif after.tif --model tuned", "tuned/best.safetensors"),
     "negative area": ("before.tif after.tif --min-area -1", "--min-area"),
     "area that is no number": ("before.tif after.tif --min-area many", "--min-area"),
     "unknown taper": ("before.tif after.tif --taper round", "choose hann"),
@@ -79,6 +88,46 @@ def test_refusals(
     assert captured.err.count("\n") == 1, captured.err
     assert said in captured.err
     assert sorted(inputs.rglob("*")) == there, "something was left behind"
+
+
+MEANT = {
+    "runn before.tif after.tif": "No such command 'runn'; did you mean run? (see geochange --help)",
+    "data chip before.tif": "No such command 'chip'; did you mean chips? (see geochange data --help)",
+    "nothing before.tif": "No such command 'nothing'. (see geochange --help)",
+    "run before.tif after.tif out/x.gpkg --quiet": "Missing option '--out'; did you mean "
+    "--out out/x.gpkg? (see geochange run --help)",
+    "run before.tif after.tif": "Missing option '--out'. (see geochange run --help)",
+    "polygonize drawn.gpkg": "drawn.gpkg: holds polygons; give the probability of the run, drawn.tif",
+    "polygonize nowhere.gpkg": "nowhere.gpkg: no such file; check the path",
+    "preview before.tif": "before.tif: is a raster; give the polygons of the run, before.gpkg",
+    "evaluate cva chips": "--split test: chips has val; add --split val",
+    "train finetune": "finetune cannot be read (No such file or directory); did you mean "
+    "configs/finetune.yaml?",
+    "train tune": "tune cannot be read (No such file or directory); name a YAML file of options",
+    "demo --out /proc/x": "/proc/x cannot be made (No such file or directory): name another place",
+}
+
+
+@pytest.mark.parametrize("words", MEANT)
+def test_what_is_meant_is_named(
+    words: str, inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(inputs)
+    make_polygons(inputs / "drawn.gpkg", [square(1, 1, 4)])
+    (inputs / "chips" / "val" / "A").mkdir(parents=True)
+    (inputs / "configs").mkdir()
+    (inputs / "configs" / "finetune.yaml").touch()
+    assert _exit_code(words.split()) == 2
+    said = capfd.readouterr().err.replace(f"{inputs}/", "")
+    assert said == f"geochange: {MEANT[words]}\n"
+
+
+def test_an_empty_name_is_said_to_be_one(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(inputs)
+    assert _exit_code(["run", "", "after.tif", "--out", "out/x.gpkg"]) == 2
+    assert capfd.readouterr().err == "geochange: an empty text names no raster; name its file\n"
 
 
 @pytest.mark.slow

@@ -56,3 +56,13 @@ def test_words_of_proj_about_unknown_units_are_not_printed(tmp_path: Path) -> No
     )
     told = subprocess.run([sys.executable, "-c", opening], capture_output=True, text=True)
     assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_only_missing_georeferences_of_inner_files_are_not_told() -> None:
+    said = (
+        "from geochange.cli.process_setup import prepare; prepare(); import warnings; "
+        "from rasterio.errors import NotGeoreferencedWarning; "
+        "warnings.warn('no geotransform', NotGeoreferencedWarning); warnings.warn('told')"
+    )
+    told = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True)
+    assert (told.returncode, told.stderr) == (0, "WARNING told\n")

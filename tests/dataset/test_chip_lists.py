@@ -64,7 +64,7 @@ def test_other_hands_line_ends_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a.png  b.png  c.png\na.png b.png c.png\n", "line 2: does not hold three paths"),
+        ("a.png  b.png  c.png\na.png b.png\n", "line 2: does not hold three paths"),
         ("a.png  b.png\n", "line 1"),
         ("a.png  b.png  c.png  d.png\n", "line 1"),
         ("\n\n", "lists no chip"),
@@ -116,3 +116,28 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 def test_pictures_alone_make_a_list(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one  two  three\n")
     assert not is_list(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("line", "paths"),
+    [
+        ("a.png b.png c.png", ("a.png", "b.png", "c.png")),
+        ("a.png   b.png c.png", ("a.png", "b.png", "c.png")),
+        ("a 1.png\tb 1.png \t c 1.png", ("a 1.png", "b 1.png", "c 1.png")),
+        ("a 1.png  b 1.png\tc 1.png", ("a 1.png", "b 1.png", "c 1.png")),
+        ("a 1.png  b.png", None),
+        ("a 1.png b 1.png c 1.png", None),
+        ("a.png b.png", None),
+    ],
+)
+def test_any_white_space_separates_paths_where_it_can_mean_nothing_else(
+    tmp_path: Path, line: str, paths: tuple[str, ...] | None
+) -> None:
+    file = tmp_path / "train.txt"
+    file.write_text(line)
+    if paths is None:
+        with pytest.raises(InputError, match="line 1: does not hold three paths; write before"):
+            read_list(file, tmp_path)
+    else:
+        (one,) = read_list(file, tmp_path)
+        assert one == Record(*(tmp_path / path for path in paths))

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyogrio
 import pytest
 from makers import LONLAT, make_raster
 from polygon_files import grid_of, make_polygons, square
@@ -15,6 +17,7 @@ from polygon_files import grid_of, make_polygons, square
 from geochange.dataset.reviewed_labels import ReviewedLabels, open_reviewed
 from geochange.errors import InputError
 from geochange.grid.tiling import Window
+from geochange.vector.files.writers import RUN_TABLE
 
 SHAPE = (20, 40)
 GRID = grid_of(SHAPE)
@@ -84,6 +87,29 @@ def test_a_file_that_was_saved_again_is_read_again(tmp_path: Path) -> None:
     os.utime(path, ns=(1, 1))
     assert (first[PLACES[1]] == 255).all()
     assert (read(open_reviewed(path, GRID))[PLACES[1]] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ('{"only": "building", "min_area": 9}', "kept --only building, so what else changed"),
+        ('{"only": null}', ""),
+        ("damaged", ""),
+    ],
+)
+def test_a_run_that_left_changes_out_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, options: str, told: str
+) -> None:
+    path = make(tmp_path / "changes.gpkg", ["accept", "reject"])
+    record = pd.DataFrame({"key": ["options"], "value": [options]})
+    pyogrio.write_dataframe(record, path, layer=RUN_TABLE)
+    open_reviewed(path, GRID)
+    if told:
+        (line,) = caplog.messages
+        assert told in line and "becomes label 0" in line
+        assert "with --only building, too" in line
+    else:
+        assert not caplog.messages
 
 
 @pytest.mark.slow

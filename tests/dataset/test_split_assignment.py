@@ -91,10 +91,22 @@ def test_every_split_has_change_and_training_has_a_false_alarm(pair: Path, seed:
 
 def test_what_cannot_be_shared_out_is_refused_and_leaves_nothing(pair: Path) -> None:
     review(pair, {(5, 5): "accept", (5, 200): "reject"})
-    with pytest.raises(InputError, match="too few or too close together for train and val"):
+    with pytest.raises(
+        InputError, match="too few or too close together for train and val"
+    ) as error:
         cut_here(pair)
+    assert str(error.value).endswith("; accept others farther away")
     assert not (pair / "chips").exists()
     assert cut_here(pair, val=0.0).splits["train"].changed_px == 81
+
+
+def test_a_size_that_works_is_named(pair: Path) -> None:
+    review(pair, {(5, 5): "accept", (5, 110): "accept", (200, 5): "reject"})
+    with pytest.raises(InputError, match="choose --size 64, which works here, or accept others"):
+        cut_here(pair, size=128, val=0.5, block=1)
+    assert all(
+        each.changed_px for each in cut_here(pair, size=64, val=0.5, block=1).splits.values()
+    )
 
 
 def test_a_review_that_is_not_asked_for_is_noticed(

@@ -22,7 +22,7 @@ from pyproj import CRS
 from qgis_python import need_qgis, run_qgis_python
 
 from geochange.grid.probability_bytes import NODATA
-from geochange.qgis.style import CLASSES, probability_colormap
+from geochange.qgis.style import CLASSES, SHOWN_CONFIDENCE, probability_colormap
 from geochange.raster.output.cog import write_cog
 from geochange.vector.files.writers import COLUMNS, empty_changes, table_of, write_changes
 
@@ -54,12 +54,13 @@ def some_changes() -> gpd.GeoDataFrame:
         shapely.box(500_105, 5_000_025, 500_140, 5_000_085),
         shapely.box(500_155, 5_000_025, 500_180, 5_000_085),
     ]
-    mean = [0.1, 0.61, 0.75, 0.85, 0.95, 1.0]
     figures = ("area_m2", "perimeter_m", "confidence_max", "touches_edge")
     attributes = {
-        **dict.fromkeys(figures, [0.0] * len(mean)),
+        **dict.fromkeys(figures, [0.0] * len(shapes)),
         "id": [1, 2, 3, 4, 5, 6],
-        "confidence_mean": mean,
+        # The calibrated one decides the colour where it is not null.
+        "confidence": [0.1, 0.61, None, 0.85, None, 1.0],
+        "confidence_mean": [0.9, 0.9, 0.75, 0.7, 0.95, 0.8],
     }
     return table_of(attributes, shapes, CRS_HERE)
 
@@ -115,7 +116,7 @@ def test_polygons_are_styled_by_default(found: dict[str, Any]) -> None:
         "crs": "EPSG:32632",
         "fields": ["fid", *COLUMNS],
         "renderer": "graduatedSymbol",
-        "attribute": "confidence_mean",
+        "attribute": SHOWN_CONFIDENCE,
         "classes": [band.label for band in CLASSES],
         "symbol_layers": [3] * len(CLASSES),
     }

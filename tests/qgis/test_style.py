@@ -12,6 +12,7 @@ from geochange.land_cover import Rgb
 from geochange.qgis.style import (
     CLASSES,
     PALETTE,
+    SHOWN_CONFIDENCE,
     categorised,
     change_colors,
     polygon_qml,
@@ -48,7 +49,7 @@ def test_each_class_is_clearly_darker_than_the_one_below() -> None:
 
 def test_renderer_is_graduated_by_confidence(renderer: ET.Element) -> None:
     assert renderer.get("type") == "graduatedSymbol"
-    assert renderer.get("attr") == "confidence_mean"
+    assert renderer.get("attr") == SHOWN_CONFIDENCE
     ranges = [
         (float(r.get("lower", "")), float(r.get("upper", ""))) for r in renderer.iter("range")
     ]

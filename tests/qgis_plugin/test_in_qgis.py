@@ -16,12 +16,13 @@ from makers import make_raster, texture
 from qgis_plugin_runs import PROCESS, WINDOW, environment, install_zip, lacking, python_here
 from qgis_plugin_runs import qgis_process as process
 from qgis_plugin_runs import qgis_window as window
-from qgis_python import need_qgis
+from qgis_python import need_qgis, run_qgis_python
 
 from geochange.vector.files.writers import read_changes, write_changes
 from geochange.workflows.detect import detect
 
 SCRIPT = Path(__file__).with_name("in_qgis.py")
+PLUGINS = Path(__file__).parents[2] / "qgis_plugin"
 PLACE = Affine(0.5, 0, 691_000, 0, -0.5, 5_335_000)
 
 pytestmark = [pytest.mark.qgis, pytest.mark.slow]
@@ -188,3 +189,26 @@ def test_other_formats_are_reviewed_in_a_copy(
     assert copies and Path(source) == folder / f"{Path(name).stem}_review.gpkg"
     assert sorted(gpd.read_file(source).status)[:2] == ["accept", "unset"]
     assert set(gpd.read_file(folder / name).status) == {"unset"}
+
+
+CONFIDENCES = """
+import sys
+sys.path.insert(0, {plugins!r})
+from qgis.core import QgsApplication, QgsFeature, QgsGeometry, QgsVectorLayer
+application = QgsApplication([], False)
+application.initQgis()
+from geochange_plugin.review.layer import changes_of
+fields = "&field=status:string&field=confidence_mean:double&field=confidence:double"
+layer = QgsVectorLayer("Polygon?crs=EPSG:32632" + fields, "changes", "memory")
+for sure in (0.6, None):
+    feature = QgsFeature(layer.fields())
+    feature.setGeometry(QgsGeometry.fromWkt("POLYGON((0 0, 1 0, 1 1, 0 0))"))
+    feature.setAttributes(["unset", 0.9, sure])
+    layer.dataProvider().addFeature(feature)
+print([change.confidence for change in changes_of(layer)])
+"""
+
+
+def test_the_panel_takes_the_calibrated_confidence_before_the_mean() -> None:
+    done = run_qgis_python("-c", CONFIDENCES.format(plugins=str(PLUGINS)))
+    assert done.stdout.splitlines()[-1:] == ["[0.6, 0.9]"], done.stderr

@@ -14,6 +14,7 @@ from PIL import Image
 
 from geochange.grid.grid import Grid, to_ground
 from geochange.grid.tiling import Window
+from geochange.qgis.style import CLASSES, Rgb
 from geochange.report.canvas import (
     Overlay,
     as_data_uri,
@@ -87,6 +88,17 @@ def test_polygons_on_the_ground_lie_on_their_pixels() -> None:
     rows, cols = np.nonzero(seen.sum(axis=-1) < 700)
     assert abs(rows.min() - 100) <= 3 and abs(rows.max() - 200) <= 3
     assert abs(cols.min() - 100) <= 3 and abs(cols.max() - 200) <= 3
+
+
+@pytest.mark.parametrize(
+    ("confidence", "colour"), [(0.65, CLASSES[1].color), (None, CLASSES[4].color)]
+)
+def test_a_calibrated_confidence_gives_the_colour(confidence: float | None, colour: Rgb) -> None:
+    sketcher = ChangeDrawing(GRID, Window(0, 0, 50, 50), (50, 50), line_px=5)
+    house = to_ground(shapely.box(10, 10, 40, 40), GRID.transform)
+    sure = {"confidence": np.array([confidence], float), "confidence_mean": [0.95]}
+    sketcher.add(gpd.GeoDataFrame(sure, geometry=[house], crs=UTM))
+    assert tuple(np.asarray(sketcher.overlay.drawn())[25, 10, :3]) == colour
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (90, 140), (195, 290)])

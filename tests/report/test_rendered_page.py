@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
 
 import pytest
 from report_pages import PageReader, facts_of, listed_changes, page_of
@@ -109,6 +110,26 @@ def test_changes_have_the_colours_of_qgis() -> None:
     marks = [str(each["class"]) for each in page.all("i") if "kind-" in str(each.get("class"))]
     # One mark a row of the list, and of the table by change.
     assert marks.count("mark kind-0") == 6 + 1 and marks.count("mark kind-1") == 3 + 1
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_a_mark_has_the_colour_of_the_figure_beside_it(calibrated: bool) -> None:
+    listed = [
+        replace(each, confidence=c) for each, c in zip(listed_changes(2), (0.85, 0.65), strict=True)
+    ]
+    facts = facts_of(listed)
+    if not calibrated:
+        top = [replace(c, confidence=None, confidence_mean=c.confidence) for c in facts.top]
+        facts = replace(facts, top=tuple(top))
+    text = page_of(listed, facts)
+    marks = re.findall(r'class="mark (shade-\d)"', text)
+    assert marks == ["shade-3", "shade-1", "shade-3", "shade-1"]
+    assert re.findall(r'class="mark [^<]*</i>([\d.]+ %)', text) == ["85.0 %", "65.0 %"]
+    meanings = (
+        text.count("the probability of being a change"),
+        text.count("the mean probability of"),
+    )
+    assert meanings == ((3, 0) if calibrated else (0, 3)), "legend, list and histogram"
 
 
 def test_a_change_between_classes_has_the_colours_of_both() -> None:

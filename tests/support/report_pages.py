@@ -46,7 +46,6 @@ def listed_changes(count: int, names: Sequence[str | None] = (None,)) -> list[Li
             id=n,
             area_m2=float(n),
             confidence=1 - n / (2 * count + 2),
-            confidence_mean=0.9 - n / (3 * count + 3),
             change=names[n % len(names)],
             centre=(11.05, 48.05),
             box=((n * 37 % 90) / 100, (n * 53 % 90) / 100, 0.05, 0.04),
@@ -62,7 +61,7 @@ def facts_of(listed: Sequence[ListedChange], **other: Any) -> Facts:
         if change.change:
             names[change.change] = names.get(change.change, 0) + 1
     top = tuple(
-        Change(c.id, c.area_m2, 9.0, c.confidence_mean, 0.99, False, c.centre, c.confidence)
+        Change(c.id, c.area_m2, 9.0, 0.9 - c.confidence / 3, 0.99, False, c.centre, c.confidence)
         for c in listed[:10]
     )
     values: dict[str, Any] = {

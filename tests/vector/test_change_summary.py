@@ -8,7 +8,15 @@ import pytest
 import shapely
 from makers import UTM
 
-from geochange.vector.change_summary import BINS, DECADES, NO_CHANGE_NAME, TOP, Summary
+from geochange.vector.change_summary import (
+    BINS,
+    DECADES,
+    NO_CHANGE_NAME,
+    TOP,
+    Summary,
+    is_calibrated,
+    shown_confidence,
+)
 from geochange.vector.files.writers import table_of
 
 NAMES = np.array(["farmland -> building", "within farmland", None], dtype=object)
@@ -65,3 +73,26 @@ def test_nothing_sums_up_to_nothing() -> None:
     summary.add(table(0))
     assert summary.total.polygons == 0 and summary.top is None
     assert summary.by_confidence.sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("confidence", "shown"),
+    [
+        ({"confidence": [0.61, 0.99]}, [0.61, 0.99]),
+        ({"confidence": [0.61, None]}, [0.61, 0.72]),
+        ({"confidence": [None, None]}, [0.9, 0.72]),
+        ({}, [0.9, 0.72]),
+    ],
+)
+def test_a_calibrated_confidence_is_shown_before_a_mean(
+    confidence: dict[str, list[float | None]], shown: list[float]
+) -> None:
+    rows = table(2).drop(columns="confidence").assign(confidence_mean=[0.9, 0.72])
+    rows = rows.assign(**{name: np.array(each, float) for name, each in confidence.items()})
+    assert shown_confidence(rows).tolist() == shown
+    assert is_calibrated(rows) == (0.61 in shown)
+    if "confidence" in rows:
+        summary = Summary()
+        summary.add(rows)
+        bins = np.histogram(shown, np.linspace(0, 1, BINS + 1))[0]
+        np.testing.assert_array_equal(summary.by_confidence, bins)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -17,6 +18,11 @@ from PIL import Image
 from geochange import detect
 from geochange.cli.main import cli
 from geochange.errors import InputError, OptionError, OutputError
+from geochange.grid.grid import Grid
+from geochange.report.panels import Panel
+from geochange.vector.files.change_reader import read_change
+from geochange.vector.files.polygon_reader import Layer
+from geochange.workflows import preview as drawing
 from geochange.workflows.preview import preview
 
 pytestmark = pytest.mark.slow
@@ -70,6 +76,33 @@ def test_the_panels_show_what_they_say(changes: Path, tmp_path: Path) -> None:
     assert abs(ys.mean() - 100) < 4
     left = third.shape[1] - np.flatnonzero(~like(third, (255, 255, 255)).all(axis=0))[-1]
     assert abs(third.shape[1] - left - PANEL / 2 - xs.mean()) < 6
+
+
+@pytest.mark.parametrize(
+    ("calibrated", "word"), [(True, "confidence"), (False, "mean probability")]
+)
+def test_it_says_what_its_colours_mean(
+    changes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calibrated: bool, word: str
+) -> None:
+    told: list[str] = []
+
+    def layout(title: str, subtitle: str, panels: list[Panel], *rest: Any) -> Image.Image:
+        told.extend((subtitle, panels[2].note))
+        return Image.new("RGB", (8, 8))
+
+    def read(layer: Layer, number: int, grid: Grid) -> gpd.GeoDataFrame:
+        found = read_change(layer, number, grid)
+        return found.assign(confidence=0.61) if calibrated else found
+
+    monkeypatch.setattr(drawing, "side_by_side", layout)
+    monkeypatch.setattr(drawing, "read_change", read)
+    monkeypatch.setattr(
+        drawing, "read_change_batches", lambda *which: [read(which[0], 1, which[1])]
+    )
+    preview(changes, tmp_path / "a.png", number=1, panel_px=PANEL)
+    subtitle, note = told
+    assert note.startswith(f"by {word}")
+    assert f", {word} " in subtitle and ("61.0 %" in subtitle) == calibrated
 
 
 def test_it_lies_beside_and_takes_its_place_again(tmp_path: Path) -> None:

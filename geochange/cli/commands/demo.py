@@ -38,9 +38,10 @@ def demo(out: Path, size: int, seed: int, quiet: bool, log_json: bool) -> None:
     pixel. New houses, a hall and a road, a felled forest and a drained pond are the changes. The
     command runs `geochange run` on them and compares the result with what was planted.
     """
-    from geochange.workflows.demo import run_demo  # torch: only after the options are checked
+    from geochange.workflows.demo import prepare_folder, run_demo  # torch: after the options' check
 
     quiet = quiet or log_json
+    prepare_folder(out)
     if not quiet:
         click.echo(f"Making a landscape of {size} x {size} pixels in {out}/ ...", err=True)
     with screen(quiet, log_json, WEIGHTS) as report:

@@ -128,7 +128,9 @@ def _check_chips(model: str, root: Path, values: Mapping[str, Any]) -> None:
 
     there = splits_of(root, values["layout"])
     if not has_split(root, values["split"], values["layout"]):
-        raise OptionError(f"--split {values['split']}: {root} has {', '.join(there)}")
+        raise OptionError(
+            f"--split {values['split']}: {root} has {', '.join(there)}; add --split {there[-1]}"
+        )
 
 
 def _check_files(files: Mapping[str, Path | None]) -> None:

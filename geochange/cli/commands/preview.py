@@ -40,7 +40,8 @@ def preview(
 ) -> None:
     """Draw CHANGES, a file of `geochange run`, as one picture: before, after, changes.
 
-    Polygons are coloured by their mean confidence, as in QGIS. The file stores where the rasters
+    Polygons are coloured by their confidence, as in QGIS: by the mean probability of their pixels where
+    the model is not calibrated. The file stores where the rasters
     are; of large rasters only a small part is read.
     """
     from geochange.workflows.preview import preview as draw

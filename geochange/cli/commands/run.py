@@ -27,8 +27,21 @@ WEIGHTS = {"infer": 0.85, "polygons": 0.05, "write": 0.1}
 """About the share of each stage in the time of a run."""
 
 
+class _RunCommand(GroupedCommand):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. A third name without --out is told with the option."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as error:
+            _, extra, _ = self.make_parser(ctx).parse_args(args=given)
+            if error.param is None or error.param.name != "out" or not extra:
+                raise
+            ctx.fail(f"Missing option '--out'; did you mean --out {extra[0]}?")
+
+
 @click.command(
-    cls=GroupedCommand,
+    cls=_RunCommand,
     epilog="Example: geochange run 2015.tif 2024.tif --out changes.gpkg --min-area 50",
 )
 @click.argument("before")

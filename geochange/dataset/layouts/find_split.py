@@ -11,7 +11,8 @@ from geochange.dataset.layouts import LAYOUTS, Found, find_layout
 from geochange.dataset.split_names import LIST as LIST_SUFFIX
 from geochange.dataset.split_names import is_there, root_of, split_path
 from geochange.errors import InputError, OptionError
-from geochange.files.file_tree import is_folder
+from geochange.files.archives import list_names
+from geochange.files.file_tree import folders_in, is_folder
 from geochange.training.data.chip_source import SPLITS
 
 DATA_ROOT_VARIABLE = "CDPATH"
@@ -76,10 +77,14 @@ def layout_of(root: Where, split: str, layout: str = AUTO) -> str:
         return LIST
     if not is_folder(folder):
         _refuse_absent(place, split, found)
-    kinds = dict.fromkeys(kind.about for kind in LAYOUTS.values())
+    names = list_names([f"{name}/" for name in folders_in(folder)])
+    found, make = (
+        (f"{names}, which is", "rename them to") if names else ("no folders, and so", "make")
+    )
     raise InputError(
-        f"{folder}: holds no known layout ({'; '.join(kinds)}), and there is no {split}.txt; check "
-        "the path, or name the layout (--layout)"
+        f"{folder}: holds {found} no known layout; {make} A/, B/ and label/ (before, after and mask), "
+        f"write {split}.txt with these three paths a line, or name another layout (--layout: "
+        f"{', '.join(LAYOUTS)})"
     )
 
 

@@ -60,10 +60,23 @@ def locate_weights(file: str | os.PathLike[str]) -> Path:
         if candidate.is_file():
             return candidate
     if given.is_dir():
-        raise InputError(f"{given}: is a folder; name the file of weights in it")
+        raise InputError(folder_text(given))
     looked = f", nor in {folder}" if folder else f"; {FOLDER_ENV} may name a folder to look in"
     ours = " or ".join(SHIPPED)
     raise InputError(f"no weights at {given}{looked}; {ours} names the network that comes along")
+
+
+def holds_weights(folder: Path) -> bool:
+    """Whether a folder, such as that of a training, holds files of weights."""
+    return folder.is_dir() and any(path.suffix in SUFFIXES for path in folder.iterdir())
+
+
+def folder_text(folder: Path) -> str:
+    """What is said of a folder that is named instead of a file of weights in it."""
+    there = sorted(path for path in folder.iterdir() if path.suffix in (*SUFFIXES, ONNX))
+    # The best checkpoint of a training comes before the last one.
+    which = f", such as {there[0]}" if there else ""
+    return f"{folder}: is a folder; name the file of weights in it{which}"
 
 
 def clip_file(name: str) -> tuple[str, Path | None]:
@@ -75,7 +88,8 @@ def clip_file(name: str) -> tuple[str, Path | None]:
     model, at, file = name.partition("@")
     if at and "/" not in model:
         return model, locate_weights(file)
-    if name in SHIPPED or name.endswith(SUFFIXES) or Path(name).expanduser().is_file():
+    path = Path(name).expanduser()
+    if name in SHIPPED or name.endswith(SUFFIXES) or path.is_file() or holds_weights(path):
         return "", locate_weights(name)
     return "", None
 

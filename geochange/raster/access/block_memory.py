@@ -11,6 +11,7 @@ from rasterio.enums import Interleaving
 from rasterio.errors import RasterioError
 
 from geochange.errors import InputError
+from geochange.raster.access.gdal_log import IGNORE_GEOREFERENCE_WARNINGS
 from geochange.raster.access.remote import is_remote
 
 MOST_BYTES = 2**31
@@ -63,7 +64,8 @@ def _largest_source_block(dataset: Any, depth: int) -> int:
 
 def _of_file(path: str, depth: int) -> int:
     try:
-        with rasterio.open(path) as dataset:
+        # A file of a product, such as its XML, may have no georeference of its own.
+        with IGNORE_GEOREFERENCE_WARNINGS, rasterio.open(path) as dataset:
             return reading_bytes(dataset, depth)
     except RasterioError:  # an error is reported when it is read
         return 0

@@ -41,6 +41,8 @@ _DRIVE = re.compile(r"^[A-Za-z]:(?=[/\\])")
 
 def explain_open_failure(path: str, error: Exception) -> str:
     """The error text for a raster that GDAL does not open."""
+    if not path:
+        return "an empty text names no raster; name its file"
     if os.path.exists(path):
         return f"{path}: {_explain_file(Path(path))}"
     inside = split(path)

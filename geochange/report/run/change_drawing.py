@@ -14,6 +14,7 @@ from geochange.grid.grid import Grid, to_ground
 from geochange.grid.tiling import Window
 from geochange.qgis.style import CLASSES
 from geochange.report.canvas import Overlay, Rings
+from geochange.vector.change_summary import shown_confidence
 
 COLOURS = tuple(each.color for each in CLASSES)
 LABELS = tuple(each.label for each in CLASSES)
@@ -45,11 +46,11 @@ class ChangeDrawing:
         self._to_picture = scale @ ~(grid.transform @ Affine.translation(window.col, window.row))
 
     def add(self, changes: gpd.GeoDataFrame) -> None:
-        """Draw a batch. changes: in the CRS of the grid, with `confidence_mean`."""
+        """Draw a batch. changes: in the CRS of the grid, with what `shown_confidence` needs."""
         if len(changes) == 0:
             return
         placed = to_ground(np.asarray(changes.geometry, dtype=np.object_), self._to_picture)
-        confidence = np.asarray(changes["confidence_mean"], np.float64)
+        confidence = shown_confidence(changes)
         colours = np.maximum(np.searchsorted(_LOWER, confidence, side="right") - 1, 0)
         left, top, right, bottom = shapely.bounds(placed).T
         speck = np.maximum(right - left, bottom - top) < SPECK_PX

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from geochange.grid.grid import Grid, to_ground
 from geochange.grid.lonlat import representative_points
 from geochange.report.facts import ListedChange
-from geochange.vector.change_summary import most_confident
+from geochange.vector.change_summary import most_confident, shown_confidence
 
 MOST_ROWS = 1000
 """The number of changes in a list. More make a page slow, and a person reads none of them."""
@@ -39,10 +39,10 @@ class ChangeList:
         self._rows = most_confident(seen, MOST_ROWS)
 
     def _may_enter(self, changes: gpd.GeoDataFrame) -> NDArray[np.bool_]:
-        level = _level(changes)
+        level = shown_confidence(changes)
         if self._rows is None or len(self._rows) < MOST_ROWS:
             return np.ones(len(level), np.bool_)
-        return np.asarray(level >= _level(self._rows).min())
+        return np.asarray(level >= shown_confidence(self._rows).min())
 
     def _places(self, outlines: NDArray[np.object_]) -> dict[str, NDArray[np.float64]]:
         """A point in each outline, and its box as shares of the grid."""
@@ -60,13 +60,8 @@ class ChangeList:
             return ()
         points = shapely.points(self._rows[["x", "y"]].to_numpy())
         centres = representative_points(points, self.grid.crs)
-        rows = self._rows.assign(level=_level(self._rows)).to_dict("records")
+        rows = self._rows.assign(level=shown_confidence(self._rows)).to_dict("records")
         return tuple(_listed(row, centre) for row, centre in zip(rows, centres, strict=True))
-
-
-def _level(changes: pd.DataFrame) -> NDArray[np.float64]:
-    """The confidence of each change; the mean confidence where the model is not calibrated."""
-    return np.asarray(changes["confidence"].fillna(changes["confidence_mean"]), np.float64)
 
 
 def _listed(row: Mapping[Any, Any], centre: tuple[float, float] | None) -> ListedChange:
@@ -75,7 +70,6 @@ def _listed(row: Mapping[Any, Any], centre: tuple[float, float] | None) -> Liste
         id=int(row["id"]),
         area_m2=float(row["area_m2"]),
         confidence=float(row["level"]),
-        confidence_mean=float(row["confidence_mean"]),
         change=name if isinstance(name, str) and name else None,
         centre=centre,
         box=(row["row"], row["col"], row["height"], row["width"]),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pyogrio
 
@@ -35,3 +37,12 @@ def read_record(path: Path) -> dict[str, str]:
     except json.JSONDecodeError:
         return {}
     return {str(key): str(value) for key, value in told.items()} if isinstance(told, dict) else {}
+
+
+def run_options(record: Mapping[str, str]) -> dict[str, Any]:
+    """The options of the run by name, from its record; empty where they are missing or damaged."""
+    try:
+        options = json.loads(record.get("options", ""))
+    except (ValueError, RecursionError):
+        return {}
+    return options if isinstance(options, dict) else {}

@@ -18,8 +18,11 @@ from qgis.core import (
 from ..command.errors import PluginError
 from .session import Change, Edit, status_of
 
-STATUS, CONFIDENCE, AREA, NAME = "status", "confidence_mean", "area_m2", "change"
-"""Fields of the layer that `geochange run` writes."""
+STATUS, CONFIDENCE, MEAN, AREA, NAME = (
+    *("status", "confidence", "confidence_mean"),
+    *("area_m2", "change"),
+)
+"""Fields of the layer that `geochange run` writes. The mean counts where the confidence is null."""
 
 CHANGE_VALUES = QgsVectorDataProvider.Capability.ChangeAttributeValues
 
@@ -46,7 +49,8 @@ def can_be_saved(layer: Any) -> bool:
 
 def changes_of(layer: Any) -> list[Change]:
     """All changes of a layer."""
-    fields = {name: layer.fields().lookupField(name) for name in (STATUS, CONFIDENCE, AREA, NAME)}
+    names = (STATUS, CONFIDENCE, MEAN, AREA, NAME)
+    fields = {name: layer.fields().lookupField(name) for name in names}
     request = QgsFeatureRequest()
     request.setSubsetOfAttributes([index for index in fields.values() if index >= 0])
     return [_change(feature, fields) for feature in layer.getFeatures(request)]
@@ -55,10 +59,11 @@ def changes_of(layer: Any) -> list[Change]:
 def _change(feature: Any, fields: dict[str, int]) -> Change:
     values = {name: _value(feature, index) for name, index in fields.items()}
     middle = feature.geometry().boundingBox().center()
+    sure = _number(values[CONFIDENCE])
     return Change(
         id=feature.id(),
         status=status_of(values[STATUS]),
-        confidence=_number(values[CONFIDENCE]),
+        confidence=_number(values[MEAN]) if sure is None else sure,
         area_m2=_number(values[AREA]),
         place=(middle.y(), middle.x()),
         name=str(values[NAME] or ""),

@@ -1,6 +1,6 @@
 <!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
 <qgis version="3.22.0" styleCategories="Symbology|Fields|Forms">
-  <renderer-v2 type="graduatedSymbol" attr="confidence_mean" graduatedMethod="GraduatedColor" symbollevels="0" enableorderby="0" forceraster="0">
+  <renderer-v2 type="graduatedSymbol" attr="coalesce(attribute('confidence'), &quot;confidence_mean&quot;)" graduatedMethod="GraduatedColor" symbollevels="0" enableorderby="0" forceraster="0">
     <ranges>
       <range lower="0.000000000000000" upper="0.600000000000000" label="below 60 %" symbol="0" render="true" />
       <range lower="0.600000000000000" upper="0.700000000000000" label="60 to 70 %" symbol="1" render="true" />

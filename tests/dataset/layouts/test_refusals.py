@@ -230,3 +230,15 @@ def test_the_splits_that_are_there_are_named(tmp_path: Path) -> None:
     SETS["xbd"](tmp_path)
     with pytest.raises(InputError, match=r"has neither val/ nor val\.txt, but train, hold; check"):
         open_split(tmp_path, "val")
+
+
+def test_folders_of_other_names_are_named_with_the_shortest_cure(tmp_path: Path) -> None:
+    for name in ("old", "new", "mask"):
+        save(tmp_path / "train" / name / "1.png", MASK)
+    with pytest.raises(InputError) as error:
+        layout_of(tmp_path, "train")
+    assert str(error.value).startswith(
+        f"{tmp_path}/train: holds mask/, new/, old/, which is no known layout; rename them to A/, B/ "
+        "and label/ (before, after and mask), write train.txt with these three paths a line, or name "
+    )
+    assert len(str(error.value)) < 500

@@ -24,7 +24,13 @@ from geochange.models.weights.checkpoint import (
     write_checkpoint,
 )
 from geochange.models.weights.convert import convert
-from geochange.models.weights.locate import FOLDER_ENV, SHIPPED, list_weights, locate_weights
+from geochange.models.weights.locate import (
+    FOLDER_ENV,
+    SHIPPED,
+    clip_file,
+    list_weights,
+    locate_weights,
+)
 from geochange.models.weights.model_card import Card
 from geochange.models.weights.openclip import Published, read_shape
 
@@ -195,6 +201,8 @@ def test_the_folder_of_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         locate_weights("other.pth")
     with pytest.raises(InputError, match="is a folder; name the file"):
         locate_weights(tmp_path)
+    with pytest.raises(InputError, match=f"in it, such as {tmp_path}/model.pth"):
+        clip_file(str(tmp_path))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

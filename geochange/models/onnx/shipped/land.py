@@ -109,7 +109,8 @@ class OnlyClasses:
         others = [number for number in range(self.count) if number not in self.asked]
         if not others or len(date) < self.count:
             return np.full(date.shape[1:], np.inf, np.float32)
-        there, absent = (
-            np.logaddexp.reduce(date[list(numbers)], axis=0) for numbers in (self.asked, others)
-        )
+        with np.errstate(invalid="ignore"):  # NaN where nobody looked; it stays NaN
+            there, absent = (
+                np.logaddexp.reduce(date[list(numbers)], axis=0) for numbers in (self.asked, others)
+            )
         return np.asarray(there - absent, np.float32)

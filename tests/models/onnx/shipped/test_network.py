@@ -23,6 +23,7 @@ from geochange.models.inference import cpu_prediction
 from geochange.models.inference.cpu_prediction import predict_chips
 from geochange.models.inference.predict import run_model
 from geochange.models.inference.prediction import Prediction
+from geochange.models.onnx.shipped.land import NO_CHANGE_LOGIT, OnlyClasses
 from geochange.models.onnx.shipped.network import ShippedNetwork, build_shipped
 from geochange.models.weights.locate import SHIPPED
 
@@ -99,6 +100,15 @@ def test_where_no_data_is_nothing_is_said(network: ShippedNetwork) -> None:
     assert np.isnan(found.logits[1]).all()
     assert np.isnan(found.scores[1]).all()
     assert (found.land[1] == NO_LAND_CLASS).all()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_pixels_at_which_nobody_looked_keep_their_change_without_a_warning() -> None:
+    land = np.full((2, 3, 2, 2), np.nan, np.float32)
+    land[:, :, 0, 0] = [9, 0, 0], [0, 9, 0]
+    land[:, :, 0, 1] = [0, 9, 0], [0, 9, 0]
+    masked = OnlyClasses((0,), 3).mask(np.full((2, 2), 3, np.float32), land)
+    np.testing.assert_array_equal(masked, [[3, NO_CHANGE_LOGIT], [3, 3]])
 
 
 def test_land_is_seen_everywhere_if_asked_for(network: ShippedNetwork) -> None:
