@@ -11,7 +11,7 @@ import numpy as np
 from rasterio.enums import ColorInterp, MaskFlags
 
 from geochange.errors import one_line
-from geochange.raster.sentinel2 import nodata_of_format
+from geochange.raster.sentinel2 import RULE, nodata_of_format
 
 Role = Literal["data", "alpha", "palette"]
 
@@ -20,6 +20,26 @@ NAMED_COLOURS = ("red", "green", "blue", "coastal", "rededge", "nir", "swir", "p
 
 LONGEST_NAME = 60
 """The most letters of a band's name."""
+
+
+ORIGIN_DOMAIN = "GEOCHANGE"
+"""The metadata domain in which virtual rasters in memory keep the origin of their files."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the metadata of a raster comes from.
+
+    driver: GDAL's driver; of several files as one raster, that of the first.
+    nodata_rule: the format that defines a nodata value the files do not declare ("Sentinel-2"), or
+    empty.
+    """
+
+    driver: str = ""
+    nodata_rule: str = ""
+
+
+UNKNOWN_ORIGIN = Origin()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +107,19 @@ def declared_nodata(dataset: Any) -> tuple[float | None, ...]:
     """The nodata value of each band that the file itself declares."""
     with np.errstate(over="ignore"):  # rasterio casts nodata values that the dtype cannot hold
         return tuple(dataset.nodatavals)
+
+
+def origin_of(dataset: Any) -> Origin:
+    """The origin of an open raster, also of one that geochange made of several files."""
+    told = dataset.tags(ns=ORIGIN_DOMAIN) if dataset.driver == "VRT" else {}
+    if told:
+        return Origin(told.get("driver", ""), told.get("nodata_rule", ""))
+    by_format = nodata_of_format(dataset)
+    is_ruled = any(
+        own is None and other is not None
+        for own, other in zip(declared_nodata(dataset), by_format, strict=True)
+    )
+    return Origin(dataset.driver, RULE if is_ruled else "")
 
 
 def common_dtype(bands: Iterable[BandInfo]) -> np.dtype[Any]:

@@ -28,15 +28,16 @@ def nodata_of_format(dataset: Any) -> tuple[float | None, ...]:
     """The nodata value of each band by the format of the product; None where it defines none."""
     value = _value(dataset)
     if value is None:
-        return (None,) * dataset.count
+        return (None,) * int(dataset.count)
+    names: tuple[str | None, ...] = dataset.descriptions
     return tuple(
         None if dtype not in ("uint8", "uint16") or (name or "").startswith(PERCENTAGES) else value
-        for dtype, name in zip(dataset.dtypes, dataset.descriptions, strict=True)
+        for dtype, name in zip(dataset.dtypes, names, strict=True)
     )
 
 
 def _value(dataset: Any) -> float | None:
     if dataset.driver.startswith("JP2"):
         return 0.0 if IMAGE.search(dataset.name.replace("\\", "/")) else None
-    told = dataset.tags().get(TAG, "")
+    told: str = dataset.tags().get(TAG, "")
     return float(told) if told.isdecimal() else None

@@ -26,8 +26,10 @@ from numpy.typing import NDArray
 from geochange.formatting import share as in_percent
 from geochange.raster.band_info import nodata_in_dtype
 from geochange.raster.cell_grid import PixelsAndMask
+from geochange.raster.gdal_cures import edit_command
 from geochange.raster.nodata import FILL_LIMIT, valid_values
 from geochange.raster.pair import RasterPair
+from geochange.raster.reader import RasterInfo
 from geochange.raster.warped_raster import WarpedRaster
 
 COMMON_FILLS = frozenset({-999, -9999, -99999, -999999, -32767, -32768, -(2**31), -(2**31) + 1})
@@ -244,27 +246,27 @@ def describe_fills(pair: RasterPair, scans: tuple[Scans, Scans]) -> tuple[Fill, 
     return tuple(
         fill
         for date, bands in zip((pair.before, pair.after), scans, strict=True)
-        for fill in _fills_of_date(date.info.path, bands)
+        for fill in _fills_of_date(date.info, bands)
     )
 
 
-def _fills_of_date(path: str, bands: Scans) -> Iterator[Fill]:
+def _fills_of_date(info: RasterInfo, bands: Scans) -> Iterator[Fill]:
     found = [(spike.value, spike.taken, band, spike) for band in bands for spike in band.spikes]
     found.sort(key=lambda each: (each[0], each[1], each[2].number))
     for (value, taken), group in groupby(found, key=lambda each: each[:2]):
         holders = list(group)
         scans = [band for _, _, band, _ in holders]
         yield Fill(
-            path=path,
+            path=info.path,
             value=_text(value, scans[0].dtype),
             bands=tuple(band.number for band in scans),
             share=max(spike.share for *_, spike in holders),
             taken=taken,
-            cure=_cure(value, scans, bands),
+            cure=_cure(info, value, scans, bands),
         )
 
 
-def _cure(value: float, holders: Sequence[BandScan], bands: Scans) -> str:
+def _cure(info: RasterInfo, value: float, holders: Sequence[BandScan], bands: Scans) -> str:
     """The command that declares a fill without losing another nodata value."""
     text = _text(value, holders[0].dtype)
     declared = next((band.declared for band in bands if band.declared is not None), None)
@@ -273,7 +275,7 @@ def _cure(value: float, holders: Sequence[BandScan], bands: Scans) -> str:
         return f"gdalbuildvrt -srcnodata {text} -vrtnodata {other}"
     if holders[0].dtype.kind == "u" and len(holders) < len(bands):
         return f"a VRT with <NoDataValue>{text}</NoDataValue> in those bands alone"
-    return f"gdal_edit -a_nodata {text}"
+    return edit_command(info.path, info.origin.driver, f"-a_nodata {text}")
 
 
 def _text(value: float, dtype: np.dtype[Any]) -> str:

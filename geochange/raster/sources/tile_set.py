@@ -148,7 +148,7 @@ class _TileSetFrame:
             for number, band in enumerate(self.like.bands, start=1)
         )
         corner = self.origin @ Affine.translation(col, row)
-        return VrtDataset(self.like.crs, corner, shape, bands, shared)
+        return VrtDataset(self.like.crs, corner, shape, bands, shared, self.like.origin)
 
 
 def _cover(source: Source, number: int, band: BandInfo) -> MaskPart:

@@ -95,12 +95,12 @@ def test_a_fill_is_nodata_and_named_with_its_cure(
         bands=bands,
         share=pytest.approx(HOLE.mean()),
         taken=True,
-        cure=f"gdal_edit -a_nodata {text}",
+        cure=f"gdal_edit.py -a_nodata {text}",
     )
     said = "band 2 holds" if bands == ONE else "bands 1, 2, 3 hold"
     assert str(fill) == (
         f"{tmp_path / 'after.tif'}: {said} {text} on 9.77 % of the sample, which the file does not "
-        f"declare as nodata: treated as nodata; declare it (gdal_edit -a_nodata {text})"
+        f"declare as nodata: treated as nodata; declare it (gdal_edit.py -a_nodata {text})"
     )
     before, after = valid(sample)
     assert before.all()
@@ -122,12 +122,12 @@ def test_the_cure_followed_gives_the_same_and_silence(
 
 
 NAMED = [
-    ("uint8", 0, ALL, "gdal_edit -a_nodata 0"),
-    ("uint16", 0, ALL, "gdal_edit -a_nodata 0"),
-    ("uint16", 65535, ALL, "gdal_edit -a_nodata 65535"),
+    ("uint8", 0, ALL, "gdal_edit.py -a_nodata 0"),
+    ("uint16", 0, ALL, "gdal_edit.py -a_nodata 0"),
+    ("uint16", 65535, ALL, "gdal_edit.py -a_nodata 65535"),
     ("uint16", 65535, ONE, "a VRT with <NoDataValue>65535</NoDataValue> in those bands alone"),
-    ("int16", 32767, ALL, "gdal_edit -a_nodata 32767"),
-    ("float32", 0, ALL, "gdal_edit -a_nodata 0"),
+    ("int16", 32767, ALL, "gdal_edit.py -a_nodata 32767"),
+    ("float32", 0, ALL, "gdal_edit.py -a_nodata 0"),
 ]
 
 
@@ -264,7 +264,7 @@ def test_nan_that_is_declared_keeps_nothing_from_being_one(tmp_path: Path, value
     after[5:20, 60:80] = np.nan
     sample = heeded(pair_of(tmp_path, ground("float32"), after, nodata=np.nan))
     assert [fill.cure for fill in sample.fills] == [
-        f"gdal_edit -a_nodata {'-9999' if value < 0 else '1e+20'}"
+        f"gdal_edit.py -a_nodata {'-9999' if value < 0 else '1e+20'}"
     ]
     missing = HOLE.copy()
     missing[5:20, 60:80] = True
