@@ -9,8 +9,8 @@ Some fills are taken as nodata, because no measurement looks like them. The othe
 - In signed and float bands, the usual fills that are APART from all other values are taken. So is
   any other value that is FAR_APART and that many times larger than the others: below them in signed
   bands, on either side in float bands.
-- Every other value that is APART is reported. In unsigned bands these are 0, 255, 65535 and the
-  like, which may also be black or saturated.
+- Every other value that is APART is reported, also if a few pixels lie between it and the others. In
+  unsigned bands these are 0, 255, 65535 and the like, which may also be black or saturated.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ COMMON_FILLS = frozenset({-999, -9999, -99999, -999999, -32767, -32768, -(2**31)
 
 APART, WELL_APART, FAR_APART = 0.1, 1.0, 10.0
 """The least distances of a fill from the other values, in multiples of their range."""
+
+FEW_BESIDE = 10
+"""A fill has this many times the pixels of all values that are not APART from it."""
 
 LEAST_SHARE = 0.001
 """The least share of the sample that a fill covers."""
@@ -180,7 +183,21 @@ def _spike(dtype: np.dtype[Any], values: NDArray[Any], planes: Planes, total: in
         low, high = _range(others)
         if gap >= (APART if is_wide else WELL_APART) * (high - low):
             return Spike(float(value), part, is_usual or _is_far(dtype, value, gap, (low, high)))
+        if is_wide and _is_nearly_apart(float(value), int(there.sum()), others):
+            return Spike(float(value), part, taken=False)
     return None
+
+
+def _is_nearly_apart(value: float, count: int, others: NDArray[Any]) -> bool:
+    """Whether few other values lie between a common value and the range of the others.
+
+    Some dark pixels beside a fill must not hide it. Dark or saturated ground has many beside it.
+    """
+    low, high = _range(others)
+    if max(low - value, value - high) < APART * (high - low):
+        return False
+    beside = np.abs(_thinned(others).astype(np.float64) - value) < APART * (high - low)
+    return count >= FEW_BESIDE * float(beside.mean()) * len(others)
 
 
 def _is_far(dtype: np.dtype[Any], value: Any, gap: float, others: tuple[float, float]) -> bool:

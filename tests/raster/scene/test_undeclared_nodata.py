@@ -145,6 +145,26 @@ def test_what_may_be_honest_is_named_and_compared(
     assert all(each.all() for each in valid(sample))
 
 
+def test_few_pixels_beside_a_fill_do_not_hide_it(tmp_path: Path) -> None:
+    """A tile at the edge of a swath: the darkest water lies near 0, nearly all ground does not."""
+    before, after = holding("uint16", 0)[..., :1], holding("uint16", 0, seed=1)[..., :1]
+    before[2, 3] = before[70, 80] = 5
+    sample = heeded(pair_of(tmp_path, before, after))
+    assert [(Path(fill.path).name, fill.value, fill.taken) for fill in sample.fills] == [
+        ("before.tif", "0", False),
+        ("after.tif", "0", False),
+    ]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_dark_ground_with_dark_neighbours_is_no_fill(tmp_path: Path, dtype: str) -> None:
+    """A black roof, and shadows from black to grey as large as it."""
+    after = ground(dtype)
+    after[HOLE] = 0
+    after[5:35, 60:90] = np.arange(900).reshape(30, 30, 1) % 60
+    assert heeded(pair_of(tmp_path, ground(dtype), after)).fills == ()
+
+
 def plateau(pixels: NDArray[Any]) -> None:
     """New, flat and bright: change, at four times the range of the other values."""
     pixels[HOLE] = pixels.max() * 4
