@@ -206,8 +206,8 @@ def _need_numbers(seen: Sequence[LabelValues], changes: set[int]) -> None:
     if lost is not None:
         raise InputError(
             f"{lost.label}: its nodata value {lost.nodata:g} may mean change, which would be "
-            "lost; remove the nodata value (gdal_edit.py -unsetnodata), or, if those pixels are "
-            "unknown, make it another number (gdalwarp -dstnodata 2)"
+            "lost; remove the nodata value (gdal_translate -a_nodata none OLD NEW), or, if those "
+            "pixels are unknown, make it another number (gdalwarp -dstnodata 2)"
         )
 
 

@@ -49,6 +49,7 @@ class DateReport:
     of the compared bands. nodata, cloud: shares of the sampled pixels; cloud, of those that are bright at
     this date alone.
     colour_in_alpha: the number of an alpha band that varies as a colour does, or None.
+    driver, nodata_rule: see `Origin`.
     """
 
     path: str
@@ -61,6 +62,8 @@ class DateReport:
     nodata: float
     cloud: float
     colour_in_alpha: int | None = None
+    driver: str = ""
+    nodata_rule: str = ""
 
     @property
     def name(self) -> str:
@@ -213,4 +216,6 @@ def _date_report(date: WarpedRaster, pair: RasterPair, nodata: float, cloud: flo
         nodata=nodata,
         cloud=cloud,
         colour_in_alpha=colour_in_alpha(date),
+        driver=info.origin.driver,
+        nodata_rule=info.origin.nodata_rule,
     )

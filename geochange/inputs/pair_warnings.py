@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from geochange.raster.gdal_cures import edit_command
 from geochange.raster.scene.radiometry import Stretch
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def _alpha_warnings(checks: Inspection) -> Iterator[str]:
         band = date.colour_in_alpha
         if band is None:
             continue
-        cure = f"remove the flag (gdal_edit -colorinterp_{band} undefined)"
+        command = edit_command(date.path, date.driver, f"-colorinterp_{band} undefined")
+        cure = f"remove the flag ({command})"
         if other.bands + (other.colour_in_alpha is not None) >= band:
             bands = ",".join(map(str, (band, *compared[:2])))
             cure = f"compare it (--bands {bands}) or {cure}"

@@ -11,6 +11,7 @@ import numpy as np
 from rasterio.enums import ColorInterp, MaskFlags
 
 from geochange.errors import one_line
+from geochange.raster.sentinel2 import RULE, nodata_of_format
 
 Role = Literal["data", "alpha", "palette"]
 
@@ -21,13 +22,33 @@ LONGEST_NAME = 60
 """The most letters of a band's name."""
 
 
+ORIGIN_DOMAIN = "GEOCHANGE"
+"""The metadata domain in which virtual rasters in memory keep the origin of their files."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the metadata of a raster comes from.
+
+    driver: GDAL's driver; of several files as one raster, that of the first.
+    nodata_rule: the format that defines a nodata value the files do not declare ("Sentinel-2"), or
+    empty.
+    """
+
+    driver: str = ""
+    nodata_rule: str = ""
+
+
+UNKNOWN_ORIGIN = Origin()
+
+
 @dataclass(frozen=True, slots=True)
 class BandInfo:
     """One band of a raster.
 
     dtype: the dtype in the file.
-    nodata: the nodata value as the dtype holds it; None if the file declares none, or one that the
-        dtype cannot hold.
+    nodata: the nodata value as the dtype holds it, of the file or else of the format of its product
+        (`sentinel2`); None if they declare none, or one that the dtype cannot hold.
     mask: the number of the band whose mask GDAL reads; None without a mask. Bands that share a mask
         have the same number.
     role: "data", "alpha" (transparency) or "palette" (indices of colours).
@@ -56,8 +77,12 @@ class BandInfo:
 
 def describe_bands(dataset: Any) -> tuple[BandInfo, ...]:
     """All bands of an open raster, in the order of the file."""
-    with np.errstate(over="ignore"):  # rasterio casts nodata values that the dtype cannot hold
-        nodatavals = dataset.nodatavals
+    nodatavals = declared_nodata(dataset)
+    if None in nodatavals:
+        by_format = nodata_of_format(dataset)
+        nodatavals = tuple(
+            other if own is None else own for own, other in zip(nodatavals, by_format, strict=True)
+        )
     flags = dataset.mask_flag_enums
     shared = next((i for i, each in enumerate(flags, 1) if _is_shared_mask(each)), None)
     return tuple(
@@ -76,6 +101,25 @@ def describe_bands(dataset: Any) -> tuple[BandInfo, ...]:
             start=1,
         )
     )
+
+
+def declared_nodata(dataset: Any) -> tuple[float | None, ...]:
+    """The nodata value of each band that the file itself declares."""
+    with np.errstate(over="ignore"):  # rasterio casts nodata values that the dtype cannot hold
+        return tuple(dataset.nodatavals)
+
+
+def origin_of(dataset: Any) -> Origin:
+    """The origin of an open raster, also of one that geochange made of several files."""
+    told = dataset.tags(ns=ORIGIN_DOMAIN) if dataset.driver == "VRT" else {}
+    if told:
+        return Origin(told.get("driver", ""), told.get("nodata_rule", ""))
+    by_format = nodata_of_format(dataset)
+    is_ruled = any(
+        own is None and other is not None
+        for own, other in zip(declared_nodata(dataset), by_format, strict=True)
+    )
+    return Origin(dataset.driver, RULE if is_ruled else "")
 
 
 def common_dtype(bands: Iterable[BandInfo]) -> np.dtype[Any]:

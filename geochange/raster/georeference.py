@@ -13,21 +13,24 @@ from rasterio.errors import RasterioError
 from geochange.errors import InputError
 from geochange.grid.area_of_use import explain_outside, is_far_from_area_of_use
 from geochange.grid.grid import Grid
+from geochange.raster.gdal_cures import edit_command
 from geochange.raster.sources.cf_coordinates import crs_of_axes
 
 logger = logging.getLogger(__name__)
+
+CRS_OPTION, CORNERS_OPTION = "-a_srs EPSG:CODE", "-a_ullr LEFT TOP RIGHT BOTTOM"
 
 
 def read_grid(path: str, dataset: Any) -> Grid:
     """The grid of an open raster. Raises InputError."""
     found_crs = crs_of_axes(path, dataset)
     if found_crs is None or dataset.transform.is_identity:
-        raise InputError(f"{path}: has {_without_transform(dataset)}")
+        raise InputError(f"{path}: has {_without_transform(path, dataset)}")
     try:
         crs = CRS.from_wkt(found_crs.to_wkt(version="WKT2_2019"))
     except (CRSError, RasterioError) as error:
         raise InputError(
-            f"{path}: its CRS is not understood; assign one (gdal_edit -a_srs)"
+            f"{path}: its CRS is not understood; assign one ({_assign(path, dataset, CRS_OPTION)})"
         ) from error
     if crs.is_geocentric:
         raise InputError(
@@ -37,28 +40,30 @@ def read_grid(path: str, dataset: Any) -> Grid:
     if crs.is_engineering or crs.geodetic_crs is None:
         raise InputError(
             f"{path}: its CRS ({crs.name}) is not tied to the Earth; assign a real one "
-            "(gdal_edit -a_srs)"
+            f"({_assign(path, dataset, CRS_OPTION)})"
         )
     if not all(map(math.isfinite, dataset.transform[:6])):
         raise InputError(
-            f"{path}: its transform holds numbers that are not finite; repair it (gdal_edit -a_ullr)"
+            f"{path}: its transform holds numbers that are not finite; repair it "
+            f"({_assign(path, dataset, CORNERS_OPTION)})"
         )
     if abs(dataset.transform.determinant) == 0:
         raise InputError(
-            f"{path}: its transform gives pixels no area; repair it (gdal_edit -a_ullr)"
+            f"{path}: its transform gives pixels no area; repair it "
+            f"({_assign(path, dataset, CORNERS_OPTION)})"
         )
-    return _on_the_earth(path, Grid(crs, dataset.transform, (dataset.height, dataset.width)))
-
-
-def _on_the_earth(path: str, grid: Grid) -> Grid:
-    """Refuse a grid that lies outside of its CRS. Raises InputError."""
+    grid = Grid(crs, dataset.transform, (dataset.height, dataset.width))
     found = explain_outside(grid)
     if found is not None:
         raise InputError(
             f"{path}: {found} in its CRS ({grid.crs.name}); check both, and assign the true ones "
-            "(gdal_edit -a_srs, -a_ullr)"
+            f"({_assign(path, dataset, f'{CRS_OPTION} {CORNERS_OPTION}')})"
         )
     return grid
+
+
+def _assign(path: str, dataset: Any, options: str) -> str:
+    return edit_command(path, dataset.driver, options)
 
 
 def warn_far_from_use(path: str, grid: Grid) -> None:
@@ -72,11 +77,11 @@ def warn_far_from_use(path: str, grid: Grid) -> None:
         )
 
 
-def _without_transform(dataset: Any) -> str:
+def _without_transform(path: str, dataset: Any) -> str:
     """What a raster has in place of a georeference, and its cure; they differ."""
     if dataset.gcps[0]:
         return "ground control points only; warp it to a map first (gdalwarp -t_srs EPSG:CODE)"
     return (
         "no georeference; give it a CRS and a transform first (QGIS: Layer > Georeferencer, or "
-        "gdal_edit -a_srs EPSG:CODE -a_ullr LEFT TOP RIGHT BOTTOM)"
+        f"{_assign(path, dataset, f'{CRS_OPTION} {CORNERS_OPTION}')})"
     )

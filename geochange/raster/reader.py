@@ -32,7 +32,7 @@ from geochange.raster.access.remote import (
 )
 from geochange.raster.access.self_contained_files import open_picture_file
 from geochange.raster.acquisition import Acquisition, acquisition_of
-from geochange.raster.band_info import BandInfo, describe_bands
+from geochange.raster.band_info import UNKNOWN_ORIGIN, BandInfo, Origin, describe_bands, origin_of
 from geochange.raster.georeference import read_grid, warn_far_from_use
 from geochange.raster.sources.band_stack import is_stack, make_stack
 from geochange.raster.sources.open_failures import explain_open_failure
@@ -72,6 +72,7 @@ class RasterInfo:
     blurred: bool = False
     acquired: Acquisition | None = None
     reading_bytes: int = 0
+    origin: Origin = UNKNOWN_ORIGIN
 
     @property
     def alpha(self) -> int | None:
@@ -217,21 +218,21 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
     refuse_container(path, dataset)
     bands = describe_bands(dataset)
     _refuse_unusable(path, [band for band in bands if band.role != "alpha"])
+    made = _virtual_files.get(path)
     return RasterInfo(
         path=path,
         grid=read_grid(path, dataset),
         bands=bands,
         overviews=_overviews(dataset),
         # The list of files is left out for mosaics: it would be sent with every task.
-        files=() if path in _virtual_files else tuple(dataset.files),
+        files=() if made else tuple(dataset.files),
         block_px=_block_px(dataset),
         blurred=dataset.driver == "VRT" or any(band.mask is not None for band in bands),
-        acquired=_virtual_files[path].acquired
-        if path in _virtual_files
+        acquired=made.acquired
+        if made
         else acquisition_of({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path),
-        reading_bytes=_virtual_files[path].reading_bytes
-        if path in _virtual_files
-        else reading_bytes(dataset),
+        reading_bytes=made.reading_bytes if made else reading_bytes(dataset),
+        origin=origin_of(dataset),
     )
 
 

@@ -149,7 +149,8 @@ def _band_names(scene: Scene) -> tuple[str, ...]:
     if not all(names) and date.bands != tuple(range(1, len(names) + 1)):
         raise OptionError(
             f"--bands {','.join(map(str, date.bands))}: with --stretch raw, bands are known by their "
-            f"names, and {date.info.path} has none; name them (gdal_edit.py), or take the first bands"
+            f"names, and {date.info.path} has none; name them (rio edit-info --bidx 1 --description "
+            "red), or take the first bands"
         )
     return names
 

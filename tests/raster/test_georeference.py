@@ -48,7 +48,8 @@ def test_a_raster_that_lies_nowhere(
 
 def test_the_cure_is_one(tmp_path: Path) -> None:
     path = make_raster(tmp_path / "a.tif", noise((8, 8)), CRS.from_epsg(4326), NORTH_UP)
-    with pytest.raises(InputError, match=r"assign the true ones \(gdal_edit -a_srs, -a_ullr\)"):
+    said = r"assign the true ones \(gdal_edit\.py -a_srs EPSG:CODE -a_ullr LEFT TOP RIGHT BOTTOM\)"
+    with pytest.raises(InputError, match=said):
         inspect_raster(str(path))
     with rasterio.open(path, "r+") as raster:
         raster.crs = rasterio.crs.CRS.from_epsg(32632)

@@ -137,7 +137,7 @@ def bare(folder: Path) -> None:
 
 
 def assign(folder: Path) -> None:
-    """What gdal_edit -a_srs -a_ullr does."""
+    """What gdal_edit.py -a_srs -a_ullr does."""
     with (
         rasterio.open(folder / "before.tif") as like,
         rasterio.open(folder / "bare.tif", "r+") as to,
@@ -339,7 +339,7 @@ REFUSALS = {
     ),
     "no CRS": Refusal(
         "check bare.tif after.tif --quiet",
-        "gdal_edit -a_srs EPSG:CODE -a_ullr LEFT TOP RIGHT BOTTOM",
+        "gdal_edit.py -a_srs EPSG:CODE -a_ullr LEFT TOP RIGHT BOTTOM",
         {"gdal_edit": (assign, "check bare.tif after.tif --quiet")},
         bare,
     ),

@@ -88,7 +88,7 @@ def _rows(date: DateReport) -> Iterator[tuple[str, str]]:
     yield "CRS", date.crs
     yield "size", f"{date.shape[1]:,} x {date.shape[0]:,} px of {date.pixel_m:.3g} m"
     yield "bands", f"{date.bands}, {date.dtype}"
-    yield "nodata", f"{date.nodata:.1%}"
+    yield "nodata", f"{date.nodata:.1%}" + (f" (0, {date.nodata_rule})" if date.nodata_rule else "")
     yield "like cloud", f"{date.cloud:.1%}"
 
 

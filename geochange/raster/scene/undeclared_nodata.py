@@ -9,8 +9,8 @@ Some fills are taken as nodata, because no measurement looks like them. The othe
 - In signed and float bands, the usual fills that are APART from all other values are taken. So is
   any other value that is FAR_APART and that many times larger than the others: below them in signed
   bands, on either side in float bands.
-- Every other value that is APART is reported. In unsigned bands these are 0, 255, 65535 and the
-  like, which may also be black or saturated.
+- Every other value that is APART is reported, also if a few pixels lie between it and the others. In
+  unsigned bands these are 0, 255, 65535 and the like, which may also be black or saturated.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from numpy.typing import NDArray
 from geochange.formatting import share as in_percent
 from geochange.raster.band_info import nodata_in_dtype
 from geochange.raster.cell_grid import PixelsAndMask
+from geochange.raster.gdal_cures import edit_command
 from geochange.raster.nodata import FILL_LIMIT, valid_values
 from geochange.raster.pair import RasterPair
+from geochange.raster.reader import RasterInfo
 from geochange.raster.warped_raster import WarpedRaster
 
 COMMON_FILLS = frozenset({-999, -9999, -99999, -999999, -32767, -32768, -(2**31), -(2**31) + 1})
@@ -35,6 +37,9 @@ COMMON_FILLS = frozenset({-999, -9999, -99999, -999999, -32767, -32768, -(2**31)
 
 APART, WELL_APART, FAR_APART = 0.1, 1.0, 10.0
 """The least distances of a fill from the other values, in multiples of their range."""
+
+FEW_BESIDE = 10
+"""A fill has this many times the pixels of all values that are not APART from it."""
 
 LEAST_SHARE = 0.001
 """The least share of the sample that a fill covers."""
@@ -178,7 +183,21 @@ def _spike(dtype: np.dtype[Any], values: NDArray[Any], planes: Planes, total: in
         low, high = _range(others)
         if gap >= (APART if is_wide else WELL_APART) * (high - low):
             return Spike(float(value), part, is_usual or _is_far(dtype, value, gap, (low, high)))
+        if is_wide and _is_nearly_apart(float(value), int(there.sum()), others):
+            return Spike(float(value), part, taken=False)
     return None
+
+
+def _is_nearly_apart(value: float, count: int, others: NDArray[Any]) -> bool:
+    """Whether few other values lie between a common value and the range of the others.
+
+    Some dark pixels beside a fill must not hide it. Dark or saturated ground has many beside it.
+    """
+    low, high = _range(others)
+    if max(low - value, value - high) < APART * (high - low):
+        return False
+    beside = np.abs(_thinned(others).astype(np.float64) - value) < APART * (high - low)
+    return count >= FEW_BESIDE * float(beside.mean()) * len(others)
 
 
 def _is_far(dtype: np.dtype[Any], value: Any, gap: float, others: tuple[float, float]) -> bool:
@@ -244,27 +263,27 @@ def describe_fills(pair: RasterPair, scans: tuple[Scans, Scans]) -> tuple[Fill, 
     return tuple(
         fill
         for date, bands in zip((pair.before, pair.after), scans, strict=True)
-        for fill in _fills_of_date(date.info.path, bands)
+        for fill in _fills_of_date(date.info, bands)
     )
 
 
-def _fills_of_date(path: str, bands: Scans) -> Iterator[Fill]:
+def _fills_of_date(info: RasterInfo, bands: Scans) -> Iterator[Fill]:
     found = [(spike.value, spike.taken, band, spike) for band in bands for spike in band.spikes]
     found.sort(key=lambda each: (each[0], each[1], each[2].number))
     for (value, taken), group in groupby(found, key=lambda each: each[:2]):
         holders = list(group)
         scans = [band for _, _, band, _ in holders]
         yield Fill(
-            path=path,
+            path=info.path,
             value=_text(value, scans[0].dtype),
             bands=tuple(band.number for band in scans),
             share=max(spike.share for *_, spike in holders),
             taken=taken,
-            cure=_cure(value, scans, bands),
+            cure=_cure(info, value, scans, bands),
         )
 
 
-def _cure(value: float, holders: Sequence[BandScan], bands: Scans) -> str:
+def _cure(info: RasterInfo, value: float, holders: Sequence[BandScan], bands: Scans) -> str:
     """The command that declares a fill without losing another nodata value."""
     text = _text(value, holders[0].dtype)
     declared = next((band.declared for band in bands if band.declared is not None), None)
@@ -273,7 +292,7 @@ def _cure(value: float, holders: Sequence[BandScan], bands: Scans) -> str:
         return f"gdalbuildvrt -srcnodata {text} -vrtnodata {other}"
     if holders[0].dtype.kind == "u" and len(holders) < len(bands):
         return f"a VRT with <NoDataValue>{text}</NoDataValue> in those bands alone"
-    return f"gdal_edit -a_nodata {text}"
+    return edit_command(info.path, info.origin.driver, f"-a_nodata {text}")
 
 
 def _text(value: float, dtype: np.dtype[Any]) -> str:

@@ -84,7 +84,9 @@ def make_stack(path: str, opener: Opener) -> VirtualFile:
                 f"{part.path}: has another grid than {first.path}; {CURE} (gdalwarp -tr -te)"
             )
     bands = tuple(band for part in parts for band in _bands_of(part))
-    memory = in_memory(VrtDataset(first.crs, first.transform, first.shape, bands))
+    memory = in_memory(
+        VrtDataset(first.crs, first.transform, first.shape, bands, origin=first.origin)
+    )
     most = max(part.reading_bytes for part in parts)
     return VirtualFile(memory.name, tuple(files), earliest_date(parts), (memory,), most)
 

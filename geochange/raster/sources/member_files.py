@@ -14,7 +14,8 @@ from pyproj import CRS
 from geochange.errors import InputError
 from geochange.raster.access.block_memory import reading_bytes
 from geochange.raster.acquisition import Acquisition, acquisition_of
-from geochange.raster.band_info import BandInfo, describe_bands
+from geochange.raster.band_info import UNKNOWN_ORIGIN, BandInfo, Origin, describe_bands, origin_of
+from geochange.raster.gdal_cures import edit_command
 from geochange.raster.sources.cf_coordinates import crs_of_axes
 
 Opener = Callable[[str], AbstractContextManager[Any]]
@@ -41,6 +42,7 @@ class Member:
     block_px: tuple[int, int]
     acquired: Acquisition | None
     reading_bytes: int = 0
+    origin: Origin = UNKNOWN_ORIGIN
 
     @property
     def alpha(self) -> int | None:
@@ -58,7 +60,8 @@ def _read(path: str, opener: Opener) -> Member:
     with opener(path) as dataset:
         crs = crs_of_axes(path, dataset)
         if crs is None or dataset.count == 0:
-            raise InputError(f"{path}: has no georeference; give it a CRS (gdal_edit -a_srs)")
+            cure = edit_command(path, dataset.driver, "-a_srs EPSG:CODE")
+            raise InputError(f"{path}: has no georeference; give it a CRS ({cure})")
         return Member(
             path=path,
             # A file that is itself created in memory has another name there.
@@ -70,6 +73,7 @@ def _read(path: str, opener: Opener) -> Member:
             block_px=dataset.block_shapes[0],
             acquired=acquisition_of({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path),
             reading_bytes=reading_bytes(dataset),
+            origin=origin_of(dataset),
         )
 
 

@@ -5,6 +5,7 @@ An existing file of exactly that name always has priority.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shlex
@@ -21,10 +22,14 @@ from geochange.files.archives import (
     members_of,
     split,
 )
-from geochange.raster.reader import RasterInfo, inspect_raster
+from geochange.raster.access.gdal_log import IGNORE_GEOREFERENCE_WARNINGS
+from geochange.raster.reader import RasterInfo, inspect_raster, opened
 from geochange.raster.sources.band_stack import STACK_SEPARATOR, is_stack, stack_files
 from geochange.raster.sources.stac import is_item, resolve_item
+from geochange.raster.sources.subdatasets import colours_of_product
 from geochange.raster.sources.tile_set import is_tileset
+
+logger = logging.getLogger(__name__)
 
 PathLike = str | os.PathLike[str]
 
@@ -65,10 +70,22 @@ def inspect_source(path: PathLike) -> RasterInfo:
     """The metadata of a raster, of several rasters as one, or of a STAC item. Raises InputError."""
     text = os.fspath(path)
     if not is_item(text):
-        return inspect_raster(source_of(text))
+        return inspect_raster(_colours_in(source_of(text)))
     found = resolve_item(text)
     info = inspect_raster(found.path)
     return replace(info, acquired=found.acquired or info.acquired)
+
+
+def _colours_in(name: str) -> str:
+    """The part of a Sentinel-2 product that is compared if none is named; other names unchanged."""
+    if not PRODUCT.search(name.replace(os.sep, "/")) or _DRIVER.match(name):
+        return name
+    with IGNORE_GEOREFERENCE_WARNINGS, opened(name) as dataset:
+        part = colours_of_product(dataset)
+    if part is None:
+        return name
+    logger.info("%s: its bands of 10 m are taken (%s)", name, part)
+    return part
 
 
 def _absolute(inner: str) -> str:

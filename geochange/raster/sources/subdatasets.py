@@ -22,6 +22,9 @@ MOST_OPENED = 12
 
 SENTINEL2_HINT = "; the one of 10m has red, green and blue"
 
+SENTINEL2_10M = ":10m:"
+"""In the names of subdatasets that hold the bands of 10 m of a Sentinel-2 product, one a UTM zone."""
+
 
 def refuse_container(path: str, dataset: Any) -> None:
     """Refuse a file that is not a raster itself.
@@ -50,6 +53,17 @@ def refuse_container(path: str, dataset: Any) -> None:
         f"{path}: {what}; name one of its {len(names)} subdatasets as GDAL writes them, or several "
         f"with {STACK_SEPARATOR!r} between: {list_names([shlex.quote(name) for name in placed])}{hint}"
     )
+
+
+def colours_of_product(dataset: Any) -> str | None:
+    """The subdataset with red, green and blue at 10 m of a Sentinel-2 product.
+
+    None for other files, and for a product with more than one UTM zone.
+    """
+    if dataset.driver != "SENTINEL2" or dataset.count:
+        return None
+    found = [name for name in _names(dataset) if SENTINEL2_10M in name]
+    return found[0] if len(found) == 1 and _is_georeferenced(found[0]) else None
 
 
 def _names(dataset: Any) -> list[str]:

@@ -29,6 +29,7 @@ from geochange.raster.sources.member_files import (
     earliest_date,
     read_members,
 )
+from geochange.raster.sources.same_ground import refuse_same_ground
 from geochange.raster.sources.source import Source
 from geochange.raster.sources.tile_index import indexed_files, is_index
 from geochange.raster.sources.virtual_file import VirtualFile, in_memory
@@ -86,12 +87,14 @@ def _folder_and_pattern(path: str) -> tuple[str, str]:
 def make_tileset(path: str, opener: Opener) -> VirtualFile:
     """Create the virtual raster of a tile set in memory.
 
-    Raises InputError for tiles that are not rasters, or differ in CRS, dtype, bands, nodata or pixels.
+    Raises InputError for tiles that are not rasters, that differ in CRS, dtype, bands, nodata or pixels,
+    or that cover the same ground.
     """
     tiles = tiles_of(path)
     parts = read_members(tiles, opener)
-    check_same_bands(parts, CURE)
     check_same_crs(parts, CURE)
+    refuse_same_ground(path, parts)
+    check_same_bands(parts, CURE)
     sources, origin = _place_tiles(parts)
     frame = _TileSetFrame(parts[0], origin, _masked_bands(parts, sources), _share_masks(parts))
     tile_of = {part.opens: part for part in parts}
@@ -148,7 +151,7 @@ class _TileSetFrame:
             for number, band in enumerate(self.like.bands, start=1)
         )
         corner = self.origin @ Affine.translation(col, row)
-        return VrtDataset(self.like.crs, corner, shape, bands, shared)
+        return VrtDataset(self.like.crs, corner, shape, bands, shared, self.like.origin)
 
 
 def _cover(source: Source, number: int, band: BandInfo) -> MaskPart:

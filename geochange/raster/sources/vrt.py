@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from affine import Affine
 
-from geochange.raster.band_info import Role
+from geochange.raster.band_info import ORIGIN_DOMAIN, Origin, Role
 from geochange.raster.sources.masks import Mask, number_text
 from geochange.raster.sources.source import Source, add_source, gdal_type
 
@@ -34,13 +34,17 @@ class Band:
 
 @dataclass(frozen=True)
 class VrtDataset:
-    """A virtual raster. mask: of all its bands, or None."""
+    """A virtual raster.
+
+    mask: of all its bands, or None. origin: what is known of its files; see `Origin`.
+    """
 
     crs: str
     transform: Affine
     shape: tuple[int, int]
     bands: tuple[Band, ...]
     mask: Mask | None = None
+    origin: Origin | None = None
 
     def text(self) -> str:
         """The XML text."""
@@ -48,6 +52,10 @@ class VrtDataset:
         vrt = ET.Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
         ET.SubElement(vrt, "SRS").text = self.crs
         ET.SubElement(vrt, "GeoTransform").text = ",".join(map(repr, self.transform.to_gdal()))
+        if self.origin is not None:
+            told = ET.SubElement(vrt, "Metadata", domain=ORIGIN_DOMAIN)
+            for key, text in asdict(self.origin).items():
+                ET.SubElement(told, "MDI", key=key).text = text
         for position, band in enumerate(self.bands, start=1):
             self._add(vrt, position, band)
         if self.mask is not None:

@@ -26,6 +26,9 @@ CLIP_IQR = 2.5
 """Values are clipped at this many interquartile ranges from the median."""
 
 
+SHOWN_PERCENTILES = (1, 25, 50, 75, 99)
+
+
 @dataclass(frozen=True)
 class DatePhotos:
     """Both dates of a window, (height, width, 3) uint8 each; they may be smaller than `shape`.
@@ -105,12 +108,20 @@ def display_stretch(values: NDArray[np.float32]) -> Stretch:
     """A stretch of (pixel, band) values for display; clouds may saturate, so that land is visible."""
     if len(values) == 0:
         return percentile_stretch(values)
-    low, quarter, middle, most, high = np.percentile(values, (1, 25, 50, 75, 99), axis=0)
+    ranges = [_display_range(values[:, band]) for band in range(values.shape[1])]
+    return Stretch(tuple(low for low, _ in ranges), tuple(high for _, high in ranges))
+
+
+def _display_range(values: NDArray[np.float32]) -> tuple[float, float]:
+    """The values of a band that become black and white."""
+    found = np.percentile(values, SHOWN_PERCENTILES)
+    # Equal percentiles are a fill that no file declares. With it the ground would have no contrast.
+    others = values[~np.isin(values, found[:-1][np.diff(found) == 0])]
+    if len(others):
+        found = np.percentile(others, SHOWN_PERCENTILES)
+    low, quarter, middle, most, high = map(float, found)
     reach = CLIP_IQR * (most - quarter)
-    return Stretch(
-        tuple(np.maximum(low, middle - reach).tolist()),
-        tuple(np.minimum(high, middle + reach).tolist()),
-    )
+    return max(low, middle - reach), min(high, middle + reach)
 
 
 def _photo(pixels: Pixels, overview: Overview) -> NDArray[np.uint8]:

@@ -75,7 +75,7 @@ def test_it_is_said_with_cures_that_hold(tmp_path: Path) -> None:
     assert said == [
         f"{path}: band 4 is flagged as alpha but varies like a colour: it is not compared, and its "
         "zeros are nodata; if it is near infrared, compare it (--bands 4,1,2) or remove the flag "
-        "(gdal_edit -colorinterp_4 undefined)"
+        "(gdal_edit.py -colorinterp_4 undefined)"
         for path in (before, after)
     ]
     assert seen.before.nodata > 0
@@ -94,4 +94,4 @@ def test_a_date_without_such_a_band_is_not_told_to_compare_it(tmp_path: Path) ->
     before = make_raster(tmp_path / "b.tif", noise((*SHAPE, 4)), alpha=True)
     after = make_raster(tmp_path / "a.tif", noise((*SHAPE, 3)))
     (said,) = (line for line in inspect_pair(before, after).warnings if "alpha" in line)
-    assert "--bands" not in said and "gdal_edit -colorinterp_4 undefined" in said
+    assert "--bands" not in said and "gdal_edit.py -colorinterp_4 undefined" in said

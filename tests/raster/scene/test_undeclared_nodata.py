@@ -95,12 +95,12 @@ def test_a_fill_is_nodata_and_named_with_its_cure(
         bands=bands,
         share=pytest.approx(HOLE.mean()),
         taken=True,
-        cure=f"gdal_edit -a_nodata {text}",
+        cure=f"gdal_edit.py -a_nodata {text}",
     )
     said = "band 2 holds" if bands == ONE else "bands 1, 2, 3 hold"
     assert str(fill) == (
         f"{tmp_path / 'after.tif'}: {said} {text} on 9.77 % of the sample, which the file does not "
-        f"declare as nodata: treated as nodata; declare it (gdal_edit -a_nodata {text})"
+        f"declare as nodata: treated as nodata; declare it (gdal_edit.py -a_nodata {text})"
     )
     before, after = valid(sample)
     assert before.all()
@@ -122,12 +122,12 @@ def test_the_cure_followed_gives_the_same_and_silence(
 
 
 NAMED = [
-    ("uint8", 0, ALL, "gdal_edit -a_nodata 0"),
-    ("uint16", 0, ALL, "gdal_edit -a_nodata 0"),
-    ("uint16", 65535, ALL, "gdal_edit -a_nodata 65535"),
+    ("uint8", 0, ALL, "gdal_edit.py -a_nodata 0"),
+    ("uint16", 0, ALL, "gdal_edit.py -a_nodata 0"),
+    ("uint16", 65535, ALL, "gdal_edit.py -a_nodata 65535"),
     ("uint16", 65535, ONE, "a VRT with <NoDataValue>65535</NoDataValue> in those bands alone"),
-    ("int16", 32767, ALL, "gdal_edit -a_nodata 32767"),
-    ("float32", 0, ALL, "gdal_edit -a_nodata 0"),
+    ("int16", 32767, ALL, "gdal_edit.py -a_nodata 32767"),
+    ("float32", 0, ALL, "gdal_edit.py -a_nodata 0"),
 ]
 
 
@@ -143,6 +143,26 @@ def test_what_may_be_honest_is_named_and_compared(
         in str(fill)
     )
     assert all(each.all() for each in valid(sample))
+
+
+def test_few_pixels_beside_a_fill_do_not_hide_it(tmp_path: Path) -> None:
+    """A tile at the edge of a swath: the darkest water lies near 0, nearly all ground does not."""
+    before, after = holding("uint16", 0)[..., :1], holding("uint16", 0, seed=1)[..., :1]
+    before[2, 3] = before[70, 80] = 5
+    sample = heeded(pair_of(tmp_path, before, after))
+    assert [(Path(fill.path).name, fill.value, fill.taken) for fill in sample.fills] == [
+        ("before.tif", "0", False),
+        ("after.tif", "0", False),
+    ]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_dark_ground_with_dark_neighbours_is_no_fill(tmp_path: Path, dtype: str) -> None:
+    """A black roof, and shadows from black to grey as large as it."""
+    after = ground(dtype)
+    after[HOLE] = 0
+    after[5:35, 60:90] = np.arange(900).reshape(30, 30, 1) % 60
+    assert heeded(pair_of(tmp_path, ground(dtype), after)).fills == ()
 
 
 def plateau(pixels: NDArray[Any]) -> None:
@@ -265,7 +285,7 @@ def test_nan_that_is_declared_keeps_nothing_from_being_one(tmp_path: Path, value
     after[5:20, 60:80] = np.nan
     sample = heeded(pair_of(tmp_path, ground("float32"), after, nodata=np.nan))
     assert [fill.cure for fill in sample.fills] == [
-        f"gdal_edit -a_nodata {'-9999' if value < 0 else '1e+20'}"
+        f"gdal_edit.py -a_nodata {'-9999' if value < 0 else '1e+20'}"
     ]
     missing = HOLE.copy()
     missing[5:20, 60:80] = True

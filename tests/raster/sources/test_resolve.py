@@ -22,6 +22,7 @@ from geochange.raster.bands import Bands
 from geochange.raster.fingerprint import files_of, fingerprint_of
 from geochange.raster.pair import align_pair
 from geochange.raster.reader import opened
+from geochange.raster.sources import subdatasets
 from geochange.raster.sources.resolve import inspect_source, source_of
 
 PIXELS = noise((12, 15, 3))
@@ -246,22 +247,35 @@ def test_an_archive_on_a_server_is_read_by_the_name_that_is_said(
 
 
 @pytest.mark.slow
-def test_a_sentinel_2_product_is_listed_however_it_is_named(tmp_path: Path) -> None:
+def test_the_colours_of_a_sentinel_2_product_are_taken_however_it_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     product = make_sentinel2(tmp_path)
     with zipfile.ZipFile(tmp_path / f"{PRODUCT}.SAFE.zip", "w") as archive:
         for file in sorted(product.rglob("*")):
             archive.write(file, file.relative_to(tmp_path))
     shutil.copy(tmp_path / f"{PRODUCT}.SAFE.zip", tmp_path / "odd.zip")
     for name in (product, product / "MTD_MSIL2A.xml", f"{product}.zip", tmp_path / "odd.zip"):
-        with pytest.raises(
-            InputError, match="holds no band of its own; name one of its"
-        ) as refused:
-            inspect_source(name)
-        assert str(refused.value).endswith("; the one of 10m has red, green and blue")
-        (cure,) = re.findall(r"SENTINEL2_L2A:\S+:10m:EPSG_32632", str(refused.value))
-        info = inspect_source(cure)
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            info = inspect_source(name)
+        assert info.path in caplog.text and "its bands of 10 m are taken" in caplog.text
+        assert re.fullmatch(r"SENTINEL2_L2A:\S+MTD_MSIL2A.xml:10m:EPSG_32632", info.path)
         assert info.grid.shape == (64, 64) and info.grid.crs.to_epsg() == 32632
+        assert [band.name[:2] for band in info.bands[:3]] == ["B4", "B3", "B2"]
         np.testing.assert_array_equal(read(info.path)[..., 0], noise((64, 64), BANDS.index("B04")))
+    assert inspect_source(info.path) == info, "its name is that of the same raster"
+
+
+def test_a_product_of_two_zones_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of its parts of 10 m none is more likely to be meant."""
+    product = make_sentinel2(tmp_path)
+    names = subdatasets._names
+    monkeypatch.setattr(subdatasets, "_names", lambda of: [*names(of), *names(of)])
+    with pytest.raises(InputError, match="holds no band of its own; name one of its") as refused:
+        inspect_source(product)
+    assert str(refused.value).endswith("; the one of 10m has red, green and blue")
+    assert re.search(r"SENTINEL2_L2A:\S+:10m:EPSG_32632", str(refused.value))
 
 
 def test_a_folder_is_no_raster(tmp_path: Path) -> None:

@@ -93,10 +93,11 @@ def test_masks_and_alpha_of_tiles_count(tmp_path: Path) -> None:
 def test_what_a_tile_lacks_does_not_cover_its_neighbour(tmp_path: Path) -> None:
     pixels = noise((SIDE, SIDE, 1))
     make_raster(tmp_path / "a.tif", pixels, nodata=0)
-    make_raster(tmp_path / "b.tif", np.zeros_like(pixels), nodata=0)
+    right = NORTH_UP @ Affine.translation(SIDE // 2, 0)
+    make_raster(tmp_path / "b.tif", np.zeros_like(pixels), transform=right, nodata=0)
     info = inspect_raster(str(tmp_path / "?.tif"))
     with opened(info.path) as dataset:
-        np.testing.assert_array_equal(dataset.read(1), pixels[..., 0])
+        np.testing.assert_array_equal(dataset.read(1)[:, :SIDE], pixels[..., 0])
 
 
 @pytest.mark.slow
@@ -164,12 +165,14 @@ def test_identity_sees_every_tile_and_new_ones(tmp_path: Path) -> None:
     assert fingerprint_of(info) != was
 
 
+BESIDE = NORTH_UP @ Affine.translation(9, 0)
+
 MISFITS = {
     "CRS": {"crs": CRS.from_epsg(32633)},
-    "type uint16": {"dtype": "uint16"},
-    "nodata 7": {"nodata": 7},
+    "type uint16": {"dtype": "uint16", "transform": BESIDE},
+    "nodata 7": {"nodata": 7, "transform": BESIDE},
     "another size": {"transform": NORTH_UP @ Affine.scale(2)},
-    "0.50 px right": {"transform": NORTH_UP @ Affine.translation(0.5, 0)},
+    "0.50 px right": {"transform": BESIDE @ Affine.translation(0.5, 0)},
     "too far apart": {"transform": NORTH_UP @ Affine.translation(3e9, 0)},
 }
 
@@ -188,7 +191,7 @@ def test_misfits_are_named(tmp_path: Path, said: str) -> None:
 
 def test_fewer_bands_and_no_raster_at_all(tmp_path: Path) -> None:
     make_raster(tmp_path / "a.tif", noise((8, 9, 3)))
-    make_raster(tmp_path / "b.tif", noise((8, 9, 1)))
+    make_raster(tmp_path / "b.tif", noise((8, 9, 1)), transform=BESIDE)
     with pytest.raises(InputError, match="bands 1"):
         inspect_raster(str(tmp_path / "*.tif"))
     (tmp_path / "b.tif").write_text("no raster")

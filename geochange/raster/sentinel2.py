@@ -1,0 +1,43 @@
+"""Sentinel-2: the nodata value that its products define, which GDAL does not declare for their bands.
+
+0 is "no data" in all spectral bands and the true colour image, in levels 1C and 2A (Sentinel-2
+Products Specification Document, S2-PDGS-TAS-DI-PSD, "special values"). GDAL reports it as metadata of
+a product. The JP2 files of the single bands say nothing, so they are known by their names.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+RULE = "Sentinel-2"
+"""The name of the rule, for people."""
+
+TAG = "SPECIAL_VALUE_NODATA"
+
+PERCENTAGES = ("CLD", "SNW")
+"""Bands of probabilities of cloud and snow, in which 0 is a measurement."""
+
+_BAND = r"_(?:B\d\d|B8A|TCI)(?:_\d\dm)?\.jp2$"
+
+IMAGE = re.compile(rf"(?:\.SAFE/GRANULE/.+|(?:^|[/_])T\d\d[A-Z]{{3}}_\d{{8}}T\d{{6}}){_BAND}")
+"""The file of a band: by its place in a product, or by its full name if it was copied out of one."""
+
+
+def nodata_of_format(dataset: Any) -> tuple[float | None, ...]:
+    """The nodata value of each band by the format of the product; None where it defines none."""
+    value = _value(dataset)
+    if value is None:
+        return (None,) * int(dataset.count)
+    names: tuple[str | None, ...] = dataset.descriptions
+    return tuple(
+        None if dtype not in ("uint8", "uint16") or (name or "").startswith(PERCENTAGES) else value
+        for dtype, name in zip(dataset.dtypes, names, strict=True)
+    )
+
+
+def _value(dataset: Any) -> float | None:
+    if dataset.driver.startswith("JP2"):
+        return 0.0 if IMAGE.search(dataset.name.replace("\\", "/")) else None
+    told: str = dataset.tags().get(TAG, "")
+    return float(told) if told.isdecimal() else None
