@@ -19,8 +19,11 @@ from geochange.storage.object_client import (
     require_obstore,
 )
 
-MARK: Final = "geochange-md5"
-"""The attribute of an object that geochange put: the MD5 of its bytes."""
+MARK: Final = "geochangemd5"
+"""The attribute of an object that geochange put: the MD5 of its bytes.
+
+Azure takes no hyphen in such names, and some proxies no underscore.
+"""
 
 CONTENT_TYPES: Final = {
     ".tif": "image/tiff; application=geotiff; profile=cloud-optimized",

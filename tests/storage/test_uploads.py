@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import obstore
@@ -9,6 +10,7 @@ import pytest
 from s3_server import S3Server
 
 from geochange.errors import OutputError, RunError
+from geochange.storage import uploads
 from geochange.storage.object_client import client_of
 from geochange.storage.uploads import PROBE, Upload
 
@@ -107,3 +109,8 @@ def test_missing_rights_are_known_before_the_work(place: str, server: S3Server) 
 def test_a_name_without_a_folder_is_refused() -> None:
     with pytest.raises(OutputError, match="write it as s3://BUCKET/FOLDER/NAME"):
         Upload.begin("s3://bucket", None)
+
+
+def test_every_storage_takes_the_name_of_the_mark() -> None:
+    # Azure: names of metadata are identifiers of C#. HTTP servers: no underscore by default.
+    assert re.fullmatch("[a-z][a-z0-9]*", uploads.MARK)
