@@ -32,7 +32,12 @@ def lazy_group(commands: Commands) -> type[click.Group]:
             self, ctx: click.Context, args: list[str]
         ) -> tuple[str | None, click.Command | None, list[str]]:
             # click looks for similar names among commands that are imported already.
-            if args[0] not in commands and (near := get_close_matches(args[0], commands, 1)):
+            is_typed = not ctx.resilient_parsing  # completion must print nothing
+            if (
+                is_typed
+                and args[0] not in commands
+                and (near := get_close_matches(args[0], commands, 1))
+            ):
                 ctx.fail(f"No such command {args[0]!r}; did you mean {near[0]}?")
             return super().resolve_command(ctx, args)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import types
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -120,7 +121,7 @@ class _Number(click.types.FloatParamType):
         if meant is None:
             return super().convert(value, param, ctx)
         what = "a number from 0 to 1" if self.is_share else "a number"
-        return self.fail(f"{value!r} is not {what}; did you mean {meant:g}?", param, ctx)
+        return self.fail(f"{value!r} is not {what}; did you mean {meant:.15g}?", param, ctx)
 
     def _meant(self, text: str) -> float | None:
         """The number that a text means without being it; None if it is one, or means none."""
@@ -131,7 +132,7 @@ class _Number(click.types.FloatParamType):
             return None
         if self.is_share and (text.strip().endswith("%") or number >= LEAST_PERCENT):
             number /= 100
-        elif "," not in text:
+        elif "," not in text or re.search(r",\d{3}$", text.strip()):  # 1,000 may be a thousand
             return None
         return number if not self.is_share or 0 <= number <= 1 else None
 

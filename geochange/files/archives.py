@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geochange.errors import InputError
-from geochange.files.file_names import split_address
+from geochange.files.file_names import expand_user, split_address
 
 KINDS: Mapping[str, str] = {
     ".zip": "zip",
@@ -143,7 +143,7 @@ _LONGEST_FIRST = sorted(KINDS.items(), key=lambda item: -len(item[0]))
 def _name_of_uri(kind: str, place: str, rest: str) -> str:
     archive, member = _split_at_mark(rest)
     if place == "file":
-        whole = Path(os.path.expanduser(archive)).absolute()
+        whole = expand_user(archive).absolute()
         return Member(kind, whole, member).gdal_name
     behind = (
         f"/vsicurl/{place}://{archive}" if place.startswith("http") else f"/vsi{place}/{archive}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -94,3 +95,8 @@ def without_secrets(name: str) -> str:
         return name
     text = _USER.sub("", name)
     return text.partition("?")[0] if _SIGNATURE.search(text) else text
+
+
+def expand_user(path: PathLike) -> Path:
+    """The path with ~ as the user's folder. ~NAME stays where there is no such user."""
+    return Path(os.path.expanduser(path))

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from geochange.errors import OutputError
 from geochange.files.file_names import (
     PathLike,
+    expand_user,
     is_address,
     is_control,
     refuse_invalid_name,
@@ -44,7 +45,7 @@ def output_path(out: PathLike) -> Path:
             f"{shorten(text)}: is not a file on a disk; name one, and copy it from there"
         )
     try:
-        return Path(text).expanduser().absolute()
+        return expand_user(text).absolute()
     except RuntimeError as error:
         raise OutputError(
             f"{shorten(text)}: there is no such user; write the folder in full"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from geochange.errors import OptionError
+from geochange.files.file_names import expand_user
 from geochange.models.bands.input_bands import InputBands, bands_of_file
 from geochange.models.custom_model import locate_class
 from geochange.models.spec import ModelSpec as ModelSpec
@@ -70,7 +71,7 @@ def kind_of(name: str) -> Kind:
         return "onnx"
     if _CLASS.fullmatch(name):
         return "class"
-    if holds_weights(folder := Path(name).expanduser()):
+    if holds_weights(folder := expand_user(name)):
         raise OptionError(f"--model {folder_text(folder)}")
     raise OptionError(
         f"--model {name}: not known; choose {', '.join([*SHIPPED, *BUILTIN])}, a file of weights "

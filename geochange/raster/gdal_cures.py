@@ -16,4 +16,4 @@ def edit_command(path: str, driver: str, options: str) -> str:
     """
     if driver in EDITABLE and not is_remote(path) and not path.startswith("/vsi"):
         return f"gdal_edit.py {options}"
-    return f"gdal_translate -of VRT {options} FILE FILE.vrt, then name FILE.vrt"
+    return f"gdal_translate -of VRT {options} IN OUT.vrt, then name OUT.vrt"

@@ -18,9 +18,11 @@ TAG = "SPECIAL_VALUE_NODATA"
 PERCENTAGES = ("CLD", "SNW")
 """Bands of probabilities of cloud and snow, in which 0 is a measurement."""
 
-_BAND = r"_(?:B\d\d|B8A|TCI)(?:_\d\dm)?\.jp2$"
+_BAND = r"_(?:B\d\d|B8A|TCI|AOT|WVP)(?:_\d\dm)?\.jp2$"
 
-IMAGE = re.compile(rf"(?:\.SAFE/GRANULE/.+|(?:^|[/_])T\d\d[A-Z]{{3}}_\d{{8}}T\d{{6}}){_BAND}")
+IMAGE = re.compile(
+    rf"(?:\.SAFE/GRANULE/[^/]+/IMG_DATA/.+|(?:^|[/_])T\d\d[A-Z]{{3}}_\d{{8}}T\d{{6}}){_BAND}"
+)
 """The file of a band: by its place in a product, or by its full name if it was copied out of one."""
 
 
@@ -39,5 +41,8 @@ def nodata_of_format(dataset: Any) -> tuple[float | None, ...]:
 def _value(dataset: Any) -> float | None:
     if dataset.driver.startswith("JP2"):
         return 0.0 if IMAGE.search(dataset.name.replace("\\", "/")) else None
+    # Files made from a product keep the tag, also those whose values were scaled to 8 bits.
+    if dataset.driver != "SENTINEL2" and set(dataset.dtypes) != {"uint16"}:
+        return None
     told: str = dataset.tags().get(TAG, "")
     return float(told) if told.isdecimal() else None

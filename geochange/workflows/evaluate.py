@@ -20,6 +20,7 @@ from geochange.chip import UNKNOWN, Chip
 from geochange.config import EvaluateOptions
 from geochange.errors import OutputError
 from geochange.files.atomic import write_text
+from geochange.files.file_names import expand_user
 from geochange.models import ModelSpec
 from geochange.models.bands.rgb_bands import shown_chip
 from geochange.progress import Progress, no_progress
@@ -201,7 +202,7 @@ def evaluate(
     Raises InputError, OptionError.
     """
     chosen = EvaluateOptions.parse(options)
-    place = Path(root).expanduser()
+    place = expand_user(root)
     source = open_evaluated_split(model, place, chosen)
     examined = open_evaluated_model(model, place, source, chosen)
     own = examined.model.threshold

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.shell_completion import BashComplete
 from makers import make_raster, noise
 from polygon_files import make_polygons, square
 from pyproj import CRS
 
-from geochange.cli.main import COMMANDS, _exit_code
+from geochange.cli.main import COMMANDS, _exit_code, cli
 
 
 @pytest.fixture
@@ -57,6 +58,9 @@ REFUSED = {
     "threshold in per cent": ("before.tif after.tif --threshold 60", "did you mean 0.6?"),
     "threshold with its sign": ("before.tif after.tif --threshold 70%", "did you mean 0.7?"),
     "decimal comma": ("before.tif after.tif --threshold 0,6", "did you mean 0.6?"),
+    "thousands": ("before.tif after.tif --min-area 1,000", "'1,000' is not a valid float"),
+    "long number with a comma": ("before.tif after.tif --min-area 1234567,5", "mean 1234567.5?"),
+    "home of nobody": ("before.tif after.tif --model ~nobodyx/x", "~nobodyx/x: not known"),
     "area with a comma": ("before.tif after.tif --min-area 2,5", "a number; did you mean 2.5?"),
     "folder of a training": ("before.tif after.tif --model tuned", "tuned/best.safetensors"),
     "negative area": ("before.tif after.tif --min-area -1", "--min-area"),
@@ -268,3 +272,11 @@ def test_a_model_whose_answers_are_not_finite_is_one_line(
     assert said.startswith("geochange: model ") and said.count("\n") == 1
     assert "answered with numbers that are not finite" in said
     assert said.endswith("use other weights, or --precision float32\n")
+
+
+def test_completion_of_an_unknown_command_prints_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    complete = BashComplete(cli, {}, "geochange", "_GEOCHANGE_COMPLETE")
+    complete.get_completions(["runn"], "--")
+    assert capfd.readouterr() == ("", "")

@@ -18,7 +18,7 @@ from geochange.raster.pair import align_pair
 from geochange.raster.reader import inspect_raster
 from geochange.raster.scene.sampling import SceneSample
 
-VRT = "gdal_translate -of VRT -a_nodata 0 FILE FILE.vrt, then name FILE.vrt"
+VRT = "gdal_translate -of VRT -a_nodata 0 IN OUT.vrt, then name OUT.vrt"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_picture_without_georeference_gets_one_in_a_vrt(
     tmp_path: Path, suffix: str, driver: str
 ) -> None:
     path = make_raster(tmp_path / f"a.{suffix}", noise((8, 9, 3)), None, driver=driver)
-    said = r"gdal_translate -of VRT -a_srs EPSG:CODE -a_ullr LEFT TOP RIGHT BOTTOM FILE FILE\.vrt"
+    said = r"gdal_translate -of VRT -a_srs EPSG:CODE -a_ullr LEFT TOP RIGHT BOTTOM IN OUT\.vrt"
     with pytest.raises(InputError, match=said):
         inspect_raster(path)
     rasterio.shutil.copy(path, tmp_path / "a.vrt", driver="VRT")  # the cure

@@ -12,13 +12,14 @@ import rasterio
 from containers import PRODUCT, make_sentinel2
 from makers import make_raster, noise
 
+from geochange.errors import InputError
 from geochange.inputs.inspection import DateReport
 from geochange.raster.bands import Bands
 from geochange.raster.pair import align_pair
 from geochange.raster.reader import RasterInfo, inspect_raster
 from geochange.raster.scene.sampling import SceneSample
 from geochange.raster.sentinel2 import IMAGE
-from geochange.raster.sources.resolve import inspect_source
+from geochange.raster.sources.resolve import inspect_source, source_of
 from geochange.workflows.inspect_pair import inspect_pair
 
 SPECIAL = "".join(
@@ -83,7 +84,9 @@ def test_the_bands_say_so_by_their_names(product: Path, tmp_path: Path, bands: l
         ("/a/L2A_T30UWU_20200101T000000_TCI_10m.jp2", True),
         ("/vsizip/a.zip/x.SAFE/GRANULE/y/IMG_DATA/S2A_OPER_MSI_L1C_TL_T30UWU_B04.jp2", True),
         ("x.SAFE/GRANULE/y/QI_DATA/MSK_CLDPRB_20m.jp2", False),
-        ("T30UWU_20200101T000000_AOT_10m.jp2", False),
+        ("x.SAFE/GRANULE/y/QI_DATA/MSK_QUALIT_B04.jp2", False),
+        ("x.SAFE/GRANULE/y/QI_DATA/MSK_DETFOO_B04.jp2", False),
+        ("T30UWU_20200101T000000_AOT_10m.jp2", True),
         ("T30UWU_20200101T000000_SCL_20m.jp2", False),
         ("T30UWU_20200101T000000_B04_10m.tif", False),
         ("B04.jp2", False),
@@ -106,6 +109,28 @@ def test_percentages_and_declared_values_stay(tmp_path: Path) -> None:
         raster.nodata = 7
     info = inspect_raster(path)
     assert [band.nodata for band in info.bands] == [7, 7] and not info.origin.nodata_rule
+
+
+def test_a_file_that_was_scaled_to_8_bits_has_black_pixels(tmp_path: Path) -> None:
+    path = make_raster(tmp_path / "a.tif", noise((8, 8, 3)))
+    with rasterio.open(path, "r+") as raster:  # gdal_translate -ot Byte -scale keeps the tag
+        raster.update_tags(SPECIAL_VALUE_NODATA="0")
+    assert [band.nodata for band in inspect_raster(path).bands] == [None] * 3
+
+
+def test_a_product_without_the_file_of_a_band_is_refused(product: Path, tmp_path: Path) -> None:
+    lacking = tmp_path / product.name
+    shutil.copytree(product, lacking)
+    next(lacking.rglob("*_B03_10m.jp2")).unlink()
+    with pytest.raises(InputError, match=r"lacks its files of B03; fetch it again"):
+        inspect_source(str(lacking))
+
+
+def test_a_product_stands_for_its_bands_wherever_a_raster_is_named(product: Path) -> None:
+    part = source_of(product)
+    assert part.startswith("SENTINEL2_L2A:") and ":10m:" in part
+    assert source_of(part) == part
+    assert source_of(f"{product} + {product}") == f"{part} + {part}"
 
 
 def test_check_says_so_in_a_word(product: Path) -> None:

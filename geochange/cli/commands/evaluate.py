@@ -18,6 +18,7 @@ from geochange.config import CompareOptions, EvaluateOptions
 from geochange.errors import InputError, OptionError, OutputError
 from geochange.files.archives import file_on_disk, gdal_name
 from geochange.files.atomic import write_text
+from geochange.files.file_names import expand_user
 from geochange.files.file_tree import archive_root, is_folder
 from geochange.files.output_paths import check_folder, check_target, refuse_same_as_input
 from geochange.files.report_files import refuse_foreign_image
@@ -119,7 +120,7 @@ def _check_chips(model: str, root: Path, values: Mapping[str, Any]) -> None:
     """Refuse what is wrong before torch is loaded."""
     EvaluateOptions.parse(dict(values))
     check_name(model)
-    if not is_folder(archive_root(root.expanduser())):
+    if not is_folder(archive_root(expand_user(root))):
         raise InputError(f"{root}: no such folder; name the one that holds {values['split']}/")
     vocabulary = values["vocabulary"]
     if vocabulary and not Path(vocabulary).is_file():

@@ -19,6 +19,7 @@ from geochange.cli.tables import print_grid
 from geochange.cli.weights_tables import describe, naming_the_file, rows_of, summary_line, title_of
 from geochange.errors import InputError, OptionError, OutputError
 from geochange.files.atomic import temporary_name
+from geochange.files.file_names import expand_user
 from geochange.files.output_paths import check_target
 from geochange.formatting import printable
 from geochange.models.weights.locate import (
@@ -97,8 +98,7 @@ def convert(source: str, target: Path, half: bool, threshold: float | None) -> N
     a card of plain text, nothing that can be executed. It appears whole or not at all. An existing
     OUT is replaced, unless it is IN itself.
     """
-    target = target.expanduser()
-    _check_target(target)
+    target = _checked(target)
     path = locate_weights(source)
     _check_not_source(path, target)
     # Imported after the checks: torch loads slower than a refusal may take.
@@ -123,8 +123,7 @@ def average(sources: tuple[str, ...], target: Path, half: bool, threshold: float
     """
     if len(sources) < 2:
         raise OptionError("a mean needs two files or more; name two states of a network, then OUT")
-    target = target.expanduser()
-    _check_target(target)
+    target = _checked(target)
     paths = [locate_weights(source) for source in sources]
     for path in paths:
         _check_not_source(path, target)
@@ -165,8 +164,7 @@ def join(
     finds change likely. DATA is what configs/default.yaml learns from. With --weigh it learns an opinion
     of change, with --places to name places; each takes minutes. Prompts keep the CLIP of IN.
     """
-    target = target.expanduser()
-    _check_target(target)
+    target = _checked(target)
     paths = locate_weights(source), locate_weights(land)
     for path in paths:
         _check_not_source(path, target)
@@ -206,8 +204,7 @@ def export(source: str, target: Path, **options: Any) -> None:
     stands beside some is left out, so that changes have no names. `run --model OUT` finds what
     MODEL finds. OUT appears whole or not at all; an existing OUT is replaced.
     """
-    target = target.expanduser()
-    _check_target(target, ONNX)
+    target = _checked(target, ONNX)
     path = locate_weights(source)
     _check_not_source(path, target)
     # Imported after the checks, as above.
@@ -241,12 +238,11 @@ def calibrate(source: str, data: Path, target: Path, diagram: Path | None) -> No
     that are kept out of training, and to real visits of such places. Calibrate after every change of
     the network or of its threshold.
     """
-    target = target.expanduser()
-    _check_target(target)
+    target = _checked(target)
     path = locate_weights(source)
     _check_not_source(path, target)
     if diagram is not None:
-        check_target(diagram.expanduser())
+        check_target(expand_user(diagram))
     # Imported after the checks, as above.
     from geochange.training.metrics.reliability_plots import write_reliability
     from geochange.workflows.calibrate import calibrate as fit
@@ -254,7 +250,7 @@ def calibrate(source: str, data: Path, target: Path, diagram: Path | None) -> No
     with with_hint(RESTART_HINT), screen(quiet=False, log_json=False) as watch:
         found = fit(path, target, data, watch=watch)
         if diagram is not None:
-            write_reliability(diagram.expanduser(), found.near, of="polygons")
+            write_reliability(expand_user(diagram), found.near, of="polygons")
     for name, said in (("near", found.near), ("far", found.far), ("by class", found.only)):
         if said is not None:
             click.echo(f"{name}: {said.pixels.sum():,} polygons, calibration error {said.ece:.3f}")
@@ -287,10 +283,13 @@ def _single_lines(rows: Mapping[str, str]) -> dict[str, str]:
     return {printable(name): printable(value) for name, value in rows.items()}
 
 
-def _check_target(target: Path, suffix: str = ".safetensors") -> None:
+def _checked(given: Path, suffix: str = ".safetensors") -> Path:
+    """The path of OUT. Raises OptionError for another suffix, OutputError for an impossible place."""
+    target = expand_user(given)
     if target.suffix != suffix:
         raise OptionError(f"{target}: this command writes {suffix}; name it {target.stem}{suffix}")
     check_target(target)
+    return target
 
 
 def _check_not_source(source: Path, target: Path) -> None:

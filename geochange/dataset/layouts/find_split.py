@@ -12,6 +12,7 @@ from geochange.dataset.split_names import LIST as LIST_SUFFIX
 from geochange.dataset.split_names import is_there, root_of, split_path
 from geochange.errors import InputError, OptionError
 from geochange.files.archives import list_names
+from geochange.files.file_names import expand_user
 from geochange.files.file_tree import folders_in, is_folder
 from geochange.training.data.chip_source import SPLITS
 
@@ -32,14 +33,14 @@ def find_root(root: str | None, name: str | None) -> Path:
     """
     ways = f"name the folder by --data, by data.root in the YAML, or {DATA_ROOT_VARIABLE} with data.name"
     if root is not None:
-        return _need_folder(Path(root).expanduser(), ways)
+        return _need_folder(expand_user(root), ways)
     # The variable may hold several folders, separated like PATH.
     places = [
         Path(place) for place in os.environ.get(DATA_ROOT_VARIABLE, "").split(os.pathsep) if place
     ]
     if name is None or not places:
         raise OptionError(f"no data set is named; {ways}")
-    found = [place.expanduser() / name for place in places]
+    found = [expand_user(place) / name for place in places]
     return next((path for path in found if is_folder(root_of(path))), None) or _need_folder(
         found[0], ways
     )

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from geochange.errors import GeochangeError, InputError, one_line
+from geochange.files.file_names import expand_user
 
 FOLDER_ENV = "GEOCHANGE_WEIGHTS"
 """The environment variable with a folder of weights. That folder is searched too."""
@@ -36,7 +37,7 @@ INVALID_WEIGHTS_ERRORS = (
 def weights_folder() -> Path | None:
     """The folder that GEOCHANGE_WEIGHTS names; None if the variable is not set."""
     named = os.environ.get(FOLDER_ENV)
-    return Path(named).expanduser() if named else None
+    return expand_user(named) if named else None
 
 
 def list_weights() -> list[Path]:
@@ -54,7 +55,7 @@ def locate_weights(file: str | os.PathLike[str]) -> Path:
     """
     if str(file) in SHIPPED:
         return SHIPPED[str(file)]
-    given = Path(file).expanduser()
+    given = expand_user(file)
     folder = weights_folder()
     for candidate in (given, *([folder / given] if folder else [])):
         if candidate.is_file():
@@ -68,7 +69,7 @@ def locate_weights(file: str | os.PathLike[str]) -> Path:
 
 def holds_weights(folder: Path) -> bool:
     """Whether a folder, such as that of a training, holds files of weights."""
-    return folder.is_dir() and any(path.suffix in SUFFIXES for path in folder.iterdir())
+    return folder.is_dir() and any(path.suffix in (*SUFFIXES, ONNX) for path in folder.iterdir())
 
 
 def folder_text(folder: Path) -> str:
@@ -88,7 +89,7 @@ def clip_file(name: str) -> tuple[str, Path | None]:
     model, at, file = name.partition("@")
     if at and "/" not in model:
         return model, locate_weights(file)
-    path = Path(name).expanduser()
+    path = expand_user(name)
     if name in SHIPPED or name.endswith(SUFFIXES) or path.is_file() or holds_weights(path):
         return "", locate_weights(name)
     return "", None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -62,6 +63,10 @@ def _read(path: str, opener: Opener) -> Member:
         if crs is None or dataset.count == 0:
             cure = edit_command(path, dataset.driver, "-a_srs EPSG:CODE")
             raise InputError(f"{path}: has no georeference; give it a CRS ({cure})")
+        placed = dataset.transform
+        if not all(map(math.isfinite, placed[:6])) or placed.determinant == 0:
+            cure = edit_command(path, dataset.driver, "-a_ullr LEFT TOP RIGHT BOTTOM")
+            raise InputError(f"{path}: its transform gives pixels no area; repair it ({cure})")
         return Member(
             path=path,
             # A file that is itself created in memory has another name there.

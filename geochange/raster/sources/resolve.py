@@ -22,6 +22,7 @@ from geochange.files.archives import (
     members_of,
     split,
 )
+from geochange.files.file_names import expand_user
 from geochange.raster.access.gdal_log import IGNORE_GEOREFERENCE_WARNINGS
 from geochange.raster.reader import RasterInfo, inspect_raster, opened
 from geochange.raster.sources.band_stack import STACK_SEPARATOR, is_stack, stack_files
@@ -45,32 +46,33 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 PRODUCT = re.compile(r"(^|/)[^/]+\.SAFE/MTD_MSI[^/]*\.xml$")
 """The file with which GDAL opens a Sentinel-2 product."""
 
-_DRIVER = re.compile(r"^[A-Za-z][A-Za-z0-9_]*:(?!//)(.+)$")
+# One letter is a drive of Windows.
+_DRIVER = re.compile(r"^[A-Za-z][A-Za-z0-9_]+:(?!//)(.+)$")
 
 
 def source_of(path: PathLike) -> str:
     """The GDAL name of a raster, valid in every working folder.
 
-    An archive or a Sentinel-2 product stands for the raster in it. Raises InputError if an archive does
-    not hold exactly one raster.
+    An archive stands for the raster in it, a Sentinel-2 product for its bands of 10 m. Raises InputError
+    if an archive does not hold exactly one raster.
     """
     text = os.fspath(path)
     if is_stack(text):
         return STACK_SEPARATOR.join(source_of(part) for part in stack_files(text))
     name = gdal_name(text)
     if os.path.exists(name):
-        return _raster_in(Path(name))
+        return _colours_in(_raster_in(Path(name)))
     driver = _DRIVER.match(name)
     if driver is not None:
         return name[: driver.start(1)] + _absolute(driver[1])
-    return str(Path(os.path.expanduser(text)).absolute()) if is_tileset(text) else name
+    return str(expand_user(text).absolute()) if is_tileset(text) else name
 
 
 def inspect_source(path: PathLike) -> RasterInfo:
     """The metadata of a raster, of several rasters as one, or of a STAC item. Raises InputError."""
     text = os.fspath(path)
     if not is_item(text):
-        return inspect_raster(_colours_in(source_of(text)))
+        return inspect_raster(source_of(text))
     found = resolve_item(text)
     info = inspect_raster(found.path)
     return replace(info, acquired=found.acquired or info.acquired)

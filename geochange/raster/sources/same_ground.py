@@ -1,7 +1,7 @@
-"""Same ground: refuses files of a tile set that lie on each other, because the last would hide the rest.
+"""Same ground: refuses files of a pattern that lie on each other, because the last would hide the rest.
 
 Such files are bands, or dates, that a pattern takes by accident. Tiles that overlap at their edges are
-fine, and so is a small tile on a large one.
+fine, and so is a small tile on a large one, and so are files with gaps, which others may fill.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from geochange.errors import InputError
 from geochange.files.archives import list_names
 from geochange.raster.sources.band_stack import STACK_SEPARATOR
 from geochange.raster.sources.member_files import Member
+from geochange.raster.sources.subdatasets import RGB_OF_SENTINEL2
 
 SAME_SHARE = 0.9
 """The share of the larger of two files from which their overlap is the same ground."""
@@ -32,21 +33,33 @@ Place = tuple[Affine, tuple[int, int]]
 PIECE = 100
 """The number of files that are compared with all others at a time, which limits the memory."""
 
-RGB_OF_SENTINEL2 = ("B04", "B03", "B02")
+BAND = re.compile(r"_(B\d{1,2}A?)[_.]")
+"""The band in the names of single files of Sentinel-2 and Landsat."""
 
 
 def refuse_same_ground(path: str, parts: Sequence[Member]) -> None:
     """Refuse files of one CRS of which two or more cover the same ground. Raises InputError."""
     found = _on_each_other([(part.transform, part.shape) for part in parts])
-    if not found:
+    if not found or _may_fill_gaps([parts[number] for number in found]):
         return
     names = [os.path.basename(parts[number].path) for number in found]
     stack = STACK_SEPARATOR.join(_as_bands(names))
     raise InputError(
         f"{path}: {len(names)} of its files cover the same ground ({list_names(names)}), so one would "
-        f'hide the others; are they bands? name "{stack}", each with its folder; are they dates? name '
-        "one; does one fill the gaps of another? merge them first (gdalbuildvrt ALL.vrt FILES)"
+        f'hide the others; are they bands? name "{stack}", each with its folder; are they dates? name one'
     )
+
+
+def _may_fill_gaps(parts: Sequence[Member]) -> bool:
+    """Whether files of one kind all say where they hold data, as parts of a swath do."""
+    names = {tuple(BAND.findall(os.path.basename(part.path))) for part in parts}
+    layouts = {tuple((band.dtype, band.name) for band in part.bands) for part in parts}
+    return len(names) == 1 and len(layouts) == 1 and all(map(_has_gaps, parts))
+
+
+def _has_gaps(part: Member) -> bool:
+    known = (bool(band.missing_values) or band.mask is not None for band in part.bands)
+    return part.alpha is not None or all(known)
 
 
 def _on_each_other(places: Sequence[Place]) -> list[int]:

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urljoin
 from rasterio.errors import RasterioError
 
 from geochange.errors import InputError, one_line
-from geochange.files.file_names import split_address
+from geochange.files.file_names import expand_user, split_address
 from geochange.raster.access import retry
 from geochange.raster.access.gdal_log import IGNORE_GEOREFERENCE_WARNINGS, as_rasterio_errors
 from geochange.raster.access.http import (
@@ -166,7 +166,7 @@ def _read(place: str) -> Mapping[str, Any]:
 
 def _bytes(place: str) -> bytes:
     if not _ADDRESS.match(place):
-        file = Path(place).expanduser()
+        file = expand_user(place)
         if not file.is_file():
             raise InputError(f"{place}: no such file; check the path")
         if file.stat().st_size > LARGEST_BYTES:
@@ -272,7 +272,7 @@ def _asset_location(place: str, asset: Mapping[str, Any], key: str) -> str:
     if _ADDRESS.match(place) or scheme not in ("", "file"):
         raise refused
     return _local_asset(
-        Path(place).expanduser().absolute(),
+        expand_user(place).absolute(),
         unquote(split_address(href).path) if scheme else href,
         refused,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from typing import Any
 
@@ -24,6 +25,9 @@ SENTINEL2_HINT = "; the one of 10m has red, green and blue"
 
 SENTINEL2_10M = ":10m:"
 """In the names of subdatasets that hold the bands of 10 m of a Sentinel-2 product, one a UTM zone."""
+
+RGB_OF_SENTINEL2 = ("B04", "B03", "B02")
+"""Red, green and blue in the names of its files."""
 
 
 def refuse_container(path: str, dataset: Any) -> None:
@@ -58,12 +62,21 @@ def refuse_container(path: str, dataset: Any) -> None:
 def colours_of_product(dataset: Any) -> str | None:
     """The subdataset with red, green and blue at 10 m of a Sentinel-2 product.
 
-    None for other files, and for a product with more than one UTM zone.
+    None for other files, and for a product with more than one UTM zone. Raises InputError if a file
+    of these bands is missing, which GDAL would read as 0.
     """
     if dataset.driver != "SENTINEL2" or dataset.count:
         return None
     found = [name for name in _names(dataset) if SENTINEL2_10M in name]
-    return found[0] if len(found) == 1 and _is_georeferenced(found[0]) else None
+    if len(found) != 1 or not _is_georeferenced(found[0]):
+        return None
+    with IGNORE_GEOREFERENCE_WARNINGS, rasterio.open(found[0]) as part:
+        files = " ".join(os.path.basename(file) for file in part.files)
+    if missing := [band for band in RGB_OF_SENTINEL2 if not re.search(rf"_{band}[_.]", files)]:
+        raise InputError(
+            f"{dataset.name}: the product lacks its files of {', '.join(missing)}; fetch it again"
+        )
+    return found[0]
 
 
 def _names(dataset: Any) -> list[str]:

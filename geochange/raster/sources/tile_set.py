@@ -93,7 +93,8 @@ def make_tileset(path: str, opener: Opener) -> VirtualFile:
     tiles = tiles_of(path)
     parts = read_members(tiles, opener)
     check_same_crs(parts, CURE)
-    refuse_same_ground(path, parts)
+    if not is_index(path):  # an index has an order that somebody chose
+        refuse_same_ground(path, parts)
     check_same_bands(parts, CURE)
     sources, origin = _place_tiles(parts)
     frame = _TileSetFrame(parts[0], origin, _masked_bands(parts, sources), _share_masks(parts))

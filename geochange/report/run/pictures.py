@@ -118,7 +118,9 @@ def _display_range(values: NDArray[np.float32]) -> tuple[float, float]:
     # Equal percentiles are a fill that no file declares. With it the ground would have no contrast.
     others = values[~np.isin(values, found[:-1][np.diff(found) == 0])]
     if len(others):
-        found = np.percentile(others, SHOWN_PERCENTILES)
+        ground = np.percentile(others, SHOWN_PERCENTILES)
+        if np.diff(ground).all():  # else the band has few values, and none of them is a fill
+            found = ground
     low, quarter, middle, most, high = map(float, found)
     reach = CLIP_IQR * (most - quarter)
     return max(low, middle - reach), min(high, middle + reach)

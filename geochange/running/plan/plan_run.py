@@ -50,7 +50,8 @@ def plan_run(checked: CheckedRun) -> RunSpec:
     threshold = model.threshold if options.threshold is None else options.threshold
     spec = _with_land_classes(spec, only.land, threshold)
     rule = confidence_of(model)
-    rule = rule.of_classes() if rule and only.land else rule
+    if rule and only.land:
+        rule = rule.of_classes()
     pixel_m = sqrt(pixel_m2(checked.pair.grid))
     sample, checks = scene or sample_and_inspect(checked)
     radiometry = sample.radiometry(checked.stretch, options.match)

@@ -9,6 +9,7 @@ import pytest
 from affine import Affine
 from containers import make_sentinel2
 from makers import NORTH_UP, make_raster, noise
+from polygon_files import make_polygons, square
 
 from geochange.errors import InputError
 from geochange.raster.reader import inspect_raster, opened
@@ -60,6 +61,40 @@ def test_nine_tenths_are_the_same_ground(
             inspect_raster(str(tmp_path / "*.tif"))
     else:
         assert len(inspect_raster(str(tmp_path / "*.tif")).bands) == 1
+
+
+def test_files_that_say_where_they_end_fill_the_gaps_of_each_other(tmp_path: Path) -> None:
+    pixels = noise((SIDE, SIDE)) | 1
+    left, right = pixels.copy(), pixels.copy()
+    left[:, SIDE // 2 :], right[:, : SIDE // 2] = 0, 0
+    make_raster(tmp_path / "a.tif", left, nodata=0)
+    make_raster(tmp_path / "b.tif", right, nodata=0)
+    with opened(str(tmp_path / "?.tif")) as dataset:
+        np.testing.assert_array_equal(dataset.read(1), pixels)
+    for band, half in (("B02", left), ("B03", right)):
+        make_raster(tmp_path / f"x_{band}.tif", half, nodata=0)
+    with pytest.raises(InputError, match="are they bands"):
+        inspect_raster(str(tmp_path / "x_*.tif"))
+    make_raster(tmp_path / "b.tif", right)
+    with pytest.raises(InputError, match="cover the same ground"):
+        inspect_raster(str(tmp_path / "?.tif"))
+
+
+def test_an_index_may_name_a_file_twice(tmp_path: Path) -> None:
+    make_raster(tmp_path / "a.tif", noise((SIDE, SIDE)))
+    make_polygons(
+        tmp_path / "i.gti.gpkg", [square(0, 0, 9)] * 2, columns={"location": ["a.tif", "a.tif"]}
+    )
+    assert inspect_raster(str(tmp_path / "i.gti.gpkg")).grid.shape == (SIDE, SIDE)
+
+
+@pytest.mark.parametrize("number", [0.0, float("nan")])
+def test_a_tile_without_area_is_refused(tmp_path: Path, number: float) -> None:
+    place = Affine(number, 0, 0, 0, -1, 0)
+    make_raster(tmp_path / "a.tif", noise((8, 8)), transform=place)
+    make_raster(tmp_path / "b.tif", noise((8, 8)))
+    with pytest.raises(InputError, match=r"a\.tif: (its transform|has no georeference)"):
+        inspect_raster(str(tmp_path / "?.tif"))
 
 
 def test_a_small_tile_on_a_large_one_is_an_update(tmp_path: Path) -> None:

@@ -21,6 +21,12 @@ def test_a_fill_of_zeros_leaves_the_ground_visible(share: float) -> None:
     assert not display_stretch(values).apply(values[:1]).any()
 
 
+@pytest.mark.parametrize("levels", [[1, 2, 3], [10] * 3 + [20] * 3 + [30] * 4])
+def test_few_values_are_no_fills(levels: list[int]) -> None:
+    stretch = display_stretch(np.repeat(np.float32(levels), 100)[:, None])
+    assert stretch.low == (min(levels),) and stretch.high == (max(levels),)
+
+
 def test_a_constant_band_and_no_pixels_have_a_stretch() -> None:
     assert display_stretch(np.full((50, 2), 7, np.float32)).low == (7, 7)
     assert display_stretch(np.zeros((0, 3), np.float32)).high == (1, 1, 1)

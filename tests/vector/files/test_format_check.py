@@ -35,7 +35,6 @@ def zipped(path: Path) -> Path:
     return archive
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("suffix", FILES)
 @pytest.mark.parametrize("place", ["plain", "archive"])
 def test_a_virtual_source_is_refused_whatever_it_is_called(
