@@ -41,8 +41,8 @@ APART, WELL_APART, FAR_APART = 0.1, 1.0, 10.0
 FEW_BESIDE = 10
 """A fill has this many times the pixels of all values that are not APART from it."""
 
-LEAST_SHARE = 0.001
-"""The least share of the sample that a fill covers."""
+LEAST_SHARE, NEAR_SHARE = 0.001, 0.05
+"""The least share of the sample that a fill covers; the second of one with other values beside it."""
 
 LEAST_SQUARE_PX = 8
 """A fill covers at least one square of this side."""
@@ -183,7 +183,7 @@ def _spike(dtype: np.dtype[Any], values: NDArray[Any], planes: Planes, total: in
         low, high = _range(others)
         if gap >= (APART if is_wide else WELL_APART) * (high - low):
             return Spike(float(value), part, is_usual or _is_far(dtype, value, gap, (low, high)))
-        if is_wide and _is_nearly_apart(float(value), int(there.sum()), others):
+        if part >= NEAR_SHARE and is_wide and _is_nearly_apart(float(value), int(there.sum()), others):
             return Spike(float(value), part, taken=False)
     return None
 
