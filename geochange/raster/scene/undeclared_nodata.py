@@ -183,21 +183,21 @@ def _spike(dtype: np.dtype[Any], values: NDArray[Any], planes: Planes, total: in
         low, high = _range(others)
         if gap >= (APART if is_wide else WELL_APART) * (high - low):
             return Spike(float(value), part, is_usual or _is_far(dtype, value, gap, (low, high)))
-        if part >= NEAR_SHARE and is_wide and _is_nearly_apart(float(value), int(there.sum()), others):
+        if is_wide and _is_nearly_apart(float(value), there, others):
             return Spike(float(value), part, taken=False)
     return None
 
 
-def _is_nearly_apart(value: float, count: int, others: NDArray[Any]) -> bool:
+def _is_nearly_apart(value: float, there: NDArray[np.bool_], others: NDArray[Any]) -> bool:
     """Whether few other values lie between a common value and the range of the others.
 
     Some dark pixels beside a fill must not hide it. Dark or saturated ground has many beside it.
     """
     low, high = _range(others)
-    if max(low - value, value - high) < APART * (high - low):
+    if there.mean() < NEAR_SHARE or max(low - value, value - high) < APART * (high - low):
         return False
     beside = np.abs(_thinned(others).astype(np.float64) - value) < APART * (high - low)
-    return count >= FEW_BESIDE * float(beside.mean()) * len(others)
+    return int(there.sum()) >= FEW_BESIDE * float(beside.mean()) * len(others)
 
 
 def _is_far(dtype: np.dtype[Any], value: Any, gap: float, others: tuple[float, float]) -> bool:
