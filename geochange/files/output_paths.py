@@ -14,7 +14,6 @@ from filelock import FileLock, Timeout
 from geochange.errors import OutputError
 from geochange.files.file_names import (
     PathLike,
-    expand_user,
     is_address,
     is_control,
     refuse_invalid_name,
@@ -45,7 +44,7 @@ def output_path(out: PathLike) -> Path:
             f"{shorten(text)}: is not a file on a disk; name one, and copy it from there"
         )
     try:
-        return expand_user(text).absolute()
+        return Path(text).expanduser().absolute()
     except RuntimeError as error:
         raise OutputError(
             f"{shorten(text)}: there is no such user; write the folder in full"

@@ -8,6 +8,8 @@ EDITABLE = ("GTiff", "HFA", "ENVI", "VRT")
 """Drivers that change nodata, CRS and transform in a file itself. Others refuse (JPEG, PNG), drop the
 change without an error (Sentinel-2, ESRI grids), or keep it in a second file only if they may."""
 
+CRS_OPTION, CORNERS_OPTION = "-a_srs EPSG:CODE", "-a_ullr LEFT TOP RIGHT BOTTOM"
+
 
 def edit_command(path: str, driver: str, options: str) -> str:
     """The command that sets the options of gdal_edit which gdal_translate has, too (-a_nodata, -a_srs).

@@ -13,12 +13,10 @@ from rasterio.errors import RasterioError
 from geochange.errors import InputError
 from geochange.grid.area_of_use import explain_outside, is_far_from_area_of_use
 from geochange.grid.grid import Grid
-from geochange.raster.gdal_cures import edit_command
+from geochange.raster.gdal_cures import CORNERS_OPTION, CRS_OPTION, edit_command
 from geochange.raster.sources.cf_coordinates import crs_of_axes
 
 logger = logging.getLogger(__name__)
-
-CRS_OPTION, CORNERS_OPTION = "-a_srs EPSG:CODE", "-a_ullr LEFT TOP RIGHT BOTTOM"
 
 
 def read_grid(path: str, dataset: Any) -> Grid:
@@ -42,16 +40,7 @@ def read_grid(path: str, dataset: Any) -> Grid:
             f"{path}: its CRS ({crs.name}) is not tied to the Earth; assign a real one "
             f"({_assign(path, dataset, CRS_OPTION)})"
         )
-    if not all(map(math.isfinite, dataset.transform[:6])):
-        raise InputError(
-            f"{path}: its transform holds numbers that are not finite; repair it "
-            f"({_assign(path, dataset, CORNERS_OPTION)})"
-        )
-    if abs(dataset.transform.determinant) == 0:
-        raise InputError(
-            f"{path}: its transform gives pixels no area; repair it "
-            f"({_assign(path, dataset, CORNERS_OPTION)})"
-        )
+    refuse_flat_transform(path, dataset)
     grid = Grid(crs, dataset.transform, (dataset.height, dataset.width))
     found = explain_outside(grid)
     if found is not None:
@@ -60,6 +49,17 @@ def read_grid(path: str, dataset: Any) -> Grid:
             f"({_assign(path, dataset, f'{CRS_OPTION} {CORNERS_OPTION}')})"
         )
     return grid
+
+
+def refuse_flat_transform(path: str, dataset: Any) -> None:
+    """Refuse a transform that cannot be inverted. Raises InputError."""
+    cure = _assign(path, dataset, CORNERS_OPTION)
+    if not all(map(math.isfinite, dataset.transform[:6])):
+        raise InputError(
+            f"{path}: its transform holds numbers that are not finite; repair it ({cure})"
+        )
+    if dataset.transform.determinant == 0:
+        raise InputError(f"{path}: its transform gives pixels no area; repair it ({cure})")
 
 
 def _assign(path: str, dataset: Any, options: str) -> str:

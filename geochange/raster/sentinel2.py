@@ -8,12 +8,16 @@ a product. The JP2 files of the single bands say nothing, so they are known by t
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 RULE = "Sentinel-2"
 """The name of the rule, for people."""
 
 TAG = "SPECIAL_VALUE_NODATA"
+
+RGB = ("B04", "B03", "B02")
+"""Red, green and blue in the names of its files."""
 
 PERCENTAGES = ("CLD", "SNW")
 """Bands of probabilities of cloud and snow, in which 0 is a measurement."""
@@ -24,6 +28,11 @@ IMAGE = re.compile(
     rf"(?:\.SAFE/GRANULE/[^/]+/IMG_DATA/.+|(?:^|[/_])T\d\d[A-Z]{{3}}_\d{{8}}T\d{{6}}){_BAND}"
 )
 """The file of a band: by its place in a product, or by its full name if it was copied out of one."""
+
+
+def files_of_band(names: Iterable[str], band: str) -> list[str]:
+    """The names among these of files of a band, such as B04."""
+    return [name for name in names if re.search(rf"_{band}[_.]", name)]
 
 
 def nodata_of_format(dataset: Any) -> tuple[float | None, ...]:

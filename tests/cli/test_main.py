@@ -60,6 +60,7 @@ REFUSED = {
     "decimal comma": ("before.tif after.tif --threshold 0,6", "did you mean 0.6?"),
     "thousands": ("before.tif after.tif --min-area 1,000", "'1,000' is not a valid float"),
     "long number with a comma": ("before.tif after.tif --min-area 1234567,5", "mean 1234567.5?"),
+    "output of nobody": ("before.tif after.tif --out ~nobodyx/x.gpkg", "there is no such user"),
     "home of nobody": ("before.tif after.tif --model ~nobodyx/x", "~nobodyx/x: not known"),
     "area with a comma": ("before.tif after.tif --min-area 2,5", "a number; did you mean 2.5?"),
     "folder of a training": ("before.tif after.tif --model tuned", "tuned/best.safetensors"),

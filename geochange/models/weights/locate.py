@@ -45,6 +45,10 @@ def list_weights() -> list[Path]:
     folder = weights_folder()
     if folder is None or not folder.is_dir():
         return []
+    return _weights_in(folder)
+
+
+def _weights_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in (*SUFFIXES, ONNX))
 
 
@@ -69,12 +73,12 @@ def locate_weights(file: str | os.PathLike[str]) -> Path:
 
 def holds_weights(folder: Path) -> bool:
     """Whether a folder, such as that of a training, holds files of weights."""
-    return folder.is_dir() and any(path.suffix in (*SUFFIXES, ONNX) for path in folder.iterdir())
+    return folder.is_dir() and bool(_weights_in(folder))
 
 
 def folder_text(folder: Path) -> str:
     """What is said of a folder that is named instead of a file of weights in it."""
-    there = sorted(path for path in folder.iterdir() if path.suffix in (*SUFFIXES, ONNX))
+    there = _weights_in(folder)
     # The best checkpoint of a training comes before the last one.
     which = f", such as {there[0]}" if there else ""
     return f"{folder}: is a folder; name the file of weights in it{which}"

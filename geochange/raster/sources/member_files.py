@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -16,7 +15,8 @@ from geochange.errors import InputError
 from geochange.raster.access.block_memory import reading_bytes
 from geochange.raster.acquisition import Acquisition, acquisition_of
 from geochange.raster.band_info import UNKNOWN_ORIGIN, BandInfo, Origin, describe_bands, origin_of
-from geochange.raster.gdal_cures import edit_command
+from geochange.raster.gdal_cures import CRS_OPTION, edit_command
+from geochange.raster.georeference import refuse_flat_transform
 from geochange.raster.sources.cf_coordinates import crs_of_axes
 
 Opener = Callable[[str], AbstractContextManager[Any]]
@@ -61,12 +61,9 @@ def _read(path: str, opener: Opener) -> Member:
     with opener(path) as dataset:
         crs = crs_of_axes(path, dataset)
         if crs is None or dataset.count == 0:
-            cure = edit_command(path, dataset.driver, "-a_srs EPSG:CODE")
+            cure = edit_command(path, dataset.driver, CRS_OPTION)
             raise InputError(f"{path}: has no georeference; give it a CRS ({cure})")
-        placed = dataset.transform
-        if not all(map(math.isfinite, placed[:6])) or placed.determinant == 0:
-            cure = edit_command(path, dataset.driver, "-a_ullr LEFT TOP RIGHT BOTTOM")
-            raise InputError(f"{path}: its transform gives pixels no area; repair it ({cure})")
+        refuse_flat_transform(path, dataset)
         return Member(
             path=path,
             # A file that is itself created in memory has another name there.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import shapely
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from geochange.errors import InputError
 from geochange.files.archives import list_names
+from geochange.raster.sentinel2 import RGB, files_of_band
 from geochange.raster.sources.band_stack import STACK_SEPARATOR
 from geochange.raster.sources.member_files import Member
-from geochange.raster.sources.subdatasets import RGB_OF_SENTINEL2
 
 SAME_SHARE = 0.9
 """The share of the larger of two files from which their overlap is the same ground."""
@@ -39,10 +39,14 @@ BAND = re.compile(r"_(B\d{1,2}A?)[_.]")
 
 def refuse_same_ground(path: str, parts: Sequence[Member]) -> None:
     """Refuse files of one CRS of which two or more cover the same ground. Raises InputError."""
-    found = _on_each_other([(part.transform, part.shape) for part in parts])
-    if not found or _may_fill_gaps([parts[number] for number in found]):
+    groups = (
+        [parts[number] for number in group]
+        for group in _on_each_other([(part.transform, part.shape) for part in parts])
+    )
+    found = next((group for group in groups if not _may_fill_gaps(group)), None)
+    if found is None:
         return
-    names = [os.path.basename(parts[number].path) for number in found]
+    names = [os.path.basename(part.path) for part in found]
     stack = STACK_SEPARATOR.join(_as_bands(names))
     raise InputError(
         f"{path}: {len(names)} of its files cover the same ground ({list_names(names)}), so one would "
@@ -62,8 +66,8 @@ def _has_gaps(part: Member) -> bool:
     return part.alpha is not None or all(known)
 
 
-def _on_each_other(places: Sequence[Place]) -> list[int]:
-    """The first file that has others on its ground, and these; empty if there is none."""
+def _on_each_other(places: Sequence[Place]) -> Iterator[list[int]]:
+    """Each file that has others on its ground, with these, in order."""
     boxes = _boxes(places)
     middles, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
     # Only files whose middles are close can cover the same ground, and few tiles of a mosaic are.
@@ -73,10 +77,8 @@ def _on_each_other(places: Sequence[Place]) -> list[int]:
         one, other = tree.query(near[start : start + PIECE])
         one = one + start
         same = _covers_same(boxes[one], boxes[other]) & (one != other)
-        if same.any():
-            first = int(one[same].min())
-            return sorted({first, *map(int, other[same & (one == first)])})
-    return []
+        for first in np.unique(one[same]).tolist():
+            yield sorted({first, *other[same & (one == first)].tolist()})
 
 
 def _boxes(places: Sequence[Place]) -> NDArray[np.float64]:
@@ -103,7 +105,5 @@ def _area(sides: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _as_bands(names: Sequence[str]) -> list[str]:
     """The files in the order of a stack: red, green and blue of Sentinel-2, else the first three."""
-    rgb = [
-        [name for name in names if re.search(rf"_{band}[_.]", name)] for band in RGB_OF_SENTINEL2
-    ]
+    rgb = [files_of_band(names, band) for band in RGB]
     return [one[0] for one in rgb] if all(len(one) == 1 for one in rgb) else list(names[:3])

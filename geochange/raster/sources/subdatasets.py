@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from typing import Any
 
@@ -15,6 +14,7 @@ from geochange.files.archives import list_names
 from geochange.raster.access.gdal_log import IGNORE_GEOREFERENCE_WARNINGS
 from geochange.raster.access.remote import is_remote
 from geochange.raster.access.self_contained_files import open_picture_file
+from geochange.raster.sentinel2 import RGB, files_of_band
 from geochange.raster.sources.band_stack import STACK_SEPARATOR
 from geochange.raster.sources.cf_coordinates import is_lonlat
 
@@ -25,9 +25,6 @@ SENTINEL2_HINT = "; the one of 10m has red, green and blue"
 
 SENTINEL2_10M = ":10m:"
 """In the names of subdatasets that hold the bands of 10 m of a Sentinel-2 product, one a UTM zone."""
-
-RGB_OF_SENTINEL2 = ("B04", "B03", "B02")
-"""Red, green and blue in the names of its files."""
 
 
 def refuse_container(path: str, dataset: Any) -> None:
@@ -71,8 +68,8 @@ def colours_of_product(dataset: Any) -> str | None:
     if len(found) != 1 or not _is_georeferenced(found[0]):
         return None
     with IGNORE_GEOREFERENCE_WARNINGS, rasterio.open(found[0]) as part:
-        files = " ".join(os.path.basename(file) for file in part.files)
-    if missing := [band for band in RGB_OF_SENTINEL2 if not re.search(rf"_{band}[_.]", files)]:
+        files = [os.path.basename(file) for file in part.files]
+    if missing := [band for band in RGB if not files_of_band(files, band)]:
         raise InputError(
             f"{dataset.name}: the product lacks its files of {', '.join(missing)}; fetch it again"
         )

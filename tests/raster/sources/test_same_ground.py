@@ -80,6 +80,19 @@ def test_files_that_say_where_they_end_fill_the_gaps_of_each_other(tmp_path: Pat
         inspect_raster(str(tmp_path / "?.tif"))
 
 
+def test_bands_are_refused_beside_files_that_fill_gaps(tmp_path: Path) -> None:
+    away = NORTH_UP @ Affine.translation(SIDE, 0)
+    for name, nodata, place in (
+        ("a", 0, NORTH_UP),
+        ("b", 0, NORTH_UP),
+        ("x_B02", 0, away),
+        ("x_B03", 0, away),
+    ):
+        make_raster(tmp_path / f"{name}.tif", noise((SIDE, SIDE)), nodata=nodata, transform=place)
+    with pytest.raises(InputError, match=r"\(x_B02\.tif, x_B03\.tif\)"):
+        inspect_raster(str(tmp_path / "*.tif"))
+
+
 def test_an_index_may_name_a_file_twice(tmp_path: Path) -> None:
     make_raster(tmp_path / "a.tif", noise((SIDE, SIDE)))
     make_polygons(
