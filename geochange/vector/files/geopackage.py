@@ -81,6 +81,7 @@ def _add_styles_and_project(
         rows += _style_rows(COVERAGE, styles.coverage)
     add_table(path, "layer_styles", pd.DataFrame(rows))
     with closing(sqlite3.connect(path)) as database, database:
+        database.execute("PRAGMA synchronous = OFF")  # the writer of the file syncs it
         _describe_fields(database, layer, FIELDS)
         if scene is not None:
             _describe_columns(database, COVERAGE, COVERAGE_FIELDS)

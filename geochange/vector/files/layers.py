@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -53,6 +54,30 @@ def write_geopackage(batches: Batches, path: Path, layer: str) -> None:
             )
         rows += len(batch)
     _verify_count(rows, _count_in_geopackage(path, layer))
+
+
+_SYNCHRONOUS = "OGR_SQLITE_SYNCHRONOUS"
+
+
+@contextmanager
+def synced_once(path: Path) -> Iterator[None]:
+    """Write a new GeoPackage that waits for the disk once, at the end.
+
+    SQLite waits several times for each layer, which keeps a database intact when the power fails.
+    A new file is worth nothing before its end. Where the user's setting of GDAL is OFF, it does not
+    wait at all. Raises OSError if the disk refuses the file.
+    """
+    import pyogrio
+
+    usual = pyogrio.get_gdal_config_option(_SYNCHRONOUS)
+    pyogrio.set_gdal_config_options({_SYNCHRONOUS: "OFF"})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({_SYNCHRONOUS: usual})
+    if usual is not False:
+        with open(path, "rb+") as file:
+            os.fsync(file.fileno())
 
 
 def add_layer(rows: gpd.GeoDataFrame, path: Path, layer: str) -> None:

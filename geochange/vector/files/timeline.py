@@ -21,7 +21,7 @@ from geochange.files.atomic import as_output_error, atomic_driver_path
 from geochange.qgis.project import plain_project
 from geochange.qgis.xml import from_text, to_text
 from geochange.vector.files.geopackage import add_project, add_styles_and_project
-from geochange.vector.files.layers import write_geopackage
+from geochange.vector.files.layers import synced_once, write_geopackage
 from geochange.vector.files.ogr_name import ogr_name
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.polygon_reader import UNREADABLE
@@ -72,8 +72,9 @@ def write_timeline(spans: Sequence[Span], path: Path, overwrite: bool = False) -
         atomic_driver_path(path) as part,
         ogr_name(part) as name,
     ):
-        write_geopackage([rows], name, LAYER)
-        add_styles_and_project(name, LAYER, None)
+        with synced_once(name):
+            write_geopackage([rows], name, LAYER)
+            add_styles_and_project(name, LAYER, None)
         _add_temporal_style(name, path.name, CRS.from_user_input(rows.crs))
     return len(rows)
 

@@ -27,6 +27,7 @@ from geochange.vector.files.layers import (
     Batches,
     add_table,
     concatenate_batches,
+    synced_once,
     write_geopackage,
     write_whole,
 )
@@ -228,11 +229,12 @@ def _write_gpkg(
     """GeoPackage, with one batch in memory at a time, and styles, field descriptions and a project."""
     import pandas as pd
 
-    write_geopackage(changes, path, LAYER)
     run = pd.DataFrame({"key": list(provenance), "value": list(provenance.values())}, dtype="str")
-    add_table(path, RUN_TABLE, run)
     colours = class_colours(provenance)
-    add_styles_and_project(path, LAYER, None if scene is None else scene(), colours)
+    with synced_once(path):
+        write_geopackage(changes, path, LAYER)
+        add_table(path, RUN_TABLE, run)
+        add_styles_and_project(path, LAYER, None if scene is None else scene(), colours)
 
 
 def _write_geojson(

@@ -16,7 +16,7 @@ import shapely
 from pyproj import CRS
 
 from geochange.errors import OutputError
-from geochange.vector.files.layers import concatenate_batches
+from geochange.vector.files.layers import concatenate_batches, synced_once
 from geochange.vector.files.writers import (
     COLUMNS,
     empty_changes,
@@ -141,3 +141,28 @@ def test_gathering_keeps_types_and_crs() -> None:
     assert found.crs == UTM
     assert {name: str(found[name].dtype) for name in COLUMNS} == dict(COLUMNS)
     assert found["id"].tolist() == list(range(1, ROWS + 1))
+
+
+@pytest.mark.parametrize(("setting", "syncs"), [(None, 1), ("FULL", 1), ("OFF", 0)])
+def test_the_disk_is_waited_for_once_unless_told_not_to(
+    setting: str | None, syncs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, synced = "OGR_SQLITE_SYNCHRONOUS", []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    monkeypatch.delenv(name)
+    pyogrio.set_gdal_config_options({name: setting})
+    usual = pyogrio.get_gdal_config_option(name)
+    try:
+        write_batches([table()], tmp_path / "x.gpkg", {})
+        assert pyogrio.get_gdal_config_option(name) == usual
+    finally:
+        pyogrio.set_gdal_config_options({name: None})
+    assert len(synced) == syncs
+    assert len(read_changes(tmp_path / "x.gpkg")) == ROWS
+
+
+def test_a_setting_is_restored_after_an_error(tmp_path: Path) -> None:
+    usual = pyogrio.get_gdal_config_option("OGR_SQLITE_SYNCHRONOUS")
+    with pytest.raises(OSError, match="full"), synced_once(tmp_path / "x.gpkg"):
+        raise OSError("full")
+    assert pyogrio.get_gdal_config_option("OGR_SQLITE_SYNCHRONOUS") == usual
