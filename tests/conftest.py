@@ -65,6 +65,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONG_TESTS)
 
 
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A raster that cannot be read is tried again at once: what is damaged here stays so."""
+    from geochange.raster.access import retry
+
+    monkeypatch.setattr(retry, "sleep", lambda _: None)
+
+
 @pytest.fixture
 def forked_workers() -> Iterator[None]:
     """Dask's worker processes fork from one that has imported torch, which saves seconds."""
