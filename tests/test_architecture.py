@@ -297,12 +297,13 @@ LATER = (
     [
         ("import geochange", HEAVY),
         ("import geochange.cli.main", HEAVY),
-        ("import geochange.cli.commands.run, geochange.workflows.detect", LATER),
-        ("import geochange.cli.commands.check, geochange.workflows.inspect_pair", LATER),
-        pytest.param(
-            "import geochange.models.weights.checkpoint",
-            ("open_clip", "torchvision", "timm"),
-            marks=pytest.mark.slow,
+        *(
+            pytest.param(f"import geochange.{names}", absent, marks=pytest.mark.slow)
+            for names, absent in (
+                ("cli.commands.run, geochange.workflows.detect", LATER),
+                ("cli.commands.check, geochange.workflows.inspect_pair", LATER),
+                ("models.weights.checkpoint", ("open_clip", "torchvision", "timm")),
+            )
         ),
     ],
 )

@@ -86,7 +86,7 @@ def sources_of(folder: Path) -> set[str]:
     return {
         path.relative_to(ROOT).as_posix()
         for path in found
-        if not {"__pycache__", "build"} & set(path.parts[len(ROOT.parts) :])
+        if not {"__pycache__", "build", ".ruff_cache"} & set(path.parts[len(ROOT.parts) :])
     }
 
 

@@ -155,6 +155,7 @@ def test_small_pictures_are_seen_too(aligner: Aligner) -> None:
         assert aligner(torch.zeros(2, 3, 32, 32), caption_tokens(["sea"], 77)).shape == (2, 1)
 
 
+@pytest.mark.slow
 def test_the_shape_is_that_of_its_tensors(aligner: Aligner) -> None:
     found, wanted = read_shape(aligner.network.state_dict()), clip_shape(TINY, SIDE_PX)
     assert (found.embed, found.text, found.vision) == (wanted.embed, wanted.text, wanted.vision)

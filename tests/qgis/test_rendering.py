@@ -38,7 +38,7 @@ def _needs_qgis() -> None:
     need_qgis()
 
 
-pytestmark = pytest.mark.qgis
+pytestmark = [pytest.mark.qgis, pytest.mark.slow]
 
 
 def some_changes() -> gpd.GeoDataFrame:
@@ -108,7 +108,6 @@ def found(folder: Path) -> dict[str, Any]:
     return open_in_qgis(folder, some_changes())
 
 
-@pytest.mark.slow
 def test_polygons_are_styled_by_default(found: dict[str, Any]) -> None:
     assert found["vector"] == {
         "valid": True,
@@ -122,7 +121,6 @@ def test_polygons_are_styled_by_default(found: dict[str, Any]) -> None:
     }
 
 
-@pytest.mark.slow
 def test_raster_has_its_colours_by_default(found: dict[str, Any]) -> None:
     raster = found["raster"]
     assert raster["valid"] and raster["crs"] == "EPSG:32632" and raster["nodata"] == NODATA
@@ -135,7 +133,6 @@ def test_run_is_a_table(found: dict[str, Any]) -> None:
     assert found["run"] == PROVENANCE
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("found")
 def test_picture_shows_every_class(folder: Path) -> None:
     picture = np.asarray(Image.open(folder / "picture.png").convert("RGB")).astype(int)
@@ -163,7 +160,6 @@ def test_probability_is_drawn_in_its_ramp(folder: Path) -> None:
     assert (drawn[-40, 40] == 255).all()  # nodata: the white canvas
 
 
-@pytest.mark.slow
 def test_no_changes_open_too(tmp_path: Path) -> None:
     found = open_in_qgis(tmp_path, empty_changes(CRS_HERE))
     assert found["vector"]["valid"] and found["vector"]["features"] == 0

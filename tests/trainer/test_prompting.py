@@ -349,6 +349,7 @@ def test_a_clip_that_is_not_there_leaves_nothing_behind(root: Path) -> None:
     assert list((root / "val").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written(
     root: Path, clip: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -435,6 +436,7 @@ def test_the_command_says_what_it_did_in_json(
     assert (events[-1]["chips"], events[-1]["stored"]) == ({"val": 3}, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

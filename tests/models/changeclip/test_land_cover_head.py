@@ -62,6 +62,7 @@ def test_a_date_is_seen_alike_whatever_the_other_shows(network: ChangeClip) -> N
     assert not torch.allclose(one[1], other[1])
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_what_stands_there_is_heard_by_the_change(network: ChangeClip) -> None:
     x, t = pictures(), texts()

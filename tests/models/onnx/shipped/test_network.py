@@ -111,6 +111,7 @@ def test_pixels_at_which_nobody_looked_keep_their_change_without_a_warning() -> 
     np.testing.assert_array_equal(masked, [[3, NO_CHANGE_LOGIT], [3, 3]])
 
 
+@pytest.mark.slow
 def test_land_is_seen_everywhere_if_asked_for(network: ShippedNetwork) -> None:
     land: NDArray[np.uint8] = network.land(chips()[0])
     assert land.shape == (2, SIDE, SIDE)
