@@ -24,7 +24,7 @@ from geochange.qgis.style import (
     outlined,
     polygon_qml,
 )
-from geochange.vector.files.layers import add_layer, add_table
+from geochange.vector.files.layers import add_layer, add_table, transaction
 
 COVERAGE: Final = "coverage"
 """The layer of the processed area."""
@@ -80,8 +80,7 @@ def _add_styles_and_project(
         styles = Styles(styles.changes, {"outline": document(outlined(), COVERAGE_FIELDS)})
         rows += _style_rows(COVERAGE, styles.coverage)
     add_table(path, "layer_styles", pd.DataFrame(rows))
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("PRAGMA synchronous = OFF")  # the writer of the file syncs it
+    with transaction(path) as database:
         _describe_fields(database, layer, FIELDS)
         if scene is not None:
             _describe_columns(database, COVERAGE, COVERAGE_FIELDS)

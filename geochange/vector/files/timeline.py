@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,7 +20,7 @@ from geochange.files.atomic import as_output_error, atomic_driver_path
 from geochange.qgis.project import plain_project
 from geochange.qgis.xml import from_text, to_text
 from geochange.vector.files.geopackage import add_project, add_styles_and_project
-from geochange.vector.files.layers import synced_once, write_geopackage
+from geochange.vector.files.layers import synced_once, transaction, write_geopackage
 from geochange.vector.files.ogr_name import ogr_name
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed
 from geochange.vector.files.polygon_reader import UNREADABLE
@@ -71,10 +70,10 @@ def write_timeline(spans: Sequence[Span], path: Path, overwrite: bool = False) -
         as_output_error(path, (*UNREADABLE, sqlite3.Error)),
         atomic_driver_path(path) as part,
         ogr_name(part) as name,
+        synced_once(name),
     ):
-        with synced_once(name):
-            write_geopackage([rows], name, LAYER)
-            add_styles_and_project(name, LAYER, None)
+        write_geopackage([rows], name, LAYER)
+        add_styles_and_project(name, LAYER, None)
         _add_temporal_style(name, path.name, CRS.from_user_input(rows.crs))
     return len(rows)
 
@@ -96,7 +95,7 @@ def _add_temporal_style(path: Path, file: str, crs: CRS) -> None:
 
     file: the final name of the GeoPackage.
     """
-    with closing(sqlite3.connect(path)) as database, database:
+    with transaction(path) as database:
         found = "SELECT id, styleName, styleQML FROM layer_styles ORDER BY id"
         styles = {}
         for number, name, qml in database.execute(found).fetchall():
