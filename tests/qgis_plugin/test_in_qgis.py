@@ -67,86 +67,38 @@ def outputs(done: Any) -> dict[str, Any]:
     return results
 
 
-@pytest.fixture(scope="module")
-def found(folder: Path, variables: dict[str, str]) -> dict[str, Any]:
-    """What `qgis_process` found in the pair."""
-    if lacks := lacking(PROCESS):
-        pytest.skip(f"no {lacks}")
-    (folder / "process").mkdir()
-    words = [*pair_of(folder), f"OUTPUT={folder}/process/found.gpkg", "MODEL=cva"]
-    return outputs(process(variables, "run", "geochange:detect", "--json", "--", *words))
-
-
-def pair_of(folder: Path) -> list[str]:
-    return [f"{name.upper()}={folder}/pair/{name}.tif" for name in ("before", "after")]
-
-
-def test_every_algorithm_runs(
-    folder: Path, variables: dict[str, str], found: dict[str, Any]
-) -> None:
+@pytest.mark.skipif(bool(lacking(PROCESS)), reason=f"no {PROCESS}")
+def test_every_algorithm_runs_by_qgis_process(folder: Path, variables: dict[str, str]) -> None:
+    pair = [f"{name.upper()}={folder}/pair/{name}.tif" for name in ("before", "after")]
     made = folder / "process"
-    pair = dict(word.split("=") for word in pair_of(folder))
+    made.mkdir()
+
+    def run(name: str, *given: str) -> dict[str, Any]:
+        return outputs(process(variables, "run", f"geochange:{name}", "--json", "--", *given))
+
+    assert run("check", *pair)["WARNINGS"] >= 0
+    extent = "EXTENT=691000,691064,5334872,5335000"
+    half = run("detect", *pair, f"OUTPUT={made}/half.gpkg", "MODEL=cva", extent)
+    found = run("detect", *pair, f"OUTPUT={made}/found.gpkg", "MODEL=cva")
+    assert 0 < half["CHANGED_M2"] < found["CHANGED_M2"]
+    again = run("polygonize", f"INPUT={found['PROBABILITY']}", f"OUTPUT={made}/again.geojson")
+    assert again["POLYGONS"] == found["POLYGONS"]
+    same = run("compare", f"FOUND={made}/found.gpkg", f"REFERENCE={made}/found.gpkg")
+    assert same["F1"] == 1
     dated = [
-        str(shutil.copy(folder / "pair" / f"{name}.tif", made / f"{day}.tif"))
+        shutil.copy(folder / "pair" / f"{name}.tif", made / f"{day}.tif")
         for name, day in (("before", "2020-05-01"), ("after", "2021-05-01"))
     ]
-    steps = "optim.steps=1 optim.warmup_steps=1 validation.every=1"
-    settings = f"{steps} augment.size=64 optim.batch=1 data.workers=0"
-    extent = "691000,691064,5334872,5335000"
-    half, changes = {"OUTPUT": f"{made}/half.gpkg", "EXTENT": extent}, f"{made}/found.gpkg"
-    tuned = {"POLYGONS": str(reviewed(made / "found.gpkg")), "OUTPUT": f"{made}/tuned"}
-    runs: dict[str, dict[str, Any]] = {
-        "check": pair,
-        "detect": {**pair, **half, "MODEL": "cva"},
-        "polygonize": {"INPUT": found["PROBABILITY"], "OUTPUT": f"{made}/again.geojson"},
-        "compare": {"FOUND": changes, "REFERENCE": changes},
-        "monitor": {"RASTERS": dated, "OUTPUT": f"{made}/watch", "MODEL": "cva"},
-        "demo": {"SIZE": 512, "OUTPUT": f"{made}/demo"},
-        "learn": {**pair, **tuned, "SIZE": 64, "SETTINGS": settings},
-    }
-    done = run_algorithms(variables, folder, runs)
-    assert sorted(done.pop("names")) == sorted(runs)
-    assert done["check"]["WARNINGS"] >= 0
-    assert 0 < done["detect"]["CHANGED_M2"] < found["CHANGED_M2"]
-    assert done["polygonize"]["POLYGONS"] == found["POLYGONS"]
-    assert done["compare"]["F1"] == 1
-    watch, demo, learnt = (done[name] for name in ("monitor", "demo", "learn"))
+    rasters = [f"RASTERS={file}" for file in dated]
+    watch = run("monitor", *rasters, f"OUTPUT={made}/watch", "MODEL=cva")
     assert watch["COUNT"] == found["POLYGONS"] and Path(watch["CHANGES"]).is_file()
+    demo = run("demo", "SIZE=512", f"OUTPUT={made}/demo")
     assert Path(demo["BEFORE"]).is_file() and Path(demo["CHANGES"]).is_file()
+    steps = "optim.steps=1 optim.warmup_steps=1 validation.every=1"
+    few = ["SIZE=64", f"SETTINGS={steps} augment.size=64 optim.batch=1 data.workers=0"]
+    review = reviewed(made / "found.gpkg")
+    learnt = run("learn", *pair, f"POLYGONS={review}", f"OUTPUT={made}/tuned", *few)
     assert Path(learnt["CHECKPOINT"]).is_file() and 0 <= learnt["F1_AFTER"] <= 1
-
-
-ALGORITHMS = """
-import json, sys
-from pathlib import Path
-sys.path[:0] = [sys.argv[1], "/usr/share/qgis/python/plugins"]
-from qgis.core import QgsApplication
-application = QgsApplication([], False)
-application.initQgis()
-import processing
-from processing.core.Processing import Processing
-Processing.initialize()
-from geochange_plugin.provider import Provider
-provider = Provider()
-QgsApplication.processingRegistry().addProvider(provider)
-runs = json.loads(Path(sys.argv[2]).read_text())
-done = {name: processing.run(f"geochange:{name}", given) for name, given in runs.items()}
-done["names"] = [algorithm.name() for algorithm in provider.algorithms()]
-Path(sys.argv[2]).write_text(json.dumps(done))
-"""
-
-
-def run_algorithms(
-    variables: dict[str, str], folder: Path, runs: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
-    """The results of algorithms in one QGIS: each start of `qgis_process` takes seconds."""
-    file = folder / "runs.json"
-    file.write_text(json.dumps(runs))
-    installed = folder / "config" / "profiles" / "default" / "python" / "plugins"
-    said = run_qgis_python("-c", ALGORITHMS, str(installed), str(file), variables=variables)
-    assert said.returncode == 0, said.stdout + said.stderr
-    done: dict[str, Any] = json.loads(file.read_text())
-    return done
 
 
 def reviewed(file: Path) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
 from functools import cache
 
 import pytest
@@ -12,10 +11,8 @@ import pytest
 QGIS_PYTHON = os.environ.get("GEOCHANGE_QGIS_PYTHON", "/usr/bin/python3")
 
 
-def run_qgis_python(
-    *arguments: str, variables: Mapping[str, str] = os.environ
-) -> subprocess.CompletedProcess[str]:
-    environment = {**variables, "QT_QPA_PLATFORM": "offscreen"}
+def run_qgis_python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
     # QGIS must not use the PROJ data and packages of the running environment.
     for name in ("PROJ_LIB", "PROJ_DATA", "GDAL_DATA", "PYTHONPATH", "PYTHONHOME"):
         environment.pop(name, None)
