@@ -57,10 +57,17 @@ class Overlay:
         self.image = Image.new("RGBA", (cols * OVERSAMPLING, rows * OVERSAMPLING), (0, 0, 0, 0))
 
     def add(self, polygons: Sequence[Rings], colours: Sequence[int]) -> None:
-        """Draw polygons, each in the colour of its number."""
+        """Draw polygons, each in the colour of its number, and their outlines above all tints."""
         draw = ImageDraw.Draw(self.image)
-        for rings, colour in zip(polygons, colours, strict=True):
-            self._polygon(draw, [ring * OVERSAMPLING for ring in rings], self.colours[colour])
+        drawn = [
+            ([ring * OVERSAMPLING for ring in rings], self.colours[number])
+            for rings, number in zip(polygons, colours, strict=True)
+        ]
+        if self.filled:
+            for rings, colour in drawn:
+                self._fill(draw, rings, colour)
+        for rings, colour in drawn:
+            self._outline(draw, rings, colour)
 
     def add_specks(self, points: NDArray[np.float64], colours: NDArray[np.int64]) -> None:
         """Draw polygons smaller than a pixel of the picture, all at once: (point, 2) of (x, y)."""
@@ -70,47 +77,48 @@ class Overlay:
             square = corners[:, None] + np.indices((OVERSAMPLING, OVERSAMPLING)).reshape(2, -1).T
             draw.point(square.ravel().tolist(), fill=(*self.colours[number], 255))
 
-    def _polygon(self, draw: ImageDraw.ImageDraw, rings: Rings, colour: Colour) -> None:
-        low, high = rings[0].min(axis=0), rings[0].max(axis=0)
-        if self.filled:
-            self._fill(rings, low, high, colour)
-        lines = [list(map(tuple, ring.tolist())) for ring in rings]
+    def _outline(self, draw: ImageDraw.ImageDraw, rings: Rings, colour: Colour) -> None:
+        """Draw the rings of a polygon as lines. Those of large polygons have a casing."""
+        lines = [ring.ravel().tolist() for ring in rings]
         width = round(self.line_px * OVERSAMPLING)
-        if (high - low).max() > LEAST_CASED_LINES * width:
+        if np.ptp(rings[0], axis=0).max() > LEAST_CASED_LINES * width:
             casing = DARK if _luma(colour) > 128 else LIGHT
             for line in lines:
                 draw.line(line, fill=casing, width=width + CASING, joint="curve")
         for line in lines:
             draw.line(line, fill=(*colour, 255), width=width, joint="curve")
 
-    def _fill(
-        self, rings: Rings, low: NDArray[np.float64], high: NDArray[np.float64], colour: Colour
-    ) -> None:
+    def _fill(self, draw: ImageDraw.ImageDraw, rings: Rings, colour: Colour) -> None:
         """Fill a polygon without its holes."""
+        if len(rings) == 1:
+            draw.polygon(rings[0].ravel().tolist(), fill=(*colour, FILL_ALPHA))
+            return
+        # What is drawn in a hole stays there.
         limit = np.array(self.image.size)
-        corner = np.clip(np.floor(low), 0, limit).astype(int)
-        size = np.clip(np.ceil(high) + 1, 0, limit).astype(int) - corner
+        corner = np.clip(np.floor(rings[0].min(axis=0)), 0, limit).astype(int)
+        size = np.clip(np.ceil(rings[0].max(axis=0)) + 1, 0, limit).astype(int) - corner
         if (size <= 0).any():
             return
         mask = Image.new("L", (int(size[0]), int(size[1])), 0)
-        draw = ImageDraw.Draw(mask)
+        inside = ImageDraw.Draw(mask)
         for number, ring in enumerate(rings):
-            points = (ring - corner).ravel().tolist()
-            draw.polygon(points, fill=0 if number else FILL_ALPHA)
-        tint = Image.new("RGBA", mask.size, colour)
-        tint.putalpha(mask)
-        self.image.alpha_composite(tint, (int(corner[0]), int(corner[1])))
+            inside.polygon((ring - corner).ravel().tolist(), fill=0 if number else 255)
+        self.image.paste((*colour, FILL_ALPHA), (int(corner[0]), int(corner[1])), mask)
 
     def drawn(self) -> Image.Image:
         """The polygons alone, at this shape, on a transparent ground."""
-        rows, cols = self.shape
-        return self.image.resize((cols, rows), Image.Resampling.BOX)
+        return self.image.reduce(OVERSAMPLING)
 
     def over(self, photo: Image.Image) -> Image.Image:
         """The photo at this shape, enlarged if smaller, with the polygons on top."""
-        lines = self.drawn()
-        base = photo.convert("RGBA").resize(lines.size, Image.Resampling.BICUBIC)
-        return Image.alpha_composite(base, lines).convert("RGB")
+        return lines_over(photo, self.drawn())
+
+
+def lines_over(photo: Image.Image, lines: Image.Image) -> Image.Image:
+    """A photo, enlarged to the size of a transparent drawing if smaller, under the drawing."""
+    base = photo.convert("RGB").resize(lines.size, Image.Resampling.BICUBIC)
+    base.paste(lines, mask=lines)
+    return base
 
 
 def _luma(colour: Colour) -> float:

@@ -17,15 +17,14 @@ from geochange import __version__
 from geochange.files.atomic import atomic_path
 from geochange.models.weights.checkpoint import (
     Checkpoint,
-    ResumeState,
     read_checkpoint,
     read_clip,
-    read_facts,
-    read_resume_state,
+    read_training,
     write_checkpoint,
 )
 from geochange.models.weights.convert import for_clip
 from geochange.models.weights.model_card import OWN_CLIP, Card
+from geochange.models.weights.resume_state import ResumeState, read_facts
 from geochange.trainer.preparation import CALIBRATED, LEAST_SCORE, PreparedTraining
 from geochange.trainer.recipe import WITH_OWN_CLIP
 from geochange.trainer.resume_point import BEST, LAST
@@ -105,12 +104,12 @@ class CheckpointKeeper:
         file = self.prepared.resume
         if file is None:
             return TrainingProgress()
-        memory = read_resume_state(file)
+        checkpoint, memory = read_training(file)
         reached = TrainingProgress.of(memory.facts)
         if reached.best >= 0 and not self.best.is_file():
             logger.warning("%s is missing: only the best of the next steps is kept", self.best)
             reached = replace(reached, best=-1.0, best_loss=math.inf)
-        self.training_state.best_network.load_state_dict(dict(read_checkpoint(file).tensors))
+        self.training_state.best_network.load_state_dict(dict(checkpoint.tensors))
         self.training_state.restore(memory.tensors)
         return reached
 
@@ -134,14 +133,16 @@ class CheckpointKeeper:
         checkpoint = Checkpoint(card, tensors, self.clip, land)
         memory = ResumeState(self.training_state.state(), facts)
         # The last checkpoint is written last, because it refers to the best one.
-        for file in (*([self.best] if best else []), self.last):
-            write_checkpoint(file, checkpoint, memory)
+        if best:
+            write_checkpoint(self.best, checkpoint, memory)
+            _copy(self.best, self.last)
+        else:
+            write_checkpoint(self.last, checkpoint, memory)
 
     def complete(self) -> None:
         """Copy the last checkpoint to the best if the best is lost and no step remains."""
         if not self.best.is_file():
-            with atomic_path(self.best) as aside:
-                shutil.copyfile(self.last, aside)
+            _copy(self.last, self.best)
 
     def _card(self, step: int, figures: Mapping[str, float]) -> Card:
         options = self.prepared.options
@@ -157,6 +158,12 @@ class CheckpointKeeper:
                 "written": datetime.now(UTC).isoformat(timespec="seconds"),
             },
         )
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a checkpoint, which is quicker than to write it again. Raises OutputError."""
+    with atomic_path(target) as aside:
+        shutil.copy(source, aside)
 
 
 def _with_naming_rule(card: Card, prepared: PreparedTraining) -> Card:
@@ -183,7 +190,7 @@ def calibrate(file: Path, result: ValidationResult, most_false: float = 1.0) -> 
     ENOUGH_CHANGED_CHIPS, both are interpolated, in logits, towards those of the initial model.
     most_false: see LogitHistogram.best_threshold.
     """
-    checkpoint, memory = read_checkpoint(file), read_resume_state(file)
+    checkpoint, memory = read_training(file)
     histogram, figures = result.histogram, result.figures()
     prior, trust = (
         memory.facts[INITIAL_CALIBRATION],

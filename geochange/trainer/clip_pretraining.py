@@ -12,12 +12,8 @@ from geochange.files.output_paths import make_folder
 from geochange.models.changeclip.clip_alignment import Aligner, caption_logits, caption_tokens
 from geochange.models.changeclip.text_tower import TextOptions
 from geochange.models.changeclip.variants import find_variant
-from geochange.models.weights.checkpoint import (
-    ResumeState,
-    read_clip,
-    read_resume_state,
-    write_clip,
-)
+from geochange.models.weights.checkpoint import read_clip, write_clip
+from geochange.models.weights.resume_state import ResumeState, read_resume_state
 from geochange.progress import Watch
 from geochange.trainer.naming_accuracy import NamingAccuracy, naming_accuracy, scene_captions
 from geochange.trainer.preparation import LEAST_SCORE, PreparedTraining

@@ -12,13 +12,8 @@ from geochange.files.output_paths import make_folder
 from geochange.models.changeclip.network import ChangeClip
 from geochange.models.learning.trainable import initial_network
 from geochange.models.learning.trainable_land import TrainableLand
-from geochange.models.weights.checkpoint import (
-    Checkpoint,
-    ResumeState,
-    read_checkpoint,
-    read_resume_state,
-    write_checkpoint,
-)
+from geochange.models.weights.checkpoint import Checkpoint, read_training, write_checkpoint
+from geochange.models.weights.resume_state import ResumeState
 from geochange.progress import Watch
 from geochange.trainer.land_cover_validation import LandScores, validate_land
 from geochange.trainer.preparation import PreparedTraining
@@ -124,7 +119,7 @@ class LandTraining:
     def _resume(self) -> int:
         if not self.file.is_file():
             return 0
-        memory = read_resume_state(self.file)
-        self.training_state.best_network.load_state_dict(dict(read_checkpoint(self.file).tensors))
+        checkpoint, memory = read_training(self.file)
+        self.training_state.best_network.load_state_dict(dict(checkpoint.tensors))
         self.training_state.restore(memory.tensors)
         return int(memory.facts["step"])

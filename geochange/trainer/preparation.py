@@ -18,14 +18,11 @@ from geochange.models.changeclip.clip_alignment import clip_shape
 from geochange.models.changeclip.variants import find_variant
 from geochange.models.learning.trainable import IMAGENET, initial_card
 from geochange.models.prompts import FIXED_NAMES, Names
-from geochange.models.weights.checkpoint import (
-    DEFAULT_CLIP,
-    read_facts,
-    read_own_clip,
-    read_vocabulary,
-)
+from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_own_clip
 from geochange.models.weights.locate import clip_file
 from geochange.models.weights.model_card import Card
+from geochange.models.weights.resume_state import read_facts
+from geochange.models.weights.vocabulary import read_vocabulary
 from geochange.progress import Watch, with_note
 from geochange.trainer.input_bands import (
     RGB_CHOICE,

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from geochange.errors import InputError
-from geochange.models.weights.checkpoint import read_resume_state
+from geochange.models.weights.resume_state import read_resume_state
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from typing import Any
 from geochange.config import TrainOptions
 from geochange.errors import InputError, OptionError, OutputError
 from geochange.files.output_paths import check_folder
-from geochange.models.weights.checkpoint import read_checkpoint, read_facts, read_resume_state
+from geochange.models.weights.checkpoint import read_training
+from geochange.models.weights.resume_state import read_facts
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +72,7 @@ def _last_intact(files: list[Path]) -> Path:
 
 def _check_readable(file: Path) -> None:
     """Read a whole checkpoint. Raises InputError if it is damaged, or has no training state."""
-    read_checkpoint(file)
-    facts = read_resume_state(file).facts
+    facts = read_training(file)[1].facts
     numbers = [facts.get(name, 0) for name in ("best", "best_loss", "seconds")]
     numbers += list(facts.get("losses", ())) if isinstance(facts.get("losses"), list) else []
     right = isinstance(facts.get("step"), int) and all(isinstance(n, int | float) for n in numbers)

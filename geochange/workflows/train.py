@@ -21,7 +21,7 @@ from geochange.models.learning.feature_noise import collate_with_noise
 from geochange.models.learning.labelled_batch import LabelledBatch
 from geochange.models.learning.trainable import TrainableChangeClip, initial_network
 from geochange.models.prompts import Names
-from geochange.models.weights.checkpoint import read_checkpoint
+from geochange.models.weights.checkpoint import read_card, read_checkpoint
 from geochange.models.weights.model_card import Card
 from geochange.progress import Watch, no_watch, with_note
 from geochange.trainer.checkpoints import CheckpointKeeper, calibrate
@@ -131,9 +131,9 @@ def _land_alone(prepared: PreparedTraining, watch: Watch, began: float) -> Train
 def _training_result(
     prepared: PreparedTraining, began: float, first: bool, already: bool = False
 ) -> Trained:
-    """The result, from the card of the best checkpoint."""
+    """The result, from the card of the best checkpoint. One that was there already is read whole."""
     best = prepared.out / BEST
-    card = read_checkpoint(best).card
+    card = read_checkpoint(best).card if already else read_card(best)
     return Trained(
         best=best,
         steps=prepared.options.optim.steps,

@@ -17,8 +17,9 @@ from changeclip_cases import SMALL, small
 
 from geochange.config import TrainOptions
 from geochange.errors import RunError
-from geochange.models.weights.checkpoint import read_checkpoint, read_facts
+from geochange.models.weights.checkpoint import read_checkpoint
 from geochange.models.weights.model_card import Card
+from geochange.models.weights.resume_state import read_facts
 from geochange.trainer.checkpoints import (
     ENOUGH_CHANGED_CHIPS,
     CheckpointKeeper,
@@ -87,6 +88,16 @@ def test_a_card_names_the_data_that_were_learnt_from(tmp_path: Path) -> None:
     assert facts["data"] == {"train": "a", "val": "b"}
     assert TrainingProgress.of(facts) == TrainingProgress(4, 0.5, 0.1, (0.25,), 3.0)
     assert not kept.best.exists()
+
+
+def test_the_last_is_the_best_where_it_is_as_good(tmp_path: Path) -> None:
+    kept, _ = keeper(tmp_path, tmp_path)
+    kept.keep(TrainingProgress(2, 0.5), {"iou": 0.5}, best=True)
+    best = kept.best.read_bytes()
+    assert kept.last.read_bytes() == best
+    kept.keep(TrainingProgress(4, 0.5), {"iou": 0.4}, best=False)
+    assert kept.best.read_bytes() == best != kept.last.read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {kept.best.name, kept.last.name}
 
 
 def test_weights_that_are_no_numbers_are_not_kept(tmp_path: Path) -> None:

@@ -15,14 +15,9 @@ from unlabelled_pictures import FEW, make_pictures
 
 from geochange.config import TrainOptions
 from geochange.errors import InputError, OptionError
-from geochange.models.weights.checkpoint import (
-    Checkpoint,
-    ResumeState,
-    read_checkpoint,
-    read_facts,
-    write_checkpoint,
-)
+from geochange.models.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from geochange.models.weights.model_card import Card
+from geochange.models.weights.resume_state import ResumeState, read_facts
 from geochange.progress import no_watch
 from geochange.trainer.land_cover_pretraining import LandTraining, pretrain_land
 from geochange.trainer.preparation import prepare

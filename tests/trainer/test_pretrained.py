@@ -8,7 +8,8 @@ import pytest
 import torch
 from file_damage import DAMAGES
 
-from geochange.models.weights.checkpoint import ResumeState, write_clip
+from geochange.models.weights.checkpoint import write_clip
+from geochange.models.weights.resume_state import ResumeState
 from geochange.trainer.pretrained import DONE, is_done
 
 

@@ -16,7 +16,8 @@ from safetensors.torch import save_file
 
 from geochange.config import TrainOptions
 from geochange.errors import InputError, OutputError
-from geochange.models.weights.checkpoint import read_checkpoint, read_resume_state
+from geochange.models.weights.checkpoint import read_checkpoint
+from geochange.models.weights.resume_state import read_resume_state
 from geochange.models.weights.tensor_file import CHECKSUM_KEY
 from geochange.workflows.train import train
 

@@ -28,7 +28,8 @@ from geochange.interrupt import raise_on_termination
 from geochange.models import PromptingOptions, weights_spec
 from geochange.models.inference.predict import predict
 from geochange.models.prompts import FIXED_NAMES
-from geochange.models.weights.checkpoint import read_checkpoint, read_resume_state
+from geochange.models.weights.checkpoint import read_checkpoint
+from geochange.models.weights.resume_state import read_resume_state
 from geochange.trainer.resume_point import CHANGEABLE_OPTIONS
 from geochange.trainer.validation import Validator
 from geochange.workflows.detect import detect

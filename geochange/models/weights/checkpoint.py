@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from geochange.errors import InputError
-from geochange.files.bounded_read import parse_json, read_text
 from geochange.models.changeclip.land_cover_network import LandNetwork
 from geochange.models.changeclip.network import ChangeClip
-from geochange.models.prompts import Names, parse_vocabulary
 from geochange.models.weights.locate import (
     FOLDER_ENV,
     SUFFIXES,
@@ -31,21 +27,23 @@ from geochange.models.weights.locate import (
 )
 from geochange.models.weights.model_card import OWN_CLIP, Card
 from geochange.models.weights.openclip import Published, download, find_published
+from geochange.models.weights.resume_state import (
+    RESUME_KEY,
+    ResumeState,
+    file_errors,
+    resume_facts,
+)
 from geochange.models.weights.size_checks import check_clip, check_land, check_network, check_place
 from geochange.models.weights.state_dict_formats import Tensors, infer_options, load_into, recognise
 from geochange.models.weights.tensor_file import (
     TRAINING_PREFIX,
     open_safetensors,
-    read_checked,
     read_tensors,
     save_tensors,
 )
 
 DEFAULT_CLIP = "ViT-B-16-quickgelu/openai"
 _CARD_KEY = "geochange"
-_RESUME_KEY = "geochange.training"
-MOST_BYTES = 2**22
-"""The largest size of a file of class names."""
 _CLIP_PREFIX = "clip."
 """What stands before the names of a network's own CLIP,"""
 _LAND_PREFIX = "land."
@@ -85,17 +83,6 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class ResumeState:
-    """The state of a training besides the network: tensors by name, and values for JSON.
-
-    It is stored in the file of the network, under names that no network uses.
-    """
-
-    tensors: Mapping[str, torch.Tensor]
-    facts: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class ClipWeights:
     """CLIP's tensors under plain names, whether they need QuickGELU, and their source."""
 
@@ -115,6 +102,32 @@ def read_checkpoint(file: str | os.PathLike[str]) -> Checkpoint:
         path, lambda tensors, header: cards.append(_card(path, tensors, header))
     )
     return Checkpoint(cards[0], *_split_networks(cards[0], contents.tensors))
+
+
+def read_training(file: str | os.PathLike[str]) -> tuple[Checkpoint, ResumeState]:
+    """A checkpoint of geochange and the state of its training, from one reading of the file.
+
+    Raises InputError as `read_checkpoint` and `read_resume_state` do.
+    """
+    path = locate_weights(file)
+    cards: list[Card] = []
+    contents = read_tensors(
+        path, lambda tensors, header: cards.append(_card(path, tensors, header)), training=True
+    )
+    facts = resume_facts(path, contents.header)
+    checkpoint = Checkpoint(cards[0], *_split_networks(cards[0], contents.tensors))
+    return checkpoint, ResumeState(contents.training, facts)
+
+
+def read_card(file: str | os.PathLike[str]) -> Card:
+    """The card of a checkpoint of geochange, without its tensors. Raises InputError."""
+    path = locate_weights(file)
+    with file_errors(path), open_safetensors(path) as (_, _, header):
+        if _CARD_KEY not in header:
+            raise InputError(
+                "is no checkpoint of geochange; convert it (geochange weights convert)"
+            )
+        return Card.from_json(header[_CARD_KEY])
 
 
 def _card(path: Path, tensors: Tensors, header: Mapping[str, str]) -> Card:
@@ -152,39 +165,6 @@ def _split_networks(card: Card, tensors: Tensors) -> tuple[Tensors, Tensors, Ten
     return rest, parts[0], parts[1]
 
 
-def read_resume_state(file: str | os.PathLike[str]) -> ResumeState:
-    """The training state in a checkpoint of geochange. Raises InputError if it has none."""
-    path = locate_weights(file)
-    with _open_resume_state(path) as (opened, names, header, facts):
-        wanted = {name for name in names if name.startswith(TRAINING_PREFIX)}
-        tensors = read_checked(opened, names, header, wanted)
-        return ResumeState({n.removeprefix(TRAINING_PREFIX): x for n, x in tensors.items()}, facts)
-
-
-def read_facts(file: str | os.PathLike[str]) -> Mapping[str, Any]:
-    """The facts of `read_resume_state` without reading tensors. Raises InputError in the same way."""
-    path = locate_weights(file)
-    with _open_resume_state(path) as (*_, facts):
-        return facts
-
-
-@contextmanager
-def _open_resume_state(
-    path: Path,
-) -> Iterator[tuple[Any, list[str], Mapping[str, str], dict[str, Any]]]:
-    """An open file with a training state, its tensor names, header and facts. Raises InputError."""
-    try:
-        with open_safetensors(path) as (opened, names, header):
-            facts = header.get(_RESUME_KEY)
-            if facts is None:
-                raise InputError("holds no training state to resume; start afresh")
-            yield opened, names, header, dict(parse_json(facts))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path}: the file is truncated or damaged ({error})") from error
-
-
 def write_checkpoint(
     file: str | os.PathLike[str], checkpoint: Checkpoint, memory: ResumeState | None = None
 ) -> None:
@@ -212,7 +192,7 @@ def _save(
 ) -> None:
     if memory is not None:
         tensors |= {TRAINING_PREFIX + name: value for name, value in memory.tensors.items()}
-        header[_RESUME_KEY] = json.dumps(dict(memory.facts), sort_keys=True)
+        header[RESUME_KEY] = json.dumps(dict(memory.facts), sort_keys=True)
     save_tensors(path, tensors, header)
 
 
@@ -284,14 +264,3 @@ def read_own_clip(path: Path) -> ClipWeights | None:
         raise InputError(f"{path}: {error}") from error
     own = read_checkpoint(path).own_clip() if ours else None
     return replace(own, source=str(path)) if own else None
-
-
-def read_vocabulary(file: str | os.PathLike[str]) -> Names:
-    """Class names, one per line. Raises InputError."""
-    try:
-        return parse_vocabulary(read_text(Path(file), MOST_BYTES, "a vocabulary"))
-    except InputError as error:
-        told = str(error)
-        raise InputError(told if told.startswith(str(file)) else f"{file}: {told}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} cannot be read as a vocabulary: {error}") from error

@@ -6,7 +6,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +37,24 @@ CheckTensors = Callable[[Mapping[str, torch.Tensor], Mapping[str, str]], None]
 
 @dataclass(frozen=True, slots=True)
 class TensorFile:
-    """The tensors of a file under plain names, and its header. script: whether it is TorchScript."""
+    """The tensors of a file under plain names, and its header.
+
+    script: whether it is TorchScript. training: the tensors that only training needs, if asked for.
+    """
 
     tensors: dict[str, torch.Tensor]
     header: Mapping[str, str]
     script: bool
+    training: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
 
-def read_tensors(path: Path, check: CheckTensors | None = None) -> TensorFile:
+def read_tensors(
+    path: Path, check: CheckTensors | None = None, training: bool = False
+) -> TensorFile:
     """Read a file of weights. Raises InputError, which names the file.
 
-    check: is called before the bytes of tensors are read.
+    check: is called before the bytes of tensors are read. training: whether the tensors that only
+    training needs are kept, too.
     """
 
     def outline(found: dict[str, torch.Tensor], header: Mapping[str, str] | None = None) -> None:
@@ -69,7 +76,7 @@ def read_tensors(path: Path, check: CheckTensors | None = None) -> TensorFile:
                 tensors, script = read_archive(stream, outline)
                 return TensorFile(strip_prefixes(tensors), {}, script)
             if start[8:] == b"{":
-                return _read_safetensors(path, outline)
+                return _read_safetensors(path, outline, training)
             if start and start[:1] != _PICKLE:
                 raise InputError(
                     "holds no weights of torch or safetensors; give a .pth or .safetensors"
@@ -81,12 +88,14 @@ def read_tensors(path: Path, check: CheckTensors | None = None) -> TensorFile:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _read_safetensors(path: Path, outline: Callable[..., None]) -> TensorFile:
+def _read_safetensors(path: Path, outline: Callable[..., None], training: bool) -> TensorFile:
     with open_safetensors(path) as (file, names, header):
         wanted = [name for name in names if not name.startswith(TRAINING_PREFIX)]
         outline({name: _meta_tensor(file, name) for name in wanted}, header)
-        tensors = read_checked(file, names, header, set(wanted))
-    return TensorFile(strip_prefixes(tensors), header, False)
+        tensors = read_checked(file, names, header, set(names if training else wanted))
+    network = {name: tensors[name] for name in wanted}
+    rest = {n.removeprefix(TRAINING_PREFIX): x for n, x in tensors.items() if n not in network}
+    return TensorFile(strip_prefixes(network), header, False, rest)
 
 
 def read_checked(

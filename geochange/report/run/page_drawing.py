@@ -17,10 +17,10 @@ from geochange.picture_drawing import Drawn
 from geochange.raster.pair import RasterPair
 from geochange.raster.pictures.overview import small_shape
 from geochange.report.canvas import (
-    Overlay,
     as_data_uri,
     desaturate,
     lines_as_data_uri,
+    lines_over,
     resize_photo,
     scale_bar_of,
 )
@@ -125,10 +125,11 @@ class PageDrawing:
 
     def _scene_views(self, scene: DatePhotos) -> Views:
         self._end_batch()
-        overlay = self.changes.overlay
-        drawn = overlay.over(desaturate(resize_photo(scene.after, overlay.shape)))
+        lines = self.changes.overlay.drawn()
+        photos = _resized(scene, self.changes.overlay.shape)
+        drawn = lines_over(desaturate(photos[1]), lines)
         drawn.thumbnail((DRAWN_SCENE_PX, DRAWN_SCENE_PX))
-        return _views(scene, overlay, drawn)
+        return _views(photos, lines, drawn)
 
 
 def _close_ups(reader: PictureReader, top: gpd.GeoDataFrame, pool: Executor) -> list[Views]:
@@ -144,13 +145,14 @@ def _close_up(grid: Grid, change: gpd.GeoDataFrame, window: Window, photos: Date
     shape = shown_shape(window, CHANGE_PX)
     drawing = ChangeDrawing(grid, window, shape, CHANGE_LINE_PX, filled=False)
     drawing.add(change)
-    overlay = drawing.overlay
-    return _views(photos, overlay, overlay.over(resize_photo(photos.after, shape)))
+    pictures, lines = _resized(photos, shape), drawing.overlay.drawn()
+    return _views(pictures, lines, lines_over(pictures[1], lines))
 
 
-def _views(photos: DatePhotos, overlay: Overlay, drawn: Drawn) -> Views:
-    before, after = (
-        as_data_uri(resize_photo(photo, overlay.shape)) for photo in (photos.before, photos.after)
-    )
-    lines = lines_as_data_uri(overlay.drawn())
-    return Views(before, after, lines, as_data_uri(drawn, LINE_JPEG_QUALITY))
+def _resized(photos: DatePhotos, shape: tuple[int, int]) -> tuple[Drawn, Drawn]:
+    return resize_photo(photos.before, shape), resize_photo(photos.after, shape)
+
+
+def _views(photos: tuple[Drawn, Drawn], lines: Drawn, drawn: Drawn) -> Views:
+    before, after = map(as_data_uri, photos)
+    return Views(before, after, lines_as_data_uri(lines), as_data_uri(drawn, LINE_JPEG_QUALITY))

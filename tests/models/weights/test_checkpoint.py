@@ -16,11 +16,8 @@ from geochange.models.prompts import published_vocabulary
 from geochange.models.weights import checkpoint as module
 from geochange.models.weights.checkpoint import (
     Checkpoint,
-    ResumeState,
     read_checkpoint,
     read_clip,
-    read_resume_state,
-    read_vocabulary,
     write_checkpoint,
 )
 from geochange.models.weights.convert import convert
@@ -33,6 +30,7 @@ from geochange.models.weights.locate import (
 )
 from geochange.models.weights.model_card import Card
 from geochange.models.weights.openclip import Published, read_shape
+from geochange.models.weights.resume_state import ResumeState, read_resume_state
 
 pytestmark = pytest.mark.slow
 
@@ -63,34 +61,6 @@ def test_what_is_written_is_read(kind: str, tmp_path: Path) -> None:
     state = read.build().state_dict()
     assert all(torch.equal(state[name], value) for name, value in written.tensors.items())
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
-
-
-def test_what_training_left_lies_beside_the_network_and_is_not_part_of_it(tmp_path: Path) -> None:
-    written, file = _checkpoint(), tmp_path / "last.safetensors"
-    memory = ResumeState(
-        {"optimiser.a.exp_avg": torch.arange(3.0)}, {"step": 7, "options": {"lr": 1e-4}}
-    )
-    write_checkpoint(file, written, memory)
-    read, remembered = read_checkpoint(file), read_resume_state(file)
-    assert read.card == written.card and read.tensors.keys() == written.tensors.keys()
-    assert remembered.facts == memory.facts
-    assert remembered.tensors.keys() == memory.tensors.keys()
-    assert torch.equal(remembered.tensors["optimiser.a.exp_avg"], torch.arange(3.0))
-    convert(file, tmp_path / "slim.safetensors")
-    assert (tmp_path / "slim.safetensors").stat().st_size < file.stat().st_size
-    with pytest.raises(InputError, match="holds no training state to resume"):
-        read_resume_state(tmp_path / "slim.safetensors")
-
-
-def test_a_damaged_memory_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "last.safetensors"
-    write_checkpoint(file, _checkpoint(), ResumeState({}, {}))
-    file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(InputError, match="truncated or damaged"):
-        read_resume_state(file)
-    save_file({}, file, metadata={"geochange.training": "{"})
-    with pytest.raises(InputError, match="truncated or damaged"):
-        read_resume_state(file)
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("inf"), float("nan")])
@@ -293,17 +263,6 @@ def test_a_file_of_too_many_tensors_is_refused_by_its_list(
     save_file({name: torch.zeros(1) for name in "abcd"}, tmp_path / "many.safetensors")
     with pytest.raises(InputError, match="it lists 4 tensors; the limit is 3"):
         read_checkpoint(tmp_path / "many.safetensors")
-
-
-def test_vocabulary_files(tmp_path: Path) -> None:
-    path = tmp_path / "names.txt"
-    path.write_text("\n".join("abcdefghij\n"))
-    assert read_vocabulary(path) == tuple("abcdefghij")
-    path.write_text("a\n")
-    with pytest.raises(InputError, match=r"names\.txt: the vocabulary has 1 names"):
-        read_vocabulary(path)
-    with pytest.raises(InputError, match="cannot be read"):
-        read_vocabulary(tmp_path / "none.txt")
 
 
 def test_the_card_keeps_a_vocabulary_of_ones_own() -> None:

@@ -51,7 +51,8 @@ def prompts(root: Path, quiet: bool, log_json: bool, **given: Any) -> None:
         raise InputError(f"--vocabulary {vocabulary}: no such file; name a file of class names")
     sources = _sources(root, given["splits"], given["layout"], given["bands"])
     # Imported after the checks: torch loads slower than a refusal may take.
-    from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_vocabulary
+    from geochange.models.weights.checkpoint import DEFAULT_CLIP
+    from geochange.models.weights.vocabulary import read_vocabulary
     from geochange.trainer.prompting import ChipNamer
 
     names = read_vocabulary(vocabulary) if vocabulary else None
