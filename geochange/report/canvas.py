@@ -107,7 +107,22 @@ class Overlay:
 
     def drawn(self) -> Image.Image:
         """The polygons alone, at this shape, on a transparent ground."""
-        return self.image.reduce(OVERSAMPLING)
+        rows, cols = self.shape
+        lines = Image.new("RGBA", (cols, rows), (0, 0, 0, 0))
+        box = self.image.getbbox()
+        if box is not None:  # most of the ground has no change, and takes its time to shrink
+            left, top = (edge // OVERSAMPLING for edge in box[:2])
+            right, bottom = (-(-edge // OVERSAMPLING) for edge in box[2:])
+            part = self.image.crop(
+                (
+                    left * OVERSAMPLING,
+                    top * OVERSAMPLING,
+                    right * OVERSAMPLING,
+                    bottom * OVERSAMPLING,
+                )
+            )
+            lines.paste(part.reduce(OVERSAMPLING), (left, top))
+        return lines
 
     def over(self, photo: Image.Image) -> Image.Image:
         """The photo at this shape, enlarged if smaller, with the polygons on top."""

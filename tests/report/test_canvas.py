@@ -16,6 +16,7 @@ from geochange.grid.grid import Grid, to_ground
 from geochange.grid.tiling import Window
 from geochange.qgis.style import CLASSES, Rgb
 from geochange.report.canvas import (
+    OVERSAMPLING,
     Overlay,
     as_data_uri,
     desaturate,
@@ -69,6 +70,20 @@ def test_specks_are_drawn_by_the_thousand() -> None:
     seen = over_white(overlay)
     assert tuple(seen[30, 20]) == RED and tuple(seen[10, 60]) == BLUE
     assert (seen == 255).all(axis=-1).sum() >= 60 * 80 - 4
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (21, 33), (48.5, 64.5)])
+def test_a_drawing_is_shrunk_alike_wherever_it_lies(corner: tuple[float, float]) -> None:
+    overlay = Overlay((61, 83), [RED], line_px=1)
+    row, col = corner
+    overlay.add([[ring((col, row), (col + 17, row + 3), (col + 8, row + 11))]], [0])
+    whole = np.asarray(overlay.image.reduce(OVERSAMPLING))
+    np.testing.assert_array_equal(np.asarray(overlay.drawn()), whole)
+    assert whole[..., 3].any()
+
+
+def test_nothing_drawn_is_transparent() -> None:
+    assert not np.asarray(Overlay((6, 8), [RED]).drawn()).any()
 
 
 def test_what_lies_outside_does_not_matter() -> None:
