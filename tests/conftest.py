@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -65,12 +66,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONG_TESTS)
 
 
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What is imported stays. So Python need not look through it for garbage after every test."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_pauses() -> Iterator[None]:
     """A raster that cannot be read is tried again at once: what is damaged here stays so."""
     from geochange.raster.access import retry
 
-    monkeypatch.setattr(retry, "sleep", lambda _: None)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(retry, "sleep", lambda _: None)
+        yield
 
 
 @pytest.fixture

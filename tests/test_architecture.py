@@ -139,6 +139,13 @@ def nodes_of(path: Path) -> list[ast.AST]:
     return list(ast.walk(ast.parse(path.read_text(), str(path))))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _forget() -> Iterator[None]:
+    """Syntax trees are a million objects. The tests of other files need not keep them."""
+    yield
+    nodes_of.cache_clear()
+
+
 def imports_of(path: Path) -> Iterator[str]:
     """Every imported name in full, wherever in the file, in type checking too."""
     for node in nodes_of(path):
