@@ -17,10 +17,10 @@ from geochange.dataset.label_values import LabelCode, inspect_label
 from geochange.dataset.truth.dated_classes import DatedClasses
 from geochange.errors import InputError
 from geochange.grid.tiling import Window
-from geochange.raster.nodata import Valid
 from geochange.raster.pictures.band_files import Picture, describe_any, path_of, read_any
 from geochange.raster.pictures.label_image import read_label
 from geochange.raster.scene.radiometry import Radiometry
+from geochange.raster.valid_pixels import Valid
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from geochange.errors import InputError
-from geochange.raster.band_info import NAMED_COLOURS
+from geochange.raster.band_metadata import NAMED_COLOURS
 from geochange.raster.reader import RasterInfo
 from geochange.raster.sources.band_stack import split_stack
 

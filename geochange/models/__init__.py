@@ -151,7 +151,7 @@ def weights_spec(
     if prompting.engine == "onnx":
         return ModelSpec(str(weights), device, {}, prompting, _sha256(weights))
     from geochange.models.inference.precision import common_precision
-    from geochange.models.weights.vocabulary import (
+    from geochange.models.weights.vocabulary_file import (
         read_vocabulary,  # imports torch, which takes seconds
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from geochange.chip import Pixels
 from geochange.grid.tiling import Window
-from geochange.raster.nodata import Valid
+from geochange.raster.valid_pixels import Valid
 
 MAX_CELL_PX = 1024
 """A window is widened to whole cells only along axes on which cells are at most this long."""

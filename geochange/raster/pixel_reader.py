@@ -1,4 +1,4 @@
-"""Reads pixels of an open raster, and where they hold data by the rules of `geochange.raster.nodata`."""
+"""Reads pixels of an open raster, and where they hold data by `geochange.raster.valid_pixels`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from rasterio.windows import Window as RasterioWindow
 
 from geochange.chip import Pixels
 from geochange.grid.tiling import Window
-from geochange.raster.band_info import common_dtype
-from geochange.raster.nodata import (
+from geochange.raster.band_metadata import common_dtype
+from geochange.raster.reader import RasterInfo
+from geochange.raster.valid_pixels import (
     Valid,
     valid_by_masks,
     valid_by_nodata,
     valid_by_value,
     zero_invalid,
 )
-from geochange.raster.reader import RasterInfo
 from geochange.storage.traffic import Traffic, count
 
 

@@ -32,7 +32,13 @@ from geochange.raster.access.remote import (
 )
 from geochange.raster.access.self_contained_files import open_picture_file
 from geochange.raster.acquisition import Acquisition, acquisition_of
-from geochange.raster.band_info import UNKNOWN_ORIGIN, BandInfo, Origin, describe_bands, origin_of
+from geochange.raster.band_metadata import (
+    UNKNOWN_ORIGIN,
+    BandInfo,
+    Origin,
+    describe_bands,
+    origin_of,
+)
 from geochange.raster.georeference import read_grid, warn_far_from_use
 from geochange.raster.sources.band_stack import is_stack, make_stack
 from geochange.raster.sources.open_failures import explain_open_failure
@@ -218,7 +224,7 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
     refuse_container(path, dataset)
     bands = describe_bands(dataset)
     _refuse_unusable(path, [band for band in bands if band.role != "alpha"])
-    made = _virtual_files.get(path)
+    made, tags = _virtual_files.get(path), {**dataset.tags(ns="IMAGERY"), **dataset.tags()}
     return RasterInfo(
         path=path,
         grid=read_grid(path, dataset),
@@ -228,9 +234,7 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
         files=() if made else tuple(dataset.files),
         block_px=_block_px(dataset),
         blurred=dataset.driver == "VRT" or any(band.mask is not None for band in bands),
-        acquired=made.acquired
-        if made
-        else acquisition_of({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path),
+        acquired=made.acquired if made else acquisition_of(tags, path),
         reading_bytes=made.reading_bytes if made else reading_bytes(dataset),
         origin=origin_of(dataset),
     )

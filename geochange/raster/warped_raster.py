@@ -29,12 +29,12 @@ from geochange.raster.access.unreadable_areas import (
     merge_windows,
     summarise,
 )
-from geochange.raster.band_info import common_dtype
+from geochange.raster.band_metadata import common_dtype
 from geochange.raster.cell_grid import PixelsAndMask, cells_touching, expand_to_cells, paste_window
-from geochange.raster.nodata import valid_by_value, zero_invalid
 from geochange.raster.pixel_reader import read_raw, read_window
 from geochange.raster.reader import RasterInfo, opened
 from geochange.raster.sources.band_subset import subset_vrt
+from geochange.raster.valid_pixels import valid_by_value, zero_invalid
 
 WARP_CELL_PX = 512
 """The size of the cells in which pixels are warped.

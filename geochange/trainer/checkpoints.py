@@ -25,9 +25,9 @@ from geochange.models.weights.checkpoint import (
 from geochange.models.weights.convert import for_clip
 from geochange.models.weights.model_card import OWN_CLIP, Card
 from geochange.models.weights.resume_state import ResumeState, read_facts
+from geochange.trainer.checkpoint_to_resume import BEST, LAST
 from geochange.trainer.preparation import CALIBRATED, LEAST_SCORE, PreparedTraining
 from geochange.trainer.recipe import WITH_OWN_CLIP
-from geochange.trainer.resume_point import BEST, LAST
 from geochange.trainer.validation import ValidationResult
 from geochange.training.data.scenes import class_meanings, classes_in
 from geochange.training.training_state import TrainingState

@@ -30,8 +30,8 @@ from geochange.models.protocol import ChangeModel
 from geochange.models.spec import detector_options
 from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_checkpoint
 from geochange.models.weights.locate import as_input_error
+from geochange.trainer.chip_names import stored_names
 from geochange.trainer.input_bands import measured_bands
-from geochange.trainer.prompting import stored_names
 from geochange.training.data.chip_source import ChipSource
 
 SAMPLE_PX = 64 * 256**2

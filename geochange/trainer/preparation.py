@@ -22,8 +22,16 @@ from geochange.models.weights.checkpoint import DEFAULT_CLIP, read_own_clip
 from geochange.models.weights.locate import clip_file
 from geochange.models.weights.model_card import Card
 from geochange.models.weights.resume_state import read_facts
-from geochange.models.weights.vocabulary import read_vocabulary
+from geochange.models.weights.vocabulary_file import read_vocabulary
 from geochange.progress import Watch, with_note
+from geochange.trainer.checkpoint_to_resume import (
+    BEST,
+    CLIP,
+    LAST,
+    check_same_options,
+    find_resume_point,
+)
+from geochange.trainer.chip_names import name_chips
 from geochange.trainer.input_bands import (
     RGB_CHOICE,
     BandChoice,
@@ -35,7 +43,6 @@ from geochange.trainer.input_bands import (
 )
 from geochange.trainer.planted_names import PlantedNames, name_planted_pairs
 from geochange.trainer.pretrained import is_done
-from geochange.trainer.prompting import name_chips
 from geochange.trainer.recipe import (
     WITH_OWN_CLIP,
     fabric_devices_of,
@@ -46,7 +53,6 @@ from geochange.trainer.recipe import (
     optimizer_settings_of,
     planted_source_of,
 )
-from geochange.trainer.resume_point import BEST, CLIP, LAST, check_same_options, find_resume_point
 from geochange.trainer.semantic.heads import check_heads, classified_splits
 from geochange.training.data.chip_source import ChipSource
 from geochange.training.data.land_cover_pictures import check_land

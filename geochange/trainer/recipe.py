@@ -13,7 +13,7 @@ from geochange.land_cover import ClassTable
 from geochange.models.bands.input_bands import InputBands
 from geochange.models.changeclip.variants import Regularisation
 from geochange.models.learning.trainable import IMAGENET, NetworkStart
-from geochange.trainer.resume_point import flat_options
+from geochange.trainer.checkpoint_to_resume import flat_options
 from geochange.training.data.augment import Augmentation
 from geochange.training.data.sampler import BatchShare
 from geochange.training.fabric_devices import Fabric, FabricDevices

@@ -60,7 +60,7 @@ def export_network(source: str, target: Path, options: ExportOptions) -> Export:
     # Imported here: torch loads slower than a refusal may take.
     from geochange.models.detector import DetectorSpec
     from geochange.models.onnx.export.write import export
-    from geochange.models.weights.vocabulary import read_vocabulary
+    from geochange.models.weights.vocabulary_file import read_vocabulary
 
     if bands := taught_bands(source):
         raise InputError(

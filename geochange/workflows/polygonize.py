@@ -18,7 +18,7 @@ from geochange.errors import InputError, OptionError
 from geochange.files.output_paths import lock_output, output_path
 from geochange.grid.probability_bytes import MAX_BYTE, threshold_byte
 from geochange.progress import Progress, no_progress
-from geochange.raster.output.probability_raster import ProbabilityRaster
+from geochange.raster.output.earlier_probability import ProbabilityRaster
 from geochange.raster.sources.resolve import PathLike, source_of
 from geochange.running.confidence import Confidence, recorded_confidence
 from geochange.running.plan.disk_space import as_disk_full_error

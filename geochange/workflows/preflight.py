@@ -26,7 +26,7 @@ from geochange.models import check_name, takes_8bit, wanted_bands
 from geochange.models.onnx.session import limit_memory
 from geochange.mosaic.taper import TAPERS
 from geochange.raster.fingerprint import files_of
-from geochange.raster.output.probability_raster import is_probability
+from geochange.raster.output.earlier_probability import is_probability
 from geochange.raster.pair import RasterPair
 from geochange.raster.scene.decibels import Decibels, refuse_8bit
 from geochange.raster.scene.radiometry import MATCH_MODES, StretchMode, parse_stretch

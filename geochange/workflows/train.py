@@ -24,6 +24,7 @@ from geochange.models.prompts import Names
 from geochange.models.weights.checkpoint import read_card, read_checkpoint
 from geochange.models.weights.model_card import Card
 from geochange.progress import Watch, no_watch, with_note
+from geochange.trainer.checkpoint_to_resume import BEST
 from geochange.trainer.checkpoints import CheckpointKeeper, calibrate
 from geochange.trainer.clip_pretraining import pretrain_clip
 from geochange.trainer.land_cover_pretraining import pretrain_land
@@ -37,7 +38,6 @@ from geochange.trainer.recipe import (
     network_start_of,
     optimizer_settings_of,
 )
-from geochange.trainer.resume_point import BEST
 from geochange.trainer.semantic.heads import is_steady
 from geochange.trainer.validation import ValidationResult, Validator, spread_numbers
 from geochange.training.contact_sheet import write_sheet

@@ -16,7 +16,7 @@ from pyproj import CRS
 
 from geochange.errors import InputError
 from geochange.grid.tiling import Window
-from geochange.raster.band_info import BandInfo
+from geochange.raster.band_metadata import BandInfo
 from geochange.raster.pixel_reader import read_window
 from geochange.raster.reader import inspect_raster, opened
 

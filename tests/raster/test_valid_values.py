@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from geochange.raster.nodata import valid_values
+from geochange.raster.valid_pixels import valid_values
 
 
 @pytest.mark.parametrize("holes", [True, False])

@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 
 from geochange.config import TrainOptions
 from geochange.errors import OptionError
-from geochange.trainer import resume_point
+from geochange.trainer import checkpoint_to_resume
 from geochange.trainer.recipe import (
     augmentation_of,
     batch_share_of,
@@ -98,7 +98,9 @@ def test_a_training_of_an_earlier_version_goes_on_with_the_defaults_of_new_optio
 ) -> None:
     began = TrainOptions().model_dump(mode="json")
     del began["augment"]["speckle"], began["data"]["pixels"]
-    monkeypatch.setattr(resume_point, "read_facts", lambda file: {"options": began})
-    resume_point.check_same_options(TrainOptions(), Path("last.safetensors"))
+    monkeypatch.setattr(checkpoint_to_resume, "read_facts", lambda file: {"options": began})
+    checkpoint_to_resume.check_same_options(TrainOptions(), Path("last.safetensors"))
     with pytest.raises(OptionError, match=r"begun with augment\.speckle 0\.0, but now it is 0\.5"):
-        resume_point.check_same_options(options(augment={"speckle": 0.5}), Path("last.safetensors"))
+        checkpoint_to_resume.check_same_options(
+            options(augment={"speckle": 0.5}), Path("last.safetensors")
+        )

@@ -24,7 +24,7 @@ from geochange.models.inference.batch import Batch
 from geochange.models.weights.checkpoint import Checkpoint, write_checkpoint
 from geochange.models.weights.model_card import Card
 from geochange.trainer import evaluated_model as candidates
-from geochange.trainer.prompting import name_chips, stored_names
+from geochange.trainer.chip_names import name_chips, stored_names
 from geochange.training.metrics.counts import Counts
 from geochange.workflows.evaluate import Evaluation, evaluate
 

@@ -17,7 +17,7 @@ from makers import NORTH_UP, make_raster, texture
 from geochange import detect, polygonize
 from geochange.cli.main import cli
 from geochange.errors import InputError, OptionError, OutputError
-from geochange.raster.output import probability_raster
+from geochange.raster.output import earlier_probability
 from geochange.vector.files.run_record import read_record
 from geochange.workflows.detect import Result
 
@@ -84,7 +84,7 @@ def test_the_same_options_give_the_same_polygons(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(probability_raster, "BLOCK_PX", 128)
+    monkeypatch.setattr(earlier_probability, "BLOCK_PX", 128)
     anew = detect(*pair, tmp_path / "anew.gpkg", report="none", model="cva", **options)
     again = polygonize(ran.raster, tmp_path / "again.gpkg", **options)
     assert_same(again.out, anew.out)
@@ -180,10 +180,10 @@ def test_memory_does_not_hold_the_raster(tmp_path: Path) -> None:
         tiled=True,
         **profile,
     ) as raster:
-        raster.set_band_description(1, probability_raster.PROBABILITY_BAND)
+        raster.set_band_description(1, earlier_probability.PROBABILITY_BAND)
         square = np.full((64, 64), 254, np.uint8)
         raster.write(square, 1, window=rasterio.windows.Window(2020, 2020, 64, 64))
-    source = probability_raster.ProbabilityRaster.of(str(path))
+    source = earlier_probability.ProbabilityRaster.of(str(path))
     sizes = [pixels.nbytes for _, pixels in source.blocks()]
     assert max(sizes) <= 2048**2 and sum(sizes) == shape[0] * shape[1]
     again = polygonize(path)

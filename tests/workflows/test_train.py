@@ -30,7 +30,7 @@ from geochange.models.inference.predict import predict
 from geochange.models.prompts import FIXED_NAMES
 from geochange.models.weights.checkpoint import read_checkpoint
 from geochange.models.weights.resume_state import read_resume_state
-from geochange.trainer.resume_point import CHANGEABLE_OPTIONS
+from geochange.trainer.checkpoint_to_resume import CHANGEABLE_OPTIONS
 from geochange.trainer.validation import Validator
 from geochange.workflows.detect import detect
 from geochange.workflows.train import Trained, train

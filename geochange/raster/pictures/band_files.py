@@ -10,13 +10,13 @@ import numpy as np
 from geochange.chip import Pixels
 from geochange.errors import InputError, OptionError
 from geochange.grid.tiling import Window
-from geochange.raster.nodata import Valid
 from geochange.raster.pictures.image import (
     RGB,
     PictureInfo,
     describe_picture,
     read_picture,
 )
+from geochange.raster.valid_pixels import Valid
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from rasterio.enums import ColorInterp
 
 from geochange.errors import InputError
 from geochange.grid.tiling import Window
-from geochange.raster.nodata import Valid
 from geochange.raster.pictures.image import open_picture, window_options
 from geochange.raster.pictures.label_image import MOST_BANDS
+from geochange.raster.valid_pixels import Valid
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,15 +24,15 @@ from geochange.grid.grid import Grid
 from geochange.grid.tiling import Window
 from geochange.raster.access.block_memory import reading_bytes, refuse_large_blocks
 from geochange.raster.access.gdal_log import IGNORE_GEOREFERENCE_WARNINGS
-from geochange.raster.band_info import describe_bands
-from geochange.raster.nodata import (
+from geochange.raster.band_metadata import describe_bands
+from geochange.raster.reader import gdal_environment, opened
+from geochange.raster.valid_pixels import (
     Valid,
     valid_by_masks,
     valid_by_nodata,
     valid_by_value,
     zero_invalid,
 )
-from geochange.raster.reader import gdal_environment, opened
 
 DRIVERS = ("PNG", "JPEG", "GTiff", "BMP", "WEBP")
 """GDAL drivers of images. Other drivers may open files that point to any other file."""
@@ -246,7 +246,7 @@ def _scaled_to_8bit(dataset: Any, pixels: NDArray[Any]) -> NDArray[Any]:
 def _valid(
     dataset: Any, pixels: NDArray[Any], bands: tuple[int, ...], how: dict[str, Any]
 ) -> Valid:
-    """Where (band, height, width) pixels hold data; see `geochange.raster.nodata`."""
+    """Where (band, height, width) pixels hold data; see `geochange.raster.valid_pixels`."""
     described = describe_bands(dataset)
     chosen = [described[number - 1] for number in bands]
     alphas = [i for i, band in enumerate(described, 1) if band.role == "alpha"]

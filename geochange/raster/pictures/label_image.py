@@ -20,8 +20,8 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window as RasterioWindow
 
 from geochange.errors import InputError
-from geochange.raster.nodata import Valid
 from geochange.raster.pictures.image import open_picture
+from geochange.raster.valid_pixels import Valid
 
 WHITE = 255
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from geochange.chip import Pixels
 from geochange.grid.tiling import Window
 from geochange.raster.cell_grid import PixelsAndMask, paste_window
-from geochange.raster.nodata import Valid
+from geochange.raster.valid_pixels import Valid
 from geochange.raster.warped_raster import ReadWindow, WarpedRaster
 
 MOST_PX = 2**26

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from geochange.chip import Chip, fill_invalid
 from geochange.grid.tiling import Window
 from geochange.raster.access.unreadable_areas import UnreadableAreas
-from geochange.raster.nodata import valid_by_value, valid_values, zero_invalid
 from geochange.raster.pair import RasterPair
 from geochange.raster.scene.radiometry import (
     Radiometry,
@@ -38,6 +37,7 @@ from geochange.raster.scene.undeclared_nodata import (
     masked_fills,
     scan_bands,
 )
+from geochange.raster.valid_pixels import valid_by_value, valid_values, zero_invalid
 from geochange.raster.warped_raster import WarpedRaster
 from geochange.vector.aoi import AreaOfInterest
 

@@ -24,12 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.formatting import share as in_percent
-from geochange.raster.band_info import nodata_in_dtype
+from geochange.raster.band_metadata import nodata_in_dtype
 from geochange.raster.cell_grid import PixelsAndMask
 from geochange.raster.gdal_cures import edit_command
-from geochange.raster.nodata import FILL_LIMIT, valid_values
 from geochange.raster.pair import RasterPair
 from geochange.raster.reader import RasterInfo
+from geochange.raster.valid_pixels import FILL_LIMIT, valid_values
 from geochange.raster.warped_raster import WarpedRaster
 
 COMMON_FILLS = frozenset({-999, -9999, -99999, -999999, -32767, -32768, -(2**31), -(2**31) + 1})

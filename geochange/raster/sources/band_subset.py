@@ -12,8 +12,7 @@ from typing import Any
 from affine import Affine
 
 from geochange.grid.grid import Grid
-from geochange.raster.band_info import BandInfo, common_dtype
-from geochange.raster.nodata import FILL_LIMIT
+from geochange.raster.band_metadata import BandInfo, common_dtype
 from geochange.raster.reader import RasterInfo
 from geochange.raster.sources.masks import (
     Mask,
@@ -25,6 +24,7 @@ from geochange.raster.sources.masks import (
 )
 from geochange.raster.sources.source import Source
 from geochange.raster.sources.vrt import Band, VrtDataset
+from geochange.raster.valid_pixels import FILL_LIMIT
 
 
 def subset_vrt(

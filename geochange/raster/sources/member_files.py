@@ -14,7 +14,13 @@ from pyproj import CRS
 from geochange.errors import InputError
 from geochange.raster.access.block_memory import reading_bytes
 from geochange.raster.acquisition import Acquisition, acquisition_of
-from geochange.raster.band_info import UNKNOWN_ORIGIN, BandInfo, Origin, describe_bands, origin_of
+from geochange.raster.band_metadata import (
+    UNKNOWN_ORIGIN,
+    BandInfo,
+    Origin,
+    describe_bands,
+    origin_of,
+)
 from geochange.raster.gdal_cures import CRS_OPTION, edit_command
 from geochange.raster.georeference import refuse_flat_transform
 from geochange.raster.sources.cf_coordinates import crs_of_axes

@@ -18,7 +18,7 @@ import shapely
 from affine import Affine
 
 from geochange.errors import InputError
-from geochange.raster.band_info import BandInfo
+from geochange.raster.band_metadata import BandInfo
 from geochange.raster.sources.band_stack import split_stack
 from geochange.raster.sources.masks import Mask, MaskPart, mask_cover, whole_cover
 from geochange.raster.sources.member_files import (

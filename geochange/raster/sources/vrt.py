@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from affine import Affine
 
-from geochange.raster.band_info import ORIGIN_DOMAIN, Origin, Role
+from geochange.raster.band_metadata import ORIGIN_DOMAIN, Origin, Role
 from geochange.raster.sources.masks import Mask, number_text
 from geochange.raster.sources.source import Source, add_source, gdal_type
 

@@ -13,7 +13,7 @@ from geochange.errors import OutputError, one_line
 from geochange.files.sidecar_files import refuse_orphaned_sidecars
 from geochange.files.sqlite_files import CURES, Obstacle, obstacle_to
 from geochange.qgis.schema import STATUS, STATUSES
-from geochange.vector.files.geopackage import COVERAGE
+from geochange.vector.files.geopackage_styles import COVERAGE
 from geochange.vector.files.ogr_name import ogr_name
 from geochange.vector.files.writers import COLUMNS, LAYER, RUN_TABLE
 

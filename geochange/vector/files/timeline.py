@@ -19,7 +19,7 @@ from geochange.errors import InputError, OutputError
 from geochange.files.atomic import as_output_error, atomic_driver_path
 from geochange.qgis.project import plain_project
 from geochange.qgis.xml import from_text, to_text
-from geochange.vector.files.geopackage import add_project, add_styles_and_project
+from geochange.vector.files.geopackage_styles import add_project, add_styles_and_project
 from geochange.vector.files.layers import synced_once, transaction, write_geopackage
 from geochange.vector.files.ogr_name import ogr_name
 from geochange.vector.files.overwrite import refuse_foreign, refuse_reviewed

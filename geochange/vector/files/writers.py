@@ -22,7 +22,7 @@ from geochange.qgis.project import Scene
 from geochange.qgis.schema import STATUSES as STATUSES
 from geochange.vector.files.class_colours import class_colours
 from geochange.vector.files.degrees import in_degrees
-from geochange.vector.files.geopackage import add_styles_and_project
+from geochange.vector.files.geopackage_styles import add_styles_and_project
 from geochange.vector.files.layers import (
     Batches,
     add_table,

@@ -52,8 +52,8 @@ def prompts(root: Path, quiet: bool, log_json: bool, **given: Any) -> None:
     sources = _sources(root, given["splits"], given["layout"], given["bands"])
     # Imported after the checks: torch loads slower than a refusal may take.
     from geochange.models.weights.checkpoint import DEFAULT_CLIP
-    from geochange.models.weights.vocabulary import read_vocabulary
-    from geochange.trainer.prompting import ChipNamer
+    from geochange.models.weights.vocabulary_file import read_vocabulary
+    from geochange.trainer.chip_names import ChipNamer
 
     names = read_vocabulary(vocabulary) if vocabulary else None
     prompter = ChipNamer(clip or DEFAULT_CLIP, names, given["device"], given["batch"])

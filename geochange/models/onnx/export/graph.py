@@ -12,7 +12,7 @@ from geochange.models.changeclip.network import ChangeClip
 from geochange.models.clip_scorer import ClipScorer
 from geochange.models.detector import ChangeClipDetector
 from geochange.models.onnx.export.attention import plain
-from geochange.models.onnx.export.prompting import NamePrompter
+from geochange.models.onnx.export.prompt_graph import NamePrompter
 from geochange.models.onnx.export.resample import squared
 from geochange.models.prompts import BACKGROUND, foreground_tokens, tokenise
 from geochange.models.weights.openclip import MEAN, STD

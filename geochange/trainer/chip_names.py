@@ -1,4 +1,4 @@
-"""Prompting: the class names of the chips of a split, stored beside the data or computed by CLIP.
+"""Chip names: the class names of the chips of a split, stored beside the data or computed by CLIP.
 
 The files are `time1_clipcls_56_vit16.json` and `time2_...` in ROOT/SPLIT/, or in ROOT/ with the
 prefix SPLIT_ if there is no such folder; those of a zip archive lie beside it, as ARCHIVE_SPLIT_. 56

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from geochange.errors import InputError
-from geochange.models.onnx.export.prompting import NamePrompter
+from geochange.models.onnx.export.prompt_graph import NamePrompter
 from geochange.models.prompts import (
     NAMES_PER_CHIP,
     best_names,

@@ -9,7 +9,7 @@ import rasterio
 from hostile_rasters import sparse
 
 from geochange.errors import InputError
-from geochange.raster.output.probability_raster import ProbabilityRaster
+from geochange.raster.output.earlier_probability import ProbabilityRaster
 from geochange.raster.reader import PROBABILITY_BAND
 
 

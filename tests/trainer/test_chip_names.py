@@ -22,8 +22,8 @@ from geochange.errors import InputError, OutputError
 from geochange.models.class_ranking import ClassNamer, clip_tag
 from geochange.models.prompts import published_vocabulary
 from geochange.models.weights.checkpoint import DEFAULT_CLIP
-from geochange.trainer import clip_answers, prompting
-from geochange.trainer.prompting import ChipNamer, name_chips, stored_names
+from geochange.trainer import chip_names, clip_answers
+from geochange.trainer.chip_names import ChipNamer, name_chips, stored_names
 from geochange.training.data.class_file import read_classes, write_classes
 
 VOCABULARY = published_vocabulary()
@@ -208,7 +208,7 @@ def test_what_is_stored_is_not_asked_again(root: Path, monkeypatch: pytest.Monke
     def fail(*_: Any) -> ClassNamer:
         raise AssertionError("CLIP was read")
 
-    monkeypatch.setattr(prompting, "read_class_namer", fail)
+    monkeypatch.setattr(chip_names, "read_class_namer", fail)
     wanted = store_both(root / "val", shelf())
     assert name_chips(shelf(), root, "val", DEFAULT_CLIP, None) == wanted
 
@@ -319,7 +319,7 @@ def test_killed_between_the_two_files(
         write_classes(file, entries)
 
     with monkeypatch.context() as patch:
-        patch.setattr(prompting, "write_classes", stop)
+        patch.setattr(chip_names, "write_classes", stop)
         with pytest.raises(Killed):
             name_chips(shelf(), root, "val", clip)
     assert stored_names(root, "val", shelf(), clip) is None

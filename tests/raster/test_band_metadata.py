@@ -12,7 +12,7 @@ from makers import make_raster, noise
 from odd_rasters import ODD, vrt
 
 from geochange.errors import InputError, OptionError
-from geochange.raster.band_info import BandInfo, common_dtype, nodata_in_dtype
+from geochange.raster.band_metadata import BandInfo, common_dtype, nodata_in_dtype
 from geochange.raster.bands import Bands, check_bands
 from geochange.raster.reader import RasterInfo, inspect_raster
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from geochange.errors import InputError
-from geochange.models.weights.vocabulary import read_vocabulary
+from geochange.models.weights.vocabulary_file import read_vocabulary
 
 
 def test_vocabulary_files(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Nodata: decides which pixels of a raster hold data, by values, masks and alpha.
+"""Valid pixels: which pixels of a raster hold data, by nodata values, masks and alpha.
 
 A pixel is missing if any of these rules holds for the compared bands:
 
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geochange.chip import Pixels
-from geochange.raster.band_info import BandInfo
+from geochange.raster.band_metadata import BandInfo
 
 Valid = NDArray[np.bool_]
 
